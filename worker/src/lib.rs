@@ -1,0 +1,1 @@
+//! hf2ms-worker
