@@ -1,0 +1,123 @@
+//! What every hub can do as a destination.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::digest::Sha256;
+use crate::error::{Error, Result};
+use crate::file::{Blob, Listing};
+use crate::path::RepoPath;
+use crate::repo::{RepoInfo, Visibility};
+use crate::source::ByteStream;
+
+/// A repo that is written. Bound to one repo and branch.
+#[async_trait]
+pub trait Destination: Send + Sync {
+    /// Whose token this is.
+    async fn account(&self) -> Result<Account>;
+
+    /// Looks the repo up; `None` when it does not exist (or may not be seen).
+    async fn describe(&self) -> Result<Option<RepoInfo>>;
+
+    /// Creates the repo. An existing one answers [`crate::Kind::Conflict`].
+    async fn create(&self, visibility: Visibility) -> Result<()>;
+
+    /// Lists every file on the branch.
+    async fn list(&self) -> Result<Listing>;
+
+    /// Whether a file of this path and size is stored as a blob or inline in the commit.
+    fn placement(&self, path: &RepoPath, size: u64) -> Placement;
+
+    /// How much one commit and one blob check may carry.
+    fn limits(&self) -> CommitLimits;
+
+    /// Asks which of these blobs the hub lacks. A failed call is an error, never "has it".
+    async fn missing(&self, blobs: &[Blob]) -> Result<Missing>;
+
+    /// Stores one blob that [`Destination::missing`] named. `body` yields exactly its bytes, or fails
+    /// before the last of them, which leaves nothing stored.
+    async fn put(&self, blob: Blob, body: ByteStream) -> Result<()>;
+
+    /// Writes one commit and returns its id where the hub tells it. Not retried here when the answer
+    /// is lost: the caller looks first.
+    async fn commit(&self, commit: &Commit) -> Result<Option<String>>;
+}
+
+/// The account a token belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The login name.
+    pub name: String,
+    /// The organisations it is known to be in; empty where the hub does not tell.
+    pub organisations: Vec<String>,
+    /// Whether the token may write, where the hub tells.
+    pub can_write: Option<bool>,
+}
+
+/// How a destination keeps a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// In object storage, named by its SHA-256 in the commit.
+    Blob,
+    /// Its bytes inside the commit.
+    Inline,
+}
+
+/// What one request may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitLimits {
+    /// Blobs a check.
+    pub blobs_a_check: usize,
+    /// Actions the server takes in one commit.
+    pub max_actions: usize,
+    /// Actions a commit when a change needs several.
+    pub batch_actions: usize,
+    /// Bytes of a commit's body.
+    pub body_bytes: usize,
+}
+
+/// The answer to a blob check.
+#[derive(Debug, Default)]
+pub struct Missing {
+    /// Blobs to be put, now possible.
+    pub wanted: Vec<Blob>,
+    /// Blobs the hub refuses, with the reason.
+    pub refused: Vec<(Sha256, Error)>,
+}
+
+/// One commit.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Its message; the first line is the summary.
+    pub message: String,
+    /// What it changes.
+    pub actions: Vec<Action>,
+}
+
+/// One change of a commit.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// A file is written.
+    Put {
+        /// Where.
+        path: RepoPath,
+        /// Whether the path exists already.
+        exists: bool,
+        /// What.
+        content: Content,
+    },
+    /// A file is deleted.
+    Delete {
+        /// Which.
+        path: RepoPath,
+    },
+}
+
+/// What a commit writes at a path.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A stored blob.
+    Stored(Blob),
+    /// These bytes.
+    Inline(Bytes),
+}

@@ -1,0 +1,140 @@
+//! Errors by meaning. What to do about one is said at the command line's edge, not here.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What an error means for whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The repo, revision or file does not exist, or may not be seen.
+    NotFound,
+    /// The token is missing, wrong, expired or revoked.
+    Unauthorized,
+    /// The token is good but may not do this.
+    Denied,
+    /// The repo asks its readers to be let in first.
+    Gated,
+    /// The hub has disabled the repo.
+    Disabled,
+    /// The hub's API is locked for this account (storage limits); the Git path may still work.
+    Locked,
+    /// The hub asks to wait longer than the budget allows.
+    RateLimited,
+    /// Someone else changed the branch or made the repo meanwhile.
+    Conflict,
+    /// The bytes are not those that were promised.
+    Corrupt,
+    /// A signed address has expired: ask for a new one.
+    Expired,
+    /// The server answered the whole file to a request for a part.
+    RangeIgnored,
+    /// The network or the server failed in a way that may pass.
+    Transient,
+    /// The server could not be reached at all: name, certificate or connection.
+    Unreachable,
+    /// The answer breaks the protocol or would be unsafe to follow.
+    Refused,
+    /// The request can't succeed as it is (a bad path, an unlawful file, a full quota).
+    Invalid,
+}
+
+/// An error of a hub, with the request it answers. No message holds a token or a signed address.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    request: Option<String>,
+    status: Option<u16>,
+    retry_after: Option<Duration>,
+    retried: bool,
+}
+
+/// A result with a hub's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of this meaning.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), request: None, status: None, retry_after: None, retried: false }
+    }
+
+    /// The same error, naming the request: method and address without its query.
+    pub fn of_request(mut self, request: impl Into<String>) -> Self {
+        self.request.get_or_insert_with(|| request.into());
+        self
+    }
+
+    /// The same error, with the status the server answered.
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// The same error, with the wait the server asked for.
+    pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
+    /// The same error, read as something else: a hub's module knows better what a status means there.
+    pub fn with_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The same error, once its layer has tried in vain.
+    pub(crate) fn after_retries(mut self) -> Self {
+        self.retried = true;
+        self
+    }
+
+    /// Whether the layer that it comes from has tried again already.
+    pub fn was_retried(&self) -> bool {
+        self.retried
+    }
+
+    /// What it means.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The status the server answered, if it answered.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// How long the server asked to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// What was said, without the request.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether another try by the next layer out makes sense: it may pass, and nobody tried yet.
+    pub fn is_transient(&self) -> bool {
+        self.kind == Kind::Transient && !self.retried
+    }
+
+    /// Whether going on with other files of this hub is pointless.
+    pub fn ends_the_hub(&self) -> bool {
+        matches!(self.kind, Kind::Unauthorized | Kind::Unreachable | Kind::Disabled | Kind::Gated | Kind::Locked)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.request {
+            Some(request) => write!(f, " ({request})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

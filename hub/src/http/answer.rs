@@ -1,0 +1,135 @@
+//! Answers that mean an error, and how each hub says so.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use std::time::SystemTime;
+
+use crate::error::{Error, Kind};
+use crate::path::escape;
+
+/// An answer with an error's status, its body read up to a cap.
+pub struct Answer<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body's beginning, 64 KiB at most.
+    pub body: Bytes,
+}
+
+/// How a hub says what is wrong.
+pub trait Dialect: Send + Sync {
+    /// The meaning and the words of an error, where this hub says more than the status does.
+    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)>;
+}
+
+/// A server of which only the status is known (object storage).
+pub struct PlainDialect;
+
+impl Dialect for PlainDialect {
+    fn read(&self, _: &Answer<'_>) -> Option<(Kind, String)> {
+        None
+    }
+}
+
+impl Answer<'_> {
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The error that this answer is.
+    pub(crate) fn into_error(self, dialect: &dyn Dialect, now: SystemTime) -> Error {
+        let said = dialect.read(&self);
+        let (kind, message) = said.unwrap_or_else(|| (kind_of(self.status), String::new()));
+        let wait = matches!(kind, Kind::RateLimited | Kind::Transient).then(|| self.wait(now)).flatten();
+        Error::new(kind, self.words(&message)).with_status(self.status.as_u16()).with_retry_after(wait)
+    }
+
+    fn words(&self, message: &str) -> String {
+        let status = self.status.as_u16();
+        let said = if message.is_empty() { self.first_line() } else { message.to_owned() };
+        let said: String = escape(said.trim()).chars().take(300).collect();
+        match (said.is_empty(), self.status.canonical_reason()) {
+            (true, Some(reason)) => format!("the server answered {status} {reason}"),
+            (true, None) => format!("the server answered {status}"),
+            (false, _) => format!("{said} ({status})"),
+        }
+    }
+
+    fn first_line(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let is_markup = text.trim_start().starts_with(['<', '{', '[']);
+        if is_markup { String::new() } else { text.lines().next().unwrap_or_default().to_owned() }
+    }
+
+    /// The wait that the server asks for: the `RateLimit` header when nothing remains, else `Retry-After`.
+    fn wait(&self, now: SystemTime) -> Option<Duration> {
+        self.rate_limit_reset().or_else(|| self.retry_after(now))
+    }
+
+    /// `RateLimit: "api";r=0;t=55` asks for t + 1 seconds when r is 0 (huggingface_hub 2.4.0, `_http.py`).
+    fn rate_limit_reset(&self) -> Option<Duration> {
+        let value = self.header("ratelimit")?;
+        let number = |key: &str| value.split(';').find_map(|part| part.trim().strip_prefix(key)?.strip_prefix('=')?.parse::<u64>().ok());
+        (number("r")? == 0).then(|| number("t")).flatten().map(|seconds| Duration::from_secs(seconds.saturating_add(1)))
+    }
+
+    fn retry_after(&self, now: SystemTime) -> Option<Duration> {
+        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        let date = || httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default());
+        value.parse().map(Duration::from_secs).ok().or_else(date)
+    }
+}
+
+fn kind_of(status: StatusCode) -> Kind {
+    match status.as_u16() {
+        401 => Kind::Unauthorized,
+        403 => Kind::Denied,
+        404 | 410 => Kind::NotFound,
+        409 | 412 => Kind::Conflict,
+        429 => Kind::RateLimited,
+        408 | 425 | 500..=599 if status.as_u16() != 501 && status.as_u16() != 507 => Kind::Transient,
+        _ => Kind::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(status: u16, headers: &[(&'static str, &'static str)], body: &'static str) -> Error {
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers: &headers, body: Bytes::from(body) };
+        answer.into_error(&PlainDialect, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777))
+    }
+
+    #[test]
+    fn statuses_that_may_pass_are_transient_and_others_are_not() {
+        for status in [408, 500, 502, 503, 504] {
+            assert_eq!(error(status, &[], "").kind(), Kind::Transient, "{status}");
+        }
+        for status in [400, 403, 404, 410, 413, 422, 501, 507] {
+            assert!(!error(status, &[], "").is_transient(), "{status}");
+        }
+    }
+
+    #[test]
+    fn both_header_forms_of_a_429_are_honoured() {
+        let wait = |headers: &[_]| error(429, headers, "").retry_after().map(|wait| wait.as_secs());
+        assert_eq!(wait(&[("ratelimit", r#""api";r=0;t=55"#)]), Some(56));
+        assert_eq!(wait(&[("ratelimit", r#""api";r=3;t=55"#), ("retry-after", "7")]), Some(7), "the commit quota: r is not 0");
+        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT")]), Some(3));
+        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]), Some(0), "a date that has passed");
+        assert_eq!(wait(&[]), None);
+    }
+
+    #[test]
+    fn bodies_become_one_clean_line() {
+        assert_eq!(error(400, &[], "bad\u{1b}[2J thing\nmore").to_string(), "bad\\u{1b}[2J thing (400)");
+        assert_eq!(error(502, &[], "<html>").to_string(), "the server answered 502 Bad Gateway");
+    }
+}

@@ -1,0 +1,283 @@
+//! The client itself: layers in their order, one function each.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode, Url};
+
+use super::address::{NameError, Resolver, system_lookup};
+use super::answer::{Answer, Dialect};
+use super::clock::{Clock, SystemClock};
+use super::gate::Gate;
+use super::origin::{Origin, show};
+use super::redirect;
+use super::request::{Body, Request, Response};
+use super::retry::{OnRetry, RetryPolicy, retrying};
+use super::tls;
+use super::watch::{self, Watch};
+use crate::error::{Error, Kind, Result};
+use crate::source::ByteStream;
+
+const LONGEST_ERROR_BODY: usize = 64 << 10;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long object storage may work on a blob it has taken whole.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(900);
+
+/// Settings of a client.
+#[derive(Clone)]
+pub struct HttpOptions {
+    /// What is tried again, and how.
+    pub retry: RetryPolicy,
+    /// No byte for this long is a stall.
+    pub stall: Duration,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Told of each retry.
+    pub on_retry: OnRetry,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self { retry: RetryPolicy::default(), stall: Duration::from_secs(60), clock: Arc::new(SystemClock), on_retry: Arc::new(|_, _| ()) }
+    }
+}
+
+/// A client for one hub and whatever that hub points at. Cheap to clone.
+#[derive(Clone)]
+pub struct Http(Arc<Inner>);
+
+struct Inner {
+    client: reqwest::Client,
+    hub: Origin,
+    credentials: HeaderMap,
+    /// The hub has refused these credentials: they are not sent again.
+    revoked: AtomicBool,
+    dialect: Box<dyn Dialect>,
+    gate: Gate,
+    options: HttpOptions,
+}
+
+impl Http {
+    /// A client for the hub at `endpoint`, whose `credentials` (headers) go to that origin only.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] for an endpoint that is no http(s) address; [`Kind::Unreachable`] when TLS can't be set up.
+    pub fn new(endpoint: &Url, credentials: HeaderMap, dialect: impl Dialect + 'static, options: HttpOptions) -> Result<Self> {
+        let hub = Origin::of(endpoint)?;
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("hf2ms/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .dns_resolver(Resolver::new(hub.host(), hub.is_plainly_private(), system_lookup()))
+            .tls_backend_preconfigured(tls::config()?)
+            .build()
+            .map_err(|error| Error::new(Kind::Unreachable, format!("the HTTP client can't be set up: {error}")))?;
+        let gate = Gate::new(options.clock.clone());
+        let inner = Inner { client, hub, credentials, revoked: false.into(), dialect: Box::new(dialect), gate, options };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The settings it works with.
+    pub fn options(&self) -> &HttpOptions {
+        &self.0.options
+    }
+
+    /// The hub's own origin.
+    pub fn origin(&self) -> &Origin {
+        &self.0.hub
+    }
+
+    /// Whether the hub has refused this client's credentials.
+    pub fn is_revoked(&self) -> bool {
+        self.0.revoked.load(Ordering::Relaxed)
+    }
+
+    /// Sends a request and returns a successful answer.
+    ///
+    /// # Errors
+    /// Every kind; see [`Kind`].
+    pub async fn send(&self, request: Request) -> Result<Response> {
+        if !request.retried {
+            return self.follow(&request).await;
+        }
+        let options = &self.0.options;
+        retrying(&options.retry, &options.clock, &options.on_retry, || self.follow(&request)).await
+    }
+
+    /// PUTs `length` bytes in one streamed request with that exact length. Tried once: the body is gone.
+    ///
+    /// # Errors
+    /// The body's own error when it failed; else what the server or the network says.
+    pub async fn upload(&self, url: Url, headers: HeaderMap, body: ByteStream, length: u64) -> Result<Response> {
+        let name = format!("PUT {}", show(&url));
+        let watch = Watch::new();
+        let failure = Failure::default();
+        let outgoing = failure.note(watch.outgoing(body));
+        let mut builder = self.prepare(Method::PUT, &url)?.headers(headers).header(CONTENT_LENGTH, length);
+        builder = builder.body(reqwest::Body::wrap_stream(outgoing));
+        self.0.gate.pass(self.host(&url)).await;
+        let sent = async { builder.send().await.map_err(|error| network_error(error, &name)) };
+        let answered = watch.over(sent, self.0.options.stall, UPLOAD_PATIENCE.max(self.0.options.stall)).await;
+        let answer = answered.map_err(|error| failure.take().unwrap_or(error.of_request(&name)))?;
+        self.judge(answer, &url, name).await
+    }
+
+    async fn follow(&self, request: &Request) -> Result<Response> {
+        let name = request.name();
+        let mut url = request.url.clone();
+        for _ in 0..=redirect::MOST_HOPS {
+            let answer = self.exchange(request, &url, &name).await?;
+            let next = redirect::target(&request.method, &url, answer.status(), answer.headers());
+            match next.map_err(|error| error.of_request(&name))? {
+                Some(next) => url = next,
+                None => return self.judge(answer, &url, name).await,
+            }
+        }
+        Err(Error::new(Kind::Refused, format!("more than {} redirects", redirect::MOST_HOPS)).of_request(name))
+    }
+
+    /// One hop: through the host's gate, with credentials where they belong.
+    async fn exchange(&self, request: &Request, url: &Url, name: &str) -> Result<reqwest::Response> {
+        let mut builder = self.prepare(request.method.clone(), url)?.headers(request.headers.clone());
+        if let Body::Bytes(bytes) = &request.body {
+            builder = builder.body(bytes.clone());
+        }
+        self.0.gate.pass(self.host(url)).await;
+        let patience = request.patience.unwrap_or(self.0.options.stall);
+        let sent = tokio::time::timeout(patience, builder.send()).await;
+        sent.map_err(|_| watch::stalled(patience).of_request(name))?.map_err(|error| network_error(error, name))
+    }
+
+    fn prepare(&self, method: Method, url: &Url) -> Result<reqwest::RequestBuilder> {
+        let origin = Origin::of(url)?;
+        if origin.ip().is_some_and(super::address::is_private) && !self.0.hub.is_plainly_private() && origin != self.0.hub {
+            return Err(Error::new(Kind::Refused, format!("the hub points at the private address {origin}")));
+        }
+        let mut builder = self.0.client.request(method, url.clone());
+        builder = builder.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if self.0.hub.trusts(&origin) {
+            if self.is_revoked() {
+                return Err(Error::new(Kind::Unauthorized, "the hub has refused the token; nothing more was sent with it"));
+            }
+            builder = builder.headers(self.0.credentials.clone());
+        }
+        Ok(builder)
+    }
+
+    /// Turns an answer that means an error into one.
+    async fn judge(&self, answer: reqwest::Response, url: &Url, request: String) -> Result<Response> {
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.bytes_stream().map_err({
+            let request = request.clone();
+            move |error| network_error(error, &request)
+        });
+        let body = watch::incoming(body, self.0.options.stall);
+        if status.is_success() {
+            refuse_encoding(&headers, &request)?;
+            return Ok(Response { status, headers, url: url.clone(), request, body });
+        }
+        let error = self.error_of(status, &headers, first_bytes(body).await, url).of_request(request);
+        Err(error)
+    }
+
+    fn error_of(&self, status: StatusCode, headers: &HeaderMap, body: Bytes, url: &Url) -> Error {
+        let ours = Origin::of(url).is_ok_and(|origin| self.0.hub.trusts(&origin));
+        let answer = Answer { status, headers, body };
+        let dialect: &dyn Dialect = if ours { &*self.0.dialect } else { &super::PlainDialect };
+        let error = answer.into_error(dialect, self.0.options.clock.date());
+        if ours && error.kind() == Kind::Unauthorized && !self.0.credentials.is_empty() {
+            self.0.revoked.store(true, Ordering::Relaxed);
+        }
+        if let (Kind::RateLimited, Some(wait)) = (error.kind(), error.retry_after()) {
+            if wait <= self.0.options.retry.longest_wait {
+                self.0.gate.close(self.host(url), wait);
+            }
+        }
+        error
+    }
+
+    fn host<'a>(&self, url: &'a Url) -> &'a str {
+        url.host_str().unwrap_or_default()
+    }
+
+    /// Credentials under another name, for hubs that want them there: a header of `Bearer` form and others.
+    pub fn credentials(pairs: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> HeaderMap {
+        pairs.into_iter().collect()
+    }
+}
+
+/// Remembers why a body failed: the client only says that it did.
+#[derive(Default)]
+struct Failure(Arc<std::sync::Mutex<Option<Error>>>);
+
+impl Failure {
+    fn note(
+        &self,
+        body: impl futures_util::Stream<Item = Result<Bytes>> + Send + 'static,
+    ) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+        let slot = self.0.clone();
+        body.map_err(move |error| {
+            *slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
+            std::io::Error::other("the body failed")
+        })
+    }
+
+    fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+}
+
+/// Sizes and digests are of the bytes as stored: an encoding nobody asked for would change both.
+fn refuse_encoding(headers: &HeaderMap, request: &str) -> Result<()> {
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity" | b"") => Ok(()),
+        Some(encoding) => {
+            let encoding = crate::path::escape(&String::from_utf8_lossy(encoding));
+            Err(Error::new(Kind::Refused, format!("the server sent the content encoding {encoding}, which was not asked for"))
+                .of_request(request))
+        }
+    }
+}
+
+async fn first_bytes(mut body: ByteStream) -> Bytes {
+    let mut first = Vec::new();
+    while let Some(Ok(piece)) = body.next().await {
+        let room = LONGEST_ERROR_BODY - first.len();
+        first.extend_from_slice(&piece[..piece.len().min(room)]);
+        if first.len() == LONGEST_ERROR_BODY {
+            break;
+        }
+    }
+    first.into()
+}
+
+/// What a failure below HTTP means. A name or a certificate does not get better by trying again.
+fn network_error(error: reqwest::Error, request: &str) -> Error {
+    let error = error.without_url();
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    let mut last = error.to_string();
+    let mut kind = Kind::Transient;
+    while let Some(inner) = cause {
+        kind = match inner.downcast_ref::<NameError>() {
+            Some(NameError::Unknown(_)) => Kind::Unreachable,
+            Some(NameError::Private(_)) => Kind::Refused,
+            None if is_certificate_error(inner) => Kind::Unreachable,
+            None => kind,
+        };
+        last = inner.to_string();
+        cause = inner.source();
+    }
+    Error::new(kind, crate::path::escape(&last)).of_request(request)
+}
+
+fn is_certificate_error(error: &(dyn std::error::Error + 'static)) -> bool {
+    let tls = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let tls = tls.or_else(|| error.downcast_ref::<rustls::Error>());
+    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+}

@@ -1,0 +1,86 @@
+//! Time, as the retry and rate-limit layers see it: injected, so that tests need not wait.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A pause that ends.
+pub type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where time comes from.
+pub trait Clock: Send + Sync {
+    /// A moment for measuring spans.
+    fn now(&self) -> Instant;
+    /// The date, only for reading headers that hold one.
+    fn date(&self) -> SystemTime;
+    /// Waits.
+    fn sleep(&self, span: Duration) -> Pause;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn date(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep(&self, span: Duration) -> Pause {
+        Box::pin(tokio::time::sleep(span))
+    }
+}
+
+/// A [`Clock`] as the retry library wants its sleeper.
+#[derive(Clone)]
+pub(crate) struct Sleeper(pub Arc<dyn Clock>);
+
+impl backon::Sleeper for Sleeper {
+    type Sleep = Pause;
+
+    fn sleep(&self, span: Duration) -> Pause {
+        self.0.sleep(span)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// A clock that moves only by sleeping on it, and remembers each sleep.
+    pub(crate) struct ManualClock {
+        start: Instant,
+        pub(crate) slept: Mutex<Vec<Duration>>,
+    }
+
+    impl ManualClock {
+        pub(crate) fn new() -> Arc<Self> {
+            Arc::new(Self { start: Instant::now(), slept: Mutex::default() })
+        }
+
+        pub(crate) fn total(&self) -> Duration {
+            self.slept.lock().unwrap().iter().sum()
+        }
+    }
+
+    impl Clock for ManualClock {
+        fn now(&self) -> Instant {
+            self.start + self.total()
+        }
+
+        fn date(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.total()
+        }
+
+        fn sleep(&self, span: Duration) -> Pause {
+            self.slept.lock().unwrap().push(span);
+            Box::pin(std::future::ready(()))
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! One HTTP client for all hubs. Its layers, outermost first:
+//!
+//! [`Http::send`] retries ([`retry`]) what may pass, each attempt follows redirects by hand
+//! ([`redirect`]), each hop waits at the host's gate ([`gate`]), is sent with credentials only where
+//! they belong ([`origin`]), and is watched for stalls ([`watch`]). Answers that mean an error become one
+//! ([`crate::Error`]), read by the hub's own [`Dialect`].
+
+mod address;
+mod answer;
+mod client;
+pub mod clock;
+mod gate;
+mod origin;
+mod redirect;
+mod request;
+pub mod retry;
+mod tls;
+mod watch;
+
+pub use answer::{Answer, Dialect, PlainDialect};
+pub use client::{Http, HttpOptions};
+pub use origin::Origin;
+pub use request::{Body, Request, Response};

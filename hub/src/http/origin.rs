@@ -1,0 +1,122 @@
+//! Origins, and which of them may see a hub's credentials.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use super::address;
+use crate::error::{Error, Kind, Result};
+
+/// Scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    scheme: String,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// The origin of an http or https address.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] for any other scheme, for no host, and for credentials inside the address.
+    pub fn of(url: &Url) -> Result<Self> {
+        let refused = |why: &str| Err(Error::new(Kind::Refused, format!("{why} in the address {}", show(url))));
+        if !matches!(url.scheme(), "http" | "https") {
+            return refused("a scheme other than http and https");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return refused("credentials");
+        }
+        match (url.host_str(), url.port_or_known_default()) {
+            (Some(host), Some(port)) => Ok(Self { scheme: url.scheme().to_owned(), host: host.trim_end_matches('.').to_owned(), port }),
+            _ => refused("no host"),
+        }
+    }
+
+    /// The host's name or literal address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The literal IP address, when the host is one.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+    }
+
+    /// Whether the host is by its very name one of this machine or of a private network.
+    pub(crate) fn is_plainly_private(&self) -> bool {
+        self.ip().map_or(self.host == "localhost" || self.host.ends_with(".localhost"), address::is_private)
+    }
+
+    /// Whether a hub's credentials for `self` may be sent to `other`: the same origin, or over https a
+    /// host below the same hub domain (ModelScope's blobs go to such a host; modelscope-hub 0.5.1,
+    /// `upload_blob`, sends the token there).
+    pub(crate) fn trusts(&self, other: &Self) -> bool {
+        const SHARED: [&str; 2] = ["modelscope.cn", "modelscope.ai"];
+        let below = |host: &str, domain: &str| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+        self == other
+            || (self.scheme == "https"
+                && other.scheme == "https"
+                && self.port == other.port
+                && SHARED.iter().any(|domain| below(&self.host, domain) && below(&other.host, domain)))
+    }
+
+    /// Whether going from here to `other` gives up encryption.
+    pub(crate) fn is_downgraded_by(&self, other: &Self) -> bool {
+        self.scheme == "https" && other.scheme == "http"
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}:{}", self.scheme, self.host, self.port)
+    }
+}
+
+/// An address fit for people: no credentials, no query (signatures live there), no control characters.
+pub(crate) fn show(url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    crate::path::escape(shown.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(url: &str) -> Origin {
+        Origin::of(&url.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn another_port_host_or_scheme_is_another_origin() {
+        let hub = origin("https://huggingface.co/x");
+        assert!(hub.trusts(&origin("https://huggingface.co:443/y?z")));
+        for other in ["http://huggingface.co", "https://huggingface.co:8443", "https://cdn-lfs.huggingface.co", "https://evil.co"] {
+            assert!(!hub.trusts(&origin(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn modelscopes_own_hosts_are_one_hub_but_lookalikes_are_not() {
+        let hub = origin("https://modelscope.cn");
+        assert!(hub.trusts(&origin("https://www.modelscope.cn")) && hub.trusts(&origin("https://lfs.modelscope.cn/x")));
+        for other in ["https://evilmodelscope.cn", "https://modelscope.cn.evil.com", "http://lfs.modelscope.cn", "https://modelscope.ai"] {
+            assert!(!hub.trusts(&origin(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn odd_addresses_are_refused_and_shown_without_secrets() {
+        for bad in ["ftp://x/y", "file:///etc/passwd", "https://user:secret@host/"] {
+            let error = Origin::of(&bad.parse().unwrap()).unwrap_err();
+            assert!(!error.to_string().contains("secret"));
+        }
+        assert_eq!(show(&"https://h/a?X-Amz-Signature=s#f".parse().unwrap()), "https://h/a");
+    }
+}

@@ -1,0 +1,140 @@
+//! The one retry policy: what is tried again, how often, and how long apart.
+//!
+//! Each failure is retried by one layer only, so that nothing multiplies: an answer by [`super::Http`],
+//! a body that broke by whoever reads it, a whole upload by whoever owns it. An error that its layer has
+//! given up on is marked, and no longer counts as transient.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::Retryable;
+
+use super::clock::{Clock, Sleeper};
+use crate::error::{Error, Kind, Result};
+
+/// How often and how patiently something is tried again.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryPolicy {
+    /// Tries after the first.
+    pub retries: u32,
+    /// The first pause's upper bound; it doubles with each try.
+    pub base: Duration,
+    /// No pause is longer, unless the server says so.
+    pub cap: Duration,
+    /// The longest wait that a server may ask for; beyond it the item is given up for now.
+    pub longest_wait: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { retries: 6, base: Duration::from_millis(500), cap: Duration::from_secs(30), longest_wait: Duration::from_secs(1800) }
+    }
+}
+
+impl RetryPolicy {
+    /// The pauses: exponential with full jitter, one a retry.
+    pub fn pauses(self) -> impl Iterator<Item = Duration> + Send + Sync + Unpin {
+        (0..self.retries).map(move |attempt| {
+            let bound = self.base.saturating_mul(1 << attempt.min(16)).min(self.cap);
+            bound.mul_f64(fastrand::f64())
+        })
+    }
+
+    /// Whether `error` is worth another try under this policy.
+    pub fn covers(&self, error: &Error) -> bool {
+        match error.kind() {
+            Kind::Transient => !error.was_retried(),
+            Kind::RateLimited => error.retry_after().is_none_or(|wait| wait <= self.longest_wait),
+            _ => false,
+        }
+    }
+}
+
+/// Told of each retry before its pause: the error and the pause.
+pub type OnRetry = Arc<dyn Fn(&Error, Duration) + Send + Sync>;
+
+/// Runs `attempt` until it succeeds, fails for good, or the policy ends.
+///
+/// # Errors
+/// The last attempt's, marked as retried.
+pub async fn retrying<T, F, A>(policy: &RetryPolicy, clock: &Arc<dyn Clock>, on_retry: &OnRetry, attempt: A) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+    A: FnMut() -> F,
+{
+    attempt
+        .retry(policy.pauses())
+        .sleep(Sleeper(clock.clone()))
+        .when(|error| policy.covers(error))
+        .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
+        .notify(|error, pause| on_retry(error, pause))
+        .await
+        .map_err(Error::after_retries)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::http::clock::tests::ManualClock;
+
+    async fn run(policy: RetryPolicy, errors: Vec<Error>) -> (Result<u32>, Arc<ManualClock>, u32) {
+        let clock = ManualClock::new();
+        let errors = Mutex::new(errors.into_iter());
+        let attempts = AtomicU32::new(0);
+        let as_clock: Arc<dyn Clock> = clock.clone();
+        let silent: OnRetry = Arc::new(|_, _| ());
+        let result = retrying(&policy, &as_clock, &silent, || async {
+            let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+            errors.lock().unwrap().next().map_or(Ok(attempt), Err)
+        })
+        .await;
+        (result, clock, attempts.into_inner())
+    }
+
+    fn transient() -> Error {
+        Error::new(Kind::Transient, "503")
+    }
+
+    #[tokio::test]
+    async fn transient_errors_are_tried_again_with_bounded_pauses() {
+        let (result, clock, _) = run(RetryPolicy::default(), vec![transient(), transient()]).await;
+        assert_eq!(result.unwrap(), 2);
+        let slept = clock.slept.lock().unwrap().clone();
+        assert!(slept[0] <= Duration::from_millis(500) && slept[1] <= Duration::from_secs(1), "{slept:?}");
+    }
+
+    #[tokio::test]
+    async fn it_ends_and_marks_the_error() {
+        let (result, _, attempts) = run(RetryPolicy::default(), (0..99).map(|_| transient()).collect()).await;
+        let error = result.unwrap_err();
+        assert_eq!(attempts, 7);
+        assert!(!error.is_transient(), "an outer layer must not start again");
+    }
+
+    #[tokio::test]
+    async fn the_servers_wait_wins_over_the_jitter() {
+        let wait = Error::new(Kind::RateLimited, "429").with_retry_after(Some(Duration::from_secs(77)));
+        let (result, clock, _) = run(RetryPolicy::default(), vec![wait]).await;
+        assert!(result.is_ok());
+        assert_eq!(clock.total(), Duration::from_secs(77));
+    }
+
+    #[tokio::test]
+    async fn a_wait_beyond_the_budget_is_not_waited() {
+        let wait = Error::new(Kind::RateLimited, "429").with_retry_after(Some(Duration::from_secs(7200)));
+        let (result, clock, attempts) = run(RetryPolicy::default(), vec![wait]).await;
+        assert_eq!(result.unwrap_err().kind(), Kind::RateLimited);
+        assert_eq!((clock.total(), attempts), (Duration::ZERO, 1));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_pass_is_tried_once() {
+        for kind in [Kind::NotFound, Kind::Denied, Kind::Unauthorized, Kind::Invalid, Kind::Refused, Kind::Corrupt] {
+            let (result, _, attempts) = run(RetryPolicy::default(), vec![Error::new(kind, "no")]).await;
+            assert_eq!((result.unwrap_err().kind(), attempts), (kind, 1));
+        }
+    }
+}

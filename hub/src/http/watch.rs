@@ -1,0 +1,137 @@
+//! The stall watchdog: a transfer may be as slow as it likes, but not still.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+
+use crate::error::{Error, Kind, Result};
+use crate::source::ByteStream;
+
+/// The error of a transfer in which nothing moved for `span`.
+pub(crate) fn stalled(span: Duration) -> Error {
+    Error::new(Kind::Transient, format!("nothing moved for {} s", span.as_secs_f32()))
+}
+
+/// `body` as a stream that fails when no byte arrives for `span`.
+pub(crate) fn incoming(body: impl Stream<Item = Result<Bytes>> + Send + 'static, span: Duration) -> ByteStream {
+    let body = Box::pin(body);
+    futures_util::stream::unfold(Some(body), move |body| async move {
+        let mut body = body?;
+        match tokio::time::timeout(span, body.next()).await {
+            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(body))),
+            Ok(Some(Err(error))) => Some((Err(error), None)),
+            Ok(None) => None,
+            Err(_) => Some((Err(stalled(span)), None)),
+        }
+    })
+    .boxed()
+}
+
+/// What an upload's watchdog knows.
+#[derive(Debug)]
+struct Pulse {
+    /// When the server last took something.
+    moved: Instant,
+    /// The sender waits for its own source: not the server's fault.
+    starved: bool,
+    /// Everything was handed over; the server works.
+    finished: bool,
+}
+
+/// Watches an upload from both ends.
+#[derive(Clone)]
+pub(crate) struct Watch(Arc<Mutex<Pulse>>);
+
+impl Watch {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Pulse { moved: Instant::now(), starved: false, finished: false })))
+    }
+
+    fn note(&self, starved: bool, finished: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Pulse { moved: Instant::now(), starved, finished };
+    }
+
+    /// `body` as the client pulls it, each pull a sign of life.
+    pub(crate) fn outgoing(&self, body: ByteStream) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+        Outgoing { body, watch: self.clone() }
+    }
+
+    /// Runs `transfer`; fails when the server takes nothing for `span`, or, once it has everything, does
+    /// not answer for `patience`.
+    pub(crate) async fn over<T>(&self, transfer: impl Future<Output = Result<T>>, span: Duration, patience: Duration) -> Result<T> {
+        tokio::pin!(transfer);
+        let tick = (span / 4).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        loop {
+            match tokio::time::timeout(tick, &mut transfer).await {
+                Ok(result) => return result,
+                Err(_) => self.check(span, patience)?,
+            }
+        }
+    }
+
+    fn check(&self, span: Duration, patience: Duration) -> Result<()> {
+        let pulse = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = if pulse.finished { patience } else { span };
+        if !pulse.starved && pulse.moved.elapsed() > limit { Err(stalled(limit)) } else { Ok(()) }
+    }
+}
+
+struct Outgoing {
+    body: ByteStream,
+    watch: Watch,
+}
+
+impl Stream for Outgoing {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.body.poll_next_unpin(context);
+        self.watch.note(next.is_pending(), matches!(next, Poll::Ready(None)));
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+
+    const SHORT: Duration = Duration::from_millis(80);
+
+    #[tokio::test]
+    async fn a_body_that_stands_still_fails() {
+        let body = stream::iter([Ok(Bytes::from("a"))]).chain(stream::pending());
+        let got: Vec<_> = incoming(body, SHORT).collect().await;
+        assert!(got[0].is_ok() && got[1].as_ref().is_err_and(Error::is_transient) && got.len() == 2);
+    }
+
+    #[tokio::test]
+    async fn a_slow_body_is_left_alone() {
+        let body = stream::unfold(0, |n| async move {
+            tokio::time::sleep(SHORT / 4).await;
+            (n < 12).then(|| (Ok(Bytes::from("a")), n + 1))
+        });
+        assert_eq!(incoming(body, SHORT).filter(|p| std::future::ready(p.is_ok())).count().await, 12);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_nothing_is_given_up_but_a_slow_source_is_not_its_fault() {
+        let watch = Watch::new();
+        let error = watch.over(std::future::pending::<Result<()>>(), SHORT, SHORT).await.unwrap_err();
+        assert!(error.is_transient());
+
+        let watch = Watch::new();
+        let source = stream::once(async {
+            tokio::time::sleep(SHORT * 4).await;
+            Ok(Bytes::from("late"))
+        })
+        .boxed();
+        let drain = watch.outgoing(source).collect::<Vec<_>>();
+        assert!(watch.over(async { Ok(drain.await.len()) }, SHORT, SHORT).await.is_ok_and(|pieces| pieces == 1));
+    }
+}

@@ -1,0 +1,285 @@
+//! Repos: which hub, which kind, which id, at which revision; and what a hub says of one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The hubs there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hub {
+    /// huggingface.co, or what `HF_ENDPOINT` names.
+    HuggingFace,
+    /// modelscope.cn, or what `MODELSCOPE_ENDPOINT` or `MODELSCOPE_DOMAIN` name.
+    ModelScope,
+}
+
+impl Hub {
+    /// The name people know.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HuggingFace => "Hugging Face",
+            Self::ModelScope => "ModelScope",
+        }
+    }
+}
+
+impl fmt::Display for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a repo holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RepoKind {
+    /// Weights, tokenizers, configurations.
+    Model,
+    /// Data.
+    Dataset,
+    /// An app (ModelScope: studio).
+    Space,
+}
+
+impl RepoKind {
+    /// Every kind, in the order in which a repo of unknown kind is looked for.
+    pub const ALL: [Self; 3] = [Self::Model, Self::Dataset, Self::Space];
+}
+
+impl fmt::Display for RepoKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Model => "model",
+            Self::Dataset => "dataset",
+            Self::Space => "space",
+        })
+    }
+}
+
+/// `owner/name`. Letters, digits, `-`, `_` and `.`; neither part starts or ends with `-` or `.`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RepoId {
+    text: String,
+    slash: usize,
+}
+
+/// A text that is no repo id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{}' is not a repo id: expected owner/name, of letters, digits, '-', '_' and '.'", crate::path::escape(.0))]
+pub struct BadRepoId(String);
+
+impl RepoId {
+    /// The account or organisation.
+    pub fn owner(&self) -> &str {
+        &self.text[..self.slash]
+    }
+
+    /// The repo's name without its owner.
+    pub fn name(&self) -> &str {
+        &self.text[self.slash + 1..]
+    }
+
+    /// `owner/name`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for RepoId {
+    type Err = BadRepoId;
+
+    fn from_str(text: &str) -> Result<Self, BadRepoId> {
+        let bad = || BadRepoId(text.chars().take(200).collect());
+        let (owner, name) = text.split_once('/').ok_or_else(bad)?;
+        if !is_id_part(owner) || !is_id_part(name) {
+            return Err(bad());
+        }
+        Ok(Self { text: text.to_owned(), slash: owner.len() })
+    }
+}
+
+/// The rules of huggingface_hub 2.4.0 (`validate_repo_id`): 96 characters at most, no `--` and no `..`.
+fn is_id_part(part: &str) -> bool {
+    let edge = |c: char| c == '-' || c == '.';
+    !part.is_empty()
+        && part.len() <= 96
+        && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && !part.starts_with(edge)
+        && !part.ends_with(edge)
+        && !part.contains("..")
+        && !part.contains("--")
+}
+
+impl TryFrom<String> for RepoId {
+    type Error = BadRepoId;
+
+    fn try_from(text: String) -> Result<Self, BadRepoId> {
+        text.parse()
+    }
+}
+
+impl From<RepoId> for String {
+    fn from(id: RepoId) -> String {
+        id.text
+    }
+}
+
+impl fmt::Display for RepoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for RepoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A branch, tag or commit as a hub names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Revision(String);
+
+/// A text that names no revision.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{}' is not a revision: expected a branch, tag or commit", crate::path::escape(.0))]
+pub struct BadRevision(String);
+
+impl Revision {
+    /// The revision's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Revision {
+    type Err = BadRevision;
+
+    fn from_str(text: &str) -> Result<Self, BadRevision> {
+        let odd = |c: char| c.is_control() || c.is_whitespace() || "\\~^:?*[".contains(c);
+        if text.is_empty() || text.len() > 255 || text.contains(odd) || text.contains("..") {
+            return Err(BadRevision(text.chars().take(200).collect()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Revision {
+    type Error = BadRevision;
+
+    fn try_from(text: String) -> Result<Self, BadRevision> {
+        text.parse()
+    }
+}
+
+impl From<Revision> for String {
+    fn from(revision: Revision) -> String {
+        revision.0
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A repo on a hub at a revision: what a chunk says of its source and its destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepoAt {
+    /// Which hub's protocol.
+    pub hub: Hub,
+    /// Where that hub is, without a trailing slash.
+    pub endpoint: String,
+    /// What the repo holds.
+    pub kind: RepoKind,
+    /// `owner/name`.
+    pub id: RepoId,
+    /// Source: a pinned commit. Destination: the branch that is committed to.
+    pub revision: Revision,
+}
+
+impl RepoAt {
+    /// The address a person opens in a browser.
+    pub fn web_url(&self) -> String {
+        let folder = match (self.hub, self.kind) {
+            (Hub::HuggingFace, RepoKind::Model) => "",
+            (_, RepoKind::Dataset) => "datasets/",
+            (Hub::HuggingFace, RepoKind::Space) => "spaces/",
+            (Hub::ModelScope, RepoKind::Model) => "models/",
+            (Hub::ModelScope, RepoKind::Space) => "studios/",
+        };
+        format!("{}/{folder}{}", self.endpoint, self.id)
+    }
+}
+
+/// Who may see a repo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Anyone.
+    Public,
+    /// Members of the owner's organisation (ModelScope's level 3).
+    Internal,
+    /// The owner.
+    Private,
+}
+
+impl fmt::Display for Visibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+            Self::Private => "private",
+        })
+    }
+}
+
+/// Whether readers must ask for access first (Hugging Face's `gated`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gate {
+    /// No gate.
+    Open,
+    /// Access is granted on request, by itself or by hand.
+    Gated,
+}
+
+/// What a hub says of a repo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepoInfo {
+    /// The commit the asked revision stands at; `None` where the hub has no such notion in its API.
+    pub commit: Option<Revision>,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Whether it is gated.
+    pub gate: Gate,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_an_owner_and_a_name() {
+        let id: RepoId = "org/na.me-1".parse().unwrap();
+        assert_eq!((id.owner(), id.name()), ("org", "na.me-1"));
+        for bad in ["", "org", "/x", "org/", "a/b/c", "a b/c", "org/../x", "-a/b", "a/b.", "a/b--c", "ü/b"] {
+            assert!(bad.parse::<RepoId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn revisions_are_git_names() {
+        for good in ["main", "refs/pr/1", "v1.0", "feature/x_y"] {
+            assert!(good.parse::<Revision>().is_ok(), "{good:?}");
+        }
+        for bad in ["", "a b", "a..b", "a\nb", "x^1"] {
+            assert!(bad.parse::<Revision>().is_err(), "{bad:?}");
+        }
+    }
+}
