@@ -1,0 +1,1 @@
+//! How the work is cut: largest first onto the emptiest. A pure function.
