@@ -14,6 +14,8 @@ mod origin;
 mod redirect;
 mod request;
 pub mod retry;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tls;
 mod watch;
 
