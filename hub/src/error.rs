@@ -61,6 +61,12 @@ impl Error {
         Self { kind, message: message.into(), request: None, status: None, retry_after: None, retried: false }
     }
 
+    /// The same error, saying first what it is about: a file, a repo.
+    pub fn about(mut self, what: impl fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// The same error, naming the request: method and address without its query.
     pub fn of_request(mut self, request: impl Into<String>) -> Self {
         self.request.get_or_insert_with(|| request.into());

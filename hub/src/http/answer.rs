@@ -26,12 +26,14 @@ pub trait Dialect: Send + Sync {
     fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)>;
 }
 
-/// A server of which only the status is known (object storage).
+/// A server of which only the status is known, and that object storage says of an old address that it
+/// expired (S3: 400 `ExpiredToken`, 403 "Request has expired").
 pub struct PlainDialect;
 
 impl Dialect for PlainDialect {
-    fn read(&self, _: &Answer<'_>) -> Option<(Kind, String)> {
-        None
+    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
+        let expired = matches!(answer.status.as_u16(), 400 | 403) && answer.body.windows(6).any(|word| word == b"xpired");
+        expired.then(|| (Kind::Expired, "the signed address has expired".to_owned()))
     }
 }
 
@@ -39,6 +41,11 @@ impl Answer<'_> {
     /// A header's text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What the status alone means.
+    pub fn kind(&self) -> Kind {
+        kind_of(self.status)
     }
 
     /// The error that this answer is.
@@ -125,6 +132,14 @@ mod tests {
         assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT")]), Some(3));
         assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]), Some(0), "a date that has passed");
         assert_eq!(wait(&[]), None);
+    }
+
+    #[test]
+    fn storage_says_that_an_address_expired() {
+        let s3 = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+        assert_eq!(error(403, &[], s3).to_string(), "the signed address has expired (403)");
+        assert_eq!(error(400, &[], "<Error><Code>ExpiredToken</Code></Error>").kind(), Kind::Expired);
+        assert_eq!(error(404, &[], s3).kind(), Kind::NotFound);
     }
 
     #[test]

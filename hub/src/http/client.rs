@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
+use reqwest::{Method, Url};
 
 use super::address::{NameError, Resolver, system_lookup};
 use super::answer::{Answer, Dialect};
@@ -119,13 +119,14 @@ impl Http {
         let watch = Watch::new();
         let failure = Failure::default();
         let outgoing = failure.note(watch.outgoing(body));
-        let mut builder = self.prepare(Method::PUT, &url)?.headers(headers).header(CONTENT_LENGTH, length);
+        let mut builder = self.prepare(Method::PUT, &url)?.headers(self.credentials_for(&url)?);
+        builder = builder.headers(headers).header(CONTENT_LENGTH, length);
         builder = builder.body(reqwest::Body::wrap_stream(outgoing));
         self.0.gate.pass(self.host(&url)).await;
         let sent = async { builder.send().await.map_err(|error| network_error(error, &name)) };
         let answered = watch.over(sent, self.0.options.stall, UPLOAD_PATIENCE.max(self.0.options.stall)).await;
         let answer = answered.map_err(|error| failure.take().unwrap_or(error.of_request(&name)))?;
-        self.judge(answer, &url, name).await
+        self.judge(answer, &url, name, self.is_hub(&url)).await
     }
 
     async fn follow(&self, request: &Request) -> Result<Response> {
@@ -136,7 +137,7 @@ impl Http {
             let next = redirect::target(&request.method, &url, answer.status(), answer.headers());
             match next.map_err(|error| error.of_request(&name))? {
                 Some(next) => url = next,
-                None => return self.judge(answer, &url, name).await,
+                None => return self.judge(answer, &url, name, !request.signed && self.is_hub(&url)).await,
             }
         }
         Err(Error::new(Kind::Refused, format!("more than {} redirects", redirect::MOST_HOPS)).of_request(name))
@@ -144,7 +145,11 @@ impl Http {
 
     /// One hop: through the host's gate, with credentials where they belong.
     async fn exchange(&self, request: &Request, url: &Url, name: &str) -> Result<reqwest::Response> {
-        let mut builder = self.prepare(request.method.clone(), url)?.headers(request.headers.clone());
+        let mut builder = self.prepare(request.method.clone(), url)?;
+        if !request.signed {
+            builder = builder.headers(self.credentials_for(url)?);
+        }
+        builder = builder.headers(headers_for(request, url)?);
         if let Body::Bytes(bytes) = &request.body {
             builder = builder.body(bytes.clone());
         }
@@ -159,19 +164,27 @@ impl Http {
         if origin.ip().is_some_and(super::address::is_private) && !self.0.hub.is_plainly_private() && origin != self.0.hub {
             return Err(Error::new(Kind::Refused, format!("the hub points at the private address {origin}")));
         }
-        let mut builder = self.0.client.request(method, url.clone());
-        builder = builder.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if self.0.hub.trusts(&origin) {
-            if self.is_revoked() {
-                return Err(Error::new(Kind::Unauthorized, "the hub has refused the token; nothing more was sent with it"));
-            }
-            builder = builder.headers(self.0.credentials.clone());
-        }
-        Ok(builder)
+        let builder = self.0.client.request(method, url.clone());
+        Ok(builder.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
     }
 
-    /// Turns an answer that means an error into one.
-    async fn judge(&self, answer: reqwest::Response, url: &Url, request: String) -> Result<Response> {
+    /// The credentials where they belong, none elsewhere.
+    fn credentials_for(&self, url: &Url) -> Result<HeaderMap> {
+        if !self.is_hub(url) {
+            return Ok(HeaderMap::new());
+        }
+        if self.is_revoked() {
+            return Err(Error::new(Kind::Unauthorized, "the hub has refused the token; nothing more was sent with it"));
+        }
+        Ok(self.0.credentials.clone())
+    }
+
+    fn is_hub(&self, url: &Url) -> bool {
+        Origin::of(url).is_ok_and(|origin| self.0.hub.trusts(&origin))
+    }
+
+    /// Turns an answer that means an error into one; `ours` when it is the hub that speaks.
+    async fn judge(&self, answer: reqwest::Response, url: &Url, request: String, ours: bool) -> Result<Response> {
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes_stream().map_err({
             let request = request.clone();
@@ -182,13 +195,11 @@ impl Http {
             refuse_encoding(&headers, &request)?;
             return Ok(Response { status, headers, url: url.clone(), request, body });
         }
-        let error = self.error_of(status, &headers, first_bytes(body).await, url).of_request(request);
-        Err(error)
+        let answer = Answer { status, headers: &headers, body: first_bytes(body).await };
+        Err(self.error_of(answer, url, ours).of_request(request))
     }
 
-    fn error_of(&self, status: StatusCode, headers: &HeaderMap, body: Bytes, url: &Url) -> Error {
-        let ours = Origin::of(url).is_ok_and(|origin| self.0.hub.trusts(&origin));
-        let answer = Answer { status, headers, body };
+    fn error_of(&self, answer: Answer<'_>, url: &Url, ours: bool) -> Error {
         let dialect: &dyn Dialect = if ours { &*self.0.dialect } else { &super::PlainDialect };
         let error = answer.into_error(dialect, self.0.options.clock.date());
         if ours && error.kind() == Kind::Unauthorized && !self.0.credentials.is_empty() {
@@ -243,6 +254,16 @@ fn refuse_encoding(headers: &HeaderMap, request: &str) -> Result<()> {
                 .of_request(request))
         }
     }
+}
+
+/// A request's own headers; on another origin than the one asked (a redirect), only those that hold no secret.
+fn headers_for(request: &Request, url: &Url) -> Result<HeaderMap> {
+    let mut headers = request.headers.clone();
+    if Origin::of(url)? != Origin::of(&request.url)? {
+        let told = std::mem::take(&mut headers);
+        headers.extend(told.into_iter().filter(|(name, _)| name.as_ref().is_some_and(|name| *name == RANGE || *name == ACCEPT)));
+    }
+    Ok(headers)
 }
 
 async fn first_bytes(mut body: ByteStream) -> Bytes {

@@ -7,6 +7,7 @@
 
 mod address;
 mod answer;
+mod body;
 mod client;
 pub mod clock;
 mod gate;
@@ -20,6 +21,7 @@ mod tls;
 mod watch;
 
 pub use answer::{Answer, Dialect, PlainDialect};
+pub use body::exactly;
 pub use client::{Http, HttpOptions};
 pub use origin::Origin;
 pub use request::{Body, Request, Response};

@@ -13,18 +13,21 @@ pub(crate) const MOST_HOPS: usize = 10;
 /// Where an answer sends us; `None` when it is no redirect.
 ///
 /// # Errors
-/// [`Kind::Refused`] for a redirect without a usable address, to plain http, or of a request with a body.
+/// [`Kind::Refused`] for a redirect without a usable address, to plain http, or of a request with a body
+/// (but 307 and 308 within an origin repeat the very request: a hub's way to say that a repo was renamed).
 pub(crate) fn target(method: &Method, from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Option<Url>> {
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
     let refused = |why: &str| Error::new(Kind::Refused, format!("the server redirects {why}")).with_status(status.as_u16());
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        return Err(refused("a request that changes something"));
-    }
     let location = headers.get(LOCATION).and_then(|value| value.to_str().ok()).ok_or_else(|| refused("but names no address"))?;
     let next = from.join(location).map_err(|_| refused("to something that is no address"))?;
-    if Origin::of(from)?.is_downgraded_by(&Origin::of(&next)?) {
+    let (here, there) = (Origin::of(from)?, Origin::of(&next)?);
+    let repeats = matches!(status.as_u16(), 307 | 308) && here == there;
+    if !matches!(*method, Method::GET | Method::HEAD) && !repeats {
+        return Err(refused("a request that changes something"));
+    }
+    if here.is_downgraded_by(&there) {
         return Err(refused("from https to http"));
     }
     Ok(Some(next))
@@ -52,6 +55,16 @@ mod tests {
             assert_eq!(follow(Method::GET, "https://hub/", location).unwrap_err().kind(), Kind::Refused);
         }
         assert_eq!(follow(Method::PUT, "https://hub/", Some("/b")).unwrap_err().kind(), Kind::Refused);
+    }
+
+    #[test]
+    fn a_renamed_repo_may_redirect_a_post_within_the_hub_only() {
+        let post = |location: &str| {
+            let headers = [(LOCATION, location.parse().unwrap())].into_iter().collect();
+            target(&Method::POST, &"https://hub/old".parse().unwrap(), StatusCode::TEMPORARY_REDIRECT, &headers)
+        };
+        assert_eq!(post("/new").unwrap().unwrap().as_str(), "https://hub/new");
+        assert_eq!(post("https://cdn/new").unwrap_err().kind(), Kind::Refused);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
     pub(crate) retried: bool,
+    pub(crate) signed: bool,
     pub(crate) patience: Option<Duration>,
 }
 
@@ -53,12 +54,18 @@ impl Request {
     }
 
     fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Body::Empty, retried: true, patience: None }
+        Self { method, url, headers: HeaderMap::new(), body: Body::Empty, retried: true, signed: false, patience: None }
     }
 
     /// With this header.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
+        self
+    }
+
+    /// With these headers. They go to the address asked, not to another origin it redirects to.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
         self
     }
 
@@ -95,6 +102,13 @@ impl Request {
     /// Tried once: the caller knows how to find out what happened.
     pub fn once(mut self) -> Self {
         self.retried = false;
+        self
+    }
+
+    /// To an address that carries its own permission: no credentials go with it, even to the hub's own
+    /// origin, and what it answers says nothing about them.
+    pub fn signed(mut self) -> Self {
+        self.signed = true;
         self
     }
 
@@ -166,8 +180,16 @@ impl Response {
     /// # Errors
     /// [`Kind::Refused`] when it is no such JSON (a proxy's HTML page).
     pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
+        self.json_within(LONGEST_JSON).await
+    }
+
+    /// The body read as JSON of at most `cap` bytes.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when it is longer, or no such JSON.
+    pub async fn json_within<T: DeserializeOwned>(self, cap: u64) -> Result<T> {
         let request = self.request.clone();
-        let bytes = self.bytes(LONGEST_JSON).await?;
+        let bytes = self.bytes(cap).await?;
         serde_json::from_slice(&bytes).map_err(|error| {
             let what = if bytes.trim_ascii_start().starts_with(b"<") { "HTML" } else { "something else" };
             Error::new(Kind::Refused, format!("the hub answered {what} where JSON was expected: {error}")).of_request(request)
