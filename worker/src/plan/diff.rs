@@ -1,0 +1,123 @@
+//! Comparing the sides: which files stand at the destination already, and how each of the others gets there.
+
+use std::collections::{HashMap, HashSet};
+
+use hf2ms_hub::{Blob, Digest, File, Listed, Listing, Placement, RepoPath, Sha256};
+
+use super::{Known, PlannedFile, Step};
+
+/// A content, as far as its hub names it: files that share one move once.
+pub(super) type Content = (Digest, u64);
+
+/// Every file of `source`, by path, with what is to be done and what `destination` has in its place. A content that
+/// can't be compared, because one side knows only Git's id, counts as different.
+pub fn diff(source: Listing, destination: &Listing, placement: impl Fn(&RepoPath, u64) -> Placement, known: &Known) -> Vec<PlannedFile> {
+    let there = by_path(destination);
+    let mut files: Vec<File> = source.files.into_iter().map(|listed| listed.file).collect();
+    files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    let mut stored: HashSet<Content> = destination.files.iter().filter(|listed| listed.lfs).map(|listed| content(&listed.file)).collect();
+    let mut step = |file: &File| match placement(&file.path, file.size) {
+        Placement::Inline => Step::Inline,
+        Placement::Blob if stored.insert(content(file)) => Step::Stream,
+        Placement::Blob => Step::Duplicate,
+    };
+    let mut planned = |file: File| {
+        let current = there.get(&file.path).and_then(|listed| blob_of(&listed.file));
+        let step = if current.is_some_and(|current| is_equal(&file, current, known)) { Step::Unchanged } else { step(&file) };
+        PlannedFile { file, step, current }
+    };
+    files.into_iter().map(&mut planned).collect()
+}
+
+/// The paths that `destination` has and `source` has not, in order.
+pub(super) fn only_there(source: &Listing, destination: &Listing) -> Vec<RepoPath> {
+    let kept: HashSet<&RepoPath> = source.files.iter().map(|listed| &listed.file.path).collect();
+    let paths = destination.files.iter().map(|listed| &listed.file.path);
+    let mut extra: Vec<RepoPath> = paths.filter(|path| !kept.contains(path)).cloned().collect();
+    extra.sort_unstable();
+    extra
+}
+
+pub(super) fn by_path(listing: &Listing) -> HashMap<&RepoPath, &Listed> {
+    listing.files.iter().map(|listed| (&listed.file.path, listed)).collect()
+}
+
+/// The file's content as a blob, where its SHA-256 is known.
+pub(super) fn blob_of(file: &File) -> Option<Blob> {
+    sha256_of(file, None).map(|sha256| Blob { sha256, size: file.size })
+}
+
+/// The file's SHA-256 if its hub, an earlier run or its emptiness tells.
+pub(super) fn sha256_of(file: &File, known: Option<&Known>) -> Option<Sha256> {
+    match file.digest {
+        Digest::Sha256(sha256) => Some(sha256),
+        Digest::GitSha1(_) if file.size == 0 => Some(Sha256::of(b"")),
+        Digest::GitSha1(git) => known.and_then(|known| known.get(&git)).copied(),
+    }
+}
+
+pub(super) fn content(file: &File) -> Content {
+    (file.digest, file.size)
+}
+
+fn is_equal(file: &File, current: Blob, known: &Known) -> bool {
+    file.size == current.size && (file.size == 0 || sha256_of(file, Some(known)) == Some(current.sha256))
+}
+
+#[cfg(test)]
+mod tests {
+    use hf2ms_hub::GitSha1;
+
+    use super::super::tests::{by_suffix, listed, listing, there};
+    use super::*;
+
+    fn steps(source: Vec<Listed>, destination: Vec<Listed>, known: &Known) -> Vec<(String, Step)> {
+        let planned = diff(listing(source), &listing(destination), by_suffix, known);
+        planned.iter().map(|planned| (planned.file.path.to_string(), planned.step)).collect()
+    }
+
+    fn step_of(source: Listed, destination: Listed, known: &Known) -> Step {
+        steps(vec![source], vec![destination], known)[0].1
+    }
+
+    #[test]
+    fn what_is_there_stays_and_what_differs_moves() {
+        let none = Known::new();
+        assert_eq!(step_of(listed("a.bin", b"1", true), there("a.bin", b"1", true), &none), Step::Unchanged);
+        assert_eq!(step_of(listed("a.bin", b"1", true), there("a.bin", b"2", true), &none), Step::Stream);
+        assert_eq!(step_of(listed("a.bin", b"1", true), there("b.bin", b"2", true), &none), Step::Stream);
+        assert_eq!(step_of(listed("a.txt", b"1", true), there("a.txt", b"2", false), &none), Step::Inline);
+    }
+
+    #[test]
+    fn a_git_id_is_compared_once_an_earlier_run_knows_its_sha256() {
+        let known = Known::from([(GitSha1::of(b"1"), Sha256::of(b"1"))]);
+        let (here, same, other) = (listed("a", b"1", false), there("a", b"1", false), there("a", b"2", false));
+        assert_eq!(step_of(here.clone(), same.clone(), &Known::new()), Step::Inline);
+        assert_eq!(step_of(here.clone(), same, &known), Step::Unchanged);
+        assert_eq!(step_of(here, other, &known), Step::Inline);
+    }
+
+    #[test]
+    fn empty_files_are_equal_by_size() {
+        assert_eq!(step_of(listed("a", b"", false), there("a", b"", false), &Known::new()), Step::Unchanged);
+        assert_eq!(step_of(listed("a", b"", false), there("a", b"x", false), &Known::new()), Step::Inline);
+    }
+
+    #[test]
+    fn equal_contents_move_once() {
+        let source = || (0..10_000).map(|i| listed(&format!("{i}.bin"), b"same", true)).collect::<Vec<_>>();
+        let moved = |destination| steps(source(), destination, &Known::new()).iter().filter(|(_, step)| *step == Step::Stream).count();
+        assert_eq!(moved(vec![]), 1);
+        assert_eq!(moved(vec![there("elsewhere.bin", b"same", true)]), 0);
+        assert_eq!(moved(vec![there("inline.txt", b"same", false)]), 1, "inline bytes are no blob");
+        let git = vec![listed("1.bin", b"t", false), listed("2.bin", b"t", false)];
+        assert_eq!(steps(git, vec![], &Known::new())[1].1, Step::Duplicate);
+    }
+
+    #[test]
+    fn what_stands_at_the_path_is_told() {
+        let planned = diff(listing(vec![listed("a", b"1", false)]), &listing(vec![there("a", b"22", false)]), by_suffix, &Known::new());
+        assert_eq!(planned[0].current, Some(Blob { sha256: Sha256::of(b"22"), size: 2 }));
+    }
+}

@@ -1,0 +1,199 @@
+//! What workers are given from a plan: chunks to run, one commit, one verification.
+
+use std::collections::HashMap;
+
+use hf2ms_hub::{Digest, File, Kind, RepoPath, Sha256};
+
+use super::diff::{self, Content};
+use super::{Plan, PlannedFile, Step};
+use crate::protocol::{self, Chunk, CommitFile, CommitJob, FailedFile, Receipt, VerifyJob};
+
+impl Plan {
+    /// The chunk with this number, from 0; `None` past the last.
+    pub fn chunk(&self, run: &str, number: u32) -> Option<Chunk> {
+        let indices = self.chunks.get(number as usize)?;
+        Some(Chunk {
+            version: protocol::VERSION,
+            run: run.to_owned(),
+            chunk: number,
+            chunks: u32::try_from(self.chunks.len()).unwrap_or(u32::MAX),
+            source: self.source.clone(),
+            destination: self.destination.clone(),
+            files: indices.iter().filter_map(|index| self.files.get(*index as usize)).map(|planned| planned.file.clone()).collect(),
+            options: self.options.clone(),
+        })
+    }
+
+    /// What has to be committed once the chunks' receipts are in. Files whose blob is in none of them are left out:
+    /// [`Plan::unsent`] names those.
+    pub fn commit_job(&self, run: &str, receipts: &[Receipt]) -> CommitJob {
+        let sent = Sent::of(self, receipts);
+        CommitJob {
+            version: protocol::VERSION,
+            run: run.to_owned(),
+            source: self.source.clone(),
+            destination: self.destination.clone(),
+            files: self.changing().filter_map(|planned| commit_file(planned, &sent)).collect(),
+            delete: self.delete.clone(),
+            message: format!("Copy {} from {} at {}", self.source.id, self.source.hub, self.source.revision),
+            options: self.options.clone(),
+        }
+    }
+
+    /// The files whose blob did not arrive, each with its reason; the duplicates of a failed file among them.
+    pub fn unsent(&self, receipts: &[Receipt]) -> Vec<FailedFile> {
+        let sent = Sent::of(self, receipts);
+        let failures = failures(self, receipts);
+        let lost = self.changing().filter(|planned| planned.step != Step::Inline && sent.blob(planned).is_none());
+        lost.map(|planned| failed(planned, failures.get(&diff::content(&planned.file)).copied())).collect()
+    }
+
+    /// What has to stand at the destination, with every SHA-256 that the receipts tell; files in `except` (escaped
+    /// paths) are known to have failed.
+    pub fn verify_job(&self, run: &str, receipts: &[Receipt], except: &[FailedFile]) -> VerifyJob {
+        let stored = stored_by_path(receipts);
+        let except: std::collections::HashSet<&str> = except.iter().map(|failed| failed.path.as_str()).collect();
+        let expected = self.files.iter().filter(|planned| except.is_empty() || !except.contains(planned.file.path.to_string().as_str()));
+        VerifyJob {
+            version: protocol::VERSION,
+            run: run.to_owned(),
+            source: self.source.clone(),
+            destination: self.destination.clone(),
+            files: expected.map(|planned| with_sha256(planned, &stored)).collect(),
+            options: self.options.clone(),
+        }
+    }
+
+    fn changing(&self) -> impl Iterator<Item = &PlannedFile> {
+        self.files.iter().filter(|planned| planned.step != Step::Unchanged)
+    }
+}
+
+/// The contents that move, and the blob of each that has arrived.
+struct Sent(HashMap<Content, Option<Sha256>>);
+
+impl Sent {
+    fn of(plan: &Plan, receipts: &[Receipt]) -> Self {
+        let stored = stored_by_path(receipts);
+        let streamed = plan.files.iter().filter(|planned| planned.step == Step::Stream);
+        Self(streamed.map(|planned| (diff::content(&planned.file), stored.get(&planned.file.path).copied())).collect())
+    }
+
+    /// The blob that holds a file which is not inline. A duplicate of nothing that moves stands at the destination.
+    fn blob(&self, planned: &PlannedFile) -> Option<Sha256> {
+        self.0.get(&diff::content(&planned.file)).copied().unwrap_or_else(|| planned.file.digest.sha256())
+    }
+}
+
+fn stored_by_path(receipts: &[Receipt]) -> HashMap<&RepoPath, Sha256> {
+    receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| (&stored.path, stored.sha256)).collect()
+}
+
+fn commit_file(planned: &PlannedFile, sent: &Sent) -> Option<CommitFile> {
+    let stored = match planned.step {
+        Step::Inline => None,
+        _ => Some(sent.blob(planned)?),
+    };
+    Some(CommitFile { file: planned.file.clone(), stored, current: planned.current })
+}
+
+fn failures<'a>(plan: &Plan, receipts: &'a [Receipt]) -> HashMap<Content, &'a FailedFile> {
+    let by_path: HashMap<&str, &FailedFile> =
+        receipts.iter().flat_map(|receipt| &receipt.failed).map(|failed| (failed.path.as_str(), failed)).collect();
+    let streamed = plan.files.iter().filter(|planned| !by_path.is_empty() && planned.step == Step::Stream);
+    let failure = |planned: &PlannedFile| by_path.get(planned.file.path.to_string().as_str()).copied();
+    streamed.filter_map(|planned| Some((diff::content(&planned.file), failure(planned)?))).collect()
+}
+
+fn failed(planned: &PlannedFile, cause: Option<&FailedFile>) -> FailedFile {
+    let path = planned.file.path.to_string();
+    match cause {
+        Some(cause) if cause.path == path => cause.clone(),
+        Some(cause) => FailedFile { path, error: format!("same content as {}: {}", cause.path, cause.error), kind: cause.kind },
+        None => FailedFile { path, error: "it was not reached".to_owned(), kind: Kind::Transient },
+    }
+}
+
+/// The file with its SHA-256: a receipt's, its own, or that of the equal content that stands there.
+fn with_sha256(planned: &PlannedFile, stored: &HashMap<&RepoPath, Sha256>) -> File {
+    let standing = planned.current.filter(|_| planned.step == Step::Unchanged).map(|current| current.sha256);
+    let sha256 = planned.file.digest.sha256().or(standing).or_else(|| stored.get(&planned.file.path).copied());
+    File { digest: sha256.map_or(planned.file.digest, Digest::Sha256), ..planned.file.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Extra;
+    use super::super::tests::{listed, plan, there};
+    use super::*;
+    use crate::protocol::{How, Stored};
+
+    fn three() -> Plan {
+        let source = vec![
+            listed("a.bin", b"one", true),
+            listed("copy.bin", b"one", true),
+            listed("note.txt", b"hi", false),
+            listed("small.bin", b"git", false),
+            listed("there.bin", b"moved", true),
+        ];
+        plan(source, vec![there("old.bin", b"moved", true)], Extra::Keep)
+    }
+
+    fn receipt(paths: &[(&str, &[u8])]) -> Receipt {
+        let stored = |(path, content): &(&str, &[u8])| Stored {
+            path: path.parse().unwrap(),
+            sha256: Sha256::of(content),
+            size: content.len() as u64,
+            how: How::Streamed,
+        };
+        Receipt { files: paths.iter().map(stored).collect(), ..Receipt::default() }
+    }
+
+    #[test]
+    fn chunks_hold_one_file_a_distinct_blob() {
+        let plan = three();
+        let paths: Vec<String> =
+            (0..2).filter_map(|number| plan.chunk("r", number)).flat_map(|chunk| chunk.files).map(|file| file.path.to_string()).collect();
+        assert_eq!(paths.len(), 2);
+        assert!(paths.contains(&"a.bin".to_owned()) && paths.contains(&"small.bin".to_owned()));
+        assert!(plan.chunk("r", 99).is_none());
+    }
+
+    #[test]
+    fn the_commit_names_blobs_by_receipt_and_leaves_inline_files_to_be_read() {
+        let job = three().commit_job("r", &[receipt(&[("a.bin", b"one"), ("small.bin", b"git")])]);
+        let stored: Vec<_> = job.files.iter().map(|file| (file.file.path.as_str(), file.stored)).collect();
+        assert_eq!(
+            stored,
+            [
+                ("a.bin", Some(Sha256::of(b"one"))),
+                ("copy.bin", Some(Sha256::of(b"one"))),
+                ("note.txt", None),
+                ("small.bin", Some(Sha256::of(b"git"))),
+                ("there.bin", Some(Sha256::of(b"moved"))),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_blob_that_did_not_arrive_costs_its_files_only() {
+        let plan = three();
+        let mut receipt = receipt(&[("small.bin", b"git")]);
+        receipt.failed.push(FailedFile { path: "a.bin".into(), error: "gone".into(), kind: Kind::NotFound });
+        let receipts = [receipt];
+        let committed: Vec<_> = plan.commit_job("r", &receipts).files.iter().map(|file| file.file.path.to_string()).collect();
+        assert_eq!(committed, ["note.txt", "small.bin", "there.bin"]);
+        let unsent = plan.unsent(&receipts);
+        assert_eq!(unsent.iter().map(|failed| failed.error.as_str()).collect::<Vec<_>>(), ["gone", "same content as a.bin: gone"]);
+        assert_eq!(plan.verify_job("r", &receipts, &unsent).files.len(), 3);
+    }
+
+    #[test]
+    fn a_verification_knows_what_receipts_tell() {
+        let job = three().verify_job("r", &[receipt(&[("small.bin", b"git")])], &[]);
+        let small = job.files.iter().find(|file| file.path.as_str() == "small.bin").unwrap();
+        assert_eq!(small.digest, Digest::Sha256(Sha256::of(b"git")));
+        let note = job.files.iter().find(|file| file.path.as_str() == "note.txt").unwrap();
+        assert!(note.digest.sha256().is_none(), "the worker reads and hashes it");
+    }
+}
