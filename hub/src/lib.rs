@@ -12,6 +12,7 @@ pub mod huggingface;
 pub mod modelscope;
 pub mod open;
 pub mod path;
+pub mod redact;
 pub mod repo;
 pub mod source;
 pub mod token;
@@ -23,6 +24,7 @@ pub use file::{Blob, File, Listed, Listing, Refused};
 
 pub use open::{Side, open_destination, open_source};
 pub use path::RepoPath;
+pub use redact::Redactor;
 pub use repo::{Gate, Hub, RepoAt, RepoId, RepoInfo, RepoKind, Revision, Visibility};
 pub use source::{ByteStream, Source};
 pub use token::Token;

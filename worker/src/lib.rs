@@ -1,8 +1,19 @@
 //! One chunk of a repo, streamed from source to destination. Knows nothing of engines.
 //!
-//! [`protocol`] is what goes in and out; [`plan`] what has to move and [`chunks`] how it is cut; the verbs are one
-//! module each.
+//! [`protocol`] is what goes in and out; [`plan`] what has to move and [`chunks`] how it is cut; the verbs are
+//! one module each: [`run`], [`commit`], [`verify`], [`migrate`], [`check`].
 
+pub mod batches;
+pub mod check;
 pub mod chunks;
+pub mod commit;
+pub mod events;
+pub mod fetch;
+pub mod held_back;
+pub mod job;
 pub mod plan;
 pub mod protocol;
+pub mod run;
+pub mod settings;
+pub mod verify;
+pub mod work;

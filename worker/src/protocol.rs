@@ -232,8 +232,29 @@ pub enum Event {
     Verified(Verification),
     /// What stands where, for `migrate`: the repo's plan in numbers.
     Planned(PlanSummary),
+    /// What `check` found.
+    Checked {
+        /// The worker's version.
+        version: String,
+        /// The endpoints it was asked to reach.
+        endpoints: Vec<EndpointCheck>,
+    },
     /// The last line: what is stored now.
     Receipt(Receipt),
+}
+
+/// Whether an endpoint answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointCheck {
+    /// Its address.
+    pub endpoint: String,
+    /// Whether anything answered there.
+    pub ok: bool,
+    /// Milliseconds until the answer.
+    pub ms: u64,
+    /// What went wrong, when nothing answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// How a file got where it is.

@@ -223,6 +223,29 @@ impl Http {
     }
 }
 
+/// GETs one document (a chunk, say) from a place that is no hub: no credentials, 64 MiB at most.
+///
+/// # Errors
+/// What [`Http::new`] and [`Http::send`] fail with.
+pub async fn fetch_once(address: &str) -> Result<Bytes> {
+    let url: Url = address.parse().map_err(|_| Error::new(Kind::Invalid, "it is no address"))?;
+    let http = Http::new(&url, HeaderMap::new(), super::PlainDialect, HttpOptions::default())?;
+    http.send(Request::get(url)).await?.bytes(64 << 20).await
+}
+
+/// Reaches for a server: any answer will do.
+///
+/// # Errors
+/// Why nothing answered.
+pub async fn reach(address: &str, options: HttpOptions) -> Result<()> {
+    let url: Url = address.parse().map_err(|_| Error::new(Kind::Invalid, "it is no address"))?;
+    let http = Http::new(&url, HeaderMap::new(), super::PlainDialect, options)?;
+    match http.send(Request::get(url).once()).await {
+        Err(error) if error.status().is_none() => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Remembers why a body failed: the client only says that it did.
 #[derive(Default)]
 struct Failure(Arc<std::sync::Mutex<Option<Error>>>);

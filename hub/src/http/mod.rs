@@ -22,6 +22,6 @@ mod watch;
 
 pub use answer::{Answer, Dialect, PlainDialect};
 pub use body::exactly;
-pub use client::{Http, HttpOptions};
+pub use client::{Http, HttpOptions, fetch_once, reach};
 pub use origin::Origin;
 pub use request::{Body, Request, Response};

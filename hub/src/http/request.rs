@@ -18,6 +18,7 @@ use crate::source::ByteStream;
 const LONGEST_JSON: u64 = 256 << 20;
 
 /// What a request carries.
+#[derive(Clone)]
 pub enum Body {
     /// Nothing.
     Empty,
@@ -26,6 +27,7 @@ pub enum Body {
 }
 
 /// A request, retried and redirected as its parts allow.
+#[derive(Clone)]
 pub struct Request {
     pub(crate) method: Method,
     pub(crate) url: Url,
@@ -141,6 +143,11 @@ impl Response {
     /// A header's text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Every header.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// The address that answered, after redirects.

@@ -43,7 +43,8 @@ impl RetryPolicy {
     /// Whether `error` is worth another try under this policy.
     pub fn covers(&self, error: &Error) -> bool {
         match error.kind() {
-            Kind::Transient => !error.was_retried(),
+            _ if error.was_retried() => false,
+            Kind::Transient => true,
             Kind::RateLimited => error.retry_after().is_none_or(|wait| wait <= self.longest_wait),
             _ => false,
         }

@@ -1,0 +1,81 @@
+//! The last line of defence for tokens: whatever is printed, logged or written passes here, because a
+//! server may echo in its words what it was sent.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use crate::token::Token;
+
+/// Takes known tokens out of text. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Redactor(Arc<[Token]>);
+
+impl Redactor {
+    /// A redactor for these tokens.
+    pub fn new(tokens: impl IntoIterator<Item = Token>) -> Self {
+        Self(tokens.into_iter().collect())
+    }
+
+    /// `text` without any of the tokens.
+    pub fn clean(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, token| token.redact(&text))
+    }
+
+    /// A writer that takes the tokens out of every line before it reaches `inner`.
+    pub fn writer<W: Write>(&self, inner: W) -> RedactingWriter<W> {
+        RedactingWriter { inner, redactor: self.clone(), line: Vec::new() }
+    }
+}
+
+/// See [`Redactor::writer`]. Holds back a line until it is whole, so that no token slips through in two halves.
+pub struct RedactingWriter<W: Write> {
+    inner: W,
+    redactor: Redactor,
+    line: Vec<u8>,
+}
+
+impl<W: Write> RedactingWriter<W> {
+    fn pass_on(&mut self) -> io::Result<()> {
+        let line = std::mem::take(&mut self.line);
+        self.inner.write_all(self.redactor.clean(&String::from_utf8_lossy(&line)).as_bytes())
+    }
+}
+
+impl<W: Write> Write for RedactingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                self.pass_on()?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl<W: Write> Drop for RedactingWriter<W> {
+    fn drop(&mut self) {
+        let _ = self.pass_on().and_then(|()| self.inner.flush());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_taken_out_even_when_it_is_written_in_two_halves() {
+        let redactor = Redactor::new([Token::parse("hf_secret").unwrap()]);
+        let mut written = Vec::new();
+        {
+            let mut writer = redactor.writer(&mut written);
+            writer.write_all(b"echo hf_se").unwrap();
+            writer.write_all(b"cret back\nhf_secret").unwrap();
+        }
+        assert_eq!(String::from_utf8(written).unwrap(), "echo *** back\n***");
+    }
+}

@@ -1,0 +1,122 @@
+//! How a change is cut into commits. One, when the hub takes it in one; else in batches, such that the files
+//! that make a repo look finished come last and deletions after everything. A pure function.
+
+use hf2ms_hub::{CommitLimits, RepoPath};
+
+/// What an action adds to a commit's body besides its content: JSON keys, quotes, a digest
+/// (modelscope-hub 0.5.1, `_estimate_commit_operation_bytes`: 192 and 128 for a blob's pointer).
+const ACTION_OVERHEAD: usize = 320;
+
+/// What the cutter needs to know of an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighed<T> {
+    /// The action.
+    pub action: T,
+    /// Bytes it adds to the body.
+    pub weight: usize,
+    /// When it may happen.
+    pub stage: Stage,
+}
+
+/// When an action may happen relative to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// A file among others.
+    Ordinary,
+    /// A file by which a repo looks complete.
+    Finishing,
+    /// A deletion.
+    Deletion,
+}
+
+impl Stage {
+    /// The stage at which `path` is written.
+    pub fn of(path: &RepoPath) -> Self {
+        let name = path.name().to_ascii_lowercase();
+        let finishing =
+            matches!(name.as_str(), "readme.md" | "config.json" | "configuration.json" | "model_index.json" | "dataset_infos.json")
+                || name.ends_with(".index.json");
+        if finishing { Self::Finishing } else { Self::Ordinary }
+    }
+}
+
+/// The bytes that a file inline in a commit adds to its body: its content in base64, its path, the rest.
+pub fn inline_weight(path: &RepoPath, size: u64) -> usize {
+    blob_weight(path).saturating_add(usize::try_from(size.div_ceil(3).saturating_mul(4)).unwrap_or(usize::MAX))
+}
+
+/// The bytes that a stored blob or a deletion adds to a commit's body.
+pub fn blob_weight(path: &RepoPath) -> usize {
+    ACTION_OVERHEAD + path.as_str().len()
+}
+
+/// Cuts `actions` into commits.
+pub fn cut<T>(mut actions: Vec<Weighed<T>>, limits: &CommitLimits) -> Vec<Vec<T>> {
+    let weight: usize = actions.iter().fold(0, |sum, action| sum.saturating_add(action.weight));
+    if actions.len() <= limits.max_actions && weight <= limits.body_bytes {
+        return if actions.is_empty() { Vec::new() } else { vec![actions.into_iter().map(|action| action.action).collect()] };
+    }
+    actions.sort_by_key(|action| action.stage);
+    let mut batches: Vec<Vec<T>> = Vec::new();
+    let (mut room, mut stage) = (0, Stage::Ordinary);
+    for action in actions {
+        let same_commit = action.stage == stage || action.stage != Stage::Deletion;
+        match batches.last_mut() {
+            Some(batch) if same_commit && batch.len() < limits.batch_actions && action.weight <= room => batch.push(action.action),
+            _ => {
+                batches.push(vec![action.action]);
+                room = limits.body_bytes;
+            }
+        }
+        room = room.saturating_sub(action.weight);
+        stage = action.stage;
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: CommitLimits = CommitLimits { blobs_a_check: 64, max_actions: 20, batch_actions: 5, body_bytes: 1000 };
+
+    fn actions(count: usize, weight: usize) -> Vec<Weighed<usize>> {
+        (0..count).map(|action| Weighed { action, weight, stage: Stage::Ordinary }).collect()
+    }
+
+    #[test]
+    fn what_fits_one_commit_is_one_commit() {
+        assert_eq!(cut(actions(20, 1), &LIMITS).len(), 1);
+        assert!(cut(actions(0, 1), &LIMITS).is_empty());
+    }
+
+    #[test]
+    fn more_is_cut_by_count_and_by_bytes() {
+        let sizes = |batches: Vec<Vec<usize>>| batches.iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(cut(actions(21, 1), &LIMITS)), [5, 5, 5, 5, 1]);
+        assert_eq!(sizes(cut(actions(4, 400), &LIMITS)), [2, 2]);
+        assert_eq!(sizes(cut(actions(3, 5000), &LIMITS)), [1, 1, 1], "a file larger than the limit goes alone");
+    }
+
+    #[test]
+    fn finishing_files_come_last_and_deletions_after_them() {
+        let stage_of = |name: &str| Stage::of(&name.parse().unwrap());
+        assert_eq!(stage_of("sub/README.md"), Stage::Finishing);
+        assert_eq!(stage_of("model.safetensors.index.json"), Stage::Finishing);
+        assert_eq!(stage_of("data.json"), Stage::Ordinary);
+        let mut all = actions(22, 1);
+        all[0].stage = Stage::Deletion;
+        all[1].stage = Stage::Finishing;
+        let batches = cut(all, &LIMITS);
+        let flat: Vec<_> = batches.iter().flatten().copied().collect();
+        assert_eq!(&flat[20..], [1, 0]);
+        assert_eq!(batches.last(), Some(&vec![0]), "nothing is deleted in a commit that also writes");
+    }
+
+    #[test]
+    fn nothing_is_lost_or_doubled() {
+        let mut flat: Vec<_> = cut(actions(1234, 7), &LIMITS).concat();
+        flat.sort_unstable();
+        assert_eq!(flat, (0..1234).collect::<Vec<_>>());
+    }
+}

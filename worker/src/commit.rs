@@ -1,0 +1,253 @@
+//! `commit`: the one committer of a run. Writes what the receipts say is stored, reads inline files as its
+//! batches need them, and looks before it does anything twice.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use hf2ms_hub::{Action, Blob, Commit, Content, Error, File, Kind, Placement, RepoPath, Sha256};
+use tokio::sync::mpsc;
+
+use crate::batches::{Stage, Weighed, blob_weight, cut, inline_weight};
+use crate::protocol::{CommitFile, CommitJob, Event, Exit, How};
+use crate::work::Work;
+
+/// Small files read at a time.
+const READERS: usize = 32;
+
+/// Writes the job's commits. Returns when each file stands there or has failed.
+pub async fn commit(work: &Work, job: &CommitJob) -> Exit {
+    let bytes = job.files.iter().map(|file| file.file.size).sum();
+    work.events.start("commit", &job.run, 0, job.files.len() as u64, bytes);
+    write_all(work, &job.files, &job.delete, &job.message).await;
+    work.events.exit()
+}
+
+/// Commits `files` and then `delete`; says what became of each.
+pub async fn write_all(work: &Work, files: &[CommitFile], delete: &[RepoPath], message: &str) {
+    let committer = Committer { work, message };
+    let batches = cut(committer.steps(files, delete), &work.destination.limits());
+    let count = batches.len();
+    let (sender, receiver) = mpsc::channel(1);
+    let mut batches = batches.into_iter();
+    // The next batch is read while this one is written.
+    let (unsent, stopped) = tokio::join!(committer.read_all(&mut batches, sender), committer.write_in_turn(receiver, count));
+    if let Some((error, undone)) = stopped {
+        let written = undone.iter().chain(&unsent).map(|ready| ready.step.path());
+        written.for_each(|path| work.events.failed(path, &error));
+        batches.flatten().for_each(|step| work.events.failed(step.path(), &error));
+    }
+}
+
+/// One change that a commit makes.
+#[derive(Debug, Clone, Copy)]
+enum Step<'a> {
+    Inline(&'a CommitFile),
+    Stored(&'a CommitFile, Blob),
+    Delete(&'a RepoPath),
+}
+
+impl Step<'_> {
+    fn path(&self) -> &RepoPath {
+        match self {
+            Self::Inline(file) | Self::Stored(file, _) => &file.file.path,
+            Self::Delete(path) => path,
+        }
+    }
+}
+
+/// A change whose content is at hand.
+struct Ready<'a> {
+    step: Step<'a>,
+    action: Action,
+    /// The content's blob; absent for a deletion.
+    blob: Option<Blob>,
+}
+
+/// What could not be written, and why.
+type Stopped<'a> = (Error, Vec<Ready<'a>>);
+
+struct Committer<'a> {
+    work: &'a Work,
+    message: &'a str,
+}
+
+impl<'a> Committer<'a> {
+    fn steps(&self, files: &'a [CommitFile], delete: &'a [RepoPath]) -> Vec<Weighed<Step<'a>>> {
+        let puts = files.iter().filter_map(|file| self.step(file));
+        let deletes = delete.iter().map(|path| Weighed { action: Step::Delete(path), weight: blob_weight(path), stage: Stage::Deletion });
+        puts.chain(deletes).collect()
+    }
+
+    fn step(&self, file: &'a CommitFile) -> Option<Weighed<Step<'a>>> {
+        let File { path, size, digest } = &file.file;
+        let stage = Stage::of(path);
+        if self.work.destination.placement(path, *size) == Placement::Inline {
+            return Some(Weighed { action: Step::Inline(file), weight: inline_weight(path, *size), stage });
+        }
+        let Some(sha256) = file.stored.or(digest.sha256()) else {
+            self.work.events.failed(path, &Error::new(Kind::Invalid, "no receipt says that its blob is stored"));
+            return None;
+        };
+        let blob = Blob { sha256, size: *size };
+        if file.current == Some(blob) {
+            self.work.events.file(path, *size, sha256, How::Unchanged);
+            return None;
+        }
+        Some(Weighed { action: Step::Stored(file, blob), weight: blob_weight(path), stage })
+    }
+
+    fn title(&self, index: usize, count: usize) -> String {
+        if count > 1 { format!("{} ({}/{count})", self.message, index + 1) } else { self.message.to_owned() }
+    }
+
+    /// Reads batch after batch until nobody takes them any more; returns what was read in vain.
+    async fn read_all(&self, batches: &mut impl Iterator<Item = Vec<Step<'a>>>, sender: mpsc::Sender<Vec<Ready<'a>>>) -> Vec<Ready<'a>> {
+        for batch in batches {
+            if let Err(mpsc::error::SendError(unsent)) = sender.send(self.read(batch).await).await {
+                return unsent;
+            }
+        }
+        Vec::new()
+    }
+
+    /// Writes batch after batch; the first that can't be written ends it, with all that was read since.
+    async fn write_in_turn(&self, mut batches: mpsc::Receiver<Vec<Ready<'a>>>, count: usize) -> Option<Stopped<'a>> {
+        let mut index = 0;
+        while let Some(batch) = batches.recv().await {
+            let Err((error, mut undone)) = self.write(batch, self.title(index, count)).await else {
+                index += 1;
+                continue;
+            };
+            batches.close();
+            while let Some(batch) = batches.recv().await {
+                undone.extend(batch);
+            }
+            return Some((error, undone));
+        }
+        None
+    }
+
+    /// Reads what a batch needs; files that can't be read have failed, files that are there already drop out.
+    async fn read(&self, batch: Vec<Step<'a>>) -> Vec<Ready<'a>> {
+        let large: Vec<_> = batch.iter().filter_map(inline_blob).collect();
+        if let Err(error) = self.work.source.locate(&large).await {
+            tracing::warn!("the source could not say where {} files are: {error}", large.len());
+        }
+        let read = stream::iter(batch).map(|step| self.ready(step));
+        read.buffered(READERS).filter_map(std::future::ready).collect().await
+    }
+
+    async fn ready(&self, step: Step<'a>) -> Option<Ready<'a>> {
+        match step {
+            Step::Delete(path) => Some(Ready { step, action: Action::Delete { path: path.clone() }, blob: None }),
+            Step::Stored(file, blob) => Some(put(step, file, Content::Stored(blob), blob)),
+            Step::Inline(file) => match self.work.reader().whole(&file.file).await {
+                Ok(content) => self.inline(step, file, content),
+                Err(error) => {
+                    self.work.events.failed(&file.file.path, &error);
+                    None
+                }
+            },
+        }
+    }
+
+    fn inline(&self, step: Step<'a>, file: &CommitFile, content: Bytes) -> Option<Ready<'a>> {
+        let blob = Blob { sha256: Sha256::of(&content), size: file.file.size };
+        if file.current == Some(blob) {
+            self.work.events.file(&file.file.path, blob.size, blob.sha256, How::Unchanged);
+            return None;
+        }
+        Some(put(step, file, Content::Inline(content), blob))
+    }
+
+    /// Writes one batch. What another writer or a lost answer did meanwhile is looked up before another try.
+    async fn write(&self, mut batch: Vec<Ready<'a>>, title: String) -> std::result::Result<(), Stopped<'a>> {
+        if batch.iter().any(|ready| ready.blob.is_none()) && self.work.events.exit() != Exit::Done {
+            return Err((Error::new(Kind::Conflict, "not deleted, because other files failed"), batch));
+        }
+        let mut pauses = self.work.http.retry.pauses();
+        while !batch.is_empty() {
+            let actions = batch.iter().map(|ready| ready.action.clone()).collect();
+            let error = match self.work.destination.commit(&Commit { message: title.clone(), actions }).await {
+                Ok(commit) => {
+                    self.work.events.say(&Event::Committed { commit, actions: batch.len() as u64 });
+                    self.settle(batch);
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            if error.kind() == Kind::Invalid {
+                return self.split(batch, title, error).await;
+            }
+            let again = matches!(error.kind(), Kind::Conflict | Kind::Transient) || self.work.http.retry.covers(&error);
+            let Some(pause) = pauses.next().filter(|_| again) else { return Err((error, batch)) };
+            self.work.pause(&error, pause).await;
+            if error.kind() != Kind::RateLimited {
+                batch = match self.look(batch).await {
+                    Ok(rest) => rest,
+                    Err(stopped) => return Err(stopped),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out what stands there already: an answer was lost, or someone else did the same.
+    async fn look(&self, batch: Vec<Ready<'a>>) -> std::result::Result<Vec<Ready<'a>>, Stopped<'a>> {
+        let listing = match self.work.destination.list().await {
+            Ok(listing) => listing,
+            Err(error) => return Err((error, batch)),
+        };
+        let there: HashMap<_, _> = listing
+            .files
+            .iter()
+            .filter_map(|listed| Some((&listed.file.path, Blob { sha256: listed.file.digest.sha256()?, size: listed.file.size })))
+            .collect();
+        let (done, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|ready| there.get(ready.step.path()).copied() == ready.blob);
+        if !done.is_empty() {
+            self.work.events.say(&Event::Committed { commit: None, actions: done.len() as u64 });
+        }
+        self.settle(done);
+        Ok(rest)
+    }
+
+    /// The hub refuses the batch as a whole: find the file that it means, and write the others.
+    fn split(&self, mut batch: Vec<Ready<'a>>, title: String, error: Error) -> BoxFuture<'_, std::result::Result<(), Stopped<'a>>> {
+        async move {
+            if batch.len() == 1 {
+                batch.iter().for_each(|ready| self.work.events.failed(ready.step.path(), &error));
+                return Ok(());
+            }
+            let second = batch.split_off(batch.len() / 2);
+            if let Err((error, mut undone)) = self.write(batch, title.clone()).await {
+                undone.extend(second);
+                return Err((error, undone));
+            }
+            self.write(second, title).await
+        }
+        .boxed()
+    }
+
+    fn settle(&self, batch: Vec<Ready<'a>>) {
+        for ready in batch {
+            if let (Step::Inline(file), Some(blob)) = (ready.step, ready.blob) {
+                self.work.events.file(&file.file.path, blob.size, blob.sha256, How::Inline);
+            }
+        }
+    }
+}
+
+fn put<'a>(step: Step<'a>, file: &CommitFile, content: Content, blob: Blob) -> Ready<'a> {
+    let action = Action::Put { path: file.file.path.clone(), exists: file.current.is_some(), content };
+    Ready { step, action, blob: Some(blob) }
+}
+
+/// An inline file that the source keeps as a blob.
+fn inline_blob(step: &Step<'_>) -> Option<Blob> {
+    match step {
+        Step::Inline(file) => Some(Blob { sha256: file.file.digest.sha256()?, size: file.file.size }),
+        _ => None,
+    }
+}

@@ -1,0 +1,140 @@
+//! What a worker says: one JSON line an event, and the receipt that adds up. Every line passes the redactor.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use hf2ms_hub::http::HttpOptions;
+use hf2ms_hub::{ByteStream, Error, File, Kind, Redactor, RepoPath, Sha256};
+
+use crate::protocol::{Event, Exit, FailedFile, How, Receipt, Stored};
+
+/// The worker's mouth and memory. Shared by all its tasks.
+pub struct Events {
+    out: Mutex<Box<dyn Write + Send>>,
+    redactor: Redactor,
+    receipt: Mutex<Receipt>,
+    sent: AtomicU64,
+    done: AtomicU64,
+    retries: AtomicU64,
+    began: Instant,
+}
+
+impl Events {
+    /// Events that go to `out`, for a chunk of a run.
+    pub fn new(out: impl Write + Send + 'static, redactor: Redactor) -> Arc<Self> {
+        Arc::new(Self {
+            out: Mutex::new(Box::new(out)),
+            redactor,
+            receipt: Mutex::default(),
+            sent: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            began: Instant::now(),
+        })
+    }
+
+    /// Says one event.
+    pub fn say(&self, event: &Event) {
+        let Ok(line) = serde_json::to_string(event) else { return };
+        let line = self.redactor.clean(&line);
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        // A reader that has gone is noticed elsewhere; what was moved stays moved.
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    }
+
+    /// Begins the receipt of this run and chunk, and says so.
+    pub fn start(&self, verb: &str, run: &str, chunk: u32, files: u64, bytes: u64) {
+        {
+            let mut receipt = self.receipt();
+            receipt.run = run.to_owned();
+            receipt.chunk = chunk;
+        }
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        self.say(&Event::Started { verb: verb.to_owned(), run: run.to_owned(), chunk, files, bytes, version });
+    }
+
+    /// A file is where it belongs.
+    pub fn file(&self, path: &RepoPath, size: u64, sha256: Sha256, how: How) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        self.receipt().files.push(Stored { path: path.clone(), sha256, size, how });
+        self.say(&Event::File { path: path.clone(), bytes: size, sha256, how });
+    }
+
+    /// A file is not, and why.
+    pub fn failed(&self, path: &RepoPath, error: &Error) {
+        let failed = FailedFile { path: path.to_string(), error: self.redactor.clean(&error.to_string()), kind: error.kind() };
+        self.say(&Event::Failed { path: Some(failed.path.clone()), error: failed.error.clone(), kind: failed.kind });
+        self.receipt().failed.push(failed);
+    }
+
+    /// The verb as a whole failed.
+    pub fn gave_up(&self, error: &Error) {
+        self.say(&Event::Failed { path: None, error: error.to_string(), kind: error.kind() });
+    }
+
+    /// Something is tried again after `wait`.
+    pub fn retry(&self, error: &Error, wait: Duration) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+        self.say(&Event::Retry { error: error.to_string(), kind: error.kind(), wait: wait.as_secs_f64() });
+    }
+
+    /// `http` with its retries said here.
+    pub fn listening(self: &Arc<Self>, http: HttpOptions) -> HttpOptions {
+        let events = self.clone();
+        HttpOptions { on_retry: Arc::new(move |error, wait| events.retry(error, wait)), ..http }
+    }
+
+    /// `body`, its bytes counted as sent.
+    pub fn counted(self: &Arc<Self>, body: ByteStream) -> ByteStream {
+        let events = self.clone();
+        body.inspect(move |frame| {
+            let length = frame.as_ref().map_or(0, Bytes::len);
+            events.sent.fetch_add(length as u64, Ordering::Relaxed);
+        })
+        .boxed()
+    }
+
+    /// Says the progress each second, until dropped.
+    pub async fn tick(self: Arc<Self>) {
+        let mut last = None;
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let now = (self.sent.load(Ordering::Relaxed), self.done.load(Ordering::Relaxed));
+            if last.replace(now) != Some(now) {
+                self.say(&Event::Progress { bytes: now.0, files: now.1 });
+            }
+        }
+    }
+
+    /// The receipt so far.
+    pub fn receipt_so_far(&self) -> Receipt {
+        let mut receipt = self.receipt().clone();
+        receipt.sent = self.sent.load(Ordering::Relaxed);
+        receipt.retries = self.retries.load(Ordering::Relaxed);
+        receipt.seconds = self.began.elapsed().as_secs_f64();
+        receipt
+    }
+
+    /// The exit code that the failed files call for.
+    pub fn exit(&self) -> Exit {
+        let of = |failed: &FailedFile| match failed.kind {
+            Kind::Corrupt => Exit::Integrity,
+            kind if Error::new(kind, "").ends_the_hub() => Exit::of(kind),
+            _ => Exit::Incomplete,
+        };
+        self.receipt().failed.iter().map(of).fold(Exit::Done, Exit::worse)
+    }
+
+    fn receipt(&self) -> std::sync::MutexGuard<'_, Receipt> {
+        self.receipt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes of a set of files.
+pub fn total(files: &[File]) -> u64 {
+    files.iter().map(|file| file.size).sum()
+}

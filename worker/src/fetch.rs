@@ -1,0 +1,212 @@
+//! A file's bytes in order, read by several ranges at once into a bounded window.
+//!
+//! At most `ranges` pieces are in flight; the first of them is handed on as it arrives while the others
+//! fill up behind it. A piece that breaks goes on where it stopped, under the same window: whoever
+//! consumes the stream does not notice.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream;
+use hf2ms_hub::http::HttpOptions;
+use hf2ms_hub::{ByteStream, Error, File, Kind, Result, Source};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+const MOST_RANGES: u64 = 8;
+const SMALLEST_PIECE: u64 = 2 << 20;
+/// A frame is rarely smaller; a piece must fit into its channel.
+const SMALLEST_FRAME: u64 = 4 << 10;
+
+/// How a file is read: so many pieces at once, each of so many bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    ranges: u64,
+    piece: u64,
+}
+
+impl Window {
+    /// The window that fits into `share` bytes of memory.
+    pub fn within(share: u64) -> Self {
+        let ranges = (share / SMALLEST_PIECE).clamp(1, MOST_RANGES);
+        Self { ranges, piece: (share / ranges).max(1 << 16) }
+    }
+}
+
+/// Reads files from one source.
+#[derive(Clone)]
+pub struct Reader {
+    source: Arc<dyn Source>,
+    http: HttpOptions,
+}
+
+impl Reader {
+    /// A reader of `source` with the retry policy of `http`.
+    pub fn new(source: Arc<dyn Source>, http: HttpOptions) -> Self {
+        Self { source, http }
+    }
+
+    /// The whole file, in order. The stream ends after its size in bytes, or with an error.
+    pub fn stream(&self, file: &File, window: Window) -> ByteStream {
+        let state = Ordered::new(self.clone(), file.clone(), window);
+        stream::unfold(Some(state), |state| async move {
+            let mut state = state?;
+            match state.next().await {
+                Some(Ok(frame)) => Some((Ok(frame), Some(state))),
+                Some(Err(error)) => Some((Err(error), None)),
+                None => None,
+            }
+        })
+        .boxed()
+    }
+
+    /// A small file's bytes, checked against its digest.
+    ///
+    /// # Errors
+    /// [`Kind::Corrupt`] when they are not what the source's listing says, even when read again.
+    pub async fn whole(&self, file: &File) -> Result<Bytes> {
+        let mut last = None;
+        for _ in 0..2 {
+            let content = self.collect(file).await?;
+            if file.digest.matches(&content) {
+                return Ok(content);
+            }
+            last = Some(Error::new(Kind::Corrupt, format!("{}: its content is not what the source's listing says", file.path)));
+        }
+        Err(last.unwrap_or_else(|| Error::new(Kind::Corrupt, "unread")))
+    }
+
+    async fn collect(&self, file: &File) -> Result<Bytes> {
+        let mut frames = self.stream(file, Window { ranges: 1, piece: file.size.max(1) });
+        let mut content = Vec::with_capacity(usize::try_from(file.size).unwrap_or(0).min(64 << 20));
+        while let Some(frame) = frames.next().await {
+            content.extend_from_slice(&frame?);
+        }
+        Ok(content.into())
+    }
+
+    /// Sends `range` of the file into `frames`, going on where it broke; leaves out the first `skip` bytes.
+    async fn pump(&self, file: &File, mut range: Range<u64>, mut skip: u64, frames: &mpsc::Sender<Result<Bytes>>) {
+        let mut pauses = self.http.retry.pauses();
+        loop {
+            let before = (range.start, skip);
+            let Err(error) = self.read_on(file, &mut range, &mut skip, frames).await else { return };
+            if (range.start, skip) != before {
+                pauses = self.http.retry.pauses();
+            }
+            let pause = if may_pass(&error) { pauses.next() } else { None };
+            let Some(pause) = pause else {
+                let _ = frames.send(Err(error)).await;
+                return;
+            };
+            (self.http.on_retry)(&error, pause);
+            self.http.clock.sleep(error.retry_after().unwrap_or(pause)).await;
+        }
+    }
+
+    async fn read_on(&self, file: &File, range: &mut Range<u64>, skip: &mut u64, frames: &mpsc::Sender<Result<Bytes>>) -> Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let mut body = self.source.read(file, range.clone()).await?;
+        while let Some(frame) = body.next().await {
+            let mut frame = frame?;
+            range.start += frame.len() as u64;
+            let skipped = (*skip).min(frame.len() as u64);
+            *skip -= skipped;
+            let _ = frame.split_to(usize::try_from(skipped).unwrap_or(frame.len()));
+            if !frame.is_empty() && frames.send(Ok(frame)).await.is_err() {
+                return Ok(());
+            }
+        }
+        if range.is_empty() { Ok(()) } else { Err(Error::new(Kind::Transient, format!("{}: the body ended early", file.path))) }
+    }
+}
+
+fn may_pass(error: &Error) -> bool {
+    error.is_transient() || error.kind() == Kind::Expired
+}
+
+/// The reorder window of one file.
+struct Ordered {
+    reader: Reader,
+    file: File,
+    window: Window,
+    pieces: VecDeque<Piece>,
+    /// Where the next piece starts.
+    next: u64,
+    /// Bytes handed on.
+    delivered: u64,
+    /// How often the file was begun again because the server gives no ranges.
+    restarts: u32,
+}
+
+struct Piece {
+    frames: mpsc::Receiver<Result<Bytes>>,
+    task: AbortHandle,
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Ordered {
+    fn new(reader: Reader, file: File, window: Window) -> Self {
+        Self { reader, file, window, pieces: VecDeque::new(), next: 0, delivered: 0, restarts: 0 }
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes>> {
+        loop {
+            self.fill();
+            let head = self.pieces.front_mut()?;
+            match head.frames.recv().await {
+                Some(Ok(frame)) => {
+                    self.delivered += frame.len() as u64;
+                    return Some(Ok(frame));
+                }
+                Some(Err(error)) if error.kind() == Kind::RangeIgnored && self.restarts <= self.reader.http.retry.retries => {
+                    self.start_over()
+                }
+                Some(Err(error)) => return Some(Err(error)),
+                None if self.head_died() => return Some(Err(Error::new(Kind::Transient, "a reading task died"))),
+                None => drop(self.pieces.pop_front()),
+            }
+        }
+    }
+
+    /// The head's channel closed although bytes are missing: its task panicked.
+    fn head_died(&self) -> bool {
+        let rest = self.pieces.len() as u64 - 1;
+        rest == 0 && self.next >= self.file.size && self.delivered < self.file.size
+    }
+
+    fn fill(&mut self) {
+        while self.next < self.file.size && (self.pieces.len() as u64) < self.window.ranges {
+            let end = (self.next + self.window.piece).min(self.file.size);
+            let piece = self.spawn(self.next..end, 0, (self.window.piece / SMALLEST_FRAME).max(16));
+            self.pieces.push_back(piece);
+            self.next = end;
+        }
+    }
+
+    /// The server gives only the whole file: read it from its start in one go, leaving out what was handed on.
+    fn start_over(&mut self) {
+        self.restarts += 1;
+        self.pieces.clear();
+        let piece = self.spawn(0..self.file.size, self.delivered, 8);
+        self.pieces.push_back(piece);
+        self.next = self.file.size;
+    }
+
+    fn spawn(&self, range: Range<u64>, skip: u64, capacity: u64) -> Piece {
+        let (sender, frames) = mpsc::channel(usize::try_from(capacity).unwrap_or(16));
+        let (reader, file) = (self.reader.clone(), self.file.clone());
+        let task = tokio::spawn(async move { reader.pump(&file, range, skip, &sender).await });
+        Piece { frames, task: task.abort_handle() }
+    }
+}

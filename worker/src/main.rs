@@ -1,0 +1,144 @@
+//! `hf2ms-worker`: the command line. One verb a module of the library; a signal or a cut lifeline stops it at once.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use hf2ms_hub::{Hub, Redactor, RepoAt, Token};
+use hf2ms_worker::events::Events;
+use hf2ms_worker::job::{self, Lifeline};
+use hf2ms_worker::protocol::{Chunk, CommitJob, Event, Exit, VerifyJob, WorkerOptions};
+use hf2ms_worker::work::Work;
+use hf2ms_worker::{check, commit, run, settings, verify};
+
+/// Streams one chunk of a repo from source to destination.
+///
+/// Tokens come from HF_TOKEN and MODELSCOPE_TOKEN only. Events go to stdout as NDJSON, the last line being the receipt;
+/// the log goes to stderr. Exit codes: 0 done, 1 some files failed, 2 usage, 3 refused, 4 integrity, 130 interrupted.
+#[derive(Parser)]
+#[command(version, name = "hf2ms-worker")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Move the blobs of one chunk.
+    Run(Job),
+    /// Write the commits of a run.
+    Commit(Job),
+    /// Compare the destination with a manifest, file by file.
+    Verify(Job),
+    /// Say the version and whether the endpoints answer.
+    Check {
+        /// Addresses to reach [default: those of Hugging Face and ModelScope]
+        endpoints: Vec<String>,
+    },
+}
+
+#[derive(Args)]
+struct Job {
+    /// Where the job is read from: a file or an http(s) address [default: standard input]
+    #[arg(long, value_name = "FILE|URL")]
+    chunk: Option<String>,
+    /// Take the first line of standard input as the job and stop when standard input closes
+    #[arg(long)]
+    attached: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    match perform(cli.verb).await {
+        Ok(exit) => exit.into(),
+        Err(Stop { exit, message }) => {
+            eprintln!("hf2ms-worker: {message}");
+            exit.into()
+        }
+    }
+}
+
+/// Why nothing was begun.
+struct Stop {
+    exit: Exit,
+    message: String,
+}
+
+fn usage(error: impl ToString) -> Stop {
+    Stop { exit: Exit::Usage, message: error.to_string() }
+}
+
+async fn perform(verb: Verb) -> Result<Exit, Stop> {
+    match verb {
+        Verb::Run(job) => {
+            let (chunk, lifeline) = job::take::<Chunk>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let work = open(&chunk.source, &chunk.destination, &chunk.options)?;
+            Ok(until_stopped(&work.events.clone(), lifeline, run::run(&work, &chunk)).await)
+        }
+        Verb::Commit(job) => {
+            let (job, lifeline) = job::take::<CommitJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let work = open(&job.source, &job.destination, &job.options)?;
+            Ok(until_stopped(&work.events.clone(), lifeline, commit::commit(&work, &job)).await)
+        }
+        Verb::Verify(job) => {
+            let (job, lifeline) = job::take::<VerifyJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let work = open(&job.source, &job.destination, &job.options)?;
+            Ok(until_stopped(&work.events.clone(), lifeline, verify::verify(&work, &job)).await)
+        }
+        Verb::Check { endpoints } => {
+            let endpoints =
+                if endpoints.is_empty() { [Hub::HuggingFace, Hub::ModelScope].map(settings::endpoint).into() } else { endpoints };
+            let events = Events::new(io::stdout(), Redactor::default());
+            Ok(check::check(&events, &endpoints, &settings::http().map_err(usage)?).await)
+        }
+    }
+}
+
+fn open(source: &RepoAt, destination: &RepoAt, options: &WorkerOptions) -> Result<Work, Stop> {
+    let tokens = settings::tokens(source, destination).map_err(usage)?;
+    let redactor = Redactor::new(tokens.source.iter().chain(&tokens.destination).map(Token::clone));
+    log_to_stderr(redactor.clone());
+    let events = Events::new(io::stdout(), redactor);
+    let http = settings::http().map_err(usage)?;
+    Work::open(source, destination, &tokens, options, events, http)
+        .map_err(|error| Stop { exit: Exit::of(error.kind()), message: error.to_string() })
+}
+
+/// The log, on stderr, at the level that `HF2MS_LOG` says (warn by default).
+fn log_to_stderr(redactor: Redactor) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HF2MS_LOG").unwrap_or_else(|_| "warn".into());
+    let writer = move || redactor.writer(io::stderr());
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer).try_init();
+}
+
+/// Runs a verb until it ends, a signal comes, or the lifeline is cut; the receipt is said in any case.
+async fn until_stopped(events: &Arc<Events>, lifeline: Lifeline, verb: impl Future<Output = Exit>) -> Exit {
+    let exit = tokio::select! {
+        exit = verb => exit,
+        () = events.clone().tick() => Exit::Interrupted,
+        () = signalled() => Exit::Interrupted,
+        () = lifeline.cut() => Exit::Interrupted,
+    };
+    events.say(&Event::Receipt(events.receipt_so_far()));
+    exit
+}
+
+/// Returns at SIGTERM or SIGINT.
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+}

@@ -1,0 +1,293 @@
+//! `run`: moves the blobs of one chunk. Each is checked, streamed, and verified on its way; a file that
+//! fails costs only itself.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use hf2ms_hub::{Blob, Digest, Error, File, GitSha1, Kind, Result, Sha256};
+
+use crate::events::total;
+use crate::fetch::Window;
+use crate::held_back::until_verified;
+use crate::protocol::{Chunk, Exit, How};
+use crate::work::Work;
+
+/// Blobs a group: one check at the destination and at most one look-up at the source.
+const GROUP: usize = 64;
+/// A blob whose bytes came out wrong is read again this often: the fault may lie on the way.
+const CORRUPT_RETRIES: u32 = 1;
+
+/// Moves a chunk's blobs. Returns when each is stored or has failed.
+pub async fn run(work: &Work, chunk: &Chunk) -> Exit {
+    work.events.start("run", &chunk.run, chunk.chunk, chunk.files.len() as u64, total(&chunk.files));
+    move_blobs(work, &chunk.files).await;
+    work.events.exit()
+}
+
+/// Moves the blobs of `files`, `streams` at a time within one memory budget.
+pub async fn move_blobs(work: &Work, files: &[File]) {
+    let streams = work.options.streams.clamp(1, files.len().max(1));
+    let mover = &Mover { work, share: work.share(streams), halted: Mutex::default() };
+    stream::iter(mover.groups(files))
+        .then(|group| mover.check(group))
+        .flat_map(stream::iter)
+        .map(|task| mover.perform(task))
+        .buffer_unordered(streams)
+        .collect::<()>()
+        .await;
+}
+
+struct Mover<'a> {
+    work: &'a Work,
+    share: u64,
+    /// The error that ended one of the hubs: nothing more is tried.
+    halted: Mutex<Option<(Kind, String)>>,
+}
+
+/// Files that are checked together.
+enum Group<'a> {
+    /// Blobs of known SHA-256.
+    Known(Vec<&'a File>),
+    /// Small files of which only Git's digest is known, together within one share of memory.
+    Small(Vec<&'a File>),
+    /// A file of which only Git's digest is known, too large for memory: read twice.
+    Unknown(&'a File),
+}
+
+/// One stream's worth of work.
+enum Task<'a> {
+    Put(&'a File, Blob),
+    Small(Vec<&'a File>),
+    Unknown(&'a File),
+}
+
+impl<'a> Mover<'a> {
+    fn groups(&self, files: &'a [File]) -> Vec<Group<'a>> {
+        let (known, git): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.digest.sha256().is_some());
+        let mut groups: Vec<_> = known.chunks(GROUP).map(|files| Group::Known(files.to_vec())).collect();
+        let (small, large): (Vec<_>, Vec<_>) = git.into_iter().partition(|file| file.size <= self.share);
+        groups.extend(large.into_iter().map(Group::Unknown));
+        groups.extend(packed(&small, self.share).into_iter().map(Group::Small));
+        groups
+    }
+
+    /// Asks both hubs about a group: what is stored already is done, what is refused has failed.
+    async fn check(&self, group: Group<'a>) -> Vec<Task<'a>> {
+        match group {
+            Group::Known(files) => self.check_known(files).await,
+            Group::Small(files) => vec![Task::Small(files)],
+            Group::Unknown(file) => vec![Task::Unknown(file)],
+        }
+    }
+
+    async fn check_known(&self, files: Vec<&'a File>) -> Vec<Task<'a>> {
+        let by_blob: Vec<_> = files.iter().filter_map(|file| Some((*file, blob_of(file)?))).collect();
+        let wanted = match self.ask(&by_blob).await {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                by_blob.iter().for_each(|(file, _)| self.fail(file, &error));
+                return Vec::new();
+            }
+        };
+        by_blob.into_iter().filter_map(|(file, blob)| self.task_of(file, blob, &wanted)).collect()
+    }
+
+    fn task_of(&self, file: &'a File, blob: Blob, wanted: &Wanted) -> Option<Task<'a>> {
+        match wanted.get(&blob.sha256) {
+            Some(Ok(())) => Some(Task::Put(file, blob)),
+            Some(Err((kind, reason))) => {
+                self.fail(file, &Error::new(*kind, reason));
+                None
+            }
+            None => {
+                self.work.events.file(&file.path, file.size, blob.sha256, How::Reused);
+                None
+            }
+        }
+    }
+
+    /// What the destination wants of these, and what one of the hubs refuses; the rest is stored.
+    async fn ask(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
+        self.halted()?;
+        let blobs: Vec<_> = files.iter().map(|(_, blob)| *blob).collect();
+        let missing = self.work.destination.missing(&blobs).await?;
+        let lost = self.work.source.locate(&missing.wanted).await?;
+        let mut wanted: Wanted = missing.wanted.iter().map(|blob| (blob.sha256, Ok(()))).collect();
+        let refused = missing.refused.into_iter().chain(lost);
+        wanted.extend(refused.map(|(sha256, error)| (sha256, Err((error.kind(), error.to_string())))));
+        Ok(wanted)
+    }
+
+    async fn perform(&self, task: Task<'a>) {
+        match task {
+            Task::Put(file, blob) => {
+                let result = self.put(file, blob).await;
+                self.settle(file, result.map(|()| (blob.sha256, How::Streamed)));
+            }
+            Task::Small(files) => self.perform_small(&files).await,
+            Task::Unknown(file) => {
+                let result = self.put_unknown(file).await;
+                self.settle(file, result);
+            }
+        }
+    }
+
+    fn settle(&self, file: &File, result: Result<(Sha256, How)>) {
+        match result {
+            Ok((sha256, how)) => self.work.events.file(&file.path, file.size, sha256, how),
+            Err(error) => self.fail(file, &error),
+        }
+    }
+
+    fn fail(&self, file: &File, error: &Error) {
+        if error.ends_the_hub() {
+            let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+            halted.get_or_insert_with(|| (error.kind(), error.to_string()));
+        }
+        self.work.events.failed(&file.path, error);
+    }
+
+    fn halted(&self) -> Result<()> {
+        match &*self.halted.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((kind, reason)) => Err(Error::new(*kind, reason.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Streams one blob from source to destination; a failed upload starts that blob again.
+    async fn put(&self, file: &File, blob: Blob) -> Result<()> {
+        self.again(|| {
+            let body = self.work.reader().stream(file, Window::within(self.share));
+            self.upload(blob, until_verified(body, blob))
+        })
+        .await
+    }
+
+    async fn upload(&self, blob: Blob, body: hf2ms_hub::ByteStream) -> Result<()> {
+        self.halted()?;
+        self.work.destination.put(blob, self.work.events.counted(body)).await
+    }
+
+    /// Tries an upload again as the retry policy says: the body is made anew each time.
+    async fn again<F: Future<Output = Result<()>>>(&self, mut upload: impl FnMut() -> F) -> Result<()> {
+        let mut pauses = self.work.http.retry.pauses();
+        let mut corrupt = 0;
+        loop {
+            let Err(error) = upload().await else { return Ok(()) };
+            corrupt += u32::from(error.kind() == Kind::Corrupt);
+            let worth = match error.kind() {
+                Kind::Corrupt => corrupt <= CORRUPT_RETRIES,
+                Kind::Expired => true,
+                _ => self.work.http.retry.covers(&error),
+            };
+            match pauses.next().filter(|_| worth) {
+                Some(pause) => self.work.pause(&error, pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Reads small files into memory, learns their SHA-256, and puts those that the destination lacks.
+    async fn perform_small(&self, files: &[&File]) {
+        let read = stream::iter(files).map(|file| async { (*file, self.read_small(file).await) });
+        let mut contents = Vec::new();
+        for (file, content) in read.buffer_unordered(8).collect::<Vec<_>>().await {
+            match content {
+                Ok(content) => contents.push((file, Blob { sha256: Sha256::of(&content), size: file.size }, content)),
+                Err(error) => self.fail(file, &error),
+            }
+        }
+        let blobs: Vec<_> = contents.iter().map(|(file, blob, _)| (*file, *blob)).collect();
+        match self.ask_small(&blobs).await {
+            Ok(wanted) => self.put_small(contents, &wanted).await,
+            Err(error) => blobs.iter().for_each(|(file, _)| self.fail(file, &error)),
+        }
+    }
+
+    async fn read_small(&self, file: &File) -> Result<Bytes> {
+        self.halted()?;
+        self.work.reader().whole(file).await
+    }
+
+    async fn ask_small(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
+        self.halted()?;
+        let blobs: Vec<_> = files.iter().map(|(_, blob)| *blob).collect();
+        let missing = self.work.destination.missing(&blobs).await?;
+        let refused = missing.refused.into_iter().map(|(sha256, error)| (sha256, Err((error.kind(), error.to_string()))));
+        Ok(missing.wanted.iter().map(|blob| (blob.sha256, Ok(()))).chain(refused).collect())
+    }
+
+    async fn put_small(&self, contents: Vec<(&File, Blob, Bytes)>, wanted: &Wanted) {
+        for (file, blob, content) in contents {
+            let result = match wanted.get(&blob.sha256) {
+                None => Ok((blob.sha256, How::Reused)),
+                Some(Err((kind, reason))) => Err(Error::new(*kind, reason)),
+                Some(Ok(())) => {
+                    let put = self.again(|| self.upload(blob, stream::once(std::future::ready(Ok(content.clone()))).boxed()));
+                    put.await.map(|()| (blob.sha256, How::Streamed))
+                }
+            };
+            self.settle(file, result);
+        }
+    }
+
+    /// A large file without a known SHA-256: read once to learn it, and again to send it.
+    async fn put_unknown(&self, file: &File) -> Result<(Sha256, How)> {
+        let sha256 = self.learn(file).await?;
+        let blob = Blob { sha256, size: file.size };
+        let missing = self.work.destination.missing(&[blob]).await?;
+        if let Some((_, error)) = missing.refused.into_iter().next() {
+            return Err(error);
+        }
+        if missing.wanted.is_empty() {
+            return Ok((sha256, How::Reused));
+        }
+        self.put(file, blob).await?;
+        Ok((sha256, How::Streamed))
+    }
+
+    async fn learn(&self, file: &File) -> Result<Sha256> {
+        use sha2::Digest as _;
+        self.halted()?;
+        let mut git = GitSha1::hasher(file.size);
+        let mut sha256 = sha2::Sha256::new();
+        let mut body = self.work.reader().stream(file, Window::within(self.share));
+        while let Some(frame) = body.next().await {
+            let frame = frame?;
+            git.update(&frame);
+            sha256.update(&frame);
+        }
+        if Digest::GitSha1(git.into()) != file.digest {
+            return Err(Error::new(Kind::Corrupt, format!("{}: its content is not what the source's listing says", file.path)));
+        }
+        Ok(sha256.into())
+    }
+}
+
+/// By digest: wanted, or refused and why. What is not here is stored already.
+type Wanted = HashMap<Sha256, std::result::Result<(), (Kind, String)>>;
+
+fn blob_of(file: &File) -> Option<Blob> {
+    Some(Blob { sha256: file.digest.sha256()?, size: file.size })
+}
+
+/// Files in groups of at most [`GROUP`] and `share` bytes.
+fn packed<'a>(files: &[&'a File], share: u64) -> Vec<Vec<&'a File>> {
+    let mut groups: Vec<Vec<&File>> = Vec::new();
+    let mut room = 0;
+    for file in files {
+        match groups.last_mut() {
+            Some(group) if group.len() < GROUP && file.size <= room => {
+                group.push(file);
+                room -= file.size;
+            }
+            _ => {
+                groups.push(vec![file]);
+                room = share - file.size.min(share);
+            }
+        }
+    }
+    groups
+}

@@ -1,0 +1,74 @@
+//! What every verb works with: both sides, opened, and the worker's events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hf2ms_hub::http::HttpOptions;
+use hf2ms_hub::{Destination, Error, RepoAt, Result, Side, Source, Token, open_destination, open_source};
+
+use crate::events::Events;
+use crate::fetch::Reader;
+use crate::protocol::WorkerOptions;
+
+/// The share of the memory budget that buffers may take; the rest is code, connections and the allocator.
+const BUFFER_SHARE: u64 = 2;
+
+/// Tokens by side.
+#[derive(Clone, Default)]
+pub struct Tokens {
+    /// The source's.
+    pub source: Option<Token>,
+    /// The destination's.
+    pub destination: Option<Token>,
+}
+
+/// Both sides of one migration, opened.
+pub struct Work {
+    /// Where from.
+    pub source: Arc<dyn Source>,
+    /// Where to.
+    pub destination: Arc<dyn Destination>,
+    /// What is said.
+    pub events: Arc<Events>,
+    /// How to work.
+    pub options: WorkerOptions,
+    /// The HTTP settings, their retries going into the events.
+    pub http: HttpOptions,
+}
+
+impl Work {
+    /// Opens both sides; nothing is sent yet.
+    ///
+    /// # Errors
+    /// What opening a side fails with.
+    pub fn open(
+        from: &RepoAt,
+        to: &RepoAt,
+        tokens: &Tokens,
+        options: &WorkerOptions,
+        events: Arc<Events>,
+        http: HttpOptions,
+    ) -> Result<Self> {
+        let http = events.listening(http);
+        let source = open_source(&Side { at: from.clone(), token: tokens.source.clone() }, http.clone())?;
+        let destination = open_destination(&Side { at: to.clone(), token: tokens.destination.clone() }, http.clone())?;
+        Ok(Self { source, destination, events, options: options.clone(), http })
+    }
+
+    /// A reader of the source.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.source.clone(), self.http.clone())
+    }
+
+    /// The memory one of `streams` blobs may fill.
+    pub fn share(&self, streams: usize) -> u64 {
+        self.options.memory.0 / BUFFER_SHARE / streams.max(1) as u64
+    }
+
+    /// Says that `error` is followed by another try, and waits before it.
+    pub async fn pause(&self, error: &Error, pause: Duration) {
+        let pause = error.retry_after().unwrap_or(pause);
+        self.events.retry(error, pause);
+        self.http.clock.sleep(pause).await;
+    }
+}
