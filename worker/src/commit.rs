@@ -251,3 +251,117 @@ fn inline_blob(step: &Step<'_>) -> Option<Blob> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::testing::{CommitFault, FakeDestination, FakeSource, ReadFault, content, work};
+
+    fn inline(file: File) -> CommitFile {
+        CommitFile { file, stored: None, current: None }
+    }
+
+    fn texts(source: &mut FakeSource, count: u8) -> Vec<CommitFile> {
+        (0..count).map(|n| inline(source.git(&format!("{n:02}.txt"), content(100, n)))).collect()
+    }
+
+    async fn committed(
+        source: FakeSource,
+        destination: FakeDestination,
+        files: &[CommitFile],
+        delete: &[RepoPath],
+    ) -> (Work, Arc<FakeDestination>) {
+        let (work, _, destination) = work(source, destination, 1 << 20);
+        write_all(&work, files, delete, "Add files").await;
+        (work, destination)
+    }
+
+    #[tokio::test]
+    async fn a_change_that_fits_is_one_commit() {
+        let mut source = FakeSource::default();
+        let mut files = texts(&mut source, 6);
+        let blob = source.lfs("w.bin", content(9_000, 9));
+        files.push(CommitFile { stored: blob.digest.sha256(), file: blob, current: None });
+        let (work, destination) = committed(source, FakeDestination::default(), &files, &["old".parse().unwrap()]).await;
+        assert_eq!(destination.commits.lock().unwrap().len(), 1);
+        assert_eq!((destination.files.lock().unwrap().len(), work.events.exit()), (7, Exit::Done));
+    }
+
+    #[tokio::test]
+    async fn a_larger_change_ends_with_what_makes_it_look_finished_and_then_the_deletions() {
+        let mut source = FakeSource::default();
+        let mut files = vec![inline(source.git("README.md", "hello"))];
+        files.extend(texts(&mut source, 9));
+        let (_, destination) = committed(source, FakeDestination::default(), &files, &["old".parse().unwrap()]).await;
+        let commits = destination.commits.lock().unwrap().clone();
+        assert!(commits[commits.len() - 2].contains(&"README.md".to_owned()), "{commits:?}");
+        assert_eq!(commits.last().unwrap(), &["-old"]);
+    }
+
+    #[tokio::test]
+    async fn a_branch_that_moved_is_compared_and_tried_again() {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 3);
+        let destination = FakeDestination::default();
+        destination.faults.lock().unwrap().extend([CommitFault::BranchMoved, CommitFault::BranchMoved]);
+        let (work, destination) = committed(source, destination, &files, &[]).await;
+        assert_eq!((destination.files.lock().unwrap().len(), work.events.exit()), (3, Exit::Done));
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_is_looked_up_and_not_repeated() {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 3);
+        let destination = FakeDestination::default();
+        destination.faults.lock().unwrap().push_back(CommitFault::LostAnswer);
+        let (work, destination) = committed(source, destination, &files, &[]).await;
+        assert_eq!((destination.commits.lock().unwrap().len(), work.events.exit()), (1, Exit::Done));
+        assert_eq!(work.events.receipt_so_far().files.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_path_that_the_hub_refuses_costs_only_itself() {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 7);
+        let destination = FakeDestination { bad_path: Some("04.txt"), ..FakeDestination::default() };
+        let (work, destination) = committed(source, destination, &files, &[]).await;
+        assert_eq!((destination.files.lock().unwrap().len(), work.events.exit()), (6, Exit::Incomplete));
+        assert_eq!(work.events.receipt_so_far().failed[0].path, "04.txt");
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_is_denied_fails_every_file_once() {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 30);
+        let destination = FakeDestination::default();
+        destination.faults.lock().unwrap().extend([CommitFault::Fail(Kind::Denied); 99]);
+        let (work, destination) = committed(source, destination, &files, &[]).await;
+        let receipt = work.events.receipt_so_far();
+        assert_eq!((receipt.failed.len(), receipt.files.len()), (30, 0));
+        assert_eq!(destination.faults.lock().unwrap().len(), 98, "one try, then it stops");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_deleted_when_a_file_failed() {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 9);
+        source.faults.lock().unwrap().push_back(ReadFault::Fail(Kind::NotFound));
+        let destination = FakeDestination::default();
+        destination.files.lock().unwrap().insert("old".parse().unwrap(), Blob { sha256: Sha256::of(b""), size: 0 });
+        let (_, destination) = committed(source, destination, &files, &["old".parse().unwrap()]).await;
+        assert!(destination.files.lock().unwrap().contains_key(&"old".parse().unwrap()));
+        assert_eq!(destination.files.lock().unwrap().len(), 9, "the other eight are there");
+    }
+
+    #[tokio::test]
+    async fn content_that_is_there_already_needs_no_action() {
+        let mut source = FakeSource::default();
+        let mut files = texts(&mut source, 2);
+        files[0].current = Some(Blob { sha256: Sha256::of(&content(100, 0)), size: 100 });
+        let (work, destination) = committed(source, FakeDestination::default(), &files, &[]).await;
+        assert_eq!(*destination.commits.lock().unwrap(), [["01.txt"]]);
+        assert_eq!(work.events.receipt_so_far().files[0].how, How::Unchanged);
+    }
+}

@@ -17,3 +17,6 @@ pub mod run;
 pub mod settings;
 pub mod verify;
 pub mod work;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,229 @@
+//! Hubs in memory, with faults on demand, for this crate's own tests.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use hf2ms_hub::http::{HttpOptions, retry::RetryPolicy};
+use hf2ms_hub::{
+    Account, Action, Blob, ByteStream, Commit, CommitLimits, Content, Destination, Digest, Error, File, GitSha1, Kind, Listed, Listing,
+    Missing, Placement, Redactor, RepoInfo, RepoPath, Result, Sha256, Source, Visibility,
+};
+
+use crate::events::Events;
+use crate::protocol::{Memory, WorkerOptions};
+use crate::work::Work;
+
+/// What goes wrong at the next read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ReadFault {
+    Cut(usize),
+    IgnoreRange,
+    Expired,
+    Corrupt,
+    Fail(Kind),
+}
+
+/// What goes wrong at the next commit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CommitFault {
+    BranchMoved,
+    LostAnswer,
+    Fail(Kind),
+}
+
+#[derive(Default)]
+pub(crate) struct FakeSource {
+    contents: HashMap<RepoPath, Bytes>,
+    by_sha: HashMap<Sha256, Bytes>,
+    pub(crate) faults: Mutex<VecDeque<ReadFault>>,
+    pub(crate) reads: Mutex<Vec<Range<u64>>>,
+}
+
+impl FakeSource {
+    /// Adds a file that the listing names by SHA-256 (as LFS files are).
+    pub(crate) fn lfs(&mut self, path: &str, content: impl Into<Bytes>) -> File {
+        let content = content.into();
+        self.by_sha.insert(Sha256::of(&content), content.clone());
+        self.add(path, content.clone(), Digest::Sha256(Sha256::of(&content)))
+    }
+
+    /// Adds a file that the listing names by Git's digest.
+    pub(crate) fn git(&mut self, path: &str, content: impl Into<Bytes>) -> File {
+        let content = content.into();
+        self.add(path, content.clone(), Digest::GitSha1(GitSha1::of(&content)))
+    }
+
+    fn add(&mut self, path: &str, content: Bytes, digest: Digest) -> File {
+        let path: RepoPath = path.parse().unwrap();
+        let size = content.len() as u64;
+        self.contents.insert(path.clone(), content);
+        File { path, size, digest }
+    }
+}
+
+#[async_trait]
+impl Source for FakeSource {
+    async fn account(&self) -> Result<Account> {
+        unimplemented!()
+    }
+
+    async fn describe(&self) -> Result<RepoInfo> {
+        unimplemented!()
+    }
+
+    async fn list(&self) -> Result<Listing> {
+        unimplemented!()
+    }
+
+    async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
+        let lost = blobs.iter().filter(|blob| !self.by_sha.contains_key(&blob.sha256));
+        Ok(lost.map(|blob| (blob.sha256, Error::new(Kind::NotFound, "the source lost it"))).collect())
+    }
+
+    async fn read(&self, file: &File, range: Range<u64>) -> Result<ByteStream> {
+        self.reads.lock().unwrap().push(range.clone());
+        let content = self.contents[&file.path].slice(usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap());
+        let fault = self.faults.lock().unwrap().pop_front();
+        let mut frames: Vec<Result<Bytes>> = content.chunks(1000).map(|frame| Ok(Bytes::copy_from_slice(frame))).collect();
+        match fault {
+            Some(ReadFault::Cut(after)) => {
+                frames.truncate(after);
+                frames.push(Err(Error::new(Kind::Transient, "reset")));
+            }
+            Some(ReadFault::IgnoreRange) if range != (0..file.size) => return Err(Error::new(Kind::RangeIgnored, "200")),
+            Some(ReadFault::Expired) => return Err(Error::new(Kind::Expired, "403")),
+            Some(ReadFault::Corrupt) => frames[0] = Ok(Bytes::from(vec![b'!'; frames[0].as_ref().unwrap().len()])),
+            Some(ReadFault::Fail(kind)) => return Err(Error::new(kind, "no")),
+            _ => {}
+        }
+        Ok(stream::iter(frames).boxed())
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct FakeDestination {
+    pub(crate) blobs: Mutex<HashMap<Sha256, Bytes>>,
+    pub(crate) files: Mutex<HashMap<RepoPath, Blob>>,
+    pub(crate) commits: Mutex<Vec<Vec<String>>>,
+    pub(crate) faults: Mutex<VecDeque<CommitFault>>,
+    pub(crate) put_faults: Mutex<VecDeque<Kind>>,
+    pub(crate) bad_path: Option<&'static str>,
+    pub(crate) checks: Mutex<Vec<usize>>,
+}
+
+impl FakeDestination {
+    fn apply(&self, commit: &Commit) {
+        let mut names = Vec::new();
+        for action in &commit.actions {
+            match action {
+                Action::Delete { path } => {
+                    self.files.lock().unwrap().remove(path);
+                    names.push(format!("-{path}"));
+                }
+                Action::Put { path, content, .. } => {
+                    let blob = match content {
+                        Content::Stored(blob) => *blob,
+                        Content::Inline(bytes) => Blob { sha256: Sha256::of(bytes), size: bytes.len() as u64 },
+                    };
+                    self.files.lock().unwrap().insert(path.clone(), blob);
+                    names.push(path.to_string());
+                }
+            }
+        }
+        self.commits.lock().unwrap().push(names);
+    }
+}
+
+#[async_trait]
+impl Destination for FakeDestination {
+    async fn account(&self) -> Result<Account> {
+        unimplemented!()
+    }
+
+    async fn describe(&self) -> Result<Option<RepoInfo>> {
+        unimplemented!()
+    }
+
+    async fn create(&self, _: Visibility) -> Result<()> {
+        unimplemented!()
+    }
+
+    async fn list(&self) -> Result<Listing> {
+        let files = self.files.lock().unwrap();
+        let listed = files.iter().map(|(path, blob)| Listed {
+            file: File { path: path.clone(), size: blob.size, digest: Digest::Sha256(blob.sha256) },
+            lfs: false,
+        });
+        Ok(Listing { files: listed.collect(), refused: Vec::new() })
+    }
+
+    fn placement(&self, path: &RepoPath, _: u64) -> Placement {
+        if path.suffix() == ".bin" { Placement::Blob } else { Placement::Inline }
+    }
+
+    fn limits(&self) -> CommitLimits {
+        CommitLimits { blobs_a_check: 64, max_actions: 8, batch_actions: 4, body_bytes: 1 << 20 }
+    }
+
+    async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
+        self.checks.lock().unwrap().push(blobs.len());
+        let stored = self.blobs.lock().unwrap();
+        let wanted = blobs.iter().filter(|blob| !stored.contains_key(&blob.sha256)).copied().collect();
+        Ok(Missing { wanted, refused: Vec::new() })
+    }
+
+    async fn put(&self, blob: Blob, mut body: ByteStream) -> Result<()> {
+        let fault = self.put_faults.lock().unwrap().pop_front();
+        let mut content = Vec::new();
+        while let Some(frame) = body.next().await {
+            content.extend_from_slice(&frame?);
+            if let Some(kind) = fault {
+                return Err(Error::new(kind, "the upload failed"));
+            }
+        }
+        assert_eq!(content.len() as u64, blob.size, "a short body must have failed");
+        self.blobs.lock().unwrap().insert(blob.sha256, content.into());
+        Ok(())
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Option<String>> {
+        let is_bad = |action: &Action| matches!(action, Action::Put { path, .. } if Some(path.as_str()) == self.bad_path);
+        if commit.actions.iter().any(is_bad) {
+            return Err(Error::new(Kind::Invalid, "a bad path"));
+        }
+        let fault = self.faults.lock().unwrap().pop_front();
+        match fault {
+            Some(CommitFault::BranchMoved) => Err(Error::new(Kind::Conflict, "branch changed")),
+            Some(CommitFault::Fail(kind)) => Err(Error::new(kind, "no")),
+            Some(CommitFault::LostAnswer) => {
+                self.apply(commit);
+                Err(Error::new(Kind::Transient, "connection closed"))
+            }
+            None => {
+                self.apply(commit);
+                Ok(Some("c0ffee".into()))
+            }
+        }
+    }
+}
+
+/// A worker between two hubs in memory.
+pub(crate) fn work(source: FakeSource, destination: FakeDestination, memory: u64) -> (Work, Arc<FakeSource>, Arc<FakeDestination>) {
+    let events = Events::new(std::io::sink(), Redactor::default());
+    let retry = RetryPolicy { base: Duration::from_micros(1), ..RetryPolicy::default() };
+    let http = events.listening(HttpOptions { retry, ..HttpOptions::default() });
+    let (source, destination) = (Arc::new(source), Arc::new(destination));
+    let options = WorkerOptions { streams: 3, memory: Memory(memory), ..WorkerOptions::default() };
+    let work = Work { source: source.clone(), destination: destination.clone(), events, options, http };
+    (work, source, destination)
+}
+
+/// `size` bytes that differ from place to place.
+pub(crate) fn content(size: usize, seed: u8) -> Bytes {
+    (0..size).map(|at| u8::try_from((at * 31 + at / 251 + usize::from(seed)) % 256).unwrap()).collect::<Vec<_>>().into()
+}
