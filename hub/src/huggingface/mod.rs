@@ -1,37 +1,196 @@
-//! Hugging Face as a source. Facts: huggingface_hub 2.4.0.
+//! Hugging Face as a source: this file is its table of contents. Facts: huggingface_hub 2.4.0.
+//!
+//! [`info`] looks accounts and repos up, [`tree`] lists, [`lfs`] asks where blobs are ([`expiry`]: until
+//! when), [`read`] opens them, [`dialect`] understands errors, [`wire`] holds the JSON. Xet is not here.
+
+mod dialect;
+mod expiry;
+mod info;
+mod lfs;
+mod read;
+mod tree;
+mod wire;
 
 use std::ops::Range;
 
 use async_trait::async_trait;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use serde::de::DeserializeOwned;
 
-use crate::http::HttpOptions;
-use crate::{Account, Blob, ByteStream, Error, File, Kind, Listing, RepoInfo, Result, Sha256, Side, Source};
+use crate::http::retry::retrying;
+use crate::http::{Http, HttpOptions, Request};
+use crate::{Account, Blob, ByteStream, Error, File, Kind, Listing, RepoAt, RepoInfo, RepoKind, Result, Sha256, Side, Source};
 
-/// A repo on Hugging Face.
-pub struct Repo {}
+/// Everything but what RFC 3986 calls unreserved.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A repo on Hugging Face, at a revision. Cheap to share; it keeps the addresses of blobs it has located.
+pub struct Repo {
+    http: Http,
+    base: String,
+    at: RepoAt,
+    has_token: bool,
+    addresses: lfs::Addresses,
+}
 
 impl Repo {
     /// Opens it; sends nothing yet.
-    pub fn open(_side: &Side, _http: HttpOptions) -> Result<Self> {
-        Ok(Self {})
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for an endpoint that is no address; what [`Http::new`] fails with.
+    pub fn open(side: &Side, options: HttpOptions) -> Result<Self> {
+        let base = side.at.endpoint.trim_end_matches('/').to_owned();
+        let endpoint = address(&base)?;
+        if endpoint.query().is_some() || endpoint.fragment().is_some() {
+            return Err(Error::new(Kind::Invalid, "the Hugging Face endpoint must not hold '?' or '#'"));
+        }
+        let has_token = side.token.is_some();
+        let credentials = Http::credentials(side.token.iter().map(|token| (AUTHORIZATION, token.header("Bearer "))));
+        let http = Http::new(&endpoint, credentials, dialect::Words::of(&side.at, has_token), options)?;
+        Ok(Self { http, base, at: side.at.clone(), has_token, addresses: lfs::Addresses::default() })
     }
+
+    /// `{endpoint}/api/T/{id}{rest}`.
+    fn api(&self, rest: &str) -> Result<Url> {
+        let kinds = match self.at.kind {
+            RepoKind::Model => "models",
+            RepoKind::Dataset => "datasets",
+            RepoKind::Space => "spaces",
+        };
+        address(&format!("{}/api/{kinds}/{}{rest}", self.base, self.at.id))
+    }
+
+    /// `{endpoint}/{prefix}{id}{rest}`: outside the API a model has no prefix.
+    fn page(&self, rest: &str) -> Result<Url> {
+        let prefix = match self.at.kind {
+            RepoKind::Model => "",
+            RepoKind::Dataset => "datasets/",
+            RepoKind::Space => "spaces/",
+        };
+        address(&format!("{}/{prefix}{}{rest}", self.base, self.at.id))
+    }
+
+    /// The revision as one part of an address.
+    fn revision(&self) -> String {
+        escaped(self.at.revision.as_str())
+    }
+
+    /// Asks for JSON of at most `cap` bytes. An answer whose body breaks is asked for again.
+    async fn ask<T: DeserializeOwned>(&self, cap: u64, request: impl Fn() -> Request) -> Result<Told<T>> {
+        let options = self.http.options();
+        retrying(&options.retry, &options.clock, &options.on_retry, || async {
+            let response = self.http.send(request()).await?;
+            let (url, headers) = (response.url().clone(), response.headers().clone());
+            Ok(Told { url, headers, value: response.json_within(cap).await? })
+        })
+        .await
+    }
+}
+
+/// JSON that the hub answered, from where, and under which headers.
+struct Told<T> {
+    url: Url,
+    headers: HeaderMap,
+    value: T,
+}
+
+fn address(text: &str) -> Result<Url> {
+    text.parse().map_err(|error| Error::new(Kind::Invalid, format!("the Hugging Face endpoint is no address: {error}")))
+}
+
+fn escaped(part: &str) -> String {
+    utf8_percent_encode(part, ESCAPED).to_string()
 }
 
 #[async_trait]
 impl Source for Repo {
     async fn account(&self) -> Result<Account> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+        info::account(self).await
     }
+
     async fn describe(&self) -> Result<RepoInfo> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+        info::describe(self).await
     }
+
     async fn list(&self) -> Result<Listing> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+        tree::list(self).await
     }
-    async fn locate(&self, _blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+
+    async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
+        lfs::locate(self, blobs).await
     }
-    async fn read(&self, _file: &File, _range: Range<u64>) -> Result<ByteStream> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+
+    async fn read(&self, file: &File, range: Range<u64>) -> Result<ByteStream> {
+        read::read(self, file, range).await
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    //! A repo on a scripted server.
+
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::http::clock::tests::ManualClock;
+    use crate::http::testing::{Server, quick};
+    use crate::{Hub, Token};
+
+    pub(super) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+    pub(super) const TOKEN: &str = "hf_canary";
+
+    pub(super) fn side(endpoint: &str, revision: &str) -> Side {
+        let at = RepoAt {
+            hub: Hub::HuggingFace,
+            endpoint: endpoint.to_owned(),
+            kind: RepoKind::Dataset,
+            id: "org/name".parse().unwrap(),
+            revision: revision.parse().unwrap(),
+        };
+        Side { at, token: Some(Token::parse(TOKEN).unwrap()) }
+    }
+
+    pub(super) fn timed(server: &Server, clock: &Arc<ManualClock>) -> Repo {
+        Repo::open(&side(&server.endpoint(), COMMIT), quick(clock)).unwrap()
+    }
+
+    pub(super) fn repo(server: &Server) -> Repo {
+        timed(server, &ManualClock::new())
+    }
+
+    pub(super) fn anonymous(server: &Server) -> Repo {
+        let side = Side { token: None, ..side(&server.endpoint(), COMMIT) };
+        Repo::open(&side, quick(&ManualClock::new())).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::side;
+    use super::*;
+
+    #[test]
+    fn each_kind_of_repo_has_its_own_addresses() {
+        let urls = |kind: RepoKind| {
+            let mut side = side("https://mirror.example/hf/", "refs/pr/1");
+            side.at.kind = kind;
+            let repo = Repo::open(&side, HttpOptions::default()).unwrap();
+            let api = repo.api(&format!("/revision/{}", repo.revision())).unwrap();
+            [api.to_string(), repo.page(".git/info/lfs/objects/batch").unwrap().to_string()]
+        };
+        let model = urls(RepoKind::Model);
+        assert_eq!(model[0], "https://mirror.example/hf/api/models/org/name/revision/refs%2Fpr%2F1");
+        assert_eq!(model[1], "https://mirror.example/hf/org/name.git/info/lfs/objects/batch");
+        assert_eq!(urls(RepoKind::Dataset)[1], "https://mirror.example/hf/datasets/org/name.git/info/lfs/objects/batch");
+        assert_eq!(urls(RepoKind::Space)[0], "https://mirror.example/hf/api/spaces/org/name/revision/refs%2Fpr%2F1");
+    }
+
+    #[test]
+    fn endpoints_that_are_no_address_are_refused() {
+        for endpoint in ["huggingface.co", "https://h/?a", "https://h/#a", "https://user:pass@h", "ftp://h"] {
+            assert!(Repo::open(&side(endpoint, "main"), HttpOptions::default()).is_err(), "{endpoint}");
+        }
     }
 }

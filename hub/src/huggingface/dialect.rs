@@ -1,0 +1,152 @@
+//! How Hugging Face says what is wrong: a code and a message in headers, or a JSON body. Facts:
+//! huggingface_hub 2.4.0, `utils/_http.py` (`hf_raise_for_status`).
+
+use serde::Deserialize;
+
+use crate::http::{Answer, Dialect};
+use crate::{Kind, RepoAt};
+
+/// What the API answers on every write and some reads while an account's storage is locked.
+const LOCKED: [&str; 2] = ["storage limit reached", "storage patterns tripped"];
+const BAD_TOKEN: &str = "Invalid credentials in Authorization header";
+const DISABLED: &str = "Access to this resource is disabled";
+
+/// The errors of one repo, named in the words people use for it.
+pub(super) struct Words {
+    repo: String,
+    revision: String,
+    page: String,
+    has_token: bool,
+}
+
+impl Words {
+    pub(super) fn of(at: &RepoAt, has_token: bool) -> Self {
+        let repo = format!("the {} {}", at.kind, at.id);
+        Self { repo, revision: at.revision.to_string(), page: at.web_url(), has_token }
+    }
+
+    fn of_code(&self, code: &str) -> Option<(Kind, String)> {
+        let (repo, revision) = (&self.repo, &self.revision);
+        match code {
+            "GatedRepo" => Some((Kind::Gated, format!("{repo} is gated: ask for access at {}", self.page))),
+            "RevisionNotFound" => Some((Kind::NotFound, format!("the revision {revision} of {repo} does not exist on Hugging Face"))),
+            "EntryNotFound" => Some((Kind::NotFound, format!("there is no such file in {repo} at {revision}"))),
+            "RepoNotFound" => Some(self.not_found()),
+            _ => None,
+        }
+    }
+
+    /// A private repo and a missing one answer alike.
+    fn not_found(&self) -> (Kind, String) {
+        let whose = if self.has_token { "the token may not see it" } else { "it is private and no token was given" };
+        (Kind::NotFound, format!("{} does not exist on Hugging Face, or {whose}", self.repo))
+    }
+
+    fn of_status(&self, answer: &Answer<'_>, said: &str) -> Option<(Kind, String)> {
+        match answer.status.as_u16() {
+            401 if !self.has_token => Some(self.not_found()),
+            401 => Some((Kind::Unauthorized, "Hugging Face refuses the token: it is wrong, expired or revoked".to_owned())),
+            404 if said.is_empty() => Some((Kind::NotFound, format!("Hugging Face has no such page for {}", self.repo))),
+            _ if said.is_empty() => None,
+            _ => Some((answer.kind(), format!("Hugging Face says: {said}"))),
+        }
+    }
+}
+
+impl Dialect for Words {
+    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
+        let said = message_of(answer);
+        let status = answer.status.as_u16();
+        if status == 401 && self.has_token && said.contains(BAD_TOKEN) {
+            return self.of_status(answer, &said);
+        }
+        if said.contains(DISABLED) {
+            return Some((Kind::Disabled, format!("{} is disabled by Hugging Face", self.repo)));
+        }
+        if status == 403 && LOCKED.iter().any(|words| said.contains(words)) {
+            return Some((Kind::Locked, format!("Hugging Face has locked its API for this account: {said}")));
+        }
+        let code = answer.header("x-error-code").and_then(|code| self.of_code(code));
+        code.or_else(|| self.of_status(answer, &said))
+    }
+}
+
+/// `X-Error-Message`, else the body's `error` or `message`.
+fn message_of(answer: &Answer<'_>) -> String {
+    #[derive(Deserialize)]
+    struct Said {
+        error: Option<String>,
+        message: Option<String>,
+    }
+    let body = || serde_json::from_slice::<Said>(&answer.body).ok().and_then(|said| said.error.or(said.message));
+    answer.header("x-error-message").map(str::to_owned).or_else(body).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hub, RepoKind};
+    use bytes::Bytes;
+    use reqwest::StatusCode;
+
+    fn read(has_token: bool, status: u16, headers: &[(&'static str, &'static str)], body: &'static str) -> Option<(Kind, String)> {
+        let at = RepoAt {
+            hub: Hub::HuggingFace,
+            endpoint: "https://huggingface.co".to_owned(),
+            kind: RepoKind::Dataset,
+            id: "org/name".parse().unwrap(),
+            revision: "v9".parse().unwrap(),
+        };
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        Words::of(&at, has_token).read(&Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: &headers,
+            body: Bytes::from(body),
+        })
+    }
+
+    fn said(has_token: bool, status: u16, headers: &[(&'static str, &'static str)], body: &'static str) -> (Kind, String) {
+        read(has_token, status, headers, body).unwrap()
+    }
+
+    #[test]
+    fn a_401_without_a_token_is_a_repo_that_is_missing_or_private() {
+        let (kind, words) = said(false, 401, &[("x-error-code", "RepoNotFound"), ("x-error-message", "Invalid username or password.")], "");
+        assert_eq!(kind, Kind::NotFound);
+        assert_eq!(words, "the dataset org/name does not exist on Hugging Face, or it is private and no token was given");
+        assert_eq!(said(false, 401, &[], "").0, Kind::NotFound);
+    }
+
+    #[test]
+    fn a_401_with_a_token_is_a_bad_token() {
+        assert_eq!(said(true, 401, &[("x-error-message", BAD_TOKEN)], "").0, Kind::Unauthorized);
+        assert_eq!(said(true, 401, &[("x-error-code", "RepoNotFound"), ("x-error-message", BAD_TOKEN)], "").0, Kind::Unauthorized);
+        assert_eq!(said(true, 401, &[], r#"{"error":"Invalid username or password."}"#).0, Kind::Unauthorized);
+    }
+
+    #[test]
+    fn a_404_with_a_token_says_that_the_token_may_not_suffice() {
+        let (kind, words) = said(true, 404, &[("x-error-code", "RepoNotFound")], "");
+        assert_eq!(kind, Kind::NotFound);
+        assert!(words.ends_with("or the token may not see it"), "{words}");
+    }
+
+    #[test]
+    fn revisions_gates_and_locks_are_told_apart() {
+        let (kind, words) = said(true, 404, &[("x-error-code", "RevisionNotFound")], "");
+        assert_eq!((kind, words.as_str()), (Kind::NotFound, "the revision v9 of the dataset org/name does not exist on Hugging Face"));
+        let (kind, words) = said(true, 403, &[("x-error-code", "GatedRepo")], "");
+        assert!(kind == Kind::Gated && words.contains("https://huggingface.co/datasets/org/name"), "{words}");
+        assert_eq!(said(false, 401, &[("x-error-code", "GatedRepo")], "").0, Kind::Gated);
+        assert_eq!(said(true, 403, &[("x-error-message", "Access to this resource is disabled.")], "").0, Kind::Disabled);
+        assert_eq!(said(true, 403, &[], r#"{"error":"Private repository storage limit reached, upgrade"}"#).0, Kind::Locked);
+        assert_eq!(said(true, 403, &[], r#"{"error":"Your storage patterns tripped our internal systems!"}"#).0, Kind::Locked);
+        assert_eq!(said(true, 403, &[], r#"{"error":"You may not"}"#), (Kind::Denied, "Hugging Face says: You may not".to_owned()));
+    }
+
+    #[test]
+    fn what_says_nothing_is_left_to_its_status() {
+        assert_eq!(read(true, 503, &[], "<html>"), None);
+        assert_eq!(said(true, 429, &[], r#"{"error":"slow down"}"#).0, Kind::RateLimited);
+    }
+}

@@ -1,0 +1,160 @@
+//! Whose token, which repo: the questions before anything moves. Facts: huggingface_hub 2.4.0, `hf_api.py`
+//! (`whoami`, `repo_info`, `auth_check`).
+
+use super::Repo;
+use super::wire::{RepoAnswer, WhoAmI};
+use crate::http::Request;
+use crate::{Account, Error, Gate, Kind, RepoInfo, Result, Revision, Visibility};
+
+/// A repo's description lists its files too: tens of megabytes for the largest.
+const LONGEST: u64 = 256 << 20;
+
+/// Whose token it is. Asks nothing without one.
+pub(super) async fn account(repo: &Repo) -> Result<Account> {
+    if !repo.has_token {
+        return Err(Error::new(Kind::Unauthorized, "no Hugging Face token was given"));
+    }
+    let url = super::address(&format!("{}/api/whoami-v2", repo.base))?;
+    let told = repo.ask::<WhoAmI>(LONGEST, || Request::get(url.clone())).await?.value;
+    let role = told.auth.access_token.and_then(|token| token.role);
+    let organisations = told.orgs.into_iter().map(|organisation| organisation.name).collect();
+    Ok(Account { name: told.name, organisations, can_write: role.as_deref().and_then(may_write) })
+}
+
+/// Whether a token of this role may write; a fine-grained one may here and not there.
+fn may_write(role: &str) -> Option<bool> {
+    match role {
+        "write" => Some(true),
+        "read" => Some(false),
+        _ => None,
+    }
+}
+
+/// The repo and the commit of its revision; an error when its files may not be read.
+pub(super) async fn describe(repo: &Repo) -> Result<RepoInfo> {
+    let url = repo.api(&format!("/revision/{}", repo.revision()))?;
+    let told = repo.ask::<RepoAnswer>(LONGEST, || Request::get(url.clone())).await?.value;
+    if told.disabled == Some(true) {
+        return Err(Error::new(Kind::Disabled, format!("the {} {} is disabled by Hugging Face", repo.at.kind, repo.at.id)));
+    }
+    let gate = if told.gated.is_some_and(|gated| gated.is_closed()) { Gate::Gated } else { Gate::Open };
+    if gate == Gate::Gated {
+        knock(repo).await?;
+    }
+    // What is not said to be public must not become so.
+    let visibility = if told.private == Some(false) { Visibility::Public } else { Visibility::Private };
+    Ok(RepoInfo { commit: Some(commit_of(told.sha)?), visibility, gate })
+}
+
+/// Asks whether a gated repo lets this token in: its listing would be answered, its files not.
+async fn knock(repo: &Repo) -> Result<()> {
+    match repo.http.send(Request::get(repo.api("/auth-check")?)).await {
+        // A mirror without this question: the files will tell.
+        Err(error) if error.status() == Some(404) => Ok(()),
+        // The repo was found a moment ago, so it is the gate that says no.
+        Err(error) if error.kind() == Kind::NotFound => Err(error.with_kind(Kind::Gated)),
+        answer => answer.map(|_| ()),
+    }
+}
+
+fn commit_of(sha: Option<String>) -> Result<Revision> {
+    let sha = sha.filter(|sha| sha.len() == 40 && sha.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let revision = sha.and_then(|sha| sha.parse().ok());
+    revision.ok_or_else(|| Error::new(Kind::Refused, "Hugging Face did not say which commit the revision is"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{COMMIT, TOKEN, anonymous, repo};
+    use super::*;
+    use crate::Source;
+    use crate::http::testing::{Reply, Server};
+
+    fn described(extra: serde_json::Value) -> Reply {
+        let mut answer = json!({"id": "org/name", "sha": COMMIT, "private": false, "gated": false, "disabled": false, "siblings": []});
+        answer.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        Reply::json(&answer)
+    }
+
+    #[tokio::test]
+    async fn an_account_has_a_name_organisations_and_a_role() {
+        let who = |role: &str| Reply::json(&json!({"name": "me", "orgs": [{"name": "us"}], "auth": {"accessToken": {"role": role}}}));
+        let server = Server::scripted([who("write"), who("read"), who("fineGrained")]).await;
+        let repo = repo(&server);
+        let account = repo.account().await.unwrap();
+        assert_eq!(account, Account { name: "me".into(), organisations: vec!["us".into()], can_write: Some(true) });
+        assert_eq!(repo.account().await.unwrap().can_write, Some(false));
+        assert_eq!(repo.account().await.unwrap().can_write, None);
+        assert_eq!(server.seen()[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+    }
+
+    #[tokio::test]
+    async fn without_a_token_nobody_is_asked() {
+        let server = Server::scripted([]).await;
+        assert_eq!(anonymous(&server).account().await.unwrap_err().kind(), Kind::Unauthorized);
+        assert!(server.seen().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_revoked_token_is_sent_once_only() {
+        let server =
+            Server::answering(|_| Reply::new(401, &[("X-Error-Message", "Invalid credentials in Authorization header")], "")).await;
+        let repo = repo(&server);
+        for _ in 0..3 {
+            assert_eq!(repo.describe().await.unwrap_err().kind(), Kind::Unauthorized);
+        }
+        assert_eq!(server.seen().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_repo_is_described_at_its_commit() {
+        let server = Server::scripted([described(json!({"private": true}))]).await;
+        let info = repo(&server).describe().await.unwrap();
+        assert_eq!(info.commit.unwrap().as_str(), COMMIT);
+        assert_eq!((info.visibility, info.gate), (Visibility::Private, Gate::Open));
+        assert_eq!(server.lines(), [format!("GET /api/datasets/org/name/revision/{COMMIT}")]);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_said_to_be_public_is_private() {
+        let server = Server::scripted([described(json!({"private": null})), described(json!({}))]).await;
+        let repo = repo(&server);
+        assert_eq!(repo.describe().await.unwrap().visibility, Visibility::Private);
+        assert_eq!(repo.describe().await.unwrap().visibility, Visibility::Public);
+    }
+
+    #[tokio::test]
+    async fn a_closed_gate_is_found_before_anything_moves() {
+        let closed = Reply::new(403, &[("X-Error-Code", "GatedRepo")], "");
+        let server = Server::scripted([described(json!({"gated": "manual"})), closed]).await;
+        assert_eq!(repo(&server).describe().await.unwrap_err().kind(), Kind::Gated);
+        assert_eq!(server.lines()[1], "GET /api/datasets/org/name/auth-check");
+    }
+
+    #[tokio::test]
+    async fn an_open_gate_and_a_mirror_that_knows_none_let_in() {
+        for answer in [Reply::new(200, &[], "OK"), Reply::new(404, &[], "")] {
+            let server = Server::scripted([described(json!({"gated": "auto"})), answer]).await;
+            assert_eq!(repo(&server).describe().await.unwrap().gate, Gate::Gated);
+        }
+    }
+
+    #[tokio::test]
+    async fn disabled_repos_and_answers_without_a_commit_are_errors() {
+        let server = Server::scripted([described(json!({"disabled": true})), described(json!({"sha": "main"}))]).await;
+        let repo = repo(&server);
+        assert_eq!(repo.describe().await.unwrap_err().kind(), Kind::Disabled);
+        assert_eq!(repo.describe().await.unwrap_err().kind(), Kind::Refused);
+    }
+
+    #[tokio::test]
+    async fn a_page_of_html_and_a_broken_body_are_no_description() {
+        let cut = Reply::headed(200, &[("Content-Length", "500")], "{\"sha\":");
+        let server = Server::scripted([Reply::new(200, &[], "<html>"), cut, described(json!({}))]).await;
+        let repo = repo(&server);
+        assert_eq!(repo.describe().await.unwrap_err().kind(), Kind::Refused);
+        assert!(repo.describe().await.is_ok(), "the cut answer is asked for again");
+    }
+}

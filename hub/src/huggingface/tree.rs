@@ -1,0 +1,293 @@
+//! The listing: pages of entries, each judged by itself. Facts: huggingface_hub 2.4.0, `hf_api.py`
+//! (`list_repo_tree`), `utils/_pagination.py`.
+//!
+//! The tree shows no file modes: a symlink can't be told from the small file that holds its target, and is
+//! listed as that file. A submodule is shown as of type `unknown`.
+
+use std::collections::HashSet;
+
+use reqwest::Url;
+use reqwest::header::{HeaderMap, LINK};
+use serde_json::Value;
+
+use super::wire::Entry;
+use super::{Repo, Told};
+use crate::http::{Origin, Request};
+use crate::path::escape;
+use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result};
+
+/// A page of 1,000 entries has about 1 MiB.
+const LONGEST_PAGE: u64 = 32 << 20;
+const MOST_PAGES: usize = 20_000;
+const MOST_ENTRIES: usize = 5_000_000;
+/// No hub stores a file of a pebibyte (Hugging Face: 500 GB).
+const LARGEST: u64 = 1 << 50;
+
+/// Every file at the revision.
+pub(super) async fn list(repo: &Repo) -> Result<Listing> {
+    let mut walk = Walk::default();
+    let mut next = Some(repo.api(&format!("/tree/{}?recursive=true&expand=false", repo.revision()))?);
+    while let Some(url) = next {
+        walk.enter(&url)?;
+        let page = page(repo, &url, &walk).await?;
+        next = next_page(&page, repo.http.origin())?;
+        walk.take(page.value)?;
+    }
+    drop_repeats(&mut walk.listing);
+    Ok(walk.listing)
+}
+
+/// One page. Once a page was answered, a 403 on a later one is a whim that passes.
+async fn page(repo: &Repo, url: &Url, walk: &Walk) -> Result<Told<Vec<Value>>> {
+    let mut pauses = repo.http.options().retry.pauses().take(3);
+    loop {
+        let answer = repo.ask(LONGEST_PAGE, || Request::get(url.clone())).await;
+        match (answer, pauses.next()) {
+            (Err(error), Some(pause)) if error.kind() == Kind::Denied && walk.visited.len() > 1 => {
+                repo.http.options().clock.sleep(pause).await;
+            }
+            (answer, _) => return answer,
+        }
+    }
+}
+
+/// The way through the pages so far.
+#[derive(Default)]
+struct Walk {
+    visited: HashSet<Url>,
+    listing: Listing,
+}
+
+impl Walk {
+    fn enter(&mut self, url: &Url) -> Result<()> {
+        if !self.visited.insert(url.clone()) {
+            return Err(Error::new(Kind::Refused, "the listing's pages go round in a circle"));
+        }
+        if self.visited.len() > MOST_PAGES {
+            return Err(Error::new(Kind::Refused, format!("the listing has more than {MOST_PAGES} pages")));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, entries: Vec<Value>) -> Result<()> {
+        let before = self.listing.files.len() + self.listing.refused.len();
+        if before + entries.len() > MOST_ENTRIES {
+            return Err(Error::new(Kind::Refused, format!("the listing has more than {MOST_ENTRIES} entries")));
+        }
+        for entry in entries {
+            match judge(entry) {
+                Ok(Some(file)) => self.listing.files.push(file),
+                Ok(None) => (),
+                Err(refused) => self.listing.refused.push(refused),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an entry is: a file, a folder (nothing), or something that is not moved.
+fn judge(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
+    let path = entry.get("path").and_then(Value::as_str).unwrap_or("(no path)").to_owned();
+    let refused = |reason: String| refused(&path, reason);
+    let entry: Entry = serde_json::from_value(entry).map_err(|error| refused(format!("the hub describes it oddly: {error}")))?;
+    match entry.kind.as_str() {
+        "directory" => Ok(None),
+        "file" => file_of(entry).map(Some).map_err(refused),
+        "unknown" => Err(refused("it is neither a file nor a folder (a submodule, most likely), and is not fetched".to_owned())),
+        kind => Err(refused(format!("it is of the unknown type '{}'", escape(kind)))),
+    }
+}
+
+fn refused(path: &str, reason: String) -> Refused {
+    Refused { path: escape(path).chars().take(1000).collect(), reason }
+}
+
+fn file_of(entry: Entry) -> std::result::Result<Listed, String> {
+    let path: RepoPath = entry.path.parse().map_err(|error| format!("{error}"))?;
+    let (size, digest) = match &entry.lfs {
+        Some(lfs) => (Some(lfs.size), lfs.oid.parse().map(Digest::Sha256)),
+        None => (entry.size, entry.oid.as_deref().unwrap_or_default().parse().map(Digest::GitSha1)),
+    };
+    let size = size.ok_or("the hub does not tell its size")?;
+    let size = u64::try_from(size).ok().filter(|size| *size <= LARGEST).ok_or_else(|| format!("its size of {size} bytes can't be"))?;
+    let digest = digest.map_err(|error| format!("its digest can't be: {error}"))?;
+    Ok(Listed { file: File { path, size, digest }, lfs: entry.lfs.is_some() })
+}
+
+/// Keeps each path once: the first. Sorts numbers, not a copy of a million paths.
+fn drop_repeats(Listing { files, refused: others }: &mut Listing) {
+    let path = |index: usize| &files[index].file.path;
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_unstable_by(|a, b| path(*a).cmp(path(*b)).then(a.cmp(b)));
+    let mut is_repeat = vec![false; files.len()];
+    for pair in order.windows(2).filter(|pair| path(pair[0]) == path(pair[1])) {
+        is_repeat[pair[1]] = true;
+    }
+    let mut is_repeat = is_repeat.into_iter();
+    files.retain(|listed| {
+        let again = is_repeat.next() == Some(true);
+        if again {
+            others.push(refused(listed.file.path.as_str(), "the hub lists it more than once; the first was taken".to_owned()));
+        }
+        !again
+    });
+}
+
+/// The page after this one, if it says so.
+fn next_page<T>(page: &Told<T>, hub: &Origin) -> Result<Option<Url>> {
+    let Some(link) = next_link(&page.headers) else { return Ok(None) };
+    let next = page.url.join(&link).map_err(|_| Error::new(Kind::Refused, "the listing's next page is no address"))?;
+    let there = Origin::of(&next)?;
+    if there != *hub {
+        return Err(Error::new(Kind::Refused, format!("the listing's next page is on another host, {there}")));
+    }
+    Ok(Some(next))
+}
+
+/// The address with `rel="next"` in the Link headers (RFC 8288).
+fn next_link(headers: &HeaderMap) -> Option<String> {
+    let texts = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
+    let mut links = texts.flat_map(|text| text.split('<').skip(1)).filter_map(|link| link.split_once('>'));
+    links.find(|(_, parameters)| parameters.split([';', ',']).any(is_next)).map(|(url, _)| url.trim().to_owned())
+}
+
+fn is_next(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else { return false };
+    let is_rel = name.trim().eq_ignore_ascii_case("rel");
+    is_rel && value.trim().trim_matches('"').split(' ').any(|rel| rel.eq_ignore_ascii_case("next"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{COMMIT, repo};
+    use super::*;
+    use crate::http::testing::{Reply, Server};
+    use crate::{GitSha1, Sha256, Source};
+
+    fn entry(path: &str) -> Value {
+        json!({"type": "file", "path": path, "size": 3, "oid": GitSha1::of(b"abc").to_string()})
+    }
+
+    fn linked(link: &str, entries: &Value) -> Reply {
+        Reply::new(200, &[("Link", link)], entries.to_string())
+    }
+
+    fn judged(entries: Vec<Value>) -> Listing {
+        let mut walk = Walk::default();
+        walk.take(entries).unwrap();
+        drop_repeats(&mut walk.listing);
+        walk.listing
+    }
+
+    fn reason(entry: Value) -> String {
+        judged(vec![entry]).refused.pop().unwrap().reason
+    }
+
+    #[test]
+    fn plain_and_lfs_files_have_their_own_digests_and_sizes() {
+        let sha256 = Sha256::of(b"large").to_string();
+        let lfs = json!({"type": "file", "path": "b", "size": 9, "oid": "0".repeat(40), "xetHash": "f",
+            "lfs": {"oid": sha256, "size": 5_000_000_000_u64, "pointerSize": 135}});
+        let folder = json!({"type": "directory", "path": "d", "size": 0, "oid": "0".repeat(40)});
+        let listing = judged(vec![entry("a"), folder, lfs]);
+        assert_eq!(listing.files[0].file.digest, Digest::GitSha1(GitSha1::of(b"abc")));
+        assert!(!listing.files[0].lfs && listing.files[1].lfs);
+        assert_eq!((listing.files[1].file.size, listing.files[1].file.digest), (5_000_000_000, Digest::Sha256(Sha256::of(b"large"))));
+        assert!(listing.refused.is_empty());
+    }
+
+    #[test]
+    fn paths_that_leave_the_repo_cost_only_themselves() {
+        let bad = ["../x", "/etc/passwd", "a\\b", ".git/config", "C:/x", "a\u{0}b", "", "a//b"];
+        let listing = judged(bad.iter().map(|path| entry(path)).chain([entry("good")]).collect());
+        assert_eq!(listing.files.len(), 1);
+        assert_eq!(listing.refused.len(), bad.len());
+        assert_eq!(listing.refused[5].path, "a\\u{0}b", "escaped for the screen");
+    }
+
+    #[test]
+    fn submodules_and_unknown_things_are_reported() {
+        assert!(reason(json!({"type": "unknown", "path": "sub", "oid": "0".repeat(40)})).contains("submodule"));
+        assert!(reason(json!({"type": "por\u{1b}tal", "path": "p"})).contains("unknown type 'por\\u{1b}tal'"));
+        assert!(reason(json!({"path": "p"})).contains("oddly"));
+        assert!(reason(json!(17)).contains("oddly"));
+    }
+
+    #[test]
+    fn sizes_and_digests_that_cannot_be_are_refused() {
+        let with = |key: &str, value: Value| {
+            let mut entry = entry("a");
+            entry[key] = value;
+            reason(entry)
+        };
+        assert!(with("size", json!(-1)).contains("can't be"));
+        assert!(with("size", json!(1_u64 << 60)).contains("can't be"));
+        assert!(with("size", json!(1e30)).contains("oddly"));
+        assert!(with("size", Value::Null).contains("does not tell its size"));
+        assert!(with("oid", json!("xyz")).contains("digest"));
+        assert!(with("lfs", json!({"oid": "0".repeat(40), "size": 3})).contains("digest"));
+        assert!(with("lfs", json!({"oid": "0".repeat(64), "size": -3})).contains("can't be"));
+    }
+
+    #[test]
+    fn a_path_listed_twice_is_taken_once() {
+        let listing = judged(["b", "a", "b", "c", "b"].map(entry).to_vec());
+        let paths: Vec<_> = listing.files.iter().map(|listed| listed.file.path.as_str()).collect();
+        assert_eq!(paths, ["b", "a", "c"]);
+        assert_eq!(listing.refused.len(), 2);
+    }
+
+    #[test]
+    fn the_next_page_is_found_among_other_links() {
+        let next = |link: &str| next_link(&[(LINK, link.parse().unwrap())].into_iter().collect());
+        assert_eq!(next(r#"<https://h/a?x=1,2&cursor=b>; rel="next""#).unwrap(), "https://h/a?x=1,2&cursor=b");
+        assert_eq!(next(r#"</first>; rel="first", </n>; rel=next"#).unwrap(), "/n");
+        assert_eq!(next(r#"</prev>; rel="prev""#), None);
+        assert_eq!(next("garbage"), None);
+    }
+
+    #[tokio::test]
+    async fn pages_are_followed_to_the_end() {
+        let first = linked("</api/next?cursor=2>; rel=\"next\"", &json!([entry("a")]));
+        let server = Server::scripted([first, Reply::json(&json!([entry("b")]))]).await;
+        let listing = repo(&server).list().await.unwrap();
+        assert_eq!(listing.files.len(), 2);
+        let tree = format!("GET /api/datasets/org/name/tree/{COMMIT}?recursive=true&expand=false");
+        assert_eq!(server.lines(), [tree, "GET /api/next?cursor=2".to_owned()]);
+    }
+
+    #[tokio::test]
+    async fn an_empty_repo_is_listed_as_such() {
+        let server = Server::scripted([Reply::json(&json!([]))]).await;
+        assert_eq!(repo(&server).list().await.unwrap(), Listing::default());
+    }
+
+    #[tokio::test]
+    async fn a_next_page_on_another_host_is_not_asked() {
+        let other = Server::scripted([]).await;
+        let link = format!("<{}x>; rel=\"next\"", other.url());
+        let server = Server::scripted([linked(&link, &json!([entry("a")]))]).await;
+        assert_eq!(repo(&server).list().await.unwrap_err().kind(), Kind::Refused);
+        assert!(other.seen().is_empty());
+    }
+
+    #[tokio::test]
+    async fn pages_that_go_round_in_a_circle_stop() {
+        let server = Server::answering(|_| linked("</api/again>; rel=\"next\"", &json!([]))).await;
+        assert_eq!(repo(&server).list().await.unwrap_err().kind(), Kind::Refused);
+        assert_eq!(server.seen().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_page_cut_short_is_asked_again_and_a_whim_of_a_later_one_too() {
+        let first = || linked("</api/next>; rel=\"next\"", &json!([entry("a")]));
+        let cut = Reply::headed(200, &[("Content-Length", "500")], "[").reset();
+        let server = Server::scripted([cut, first(), Reply::new(403, &[], ""), Reply::json(&json!([entry("b")]))]).await;
+        assert_eq!(repo(&server).list().await.unwrap().files.len(), 2);
+        let server = Server::answering(|_| Reply::new(403, &[], "")).await;
+        assert_eq!(repo(&server).list().await.unwrap_err().kind(), Kind::Denied);
+        assert_eq!(server.seen().len(), 1, "at the first page it is meant");
+    }
+}

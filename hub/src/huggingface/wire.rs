@@ -1,0 +1,148 @@
+//! The JSON of Hugging Face's API, as far as it is read here. Facts: huggingface_hub 2.4.0, `hf_api.py`,
+//! `lfs.py`; Git LFS batch API. Unknown fields (`xetHash`, say) are ignored.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /api/whoami-v2`.
+#[derive(Debug, Deserialize)]
+pub(super) struct WhoAmI {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) orgs: Vec<Organisation>,
+    #[serde(default)]
+    pub(super) auth: Auth,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Organisation {
+    pub(super) name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Auth {
+    pub(super) access_token: Option<AccessToken>,
+}
+
+/// `role` is `read`, `write` or `fineGrained`.
+#[derive(Debug, Deserialize)]
+pub(super) struct AccessToken {
+    pub(super) role: Option<String>,
+}
+
+/// `GET /api/T/{id}/revision/{rev}`.
+#[derive(Debug, Deserialize)]
+pub(super) struct RepoAnswer {
+    pub(super) sha: Option<String>,
+    pub(super) private: Option<bool>,
+    pub(super) gated: Option<Gated>,
+    pub(super) disabled: Option<bool>,
+}
+
+/// `false`, or how access is granted: `"auto"` or `"manual"`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Gated {
+    Switch(bool),
+    How(String),
+}
+
+impl Gated {
+    /// Whether there is a gate at all.
+    pub(super) fn is_closed(&self) -> bool {
+        match self {
+            Self::Switch(closed) => *closed,
+            Self::How(how) => !how.is_empty(),
+        }
+    }
+}
+
+/// One entry of `GET /api/T/{id}/tree/{rev}`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Entry {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) path: String,
+    pub(super) size: Option<i64>,
+    pub(super) oid: Option<String>,
+    pub(super) lfs: Option<Lfs>,
+}
+
+/// `oid` is the SHA-256, `size` the content's (not the pointer's).
+#[derive(Debug, Deserialize)]
+pub(super) struct Lfs {
+    pub(super) oid: String,
+    pub(super) size: i64,
+}
+
+/// What is posted to `.git/info/lfs/objects/batch`.
+#[derive(Debug, Serialize)]
+pub(super) struct BatchQuestion {
+    pub(super) operation: &'static str,
+    pub(super) transfers: [&'static str; 1],
+    pub(super) hash_algo: &'static str,
+    pub(super) objects: Vec<Wanted>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Wanted {
+    pub(super) oid: String,
+    pub(super) size: u64,
+}
+
+/// The batch's answer.
+#[derive(Debug, Deserialize)]
+pub(super) struct BatchAnswer {
+    pub(super) transfer: Option<String>,
+    pub(super) hash_algo: Option<String>,
+    pub(super) objects: Vec<Object>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Object {
+    pub(super) oid: String,
+    pub(super) size: Option<i64>,
+    pub(super) actions: Option<Actions>,
+    pub(super) error: Option<ObjectError>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Actions {
+    pub(super) download: Option<Action>,
+}
+
+/// Where an object is, and until when: in seconds from now, or as a date.
+#[derive(Debug, Deserialize)]
+pub(super) struct Action {
+    pub(super) href: String,
+    pub(super) header: Option<BTreeMap<String, String>>,
+    pub(super) expires_in: Option<i64>,
+    pub(super) expires_at: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ObjectError {
+    pub(super) code: Option<i64>,
+    pub(super) message: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gated_is_a_switch_or_a_word() {
+        let closed = |json: &str| serde_json::from_str::<RepoAnswer>(json).unwrap().gated.is_some_and(|gated| gated.is_closed());
+        assert!(!closed(r#"{"gated":false}"#) && !closed("{}") && !closed(r#"{"gated":null}"#));
+        assert!(closed(r#"{"gated":"auto"}"#) && closed(r#"{"gated":"manual"}"#) && closed(r#"{"gated":true}"#));
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored() {
+        let json = r#"{"type":"file","path":"a","size":3,"oid":"x","xetHash":"y","lfs":{"oid":"z","size":3,"pointerSize":9}}"#;
+        let entry: Entry = serde_json::from_str(json).unwrap();
+        assert_eq!((entry.kind.as_str(), entry.lfs.unwrap().oid.as_str()), ("file", "z"));
+    }
+}
