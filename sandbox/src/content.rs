@@ -1,0 +1,223 @@
+//! The bytes of a blob: where they are, and how they are read without copying more than once.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+/// How much of a blob one frame carries.
+const FRAME: usize = 256 << 10;
+
+/// Where the bytes of a blob are.
+#[derive(Clone)]
+pub enum Content {
+    /// In memory: small ones.
+    Memory(Bytes),
+    /// Nowhere: made from a seed each time they are read.
+    Seeded {
+        /// What the bytes are made from.
+        seed: u64,
+        /// How many there are.
+        size: u64,
+    },
+    /// In a file.
+    Stored(Arc<StoredFile>),
+}
+
+/// A blob's file, which goes when nobody refers to it any more.
+pub struct StoredFile {
+    path: PathBuf,
+    len: u64,
+}
+
+impl StoredFile {
+    /// Takes the file at `path` over; it is deleted with this value.
+    pub fn adopt(path: PathBuf, len: u64) -> Self {
+        Self { path, len }
+    }
+
+    /// Where the bytes are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for StoredFile {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.path).ok();
+    }
+}
+
+impl Content {
+    /// How many bytes there are.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::Seeded { size, .. } => *size,
+            Self::Stored(file) => file.len,
+        }
+    }
+
+    /// Opens the bytes from `start` up to `end` as a response body.
+    pub fn body(&self, start: u64, end: u64) -> io::Result<ContentBody> {
+        let source = match self {
+            Self::Memory(bytes) => Source::Memory(bytes.clone()),
+            Self::Seeded { seed, .. } => Source::Seeded(*seed),
+            Self::Stored(file) => Source::File(File::open(&file.path)?, Arc::clone(file)),
+        };
+        Ok(ContentBody { source, at: start, end })
+    }
+
+    /// All bytes at once; for contents known to be small.
+    pub fn read(&self) -> io::Result<Bytes> {
+        match self {
+            Self::Memory(bytes) => Ok(bytes.clone()),
+            Self::Seeded { seed, size } => {
+                let mut bytes = vec![0; *size as usize];
+                fill(*seed, 0, &mut bytes);
+                Ok(bytes.into())
+            }
+            Self::Stored(file) => std::fs::read(&file.path).map(Bytes::from),
+        }
+    }
+}
+
+enum Source {
+    Memory(Bytes),
+    Seeded(u64),
+    // The handle keeps the file from being deleted while it is read.
+    File(File, #[allow(dead_code)] Arc<StoredFile>),
+}
+
+/// A response body over a part of a blob.
+pub struct ContentBody {
+    source: Source,
+    at: u64,
+    end: u64,
+}
+
+impl ContentBody {
+    fn next_frame(&mut self) -> io::Result<Bytes> {
+        let len = FRAME.min((self.end - self.at) as usize);
+        let bytes = match &self.source {
+            Source::Memory(bytes) => bytes.slice(self.at as usize..self.end as usize),
+            Source::Seeded(seed) => {
+                let mut slab = Slab::take();
+                fill(*seed, self.at, &mut slab.0[..len]);
+                Bytes::from_owner(slab).slice(..len)
+            }
+            Source::File(file, _) => {
+                let mut slab = Slab::take();
+                file.read_exact_at(&mut slab.0[..len], self.at)?;
+                Bytes::from_owner(slab).slice(..len)
+            }
+        };
+        self.at += bytes.len() as u64;
+        Ok(bytes)
+    }
+}
+
+impl Body for ContentBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    // Reads in place: the files are in the page cache or on tmpfs, where a read is a copy.
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.at >= self.end {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(self.next_frame().map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.at >= self.end
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.end - self.at)
+    }
+}
+
+/// A frame's buffer, used again and again so that it is neither cleared nor allocated each time.
+struct Slab(Box<[u8]>);
+
+static SLABS: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
+
+impl Slab {
+    fn take() -> Self {
+        let kept = SLABS.lock().ok().and_then(|mut slabs| slabs.pop());
+        Self(kept.unwrap_or_else(|| vec![0; FRAME].into_boxed_slice()))
+    }
+}
+
+impl Drop for Slab {
+    fn drop(&mut self) {
+        if let Ok(mut slabs) = SLABS.lock()
+            && slabs.len() < 64
+        {
+            slabs.push(std::mem::take(&mut self.0));
+        }
+    }
+}
+
+impl AsRef<[u8]> for Slab {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Fills `out` with the bytes that `seed` gives from `offset` on.
+pub fn fill(seed: u64, offset: u64, out: &mut [u8]) {
+    let mut word = offset / 8;
+    let skip = (offset % 8) as usize;
+    let mut out = out;
+    if skip != 0 {
+        let part = (8 - skip).min(out.len());
+        let (head, rest) = out.split_at_mut(part);
+        head.copy_from_slice(&mix(seed, word)[skip..skip + part]);
+        out = rest;
+        word += 1;
+    }
+    let mut chunks = out.chunks_exact_mut(8);
+    for chunk in &mut chunks {
+        chunk.copy_from_slice(&mix(seed, word));
+        word += 1;
+    }
+    let rest = chunks.into_remainder();
+    let len = rest.len();
+    rest.copy_from_slice(&mix(seed, word)[..len]);
+}
+
+/// The eight bytes at `word`: the SplitMix64 sequence, which can be entered anywhere.
+fn mix(seed: u64, word: u64) -> [u8; 8] {
+    let mut z = seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(word.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeded_bytes_are_the_same_from_any_offset() {
+        let mut whole = vec![0; 1000];
+        fill(7, 0, &mut whole);
+        for (start, len) in [(0, 1000), (3, 4), (3, 500), (8, 16), (999, 1), (13, 0)] {
+            let mut part = vec![0; len];
+            fill(7, start as u64, &mut part);
+            assert_eq!(part, whole[start..start + len], "at {start}");
+        }
+        let mut other = vec![0; 1000];
+        fill(8, 0, &mut other);
+        assert_ne!(other, whole);
+    }
+}

@@ -1,0 +1,119 @@
+//! Who may see and change what on Hugging Face, and how it says no.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::accounts::{Account, Caller, Site};
+use crate::answer::{Refusal, json as json_answer, with};
+use crate::call::Call;
+use crate::repo::{Commit, Kind, Repo};
+use crate::world::World;
+
+const PRIVATE_LIMIT: &str = "Private repository storage limit reached, please upgrade your plan to increase your private storage limit";
+const PATTERNS: &str = "Your storage patterns tripped our internal systems! Please contact us at website@huggingface.co so we can verify your account and unlock more storage for your use-case.";
+
+/// Who is calling. Basic credentials, as git sends them, work like a token.
+pub fn caller(world: &World, call: &Call) -> Caller {
+    let basic = || {
+        use base64::Engine as _;
+        let encoded = call.header("authorization")?.strip_prefix("Basic ")?;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
+        let text = String::from_utf8(decoded).ok()?;
+        text.split_once(':').map(|(_, password)| password.to_owned())
+    };
+    let token = call.bearer().map(str::to_owned).or_else(basic);
+    world.accounts.caller(Site::HuggingFace, token.as_deref())
+}
+
+/// A refusal with Hugging Face's headers for clients and its text for people.
+pub fn refused(status: u16, code: Option<&str>, message: &str) -> Refusal {
+    let mut response = with(json_answer(status, &json!({"error": message})), "x-error-message", message);
+    if let Some(code) = code {
+        response = with(response, "x-error-code", code);
+    }
+    response.into()
+}
+
+/// The token is not one.
+pub fn bad_token() -> Refusal {
+    refused(401, None, "Invalid credentials in Authorization header")
+}
+
+/// The request makes no sense.
+pub fn bad_request(message: &str) -> Refusal {
+    refused(400, None, message)
+}
+
+/// No such repo, as far as the caller may know.
+fn repo_not_found(caller: Caller) -> Refusal {
+    match caller {
+        Caller::Known(_) => refused(404, Some("RepoNotFound"), "Repository not found"),
+        _ => refused(401, Some("RepoNotFound"), "Invalid username or password."),
+    }
+}
+
+/// The repo, if the caller may know of it.
+pub fn repo(world: &World, caller: Caller, (kind, id): (Kind, &str)) -> Result<Arc<Repo>, Refusal> {
+    let repo = world.hf.repo(kind, id).ok_or_else(|| repo_not_found(caller))?;
+    let owns = caller.account().is_some_and(|account| account.owns(repo.owner()));
+    let state = repo.state();
+    if !state.is_public() && !owns {
+        return Err(repo_not_found(caller));
+    }
+    if state.disabled {
+        return Err(refused(403, None, "Access to this resource is disabled."));
+    }
+    drop(state);
+    Ok(repo)
+}
+
+/// Refuses while the storage of the repo's owner is locked.
+pub fn not_locked(repo: &Repo) -> Result<(), Refusal> {
+    match repo.state().storage_locked.as_deref() {
+        None => Ok(()),
+        Some("private") => Err(refused(403, None, PRIVATE_LIMIT)),
+        Some("patterns" | "true") => Err(refused(403, None, PATTERNS)),
+        Some(other) => Err(refused(403, None, other)),
+    }
+}
+
+/// Refuses who was not let through the gate.
+pub fn through_gate(repo: &Repo, caller: Caller) -> Result<(), Refusal> {
+    let state = repo.state();
+    if state.gated.is_none() {
+        return Ok(());
+    }
+    let text = format!("Access to model {} is restricted and you are not in the authorized list. Visit https://huggingface.co/{} to ask for access.", repo.id, repo.id);
+    match caller.account() {
+        Some(account) if account.owns(repo.owner()) || state.granted.contains(account.user) => Ok(()),
+        Some(_) => Err(refused(403, Some("GatedRepo"), &text)),
+        None => Err(refused(401, Some("GatedRepo"), &text)),
+    }
+}
+
+/// The account, if it may write in `namespace`.
+pub fn writer(caller: Caller, namespace: &str, what: &str) -> Result<&'static Account, Refusal> {
+    let account = caller.account().ok_or_else(|| refused(401, None, "Invalid username or password."))?;
+    if account.may_write(namespace) {
+        return Ok(account);
+    }
+    let why = if account.owns(namespace) { "your token has no write access" } else { "you are no member of it" };
+    Err(refused(403, None, &format!("You don't have the rights to {what} under the namespace \"{namespace}\": {why}")))
+}
+
+/// The account, if it may write to `repo`.
+pub fn repo_writer(repo: &Repo, caller: Caller) -> Result<&'static Account, Refusal> {
+    writer(caller, repo.owner(), "change a repo")
+}
+
+/// The snapshot that `revision` names.
+pub fn revision(repo: &Repo, revision: &str) -> Result<Arc<Commit>, Refusal> {
+    repo.commit(revision).ok_or_else(|| refused(404, Some("RevisionNotFound"), &format!("Invalid rev id: {revision}")))
+}
+
+/// There is nothing at that path.
+pub fn entry_not_found(commit: &Commit, path: &str) -> Refusal {
+    let response = crate::answer::settle(Err(refused(404, Some("EntryNotFound"), &format!("{path} does not exist on \"{}\"", commit.id))));
+    with(response, "x-repo-commit", &commit.id.to_string()).into()
+}

@@ -1,0 +1,243 @@
+//! Hugging Face: which request is which, and the rate limits they all count against.
+
+mod access;
+mod commit;
+pub mod lfs;
+mod listing;
+mod read;
+mod resolve;
+pub mod rules;
+pub mod storage;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Response;
+use serde_json::json;
+
+use crate::accounts::Caller;
+use crate::answer::{Answer, Refusal, json as json_answer, settle, with};
+use crate::call::Call;
+use crate::repo::Kind;
+use crate::world::World;
+
+/// What a request asks for.
+pub enum Route {
+    /// Who the token is.
+    Whoami,
+    /// Whether a README's front matter will do.
+    ValidateYaml,
+    /// A new repo.
+    Create,
+    /// An end to a repo.
+    Delete,
+    /// Repos of an owner.
+    List(Kind),
+    /// An upload in parts is whole.
+    Complete(String),
+    /// Something about one repo.
+    Repo(Kind, String, Verb),
+    /// Nothing known.
+    Unknown,
+}
+
+/// What is asked of a repo.
+pub enum Verb {
+    /// May I read, or write?
+    AuthCheck { write: bool },
+    /// What is it?
+    Info { revision: Option<String> },
+    /// What is in it?
+    Tree { revision: String, path: String },
+    /// What branches and tags are there?
+    Refs,
+    /// What is at these paths?
+    PathsInfo { revision: String },
+    /// What commits are there?
+    Commits { revision: String },
+    /// A file.
+    Resolve { revision: String, path: String },
+    /// Where do these blobs come from or go to?
+    LfsBatch,
+    /// Is this blob whole?
+    LfsVerify,
+    /// Which of these files go to LFS?
+    Preupload { revision: String },
+    /// Change these files.
+    Commit { revision: String },
+    /// Change the repo itself.
+    Settings,
+    /// A branch comes or goes.
+    Branch { name: String },
+    /// A tag comes or goes; the name is a revision when it comes.
+    Tag { name: String },
+}
+
+impl Route {
+    /// The name it is counted and made to fail under.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Whoami => "hf.whoami",
+            Self::ValidateYaml => "hf.validate_yaml",
+            Self::Create => "hf.create",
+            Self::Delete => "hf.delete",
+            Self::List(_) => "hf.list",
+            Self::Complete(_) => "hf.lfs_complete",
+            Self::Unknown => "hf.unknown",
+            Self::Repo(_, _, verb) => match verb {
+                Verb::AuthCheck { .. } => "hf.auth_check",
+                Verb::Info { .. } => "hf.info",
+                Verb::Tree { .. } => "hf.tree",
+                Verb::Refs => "hf.refs",
+                Verb::PathsInfo { .. } => "hf.paths_info",
+                Verb::Commits { .. } => "hf.commits",
+                Verb::Resolve { .. } => "hf.resolve",
+                Verb::LfsBatch => "hf.lfs_batch",
+                Verb::LfsVerify => "hf.lfs_verify",
+                Verb::Preupload { .. } => "hf.preupload",
+                Verb::Commit { .. } => "hf.commit",
+                Verb::Settings => "hf.settings",
+                Verb::Branch { .. } => "hf.branch",
+                Verb::Tag { .. } => "hf.tag",
+            },
+        }
+    }
+}
+
+/// What `call` asks for.
+pub fn route(call: &Call) -> Route {
+    let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        ["api", "whoami-v2"] => Route::Whoami,
+        ["api", "validate-yaml"] => Route::ValidateYaml,
+        ["api", "repos", "create"] => Route::Create,
+        ["api", "repos", "delete"] => Route::Delete,
+        ["api", "complete_multipart", upload] => Route::Complete((*upload).to_owned()),
+        ["api", kind] => Kind::from_plural(kind).map_or(Route::Unknown, Route::List),
+        ["api", kind, owner, name, rest @ ..] => match (Kind::from_plural(kind), api_verb(rest)) {
+            (Some(kind), Some(verb)) => Route::Repo(kind, format!("{owner}/{name}"), verb),
+            _ => Route::Unknown,
+        },
+        ["datasets", rest @ ..] => web(Kind::Dataset, rest),
+        ["spaces", rest @ ..] => web(Kind::Space, rest),
+        rest => web(Kind::Model, rest),
+    }
+}
+
+fn api_verb(rest: &[&str]) -> Option<Verb> {
+    Some(match rest {
+        [] => Verb::Info { revision: None },
+        ["revision", revision] => Verb::Info { revision: Some((*revision).to_owned()) },
+        ["auth-check"] => Verb::AuthCheck { write: false },
+        ["auth-check", "write"] => Verb::AuthCheck { write: true },
+        ["tree", revision, path @ ..] => Verb::Tree { revision: (*revision).to_owned(), path: path.join("/") },
+        ["refs"] => Verb::Refs,
+        ["paths-info", revision] => Verb::PathsInfo { revision: (*revision).to_owned() },
+        ["commits", revision] => Verb::Commits { revision: (*revision).to_owned() },
+        ["preupload", revision] => Verb::Preupload { revision: (*revision).to_owned() },
+        ["commit", revision] => Verb::Commit { revision: (*revision).to_owned() },
+        ["settings"] => Verb::Settings,
+        ["branch", name] => Verb::Branch { name: (*name).to_owned() },
+        ["tag", name] => Verb::Tag { name: (*name).to_owned() },
+        _ => return None,
+    })
+}
+
+fn web(kind: Kind, rest: &[&str]) -> Route {
+    let (owner, name, verb) = match rest {
+        [owner, name, "resolve", revision, path @ ..] => {
+            (owner, *name, Verb::Resolve { revision: (*revision).to_owned(), path: path.join("/") })
+        }
+        [owner, name, "info", "lfs", "objects", "batch"] => (owner, name.trim_end_matches(".git"), Verb::LfsBatch),
+        [owner, name, "info", "lfs", "objects", "verify"] => (owner, name.trim_end_matches(".git"), Verb::LfsVerify),
+        _ => return Route::Unknown,
+    };
+    Route::Repo(kind, format!("{owner}/{name}"), verb)
+}
+
+/// Answers a request.
+pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
+    let route = route(&call);
+    let caller = access::caller(world, &call);
+    let limits = Limits::count(world, &route, &call);
+    let response = match limits.exceeded() {
+        Some(refusal) => settle(Err(refusal)),
+        None => settle(answer(world, call, route, caller).await),
+    };
+    limits.told(response)
+}
+
+async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) -> Answer {
+    if matches!(caller, Caller::Bad) {
+        return Err(access::bad_token());
+    }
+    match route {
+        Route::Whoami => read::whoami(caller),
+        Route::ValidateYaml => write::validate_yaml(call).await,
+        Route::Create => write::create(world, call, caller).await,
+        Route::Delete => write::delete(world, call, caller).await,
+        Route::List(kind) => listing::repos(world, &call, caller, kind),
+        Route::Complete(upload) => lfs::complete(world, call, &upload).await,
+        Route::Repo(kind, id, verb) => about_repo(world, call, caller, (kind, &id), verb).await,
+        Route::Unknown => Err(access::refused(404, None, "Sorry, we can't find the page you are looking for.")),
+    }
+}
+
+async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, place: (Kind, &str), verb: Verb) -> Answer {
+    let repo = access::repo(world, caller, place)?;
+    if !matches!(verb, Verb::LfsBatch | Verb::LfsVerify) {
+        access::not_locked(&repo)?;
+    }
+    match verb {
+        Verb::AuthCheck { write } => read::auth_check(&repo, caller, write),
+        Verb::Info { revision } => read::info(&repo, &call, revision.as_deref()),
+        Verb::Tree { revision, path } => listing::tree(world, &call, &repo, &revision, &path),
+        Verb::Refs => read::refs(&repo, &call),
+        Verb::PathsInfo { revision } => listing::paths_info(call, &repo, &revision).await,
+        Verb::Commits { revision } => read::commits(&repo, &revision),
+        Verb::Resolve { revision, path } => resolve::file(world, &call, caller, &repo, &revision, &path),
+        Verb::LfsBatch => lfs::batch(world, call, caller, &repo).await,
+        Verb::LfsVerify => lfs::verify(world, call, caller, &repo).await,
+        Verb::Preupload { revision } => write::preupload(call, caller, &repo, &revision).await,
+        Verb::Commit { revision } => commit::commit(world, call, caller, &repo, &revision).await,
+        Verb::Settings => write::settings(call, caller, &repo).await,
+        Verb::Branch { name } => write::branch(call, caller, &repo, &name).await,
+        Verb::Tag { name } => write::tag(call, caller, &repo, &name).await,
+    }
+}
+
+/// Where a token stands with the rate limit that a request counts against.
+struct Limits {
+    bucket: &'static str,
+    quota: u64,
+    window: Duration,
+    left: crate::quota::Left,
+}
+
+impl Limits {
+    fn count(world: &World, route: &Route, call: &Call) -> Self {
+        let settings = world.settings();
+        let (bucket, quota, usual) = match route {
+            Route::Repo(_, _, Verb::Resolve { .. }) => ("resolvers", settings.hf_resolve_quota, 1 << 40),
+            _ => ("api", settings.hf_api_quota, 1 << 40),
+        };
+        let quota = quota.unwrap_or(usual);
+        let window = Duration::from_secs(settings.quota_window_s.max(1));
+        let key = format!("{bucket} {}", call.bearer().unwrap_or_default());
+        Self { bucket, quota, window, left: world.quotas.count(key, quota, window) }
+    }
+
+    fn exceeded(&self) -> Option<Refusal> {
+        let message = "We had to rate limit you. If you think it's an error, upgrade to a paid account.";
+        (!self.left.allowed).then(|| json_answer(429, &json!({"error": message})).into())
+    }
+
+    fn told(&self, response: Response<Body>) -> Response<Body> {
+        let resets_in = self.left.resets_in.as_secs_f64().ceil();
+        let response = with(response, "ratelimit", &format!("\"{}\";r={};t={resets_in}", self.bucket, self.left.remaining));
+        let policy = format!("\"fixed window\";\"{}\";q={};w={}", self.bucket, self.quota, self.window.as_secs());
+        with(response, "ratelimit-policy", &policy)
+    }
+}

@@ -1,0 +1,96 @@
+//! One hub's repos and blobs, whichever way it is spoken to.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, RwLock};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use crate::digest::{Digest, Oid};
+use crate::repo::{Commit, Kind, Repo, State, Visibility, new_commit_id};
+use crate::store::{BlobDir, Store};
+use crate::sync::Shared;
+use crate::tree::{Dir, File, Mode};
+
+/// A hub's repos and blobs.
+pub struct Hub {
+    /// The branch a new repo has: `main` or `master`.
+    pub branch: &'static str,
+    /// The blobs.
+    pub store: Store,
+    repos: RwLock<BTreeMap<(Kind, String), Arc<Repo>>>,
+}
+
+/// A change to one path.
+pub enum Change {
+    /// Put this file there.
+    Put(String, File),
+    /// Take away the file or directory there.
+    Remove(String),
+}
+
+impl Hub {
+    /// A hub without repos, whose blobs go to `dir`.
+    pub fn new(branch: &'static str, dir: Arc<BlobDir>) -> Self {
+        Self { branch, store: Store::new(dir), repos: RwLock::default() }
+    }
+
+    /// The repo with this kind and id.
+    pub fn repo(&self, kind: Kind, id: &str) -> Option<Arc<Repo>> {
+        self.repos.shared().get(&(kind, id.to_owned())).cloned()
+    }
+
+    /// All repos.
+    pub fn repos(&self) -> Vec<Arc<Repo>> {
+        self.repos.shared().values().cloned().collect()
+    }
+
+    /// A new repo with a first commit of `files`; `Err` with the one that is there already.
+    pub fn create(&self, kind: Kind, id: &str, visibility: Visibility, files: &[(&str, &str)]) -> io::Result<Result<Arc<Repo>, Arc<Repo>>> {
+        let changes = files
+            .iter()
+            .map(|(path, text)| self.inline(Bytes::copy_from_slice(text.as_bytes())).map(|file| Change::Put((*path).to_owned(), file)))
+            .collect::<io::Result<Vec<_>>>()?;
+        let mut repos = self.repos.exclusive();
+        if let Some(there) = repos.get(&(kind, id.to_owned())) {
+            return Ok(Err(Arc::clone(there)));
+        }
+        let repo = Arc::new(Repo::new(kind, id, visibility));
+        apply(&mut repo.state(), id, self.branch, "initial commit", changes);
+        repos.insert((kind, id.to_owned()), Arc::clone(&repo));
+        Ok(Ok(repo))
+    }
+
+    /// Takes a repo away; whether it was there.
+    pub fn delete(&self, kind: Kind, id: &str) -> bool {
+        self.repos.exclusive().remove(&(kind, id.to_owned())).is_some()
+    }
+
+    /// Stores `content` and describes it as a file outside LFS.
+    pub fn inline(&self, content: Bytes) -> io::Result<File> {
+        let (size, oid) = (content.len() as u64, Oid::of_blob(&content));
+        let digest = self.store.put_bytes(content)?;
+        Ok(File { size, digest, oid, lfs: false, mode: Mode::File, commit: Oid([0; 20]) })
+    }
+}
+
+/// Describes a blob as a file in LFS.
+pub fn lfs_file(digest: Digest, size: u64) -> File {
+    let oid = Oid::of_blob(digest.pointer(size).as_bytes());
+    File { size, digest, oid, lfs: true, mode: Mode::File, commit: Oid([0; 20]) }
+}
+
+/// Makes one commit on `branch` out of `changes`.
+pub fn apply(state: &mut State, repo: &str, branch: &str, message: &str, changes: Vec<Change>) -> Arc<Commit> {
+    let id = new_commit_id(repo);
+    let mut tree = state.resolve(branch).map_or_else(Dir::default, |parent| parent.tree.clone());
+    let actions = changes.len();
+    for change in changes {
+        match change {
+            Change::Put(path, file) => tree.insert(&path, File { commit: id, ..file }),
+            Change::Remove(path) => drop(tree.remove(&path)),
+        }
+    }
+    state.push(branch, Commit { id, message: message.to_owned(), date: SystemTime::now(), actions, tree })
+}

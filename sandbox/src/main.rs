@@ -1,0 +1,87 @@
+//! The `hf2ms-sandbox` command: runs the hubs and says where they are.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use hf2ms_sandbox::{Ports, Sandbox};
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Loopback hubs that behave like Hugging Face and ModelScope, with faults on request.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(Serve),
+}
+
+/// Run the hubs on 127.0.0.1 and print one line of JSON with their addresses and accounts.
+///
+/// Repos are kept in memory: a restart begins empty. Only the content of blobs is under DIR.
+#[derive(Args)]
+struct Serve {
+    /// Where the content of blobs goes; made if absent.
+    #[arg(long)]
+    dir: PathBuf,
+    /// Port of Hugging Face; 0 is any free one.
+    #[arg(long, default_value_t = 0)]
+    hf: u16,
+    /// Port of ModelScope.
+    #[arg(long, default_value_t = 0)]
+    ms: u16,
+    /// Port of the admin.
+    #[arg(long, default_value_t = 0)]
+    admin: u16,
+    /// Port of Hugging Face's object storage.
+    #[arg(long, default_value_t = 0)]
+    hf_storage: u16,
+    /// Port of ModelScope's object storage.
+    #[arg(long, default_value_t = 0)]
+    ms_storage: u16,
+    /// Stop when stdin is closed, so that a killed test leaves no server.
+    #[arg(long)]
+    parent_stdin: bool,
+}
+
+fn main() -> ExitCode {
+    let Command::Serve(args) = Cli::parse().command;
+    let done = tokio::runtime::Runtime::new().and_then(|runtime| {
+        let done = runtime.block_on(serve(args));
+        // A thread may still be reading stdin; nothing waits for it.
+        runtime.shutdown_background();
+        done
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hf2ms-sandbox: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(args: Serve) -> std::io::Result<()> {
+    let ports = Ports { hf: args.hf, hf_storage: args.hf_storage, ms: args.ms, ms_storage: args.ms_storage, admin: args.admin };
+    let running = Sandbox::start_at(&args.dir, ports).await?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    writeln!(std::io::stdout(), "{}", running.described())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = parent_gone(), if args.parent_stdin => {}
+    }
+    Ok(())
+}
+
+/// Returns when stdin is closed.
+async fn parent_gone() {
+    let mut buffer = [0; 64];
+    while matches!(tokio::io::stdin().read(&mut buffer).await, Ok(read) if read > 0) {}
+}

@@ -1,0 +1,128 @@
+//! Commits on ModelScope: one at a time for a repo, whole or not at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use base64::Engine as _;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Surface;
+use super::access;
+use crate::accounts::Caller;
+use crate::answer::{Answer, Refusal, broken, settle, with};
+use crate::call::Call;
+use crate::digest::Digest;
+use crate::hf::rules::bad_path;
+use crate::hub::{Change, apply, lfs_file};
+use crate::repo::{Commit, Repo};
+use crate::world::World;
+
+/// Actions a commit may have.
+const MOST_ACTIONS: usize = 2000;
+/// The code of all that a client should just try again.
+const RETRY: i64 = 10_030_000_001;
+
+#[derive(Deserialize)]
+struct Wanted {
+    #[serde(default)]
+    commit_message: String,
+    actions: Vec<Action>,
+}
+
+#[derive(Deserialize)]
+struct Action {
+    action: String,
+    path: String,
+    #[serde(default, rename = "type")]
+    kind: String,
+    #[serde(default)]
+    size: u64,
+    #[serde(default)]
+    sha256: String,
+    #[serde(default)]
+    content: String,
+    #[serde(default)]
+    encoding: String,
+}
+
+/// `POST /api/v1/repos/S/{id}/commit/{branch}`.
+pub async fn commit(world: &Arc<World>, mut call: Call, caller: Caller, repo: &Arc<Repo>, branch: &str) -> Answer {
+    access::writer(Surface::Legacy, caller, repo.owner())?;
+    within_quota(world, repo)?;
+    let wanted: Wanted = call.json().await.map_err(|error| access::bad_request(&error))?;
+    let count = wanted.actions.len();
+    if count > MOST_ACTIONS {
+        let message = format!("commit request exceeds actions limit: {count} > {MOST_ACTIONS}; split the commit into smaller ones");
+        return Err(access::legacy_refused(422, 10_030_000_422, &message));
+    }
+    if count == 0 {
+        return Err(access::bad_request("a commit has actions"));
+    }
+    let _turn = Turn::take(&repo.committing).ok_or_else(|| access::legacy_refused(409, RETRY, "branch changed, please retry"))?;
+    let head = repo.state().branches.get(branch).copied().and_then(|id| repo.commit(&id.to_string()));
+    let head = head.ok_or_else(|| access::refused(Surface::Legacy, &access::NO_REVISION))?;
+    let changes = wanted.actions.into_iter().map(|action| change(world, &head, action)).collect::<Result<Vec<_>, _>>()?;
+    tokio::time::sleep(Duration::from_millis(world.settings().ms_commit_ms)).await;
+    let mut state = repo.state();
+    if state.branches.get(branch) != Some(&head.id) {
+        return Err(access::legacy_refused(409, RETRY, "could not update refs: branch changed, please retry"));
+    }
+    let made = apply(&mut state, &repo.id, branch, &wanted.commit_message, changes);
+    Ok(access::envelope(&json!({"oid": made.id, "CommitId": made.id, "commit_id": made.id, "commit_message": made.message})))
+}
+
+fn within_quota(world: &World, repo: &Repo) -> Result<(), Refusal> {
+    let settings = world.settings();
+    let Some(quota) = settings.ms_commit_quota else { return Ok(()) };
+    let left = world.quotas.count(format!("commits {:?} {}", repo.kind, repo.id), quota, Duration::from_secs(settings.ms_commit_window_s));
+    if left.allowed {
+        return Ok(());
+    }
+    let refusal = access::legacy_refused(429, 10_030_000_429, "commit rate limit of this repository exceeded");
+    let wait = left.resets_in.as_secs_f64().ceil().to_string();
+    Err(with(settle(Err(refusal)), "retry-after", &wait).into())
+}
+
+fn change(world: &World, head: &Commit, action: Action) -> Result<Change, Refusal> {
+    if let Some(why) = bad_path(&action.path) {
+        return Err(access::bad_request(&format!("invalid commit action: path {:?}: {why}", action.path)));
+    }
+    match (action.action.as_str(), action.kind.as_str()) {
+        ("delete", _) if head.tree.get(&action.path).is_none() => {
+            Err(access::bad_request(&format!("invalid commit action: nothing to delete at {}", action.path)))
+        }
+        ("delete", _) => Ok(Change::Remove(action.path)),
+        ("create" | "update", "lfs") => {
+            let digest = Digest::parse(&action.sha256).filter(|digest| world.ms.store.get(digest).is_some());
+            let digest = digest.ok_or_else(|| access::bad_request(&format!("invalid commit action: lfs object of {} does not exist", action.path)))?;
+            Ok(Change::Put(action.path, lfs_file(digest, action.size)))
+        }
+        ("create" | "update", "normal" | "") => {
+            let content = match action.encoding.as_str() {
+                "base64" => base64::engine::general_purpose::STANDARD
+                    .decode(&action.content)
+                    .map_err(|error| access::bad_request(&error.to_string()))?,
+                _ => action.content.into_bytes(),
+            };
+            Ok(Change::Put(action.path, world.ms.inline(content.into()).map_err(|error| broken(&error))?))
+        }
+        (other, kind) => Err(access::bad_request(&format!("invalid commit action: {other} of type {kind}"))),
+    }
+}
+
+/// A repo's only commit at the moment.
+struct Turn<'a>(&'a AtomicBool);
+
+impl<'a> Turn<'a> {
+    fn take(busy: &'a AtomicBool) -> Option<Self> {
+        (!busy.swap(true, Ordering::AcqRel)).then_some(Self(busy))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,196 @@
+//! ModelScope: which request is which. The older routes under /api/v1 and the newer under /openapi/v1 answer in forms of their own.
+
+mod access;
+mod commit;
+mod files;
+mod form;
+mod read;
+pub mod storage;
+mod write;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Response;
+
+use crate::accounts::Caller;
+use crate::answer::{Answer, settle};
+use crate::call::Call;
+use crate::repo::Kind;
+use crate::world::World;
+
+pub use write::seeds;
+
+/// Which of the two surfaces a request came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// `/api/v1`: PascalCase, numbers for codes.
+    Legacy,
+    /// `/openapi/v1`: snake_case, words for codes.
+    Open,
+}
+
+/// What a request asks for.
+pub enum Route {
+    /// Who the token is.
+    Me,
+    /// Cookies for a token.
+    Login,
+    /// Repos of an owner.
+    List(Surface, Kind),
+    /// A new repo.
+    Create(Surface, Kind),
+    /// Something about one repo.
+    Repo(Surface, Kind, String, Verb),
+    /// Nothing known.
+    Unknown(Surface),
+}
+
+/// What is asked of a repo.
+pub enum Verb {
+    /// What is it?
+    Info,
+    /// Away with it, or with one of its files.
+    Delete,
+    /// What is in it, cut at a cap?
+    Files,
+    /// What is in it, page by page?
+    Tree,
+    /// A file.
+    Download,
+    /// What branches and tags are there?
+    Revisions,
+    /// A new tag.
+    Tag,
+    /// Which of these blobs are wanted?
+    Batch,
+    /// Change these files.
+    Commit { branch: String },
+    /// A studio's settings, secrets, variables and runs.
+    Studio,
+}
+
+impl Route {
+    /// The name it is counted and made to fail under.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Me => "ms.me",
+            Self::Login => "ms.login",
+            Self::List(..) => "ms.list",
+            Self::Create(..) => "ms.create",
+            Self::Unknown(_) => "ms.unknown",
+            Self::Repo(_, _, _, verb) => match verb {
+                Verb::Info => "ms.info",
+                Verb::Delete => "ms.delete",
+                Verb::Files | Verb::Tree => "ms.files",
+                Verb::Download => "ms.download",
+                Verb::Revisions => "ms.revisions",
+                Verb::Tag => "ms.tag",
+                Verb::Batch => "ms.batch",
+                Verb::Commit { .. } => "ms.commit",
+                Verb::Studio => "ms.studio",
+            },
+        }
+    }
+}
+
+/// What `call` asks for.
+pub fn route(call: &Call) -> Route {
+    let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    let method = call.method.as_str();
+    match segments.as_slice() {
+        ["openapi", "v1", "users", "me"] => Route::Me,
+        ["openapi", "v1", rest @ ..] => open(method, rest).unwrap_or(Route::Unknown(Surface::Open)),
+        ["api", "v1", "login"] => Route::Login,
+        ["api", "v1", "repos", kind, owner, name, rest @ ..] => written(kind, owner, name, rest).unwrap_or(Route::Unknown(Surface::Legacy)),
+        ["api", "v1", rest @ ..] => legacy(method, rest).unwrap_or(Route::Unknown(Surface::Legacy)),
+        _ => Route::Unknown(Surface::Legacy),
+    }
+}
+
+fn open(method: &str, rest: &[&str]) -> Option<Route> {
+    let kind = Kind::from_plural(rest.first()?)?;
+    let of = |owner: &str, name: &str, verb| Some(Route::Repo(Surface::Open, kind, format!("{owner}/{name}"), verb));
+    match (method, &rest[1..]) {
+        ("GET", []) => Some(Route::List(Surface::Open, kind)),
+        ("POST", []) if kind == Kind::Space => Some(Route::Create(Surface::Open, kind)),
+        ("GET", [owner, name]) => of(owner, name, Verb::Info),
+        (_, [owner, name, _, ..]) if kind == Kind::Space => of(owner, name, Verb::Studio),
+        _ => None,
+    }
+}
+
+fn legacy(method: &str, rest: &[&str]) -> Option<Route> {
+    let kind = Kind::from_plural(rest.first()?)?;
+    let of = |owner: &str, name: &str, verb| Some(Route::Repo(Surface::Legacy, kind, format!("{owner}/{name}"), verb));
+    match (method, &rest[1..]) {
+        ("GET", []) if kind == Kind::Dataset => Some(Route::List(Surface::Legacy, kind)),
+        ("POST", []) => Some(Route::Create(Surface::Legacy, kind)),
+        // A dataset also answers to its number.
+        ("GET", [number, "repo", "tree"]) => Some(Route::Repo(Surface::Legacy, kind, (*number).to_owned(), Verb::Tree)),
+        ("GET", [owner, name]) => of(owner, name, Verb::Info),
+        ("DELETE", [owner, name] | [owner, name, "repo" | "file"]) => of(owner, name, Verb::Delete),
+        ("GET", [owner, name, "repo", "files"]) => of(owner, name, Verb::Files),
+        ("GET", [owner, name, "repo", "tree"]) => of(owner, name, Verb::Tree),
+        ("GET" | "HEAD", [owner, name, "repo"]) => of(owner, name, Verb::Download),
+        ("GET", [owner, name, "revisions"]) => of(owner, name, Verb::Revisions),
+        ("POST", [owner, name, "repo", "tag"]) => of(owner, name, Verb::Tag),
+        _ => None,
+    }
+}
+
+fn written(kind: &str, owner: &str, name: &str, rest: &[&str]) -> Option<Route> {
+    let kind = Kind::from_plural(kind)?;
+    let verb = match rest {
+        ["info", "lfs", "objects", "batch"] => Verb::Batch,
+        ["commit", branch] => Verb::Commit { branch: (*branch).to_owned() },
+        _ => return None,
+    };
+    Some(Route::Repo(Surface::Legacy, kind, format!("{owner}/{name}"), verb))
+}
+
+/// Answers a request.
+pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
+    let route = route(&call);
+    let caller = access::caller(world, &call);
+    settle(answer(world, call, route, caller).await)
+}
+
+async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) -> Answer {
+    if matches!(route, Route::Login) {
+        return read::login(world, call).await;
+    }
+    let surface = match route {
+        Route::Me => Surface::Open,
+        Route::List(surface, _) | Route::Create(surface, _) | Route::Repo(surface, ..) | Route::Unknown(surface) => surface,
+        Route::Login => Surface::Legacy,
+    };
+    if matches!(caller, Caller::Bad) {
+        return Err(access::bad_token(surface));
+    }
+    match route {
+        Route::Me => read::me(caller),
+        Route::List(Surface::Open, kind) => read::list(world, &call, caller, kind),
+        Route::List(Surface::Legacy, _) => read::list_datasets(world, &call, caller),
+        Route::Create(Surface::Open, _) => write::create_studio(world, call, caller).await,
+        Route::Create(Surface::Legacy, kind) => write::create(world, call, caller, kind).await,
+        Route::Repo(surface, kind, id, verb) => about_repo(world, call, caller, (surface, kind, &id), verb).await,
+        Route::Login | Route::Unknown(_) => Err(access::refused(surface, &access::NO_ROUTE)),
+    }
+}
+
+async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, (surface, kind, id): (Surface, Kind, &str), verb: Verb) -> Answer {
+    let repo = access::repo(world, caller, (surface, kind, id))?;
+    match verb {
+        Verb::Info => Ok(read::info(surface, &repo)),
+        Verb::Delete => Err(access::refused(surface, &access::NO_DELETION)),
+        Verb::Files => files::unpaged(world, &call, caller, &repo),
+        Verb::Tree => files::paged(&call, caller, &repo),
+        Verb::Download => files::download(world, &call, caller, &repo),
+        Verb::Revisions => Ok(read::revisions(&repo)),
+        Verb::Tag => write::tag(call, caller, &repo).await,
+        Verb::Batch => write::batch(world, call, caller, &repo).await,
+        Verb::Commit { branch } => commit::commit(world, call, caller, &repo, &branch).await,
+        Verb::Studio => write::studio(&call, caller, &repo),
+    }
+}

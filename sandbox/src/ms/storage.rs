@@ -1,0 +1,42 @@
+//! The object storage behind ModelScope: it keeps what it is given, whatever the name says.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Response;
+use futures_util::StreamExt;
+
+use crate::answer::{Answer, broken, content, empty, settle, with};
+use crate::call::Call;
+use crate::digest::Digest;
+use crate::hf::storage::{declared_length, failure, forbidden, incomplete};
+use crate::world::World;
+
+/// Answers a request.
+pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
+    settle(answer(world, call).await)
+}
+
+async fn answer(world: &Arc<World>, call: Call) -> Answer {
+    let method = if call.method == "HEAD" { "GET" } else { call.method.as_str() };
+    world.signer.check(method, &call.path, |name| call.param(name)).map_err(|refused| forbidden(&refused))?;
+    let digest = call.segments.get(1).and_then(|text| Digest::parse(text));
+    let digest = digest.ok_or_else(|| failure(404, "NoSuchKey", "The specified key does not exist."))?;
+    if method == "PUT" {
+        return put(world, call, digest).await;
+    }
+    let stored = world.ms.store.get(&digest).ok_or_else(|| failure(404, "NoSuchKey", "The specified key does not exist."))?;
+    let response = with(content(&call, &stored)?, "etag", &format!("\"{digest}\""));
+    Ok(with(response, "x-linked-etag", &format!("\"{digest}\"")))
+}
+
+async fn put(world: &World, mut call: Call, digest: Digest) -> Answer {
+    let length = declared_length(&call)?;
+    let mut upload = world.ms.store.upload(length).map_err(|error| broken(&error))?;
+    let mut body = crate::shape::frames(std::mem::take(&mut call.body));
+    while let Some(frame) = body.next().await {
+        upload.write(&frame.map_err(incomplete)?).map_err(incomplete)?;
+    }
+    world.ms.store.put(digest, upload.finish().map_err(incomplete)?);
+    Ok(empty(200))
+}

@@ -1,0 +1,156 @@
+//! New repos on ModelScope, tags, and which blobs it wants.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Surface;
+use super::access;
+use super::form;
+use super::read::{legacy_summary, open_summary};
+use crate::accounts::Caller;
+use crate::answer::{Answer, Refusal, broken};
+use crate::call::{Call, Origin};
+use crate::digest::Digest;
+use crate::repo::{Kind, Repo, Visibility};
+use crate::world::World;
+
+/// Objects a batch may ask for.
+const MOST_OBJECTS: usize = 256;
+
+const ATTRIBUTES: &str = "*.7z filter=lfs diff=lfs merge=lfs -text\n*.bin filter=lfs diff=lfs merge=lfs -text\n*.parquet filter=lfs diff=lfs merge=lfs -text\n*.safetensors filter=lfs diff=lfs merge=lfs -text\n";
+
+/// The files a new repo holds.
+pub fn seeds(kind: Kind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        Kind::Model => &[
+            (".gitattributes", ATTRIBUTES),
+            ("README.md", "---\nlicense: Apache License 2.0\n---\n###### This model has no description yet.\n"),
+            ("configuration.json", "{\"framework\": \"\", \"task\": \"\"}\n"),
+        ],
+        Kind::Dataset => &[
+            (".gitattributes", ATTRIBUTES),
+            ("README.md", "---\nlicense: Apache License 2.0\n---\n###### This dataset has no description yet.\n"),
+            ("dataset_infos.json", "{}\n"),
+        ],
+        Kind::Space => &[
+            (".gitattributes", ATTRIBUTES),
+            ("README.md", "---\nlicense: Apache License 2.0\n---\n###### This studio has no description yet.\n"),
+            ("configuration.json", "{}\n"),
+        ],
+    }
+}
+
+/// `POST /api/v1/models` in JSON, `POST /api/v1/datasets` as a form.
+pub async fn create(world: &World, mut call: Call, caller: Caller, kind: Kind) -> Answer {
+    let mime = call.header("content-type").unwrap_or_default().to_owned();
+    let body = call.bytes().await.map_err(|error| access::bad_request(&error))?;
+    let fields = if kind == Kind::Dataset { form::fields(&mime, &body) } else { json_fields(&body) };
+    let fields = fields.ok_or_else(|| access::bad_request("the request body can't be read"))?;
+    let field = |name: &str| fields.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let owner = field(if kind == Kind::Dataset { "Owner" } else { "Path" }).ok_or_else(|| access::bad_request("path is required"))?;
+    let name = field("Name").ok_or_else(|| access::bad_request("name is required"))?;
+    good_name(name)?;
+    access::writer(Surface::Legacy, caller, owner)?;
+    let visibility = match field("Visibility") {
+        Some("1") => Visibility::Private,
+        Some("3") => Visibility::Internal,
+        Some("5") | None => Visibility::Public,
+        Some(_) => return Err(access::bad_request("invalid visibility")),
+    };
+    let made = world.ms.create(kind, &format!("{owner}/{name}"), visibility, seeds(kind)).map_err(|error| broken(&error))?;
+    let repo = made.map_err(|_| already_there(kind))?;
+    if field("ProtectedMode") == Some("1") {
+        repo.state().gated = Some("manual".to_owned());
+    }
+    Ok(access::envelope(&legacy_summary(&repo)))
+}
+
+fn json_fields(body: &[u8]) -> Option<BTreeMap<String, String>> {
+    let Value::Object(fields) = serde_json::from_slice(body).ok()? else { return None };
+    let text = |value: Value| match value {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    Some(fields.into_iter().map(|(name, value)| (name, text(value))).collect())
+}
+
+fn good_name(name: &str) -> Result<(), Refusal> {
+    let good = name.len() >= 2 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if good { Ok(()) } else { Err(access::bad_request("invalid name: letters, digits, -, _ and . only, at least two")) }
+}
+
+fn already_there(kind: Kind) -> Refusal {
+    let code = if kind == Kind::Dataset { 10_020_101_001 } else { 10_010_101_001 };
+    access::legacy_refused(400, code, "该名称已被注册使用，请重新命名")
+}
+
+#[derive(Deserialize)]
+struct Studio {
+    owner: String,
+    repo_name: String,
+    visibility: Option<Visibility>,
+    private: Option<bool>,
+}
+
+/// `POST /openapi/v1/studios`.
+pub async fn create_studio(world: &World, mut call: Call, caller: Caller) -> Answer {
+    let wanted: Studio = call.json().await.map_err(|error| access::open_refused(400, "InputParameterError", &error))?;
+    access::writer(Surface::Open, caller, &wanted.owner)?;
+    let private = if wanted.private == Some(true) { Visibility::Private } else { Visibility::Public };
+    let id = format!("{}/{}", wanted.owner, wanted.repo_name);
+    let made = world.ms.create(Kind::Space, &id, wanted.visibility.unwrap_or(private), seeds(Kind::Space)).map_err(|error| broken(&error))?;
+    let repo = made.map_err(|_| access::open_refused(409, "DuplicateEntity", "the studio already exists"))?;
+    Ok(access::open(&open_summary(&repo)))
+}
+
+/// Whatever else a studio is asked: nothing is kept of it.
+pub fn studio(call: &Call, caller: Caller, repo: &Repo) -> Answer {
+    access::writer(Surface::Open, caller, repo.owner())?;
+    Ok(access::open(&if call.method == "GET" { json!([]) } else { json!({}) }))
+}
+
+/// `POST /api/v1/S/{id}/repo/tag`.
+pub async fn tag(mut call: Call, caller: Caller, repo: &Repo) -> Answer {
+    access::writer(Surface::Legacy, caller, repo.owner())?;
+    let asked: Value = call.json().await.map_err(|error| access::bad_request(&error))?;
+    let name = asked["TagName"].as_str().filter(|name| !name.is_empty()).ok_or_else(|| access::bad_request("参数错误：版本名称不能为空"))?;
+    let mut state = repo.state();
+    let at = state.resolve(asked["Ref"].as_str().unwrap_or("master")).ok_or_else(|| access::refused(Surface::Legacy, &access::NO_REVISION))?;
+    if state.tags.insert(name.to_owned(), at.id).is_some_and(|before| before != at.id) {
+        return Err(access::bad_request("the tag already exists"));
+    }
+    Ok(access::envelope(&json!({"TagName": name, "Revision": at.id})))
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    operation: String,
+    objects: Vec<Object>,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    oid: String,
+    size: u64,
+}
+
+/// `POST /api/v1/repos/S/{id}/info/lfs/objects/batch`: speaks only of what it lacks.
+pub async fn batch(world: &World, mut call: Call, caller: Caller, repo: &Repo) -> Answer {
+    access::writer(Surface::Legacy, caller, repo.owner())?;
+    let asked: Batch = call.json().await.map_err(|error| access::bad_request(&error))?;
+    if asked.operation != "upload" || asked.objects.len() > MOST_OBJECTS {
+        return Err(access::bad_request("an upload of at most 256 objects"));
+    }
+    let mut wanted = Vec::new();
+    for object in &asked.objects {
+        let digest = Digest::parse(&object.oid).ok_or_else(|| access::bad_request("invalid oid"))?;
+        if world.ms.store.get(&digest).is_none() {
+            let href = world.signed(Origin::MsStorage, "PUT", &format!("/lfs/{digest}"), call.ttl);
+            wanted.push(json!({"oid": digest, "size": object.size, "actions": {"upload": {"href": href, "expires_in": call.ttl.as_secs().max(1)}}}));
+        }
+    }
+    Ok(access::envelope(&json!({"transfer": "basic", "objects": wanted})))
+}

@@ -1,0 +1,80 @@
+//! How the sandbox behaves as long as nothing goes wrong: speeds, quotas, thresholds.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Everything `POST /settings` can change.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Bytes a second from Hugging Face and its storage, all connections together.
+    pub hf_down: Option<u64>,
+    /// Bytes a second to Hugging Face and its storage.
+    pub hf_up: Option<u64>,
+    /// Bytes a second from ModelScope and its storage.
+    pub ms_down: Option<u64>,
+    /// Bytes a second to ModelScope and its storage.
+    pub ms_up: Option<u64>,
+    /// How long each answer takes to begin, in milliseconds.
+    pub latency_ms: u64,
+    /// How long signed URLs are good for, in seconds.
+    pub url_ttl_s: u64,
+    /// Requests a token may make of Hugging Face's API per window.
+    pub hf_api_quota: Option<u64>,
+    /// Requests a token may make of Hugging Face's resolver per window.
+    pub hf_resolve_quota: Option<u64>,
+    /// The window of both quotas, in seconds.
+    pub quota_window_s: u64,
+    /// Commits a ModelScope repo takes per window.
+    pub ms_commit_quota: Option<u64>,
+    /// The window of the commit quota, in seconds.
+    pub ms_commit_window_s: u64,
+    /// How long ModelScope works on a commit, in milliseconds, refusing others meanwhile.
+    pub ms_commit_ms: u64,
+    /// Hugging Face wants uploads above this size in parts.
+    pub hf_multipart_above: u64,
+    /// The size of such a part.
+    pub hf_part_size: u64,
+    /// Entries in one page of a Hugging Face tree.
+    pub hf_page: usize,
+    /// Entries ModelScope's unpaged listing stops at.
+    pub ms_listing_cap: usize,
+    /// ModelScope answers files outside LFS itself up to this size, and redirects to storage above it.
+    pub ms_redirect_above: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hf_down: None,
+            hf_up: None,
+            ms_down: None,
+            ms_up: None,
+            latency_ms: 0,
+            url_ttl_s: 900,
+            hf_api_quota: None,
+            hf_resolve_quota: None,
+            quota_window_s: 300,
+            ms_commit_quota: None,
+            ms_commit_window_s: 3600,
+            ms_commit_ms: 0,
+            hf_multipart_above: 64 << 20,
+            hf_part_size: 16 << 20,
+            hf_page: 1000,
+            ms_listing_cap: 3000,
+            ms_redirect_above: 1 << 20,
+        }
+    }
+}
+
+impl Settings {
+    /// These settings with the keys of `changes` in place of their own; an unknown key is an error.
+    pub fn changed(&self, changes: Value) -> Result<Self, String> {
+        let Value::Object(changes) = changes else { return Err("settings are an object".into()) };
+        let mut whole = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        if let Value::Object(whole) = &mut whole {
+            whole.extend(changes);
+        }
+        serde_json::from_value(whole).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,96 @@
+//! Everything there is: both hubs and what bears on them.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use crate::accounts::Accounts;
+use crate::call::Origin;
+use crate::counters::Counters;
+use crate::faults::Faults;
+use crate::hf::lfs::Multiparts;
+use crate::hub::Hub;
+use crate::quota::Quotas;
+use crate::settings::Settings;
+use crate::shape::Link;
+use crate::sign::Signer;
+use crate::store::BlobDir;
+use crate::sync::Shared;
+
+/// Everything there is.
+pub struct World {
+    /// Hugging Face.
+    pub hf: Hub,
+    /// ModelScope.
+    pub ms: Hub,
+    /// Uploads in parts that have begun on Hugging Face.
+    pub multiparts: Multiparts,
+    /// Whose tokens are good.
+    pub accounts: Accounts,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// What was asked.
+    pub counters: Counters,
+    /// How often things were done.
+    pub quotas: Quotas,
+    /// Who signs URLs.
+    pub signer: Signer,
+    links: [[Arc<Link>; 2]; 2],
+    bases: [String; 5],
+    settings: RwLock<Settings>,
+}
+
+impl World {
+    /// An empty world with its blobs under `dir`, reachable at `bases`.
+    pub fn new(dir: &Path, bases: [String; 5]) -> io::Result<Self> {
+        let blobs = Arc::new(BlobDir::new(dir)?);
+        Ok(Self {
+            hf: Hub::new("main", Arc::clone(&blobs)),
+            ms: Hub::new("master", blobs),
+            multiparts: Multiparts::default(),
+            accounts: Accounts::default(),
+            faults: Faults::default(),
+            counters: Counters::default(),
+            quotas: Quotas::default(),
+            signer: Signer::new(),
+            links: Default::default(),
+            bases,
+            settings: RwLock::default(),
+        })
+    }
+
+    /// `http://127.0.0.1:PORT` of an origin.
+    pub fn base(&self, origin: Origin) -> &str {
+        &self.bases[origin as usize]
+    }
+
+    /// The settings as they are now.
+    pub fn settings(&self) -> Settings {
+        self.settings.shared().clone()
+    }
+
+    /// Changes the settings.
+    pub fn set(&self, settings: Settings) {
+        self.links[0][0].limit(settings.hf_down);
+        self.links[0][1].limit(settings.hf_up);
+        self.links[1][0].limit(settings.ms_down);
+        self.links[1][1].limit(settings.ms_up);
+        *self.settings.exclusive() = settings;
+        self.quotas.reset();
+    }
+
+    /// The links from and to an origin; none for the admin.
+    pub fn links(&self, origin: Origin) -> Option<&[Arc<Link>; 2]> {
+        match origin {
+            Origin::Hf | Origin::HfStorage => Some(&self.links[0]),
+            Origin::Ms | Origin::MsStorage => Some(&self.links[1]),
+            Origin::Admin => None,
+        }
+    }
+
+    /// An absolute URL at `origin` that allows `method` on `path` for `ttl`.
+    pub fn signed(&self, origin: Origin, method: &str, path: &str, ttl: Duration) -> String {
+        format!("{}{}", self.base(origin), self.signer.sign(method, path, ttl))
+    }
+}
