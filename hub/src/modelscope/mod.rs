@@ -1,50 +1,100 @@
-//! ModelScope as a destination. Facts: modelscope-hub 0.5.1.
+//! ModelScope as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
+//!
+//! [`dialect`] reads what the hub says, [`ask`] sends and opens envelopes, [`wire`] has the bodies'
+//! shapes; [`repos`], [`listing`] and [`tree`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
+
+mod ask;
+mod check;
+mod commit;
+mod dialect;
+mod inline;
+mod listing;
+mod put;
+mod repos;
+mod tree;
+mod wire;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, COOKIE};
 
-use crate::http::HttpOptions;
+use crate::http::{Http, HttpOptions};
 use crate::{
-    Account, Blob, ByteStream, Commit, CommitLimits, Destination, Error, Kind, Listing, Missing, Placement, RepoInfo, RepoPath, Result,
-    Side, Visibility,
+    Account, Blob, ByteStream, Commit, CommitLimits, Destination, Error, Kind, Listing, Missing, Placement, RepoAt, RepoInfo, RepoPath,
+    Result, Sha256, Side, Token, Visibility,
 };
 
-/// A repo on ModelScope.
-pub struct Repo {}
+/// A repo on ModelScope at a branch. Only the token, the addresses for uploads and whether the repo could
+/// be read are remembered; nothing of its content is.
+pub struct Repo {
+    at: RepoAt,
+    base: Url,
+    token: Option<Token>,
+    http: Http,
+    /// Where the blobs that the hub wants are to be put.
+    targets: Mutex<HashMap<Sha256, check::Target>>,
+    /// A listing has succeeded: a later 403 on one is not about permission.
+    readable: AtomicBool,
+}
 
 impl Repo {
-    /// Opens it; sends nothing yet.
-    pub fn open(_side: &Side, _http: HttpOptions) -> Result<Self> {
-        Ok(Self {})
+    /// Opens it; sends nothing yet. The token goes as a bearer and as a cookie, because older routes read
+    /// only the cookie (modelscope-hub 0.5.1, `_legacy_api.py`).
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] for an endpoint that is no http(s) address; what [`Http::new`] fails with.
+    pub fn open(side: &Side, http: HttpOptions) -> Result<Self> {
+        let (at, token) = (side.at.clone(), side.token.clone());
+        let refused = |error| Error::new(Kind::Refused, format!("'{}' is no address: {error}", crate::path::escape(&at.endpoint)));
+        let base: Url = at.endpoint.parse().map_err(refused)?;
+        let pairs = token.iter().flat_map(|token| [(AUTHORIZATION, token.header("Bearer ")), (COOKIE, token.header("m_session_id="))]);
+        let http = Http::new(&base, Http::credentials(pairs), dialect::ModelScope, http)?;
+        Ok(Self { at, base, token, http, targets: Mutex::default(), readable: AtomicBool::new(false) })
     }
 }
 
 #[async_trait]
 impl Destination for Repo {
     async fn account(&self) -> Result<Account> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+        self.who_asks().await
     }
+
     async fn describe(&self) -> Result<Option<RepoInfo>> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+        self.look_up().await
     }
-    async fn create(&self, _visibility: Visibility) -> Result<()> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+
+    async fn create(&self, visibility: Visibility) -> Result<()> {
+        self.create_repo(visibility).await
     }
+
     async fn list(&self) -> Result<Listing> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+        self.list_all().await
     }
-    fn placement(&self, _path: &RepoPath, _size: u64) -> Placement {
-        Placement::Blob
+
+    fn placement(&self, path: &RepoPath, size: u64) -> Placement {
+        inline::placement(self.at.kind, path, size)
     }
+
+    /// modelscope-hub 0.5.1, `constants.py`: `UPLOAD_BLOB_VALIDATION_BATCH_MAX_OBJECTS`,
+    /// `COMMIT_MAX_ACTIONS_PER_REQUEST` (the server's own limit), `UPLOAD_COMMIT_BATCH_MAX_OPERATIONS`,
+    /// `UPLOAD_COMMIT_MAX_INLINE_BYTES`.
     fn limits(&self) -> CommitLimits {
-        CommitLimits { blobs_a_check: 64, max_actions: 2000, batch_actions: 256, body_bytes: 8 << 20 }
+        CommitLimits { blobs_a_check: check::BLOBS_A_CHECK, max_actions: 2_000, batch_actions: 256, body_bytes: 8 << 20 }
     }
-    async fn missing(&self, _blobs: &[Blob]) -> Result<Missing> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+
+    async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
+        self.check_blobs(blobs).await
     }
-    async fn put(&self, _blob: Blob, _body: ByteStream) -> Result<()> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+
+    async fn put(&self, blob: Blob, body: ByteStream) -> Result<()> {
+        self.put_blob(blob, body).await
     }
-    async fn commit(&self, _commit: &Commit) -> Result<Option<String>> {
-        Err(Error::new(Kind::Invalid, "not written yet"))
+
+    async fn commit(&self, commit: &Commit) -> Result<Option<String>> {
+        self.write_commit(commit).await
     }
 }

@@ -1,0 +1,146 @@
+//! Asking the hub: addresses, the request's id, and one retry loop around sending *and* opening the
+//! envelope, because an answer can break, or say no, after its 200.
+
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::{Repo, dialect};
+use crate::http::Request;
+use crate::http::retry::retrying;
+use crate::{Error, RepoKind, Result};
+
+/// Names a request in ModelScope's own logs (modelscope-hub 0.5.1, `_legacy_api.py`).
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+impl Repo {
+    /// `{endpoint}/{parts}`, each part encoded.
+    pub(super) fn url(&self, parts: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(parts);
+        }
+        url
+    }
+
+    /// `/api/v1/{kind}/{owner}/{name}/{rest}`.
+    pub(super) fn api(&self, rest: &[&str]) -> Url {
+        self.url(&[&["api", "v1", self.segment(), self.at.id.owner(), self.at.id.name()], rest].concat())
+    }
+
+    /// `/api/v1/repos/{kind}/{owner}/{name}/{rest}`.
+    pub(super) fn git_api(&self, rest: &[&str]) -> Url {
+        self.url(&[&["api", "v1", "repos", self.segment(), self.at.id.owner(), self.at.id.name()], rest].concat())
+    }
+
+    /// The kind as addresses name it (modelscope-hub 0.5.1, `_REPO_TYPE_SEGMENT`).
+    pub(super) fn segment(&self) -> &'static str {
+        match self.at.kind {
+            RepoKind::Model => "models",
+            RepoKind::Dataset => "datasets",
+            RepoKind::Space => "studios",
+        }
+    }
+
+    /// Sends a request that may be repeated, and returns its answer's data.
+    pub(super) async fn ask(&self, request: Request) -> Result<Value> {
+        self.ask_doubting(request, |error| error).await
+    }
+
+    /// The same, where each attempt's error is first read by `doubt`.
+    pub(super) async fn ask_doubting(&self, request: Request, doubt: impl Fn(Error) -> Error) -> Result<Value> {
+        let options = self.http.options();
+        let attempt = || async { self.ask_once(request.clone()).await.map_err(&doubt) };
+        retrying(&options.retry, &options.clock, &options.on_retry, attempt).await
+    }
+
+    /// Sends a request once and returns its answer's data.
+    pub(super) async fn ask_once(&self, request: Request) -> Result<Value> {
+        let response = self.http.send(request.once().header(REQUEST_ID, request_id())).await?;
+        dialect::data_of(response).await
+    }
+}
+
+/// 32 random hex digits.
+pub(super) fn request_id() -> HeaderValue {
+    let digits = format!("{:032x}", fastrand::u128(..));
+    HeaderValue::try_from(digits).unwrap_or(HeaderValue::from_static("0"))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::clock::tests::ManualClock;
+    use crate::http::testing::{Reply, Server, quick};
+    use crate::{Hub, Kind, RepoAt, Side, Token};
+
+    pub(crate) const TOKEN: &str = "ms-canary";
+
+    /// `org/name` of this kind on `server`, with a token, under `clock`.
+    pub(crate) fn repo_with(server: &Server, kind: RepoKind, clock: &Arc<ManualClock>) -> Repo {
+        let revision = "master".parse().unwrap();
+        let at = RepoAt { hub: Hub::ModelScope, endpoint: server.endpoint(), kind, id: "org/name".parse().unwrap(), revision };
+        Repo::open(&Side { at, token: Some(Token::parse(TOKEN).unwrap()) }, quick(clock)).unwrap()
+    }
+
+    pub(crate) fn repo(server: &Server, kind: RepoKind) -> Repo {
+        repo_with(server, kind, &ManualClock::new())
+    }
+
+    /// A good answer with this data.
+    pub(crate) fn good(data: Value) -> Reply {
+        Reply::json(&json!({"Code": 200, "Data": data, "Message": "success", "RequestId": "r", "Success": true}))
+    }
+
+    /// An answer of this status whose envelope complains.
+    pub(crate) fn bad(status: u16, code: u64, message: &str) -> Reply {
+        Reply::new(status, &[], json!({"Code": code, "Data": null, "Message": message, "Success": false}).to_string())
+    }
+
+    #[tokio::test]
+    async fn every_request_carries_the_token_twice_and_a_fresh_id() {
+        let server = Server::scripted([good(json!(1)), good(json!(2))]).await;
+        let repo = repo(&server, RepoKind::Model);
+        for _ in 0..2 {
+            repo.ask(Request::get(repo.api(&[]))).await.unwrap();
+        }
+        let seen = server.seen();
+        assert_eq!(seen[0].header("authorization"), Some("Bearer ms-canary"));
+        assert_eq!(seen[0].header("cookie"), Some("m_session_id=ms-canary"));
+        let ids: Vec<_> = seen.iter().map(|seen| seen.header("x-request-id").unwrap()).collect();
+        assert!(ids[0].len() == 32 && ids[0] != ids[1], "{ids:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_cut_in_its_body_is_asked_for_again() {
+        let cut = Reply::headed(200, &[("Content-Length", "1000")], r#"{"Code": 200, "Da"#);
+        let server = Server::scripted([cut, Reply::new(503, &[], ""), good(json!("whole"))]).await;
+        let repo = repo(&server, RepoKind::Model);
+        assert_eq!(repo.ask(Request::get(repo.api(&[]))).await.unwrap(), "whole");
+        assert_eq!(server.seen().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_is_not_sent_again() {
+        let server = Server::scripted([bad(400, 10_010_103_009, "token is invalid"), good(json!(1))]).await;
+        let repo = repo(&server, RepoKind::Model);
+        for _ in 0..2 {
+            let error = repo.ask(Request::get(repo.api(&[]))).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Unauthorized);
+            assert!(!error.to_string().contains(TOKEN));
+        }
+        assert_eq!(server.seen().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn branches_and_endpoints_with_odd_paths_are_encoded() {
+        let server = Server::scripted([]).await;
+        let mut repo = repo(&server, RepoKind::Dataset);
+        repo.base.set_path("/mirror/");
+        assert_eq!(repo.git_api(&["commit", "a/b?c"]).path(), "/mirror/api/v1/repos/datasets/org/name/commit/a%2Fb%3Fc");
+    }
+}

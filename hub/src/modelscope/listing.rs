@@ -1,0 +1,336 @@
+//! The whole file tree, where one answer may hold only part of it: models and spaces are silently cut at
+//! 3,000 entries and then walked folder by folder; datasets come in pages.
+//!
+//! A folder that alone holds as many entries as an answer can, ends the listing with an error: a listing
+//! known to be short would let verification call present files lost, and a plan write them again at each
+//! run, so whoever asks must know rather than find a note beside it.
+
+use std::sync::atomic::Ordering;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+use super::Repo;
+use super::tree::Tree;
+use crate::http::Request;
+use crate::path::escape;
+use crate::{Error, Kind, Listing, RepoKind, Result};
+
+/// `repo/files` is cut at this many entries, without a word (modelscope-hub 0.5.1, `REPO_FILES_TRUNCATION_LIMIT`).
+const CUT_AT: usize = 3_000;
+/// Folders asked at once (`REPO_TREE_WALK_WORKERS`).
+const FOLDERS_AT_ONCE: usize = 8;
+/// Requests that one listing may take (`REPO_TREE_MAX_REQUESTS`): a tree that needs more is one made to explode.
+const MOST_REQUESTS: usize = 5_000;
+/// Entries a page of `repo/tree` (`_legacy_api.py`, `list_dataset_files_paginated`).
+const PAGE: usize = 200;
+const PAGES_AT_ONCE: usize = 4;
+/// Two million entries: a million files, each in a folder of its own.
+const MOST_PAGES: usize = 10_000;
+
+/// How deep one request looks.
+#[derive(Clone, Copy, PartialEq)]
+enum Depth {
+    Whole,
+    OneLevel,
+}
+
+impl Repo {
+    /// Every file on the branch. A new repo holds what the platform put there itself: README.md,
+    /// .gitattributes, configuration.json.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when the hub can't list the tree in full; what the hub complains of.
+    pub(super) async fn list_all(&self) -> Result<Listing> {
+        match self.at.kind {
+            RepoKind::Dataset => self.read_pages().await,
+            RepoKind::Model | RepoKind::Space => self.walk().await,
+        }
+    }
+
+    /// One level of folders at a time: each is asked whole; those that come back cut are asked for their
+    /// direct entries, and their child folders make the next level. What a cut answer holds is kept.
+    async fn walk(&self) -> Result<Listing> {
+        let mut tree = Tree::default();
+        let mut requests = 0;
+        let mut level = vec![String::new()];
+        while !level.is_empty() {
+            requests += level.len();
+            within_budget(requests)?;
+            let cut = self.read_level(level, &mut tree).await?;
+            requests += cut.len();
+            within_budget(requests)?;
+            level = self.split(cut, &mut tree).await?;
+        }
+        Ok(tree.into_listing())
+    }
+
+    /// Reads these folders whole; returns those that were cut.
+    async fn read_level(&self, roots: Vec<String>, tree: &mut Tree) -> Result<Vec<String>> {
+        let mut cut = Vec::new();
+        let mut answers = self.each(roots, Depth::Whole);
+        while let Some((root, entries)) = answers.try_next().await? {
+            let is_cut = entries.len() >= CUT_AT;
+            tree.add(&root, entries)?;
+            if is_cut {
+                cut.push(root);
+            }
+        }
+        Ok(cut)
+    }
+
+    /// Reads the direct entries of these folders; returns their child folders.
+    async fn split(&self, cut: Vec<String>, tree: &mut Tree) -> Result<Vec<String>> {
+        let mut children = Vec::new();
+        let mut answers = self.each(cut, Depth::OneLevel);
+        while let Some((root, entries)) = answers.try_next().await? {
+            if entries.len() >= CUT_AT {
+                return Err(too_many_in(&root));
+            }
+            children.extend(tree.add(&root, entries)?);
+        }
+        Ok(children)
+    }
+
+    /// The entries of each folder, several at once, in order.
+    fn each(&self, roots: Vec<String>, depth: Depth) -> stream::BoxStream<'_, Result<(String, Vec<Value>)>> {
+        let ask = move |root: String| async move {
+            let recursive = if depth == Depth::Whole { "True" } else { "False" };
+            let mut query = vec![("Recursive", recursive.to_owned())];
+            if !root.is_empty() {
+                query.push(("Root", root.clone()));
+            }
+            Ok((root, self.entries("files", &query).await?))
+        };
+        stream::iter(roots).map(ask).buffered(FOLDERS_AT_ONCE).boxed()
+    }
+
+    /// Pages until one is short. Later pages are asked ahead of it; what is asked beyond the end does not count.
+    async fn read_pages(&self) -> Result<Listing> {
+        let mut tree = Tree::default();
+        if tree.add_page(self.page(1).await?, PAGE)? {
+            let mut pages = stream::iter(2..=MOST_PAGES).map(|number| self.page(number)).buffered(PAGES_AT_ONCE).boxed();
+            loop {
+                let entries = pages.try_next().await?.ok_or_else(too_many_pages)?;
+                if !tree.add_page(entries, PAGE)? {
+                    break;
+                }
+            }
+        }
+        Ok(tree.into_listing())
+    }
+
+    async fn page(&self, number: usize) -> Result<Vec<Value>> {
+        let query = [("Recursive", "True".to_owned()), ("PageNumber", number.to_string()), ("PageSize", PAGE.to_string())];
+        self.entries("tree", &query).await
+    }
+
+    /// One listing request. Once one has succeeded, a 403 is known not to be about permission: the hub
+    /// answers one now and then in the middle of a long listing (`constants.py`, `REPO_TREE_PAGE_MAX_ATTEMPTS`).
+    async fn entries(&self, route: &str, query: &[(&str, String)]) -> Result<Vec<Value>> {
+        let mut url = self.api(&["repo", route]);
+        url.query_pairs_mut().append_pair("Revision", self.at.revision.as_str()).extend_pairs(query);
+        let doubt = |error: Error| {
+            let spurious = error.kind() == Kind::Denied && self.readable.load(Ordering::Relaxed);
+            if spurious { error.with_kind(Kind::Transient) } else { error }
+        };
+        let entries = entries_of(self.ask_doubting(Request::get(url), doubt).await?)?;
+        self.readable.store(true, Ordering::Relaxed);
+        Ok(entries)
+    }
+}
+
+/// `Data.Files[]`, or `Data` itself as the list; null for a list that is empty.
+fn entries_of(data: Value) -> Result<Vec<Value>> {
+    let files = match data {
+        Value::Object(mut data) => data.remove("Files").or_else(|| data.remove("files")),
+        list => Some(list).filter(Value::is_array),
+    };
+    match files {
+        Some(Value::Array(entries)) => Ok(entries),
+        Some(Value::Null) => Ok(Vec::new()),
+        _ => Err(Error::new(Kind::Refused, "the hub answered no list of files")),
+    }
+}
+
+fn within_budget(requests: usize) -> Result<()> {
+    if requests <= MOST_REQUESTS {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Refused, format!("the file tree takes more than {MOST_REQUESTS} requests to list")))
+}
+
+fn too_many_in(root: &str) -> Error {
+    let folder = if root.is_empty() { "the top folder".to_owned() } else { format!("the folder {}", escape(root)) };
+    let message = format!("{folder} holds {CUT_AT} or more entries, which ModelScope can't list: spread them over subfolders");
+    Error::new(Kind::Refused, message)
+}
+
+fn too_many_pages() -> Error {
+    Error::new(Kind::Refused, format!("the file tree has more than {} entries", MOST_PAGES * PAGE))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::super::ask::tests::{bad, good, repo, repo_with};
+    use super::*;
+    use crate::Sha256;
+    use crate::http::clock::tests::ManualClock;
+    use crate::http::testing::{Reply, Seen, Server};
+
+    fn file(path: &str) -> Value {
+        json!({"Path": path, "Name": "x", "Type": "blob", "Size": 1, "Sha256": Sha256::of(b"x").to_string(), "IsLFS": false})
+    }
+
+    fn query(seen: &Seen, name: &str) -> Option<String> {
+        let url: reqwest::Url = format!("http://h{}", seen.target).parse().unwrap();
+        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// A hub as the real one: lists `paths` and their folders below `Root`, cut at 3,000.
+    fn files(paths: &[String], seen: &Seen) -> Reply {
+        let root = query(seen, "Root").map_or(String::new(), |root| root + "/");
+        let recursive = query(seen, "Recursive").unwrap() == "True";
+        let mut folders = BTreeSet::new();
+        let mut entries = Vec::new();
+        for path in paths.iter().filter(|path| path.starts_with(&root)) {
+            let slashes: Vec<_> = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > root.len()).collect();
+            for at in slashes.iter().take(if recursive { usize::MAX } else { 1 }) {
+                if folders.insert(&path[..*at]) {
+                    entries.push(json!({"Path": path[..*at], "Type": "tree", "Size": 0}));
+                }
+            }
+            if recursive || slashes.is_empty() {
+                entries.push(file(path));
+            }
+        }
+        entries.truncate(CUT_AT);
+        good(json!({"Files": entries}))
+    }
+
+    fn page(paths: &[String], seen: &Seen) -> Reply {
+        let number: usize = query(seen, "PageNumber").unwrap().parse().unwrap();
+        let entries: Vec<_> = paths.iter().skip((number - 1) * PAGE).take(PAGE).map(|path| file(path)).collect();
+        good(json!({"Files": entries}))
+    }
+
+    fn paths(folders: &[(&str, usize)]) -> Vec<String> {
+        folders.iter().flat_map(|(folder, count)| (0..*count).map(move |n| format!("{folder}f{n}"))).collect()
+    }
+
+    fn listed(listing: &Listing) -> BTreeSet<String> {
+        listing.files.iter().map(|listed| listed.file.path.as_str().to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_small_tree_takes_one_request() {
+        let all = paths(&[("", 3), ("a/", 2)]);
+        let expected = all.iter().cloned().collect();
+        let server = Server::answering(move |seen| files(&all, seen)).await;
+        assert_eq!(listed(&repo(&server, RepoKind::Model).list_all().await.unwrap()), expected);
+        assert_eq!(server.lines(), ["GET /api/v1/models/org/name/repo/files?Revision=master&Recursive=True"]);
+    }
+
+    #[tokio::test]
+    async fn a_listing_cut_silently_is_noticed_and_walked() {
+        let all = paths(&[("", 5), ("a/", 2_900), ("b/deep/x/", 2_000), ("b/deep/y z/", 2_000), ("c&d/", 1)]);
+        let expected: BTreeSet<_> = all.iter().cloned().collect();
+        let server = Server::answering(move |seen| files(&all, seen)).await;
+        let listing = repo(&server, RepoKind::Space).list_all().await.unwrap();
+        assert_eq!(listed(&listing), expected);
+        assert_eq!(listing.files.len(), expected.len(), "each path once");
+        assert!(server.seen().len() <= 12, "{:?}", server.lines());
+    }
+
+    #[tokio::test]
+    async fn a_folder_too_full_to_be_listed_is_an_error_that_names_it() {
+        let all = paths(&[("", 1), ("big/", 3_000)]);
+        let server = Server::answering(move |seen| files(&all, seen)).await;
+        let error = repo(&server, RepoKind::Model).list_all().await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.to_string().contains("the folder big holds 3000 or more"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn datasets_are_read_page_by_page_until_one_is_short() {
+        for count in [0, 1, 199, 200, 201, 1_000, 1_001] {
+            let all = paths(&[("d/", count)]);
+            let server = Server::answering(move |seen| page(&all, seen)).await;
+            let listing = repo(&server, RepoKind::Dataset).list_all().await.unwrap();
+            assert_eq!(listing.files.len(), count);
+            assert!(
+                server.lines()[0].contains("/api/v1/datasets/org/name/repo/tree?Revision=master&Recursive=True&PageNumber=1&PageSize=200")
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_on_a_page_beyond_the_end_does_not_count() {
+        let all = paths(&[("", 250)]);
+        let server = Server::answering(move |seen| match query(seen, "PageNumber").as_deref() {
+            Some("1" | "2") => page(&all, seen),
+            _ => bad(400, 1, "fromIndex > toIndex"),
+        })
+        .await;
+        assert_eq!(repo(&server, RepoKind::Dataset).list_all().await.unwrap().files.len(), 250);
+    }
+
+    #[tokio::test]
+    async fn pages_that_repeat_themselves_end_in_an_error() {
+        let all = paths(&[("", 200)]);
+        let server = Server::answering(move |_| good(json!({"Files": all.iter().map(|path| file(path)).collect::<Vec<_>>()}))).await;
+        let error = repo(&server, RepoKind::Dataset).list_all().await.unwrap_err();
+        assert!(error.kind() == Kind::Refused && error.to_string().contains("repeat"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_403_after_a_listing_succeeded_is_retried_and_before_is_believed() {
+        let all = paths(&[("", 250)]);
+        let denied = std::sync::atomic::AtomicUsize::new(0);
+        let server = Server::answering(move |seen| {
+            let second = query(seen, "PageNumber").as_deref() == Some("2");
+            if second && denied.fetch_add(1, Ordering::Relaxed) < 2 { bad(403, 403, "access denied") } else { page(&all, seen) }
+        })
+        .await;
+        let clock = ManualClock::new();
+        assert_eq!(repo_with(&server, RepoKind::Dataset, &clock).list_all().await.unwrap().files.len(), 250);
+        assert!(clock.slept.lock().unwrap().len() >= 2, "it waits between the tries");
+
+        let server = Server::answering(|_| bad(403, 403, "access denied")).await;
+        let error = repo(&server, RepoKind::Dataset).list_all().await.unwrap_err();
+        assert_eq!((error.kind(), server.seen().len()), (Kind::Denied, 1));
+    }
+
+    #[tokio::test]
+    async fn a_403_that_never_ends_is_given_up() {
+        let all = paths(&[("", 200)]);
+        let server = Server::answering(move |seen| match query(seen, "PageNumber").as_deref() {
+            Some("1") => page(&all, seen),
+            _ => bad(403, 403, "access denied"),
+        })
+        .await;
+        let error = repo(&server, RepoKind::Dataset).list_all().await.unwrap_err();
+        assert!(error.was_retried() && error.to_string().contains("access denied"), "{error}");
+        assert!(server.seen().len() <= 1 + 4 * PAGES_AT_ONCE);
+    }
+
+    #[tokio::test]
+    async fn a_200_that_is_no_listing_is_an_error() {
+        for reply in [
+            bad(200, 10_010_205_001, "record not found"),
+            good(Value::Null),
+            good(json!({})),
+            Reply::json(&json!({})),
+            Reply::new(200, &[], "<html>welcome</html>"),
+        ] {
+            let server = Server::scripted([reply]).await;
+            assert!(repo(&server, RepoKind::Model).list_all().await.is_err());
+        }
+        let server = Server::scripted([good(json!({"Files": null}))]).await;
+        assert!(repo(&server, RepoKind::Model).list_all().await.unwrap().files.is_empty());
+    }
+}

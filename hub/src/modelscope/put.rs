@@ -1,0 +1,194 @@
+//! Storing one blob: one PUT to the address that the check gave. Object storage may be another origin,
+//! which sees no credentials and whose refusals say nothing about the token.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::{StreamExt, TryStreamExt};
+use serde_json::Value;
+
+use super::Repo;
+use super::ask::{REQUEST_ID, request_id};
+use super::check::Target;
+use super::dialect::complaint;
+use crate::http::{Origin, Response};
+use crate::{Blob, ByteStream, Error, Kind, Result};
+
+/// An answer to a PUT is empty or a short envelope.
+const LONGEST_ANSWER: u64 = 64 << 10;
+
+impl Repo {
+    /// Puts a blob where the last check said; asks again where none is remembered, and sends nothing if the
+    /// hub has it by then. An address serves once, whatever comes of it: the next try asks for a new one.
+    ///
+    /// # Errors
+    /// The body's own; [`Kind::Expired`] when the address was too old (try again: it is renewed);
+    /// [`Kind::Transient`] when the network or the server failed; what the hub complains of.
+    pub(super) async fn put_blob(&self, blob: Blob, body: ByteStream) -> Result<()> {
+        match self.target_for(blob).await? {
+            Some(target) => self.send_to(target, blob.size, body).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Where the blob is to be put; `None` when the hub has it.
+    async fn target_for(&self, blob: Blob) -> Result<Option<Target>> {
+        if let Some(target) = self.recall(blob.sha256) {
+            return Ok(Some(target));
+        }
+        match self.check_blobs(&[blob]).await?.refused.pop() {
+            Some((_, error)) => Err(error),
+            None => Ok(self.recall(blob.sha256)),
+        }
+    }
+
+    async fn send_to(&self, target: Target, size: u64, body: ByteStream) -> Result<()> {
+        let of_hub = self.http.origin().trusts(&Origin::of(&target.url)?);
+        let source_failed = Arc::new(AtomicBool::new(false));
+        let note = source_failed.clone();
+        let body = body.inspect_err(move |_| note.store(true, Ordering::Relaxed)).boxed();
+        let mut headers = target.headers;
+        headers.insert(REQUEST_ID, request_id());
+        let sent = self.http.upload(target.url, headers, body, size).await;
+        let of_storage = !of_hub && !source_failed.load(Ordering::Relaxed);
+        accepted(sent.map_err(|error| if of_storage { read_storage(error) } else { error })?).await
+    }
+}
+
+/// Another origin saw no token: what it refuses is the address.
+fn read_storage(error: Error) -> Error {
+    match error.kind() {
+        Kind::Unauthorized | Kind::Denied => error.with_kind(Kind::Expired),
+        _ => error,
+    }
+}
+
+/// A 200 may carry an error's envelope (modelscope-hub 0.5.1, `_legacy_api.py`, `upload_blob`) or come from
+/// a proxy; storage itself answers with nothing.
+async fn accepted(response: Response) -> Result<()> {
+    let (status, request) = (response.status(), response.request.clone());
+    let body = response.bytes(LONGEST_ANSWER).await?;
+    let text = body.trim_ascii();
+    if text.starts_with(b"<") {
+        return Err(Error::new(Kind::Refused, "the upload was answered with a page of markup").of_request(request));
+    }
+    match serde_json::from_slice(text) {
+        Ok(Value::Object(said)) => complaint(status, &said).map_or(Ok(()), |error| Err(error.of_request(request))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::stream;
+    use serde_json::json;
+
+    use super::super::ask::tests::{TOKEN, bad, good, repo};
+    use super::*;
+    use crate::http::testing::{Reply, Server};
+    use crate::{RepoKind, Sha256};
+
+    const CONTENT: &[u8] = b"weights";
+
+    fn blob() -> Blob {
+        Blob { sha256: Sha256::of(CONTENT), size: CONTENT.len() as u64 }
+    }
+
+    fn body() -> ByteStream {
+        stream::iter(CONTENT.chunks(3).map(|piece| Ok(Bytes::from_static(piece)))).boxed()
+    }
+
+    fn wanted(href: &str) -> Reply {
+        good(json!({"objects": [{"oid": blob().sha256, "size": blob().size, "actions": {"upload": {"href": href}}}]}))
+    }
+
+    /// Checks and puts on a hub whose storage, at its own origin, answers like this.
+    async fn put_at_hub(answer: Reply) -> (Result<()>, Server) {
+        let server = Server::scripted([wanted("/lfs/x?sig=1"), answer]).await;
+        let repo = repo(&server, RepoKind::Model);
+        assert_eq!(repo.check_blobs(&[blob()]).await.unwrap().wanted, [blob()]);
+        (repo.put_blob(blob(), body()).await, server)
+    }
+
+    #[tokio::test]
+    async fn a_blob_goes_in_one_request_with_its_exact_length() {
+        let (put, server) = put_at_hub(Reply::new(200, &[], "")).await;
+        put.unwrap();
+        let seen = &server.seen()[1];
+        assert_eq!((seen.line().as_str(), &seen.body[..]), ("PUT /lfs/x?sig=1", CONTENT));
+        assert_eq!((seen.header("content-length"), seen.header("transfer-encoding")), (Some("7"), None));
+        assert!(seen.header("authorization").is_some() && seen.header("cookie").is_some(), "the hub's own origin gets the token");
+    }
+
+    #[tokio::test]
+    async fn another_origin_gets_no_credentials() {
+        let storage = Server::scripted([Reply::new(200, &[], "")]).await;
+        let hub = Server::scripted([wanted(storage.url().join("/bucket/x").unwrap().as_str())]).await;
+        repo(&hub, RepoKind::Model).put_blob(blob(), body()).await.unwrap();
+        let seen = &storage.seen()[0];
+        assert_eq!((seen.header("authorization"), seen.header("cookie"), &seen.body[..]), (None, None, CONTENT));
+        assert!(!format!("{seen:?}").contains(TOKEN));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_by_another_origin_is_an_old_address_and_not_a_bad_token() {
+        for status in [401, 403] {
+            let storage = Server::scripted([Reply::new(status, &[], "<Error/>"), Reply::new(200, &[], "")]).await;
+            let href = storage.url().join("/x").unwrap();
+            let hub = Server::answering(move |_| wanted(href.as_str())).await;
+            let repo = repo(&hub, RepoKind::Model);
+            assert_eq!(repo.put_blob(blob(), body()).await.unwrap_err().kind(), Kind::Expired);
+            repo.put_blob(blob(), body()).await.unwrap();
+            assert_eq!(hub.seen().len(), 2, "the second address was asked for anew");
+        }
+    }
+
+    #[tokio::test]
+    async fn storage_at_the_hubs_origin_says_expired_in_xml() {
+        let xml = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired.</Message></Error>";
+        assert_eq!(put_at_hub(Reply::new(403, &[], xml)).await.0.unwrap_err().kind(), Kind::Expired);
+        assert_eq!(put_at_hub(bad(403, 403, "no permission")).await.0.unwrap_err().kind(), Kind::Denied);
+    }
+
+    #[tokio::test]
+    async fn a_200_with_an_error_envelope_or_a_page_is_no_success() {
+        for (answer, kind) in [
+            (bad(200, 500, "storage failed"), Kind::Transient),
+            (bad(200, 10_010_000_001, "no"), Kind::Invalid),
+            (Reply::json(&json!({"Code": 10_010_103_009_u64})), Kind::Unauthorized),
+            (Reply::new(200, &[], " <!doctype html>"), Kind::Refused),
+            (Reply::new(503, &[], ""), Kind::Transient),
+        ] {
+            assert_eq!(put_at_hub(answer).await.0.unwrap_err().kind(), kind);
+        }
+        for fine in [good(json!({})), Reply::json(&json!({"Code": "200"})), Reply::new(201, &[], "OK"), Reply::json(&json!({}))] {
+            put_at_hub(fine).await.0.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_is_stored_meanwhile_is_not_sent() {
+        let server = Server::scripted([good(json!({"objects": []}))]).await;
+        repo(&server, RepoKind::Model).put_blob(blob(), body()).await.unwrap();
+        assert_eq!(server.seen().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_the_hub_refuses_is_not_sent() {
+        let refusal = json!({"objects": [{"oid": blob().sha256, "error": {"code": 422, "message": "too large"}}]});
+        let server = Server::scripted([good(refusal)]).await;
+        let error = repo(&server, RepoKind::Model).put_blob(blob(), body()).await.unwrap_err();
+        assert_eq!((error.kind(), error.message(), server.seen().len()), (Kind::Invalid, "too large", 1));
+    }
+
+    #[tokio::test]
+    async fn a_source_that_fails_is_named_and_not_taken_for_the_storages_refusal() {
+        let storage = Server::scripted([]).await;
+        let hub = Server::scripted([wanted(storage.url().join("/x").unwrap().as_str())]).await;
+        let broken = stream::iter([Ok(Bytes::from("we")), Err(Error::new(Kind::Denied, "the source said no"))]).boxed();
+        let error = repo(&hub, RepoKind::Model).put_blob(blob(), broken).await.unwrap_err();
+        assert_eq!((error.kind(), error.message()), (Kind::Denied, "the source said no"));
+        assert_eq!(storage.seen().len(), 0, "no whole request arrived");
+    }
+}
