@@ -205,10 +205,10 @@ impl Http {
         if ours && error.kind() == Kind::Unauthorized && !self.0.credentials.is_empty() {
             self.0.revoked.store(true, Ordering::Relaxed);
         }
-        if let (Kind::RateLimited, Some(wait)) = (error.kind(), error.retry_after()) {
-            if wait <= self.0.options.retry.longest_wait {
-                self.0.gate.close(self.host(url), wait);
-            }
+        if let (Kind::RateLimited, Some(wait)) = (error.kind(), error.retry_after())
+            && wait <= self.0.options.retry.longest_wait
+        {
+            self.0.gate.close(self.host(url), wait);
         }
         error
     }

@@ -1,13 +1,13 @@
-//! Where blobs are: one LFS batch request for a hundred, the answer checked object by object, the addresses
-//! kept until they expire. Facts: Git LFS batch API; huggingface_hub 2.4.0, `lfs.py`.
+//! Where blobs are: one LFS batch request for a hundred, the answer checked object by object.
+//! Facts: Git LFS batch API; huggingface_hub 2.4.0, `lfs.py`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue};
 
+use super::addresses::Address;
 use super::expiry::lifetime;
 use super::wire::{Action, BatchAnswer, BatchQuestion, Object, ObjectError, Wanted};
 use super::{Repo, Told};
@@ -17,90 +17,12 @@ use crate::{Blob, Error, Kind, Result, Sha256};
 /// What git-lfs asks at once.
 const A_CALL: usize = 100;
 const LONGEST_ANSWER: u64 = 16 << 20;
-/// An address has 1 to 2 KiB: 10 MiB at most are kept. Evicted ones are asked for again.
-const MOST_KEPT: usize = 5000;
 const MOST_HEADERS: usize = 32;
 const MEDIA_TYPE: &str = "application/vnd.git-lfs+json";
 
-/// Where a blob can be read.
-#[derive(Clone)]
-pub(super) struct Address {
-    url: Url,
-    headers: HeaderMap,
-    fresh_until: Instant,
-}
-
-impl Address {
-    /// A GET of the whole blob. An address that carries its permission is sent no other.
-    pub(super) fn request(&self) -> Request {
-        let request = Request::get(self.url.clone()).headers(self.headers.clone());
-        if self.is_signed() { request.signed() } else { request }
-    }
-
-    /// Whether it permits by itself, rather than by the hub's token.
-    fn is_signed(&self) -> bool {
-        self.url.query().is_some() || self.headers.contains_key(AUTHORIZATION)
-    }
-
-    /// Whether a refusal speaks of this address, and not of the hub's token.
-    pub(super) fn is_apart_from(&self, hub: &Origin) -> bool {
-        self.is_signed() || Origin::of(&self.url).is_ok_and(|origin| !hub.trusts(&origin))
-    }
-}
-
-/// The addresses that were located.
-#[derive(Default)]
-pub(super) struct Addresses {
-    known: Mutex<HashMap<Sha256, Address>>,
-    /// Held while asking: eight streams of one file ask once.
-    asking: tokio::sync::Mutex<()>,
-}
-
-impl Addresses {
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Sha256, Address>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fresh(&self, sha256: Sha256, now: Instant) -> Option<Address> {
-        self.known().get(&sha256).filter(|address| address.fresh_until > now).cloned()
-    }
-
-    /// Those without a fresh address, each once.
-    fn unknown(&self, blobs: &[Blob], now: Instant) -> Vec<Blob> {
-        let known = self.known();
-        let mut seen = HashSet::new();
-        let is_unknown = |blob: &Blob| known.get(&blob.sha256).is_none_or(|address| address.fresh_until <= now);
-        blobs.iter().filter(|blob| is_unknown(blob) && seen.insert(blob.sha256)).copied().collect()
-    }
-
-    fn keep(&self, sha256: Sha256, address: Address) {
-        let mut known = self.known();
-        if known.len() >= MOST_KEPT {
-            let mut ends: Vec<Instant> = known.values().map(|address| address.fresh_until).collect();
-            let (_, middle, _) = ends.select_nth_unstable(MOST_KEPT / 2);
-            let middle = *middle;
-            let mut surplus = MOST_KEPT / 2;
-            known.retain(|_, address| {
-                let goes = address.fresh_until <= middle && surplus > 0;
-                surplus -= usize::from(goes);
-                !goes
-            });
-        }
-        known.insert(sha256, address);
-    }
-
-    /// Forgets an address that was refused, unless it was renewed meanwhile.
-    pub(super) fn forget(&self, sha256: Sha256, refused: &Address) {
-        let mut known = self.known();
-        if known.get(&sha256).is_some_and(|address| address.url == refused.url) {
-            known.remove(&sha256);
-        }
-    }
-}
-
 /// Locates what is not known yet; what the hub does not have is returned with the reason.
 pub(super) async fn locate(repo: &Repo, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
-    let _alone = repo.addresses.asking.lock().await;
+    let _alone = repo.addresses.alone().await;
     let mut refused = Vec::new();
     for blobs in repo.addresses.unknown(blobs, repo.now()).chunks(A_CALL) {
         for (sha256, answer) in ask(repo, blobs).await? {
@@ -118,7 +40,7 @@ pub(super) async fn address(repo: &Repo, blob: Blob) -> Result<Address> {
     if let Some(address) = repo.addresses.fresh(blob.sha256, repo.now()) {
         return Ok(address);
     }
-    let _alone = repo.addresses.asking.lock().await;
+    let _alone = repo.addresses.alone().await;
     if let Some(address) = repo.addresses.fresh(blob.sha256, repo.now()) {
         return Ok(address);
     }
@@ -236,5 +158,142 @@ fn refusal(error: ObjectError) -> Error {
 impl Repo {
     fn now(&self) -> Instant {
         self.http.options().clock.now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::super::testing::{TOKEN, repo, timed};
+    use super::*;
+    use crate::Source;
+    use crate::http::clock::Clock;
+    use crate::http::clock::tests::ManualClock;
+    use crate::http::testing::{Reply, Server};
+
+    fn blobs(count: usize) -> Vec<Blob> {
+        (0..count).map(|number| Blob { sha256: Sha256::of(&number.to_le_bytes()), size: number as u64 }).collect()
+    }
+
+    fn object(blob: &Blob) -> Value {
+        let download = json!({"href": format!("https://cdn.example/{}?sig=1", blob.sha256), "expires_in": 3600});
+        json!({"oid": blob.sha256, "size": blob.size, "actions": {"download": download}})
+    }
+
+    fn answer(objects: Vec<Value>) -> Reply {
+        Reply::json(&json!({"transfer": "basic", "hash_algo": "sha256", "objects": objects}))
+    }
+
+    /// What locating one blob fails with when its object is changed like this.
+    async fn refused(change: impl Fn(&mut Value)) -> Error {
+        let blob = blobs(1);
+        let mut object = object(&blob[0]);
+        change(&mut object);
+        let server = Server::scripted([answer(vec![object])]).await;
+        repo(&server).locate(&blob).await.unwrap().pop().unwrap().1
+    }
+
+    #[tokio::test]
+    async fn a_hundred_blobs_are_one_question_and_known_ones_none() {
+        let all = blobs(150);
+        let server = Server::answering({
+            let all = all.clone();
+            move |seen| {
+                let asked = seen.json()["objects"].as_array().unwrap().clone();
+                answer(all.iter().filter(|blob| asked.iter().any(|object| object["oid"] == json!(blob.sha256))).map(object).collect())
+            }
+        })
+        .await;
+        let repo = repo(&server);
+        assert!(repo.locate(&all).await.unwrap().is_empty());
+        assert!(repo.locate(&all[20..90]).await.unwrap().is_empty());
+        let seen = server.seen();
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen[0].line(), "POST /datasets/org/name.git/info/lfs/objects/batch");
+        assert_eq!((seen[0].header("accept"), seen[0].header("content-type")), (Some(MEDIA_TYPE), Some(MEDIA_TYPE)));
+        assert_eq!(seen[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+        let question = seen[1].json();
+        assert_eq!((&question["operation"], &question["transfers"]), (&json!("download"), &json!(["basic"])));
+        assert_eq!(question["objects"].as_array().unwrap().len(), 50);
+    }
+
+    #[tokio::test]
+    async fn an_address_about_to_expire_is_asked_for_again() {
+        let (blob, clock) = (blobs(1), ManualClock::new());
+        let server = Server::answering(move |_| answer(vec![object(&blobs(1)[0])])).await;
+        let repo = timed(&server, &clock);
+        repo.locate(&blob).await.unwrap();
+        clock.sleep(Duration::from_secs(3530)).await;
+        repo.locate(&blob).await.unwrap();
+        clock.sleep(Duration::from_secs(20)).await;
+        repo.locate(&blob).await.unwrap();
+        assert_eq!(server.seen().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_fails_in_part_costs_only_those_objects() {
+        let all = blobs(4);
+        let gone = json!({"oid": all[1].sha256, "size": 1, "error": {"code": 404, "message": "Object does not exist"}});
+        let longer = json!({"oid": all[2].sha256, "size": 999, "actions": object(&all[2])["actions"]});
+        let server = Server::scripted([answer(vec![object(&all[0]), gone, longer])]).await;
+        let refused = repo(&server).locate(&all).await.unwrap();
+        let kinds: Vec<_> = refused.iter().map(|(sha256, error)| (*sha256, error.kind())).collect();
+        assert_eq!(kinds, [(all[1].sha256, Kind::NotFound), (all[2].sha256, Kind::Refused), (all[3].sha256, Kind::Refused)]);
+        assert!(refused[0].1.message().ends_with("Object does not exist (404)"), "{}", refused[0].1);
+    }
+
+    #[tokio::test]
+    async fn answers_about_anything_else_are_refused_whole() {
+        let asked = blobs(1);
+        let stranger = Blob { sha256: Sha256::of(b"stranger"), size: 1 };
+        let good = || vec![object(&asked[0])];
+        for answer in [
+            answer(vec![object(&asked[0]), object(&stranger)]),
+            answer(vec![object(&asked[0]), object(&asked[0])]),
+            Reply::json(&json!({"hash_algo": "md5", "objects": good()})),
+            Reply::json(&json!({"transfer": "multipart", "objects": good()})),
+            Reply::json(&json!({"message": "odd"})),
+            Reply::new(200, &[], "<html>"),
+        ] {
+            let server = Server::scripted([answer]).await;
+            assert_eq!(repo(&server).locate(&asked).await.unwrap_err().kind(), Kind::Refused);
+        }
+    }
+
+    #[tokio::test]
+    async fn addresses_and_headers_that_are_not_sane_are_refused() {
+        for href in ["ftp://x/y", "file:///etc/passwd", "no address", "https://user:secret@host/x"] {
+            let error = refused(|object| object["actions"]["download"]["href"] = json!(href)).await;
+            assert!(error.kind() == Kind::Refused && !error.to_string().contains("secret"), "{error}");
+        }
+        for (name, value) in
+            [("Host", "x"), ("Transfer-Encoding", "chunked"), ("X-A", "a\r\nEvil: 1"), ("a b", "x"), ("Proxy-Authorization", "x")]
+        {
+            let error = refused(|object| object["actions"]["download"]["header"] = json!({name: value})).await;
+            assert_eq!(error.kind(), Kind::Refused, "{name}");
+        }
+        let many: BTreeMap<String, String> = (0..100).map(|number| (format!("x-{number}"), String::new())).collect();
+        assert_eq!(refused(|object| object["actions"]["download"]["header"] = json!(many)).await.kind(), Kind::Refused);
+        assert_eq!(refused(|object| object["actions"] = Value::Null).await.kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn an_address_may_not_give_up_encryption() {
+        let action = Action { href: "http://cdn/x".to_owned(), header: None, expires_in: None, expires_at: None };
+        let hub = |url: &str| Origin::of(&url.parse().unwrap()).unwrap();
+        assert_eq!(url_of(&action, &hub("https://hub")).unwrap_err().kind(), Kind::Refused);
+        assert!(url_of(&action, &hub("http://hub")).is_ok());
+    }
+
+    #[tokio::test]
+    async fn many_readers_of_one_blob_ask_once() {
+        let server = Server::answering(move |_| answer(vec![object(&blobs(1)[0])])).await;
+        let (repo, blob) = (repo(&server), blobs(1)[0]);
+        let asked = futures_util::future::join_all((0..8).map(|_| address(&repo, blob))).await;
+        assert!(asked.iter().all(Result::is_ok));
+        assert_eq!(server.seen().len(), 1);
     }
 }

@@ -1,8 +1,10 @@
 //! Hugging Face as a source: this file is its table of contents. Facts: huggingface_hub 2.4.0.
 //!
-//! [`info`] looks accounts and repos up, [`tree`] lists, [`lfs`] asks where blobs are ([`expiry`]: until
-//! when), [`read`] opens them, [`dialect`] understands errors, [`wire`] holds the JSON. Xet is not here.
+//! [`info`] looks accounts and repos up, [`tree`] lists, [`lfs`] asks where blobs are ([`addresses`] keeps
+//! that, [`expiry`] says until when), [`read`] opens them, [`dialect`] understands errors, [`wire`] holds
+//! the JSON. Xet is not here.
 
+mod addresses;
 mod dialect;
 mod expiry;
 mod info;
@@ -32,7 +34,7 @@ pub struct Repo {
     base: String,
     at: RepoAt,
     has_token: bool,
-    addresses: lfs::Addresses,
+    addresses: addresses::Addresses,
 }
 
 impl Repo {
@@ -49,7 +51,7 @@ impl Repo {
         let has_token = side.token.is_some();
         let credentials = Http::credentials(side.token.iter().map(|token| (AUTHORIZATION, token.header("Bearer "))));
         let http = Http::new(&endpoint, credentials, dialect::Words::of(&side.at, has_token), options)?;
-        Ok(Self { http, base, at: side.at.clone(), has_token, addresses: lfs::Addresses::default() })
+        Ok(Self { http, base, at: side.at.clone(), has_token, addresses: addresses::Addresses::default() })
     }
 
     /// `{endpoint}/api/T/{id}{rest}`.
