@@ -169,6 +169,11 @@ impl State {
         self.by_id.get(&id).cloned()
     }
 
+    /// The snapshot that a branch is at.
+    pub fn head(&self, branch: &str) -> Option<Arc<Commit>> {
+        self.by_id.get(self.branches.get(branch)?).cloned()
+    }
+
     /// Adds a commit and points `branch` at it.
     pub fn push(&mut self, branch: &str, commit: Commit) -> Arc<Commit> {
         let commit = Arc::new(commit);

@@ -61,8 +61,7 @@ pub async fn commit(world: &Arc<World>, mut call: Call, caller: Caller, repo: &A
         return Err(access::bad_request("a commit has actions"));
     }
     let _turn = Turn::take(&repo.committing).ok_or_else(|| access::legacy_refused(409, RETRY, "branch changed, please retry"))?;
-    let head = repo.state().branches.get(branch).copied().and_then(|id| repo.commit(&id.to_string()));
-    let head = head.ok_or_else(|| access::refused(Surface::Legacy, &access::NO_REVISION))?;
+    let head = repo.state().head(branch).ok_or_else(|| access::refused(Surface::Legacy, &access::NO_REVISION))?;
     let changes = wanted.actions.into_iter().map(|action| change(world, &head, action)).collect::<Result<Vec<_>, _>>()?;
     tokio::time::sleep(Duration::from_millis(world.settings().ms_commit_ms)).await;
     let mut state = repo.state();
