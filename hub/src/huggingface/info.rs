@@ -134,6 +134,12 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_gate_that_says_only_401_to_a_stranger_is_still_a_gate() {
+        let server = Server::scripted([described(json!({"gated": "auto"})), Reply::new(401, &[], "")]).await;
+        assert_eq!(anonymous(&server).describe().await.unwrap_err().kind(), Kind::Gated);
+    }
+
+    #[tokio::test]
     async fn an_open_gate_and_a_mirror_that_knows_none_let_in() {
         for answer in [Reply::new(200, &[], "OK"), Reply::new(404, &[], "")] {
             let server = Server::scripted([described(json!({"gated": "auto"})), answer]).await;
