@@ -45,7 +45,7 @@ async fn connection(world: Arc<World>, origin: Origin, stream: TcpStream) {
     // A connection that ends in an error is the client's to notice.
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .max_buf_size(1 << 20)
+        .max_buf_size(256 << 10)
         .serve_connection(TokioIo::new(wire), service)
         .await
         .ok();
@@ -96,7 +96,13 @@ fn route_name(call: &Call) -> &'static str {
     }
 }
 
-async fn exchange(world: &Arc<World>, route: &'static str, mut call: Call, underway: &Underway, line: &Arc<Line>) -> Result<Response<Body>, Dropped> {
+async fn exchange(
+    world: &Arc<World>,
+    route: &'static str,
+    mut call: Call,
+    underway: &Underway,
+    line: &Arc<Line>,
+) -> Result<Response<Body>, Dropped> {
     let kinds = world.faults.take(route, &call.target);
     let uploads = call.method == "PUT";
     let mut body = underway.incoming(frames(std::mem::take(&mut call.body)));
@@ -146,7 +152,13 @@ async fn before(world: &Arc<World>, kind: &Kind, call: &mut Call, line: &Line, u
 }
 
 /// What goes wrong with an answer on its way back.
-async fn after(mut response: Response<Body>, kinds: &[Kind], target: &str, line: &Arc<Line>, uploads: bool) -> Result<Response<Body>, Dropped> {
+async fn after(
+    mut response: Response<Body>,
+    kinds: &[Kind],
+    target: &str,
+    line: &Arc<Line>,
+    uploads: bool,
+) -> Result<Response<Body>, Dropped> {
     for kind in kinds {
         if matches!(kind, Kind::LoseAnswer) {
             line.reset();

@@ -34,7 +34,9 @@ impl Signer {
         let from = if ttl.is_zero() { clock::now() - 3600 } else { clock::now() };
         let date = clock::basic(from);
         let signature = self.signature(method, path, from, lasts);
-        format!("{path}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={date}&X-Amz-Expires={lasts}&X-Amz-SignedHeaders=host&X-Amz-From={from}&X-Amz-Signature={signature}")
+        format!(
+            "{path}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={date}&X-Amz-Expires={lasts}&X-Amz-SignedHeaders=host&X-Amz-From={from}&X-Amz-Signature={signature}"
+        )
     }
 
     /// Checks a request against what was signed; `query` finds a parameter.

@@ -27,7 +27,8 @@ fn describe(world: &World, which: Which, repo: &Repo, revision: &str, hash: bool
     let commit = repo.commit(revision).ok_or_else(|| (404, format!("no such revision: {revision}")))?;
     let files: Vec<Value> = commit.tree.files().iter().map(|(path, file)| judged(world, which, path, file, hash)).collect();
     let state = repo.state();
-    let commits: Vec<Value> = state.log.iter().map(|commit| json!({"id": commit.id, "message": commit.message, "actions": commit.actions})).collect();
+    let commits: Vec<Value> =
+        state.log.iter().map(|commit| json!({"id": commit.id, "message": commit.message, "actions": commit.actions})).collect();
     Ok(json!({
         "kind": repo.kind,
         "id": repo.id,

@@ -119,7 +119,8 @@ fn plant(world: &World, seed: Seed) -> Outcome {
         Which::Ms if seed.platform_files => crate::ms::seeds(seed.kind),
         _ => &[],
     };
-    let made = hub.create(seed.kind, &seed.id, seed.visibility.unwrap_or(private), first_files).map_err(|error| (500, error.to_string()))?;
+    let made =
+        hub.create(seed.kind, &seed.id, seed.visibility.unwrap_or(private), first_files).map_err(|error| (500, error.to_string()))?;
     let repo = made.unwrap_or_else(|there| there);
     let generated = seed.generate.iter().flat_map(Generate::specs);
     let mut changes: Vec<Change> = seed.delete.into_iter().map(Change::Remove).collect();
@@ -186,7 +187,16 @@ fn git_oid(hub: &Hub, stored: &Stored) -> io::Result<Oid> {
 /// ModelScope's own files are never in LFS; others are by size and suffix.
 fn is_lfs(which: Which, path: &str, size: u64, sample: &[u8]) -> bool {
     const INLINE: [&str; 10] = [
-        "readme.md", ".gitattributes", ".gitignore", "configuration.json", "configuration.yaml", "configuration.yml", "dataset_infos.json", "config.json", ".msc", ".mdl",
+        "readme.md",
+        ".gitattributes",
+        ".gitignore",
+        "configuration.json",
+        "configuration.yaml",
+        "configuration.yml",
+        "dataset_infos.json",
+        "config.json",
+        ".msc",
+        ".mdl",
     ];
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     match which {
@@ -200,6 +210,7 @@ pub fn overtaking(call: &Call, files: &Value) -> Option<Seed> {
     let hub = if call.origin == Origin::Hf { "hf" } else { "ms" };
     let at = call.segments.iter().position(|segment| Kind::from_plural(segment).is_some())?;
     let [kind, owner, name, ..] = &call.segments[at..] else { return None };
-    let asked = json!({"hub": hub, "kind": Kind::from_plural(kind), "id": format!("{owner}/{name}"), "files": files, "message": "someone else's"});
+    let asked =
+        json!({"hub": hub, "kind": Kind::from_plural(kind), "id": format!("{owner}/{name}"), "files": files, "message": "someone else's"});
     serde_json::from_value(asked).inspect_err(|why| tracing::warn!("moved: {why}")).ok()
 }

@@ -131,7 +131,9 @@ async fn edit_json(response: Response<Body>, kind: &Kind) -> Response<Body> {
 
 fn edit(value: &mut Value, kind: &Kind) {
     if let Kind::Cut { entries } = kind {
-        return if let Some(listing) = listing(value) { listing.truncate(*entries) };
+        return if let Some(listing) = listing(value) {
+            listing.truncate(*entries)
+        };
     }
     if matches!(kind, Kind::WrongAlgo) {
         value["hash_algo"] = "sha1".into();

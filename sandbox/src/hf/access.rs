@@ -84,7 +84,10 @@ pub fn through_gate(repo: &Repo, caller: Caller) -> Result<(), Refusal> {
     if state.gated.is_none() {
         return Ok(());
     }
-    let text = format!("Access to model {} is restricted and you are not in the authorized list. Visit https://huggingface.co/{} to ask for access.", repo.id, repo.id);
+    let text = format!(
+        "Access to model {} is restricted and you are not in the authorized list. Visit https://huggingface.co/{} to ask for access.",
+        repo.id, repo.id
+    );
     match caller.account() {
         Some(account) if account.owns(repo.owner()) || state.granted.contains(account.user) => Ok(()),
         Some(_) => Err(refused(403, Some("GatedRepo"), &text)),

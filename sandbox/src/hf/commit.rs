@@ -78,7 +78,11 @@ pub async fn commit(world: &Arc<World>, mut call: Call, caller: Caller, repo: &A
     let made = {
         let mut state = repo.state();
         let branch = revision.strip_prefix("refs/heads/").unwrap_or(revision);
-        let at = state.branches.get(branch).copied().ok_or_else(|| access::refused(404, Some("RevisionNotFound"), "Only branches take commits"))?;
+        let at = state
+            .branches
+            .get(branch)
+            .copied()
+            .ok_or_else(|| access::refused(404, Some("RevisionNotFound"), "Only branches take commits"))?;
         if header.parent_commit.is_some_and(|parent| parent != at) {
             return Err(access::refused(412, None, "A commit has happened since. Please refresh and try again."));
         }
@@ -121,9 +125,9 @@ async fn change(world: &Arc<World>, repo: &Repo, head: &Commit, line: Line) -> R
 fn inline(world: &World, file: Inline) -> Result<Change, Refusal> {
     good_path(&file.path)?;
     let content = match file.encoding.as_deref() {
-        Some("base64") => base64::engine::general_purpose::STANDARD
-            .decode(&file.content)
-            .map_err(|error| access::bad_request(&error.to_string()))?,
+        Some("base64") => {
+            base64::engine::general_purpose::STANDARD.decode(&file.content).map_err(|error| access::bad_request(&error.to_string()))?
+        }
         _ => file.content.into_bytes(),
     };
     if file.path == "README.md"

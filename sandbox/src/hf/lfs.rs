@@ -202,7 +202,8 @@ pub async fn complete(world: &World, mut call: Call, id: &str) -> Answer {
     let mut begun = world.multiparts.begun.guarded();
     let upload = begun.get(id).ok_or_else(gone)?;
     let count = upload.size.div_ceil(upload.part_size);
-    let right = |(at, part): (usize, &CompletedPart)| part.part_number == at as u64 + 1 && upload.etags.get(&part.part_number) == Some(&part.etag);
+    let right =
+        |(at, part): (usize, &CompletedPart)| part.part_number == at as u64 + 1 && upload.etags.get(&part.part_number) == Some(&part.etag);
     if done.oid != upload.digest || done.parts.len() as u64 != count || !done.parts.iter().enumerate().all(right) {
         return Err(failure(400, "InvalidPart", "One or more of the specified parts could not be found."));
     }

@@ -73,7 +73,8 @@ fn entry(path: &str, node: &Node, repo: &Repo, expand: bool) -> Value {
 }
 
 fn last_commit(repo: &Repo, id: Oid) -> Value {
-    let about = |commit: &Commit| json!({"id": id, "title": commit.message.lines().next().unwrap_or_default(), "date": clock::iso(commit.date)});
+    let about =
+        |commit: &Commit| json!({"id": id, "title": commit.message.lines().next().unwrap_or_default(), "date": clock::iso(commit.date)});
     repo.commit(&id.to_string()).map_or(Value::Null, |commit| about(&commit))
 }
 

@@ -32,7 +32,9 @@ async fn answer(world: &Arc<World>, call: Call) -> Answer {
 
 /// A refusal in object storage's XML.
 pub fn failure(status: u16, code: &str, message: &str) -> Refusal {
-    let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><RequestId>sandbox</RequestId></Error>");
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><RequestId>sandbox</RequestId></Error>"
+    );
     typed(status, "application/xml", body).into()
 }
 
@@ -40,7 +42,9 @@ pub fn failure(status: u16, code: &str, message: &str) -> Refusal {
 pub fn forbidden(refused: &Refused) -> Refusal {
     match refused {
         Refused::Expired => failure(403, "AccessDenied", "Request has expired"),
-        Refused::Forged => failure(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided."),
+        Refused::Forged => {
+            failure(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
+        }
     }
 }
 
@@ -53,7 +57,11 @@ fn get(world: &World, call: &Call, digest: &str) -> Answer {
 /// The length that was declared; storage takes nothing without.
 pub fn declared_length(call: &Call) -> Result<u64, Refusal> {
     if call.headers.contains_key("transfer-encoding") {
-        return Err(failure(501, "NotImplemented", "A header you provided implies functionality that is not implemented: Transfer-Encoding"));
+        return Err(failure(
+            501,
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented: Transfer-Encoding",
+        ));
     }
     let length = call.header("content-length").and_then(|text| text.parse().ok());
     length.ok_or_else(|| failure(411, "MissingContentLength", "You must provide the Content-Length HTTP header."))

@@ -36,11 +36,13 @@ pub const NO_DELETION: Reason = Reason {
     message: "the current token no longer supports deletion operations. Please go to the site page : https://www.modelscope.cn to delete",
 };
 /// The token is not one.
-const BAD_TOKEN: Reason = Reason { status: 401, code: 10_010_103_009, word: "InvalidAuthentication", message: "AccessToken is invalid or expired" };
+const BAD_TOKEN: Reason =
+    Reason { status: 401, code: 10_010_103_009, word: "InvalidAuthentication", message: "AccessToken is invalid or expired" };
 /// There is no token.
 const NO_TOKEN: Reason = Reason { status: 401, code: 10_010_103_001, word: "InvalidAuthentication", message: "user not logged in" };
 /// The repo is another's.
-const NO_PERMISSION: Reason = Reason { status: 403, code: 10_010_104_001, word: "OperationNotAllowed", message: "no permission on this namespace" };
+const NO_PERMISSION: Reason =
+    Reason { status: 403, code: 10_010_104_001, word: "OperationNotAllowed", message: "no permission on this namespace" };
 /// There is no such repo.
 const NO_REPO: Reason = Reason { status: 404, code: 10_010_205_001, word: "ResourceNotFound", message: "record not found" };
 /// There is no such branch, tag or commit.

@@ -95,7 +95,8 @@ fn change(world: &World, head: &Commit, action: Action) -> Result<Change, Refusa
         ("delete", _) => Ok(Change::Remove(action.path)),
         ("create" | "update", "lfs") => {
             let digest = Digest::parse(&action.sha256).filter(|digest| world.ms.store.get(digest).is_some());
-            let digest = digest.ok_or_else(|| access::bad_request(&format!("invalid commit action: lfs object of {} does not exist", action.path)))?;
+            let digest = digest
+                .ok_or_else(|| access::bad_request(&format!("invalid commit action: lfs object of {} does not exist", action.path)))?;
             Ok(Change::Put(action.path, lfs_file(digest, action.size)))
         }
         ("create" | "update", "normal" | "") => {

@@ -52,7 +52,9 @@ fn entry(path: &str, node: &Node, commit: &Commit) -> Value {
     let name = path.rsplit('/').next().unwrap_or(path);
     let date = clock::seconds(commit.date);
     match node {
-        Node::Dir(_) => json!({"Path": path, "Name": name, "Type": "tree", "Size": 0, "Sha256": "", "IsLFS": false, "Mode": "040000", "Revision": commit.id, "CommittedDate": date, "InCheck": false}),
+        Node::Dir(_) => {
+            json!({"Path": path, "Name": name, "Type": "tree", "Size": 0, "Sha256": "", "IsLFS": false, "Mode": "040000", "Revision": commit.id, "CommittedDate": date, "InCheck": false})
+        }
         Node::File(file) => {
             let (kind, mode) = match file.mode {
                 Mode::File => ("blob", "100644"),

@@ -126,14 +126,19 @@ pub fn list_datasets(world: &World, call: &Call, caller: Caller) -> Answer {
     let size = call.number("PageSize").unwrap_or(10).clamp(1, 200);
     let all: Vec<Value> = visible(world, call, caller, Kind::Dataset).map(|repo| legacy_summary(&repo)).collect();
     let shown: Vec<&Value> = all.iter().skip((page - 1) * size).take(size).collect();
-    Ok(json_answer(200, &json!({"Code": 200, "Data": shown, "TotalCount": all.len(), "PageNumber": page, "PageSize": size, "Message": "", "Success": true})))
+    Ok(json_answer(
+        200,
+        &json!({"Code": 200, "Data": shown, "TotalCount": all.len(), "PageNumber": page, "PageSize": size, "Message": "", "Success": true}),
+    ))
 }
 
 fn visible<'a>(world: &World, call: &'a Call, caller: Caller, kind: Kind) -> impl Iterator<Item = std::sync::Arc<Repo>> + use<'a> {
     let owner = call.param("owner");
-    world.ms.repos().into_iter().filter(move |repo| {
-        repo.kind == kind && owner.is_none_or(|owner| repo.owner() == owner) && access::may_see(caller, repo, true)
-    })
+    world
+        .ms
+        .repos()
+        .into_iter()
+        .filter(move |repo| repo.kind == kind && owner.is_none_or(|owner| repo.owner() == owner) && access::may_see(caller, repo, true))
 }
 
 /// `GET /api/v1/S/{id}/revisions`.

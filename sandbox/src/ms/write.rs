@@ -101,7 +101,8 @@ pub async fn create_studio(world: &World, mut call: Call, caller: Caller) -> Ans
     access::writer(Surface::Open, caller, &wanted.owner)?;
     let private = if wanted.private == Some(true) { Visibility::Private } else { Visibility::Public };
     let id = format!("{}/{}", wanted.owner, wanted.repo_name);
-    let made = world.ms.create(Kind::Space, &id, wanted.visibility.unwrap_or(private), seeds(Kind::Space)).map_err(|error| broken(&error))?;
+    let made =
+        world.ms.create(Kind::Space, &id, wanted.visibility.unwrap_or(private), seeds(Kind::Space)).map_err(|error| broken(&error))?;
     let repo = made.map_err(|_| access::open_refused(409, "DuplicateEntity", "the studio already exists"))?;
     Ok(access::open(&open_summary(&repo)))
 }
@@ -116,9 +117,11 @@ pub fn studio(call: &Call, caller: Caller, repo: &Repo) -> Answer {
 pub async fn tag(mut call: Call, caller: Caller, repo: &Repo) -> Answer {
     access::writer(Surface::Legacy, caller, repo.owner())?;
     let asked: Value = call.json().await.map_err(|error| access::bad_request(&error))?;
-    let name = asked["TagName"].as_str().filter(|name| !name.is_empty()).ok_or_else(|| access::bad_request("参数错误：版本名称不能为空"))?;
+    let name =
+        asked["TagName"].as_str().filter(|name| !name.is_empty()).ok_or_else(|| access::bad_request("参数错误：版本名称不能为空"))?;
     let mut state = repo.state();
-    let at = state.resolve(asked["Ref"].as_str().unwrap_or("master")).ok_or_else(|| access::refused(Surface::Legacy, &access::NO_REVISION))?;
+    let at =
+        state.resolve(asked["Ref"].as_str().unwrap_or("master")).ok_or_else(|| access::refused(Surface::Legacy, &access::NO_REVISION))?;
     if state.tags.insert(name.to_owned(), at.id).is_some_and(|before| before != at.id) {
         return Err(access::bad_request("the tag already exists"));
     }
@@ -149,7 +152,9 @@ pub async fn batch(world: &World, mut call: Call, caller: Caller, repo: &Repo) -
         let digest = Digest::parse(&object.oid).ok_or_else(|| access::bad_request("invalid oid"))?;
         if world.ms.store.get(&digest).is_none() {
             let href = world.signed(Origin::MsStorage, "PUT", &format!("/lfs/{digest}"), call.ttl);
-            wanted.push(json!({"oid": digest, "size": object.size, "actions": {"upload": {"href": href, "expires_in": call.ttl.as_secs().max(1)}}}));
+            wanted.push(
+                json!({"oid": digest, "size": object.size, "actions": {"upload": {"href": href, "expires_in": call.ttl.as_secs().max(1)}}}),
+            );
         }
     }
     Ok(access::envelope(&json!({"transfer": "basic", "objects": wanted})))
