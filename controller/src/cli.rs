@@ -1,0 +1,68 @@
+//! The command line: which verbs there are. Each verb's arguments live with the verb.
+
+use clap::{Parser, Subcommand};
+
+use crate::verbs;
+
+/// Copies model and dataset repositories from Hugging Face to ModelScope: streamed, committed once, verified.
+#[derive(Debug, Parser)]
+#[command(name = "hf2ms", version, max_term_width = 110, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hf2ms doctor                                    are the tokens and the hubs in order?
+  hf2ms migrate org/name                          copy a repo from Hugging Face to ModelScope
+  hf2ms migrate hf:org/name --dest me/name        the same, to another id
+  hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet'
+  hf2ms migrate org/name --dry-run                what would be done
+  hf2ms verify org/name --dest me/name            compare both sides, file by file
+  hf2ms demo                                      see it work, without any account
+
+Environment, also from .env in this folder or above:
+  HF_TOKEN, HF_ENDPOINT                           needed for private and gated repos
+  MODELSCOPE_TOKEN (or MODELSCOPE_API_TOKEN)      from https://modelscope.cn/my/myaccesstoken
+  MODELSCOPE_ENDPOINT, MODELSCOPE_DOMAIN          modelscope.ai is the international site
+  HF2MS_STATE                                     where runs are kept [~/.local/state/hf2ms]
+
+Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage; 3 refused (token, permission, not found);
+4 content is not what it should be; 130 interrupted.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Copy a repo: plan, stream, commit, verify
+    Migrate(Box<verbs::migrate::Args>),
+    /// Print what a migration would do, as JSON that `migrate --plan` takes
+    Plan(verbs::plan::Args),
+    /// Compare a repo with its copy, every file by its content
+    Verify(verbs::verify::Args),
+    /// List the runs of this machine, the newest first
+    Runs(verbs::runs::Args),
+    /// Show one run
+    Status(verbs::status::Args),
+    /// Check each token, each hub and the worker, and say what to do
+    Doctor(verbs::doctor::Args),
+    /// Copy a small model between two hubs on this machine, to see it work
+    Demo(verbs::demo::Args),
+    /// Print completions for a shell
+    Completions(verbs::completions::Args),
+}
+
+impl Command {
+    /// Whether a program reads stdout.
+    pub fn wants_json(&self) -> bool {
+        match self {
+            Self::Migrate(args) => args.json,
+            Self::Verify(args) => args.json,
+            Self::Runs(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Plan(_) | Self::Demo(_) | Self::Completions(_) => false,
+        }
+    }
+}

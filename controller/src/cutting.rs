@@ -1,0 +1,96 @@
+//! How many workers, and how the work is cut for them.
+
+use clap::Args;
+use hf2ms_worker::chunks::Chunking;
+
+/// From here on the work is shared out unasked.
+const PARALLEL_FROM: u64 = 50_000_000_000;
+/// Workers on one machine, unless told otherwise.
+const MOST_LOCAL: usize = 8;
+/// Chunks of a given size grow so that no more than this many are needed.
+const MOST_CHUNKS: usize = 100;
+
+/// Where and how many workers run.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Workers")]
+pub struct CuttingArgs {
+    /// Where the workers run
+    #[arg(long, value_name = "ENGINE", default_value = "local", value_parser = engine)]
+    pub on: On,
+    /// Workers at a time [default: 1; from 50 GB on as many as there are cores, 8 at most]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub containers: Option<u16>,
+    /// Gigabytes a chunk; a larger file stands alone, and chunks grow so that 100 suffice
+    #[arg(long, value_name = "GB", value_parser = gigabytes)]
+    pub chunk_size: Option<u64>,
+    /// Share the work out among several workers, however small it is
+    #[arg(long)]
+    pub parallel: bool,
+}
+
+/// Where workers run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum On {
+    /// As processes on this machine.
+    #[default]
+    Local,
+}
+
+fn engine(name: &str) -> Result<On, String> {
+    match name {
+        "local" => Ok(On::Local),
+        "docker" | "modal" => Err(format!("workers can't run on {name} yet: use --on local")),
+        _ => Err("expected local".to_owned()),
+    }
+}
+
+fn gigabytes(text: &str) -> Result<u64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number <= 1e9 => Ok((number * 1e9) as u64),
+        _ => Err("expected a number of gigabytes above 0, as 20 or 0.5".to_owned()),
+    }
+}
+
+impl CuttingArgs {
+    /// Workers at a time for this many bytes to move.
+    pub fn workers(&self, bytes: u64) -> usize {
+        let many = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_LOCAL);
+        let shared = self.parallel || self.chunk_size.is_some() || bytes >= PARALLEL_FROM;
+        self.containers.map(usize::from).unwrap_or_else(|| if shared { many().max(2) } else { 1 })
+    }
+
+    /// How this many bytes are cut.
+    pub fn chunking(&self, bytes: u64) -> Chunking {
+        match self.chunk_size {
+            Some(bytes) => Chunking::Sized { bytes, at_most: MOST_CHUNKS },
+            None => Chunking::Even { containers: self.workers(bytes) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_work_is_shared_out_unasked() {
+        let args = CuttingArgs::default();
+        assert_eq!(args.workers(49_000_000_000), 1);
+        assert!(args.workers(50_000_000_000) >= 2);
+        assert!(CuttingArgs { parallel: true, ..args.clone() }.workers(1) >= 2);
+        assert_eq!(CuttingArgs { containers: Some(3), ..args }.chunking(1), Chunking::Even { containers: 3 });
+    }
+
+    #[test]
+    fn a_chunk_size_is_in_gigabytes() {
+        let args = CuttingArgs { chunk_size: gigabytes("0.5").ok(), ..CuttingArgs::default() };
+        assert_eq!(args.chunking(1), Chunking::Sized { bytes: 500_000_000, at_most: 100 });
+        assert!(gigabytes("0").is_err() && gigabytes("-1").is_err() && gigabytes("x").is_err() && gigabytes("NaN").is_err());
+    }
+
+    #[test]
+    fn engines_to_come_are_named_as_such() {
+        assert!(engine("modal").unwrap_err().contains("yet"));
+        assert_eq!(engine("local"), Ok(On::Local));
+    }
+}

@@ -1,0 +1,163 @@
+//! Where errors become words: one line that says what happened and what to do, and the exit code. Only this room
+//! knows both the error's meaning and the command line.
+
+use std::fmt;
+
+use hf2ms_hub::{Error, Hub, Kind, RepoAt};
+use hf2ms_worker::protocol::Exit;
+
+/// Why a verb ends early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    exit: Exit,
+    line: String,
+}
+
+/// What a verb's steps give.
+pub type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    /// A failure with its exit code and its line.
+    pub fn new(exit: Exit, line: impl Into<String>) -> Self {
+        Self { exit, line: line.into() }
+    }
+
+    /// The command line or an input file is wrong.
+    pub fn usage(line: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, line)
+    }
+
+    /// A token, a permission or a name is refused.
+    pub fn refused(line: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, line)
+    }
+
+    /// A signal asked to stop.
+    pub fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, "stopped: run the same command again to go on")
+    }
+
+    /// A file of this program's own can't be read or written.
+    pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::new(Exit::Incomplete, format!("{}: {error}", path.display()))
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+/// What was being done with a repo when an error came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Reading the source.
+    Reading,
+    /// Looking at or writing the destination.
+    Writing,
+}
+
+/// The variable that holds a hub's token.
+pub fn token_name(hub: Hub) -> &'static str {
+    match hub {
+        Hub::HuggingFace => "HF_TOKEN",
+        Hub::ModelScope => "MODELSCOPE_TOKEN",
+    }
+}
+
+/// The page where a hub gives tokens.
+pub fn token_page(hub: Hub, endpoint: &str) -> String {
+    match hub {
+        Hub::HuggingFace => format!("{endpoint}/settings/tokens"),
+        Hub::ModelScope => format!("{endpoint}/my/myaccesstoken"),
+    }
+}
+
+/// The line for a token that is needed and not there.
+pub fn token_missing(hub: Hub, endpoint: &str) -> Failure {
+    Failure::refused(format!("{} is not set: get one at {}", token_name(hub), token_page(hub, endpoint)))
+}
+
+/// Puts a hub's error into words. `has_token`: whether one was sent.
+pub fn explain(error: &Error, at: &RepoAt, has_token: bool, doing: Doing) -> Failure {
+    Failure::new(Exit::of(error.kind()), line(error, at, has_token, doing))
+}
+
+fn line(error: &Error, at: &RepoAt, has_token: bool, doing: Doing) -> String {
+    let (hub, id, kind, token) = (at.hub, &at.id, at.kind, token_name(at.hub));
+    match error.kind() {
+        Kind::Unauthorized if !has_token => token_missing(hub, &at.endpoint).to_string(),
+        Kind::Unauthorized => {
+            format!("{hub} refuses {token}: it is wrong, expired or revoked; get a new one at {}", token_page(hub, &at.endpoint))
+        }
+        Kind::NotFound if has_token => {
+            format!("{kind} {id} was not found on {hub}: check the id, and that the account of {token} may see it")
+        }
+        Kind::NotFound => format!("{kind} {id} was not found on {hub}: check the id, or set {token} if it is private"),
+        Kind::Gated => format!("{kind} {id} is gated: ask for access at {} with the account of {token}", at.web_url()),
+        Kind::Disabled => format!("{hub} has disabled {kind} {id}: nothing of it can be read ({})", error.message()),
+        Kind::Denied if doing == Doing::Writing => {
+            format!("{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})")
+        }
+        Kind::Denied => format!("{token} may not read {kind} {id} on {hub}: {error}"),
+        Kind::Locked => format!("{hub} has locked its API for this account: {error}"),
+        Kind::RateLimited => format!("{hub} asks to wait{}: run the same command again then", wait(error)),
+        Kind::Unreachable => format!("{hub} can't be reached at {}: check the network and {} ({error})", at.endpoint, endpoint_name(hub)),
+        Kind::Transient => format!("{hub} fails: run the same command again ({error})"),
+        Kind::Conflict => format!("{id} on {hub} was changed by someone else meanwhile: run the same command again ({error})"),
+        _ => format!("{hub}: {error}"),
+    }
+}
+
+fn endpoint_name(hub: Hub) -> &'static str {
+    match hub {
+        Hub::HuggingFace => "HF_ENDPOINT",
+        Hub::ModelScope => "MODELSCOPE_ENDPOINT",
+    }
+}
+
+fn wait(error: &Error) -> String {
+    error.retry_after().map(|wait| format!(" {} s", wait.as_secs())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hub: &str) -> RepoAt {
+        let json = serde_json::json!({"hub": hub, "endpoint": "https://h", "kind": "model", "id": "org/name", "revision": "main"});
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn said(kind: Kind, hub: &str, has_token: bool, doing: Doing) -> (Exit, String) {
+        let failure = explain(&Error::new(kind, "no"), &at(hub), has_token, doing);
+        (failure.exit(), failure.to_string())
+    }
+
+    #[test]
+    fn a_missing_token_is_named_with_the_page_that_gives_one() {
+        let said = said(Kind::Unauthorized, "modelscope", false, Doing::Writing);
+        assert_eq!(said, (Exit::Refused, "MODELSCOPE_TOKEN is not set: get one at https://h/my/myaccesstoken".to_owned()));
+    }
+
+    #[test]
+    fn every_refusal_says_what_to_do() {
+        for (kind, hub, doing, words) in [
+            (Kind::Unauthorized, "huggingface", Doing::Reading, "refuses HF_TOKEN"),
+            (Kind::NotFound, "huggingface", Doing::Reading, "model org/name was not found"),
+            (Kind::Gated, "huggingface", Doing::Reading, "ask for access at https://h/org/name"),
+            (Kind::Denied, "modelscope", Doing::Writing, "use --dest"),
+            (Kind::Disabled, "huggingface", Doing::Reading, "has disabled"),
+        ] {
+            let (exit, line) = said(kind, hub, true, doing);
+            assert_eq!(exit, Exit::Refused, "{line}");
+            assert!(line.contains(words) && !line.contains('\n'), "{line}");
+        }
+    }
+}
