@@ -1,0 +1,390 @@
+//! One run on disk: `run.json` (what it is), `plan.json`, `journal.ndjson` (what happened), `report.json`, `known.json`
+//! and the workers' logs. Files are written aside and renamed; a torn last line of the journal is forgiven.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hf2ms_hub::{Hub, RepoAt};
+use hf2ms_worker::protocol::{Creation, PlanSummary, Receipt, Verification};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use crate::explain::{Failure, Outcome};
+
+/// What a run is, as `runs` tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: String,
+    /// What it does.
+    pub verb: RunVerb,
+    /// When it began, in seconds since 1970.
+    pub started: u64,
+    /// Where from.
+    pub source: RepoAt,
+    /// Where to.
+    pub destination: RepoAt,
+    /// How it stands.
+    pub state: State,
+    /// The source's files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunVerb {
+    /// Writes to its destination: one at a time does.
+    Migrate,
+    /// Only reads.
+    Verify,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It works; or its process was killed, if nobody holds its lock.
+    Running,
+    /// Killed: the same command goes on.
+    Killed,
+    /// Everything is there and verified.
+    Done,
+    /// Some files are not there.
+    Incomplete,
+    /// It could not go on.
+    Failed,
+    /// A signal stopped it.
+    Interrupted,
+}
+
+impl State {
+    /// The word of `run.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Killed => "killed",
+            Self::Done => "done",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum Entry {
+    /// The plan was made.
+    Planned(PlanSummary),
+    /// The destination was created.
+    Created(Creation),
+    /// A chunk's worker left its receipt.
+    Chunk(Receipt),
+    /// A chunk's worker died.
+    Lost {
+        /// The chunk.
+        chunk: u32,
+        /// Which try it was, from 1.
+        attempt: u32,
+        /// What was seen of it.
+        why: String,
+    },
+    /// The committer left its receipt.
+    Committed(Receipt),
+    /// The verification ended.
+    Verified(Verification),
+    /// The run ended.
+    Ended {
+        /// How.
+        state: State,
+    },
+}
+
+/// The folder of all runs.
+#[derive(Debug, Clone)]
+pub struct Runs(PathBuf);
+
+impl Runs {
+    /// The runs under this state folder.
+    pub fn new(state: &Path) -> Self {
+        Self(state.to_owned())
+    }
+
+    /// Starts a run: its folder, its record, and the locks on it and on its destination.
+    ///
+    /// # Errors
+    /// Another run writes to the destination; the folder can't be written.
+    pub fn begin(&self, verb: RunVerb, source: &RepoAt, destination: &RepoAt, plan: &PlanSummary) -> Outcome<RunDir> {
+        let id = Ulid::new().to_string();
+        let lock = match verb {
+            RunVerb::Migrate => Some(self.lock(&id, destination)?),
+            RunVerb::Verify => None,
+        };
+        let path = self.0.join("runs").join(&id);
+        create_private(&path.join("logs"))?;
+        let alive = hold(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
+        let record = RunRecord {
+            id,
+            verb,
+            started: now(),
+            source: source.clone(),
+            destination: destination.clone(),
+            state: State::Running,
+            files: plan.files,
+            bytes: plan.bytes,
+        };
+        let run = RunDir { path, record, _locks: lock.into_iter().chain([alive]).collect() };
+        run.write("run.json", &run.record)?;
+        Ok(run)
+    }
+
+    fn lock(&self, id: &str, destination: &RepoAt) -> Outcome<File> {
+        let locks = self.0.join("locks");
+        create_private(&locks)?;
+        lock_destination(&locks.join(format!("{}.lock", lock_name(destination))), id, destination)
+    }
+
+    /// Every run, the newest first; folders without a readable record are passed over.
+    pub fn list(&self) -> Vec<RunRecord> {
+        let folders = fs::read_dir(self.0.join("runs")).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut runs: Vec<RunRecord> = folders.filter_map(|path| record(&path)).collect();
+        runs.sort_by(|a, b| b.id.cmp(&a.id));
+        runs
+    }
+
+    /// The run with this id, or one whose id ends so; `last` is the newest.
+    ///
+    /// # Errors
+    /// There is none, or more than one.
+    pub fn find(&self, asked: &str) -> Outcome<RunRecord> {
+        let all = self.list();
+        let mut found = all.iter().filter(|run| asked == "last" || run.id.ends_with(&asked.to_uppercase()));
+        match (found.next(), found.next()) {
+            (Some(run), second) if asked == "last" || second.is_none() => Ok(run.clone()),
+            (Some(_), Some(_)) => Err(Failure::usage(format!("more than one run ends in {asked}: give more of its id"))),
+            _ => Err(Failure::usage(format!("there is no run {}: see `hf2ms runs`", hf2ms_hub::path::escape(asked)))),
+        }
+    }
+
+    /// A run's folder.
+    pub fn path(&self, id: &str) -> PathBuf {
+        self.0.join("runs").join(id)
+    }
+
+    /// A JSON file of a run, if it is there and readable.
+    pub fn read<T: DeserializeOwned>(&self, id: &str, name: &str) -> Option<T> {
+        serde_json::from_reader(BufReader::new(File::open(self.path(id).join(name)).ok()?)).ok()
+    }
+
+    /// A run's journal: every whole line.
+    pub fn journal(&self, id: &str) -> Vec<Entry> {
+        let Ok(file) = File::open(self.path(id).join("journal.ndjson")) else { return Vec::new() };
+        BufReader::new(file).split(b'\n').map_while(io::Result::ok).filter_map(|line| serde_json::from_slice(&line).ok()).collect()
+    }
+}
+
+/// A run that is under way. Its locks are let go when it is dropped.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    record: RunRecord,
+    _locks: Vec<File>,
+}
+
+impl RunDir {
+    /// The run's id.
+    pub fn id(&self) -> &str {
+        &self.record.id
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The log of one worker.
+    pub fn log(&self, worker: &str) -> PathBuf {
+        self.path.join("logs").join(format!("{worker}.log"))
+    }
+
+    /// Writes a JSON file: aside, synced, renamed.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn write(&self, name: &str, content: &impl Serialize) -> Outcome<()> {
+        let path = self.path.join(name);
+        write_aside(&path, |file| Ok(serde_json::to_writer(file, content)?)).map_err(|error| Failure::file(&path, &error))
+    }
+
+    /// Appends to the journal.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn note(&self, entry: &Entry) -> Outcome<()> {
+        let path = self.path.join("journal.ndjson");
+        let append = || {
+            let mut line = serde_json::to_vec(entry)?;
+            line.push(b'\n');
+            let mut file = private().append(true).create(true).open(&path)?;
+            file.write_all(&line)?;
+            file.sync_data()
+        };
+        append().map_err(|error: io::Error| Failure::file(&path, &error))
+    }
+
+    /// Says how it ended.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn end(&mut self, state: State) -> Outcome<()> {
+        self.record.state = state;
+        self.note(&Entry::Ended { state })?;
+        self.write("run.json", &self.record)
+    }
+}
+
+/// Writes a file aside, syncs it and renames it into its place.
+///
+/// # Errors
+/// The disk's.
+pub fn write_aside(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    let aside = path.with_extension("partial");
+    let mut file = BufWriter::new(private().write(true).create(true).truncate(true).open(&aside)?);
+    fill(&mut file)?;
+    file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+    fs::rename(&aside, path)?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// Names of private repos are nobody else's business.
+fn private() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+fn create_private(path: &Path) -> Outcome<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Failure::file(path, &error))
+}
+
+fn hold(path: &Path) -> io::Result<File> {
+    let file = private().write(true).create(true).truncate(false).open(path)?;
+    file.try_lock()?;
+    Ok(file)
+}
+
+fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> Outcome<File> {
+    match hold(path) {
+        Ok(mut file) => {
+            let written = file.set_len(0).and_then(|()| file.write_all(id.as_bytes()));
+            written.map(|()| file).map_err(|error| Failure::file(path, &error))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            let holder = fs::read_to_string(path).unwrap_or_default();
+            let (repo, hub) = (&destination.id, destination.hub);
+            Err(Failure::new(
+                hf2ms_worker::protocol::Exit::Incomplete,
+                format!("run {holder} is writing to {repo} on {hub}: wait until it ends, or stop it"),
+            ))
+        }
+        Err(error) => Err(Failure::file(path, &error)),
+    }
+}
+
+fn lock_name(at: &RepoAt) -> String {
+    let hub = match at.hub {
+        Hub::HuggingFace => "hf",
+        Hub::ModelScope => "ms",
+    };
+    let text = format!("{hub} {} {} {}", at.endpoint, at.kind, at.id);
+    text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' }).collect()
+}
+
+fn record(path: &Path) -> Option<RunRecord> {
+    let mut record: RunRecord = serde_json::from_slice(&fs::read(path.join("run.json")).ok()?).ok()?;
+    if record.state == State::Running && hold(&path.join("alive")).is_ok() {
+        record.state = State::Killed;
+    }
+    Some(record)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or(0)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn at(hub: &str, id: &str) -> RepoAt {
+        let json = serde_json::json!({"hub": hub, "endpoint": "http://h", "kind": "model", "id": id, "revision": "main"});
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn begin(runs: &Runs, id: &str) -> Outcome<RunDir> {
+        runs.begin(RunVerb::Migrate, &at("huggingface", id), &at("modelscope", id), &PlanSummary { files: 3, ..PlanSummary::default() })
+    }
+
+    #[test]
+    fn a_run_is_found_again() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(state.path());
+        let mut run = begin(&runs, "org/a").unwrap();
+        assert_eq!(runs.find("last").unwrap().state, State::Running);
+        run.end(State::Done).unwrap();
+        let id = run.id().to_owned();
+        assert_eq!(runs.find(&id[20..].to_lowercase()).unwrap().files, 3);
+        assert_eq!(runs.journal(&id), [Entry::Ended { state: State::Done }]);
+        assert!(runs.find("nope").unwrap_err().to_string().contains("no run nope"));
+    }
+
+    #[test]
+    fn a_second_controller_on_one_destination_stops() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(state.path());
+        let first = begin(&runs, "org/a").unwrap();
+        let line = begin(&runs, "org/a").unwrap_err().to_string();
+        assert!(line.contains(first.id()) && line.contains("org/a on ModelScope"), "{line}");
+        assert!(begin(&runs, "org/b").is_ok());
+        drop(first);
+        assert!(begin(&runs, "org/a").is_ok());
+    }
+
+    #[test]
+    fn a_killed_run_is_seen_as_one() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(state.path());
+        drop(begin(&runs, "org/a").unwrap());
+        assert_eq!(runs.find("last").unwrap().state, State::Killed);
+    }
+
+    #[test]
+    fn a_torn_last_line_is_forgiven() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(state.path());
+        let run = begin(&runs, "org/a").unwrap();
+        run.note(&Entry::Chunk(Receipt::default())).unwrap();
+        let journal = run.path().join("journal.ndjson");
+        let whole = fs::read(&journal).unwrap();
+        fs::write(&journal, [&whole[..], &whole[..whole.len() / 2]].concat()).unwrap();
+        assert_eq!(runs.journal(run.id()).len(), 1);
+    }
+
+    #[test]
+    fn a_crash_while_writing_leaves_the_old_file() {
+        let state = tempfile::tempdir().unwrap();
+        let path = state.path().join("x.json");
+        write_aside(&path, |file| file.write_all(b"old")).unwrap();
+        assert!(write_aside(&path, |file| file.write_all(b"ne").and(Err(io::Error::other("crash")))).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+    }
+}
