@@ -1,0 +1,250 @@
+//! Workers as processes on this machine. The job goes in as the first line of stdin, which then stays open: its end
+//! tells the worker that the controller is gone, or asks it to stop. Tokens go by environment only.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use hf2ms_hub::{Hub, Kind};
+use hf2ms_worker::protocol::{Event, Exit};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+
+use super::{Ended, Engine, Heard, Job, Listener};
+use crate::settings::Settings;
+use crate::stop::Stop;
+
+/// How long a worker may take to stop before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Workers as processes on this machine.
+#[derive(Debug)]
+pub struct Local {
+    /// The worker's program.
+    pub binary: PathBuf,
+    /// Processes at a time.
+    pub workers: usize,
+    /// Where their logs go.
+    pub logs: PathBuf,
+    /// The tokens they get, and that no log keeps.
+    pub settings: Settings,
+    /// When to stop.
+    pub stop: Stop,
+}
+
+impl Engine for Local {
+    fn workers(&self) -> usize {
+        self.workers
+    }
+
+    fn work<'a>(&'a self, job: &'a Job, listener: Listener<'a>) -> BoxFuture<'a, Ended> {
+        self.process(job, listener).boxed()
+    }
+}
+
+impl Local {
+    async fn process(&self, job: &Job, listener: Listener<'_>) -> Ended {
+        if self.stop.is_asked() {
+            return Ended::Stopped(Heard::default());
+        }
+        let mut child = match self.spawn(job) {
+            Ok(child) => child,
+            Err(error) => return Ended::Refused(Kind::Invalid, format!("{} can't be started: {error}", self.binary.display())),
+        };
+        let log = child.stderr.take().map(|stderr| tokio::spawn(keep_log(stderr, self.log(job), self.settings.clone())));
+        let mut heard = Heard::default();
+        let status = self.converse(&mut child, job, &mut heard, listener).await;
+        let last_words = match log {
+            Some(log) => log.await.unwrap_or_default(),
+            None => String::new(),
+        };
+        self.judge(status, heard, &last_words)
+    }
+
+    fn spawn(&self, job: &Job) -> std::io::Result<Child> {
+        let mut command = Command::new(&self.binary);
+        command.args([job.verb.name(), "--attached"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for (hub, name) in [(Hub::HuggingFace, "HF_TOKEN"), (Hub::ModelScope, "MODELSCOPE_TOKEN")] {
+            match &self.settings.access(hub).token {
+                Some(token) => command.env(name, token.expose()),
+                None => command.env_remove(name),
+            };
+        }
+        // A group of its own: Ctrl-C reaches the controller alone, which then asks its workers in order.
+        command.env_remove("MODELSCOPE_API_TOKEN").process_group(0).kill_on_drop(true).spawn()
+    }
+
+    fn log(&self, job: &Job) -> PathBuf {
+        self.logs.join(format!("{}.log", job.label()))
+    }
+
+    /// Until the worker has ended, by itself, on request, or killed after the grace.
+    async fn converse(&self, child: &mut Child, job: &Job, heard: &mut Heard, listener: Listener<'_>) -> std::io::Result<ExitStatus> {
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let listening = async {
+            if let Some(stdout) = stdout {
+                listen(stdout, heard, listener, &self.settings).await;
+            }
+            child.wait().await
+        };
+        let ended = tokio::select! {
+            status = listening => Some(status),
+            () = self.feed(stdin, &job.json) => None,
+        };
+        match ended {
+            Some(status) => status,
+            None => {
+                child.start_kill()?;
+                child.wait().await
+            }
+        }
+    }
+
+    /// Gives the job, holds the line open until it is time to stop, and returns when patience is over.
+    async fn feed(&self, stdin: Option<ChildStdin>, json: &str) {
+        if let Some(mut stdin) = stdin {
+            // A worker that died early is noticed by its exit.
+            let _ = stdin.write_all(json.as_bytes()).await;
+            let _ = stdin.write_all(b"\n").await;
+            let _ = stdin.flush().await;
+            self.stop.asked().await;
+        }
+        self.stop.asked().await;
+        tokio::time::sleep(GRACE).await;
+    }
+
+    fn judge(&self, status: std::io::Result<ExitStatus>, heard: Heard, last_words: &str) -> Ended {
+        let code = status.as_ref().ok().and_then(ExitStatus::code);
+        match (code.and_then(exit), &heard.failure) {
+            _ if self.stop.is_asked() => Ended::Stopped(heard),
+            (Some(exit), _) if heard.receipt.is_some() => Ended::Finished(exit, heard),
+            (Some(Exit::Usage | Exit::Refused), Some((kind, error))) => Ended::Refused(*kind, error.clone()),
+            (Some(Exit::Usage), None) => Ended::Refused(Kind::Invalid, format!("the worker does not take the job: {last_words}")),
+            _ => Ended::Lost(epitaph(&status, &heard, last_words), heard),
+        }
+    }
+}
+
+fn exit(code: i32) -> Option<Exit> {
+    [Exit::Done, Exit::Incomplete, Exit::Usage, Exit::Refused, Exit::Integrity].into_iter().find(|exit| *exit as i32 == code)
+}
+
+fn epitaph(status: &std::io::Result<ExitStatus>, heard: &Heard, last_words: &str) -> String {
+    let how = match status {
+        Ok(status) => match status.signal() {
+            Some(signal) => format!("killed by signal {signal}"),
+            None => format!("ended with code {} and no receipt", status.code().unwrap_or(-1)),
+        },
+        Err(error) => error.to_string(),
+    };
+    let why = heard.failure.as_ref().map_or(last_words, |(_, error)| error);
+    if why.is_empty() { how } else { format!("{how}: {why}") }
+}
+
+async fn listen(stdout: impl AsyncRead + Unpin, heard: &mut Heard, listener: Listener<'_>, settings: &Settings) {
+    let mut lines = BufReader::new(stdout).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        // A line that is no event is a stray print: the exit code and the receipt decide.
+        if let Ok(event) = serde_json::from_str::<Event>(&settings.redact(&line)) {
+            listener(&event);
+            heard.note(event);
+        }
+    }
+}
+
+/// Keeps a worker's log without tokens; returns its last line.
+async fn keep_log(stderr: impl AsyncRead + Unpin, path: PathBuf, settings: Settings) -> String {
+    let mut file = open_log(&path).await;
+    let mut lines = BufReader::new(stderr).lines();
+    let mut last = String::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        last = settings.redact(&line);
+        if let Some(file) = &mut file {
+            // A full disk costs the log, not the run.
+            let _ = file.write_all(format!("{last}\n").as_bytes()).await;
+        }
+    }
+    if let Some(file) = &mut file {
+        let _ = file.flush().await;
+    }
+    last
+}
+
+async fn open_log(path: &Path) -> Option<tokio::fs::File> {
+    tokio::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).await.ok()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::Verb;
+    use super::*;
+
+    const TOKEN: &str = "ms-canary-token";
+
+    /// A local engine whose worker is this shell script.
+    pub(crate) fn scripted(folder: &Path, script: &str) -> Local {
+        let binary = folder.join("worker");
+        std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let settings = Settings::read(&|name| (name == "MODELSCOPE_TOKEN").then(|| TOKEN.to_owned())).unwrap();
+        Local { binary, workers: 2, logs: folder.to_owned(), settings, stop: Stop::default() }
+    }
+
+    fn job() -> Job {
+        Job { verb: Verb::Run, number: 3, json: "{\"x\":1}".to_owned() }
+    }
+
+    const RECEIPT: &str = r#"{"event":"receipt","run":"r","chunk":3,"files":[],"failed":[],"sent":7,"retries":0,"seconds":0.1}"#;
+
+    async fn ended(script: &str) -> (Ended, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let ended = scripted(folder.path(), script).work(&job(), &|_| ()).await;
+        (ended, std::fs::read_to_string(folder.path().join("run-0003.log")).unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn a_worker_gets_its_job_and_its_receipt_is_taken() {
+        let script =
+            format!("read job; test \"$job\" = '{{\"x\":1}}' || exit 9; test \"$1 $2\" = 'run --attached' || exit 8; echo '{RECEIPT}'");
+        let (ended, _) = ended(&script).await;
+        let Ended::Finished(Exit::Done, heard) = ended else { panic!("{ended:?}") };
+        assert_eq!(heard.receipt.unwrap().sent, 7);
+    }
+
+    #[tokio::test]
+    async fn a_killed_worker_is_lost_and_its_files_are_kept() {
+        let file = format!(r#"{{"event":"file","path":"a","bytes":1,"sha256":"{}","how":"streamed"}}"#, "0".repeat(64));
+        let (ended, _) = ended(&format!("read job; echo '{file}'; echo last words >&2; kill -9 $$")).await;
+        let Ended::Lost(why, heard) = ended else { panic!("{ended:?}") };
+        assert_eq!((why.as_str(), heard.files.len()), ("killed by signal 9: last words", 1));
+    }
+
+    #[tokio::test]
+    async fn what_another_worker_could_not_do_either_is_refused() {
+        let failed = r#"{"event":"failed","error":"MODELSCOPE_TOKEN is wrong","kind":"unauthorized"}"#;
+        let (ended, _) = ended(&format!("read job; echo '{failed}'; exit 3")).await;
+        assert_eq!(ended, Ended::Refused(Kind::Unauthorized, "MODELSCOPE_TOKEN is wrong".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn logs_hold_no_token() {
+        let (_, log) = ended("read job; echo \"token $MODELSCOPE_TOKEN\" >&2; exit 1").await;
+        assert_eq!(log, "token ***\n");
+    }
+
+    #[tokio::test]
+    async fn stopping_closes_the_line_and_takes_the_receipt_so_far() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine =
+            scripted(folder.path(), &format!("read job; echo '{{\"event\":\"progress\",\"bytes\":1,\"files\":0}}'; cat; echo '{RECEIPT}'"));
+        let stop = engine.stop.clone();
+        let ended = engine.work(&job(), &|_| stop.ask()).await;
+        let Ended::Stopped(heard) = ended else { panic!("{ended:?}") };
+        assert!(heard.receipt.is_some());
+    }
+}

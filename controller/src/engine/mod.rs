@@ -1,0 +1,106 @@
+//! Where workers run. An engine does one job in one worker and tells what it hears; the queue that shares the chunks
+//! out ([`queue`]) is the same for all engines.
+
+pub mod local;
+pub mod queue;
+
+use futures_util::future::BoxFuture;
+use hf2ms_hub::Kind;
+use hf2ms_worker::protocol::{Event, Exit, Receipt, Stored, Verification};
+
+/// One worker's work.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// What it does.
+    pub verb: Verb,
+    /// The chunk's number; 0 for other verbs.
+    pub number: u32,
+    /// The protocol's JSON, on one line.
+    pub json: String,
+}
+
+/// What a worker does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Moves a chunk's blobs.
+    Run,
+    /// Writes the commits.
+    Commit,
+    /// Compares both sides.
+    Verify,
+}
+
+impl Verb {
+    /// The worker's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Commit => "commit",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+impl Job {
+    /// The name of its worker's log.
+    pub fn label(&self) -> String {
+        match self.verb {
+            Verb::Run => format!("run-{:04}", self.number),
+            verb => verb.name().to_owned(),
+        }
+    }
+}
+
+/// Everything that one worker said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Heard {
+    /// Files it reported before its receipt.
+    pub files: Vec<Stored>,
+    /// Its receipt.
+    pub receipt: Option<Receipt>,
+    /// What its verification found.
+    pub verification: Option<Verification>,
+    /// Commits it wrote.
+    pub commits: Vec<Option<String>>,
+    /// Why the whole verb failed, and what that means.
+    pub failure: Option<(Kind, String)>,
+}
+
+impl Heard {
+    /// Takes note of an event.
+    pub fn note(&mut self, event: Event) {
+        match event {
+            Event::File { path, bytes, sha256, how } => self.files.push(Stored { path, sha256, size: bytes, how }),
+            Event::Failed { path: None, error, kind } => self.failure = Some((kind, error)),
+            Event::Committed { commit, .. } => self.commits.push(commit),
+            Event::Verified(found) => self.verification = Some(found),
+            Event::Receipt(receipt) => self.receipt = Some(receipt),
+            _ => (),
+        }
+    }
+}
+
+/// How a worker ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// With its receipt.
+    Finished(Exit, Heard),
+    /// It said that it can't do this; another worker could not either.
+    Refused(Kind, String),
+    /// It died without a receipt: what was seen of it.
+    Lost(String, Heard),
+    /// It was asked to stop; what it said until then.
+    Stopped(Heard),
+}
+
+/// Told of each event as it comes.
+pub type Listener<'a> = &'a (dyn Fn(&Event) + Send + Sync);
+
+/// Where workers run.
+pub trait Engine: Send + Sync {
+    /// How many work at a time.
+    fn workers(&self) -> usize;
+
+    /// Does one job in one worker. Ends when the worker has ended, and leaves nothing running.
+    fn work<'a>(&'a self, job: &'a Job, listener: Listener<'a>) -> BoxFuture<'a, Ended>;
+}
