@@ -1,1 +1,23 @@
-//! hf2ms
+//! The controller: plans, fans out, gathers, commits, verifies, reports. It moves no file's bytes itself.
+//!
+//! Read [`cli`], then a verb in [`verbs`]; `migrate` is the main one: [`survey`] looks at both sides, the plan is
+//! [`hf2ms_worker::plan`]'s, [`migration`] carries it out with an [`engine`], [`report`] says what came of it.
+
+pub mod binaries;
+pub mod cli;
+pub mod cutting;
+pub mod engine;
+pub mod explain;
+pub mod filter;
+pub mod known;
+pub mod migration;
+pub mod place;
+pub mod planning;
+pub mod progress;
+pub mod report;
+pub mod run_dir;
+pub mod screen;
+pub mod settings;
+pub mod stop;
+pub mod survey;
+pub mod verbs;

@@ -136,6 +136,11 @@ impl Plan {
         }
     }
 
+    /// Cuts the same work anew.
+    pub fn recut(&mut self, chunking: Chunking) {
+        self.chunks = chunks_of(&self.files, chunking);
+    }
+
     /// Takes note of what stands at the destination now, after it was created: a hub puts files of its own into
     /// a new repo. Only [`PlannedFile::current`] changes; the commit finds out what is equal.
     pub fn meet(&mut self, destination: &Listing) {

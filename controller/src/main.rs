@@ -1,0 +1,43 @@
+//! `hf2ms`: reads the command line, does the verb, ends with its exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use hf2ms::cli::{Cli, Command};
+use hf2ms::explain::Outcome;
+use hf2ms::screen::Screen;
+use hf2ms::stop::Stop;
+use hf2ms::verbs;
+use hf2ms_worker::protocol::Exit;
+
+#[tokio::main]
+async fn main() -> std::io::Result<ExitCode> {
+    log_to_stderr();
+    let command = Cli::parse().command;
+    let screen = Screen::new(command.wants_json());
+    let stop = Stop::on_signals()?;
+    let exit = run(command, &screen, &stop).await.unwrap_or_else(|failure| {
+        screen.fail(&failure);
+        failure.exit()
+    });
+    Ok(exit.into())
+}
+
+async fn run(command: Command, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    match command {
+        Command::Migrate(args) => verbs::migrate::run(*args, screen, stop).await,
+        Command::Plan(args) => verbs::plan::run(args, screen, stop).await,
+        Command::Verify(args) => verbs::verify::run(args, screen, stop).await,
+        Command::Runs(args) => verbs::runs::run(&args, screen),
+        Command::Status(args) => verbs::status::run(&args, screen),
+        Command::Doctor(args) => verbs::doctor::run(&args, screen, stop).await,
+        Command::Demo(args) => verbs::demo::run(&args, screen, stop).await,
+        Command::Completions(args) => verbs::completions::run(&args, screen),
+    }
+}
+
+/// Silent unless `HF2MS_LOG` (or `RUST_LOG`) asks: the screen has the words for people.
+fn log_to_stderr() {
+    let level = std::env::var("HF2MS_LOG").or_else(|_| std::env::var("RUST_LOG")).unwrap_or_else(|_| "off".to_owned());
+    tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,326 @@
+//! One migration, from its plan to its report: create, carry the chunks, commit once, verify. What is decided before is
+//! [`crate::verbs::migrate`]'s.
+
+use std::time::Instant;
+
+use hf2ms_hub::{Kind, Listing, Visibility};
+use hf2ms_worker::plan::Plan;
+use hf2ms_worker::protocol::{CommitJob, Exit, FailedFile, Receipt, Verification, VerifyJob};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::engine::queue::{Carried, carry};
+use crate::engine::{Ended, Engine, Heard, Job, Verb};
+use crate::explain::{Doing, Failure, Outcome};
+use crate::known;
+use crate::progress::{Done, Progress};
+use crate::report::{Report, Tally, merged};
+use crate::run_dir::{Entry, RunDir, State};
+use crate::screen::Screen;
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::survey::{There, said};
+
+/// Committers and verifiers that may die, or end incomplete, of one job.
+const ATTEMPTS: u32 = 3;
+
+/// One migration under way.
+pub struct Migration<'a> {
+    /// What it does.
+    pub plan: Plan,
+    /// The destination as it was found.
+    pub there: &'a There,
+    /// Its folder.
+    pub run: RunDir,
+    /// Where its workers run; none are needed when nothing differs.
+    pub engine: Option<Box<dyn Engine>>,
+    /// How the hubs are reached.
+    pub settings: &'a Settings,
+    /// Where words go.
+    pub screen: &'a Screen,
+    /// When to stop.
+    pub stop: &'a Stop,
+    /// When it began.
+    pub began: Instant,
+}
+
+/// What came of the work so far.
+#[derive(Debug, Default)]
+struct Work {
+    receipts: Vec<Receipt>,
+    failed: Vec<FailedFile>,
+    commits: u64,
+    lost: u64,
+    seconds: f64,
+    /// Why the rest was not tried.
+    ended_by: Option<(Kind, String)>,
+    verification: Option<Verification>,
+}
+
+impl Migration<'_> {
+    /// Does it all, and leaves a report however it ends.
+    ///
+    /// # Errors
+    /// What stopped it; the run's record says so too.
+    pub async fn carry_out(mut self) -> Outcome<Report> {
+        self.run.write("plan.json", &self.plan)?;
+        self.run.note(&Entry::Planned(self.plan.summary()))?;
+        let mut work = Work::default();
+        let done = self.work(&mut work).await;
+        let state = match &done {
+            Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
+            Err(_) => State::Failed,
+            Ok(()) => State::Done,
+        };
+        let report = self.report(work, state)?;
+        done.map(|()| report)
+    }
+
+    async fn work(&mut self, work: &mut Work) -> Outcome<()> {
+        if self.plan.is_done() {
+            work.verification = Some(self.compare_listing());
+            return Ok(());
+        }
+        self.create().await?;
+        self.carry_chunks(work).await?;
+        self.commit(work).await?;
+        self.verify(work).await
+    }
+
+    /// Everything was found equal: the fresh listing is the verification.
+    fn compare_listing(&self) -> Verification {
+        let count = self.plan.files.len() as u64;
+        let planned: std::collections::HashSet<_> = self.plan.files.iter().map(|planned| &planned.file.path).collect();
+        let paths = self.there.listing.files.iter().map(|listed| &listed.file.path);
+        let extra = paths.filter(|path| !planned.contains(path)).cloned().collect();
+        Verification { checked: count, equal: count, extra, ..Verification::default() }
+    }
+
+    /// Creates the destination if it is absent, and notes what its hub put there.
+    async fn create(&mut self) -> Outcome<()> {
+        if self.plan.creation.exists {
+            return Ok(());
+        }
+        let visibility = self.plan.creation.visibility;
+        match self.there.hub.create(visibility).await {
+            Ok(()) => self.screen.say(format!("created {} {}", visibility, self.there.at.web_url())),
+            Err(error) if error.kind() == Kind::Conflict => self.adopt(visibility).await?,
+            Err(error) => return Err(said(&error, &self.there.at, self.settings, Doing::Writing)),
+        }
+        self.screen.tell(&json!({"event": "created", "visibility": visibility, "url": self.there.at.web_url()}));
+        self.run.note(&Entry::Created(self.plan.creation))?;
+        self.look_again().await.map(|_| ())
+    }
+
+    /// Someone made the repo meanwhile: it is used if it shows nothing that was hidden.
+    async fn adopt(&self, wanted: Visibility) -> Outcome<()> {
+        let found = self.there.hub.describe().await.map_err(|error| said(&error, &self.there.at, self.settings, Doing::Writing))?;
+        let at = &self.there.at;
+        let Some(info) = found else {
+            return Err(Failure::refused(format!("{} exists on {} and is not ours to see: use --dest with another id", at.id, at.hub)));
+        };
+        stays_hidden(wanted, info.visibility, &at.id.to_string())?;
+        self.screen.warn(format!("{} was created by someone else meanwhile: what differs is written into it", at.id));
+        Ok(())
+    }
+
+    /// Lists the destination anew and notes what stands there.
+    async fn look_again(&mut self) -> Outcome<Listing> {
+        let listing = self.stop.unless(self.there.list(self.settings)).await?;
+        self.plan.meet(&listing);
+        Ok(listing)
+    }
+
+    async fn carry_chunks(&mut self, work: &mut Work) -> Outcome<()> {
+        let Some(engine) = &self.engine else { return Err(Failure::usage("there is no engine to carry anything")) };
+        let summary = self.plan.summary();
+        let progress = Progress::new(self.screen, "copying", Done { files: summary.blobs, bytes: summary.blob_bytes });
+        let began = Instant::now();
+        let carried = carry(engine.as_ref(), &self.plan, &self.run, &progress).await;
+        progress.finish();
+        let Carried { receipts, ended_by, lost } = carried?;
+        work.seconds = began.elapsed().as_secs_f64();
+        work.failed = self.plan.unsent(&receipts);
+        (work.receipts, work.ended_by, work.lost) = (receipts, ended_by, lost);
+        if self.stop.is_asked() {
+            return Err(Failure::interrupted());
+        }
+        match &work.ended_by {
+            Some((kind, error)) => Err(Failure::new(Exit::of(*kind), format!("the workers were stopped: {error}"))),
+            None => Ok(()),
+        }
+    }
+
+    async fn commit(&mut self, work: &mut Work) -> Outcome<()> {
+        for attempt in 1..=ATTEMPTS {
+            let job = self.commit_job(work);
+            if job.files.is_empty() && job.delete.is_empty() {
+                return Ok(());
+            }
+            let bytes = job.files.iter().map(|file| file.file.size).sum();
+            let heard = match self.one(Verb::Commit, &job, "committing", Done { files: job.files.len() as u64, bytes }).await? {
+                Ended::Finished(_, heard) => heard,
+                Ended::Lost(why, _) if attempt < ATTEMPTS => {
+                    work.lost += 1;
+                    self.run.note(&Entry::Lost { chunk: 0, attempt, why })?;
+                    self.look_again().await?;
+                    continue;
+                }
+                ended => return Err(broken("committer", ended)),
+            };
+            let again = attempt == 1 && may_pass(&heard);
+            self.committed(work, heard, again)?;
+            if !again {
+                return Ok(());
+            }
+            self.look_again().await?;
+        }
+        Ok(())
+    }
+
+    /// What is to be committed now. Nothing is deleted while files are missing.
+    fn commit_job(&self, work: &Work) -> CommitJob {
+        let mut job = self.plan.commit_job(self.run.id(), &work.receipts);
+        if !work.failed.is_empty() && !job.delete.is_empty() {
+            self.screen.warn("nothing is deleted at the destination, because some files failed");
+            job.delete.clear();
+        }
+        job
+    }
+
+    fn committed(&self, work: &mut Work, heard: Heard, again: bool) -> Outcome<()> {
+        let receipt = heard.receipt.unwrap_or_default();
+        work.commits += heard.commits.len() as u64;
+        self.run.note(&Entry::Committed(receipt.clone()))?;
+        if !again {
+            work.failed = merged(work.failed.drain(..).chain(receipt.failed.iter().cloned()));
+        }
+        work.receipts.push(receipt);
+        Ok(())
+    }
+
+    async fn verify(&self, work: &mut Work) -> Outcome<()> {
+        let Some(engine) = &self.engine else { return Err(Failure::usage("there is no engine to verify anything")) };
+        let job = self.plan.verify_job(self.run.id(), &work.receipts, &work.failed);
+        work.verification = Some(verify_with(engine.as_ref(), &job, self.screen, &self.run).await?);
+        Ok(())
+    }
+
+    async fn one(&self, verb: Verb, job: &impl Serialize, word: &'static str, of: Done) -> Outcome<Ended> {
+        let Some(engine) = &self.engine else { return Err(Failure::usage("there is no engine to work")) };
+        one(engine.as_ref(), verb, job, word, of, self.screen).await
+    }
+
+    fn report(&mut self, work: Work, state: State) -> Outcome<Report> {
+        let mut tally = Tally::of_plan(&self.plan);
+        work.receipts.iter().for_each(|receipt| tally.add(receipt));
+        tally.deleted = if work.failed.is_empty() && work.commits > 0 { self.plan.delete.len() as u64 } else { 0 };
+        (tally.commits, tally.lost_workers) = (work.commits, work.lost);
+        tally.workers = self.engine.as_ref().map_or(0, |engine| engine.workers() as u64);
+        let mut report = Report {
+            run: self.run.id().to_owned(),
+            state,
+            source: self.plan.source.clone(),
+            destination: self.plan.destination.clone(),
+            url: self.plan.destination.web_url(),
+            bytes_per_second: if work.seconds > 0.0 { tally.sent as f64 / work.seconds } else { 0.0 },
+            tally,
+            seconds: self.began.elapsed().as_secs_f64(),
+            verification: work.verification,
+            failed: work.failed,
+            refused: self.plan.refused.clone(),
+            warnings: self.plan.warnings.clone(),
+        };
+        if state == State::Done && report.exit() != Exit::Done {
+            report.state = State::Incomplete;
+        }
+        known::save(&self.run, &self.plan, &work.receipts)?;
+        self.run.write("report.json", &report)?;
+        report.verification.iter().try_for_each(|found| self.run.note(&Entry::Verified(found.clone())))?;
+        self.run.end(report.state)?;
+        Ok(report)
+    }
+}
+
+/// Compares both sides in one worker.
+///
+/// # Errors
+/// No worker could.
+pub async fn verify_with(engine: &dyn Engine, job: &VerifyJob, screen: &Screen, run: &RunDir) -> Outcome<Verification> {
+    let bytes = job.files.iter().map(|file| file.size).sum();
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match one(engine, Verb::Verify, job, "verifying", Done { files: job.files.len() as u64, bytes }, screen).await? {
+            Ended::Finished(_, Heard { verification: Some(found), .. }) => return Ok(found),
+            Ended::Lost(why, _) if attempt < ATTEMPTS => run.note(&Entry::Lost { chunk: 0, attempt, why })?,
+            ended => return Err(broken("verifier", ended)),
+        }
+    }
+}
+
+/// Does one job that is not a chunk.
+async fn one(engine: &dyn Engine, verb: Verb, job: &impl Serialize, word: &'static str, of: Done, screen: &Screen) -> Outcome<Ended> {
+    let json = serde_json::to_string(job).map_err(|error| Failure::usage(format!("the job can't be written: {error}")))?;
+    let progress = Progress::new(screen, word, of);
+    progress.begin(0);
+    let ended = engine.work(&Job { verb, number: 0, json }, &|event| progress.hear(0, event)).await;
+    progress.finish();
+    match ended {
+        Ended::Stopped(_) => Err(Failure::interrupted()),
+        ended => Ok(ended),
+    }
+}
+
+fn broken(who: &str, ended: Ended) -> Failure {
+    match ended {
+        Ended::Refused(kind, error) => Failure::new(Exit::of(kind), error),
+        Ended::Lost(why, _) => Failure::new(Exit::Incomplete, format!("the {who} died {ATTEMPTS} times: {why}")),
+        Ended::Finished(exit, heard) => {
+            let why = heard.failure.map_or_else(|| "it gave no result".to_owned(), |(_, error)| error);
+            Failure::new(if exit == Exit::Done { Exit::Incomplete } else { exit }, format!("the {who}: {why}"))
+        }
+        Ended::Stopped(_) => Failure::interrupted(),
+    }
+}
+
+/// Whether another try may write what this committer could not.
+fn may_pass(heard: &Heard) -> bool {
+    let failed = heard.receipt.as_ref().map(|receipt| receipt.failed.as_slice()).unwrap_or_default();
+    failed.iter().any(|failed| matches!(failed.kind, Kind::Transient | Kind::Conflict))
+}
+
+/// Refuses to show to all what was hidden: a repo that is public already can't take what is to be private.
+///
+/// # Errors
+/// That it would.
+pub fn stays_hidden(wanted: Visibility, found: Visibility, id: &str) -> Outcome<()> {
+    if wanted != Visibility::Public && found == Visibility::Public {
+        return Err(Failure::refused(format!(
+            "{id} is public at the destination, and what would be copied is {wanted}: give --public to show it, or --dest with another id"
+        )));
+    }
+    Ok(())
+}
+
+/// The blob that a permission check may ask about: one that moves anyway.
+pub fn first_blob(plan: &Plan) -> Option<hf2ms_hub::Blob> {
+    let moving = plan.chunks.iter().flatten().filter_map(|index| plan.files.get(*index as usize));
+    let blob = |file: &hf2ms_hub::File| Some(hf2ms_hub::Blob { sha256: file.digest.sha256()?, size: file.size });
+    moving.filter_map(|planned| blob(&planned.file)).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_hidden_stays_hidden() {
+        use Visibility::{Internal, Private, Public};
+        for (wanted, found, fits) in
+            [(Public, Public, true), (Public, Private, true), (Private, Private, true), (Private, Public, false), (Internal, Public, false)]
+        {
+            assert_eq!(stays_hidden(wanted, found, "a/b").is_ok(), fits, "{wanted} into {found}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! From a command line to a plan: both sides looked at, compared, and the work cut. Nothing is written anywhere.
+
+use hf2ms_hub::{Hub, Listing, RepoKind, Visibility};
+use hf2ms_worker::chunks::Chunking;
+use hf2ms_worker::plan::{Extra, Known, Order, Plan};
+use hf2ms_worker::protocol::{Creation, WorkerOptions};
+
+use crate::cutting::CuttingArgs;
+use crate::explain::{Outcome, token_missing};
+use crate::screen::Screen;
+use crate::settings::Settings;
+use crate::survey::{Here, Route, There};
+
+/// What the destination is looked at for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It will be written: a token is needed, and the right to write.
+    Write,
+    /// It is only compared.
+    Read,
+}
+
+/// Both sides as they were found.
+pub struct Sides {
+    /// The source.
+    pub here: Here,
+    /// The destination.
+    pub there: There,
+    listing: Listing,
+}
+
+/// How a plan is made.
+#[derive(Debug, Clone)]
+pub struct Wishes {
+    /// How the work is cut.
+    pub cutting: CuttingArgs,
+    /// Who may see a repo that has to be created; else as the source.
+    pub visibility: Option<Visibility>,
+    /// What happens to files that only the destination has.
+    pub extra: Extra,
+}
+
+/// Looks at both sides. `None` for what is skipped, which has been said.
+///
+/// # Errors
+/// One of them can't be read, or the destination can't be written.
+pub async fn look(route: &Route, purpose: Purpose, settings: &Settings, screen: &Screen) -> Outcome<Option<Sides>> {
+    let access = settings.access(route.to());
+    if purpose == Purpose::Write && access.token.is_none() {
+        return Err(token_missing(route.to(), &access.endpoint));
+    }
+    let here = Here::find(route, settings).await?;
+    if route.to() == Hub::ModelScope && here.at.kind == RepoKind::Space && route.keeps_space(here.at.kind) {
+        let id = &here.at.id;
+        screen.warn(format!("{id} is a Space and is skipped: ModelScope does not run it; --repo-type model copies its files as a model"));
+        return Ok(None);
+    }
+    let at = There::place(route, settings, here.at.kind)?;
+    let there = async {
+        match purpose {
+            Purpose::Write => There::to_write(at, route.filter(), settings).await,
+            Purpose::Read => There::to_read(at, route.filter(), settings).await,
+        }
+    };
+    let (listing, there) = futures_util::try_join!(here.list(settings), there)?;
+    Ok(Some(Sides { here, there, listing }))
+}
+
+impl Sides {
+    /// Compares the sides and cuts what differs.
+    pub fn plan(self, wishes: &Wishes, known: &Known) -> (Plan, There) {
+        let Self { here, there, listing } = self;
+        let order = Order {
+            source: here.at,
+            asked: here.asked,
+            destination: there.at.clone(),
+            creation: Creation { visibility: wishes.visibility.unwrap_or(here.info.visibility), exists: there.info.is_some() },
+            chunking: Chunking::Even { containers: 1 },
+            extra: wishes.extra,
+            options: WorkerOptions::default(),
+        };
+        let mut plan = Plan::make(order, listing, &there.listing, |path, size| there.hub.placement(path, size), known);
+        let bytes = plan.summary().blob_bytes;
+        plan.recut(wishes.cutting.chunking(bytes));
+        plan.warnings.splice(0..0, here.warnings);
+        (plan, there)
+    }
+}

@@ -1,0 +1,27 @@
+//! `hf2ms completions`.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use hf2ms_worker::protocol::Exit;
+
+use crate::cli::Cli;
+use crate::explain::Outcome;
+use crate::screen::Screen;
+
+/// Print completions for a shell, as `hf2ms completions bash > ~/.local/share/bash-completion/completions/hf2ms`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// Prints the completions.
+///
+/// # Errors
+/// None.
+pub fn run(args: &Args, screen: &Screen) -> Outcome<Exit> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "hf2ms", &mut text);
+    screen.show(String::from_utf8_lossy(&text).trim_end());
+    Ok(Exit::Done)
+}

@@ -1,0 +1,161 @@
+//! `hf2ms demo`: two hubs on this machine, a small model, and the real thing.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+
+use hf2ms_worker::protocol::Exit;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::binaries::{SANDBOX, WORKER, find};
+use crate::explain::{Failure, Outcome};
+use crate::screen::{Screen, size};
+use crate::stop::Stop;
+
+const REPO: &str = "alice/tiny-model";
+
+/// Copy a small model between two hubs on this machine, to see it work
+///
+/// Starts the sandbox (loopback hubs that behave like Hugging Face and ModelScope), puts a model of about 65 MB on the one,
+/// copies it to the other with this program, and copies it again. No account, no network, nothing kept.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// The sandbox while it runs: it stops when its stdin closes.
+struct Sandbox {
+    _process: Child,
+    addresses: Value,
+}
+
+/// Shows it all.
+///
+/// # Errors
+/// The sandbox or the worker is not there, or a step fails.
+pub async fn run(_args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let worker = find(WORKER)?;
+    let folder = Folder::new()?;
+    stop.unless(show(screen, &worker, &folder.0)).await
+}
+
+async fn show(screen: &Screen, worker: &Path, folder: &Path) -> Outcome<Exit> {
+    screen.show("1. Two hubs start on this machine.");
+    let sandbox = Sandbox::start(folder).await?;
+    screen.show(format!("   Hugging Face is {}, ModelScope is {}", sandbox.address("hf"), sandbox.address("ms")));
+    screen.show(format!("2. A model, {REPO}, is put on Hugging Face."));
+    sandbox.post("/seed", &model()).await?;
+    for (number, why) in [(3, "It is copied to ModelScope."), (4, "It is copied again: nothing has to move.")] {
+        screen.show(format!("{number}. {why}\n   $ hf2ms migrate {REPO}"));
+        let status = migrate(&sandbox, worker, folder).await?;
+        if !status.success() {
+            return Err(Failure::new(Exit::Incomplete, format!("the migration ended with {status}")));
+        }
+    }
+    screen.show("5. What ModelScope holds now:");
+    let stored = sandbox.get(&format!("/repo?hub=ms&kind=model&id={REPO}")).await?;
+    stored["files"].as_array().into_iter().flatten().for_each(|file| screen.show(row(file)));
+    Ok(Exit::Done)
+}
+
+fn row(file: &Value) -> String {
+    let sha256 = file["sha256"].as_str().unwrap_or("lost");
+    format!("   {:<26} {:>10}  sha256 {}", file["path"].as_str().unwrap_or("?"), size(file["size"].as_u64().unwrap_or(0)), sha256)
+}
+
+fn model() -> Value {
+    json!({"hub": "hf", "kind": "model", "id": REPO, "private": false, "message": "Add a tiny model", "files": [
+        {"path": "README.md", "text": "# A tiny model\n\nIt lives for as long as the demo does.\n"},
+        {"path": "config.json", "text": "{\"hidden_size\": 64, \"num_layers\": 2}\n"},
+        {"path": "model.safetensors", "size": 64_000_000, "seed": 1},
+        {"path": "backup/model.safetensors", "size": 64_000_000, "seed": 1},
+        {"path": "tokenizer.json", "size": 700_000, "seed": 2},
+    ]})
+}
+
+/// This very program, as a user would start it.
+async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> Outcome<ExitStatus> {
+    let program = std::env::current_exe().map_err(|error| Failure::usage(format!("this program can't be found: {error}")))?;
+    let mut command = Command::new(program);
+    command.args(["migrate", REPO]).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    command.env("HF_ENDPOINT", sandbox.address("hf")).env("MODELSCOPE_ENDPOINT", sandbox.address("ms"));
+    command.env("HF_TOKEN", sandbox.token("hf")).env("MODELSCOPE_TOKEN", sandbox.token("ms"));
+    command.env("HF2MS_STATE", folder.join("state")).env("HF2MS_WORKER", worker).env_remove("MODELSCOPE_DOMAIN");
+    command.status().await.map_err(|error| Failure::usage(format!("hf2ms can't be started: {error}")))
+}
+
+impl Sandbox {
+    async fn start(folder: &Path) -> Outcome<Self> {
+        let binary = find(SANDBOX)?;
+        let failed = |why: String| Failure::usage(format!("{} can't be started: {why}", binary.display()));
+        let mut command = Command::new(&binary);
+        command.args(["serve", "--parent-stdin", "--dir"]).arg(folder.join("blobs"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut process = command.spawn().map_err(|error| failed(error.to_string()))?;
+        let stdout = process.stdout.take().ok_or_else(|| failed("it has no stdout".to_owned()))?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).await.map_err(|error| failed(error.to_string()))?;
+        let addresses = serde_json::from_str(&line).map_err(|_| failed("it does not say where it is".to_owned()))?;
+        Ok(Self { _process: process, addresses })
+    }
+
+    fn address(&self, name: &str) -> &str {
+        self.addresses[name].as_str().unwrap_or_default()
+    }
+
+    /// The first token of a hub: alice's, who may write.
+    fn token(&self, hub: &str) -> &str {
+        self.addresses["accounts"][hub][0]["token"].as_str().unwrap_or_default()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
+        self.ask("POST", path, &body.to_string()).await
+    }
+
+    async fn get(&self, path: &str) -> Outcome<Value> {
+        self.ask("GET", path, "").await
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &str) -> Outcome<Value> {
+        let host = self.address("admin").trim_start_matches("http://");
+        let answer =
+            ask(host, method, path, body).await.map_err(|error| Failure::usage(format!("the sandbox does not answer: {error}")))?;
+        let (head, json) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        if !head.starts_with("HTTP/1.1 200") {
+            return Err(Failure::usage(format!("the sandbox refuses {path}: {json}")));
+        }
+        serde_json::from_str(json).map_err(|error| Failure::usage(format!("the sandbox says something else to {path}: {error}")))
+    }
+}
+
+/// One request on the loopback: this crate has no other use for an HTTP client.
+async fn ask(host: &str, method: &str, path: &str, body: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(host).await?;
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+/// A folder that goes with the demo.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new() -> Outcome<Self> {
+        let path = std::env::temp_dir().join(format!("hf2ms-demo-{}", ulid::Ulid::new()));
+        std::fs::create_dir(&path).map_err(|error| Failure::file(&path, &error))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // The system empties its temporary folder anyway.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

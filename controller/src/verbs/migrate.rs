@@ -1,0 +1,195 @@
+//! `hf2ms migrate`: looks at both sides, plans, decides whether it may, and has the plan carried out.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use hf2ms_hub::{Kind, Visibility};
+use hf2ms_worker::plan::{Extra, Plan};
+use hf2ms_worker::protocol::Exit;
+use serde_json::json;
+
+use super::plan::in_words;
+use crate::binaries::{WORKER, find};
+use crate::cutting::CuttingArgs;
+use crate::engine::Engine;
+use crate::engine::local::Local;
+use crate::explain::{Doing, Failure, Outcome};
+use crate::filter::Filter;
+use crate::known;
+use crate::migration::{Migration, first_blob, stays_hidden};
+use crate::planning::{Purpose, Wishes, look};
+use crate::report::Report;
+use crate::run_dir::{RunDir, RunVerb, Runs};
+use crate::screen::Screen;
+use crate::settings::{Settings, environment, state_dir};
+use crate::stop::Stop;
+use crate::survey::{Route, RouteArgs, There, said};
+
+/// Copy a repo: plan, stream, commit, verify
+///
+/// Both sides are listed, what differs is streamed from hub to hub without touching the disk, committed once, and every
+/// file is compared at the end. Stopped or killed anywhere, the same command goes on where it was.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The repo: org/name, hf:org/name, or its web address
+    #[arg(required_unless_present = "plan")]
+    pub source: Option<String>,
+    #[command(flatten)]
+    route: RouteArgs,
+    #[command(flatten)]
+    cutting: CuttingArgs,
+    #[command(flatten)]
+    visibility: VisibilityArgs,
+    /// Show what would be done, and create nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Delete what only the destination has
+    #[arg(long)]
+    prune: bool,
+    /// Carry out a plan that `hf2ms plan --out FILE` wrote
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "source", "to", "dest", "repo_type", "revision", "include", "exclude", "chunk_size", "prune", "private",
+    ])]
+    plan: Option<PathBuf>,
+    /// Print NDJSON and nothing else: one line an event, the report last
+    #[arg(long)]
+    pub json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hf2ms migrate org/name                                       a model, dataset or space, whichever it is
+  hf2ms migrate hf:org/name --dest me/name --private
+  hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet' --exclude 'old/*'
+  hf2ms migrate org/name --revision v1.0 --dry-run
+  hf2ms migrate org/big --containers 8 --chunk-size 100        8 workers, about 100 GB a chunk
+  hf2ms plan org/name --out plan.json && hf2ms migrate --plan plan.json";
+
+/// Who may see a repo that has to be created.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct VisibilityArgs {
+    /// Create the repo private [default: as the source is]
+    #[arg(long, conflicts_with = "public")]
+    private: bool,
+    /// Create the repo public, or write to a public one, though the source is private
+    #[arg(long)]
+    public: bool,
+}
+
+impl VisibilityArgs {
+    /// What was chosen, if anything was.
+    pub fn chosen(self) -> Option<Visibility> {
+        let choices = [(self.private, Visibility::Private), (self.public, Visibility::Public)];
+        choices.into_iter().find(|(is, _)| *is).map(|(_, visibility)| visibility)
+    }
+}
+
+/// Migrates.
+///
+/// # Errors
+/// Whatever stops it; what fails for single files is in the report.
+pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let began = Instant::now();
+    let settings = Settings::from_environment()?;
+    let runs = Runs::new(&state_dir(&environment)?);
+    let planned = async {
+        match (&args.plan, &args.source) {
+            (Some(file), _) => read_plan(file, &args, &settings).await.map(Some),
+            (None, Some(source)) => make_plan(source, &args, &settings, &runs, screen).await,
+            (None, None) => Err(Failure::usage("SOURCE is missing: give the repo to copy")),
+        }
+    };
+    let Some((plan, there)) = stop.unless(planned).await? else { return Ok(Exit::Done) };
+    stop.unless(may_go_on(&plan, &there, &settings)).await?;
+    announce(&plan, screen);
+    if args.dry_run {
+        screen.show(in_words(&plan));
+        return Ok(Exit::Done);
+    }
+    let run = runs.begin(RunVerb::Migrate, &plan.source, &plan.destination, &plan.summary())?;
+    let engine = engine(&args.cutting, &plan, &run, &settings, stop)?;
+    let migration = Migration { plan, there: &there, run, engine, settings: &settings, screen, stop, began };
+    let report = migration.carry_out().await?;
+    show(&report, screen);
+    Ok(report.exit())
+}
+
+async fn make_plan(source: &str, args: &Args, settings: &Settings, runs: &Runs, screen: &Screen) -> Outcome<Option<(Plan, There)>> {
+    let route = Route::resolve(source, &args.route, settings)?;
+    let Some(sides) = look(&route, Purpose::Write, settings, screen).await? else { return Ok(None) };
+    let known = known::load(runs, &sides.here.at, &sides.there.at);
+    let extra = if args.prune { Extra::Delete } else { Extra::Keep };
+    let wishes = Wishes { cutting: args.cutting.clone(), visibility: args.visibility.chosen(), extra };
+    Ok(Some(sides.plan(&wishes, &known)))
+}
+
+/// A plan from a file, checked as any input is, and held against the destination as it is now.
+async fn read_plan(file: &Path, args: &Args, settings: &Settings) -> Outcome<(Plan, There)> {
+    let bad =
+        |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {}", file.display(), hf2ms_hub::path::escape(&error.to_string())));
+    let content = std::fs::read(file).map_err(|error| bad(&error))?;
+    let mut plan: Plan = serde_json::from_slice(&content).map_err(|error| bad(&error))?;
+    plan.check().map_err(|error| bad(&error))?;
+    for at in [&plan.source, &plan.destination] {
+        let endpoint = &settings.access(at.hub).endpoint;
+        if at.endpoint != *endpoint {
+            return Err(bad(&format!("it is for {} at {}, but the environment names {endpoint}", at.hub, at.endpoint)));
+        }
+    }
+    plan.creation.visibility = args.visibility.chosen().unwrap_or(plan.creation.visibility);
+    let there = There::to_write(plan.destination.clone(), Filter::default(), settings).await?;
+    match (plan.creation.exists, there.info.is_some()) {
+        (true, false) => return Err(bad(&format!("{} does not exist any more: make the plan anew", plan.destination.id))),
+        (_, exists) => plan.creation.exists = exists,
+    }
+    plan.meet(&there.listing);
+    Ok((plan, there))
+}
+
+/// Refuses what must not be: showing what was hidden, and moving bytes to where we may not write.
+async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<()> {
+    let Some(info) = &there.info else { return Ok(()) };
+    stays_hidden(plan.creation.visibility, info.visibility, &there.at.id.to_string())?;
+    let Some(blob) = first_blob(plan).filter(|_| !there.is_ours()) else { return Ok(()) };
+    match there.hub.missing(&[blob]).await {
+        Err(error) if matches!(error.kind(), Kind::Denied | Kind::Unauthorized | Kind::NotFound) => {
+            Err(said(&error.with_kind(Kind::Denied), &there.at, settings, Doing::Writing))
+        }
+        // Anything else is the workers' to meet: they ask again, with patience.
+        _ => Ok(()),
+    }
+}
+
+fn announce(plan: &Plan, screen: &Screen) {
+    plan.warnings.iter().for_each(|warning| screen.warn(warning));
+    let summary = plan.summary();
+    let (id, hub) = (&plan.destination.id, plan.destination.hub);
+    let differ = summary.files - summary.unchanged;
+    match (plan.creation.exists, plan.is_done()) {
+        (true, true) => screen.say(format!("{id} on {hub} has everything already")),
+        (true, false) => screen.warn(format!("{id} exists on {hub}: only what differs is sent, {differ} of {} files", summary.files)),
+        (false, _) => (),
+    }
+    screen.tell(&json!({
+        "event": "planned", "source": plan.source, "destination": plan.destination, "creation": plan.creation, "summary": summary,
+    }));
+}
+
+/// The engine, unless nothing is left for it.
+fn engine(args: &CuttingArgs, plan: &Plan, run: &RunDir, settings: &Settings, stop: &Stop) -> Outcome<Option<Box<dyn Engine>>> {
+    if plan.is_done() {
+        return Ok(None);
+    }
+    let workers = args.workers(plan.summary().blob_bytes).min(plan.chunks.len()).max(1);
+    let local = Local { binary: find(WORKER)?, workers, logs: run.path().join("logs"), settings: settings.clone(), stop: stop.clone() };
+    Ok(Some(Box::new(local)))
+}
+
+fn show(report: &Report, screen: &Screen) {
+    let mut line = serde_json::to_value(report).unwrap_or_default();
+    line["event"] = "report".into();
+    line["exit"] = (report.exit() as u8).into();
+    screen.tell(&line);
+    screen.show(report.readable());
+}

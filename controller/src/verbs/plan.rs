@@ -1,0 +1,90 @@
+//! `hf2ms plan`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use hf2ms_worker::plan::{Extra, Known, Plan};
+use hf2ms_worker::protocol::Exit;
+
+use super::migrate::VisibilityArgs;
+use crate::cutting::CuttingArgs;
+use crate::explain::{Failure, Outcome};
+use crate::planning::{Purpose, Wishes, look};
+use crate::run_dir::write_aside;
+use crate::screen::{Screen, size};
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::survey::{Route, RouteArgs};
+
+/// Print what a migration would do, as JSON that `migrate --plan` takes
+///
+/// Nothing is created. The source's commit is in the plan: what is migrated by it later is what was seen now.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The repo: org/name, hf:org/name, or its web address
+    pub source: String,
+    #[command(flatten)]
+    route: RouteArgs,
+    #[command(flatten)]
+    cutting: CuttingArgs,
+    #[command(flatten)]
+    visibility: VisibilityArgs,
+    /// Plan to delete what only the destination has
+    #[arg(long)]
+    prune: bool,
+    /// Write the plan to this file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Makes and prints the plan.
+///
+/// # Errors
+/// One of the sides can't be read.
+pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let settings = Settings::from_environment()?;
+    let route = Route::resolve(&args.source, &args.route, &settings)?;
+    let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
+    let extra = if args.prune { Extra::Delete } else { Extra::Keep };
+    let wishes = Wishes { cutting: args.cutting, visibility: args.visibility.chosen(), extra };
+    let (plan, _) = sides.plan(&wishes, &Known::new());
+    plan.warnings.iter().for_each(|warning| screen.warn(warning));
+    match &args.out {
+        Some(path) => {
+            write_aside(path, |file| Ok(serde_json::to_writer(file, &plan)?)).map_err(|error| Failure::file(path, &error))?;
+            screen.show(format!("{}\nwritten to {}", in_words(&plan), path.display()));
+        }
+        None => print(&plan),
+    }
+    Ok(Exit::Done)
+}
+
+fn print(plan: &Plan) {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    // Whoever read it is gone: there is nobody to tell.
+    let _ = serde_json::to_writer(&mut out, plan).map_err(std::io::Error::from).and_then(|()| writeln!(out)).and_then(|()| out.flush());
+}
+
+/// A plan for a person.
+pub fn in_words(plan: &Plan) -> String {
+    let summary = plan.summary();
+    let creation = match plan.creation.exists {
+        true => "which exists".to_owned(),
+        false => format!("which is created, {}", plan.creation.visibility),
+    };
+    let rows = [
+        ("from", format!("{} at {}", plan.source.web_url(), plan.source.revision)),
+        ("to", format!("{}, {creation}", plan.destination.web_url())),
+        ("files", format!("{}, {}", summary.files, size(summary.bytes))),
+        ("to move", format!("{} blobs, {}, in {} chunks", summary.blobs, size(summary.blob_bytes), summary.chunks)),
+        ("duplicates", summary.duplicates.to_string()),
+        ("inline", summary.inline.to_string()),
+        ("unchanged", summary.unchanged.to_string()),
+        ("to delete", summary.deletes.to_string()),
+        ("refused", summary.refused.to_string()),
+    ];
+    let rows = rows.map(|(name, value)| format!("  {name:<11} {value}"));
+    let deletes = plan.delete.iter().take(20).map(|path| format!("  to delete   {path}"));
+    let refused = plan.refused.iter().take(20).map(|entry| format!("  refused     {}: {}", entry.path, entry.reason));
+    rows.into_iter().chain(deletes).chain(refused).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,52 @@
+//! `hf2ms runs`.
+
+use hf2ms_worker::protocol::Exit;
+
+use crate::explain::Outcome;
+use crate::run_dir::{RunRecord, RunVerb, Runs};
+use crate::screen::{Screen, size, when};
+use crate::settings::{environment, state_dir};
+
+/// List the runs of this machine, the newest first
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print one line of JSON a run
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Lists the runs.
+///
+/// # Errors
+/// There is no place for them.
+pub fn run(args: &Args, screen: &Screen) -> Outcome<Exit> {
+    let runs = Runs::new(&state_dir(&environment)?).list();
+    if args.json {
+        runs.iter().for_each(|run| screen.tell(run));
+    } else if runs.is_empty() {
+        screen.show("no runs yet: start one with hf2ms migrate");
+    } else {
+        screen.show(format!("{:<26}  {:<16}  {:<11}  {:>8}  {:>10}  what", "run", "when (UTC)", "state", "files", "bytes"));
+        runs.iter().for_each(|run| screen.show(row(run)));
+    }
+    Ok(Exit::Done)
+}
+
+fn row(run: &RunRecord) -> String {
+    let verb = match run.verb {
+        RunVerb::Migrate => "->",
+        RunVerb::Verify => "=?",
+    };
+    format!(
+        "{:<26}  {:<16}  {:<11}  {:>8}  {:>10}  {} {} {verb} {} {}",
+        run.id,
+        when(run.started),
+        run.state.name(),
+        run.files,
+        size(run.bytes),
+        run.source.hub,
+        run.source.id,
+        run.destination.hub,
+        run.destination.id,
+    )
+}

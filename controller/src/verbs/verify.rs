@@ -1,0 +1,71 @@
+//! `hf2ms verify`.
+
+use hf2ms_worker::plan::{Extra, Known};
+use hf2ms_worker::protocol::Exit;
+use serde_json::json;
+
+use crate::binaries::{WORKER, find};
+use crate::cutting::CuttingArgs;
+use crate::engine::local::Local;
+use crate::explain::{Failure, Outcome};
+use crate::migration::verify_with;
+use crate::planning::{Purpose, Wishes, look};
+use crate::report::table;
+use crate::run_dir::{Entry, RunVerb, Runs, State};
+use crate::screen::Screen;
+use crate::settings::{Settings, environment, state_dir};
+use crate::stop::Stop;
+use crate::survey::{Route, RouteArgs};
+
+/// Compare a repo with its copy, every file by its content
+///
+/// Large files are compared by the SHA-256 that both hubs give; small ones are read from the source and hashed. Nothing
+/// is written to either side.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The repo: org/name, hf:org/name, or its web address
+    pub source: String,
+    #[command(flatten)]
+    route: RouteArgs,
+    /// Print NDJSON and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Verifies.
+///
+/// # Errors
+/// One of the sides can't be read.
+pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let settings = Settings::from_environment()?;
+    let runs = Runs::new(&state_dir(&environment)?);
+    let route = Route::resolve(&args.source, &args.route, &settings)?;
+    let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
+    let wishes = Wishes { cutting: CuttingArgs::default(), visibility: None, extra: Extra::Keep };
+    let (plan, there) = sides.plan(&wishes, &Known::new());
+    if there.info.is_none() {
+        let (kind, id, hub) = (there.at.kind, &there.at.id, there.at.hub);
+        return Err(Failure::refused(format!("{kind} {id} was not found on {hub}: copy it first, with hf2ms migrate")));
+    }
+    let mut run = runs.begin(RunVerb::Verify, &plan.source, &plan.destination, &plan.summary())?;
+    let engine = Local { binary: find(WORKER)?, workers: 1, logs: run.path().join("logs"), settings: settings.clone(), stop: stop.clone() };
+    let found = verify_with(&engine, &plan.verify_job(run.id(), &[], &[]), screen, &run).await;
+    let state = match &found {
+        Ok(found) if found.is_good() => State::Done,
+        Ok(_) => State::Incomplete,
+        Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
+        Err(_) => State::Failed,
+    };
+    run.end(state)?;
+    let found = found?;
+    run.note(&Entry::Verified(found.clone()))?;
+    let exit = match (found.is_good() && plan.refused.is_empty(), found.different.is_empty()) {
+        (true, _) => Exit::Done,
+        (false, true) => Exit::Incomplete,
+        (false, false) => Exit::Integrity,
+    };
+    screen.show(format!("{} and {}\n{}", plan.source.web_url(), plan.destination.web_url(), table(&found).trim_end()));
+    plan.refused.iter().for_each(|entry| screen.warn(format!("{}: {}", entry.path, entry.reason)));
+    screen.tell(&json!({"event": "verified", "exit": exit as u8, "verification": found, "refused": plan.refused}));
+    Ok(exit)
+}
