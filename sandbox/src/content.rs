@@ -10,6 +10,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use sha2::{Digest as _, Sha256};
+
+use crate::digest::Digest;
 
 /// How much of a blob one frame carries.
 const FRAME: usize = 256 << 10;
@@ -28,6 +31,13 @@ pub enum Content {
     },
     /// In a file.
     Stored(Arc<StoredFile>),
+    /// Gone: what they were is known, and that is all.
+    Dropped {
+        /// Their digest.
+        digest: Digest,
+        /// How many there were.
+        size: u64,
+    },
 }
 
 /// A blob's file, which goes when nobody refers to it any more.
@@ -42,7 +52,7 @@ impl StoredFile {
         Self { path, len }
     }
 
-    /// Where the bytes are.
+    /// Where they are.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -60,7 +70,7 @@ impl Content {
     pub fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::Seeded { size, .. } => *size,
+            Self::Seeded { size, .. } | Self::Dropped { size, .. } => *size,
             Self::Stored(file) => file.len,
         }
     }
@@ -71,8 +81,19 @@ impl Content {
             Self::Memory(bytes) => Source::Memory(bytes.clone()),
             Self::Seeded { seed, .. } => Source::Seeded(*seed),
             Self::Stored(file) => Source::File(File::open(&file.path)?, Arc::clone(file)),
+            Self::Dropped { .. } => return Err(io::Error::other("this upload was not kept")),
         };
         Ok(ContentBody { source, at: start, end })
+    }
+
+    /// The digest of the bytes as they are now, read block by block.
+    pub fn digest(&self) -> io::Result<Digest> {
+        match self {
+            Self::Memory(bytes) => Ok(Digest::of(bytes)),
+            Self::Seeded { seed, size } => each_block(*seed, *size, |_| Ok(())),
+            Self::Stored(file) => Digest::of_file(&file.path),
+            Self::Dropped { digest, .. } => Ok(*digest),
+        }
     }
 
     /// All bytes at once; for contents known to be small.
@@ -85,6 +106,7 @@ impl Content {
                 Ok(bytes.into())
             }
             Self::Stored(file) => std::fs::read(&file.path).map(Bytes::from),
+            Self::Dropped { .. } => Err(io::Error::other("this upload was not kept")),
         }
     }
 }
@@ -171,6 +193,21 @@ impl AsRef<[u8]> for Slab {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Makes the bytes of a seed, gives them to `take` block by block, and returns their digest.
+pub fn each_block(seed: u64, size: u64, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<Digest> {
+    let mut hash = Sha256::new();
+    let mut block = vec![0; FRAME];
+    let mut at = 0;
+    while at < size {
+        let len = FRAME.min((size - at) as usize);
+        fill(seed, at, &mut block[..len]);
+        hash.update(&block[..len]);
+        take(&block[..len])?;
+        at += len as u64;
+    }
+    Ok(Digest(hash.finalize().into()))
 }
 
 /// Fills `out` with the bytes that `seed` gives from `offset` on.

@@ -15,6 +15,8 @@ pub struct Settings {
     pub ms_down: Option<u64>,
     /// Bytes a second to ModelScope and its storage.
     pub ms_up: Option<u64>,
+    /// Whether the bytes of large uploads are kept, or only what they hash to. Uploads in parts always are.
+    pub keep_uploads: bool,
     /// How long each answer takes to begin, in milliseconds.
     pub latency_ms: u64,
     /// How long signed URLs are good for, in seconds.
@@ -50,6 +52,7 @@ impl Default for Settings {
             hf_up: None,
             ms_down: None,
             ms_up: None,
+            keep_uploads: true,
             latency_ms: 0,
             url_ttl_s: 900,
             hf_api_quota: None,

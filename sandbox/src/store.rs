@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use crate::content::{Content, StoredFile, fill};
+use crate::content::{Content, StoredFile, each_block};
 use crate::digest::Digest;
 use crate::sync::{Guarded, Shared};
 
@@ -46,7 +46,7 @@ impl BlobDir {
         }
         let made = if size <= SMALL {
             let content = Content::Seeded { seed, size };
-            (Digest::of(&content.read()?), content)
+            (content.digest()?, content)
         } else {
             self.write_seeded(seed, size)?
         };
@@ -61,17 +61,8 @@ impl BlobDir {
         let path = self.fresh("seeded")?;
         let mut file = File::create(&path)?;
         let stored = StoredFile::adopt(path, size);
-        let mut hash = Sha256::new();
-        let mut block = vec![0; 256 << 10];
-        let mut at = 0;
-        while at < size {
-            let len = block.len().min((size - at) as usize);
-            fill(seed, at, &mut block[..len]);
-            hash.update(&block[..len]);
-            file.write_all(&block[..len])?;
-            at += len as u64;
-        }
-        Ok((Digest(hash.finalize().into()), Content::Stored(Arc::new(stored))))
+        let digest = each_block(seed, size, |block| file.write_all(block))?;
+        Ok((digest, Content::Stored(Arc::new(stored))))
     }
 }
 
@@ -115,7 +106,7 @@ impl Store {
         if bytes.len() as u64 <= SMALL {
             return Ok(Content::Memory(bytes));
         }
-        let mut upload = self.upload(bytes.len() as u64)?;
+        let mut upload = self.upload(bytes.len() as u64, true)?;
         upload.write(&bytes)?;
         upload.finish()
     }
@@ -123,6 +114,14 @@ impl Store {
     /// Stores what `seed` gives under its own digest.
     pub fn put_seeded(&self, seed: u64, size: u64) -> io::Result<Digest> {
         let (digest, content) = self.dir.seeded(seed, size)?;
+        self.blobs.exclusive().insert(digest, Blob { content, verified: true });
+        Ok(digest)
+    }
+
+    /// Stores what `seed` gives, made anew whenever it is read, under `digest` or, if that is not known, its own.
+    pub fn put_virtual(&self, seed: u64, size: u64, digest: Option<Digest>) -> io::Result<Digest> {
+        let content = Content::Seeded { seed, size };
+        let digest = digest.map_or_else(|| content.digest(), Ok)?;
         self.blobs.exclusive().insert(digest, Blob { content, verified: true });
         Ok(digest)
     }
@@ -138,7 +137,7 @@ impl Store {
         if blob.content.len() != size {
             return false;
         }
-        let right = blob.verified || digest_of(&blob.content).is_some_and(|actual| actual == *digest);
+        let right = blob.verified || blob.content.digest().is_ok_and(|actual| actual == *digest);
         if right && let Some(stored) = self.blobs.exclusive().get_mut(digest) {
             stored.verified = true;
         }
@@ -150,10 +149,13 @@ impl Store {
         self.blobs.shared().get(digest).is_some_and(|blob| blob.verified)
     }
 
-    /// Begins an upload of `len` bytes.
-    pub fn upload(&self, len: u64) -> io::Result<Upload> {
+    /// Begins an upload of `len` bytes, of which a large one is only hashed unless it is `kept`.
+    pub fn upload(&self, len: u64, kept: bool) -> io::Result<Upload> {
         if len <= SMALL {
             return Ok(Upload { len, written: 0, to: Target::Memory(Vec::with_capacity(len as usize)) });
+        }
+        if !kept {
+            return Ok(Upload { len, written: 0, to: Target::Nowhere(Box::default()) });
         }
         let path = self.dir.fresh("uploads")?;
         let file = File::create(&path)?;
@@ -168,14 +170,6 @@ impl Store {
     }
 }
 
-/// The digest of the bytes as they are stored now; `None` if they can't be read.
-pub fn digest_of(content: &Content) -> Option<Digest> {
-    match content {
-        Content::Stored(file) => Digest::of_file(file.path()).ok(),
-        small => small.read().ok().map(|bytes| Digest::of(&bytes)),
-    }
-}
-
 /// Bytes on their way into a store. Dropped before `finish`, it leaves nothing.
 pub struct Upload {
     len: u64,
@@ -186,6 +180,7 @@ pub struct Upload {
 enum Target {
     Memory(Vec<u8>),
     File(File, StoredFile),
+    Nowhere(Box<Sha256>),
 }
 
 impl Upload {
@@ -198,6 +193,7 @@ impl Upload {
         match &mut self.to {
             Target::Memory(buffer) => buffer.extend_from_slice(bytes),
             Target::File(file, _) => file.write_all(bytes)?,
+            Target::Nowhere(hash) => hash.update(bytes),
         }
         Ok(())
     }
@@ -210,6 +206,7 @@ impl Upload {
         Ok(match self.to {
             Target::Memory(buffer) => Content::Memory(buffer.into()),
             Target::File(_, stored) => Content::Stored(Arc::new(stored)),
+            Target::Nowhere(hash) => Content::Dropped { digest: Digest(hash.finalize().into()), size: self.len },
         })
     }
 }
@@ -230,17 +227,28 @@ mod tests {
         for size in [0, 100, 300_000] {
             let digest = store.put_seeded(7, size).unwrap();
             assert_eq!(store.put_seeded(7, size).unwrap(), digest);
-            assert_eq!(digest_of(&store.get(&digest).unwrap()), Some(digest));
+            assert_eq!(store.get(&digest).unwrap().digest().unwrap(), digest);
         }
     }
 
     #[test]
     fn an_unfinished_upload_leaves_no_file() {
         let (dir, store) = store();
-        let mut upload = store.upload(200_000).unwrap();
+        let mut upload = store.upload(200_000, true).unwrap();
         upload.write(&[1; 1000]).unwrap();
         assert!(upload.finish().is_err());
         assert_eq!(std::fs::read_dir(dir.path().join("blobs/uploads")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_upload_that_is_not_kept_is_still_known() {
+        let (dir, store) = store();
+        let mut upload = store.upload(100_000, false).unwrap();
+        upload.write(&[1; 100_000]).unwrap();
+        let digest = Digest::of(&[1; 100_000]);
+        store.put(digest, upload.finish().unwrap());
+        assert!(store.verify(&digest, 100_000) && !dir.path().join("blobs/uploads").exists());
+        assert!(store.get(&digest).unwrap().body(0, 1).is_err());
     }
 
     #[test]

@@ -9,7 +9,6 @@ use super::{Outcome, Which, bad, named};
 use crate::call::Call;
 use crate::digest::Digest;
 use crate::repo::Repo;
-use crate::store::digest_of;
 use crate::tree::File;
 use crate::world::World;
 
@@ -46,7 +45,7 @@ fn describe(world: &World, which: Which, repo: &Repo, revision: &str, hash: bool
 
 fn judged(world: &World, which: Which, path: &str, file: &File, hash: bool) -> Value {
     let content = which.of(world).store.get(&file.digest);
-    let actual = content.as_ref().filter(|_| hash).and_then(digest_of);
+    let actual = content.as_ref().filter(|_| hash).and_then(|content| content.digest().ok());
     json!({
         "path": path,
         "size": content.as_ref().map(crate::content::Content::len),

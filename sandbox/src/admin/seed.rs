@@ -50,6 +50,9 @@ struct Spec {
     seed: u64,
     text: Option<String>,
     base64: Option<String>,
+    /// Made whenever it is read instead of written to a file.
+    #[serde(default, rename = "virtual")]
+    is_virtual: bool,
     lfs: Option<bool>,
     declare: Option<Declared>,
     #[serde(default)]
@@ -97,6 +100,7 @@ impl Generate {
                 seed: self.seed + self.distinct.map_or(n, |distinct| n % distinct.max(1)),
                 text: None,
                 base64: None,
+                is_virtual: false,
                 lfs: self.lfs,
                 declare: None,
                 missing: false,
@@ -171,7 +175,12 @@ fn store(hub: &Hub, spec: &Spec) -> io::Result<Stored> {
         (None, None) => {
             let mut sample = vec![0; spec.size.min(512) as usize];
             fill(spec.seed, 0, &mut sample);
-            return Ok(Stored { digest: hub.store.put_seeded(spec.seed, spec.size)?, size: spec.size, sample });
+            let known = spec.declare.as_ref().and_then(|declared| declared.sha256);
+            let digest = match spec.is_virtual {
+                true => hub.store.put_virtual(spec.seed, spec.size, known)?,
+                false => hub.store.put_seeded(spec.seed, spec.size)?,
+            };
+            return Ok(Stored { digest, size: spec.size, sample });
         }
     };
     let (size, sample) = (bytes.len() as u64, bytes[..bytes.len().min(512)].to_vec());
