@@ -130,7 +130,7 @@ impl Progress {
             "event": "progress", "verb": self.verb, "files": done.files, "of_files": self.of.files,
             "bytes": done.bytes, "of_bytes": self.of.bytes, "workers": workers, "seconds": seconds,
         }));
-        let left = self.of.bytes.saturating_sub(done.bytes) as f64 * seconds / (done.bytes as f64).max(1.0);
+        let left = self.of.bytes.saturating_sub(done.bytes) as f64 * seconds / done.bytes as f64;
         self.screen.say(format!(
             "{}: {}/{} files, {} of {}, {}, {} left, {workers} workers",
             self.verb,
@@ -139,7 +139,7 @@ impl Progress {
             size(done.bytes),
             size(self.of.bytes),
             rate(done.bytes, seconds),
-            duration(left),
+            if left.is_finite() { duration(left) } else { "?".to_owned() },
         ));
     }
 }

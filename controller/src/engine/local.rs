@@ -81,22 +81,20 @@ impl Local {
         self.logs.join(format!("{}.log", job.label()))
     }
 
-    /// Until the worker has ended, by itself, on request, or killed after the grace.
+    /// Until the worker has ended: by itself, on request, or killed after the grace. Its receipt is its last word; then
+    /// the line is closed, so that nothing keeps it waiting.
     async fn converse(&self, child: &mut Child, job: &Job, heard: &mut Heard, listener: Listener<'_>) -> std::io::Result<ExitStatus> {
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let listening = async {
-            if let Some(stdout) = stdout {
-                listen(stdout, heard, listener, &self.settings).await;
+        let mut stdin = child.stdin.take();
+        if let Some(stdout) = child.stdout.take() {
+            tokio::select! {
+                () = listen(stdout, heard, listener, &self.settings) => (),
+                () = self.feed(&mut stdin, &job.json) => (),
             }
-            child.wait().await
-        };
-        let ended = tokio::select! {
-            status = listening => Some(status),
-            () = self.feed(stdin, &job.json) => None,
-        };
-        match ended {
-            Some(status) => status,
-            None => {
+        }
+        drop(stdin);
+        match tokio::time::timeout(GRACE, child.wait()).await {
+            Ok(status) => status,
+            Err(_) => {
                 child.start_kill()?;
                 child.wait().await
             }
@@ -104,15 +102,15 @@ impl Local {
     }
 
     /// Gives the job, holds the line open until it is time to stop, and returns when patience is over.
-    async fn feed(&self, stdin: Option<ChildStdin>, json: &str) {
-        if let Some(mut stdin) = stdin {
+    async fn feed(&self, stdin: &mut Option<ChildStdin>, json: &str) {
+        if let Some(stdin) = stdin {
             // A worker that died early is noticed by its exit.
             let _ = stdin.write_all(json.as_bytes()).await;
             let _ = stdin.write_all(b"\n").await;
             let _ = stdin.flush().await;
-            self.stop.asked().await;
         }
         self.stop.asked().await;
+        stdin.take();
         tokio::time::sleep(GRACE).await;
     }
 
@@ -151,6 +149,9 @@ async fn listen(stdout: impl AsyncRead + Unpin, heard: &mut Heard, listener: Lis
         if let Ok(event) = serde_json::from_str::<Event>(&settings.redact(&line)) {
             listener(&event);
             heard.note(event);
+        }
+        if heard.receipt.is_some() {
+            return;
         }
     }
 }
@@ -235,6 +236,12 @@ pub(crate) mod tests {
     async fn logs_hold_no_token() {
         let (_, log) = ended("read job; echo \"token $MODELSCOPE_TOKEN\" >&2; exit 1").await;
         assert_eq!(log, "token ***\n");
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_waits_for_its_line_to_close_is_not_waited_for() {
+        let (ended, _) = ended(&format!("read job; echo '{RECEIPT}'; cat")).await;
+        assert!(matches!(ended, Ended::Finished(Exit::Done, _)), "{ended:?}");
     }
 
     #[tokio::test]
