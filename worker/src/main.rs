@@ -12,6 +12,10 @@ use hf2ms_worker::protocol::{Chunk, CommitJob, Event, Exit, VerifyJob, WorkerOpt
 use hf2ms_worker::work::Work;
 use hf2ms_worker::{check, commit, run, settings, verify};
 
+/// Frames of a few hundred KiB come and go all the time: the system's allocator would map and unmap each.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Streams one chunk of a repo from source to destination.
 ///
 /// Tokens come from HF_TOKEN and MODELSCOPE_TOKEN only. Events go to stdout as NDJSON, the last line being the receipt;

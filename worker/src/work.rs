@@ -11,7 +11,7 @@ use crate::fetch::Reader;
 use crate::protocol::WorkerOptions;
 
 /// The share of the memory budget that buffers may take; the rest is code, connections and the allocator.
-const BUFFER_SHARE: u64 = 2;
+const BUFFER_SHARE: u64 = 3;
 
 /// Tokens by side.
 #[derive(Clone, Default)]

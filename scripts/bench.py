@@ -1,0 +1,238 @@
+"""Whole-process timings of hf2ms, of the Python path and of a plain relay, against one sandbox.
+
+The Python path is what people run today: huggingface_hub's snapshot_download into a folder, then
+modelscope-hub's upload_folder. Every measurement begins with fresh hubs, so that nothing is stored already; the hubs
+keep their blobs in memory (/dev/shm), so that no disk limits them. Figures are medians over the runs; ratios are of
+runs made in turn on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / "target" / "release"
+REPO = "alice/bench"
+GIB = 1 << 30
+HF_TOKEN, MS_TOKEN = "hf_sandboxAliceWrite", "ms-sandbox-alice-write"
+
+PYTHON_PATH = f"""
+import os, sys
+from huggingface_hub import snapshot_download
+from modelscope_hub import HubApi
+folder = snapshot_download({REPO!r}, local_dir=sys.argv[1])
+api = HubApi(token=os.environ["MODELSCOPE_TOKEN"], endpoint=os.environ["MODELSCOPE_ENDPOINT"])
+api.create_repo({REPO!r}, repo_type="model", visibility="private")
+api.upload_folder(repo_id={REPO!r}, repo_type="model", folder_path=folder, ignore_patterns=[".cache/**", ".cache"])
+"""
+
+
+@dataclass
+class Figures:
+    """One finished process and all its children."""
+
+    seconds: float
+    cpu: float
+    peak_mib: float
+    disk_mib: float
+
+
+class Hubs:
+    """A fresh sandbox."""
+
+    def __enter__(self) -> "Hubs":
+        self.work = Path(tempfile.mkdtemp(prefix="hf2ms-bench-", dir="/dev/shm"))
+        command = [BIN / "hf2ms-sandbox", "serve", "--dir", self.work / "hubs", "--parent-stdin"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.at = json.loads(self.process.stdout.readline())
+        self.env = dict(
+            os.environ,
+            HF_ENDPOINT=self.at["hf"], HF_TOKEN=HF_TOKEN, HF_HUB_DISABLE_XET="1", HF_HUB_DISABLE_PROGRESS_BARS="1",
+            HF_HUB_DISABLE_TELEMETRY="1", MODELSCOPE_ENDPOINT=self.at["ms"], MODELSCOPE_TOKEN=MS_TOKEN, HF2MS_STATE=str(self.work / "state"),
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def ask(self, path: str, body: object = None, method: str | None = None) -> object:
+        return post(self.at["admin"] + path, body, method=method)
+
+    def requests(self) -> int:
+        return sum(route["requests"] for route in self.ask("/counters").values() if isinstance(route, dict))
+
+
+def post(url: str, body: object, token: str | None = None, method: str | None = None) -> object:
+    headers = {"content-type": "application/json", "accept": "application/vnd.git-lfs+json"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, headers=headers, method=method)
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def measure(command: list[object], env: dict[str, str], log: Path) -> Figures:
+    """Run to the end; the operating system's own accounting of the process and its waited-for children."""
+    with log.open("wb") as out:
+        began = time.monotonic()
+        process = subprocess.Popen([str(part) for part in command], env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+    if status != 0:
+        sys.exit(f"{command[0]} failed:\n{log.read_text(errors='replace')[-3000:]}")
+    return Figures(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, usage.ru_oublock / 2048)
+
+
+def python_path(hubs: Hubs) -> Figures:
+    # Its folder is on a real disk, as a container's is; what it leaves goes away outside the measurement.
+    with tempfile.TemporaryDirectory(prefix="hf2ms-bench-") as folder:
+        return measure([sys.executable, "-c", PYTHON_PATH, folder], hubs.env, hubs.work / "log")
+
+
+def hf2ms(hubs: Hubs) -> Figures:
+    return measure([BIN / "hf2ms", "migrate", f"hf:{REPO}", "--to", "ms", "--json"], hubs.env, hubs.work / "log")
+
+
+def relay(hubs: Hubs) -> Figures:
+    """curl to curl, one pipe a file, all at once: nothing is looked at."""
+    tree = post(f"{hubs.at['hf']}/api/models/{REPO}/tree/main?recursive=true", None, HF_TOKEN)
+    objects = [{"oid": entry["lfs"]["oid"], "size": entry["size"]} for entry in tree if "lfs" in entry]
+    hubs.ask("/seed", {"hub": "ms", "kind": "model", "id": REPO, "files": []})
+    batch = {"operation": "download", "transfers": ["basic"], "objects": objects, "hash_algo": "sha256"}
+    sources = post(f"{hubs.at['hf']}/{REPO}.git/info/lfs/objects/batch", batch, HF_TOKEN)["objects"]
+    targets = post(f"{hubs.at['ms']}/api/v1/repos/models/{REPO}/info/lfs/objects/batch", {"operation": "upload", "objects": objects}, MS_TOKEN)
+    put = {entry["oid"]: entry["actions"]["upload"]["href"] for entry in targets["Data"]["objects"]}
+    pipe = "curl -sf '{}' | curl -sf -X PUT -H 'Content-Length: {}' -H 'Transfer-Encoding:' -T - '{}' &"
+    pipes = [pipe.format(entry["actions"]["download"]["href"], entry["size"], put[entry["oid"]]) for entry in sources]
+    return measure(["sh", "-c", "\n".join([*pipes, "wait"])], hubs.env, hubs.work / "log")
+
+
+def large_files(count: int, size: int) -> dict:
+    return {"files": [{"path": f"model-{n:05}.safetensors", "size": size, "seed": n + 1} for n in range(count)]}
+
+
+def small_files(count: int, folders: int) -> dict:
+    return {"files": [], "generate": {"count": count, "folders": folders, "size": 2048, "suffix": ".txt", "seed": 1}}
+
+
+def once(how, content: dict, settings: dict | None = None) -> Figures:
+    with Hubs() as hubs:
+        hubs.ask("/seed", {"hub": "hf", "kind": "model", "id": REPO, "private": True, **content})
+        hubs.ask("/settings", settings or {})
+        return how(hubs)
+
+
+def median(figures: list[Figures]) -> Figures:
+    return Figures(*(statistics.median(getattr(one, name) for one in figures) for name in Figures.__dataclass_fields__))
+
+
+def in_turn(ways: list, runs: int, content: dict, settings: dict | None = None) -> list[list[Figures]]:
+    """Each way, run by run in turn, so that a machine whose speed drifts treats all alike."""
+    rounds = [[once(way, content, settings) for way in ways] for _ in range(runs)]
+    return [list(figures) for figures in zip(*rounds)]
+
+
+def row(*cells: object) -> None:
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def table(title: str, *head: str) -> None:
+    print(f"\n### {title}\n")
+    row(*head)
+    row(*["---"] * len(head))
+
+
+def ratio(slow: list[Figures], fast: list[Figures]) -> str:
+    pairs = [a.seconds / b.seconds for a, b in zip(slow, fast)]
+    return f"{statistics.median(pairs):.2f} ({min(pairs):.2f} to {max(pairs):.2f})"
+
+
+def describe(name: str, figures: list[Figures], total: float) -> None:
+    mid = median(figures)
+    row(name, f"{mid.seconds:.2f}", f"{total / mid.seconds / 1e6:.0f}", f"{mid.cpu * GIB / total:.2f}", f"{mid.peak_mib:.0f}", f"{mid.disk_mib:.0f}")
+
+
+HEAD = ("way", "seconds", "MB/s", "CPU s a GiB", "peak MiB", "written to disk MiB")
+
+
+def bench_large(args: argparse.Namespace) -> None:
+    python, ours = in_turn([python_path, hf2ms], args.runs, large_files(4, int(args.gib * GIB)))
+    table(f"4 files of {args.gib:g} GiB, one worker", *HEAD)
+    describe("Python path", python, 4 * args.gib * GIB)
+    describe("hf2ms", ours, 4 * args.gib * GIB)
+    print(f"\nhf2ms is {ratio(python, ours)} times faster (goal: 4).")
+
+
+def bench_shaped(args: argparse.Namespace) -> None:
+    total, rate = args.gib * GIB, 100_000_000
+    limits = {"hf_down": rate, "ms_up": rate}
+    python, ours = in_turn([python_path, hf2ms], args.runs, large_files(4, int(total / 4)), limits)
+    table(f"4 files, {args.gib:g} GiB in all, both links at 100 MB/s", *HEAD, "of the line's time")
+    for name, figures in (("Python path", python), ("hf2ms", ours)):
+        mid = median(figures)
+        line = mid.seconds / (total / rate)
+        row(name, f"{mid.seconds:.2f}", f"{total / mid.seconds / 1e6:.0f}", f"{mid.cpu * GIB / total:.2f}", f"{mid.peak_mib:.0f}", f"{mid.disk_mib:.0f}", f"{line:.3f}x")
+    print("\n(goal: 1.08x)")
+
+
+def bench_small(args: argparse.Namespace) -> None:
+    python, ours = in_turn([python_path, hf2ms], args.runs, small_files(5000, 50))
+    table("5,000 text files of 2 KB in 50 folders", "way", "seconds", "CPU seconds", "peak MiB")
+    for name, figures in (("Python path", python), ("hf2ms", ours)):
+        mid = median(figures)
+        row(name, f"{mid.seconds:.2f}", f"{mid.cpu:.2f}", f"{mid.peak_mib:.0f}")
+    print(f"\nhf2ms is {ratio(python, ours)} times faster (goal: 4).")
+
+
+def bench_again(_: argparse.Namespace) -> None:
+    table("A second run when all is there", "repo", "files", "requests", "files a request", "blobs moved", "seconds")
+    cases = {"5,000 text files in 50 folders": (small_files(5000, 50), 5000), "8 files of 64 MiB": (large_files(8, 64 << 20), 8)}
+    for name, (content, files) in cases.items():
+        with Hubs() as hubs:
+            hubs.ask("/seed", {"hub": "hf", "kind": "model", "id": REPO, "private": True, **content})
+            hf2ms(hubs)
+            hubs.ask("/counters/reset", {})
+            again = hf2ms(hubs)
+            routes = hubs.ask("/counters")
+            blobs = routes.get("ms_storage.put", {}).get("requests", 0)
+            row(name, files, hubs.requests(), f"{files / hubs.requests():.0f}", blobs, f"{again.seconds:.2f}")
+    print("\n(goal: no blob, 500 files a request)")
+
+
+def bench_relay(args: argparse.Namespace) -> None:
+    piped, ours = in_turn([relay, hf2ms], args.runs, large_files(4, int(args.gib * GIB)))
+    table(f"4 files of {args.gib:g} GiB against a relay that only pipes (curl to curl, no digest)", *HEAD)
+    describe("relay", piped, 4 * args.gib * GIB)
+    describe("hf2ms", ours, 4 * args.gib * GIB)
+    print(f"\nhf2ms has {ratio(piped, ours)} of the relay's rate (goal: 0.7).")
+
+
+CASES = {"large": bench_large, "shaped": bench_shaped, "small": bench_small, "again": bench_again, "relay": bench_relay}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", default=",".join(CASES), help="which, by comma (default: all)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each way (default: 3)")
+    parser.add_argument("--gib", type=float, default=1.0, help="GiB a large file (default: 1)")
+    args = parser.parse_args()
+    for name in args.cases.split(","):
+        CASES[name](args)
+
+
+if __name__ == "__main__":
+    main()

