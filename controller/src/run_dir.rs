@@ -260,7 +260,8 @@ pub fn write_aside(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::R
     fill(&mut file)?;
     file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
     fs::rename(&aside, path)?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 /// Names of private repos are nobody else's business.

@@ -126,3 +126,108 @@ fn rest_failed(plan: &Plan, number: u32, heard: Heard, kind: Kind, why: &str) ->
     receipt.failed.extend(rest);
     receipt
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+    use hf2ms_hub::{Digest, File, Listed, Listing, Placement, Sha256, Visibility};
+    use hf2ms_worker::chunks::Chunking;
+    use hf2ms_worker::plan::{Extra, Known, Order};
+    use hf2ms_worker::protocol::{Chunk, Creation, Exit, How, PlanSummary, Stored, WorkerOptions};
+
+    use super::*;
+    use crate::engine::Listener;
+    use crate::run_dir::tests::at;
+    use crate::run_dir::{RunVerb, Runs};
+    use crate::screen::{Mode, Screen};
+
+    /// Workers that end as scripted; a chunk without a script is done well.
+    #[derive(Default)]
+    struct Scripted {
+        ends: Mutex<HashMap<u32, Vec<Ended>>>,
+        begun: Mutex<Vec<u32>>,
+    }
+
+    impl Engine for Scripted {
+        fn workers(&self) -> usize {
+            1
+        }
+
+        fn work<'a>(&'a self, job: &'a Job, _: Listener<'a>) -> BoxFuture<'a, Ended> {
+            self.begun.lock().unwrap().push(job.number);
+            let scripted = self.ends.lock().unwrap().get_mut(&job.number).and_then(Vec::pop);
+            let ended = scripted.unwrap_or_else(|| Ended::Finished(Exit::Done, well_done(&job.json)));
+            async move { ended }.boxed()
+        }
+    }
+
+    fn well_done(json: &str) -> Heard {
+        let chunk: Chunk = serde_json::from_str(json).unwrap();
+        let stored =
+            |file: &File| Stored { path: file.path.clone(), sha256: file.digest.sha256().unwrap(), size: file.size, how: How::Streamed };
+        let receipt = Receipt { chunk: chunk.chunk, files: chunk.files.iter().map(stored).collect(), ..Receipt::default() };
+        Heard { receipt: Some(receipt), ..Heard::default() }
+    }
+
+    fn three_chunks() -> Plan {
+        let listed = |i: u8| {
+            let file = File { path: format!("{i}.bin").parse().unwrap(), size: 1, digest: Digest::Sha256(Sha256::of(&[i])) };
+            Listed { file, lfs: true }
+        };
+        let order = Order {
+            source: at("huggingface", "org/a"),
+            asked: "main".parse().unwrap(),
+            destination: at("modelscope", "org/a"),
+            creation: Creation { visibility: Visibility::Public, exists: true },
+            chunking: Chunking::Sized { bytes: 1, at_most: 100 },
+            extra: Extra::Keep,
+            options: WorkerOptions::default(),
+        };
+        let source = Listing { files: (0..3).map(listed).collect(), refused: Vec::new() };
+        Plan::make(order, source, &Listing::default(), |_, _| Placement::Blob, &Known::new())
+    }
+
+    async fn carried(ends: HashMap<u32, Vec<Ended>>) -> (Carried, Vec<u32>, Plan) {
+        let (state, plan) = (tempfile::tempdir().unwrap(), three_chunks());
+        let runs = Runs::new(state.path());
+        let run = runs.begin(RunVerb::Migrate, &plan.source, &plan.destination, &PlanSummary::default()).unwrap();
+        let engine = Scripted { ends: Mutex::new(ends), ..Scripted::default() };
+        let progress = Progress::new(&Screen::of(Mode::Lines), "copying", Done::default());
+        let carried = carry(&engine, &plan, &run, &progress).await.unwrap();
+        assert_eq!(runs.journal(run.id()).len() as u64, carried.receipts.len() as u64 + carried.lost);
+        (carried, engine.begun.into_inner().unwrap(), plan)
+    }
+
+    fn lost() -> Ended {
+        Ended::Lost("killed by signal 9".to_owned(), Heard::default())
+    }
+
+    #[tokio::test]
+    async fn a_dead_workers_chunk_is_given_to_another() {
+        let (carried, begun, plan) = carried(HashMap::from([(1, vec![lost(), lost()])])).await;
+        assert_eq!((begun, carried.lost), (vec![0, 1, 1, 1, 2], 2));
+        assert!(plan.unsent(&carried.receipts).is_empty());
+    }
+
+    #[tokio::test]
+    async fn after_three_deaths_it_is_reported_and_the_others_go_on() {
+        let (carried, begun, plan) = carried(HashMap::from([(0, vec![lost(), lost(), lost(), lost()])])).await;
+        assert_eq!(begun, [0, 0, 0, 1, 2]);
+        let unsent = plan.unsent(&carried.receipts);
+        assert_eq!(unsent.len(), 1);
+        assert_eq!(unsent[0].error, "its worker died 3 times: killed by signal 9");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_revoked_ends_it_for_all() {
+        let refused = Ended::Refused(Kind::Unauthorized, "MODELSCOPE_TOKEN is revoked".to_owned());
+        let (carried, begun, plan) = carried(HashMap::from([(1, vec![refused])])).await;
+        assert_eq!(begun, [0, 1], "no storm");
+        assert_eq!(carried.ended_by, Some((Kind::Unauthorized, "MODELSCOPE_TOKEN is revoked".to_owned())));
+        assert_eq!(plan.unsent(&carried.receipts).len(), 2);
+    }
+}

@@ -1,0 +1,228 @@
+//! `hf2ms migrate` from end to end, as a user sees it.
+
+mod common;
+
+use common::{BOB, World};
+
+#[test]
+fn a_model_is_copied_and_verified() {
+    let world = World::with_model();
+    let ran = world.run(&["migrate", "alice/model"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("done and verified") && ran.stdout.contains(&format!("{}/models/alice/model", world.address("ms"))));
+    assert!(world.is_copied("model", "alice/model", "alice/model"));
+    assert_eq!(world.requests("ms_storage.put"), 2, "equal blobs move once");
+}
+
+#[test]
+fn a_second_run_moves_and_asks_next_to_nothing() {
+    let world = World::with_model();
+    assert_eq!(world.run(&["migrate", "alice/model"]).code, 0);
+    world.admin("POST", "/counters/reset", "");
+    let ran = world.run(&["migrate", "alice/model", "--json"]);
+    assert_eq!((ran.code, ran.event("report")["unchanged"].as_u64()), (0, Some(6)), "{}", ran.stdout);
+    let quiet = ["ms.batch", "ms.commit", "ms.create", "ms_storage.put", "hf_storage.get", "hf.resolve"];
+    assert_eq!(quiet.map(|route| world.requests(route)), [0; 6]);
+}
+
+#[test]
+fn only_what_differs_is_sent() {
+    let world = World::with_model();
+    assert_eq!(world.run(&["migrate", "alice/model"]).code, 0);
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/model","message":"m","files":[{"path":"new.safetensors","size":1000,"seed":9}]}"#);
+    let ran = world.run(&["migrate", "alice/model", "--json"]);
+    let report = ran.event("report");
+    assert_eq!((ran.code, report["moved"].as_u64(), report["unchanged"].as_u64()), (0, Some(1), Some(6)), "{}", ran.stdout);
+    assert!(ran.event("warning")["message"].as_str().unwrap().contains("1 of 7 files"));
+}
+
+#[test]
+fn json_is_all_that_stdout_gets() {
+    let world = World::with_model();
+    let ran = world.run(&["migrate", "alice/model", "--json"]);
+    let report = ran.event("report");
+    assert_eq!((ran.code, ran.stderr.as_str(), report["exit"].as_u64()), (0, "", Some(0)));
+    for (key, count) in [("files", 6), ("moved", 2), ("duplicates", 1), ("inline", 3), ("commits", 1)] {
+        assert_eq!(report[key], count, "{key} in {report}");
+    }
+}
+
+#[test]
+fn a_dry_run_creates_nothing() {
+    let world = World::with_model();
+    let ran = world.run(&["migrate", "alice/model", "--dry-run"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("2 blobs, 5 MB"), "{}", ran.stdout);
+    assert!(world.stored("ms", "model", "alice/model").is_none() && !world.path("state").exists());
+}
+
+#[test]
+fn several_workers_share_the_work() {
+    let world = World::with_model();
+    let ran = world.run(&["migrate", "alice/model", "--containers", "2", "--json"]);
+    let report = ran.event("report");
+    assert_eq!((ran.code, report["chunks"].as_u64(), report["workers"].as_u64()), (0, Some(2), Some(2)));
+    assert!(world.is_copied("model", "alice/model", "alice/model"));
+}
+
+#[test]
+fn globs_choose_and_dest_renames() {
+    let world = World::with_model();
+    let args = ["migrate", "hf:alice/model", "--dest", "alice/other", "--include", "*.safetensors", "--exclude", "copy/*"];
+    assert_eq!(world.run(&args).code, 0);
+    let stored = world.stored("ms", "model", "alice/other").unwrap();
+    let paths: Vec<_> = stored["files"].as_array().unwrap().iter().filter_map(|file| file["path"].as_str()).collect();
+    assert!(paths.contains(&"a.safetensors") && paths.contains(&"b.safetensors") && !paths.contains(&"copy/a.safetensors"), "{paths:?}");
+}
+
+#[test]
+fn nothing_is_deleted_unless_pruning_is_asked_for() {
+    let world = World::with_model();
+    assert_eq!(world.run(&["migrate", "alice/model"]).code, 0);
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/model","message":"m","files":[],"delete":["b.safetensors"]}"#);
+    let has = || world.stored("ms", "model", "alice/model").unwrap().to_string().contains("\"b.safetensors\"");
+    assert_eq!(world.run(&["migrate", "alice/model"]).code, 0);
+    assert!(has());
+    assert_eq!(world.run(&["migrate", "alice/model", "--prune"]).code, 0);
+    assert!(!has());
+}
+
+#[test]
+fn a_private_source_stays_private() {
+    let world = World::new();
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/secret","private":true,"message":"m","files":[{"path":"a.txt","text":"x"}]}"#);
+    let token = [("HF_TOKEN", "hf_sandboxAliceWrite")];
+    assert_eq!(world.run_with(&["migrate", "alice/secret"], &token).code, 0);
+    assert_eq!(world.stored("ms", "model", "alice/secret").unwrap()["visibility"], "private");
+    world.admin("POST", "/repo", r#"{"hub":"ms","kind":"model","id":"alice/secret","visibility":"public"}"#);
+    world.run_with(&["migrate", "alice/secret"], &token).refused_with(3, "alice/secret is public at the destination");
+    assert_eq!(world.run_with(&["migrate", "alice/secret", "--public"], &token).code, 0);
+}
+
+#[test]
+fn what_is_refused_is_refused_in_one_line_and_creates_nothing() {
+    let world = World::with_model();
+    world.seed(r#"{"hub":"hf","kind":"model","id":"bob/gated","message":"m","files":[{"path":"a.txt","text":"x"}]}"#);
+    world.admin("POST", "/repo", r#"{"hub":"hf","kind":"model","id":"bob/gated","gated":true}"#);
+    let none: &[(&str, &str)] = &[];
+    let alice = &[("HF_TOKEN", "hf_sandboxAliceWrite")][..];
+    let cases: [(&[&str], &[(&str, &str)], i32, &str); 10] = [
+        (&["not-an-id"], none, 2, "'not-an-id' is not a repo id"),
+        (&["alice/absent"], none, 3, "no model or dataset or space alice/absent was found on Hugging Face"),
+        (&["alice/model", "--revision", "v9"], none, 3, "has no revision v9: check --revision"),
+        (&["alice/model"], &[("MODELSCOPE_TOKEN", "")], 3, "MODELSCOPE_TOKEN is not set: get one at"),
+        (&["alice/model"], &[("MODELSCOPE_TOKEN", "ms-wrong")], 3, "ModelScope refuses MODELSCOPE_TOKEN"),
+        (&["alice/model"], &[("MODELSCOPE_TOKEN", "a\r\nb")], 3, "MODELSCOPE_TOKEN can't be used"),
+        (&["alice/model"], &[("HF_TOKEN", "hf_wrong")], 3, "Hugging Face refuses HF_TOKEN"),
+        (&["alice/model"], &[("MODELSCOPE_TOKEN", BOB)], 3, "use --dest"),
+        (&["bob/gated"], alice, 3, "is gated: ask for access at"),
+        (&["ms:alice/model"], none, 2, "can't be a source yet"),
+    ];
+    for (args, environment, code, words) in cases {
+        let args: Vec<&str> = std::iter::once("migrate").chain(args.iter().copied()).collect();
+        world.run_with(&args, environment).refused_with(code, words);
+    }
+    assert_eq!(world.admin("GET", "/repos?hub=ms", "").unwrap(), serde_json::json!([]));
+    assert_eq!(world.requests("ms_storage.put"), 0);
+}
+
+#[test]
+fn a_namespace_of_someone_else_is_refused_before_any_byte_moves() {
+    let world = World::with_model();
+    world.seed(r#"{"hub":"ms","kind":"model","id":"alice/model","message":"m","files":[{"path":"x.txt","text":"x"}]}"#);
+    world.run_with(&["migrate", "alice/model"], &[("MODELSCOPE_TOKEN", BOB)]).refused_with(3, "use --dest");
+    assert_eq!((world.requests("hf_storage.get"), world.requests("ms_storage.put")), (0, 0));
+}
+
+#[test]
+fn a_plan_is_written_and_applied() {
+    let world = World::with_model();
+    assert_eq!(world.run(&["plan", "alice/model", "--out", "plan.json"]).code, 0);
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/model","message":"m","files":[{"path":"later.txt","text":"x"}]}"#);
+    let ran = world.run(&["migrate", "--plan", "plan.json"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(!world.stored("ms", "model", "alice/model").unwrap().to_string().contains("later.txt"), "the commit of the plan is read");
+}
+
+#[test]
+fn a_malformed_plan_is_refused_with_its_position() {
+    let world = World::with_model();
+    assert_eq!(world.run(&["plan", "alice/model", "--out", "plan.json"]).code, 0);
+    let good = std::fs::read_to_string(world.path("plan.json")).unwrap();
+    let elsewhere = good.replace(world.address("ms"), "http://127.0.0.1:1");
+    for (bad, words) in [
+        (good[..good.len() / 2].to_owned(), "line 1 column"),
+        (good.replace("README.md", "../README.md"), "is refused"),
+        (good.replace("\"version\":1", "\"version\":7"), "version 7"),
+        (elsewhere, "but the environment names"),
+    ] {
+        std::fs::write(world.path("bad.json"), bad).unwrap();
+        let ran = world.run(&["migrate", "--plan", "bad.json"]);
+        ran.refused_with(2, words);
+        assert!(ran.stderr.contains("bad.json"), "{}", ran.stderr);
+    }
+    world.run(&["migrate", "--plan", "absent.json"]).refused_with(2, "absent.json");
+    assert!(world.stored("ms", "model", "alice/model").is_none());
+}
+
+#[test]
+fn a_space_is_skipped_unless_its_files_are_asked_for() {
+    let world = World::new();
+    world.seed(r#"{"hub":"hf","kind":"space","id":"alice/app","message":"m","files":[{"path":"app.py","text":"print()"}]}"#);
+    let ran = world.run(&["migrate", "alice/app"]);
+    assert!(ran.code == 0 && ran.stderr.contains("--repo-type model"), "{}", ran.stderr);
+    assert_eq!(world.admin("GET", "/repos?hub=ms", "").unwrap(), serde_json::json!([]));
+    assert_eq!(world.run(&["migrate", "alice/app", "--repo-type", "model"]).code, 0);
+    assert!(world.stored("ms", "model", "alice/app").unwrap().to_string().contains("app.py"));
+}
+
+#[test]
+fn a_lost_object_costs_only_its_file() {
+    let world = World::with_model();
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/model","message":"m","files":[{"path":"gone.safetensors","size":5000,"seed":5,"missing":true}]}"#);
+    let ran = world.run(&["migrate", "alice/model", "--json"]);
+    let report = ran.event("report");
+    assert_eq!(
+        (ran.code, report["state"].as_str(), report["failed"][0]["path"].as_str()),
+        (1, Some("incomplete"), Some("gone.safetensors"))
+    );
+    assert_eq!(report["verification"]["equal"], 6, "{report}");
+}
+
+#[test]
+fn no_token_is_printed_written_or_put_into_a_command_line() {
+    let world = World::with_model();
+    let ran = world.run_with(&["migrate", "alice/model", "--json"], &[("HF_TOKEN", "hf_sandboxAliceWrite"), ("HF2MS_LOG", "trace")]);
+    assert_eq!(ran.code, 0);
+    let mut all = vec![ran.stdout, ran.stderr];
+    let mut folders = vec![world.path("state")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() { folders.push(entry.path()) } else { all.push(std::fs::read_to_string(entry.path()).unwrap()) }
+        }
+    }
+    assert!(all.len() > 6);
+    assert!(!all.iter().any(|text| text.contains("hf_sandboxAliceWrite") || text.contains(common::ALICE)));
+}
+
+#[test]
+fn runs_status_and_verify_tell_the_same() {
+    let world = World::with_model();
+    assert_eq!(world.run(&["migrate", "alice/model"]).code, 0);
+    let ran = world.run(&["verify", "alice/model", "--json"]);
+    assert_eq!((ran.code, ran.event("verified")["verification"]["equal"].as_u64()), (0, Some(6)), "{}{}", ran.stdout, ran.stderr);
+    assert!(world.run(&["runs"]).stdout.lines().nth(2).unwrap().contains("alice/model -> ModelScope alice/model"));
+    assert_eq!(world.run(&["runs", "--json"]).events()[1]["state"], "done");
+    assert!(world.run(&["status"]).stdout.contains("equal             6"));
+    world.run(&["verify", "alice/model", "--dest", "alice/absent"]).refused_with(3, "copy it first");
+}
+
+#[test]
+fn the_doctor_says_who_we_are_and_what_is_missing() {
+    let world = World::new();
+    let well = world.run_with(&["doctor"], &[("HF_TOKEN", "hf_sandboxAliceRead")]);
+    assert_eq!(well.code, 0, "{}{}", well.stdout, well.stderr);
+    assert!(well.stdout.contains("is alice on ModelScope") && well.stdout.contains("is alice on Hugging Face, in acme; may read"));
+    let ill = world.run_with(&["doctor"], &[("MODELSCOPE_TOKEN", "")]);
+    assert!(ill.code == 3 && ill.stdout.contains("! MODELSCOPE_TOKEN  MODELSCOPE_TOKEN is not set"), "{}", ill.stdout);
+}
