@@ -15,6 +15,7 @@ pub mod place;
 pub mod planning;
 pub mod progress;
 pub mod report;
+pub mod route;
 pub mod run_dir;
 pub mod screen;
 pub mod settings;

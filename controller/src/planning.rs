@@ -7,9 +7,10 @@ use hf2ms_worker::protocol::{Creation, WorkerOptions};
 
 use crate::cutting::CuttingArgs;
 use crate::explain::{Outcome, token_missing};
+use crate::route::Route;
 use crate::screen::Screen;
 use crate::settings::Settings;
-use crate::survey::{Here, Route, There};
+use crate::survey::{Here, There};
 
 /// What the destination is looked at for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +56,11 @@ pub async fn look(route: &Route, purpose: Purpose, settings: &Settings, screen: 
         screen.warn(format!("{id} is a Space and is skipped: ModelScope does not run it; --repo-type model copies its files as a model"));
         return Ok(None);
     }
-    let at = There::place(route, settings, here.at.kind)?;
+    let at = route.destination_at(settings, here.at.kind)?;
     let there = async {
         match purpose {
-            Purpose::Write => There::to_write(at, route.filter(), settings).await,
-            Purpose::Read => There::to_read(at, route.filter(), settings).await,
+            Purpose::Write => There::to_write(at, route.filter().clone(), settings).await,
+            Purpose::Read => There::to_read(at, route.filter().clone(), settings).await,
         }
     };
     let (listing, there) = futures_util::try_join!(here.list(settings), there)?;

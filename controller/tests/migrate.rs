@@ -99,6 +99,9 @@ fn a_private_source_stays_private() {
     assert_eq!(world.run_with(&["migrate", "alice/secret", "--public"], &token).code, 0);
 }
 
+/// Arguments, environment, exit code, words.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], i32, &'a str);
+
 #[test]
 fn what_is_refused_is_refused_in_one_line_and_creates_nothing() {
     let world = World::with_model();
@@ -106,7 +109,7 @@ fn what_is_refused_is_refused_in_one_line_and_creates_nothing() {
     world.admin("POST", "/repo", r#"{"hub":"hf","kind":"model","id":"bob/gated","gated":true}"#);
     let none: &[(&str, &str)] = &[];
     let alice = &[("HF_TOKEN", "hf_sandboxAliceWrite")][..];
-    let cases: [(&[&str], &[(&str, &str)], i32, &str); 10] = [
+    let cases: [Case<'_>; 10] = [
         (&["not-an-id"], none, 2, "'not-an-id' is not a repo id"),
         (&["alice/absent"], none, 3, "no model or dataset or space alice/absent was found on Hugging Face"),
         (&["alice/model", "--revision", "v9"], none, 3, "has no revision v9: check --revision"),

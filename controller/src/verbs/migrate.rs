@@ -19,11 +19,12 @@ use crate::known;
 use crate::migration::{Migration, first_blob, stays_hidden};
 use crate::planning::{Purpose, Wishes, look};
 use crate::report::Report;
+use crate::route::{Route, RouteArgs};
 use crate::run_dir::{RunDir, RunVerb, Runs};
 use crate::screen::Screen;
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::survey::{Route, RouteArgs, There, said};
+use crate::survey::{There, said};
 
 /// Copy a repo: plan, stream, commit, verify
 ///

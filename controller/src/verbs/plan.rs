@@ -10,11 +10,11 @@ use super::migrate::VisibilityArgs;
 use crate::cutting::CuttingArgs;
 use crate::explain::{Failure, Outcome};
 use crate::planning::{Purpose, Wishes, look};
+use crate::route::{Route, RouteArgs};
 use crate::run_dir::write_aside;
 use crate::screen::{Screen, size};
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::survey::{Route, RouteArgs};
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
 ///

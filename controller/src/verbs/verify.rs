@@ -11,11 +11,11 @@ use crate::explain::{Failure, Outcome};
 use crate::migration::verify_with;
 use crate::planning::{Purpose, Wishes, look};
 use crate::report::table;
+use crate::route::{Route, RouteArgs};
 use crate::run_dir::{Entry, RunVerb, Runs, State};
 use crate::screen::Screen;
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::survey::{Route, RouteArgs};
 
 /// Compare a repo with its copy, every file by its content
 ///

@@ -1,0 +1,154 @@
+//! What was asked for: which repo goes where, as which kind, and which of its files.
+
+use clap::Args;
+use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision};
+
+use crate::explain::{Failure, Outcome};
+use crate::filter::Filter;
+use crate::place::{Place, direction};
+use crate::settings::Settings;
+
+/// Which repo goes where, and which of its files.
+#[derive(Debug, Clone, Args)]
+pub struct RouteArgs {
+    /// The hub to copy to [default: the other one than SOURCE's; ModelScope for a bare org/name]
+    #[arg(long, value_name = "HUB", value_parser = hub)]
+    pub to: Option<Hub>,
+    /// The repo to copy to [default: the source's id]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub dest: Option<RepoId>,
+    /// What the repo is [default: found out; models before datasets before spaces]. `model` also copies a Space's files
+    /// as a model
+    #[arg(long, value_name = "model|dataset|space", value_parser = kind)]
+    pub repo_type: Option<RepoKind>,
+    /// The branch, tag or commit to copy [default: main]
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<Revision>,
+    /// Only files that match; may be given several times. `*` matches `/` too
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+    /// No files that match; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+}
+
+fn hub(text: &str) -> Result<Hub, String> {
+    match text {
+        "hf" | "huggingface" => Ok(Hub::HuggingFace),
+        "ms" | "modelscope" => Ok(Hub::ModelScope),
+        _ => Err("expected hf or ms".to_owned()),
+    }
+}
+
+fn kind(text: &str) -> Result<RepoKind, String> {
+    RepoKind::ALL.into_iter().find(|kind| kind.to_string() == text).ok_or_else(|| "expected model, dataset or space".to_owned())
+}
+
+/// What was asked for, both sides named.
+#[derive(Debug, Clone)]
+pub struct Route {
+    source: (Hub, RepoId),
+    asked: Revision,
+    kinds: Vec<RepoKind>,
+    destination: (Hub, RepoId),
+    kind_there: Option<RepoKind>,
+    filter: Filter,
+}
+
+impl Route {
+    /// Reads what the command line says.
+    ///
+    /// # Errors
+    /// It contradicts itself, or a pattern is none.
+    pub fn resolve(source: &str, args: &RouteArgs, settings: &Settings) -> Outcome<Self> {
+        let place = Place::parse(source, settings)?;
+        let (from, to) = direction(place.hub, args.to)?;
+        if from == Hub::ModelScope {
+            return Err(Failure::usage(format!("{from} can't be a source yet: only Hugging Face to ModelScope is possible")));
+        }
+        let main = || "main".parse().map_err(|bad| Failure::usage(format!("{bad}")));
+        let asked = args.revision.clone().or(place.revision).map_or_else(main, Ok)?;
+        Ok(Self {
+            kinds: kinds(place.kind, args.repo_type)?,
+            destination: (to, args.dest.clone().unwrap_or_else(|| place.id.clone())),
+            source: (from, place.id),
+            asked,
+            kind_there: args.repo_type,
+            filter: Filter::new(&args.include, &args.exclude)?,
+        })
+    }
+
+    /// The source, if it is of this kind.
+    pub fn source_at(&self, settings: &Settings, kind: RepoKind, revision: &Revision) -> RepoAt {
+        let (hub, id) = self.source.clone();
+        RepoAt { hub, endpoint: settings.access(hub).endpoint.clone(), kind, id, revision: revision.clone() }
+    }
+
+    /// Where a source that was found to be of this kind goes.
+    ///
+    /// # Errors
+    /// The branch has no lawful name.
+    pub fn destination_at(&self, settings: &Settings, found: RepoKind) -> Outcome<RepoAt> {
+        let kind = self.kind_there.unwrap_or(found);
+        let (hub, id) = self.destination.clone();
+        let branch = match hub {
+            Hub::HuggingFace => "main",
+            Hub::ModelScope => "master",
+        };
+        let revision = branch.parse().map_err(|bad| Failure::usage(format!("{bad}")))?;
+        Ok(RepoAt { hub, endpoint: settings.access(hub).endpoint.clone(), kind, id, revision })
+    }
+
+    /// The files that the run is about.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// The kinds that the source may be, in the order in which it is looked for.
+    pub fn kinds(&self) -> &[RepoKind] {
+        &self.kinds
+    }
+
+    /// The revision that was asked for.
+    pub fn asked(&self) -> &Revision {
+        &self.asked
+    }
+
+    /// The hub that is written to.
+    pub fn to(&self) -> Hub {
+        self.destination.0
+    }
+
+    /// Whether a space would become a space: ModelScope's studios are none of Hugging Face's.
+    pub fn keeps_space(&self, found: RepoKind) -> bool {
+        self.kind_there.unwrap_or(found) == RepoKind::Space
+    }
+}
+
+/// The kinds that the source may be, in the order in which it is looked for.
+fn kinds(named: Option<RepoKind>, forced: Option<RepoKind>) -> Outcome<Vec<RepoKind>> {
+    match (named, forced) {
+        (Some(named), Some(forced)) if named != forced && named != RepoKind::Space => {
+            Err(Failure::usage(format!("SOURCE names a {named}, and --repo-type a {forced}: leave one of them out")))
+        }
+        (Some(named), _) => Ok(vec![named]),
+        (None, Some(RepoKind::Space)) => Ok(vec![RepoKind::Space]),
+        (None, Some(forced)) => Ok(vec![forced, RepoKind::Space]),
+        (None, None) => Ok(RepoKind::ALL.to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_that_is_forced_still_finds_a_space() {
+        use RepoKind::{Dataset, Model, Space};
+        assert_eq!(kinds(None, None), Ok(vec![Model, Dataset, Space]));
+        assert_eq!(kinds(None, Some(Model)), Ok(vec![Model, Space]));
+        assert_eq!(kinds(Some(Space), Some(Model)), Ok(vec![Space]));
+        assert_eq!(kinds(Some(Dataset), None), Ok(vec![Dataset]));
+        assert!(kinds(Some(Dataset), Some(Model)).is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! The destination: who we are there, what it is, what it has.
+
+use std::sync::Arc;
+
+use hf2ms_hub::http::HttpOptions;
+use hf2ms_hub::{Account, Destination, Listing, RepoAt, RepoInfo, open_destination};
+
+use super::{has_token, said};
+use crate::explain::{Doing, Failure, Outcome, token_missing, token_name, token_page};
+use crate::filter::Filter;
+use crate::settings::Settings;
+
+/// The destination as it was found.
+pub struct There {
+    /// The repo and its branch.
+    pub at: RepoAt,
+    /// What its hub says of it; `None` when it is absent.
+    pub info: Option<RepoInfo>,
+    /// Its files; none when it is absent.
+    pub listing: Listing,
+    /// How it is spoken to.
+    pub hub: Arc<dyn Destination>,
+    account: Option<Account>,
+    filter: Filter,
+}
+
+impl There {
+    /// Looks at a destination that will be written: who we are there comes first.
+    ///
+    /// # Errors
+    /// No token, a bad one, or one that may not write there.
+    pub async fn to_write(at: RepoAt, filter: Filter, settings: &Settings) -> Outcome<Self> {
+        if !has_token(settings, &at) {
+            return Err(token_missing(at.hub, &at.endpoint));
+        }
+        let hub = open(&at, settings)?;
+        let account = hub.account().await.map_err(|error| said(&error, &at, settings, Doing::Writing))?;
+        may_write(&account, &at)?;
+        Self::look(at, filter, settings, hub, Some(account)).await
+    }
+
+    /// Looks at a destination that is only read.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn to_read(at: RepoAt, filter: Filter, settings: &Settings) -> Outcome<Self> {
+        let hub = open(&at, settings)?;
+        Self::look(at, filter, settings, hub, None).await
+    }
+
+    async fn look(at: RepoAt, filter: Filter, settings: &Settings, hub: Arc<dyn Destination>, account: Option<Account>) -> Outcome<Self> {
+        let info = hub.describe().await.map_err(|error| said(&error, &at, settings, Doing::Writing))?;
+        let mut there = Self { at, info, listing: Listing::default(), hub, account, filter };
+        if there.info.is_some() {
+            there.listing = there.list(settings).await?;
+        }
+        Ok(there)
+    }
+
+    /// Lists what the run is about, anew.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn list(&self, settings: &Settings) -> Outcome<Listing> {
+        let mut listing = self.hub.list().await.map_err(|error| said(&error, &self.at, settings, Doing::Writing))?;
+        self.filter.apply(&mut listing);
+        Ok(listing)
+    }
+
+    /// Whether the owner is the account itself or an organisation that it is known to be in.
+    pub fn is_ours(&self) -> bool {
+        self.account.as_ref().is_some_and(|account| owns(account, self.at.id.owner()))
+    }
+}
+
+fn open(at: &RepoAt, settings: &Settings) -> Outcome<Arc<dyn Destination>> {
+    open_destination(&settings.side(at), HttpOptions::default()).map_err(|error| said(&error, at, settings, Doing::Writing))
+}
+
+fn owns(account: &Account, owner: &str) -> bool {
+    account.name.eq_ignore_ascii_case(owner) || account.organisations.iter().any(|name| name.eq_ignore_ascii_case(owner))
+}
+
+/// Refuses what is known to be impossible. A hub that tells no organisations decides when the repo is created.
+fn may_write(account: &Account, at: &RepoAt) -> Outcome<()> {
+    let (token, name, hub) = (token_name(at.hub), &account.name, at.hub);
+    if account.can_write == Some(false) {
+        let page = token_page(hub, &at.endpoint);
+        return Err(Failure::refused(format!("{token} of {name} may only read: get one that may write at {page}")));
+    }
+    if !account.organisations.is_empty() && !owns(account, at.id.owner()) {
+        let own = format!("{name}/{}", at.id.name());
+        return Err(Failure::refused(format!("{token} of {name} may not write to {} on {hub}: use --dest {own}", at.id)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run_dir::tests::at;
+
+    fn account(name: &str, organisations: &[&str], can_write: Option<bool>) -> Account {
+        Account { name: name.to_owned(), organisations: organisations.iter().map(|name| (*name).to_owned()).collect(), can_write }
+    }
+
+    #[test]
+    fn a_namespace_of_someone_else_is_refused_where_it_can_be_known() {
+        let to = at("modelscope", "Acme/x");
+        assert!(may_write(&account("acme", &[], None), &to).is_ok());
+        assert!(may_write(&account("bob", &["acme"], Some(true)), &to).is_ok());
+        assert!(may_write(&account("bob", &[], None), &to).is_ok(), "the hub decides");
+        let line = may_write(&account("bob", &["other"], None), &to).unwrap_err().to_string();
+        assert_eq!(line, "MODELSCOPE_TOKEN of bob may not write to Acme/x on ModelScope: use --dest bob/x");
+        assert!(may_write(&account("acme", &[], Some(false)), &to).unwrap_err().to_string().contains("may only read"));
+    }
+}
