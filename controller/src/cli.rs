@@ -32,24 +32,17 @@ Environment, also from .env in this folder or above:
 Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage; 3 refused (token, permission, not found);
 4 content is not what it should be; 130 interrupted.";
 
-/// What to do.
+/// What to do. The help of a verb is the comment of its arguments.
 #[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
 pub enum Command {
-    /// Copy a repo: plan, stream, commit, verify
     Migrate(Box<verbs::migrate::Args>),
-    /// Print what a migration would do, as JSON that `migrate --plan` takes
     Plan(verbs::plan::Args),
-    /// Compare a repo with its copy, every file by its content
     Verify(verbs::verify::Args),
-    /// List the runs of this machine, the newest first
     Runs(verbs::runs::Args),
-    /// Show one run
     Status(verbs::status::Args),
-    /// Check each token, each hub and the worker, and say what to do
     Doctor(verbs::doctor::Args),
-    /// Copy a small model between two hubs on this machine, to see it work
     Demo(verbs::demo::Args),
-    /// Print completions for a shell
     Completions(verbs::completions::Args),
 }
 

@@ -142,7 +142,7 @@ impl Report {
             ("unchanged", tally.unchanged.to_string()),
             ("deleted", tally.deleted.to_string()),
             ("retries", format!("{}; {} workers replaced", tally.retries, tally.lost_workers)),
-            ("time", format!("{}, {}", duration(self.seconds), rate_text(self.bytes_per_second))),
+            ("time", format!("{}{}", duration(self.seconds), rate_text(self.bytes_per_second))),
         ];
         for (name, value) in rows {
             let _ = writeln!(text, "  {name:<11} {value}");
@@ -177,7 +177,7 @@ impl Report {
 }
 
 fn rate_text(bytes_per_second: f64) -> String {
-    rate(bytes_per_second as u64, 1.0)
+    if bytes_per_second > 0.0 { format!(", {}", rate(bytes_per_second as u64, 1.0)) } else { String::new() }
 }
 
 /// The verification as a table, with the first paths of each bad row.

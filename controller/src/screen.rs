@@ -95,7 +95,7 @@ impl Screen {
         if self.mode != Mode::Bars {
             return;
         }
-        let template = "{prefix:>10} [{bar:30}] {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}";
+        let template = "{prefix:>10} [{bar:30}] {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left  {msg}";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         self.bar.set_draw_target(ProgressDrawTarget::stderr());
         self.bar.set_style(style.progress_chars("=> "));

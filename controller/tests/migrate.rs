@@ -1,5 +1,7 @@
 //! `hf2ms migrate` from end to end, as a user sees it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use common::{BOB, World};

@@ -1,5 +1,7 @@
 //! Signals and deaths: what is left running (nothing), and what the same command does afterwards (the rest).
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use std::process::{Child, Command, Stdio};

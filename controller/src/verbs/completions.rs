@@ -8,7 +8,9 @@ use crate::cli::Cli;
 use crate::explain::Outcome;
 use crate::screen::Screen;
 
-/// Print completions for a shell, as `hf2ms completions bash > ~/.local/share/bash-completion/completions/hf2ms`
+/// Print completions for a shell
+///
+/// For bash: hf2ms completions bash > ~/.local/share/bash-completion/completions/hf2ms
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The shell

@@ -39,8 +39,6 @@ pub struct Args {
     #[command(flatten)]
     route: RouteArgs,
     #[command(flatten)]
-    cutting: CuttingArgs,
-    #[command(flatten)]
     visibility: VisibilityArgs,
     /// Show what would be done, and create nothing
     #[arg(long)]
@@ -56,6 +54,8 @@ pub struct Args {
     /// Print NDJSON and nothing else: one line an event, the report last
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    cutting: CuttingArgs,
 }
 
 const EXAMPLES: &str = "\

@@ -3,17 +3,18 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use hf2ms_worker::plan::{Extra, Known, Plan};
+use hf2ms_worker::plan::{Extra, Plan};
 use hf2ms_worker::protocol::Exit;
 
 use super::migrate::VisibilityArgs;
 use crate::cutting::CuttingArgs;
 use crate::explain::{Failure, Outcome};
+use crate::known;
 use crate::planning::{Purpose, Wishes, look};
 use crate::route::{Route, RouteArgs};
-use crate::run_dir::write_aside;
+use crate::run_dir::{Runs, write_aside};
 use crate::screen::{Screen, size};
-use crate::settings::Settings;
+use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
@@ -26,8 +27,6 @@ pub struct Args {
     #[command(flatten)]
     route: RouteArgs,
     #[command(flatten)]
-    cutting: CuttingArgs,
-    #[command(flatten)]
     visibility: VisibilityArgs,
     /// Plan to delete what only the destination has
     #[arg(long)]
@@ -35,6 +34,8 @@ pub struct Args {
     /// Write the plan to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    cutting: CuttingArgs,
 }
 
 /// Makes and prints the plan.
@@ -47,7 +48,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
     let extra = if args.prune { Extra::Delete } else { Extra::Keep };
     let wishes = Wishes { cutting: args.cutting, visibility: args.visibility.chosen(), extra };
-    let (plan, _) = sides.plan(&wishes, &Known::new());
+    let runs = Runs::new(&state_dir(&environment)?);
+    let known = known::load(&runs, &sides.here.at, &sides.there.at);
+    let (plan, _) = sides.plan(&wishes, &known);
     plan.warnings.iter().for_each(|warning| screen.warn(warning));
     match &args.out {
         Some(path) => {
