@@ -150,6 +150,14 @@ pub struct Revision(String);
 pub struct BadRevision(String);
 
 impl Revision {
+    /// The branch that a hub's new repos have.
+    pub fn main_of(hub: Hub) -> Self {
+        Self(match hub {
+            Hub::HuggingFace => "main".to_owned(),
+            Hub::ModelScope => "master".to_owned(),
+        })
+    }
+
     /// The revision's text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -32,6 +32,11 @@ pub enum BadJob {
 pub struct Lifeline(Option<BufReader<Stdin>>);
 
 impl Lifeline {
+    /// Of a worker that nobody attends.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
     /// Returns when the other end is gone; never for a worker that is not attached.
     pub async fn cut(self) {
         match self.0 {

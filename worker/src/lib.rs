@@ -11,6 +11,7 @@ pub mod events;
 pub mod fetch;
 pub mod held_back;
 pub mod job;
+pub mod migrate;
 pub mod plan;
 pub mod protocol;
 pub mod run;

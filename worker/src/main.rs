@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use hf2ms_hub::{Hub, Redactor, RepoAt, Token};
+use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Token, Visibility};
 use hf2ms_worker::events::Events;
 use hf2ms_worker::job::{self, Lifeline};
+use hf2ms_worker::migrate::{Place, Wish};
 use hf2ms_worker::protocol::{Chunk, CommitJob, Event, Exit, VerifyJob, WorkerOptions};
-use hf2ms_worker::work::Work;
-use hf2ms_worker::{check, commit, run, settings, verify};
+use hf2ms_worker::work::{Tokens, Work};
+use hf2ms_worker::{check, commit, migrate, run, settings, verify};
 
 /// Frames of a few hundred KiB come and go all the time: the system's allocator would map and unmap each.
 #[global_allocator]
@@ -35,6 +36,9 @@ enum Verb {
     Commit(Job),
     /// Compare the destination with a manifest, file by file.
     Verify(Job),
+    /// Move a whole repo alone: plan, run, commit, verify
+    #[command(after_help = "Example: hf2ms-worker migrate hf:org/name ms:org/name --private")]
+    Migrate(Migrate),
     /// Say the version and whether the endpoints answer.
     Check {
         /// Addresses to reach [default: those of Hugging Face and ModelScope]
@@ -50,6 +54,43 @@ struct Job {
     /// Take the first line of standard input as the job and stop when standard input closes
     #[arg(long)]
     attached: bool,
+}
+
+#[derive(Args)]
+struct Migrate {
+    /// Where from, as hf:owner/name
+    source: Place,
+    /// Where to, as ms:owner/name
+    destination: Place,
+    /// What the repo holds [default: what is found]
+    #[arg(long, value_name = "KIND", value_parser = repo_kind)]
+    repo_type: Option<RepoKind>,
+    /// Branch, tag or commit of the source [default: its main branch]
+    #[arg(long)]
+    revision: Option<Revision>,
+    /// Create the destination private [default: as the source is]
+    #[arg(long, conflicts_with = "public")]
+    private: bool,
+    /// Create the destination public, or write into one that is
+    #[arg(long)]
+    public: bool,
+}
+
+fn repo_kind(text: &str) -> Result<RepoKind, String> {
+    let known = [RepoKind::Model, RepoKind::Dataset].into_iter().find(|kind| kind.to_string() == text);
+    known.ok_or_else(|| "expected model or dataset".to_owned())
+}
+
+impl Migrate {
+    fn wish(self) -> Wish {
+        let visibility = match (self.private, self.public) {
+            (true, _) => Some(Visibility::Private),
+            (_, true) => Some(Visibility::Public),
+            _ => None,
+        };
+        let revision = self.revision.unwrap_or_else(|| Revision::main_of(self.source.hub));
+        Wish { source: self.source, destination: self.destination, kind: self.repo_type, revision, visibility }
+    }
 }
 
 #[tokio::main]
@@ -97,6 +138,7 @@ async fn perform(verb: Verb) -> Result<Exit, Stop> {
             let work = open(&job.source, &job.destination, &job.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, verify::verify(&work, &job)).await)
         }
+        Verb::Migrate(args) => alone(&args.wish()).await,
         Verb::Check { endpoints } => {
             let endpoints =
                 if endpoints.is_empty() { [Hub::HuggingFace, Hub::ModelScope].map(settings::endpoint).into() } else { endpoints };
@@ -106,14 +148,28 @@ async fn perform(verb: Verb) -> Result<Exit, Stop> {
     }
 }
 
+/// A whole repo, attached to nothing.
+async fn alone(wish: &Wish) -> Result<Exit, Stop> {
+    let tokens = Tokens {
+        source: settings::token(wish.source.hub).map_err(usage)?,
+        destination: settings::token(wish.destination.hub).map_err(usage)?,
+    };
+    let (from, to, info) = migrate::find(wish, &tokens, &settings::http().map_err(usage)?).await.map_err(refused)?;
+    let work = open(&from, &to, &WorkerOptions::default())?;
+    Ok(until_stopped(&work.events.clone(), Lifeline::none(), migrate::migrate(&work, &from, &to, &info, wish)).await)
+}
+
+fn refused(error: hf2ms_hub::Error) -> Stop {
+    Stop { exit: Exit::of(error.kind()), message: error.to_string() }
+}
+
 fn open(source: &RepoAt, destination: &RepoAt, options: &WorkerOptions) -> Result<Work, Stop> {
     let tokens = settings::tokens(source, destination).map_err(usage)?;
     let redactor = Redactor::new(tokens.source.iter().chain(&tokens.destination).map(Token::clone));
     log_to_stderr(redactor.clone());
     let events = Events::new(io::stdout(), redactor);
     let http = settings::http().map_err(usage)?;
-    Work::open(source, destination, &tokens, options, events, http)
-        .map_err(|error| Stop { exit: Exit::of(error.kind()), message: error.to_string() })
+    Work::open(source, destination, &tokens, options, events, http).map_err(refused)
 }
 
 /// The log, on stderr, at the level that `HF2MS_LOG` says (warn by default).

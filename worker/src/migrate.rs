@@ -1,0 +1,154 @@
+//! `migrate`: a whole repo in one worker, for a container that runs alone: plan, run, commit, verify, and nothing
+//! kept anywhere.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use hf2ms_hub::{Error, Hub, Kind, RepoAt, RepoId, RepoInfo, RepoKind, Result, Revision, Side, Visibility, open_source};
+
+use crate::chunks::Chunking;
+use crate::plan::{Extra, Order, Plan};
+use crate::protocol::{Creation, Event, Exit, WorkerOptions};
+use crate::run::move_blobs;
+use crate::verify::{compare, exit_of};
+use crate::work::{Tokens, Work};
+use crate::{commit, settings};
+
+/// `hf:owner/name` or `ms:owner/name`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Which hub.
+    pub hub: Hub,
+    /// Which repo there.
+    pub id: RepoId,
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let (hub, id) = match text.split_once(':') {
+            Some(("hf" | "huggingface", id)) => (Hub::HuggingFace, id),
+            Some(("ms" | "modelscope", id)) => (Hub::ModelScope, id),
+            _ => return Err("expected hf:owner/name or ms:owner/name".to_owned()),
+        };
+        Ok(Self { hub, id: id.parse().map_err(|bad: hf2ms_hub::repo::BadRepoId| bad.to_string())? })
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Where from.
+    pub source: Place,
+    /// Where to.
+    pub destination: Place,
+    /// What the repo holds; looked for when absent.
+    pub kind: Option<RepoKind>,
+    /// Which branch, tag or commit of the source.
+    pub revision: Revision,
+    /// Who may see a repo that has to be created; the source's own when absent.
+    pub visibility: Option<Visibility>,
+}
+
+/// Finds the source and pins its commit: both sides, and what the source's hub says of it.
+///
+/// # Errors
+/// The source is not there, may not be read, or names no commit.
+pub async fn find(wish: &Wish, tokens: &Tokens, http: &hf2ms_hub::http::HttpOptions) -> Result<(RepoAt, RepoAt, RepoInfo)> {
+    let kinds = wish.kind.map_or_else(|| vec![RepoKind::Model, RepoKind::Dataset], |kind| vec![kind]);
+    let mut absent = None;
+    for kind in kinds {
+        let at = place_at(&wish.source, kind, wish.revision.clone());
+        match open_source(&Side { at: at.clone(), token: tokens.source.clone() }, http.clone())?.describe().await {
+            Ok(info) => {
+                let unpinned = || Error::new(Kind::Refused, format!("{} does not say at which commit {} is", at.hub, at.id));
+                let commit = info.commit.clone().ok_or_else(unpinned)?;
+                let to = place_at(&wish.destination, kind, Revision::main_of(wish.destination.hub));
+                return Ok((RepoAt { revision: commit, ..at }, to, info));
+            }
+            Err(error) if error.kind() == Kind::NotFound => absent = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(absent.unwrap_or_else(|| Error::new(Kind::NotFound, "there is no kind to look for")))
+}
+
+fn place_at(place: &Place, kind: RepoKind, revision: Revision) -> RepoAt {
+    RepoAt { hub: place.hub, endpoint: settings::endpoint(place.hub), kind, id: place.id.clone(), revision }
+}
+
+/// Moves the whole repo between the opened sides.
+pub async fn migrate(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wish: &Wish) -> Exit {
+    work.events.start("migrate", "alone", 0, 0, 0);
+    match carry_out(work, from, to, info, wish).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            work.events.gave_up(&error);
+            Exit::of(error.kind())
+        }
+    }
+}
+
+async fn carry_out(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wish: &Wish) -> Result<Exit> {
+    work.destination.account().await?;
+    let source = work.source.list().await?;
+    let creation = ensure(work, wish.visibility.unwrap_or(info.visibility)).await?;
+    let there = work.destination.list().await?;
+    let order = Order {
+        source: from.clone(),
+        asked: wish.revision.clone(),
+        destination: to.clone(),
+        creation,
+        chunking: Chunking::Even { containers: 1 },
+        extra: Extra::Keep,
+        options: WorkerOptions::default(),
+    };
+    let plan = Plan::make(order, source, &there, |path, size| work.destination.placement(path, size), &HashMap::new());
+    work.events.say(&Event::Planned(plan.summary()));
+    for number in 0..plan.chunks.len() {
+        let chunk = u32::try_from(number).ok().and_then(|number| plan.chunk("alone", number));
+        move_blobs(work, &chunk.map(|chunk| chunk.files).unwrap_or_default()).await;
+    }
+    let job = plan.commit_job("alone", &[work.events.receipt_so_far()]);
+    commit::write_all(work, &job.files, &[], &job.message).await;
+    let receipt = work.events.receipt_so_far();
+    let found = compare(work, &plan.verify_job("alone", std::slice::from_ref(&receipt), &receipt.failed).files).await?;
+    let exit = exit_of(&found).worse(work.events.exit());
+    work.events.say(&Event::Verified(found));
+    Ok(if plan.refused.is_empty() { exit } else { exit.worse(Exit::Incomplete) })
+}
+
+/// Makes the destination if it is absent; an existing one may not show what is to be hidden.
+async fn ensure(work: &Work, wanted: Visibility) -> Result<Creation> {
+    let found = match work.destination.describe().await? {
+        Some(info) => Some(info),
+        None => match work.destination.create(wanted).await {
+            Ok(()) => None,
+            Err(error) if error.kind() == Kind::Conflict => work.destination.describe().await?,
+            Err(error) => return Err(error),
+        },
+    };
+    match found {
+        Some(info) if info.visibility == Visibility::Public && wanted != Visibility::Public => Err(Error::new(
+            Kind::Denied,
+            format!("the destination is public, and what would be copied is {wanted}: give --public to show it"),
+        )),
+        found => Ok(Creation { visibility: wanted, exists: found.is_some() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_names_its_hub() {
+        let place: Place = "hf:org/name".parse().unwrap();
+        assert_eq!((place.hub, place.id.as_str()), (Hub::HuggingFace, "org/name"));
+        assert_eq!("modelscope:a1/b2".parse::<Place>().unwrap().hub, Hub::ModelScope);
+        for bad in ["org/name", "gh:org/name", "hf:name", "hf:"] {
+            assert!(bad.parse::<Place>().is_err(), "{bad}");
+        }
+    }
+}
