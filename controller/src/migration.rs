@@ -146,9 +146,22 @@ impl Migration<'_> {
             return Err(Failure::interrupted());
         }
         match &work.ended_by {
-            Some((kind, error)) => Err(Failure::new(Exit::of(*kind), format!("the workers were stopped: {error}"))),
+            Some((kind, error)) => Err(self.in_words(*kind, error)),
             None => Ok(()),
         }
+    }
+
+    /// A worker's error for a person. The request that it names tells which hub it is about.
+    fn in_words(&self, kind: Kind, error: &str) -> Failure {
+        let (source, destination) = (&self.plan.source, &self.plan.destination);
+        let error_of = hf2ms_hub::Error::new(kind, error);
+        if error.contains(&destination.endpoint) {
+            return said(&error_of, destination, self.settings, Doing::Writing);
+        }
+        if error.contains(&source.endpoint) {
+            return said(&error_of, source, self.settings, Doing::Reading);
+        }
+        Failure::new(Exit::of(kind), format!("the workers were stopped: {error}"))
     }
 
     async fn commit(&mut self, work: &mut Work) -> Outcome<()> {
