@@ -7,7 +7,7 @@ use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::file::{Blob, Listing};
 use crate::path::RepoPath;
-use crate::repo::{RepoInfo, Visibility};
+use crate::repo::{RepoInfo, Revision, Visibility};
 use crate::source::ByteStream;
 
 /// A repo that is written. Bound to one repo and branch.
@@ -24,6 +24,9 @@ pub trait Destination: Send + Sync {
 
     /// Lists every file on the branch.
     async fn list(&self) -> Result<Listing>;
+
+    /// The commit that the branch stands at, where the hub tells it in one request: equal heads are equal content.
+    async fn head(&self) -> Result<Option<Revision>>;
 
     /// Whether a file of this path and size is stored as a blob or inline in the commit.
     fn placement(&self, path: &RepoPath, size: u64) -> Placement;

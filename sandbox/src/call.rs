@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
@@ -94,6 +95,13 @@ impl Call {
     /// The token in the Authorization header.
     pub fn bearer(&self) -> Option<&str> {
         self.header(header::AUTHORIZATION)?.strip_prefix("Bearer ").map(str::trim)
+    }
+
+    /// The password in the Authorization header.
+    pub fn password(&self) -> Option<String> {
+        let encoded = self.header(header::AUTHORIZATION)?.strip_prefix("Basic ")?;
+        let pair = String::from_utf8(BASE64_STANDARD.decode(encoded.trim()).ok()?).ok()?;
+        pair.split_once(':').map(|(_, password)| password.to_owned())
     }
 
     /// The value of a cookie.

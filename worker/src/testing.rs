@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use hf2ms_hub::http::{HttpOptions, retry::RetryPolicy};
 use hf2ms_hub::{
     Account, Action, Blob, ByteStream, Commit, CommitLimits, Content, Destination, Digest, Error, File, GitSha1, Kind, Listed, Listing,
-    Missing, Placement, Redactor, RepoInfo, RepoPath, Result, Sha256, Source, Visibility,
+    Missing, Placement, Redactor, RepoInfo, RepoPath, Result, Revision, Sha256, Source, Visibility,
 };
 
 use crate::events::Events;
@@ -160,6 +160,10 @@ impl Destination for FakeDestination {
             lfs: false,
         });
         Ok(Listing { files: listed.collect(), refused: Vec::new() })
+    }
+
+    async fn head(&self) -> Result<Option<Revision>> {
+        Ok(None)
     }
 
     fn placement(&self, path: &RepoPath, _: u64) -> Placement {

@@ -1,12 +1,13 @@
 //! ModelScope as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
 //!
 //! [`dialect`] reads what the hub says, [`ask`] sends and opens envelopes, [`wire`] has the bodies'
-//! shapes; [`repos`], [`listing`] and [`tree`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
+//! shapes; [`repos`], [`head`], [`listing`] and [`tree`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
 
 mod ask;
 mod check;
 mod commit;
 mod dialect;
+mod head;
 mod inline;
 mod listing;
 mod put;
@@ -25,7 +26,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE};
 use crate::http::{Http, HttpOptions};
 use crate::{
     Account, Blob, ByteStream, Commit, CommitLimits, Destination, Error, Kind, Listing, Missing, Placement, RepoAt, RepoInfo, RepoPath,
-    Result, Sha256, Side, Token, Visibility,
+    Result, Revision, Sha256, Side, Token, Visibility,
 };
 
 /// A repo on ModelScope at a branch. Only the token, the addresses for uploads and whether the repo could
@@ -73,6 +74,10 @@ impl Destination for Repo {
 
     async fn list(&self) -> Result<Listing> {
         self.list_all().await
+    }
+
+    async fn head(&self) -> Result<Option<Revision>> {
+        self.branch_head().await
     }
 
     fn placement(&self, path: &RepoPath, size: u64) -> Placement {

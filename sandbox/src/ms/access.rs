@@ -50,9 +50,11 @@ pub const NO_REVISION: Reason = Reason { status: 404, code: 10_010_205_010, word
 /// There is no such file.
 pub const NO_FILE: Reason = Reason { status: 404, code: 10_010_205_011, word: "ResourceNotFound", message: "file not found" };
 
-/// Who is calling: the Bearer, or the cookie that older routes read.
+/// Who is calling: the Bearer, the cookie that older routes read, or the password that Git sends.
 pub fn caller(world: &World, call: &Call) -> Caller {
-    world.accounts.caller(Site::ModelScope, call.bearer().or_else(|| call.cookie("m_session_id")))
+    let password = call.password();
+    let token = call.bearer().or_else(|| call.cookie("m_session_id")).or(password.as_deref());
+    world.accounts.caller(Site::ModelScope, token)
 }
 
 /// An id for a request, for people to quote.

@@ -60,6 +60,8 @@ pub enum Verb {
     Download,
     /// What branches and tags are there?
     Revisions,
+    /// At which commits do they stand? Asked as Git asks.
+    Refs,
     /// A new tag.
     Tag,
     /// Which of these blobs are wanted?
@@ -85,6 +87,7 @@ impl Route {
                 Verb::Files | Verb::Tree => "ms.files",
                 Verb::Download => "ms.download",
                 Verb::Revisions => "ms.revisions",
+                Verb::Refs => "ms.git_refs",
                 Verb::Tag => "ms.tag",
                 Verb::Batch => "ms.batch",
                 Verb::Commit { .. } => "ms.commit",
@@ -101,11 +104,18 @@ pub fn route(call: &Call) -> Route {
     match segments.as_slice() {
         ["openapi", "v1", "users", "me"] => Route::Me,
         ["openapi", "v1", rest @ ..] => open(method, rest).unwrap_or(Route::Unknown(Surface::Open)),
+        [kind, owner, name, "info", "refs"] => git(call, kind, owner, name).unwrap_or(Route::Unknown(Surface::Legacy)),
         ["api", "v1", "login"] => Route::Login,
         ["api", "v1", "repos", kind, owner, name, rest @ ..] => written(kind, owner, name, rest).unwrap_or(Route::Unknown(Surface::Legacy)),
         ["api", "v1", rest @ ..] => legacy(method, rest).unwrap_or(Route::Unknown(Surface::Legacy)),
         _ => Route::Unknown(Surface::Legacy),
     }
+}
+
+/// Git's smart HTTP: the address is the client's `{endpoint}/{type}s/{repo_id}.git` (modelscope-hub 0.5.1, `_repository.py`).
+fn git(call: &Call, kind: &str, owner: &str, name: &str) -> Option<Route> {
+    let (kind, name) = (Kind::from_plural(kind)?, name.strip_suffix(".git")?);
+    (call.param("service") == Some("git-upload-pack")).then(|| Route::Repo(Surface::Legacy, kind, format!("{owner}/{name}"), Verb::Refs))
 }
 
 fn open(method: &str, rest: &[&str]) -> Option<Route> {
@@ -188,6 +198,7 @@ async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, (surface, ki
         Verb::Tree => files::paged(&call, caller, &repo),
         Verb::Download => files::download(world, &call, caller, &repo),
         Verb::Revisions => Ok(read::revisions(&repo)),
+        Verb::Refs => Ok(read::git_refs(&repo)),
         Verb::Tag => write::tag(call, caller, &repo).await,
         Verb::Batch => write::batch(world, call, caller, &repo).await,
         Verb::Commit { branch } => commit::commit(world, call, caller, &repo, &branch).await,

@@ -8,7 +8,7 @@ use axum::http::Response;
 use super::Surface;
 use super::access;
 use crate::accounts::{Caller, Site};
-use crate::answer::{Answer, json as json_answer, with};
+use crate::answer::{Answer, json as json_answer, typed, with};
 use crate::call::Call;
 use crate::clock;
 use crate::repo::{Kind, Repo, Visibility};
@@ -141,12 +141,27 @@ fn visible<'a>(world: &World, call: &'a Call, caller: Caller, kind: Kind) -> imp
         .filter(move |repo| repo.kind == kind && owner.is_none_or(|owner| repo.owner() == owner) && access::may_see(caller, repo, true))
 }
 
+/// `GET /S/{id}.git/info/refs?service=git-upload-pack`: Git's advertisement, `HEAD` and each branch.
+pub fn git_refs(repo: &Repo) -> Response<Body> {
+    let state = repo.state();
+    let head = state.branches.get("master").map(|id| format!("{id} HEAD\0symref=HEAD:refs/heads/master agent=git/sandbox\n"));
+    let branches = state.branches.iter().map(|(name, id)| format!("{id} refs/heads/{name}\n"));
+    let refs: String = head.into_iter().chain(branches).map(|line| packet(&line)).collect();
+    let body = format!("{}0000{refs}0000", packet("# service=git-upload-pack\n"));
+    typed(200, "application/x-git-upload-pack-advertisement", body)
+}
+
+/// A line of Git's protocol: its length in four hex digits, themselves counted, and its text.
+fn packet(line: &str) -> String {
+    format!("{:04x}{line}", line.len() + 4)
+}
+
 /// `GET /api/v1/S/{id}/revisions`.
 pub fn revisions(repo: &Repo) -> Response<Body> {
     let state = repo.state();
     let named = |refs: &std::collections::BTreeMap<String, crate::digest::Oid>| -> Vec<Value> {
         let date = |id: &crate::digest::Oid| state.resolve(&id.to_string()).map(|commit| clock::seconds(commit.date));
-        refs.iter().map(|(name, id)| json!({"Revision": name, "CommitId": id, "CreatedAt": date(id)})).collect()
+        refs.iter().map(|(name, id)| json!({"Revision": name, "CreatedAt": date(id)})).collect()
     };
     access::envelope(&json!({"RevisionMap": {"Branches": named(&state.branches), "Tags": named(&state.tags)}}))
 }
