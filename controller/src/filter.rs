@@ -2,14 +2,46 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use hf2ms_hub::{Listing, RepoPath};
+use serde::{Deserialize, Serialize};
 
 use crate::explain::{Failure, Outcome};
 
 /// Which paths a run is about.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(try_from = "Patterns", into = "Patterns")]
 pub struct Filter {
+    patterns: Patterns,
     include: Option<GlobSet>,
     exclude: GlobSet,
+}
+
+/// A filter as it was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Patterns {
+    include: Vec<String>,
+    exclude: Vec<String>,
+}
+
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.patterns == other.patterns
+    }
+}
+
+impl Eq for Filter {}
+
+impl From<Filter> for Patterns {
+    fn from(filter: Filter) -> Self {
+        filter.patterns
+    }
+}
+
+impl TryFrom<Patterns> for Filter {
+    type Error = Failure;
+
+    fn try_from(patterns: Patterns) -> Outcome<Self> {
+        Self::new(&patterns.include, &patterns.exclude)
+    }
 }
 
 impl Filter {
@@ -19,8 +51,9 @@ impl Filter {
     /// # Errors
     /// A pattern that is none.
     pub fn new(include: &[String], exclude: &[String]) -> Outcome<Self> {
+        let patterns = Patterns { include: include.to_vec(), exclude: exclude.to_vec() };
         let include = if include.is_empty() { None } else { Some(set(include)?) };
-        Ok(Self { include, exclude: set(exclude)? })
+        Ok(Self { patterns, include, exclude: set(exclude)? })
     }
 
     /// Whether the run is about this path.

@@ -14,6 +14,7 @@ pub mod migration;
 pub mod place;
 pub mod planning;
 pub mod progress;
+pub mod proof;
 pub mod report;
 pub mod route;
 pub mod run_dir;

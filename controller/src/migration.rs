@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
-use hf2ms_hub::{Kind, Listing, Visibility};
-use hf2ms_worker::plan::Plan;
+use hf2ms_hub::{Kind, Listing, Revision, Visibility};
+use hf2ms_worker::plan::{Extra, Plan};
 use hf2ms_worker::protocol::{CommitJob, Exit, FailedFile, Receipt, Verification, VerifyJob};
 use serde::Serialize;
 use serde_json::json;
@@ -14,6 +14,7 @@ use crate::engine::{Ended, Engine, Heard, Job, Verb};
 use crate::explain::{Doing, Failure, Outcome};
 use crate::known;
 use crate::progress::{Done, Progress};
+use crate::proof::Proof;
 use crate::report::{Report, Tally, merged};
 use crate::run_dir::{Entry, RunDir, State};
 use crate::screen::Screen;
@@ -30,6 +31,8 @@ pub struct Migration<'a> {
     pub plan: Plan,
     /// The destination as it was found.
     pub there: &'a There,
+    /// What happens to files that only the destination has.
+    pub extra: Extra,
     /// Its folder.
     pub run: RunDir,
     /// Where its workers run; none are needed when nothing differs.
@@ -54,6 +57,8 @@ struct Work {
     seconds: f64,
     /// Why the rest was not tried.
     ended_by: Option<(Kind, String)>,
+    /// Where the destination stood before it was verified.
+    head: Option<Revision>,
     verification: Option<Verification>,
 }
 
@@ -67,17 +72,22 @@ impl Migration<'_> {
         self.run.note(&Entry::Planned(self.plan.summary()))?;
         let mut work = Work::default();
         let done = self.work(&mut work).await;
+        let head = if done.is_ok() { self.verified_head(&work).await } else { None };
         let state = match &done {
             Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
             Err(_) => State::Failed,
             Ok(()) => State::Done,
         };
+        if let Some(head) = head {
+            self.proof(head).save(&self.run)?;
+        }
         let report = self.report(work, state)?;
         done.map(|()| report)
     }
 
     async fn work(&mut self, work: &mut Work) -> Outcome<()> {
         if self.plan.is_done() {
+            work.head = self.there.head.clone();
             work.verification = Some(self.compare_listing());
             return Ok(());
         }
@@ -85,6 +95,16 @@ impl Migration<'_> {
         self.carry_chunks(work).await?;
         self.commit(work).await?;
         self.verify(work).await
+    }
+
+    /// The head that was verified: it stands where it stood before the verification.
+    async fn verified_head(&self, work: &Work) -> Option<Revision> {
+        let head = self.there.head_now().await;
+        head.filter(|head| work.head.as_ref() == Some(head))
+    }
+
+    fn proof(&self, head: Revision) -> Proof {
+        Proof::new(&self.plan.source, &self.plan.destination, head, self.there.filter(), self.extra)
     }
 
     /// Everything was found equal: the fresh listing is the verification.
@@ -215,6 +235,7 @@ impl Migration<'_> {
     async fn verify(&self, work: &mut Work) -> Outcome<()> {
         let Some(engine) = &self.engine else { return Err(Failure::usage("there is no engine to verify anything")) };
         let job = self.plan.verify_job(self.run.id(), &work.receipts, &work.failed);
+        work.head = self.there.head_now().await;
         work.verification = Some(verify_with(engine.as_ref(), &job, self.screen, &self.run).await?);
         Ok(())
     }

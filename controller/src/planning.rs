@@ -41,11 +41,22 @@ pub struct Wishes {
     pub extra: Extra,
 }
 
-/// Looks at both sides. `None` for what is skipped, which has been said.
+/// Looks at both sides and lists them. `None` for what is skipped, which has been said.
 ///
 /// # Errors
 /// One of them can't be read, or the destination can't be written.
 pub async fn look(route: &Route, purpose: Purpose, settings: &Settings, screen: &Screen) -> Outcome<Option<Sides>> {
+    match find(route, purpose, settings, screen).await? {
+        Some((here, there)) => Sides::list(here, there, settings).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Finds both sides without listing them. `None` for what is skipped, which has been said.
+///
+/// # Errors
+/// One of them can't be found, or the destination can't be written.
+pub async fn find(route: &Route, purpose: Purpose, settings: &Settings, screen: &Screen) -> Outcome<Option<(Here, There)>> {
     let access = settings.access(route.to());
     if purpose == Purpose::Write && access.token.is_none() {
         return Err(token_missing(route.to(), &access.endpoint));
@@ -56,18 +67,25 @@ pub async fn look(route: &Route, purpose: Purpose, settings: &Settings, screen: 
         screen.warn(format!("{id} is a Space and is skipped: ModelScope does not run it; --repo-type model copies its files as a model"));
         return Ok(None);
     }
-    let at = route.destination_at(settings, here.at.kind)?;
-    let there = async {
-        match purpose {
-            Purpose::Write => There::to_write(at, route.filter().clone(), settings).await,
-            Purpose::Read => There::to_read(at, route.filter().clone(), settings).await,
-        }
+    let at = route.destination_at(settings, here.at.kind);
+    let there = match purpose {
+        Purpose::Write => There::to_write(at, route.filter().clone(), settings).await?,
+        Purpose::Read => There::to_read(at, route.filter().clone(), settings).await?,
     };
-    let (listing, there) = futures_util::try_join!(here.list(settings), there)?;
-    Ok(Some(Sides { here, there, listing }))
+    Ok(Some((here, there)))
 }
 
 impl Sides {
+    /// Lists both sides.
+    ///
+    /// # Errors
+    /// One of them can't be listed.
+    pub async fn list(here: Here, mut there: There, settings: &Settings) -> Outcome<Self> {
+        let (listing, current) = futures_util::try_join!(here.list(settings), there.current(settings))?;
+        there.listing = current;
+        Ok(Self { here, there, listing })
+    }
+
     /// Compares the sides and cuts what differs.
     pub fn plan(self, wishes: &Wishes, known: &Known) -> (Plan, There) {
         let Self { here, there, listing } = self;

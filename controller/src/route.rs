@@ -66,8 +66,7 @@ impl Route {
         if from == Hub::ModelScope {
             return Err(Failure::usage(format!("{from} can't be a source yet: only Hugging Face to ModelScope is possible")));
         }
-        let main = || "main".parse().map_err(|bad| Failure::usage(format!("{bad}")));
-        let asked = args.revision.clone().or(place.revision).map_or_else(main, Ok)?;
+        let asked = args.revision.clone().or(place.revision).unwrap_or_else(|| Revision::main_of(from));
         Ok(Self {
             kinds: kinds(place.kind, args.repo_type)?,
             destination: (to, args.dest.clone().unwrap_or_else(|| place.id.clone())),
@@ -85,18 +84,10 @@ impl Route {
     }
 
     /// Where a source that was found to be of this kind goes.
-    ///
-    /// # Errors
-    /// The branch has no lawful name.
-    pub fn destination_at(&self, settings: &Settings, found: RepoKind) -> Outcome<RepoAt> {
+    pub fn destination_at(&self, settings: &Settings, found: RepoKind) -> RepoAt {
         let kind = self.kind_there.unwrap_or(found);
         let (hub, id) = self.destination.clone();
-        let branch = match hub {
-            Hub::HuggingFace => "main",
-            Hub::ModelScope => "master",
-        };
-        let revision = branch.parse().map_err(|bad| Failure::usage(format!("{bad}")))?;
-        Ok(RepoAt { hub, endpoint: settings.access(hub).endpoint.clone(), kind, id, revision })
+        RepoAt { hub, endpoint: settings.access(hub).endpoint.clone(), kind, id, revision: Revision::main_of(hub) }
     }
 
     /// The files that the run is about.

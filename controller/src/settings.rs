@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use hf2ms_hub::http::HttpOptions;
+use hf2ms_hub::http::retry::RetryPolicy;
 use hf2ms_hub::{Hub, RepoAt, Side, Token};
 
 use crate::explain::{Failure, Outcome};
@@ -15,6 +18,8 @@ const MODELSCOPE: &str = "https://modelscope.cn";
 pub struct Settings {
     huggingface: Access,
     modelscope: Access,
+    stall: Duration,
+    retry: RetryPolicy,
 }
 
 /// How one hub is reached.
@@ -36,7 +41,10 @@ impl Settings {
     /// A token that can't be sent, an endpoint that is no address, a `.env` that can't be read; none shows a value.
     pub fn from_environment() -> Outcome<Self> {
         let file = dotenv()?;
-        Self::read(&|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+        let read = Self::read(&|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))?;
+        // Workers inherit the process's environment and never see `.env`: both are equally patient.
+        let HttpOptions { stall, retry, .. } = hf2ms_worker::settings::http().map_err(|bad| Failure::usage(bad.to_string()))?;
+        Ok(Self { stall, retry, ..read })
     }
 
     /// Reads variables through `get`.
@@ -49,7 +57,10 @@ impl Settings {
             ("MODELSCOPE_DOMAIN", if bare { format!("https://{domain}") } else { domain })
         });
         let endpoint = |name| set(get, name).map(|value| (name, value));
+        let HttpOptions { stall, retry, .. } = HttpOptions::default();
         Ok(Self {
+            stall,
+            retry,
             huggingface: Access { endpoint: address(endpoint("HF_ENDPOINT"), HUGGING_FACE)?, token: token(get, &["HF_TOKEN"])? },
             modelscope: Access {
                 endpoint: address(endpoint("MODELSCOPE_ENDPOINT").or(domain), MODELSCOPE)?,
@@ -69,6 +80,11 @@ impl Settings {
     /// A repo with its hub's token.
     pub fn side(&self, at: &RepoAt) -> Side {
         Side { at: at.clone(), token: self.access(at.hub).token.clone() }
+    }
+
+    /// How patient to be with the hubs.
+    pub fn http(&self) -> HttpOptions {
+        HttpOptions { stall: self.stall, retry: self.retry, ..HttpOptions::default() }
     }
 
     /// `text` without any of the tokens.

@@ -28,6 +28,39 @@ fn a_second_run_moves_and_asks_next_to_nothing() {
 }
 
 #[test]
+fn a_second_run_over_thousands_of_files_asks_a_handful_of_times() {
+    let world = World::new();
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/many","files":[],"generate":{"count":3200,"folders":20,"size":40,"suffix":".txt","seed":1}}"#);
+    assert_eq!(world.run(&["migrate", "alice/many"]).code, 0);
+    world.admin("POST", "/counters/reset", "");
+    let ran = world.run(&["migrate", "alice/many", "--json"]);
+    assert_eq!((ran.code, ran.event("report")["unchanged"].as_u64()), (0, Some(3200)), "{}", ran.stdout);
+    assert!(world.all_requests() <= 6, "{} requests", world.all_requests());
+}
+
+#[test]
+fn a_side_that_moved_since_is_listed_and_compared_again() {
+    let world = World::with_model();
+    assert_eq!(world.run(&["migrate", "alice/model"]).code, 0);
+    world.seed(r##"{"hub":"ms","kind":"model","id":"alice/model","files":[{"path":"README.md","text":"# Changed here"}]}"##);
+    let ran = world.run(&["migrate", "alice/model", "--json"]);
+    assert_eq!((ran.code, ran.event("report")["commits"].as_u64()), (0, Some(1)), "{}", ran.stdout);
+    assert!(world.is_copied("model", "alice/model", "alice/model"));
+    world.seed(r##"{"hub":"hf","kind":"model","id":"alice/model","files":[{"path":"README.md","text":"# Changed there"}]}"##);
+    assert_eq!(world.run(&["migrate", "alice/model"]).code, 0);
+    assert!(world.is_copied("model", "alice/model", "alice/model"));
+}
+
+#[test]
+fn a_proof_is_of_the_files_that_were_asked_for() {
+    let world = World::with_model();
+    assert_eq!(world.run(&["migrate", "alice/model", "--include", "*.md"]).code, 0);
+    assert!(!world.is_copied("model", "alice/model", "alice/model"));
+    assert_eq!(world.run(&["migrate", "alice/model"]).code, 0);
+    assert!(world.is_copied("model", "alice/model", "alice/model"));
+}
+
+#[test]
 fn only_what_differs_is_sent() {
     let world = World::with_model();
     assert_eq!(world.run(&["migrate", "alice/model"]).code, 0);

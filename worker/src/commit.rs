@@ -216,6 +216,14 @@ impl<'a> Committer<'a> {
     /// The hub refuses the batch as a whole: find the file that it means, and write the others.
     fn split(&self, mut batch: Vec<Ready<'a>>, title: String, error: Error) -> BoxFuture<'_, std::result::Result<(), Stopped<'a>>> {
         async move {
+            let count = batch.len();
+            if batch.iter().any(|ready| ready.blob.is_none()) {
+                // It may mean a deletion that someone else made first.
+                batch = self.look(batch).await?;
+            }
+            if batch.len() < count {
+                return self.write(batch, title).await;
+            }
             if batch.len() == 1 {
                 batch.iter().for_each(|ready| self.work.events.failed(ready.step.path(), &error));
                 return Ok(());

@@ -93,8 +93,7 @@ impl Migrate {
     }
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -102,7 +101,17 @@ async fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    match perform(cli.verb).await {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("hf2ms-worker: {error}");
+            return Exit::Incomplete.into();
+        }
+    };
+    let ended = runtime.block_on(perform(cli.verb));
+    // A thread may still be reading standard input: nothing waits for it.
+    runtime.shutdown_background();
+    match ended {
         Ok(exit) => exit.into(),
         Err(Stop { exit, message }) => {
             eprintln!("hf2ms-worker: {message}");

@@ -97,7 +97,8 @@ pub struct Order {
 }
 
 /// What happens to files that only the destination has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Extra {
     /// They stay.
     Keep,

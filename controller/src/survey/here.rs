@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::{Error, Gate, Kind, Listing, RepoAt, RepoInfo, RepoKind, Revision, Source, open_source};
 
 use super::{has_token, said};
@@ -60,8 +59,7 @@ impl Here {
         if info.gate == Gate::Gated {
             warnings.push(format!("{} is gated, and the copy will not be: give --private unless its terms allow that", at.id));
         }
-        let source =
-            open_source(&settings.side(&at), HttpOptions::default()).map_err(|error| said(&error, &at, settings, Doing::Reading))?;
+        let source = open_source(&settings.side(&at), settings.http()).map_err(|error| said(&error, &at, settings, Doing::Reading))?;
         Ok(Self { asked: route.asked().clone(), at, info, warnings, source, filter: route.filter().clone() })
     }
 
@@ -77,7 +75,7 @@ impl Here {
 }
 
 async fn describe(at: &RepoAt, settings: &Settings) -> Result<RepoInfo, Error> {
-    open_source(&settings.side(at), HttpOptions::default())?.describe().await
+    open_source(&settings.side(at), settings.http())?.describe().await
 }
 
 /// Which of the two is absent: the repo, or only the revision.

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use hf2ms_hub::http::HttpOptions;
-use hf2ms_hub::{Account, Destination, Listing, RepoAt, RepoInfo, open_destination};
+use hf2ms_hub::{Account, Destination, Listing, RepoAt, RepoInfo, Revision, open_destination};
 
 use super::{has_token, said};
 use crate::explain::{Doing, Failure, Outcome, token_missing, token_name, token_page};
@@ -16,7 +15,9 @@ pub struct There {
     pub at: RepoAt,
     /// What its hub says of it; `None` when it is absent.
     pub info: Option<RepoInfo>,
-    /// Its files; none when it is absent.
+    /// Where its branch stood before anything was listed, if its hub tells.
+    pub head: Option<Revision>,
+    /// Its files, once listed; none when it is absent.
     pub listing: Listing,
     /// How it is spoken to.
     pub hub: Arc<dyn Destination>,
@@ -36,7 +37,9 @@ impl There {
         let hub = open(&at, settings)?;
         let account = hub.account().await.map_err(|error| said(&error, &at, settings, Doing::Writing))?;
         may_write(&account, &at)?;
-        Self::look(at, filter, settings, hub, Some(account)).await
+        let mut there = Self::look(at, filter, settings, hub, Some(account)).await?;
+        there.head = if there.info.is_some() { there.head_now().await } else { None };
+        Ok(there)
     }
 
     /// Looks at a destination that is only read.
@@ -50,11 +53,20 @@ impl There {
 
     async fn look(at: RepoAt, filter: Filter, settings: &Settings, hub: Arc<dyn Destination>, account: Option<Account>) -> Outcome<Self> {
         let info = hub.describe().await.map_err(|error| said(&error, &at, settings, Doing::Writing))?;
-        let mut there = Self { at, info, listing: Listing::default(), hub, account, filter };
-        if there.info.is_some() {
-            there.listing = there.list(settings).await?;
-        }
-        Ok(there)
+        Ok(Self { at, info, head: None, listing: Listing::default(), hub, account, filter })
+    }
+
+    /// What stands there now; nothing where there is no repo.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn current(&self, settings: &Settings) -> Outcome<Listing> {
+        if self.info.is_some() { self.list(settings).await } else { Ok(Listing::default()) }
+    }
+
+    /// Where its branch stands now, if its hub tells.
+    pub async fn head_now(&self) -> Option<Revision> {
+        self.hub.head().await.ok().flatten()
     }
 
     /// Lists what the run is about, anew.
@@ -67,6 +79,11 @@ impl There {
         Ok(listing)
     }
 
+    /// The files that the run is about.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
     /// Whether the owner is the account itself or an organisation that it is known to be in.
     pub fn is_ours(&self) -> bool {
         self.account.as_ref().is_some_and(|account| owns(account, self.at.id.owner()))
@@ -74,7 +91,7 @@ impl There {
 }
 
 fn open(at: &RepoAt, settings: &Settings) -> Outcome<Arc<dyn Destination>> {
-    open_destination(&settings.side(at), HttpOptions::default()).map_err(|error| said(&error, at, settings, Doing::Writing))
+    open_destination(&settings.side(at), settings.http()).map_err(|error| said(&error, at, settings, Doing::Writing))
 }
 
 fn owns(account: &Account, owner: &str) -> bool {

@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 
-use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::{Account, Error, Hub, RepoAt, RepoKind, open_destination, open_source};
 use hf2ms_worker::protocol::{EndpointCheck, Event, Exit};
 use serde::Serialize;
@@ -103,7 +102,7 @@ fn any_repo(hub: Hub, settings: &Settings) -> Option<RepoAt> {
 }
 
 async fn who(at: &RepoAt, settings: &Settings) -> Result<Account, Error> {
-    let (side, http) = (settings.side(at), HttpOptions::default());
+    let (side, http) = (settings.side(at), settings.http());
     match at.hub {
         Hub::HuggingFace => open_source(&side, http)?.account().await,
         Hub::ModelScope => open_destination(&side, http)?.account().await,

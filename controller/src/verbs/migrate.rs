@@ -17,14 +17,15 @@ use crate::explain::{Doing, Failure, Outcome};
 use crate::filter::Filter;
 use crate::known;
 use crate::migration::{Migration, first_blob, stays_hidden};
-use crate::planning::{Purpose, Wishes, look};
+use crate::planning::{Purpose, Sides, Wishes, find as find_sides};
+use crate::proof::{self, Proof};
 use crate::report::Report;
 use crate::route::{Route, RouteArgs};
 use crate::run_dir::{RunDir, RunVerb, Runs};
 use crate::screen::Screen;
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::survey::{There, said};
+use crate::survey::{Here, There, said};
 
 /// Copy a repo: plan, stream, commit, verify
 ///
@@ -94,14 +95,18 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let began = Instant::now();
     let settings = Settings::from_environment()?;
     let runs = Runs::new(&state_dir(&environment)?);
-    let planned = async {
+    let decided = async {
         match (&args.plan, &args.source) {
-            (Some(file), _) => read_plan(file, &args, &settings).await.map(Some),
-            (None, Some(source)) => make_plan(source, &args, &settings, &runs, screen).await,
+            (Some(file), _) => read_plan(file, &args, &settings).await,
+            (None, Some(source)) => decide(source, &args, &settings, &runs, screen).await,
             (None, None) => Err(Failure::usage("SOURCE is missing: give the repo to copy")),
         }
     };
-    let Some((plan, there)) = stop.unless(planned).await? else { return Ok(Exit::Done) };
+    let (plan, there) = match stop.unless(decided).await? {
+        Decision::CarryOut(plan, there) => (*plan, *there),
+        Decision::Proven(proof, earlier) => return has_everything(&proof, *earlier, &args, &runs, began, screen),
+        Decision::Skip => return Ok(Exit::Done),
+    };
     stop.unless(may_go_on(&plan, &there, &settings)).await?;
     announce(&plan, screen);
     if args.dry_run {
@@ -110,23 +115,63 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     }
     let run = runs.begin(RunVerb::Migrate, &plan.source, &plan.destination, &plan.summary())?;
     let engine = engine(&args.cutting, &plan, &run, &settings, stop)?;
-    let migration = Migration { plan, there: &there, run, engine, settings: &settings, screen, stop, began };
+    let extra = args.extra();
+    let migration = Migration { plan, there: &there, extra, run, engine, settings: &settings, screen, stop, began };
     let report = migration.carry_out().await?;
     show(&report, screen);
     Ok(report.exit())
 }
 
-async fn make_plan(source: &str, args: &Args, settings: &Settings, runs: &Runs, screen: &Screen) -> Outcome<Option<(Plan, There)>> {
+/// What is to be done.
+enum Decision {
+    /// Carry out this plan.
+    CarryOut(Box<Plan>, Box<There>),
+    /// Nothing: both sides stand where an earlier run verified them.
+    Proven(Box<Proof>, Box<Report>),
+    /// Nothing, and why has been said.
+    Skip,
+}
+
+impl Args {
+    fn extra(&self) -> Extra {
+        if self.prune { Extra::Delete } else { Extra::Keep }
+    }
+}
+
+async fn decide(source: &str, args: &Args, settings: &Settings, runs: &Runs, screen: &Screen) -> Outcome<Decision> {
     let route = Route::resolve(source, &args.route, settings)?;
-    let Some(sides) = look(&route, Purpose::Write, settings, screen).await? else { return Ok(None) };
+    let Some((here, there)) = find_sides(&route, Purpose::Write, settings, screen).await? else { return Ok(Decision::Skip) };
+    if let Some((proof, earlier)) = proven(&here, &there, &route, args.extra(), runs) {
+        return Ok(Decision::Proven(Box::new(proof), Box::new(earlier)));
+    }
+    let sides = Sides::list(here, there, settings).await?;
     let known = known::load(runs, &sides.here.at, &sides.there.at);
-    let extra = if args.prune { Extra::Delete } else { Extra::Keep };
-    let wishes = Wishes { cutting: args.cutting.clone(), visibility: args.visibility.chosen(), extra };
-    Ok(Some(sides.plan(&wishes, &known)))
+    let wishes = Wishes { cutting: args.cutting.clone(), visibility: args.visibility.chosen(), extra: args.extra() };
+    let (plan, there) = sides.plan(&wishes, &known);
+    Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
+}
+
+/// What an earlier run proves of these sides as they stand.
+fn proven(here: &Here, there: &There, route: &Route, extra: Extra, runs: &Runs) -> Option<(Proof, Report)> {
+    let proof = Proof::new(&here.at, &there.at, there.head.clone()?, route.filter(), extra);
+    let report = proof.find(runs)?;
+    Some((proof, report))
+}
+
+/// Says so, and leaves a run that says so too.
+fn has_everything(proof: &Proof, earlier: Report, args: &Args, runs: &Runs, began: Instant, screen: &Screen) -> Outcome<Exit> {
+    let (id, hub) = (&earlier.destination.id, earlier.destination.hub);
+    screen.say(format!("{id} on {hub} has everything already: both sides stand where run {} verified them", earlier.run));
+    if args.dry_run {
+        return Ok(Exit::Done);
+    }
+    let report = proof::repeat(proof, earlier, runs, began)?;
+    show(&report, screen);
+    Ok(report.exit())
 }
 
 /// A plan from a file, checked as any input is, and held against the destination as it is now.
-async fn read_plan(file: &Path, args: &Args, settings: &Settings) -> Outcome<(Plan, There)> {
+async fn read_plan(file: &Path, args: &Args, settings: &Settings) -> Outcome<Decision> {
     let bad =
         |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {}", file.display(), hf2ms_hub::path::escape(&error.to_string())));
     let content = std::fs::read(file).map_err(|error| bad(&error))?;
@@ -139,13 +184,14 @@ async fn read_plan(file: &Path, args: &Args, settings: &Settings) -> Outcome<(Pl
         }
     }
     plan.creation.visibility = args.visibility.chosen().unwrap_or(plan.creation.visibility);
-    let there = There::to_write(plan.destination.clone(), Filter::default(), settings).await?;
+    let mut there = There::to_write(plan.destination.clone(), Filter::default(), settings).await?;
+    there.listing = there.current(settings).await?;
     match (plan.creation.exists, there.info.is_some()) {
         (true, false) => return Err(bad(&format!("{} does not exist any more: make the plan anew", plan.destination.id))),
         (_, exists) => plan.creation.exists = exists,
     }
     plan.meet(&there.listing);
-    Ok((plan, there))
+    Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
 }
 
 /// Refuses what must not be: showing what was hidden, and moving bytes to where we may not write.

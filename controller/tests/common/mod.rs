@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, dead_code)]
 
+pub mod processes;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -29,7 +31,8 @@ pub struct Ran {
     pub stderr: String,
 }
 
-fn binary(name: &str) -> PathBuf {
+/// A program of this workspace, beside `hf2ms`.
+pub fn binary(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_hf2ms")).with_file_name(name);
     assert!(path.is_file(), "build the whole workspace first: {} is not there", path.display());
     path
@@ -107,6 +110,12 @@ impl World {
         self.admin("GET", "/counters", "").unwrap()[route]["requests"].as_u64().unwrap_or(0)
     }
 
+    /// How many requests there were of any kind.
+    pub fn all_requests(&self) -> u64 {
+        let counters = self.admin("GET", "/counters", "").unwrap();
+        counters.as_object().unwrap().values().filter_map(|route| route["requests"].as_u64()).sum()
+    }
+
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hf2ms"));
         command.args(args).current_dir(self.folder.path()).stdin(Stdio::null()).env_clear();
@@ -133,7 +142,7 @@ impl Drop for World {
 }
 
 impl Ran {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Self { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
     }

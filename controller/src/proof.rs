@@ -1,0 +1,69 @@
+//! What a finished run proves: that between this commit of the source and this head of the destination everything was
+//! compared and equal. Commits name content, so while both stand a second run need not list anything.
+
+use std::time::Instant;
+
+use hf2ms_hub::{RepoAt, Revision};
+use hf2ms_worker::plan::Extra;
+use serde::{Deserialize, Serialize};
+
+use crate::explain::Outcome;
+use crate::filter::Filter;
+use crate::report::{Report, Tally};
+use crate::run_dir::{Entry, RunDir, RunVerb, Runs, State};
+
+const FILE: &str = "proof.json";
+
+/// Where both sides stood when all was verified, and which files were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    source: RepoAt,
+    destination: RepoAt,
+    head: Revision,
+    filter: Filter,
+    extra: Extra,
+}
+
+impl Proof {
+    /// What would be proven: these files, between this commit and this head.
+    pub fn new(source: &RepoAt, destination: &RepoAt, head: Revision, filter: &Filter, extra: Extra) -> Self {
+        Self { source: source.clone(), destination: destination.clone(), head, filter: filter.clone(), extra }
+    }
+
+    /// The report of the newest run that proves this.
+    pub fn find(&self, runs: &Runs) -> Option<Report> {
+        let done = runs.list().into_iter().filter(|run| run.state == State::Done && run.destination == self.destination);
+        let proven = done.filter(|run| runs.read(&run.id, FILE).as_ref() == Some(self)).find_map(|run| runs.read(&run.id, "report.json"));
+        proven.filter(|report: &Report| report.verification.as_ref().is_some_and(|found| found.is_good()))
+    }
+
+    /// Keeps the proof with its run.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn save(&self, run: &RunDir) -> Outcome<()> {
+        run.write(FILE, self)
+    }
+}
+
+/// A run that had nothing to do, because `earlier` proves so.
+///
+/// # Errors
+/// Another run writes to the destination; the disk's.
+pub fn repeat(proof: &Proof, earlier: Report, runs: &Runs, began: Instant) -> Outcome<Report> {
+    let Tally { files, bytes, .. } = earlier.tally;
+    let summary = hf2ms_worker::protocol::PlanSummary { files, bytes, unchanged: files, ..Default::default() };
+    let mut run = runs.begin(RunVerb::Migrate, &proof.source, &proof.destination, &summary)?;
+    let report = Report {
+        run: run.id().to_owned(),
+        tally: Tally { files, bytes, unchanged: files, ..Tally::default() },
+        seconds: began.elapsed().as_secs_f64(),
+        bytes_per_second: 0.0,
+        ..earlier
+    };
+    run.note(&Entry::Planned(summary))?;
+    proof.save(&run)?;
+    run.write("report.json", &report)?;
+    run.end(State::Done)?;
+    Ok(report)
+}
