@@ -141,6 +141,8 @@ impl Args {
 async fn decide(source: &str, args: &Args, settings: &Settings, runs: &Runs, screen: &Screen) -> Outcome<Decision> {
     let route = Route::resolve(source, &args.route, settings)?;
     let Some((here, there)) = find_sides(&route, Purpose::Write, settings, screen).await? else { return Ok(Decision::Skip) };
+    let wanted = args.visibility.chosen().unwrap_or(here.info.visibility);
+    there.info.iter().try_for_each(|info| stays_hidden(wanted, info.visibility, &there.at.id.to_string()))?;
     if let Some((proof, earlier)) = proven(&here, &there, &route, args.extra(), runs) {
         return Ok(Decision::Proven(Box::new(proof), Box::new(earlier)));
     }
