@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::redact::Redactor;
+
 /// What an error means for whoever asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +72,13 @@ impl Error {
     /// The same error, naming the request: method and address without its query.
     pub fn of_request(mut self, request: impl Into<String>) -> Self {
         self.request.get_or_insert_with(|| request.into());
+        self
+    }
+
+    /// The same error, without the tokens that a server may have echoed.
+    pub fn without(mut self, redactor: &Redactor) -> Self {
+        self.message = redactor.clean(&self.message);
+        self.request = self.request.map(|request| redactor.clean(&request));
         self
     }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::token::Token;
 
+const LONGEST_QUOTE: usize = 300;
+
 /// Takes known tokens out of text. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Redactor(Arc<[Token]>);
@@ -19,6 +21,12 @@ impl Redactor {
     /// `text` without any of the tokens.
     pub fn clean(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, token| token.redact(&text))
+    }
+
+    /// What a server said, fit to be repeated: without the tokens, escaped, 300 characters at most. Cut last: half a token
+    /// would be no token to [`Redactor::clean`].
+    pub fn quote(&self, said: &str) -> String {
+        crate::path::escape(self.clean(said).trim()).chars().take(LONGEST_QUOTE).collect()
     }
 
     /// A writer that takes the tokens out of every line before it reaches `inner`.
@@ -66,6 +74,15 @@ impl<W: Write> Drop for RedactingWriter<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_quoted_is_cut_after_its_tokens_are_out() {
+        let redactor = Redactor::new([Token::parse("hf_secret").unwrap()]);
+        assert_eq!(redactor.quote(" no\nhf_secret "), "no\\u{a}***");
+        let quoted = redactor.quote(&format!("{}hf_secret", "x".repeat(295)));
+        assert_eq!(quoted, format!("{}***", "x".repeat(295)));
+        assert_eq!(redactor.quote(&"x".repeat(999)).len(), 300);
+    }
 
     #[test]
     fn a_token_is_taken_out_even_when_it_is_written_in_two_halves() {

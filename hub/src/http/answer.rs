@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::time::SystemTime;
 
 use crate::error::{Error, Kind};
-use crate::path::escape;
+use crate::redact::Redactor;
 
 /// An answer with an error's status, its body read up to a cap.
 pub struct Answer<'a> {
@@ -49,17 +49,17 @@ impl Answer<'_> {
     }
 
     /// The error that this answer is.
-    pub(crate) fn into_error(self, dialect: &dyn Dialect, now: SystemTime) -> Error {
+    pub(crate) fn into_error(self, dialect: &dyn Dialect, now: SystemTime, redactor: &Redactor) -> Error {
         let said = dialect.read(&self);
         let (kind, message) = said.unwrap_or_else(|| (kind_of(self.status), String::new()));
         let wait = matches!(kind, Kind::RateLimited | Kind::Transient).then(|| self.wait(now)).flatten();
-        Error::new(kind, self.words(&message)).with_status(self.status.as_u16()).with_retry_after(wait)
+        Error::new(kind, self.words(&message, redactor)).with_status(self.status.as_u16()).with_retry_after(wait)
     }
 
-    fn words(&self, message: &str) -> String {
+    fn words(&self, message: &str, redactor: &Redactor) -> String {
         let status = self.status.as_u16();
         let said = if message.is_empty() { self.first_line() } else { message.to_owned() };
-        let said: String = escape(said.trim()).chars().take(300).collect();
+        let said = redactor.quote(&said);
         match (said.is_empty(), self.status.canonical_reason()) {
             (true, Some(reason)) => format!("the server answered {status} {reason}"),
             (true, None) => format!("the server answered {status}"),
@@ -111,7 +111,7 @@ mod tests {
     fn error(status: u16, headers: &[(&'static str, &'static str)], body: &'static str) -> Error {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers: &headers, body: Bytes::from(body) };
-        answer.into_error(&PlainDialect, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777))
+        answer.into_error(&PlainDialect, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777), &Redactor::default())
     }
 
     #[test]

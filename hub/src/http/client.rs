@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Url};
 
 use super::address::{NameError, Resolver, system_lookup};
 use super::answer::{Answer, Dialect};
 use super::clock::{Clock, SystemClock};
+use super::credentials::Credentials;
 use super::gate::Gate;
 use super::origin::{Origin, show};
 use super::redirect;
@@ -20,6 +21,7 @@ use super::retry::{OnRetry, RetryPolicy, retrying};
 use super::tls;
 use super::watch::{self, Watch};
 use crate::error::{Error, Kind, Result};
+use crate::redact::Redactor;
 use crate::source::ByteStream;
 
 const LONGEST_ERROR_BODY: usize = 64 << 10;
@@ -53,7 +55,7 @@ pub struct Http(Arc<Inner>);
 struct Inner {
     client: reqwest::Client,
     hub: Origin,
-    credentials: HeaderMap,
+    credentials: Credentials,
     /// The hub has refused these credentials: they are not sent again.
     revoked: AtomicBool,
     dialect: Box<dyn Dialect>,
@@ -62,11 +64,11 @@ struct Inner {
 }
 
 impl Http {
-    /// A client for the hub at `endpoint`, whose `credentials` (headers) go to that origin only.
+    /// A client for the hub at `endpoint`, whose `credentials` go to that origin only.
     ///
     /// # Errors
     /// [`Kind::Refused`] for an endpoint that is no http(s) address; [`Kind::Unreachable`] when TLS can't be set up.
-    pub fn new(endpoint: &Url, credentials: HeaderMap, dialect: impl Dialect + 'static, options: HttpOptions) -> Result<Self> {
+    pub fn new(endpoint: &Url, credentials: Credentials, dialect: impl Dialect + 'static, options: HttpOptions) -> Result<Self> {
         let hub = Origin::of(endpoint)?;
         let client = reqwest::Client::builder()
             .user_agent(concat!("hf2ms/", env!("CARGO_PKG_VERSION")))
@@ -93,6 +95,11 @@ impl Http {
         &self.0.hub
     }
 
+    /// Takes this hub's token out of what is said.
+    pub fn redactor(&self) -> &Redactor {
+        self.0.credentials.redactor()
+    }
+
     /// Whether the hub has refused this client's credentials.
     pub fn is_revoked(&self) -> bool {
         self.0.revoked.load(Ordering::Relaxed)
@@ -104,10 +111,10 @@ impl Http {
     /// Every kind; see [`Kind`].
     pub async fn send(&self, request: Request) -> Result<Response> {
         if !request.retried {
-            return self.follow(&request).await;
+            return self.attempt(&request).await;
         }
         let options = &self.0.options;
-        retrying(&options.retry, &options.clock, &options.on_retry, || self.follow(&request)).await
+        retrying(&options.retry, &options.clock, &options.on_retry, || self.attempt(&request)).await
     }
 
     /// PUTs `length` bytes in one streamed request with that exact length. Tried once: the body is gone.
@@ -115,18 +122,26 @@ impl Http {
     /// # Errors
     /// The body's own error when it failed; else what the server or the network says.
     pub async fn upload(&self, url: Url, headers: HeaderMap, body: ByteStream, length: u64) -> Result<Response> {
+        self.stream(url, headers, body, length).await.map_err(|error| error.without(self.redactor()))
+    }
+
+    async fn stream(&self, url: Url, headers: HeaderMap, body: ByteStream, length: u64) -> Result<Response> {
         let name = format!("PUT {}", show(&url));
         let watch = Watch::new();
         let failure = Failure::default();
         let outgoing = failure.note(watch.outgoing(body));
-        let mut builder = self.prepare(Method::PUT, &url)?.headers(self.credentials_for(&url)?);
-        builder = builder.headers(headers).header(CONTENT_LENGTH, length);
+        let mut builder = self.prepare(Method::PUT, &url, headers)?.headers(self.credentials_for(&url)?);
+        builder = builder.header(CONTENT_LENGTH, length);
         builder = builder.body(reqwest::Body::wrap_stream(outgoing));
         self.0.gate.pass(self.host(&url)).await;
         let sent = async { builder.send().await.map_err(|error| network_error(error, &name)) };
         let answered = watch.over(sent, self.0.options.stall, UPLOAD_PATIENCE.max(self.0.options.stall)).await;
         let answer = answered.map_err(|error| failure.take().unwrap_or(error.of_request(&name)))?;
         self.judge(answer, &url, name, self.is_hub(&url)).await
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Response> {
+        self.follow(request).await.map_err(|error| error.without(self.redactor()))
     }
 
     async fn follow(&self, request: &Request) -> Result<Response> {
@@ -145,11 +160,10 @@ impl Http {
 
     /// One hop: through the host's gate, with credentials where they belong.
     async fn exchange(&self, request: &Request, url: &Url, name: &str) -> Result<reqwest::Response> {
-        let mut builder = self.prepare(request.method.clone(), url)?;
+        let mut builder = self.prepare(request.method.clone(), url, headers_for(request, url)?)?;
         if !request.signed {
             builder = builder.headers(self.credentials_for(url)?);
         }
-        builder = builder.headers(headers_for(request, url)?);
         if let Body::Bytes(bytes) = &request.body {
             builder = builder.body(bytes.clone());
         }
@@ -159,12 +173,16 @@ impl Http {
         sent.map_err(|_| watch::stalled(patience).of_request(name))?.map_err(|error| network_error(error, name))
     }
 
-    fn prepare(&self, method: Method, url: &Url) -> Result<reqwest::RequestBuilder> {
+    /// A request with its own headers, if it may be sent there at all.
+    fn prepare(&self, method: Method, url: &Url, headers: HeaderMap) -> Result<reqwest::RequestBuilder> {
         let origin = Origin::of(url)?;
         if origin.ip().is_some_and(super::address::is_private) && !self.0.hub.is_plainly_private() && origin != self.0.hub {
             return Err(Error::new(Kind::Refused, format!("the hub points at the private address {origin}")));
         }
-        let builder = self.0.client.request(method, url.clone());
+        if !self.is_hub(url) {
+            self.0.credentials.stay_out_of(url, &headers)?;
+        }
+        let builder = self.0.client.request(method, url.clone()).headers(headers);
         Ok(builder.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
     }
 
@@ -176,7 +194,7 @@ impl Http {
         if self.is_revoked() {
             return Err(Error::new(Kind::Unauthorized, "the hub has refused the token; nothing more was sent with it"));
         }
-        Ok(self.0.credentials.clone())
+        Ok(self.0.credentials.headers().clone())
     }
 
     fn is_hub(&self, url: &Url) -> bool {
@@ -201,8 +219,8 @@ impl Http {
 
     fn error_of(&self, answer: Answer<'_>, url: &Url, ours: bool) -> Error {
         let dialect: &dyn Dialect = if ours { &*self.0.dialect } else { &super::PlainDialect };
-        let error = answer.into_error(dialect, self.0.options.clock.date());
-        if ours && error.kind() == Kind::Unauthorized && !self.0.credentials.is_empty() {
+        let error = answer.into_error(dialect, self.0.options.clock.date(), self.redactor());
+        if ours && error.kind() == Kind::Unauthorized && !self.0.credentials.headers().is_empty() {
             self.0.revoked.store(true, Ordering::Relaxed);
         }
         if let (Kind::RateLimited, Some(wait)) = (error.kind(), error.retry_after())
@@ -216,11 +234,6 @@ impl Http {
     fn host<'a>(&self, url: &'a Url) -> &'a str {
         url.host_str().unwrap_or_default()
     }
-
-    /// Credentials under another name, for hubs that want them there: a header of `Bearer` form and others.
-    pub fn credentials(pairs: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> HeaderMap {
-        pairs.into_iter().collect()
-    }
 }
 
 /// GETs one document (a chunk, say) from a place that is no hub: no credentials, 64 MiB at most.
@@ -229,7 +242,7 @@ impl Http {
 /// What [`Http::new`] and [`Http::send`] fail with.
 pub async fn fetch_once(address: &str) -> Result<Bytes> {
     let url: Url = address.parse().map_err(|_| Error::new(Kind::Invalid, "it is no address"))?;
-    let http = Http::new(&url, HeaderMap::new(), super::PlainDialect, HttpOptions::default())?;
+    let http = Http::new(&url, Credentials::default(), super::PlainDialect, HttpOptions::default())?;
     http.send(Request::get(url)).await?.bytes(64 << 20).await
 }
 
@@ -239,7 +252,7 @@ pub async fn fetch_once(address: &str) -> Result<Bytes> {
 /// Why nothing answered.
 pub async fn reach(address: &str, options: HttpOptions) -> Result<()> {
     let url: Url = address.parse().map_err(|_| Error::new(Kind::Invalid, "it is no address"))?;
-    let http = Http::new(&url, HeaderMap::new(), super::PlainDialect, options)?;
+    let http = Http::new(&url, Credentials::default(), super::PlainDialect, options)?;
     match http.send(Request::get(url).once()).await {
         Err(error) if error.status().is_none() => Err(error),
         _ => Ok(()),
@@ -324,4 +337,89 @@ fn is_certificate_error(error: &(dyn std::error::Error + 'static)) -> bool {
     let tls = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let tls = tls.or_else(|| error.downcast_ref::<rustls::Error>());
     matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Token;
+    use crate::http::PlainDialect;
+    use crate::http::clock::tests::ManualClock;
+    use crate::http::testing::{Reply, Server, quick};
+    use reqwest::header::AUTHORIZATION;
+
+    const TOKEN: &str = "hf_canary";
+
+    fn client(hub: &str) -> Http {
+        let token = Token::parse(TOKEN).unwrap();
+        let credentials = Credentials::of(Some(&token), |token| [(AUTHORIZATION, token.header("Bearer "))]);
+        Http::new(&hub.parse().unwrap(), credentials, PlainDialect, quick(&ManualClock::new())).unwrap()
+    }
+
+    async fn get(http: &Http, url: &str) -> Error {
+        http.send(Request::get(url.parse().unwrap())).await.err().unwrap()
+    }
+
+    async fn put(http: &Http, url: &str) -> Error {
+        let body = futures_util::stream::iter([Ok(Bytes::from_static(b"secret"))]).boxed();
+        http.upload(url.parse().unwrap(), HeaderMap::new(), body, 6).await.err().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_public_hub_reaches_no_private_address_however_it_is_written() {
+        let server = Server::answering(|_| Reply::new(200, &[], "inside")).await;
+        let port = server.url().port().unwrap();
+        for hub in ["https://huggingface.co", "https://93.184.216.34"] {
+            let http = client(hub);
+            for host in
+                ["127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "localhost"]
+            {
+                let url = format!("http://{host}:{port}/latest/meta-data");
+                for error in [get(&http, &url).await, put(&http, &url).await] {
+                    assert_eq!(error.kind(), Kind::Refused, "{hub} {url}: {error}");
+                    assert!(error.to_string().contains("private address"), "{error}");
+                }
+            }
+        }
+        assert!(server.seen().is_empty(), "{:?}", server.seen());
+    }
+
+    #[tokio::test]
+    async fn metadata_and_private_networks_are_refused_without_a_connection() {
+        let http = client("https://modelscope.cn");
+        for host in
+            ["169.254.169.254", "100.100.100.200", "10.0.0.1", "172.16.0.1", "192.168.0.1", "[fd00:ec2::254]", "[64:ff9b::a9fe:a9fe]"]
+        {
+            assert_eq!(get(&http, &format!("http://{host}/latest")).await.kind(), Kind::Refused, "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hub_on_this_machine_may_point_at_this_machine() {
+        let storage = Server::scripted([Reply::new(200, &[], "")]).await;
+        let http = client("http://127.0.0.1:1");
+        http.send(Request::get(storage.url().clone())).await.unwrap();
+        assert!(storage.seen()[0].header("authorization").is_none());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_holds_the_token_is_asked_of_nobody_else() {
+        let other = Server::answering(|_| Reply::new(200, &[], "")).await;
+        let away = format!("{}x?token={TOKEN}", other.url());
+        let hub = Server::scripted([Reply::new(302, &[("Location", &away)], "")]).await;
+        let http = client(hub.url().as_str());
+        for error in [get(&http, hub.url().as_str()).await, get(&http, &away).await, put(&http, &away).await] {
+            assert_eq!(error.kind(), Kind::Refused);
+            assert!(error.message().contains("wants its token sent") && !error.to_string().contains(TOKEN), "{error}");
+        }
+        assert!(other.seen().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_the_server_echoes_is_said_without_the_token() {
+        let echo = |_: &_| Reply::new(400, &[], format!("{}Bearer {TOKEN}", "x".repeat(288)));
+        let hub = Server::answering(echo).await;
+        let error = get(&client(hub.url().as_str()), hub.url().join(TOKEN).unwrap().as_str()).await.to_string();
+        assert!(error.contains("Bearer ***") && !error.contains("hf_c"), "{error}");
+    }
 }

@@ -12,7 +12,7 @@ use super::expiry::lifetime;
 use super::wire::{Action, BatchAnswer, BatchQuestion, Object, ObjectError, Wanted};
 use super::{Repo, Told};
 use crate::http::{Origin, Request};
-use crate::{Blob, Error, Kind, Result, Sha256};
+use crate::{Blob, Error, Kind, Redactor, Result, Sha256};
 
 /// What git-lfs asks at once.
 const A_CALL: usize = 100;
@@ -102,7 +102,7 @@ fn by_digest(answer: BatchAnswer, asked: &[Blob]) -> Result<HashMap<Sha256, Obje
 
 fn judge(object: Object, blob: &Blob, repo: &Repo, when: When) -> Result<Address> {
     if let Some(error) = object.error {
-        return Err(refusal(error));
+        return Err(refusal(error, repo.http.redactor()));
     }
     if object.size.is_some_and(|size| u64::try_from(size) != Ok(blob.size)) {
         return Err(Error::new(Kind::Refused, format!("the hub's LFS answer has another size than the {} bytes listed", blob.size)));
@@ -143,14 +143,14 @@ fn is_proxys(name: &HeaderName) -> bool {
 }
 
 /// What the hub says of one object; its code is that of HTTP.
-fn refusal(error: ObjectError) -> Error {
+fn refusal(error: ObjectError, redactor: &Redactor) -> Error {
     let kind = match error.code {
         Some(404 | 410) => Kind::NotFound,
         Some(401 | 403) => Kind::Denied,
         Some(408 | 429 | 500..=599) => Kind::Transient,
         _ => Kind::Invalid,
     };
-    let said: String = crate::path::escape(&error.message.unwrap_or_default()).chars().take(300).collect();
+    let said = redactor.quote(&error.message.unwrap_or_default());
     let code = error.code.map(|code| format!(" ({code})")).unwrap_or_default();
     Error::new(kind, format!("the hub does not hand out this blob: {said}{code}"))
 }
@@ -194,6 +194,15 @@ mod tests {
         change(&mut object);
         let server = Server::scripted([answer(vec![object])]).await;
         repo(&server).locate(&blob).await.unwrap().pop().unwrap().1
+    }
+
+    #[test]
+    fn an_https_hub_hands_out_no_address_without_encryption() {
+        let hub = Origin::of(&"https://huggingface.co".parse().unwrap()).unwrap();
+        let url = |href: &str| url_of(&Action { href: href.to_owned(), header: None, expires_in: None, expires_at: None }, &hub);
+        assert_eq!(url("http://cdn-lfs.huggingface.co/x?sig").unwrap_err().kind(), Kind::Refused);
+        assert_eq!(url("file:///etc/passwd").unwrap_err().kind(), Kind::Refused);
+        assert_eq!(url("https://cdn/x?sig").unwrap().as_str(), "https://cdn/x?sig");
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde::de::DeserializeOwned;
 
 use crate::http::retry::retrying;
-use crate::http::{Http, HttpOptions, Request};
+use crate::http::{Credentials, Http, HttpOptions, Request};
 use crate::{Account, Blob, ByteStream, Error, File, Kind, Listing, RepoAt, RepoInfo, RepoKind, Result, Sha256, Side, Source};
 
 /// Everything but what RFC 3986 calls unreserved.
@@ -49,7 +49,7 @@ impl Repo {
             return Err(Error::new(Kind::Invalid, "the Hugging Face endpoint must not hold '?' or '#'"));
         }
         let has_token = side.token.is_some();
-        let credentials = Http::credentials(side.token.iter().map(|token| (AUTHORIZATION, token.header("Bearer "))));
+        let credentials = Credentials::of(side.token.as_ref(), |token| [(AUTHORIZATION, token.header("Bearer "))]);
         let http = Http::new(&endpoint, credentials, dialect::Words::of(&side.at, has_token), options)?;
         Ok(Self { http, base, at: side.at.clone(), has_token, addresses: addresses::Addresses::default() })
     }

@@ -57,7 +57,7 @@ impl Repo {
     /// Sends a request once and returns its answer's data.
     pub(super) async fn ask_once(&self, request: Request) -> Result<Value> {
         let response = self.http.send(request.once().header(REQUEST_ID, request_id())).await?;
-        dialect::data_of(response).await
+        dialect::data_of(response, self.http.redactor()).await
     }
 }
 

@@ -15,7 +15,7 @@ use super::wire::{Check, Checked, Named, Object, ObjectError, Upload};
 use super::{Repo, dialect};
 use crate::http::{Origin, Request};
 use crate::path::escape;
-use crate::{Blob, Error, Kind, Missing, Result, Sha256};
+use crate::{Blob, Error, Kind, Missing, Redactor, Result, Sha256};
 
 /// Blobs in one check (`UPLOAD_BLOB_VALIDATION_BATCH_MAX_OBJECTS`).
 pub(super) const BLOBS_A_CHECK: usize = 64;
@@ -83,7 +83,7 @@ impl Repo {
     fn verdict(&self, object: Object) -> Verdict {
         let upload = object.actions.and_then(|actions| actions.upload);
         match (object.error, upload) {
-            (Some(error), _) => Verdict::Refused(error_of(&error)),
+            (Some(error), _) => Verdict::Refused(error_of(&error, self.http.redactor())),
             (None, None) => Verdict::Stored,
             (None, Some(upload)) => self.target(&upload).map_or_else(Verdict::Refused, Verdict::Wanted),
         }
@@ -154,14 +154,14 @@ fn asked_for(object: &Object, sizes: &HashMap<Sha256, u64>) -> Result<Sha256> {
     }
 }
 
-fn error_of(error: &ObjectError) -> Error {
+fn error_of(error: &ObjectError, redactor: &Redactor) -> Error {
     let status = error.code.and_then(|code| StatusCode::from_u16(code).ok());
     let kind = match status.map_or(Kind::Invalid, dialect::kind_of) {
         // About one object: the token was good enough for the check.
         Kind::Unauthorized => Kind::Denied,
         kind => kind,
     };
-    let words: String = escape(error.message.as_deref().unwrap_or("the hub refuses it")).chars().take(300).collect();
+    let words = redactor.quote(error.message.as_deref().unwrap_or("the hub refuses it"));
     Error::new(kind, words).with_status(error.code.unwrap_or_default())
 }
 

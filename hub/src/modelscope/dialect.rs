@@ -6,8 +6,7 @@ use reqwest::header::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::http::{Answer, Dialect, PlainDialect, Response};
-use crate::path::escape;
-use crate::{Error, Kind, Result};
+use crate::{Error, Kind, Redactor, Result};
 
 /// The access token is invalid or expired; comes with a 400 (modelscope-hub 0.5.1, `errors.py`).
 const BAD_TOKEN: u64 = 10_010_103_009;
@@ -38,10 +37,10 @@ impl Dialect for ModelScope {
 ///
 /// # Errors
 /// What the envelope complains of; [`Kind::Refused`] for what is no JSON.
-pub(super) async fn data_of(response: Response) -> Result<Value> {
+pub(super) async fn data_of(response: Response, redactor: &Redactor) -> Result<Value> {
     let (status, request) = (response.status(), response.request.clone());
     match response.json().await? {
-        Value::Object(mut body) => match complaint(status, &body) {
+        Value::Object(mut body) => match complaint(status, &body, redactor) {
             Some(error) => Err(error.of_request(request)),
             None => Ok(take(&mut body, ["Data", "data"]).unwrap_or(Value::Object(body))),
         },
@@ -50,13 +49,13 @@ pub(super) async fn data_of(response: Response) -> Result<Value> {
 }
 
 /// The error inside an answer whose status is a success, if there is one.
-pub(super) fn complaint(status: StatusCode, body: &Map<String, Value>) -> Option<Error> {
+pub(super) fn complaint(status: StatusCode, body: &Map<String, Value>, redactor: &Redactor) -> Option<Error> {
     let said = Said::of(body);
     if !said.is_error() {
         return None;
     }
     let kind = said.meaning(status, said.code_as_status().map_or(Kind::Invalid, kind_of));
-    let words: String = escape(&said.words()).chars().take(300).collect();
+    let words = redactor.quote(&said.words());
     let words = if words.is_empty() { "the hub answered an error without words".to_owned() } else { words };
     Some(Error::new(kind, words).with_status(status.as_u16()))
 }
@@ -185,7 +184,7 @@ mod tests {
     }
 
     fn in_200(body: Value) -> Option<Error> {
-        complaint(StatusCode::OK, body.as_object().unwrap())
+        complaint(StatusCode::OK, body.as_object().unwrap(), &Redactor::default())
     }
 
     #[test]

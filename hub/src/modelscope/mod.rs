@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, COOKIE};
 
-use crate::http::{Http, HttpOptions};
+use crate::http::{Credentials, Http, HttpOptions};
 use crate::{
     Account, Blob, ByteStream, Commit, CommitLimits, Destination, Error, Kind, Listing, Missing, Placement, RepoAt, RepoInfo, RepoPath,
     Result, Revision, Sha256, Side, Token, Visibility,
@@ -52,8 +52,8 @@ impl Repo {
         let (at, token) = (side.at.clone(), side.token.clone());
         let refused = |error| Error::new(Kind::Refused, format!("'{}' is no address: {error}", crate::path::escape(&at.endpoint)));
         let base: Url = at.endpoint.parse().map_err(refused)?;
-        let pairs = token.iter().flat_map(|token| [(AUTHORIZATION, token.header("Bearer ")), (COOKIE, token.header("m_session_id="))]);
-        let http = Http::new(&base, Http::credentials(pairs), dialect::ModelScope, http)?;
+        let form = |token: &Token| [(AUTHORIZATION, token.header("Bearer ")), (COOKIE, token.header("m_session_id="))];
+        let http = Http::new(&base, Credentials::of(token.as_ref(), form), dialect::ModelScope, http)?;
         Ok(Self { at, base, token, http, targets: Mutex::default(), readable: AtomicBool::new(false) })
     }
 }

@@ -12,7 +12,7 @@ use super::ask::{REQUEST_ID, request_id};
 use super::check::Target;
 use super::dialect::complaint;
 use crate::http::{Origin, Response};
-use crate::{Blob, ByteStream, Error, Kind, Result};
+use crate::{Blob, ByteStream, Error, Kind, Redactor, Result};
 
 /// An answer to a PUT is empty or a short envelope.
 const LONGEST_ANSWER: u64 = 64 << 10;
@@ -51,7 +51,7 @@ impl Repo {
         headers.insert(REQUEST_ID, request_id());
         let sent = self.http.upload(target.url, headers, body, size).await;
         let of_storage = !of_hub && !source_failed.load(Ordering::Relaxed);
-        accepted(sent.map_err(|error| if of_storage { read_storage(error) } else { error })?).await
+        accepted(sent.map_err(|error| if of_storage { read_storage(error) } else { error })?, self.http.redactor()).await
     }
 }
 
@@ -65,7 +65,7 @@ fn read_storage(error: Error) -> Error {
 
 /// A 200 may carry an error's envelope (modelscope-hub 0.5.1, `_legacy_api.py`, `upload_blob`) or come from
 /// a proxy; storage itself answers with nothing.
-async fn accepted(response: Response) -> Result<()> {
+async fn accepted(response: Response, redactor: &Redactor) -> Result<()> {
     let (status, request) = (response.status(), response.request.clone());
     let body = response.bytes(LONGEST_ANSWER).await?;
     let text = body.trim_ascii();
@@ -73,7 +73,7 @@ async fn accepted(response: Response) -> Result<()> {
         return Err(Error::new(Kind::Refused, "the upload was answered with a page of markup").of_request(request));
     }
     match serde_json::from_slice(text) {
-        Ok(Value::Object(said)) => complaint(status, &said).map_or(Ok(()), |error| Err(error.of_request(request))),
+        Ok(Value::Object(said)) => complaint(status, &said, redactor).map_or(Ok(()), |error| Err(error.of_request(request))),
         _ => Ok(()),
     }
 }
