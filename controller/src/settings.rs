@@ -123,7 +123,7 @@ fn address(given: Option<(&str, String)>, default: &str) -> Outcome<String> {
 
 fn token(get: Lookup<'_>, names: &[&str]) -> Outcome<Option<Token>> {
     let Some((name, value)) = names.iter().find_map(|name| Some((name, set(get, name)?))) else { return Ok(None) };
-    Token::parse(&value).map(Some).map_err(|bad| Failure::refused(format!("{name} can't be used: {bad}; copy it again")))
+    Token::parse(&value).map(Some).map_err(|bad| Failure::usage(format!("{name} can't be used: {bad}; copy it again")))
 }
 
 /// Where runs are kept: `$HF2MS_STATE`, `$XDG_STATE_HOME/hf2ms`, or `~/.local/state/hf2ms`.
@@ -186,7 +186,7 @@ mod tests {
     fn a_token_that_would_split_a_header_is_refused_without_being_shown() {
         for bad in ["hf_se\r\ncret", "hf_se\0cret", "hf_se\ncret"] {
             let failure = read(&[("HF_TOKEN", bad)]).unwrap_err();
-            assert_eq!(failure.exit(), Exit::Refused);
+            assert_eq!(failure.exit(), Exit::Usage);
             assert!(failure.to_string().starts_with("HF_TOKEN can't be used") && !failure.to_string().contains("cret"));
         }
     }

@@ -150,7 +150,7 @@ fn what_is_refused_is_refused_in_one_line_and_creates_nothing() {
         (&["alice/model", "--revision", "v9"], none, 3, "has no revision v9: check --revision"),
         (&["alice/model"], &[("MODELSCOPE_TOKEN", "")], 3, "MODELSCOPE_TOKEN is not set: get one at"),
         (&["alice/model"], &[("MODELSCOPE_TOKEN", "ms-wrong")], 3, "ModelScope refuses MODELSCOPE_TOKEN"),
-        (&["alice/model"], &[("MODELSCOPE_TOKEN", "a\r\nb")], 3, "MODELSCOPE_TOKEN can't be used"),
+        (&["alice/model"], &[("MODELSCOPE_TOKEN", "a\r\nb")], 2, "MODELSCOPE_TOKEN can't be used"),
         (&["alice/model"], &[("HF_TOKEN", "hf_wrong")], 3, "Hugging Face refuses HF_TOKEN"),
         (&["alice/model"], &[("MODELSCOPE_TOKEN", BOB)], 3, "use --dest"),
         (&["bob/gated"], alice, 3, "is gated: ask for access at"),
