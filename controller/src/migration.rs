@@ -3,13 +3,13 @@
 
 use std::time::Instant;
 
-use hf2ms_hub::{Kind, Listing, Revision, Visibility};
+use hf2ms_hub::{Blob, File, Kind, Listing, Revision, Sha256, Visibility};
 use hf2ms_worker::plan::{Extra, Plan};
 use hf2ms_worker::protocol::{CommitJob, Exit, FailedFile, Receipt, Verification, VerifyJob};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::engine::queue::{Carried, carry};
+use crate::engine::queue::{Carried, carry, ends_all};
 use crate::engine::{Ended, Engine, Heard, Job, Verb};
 use crate::explain::{Doing, Failure, Outcome};
 use crate::known;
@@ -203,6 +203,9 @@ impl Migration<'_> {
             };
             let again = attempt == 1 && may_pass(&heard);
             self.committed(work, heard, again)?;
+            if let Some((kind, error)) = &work.ended_by {
+                return Err(self.in_words(*kind, error));
+            }
             if !again {
                 return Ok(());
             }
@@ -228,6 +231,7 @@ impl Migration<'_> {
         if !again {
             work.failed = merged(work.failed.drain(..).chain(receipt.failed.iter().cloned()));
         }
+        work.ended_by = receipt.failed.iter().find(|failed| ends_all(failed.kind)).map(|failed| (failed.kind, failed.error.clone()));
         work.receipts.push(receipt);
         Ok(())
     }
@@ -337,11 +341,13 @@ pub fn stays_hidden(wanted: Visibility, found: Visibility, id: &str) -> Outcome<
     Ok(())
 }
 
-/// The blob that a permission check may ask about: one that moves anyway.
-pub fn first_blob(plan: &Plan) -> Option<hf2ms_hub::Blob> {
+/// The blob that a permission check asks about: one that moves anyway. Where none does there is still a commit to be
+/// written, so any blob will do: asking stores nothing.
+pub fn asked_about(plan: &Plan) -> Blob {
     let moving = plan.chunks.iter().flatten().filter_map(|index| plan.files.get(*index as usize));
-    let blob = |file: &hf2ms_hub::File| Some(hf2ms_hub::Blob { sha256: file.digest.sha256()?, size: file.size });
-    moving.filter_map(|planned| blob(&planned.file)).next()
+    let blob = |file: &File| Some(Blob { sha256: file.digest.sha256()?, size: file.size });
+    const ANY: &[u8] = b"hf2ms";
+    moving.filter_map(|planned| blob(&planned.file)).next().unwrap_or(Blob { sha256: Sha256::of(ANY), size: ANY.len() as u64 })
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 //! batches need them, and looks before it does anything twice.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use hf2ms_hub::{Action, Blob, Commit, Content, Error, File, Kind, Placement, RepoPath, Sha256};
+use hf2ms_hub::{Action, Blob, Commit, Content, Error, File, Kind, Placement, RepoPath, Result, Sha256};
 use tokio::sync::mpsc;
 
 use crate::batches::{Stage, Weighed, blob_weight, cut, inline_weight};
@@ -26,14 +27,14 @@ pub async fn commit(work: &Work, job: &CommitJob) -> Exit {
 
 /// Commits `files` and then `delete`; says what became of each.
 pub async fn write_all(work: &Work, files: &[CommitFile], delete: &[RepoPath], message: &str) {
-    let committer = Committer { work, message };
+    let committer = Committer { work, message, halted: Mutex::default() };
     let batches = cut(committer.steps(files, delete), &work.destination.limits());
     let count = batches.len();
     let (sender, receiver) = mpsc::channel(1);
     let mut batches = batches.into_iter();
     // The next batch is read while this one is written.
     let (unsent, stopped) = tokio::join!(committer.read_all(&mut batches, sender), committer.write_in_turn(receiver, count));
-    if let Some((error, undone)) = stopped {
+    if let Some((error, undone)) = stopped.or_else(|| Some((committer.halted()?, Vec::new()))) {
         let written = undone.iter().chain(&unsent).map(|ready| ready.step.path());
         written.for_each(|path| work.events.failed(path, &error));
         batches.flatten().for_each(|step| work.events.failed(step.path(), &error));
@@ -71,6 +72,8 @@ type Stopped<'a> = (Error, Vec<Ready<'a>>);
 struct Committer<'a> {
     work: &'a Work,
     message: &'a str,
+    /// The error that ended the source: nothing more is read, and nothing is written of what was cut short.
+    halted: Mutex<Option<(Kind, String)>>,
 }
 
 impl<'a> Committer<'a> {
@@ -105,7 +108,11 @@ impl<'a> Committer<'a> {
     /// Reads batch after batch until nobody takes them any more; returns what was read in vain.
     async fn read_all(&self, batches: &mut impl Iterator<Item = Vec<Step<'a>>>, sender: mpsc::Sender<Vec<Ready<'a>>>) -> Vec<Ready<'a>> {
         for batch in batches {
-            if let Err(mpsc::error::SendError(unsent)) = sender.send(self.read(batch).await).await {
+            let read = self.read(batch).await;
+            if self.halted().is_some() {
+                return read;
+            }
+            if let Err(mpsc::error::SendError(unsent)) = sender.send(read).await {
                 return unsent;
             }
         }
@@ -143,14 +150,34 @@ impl<'a> Committer<'a> {
         match step {
             Step::Delete(path) => Some(Ready { step, action: Action::Delete { path: path.clone() }, blob: None }),
             Step::Stored(file, blob) => Some(put(step, file, Content::Stored(blob), blob)),
-            Step::Inline(file) => match self.work.reader().whole(&file.file).await {
+            Step::Inline(file) => match self.content(file).await {
                 Ok(content) => self.inline(step, file, content),
                 Err(error) => {
+                    self.halt(&error);
                     self.work.events.failed(&file.file.path, &error);
                     None
                 }
             },
         }
+    }
+
+    async fn content(&self, file: &CommitFile) -> Result<Bytes> {
+        match self.halted() {
+            Some(error) => Err(error),
+            None => self.work.reader().whole(&file.file).await,
+        }
+    }
+
+    fn halt(&self, error: &Error) {
+        if error.ends_the_hub() {
+            let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+            halted.get_or_insert_with(|| (error.kind(), error.to_string()));
+        }
+    }
+
+    fn halted(&self) -> Option<Error> {
+        let halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+        halted.as_ref().map(|(kind, reason)| Error::new(*kind, reason.clone()))
     }
 
     fn inline(&self, step: Step<'a>, file: &CommitFile, content: Bytes) -> Option<Ready<'a>> {

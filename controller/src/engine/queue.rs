@@ -110,7 +110,7 @@ impl Carried {
 }
 
 /// Whether the hub will answer every other request the same way: going on would be a storm.
-fn ends_all(kind: Kind) -> bool {
+pub(crate) fn ends_all(kind: Kind) -> bool {
     matches!(kind, Kind::Unauthorized | Kind::Unreachable | Kind::Disabled | Kind::Gated | Kind::Locked)
 }
 

@@ -16,7 +16,7 @@ use crate::engine::local::Local;
 use crate::explain::{Doing, Failure, Outcome};
 use crate::filter::Filter;
 use crate::known;
-use crate::migration::{Migration, first_blob, stays_hidden};
+use crate::migration::{Migration, asked_about, stays_hidden};
 use crate::planning::{Purpose, Sides, Wishes, find as find_sides};
 use crate::proof::{self, Proof};
 use crate::report::Report;
@@ -200,8 +200,10 @@ async fn read_plan(file: &Path, args: &Args, settings: &Settings) -> Outcome<Dec
 async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<()> {
     let Some(info) = &there.info else { return Ok(()) };
     stays_hidden(plan.creation.visibility, info.visibility, &there.at.id.to_string())?;
-    let Some(blob) = first_blob(plan).filter(|_| !there.is_ours()) else { return Ok(()) };
-    match there.hub.missing(&[blob]).await {
+    if plan.is_done() || there.is_ours() {
+        return Ok(());
+    }
+    match there.hub.missing(&[asked_about(plan)]).await {
         Err(error) if matches!(error.kind(), Kind::Denied | Kind::Unauthorized | Kind::NotFound) => {
             Err(said(&error.with_kind(Kind::Denied), &there.at, settings, Doing::Writing))
         }
