@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::http::retry::RetryPolicy;
-use hf2ms_hub::{Hub, RepoAt, Side, Token};
+use hf2ms_hub::{Hub, Redactor, RepoAt, Side, Token};
 
 use crate::explain::{Failure, Outcome};
 
@@ -87,10 +87,14 @@ impl Settings {
         HttpOptions { stall: self.stall, retry: self.retry, ..HttpOptions::default() }
     }
 
+    /// Takes the tokens out of what is printed.
+    pub fn redactor(&self) -> Redactor {
+        Redactor::new([&self.huggingface.token, &self.modelscope.token].into_iter().flatten().cloned())
+    }
+
     /// `text` without any of the tokens.
     pub fn redact(&self, text: &str) -> String {
-        let tokens = [&self.huggingface.token, &self.modelscope.token];
-        tokens.into_iter().flatten().fold(text.to_owned(), |text, token| token.redact(&text))
+        self.redactor().clean(text)
     }
 }
 

@@ -259,7 +259,7 @@ fn storage_sees_no_credentials() {
         let there = at(&all, origin);
         assert!(!there.is_empty());
         let bare = |request: &&Value| request["headers"].get("authorization").is_none() && request["headers"].get("cookie").is_none();
-        assert!(there.iter().all(|request| bare(request)), "{there:?}");
+        assert!(there.iter().all(bare), "{there:?}");
     }
     tokens_stayed_home(&world);
 }
