@@ -1,8 +1,9 @@
 """Whole-process timings of hf2ms, of the Python path and of a plain relay, against one sandbox.
 
 The Python path is what people run today: huggingface_hub's snapshot_download into a folder, then
-modelscope-hub's upload_folder. Every measurement begins with fresh hubs, so that nothing is stored already; the hubs
-keep their blobs in memory (/dev/shm), so that no disk limits them. Figures are medians over the runs; ratios are of
+modelscope-hub's upload_folder. Every measurement begins with fresh hubs, so that nothing is stored already. The hubs share
+this machine's cores, but are not what is measured: the source makes its bytes from a seed or keeps them in
+memory (/dev/shm), and the destination counts the bytes of large uploads and forgets them, for every way alike. Figures are medians over the runs; ratios are of
 runs made in turn on the same machine.
 """
 
@@ -132,7 +133,7 @@ def small_files(count: int, folders: int) -> dict:
 def once(how, content: dict, settings: dict | None = None) -> Figures:
     with Hubs() as hubs:
         hubs.ask("/seed", {"hub": "hf", "kind": "model", "id": REPO, "private": True, **content})
-        hubs.ask("/settings", settings or {})
+        hubs.ask("/settings", {"uploads": "count", **(settings or {})})
         return how(hubs)
 
 

@@ -31,10 +31,10 @@ pub enum Content {
     },
     /// In a file.
     Stored(Arc<StoredFile>),
-    /// Gone: what they were is known, and that is all.
+    /// Gone: what they were is known, if that, and that is all.
     Dropped {
-        /// Their digest.
-        digest: Digest,
+        /// Their digest, if they were hashed.
+        digest: Option<Digest>,
         /// How many there were.
         size: u64,
     },
@@ -92,7 +92,7 @@ impl Content {
             Self::Memory(bytes) => Ok(Digest::of(bytes)),
             Self::Seeded { seed, size } => each_block(*seed, *size, |_| Ok(())),
             Self::Stored(file) => Digest::of_file(&file.path),
-            Self::Dropped { digest, .. } => Ok(*digest),
+            Self::Dropped { digest, .. } => digest.ok_or_else(|| io::Error::other("this upload was not hashed")),
         }
     }
 

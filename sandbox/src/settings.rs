@@ -15,8 +15,8 @@ pub struct Settings {
     pub ms_down: Option<u64>,
     /// Bytes a second to ModelScope and its storage.
     pub ms_up: Option<u64>,
-    /// Whether the bytes of large uploads are kept, or only what they hash to. Uploads in parts always are.
-    pub keep_uploads: bool,
+    /// What becomes of the bytes of large uploads. Uploads in parts are always kept.
+    pub uploads: Uploads,
     /// How long each answer takes to begin, in milliseconds.
     pub latency_ms: u64,
     /// How long signed URLs are good for, in seconds.
@@ -45,6 +45,18 @@ pub struct Settings {
     pub ms_redirect_above: u64,
 }
 
+/// What becomes of the bytes of large uploads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Uploads {
+    /// They are stored.
+    Keep,
+    /// They are hashed and forgotten.
+    Hash,
+    /// They are counted and forgotten: a benchmark is not to measure what a hub does with them.
+    Count,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -52,7 +64,7 @@ impl Default for Settings {
             hf_up: None,
             ms_down: None,
             ms_up: None,
-            keep_uploads: true,
+            uploads: Uploads::Keep,
             latency_ms: 0,
             url_ttl_s: 900,
             hf_api_quota: None,

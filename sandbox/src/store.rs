@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::content::{Content, StoredFile, each_block};
 use crate::digest::Digest;
+use crate::settings::Uploads;
 use crate::sync::{Guarded, Shared};
 
 /// Contents up to this size stay in memory.
@@ -106,7 +107,7 @@ impl Store {
         if bytes.len() as u64 <= SMALL {
             return Ok(Content::Memory(bytes));
         }
-        let mut upload = self.upload(bytes.len() as u64, true)?;
+        let mut upload = self.upload(bytes.len() as u64, Uploads::Keep)?;
         upload.write(&bytes)?;
         upload.finish()
     }
@@ -149,13 +150,16 @@ impl Store {
         self.blobs.shared().get(digest).is_some_and(|blob| blob.verified)
     }
 
-    /// Begins an upload of `len` bytes, of which a large one is only hashed unless it is `kept`.
-    pub fn upload(&self, len: u64, kept: bool) -> io::Result<Upload> {
+    /// Begins an upload of `len` bytes; `uploads` says what becomes of a large one.
+    pub fn upload(&self, len: u64, uploads: Uploads) -> io::Result<Upload> {
         if len <= SMALL {
             return Ok(Upload { len, written: 0, to: Target::Memory(Vec::with_capacity(len as usize)) });
         }
-        if !kept {
-            return Ok(Upload { len, written: 0, to: Target::Nowhere(Box::default()) });
+        let nowhere = |hash| Ok(Upload { len, written: 0, to: Target::Nowhere(hash) });
+        match uploads {
+            Uploads::Keep => {}
+            Uploads::Hash => return nowhere(Some(Box::default())),
+            Uploads::Count => return nowhere(None),
         }
         let path = self.dir.fresh("uploads")?;
         let file = File::create(&path)?;
@@ -180,7 +184,7 @@ pub struct Upload {
 enum Target {
     Memory(Vec<u8>),
     File(File, StoredFile),
-    Nowhere(Box<Sha256>),
+    Nowhere(Option<Box<Sha256>>),
 }
 
 impl Upload {
@@ -193,7 +197,7 @@ impl Upload {
         match &mut self.to {
             Target::Memory(buffer) => buffer.extend_from_slice(bytes),
             Target::File(file, _) => file.write_all(bytes)?,
-            Target::Nowhere(hash) => hash.update(bytes),
+            Target::Nowhere(hash) => hash.iter_mut().for_each(|hash| hash.update(bytes)),
         }
         Ok(())
     }
@@ -206,7 +210,7 @@ impl Upload {
         Ok(match self.to {
             Target::Memory(buffer) => Content::Memory(buffer.into()),
             Target::File(_, stored) => Content::Stored(Arc::new(stored)),
-            Target::Nowhere(hash) => Content::Dropped { digest: Digest(hash.finalize().into()), size: self.len },
+            Target::Nowhere(hash) => Content::Dropped { digest: hash.map(|hash| Digest(hash.finalize().into())), size: self.len },
         })
     }
 }
@@ -234,7 +238,7 @@ mod tests {
     #[test]
     fn an_unfinished_upload_leaves_no_file() {
         let (dir, store) = store();
-        let mut upload = store.upload(200_000, true).unwrap();
+        let mut upload = store.upload(200_000, Uploads::Keep).unwrap();
         upload.write(&[1; 1000]).unwrap();
         assert!(upload.finish().is_err());
         assert_eq!(std::fs::read_dir(dir.path().join("blobs/uploads")).unwrap().count(), 0);
@@ -243,7 +247,7 @@ mod tests {
     #[test]
     fn an_upload_that_is_not_kept_is_still_known() {
         let (dir, store) = store();
-        let mut upload = store.upload(100_000, false).unwrap();
+        let mut upload = store.upload(100_000, Uploads::Hash).unwrap();
         upload.write(&[1; 100_000]).unwrap();
         let digest = Digest::of(&[1; 100_000]);
         store.put(digest, upload.finish().unwrap());

@@ -77,7 +77,7 @@ async fn put(world: &Arc<World>, mut call: Call, kind: &str, id: &str, digest: &
     let (digest, repo) = Digest::parse(digest)
         .zip(Kind::from_plural(kind).and_then(|kind| world.hf.repo(kind, id)))
         .ok_or_else(|| failure(404, "NoSuchBucket", "The specified bucket does not exist."))?;
-    let mut upload = world.hf.store.upload(length, world.settings().keep_uploads).map_err(|error| broken(&error))?;
+    let mut upload = world.hf.store.upload(length, world.settings().uploads).map_err(|error| broken(&error))?;
     let mut body = crate::shape::frames(std::mem::take(&mut call.body));
     while let Some(frame) = futures_util::StreamExt::next(&mut body).await {
         upload.write(&frame.map_err(incomplete)?).map_err(incomplete)?;

@@ -32,7 +32,7 @@ async fn answer(world: &Arc<World>, call: Call) -> Answer {
 
 async fn put(world: &World, mut call: Call, digest: Digest) -> Answer {
     let length = declared_length(&call)?;
-    let mut upload = world.ms.store.upload(length, world.settings().keep_uploads).map_err(|error| broken(&error))?;
+    let mut upload = world.ms.store.upload(length, world.settings().uploads).map_err(|error| broken(&error))?;
     let mut body = crate::shape::frames(std::mem::take(&mut call.body));
     while let Some(frame) = body.next().await {
         upload.write(&frame.map_err(incomplete)?).map_err(incomplete)?;
