@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::http::{Request, Response, header};
@@ -213,7 +213,8 @@ fn metered(world: &World, origin: Origin, response: Response<Body>, underway: Un
 fn memory_of(call: &Call) -> Value {
     let headers: Map<String, Value> =
         call.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into())).collect();
-    json!({"origin": call.origin.name(), "method": call.method.as_str(), "path": call.target, "headers": headers})
+    let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    json!({"origin": call.origin.name(), "method": call.method.as_str(), "path": call.target, "headers": headers, "at_ms": at})
 }
 
 fn with_status(mut memory: Value, status: u16) -> Value {

@@ -135,11 +135,11 @@ fn edit(value: &mut Value, kind: &Kind) {
             listing.truncate(*entries)
         };
     }
+    let batch = if value["objects"].is_array() { value } else { &mut value["Data"] };
     if matches!(kind, Kind::WrongAlgo) {
-        value["hash_algo"] = "sha1".into();
+        batch["hash_algo"] = "sha1".into();
         return;
     }
-    let batch = if value["objects"].is_array() { value } else { &mut value["Data"] };
     let Some(objects) = batch["objects"].as_array_mut() else { return };
     match kind {
         Kind::Href { href } => set_hrefs(objects, href),
