@@ -70,7 +70,7 @@ impl Http {
     /// [`Kind::Refused`] for an endpoint that is no http(s) address; [`Kind::Unreachable`] when TLS can't be set up.
     pub fn new(endpoint: &Url, credentials: Credentials, dialect: impl Dialect + 'static, options: HttpOptions) -> Result<Self> {
         let hub = Origin::of(endpoint)?;
-        let client = reqwest::Client::builder()
+        let client = unacknowledged_for(options.stall, reqwest::Client::builder())
             .user_agent(concat!("hf2ms/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -129,7 +129,7 @@ impl Http {
         let name = format!("PUT {}", show(&url));
         let watch = Watch::new();
         let failure = Failure::default();
-        let outgoing = failure.note(watch.outgoing(body));
+        let outgoing = failure.note(watch.outgoing(body, length));
         let mut builder = self.prepare(Method::PUT, &url, headers)?.headers(self.credentials_for(&url)?);
         builder = builder.header(CONTENT_LENGTH, length);
         builder = builder.body(reqwest::Body::wrap_stream(outgoing));
@@ -234,6 +234,15 @@ impl Http {
     fn host<'a>(&self, url: &'a Url) -> &'a str {
         url.host_str().unwrap_or_default()
     }
+}
+
+/// A connection ends when the other side acknowledges nothing for `stall`: bytes that wait in the kernel are out of the
+/// watchdog's sight.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
+fn unacknowledged_for(stall: Duration, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    #[cfg(target_os = "linux")]
+    let builder = builder.tcp_user_timeout(stall);
+    builder
 }
 
 /// GETs one document (a chunk, say) from a place that is no hub: no credentials, 64 MiB at most.

@@ -56,9 +56,9 @@ impl Watch {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Pulse { moved: Instant::now(), starved, finished };
     }
 
-    /// `body` as the client pulls it, each pull a sign of life.
-    pub(crate) fn outgoing(&self, body: ByteStream) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
-        Outgoing { body, watch: self.clone() }
+    /// `body` of `length` bytes as the client pulls it, each pull a sign of life.
+    pub(crate) fn outgoing(&self, body: ByteStream, length: u64) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+        Outgoing { body, left: length, watch: self.clone() }
     }
 
     /// Runs `transfer`; fails when the server takes nothing for `span`, or, once it has everything, does
@@ -83,6 +83,7 @@ impl Watch {
 
 struct Outgoing {
     body: ByteStream,
+    left: u64,
     watch: Watch,
 }
 
@@ -91,7 +92,11 @@ impl Stream for Outgoing {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.body.poll_next_unpin(context);
-        self.watch.note(next.is_pending(), matches!(next, Poll::Ready(None)));
+        if let Poll::Ready(Some(Ok(piece))) = &next {
+            self.left = self.left.saturating_sub(piece.len() as u64);
+        }
+        // The client does not ask for the end of a body whose length it knows.
+        self.watch.note(next.is_pending(), self.left == 0 || matches!(next, Poll::Ready(None)));
         next
     }
 }
@@ -131,7 +136,19 @@ mod tests {
             Ok(Bytes::from("late"))
         })
         .boxed();
-        let drain = watch.outgoing(source).collect::<Vec<_>>();
+        let drain = watch.outgoing(source, 4).collect::<Vec<_>>();
         assert!(watch.over(async { Ok(drain.await.len()) }, SHORT, SHORT).await.is_ok_and(|pieces| pieces == 1));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_has_taken_everything_is_given_time_though_nobody_asks_for_the_end() {
+        let watch = Watch::new();
+        let mut body = watch.outgoing(stream::iter([Ok(Bytes::from("whole"))]).boxed(), 5);
+        let answer = async {
+            body.next().await;
+            tokio::time::sleep(SHORT * 3).await;
+            Ok(())
+        };
+        assert!(watch.over(answer, SHORT, SHORT * 100).await.is_ok());
     }
 }
