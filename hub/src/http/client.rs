@@ -342,10 +342,12 @@ fn network_error(error: reqwest::Error, request: &str) -> Error {
     Error::new(kind, crate::path::escape(&last)).of_request(request)
 }
 
+/// An I/O error is not the source of what it wraps, and may wrap another.
 fn is_certificate_error(error: &(dyn std::error::Error + 'static)) -> bool {
-    let tls = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let tls = tls.or_else(|| error.downcast_ref::<rustls::Error>());
-    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+    match error.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().is_some_and(|inner| is_certificate_error(inner)),
+        None => matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_))),
+    }
 }
 
 #[cfg(test)]
