@@ -53,7 +53,8 @@ impl Answer<'_> {
         let said = dialect.read(&self);
         let (kind, message) = said.unwrap_or_else(|| (kind_of(self.status), String::new()));
         let wait = matches!(kind, Kind::RateLimited | Kind::Transient).then(|| self.wait(now)).flatten();
-        Error::new(kind, self.words(&message, redactor)).with_status(self.status.as_u16()).with_retry_after(wait)
+        let asks = wait.map(|wait| format!(", and asks to wait {} s", wait.as_secs())).unwrap_or_default();
+        Error::new(kind, self.words(&message, redactor) + &asks).with_status(self.status.as_u16()).with_retry_after(wait)
     }
 
     fn words(&self, message: &str, redactor: &Redactor) -> String {
