@@ -115,9 +115,13 @@ impl<'a> Mover<'a> {
         let missing = self.work.destination.missing(&blobs).await?;
         let lost = self.work.source.locate(&missing.wanted).await?;
         let mut wanted: Wanted = missing.wanted.iter().map(|blob| (blob.sha256, Ok(()))).collect();
-        let refused = missing.refused.into_iter().chain(lost);
-        wanted.extend(refused.map(|(sha256, error)| (sha256, Err((error.kind(), error.to_string())))));
+        wanted.extend(missing.refused.into_iter().chain(lost).map(|(sha256, error)| (sha256, self.verdict(&error))));
         Ok(wanted)
+    }
+
+    /// What is refused only for now is wanted: it is asked about again when its turn comes.
+    fn verdict(&self, error: &Error) -> Verdict {
+        if self.work.http.retry.covers(error) { Ok(()) } else { Err((error.kind(), error.to_string())) }
     }
 
     async fn perform(&self, task: Task<'a>) {
@@ -215,7 +219,7 @@ impl<'a> Mover<'a> {
         self.halted()?;
         let blobs: Vec<_> = files.iter().map(|(_, blob)| *blob).collect();
         let missing = self.work.destination.missing(&blobs).await?;
-        let refused = missing.refused.into_iter().map(|(sha256, error)| (sha256, Err((error.kind(), error.to_string()))));
+        let refused = missing.refused.into_iter().map(|(sha256, error)| (sha256, self.verdict(&error)));
         Ok(missing.wanted.iter().map(|blob| (blob.sha256, Ok(()))).chain(refused).collect())
     }
 
@@ -238,11 +242,10 @@ impl<'a> Mover<'a> {
         let sha256 = self.learn(file).await?;
         let blob = Blob { sha256, size: file.size };
         let missing = self.work.destination.missing(&[blob]).await?;
-        if let Some((_, error)) = missing.refused.into_iter().next() {
-            return Err(error);
-        }
-        if missing.wanted.is_empty() {
-            return Ok((sha256, How::Reused));
+        match missing.refused.into_iter().next() {
+            Some((_, error)) if self.verdict(&error).is_err() => return Err(error),
+            None if missing.wanted.is_empty() => return Ok((sha256, How::Reused)),
+            _ => {}
         }
         self.put(file, blob).await?;
         Ok((sha256, How::Streamed))
@@ -267,7 +270,9 @@ impl<'a> Mover<'a> {
 }
 
 /// By digest: wanted, or refused and why. What is not here is stored already.
-type Wanted = HashMap<Sha256, std::result::Result<(), (Kind, String)>>;
+type Wanted = HashMap<Sha256, Verdict>;
+
+type Verdict = std::result::Result<(), (Kind, String)>;
 
 fn blob_of(file: &File) -> Option<Blob> {
     Some(Blob { sha256: file.digest.sha256()?, size: file.size })
