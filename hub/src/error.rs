@@ -101,7 +101,7 @@ impl Error {
     }
 
     /// The same error, once its layer has tried in vain.
-    pub(crate) fn after_retries(mut self) -> Self {
+    pub fn after_retries(mut self) -> Self {
         self.retried = true;
         self
     }

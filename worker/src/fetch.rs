@@ -99,7 +99,7 @@ impl Reader {
             }
             let pause = if may_pass(&error) { pauses.next() } else { None };
             let Some(pause) = pause else {
-                let _ = frames.send(Err(error)).await;
+                let _ = frames.send(Err(given_up(error))).await;
                 return;
             };
             (self.http.on_retry)(&error, pause);
@@ -128,6 +128,15 @@ impl Reader {
 
 fn may_pass(error: &Error) -> bool {
     error.is_transient() || error.kind() == Kind::Expired
+}
+
+/// What a piece ends with. A server that denies again and again that the range exists may still give the whole file.
+fn given_up(error: Error) -> Error {
+    match error.status() {
+        Some(416) => error.with_kind(Kind::RangeIgnored),
+        _ if may_pass(&error) => error.after_retries(),
+        _ => error,
+    }
 }
 
 /// The reorder window of one file.

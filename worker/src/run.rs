@@ -183,7 +183,7 @@ impl<'a> Mover<'a> {
             corrupt += u32::from(error.kind() == Kind::Corrupt);
             let worth = match error.kind() {
                 Kind::Corrupt => corrupt <= CORRUPT_RETRIES,
-                Kind::Expired => true,
+                Kind::Expired => !error.was_retried(),
                 _ => self.work.http.retry.covers(&error),
             };
             match pauses.next().filter(|_| worth) {
