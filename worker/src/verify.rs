@@ -49,17 +49,25 @@ pub async fn compare(work: &Work, files: &[File]) -> Result<Verification> {
     let mut pauses = work.http.retry.pauses();
     let mut looks = 1;
     loop {
-        let found = judge(&expected, &work.destination.list().await?);
-        let settled = found.missing.is_empty() && found.different.is_empty();
-        match pauses.next().filter(|_| !settled && looks < LOOKS) {
-            Some(pause) => {
-                let wrong = found.missing.len() + found.different.len();
-                work.pause(&Error::new(Kind::Transient, format!("the destination does not list {wrong} files as expected yet")), pause)
-                    .await;
-            }
-            None => return Ok(found),
-        }
+        let found = work.destination.list().await.map(|listing| judge(&expected, &listing));
+        let Some(doubt) = doubt(&found) else { return found };
+        let Some(pause) = pauses.next().filter(|_| looks < LOOKS) else { return found };
+        work.pause(&doubt, pause).await;
         looks += 1;
+    }
+}
+
+/// Why another look may show something else: the listing lags, or the hub says 403, as ModelScope does now and then to
+/// one who may read (whoever verifies has just been there).
+fn doubt(found: &Result<Verification>) -> Option<Error> {
+    match found {
+        Ok(found) => {
+            let wrong = found.missing.len() + found.different.len();
+            let doubt = || Error::new(Kind::Transient, format!("the destination does not list {wrong} files as expected yet"));
+            (wrong > 0).then(doubt)
+        }
+        Err(error) if error.kind() == Kind::Denied => Some(Error::new(Kind::Transient, error.to_string())),
+        Err(_) => None,
     }
 }
 
