@@ -91,7 +91,7 @@ impl Migration<'_> {
             work.verification = Some(self.compare_listing());
             return Ok(());
         }
-        self.create().await?;
+        self.stop.unless(self.create()).await?;
         self.carry_chunks(work).await?;
         self.commit(work).await?;
         self.verify(work).await
@@ -99,8 +99,13 @@ impl Migration<'_> {
 
     /// The head that was verified: it stands where it stood before the verification.
     async fn verified_head(&self, work: &Work) -> Option<Revision> {
-        let head = self.there.head_now().await;
+        let head = self.head_now().await.ok().flatten();
         head.filter(|head| work.head.as_ref() == Some(head))
+    }
+
+    /// Where the destination's branch stands now, unless it is asked to stop first.
+    async fn head_now(&self) -> Outcome<Option<Revision>> {
+        self.stop.unless(async { Ok(self.there.head_now().await) }).await
     }
 
     fn proof(&self, head: Revision) -> Proof {
@@ -239,7 +244,7 @@ impl Migration<'_> {
     async fn verify(&self, work: &mut Work) -> Outcome<()> {
         let Some(engine) = &self.engine else { return Err(Failure::usage("there is no engine to verify anything")) };
         let job = self.plan.verify_job(self.run.id(), &work.receipts, &work.failed);
-        work.head = self.there.head_now().await;
+        work.head = self.head_now().await?;
         work.verification = Some(verify_with(engine.as_ref(), &job, self.screen, &self.run).await?);
         Ok(())
     }
