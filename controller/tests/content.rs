@@ -296,6 +296,7 @@ fn unlawful_paths_are_refused_by_name_and_the_others_go_on() {
     let ran = migrate(&world);
     let names: Vec<_> = evil.iter().copied().chain(["../evil.safetensors"]).map(|path| path.replace('\0', "\\u{0}")).collect();
     let report = fails_for(&world, &ran, 1, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(report["failed"], json!([]), "none of them came as far as the hub");
     assert!(report["refused"].as_array().unwrap().iter().all(|entry| entry["reason"].as_str().unwrap().contains("is refused")), "{report}");
     others_arrived(&world, &[]);
     let there = holds(&world, "ms", "model");
@@ -375,6 +376,14 @@ fn long_and_odd_names_arrive_byte_for_byte() {
         assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
         is_copied(&world, kind);
     }
+}
+
+#[test]
+fn a_path_longer_than_any_hub_takes_is_refused_and_named_by_its_beginning() {
+    let long = format!("{}/x.txt", vec!["d".repeat(200); 21].join("/"));
+    let world = with(&json!([{"path": long, "text": "x"}]));
+    fails_for(&world, &migrate(&world), 1, &[&long[..1000]]);
+    others_arrived(&world, &[&long]);
 }
 
 #[test]
