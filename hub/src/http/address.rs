@@ -77,7 +77,7 @@ pub(crate) fn is_private(address: IpAddr) -> bool {
 }
 
 fn is_private_v4(v4: Ipv4Addr) -> bool {
-    let [a, b, ..] = v4.octets();
+    let [a, b, c, _] = v4.octets();
     v4.is_loopback()
         || v4.is_private()
         || v4.is_link_local()
@@ -86,17 +86,22 @@ fn is_private_v4(v4: Ipv4Addr) -> bool {
         || v4.is_multicast()
         || a == 0
         || (a == 100 && (64..128).contains(&b)) // shared by carriers; Alibaba's metadata is at 100.100.100.200
+        || (a, b, c) == (192, 0, 0) // for protocols; Oracle's metadata is at 192.0.0.192
         || (a == 198 && (18..20).contains(&b)) // benchmarking
         || a >= 240
 }
 
 fn is_private_v6(v6: Ipv6Addr) -> bool {
-    let embedded = v6.to_ipv4_mapped().or_else(|| nat64(v6));
+    let embedded = v6.to_ipv4_mapped().or_else(|| nat64(v6)).or_else(|| six_to_four(v6));
+    let [a, b, c, ..] = v6.segments();
     v6.is_loopback()
         || v6.is_unspecified()
         || v6.is_multicast()
         || v6.is_unique_local()
         || v6.is_unicast_link_local()
+        || a & 0xffc0 == 0xfec0 // site-local, as it once was
+        || v6.segments()[..6] == [0; 6] // IPv4-compatible, as it once was
+        || [a, b, c] == [0x64, 0xff9b, 1] // NAT64 of a network's own (RFC 8215)
         || embedded.is_some_and(is_private_v4)
 }
 
@@ -105,6 +110,11 @@ fn nat64(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let [h1, h2] = high.to_be_bytes();
     let [l1, l2] = low.to_be_bytes();
     ([a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0]).then(|| Ipv4Addr::new(h1, h2, l1, l2))
+}
+
+fn six_to_four(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [0x20, 0x02, a, b, c, d, ..] = v6.octets() else { return None };
+    Some(Ipv4Addr::new(a, b, c, d))
 }
 
 #[cfg(test)]
@@ -171,10 +181,16 @@ mod tests {
             "fd00::1",
             "::ffff:10.0.0.1",
             "64:ff9b::a00:1",
+            "64:ff9b:1::808:808",
+            "::7f00:1",
+            "fec0::1",
+            "2002:7f00:1::",
+            "2002:a9fe:a9fe::1",
+            "192.0.0.192",
         ] {
             assert!(is_private(private.parse().unwrap()), "{private}");
         }
-        for public in ["93.184.216.34", "8.8.8.8", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
+        for public in ["93.184.216.34", "8.8.8.8", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "2002:808:808::1"] {
             assert!(!is_private(public.parse().unwrap()), "{public}");
         }
     }
