@@ -196,15 +196,6 @@ mod tests {
         repo(&server).locate(&blob).await.unwrap().pop().unwrap().1
     }
 
-    #[test]
-    fn an_https_hub_hands_out_no_address_without_encryption() {
-        let hub = Origin::of(&"https://huggingface.co".parse().unwrap()).unwrap();
-        let url = |href: &str| url_of(&Action { href: href.to_owned(), header: None, expires_in: None, expires_at: None }, &hub);
-        assert_eq!(url("http://cdn-lfs.huggingface.co/x?sig").unwrap_err().kind(), Kind::Refused);
-        assert_eq!(url("file:///etc/passwd").unwrap_err().kind(), Kind::Refused);
-        assert_eq!(url("https://cdn/x?sig").unwrap().as_str(), "https://cdn/x?sig");
-    }
-
     #[tokio::test]
     async fn a_hundred_blobs_are_one_question_and_known_ones_none() {
         let all = blobs(150);
