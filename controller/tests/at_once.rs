@@ -195,27 +195,12 @@ fn an_id_that_is_taken_by_what_we_may_not_see_is_refused() {
     assert_eq!(world.requests("ms_storage.put"), 0);
 }
 
-fn chunk_of_both_blobs(world: &World) -> String {
-    let commit = world.stored("hf", "model", "alice/model").unwrap()["head"].clone();
-    let at = |hub: &str, address: &str, revision: Value| json!({"hub": hub, "endpoint": world.address(address), "kind": "model", "id": "alice/model", "revision": revision});
-    json!({
-        "version": 1, "run": "by hand", "chunk": 0, "chunks": 1,
-        "source": at("huggingface", "hf", commit), "destination": at("modelscope", "ms", json!("master")),
-        "files": [
-            {"path": "a.safetensors", "size": 3_000_000, "sha256": world.sha256("a.safetensors")},
-            {"path": "b.safetensors", "size": 2_000_000, "sha256": world.sha256("b.safetensors")},
-        ],
-        "options": {"streams": 8, "memory": "128MiB", "transport": "auto"},
-    })
-    .to_string()
-}
-
 #[test]
 fn two_workers_with_one_chunk_do_no_harm() {
     let world = World::with_model();
     world.seed(r#"{"hub":"ms","kind":"model","id":"alice/model","message":"m","files":[],"platform_files":true}"#);
     world.admin("POST", "/settings", r#"{"ms_up":10000000}"#);
-    let chunk = chunk_of_both_blobs(&world);
+    let chunk = world.chunk_of_both_blobs();
     let start = || {
         let mut worker = Command::new(common::binary("hf2ms-worker"));
         worker.arg("run").env("MODELSCOPE_TOKEN", common::ALICE).stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -280,20 +280,6 @@ fn a_signal_is_heard_whatever_is_waited_for() {
     }
 }
 
-fn chunk_of_both_blobs(world: &World) -> Value {
-    let commit = world.stored("hf", "model", "alice/model").unwrap()["head"].clone();
-    let at = |hub: &str, address: &str, revision: Value| json!({"hub": hub, "endpoint": world.address(address), "kind": "model", "id": "alice/model", "revision": revision});
-    json!({
-        "version": 1, "run": "by hand", "chunk": 0, "chunks": 1,
-        "source": at("huggingface", "hf", commit), "destination": at("modelscope", "ms", json!("master")),
-        "files": [
-            {"path": "a.safetensors", "size": 3_000_000, "sha256": world.sha256("a.safetensors")},
-            {"path": "b.safetensors", "size": 2_000_000, "sha256": world.sha256("b.safetensors")},
-        ],
-        "options": {"streams": 8, "memory": "128MiB", "transport": "auto"},
-    })
-}
-
 #[test]
 fn a_lone_worker_says_its_receipt_and_ends_with_130_though_its_line_stays_open() {
     let world = World::with_model();
@@ -303,7 +289,7 @@ fn a_lone_worker_says_its_receipt_and_ends_with_130_though_its_line_stays_open()
     worker.args(["run", "--attached"]).env("MODELSCOPE_TOKEN", common::ALICE).env("HF2MS_STATE", world.path("state"));
     let (line, mut job) = std::io::pipe().unwrap();
     let running = world.start(worker.stdin(Stdio::from(line)));
-    std::io::Write::write_all(&mut job, format!("{}\n", chunk_of_both_blobs(&world)).as_bytes()).unwrap();
+    std::io::Write::write_all(&mut job, format!("{}\n", world.chunk_of_both_blobs()).as_bytes()).unwrap();
     world.until_struck(held);
     until("the first blob", || world.uploads().len() == 1);
     running.signal("-TERM");

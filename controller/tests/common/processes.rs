@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Ran, World};
 
@@ -98,6 +98,22 @@ impl World {
         file["sha256"].as_str().unwrap().to_owned()
     }
 
+    /// A worker's chunk with both blobs of `alice/model`.
+    pub fn chunk_of_both_blobs(&self) -> String {
+        let commit = self.stored("hf", "model", "alice/model").unwrap()["head"].clone();
+        let at = |hub: &str, address: &str, revision: Value| json!({"hub": hub, "endpoint": self.address(address), "kind": "model", "id": "alice/model", "revision": revision});
+        json!({
+            "version": 1, "run": "by hand", "chunk": 0, "chunks": 1,
+            "source": at("huggingface", "hf", commit), "destination": at("modelscope", "ms", json!("master")),
+            "files": [
+                {"path": "a.safetensors", "size": 3_000_000, "sha256": self.sha256("a.safetensors")},
+                {"path": "b.safetensors", "size": 2_000_000, "sha256": self.sha256("b.safetensors")},
+            ],
+            "options": {"streams": 8, "memory": "128MiB", "transport": "auto"},
+        })
+        .to_string()
+    }
+
     /// The commits of the copy that this program wrote, the oldest first.
     pub fn our_commits(&self) -> Vec<Value> {
         let commits = self.stored("ms", "model", "alice/model").unwrap_or_default()["commits"].clone();
@@ -105,7 +121,7 @@ impl World {
         commits.as_array().into_iter().flatten().filter(ours).cloned().collect()
     }
 
-    /// The text of this file of the newest run.
+    /// Where this file of the newest run is.
     pub fn run_file(&self, name: &str) -> PathBuf {
         let runs = fs::read_dir(self.path("state").join("runs")).unwrap().flatten();
         runs.map(|entry| entry.path()).max().unwrap().join(name)
