@@ -1,0 +1,221 @@
+//! What a worker says: NDJSON events on stdout, and last the receipt.
+
+use hf2ms_hub::{Kind, Refused, RepoPath, Sha256};
+use serde::{Deserialize, Serialize};
+
+/// One line of a worker's stdout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The worker has begun.
+    Started {
+        /// Its verb: run, commit, verify, migrate, check.
+        verb: String,
+        /// The run's id.
+        run: String,
+        /// The chunk's number; 0 for other verbs.
+        #[serde(default)]
+        chunk: u32,
+        /// The files it was given.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// The worker's version.
+        version: String,
+    },
+    /// Each second: what was sent so far.
+    Progress {
+        /// Bytes received by the destination so far.
+        bytes: u64,
+        /// Files done so far.
+        files: u64,
+    },
+    /// One file is done.
+    File {
+        /// Its path.
+        path: RepoPath,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Its content's digest.
+        sha256: Sha256,
+        /// What was done.
+        how: How,
+    },
+    /// Something is tried again.
+    Retry {
+        /// What failed.
+        error: String,
+        /// Its meaning.
+        kind: Kind,
+        /// Seconds until the next try.
+        wait: f64,
+    },
+    /// One file could not be done.
+    Failed {
+        /// Its path; absent when the whole verb failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+        /// Why.
+        error: String,
+        /// Its meaning.
+        kind: Kind,
+    },
+    /// A commit was written.
+    Committed {
+        /// Its id, where the hub tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<String>,
+        /// How many changes it holds.
+        actions: u64,
+    },
+    /// What a verification found.
+    Verified(Verification),
+    /// What stands where, for `migrate`: the repo's plan in numbers.
+    Planned(PlanSummary),
+    /// What `check` found.
+    Checked {
+        /// The worker's version.
+        version: String,
+        /// The endpoints it was asked to reach.
+        endpoints: Vec<EndpointCheck>,
+    },
+    /// The last line: what is stored now.
+    Receipt(Receipt),
+}
+
+/// Whether an endpoint answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointCheck {
+    /// Its address.
+    pub endpoint: String,
+    /// Whether anything answered there.
+    pub ok: bool,
+    /// Milliseconds until the answer.
+    pub ms: u64,
+    /// What went wrong, when nothing answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// How a file got where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// Its bytes were sent.
+    Streamed,
+    /// The hub had its blob already.
+    Reused,
+    /// Another file of the same content was sent.
+    Duplicate,
+    /// Its bytes went into a commit.
+    Inline,
+    /// It stood there already with the same content.
+    Unchanged,
+}
+
+/// What a worker leaves behind: what is stored now, and what is not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The run's id.
+    pub run: String,
+    /// The chunk's number; 0 for other verbs.
+    #[serde(default)]
+    pub chunk: u32,
+    /// What is stored.
+    pub files: Vec<Stored>,
+    /// What is not.
+    #[serde(default)]
+    pub failed: Vec<FailedFile>,
+    /// Bytes sent, repeats included.
+    pub sent: u64,
+    /// Tries after a failure.
+    pub retries: u64,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// One stored file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// Its path.
+    pub path: RepoPath,
+    /// The digest that was computed, or that the source gave and the hub confirmed.
+    pub sha256: Sha256,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How it got there.
+    pub how: How,
+}
+
+/// One file that is not stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedFile {
+    /// Its path, escaped.
+    pub path: String,
+    /// Why.
+    pub error: String,
+    /// Its meaning.
+    pub kind: Kind,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Files compared.
+    pub checked: u64,
+    /// Files equal in size and SHA-256.
+    pub equal: u64,
+    /// Paths that are not there.
+    pub missing: Vec<RepoPath>,
+    /// Paths whose content differs.
+    pub different: Vec<RepoPath>,
+    /// Paths that could not be compared, and why.
+    pub unread: Vec<Refused>,
+    /// Paths there that the source does not have; not an error.
+    pub extra: Vec<RepoPath>,
+}
+
+impl Verification {
+    /// Whether every file was compared and found equal.
+    pub fn is_good(&self) -> bool {
+        self.equal == self.checked && self.missing.is_empty() && self.different.is_empty() && self.unread.is_empty()
+    }
+}
+
+/// A plan in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanSummary {
+    /// Files of the source that are to stand at the destination.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Blobs that have to move.
+    pub blobs: u64,
+    /// Their bytes.
+    pub blob_bytes: u64,
+    /// Files that share a blob with another.
+    pub duplicates: u64,
+    /// Files that go into commits.
+    pub inline: u64,
+    /// Files that stand there already.
+    pub unchanged: u64,
+    /// Files to be deleted there.
+    pub deletes: u64,
+    /// Entries that can't be moved.
+    pub refused: u64,
+    /// Chunks of work.
+    pub chunks: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_flat_lines() {
+        let line = serde_json::to_string(&Event::Progress { bytes: 1, files: 2 }).unwrap();
+        assert_eq!(line, r#"{"event":"progress","bytes":1,"files":2}"#);
+        let line = serde_json::to_string(&Event::Receipt(Receipt::default())).unwrap();
+        assert!(line.starts_with(r#"{"event":"receipt","run":"#), "{line}");
+    }
+}

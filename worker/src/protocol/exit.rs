@@ -1,0 +1,43 @@
+//! Exit codes of both binaries, and which meaning calls for which.
+
+use hf2ms_hub::Kind;
+
+/// Exit codes of both binaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Everything is done and verified.
+    Done = 0,
+    /// Some files failed: run again.
+    Incomplete = 1,
+    /// The command line or an input file is wrong.
+    Usage = 2,
+    /// A token, a permission or a name was refused.
+    Refused = 3,
+    /// Content is not what it should be.
+    Integrity = 4,
+    /// Stopped by a signal.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The code for an error of this meaning.
+    pub fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::NotFound | Kind::Unauthorized | Kind::Denied | Kind::Gated | Kind::Disabled | Kind::Locked => Self::Refused,
+            Kind::Corrupt => Self::Integrity,
+            Kind::Invalid => Self::Usage,
+            _ => Self::Incomplete,
+        }
+    }
+
+    /// The worse of two: integrity before refusal before incompleteness.
+    pub fn worse(self, other: Self) -> Self {
+        self.max(other)
+    }
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
