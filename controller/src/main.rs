@@ -7,7 +7,7 @@ use clap::Parser;
 use hf2ms::cli::{Cli, Command};
 use hf2ms::explain::Outcome;
 use hf2ms::screen::Screen;
-use hf2ms::settings::Settings;
+use hf2ms::settings;
 use hf2ms::stop::Stop;
 use hf2ms::verbs;
 use hf2ms_worker::protocol::Exit;
@@ -43,7 +43,7 @@ async fn run(command: Command, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
 fn log_to_stderr() {
     let level = std::env::var("HF2MS_LOG").or_else(|_| std::env::var("RUST_LOG")).unwrap_or_else(|_| "off".to_owned());
     // Settings that can't be read are the verb's to complain of.
-    let redactor = Settings::from_environment().map(|settings| settings.redactor()).unwrap_or_default();
+    let redactor = settings::load().map(|settings| settings.redactor()).unwrap_or_default();
     let writer = move || redactor.writer(std::io::stderr());
     tracing_subscriber::fmt().with_env_filter(level).with_ansi(std::io::stderr().is_terminal()).with_writer(writer).init();
 }

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Token, Visibility};
+use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Visibility};
 use hf2ms_worker::events::Events;
 use hf2ms_worker::job::{self, Lifeline};
 use hf2ms_worker::migrate::{Place, Wish};
 use hf2ms_worker::protocol::{Chunk, CommitJob, Event, Exit, VerifyJob, WorkerOptions};
-use hf2ms_worker::work::{Tokens, Work};
-use hf2ms_worker::{check, commit, migrate, run, settings, verify};
+use hf2ms_worker::settings::{Settings, environment};
+use hf2ms_worker::work::Work;
+use hf2ms_worker::{check, commit, migrate, run, verify};
 
 /// Frames of a few hundred KiB come and go all the time: the system's allocator would map and unmap each.
 #[global_allocator]
@@ -131,40 +132,38 @@ fn usage(error: impl ToString) -> Stop {
 }
 
 async fn perform(verb: Verb) -> Result<Exit, Stop> {
+    let settings = &Settings::read(&environment).map_err(usage)?;
+    log_to_stderr(settings.redactor());
     match verb {
         Verb::Run(job) => {
             let (chunk, lifeline) = job::take::<Chunk>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
-            let work = open(&chunk.source, &chunk.destination, &chunk.options)?;
+            let work = open(&chunk.source, &chunk.destination, settings, &chunk.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, run::run(&work, &chunk)).await)
         }
         Verb::Commit(job) => {
             let (job, lifeline) = job::take::<CommitJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
-            let work = open(&job.source, &job.destination, &job.options)?;
+            let work = open(&job.source, &job.destination, settings, &job.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, commit::commit(&work, &job)).await)
         }
         Verb::Verify(job) => {
             let (job, lifeline) = job::take::<VerifyJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
-            let work = open(&job.source, &job.destination, &job.options)?;
+            let work = open(&job.source, &job.destination, settings, &job.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, verify::verify(&work, &job)).await)
         }
-        Verb::Migrate(args) => alone(&args.wish()).await,
+        Verb::Migrate(args) => alone(&args.wish(), settings).await,
         Verb::Check { endpoints } => {
-            let endpoints =
-                if endpoints.is_empty() { [Hub::HuggingFace, Hub::ModelScope].map(settings::endpoint).into() } else { endpoints };
-            let events = Events::new(io::stdout(), Redactor::default());
-            Ok(check::check(&events, &endpoints, &settings::http().map_err(usage)?).await)
+            let hubs = || [Hub::HuggingFace, Hub::ModelScope].map(|hub| settings.access(hub).endpoint.clone()).into();
+            let endpoints = if endpoints.is_empty() { hubs() } else { endpoints };
+            let events = Events::new(io::stdout(), settings.redactor());
+            Ok(check::check(&events, &endpoints, &settings.http()).await)
         }
     }
 }
 
 /// A whole repo, attached to nothing.
-async fn alone(wish: &Wish) -> Result<Exit, Stop> {
-    let tokens = Tokens {
-        source: settings::token(wish.source.hub).map_err(usage)?,
-        destination: settings::token(wish.destination.hub).map_err(usage)?,
-    };
-    let (from, to, info) = migrate::find(wish, &tokens, &settings::http().map_err(usage)?).await.map_err(refused)?;
-    let work = open(&from, &to, &WorkerOptions::default())?;
+async fn alone(wish: &Wish, settings: &Settings) -> Result<Exit, Stop> {
+    let (from, to, info) = migrate::find(wish, settings).await.map_err(refused)?;
+    let work = open(&from, &to, settings, &WorkerOptions::default())?;
     Ok(until_stopped(&work.events.clone(), Lifeline::none(), migrate::migrate(&work, &from, &to, &info, wish)).await)
 }
 
@@ -172,13 +171,9 @@ fn refused(error: hf2ms_hub::Error) -> Stop {
     Stop { exit: Exit::of(error.kind()), message: error.to_string() }
 }
 
-fn open(source: &RepoAt, destination: &RepoAt, options: &WorkerOptions) -> Result<Work, Stop> {
-    let tokens = settings::tokens(source, destination).map_err(usage)?;
-    let redactor = Redactor::new(tokens.source.iter().chain(&tokens.destination).map(Token::clone));
-    log_to_stderr(redactor.clone());
-    let events = Events::new(io::stdout(), redactor);
-    let http = settings::http().map_err(usage)?;
-    Work::open(source, destination, &tokens, options, events, http).map_err(refused)
+fn open(source: &RepoAt, destination: &RepoAt, settings: &Settings, options: &WorkerOptions) -> Result<Work, Stop> {
+    let events = Events::new(io::stdout(), settings.redactor());
+    Work::open(source, destination, settings, options, events).map_err(refused)
 }
 
 /// The log, on stderr, at the level that `HF2MS_LOG` says (warn by default).

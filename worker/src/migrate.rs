@@ -4,15 +4,16 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use hf2ms_hub::{Error, Hub, Kind, RepoAt, RepoId, RepoInfo, RepoKind, Result, Revision, Side, Visibility, open_source};
+use hf2ms_hub::{Error, Hub, Kind, RepoAt, RepoId, RepoInfo, RepoKind, Result, Revision, Visibility, open_source};
 
 use crate::chunks::Chunking;
+use crate::commit;
 use crate::plan::{Extra, Order, Plan};
 use crate::protocol::{Creation, Event, Exit, WorkerOptions};
 use crate::run::move_blobs;
+use crate::settings::Settings;
 use crate::verify::{compare, exit_of};
-use crate::work::{Tokens, Work};
-use crate::{commit, settings};
+use crate::work::Work;
 
 /// `hf:owner/name` or `ms:owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,16 +56,16 @@ pub struct Wish {
 ///
 /// # Errors
 /// The source is not there, may not be read, or names no commit.
-pub async fn find(wish: &Wish, tokens: &Tokens, http: &hf2ms_hub::http::HttpOptions) -> Result<(RepoAt, RepoAt, RepoInfo)> {
+pub async fn find(wish: &Wish, settings: &Settings) -> Result<(RepoAt, RepoAt, RepoInfo)> {
     let kinds = wish.kind.map_or_else(|| vec![RepoKind::Model, RepoKind::Dataset], |kind| vec![kind]);
     let mut absent = None;
     for kind in kinds {
-        let at = place_at(&wish.source, kind, wish.revision.clone());
-        match open_source(&Side { at: at.clone(), token: tokens.source.clone() }, http.clone())?.describe().await {
+        let at = place_at(settings, &wish.source, kind, wish.revision.clone());
+        match open_source(&settings.side(&at), settings.http())?.describe().await {
             Ok(info) => {
                 let unpinned = || Error::new(Kind::Refused, format!("{} does not say at which commit {} is", at.hub, at.id));
                 let commit = info.commit.clone().ok_or_else(unpinned)?;
-                let to = place_at(&wish.destination, kind, Revision::main_of(wish.destination.hub));
+                let to = place_at(settings, &wish.destination, kind, Revision::main_of(wish.destination.hub));
                 return Ok((RepoAt { revision: commit, ..at }, to, info));
             }
             Err(error) if error.kind() == Kind::NotFound => absent = Some(error),
@@ -74,8 +75,8 @@ pub async fn find(wish: &Wish, tokens: &Tokens, http: &hf2ms_hub::http::HttpOpti
     Err(absent.unwrap_or_else(|| Error::new(Kind::NotFound, "there is no kind to look for")))
 }
 
-fn place_at(place: &Place, kind: RepoKind, revision: Revision) -> RepoAt {
-    RepoAt { hub: place.hub, endpoint: settings::endpoint(place.hub), kind, id: place.id.clone(), revision }
+fn place_at(settings: &Settings, place: &Place, kind: RepoKind, revision: Revision) -> RepoAt {
+    RepoAt { hub: place.hub, endpoint: settings.access(place.hub).endpoint.clone(), kind, id: place.id.clone(), revision }
 }
 
 /// Moves the whole repo between the opened sides.

@@ -4,23 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hf2ms_hub::http::HttpOptions;
-use hf2ms_hub::{Destination, Error, RepoAt, Result, Side, Source, Token, open_destination, open_source};
+use hf2ms_hub::{Destination, Error, RepoAt, Result, Source, open_destination, open_source};
 
 use crate::events::Events;
 use crate::fetch::Reader;
 use crate::protocol::WorkerOptions;
+use crate::settings::Settings;
 
 /// The share of the memory budget that buffers may take; the rest is code, connections and the allocator.
 const BUFFER_SHARE: u64 = 3;
-
-/// Tokens by side.
-#[derive(Clone, Default)]
-pub struct Tokens {
-    /// The source's.
-    pub source: Option<Token>,
-    /// The destination's.
-    pub destination: Option<Token>,
-}
 
 /// Both sides of one migration, opened.
 pub struct Work {
@@ -41,17 +33,10 @@ impl Work {
     ///
     /// # Errors
     /// What opening a side fails with.
-    pub fn open(
-        from: &RepoAt,
-        to: &RepoAt,
-        tokens: &Tokens,
-        options: &WorkerOptions,
-        events: Arc<Events>,
-        http: HttpOptions,
-    ) -> Result<Self> {
-        let http = events.listening(http);
-        let source = open_source(&Side { at: from.clone(), token: tokens.source.clone() }, http.clone())?;
-        let destination = open_destination(&Side { at: to.clone(), token: tokens.destination.clone() }, http.clone())?;
+    pub fn open(from: &RepoAt, to: &RepoAt, settings: &Settings, options: &WorkerOptions, events: Arc<Events>) -> Result<Self> {
+        let http = events.listening(settings.http());
+        let source = open_source(&settings.side(from), http.clone())?;
+        let destination = open_destination(&settings.side(to), http.clone())?;
         Ok(Self { source, destination, events, options: options.clone(), http })
     }
 

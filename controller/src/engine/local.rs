@@ -21,7 +21,6 @@ use crate::stop::Stop;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Workers as processes on this machine.
-#[derive(Debug)]
 pub struct Local {
     /// The worker's program.
     pub binary: PathBuf,

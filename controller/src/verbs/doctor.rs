@@ -10,7 +10,7 @@ use tokio::process::Command;
 use crate::binaries::{WORKER, find};
 use crate::explain::{Doing, Outcome, explain, token_missing, token_name};
 use crate::screen::Screen;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::stop::Stop;
 
 /// Check each token, each hub and the worker, and say what to do
@@ -45,7 +45,7 @@ enum Verdict {
 /// # Errors
 /// The environment can't be read.
 pub async fn run(_args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
-    let settings = Settings::from_environment()?;
+    let settings = settings::load()?;
     let looks = async {
         let (mut findings, accounts) = (worker(&settings).await, [Hub::HuggingFace, Hub::ModelScope].map(|hub| account(hub, &settings)));
         for account in accounts {

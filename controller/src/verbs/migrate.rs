@@ -23,7 +23,7 @@ use crate::report::Report;
 use crate::route::{Route, RouteArgs};
 use crate::run_dir::{RunDir, RunVerb, Runs};
 use crate::screen::Screen;
-use crate::settings::{Settings, environment, state_dir};
+use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
 use crate::survey::{Here, There, said};
 
@@ -93,7 +93,7 @@ impl VisibilityArgs {
 /// Whatever stops it; what fails for single files is in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let began = Instant::now();
-    let settings = Settings::from_environment()?;
+    let settings = settings::load()?;
     let runs = Runs::new(&state_dir(&environment)?);
     let decided = async {
         match (&args.plan, &args.source) {
@@ -113,8 +113,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         screen.show(in_words(&plan));
         return Ok(Exit::Done);
     }
+    let worker = if plan.is_done() { None } else { Some(find(WORKER)?) };
     let run = runs.begin(RunVerb::Migrate, &plan.source, &plan.destination, &plan.summary())?;
-    let engine = engine(&args.cutting, &plan, &run, &settings, stop)?;
+    let engine = worker.map(|binary| engine(binary, &args.cutting, &plan, &run, &settings, stop));
     let extra = args.extra();
     let migration = Migration { plan, there: &there, extra, run, engine, settings: &settings, screen, stop, began };
     let report = migration.carry_out().await?;
@@ -227,14 +228,9 @@ fn announce(plan: &Plan, screen: &Screen) {
     }));
 }
 
-/// The engine, unless nothing is left for it.
-fn engine(args: &CuttingArgs, plan: &Plan, run: &RunDir, settings: &Settings, stop: &Stop) -> Outcome<Option<Box<dyn Engine>>> {
-    if plan.is_done() {
-        return Ok(None);
-    }
+fn engine(binary: PathBuf, args: &CuttingArgs, plan: &Plan, run: &RunDir, settings: &Settings, stop: &Stop) -> Box<dyn Engine> {
     let workers = args.workers(plan.summary().blob_bytes).min(plan.chunks.len()).max(1);
-    let local = Local { binary: find(WORKER)?, workers, logs: run.path().join("logs"), settings: settings.clone(), stop: stop.clone() };
-    Ok(Some(Box::new(local)))
+    Box::new(Local { binary, workers, logs: run.path().join("logs"), settings: settings.clone(), stop: stop.clone() })
 }
 
 fn show(report: &Report, screen: &Screen) {

@@ -14,7 +14,7 @@ use crate::planning::{Purpose, Wishes, look};
 use crate::route::{Route, RouteArgs};
 use crate::run_dir::{Runs, write_aside};
 use crate::screen::{Screen, size};
-use crate::settings::{Settings, environment, state_dir};
+use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
@@ -43,7 +43,7 @@ pub struct Args {
 /// # Errors
 /// One of the sides can't be read.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
-    let settings = Settings::from_environment()?;
+    let settings = settings::load()?;
     let route = Route::resolve(&args.source, &args.route, &settings)?;
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
     let extra = if args.prune { Extra::Delete } else { Extra::Keep };

@@ -14,7 +14,7 @@ use crate::report::table;
 use crate::route::{Route, RouteArgs};
 use crate::run_dir::{Entry, RunVerb, Runs, State};
 use crate::screen::Screen;
-use crate::settings::{Settings, environment, state_dir};
+use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
 
 /// Compare a repo with its copy, every file by its content
@@ -37,7 +37,7 @@ pub struct Args {
 /// # Errors
 /// One of the sides can't be read.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
-    let settings = Settings::from_environment()?;
+    let settings = settings::load()?;
     let runs = Runs::new(&state_dir(&environment)?);
     let route = Route::resolve(&args.source, &args.route, &settings)?;
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
