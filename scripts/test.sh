@@ -20,9 +20,14 @@ cargo test --workspace --no-fail-fast 2>&1 | tee "$log" || rust=failed
 say "the official clients against the sandbox"
 "$venv/bin/python" -m pytest -q sandbox/tests 2>&1 | tee -a "$log" || python=failed
 
-# count WORD: adds up "N WORD" over the closing lines of every runner.
-count() { grep -E '^(test result:|=* ?[0-9]+ (passed|failed|skipped))|[0-9]+ (passed|failed).* in [0-9.]+s' "$log" | grep -oE "[0-9]+ $1" | awk '{ sum += $1 } END { print sum + 0 }'; }
-passed=$(count passed) failed=$(count failed) skipped=$(( $(count ignored) + $(count skipped) ))
+# sum WORD: adds up "N WORD" over the closing lines of every runner.
+sum() {
+    awk -v word="$1" '/^test result:|(passed|failed|error).* in [0-9.]+s/ {
+        for (i = 2; i <= NF; i++) { w = $i; gsub(/[^a-z]/, "", w); n = $(i - 1); gsub(/[^0-9]/, "", n); if (w == word && n != "") total += n }
+    } END { print total + 0 }' "$log"
+}
+passed=$(sum passed) failed=$(sum failed) skipped=$(( $(sum ignored) + $(sum skipped) ))
+# A runner that failed without counting (a build error, say) is one failure.
 [ -z "${rust:-}${python:-}" ] || [ "$failed" -gt 0 ] || failed=1
 printf '\n%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ]

@@ -365,8 +365,9 @@ fn a_listing_cut_at_its_cap_is_noticed_and_walked() {
 #[test]
 fn a_folder_too_wide_to_be_listed_is_named_and_no_success() {
     let world = World::new();
-    let wide = json!({"count": 3010, "size": 1000, "prefix": "wide/", "suffix": ".bin", "distinct": 1, "lfs": true});
-    world.seed(&json!({"hub": "hf", "kind": "model", "id": "alice/model", "generate": wide}).to_string());
+    let wide = json!({"count": 3010, "size": 10, "prefix": "wide/", "suffix": ".txt", "distinct": 1});
+    world.seed(&json!({"hub": "ms", "kind": "model", "id": "alice/model", "generate": wide}).to_string());
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/model","files":[{"path":"a.txt","text":"a"}]}"#);
     world.migrate().ended(1, "the folder wide holds 3000 or more entries, which ModelScope can't list");
 }
 

@@ -31,8 +31,8 @@ pub trait Destination: Send + Sync {
     /// Whether a file of this path and size is stored as a blob or inline in the commit.
     fn placement(&self, path: &RepoPath, size: u64) -> Placement;
 
-    /// How much one commit and one blob check may carry.
-    fn limits(&self) -> CommitLimits;
+    /// How much the hub takes at once.
+    fn limits(&self) -> Limits;
 
     /// Asks which of these blobs the hub lacks. A failed call is an error, never "has it".
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing>;
@@ -66,9 +66,9 @@ pub enum Placement {
     Inline,
 }
 
-/// What one request may carry.
+/// What one request may carry, and what a listing may show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommitLimits {
+pub struct Limits {
     /// Blobs a check.
     pub blobs_a_check: usize,
     /// Actions the server takes in one commit.
@@ -77,6 +77,8 @@ pub struct CommitLimits {
     pub batch_actions: usize,
     /// Bytes of a commit's body.
     pub body_bytes: usize,
+    /// Direct entries with which a folder can still be listed whole; `None` where there is no such end.
+    pub folder_entries: Option<usize>,
 }
 
 /// The answer to a blob check.

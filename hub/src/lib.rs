@@ -17,7 +17,7 @@ pub mod repo;
 pub mod source;
 pub mod token;
 
-pub use destination::{Account, Action, Commit, CommitLimits, Content, Destination, Missing, Placement};
+pub use destination::{Account, Action, Commit, Content, Destination, Limits, Missing, Placement};
 pub use digest::{Digest, GitSha1, Sha256};
 pub use error::{Error, Kind, Result};
 pub use file::{Blob, File, Listed, Listing, Refused};

@@ -1,7 +1,7 @@
 //! How a change is cut into commits. One, when the hub takes it in one; else in batches, such that the files
 //! that make a repo look finished come last and deletions after everything. A pure function.
 
-use hf2ms_hub::{CommitLimits, RepoPath};
+use hf2ms_hub::{Limits, RepoPath};
 
 /// What an action adds to a commit's body besides its content: JSON keys, quotes, a digest
 /// (modelscope-hub 0.5.1, `_estimate_commit_operation_bytes`: 192 and 128 for a blob's pointer).
@@ -51,7 +51,7 @@ pub fn blob_weight(path: &RepoPath) -> usize {
 }
 
 /// Cuts `actions` into commits.
-pub fn cut<T>(mut actions: Vec<Weighed<T>>, limits: &CommitLimits) -> Vec<Vec<T>> {
+pub fn cut<T>(mut actions: Vec<Weighed<T>>, limits: &Limits) -> Vec<Vec<T>> {
     let weight: usize = actions.iter().fold(0, |sum, action| sum.saturating_add(action.weight));
     if actions.len() <= limits.max_actions && weight <= limits.body_bytes {
         return if actions.is_empty() { Vec::new() } else { vec![actions.into_iter().map(|action| action.action).collect()] };
@@ -78,7 +78,7 @@ pub fn cut<T>(mut actions: Vec<Weighed<T>>, limits: &CommitLimits) -> Vec<Vec<T>
 mod tests {
     use super::*;
 
-    const LIMITS: CommitLimits = CommitLimits { blobs_a_check: 64, max_actions: 20, batch_actions: 5, body_bytes: 1000 };
+    const LIMITS: Limits = Limits { blobs_a_check: 64, max_actions: 20, batch_actions: 5, body_bytes: 1000, folder_entries: None };
 
     fn actions(count: usize, weight: usize) -> Vec<Weighed<usize>> {
         (0..count).map(|action| Weighed { action, weight, stage: Stage::Ordinary }).collect()

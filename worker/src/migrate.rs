@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use hf2ms_hub::{Error, Hub, Kind, RepoAt, RepoId, RepoInfo, RepoKind, Result, Revision, Visibility, open_source};
+use hf2ms_hub::{Error, Hub, Kind, Listing, RepoAt, RepoId, RepoInfo, RepoKind, RepoPath, Result, Revision, Visibility, open_source};
 
 use crate::chunks::Chunking;
 use crate::commit;
@@ -93,19 +93,26 @@ pub async fn migrate(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, w
 
 async fn carry_out(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wish: &Wish) -> Result<Exit> {
     work.destination.account().await?;
-    let source = work.source.list().await?;
-    let creation = ensure(work, wish.visibility.unwrap_or(info.visibility)).await?;
-    let there = work.destination.list().await?;
+    let visibility = wish.visibility.unwrap_or(info.visibility);
+    let found = work.destination.describe().await?;
+    stays_hidden(visibility, found.as_ref())?;
+    let there = if found.is_some() { work.destination.list().await? } else { Listing::default() };
     let order = Order {
         source: from.clone(),
         asked: wish.revision.clone(),
         destination: to.clone(),
-        creation,
+        creation: Creation { visibility, exists: found.is_some() },
         chunking: Chunking::Even { containers: 1 },
         extra: Extra::Keep,
         options: WorkerOptions::default(),
     };
-    let plan = Plan::make(order, source, &there, |path, size| work.destination.placement(path, size), &HashMap::new());
+    let placement = |path: &RepoPath, size| work.destination.placement(path, size);
+    let mut plan = Plan::make(order, work.source.list().await?, &there, placement, &HashMap::new());
+    plan.can_be_listed(work.destination.limits().folder_entries)?;
+    if found.is_none() {
+        create(work, visibility).await?;
+        plan.meet(&work.destination.list().await?);
+    }
     work.events.say(&Event::Planned(plan.summary()));
     for number in 0..plan.chunks.len() {
         let chunk = u32::try_from(number).ok().and_then(|number| plan.chunk("alone", number));
@@ -120,23 +127,20 @@ async fn carry_out(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wis
     Ok(if plan.refused.is_empty() { exit } else { exit.worse(Exit::Incomplete) })
 }
 
-/// Makes the destination if it is absent; an existing one may not show what is to be hidden.
-async fn ensure(work: &Work, wanted: Visibility) -> Result<Creation> {
-    let found = match work.destination.describe().await? {
-        Some(info) => Some(info),
-        None => match work.destination.create(wanted).await {
-            Ok(()) => None,
-            Err(error) if error.kind() == Kind::Conflict => work.destination.describe().await?,
-            Err(error) => return Err(error),
-        },
-    };
-    match found {
-        Some(info) if info.visibility == Visibility::Public && wanted != Visibility::Public => Err(Error::new(
-            Kind::Denied,
-            format!("the destination is public, and what would be copied is {wanted}: give --public to show it"),
-        )),
-        found => Ok(Creation { visibility: wanted, exists: found.is_some() }),
+/// Makes the destination; one that someone else made meanwhile is taken if it hides what is to be hidden.
+async fn create(work: &Work, wanted: Visibility) -> Result<()> {
+    match work.destination.create(wanted).await {
+        Err(error) if error.kind() == Kind::Conflict => stays_hidden(wanted, work.destination.describe().await?.as_ref()),
+        created => created,
     }
+}
+
+fn stays_hidden(wanted: Visibility, found: Option<&RepoInfo>) -> Result<()> {
+    if wanted != Visibility::Public && found.is_some_and(|info| info.visibility == Visibility::Public) {
+        let message = format!("the destination is public, and what would be copied is {wanted}: give --public to show it");
+        return Err(Error::new(Kind::Denied, message));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

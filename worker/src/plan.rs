@@ -4,6 +4,7 @@
 pub mod diff;
 pub mod jobs;
 mod likeness;
+mod width;
 
 use std::collections::HashMap;
 

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::http::{HttpOptions, retry::RetryPolicy};
 use hf2ms_hub::{
-    Account, Action, Blob, ByteStream, Commit, CommitLimits, Content, Destination, Digest, Error, File, GitSha1, Kind, Listed, Listing,
-    Missing, Placement, Redactor, RepoInfo, RepoPath, Result, Revision, Sha256, Source, Visibility,
+    Account, Action, Blob, ByteStream, Commit, Content, Destination, Digest, Error, File, GitSha1, Kind, Limits, Listed, Listing, Missing,
+    Placement, Redactor, RepoInfo, RepoPath, Result, Revision, Sha256, Source, Visibility,
 };
 
 use crate::events::Events;
@@ -170,8 +170,8 @@ impl Destination for FakeDestination {
         if path.suffix() == ".bin" { Placement::Blob } else { Placement::Inline }
     }
 
-    fn limits(&self) -> CommitLimits {
-        CommitLimits { blobs_a_check: 64, max_actions: 8, batch_actions: 4, body_bytes: 1 << 20 }
+    fn limits(&self) -> Limits {
+        Limits { blobs_a_check: 64, max_actions: 8, batch_actions: 4, body_bytes: 1 << 20, folder_entries: None }
     }
 
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {

@@ -199,6 +199,7 @@ async fn read_plan(file: &Path, args: &Args, settings: &Settings) -> Outcome<Dec
 
 /// Refuses what must not be: showing what was hidden, and moving bytes to where we may not write.
 async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<()> {
+    plan.can_be_listed(there.hub.limits().folder_entries).map_err(|error| Failure::refused(error.message()))?;
     let Some(info) = &there.info else { return Ok(()) };
     stays_hidden(plan.creation.visibility, info.visibility, &there.at.id.to_string())?;
     if plan.is_done() || there.is_ours() {

@@ -27,7 +27,8 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { retries: 6, base: Duration::from_millis(500), cap: Duration::from_secs(30), longest_wait: Duration::from_secs(1800) }
+        // A minute on the average, two at most: a hub's restart passes meanwhile.
+        Self { retries: 6, base: Duration::from_secs(2), cap: Duration::from_secs(60), longest_wait: Duration::from_secs(1800) }
     }
 }
 
@@ -104,7 +105,8 @@ mod tests {
         let (result, clock, _) = run(RetryPolicy::default(), vec![transient(), transient()]).await;
         assert_eq!(result.unwrap(), 2);
         let slept = clock.slept.lock().unwrap().clone();
-        assert!(slept[0] <= Duration::from_millis(500) && slept[1] <= Duration::from_secs(1), "{slept:?}");
+        let RetryPolicy { base, .. } = RetryPolicy::default();
+        assert!(slept[0] <= base && slept[1] <= base * 2, "{slept:?}");
     }
 
     #[tokio::test]

@@ -28,6 +28,11 @@ const PAGES_AT_ONCE: usize = 4;
 /// Two million entries: a million files, each in a folder of its own.
 const MOST_PAGES: usize = 10_000;
 
+/// Direct entries with which a folder can be told from one that was cut.
+pub(super) fn widest(kind: RepoKind) -> Option<usize> {
+    (kind != RepoKind::Dataset).then_some(CUT_AT - 1)
+}
+
 /// How deep one request looks.
 #[derive(Clone, Copy, PartialEq)]
 enum Depth {

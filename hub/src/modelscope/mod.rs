@@ -25,8 +25,8 @@ use reqwest::header::{AUTHORIZATION, COOKIE};
 
 use crate::http::{Credentials, Http, HttpOptions};
 use crate::{
-    Account, Blob, ByteStream, Commit, CommitLimits, Destination, Error, Kind, Listing, Missing, Placement, RepoAt, RepoInfo, RepoPath,
-    Result, Revision, Sha256, Side, Token, Visibility,
+    Account, Blob, ByteStream, Commit, Destination, Error, Kind, Limits, Listing, Missing, Placement, RepoAt, RepoInfo, RepoPath, Result,
+    Revision, Sha256, Side, Token, Visibility,
 };
 
 /// A repo on ModelScope at a branch. Only the token, the addresses for uploads and whether the repo could
@@ -87,8 +87,14 @@ impl Destination for Repo {
     /// modelscope-hub 0.5.1, `constants.py`: `UPLOAD_BLOB_VALIDATION_BATCH_MAX_OBJECTS`,
     /// `COMMIT_MAX_ACTIONS_PER_REQUEST` (the server's own limit), `UPLOAD_COMMIT_BATCH_MAX_OPERATIONS`,
     /// `UPLOAD_COMMIT_MAX_INLINE_BYTES`.
-    fn limits(&self) -> CommitLimits {
-        CommitLimits { blobs_a_check: check::BLOBS_A_CHECK, max_actions: 2_000, batch_actions: 256, body_bytes: 8 << 20 }
+    fn limits(&self) -> Limits {
+        Limits {
+            blobs_a_check: check::BLOBS_A_CHECK,
+            max_actions: 2_000,
+            batch_actions: 256,
+            body_bytes: 8 << 20,
+            folder_entries: listing::widest(self.at.kind),
+        }
     }
 
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {

@@ -1,0 +1,64 @@
+//! Folders that a hub could not list again: what can't be listed can't be verified, and is better said before it moves.
+
+use std::collections::{HashMap, HashSet};
+
+use hf2ms_hub::path::escape;
+use hf2ms_hub::{Error, Kind, Result};
+
+use super::Plan;
+
+impl Plan {
+    /// Refuses a plan after which the destination could not be listed.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`], naming the folder.
+    pub fn can_be_listed(&self, folder_entries: Option<usize>) -> Result<()> {
+        let Some((folder, count)) = folder_entries.and_then(|most| self.folder_wider_than(most)) else { return Ok(()) };
+        let folder = if folder.is_empty() { "the top folder".to_owned() } else { format!("the folder {}", escape(folder)) };
+        let (hub, kind) = (self.destination.hub, self.destination.kind);
+        Err(Error::new(
+            Kind::Denied,
+            format!(
+                "{folder} has {count} entries, more than {hub} can list in a {kind}, so the copy could not be verified: copy it as a dataset"
+            ),
+        ))
+    }
+
+    /// The first folder with more than `most` direct entries, and how many it has.
+    fn folder_wider_than(&self, most: usize) -> Option<(&str, usize)> {
+        let mut entries: HashMap<&str, usize> = HashMap::new();
+        let mut seen: HashSet<&str> = HashSet::new();
+        for planned in &self.files {
+            let mut path = planned.file.path.as_str();
+            loop {
+                let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                *entries.entry(folder).or_default() += 1;
+                if folder.is_empty() || !seen.insert(folder) {
+                    break;
+                }
+                path = folder;
+            }
+        }
+        entries.into_iter().filter(|(_, count)| *count > most).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Extra;
+    use super::super::tests::{listed, plan};
+    use super::Plan;
+
+    fn plan_of(paths: &[&str]) -> Plan {
+        plan(paths.iter().map(|path| listed(path, b"x", false)).collect(), Vec::new(), Extra::Keep)
+    }
+
+    #[test]
+    fn files_and_folders_are_counted_where_they_stand() {
+        let plan = plan_of(&["a/x", "a/y", "a/b/z", "a/b/w", "c/d/e", "top"]);
+        assert_eq!(plan.folder_wider_than(2), Some(("", 3)));
+        assert_eq!(plan.folder_wider_than(3), None);
+        let plan = plan_of(&["a/x", "a/y", "a/b/z", "a/b/w"]);
+        assert_eq!(plan.folder_wider_than(2), Some(("a", 3)));
+    }
+}
