@@ -16,6 +16,8 @@ use crate::digest::Digest;
 
 /// How much of a blob one frame carries.
 const FRAME: usize = 256 << 10;
+/// The bytes at a tile's start that tell where it stands.
+const STAMP: usize = 8;
 
 /// Where the bytes of a blob are.
 #[derive(Clone)]
@@ -130,11 +132,7 @@ impl ContentBody {
         let len = FRAME.min((self.end - self.at) as usize);
         let bytes = match &self.source {
             Source::Memory(bytes) => bytes.slice(self.at as usize..self.end as usize),
-            Source::Seeded(seed) => {
-                let mut slab = Slab::take();
-                fill(*seed, self.at, &mut slab.0[..len]);
-                Bytes::from_owner(slab).slice(..len)
-            }
+            Source::Seeded(seed) => piece(*seed, self.at, len),
             Source::File(file, _) => {
                 let mut slab = Slab::take();
                 file.read_exact_at(&mut slab.0[..len], self.at)?;
@@ -211,25 +209,42 @@ pub fn each_block(seed: u64, size: u64, mut take: impl FnMut(&[u8]) -> io::Resul
 }
 
 /// Fills `out` with the bytes that `seed` gives from `offset` on.
-pub fn fill(seed: u64, offset: u64, out: &mut [u8]) {
-    let mut word = offset / 8;
-    let skip = (offset % 8) as usize;
-    let mut out = out;
-    if skip != 0 {
-        let part = (8 - skip).min(out.len());
-        let (head, rest) = out.split_at_mut(part);
-        head.copy_from_slice(&mix(seed, word)[skip..skip + part]);
+pub fn fill(seed: u64, offset: u64, mut out: &mut [u8]) {
+    let mut at = offset;
+    while !out.is_empty() {
+        let bytes = piece(seed, at, out.len());
+        let (head, rest) = out.split_at_mut(bytes.len());
+        head.copy_from_slice(&bytes);
+        at += bytes.len() as u64;
         out = rest;
-        word += 1;
     }
-    let mut chunks = out.chunks_exact_mut(8);
-    for chunk in &mut chunks {
-        chunk.copy_from_slice(&mix(seed, word));
-        word += 1;
+}
+
+/// The bytes of a seed from `at` on, `most` or fewer. Each frame of them is one tile, the same for the whole seed and made
+/// once, but for a stamp at its start that tells where it stands: sending them costs next to nothing.
+fn piece(seed: u64, at: u64, most: usize) -> Bytes {
+    let (frame, inside) = (at / FRAME as u64, (at % FRAME as u64) as usize);
+    if inside < STAMP {
+        let stamp = mix(!seed, frame);
+        return Bytes::copy_from_slice(&stamp[inside..STAMP.min(inside + most)]);
     }
-    let rest = chunks.into_remainder();
-    let len = rest.len();
-    rest.copy_from_slice(&mix(seed, word)[..len]);
+    tile(seed).slice(inside..FRAME.min(inside + most))
+}
+
+/// The tiles made so far; a few seeds at a time are enough.
+static TILES: Mutex<Vec<(u64, Bytes)>> = Mutex::new(Vec::new());
+
+fn tile(seed: u64) -> Bytes {
+    let mut tiles = TILES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some((_, tile)) = tiles.iter().find(|(of, _)| *of == seed) {
+        return tile.clone();
+    }
+    let made: Bytes = (0..(FRAME / STAMP) as u64).flat_map(|word| mix(seed, word)).collect();
+    if tiles.len() == 64 {
+        tiles.remove(0);
+    }
+    tiles.push((seed, made.clone()));
+    made
 }
 
 /// The eight bytes at `word`: the SplitMix64 sequence, which can be entered anywhere.
@@ -248,7 +263,7 @@ mod tests {
     fn seeded_bytes_are_the_same_from_any_offset() {
         let mut whole = vec![0; 1000];
         fill(7, 0, &mut whole);
-        for (start, len) in [(0, 1000), (3, 4), (3, 500), (8, 16), (999, 1), (13, 0)] {
+        for (start, len) in [(0, 1000), (3, 4), (3, 500), (8, 16), (999, 1), (13, 0), (6, 5)] {
             let mut part = vec![0; len];
             fill(7, start as u64, &mut part);
             assert_eq!(part, whole[start..start + len], "at {start}");
@@ -256,5 +271,16 @@ mod tests {
         let mut other = vec![0; 1000];
         fill(8, 0, &mut other);
         assert_ne!(other, whole);
+    }
+
+    #[test]
+    fn no_two_frames_of_a_seed_are_alike() {
+        let mut frames = vec![0; 3 * FRAME + 10];
+        fill(7, 0, &mut frames);
+        assert_ne!(frames[..FRAME], frames[FRAME..2 * FRAME]);
+        assert_ne!(frames[FRAME..2 * FRAME], frames[2 * FRAME..3 * FRAME]);
+        let mut part = vec![0; FRAME];
+        fill(7, FRAME as u64 + 5, &mut part);
+        assert_eq!(part, frames[FRAME + 5..2 * FRAME + 5]);
     }
 }

@@ -17,9 +17,12 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 const MOST_RANGES: u64 = 8;
-const SMALLEST_PIECE: u64 = 2 << 20;
+/// Each piece costs a request at both ends of it: smaller ones cost more than their parallelism gains.
+const SMALLEST_PIECE: u64 = 4 << 20;
 /// A frame is rarely smaller; a piece must fit into its channel.
 const SMALLEST_FRAME: u64 = 4 << 10;
+/// Frames of a file that is read in one go which may wait: each has some hundred KiB at most.
+const FRAMES_AHEAD: u64 = 8;
 
 /// How a file is read: so many pieces at once, each of so many bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +34,18 @@ pub struct Window {
 impl Window {
     /// The window that fits into `share` bytes of memory.
     pub fn within(share: u64) -> Self {
-        let ranges = (share / SMALLEST_PIECE).clamp(1, MOST_RANGES);
-        Self { ranges, piece: (share / ranges).max(1 << 16) }
+        match (share / SMALLEST_PIECE).min(MOST_RANGES) {
+            0 | 1 => Self::WHOLE,
+            ranges => Self { ranges, piece: share / ranges },
+        }
+    }
+
+    /// The whole file in one request, only as far ahead as a few frames.
+    pub const WHOLE: Self = Self { ranges: 1, piece: u64::MAX };
+
+    /// Frames of one piece that may wait to be handed on.
+    fn capacity(&self) -> u64 {
+        if self.ranges == 1 { FRAMES_AHEAD } else { (self.piece / SMALLEST_FRAME).max(16) }
     }
 }
 
@@ -80,7 +93,7 @@ impl Reader {
     }
 
     async fn collect(&self, file: &File) -> Result<Bytes> {
-        let mut frames = self.stream(file, Window { ranges: 1, piece: file.size.max(1) });
+        let mut frames = self.stream(file, Window::WHOLE);
         let mut content = Vec::with_capacity(usize::try_from(file.size).unwrap_or(0).min(64 << 20));
         while let Some(frame) = frames.next().await {
             content.extend_from_slice(&frame?);
@@ -196,8 +209,8 @@ impl Ordered {
 
     fn fill(&mut self) {
         while self.next < self.file.size && (self.pieces.len() as u64) < self.window.ranges {
-            let end = (self.next + self.window.piece).min(self.file.size);
-            let piece = self.spawn(self.next..end, 0, (self.window.piece / SMALLEST_FRAME).max(16));
+            let end = self.next.saturating_add(self.window.piece).min(self.file.size);
+            let piece = self.spawn(self.next..end, 0, self.window.capacity());
             self.pieces.push_back(piece);
             self.next = end;
         }
@@ -207,7 +220,7 @@ impl Ordered {
     fn start_over(&mut self) {
         self.restarts += 1;
         self.pieces.clear();
-        let piece = self.spawn(0..self.file.size, self.delivered, 8);
+        let piece = self.spawn(0..self.file.size, self.delivered, FRAMES_AHEAD);
         self.pieces.push_back(piece);
         self.next = self.file.size;
     }
@@ -298,9 +311,10 @@ mod tests {
 
     #[test]
     fn a_window_fits_its_share() {
-        for share in [1 << 16, 1 << 20, 5 << 20, 64 << 20, 1 << 40] {
+        for share in [8 << 20, 11 << 20, 64 << 20, 1 << 40] {
             let window = Window::within(share);
-            assert!(window.ranges * window.piece <= share && window.ranges <= MOST_RANGES, "{window:?}");
+            assert!(window.ranges * window.piece <= share && (2..=MOST_RANGES).contains(&window.ranges), "{window:?}");
         }
+        assert_eq!(Window::within(5 << 20), Window::WHOLE, "too small a share for pieces");
     }
 }
