@@ -99,9 +99,12 @@ def measure(command: list[object], env: dict[str, str], log: Path) -> Figures:
 
 
 def python_path(hubs: Hubs) -> Figures:
-    # Its folder is on a real disk, as a container's is; what it leaves goes away outside the measurement.
+    # Its folder is on a real disk, as a container's is; what it leaves goes away outside the measurement, and is not
+    # still being written while the other way runs.
     with tempfile.TemporaryDirectory(prefix="hf2ms-bench-") as folder:
-        return measure([sys.executable, "-c", PYTHON_PATH, folder], hubs.env, hubs.work / "log")
+        figures = measure([sys.executable, "-c", PYTHON_PATH, folder], hubs.env, hubs.work / "log")
+    os.sync()
+    return figures
 
 
 def hf2ms(hubs: Hubs) -> Figures:
