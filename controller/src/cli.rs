@@ -29,8 +29,8 @@ Environment, also from .env in this folder or above:
   MODELSCOPE_ENDPOINT, MODELSCOPE_DOMAIN          modelscope.ai is the international site
   HF2MS_STATE                                     where runs are kept [~/.local/state/hf2ms]
 
-Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage; 3 refused (token, permission, not found);
-4 content is not what it should be; 130 interrupted.";
+Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage;
+3 refused (token, permission, not found); 4 content is not what it should be; 130 interrupted.";
 
 /// What to do. The help of a verb is the comment of its arguments.
 #[derive(Debug, Subcommand)]

@@ -61,11 +61,11 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  hf2ms migrate org/name                                       a model, dataset or space, whichever it is
+  hf2ms migrate org/name                                   whatever it is: model, dataset
   hf2ms migrate hf:org/name --dest me/name --private
-  hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet' --exclude 'old/*'
+  hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet'
   hf2ms migrate org/name --revision v1.0 --dry-run
-  hf2ms migrate org/big --containers 8 --chunk-size 100        8 workers, about 100 GB a chunk
+  hf2ms migrate org/big --containers 8 --chunk-size 100    8 workers, about 100 GB a chunk
   hf2ms plan org/name --out plan.json && hf2ms migrate --plan plan.json";
 
 /// Who may see a repo that has to be created.
