@@ -338,7 +338,7 @@ fn may_pass(heard: &Heard) -> bool {
 /// # Errors
 /// That it would.
 pub fn stays_hidden(wanted: Visibility, found: Visibility, id: &str) -> Outcome<()> {
-    if wanted != Visibility::Public && found == Visibility::Public {
+    if wanted.is_betrayed_by(found) {
         return Err(Failure::refused(format!(
             "{id} is public at the destination, and what would be copied is {wanted}: give --public to show it, or --dest with another id"
         )));

@@ -237,6 +237,13 @@ pub enum Visibility {
     Private,
 }
 
+impl Visibility {
+    /// Whether what is meant for `self` would be seen by all in a repo of visibility `there`.
+    pub fn is_betrayed_by(self, there: Self) -> bool {
+        self != Self::Public && there == Self::Public
+    }
+}
+
 impl fmt::Display for Visibility {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

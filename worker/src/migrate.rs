@@ -136,7 +136,7 @@ async fn create(work: &Work, wanted: Visibility) -> Result<()> {
 }
 
 fn stays_hidden(wanted: Visibility, found: Option<&RepoInfo>) -> Result<()> {
-    if wanted != Visibility::Public && found.is_some_and(|info| info.visibility == Visibility::Public) {
+    if found.is_some_and(|info| wanted.is_betrayed_by(info.visibility)) {
         let message = format!("the destination is public, and what would be copied is {wanted}: give --public to show it");
         return Err(Error::new(Kind::Denied, message));
     }

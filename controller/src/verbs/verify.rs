@@ -2,6 +2,7 @@
 
 use hf2ms_worker::plan::{Extra, Known};
 use hf2ms_worker::protocol::Exit;
+use hf2ms_worker::verify::exit_of;
 use serde_json::json;
 
 use crate::binaries::{WORKER, find};
@@ -59,11 +60,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     run.end(state)?;
     let found = found?;
     run.note(&Entry::Verified(found.clone()))?;
-    let exit = match (found.is_good() && plan.refused.is_empty(), found.different.is_empty()) {
-        (true, _) => Exit::Done,
-        (false, true) => Exit::Incomplete,
-        (false, false) => Exit::Integrity,
-    };
+    let exit = if plan.refused.is_empty() { exit_of(&found) } else { exit_of(&found).worse(Exit::Incomplete) };
     screen.show(format!("{} and {}\n{}", plan.source.web_url(), plan.destination.web_url(), table(&found).trim_end()));
     plan.refused.iter().for_each(|entry| screen.warn(format!("{}: {}", entry.path, entry.reason)));
     screen.tell(&json!({"event": "verified", "exit": exit as u8, "verification": found, "refused": plan.refused}));

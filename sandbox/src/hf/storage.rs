@@ -19,12 +19,7 @@ pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
 }
 
 async fn answer(world: &Arc<World>, mut call: Call) -> Answer {
-    let method = if call.method == "HEAD" { "GET" } else { call.method.as_str() };
-    if let Err(refused) = world.signer.check(method, &call.path, |name| call.param(name)) {
-        // Storage hears an upload out before it refuses, so that the answer is not lost to a reset.
-        call.bytes_dropped().await;
-        return Err(forbidden(&refused));
-    }
+    let method = admitted(world, &mut call).await?;
     let segments: Vec<String> = call.segments.clone();
     match (method, segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice()) {
         ("GET", [_, _, _, digest]) => get(world, &call, digest),
@@ -32,6 +27,19 @@ async fn answer(world: &Arc<World>, mut call: Call) -> Answer {
         ("PUT", ["parts", upload, number]) => put_part(world, call, upload, number).await,
         _ => Err(failure(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")),
     }
+}
+
+/// The method of a request whose signed URL opens.
+pub async fn admitted(world: &World, call: &mut Call) -> Result<&'static str, Refusal> {
+    let method = match call.method.as_str() {
+        "GET" | "HEAD" => "GET",
+        "PUT" => "PUT",
+        _ => return Err(failure(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")),
+    };
+    let Err(refused) = world.signer.check(method, &call.path, |name| call.param(name)) else { return Ok(method) };
+    // Storage hears an upload out before it refuses, so that the answer is not lost to a reset.
+    call.bytes_dropped().await;
+    Err(forbidden(&refused))
 }
 
 /// A refusal in object storage's XML.

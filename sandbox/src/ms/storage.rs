@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use crate::answer::{Answer, broken, content, empty, settle, with};
 use crate::call::Call;
 use crate::digest::Digest;
-use crate::hf::storage::{declared_length, failure, forbidden, incomplete};
+use crate::hf::storage::{admitted, declared_length, failure, incomplete};
 use crate::world::World;
 
 /// Answers a request.
@@ -18,12 +18,7 @@ pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
 }
 
 async fn answer(world: &Arc<World>, mut call: Call) -> Answer {
-    let method = if call.method == "HEAD" { "GET" } else { call.method.as_str() };
-    if let Err(refused) = world.signer.check(method, &call.path, |name| call.param(name)) {
-        // Storage hears an upload out before it refuses, so that the answer is not lost to a reset.
-        call.bytes_dropped().await;
-        return Err(forbidden(&refused));
-    }
+    let method = admitted(world, &mut call).await?;
     let digest = call.segments.get(1).and_then(|text| Digest::parse(text));
     let digest = digest.ok_or_else(|| failure(404, "NoSuchKey", "The specified key does not exist."))?;
     if method == "PUT" {
