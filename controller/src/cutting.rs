@@ -1,24 +1,27 @@
 //! How many workers, and how the work is cut for them.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hf2ms_worker::chunks::Chunking;
+use serde::{Deserialize, Serialize};
 
 /// From here on the work is shared out unasked.
 const PARALLEL_FROM: u64 = 50_000_000_000;
 /// Workers on one machine, unless told otherwise.
 const MOST_LOCAL: usize = 8;
-/// Chunks of a given size grow so that no more than this many are needed.
-const MOST_CHUNKS: usize = 100;
+/// A cloud container gets this many bytes before another is started, unless told otherwise.
+const CLOUD_SHARE: u64 = 2_000_000_000;
+/// Containers at a time, and chunks of a given size: these grow so that no more are needed.
+const MOST: u16 = 100;
 
 /// Where and how many workers run.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Workers")]
 pub struct CuttingArgs {
     /// Where the workers run
-    #[arg(long, value_name = "ENGINE", default_value = "local", value_parser = engine)]
+    #[arg(long, value_name = "ENGINE", default_value = "local")]
     pub on: On,
-    /// Workers at a time [default: 1; from 50 GB on as many as there are cores, 8 at most]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    /// Workers at a time, 100 at most [default: 1; from 50 GB on as many as there are cores, 8 at most; on modal one for 2 GB]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
     pub containers: Option<u16>,
     /// Gigabytes a chunk; a larger file stands alone, and chunks grow so that 100 suffice
     #[arg(long, value_name = "GB", value_parser = gigabytes)]
@@ -29,19 +32,16 @@ pub struct CuttingArgs {
 }
 
 /// Where workers run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum On {
     /// As processes on this machine.
     #[default]
     Local,
-}
-
-fn engine(name: &str) -> Result<On, String> {
-    match name {
-        "local" => Ok(On::Local),
-        "docker" | "modal" => Err(format!("workers can't run on {name} yet: use --on local")),
-        _ => Err("expected local".to_owned()),
-    }
+    /// In containers of this machine's Docker or podman, or of the one that DOCKER_HOST names.
+    Docker,
+    /// In containers of Modal's cloud.
+    Modal,
 }
 
 fn gigabytes(text: &str) -> Result<u64, String> {
@@ -54,15 +54,20 @@ fn gigabytes(text: &str) -> Result<u64, String> {
 impl CuttingArgs {
     /// Workers at a time for this many bytes to move.
     pub fn workers(&self, bytes: u64) -> usize {
-        let many = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_LOCAL);
+        let here = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_LOCAL);
         let shared = self.parallel || self.chunk_size.is_some() || bytes >= PARALLEL_FROM;
-        self.containers.map(usize::from).unwrap_or_else(|| if shared { many().max(2) } else { 1 })
+        let cloud = || usize::try_from(bytes.div_ceil(CLOUD_SHARE)).unwrap_or(usize::MAX).clamp(1, usize::from(MOST));
+        self.containers.map(usize::from).unwrap_or_else(|| match self.on {
+            On::Modal => cloud(),
+            On::Local | On::Docker if shared => here().max(2),
+            On::Local | On::Docker => 1,
+        })
     }
 
     /// How this many bytes are cut.
     pub fn chunking(&self, bytes: u64) -> Chunking {
         match self.chunk_size {
-            Some(bytes) => Chunking::Sized { bytes, at_most: MOST_CHUNKS },
+            Some(bytes) => Chunking::Sized { bytes, at_most: usize::from(MOST) },
             None => Chunking::Even { containers: self.workers(bytes) },
         }
     }
@@ -89,8 +94,8 @@ mod tests {
     }
 
     #[test]
-    fn engines_to_come_are_named_as_such() {
-        assert!(engine("modal").unwrap_err().contains("yet"));
-        assert_eq!(engine("local"), Ok(On::Local));
+    fn the_cloud_gives_a_container_for_each_two_gigabytes() {
+        let args = CuttingArgs { on: On::Modal, ..CuttingArgs::default() };
+        assert_eq!([1, 4_000_000_001, 3_300_000_000_000].map(|bytes| args.workers(bytes)), [1, 3, 100]);
     }
 }

@@ -7,10 +7,11 @@ use hf2ms_hub::{RepoAt, Revision};
 use hf2ms_worker::plan::Extra;
 use serde::{Deserialize, Serialize};
 
+use crate::cutting::On;
 use crate::explain::Outcome;
 use crate::filter::Filter;
 use crate::report::{Report, Tally};
-use crate::run_dir::{Entry, RunDir, RunVerb, Runs, State};
+use crate::run_dir::{Entry, NewRun, RunDir, RunVerb, Runs, State};
 
 const FILE: &str = "proof.json";
 
@@ -53,7 +54,13 @@ impl Proof {
 pub fn repeat(proof: &Proof, earlier: Report, runs: &Runs, began: Instant) -> Outcome<Report> {
     let Tally { files, bytes, .. } = earlier.tally;
     let summary = hf2ms_worker::protocol::PlanSummary { files, bytes, unchanged: files, ..Default::default() };
-    let mut run = runs.begin(RunVerb::Migrate, &proof.source, &proof.destination, &summary)?;
+    let mut run = runs.begin(NewRun {
+        verb: RunVerb::Migrate,
+        on: On::Local,
+        source: &proof.source,
+        destination: &proof.destination,
+        plan: &summary,
+    })?;
     let report = Report {
         run: run.id().to_owned(),
         tally: Tally { files, bytes, unchanged: files, ..Tally::default() },

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use crate::cutting::On;
 use crate::explain::{Failure, Outcome};
 
 /// What a run is, as `runs` tells.
@@ -27,12 +28,30 @@ pub struct RunRecord {
     pub source: RepoAt,
     /// Where to.
     pub destination: RepoAt,
+    /// Where its workers run.
+    #[serde(default)]
+    pub on: On,
     /// How it stands.
     pub state: State,
     /// The source's files.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+/// What a run is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRun<'a> {
+    /// What it does.
+    pub verb: RunVerb,
+    /// Where its workers run.
+    pub on: On,
+    /// Where from.
+    pub source: &'a RepoAt,
+    /// Where to.
+    pub destination: &'a RepoAt,
+    /// Its plan in numbers.
+    pub plan: &'a PlanSummary,
 }
 
 /// What a run does.
@@ -121,7 +140,8 @@ impl Runs {
     ///
     /// # Errors
     /// Another run writes to the destination; the folder can't be written.
-    pub fn begin(&self, verb: RunVerb, source: &RepoAt, destination: &RepoAt, plan: &PlanSummary) -> Outcome<RunDir> {
+    pub fn begin(&self, new: NewRun<'_>) -> Outcome<RunDir> {
+        let NewRun { verb, on, source, destination, plan } = new;
         let id = Ulid::new().to_string();
         let lock = match verb {
             RunVerb::Migrate => Some(self.lock(&id, destination)?),
@@ -136,6 +156,7 @@ impl Runs {
             started: now(),
             source: source.clone(),
             destination: destination.clone(),
+            on,
             state: State::Running,
             files: plan.files,
             bytes: plan.bytes,
@@ -332,7 +353,9 @@ pub(crate) mod tests {
     }
 
     fn begin(runs: &Runs, id: &str) -> Outcome<RunDir> {
-        runs.begin(RunVerb::Migrate, &at("huggingface", id), &at("modelscope", id), &PlanSummary { files: 3, ..PlanSummary::default() })
+        let plan = &PlanSummary { files: 3, ..PlanSummary::default() };
+        let (source, destination) = (&at("huggingface", id), &at("modelscope", id));
+        runs.begin(NewRun { verb: RunVerb::Migrate, on: On::Local, source, destination, plan })
     }
 
     #[test]

@@ -140,9 +140,10 @@ mod tests {
     use hf2ms_worker::protocol::{Chunk, Creation, Exit, How, PlanSummary, Stored, WorkerOptions};
 
     use super::*;
+    use crate::cutting::On;
     use crate::engine::Listener;
     use crate::run_dir::tests::at;
-    use crate::run_dir::{RunVerb, Runs};
+    use crate::run_dir::{NewRun, RunVerb, Runs};
     use crate::screen::{Mode, Screen};
 
     /// Workers that end as scripted; a chunk without a script is done well.
@@ -194,7 +195,15 @@ mod tests {
     async fn carried(ends: HashMap<u32, Vec<Ended>>) -> (Carried, Vec<u32>, Plan) {
         let (state, plan) = (tempfile::tempdir().unwrap(), three_chunks());
         let runs = Runs::new(state.path());
-        let run = runs.begin(RunVerb::Migrate, &plan.source, &plan.destination, &PlanSummary::default()).unwrap();
+        let run = runs
+            .begin(NewRun {
+                verb: RunVerb::Migrate,
+                on: On::Local,
+                source: &plan.source,
+                destination: &plan.destination,
+                plan: &PlanSummary::default(),
+            })
+            .unwrap();
         let engine = Scripted { ends: Mutex::new(ends), ..Scripted::default() };
         let progress = Progress::new(&Screen::of(Mode::Lines), "copying", Done::default());
         let carried = carry(&engine, &plan, &run, &progress).await.unwrap();

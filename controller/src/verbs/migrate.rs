@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::plan::in_words;
 use crate::binaries::{WORKER, find};
-use crate::cutting::CuttingArgs;
+use crate::cutting::{CuttingArgs, On};
 use crate::engine::Engine;
 use crate::engine::local::Local;
 use crate::explain::{Doing, Failure, Outcome};
@@ -21,7 +21,7 @@ use crate::planning::{Purpose, Sides, Wishes, find as find_sides};
 use crate::proof::{self, Proof};
 use crate::report::Report;
 use crate::route::{Route, RouteArgs};
-use crate::run_dir::{RunDir, RunVerb, Runs};
+use crate::run_dir::{NewRun, RunDir, RunVerb, Runs};
 use crate::screen::Screen;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
@@ -114,8 +114,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         return Ok(Exit::Done);
     }
     let worker = if plan.is_done() { None } else { Some(find(WORKER)?) };
-    let run = runs.begin(RunVerb::Migrate, &plan.source, &plan.destination, &plan.summary())?;
-    let engine = worker.map(|binary| engine(binary, &args.cutting, &plan, &run, &settings, stop));
+    let (on, summary) = (args.cutting.on, plan.summary());
+    let run = runs.begin(NewRun { verb: RunVerb::Migrate, on, source: &plan.source, destination: &plan.destination, plan: &summary })?;
+    let engine = worker.map(|binary| engine(binary, &args.cutting, &plan, &run, &settings, stop)).transpose()?;
     let extra = args.extra();
     let migration = Migration { plan, there: &there, extra, run, engine, settings: &settings, screen, stop, began };
     let report = migration.carry_out().await?;
@@ -229,9 +230,12 @@ fn announce(plan: &Plan, screen: &Screen) {
     }));
 }
 
-fn engine(binary: PathBuf, args: &CuttingArgs, plan: &Plan, run: &RunDir, settings: &Settings, stop: &Stop) -> Box<dyn Engine> {
+fn engine(binary: PathBuf, args: &CuttingArgs, plan: &Plan, run: &RunDir, settings: &Settings, stop: &Stop) -> Outcome<Box<dyn Engine>> {
     let workers = args.workers(plan.summary().blob_bytes).min(plan.chunks.len()).max(1);
-    Box::new(Local { binary, workers, logs: run.path().join("logs"), settings: settings.clone(), stop: stop.clone() })
+    match args.on {
+        On::Local => Ok(Box::new(Local { binary, workers, logs: run.path().join("logs"), settings: settings.clone(), stop: stop.clone() })),
+        On::Docker | On::Modal => Err(Failure::usage("workers can't run there yet: use --on local")),
+    }
 }
 
 fn show(report: &Report, screen: &Screen) {

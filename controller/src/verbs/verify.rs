@@ -6,14 +6,14 @@ use hf2ms_worker::verify::exit_of;
 use serde_json::json;
 
 use crate::binaries::{WORKER, find};
-use crate::cutting::CuttingArgs;
+use crate::cutting::{CuttingArgs, On};
 use crate::engine::local::Local;
 use crate::explain::{Failure, Outcome};
 use crate::migration::verify_with;
 use crate::planning::{Purpose, Wishes, look};
 use crate::report::table;
 use crate::route::{Route, RouteArgs};
-use crate::run_dir::{Entry, RunVerb, Runs, State};
+use crate::run_dir::{Entry, NewRun, RunVerb, Runs, State};
 use crate::screen::Screen;
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
@@ -48,7 +48,8 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         let (kind, id, hub) = (there.at.kind, &there.at.id, there.at.hub);
         return Err(Failure::refused(format!("{kind} {id} was not found on {hub}: copy it first, with hf2ms migrate")));
     }
-    let mut run = runs.begin(RunVerb::Verify, &plan.source, &plan.destination, &plan.summary())?;
+    let (source, destination, summary) = (&plan.source, &plan.destination, &plan.summary());
+    let mut run = runs.begin(NewRun { verb: RunVerb::Verify, on: On::Local, source, destination, plan: summary })?;
     let engine = Local { binary: find(WORKER)?, workers: 1, logs: run.path().join("logs"), settings: settings.clone(), stop: stop.clone() };
     let found = verify_with(&engine, &plan.verify_job(run.id(), &[], &[]), screen, &run).await;
     let state = match &found {
