@@ -9,7 +9,7 @@ use hf2ms_worker::protocol::{CommitJob, Exit, FailedFile, Receipt, Verification,
 use serde::Serialize;
 use serde_json::json;
 
-use crate::engine::queue::{Carried, carry, ends_all};
+use crate::engine::queue::{Carried, carry};
 use crate::engine::{Ended, Engine, Heard, Job, Verb};
 use crate::explain::{Doing, Failure, Outcome};
 use crate::known;
@@ -57,8 +57,6 @@ struct Work {
     seconds: f64,
     /// Why the rest was not tried.
     ended_by: Option<(Kind, String)>,
-    /// Where the destination stood before it was verified.
-    head: Option<Revision>,
     verification: Option<Verification>,
 }
 
@@ -87,7 +85,6 @@ impl Migration<'_> {
 
     async fn work(&mut self, work: &mut Work) -> Outcome<()> {
         if self.plan.is_done() {
-            work.head = self.there.head.clone();
             work.verification = Some(self.compare_listing());
             return Ok(());
         }
@@ -100,7 +97,8 @@ impl Migration<'_> {
     /// The head that was verified: it stands where it stood before the verification.
     async fn verified_head(&self, work: &Work) -> Option<Revision> {
         let head = self.head_now().await.ok().flatten();
-        head.filter(|head| work.head.as_ref() == Some(head))
+        let verified = work.verification.as_ref().and_then(|found| found.head.as_ref());
+        head.filter(|head| verified == Some(head))
     }
 
     /// Where the destination's branch stands now, unless it is asked to stop first.
@@ -118,7 +116,7 @@ impl Migration<'_> {
         let planned: std::collections::HashSet<_> = self.plan.files.iter().map(|planned| &planned.file.path).collect();
         let paths = self.there.listing.files.iter().map(|listed| &listed.file.path);
         let extra = paths.filter(|path| !planned.contains(path)).cloned().collect();
-        Verification { checked: count, equal: count, extra, ..Verification::default() }
+        Verification { checked: count, equal: count, extra, head: self.there.head.clone(), ..Verification::default() }
     }
 
     /// Creates the destination if it is absent, and notes what its hub put there.
@@ -206,7 +204,7 @@ impl Migration<'_> {
                 }
                 ended => return Err(broken("committer", ended)),
             };
-            let again = attempt == 1 && may_pass(&heard);
+            let again = attempt == 1 && heard.receipt.iter().flat_map(|receipt| &receipt.failed).any(FailedFile::may_pass);
             self.committed(work, heard, again)?;
             if let Some((kind, error)) = &work.ended_by {
                 return Err(self.in_words(*kind, error));
@@ -236,7 +234,7 @@ impl Migration<'_> {
         if !again {
             work.failed = merged(work.failed.drain(..).chain(receipt.failed.iter().cloned()));
         }
-        work.ended_by = receipt.failed.iter().find(|failed| ends_all(failed.kind)).map(|failed| (failed.kind, failed.error.clone()));
+        work.ended_by = receipt.failed.iter().find(|failed| failed.kind.ends_the_hub()).map(|failed| (failed.kind, failed.error.clone()));
         work.receipts.push(receipt);
         Ok(())
     }
@@ -244,7 +242,6 @@ impl Migration<'_> {
     async fn verify(&self, work: &mut Work) -> Outcome<()> {
         let Some(engine) = &self.engine else { return Err(Failure::usage("there is no engine to verify anything")) };
         let job = self.plan.verify_job(self.run.id(), &work.receipts, &work.failed);
-        work.head = self.head_now().await?;
         work.verification = Some(verify_with(engine.as_ref(), &job, self.screen, &self.run).await?);
         Ok(())
     }
@@ -325,12 +322,6 @@ fn broken(who: &str, ended: Ended) -> Failure {
         }
         Ended::Stopped(_) => Failure::interrupted(),
     }
-}
-
-/// Whether another try may write what this committer could not.
-fn may_pass(heard: &Heard) -> bool {
-    let failed = heard.receipt.as_ref().map(|receipt| receipt.failed.as_slice()).unwrap_or_default();
-    failed.iter().any(|failed| matches!(failed.kind, Kind::Transient | Kind::Conflict))
 }
 
 /// Refuses to show to all what was hidden: a repo that is public already can't take what is to be private.

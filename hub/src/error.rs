@@ -43,6 +43,13 @@ pub enum Kind {
     Invalid,
 }
 
+impl Kind {
+    /// Whether the hub will answer everything else the same way: going on would be a storm.
+    pub fn ends_the_hub(self) -> bool {
+        matches!(self, Self::Unauthorized | Self::Unreachable | Self::Disabled | Self::Gated | Self::Locked)
+    }
+}
+
 /// An error of a hub, with the request it answers. No message holds a token or a signed address.
 #[derive(Debug)]
 pub struct Error {
@@ -138,7 +145,7 @@ impl Error {
 
     /// Whether going on with other files of this hub is pointless.
     pub fn ends_the_hub(&self) -> bool {
-        matches!(self.kind, Kind::Unauthorized | Kind::Unreachable | Kind::Disabled | Kind::Gated | Kind::Locked)
+        self.kind.ends_the_hub()
     }
 }
 

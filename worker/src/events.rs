@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use hf2ms_hub::http::HttpOptions;
-use hf2ms_hub::{ByteStream, Error, File, Kind, Redactor, RepoPath, Sha256};
+use hf2ms_hub::{ByteStream, Error, File, Redactor, RepoPath, Sha256};
 
 use crate::protocol::{Event, Exit, FailedFile, How, Receipt, Stored};
 
@@ -71,6 +71,11 @@ impl Events {
         self.receipt().failed.push(failed);
     }
 
+    /// Forgets all failures after the first `keep`: those files are tried again.
+    pub fn forgive(&self, keep: usize) {
+        self.receipt().failed.truncate(keep);
+    }
+
     /// The verb as a whole failed.
     pub fn gave_up(&self, error: &Error) {
         self.say(&Event::Failed { path: None, error: error.to_string(), kind: error.kind() });
@@ -121,12 +126,7 @@ impl Events {
 
     /// The exit code that the failed files call for.
     pub fn exit(&self) -> Exit {
-        let of = |failed: &FailedFile| match failed.kind {
-            Kind::Corrupt => Exit::Integrity,
-            kind if Error::new(kind, "").ends_the_hub() => Exit::of(kind),
-            _ => Exit::Incomplete,
-        };
-        self.receipt().failed.iter().map(of).fold(Exit::Done, Exit::worse)
+        Exit::of_failed(&self.receipt().failed)
     }
 
     fn receipt(&self) -> std::sync::MutexGuard<'_, Receipt> {

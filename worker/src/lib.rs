@@ -1,7 +1,8 @@
 //! One chunk of a repo, streamed from source to destination. Knows nothing of engines.
 //!
 //! [`protocol`] is what goes in and out; [`plan`] what has to move and [`chunks`] how it is cut; the verbs are
-//! one module each: [`run`], [`commit`], [`verify`], [`migrate`], [`check`].
+//! one module each: [`run`], [`commit`], [`verify`], [`finalize`] (both at once),
+//! [`migrate`], [`check`].
 
 pub mod batches;
 pub mod check;
@@ -9,6 +10,7 @@ pub mod chunks;
 pub mod commit;
 pub mod events;
 pub mod fetch;
+pub mod finalize;
 pub mod held_back;
 pub mod job;
 pub mod migrate;

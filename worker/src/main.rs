@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Visibility};
 use hf2ms_worker::events::Events;
+use hf2ms_worker::finalize::{FinalizeJob, finalize};
 use hf2ms_worker::job::{self, Lifeline};
 use hf2ms_worker::migrate::{Place, Wish};
 use hf2ms_worker::protocol::{Chunk, CommitJob, Event, Exit, VerifyJob, WorkerOptions};
@@ -37,6 +38,8 @@ enum Verb {
     Commit(Job),
     /// Compare the destination with a manifest, file by file.
     Verify(Job),
+    /// Commit and verify when all chunks have ended: what a run's last container does
+    Finalize(Job),
     /// Move a whole repo alone: plan, run, commit, verify
     #[command(after_help = "Example: hf2ms-worker migrate hf:org/name ms:org/name --private")]
     Migrate(Migrate),
@@ -149,6 +152,11 @@ async fn perform(verb: Verb) -> Result<Exit, Stop> {
             let (job, lifeline) = job::take::<VerifyJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
             let work = open(&job.source, &job.destination, settings, &job.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, verify::verify(&work, &job)).await)
+        }
+        Verb::Finalize(job) => {
+            let (job, lifeline) = job::take::<FinalizeJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let work = open(&job.plan.source, &job.plan.destination, settings, &job.plan.options)?;
+            Ok(until_stopped(&work.events.clone(), lifeline, finalize(&work, job)).await)
         }
         Verb::Migrate(args) => alone(&args.wish(), settings).await,
         Verb::Check { endpoints } => {

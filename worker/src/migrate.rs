@@ -7,12 +7,11 @@ use std::str::FromStr;
 use hf2ms_hub::{Error, Hub, Kind, Listing, RepoAt, RepoId, RepoInfo, RepoKind, RepoPath, Result, Revision, Visibility, open_source};
 
 use crate::chunks::Chunking;
-use crate::commit;
+use crate::finalize::settle;
 use crate::plan::{Extra, Order, Plan};
 use crate::protocol::{Creation, Event, Exit, WorkerOptions};
 use crate::run::move_blobs;
 use crate::settings::Settings;
-use crate::verify::{compare, exit_of};
 use crate::work::Work;
 
 /// `hf:owner/name` or `ms:owner/name`.
@@ -118,13 +117,8 @@ async fn carry_out(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wis
         let chunk = u32::try_from(number).ok().and_then(|number| plan.chunk("alone", number));
         move_blobs(work, &chunk.map(|chunk| chunk.files).unwrap_or_default()).await;
     }
-    let job = plan.commit_job("alone", &[work.events.receipt_so_far()]);
-    commit::write_all(work, &job.files, &[], &job.message).await;
-    let receipt = work.events.receipt_so_far();
-    let found = compare(work, &plan.verify_job("alone", std::slice::from_ref(&receipt), &receipt.failed).files).await?;
-    let exit = exit_of(&found).worse(work.events.exit());
-    work.events.say(&Event::Verified(found));
-    Ok(if plan.refused.is_empty() { exit } else { exit.worse(Exit::Incomplete) })
+    let moved = work.events.receipt_so_far();
+    settle(work, &mut plan, "alone", vec![moved]).await
 }
 
 /// Makes the destination; one that someone else made meanwhile is taken if it hides what is to be hidden.

@@ -49,12 +49,19 @@ pub async fn compare(work: &Work, files: &[File]) -> Result<Verification> {
     let mut pauses = work.http.retry.pauses();
     let mut looks = 1;
     loop {
-        let found = work.destination.list().await.map(|listing| judge(&expected, &listing));
+        let found = look(work, &expected).await;
         let Some(doubt) = doubt(&found) else { return found };
         let Some(pause) = pauses.next().filter(|_| looks < LOOKS) else { return found };
         work.pause(&doubt, pause).await;
         looks += 1;
     }
+}
+
+async fn look(work: &Work, expected: &[Expected<'_>]) -> Result<Verification> {
+    // A hub that does not tell is listed by whoever asks again.
+    let head = work.destination.head().await.ok().flatten();
+    let listing = work.destination.list().await?;
+    Ok(Verification { head, ..judge(expected, &listing) })
 }
 
 /// Why another look may show something else: the listing lags, or the hub says 403, as ModelScope does now and then to

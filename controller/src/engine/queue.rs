@@ -103,15 +103,10 @@ impl Carried {
             Some((kind, error)) => rest_failed(plan, number, heard, kind, &error),
             None => heard.receipt.unwrap_or_default(),
         };
-        let fatal = receipt.failed.iter().find(|failed| ends_all(failed.kind));
+        let fatal = receipt.failed.iter().find(|failed| failed.kind.ends_the_hub());
         self.ended_by = self.ended_by.take().or_else(|| fatal.map(|failed| (failed.kind, failed.error.clone())));
         receipt
     }
-}
-
-/// Whether the hub will answer every other request the same way: going on would be a storm.
-pub(crate) fn ends_all(kind: Kind) -> bool {
-    matches!(kind, Kind::Unauthorized | Kind::Unreachable | Kind::Disabled | Kind::Gated | Kind::Locked)
 }
 
 /// The worker's receipt, or one made of what it said; all that it does not name has failed.

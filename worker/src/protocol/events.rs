@@ -1,6 +1,6 @@
 //! What a worker says: NDJSON events on stdout, and last the receipt.
 
-use hf2ms_hub::{Kind, Refused, RepoPath, Sha256};
+use hf2ms_hub::{Kind, Refused, RepoPath, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
 /// One line of a worker's stdout.
@@ -158,6 +158,13 @@ pub struct FailedFile {
     pub kind: Kind,
 }
 
+impl FailedFile {
+    /// Whether another try may do what this one could not.
+    pub fn may_pass(&self) -> bool {
+        matches!(self.kind, Kind::Transient | Kind::Conflict)
+    }
+}
+
 /// What a verification found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
@@ -173,6 +180,9 @@ pub struct Verification {
     pub unread: Vec<Refused>,
     /// Paths there that the source does not have; not an error.
     pub extra: Vec<RepoPath>,
+    /// Where the destination stood just before it was listed, if its hub tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Revision>,
 }
 
 impl Verification {

@@ -2,6 +2,8 @@
 
 use hf2ms_hub::Kind;
 
+use super::FailedFile;
+
 /// Exit codes of both binaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -28,6 +30,16 @@ impl Exit {
             Kind::Invalid => Self::Usage,
             _ => Self::Incomplete,
         }
+    }
+
+    /// The code that these failures call for together.
+    pub fn of_failed(failed: &[FailedFile]) -> Self {
+        let of = |failed: &FailedFile| match failed.kind {
+            Kind::Corrupt => Self::Integrity,
+            kind if kind.ends_the_hub() => Self::of(kind),
+            _ => Self::Incomplete,
+        };
+        failed.iter().map(of).fold(Self::Done, Self::worse)
     }
 
     /// The worse of two: integrity before refusal before incompleteness.
