@@ -25,7 +25,7 @@ fn a_wrong_command_line_is_usage() {
     for args in [&["migrate"][..], &["migrate", "a/b", "--on", "nowhere"], &["migrate", "a/b", "--chunk-size", "0"], &["frobnicate"]] {
         assert_eq!(world.run(args).code, 2, "{args:?}");
     }
-    assert!(world.run(&["migrate", "a/b", "--on", "nowhere"]).stderr.contains("yet"));
+    assert!(world.run(&["migrate", "a/b", "--on", "nowhere"]).stderr.contains("modal"));
 }
 
 #[test]
