@@ -1,0 +1,323 @@
+"""The Modal app: workers in containers. Deployed once by bridge.py (or `modal deploy`) and imported again in each
+container, where it finds no local files: what it needs from the deployer is read only when `modal.is_local()`."""
+
+import asyncio
+import collections
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import modal
+
+WORKER = "/usr/local/bin/hf2ms-worker"
+# What containers get from the deployer's environment: tokens, and how patient to be.
+TOKENS = ("HF_TOKEN", "MODELSCOPE_TOKEN")
+PATIENCE = ("HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG")
+# The longest that Modal lets one attempt last, in seconds.
+DAY = 86400
+# What is worth a line in Modal's log as it happens; progress is said every PROGRESS seconds.
+SAID = ("started", "retry", "failed", "committed", "verified")
+PROGRESS = 10
+# Preemption leaves 30 seconds: a worker gets this long to stop by itself, and half of it more when told to.
+GRACE = 10
+# Calls that `finalize` waits for at a time. With more of them each gets a shorter look, in turns.
+LOOKS = 64
+
+
+def deployer(name, default):
+    """A setting of the deployer's; in a container, where only the shape of the app matters, its default."""
+    settings = json.loads(os.environ.get("HF2MS_MODAL_CONFIG") or "{}") if modal.is_local() else {}
+    return settings.get(name, default)
+
+
+def environment():
+    """The variables that containers get, those that are set."""
+    found = {name: os.environ.get(name) for name in TOKENS + PATIENCE} if modal.is_local() else {}
+    return {name: value for name, value in found.items() if value}
+
+
+app = modal.App(deployer("app", "hf2ms"))
+container = {
+    "image": modal.Image.from_registry("debian:bookworm-slim", add_python="3.13").add_local_file(
+        deployer("worker", WORKER), WORKER, copy=True
+    ),
+    "secrets": [modal.Secret.from_dict(environment())],
+    "timeout": DAY,
+}
+
+
+@app.function(
+    **container,
+    cpu=tuple(deployer("cpu", (1, 4))),
+    memory=tuple(deployer("memory", (512, 1024))),
+    max_containers=deployer("containers", 100),
+    retries=modal.Retries(max_retries=2, initial_delay=2.0),
+)
+def run_chunk(job: dict) -> dict:
+    """Moves one chunk's blobs. Returns the worker's envelope; raises WorkerDied for what another try may mend."""
+    return attend(["run", "--attached"], Voice(run=job["run"], chunk=job["chunk"]), job)
+
+
+@app.function(**container, cpu=0.125, memory=(256, 2048), retries=modal.Retries(max_retries=5, initial_delay=2.0))
+def finalize(job: dict) -> dict:
+    """Waits for all chunks' calls, then commits and verifies. Returns the worker's envelope and, as `chunks`, theirs.
+    Idempotent: a preempted one starts again and finds what was done."""
+    chunks = asyncio.run(Gathering(job["calls"]).all())
+    receipts = [receipt for envelope in chunks.values() if (receipt := receipt_of(envelope))]
+    work = {**job["job"], "receipts": receipts}
+    envelope = attend(["finalize", "--attached"], Voice(run=work["run"]), work)
+    return {**envelope, "chunks": chunks}
+
+
+@app.function(**{**container, "timeout": 300}, cpu=0.125, memory=(128, 512))
+def check(endpoints: list) -> dict:
+    """Starts a worker that says its version and whether the endpoints answer from here."""
+    return attend(["check", *endpoints], Voice())
+
+
+class WorkerDied(Exception):
+    """A worker ended without a word on what it did: Modal gives the chunk to another container."""
+
+
+class Voice:
+    """What a worker says, as it goes to Modal's log: one JSON line each, marked with the run and the chunk."""
+
+    def __init__(self, **mark):
+        self.mark = mark
+        self.said_at = 0.0
+        self.unsaid = None
+
+    def event(self, event):
+        """Says an event now, later, or never."""
+        if event["event"] == "progress":
+            self.unsaid = event
+            if time.monotonic() - self.said_at >= PROGRESS:
+                self.catch_up()
+        elif event["event"] in SAID:
+            self.say({key: value for key, value in event.items() if key != "chunk"})
+
+    def catch_up(self):
+        """Says the last progress, if it was not said."""
+        event, self.unsaid = self.unsaid, None
+        if event:
+            self.said_at = time.monotonic()
+            self.say(event)
+
+    def log(self, line):
+        """Says a line of the worker's log."""
+        self.say({"log": line})
+
+    def say(self, what):
+        # One write a line: the log's thread speaks at the same time.
+        sys.stdout.write(json.dumps({**what, **self.mark}, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+
+def attend(arguments, voice, job=None):
+    """Runs a worker to its end. Returns {"exit", "events", "log"}: its exit code, its events but progress and files,
+    and the end of its log. Whatever interrupts this stops the worker first."""
+    worker = start(arguments, job is not None)
+    log = Log(worker.stderr, voice)
+    events = []
+    try:
+        give(worker, job)
+        for line in worker.stdout:
+            if event := heard(line, voice):
+                events.append(event)
+            if is_last(event):
+                break
+        exit_code = end(worker)
+    except BaseException:
+        # Cancelled by its user, preempted, or out of time: Modal decides what comes next.
+        stop(worker)
+        raise
+    voice.catch_up()
+    return judge(exit_code, events, log.end())
+
+
+def start(arguments, attached):
+    """A worker in a session of its own, so that a signal to the container's group does not overtake its lifeline."""
+    return subprocess.Popen(
+        [os.environ.get("HF2MS_WORKER") or WORKER, *arguments],
+        stdin=subprocess.PIPE if attached else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def give(worker, job):
+    """Gives the job as the first line. The line stays open: its end would tell the worker to stop."""
+    if job is None:
+        return
+    try:
+        worker.stdin.write(json.dumps(job) + "\n")
+        worker.stdin.flush()
+    except BrokenPipeError:
+        # It died early: its exit code says more.
+        pass
+
+
+def heard(line, voice):
+    """Passes an event on to the log; returns it if it belongs into the envelope."""
+    try:
+        event = json.loads(clean(line))
+        name = event["event"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    if name != "progress":
+        voice.catch_up() if name in SAID or is_last(event) else None
+    voice.event(event)
+    return None if name in ("progress", "file") else event
+
+
+def is_last(event):
+    return event is not None and event["event"] in ("receipt", "checked")
+
+
+def end(worker):
+    """Waits for a worker that has said its last word; returns its exit code."""
+    close(worker)
+    try:
+        return worker.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        return worker.wait()
+
+
+def stop(worker):
+    """Cuts the lifeline, and ends what does not end by itself."""
+    try:
+        close(worker)
+        # A worker that can't say its receipt would not end.
+        threading.Thread(target=drain, args=(worker.stdout,), daemon=True).start()
+        for send in (worker.terminate, worker.kill):
+            try:
+                worker.wait(GRACE if send == worker.terminate else GRACE / 2)
+                break
+            except subprocess.TimeoutExpired:
+                send()
+    finally:
+        if worker.poll() is None:
+            worker.kill()
+        worker.wait()
+
+
+def close(worker):
+    if worker.stdin:
+        try:
+            worker.stdin.close()
+        except BrokenPipeError:
+            pass
+
+
+def drain(pipe):
+    try:
+        while pipe.read(65536):
+            pass
+    except ValueError:
+        pass
+
+
+def judge(exit_code, events, log):
+    """The envelope of a worker that has done what it could, or can't do this at all.
+
+    Raises WorkerDied for one that was killed or interrupted: another may do better."""
+    complete = bool(events) and is_last(events[-1])
+    if (complete and 0 <= exit_code <= 4) or exit_code in (2, 3):
+        return {"exit": exit_code, "events": events, "log": log}
+    how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"ended with code {exit_code} and no receipt"
+    failed = [event["error"] for event in events if event["event"] == "failed" and not event.get("path")]
+    why = failed[-1] if failed else log.rpartition("\n")[2]
+    raise WorkerDied(f"the worker {how}: {why}" if why else f"the worker {how}")
+
+
+def receipt_of(envelope):
+    """The receipt's body in an envelope, if there is one."""
+    receipts = [event for event in envelope.get("events", ()) if event["event"] == "receipt"]
+    return {key: value for key, value in receipts[-1].items() if key != "event"} if receipts else None
+
+
+def clean(text):
+    """`text` without the container's tokens. Workers say none; what kills one might."""
+    for token in filter(None, map(os.environ.get, TOKENS)):
+        text = text.replace(token, "***")
+    return text
+
+
+class Log:
+    """A worker's stderr: each line goes to Modal's log, the last ones are kept."""
+
+    def __init__(self, pipe, voice):
+        self.lines = collections.deque(maxlen=20)
+        self.thread = threading.Thread(target=self.follow, args=(pipe, voice), daemon=True)
+        self.thread.start()
+
+    def follow(self, pipe, voice):
+        for line in pipe:
+            line = clean(line.rstrip("\n"))[:2000]
+            self.lines.append(line)
+            voice.log(line)
+
+    def end(self):
+        """The last lines. What the worker left behind may hold the pipe open: not waited for."""
+        self.thread.join(GRACE)
+        return "\n".join(self.lines)
+
+
+class Gathering:
+    """Waits for calls; the first refusal ends the others, since none of them could do better."""
+
+    def __init__(self, calls):
+        self.calls = dict(sorted(calls.items(), key=lambda item: int(item[0])))
+        self.waiting = collections.deque(self.calls.items())
+        self.ended = {}
+        self.refused = False
+
+    async def all(self):
+        """What each chunk's call came to: its envelope, or {"lost": why}."""
+        await asyncio.gather(*(self.take_turns() for _ in range(min(LOOKS, len(self.calls)))))
+        return {chunk: self.ended[chunk] for chunk in self.calls}
+
+    async def take_turns(self):
+        while self.waiting:
+            chunk, call = self.waiting.popleft()
+            outcome = await look(call, 50 if len(self.calls) - len(self.ended) <= LOOKS else 10)
+            if outcome is None:
+                self.waiting.append((chunk, call))
+                continue
+            self.ended[chunk] = outcome
+            if outcome.get("exit") == 3 and not self.refused:
+                self.refused = True
+                await self.cancel_others()
+
+    async def cancel_others(self):
+        others = [call for chunk, call in self.calls.items() if chunk not in self.ended]
+        await asyncio.gather(*(modal.FunctionCall.from_id(call).cancel.aio() for call in others), return_exceptions=True)
+
+
+async def look(call, seconds):
+    """A call's envelope, {"lost": why}, or None while it is under way.
+
+    Raises what keeps Modal from answering: then all of this is tried again."""
+    import grpclib
+
+    try:
+        return await modal.FunctionCall.from_id(call).get.aio(timeout=seconds)
+    except TimeoutError:
+        return None
+    except modal.exception.OutputExpiredError:
+        return {"lost": "its result has expired"}
+    except modal.exception.NotFoundError:
+        return {"lost": f"Modal knows no call {call}"}
+    except (grpclib.GRPCError, modal.exception.ConnectionError):
+        raise
+    except modal.exception.RemoteError as error:
+        return {"lost": clean(str(error)) or "it was cancelled"}
+    except Exception as error:
+        return {"lost": clean(str(error)) or type(error).__name__}
