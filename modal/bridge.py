@@ -23,6 +23,8 @@ OLDEST = (1, 6)
 # Modal asks to wait by itself when it is busy; longer than this it is the controller's turn to decide.
 LONGEST_THROTTLE = "60"
 SECRETS = ("MODAL_TOKEN_SECRET", "MODAL_TOKEN_ID", "HF_TOKEN", "MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN")
+# A longer request is held in memory several times over while it is sent on: only so many of these at a time.
+BIG, BIG_AT_ONCE = 1 << 13, 4
 # Modal keeps logs for a day.
 KEPT_LOGS = datetime.timedelta(days=2)
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -54,16 +56,18 @@ class Bridge:
     def __init__(self, out):
         self.out = out
         self.functions = {}
+        self.looking_up = asyncio.Lock()
         self.deploying = asyncio.Lock()
         self.verbs = {"deploy": self.deploy, "submit": self.submit, "poll": self.poll, "logs": self.logs, "cancel": self.cancel}
 
     async def serve(self, requests):
         """Serves until the requests end; what is under way then is dropped."""
         tasks = set()
-        while (line := await requests.get()) is not None:
+        async for line, done in requests:
             task = asyncio.ensure_future(self.answer(line))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
+            task.add_done_callback(lambda _, done=done: done())
         for task in tasks:
             task.cancel()
 
@@ -100,11 +104,12 @@ class Bridge:
         """A deployed function, looked up once."""
         import modal
 
-        if (app, name) not in self.functions:
-            function = modal.Function.from_name(app, name)
-            await function.hydrate.aio()
-            self.functions[app, name] = function
-        return self.functions[app, name]
+        async with self.looking_up:
+            if (app, name) not in self.functions:
+                function = modal.Function.from_name(app, name)
+                await function.hydrate.aio()
+                self.functions[app, name] = function
+            return self.functions[app, name]
 
     async def submit(self, request):
         function = await self.function(request["app"], request["function"])
@@ -292,17 +297,31 @@ def version():
     return found
 
 
-def read(loop, requests):
-    """Hands lines on. A thread, since standard input may be anything."""
-    for line in sys.stdin.buffer:
-        loop.call_soon_threadsafe(requests.put_nowait, line)
-    loop.call_soon_threadsafe(requests.put_nowait, None)
+class Requests:
+    """The lines of standard input, whatever that is, read by a thread; each comes with what to call when it is done."""
+
+    def __init__(self):
+        self.loop = asyncio.get_running_loop()
+        self.lines = asyncio.Queue()
+        self.room = threading.Semaphore(BIG_AT_ONCE)
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in sys.stdin.buffer:
+            big = len(line) > BIG
+            if big:
+                self.room.acquire()
+            self.loop.call_soon_threadsafe(self.lines.put_nowait, (line, self.room.release if big else lambda: None))
+            del line
+        self.loop.call_soon_threadsafe(self.lines.put_nowait, None)
+
+    async def __aiter__(self):
+        while (request := await self.lines.get()) is not None:
+            yield request
 
 
 async def main(out):
-    requests = asyncio.Queue()
-    threading.Thread(target=read, args=(asyncio.get_running_loop(), requests), daemon=True).start()
-    await Bridge(out).serve(requests)
+    await Bridge(out).serve(Requests())
 
 
 def begin():
