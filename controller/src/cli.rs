@@ -41,6 +41,8 @@ pub enum Command {
     Verify(verbs::verify::Args),
     Runs(verbs::runs::Args),
     Status(verbs::status::Args),
+    Attach(verbs::attach::Args),
+    Logs(verbs::logs::Args),
     Doctor(verbs::doctor::Args),
     Demo(verbs::demo::Args),
     Completions(verbs::completions::Args),
@@ -54,6 +56,8 @@ impl Command {
             Self::Verify(args) => args.json,
             Self::Runs(args) => args.json,
             Self::Status(args) => args.json,
+            Self::Attach(args) => args.json,
+            Self::Logs(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Plan(_) | Self::Demo(_) | Self::Completions(_) => false,
         }

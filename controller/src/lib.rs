@@ -5,6 +5,8 @@
 
 pub mod binaries;
 pub mod cli;
+pub mod cloud;
+pub mod crew;
 pub mod cutting;
 pub mod engine;
 pub mod explain;
@@ -23,3 +25,4 @@ pub mod settings;
 pub mod stop;
 pub mod survey;
 pub mod verbs;
+pub mod work;

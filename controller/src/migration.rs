@@ -5,22 +5,25 @@ use std::time::Instant;
 
 use hf2ms_hub::{Blob, File, Kind, Listing, Revision, Sha256, Visibility};
 use hf2ms_worker::plan::{Extra, Plan};
-use hf2ms_worker::protocol::{CommitJob, Exit, FailedFile, Receipt, Verification, VerifyJob};
+use hf2ms_worker::protocol::{CommitJob, Exit, FailedFile, Verification, VerifyJob};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::cloud::{Calls, Came, Cloud, Watch};
+use crate::crew::Crew;
+use crate::engine::modal::{Deployment, Modal};
 use crate::engine::queue::{Carried, carry};
 use crate::engine::{Ended, Engine, Heard, Job, Verb};
 use crate::explain::{Doing, Failure, Outcome};
-use crate::known;
 use crate::progress::{Done, Progress};
 use crate::proof::Proof;
-use crate::report::{Report, Tally, merged};
+use crate::report::Report;
 use crate::run_dir::{Entry, RunDir, State};
 use crate::screen::Screen;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::survey::{There, said};
+use crate::work::Work;
 
 /// Committers and verifiers that may die, or end incomplete, of one job.
 const ATTEMPTS: u32 = 3;
@@ -35,8 +38,8 @@ pub struct Migration<'a> {
     pub extra: Extra,
     /// Its folder.
     pub run: RunDir,
-    /// Where its workers run; none are needed when nothing differs.
-    pub engine: Option<Box<dyn Engine>>,
+    /// Who does the work; nobody is needed when nothing differs.
+    pub crew: Option<Crew>,
     /// How the hubs are reached.
     pub settings: &'a Settings,
     /// Where words go.
@@ -47,29 +50,23 @@ pub struct Migration<'a> {
     pub began: Instant,
 }
 
-/// What came of the work so far.
-#[derive(Debug, Default)]
-struct Work {
-    receipts: Vec<Receipt>,
-    failed: Vec<FailedFile>,
-    commits: u64,
-    lost: u64,
-    seconds: f64,
-    /// Why the rest was not tried.
-    ended_by: Option<(Kind, String)>,
-    verification: Option<Verification>,
-}
-
 impl Migration<'_> {
-    /// Does it all, and leaves a report however it ends.
+    /// Does it all, and leaves a report however it ends; `None` when the cloud goes on without anyone here, as asked.
     ///
     /// # Errors
     /// What stopped it; the run's record says so too.
-    pub async fn carry_out(mut self) -> Outcome<Report> {
+    pub async fn carry_out(mut self) -> Outcome<Option<Report>> {
         self.run.write("plan.json", &self.plan)?;
         self.run.note(&Entry::Planned(self.plan.summary()))?;
         let mut work = Work::default();
-        let done = self.work(&mut work).await;
+        let done = match self.work(&mut work).await {
+            Ok(Came::Away(why)) => {
+                self.run.detach()?;
+                return why.map_or(Ok(None), Err);
+            }
+            Ok(Came::Home) => Ok(()),
+            Err(failure) => Err(failure),
+        };
         let head = if done.is_ok() { self.verified_head(&work).await } else { None };
         let state = match &done {
             Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
@@ -79,19 +76,39 @@ impl Migration<'_> {
         if let Some(head) = head {
             self.proof(head).save(&self.run)?;
         }
-        let report = self.report(work, state)?;
-        done.map(|()| report)
+        let workers = self.crew.as_ref().map_or(0, Crew::workers);
+        let report = work.conclude(&self.plan, &mut self.run, state, workers, self.began.elapsed().as_secs_f64())?;
+        done.map(|()| Some(report))
     }
 
-    async fn work(&mut self, work: &mut Work) -> Outcome<()> {
+    async fn work(&mut self, work: &mut Work) -> Outcome<Came> {
         if self.plan.is_done() {
             work.verification = Some(self.compare_listing());
-            return Ok(());
+            return Ok(Came::Home);
         }
         self.stop.unless(self.create()).await?;
+        if let Some(Crew::Cloud(modal, deployment, watch)) = &self.crew {
+            return self.in_the_cloud(modal, deployment, *watch, work).await;
+        }
         self.carry_chunks(work).await?;
         self.commit(work).await?;
-        self.verify(work).await
+        self.verify(work).await?;
+        Ok(Came::Home)
+    }
+
+    /// Submits everything, and waits for it unless nobody here should.
+    async fn in_the_cloud(&self, modal: &Modal, deployment: &Deployment, watch: Watch, work: &mut Work) -> Outcome<Came> {
+        let Self { plan, run, settings, screen, stop, .. } = self;
+        run.note(&Entry::Deployed { app: deployment.app.clone(), containers: deployment.containers as u64 })?;
+        let cloud = Cloud { modal, app: &deployment.app, plan, run, settings, screen, stop };
+        cloud.work(Calls::default(), watch, work).await
+    }
+
+    fn engine(&self) -> Outcome<&dyn Engine> {
+        match &self.crew {
+            Some(Crew::Engine(engine)) => Ok(engine.as_ref()),
+            _ => Err(Failure::usage("there is nobody here to work")),
+        }
     }
 
     /// The head that was verified: it stands where it stood before the verification.
@@ -155,11 +172,11 @@ impl Migration<'_> {
     }
 
     async fn carry_chunks(&mut self, work: &mut Work) -> Outcome<()> {
-        let Some(engine) = &self.engine else { return Err(Failure::usage("there is no engine to carry anything")) };
+        let engine = self.engine()?;
         let summary = self.plan.summary();
         let progress = Progress::new(self.screen, "copying", Done { files: summary.blobs, bytes: summary.blob_bytes });
         let began = Instant::now();
-        let carried = carry(engine.as_ref(), &self.plan, &self.run, &progress).await;
+        let carried = carry(engine, &self.plan, &self.run, &progress).await;
         progress.finish();
         let Carried { receipts, ended_by, lost } = carried?;
         work.seconds = began.elapsed().as_secs_f64();
@@ -169,22 +186,9 @@ impl Migration<'_> {
             return Err(Failure::interrupted());
         }
         match &work.ended_by {
-            Some((kind, error)) => Err(self.in_words(*kind, error)),
+            Some((kind, error)) => Err(in_words(&self.plan, self.settings, *kind, error)),
             None => Ok(()),
         }
-    }
-
-    /// A worker's error for a person. The request that it names tells which hub it is about.
-    fn in_words(&self, kind: Kind, error: &str) -> Failure {
-        let (source, destination) = (&self.plan.source, &self.plan.destination);
-        let error_of = hf2ms_hub::Error::new(kind, error);
-        if error.contains(&destination.endpoint) {
-            return said(&error_of, destination, self.settings, Doing::Writing);
-        }
-        if error.contains(&source.endpoint) {
-            return said(&error_of, source, self.settings, Doing::Reading);
-        }
-        Failure::new(Exit::of(kind), format!("the workers were stopped: {error}"))
     }
 
     async fn commit(&mut self, work: &mut Work) -> Outcome<()> {
@@ -205,9 +209,9 @@ impl Migration<'_> {
                 ended => return Err(broken("committer", ended)),
             };
             let again = attempt == 1 && heard.receipt.iter().flat_map(|receipt| &receipt.failed).any(FailedFile::may_pass);
-            self.committed(work, heard, again)?;
+            work.committed(&self.run, heard, again)?;
             if let Some((kind, error)) = &work.ended_by {
-                return Err(self.in_words(*kind, error));
+                return Err(in_words(&self.plan, self.settings, *kind, error));
             }
             if !again {
                 return Ok(());
@@ -227,58 +231,15 @@ impl Migration<'_> {
         job
     }
 
-    fn committed(&self, work: &mut Work, heard: Heard, again: bool) -> Outcome<()> {
-        let receipt = heard.receipt.unwrap_or_default();
-        work.commits += heard.commits.len() as u64;
-        self.run.note(&Entry::Committed(receipt.clone()))?;
-        if !again {
-            work.failed = merged(work.failed.drain(..).chain(receipt.failed.iter().cloned()));
-        }
-        work.ended_by = receipt.failed.iter().find(|failed| failed.kind.ends_the_hub()).map(|failed| (failed.kind, failed.error.clone()));
-        work.receipts.push(receipt);
-        Ok(())
-    }
-
     async fn verify(&self, work: &mut Work) -> Outcome<()> {
-        let Some(engine) = &self.engine else { return Err(Failure::usage("there is no engine to verify anything")) };
+        let engine = self.engine()?;
         let job = self.plan.verify_job(self.run.id(), &work.receipts, &work.failed);
-        work.verification = Some(verify_with(engine.as_ref(), &job, self.screen, &self.run).await?);
+        work.verification = Some(verify_with(engine, &job, self.screen, &self.run).await?);
         Ok(())
     }
 
     async fn one(&self, verb: Verb, job: &impl Serialize, word: &'static str, of: Done) -> Outcome<Ended> {
-        let Some(engine) = &self.engine else { return Err(Failure::usage("there is no engine to work")) };
-        one(engine.as_ref(), verb, job, word, of, self.screen).await
-    }
-
-    fn report(&mut self, work: Work, state: State) -> Outcome<Report> {
-        let mut tally = Tally::of_plan(&self.plan);
-        work.receipts.iter().for_each(|receipt| tally.add(receipt));
-        tally.deleted = if work.failed.is_empty() && work.commits > 0 { self.plan.delete.len() as u64 } else { 0 };
-        (tally.commits, tally.lost_workers) = (work.commits, work.lost);
-        tally.workers = self.engine.as_ref().map_or(0, |engine| engine.workers() as u64);
-        let mut report = Report {
-            run: self.run.id().to_owned(),
-            state,
-            source: self.plan.source.clone(),
-            destination: self.plan.destination.clone(),
-            url: self.plan.destination.web_url(),
-            bytes_per_second: if work.seconds > 0.0 { tally.sent as f64 / work.seconds } else { 0.0 },
-            tally,
-            seconds: self.began.elapsed().as_secs_f64(),
-            verification: work.verification,
-            failed: work.failed,
-            refused: self.plan.refused.clone(),
-            warnings: self.plan.warnings.clone(),
-        };
-        if state == State::Done && report.exit() != Exit::Done {
-            report.state = State::Incomplete;
-        }
-        known::save(&self.run, &self.plan, &work.receipts)?;
-        self.run.write("report.json", &report)?;
-        report.verification.iter().try_for_each(|found| self.run.note(&Entry::Verified(found.clone())))?;
-        self.run.end(report.state)?;
-        Ok(report)
+        one(self.engine()?, verb, job, word, of, self.screen).await
     }
 }
 
@@ -310,6 +271,18 @@ async fn one(engine: &dyn Engine, verb: Verb, job: &impl Serialize, word: &'stat
         Ended::Stopped(_) => Err(Failure::interrupted()),
         ended => Ok(ended),
     }
+}
+
+/// A worker's error for a person. The request that it names tells which hub it is about.
+pub fn in_words(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> Failure {
+    let error_of = hf2ms_hub::Error::new(kind, error);
+    if error.contains(&plan.destination.endpoint) {
+        return said(&error_of, &plan.destination, settings, Doing::Writing);
+    }
+    if error.contains(&plan.source.endpoint) {
+        return said(&error_of, &plan.source, settings, Doing::Reading);
+    }
+    Failure::new(Exit::of(kind), format!("the workers were stopped: {error}"))
 }
 
 fn broken(who: &str, ended: Ended) -> Failure {

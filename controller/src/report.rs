@@ -9,7 +9,7 @@ use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 
 use crate::run_dir::State;
-use crate::screen::{duration, rate, size};
+use crate::screen::{Screen, duration, rate, size};
 
 /// More failures than this are counted, not shown; the file has them all.
 const SHOWN: usize = 20;
@@ -127,6 +127,15 @@ impl Report {
         let refused = self.tally.commits == 0 && self.failed.iter().any(|failed| Exit::of(failed.kind) == Exit::Refused);
         let worst = [(corrupt, Exit::Integrity), (refused, Exit::Refused)].into_iter().find(|(is, _)| *is).map_or(lost, |(_, exit)| exit);
         checked.worse(worst)
+    }
+
+    /// Shows it: to a person as a table, to a program as the last line.
+    pub fn show(&self, screen: &Screen) {
+        let mut line = serde_json::to_value(self).unwrap_or_default();
+        line["event"] = "report".into();
+        line["exit"] = (self.exit() as u8).into();
+        screen.tell(&line);
+        screen.show(self.readable());
     }
 
     /// The report for a person.

@@ -72,6 +72,8 @@ pub enum State {
     Running,
     /// Killed: the same command goes on.
     Killed,
+    /// Nobody here watches; the cloud works, or has ended.
+    Detached,
     /// Everything is there and verified.
     Done,
     /// Some files are not there.
@@ -88,6 +90,7 @@ impl State {
         match self {
             Self::Running => "running",
             Self::Killed => "killed",
+            Self::Detached => "detached",
             Self::Done => "done",
             Self::Incomplete => "incomplete",
             Self::Failed => "failed",
@@ -104,6 +107,20 @@ pub enum Entry {
     Planned(PlanSummary),
     /// The destination was created.
     Created(Creation),
+    /// The cloud is ready to work.
+    Deployed {
+        /// The app there.
+        app: String,
+        /// Containers at a time.
+        containers: u64,
+    },
+    /// A call was submitted to the cloud.
+    Call {
+        /// The chunk it carries; none for the finalizer.
+        chunk: Option<u32>,
+        /// Its id there.
+        call: String,
+    },
     /// A chunk's worker left its receipt.
     Chunk(Receipt),
     /// A chunk's worker died.
@@ -144,7 +161,10 @@ impl Runs {
         let NewRun { verb, on, source, destination, plan } = new;
         let id = Ulid::new().to_string();
         let lock = match verb {
-            RunVerb::Migrate => Some(self.lock(&id, destination)?),
+            RunVerb::Migrate => {
+                self.detached(destination).map_or(Ok(()), |other| Err(in_the_cloud(&other)))?;
+                Some(self.lock(&id, destination)?)
+            }
             RunVerb::Verify => None,
         };
         let path = self.0.join("runs").join(&id);
@@ -164,6 +184,25 @@ impl Runs {
         let run = RunDir { path, record, _locks: lock.into_iter().chain([alive]).collect() };
         run.write("run.json", &run.record)?;
         Ok(run)
+    }
+
+    /// Takes up a run again that nobody watches.
+    ///
+    /// # Errors
+    /// Someone does; the folder can't be written.
+    pub fn resume(&self, record: &RunRecord) -> Outcome<RunDir> {
+        let lock = self.lock(&record.id, &record.destination)?;
+        let path = self.path(&record.id);
+        let alive = hold(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
+        let record = RunRecord { state: State::Running, ..record.clone() };
+        let run = RunDir { path, record, _locks: vec![lock, alive] };
+        run.write("run.json", &run.record)?;
+        Ok(run)
+    }
+
+    /// The run that works on this destination in the cloud, unwatched.
+    pub fn detached(&self, destination: &RepoAt) -> Option<RunRecord> {
+        self.list().into_iter().find(|run| run.state == State::Detached && run.destination == *destination)
     }
 
     fn lock(&self, id: &str, destination: &RepoAt) -> Outcome<File> {
@@ -206,8 +245,7 @@ impl Runs {
 
     /// A run's journal: every whole line.
     pub fn journal(&self, id: &str) -> Vec<Entry> {
-        let Ok(file) = File::open(self.path(id).join("journal.ndjson")) else { return Vec::new() };
-        BufReader::new(file).split(b'\n').map_while(io::Result::ok).filter_map(|line| serde_json::from_slice(&line).ok()).collect()
+        journal(&self.path(id))
     }
 }
 
@@ -258,6 +296,15 @@ impl RunDir {
             file.sync_data()
         };
         append().map_err(|error: io::Error| Failure::file(&path, &error))
+    }
+
+    /// Leaves it to the cloud.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn detach(mut self) -> Outcome<()> {
+        self.record.state = State::Detached;
+        self.write("run.json", &self.record)
     }
 
     /// Says how it ended.
@@ -322,6 +369,12 @@ fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> Outcome<File
     }
 }
 
+fn in_the_cloud(run: &RunRecord) -> Failure {
+    let (id, repo, hub) = (&run.id, &run.destination.id, run.destination.hub);
+    let line = format!("run {id} works on {repo} on {hub} in the cloud: hf2ms attach {id} waits for it, hf2ms stop {id} ends it");
+    Failure::new(hf2ms_worker::protocol::Exit::Incomplete, line)
+}
+
 fn lock_name(at: &RepoAt) -> String {
     let hub = match at.hub {
         Hub::HuggingFace => "hf",
@@ -334,12 +387,22 @@ fn lock_name(at: &RepoAt) -> String {
 fn record(path: &Path) -> Option<RunRecord> {
     let mut record: RunRecord = serde_json::from_slice(&fs::read(path.join("run.json")).ok()?).ok()?;
     if record.state == State::Running && hold(&path.join("alive")).is_ok() {
-        record.state = State::Killed;
+        record.state = if record.on == On::Modal && has_calls(path) { State::Detached } else { State::Killed };
     }
     Some(record)
 }
 
-fn now() -> u64 {
+fn has_calls(path: &Path) -> bool {
+    journal(path).iter().any(|entry| matches!(entry, Entry::Call { .. }))
+}
+
+fn journal(path: &Path) -> Vec<Entry> {
+    let Ok(file) = File::open(path.join("journal.ndjson")) else { return Vec::new() };
+    BufReader::new(file).split(b'\n').map_while(io::Result::ok).filter_map(|line| serde_json::from_slice(&line).ok()).collect()
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or(0)
 }
 

@@ -17,6 +17,14 @@ pub fn load() -> Outcome<Settings> {
     Settings::read(&|name| environment(name).or_else(|| from_file(name))).map_err(|bad| Failure::usage(bad.to_string()))
 }
 
+/// What is set by `.env` alone, of the variables whose names begin so.
+///
+/// # Errors
+/// A `.env` that can't be read.
+pub fn variables(prefix: &str) -> Outcome<Vec<(String, String)>> {
+    Ok(dotenv()?.into_iter().filter(|(name, _)| name.starts_with(prefix) && environment(name).is_none()).collect())
+}
+
 /// What `.env` sets. An error shows no line of it: lines hold tokens.
 fn dotenv() -> Outcome<HashMap<String, String>> {
     let lines = match dotenvy::dotenv_iter() {

@@ -2,6 +2,7 @@
 //! out ([`queue`]) is the same for all engines.
 
 pub mod local;
+pub mod modal;
 pub mod queue;
 
 use futures_util::future::BoxFuture;

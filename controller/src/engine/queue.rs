@@ -79,7 +79,7 @@ fn done(plan: &Plan, number: u32, ended: &Ended) -> Done {
 
 impl Carried {
     /// The receipt of a chunk, however its worker ended; and whether that ends it for the others too.
-    fn take(&mut self, plan: &Plan, number: u32, ended: Ended) -> Receipt {
+    pub fn take(&mut self, plan: &Plan, number: u32, ended: Ended) -> Receipt {
         match ended {
             Ended::Finished(_, heard) => self.finished(plan, number, heard),
             Ended::Refused(kind, error) => {

@@ -8,11 +8,11 @@ use hf2ms_worker::plan::{Extra, Plan};
 use hf2ms_worker::protocol::Exit;
 use serde_json::json;
 
+use super::attach;
 use super::plan::in_words;
-use crate::binaries::{WORKER, find};
+use crate::cloud::Watch;
+use crate::crew::{Crew, Opening};
 use crate::cutting::{CuttingArgs, On};
-use crate::engine::Engine;
-use crate::engine::local::Local;
 use crate::explain::{Doing, Failure, Outcome};
 use crate::filter::Filter;
 use crate::known;
@@ -21,7 +21,7 @@ use crate::planning::{Purpose, Sides, Wishes, find as find_sides};
 use crate::proof::{self, Proof};
 use crate::report::Report;
 use crate::route::{Route, RouteArgs};
-use crate::run_dir::{NewRun, RunDir, RunVerb, Runs};
+use crate::run_dir::{NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::screen::Screen;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
@@ -52,6 +52,9 @@ pub struct Args {
         "source", "to", "dest", "repo_type", "revision", "include", "exclude", "chunk_size", "prune", "private",
     ])]
     plan: Option<PathBuf>,
+    /// Return as soon as all is submitted; only on modal, where the work goes on by itself
+    #[arg(long)]
+    detach: bool,
     /// Print NDJSON and nothing else: one line an event, the report last
     #[arg(long)]
     pub json: bool,
@@ -93,17 +96,14 @@ impl VisibilityArgs {
 /// Whatever stops it; what fails for single files is in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let began = Instant::now();
+    if args.detach && args.cutting.on != On::Modal {
+        return Err(Failure::usage("--detach needs --on modal: elsewhere the work ends with this process"));
+    }
     let settings = settings::load()?;
     let runs = Runs::new(&state_dir(&environment)?);
-    let decided = async {
-        match (&args.plan, &args.source) {
-            (Some(file), _) => read_plan(file, &args, &settings).await,
-            (None, Some(source)) => decide(source, &args, &settings, &runs, screen).await,
-            (None, None) => Err(Failure::usage("SOURCE is missing: give the repo to copy")),
-        }
-    };
-    let (plan, there) = match stop.unless(decided).await? {
+    let (plan, there) = match stop.unless(decide(&args, &settings, &runs, screen)).await? {
         Decision::CarryOut(plan, there) => (*plan, *there),
+        Decision::Attach(record) => return go_on(&record, args, &settings, &runs, screen, stop).await,
         Decision::Proven(proof, earlier) => return has_everything(&proof, *earlier, &args, &runs, began, screen),
         Decision::Skip => return Ok(Exit::Done),
     };
@@ -113,21 +113,60 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         screen.show(in_words(&plan));
         return Ok(Exit::Done);
     }
-    let worker = if plan.is_done() { None } else { Some(find(WORKER)?) };
     let (on, summary) = (args.cutting.on, plan.summary());
-    let run = runs.begin(NewRun { verb: RunVerb::Migrate, on, source: &plan.source, destination: &plan.destination, plan: &summary })?;
-    let engine = worker.map(|binary| engine(binary, &args.cutting, &plan, &run, &settings, stop)).transpose()?;
+    let mut run =
+        runs.begin(NewRun { verb: RunVerb::Migrate, on, source: &plan.source, destination: &plan.destination, plan: &summary })?;
+    let crew = match crew(&args, &plan, &run, &settings, screen, stop).await {
+        Ok(crew) => crew,
+        Err(failure) => return run.end(State::Failed).and(Err(failure)),
+    };
     let extra = args.extra();
-    let migration = Migration { plan, there: &there, extra, run, engine, settings: &settings, screen, stop, began };
-    let report = migration.carry_out().await?;
-    show(&report, screen);
-    Ok(report.exit())
+    let id = run.id().to_owned();
+    let migration = Migration { plan, there: &there, extra, run, crew, settings: &settings, screen, stop, began };
+    match migration.carry_out().await? {
+        Some(report) => {
+            report.show(screen);
+            Ok(report.exit())
+        }
+        None => {
+            how_to_look_after(&id, screen);
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Opens the engine; nobody is needed when nothing differs.
+async fn crew(args: &Args, plan: &Plan, run: &RunDir, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Option<Crew>> {
+    if plan.is_done() {
+        return Ok(None);
+    }
+    let opening = Opening { cutting: &args.cutting, plan, run, settings, screen, stop };
+    let watch = if args.detach { Watch::Detached } else { Watch::Attached };
+    Crew::open(opening, watch).await.map(Some)
+}
+
+fn how_to_look_after(run: &str, screen: &Screen) {
+    let verbs =
+        [("status", "how far it is"), ("attach", "wait for it, and its report"), ("logs", "what its containers say"), ("stop", "end it")];
+    screen.show("the cloud goes on by itself; from here, or another terminal, at any time:");
+    verbs.iter().for_each(|(verb, does)| screen.show(format!("  hf2ms {verb:<6} {run}   {does}")));
+}
+
+/// An earlier run of these repos works in the cloud: it is seen through first, then both sides are looked at again.
+async fn go_on(record: &RunRecord, args: Args, settings: &Settings, runs: &Runs, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    screen.say(format!("run {} of these repos is in the cloud already: waiting for it first", record.id));
+    match attach::see_through(record, runs, settings, screen, stop).await? {
+        Exit::Done => Box::pin(run(args, screen, stop)).await,
+        exit => Ok(exit),
+    }
 }
 
 /// What is to be done.
 enum Decision {
     /// Carry out this plan.
     CarryOut(Box<Plan>, Box<There>),
+    /// Wait for this run, which the cloud still does.
+    Attach(Box<RunRecord>),
     /// Nothing: both sides stand where an earlier run verified them.
     Proven(Box<Proof>, Box<Report>),
     /// Nothing, and why has been said.
@@ -140,9 +179,20 @@ impl Args {
     }
 }
 
-async fn decide(source: &str, args: &Args, settings: &Settings, runs: &Runs, screen: &Screen) -> Outcome<Decision> {
+async fn decide(args: &Args, settings: &Settings, runs: &Runs, screen: &Screen) -> Outcome<Decision> {
+    match (&args.plan, &args.source) {
+        (Some(file), _) => read_plan(file, args, settings).await,
+        (None, Some(source)) => compare(source, args, settings, runs, screen).await,
+        (None, None) => Err(Failure::usage("SOURCE is missing: give the repo to copy")),
+    }
+}
+
+async fn compare(source: &str, args: &Args, settings: &Settings, runs: &Runs, screen: &Screen) -> Outcome<Decision> {
     let route = Route::resolve(source, &args.route, settings)?;
     let Some((here, there)) = find_sides(&route, Purpose::Write, settings, screen).await? else { return Ok(Decision::Skip) };
+    if let Some(record) = runs.detached(&there.at).filter(|run| run.source.id == here.at.id && !args.dry_run && !args.detach) {
+        return Ok(Decision::Attach(Box::new(record)));
+    }
     let wanted = args.visibility.chosen().unwrap_or(here.info.visibility);
     there.info.iter().try_for_each(|info| stays_hidden(wanted, info.visibility, &there.at.id.to_string()))?;
     if let Some((proof, earlier)) = proven(&here, &there, &route, args.extra(), runs) {
@@ -170,7 +220,7 @@ fn has_everything(proof: &Proof, earlier: Report, args: &Args, runs: &Runs, bega
         return Ok(Exit::Done);
     }
     let report = proof::repeat(proof, earlier, runs, began)?;
-    show(&report, screen);
+    report.show(screen);
     Ok(report.exit())
 }
 
@@ -228,20 +278,4 @@ fn announce(plan: &Plan, screen: &Screen) {
     screen.tell(&json!({
         "event": "planned", "source": plan.source, "destination": plan.destination, "creation": plan.creation, "summary": summary,
     }));
-}
-
-fn engine(binary: PathBuf, args: &CuttingArgs, plan: &Plan, run: &RunDir, settings: &Settings, stop: &Stop) -> Outcome<Box<dyn Engine>> {
-    let workers = args.workers(plan.summary().blob_bytes).min(plan.chunks.len()).max(1);
-    match args.on {
-        On::Local => Ok(Box::new(Local { binary, workers, logs: run.path().join("logs"), settings: settings.clone(), stop: stop.clone() })),
-        On::Docker | On::Modal => Err(Failure::usage("workers can't run there yet: use --on local")),
-    }
-}
-
-fn show(report: &Report, screen: &Screen) {
-    let mut line = serde_json::to_value(report).unwrap_or_default();
-    line["event"] = "report".into();
-    line["exit"] = (report.exit() as u8).into();
-    screen.tell(&line);
-    screen.show(report.readable());
 }

@@ -1,8 +1,10 @@
 //! One verb a file: its arguments, whose comments are the help, and what it does.
 
+pub mod attach;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
+pub mod logs;
 pub mod migrate;
 pub mod plan;
 pub mod runs;

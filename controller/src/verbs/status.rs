@@ -1,13 +1,18 @@
 //! `hf2ms status`.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_worker::protocol::Exit;
+use serde::Serialize;
 use serde_json::json;
 
+use crate::cloud::{AT_ONCE, Calls};
+use crate::engine::modal::{Modal, Standing, explain};
 use crate::explain::Outcome;
 use crate::report::{Report, Tally, table};
-use crate::run_dir::{Entry, RunRecord, Runs};
+use crate::run_dir::{Entry, RunRecord, Runs, State};
 use crate::screen::{Screen, size, when};
-use crate::settings::{environment, state_dir};
+use crate::settings::{self, environment, state_dir};
+use crate::stop::Stop;
 
 /// Show one run: its report, or how far it is
 #[derive(Debug, clap::Args)]
@@ -24,20 +29,65 @@ pub struct Args {
 ///
 /// # Errors
 /// There is no such run.
-pub fn run(args: &Args, screen: &Screen) -> Outcome<Exit> {
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let record = runs.find(&args.run)?;
     let report: Option<Report> = runs.read(&record.id, "report.json");
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
-    screen.tell(&json!({"run": record, "so_far": so_far, "report": report}));
+    let cloud = match record.state {
+        State::Detached => {
+            stop.unless(in_the_cloud(&record, &runs, &journal)).await.inspect_err(|failure| screen.warn(failure.to_string())).ok()
+        }
+        _ => None,
+    };
+    screen.tell(&json!({"run": record, "so_far": so_far, "cloud": cloud, "report": report}));
     screen.show(head(&record));
     match report {
         Some(report) => screen.show(report.readable()),
         None => screen.show(in_words(&so_far, &journal)),
     }
+    if let Some(cloud) = cloud {
+        screen.show(cloud.in_words(&record.id));
+    }
     screen.show(format!("  kept in     {}", runs.path(&record.id).display()));
     Ok(Exit::Done)
+}
+
+/// How the calls of a run stand.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct InTheCloud {
+    submitted: usize,
+    ended: usize,
+    failed: usize,
+    /// Whether the finalizer has ended, well or not: the report can be had.
+    finished: bool,
+}
+
+async fn in_the_cloud(record: &RunRecord, runs: &Runs, journal: &[Entry]) -> Outcome<InTheCloud> {
+    let calls = Calls::of(journal);
+    let log = runs.path(&record.id).join("logs").join("bridge.log");
+    let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
+    let standings = stream::iter(calls.chunks.values()).map(|call| modal.look(call)).buffered(AT_ONCE);
+    let standings: Vec<Standing> = standings.try_collect().await.map_err(|trouble| explain(&trouble))?;
+    let count = |is: fn(&Standing) -> bool| standings.iter().filter(|standing| is(standing)).count();
+    let finished = match &calls.finalizer {
+        Some(call) => !matches!(modal.look(call).await.map_err(|trouble| explain(&trouble))?, Standing::Pending),
+        None => false,
+    };
+    Ok(InTheCloud {
+        submitted: calls.chunks.len(),
+        ended: count(|standing| matches!(standing, Standing::Done { .. })),
+        failed: count(|standing| matches!(standing, Standing::Failed { .. } | Standing::Cancelled | Standing::Expired)),
+        finished,
+    })
+}
+
+impl InTheCloud {
+    fn in_words(&self, run: &str) -> String {
+        let next = if self.finished { "it has ended: hf2ms attach" } else { "it works: hf2ms attach" };
+        format!("  cloud       {} chunks submitted, {} ended, {} failed\n  {next} {run}", self.submitted, self.ended, self.failed)
+    }
 }
 
 fn head(run: &RunRecord) -> String {

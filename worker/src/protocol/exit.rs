@@ -22,6 +22,12 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The meaning of a process's exit code; `None` for any that these programs don't use.
+    pub fn from_code(code: i32) -> Option<Self> {
+        let all = [Self::Done, Self::Incomplete, Self::Usage, Self::Refused, Self::Integrity, Self::Interrupted];
+        all.into_iter().find(|exit| *exit as i32 == code)
+    }
+
     /// The code for an error of this meaning.
     pub fn of(kind: Kind) -> Self {
         match kind {

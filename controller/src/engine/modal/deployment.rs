@@ -1,0 +1,102 @@
+//! What is deployed: the app's two programs, which this binary carries, the worker, and how much of everything. An app is
+//! named by all of that, so that a run never meets another version of itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hf2ms_hub::{Hub, Sha256};
+use serde_json::{Value, json};
+
+use crate::explain::{Failure, Outcome};
+use crate::run_dir::write_aside;
+use crate::settings::{Settings, environment};
+
+const APP: &str = include_str!("../../../../modal/app.py");
+const BRIDGE: &str = include_str!("../../../../modal/bridge.py");
+
+/// Cores: reserved, and at most.
+const CPU: [f64; 2] = [1.0, 4.0];
+/// MiB of memory: reserved, and at most. The worker keeps under 128; the rest is Python.
+const MEMORY: [u64; 2] = [512, 1024];
+/// Variables that containers inherit besides the tokens.
+const PATIENCE: [&str; 4] = ["HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG"];
+
+/// One app, as it is to be deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// Its name.
+    pub app: String,
+    /// Containers at a time.
+    pub containers: usize,
+    worker: PathBuf,
+}
+
+impl Deployment {
+    /// The app for this worker and so many containers, with these settings' tokens.
+    ///
+    /// # Errors
+    /// The worker can't be read.
+    pub fn new(worker: PathBuf, containers: usize, settings: &Settings) -> Outcome<Self> {
+        let binary = fs::read(&worker).map_err(|error| Failure::file(&worker, &error))?;
+        let token = |hub| settings.access(hub).token.as_ref().map(|token| Sha256::of(token.expose().as_bytes()).to_string());
+        let tokens = [Hub::HuggingFace, Hub::ModelScope].map(token);
+        let patience = PATIENCE.map(environment);
+        let all = json!([Sha256::of(&binary).to_string(), APP, containers, CPU, MEMORY, tokens, patience]).to_string();
+        let version = env!("CARGO_PKG_VERSION").replace('.', "-");
+        let mark = Sha256::of(all.as_bytes()).to_string();
+        Ok(Self { app: format!("hf2ms-{version}-{}", &mark[..12]), containers, worker })
+    }
+
+    /// What the bridge is asked.
+    pub fn request(&self) -> Value {
+        json!({"verb": "deploy", "app": self.app, "worker": self.worker, "containers": self.containers, "cpu": CPU, "memory": MEMORY})
+    }
+}
+
+/// Writes the programs below `home`, in a folder named by their content, and returns it.
+///
+/// # Errors
+/// The disk's.
+pub fn unpack(home: &Path) -> Outcome<PathBuf> {
+    let mark = Sha256::of([APP, BRIDGE].concat().as_bytes()).to_string();
+    let folder = home.join("modal").join(&mark[..12]);
+    fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
+    for (name, program) in [("app.py", APP), ("bridge.py", BRIDGE)] {
+        let path = folder.join(name);
+        if fs::read(&path).ok().as_deref() != Some(program.as_bytes()) {
+            let write = |file: &mut std::io::BufWriter<fs::File>| std::io::Write::write_all(file, program.as_bytes());
+            write_aside(&path, write).map_err(|error| Failure::file(&path, &error))?;
+        }
+    }
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(worker: &Path, containers: usize, token: &str) -> String {
+        let settings = Settings::read(&|name| (name == "HF_TOKEN").then(|| token.to_owned())).unwrap();
+        Deployment::new(worker.to_owned(), containers, &settings).unwrap().app
+    }
+
+    #[test]
+    fn an_app_is_named_by_all_that_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("1"), folder.path().join("2"));
+        fs::write(&one, "1").unwrap();
+        fs::write(&two, "2").unwrap();
+        let names = [app(&one, 4, "hf_a"), app(&two, 4, "hf_a"), app(&one, 5, "hf_a"), app(&one, 4, "hf_b")];
+        assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), 4);
+        assert_eq!(names[0], app(&one, 4, "hf_a"));
+        assert!(names[0].starts_with("hf2ms-0-") && !names[0].contains("hf_a"), "{names:?}");
+    }
+
+    #[test]
+    fn the_programs_are_there_after_unpacking_twice() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = unpack(home.path()).unwrap();
+        assert_eq!(unpack(home.path()).unwrap(), folder);
+        assert_eq!(fs::read_to_string(folder.join("app.py")).unwrap(), APP);
+    }
+}

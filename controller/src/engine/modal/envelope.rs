@@ -1,0 +1,95 @@
+//! What the functions give back: how the worker ended and what it said, in one envelope.
+
+use std::collections::BTreeMap;
+
+use hf2ms_hub::Kind;
+use hf2ms_worker::protocol::{Event, Exit};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::engine::{Ended, Heard};
+
+/// One worker's end.
+#[derive(Debug, Default, Deserialize)]
+pub struct Envelope {
+    /// Its exit code.
+    pub exit: i32,
+    /// What it said, but for progress and single files.
+    #[serde(default)]
+    events: Vec<Value>,
+    /// Its last words.
+    #[serde(default)]
+    log: String,
+}
+
+/// What the finalizer gives.
+#[derive(Debug, Deserialize)]
+pub struct Finalized {
+    /// Its own worker's end.
+    #[serde(flatten)]
+    pub own: Envelope,
+    /// What became of each chunk.
+    pub chunks: BTreeMap<u32, Part>,
+}
+
+/// What became of one chunk.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Part {
+    /// Its call gave nothing.
+    Lost {
+        /// Why.
+        lost: String,
+    },
+    /// Its worker ended.
+    Ended(Envelope),
+}
+
+impl Envelope {
+    /// Everything that the worker said.
+    pub fn heard(&self) -> Heard {
+        let mut heard = Heard::default();
+        // An event that this version does not know is passed over: the exit code and the receipt decide.
+        self.events.iter().filter_map(|event| serde_json::from_value::<Event>(event.clone()).ok()).for_each(|event| heard.note(event));
+        heard
+    }
+
+    /// How the worker ended.
+    pub fn ended(&self) -> Ended {
+        let heard = self.heard();
+        match (Exit::from_code(self.exit), &heard.failure) {
+            (Some(exit), _) if heard.receipt.is_some() => Ended::Finished(exit, heard),
+            (Some(Exit::Usage | Exit::Refused), Some((kind, error))) => Ended::Refused(*kind, error.clone()),
+            (Some(Exit::Usage), None) => Ended::Refused(Kind::Invalid, format!("the worker does not take the job: {}", self.log)),
+            _ => Ended::Lost(format!("ended with code {} and no receipt: {}", self.exit, self.log), heard),
+        }
+    }
+}
+
+impl Part {
+    /// How the chunk's worker ended.
+    pub fn ended(&self) -> Ended {
+        match self {
+            Self::Lost { lost } => Ended::Lost(lost.clone(), Heard::default()),
+            Self::Ended(envelope) => envelope.ended(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_finalizer_gives_is_read() {
+        let given = r#"{"exit":1,"events":[{"event":"committed","actions":3},{"event":"new_kind"}],"log":"",
+            "chunks":{"0":{"exit":0,"events":[{"event":"receipt","run":"r","chunk":0,"files":[],"sent":7,"retries":0,"seconds":1.5}],"log":""},
+                      "1":{"lost":"its container died"},"2":{"exit":3,"events":[{"event":"failed","error":"no","kind":"denied"}]}}}"#;
+        let given: Finalized = serde_json::from_str(given).unwrap();
+        assert_eq!((given.own.exit, given.own.heard().commits.len()), (1, 1));
+        let ends: Vec<Ended> = given.chunks.values().map(Part::ended).collect();
+        assert!(matches!(&ends[0], Ended::Finished(Exit::Done, heard) if heard.receipt.as_ref().unwrap().sent == 7));
+        assert!(matches!(&ends[1], Ended::Lost(why, _) if why == "its container died"));
+        assert_eq!(ends[2], Ended::Refused(Kind::Denied, "no".to_owned()));
+    }
+}

@@ -1,0 +1,235 @@
+//! Workers in Modal's cloud. Nothing here waits for a worker: chunks are submitted as calls, which outlive this process, and
+//! a finalizer in the cloud waits for them. What is submitted when, and what comes back, is [`crate::cloud`]'s.
+
+pub mod bridge;
+mod deployment;
+mod envelope;
+
+use std::path::Path;
+use std::time::Duration;
+
+use hf2ms_hub::{Hub, Redactor, Token};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use self::bridge::{Bridge, Trouble, TroubleKind};
+pub use self::deployment::Deployment;
+pub use self::envelope::{Envelope, Finalized, Part};
+use crate::explain::{Failure, Outcome};
+use crate::settings::{Settings, environment, variables};
+use hf2ms_worker::protocol::Exit;
+
+/// The release of the official SDK that the bridge is written for.
+pub const SDK: &str = "1.6.4";
+/// Spawned functions give their answer for about this long.
+pub const RESULTS_LAST: Duration = Duration::from_secs(7 * 86_400);
+/// How long Modal may hold a question back until there is an answer.
+const LONG_POLL: u64 = 50;
+
+/// What runs in the cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// Moves a chunk's blobs.
+    RunChunk,
+    /// Waits for the chunks, commits and verifies.
+    Finalize,
+    /// Says whether a container reaches the hubs.
+    Check,
+}
+
+impl Function {
+    fn name(self) -> &'static str {
+        match self {
+            Self::RunChunk => "run_chunk",
+            Self::Finalize => "finalize",
+            Self::Check => "check",
+        }
+    }
+}
+
+/// How a call stands.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Standing {
+    /// It waits or works.
+    Pending,
+    /// It has ended, with this.
+    Done {
+        /// What the function gave.
+        result: Value,
+    },
+    /// It was given up, after all tries.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// It ended so long ago that the answer is gone.
+    Expired,
+    /// Someone cancelled it.
+    Cancelled,
+}
+
+/// Modal, reached.
+pub struct Modal {
+    bridge: Bridge,
+    settings: Settings,
+}
+
+impl Modal {
+    /// Starts the bridge. `home` keeps its programs, `log` what they log.
+    ///
+    /// # Errors
+    /// Python or the SDK is missing.
+    pub async fn open(home: &Path, log: &Path, settings: &Settings) -> Outcome<Self> {
+        let python = environment("HF2MS_PYTHON").unwrap_or_else(|| "python3".to_owned());
+        let folder = deployment::unpack(home)?;
+        let mut variables = variables("MODAL_")?;
+        let redactor = redactor(settings, &variables);
+        variables.extend(tokens(settings));
+        let bridge = Bridge::start(&python, &folder, &variables, log, redactor).await.map_err(|trouble| explain(&trouble))?;
+        Ok(Self { bridge, settings: settings.clone() })
+    }
+
+    /// Deploys the app, unless it is there already.
+    ///
+    /// # Errors
+    /// Modal refuses or can't be reached.
+    pub async fn deploy(&self, deployment: &Deployment) -> Outcome<()> {
+        self.ask(deployment.request()).await.map(drop).map_err(|trouble| explain(&trouble))
+    }
+
+    /// Submits one call and returns its id. What may pass is tried again.
+    ///
+    /// # Errors
+    /// Modal refuses or can't be reached.
+    pub async fn submit(&self, app: &str, function: Function, job: Value) -> Result<String, Trouble> {
+        let answer = self.ask(json!({"verb": "submit", "app": app, "function": function.name(), "job": job})).await?;
+        let call = answer["call"].as_str().map(ToOwned::to_owned);
+        call.ok_or_else(|| Trouble::gone("the bridge to Modal names no call"))
+    }
+
+    /// How a call stands now.
+    ///
+    /// # Errors
+    /// Modal refuses or can't be reached.
+    pub async fn look(&self, call: &str) -> Result<Standing, Trouble> {
+        self.poll(call, 0).await
+    }
+
+    /// How a call stands when something has changed, or after a while.
+    ///
+    /// # Errors
+    /// Modal refuses or can't be reached.
+    pub async fn wait(&self, call: &str) -> Result<Standing, Trouble> {
+        self.poll(call, LONG_POLL).await
+    }
+
+    async fn poll(&self, call: &str, wait: u64) -> Result<Standing, Trouble> {
+        let answer = self.bridge.ask(json!({"verb": "poll", "call": call, "wait": wait})).await?;
+        serde_json::from_value(answer).map_err(|error| Trouble::gone(format!("the bridge to Modal says what nobody expects: {error}")))
+    }
+
+    /// Hears the lines that a run's containers print; returns when there are no more, never while it follows.
+    ///
+    /// # Errors
+    /// Modal refuses or can't be reached.
+    pub async fn logs(&self, app: &str, run: &str, follow: Follow, heard: impl Fn(Value)) -> Result<(), Trouble> {
+        let request = json!({"verb": "logs", "app": app, "run": run, "follow": follow == Follow::Yes});
+        self.bridge.listen(request, heard).await.map(drop)
+    }
+
+    /// Cancels a call and ends its container.
+    ///
+    /// # Errors
+    /// Modal refuses or can't be reached.
+    pub async fn cancel(&self, call: &str) -> Result<(), Trouble> {
+        match self.ask(json!({"verb": "cancel", "call": call, "terminate": true})).await {
+            Err(trouble) if trouble.kind != TroubleKind::NotFound => Err(trouble),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks, and asks again what may pass.
+    async fn ask(&self, request: Value) -> Result<Value, Trouble> {
+        let mut pauses = self.settings.http().retry.pauses();
+        loop {
+            match (self.bridge.ask(request.clone()).await, pauses.next()) {
+                (Err(trouble), Some(pause)) if trouble.may_pass() => {
+                    tracing::warn!("asking Modal again in {pause:?}: {}", trouble.message);
+                    tokio::time::sleep(pause).await;
+                }
+                (answer, _) => return answer,
+            }
+        }
+    }
+}
+
+/// Whether logs are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// What comes is heard too.
+    Yes,
+    /// What is there now.
+    No,
+}
+
+/// The hubs' tokens, for the bridge alone: it makes a secret of them.
+fn tokens(settings: &Settings) -> impl Iterator<Item = (String, String)> {
+    let token = |(hub, name): (Hub, &str)| Some((name.to_owned(), settings.access(hub).token.as_ref()?.expose().to_owned()));
+    [(Hub::HuggingFace, "HF_TOKEN"), (Hub::ModelScope, "MODELSCOPE_TOKEN")].into_iter().filter_map(token).collect::<Vec<_>>().into_iter()
+}
+
+fn redactor(settings: &Settings, variables: &[(String, String)]) -> Redactor {
+    let hubs = [Hub::HuggingFace, Hub::ModelScope].into_iter().filter_map(|hub| settings.access(hub).token.clone());
+    let own = ["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"].into_iter().filter_map(environment);
+    let from_file = variables.iter().filter(|(name, _)| name.starts_with("MODAL_TOKEN")).map(|(_, value)| value.clone());
+    Redactor::new(hubs.chain(own.chain(from_file).filter_map(|value| Token::parse(&value).ok())))
+}
+
+/// Puts a trouble with Modal into words.
+pub fn explain(trouble: &Trouble) -> Failure {
+    let said = &trouble.message;
+    match trouble.kind {
+        TroubleKind::Missing => Failure::usage(format!(
+            "--on modal needs Python with modal {SDK}: pip install modal=={SDK}, or set HF2MS_PYTHON to a Python that has it ({said})"
+        )),
+        TroubleKind::Unauthorized => Failure::refused(format!(
+            "Modal refuses the token: set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, from https://modal.com/settings/tokens ({said})"
+        )),
+        TroubleKind::Quota => {
+            Failure::refused(format!("Modal gives this workspace no more: use fewer --containers or raise its limits ({said})"))
+        }
+        TroubleKind::NotFound => Failure::refused(format!("Modal knows no such app or call: was it stopped or deleted there? ({said})")),
+        TroubleKind::Unreachable | TroubleKind::Busy => {
+            Failure::new(Exit::Incomplete, format!("Modal can't be reached: check the network, then run the same command again ({said})"))
+        }
+        TroubleKind::Gone | TroubleKind::Other => Failure::new(Exit::Incomplete, format!("Modal: {said}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_trouble_says_what_to_do() {
+        for (kind, exit, words) in [
+            (TroubleKind::Missing, Exit::Usage, "pip install modal=="),
+            (TroubleKind::Unauthorized, Exit::Refused, "set MODAL_TOKEN_ID"),
+            (TroubleKind::Quota, Exit::Refused, "fewer --containers"),
+            (TroubleKind::Unreachable, Exit::Incomplete, "check the network"),
+        ] {
+            let failure = explain(&Trouble { kind, message: "m".into() });
+            assert_eq!(failure.exit(), exit);
+            assert!(failure.to_string().contains(words) && failure.to_string().contains("(m)"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_standing_is_read_from_the_bridge() {
+        let standing = |json: &str| serde_json::from_str::<Standing>(json).unwrap();
+        assert!(matches!(standing(r#"{"state":"pending"}"#), Standing::Pending));
+        assert!(matches!(standing(r#"{"state":"failed","error":"e"}"#), Standing::Failed { error } if error == "e"));
+        assert!(matches!(standing(r#"{"state":"done","result":{"exit":0}}"#), Standing::Done { .. }));
+    }
+}

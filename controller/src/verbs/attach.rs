@@ -1,0 +1,99 @@
+//! `hf2ms attach`: sees a run in the cloud through, from any terminal that has its journal.
+
+use hf2ms_worker::plan::Plan;
+use hf2ms_worker::protocol::Exit;
+
+use crate::cloud::{Calls, Came, Cloud, Watch};
+use crate::engine::modal::Modal;
+use crate::explain::{Failure, Outcome};
+use crate::report::Report;
+use crate::run_dir::{Entry, RunRecord, Runs, State, now};
+use crate::screen::Screen;
+use crate::settings::{self, Settings, environment, state_dir};
+use crate::stop::Stop;
+use crate::work::Work;
+
+/// Wait for a run in the cloud, and show its report
+///
+/// Takes over what `migrate --on modal --detach` left, or an attached run whose terminal is gone. A submit that broke in
+/// the middle is finished first. Ctrl-C ends the run; closing the laptop does not.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hf2ms migrate org/big --on modal --detach && hf2ms attach last")]
+pub struct Args {
+    /// The run's id, the end of it, or `last`
+    #[arg(default_value = "last")]
+    pub run: String,
+    /// Print NDJSON and nothing else: one line an event, the report last
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Attends the run.
+///
+/// # Errors
+/// There is no such run, or nothing of it is left to wait for.
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let settings = settings::load()?;
+    let runs = Runs::new(&state_dir(&environment)?);
+    let record = runs.find(&args.run)?;
+    match (record.state, runs.read::<Report>(&record.id, "report.json")) {
+        (State::Detached, _) => see_through(&record, &runs, &settings, screen, stop).await,
+        (State::Running, _) => Err(Failure::usage(format!("run {} is watched by another process: see hf2ms status {0}", record.id))),
+        (_, Some(report)) => {
+            report.show(screen);
+            Ok(report.exit())
+        }
+        (state, None) => Err(Failure::usage(format!(
+            "run {} is {}, and nothing of it works any more: run the same command again to go on",
+            record.id,
+            state.name()
+        ))),
+    }
+}
+
+/// Watches a detached run until it has ended, and shows its report.
+///
+/// # Errors
+/// Modal refuses or can't be reached: the run works on, unless it was stopped.
+pub async fn see_through(record: &RunRecord, runs: &Runs, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let plan: Plan = runs.read(&record.id, "plan.json").ok_or_else(|| lost(record, "its plan"))?;
+    let journal = runs.journal(&record.id);
+    let (app, containers) = deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
+    let mut run = runs.resume(record)?;
+    let mut work = Work::default();
+    let came = async {
+        let modal = stop.unless(Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings)).await?;
+        let cloud = Cloud { modal: &modal, app: &app, plan: &plan, run: &run, settings, screen, stop };
+        cloud.work(Calls::of(&journal), Watch::Attached, &mut work).await
+    };
+    let state = match came.await {
+        Ok(Came::Home) => Ok(State::Done),
+        Ok(Came::Away(why)) => return run.detach().and(why.map_or(Ok(Exit::Done), Err)),
+        Err(failure) => Err(failure),
+    };
+    let ended = match &state {
+        Ok(state) => *state,
+        Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
+        Err(_) => State::Failed,
+    };
+    let seconds = now().saturating_sub(record.started) as f64;
+    let report = work.conclude(&plan, &mut run, ended, containers, seconds)?;
+    state?;
+    report.show(screen);
+    Ok(report.exit())
+}
+
+/// The app and how many containers it may have.
+pub fn deployed(journal: &[Entry]) -> Option<(String, u64)> {
+    journal.iter().rev().find_map(|entry| match entry {
+        Entry::Deployed { app, containers } => Some((app.clone(), *containers)),
+        _ => None,
+    })
+}
+
+fn lost(record: &RunRecord, what: &str) -> Failure {
+    Failure::new(
+        Exit::Incomplete,
+        format!("run {} has lost {what}: run the same command again; what is there is not sent again", record.id),
+    )
+}

@@ -1,0 +1,143 @@
+//! `hf2ms logs`: what a run's workers said beside their events.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hf2ms_worker::protocol::Exit;
+use serde_json::Value;
+
+use super::attach::deployed;
+use crate::cutting::On;
+use crate::engine::modal::{Follow, Modal, explain};
+use crate::explain::{Failure, Outcome};
+use crate::run_dir::{RunRecord, Runs, State};
+use crate::screen::Screen;
+use crate::settings::{self, environment, state_dir};
+use crate::stop::Stop;
+
+/// How often files are looked at for more.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Show what the workers of a run said
+///
+/// On modal these are the containers' own lines, kept there for about a day; elsewhere the files in the run's folder.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's id, the end of it, or `last`
+    #[arg(default_value = "last")]
+    pub run: String,
+    /// Go on until the run has ended
+    #[arg(long, short)]
+    follow: bool,
+    /// Print one line of JSON a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shows the logs.
+///
+/// # Errors
+/// There is no such run; Modal can't be reached.
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let runs = Runs::new(&state_dir(&environment)?);
+    let record = runs.find(&args.run)?;
+    let follow = if args.follow { Follow::Yes } else { Follow::No };
+    if record.on == On::Modal {
+        stop.unless(of_the_cloud(&record, &runs, follow, screen)).await?;
+    } else {
+        stop.unless(of_files(&record, &runs, follow, screen)).await?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn of_the_cloud(record: &RunRecord, runs: &Runs, follow: Follow, screen: &Screen) -> Outcome<()> {
+    let nowhere = || Failure::usage(format!("run {} never reached Modal: there are no logs of it", record.id));
+    let (app, _) = deployed(&runs.journal(&record.id)).ok_or_else(nowhere)?;
+    let log = runs.path(&record.id).join("logs").join("bridge.log");
+    let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
+    let heard = |line: Value| {
+        screen.tell(&line);
+        screen.show(in_words(&line));
+    };
+    modal.logs(&app, &record.id, follow, heard).await.map_err(|trouble| explain(&trouble))
+}
+
+/// `chunk 3: event started, files 2`.
+fn in_words(line: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let who = line["chunk"].as_u64().map(|chunk| format!("chunk {chunk}: ")).unwrap_or_default();
+    if let Some(said) = line["log"].as_str().or(line["text"].as_str()) {
+        return format!("{who}{said}");
+    }
+    let fields = line.as_object().into_iter().flatten().filter(|(name, _)| !["run", "chunk", "event"].contains(&name.as_str()));
+    let fields: Vec<String> = fields.map(|(name, value)| format!("{name} {}", text(value))).collect();
+    format!("{who}{} {}", line["event"].as_str().unwrap_or_default(), fields.join(", "))
+}
+
+async fn of_files(record: &RunRecord, runs: &Runs, follow: Follow, screen: &Screen) -> Outcome<()> {
+    let folder = runs.path(&record.id).join("logs");
+    let mut read: Vec<(PathBuf, u64)> = Vec::new();
+    loop {
+        let runs_on = runs.find(&record.id)?.state == State::Running;
+        show_more(&folder, &mut read, screen)?;
+        if follow == Follow::No || !runs_on {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Shows what every file has got since it was last read.
+fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> Outcome<()> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    files.sort_unstable();
+    for path in files {
+        let at = read.iter().position(|(known, _)| *known == path).unwrap_or_else(|| {
+            read.push((path.clone(), 0));
+            read.len() - 1
+        });
+        let text = rest(&path, &mut read[at].1).map_err(|error| Failure::file(&path, &error))?;
+        let worker = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        for line in text.lines() {
+            screen.tell(&serde_json::json!({"worker": worker, "log": line}));
+            screen.show(format!("{worker}: {line}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whole lines from `offset` on, which is moved behind them.
+fn rest(path: &Path, offset: &mut u64) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(*offset))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    bytes.truncate(whole);
+    *offset += whole as u64;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_container_is_put_into_words() {
+        let words = |json: &str| in_words(&serde_json::from_str(json).unwrap());
+        assert_eq!(words(r#"{"run":"r","chunk":3,"log":"hello"}"#), "chunk 3: hello");
+        assert_eq!(words(r#"{"run":"r","chunk":3,"event":"progress","bytes":7,"files":1}"#), "chunk 3: progress bytes 7, files 1");
+    }
+
+    #[test]
+    fn a_line_is_shown_once_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mut offset) = (folder.path().join("run-0000.log"), 0);
+        fs::write(&path, "one\ntw").unwrap();
+        assert_eq!(rest(&path, &mut offset).unwrap(), "one\n");
+        fs::write(&path, "one\ntwo\n").unwrap();
+        assert_eq!(rest(&path, &mut offset).unwrap(), "two\n");
+    }
+}
