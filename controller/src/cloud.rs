@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, stream};
 use hf2ms_worker::finalize::FinalizeJob;
 use hf2ms_worker::plan::Plan;
@@ -87,15 +87,22 @@ impl Cloud<'_> {
     /// # Errors
     /// Modal refuses, the journal can't be written, or it was stopped: nothing works on.
     pub async fn work(&self, mut calls: Calls, watch: Watch, work: &mut Work) -> Outcome<Came> {
+        let known = calls.all().count();
         if let Err(failure) = self.submit(&mut calls).await {
             return self.give_up(&calls, failure).await;
         }
-        self.screen.tell(&json!({"event": "submitted", "run": self.run.id(), "app": self.app, "calls": calls.all().count()}));
-        self.screen.say(format!("run {}: {} chunks and their finalizer are submitted to Modal", self.run.id(), calls.chunks.len()));
+        if calls.all().count() > known {
+            self.say_submitted(&calls);
+        }
         match watch {
             Watch::Detached => Ok(Came::Away(None)),
             Watch::Attached => self.see_through(&mut calls, work).await,
         }
+    }
+
+    fn say_submitted(&self, calls: &Calls) {
+        self.screen.tell(&json!({"event": "submitted", "run": self.run.id(), "app": self.app, "calls": calls.all().count()}));
+        self.screen.say(format!("run {}: {} chunks and their finalizer are submitted to Modal", self.run.id(), calls.chunks.len()));
     }
 
     /// Cancels everything, because of `failure`.
@@ -120,17 +127,20 @@ impl Cloud<'_> {
             if self.stop.is_asked() {
                 return Err(Failure::interrupted());
             }
+            let mut submitting: FuturesUnordered<_> = group.iter().map(|number| self.submit_chunk(*number)).collect();
+            let mut noted = Ok(());
             // Each is heard out, whatever comes of the others: a call that was made must not be forgotten.
-            let submitted = join_all(group.iter().map(|number| self.submit_chunk(*number))).await;
-            let noted = group.iter().zip(submitted).map(|(number, call)| self.note(calls, Some(*number), call));
-            noted.collect::<Vec<_>>().into_iter().collect::<Outcome<()>>()?;
+            while let Some((number, call)) = submitting.next().await {
+                noted = noted.and(self.note(calls, Some(number), call));
+            }
+            noted?;
         }
         if calls.finalizer.is_none() { self.submit_finalizer(calls).await } else { Ok(()) }
     }
 
-    async fn submit_chunk(&self, number: u32) -> Result<String, Trouble> {
+    async fn submit_chunk(&self, number: u32) -> (u32, Result<String, Trouble>) {
         let job = serde_json::to_value(self.plan.chunk(self.run.id(), number)).unwrap_or_default();
-        self.modal.submit(self.app, Function::RunChunk, job).await
+        (number, self.modal.submit(self.app, Function::RunChunk, job).await)
     }
 
     async fn submit_finalizer(&self, calls: &mut Calls) -> Outcome<()> {

@@ -9,6 +9,8 @@ class Faults:
     - {"do": "exhausted" | "unavailable" | "lose_answer", "rpc": NAME, "retry_after"?, "message"?, "forget"?}
     - {"do": "kill" | "preempt" | "freeze", "function": NAME, "line": TEXT}: strikes a container that prints TEXT
     - {"do": "twice", "function": NAME}: its next input goes to two containers at the same time
+
+    `skip` of what a fault waits for are let through first.
     """
 
     def __init__(self):
@@ -34,9 +36,13 @@ class Faults:
 
     def _take(self, fits):
         for rule in self.rules:
-            if rule["struck"] < rule["count"] and fits(rule):
-                rule["struck"] += 1
-                return rule
+            if rule["struck"] >= rule["count"] or not fits(rule):
+                continue
+            if rule.get("skip", 0) > 0:
+                rule["skip"] -= 1
+                continue
+            rule["struck"] += 1
+            return rule
         return None
 
     def told(self):

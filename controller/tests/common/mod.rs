@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, dead_code)]
 
+pub mod modal;
 pub mod processes;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -29,6 +30,18 @@ pub struct Ran {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
+}
+
+/// What a server answers; `None` for anything but 200.
+pub fn ask(base: &str, method: &str, path: &str, body: &str) -> Option<Value> {
+    let host = base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).unwrap();
+    let length = body.len();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, json) = answer.split_once("\r\n\r\n").unwrap();
+    head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(json).unwrap_or(Value::Null))
 }
 
 /// A program of this workspace, beside `hf2ms`.
@@ -79,14 +92,7 @@ impl World {
 
     /// What the admin answers; `None` for anything but 200.
     pub fn admin(&self, method: &str, path: &str, body: &str) -> Option<Value> {
-        let host = self.address("admin").trim_start_matches("http://");
-        let mut stream = TcpStream::connect(host).unwrap();
-        let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, json) = answer.split_once("\r\n\r\n").unwrap();
-        head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(json).unwrap_or(Value::Null))
+        ask(self.address("admin"), method, path, body)
     }
 
     /// What a repo really holds; `None` if it does not exist.
