@@ -59,7 +59,8 @@ impl Command {
             Self::Attach(args) => args.json,
             Self::Logs(args) => args.json,
             Self::Doctor(args) => args.json,
-            Self::Plan(_) | Self::Demo(_) | Self::Completions(_) => false,
+            Self::Plan(args) => args.json,
+            Self::Demo(_) | Self::Completions(_) => false,
         }
     }
 }

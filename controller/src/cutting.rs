@@ -44,6 +44,17 @@ pub enum On {
     Modal,
 }
 
+impl On {
+    /// The command line's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Docker => "docker",
+            Self::Modal => "modal",
+        }
+    }
+}
+
 fn gigabytes(text: &str) -> Result<u64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number <= 1e9 => Ok((number * 1e9) as u64),

@@ -73,6 +73,13 @@ impl Screen {
         }
     }
 
+    /// A question to a person, whose answer follows on the same line.
+    pub fn ask(&self, question: impl AsRef<str>) {
+        let mut stderr = std::io::stderr().lock();
+        // Whoever read it is gone, and then no answer comes.
+        let _ = write!(stderr, "{}", question.as_ref()).and_then(|()| stderr.flush());
+    }
+
     /// Why the verb ends early.
     pub fn fail(&self, failure: &Failure) {
         match self.mode {
@@ -139,6 +146,12 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// `12`, `6.2`, `0.0031`: two digits that count, for amounts that are estimated; nothing finer than a millionth.
+pub fn dollars(amount: f64) -> String {
+    let decimals = if amount > 0.0 { (1.0 - amount.log10().floor()).clamp(0.0, 6.0) as usize } else { 0 };
+    format!("{amount:.decimals$}")
+}
+
 /// `2026-11-20 09:40`, in UTC, of seconds since 1970.
 pub fn when(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -163,6 +176,12 @@ mod tests {
         assert_eq!(when(0), "1970-01-01 00:00");
         assert_eq!(when(1_709_210_096), "2024-02-29 12:34");
         assert_eq!(when(1_795_167_600), "2026-11-20 09:40");
+    }
+
+    #[test]
+    fn dollars_have_two_digits_that_count() {
+        let written = [0.0, 0.000_000_1, 0.003_14, 0.62, 6.17, 12.4, 1234.5].map(dollars);
+        assert_eq!(written, ["0", "0.000000", "0.0031", "0.62", "6.2", "12", "1234"]);
     }
 
     #[test]

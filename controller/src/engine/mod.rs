@@ -3,6 +3,7 @@
 
 pub mod local;
 pub mod modal;
+pub mod price;
 pub mod queue;
 
 use futures_util::future::BoxFuture;

@@ -15,7 +15,7 @@ use crate::progress::{Done, Progress};
 use crate::run_dir::{Entry, RunDir};
 
 /// Workers that may die of one chunk.
-const ATTEMPTS: u32 = 3;
+pub(crate) const ATTEMPTS: u32 = 3;
 
 /// What came of all chunks.
 #[derive(Debug, Default)]

@@ -13,6 +13,9 @@ use super::plan::in_words;
 use crate::cloud::Watch;
 use crate::crew::{Crew, Opening};
 use crate::cutting::{CuttingArgs, On};
+use crate::estimate::consent::consent;
+use crate::estimate::rates::Rates;
+use crate::estimate::{CostArgs, Estimate};
 use crate::explain::{Doing, Failure, Outcome};
 use crate::filter::Filter;
 use crate::known;
@@ -58,8 +61,13 @@ pub struct Args {
     /// Print NDJSON and nothing else: one line an event, the report last
     #[arg(long)]
     pub json: bool,
+    /// Do not ask: at a terminal, more than 100 GB are moved only after a yes
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     cutting: CuttingArgs,
+    #[command(flatten)]
+    cost: CostArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -109,10 +117,15 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     };
     stop.unless(may_go_on(&plan, &there, &settings)).await?;
     announce(&plan, screen);
+    let estimate = Estimate::of(&plan, &args.cutting, Rates::of(&runs, args.cutting.on, &plan));
     if args.dry_run {
-        screen.show(in_words(&plan));
-        return Ok(Exit::Done);
+        screen.tell(&estimate.json());
+        screen.show(in_words(&plan, &estimate));
+        return estimate.allowed_by(&args.cost).map(|()| Exit::Done);
     }
+    estimate.say(screen);
+    estimate.allowed_by(&args.cost)?;
+    stop.unless(consent(&estimate, args.yes, screen)).await?;
     let (on, summary) = (args.cutting.on, plan.summary());
     let mut run =
         runs.begin(NewRun { verb: RunVerb::Migrate, on, source: &plan.source, destination: &plan.destination, plan: &summary })?;

@@ -8,6 +8,8 @@ use hf2ms_worker::protocol::Exit;
 
 use super::migrate::VisibilityArgs;
 use crate::cutting::CuttingArgs;
+use crate::estimate::rates::Rates;
+use crate::estimate::{CostArgs, Estimate, moving};
 use crate::explain::{Failure, Outcome};
 use crate::known;
 use crate::planning::{Purpose, Wishes, look};
@@ -15,6 +17,8 @@ use crate::route::{Route, RouteArgs};
 use crate::run_dir::{Runs, write_aside};
 use crate::screen::{Screen, size};
 use crate::settings::{self, environment, state_dir};
+use crate::simulate::args::SimulateArgs;
+use crate::simulate::comparison::Comparison;
 use crate::stop::Stop;
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
@@ -34,8 +38,15 @@ pub struct Args {
     /// Write the plan to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Print NDJSON and nothing else: what it will take, then the simulation, or the plan if it is written to no file
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     cutting: CuttingArgs,
+    #[command(flatten)]
+    cost: CostArgs,
+    #[command(flatten)]
+    simulation: SimulateArgs,
 }
 
 /// Makes and prints the plan.
@@ -47,19 +58,33 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let route = Route::resolve(&args.source, &args.route, &settings)?;
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
     let extra = if args.prune { Extra::Delete } else { Extra::Keep };
-    let wishes = Wishes { cutting: args.cutting, visibility: args.visibility.chosen(), extra };
+    let wishes = Wishes { cutting: args.cutting.clone(), visibility: args.visibility.chosen(), extra };
     let runs = Runs::new(&state_dir(&environment)?);
     let known = known::load(&runs, &sides.here.at, &sides.there.at);
     let (plan, _) = sides.plan(&wishes, &known);
     plan.warnings.iter().for_each(|warning| screen.warn(warning));
-    match &args.out {
-        Some(path) => {
-            write_aside(path, |file| Ok(serde_json::to_writer(file, &plan)?)).map_err(|error| Failure::file(path, &error))?;
-            screen.show(format!("{}\nwritten to {}", in_words(&plan), path.display()));
-        }
-        None => print(&plan),
+    let estimate = Estimate::of(&plan, &args.cutting, Rates::of(&runs, args.cutting.on, &plan));
+    screen.tell(&estimate.json());
+    estimate.allowed_by(&args.cost)?;
+    if let Some(path) = &args.out {
+        write_aside(path, |file| Ok(serde_json::to_writer(file, &plan)?)).map_err(|error| Failure::file(path, &error))?;
+        screen.show(format!("{}\nwritten to {}", in_words(&plan, &estimate), path.display()));
+    }
+    match (args.simulation.simulate, &args.out) {
+        (true, _) => simulate(&plan, &estimate, &args.simulation, screen)?,
+        (false, Some(_)) => (),
+        (false, None) => print(&plan),
     }
     Ok(Exit::Done)
+}
+
+fn simulate(plan: &Plan, estimate: &Estimate, args: &SimulateArgs, screen: &Screen) -> Outcome<()> {
+    let model = args.model(&estimate.rates, estimate.on, estimate.workers);
+    let compared =
+        Comparison::play(&moving(plan), model, estimate.on).map_err(|endless| Failure::usage(format!("--lifetime: {endless}")))?;
+    screen.tell(&compared.json());
+    screen.show(compared.readable());
+    Ok(())
 }
 
 fn print(plan: &Plan) {
@@ -68,8 +93,8 @@ fn print(plan: &Plan) {
     let _ = serde_json::to_writer(&mut out, plan).map_err(std::io::Error::from).and_then(|()| writeln!(out)).and_then(|()| out.flush());
 }
 
-/// A plan for a person.
-pub fn in_words(plan: &Plan) -> String {
+/// A plan for a person, and what it will take.
+pub fn in_words(plan: &Plan, estimate: &Estimate) -> String {
     let summary = plan.summary();
     let creation = match plan.creation.exists {
         true => "which exists".to_owned(),
@@ -82,7 +107,9 @@ pub fn in_words(plan: &Plan) -> String {
         ("to move", format!("{} blobs, {}, in {} chunks", summary.blobs, size(summary.blob_bytes), summary.chunks)),
         ("duplicates", summary.duplicates.to_string()),
         ("inline", summary.inline.to_string()),
-        ("unchanged", summary.unchanged.to_string()),
+        ("unchanged", estimate.there_already()),
+        ("expected", estimate.expected()),
+        ("reckoned", estimate.rates.in_words(estimate.on)),
         ("to delete", summary.deletes.to_string()),
         ("refused", summary.refused.to_string()),
     ];

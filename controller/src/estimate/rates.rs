@@ -1,0 +1,102 @@
+//! How fast workers are: as the last runs on the same engine were, between the same hubs if there were such; else as
+//! is assumed, which is said.
+
+use std::cmp::Ordering;
+
+use hf2ms_worker::plan::Plan;
+use hf2ms_worker::protocol::WorkerOptions;
+use serde::Serialize;
+
+use crate::cutting::On;
+use crate::report::Report;
+use crate::run_dir::{RunRecord, RunVerb, Runs};
+use crate::screen::size;
+use crate::simulate::Model;
+
+/// Runs that count: the last of those that moved enough.
+const RUNS: usize = 5;
+/// A run that moved less tells of latency, not of rates.
+const ENOUGH: u64 = 64 << 20;
+/// Seconds of requests that a file takes besides its bytes: assumed, some round trips to either hub and to storage.
+pub const FILE_SECONDS: f64 = 0.5;
+
+/// How fast workers are, in bytes a second.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rates {
+    /// What one worker moves.
+    pub container: f64,
+    /// What all move together, where that has a limit.
+    pub total: Option<f64>,
+    /// Earlier runs that tell so; none when it is assumed.
+    pub runs: usize,
+}
+
+impl Rates {
+    /// What earlier runs tell, else what is assumed.
+    pub fn of(runs: &Runs, on: On, plan: &Plan) -> Self {
+        let (source, destination) = (&plan.source, &plan.destination);
+        let earlier: Vec<RunRecord> = runs.list().into_iter().filter(|run| run.verb == RunVerb::Migrate && run.on == on).collect();
+        let same = |run: &&RunRecord| run.source.endpoint == source.endpoint && run.destination.endpoint == destination.endpoint;
+        let learned = learn(runs, on, earlier.iter().filter(same)).or_else(|| learn(runs, on, earlier.iter()));
+        learned.unwrap_or_else(|| Self::assumed(on))
+    }
+
+    /// Where nothing is known: 80 MB/s a worker, within the 125 MB/s of a line of 1 Gbit/s. On Modal 8 MB/s a container:
+    /// what 3.3 TB in 2 h through 100 containers, two chunks of about 30 GB in most, come to (github.com/Linaqruf/hf2ms,
+    /// README, Benchmarks).
+    pub fn assumed(on: On) -> Self {
+        match on {
+            On::Local | On::Docker => Self { container: 80e6, total: Some(125e6), runs: 0 },
+            On::Modal => Self { container: 8e6, total: None, runs: 0 },
+        }
+    }
+
+    /// The simulation's containers, of which none dies.
+    pub fn model(&self, on: On, containers: usize) -> Model {
+        Model {
+            containers: containers.max(1),
+            container_rate: self.container,
+            total_rate: self.total.unwrap_or(f64::INFINITY),
+            startup: startup(on),
+            file_seconds: FILE_SECONDS,
+            streams: WorkerOptions::default().streams,
+            lifetime: f64::INFINITY,
+            seed: 1,
+        }
+    }
+
+    /// `assumed: 8 MB/s a container`, `as the last 3 runs on local: 45 MB/s a worker, 90 MB/s in all`.
+    pub fn in_words(&self, on: On) -> String {
+        let rate = |rate: f64| format!("{}/s", size(rate as u64));
+        let one = if on == On::Local { "worker" } else { "container" };
+        let total = self.total.map(|total| format!(", {} in all", rate(total))).unwrap_or_default();
+        let each = rate(self.container);
+        match self.runs {
+            0 => format!("assumed: {each} a {one}{total}"),
+            1 => format!("as the last run on {}: {each} a {one}{total}", on.name()),
+            runs => format!("as the last {runs} runs on {}: {each} a {one}{total}", on.name()),
+        }
+    }
+}
+
+/// Seconds until a worker is ready: assumed, a process, a container of an image that is there, a container of the cloud.
+fn startup(on: On) -> f64 {
+    match on {
+        On::Local => 0.1,
+        On::Docker => 0.5,
+        On::Modal => 10.0,
+    }
+}
+
+/// The median rate of a worker. One machine has one line, so there all together get no more than any run has had.
+fn learn<'a>(runs: &Runs, on: On, earlier: impl Iterator<Item = &'a RunRecord>) -> Option<Rates> {
+    let reports = earlier.filter_map(|run| runs.read::<Report>(&run.id, "report.json"));
+    let telling = reports.filter(|report| report.tally.sent >= ENOUGH && report.tally.workers > 0 && report.bytes_per_second > 0.0);
+    let last: Vec<(f64, f64)> =
+        telling.take(RUNS).map(|report| (report.bytes_per_second / report.tally.workers as f64, report.bytes_per_second)).collect();
+    let mut each: Vec<f64> = last.iter().map(|(each, _)| *each).collect();
+    each.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+    let container = *each.get(each.len() / 2)?;
+    let most = last.iter().map(|(_, all)| *all).fold(0.0, f64::max);
+    Some(Rates { container, total: (on != On::Modal).then_some(most), runs: last.len() })
+}
