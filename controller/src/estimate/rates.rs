@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use hf2ms_worker::plan::Plan;
+use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::WorkerOptions;
 use serde::Serialize;
 
@@ -33,8 +33,7 @@ pub struct Rates {
 
 impl Rates {
     /// What earlier runs tell, else what is assumed.
-    pub fn of(runs: &Runs, on: On, plan: &Plan) -> Self {
-        let (source, destination) = (&plan.source, &plan.destination);
+    pub fn of(runs: &Runs, on: On, source: &RepoAt, destination: &RepoAt) -> Self {
         let earlier: Vec<RunRecord> = runs.list().into_iter().filter(|run| run.verb == RunVerb::Migrate && run.on == on).collect();
         let same = |run: &&RunRecord| run.source.endpoint == source.endpoint && run.destination.endpoint == destination.endpoint;
         let learned = learn(runs, on, earlier.iter().filter(same)).or_else(|| learn(runs, on, earlier.iter()));
@@ -99,4 +98,79 @@ fn learn<'a>(runs: &Runs, on: On, earlier: impl Iterator<Item = &'a RunRecord>) 
     let container = *each.get(each.len() / 2)?;
     let most = last.iter().map(|(_, all)| *all).fold(0.0, f64::max);
     Some(Rates { container, total: (on != On::Modal).then_some(most), runs: last.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use hf2ms_worker::protocol::PlanSummary;
+
+    use super::*;
+    use crate::report::Tally;
+    use crate::run_dir::tests::at;
+    use crate::run_dir::{NewRun, State};
+
+    const MB: u64 = 1_000_000;
+
+    /// A run that moved so many bytes with so many workers at this rate in all.
+    fn ran(runs: &Runs, on: On, source: &RepoAt, sent: u64, workers: u64, bytes_per_second: f64) {
+        let destination = &at("modelscope", "org/a");
+        let plan = &PlanSummary::default();
+        let run = runs.begin(NewRun { verb: RunVerb::Migrate, on, source, destination, plan }).unwrap();
+        let report = Report {
+            run: run.id().to_owned(),
+            state: State::Done,
+            source: source.clone(),
+            destination: destination.clone(),
+            url: String::new(),
+            tally: Tally { sent, workers, ..Tally::default() },
+            seconds: 1.0,
+            bytes_per_second,
+            verification: None,
+            failed: Vec::new(),
+            refused: Vec::new(),
+            warnings: Vec::new(),
+        };
+        run.write("report.json", &report).unwrap();
+        // Ids made within one millisecond have no order.
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+
+    fn rates(runs: &Runs, on: On, source: &RepoAt) -> Rates {
+        Rates::of(runs, on, source, &at("modelscope", "org/b"))
+    }
+
+    #[test]
+    fn without_runs_that_tell_rates_are_assumed_and_said_to_be() {
+        let state = tempfile::tempdir().unwrap();
+        let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
+        ran(&runs, On::Local, &source, 3 * MB, 1, 3e6);
+        ran(&runs, On::Docker, &source, 300 * MB, 1, 30e6);
+        assert_eq!(rates(&runs, On::Local, &source), Rates::assumed(On::Local), "too small, and another engine");
+        assert_eq!(Rates::assumed(On::Modal).in_words(On::Modal), "assumed: 8 MB/s a container");
+    }
+
+    #[test]
+    fn the_median_worker_of_the_last_five_runs_tells() {
+        let state = tempfile::tempdir().unwrap();
+        let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
+        ran(&runs, On::Local, &source, 300 * MB, 1, 1e6);
+        for (workers, rate) in [(1, 10e6), (2, 40e6), (1, 50e6), (4, 120e6), (1, 5e6)] {
+            ran(&runs, On::Local, &source, 300 * MB, workers, rate);
+        }
+        let learned = rates(&runs, On::Local, &source);
+        assert_eq!(learned, Rates { container: 20e6, total: Some(120e6), runs: 5 });
+        assert_eq!(learned.in_words(On::Local), "as the last 5 runs on local: 20 MB/s a worker, 120 MB/s in all");
+    }
+
+    #[test]
+    fn runs_between_the_same_hubs_come_before_others() {
+        let state = tempfile::tempdir().unwrap();
+        let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
+        let mirror = RepoAt { endpoint: "http://mirror".to_owned(), ..source.clone() };
+        ran(&runs, On::Modal, &mirror, 300 * MB, 2, 60e6);
+        assert_eq!(rates(&runs, On::Modal, &source), Rates { container: 30e6, total: None, runs: 1 }, "better than nothing");
+        ran(&runs, On::Modal, &source, 300 * MB, 10, 70e6);
+        ran(&runs, On::Modal, &mirror, 300 * MB, 2, 60e6);
+        assert_eq!(rates(&runs, On::Modal, &source), Rates { container: 7e6, total: None, runs: 1 });
+    }
 }

@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn next_fit_looks_at_the_last_chunk_only() {
         let files = [moving(5, false), moving(10 * GB, true), moving(25 * GB, true), moving(4 * GB, true), moving(7, false)];
-        assert_eq!(chunks(&files), [vec![5, 7, 25 * GB, 4 * GB], vec![10 * GB]]);
+        assert_eq!(chunks(&files), [vec![5, 7, 25 * GB], vec![10 * GB, 4 * GB]]);
         let files = [moving(12 * GB, true), moving(20 * GB, true), moving(5 * GB, true)];
         assert_eq!(chunks(&files), [vec![20 * GB], vec![12 * GB, 5 * GB]], "no small files, no chunk of them");
         assert!(chunks(&[]).is_empty());

@@ -117,7 +117,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     };
     stop.unless(may_go_on(&plan, &there, &settings)).await?;
     announce(&plan, screen);
-    let estimate = Estimate::of(&plan, &args.cutting, Rates::of(&runs, args.cutting.on, &plan));
+    let estimate = Estimate::of(&plan, &args.cutting, Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination));
     if args.dry_run {
         screen.tell(&estimate.json());
         screen.show(in_words(&plan, &estimate));

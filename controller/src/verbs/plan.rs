@@ -63,7 +63,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let known = known::load(&runs, &sides.here.at, &sides.there.at);
     let (plan, _) = sides.plan(&wishes, &known);
     plan.warnings.iter().for_each(|warning| screen.warn(warning));
-    let estimate = Estimate::of(&plan, &args.cutting, Rates::of(&runs, args.cutting.on, &plan));
+    let estimate = Estimate::of(&plan, &args.cutting, Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination));
     screen.tell(&estimate.json());
     estimate.allowed_by(&args.cost)?;
     if let Some(path) = &args.out {
