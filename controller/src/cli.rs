@@ -19,7 +19,7 @@ Examples:
   hf2ms migrate org/name                          copy a repo from Hugging Face to ModelScope
   hf2ms migrate hf:org/name --dest me/name        the same, to another id
   hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet'
-  hf2ms migrate org/name --dry-run                what would be done
+  hf2ms migrate org/name --dry-run                what would be done, and what it would take
   hf2ms verify org/name --dest me/name            compare both sides, file by file
   hf2ms demo                                      see it work, without any account
 
@@ -30,7 +30,8 @@ Environment, also from .env in this folder or above:
   HF2MS_STATE                                     where runs are kept [~/.local/state/hf2ms]
 
 Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage;
-3 refused (token, permission, not found); 4 content is not what it should be; 130 interrupted.";
+3 refused (token, permission, not found, cost); 4 content is not what it should be;
+130 interrupted, or not confirmed.";
 
 /// What to do. The help of a verb is the comment of its arguments.
 #[derive(Debug, Subcommand)]

@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 use common::{Ran, World};
 use serde_json::Value;
 
+/// A worker that moves nothing and says so: whether it was started is the question.
+const NO_WORKER: &str = r#"read job; echo '{"event":"failed","error":"no bytes today","kind":"invalid"}'; exit 3"#;
+
 /// A world whose Hugging Face lists three files of 40 GB, made of nothing.
 fn with_120_gb() -> World {
     let world = World::new();
@@ -105,20 +108,22 @@ fn what_would_cost_too_much_is_refused_before_anything_is_created() {
 #[test]
 fn a_person_is_asked_before_a_large_move_and_may_say_no() {
     let world = with_120_gb();
+    let worker = world.scripted_worker(NO_WORKER);
+    let worker = [("HF2MS_WORKER", worker.to_str().unwrap())];
     for answer in ["n\n", "\n", "\u{4}"] {
-        let ran = at_a_terminal(&world, &["migrate", "alice/model"], answer, &[]);
+        let ran = at_a_terminal(&world, &["migrate", "alice/model"], answer, &worker);
         assert_eq!(ran.code, 130, "{}", ran.stdout);
         assert!(ran.stdout.contains("Move 120 GB in ") && ran.stdout.contains("[y/N]"), "{}", ran.stdout);
         assert!(ran.stdout.contains("not confirmed: nothing was done") && nothing_was_created(&world), "{}", ran.stdout);
     }
-    let ran = at_a_terminal(&world, &["migrate", "alice/model"], "\u{3}", &[]);
+    let ran = at_a_terminal(&world, &["migrate", "alice/model"], "\u{3}", &worker);
     assert!(ran.code == 130 && nothing_was_created(&world), "Ctrl-C at the question: {}", ran.stdout);
 }
 
 #[test]
 fn a_yes_an_option_or_a_pipe_lets_it_go_on() {
     let world = with_120_gb();
-    let worker = world.scripted_worker(r#"read job; echo '{"event":"failed","error":"no bytes today","kind":"invalid"}'; exit 3"#);
+    let worker = world.scripted_worker(NO_WORKER);
     let worker = [("HF2MS_WORKER", worker.to_str().unwrap())];
     let went_on = |ran: &Ran| ran.stdout.contains("no bytes today") || ran.stderr.contains("no bytes today");
     let ran = world.run_with(&["migrate", "alice/model", "--dest", "alice/pipe"], &worker);

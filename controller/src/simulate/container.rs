@@ -55,12 +55,12 @@ pub struct Container {
 
 impl Container {
     /// A place with nothing in it.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(luck: Rng) -> Self {
         Self {
             begun: 0.0,
             life: 0,
             version: 0,
-            luck: Rng::with_seed(seed),
+            luck,
             load: Load::default(),
             prepared: VecDeque::new(),
             moving: BinaryHeap::new(),

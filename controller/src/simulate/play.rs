@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 
+use fastrand::Rng;
 use serde::Serialize;
 
 use super::Model;
@@ -84,7 +85,9 @@ impl<'a> World<'a> {
     fn new(chunks: &[Vec<u64>], model: &'a Model) -> Self {
         let queue: VecDeque<Load> = chunks.iter().map(|files| Load { files: files.iter().copied().collect(), deaths: 0 }).collect();
         let places = model.containers.min(queue.len());
-        let containers = (0..places as u64).map(|place| Container::new(model.seed.wrapping_add(place))).collect();
+        // Each place has chances of its own, so that two ways of cutting meet the same ones.
+        let mut chances = Rng::with_seed(model.seed);
+        let containers = (0..places).map(|_| Container::new(chances.fork())).collect();
         let (clock, ends) = (BinaryHeap::new(), BinaryHeap::new());
         let mut world =
             Self { model, queue, containers, now: 0.0, meter: 0.0, moving: 0, clock, ends, count: 0, played: Played::default() };
