@@ -9,14 +9,14 @@ use crate::cutting::On;
 pub struct Reservation {
     /// Cores.
     pub cores: f64,
-    /// GiB of memory.
-    pub gib: f64,
+    /// MiB of memory.
+    pub mib: u64,
 }
 
 /// A container that carries a chunk.
-pub const WORKER: Reservation = Reservation { cores: 1.0, gib: 0.5 };
-/// The container that waits for the others, commits and verifies.
-pub const COORDINATOR: Reservation = Reservation { cores: 0.125, gib: 0.25 };
+pub const WORKER: Reservation = Reservation { cores: 1.0, mib: 512 };
+/// The container that waits for the others, commits and verifies (`finalize` in modal/app.py).
+pub const COORDINATOR: Reservation = Reservation { cores: 0.125, mib: 256 };
 
 /// Dollars a core-second of a function (modal.com/pricing, November 2026).
 const CORE_SECOND: f64 = 0.000_013_1;
@@ -26,7 +26,7 @@ const GIB_SECOND: f64 = 0.000_002_22;
 impl Reservation {
     /// Dollars a second.
     pub fn dollars(self) -> f64 {
-        self.cores * CORE_SECOND + self.gib * GIB_SECOND
+        self.cores * CORE_SECOND + self.mib as f64 / 1024.0 * GIB_SECOND
     }
 }
 

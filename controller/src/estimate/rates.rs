@@ -1,15 +1,13 @@
 //! How fast workers are: as the last runs on the same engine were, between the same hubs if there were such; else as
 //! is assumed, which is said.
 
-use std::cmp::Ordering;
-
 use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::WorkerOptions;
 use serde::Serialize;
 
 use crate::cutting::On;
 use crate::report::Report;
-use crate::run_dir::{RunRecord, RunVerb, Runs};
+use crate::run_dir::{Entry, RunRecord, RunVerb, Runs};
 use crate::screen::size;
 use crate::simulate::Model;
 
@@ -89,20 +87,30 @@ fn startup(on: On) -> f64 {
 
 /// The median rate of a worker. One machine has one line, so there all together get no more than any run has had.
 fn learn<'a>(runs: &Runs, on: On, earlier: impl Iterator<Item = &'a RunRecord>) -> Option<Rates> {
-    let reports = earlier.filter_map(|run| runs.read::<Report>(&run.id, "report.json"));
-    let telling = reports.filter(|report| report.tally.sent >= ENOUGH && report.tally.workers > 0 && report.bytes_per_second > 0.0);
-    let last: Vec<(f64, f64)> =
-        telling.take(RUNS).map(|report| (report.bytes_per_second / report.tally.workers as f64, report.bytes_per_second)).collect();
+    let last: Vec<(f64, f64)> = earlier.filter_map(|run| told(runs, &run.id)).take(RUNS).collect();
     let mut each: Vec<f64> = last.iter().map(|(each, _)| *each).collect();
-    each.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+    each.sort_by(f64::total_cmp);
     let container = *each.get(each.len() / 2)?;
     let most = last.iter().map(|(_, all)| *all).fold(0.0, f64::max);
     Some(Rates { container, total: (on != On::Modal).then_some(most), runs: last.len() })
 }
 
+/// What one run tells: the rate of a worker while it worked, and of all over the time that they took. The former is
+/// from the receipts, because a worker may have had several chunks, or none at the end.
+fn told(runs: &Runs, id: &str) -> Option<(f64, f64)> {
+    let report: Report = runs.read(id, "report.json").filter(|report: &Report| report.tally.sent >= ENOUGH)?;
+    let receipts = runs.journal(id).into_iter().filter_map(|entry| match entry {
+        Entry::Chunk(receipt) => Some((receipt.sent as f64, receipt.seconds)),
+        _ => None,
+    });
+    let (sent, seconds) = receipts.fold((0.0, 0.0), |sum, (sent, seconds)| (sum.0 + sent, sum.1 + seconds));
+    let each = sent / seconds;
+    (each.is_finite() && each > 0.0 && report.bytes_per_second > 0.0).then_some((each, report.bytes_per_second))
+}
+
 #[cfg(test)]
 mod tests {
-    use hf2ms_worker::protocol::PlanSummary;
+    use hf2ms_worker::protocol::{PlanSummary, Receipt};
 
     use super::*;
     use crate::report::Tally;
@@ -131,6 +139,10 @@ mod tests {
             warnings: Vec::new(),
         };
         run.write("report.json", &report).unwrap();
+        // Two chunks a worker, one after the other.
+        let chunks = 2 * workers;
+        let seconds = sent as f64 / bytes_per_second / 2.0;
+        (0..chunks).for_each(|_| run.note(&Entry::Chunk(Receipt { sent: sent / chunks, seconds, ..Receipt::default() })).unwrap());
         // Ids made within one millisecond have no order.
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
@@ -169,8 +181,8 @@ mod tests {
         let mirror = RepoAt { endpoint: "http://mirror".to_owned(), ..source.clone() };
         ran(&runs, On::Modal, &mirror, 300 * MB, 2, 60e6);
         assert_eq!(rates(&runs, On::Modal, &source), Rates { container: 30e6, total: None, runs: 1 }, "better than nothing");
-        ran(&runs, On::Modal, &source, 300 * MB, 10, 70e6);
+        ran(&runs, On::Modal, &source, 300 * MB, 10, 80e6);
         ran(&runs, On::Modal, &mirror, 300 * MB, 2, 60e6);
-        assert_eq!(rates(&runs, On::Modal, &source), Rates { container: 7e6, total: None, runs: 1 });
+        assert_eq!(rates(&runs, On::Modal, &source), Rates { container: 8e6, total: None, runs: 1 });
     }
 }

@@ -14,7 +14,7 @@ pub struct SimulateArgs {
     /// What one container moves, in MB/s [default: as the last runs, else as is assumed]
     #[arg(long, value_name = "MB/S", requires = "simulate", value_parser = above_zero)]
     container_rate: Option<f64>,
-    /// What all containers move together, in MB/s [default: on modal no limit, else as --container-rate]
+    /// What all containers move together, in MB/s [default: no limit on modal or with --container-rate; else as the last runs]
     #[arg(long, value_name = "MB/S", requires = "simulate", value_parser = above_zero)]
     total_rate: Option<f64>,
     /// Seconds until a container is ready [default: local 0.1, docker 0.5, modal 10]

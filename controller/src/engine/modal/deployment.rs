@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use hf2ms_hub::{Hub, Sha256};
 use serde_json::{Value, json};
 
+use crate::engine::price;
 use crate::explain::{Failure, Outcome};
 use crate::run_dir::write_aside;
 use crate::settings::{Settings, environment};
@@ -15,9 +16,9 @@ const APP: &str = include_str!("../../../../modal/app.py");
 const BRIDGE: &str = include_str!("../../../../modal/bridge.py");
 
 /// Cores: reserved, and at most.
-const CPU: [f64; 2] = [1.0, 4.0];
+const CPU: [f64; 2] = [price::WORKER.cores, 4.0];
 /// MiB of memory: reserved, and at most. The worker keeps under 128; the rest is Python.
-const MEMORY: [u64; 2] = [512, 1024];
+const MEMORY: [u64; 2] = [price::WORKER.mib, 1024];
 /// Variables that containers inherit besides the tokens.
 const PATIENCE: [&str; 4] = ["HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG"];
 
