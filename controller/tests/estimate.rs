@@ -172,3 +172,26 @@ fn a_plan_is_simulated_beside_the_python_tools_chunks() {
     world.run(&["plan", "alice/model", "--simulate", "--lifetime", "0.0001"]).refused_with(2, "--lifetime");
     assert!(nothing_was_created(&world));
 }
+
+#[test]
+fn the_published_case_is_simulated_from_its_repo() {
+    let world = World::new();
+    // 676 archives of 4.764 to 5.0 GB and two small files, 3.3 TB in all: simulate/comparison.rs says why these.
+    let archive = |n: u64, size: u64| {
+        format!(r#"{{"path":"data/{n:04}.tar","size":{size},"virtual":true,"seed":{n},"declare":{{"sha256":"{n:064x}"}}}}"#)
+    };
+    let mut sizes: Vec<u64> = (0..675).map(|n| 4_764_000_000 + n * 349_000).collect();
+    sizes.push(3_300_000_000_000 - sizes.iter().sum::<u64>());
+    let archives: Vec<String> = (1..).zip(&sizes).map(|(n, size)| archive(n, *size)).collect();
+    let small = r##"{"path":"README.md","text":"# Images\n"},{"path":".gitattributes","text":"*.tar filter=lfs\n"}"##;
+    world.seed(&format!(r#"{{"hub":"hf","kind":"dataset","id":"alice/images","message":"m","files":[{small},{}]}}"#, archives.join(",")));
+    let ran = world.run(&["plan", "alice/images", "--on", "modal", "--simulate", "--json"]);
+    let (estimate, played) = (ran.event("estimate"), ran.event("simulation"));
+    assert_eq!((estimate["files"].as_u64(), estimate["containers"].as_u64()), (Some(678), Some(100)), "{estimate}");
+    assert_eq!(played["python"]["chunks"], 113, "{played}");
+    let seconds = |way: &str| played[way]["makespan"].as_f64().unwrap();
+    assert!(played["plan"]["ratio"].as_f64().unwrap() <= 1.05 && seconds("plan") <= 0.9 * seconds("python"), "{played}");
+    let dry = world.run(&["migrate", "alice/images", "--on", "modal", "--dry-run"]);
+    assert!(dry.stdout.contains("100 containers, about 1 h 11 min, about 5.9 $"), "{}", dry.stdout);
+    println!("{}", dry.stdout);
+}

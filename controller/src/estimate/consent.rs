@@ -2,12 +2,12 @@
 
 use std::io::IsTerminal;
 
+use hf2ms_worker::protocol::Exit;
 use tokio::sync::oneshot;
 
 use super::Estimate;
 use crate::explain::{Failure, Outcome};
 use crate::screen::{Mode, Screen};
-use hf2ms_worker::protocol::Exit;
 
 /// More bytes than this are asked about.
 const ASK_ABOVE: u64 = 100_000_000_000;

@@ -109,7 +109,7 @@ pub fn in_words(plan: &Plan, estimate: &Estimate) -> String {
         ("inline", summary.inline.to_string()),
         ("unchanged", estimate.there_already()),
         ("expected", estimate.expected()),
-        ("reckoned", estimate.rates.in_words(estimate.on)),
+        ("rates", estimate.rates.in_words(estimate.on)),
         ("to delete", summary.deletes.to_string()),
         ("refused", summary.refused.to_string()),
     ];
