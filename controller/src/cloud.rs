@@ -39,6 +39,8 @@ pub struct Cloud<'a> {
     pub modal: &'a Modal,
     /// The app that does the work.
     pub app: &'a str,
+    /// Containers that it may have at a time.
+    pub containers: u64,
     /// What is done.
     pub plan: &'a Plan,
     /// Its folder.
@@ -256,7 +258,8 @@ impl Cloud<'_> {
             self.run.note(&Entry::Chunk(receipt.clone()))?;
             carried.receipts.push(receipt);
         }
-        work.seconds = carried.receipts.iter().map(|receipt| receipt.seconds).sum::<f64>() / carried.receipts.len().max(1) as f64;
+        let at_once = self.containers.min(carried.receipts.len() as u64).max(1);
+        work.seconds = carried.receipts.iter().map(|receipt| receipt.seconds).sum::<f64>() / at_once as f64;
         work.failed = self.plan.unsent(&carried.receipts);
         (work.receipts, work.lost) = (carried.receipts, carried.lost);
         let heard = given.own.heard();

@@ -99,8 +99,9 @@ impl Migration<'_> {
     /// Submits everything, and waits for it unless nobody here should.
     async fn in_the_cloud(&self, modal: &Modal, deployment: &Deployment, watch: Watch, work: &mut Work) -> Outcome<Came> {
         let Self { plan, run, settings, screen, stop, .. } = self;
-        run.note(&Entry::Deployed { app: deployment.app.clone(), containers: deployment.containers as u64 })?;
-        let cloud = Cloud { modal, app: &deployment.app, plan, run, settings, screen, stop };
+        let containers = deployment.containers as u64;
+        run.note(&Entry::Deployed { app: deployment.app.clone(), containers })?;
+        let cloud = Cloud { modal, app: &deployment.app, containers, plan, run, settings, screen, stop };
         cloud.work(Calls::default(), watch, work).await
     }
 

@@ -271,3 +271,20 @@ fn no_token_is_anywhere_but_in_the_secret() {
         assert!(!text.contains(ALICE) && !text.contains(HF) && !text.contains("as-loopback") && !text.contains("/state/"), "{text}");
     }
 }
+
+#[test]
+fn a_hundred_calls_are_gathered_by_another_process_than_the_one_that_made_them() {
+    let (world, cloud) = world(100);
+    let args = ["migrate", "alice/model", "--on", "modal", "--containers", "8", "--chunk-size", "0.0003", "--json"];
+    let running = world.start(&mut cloud.command(&world, &args));
+    until("the finalizer's call", || !cloud.calls("finalize").is_empty());
+    running.signal("-KILL");
+    drop(running);
+    assert_eq!(cloud.calls("run_chunk").len(), 100);
+    let ran = cloud.run(&world, &["attach", "--json"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!((&ran.event("report")["chunks"], &ran.event("report")["moved"]), (&json!(100), &json!(100)));
+    assert!(is_whole(&world));
+    assert_eq!(world.uploads().len(), 100, "each blob once");
+    assert!(cloud.state()["peak"]["run_chunk"].as_u64() <= Some(8));
+}

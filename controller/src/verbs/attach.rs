@@ -63,7 +63,7 @@ pub async fn see_through(record: &RunRecord, runs: &Runs, settings: &Settings, s
     let mut work = Work::default();
     let came = async {
         let modal = stop.unless(Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings)).await?;
-        let cloud = Cloud { modal: &modal, app: &app, plan: &plan, run: &run, settings, screen, stop };
+        let cloud = Cloud { modal: &modal, app: &app, containers, plan: &plan, run: &run, settings, screen, stop };
         cloud.work(Calls::of(&journal), Watch::Attached, &mut work).await
     };
     let state = match came.await {
