@@ -167,6 +167,8 @@ class Calls:
     def crashed(self, call, task, blameless):
         """A container is gone under a call: another one gets it, as Modal does after a crash or a preemption."""
         call.tasks.discard(task)
+        if call.result:
+            return
         call.crashes += not blameless
         if call.crashes > CRASHES:
             call.settle(self._ended(call, LOST, "its containers crash"))

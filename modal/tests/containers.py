@@ -169,7 +169,7 @@ class Containers:
     def gone(self, task):
         """A container has ended."""
         self.tasks.discard(task)
-        if task.call and not task.call.result:
+        if task.call:
             self.calls.crashed(task.call, task, task.blameless)
         if not self.closing:
             for function in list(self.apps.functions.values()):
