@@ -3,6 +3,7 @@ container, where it finds no local files: what it needs from the deployer is rea
 
 import asyncio
 import collections
+import contextlib
 import json
 import os
 import subprocess
@@ -307,9 +308,12 @@ async def look(call, seconds):
     Raises what keeps Modal from answering: then all of this is tried again."""
     import grpclib
 
+    result = modal.FunctionCall.from_id(call).get
     try:
-        return await modal.FunctionCall.from_id(call).get.aio(timeout=seconds)
-    except TimeoutError:
+        # Only a look without waiting tells at once that a result has expired.
+        for wait in (0, seconds):
+            with contextlib.suppress(TimeoutError):
+                return await result.aio(timeout=wait)
         return None
     except modal.exception.OutputExpiredError:
         return {"lost": "its result has expired"}

@@ -120,9 +120,9 @@ class Bridge:
         """How a call stands, after `wait` seconds at most."""
         import modal
 
-        call = modal.FunctionCall.from_id(request["call"])
+        call = call_of(request)
         try:
-            return {"state": "done", "result": await call.get.aio(timeout=request.get("wait", 0))}
+            return {"state": "done", "result": await result_of(call, request.get("wait", 0))}
         except TimeoutError:
             return {"state": "pending"}
         except modal.exception.OutputExpiredError:
@@ -136,10 +136,7 @@ class Bridge:
             return {"state": "failed", "error": one_line(error)}
 
     async def cancel(self, request):
-        import modal
-
-        call = modal.FunctionCall.from_id(request["call"])
-        await call.cancel.aio(terminate_containers=request.get("terminate", False))
+        await call_of(request).cancel.aio(terminate_containers=request.get("terminate", False))
         return {}
 
     async def logs(self, request):
@@ -163,6 +160,25 @@ def load_app(request):
     os.chdir(HERE)
     sys.modules.pop("app", None)
     return importlib.import_module("app").app
+
+
+def call_of(request):
+    import modal
+
+    if not request["call"].startswith("fc-"):
+        raise Refused("not_found", f"{request['call']} is no call of Modal's: their ids begin with fc-")
+    return modal.FunctionCall.from_id(request["call"])
+
+
+async def result_of(call, seconds):
+    """A call's result. Raises TimeoutError while there is none. Only a look without waiting tells at once that a result
+    has expired: with a timeout, the SDK goes on asking until it is over."""
+    try:
+        return await call.get.aio(timeout=0)
+    except TimeoutError:
+        if not seconds:
+            raise
+    return await call.get.aio(timeout=seconds)
 
 
 async def was_cancelled(call):

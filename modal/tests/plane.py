@@ -1,7 +1,7 @@
 """The loopback Modal: a control plane on 127.0.0.1 that the unmodified SDK talks to and that really runs what is
 deployed, in processes of this machine. What it answers is in the rooms: apps, calls, containers, logs, blobs.
 
-Beside gRPC it serves HTTP: blobs, and an admin that tells what is going on (GET /state, /requests) and breaks things
+Beside gRPC it serves HTTP: blobs, and an admin that tells what is going on (GET /state, /functions, /requests) and breaks things
 (POST /faults, /act; DELETE /faults)."""
 
 import asyncio
@@ -16,6 +16,7 @@ from blobs import Blobs
 from calls import Calls
 from containers import Containers
 from faults import Faults
+from google.protobuf.json_format import MessageToDict
 from grpclib import Status
 from logs import Logs
 from wire import refuse, serve
@@ -64,6 +65,7 @@ class Plane:
     def routes(self):
         return [
             web.get("/state", self.state),
+            web.get("/functions", self.functions),
             web.get("/requests", self.asked),
             web.post("/faults", self.break_it),
             web.delete("/faults", self.mend),
@@ -83,6 +85,10 @@ class Plane:
                 "faults": self.faults.told(),
             }
         )
+
+    async def functions(self, request):
+        apps = [app for app in self.apps.apps.values() if app.functions]
+        return web.json_response({app.name: [MessageToDict(f.definition) for f in app.functions.values()] for app in apps})
 
     async def asked(self, request):
         return web.json_response(list(self.requests))
