@@ -98,6 +98,7 @@ class Voice:
             if time.monotonic() - self.said_at >= PROGRESS:
                 self.catch_up()
         elif event["event"] in SAID:
+            self.catch_up()
             self.say({key: value for key, value in event.items() if key != "chunk"})
 
     def catch_up(self):
@@ -171,8 +172,6 @@ def heard(line, voice):
         name = event["event"]
     except (ValueError, TypeError, KeyError):
         return None
-    if name != "progress":
-        voice.catch_up() if name in SAID or is_last(event) else None
     voice.event(event)
     return None if name in ("progress", "file") else event
 

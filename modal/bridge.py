@@ -25,8 +25,8 @@ LONGEST_THROTTLE = "60"
 SECRETS = ("MODAL_TOKEN_SECRET", "MODAL_TOKEN_ID", "HF_TOKEN", "MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN")
 # A longer request is held in memory several times over while it is sent on: only so many of these at a time.
 BIG, BIG_AT_ONCE = 1 << 13, 4
-# Modal keeps logs for a day.
-KEPT_LOGS = datetime.timedelta(days=2)
+# Modal keeps logs for a day; its clock may differ by some moments from the one here.
+KEPT_LOGS, MOMENTS = datetime.timedelta(days=2), datetime.timedelta(minutes=2)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -202,9 +202,9 @@ async def entries(name, follow):
     now = datetime.datetime.now(datetime.timezone.utc)
     seen = set()
     try:
-        # Modal's clock may be ahead of this one.
-        async for entry in app.logs.fetch.aio(since=now - KEPT_LOGS, until=now + datetime.timedelta(minutes=1)):
-            seen.add(hash((entry.timestamp, entry.message))) if follow else None
+        async for entry in app.logs.fetch.aio(since=now - KEPT_LOGS, until=now + MOMENTS):
+            if follow and entry.timestamp > now - MOMENTS:
+                seen.add(hash((entry.timestamp, entry.message)))
             yield entry
         while follow and (entry := await coming.get()) is not None:
             if isinstance(entry, Exception):
@@ -272,9 +272,9 @@ def meaning(error):
 
     status = getattr(error, "_grpc_status", None)
     if isinstance(error, modals.AuthError) and status is None:
-        return "unauthorized", "no Modal token is set: set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, or run `modal token new`"
+        return "unauthorized", "MODAL_TOKEN_ID and MODAL_TOKEN_SECRET are not set, and there is no ~/.modal.toml"
     if isinstance(error, (modals.AuthError, modals.PermissionDeniedError)):
-        return "unauthorized", f"Modal refuses MODAL_TOKEN_ID and MODAL_TOKEN_SECRET: {error}"
+        return "unauthorized", f"Modal says: {error}"
     if isinstance(error, modals.ResourceExhaustedError):
         hinted = any(hasattr(detail, "retry_after_secs") for detail in getattr(error, "_grpc_details", None) or ())
         return ("busy" if hinted else "quota"), f"Modal has no room: {error}"

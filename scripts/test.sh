@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests: format, clippy without warnings, unit, contract, fault and end-to-end tests, and the official clients
-# against the sandbox. Installs what is missing; the last line counts.
+# against the sandbox, Modal's on a loopback Modal. Installs what is missing; the last line counts.
 source "$(dirname "$0")/setup.sh"
 
 setup_rust
@@ -20,6 +20,8 @@ say "rust tests"
 cargo test --workspace --no-fail-fast 2>&1 | tee "$log" || broken=yes
 say "the official clients against the sandbox"
 "$venv/bin/python" -m pytest -q sandbox/tests 2>&1 | tee -a "$log" || broken=yes
+say "the Modal app, its bridge and Modal's own command on a loopback Modal"
+"$venv/bin/python" -m pytest -q modal/tests 2>&1 | tee -a "$log" || broken=yes
 
 # sum WORD: adds up "N WORD" over the closing lines of every runner.
 sum() {

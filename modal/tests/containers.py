@@ -20,8 +20,9 @@ import logs
 STARTING = 3
 # A heartbeat that has no news is answered before the container gives it up (15 s).
 HEARTBEAT = 14
-GRACE = 15
-# What the preemption of a container or a kill is told to the kernel for a container whose plane dies.
+# Seconds that a preempted container has to end, and that a frozen one may go without a heartbeat.
+GRACE, UNHEARD = 15, 2
+# With this the kernel kills a container whose plane dies.
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -119,17 +120,19 @@ class Task:
         return call
 
     def strike(self, how):
-        """A fault: killed as by a crash, preempted, or frozen."""
-        if how == "preempt":
+        """A fault: killed as by a crash, preempted, or frozen until nobody waits for it any more."""
+        if how == "kill":
+            self.signal(signal.SIGKILL)
+        elif how == "preempt":
             self.interrupt()
         else:
-            self.signal({"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}[how])
+            self.interrupt(signal.SIGSTOP, UNHEARD)
 
-    def interrupt(self):
-        """Asked to end, and ended if it doesn't."""
+    def interrupt(self, number=signal.SIGINT, grace=GRACE):
+        """Told something, and killed when that has not ended it in time. It is not to blame."""
         self.blameless = True
-        self.signal(signal.SIGINT)
-        asyncio.get_running_loop().call_later(GRACE, self.signal, signal.SIGKILL)
+        self.signal(number)
+        asyncio.get_running_loop().call_later(grace, self.signal, signal.SIGKILL)
 
     def signal(self, number):
         if self.process and self.process.returncode is None:

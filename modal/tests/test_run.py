@@ -87,6 +87,13 @@ def test_a_preempted_container_stops_its_worker_before_it_goes(deployed, plane, 
     assert (plane.call(call)["deliveries"], plane.call(call)["crashes"]) == (2, 0)
 
 
+def test_a_container_that_hangs_is_given_up_and_the_chunk_is_done_elsewhere(deployed, plane):
+    app = deployed(f"{STARTED}; sleep 0.3; {receipt()}")
+    plane.fault("freeze", function="run_chunk", line='"started"')
+    call = app.chunk()
+    assert app.done(call)["exit"] == 0 and plane.call(call)["deliveries"] == 2
+
+
 def test_a_chunk_that_is_delivered_twice_ends_once(deployed, plane, tmp_path):
     marks = tmp_path / "marks"
     marks.mkdir()
