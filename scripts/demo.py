@@ -25,6 +25,16 @@ def environment(args: argparse.Namespace) -> None:
         "MODELSCOPE_ENDPOINT": ready["ms"],
         "MODELSCOPE_TOKEN": token["ms"],
     }
+    export(variables)
+
+
+def modal(args: argparse.Namespace) -> None:
+    """Print the variables that point Modal's SDK at the loopback Modal."""
+    told = json.loads(args.ready.with_name("modal.json").read_text())
+    export({"MODAL_SERVER_URL": told["url"], "MODAL_TOKEN_ID": told["token_id"], "MODAL_TOKEN_SECRET": told["token_secret"]})
+
+
+def export(variables: dict[str, str]) -> None:
     for name, value in variables.items():
         print(f"export {name}={value}")
 
@@ -57,12 +67,12 @@ def compare(args: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=["environment", "upload", "compare"])
+    parser.add_argument("step", choices=["environment", "modal", "upload", "compare"])
     parser.add_argument("--ready", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    {"environment": environment, "upload": upload, "compare": compare}[args.step](args)
+    {"environment": environment, "modal": modal, "upload": upload, "compare": compare}[args.step](args)
 
 
 if __name__ == "__main__":
