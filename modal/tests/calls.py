@@ -144,6 +144,7 @@ class Calls:
         return api_pb2.FunctionGetInputsResponse(inputs=[call.delivery()])
 
     async def FunctionPutOutputs(self, request, caller):
+        await caller.task.caught_up()
         for item in request.outputs:
             call = self.by_input[item.input_id]
             call.tasks.discard(caller.task)

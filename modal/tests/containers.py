@@ -39,7 +39,7 @@ class Task:
         self.containers, self.function = containers, function
         self.folder = pathlib.Path(containers.folder, self.id)
         self.process = self.server = self.call = self.last_call = None
-        self.ready = self.idle = self.blameless = False
+        self.ready = self.idle = self.blameless = self.struck = False
         self.cancelled = asyncio.Queue()
         self.life = asyncio.ensure_future(self.live())
 
@@ -110,6 +110,13 @@ class Task:
             if fault := self.containers.faults.take_line(self.function.name, text):
                 self.strike(fault["do"])
 
+    async def caught_up(self):
+        """Returns when what was printed before now has been read. Refuses what a struck container still says."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+        if self.struck:
+            raise refuse(Status.UNAVAILABLE, "a fault struck this container")
+
     async def take(self, next_for):
         """The next call, once there is one; None when it is time to end."""
         self.ready, self.call, self.idle = True, None, True
@@ -121,6 +128,7 @@ class Task:
 
     def strike(self, how):
         """A fault: killed as by a crash, preempted, or frozen until nobody waits for it any more."""
+        self.struck = True
         if how == "kill":
             self.signal(signal.SIGKILL)
         elif how == "preempt":
