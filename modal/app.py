@@ -62,7 +62,7 @@ def run_chunk(job: dict) -> dict:
     return attend(["run", "--attached"], Voice(run=job["run"], chunk=job["chunk"]), job)
 
 
-@app.function(**container, cpu=0.125, memory=(256, 2048), retries=modal.Retries(max_retries=5, initial_delay=2.0))
+@app.function(**container, cpu=0.125, memory=(256, 4096), retries=modal.Retries(max_retries=5, initial_delay=2.0))
 def finalize(job: dict) -> dict:
     """Waits for all chunks' calls, then commits and verifies. Returns the worker's envelope and, as `chunks`, theirs.
     Idempotent: a preempted one starts again and finds what was done."""

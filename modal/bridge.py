@@ -36,6 +36,7 @@ class Out:
     def __init__(self):
         self.file = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
+        sys.stdout = sys.stderr
 
     def say(self, what):
         self.file.write(json.dumps(what, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -7,6 +7,7 @@ class Faults:
     """The faults in force. A fault is a JSON object with `do` and what it waits for:
 
     - {"do": "exhausted" | "unavailable" | "lose_answer", "rpc": NAME, "retry_after"?, "message"?, "forget"?}
+    - {"do": "delay", "rpc": NAME, "seconds": N}
     - {"do": "kill" | "preempt" | "freeze", "function": NAME, "line": TEXT}: strikes a container that prints TEXT
     - {"do": "twice", "function": NAME}: its next input goes to two containers at the same time
 

@@ -64,9 +64,9 @@ class Loopback:
 class Bridge:
     """A running bridge. Answers are kept by the id of what they answer."""
 
-    def __init__(self, environment, *flags):
+    def __init__(self, environment, *flags, folder=MODAL):
         self.process = subprocess.Popen(
-            [sys.executable, *flags, str(MODAL / "bridge.py")],
+            [sys.executable, *flags, str(folder / "bridge.py")],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

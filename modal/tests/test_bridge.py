@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import App, Bridge, receipt, script, settings, until
+from harness import MODAL, App, Bridge, receipt, script, settings, until
 
 
 @pytest.fixture
@@ -12,9 +12,9 @@ def another(plane, home):
     """Starts further bridges, each with an environment of its own."""
     started = []
 
-    def start(*flags, **environment):
+    def start(*flags, folder=MODAL, **environment):
         wanted = {**settings(plane.told, home), **environment}
-        started.append(Bridge({name: value for name, value in wanted.items() if value is not None}, *flags))
+        started.append(Bridge({name: value for name, value in wanted.items() if value is not None}, *flags, folder=folder))
         return started[-1]
 
     yield start
@@ -137,16 +137,31 @@ def test_what_breaks_a_call_is_in_its_log_too(deployed):
     assert any("WorkerDied" in text for text in texts)
 
 
-def test_following_says_what_was_and_what_comes_once(deployed, tmp_path):
-    app = deployed(f'echo "said $job" >&2; while ! [ -e {tmp_path}/go ]; do sleep 0.05; done; echo later >&2; {receipt()}')
+def test_following_says_what_was_and_what_comes_each_once(deployed, plane, tmp_path):
+    wait = "while ! [ -e {} ]; do sleep 0.05; done"
+    first, second = tmp_path / "first", tmp_path / "second"
+    says = f"echo said >&2; {wait.format(first)}; echo meanwhile >&2; {wait.format(second)}; echo later >&2"
+    app = deployed(f"{says}; {receipt()}")
     call = app.chunk(1)
     until(app.lines)
+    # What is printed while the older lines are fetched is told twice by Modal: in the stream, too.
+    plane.fault("delay", rpc="AppCountLogs", seconds=1)
+    streams = plane.state()["requests"].get("AppGetLogs", 0)
     number = app.bridge.send("logs", app=app.name, run=app.name, follow=True)
-    assert app.bridge.next(number)["line"]["log"].startswith("said")
-    (tmp_path / "go").touch()
+    until(lambda: plane.state()["requests"].get("AppGetLogs", 0) > streams)
+    first.touch()
+    assert [app.bridge.next(number)["line"]["log"] for _ in range(2)] == ["said", "meanwhile"]
+    second.touch()
     assert app.bridge.next(number)["line"]["log"] == "later"
     app.done(call)
-    assert app.bridge.answers[number].empty()
+
+
+def test_what_anything_prints_is_no_answer(another, tmp_path):
+    for name in ("app.py", "bridge.py"):
+        (tmp_path / name).write_text((MODAL / name).read_text() + "\nprint('above')\nos.system('echo below')\n" * (name == "app.py"))
+    bridge = another(folder=tmp_path)
+    App(bridge, script(tmp_path, receipt()))
+    assert until(lambda: len(bridge.log) == 2 and bridge.log) == ["above\n", "below\n"]
 
 
 def test_it_ends_when_standard_input_closes_and_leaves_calls_running(another, plane, tmp_path):

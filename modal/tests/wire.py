@@ -1,6 +1,7 @@
 """The plane's wire: one servicer on the SDK's own base class whose methods are answered by rooms, each of which has
 some RPCs as methods of the same name. No RPC's meaning lives here."""
 
+import asyncio
 import inspect
 import secrets
 import string
@@ -77,6 +78,8 @@ async def _answer(plane, name, answer, caller):
         answer.close()
         hint = [api_pb2.RPCRetryPolicy(retry_after_secs=fault["retry_after"])] if "retry_after" in fault else None
         raise GRPCError(REFUSALS[fault["do"]], fault.get("message", f"{name} is refused by a fault"), hint)
+    if fault and fault["do"] == "delay":
+        await asyncio.sleep(fault["seconds"])
     message = await answer
     if fault and fault["do"] == "lose_answer":
         # Modal knows a request that is sent again by its key; `forget` is a Modal that would not.
