@@ -4,9 +4,8 @@ import importlib.util
 import os
 import pathlib
 
-import pytest
-
 import harness
+import pytest
 
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", harness.ROOT / "target")) / "debug"
 os.environ.setdefault("HF2MS_SANDBOX_BIN", str(TARGET / "hf2ms-sandbox"))

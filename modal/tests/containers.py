@@ -9,12 +9,11 @@ import shutil
 import signal
 import sys
 
+import logs
 from google.protobuf.empty_pb2 import Empty
 from grpclib import Status
 from modal_proto import api_pb2
 from wire import new_id, refuse, serve
-
-import logs
 
 # Starting one costs a third of a second of CPU: not more than this many at a time on this machine.
 STARTING = 3

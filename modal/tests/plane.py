@@ -4,7 +4,6 @@ deployed, in processes of this machine. What it answers is in the rooms: apps, c
 Beside gRPC it serves HTTP: blobs, and an admin that tells what is going on (GET /state, /functions, /requests) and breaks things
 (POST /faults, /act; DELETE /faults)."""
 
-import asyncio
 import collections
 import pathlib
 import shutil

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from harness import MODAL, App, Bridge, receipt, script, settings, until
 
 
@@ -106,7 +105,10 @@ def test_an_answer_that_is_lost_leaves_one_call(deployed, plane):
 def test_malformed_requests_are_answered_and_harm_nothing(bridge):
     assert "malformed" in bridge.error("dance")["message"]
     assert "malformed" in bridge.error("poll")["message"]
-    assert bridge.error("poll", call="nonsense") == {"kind": "not_found", "message": "nonsense is no call of Modal's: their ids begin with fc-"}
+    assert bridge.error("poll", call="nonsense") == {
+        "kind": "not_found",
+        "message": "nonsense is no call of Modal's: their ids begin with fc-",
+    }
 
 
 def test_a_hundred_chunks_are_submitted_at_once_and_all_gathered(deployed, plane):

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-
 from harness import MODAL, ROOT, App, event, receipt, script, settings
 
 

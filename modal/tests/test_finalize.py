@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from harness import alive, children, event, receipt, until
 
 VERIFIED = event("verified", checked=1, chunk=0)

@@ -5,9 +5,8 @@ import json
 import subprocess
 
 import pytest
-
-from harness import App, Bridge, settings
 from conftest import TARGET
+from harness import App, Bridge, settings
 
 RUN = "01JRUN"
 

@@ -6,7 +6,6 @@ import shutil
 import signal
 
 import pytest
-
 from harness import App, Bridge, Loopback, alive, children, receipt, script, settings, until
 
 

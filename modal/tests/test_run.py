@@ -26,7 +26,7 @@ def test_the_log_has_marked_lines_little_progress_and_no_list_of_files(deployed)
 
 
 def test_the_job_comes_on_the_first_line_and_the_line_stays_open_until_the_receipt(deployed, tmp_path):
-    given = f'case "$1 $2 $job" in "run --attached "*\'"chunk": 5\'*) ;; *) exit 7;; esac'
+    given = 'case "$1 $2 $job" in "run --attached "*\'"chunk": 5\'*) ;; *) exit 7;; esac'
     # A line that were closed early would end `cat` before the receipt, and its mark would be there.
     app = deployed(f"{given}; exec 3<&0; (cat <&3; touch {tmp_path}/cut) >/dev/null & sleep 0.5; ls {tmp_path}/cut >&2; {receipt()}")
     envelope = app.done(app.chunk(5))
