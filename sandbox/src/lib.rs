@@ -26,6 +26,7 @@ mod tree;
 mod world;
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,12 +52,40 @@ pub struct Ports {
     pub admin: u16,
 }
 
+/// Where a sandbox is, and how others reach it.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// The interface to listen on.
+    pub bind: IpAddr,
+    /// The host in every URL it hands out; `bind` when absent.
+    pub advertise: Option<String>,
+    /// The ports to listen on.
+    pub ports: Ports,
+}
+
+impl Default for Address {
+    /// Free ports that only this machine reaches.
+    fn default() -> Self {
+        Self { bind: Ipv4Addr::LOCALHOST.into(), advertise: None, ports: Ports::default() }
+    }
+}
+
+impl Address {
+    /// The base of URLs for this port.
+    fn base(&self, port: u16) -> String {
+        match &self.advertise {
+            Some(host) => format!("http://{host}:{port}"),
+            None => format!("http://{}", SocketAddr::new(self.bind, port)),
+        }
+    }
+}
+
 /// Starts sandboxes.
 pub struct Sandbox;
 
 /// A sandbox that runs until this value goes.
 pub struct Running {
-    /// `http://127.0.0.1:PORT` of huggingface.co.
+    /// `http://127.0.0.1:PORT` of huggingface.co, or what was to be advertised.
     pub hf: String,
     /// The object storage behind it.
     pub hf_storage: String,
@@ -70,20 +99,21 @@ pub struct Running {
 }
 
 impl Sandbox {
-    /// Runs a sandbox on free ports with its blobs under `dir`.
+    /// Runs a sandbox on free ports of the loopback with its blobs under `dir`.
     pub async fn start(dir: &Path) -> io::Result<Running> {
-        Self::start_at(dir, Ports::default()).await
+        Self::start_at(dir, &Address::default()).await
     }
 
-    /// Runs a sandbox on these ports with its blobs under `dir`.
-    pub async fn start_at(dir: &Path, ports: Ports) -> io::Result<Running> {
+    /// Runs a sandbox at this address with its blobs under `dir`.
+    pub async fn start_at(dir: &Path, address: &Address) -> io::Result<Running> {
         let mut listeners = Vec::new();
+        let ports = address.ports;
         for (origin, port) in Origin::ALL.into_iter().zip([ports.hf, ports.hf_storage, ports.ms, ports.ms_storage, ports.admin]) {
-            listeners.push((origin, TcpListener::bind(("127.0.0.1", port)).await?));
+            listeners.push((origin, TcpListener::bind((address.bind, port)).await?));
         }
         let mut bases: [String; 5] = Default::default();
         for (base, (_, listener)) in bases.iter_mut().zip(&listeners) {
-            *base = format!("http://{}", listener.local_addr()?);
+            *base = address.base(listener.local_addr()?.port());
         }
         let world = Arc::new(World::new(dir, bases.clone())?);
         let serve = |(origin, listener)| tokio::spawn(server::serve(Arc::clone(&world), origin, listener));
@@ -110,5 +140,27 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn urls_name_the_host_that_is_advertised() {
+        let dir = std::env::temp_dir().join(format!("hf2ms-sandbox-advertised-{}", std::process::id()));
+        let address = Address { advertise: Some("hubs.example".to_owned()), ..Address::default() };
+        let running = Sandbox::start_at(&dir, &address).await.unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+        for base in [&running.hf, &running.hf_storage, &running.ms, &running.ms_storage, &running.admin] {
+            assert!(base.starts_with("http://hubs.example:") && !base.ends_with(":0"), "{base}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_name_is_its_own() {
+        let six = Address { bind: std::net::Ipv6Addr::LOCALHOST.into(), ..Address::default() };
+        assert_eq!((Address::default().base(80), six.base(80)), ("http://127.0.0.1:80".to_owned(), "http://[::1]:80".to_owned()));
     }
 }

@@ -1,11 +1,12 @@
 //! The `hf2ms-sandbox` command: runs the hubs and says where they are.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use hf2ms_sandbox::{Ports, Sandbox};
+use hf2ms_sandbox::{Address, Ports, Sandbox};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,7 +23,7 @@ enum Command {
     Serve(Serve),
 }
 
-/// Run the hubs on 127.0.0.1 and print one line of JSON with their addresses and accounts.
+/// Run the hubs on loopback and print one line of JSON with their addresses and accounts.
 ///
 /// Repos are kept in memory: a restart begins empty. Only the content of blobs is under DIR.
 #[derive(Args)]
@@ -30,6 +31,12 @@ struct Serve {
     /// Where the content of blobs goes; made if absent.
     #[arg(long)]
     dir: PathBuf,
+    /// The interface to listen on; 0.0.0.0 is all of them. Anyone who reaches the admin commands the sandbox.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    bind: IpAddr,
+    /// The host in the URLs that are handed out, where others know it by a name; else the address of --bind.
+    #[arg(long, value_name = "HOST", required_if_eq_any([("bind", "0.0.0.0"), ("bind", "::")]))]
+    advertise: Option<String>,
     /// Port of Hugging Face; 0 is any free one.
     #[arg(long, default_value_t = 0)]
     hf: u16,
@@ -69,7 +76,8 @@ fn main() -> ExitCode {
 
 async fn serve(args: Serve) -> std::io::Result<()> {
     let ports = Ports { hf: args.hf, hf_storage: args.hf_storage, ms: args.ms, ms_storage: args.ms_storage, admin: args.admin };
-    let running = Sandbox::start_at(&args.dir, ports).await?;
+    let address = Address { bind: args.bind, advertise: args.advertise, ports };
+    let running = Sandbox::start_at(&args.dir, &address).await?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     writeln!(std::io::stdout(), "{}", running.described())?;
     tokio::select! {

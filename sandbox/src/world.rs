@@ -60,7 +60,7 @@ impl World {
         })
     }
 
-    /// `http://127.0.0.1:PORT` of an origin.
+    /// `http://HOST:PORT` of an origin, as others reach it.
     pub fn base(&self, origin: Origin) -> &str {
         &self.bases[origin as usize]
     }

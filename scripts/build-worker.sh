@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# The worker as one static file for any x86_64 Linux: no loader, no library, no file beside it.
+#   scripts/build-worker.sh [--out FILE] [--sandbox] [--libc musl|glibc]
+# --sandbox builds hf2ms-sandbox too, beside the worker. Without --libc it is musl where Rust has that target.
+source "$(dirname "$0")/setup.sh"
+
+out="$root/target/static/hf2ms-worker" libc=any sandbox=no
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --out) out=$(realpath -m "${2:?--out needs a file}"); shift ;;
+        --libc) libc=${2:?--libc needs musl or glibc}; shift ;;
+        --sandbox) sandbox=yes ;;
+        *) die "unknown argument $1: expected [--out FILE] [--sandbox] [--libc musl|glibc]" ;;
+    esac
+    shift
+done
+most=25000000   # bytes the worker may have
+slowest=50      # milliseconds it may take to start
+
+[ "$(uname -sm)" = "Linux x86_64" ] || die "this builds for x86_64 Linux on x86_64 Linux only"
+setup_rust
+
+# Whether Rust has, or can get, the musl target.
+has_musl() {
+    local target=x86_64-unknown-linux-musl
+    [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ] || { command -v rustup >/dev/null 2>&1 && rustup target add $target >&2; }
+}
+
+# build PACKAGE..: compiles static binaries; the target is in $target.
+build() {
+    local flags=${RUSTFLAGS:-}
+    [ "$libc" = musl ] || flags="$flags -C target-feature=+crt-static"
+    RUSTFLAGS=$flags cargo build --release --quiet --target "$target" "${@/#/--package=}"
+}
+
+# check_file FILE: static and stripped.
+check_file() {
+    need readelf binutils
+    ! readelf --wide --program-headers "$1" | grep -q INTERP || die "$1 is not static: it asks for a loader"
+    ! readelf --wide --dynamic "$1" | grep -q NEEDED || die "$1 is not static: it asks for shared libraries"
+    ! readelf --wide --sections "$1" | grep -q ' \.symtab ' || die "$1 is not stripped: look at strip in Cargo.toml's release profile"
+}
+
+# install_file NAME FILE: puts what cargo built where it is wanted, at once and only when it differs.
+install_file() {
+    local built="${CARGO_TARGET_DIR:-$root/target}/$target/release/$1"
+    cmp -s "$built" "$2" && return
+    mkdir -p "$(dirname "$2")"
+    cp "$built" "$2.new"
+    mv "$2.new" "$2"
+}
+
+# in_empty_root FOLDER COMMAND..: runs a command that sees nothing but FOLDER.
+in_empty_root() {
+    if [ "$(id -u)" = 0 ]; then chroot "$@"
+    elif unshare --user --map-root-user true 2>/dev/null; then unshare --user --map-root-user chroot "$@"
+    else sudo -n chroot "$@"; fi
+}
+
+can_change_root() { [ "$(id -u)" = 0 ] || unshare --user --map-root-user true 2>/dev/null || sudo -n true 2>/dev/null; }
+
+# milliseconds COMMAND..: how long it takes, the best of ten.
+milliseconds() {
+    local best=999999 began took
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        began=${EPOCHREALTIME/[.,]/}
+        "$@" >/dev/null || return
+        took=$((${EPOCHREALTIME/[.,]/} - began))
+        [ $took -ge $best ] || best=$took
+    done
+    printf '%d.%d' $((best / 1000)) $((best % 1000 / 100))
+}
+
+check_start() {
+    if ! can_change_root; then
+        echo "skipped: starting in an empty root needs root, user namespaces or sudo" >&2
+        return
+    fi
+    local empty ms
+    empty=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$empty'" EXIT
+    cp "$out" "$empty/hf2ms-worker"
+    ms=$(milliseconds in_empty_root "$empty" /hf2ms-worker --version) || die "$out does not start in an empty root"
+    [ "${ms%.*}" -lt $slowest ] || die "$out takes $ms ms to start in an empty root: $slowest at most"
+    echo "starts in an empty root in $ms ms"
+}
+
+if [ "$libc" = any ]; then has_musl && libc=musl || libc=glibc; fi
+case "$libc" in
+    musl) has_musl || die "Rust has no musl target here: use --libc glibc"; target=x86_64-unknown-linux-musl; need musl-gcc musl-tools ;;
+    glibc) target=x86_64-unknown-linux-gnu ;;
+    *) die "--libc is $libc: expected musl or glibc" ;;
+esac
+packages=(hf2ms-worker)
+[ $sandbox = no ] || packages+=(hf2ms-sandbox)
+say "building ${packages[*]}, static, for $target"
+build "${packages[@]}"
+for package in "${packages[@]}"; do
+    file=$(dirname "$out")/$package
+    [ "$package" != hf2ms-worker ] || file=$out
+    install_file "$package" "$file"
+    check_file "$file"
+    echo "$file: $libc, static, stripped, $(stat -c %s "$file") bytes"
+done
+bytes=$(stat -c %s "$out")
+[ "$bytes" -le $most ] || die "$out has $bytes bytes: $most at most"
+check_start

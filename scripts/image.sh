@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# The images hf2ms-worker:VERSION and hf2ms-sandbox:VERSION (and :latest of each), FROM scratch, from the static binaries.
+#   scripts/image.sh
+# DOCKER=podman builds them with podman.
+source "$(dirname "$0")/setup.sh"
+
+docker=${DOCKER:-docker}
+command -v "$docker" >/dev/null 2>&1 || die "$docker is missing: install Docker or podman, or name one by DOCKER"
+"$docker" info >/dev/null 2>&1 || die "$docker does not answer: start it, or look at its permissions"
+"$root/scripts/build-worker.sh" --sandbox
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+context=$(mktemp -d)
+trap 'rm -rf "$context"' EXIT
+
+# image NAME DOCKERFILE: builds NAME from the folder $context/NAME.
+image() {
+    local log="$context/$1.log"
+    chmod 755 "$context/$1/$1"
+    "$docker" build --quiet --build-arg VERSION="$version" --file "$2" --tag "$1:$version" --tag "$1:latest" "$context/$1" >"$log" 2>&1 ||
+        { cat "$log" >&2; die "the image $1 was not built"; }
+    echo "$1:$version: $("$docker" image inspect --format '{{.Size}}' "$1:$version") bytes, its binary $(stat -c %s "$context/$1/$1")"
+}
+
+say "building the images"
+mkdir -p "$context/hf2ms-worker" "$context/hf2ms-sandbox/data"
+cp target/static/hf2ms-worker "$context/hf2ms-worker"
+cp target/static/hf2ms-sandbox "$context/hf2ms-sandbox"
+image hf2ms-worker docker/Dockerfile
+image hf2ms-sandbox docker/sandbox.Dockerfile
