@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, dead_code)]
 
+pub mod docker;
 pub mod modal;
 pub mod processes;
 
@@ -23,6 +24,8 @@ pub struct World {
     sandbox: Child,
     addresses: Value,
     folder: TempDir,
+    /// Where the sandbox is a container.
+    network: Option<docker::Network>,
 }
 
 /// How `hf2ms` ended.
@@ -54,28 +57,35 @@ pub fn binary(name: &str) -> PathBuf {
 impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut sandbox = Command::new(binary("hf2ms-sandbox"))
-            .args(["serve", "--parent-stdin", "--dir"])
-            .arg(folder.path().join("blobs"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(binary("hf2ms-sandbox"));
+        command.args(["serve", "--parent-stdin", "--dir"]).arg(folder.path().join("blobs"));
+        Self::started(&mut command, folder)
+    }
+
+    /// Starts a sandbox and waits until it says where it is.
+    fn started(command: &mut Command, folder: TempDir) -> Self {
+        let mut sandbox = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(sandbox.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { sandbox, addresses: serde_json::from_str(&line).unwrap(), folder }
+        let addresses = serde_json::from_str(&line).unwrap_or_else(|_| panic!("the sandbox did not start: {line:?}"));
+        Self { sandbox, addresses, folder, network: None }
     }
 
     /// A world whose Hugging Face has `alice/model`: two equal blobs, one other, and two small files.
     pub fn with_model() -> Self {
         let world = Self::new();
-        world.seed(
+        world.seed_small_model();
+        world
+    }
+
+    /// `alice/model` as [`World::with_model`] has it.
+    pub fn seed_small_model(&self) {
+        self.seed(
             r##"{"hub":"hf","kind":"model","id":"alice/model","message":"m","files":[
             {"path":"README.md","text":"# Hello\n"},{"path":"config.json","text":"{}"},{"path":"empty.txt","text":""},
             {"path":"a.safetensors","size":3000000,"seed":1},{"path":"copy/a.safetensors","size":3000000,"seed":1},
             {"path":"b.safetensors","size":2000000,"seed":2}]}"##,
         );
-        world
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -1,0 +1,133 @@
+//! Docker for tests: whether there is an engine, the images, and a sandbox in a container on a network of its own.
+//!
+//! Every test that needs Docker begins with `if !docker_or_skip("its name") { return; }`.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::World;
+
+/// On everything that tests make in Docker.
+pub const LABEL: &str = "hf2ms.test";
+/// Where the sandbox's container is in its network.
+const PORT_OF_ADMIN: u16 = 8005;
+
+/// Whether a Docker engine answers. Where none does, the test is counted as skipped: on stderr, and in the file that
+/// `HF2MS_SKIPPED` names.
+pub fn docker_or_skip(test: &str) -> bool {
+    static ANSWERS: OnceLock<bool> = OnceLock::new();
+    let answers = *ANSWERS.get_or_init(|| Command::new("docker").arg("info").output().is_ok_and(|ran| ran.status.success()));
+    if !answers {
+        skipped(&format!("skipped: {test}: no Docker engine here"));
+    }
+    answers
+}
+
+/// Counts a test as skipped.
+pub fn skipped(line: &str) {
+    eprintln!("{line}");
+    if let Some(file) = std::env::var_os("HF2MS_SKIPPED") {
+        let mut file = OpenOptions::new().append(true).create(true).open(file).unwrap();
+        writeln!(file, "{line}").unwrap();
+    }
+}
+
+/// What `docker` prints; it must succeed.
+pub fn docker(args: &[&str]) -> String {
+    try_docker(args).unwrap_or_else(|why| panic!("docker {args:?}: {why}"))
+}
+
+/// What `docker` prints, or why it failed.
+pub fn try_docker(args: &[&str]) -> Result<String, String> {
+    let ran = Command::new("docker").args(args).stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if ran.status.success() { Ok(text(&ran.stdout)) } else { Err(text(&ran.stderr)) }
+}
+
+/// The static worker: `HF2MS_STATIC_WORKER`, or what `scripts/build-worker.sh` made.
+pub fn static_worker() -> PathBuf {
+    let made = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/static/hf2ms-worker"));
+    let path = std::env::var_os("HF2MS_STATIC_WORKER").map_or_else(made, PathBuf::from);
+    assert!(path.is_file(), "run scripts/build-worker.sh first: {} is not there", path.display());
+    path
+}
+
+/// An image of this version, `hf2ms-worker` or `hf2ms-sandbox`.
+pub fn image(name: &str) -> String {
+    let image = format!("{name}:{}", env!("CARGO_PKG_VERSION"));
+    assert!(try_docker(&["image", "inspect", &image]).is_ok(), "run scripts/image.sh first: there is no image {image}");
+    image
+}
+
+/// A name that no other test uses.
+pub fn unique(what: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("hf2ms-test-{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A Docker network and the sandbox in it. Both go with this value.
+pub struct Network {
+    /// The network's name.
+    pub name: String,
+    /// The sandbox's container.
+    pub sandbox: String,
+    /// The sandbox's address in it, which this machine reaches too.
+    pub address: String,
+}
+
+impl Network {
+    fn new() -> Self {
+        let (name, sandbox) = (unique("network"), unique("sandbox"));
+        // Somebody else may have a network that overlaps: then another is tried.
+        for attempt in 0..50 {
+            let part = (std::process::id() + attempt * 41) % 250;
+            let (subnet, address) = (format!("10.213.{part}.0/24"), format!("10.213.{part}.2"));
+            if try_docker(&["network", "create", "--label", LABEL, "--subnet", &subnet, &name]).is_ok() {
+                return Self { name, sandbox, address };
+            }
+        }
+        panic!("no Docker network could be made: look at docker network ls");
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = try_docker(&["rm", "--force", &self.sandbox]);
+        let _ = try_docker(&["network", "rm", &self.name]);
+    }
+}
+
+impl World {
+    /// A world whose sandbox is a container: this machine and the containers of [`World::network`] reach it alike.
+    pub fn in_docker() -> Self {
+        let network = Network::new();
+        let host = network.address.clone();
+        Self::in_network(network, &host)
+    }
+
+    /// The same, but known to other containers by the name `sandbox`, which this machine can't resolve.
+    pub fn in_docker_by_name() -> Self {
+        Self::in_network(Network::new(), "sandbox")
+    }
+
+    fn in_network(network: Network, host: &str) -> Self {
+        let mut command = Command::new("docker");
+        // Its stdin is this process: when that goes, the sandbox ends and its container with it.
+        command.args(["run", "--rm", "--interactive", "--label", LABEL, "--name", &network.sandbox]);
+        command.args(["--network", &network.name, "--ip", &network.address, "--network-alias", "sandbox"]);
+        command.args([&image("hf2ms-sandbox"), "--parent-stdin", "--advertise", host]);
+        let mut world = Self::started(&mut command, tempfile::tempdir().unwrap());
+        world.addresses["admin"] = format!("http://{}:{PORT_OF_ADMIN}", network.address).into();
+        world.network = Some(network);
+        world
+    }
+
+    /// The network that the sandbox's container is in.
+    pub fn network(&self) -> &Network {
+        self.network.as_ref().unwrap()
+    }
+}
