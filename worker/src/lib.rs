@@ -8,6 +8,7 @@ pub mod batches;
 pub mod check;
 pub mod chunks;
 pub mod commit;
+pub mod creation;
 pub mod events;
 pub mod fetch;
 pub mod finalize;

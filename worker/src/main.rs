@@ -33,7 +33,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Move the blobs of one chunk.
-    Run(Job),
+    Run(Run),
     /// Write the commits of a run.
     Commit(Job),
     /// Compare the destination with a manifest, file by file.
@@ -61,6 +61,15 @@ struct Job {
 }
 
 #[derive(Args)]
+struct Run {
+    #[command(flatten)]
+    job: Job,
+    /// Create the destination like this if it is absent: public, internal or private [default: it has to be there]
+    #[arg(long, value_name = "VISIBILITY", value_parser = visibility)]
+    create: Option<Visibility>,
+}
+
+#[derive(Args)]
 struct Migrate {
     /// Where from, as hf:owner/name
     source: Place,
@@ -78,6 +87,11 @@ struct Migrate {
     /// Create the destination public, or write into one that is
     #[arg(long)]
     public: bool,
+}
+
+fn visibility(text: &str) -> Result<Visibility, String> {
+    let known = [Visibility::Public, Visibility::Internal, Visibility::Private].into_iter().find(|known| known.to_string() == text);
+    known.ok_or_else(|| "expected public, internal or private".to_owned())
 }
 
 fn repo_kind(text: &str) -> Result<RepoKind, String> {
@@ -138,10 +152,10 @@ async fn perform(verb: Verb) -> Result<Exit, Stop> {
     let settings = &Settings::read(&environment).map_err(usage)?;
     log_to_stderr(settings.redactor());
     match verb {
-        Verb::Run(job) => {
+        Verb::Run(Run { job, create }) => {
             let (chunk, lifeline) = job::take::<Chunk>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
             let work = open(&chunk.source, &chunk.destination, settings, &chunk.options)?;
-            Ok(until_stopped(&work.events.clone(), lifeline, run::run(&work, &chunk)).await)
+            Ok(until_stopped(&work.events.clone(), lifeline, run::run(&work, &chunk, create)).await)
         }
         Verb::Commit(job) => {
             let (job, lifeline) = job::take::<CommitJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use hf2ms_hub::{Error, Hub, Kind, Listing, RepoAt, RepoId, RepoInfo, RepoKind, RepoPath, Result, Revision, Visibility, open_source};
 
 use crate::chunks::Chunking;
+use crate::creation::{create, stays_hidden};
 use crate::finalize::settle;
 use crate::plan::{Extra, Order, Plan};
 use crate::protocol::{Creation, Event, Exit, WorkerOptions};
@@ -94,7 +95,7 @@ async fn carry_out(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wis
     work.destination.account().await?;
     let visibility = wish.visibility.unwrap_or(info.visibility);
     let found = work.destination.describe().await?;
-    stays_hidden(visibility, found.as_ref())?;
+    found.iter().try_for_each(|info| stays_hidden(visibility, info))?;
     let there = if found.is_some() { work.destination.list().await? } else { Listing::default() };
     let order = Order {
         source: from.clone(),
@@ -119,22 +120,6 @@ async fn carry_out(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wis
     }
     let moved = work.events.receipt_so_far();
     settle(work, &mut plan, "alone", vec![moved]).await
-}
-
-/// Makes the destination; one that someone else made meanwhile is taken if it hides what is to be hidden.
-async fn create(work: &Work, wanted: Visibility) -> Result<()> {
-    match work.destination.create(wanted).await {
-        Err(error) if error.kind() == Kind::Conflict => stays_hidden(wanted, work.destination.describe().await?.as_ref()),
-        created => created,
-    }
-}
-
-fn stays_hidden(wanted: Visibility, found: Option<&RepoInfo>) -> Result<()> {
-    if found.is_some_and(|info| wanted.is_betrayed_by(info.visibility)) {
-        let message = format!("the destination is public, and what would be copied is {wanted}: give --public to show it");
-        return Err(Error::new(Kind::Denied, message));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Blob, Digest, Error, File, GitSha1, Kind, Result, Sha256};
+use hf2ms_hub::{Blob, Digest, Error, File, GitSha1, Kind, Result, Sha256, Visibility};
 
+use crate::creation::ensure;
 use crate::events::total;
 use crate::fetch::Window;
 use crate::held_back::until_verified;
@@ -19,9 +20,16 @@ const GROUP: usize = 64;
 /// A blob whose bytes came out wrong is read again this often: the fault may lie on the way.
 const CORRUPT_RETRIES: u32 = 1;
 
-/// Moves a chunk's blobs. Returns when each is stored or has failed.
-pub async fn run(work: &Work, chunk: &Chunk) -> Exit {
+/// Moves a chunk's blobs, to a destination that is created with the visibility `create` if it is absent. Returns when each
+/// blob is stored or has failed.
+pub async fn run(work: &Work, chunk: &Chunk, create: Option<Visibility>) -> Exit {
     work.events.start("run", &chunk.run, chunk.chunk, chunk.files.len() as u64, total(&chunk.files));
+    if let Some(visibility) = create
+        && let Err(error) = ensure(work, visibility).await
+    {
+        work.events.gave_up(&error);
+        return Exit::of(error.kind());
+    }
     move_blobs(work, &chunk.files).await;
     work.events.exit()
 }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::http::{HttpOptions, retry::RetryPolicy};
 use hf2ms_hub::{
-    Account, Action, Blob, ByteStream, Commit, Content, Destination, Digest, Error, File, GitSha1, Kind, Limits, Listed, Listing, Missing,
-    Placement, Redactor, RepoInfo, RepoPath, Result, Revision, Sha256, Source, Visibility,
+    Account, Action, Blob, ByteStream, Commit, Content, Destination, Digest, Error, File, Gate, GitSha1, Kind, Limits, Listed, Listing,
+    Missing, Placement, Redactor, RepoInfo, RepoPath, Result, Revision, Sha256, Source, Visibility,
 };
 
 use crate::events::Events;
@@ -114,6 +114,12 @@ pub(crate) struct FakeDestination {
     pub(crate) put_faults: Mutex<VecDeque<Kind>>,
     pub(crate) bad_path: Option<&'static str>,
     pub(crate) checks: Mutex<Vec<usize>>,
+    /// Who may see the repo; `None` while there is none.
+    pub(crate) visibility: Mutex<Option<Visibility>>,
+    /// Someone else creates it like this while we do.
+    pub(crate) made_meanwhile: Mutex<Option<Visibility>>,
+    /// It exists, but is not ours to see.
+    pub(crate) taken: bool,
 }
 
 impl FakeDestination {
@@ -146,11 +152,18 @@ impl Destination for FakeDestination {
     }
 
     async fn describe(&self) -> Result<Option<RepoInfo>> {
-        unimplemented!()
+        let visibility = *self.visibility.lock().unwrap();
+        Ok(visibility.map(|visibility| RepoInfo { commit: None, visibility, gate: Gate::Open }))
     }
 
-    async fn create(&self, _: Visibility) -> Result<()> {
-        unimplemented!()
+    async fn create(&self, visibility: Visibility) -> Result<()> {
+        let earlier = self.made_meanwhile.lock().unwrap().take();
+        let mut standing = self.visibility.lock().unwrap();
+        let conflicts = self.taken || standing.is_some() || earlier.is_some();
+        if !self.taken {
+            *standing = standing.or(earlier).or(Some(visibility));
+        }
+        if conflicts { Err(Error::new(Kind::Conflict, "it exists")) } else { Ok(()) }
     }
 
     async fn list(&self) -> Result<Listing> {
