@@ -38,7 +38,7 @@ Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage;
 #[allow(missing_docs)]
 pub enum Command {
     Migrate(Box<verbs::migrate::Args>),
-    Plan(verbs::plan::Args),
+    Plan(Box<verbs::plan::Args>),
     Verify(verbs::verify::Args),
     Runs(verbs::runs::Args),
     Status(verbs::status::Args),

@@ -29,6 +29,11 @@ pub struct CuttingArgs {
     /// Share the work out among several workers, however small it is
     #[arg(long)]
     pub parallel: bool,
+    /// The workers' image [default: hf2ms-worker of this version]
+    #[arg(long, value_name = "NAME")]
+    pub image: Option<String>,
+    #[arg(skip)]
+    in_cluster: bool,
 }
 
 /// Where workers run.
@@ -63,12 +68,18 @@ fn gigabytes(text: &str) -> Result<u64, String> {
 }
 
 impl CuttingArgs {
+    /// The same for a cluster that takes the work over: the cores of this machine say nothing there.
+    pub fn in_cluster(self) -> Self {
+        Self { in_cluster: true, ..self }
+    }
+
     /// Workers at a time for this many bytes to move.
     pub fn workers(&self, bytes: u64) -> usize {
         let here = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_LOCAL);
         let shared = self.parallel || self.chunk_size.is_some() || bytes >= PARALLEL_FROM;
         let cloud = || usize::try_from(bytes.div_ceil(CLOUD_SHARE)).unwrap_or(usize::MAX).clamp(1, usize::from(MOST));
         self.containers.map(usize::from).unwrap_or_else(|| match self.on {
+            _ if self.in_cluster => cloud(),
             On::Modal => cloud(),
             On::Local | On::Docker if shared => here().max(2),
             On::Local | On::Docker => 1,
@@ -107,6 +118,8 @@ mod tests {
     #[test]
     fn the_cloud_gives_a_container_for_each_two_gigabytes() {
         let args = CuttingArgs { on: On::Modal, ..CuttingArgs::default() };
-        assert_eq!([1, 4_000_000_001, 3_300_000_000_000].map(|bytes| args.workers(bytes)), [1, 3, 100]);
+        for args in [args, CuttingArgs::default().in_cluster()] {
+            assert_eq!([1, 4_000_000_001, 3_300_000_000_000].map(|bytes| args.workers(bytes)), [1, 3, 100]);
+        }
     }
 }

@@ -115,7 +115,8 @@ fn line(error: &Error, at: &RepoAt, has_token: bool, doing: Doing) -> String {
     }
 }
 
-fn endpoint_name(hub: Hub) -> &'static str {
+/// The variable that holds a hub's address.
+pub fn endpoint_name(hub: Hub) -> &'static str {
     match hub {
         Hub::HuggingFace => "HF_ENDPOINT",
         Hub::ModelScope => "MODELSCOPE_ENDPOINT",

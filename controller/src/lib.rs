@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod explain;
 pub mod filter;
 pub mod known;
+pub mod kubernetes;
 pub mod migration;
 pub mod place;
 pub mod planning;

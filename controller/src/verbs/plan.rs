@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use hf2ms_worker::plan::{Extra, Plan};
 use hf2ms_worker::protocol::Exit;
 
@@ -12,6 +13,8 @@ use crate::estimate::rates::Rates;
 use crate::estimate::{CostArgs, Estimate, moving};
 use crate::explain::{Failure, Outcome};
 use crate::known;
+use crate::kubernetes::{self, Cluster, IMAGE, SECRET};
+use crate::migration::stays_hidden;
 use crate::planning::{Purpose, Wishes, look};
 use crate::route::{Route, RouteArgs};
 use crate::run_dir::{Runs, write_aside};
@@ -20,6 +23,7 @@ use crate::settings::{self, environment, state_dir};
 use crate::simulate::args::SimulateArgs;
 use crate::simulate::comparison::Comparison;
 use crate::stop::Stop;
+use crate::survey::There;
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
 ///
@@ -42,11 +46,35 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
+    emission: EmitArgs,
+    #[command(flatten)]
     cutting: CuttingArgs,
     #[command(flatten)]
     cost: CostArgs,
     #[command(flatten)]
     simulation: SimulateArgs,
+}
+
+/// Writing the plan for someone else to carry out.
+#[derive(Debug, Clone, clap::Args)]
+struct EmitArgs {
+    /// Write the plan for someone else to carry out. `kubernetes`: YAML of an Indexed Job with a pod a chunk, and of a Job
+    /// that commits and verifies the whole repo
+    #[arg(long, value_name = "FORM", conflicts_with_all = ["prune", "include", "exclude", "simulate", "json"])]
+    emit: Option<Emit>,
+    /// With --emit: the worker's image, as the cluster finds it
+    #[arg(long, value_name = "NAME", requires = "emit", default_value = IMAGE)]
+    image: String,
+    /// With --emit: the Secret that holds HF_TOKEN and MODELSCOPE_TOKEN
+    #[arg(long, value_name = "NAME", requires = "emit", default_value = SECRET, value_parser = kubernetes::object_name)]
+    secret: String,
+}
+
+/// Who carries the plan out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Emit {
+    /// A cluster.
+    Kubernetes,
 }
 
 /// Makes and prints the plan.
@@ -58,22 +86,25 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let route = Route::resolve(&args.source, &args.route, &settings)?;
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
     let extra = if args.prune { Extra::Delete } else { Extra::Keep };
-    let wishes = Wishes { cutting: args.cutting.clone(), visibility: args.visibility.chosen(), extra };
+    let cutting = if args.emission.emit.is_some() { args.cutting.clone().in_cluster() } else { args.cutting.clone() };
+    let wishes = Wishes { cutting, visibility: args.visibility.chosen(), extra };
     let runs = Runs::new(&state_dir(&environment)?);
     let known = known::load(&runs, &sides.here.at, &sides.there.at);
-    let (plan, _) = sides.plan(&wishes, &known);
+    let (plan, there) = sides.plan(&wishes, &known);
     plan.warnings.iter().for_each(|warning| screen.warn(warning));
-    let estimate = Estimate::of(&plan, &args.cutting, Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination));
+    let estimate = Estimate::of(&plan, &wishes.cutting, Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination));
     screen.tell(&estimate.json());
     estimate.allowed_by(&args.cost)?;
+    let yaml = args.emission.emit.map(|Emit::Kubernetes| for_cluster(&plan, &there, &args, &wishes.cutting)).transpose()?;
     if let Some(path) = &args.out {
-        write_aside(path, |file| Ok(serde_json::to_writer(file, &plan)?)).map_err(|error| Failure::file(path, &error))?;
+        write_aside(path, |file| write(&plan, yaml.as_deref(), file)).map_err(|error| Failure::file(path, &error))?;
         screen.show(format!("{}\nwritten to {}", in_words(&plan, &estimate), path.display()));
     }
     match (args.simulation.simulate, &args.out) {
         (true, _) => simulate(&plan, &estimate, &args.simulation, screen)?,
         (false, Some(_)) => (),
-        (false, None) => print(&plan),
+        // Whoever read it is gone: there is nobody to tell.
+        (false, None) => write(&plan, yaml.as_deref(), &mut std::io::BufWriter::new(std::io::stdout().lock())).unwrap_or_default(),
     }
     Ok(Exit::Done)
 }
@@ -87,10 +118,29 @@ fn simulate(plan: &Plan, estimate: &Estimate, args: &SimulateArgs, screen: &Scre
     Ok(())
 }
 
-fn print(plan: &Plan) {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    // Whoever read it is gone: there is nobody to tell.
-    let _ = serde_json::to_writer(&mut out, plan).map_err(std::io::Error::from).and_then(|()| writeln!(out)).and_then(|()| out.flush());
+/// Writes the plan in the form that was asked for, else as JSON.
+fn write(plan: &Plan, form: Option<&str>, out: &mut impl Write) -> std::io::Result<()> {
+    match form {
+        Some(text) => out.write_all(text.as_bytes())?,
+        None => {
+            serde_json::to_writer(&mut *out, plan)?;
+            writeln!(out)?;
+        }
+    }
+    out.flush()
+}
+
+/// The plan as YAML. What the cluster would meet after all bytes have moved is refused now.
+fn for_cluster(plan: &Plan, there: &There, args: &Args, cutting: &CuttingArgs) -> Outcome<String> {
+    plan.can_be_listed(there.hub.limits().folder_entries).map_err(|error| Failure::refused(error.message()))?;
+    there.info.iter().try_for_each(|info| stays_hidden(plan.creation.visibility, info.visibility, &there.at.id.to_string()))?;
+    let cluster = Cluster {
+        image: args.emission.image.clone(),
+        parallelism: cutting.workers(plan.summary().blob_bytes),
+        secret: args.emission.secret.clone(),
+        visibility: args.visibility.chosen(),
+    };
+    kubernetes::emit(plan, &cluster)
 }
 
 /// A plan for a person, and what it will take.
