@@ -18,6 +18,8 @@ image() {
     chmod 755 "$context/$1/$1"
     "$docker" build --quiet --build-arg VERSION="$version" --file "$2" --tag "$1:$version" --tag "$1:latest" "$context/$1" >"$log" 2>&1 ||
         { cat "$log" >&2; die "the image $1 was not built"; }
+    # What had the name before has none now.
+    "$docker" image prune --force --filter label=org.opencontainers.image.title="$1" >/dev/null
     echo "$1:$version: $("$docker" image inspect --format '{{.Size}}' "$1:$version") bytes, its binary $(stat -c %s "$context/$1/$1")"
 }
 

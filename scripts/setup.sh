@@ -51,6 +51,16 @@ setup_python() {
 
 need_venv() { as_root apt-get update -qq && as_root apt-get install -y --no-install-recommends python3-venv >/dev/null; }
 
+# Whether there is a Docker engine, after trying to have one. Compose comes along where it can.
+setup_docker() {
+    command -v docker >/dev/null 2>&1 || (need docker docker.io) || return 1
+    docker compose version >/dev/null 2>&1 || (need docker-compose docker-compose) || true
+    docker info >/dev/null 2>&1 && return
+    as_root service docker start >/dev/null 2>&1 || return 1
+    for _ in $(seq 20); do docker info >/dev/null 2>&1 && return; sleep 0.5; done
+    return 1
+}
+
 # The model of the demo: 90,868,376 bytes of weights and their small files, without what it would need to run.
 setup_model() {
     model="$venv/model"

@@ -20,7 +20,7 @@ pub struct CuttingArgs {
     /// Where the workers run
     #[arg(long, value_name = "ENGINE", default_value = "local")]
     pub on: On,
-    /// Workers at a time, 100 at most [default: 1; from 50 GB on as many as there are cores, 8 at most; on modal one for 2 GB]
+    /// Workers at a time, 100 at most [default: 1; from 50 GB on as many as there are cores, 8 at most; on modal and with --emit one for 2 GB]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
     pub containers: Option<u16>,
     /// Gigabytes a chunk; a larger file stands alone, and chunks grow so that 100 suffice
@@ -29,9 +29,6 @@ pub struct CuttingArgs {
     /// Share the work out among several workers, however small it is
     #[arg(long)]
     pub parallel: bool,
-    /// The workers' image [default: hf2ms-worker of this version]
-    #[arg(long, value_name = "NAME")]
-    pub image: Option<String>,
     #[arg(skip)]
     in_cluster: bool,
 }

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::explain::{Failure, Outcome, endpoint_name};
 
+/// The worker's image, unless told otherwise.
+pub const IMAGE: &str = concat!("hf2ms-worker:", env!("CARGO_PKG_VERSION"));
 /// The Secret whose keys are HF_TOKEN and MODELSCOPE_TOKEN, unless told otherwise.
 pub const SECRET: &str = "hf2ms-tokens";
 /// Bytes of chunks a ConfigMap. It takes 1 MiB (`MaxSecretSize` of k8s.io/api), of which its keys get some.
@@ -238,7 +240,7 @@ impl Objects<'_> {
 fn failure_policy(for_good: &str) -> Value {
     let codes = [Exit::Usage, Exit::Refused, Exit::Integrity].map(|exit| exit as u8);
     json!({"rules": [
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {"action": for_good, "onExitCodes": {"containerName": "worker", "operator": "In", "values": codes}},
     ]})
 }

@@ -5,10 +5,10 @@
 mod common;
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use common::docker::{LABEL, docker, docker_or_skip, image, skipped, static_worker, try_docker, unique};
-use common::{ALICE, Ran, World};
+use common::{ALICE, Ran, SMALL_MODEL, World};
 use serde_json::{Value, json};
 
 /// Names and values of a container's environment.
@@ -92,6 +92,48 @@ fn a_sandbox_goes_with_the_test_that_started_it() {
     let (network, sandbox) = (world.network().name.clone(), world.network().sandbox.clone());
     drop(world);
     assert!(try_docker(&["container", "inspect", &sandbox]).is_err() && try_docker(&["network", "inspect", &network]).is_err());
+}
+
+/// Compose as it is here: the plugin, or the older command.
+fn compose() -> Option<Vec<&'static str>> {
+    let answers = |words: &&[&str]| Command::new(words[0]).args(&words[1..]).arg("version").output().is_ok_and(|ran| ran.status.success());
+    [&["docker", "compose"][..], &["docker-compose"]].into_iter().find(answers).map(<[&str]>::to_vec)
+}
+
+/// A project of compose, taken down with this value.
+struct Project(Vec<&'static str>, String);
+
+impl Project {
+    fn run(&self, args: &[&str]) -> Ran {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/compose.yaml");
+        let mut command = Command::new(self.0[0]);
+        command.args(&self.0[1..]).args(["-f", file, "-p", &self.1]).args(args).stdin(Stdio::null());
+        Ran::of(command.env("HF2MS_ADMIN", "0").env("HF2MS_VERSION", env!("CARGO_PKG_VERSION")).output().unwrap())
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        self.run(&["down", "--volumes", "--timeout", "1"]);
+    }
+}
+
+#[test]
+fn compose_puts_a_worker_beside_a_sandbox() {
+    let name = "compose_puts_a_worker_beside_a_sandbox";
+    if !docker_or_skip(name) {
+        return;
+    }
+    let Some(words) = compose() else { return skipped(&format!("skipped: {name}: no docker compose here")) };
+    let project = Project(words, unique("compose"));
+    let up = project.run(&["up", "-d", "sandbox"]);
+    assert_eq!(up.code, 0, "{}{}", up.stdout, up.stderr);
+    let admin = project.run(&["port", "sandbox", "8005"]).stdout;
+    common::ask(admin.trim(), "POST", "/seed", SMALL_MODEL).unwrap();
+    let ran = project.run(&["run", "--rm", "-T", "worker", "migrate", "hf:alice/model", "ms:alice/model"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let copy = common::ask(admin.trim(), "GET", "/repo?hub=ms&kind=model&id=alice/model", "").unwrap();
+    assert!(copy.to_string().contains("copy/a.safetensors"), "{copy}");
 }
 
 /// A command that sees nothing but `folder`: root may do so, others in a namespace of their own.

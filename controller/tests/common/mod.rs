@@ -19,6 +19,12 @@ pub const ALICE: &str = "ms-sandbox-alice-write";
 /// Someone else there.
 pub const BOB: &str = "ms-sandbox-bob-write";
 
+/// A seed of `alice/model`: two equal blobs, one other, and three small files.
+pub const SMALL_MODEL: &str = r##"{"hub":"hf","kind":"model","id":"alice/model","message":"m","files":[
+    {"path":"README.md","text":"# Hello\n"},{"path":"config.json","text":"{}"},{"path":"empty.txt","text":""},
+    {"path":"a.safetensors","size":3000000,"seed":1},{"path":"copy/a.safetensors","size":3000000,"seed":1},
+    {"path":"b.safetensors","size":2000000,"seed":2}]}"##;
+
 /// Two hubs and a place for runs. Stops with the test.
 pub struct World {
     sandbox: Child,
@@ -71,21 +77,16 @@ impl World {
         Self { sandbox, addresses, folder, network: None }
     }
 
-    /// A world whose Hugging Face has `alice/model`: two equal blobs, one other, and two small files.
+    /// A world whose Hugging Face has [`SMALL_MODEL`].
     pub fn with_model() -> Self {
         let world = Self::new();
         world.seed_small_model();
         world
     }
 
-    /// `alice/model` as [`World::with_model`] has it.
+    /// Puts [`SMALL_MODEL`] on Hugging Face.
     pub fn seed_small_model(&self) {
-        self.seed(
-            r##"{"hub":"hf","kind":"model","id":"alice/model","message":"m","files":[
-            {"path":"README.md","text":"# Hello\n"},{"path":"config.json","text":"{}"},{"path":"empty.txt","text":""},
-            {"path":"a.safetensors","size":3000000,"seed":1},{"path":"copy/a.safetensors","size":3000000,"seed":1},
-            {"path":"b.safetensors","size":2000000,"seed":2}]}"##,
-        );
+        self.seed(SMALL_MODEL);
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
