@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "common/faults.rs"]
+mod faults;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -40,8 +42,12 @@ fn the_image_is_the_binary_and_nothing_else() {
 
 /// Runs the worker's image beside the sandbox, with nothing that it does not need.
 fn worker_beside(world: &World, environment: &Environment<'_>, args: &[&str]) -> Ran {
+    worker_named(&unique("worker"), world, environment, args)
+}
+
+fn worker_named(name: &str, world: &World, environment: &Environment<'_>, args: &[&str]) -> Ran {
     let mut command = Command::new("docker");
-    command.args(["run", "--rm", "--label", LABEL, "--name", &unique("worker"), "--network", &world.network().name]);
+    command.args(["run", "--rm", "--label", LABEL, "--name", name, "--network", &world.network().name]);
     command.args(["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "256m"]);
     for (name, value) in environment {
         command.args(["--env", name]).env(name, value);
@@ -81,6 +87,31 @@ fn a_container_says_what_is_refused_by_its_exit_code() {
     assert_eq!(codes(&["migrate", "hf:alice/model", "ms:alice/model"]), 3);
     assert_eq!(codes(&["frobnicate"]), 2);
     assert!(world.stored("ms", "model", "alice/model").is_none());
+}
+
+#[test]
+fn a_container_that_is_stopped_stops_at_once() {
+    if !docker_or_skip("a_container_that_is_stopped_stops_at_once") {
+        return;
+    }
+    let world = World::in_docker();
+    world.seed_small_model();
+    let environment = [("HF_ENDPOINT", world.address("hf")), ("MODELSCOPE_ENDPOINT", world.address("ms")), ("MODELSCOPE_TOKEN", ALICE)];
+    // While it looks for the repo, and while bytes move.
+    for fault in [
+        json!({"route": "hf.info", "kind": {"do": "delay", "ms": 60_000}}),
+        json!({"route": "hf_storage.get", "kind": {"do": "stall", "after": 1}}),
+    ] {
+        let fault = world.fault(&fault.to_string());
+        let name = unique("stopped");
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| worker_named(&name, &world, &environment, &["migrate", "hf:alice/model", "ms:alice/model"]));
+            world.until_struck(fault);
+            docker(&["stop", "--time", "10", &name]);
+            assert_eq!(running.join().unwrap().code, 130, "137 if it had to be killed");
+        });
+        world.clear_faults();
+    }
 }
 
 #[test]

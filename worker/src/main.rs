@@ -182,9 +182,12 @@ async fn perform(verb: Verb) -> Result<Exit, Stop> {
     }
 }
 
-/// A whole repo, attached to nothing.
+/// A whole repo, attached to nothing. As the first process of a container it is stopped by no signal that it does not hear.
 async fn alone(wish: &Wish, settings: &Settings) -> Result<Exit, Stop> {
-    let (from, to, info) = migrate::find(wish, settings).await.map_err(refused)?;
+    let (from, to, info) = tokio::select! {
+        found = migrate::find(wish, settings) => found.map_err(refused)?,
+        () = signalled() => return Ok(Exit::Interrupted),
+    };
     let work = open(&from, &to, settings, &WorkerOptions::default())?;
     Ok(until_stopped(&work.events.clone(), Lifeline::none(), migrate::migrate(&work, &from, &to, &info, wish)).await)
 }
