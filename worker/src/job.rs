@@ -1,11 +1,12 @@
 //! Where a worker's job comes from: its standard input, a file, or an address; and how it notices that
 //! whoever gave it has gone.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Stdin};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::protocol::VERSION;
 
@@ -23,13 +24,19 @@ pub enum BadJob {
     /// It is no such job.
     #[error("the job is malformed: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// The settings before it are none. They hold tokens: nothing of them is repeated.
+    #[error("the settings on standard input are not one line of JSON that gives each variable a text")]
+    Settings,
     /// It speaks another version.
     #[error("the job is of protocol version {0}, this worker speaks {VERSION}: use a worker of the controller's version")]
     Version(u64),
 }
 
+/// Settings by the names of environment variables.
+pub type Variables = HashMap<String, String>;
+
 /// The lifeline of an attached worker: standard input, kept open by whoever gave the job.
-pub struct Lifeline(Option<BufReader<Stdin>>);
+pub struct Lifeline(Option<Box<dyn AsyncBufRead + Send + Unpin>>);
 
 impl Lifeline {
     /// Of a worker that nobody attends.
@@ -49,21 +56,44 @@ impl Lifeline {
     }
 }
 
-/// Takes the job: from `chunk` (a file or an address), else from standard input. An attached worker takes its
-/// first line and watches the rest.
-///
-/// # Errors
-/// [`BadJob`]
-pub async fn take<T: DeserializeOwned>(chunk: Option<&str>, attached: bool) -> Result<(T, Lifeline), BadJob> {
-    match chunk {
-        Some(place) if place != "-" => Ok((parse(&read_place(place).await?)?, Lifeline(None))),
-        _ => {
-            let mut stdin = BufReader::new(tokio::io::stdin());
-            let mut text = String::new();
-            let read = if attached { stdin.read_line(&mut text).await } else { stdin.read_to_string(&mut text).await };
-            read.map_err(|error| unreadable("standard input", &error))?;
-            Ok((parse(text.as_bytes())?, Lifeline(attached.then_some(stdin))))
+/// What a worker is told by whoever starts it: settings, if it was said that they come, then the job.
+pub struct Input(Box<dyn AsyncBufRead + Send + Unpin>);
+
+impl Input {
+    /// Standard input. It is read when something is taken from it.
+    pub fn standard() -> Self {
+        Self(Box::new(BufReader::new(tokio::io::stdin())))
+    }
+
+    /// The first line: a JSON object of variables. So tokens reach a worker whose environment and arguments others can read.
+    ///
+    /// # Errors
+    /// [`BadJob::Unreadable`], [`BadJob::Settings`]
+    pub async fn variables(&mut self) -> Result<Variables, BadJob> {
+        serde_json::from_str(&self.line().await?).map_err(|_| BadJob::Settings)
+    }
+
+    /// Takes the job: from `chunk` (a file or an address), else from here. An attached worker takes the next line and
+    /// watches the rest.
+    ///
+    /// # Errors
+    /// [`BadJob`]
+    pub async fn take<T: DeserializeOwned>(mut self, chunk: Option<&str>, attached: bool) -> Result<(T, Lifeline), BadJob> {
+        match chunk {
+            Some(place) if place != "-" => Ok((parse(&read_place(place).await?)?, Lifeline(None))),
+            _ if attached => Ok((parse(self.line().await?.as_bytes())?, Lifeline(Some(self.0)))),
+            _ => {
+                let mut text = String::new();
+                self.0.read_to_string(&mut text).await.map_err(|error| unreadable("standard input", &error))?;
+                Ok((parse(text.as_bytes())?, Lifeline(None)))
+            }
         }
+    }
+
+    async fn line(&mut self) -> Result<String, BadJob> {
+        let mut text = String::new();
+        self.0.read_line(&mut text).await.map_err(|error| unreadable("standard input", &error))?;
+        Ok(text)
     }
 }
 
@@ -103,6 +133,30 @@ mod tests {
     fn another_version_is_said_before_anything_else() {
         let error = parse::<Chunk>(br#"{"version":2,"new":"shape"}"#).unwrap_err();
         assert!(error.to_string().contains("version 2"), "{error}");
+    }
+
+    const JOB: &str = r#"{"version":1,"run":"r","source":{"hub":"huggingface","endpoint":"http://h","kind":"model","id":"a/b","revision":"m"},
+        "destination":{"hub":"modelscope","endpoint":"http://h","kind":"model","id":"a/b","revision":"m"},"files":[]}"#;
+
+    fn input(text: impl Into<Vec<u8>>) -> Input {
+        Input(Box::new(BufReader::new(io::Cursor::new(text.into()))))
+    }
+
+    #[tokio::test]
+    async fn settings_come_in_the_line_before_the_job_and_the_rest_is_the_lifeline() {
+        let mut input = input(format!("{{\"MODELSCOPE_TOKEN\":\"t\"}}\n{}\nrest", JOB.replace('\n', "")));
+        assert_eq!(input.variables().await.unwrap(), Variables::from([("MODELSCOPE_TOKEN".to_owned(), "t".to_owned())]));
+        let (job, lifeline) = input.take::<crate::protocol::VerifyJob>(None, true).await.unwrap();
+        assert_eq!(job.run, "r");
+        lifeline.cut().await;
+    }
+
+    #[tokio::test]
+    async fn settings_that_are_none_are_refused_without_being_shown() {
+        for line in ["", "\"ms-secret\"\n", "{\"MODELSCOPE_TOKEN\":[\"ms-secret\"]}\n", "{\"ms-secret\n"] {
+            let error = input(line).variables().await.unwrap_err().to_string();
+            assert!(error.contains("settings on standard input") && !error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Visibility};
 use hf2ms_worker::events::Events;
 use hf2ms_worker::finalize::{FinalizeJob, finalize};
-use hf2ms_worker::job::{self, Lifeline};
+use hf2ms_worker::job::{Input, Lifeline, Variables};
 use hf2ms_worker::migrate::{Place, Wish};
 use hf2ms_worker::protocol::{Chunk, CommitJob, Event, Exit, VerifyJob, WorkerOptions};
 use hf2ms_worker::settings::{Settings, environment};
@@ -21,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Streams one chunk of a repo from source to destination.
 ///
-/// Tokens come from HF_TOKEN and MODELSCOPE_TOKEN only. Events go to stdout as NDJSON, the last line being the receipt;
+/// Tokens come from HF_TOKEN and MODELSCOPE_TOKEN only, or by --settings-on-stdin. Events go to stdout as NDJSON, the last line being the receipt;
 /// the log goes to stderr. Exit codes: 0 done, 1 some files failed, 2 usage, 3 refused, 4 integrity, 130 interrupted.
 #[derive(Parser)]
 #[command(version, name = "hf2ms-worker")]
@@ -50,6 +50,13 @@ enum Verb {
     },
 }
 
+impl Verb {
+    /// Whether the first line of standard input holds variables.
+    fn has_settings_on_stdin(&self) -> bool {
+        matches!(self, Self::Run(Run { job, .. }) | Self::Commit(job) | Self::Verify(job) | Self::Finalize(job) if job.settings_on_stdin)
+    }
+}
+
 #[derive(Args)]
 struct Job {
     /// Where the job is read from: a file or an http(s) address [default: standard input]
@@ -58,6 +65,9 @@ struct Job {
     /// Take the first line of standard input as the job and stop when standard input closes
     #[arg(long)]
     attached: bool,
+    /// Take the line before the job as a JSON object of variables, which count as if the environment had them
+    #[arg(long, requires = "attached", conflicts_with = "chunk")]
+    settings_on_stdin: bool,
 }
 
 #[derive(Args)]
@@ -149,26 +159,29 @@ fn usage(error: impl ToString) -> Stop {
 }
 
 async fn perform(verb: Verb) -> Result<Exit, Stop> {
-    let settings = &Settings::read(&environment).map_err(usage)?;
-    log_to_stderr(settings.redactor());
+    let mut input = Input::standard();
+    let given = if verb.has_settings_on_stdin() { input.variables().await.map_err(usage)? } else { Variables::new() };
+    let variable = |name: &str| given.get(name).cloned().or_else(|| environment(name));
+    let settings = &Settings::read(&variable).map_err(usage)?;
+    log_to_stderr(settings.redactor(), variable("HF2MS_LOG"));
     match verb {
         Verb::Run(Run { job, create }) => {
-            let (chunk, lifeline) = job::take::<Chunk>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let (chunk, lifeline) = input.take::<Chunk>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
             let work = open(&chunk.source, &chunk.destination, settings, &chunk.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, run::run(&work, &chunk, create)).await)
         }
         Verb::Commit(job) => {
-            let (job, lifeline) = job::take::<CommitJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let (job, lifeline) = input.take::<CommitJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
             let work = open(&job.source, &job.destination, settings, &job.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, commit::commit(&work, &job)).await)
         }
         Verb::Verify(job) => {
-            let (job, lifeline) = job::take::<VerifyJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let (job, lifeline) = input.take::<VerifyJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
             let work = open(&job.source, &job.destination, settings, &job.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, verify::verify(&work, &job)).await)
         }
         Verb::Finalize(job) => {
-            let (job, lifeline) = job::take::<FinalizeJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let (job, lifeline) = input.take::<FinalizeJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
             let work = open(&job.plan.source, &job.plan.destination, settings, &job.plan.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, finalize(&work, job)).await)
         }
@@ -202,8 +215,8 @@ fn open(source: &RepoAt, destination: &RepoAt, settings: &Settings, options: &Wo
 }
 
 /// The log, on stderr, at the level that `HF2MS_LOG` says (warn by default).
-fn log_to_stderr(redactor: Redactor) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("HF2MS_LOG").unwrap_or_else(|_| "warn".into());
+fn log_to_stderr(redactor: Redactor, level: Option<String>) {
+    let filter = level.and_then(|level| tracing_subscriber::EnvFilter::try_new(level).ok()).unwrap_or_else(|| "warn".into());
     let writer = move || redactor.writer(io::stderr());
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer).try_init();
 }
