@@ -199,16 +199,16 @@ impl Migration<'_> {
                 return Ok(());
             }
             let bytes = job.files.iter().map(|file| file.file.size).sum();
-            let heard = match self.one(Verb::Commit, &job, "committing", Done { files: job.files.len() as u64, bytes }).await? {
-                Ended::Finished(_, heard) => heard,
-                Ended::Lost(why, _) if attempt < ATTEMPTS => {
-                    work.lost += 1;
-                    self.run.note(&Entry::Lost { chunk: 0, attempt, why })?;
-                    self.look_again().await?;
-                    continue;
-                }
-                ended => return Err(broken("committer", ended)),
-            };
+            let ended = self.one(Verb::Commit, &job, "committing", Done { files: job.files.len() as u64, bytes }).await?;
+            if attempt < ATTEMPTS
+                && let Some(why) = ended.to_be_repeated(Verb::Commit, self.engine()?.network())
+            {
+                work.lost += 1;
+                self.run.note(&Entry::Lost { chunk: 0, attempt, why: why.to_owned() })?;
+                self.look_again().await?;
+                continue;
+            }
+            let Ended::Finished(_, heard) = ended else { return Err(broken("committer", ended)) };
             let again = attempt == 1 && heard.receipt.iter().flat_map(|receipt| &receipt.failed).any(FailedFile::may_pass);
             work.committed(&self.run, heard, again)?;
             if let Some((kind, error)) = &work.ended_by {
@@ -255,8 +255,10 @@ pub async fn verify_with(engine: &dyn Engine, job: &VerifyJob, screen: &Screen, 
         attempt += 1;
         match one(engine, Verb::Verify, job, "verifying", Done { files: job.files.len() as u64, bytes }, screen).await? {
             Ended::Finished(_, Heard { verification: Some(found), .. }) => return Ok(found),
-            Ended::Lost(why, _) if attempt < ATTEMPTS => run.note(&Entry::Lost { chunk: 0, attempt, why })?,
-            ended => return Err(broken("verifier", ended)),
+            ended => match ended.to_be_repeated(Verb::Verify, engine.network()) {
+                Some(why) if attempt < ATTEMPTS => run.note(&Entry::Lost { chunk: 0, attempt, why: why.to_owned() })?,
+                _ => return Err(broken("verifier", ended)),
+            },
         }
     }
 }

@@ -2,23 +2,19 @@
 //! tells the worker that the controller is gone, or asks it to stop. Tokens go by environment only.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hf2ms_hub::{Hub, Kind};
-use hf2ms_worker::protocol::{Event, Exit};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::{Ended, Engine, Heard, Job, Listener};
+use super::hearing::{Asked, Death, GRACE, judge, keep_log, listen};
+use super::{Ended, Engine, Heard, Job, Listener, Network};
 use crate::settings::Settings;
 use crate::stop::Stop;
-
-/// How long a worker may take to stop before it is killed.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Workers as processes on this machine.
 pub struct Local {
@@ -39,6 +35,10 @@ impl Engine for Local {
         self.workers
     }
 
+    fn network(&self) -> Network {
+        Network::OfThisMachine
+    }
+
     fn work<'a>(&'a self, job: &'a Job, listener: Listener<'a>) -> BoxFuture<'a, Ended> {
         self.process(job, listener).boxed()
     }
@@ -53,14 +53,15 @@ impl Local {
             Ok(child) => child,
             Err(error) => return Ended::Refused(Kind::Invalid, format!("{} can't be started: {error}", self.binary.display())),
         };
-        let log = child.stderr.take().map(|stderr| tokio::spawn(keep_log(stderr, self.log(job), self.settings.clone())));
+        let log = child.stderr.take().map(|stderr| tokio::spawn(keep_log(stderr, Some(self.log(job)), self.settings.clone())));
         let mut heard = Heard::default();
         let status = self.converse(&mut child, job, &mut heard, listener).await;
         let last_words = match log {
             Some(log) => log.await.unwrap_or_default(),
             None => String::new(),
         };
-        self.judge(status, heard, &last_words)
+        let asked = if self.stop.is_asked() { Asked::ToStop } else { Asked::Nothing };
+        judge(asked, &death(status), heard, &last_words)
     }
 
     fn spawn(&self, job: &Job) -> std::io::Result<Child> {
@@ -112,74 +113,24 @@ impl Local {
         stdin.take();
         tokio::time::sleep(GRACE).await;
     }
-
-    fn judge(&self, status: std::io::Result<ExitStatus>, heard: Heard, last_words: &str) -> Ended {
-        let code = status.as_ref().ok().and_then(ExitStatus::code);
-        match (code.and_then(exit), &heard.failure) {
-            _ if self.stop.is_asked() => Ended::Stopped(heard),
-            (Some(exit), _) if heard.receipt.is_some() => Ended::Finished(exit, heard),
-            (Some(Exit::Usage | Exit::Refused), Some((kind, error))) => Ended::Refused(*kind, error.clone()),
-            (Some(Exit::Usage), None) => Ended::Refused(Kind::Invalid, format!("the worker does not take the job: {last_words}")),
-            _ => Ended::Lost(epitaph(&status, &heard, last_words), heard),
-        }
-    }
 }
 
-fn exit(code: i32) -> Option<Exit> {
-    [Exit::Done, Exit::Incomplete, Exit::Usage, Exit::Refused, Exit::Integrity].into_iter().find(|exit| *exit as i32 == code)
-}
-
-fn epitaph(status: &std::io::Result<ExitStatus>, heard: &Heard, last_words: &str) -> String {
-    let how = match status {
-        Ok(status) => match status.signal() {
-            Some(signal) => format!("killed by signal {signal}"),
-            None => format!("ended with code {} and no receipt", status.code().unwrap_or(-1)),
+fn death(status: std::io::Result<ExitStatus>) -> Death {
+    match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => Death::exited(code),
+            (None, signal) => Death::killed(signal.unwrap_or_default()),
         },
-        Err(error) => error.to_string(),
-    };
-    let why = heard.failure.as_ref().map_or(last_words, |(_, error)| error);
-    if why.is_empty() { how } else { format!("{how}: {why}") }
-}
-
-async fn listen(stdout: impl AsyncRead + Unpin, heard: &mut Heard, listener: Listener<'_>, settings: &Settings) {
-    let mut lines = BufReader::new(stdout).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        // A line that is no event is a stray print: the exit code and the receipt decide.
-        if let Ok(event) = serde_json::from_str::<Event>(&settings.redact(&line)) {
-            listener(&event);
-            heard.note(event);
-        }
-        if heard.receipt.is_some() {
-            return;
-        }
+        Err(error) => Death::unseen(error.to_string()),
     }
-}
-
-/// Keeps a worker's log without tokens; returns its last line.
-async fn keep_log(stderr: impl AsyncRead + Unpin, path: PathBuf, settings: Settings) -> String {
-    let mut file = open_log(&path).await;
-    let mut lines = BufReader::new(stderr).lines();
-    let mut last = String::new();
-    while let Ok(Some(line)) = lines.next_line().await {
-        last = settings.redact(&line);
-        if let Some(file) = &mut file {
-            // A full disk costs the log, not the run.
-            let _ = file.write_all(format!("{last}\n").as_bytes()).await;
-        }
-    }
-    if let Some(file) = &mut file {
-        let _ = file.flush().await;
-    }
-    last
-}
-
-async fn open_log(path: &Path) -> Option<tokio::fs::File> {
-    tokio::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).await.ok()
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use hf2ms_worker::protocol::Exit;
 
     use super::super::Verb;
     use super::*;

@@ -1,6 +1,7 @@
 //! Where workers run. An engine does one job in one worker and tells what it hears; the queue that shares the chunks
 //! out ([`queue`]) is the same for all engines.
 
+pub mod hearing;
 pub mod local;
 pub mod modal;
 pub mod price;
@@ -69,6 +70,13 @@ pub struct Heard {
 }
 
 impl Heard {
+    /// The first failure of one of these meanings.
+    fn failure_of(&self, kinds: &[Kind]) -> Option<&str> {
+        let whole = self.failure.iter().map(|(kind, error)| (*kind, error));
+        let files = self.receipt.iter().flat_map(|receipt| &receipt.failed).map(|failed| (failed.kind, &failed.error));
+        whole.chain(files).find(|(kind, _)| kinds.contains(kind)).map(|(_, error)| error.as_str())
+    }
+
     /// Takes note of an event.
     pub fn note(&mut self, event: Event) {
         match event {
@@ -95,6 +103,29 @@ pub enum Ended {
     Stopped(Heard),
 }
 
+impl Ended {
+    /// Why the job is to be given to another worker, if it is: this one died or, on a network of its own, did not reach the
+    /// hubs. A chunk's files that failed in passing there are tried from elsewhere; a committer is asked again by its own rule.
+    pub fn to_be_repeated(&self, verb: Verb, network: Network) -> Option<&str> {
+        let cut_off: &[Kind] = if verb == Verb::Run { &[Kind::Unreachable, Kind::Transient] } else { &[Kind::Unreachable] };
+        match (self, network) {
+            (Self::Lost(why, _), _) => Some(why),
+            (Self::Refused(Kind::Unreachable, why), Network::OfEachWorker) => Some(why),
+            (Self::Finished(_, heard), Network::OfEachWorker) => heard.failure_of(cut_off),
+            _ => None,
+        }
+    }
+}
+
+/// Whether all workers see the hubs the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// They do: what one can't reach, none can.
+    OfThisMachine,
+    /// One may be cut off while the others work.
+    OfEachWorker,
+}
+
 /// Told of each event as it comes.
 pub type Listener<'a> = &'a (dyn Fn(&Event) + Send + Sync);
 
@@ -102,6 +133,9 @@ pub type Listener<'a> = &'a (dyn Fn(&Event) + Send + Sync);
 pub trait Engine: Send + Sync {
     /// How many work at a time.
     fn workers(&self) -> usize;
+
+    /// Whose network they work on.
+    fn network(&self) -> Network;
 
     /// Does one job in one worker. Ends when the worker has ended, and leaves nothing running.
     fn work<'a>(&'a self, job: &'a Job, listener: Listener<'a>) -> BoxFuture<'a, Ended>;

@@ -1,5 +1,5 @@
-//! The queue: chunks in their order, the heaviest first, each to the next free worker. A chunk whose worker died is
-//! given to another, three times in all.
+//! The queue: chunks in their order, the heaviest first, each to the next free worker. A chunk whose worker died, or was
+//! cut off from the network that it alone uses, is given to another, three times in all.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -42,9 +42,9 @@ pub async fn carry(engine: &dyn Engine, plan: &Plan, run: &RunDir, progress: &Pr
             working.push(attempt_chunk(engine, plan, run.id(), number, attempt, progress));
         }
         let Some((number, attempt, ended)) = working.next().await else { return Ok(carried) };
-        if let Ended::Lost(why, _) = &ended {
+        if let Some(why) = ended.to_be_repeated(Verb::Run, engine.network()) {
             carried.lost += 1;
-            run.note(&Entry::Lost { chunk: number, attempt, why: why.clone() })?;
+            run.note(&Entry::Lost { chunk: number, attempt, why: why.to_owned() })?;
             if attempt < ATTEMPTS {
                 waiting.push_front((number, attempt + 1));
                 continue;
@@ -61,7 +61,8 @@ async fn attempt_chunk(engine: &dyn Engine, plan: &Plan, run: &str, number: u32,
     let job = Job { verb: Verb::Run, number, json };
     progress.begin(number);
     let ended = engine.work(&job, &|event: &Event| progress.hear(number, event)).await;
-    progress.end(number, done(plan, number, &ended));
+    let repeated = ended.to_be_repeated(Verb::Run, engine.network()).is_some();
+    progress.end(number, if repeated { Done::default() } else { done(plan, number, &ended) });
     (number, attempt, ended)
 }
 
@@ -136,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::cutting::On;
-    use crate::engine::Listener;
+    use crate::engine::{Listener, Network};
     use crate::run_dir::tests::at;
     use crate::run_dir::{NewRun, RunVerb, Runs};
     use crate::screen::{Mode, Screen};
@@ -146,11 +147,16 @@ mod tests {
     struct Scripted {
         ends: Mutex<HashMap<u32, Vec<Ended>>>,
         begun: Mutex<Vec<u32>>,
+        network: Option<Network>,
     }
 
     impl Engine for Scripted {
         fn workers(&self) -> usize {
             1
+        }
+
+        fn network(&self) -> Network {
+            self.network.unwrap_or(Network::OfThisMachine)
         }
 
         fn work<'a>(&'a self, job: &'a Job, _: Listener<'a>) -> BoxFuture<'a, Ended> {
@@ -188,6 +194,10 @@ mod tests {
     }
 
     async fn carried(ends: HashMap<u32, Vec<Ended>>) -> (Carried, Vec<u32>, Plan) {
+        carried_by(Scripted { ends: Mutex::new(ends), ..Scripted::default() }).await
+    }
+
+    async fn carried_by(engine: Scripted) -> (Carried, Vec<u32>, Plan) {
         let (state, plan) = (tempfile::tempdir().unwrap(), three_chunks());
         let runs = Runs::new(state.path());
         let run = runs
@@ -199,7 +209,6 @@ mod tests {
                 plan: &PlanSummary::default(),
             })
             .unwrap();
-        let engine = Scripted { ends: Mutex::new(ends), ..Scripted::default() };
         let progress = Progress::new(&Screen::of(Mode::Lines), "copying", Done::default());
         let carried = carry(&engine, &plan, &run, &progress).await.unwrap();
         assert_eq!(runs.journal(run.id()).len() as u64, carried.receipts.len() as u64 + carried.lost);
@@ -233,5 +242,48 @@ mod tests {
         assert_eq!(begun, [0, 1], "no storm");
         assert_eq!(carried.ended_by, Some((Kind::Unauthorized, "MODELSCOPE_TOKEN is revoked".to_owned())));
         assert_eq!(plan.unsent(&carried.receipts).len(), 2);
+    }
+
+    fn cut_off() -> Ended {
+        Ended::Refused(Kind::Unreachable, "no route to the hub".to_owned())
+    }
+
+    fn of_each_worker(ends: &[(u32, usize)]) -> Scripted {
+        let ends = ends.iter().map(|(number, times)| (*number, std::iter::repeat_with(cut_off).take(*times).collect())).collect();
+        Scripted { ends: Mutex::new(ends), network: Some(Network::OfEachWorker), ..Scripted::default() }
+    }
+
+    #[tokio::test]
+    async fn a_chunk_whose_worker_alone_is_cut_off_is_given_to_another() {
+        let (carried, begun, plan) = carried_by(of_each_worker(&[(1, 2)])).await;
+        assert_eq!((begun, carried.lost, carried.ended_by), (vec![0, 1, 1, 1, 2], 2, None));
+        assert!(plan.unsent(&carried.receipts).is_empty());
+    }
+
+    #[tokio::test]
+    async fn files_that_failed_in_passing_are_tried_on_another_network() {
+        let failed = FailedFile { path: "1.bin".to_owned(), error: "no route".to_owned(), kind: Kind::Transient };
+        let heard =
+            || Heard { receipt: Some(Receipt { chunk: 1, failed: vec![failed.clone()], ..Receipt::default() }), ..Heard::default() };
+        for (network, tries, unsent) in [(Network::OfEachWorker, 2, 0), (Network::OfThisMachine, 1, 1)] {
+            let ends = HashMap::from([(1, vec![Ended::Finished(Exit::Incomplete, heard())])]);
+            let engine = Scripted { ends: Mutex::new(ends), network: Some(network), ..Scripted::default() };
+            let (carried, begun, plan) = carried_by(engine).await;
+            assert_eq!(begun.iter().filter(|number| **number == 1).count(), tries);
+            assert_eq!((plan.unsent(&carried.receipts).len(), carried.ended_by), (unsent, None));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hub_that_three_of_them_cannot_reach_ends_it_for_all() {
+        let (carried, begun, _) = carried_by(of_each_worker(&[(1, 3)])).await;
+        assert_eq!((begun, carried.ended_by), (vec![0, 1, 1, 1], Some((Kind::Unreachable, "no route to the hub".to_owned()))));
+    }
+
+    #[tokio::test]
+    async fn where_all_share_a_network_one_that_reaches_nothing_ends_it_for_all() {
+        let engine = Scripted { network: None, ..of_each_worker(&[(1, 1)]) };
+        let (carried, begun, _) = carried_by(engine).await;
+        assert_eq!((begun, carried.lost, carried.ended_by.is_some()), (vec![0, 1], 0, true));
     }
 }

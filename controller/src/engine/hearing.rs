@@ -1,0 +1,110 @@
+//! What an engine does with what a worker says and how it ends, wherever it ran: lines become events, the log is kept
+//! without tokens, and the end is judged.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hf2ms_hub::Kind;
+use hf2ms_worker::protocol::{Event, Exit};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+
+use super::{Ended, Heard, Listener};
+use crate::settings::Settings;
+
+/// How long a worker may take to stop before it is killed.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// A process's end, as its engine saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Death {
+    /// Its exit code, if it ended by itself.
+    pub code: Option<i32>,
+    /// How it ended, in words.
+    pub how: String,
+}
+
+impl Death {
+    /// It ended by itself.
+    pub fn exited(code: i32) -> Self {
+        Self { code: Some(code), how: format!("ended with code {code} and no receipt") }
+    }
+
+    /// A signal ended it.
+    pub fn killed(signal: i32) -> Self {
+        Self::unseen(format!("killed by signal {signal}"))
+    }
+
+    /// It has no exit code, for this reason.
+    pub fn unseen(how: impl Into<String>) -> Self {
+        Self { code: None, how: how.into() }
+    }
+}
+
+/// Whether it was asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// It was.
+    ToStop,
+    /// It was left to work.
+    Nothing,
+}
+
+/// What a worker's end means for its job. `last_words`: the last line of its log.
+pub fn judge(asked: Asked, death: &Death, heard: Heard, last_words: &str) -> Ended {
+    match (death.code.and_then(exit), &heard.failure) {
+        _ if asked == Asked::ToStop => Ended::Stopped(heard),
+        (Some(exit), _) if heard.receipt.is_some() => Ended::Finished(exit, heard),
+        (Some(Exit::Usage | Exit::Refused), Some((kind, error))) => Ended::Refused(*kind, error.clone()),
+        (Some(Exit::Usage), None) => Ended::Refused(Kind::Invalid, format!("the worker does not take the job: {last_words}")),
+        _ => Ended::Lost(epitaph(death, &heard, last_words), heard),
+    }
+}
+
+fn exit(code: i32) -> Option<Exit> {
+    [Exit::Done, Exit::Incomplete, Exit::Usage, Exit::Refused, Exit::Integrity].into_iter().find(|exit| *exit as i32 == code)
+}
+
+fn epitaph(death: &Death, heard: &Heard, last_words: &str) -> String {
+    let why = heard.failure.as_ref().map_or(last_words, |(_, error)| error);
+    if why.is_empty() { death.how.clone() } else { format!("{}: {why}", death.how) }
+}
+
+/// Takes note of all that a worker says, until its receipt, which is its last word, or its end.
+pub async fn listen(stdout: impl AsyncRead + Unpin, heard: &mut Heard, listener: Listener<'_>, settings: &Settings) {
+    let mut lines = BufReader::new(stdout).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        // A line that is no event is a stray print: the exit code and the receipt decide.
+        if let Ok(event) = serde_json::from_str::<Event>(&settings.redact(&line)) {
+            listener(&event);
+            heard.note(event);
+        }
+        if heard.receipt.is_some() {
+            return;
+        }
+    }
+}
+
+/// Keeps a worker's log without tokens, if it has a place; returns its last line.
+pub async fn keep_log(stderr: impl AsyncRead + Unpin, path: Option<PathBuf>, settings: Settings) -> String {
+    let mut file = match &path {
+        Some(path) => open_log(path).await,
+        None => None,
+    };
+    let mut lines = BufReader::new(stderr).lines();
+    let mut last = String::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        last = settings.redact(&line);
+        if let Some(file) = &mut file {
+            // A full disk costs the log, not the run.
+            let _ = file.write_all(format!("{last}\n").as_bytes()).await;
+        }
+    }
+    if let Some(file) = &mut file {
+        let _ = file.flush().await;
+    }
+    last
+}
+
+async fn open_log(path: &Path) -> Option<tokio::fs::File> {
+    tokio::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).await.ok()
+}
