@@ -169,7 +169,7 @@ impl Runs {
         };
         let path = self.0.join("runs").join(&id);
         create_private(&path.join("logs"))?;
-        let alive = hold(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
+        let alive = hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
         let record = RunRecord {
             id,
             verb,
@@ -193,7 +193,7 @@ impl Runs {
     pub fn resume(&self, record: &RunRecord) -> Outcome<RunDir> {
         let lock = self.lock(&record.id, &record.destination)?;
         let path = self.path(&record.id);
-        let alive = hold(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
+        let alive = hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
         let record = RunRecord { state: State::Running, ..record.clone() };
         let run = RunDir { path, record, _locks: vec![lock, alive] };
         run.write("run.json", &run.record)?;
@@ -231,6 +231,41 @@ impl Runs {
             (Some(_), Some(_)) => Err(Failure::usage(format!("more than one run ends in {asked}: give more of its id"))),
             _ => Err(Failure::usage(format!("there is no run {}: see `hf2ms runs`", hf2ms_hub::path::escape(asked)))),
         }
+    }
+
+    /// Whether a process works on this run.
+    pub fn is_alive(&self, id: &str) -> bool {
+        is_held(&self.path(id).join("alive"))
+    }
+
+    /// The process that works on this run, if one does.
+    pub fn controller(&self, id: &str) -> Option<u32> {
+        let path = self.path(id).join("alive");
+        let process = fs::read_to_string(&path).ok()?.parse().ok();
+        // What a process left behind may be another's number by now: it counts while the lock is held.
+        process.filter(|_| is_held(&path))
+    }
+
+    /// Who keeps these runs: an id of the folder's own, made when it is first asked for. What runs elsewhere is marked with it.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn identity(&self) -> Outcome<String> {
+        create_private(&self.0)?;
+        let path = self.0.join("id");
+        let read = || fs::read_to_string(&path).ok().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
+        if let Some(id) = read() {
+            return Ok(id);
+        }
+        let lock = self.0.join("id.lock");
+        let wait = || private().write(true).create(true).truncate(false).open(&lock).and_then(|file| file.lock().map(|()| file));
+        let _alone = wait().map_err(|error| Failure::file(&lock, &error))?;
+        if let Some(id) = read() {
+            return Ok(id);
+        }
+        let id = Ulid::new().to_string().to_lowercase();
+        write_aside(&path, |file| file.write_all(id.as_bytes())).map_err(|error| Failure::file(&path, &error))?;
+        Ok(id)
     }
 
     /// A run's folder.
@@ -351,6 +386,19 @@ fn hold(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// The lock says that a process works on the run, the content which.
+fn hold_alive(path: &Path) -> io::Result<File> {
+    let mut file = hold(path)?;
+    file.set_len(0)?;
+    file.write_all(std::process::id().to_string().as_bytes())?;
+    Ok(file)
+}
+
+/// Asks with a shared lock: two who ask are not taken for one who holds.
+fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
 fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> Outcome<File> {
     match hold(path) {
         Ok(mut file) => {
@@ -386,7 +434,7 @@ fn lock_name(at: &RepoAt) -> String {
 
 fn record(path: &Path) -> Option<RunRecord> {
     let mut record: RunRecord = serde_json::from_slice(&fs::read(path.join("run.json")).ok()?).ok()?;
-    if record.state == State::Running && hold(&path.join("alive")).is_ok() {
+    if record.state == State::Running && !is_held(&path.join("alive")) {
         record.state = if record.on == On::Modal && has_calls(path) { State::Detached } else { State::Killed };
     }
     Some(record)
@@ -452,6 +500,26 @@ pub(crate) mod tests {
         let runs = Runs::new(state.path());
         drop(begin(&runs, "org/a").unwrap());
         assert_eq!(runs.find("last").unwrap().state, State::Killed);
+    }
+
+    #[test]
+    fn a_run_names_its_process_while_it_is_alive() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(state.path());
+        let run = begin(&runs, "org/a").unwrap();
+        let id = run.id().to_owned();
+        assert_eq!((runs.is_alive(&id), runs.controller(&id)), (true, Some(std::process::id())));
+        drop(run);
+        assert_eq!((runs.is_alive(&id), runs.controller(&id)), (false, None), "the number is still written there");
+        assert!(!runs.is_alive("no such run"));
+    }
+
+    #[test]
+    fn a_state_folder_keeps_its_identity() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let of = |state: &tempfile::TempDir| Runs::new(state.path()).identity().unwrap();
+        assert_eq!((of(&one), of(&one).len()), (of(&one), 26));
+        assert_ne!(of(&one), of(&other));
     }
 
     #[test]
