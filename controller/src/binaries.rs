@@ -7,6 +7,8 @@ use crate::settings::environment;
 
 /// Carries blobs.
 pub const WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_WORKER");
+/// The same, as one static file: what containers are made of.
+pub const STATIC_WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_STATIC_WORKER");
 /// The loopback hubs.
 pub const SANDBOX: (&str, &str) = ("hf2ms-sandbox", "HF2MS_SANDBOX");
 

@@ -4,12 +4,13 @@ use hf2ms_worker::plan::Plan;
 
 use crate::binaries::{WORKER, find};
 use crate::cloud::Watch;
-use crate::cutting::{CuttingArgs, On};
+use crate::cutting::{ContainerArgs, CuttingArgs, On};
 use crate::engine::Engine;
+use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::local::Local;
 use crate::engine::modal::{Deployment, Modal};
-use crate::explain::{Failure, Outcome};
-use crate::run_dir::RunDir;
+use crate::explain::Outcome;
+use crate::run_dir::{RunDir, Runs};
 use crate::screen::Screen;
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
@@ -26,6 +27,8 @@ pub enum Crew {
 pub struct Opening<'a> {
     /// Where and how many.
     pub cutting: &'a CuttingArgs,
+    /// What containers of Docker are made of.
+    pub containers: &'a ContainerArgs,
     /// What it will do.
     pub plan: &'a Plan,
     /// Whose logs it writes.
@@ -44,14 +47,19 @@ impl Crew {
     /// # Errors
     /// It can't be reached, or something that it needs is missing.
     pub async fn open(opening: Opening<'_>, watch: Watch) -> Outcome<Self> {
-        let Opening { cutting, plan, run, settings, screen, stop } = opening;
+        let Opening { cutting, containers, plan, run, settings, screen, stop } = opening;
         let workers = cutting.workers(plan.summary().blob_bytes).min(plan.chunks.len()).max(1);
         match cutting.on {
             On::Local => {
                 let (binary, logs) = (find(WORKER)?, run.path().join("logs"));
                 Ok(Self::Engine(Box::new(Local { binary, workers, logs, settings: settings.clone(), stop: stop.clone() })))
             }
-            On::Docker => Err(Failure::usage("workers can't run there yet: use --on local")),
+            On::Docker => {
+                let (memory, runs) = (plan.options.memory, Runs::new(&state_dir(&environment)?));
+                let terms = Terms { workers, memory, settings: settings.clone(), stop: stop.clone() };
+                let docker = Docker::open(containers, terms, Whose { runs: &runs, run: Some(run) }, screen);
+                Ok(Self::Engine(Box::new(stop.unless(docker).await?)))
+            }
             On::Modal => {
                 let deployment = Deployment::new(find(WORKER)?, workers, settings)?;
                 let modal = stop.unless(Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings)).await?;

@@ -4,6 +4,8 @@ use clap::{Args, ValueEnum};
 use hf2ms_worker::chunks::Chunking;
 use serde::{Deserialize, Serialize};
 
+use crate::explain::{Failure, Outcome};
+
 /// From here on the work is shared out unasked.
 const PARALLEL_FROM: u64 = 50_000_000_000;
 /// Workers on one machine, unless told otherwise.
@@ -31,6 +33,39 @@ pub struct CuttingArgs {
     pub parallel: bool,
     #[arg(skip)]
     in_cluster: bool,
+}
+
+/// What containers are made of, and where they are.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Workers")]
+pub struct ContainerArgs {
+    /// With --on docker: the network of the containers [default: Docker's own]
+    #[arg(long, value_name = "NAME", value_parser = docker_name)]
+    pub network: Option<String>,
+    /// With --on docker: an image of the worker that is there already [default: made from the static worker]
+    #[arg(long, value_name = "NAME", value_parser = docker_name)]
+    pub image: Option<String>,
+}
+
+impl ContainerArgs {
+    /// That nothing is asked of containers where there are none.
+    ///
+    /// # Errors
+    /// Something is.
+    pub fn fit(&self, on: On) -> Outcome<()> {
+        let given = [("--network", &self.network), ("--image", &self.image)].into_iter().find(|(_, value)| value.is_some());
+        match given {
+            Some((name, _)) if on != On::Docker => Err(Failure::usage(format!("{name} is for containers of Docker: give --on docker too"))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A name that Docker could know: it becomes a part of an address.
+fn docker_name(text: &str) -> Result<String, String> {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "-._/:@".contains(c);
+    let is_name = text.chars().all(is_safe) && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && !text.contains("..");
+    if is_name { Ok(text.to_owned()) } else { Err("expected a name of letters, digits and - . _ / : @".to_owned()) }
 }
 
 /// Where workers run.
@@ -110,6 +145,16 @@ mod tests {
         let args = CuttingArgs { chunk_size: gigabytes("0.5").ok(), ..CuttingArgs::default() };
         assert_eq!(args.chunking(1), Chunking::Sized { bytes: 500_000_000, at_most: 100 });
         assert!(gigabytes("0").is_err() && gigabytes("-1").is_err() && gigabytes("x").is_err() && gigabytes("NaN").is_err());
+    }
+
+    #[test]
+    fn what_is_asked_of_containers_needs_some() {
+        let args = ContainerArgs { network: Some("n".to_owned()), image: None };
+        assert!(args.fit(On::Docker).is_ok() && ContainerArgs::default().fit(On::Local).is_ok());
+        assert!(args.fit(On::Local).unwrap_err().to_string().starts_with("--network is for containers"));
+        for (name, good) in [("host", true), ("h:5000/a/b@sha256:0", true), ("", false), ("../x", false), ("a?b", false), ("a b", false)] {
+            assert_eq!(docker_name(name).is_ok(), good, "{name}");
+        }
     }
 
     #[test]

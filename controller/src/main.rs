@@ -34,6 +34,7 @@ async fn run(command: Command, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         Command::Status(args) => verbs::status::run(&args, screen, stop).await,
         Command::Attach(args) => verbs::attach::run(&args, screen, stop).await,
         Command::Logs(args) => verbs::logs::run(&args, screen, stop).await,
+        Command::Stop(args) => verbs::stop::run(&args, screen, stop).await,
         Command::Doctor(args) => verbs::doctor::run(&args, screen, stop).await,
         Command::Demo(args) => verbs::demo::run(&args, screen, stop).await,
         Command::Completions(args) => verbs::completions::run(&args, screen),

@@ -268,6 +268,22 @@ fn a_signal_ends_it_with_130_and_leaves_no_worker_and_no_half_blob() {
 }
 
 #[test]
+fn stop_ends_a_live_run_and_says_how_others_stand() {
+    let world = World::with_model();
+    let running = in_mid_upload(&world);
+    let stopped = world.run(&["stop", "--json"]);
+    assert_eq!((stopped.code, world.workers().len()), (0, 0), "{}", stopped.stdout);
+    assert_eq!((&stopped.events()[0]["was"], &stopped.events()[0]["state"]), (&json!("running"), &json!("interrupted")));
+    assert_eq!(running.wait().code, 130);
+    assert!(world.run(&["stop"]).stdout.contains("has ended already: it is interrupted"));
+    finishes(&world);
+    let killed = World::with_model();
+    controller_killed_at(&killed, r#"kill -9 $PPID; exec "$worker" "$@""#);
+    assert!(killed.run(&["stop"]).stdout.contains("was killed before: nothing of it runs"));
+    world.run(&["stop", "nothing"]).refused_with(2, "there is no run nothing");
+}
+
+#[test]
 fn a_signal_is_heard_whatever_is_waited_for() {
     for route in ["ms.me", "hf.tree", "ms.create", "ms.batch", "ms.commit", "ms.git_refs"] {
         let world = World::with_model();

@@ -1,6 +1,7 @@
 //! Where workers run. An engine does one job in one worker and tells what it hears; the queue that shares the chunks
 //! out ([`queue`]) is the same for all engines.
 
+pub mod docker;
 pub mod hearing;
 pub mod local;
 pub mod modal;

@@ -3,14 +3,17 @@
 use std::process::Stdio;
 
 use hf2ms_hub::{Account, Error, Hub, RepoAt, RepoKind, open_destination, open_source};
-use hf2ms_worker::protocol::{EndpointCheck, Event, Exit};
+use hf2ms_worker::protocol::{EndpointCheck, Event, Exit, WorkerOptions};
 use serde::Serialize;
 use tokio::process::Command;
 
 use crate::binaries::{WORKER, find};
-use crate::explain::{Doing, Outcome, explain, token_missing, token_name};
+use crate::cutting::{ContainerArgs, On};
+use crate::engine::docker::{Docker, Terms, Whose};
+use crate::explain::{Doing, Failure, Outcome, explain, token_missing, token_name};
+use crate::run_dir::Runs;
 use crate::screen::Screen;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
 
 /// Check each token, each hub and the worker, and say what to do
@@ -18,6 +21,11 @@ use crate::stop::Stop;
 /// Ends with 3 if something that a migration needs is wrong.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Where the workers are to run: the same is looked at from there
+    #[arg(long, value_name = "ENGINE", default_value = "local")]
+    pub on: On,
+    #[command(flatten)]
+    containers: ContainerArgs,
     /// Print one line of JSON a finding
     #[arg(long)]
     pub json: bool,
@@ -44,10 +52,16 @@ enum Verdict {
 ///
 /// # Errors
 /// The environment can't be read.
-pub async fn run(_args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    args.containers.fit(args.on)?;
     let settings = settings::load()?;
     let looks = async {
-        let (mut findings, accounts) = (worker(&settings).await, [Hub::HuggingFace, Hub::ModelScope].map(|hub| account(hub, &settings)));
+        let workers = match args.on {
+            On::Local => worker(&settings).await,
+            On::Docker => container(args, &settings, screen, stop).await?,
+            On::Modal => return Err(Failure::usage("workers can't run on Modal yet: use --on local or --on docker")),
+        };
+        let (mut findings, accounts) = (workers, [Hub::HuggingFace, Hub::ModelScope].map(|hub| account(hub, &settings)));
         for account in accounts {
             findings.push(account.await);
         }
@@ -129,29 +143,43 @@ async fn worker(settings: &Settings) -> Vec<Finding> {
         Ok(binary) => binary,
         Err(failure) => return vec![Finding::new("worker", Verdict::Bad, failure.to_string())],
     };
-    let endpoints = [Hub::HuggingFace, Hub::ModelScope].map(|hub| settings.access(hub).endpoint.clone());
-    let output = Command::new(&binary).arg("check").args(&endpoints).stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = Command::new(&binary).arg("check").args(endpoints(settings)).stdin(Stdio::null()).kill_on_drop(true).output().await;
     let output = match output {
         Ok(output) => output,
         Err(error) => return vec![Finding::new("worker", Verdict::Bad, format!("{} can't be started: {error}", binary.display()))],
     };
-    let said = String::from_utf8_lossy(&output.stdout).lines().find_map(|line| match serde_json::from_str(line) {
-        Ok(Event::Checked { version, endpoints }) => Some((version, endpoints)),
-        _ => None,
-    });
-    match said {
-        Some((version, endpoints)) => {
-            let matches = version == env!("CARGO_PKG_VERSION");
-            let says = format!(
-                "{version} at {}{}",
-                binary.display(),
-                if matches { "" } else { ", another version than hf2ms: install both alike" }
-            );
-            let verdict = if matches { Verdict::Good } else { Verdict::Bad };
-            std::iter::once(Finding::new("worker", verdict, says)).chain(endpoints.iter().map(reached)).collect()
-        }
-        None => vec![Finding::new("worker", Verdict::Bad, format!("{} does not answer its check: install it anew", binary.display()))],
-    }
+    let said = String::from_utf8_lossy(&output.stdout).lines().find_map(|line| serde_json::from_str(line).ok());
+    let place = format!("at {}", binary.display());
+    said.and_then(|event| answered(event, &place)).unwrap_or_else(|| {
+        vec![Finding::new("worker", Verdict::Bad, format!("{} does not answer its check: install it anew", binary.display()))]
+    })
+}
+
+fn endpoints(settings: &Settings) -> [String; 2] {
+    [Hub::HuggingFace, Hub::ModelScope].map(|hub| settings.access(hub).endpoint.clone())
+}
+
+/// The same in a container: Docker, the image, and whether the hubs are reached from there.
+async fn container(args: &Args, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Vec<Finding>> {
+    let terms = Terms { workers: 1, memory: WorkerOptions::default().memory, settings: settings.clone(), stop: stop.clone() };
+    let runs = Runs::new(&state_dir(&environment)?);
+    let docker = match Docker::open(&args.containers, terms, Whose { runs: &runs, run: None }, screen).await {
+        Ok(docker) => docker,
+        Err(failure) => return Ok(vec![Finding::new("docker", Verdict::Bad, failure.to_string())]),
+    };
+    let found = Finding::new("docker", Verdict::Good, docker.described());
+    let silent = |why: String| vec![Finding::new("worker", Verdict::Bad, format!("a container does not answer its check: {why}"))];
+    let answers = docker.check(&endpoints(settings)).await.map(|event| answered(event, "in a container").unwrap_or_default());
+    Ok([found].into_iter().chain(answers.unwrap_or_else(silent)).collect())
+}
+
+/// What a worker's answer to its check shows; `None` for another event.
+fn answered(event: Event, place: &str) -> Option<Vec<Finding>> {
+    let Event::Checked { version, endpoints } = event else { return None };
+    let matches = version == env!("CARGO_PKG_VERSION");
+    let says = format!("{version} {place}{}", if matches { "" } else { ", another version than hf2ms: install both alike" });
+    let verdict = if matches { Verdict::Good } else { Verdict::Bad };
+    Some(std::iter::once(Finding::new("worker", verdict, says)).chain(endpoints.iter().map(reached)).collect())
 }
 
 fn reached(check: &EndpointCheck) -> Finding {

@@ -12,7 +12,7 @@ use super::attach;
 use super::plan::in_words;
 use crate::cloud::Watch;
 use crate::crew::{Crew, Opening};
-use crate::cutting::{CuttingArgs, On};
+use crate::cutting::{ContainerArgs, CuttingArgs, On};
 use crate::estimate::consent::consent;
 use crate::estimate::rates::Rates;
 use crate::estimate::{CostArgs, Estimate};
@@ -68,6 +68,8 @@ pub struct Args {
     cutting: CuttingArgs,
     #[command(flatten)]
     cost: CostArgs,
+    #[command(flatten)]
+    containers: ContainerArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -107,6 +109,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     if args.detach && args.cutting.on != On::Modal {
         return Err(Failure::usage("--detach needs --on modal: elsewhere the work ends with this process"));
     }
+    args.containers.fit(args.cutting.on)?;
     let settings = settings::load()?;
     let runs = Runs::new(&state_dir(&environment)?);
     let (plan, there) = match stop.unless(decide(&args, &settings, &runs, screen)).await? {
@@ -153,7 +156,7 @@ async fn crew(args: &Args, plan: &Plan, run: &RunDir, settings: &Settings, scree
     if plan.is_done() {
         return Ok(None);
     }
-    let opening = Opening { cutting: &args.cutting, plan, run, settings, screen, stop };
+    let opening = Opening { cutting: &args.cutting, containers: &args.containers, plan, run, settings, screen, stop };
     let watch = if args.detach { Watch::Detached } else { Watch::Attached };
     Crew::open(opening, watch).await.map(Some)
 }

@@ -9,4 +9,5 @@ pub mod migrate;
 pub mod plan;
 pub mod runs;
 pub mod status;
+pub mod stop;
 pub mod verify;

@@ -1,0 +1,111 @@
+//! One container from its start to its end: attached before it starts, so that no word is missed; told its job; heard out;
+//! and asked how it ended.
+
+use std::io::Result;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bollard::container::{AttachContainerResults, LogOutput};
+use bollard::errors::Error;
+use bollard::query_parameters::AttachContainerOptionsBuilder;
+use futures_util::{Stream, StreamExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
+
+use super::Docker;
+use super::container::Errand;
+use super::daemon::Trouble;
+use crate::engine::hearing::{Death, GRACE, keep_log, listen};
+use crate::engine::{Heard, Listener};
+
+/// Bytes that may wait between the daemon's stream and who reads its lines.
+const BETWEEN: usize = 64 << 10;
+/// How long the last lines of the log may take once the container has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What a container said, and how it ended.
+pub(super) struct Said {
+    pub death: Death,
+    pub heard: Heard,
+    /// The last line of its log.
+    pub last_words: String,
+}
+
+/// The end of the line that the container's standard input hangs on.
+type Line = Pin<Box<dyn AsyncWrite + Send>>;
+
+impl Docker {
+    /// Has a container that was created do its errand.
+    pub(super) async fn converse(
+        &self,
+        name: &str,
+        errand: &Errand,
+        told: &str,
+        listener: Listener<'_>,
+    ) -> std::result::Result<Said, Error> {
+        let options = AttachContainerOptionsBuilder::default().stream(true).stdin(true).stdout(true).stderr(true).build();
+        let AttachContainerResults { output, input: mut line } = self.daemon.api.attach_container(name, Some(options)).await?;
+        self.daemon.api.start_container(name, None).await?;
+        let ((stdout, to_stdout), (stderr, to_stderr)) = (duplex(BETWEEN), duplex(BETWEEN));
+        let sorting = tokio::spawn(sort(output, to_stdout, to_stderr));
+        let path = self.logs.as_ref().map(|logs| logs.join(format!("{}.log", errand.label)));
+        let log = tokio::spawn(keep_log(stderr, path, self.terms.settings.clone()));
+        let mut heard = Heard::default();
+        tokio::select! {
+            () = listen(stdout, &mut heard, listener, &self.terms.settings) => (),
+            () = self.feed(&mut line, told) => (),
+        }
+        // A line that is cut already needs no closing.
+        let _ = line.shutdown().await;
+        let death = self.death(name).await;
+        let last_words = tokio::time::timeout(LAST_WORDS, log).await.ok().and_then(std::result::Result::ok).unwrap_or_default();
+        sorting.abort();
+        Ok(Said { death, heard, last_words })
+    }
+
+    /// Tells what is to be told, holds the line open until it is time to stop, and returns when patience is over.
+    async fn feed(&self, line: &mut Line, told: &str) {
+        // A worker that died early is noticed by its end.
+        let _ = write(line, told).await;
+        self.terms.stop.asked().await;
+        let _ = line.shutdown().await;
+        tokio::time::sleep(GRACE).await;
+    }
+
+    /// How a container ended, once it has; after the grace it is killed.
+    async fn death(&self, name: &str) -> Death {
+        if tokio::time::timeout(GRACE, self.ended(name)).await.is_err() {
+            let killed = self.daemon.api.kill_container(name, None).await;
+            return killed.map_or_else(|error| Death::unseen(Trouble::of(&error).to_string()), |()| Death::killed(9));
+        }
+        match self.daemon.api.inspect_container(name, None).await {
+            Ok(found) => self.shape.death(&found.state.unwrap_or_default()),
+            Err(error) if Trouble::of(&error).is_absence() => Death::unseen("removed by someone else"),
+            Err(error) => Death::unseen(Trouble::of(&error).to_string()),
+        }
+    }
+
+    /// Returns when a container has ended, or when nobody can tell.
+    async fn ended(&self, name: &str) {
+        std::pin::pin!(self.daemon.api.wait_container(name, None)).next().await;
+    }
+}
+
+async fn write(line: &mut Line, told: &str) -> Result<()> {
+    line.write_all(told.as_bytes()).await?;
+    line.flush().await
+}
+
+/// Sorts what a container says into its two outputs, until it ends. Who has heard enough of one may still listen to the other.
+async fn sort(
+    mut output: Pin<Box<dyn Stream<Item = std::result::Result<LogOutput, Error>> + Send>>,
+    mut stdout: DuplexStream,
+    mut stderr: DuplexStream,
+) {
+    while let Some(Ok(part)) = output.next().await {
+        let _ = match part {
+            LogOutput::StdErr { message } => stderr.write_all(&message).await,
+            LogOutput::StdOut { message } => stdout.write_all(&message).await,
+            LogOutput::StdIn { .. } | LogOutput::Console { .. } => Ok(()),
+        };
+    }
+}

@@ -1,0 +1,275 @@
+//! Workers in containers, one a job, through the Docker Engine API. As a local worker has its standard input for a lifeline, a
+//! container has the line that it is attached by: settings and the job go in, events come out, and its end is the worker's.
+
+mod container;
+mod conversation;
+mod daemon;
+mod image;
+mod leftovers;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bollard::query_parameters::CreateContainerOptionsBuilder;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use hf2ms_hub::{Hub, Kind};
+use hf2ms_worker::protocol::{Event, Memory};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use ulid::Ulid;
+
+use super::hearing::{Asked, judge};
+use super::{Ended, Engine, Heard, Job, Listener, Network, Verb};
+use crate::cutting::ContainerArgs;
+use crate::explain::{Failure, Outcome};
+use crate::run_dir::{RunDir, Runs};
+use crate::screen::Screen;
+use crate::settings::{Settings, environment};
+use crate::stop::Stop;
+use container::{Errand, Shape};
+use conversation::Said;
+use daemon::{Daemon, Trouble};
+
+/// Variables of this process that a worker gets besides its tokens.
+const PASSED_ON: [&str; 4] = ["HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG"];
+/// A worker's budget is for its buffers and itself; what else a container has, the page cache of sockets say, is not more than that.
+const MEMORY_OF_BUDGET: u64 = 2;
+/// How long the removal of containers may take whose work was cut short.
+const CLEARING: Duration = Duration::from_secs(20);
+
+/// Workers in containers.
+pub struct Docker {
+    daemon: Daemon,
+    shape: Shape,
+    terms: Terms,
+    logs: Option<PathBuf>,
+    begun: AtomicU32,
+    /// Containers whose work was cut short: they go when this does.
+    orphans: Mutex<Vec<String>>,
+}
+
+/// On what terms containers work.
+#[derive(Clone)]
+pub struct Terms {
+    /// Containers at a time.
+    pub workers: usize,
+    /// The budget of each.
+    pub memory: Memory,
+    /// The tokens they get, and that no log keeps.
+    pub settings: Settings,
+    /// When to stop.
+    pub stop: Stop,
+}
+
+/// Whose containers they are.
+#[derive(Clone, Copy)]
+pub struct Whose<'a> {
+    /// Where runs are kept.
+    pub runs: &'a Runs,
+    /// The run; none for a look around.
+    pub run: Option<&'a RunDir>,
+}
+
+impl Docker {
+    /// Finds the daemon, the image and the network, clears what killed runs have left, and tries a container: whatever is
+    /// wrong is found before anything is created elsewhere.
+    ///
+    /// # Errors
+    /// One of them is not there, or the container can't work.
+    pub async fn open(wish: &ContainerArgs, terms: Terms, whose: Whose<'_>, screen: &Screen) -> Outcome<Self> {
+        let Whose { runs, run } = whose;
+        let daemon = Daemon::open(&environment, |warning| screen.warn(warning)).await?;
+        let controller = runs.identity()?;
+        for (run, count) in leftovers::sweep(&daemon, &controller, |run| !runs.is_alive(run)).await? {
+            screen.say(leftovers::said(&run, count));
+        }
+        let image = match &wish.image {
+            Some(name) => image::named(&daemon, name).await?,
+            None => made(&daemon, screen).await?,
+        };
+        if let Some(network) = &wish.network {
+            is_there(&daemon, network).await?;
+        }
+        let cpus = (f64::from(daemon.cpus().await?) / terms.workers.max(1) as f64).max(1.0);
+        let memory = terms.memory.0.saturating_mul(MEMORY_OF_BUDGET);
+        let id = run.map_or_else(|| Ulid::new().to_string(), |run| run.id().to_owned());
+        let shape = Shape { image, network: wish.network.clone(), memory, cpus, controller, run: id };
+        let mut docker = Self { daemon, shape, terms, logs: None, begun: AtomicU32::new(0), orphans: Mutex::default() };
+        docker.try_out().await?;
+        docker.logs = run.map(|run| run.path().join("logs"));
+        Ok(docker)
+    }
+
+    /// The daemon and the image, in words.
+    pub fn described(&self) -> String {
+        format!("{} at {}, image {}", self.daemon.version, self.daemon, self.shape.image)
+    }
+
+    async fn try_out(&self) -> Outcome<()> {
+        let errand = Errand { verb: "--version".to_owned(), args: Vec::new(), chunk: None, label: "trial".to_owned() };
+        let image = &self.shape.image;
+        let cant = |why: &str| Failure::new(hf2ms_worker::protocol::Exit::Incomplete, format!("a container of {image} can't work: {why}"));
+        let said = self.perform(&errand, "", &|_| ()).await.map_err(|trouble| cant(&trouble.to_string()))?;
+        match said.death.code {
+            Some(0) => Ok(()),
+            _ if self.terms.stop.is_asked() => Err(Failure::interrupted()),
+            _ => Err(cant(&format!("{} {}", said.death.how, said.last_words))),
+        }
+    }
+
+    /// Has a container look whether it reaches these endpoints.
+    ///
+    /// # Errors
+    /// It gave no answer; why.
+    pub async fn check(&self, endpoints: &[String]) -> Result<Event, String> {
+        let errand = Errand { verb: "check".to_owned(), args: endpoints.to_owned(), chunk: None, label: "check".to_owned() };
+        let checked = Mutex::new(None);
+        let hear = |event: &Event| {
+            if matches!(event, Event::Checked { .. }) {
+                *checked.lock().unwrap_or_else(PoisonError::into_inner) = Some(event.clone());
+            }
+        };
+        let said = self.perform(&errand, "", &hear).await.map_err(|trouble| trouble.to_string())?;
+        let checked = checked.into_inner().unwrap_or_else(PoisonError::into_inner);
+        checked.ok_or_else(|| format!("{} {}", said.death.how, said.last_words))
+    }
+
+    async fn work_on(&self, job: &Job, listener: Listener<'_>) -> Ended {
+        if self.terms.stop.is_asked() {
+            return Ended::Stopped(Heard::default());
+        }
+        let errand = Errand {
+            verb: job.verb.name().to_owned(),
+            args: vec!["--attached".to_owned(), "--settings-on-stdin".to_owned()],
+            chunk: (job.verb == Verb::Run).then_some(job.number),
+            label: job.label(),
+        };
+        let told = format!("{}\n{}\n", variables(&self.terms.settings), job.json);
+        let asked = || if self.terms.stop.is_asked() { Asked::ToStop } else { Asked::Nothing };
+        match self.perform(&errand, &told, listener).await {
+            Ok(Said { death, heard, last_words }) => judge(asked(), &death, heard, &last_words),
+            Err(_) if asked() == Asked::ToStop => Ended::Stopped(Heard::default()),
+            Err(trouble @ (Trouble::Denied | Trouble::Refused(400..500, _))) => Ended::Refused(Kind::Refused, trouble.to_string()),
+            Err(trouble) => Ended::Lost(trouble.to_string(), Heard::default()),
+        }
+    }
+
+    /// Does an errand in a container of its own, which is gone when this returns.
+    async fn perform(&self, errand: &Errand, told: &str, listener: Listener<'_>) -> Result<Said, Trouble> {
+        let name = self.shape.name(errand, self.begun.fetch_add(1, Ordering::Relaxed));
+        let mut held = Held { name, docker: self, is_there: true };
+        let options = CreateContainerOptionsBuilder::default().name(&held.name).build();
+        let said = match self.daemon.api.create_container(Some(options), self.shape.container(errand)).await {
+            Ok(_) => self.converse(&held.name, errand, told, listener).await,
+            Err(error) => Err(error),
+        };
+        held.is_there = leftovers::remove(&self.daemon, &held.name).await.is_err();
+        said.map_err(|error| Trouble::of(&error))
+    }
+}
+
+impl Engine for Docker {
+    fn workers(&self) -> usize {
+        self.terms.workers
+    }
+
+    fn network(&self) -> Network {
+        Network::OfEachWorker
+    }
+
+    fn work<'a>(&'a self, job: &'a Job, listener: Listener<'a>) -> BoxFuture<'a, Ended> {
+        self.work_on(job, listener).boxed()
+    }
+}
+
+/// A container that has to go. Where that was cut short, it goes with the engine.
+struct Held<'a> {
+    name: String,
+    docker: &'a Docker,
+    is_there: bool,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if self.is_there {
+            self.docker.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.name));
+        }
+    }
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        let orphans = std::mem::take(self.orphans.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let runtime = Handle::try_current().ok().filter(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        let (Some(runtime), false) = (runtime, orphans.is_empty()) else { return };
+        let cleared = tokio::time::timeout(CLEARING, clear(&self.daemon, orphans));
+        // What is not gone after that is found by its labels at the next start.
+        tokio::task::block_in_place(|| runtime.block_on(cleared).unwrap_or_default());
+    }
+}
+
+/// Removes containers; one that is not there yet, because its creation was cut short, is waited for a little.
+async fn clear(daemon: &Daemon, mut containers: Vec<String>) {
+    for _ in 0..3 {
+        let removed = join_all(containers.iter().map(|name| leftovers::remove(daemon, name))).await;
+        containers =
+            containers.into_iter().zip(removed).filter(|(_, removed)| !matches!(removed, Ok(true))).map(|(name, _)| name).collect();
+        if containers.is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// The image of our own worker; says so when it had to be made.
+async fn made(daemon: &Daemon, screen: &Screen) -> Outcome<String> {
+    let (image, is_new) = image::own(daemon).await?;
+    if is_new {
+        screen.say(format!("built image {image}"));
+    }
+    Ok(image)
+}
+
+async fn is_there(daemon: &Daemon, network: &str) -> Outcome<()> {
+    match daemon.api.inspect_network(network, None).await {
+        Ok(_) => Ok(()),
+        Err(error) if Trouble::of(&error).is_absence() => {
+            Err(Failure::usage(format!("Docker has no network {network}: make it with docker network create, or leave --network out")))
+        }
+        Err(error) => Err(daemon.failure(&error)),
+    }
+}
+
+/// A worker's settings on one line: tokens, and how patient to be.
+fn variables(settings: &Settings) -> String {
+    let tokens = [(Hub::HuggingFace, "HF_TOKEN"), (Hub::ModelScope, "MODELSCOPE_TOKEN")];
+    let tokens = tokens.into_iter().filter_map(|(hub, name)| Some((name, settings.access(hub).token.as_ref()?.expose().to_owned())));
+    let passed_on = PASSED_ON.into_iter().filter_map(|name| Some((name, environment(name)?)));
+    serde_json::Value::from_iter(tokens.chain(passed_on)).to_string()
+}
+
+/// Removes what a run has left in containers; says what.
+///
+/// # Errors
+/// The daemon can't be asked, or can't remove one.
+pub async fn clear_run(run: &str, runs: &Runs, screen: &Screen) -> Outcome<u64> {
+    let daemon = Daemon::open(&environment, |warning| screen.warn(warning)).await?;
+    let found = leftovers::sweep(&daemon, &runs.identity()?, |other| other == run).await?;
+    found.iter().for_each(|(run, count)| screen.say(leftovers::said(run, *count)));
+    Ok(found.values().sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_one_line_with_the_tokens() {
+        let settings = Settings::read(&|name| (name == "MODELSCOPE_TOKEN").then(|| "ms-\"x".to_owned())).unwrap();
+        let line = variables(&settings);
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((read["MODELSCOPE_TOKEN"].as_str(), read.get("HF_TOKEN"), line.contains('\n')), (Some("ms-\"x"), None, false));
+    }
+}

@@ -1,0 +1,82 @@
+//! `hf2ms stop`.
+
+use std::time::{Duration, Instant};
+
+use hf2ms_worker::protocol::Exit;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::cutting::On;
+use crate::engine::docker;
+use crate::explain::{Failure, Outcome};
+use crate::run_dir::{RunRecord, Runs, State};
+use crate::screen::Screen;
+use crate::settings::{environment, state_dir};
+use crate::stop::Stop;
+
+/// How long a run may take to end: its workers have a few seconds to say how far they are.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Stop a run and all its workers; the same migrate command goes on later
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's id, the end of it, or `last`
+    #[arg(default_value = "last")]
+    pub run: String,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Stops the run, and clears what it left.
+///
+/// # Errors
+/// There is no such run, it does not end, or what it left can't be removed.
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let runs = Runs::new(&state_dir(&environment)?);
+    let record = runs.find(&args.run)?;
+    let was = record.state;
+    match record.on {
+        On::Modal => return Err(Failure::usage(format!("run {} works on Modal: its calls can't be cancelled from here yet", record.id))),
+        On::Local | On::Docker => stop.unless(end(&record, &runs)).await?,
+    }
+    let removed = match record.on {
+        On::Docker => stop.unless(docker::clear_run(&record.id, &runs, screen)).await?,
+        On::Local | On::Modal => 0,
+    };
+    let now = runs.find(&record.id)?.state;
+    screen.tell(&json!({"run": record.id, "was": was, "state": now, "removed": removed}));
+    screen.show(in_words(&record, now));
+    Ok(Exit::Done)
+}
+
+fn in_words(was: &RunRecord, now: State) -> String {
+    match was.state {
+        State::Running => format!("stopped run {}: it is {}", was.id, now.name()),
+        State::Killed => format!("run {} was killed before: nothing of it runs", was.id),
+        ended => format!("run {} has ended already: it is {}", was.id, ended.name()),
+    }
+}
+
+/// Asks the run's process to stop, if there is one, and waits until it has.
+async fn end(record: &RunRecord, runs: &Runs) -> Outcome<()> {
+    let Some(process) = runs.controller(&record.id) else { return Ok(()) };
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
+    if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM))
+        && runs.is_alive(&record.id)
+    {
+        return Err(Failure::refused(format!(
+            "process {process} of run {} can't be stopped: {error}; use the account that started it",
+            record.id
+        )));
+    }
+    let began = Instant::now();
+    while runs.is_alive(&record.id) {
+        if began.elapsed() > PATIENCE {
+            let line = format!("run {} does not end: kill its process {process}, then do this again", record.id);
+            return Err(Failure::new(Exit::Incomplete, line));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
