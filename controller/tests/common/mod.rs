@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, dead_code)]
 
 pub mod docker;
+pub mod fleet;
 pub mod modal;
 pub mod processes;
 
