@@ -13,7 +13,7 @@ use super::World;
 
 /// On everything that tests make in Docker.
 pub const LABEL: &str = "hf2ms.test";
-/// Where the sandbox's container is in its network.
+/// Where the sandbox's image has its admin.
 const PORT_OF_ADMIN: u16 = 8005;
 
 /// Whether a Docker engine answers. Where none does, the test is counted as skipped: on stderr, and in the file that
@@ -96,7 +96,12 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        let _ = try_docker(&["rm", "--force", &self.sandbox]);
+        // A test that failed may leave workers beside the sandbox, and a network goes only when it is empty.
+        let here = format!("network={}", self.name);
+        let left = try_docker(&["ps", "--all", "--quiet", "--filter", &here]).unwrap_or_default();
+        for container in left.lines() {
+            let _ = try_docker(&["rm", "--force", container]);
+        }
         let _ = try_docker(&["network", "rm", &self.name]);
     }
 }
