@@ -59,7 +59,10 @@ container = {
 )
 def run_chunk(job: dict) -> dict:
     """Moves one chunk's blobs. Returns the worker's envelope; raises WorkerDied for what another try may mend."""
-    return attend(["run", "--attached"], Voice(run=job["run"], chunk=job["chunk"]), job)
+    voice = Voice(run=job["run"], chunk=job["chunk"])
+    envelope = attend(["run", "--attached"], voice, job)
+    voice.say({"event": "ended", "exit": envelope["exit"]})
+    return envelope
 
 
 @app.function(**container, cpu=0.125, memory=(256, 4096), retries=modal.Retries(max_retries=5, initial_delay=2.0))

@@ -32,6 +32,8 @@ start_modal() {
     for _ in $(seq 100); do [ -s "$work/modal.json" ] && break; sleep 0.1; done
     [ -s "$work/modal.json" ] || die "the loopback Modal did not start"
     eval "$(demo modal)"
+    ./scripts/build-worker.sh
+    export HF2MS_STATIC_WORKER="$root/target/static/hf2ms-worker"
     export HF2MS_PYTHON="$venv/bin/python"
 }
 

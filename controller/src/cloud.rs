@@ -322,8 +322,10 @@ pub async fn cancel(modal: &Modal, calls: &Calls) -> Outcome<()> {
 
 /// A container's line: an event of a chunk's worker, or its log.
 fn hear(progress: &Progress, line: &Value) {
-    let chunk = line["chunk"].as_u64().and_then(|chunk| u32::try_from(chunk).ok()).unwrap_or_default();
-    if let Ok(event) = serde_json::from_value::<Event>(line.clone()) {
+    let Some(chunk) = line["chunk"].as_u64().and_then(|chunk| u32::try_from(chunk).ok()) else { return };
+    if line["event"] == "ended" {
+        progress.rest(chunk);
+    } else if let Ok(event) = serde_json::from_value::<Event>(line.clone()) {
         progress.hear(chunk, &event);
     }
 }

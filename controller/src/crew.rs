@@ -2,7 +2,7 @@
 
 use hf2ms_worker::plan::Plan;
 
-use crate::binaries::{WORKER, find};
+use crate::binaries::{WORKER, find, static_worker};
 use crate::cloud::Watch;
 use crate::cutting::{ContainerArgs, CuttingArgs, On};
 use crate::engine::Engine;
@@ -61,7 +61,7 @@ impl Crew {
                 Ok(Self::Engine(Box::new(stop.unless(docker).await?)))
             }
             On::Modal => {
-                let deployment = Deployment::new(find(WORKER)?, workers, settings)?;
+                let deployment = Deployment::new(static_worker()?, workers, settings);
                 let modal = stop.unless(Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings)).await?;
                 screen.say(format!("deploying {} to Modal, unless it is there already", deployment.app));
                 stop.unless(modal.deploy(&deployment)).await?;

@@ -87,6 +87,12 @@ impl Progress {
         self.draw();
     }
 
+    /// A worker has ended; what it said last is what it has done.
+    pub fn rest(&self, worker: u32) {
+        let done = self.state().working.get(&worker).copied().unwrap_or_default();
+        self.end(worker, done);
+    }
+
     /// All is over.
     pub fn finish(&self) {
         self.screen.bar().finish_and_clear();

@@ -7,6 +7,9 @@ pub use hf2ms_worker::settings::{Lookup, Settings, environment};
 
 use crate::explain::{Failure, Outcome};
 
+/// Variables of this process that a worker elsewhere gets besides its tokens: how patient to be, and how much to log.
+pub const PASSED_ON: [&str; 4] = ["HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG"];
+
 /// Reads the environment, then `.env` here or in a folder above. Patience comes from the environment alone, which workers inherit.
 ///
 /// # Errors

@@ -209,6 +209,41 @@ fn ctrl_c_cancels_every_call() {
 }
 
 #[test]
+fn stop_from_elsewhere_cancels_every_call() {
+    let (world, cloud) = world(4);
+    hold(&world);
+    detach(&world, &cloud);
+    until("both chunks", || cloud.count("run_chunk", "running") == 2);
+    let ran = cloud.run(&world, &["stop", "last"]);
+    assert_eq!((ran.code, ran.stdout.contains("it is interrupted")), (0, true), "{}{}", ran.stdout, ran.stderr);
+    cloud.until_quiet();
+    assert_eq!((cloud.count("run_chunk", "cancelled"), cloud.count("finalize", "cancelled")), (2, 1));
+    release(&world);
+    assert_eq!(cloud.run(&world, &MIGRATE).code, 0, "the same command goes on");
+    assert!(is_whole(&world));
+}
+
+#[test]
+fn doctor_looks_from_a_container() {
+    let (world, cloud) = world(1);
+    let ran = cloud.run(&world, &["doctor", "--on", "modal"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("in a container on Modal") && ran.stdout.matches("answers in").count() == 2, "{}", ran.stdout);
+    let wrong =
+        common::Ran::of(cloud.command(&world, &["doctor", "--on", "modal"]).env("MODAL_TOKEN_SECRET", "as-wrong").output().unwrap());
+    assert!(wrong.code == 3 && wrong.stdout.contains("! modal") && wrong.stdout.contains("set MODAL_TOKEN_ID"), "{}", wrong.stdout);
+}
+
+#[test]
+fn a_worker_that_is_not_static_is_said_before_anything_is_deployed() {
+    let (world, cloud) = world(1);
+    let dynamic = common::binary("hf2ms-worker");
+    let ran = common::Ran::of(cloud.command(&world, &MIGRATE[..6]).env("HF2MS_STATIC_WORKER", dynamic).output().unwrap());
+    ran.refused_with(2, "scripts/build-worker.sh");
+    assert_eq!(cloud.state()["apps"], json!([]));
+}
+
+#[test]
 fn a_killed_container_is_replaced() {
     let (world, cloud) = world(4);
     cloud.fault(json!({"do": "kill", "function": "run_chunk", "line": "\"started\""}));

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hf2ms_hub::Kind;
+use hf2ms_hub::{Kind, Redactor};
 use hf2ms_worker::protocol::{Event, Exit};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 
@@ -60,8 +60,9 @@ pub fn judge(asked: Asked, death: &Death, heard: Heard, last_words: &str) -> End
     }
 }
 
+/// The meaning of an exit code with which a worker ends by itself.
 fn exit(code: i32) -> Option<Exit> {
-    [Exit::Done, Exit::Incomplete, Exit::Usage, Exit::Refused, Exit::Integrity].into_iter().find(|exit| *exit as i32 == code)
+    Exit::from_code(code).filter(|exit| *exit != Exit::Interrupted)
 }
 
 fn epitaph(death: &Death, heard: &Heard, last_words: &str) -> String {
@@ -85,7 +86,7 @@ pub async fn listen(stdout: impl AsyncRead + Unpin, heard: &mut Heard, listener:
 }
 
 /// Keeps a worker's log without tokens, if it has a place; returns its last line.
-pub async fn keep_log(stderr: impl AsyncRead + Unpin, path: Option<PathBuf>, settings: Settings) -> String {
+pub async fn keep_log(stderr: impl AsyncRead + Unpin, path: Option<PathBuf>, redactor: Redactor) -> String {
     let mut file = match &path {
         Some(path) => open_log(path).await,
         None => None,
@@ -93,7 +94,7 @@ pub async fn keep_log(stderr: impl AsyncRead + Unpin, path: Option<PathBuf>, set
     let mut lines = BufReader::new(stderr).lines();
     let mut last = String::new();
     while let Ok(Some(line)) = lines.next_line().await {
-        last = settings.redact(&line);
+        last = redactor.clean(&line);
         if let Some(file) = &mut file {
             // A full disk costs the log, not the run.
             let _ = file.write_all(format!("{last}\n").as_bytes()).await;

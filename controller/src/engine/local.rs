@@ -53,7 +53,7 @@ impl Local {
             Ok(child) => child,
             Err(error) => return Ended::Refused(Kind::Invalid, format!("{} can't be started: {error}", self.binary.display())),
         };
-        let log = child.stderr.take().map(|stderr| tokio::spawn(keep_log(stderr, Some(self.log(job)), self.settings.clone())));
+        let log = child.stderr.take().map(|stderr| tokio::spawn(keep_log(stderr, Some(self.log(job)), self.settings.redactor())));
         let mut heard = Heard::default();
         let status = self.converse(&mut child, job, &mut heard, listener).await;
         let last_words = match log {

@@ -7,9 +7,10 @@ use hf2ms_worker::protocol::{EndpointCheck, Event, Exit, WorkerOptions};
 use serde::Serialize;
 use tokio::process::Command;
 
-use crate::binaries::{WORKER, find};
+use crate::binaries::{WORKER, find, static_worker};
 use crate::cutting::{ContainerArgs, On};
 use crate::engine::docker::{Docker, Terms, Whose};
+use crate::engine::modal::{Deployment, Modal};
 use crate::explain::{Doing, Failure, Outcome, explain, token_missing, token_name};
 use crate::run_dir::Runs;
 use crate::screen::Screen;
@@ -59,7 +60,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         let workers = match args.on {
             On::Local => worker(&settings).await,
             On::Docker => container(args, &settings, screen, stop).await?,
-            On::Modal => return Err(Failure::usage("workers can't run on Modal yet: use --on local or --on docker")),
+            On::Modal => cloud(&settings).await?,
         };
         let (mut findings, accounts) = (workers, [Hub::HuggingFace, Hub::ModelScope].map(|hub| account(hub, &settings)));
         for account in accounts {
@@ -171,6 +172,24 @@ async fn container(args: &Args, settings: &Settings, screen: &Screen, stop: &Sto
     let silent = |why: String| vec![Finding::new("worker", Verdict::Bad, format!("a container does not answer its check: {why}"))];
     let answers = docker.check(&endpoints(settings)).await.map(|event| answered(event, "in a container").unwrap_or_default());
     Ok([found].into_iter().chain(answers.unwrap_or_else(silent)).collect())
+}
+
+/// The same in the cloud: Modal's tokens, a deployment, and whether the hubs are reached from a container there.
+async fn cloud(settings: &Settings) -> Outcome<Vec<Finding>> {
+    let home = state_dir(&environment)?;
+    let look = async {
+        let deployment = Deployment::new(static_worker()?, 1, settings);
+        let modal = Modal::open(&home, &home.join("bridge.log"), settings).await?;
+        modal.deploy(&deployment).await?;
+        Ok((modal.check(&deployment.app, &endpoints(settings)).await?, deployment.app))
+    };
+    Ok(match look.await {
+        Ok((event, app)) => {
+            let found = Finding::new("modal", Verdict::Good, format!("takes the tokens and runs {app}"));
+            [found].into_iter().chain(answered(event, "in a container on Modal").unwrap_or_default()).collect()
+        }
+        Err::<_, Failure>(failure) => vec![Finding::new("modal", Verdict::Bad, failure.to_string())],
+    })
 }
 
 /// What a worker's answer to its check shows; `None` for another event.

@@ -35,7 +35,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let report: Option<Report> = runs.read(&record.id, "report.json");
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
-    let cloud = match record.state {
+    let cloud: Option<InTheCloud> = match record.state {
         State::Detached => {
             stop.unless(in_the_cloud(&record, &runs, &journal)).await.inspect_err(|failure| screen.warn(failure.to_string())).ok()
         }
@@ -45,10 +45,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     screen.show(head(&record));
     match report {
         Some(report) => screen.show(report.readable()),
-        None => screen.show(in_words(&so_far, &journal)),
-    }
-    if let Some(cloud) = cloud {
-        screen.show(cloud.in_words(&record.id));
+        None => screen.show(cloud.map_or_else(|| in_words(&so_far, &journal), |cloud| cloud.in_words(&record))),
     }
     screen.show(format!("  kept in     {}", runs.path(&record.id).display()));
     Ok(Exit::Done)
@@ -84,9 +81,15 @@ async fn in_the_cloud(record: &RunRecord, runs: &Runs, journal: &[Entry]) -> Out
 }
 
 impl InTheCloud {
-    fn in_words(&self, run: &str) -> String {
-        let next = if self.finished { "it has ended: hf2ms attach" } else { "it works: hf2ms attach" };
-        format!("  cloud       {} chunks submitted, {} ended, {} failed\n  {next} {run}", self.submitted, self.ended, self.failed)
+    fn in_words(&self, run: &RunRecord) -> String {
+        let Self { submitted, ended, failed, finished } = self;
+        let next = if *finished { "it has ended; its report:" } else { "it works; to wait for it:" };
+        format!(
+            "  files       {}, {}\n  chunks      {submitted} submitted, {ended} ended, {failed} failed\n  {next} hf2ms attach {}",
+            run.files,
+            size(run.bytes),
+            run.id
+        )
     }
 }
 

@@ -6,12 +6,14 @@ use hf2ms_worker::protocol::Exit;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
+use crate::cloud::{self, Calls};
 use crate::cutting::On;
 use crate::engine::docker;
+use crate::engine::modal::Modal;
 use crate::explain::{Failure, Outcome};
 use crate::run_dir::{RunRecord, Runs, State};
 use crate::screen::Screen;
-use crate::settings::{environment, state_dir};
+use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
 
 /// How long a run may take to end: its workers have a few seconds to say how far they are.
@@ -37,8 +39,9 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let record = runs.find(&args.run)?;
     let was = record.state;
     match record.on {
-        On::Modal => return Err(Failure::usage(format!("run {} works on Modal: its calls can't be cancelled from here yet", record.id))),
-        On::Local | On::Docker => stop.unless(end(&record, &runs)).await?,
+        On::Modal if record.state == State::Detached => stop.unless(cancel_all(&record, &runs)).await?,
+        // Whoever watches a run on Modal cancels its calls when it is stopped.
+        On::Local | On::Docker | On::Modal => stop.unless(end(&record, &runs)).await?,
     }
     let removed = match record.on {
         On::Docker => stop.unless(docker::clear_run(&record.id, &runs, screen)).await?,
@@ -52,9 +55,23 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
 
 fn in_words(was: &RunRecord, now: State) -> String {
     match was.state {
-        State::Running => format!("stopped run {}: it is {}", was.id, now.name()),
+        State::Running | State::Detached => format!("stopped run {}: it is {}", was.id, now.name()),
         State::Killed => format!("run {} was killed before: nothing of it runs", was.id),
         ended => format!("run {} has ended already: it is {}", was.id, ended.name()),
+    }
+}
+
+/// Cancels every call of a run that nobody watches.
+async fn cancel_all(record: &RunRecord, runs: &Runs) -> Outcome<()> {
+    let mut run = runs.resume(record)?;
+    let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), &settings::load()?).await;
+    let cancelled = match modal {
+        Ok(modal) => cloud::cancel(&modal, &Calls::of(&runs.journal(&record.id))).await,
+        Err(failure) => Err(failure),
+    };
+    match cancelled {
+        Ok(()) => run.end(State::Interrupted),
+        Err(failure) => run.detach().and(Err(failure)),
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::docker::static_worker;
 use super::processes::until;
 use super::{Ran, World, ask};
 
@@ -43,6 +44,7 @@ impl Cloud {
         let mut command = world.command(args);
         command
             .env("HF2MS_PYTHON", python())
+            .env("HF2MS_STATIC_WORKER", static_worker())
             .env("MODAL_SERVER_URL", self.told("url"))
             .env("HF2MS_RETRY_BASE", "0.01")
             .env("HF2MS_STALL", "5");

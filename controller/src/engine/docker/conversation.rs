@@ -48,7 +48,7 @@ impl Docker {
         let ((stdout, to_stdout), (stderr, to_stderr)) = (duplex(BETWEEN), duplex(BETWEEN));
         let sorting = tokio::spawn(sort(output, to_stdout, to_stderr));
         let path = self.logs.as_ref().map(|logs| logs.join(format!("{}.log", errand.label)));
-        let log = tokio::spawn(keep_log(stderr, path, self.terms.settings.clone()));
+        let log = tokio::spawn(keep_log(stderr, path, self.terms.settings.redactor()));
         let mut heard = Heard::default();
         tokio::select! {
             () = listen(stdout, &mut heard, listener, &self.terms.settings) => (),

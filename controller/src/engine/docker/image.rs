@@ -1,16 +1,12 @@
 //! The worker's image: made here from the static worker when it is not there, or one that the user names.
 
-use std::fs;
-use std::path::Path;
-
 use bollard::query_parameters::BuildImageOptionsBuilder;
 use futures_util::StreamExt;
 use hf2ms_hub::Sha256;
 
 use super::daemon::{Daemon, Trouble};
-use crate::binaries::{STATIC_WORKER, WORKER, find};
+use crate::binaries::{StaticWorker, static_worker};
 use crate::explain::{Failure, Outcome};
-use crate::settings::environment;
 
 const DOCKERFILE: &str = include_str!("../../../../docker/Dockerfile");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -35,9 +31,7 @@ pub async fn named(daemon: &Daemon, named: &str) -> Outcome<String> {
 /// # Errors
 /// The worker is not there or not static; Docker can't make the image.
 pub async fn own(daemon: &Daemon) -> Outcome<(String, bool)> {
-    let path = find(if environment(STATIC_WORKER.1).is_some() { STATIC_WORKER } else { WORKER })?;
-    let worker = fs::read(&path).map_err(|error| Failure::file(&path, &error))?;
-    check(&path, &worker)?;
+    let StaticWorker { content: worker, .. } = static_worker()?;
     let digest = Sha256::of(&worker).to_string();
     let image = format!("hf2ms-worker:{VERSION}-{}", &digest[..12]);
     match daemon.api.inspect_image(&image).await {
@@ -80,63 +74,9 @@ fn context(worker: &[u8]) -> std::io::Result<Vec<u8>> {
     tar.into_inner()
 }
 
-fn check(path: &Path, worker: &[u8]) -> Outcome<()> {
-    let bad = |what: &str| {
-        let path = path.display();
-        Err(Failure::usage(format!(
-            "{path} {what}, and containers need a static worker: build it with scripts/build-worker.sh and set {} to it",
-            STATIC_WORKER.1
-        )))
-    };
-    match interpreter(worker) {
-        None => bad("is no program for x86_64 Linux"),
-        Some(true) => bad("needs shared libraries"),
-        Some(false) => Ok(()),
-    }
-}
-
-/// Whether an ELF program for x86_64 asks for a loader (PT_INTERP, elf(5)); `None` for anything else.
-fn interpreter(program: &[u8]) -> Option<bool> {
-    const CLASS_64_LITTLE: &[u8] = b"\x7fELF\x02\x01";
-    const X86_64: u64 = 62;
-    const PT_INTERP: u64 = 3;
-    let number = |at: usize, bytes: usize| {
-        let field = program.get(at..at.checked_add(bytes)?)?;
-        Some(field.iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte)))
-    };
-    if !program.starts_with(CLASS_64_LITTLE) || number(18, 2)? != X86_64 {
-        return None;
-    }
-    let (table, size, count) = (usize::try_from(number(32, 8)?).ok()?, number(54, 2)? as usize, number(56, 2)? as usize);
-    let kinds = (0..count).map(|entry| number(table.checked_add(entry * size)?, 4)).collect::<Option<Vec<u64>>>()?;
-    Some(kinds.contains(&PT_INTERP))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_program_with_a_loader_is_not_static() {
-        let this = fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert_eq!(interpreter(&this), Some(true), "tests are linked as usual");
-        let line = check(Path::new("/w"), &this).unwrap_err().to_string();
-        assert!(line.starts_with("/w needs shared libraries") && line.contains("scripts/build-worker.sh"), "{line}");
-        assert_eq!(interpreter(b"#!/bin/sh\n"), None);
-        assert_eq!(interpreter(&this[..60]), None, "torn");
-        let other = [&this[..18], &[183, 0], &this[20..]].concat();
-        assert_eq!(interpreter(&other), None, "for another machine");
-    }
-
-    #[test]
-    fn a_program_without_a_loader_is_static() {
-        let mut program = b"\x7fELF\x02\x01".to_vec();
-        program.resize(64 + 56, 0);
-        (program[18], program[32], program[54], program[56], program[64]) = (62, 64, 56, 1, 1);
-        assert_eq!(interpreter(&program), Some(false));
-        program[64] = 3;
-        assert_eq!(interpreter(&program), Some(true));
-    }
 
     #[test]
     fn the_image_is_made_of_the_worker_alone() {

@@ -26,14 +26,12 @@ use crate::cutting::ContainerArgs;
 use crate::explain::{Failure, Outcome};
 use crate::run_dir::{RunDir, Runs};
 use crate::screen::Screen;
-use crate::settings::{Settings, environment};
+use crate::settings::{PASSED_ON, Settings, environment};
 use crate::stop::Stop;
 use container::{Errand, Shape};
 use conversation::Said;
 use daemon::{Daemon, Trouble};
 
-/// Variables of this process that a worker gets besides its tokens.
-const PASSED_ON: [&str; 4] = ["HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG"];
 /// A worker's budget is for its buffers and itself; what else a container has, the page cache of sockets say, is not more than that.
 const MEMORY_OF_BUDGET: u64 = 2;
 /// How long the removal of containers may take whose work was cut short.

@@ -14,6 +14,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex as Turn, mpsc};
 
+use crate::engine::hearing::keep_log;
+
 /// What the bridge could not do.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Trouble {
@@ -101,10 +103,13 @@ impl Bridge {
             |error: std::io::Error| Trouble { kind: TroubleKind::Missing, message: format!("{python} can't be started: {error}") };
         let mut command = Command::new(python);
         command.arg("bridge.py").current_dir(folder).envs(variables.iter().cloned()).env("PYTHONUNBUFFERED", "1");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(open_log(log)).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // A group of its own: Ctrl-C reaches the controller alone, which then cancels in order.
         let mut child = command.process_group(0).spawn().map_err(missing)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else { return Err(Trouble::gone("it has no pipes")) };
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(keep_log(stderr, Some(log.to_owned()), redactor.clone()));
+        }
         let mut lines = BufReader::new(stdout).lines();
         greeted(&mut lines, &redactor).await?;
         let waiting = Arc::new(Mutex::new(HashMap::new()));
@@ -189,12 +194,6 @@ async fn greeted(lines: &mut Lines<BufReader<ChildStdout>>, redactor: &Redactor)
         Ok(_) => Ok(()),
         Err(_) => Err(Trouble::gone("the bridge to Modal did not start: see the run's logs")),
     }
-}
-
-fn open_log(path: &Path) -> Stdio {
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-    file.map_or_else(|_| Stdio::null(), Stdio::from)
 }
 
 #[cfg(test)]

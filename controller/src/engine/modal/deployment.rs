@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use hf2ms_hub::{Hub, Sha256};
 use serde_json::{Value, json};
 
+use crate::binaries::StaticWorker;
 use crate::engine::price;
 use crate::explain::{Failure, Outcome};
 use crate::run_dir::write_aside;
-use crate::settings::{Settings, environment};
+use crate::settings::{PASSED_ON, Settings, environment};
 
 const APP: &str = include_str!("../../../../modal/app.py");
 const BRIDGE: &str = include_str!("../../../../modal/bridge.py");
@@ -19,8 +20,6 @@ const BRIDGE: &str = include_str!("../../../../modal/bridge.py");
 const CPU: [f64; 2] = [price::WORKER.cores, 4.0];
 /// MiB of memory: reserved, and at most. The worker keeps under 128; the rest is Python.
 const MEMORY: [u64; 2] = [price::WORKER.mib, 1024];
-/// Variables that containers inherit besides the tokens.
-const PATIENCE: [&str; 4] = ["HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG"];
 
 /// One app, as it is to be deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,18 +33,14 @@ pub struct Deployment {
 
 impl Deployment {
     /// The app for this worker and so many containers, with these settings' tokens.
-    ///
-    /// # Errors
-    /// The worker can't be read.
-    pub fn new(worker: PathBuf, containers: usize, settings: &Settings) -> Outcome<Self> {
-        let binary = fs::read(&worker).map_err(|error| Failure::file(&worker, &error))?;
+    pub fn new(worker: StaticWorker, containers: usize, settings: &Settings) -> Self {
         let token = |hub| settings.access(hub).token.as_ref().map(|token| Sha256::of(token.expose().as_bytes()).to_string());
         let tokens = [Hub::HuggingFace, Hub::ModelScope].map(token);
-        let patience = PATIENCE.map(environment);
-        let all = json!([Sha256::of(&binary).to_string(), APP, containers, CPU, MEMORY, tokens, patience]).to_string();
+        let patience = PASSED_ON.map(environment);
+        let all = json!([Sha256::of(&worker.content).to_string(), APP, containers, CPU, MEMORY, tokens, patience]).to_string();
         let version = env!("CARGO_PKG_VERSION").replace('.', "-");
         let mark = Sha256::of(all.as_bytes()).to_string();
-        Ok(Self { app: format!("hf2ms-{version}-{}", &mark[..12]), containers, worker })
+        Self { app: format!("hf2ms-{version}-{}", &mark[..12]), containers, worker: worker.path }
     }
 
     /// What the bridge is asked.
@@ -76,20 +71,17 @@ pub fn unpack(home: &Path) -> Outcome<PathBuf> {
 mod tests {
     use super::*;
 
-    fn app(worker: &Path, containers: usize, token: &str) -> String {
+    fn app(worker: &str, containers: usize, token: &str) -> String {
         let settings = Settings::read(&|name| (name == "HF_TOKEN").then(|| token.to_owned())).unwrap();
-        Deployment::new(worker.to_owned(), containers, &settings).unwrap().app
+        let worker = StaticWorker { path: "/w".into(), content: worker.into() };
+        Deployment::new(worker, containers, &settings).app
     }
 
     #[test]
     fn an_app_is_named_by_all_that_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let (one, two) = (folder.path().join("1"), folder.path().join("2"));
-        fs::write(&one, "1").unwrap();
-        fs::write(&two, "2").unwrap();
-        let names = [app(&one, 4, "hf_a"), app(&two, 4, "hf_a"), app(&one, 5, "hf_a"), app(&one, 4, "hf_b")];
+        let names = [app("one", 4, "hf_a"), app("two", 4, "hf_a"), app("one", 5, "hf_a"), app("one", 4, "hf_b")];
         assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), 4);
-        assert_eq!(names[0], app(&one, 4, "hf_a"));
+        assert_eq!(names[0], app("one", 4, "hf_a"));
         assert!(names[0].starts_with("hf2ms-0-") && !names[0].contains("hf_a"), "{names:?}");
     }
 

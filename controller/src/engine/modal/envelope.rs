@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hf2ms_hub::Kind;
-use hf2ms_worker::protocol::{Event, Exit};
+use hf2ms_worker::protocol::Event;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::engine::hearing::{Asked, Death, judge};
 use crate::engine::{Ended, Heard};
 
 /// One worker's end.
@@ -49,20 +49,18 @@ impl Envelope {
     /// Everything that the worker said.
     pub fn heard(&self) -> Heard {
         let mut heard = Heard::default();
-        // An event that this version does not know is passed over: the exit code and the receipt decide.
-        self.events.iter().filter_map(|event| serde_json::from_value::<Event>(event.clone()).ok()).for_each(|event| heard.note(event));
+        self.said().for_each(|event| heard.note(event));
         heard
+    }
+
+    /// Its events. One that this version does not know is passed over: the exit code and the receipt decide.
+    pub fn said(&self) -> impl Iterator<Item = Event> {
+        self.events.iter().filter_map(|event| serde_json::from_value(event.clone()).ok())
     }
 
     /// How the worker ended.
     pub fn ended(&self) -> Ended {
-        let heard = self.heard();
-        match (Exit::from_code(self.exit), &heard.failure) {
-            (Some(exit), _) if heard.receipt.is_some() => Ended::Finished(exit, heard),
-            (Some(Exit::Usage | Exit::Refused), Some((kind, error))) => Ended::Refused(*kind, error.clone()),
-            (Some(Exit::Usage), None) => Ended::Refused(Kind::Invalid, format!("the worker does not take the job: {}", self.log)),
-            _ => Ended::Lost(format!("ended with code {} and no receipt: {}", self.exit, self.log), heard),
-        }
+        judge(Asked::Nothing, &Death::exited(self.exit), self.heard(), &self.log)
     }
 }
 
@@ -78,6 +76,9 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
+    use hf2ms_hub::Kind;
+    use hf2ms_worker::protocol::Exit;
+
     use super::*;
 
     #[test]

@@ -17,7 +17,7 @@ pub use self::deployment::Deployment;
 pub use self::envelope::{Envelope, Finalized, Part};
 use crate::explain::{Failure, Outcome};
 use crate::settings::{Settings, environment, variables};
-use hf2ms_worker::protocol::Exit;
+use hf2ms_worker::protocol::{Event, Exit};
 
 /// The release of the official SDK that the bridge is written for.
 pub const SDK: &str = "1.6.4";
@@ -129,6 +129,23 @@ impl Modal {
         serde_json::from_value(answer).map_err(|error| Trouble::gone(format!("the bridge to Modal says what nobody expects: {error}")))
     }
 
+    /// Has a container look whether it reaches these endpoints.
+    ///
+    /// # Errors
+    /// Modal refuses or can't be reached; the container gives no answer.
+    pub async fn check(&self, app: &str, endpoints: &[String]) -> Outcome<Event> {
+        let call = self.submit(app, Function::Check, json!(endpoints)).await.map_err(|trouble| explain(&trouble))?;
+        let silent = |why: &str| Failure::new(Exit::Incomplete, format!("a container on Modal does not answer its check: {why}"));
+        loop {
+            match self.wait(&call).await.map_err(|trouble| explain(&trouble))? {
+                Standing::Pending => (),
+                Standing::Done { result } => return checked(result).ok_or_else(|| silent("it ended without one")),
+                Standing::Failed { error } => return Err(silent(&error)),
+                Standing::Expired | Standing::Cancelled => return Err(silent("it was cancelled")),
+            }
+        }
+    }
+
     /// Hears the lines that a run's containers print; returns when there are no more, never while it follows.
     ///
     /// # Errors
@@ -162,6 +179,11 @@ impl Modal {
             }
         }
     }
+}
+
+fn checked(result: Value) -> Option<Event> {
+    let envelope: Envelope = serde_json::from_value(result).ok()?;
+    envelope.said().find(|event| matches!(event, Event::Checked { .. }))
 }
 
 /// Whether logs are followed.
