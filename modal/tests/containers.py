@@ -119,7 +119,7 @@ class Task:
     async def take(self, next_for):
         """The next call, once there is one; None when it is time to end."""
         self.ready, self.call, self.idle = True, None, True
-        self.containers.fit(self.function)
+        self.containers.fit_all()
         call = await next_for(self, self.containers.scaledown)
         self.idle = False
         self.call = self.last_call = call
@@ -181,10 +181,13 @@ class Containers:
         self.tasks.discard(task)
         if task.call:
             self.calls.crashed(task.call, task, task.blameless)
-        if not self.closing:
-            for function in list(self.apps.functions.values()):
-                if function.definition:
-                    self.fit(function)
+        self.fit_all()
+
+    def fit_all(self):
+        """There is room again."""
+        for function in list(self.apps.functions.values()):
+            if function.definition:
+                self.fit(function)
 
     async def close(self):
         """Kills all and waits for them."""
