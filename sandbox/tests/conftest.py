@@ -1,8 +1,10 @@
 """Runs the built sandbox for the tests that drive it with the hubs' own clients."""
 
+import atexit
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import urllib.error
@@ -13,6 +15,7 @@ import pytest
 
 # The clients read their settings when they are imported, so these come first.
 HOME = tempfile.mkdtemp(prefix="hf2ms-sandbox-home-")
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 os.environ.update(
     HF_HUB_DISABLE_XET="1",
     HF_HUB_DISABLE_TELEMETRY="1",
