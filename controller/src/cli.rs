@@ -20,6 +20,7 @@ Examples:
   hf2ms migrate hf:org/name --dest me/name        the same, to another id
   hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet'
   hf2ms migrate org/name --dry-run                what would be done, and what it would take
+  hf2ms migrate org/big --on modal --detach       in the cloud; then hf2ms attach, status, logs, stop
   hf2ms verify org/name --dest me/name            compare both sides, file by file
   hf2ms demo                                      see it work, without any account
 
@@ -27,6 +28,9 @@ Environment, also from .env in this folder or above:
   HF_TOKEN, HF_ENDPOINT                           needed for private and gated repos
   MODELSCOPE_TOKEN (or MODELSCOPE_API_TOKEN)      from https://modelscope.cn/my/myaccesstoken
   MODELSCOPE_ENDPOINT, MODELSCOPE_DOMAIN          modelscope.ai is the international site
+  MODAL_TOKEN_ID, MODAL_TOKEN_SECRET              for --on modal, from https://modal.com/settings/tokens
+  HF2MS_PYTHON, HF2MS_STATIC_WORKER               a Python with Modal's SDK; the worker that containers run
+  DOCKER_HOST                                     for --on docker, when the daemon is elsewhere
   HF2MS_STATE                                     where runs are kept [~/.local/state/hf2ms]
 
 Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage;

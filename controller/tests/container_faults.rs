@@ -44,7 +44,9 @@ fn a_submodule_is_reported_and_never_fetched() {
     if !docker_or_skip("a_submodule_is_reported_and_never_fetched") {
         return;
     }
-    let fleet = Fleet::with(&json!([{"path": "w.bin", "size": 1000, "seed": 1}, {"path": "sub", "mode": "submodule", "text": "0123456789012345678901234567890123456789"}]));
+    let fleet = Fleet::with(
+        &json!([{"path": "w.bin", "size": 1000, "seed": 1}, {"path": "sub", "mode": "submodule", "text": "0123456789012345678901234567890123456789"}]),
+    );
     let ran = fleet.migrated();
     let report = ran.event("report");
     assert_eq!((ran.code, &report["refused"][0]["path"], &report["moved"]), (1, &json!("sub"), &json!(1)), "{report}");

@@ -79,6 +79,8 @@ Examples:
   hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet'
   hf2ms migrate org/name --revision v1.0 --dry-run
   hf2ms migrate org/big --containers 8 --chunk-size 100    8 workers, about 100 GB a chunk
+  hf2ms migrate org/name --on docker --containers 4        locked-in containers on this machine
+  hf2ms migrate org/big --on modal --max-cost 20 --detach  the cloud does it; see hf2ms attach
   hf2ms plan org/name --out plan.json && hf2ms migrate --plan plan.json";
 
 /// Who may see a repo that has to be created.
