@@ -17,6 +17,11 @@ use serde_json::{Value, json};
 
 const READER: &str = "hf_sandboxAliceRead";
 
+/// How a migration under way is ended.
+type Way<'a> = &'a dyn Fn(&Fleet, &Running);
+/// Arguments and an environment, and the exit code and the words that they end in.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], i32, &'a str);
+
 fn inspected(container: &str) -> Value {
     let all: Value = serde_json::from_str(&docker(&["inspect", container])).unwrap();
     all[0].clone()
@@ -107,7 +112,7 @@ fn a_signal_or_a_stop_leaves_no_container_and_no_half_blob() {
         let said = &stopped.events()[0];
         assert_eq!((&said["was"], &said["state"], &said["removed"]), (&json!("running"), &json!("interrupted"), &json!(0)));
     };
-    let ways: [&dyn Fn(&Fleet, &Running); 3] = [&|_, running| running.signal("-INT"), &|_, running| running.signal("-TERM"), &stop];
+    let ways: [Way<'_>; 3] = [&|_, running| running.signal("-INT"), &|_, running| running.signal("-TERM"), &stop];
     for way in ways {
         let fleet = Fleet::with_model();
         let running = fleet.in_mid_upload();
@@ -234,7 +239,7 @@ fn whatever_is_missing_is_one_clear_line_before_anything_is_created() {
     let dynamic = binary("hf2ms-worker").display().to_string();
     let script = world.scripted_worker("exit 0").display().to_string();
     let full = scripted_daemon(FULL);
-    let cases: [(&[&str], &[(&str, &str)], i32, &str); 10] = [
+    let cases: [Case<'_>; 10] = [
         (&[], &[("DOCKER_HOST", "unix:///nowhere/docker.sock")], 1, "Docker can't be reached at /nowhere/docker.sock"),
         (&[], &[("DOCKER_HOST", "tcp://127.0.0.1:1")], 1, "Docker can't be reached at tcp://127.0.0.1:1: "),
         (&[], &[("DOCKER_HOST", "nonsense")], 2, "DOCKER_HOST is 'nonsense': expected unix:///path"),
@@ -328,7 +333,7 @@ fn a_hundred_chunks_over_twenty_containers_survive_ten_deaths_and_a_cut_line() {
     let running = fleet.start(&mut migrate);
     until("twenty containers", || fleet.working().len() == 20);
     let (cut, of_cut) = fleet.chunks().remove(0);
-    docker(&["network", "disconnect", "--force", &fleet.network().name, &cut]);
+    docker(&["network", "disconnect", &fleet.network().name, &cut]);
     // Three deaths of one chunk would fail it: each dies once.
     let mut struck = HashSet::from([of_cut]);
     until("ten deaths", || {
