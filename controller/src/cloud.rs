@@ -162,56 +162,48 @@ impl Cloud<'_> {
         self.run.note(&Entry::Call { chunk, call })
     }
 
-    /// Attends, and compares both sides from here if what the run said is gone.
+    /// Attends, and takes what the finalizer gives; compares both sides from here if that is gone.
     async fn see_through(&self, calls: &mut Calls, work: &mut Work) -> Outcome<Came> {
-        match self.attend(calls, work).await? {
-            Attended::Gathered => Ok(Came::Home),
-            Attended::Left(failure) => Ok(Came::Away(Some(failure))),
-            Attended::Stopped => self.give_up(calls, Failure::interrupted()).await,
-            Attended::Expired => {
-                let days = RESULTS_LAST.as_secs() / 86_400;
-                self.screen
-                    .warn(format!("Modal keeps results for about {days} days, and this run's are gone: both sides are compared from here"));
-                let engine = Local {
-                    binary: find(WORKER)?,
-                    workers: 1,
-                    logs: self.run.path().join("logs"),
-                    settings: self.settings.clone(),
-                    stop: self.stop.clone(),
-                };
-                let job = self.plan.verify_job(self.run.id(), &[], &[]);
-                work.verification = Some(verify_with(&engine, &job, self.screen, self.run).await?);
-                Ok(Came::Home)
-            }
+        match self.attend(calls).await? {
+            Given::Result(given) => self.gather(given, work)?,
+            Given::Expired => self.compare_from_here(work).await?,
+            Given::Stopped => return self.give_up(calls, Failure::interrupted()).await,
+            Given::OutOfReach(failure) => return Ok(Came::Away(Some(failure))),
         }
+        Ok(Came::Home)
     }
 
-    /// Watches until the finalizer has ended, and takes what it gives.
-    async fn attend(&self, calls: &mut Calls, work: &mut Work) -> Outcome<Attended> {
+    async fn compare_from_here(&self, work: &mut Work) -> Outcome<()> {
+        let days = RESULTS_LAST.as_secs() / 86_400;
+        self.screen.warn(format!("Modal keeps results for about {days} days, and this run's are gone: both sides are compared from here"));
+        let (binary, logs) = (find(WORKER)?, self.run.path().join("logs"));
+        let engine = Local { binary, workers: 1, logs, settings: self.settings.clone(), stop: self.stop.clone() };
+        let job = self.plan.verify_job(self.run.id(), &[], &[]);
+        work.verification = Some(verify_with(&engine, &job, self.screen, self.run).await?);
+        Ok(())
+    }
+
+    /// Watches until the finalizer has ended.
+    async fn attend(&self, calls: &mut Calls) -> Outcome<Given> {
         let summary = self.plan.summary();
         let progress = Progress::new(self.screen, "copying", Done { files: summary.blobs, bytes: summary.blob_bytes });
-        let attended = tokio::select! {
+        let given = tokio::select! {
             biased;
             () = self.stop.asked() => Ok(Given::Stopped),
             given = self.finalizer(calls) => given,
             () = self.watch(&progress) => Ok(Given::Stopped),
         };
         progress.finish();
-        match attended? {
-            Given::Result(given) => self.gather(given, work).map(|()| Attended::Gathered),
-            Given::Expired => Ok(Attended::Expired),
-            Given::Stopped => Ok(Attended::Stopped),
-            Given::OutOfReach(failure) => Ok(Attended::Left(failure)),
-        }
+        given
     }
 
     /// What the finalizer gives. One that failed is followed by another: what is done stays done.
     async fn finalizer(&self, calls: &mut Calls) -> Outcome<Given> {
-        let mut failed = 0;
+        let (mut failed, mut away) = (0, 0);
         loop {
             let Some(call) = calls.finalizer.clone() else { return Err(Failure::usage("this run has no finalizer")) };
             match self.modal.wait(&call).await {
-                Ok(Standing::Pending) => (),
+                Ok(Standing::Pending) => away = 0,
                 Ok(Standing::Done { result }) => return Ok(Given::Result(result)),
                 Ok(Standing::Expired) => return Ok(Given::Expired),
                 Ok(Standing::Cancelled) => {
@@ -225,14 +217,21 @@ impl Cloud<'_> {
                     }
                     self.submit_finalizer(calls).await?;
                 }
-                Err(trouble) if trouble.may_pass() => self.wait_for_modal(&trouble).await,
+                Err(trouble) if trouble.may_pass() => {
+                    self.wait_for_modal(&trouble, away).await;
+                    away += 1;
+                    continue;
+                }
                 Err(trouble) => return Ok(Given::OutOfReach(explain(&trouble))),
             }
         }
     }
 
-    async fn wait_for_modal(&self, trouble: &Trouble) {
-        self.screen.say(format!("Modal does not answer; the work goes on there, asking again: {}", trouble.message));
+    /// Waits before Modal is asked again; says so the first time.
+    async fn wait_for_modal(&self, trouble: &Trouble, times: u32) {
+        if times == 0 {
+            self.screen.say(format!("Modal does not answer; the work goes on there, and it is asked again and again: {}", trouble.message));
+        }
         tokio::time::sleep(PATIENCE).await;
     }
 
@@ -275,22 +274,14 @@ impl Cloud<'_> {
 
 /// What became of the finalizer.
 enum Given {
+    /// It gave this.
     Result(Value),
-    Expired,
-    Stopped,
-    OutOfReach(Failure),
-}
-
-/// How attending ended.
-enum Attended {
-    /// Everything that the run left behind is here.
-    Gathered,
-    /// It has ended, and what it said is gone.
+    /// It has ended, and what it gave is gone.
     Expired,
     /// It works, and should not any more.
     Stopped,
     /// It works on, out of reach.
-    Left(Failure),
+    OutOfReach(Failure),
 }
 
 /// Whether someone here waits for the cloud.
