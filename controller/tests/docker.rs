@@ -332,7 +332,7 @@ fn a_hundred_chunks_over_twenty_containers_survive_ten_deaths_and_a_cut_line() {
     migrate.args(["--containers", "20", "--chunk-size", "0.002"]).env("HF2MS_RETRY_BASE", "0.01").env("HF2MS_STALL", "5");
     let running = fleet.start(&mut migrate);
     until("twenty containers", || fleet.working().len() == 20);
-    let (cut, of_cut) = fleet.chunks().remove(0);
+    let (cut, of_cut) = fleet.chunks().remove(10);
     docker(&["network", "disconnect", &fleet.network().name, &cut]);
     // Three deaths of one chunk would fail it: each dies once.
     let mut struck = HashSet::from([of_cut]);
