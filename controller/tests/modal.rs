@@ -129,7 +129,8 @@ fn a_submit_that_broke_in_the_middle_is_finished_by_attach() {
     let mut command = cloud.command(&world, &["migrate", "alice/model", "--on", "modal", "--containers", "12", "--json"]);
     let running = world.start(&mut command);
     let journal = || fs::read_to_string(world.run_file("journal.ndjson")).unwrap_or_default();
-    until("five calls", || world.path("state").join("runs").is_dir() && journal().matches("fc-").count() == 5);
+    let begun = || fs::read_dir(world.path("state").join("runs")).is_ok_and(|mut runs| runs.next().is_some());
+    until("five calls", || begun() && journal().matches("fc-").count() == 5);
     running.signal("-KILL");
     drop(running);
     cloud.mend();

@@ -18,9 +18,9 @@ def test_the_log_has_marked_lines_little_progress_and_no_list_of_files(deployed)
     ticks = "; ".join(event("progress", bytes=n, files=0) for n in range(1, 6))
     app = deployed(f"{STARTED}; {ticks}; {receipt('secret-name')}; echo out of luck >&2")
     app.done(app.chunk(4))
-    lines = until(lambda: (said := app.lines()) and any("log" in line for line in said) and said)
+    lines = until(lambda: (said := app.lines()) and any(line.get("event") == "ended" for line in said) and said)
     assert all((line["run"], line["chunk"]) == (app.name, 4) for line in lines)
-    assert [line.get("event") for line in lines if "event" in line] == ["started", "progress", "progress"]
+    assert [line.get("event") for line in lines if "event" in line] == ["started", "progress", "progress", "ended"]
     assert [line["bytes"] for line in lines if line.get("event") == "progress"] == [1, 5]
     assert not any("secret-name" in str(line) for line in lines)
 

@@ -73,12 +73,16 @@ impl Docker {
 
     /// How a container ended, once it has; after the grace it is killed.
     async fn death(&self, name: &str) -> Death {
-        if tokio::time::timeout(GRACE, self.ended(name)).await.is_err() {
-            let killed = self.daemon.api.kill_container(name, None).await;
-            return killed.map_or_else(|error| Death::unseen(Trouble::of(&error).to_string()), |()| Death::killed(9));
-        }
+        let killed = match tokio::time::timeout(GRACE, self.ended(name)).await {
+            Ok(()) => Ok(()),
+            Err(_) => self.daemon.api.kill_container(name, None).await,
+        };
         match self.daemon.api.inspect_container(name, None).await {
-            Ok(found) => self.shape.death(&found.state.unwrap_or_default()),
+            // A daemon with much to do may be late to tell of an end: what can't be killed may have ended by itself.
+            Ok(found) => match (killed, found.state.unwrap_or_default()) {
+                (Err(error), state) if state.running == Some(true) => Death::unseen(Trouble::of(&error).to_string()),
+                (_, state) => self.shape.death(&state),
+            },
             Err(error) if Trouble::of(&error).is_absence() => Death::unseen("removed by someone else"),
             Err(error) => Death::unseen(Trouble::of(&error).to_string()),
         }
