@@ -11,6 +11,7 @@ pub mod http;
 pub mod huggingface;
 pub mod modelscope;
 pub mod open;
+pub mod owned;
 pub mod path;
 pub mod redact;
 pub mod repo;
@@ -23,6 +24,7 @@ pub use error::{Error, Kind, Result};
 pub use file::{Blob, File, Listed, Listing, Refused};
 
 pub use open::{Side, open_destination, open_source};
+pub use owned::{Owned, list_owned};
 pub use path::RepoPath;
 pub use redact::Redactor;
 pub use repo::{Gate, Hub, RepoAt, RepoId, RepoInfo, RepoKind, Revision, Visibility};

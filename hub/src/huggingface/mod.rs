@@ -1,6 +1,6 @@
 //! Hugging Face as a source: this file is its table of contents. Facts: huggingface_hub 2.4.0.
 //!
-//! [`info`] looks accounts and repos up, [`tree`] lists, [`lfs`] asks where blobs are ([`addresses`] keeps
+//! [`info`] looks accounts and repos up, [`owned`] an owner's repos, [`tree`] lists, [`lfs`] asks where blobs are ([`addresses`] keeps
 //! that, [`expiry`] says until when), [`read`] opens them, [`dialect`] understands errors, [`wire`] holds
 //! the JSON. Xet is not here.
 
@@ -9,6 +9,7 @@ mod dialect;
 mod expiry;
 mod info;
 mod lfs;
+mod owned;
 mod read;
 mod tree;
 mod wire;
@@ -23,7 +24,7 @@ use serde::de::DeserializeOwned;
 
 use crate::http::retry::retrying;
 use crate::http::{Credentials, Http, HttpOptions, Request};
-use crate::{Account, Blob, ByteStream, Error, File, Kind, Listing, RepoAt, RepoInfo, RepoKind, Result, Sha256, Side, Source};
+use crate::{Account, Blob, ByteStream, Error, File, Kind, Listing, Owned, RepoAt, RepoInfo, RepoKind, Result, Sha256, Side, Source};
 
 /// Everything but what RFC 3986 calls unreserved.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -56,12 +57,24 @@ impl Repo {
 
     /// `{endpoint}/api/T/{id}{rest}`.
     fn api(&self, rest: &str) -> Result<Url> {
-        let kinds = match self.at.kind {
+        address(&format!("{}/api/{}/{}{rest}", self.base, self.kinds(), self.at.id))
+    }
+
+    /// The kind as the API names it.
+    fn kinds(&self) -> &'static str {
+        match self.at.kind {
             RepoKind::Model => "models",
             RepoKind::Dataset => "datasets",
             RepoKind::Space => "spaces",
-        };
-        address(&format!("{}/api/{kinds}/{}{rest}", self.base, self.at.id))
+        }
+    }
+
+    /// Every repo of this kind that this repo's owner has.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn owned(&self) -> Result<Owned> {
+        owned::list(self).await
     }
 
     /// `{endpoint}/{prefix}{id}{rest}`: outside the API a model has no prefix.

@@ -134,7 +134,7 @@ fn drop_repeats(Listing { files, refused: others }: &mut Listing) {
 }
 
 /// The page after this one, if it says so.
-fn next_page<T>(page: &Told<T>, hub: &Origin) -> Result<Option<Url>> {
+pub(super) fn next_page<T>(page: &Told<T>, hub: &Origin) -> Result<Option<Url>> {
     let Some(link) = next_link(&page.headers) else { return Ok(None) };
     let next = page.url.join(&link).map_err(|_| Error::new(Kind::Refused, "the listing's next page is no address"))?;
     let there = Origin::of(&next)?;
