@@ -1,6 +1,9 @@
 //! Who does the work of one run: the engine that was asked for, opened before anything is created anywhere.
 
+use std::sync::Arc;
+
 use hf2ms_worker::plan::Plan;
+use tokio::sync::OnceCell;
 
 use crate::binaries::{WORKER, find, static_worker};
 use crate::cloud::Watch;
@@ -20,13 +23,20 @@ pub enum Crew {
     /// Workers that are given one job after the other from here.
     Engine(Box<dyn Engine>),
     /// Calls in the cloud, all submitted at once.
-    Cloud(Box<Modal>, Deployment, Watch),
+    Cloud(Arc<Modal>, Deployment, Watch),
 }
+
+/// Modal with its app, opened for the first repo of a command and shared by the others.
+pub type Shared = OnceCell<(Arc<Modal>, Deployment)>;
 
 /// What a crew is opened for.
 pub struct Opening<'a> {
-    /// Where and how many.
+    /// Where.
     pub cutting: &'a CuttingArgs,
+    /// How many at a time.
+    pub workers: usize,
+    /// Modal, if another repo of this command has opened it.
+    pub shared: &'a Shared,
     /// What containers of Docker are made of.
     pub containers: &'a ContainerArgs,
     /// What it will do.
@@ -47,8 +57,7 @@ impl Crew {
     /// # Errors
     /// It can't be reached, or something that it needs is missing.
     pub async fn open(opening: Opening<'_>, watch: Watch) -> Outcome<Self> {
-        let Opening { cutting, containers, plan, run, settings, screen, stop } = opening;
-        let workers = cutting.workers(plan.summary().blob_bytes).min(plan.chunks.len()).max(1);
+        let Opening { cutting, workers, shared, containers, plan, run, settings, screen, stop } = opening;
         match cutting.on {
             On::Local => {
                 let (binary, logs) = (find(WORKER)?, run.path().join("logs"));
@@ -61,11 +70,9 @@ impl Crew {
                 Ok(Self::Engine(Box::new(stop.unless(docker).await?)))
             }
             On::Modal => {
-                let deployment = Deployment::new(static_worker()?, workers, settings);
-                let modal = stop.unless(Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings)).await?;
-                screen.say(format!("deploying {} to Modal, unless it is there already", deployment.app));
-                stop.unless(modal.deploy(&deployment)).await?;
-                Ok(Self::Cloud(Box::new(modal), deployment, watch))
+                let open = || stop.unless(deployed(workers, run, settings, screen));
+                let (modal, deployment) = shared.get_or_try_init(open).await?.clone();
+                Ok(Self::Cloud(modal, deployment, watch))
             }
         }
     }
@@ -77,4 +84,13 @@ impl Crew {
             Self::Cloud(_, deployment, _) => deployment.containers as u64,
         }
     }
+}
+
+/// Modal, with the app for so many containers.
+async fn deployed(workers: usize, run: &RunDir, settings: &Settings, screen: &Screen) -> Outcome<(Arc<Modal>, Deployment)> {
+    let deployment = Deployment::new(static_worker()?, workers, settings);
+    let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings).await?;
+    screen.say(format!("deploying {} to Modal, unless it is there already", deployment.app));
+    modal.deploy(&deployment).await?;
+    Ok((Arc::new(modal), deployment))
 }

@@ -1,7 +1,8 @@
 //! What a plan will take, said before it starts: files, bytes, containers, time and money. The time is that of the
-//! simulation in which nothing dies; [`rates`] says where its rates come from, [`consent`] asks a person.
+//! simulation in which nothing dies; [`rates`] says where its rates come from, [`consent`] asks a person, [`ledger`] adds repos up.
 
 pub mod consent;
+pub mod ledger;
 pub mod rates;
 
 use hf2ms_worker::plan::{Plan, Step};
@@ -79,6 +80,21 @@ impl Estimate {
             seconds,
             dollars: price::dollars(on, played.container_seconds, seconds),
             rates,
+        }
+    }
+
+    /// Both together, on the same workers: one after the other.
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            files: self.files + other.files,
+            bytes: self.bytes + other.bytes,
+            there: self.there + other.there,
+            there_bytes: self.there_bytes + other.there_bytes,
+            workers: self.workers.max(other.workers),
+            containers: self.containers.max(other.containers),
+            seconds: self.seconds + other.seconds,
+            dollars: self.dollars + other.dollars,
+            ..other.clone()
         }
     }
 

@@ -11,6 +11,14 @@ use hf2ms_worker::protocol::Exit;
 pub struct Failure {
     exit: Exit,
     line: String,
+    reach: Reach,
+}
+
+/// What a failure means for the other repos of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    One,
+    All,
 }
 
 /// What a verb's steps give.
@@ -19,7 +27,17 @@ pub type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// A failure with its exit code and its line.
     pub fn new(exit: Exit, line: impl Into<String>) -> Self {
-        Self { exit, line: line.into() }
+        Self { exit, line: line.into(), reach: Reach::One }
+    }
+
+    /// The same, and no other repo of the command could do better.
+    pub fn for_all(self) -> Self {
+        Self { reach: Reach::All, ..self }
+    }
+
+    /// Whether no other repo could do better: a hub refuses the token, or can't be reached.
+    pub fn ends_all(&self) -> bool {
+        self.reach == Reach::All
     }
 
     /// The command line or an input file is wrong.
@@ -81,12 +99,13 @@ pub fn token_page(hub: Hub, endpoint: &str) -> String {
 
 /// The line for a token that is needed and not there.
 pub fn token_missing(hub: Hub, endpoint: &str) -> Failure {
-    Failure::refused(format!("{} is not set: get one at {}", token_name(hub), token_page(hub, endpoint)))
+    Failure::refused(format!("{} is not set: get one at {}", token_name(hub), token_page(hub, endpoint))).for_all()
 }
 
 /// Puts a hub's error into words. `has_token`: whether one was sent.
 pub fn explain(error: &Error, at: &RepoAt, has_token: bool, doing: Doing) -> Failure {
-    Failure::new(Exit::of(error.kind()), line(error, at, has_token, doing))
+    let failure = Failure::new(Exit::of(error.kind()), line(error, at, has_token, doing));
+    if matches!(error.kind(), Kind::Unauthorized | Kind::Unreachable) { failure.for_all() } else { failure }
 }
 
 fn line(error: &Error, at: &RepoAt, has_token: bool, doing: Doing) -> String {

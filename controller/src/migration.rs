@@ -8,11 +8,13 @@ use hf2ms_worker::plan::{Extra, Plan};
 use hf2ms_worker::protocol::{CommitJob, Exit, FailedFile, Verification, VerifyJob};
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::cloud::{Calls, Came, Cloud, Watch};
 use crate::crew::Crew;
 use crate::engine::modal::{Deployment, Modal};
-use crate::engine::queue::{Carried, carry};
+use crate::engine::queue::{Carried, Queue};
+use crate::engine::turns::Turns;
 use crate::engine::{Ended, Engine, Heard, Job, Verb};
 use crate::explain::{Doing, Failure, Outcome};
 use crate::progress::{Done, Progress};
@@ -40,6 +42,10 @@ pub struct Migration<'a> {
     pub run: RunDir,
     /// Who does the work; nobody is needed when nothing differs.
     pub crew: Option<Crew>,
+    /// When they may.
+    pub turns: &'a Turns,
+    /// That it was planned ahead of its turn; let go as soon as that has come.
+    pub ahead: Option<OwnedSemaphorePermit>,
     /// How the hubs are reached.
     pub settings: &'a Settings,
     /// Where words go.
@@ -88,9 +94,11 @@ impl Migration<'_> {
         }
         self.stop.unless(self.create()).await?;
         if let Some(Crew::Cloud(modal, deployment, watch)) = &self.crew {
+            drop(self.ahead.take());
             return self.in_the_cloud(modal, deployment, *watch, work).await;
         }
         self.carry_chunks(work).await?;
+        let _finishing = self.turns.finishing().await;
         self.commit(work).await?;
         self.verify(work).await?;
         Ok(Came::Home)
@@ -173,16 +181,15 @@ impl Migration<'_> {
     }
 
     async fn carry_chunks(&mut self, work: &mut Work) -> Outcome<()> {
-        let engine = self.engine()?;
+        let ahead = self.ahead.take();
         let summary = self.plan.summary();
-        let progress = Progress::new(self.screen, "copying", Done { files: summary.blobs, bytes: summary.blob_bytes });
-        let began = Instant::now();
-        let carried = carry(engine, &self.plan, &self.run, &progress).await;
+        let progress = &Progress::new(self.screen, "copying", Done { files: summary.blobs, bytes: summary.blob_bytes });
+        let queue = Queue { engine: self.engine()?, turns: self.turns, plan: &self.plan, run: &self.run, progress };
+        let carried = queue.carry(|| drop(ahead)).await;
         progress.finish();
-        let Carried { receipts, ended_by, lost } = carried?;
-        work.seconds = began.elapsed().as_secs_f64();
+        let Carried { receipts, ended_by, lost, seconds } = carried?;
         work.failed = self.plan.unsent(&receipts);
-        (work.receipts, work.ended_by, work.lost) = (receipts, ended_by, lost);
+        (work.receipts, work.ended_by, work.lost, work.seconds) = (receipts, ended_by, lost, seconds);
         if self.stop.is_asked() {
             return Err(Failure::interrupted());
         }

@@ -44,14 +44,20 @@ impl Progress {
     /// Progress towards these files and bytes.
     pub fn new(screen: &Screen, verb: &'static str, of: Done) -> Self {
         screen.start_bar(of.bytes);
-        screen.bar().set_prefix(verb);
+        screen.bar().set_prefix(screen.repo().map_or_else(|| verb.to_owned(), |repo| format!("{verb} {repo}")));
         let state = State { working: HashMap::new(), ended: Done::default(), started: Instant::now(), told: Instant::now() };
         Self { screen: screen.clone(), verb, of, state: Mutex::new(state) }
     }
 
     /// A worker begins.
     pub fn begin(&self, worker: u32) {
-        self.state().working.insert(worker, Done::default());
+        let mut state = self.state();
+        if state.working.is_empty() && state.ended == Done::default() {
+            // Until now it has only waited.
+            state.started = Instant::now();
+        }
+        state.working.insert(worker, Done::default());
+        drop(state);
         self.draw();
     }
 
@@ -95,7 +101,7 @@ impl Progress {
 
     /// All is over.
     pub fn finish(&self) {
-        self.screen.bar().finish_and_clear();
+        self.screen.end_bar();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -129,13 +129,24 @@ impl Report {
         checked.worse(worst)
     }
 
-    /// Shows it: to a person as a table, to a program as the last line.
+    /// Shows it: to a person as a table, or a line if it is one of several; to a program as a line.
     pub fn show(&self, screen: &Screen) {
         let mut line = serde_json::to_value(self).unwrap_or_default();
         line["event"] = "report".into();
         line["exit"] = (self.exit() as u8).into();
         screen.tell(&line);
-        screen.show(self.readable());
+        match screen.repo() {
+            Some(_) => screen.say(self.line()),
+            None => screen.show(self.readable()),
+        }
+    }
+
+    /// The report in one line.
+    pub fn line(&self) -> String {
+        let Tally { files, bytes, .. } = self.tally;
+        let lost = self.failed.len() + self.refused.len();
+        let failed = if lost > 0 { format!(", {lost} failed: see report.json of run {}", self.run) } else { String::new() };
+        format!("{}: {files} files, {} in {}{failed}  {}", self.headline(), size(bytes), duration(self.seconds), self.url)
     }
 
     /// The report for a person.
@@ -159,6 +170,15 @@ impl Report {
         text.push_str(&self.verification.as_ref().map(table).unwrap_or_else(|| "  verified    not at all\n".to_owned()));
         text.push_str(&self.failures());
         text.trim_end().to_owned()
+    }
+
+    /// The first thing that is wrong, if anything is.
+    pub fn first_failure(&self) -> Option<String> {
+        let failed = self.failed.iter().map(|failed| format!("{}: {}", failed.path, failed.error));
+        let refused = self.refused.iter().map(|refused| format!("{}: {}", refused.path, refused.reason));
+        let lost = self.failed.len() + self.refused.len();
+        let first = failed.chain(refused).next().map(|first| if lost > 1 { format!("{first} (and {} more)", lost - 1) } else { first });
+        first.or_else(|| (self.exit() != Exit::Done).then(|| self.headline().to_owned()))
     }
 
     fn headline(&self) -> &'static str {

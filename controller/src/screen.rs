@@ -1,11 +1,12 @@
 //! Where words go: a terminal gets a bar and lines, a pipe gets lines, `--json` gets NDJSON on stdout and nothing else.
 //! A closed stdout ends nothing: the work goes on.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use humansize::{DECIMAL, format_size};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
@@ -26,7 +27,10 @@ pub enum Mode {
 #[derive(Debug, Clone)]
 pub struct Screen {
     mode: Mode,
+    bars: MultiProgress,
     bar: Arc<ProgressBar>,
+    /// The repo that all is about, if it is one of several.
+    repo: Option<Arc<str>>,
 }
 
 impl Screen {
@@ -41,7 +45,18 @@ impl Screen {
 
     /// A screen of this mode.
     pub fn of(mode: Mode) -> Self {
-        Self { mode, bar: Arc::new(ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())) }
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        Self { mode, bars, bar: hidden_bar(), repo: None }
+    }
+
+    /// The same screen for one of several repos: every line names it, and it has a bar of its own.
+    pub fn of_repo(&self, name: &str) -> Self {
+        Self { mode: self.mode, bars: self.bars.clone(), bar: hidden_bar(), repo: Some(name.into()) }
+    }
+
+    /// The repo that all is about, if it is one of several.
+    pub fn repo(&self) -> Option<&str> {
+        self.repo.as_deref()
     }
 
     /// How the user reads.
@@ -52,8 +67,8 @@ impl Screen {
     /// One line about what happens; nothing for programs.
     pub fn say(&self, text: impl AsRef<str>) {
         match self.mode {
-            Mode::Bars => self.bar.suspend(|| to_stderr(text.as_ref())),
-            Mode::Lines => to_stdout(text.as_ref()),
+            Mode::Bars => self.between(|| to_stderr(&self.named(text.as_ref()))),
+            Mode::Lines => to_stdout(&self.named(text.as_ref())),
             Mode::Json => (),
         }
     }
@@ -61,7 +76,7 @@ impl Screen {
     /// A result that was asked for; nothing for programs.
     pub fn show(&self, text: impl AsRef<str>) {
         if self.mode != Mode::Json {
-            self.bar.suspend(|| to_stdout(text.as_ref()));
+            self.between(|| to_stdout(text.as_ref()));
         }
     }
 
@@ -69,7 +84,7 @@ impl Screen {
     pub fn warn(&self, text: impl AsRef<str>) {
         match self.mode {
             Mode::Json => self.tell(&json!({"event": "warning", "message": text.as_ref()})),
-            _ => self.bar.suspend(|| to_stderr(&format!("warning: {}", text.as_ref()))),
+            _ => self.between(|| to_stderr(&format!("warning: {}", self.named(text.as_ref())))),
         }
     }
 
@@ -84,17 +99,44 @@ impl Screen {
     pub fn fail(&self, failure: &Failure) {
         match self.mode {
             Mode::Json => self.tell(&json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
-            _ => self.bar.suspend(|| to_stderr(&format!("error: {failure}"))),
+            _ => self.between(|| to_stderr(&format!("error: {}", self.named(&failure.to_string())))),
         }
     }
 
     /// One line for programs; nothing for people.
     pub fn tell(&self, line: &impl Serialize) {
         if self.mode == Mode::Json
-            && let Ok(line) = serde_json::to_string(line)
+            && let Ok(line) = self.written(line)
         {
             to_stdout(&line);
         }
+    }
+
+    fn written(&self, line: &impl Serialize) -> serde_json::Result<String> {
+        let Some(repo) = self.repo() else { return serde_json::to_string(line) };
+        let mut line = serde_json::to_value(line)?;
+        line["repo"] = repo.into();
+        serde_json::to_string(&line)
+    }
+
+    /// The text, and what it is about.
+    fn named<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.repo().map_or(Cow::Borrowed(text), |repo| Cow::Owned(format!("{repo}: {text}")))
+    }
+
+    /// Prints while no bar is in the way.
+    fn between(&self, print: impl FnOnce()) {
+        self.bars.suspend(print);
+    }
+
+    /// No bar is drawn until [`Self::show_bars`]: a question stands there.
+    pub fn hide_bars(&self) {
+        self.bars.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    /// Bars are drawn again.
+    pub fn show_bars(&self) {
+        self.bars.set_draw_target(ProgressDrawTarget::stderr());
     }
 
     /// Starts a bar of this length; nothing but at a terminal.
@@ -104,7 +146,7 @@ impl Screen {
         }
         let template = "{prefix:>10} [{bar:30}] {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left  {msg}";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        self.bars.add((*self.bar).clone());
         self.bar.set_style(style.progress_chars("=> "));
         self.bar.reset();
         self.bar.set_length(bytes);
@@ -114,6 +156,16 @@ impl Screen {
     pub fn bar(&self) -> &ProgressBar {
         &self.bar
     }
+
+    /// Takes the bar away.
+    pub fn end_bar(&self) {
+        self.bar.finish_and_clear();
+        self.bars.remove(&self.bar);
+    }
+}
+
+fn hidden_bar() -> Arc<ProgressBar> {
+    Arc::new(ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()))
 }
 
 fn to_stdout(text: &str) {

@@ -1,5 +1,5 @@
 //! Where workers run. An engine does one job in one worker and tells what it hears; the queue that shares the chunks
-//! out ([`queue`]) is the same for all engines.
+//! out ([`queue`]), in turns with those of other repos ([`turns`]), is the same for all engines.
 
 pub mod docker;
 pub mod hearing;
@@ -7,6 +7,7 @@ pub mod local;
 pub mod modal;
 pub mod price;
 pub mod queue;
+pub mod turns;
 
 use futures_util::future::BoxFuture;
 use hf2ms_hub::Kind;

@@ -1,14 +1,18 @@
-//! The queue: chunks in their order, the heaviest first, each to the next free worker. A chunk whose worker died, or was
+//! The queue: a repo's chunks in their order, the heaviest first, each when it is its turn. A chunk whose worker died, or was
 //! cut off from the network that it alone uses, is given to another, three times in all.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::Instant;
 
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use hf2ms_hub::Kind;
+use hf2ms_worker::chunks::FILE_COST;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{Event, FailedFile, Receipt};
 
+use super::turns::{FIRST, Turn, Turns};
 use super::{Ended, Engine, Heard, Job, Verb};
 use crate::explain::Outcome;
 use crate::progress::{Done, Progress};
@@ -26,44 +30,106 @@ pub struct Carried {
     pub ended_by: Option<(Kind, String)>,
     /// Workers that died.
     pub lost: u64,
+    /// Seconds from the first chunk's turn to the last one's end.
+    pub seconds: f64,
 }
 
-/// Has every chunk of a plan carried.
-///
-/// # Errors
-/// The journal can't be written. What failed on the way is in the receipts.
-pub async fn carry(engine: &dyn Engine, plan: &Plan, run: &RunDir, progress: &Progress) -> Outcome<Carried> {
-    let mut waiting: VecDeque<(u32, u32)> = (0..plan.chunks.len()).filter_map(|number| Some((u32::try_from(number).ok()?, 1))).collect();
-    let mut working = FuturesUnordered::new();
-    let mut carried = Carried::default();
-    loop {
-        while carried.ended_by.is_none() && working.len() < engine.workers().max(1) {
-            let Some((number, attempt)) = waiting.pop_front() else { break };
-            working.push(attempt_chunk(engine, plan, run.id(), number, attempt, progress));
-        }
-        let Some((number, attempt, ended)) = working.next().await else { return Ok(carried) };
-        if let Some(why) = ended.to_be_repeated(Verb::Run, engine.network()) {
-            carried.lost += 1;
-            run.note(&Entry::Lost { chunk: number, attempt, why: why.to_owned() })?;
-            if attempt < ATTEMPTS {
-                waiting.push_front((number, attempt + 1));
-                continue;
+/// The chunks of one repo, and who carries them.
+pub struct Queue<'a> {
+    /// Where the workers run.
+    pub engine: &'a dyn Engine,
+    /// How many may work at a time, and when.
+    pub turns: &'a Turns,
+    /// What is carried.
+    pub plan: &'a Plan,
+    /// Whose journal is written.
+    pub run: &'a RunDir,
+    /// Who is told how far it is.
+    pub progress: &'a Progress,
+}
+
+/// A chunk, and which try this is, from 1.
+type Try = (u32, u32);
+
+impl Queue<'_> {
+    /// Has every chunk carried; `begun` is called when the first one has its turn.
+    ///
+    /// # Errors
+    /// The journal can't be written. What failed on the way is in the receipts.
+    pub async fn carry(&self, begun: impl FnOnce()) -> Outcome<Carried> {
+        let mut waiting: VecDeque<Try> = (0..self.plan.chunks.len()).filter_map(|number| Some((u32::try_from(number).ok()?, 1))).collect();
+        let (mut working, mut carried) = (FuturesUnordered::new(), Carried::default());
+        let (mut begun, mut since) = (Some(begun), None);
+        let mut asking = None;
+        loop {
+            if carried.ended_by.is_some() {
+                waiting.clear();
+                asking = None;
+            }
+            if let (None, Some(next)) = (&asking, waiting.front()) {
+                asking = Some(self.turns.turn(self.weight(*next)).boxed());
+            }
+            tokio::select! {
+                biased;
+                turn = given(&mut asking), if asking.is_some() => {
+                    asking = None;
+                    begun.take().into_iter().for_each(|begun| begun());
+                    since.get_or_insert_with(Instant::now);
+                    working.extend(waiting.pop_front().map(|next| self.attempt(next, turn)));
+                }
+                Some((tried, ended)) = working.next() => {
+                    if self.ended(tried, ended, &mut carried)? {
+                        waiting.push_front((tried.0, tried.1 + 1));
+                        asking = None;
+                    }
+                }
+                else => break,
             }
         }
-        let receipt = carried.take(plan, number, ended);
-        run.note(&Entry::Chunk(receipt.clone()))?;
+        carried.seconds = since.map_or(0.0, |since| since.elapsed().as_secs_f64());
+        Ok(carried)
+    }
+
+    /// Takes note of a worker's end; whether its chunk is to be tried again.
+    fn ended(&self, (number, attempt): Try, ended: Ended, carried: &mut Carried) -> Outcome<bool> {
+        if let Some(why) = ended.to_be_repeated(Verb::Run, self.engine.network()) {
+            carried.lost += 1;
+            self.run.note(&Entry::Lost { chunk: number, attempt, why: why.to_owned() })?;
+            if attempt < ATTEMPTS {
+                return Ok(true);
+            }
+        }
+        let receipt = carried.take(self.plan, number, ended);
+        self.run.note(&Entry::Chunk(receipt.clone()))?;
         carried.receipts.push(receipt);
+        Ok(false)
+    }
+
+    async fn attempt(&self, tried: Try, _turn: Turn) -> (Try, Ended) {
+        let (number, Self { engine, plan, progress, .. }) = (tried.0, self);
+        let json = plan.chunk(self.run.id(), number).map(|chunk| serde_json::to_string(&chunk).unwrap_or_default()).unwrap_or_default();
+        let job = Job { verb: Verb::Run, number, json };
+        progress.begin(number);
+        let ended = engine.work(&job, &|event: &Event| progress.hear(number, event)).await;
+        let repeated = ended.to_be_repeated(Verb::Run, engine.network()).is_some();
+        progress.end(number, if repeated { Done::default() } else { done(plan, number, &ended) });
+        (tried, ended)
+    }
+
+    /// What counts when it is decided whose turn is next: bytes, and what each file costs. One that was begun goes on first.
+    fn weight(&self, (number, attempt): Try) -> u64 {
+        let chunk = self.plan.chunks.get(number as usize).into_iter().flatten();
+        let files = chunk.filter_map(|index| self.plan.files.get(*index as usize));
+        if attempt > 1 { FIRST } else { files.map(|planned| planned.file.size.saturating_add(FILE_COST)).fold(0, u64::saturating_add) }
     }
 }
 
-async fn attempt_chunk(engine: &dyn Engine, plan: &Plan, run: &str, number: u32, attempt: u32, progress: &Progress) -> (u32, u32, Ended) {
-    let json = plan.chunk(run, number).map(|chunk| serde_json::to_string(&chunk).unwrap_or_default()).unwrap_or_default();
-    let job = Job { verb: Verb::Run, number, json };
-    progress.begin(number);
-    let ended = engine.work(&job, &|event: &Event| progress.hear(number, event)).await;
-    let repeated = ended.to_be_repeated(Verb::Run, engine.network()).is_some();
-    progress.end(number, if repeated { Done::default() } else { done(plan, number, &ended) });
-    (number, attempt, ended)
+/// The turn that is asked for; never, if none is.
+async fn given(asking: &mut Option<BoxFuture<'_, Turn>>) -> Turn {
+    match asking {
+        Some(turn) => turn.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What a worker's end adds to the progress for good.
@@ -128,8 +194,6 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Mutex;
 
-    use futures_util::FutureExt;
-    use futures_util::future::BoxFuture;
     use hf2ms_hub::{Digest, File, Listed, Listing, Placement, Sha256, Visibility};
     use hf2ms_worker::chunks::Chunking;
     use hf2ms_worker::plan::{Extra, Known, Order};
@@ -210,7 +274,8 @@ mod tests {
             })
             .unwrap();
         let progress = Progress::new(&Screen::of(Mode::Lines), "copying", Done::default());
-        let carried = carry(&engine, &plan, &run, &progress).await.unwrap();
+        let queue = Queue { engine: &engine, turns: &Turns::new(1), plan: &plan, run: &run, progress: &progress };
+        let carried = queue.carry(|| ()).await.unwrap();
         assert_eq!(runs.journal(run.id()).len() as u64, carried.receipts.len() as u64 + carried.lost);
         (carried, engine.begun.into_inner().unwrap(), plan)
     }

@@ -12,17 +12,17 @@ use crate::screen::{Mode, Screen};
 /// More bytes than this are asked about.
 const ASK_ABOVE: u64 = 100_000_000_000;
 
-/// Goes on if there is nobody to ask, nothing to ask about, or the answer is yes.
+/// Goes on if there is nobody to ask, nothing to ask about, or the answer is yes; whether that was said.
 ///
 /// # Errors
 /// The answer is no: exit code 130, as if it had been stopped by a signal.
-pub async fn consent(estimate: &Estimate, yes: bool, screen: &Screen) -> Outcome<()> {
+pub async fn consent(estimate: &Estimate, yes: bool, screen: &Screen) -> Outcome<bool> {
     if yes || estimate.bytes <= ASK_ABOVE || screen.mode() != Mode::Bars || !std::io::stdin().is_terminal() {
-        return Ok(());
+        return Ok(yes);
     }
     screen.ask(format!("{} [y/N] ", estimate.question()));
     match answer().await {
-        Some(answer) if is_yes(&answer) => Ok(()),
+        Some(answer) if is_yes(&answer) => Ok(true),
         _ => Err(Failure::new(Exit::Interrupted, "not confirmed: nothing was done")),
     }
 }

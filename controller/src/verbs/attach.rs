@@ -37,7 +37,10 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let record = runs.find(&args.run)?;
     match (record.state, runs.read::<Report>(&record.id, "report.json")) {
-        (State::Detached, _) => see_through(&record, &runs, &settings, screen, stop).await,
+        (State::Detached, _) => {
+            let report = see_through(&record, &runs, &settings, screen, stop).await?;
+            Ok(report.map_or(Exit::Done, |report| report.exit()))
+        }
         (State::Running, _) => Err(Failure::usage(format!("run {} is watched by another process: see hf2ms status {0}", record.id))),
         (_, Some(report)) => {
             report.show(screen);
@@ -51,11 +54,11 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     }
 }
 
-/// Watches a detached run until it has ended, and shows its report.
+/// Watches a detached run until it has ended, and shows its report; `None` if it goes on without anyone here.
 ///
 /// # Errors
 /// Modal refuses or can't be reached: the run works on, unless it was stopped.
-pub async fn see_through(record: &RunRecord, runs: &Runs, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn see_through(record: &RunRecord, runs: &Runs, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Option<Report>> {
     let plan: Plan = runs.read(&record.id, "plan.json").ok_or_else(|| lost(record, "its plan"))?;
     let journal = runs.journal(&record.id);
     let (app, containers) = deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
@@ -68,7 +71,7 @@ pub async fn see_through(record: &RunRecord, runs: &Runs, settings: &Settings, s
     };
     let state = match came.await {
         Ok(Came::Home) => Ok(State::Done),
-        Ok(Came::Away(why)) => return run.detach().and(why.map_or(Ok(Exit::Done), Err)),
+        Ok(Came::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
         Err(failure) => Err(failure),
     };
     let ended = match &state {
@@ -80,7 +83,7 @@ pub async fn see_through(record: &RunRecord, runs: &Runs, settings: &Settings, s
     let report = work.conclude(&plan, &mut run, ended, containers, seconds)?;
     state?;
     report.show(screen);
-    Ok(report.exit())
+    Ok(Some(report))
 }
 
 /// The app and how many containers it may have.

@@ -1,34 +1,26 @@
 //! `hf2ms migrate`: looks at both sides, plans, decides whether it may, and has the plan carried out.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use hf2ms_hub::{Kind, Visibility};
-use hf2ms_worker::plan::{Extra, Plan};
+use hf2ms_hub::Visibility;
+use hf2ms_worker::plan::Extra;
 use hf2ms_worker::protocol::Exit;
-use serde_json::json;
 
-use super::attach;
-use super::plan::in_words;
 use crate::cloud::Watch;
-use crate::crew::{Crew, Opening};
+use crate::copying::{Copying, End, Scope, Task, Trial};
+use crate::crew::Shared;
 use crate::cutting::{ContainerArgs, CuttingArgs, On};
-use crate::estimate::consent::consent;
-use crate::estimate::rates::Rates;
-use crate::estimate::{CostArgs, Estimate};
-use crate::explain::{Doing, Failure, Outcome};
-use crate::filter::Filter;
-use crate::known;
-use crate::migration::{Migration, asked_about, stays_hidden};
-use crate::planning::{Purpose, Sides, Wishes, find as find_sides};
-use crate::proof::{self, Proof};
-use crate::report::Report;
+use crate::decision::{Existing, read_plan};
+use crate::engine::turns::Turns;
+use crate::estimate::CostArgs;
+use crate::estimate::ledger::Ledger;
+use crate::explain::{Failure, Outcome};
 use crate::route::{Route, RouteArgs};
-use crate::run_dir::{NewRun, RunDir, RunRecord, RunVerb, Runs, State};
+use crate::run_dir::Runs;
 use crate::screen::Screen;
-use crate::settings::{self, Settings, environment, state_dir};
+use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
-use crate::survey::{Here, There, said};
 
 /// Copy a repo: plan, stream, commit, verify
 ///
@@ -108,59 +100,48 @@ impl VisibilityArgs {
 /// Whatever stops it; what fails for single files is in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let began = Instant::now();
-    if args.detach && args.cutting.on != On::Modal {
-        return Err(Failure::usage("--detach needs --on modal: elsewhere the work ends with this process"));
-    }
+    let watch = watch(args.detach, args.cutting.on)?;
     args.containers.fit(args.cutting.on)?;
-    let settings = settings::load()?;
-    let runs = Runs::new(&state_dir(&environment)?);
-    let (plan, there) = match stop.unless(decide(&args, &settings, &runs, screen)).await? {
-        Decision::CarryOut(plan, there) => (*plan, *there),
-        Decision::Attach(record) => return go_on(&record, args, &settings, &runs, screen, stop).await,
-        Decision::Proven(proof, earlier) => return has_everything(&proof, *earlier, &args, &runs, began, screen),
-        Decision::Skip => return Ok(Exit::Done),
+    let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
+    let trial = if args.dry_run { Trial::DryRun } else { Trial::ForReal };
+    let task = Task {
+        settings: &settings,
+        runs: &runs,
+        stop,
+        cutting: &args.cutting,
+        containers: &args.containers,
+        visibility: args.visibility.chosen(),
+        extra: if args.prune { Extra::Delete } else { Extra::Keep },
+        existing: Existing::Met,
+        watch,
+        trial,
+        scope: Scope::One,
+        ledger: Ledger::new(args.cost.clone(), args.yes || args.dry_run),
+        turns: Turns::new(1),
+        shared: Shared::new(),
     };
-    stop.unless(may_go_on(&plan, &there, &settings)).await?;
-    announce(&plan, screen);
-    let estimate = Estimate::of(&plan, &args.cutting, Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination));
-    if args.dry_run {
-        screen.tell(&estimate.json());
-        screen.show(in_words(&plan, &estimate));
-        return estimate.allowed_by(&args.cost).map(|()| Exit::Done);
-    }
-    estimate.say(screen);
-    estimate.allowed_by(&args.cost)?;
-    stop.unless(consent(&estimate, args.yes, screen)).await?;
-    let (on, summary) = (args.cutting.on, plan.summary());
-    let mut run =
-        runs.begin(NewRun { verb: RunVerb::Migrate, on, source: &plan.source, destination: &plan.destination, plan: &summary })?;
-    let crew = match crew(&args, &plan, &run, &settings, screen, stop).await {
-        Ok(crew) => crew,
-        Err(failure) => return run.end(State::Failed).and(Err(failure)),
+    let copying = Copying { task: &task, screen, began };
+    let end = match (&args.plan, &args.source) {
+        (Some(file), _) => copying.carry_out(stop.unless(read_plan(file, &task)).await?, None).await?,
+        (None, Some(source)) => copying.go(&Route::resolve(source, &args.route, &settings)?, None).await?,
+        (None, None) => return Err(Failure::usage("SOURCE is missing: give the repo to copy")),
     };
-    let extra = args.extra();
-    let id = run.id().to_owned();
-    let migration = Migration { plan, there: &there, extra, run, crew, settings: &settings, screen, stop, began };
-    match migration.carry_out().await? {
-        Some(report) => {
-            report.show(screen);
-            Ok(report.exit())
-        }
-        None => {
-            how_to_look_after(&id, screen);
-            Ok(Exit::Done)
-        }
+    if let End::Away(run, _) = &end {
+        how_to_look_after(run, screen);
     }
+    Ok(end.exit())
 }
 
-/// Opens the engine; nobody is needed when nothing differs.
-async fn crew(args: &Args, plan: &Plan, run: &RunDir, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Option<Crew>> {
-    if plan.is_done() {
-        return Ok(None);
+/// Whether someone here waits for the cloud.
+///
+/// # Errors
+/// There is none.
+pub fn watch(detach: bool, on: On) -> Outcome<Watch> {
+    match (detach, on) {
+        (true, On::Modal) => Ok(Watch::Detached),
+        (true, _) => Err(Failure::usage("--detach needs --on modal: elsewhere the work ends with this process")),
+        (false, _) => Ok(Watch::Attached),
     }
-    let opening = Opening { cutting: &args.cutting, containers: &args.containers, plan, run, settings, screen, stop };
-    let watch = if args.detach { Watch::Detached } else { Watch::Attached };
-    Crew::open(opening, watch).await.map(Some)
 }
 
 fn how_to_look_after(run: &str, screen: &Screen) {
@@ -168,132 +149,4 @@ fn how_to_look_after(run: &str, screen: &Screen) {
         [("status", "how far it is"), ("attach", "wait for it, and its report"), ("logs", "what its containers say"), ("stop", "end it")];
     screen.show("the cloud goes on by itself; from here, or another terminal, at any time:");
     verbs.iter().for_each(|(verb, does)| screen.show(format!("  hf2ms {verb:<6} {run}   {does}")));
-}
-
-/// An earlier run of these repos works in the cloud: it is seen through first, then both sides are looked at again.
-async fn go_on(record: &RunRecord, args: Args, settings: &Settings, runs: &Runs, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
-    screen.say(format!("run {} of these repos is in the cloud already: waiting for it first", record.id));
-    match attach::see_through(record, runs, settings, screen, stop).await? {
-        Exit::Done => Box::pin(run(args, screen, stop)).await,
-        exit => Ok(exit),
-    }
-}
-
-/// What is to be done.
-enum Decision {
-    /// Carry out this plan.
-    CarryOut(Box<Plan>, Box<There>),
-    /// Wait for this run, which the cloud still does.
-    Attach(Box<RunRecord>),
-    /// Nothing: both sides stand where an earlier run verified them.
-    Proven(Box<Proof>, Box<Report>),
-    /// Nothing, and why has been said.
-    Skip,
-}
-
-impl Args {
-    fn extra(&self) -> Extra {
-        if self.prune { Extra::Delete } else { Extra::Keep }
-    }
-}
-
-async fn decide(args: &Args, settings: &Settings, runs: &Runs, screen: &Screen) -> Outcome<Decision> {
-    match (&args.plan, &args.source) {
-        (Some(file), _) => read_plan(file, args, settings).await,
-        (None, Some(source)) => compare(source, args, settings, runs, screen).await,
-        (None, None) => Err(Failure::usage("SOURCE is missing: give the repo to copy")),
-    }
-}
-
-async fn compare(source: &str, args: &Args, settings: &Settings, runs: &Runs, screen: &Screen) -> Outcome<Decision> {
-    let route = Route::resolve(source, &args.route, settings)?;
-    let Some((here, there)) = find_sides(&route, Purpose::Write, settings, screen).await? else { return Ok(Decision::Skip) };
-    if let Some(record) = runs.detached(&there.at).filter(|run| run.source.id == here.at.id && !args.dry_run && !args.detach) {
-        return Ok(Decision::Attach(Box::new(record)));
-    }
-    let wanted = args.visibility.chosen().unwrap_or(here.info.visibility);
-    there.info.iter().try_for_each(|info| stays_hidden(wanted, info.visibility, &there.at.id.to_string()))?;
-    if let Some((proof, earlier)) = proven(&here, &there, &route, args.extra(), runs) {
-        return Ok(Decision::Proven(Box::new(proof), Box::new(earlier)));
-    }
-    let sides = Sides::list(here, there, settings).await?;
-    let known = known::load(runs, &sides.here.at, &sides.there.at);
-    let wishes = Wishes { cutting: args.cutting.clone(), visibility: args.visibility.chosen(), extra: args.extra() };
-    let (plan, there) = sides.plan(&wishes, &known);
-    Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
-}
-
-/// What an earlier run proves of these sides as they stand.
-fn proven(here: &Here, there: &There, route: &Route, extra: Extra, runs: &Runs) -> Option<(Proof, Report)> {
-    let proof = Proof::new(&here.at, &there.at, there.head.clone()?, route.filter(), extra);
-    let report = proof.find(runs)?;
-    Some((proof, report))
-}
-
-/// Says so, and leaves a run that says so too.
-fn has_everything(proof: &Proof, earlier: Report, args: &Args, runs: &Runs, began: Instant, screen: &Screen) -> Outcome<Exit> {
-    let (id, hub) = (&earlier.destination.id, earlier.destination.hub);
-    screen.say(format!("{id} on {hub} has everything already: both sides stand where run {} verified them", earlier.run));
-    if args.dry_run {
-        return Ok(Exit::Done);
-    }
-    let report = proof::repeat(proof, earlier, runs, began)?;
-    report.show(screen);
-    Ok(report.exit())
-}
-
-/// A plan from a file, checked as any input is, and held against the destination as it is now.
-async fn read_plan(file: &Path, args: &Args, settings: &Settings) -> Outcome<Decision> {
-    let bad =
-        |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {}", file.display(), hf2ms_hub::path::escape(&error.to_string())));
-    let content = std::fs::read(file).map_err(|error| bad(&error))?;
-    let mut plan: Plan = serde_json::from_slice(&content).map_err(|error| bad(&error))?;
-    plan.check().map_err(|error| bad(&error))?;
-    for at in [&plan.source, &plan.destination] {
-        let endpoint = &settings.access(at.hub).endpoint;
-        if at.endpoint != *endpoint {
-            return Err(bad(&format!("it is for {} at {}, but the environment names {endpoint}", at.hub, at.endpoint)));
-        }
-    }
-    plan.creation.visibility = args.visibility.chosen().unwrap_or(plan.creation.visibility);
-    let mut there = There::to_write(plan.destination.clone(), Filter::default(), settings).await?;
-    there.listing = there.current(settings).await?;
-    match (plan.creation.exists, there.info.is_some()) {
-        (true, false) => return Err(bad(&format!("{} does not exist any more: make the plan anew", plan.destination.id))),
-        (_, exists) => plan.creation.exists = exists,
-    }
-    plan.meet(&there.listing);
-    Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
-}
-
-/// Refuses what must not be: showing what was hidden, and moving bytes to where we may not write.
-async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<()> {
-    plan.can_be_listed(there.hub.limits().folder_entries).map_err(|error| Failure::refused(error.message()))?;
-    let Some(info) = &there.info else { return Ok(()) };
-    stays_hidden(plan.creation.visibility, info.visibility, &there.at.id.to_string())?;
-    if plan.is_done() || there.is_ours() {
-        return Ok(());
-    }
-    match there.hub.missing(&[asked_about(plan)]).await {
-        Err(error) if matches!(error.kind(), Kind::Denied | Kind::Unauthorized | Kind::NotFound) => {
-            Err(said(&error.with_kind(Kind::Denied), &there.at, settings, Doing::Writing))
-        }
-        // Anything else is the workers' to meet: they ask again, with patience.
-        _ => Ok(()),
-    }
-}
-
-fn announce(plan: &Plan, screen: &Screen) {
-    plan.warnings.iter().for_each(|warning| screen.warn(warning));
-    let summary = plan.summary();
-    let (id, hub) = (&plan.destination.id, plan.destination.hub);
-    let differ = summary.files - summary.unchanged;
-    match (plan.creation.exists, plan.is_done()) {
-        (true, true) => screen.say(format!("{id} on {hub} has everything already")),
-        (true, false) => screen.warn(format!("{id} exists on {hub}: only what differs is sent, {differ} of {} files", summary.files)),
-        (false, _) => (),
-    }
-    screen.tell(&json!({
-        "event": "planned", "source": plan.source, "destination": plan.destination, "creation": plan.creation, "summary": summary,
-    }));
 }

@@ -1,0 +1,216 @@
+//! Turns: as many chunks at a time as there are workers, over all repos of one command. Whoever has the heaviest chunk that waits
+//! is next, so that no worker rests while any repo has work, and none is left alone with a large chunk at the end.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+
+/// Repos that are committed or verified at a time, beside the chunks: these workers wait for the hubs more than they work.
+const FINISHING: usize = 4;
+
+/// What comes before every chunk that waits: one that was begun already.
+pub const FIRST: u64 = u64::MAX;
+
+/// Who may work.
+#[derive(Debug)]
+pub struct Turns {
+    line: Arc<Line>,
+    finishing: Semaphore,
+}
+
+/// The right to work, until it is dropped.
+#[derive(Debug)]
+pub struct Turn(Arc<Line>);
+
+#[derive(Debug, Default)]
+struct Line(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    places: usize,
+    taken: usize,
+    asked: u64,
+    waiting: BinaryHeap<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    rank: (u64, Reverse<u64>),
+    tell: oneshot::Sender<Turn>,
+}
+
+impl Turns {
+    /// For so many workers at a time.
+    pub fn new(workers: usize) -> Self {
+        let state = State { places: workers.max(1), ..State::default() };
+        Self { line: Arc::new(Line(Mutex::new(state))), finishing: Semaphore::new(FINISHING) }
+    }
+
+    /// From now on at least so many may work at a time.
+    pub fn raise(&self, workers: usize) {
+        let mut state = self.line.state();
+        state.places = state.places.max(workers);
+        drop(state);
+        self.line.give();
+    }
+
+    /// How many may work at a time.
+    pub fn workers(&self) -> usize {
+        self.line.state().places
+    }
+
+    /// Waits until it is the turn of a chunk of this weight. Of equal ones the first to ask is first.
+    pub async fn turn(&self, weight: u64) -> Turn {
+        let (tell, told) = oneshot::channel();
+        self.line.queue_up(weight, tell);
+        match told.await {
+            Ok(turn) => turn,
+            // Who waits is in the line, which lives as long as this: it is always told.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Waits until a repo may be finished.
+    pub async fn finishing(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.finishing.acquire().await.ok()
+    }
+}
+
+impl Line {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn queue_up(self: &Arc<Self>, weight: u64, tell: oneshot::Sender<Turn>) {
+        let mut state = self.state();
+        let rank = (weight, Reverse(state.asked));
+        state.asked += 1;
+        state.waiting.push(Waiting { rank, tell });
+        drop(state);
+        self.give();
+    }
+
+    /// Gives free places to those who wait. A turn whose owner is gone meanwhile comes back by being dropped.
+    fn give(self: &Arc<Self>) {
+        loop {
+            let next = self.state().next();
+            let Some(next) = next else { return };
+            let _ = next.tell.send(Turn(self.clone()));
+        }
+    }
+}
+
+impl State {
+    fn next(&mut self) -> Option<Waiting> {
+        while self.taken < self.places {
+            let next = self.waiting.pop()?;
+            if !next.tell.is_closed() {
+                self.taken += 1;
+                return Some(next);
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.state().taken -= 1;
+        self.0.give();
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+
+    /// Asks for turns of these weights, in this order; none is given while `turns` is full.
+    fn asked(turns: &Turns, weights: [u64; 4]) -> Vec<(u64, BoxFuture<'_, Turn>)> {
+        let asked = weights.map(|weight| {
+            let mut turn = turns.turn(weight).boxed();
+            assert!((&mut turn).now_or_never().is_none());
+            (weight, turn)
+        });
+        asked.into_iter().collect()
+    }
+
+    /// Those who are given a turn now, and no other.
+    fn given(asked: &mut Vec<(u64, BoxFuture<'_, Turn>)>) -> Vec<(u64, Turn)> {
+        let mut given = Vec::new();
+        asked.retain_mut(|(weight, turn)| match turn.now_or_never() {
+            Some(turn) => {
+                given.push((*weight, turn));
+                false
+            }
+            None => true,
+        });
+        given
+    }
+
+    #[test]
+    fn the_heaviest_is_next_and_only_as_many_as_there_are_workers() {
+        let turns = Turns::new(1);
+        let mut first = turns.turn(1).now_or_never();
+        let mut asked = asked(&turns, [5, 9, FIRST, 7]);
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            drop(first.take());
+            let mut now = given(&mut asked);
+            assert_eq!(now.len(), 1);
+            let (weight, turn) = now.remove(0);
+            order.push(weight);
+            first = Some(turn);
+        }
+        assert_eq!(order, [FIRST, 9, 7, 5]);
+    }
+
+    #[test]
+    fn who_gave_up_holds_no_place() {
+        let turns = Turns::new(1);
+        let first = turns.turn(1).now_or_never();
+        let mut asked = asked(&turns, [5, 9, 8, 7]);
+        drop(asked.remove(1));
+        drop(first);
+        // Told, but dropped before it looked.
+        drop(asked.remove(1));
+        assert_eq!(given(&mut asked).iter().map(|(weight, _)| *weight).collect::<Vec<_>>(), [7]);
+    }
+
+    #[test]
+    fn more_workers_make_more_places_and_fewer_none_less() {
+        let turns = Turns::new(1);
+        let _first = turns.turn(1).now_or_never();
+        let mut asked = asked(&turns, [4, 3, 2, 1]);
+        turns.raise(3);
+        let two = given(&mut asked);
+        assert_eq!(two.iter().map(|(weight, _)| *weight).collect::<Vec<_>>(), [4, 3]);
+        turns.raise(1);
+        assert_eq!((turns.workers(), given(&mut asked).len()), (3, 0));
+    }
+}
