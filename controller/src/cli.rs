@@ -21,6 +21,7 @@ Examples:
   hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet'
   hf2ms migrate org/name --dry-run                what would be done, and what it would take
   hf2ms migrate org/big --on modal --detach       in the cloud; then hf2ms attach, status, logs, stop
+  hf2ms batch --file repos.txt --to-owner me      copy many, with the workers always busy
   hf2ms verify org/name --dest me/name            compare both sides, file by file
   hf2ms demo                                      see it work, without any account
 
@@ -42,6 +43,8 @@ Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage;
 #[allow(missing_docs)]
 pub enum Command {
     Migrate(Box<verbs::migrate::Args>),
+    #[command(mut_arg("dest", |arg| arg.hide(true)))]
+    Batch(Box<verbs::batch::Args>),
     Plan(Box<verbs::plan::Args>),
     Verify(verbs::verify::Args),
     Runs(verbs::runs::Args),
@@ -59,6 +62,7 @@ impl Command {
     pub fn wants_json(&self) -> bool {
         match self {
             Self::Migrate(args) => args.json,
+            Self::Batch(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Runs(args) => args.json,
             Self::Status(args) => args.json,

@@ -1,13 +1,16 @@
 //! The controller: plans, fans out, gathers, commits, verifies, reports. It moves no file's bytes itself.
 //!
-//! Read [`cli`], then a verb in [`verbs`]; `migrate` is the main one: [`survey`] looks at both sides, the plan is
-//! [`hf2ms_worker::plan`]'s, [`migration`] carries it out with an [`engine`], [`report`] says what came of it.
+//! Read [`cli`], then a verb in [`verbs`]; `migrate` is the main one: [`copying`] is a repo's whole way, on which [`survey`] looks
+//! at both sides, the plan is [`hf2ms_worker::plan`]'s, [`migration`] carries it out with an [`engine`], [`report`] says what came of it.
 
+pub mod batch;
 pub mod binaries;
 pub mod cli;
 pub mod cloud;
+pub mod copying;
 pub mod crew;
 pub mod cutting;
+pub mod decision;
 pub mod engine;
 pub mod estimate;
 pub mod explain;

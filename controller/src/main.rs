@@ -28,6 +28,7 @@ async fn main() -> std::io::Result<ExitCode> {
 async fn run(command: Command, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     match command {
         Command::Migrate(args) => verbs::migrate::run(*args, screen, stop).await,
+        Command::Batch(args) => verbs::batch::run(*args, screen, stop).await,
         Command::Plan(args) => verbs::plan::run(*args, screen, stop).await,
         Command::Verify(args) => verbs::verify::run(args, screen, stop).await,
         Command::Runs(args) => verbs::runs::run(&args, screen),

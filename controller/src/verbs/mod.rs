@@ -1,6 +1,7 @@
 //! One verb a file: its arguments, whose comments are the help, and what it does.
 
 pub mod attach;
+pub mod batch;
 pub mod completions;
 pub mod demo;
 pub mod doctor;

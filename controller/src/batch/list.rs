@@ -1,0 +1,274 @@
+//! What a batch is about: repos as they are named on the command line, in a file, or by their owner. All of it is read and checked
+//! before anything starts.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Read;
+use std::path::Path;
+
+use hf2ms_hub::path::escape;
+use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_owned};
+
+use crate::explain::{Doing, Failure, Outcome};
+use crate::route::{Route, RouteArgs};
+use crate::screen::Screen;
+use crate::settings::Settings;
+use crate::survey::said;
+
+/// One repo of a batch.
+pub struct Entry {
+    /// What it is called in words: the source's id, and its kind where that was said.
+    pub name: String,
+    /// Where from, where to.
+    pub route: Route,
+    /// The destination's id.
+    pub destination: RepoId,
+    place: Place,
+    from: RepoAt,
+    to: RepoAt,
+    /// The destination's kind, where it is known without asking.
+    kind: Option<RepoKind>,
+}
+
+/// A source as it was named, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    place: Place,
+    source: String,
+    destination: Option<RepoId>,
+}
+
+/// Where a source was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// On the command line, or by its owner's listing.
+    Itself(String),
+    /// In this file, on this line.
+    Line(String, usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Itself(source) => f.write_str(&escape(source)),
+            Self::Line(file, number) => write!(f, "{file}:{number}"),
+        }
+    }
+}
+
+impl Named {
+    /// As it stands on the command line.
+    pub fn plain(source: &str) -> Self {
+        Self { place: Place::Itself(source.to_owned()), source: source.to_owned(), destination: None }
+    }
+}
+
+/// Reads a list: a line a repo, source and perhaps destination; what follows a `#` is a comment. `-` is stdin.
+///
+/// # Errors
+/// It can't be read; a line that is no such line, by its number.
+pub fn read_file(path: &Path) -> Outcome<Vec<Named>> {
+    let name = path.display().to_string();
+    let bad = |error: std::io::Error| Failure::usage(format!("{name}: {error}"));
+    let mut text = String::new();
+    if name == "-" {
+        std::io::stdin().read_to_string(&mut text).map_err(bad)?;
+    } else {
+        text = std::fs::read_to_string(path).map_err(bad)?;
+    }
+    parse(&text, &name)
+}
+
+fn parse(text: &str, file: &str) -> Outcome<Vec<Named>> {
+    let lines = text.trim_start_matches('\u{feff}').lines().enumerate().map(|(index, line)| (index + 1, words(line)));
+    let parsed = lines.filter(|(_, words)| !words.is_empty()).map(|(number, words)| {
+        let place = Place::Line(file.to_owned(), number);
+        named(&words, place.clone()).map_err(|why| at(&place, &why))
+    });
+    all_or_first(parsed.collect())
+}
+
+/// The words before a comment. An address may hold a `#` in its middle.
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().take_while(|word| !word.starts_with('#')).collect()
+}
+
+fn named(words: &[&str], place: Place) -> Outcome<Named> {
+    let destination = |text: &str| text.parse().map(Some).map_err(|bad| Failure::usage(format!("the destination {bad}")));
+    let (source, destination) = match words {
+        [source] => (source, None),
+        [source, to] => (source, destination(to)?),
+        _ => return Err(Failure::usage("more than a source and a destination: what is meant as a comment begins with #")),
+    };
+    Ok(Named { place, source: (*source).to_owned(), destination })
+}
+
+fn at(place: &Place, why: &Failure) -> Failure {
+    Failure::new(why.exit(), format!("{place}: {why}"))
+}
+
+/// All, or the first failure and how many follow.
+fn all_or_first<T>(all: Vec<Outcome<T>>) -> Outcome<Vec<T>> {
+    let bad = all.iter().filter(|one| one.is_err()).count();
+    let all: Outcome<Vec<T>> = all.into_iter().collect();
+    all.map_err(|first| match bad {
+        1 => first,
+        _ => Failure::new(first.exit(), format!("{first} (and {} more are wrong)", bad - 1)),
+    })
+}
+
+/// Everything that an owner has at the source: models and datasets, or what `--repo-type` says. `owner` may have a hub's prefix.
+///
+/// # Errors
+/// It is no owner's name; the hub's; nothing is there.
+pub async fn of_owner(owner: &str, args: &RouteArgs, settings: &Settings) -> Outcome<(Vec<Named>, Vec<Refused>)> {
+    let any = Route::resolve(&format!("{owner}/any"), args, settings).map_err(|bad| Failure::usage(format!("--owner: {bad}")))?;
+    let kinds = args.repo_type.map_or_else(|| vec![RepoKind::Model, RepoKind::Dataset], |kind| vec![kind]);
+    let (mut named, mut refused) = (Vec::new(), Vec::new());
+    for kind in &kinds {
+        let at = any.source_at(settings, *kind, any.asked());
+        let owned = list_owned(&settings.side(&at), settings.http()).await.map_err(|error| said(&error, &at, settings, Doing::Reading))?;
+        named.extend(owned.repos.iter().map(|id| Named::plain(&source(at.hub, *kind, id))));
+        refused.extend(owned.refused);
+    }
+    if named.is_empty() && refused.is_empty() {
+        let (hub, kinds) = (any.source_at(settings, kinds[0], any.asked()).hub, kinds.iter().map(|kind| format!("{kind}s")));
+        let kinds = kinds.collect::<Vec<_>>().join(" or ");
+        return Err(Failure::refused(format!("{} has no {kinds} on {hub} that the token may see: check the name", escape(owner))));
+    }
+    Ok((named, refused))
+}
+
+/// A source that leaves nothing to find out.
+fn source(hub: Hub, kind: RepoKind, id: &RepoId) -> String {
+    let hub = match hub {
+        Hub::HuggingFace => "hf",
+        Hub::ModelScope => "ms",
+    };
+    format!("{hub}:{kind}s/{id}")
+}
+
+/// Routes for what was named; what has no destination of its own goes to this owner, if one is given.
+///
+/// # Errors
+/// A source that is none; two that go to the same place.
+pub fn entries(named: Vec<Named>, args: &RouteArgs, to_owner: Option<&str>, settings: &Settings, screen: &Screen) -> Outcome<Vec<Entry>> {
+    let entry = |named: Named| {
+        let place = named.place.clone();
+        entry(named, args, to_owner, settings).map_err(|why| at(&place, &why))
+    };
+    distinct(all_or_first(named.into_iter().map(entry).collect())?, screen)
+}
+
+fn entry(named: Named, args: &RouteArgs, to_owner: Option<&str>, settings: &Settings) -> Outcome<Entry> {
+    let routed = |dest| Route::resolve(&named.source, &RouteArgs { dest, ..args.clone() }, settings);
+    let mut route = routed(named.destination.clone())?;
+    let kind = route.kinds().first().copied().unwrap_or(RepoKind::Model);
+    let from = route.source_at(settings, kind, route.asked());
+    if let (Some(owner), None) = (to_owner, &named.destination) {
+        let id = format!("{owner}/{}", from.id.name()).parse().map_err(|bad| Failure::usage(format!("--to-owner: {bad}")))?;
+        route = routed(Some(id))?;
+    }
+    let to = route.destination_at(settings, kind);
+    let kind = (route.kinds().len() == 1 || args.repo_type.is_some()).then_some(to.kind);
+    let folder = if from.kind == RepoKind::Model { String::new() } else { format!("{}s/", from.kind) };
+    Ok(Entry { name: format!("{folder}{}", from.id), destination: to.id.clone(), route, place: named.place, from, to, kind })
+}
+
+/// Each destination once: who names a repo twice means it once, and two repos can't become one.
+fn distinct(entries: Vec<Entry>, screen: &Screen) -> Outcome<Vec<Entry>> {
+    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    let mut by_destination: HashMap<(String, String), Vec<usize>> = HashMap::new();
+    for entry in entries {
+        let same = by_destination.entry((entry.to.endpoint.clone(), entry.to.id.to_string())).or_default();
+        match same.iter().map(|index| &kept[*index]).find(|other| other.may_be(entry.kind)) {
+            Some(other) if other.from == entry.from && other.kind == entry.kind => {
+                let (place, first) = (&entry.place, &other.place);
+                let told = if place == first { String::new() } else { format!("{place}: ") };
+                screen.warn(format!("{told}{} is named twice: it is copied once", entry.name));
+            }
+            Some(other) => {
+                return Err(Failure::usage(format!(
+                    "{}: {} would be written to {}, as {} from {}: name another destination or, if one is a model and one a dataset, \
+                     write models/ or datasets/ before each",
+                    entry.place, entry.name, entry.destination, other.name, other.place
+                )));
+            }
+            None => {
+                same.push(kept.len());
+                kept.push(entry);
+            }
+        }
+    }
+    Ok(kept)
+}
+
+impl Entry {
+    /// Whether the destination may turn out to be of this kind.
+    fn may_be(&self, kind: Option<RepoKind>) -> bool {
+        self.kind.is_none() || kind.is_none() || self.kind == kind
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::screen::Mode;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        route: RouteArgs,
+    }
+
+    fn made(text: &str, to_owner: Option<&str>) -> Outcome<Vec<String>> {
+        let settings = Settings::read(&|_| None).unwrap();
+        let args = Command::parse_from(["x"]).route;
+        let entries = entries(parse(text, "l.txt")?, &args, to_owner, &settings, &Screen::of(Mode::Lines))?;
+        Ok(entries.iter().map(|entry| format!("{} -> {}", entry.name, entry.destination)).collect())
+    }
+
+    #[test]
+    fn a_list_has_sources_destinations_comments_and_blank_lines() {
+        let text = "\u{feff}# all of them\r\norg/a\r\n\n  datasets/org/b  me/c # renamed\nhttps://huggingface.co/org/d#files\n";
+        assert_eq!(made(text, None).unwrap(), ["org/a -> org/a", "datasets/org/b -> me/c", "org/d -> org/d"]);
+    }
+
+    #[test]
+    fn an_owner_is_mapped_where_no_destination_is_named() {
+        assert_eq!(made("org/a\norg/b other/c", Some("me")).unwrap(), ["org/a -> me/a", "org/b -> other/c"]);
+        let line = made("org/a", Some("m/e")).unwrap_err().to_string();
+        assert!(line.starts_with("l.txt:1: --to-owner: 'm/e/a' is not a repo id"), "{line}");
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_file_and_number_and_others_are_counted() {
+        for (text, words) in [
+            ("org/a\n\norg", "l.txt:3: 'org' is not a repo id"),
+            ("org/a b", "l.txt:1: the destination 'b' is not a repo id"),
+            ("org/a org/b org/c", "l.txt:1: more than a source"),
+            ("https://x.example/a/b", "l.txt:1: x.example is no hub"),
+        ] {
+            let failure = made(text, None).unwrap_err();
+            assert_eq!(failure.exit(), hf2ms_worker::protocol::Exit::Usage);
+            assert!(failure.to_string().starts_with(words), "{failure}");
+        }
+        assert!(made("a\nb\norg/c\nd", None).unwrap_err().to_string().ends_with("(and 2 more are wrong)"));
+    }
+
+    #[test]
+    fn a_repo_named_twice_is_copied_once() {
+        assert_eq!(made("org/a\nhf:org/a\norg/a me/a", None).unwrap(), ["org/a -> org/a", "org/a -> me/a"]);
+    }
+
+    #[test]
+    fn two_repos_never_become_one() {
+        for text in ["org/a\nother/a org/a", "org/a\ndatasets/org/a", "models/a/x me/x\nmodels/b/x me/x"] {
+            let line = made(text, None).unwrap_err().to_string();
+            assert!(line.starts_with("l.txt:2: ") && line.contains("l.txt:1"), "{line}");
+        }
+        assert_eq!(made("models/org/a\ndatasets/org/a", None).unwrap().len(), 2);
+    }
+}

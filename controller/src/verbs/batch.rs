@@ -1,0 +1,147 @@
+//! `hf2ms batch`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use hf2ms_worker::plan::Extra;
+use hf2ms_worker::protocol::Exit;
+
+use super::migrate::{VisibilityArgs, watch};
+use crate::batch::Batch;
+use crate::batch::list::{self, Entry, Named};
+use crate::batch::summary::{Row, Summary};
+use crate::cloud::Watch;
+use crate::copying::{Scope, Task, Trial};
+use crate::crew::Shared;
+use crate::cutting::{ContainerArgs, CuttingArgs};
+use crate::decision::Existing;
+use crate::engine::turns::Turns;
+use crate::estimate::CostArgs;
+use crate::estimate::ledger::Ledger;
+use crate::explain::{Failure, Outcome};
+use crate::route::RouteArgs;
+use crate::run_dir::Runs;
+use crate::screen::Screen;
+use crate::settings::{self, Settings, environment, state_dir};
+use crate::stop::Stop;
+
+/// Copy many repos: those that are named, listed in a file, or all of an owner
+///
+/// Each repo is a run of its own, as `migrate` makes it; their chunks share the workers, the heaviest first, so that none rests
+/// between repos. One that fails costs only itself; a token that is refused ends all. What exists at the destination is skipped,
+/// unless a run here made it and did not get to its end. The same command goes on where it was.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The repos: org/name, hf:org/name, or their web addresses
+    #[arg(required_unless_present_any = ["file", "owner"], conflicts_with_all = ["file", "owner"])]
+    sources: Vec<String>,
+    /// Read them from a file (- for stdin): a line a repo, its source and, if it is to be another, its destination; # begins a
+    /// comment
+    #[arg(long, value_name = "LIST", conflicts_with = "owner")]
+    file: Option<PathBuf>,
+    /// All models and datasets of an account or organisation; with --repo-type one kind only
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
+    /// Copy to this owner, under the same names [default: the source's owner]
+    #[arg(long, value_name = "NAME")]
+    to_owner: Option<String>,
+    /// Compare what exists at the destination, too, and send what differs
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    route: RouteArgs,
+    #[command(flatten)]
+    visibility: VisibilityArgs,
+    /// Show what would be done, and create nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Return as soon as all is submitted; only on modal, where the work goes on by itself
+    #[arg(long)]
+    detach: bool,
+    /// Print NDJSON and nothing else: events with their repo, a report each, and a `batch` event last
+    #[arg(long)]
+    pub json: bool,
+    /// Do not ask: at a terminal, more than 100 GB in all are moved only after a yes
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    cutting: CuttingArgs,
+    #[command(flatten)]
+    cost: CostArgs,
+    #[command(flatten)]
+    containers: ContainerArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hf2ms batch org/one org/two datasets/org/three --containers 4
+  hf2ms batch --file repos.txt --to-owner me --private
+  hf2ms batch --owner org --repo-type dataset --dry-run
+  hf2ms batch --owner org --on modal --max-cost 50 --detach
+
+A list:
+  # source                                  destination, if it is to be another
+  org/one
+  https://huggingface.co/datasets/org/two   me/two";
+
+/// Copies them all.
+///
+/// # Errors
+/// The command line, the list or the owner is wrong; what fails for one repo is in its row.
+pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let began = Instant::now();
+    let watch = args.fit()?;
+    let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
+    let (entries, mut rows) = stop.unless(args.entries(&settings, screen)).await?;
+    screen.say(format!("{} repos to copy", entries.len()));
+    let task = args.task(&settings, &runs, stop, watch);
+    rows.extend(Batch::new(&task, screen).go(&entries).await);
+    let summary = Summary { rows, seconds: began.elapsed().as_secs_f64() };
+    summary.show(screen);
+    if watch == Watch::Detached {
+        screen.show("the cloud goes on by itself: hf2ms runs lists the runs, hf2ms attach RUN waits for one, hf2ms stop RUN ends it");
+    }
+    Ok(summary.exit())
+}
+
+impl Args {
+    /// Whether someone waits for the cloud, if all fits together.
+    fn fit(&self) -> Outcome<Watch> {
+        if self.route.dest.is_some() {
+            return Err(Failure::usage("--dest is for one repo: name destinations in a list (--file), or give --to-owner"));
+        }
+        self.containers.fit(self.cutting.on)?;
+        watch(self.detach, self.cutting.on)
+    }
+
+    /// What is to be copied, and what was listed and can't be.
+    async fn entries(&self, settings: &Settings, screen: &Screen) -> Outcome<(Vec<Entry>, Vec<Row>)> {
+        let (named, refused) = match (&self.file, &self.owner) {
+            (Some(file), _) => (list::read_file(file)?, Vec::new()),
+            (None, Some(owner)) => list::of_owner(owner, &self.route, settings).await?,
+            (None, None) => (self.sources.iter().map(|source| Named::plain(source)).collect(), Vec::new()),
+        };
+        let entries = list::entries(named, &self.route, self.to_owner.as_deref(), settings, screen)?;
+        Ok((entries, refused.iter().map(Row::refused).collect()))
+    }
+
+    fn task<'a>(&'a self, settings: &'a Settings, runs: &'a Runs, stop: &'a Stop, watch: Watch) -> Task<'a> {
+        Task {
+            settings,
+            runs,
+            stop,
+            cutting: &self.cutting,
+            containers: &self.containers,
+            visibility: self.visibility.chosen(),
+            extra: Extra::Keep,
+            existing: if self.force { Existing::Met } else { Existing::LeftAlone },
+            watch,
+            trial: if self.dry_run { Trial::DryRun } else { Trial::ForReal },
+            scope: Scope::Many,
+            ledger: Ledger::new(self.cost.clone(), self.yes || self.dry_run),
+            turns: Turns::new(1),
+            shared: Shared::new(),
+        }
+    }
+}
