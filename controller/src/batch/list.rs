@@ -63,11 +63,14 @@ impl Named {
     }
 }
 
+/// What is named, or why it can't be.
+pub type Line = Outcome<Named>;
+
 /// Reads a list: a line a repo, source and perhaps destination; what follows a `#` is a comment. `-` is stdin.
 ///
 /// # Errors
-/// It can't be read; a line that is no such line, by its number.
-pub fn read_file(path: &Path) -> Outcome<Vec<Named>> {
+/// It can't be read.
+pub fn read_file(path: &Path) -> Outcome<Vec<Line>> {
     let name = path.display().to_string();
     let bad = |error: std::io::Error| Failure::usage(format!("{name}: {error}"));
     let mut text = String::new();
@@ -76,16 +79,13 @@ pub fn read_file(path: &Path) -> Outcome<Vec<Named>> {
     } else {
         text = std::fs::read_to_string(path).map_err(bad)?;
     }
-    parse(&text, &name)
+    Ok(parse(&text, &name))
 }
 
-fn parse(text: &str, file: &str) -> Outcome<Vec<Named>> {
+fn parse(text: &str, file: &str) -> Vec<Line> {
     let lines = text.trim_start_matches('\u{feff}').lines().enumerate().map(|(index, line)| (index + 1, words(line)));
-    let parsed = lines.filter(|(_, words)| !words.is_empty()).map(|(number, words)| {
-        let place = Place::Line(file.to_owned(), number);
-        named(&words, place.clone()).map_err(|why| at(&place, &why))
-    });
-    all_or_first(parsed.collect())
+    let lines = lines.filter(|(_, words)| !words.is_empty());
+    lines.map(|(number, words)| named(&words, Place::Line(file.to_owned(), number))).collect()
 }
 
 /// The words before a comment. An address may hold a `#` in its middle.
@@ -93,14 +93,15 @@ fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().take_while(|word| !word.starts_with('#')).collect()
 }
 
-fn named(words: &[&str], place: Place) -> Outcome<Named> {
-    let destination = |text: &str| text.parse().map(Some).map_err(|bad| Failure::usage(format!("the destination {bad}")));
-    let (source, destination) = match words {
-        [source] => (source, None),
-        [source, to] => (source, destination(to)?),
-        _ => return Err(Failure::usage("more than a source and a destination: what is meant as a comment begins with #")),
+fn named(words: &[&str], place: Place) -> Line {
+    let destination = match words {
+        [_] => Ok(None),
+        [_, to] => to.parse().map(Some).map_err(|bad| Failure::usage(format!("the destination {bad}"))),
+        _ => Err(Failure::usage("more than a source and a destination: what is meant as a comment begins with #")),
     };
-    Ok(Named { place, source: (*source).to_owned(), destination })
+    let destination = destination.map_err(|why| at(&place, &why))?;
+    let source = words.first().copied().unwrap_or_default().to_owned();
+    Ok(Named { place, source, destination })
 }
 
 fn at(place: &Place, why: &Failure) -> Failure {
@@ -121,14 +122,14 @@ fn all_or_first<T>(all: Vec<Outcome<T>>) -> Outcome<Vec<T>> {
 ///
 /// # Errors
 /// It is no owner's name; the hub's; nothing is there.
-pub async fn of_owner(owner: &str, args: &RouteArgs, settings: &Settings) -> Outcome<(Vec<Named>, Vec<Refused>)> {
+pub async fn of_owner(owner: &str, args: &RouteArgs, settings: &Settings) -> Outcome<(Vec<Line>, Vec<Refused>)> {
     let any = Route::resolve(&format!("{owner}/any"), args, settings).map_err(|bad| Failure::usage(format!("--owner: {bad}")))?;
     let kinds = args.repo_type.map_or_else(|| vec![RepoKind::Model, RepoKind::Dataset], |kind| vec![kind]);
     let (mut named, mut refused) = (Vec::new(), Vec::new());
     for kind in &kinds {
         let at = any.source_at(settings, *kind, any.asked());
         let owned = list_owned(&settings.side(&at), settings.http()).await.map_err(|error| said(&error, &at, settings, Doing::Reading))?;
-        named.extend(owned.repos.iter().map(|id| Named::plain(&source(at.hub, *kind, id))));
+        named.extend(owned.repos.iter().map(|id| Ok(Named::plain(&source(at.hub, *kind, id)))));
         refused.extend(owned.refused);
     }
     if named.is_empty() && refused.is_empty() {
@@ -151,9 +152,10 @@ fn source(hub: Hub, kind: RepoKind, id: &RepoId) -> String {
 /// Routes for what was named; what has no destination of its own goes to this owner, if one is given.
 ///
 /// # Errors
-/// A source that is none; two that go to the same place.
-pub fn entries(named: Vec<Named>, args: &RouteArgs, to_owner: Option<&str>, settings: &Settings, screen: &Screen) -> Outcome<Vec<Entry>> {
-    let entry = |named: Named| {
+/// A line or a source that is none, by its place; two that go to the same destination.
+pub fn entries(named: Vec<Line>, args: &RouteArgs, to_owner: Option<&str>, settings: &Settings, screen: &Screen) -> Outcome<Vec<Entry>> {
+    let entry = |named: Line| {
+        let named = named?;
         let place = named.place.clone();
         entry(named, args, to_owner, settings).map_err(|why| at(&place, &why))
     };
@@ -226,7 +228,7 @@ mod tests {
     fn made(text: &str, to_owner: Option<&str>) -> Outcome<Vec<String>> {
         let settings = Settings::read(&|_| None).unwrap();
         let args = Command::parse_from(["x"]).route;
-        let entries = entries(parse(text, "l.txt")?, &args, to_owner, &settings, &Screen::of(Mode::Lines))?;
+        let entries = entries(parse(text, "l.txt"), &args, to_owner, &settings, &Screen::of(Mode::Lines))?;
         Ok(entries.iter().map(|entry| format!("{} -> {}", entry.name, entry.destination)).collect())
     }
 

@@ -155,7 +155,7 @@ impl Summary {
         let counts: Vec<String> = counts.map(|(count, state)| format!("{count} {}", state.name())).collect();
         let (files, bytes) = self.sums();
         let again = if self.count(Standing::Failed) > 0 { "; the same command goes on" } else { "" };
-        format!("{} repos: {}; {files} files, {}, {}{again}", self.rows.len(), counts.join(", "), size(bytes), duration(self.seconds))
+        format!("{}: {}; {files} files, {}, {}{again}", repos(self.rows.len()), counts.join(", "), size(bytes), duration(self.seconds))
     }
 
     fn count(&self, state: Standing) -> usize {
@@ -167,6 +167,11 @@ impl Summary {
         let sum = |of: fn(&Row) -> Option<u64>| self.rows.iter().filter_map(of).sum();
         (sum(|row| row.files), sum(|row| row.bytes))
     }
+}
+
+/// `1 repo`, `17 repos`.
+pub fn repos(count: usize) -> String {
+    format!("{count} repo{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

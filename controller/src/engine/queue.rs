@@ -211,6 +211,7 @@ mod tests {
     struct Scripted {
         ends: Mutex<HashMap<u32, Vec<Ended>>>,
         begun: Mutex<Vec<u32>>,
+        sizes: Mutex<Vec<u64>>,
         network: Option<Network>,
     }
 
@@ -225,6 +226,8 @@ mod tests {
 
         fn work<'a>(&'a self, job: &'a Job, _: Listener<'a>) -> BoxFuture<'a, Ended> {
             self.begun.lock().unwrap().push(job.number);
+            let chunk: Chunk = serde_json::from_str(&job.json).unwrap();
+            self.sizes.lock().unwrap().push(chunk.files.iter().map(|file| file.size).sum());
             let scripted = self.ends.lock().unwrap().get_mut(&job.number).and_then(Vec::pop);
             let ended = scripted.unwrap_or_else(|| Ended::Finished(Exit::Done, well_done(&job.json)));
             async move { ended }.boxed()
@@ -240,20 +243,25 @@ mod tests {
     }
 
     fn three_chunks() -> Plan {
-        let listed = |i: u8| {
-            let file = File { path: format!("{i}.bin").parse().unwrap(), size: 1, digest: Digest::Sha256(Sha256::of(&[i])) };
+        plan("org/a", &[1, 1, 1])
+    }
+
+    /// A plan with a chunk for each file of these sizes.
+    fn plan(id: &str, sizes: &[u64]) -> Plan {
+        let listed = |(i, size): (usize, &u64)| {
+            let file = File { path: format!("{i}.bin").parse().unwrap(), size: *size, digest: Digest::Sha256(Sha256::of(&[i as u8])) };
             Listed { file, lfs: true }
         };
         let order = Order {
-            source: at("huggingface", "org/a"),
+            source: at("huggingface", id),
             asked: "main".parse().unwrap(),
-            destination: at("modelscope", "org/a"),
+            destination: at("modelscope", id),
             creation: Creation { visibility: Visibility::Public, exists: true },
             chunking: Chunking::Sized { bytes: 1, at_most: 100 },
             extra: Extra::Keep,
             options: WorkerOptions::default(),
         };
-        let source = Listing { files: (0..3).map(listed).collect(), refused: Vec::new() };
+        let source = Listing { files: sizes.iter().enumerate().map(listed).collect(), refused: Vec::new() };
         Plan::make(order, source, &Listing::default(), |_, _| Placement::Blob, &Known::new())
     }
 
@@ -264,20 +272,35 @@ mod tests {
     async fn carried_by(engine: Scripted) -> (Carried, Vec<u32>, Plan) {
         let (state, plan) = (tempfile::tempdir().unwrap(), three_chunks());
         let runs = Runs::new(state.path());
-        let run = runs
-            .begin(NewRun {
-                verb: RunVerb::Migrate,
-                on: On::Local,
-                source: &plan.source,
-                destination: &plan.destination,
-                plan: &PlanSummary::default(),
-            })
-            .unwrap();
+        let run = begun(&runs, &plan);
         let progress = Progress::new(&Screen::of(Mode::Lines), "copying", Done::default());
         let queue = Queue { engine: &engine, turns: &Turns::new(1), plan: &plan, run: &run, progress: &progress };
         let carried = queue.carry(|| ()).await.unwrap();
         assert_eq!(runs.journal(run.id()).len() as u64, carried.receipts.len() as u64 + carried.lost);
         (carried, engine.begun.into_inner().unwrap(), plan)
+    }
+
+    fn begun(runs: &Runs, plan: &Plan) -> RunDir {
+        let summary = &PlanSummary::default();
+        let new = NewRun { verb: RunVerb::Migrate, on: On::Local, source: &plan.source, destination: &plan.destination, plan: summary };
+        runs.begin(new).unwrap()
+    }
+
+    #[tokio::test]
+    async fn repos_that_share_the_workers_take_turns_by_weight() {
+        let state = tempfile::tempdir().unwrap();
+        let (engine, turns, runs) = (Scripted::default(), Turns::new(1), Runs::new(state.path()));
+        let (one, other) = (plan("org/a", &[1 << 30, 4 << 30]), plan("org/b", &[2 << 30, 3 << 30]));
+        let (run, other_run) = (begun(&runs, &one), begun(&runs, &other));
+        let progress = &Progress::new(&Screen::of(Mode::Lines), "copying", Done::default());
+        let queue = |plan, run| Queue { engine: &engine, turns: &turns, plan, run, progress };
+        let (one, other) = (queue(&one, &run), queue(&other, &other_run));
+        let held = turns.turn(FIRST).await;
+        // Polled last: both wait in the line by then.
+        let release = async { drop(held) };
+        let (first, second, ()) = tokio::join!(one.carry(|| ()), other.carry(|| ()), release);
+        assert_eq!((first.unwrap().receipts.len(), second.unwrap().receipts.len()), (2, 2));
+        assert_eq!(*engine.sizes.lock().unwrap(), [4 << 30, 3 << 30, 2 << 30, 1 << 30]);
     }
 
     fn lost() -> Ended {

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::ArgGroup;
 use hf2ms_worker::plan::Extra;
 use hf2ms_worker::protocol::Exit;
 
 use super::migrate::{VisibilityArgs, watch};
 use crate::batch::Batch;
 use crate::batch::list::{self, Entry, Named};
-use crate::batch::summary::{Row, Summary};
+use crate::batch::summary::{Row, Summary, repos};
 use crate::cloud::Watch;
 use crate::copying::{Scope, Task, Trial};
 use crate::crew::Shared;
@@ -31,14 +32,13 @@ use crate::stop::Stop;
 /// between repos. One that fails costs only itself; a token that is refused ends all. What exists at the destination is skipped,
 /// unless a run here made it and did not get to its end. The same command goes on where it was.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("repos").args(["sources", "file", "owner"]).required(true))]
 pub struct Args {
     /// The repos: org/name, hf:org/name, or their web addresses
-    #[arg(required_unless_present_any = ["file", "owner"], conflicts_with_all = ["file", "owner"])]
     sources: Vec<String>,
     /// Read them from a file (- for stdin): a line a repo, its source and, if it is to be another, its destination; # begins a
     /// comment
-    #[arg(long, value_name = "LIST", conflicts_with = "owner")]
+    #[arg(long, value_name = "LIST")]
     file: Option<PathBuf>,
     /// All models and datasets of an account or organisation; with --repo-type one kind only
     #[arg(long, value_name = "NAME")]
@@ -94,7 +94,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let watch = args.fit()?;
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
     let (entries, mut rows) = stop.unless(args.entries(&settings, screen)).await?;
-    screen.say(format!("{} repos to copy", entries.len()));
+    screen.say(format!("{} to copy", repos(entries.len())));
     let task = args.task(&settings, &runs, stop, watch);
     rows.extend(Batch::new(&task, screen).go(&entries).await);
     let summary = Summary { rows, seconds: began.elapsed().as_secs_f64() };
@@ -120,7 +120,7 @@ impl Args {
         let (named, refused) = match (&self.file, &self.owner) {
             (Some(file), _) => (list::read_file(file)?, Vec::new()),
             (None, Some(owner)) => list::of_owner(owner, &self.route, settings).await?,
-            (None, None) => (self.sources.iter().map(|source| Named::plain(source)).collect(), Vec::new()),
+            (None, None) => (self.sources.iter().map(|source| Ok(Named::plain(source))).collect(), Vec::new()),
         };
         let entries = list::entries(named, &self.route, self.to_owner.as_deref(), settings, screen)?;
         Ok((entries, refused.iter().map(Row::refused).collect()))
