@@ -225,7 +225,54 @@ def bench_relay(args: argparse.Namespace) -> None:
     print(f"\nhf2ms has {ratio(piped, ours)} of the relay's rate (goal: 0.7).")
 
 
-CASES = {"large": bench_large, "shaped": bench_shaped, "small": bench_small, "again": bench_again, "relay": bench_relay}
+# MiB of each of 17 repos, about 1 GiB in all.
+MIXED = (256, 192, 128, 96, 64, 64, 48, 32, 32, 24, 16, 16, 12, 8, 8, 4, 4)
+
+
+def mixed(gib: float) -> list[list[dict]]:
+    """The files of each repo: four blobs, or one where it is small, and a README.md."""
+    repos = []
+    for n, mib in enumerate(MIXED):
+        count = 4 if mib >= 64 else 1
+        size = int(mib * gib * (1 << 20)) // count
+        blobs = [{"path": f"part-{i}.safetensors", "size": size, "seed": 100 * n + i + 1} for i in range(count)]
+        repos.append([*blobs, {"path": "README.md", "text": f"# {n}\n"}])
+    return repos
+
+
+def as_one(hubs: Hubs, repos: list[list[dict]]) -> Figures:
+    files = [{**file, "path": f"{n}/{file['path']}"} for n, repo in enumerate(repos) for file in repo]
+    hubs.ask("/seed", {"hub": "hf", "kind": "model", "id": REPO, "private": True, "files": files})
+    return measure([BIN / "hf2ms", "migrate", REPO, "--containers", "4", "--json"], hubs.env, hubs.work / "log")
+
+
+def as_many(hubs: Hubs, repos: list[list[dict]]) -> Figures:
+    ids = [f"alice/bench-{n}" for n in range(len(repos))]
+    for repo, files in zip(ids, repos):
+        hubs.ask("/seed", {"hub": "hf", "kind": "model", "id": repo, "private": True, "files": files})
+    return measure([BIN / "hf2ms", "batch", *ids, "--containers", "4", "--json"], hubs.env, hubs.work / "log")
+
+
+def bench_batch(args: argparse.Namespace) -> None:
+    repos = mixed(args.gib)
+    total = sum(file.get("size", 0) for repo in repos for file in repo)
+    for line, limits in (("both links at 100 MB/s", {"hf_down": 100_000_000, "ms_up": 100_000_000}), ("no limit", {})):
+        rounds = []
+        for _ in range(args.runs):
+            figures = []
+            for way in (as_one, as_many):
+                with Hubs() as hubs:
+                    hubs.ask("/settings", {"uploads": "count", **limits})
+                    figures.append(way(hubs, repos))
+            rounds.append(figures)
+        one, many = (list(figures) for figures in zip(*rounds))
+        table(f"17 repos of mixed sizes, {args.gib:g} GiB in all, 4 workers, {line}", *HEAD)
+        describe("one repo with the same blobs", one, total)
+        describe("batch", many, total)
+        print(f"\nThe batch takes {ratio(many, one)} of the time (goal: 1.1).")
+
+
+CASES = {"large": bench_large, "shaped": bench_shaped, "small": bench_small, "again": bench_again, "relay": bench_relay, "batch": bench_batch}
 
 
 def main() -> None:

@@ -112,8 +112,8 @@ pub struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    /// Goes the whole way. An earlier run of these repos that works in the cloud is seen through first, then both sides are
-    /// looked at again. `ahead` is let go once its own work has begun.
+    /// Goes the whole way. An earlier run of these repos that works in the cloud is seen through first; then both sides are
+    /// looked at again, unless what is there by then is to be left alone. `ahead` is let go once its own work has begun.
     ///
     /// # Errors
     /// Whatever stops it; what fails for single files is in the report.
@@ -123,7 +123,7 @@ impl Copying<'_> {
                 Decision::Attach(record) => {
                     drop(ahead.take());
                     match self.see_through(&record).await? {
-                        Some(report) if report.exit() == Exit::Done => (),
+                        Some(report) if report.exit() == Exit::Done && self.task.existing == Existing::Met => (),
                         Some(report) => return Ok(End::Reported(Box::new(report))),
                         None => return Ok(End::Away(record.id, PlanSummary::default())),
                     }

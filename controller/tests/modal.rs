@@ -63,6 +63,34 @@ fn the_cloud_moves_commits_and_verifies_and_its_report_is_shown() {
 }
 
 #[test]
+fn a_batch_shares_one_app_and_attends_all_its_repos() {
+    let (world, cloud) = world(2);
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/other","message":"m","files":[{"path":"a.bin","size":500000,"seed":9}]}"#);
+    let batch = ["batch", "alice/model", "alice/other", "--on", "modal", "--containers", "2", "--json"];
+    let ran = cloud.run(&world, &batch);
+    let counts = &ran.event("batch")["counts"];
+    assert_eq!((ran.code, &counts["ok"]), (0, &json!(2)), "{}{}", ran.stdout, ran.stderr);
+    assert!(is_whole(&world) && world.is_copied("model", "alice/other", "alice/other"));
+    assert_eq!((cloud.calls("run_chunk").len(), cloud.calls("finalize").len()), (3, 2));
+    let apps: std::collections::HashSet<_> =
+        ran.events().iter().filter(|event| event["event"] == "submitted").map(|event| event["app"].to_string()).collect();
+    assert_eq!(apps.len(), 1, "{apps:?}");
+}
+
+#[test]
+fn a_detached_batch_is_gone_on_with_by_the_same_command() {
+    let (world, cloud) = world(2);
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/other","message":"m","files":[{"path":"a.bin","size":500000,"seed":9}]}"#);
+    let batch = ["batch", "alice/model", "alice/other", "--on", "modal", "--json"];
+    let away = cloud.run(&world, &[&batch[..], &["--detach"]].concat());
+    assert_eq!((away.code, &away.event("batch")["counts"]["submitted"]), (0, &json!(2)), "{}{}", away.stdout, away.stderr);
+    let ran = cloud.run(&world, &batch);
+    assert_eq!((ran.code, &ran.event("batch")["counts"]["ok"]), (0, &json!(2)), "{}{}", ran.stdout, ran.stderr);
+    assert!(is_whole(&world) && world.is_copied("model", "alice/other", "alice/other"));
+    assert_eq!(cloud.calls("finalize").len(), 2, "nothing is submitted again");
+}
+
+#[test]
 fn a_second_run_is_proven_by_the_first_and_deploys_nothing() {
     let (world, cloud) = world(2);
     assert_eq!(cloud.run(&world, &MIGRATE).code, 0);
