@@ -63,7 +63,8 @@ impl<'a> Batch<'a> {
         }
         let screen = self.screen.of_repo(&entry.name);
         let copying = Copying { task: self.task, screen: &screen, began: Instant::now() };
-        let ended = copying.go(&entry.route, ahead).await;
+        // Boxed: those who wait for their turn to be looked at are many, and small.
+        let ended = Box::pin(copying.go(&entry.route, ahead)).await;
         match &ended {
             Err(failure) if failure.exit() != Exit::Interrupted => screen.fail(failure),
             Ok(End::Skipped(why)) => screen.say(format!("skipped: {why}")),

@@ -15,7 +15,6 @@ use crate::decision::{Decision, Existing, compare};
 use crate::engine::turns::Turns;
 use crate::estimate::Estimate;
 use crate::estimate::ledger::Ledger;
-use crate::estimate::rates::Rates;
 use crate::explain::{Doing, Failure, Outcome};
 use crate::migration::{Migration, asked_about, stays_hidden};
 use crate::proof::{self, Proof};
@@ -57,7 +56,7 @@ pub struct Task<'a> {
     pub ledger: Ledger,
     /// Who may work.
     pub turns: Turns,
-    /// Modal, once a repo has opened it.
+    /// What one of them has opened for all.
     pub shared: Shared,
 }
 
@@ -170,7 +169,7 @@ impl Copying<'_> {
         let Task { settings, runs, stop, cutting, .. } = *task;
         stop.unless(may_go_on(&plan, there, settings)).await?;
         announce(&plan, screen);
-        let estimate = Estimate::of(&plan, cutting, Rates::of(runs, cutting.on, &plan.source, &plan.destination));
+        let estimate = Estimate::of(&plan, cutting, task.ledger.rates(runs, cutting.on, &plan));
         let summary = plan.summary();
         if task.trial == Trial::DryRun {
             screen.tell(&estimate.json());

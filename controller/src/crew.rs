@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hf2ms_worker::plan::Plan;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::binaries::{WORKER, find, static_worker};
 use crate::cloud::Watch;
@@ -26,8 +26,14 @@ pub enum Crew {
     Cloud(Arc<Modal>, Deployment, Watch),
 }
 
-/// Modal with its app, opened for the first repo of a command and shared by the others.
-pub type Shared = OnceCell<(Arc<Modal>, Deployment)>;
+/// What the repos of one command share.
+#[derive(Default)]
+pub struct Shared {
+    /// Modal with its app, opened for the first repo.
+    cloud: OnceCell<(Arc<Modal>, Deployment)>,
+    /// One engine is opened at a time: what the first one makes, an image say, the others find.
+    opening: Mutex<()>,
+}
 
 /// What a crew is opened for.
 pub struct Opening<'a> {
@@ -35,7 +41,7 @@ pub struct Opening<'a> {
     pub cutting: &'a CuttingArgs,
     /// How many at a time.
     pub workers: usize,
-    /// Modal, if another repo of this command has opened it.
+    /// What other repos of this command have opened.
     pub shared: &'a Shared,
     /// What containers of Docker are made of.
     pub containers: &'a ContainerArgs,
@@ -66,12 +72,13 @@ impl Crew {
             On::Docker => {
                 let (memory, runs) = (plan.options.memory, Runs::new(&state_dir(&environment)?));
                 let terms = Terms { workers, memory, settings: settings.clone(), stop: stop.clone() };
+                let _alone = shared.opening.lock().await;
                 let docker = Docker::open(containers, terms, Whose { runs: &runs, run: Some(run) }, screen);
                 Ok(Self::Engine(Box::new(stop.unless(docker).await?)))
             }
             On::Modal => {
                 let open = || stop.unless(deployed(workers, run, settings, screen));
-                let (modal, deployment) = shared.get_or_try_init(open).await?.clone();
+                let (modal, deployment) = shared.cloud.get_or_try_init(open).await?.clone();
                 Ok(Self::Cloud(modal, deployment, watch))
             }
         }

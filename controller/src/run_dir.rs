@@ -1,9 +1,11 @@
 //! One run on disk: `run.json` (what it is), `plan.json`, `journal.ndjson` (what happened), `report.json`, `known.json`
 //! and the workers' logs. Files are written aside and renamed; a torn last line of the journal is forgiven.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hf2ms_hub::{Hub, RepoAt};
@@ -85,6 +87,11 @@ pub enum State {
 }
 
 impl State {
+    /// Whether nobody works on it any more, nor ever will.
+    fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Incomplete | Self::Failed | Self::Interrupted)
+    }
+
     /// The word of `run.json`.
     pub fn name(self) -> &'static str {
         match self {
@@ -145,12 +152,16 @@ pub enum Entry {
 
 /// The folder of all runs.
 #[derive(Debug, Clone)]
-pub struct Runs(PathBuf);
+pub struct Runs {
+    state: PathBuf,
+    /// Records of runs that have ended: nothing changes them any more, and a batch asks for all runs again and again.
+    ended: Arc<Mutex<HashMap<PathBuf, RunRecord>>>,
+}
 
 impl Runs {
     /// The runs under this state folder.
     pub fn new(state: &Path) -> Self {
-        Self(state.to_owned())
+        Self { state: state.to_owned(), ended: Arc::default() }
     }
 
     /// Starts a run: its folder, its record, and the locks on it and on its destination.
@@ -167,7 +178,7 @@ impl Runs {
             }
             RunVerb::Verify => None,
         };
-        let path = self.0.join("runs").join(&id);
+        let path = self.state.join("runs").join(&id);
         create_private(&path.join("logs"))?;
         let alive = hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
         let record = RunRecord {
@@ -206,17 +217,29 @@ impl Runs {
     }
 
     fn lock(&self, id: &str, destination: &RepoAt) -> Outcome<File> {
-        let locks = self.0.join("locks");
+        let locks = self.state.join("locks");
         create_private(&locks)?;
         lock_destination(&locks.join(format!("{}.lock", lock_name(destination))), id, destination)
     }
 
     /// Every run, the newest first; folders without a readable record are passed over.
     pub fn list(&self) -> Vec<RunRecord> {
-        let folders = fs::read_dir(self.0.join("runs")).into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut runs: Vec<RunRecord> = folders.filter_map(|path| record(&path)).collect();
+        let folders = fs::read_dir(self.state.join("runs")).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut runs: Vec<RunRecord> = folders.filter_map(|path| self.record(&path)).collect();
         runs.sort_by(|a, b| b.id.cmp(&a.id));
         runs
+    }
+
+    fn record(&self, path: &Path) -> Option<RunRecord> {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = ended.get(path) {
+            return Some(known.clone());
+        }
+        let found = record(path)?;
+        if found.state.is_final() {
+            ended.insert(path.to_owned(), found.clone());
+        }
+        Some(found)
     }
 
     /// The run with this id, or one whose id ends so; `last` is the newest.
@@ -251,13 +274,13 @@ impl Runs {
     /// # Errors
     /// The disk's.
     pub fn identity(&self) -> Outcome<String> {
-        create_private(&self.0)?;
-        let path = self.0.join("id");
+        create_private(&self.state)?;
+        let path = self.state.join("id");
         let read = || fs::read_to_string(&path).ok().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
         if let Some(id) = read() {
             return Ok(id);
         }
-        let lock = self.0.join("id.lock");
+        let lock = self.state.join("id.lock");
         let wait = || private().write(true).create(true).truncate(false).open(&lock).and_then(|file| file.lock().map(|()| file));
         let _alone = wait().map_err(|error| Failure::file(&lock, &error))?;
         if let Some(id) = read() {
@@ -270,7 +293,7 @@ impl Runs {
 
     /// A run's folder.
     pub fn path(&self, id: &str) -> PathBuf {
-        self.0.join("runs").join(id)
+        self.state.join("runs").join(id)
     }
 
     /// A JSON file of a run, if it is there and readable.

@@ -1,10 +1,17 @@
 //! What all repos of one command take together: held against the limit, and asked about once.
 
+use std::collections::HashMap;
+use std::sync::PoisonError;
+
+use hf2ms_worker::plan::Plan;
 use tokio::sync::Mutex;
 
 use super::consent::consent;
+use super::rates::Rates;
 use super::{CostArgs, Estimate};
+use crate::cutting::On;
 use crate::explain::{Failure, Outcome};
+use crate::run_dir::Runs;
 use crate::screen::{Screen, dollars};
 
 /// What was begun so far, and what may be.
@@ -13,6 +20,8 @@ pub struct Ledger {
     cost: CostArgs,
     /// Held while a person is asked: one question at a time.
     so_far: Mutex<SoFar>,
+    /// By both endpoints.
+    rates: std::sync::Mutex<HashMap<[String; 2], Rates>>,
 }
 
 #[derive(Debug, Default)]
@@ -24,7 +33,15 @@ struct SoFar {
 impl Ledger {
     /// Nothing was begun yet. `agreed`: nobody is to be asked.
     pub fn new(cost: CostArgs, agreed: bool) -> Self {
-        Self { cost, so_far: Mutex::new(SoFar { agreed, sum: None }) }
+        Self { cost, so_far: Mutex::new(SoFar { agreed, sum: None }), rates: std::sync::Mutex::default() }
+    }
+
+    /// The rates of the runs before the first repo between these hubs: earlier runs are read through once.
+    pub fn rates(&self, runs: &Runs, on: On, plan: &Plan) -> Rates {
+        let (source, destination) = (&plan.source, &plan.destination);
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let between = [source.endpoint.clone(), destination.endpoint.clone()];
+        rates.entry(between).or_insert_with(|| Rates::of(runs, on, source, destination)).clone()
     }
 
     /// Takes one repo in, if it may be begun; the bytes of all so far.
@@ -64,8 +81,6 @@ mod tests {
     use hf2ms_worker::protocol::Exit;
 
     use super::*;
-    use crate::cutting::On;
-    use crate::estimate::rates::Rates;
     use crate::screen::Mode;
 
     fn costing(dollars: f64) -> Estimate {

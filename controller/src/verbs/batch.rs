@@ -141,7 +141,7 @@ impl Args {
             scope: Scope::Many,
             ledger: Ledger::new(self.cost.clone(), self.yes || self.dry_run),
             turns: Turns::new(1),
-            shared: Shared::new(),
+            shared: Shared::default(),
         }
     }
 }

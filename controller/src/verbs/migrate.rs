@@ -118,7 +118,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         scope: Scope::One,
         ledger: Ledger::new(args.cost.clone(), args.yes || args.dry_run),
         turns: Turns::new(1),
-        shared: Shared::new(),
+        shared: Shared::default(),
     };
     let copying = Copying { task: &task, screen, began };
     let end = match (&args.plan, &args.source) {

@@ -1,7 +1,7 @@
 //! ModelScope as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
 //!
 //! [`dialect`] reads what the hub says, [`ask`] sends and opens envelopes, [`wire`] has the bodies'
-//! shapes; [`repos`], [`head`], [`listing`] and [`tree`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
+//! shapes; [`repos`], [`owned`], [`head`], [`listing`] and [`tree`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
 
 mod ask;
 mod check;
@@ -10,6 +10,7 @@ mod dialect;
 mod head;
 mod inline;
 mod listing;
+mod owned;
 mod put;
 mod repos;
 mod tree;

@@ -1,0 +1,121 @@
+//! What an owner has: models and studios by the newer surface, datasets by the older one, which alone tells private ones. Facts:
+//! modelscope-hub 0.5.1, `_openapi.py` (`list_models`), `_legacy_api.py` (`list_datasets`).
+
+use reqwest::Url;
+use serde_json::Value;
+
+use super::Repo;
+use crate::http::Request;
+use crate::path::escape;
+use crate::{Error, Kind, Owned, Refused, RepoKind, Result};
+
+/// Repos a page; what the hub gives at most is not published, so a shorter page does not mean the last one.
+const PAGE: usize = 50;
+/// `page_number * page_size` must not be above this on the newer surface.
+const REACH: usize = 3_000;
+const MOST_PAGES: usize = 2_000;
+
+impl Repo {
+    /// Every repo of this kind that this repo's owner has.
+    ///
+    /// # Errors
+    /// The hub's; [`Kind::Refused`] where there are more than it lists.
+    pub async fn owned(&self) -> Result<Owned> {
+        let mut owned = Owned::default();
+        for number in 1..=MOST_PAGES {
+            let Some(url) = self.owned_page(number) else {
+                return Err(Error::new(Kind::Refused, format!("{} has more repos than the {REACH} that are listed", self.at.id.owner())));
+            };
+            let page = match self.ask(Request::get(url)).await {
+                // So the older surface says that a page is beyond the last (`_legacy_api.py`, `list_datasets`).
+                Err(error) if error.kind() == Kind::Invalid && error.message().contains("fromIndex") => Vec::new(),
+                page => entries(page?)?,
+            };
+            if page.is_empty() {
+                owned.repos.sort();
+                owned.repos.dedup();
+                return Ok(owned);
+            }
+            page.iter().for_each(|entry| judge(entry, self.at.id.owner(), &mut owned));
+        }
+        Err(Error::new(Kind::Refused, "the listing never ends"))
+    }
+
+    /// The address of a page, from 1; none beyond what the hub gives.
+    fn owned_page(&self, number: usize) -> Option<Url> {
+        let (surface, page, size) = match self.at.kind {
+            RepoKind::Dataset => ("api", "PageNumber", "PageSize"),
+            RepoKind::Model | RepoKind::Space => ("openapi", "page_number", "page_size"),
+        };
+        let mut url = self.url(&[surface, "v1", self.segment()]);
+        let (owner, number, asked) = (self.at.id.owner(), number.to_string(), PAGE.to_string());
+        url.query_pairs_mut().append_pair("owner", owner).append_pair(page, &number).append_pair(size, &asked);
+        (surface == "api" || number.parse().is_ok_and(|number: usize| number * PAGE <= REACH)).then_some(url)
+    }
+}
+
+/// The repos of a page: all there is on the older surface, below the kind's name on the newer.
+fn entries(data: Value) -> Result<Vec<Value>> {
+    match data {
+        Value::Array(entries) => Ok(entries),
+        Value::Null => Ok(Vec::new()),
+        Value::Object(mut named) => {
+            let list = ["models", "datasets", "studios"].iter().find_map(|name| named.remove(*name));
+            list.map_or_else(|| Err(Error::new(Kind::Refused, "the listing of repos holds none")), entries)
+        }
+        _ => Err(Error::new(Kind::Refused, "the listing of repos is none")),
+    }
+}
+
+/// A repo that is whose it should be; anything else is not copied, and said.
+fn judge(entry: &Value, owner: &str, owned: &mut Owned) {
+    let text = |names: &[&str]| names.iter().find_map(|name| entry.get(*name)?.as_str());
+    let whole = text(&["id"]).filter(|id| id.contains('/')).map(ToOwned::to_owned);
+    let parts = || format!("{}/{}", text(&["Namespace", "Owner", "Path", "owner"]).unwrap_or(""), text(&["Name", "name"]).unwrap_or(""));
+    let id = whole.unwrap_or_else(parts);
+    let refused = |reason: String| Refused { path: escape(&id).chars().take(200).collect(), reason };
+    match id.parse::<crate::RepoId>() {
+        Ok(id) if id.owner().eq_ignore_ascii_case(owner) => owned.repos.push(id),
+        Ok(_) => owned.refused.push(refused(format!("it is not {owner}'s"))),
+        Err(error) => owned.refused.push(refused(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::ask::tests::{good, repo};
+    use super::*;
+    use crate::http::testing::Server;
+
+    fn names(owned: &Owned) -> Vec<&str> {
+        owned.repos.iter().map(crate::RepoId::as_str).collect()
+    }
+
+    #[tokio::test]
+    async fn models_are_listed_by_the_newer_surface_until_a_page_is_empty() {
+        let page = |ids: &[&str]| good(json!({"models": ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>(), "total_count": 3}));
+        let server = Server::scripted([page(&["org/b", "org/a"]), page(&["org/c", "other/x"]), page(&[])]).await;
+        let owned = repo(&server, RepoKind::Model).owned().await.unwrap();
+        assert_eq!((names(&owned), owned.refused.len()), (vec!["org/a", "org/b", "org/c"], 1));
+        assert_eq!(server.lines()[1], "GET /openapi/v1/models?owner=org&page_number=2&page_size=50");
+    }
+
+    #[tokio::test]
+    async fn datasets_are_listed_by_the_older_surface_that_tells_private_ones() {
+        let server =
+            Server::scripted([good(json!([{"Namespace": "org", "Name": "a", "Id": 7}, {"Owner": "org", "Name": ".."}])), good(json!([]))])
+                .await;
+        let owned = repo(&server, RepoKind::Dataset).owned().await.unwrap();
+        assert_eq!((names(&owned), owned.refused.len()), (vec!["org/a"], 1));
+        assert_eq!(server.lines()[0], "GET /api/v1/datasets?owner=org&PageNumber=1&PageSize=50");
+    }
+
+    #[tokio::test]
+    async fn more_than_is_listed_is_an_error_and_no_short_list() {
+        let server = Server::answering(|_| good(json!({"models": [{"id": "org/a"}]}))).await;
+        assert_eq!(repo(&server, RepoKind::Model).owned().await.unwrap_err().kind(), Kind::Refused);
+        assert_eq!(server.seen().len(), REACH / PAGE);
+    }
+}
