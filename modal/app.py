@@ -15,7 +15,7 @@ import modal
 
 WORKER = "/usr/local/bin/hf2ms-worker"
 # What containers get from the deployer's environment: tokens, and how patient to be.
-TOKENS = ("HF_TOKEN", "MODELSCOPE_TOKEN")
+TOKENS = ("HF_TOKEN", "HF_DESTINATION_TOKEN", "MODELSCOPE_TOKEN", "MODELSCOPE_DESTINATION_TOKEN")
 PATIENCE = ("HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG")
 # The longest that Modal lets one attempt last, in seconds.
 DAY = 86400

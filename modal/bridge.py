@@ -22,7 +22,10 @@ import threading
 OLDEST = (1, 6)
 # Modal asks to wait by itself when it is busy; longer than this it is the controller's turn to decide.
 LONGEST_THROTTLE = "60"
-SECRETS = ("MODAL_TOKEN_SECRET", "MODAL_TOKEN_ID", "HF_TOKEN", "MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN")
+SECRETS = (
+    "MODAL_TOKEN_SECRET", "MODAL_TOKEN_ID", "HF_TOKEN", "HF_DESTINATION_TOKEN", "MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN",
+    "MODELSCOPE_DESTINATION_TOKEN",
+)
 # A longer request is held in memory several times over while it is sent on: only so many of these at a time.
 BIG, BIG_AT_ONCE = 1 << 13, 4
 # Modal keeps logs for a day; its clock may differ by some moments from the one here.

@@ -68,14 +68,14 @@ pub async fn compare(route: &Route, task: &Task<'_>, screen: &Screen) -> Outcome
     }
     let sides = Sides::list(here, there, settings).await?;
     let known = known::load(runs, &sides.here.at, &sides.there.at);
-    let wishes = Wishes { cutting: task.cutting.clone(), visibility: task.visibility, extra: task.extra };
-    let (plan, there) = sides.plan(&wishes, &known);
+    let wishes = Wishes { cutting: task.cutting.clone(), visibility: task.visibility, extra: task.extra, card: route.card() };
+    let (plan, there) = sides.plan(&wishes, &known, settings).await?;
     Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
 }
 
 /// What an earlier run proves of these sides as they stand.
 fn proven(here: &Here, there: &There, route: &Route, extra: Extra, runs: &Runs) -> Option<(Proof, Report)> {
-    let proof = Proof::new(&here.at, &there.at, there.head.clone()?, route.filter(), extra);
+    let proof = Proof::new(&here.at, &there.at, there.head.clone()?, route.filter(), extra).with_card(route.card());
     let report = proof.find(runs)?;
     Some((proof, report))
 }
@@ -109,8 +109,8 @@ pub async fn read_plan(file: &Path, task: &Task<'_>) -> Outcome<Decision> {
     let content = std::fs::read(file).map_err(|error| bad(&error))?;
     let mut plan: Plan = serde_json::from_slice(&content).map_err(|error| bad(&error))?;
     plan.check().map_err(|error| bad(&error))?;
-    for at in [&plan.source, &plan.destination] {
-        let endpoint = &settings.access(at.hub).endpoint;
+    for (at, access) in [(&plan.source, settings.access(plan.source.hub)), (&plan.destination, settings.access_to(plan.destination.hub))] {
+        let endpoint = &access.endpoint;
         if at.endpoint != *endpoint {
             return Err(bad(&format!("it is for {} at {}, but the environment names {endpoint}", at.hub, at.endpoint)));
         }

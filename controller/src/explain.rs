@@ -6,6 +6,8 @@ use std::fmt;
 use hf2ms_hub::{Error, Hub, Kind, RepoAt};
 use hf2ms_worker::protocol::Exit;
 
+use crate::settings::Access;
+
 /// Why a verb ends early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -81,14 +83,6 @@ pub enum Doing {
     Writing,
 }
 
-/// The variable that holds a hub's token.
-pub fn token_name(hub: Hub) -> &'static str {
-    match hub {
-        Hub::HuggingFace => "HF_TOKEN",
-        Hub::ModelScope => "MODELSCOPE_TOKEN",
-    }
-}
-
 /// The page where a hub gives tokens.
 pub fn token_page(hub: Hub, endpoint: &str) -> String {
     match hub {
@@ -98,20 +92,20 @@ pub fn token_page(hub: Hub, endpoint: &str) -> String {
 }
 
 /// The line for a token that is needed and not there.
-pub fn token_missing(hub: Hub, endpoint: &str) -> Failure {
-    Failure::refused(format!("{} is not set: get one at {}", token_name(hub), token_page(hub, endpoint))).for_all()
+pub fn token_missing(hub: Hub, access: &Access) -> Failure {
+    Failure::refused(format!("{} is not set: get one at {}", access.token_name, token_page(hub, &access.endpoint))).for_all()
 }
 
-/// Puts a hub's error into words. `has_token`: whether one was sent.
-pub fn explain(error: &Error, at: &RepoAt, has_token: bool, doing: Doing) -> Failure {
-    let failure = Failure::new(Exit::of(error.kind()), line(error, at, has_token, doing));
+/// Puts a hub's error into words, by how that hub was reached.
+pub fn explain(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> Failure {
+    let failure = Failure::new(Exit::of(error.kind()), line(error, at, access, doing));
     if matches!(error.kind(), Kind::Unauthorized | Kind::Unreachable) { failure.for_all() } else { failure }
 }
 
-fn line(error: &Error, at: &RepoAt, has_token: bool, doing: Doing) -> String {
-    let (hub, id, kind, token) = (at.hub, &at.id, at.kind, token_name(at.hub));
+fn line(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> String {
+    let (hub, id, kind, token, has_token) = (at.hub, &at.id, at.kind, access.token_name, access.token.is_some());
     match error.kind() {
-        Kind::Unauthorized if !has_token => token_missing(hub, &at.endpoint).to_string(),
+        Kind::Unauthorized if !has_token => token_missing(hub, access).to_string(),
         Kind::Unauthorized => {
             format!("{hub} refuses {token}: it is wrong, expired or revoked; get a new one at {}", token_page(hub, &at.endpoint))
         }
@@ -127,18 +121,10 @@ fn line(error: &Error, at: &RepoAt, has_token: bool, doing: Doing) -> String {
         Kind::Denied => format!("{token} may not read {kind} {id} on {hub}: {error}"),
         Kind::Locked => format!("{hub} has locked its API for this account: {error}"),
         Kind::RateLimited => format!("{hub} asks to wait{}: run the same command again then", wait(error)),
-        Kind::Unreachable => format!("{hub} can't be reached at {}: check the network and {} ({error})", at.endpoint, endpoint_name(hub)),
+        Kind::Unreachable => format!("{hub} can't be reached at {}: check the network and {} ({error})", at.endpoint, access.endpoint_name),
         Kind::Transient => format!("{hub} fails: run the same command again ({error})"),
         Kind::Conflict => format!("{id} on {hub} was changed by someone else meanwhile: run the same command again ({error})"),
         _ => format!("{hub}: {error}"),
-    }
-}
-
-/// The variable that holds a hub's address.
-pub fn endpoint_name(hub: Hub) -> &'static str {
-    match hub {
-        Hub::HuggingFace => "HF_ENDPOINT",
-        Hub::ModelScope => "MODELSCOPE_ENDPOINT",
     }
 }
 
@@ -156,7 +142,13 @@ mod tests {
     }
 
     fn said(kind: Kind, hub: &str, has_token: bool, doing: Doing) -> (Exit, String) {
-        let failure = explain(&Error::new(kind, "no"), &at(hub), has_token, doing);
+        let of_both = |name: &str| match name {
+            "HF_ENDPOINT" | "MODELSCOPE_ENDPOINT" => Some("https://h".to_owned()),
+            "HF_TOKEN" | "MODELSCOPE_TOKEN" => has_token.then(|| "t-1234567".to_owned()),
+            _ => None,
+        };
+        let settings = crate::settings::Settings::read(&of_both).unwrap();
+        let failure = explain(&Error::new(kind, "no"), &at(hub), settings.access(at(hub).hub), doing);
         (failure.exit(), failure.to_string())
     }
 

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use hf2ms_hub::{Digest, GitSha1, RepoAt, RepoPath, Sha256};
-use hf2ms_worker::plan::{Known, Plan, Step};
-use hf2ms_worker::protocol::Receipt;
+use hf2ms_worker::plan::{Known, Plan, PlannedFile, Step};
+use hf2ms_worker::protocol::{Receipt, Stored};
 
 use crate::explain::Outcome;
 use crate::run_dir::{RunDir, Runs};
@@ -29,12 +29,21 @@ pub fn save(run: &RunDir, plan: &Plan, receipts: &[Receipt]) -> Outcome<()> {
 }
 
 fn learn(plan: &Plan, receipts: &[Receipt]) -> Known {
-    let stored: HashMap<&RepoPath, Sha256> =
-        receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| (&stored.path, stored.sha256)).collect();
-    let pair = |planned: &hf2ms_worker::plan::PlannedFile| -> Option<(GitSha1, Sha256)> {
-        let Digest::GitSha1(git) = planned.file.digest else { return None };
-        let standing = planned.current.filter(|_| planned.step == Step::Unchanged).map(|current| current.sha256);
-        Some((git, standing.or_else(|| stored.get(&planned.file.path).copied())?))
+    let stored: HashMap<&RepoPath, &Stored> =
+        receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| (&stored.path, stored)).collect();
+    let pair = |planned: &PlannedFile| -> Option<(GitSha1, Sha256)> {
+        let standing = planned.current.filter(|_| planned.step == Step::Unchanged).map(|current| current.digest);
+        let receipt = stored.get(&planned.file.path);
+        let sha256 = receipt.map(|stored| Digest::Sha256(stored.sha256));
+        let git = receipt.and_then(|stored| stored.git_sha1).map(Digest::GitSha1);
+        both([Some(planned.file.digest), standing, sha256, git])
     };
-    plan.files.iter().filter_map(pair).collect()
+    plan.files.iter().filter(|planned| planned.edit.is_none()).filter_map(pair).collect()
+}
+
+/// One content's digests of both kinds, if both are among these.
+fn both(digests: [Option<Digest>; 4]) -> Option<(GitSha1, Sha256)> {
+    let all = || digests.iter().flatten().copied();
+    let git = all().find_map(|digest| if let Digest::GitSha1(git) = digest { Some(git) } else { None });
+    Some((git?, all().find_map(Digest::sha256)?))
 }

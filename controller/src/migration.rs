@@ -133,7 +133,7 @@ impl Migration<'_> {
     }
 
     fn proof(&self, head: Revision) -> Proof {
-        Proof::new(&self.plan.source, &self.plan.destination, head, self.there.filter(), self.extra)
+        Proof::new(&self.plan.source, &self.plan.destination, head, self.there.filter(), self.extra).with_card(self.plan.card)
     }
 
     /// Everything was found equal: the fresh listing is the verification.
@@ -256,7 +256,7 @@ impl Migration<'_> {
 /// # Errors
 /// No worker could.
 pub async fn verify_with(engine: &dyn Engine, job: &VerifyJob, screen: &Screen, run: &RunDir) -> Outcome<Verification> {
-    let bytes = job.files.iter().map(|file| file.size).sum();
+    let bytes = job.files.iter().map(|file| file.file.size).sum();
     let mut attempt = 0;
     loop {
         attempt += 1;
@@ -286,7 +286,8 @@ async fn one(engine: &dyn Engine, verb: Verb, job: &impl Serialize, word: &'stat
 /// A worker's error for a person. The request that it names tells which hub it is about.
 pub fn in_words(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> Failure {
     let error_of = hf2ms_hub::Error::new(kind, error);
-    if error.contains(&plan.destination.endpoint) {
+    let of_source = plan.destination.endpoint == plan.source.endpoint && !error.contains(plan.destination.id.as_str());
+    if error.contains(&plan.destination.endpoint) && !of_source {
         return said(&error_of, &plan.destination, settings, Doing::Writing);
     }
     if error.contains(&plan.source.endpoint) {

@@ -94,7 +94,10 @@ impl Address {
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         match (scheme.as_deref(), hub_at(host, settings)) {
             (_, _) if host.contains('@') => Err(Failure::usage("the address holds a user or a token: remove it and use the environment")),
-            (None | Some("http" | "https"), Some(hub)) => Ok(Some(Self { hub, path: path.to_owned() })),
+            (None | Some("http" | "https"), Some(hub)) => {
+                same_site(host, &settings.access(hub).endpoint)?;
+                Ok(Some(Self { hub, path: path.to_owned() }))
+            }
             (None, None) => Ok(None),
             (Some(_), _) => Err(Failure::usage(format!(
                 "{} is no hub that is known: expected huggingface.co, modelscope.cn, or the host of HF_ENDPOINT or MODELSCOPE_ENDPOINT",
@@ -114,19 +117,26 @@ fn hub_at(host: &str, settings: &Settings) -> Option<Hub> {
     own.or_else(|| HOSTS.iter().find(|(known, _)| *known == bare).map(|(_, hub)| *hub))
 }
 
+/// The sites of ModelScope are worlds apart: an address on the one is not read on the other.
+fn same_site(host: &str, endpoint: &str) -> Outcome<()> {
+    let site = |text: &str| ["modelscope.cn", "modelscope.ai"].into_iter().find(|site| text.to_lowercase().ends_with(site));
+    match (site(host), site(endpoint)) {
+        (Some(named), Some(read)) if named != read => Err(Failure::usage(format!(
+            "the address is on {named}, and ModelScope is read at {endpoint}: set MODELSCOPE_ENDPOINT=https://{named} and its MODELSCOPE_TOKEN"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Which way: from the hub that SOURCE names to the one that `--to` names; each is the other's default.
-///
-/// # Errors
-/// Both name the same hub.
-pub fn direction(source: Option<Hub>, to: Option<Hub>) -> Outcome<(Hub, Hub)> {
+pub fn direction(source: Option<Hub>, to: Option<Hub>) -> (Hub, Hub) {
     let other = |hub| match hub {
         Hub::HuggingFace => Hub::ModelScope,
         Hub::ModelScope => Hub::HuggingFace,
     };
     match (source, to) {
-        (Some(from), Some(to)) if from == to => Err(Failure::usage(format!("the source is on {from}, and --to names {to} too"))),
-        (Some(from), _) => Ok((from, other(from))),
-        (None, to) => Ok((other(to.unwrap_or(Hub::ModelScope)), to.unwrap_or(Hub::ModelScope))),
+        (Some(from), to) => (from, to.unwrap_or(other(from))),
+        (None, to) => (other(to.unwrap_or(Hub::ModelScope)), to.unwrap_or(Hub::ModelScope)),
     }
 }
 
@@ -160,7 +170,7 @@ mod tests {
             ("HTTPS://HuggingFace.co/org/name.git", hf, Some(RepoKind::Model)),
             ("http://127.0.0.1:8100/datasets/org/name", hf, Some(RepoKind::Dataset)),
             ("https://www.modelscope.cn/models/org/name/summary", ms, Some(RepoKind::Model)),
-            ("https://modelscope.ai/studios/org/name", ms, Some(RepoKind::Space)),
+            ("https://modelscope.cn/studios/org/name", ms, Some(RepoKind::Space)),
         ] {
             assert_eq!(parse(text).unwrap(), (hub, kind, "org/name".to_owned(), None), "{text}");
         }
@@ -184,6 +194,7 @@ mod tests {
             ("https://user:hf_secret@huggingface.co/org/name", "remove it"),
             ("https://huggingface.co/org/name/tree/main/sub/dir", "--include 'sub/dir*'"),
             ("org/../x", "not a repo id"),
+            ("https://modelscope.ai/models/org/name", "set MODELSCOPE_ENDPOINT=https://modelscope.ai"),
         ] {
             let line = parse(text).unwrap_err().to_string();
             assert!(line.contains(words) && !line.contains("hf_secret") && !line.contains('\n'), "{text}: {line}");
@@ -193,10 +204,10 @@ mod tests {
     #[test]
     fn a_prefix_implies_the_direction() {
         let (hf, ms) = (Hub::HuggingFace, Hub::ModelScope);
-        assert_eq!(direction(None, None), Ok((hf, ms)));
-        assert_eq!(direction(Some(ms), None), Ok((ms, hf)));
-        assert_eq!(direction(None, Some(hf)), Ok((ms, hf)));
-        assert_eq!(direction(Some(hf), Some(ms)), Ok((hf, ms)));
-        assert!(direction(Some(hf), Some(hf)).is_err());
+        assert_eq!(direction(None, None), (hf, ms));
+        assert_eq!(direction(Some(ms), None), (ms, hf));
+        assert_eq!(direction(None, Some(hf)), (ms, hf));
+        assert_eq!(direction(Some(hf), Some(ms)), (hf, ms));
+        assert_eq!(direction(Some(ms), Some(ms)), (ms, ms));
     }
 }

@@ -2,15 +2,16 @@
 
 use hf2ms_hub::{Hub, Listing, RepoKind, Visibility};
 use hf2ms_worker::chunks::Chunking;
+use hf2ms_worker::plan::card::{self, Card};
 use hf2ms_worker::plan::{Extra, Known, Order, Plan};
 use hf2ms_worker::protocol::{Creation, WorkerOptions};
 
 use crate::cutting::CuttingArgs;
-use crate::explain::{Outcome, token_missing};
+use crate::explain::{Doing, Failure, Outcome, token_missing};
 use crate::route::Route;
 use crate::screen::Screen;
 use crate::settings::Settings;
-use crate::survey::{Here, There};
+use crate::survey::{Here, There, said};
 
 /// What the destination is looked at for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Wishes {
     pub visibility: Option<Visibility>,
     /// What happens to files that only the destination has.
     pub extra: Extra,
+    /// What is done about a card that the destination refuses.
+    pub card: Card,
 }
 
 /// Looks at both sides and lists them. `None` for what is skipped, which has been said.
@@ -57,22 +60,36 @@ pub async fn look(route: &Route, purpose: Purpose, settings: &Settings, screen: 
 /// # Errors
 /// One of them can't be found, or the destination can't be written.
 pub async fn find(route: &Route, purpose: Purpose, settings: &Settings, screen: &Screen) -> Outcome<Option<(Here, There)>> {
-    let access = settings.access(route.to());
+    let access = settings.access_to(route.to());
     if purpose == Purpose::Write && access.token.is_none() {
-        return Err(token_missing(route.to(), &access.endpoint));
+        return Err(token_missing(route.to(), access));
     }
     let here = Here::find(route, settings).await?;
-    if route.to() == Hub::ModelScope && here.at.kind == RepoKind::Space && route.keeps_space(here.at.kind) {
-        let id = &here.at.id;
-        screen.warn(format!("{id} is a Space and is skipped: ModelScope does not run it; --repo-type model copies its files as a model"));
+    if here.at.kind == RepoKind::Space && route.keeps_space(here.at.kind) {
+        screen.warn(format!(
+            "{} is a Space and is skipped: {}; --repo-type model copies its files as a model",
+            here.at.id,
+            spaceless(here.at.hub, route)
+        ));
         return Ok(None);
     }
     let at = route.destination_at(settings, here.at.kind);
+    if at.is_same_repo(&here.at) {
+        return Err(Failure::usage(format!(
+            "{} {} on {} is both source and destination: give --dest with another id",
+            at.kind, at.id, at.hub
+        )));
+    }
     let there = match purpose {
         Purpose::Write => There::to_write(at, route.filter().clone(), settings).await?,
         Purpose::Read => There::to_read(at, route.filter().clone(), settings).await?,
     };
     Ok(Some((here, there)))
+}
+
+/// Why a Space does not become one there.
+fn spaceless(from: Hub, route: &Route) -> String {
+    if from == route.to() { "its files alone don't make one".to_owned() } else { format!("{} does not run it", route.to()) }
 }
 
 impl Sides {
@@ -87,11 +104,14 @@ impl Sides {
     }
 
     /// Compares the sides and cuts what differs.
-    pub fn plan(self, wishes: &Wishes, known: &Known) -> (Plan, There) {
+    ///
+    /// # Errors
+    /// The destination can't be asked about the card.
+    pub async fn plan(self, wishes: &Wishes, known: &Known, settings: &Settings) -> Outcome<(Plan, There)> {
         let Self { here, there, listing } = self;
         let order = Order {
-            source: here.at,
-            asked: here.asked,
+            source: here.at.clone(),
+            asked: here.asked.clone(),
             destination: there.at.clone(),
             creation: Creation { visibility: wishes.visibility.unwrap_or(here.info.visibility), exists: there.info.is_some() },
             chunking: Chunking::Even { containers: 1 },
@@ -101,7 +121,10 @@ impl Sides {
         let mut plan = Plan::make(order, listing, &there.listing, |path, size| there.hub.placement(path, size), known);
         let bytes = plan.summary().blob_bytes;
         plan.recut(wishes.cutting.chunking(bytes));
+        plan.card = wishes.card;
+        let mended = card::mend(&mut plan, &here.reader(settings), there.hub.as_ref()).await;
+        mended.map_err(|error| said(&error, &there.at, settings, Doing::Writing))?;
         plan.warnings.splice(0..0, here.warnings);
-        (plan, there)
+        Ok((plan, there))
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use hf2ms_hub::{RepoAt, Revision};
 use hf2ms_worker::plan::Extra;
+use hf2ms_worker::plan::card::Card;
 use serde::{Deserialize, Serialize};
 
 use crate::cutting::On;
@@ -23,12 +24,19 @@ pub struct Proof {
     head: Revision,
     filter: Filter,
     extra: Extra,
+    #[serde(default)]
+    card: Card,
 }
 
 impl Proof {
     /// What would be proven: these files, between this commit and this head.
     pub fn new(source: &RepoAt, destination: &RepoAt, head: Revision, filter: &Filter, extra: Extra) -> Self {
-        Self { source: source.clone(), destination: destination.clone(), head, filter: filter.clone(), extra }
+        Self { source: source.clone(), destination: destination.clone(), head, filter: filter.clone(), extra, card: Card::default() }
+    }
+
+    /// The same, with a card that was treated so.
+    pub fn with_card(self, card: Card) -> Self {
+        Self { card, ..self }
     }
 
     /// The report of the newest run that proves this.

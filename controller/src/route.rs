@@ -2,6 +2,7 @@
 
 use clap::Args;
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision};
+use hf2ms_worker::plan::card::Card;
 
 use crate::explain::{Failure, Outcome};
 use crate::filter::Filter;
@@ -11,7 +12,7 @@ use crate::settings::Settings;
 /// Which repo goes where, and which of its files.
 #[derive(Debug, Clone, Args)]
 pub struct RouteArgs {
-    /// The hub to copy to [default: the other one than SOURCE's; ModelScope for a bare org/name]
+    /// The hub to copy to: hf or ms [default: the other one than SOURCE's; ModelScope for a bare org/name]
     #[arg(long, value_name = "HUB", value_parser = hub)]
     pub to: Option<Hub>,
     /// The repo to copy to [default: the source's id]
@@ -21,7 +22,7 @@ pub struct RouteArgs {
     /// as a model
     #[arg(long, value_name = "model|dataset|space", value_parser = kind)]
     pub repo_type: Option<RepoKind>,
-    /// The branch, tag or commit to copy [default: main]
+    /// The branch, tag or commit to copy [default: main, or master on ModelScope]
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<Revision>,
     /// Only files that match; may be given several times. `*` matches `/` too
@@ -30,6 +31,9 @@ pub struct RouteArgs {
     /// No files that match; may be given several times
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
+    /// Send README.md as it is, though Hugging Face refuses its license [default: the license is named as it wants]
+    #[arg(long)]
+    pub keep_readme: bool,
 }
 
 fn hub(text: &str) -> Result<Hub, String> {
@@ -53,6 +57,7 @@ pub struct Route {
     destination: (Hub, RepoId),
     kind_there: Option<RepoKind>,
     filter: Filter,
+    card: Card,
 }
 
 impl Route {
@@ -62,10 +67,7 @@ impl Route {
     /// It contradicts itself, or a pattern is none.
     pub fn resolve(source: &str, args: &RouteArgs, settings: &Settings) -> Outcome<Self> {
         let place = Place::parse(source, settings)?;
-        let (from, to) = direction(place.hub, args.to)?;
-        if from == Hub::ModelScope {
-            return Err(Failure::usage(format!("{from} can't be a source yet: only Hugging Face to ModelScope is possible")));
-        }
+        let (from, to) = direction(place.hub, args.to);
         let asked = args.revision.clone().or(place.revision).unwrap_or_else(|| Revision::main_of(from));
         Ok(Self {
             kinds: kinds(place.kind, args.repo_type)?,
@@ -74,6 +76,7 @@ impl Route {
             asked,
             kind_there: args.repo_type,
             filter: Filter::new(&args.include, &args.exclude)?,
+            card: if args.keep_readme { Card::Kept } else { Card::Mended },
         })
     }
 
@@ -87,7 +90,12 @@ impl Route {
     pub fn destination_at(&self, settings: &Settings, found: RepoKind) -> RepoAt {
         let kind = self.kind_there.unwrap_or(found);
         let (hub, id) = self.destination.clone();
-        RepoAt { hub, endpoint: settings.access(hub).endpoint.clone(), kind, id, revision: Revision::main_of(hub) }
+        RepoAt { hub, endpoint: settings.access_to(hub).endpoint.clone(), kind, id, revision: Revision::main_of(hub) }
+    }
+
+    /// What is done about a card that the destination refuses.
+    pub fn card(&self) -> Card {
+        self.card
     }
 
     /// The files that the run is about.
@@ -110,7 +118,7 @@ impl Route {
         self.destination.0
     }
 
-    /// Whether a space would become a space: ModelScope's studios are none of Hugging Face's.
+    /// Whether a space would become a space, which files alone don't make.
     pub fn keeps_space(&self, found: RepoKind) -> bool {
         self.kind_there.unwrap_or(found) == RepoKind::Space
     }

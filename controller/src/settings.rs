@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-pub use hf2ms_worker::settings::{Lookup, Settings, environment};
+pub use hf2ms_worker::settings::{Access, Lookup, Settings, environment};
 
 use crate::explain::{Failure, Outcome};
 

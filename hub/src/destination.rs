@@ -1,14 +1,16 @@
 //! What every hub can do as a destination.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::body::Body;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::file::{Blob, Listing};
 use crate::path::RepoPath;
 use crate::repo::{RepoInfo, Revision, Visibility};
-use crate::source::ByteStream;
 
 /// A repo that is written. Bound to one repo and branch.
 #[async_trait]
@@ -22,13 +24,24 @@ pub trait Destination: Send + Sync {
     /// Creates the repo. An existing one answers [`crate::Kind::Conflict`].
     async fn create(&self, visibility: Visibility) -> Result<()>;
 
-    /// Lists every file on the branch.
+    /// Lists every file on the branch, at one commit where the hub can pin it.
     async fn list(&self) -> Result<Listing>;
 
     /// The commit that the branch stands at, where the hub tells it in one request: equal heads are equal content.
     async fn head(&self) -> Result<Option<Revision>>;
 
-    /// Whether a file of this path and size is stored as a blob or inline in the commit.
+    /// Whether the hub reads repos' cards, and may refuse one.
+    fn reads_cards(&self) -> bool {
+        false
+    }
+
+    /// What the hub would refuse in a repo's card (README.md), in its words; `None` when it takes it.
+    async fn refuses_card(&self, _card: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Whether a file of this path and size is stored as a blob or inline in the commit. A hub that decides by
+    /// content may store as a blob what came inline.
     fn placement(&self, path: &RepoPath, size: u64) -> Placement;
 
     /// How much the hub takes at once.
@@ -39,10 +52,10 @@ pub trait Destination: Send + Sync {
 
     /// Stores one blob that [`Destination::missing`] named. `body` yields exactly its bytes, or fails
     /// before the last of them, which leaves nothing stored.
-    async fn put(&self, blob: Blob, body: ByteStream) -> Result<()>;
+    async fn put(&self, blob: Blob, body: Body) -> Result<()>;
 
-    /// Writes one commit and returns its id where the hub tells it. Not retried here when the answer
-    /// is lost: the caller looks first.
+    /// Writes one commit and returns its id where the hub tells it; [`crate::Kind::Conflict`] when the branch does
+    /// not stand at the parent. Not retried here when the answer is lost: the caller looks first.
     async fn commit(&self, commit: &Commit) -> Result<Option<String>>;
 }
 
@@ -77,6 +90,8 @@ pub struct Limits {
     pub batch_actions: usize,
     /// Bytes of a commit's body.
     pub body_bytes: usize,
+    /// How long a commit should take where the hub gives up on long ones: batches grow and shrink towards it.
+    pub commit_time: Option<Duration>,
     /// Direct entries with which a folder can still be listed whole; `None` where there is no such end.
     pub folder_entries: Option<usize>,
 }
@@ -97,6 +112,8 @@ pub struct Commit {
     pub message: String,
     /// What it changes.
     pub actions: Vec<Action>,
+    /// Where the branch must stand for it to be made; anywhere, where the hub tells no commits.
+    pub parent: Option<Revision>,
 }
 
 /// One change of a commit.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Sha256};
 use crate::path::RepoPath;
+use crate::repo::Revision;
 
 /// One file of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,4 +52,6 @@ pub struct Listing {
     pub files: Vec<Listed>,
     /// What can't be moved: unlawful paths, submodules, entries of unknown type.
     pub refused: Vec<Refused>,
+    /// The commit that was listed, where the hub tells it.
+    pub commit: Option<Revision>,
 }

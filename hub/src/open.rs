@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::destination::Destination;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::http::HttpOptions;
 use crate::repo::{Hub, RepoAt};
 use crate::source::Source;
@@ -22,21 +22,21 @@ pub struct Side {
 /// Opens a repo for reading.
 ///
 /// # Errors
-/// [`Kind::Invalid`] for a hub that can't be a source yet; what [`crate::http::Http::new`] fails with.
+/// [`crate::Kind::Invalid`] or [`crate::Kind::Refused`] for an endpoint that is no address; what [`crate::http::Http::new`] fails with.
 pub fn open_source(side: &Side, http: HttpOptions) -> Result<Arc<dyn Source>> {
-    match side.at.hub {
-        Hub::HuggingFace => Ok(Arc::new(huggingface::Repo::open(side, http)?)),
-        hub => Err(Error::new(Kind::Invalid, format!("{hub} can't be a source yet"))),
-    }
+    Ok(match side.at.hub {
+        Hub::HuggingFace => Arc::new(huggingface::Repo::open(side, http)?),
+        Hub::ModelScope => Arc::new(modelscope::Repo::open(side, http)?),
+    })
 }
 
 /// Opens a repo for writing.
 ///
 /// # Errors
-/// [`Kind::Invalid`] for a hub that can't be a destination yet; what [`crate::http::Http::new`] fails with.
+/// As [`open_source`].
 pub fn open_destination(side: &Side, http: HttpOptions) -> Result<Arc<dyn Destination>> {
-    match side.at.hub {
-        Hub::ModelScope => Ok(Arc::new(modelscope::Repo::open(side, http)?)),
-        hub => Err(Error::new(Kind::Invalid, format!("{hub} can't be a destination yet"))),
-    }
+    Ok(match side.at.hub {
+        Hub::HuggingFace => Arc::new(huggingface::Repo::open(side, http)?),
+        Hub::ModelScope => Arc::new(modelscope::Repo::open(side, http)?),
+    })
 }

@@ -212,6 +212,11 @@ pub struct RepoAt {
 }
 
 impl RepoAt {
+    /// Whether both are one repo, at whatever revisions.
+    pub fn is_same_repo(&self, other: &Self) -> bool {
+        (self.hub, &self.endpoint, self.kind, &self.id) == (other.hub, &other.endpoint, other.kind, &other.id)
+    }
+
     /// The address a person opens in a browser.
     pub fn web_url(&self) -> String {
         let folder = match (self.hub, self.kind) {

@@ -36,7 +36,7 @@ fn listing(files: u64, changed: u64) -> Result<Listing, Box<dyn std::error::Erro
         let path = format!("data/train/part-{:04}/sample-{i:08}-of-{FILES:08}.json", i / 1000).parse()?;
         Ok(Listed { file: File { path, size: 1000 + i % 5000, digest }, lfs })
     };
-    Ok(Listing { files: (0..files).map(file).collect::<Result<_, Box<dyn std::error::Error>>>()?, refused: Vec::new() })
+    Ok(Listing { files: (0..files).map(file).collect::<Result<_, Box<dyn std::error::Error>>>()?, ..Listing::default() })
 }
 
 fn order() -> Result<Order, serde_json::Error> {

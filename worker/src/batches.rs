@@ -1,6 +1,8 @@
 //! How a change is cut into commits. One, when the hub takes it in one; else in batches, such that the files
 //! that make a repo look finished come last and deletions after everything. A pure function.
 
+use std::iter::Peekable;
+
 use hf2ms_hub::{Limits, RepoPath};
 
 /// What an action adds to a commit's body besides its content: JSON keys, quotes, a digest
@@ -50,35 +52,60 @@ pub fn blob_weight(path: &RepoPath) -> usize {
     ACTION_OVERHEAD + path.as_str().len()
 }
 
-/// Cuts `actions` into commits.
-pub fn cut<T>(mut actions: Vec<Weighed<T>>, limits: &Limits) -> Vec<Vec<T>> {
-    let weight: usize = actions.iter().fold(0, |sum, action| sum.saturating_add(action.weight));
-    if actions.len() <= limits.max_actions && weight <= limits.body_bytes {
-        return if actions.is_empty() { Vec::new() } else { vec![actions.into_iter().map(|action| action.action).collect()] };
-    }
-    actions.sort_by_key(|action| action.stage);
-    let mut batches: Vec<Vec<T>> = Vec::new();
-    let (mut room, mut stage) = (0, Stage::Ordinary);
-    for action in actions {
-        let same_commit = action.stage == stage || action.stage != Stage::Deletion;
-        match batches.last_mut() {
-            Some(batch) if same_commit && batch.len() < limits.batch_actions && action.weight <= room => batch.push(action.action),
-            _ => {
-                batches.push(vec![action.action]);
-                room = limits.body_bytes;
-            }
+/// Actions in commits, each cut when it is asked for: how large it may be can depend on those before.
+pub struct Batches<T> {
+    rest: Peekable<std::vec::IntoIter<Weighed<T>>>,
+    in_one: bool,
+    body_bytes: usize,
+}
+
+impl<T> Batches<T> {
+    /// Puts `actions` in order; one commit when the hub takes them in one.
+    pub fn new(mut actions: Vec<Weighed<T>>, limits: &Limits) -> Self {
+        let weight: usize = actions.iter().fold(0, |sum, action| sum.saturating_add(action.weight));
+        let in_one = actions.len() <= limits.max_actions && weight <= limits.body_bytes;
+        if !in_one {
+            actions.sort_by_key(|action| action.stage);
         }
-        room = room.saturating_sub(action.weight);
-        stage = action.stage;
+        Self { rest: actions.into_iter().peekable(), in_one, body_bytes: limits.body_bytes }
     }
-    batches
+
+    /// Whether all fit one commit.
+    pub fn is_one(&self) -> bool {
+        self.in_one
+    }
+
+    /// The next commit, of `most` actions unless all fit one; nothing after the last.
+    pub fn next(&mut self, most: usize) -> Vec<T> {
+        if self.in_one {
+            return self.rest.by_ref().map(|action| action.action).collect();
+        }
+        let (mut batch, mut room) = (Vec::new(), self.body_bytes);
+        let mut stage = self.rest.peek().map_or(Stage::Ordinary, |action| action.stage);
+        let fits = |action: &Weighed<T>, count: usize, room: usize, stage: Stage| {
+            let same_commit = action.stage == stage || action.stage != Stage::Deletion;
+            count == 0 || (same_commit && count < most && action.weight <= room)
+        };
+        while let Some(action) = self.rest.next_if(|action| fits(action, batch.len(), room, stage)) {
+            room = room.saturating_sub(action.weight);
+            stage = action.stage;
+            batch.push(action.action);
+        }
+        batch
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { blobs_a_check: 64, max_actions: 20, batch_actions: 5, body_bytes: 1000, folder_entries: None };
+    const LIMITS: Limits =
+        Limits { blobs_a_check: 64, max_actions: 20, batch_actions: 5, body_bytes: 1000, commit_time: None, folder_entries: None };
+
+    fn cut<T>(actions: Vec<Weighed<T>>, limits: &Limits) -> Vec<Vec<T>> {
+        let mut batches = Batches::new(actions, limits);
+        std::iter::from_fn(|| Some(batches.next(limits.batch_actions)).filter(|batch| !batch.is_empty())).collect()
+    }
 
     fn actions(count: usize, weight: usize) -> Vec<Weighed<usize>> {
         (0..count).map(|action| Weighed { action, weight, stage: Stage::Ordinary }).collect()
@@ -111,6 +138,12 @@ mod tests {
         let flat: Vec<_> = batches.iter().flatten().copied().collect();
         assert_eq!(&flat[20..], [1, 0]);
         assert_eq!(batches.last(), Some(&vec![0]), "nothing is deleted in a commit that also writes");
+    }
+
+    #[test]
+    fn each_batch_is_as_large_as_asked_for_then() {
+        let mut batches = Batches::new(actions(30, 1), &LIMITS);
+        assert_eq!([2, 7, 100, 5].map(|most| batches.next(most).len()), [2, 7, 21, 0]);
     }
 
     #[test]

@@ -7,11 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use hf2ms_hub::{Action, Blob, Commit, Content, Error, File, Kind, Placement, RepoPath, Result, Sha256};
+use hf2ms_hub::{Action, Blob, Commit, Content, Error, File, Kind, Placement, RepoPath, Result, Revision};
 use tokio::sync::mpsc;
 
-use crate::batches::{Stage, Weighed, blob_weight, cut, inline_weight};
-use crate::protocol::{CommitFile, CommitJob, Event, Exit, How};
+use crate::batches::{Batches, Stage, Weighed, blob_weight, inline_weight};
+use crate::pace::Pace;
+use crate::protocol::{CommitFile, CommitJob, Event, Exit, How, Standing};
 use crate::work::Work;
 
 /// Small files read at a time.
@@ -21,24 +22,32 @@ const READERS: usize = 32;
 pub async fn commit(work: &Work, job: &CommitJob) -> Exit {
     let bytes = job.files.iter().map(|file| file.file.size).sum();
     work.events.start("commit", &job.run, 0, job.files.len() as u64, bytes);
-    write_all(work, &job.files, &job.delete, &job.message).await;
+    write_all(work, job).await;
     work.events.exit()
 }
 
-/// Commits `files` and then `delete`; says what became of each.
-pub async fn write_all(work: &Work, files: &[CommitFile], delete: &[RepoPath], message: &str) {
-    let committer = Committer { work, message, halted: Mutex::default() };
-    let batches = cut(committer.steps(files, delete), &work.destination.limits());
-    let count = batches.len();
+/// Commits the job's files and then its deletions; says what became of each.
+pub async fn write_all(work: &Work, job: &CommitJob) {
+    let limits = work.destination.limits();
+    let parent = Mutex::new(job.parent.clone());
+    let committer = Committer { work, message: &job.message, pace: Pace::new(&limits), parent, halted: Mutex::default() };
+    let mut batches = Batches::new(committer.steps(&job.files, &job.delete), &limits);
     let (sender, receiver) = mpsc::channel(1);
-    let mut batches = batches.into_iter();
+    let parts = if batches.is_one() { Parts::One } else { Parts::Several };
     // The next batch is read while this one is written.
-    let (unsent, stopped) = tokio::join!(committer.read_all(&mut batches, sender), committer.write_in_turn(receiver, count));
+    let (unsent, stopped) = tokio::join!(committer.read_all(&mut batches, sender), committer.write_in_turn(receiver, parts));
     if let Some((error, undone)) = stopped.or_else(|| Some((committer.halted()?, Vec::new()))) {
         let written = undone.iter().chain(&unsent).map(|ready| ready.step.path());
         written.for_each(|path| work.events.failed(path, &error));
-        batches.flatten().for_each(|step| work.events.failed(step.path(), &error));
+        batches.next(usize::MAX).iter().for_each(|step| work.events.failed(step.path(), &error));
     }
+}
+
+/// Whether a change is one commit: the others are numbered.
+#[derive(Clone, Copy)]
+enum Parts {
+    One,
+    Several,
 }
 
 /// One change that a commit makes.
@@ -62,8 +71,22 @@ impl Step<'_> {
 struct Ready<'a> {
     step: Step<'a>,
     action: Action,
-    /// The content's blob; absent for a deletion.
-    blob: Option<Blob>,
+}
+
+impl Ready<'_> {
+    fn is_deletion(&self) -> bool {
+        matches!(self.action, Action::Delete { .. })
+    }
+
+    /// Whether what it does is what stands there.
+    fn is_done(&self, there: Option<Standing>) -> bool {
+        match (&self.action, there) {
+            (Action::Delete { .. }, there) => there.is_none(),
+            (Action::Put { content: Content::Stored(blob), .. }, Some(there)) => there.is_blob(*blob),
+            (Action::Put { content: Content::Inline(content), .. }, Some(there)) => there.is(content),
+            (Action::Put { .. }, None) => false,
+        }
+    }
 }
 
 /// What could not be written, and why.
@@ -72,6 +95,9 @@ type Stopped<'a> = (Error, Vec<Ready<'a>>);
 struct Committer<'a> {
     work: &'a Work,
     message: &'a str,
+    pace: Pace,
+    /// Where the branch stood when it was last looked at, or was left by a commit.
+    parent: Mutex<Option<Revision>>,
     /// The error that ended the source: nothing more is read, and nothing is written of what was cut short.
     halted: Mutex<Option<(Kind, String)>>,
 }
@@ -94,20 +120,27 @@ impl<'a> Committer<'a> {
             return None;
         };
         let blob = Blob { sha256, size: *size };
-        if file.current == Some(blob) {
+        if file.current.is_some_and(|current| current.is_blob(blob)) {
             self.work.events.file(path, *size, sha256, How::Unchanged);
             return None;
         }
         Some(Weighed { action: Step::Stored(file, blob), weight: blob_weight(path), stage })
     }
 
-    fn title(&self, index: usize, count: usize) -> String {
-        if count > 1 { format!("{} ({}/{count})", self.message, index + 1) } else { self.message.to_owned() }
+    fn title(&self, index: usize, parts: Parts) -> String {
+        match parts {
+            Parts::One => self.message.to_owned(),
+            Parts::Several => format!("{} (part {})", self.message, index + 1),
+        }
     }
 
     /// Reads batch after batch until nobody takes them any more; returns what was read in vain.
-    async fn read_all(&self, batches: &mut impl Iterator<Item = Vec<Step<'a>>>, sender: mpsc::Sender<Vec<Ready<'a>>>) -> Vec<Ready<'a>> {
-        for batch in batches {
+    async fn read_all(&self, batches: &mut Batches<Step<'a>>, sender: mpsc::Sender<Vec<Ready<'a>>>) -> Vec<Ready<'a>> {
+        loop {
+            let batch = batches.next(self.pace.size());
+            if batch.is_empty() {
+                return Vec::new();
+            }
             let read = self.read(batch).await;
             if self.halted().is_some() {
                 return read;
@@ -116,14 +149,13 @@ impl<'a> Committer<'a> {
                 return unsent;
             }
         }
-        Vec::new()
     }
 
     /// Writes batch after batch; the first that can't be written ends it, with all that was read since.
-    async fn write_in_turn(&self, mut batches: mpsc::Receiver<Vec<Ready<'a>>>, count: usize) -> Option<Stopped<'a>> {
+    async fn write_in_turn(&self, mut batches: mpsc::Receiver<Vec<Ready<'a>>>, parts: Parts) -> Option<Stopped<'a>> {
         let mut index = 0;
         while let Some(batch) = batches.recv().await {
-            let Err((error, mut undone)) = self.write(batch, self.title(index, count)).await else {
+            let Err((error, mut undone)) = self.write(batch, self.title(index, parts)).await else {
                 index += 1;
                 continue;
             };
@@ -148,8 +180,8 @@ impl<'a> Committer<'a> {
 
     async fn ready(&self, step: Step<'a>) -> Option<Ready<'a>> {
         match step {
-            Step::Delete(path) => Some(Ready { step, action: Action::Delete { path: path.clone() }, blob: None }),
-            Step::Stored(file, blob) => Some(put(step, file, Content::Stored(blob), blob)),
+            Step::Delete(path) => Some(Ready { step, action: Action::Delete { path: path.clone() } }),
+            Step::Stored(file, blob) => Some(put(step, file, Content::Stored(blob))),
             Step::Inline(file) => match self.content(file).await {
                 Ok(content) => self.inline(step, file, content),
                 Err(error) => {
@@ -161,10 +193,17 @@ impl<'a> Committer<'a> {
         }
     }
 
+    /// The file's bytes as they are to stand there.
     async fn content(&self, file: &CommitFile) -> Result<Bytes> {
-        match self.halted() {
-            Some(error) => Err(error),
-            None => self.work.reader().whole(&file.file).await,
+        if let Some(error) = self.halted() {
+            return Err(error);
+        }
+        let content = self.work.reader().whole(&file.file).await?;
+        match &file.edit {
+            None => Ok(content),
+            Some(edit) => edit.apply(&content).map(Bytes::from).ok_or_else(|| {
+                Error::new(Kind::Corrupt, format!("{}: the change that was planned does not fit its content", file.file.path))
+            }),
         }
     }
 
@@ -181,29 +220,23 @@ impl<'a> Committer<'a> {
     }
 
     fn inline(&self, step: Step<'a>, file: &CommitFile, content: Bytes) -> Option<Ready<'a>> {
-        let blob = Blob { sha256: Sha256::of(&content), size: file.file.size };
-        if file.current == Some(blob) {
-            self.work.events.file(&file.file.path, blob.size, blob.sha256, How::Unchanged);
+        if file.current.is_some_and(|current| current.is(&content)) {
+            self.work.events.small(&file.file.path, &content, How::Unchanged);
             return None;
         }
-        Some(put(step, file, Content::Inline(content), blob))
+        Some(put(step, file, Content::Inline(content)))
     }
 
     /// Writes one batch. What another writer or a lost answer did meanwhile is looked up before another try.
     async fn write(&self, mut batch: Vec<Ready<'a>>, title: String) -> std::result::Result<(), Stopped<'a>> {
-        if batch.iter().any(|ready| ready.blob.is_none()) && self.work.events.exit() != Exit::Done {
+        if batch.iter().any(Ready::is_deletion) && self.work.events.exit() != Exit::Done {
             return Err((Error::new(Kind::Conflict, "not deleted, because other files failed"), batch));
         }
         let mut pauses = self.work.http.retry.pauses();
         while !batch.is_empty() {
-            let actions = batch.iter().map(|ready| ready.action.clone()).collect();
-            let error = match self.work.destination.commit(&Commit { message: title.clone(), actions }).await {
-                Ok(commit) => {
-                    self.work.events.say(&Event::Committed { commit, actions: batch.len() as u64 });
-                    self.settle(batch);
-                    return Ok(());
-                }
-                Err(error) => error,
+            let Err(error) = self.send(&batch, &title).await else {
+                self.settle(batch);
+                return Ok(());
             };
             if error.kind() == Kind::Invalid {
                 return self.split(batch, title, error).await;
@@ -217,8 +250,46 @@ impl<'a> Committer<'a> {
                     Err(stopped) => return Err(stopped),
                 };
             }
+            if error.kind() == Kind::Transient && self.pace.is_adaptive() {
+                self.pace.failed();
+                if batch.len() > self.pace.size() {
+                    return self.in_pieces(batch, title).await;
+                }
+            }
         }
         Ok(())
+    }
+
+    async fn send(&self, batch: &[Ready<'a>], title: &str) -> Result<()> {
+        let actions = batch.iter().map(|ready| ready.action.clone()).collect();
+        let parent = self.parent().clone();
+        let began = self.work.http.clock.now();
+        let commit = self.work.destination.commit(&Commit { message: title.to_owned(), actions, parent }).await?;
+        self.pace.wrote(batch.len(), self.work.http.clock.now().duration_since(began));
+        // Where the hub does not say, the branch stands where nobody knows.
+        *self.parent() = commit.as_ref().and_then(|commit| commit.parse().ok());
+        self.work.events.say(&Event::Committed { commit, actions: batch.len() as u64 });
+        Ok(())
+    }
+
+    fn parent(&self) -> std::sync::MutexGuard<'_, Option<Revision>> {
+        self.parent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A batch that the hub could not write in time, in smaller ones.
+    fn in_pieces(&self, mut batch: Vec<Ready<'a>>, title: String) -> BoxFuture<'_, std::result::Result<(), Stopped<'a>>> {
+        async move {
+            while !batch.is_empty() {
+                let rest = batch.split_off(self.pace.size().min(batch.len()));
+                if let Err((error, mut undone)) = self.write(batch, title.clone()).await {
+                    undone.extend(rest);
+                    return Err((error, undone));
+                }
+                batch = rest;
+            }
+            Ok(())
+        }
+        .boxed()
     }
 
     /// Leaves out what stands there already: an answer was lost, or someone else did the same.
@@ -227,12 +298,9 @@ impl<'a> Committer<'a> {
             Ok(listing) => listing,
             Err(error) => return Err((error, batch)),
         };
-        let there: HashMap<_, _> = listing
-            .files
-            .iter()
-            .filter_map(|listed| Some((&listed.file.path, Blob { sha256: listed.file.digest.sha256()?, size: listed.file.size })))
-            .collect();
-        let (done, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|ready| there.get(ready.step.path()).copied() == ready.blob);
+        *self.parent() = listing.commit.clone();
+        let there: HashMap<_, _> = listing.files.iter().map(|listed| (&listed.file.path, Standing::of(&listed.file))).collect();
+        let (done, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|ready| ready.is_done(there.get(ready.step.path()).copied()));
         if !done.is_empty() {
             self.work.events.say(&Event::Committed { commit: None, actions: done.len() as u64 });
         }
@@ -244,7 +312,7 @@ impl<'a> Committer<'a> {
     fn split(&self, mut batch: Vec<Ready<'a>>, title: String, error: Error) -> BoxFuture<'_, std::result::Result<(), Stopped<'a>>> {
         async move {
             let count = batch.len();
-            if batch.iter().any(|ready| ready.blob.is_none()) {
+            if batch.iter().any(Ready::is_deletion) {
                 // It may mean a deletion that someone else made first.
                 batch = self.look(batch).await?;
             }
@@ -267,16 +335,15 @@ impl<'a> Committer<'a> {
 
     fn settle(&self, batch: Vec<Ready<'a>>) {
         for ready in batch {
-            if let (Step::Inline(file), Some(blob)) = (ready.step, ready.blob) {
-                self.work.events.file(&file.file.path, blob.size, blob.sha256, How::Inline);
+            if let Action::Put { path, content: Content::Inline(content), .. } = &ready.action {
+                self.work.events.small(path, content, How::Inline);
             }
         }
     }
 }
 
-fn put<'a>(step: Step<'a>, file: &CommitFile, content: Content, blob: Blob) -> Ready<'a> {
-    let action = Action::Put { path: file.file.path.clone(), exists: file.current.is_some(), content };
-    Ready { step, action, blob: Some(blob) }
+fn put<'a>(step: Step<'a>, file: &CommitFile, content: Content) -> Ready<'a> {
+    Ready { step, action: Action::Put { path: file.file.path.clone(), exists: file.current.is_some(), content } }
 }
 
 /// An inline file that the source keeps as a blob.
@@ -291,11 +358,22 @@ fn inline_blob(step: &Step<'_>) -> Option<Blob> {
 mod tests {
     use std::sync::Arc;
 
+    use hf2ms_hub::{Digest, Sha256};
+
     use super::*;
+    use crate::plan::Extra;
+    use crate::plan::tests::order;
     use crate::testing::{CommitFault, FakeDestination, FakeSource, ReadFault, content, work};
 
     fn inline(file: File) -> CommitFile {
-        CommitFile { file, stored: None, current: None }
+        CommitFile { file, stored: None, current: None, edit: None }
+    }
+
+    fn job(files: &[CommitFile], delete: &[RepoPath]) -> CommitJob {
+        let at = order(Extra::Keep);
+        let (files, delete, message) = (files.to_vec(), delete.to_vec(), "Add files".to_owned());
+        let (run, options) = ("r".to_owned(), Default::default());
+        CommitJob { version: 1, run, source: at.source, destination: at.destination, files, delete, message, parent: None, options }
     }
 
     fn texts(source: &mut FakeSource, count: u8) -> Vec<CommitFile> {
@@ -309,7 +387,7 @@ mod tests {
         delete: &[RepoPath],
     ) -> (Work, Arc<FakeDestination>) {
         let (work, _, destination) = work(source, destination, 1 << 20);
-        write_all(&work, files, delete, "Add files").await;
+        write_all(&work, &job(files, delete)).await;
         (work, destination)
     }
 
@@ -318,7 +396,7 @@ mod tests {
         let mut source = FakeSource::default();
         let mut files = texts(&mut source, 6);
         let blob = source.lfs("w.bin", content(9_000, 9));
-        files.push(CommitFile { stored: blob.digest.sha256(), file: blob, current: None });
+        files.push(CommitFile { stored: blob.digest.sha256(), file: blob, current: None, edit: None });
         let (work, destination) = committed(source, FakeDestination::default(), &files, &["old".parse().unwrap()]).await;
         assert_eq!(destination.commits.lock().unwrap().len(), 1);
         assert_eq!((destination.files.lock().unwrap().len(), work.events.exit()), (7, Exit::Done));
@@ -394,7 +472,7 @@ mod tests {
     async fn content_that_is_there_already_needs_no_action() {
         let mut source = FakeSource::default();
         let mut files = texts(&mut source, 2);
-        files[0].current = Some(Blob { sha256: Sha256::of(&content(100, 0)), size: 100 });
+        files[0].current = Some(Standing { digest: Digest::Sha256(Sha256::of(&content(100, 0))), size: 100 });
         let (work, destination) = committed(source, FakeDestination::default(), &files, &[]).await;
         assert_eq!(*destination.commits.lock().unwrap(), [["01.txt"]]);
         assert_eq!(work.events.receipt_so_far().files[0].how, How::Unchanged);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use hf2ms_hub::http::HttpOptions;
-use hf2ms_hub::{ByteStream, Error, File, Redactor, RepoPath, Sha256};
+use hf2ms_hub::{ByteStream, Error, File, GitSha1, Redactor, RepoPath, Sha256};
 
 use crate::protocol::{Event, Exit, FailedFile, How, Receipt, Stored};
 
@@ -59,9 +59,20 @@ impl Events {
 
     /// A file is where it belongs.
     pub fn file(&self, path: &RepoPath, size: u64, sha256: Sha256, how: How) {
+        self.noted(Stored { path: path.clone(), sha256, git_sha1: None, size, how });
+    }
+
+    /// A file of this content is inside a commit, or stood there before.
+    pub fn small(&self, path: &RepoPath, content: &[u8], how: How) {
+        let (sha256, git_sha1) = (Sha256::of(content), Some(GitSha1::of(content)));
+        self.noted(Stored { path: path.clone(), sha256, git_sha1, size: content.len() as u64, how });
+    }
+
+    fn noted(&self, stored: Stored) {
         self.done.fetch_add(1, Ordering::Relaxed);
-        self.receipt().files.push(Stored { path: path.clone(), sha256, size, how });
-        self.say(&Event::File { path: path.clone(), bytes: size, sha256, how });
+        self.receipt().files.push(stored.clone());
+        let Stored { path, sha256, git_sha1, size, how } = stored;
+        self.say(&Event::File { path, bytes: size, sha256, git_sha1, how });
     }
 
     /// A file is not, and why.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
-use hf2ms_hub::http::HttpOptions;
+use hf2ms_hub::http::{HttpOptions, exactly};
 use hf2ms_hub::{ByteStream, Error, File, Kind, Result, Source};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -74,6 +74,15 @@ impl Reader {
             }
         })
         .boxed()
+    }
+
+    /// A part of the file in one go, not checked against anything but its length.
+    pub fn part(&self, file: &File, range: Range<u64>) -> ByteStream {
+        let length = range.end - range.start;
+        let state = Ordered { next: file.size, ..Ordered::new(self.clone(), file.clone(), Window::WHOLE) };
+        let piece = state.spawn(range, 0, FRAMES_AHEAD);
+        let frames = stream::unfold(piece, |mut piece| async move { Some((piece.frames.recv().await?, piece)) });
+        exactly(frames.boxed(), length)
     }
 
     /// A small file's bytes, checked against its digest.

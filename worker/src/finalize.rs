@@ -86,7 +86,7 @@ async fn write(work: &Work, plan: &mut Plan, run: &str, receipts: &[Receipt], un
         if job.files.is_empty() && job.delete.is_empty() {
             return Ok(());
         }
-        commit::write_all(work, &job.files, &job.delete, &job.message).await;
+        commit::write_all(work, &job).await;
         let failed = work.events.receipt_so_far().failed.split_off(before);
         if let Some(error) = fatal(&failed) {
             return Err(error);
@@ -121,10 +121,10 @@ mod tests {
         let mut source = FakeSource::default();
         let (blob, text) = (source.lfs("w.bin", content(5_000, 1)), source.git("note.txt", "hello"));
         let listed = |file: &File, lfs| Listed { file: file.clone(), lfs };
-        let listing = Listing { files: vec![listed(&blob, true), listed(&text, false)], refused: Vec::new() };
+        let listing = Listing { files: vec![listed(&blob, true), listed(&text, false)], ..Listing::default() };
         let place = |path: &_, size| if size > 0 { by_suffix(path, size) } else { Placement::Inline };
         let plan = Plan::make(order(Extra::Keep), listing, &Listing::default(), place, &Known::new());
-        let stored = Stored { path: blob.path, sha256: blob.digest.sha256().unwrap(), size: blob.size, how: How::Streamed };
+        let stored = Stored { path: blob.path, sha256: blob.digest.sha256().unwrap(), git_sha1: None, size: blob.size, how: How::Streamed };
         let receipts = vec![Receipt { files: vec![stored], ..Receipt::default() }];
         (source, FinalizeJob { version: 1, run: "r".into(), plan, receipts, look: true })
     }

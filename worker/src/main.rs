@@ -10,6 +10,7 @@ use hf2ms_worker::events::Events;
 use hf2ms_worker::finalize::{FinalizeJob, finalize};
 use hf2ms_worker::job::{Input, Lifeline, Variables};
 use hf2ms_worker::migrate::{Place, Wish};
+use hf2ms_worker::plan::card::Card;
 use hf2ms_worker::protocol::{Chunk, CommitJob, Event, Exit, VerifyJob, WorkerOptions};
 use hf2ms_worker::settings::{Settings, environment};
 use hf2ms_worker::work::Work;
@@ -21,7 +22,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Streams one chunk of a repo from source to destination.
 ///
-/// Tokens come from HF_TOKEN and MODELSCOPE_TOKEN only, or by --settings-on-stdin. Events go to stdout as NDJSON, the last line being the receipt;
+/// Tokens come from HF_TOKEN and MODELSCOPE_TOKEN (and HF_DESTINATION_TOKEN and MODELSCOPE_DESTINATION_TOKEN, where a destination
+/// has its own) only, or by --settings-on-stdin. Events go to stdout as NDJSON, the last line being the receipt;
 /// the log goes to stderr. Exit codes: 0 done, 1 some files failed, 2 usage, 3 refused, 4 integrity, 130 interrupted.
 #[derive(Parser)]
 #[command(version, name = "hf2ms-worker")]
@@ -81,9 +83,9 @@ struct Run {
 
 #[derive(Args)]
 struct Migrate {
-    /// Where from, as hf:owner/name
+    /// Where from, as hf:owner/name or ms:owner/name
     source: Place,
-    /// Where to, as ms:owner/name
+    /// Where to, as ms:owner/name or hf:owner/name
     destination: Place,
     /// What the repo holds [default: what is found]
     #[arg(long, value_name = "KIND", value_parser = repo_kind)]
@@ -97,6 +99,9 @@ struct Migrate {
     /// Create the destination public, or write into one that is
     #[arg(long)]
     public: bool,
+    /// Send README.md as it is, though the destination refuses its license
+    #[arg(long)]
+    keep_readme: bool,
 }
 
 fn visibility(text: &str) -> Result<Visibility, String> {
@@ -117,7 +122,8 @@ impl Migrate {
             _ => None,
         };
         let revision = self.revision.unwrap_or_else(|| Revision::main_of(self.source.hub));
-        Wish { source: self.source, destination: self.destination, kind: self.repo_type, revision, visibility }
+        let card = if self.keep_readme { Card::Kept } else { Card::Mended };
+        Wish { source: self.source, destination: self.destination, kind: self.repo_type, revision, visibility, card }
     }
 }
 

@@ -9,10 +9,11 @@ use hf2ms_hub::{Error, Hub, Kind, Listing, RepoAt, RepoId, RepoInfo, RepoKind, R
 use crate::chunks::Chunking;
 use crate::creation::{create, stays_hidden};
 use crate::finalize::settle;
+use crate::plan::card::{self, Card};
 use crate::plan::{Extra, Order, Plan};
 use crate::protocol::{Creation, Event, Exit, WorkerOptions};
 use crate::run::move_blobs;
-use crate::settings::Settings;
+use crate::settings::{Access, Settings};
 use crate::work::Work;
 
 /// `hf:owner/name` or `ms:owner/name`.
@@ -50,6 +51,8 @@ pub struct Wish {
     pub revision: Revision,
     /// Who may see a repo that has to be created; the source's own when absent.
     pub visibility: Option<Visibility>,
+    /// What is done about a card that the destination refuses.
+    pub card: Card,
 }
 
 /// Finds the source and pins its commit: both sides, and what the source's hub says of it.
@@ -60,12 +63,16 @@ pub async fn find(wish: &Wish, settings: &Settings) -> Result<(RepoAt, RepoAt, R
     let kinds = wish.kind.map_or_else(|| vec![RepoKind::Model, RepoKind::Dataset], |kind| vec![kind]);
     let mut absent = None;
     for kind in kinds {
-        let at = place_at(settings, &wish.source, kind, wish.revision.clone());
-        match open_source(&settings.side(&at), settings.http())?.describe().await {
+        let at = place_at(settings.access(wish.source.hub), &wish.source, kind, wish.revision.clone());
+        match open_source(&settings.source(&at), settings.http())?.describe().await {
             Ok(info) => {
                 let unpinned = || Error::new(Kind::Refused, format!("{} does not say at which commit {} is", at.hub, at.id));
                 let commit = info.commit.clone().ok_or_else(unpinned)?;
-                let to = place_at(settings, &wish.destination, kind, Revision::main_of(wish.destination.hub));
+                let main = Revision::main_of(wish.destination.hub);
+                let to = place_at(settings.access_to(wish.destination.hub), &wish.destination, kind, main);
+                if to.is_same_repo(&at) {
+                    return Err(Error::new(Kind::Invalid, format!("{} on {} is both source and destination", to.id, to.hub)));
+                }
                 return Ok((RepoAt { revision: commit, ..at }, to, info));
             }
             Err(error) if error.kind() == Kind::NotFound => absent = Some(error),
@@ -75,8 +82,8 @@ pub async fn find(wish: &Wish, settings: &Settings) -> Result<(RepoAt, RepoAt, R
     Err(absent.unwrap_or_else(|| Error::new(Kind::NotFound, "there is no kind to look for")))
 }
 
-fn place_at(settings: &Settings, place: &Place, kind: RepoKind, revision: Revision) -> RepoAt {
-    RepoAt { hub: place.hub, endpoint: settings.access(place.hub).endpoint.clone(), kind, id: place.id.clone(), revision }
+fn place_at(access: &Access, place: &Place, kind: RepoKind, revision: Revision) -> RepoAt {
+    RepoAt { hub: place.hub, endpoint: access.endpoint.clone(), kind, id: place.id.clone(), revision }
 }
 
 /// Moves the whole repo between the opened sides.
@@ -109,6 +116,9 @@ async fn carry_out(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wis
     let placement = |path: &RepoPath, size| work.destination.placement(path, size);
     let mut plan = Plan::make(order, work.source.list().await?, &there, placement, &HashMap::new());
     plan.can_be_listed(work.destination.limits().folder_entries)?;
+    plan.card = wish.card;
+    card::mend(&mut plan, &work.reader(), work.destination.as_ref()).await?;
+    plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     if found.is_none() {
         create(work, visibility).await?;
         plan.meet(&work.destination.list().await?);

@@ -1,6 +1,7 @@
 //! The plan of one migration: the manifest less what the destination has, cut into chunks. Pure: who lists, who
 //! creates and who runs is elsewhere. [`diff`] compares the sides, [`jobs`] makes what workers are given.
 
+pub mod card;
 pub mod diff;
 pub mod jobs;
 mod likeness;
@@ -8,11 +9,12 @@ mod width;
 
 use std::collections::HashMap;
 
-use hf2ms_hub::{Blob, File, GitSha1, Listing, Placement, Refused, RepoAt, RepoPath, Revision, Sha256};
+use hf2ms_hub::{File, GitSha1, Listing, Placement, Refused, RepoAt, RepoPath, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::chunks::{Chunking, cut};
-use crate::protocol::{Creation, PlanSummary, WorkerOptions};
+use crate::plan::card::Card;
+use crate::protocol::{Creation, Edit, PlanSummary, Standing, WorkerOptions};
 
 /// The version of a plan's JSON.
 pub const VERSION: u32 = 1;
@@ -33,6 +35,9 @@ pub struct Plan {
     pub destination: RepoAt,
     /// Whether the destination has to be created, and how.
     pub creation: Creation,
+    /// Where its branch stood when it was compared; absent where its hub tells no commits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Revision>,
     /// Every file that is to stand at the destination, by path.
     pub files: Vec<PlannedFile>,
     /// What is deleted there; empty unless pruning was asked for.
@@ -46,6 +51,9 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// The work: indices into `files`, the heaviest chunk first.
     pub chunks: Vec<Vec<u32>>,
+    /// What is done about a card that the destination refuses.
+    #[serde(default)]
+    pub card: Card,
     /// How workers work.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -61,7 +69,10 @@ pub struct PlannedFile {
     pub step: Step,
     /// What the destination has at the path, when it has something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub current: Option<Blob>,
+    pub current: Option<Standing>,
+    /// What is changed about its content on the way ([`card`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<Edit>,
 }
 
 /// What is done with a file.
@@ -129,11 +140,13 @@ impl Plan {
             asked: order.asked,
             destination: order.destination,
             creation: order.creation,
+            parent: destination.commit.clone(),
             warnings: likeness::warnings(&files),
             files,
             delete,
             refused,
             chunks,
+            card: Card::default(),
             options: order.options,
         }
     }
@@ -144,11 +157,12 @@ impl Plan {
     }
 
     /// Takes note of what stands at the destination now, after it was created: a hub puts files of its own into
-    /// a new repo. Only [`PlannedFile::current`] changes; the commit finds out what is equal.
+    /// a new repo. Only [`PlannedFile::current`] and the parent change; the commit finds out what is equal.
     pub fn meet(&mut self, destination: &Listing) {
         let there = diff::by_path(destination);
+        self.parent = destination.commit.clone();
         for planned in self.files.iter_mut().filter(|planned| planned.step != Step::Unchanged) {
-            planned.current = there.get(&planned.file.path).and_then(|listed| diff::blob_of(&listed.file));
+            planned.current = there.get(&planned.file.path).map(|listed| Standing::of(&listed.file));
         }
     }
 
@@ -248,7 +262,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn listing(files: Vec<Listed>) -> Listing {
-        Listing { files, refused: Vec::new() }
+        Listing { files, ..Listing::default() }
     }
 
     pub(crate) fn order(extra: Extra) -> Order {
@@ -316,7 +330,7 @@ pub(crate) mod tests {
     fn what_a_new_repo_holds_is_noted() {
         let mut fresh = plan(vec![listed("README.md", b"mine", false)], vec![], Extra::Keep);
         fresh.meet(&listing(vec![there("README.md", b"theirs", false), there("configuration.json", b"{}", false)]));
-        assert_eq!(fresh.files[0].current.unwrap().sha256, Sha256::of(b"theirs"));
+        assert!(fresh.files[0].current.unwrap().is(b"theirs"));
         assert!(fresh.delete.is_empty());
     }
 

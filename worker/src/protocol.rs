@@ -4,13 +4,15 @@
 mod events;
 mod exit;
 mod memory;
+mod standing;
 
-use hf2ms_hub::{Blob, File, RepoAt, RepoPath, Sha256, Visibility};
+use hf2ms_hub::{Digest, File, RepoAt, RepoPath, Revision, Sha256, Visibility};
 use serde::{Deserialize, Serialize};
 
 pub use events::{EndpointCheck, Event, FailedFile, How, PlanSummary, Receipt, Stored, Verification};
 pub use exit::Exit;
 pub use memory::{BadMemory, Memory};
+pub use standing::{Edit, Standing};
 
 /// The version of everything in this module.
 pub const VERSION: u32 = 1;
@@ -55,6 +57,9 @@ pub struct CommitJob {
     pub delete: Vec<RepoPath>,
     /// The commit message's first line.
     pub message: String,
+    /// Where the branch stood when it was compared; absent where its hub tells no commits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Revision>,
     /// How to work.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -71,7 +76,10 @@ pub struct CommitFile {
     pub stored: Option<Sha256>,
     /// What stands at the path now, when something does: equal content needs no action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub current: Option<Blob>,
+    pub current: Option<Standing>,
+    /// What is changed about its content on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<Edit>,
 }
 
 /// What one `verify` is given: the files that must be there, byte for byte.
@@ -86,10 +94,21 @@ pub struct VerifyJob {
     /// What is checked.
     pub destination: RepoAt,
     /// What must be there.
-    pub files: Vec<File>,
+    pub files: Vec<VerifyFile>,
     /// How to work.
     #[serde(default)]
     pub options: WorkerOptions,
+}
+
+/// One file of a [`VerifyJob`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyFile {
+    /// The file as it must stand there, by one of its digests.
+    #[serde(flatten)]
+    pub file: File,
+    /// The digest of the other kind, where it is known: a hub lists one or the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<Digest>,
 }
 
 /// How a worker works.

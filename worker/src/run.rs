@@ -6,12 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Blob, Digest, Error, File, GitSha1, Kind, Result, Sha256, Visibility};
+use hf2ms_hub::{Blob, Body, Digest, Error, File, GitSha1, Kind, Result, Sha256, Visibility, until_verified};
 
 use crate::creation::ensure;
 use crate::events::total;
 use crate::fetch::Window;
-use crate::held_back::until_verified;
 use crate::protocol::{Chunk, Exit, How};
 use crate::work::Work;
 
@@ -172,14 +171,16 @@ impl<'a> Mover<'a> {
     async fn put(&self, file: &File, blob: Blob) -> Result<()> {
         self.again(|| {
             let body = self.work.reader().stream(file, Window::within(self.share));
-            self.upload(blob, until_verified(body, blob))
+            let (reader, again, events) = (self.work.reader(), file.clone(), self.work.events.clone());
+            let body = Body::from(self.work.events.counted(until_verified(body, blob)));
+            self.upload(blob, body.reopened_by(move |range| events.counted(reader.part(&again, range))))
         })
         .await
     }
 
-    async fn upload(&self, blob: Blob, body: hf2ms_hub::ByteStream) -> Result<()> {
+    async fn upload(&self, blob: Blob, body: Body) -> Result<()> {
         self.halted()?;
-        self.work.destination.put(blob, self.work.events.counted(body)).await
+        self.work.destination.put(blob, body).await
     }
 
     /// Tries an upload again as the retry policy says: the body is made anew each time.
@@ -237,7 +238,8 @@ impl<'a> Mover<'a> {
                 None => Ok((blob.sha256, How::Reused)),
                 Some(Err((kind, reason))) => Err(Error::new(*kind, reason)),
                 Some(Ok(())) => {
-                    let put = self.again(|| self.upload(blob, stream::once(std::future::ready(Ok(content.clone()))).boxed()));
+                    let body = || stream::once(std::future::ready(Ok(content.clone()))).boxed();
+                    let put = self.again(|| self.upload(blob, self.work.events.counted(body()).into()));
                     put.await.map(|()| (blob.sha256, How::Streamed))
                 }
             };

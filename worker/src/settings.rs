@@ -21,11 +21,11 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// How both hubs are reached.
+/// How the hubs are reached, as a source and as a destination.
 #[derive(Clone)]
 pub struct Settings {
-    huggingface: Access,
-    modelscope: Access,
+    huggingface: Ways,
+    modelscope: Ways,
     http: HttpOptions,
 }
 
@@ -36,6 +36,17 @@ pub struct Access {
     pub endpoint: String,
     /// Its token, if one is set.
     pub token: Option<Token>,
+    /// The variable that holds the address.
+    pub endpoint_name: &'static str,
+    /// The variable that holds the token.
+    pub token_name: &'static str,
+}
+
+/// A hub that is a source by one access and a destination by another: another site, or another account.
+#[derive(Clone)]
+struct Ways {
+    from: Access,
+    to: Option<Access>,
 }
 
 impl Settings {
@@ -49,27 +60,60 @@ impl Settings {
             ("MODELSCOPE_DOMAIN", if bare { format!("https://{domain}") } else { domain })
         });
         let endpoint = |name| set(get, name).map(|value| (name, value));
+        let huggingface = Access {
+            endpoint: address(endpoint("HF_ENDPOINT"), HUGGING_FACE)?,
+            token: token(get, &["HF_TOKEN"])?,
+            endpoint_name: "HF_ENDPOINT",
+            token_name: "HF_TOKEN",
+        };
+        let modelscope = Access {
+            endpoint: address(endpoint("MODELSCOPE_ENDPOINT").or(domain), MODELSCOPE)?,
+            token: token(get, &["MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN"])?,
+            endpoint_name: "MODELSCOPE_ENDPOINT",
+            token_name: "MODELSCOPE_TOKEN",
+        };
         Ok(Self {
-            huggingface: Access { endpoint: address(endpoint("HF_ENDPOINT"), HUGGING_FACE)?, token: token(get, &["HF_TOKEN"])? },
-            modelscope: Access {
-                endpoint: address(endpoint("MODELSCOPE_ENDPOINT").or(domain), MODELSCOPE)?,
-                token: token(get, &["MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN"])?,
-            },
+            huggingface: Ways::new(huggingface, get, ["HF_DESTINATION_ENDPOINT", "HF_DESTINATION_TOKEN"])?,
+            modelscope: Ways::new(modelscope, get, ["MODELSCOPE_DESTINATION_ENDPOINT", "MODELSCOPE_DESTINATION_TOKEN"])?,
             http: patience(get)?,
         })
     }
 
-    /// How this hub is reached.
-    pub fn access(&self, hub: Hub) -> &Access {
+    fn ways(&self, hub: Hub) -> &Ways {
         match hub {
             Hub::HuggingFace => &self.huggingface,
             Hub::ModelScope => &self.modelscope,
         }
     }
 
-    /// A repo with its hub's token.
-    pub fn side(&self, at: &RepoAt) -> Side {
+    /// How this hub is reached; as a source, where that makes a difference.
+    pub fn access(&self, hub: Hub) -> &Access {
+        &self.ways(hub).from
+    }
+
+    /// How this hub is reached as a destination.
+    pub fn access_to(&self, hub: Hub) -> &Access {
+        let ways = self.ways(hub);
+        ways.to.as_ref().unwrap_or(&ways.from)
+    }
+
+    /// A repo that is read, with its hub's token.
+    pub fn source(&self, at: &RepoAt) -> Side {
         Side { at: at.clone(), token: self.access(at.hub).token.clone() }
+    }
+
+    /// A repo that is written, with its hub's token.
+    pub fn destination(&self, at: &RepoAt) -> Side {
+        Side { at: at.clone(), token: self.access_to(at.hub).token.clone() }
+    }
+
+    /// Every variable that holds a token, with the token if it is set: what a worker elsewhere has to be given.
+    pub fn token_variables(&self) -> Vec<(&'static str, Option<Token>)> {
+        let of = |ways: &Ways, to: &'static str| {
+            let apart = ways.to.as_ref().filter(|access| access.token_name == to);
+            [(ways.from.token_name, ways.from.token.clone()), (to, apart.and_then(|access| access.token.clone()))]
+        };
+        [of(&self.huggingface, "HF_DESTINATION_TOKEN"), of(&self.modelscope, "MODELSCOPE_DESTINATION_TOKEN")].concat()
     }
 
     /// How patient to be with the hubs.
@@ -79,12 +123,26 @@ impl Settings {
 
     /// Takes the tokens out of what is printed.
     pub fn redactor(&self) -> Redactor {
-        Redactor::new([&self.huggingface.token, &self.modelscope.token].into_iter().flatten().cloned())
+        Redactor::new(self.token_variables().into_iter().filter_map(|(_, token)| token))
     }
 
     /// `text` without any of the tokens.
     pub fn redact(&self, text: &str) -> String {
         self.redactor().clean(text)
+    }
+}
+
+impl Ways {
+    /// What is not said of the destination is as for the source; but a token goes to no other site than its own.
+    fn new(from: Access, get: Lookup<'_>, [endpoint_name, token_name]: [&'static str; 2]) -> Result<Self, BadSetting> {
+        let own = token(get, &[token_name])?;
+        let endpoint = address(set(get, endpoint_name).map(|value| (endpoint_name, value)), &from.endpoint)?;
+        let elsewhere = endpoint != from.endpoint;
+        if own.is_none() && !elsewhere {
+            return Ok(Self { from, to: None });
+        }
+        let endpoint_name = if elsewhere { endpoint_name } else { from.endpoint_name };
+        Ok(Self { from, to: Some(Access { endpoint, token: own, endpoint_name, token_name }) })
     }
 }
 
@@ -177,5 +235,29 @@ mod tests {
         for bad in ["soon", "-1", "0", "1e99", "NaN"] {
             assert!(read(&[("HF2MS_STALL", bad)]).err().unwrap().to_string().contains("expected a number of seconds"), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_token_goes_to_no_other_site_than_its_own() {
+        let settings = read(&[("MODELSCOPE_TOKEN", "ms-one"), ("MODELSCOPE_DESTINATION_ENDPOINT", "https://modelscope.ai")]).unwrap();
+        let to = settings.access_to(Hub::ModelScope);
+        assert_eq!(
+            (to.endpoint.as_str(), to.token.is_none(), to.token_name),
+            ("https://modelscope.ai", true, "MODELSCOPE_DESTINATION_TOKEN")
+        );
+        assert_eq!(settings.access(Hub::ModelScope).endpoint, "https://modelscope.cn");
+        let settings = read(&[("HF_TOKEN", "hf_one"), ("HF_DESTINATION_TOKEN", "hf_two")]).unwrap();
+        let exposed = |access: &Access| access.token.as_ref().map(|token| token.expose().to_owned());
+        assert_eq!(exposed(settings.access(Hub::HuggingFace)).as_deref(), Some("hf_one"));
+        assert_eq!(exposed(settings.access_to(Hub::HuggingFace)).as_deref(), Some("hf_two"));
+        assert_eq!(settings.access_to(Hub::HuggingFace).endpoint, "https://huggingface.co");
+        assert_eq!(settings.redact("hf_one hf_two").matches("hf_").count(), 0);
+    }
+
+    #[test]
+    fn a_destination_that_is_not_set_apart_is_reached_like_the_source() {
+        let settings = read(&[("HF_TOKEN", "hf_one"), ("HF_ENDPOINT", "http://h:1")]).unwrap();
+        let to = settings.access_to(Hub::HuggingFace);
+        assert_eq!((to.endpoint.as_str(), to.token.is_some(), to.token_name), ("http://h:1", true, "HF_TOKEN"));
     }
 }

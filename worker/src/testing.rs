@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::http::{HttpOptions, retry::RetryPolicy};
 use hf2ms_hub::{
-    Account, Action, Blob, ByteStream, Commit, Content, Destination, Digest, Error, File, Gate, GitSha1, Kind, Limits, Listed, Listing,
+    Account, Action, Blob, Body, ByteStream, Commit, Content, Destination, Digest, Error, File, Gate, GitSha1, Kind, Limits, Listed, Listing,
     Missing, Placement, Redactor, RepoInfo, RepoPath, Result, Revision, Sha256, Source, Visibility,
 };
 
@@ -113,6 +113,8 @@ pub(crate) struct FakeDestination {
     pub(crate) faults: Mutex<VecDeque<CommitFault>>,
     pub(crate) put_faults: Mutex<VecDeque<Kind>>,
     pub(crate) bad_path: Option<&'static str>,
+    /// Cards that hold this are refused.
+    pub(crate) bad_card: Option<&'static str>,
     pub(crate) checks: Mutex<Vec<usize>>,
     /// Who may see the repo; `None` while there is none.
     pub(crate) visibility: Mutex<Option<Visibility>>,
@@ -172,11 +174,19 @@ impl Destination for FakeDestination {
             file: File { path: path.clone(), size: blob.size, digest: Digest::Sha256(blob.sha256) },
             lfs: false,
         });
-        Ok(Listing { files: listed.collect(), refused: Vec::new() })
+        Ok(Listing { files: listed.collect(), ..Listing::default() })
     }
 
     async fn head(&self) -> Result<Option<Revision>> {
         Ok(None)
+    }
+
+    fn reads_cards(&self) -> bool {
+        self.bad_card.is_some()
+    }
+
+    async fn refuses_card(&self, card: &str) -> Result<Option<String>> {
+        Ok(self.bad_card.filter(|bad| card.contains(bad)).map(|bad| format!("no {bad} here")))
     }
 
     fn placement(&self, path: &RepoPath, _: u64) -> Placement {
@@ -184,7 +194,7 @@ impl Destination for FakeDestination {
     }
 
     fn limits(&self) -> Limits {
-        Limits { blobs_a_check: 64, max_actions: 8, batch_actions: 4, body_bytes: 1 << 20, folder_entries: None }
+        Limits { blobs_a_check: 64, max_actions: 8, batch_actions: 4, body_bytes: 1 << 20, commit_time: None, folder_entries: None }
     }
 
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
@@ -194,7 +204,8 @@ impl Destination for FakeDestination {
         Ok(Missing { wanted, refused: Vec::new() })
     }
 
-    async fn put(&self, blob: Blob, mut body: ByteStream) -> Result<()> {
+    async fn put(&self, blob: Blob, body: Body) -> Result<()> {
+        let mut body = body.into_stream();
         let fault = self.put_faults.lock().unwrap().pop_front();
         let mut content = Vec::new();
         while let Some(frame) = body.next().await {

@@ -1,13 +1,12 @@
-//! `verify`: lists the destination and compares every file by SHA-256. Where the source gives only Git's digest,
-//! the file is read and hashed: no file is believed by its size.
+//! `verify`: lists the destination and compares every file by its digest. Where the sides tell different digests of one, the
+//! file is read and hashed: no file is believed by its size.
 
 use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Blob, Digest, Error, File, Kind, Listing, Refused, RepoPath, Result, Sha256};
+use hf2ms_hub::{Digest, Error, File, GitSha1, Kind, Listing, Refused, RepoPath, Result, Sha256};
 
-use crate::events::total;
-use crate::protocol::{Event, Exit, Verification, VerifyJob};
+use crate::protocol::{Event, Exit, Verification, VerifyFile, VerifyJob};
 use crate::work::Work;
 
 /// Small files read at a time.
@@ -17,7 +16,8 @@ const LOOKS: u32 = 3;
 
 /// Compares the job's files and says what was found.
 pub async fn verify(work: &Work, job: &VerifyJob) -> Exit {
-    work.events.start("verify", &job.run, 0, job.files.len() as u64, total(&job.files));
+    let bytes = job.files.iter().map(|file| file.file.size).sum();
+    work.events.start("verify", &job.run, 0, job.files.len() as u64, bytes);
     match compare(work, &job.files).await {
         Ok(found) => {
             let exit = exit_of(&found);
@@ -44,12 +44,12 @@ pub fn exit_of(found: &Verification) -> Exit {
 ///
 /// # Errors
 /// What listing the destination fails with.
-pub async fn compare(work: &Work, files: &[File]) -> Result<Verification> {
-    let expected = expected(work, files).await;
+pub async fn compare(work: &Work, files: &[VerifyFile]) -> Result<Verification> {
+    let mut expected: Vec<Expected> = files.iter().map(Expected::new).collect();
     let mut pauses = work.http.retry.pauses();
     let mut looks = 1;
     loop {
-        let found = look(work, &expected).await;
+        let found = look(work, &mut expected).await;
         let Some(doubt) = doubt(&found) else { return found };
         let Some(pause) = pauses.next().filter(|_| looks < LOOKS) else { return found };
         work.pause(&doubt, pause).await;
@@ -57,10 +57,11 @@ pub async fn compare(work: &Work, files: &[File]) -> Result<Verification> {
     }
 }
 
-async fn look(work: &Work, expected: &[Expected<'_>]) -> Result<Verification> {
+async fn look(work: &Work, expected: &mut [Expected<'_>]) -> Result<Verification> {
     // A hub that does not tell is listed by whoever asks again.
     let head = work.destination.head().await.ok().flatten();
     let listing = work.destination.list().await?;
+    learn(work, expected, &listing).await;
     Ok(Verification { head, ..judge(expected, &listing) })
 }
 
@@ -78,34 +79,75 @@ fn doubt(found: &Result<Verification>) -> Option<Error> {
     }
 }
 
-/// A file and its blob, or why its SHA-256 could not be learned.
-type Expected<'a> = (&'a File, Result<Blob>);
-
-async fn expected<'a>(work: &Work, files: &'a [File]) -> Vec<Expected<'a>> {
-    let of = |file: &'a File| async move { (file, learn(work, file).await.map(|sha256| Blob { sha256, size: file.size })) };
-    stream::iter(files).map(of).buffered(READERS).collect().await
+/// A file and its digests, as far as they are known or could be learned.
+struct Expected<'a> {
+    file: &'a File,
+    also: Option<Digest>,
+    /// Why it could not be read.
+    unread: Option<Error>,
 }
 
-async fn learn(work: &Work, file: &File) -> Result<Sha256> {
-    match file.digest {
-        Digest::Sha256(sha256) => Ok(sha256),
-        Digest::GitSha1(_) => Ok(Sha256::of(&work.reader().whole(file).await?)),
+impl<'a> Expected<'a> {
+    fn new(file: &'a VerifyFile) -> Self {
+        let of_nothing = (file.file.size == 0).then(|| other_kind(file.file.digest, b""));
+        Self { file: &file.file, also: file.also.or(of_nothing), unread: None }
     }
+
+    fn digests(&self) -> impl Iterator<Item = Digest> + use<> {
+        std::iter::once(self.file.digest).chain(self.also)
+    }
+
+    /// Whether what is listed there can't be told apart from this without reading it.
+    fn is_unknown(&self, there: &File) -> bool {
+        let same_kind = |digest: Digest| digest.sha256().is_some() == there.digest.sha256().is_some();
+        self.file.size == there.size && !self.digests().any(same_kind)
+    }
+
+    fn is(&self, there: &File) -> bool {
+        self.file.size == there.size && self.digests().any(|digest| digest == there.digest)
+    }
+}
+
+fn other_kind(digest: Digest, content: &[u8]) -> Digest {
+    match digest {
+        Digest::Sha256(_) => Digest::GitSha1(GitSha1::of(content)),
+        Digest::GitSha1(_) => Digest::Sha256(Sha256::of(content)),
+    }
+}
+
+/// Reads the files of which the destination lists a digest that nobody told: no file is believed by its size.
+async fn learn(work: &Work, expected: &mut [Expected<'_>], listing: &Listing) {
+    let there = by_path(listing);
+    let unknown = |expected: &Expected<'_>| there.get(&expected.file.path).is_some_and(|there| expected.is_unknown(there));
+    let read = stream::iter(expected.iter_mut().filter(|expected| unknown(expected)));
+    read.for_each_concurrent(READERS, |expected| async move {
+        match work.reader().whole(expected.file).await {
+            Ok(content) => (expected.also, expected.unread) = (Some(other_kind(expected.file.digest, &content)), None),
+            Err(error) => expected.unread = Some(error),
+        }
+    })
+    .await;
+}
+
+fn by_path(listing: &Listing) -> HashMap<&RepoPath, &File> {
+    listing.files.iter().map(|listed| (&listed.file.path, &listed.file)).collect()
 }
 
 fn judge(expected: &[Expected<'_>], listing: &Listing) -> Verification {
-    let there: HashMap<&RepoPath, &File> = listing.files.iter().map(|listed| (&listed.file.path, &listed.file)).collect();
+    let there = by_path(listing);
     let mut found = Verification { checked: expected.len() as u64, ..Verification::default() };
-    for (file, blob) in expected {
-        let path = &file.path;
-        match (blob, there.get(path)) {
-            (Err(error), _) => found.unread.push(Refused { path: path.to_string(), reason: error.to_string() }),
-            (Ok(_), None) => found.missing.push(path.clone()),
-            (Ok(blob), Some(there)) if there.size == blob.size && there.digest == Digest::Sha256(blob.sha256) => found.equal += 1,
-            (Ok(_), Some(_)) => found.different.push(path.clone()),
+    for one in expected {
+        let path = &one.file.path;
+        match (there.get(path), &one.unread) {
+            (None, _) => found.missing.push(path.clone()),
+            (Some(there), _) if one.is(there) => found.equal += 1,
+            (Some(there), Some(error)) if one.is_unknown(there) => {
+                found.unread.push(Refused { path: path.to_string(), reason: error.to_string() });
+            }
+            (Some(_), _) => found.different.push(path.clone()),
         }
     }
-    let wanted: HashSet<_> = expected.iter().map(|(file, _)| &file.path).collect();
+    let wanted: HashSet<_> = expected.iter().map(|one| &one.file.path).collect();
     found.extra = there.into_keys().filter(|path| !wanted.contains(path)).cloned().collect();
     found.extra.sort_unstable();
     found
@@ -121,10 +163,9 @@ mod tests {
     }
 
     fn judged(wanted: &[File], there: &[File]) -> Verification {
-        let expected: Vec<Expected<'_>> =
-            wanted.iter().map(|file| (file, Ok(Blob { sha256: file.digest.sha256().unwrap(), size: file.size }))).collect();
+        let expected: Vec<Expected<'_>> = wanted.iter().map(|file| Expected { file, also: None, unread: None }).collect();
         let files = there.iter().map(|file| Listed { file: file.clone(), lfs: false }).collect();
-        judge(&expected, &Listing { files, refused: Vec::new() })
+        judge(&expected, &Listing { files, ..Listing::default() })
     }
 
     #[test]

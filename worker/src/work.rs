@@ -35,8 +35,8 @@ impl Work {
     /// What opening a side fails with.
     pub fn open(from: &RepoAt, to: &RepoAt, settings: &Settings, options: &WorkerOptions, events: Arc<Events>) -> Result<Self> {
         let http = events.listening(settings.http());
-        let source = open_source(&settings.side(from), http.clone())?;
-        let destination = open_destination(&settings.side(to), http.clone())?;
+        let source = open_source(&settings.source(from), http.clone())?;
+        let destination = open_destination(&settings.destination(to), http.clone())?;
         Ok(Self { source, destination, events, options: options.clone(), http })
     }
 

@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hf2ms_hub::{Hub, Kind};
+use hf2ms_hub::Kind;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
@@ -67,8 +67,8 @@ impl Local {
     fn spawn(&self, job: &Job) -> std::io::Result<Child> {
         let mut command = Command::new(&self.binary);
         command.args([job.verb.name(), "--attached"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for (hub, name) in [(Hub::HuggingFace, "HF_TOKEN"), (Hub::ModelScope, "MODELSCOPE_TOKEN")] {
-            match &self.settings.access(hub).token {
+        for (name, token) in self.settings.token_variables() {
+            match token {
                 Some(token) => command.env(name, token.expose()),
                 None => command.env_remove(name),
             };

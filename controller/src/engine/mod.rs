@@ -82,7 +82,7 @@ impl Heard {
     /// Takes note of an event.
     pub fn note(&mut self, event: Event) {
         match event {
-            Event::File { path, bytes, sha256, how } => self.files.push(Stored { path, sha256, size: bytes, how }),
+            Event::File { path, bytes, sha256, git_sha1, how } => self.files.push(Stored { path, sha256, git_sha1, size: bytes, how }),
             Event::Failed { path: None, error, kind } => self.failure = Some((kind, error)),
             Event::Committed { commit, .. } => self.commits.push(commit),
             Event::Verified(found) => self.verification = Some(found),

@@ -236,8 +236,13 @@ mod tests {
 
     fn well_done(json: &str) -> Heard {
         let chunk: Chunk = serde_json::from_str(json).unwrap();
-        let stored =
-            |file: &File| Stored { path: file.path.clone(), sha256: file.digest.sha256().unwrap(), size: file.size, how: How::Streamed };
+        let stored = |file: &File| Stored {
+            path: file.path.clone(),
+            sha256: file.digest.sha256().unwrap(),
+            git_sha1: None,
+            size: file.size,
+            how: How::Streamed,
+        };
         let receipt = Receipt { chunk: chunk.chunk, files: chunk.files.iter().map(stored).collect(), ..Receipt::default() };
         Heard { receipt: Some(receipt), ..Heard::default() }
     }
@@ -261,7 +266,7 @@ mod tests {
             extra: Extra::Keep,
             options: WorkerOptions::default(),
         };
-        let source = Listing { files: sizes.iter().enumerate().map(listed).collect(), refused: Vec::new() };
+        let source = Listing { files: sizes.iter().enumerate().map(listed).collect(), ..Listing::default() };
         Plan::make(order, source, &Listing::default(), |_, _| Placement::Blob, &Known::new())
     }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use hf2ms_hub::{Error, Gate, Kind, Listing, RepoAt, RepoInfo, RepoKind, Revision, Source, open_source};
 
-use super::{has_token, said};
-use crate::explain::{Doing, Failure, Outcome, explain, token_name};
+use super::said;
+use crate::explain::{Doing, Failure, Outcome};
 use crate::filter::Filter;
 use crate::route::Route;
 use crate::settings::Settings;
+use hf2ms_worker::fetch::Reader;
 
 /// The source, found and pinned.
 pub struct Here {
@@ -36,7 +37,7 @@ impl Here {
             match describe(&at, settings).await {
                 Ok(info) => return Self::pinned(route, settings, at, info, &route.kinds()[index + 1..]).await,
                 Err(error) if error.kind() == Kind::NotFound => absent = absent.or(Some((error, at))),
-                Err(error) => return Err(explain(&error, &at, has_token(settings, &at), Doing::Reading)),
+                Err(error) => return Err(said(&error, &at, settings, Doing::Reading)),
             }
         }
         Err(match absent {
@@ -59,8 +60,13 @@ impl Here {
         if info.gate == Gate::Gated {
             warnings.push(format!("{} is gated, and the copy will not be: give --private unless its terms allow that", at.id));
         }
-        let source = open_source(&settings.side(&at), settings.http()).map_err(|error| said(&error, &at, settings, Doing::Reading))?;
+        let source = open_source(&settings.source(&at), settings.http()).map_err(|error| said(&error, &at, settings, Doing::Reading))?;
         Ok(Self { asked: route.asked().clone(), at, info, warnings, source, filter: route.filter().clone() })
+    }
+
+    /// A reader of its files.
+    pub fn reader(&self, settings: &Settings) -> Reader {
+        Reader::new(self.source.clone(), settings.http())
     }
 
     /// Lists what the run is about.
@@ -75,22 +81,23 @@ impl Here {
 }
 
 async fn describe(at: &RepoAt, settings: &Settings) -> Result<RepoInfo, Error> {
-    open_source(&settings.side(at), settings.http())?.describe().await
+    open_source(&settings.source(at), settings.http())?.describe().await
 }
 
 /// Which of the two is absent: the repo, or only the revision.
 async fn not_found(route: &Route, settings: &Settings, error: &Error, at: &RepoAt) -> Failure {
     for kind in route.kinds() {
-        let Ok(main) = "main".parse() else { break };
-        if route.asked().as_str() != "main" && describe(&route.source_at(settings, *kind, &main), settings).await.is_ok() {
+        let main = Revision::main_of(at.hub);
+        if *route.asked() != main && describe(&route.source_at(settings, *kind, &main), settings).await.is_ok() {
             let (id, hub) = (&at.id, at.hub);
             return Failure::refused(format!("{kind} {id} on {hub} has no revision {}: check --revision", route.asked()));
         }
     }
     if route.kinds().len() > 1 {
-        let (id, hub, token) = (&at.id, at.hub, token_name(at.hub));
+        let (id, hub, access) = (&at.id, at.hub, settings.access(at.hub));
+        let token = access.token_name;
         let kinds: Vec<String> = route.kinds().iter().map(RepoKind::to_string).collect();
-        let rest = if has_token(settings, at) {
+        let rest = if access.token.is_some() {
             format!("and that the account of {token} may see it")
         } else {
             format!("or set {token} if it is private")

@@ -10,13 +10,17 @@ pub use there::There;
 use hf2ms_hub::{Error, RepoAt};
 
 use crate::explain::{Doing, Failure, explain};
-use crate::settings::Settings;
+use crate::settings::{Access, Settings};
 
 /// A hub's error in words.
 pub fn said(error: &Error, at: &RepoAt, settings: &Settings, doing: Doing) -> Failure {
-    explain(error, at, has_token(settings, at), doing)
+    explain(error, at, access(settings, at, doing), doing)
 }
 
-fn has_token(settings: &Settings, at: &RepoAt) -> bool {
-    settings.access(at.hub).token.is_some()
+/// How this side's hub is reached.
+fn access<'a>(settings: &'a Settings, at: &RepoAt, doing: Doing) -> &'a Access {
+    match doing {
+        Doing::Reading => settings.access(at.hub),
+        Doing::Writing => settings.access_to(at.hub),
+    }
 }

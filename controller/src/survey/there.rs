@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use hf2ms_hub::{Account, Destination, Listing, RepoAt, RepoInfo, Revision, open_destination};
+use hf2ms_hub::{Account, Destination, Hub, Listing, RepoAt, RepoInfo, Revision, open_destination};
 
-use super::{has_token, said};
-use crate::explain::{Doing, Failure, Outcome, token_missing, token_name, token_page};
+use super::said;
+use crate::explain::{Doing, Failure, Outcome, token_missing, token_page};
 use crate::filter::Filter;
 use crate::settings::Settings;
 
@@ -31,12 +31,13 @@ impl There {
     /// # Errors
     /// No token, a bad one, or one that may not write there.
     pub async fn to_write(at: RepoAt, filter: Filter, settings: &Settings) -> Outcome<Self> {
-        if !has_token(settings, &at) {
-            return Err(token_missing(at.hub, &at.endpoint));
+        let access = settings.access_to(at.hub);
+        if access.token.is_none() {
+            return Err(token_missing(at.hub, access));
         }
         let hub = open(&at, settings)?;
         let account = hub.account().await.map_err(|error| said(&error, &at, settings, Doing::Writing))?;
-        may_write(&account, &at)?;
+        may_write(&account, &at, access.token_name)?;
         let mut there = Self::look(at, filter, settings, hub, Some(account)).await?;
         there.head = if there.info.is_some() { there.head_now().await } else { None };
         Ok(there)
@@ -84,14 +85,15 @@ impl There {
         &self.filter
     }
 
-    /// Whether the owner is the account itself or an organisation that it is known to be in.
+    /// Whether the owner is known to be the account itself, whose token may write. Hugging Face's tokens may here and not
+    /// there, which only asking tells.
     pub fn is_ours(&self) -> bool {
-        self.account.as_ref().is_some_and(|account| owns(account, self.at.id.owner()))
+        self.at.hub == Hub::ModelScope && self.account.as_ref().is_some_and(|account| owns(account, self.at.id.owner()))
     }
 }
 
 fn open(at: &RepoAt, settings: &Settings) -> Outcome<Arc<dyn Destination>> {
-    open_destination(&settings.side(at), settings.http()).map_err(|error| said(&error, at, settings, Doing::Writing))
+    open_destination(&settings.destination(at), settings.http()).map_err(|error| said(&error, at, settings, Doing::Writing))
 }
 
 fn owns(account: &Account, owner: &str) -> bool {
@@ -99,8 +101,8 @@ fn owns(account: &Account, owner: &str) -> bool {
 }
 
 /// Refuses what is known to be impossible. A hub that tells no organisations decides when the repo is created.
-fn may_write(account: &Account, at: &RepoAt) -> Outcome<()> {
-    let (token, name, hub) = (token_name(at.hub), &account.name, at.hub);
+fn may_write(account: &Account, at: &RepoAt, token: &str) -> Outcome<()> {
+    let (name, hub) = (&account.name, at.hub);
     if account.can_write == Some(false) {
         let page = token_page(hub, &at.endpoint);
         return Err(Failure::refused(format!("{token} of {name} may only read: get one that may write at {page}")));
@@ -124,11 +126,11 @@ mod tests {
     #[test]
     fn a_namespace_of_someone_else_is_refused_where_it_can_be_known() {
         let to = at("modelscope", "Acme/x");
-        assert!(may_write(&account("acme", &[], None), &to).is_ok());
-        assert!(may_write(&account("bob", &["acme"], Some(true)), &to).is_ok());
-        assert!(may_write(&account("bob", &[], None), &to).is_ok(), "the hub decides");
-        let line = may_write(&account("bob", &["other"], None), &to).unwrap_err().to_string();
+        assert!(may_write(&account("acme", &[], None), &to, "MODELSCOPE_TOKEN").is_ok());
+        assert!(may_write(&account("bob", &["acme"], Some(true)), &to, "MODELSCOPE_TOKEN").is_ok());
+        assert!(may_write(&account("bob", &[], None), &to, "MODELSCOPE_TOKEN").is_ok(), "the hub decides");
+        let line = may_write(&account("bob", &["other"], None), &to, "MODELSCOPE_TOKEN").unwrap_err().to_string();
         assert_eq!(line, "MODELSCOPE_TOKEN of bob may not write to Acme/x on ModelScope: use --dest bob/x");
-        assert!(may_write(&account("acme", &[], Some(false)), &to).unwrap_err().to_string().contains("may only read"));
+        assert!(may_write(&account("acme", &[], Some(false)), &to, "MODELSCOPE_TOKEN").unwrap_err().to_string().contains("may only read"));
     }
 }

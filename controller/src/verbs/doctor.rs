@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use hf2ms_hub::{Account, Error, Hub, RepoAt, RepoKind, open_destination, open_source};
+use hf2ms_hub::{Account, Error, Hub, RepoAt, RepoKind, Side, open_source};
 use hf2ms_worker::protocol::{EndpointCheck, Event, Exit, WorkerOptions};
 use serde::Serialize;
 use tokio::process::Command;
@@ -11,10 +11,10 @@ use crate::binaries::{WORKER, find, static_worker};
 use crate::cutting::{ContainerArgs, On};
 use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::modal::{Deployment, Modal};
-use crate::explain::{Doing, Failure, Outcome, explain, token_missing, token_name};
+use crate::explain::{Doing, Failure, Outcome, explain, token_missing};
 use crate::run_dir::Runs;
 use crate::screen::Screen;
-use crate::settings::{self, Settings, environment, state_dir};
+use crate::settings::{self, Access, Settings, environment, state_dir};
 use crate::stop::Stop;
 
 /// Check each token, each hub and the worker, and say what to do
@@ -57,14 +57,17 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     args.containers.fit(args.on)?;
     let settings = settings::load()?;
     let looks = async {
-        let workers = match args.on {
+        let mut findings = match args.on {
             On::Local => worker(&settings).await,
             On::Docker => container(args, &settings, screen, stop).await?,
             On::Modal => cloud(&settings).await?,
         };
-        let (mut findings, accounts) = (workers, [Hub::HuggingFace, Hub::ModelScope].map(|hub| account(hub, &settings)));
-        for account in accounts {
-            findings.push(account.await);
+        for hub in [Hub::HuggingFace, Hub::ModelScope] {
+            let (from, to) = (settings.access(hub), settings.access_to(hub));
+            findings.push(account(hub, from, &settings).await);
+            if to.token_name != from.token_name {
+                findings.push(account(hub, to, &settings).await);
+            }
         }
         Ok(findings)
     };
@@ -94,34 +97,29 @@ impl Finding {
 }
 
 /// Whose token it is, and what it may.
-async fn account(hub: Hub, settings: &Settings) -> Finding {
-    let access = settings.access(hub);
-    let name = token_name(hub);
+async fn account(hub: Hub, access: &Access, settings: &Settings) -> Finding {
+    let name = access.token_name;
     if access.token.is_none() {
-        return match hub {
-            Hub::HuggingFace => Finding::new(name, Verdict::Optional, "is not set: public repos can be read, private and gated ones can't"),
-            Hub::ModelScope => Finding::new(name, Verdict::Bad, token_missing(hub, &access.endpoint).to_string()),
+        return match name {
+            "HF_TOKEN" => Finding::new(name, Verdict::Optional, "is not set: public repos can be read, private and gated ones can't"),
+            _ => Finding::new(name, Verdict::Bad, token_missing(hub, access).to_string()),
         };
     }
-    let Some(at) = any_repo(hub, settings) else { return Finding::new(name, Verdict::Bad, "can't be checked") };
-    match who(&at, settings).await {
+    let Some(at) = any_repo(hub, access) else { return Finding::new(name, Verdict::Bad, "can't be checked") };
+    match who(&at, access, settings).await {
         Ok(account) => judge(hub, name, &account),
-        Err(error) => Finding::new(name, Verdict::Bad, explain(&error, &at, true, Doing::Writing).to_string()),
+        Err(error) => Finding::new(name, Verdict::Bad, explain(&error, &at, access, Doing::Writing).to_string()),
     }
 }
 
 /// Accounts are asked through a repo; which one does not matter.
-fn any_repo(hub: Hub, settings: &Settings) -> Option<RepoAt> {
+fn any_repo(hub: Hub, access: &Access) -> Option<RepoAt> {
     let (id, revision) = ("hf2ms/hf2ms".parse().ok()?, "main".parse().ok()?);
-    Some(RepoAt { hub, endpoint: settings.access(hub).endpoint.clone(), kind: RepoKind::Model, id, revision })
+    Some(RepoAt { hub, endpoint: access.endpoint.clone(), kind: RepoKind::Model, id, revision })
 }
 
-async fn who(at: &RepoAt, settings: &Settings) -> Result<Account, Error> {
-    let (side, http) = (settings.side(at), settings.http());
-    match at.hub {
-        Hub::HuggingFace => open_source(&side, http)?.account().await,
-        Hub::ModelScope => open_destination(&side, http)?.account().await,
-    }
+async fn who(at: &RepoAt, access: &Access, settings: &Settings) -> Result<Account, Error> {
+    open_source(&Side { at: at.clone(), token: access.token.clone() }, settings.http())?.account().await
 }
 
 fn judge(hub: Hub, name: &str, account: &Account) -> Finding {

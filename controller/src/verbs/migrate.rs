@@ -29,7 +29,7 @@ use crate::stop::Stop;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The repo: org/name, hf:org/name, or its web address
+    /// The repo: org/name, hf:org/name, ms:org/name, or its web address
     #[arg(required_unless_present = "plan")]
     pub source: Option<String>,
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub struct Args {
     prune: bool,
     /// Carry out a plan that `hf2ms plan --out FILE` wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "source", "to", "dest", "repo_type", "revision", "include", "exclude", "chunk_size", "prune", "private",
+        "source", "to", "dest", "repo_type", "revision", "include", "exclude", "keep_readme", "chunk_size", "prune", "private",
     ])]
     plan: Option<PathBuf>,
     /// Return as soon as all is submitted; only on modal, where the work goes on by itself
@@ -69,6 +69,8 @@ Examples:
   hf2ms migrate org/name                                   whatever it is: model, dataset
   hf2ms migrate hf:org/name --dest me/name --private
   hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet'
+  hf2ms migrate ms:org/name --dest me/name                 from ModelScope to Hugging Face
+  hf2ms migrate hf:org/name --to hf --dest me/name         within Hugging Face
   hf2ms migrate org/name --revision v1.0 --dry-run
   hf2ms migrate org/big --containers 8 --chunk-size 100    8 workers, about 100 GB a chunk
   hf2ms migrate org/name --on docker --containers 4        locked-in containers on this machine

@@ -30,7 +30,7 @@ use crate::survey::There;
 /// Nothing is created. The source's commit is in the plan: what is migrated by it later is what was seen now.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The repo: org/name, hf:org/name, or its web address
+    /// The repo: org/name, hf:org/name, ms:org/name, or its web address
     pub source: String,
     #[command(flatten)]
     route: RouteArgs,
@@ -87,10 +87,10 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
     let extra = if args.prune { Extra::Delete } else { Extra::Keep };
     let cutting = if args.emission.emit.is_some() { args.cutting.clone().in_cluster() } else { args.cutting.clone() };
-    let wishes = Wishes { cutting, visibility: args.visibility.chosen(), extra };
+    let wishes = Wishes { cutting, visibility: args.visibility.chosen(), extra, card: route.card() };
     let runs = Runs::new(&state_dir(&environment)?);
     let known = known::load(&runs, &sides.here.at, &sides.there.at);
-    let (plan, there) = sides.plan(&wishes, &known);
+    let (plan, there) = stop.unless(sides.plan(&wishes, &known, &settings)).await?;
     plan.warnings.iter().for_each(|warning| screen.warn(warning));
     let estimate = Estimate::of(&plan, &wishes.cutting, Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination));
     screen.tell(&estimate.json());

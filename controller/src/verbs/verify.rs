@@ -24,7 +24,7 @@ use crate::stop::Stop;
 /// is written to either side.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The repo: org/name, hf:org/name, or its web address
+    /// The repo: org/name, hf:org/name, ms:org/name, or its web address
     pub source: String,
     #[command(flatten)]
     route: RouteArgs,
@@ -42,8 +42,8 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let route = Route::resolve(&args.source, &args.route, &settings)?;
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
-    let wishes = Wishes { cutting: CuttingArgs::default(), visibility: None, extra: Extra::Keep };
-    let (plan, there) = sides.plan(&wishes, &Known::new());
+    let wishes = Wishes { cutting: CuttingArgs::default(), visibility: None, extra: Extra::Keep, card: route.card() };
+    let (plan, there) = stop.unless(sides.plan(&wishes, &Known::new(), &settings)).await?;
     if there.info.is_none() {
         let (kind, id, hub) = (there.at.kind, &there.at.id, there.at.hub);
         return Err(Failure::refused(format!("{kind} {id} was not found on {hub}: copy it first, with hf2ms migrate")));

@@ -148,20 +148,25 @@ impl Http {
         let name = request.name();
         let mut url = request.url.clone();
         for _ in 0..=redirect::MOST_HOPS {
-            let answer = self.exchange(request, &url, &name).await?;
+            let in_storage = request.of_file && Origin::of(&url)? != Origin::of(&request.url)?;
+            let apart = request.signed || in_storage;
+            let answer = self.exchange(request, &url, &name, apart).await?;
             let next = redirect::target(&request.method, &url, answer.status(), answer.headers());
             match next.map_err(|error| error.of_request(&name))? {
                 Some(next) => url = next,
-                None => return self.judge(answer, &url, name, !request.signed && self.is_hub(&url)).await,
+                None => {
+                    let judged = self.judge(answer, &url, name, !apart && self.is_hub(&url)).await;
+                    return if in_storage { judged.map_err(refused_address) } else { judged };
+                }
             }
         }
         Err(Error::new(Kind::Refused, format!("more than {} redirects", redirect::MOST_HOPS)).of_request(name))
     }
 
-    /// One hop: through the host's gate, with credentials where they belong.
-    async fn exchange(&self, request: &Request, url: &Url, name: &str) -> Result<reqwest::Response> {
+    /// One hop: through the host's gate, with credentials where they belong; none to an address that is `apart` from them.
+    async fn exchange(&self, request: &Request, url: &Url, name: &str, apart: bool) -> Result<reqwest::Response> {
         let mut builder = self.prepare(request.method.clone(), url, headers_for(request, url)?)?;
-        if !request.signed {
+        if !apart {
             builder = builder.headers(self.credentials_for(url)?);
         }
         if let Body::Bytes(bytes) = &request.body {
@@ -265,6 +270,14 @@ pub async fn reach(address: &str, options: HttpOptions) -> Result<()> {
     match http.send(Request::get(url).once()).await {
         Err(error) if error.status().is_none() => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Storage saw no token: what it refuses is the address.
+fn refused_address(error: Error) -> Error {
+    match error.status() {
+        Some(401 | 403) => error.with_kind(Kind::Expired),
+        _ => error,
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Request {
     pub(crate) body: Body,
     pub(crate) retried: bool,
     pub(crate) signed: bool,
+    pub(crate) of_file: bool,
     pub(crate) patience: Option<Duration>,
 }
 
@@ -56,7 +57,7 @@ impl Request {
     }
 
     fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Body::Empty, retried: true, signed: false, patience: None }
+        Self { method, url, headers: HeaderMap::new(), body: Body::Empty, retried: true, signed: false, of_file: false, patience: None }
     }
 
     /// With this header.
@@ -111,6 +112,13 @@ impl Request {
     /// origin, and what it answers says nothing about them.
     pub fn signed(mut self) -> Self {
         self.signed = true;
+        self
+    }
+
+    /// For a file's bytes: a redirect that leaves the origin leads to storage, even below the hub's own domain. What
+    /// permits the request there is in the address, so no credentials go along, and what it refuses is the address.
+    pub fn of_file(mut self) -> Self {
+        self.of_file = true;
         self
     }
 

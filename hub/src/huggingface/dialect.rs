@@ -71,14 +71,26 @@ impl Dialect for Words {
     }
 }
 
-/// `X-Error-Message`, else the body's `error` or `message`.
+#[derive(Deserialize)]
+struct Said {
+    error: Option<String>,
+    message: Option<String>,
+    #[serde(default)]
+    errors: Vec<OneOf>,
+}
+
+#[derive(Deserialize)]
+struct OneOf {
+    message: String,
+}
+
+/// `X-Error-Message`, else the body's `error` or `message`, or the first of its `errors`.
 fn message_of(answer: &Answer<'_>) -> String {
-    #[derive(Deserialize)]
-    struct Said {
-        error: Option<String>,
-        message: Option<String>,
-    }
-    let body = || serde_json::from_slice::<Said>(&answer.body).ok().and_then(|said| said.error.or(said.message));
+    let first = |errors: Vec<OneOf>| errors.into_iter().next().map(|one| one.message);
+    let body = || {
+        let said = serde_json::from_slice::<Said>(&answer.body).ok()?;
+        said.error.or(said.message).or_else(|| first(said.errors))
+    };
     answer.header("x-error-message").map(str::to_owned).or_else(body).unwrap_or_default()
 }
 

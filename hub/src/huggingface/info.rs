@@ -7,7 +7,7 @@ use crate::http::Request;
 use crate::{Account, Error, Gate, Kind, RepoInfo, Result, Revision, Visibility};
 
 /// A repo's description lists its files too: tens of megabytes for the largest.
-const LONGEST: u64 = 256 << 20;
+pub(super) const LONGEST: u64 = 256 << 20;
 
 /// Whose token it is. Asks nothing without one.
 pub(super) async fn account(repo: &Repo) -> Result<Account> {

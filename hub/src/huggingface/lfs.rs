@@ -9,7 +9,7 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue};
 
 use super::addresses::Address;
 use super::expiry::lifetime;
-use super::wire::{Action, BatchAnswer, BatchQuestion, Object, ObjectError, Wanted};
+use super::wire::{Action, Actions, BatchAnswer, BatchQuestion, Object, ObjectError, Wanted};
 use super::{Repo, Told};
 use crate::http::{Origin, Request};
 use crate::{Blob, Error, Kind, Redactor, Result, Sha256};
@@ -18,7 +18,7 @@ use crate::{Blob, Error, Kind, Redactor, Result, Sha256};
 const A_CALL: usize = 100;
 const LONGEST_ANSWER: u64 = 16 << 20;
 const MOST_HEADERS: usize = 32;
-const MEDIA_TYPE: &str = "application/vnd.git-lfs+json";
+pub(super) const MEDIA_TYPE: &str = "application/vnd.git-lfs+json";
 
 /// Locates what is not known yet; what the hub does not have is returned with the reason.
 pub(super) async fn locate(repo: &Repo, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
@@ -52,41 +52,59 @@ pub(super) async fn address(repo: &Repo, blob: Blob) -> Result<Address> {
 
 /// One call. Every blob asked for has its own outcome; an answer about anything else is refused whole.
 async fn ask(repo: &Repo, blobs: &[Blob]) -> Result<Vec<(Sha256, Result<Address>)>> {
-    let objects = blobs.iter().map(|blob| Wanted { oid: blob.sha256.to_string(), size: blob.size }).collect();
-    let question = BatchQuestion { operation: "download", transfers: ["basic"], hash_algo: "sha256", objects };
-    let question = serde_json::to_vec(&question).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-    let url = repo.page(".git/info/lfs/objects/batch")?;
-    let request = || Request::post(url.clone()).accept(MEDIA_TYPE).body(MEDIA_TYPE, question.clone());
-    let told: Told<BatchAnswer> = repo.ask(LONGEST_ANSWER, request).await?;
-    let when = When { now: repo.now(), answered: date_of(&told.headers).unwrap_or_else(|| repo.http.options().clock.date()) };
-    let mut objects = by_digest(told.value, blobs)?;
+    let question = BatchQuestion { operation: "download", transfers: &["basic"], hash_algo: "sha256", objects: wanted(blobs), r#ref: None };
+    let (mut objects, when) = batch(repo, &question, blobs, LONGEST_ANSWER).await?;
     let outcome = |blob: &Blob| objects.remove(&blob.sha256).map_or_else(|| Err(unanswered()), |object| judge(object, blob, repo, when));
     Ok(blobs.iter().map(|blob| blob.sha256).zip(blobs.iter().map(outcome).collect::<Vec<_>>()).collect())
 }
 
+pub(super) fn wanted(blobs: &[Blob]) -> Vec<Wanted> {
+    blobs.iter().map(|blob| Wanted { oid: blob.sha256.to_string(), size: blob.size }).collect()
+}
+
+/// Asks the batch API about these blobs.
+pub(super) async fn batch(repo: &Repo, question: &BatchQuestion<'_>, asked: &[Blob], cap: u64) -> Result<(Objects, When)> {
+    let body = serde_json::to_vec(question).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
+    let url = repo.page(".git/info/lfs/objects/batch")?;
+    let request = || Request::post(url.clone()).accept(MEDIA_TYPE).body(MEDIA_TYPE, body.clone());
+    let told: Told<BatchAnswer> = repo.ask(cap, request).await?;
+    let when = When { now: repo.now(), answered: date_of(&told.headers).unwrap_or_else(|| repo.http.options().clock.date()) };
+    Ok((by_digest(told.value, question.transfers, asked)?, when))
+}
+
+/// What the batch API answered, by digest.
+pub(super) type Objects = HashMap<Sha256, Object>;
+
 /// The moment of an answer: by this machine's count, and by the hub's clock.
 #[derive(Clone, Copy)]
-struct When {
+pub(super) struct When {
     now: Instant,
     answered: SystemTime,
+}
+
+impl When {
+    /// Until when an address that came with this answer may be used.
+    pub(super) fn until(self, action: &Action) -> Instant {
+        self.now + lifetime(action, self.answered)
+    }
 }
 
 fn date_of(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
-fn unanswered() -> Error {
+pub(super) fn unanswered() -> Error {
     Error::new(Kind::Refused, "the hub did not answer for this blob")
 }
 
-/// The answered objects, every one of them asked for, once, by SHA-256 and for a plain GET.
-fn by_digest(answer: BatchAnswer, asked: &[Blob]) -> Result<HashMap<Sha256, Object>> {
+/// The answered objects, every one of them asked for, once, by SHA-256 and for a transfer that was offered.
+fn by_digest(answer: BatchAnswer, transfers: &[&str], asked: &[Blob]) -> Result<Objects> {
     let refused = |why: &str| Error::new(Kind::Refused, format!("the hub's LFS answer {why}"));
     if answer.hash_algo.is_some_and(|algorithm| algorithm != "sha256") {
         return Err(refused("uses another hash than SHA-256"));
     }
-    if answer.transfer.is_some_and(|transfer| transfer != "basic") {
-        return Err(refused("wants a transfer other than basic"));
+    if answer.transfer.is_some_and(|transfer| !transfers.contains(&transfer.as_str())) {
+        return Err(refused("wants a transfer that was not offered"));
     }
     let asked: HashSet<Sha256> = asked.iter().map(|blob| blob.sha256).collect();
     let mut objects = HashMap::new();
@@ -101,20 +119,30 @@ fn by_digest(answer: BatchAnswer, asked: &[Blob]) -> Result<HashMap<Sha256, Obje
 }
 
 fn judge(object: Object, blob: &Blob, repo: &Repo, when: When) -> Result<Address> {
+    let action = actions(object, blob, repo)?.and_then(|actions| actions.download);
+    let action = action.ok_or_else(|| Error::new(Kind::NotFound, "the hub has no content for this blob"))?;
+    let fresh_until = when.until(&action);
+    Ok(Address { url: url_of(&action, repo.http.origin())?, headers: headers_of(action.header.unwrap_or_default())?, fresh_until })
+}
+
+/// What may be done with an object, unless the hub refuses it.
+pub(super) fn actions(object: Object, blob: &Blob, repo: &Repo) -> Result<Option<Actions>> {
     if let Some(error) = object.error {
         return Err(refusal(error, repo.http.redactor()));
     }
     if object.size.is_some_and(|size| u64::try_from(size) != Ok(blob.size)) {
         return Err(Error::new(Kind::Refused, format!("the hub's LFS answer has another size than the {} bytes listed", blob.size)));
     }
-    let action = object.actions.and_then(|actions| actions.download);
-    let action = action.ok_or_else(|| Error::new(Kind::NotFound, "the hub has no content for this blob"))?;
-    let fresh_until = when.now + lifetime(&action, when.answered);
-    Ok(Address { url: url_of(&action, repo.http.origin())?, headers: headers_of(action.header.unwrap_or_default())?, fresh_until })
+    Ok(object.actions)
 }
 
-fn url_of(action: &Action, hub: &Origin) -> Result<Url> {
-    let url: Url = action.href.parse().map_err(|_| Error::new(Kind::Refused, "the hub's LFS answer holds something that is no address"))?;
+pub(super) fn url_of(action: &Action, hub: &Origin) -> Result<Url> {
+    safe(&action.href, hub)
+}
+
+/// An address that a hub names: not one without encryption where the hub has it.
+pub(super) fn safe(href: &str, hub: &Origin) -> Result<Url> {
+    let url: Url = href.parse().map_err(|_| Error::new(Kind::Refused, "the hub's LFS answer holds something that is no address"))?;
     match hub.is_downgraded_by(&Origin::of(&url)?) {
         true => Err(Error::new(Kind::Refused, "the hub's LFS answer leads from https to http")),
         false => Ok(url),
@@ -122,7 +150,7 @@ fn url_of(action: &Action, hub: &Origin) -> Result<Url> {
 }
 
 /// The headers that storage wants with the GET; none that would change what the request is.
-fn headers_of(headers: BTreeMap<String, String>) -> Result<HeaderMap> {
+pub(super) fn headers_of(headers: BTreeMap<String, String>) -> Result<HeaderMap> {
     const OURS: [&str; 10] =
         ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "expect", "range", "accept-encoding", "cookie"];
     let refused = |name: &str| Error::new(Kind::Refused, format!("the hub's LFS answer wants the header '{}'", crate::path::escape(name)));
@@ -152,11 +180,11 @@ fn refusal(error: ObjectError, redactor: &Redactor) -> Error {
     };
     let said = redactor.quote(&error.message.unwrap_or_default());
     let code = error.code.map(|code| format!(" ({code})")).unwrap_or_default();
-    Error::new(kind, format!("the hub does not hand out this blob: {said}{code}"))
+    Error::new(kind, format!("the hub refuses this blob: {said}{code}"))
 }
 
 impl Repo {
-    fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Instant {
         self.http.options().clock.now()
     }
 }

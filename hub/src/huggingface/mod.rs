@@ -1,20 +1,28 @@
-//! Hugging Face as a source: this file is its table of contents. Facts: huggingface_hub 2.4.0.
+//! Hugging Face as a source and as a destination: this file is its table of contents. Facts: huggingface_hub 2.4.0.
 //!
-//! [`info`] looks accounts and repos up, [`owned`] an owner's repos, [`tree`] lists, [`lfs`] asks where blobs are ([`addresses`] keeps
-//! that, [`expiry`] says until when), [`read`] opens them, [`dialect`] understands errors, [`wire`] holds
-//! the JSON. Xet is not here.
+//! [`info`] looks accounts and repos up, [`owned`] an owner's repos, [`tree`] lists, [`lfs`] asks where blobs are ([`addresses`]
+//! keeps that, [`expiry`] says until when), [`read`] opens them. [`repos`] looks destinations up and creates them, [`rules`] says
+//! where a file goes, [`check`] which blobs are missing, [`put`] and [`parts`] store them, [`commit`] writes. [`dialect`]
+//! understands errors, [`wire`] holds the JSON. Xet is not here.
 
 mod addresses;
+mod check;
+mod commit;
 mod dialect;
 mod expiry;
 mod info;
 mod lfs;
 mod owned;
+mod parts;
+mod put;
 mod read;
+mod repos;
+mod rules;
 mod tree;
 mod wire;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -24,18 +32,22 @@ use serde::de::DeserializeOwned;
 
 use crate::http::retry::retrying;
 use crate::http::{Credentials, Http, HttpOptions, Request};
-use crate::{Account, Blob, ByteStream, Error, File, Kind, Listing, Owned, RepoAt, RepoInfo, RepoKind, Result, Sha256, Side, Source};
+use crate::{
+    Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing, Missing, Owned, Placement, RepoAt, RepoInfo,
+    RepoKind, RepoPath, Result, Revision, Sha256, Side, Source, Visibility,
+};
 
 /// Everything but what RFC 3986 calls unreserved.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A repo on Hugging Face, at a revision. Cheap to share; it keeps the addresses of blobs it has located.
+/// A repo on Hugging Face, at a revision. Cheap to share; it keeps the addresses of blobs, where they are and where they go.
 pub struct Repo {
     http: Http,
     base: String,
     at: RepoAt,
     has_token: bool,
     addresses: addresses::Addresses,
+    targets: check::Targets,
 }
 
 impl Repo {
@@ -52,7 +64,14 @@ impl Repo {
         let has_token = side.token.is_some();
         let credentials = Credentials::of(side.token.as_ref(), |token| [(AUTHORIZATION, token.header("Bearer "))]);
         let http = Http::new(&endpoint, credentials, dialect::Words::of(&side.at, has_token), options)?;
-        Ok(Self { http, base, at: side.at.clone(), has_token, addresses: addresses::Addresses::default() })
+        Ok(Self {
+            http,
+            base,
+            at: side.at.clone(),
+            has_token,
+            addresses: addresses::Addresses::default(),
+            targets: check::Targets::default(),
+        })
     }
 
     /// `{endpoint}/api/T/{id}{rest}`.
@@ -139,6 +158,65 @@ impl Source for Repo {
 
     async fn read(&self, file: &File, range: Range<u64>) -> Result<ByteStream> {
         read::read(self, file, range).await
+    }
+}
+
+#[async_trait]
+impl Destination for Repo {
+    async fn account(&self) -> Result<Account> {
+        info::account(self).await
+    }
+
+    async fn describe(&self) -> Result<Option<RepoInfo>> {
+        repos::look_up(self).await
+    }
+
+    async fn create(&self, visibility: Visibility) -> Result<()> {
+        repos::create(self, visibility).await
+    }
+
+    async fn list(&self) -> Result<Listing> {
+        repos::list(self).await
+    }
+
+    async fn head(&self) -> Result<Option<Revision>> {
+        repos::head(self).await
+    }
+
+    fn reads_cards(&self) -> bool {
+        true
+    }
+
+    async fn refuses_card(&self, card: &str) -> Result<Option<String>> {
+        repos::refuses_card(self, card).await
+    }
+
+    fn placement(&self, path: &RepoPath, size: u64) -> Placement {
+        rules::placement(path, size)
+    }
+
+    /// huggingface_hub 2.4.0, `_upload_pipeline.py`: at most 1,000 files a commit, from 250 on, towards 40 s.
+    fn limits(&self) -> Limits {
+        Limits {
+            blobs_a_check: check::BLOBS_A_CHECK,
+            max_actions: 1_000,
+            batch_actions: 250,
+            body_bytes: 8 << 20,
+            commit_time: Some(Duration::from_secs(40)),
+            folder_entries: None,
+        }
+    }
+
+    async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
+        check::missing(self, blobs).await
+    }
+
+    async fn put(&self, blob: Blob, body: Body) -> Result<()> {
+        put::put(self, blob, body).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Option<String>> {
+        commit::write(self, commit).await
     }
 }
 

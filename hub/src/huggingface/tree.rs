@@ -14,7 +14,7 @@ use super::wire::Entry;
 use super::{Repo, Told};
 use crate::http::{Origin, Request};
 use crate::path::escape;
-use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result};
+use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Revision};
 
 /// A page of 1,000 entries has about 1 MiB.
 const LONGEST_PAGE: u64 = 32 << 20;
@@ -23,10 +23,15 @@ const MOST_ENTRIES: usize = 5_000_000;
 /// No hub stores a file of a pebibyte (Hugging Face: 500 GB).
 const LARGEST: u64 = 1 << 50;
 
-/// Every file at the revision.
+/// Every file at the repo's own revision.
 pub(super) async fn list(repo: &Repo) -> Result<Listing> {
+    list_at(repo, &repo.at.revision).await
+}
+
+/// Every file at a revision.
+pub(super) async fn list_at(repo: &Repo, revision: &Revision) -> Result<Listing> {
     let mut walk = Walk::default();
-    let mut next = Some(repo.api(&format!("/tree/{}?recursive=true&expand=false", repo.revision()))?);
+    let mut next = Some(repo.api(&format!("/tree/{}?recursive=true&expand=false", super::escaped(revision.as_str())))?);
     while let Some(url) = next {
         walk.enter(&url)?;
         let page = page(repo, &url, &walk).await?;
@@ -115,7 +120,7 @@ fn file_of(entry: Entry) -> std::result::Result<Listed, String> {
 }
 
 /// Keeps each path once: the first. Sorts numbers, not a copy of a million paths.
-fn drop_repeats(Listing { files, refused: others }: &mut Listing) {
+fn drop_repeats(Listing { files, refused: others, .. }: &mut Listing) {
     let path = |index: usize| &files[index].file.path;
     let mut order: Vec<usize> = (0..files.len()).collect();
     order.sort_unstable_by(|a, b| path(*a).cmp(path(*b)).then(a.cmp(b)));

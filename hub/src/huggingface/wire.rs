@@ -79,11 +79,19 @@ pub(super) struct Lfs {
 
 /// What is posted to `.git/info/lfs/objects/batch`.
 #[derive(Debug, Serialize)]
-pub(super) struct BatchQuestion {
+pub(super) struct BatchQuestion<'a> {
     pub(super) operation: &'static str,
-    pub(super) transfers: [&'static str; 1],
+    pub(super) transfers: &'a [&'static str],
     pub(super) hash_algo: &'static str,
     pub(super) objects: Vec<Wanted>,
+    /// The branch that is written to; git-lfs leaves it out when it reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) r#ref: Option<Ref<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Ref<'a> {
+    pub(super) name: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,6 +119,8 @@ pub(super) struct Object {
 #[derive(Debug, Deserialize)]
 pub(super) struct Actions {
     pub(super) download: Option<Action>,
+    pub(super) upload: Option<Action>,
+    pub(super) verify: Option<Action>,
 }
 
 /// Where an object is, and until when: in seconds from now, or as a date.
@@ -126,6 +136,96 @@ pub(super) struct Action {
 pub(super) struct ObjectError {
     pub(super) code: Option<i64>,
     pub(super) message: Option<String>,
+}
+
+/// `GET /api/T/{id}/refs`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Refs {
+    pub(super) branches: Vec<Branch>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Branch {
+    pub(super) name: String,
+    pub(super) target_commit: Option<String>,
+}
+
+/// What is posted to `preupload`.
+#[derive(Debug, Serialize)]
+pub(super) struct Candidates<'a> {
+    pub(super) files: Vec<Candidate<'a>>,
+}
+
+/// `sample` is how the file begins, in base64.
+#[derive(Debug, Serialize)]
+pub(super) struct Candidate<'a> {
+    pub(super) path: &'a str,
+    pub(super) size: u64,
+    pub(super) sample: String,
+}
+
+/// Its answer.
+#[derive(Debug, Deserialize)]
+pub(super) struct Modes {
+    pub(super) files: Vec<Mode>,
+}
+
+/// `upload_mode` is `lfs` or `regular`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Mode {
+    pub(super) path: String,
+    pub(super) upload_mode: String,
+}
+
+/// What is posted to the address of an upload in parts once all are there.
+#[derive(Debug, Serialize)]
+pub(super) struct Completion {
+    pub(super) oid: String,
+    pub(super) parts: Vec<Part>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Part {
+    pub(super) part_number: usize,
+    pub(super) etag: String,
+}
+
+/// One line of a commit.
+#[derive(Debug, Serialize)]
+#[serde(tag = "key", content = "value", rename_all = "camelCase")]
+pub(super) enum Line<'a> {
+    #[serde(rename_all = "camelCase")]
+    Header {
+        summary: &'a str,
+        description: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        parent_commit: Option<&'a str>,
+    },
+    File {
+        path: &'a str,
+        content: String,
+        encoding: &'static str,
+    },
+    LfsFile {
+        path: &'a str,
+        algo: &'static str,
+        oid: String,
+        size: u64,
+    },
+    DeletedFile {
+        path: &'a str,
+    },
+}
+
+/// A commit's answer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Committed {
+    pub(super) commit_oid: Option<String>,
 }
 
 #[cfg(test)]

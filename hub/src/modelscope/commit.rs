@@ -85,7 +85,7 @@ mod tests {
             put("empty", false, Content::Inline(Bytes::new())),
             Action::Delete { path: "old".parse().unwrap() },
         ];
-        Commit { message: "Copy\n\nfrom elsewhere".to_owned(), actions }
+        Commit { message: "Copy\n\nfrom elsewhere".to_owned(), actions, parent: None }
     }
 
     async fn commit(reply: Reply) -> (Result<Option<String>>, Server) {

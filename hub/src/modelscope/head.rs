@@ -5,6 +5,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 
 use super::Repo;
+use super::pin::is_commit;
 use crate::http::Request;
 use crate::{Result, Revision};
 
@@ -18,6 +19,15 @@ impl Repo {
     /// None today: whoever asks can always list instead.
     pub(super) async fn branch_head(&self) -> Result<Option<Revision>> {
         Ok(self.advertised().await.ok().and_then(|refs| head_of(&refs, self.at.revision.as_str())))
+    }
+
+    /// The commit of the branch, tag or commit that was asked for, where Git's door is open and shows it.
+    pub(super) async fn advertised_commit(&self) -> Option<Revision> {
+        let refs = self.advertised().await.ok()?;
+        let asked = self.at.revision.as_str();
+        commit_of(&refs, &format!("refs/heads/{asked}"))
+            .or_else(|| commit_of(&refs, &format!("refs/tags/{asked}^{{}}")))
+            .or_else(|| commit_of(&refs, &format!("refs/tags/{asked}")))
     }
 
     /// The address is the official client's for cloning (modelscope-hub 0.5.1, `_repository.py`), the
@@ -43,12 +53,18 @@ fn basic(token: &str) -> HeaderValue {
     value
 }
 
-/// The commit in the line of this branch: `{length}{commit} refs/heads/{branch}`.
+/// The commit in the line of this branch.
 fn head_of(refs: &str, branch: &str) -> Option<Revision> {
-    let name = format!(" refs/heads/{branch}");
+    commit_of(refs, &format!("refs/heads/{branch}"))
+}
+
+/// The commit in the line of this ref: `{length}{commit} {ref}`. An annotated tag's own line names the tag, and the one with `^{}`
+/// its commit.
+fn commit_of(refs: &str, name: &str) -> Option<Revision> {
+    let name = format!(" {name}");
     let line = refs.lines().find_map(|line| line.split('\0').next()?.strip_suffix(&name))?;
     let commit = line.get(line.len().checked_sub(40)?..)?;
-    commit.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| commit.parse().ok()).flatten()
+    is_commit(commit).then(|| commit.parse().ok()).flatten()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! ModelScope as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
+//! ModelScope as a source and as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
 //!
-//! [`dialect`] reads what the hub says, [`ask`] sends and opens envelopes, [`wire`] has the bodies'
-//! shapes; [`repos`], [`owned`], [`head`], [`listing`] and [`tree`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
+//! [`dialect`] reads what the hub says, [`ask`] sends and opens envelopes, [`wire`] has the bodies' shapes; [`repos`], [`owned`],
+//! [`head`] and [`pin`], [`listing`] and [`tree`], [`read`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
 
 mod ask;
 mod check;
@@ -11,12 +11,15 @@ mod head;
 mod inline;
 mod listing;
 mod owned;
+mod pin;
 mod put;
+mod read;
 mod repos;
 mod tree;
 mod wire;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
@@ -26,12 +29,12 @@ use reqwest::header::{AUTHORIZATION, COOKIE};
 
 use crate::http::{Credentials, Http, HttpOptions};
 use crate::{
-    Account, Blob, ByteStream, Commit, Destination, Error, Kind, Limits, Listing, Missing, Placement, RepoAt, RepoInfo, RepoPath, Result,
-    Revision, Sha256, Side, Token, Visibility,
+    Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing, Missing, Placement, RepoAt, RepoInfo,
+    RepoPath, Result, Revision, Sha256, Side, Source, Token, Visibility,
 };
 
-/// A repo on ModelScope at a branch. Only the token, the addresses for uploads and whether the repo could
-/// be read are remembered; nothing of its content is.
+/// A repo on ModelScope at a revision. Only the token, addresses in storage and whether the repo could be listed are
+/// remembered; nothing of its content is.
 pub struct Repo {
     at: RepoAt,
     base: Url,
@@ -39,6 +42,8 @@ pub struct Repo {
     http: Http,
     /// Where the blobs that the hub wants are to be put.
     targets: Mutex<HashMap<Sha256, check::Target>>,
+    /// Where files were found in storage.
+    found: read::Found,
     /// A listing has succeeded: a later 403 on one is not about permission.
     readable: AtomicBool,
 }
@@ -55,7 +60,31 @@ impl Repo {
         let base: Url = at.endpoint.parse().map_err(refused)?;
         let form = |token: &Token| [(AUTHORIZATION, token.header("Bearer ")), (COOKIE, token.header("m_session_id="))];
         let http = Http::new(&base, Credentials::of(token.as_ref(), form), dialect::ModelScope, http)?;
-        Ok(Self { at, base, token, http, targets: Mutex::default(), readable: AtomicBool::new(false) })
+        Ok(Self { at, base, token, http, targets: Mutex::default(), found: read::Found::default(), readable: AtomicBool::new(false) })
+    }
+}
+
+#[async_trait]
+impl Source for Repo {
+    async fn account(&self) -> Result<Account> {
+        self.who_asks().await
+    }
+
+    async fn describe(&self) -> Result<RepoInfo> {
+        self.look_up_pinned().await
+    }
+
+    async fn list(&self) -> Result<Listing> {
+        self.list_all().await
+    }
+
+    /// Nothing can be asked of many at once: each file's address comes with its first range.
+    async fn locate(&self, _: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
+        Ok(Vec::new())
+    }
+
+    async fn read(&self, file: &File, range: Range<u64>) -> Result<ByteStream> {
+        self.open_file(file, range).await
     }
 }
 
@@ -94,6 +123,7 @@ impl Destination for Repo {
             max_actions: 2_000,
             batch_actions: 256,
             body_bytes: 8 << 20,
+            commit_time: None,
             folder_entries: listing::widest(self.at.kind),
         }
     }
@@ -102,8 +132,8 @@ impl Destination for Repo {
         self.check_blobs(blobs).await
     }
 
-    async fn put(&self, blob: Blob, body: ByteStream) -> Result<()> {
-        self.put_blob(blob, body).await
+    async fn put(&self, blob: Blob, body: Body) -> Result<()> {
+        self.put_blob(blob, body.into_stream()).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Option<String>> {

@@ -53,7 +53,7 @@ impl Repo {
 
     /// Spaces are looked up in the OpenAPI, as the official client does; others on the older route, which
     /// finds private ones too.
-    fn about(&self) -> reqwest::Url {
+    pub(super) fn about(&self) -> reqwest::Url {
         match self.at.kind {
             RepoKind::Space => self.url(&["openapi", "v1", "studios", self.at.id.owner(), self.at.id.name()]),
             _ => self.api(&[]),
@@ -121,23 +121,29 @@ fn read_exists(error: Error) -> Error {
     if error.kind() == Kind::Invalid && says && !denies { error.with_kind(Kind::Conflict) } else { error }
 }
 
-/// Numbers on the older routes, words or a flag in the OpenAPI (`api.py`, `_repo_info_from_payload`). A
-/// "protected" space shows its app but not its files. Where nothing is said, the repo counts as public:
-/// the careful reading for whoever brings something private.
+/// Where nothing is said, the repo counts as public: the careful reading for whoever brings something private.
 fn visibility_of(info: &Value) -> Visibility {
+    said_visibility(info).unwrap_or(Visibility::Public)
+}
+
+/// Numbers on the older routes, words or a flag in the OpenAPI (`api.py`, `_repo_info_from_payload`). A
+/// "protected" space shows its app but not its files. `None` where nothing is said that is known here.
+pub(super) fn said_visibility(info: &Value) -> Option<Visibility> {
     let field = |names: [&str; 2]| names.iter().find_map(|name| info.get(*name).filter(|value| !value.is_null()));
     let said = field(["Visibility", "visibility"]);
     let number = said.and_then(|said| said.as_u64().or_else(|| said.as_str()?.parse().ok()));
     match (number, said.and_then(Value::as_str), field(["Private", "private"]).and_then(Value::as_bool)) {
-        (Some(1), ..) | (_, Some("private" | "protected"), _) => Visibility::Private,
-        (Some(3), ..) | (_, Some("internal"), _) => Visibility::Internal,
-        (None, None, Some(true)) => Visibility::Private,
-        _ => Visibility::Public,
+        (Some(1), ..) | (_, Some("private" | "protected"), _) => Some(Visibility::Private),
+        (Some(3), ..) | (_, Some("internal"), _) => Some(Visibility::Internal),
+        (Some(5), ..) | (_, Some("public"), _) => Some(Visibility::Public),
+        (None, None, Some(true)) => Some(Visibility::Private),
+        (None, None, Some(false)) => Some(Visibility::Public),
+        _ => None,
     }
 }
 
 /// `ProtectedMode` 1 is gated, 2 is not (`api.py`, `create_repo`).
-fn gate_of(info: &Value) -> Gate {
+pub(super) fn gate_of(info: &Value) -> Gate {
     let gated = info["ProtectedMode"] == 1 || info["gated"] == true;
     if gated { Gate::Gated } else { Gate::Open }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hf2ms_hub::{Blob, Digest, File, Listed, Listing, Placement, RepoPath, Sha256};
+use hf2ms_hub::{Digest, File, Listed, Listing, Placement, RepoPath};
 
 use super::{Known, PlannedFile, Step};
+use crate::protocol::Standing;
 
 /// A content, as far as its hub names it: files that share one move once.
 pub(super) type Content = (Digest, u64);
 
 /// Every file of `source`, by path, with what is to be done and what `destination` has in its place. A content that
-/// can't be compared, because one side knows only Git's id, counts as different.
+/// can't be compared, because the sides know different digests of it, counts as different.
 pub fn diff(source: Listing, destination: &Listing, placement: impl Fn(&RepoPath, u64) -> Placement, known: &Known) -> Vec<PlannedFile> {
     let there = by_path(destination);
     let mut files: Vec<File> = source.files.into_iter().map(|listed| listed.file).collect();
@@ -22,9 +23,9 @@ pub fn diff(source: Listing, destination: &Listing, placement: impl Fn(&RepoPath
         Placement::Blob => Step::Duplicate,
     };
     let mut planned = |file: File| {
-        let current = there.get(&file.path).and_then(|listed| blob_of(&listed.file));
+        let current = there.get(&file.path).map(|listed| Standing::of(&listed.file));
         let step = if current.is_some_and(|current| is_equal(&file, current, known)) { Step::Unchanged } else { step(&file) };
-        PlannedFile { file, step, current }
+        PlannedFile { file, step, current, edit: None }
     };
     files.into_iter().map(&mut planned).collect()
 }
@@ -42,31 +43,21 @@ pub(super) fn by_path(listing: &Listing) -> HashMap<&RepoPath, &Listed> {
     listing.files.iter().map(|listed| (&listed.file.path, listed)).collect()
 }
 
-/// The file's content as a blob, where its SHA-256 is known.
-pub(super) fn blob_of(file: &File) -> Option<Blob> {
-    sha256_of(file, None).map(|sha256| Blob { sha256, size: file.size })
-}
-
-/// The file's SHA-256 if its hub, an earlier run or its emptiness tells.
-pub(super) fn sha256_of(file: &File, known: Option<&Known>) -> Option<Sha256> {
-    match file.digest {
-        Digest::Sha256(sha256) => Some(sha256),
-        Digest::GitSha1(_) if file.size == 0 => Some(Sha256::of(b"")),
-        Digest::GitSha1(git) => known.and_then(|known| known.get(&git)).copied(),
-    }
-}
-
 pub(super) fn content(file: &File) -> Content {
     (file.digest, file.size)
 }
 
-fn is_equal(file: &File, current: Blob, known: &Known) -> bool {
-    file.size == current.size && (file.size == 0 || sha256_of(file, Some(known)) == Some(current.sha256))
+fn is_equal(file: &File, current: Standing, known: &Known) -> bool {
+    let same = match (file.digest, current.digest) {
+        (Digest::Sha256(sha256), Digest::GitSha1(git)) | (Digest::GitSha1(git), Digest::Sha256(sha256)) => known.get(&git) == Some(&sha256),
+        (here, there) => here == there,
+    };
+    file.size == current.size && (same || file.size == 0)
 }
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_hub::GitSha1;
+    use hf2ms_hub::{GitSha1, Sha256};
 
     use super::super::tests::{by_suffix, listed, listing, there};
     use super::*;
@@ -99,6 +90,16 @@ mod tests {
     }
 
     #[test]
+    fn a_destination_that_lists_git_ids_is_compared_too() {
+        let known = Known::from([(GitSha1::of(b"1"), Sha256::of(b"1"))]);
+        let (small, sha256) = (listed("a", b"1", false), listed("a", b"1", true));
+        assert_eq!(step_of(small.clone(), small.clone(), &Known::new()), Step::Unchanged);
+        assert_eq!(step_of(sha256.clone(), small.clone(), &Known::new()), Step::Inline);
+        assert_eq!(step_of(sha256, small, &known), Step::Unchanged);
+        assert_eq!(step_of(listed("a", b"2", true), listed("a", b"1", false), &known), Step::Inline);
+    }
+
+    #[test]
     fn empty_files_are_equal_by_size() {
         assert_eq!(step_of(listed("a", b"", false), there("a", b"", false), &Known::new()), Step::Unchanged);
         assert_eq!(step_of(listed("a", b"", false), there("a", b"x", false), &Known::new()), Step::Inline);
@@ -118,6 +119,6 @@ mod tests {
     #[test]
     fn what_stands_at_the_path_is_told() {
         let planned = diff(listing(vec![listed("a", b"1", false)]), &listing(vec![there("a", b"22", false)]), by_suffix, &Known::new());
-        assert_eq!(planned[0].current, Some(Blob { sha256: Sha256::of(b"22"), size: 2 }));
+        assert!(planned[0].current.unwrap().is(b"22"));
     }
 }

@@ -6,7 +6,7 @@ use hf2ms_hub::{Digest, File, Kind, RepoPath, Sha256};
 
 use super::diff::{self, Content};
 use super::{Plan, PlannedFile, Step};
-use crate::protocol::{self, Chunk, CommitFile, CommitJob, FailedFile, Receipt, VerifyJob};
+use crate::protocol::{self, Chunk, CommitFile, CommitJob, FailedFile, Receipt, Stored, VerifyFile, VerifyJob};
 
 impl Plan {
     /// The chunk with this number, from 0; `None` past the last.
@@ -35,6 +35,7 @@ impl Plan {
             destination: self.destination.clone(),
             files: self.changing().filter_map(|planned| commit_file(planned, &sent)).collect(),
             delete: self.delete.clone(),
+            parent: self.parent.clone(),
             message: format!("Copy {} from {} at {}", self.source.id, self.source.hub, self.source.revision),
             options: self.options.clone(),
         }
@@ -48,18 +49,18 @@ impl Plan {
         lost.map(|planned| failed(planned, failures.get(&diff::content(&planned.file)).copied())).collect()
     }
 
-    /// What has to stand at the destination, with every SHA-256 that the receipts tell; files in `except` (escaped
+    /// What has to stand at the destination, with every digest that the receipts tell; files in `except` (escaped
     /// paths) are known to have failed.
     pub fn verify_job(&self, run: &str, receipts: &[Receipt], except: &[FailedFile]) -> VerifyJob {
         let stored = stored_by_path(receipts);
         let except: std::collections::HashSet<&str> = except.iter().map(|failed| failed.path.as_str()).collect();
-        let expected = self.files.iter().filter(|planned| except.is_empty() || !except.contains(planned.file.path.to_string().as_str()));
+        let standing = self.files.iter().filter(|planned| except.is_empty() || !except.contains(planned.file.path.to_string().as_str()));
         VerifyJob {
             version: protocol::VERSION,
             run: run.to_owned(),
             source: self.source.clone(),
             destination: self.destination.clone(),
-            files: expected.map(|planned| with_sha256(planned, &stored)).collect(),
+            files: standing.map(|planned| expected(planned, &stored)).collect(),
             options: self.options.clone(),
         }
     }
@@ -75,8 +76,9 @@ struct Sent(HashMap<Content, Option<Sha256>>);
 impl Sent {
     fn of(plan: &Plan, receipts: &[Receipt]) -> Self {
         let stored = stored_by_path(receipts);
+        let sha256 = |planned: &PlannedFile| stored.get(&planned.file.path).map(|stored| stored.sha256);
         let streamed = plan.files.iter().filter(|planned| planned.step == Step::Stream);
-        Self(streamed.map(|planned| (diff::content(&planned.file), stored.get(&planned.file.path).copied())).collect())
+        Self(streamed.map(|planned| (diff::content(&planned.file), sha256(planned))).collect())
     }
 
     /// The blob that holds a file which is not inline. A duplicate of nothing that moves stands at the destination.
@@ -85,8 +87,8 @@ impl Sent {
     }
 }
 
-fn stored_by_path(receipts: &[Receipt]) -> HashMap<&RepoPath, Sha256> {
-    receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| (&stored.path, stored.sha256)).collect()
+fn stored_by_path(receipts: &[Receipt]) -> HashMap<&RepoPath, &Stored> {
+    receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| (&stored.path, stored)).collect()
 }
 
 fn commit_file(planned: &PlannedFile, sent: &Sent) -> Option<CommitFile> {
@@ -94,7 +96,7 @@ fn commit_file(planned: &PlannedFile, sent: &Sent) -> Option<CommitFile> {
         Step::Inline => None,
         _ => Some(sent.blob(planned)?),
     };
-    Some(CommitFile { file: planned.file.clone(), stored, current: planned.current })
+    Some(CommitFile { file: planned.file.clone(), stored, current: planned.current, edit: planned.edit.clone() })
 }
 
 fn failures<'a>(plan: &Plan, receipts: &'a [Receipt]) -> HashMap<Content, &'a FailedFile> {
@@ -114,11 +116,21 @@ fn failed(planned: &PlannedFile, cause: Option<&FailedFile>) -> FailedFile {
     }
 }
 
-/// The file with its SHA-256: a receipt's, its own, or that of the equal content that stands there.
-fn with_sha256(planned: &PlannedFile, stored: &HashMap<&RepoPath, Sha256>) -> File {
-    let standing = planned.current.filter(|_| planned.step == Step::Unchanged).map(|current| current.sha256);
-    let sha256 = planned.file.digest.sha256().or(standing).or_else(|| stored.get(&planned.file.path).copied());
-    File { digest: sha256.map_or(planned.file.digest, Digest::Sha256), ..planned.file.clone() }
+/// The file as it must stand there, by every digest that is known: its own, a receipt's, that of the equal content that stands
+/// there, or those after its edit.
+fn expected(planned: &PlannedFile, stored: &HashMap<&RepoPath, &Stored>) -> VerifyFile {
+    let file = &planned.file;
+    if let Some(edit) = &planned.edit {
+        let file = File { size: edit.size, digest: Digest::Sha256(edit.sha256), ..file.clone() };
+        return VerifyFile { file, also: Some(Digest::GitSha1(edit.git_sha1)) };
+    }
+    let standing = planned.current.filter(|_| planned.step == Step::Unchanged).map(|current| current.digest);
+    let receipt = stored.get(&file.path);
+    let told = receipt.map(|stored| Digest::Sha256(stored.sha256)).into_iter();
+    let told = told.chain(receipt.and_then(|stored| stored.git_sha1).map(Digest::GitSha1)).chain(standing);
+    let sha256 = |digest: &Digest| digest.sha256().is_some();
+    let also = told.into_iter().find(|digest| sha256(digest) != sha256(&file.digest));
+    VerifyFile { file: file.clone(), also }
 }
 
 #[cfg(test)]
@@ -126,7 +138,7 @@ mod tests {
     use super::super::Extra;
     use super::super::tests::{listed, plan, there};
     use super::*;
-    use crate::protocol::{How, Stored};
+    use crate::protocol::How;
 
     fn three() -> Plan {
         let source = vec![
@@ -143,6 +155,7 @@ mod tests {
         let stored = |(path, content): &(&str, &[u8])| Stored {
             path: path.parse().unwrap(),
             sha256: Sha256::of(content),
+            git_sha1: None,
             size: content.len() as u64,
             how: How::Streamed,
         };
@@ -191,9 +204,9 @@ mod tests {
     #[test]
     fn a_verification_knows_what_receipts_tell() {
         let job = three().verify_job("r", &[receipt(&[("small.bin", b"git")])], &[]);
-        let small = job.files.iter().find(|file| file.path.as_str() == "small.bin").unwrap();
-        assert_eq!(small.digest, Digest::Sha256(Sha256::of(b"git")));
-        let note = job.files.iter().find(|file| file.path.as_str() == "note.txt").unwrap();
-        assert!(note.digest.sha256().is_none(), "the worker reads and hashes it");
+        let small = job.files.iter().find(|file| file.file.path.as_str() == "small.bin").unwrap();
+        assert_eq!(small.also, Some(Digest::Sha256(Sha256::of(b"git"))));
+        let note = job.files.iter().find(|file| file.file.path.as_str() == "note.txt").unwrap();
+        assert!(note.file.digest.sha256().is_none() && note.also.is_none(), "the worker reads and hashes it");
     }
 }

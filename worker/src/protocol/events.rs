@@ -1,6 +1,6 @@
 //! What a worker says: NDJSON events on stdout, and last the receipt.
 
-use hf2ms_hub::{Kind, Refused, RepoPath, Revision, Sha256};
+use hf2ms_hub::{GitSha1, Kind, Refused, RepoPath, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
 /// One line of a worker's stdout.
@@ -38,6 +38,9 @@ pub enum Event {
         bytes: u64,
         /// Its content's digest.
         sha256: Sha256,
+        /// Git's id of it, of a file inside a commit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        git_sha1: Option<GitSha1>,
         /// What was done.
         how: How,
     },
@@ -141,6 +144,9 @@ pub struct Stored {
     pub path: RepoPath,
     /// The digest that was computed, or that the source gave and the hub confirmed.
     pub sha256: Sha256,
+    /// Git's id of it, of a file inside a commit: what Hugging Face lists of such a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_sha1: Option<GitSha1>,
     /// Its size in bytes.
     pub size: u64,
     /// How it got there.
@@ -170,7 +176,7 @@ impl FailedFile {
 pub struct Verification {
     /// Files compared.
     pub checked: u64,
-    /// Files equal in size and SHA-256.
+    /// Files equal in size and digest.
     pub equal: u64,
     /// Paths that are not there.
     pub missing: Vec<RepoPath>,

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hf2ms_hub::{Hub, Sha256};
+use hf2ms_hub::{Sha256, Token};
 use serde_json::{Value, json};
 
 use crate::binaries::StaticWorker;
@@ -34,8 +34,8 @@ pub struct Deployment {
 impl Deployment {
     /// The app for this worker and so many containers, with these settings' tokens.
     pub fn new(worker: StaticWorker, containers: usize, settings: &Settings) -> Self {
-        let token = |hub| settings.access(hub).token.as_ref().map(|token| Sha256::of(token.expose().as_bytes()).to_string());
-        let tokens = [Hub::HuggingFace, Hub::ModelScope].map(token);
+        let token = |(_, token): (_, Option<Token>)| token.map(|token| Sha256::of(token.expose().as_bytes()).to_string());
+        let tokens: Vec<_> = settings.token_variables().into_iter().map(token).collect();
         let patience = PASSED_ON.map(environment);
         let all = json!([Sha256::of(&worker.content).to_string(), APP, containers, CPU, MEMORY, tokens, patience]).to_string();
         let version = env!("CARGO_PKG_VERSION").replace('.', "-");

@@ -8,7 +8,7 @@ mod envelope;
 use std::path::Path;
 use std::time::Duration;
 
-use hf2ms_hub::{Hub, Redactor, Token};
+use hf2ms_hub::{Redactor, Token};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -197,12 +197,12 @@ pub enum Follow {
 
 /// The hubs' tokens, for the bridge alone: it makes a secret of them.
 fn tokens(settings: &Settings) -> impl Iterator<Item = (String, String)> {
-    let token = |(hub, name): (Hub, &str)| Some((name.to_owned(), settings.access(hub).token.as_ref()?.expose().to_owned()));
-    [(Hub::HuggingFace, "HF_TOKEN"), (Hub::ModelScope, "MODELSCOPE_TOKEN")].into_iter().filter_map(token).collect::<Vec<_>>().into_iter()
+    let all = settings.token_variables().into_iter();
+    all.filter_map(|(name, token)| Some((name.to_owned(), token?.expose().to_owned())))
 }
 
 fn redactor(settings: &Settings, variables: &[(String, String)]) -> Redactor {
-    let hubs = [Hub::HuggingFace, Hub::ModelScope].into_iter().filter_map(|hub| settings.access(hub).token.clone());
+    let hubs = settings.token_variables().into_iter().filter_map(|(_, token)| token);
     let own = ["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"].into_iter().filter_map(environment);
     let from_file = variables.iter().filter(|(name, _)| name.starts_with("MODAL_TOKEN")).map(|(_, value)| value.clone());
     Redactor::new(hubs.chain(own.chain(from_file).filter_map(|value| Token::parse(&value).ok())))

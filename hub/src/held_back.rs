@@ -1,9 +1,9 @@
 //! The digest check as a wrapper round the body, so that no upload can forget it: the last bytes are
 //! held back until the whole content has the right SHA-256. Without them no server completes a blob.
 
+use crate::{Blob, ByteStream, Error, Kind, Result, Sha256};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Blob, ByteStream, Error, Kind, Result, Sha256};
 use sha2::Digest;
 
 /// `body`, of which nothing but `blob` comes out whole.

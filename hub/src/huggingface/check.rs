@@ -1,0 +1,249 @@
+//! Which blobs the hub lacks, and where each of them goes: the LFS batch, asked for uploads. Facts:
+//! huggingface_hub 2.4.0, `_commit_api.py` and `lfs.py`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+
+use super::Repo;
+use super::lfs::{Objects, When, actions, batch, headers_of, safe, unanswered, url_of, wanted};
+use super::parts::Parts;
+use super::wire::{Actions, BatchQuestion, Ref};
+use crate::{Blob, Error, Kind, Missing, Result, Sha256};
+
+/// Blobs in one check (`UPLOAD_BATCH_MAX_NUM_FILES`).
+pub(super) const BLOBS_A_CHECK: usize = 256;
+/// Parts that the answer to one check may list, as far as can be foreseen: each is an address of some hundred bytes.
+const PARTS_A_CHECK: u64 = 4_000;
+/// The smallest part that is foreseen.
+const PART: u64 = 8 << 20;
+/// The answer for a file of 500 GB in such parts.
+const LONGEST_ANSWER: u64 = 96 << 20;
+/// Addresses remembered at once; the others are asked for again when their turn comes.
+const MOST_KEPT: usize = 4_096;
+/// Parts of an upload whose addresses are worth keeping until its turn.
+const MOST_PARTS_KEPT: usize = 16;
+
+/// Where a blob goes, and who is told then.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) way: Way,
+    /// Where the hub wants to hear that all is there.
+    pub(super) verify: Option<Url>,
+    fresh_until: Instant,
+}
+
+/// How a blob goes there.
+#[derive(Clone)]
+pub(super) enum Way {
+    /// In one PUT.
+    Whole(Url, HeaderMap),
+    /// In several.
+    Parts(Parts),
+}
+
+impl Way {
+    fn is_worth_keeping(&self) -> bool {
+        match self {
+            Self::Whole(..) => true,
+            Self::Parts(parts) => parts.count() <= MOST_PARTS_KEPT,
+        }
+    }
+}
+
+/// The targets that checks have given.
+#[derive(Default)]
+pub(super) struct Targets(Mutex<HashMap<Sha256, Target>>);
+
+impl Targets {
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<Sha256, Target>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, sha256: Sha256, target: Target) {
+        let mut all = self.all();
+        if target.way.is_worth_keeping() && (all.len() < MOST_KEPT || all.contains_key(&sha256)) {
+            all.insert(sha256, target);
+        }
+    }
+
+    /// Taken out: an address serves once, whatever comes of it.
+    fn take(&self, sha256: Sha256, now: Instant) -> Option<Target> {
+        self.all().remove(&sha256).filter(|target| target.fresh_until > now)
+    }
+}
+
+/// Asks in as few requests as their answers allow. A blob given twice is answered once.
+///
+/// # Errors
+/// What the hub complains of; [`Kind::Refused`] for an answer about something nobody asked for.
+pub(super) async fn missing(repo: &Repo, blobs: &[Blob]) -> Result<Missing> {
+    let mut missing = Missing::default();
+    for blobs in calls(blobs) {
+        for (blob, answer) in ask(repo, &blobs).await? {
+            match answer {
+                Ok(None) => {}
+                Ok(Some(target)) => {
+                    repo.targets.keep(blob.sha256, target);
+                    missing.wanted.push(blob);
+                }
+                Err(error) => missing.refused.push((blob.sha256, error)),
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// Where one blob goes; `None` when the hub has it by now.
+///
+/// # Errors
+/// What the hub says of this blob, or complains of.
+pub(super) async fn target(repo: &Repo, blob: Blob) -> Result<Option<Target>> {
+    if let Some(target) = repo.targets.take(blob.sha256, repo.now()) {
+        return Ok(Some(target));
+    }
+    ask(repo, &[blob]).await?.pop().map_or_else(|| Err(unanswered()), |(_, answer)| answer)
+}
+
+/// Each blob once, in calls whose answers stay small.
+fn calls(blobs: &[Blob]) -> Vec<Vec<Blob>> {
+    let mut seen = HashSet::new();
+    let mut calls: Vec<Vec<Blob>> = Vec::new();
+    let mut room = 0;
+    for blob in blobs.iter().filter(|blob| seen.insert(blob.sha256)) {
+        let parts = blob.size.div_ceil(PART);
+        match calls.last_mut() {
+            Some(call) if call.len() < BLOBS_A_CHECK && parts <= room => call.push(*blob),
+            _ => {
+                calls.push(vec![*blob]);
+                room = PARTS_A_CHECK;
+            }
+        }
+        room = room.saturating_sub(parts);
+    }
+    calls
+}
+
+type Answer = Result<Option<Target>>;
+
+/// One call. Every blob asked for has its own outcome.
+async fn ask(repo: &Repo, blobs: &[Blob]) -> Result<Vec<(Blob, Answer)>> {
+    let question = BatchQuestion {
+        operation: "upload",
+        transfers: &["basic", "multipart"],
+        hash_algo: "sha256",
+        objects: wanted(blobs),
+        r#ref: Some(Ref { name: repo.at.revision.as_str() }),
+    };
+    let (mut objects, when) = batch(repo, &question, blobs, LONGEST_ANSWER).await?;
+    Ok(blobs.iter().map(|blob| (*blob, judge(&mut objects, blob, repo, when))).collect())
+}
+
+fn judge(objects: &mut Objects, blob: &Blob, repo: &Repo, when: When) -> Answer {
+    let object = objects.remove(&blob.sha256).ok_or_else(unanswered)?;
+    match actions(object, blob, repo)? {
+        Some(Actions { upload: Some(upload), verify, .. }) => {
+            let hub = repo.http.origin();
+            let verify = verify.map(|verify| url_of(&verify, hub)).transpose()?;
+            let (fresh_until, url) = (when.until(&upload), url_of(&upload, hub)?);
+            let way = way(url, upload.header.unwrap_or_default(), blob, repo)?;
+            Ok(Some(Target { way, verify, fresh_until }))
+        }
+        // No upload is asked for: it is stored already.
+        _ => Ok(None),
+    }
+}
+
+/// A `chunk_size` among the headers means parts; the numbered ones are their addresses.
+fn way(url: Url, header: BTreeMap<String, String>, blob: &Blob, repo: &Repo) -> Result<Way> {
+    let refused = |why: &str| Error::new(Kind::Refused, format!("the hub's LFS answer {why}"));
+    let Some(size) = header.get("chunk_size") else { return Ok(Way::Whole(url, headers_of(header)?)) };
+    let size: u64 = size.parse().ok().filter(|size| *size > 0).ok_or_else(|| refused("has parts of no size"))?;
+    let numbered = header.iter().filter_map(|(name, href)| Some((number(name)?, href)));
+    let hrefs: BTreeMap<u64, &String> = numbered.collect();
+    let count = blob.size.div_ceil(size);
+    if hrefs.len() as u64 != count || !hrefs.keys().copied().eq(1..=count) {
+        return Err(refused("does not have an address a part"));
+    }
+    let urls = hrefs.values().map(|href| safe(href, repo.http.origin())).collect::<Result<Vec<_>>>()?;
+    Ok(Way::Parts(Parts::new(size, urls, url)))
+}
+
+fn number(name: &str) -> Option<u64> {
+    name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::testing::repo;
+    use super::*;
+    use crate::http::testing::{Reply, Server};
+
+    fn blob(n: u64) -> Blob {
+        Blob { sha256: Sha256::of(&n.to_be_bytes()), size: n }
+    }
+
+    async fn check(objects: Value, blobs: &[Blob]) -> (Result<Missing>, Server) {
+        let server = Server::answering(move |_| Reply::json(&json!({"objects": objects}))).await;
+        let missing = missing(&repo(&server), blobs).await;
+        (missing, server)
+    }
+
+    fn wanted(n: u64) -> Value {
+        json!({"oid": blob(n).sha256, "size": n, "actions": {"upload": {"href": "http://127.0.0.1:1/x?sig=1"}}})
+    }
+
+    #[tokio::test]
+    async fn what_has_no_upload_is_stored_and_each_refusal_is_its_own() {
+        let stored = json!({"oid": blob(2).sha256, "size": 2});
+        let refused = json!({"oid": blob(3).sha256, "size": 3, "error": {"code": 422, "message": "no"}});
+        let (missing, server) = check(json!([wanted(1), stored, refused]), &[blob(1), blob(2), blob(3), blob(4), blob(1)]).await;
+        let missing = missing.unwrap();
+        assert_eq!(missing.wanted, [blob(1)]);
+        let kinds: Vec<_> = missing.refused.iter().map(|(sha256, error)| (*sha256, error.kind())).collect();
+        assert_eq!(kinds, [(blob(3).sha256, Kind::Invalid), (blob(4).sha256, Kind::Refused)], "silence is no answer");
+        let asked = server.seen()[0].json();
+        assert_eq!((asked["operation"].as_str(), asked["objects"].as_array().unwrap().len()), (Some("upload"), 4));
+        assert_eq!(asked["transfers"], json!(["basic", "multipart"]));
+    }
+
+    #[tokio::test]
+    async fn answers_about_anything_else_are_refused() {
+        for odd in [wanted(9), json!({"oid": blob(1).sha256, "size": 77, "actions": {"upload": {"href": "http://h/x"}}})] {
+            let missing = check(json!([odd]), &[blob(1)]).await.0;
+            let kind = missing.map(|missing| missing.refused[0].1.kind()).unwrap_or_else(|error| error.kind());
+            assert_eq!(kind, Kind::Refused);
+        }
+    }
+
+    #[tokio::test]
+    async fn parts_need_an_address_each() {
+        let answer = |header: Value| json!([{"oid": blob(10).sha256, "size": 10, "actions": {"upload": {"href": "http://127.0.0.1:1/done", "header": header}}}]);
+        let part = "http://127.0.0.1:1/part";
+        let good = check(answer(json!({"chunk_size": "4", "00001": part, "00002": part, "00003": part})), &[blob(10)]).await.0.unwrap();
+        assert_eq!(good.wanted, [blob(10)]);
+        for bad in [
+            json!({"chunk_size": "0", "1": part}),
+            json!({"chunk_size": "x", "1": part}),
+            json!({"chunk_size": "4", "1": part, "2": part}),
+            json!({"chunk_size": "4", "1": part, "2": part, "4": part}),
+            json!({"chunk_size": "4", "1": part, "2": part, "3": "nowhere"}),
+        ] {
+            let missing = check(answer(bad.clone()), &[blob(10)]).await.0.unwrap();
+            assert_eq!(missing.refused[0].1.kind(), Kind::Refused, "{bad}");
+        }
+    }
+
+    #[test]
+    fn files_of_many_parts_share_no_call() {
+        let large = |n: u64| Blob { size: 20 << 30, ..blob(n) };
+        let calls_of = |blobs: &[Blob]| calls(blobs).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(calls_of(&[large(1), large(2), large(3)]), [1, 1, 1]);
+        assert_eq!(calls_of(&(0..300).map(blob).collect::<Vec<_>>()), [256, 44]);
+    }
+}

@@ -1,0 +1,116 @@
+//! Storing one blob: whole or in parts, and then the hub is told. Facts: huggingface_hub 2.4.0, `lfs.py` (`lfs_upload`).
+
+use reqwest::Url;
+
+use super::Repo;
+use super::check::{Way, target};
+use super::lfs::MEDIA_TYPE;
+use super::wire::Wanted;
+use crate::http::Request;
+use crate::{Blob, Body, Error, Kind, Result};
+
+/// Puts a blob where the last check said, or a new one; sends nothing if the hub has it by then.
+///
+/// # Errors
+/// The body's own; [`Kind::Expired`] when an address was too old (try again: it is renewed);
+/// [`Kind::Corrupt`] when the hub says that what it stored is not the blob; what the hub complains of.
+pub(super) async fn put(repo: &Repo, blob: Blob, body: Body) -> Result<()> {
+    let Some(target) = target(repo, blob).await? else { return Ok(()) };
+    match target.way {
+        Way::Whole(url, headers) => {
+            let sent = repo.http.upload(url, headers, body.into_stream(), blob.size).await;
+            sent.map_err(read_storage)?;
+        }
+        Way::Parts(parts) => parts.send(repo, blob, body).await?,
+    }
+    match target.verify {
+        Some(url) => verify(repo, url, blob).await,
+        None => Ok(()),
+    }
+}
+
+/// Storage saw no token: what it refuses is the address.
+pub(super) fn read_storage(error: Error) -> Error {
+    match error.status() {
+        Some(401 | 403) => error.with_kind(Kind::Expired),
+        _ => error,
+    }
+}
+
+/// Tells the hub that the blob is there; it looks.
+async fn verify(repo: &Repo, url: Url, blob: Blob) -> Result<()> {
+    let told = Wanted { oid: blob.sha256.to_string(), size: blob.size };
+    let request = Request::post(url).accept(MEDIA_TYPE).json(&told)?;
+    match repo.http.send(request).await {
+        Err(error) if matches!(error.status(), Some(400 | 404 | 409 | 422)) => {
+            Err(error.with_kind(Kind::Corrupt).about("the hub does not find the blob in what was uploaded"))
+        }
+        told => told.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::{StreamExt, stream};
+    use serde_json::json;
+
+    use super::super::testing::{TOKEN, repo};
+    use super::*;
+    use crate::http::testing::{Reply, Seen, Server};
+    use crate::{Destination, Sha256};
+
+    const CONTENT: &[u8] = b"weights";
+
+    fn blob() -> Blob {
+        Blob { sha256: Sha256::of(CONTENT), size: CONTENT.len() as u64 }
+    }
+
+    fn body() -> Body {
+        Body::from(stream::iter(CONTENT.chunks(3).map(|piece| Ok(Bytes::from_static(piece)))).boxed())
+    }
+
+    /// A hub that points at `storage` and, when told of the upload, answers so.
+    async fn hub(storage: &Server, verdict: Reply) -> Server {
+        let storage = storage.endpoint();
+        Server::answering(move |seen: &Seen| match seen.path() {
+            "/verify" => verdict.clone(),
+            _ => {
+                let verify = json!({"href": format!("http://{}/verify", seen.header("host").unwrap())});
+                let upload = json!({"href": format!("{storage}/put?sig=1"), "header": {"X-Store": "yes"}});
+                Reply::json(&json!({"objects": [{"oid": blob().sha256, "size": 7, "actions": {"upload": upload, "verify": verify}}]}))
+            }
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn storage_sees_the_bytes_and_no_token_and_the_hub_is_told() {
+        let storage = Server::scripted([Reply::new(200, &[], "")]).await;
+        let hub = hub(&storage, Reply::json(&json!({}))).await;
+        repo(&hub).put(blob(), body()).await.unwrap();
+        let put = &storage.seen()[0];
+        assert_eq!((put.line().as_str(), &put.body[..], put.header("content-length")), ("PUT /put?sig=1", CONTENT, Some("7")));
+        assert_eq!((put.header("authorization"), put.header("x-store")), (None, Some("yes")));
+        let told = &hub.seen()[1];
+        assert_eq!(told.json(), json!({"oid": blob().sha256, "size": 7}));
+        assert_eq!(told.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+    }
+
+    #[tokio::test]
+    async fn a_hub_that_does_not_find_the_blob_says_corrupt() {
+        let storage = Server::answering(|_| Reply::new(200, &[], "")).await;
+        let hub = hub(&storage, Reply::new(422, &[], r#"{"message":"does not match"}"#)).await;
+        assert_eq!(repo(&hub).put(blob(), body()).await.unwrap_err().kind(), Kind::Corrupt);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_refused_is_asked_for_again() {
+        let storage = Server::scripted([Reply::new(403, &[], "<Error>no</Error>"), Reply::new(200, &[], "")]).await;
+        let hub = hub(&storage, Reply::json(&json!({}))).await;
+        let repo = repo(&hub);
+        assert_eq!(repo.put(blob(), body()).await.unwrap_err().kind(), Kind::Expired);
+        repo.put(blob(), body()).await.unwrap();
+        assert_eq!(hub.lines().iter().filter(|line| line.ends_with("/objects/batch")).count(), 2);
+    }
+}

@@ -1,0 +1,87 @@
+//! The repo as a destination: looked up, created, its head, and what the hub says of its card. Facts: huggingface_hub 2.4.0,
+//! `hf_api.py` (`create_repo`, `list_repo_refs`, `_validate_yaml`).
+
+use serde_json::{Value, json};
+
+use super::wire::{Refs, RepoAnswer};
+use super::{Repo, info};
+use crate::http::Request;
+use crate::{Error, Gate, Kind, Listing, RepoInfo, RepoKind, Result, Revision, Visibility};
+
+/// Refs of a repo with many thousands of branches.
+const LONGEST_REFS: u64 = 8 << 20;
+/// Another repo of the same account is being made; it passes (`create_repo` tries again at these words).
+const BUSY: &str = "conflicting operation is in progress";
+
+/// What the hub knows of the repo; `None` when there is none that the token may see.
+///
+/// # Errors
+/// What the hub complains of otherwise.
+pub(super) async fn look_up(repo: &Repo) -> Result<Option<RepoInfo>> {
+    let url = repo.api("")?;
+    let told = match repo.ask::<RepoAnswer>(info::LONGEST, || Request::get(url.clone())).await {
+        Ok(told) => told.value,
+        Err(error) if error.kind() == Kind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // Where nothing is said, the repo counts as public: the careful reading for whoever brings something private.
+    let visibility = if told.private == Some(true) { Visibility::Private } else { Visibility::Public };
+    let gate = if told.gated.is_some_and(|gated| gated.is_closed()) { Gate::Gated } else { Gate::Open };
+    Ok(Some(RepoInfo { commit: None, visibility, gate }))
+}
+
+/// Creates the repo. There is no "internal" here: the narrower word is sent. Sent again when the answer is lost: the
+/// second answer is then [`Kind::Conflict`].
+///
+/// # Errors
+/// [`Kind::Conflict`] when the id is taken; [`Kind::Invalid`] for a Space, which needs more than files.
+pub(super) async fn create(repo: &Repo, visibility: Visibility) -> Result<()> {
+    if repo.at.kind == RepoKind::Space {
+        return Err(Error::new(Kind::Invalid, "a Space can't be created: it needs an SDK to run"));
+    }
+    let visibility = if visibility == Visibility::Public { "public" } else { "private" };
+    let id = &repo.at.id;
+    let wanted = json!({"name": id.name(), "organization": id.owner(), "type": repo.at.kind, "visibility": visibility});
+    let request = Request::post(super::address(&format!("{}/api/repos/create", repo.base))?).json(&wanted)?.once();
+    let options = repo.http.options();
+    crate::http::retry::retrying(&options.retry, &options.clock, &options.on_retry, || async {
+        repo.http.send(request.clone()).await.map(drop).map_err(busy)
+    })
+    .await
+}
+
+fn busy(error: Error) -> Error {
+    let passes = error.kind() == Kind::Conflict && error.message().contains(BUSY);
+    if passes { error.with_kind(Kind::Transient) } else { error }
+}
+
+/// The commit of the branch, in one short request; `None` where there is no such branch yet.
+pub(super) async fn head(repo: &Repo) -> Result<Option<Revision>> {
+    let url = repo.api("/refs")?;
+    let refs = repo.ask::<Refs>(LONGEST_REFS, || Request::get(url.clone())).await?.value;
+    let branch = refs.branches.into_iter().find(|branch| branch.name == repo.at.revision.as_str());
+    Ok(branch.and_then(|branch| branch.target_commit).and_then(|commit| commit.parse().ok()))
+}
+
+/// Every file on the branch, at the commit where it stands now, so that no commit falls between two pages.
+pub(super) async fn list(repo: &Repo) -> Result<Listing> {
+    match head(repo).await? {
+        Some(commit) => Ok(Listing { commit: Some(commit.clone()), ..super::tree::list_at(repo, &commit).await? }),
+        None => Ok(Listing::default()),
+    }
+}
+
+/// What the hub would refuse in the front matter of this README.md; `None` when it takes it, or can't be asked.
+///
+/// # Errors
+/// The hub fails.
+pub(super) async fn refuses_card(repo: &Repo, card: &str) -> Result<Option<String>> {
+    let url = super::address(&format!("{}/api/validate-yaml", repo.base))?;
+    let request = Request::post(url).json(&json!({"content": card, "repoType": repo.at.kind}))?;
+    match repo.ask::<Value>(1 << 20, || request.clone()).await {
+        Ok(_) => Ok(None),
+        Err(error) if error.status() == Some(400) => Ok(Some(error.message().to_owned())),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,87 @@
+//! How many actions a commit takes, where the hub gives up on commits that take long: more after a quick one, fewer after a slow or failed one.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hf2ms_hub::Limits;
+
+/// The sizes to choose from (huggingface_hub 2.4.0, `_upload_pipeline.py`, `COMMIT_SIZE_SCALE`).
+const SIZES: [usize; 10] = [20, 50, 75, 100, 125, 200, 250, 400, 600, 1000];
+
+/// The size of the next batch.
+#[derive(Debug)]
+pub struct Pace {
+    /// How long a commit should take; `None` where all are of one size.
+    towards: Option<Duration>,
+    size: AtomicUsize,
+}
+
+impl Pace {
+    /// The pace at which commits begin.
+    pub fn new(limits: &Limits) -> Self {
+        Self { towards: limits.commit_time, size: AtomicUsize::new(limits.batch_actions) }
+    }
+
+    /// Actions in the next batch.
+    pub fn size(&self) -> usize {
+        self.size.load(Ordering::Relaxed)
+    }
+
+    /// Whether it changes at all.
+    pub fn is_adaptive(&self) -> bool {
+        self.towards.is_some()
+    }
+
+    /// A commit of `count` actions took so long.
+    pub fn wrote(&self, count: usize, took: Duration) {
+        match self.towards {
+            Some(towards) if took > towards => self.failed(),
+            Some(_) if count >= self.size() => self.become_next(SIZES.iter().find(|size| **size > self.size())),
+            _ => {}
+        }
+    }
+
+    /// A commit was not made in time.
+    pub fn failed(&self) {
+        if self.is_adaptive() {
+            self.become_next(SIZES.iter().rev().find(|size| **size < self.size()));
+        }
+    }
+
+    fn become_next(&self, size: Option<&usize>) {
+        if let Some(size) = size {
+            self.size.store(*size, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace(towards: Option<u64>) -> Pace {
+        let commit_time = towards.map(Duration::from_secs);
+        Pace::new(&Limits { blobs_a_check: 1, max_actions: 1000, batch_actions: 250, body_bytes: 1, commit_time, folder_entries: None })
+    }
+
+    #[test]
+    fn batches_grow_after_full_quick_commits_and_shrink_after_slow_or_failed_ones() {
+        let pace = pace(Some(40));
+        pace.wrote(250, Duration::from_secs(5));
+        assert_eq!(pace.size(), 400);
+        pace.wrote(30, Duration::from_secs(1));
+        assert_eq!(pace.size(), 400, "a small commit says nothing about a full one");
+        pace.wrote(400, Duration::from_secs(50));
+        assert_eq!(pace.size(), 250);
+        (0..20).for_each(|_| pace.failed());
+        assert_eq!(pace.size(), 20);
+    }
+
+    #[test]
+    fn a_hub_that_takes_its_time_gets_batches_of_one_size() {
+        let pace = pace(None);
+        pace.wrote(250, Duration::from_secs(500));
+        pace.failed();
+        assert_eq!(pace.size(), 250);
+    }
+}

@@ -1,0 +1,98 @@
+//! What stands at a path, as far as its hub tells, and what is changed about a file on its way.
+
+use hf2ms_hub::{Blob, Digest, File, GitSha1, Sha256};
+use serde::{Deserialize, Serialize};
+
+/// A content by its size and the digest that its hub lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Its digest, of one kind or the other.
+    #[serde(flatten)]
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl Standing {
+    /// What stands where this file is listed.
+    pub fn of(file: &File) -> Self {
+        let digest = if file.size == 0 { Digest::Sha256(Sha256::of(b"")) } else { file.digest };
+        Self { digest, size: file.size }
+    }
+
+    /// Whether it is this blob.
+    pub fn is_blob(&self, blob: Blob) -> bool {
+        self.size == blob.size && self.digest == Digest::Sha256(blob.sha256)
+    }
+
+    /// Whether it is this content, by whichever digest its hub lists.
+    pub fn is(&self, content: &[u8]) -> bool {
+        self.size == content.len() as u64 && self.digest.matches(content)
+    }
+}
+
+/// A few bytes of a file that are written otherwise than they were read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// Where they begin, in bytes.
+    pub start: u64,
+    /// Where they end.
+    pub end: u64,
+    /// What stands there afterwards.
+    pub insert: String,
+    /// The SHA-256 of the whole afterwards.
+    pub sha256: Sha256,
+    /// Git's id of it.
+    pub git_sha1: GitSha1,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl Edit {
+    /// The edit of `content` that puts `insert` in the place of these bytes.
+    pub fn new(content: &[u8], range: std::ops::Range<usize>, insert: String) -> Self {
+        let edited = [&content[..range.start], insert.as_bytes(), &content[range.end..]].concat();
+        Self {
+            start: range.start as u64,
+            end: range.end as u64,
+            insert,
+            sha256: Sha256::of(&edited),
+            git_sha1: GitSha1::of(&edited),
+            size: edited.len() as u64,
+        }
+    }
+
+    /// The content after the edit; `None` if it is not the one that the edit was made for.
+    pub fn apply(&self, content: &[u8]) -> Option<Vec<u8>> {
+        let (start, end) = (usize::try_from(self.start).ok()?, usize::try_from(self.end).ok()?);
+        let edited = [content.get(..start)?, self.insert.as_bytes(), content.get(end..)?].concat();
+        (Sha256::of(&edited) == self.sha256).then_some(edited)
+    }
+
+    /// Whether this already stands there.
+    pub fn is_done(&self, standing: &Standing) -> bool {
+        self.size == standing.size && [Digest::Sha256(self.sha256), Digest::GitSha1(self.git_sha1)].contains(&standing.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_changes_its_bytes_and_no_others() {
+        let edit = Edit::new(b"license: MIT\nrest", 9..12, "mit".to_owned());
+        assert_eq!(edit.apply(b"license: MIT\nrest").unwrap(), b"license: mit\nrest");
+        assert_eq!(edit.apply(b"license: MIT\nREST"), None, "another content");
+        assert_eq!(edit.apply(b"short"), None);
+    }
+
+    #[test]
+    fn what_stands_there_is_known_by_either_digest() {
+        let by = |digest| Standing { digest, size: 3 };
+        assert!(by(Digest::GitSha1(GitSha1::of(b"abc"))).is(b"abc") && by(Digest::Sha256(Sha256::of(b"abc"))).is(b"abc"));
+        assert!(!by(Digest::GitSha1(GitSha1::of(b"abc"))).is(b"abd"));
+        let json = r#"{"sha256":"5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03","size":6}"#;
+        assert!(serde_json::from_str::<Standing>(json).unwrap().is(b"hello\n"));
+    }
+}
