@@ -165,7 +165,7 @@ fn what_is_refused_is_refused_in_one_line_and_creates_nothing() {
         (&["alice/model"], &[("HF_TOKEN", "hf_wrong")], 3, "Hugging Face refuses HF_TOKEN"),
         (&["alice/model"], &[("MODELSCOPE_TOKEN", BOB)], 3, "use --dest"),
         (&["bob/gated"], alice, 3, "is gated: ask for access at"),
-        (&["ms:alice/model"], none, 2, "can't be a source yet"),
+        (&["ms:alice/model"], none, 3, "HF_TOKEN is not set: get one at"),
     ];
     for (args, environment, code, words) in cases {
         let args: Vec<&str> = std::iter::once("migrate").chain(args.iter().copied()).collect();

@@ -1,0 +1,152 @@
+//! A sandbox, and one repo on one of its hubs as the suites see it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hf2ms_hub::http::HttpOptions;
+use hf2ms_hub::http::retry::RetryPolicy;
+use hf2ms_hub::{ByteStream, Destination, Hub, RepoAt, RepoKind, Result, Source, Token, open_destination, open_source};
+use hf2ms_sandbox::{Running, Sandbox};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Which hub, and which kind of repo.
+#[derive(Clone, Copy)]
+pub struct Side(pub Hub, pub RepoKind);
+
+impl Side {
+    /// The sandbox's word for the hub.
+    pub fn hub(self) -> &'static str {
+        if self.0 == Hub::HuggingFace { "hf" } else { "ms" }
+    }
+
+    pub fn alice(self) -> &'static str {
+        if self.0 == Hub::HuggingFace { "hf_sandboxAliceWrite" } else { "ms-sandbox-alice-write" }
+    }
+
+    pub fn bob(self) -> &'static str {
+        if self.0 == Hub::HuggingFace { "hf_sandboxBobWrite" } else { "ms-sandbox-bob-write" }
+    }
+
+    /// The sandbox's route for what the two hubs do by different ones.
+    pub fn route(self, of_hugging_face: &str, of_modelscope: &str) -> String {
+        format!("{}.{}", self.hub(), if self.0 == Hub::HuggingFace { of_hugging_face } else { of_modelscope })
+    }
+}
+
+/// A sandbox of one test.
+pub struct World {
+    pub side: Side,
+    sandbox: Running,
+    _folder: TempDir,
+}
+
+impl World {
+    pub async fn new(side: Side) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::start(folder.path()).await.unwrap();
+        Self { side, sandbox, _folder: folder }
+    }
+
+    /// A world whose `alice/repo` has these files.
+    pub async fn with(side: Side, files: Value) -> Self {
+        let world = Self::new(side).await;
+        world.seed(files).await;
+        world
+    }
+
+    /// One more commit on `alice/repo`; its id.
+    pub async fn seed(&self, files: Value) -> String {
+        let seed = json!({"hub": self.side.hub(), "kind": self.side.1, "id": "alice/repo", "files": files});
+        self.ask("POST", "/seed", seed).await["commit"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
+        let host = self.sandbox.admin.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let length = body.len();
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, json) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{method} {path} {body}: {answer}");
+        serde_json::from_str(json).unwrap_or_default()
+    }
+
+    /// Puts a fault in force for so many requests.
+    pub async fn fault(&self, route: &str, kind: Value, count: u32) {
+        self.ask("POST", "/faults", json!({"route": route, "kind": kind, "count": count})).await;
+    }
+
+    pub async fn requests(&self, route: &str) -> u64 {
+        self.ask("GET", "/counters", Value::Null).await[route]["requests"].as_u64().unwrap_or(0)
+    }
+
+    /// What `alice/repo` really holds.
+    pub async fn stored(&self) -> Value {
+        let (hub, kind) = (self.side.hub(), self.side.1);
+        self.ask("GET", &format!("/repo?hub={hub}&kind={kind}&id=alice/repo"), Value::Null).await
+    }
+
+    fn opened(&self, id: &str, revision: &str, token: Option<&str>) -> hf2ms_hub::Side {
+        let Side(hub, kind) = self.side;
+        let endpoint = if hub == Hub::HuggingFace { &self.sandbox.hf } else { &self.sandbox.ms };
+        let at = RepoAt { hub, endpoint: endpoint.clone(), kind, id: id.parse().unwrap(), revision: revision.parse().unwrap() };
+        hf2ms_hub::Side { at, token: token.map(|token| Token::parse(token).unwrap()) }
+    }
+
+    pub fn main(&self) -> &'static str {
+        if self.side.0 == Hub::HuggingFace { "main" } else { "master" }
+    }
+
+    pub fn source_of(&self, id: &str, revision: &str, token: Option<&str>) -> Arc<dyn Source> {
+        open_source(&self.opened(id, revision, token), quick()).unwrap()
+    }
+
+    /// `alice/repo` at its branch, read by alice.
+    pub fn source(&self) -> Arc<dyn Source> {
+        self.source_of("alice/repo", self.main(), Some(self.side.alice()))
+    }
+
+    /// `alice/repo` at the commit where it stands.
+    pub async fn pinned(&self) -> Arc<dyn Source> {
+        let commit = self.source().describe().await.unwrap().commit.unwrap();
+        self.source_of("alice/repo", commit.as_str(), Some(self.side.alice()))
+    }
+
+    pub fn destination_of(&self, token: &str) -> Arc<dyn Destination> {
+        open_destination(&self.opened("alice/repo", self.main(), Some(token)), quick()).unwrap()
+    }
+
+    /// `alice/repo` at its branch, written by alice.
+    pub fn destination(&self) -> Arc<dyn Destination> {
+        self.destination_of(self.side.alice())
+    }
+
+    /// The same, just created.
+    pub async fn created(&self) -> Arc<dyn Destination> {
+        let destination = self.destination();
+        destination.create(hf2ms_hub::Visibility::Public).await.unwrap();
+        destination
+    }
+}
+
+fn quick() -> HttpOptions {
+    let retry = RetryPolicy { retries: 2, base: Duration::from_millis(2), ..RetryPolicy::default() };
+    HttpOptions { retry, stall: Duration::from_secs(2), ..HttpOptions::default() }
+}
+
+/// All of a body, or the error that ended it.
+pub async fn all(body: Result<ByteStream>) -> Result<Vec<u8>> {
+    let mut body = body?;
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await {
+        bytes.extend_from_slice(&piece?);
+    }
+    Ok(bytes)
+}
