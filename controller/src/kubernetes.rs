@@ -3,10 +3,11 @@
 
 use hf2ms_hub::{Hub, RepoAt, Sha256, Visibility};
 use hf2ms_worker::plan::Plan;
+use hf2ms_worker::plan::card::Card;
 use hf2ms_worker::protocol::Exit;
 use serde_json::{Map, Value, json};
 
-use crate::explain::{Failure, Outcome, endpoint_name};
+use crate::explain::{Failure, Outcome};
 
 /// The worker's image, unless told otherwise.
 pub const IMAGE: &str = concat!("hf2ms-worker:", env!("CARGO_PKG_VERSION"));
@@ -172,12 +173,32 @@ impl Objects<'_> {
             (_, Visibility::Private | Visibility::Internal) => args.push("--private".to_owned()),
             (_, Visibility::Public) => {}
         }
+        if self.plan.card == Card::Kept {
+            args.push("--keep-readme".to_owned());
+        }
         let mut pod = self.pod(&args, LAST_HEADROOM);
-        pod["spec"]["containers"][0]["env"] =
-            [source, destination].map(|at| json!({"name": endpoint_name(at.hub), "value": at.endpoint})).into();
+        let endpoints = [(endpoint_name(source.hub, Reached::AsUsual), source), (self.destination_endpoint_name(), destination)];
+        pod["spec"]["containers"][0]["env"] = endpoints.map(|(name, at)| json!({"name": name, "value": at.endpoint})).into();
         let policy = failure_policy("FailJob");
         let spec = json!({"suspend": waits, "backoffLimit": RETRIES, "podFailurePolicy": policy, "template": pod});
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": self.metadata(&self.last_name()), "spec": spec})
+    }
+
+    /// Within one hub the destination's address has a variable of its own.
+    fn destination_endpoint_name(&self) -> &'static str {
+        let Plan { source, destination, .. } = self.plan;
+        endpoint_name(destination.hub, if source.hub == destination.hub { Reached::Apart } else { Reached::AsUsual })
+    }
+
+    /// The variables that the Secret has to hold: within a hub, another site has a token of its own.
+    fn token_names(&self) -> Vec<&'static str> {
+        let Plan { source, destination, .. } = self.plan;
+        let elsewhere = source.hub == destination.hub && source.endpoint != destination.endpoint;
+        let apart = match destination.hub {
+            Hub::HuggingFace => "HF_DESTINATION_TOKEN",
+            Hub::ModelScope => "MODELSCOPE_DESTINATION_TOKEN",
+        };
+        ["HF_TOKEN", "MODELSCOPE_TOKEN"].into_iter().chain(elsewhere.then_some(apart)).collect()
     }
 
     fn last_name(&self) -> String {
@@ -219,7 +240,9 @@ impl Objects<'_> {
             0 => String::new(),
             some => format!("# {some} entries of the source can't be copied: the last Job copies the rest, and ends as failed.\n"),
         };
-        let token = "printf 'HF_TOKEN=%s\\nMODELSCOPE_TOKEN=%s\\n' \"$HF_TOKEN\" \"$MODELSCOPE_TOKEN\"";
+        let names = self.token_names();
+        let (lines, values): (String, String) = names.iter().map(|name| (format!("{name}=%s\\n"), format!(" \"${name}\""))).unzip();
+        let token = format!("printf '{lines}'{values}");
         let mut commands = vec![
             format!("{token} |\n#      kubectl create secret generic {secret} --from-env-file=/dev/stdin"),
             "kubectl apply --server-side -f FILE      # server-side: kubectl's own copy would be too long".to_owned(),
@@ -232,6 +255,23 @@ impl Objects<'_> {
         format!(
             "{what}{needs}{refused}{commands}# Then `kubectl logs --follow job/{last}` shows the commit, and the verification of every file.\n---\n"
         )
+    }
+}
+
+/// Whether a hub is the only one of its kind in a migration, or the destination beside a source.
+#[derive(Clone, Copy)]
+enum Reached {
+    AsUsual,
+    Apart,
+}
+
+/// The variable that holds a hub's address.
+fn endpoint_name(hub: Hub, reached: Reached) -> &'static str {
+    match (hub, reached) {
+        (Hub::HuggingFace, Reached::AsUsual) => "HF_ENDPOINT",
+        (Hub::HuggingFace, Reached::Apart) => "HF_DESTINATION_ENDPOINT",
+        (Hub::ModelScope, Reached::AsUsual) => "MODELSCOPE_ENDPOINT",
+        (Hub::ModelScope, Reached::Apart) => "MODELSCOPE_DESTINATION_ENDPOINT",
     }
 }
 

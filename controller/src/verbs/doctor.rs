@@ -154,8 +154,12 @@ async fn worker(settings: &Settings) -> Vec<Finding> {
     })
 }
 
-fn endpoints(settings: &Settings) -> [String; 2] {
-    [Hub::HuggingFace, Hub::ModelScope].map(|hub| settings.access(hub).endpoint.clone())
+/// Where the hubs are, each address once.
+fn endpoints(settings: &Settings) -> Vec<String> {
+    let hubs = [Hub::HuggingFace, Hub::ModelScope];
+    let mut all: Vec<String> = hubs.iter().flat_map(|hub| [settings.access(*hub), settings.access_to(*hub)]).map(|access| access.endpoint.clone()).collect();
+    all.dedup();
+    all
 }
 
 /// The same in a container: Docker, the image, and whether the hubs are reached from there.

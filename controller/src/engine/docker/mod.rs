@@ -15,7 +15,7 @@ use std::time::Duration;
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use hf2ms_hub::{Hub, Kind};
+use hf2ms_hub::Kind;
 use hf2ms_worker::protocol::{Event, Memory};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use ulid::Ulid;
@@ -242,8 +242,7 @@ async fn is_there(daemon: &Daemon, network: &str) -> Outcome<()> {
 
 /// A worker's settings on one line: tokens, and how patient to be.
 fn variables(settings: &Settings) -> String {
-    let tokens = [(Hub::HuggingFace, "HF_TOKEN"), (Hub::ModelScope, "MODELSCOPE_TOKEN")];
-    let tokens = tokens.into_iter().filter_map(|(hub, name)| Some((name, settings.access(hub).token.as_ref()?.expose().to_owned())));
+    let tokens = settings.token_variables().into_iter().filter_map(|(name, token)| Some((name, token?.expose().to_owned())));
     let passed_on = PASSED_ON.into_iter().filter_map(|name| Some((name, environment(name)?)));
     serde_json::Value::from_iter(tokens.chain(passed_on)).to_string()
 }

@@ -1,0 +1,142 @@
+"""What hf2ms copies, seen by the official clients on either end: byte for byte."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+from conftest import BINARY, make_files, read_files
+from huggingface_hub import HfApi, snapshot_download
+from modelscope_hub import HubApi
+
+HF2MS = pathlib.Path(os.environ.get("HF2MS_BIN", pathlib.Path(BINARY).with_name("hf2ms")))
+TREE = {
+    "README.md": "---\nlicense: mit\n---\n# hello\n",
+    "config.json": '{"a": 1}',
+    "empty.txt": "",
+    "weights/model.safetensors": 3_000_000,
+    "weights/twin.safetensors": 3_000_000,
+    "data/ünï cödé & more.txt": "text",
+    "deep/er/still/notes.txt": "notes" * 1000,
+    "deep/large.txt": 200_000,
+    "picture.png": 40_000,
+}
+REFUSED = "---\nlanguage: zh\nlicense: Apache License 2.0\n---\n# 你好\r\nlicense: Apache License 2.0\n"
+
+
+@pytest.fixture
+def hf2ms(sandbox, tmp_path):
+    """Runs hf2ms between the sandbox's hubs; the report."""
+
+    def run(*args, **more):
+        env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        env |= {"HF_ENDPOINT": sandbox.hf, "HF_TOKEN": sandbox.hf_alice, "HF2MS_STATE": str(tmp_path / "state")}
+        env |= {"MODELSCOPE_ENDPOINT": sandbox.ms, "MODELSCOPE_TOKEN": sandbox.ms_alice, **more}
+        done = subprocess.run([HF2MS, "migrate", *args, "--json"], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def up_to_modelscope(sandbox, folder, id, kind):
+    api = HubApi(endpoint=sandbox.ms, token=sandbox.ms_alice)
+    api.create_repo(id, kind, visibility="public")
+    api.upload_folder(repo_id=id, repo_type=kind, folder_path=folder, commit_message="all")
+
+
+def up_to_hugging_face(sandbox, folder, id, kind):
+    api = HfApi(endpoint=sandbox.hf, token=sandbox.hf_alice)
+    api.create_repo(id, repo_type=kind)
+    api.upload_folder(repo_id=id, repo_type=kind, folder_path=folder)
+
+
+def from_hugging_face(sandbox, id, kind, to):
+    snapshot_download(id, repo_type=kind, endpoint=sandbox.hf, token=sandbox.hf_alice, local_dir=to, max_workers=4)
+    return read_files(to)
+
+
+def from_modelscope(sandbox, id, kind, to):
+    HubApi(endpoint=sandbox.ms, token=sandbox.ms_alice).download_repo(id, kind, local_dir=to)
+    return read_files(to)
+
+
+def arrived(came, folder):
+    """The files of `folder`, as they arrived."""
+    sent = read_files(folder)
+    assert {path: came.get(path) for path in sent} == sent
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_what_modelscopes_client_uploads_hugging_faces_downloads(sandbox, hf2ms, tmp_path, kind):
+    id = f"alice/ms-to-hf-{kind}"
+    folder = make_files(tmp_path / "up", TREE)
+    up_to_modelscope(sandbox, folder, id, kind)
+    report = hf2ms(f"ms:{id}", "--repo-type", kind)
+    assert report["verification"]["equal"] == report["files"]
+    arrived(from_hugging_face(sandbox, id, kind, tmp_path / "down"), folder)
+
+
+def test_a_large_file_in_parts_is_downloaded_as_it_was(sandbox, hf2ms, tmp_path):
+    folder = make_files(tmp_path / "up", {"model.safetensors": 5_300_000, "README.md": "# parts\n"})
+    up_to_modelscope(sandbox, folder, "alice/direction-in-parts", "model")
+    before = sandbox.ask("GET", "/settings")
+    sandbox.post("/settings", hf_multipart_above=1_000_000, hf_part_size=1 << 20)
+    try:
+        hf2ms("ms:alice/direction-in-parts")
+    finally:
+        sandbox.post("/settings", **{key: before[key] for key in ("hf_multipart_above", "hf_part_size")})
+    assert sandbox.counted("hf.lfs_complete")["requests"] == 1
+    arrived(from_hugging_face(sandbox, "alice/direction-in-parts", "model", tmp_path / "down"), folder)
+
+
+def test_a_card_is_changed_in_its_license_alone(sandbox, hf2ms, tmp_path):
+    folder = make_files(tmp_path / "up", {"README.md": REFUSED, "a.txt": "a"})
+    up_to_modelscope(sandbox, folder, "alice/direction-card", "model")
+    hf2ms("ms:alice/direction-card")
+    came = from_hugging_face(sandbox, "alice/direction-card", "model", tmp_path / "down")
+    assert came["README.md"].decode() == REFUSED.replace("Apache License 2.0", "apache-2.0", 1)
+    assert came["a.txt"] == b"a"
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_within_hugging_face(sandbox, hf2ms, tmp_path, kind):
+    id = f"alice/hf-to-hf-{kind}"
+    folder = make_files(tmp_path / "up", TREE)
+    up_to_hugging_face(sandbox, folder, id, kind)
+    hf2ms(f"hf:{id}", "--repo-type", kind, "--to", "hf", "--dest", f"{id}-copy")
+    arrived(from_hugging_face(sandbox, f"{id}-copy", kind, tmp_path / "down"), folder)
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_within_modelscope(sandbox, hf2ms, tmp_path, kind):
+    id = f"alice/ms-to-ms-{kind}"
+    folder = make_files(tmp_path / "up", TREE)
+    up_to_modelscope(sandbox, folder, id, kind)
+    hf2ms(f"ms:{id}", "--repo-type", kind, "--to", "ms", "--dest", f"{id}-copy")
+    arrived(from_modelscope(sandbox, f"{id}-copy", kind, tmp_path / "down"), folder)
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_what_hugging_faces_client_uploads_modelscopes_downloads(sandbox, hf2ms, tmp_path, kind):
+    id = f"alice/hf-to-ms-{kind}"
+    folder = make_files(tmp_path / "up", TREE)
+    up_to_hugging_face(sandbox, folder, id, kind)
+    hf2ms(f"hf:{id}", "--repo-type", kind)
+    arrived(from_modelscope(sandbox, id, kind, tmp_path / "down"), folder)
+
+
+def test_the_client_goes_on_where_hf2ms_ended(sandbox, hf2ms, tmp_path):
+    """Both write to one repo in turn: neither finds anything of the other's odd."""
+    folder = make_files(tmp_path / "up", TREE)
+    up_to_modelscope(sandbox, folder, "alice/direction-in-turn", "model")
+    hf2ms("ms:alice/direction-in-turn")
+    api = HfApi(endpoint=sandbox.hf, token=sandbox.hf_alice)
+    puts = sandbox.counted("hf_storage.put")["requests"]
+    api.upload_folder(repo_id="alice/direction-in-turn", folder_path=make_files(tmp_path / "more", {**TREE, "new.txt": "new"}))
+    assert sandbox.counted("hf_storage.put")["requests"] == puts, "no blob is sent again"
+    hf2ms("ms:alice/direction-in-turn")
+    came = from_hugging_face(sandbox, "alice/direction-in-turn", "model", tmp_path / "down")
+    arrived(came, folder)
+    assert came["new.txt"] == b"new"
