@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::verbs;
 
-/// Copies model and dataset repositories from Hugging Face to ModelScope: streamed, committed once, verified.
+/// Copies model and dataset repositories between Hugging Face and ModelScope: streamed, committed once, verified.
 #[derive(Debug, Parser)]
 #[command(name = "hf2ms", version, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Cli {
@@ -19,6 +19,7 @@ Examples:
   hf2ms migrate org/name                          copy a repo from Hugging Face to ModelScope
   hf2ms migrate hf:org/name --dest me/name        the same, to another id
   hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet'
+  hf2ms migrate ms:org/name                       copy a repo from ModelScope to Hugging Face
   hf2ms migrate org/name --dry-run                what would be done, and what it would take
   hf2ms migrate org/big --on modal --detach       in the cloud; then hf2ms attach, status, logs, stop
   hf2ms batch --file repos.txt --to-owner me      copy many, with the workers always busy
@@ -26,9 +27,11 @@ Examples:
   hf2ms demo                                      see it work, without any account
 
 Environment, also from .env in this folder or above:
-  HF_TOKEN, HF_ENDPOINT                           needed for private and gated repos
+  HF_TOKEN, HF_ENDPOINT                           needed for private and gated repos, and to write
   MODELSCOPE_TOKEN (or MODELSCOPE_API_TOKEN)      from https://modelscope.cn/my/myaccesstoken
   MODELSCOPE_ENDPOINT, MODELSCOPE_DOMAIN          modelscope.ai is the international site
+  HF_DESTINATION_TOKEN, MODELSCOPE_DESTINATION_TOKEN, HF_DESTINATION_ENDPOINT, MODELSCOPE_DESTINATION_ENDPOINT
+                                                  for a destination of another account or site
   MODAL_TOKEN_ID, MODAL_TOKEN_SECRET              for --on modal, from https://modal.com/settings/tokens
   HF2MS_PYTHON, HF2MS_STATIC_WORKER               a Python with Modal's SDK; the worker that containers run
   DOCKER_HOST                                     for --on docker, when the daemon is elsewhere

@@ -1,6 +1,8 @@
 //! `commit`: the one committer of a run. Writes what the receipts say is stored, reads inline files as its
 //! batches need them, and looks before it does anything twice.
 
+mod step;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,6 +16,7 @@ use crate::batches::{Batches, Stage, Weighed, blob_weight, inline_weight};
 use crate::pace::Pace;
 use crate::protocol::{CommitFile, CommitJob, Event, Exit, How, Standing};
 use crate::work::Work;
+use step::{Ready, Step, inline_blob, put};
 
 /// Small files read at a time.
 const READERS: usize = 32;
@@ -48,45 +51,6 @@ pub async fn write_all(work: &Work, job: &CommitJob) {
 enum Parts {
     One,
     Several,
-}
-
-/// One change that a commit makes.
-#[derive(Debug, Clone, Copy)]
-enum Step<'a> {
-    Inline(&'a CommitFile),
-    Stored(&'a CommitFile, Blob),
-    Delete(&'a RepoPath),
-}
-
-impl Step<'_> {
-    fn path(&self) -> &RepoPath {
-        match self {
-            Self::Inline(file) | Self::Stored(file, _) => &file.file.path,
-            Self::Delete(path) => path,
-        }
-    }
-}
-
-/// A change whose content is at hand.
-struct Ready<'a> {
-    step: Step<'a>,
-    action: Action,
-}
-
-impl Ready<'_> {
-    fn is_deletion(&self) -> bool {
-        matches!(self.action, Action::Delete { .. })
-    }
-
-    /// Whether what it does is what stands there.
-    fn is_done(&self, there: Option<Standing>) -> bool {
-        match (&self.action, there) {
-            (Action::Delete { .. }, there) => there.is_none(),
-            (Action::Put { content: Content::Stored(blob), .. }, Some(there)) => there.is_blob(*blob),
-            (Action::Put { content: Content::Inline(content), .. }, Some(there)) => there.is(content),
-            (Action::Put { .. }, None) => false,
-        }
-    }
 }
 
 /// What could not be written, and why.
@@ -339,18 +303,6 @@ impl<'a> Committer<'a> {
                 self.work.events.small(path, content, How::Inline);
             }
         }
-    }
-}
-
-fn put<'a>(step: Step<'a>, file: &CommitFile, content: Content) -> Ready<'a> {
-    Ready { step, action: Action::Put { path: file.file.path.clone(), exists: file.current.is_some(), content } }
-}
-
-/// An inline file that the source keeps as a blob.
-fn inline_blob(step: &Step<'_>) -> Option<Blob> {
-    match step {
-        Step::Inline(file) => Some(Blob { sha256: file.file.digest.sha256()?, size: file.file.size }),
-        _ => None,
     }
 }
 

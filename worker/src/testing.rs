@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::http::{HttpOptions, retry::RetryPolicy};
 use hf2ms_hub::{
-    Account, Action, Blob, Body, ByteStream, Commit, Content, Destination, Digest, Error, File, Gate, GitSha1, Kind, Limits, Listed, Listing,
-    Missing, Placement, Redactor, RepoInfo, RepoPath, Result, Revision, Sha256, Source, Visibility,
+    Account, Action, Blob, Body, ByteStream, Commit, Content, Destination, Digest, Error, File, Gate, GitSha1, Kind, Limits, Listed,
+    Listing, Missing, Placement, Redactor, RepoInfo, RepoPath, Result, Revision, Sha256, Source, Visibility,
 };
 
 use crate::events::Events;

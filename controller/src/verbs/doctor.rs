@@ -157,7 +157,8 @@ async fn worker(settings: &Settings) -> Vec<Finding> {
 /// Where the hubs are, each address once.
 fn endpoints(settings: &Settings) -> Vec<String> {
     let hubs = [Hub::HuggingFace, Hub::ModelScope];
-    let mut all: Vec<String> = hubs.iter().flat_map(|hub| [settings.access(*hub), settings.access_to(*hub)]).map(|access| access.endpoint.clone()).collect();
+    let mut all: Vec<String> =
+        hubs.iter().flat_map(|hub| [settings.access(*hub), settings.access_to(*hub)]).map(|access| access.endpoint.clone()).collect();
     all.dedup();
     all
 }

@@ -1,0 +1,56 @@
+//! One change of a commit: what is to be done, and the same with its content at hand.
+
+use hf2ms_hub::{Action, Blob, Content, RepoPath};
+
+use crate::protocol::{CommitFile, Standing};
+
+/// One change that a commit makes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step<'a> {
+    Inline(&'a CommitFile),
+    Stored(&'a CommitFile, Blob),
+    Delete(&'a RepoPath),
+}
+
+impl Step<'_> {
+    pub(super) fn path(&self) -> &RepoPath {
+        match self {
+            Self::Inline(file) | Self::Stored(file, _) => &file.file.path,
+            Self::Delete(path) => path,
+        }
+    }
+}
+
+/// A change whose content is at hand.
+pub(super) struct Ready<'a> {
+    pub(super) step: Step<'a>,
+    pub(super) action: Action,
+}
+
+impl Ready<'_> {
+    pub(super) fn is_deletion(&self) -> bool {
+        matches!(self.action, Action::Delete { .. })
+    }
+
+    /// Whether what it does is what stands there.
+    pub(super) fn is_done(&self, there: Option<Standing>) -> bool {
+        match (&self.action, there) {
+            (Action::Delete { .. }, there) => there.is_none(),
+            (Action::Put { content: Content::Stored(blob), .. }, Some(there)) => there.is_blob(*blob),
+            (Action::Put { content: Content::Inline(content), .. }, Some(there)) => there.is(content),
+            (Action::Put { .. }, None) => false,
+        }
+    }
+}
+
+pub(super) fn put<'a>(step: Step<'a>, file: &CommitFile, content: Content) -> Ready<'a> {
+    Ready { step, action: Action::Put { path: file.file.path.clone(), exists: file.current.is_some(), content } }
+}
+
+/// An inline file that the source keeps as a blob.
+pub(super) fn inline_blob(step: &Step<'_>) -> Option<Blob> {
+    match step {
+        Step::Inline(file) => Some(Blob { sha256: file.file.digest.sha256()?, size: file.file.size }),
+        _ => None,
+    }
+}
