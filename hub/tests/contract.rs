@@ -48,6 +48,8 @@ suite!(destination:
     what_is_put_and_committed_is_listed,
     a_blob_that_is_stored_is_not_wanted_again,
     a_body_that_fails_leaves_nothing_stored,
+    parts_are_not_completed_before_the_body_ends_well,
+    a_part_that_reads_otherwise_the_second_time_is_not_stored,
     a_failed_check_is_an_error,
     a_blob_that_is_refused_costs_only_itself,
     files_are_replaced_and_deleted,

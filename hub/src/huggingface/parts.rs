@@ -23,9 +23,9 @@ use crate::http::{Http, Request, exactly};
 use crate::{Blob, Body, ByteStream, Error, Kind, Result, Sha256, until_verified};
 
 /// Parts of one blob on their way at a time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 3;
 /// KiB of one blob that may wait to be sent: parts take turns within it.
-const ROOM: usize = 2 << 10;
+const ROOM: usize = 1 << 10;
 /// Storage joins the parts before it answers.
 const PATIENCE: Duration = Duration::from_secs(300);
 

@@ -129,6 +129,28 @@ pub async fn a_body_that_fails_leaves_nothing_stored(side: Side) {
     }
 }
 
+/// Bytes enough, and then the word that they are wrong: a PUT has its length by then, an upload in parts waits for the body's end.
+pub async fn parts_are_not_completed_before_the_body_ends_well(side: Side) {
+    let [_, world] = whole_and_in_parts(side).await;
+    let destination = world.created().await;
+    let content = weights(1);
+    let failing = frames(&content).chain(stream::once(std::future::ready(Err(Error::new(Kind::Corrupt, "wrong"))))).boxed();
+    let put = destination.put(blob(&content), failing.into()).await;
+    assert_eq!((put.is_err(), world.requests("hf.lfs_complete").await), (side.0 == hf2ms_hub::Hub::HuggingFace, 0));
+}
+
+pub async fn a_part_that_reads_otherwise_the_second_time_is_not_stored(side: Side) {
+    let [_, world] = whole_and_in_parts(side).await;
+    let destination = world.created().await;
+    let content = weights(1);
+    world.fault(&format!("{}_storage.put", side.hub()), json!({"do": "status", "status": 500}), 1).await;
+    let other = |range: std::ops::Range<u64>| frames(&Bytes::from(vec![0; usize::try_from(range.end - range.start).unwrap()]));
+    let body = Body::from(frames(&content)).reopened_by(other);
+    assert!(destination.put(blob(&content), body).await.is_err());
+    assert_eq!(world.requests("hf.lfs_complete").await, 0);
+    assert_eq!(destination.missing(&[blob(&content)]).await.unwrap().wanted, [blob(&content)]);
+}
+
 pub async fn a_failed_check_is_an_error(side: Side) {
     let world = World::new(side).await;
     let destination = world.created().await;
