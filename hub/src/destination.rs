@@ -90,6 +90,8 @@ pub struct Limits {
     pub batch_actions: usize,
     /// Bytes of a commit's body.
     pub body_bytes: usize,
+    /// Whether large blobs go in several requests side by side, which takes memory of its own.
+    pub in_parts: bool,
     /// How long a commit should take where the hub gives up on long ones: batches grow and shrink towards it.
     pub commit_time: Option<Duration>,
     /// Direct entries with which a folder can still be listed whole; `None` where there is no such end.

@@ -99,8 +99,15 @@ impl<T> Batches<T> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { blobs_a_check: 64, max_actions: 20, batch_actions: 5, body_bytes: 1000, commit_time: None, folder_entries: None };
+    const LIMITS: Limits = Limits {
+        blobs_a_check: 64,
+        max_actions: 20,
+        batch_actions: 5,
+        body_bytes: 1000,
+        in_parts: false,
+        commit_time: None,
+        folder_entries: None,
+    };
 
     fn cut<T>(actions: Vec<Weighed<T>>, limits: &Limits) -> Vec<Vec<T>> {
         let mut batches = Batches::new(actions, limits);

@@ -61,7 +61,15 @@ mod tests {
 
     fn pace(towards: Option<u64>) -> Pace {
         let commit_time = towards.map(Duration::from_secs);
-        Pace::new(&Limits { blobs_a_check: 1, max_actions: 1000, batch_actions: 250, body_bytes: 1, commit_time, folder_entries: None })
+        Pace::new(&Limits {
+            blobs_a_check: 1,
+            max_actions: 1000,
+            batch_actions: 250,
+            body_bytes: 1,
+            in_parts: false,
+            commit_time,
+            folder_entries: None,
+        })
     }
 
     #[test]

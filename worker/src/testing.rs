@@ -194,7 +194,15 @@ impl Destination for FakeDestination {
     }
 
     fn limits(&self) -> Limits {
-        Limits { blobs_a_check: 64, max_actions: 8, batch_actions: 4, body_bytes: 1 << 20, commit_time: None, folder_entries: None }
+        Limits {
+            blobs_a_check: 64,
+            max_actions: 8,
+            batch_actions: 4,
+            body_bytes: 1 << 20,
+            in_parts: false,
+            commit_time: None,
+            folder_entries: None,
+        }
     }
 
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {

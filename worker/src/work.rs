@@ -47,7 +47,9 @@ impl Work {
 
     /// The memory one of `streams` blobs may fill.
     pub fn share(&self, streams: usize) -> u64 {
-        self.options.memory.0 / BUFFER_SHARE / streams.max(1) as u64
+        let share = self.options.memory.0 / BUFFER_SHARE / streams.max(1) as u64;
+        // What is sent side by side is buffered at its other end too.
+        if self.destination.limits().in_parts { share / 5 * 4 } else { share }
     }
 
     /// Says that `error` is followed by another try, and waits before it.

@@ -202,6 +202,7 @@ impl Destination for Repo {
             max_actions: 1_000,
             batch_actions: 250,
             body_bytes: 8 << 20,
+            in_parts: true,
             commit_time: Some(Duration::from_secs(40)),
             folder_entries: None,
         }

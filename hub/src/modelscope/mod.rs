@@ -123,6 +123,7 @@ impl Destination for Repo {
             max_actions: 2_000,
             batch_actions: 256,
             body_bytes: 8 << 20,
+            in_parts: false,
             commit_time: None,
             folder_entries: listing::widest(self.at.kind),
         }
