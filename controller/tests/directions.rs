@@ -489,3 +489,18 @@ fn many_commits_are_made_smaller_when_the_hub_gives_up_on_them() {
     copied(&world, "dataset", ("ms", "alice/model"), ("hf", "alice/model"));
     assert!(report["commits"].as_u64().unwrap() >= 5, "{report}");
 }
+
+#[test]
+fn all_that_an_owner_has_on_modelscope_goes_as_one_batch() {
+    let world = World::new();
+    for (kind, id) in [("model", "alice/one"), ("model", "alice/two"), ("dataset", "alice/data")] {
+        let files = json!([{"path": "w.bin", "size": 300_000, "seed": id.len()}, {"path": "README.md", "text": APACHE}]);
+        world.seed(&json!({"hub": "ms", "kind": kind, "id": id, "files": files}).to_string());
+    }
+    let ran = world.run_with(&["batch", "--owner", "ms:alice", "--to-owner", "acme", "--json"], &[("HF_TOKEN", HF_ALICE), IMPATIENT]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    for (kind, name) in [("model", "one"), ("model", "two"), ("dataset", "data")] {
+        let there = holds(&world, "hf", kind, &format!("acme/{name}"));
+        assert!(there.contains_key("w.bin") && there.contains_key("README.md"), "{there:?}");
+    }
+}

@@ -128,7 +128,8 @@ pub async fn of_owner(owner: &str, args: &RouteArgs, settings: &Settings) -> Out
     let (mut named, mut refused) = (Vec::new(), Vec::new());
     for kind in &kinds {
         let at = any.source_at(settings, *kind, any.asked());
-        let owned = list_owned(&settings.source(&at), settings.http()).await.map_err(|error| said(&error, &at, settings, Doing::Reading))?;
+        let owned =
+            list_owned(&settings.source(&at), settings.http()).await.map_err(|error| said(&error, &at, settings, Doing::Reading))?;
         named.extend(owned.repos.iter().map(|id| Ok(Named::plain(&source(at.hub, *kind, id)))));
         refused.extend(owned.refused);
     }
