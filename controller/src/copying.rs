@@ -37,7 +37,7 @@ pub struct Task<'a> {
     /// When to stop.
     pub stop: &'a Stop,
     /// Where the work is done, and how it is cut.
-    pub cutting: &'a CuttingArgs,
+    pub cutting: CuttingArgs,
     /// What containers of Docker are made of.
     pub containers: &'a ContainerArgs,
     /// Who may see a repo that has to be created; else as the source.
@@ -166,7 +166,7 @@ impl Copying<'_> {
 
     async fn migrate(&self, plan: Plan, there: &There, ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
         let Self { task, screen, began } = *self;
-        let Task { settings, runs, stop, cutting, .. } = *task;
+        let Task { settings, runs, stop, ref cutting, .. } = *task;
         stop.unless(may_go_on(&plan, there, settings)).await?;
         announce(&plan, screen);
         let estimate = Estimate::of(&plan, cutting, task.ledger.rates(runs, cutting.on, &plan));

@@ -12,6 +12,8 @@ const PARALLEL_FROM: u64 = 50_000_000_000;
 const MOST_LOCAL: usize = 8;
 /// A cloud container gets this many bytes before another is started, unless told otherwise.
 const CLOUD_SHARE: u64 = 2_000_000_000;
+/// A repo among others is cut no finer than this: the others keep the workers busy, and each chunk costs the start of one.
+const SMALLEST_AMONG_OTHERS: u64 = 256 << 20;
 /// Containers at a time, and chunks of a given size: these grow so that no more are needed.
 const MOST: u16 = 100;
 
@@ -33,6 +35,8 @@ pub struct CuttingArgs {
     pub parallel: bool,
     #[arg(skip)]
     in_cluster: bool,
+    #[arg(skip)]
+    among_others: bool,
 }
 
 /// What containers are made of, and where they are.
@@ -105,6 +109,11 @@ impl CuttingArgs {
         Self { in_cluster: true, ..self }
     }
 
+    /// The same for one of several repos, whose chunks share the workers.
+    pub fn among_others(self) -> Self {
+        Self { among_others: true, ..self }
+    }
+
     /// Workers at a time for this many bytes to move.
     pub fn workers(&self, bytes: u64) -> usize {
         let here = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_LOCAL);
@@ -122,6 +131,10 @@ impl CuttingArgs {
     pub fn chunking(&self, bytes: u64) -> Chunking {
         match self.chunk_size {
             Some(bytes) => Chunking::Sized { bytes, at_most: usize::from(MOST) },
+            None if self.among_others => {
+                let most = usize::try_from(bytes.div_ceil(SMALLEST_AMONG_OTHERS)).unwrap_or(usize::MAX).max(1);
+                Chunking::Even { containers: self.workers(bytes).min(most) }
+            }
             None => Chunking::Even { containers: self.workers(bytes) },
         }
     }
@@ -138,6 +151,15 @@ mod tests {
         assert!(args.workers(50_000_000_000) >= 2);
         assert!(CuttingArgs { parallel: true, ..args.clone() }.workers(1) >= 2);
         assert_eq!(CuttingArgs { containers: Some(3), ..args }.chunking(1), Chunking::Even { containers: 3 });
+    }
+
+    #[test]
+    fn a_small_repo_among_others_is_one_chunk() {
+        let args = CuttingArgs { containers: Some(4), ..CuttingArgs::default() };
+        let cut = |args: &CuttingArgs| [0, 256 << 20, 1 << 29, 1 << 40].map(|bytes| args.chunking(bytes));
+        let even = |containers: [usize; 4]| containers.map(|containers| Chunking::Even { containers });
+        assert_eq!(cut(&args), even([4, 4, 4, 4]));
+        assert_eq!(cut(&args.among_others()), even([1, 1, 2, 4]));
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl Args {
             settings,
             runs,
             stop,
-            cutting: &self.cutting,
+            cutting: self.cutting.clone().among_others(),
             containers: &self.containers,
             visibility: self.visibility.chosen(),
             extra: Extra::Keep,

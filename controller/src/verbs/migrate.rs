@@ -110,7 +110,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         settings: &settings,
         runs: &runs,
         stop,
-        cutting: &args.cutting,
+        cutting: args.cutting.clone(),
         containers: &args.containers,
         visibility: args.visibility.chosen(),
         extra: if args.prune { Extra::Delete } else { Extra::Keep },
