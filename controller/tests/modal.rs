@@ -71,7 +71,7 @@ fn a_batch_shares_one_app_and_attends_all_its_repos() {
     let counts = &ran.event("batch")["counts"];
     assert_eq!((ran.code, &counts["ok"]), (0, &json!(2)), "{}{}", ran.stdout, ran.stderr);
     assert!(is_whole(&world) && world.is_copied("model", "alice/other", "alice/other"));
-    assert_eq!((cloud.calls("run_chunk").len(), cloud.calls("finalize").len()), (3, 2));
+    assert_eq!((cloud.calls("run_chunk").len(), cloud.calls("finalize").len()), (2, 2));
     let apps: std::collections::HashSet<_> =
         ran.events().iter().filter(|event| event["event"] == "submitted").map(|event| event["app"].to_string()).collect();
     assert_eq!(apps.len(), 1, "{apps:?}");
