@@ -1,154 +1,28 @@
 //! One run on disk: `run.json` (what it is), `plan.json`, `journal.ndjson` (what happened), `report.json`, `known.json`
 //! and the workers' logs. Files are written aside and renamed; a torn last line of the journal is forgiven.
 
+mod files;
+mod locks;
+mod record;
+
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hf2ms_hub::{Hub, RepoAt};
-use hf2ms_worker::protocol::{Creation, PlanSummary, Receipt, Verification};
+use hf2ms_hub::RepoAt;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+pub use self::files::write_aside;
+use self::files::{create_private, private};
+use self::locks::{hold_alive, is_held, lock_destination, lock_name};
+pub use self::record::{Entry, NewRun, RunRecord, RunVerb, State};
 use crate::cutting::On;
 use crate::explain::{Failure, Outcome};
-
-/// What a run is, as `runs` tells.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunRecord {
-    /// Its id.
-    pub id: String,
-    /// What it does.
-    pub verb: RunVerb,
-    /// When it began, in seconds since 1970.
-    pub started: u64,
-    /// Where from.
-    pub source: RepoAt,
-    /// Where to.
-    pub destination: RepoAt,
-    /// Where its workers run.
-    #[serde(default)]
-    pub on: On,
-    /// How it stands.
-    pub state: State,
-    /// The source's files.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-}
-
-/// What a run is to be.
-#[derive(Debug, Clone, Copy)]
-pub struct NewRun<'a> {
-    /// What it does.
-    pub verb: RunVerb,
-    /// Where its workers run.
-    pub on: On,
-    /// Where from.
-    pub source: &'a RepoAt,
-    /// Where to.
-    pub destination: &'a RepoAt,
-    /// Its plan in numbers.
-    pub plan: &'a PlanSummary,
-}
-
-/// What a run does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RunVerb {
-    /// Writes to its destination: one at a time does.
-    Migrate,
-    /// Only reads.
-    Verify,
-}
-
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It works; or its process was killed, if nobody holds its lock.
-    Running,
-    /// Killed: the same command goes on.
-    Killed,
-    /// Nobody here watches; the cloud works, or has ended.
-    Detached,
-    /// Everything is there and verified.
-    Done,
-    /// Some files are not there.
-    Incomplete,
-    /// It could not go on.
-    Failed,
-    /// A signal stopped it.
-    Interrupted,
-}
-
-impl State {
-    /// Whether nobody works on it any more, nor ever will.
-    fn is_final(self) -> bool {
-        matches!(self, Self::Done | Self::Incomplete | Self::Failed | Self::Interrupted)
-    }
-
-    /// The word of `run.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Killed => "killed",
-            Self::Detached => "detached",
-            Self::Done => "done",
-            Self::Incomplete => "incomplete",
-            Self::Failed => "failed",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-/// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "entry", rename_all = "snake_case")]
-pub enum Entry {
-    /// The plan was made.
-    Planned(PlanSummary),
-    /// The destination was created.
-    Created(Creation),
-    /// The cloud is ready to work.
-    Deployed {
-        /// The app there.
-        app: String,
-        /// Containers at a time.
-        containers: u64,
-    },
-    /// A call was submitted to the cloud.
-    Call {
-        /// The chunk it carries; none for the finalizer.
-        chunk: Option<u32>,
-        /// Its id there.
-        call: String,
-    },
-    /// A chunk's worker left its receipt.
-    Chunk(Receipt),
-    /// A chunk's worker died.
-    Lost {
-        /// The chunk.
-        chunk: u32,
-        /// Which try it was, from 1.
-        attempt: u32,
-        /// What was seen of it.
-        why: String,
-    },
-    /// The committer left its receipt.
-    Committed(Receipt),
-    /// The verification ended.
-    Verified(Verification),
-    /// The run ended.
-    Ended {
-        /// How.
-        state: State,
-    },
-}
 
 /// The folder of all runs.
 #[derive(Debug, Clone)]
@@ -376,83 +250,10 @@ impl RunDir {
     }
 }
 
-/// Writes a file aside, syncs it and renames it into its place.
-///
-/// # Errors
-/// The disk's.
-pub fn write_aside(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let aside = path.with_extension("partial");
-    let mut file = BufWriter::new(private().write(true).create(true).truncate(true).open(&aside)?);
-    fill(&mut file)?;
-    file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
-    fs::rename(&aside, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
-}
-
-/// Names of private repos are nobody else's business.
-fn private() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
-}
-
-fn create_private(path: &Path) -> Outcome<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Failure::file(path, &error))
-}
-
-fn hold(path: &Path) -> io::Result<File> {
-    let file = private().write(true).create(true).truncate(false).open(path)?;
-    file.try_lock()?;
-    Ok(file)
-}
-
-/// The lock says that a process works on the run, the content which.
-fn hold_alive(path: &Path) -> io::Result<File> {
-    let mut file = hold(path)?;
-    file.set_len(0)?;
-    file.write_all(std::process::id().to_string().as_bytes())?;
-    Ok(file)
-}
-
-/// Asks with a shared lock: two who ask are not taken for one who holds.
-fn is_held(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
-}
-
-fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> Outcome<File> {
-    match hold(path) {
-        Ok(mut file) => {
-            let written = file.set_len(0).and_then(|()| file.write_all(id.as_bytes()));
-            written.map(|()| file).map_err(|error| Failure::file(path, &error))
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            let holder = fs::read_to_string(path).unwrap_or_default();
-            let (repo, hub) = (&destination.id, destination.hub);
-            Err(Failure::new(
-                hf2ms_worker::protocol::Exit::Incomplete,
-                format!("run {holder} is writing to {repo} on {hub}: wait until it ends, or stop it"),
-            ))
-        }
-        Err(error) => Err(Failure::file(path, &error)),
-    }
-}
-
 fn in_the_cloud(run: &RunRecord) -> Failure {
     let (id, repo, hub) = (&run.id, &run.destination.id, run.destination.hub);
     let line = format!("run {id} works on {repo} on {hub} in the cloud: hf2ms attach {id} waits for it, hf2ms stop {id} ends it");
     Failure::new(hf2ms_worker::protocol::Exit::Incomplete, line)
-}
-
-fn lock_name(at: &RepoAt) -> String {
-    let hub = match at.hub {
-        Hub::HuggingFace => "hf",
-        Hub::ModelScope => "ms",
-    };
-    let text = format!("{hub} {} {} {}", at.endpoint, at.kind, at.id);
-    text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' }).collect()
 }
 
 fn record(path: &Path) -> Option<RunRecord> {
@@ -479,6 +280,8 @@ pub fn now() -> u64 {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use hf2ms_worker::protocol::{PlanSummary, Receipt};
+
     use super::*;
 
     pub(crate) fn at(hub: &str, id: &str) -> RepoAt {
@@ -555,14 +358,5 @@ pub(crate) mod tests {
         let whole = fs::read(&journal).unwrap();
         fs::write(&journal, [&whole[..], &whole[..whole.len() / 2]].concat()).unwrap();
         assert_eq!(runs.journal(run.id()).len(), 1);
-    }
-
-    #[test]
-    fn a_crash_while_writing_leaves_the_old_file() {
-        let state = tempfile::tempdir().unwrap();
-        let path = state.path().join("x.json");
-        write_aside(&path, |file| file.write_all(b"old")).unwrap();
-        assert!(write_aside(&path, |file| file.write_all(b"ne").and(Err(io::Error::other("crash")))).is_err());
-        assert_eq!(fs::read(&path).unwrap(), b"old");
     }
 }
