@@ -161,6 +161,8 @@ fn a_submit_that_broke_in_the_middle_is_finished_by_attach() {
     until("five calls", || begun() && journal().matches("fc-").count() == 5);
     running.signal("-KILL");
     drop(running);
+    // Else its bridge would have what it asked last, now that nothing is refused any more.
+    until("the bridge's end", || world.bridges() == 0);
     cloud.mend();
     assert_eq!(status(&world, &cloud)["run"]["state"], "detached");
     let ran = cloud.run(&world, &["attach", "--json"]);

@@ -12,7 +12,7 @@ use crate::protocol::WorkerOptions;
 use crate::settings::Settings;
 
 /// The share of the memory budget that buffers may take; the rest is code, connections and the allocator.
-const BUFFER_SHARE: u64 = 3;
+const BUFFER_SHARE: u64 = 4;
 
 /// Both sides of one migration, opened.
 pub struct Work {

@@ -62,6 +62,16 @@ impl World {
         ids.filter(|id| is_worker(*id) && has_in_environment(*id, &state)).collect()
     }
 
+    /// How many bridges to Modal run for this test.
+    pub fn bridges(&self) -> usize {
+        let state = format!("HF2MS_STATE={}\0", self.path("state").display());
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let is_bridge =
+            |id: &u32| fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| line.windows(9).any(|part| part == b"bridge.py"));
+        ids.filter(|id| is_bridge(id) && has_in_environment(*id, &state)).count()
+    }
+
     /// A worker that is this shell script, in which `"$worker"` is the real one.
     pub fn scripted_worker(&self, script: &str) -> PathBuf {
         let path = self.path("worker.sh");
