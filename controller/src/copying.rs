@@ -13,8 +13,8 @@ use crate::crew::{Crew, Opening, Shared};
 use crate::cutting::{ContainerArgs, CuttingArgs, On};
 use crate::decision::{Decision, Existing, compare};
 use crate::engine::turns::Turns;
-use crate::estimate::Estimate;
 use crate::estimate::ledger::Ledger;
+use crate::estimate::{CostArgs, Estimate};
 use crate::explain::{Doing, Failure, Outcome};
 use crate::migration::{Migration, asked_about, stays_hidden};
 use crate::proof::{self, Proof};
@@ -58,6 +58,53 @@ pub struct Task<'a> {
     pub turns: Turns,
     /// What one of them has opened for all.
     pub shared: Shared,
+}
+
+/// How the work of one command is done, be it about one repo or many.
+#[derive(Debug, clap::Args)]
+pub struct WorkArgs {
+    /// Show what would be done, and create nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Return as soon as all is submitted; only on modal, where the work goes on by itself
+    #[arg(long)]
+    detach: bool,
+    /// Do not ask: at a terminal, more than 100 GB in all are moved only after a yes
+    #[arg(long, short)]
+    yes: bool,
+    /// Where the work is done, and how it is cut.
+    #[command(flatten)]
+    pub cutting: CuttingArgs,
+    #[command(flatten)]
+    cost: CostArgs,
+    /// What containers of Docker are made of.
+    #[command(flatten)]
+    pub containers: ContainerArgs,
+}
+
+impl WorkArgs {
+    /// Whether someone waits for the cloud, if all that was asked fits the engine.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn watch(&self) -> Outcome<Watch> {
+        self.containers.fit(self.cutting.on)?;
+        match (self.detach, self.cutting.on) {
+            (true, On::Modal) => Ok(Watch::Detached),
+            (true, _) => Err(Failure::usage("--detach needs --on modal: elsewhere the work ends with this process")),
+            (false, _) => Ok(Watch::Attached),
+        }
+    }
+
+    /// Whether anything is done at all.
+    pub fn trial(&self) -> Trial {
+        if self.dry_run { Trial::DryRun } else { Trial::ForReal }
+    }
+
+    /// What all may take.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(self.cost.clone(), self.yes || self.dry_run)
+    }
 }
 
 /// Whether anything is done at all.

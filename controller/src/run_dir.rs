@@ -126,6 +126,7 @@ impl Runs {
         match (found.next(), found.next()) {
             (Some(run), second) if asked == "last" || second.is_none() => Ok(run.clone()),
             (Some(_), Some(_)) => Err(Failure::usage(format!("more than one run ends in {asked}: give more of its id"))),
+            _ if all.is_empty() => Err(Failure::usage("there are no runs here yet: start one with hf2ms migrate")),
             _ => Err(Failure::usage(format!("there is no run {}: see `hf2ms runs`", hf2ms_hub::path::escape(asked)))),
         }
     }

@@ -7,18 +7,15 @@ use clap::ArgGroup;
 use hf2ms_worker::plan::Extra;
 use hf2ms_worker::protocol::Exit;
 
-use super::migrate::{VisibilityArgs, watch};
+use super::migrate::VisibilityArgs;
 use crate::batch::Batch;
 use crate::batch::list::{self, Entry, Named};
 use crate::batch::summary::{Row, Summary, repos};
 use crate::cloud::Watch;
-use crate::copying::{Scope, Task, Trial};
+use crate::copying::{Scope, Task, WorkArgs};
 use crate::crew::Shared;
-use crate::cutting::{ContainerArgs, CuttingArgs};
 use crate::decision::Existing;
 use crate::engine::turns::Turns;
-use crate::estimate::CostArgs;
-use crate::estimate::ledger::Ledger;
 use crate::explain::{Failure, Outcome};
 use crate::route::RouteArgs;
 use crate::run_dir::Runs;
@@ -53,24 +50,11 @@ pub struct Args {
     route: RouteArgs,
     #[command(flatten)]
     visibility: VisibilityArgs,
-    /// Show what would be done, and create nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Return as soon as all is submitted; only on modal, where the work goes on by itself
-    #[arg(long)]
-    detach: bool,
     /// Print NDJSON and nothing else: events with their repo, a report each, and a `batch` event last
     #[arg(long)]
     pub json: bool,
-    /// Do not ask: at a terminal, more than 100 GB in all are moved only after a yes
-    #[arg(long, short)]
-    yes: bool,
     #[command(flatten)]
-    cutting: CuttingArgs,
-    #[command(flatten)]
-    cost: CostArgs,
-    #[command(flatten)]
-    containers: ContainerArgs,
+    work: WorkArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -111,8 +95,7 @@ impl Args {
         if self.route.dest.is_some() {
             return Err(Failure::usage("--dest is for one repo: name destinations in a list (--file), or give --to-owner"));
         }
-        self.containers.fit(self.cutting.on)?;
-        watch(self.detach, self.cutting.on)
+        self.work.watch()
     }
 
     /// What is to be copied, and what was listed and can't be.
@@ -131,15 +114,15 @@ impl Args {
             settings,
             runs,
             stop,
-            cutting: self.cutting.clone().among_others(),
-            containers: &self.containers,
+            cutting: self.work.cutting.clone().among_others(),
+            containers: &self.work.containers,
             visibility: self.visibility.chosen(),
             extra: Extra::Keep,
             existing: if self.force { Existing::Met } else { Existing::LeftAlone },
             watch,
-            trial: if self.dry_run { Trial::DryRun } else { Trial::ForReal },
+            trial: self.work.trial(),
             scope: Scope::Many,
-            ledger: Ledger::new(self.cost.clone(), self.yes || self.dry_run),
+            ledger: self.work.ledger(),
             turns: Turns::new(1),
             shared: Shared::default(),
         }

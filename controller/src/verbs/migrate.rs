@@ -7,14 +7,10 @@ use hf2ms_hub::Visibility;
 use hf2ms_worker::plan::Extra;
 use hf2ms_worker::protocol::Exit;
 
-use crate::cloud::Watch;
-use crate::copying::{Copying, End, Scope, Task, Trial};
+use crate::copying::{Copying, End, Scope, Task, WorkArgs};
 use crate::crew::Shared;
-use crate::cutting::{ContainerArgs, CuttingArgs, On};
 use crate::decision::{Existing, read_plan};
 use crate::engine::turns::Turns;
-use crate::estimate::CostArgs;
-use crate::estimate::ledger::Ledger;
 use crate::explain::{Failure, Outcome};
 use crate::route::{Route, RouteArgs};
 use crate::run_dir::Runs;
@@ -36,9 +32,6 @@ pub struct Args {
     route: RouteArgs,
     #[command(flatten)]
     visibility: VisibilityArgs,
-    /// Show what would be done, and create nothing
-    #[arg(long)]
-    dry_run: bool,
     /// Delete what only the destination has
     #[arg(long)]
     prune: bool,
@@ -47,21 +40,11 @@ pub struct Args {
         "source", "to", "dest", "repo_type", "revision", "include", "exclude", "keep_readme", "chunk_size", "prune", "private",
     ])]
     plan: Option<PathBuf>,
-    /// Return as soon as all is submitted; only on modal, where the work goes on by itself
-    #[arg(long)]
-    detach: bool,
     /// Print NDJSON and nothing else: one line an event, the report last
     #[arg(long)]
     pub json: bool,
-    /// Do not ask: at a terminal, more than 100 GB are moved only after a yes
-    #[arg(long, short)]
-    yes: bool,
     #[command(flatten)]
-    cutting: CuttingArgs,
-    #[command(flatten)]
-    cost: CostArgs,
-    #[command(flatten)]
-    containers: ContainerArgs,
+    work: WorkArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -102,23 +85,21 @@ impl VisibilityArgs {
 /// Whatever stops it; what fails for single files is in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let began = Instant::now();
-    let watch = watch(args.detach, args.cutting.on)?;
-    args.containers.fit(args.cutting.on)?;
+    let watch = args.work.watch()?;
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
-    let trial = if args.dry_run { Trial::DryRun } else { Trial::ForReal };
     let task = Task {
         settings: &settings,
         runs: &runs,
         stop,
-        cutting: args.cutting.clone(),
-        containers: &args.containers,
+        cutting: args.work.cutting.clone(),
+        containers: &args.work.containers,
         visibility: args.visibility.chosen(),
         extra: if args.prune { Extra::Delete } else { Extra::Keep },
         existing: Existing::Met,
         watch,
-        trial,
+        trial: args.work.trial(),
         scope: Scope::One,
-        ledger: Ledger::new(args.cost.clone(), args.yes || args.dry_run),
+        ledger: args.work.ledger(),
         turns: Turns::new(1),
         shared: Shared::default(),
     };
@@ -132,18 +113,6 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         how_to_look_after(run, screen);
     }
     Ok(end.exit())
-}
-
-/// Whether someone here waits for the cloud.
-///
-/// # Errors
-/// There is none.
-pub fn watch(detach: bool, on: On) -> Outcome<Watch> {
-    match (detach, on) {
-        (true, On::Modal) => Ok(Watch::Detached),
-        (true, _) => Err(Failure::usage("--detach needs --on modal: elsewhere the work ends with this process")),
-        (false, _) => Ok(Watch::Attached),
-    }
 }
 
 fn how_to_look_after(run: &str, screen: &Screen) {
