@@ -22,11 +22,13 @@ pub enum Origin {
     MsStorage,
     /// What tests steer the sandbox with.
     Admin,
+    /// The Xet storage behind Hugging Face.
+    HfCas,
 }
 
 impl Origin {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Hf, Self::HfStorage, Self::Ms, Self::MsStorage, Self::Admin];
+    pub const ALL: [Self; 6] = [Self::Hf, Self::HfStorage, Self::Ms, Self::MsStorage, Self::Admin, Self::HfCas];
 
     /// The name used in routes and in the ready line.
     pub fn name(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Origin {
             Self::Ms => "ms",
             Self::MsStorage => "ms_storage",
             Self::Admin => "admin",
+            Self::HfCas => "hf_cas",
         }
     }
 }

@@ -48,13 +48,18 @@ impl Digest {
 impl Oid {
     /// The id git gives to a blob with this content.
     pub fn of_blob(content: &[u8]) -> Self {
+        Self::of("blob", content)
+    }
+
+    /// The id git gives to an object of this type.
+    pub fn of(kind: &str, content: &[u8]) -> Self {
         let mut hash = Sha1::new();
-        hash.update(format!("blob {}\0", content.len()));
+        hash.update(format!("{kind} {}\0", content.len()));
         hash.update(content);
         Self(hash.finalize().into())
     }
 
-    /// An id made of `parts`, for objects whose git form nobody reads.
+    /// An id made of `parts`, for what has no form in git.
     pub fn made_of(parts: &[&str]) -> Self {
         let mut hash = Sha1::new();
         for part in parts {

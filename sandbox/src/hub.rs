@@ -8,10 +8,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use crate::digest::{Digest, Oid};
-use crate::repo::{Commit, Kind, Repo, State, Visibility, new_commit_id};
+use crate::git::objects;
+use crate::repo::{Commit, Kind, Repo, State, Visibility};
 use crate::store::{BlobDir, Store};
 use crate::sync::Shared;
-use crate::tree::{Dir, File, Mode};
+use crate::tree::{Dir, File, Mode, Writer};
 
 /// A hub's repos and blobs.
 pub struct Hub {
@@ -71,26 +72,31 @@ impl Hub {
     pub fn inline(&self, content: Bytes) -> io::Result<File> {
         let (size, oid) = (content.len() as u64, Oid::of_blob(&content));
         let digest = self.store.put_bytes(content)?;
-        Ok(File { size, digest, oid, lfs: false, mode: Mode::File, commit: Oid([0; 20]) })
+        Ok(File { size, digest, oid, lfs: false, mode: Mode::File, commit: Writer::default() })
     }
 }
 
 /// Describes a blob as a file in LFS.
 pub fn lfs_file(digest: Digest, size: u64) -> File {
     let oid = Oid::of_blob(digest.pointer(size).as_bytes());
-    File { size, digest, oid, lfs: true, mode: Mode::File, commit: Oid([0; 20]) }
+    File { size, digest, oid, lfs: true, mode: Mode::File, commit: Writer::default() }
 }
 
 /// Makes one commit on `branch` out of `changes`.
 pub fn apply(state: &mut State, repo: &str, branch: &str, message: &str, changes: Vec<Change>) -> Arc<Commit> {
-    let id = new_commit_id(repo);
-    let mut tree = state.resolve(branch).map_or_else(Dir::default, |parent| parent.tree.clone());
+    let parent = state.resolve(branch);
+    let mut tree = parent.as_ref().map_or_else(Dir::default, |parent| parent.tree.clone());
+    let writer = Writer::default();
     let actions = changes.len();
     for change in changes {
         match change {
-            Change::Put(path, file) => tree.insert(&path, File { commit: id, ..file }),
+            Change::Put(path, file) => tree.insert(&path, File { commit: writer.clone(), ..file }),
             Change::Remove(path) => drop(tree.remove(&path)),
         }
     }
-    state.push(branch, Commit { id, message: message.to_owned(), date: SystemTime::now(), actions, tree })
+    let (message, date, parent) = (message.to_owned(), SystemTime::now(), parent.map(|parent| parent.id));
+    let mut commit = Commit { id: Oid([0; 20]), message, date, actions, tree, parent };
+    commit.id = Oid::of("commit", &objects::commit(&commit, repo));
+    writer.signs(commit.id);
+    state.push(branch, commit)
 }

@@ -11,6 +11,7 @@ mod content;
 mod counters;
 mod digest;
 mod faults;
+mod git;
 mod hf;
 mod hub;
 mod ms;
@@ -24,6 +25,11 @@ mod store;
 mod sync;
 mod tree;
 mod world;
+#[cfg(feature = "xet")]
+mod xet;
+#[cfg(not(feature = "xet"))]
+#[path = "without_xet.rs"]
+mod xet;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -31,11 +37,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
 use call::Origin;
 use world::World;
+
+pub use git::host::GitHost;
 
 /// The ports to listen on; 0 is any free one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,6 +58,8 @@ pub struct Ports {
     pub ms_storage: u16,
     /// What tests steer the sandbox with.
     pub admin: u16,
+    /// The Xet storage behind Hugging Face.
+    pub hf_cas: u16,
 }
 
 /// Where a sandbox is, and how others reach it.
@@ -61,16 +71,28 @@ pub struct Address {
     pub advertise: Option<String>,
     /// The ports to listen on.
     pub ports: Ports,
+    /// Bytes that the kernel takes on a connection before anyone reads them; what it likes when absent.
+    pub receive_buffer: Option<u32>,
 }
 
 impl Default for Address {
     /// Free ports that only this machine reaches.
     fn default() -> Self {
-        Self { bind: Ipv4Addr::LOCALHOST.into(), advertise: None, ports: Ports::default() }
+        Self { bind: Ipv4Addr::LOCALHOST.into(), advertise: None, ports: Ports::default(), receive_buffer: None }
     }
 }
 
 impl Address {
+    fn listen(&self, port: u16) -> io::Result<TcpListener> {
+        let socket = if self.bind.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        if let Some(bytes) = self.receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        socket.bind((self.bind, port).into())?;
+        socket.listen(1024)
+    }
+
     /// The base of URLs for this port.
     fn base(&self, port: u16) -> String {
         match &self.advertise {
@@ -95,6 +117,8 @@ pub struct Running {
     pub ms_storage: String,
     /// What tests steer the sandbox with.
     pub admin: String,
+    /// The Xet storage behind Hugging Face.
+    pub hf_cas: String,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -108,18 +132,19 @@ impl Sandbox {
     pub async fn start_at(dir: &Path, address: &Address) -> io::Result<Running> {
         let mut listeners = Vec::new();
         let ports = address.ports;
-        for (origin, port) in Origin::ALL.into_iter().zip([ports.hf, ports.hf_storage, ports.ms, ports.ms_storage, ports.admin]) {
-            listeners.push((origin, TcpListener::bind((address.bind, port)).await?));
+        let ports = [ports.hf, ports.hf_storage, ports.ms, ports.ms_storage, ports.admin, ports.hf_cas];
+        for (origin, port) in Origin::ALL.into_iter().zip(ports) {
+            listeners.push((origin, address.listen(port)?));
         }
-        let mut bases: [String; 5] = Default::default();
+        let mut bases: [String; 6] = Default::default();
         for (base, (_, listener)) in bases.iter_mut().zip(&listeners) {
             *base = address.base(listener.local_addr()?.port());
         }
         let world = Arc::new(World::new(dir, bases.clone())?);
         let serve = |(origin, listener)| tokio::spawn(server::serve(Arc::clone(&world), origin, listener));
         let tasks = listeners.into_iter().map(serve).collect();
-        let [hf, hf_storage, ms, ms_storage, admin] = bases;
-        Ok(Running { hf, hf_storage, ms, ms_storage, admin, tasks })
+        let [hf, hf_storage, ms, ms_storage, admin, hf_cas] = bases;
+        Ok(Running { hf, hf_storage, ms, ms_storage, admin, hf_cas, tasks })
     }
 }
 
@@ -132,6 +157,7 @@ impl Running {
             "hf_storage": self.hf_storage,
             "ms_storage": self.ms_storage,
             "admin": self.admin,
+            "hf_cas": self.hf_cas,
             "accounts": accounts::listed(),
         })
     }

@@ -52,6 +52,12 @@ struct Serve {
     /// Port of ModelScope's object storage.
     #[arg(long, default_value_t = 0)]
     ms_storage: u16,
+    /// Port of Hugging Face's Xet storage.
+    #[arg(long, default_value_t = 0)]
+    hf_cas: u16,
+    /// Bytes that the kernel takes on a connection before they are read; else what it likes.
+    #[arg(long, value_name = "BYTES")]
+    receive_buffer: Option<u32>,
     /// Stop when stdin is closed, so that a killed test leaves no server.
     #[arg(long)]
     parent_stdin: bool,
@@ -75,8 +81,9 @@ fn main() -> ExitCode {
 }
 
 async fn serve(args: Serve) -> std::io::Result<()> {
-    let ports = Ports { hf: args.hf, hf_storage: args.hf_storage, ms: args.ms, ms_storage: args.ms_storage, admin: args.admin };
-    let address = Address { bind: args.bind, advertise: args.advertise, ports };
+    let Serve { hf, hf_storage, ms, ms_storage, admin, hf_cas, .. } = args;
+    let ports = Ports { hf, hf_storage, ms, ms_storage, admin, hf_cas };
+    let address = Address { bind: args.bind, advertise: args.advertise, ports, receive_buffer: args.receive_buffer };
     let running = Sandbox::start_at(&args.dir, &address).await?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     writeln!(std::io::stdout(), "{}", running.described())?;

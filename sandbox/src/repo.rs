@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Oid};
+use crate::git::bare::Bare;
 use crate::sync::Guarded;
 use crate::tree::Dir;
 
@@ -80,6 +81,8 @@ pub struct Commit {
     pub actions: usize,
     /// The files.
     pub tree: Dir,
+    /// The commit before it on its branch.
+    pub parent: Option<Oid>,
 }
 
 /// A repo.
@@ -92,6 +95,8 @@ pub struct Repo {
     pub number: u64,
     /// Whether a commit is being made; ModelScope refuses another meanwhile.
     pub committing: AtomicBool,
+    /// The form in which git reads it, once it did.
+    pub bare: tokio::sync::Mutex<Option<Bare>>,
     state: Mutex<State>,
 }
 
@@ -108,6 +113,12 @@ pub struct State {
     pub disabled: bool,
     /// Why the hub's API refuses it though git works.
     pub storage_locked: Option<String>,
+    /// What runs the app of a space.
+    pub sdk: Option<String>,
+    /// A space's secrets.
+    pub secrets: BTreeMap<String, String>,
+    /// A space's variables.
+    pub variables: BTreeMap<String, String>,
     /// Branches and the commits they point at.
     pub branches: BTreeMap<String, Oid>,
     /// Tags and the commits they point at.
@@ -121,10 +132,10 @@ pub struct State {
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// Makes a commit id nothing else has.
-pub fn new_commit_id(repo: &str) -> Oid {
+/// Makes an id nothing else has.
+pub fn new_id(of: &str) -> Oid {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Oid::made_of(&[repo, &now.as_nanos().to_string(), &NEXT.fetch_add(1, Ordering::Relaxed).to_string()])
+    Oid::made_of(&[of, &now.as_nanos().to_string(), &NEXT.fetch_add(1, Ordering::Relaxed).to_string()])
 }
 
 impl Repo {
@@ -136,6 +147,7 @@ impl Repo {
             id: id.to_owned(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             committing: AtomicBool::new(false),
+            bare: tokio::sync::Mutex::default(),
             state: Mutex::new(state),
         }
     }

@@ -21,7 +21,7 @@ use crate::faults::bodies::{End, Line, cut, flipped, slowed};
 use crate::faults::{Kind, answers};
 use crate::shape::{frames, shaped};
 use crate::world::World;
-use crate::{admin, hf, ms};
+use crate::{admin, hf, ms, xet};
 
 /// Serves `origin` on `listener` until the task is dropped.
 pub async fn serve(world: Arc<World>, origin: Origin, listener: TcpListener) {
@@ -93,6 +93,7 @@ fn route_name(call: &Call) -> &'static str {
         (Origin::MsStorage, "PUT") => "ms_storage.put",
         (Origin::MsStorage, _) => "ms_storage.get",
         (Origin::Admin, _) => "admin",
+        (Origin::HfCas, _) => xet::door::route(call),
     }
 }
 
@@ -104,7 +105,7 @@ async fn exchange(
     line: &Arc<Line>,
 ) -> Result<Response<Body>, Dropped> {
     let kinds = world.faults.take(route, &call.target);
-    let uploads = call.method == "PUT";
+    let uploads = call.method == "PUT" || (call.origin, call.method.as_str()) == (Origin::HfCas, "POST");
     let mut body = underway.incoming(frames(std::mem::take(&mut call.body)));
     if let Some([_, up]) = world.links(call.origin) {
         body = shaped(body, Arc::clone(up));
@@ -189,6 +190,7 @@ async fn dispatch(world: &Arc<World>, call: Call) -> Response<Body> {
         Origin::Ms => ms::handle(world, call).await,
         Origin::MsStorage => ms::storage::handle(world, call).await,
         Origin::Admin => admin::handle(world, call).await,
+        Origin::HfCas => xet::door::handle(world, call).await,
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Settings {
     pub ms_down: Option<u64>,
     /// Bytes a second to ModelScope and its storage.
     pub ms_up: Option<u64>,
-    /// What becomes of the bytes of large uploads. Uploads in parts are always kept.
+    /// What becomes of the bytes of large uploads. Uploads in parts are kept where others are hashed: they come in no order.
     pub uploads: Uploads,
     /// How long each answer takes to begin, in milliseconds.
     pub latency_ms: u64,
@@ -37,6 +37,10 @@ pub struct Settings {
     pub hf_multipart_above: u64,
     /// The size of such a part.
     pub hf_part_size: u64,
+    /// Hugging Face keeps blobs in Xet's storage, and takes what was sent there.
+    pub hf_xet: bool,
+    /// Hugging Face's plain storage refuses blobs above this size.
+    pub hf_bridge_limit: Option<u64>,
     /// Entries in one page of a Hugging Face tree.
     pub hf_page: usize,
     /// Entries ModelScope's unpaged listing stops at.
@@ -75,6 +79,8 @@ impl Default for Settings {
             ms_commit_ms: 0,
             hf_multipart_above: 64 << 20,
             hf_part_size: 16 << 20,
+            hf_xet: false,
+            hf_bridge_limit: None,
             hf_page: 1000,
             ms_listing_cap: 3000,
             ms_redirect_above: 1 << 20,
@@ -90,6 +96,10 @@ impl Settings {
         if let Value::Object(whole) = &mut whole {
             whole.extend(changes);
         }
-        serde_json::from_value(whole).map_err(|error| error.to_string())
+        let changed: Self = serde_json::from_value(whole).map_err(|error| error.to_string())?;
+        if changed.hf_xet && !cfg!(feature = "xet") {
+            return Err("this sandbox was built without Xet: build it with --features xet".into());
+        }
+        Ok(changed)
     }
 }

@@ -1,9 +1,10 @@
 //! A commit's files: a tree of directories that commits share, so that each new one costs only what it changes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::digest::{Digest, Oid};
+use crate::git::objects;
 
 /// What a tree says about one file.
 #[derive(Clone, Debug)]
@@ -19,7 +20,23 @@ pub struct File {
     /// What git calls the file's mode.
     pub mode: Mode,
     /// The commit that wrote it.
-    pub commit: Oid,
+    pub commit: Writer,
+}
+
+/// The commit that wrote a file, known once its tree is whole: the commit's id is made of that.
+#[derive(Clone, Debug, Default)]
+pub struct Writer(Arc<OnceLock<Oid>>);
+
+impl Writer {
+    /// The commit's id; zeros before there is one.
+    pub fn id(&self) -> Oid {
+        self.0.get().copied().unwrap_or(Oid([0; 20]))
+    }
+
+    /// Says which commit it is.
+    pub fn signs(&self, commit: Oid) {
+        self.0.set(commit).ok();
+    }
 }
 
 /// What kind of entry a file is.
@@ -40,6 +57,8 @@ pub enum Mode {
 pub struct Dir {
     nodes: BTreeMap<Arc<str>, Node>,
     count: usize,
+    /// Git's id of it, once someone asked.
+    oid: OnceLock<Oid>,
 }
 
 /// One entry of a directory.
@@ -65,6 +84,16 @@ impl Dir {
     /// How many entries a recursive listing has.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// What lies directly in here.
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.nodes.iter().map(|(name, node)| (&**name, node))
+    }
+
+    /// Git's id of it.
+    pub fn oid(&self) -> Oid {
+        *self.oid.get_or_init(|| Oid::of("tree", &objects::tree(self)))
     }
 
     /// How many entries lie directly in here.
@@ -103,6 +132,7 @@ impl Dir {
 
     /// Puts a file at `path`, whatever was there.
     pub fn insert(&mut self, path: &str, file: File) {
+        self.oid = OnceLock::new();
         let (first, rest) = split(path);
         let Some(rest) = rest else {
             let old = self.nodes.insert(first.into(), Node::File(Arc::new(file)));
@@ -129,6 +159,7 @@ impl Dir {
 
     /// Takes away what is at `path`, and the directories it leaves empty. Whether there was anything.
     pub fn remove(&mut self, path: &str) -> bool {
+        self.oid = OnceLock::new();
         let (first, rest) = split(path);
         let Some(rest) = rest else {
             let old = self.nodes.remove(first);
@@ -204,7 +235,7 @@ mod tests {
     use super::*;
 
     fn file(size: u64) -> File {
-        File { size, digest: Digest([0; 32]), oid: Oid([0; 20]), lfs: false, mode: Mode::File, commit: Oid([0; 20]) }
+        File { size, digest: Digest([0; 32]), oid: Oid([0; 20]), lfs: false, mode: Mode::File, commit: Writer::default() }
     }
 
     fn tree(paths: &[&str]) -> Dir {

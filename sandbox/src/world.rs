@@ -17,6 +17,7 @@ use crate::shape::Link;
 use crate::sign::Signer;
 use crate::store::BlobDir;
 use crate::sync::Shared;
+use crate::xet::Xet;
 
 /// Everything there is.
 pub struct World {
@@ -36,14 +37,16 @@ pub struct World {
     pub quotas: Quotas,
     /// Who signs URLs.
     pub signer: Signer,
+    /// Hugging Face's Xet storage.
+    pub xet: Xet,
     links: [[Arc<Link>; 2]; 2],
-    bases: [String; 5],
+    bases: [String; 6],
     settings: RwLock<Settings>,
 }
 
 impl World {
     /// An empty world with its blobs under `dir`, reachable at `bases`.
-    pub fn new(dir: &Path, bases: [String; 5]) -> io::Result<Self> {
+    pub fn new(dir: &Path, bases: [String; 6]) -> io::Result<Self> {
         let blobs = Arc::new(BlobDir::new(dir)?);
         Ok(Self {
             hf: Hub::new("main", Arc::clone(&blobs)),
@@ -54,6 +57,7 @@ impl World {
             counters: Counters::default(),
             quotas: Quotas::default(),
             signer: Signer::new(),
+            xet: Xet::new(dir),
             links: Default::default(),
             bases,
             settings: RwLock::default(),
@@ -83,7 +87,7 @@ impl World {
     /// The links from and to an origin; none for the admin.
     pub fn links(&self, origin: Origin) -> Option<&[Arc<Link>; 2]> {
         match origin {
-            Origin::Hf | Origin::HfStorage => Some(&self.links[0]),
+            Origin::Hf | Origin::HfStorage | Origin::HfCas => Some(&self.links[0]),
             Origin::Ms | Origin::MsStorage => Some(&self.links[1]),
             Origin::Admin => None,
         }

@@ -1,8 +1,10 @@
 """What hf2ms copies, seen by the official clients on either end: byte for byte."""
 
+import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -127,6 +129,22 @@ def test_what_hugging_faces_client_uploads_modelscopes_downloads(sandbox, hf2ms,
     arrived(from_modelscope(sandbox, id, kind, tmp_path / "down"), folder)
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+@pytest.mark.parametrize("way", ["locked", "asked"])
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_what_is_read_by_git_modelscopes_client_downloads(sandbox, hf2ms, tmp_path, kind, way):
+    id = f"alice/git-{way}-{kind}"
+    folder = make_files(tmp_path / "up", TREE)
+    up_to_hugging_face(sandbox, folder, id, kind)
+    if way == "locked":
+        sandbox.post("/repo", hub="hf", kind=kind, id=id, storage_locked="private")
+    report = hf2ms(f"hf:{id}", "--repo-type", kind, *(["--use-git"] if way == "asked" else []))
+    assert report["verification"]["equal"] == report["files"]
+    assert any("is read by Git" in line for line in report["warnings"]) == (way == "locked")
+    assert sandbox.counted("hf.resolve")["requests"] == 0
+    arrived(from_modelscope(sandbox, id, kind, tmp_path / "down"), folder)
+
+
 def test_the_client_goes_on_where_hf2ms_ended(sandbox, hf2ms, tmp_path):
     """Both write to one repo in turn: neither finds anything of the other's odd."""
     folder = make_files(tmp_path / "up", TREE)
@@ -140,3 +158,70 @@ def test_the_client_goes_on_where_hf2ms_ended(sandbox, hf2ms, tmp_path):
     came = from_hugging_face(sandbox, "alice/direction-in-turn", "model", tmp_path / "down")
     arrived(came, folder)
     assert came["new.txt"] == b"new"
+
+
+def with_history(sandbox, tmp_path, id):
+    """A repo whose `main` has moved on since a tag, and a branch: the folder of each revision."""
+    api = HfApi(endpoint=sandbox.hf, token=sandbox.hf_alice)
+    api.create_repo(id)
+    old = make_files(tmp_path / "old", {"README.md": "# old\n", "weights.safetensors": 300_000})
+    new = make_files(tmp_path / "new", {"README.md": "# new\n", "weights.safetensors": 300_000, "more.txt": "more"})
+    dev = make_files(tmp_path / "dev", {"README.md": "# dev\n", "other.safetensors": 200_000})
+    api.upload_folder(repo_id=id, folder_path=old)
+    api.create_tag(id, tag="v0.1")
+    api.create_branch(id, branch="dev/x")
+    api.upload_folder(repo_id=id, folder_path=dev, revision="dev/x", delete_patterns="*")
+    api.upload_folder(repo_id=id, folder_path=new)
+    return {"main": new, "dev/x": dev, "v0.1": old}
+
+
+def test_every_branch_and_tag_is_there_for_modelscopes_client(sandbox, hf2ms, tmp_path):
+    id = "alice/all-revisions"
+    folders = with_history(sandbox, tmp_path, id)
+    done = hf2ms(id, "--all-revisions")
+    assert (done["event"], done["counts"]["copied"], done["counts"]["failed"]) == ("revisions", 3, 0)
+    api = HubApi(endpoint=sandbox.ms, token=sandbox.ms_alice)
+    assert {r["Revision"] for r in api.list_repo_revisions(id, "model")} == {"master", "dev/x", "v0.1"}
+    for revision, folder in folders.items():
+        down = tmp_path / "down" / revision
+        api.download_repo(id, "model", revision={"main": "master"}.get(revision, revision), local_dir=down)
+        arrived(read_files(down), folder)
+    assert not (tmp_path / "down/dev/x/weights.safetensors").exists()
+
+
+def test_every_branch_and_tag_is_there_for_hugging_faces_client(sandbox, hf2ms, tmp_path):
+    id = "alice/all-revisions-there-and-back"
+    folders = with_history(sandbox, tmp_path, id)
+    hf2ms(id, "--all-revisions")
+    back = "alice/all-revisions-back"
+    hf2ms(f"ms:{id}", "--dest", back, "--all-revisions")
+    api = HfApi(endpoint=sandbox.hf, token=sandbox.hf_alice)
+    refs = api.list_repo_refs(back)
+    assert ({b.name for b in refs.branches}, {t.name for t in refs.tags}) == ({"main", "dev/x"}, {"v0.1"})
+    for revision, folder in folders.items():
+        down = tmp_path / "down" / revision
+        snapshot_download(back, revision=revision, endpoint=sandbox.hf, token=sandbox.hf_alice, local_dir=down)
+        arrived(read_files(down), folder)
+    assert not (tmp_path / "down/dev/x/weights.safetensors").exists()
+
+
+def test_a_space_is_a_studio_for_modelscopes_client(sandbox, hf2ms, tmp_path):
+    id = "alice/space-to-studio"
+    api = HfApi(endpoint=sandbox.hf, token=sandbox.hf_alice)
+    api.create_repo(id, repo_type="space", space_sdk="streamlit", private=True)
+    api.add_space_secret(id, "API_KEY", "canary")
+    api.add_space_variable(id, "MODEL", "canary")
+    assert (set(api.get_space_secrets(id)), set(api.get_space_variables(id))) == ({"API_KEY"}, {"MODEL"})
+    folder = make_files(tmp_path / "up", TREE)
+    api.upload_folder(repo_id=id, repo_type="space", folder_path=folder)
+    assert api.space_info(id).sdk == "streamlit"
+    report = hf2ms(id, "--spaces-as", "studio")
+    assert report["verification"]["equal"] == report["files"]
+    assert "API_KEY" in str(report["warnings"]) and "MODEL" in str(report["warnings"]) and "canary" not in str(report)
+    studio = HubApi(endpoint=sandbox.ms, token=sandbox.ms_alice)
+    about = studio.get_repo(id, "studio")
+    assert (about.sdk_type, about.private) == ("streamlit", True)
+    # The client downloads no studio's files: it lists them.
+    listed = {f.path: (f.size, f.sha256) for f in studio.list_repo_files(id, "studio") if f.type == "blob"}
+    for path, content in read_files(folder).items():
+        assert listed[path] == (len(content), hashlib.sha256(content).hexdigest()), path

@@ -36,6 +36,7 @@ fn describe(world: &World, which: Which, repo: &Repo, revision: &str, hash: bool
         "gated": state.gated,
         "disabled": state.disabled,
         "head": commit.id,
+        "sdk": state.sdk,
         "branches": state.branches,
         "tags": state.tags,
         "commits": commits,

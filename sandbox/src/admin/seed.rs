@@ -1,5 +1,6 @@
 //! Puts repos and files there that nobody uploaded, honest ones and others.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::digest::{Digest, Oid};
 use crate::hf::rules;
 use crate::hub::{Change, Hub, apply};
 use crate::repo::{Kind, Repo, Visibility};
-use crate::tree::{File, Mode};
+use crate::tree::{File, Mode, Writer};
 use crate::world::World;
 
 /// One commit to make, and the repo for it.
@@ -29,6 +30,20 @@ pub struct Seed {
     visibility: Option<Visibility>,
     revision: Option<String>,
     message: Option<String>,
+    /// What runs the app of a space.
+    sdk: Option<String>,
+    /// A space's secrets.
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
+    /// A space's variables.
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+    /// More branches that stand at the commit, taken verbatim.
+    #[serde(default)]
+    branches: Vec<String>,
+    /// Tags of the commit, taken verbatim.
+    #[serde(default)]
+    tags: Vec<String>,
     #[serde(default)]
     files: Vec<Spec>,
     #[serde(default)]
@@ -132,7 +147,13 @@ fn plant(world: &World, seed: Seed) -> Outcome {
         changes.push(planted(hub, seed.hub, &repo, spec)?);
     }
     let message = seed.message.as_deref().unwrap_or("seeded");
-    let commit = apply(&mut repo.state(), &repo.id, seed.revision.as_deref().unwrap_or(hub.branch), message, changes);
+    let mut state = repo.state();
+    state.sdk = seed.sdk.or(state.sdk.take());
+    state.secrets.extend(seed.secrets);
+    state.variables.extend(seed.variables);
+    let commit = apply(&mut state, &repo.id, seed.revision.as_deref().unwrap_or(hub.branch), message, changes);
+    state.branches.extend(seed.branches.into_iter().map(|name| (name, commit.id)));
+    state.tags.extend(seed.tags.into_iter().map(|name| (name, commit.id)));
     Ok(json!({"commit": commit.id}))
 }
 
@@ -159,7 +180,7 @@ fn planted(hub: &Hub, which: Which, repo: &Repo, spec: Spec) -> Result<Change, (
     if lfs {
         repo.state().stored.insert(digest);
     }
-    Ok(Change::Put(spec.path, File { size, digest, oid, lfs, mode: spec.mode, commit: Oid([0; 20]) }))
+    Ok(Change::Put(spec.path, File { size, digest, oid, lfs, mode: spec.mode, commit: Writer::default() }))
 }
 
 struct Stored {

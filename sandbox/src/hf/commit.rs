@@ -99,6 +99,11 @@ async fn change(world: &Arc<World>, repo: &Repo, head: &Commit, line: Line) -> R
         Line::LfsFile(file) => {
             good_path(&file.path)?;
             let absent = || access::bad_request(&format!("LFS pointer pointed to a file that does not exist: {}", file.path));
+            if !repo.state().stored.contains(&file.oid)
+                && world.xet.hand_over(&world.hf, &file.oid).await.map_err(|error| broken(&error))?
+            {
+                repo.state().stored.insert(file.oid);
+            }
             let size = file.size.or_else(|| world.hf.store.get(&file.oid).map(|stored| stored.len())).ok_or_else(absent)?;
             let known = repo.state().stored.contains(&file.oid);
             if !known || !lfs::is_whole(world, file.oid, size).await {

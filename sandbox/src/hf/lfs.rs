@@ -15,6 +15,7 @@ use crate::call::{Call, Origin};
 use crate::content::{Content, StoredFile};
 use crate::digest::Digest;
 use crate::repo::Repo;
+use crate::settings::Uploads;
 use crate::sync::Guarded;
 use crate::world::World;
 
@@ -134,14 +135,14 @@ struct Multipart {
     digest: Digest,
     size: u64,
     part_size: u64,
-    file: Arc<StoredFile>,
+    file: Option<Arc<StoredFile>>,
     etags: HashMap<u64, String>,
 }
 
 /// Where a part goes.
 pub struct Part {
-    /// Into this file.
-    pub file: Arc<StoredFile>,
+    /// Into this file; nowhere when it is only counted.
+    pub file: Option<Arc<StoredFile>>,
     /// From here.
     pub offset: u64,
     /// So many bytes.
@@ -151,7 +152,10 @@ pub struct Part {
 impl Multiparts {
     fn begin(&self, world: &World, call: &Call, repo: &Arc<Repo>, (digest, size): (Digest, u64), part_size: u64) -> std::io::Result<Value> {
         let id = format!("u{}", self.next.fetch_add(1, Ordering::Relaxed));
-        let file = Arc::new(world.hf.store.blank(size)?);
+        let file = match world.settings().uploads {
+            Uploads::Count => None,
+            Uploads::Keep | Uploads::Hash => Some(Arc::new(world.hf.store.blank(size)?)),
+        };
         let upload = Multipart { repo: Arc::clone(repo), digest, size, part_size, file, etags: HashMap::new() };
         let parts = size.div_ceil(part_size);
         let mut header = json!({"chunk_size": part_size.to_string()});
@@ -169,7 +173,7 @@ impl Multiparts {
         let upload = begun.get(id)?;
         let offset = number.checked_sub(1)?.checked_mul(upload.part_size)?;
         let len = upload.part_size.min(upload.size.checked_sub(offset)?);
-        Some(Part { file: Arc::clone(&upload.file), offset, len })
+        Some(Part { file: upload.file.clone(), offset, len })
     }
 
     /// Notes that a part has come.
@@ -209,7 +213,8 @@ pub async fn complete(world: &World, mut call: Call, id: &str) -> Answer {
     }
     let upload = begun.remove(id).ok_or_else(gone)?;
     drop(begun);
-    world.hf.store.put(upload.digest, Content::Stored(upload.file));
+    let content = upload.file.map_or(Content::Dropped { digest: None, size: upload.size }, Content::Stored);
+    world.hf.store.put(upload.digest, content);
     upload.repo.state().stored.insert(upload.digest);
     Ok(json_answer(200, &json!({"success": true})))
 }

@@ -26,7 +26,7 @@ pub fn tree(world: &World, call: &Call, repo: &Repo, revision: &str, path: &str)
     let mut page = dir.page(path, call.flag("recursive"), skip, size + 1);
     let more = page.len() > size;
     page.truncate(size);
-    let entries = page.iter().map(|(path, node)| entry(path, node, repo, expand)).collect();
+    let entries = page.iter().map(|(path, node)| entry(world, path, node, repo, expand)).collect();
     let response = with(json_answer(200, &entries), "x-repo-commit", &commit.id.to_string());
     Ok(if more { with(response, "link", &next(world, call, skip + size)) } else { response })
 }
@@ -48,12 +48,9 @@ fn next(world: &World, call: &Call, offset: usize) -> String {
 }
 
 /// One entry of a tree.
-fn entry(path: &str, node: &Node, repo: &Repo, expand: bool) -> Value {
+fn entry(world: &World, path: &str, node: &Node, repo: &Repo, expand: bool) -> Value {
     let (mut entry, commit) = match node {
-        Node::Dir(dir) => {
-            let oid = Oid::made_of(&[&repo.id, path, &dir.count().to_string()]);
-            (json!({"type": "directory", "oid": oid, "size": 0, "path": path}), None)
-        }
+        Node::Dir(dir) => (json!({"type": "directory", "oid": dir.oid(), "size": 0, "path": path}), None),
         Node::File(file) => {
             // What is neither a file nor a directory, a submodule, is of an unknown type here.
             let kind = if file.mode == Mode::Submodule { "unknown" } else { "file" };
@@ -61,9 +58,11 @@ fn entry(path: &str, node: &Node, repo: &Repo, expand: bool) -> Value {
             if file.lfs {
                 let pointer = file.digest.pointer(file.size).len();
                 entry["lfs"] = json!({"oid": file.digest, "size": file.size, "pointerSize": pointer});
-                entry["xetHash"] = file.digest.to_string().into();
+                if let Some(hash) = world.xet.hash(&file.digest) {
+                    entry["xetHash"] = hash.into();
+                }
             }
-            (entry, Some(file.commit))
+            (entry, Some(file.commit.id()))
         }
     };
     if expand {
@@ -79,7 +78,7 @@ fn last_commit(repo: &Repo, id: Oid) -> Value {
 }
 
 /// `POST /api/T/{id}/paths-info/{rev}`, in JSON or as a form.
-pub async fn paths_info(mut call: Call, repo: &Repo, revision: &str) -> Answer {
+pub async fn paths_info(world: &World, mut call: Call, repo: &Repo, revision: &str) -> Answer {
     let commit = access::revision(repo, revision)?;
     let body = call.bytes().await.map_err(|error| access::bad_request(&error))?;
     let (paths, expand) = asked_paths(&call, &body).ok_or_else(|| access::bad_request("Invalid paths"))?;
@@ -88,7 +87,7 @@ pub async fn paths_info(mut call: Call, repo: &Repo, revision: &str) -> Answer {
     }
     let found = paths.iter().filter_map(|path| {
         let path = path.trim_matches('/');
-        commit.tree.get(path).map(|node| entry(path, node, repo, expand))
+        commit.tree.get(path).map(|node| entry(world, path, node, repo, expand))
     });
     Ok(json_answer(200, &found.collect()))
 }

@@ -7,6 +7,7 @@ mod listing;
 mod read;
 mod resolve;
 pub mod rules;
+mod space;
 pub mod storage;
 mod write;
 
@@ -18,8 +19,9 @@ use axum::http::Response;
 use serde_json::json;
 
 use crate::accounts::Caller;
-use crate::answer::{Answer, Refusal, json as json_answer, settle, with};
+use crate::answer::{Answer, Refusal, broken, json as json_answer, settle, with};
 use crate::call::Call;
+use crate::git;
 use crate::repo::Kind;
 use crate::world::World;
 
@@ -63,14 +65,24 @@ pub enum Verb {
     LfsBatch,
     /// Is this blob whole?
     LfsVerify,
+    /// What branches and tags are there? Asked as Git asks.
+    GitRefs,
+    /// Objects, for Git.
+    GitObjects,
+    /// A push.
+    GitPush,
     /// Which of these files go to LFS?
     Preupload { revision: String },
     /// Change these files.
     Commit { revision: String },
     /// Change the repo itself.
     Settings,
+    /// A space's secrets or variables.
+    Space(space::Setting),
     /// A branch comes or goes.
     Branch { name: String },
+    /// What opens Xet's storage.
+    XetToken { write: bool },
     /// A tag comes or goes; the name is a revision when it comes.
     Tag { name: String },
 }
@@ -96,10 +108,16 @@ impl Route {
                 Verb::Resolve { .. } => "hf.resolve",
                 Verb::LfsBatch => "hf.lfs_batch",
                 Verb::LfsVerify => "hf.lfs_verify",
+                Verb::GitRefs => "hf.git_refs",
+                Verb::GitObjects => "hf.git_upload_pack",
+                Verb::GitPush => "hf.git_push",
                 Verb::Preupload { .. } => "hf.preupload",
                 Verb::Commit { .. } => "hf.commit",
                 Verb::Settings => "hf.settings",
+                Verb::Space(_) => "hf.space",
                 Verb::Branch { .. } => "hf.branch",
+                Verb::XetToken { write: false } => "hf.xet_read_token",
+                Verb::XetToken { write: true } => "hf.xet_write_token",
                 Verb::Tag { .. } => "hf.tag",
             },
         }
@@ -120,9 +138,9 @@ pub fn route(call: &Call) -> Route {
             (Some(kind), Some(verb)) => Route::Repo(kind, format!("{owner}/{name}"), verb),
             _ => Route::Unknown,
         },
-        ["datasets", rest @ ..] => web(Kind::Dataset, rest),
-        ["spaces", rest @ ..] => web(Kind::Space, rest),
-        rest => web(Kind::Model, rest),
+        ["datasets", rest @ ..] => web(call, Kind::Dataset, rest),
+        ["spaces", rest @ ..] => web(call, Kind::Space, rest),
+        rest => web(call, Kind::Model, rest),
     }
 }
 
@@ -138,18 +156,28 @@ fn api_verb(rest: &[&str]) -> Option<Verb> {
         ["commits", revision] => Verb::Commits { revision: (*revision).to_owned() },
         ["preupload", revision] => Verb::Preupload { revision: (*revision).to_owned() },
         ["commit", revision] => Verb::Commit { revision: (*revision).to_owned() },
+        ["xet-read-token", _] => Verb::XetToken { write: false },
+        ["xet-write-token", _] => Verb::XetToken { write: true },
         ["settings"] => Verb::Settings,
+        ["secrets"] => Verb::Space(space::Setting::Secret),
+        ["variables"] => Verb::Space(space::Setting::Variable),
         ["branch", name] => Verb::Branch { name: (*name).to_owned() },
         ["tag", name] => Verb::Tag { name: (*name).to_owned() },
         _ => return None,
     })
 }
 
-fn web(kind: Kind, rest: &[&str]) -> Route {
+fn web(call: &Call, kind: Kind, rest: &[&str]) -> Route {
     let (owner, name, verb) = match rest {
         [owner, name, "resolve", revision, path @ ..] => {
             (owner, *name, Verb::Resolve { revision: (*revision).to_owned(), path: path.join("/") })
         }
+        [owner, name, "info", "refs"] => {
+            let verb = if call.param("service") == Some("git-upload-pack") { Verb::GitRefs } else { Verb::GitPush };
+            (owner, name.trim_end_matches(".git"), verb)
+        }
+        [owner, name, "git-upload-pack"] => (owner, name.trim_end_matches(".git"), Verb::GitObjects),
+        [owner, name, "git-receive-pack"] => (owner, name.trim_end_matches(".git"), Verb::GitPush),
         [owner, name, "info", "lfs", "objects", "batch"] => (owner, name.trim_end_matches(".git"), Verb::LfsBatch),
         [owner, name, "info", "lfs", "objects", "verify"] => (owner, name.trim_end_matches(".git"), Verb::LfsVerify),
         _ => return Route::Unknown,
@@ -162,8 +190,10 @@ pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
     let route = route(&call);
     let caller = access::caller(world, &call);
     let limits = Limits::count(world, &route, &call);
+    let is_git = matches!(route, Route::Repo(_, _, Verb::GitRefs | Verb::GitObjects | Verb::GitPush));
     let response = match limits.exceeded() {
         Some(refusal) => settle(Err(refusal)),
+        None if is_git => settle(answer(world, call, route, caller).await.map_err(git::challenged)),
         None => settle(answer(world, call, route, caller).await),
     };
     limits.told(response)
@@ -187,22 +217,34 @@ async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) ->
 
 async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, place: (Kind, &str), verb: Verb) -> Answer {
     let repo = access::repo(world, caller, place)?;
-    if !matches!(verb, Verb::LfsBatch | Verb::LfsVerify) {
+    // Git and its large files go on while the API is locked.
+    if !matches!(verb, Verb::LfsBatch | Verb::LfsVerify | Verb::GitRefs | Verb::GitObjects | Verb::GitPush) {
         access::not_locked(&repo)?;
+    }
+    if matches!(verb, Verb::Tree { .. } | Verb::PathsInfo { .. } | Verb::Resolve { .. }) && world.settings().hf_xet {
+        world.xet.adopt(&world.hf, &repo).await.map_err(|error| broken(&error))?;
     }
     match verb {
         Verb::AuthCheck { write } => read::auth_check(&repo, caller, write),
         Verb::Info { revision } => read::info(&repo, &call, revision.as_deref()),
         Verb::Tree { revision, path } => listing::tree(world, &call, &repo, &revision, &path),
         Verb::Refs => read::refs(&repo, &call),
-        Verb::PathsInfo { revision } => listing::paths_info(call, &repo, &revision).await,
+        Verb::PathsInfo { revision } => listing::paths_info(world, call, &repo, &revision).await,
         Verb::Commits { revision } => read::commits(&repo, &revision),
         Verb::Resolve { revision, path } => resolve::file(world, &call, caller, &repo, &revision, &path),
         Verb::LfsBatch => lfs::batch(world, call, caller, &repo).await,
         Verb::LfsVerify => lfs::verify(world, call, caller, &repo).await,
+        Verb::GitRefs => access::through_gate(&repo, caller).map(|()| git::refs::advertised(&repo, world.hf.branch)),
+        Verb::GitObjects => {
+            access::through_gate(&repo, caller)?;
+            git::upload_pack(&world.hf, call, &repo).await
+        }
+        Verb::GitPush => Err(git::no_push()),
         Verb::Preupload { revision } => write::preupload(call, caller, &repo, &revision).await,
         Verb::Commit { revision } => commit::commit(world, call, caller, &repo, &revision).await,
+        Verb::XetToken { write } => read::xet_token(world, &call, &repo, caller, write),
         Verb::Settings => write::settings(call, caller, &repo).await,
+        Verb::Space(setting) => space::settings(call, caller, &repo, setting).await,
         Verb::Branch { name } => write::branch(call, caller, &repo, &name).await,
         Verb::Tag { name } => write::tag(call, caller, &repo, &name).await,
     }

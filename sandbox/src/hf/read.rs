@@ -13,6 +13,8 @@ use crate::clock;
 use crate::digest::Oid;
 use crate::repo::{Commit, Kind, Repo, State};
 use crate::tree::File;
+use crate::world::World;
+use crate::xet::door;
 
 /// `GET /api/whoami-v2`.
 pub fn whoami(caller: Caller) -> Answer {
@@ -45,6 +47,15 @@ pub fn auth_check(repo: &Repo, caller: Caller, write: bool) -> Answer {
     Ok(json_answer(200, &json!({})))
 }
 
+/// `GET /api/T/{id}/xet-{read|write}-token/{rev}`.
+pub fn xet_token(world: &World, call: &Call, repo: &Repo, caller: Caller, write: bool) -> Answer {
+    access::through_gate(repo, caller)?;
+    if write {
+        access::repo_writer(repo, caller)?;
+    }
+    door::token(world, call, if write { "write" } else { "read" })
+}
+
 /// `GET /api/T/{id}[/revision/{rev}]`.
 pub fn info(repo: &Repo, call: &Call, revision: Option<&str>) -> Answer {
     let commit = access::revision(repo, revision.unwrap_or("main"))?;
@@ -73,6 +84,10 @@ pub fn summary(repo: &Repo, state: &State, commit: Option<&Arc<Commit>>) -> Valu
         "downloads": 0,
         "likes": 0,
     });
+    if repo.kind == Kind::Space {
+        about["sdk"] = state.sdk.clone().into();
+        about["visibility"] = json!(state.visibility);
+    }
     if repo.kind == Kind::Model {
         about["modelId"] = repo.id.clone().into();
     }

@@ -63,6 +63,9 @@ pub fn forbidden(refused: &Refused) -> Refusal {
 fn get(world: &World, call: &Call, digest: &str) -> Answer {
     let stored = Digest::parse(digest).and_then(|digest| world.hf.store.get(&digest));
     let stored = stored.ok_or_else(|| failure(404, "NoSuchKey", "The specified key does not exist."))?;
+    if world.settings().hf_bridge_limit.is_some_and(|limit| stored.len() > limit) {
+        return Err(failure(400, "InvalidRequest", "The file is too large to be served this way."));
+    }
     Ok(with(content(call, &stored)?, "etag", &format!("\"{digest}\"")))
 }
 
@@ -106,7 +109,7 @@ async fn put_part(world: &Arc<World>, mut call: Call, upload: &str, number: &str
     if length != len {
         return Err(failure(400, "EntityTooSmall", "Your proposed upload is not of the size of a part."));
     }
-    let out = std::fs::OpenOptions::new().write(true).open(file.path()).map_err(|error| broken(&error))?;
+    let out = file.map(|file| std::fs::OpenOptions::new().write(true).open(file.path())).transpose().map_err(|error| broken(&error))?;
     let mut body = crate::shape::frames(std::mem::take(&mut call.body));
     let mut written = 0;
     while let Some(frame) = futures_util::StreamExt::next(&mut body).await {
@@ -114,7 +117,9 @@ async fn put_part(world: &Arc<World>, mut call: Call, upload: &str, number: &str
         if written + frame.len() as u64 > len {
             return Err(incomplete(std::io::ErrorKind::InvalidData.into()));
         }
-        std::os::unix::fs::FileExt::write_all_at(&out, &frame, offset + written).map_err(|error| broken(&error))?;
+        if let Some(out) = &out {
+            std::os::unix::fs::FileExt::write_all_at(out, &frame, offset + written).map_err(|error| broken(&error))?;
+        }
         written += frame.len() as u64;
     }
     if written != len {

@@ -11,6 +11,9 @@ use crate::call::{Call, Origin};
 use crate::repo::{Kind, Repo, Visibility};
 use crate::world::World;
 
+/// What runs a space (huggingface_hub 2.4.0, `SPACES_SDK_TYPES`).
+const SDKS: [&str; 4] = ["gradio", "streamlit", "docker", "static"];
+
 #[derive(Deserialize)]
 struct Wanted {
     name: String,
@@ -43,8 +46,8 @@ pub async fn create(world: &World, mut call: Call, caller: Caller) -> Answer {
     let user = caller.account().map_or("", |account| account.user);
     let namespace = wanted.namespace(user);
     access::writer(caller, namespace, &format!("create a {:?}", wanted.kind()))?;
-    if wanted.kind() == Kind::Space && wanted.sdk.is_none() {
-        return Err(access::bad_request("\"sdk\" is required"));
+    if wanted.kind() == Kind::Space && !wanted.sdk.as_deref().is_some_and(|sdk| SDKS.contains(&sdk)) {
+        return Err(access::bad_request("\"sdk\" must be one of gradio, streamlit, docker, static"));
     }
     let id = format!("{namespace}/{}", wanted.name);
     let url = format!("{}/{}{id}", world.base(Origin::Hf), wanted.kind().prefix());
@@ -52,7 +55,10 @@ pub async fn create(world: &World, mut call: Call, caller: Caller) -> Answer {
     let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
     let made = world.hf.create(wanted.kind(), &id, wanted.visibility(), &files).map_err(|error| broken(&error))?;
     Ok(match made {
-        Ok(repo) => json_answer(200, &json!({"url": url, "name": id, "id": repo.number.to_string()})),
+        Ok(repo) => {
+            repo.state().sdk = wanted.sdk;
+            json_answer(200, &json!({"url": url, "name": id, "id": repo.number.to_string()}))
+        }
         Err(_) => json_answer(409, &json!({"error": "You already created this repo", "url": url, "name": id})),
     })
 }

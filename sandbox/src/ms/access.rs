@@ -11,7 +11,7 @@ use crate::accounts::{Account, Caller, Site};
 use crate::answer::{Refusal, json as json_answer};
 use crate::call::Call;
 use crate::digest::Oid;
-use crate::repo::{Kind, Repo, Visibility, new_commit_id};
+use crate::repo::{Kind, Repo, Visibility, new_id};
 use crate::world::World;
 
 /// Why a request is refused, in the forms of both surfaces.
@@ -59,7 +59,7 @@ pub fn caller(world: &World, call: &Call) -> Caller {
 
 /// An id for a request, for people to quote.
 fn request_id() -> Oid {
-    new_commit_id("request")
+    new_id("request")
 }
 
 /// The older surface's answer.
@@ -98,6 +98,11 @@ pub fn bad_request(message: &str) -> Refusal {
 /// The token is not one.
 pub fn bad_token(surface: Surface) -> Refusal {
     refused(surface, &BAD_TOKEN)
+}
+
+/// There is no token, and it takes one.
+pub fn no_token() -> Refusal {
+    refused(Surface::Legacy, &NO_TOKEN)
 }
 
 /// The account that is calling.

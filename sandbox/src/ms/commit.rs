@@ -21,6 +21,8 @@ use crate::world::World;
 
 /// Actions a commit may have.
 const MOST_ACTIONS: usize = 2000;
+/// What it says of a branch that is not there, and of a tag: no commit makes one (modelscope/modelscope issue 1470).
+const NO_BRANCH: &str = "You can only create or edit files when you are on a branch";
 /// The code of all that a client should just try again.
 const RETRY: i64 = 10_030_000_001;
 
@@ -61,7 +63,7 @@ pub async fn commit(world: &Arc<World>, mut call: Call, caller: Caller, repo: &A
         return Err(access::bad_request("a commit has actions"));
     }
     let _turn = Turn::take(&repo.committing).ok_or_else(|| access::legacy_refused(409, RETRY, "branch changed, please retry"))?;
-    let head = repo.state().head(branch).ok_or_else(|| access::refused(Surface::Legacy, &access::NO_REVISION))?;
+    let head = repo.state().head(branch).ok_or_else(|| access::bad_request(NO_BRANCH))?;
     let changes = wanted.actions.into_iter().map(|action| change(world, &head, action)).collect::<Result<Vec<_>, _>>()?;
     tokio::time::sleep(Duration::from_millis(world.settings().ms_commit_ms)).await;
     let mut state = repo.state();

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Surface;
 use super::access;
 use crate::accounts::Caller;
-use crate::answer::{Answer, Refusal, content, empty, with};
+use crate::answer::{Answer, Refusal, content, empty, typed, with};
 use crate::call::{Call, Origin};
 use crate::clock;
+use crate::digest::Digest;
 use crate::repo::{Commit, Repo};
 use crate::tree::{Mode, Node};
 use crate::world::World;
@@ -61,7 +63,7 @@ fn entry(path: &str, node: &Node, commit: &Commit) -> Value {
                 Mode::Symlink => ("blob", "120000"),
                 Mode::Submodule => ("commit", "160000"),
             };
-            json!({"Path": path, "Name": name, "Type": kind, "Size": file.size, "Sha256": file.digest, "IsLFS": file.lfs, "Mode": mode, "Id": file.oid, "Revision": file.commit, "CommittedDate": date, "CommitMessage": commit.message, "InCheck": false})
+            json!({"Path": path, "Name": name, "Type": kind, "Size": file.size, "Sha256": file.digest, "IsLFS": file.lfs, "Mode": mode, "Id": file.oid, "Revision": file.commit.id(), "CommittedDate": date, "CommitMessage": commit.message, "InCheck": false})
         }
     }
 }
@@ -81,6 +83,39 @@ pub fn download(world: &World, call: &Call, caller: Caller, repo: &Repo) -> Answ
     // What ModelScope serves itself comes whole, whatever range was asked for.
     let whole = Call { headers: axum::http::HeaderMap::new(), ..rangeless(call) };
     content(&whole, &stored)
+}
+
+/// What git-lfs asks about.
+#[derive(Deserialize)]
+struct Batch {
+    operation: String,
+    objects: Vec<Object>,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    oid: String,
+    size: u64,
+}
+
+/// `POST /S/{id}.git/info/lfs/objects/batch`: where large files are, in the words of git-lfs.
+pub async fn lfs_batch(world: &World, mut call: Call) -> Answer {
+    let asked: Batch = call.json().await.map_err(|error| access::bad_request(&error))?;
+    if asked.operation != "download" {
+        return Err(access::bad_request("only downloads are asked for here"));
+    }
+    let objects: Vec<Value> = asked.objects.iter().map(|object| located(world, &call, object)).collect();
+    Ok(typed(200, "application/vnd.git-lfs+json", json!({"transfer": "basic", "objects": objects}).to_string()))
+}
+
+fn located(world: &World, call: &Call, Object { oid, size }: &Object) -> Value {
+    match Digest::parse(oid).filter(|digest| world.ms.store.get(digest).is_some()) {
+        None => json!({"oid": oid, "size": size, "error": {"code": 404, "message": "Object does not exist"}}),
+        Some(digest) => {
+            let href = world.signed(Origin::MsStorage, "GET", &format!("/lfs/{digest}"), call.ttl);
+            json!({"oid": oid, "size": size, "actions": {"download": {"href": href, "expires_in": call.ttl.as_secs().max(1)}}})
+        }
+    }
 }
 
 fn rangeless(call: &Call) -> Call {

@@ -4,6 +4,7 @@ mod access;
 mod commit;
 mod files;
 mod form;
+mod push;
 mod read;
 pub mod storage;
 mod write;
@@ -16,6 +17,7 @@ use axum::http::Response;
 use crate::accounts::Caller;
 use crate::answer::{Answer, settle};
 use crate::call::Call;
+use crate::git;
 use crate::repo::Kind;
 use crate::world::World;
 
@@ -62,6 +64,12 @@ pub enum Verb {
     Revisions,
     /// At which commits do they stand? Asked as Git asks.
     Refs,
+    /// Objects, for Git.
+    GitObjects,
+    /// A push.
+    GitPush,
+    /// Where are these large files? Asked as Git asks.
+    GitLfs,
     /// A new tag.
     Tag,
     /// Which of these blobs are wanted?
@@ -88,6 +96,9 @@ impl Route {
                 Verb::Download => "ms.download",
                 Verb::Revisions => "ms.revisions",
                 Verb::Refs => "ms.git_refs",
+                Verb::GitObjects => "ms.git_upload_pack",
+                Verb::GitPush => "ms.git_push",
+                Verb::GitLfs => "ms.git_lfs",
                 Verb::Tag => "ms.tag",
                 Verb::Batch => "ms.batch",
                 Verb::Commit { .. } => "ms.commit",
@@ -104,7 +115,9 @@ pub fn route(call: &Call) -> Route {
     match segments.as_slice() {
         ["openapi", "v1", "users", "me"] => Route::Me,
         ["openapi", "v1", rest @ ..] => open(method, rest).unwrap_or(Route::Unknown(Surface::Open)),
-        [kind, owner, name, "info", "refs"] => git(call, kind, owner, name).unwrap_or(Route::Unknown(Surface::Legacy)),
+        [kind, owner, name, rest @ ..] if name.ends_with(".git") => {
+            git_verb(call, kind, owner, name, rest).unwrap_or(Route::Unknown(Surface::Legacy))
+        }
         ["api", "v1", "login"] => Route::Login,
         ["api", "v1", "repos", kind, owner, name, rest @ ..] => written(kind, owner, name, rest).unwrap_or(Route::Unknown(Surface::Legacy)),
         ["api", "v1", rest @ ..] => legacy(method, rest).unwrap_or(Route::Unknown(Surface::Legacy)),
@@ -113,9 +126,16 @@ pub fn route(call: &Call) -> Route {
 }
 
 /// Git's smart HTTP: the address is the client's `{endpoint}/{type}s/{repo_id}.git` (modelscope-hub 0.5.1, `_repository.py`).
-fn git(call: &Call, kind: &str, owner: &str, name: &str) -> Option<Route> {
+fn git_verb(call: &Call, kind: &str, owner: &str, name: &str, rest: &[&str]) -> Option<Route> {
     let (kind, name) = (Kind::from_plural(kind)?, name.strip_suffix(".git")?);
-    (call.param("service") == Some("git-upload-pack")).then(|| Route::Repo(Surface::Legacy, kind, format!("{owner}/{name}"), Verb::Refs))
+    let verb = match rest {
+        ["info", "refs"] if call.param("service") == Some("git-upload-pack") => Verb::Refs,
+        ["git-upload-pack"] => Verb::GitObjects,
+        ["info", "refs"] | ["git-receive-pack"] => Verb::GitPush,
+        ["info", "lfs", "objects", "batch"] => Verb::GitLfs,
+        _ => return None,
+    };
+    Some(Route::Repo(Surface::Legacy, kind, format!("{owner}/{name}"), verb))
 }
 
 fn open(method: &str, rest: &[&str]) -> Option<Route> {
@@ -163,7 +183,9 @@ fn written(kind: &str, owner: &str, name: &str, rest: &[&str]) -> Option<Route> 
 pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
     let route = route(&call);
     let caller = access::caller(world, &call);
-    settle(answer(world, call, route, caller).await)
+    let is_git = matches!(route, Route::Repo(_, _, _, Verb::Refs | Verb::GitObjects | Verb::GitPush | Verb::GitLfs));
+    let answer = answer(world, call, route, caller).await;
+    settle(if is_git { answer.map_err(git::challenged) } else { answer })
 }
 
 async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) -> Answer {
@@ -190,7 +212,15 @@ async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) ->
 }
 
 async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, (surface, kind, id): (Surface, Kind, &str), verb: Verb) -> Answer {
-    let repo = access::repo(world, caller, (surface, kind, id))?;
+    let is_git = matches!(verb, Verb::Refs | Verb::GitObjects | Verb::GitPush | Verb::GitLfs);
+    let repo = match access::repo(world, caller, (surface, kind, id)) {
+        // Git sends its credentials only to who asks for them.
+        Err(_) if is_git && caller.account().is_none() => return Err(access::no_token()),
+        repo => repo?,
+    };
+    if is_git {
+        access::files_of(caller, &repo)?;
+    }
     match verb {
         Verb::Info => Ok(read::info(surface, &repo)),
         Verb::Delete => Err(access::refused(surface, &access::NO_DELETION)),
@@ -198,7 +228,10 @@ async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, (surface, ki
         Verb::Tree => files::paged(&call, caller, &repo),
         Verb::Download => files::download(world, &call, caller, &repo),
         Verb::Revisions => Ok(read::revisions(&repo)),
-        Verb::Refs => Ok(read::git_refs(&repo)),
+        Verb::Refs => Ok(git::refs::advertised(&repo, world.ms.branch)),
+        Verb::GitObjects => git::upload_pack(&world.ms, call, &repo).await,
+        Verb::GitPush => push::push(call, caller, &repo).await,
+        Verb::GitLfs => files::lfs_batch(world, call).await,
         Verb::Tag => write::tag(call, caller, &repo).await,
         Verb::Batch => write::batch(world, call, caller, &repo).await,
         Verb::Commit { branch } => commit::commit(world, call, caller, &repo, &branch).await,

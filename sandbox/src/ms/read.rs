@@ -8,7 +8,7 @@ use axum::http::Response;
 use super::Surface;
 use super::access;
 use crate::accounts::{Caller, Site};
-use crate::answer::{Answer, json as json_answer, typed, with};
+use crate::answer::{Answer, json as json_answer, with};
 use crate::call::Call;
 use crate::clock;
 use crate::repo::{Kind, Repo, Visibility};
@@ -66,6 +66,7 @@ pub fn open_summary(repo: &Repo) -> Value {
         about["visibility"] = json!(state.visibility);
         about["repo_name"] = repo.name().into();
         about["status"] = "stopped".into();
+        about["sdk_type"] = state.sdk.clone().into();
     }
     about
 }
@@ -139,21 +140,6 @@ fn visible<'a>(world: &World, call: &'a Call, caller: Caller, kind: Kind) -> imp
         .repos()
         .into_iter()
         .filter(move |repo| repo.kind == kind && owner.is_none_or(|owner| repo.owner() == owner) && access::may_see(caller, repo, true))
-}
-
-/// `GET /S/{id}.git/info/refs?service=git-upload-pack`: Git's advertisement, `HEAD` and each branch.
-pub fn git_refs(repo: &Repo) -> Response<Body> {
-    let state = repo.state();
-    let head = state.branches.get("master").map(|id| format!("{id} HEAD\0symref=HEAD:refs/heads/master agent=git/sandbox\n"));
-    let branches = state.branches.iter().map(|(name, id)| format!("{id} refs/heads/{name}\n"));
-    let refs: String = head.into_iter().chain(branches).map(|line| packet(&line)).collect();
-    let body = format!("{}0000{refs}0000", packet("# service=git-upload-pack\n"));
-    typed(200, "application/x-git-upload-pack-advertisement", body)
-}
-
-/// A line of Git's protocol: its length in four hex digits, themselves counted, and its text.
-fn packet(line: &str) -> String {
-    format!("{:04x}{line}", line.len() + 4)
 }
 
 /// `GET /api/v1/S/{id}/revisions`.

@@ -19,6 +19,9 @@ use crate::world::World;
 /// Objects a batch may ask for.
 const MOST_OBJECTS: usize = 256;
 
+/// What runs a studio (modelscope-hub 0.5.1, `_STUDIO_SDK_TYPES`).
+const SDKS: [&str; 4] = ["gradio", "streamlit", "docker", "static"];
+
 const ATTRIBUTES: &str = "*.7z filter=lfs diff=lfs merge=lfs -text\n*.bin filter=lfs diff=lfs merge=lfs -text\n*.parquet filter=lfs diff=lfs merge=lfs -text\n*.safetensors filter=lfs diff=lfs merge=lfs -text\n";
 
 /// The files a new repo holds.
@@ -91,6 +94,7 @@ fn already_there(kind: Kind) -> Refusal {
 struct Studio {
     owner: String,
     repo_name: String,
+    sdk_type: Option<String>,
     visibility: Option<Visibility>,
     private: Option<bool>,
 }
@@ -100,10 +104,14 @@ pub async fn create_studio(world: &World, mut call: Call, caller: Caller) -> Ans
     let wanted: Studio = call.json().await.map_err(|error| access::open_refused(400, "InputParameterError", &error))?;
     access::writer(Surface::Open, caller, &wanted.owner)?;
     let private = if wanted.private == Some(true) { Visibility::Private } else { Visibility::Public };
+    if wanted.sdk_type.as_deref().is_some_and(|sdk| !SDKS.contains(&sdk)) {
+        return Err(access::open_refused(400, "InputParameterError", "sdk_type must be one of gradio, streamlit, docker, static"));
+    }
     let id = format!("{}/{}", wanted.owner, wanted.repo_name);
     let made =
         world.ms.create(Kind::Space, &id, wanted.visibility.unwrap_or(private), seeds(Kind::Space)).map_err(|error| broken(&error))?;
     let repo = made.map_err(|_| access::open_refused(409, "DuplicateEntity", "the studio already exists"))?;
+    repo.state().sdk = wanted.sdk_type;
     Ok(access::open(&open_summary(&repo)))
 }
 
@@ -122,9 +130,10 @@ pub async fn tag(mut call: Call, caller: Caller, repo: &Repo) -> Answer {
     let mut state = repo.state();
     let at =
         state.resolve(asked["Ref"].as_str().unwrap_or("master")).ok_or_else(|| access::refused(Surface::Legacy, &access::NO_REVISION))?;
-    if state.tags.insert(name.to_owned(), at.id).is_some_and(|before| before != at.id) {
+    if state.tags.contains_key(name) {
         return Err(access::bad_request("the tag already exists"));
     }
+    state.tags.insert(name.to_owned(), at.id);
     Ok(access::envelope(&json!({"TagName": name, "Revision": at.id})))
 }
 
