@@ -3,12 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::file::Blob;
+use crate::held_back::{HeldBack, until_verified};
 use crate::source::ByteStream;
 
 /// Opens a part of a blob once more. What it yields is not checked yet.
 pub(crate) type Reopen = Arc<dyn Fn(Range<u64>) -> ByteStream + Send + Sync>;
 
-/// What [`crate::Destination::put`] sends.
+/// What [`crate::Destination::put`] sends. Its bytes come out only through the check of their digest.
 pub struct Body {
     stream: ByteStream,
     reopen: Option<Reopen>,
@@ -21,13 +23,14 @@ impl Body {
         self
     }
 
-    /// The whole, in order.
-    pub fn into_stream(self) -> ByteStream {
-        self.stream
+    /// The whole, in order. It fails with [`crate::Kind::Corrupt`] before its last bytes when it is not `blob`.
+    pub fn verified(self, blob: Blob) -> ByteStream {
+        until_verified(self.stream, blob)
     }
 
-    pub(crate) fn split(self) -> (ByteStream, Option<Reopen>) {
-        (self.stream, self.reopen)
+    /// The same, cut into parts of `size` bytes, and what opens one again.
+    pub(crate) fn in_parts(self, blob: Blob, size: u64) -> (HeldBack, Option<Reopen>) {
+        (HeldBack::new(self.stream, blob).cut_every(size), self.reopen)
     }
 }
 

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use crate::body::Body;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
-use crate::file::{Blob, Listing};
+use crate::file::{Blob, File, Listing};
 use crate::path::RepoPath;
 use crate::repo::{RepoInfo, Revision, Visibility};
+use crate::source::ByteStream;
 
 /// A repo that is written. Bound to one repo and branch.
 #[async_trait]
@@ -53,6 +54,12 @@ pub trait Destination: Send + Sync {
     /// Stores one blob that [`Destination::missing`] named. `body` yields exactly its bytes, or fails
     /// before the last of them, which leaves nothing stored.
     async fn put(&self, blob: Blob, body: Body) -> Result<()>;
+
+    /// Stores a blob that nobody has named by its SHA-256 yet, in one pass, and returns that; `None`, the body unread, where the hub
+    /// must have it before. What has not the file's own digest leaves nothing stored.
+    async fn put_unnamed(&self, _file: &File, _body: ByteStream) -> Result<Option<Sha256>> {
+        Ok(None)
+    }
 
     /// Writes one commit and returns its id where the hub tells it; [`crate::Kind::Conflict`] when the branch does
     /// not stand at the parent. Not retried here when the answer is lost: the caller looks first.

@@ -59,6 +59,7 @@ pub struct Error {
     status: Option<u16>,
     retry_after: Option<Duration>,
     retried: bool,
+    stall: bool,
 }
 
 /// A result with a hub's error.
@@ -67,7 +68,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this meaning.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), request: None, status: None, retry_after: None, retried: false }
+        Self { kind, message: message.into(), request: None, status: None, retry_after: None, retried: false, stall: false }
     }
 
     /// The same error, saying first what it is about: a file, a repo.
@@ -116,6 +117,17 @@ impl Error {
     /// Whether the layer that it comes from has tried again already.
     pub fn was_retried(&self) -> bool {
         self.retried
+    }
+
+    /// The same error, once nothing has moved for as long as is allowed.
+    pub(crate) fn after_a_stall(mut self) -> Self {
+        self.stall = true;
+        self
+    }
+
+    /// Whether nothing moved: another way may be open.
+    pub fn is_stall(&self) -> bool {
+        self.stall
     }
 
     /// What it means.

@@ -9,32 +9,83 @@ use sha2::Digest;
 /// `body`, of which nothing but `blob` comes out whole.
 ///
 /// The stream fails with [`Kind::Corrupt`] before its last bytes when size or digest differ.
-pub fn until_verified(body: ByteStream, blob: Blob) -> ByteStream {
-    let state = HeldBack { body, blob, hasher: sha2::Sha256::new(), seen: 0, held: None, ended: false };
-    stream::unfold(state, |mut state| async move { Some((state.next().await?, state)) }).boxed()
+pub(crate) fn until_verified(body: ByteStream, blob: Blob) -> ByteStream {
+    HeldBack::new(body, blob).into_stream()
 }
 
-struct HeldBack {
+/// A body on its way through the check. It can be cut into parts, each of which can be checked alone later, though all
+/// bytes are hashed once: the state of the digest is kept where a part ends and the next begins.
+pub(crate) struct HeldBack {
     body: ByteStream,
     blob: Blob,
     hasher: sha2::Sha256,
     seen: u64,
     held: Option<Bytes>,
     ended: bool,
+    cuts: Option<Cuts>,
+}
+
+/// Where a body is cut, and what was hashed up to there.
+struct Cuts {
+    size: u64,
+    /// What is over of a frame that reached beyond a cut.
+    rest: Bytes,
+    /// At every multiple of `size` that was passed, from 0 on.
+    states: Vec<sha2::Sha256>,
+}
+
+/// One part of a body that was read: what comes again in its place must lead from the one state to the other.
+pub(crate) struct PartCheck {
+    before: sha2::Sha256,
+    after: Blob,
+}
+
+impl PartCheck {
+    /// `body`, of which nothing but the part comes out whole.
+    pub(crate) fn until_verified(&self, body: ByteStream) -> ByteStream {
+        let mut part = HeldBack::new(body, self.after);
+        part.hasher = self.before.clone();
+        part.into_stream()
+    }
 }
 
 impl HeldBack {
-    async fn next(&mut self) -> Option<Result<Bytes>> {
+    pub(crate) fn new(body: ByteStream, blob: Blob) -> Self {
+        Self { body, blob, hasher: sha2::Sha256::new(), seen: 0, held: None, ended: false, cuts: None }
+    }
+
+    /// The same, of which no frame reaches beyond a multiple of `size` bytes.
+    pub(crate) fn cut_every(mut self, size: u64) -> Self {
+        self.cuts = Some(Cuts { size, rest: Bytes::new(), states: vec![self.hasher.clone()] });
+        self
+    }
+
+    fn into_stream(self) -> ByteStream {
+        stream::unfold(self, |mut state| async move { Some((state.next().await?, state)) }).boxed()
+    }
+
+    /// How to check part `index` again, once its last bytes have come out.
+    pub(crate) fn part(&self, index: usize) -> Option<PartCheck> {
+        let Cuts { size, states, .. } = self.cuts.as_ref()?;
+        let start = size * index as u64;
+        let after = states.get(index + 1).map_or(self.blob.sha256, |state| state.clone().into());
+        let before = states.get(index)?.clone();
+        Some(PartCheck { before, after: Blob { sha256: after, size: (*size).min(self.blob.size.checked_sub(start)?) } })
+    }
+
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes>> {
         while !self.ended {
-            let Some(frame) = self.body.next().await else {
+            let Some(frame) = self.frame().await else {
                 self.ended = true;
                 return self.release();
             };
             match frame {
                 Ok(frame) if frame.is_empty() => {}
                 Ok(frame) => {
-                    self.hasher.update(&frame);
-                    self.seen += frame.len() as u64;
+                    self.hash(&frame);
+                    if self.seen > self.blob.size {
+                        return self.release();
+                    }
                     if let Some(earlier) = self.held.replace(frame) {
                         return Some(Ok(earlier));
                     }
@@ -43,6 +94,30 @@ impl HeldBack {
             }
         }
         None
+    }
+
+    /// The next bytes of the body, up to a cut.
+    async fn frame(&mut self) -> Option<Result<Bytes>> {
+        let Some(Cuts { size, rest, .. }) = &mut self.cuts else { return self.body.next().await };
+        if rest.is_empty() {
+            *rest = match self.body.next().await? {
+                Ok(frame) => frame,
+                Err(error) => return Some(Err(error)),
+            };
+        }
+        let most = usize::try_from(*size - self.seen % *size).unwrap_or(usize::MAX);
+        Some(Ok(rest.split_to(most.min(rest.len()))))
+    }
+
+    fn hash(&mut self, frame: &[u8]) {
+        self.hasher.update(frame);
+        self.seen += frame.len() as u64;
+        if let Some(cuts) = &mut self.cuts
+            && self.seen.is_multiple_of(cuts.size)
+            && self.seen < self.blob.size
+        {
+            cuts.states.push(self.hasher.clone());
+        }
     }
 
     fn release(&mut self) -> Option<Result<Bytes>> {
@@ -90,7 +165,33 @@ mod tests {
     async fn a_wrong_byte_anywhere_keeps_the_last_bytes_back() {
         assert_eq!(through(&["Xb", "cd", "e"], "abcde").await, ("Xbcd".into(), Some(Kind::Corrupt)));
         assert_eq!(through(&["abcdX"], "abcde").await, (String::new(), Some(Kind::Corrupt)));
-        assert_eq!(through(&["abcde", "f"], "abcde").await, ("abcde".into(), Some(Kind::Corrupt)), "longer: the PUT's own length stops it");
+        assert_eq!(through(&["abcde", "f"], "abcde").await, (String::new(), Some(Kind::Corrupt)), "longer");
         assert_eq!(through(&["ab"], "abcde").await, (String::new(), Some(Kind::Corrupt)));
+    }
+
+    /// The frames of a body that is cut every four bytes, and what then passes in the place of its parts.
+    async fn parts(frames: &[&'static str], expected: &'static str, again: &[&'static str]) -> (Vec<String>, Vec<bool>) {
+        let body = stream::iter(frames.iter().map(|frame| Ok(Bytes::from(*frame))).collect::<Vec<_>>()).boxed();
+        let mut body = HeldBack::new(body, Blob { sha256: Sha256::of(expected.as_bytes()), size: expected.len() as u64 }).cut_every(4);
+        let mut out = Vec::new();
+        while let Some(frame) = body.next().await {
+            out.push(String::from_utf8(frame.unwrap().to_vec()).unwrap());
+        }
+        let mut passes = Vec::new();
+        for (index, part) in again.iter().enumerate() {
+            let part = stream::iter([Ok(Bytes::from(*part))]).boxed();
+            passes.push(body.part(index).unwrap().until_verified(part).all(|frame| std::future::ready(frame.is_ok())).await);
+        }
+        (out, passes)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_cut_where_parts_end_and_each_part_is_checked_alone() {
+        let (frames, passes) = parts(&["abcdefg", "hi", "j"], "abcdefghij", &["abcd", "efgh", "ij"]).await;
+        assert_eq!((frames, passes), (["abcd", "efg", "h", "i", "j"].map(str::to_owned).to_vec(), vec![true; 3]));
+        let (_, passes) = parts(&["abcdefghij"], "abcdefghij", &["efgh", "efgX", "ijk"]).await;
+        assert_eq!(passes, [false; 3], "another part, another byte, longer");
+        let (frames, passes) = parts(&["abcd", "efgh"], "abcdefgh", &["abcd", "efgh"]).await;
+        assert_eq!((frames.len(), passes), (2, vec![true; 2]), "the last part is a whole one");
     }
 }

@@ -2,20 +2,26 @@
 
 use std::sync::Arc;
 
+use reqwest::Url;
+
 use crate::destination::Destination;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::git::{GitRepo, GitSource, Limits};
 use crate::http::HttpOptions;
+use crate::references::{References, Refs};
 use crate::repo::{Hub, RepoAt};
 use crate::source::Source;
+use crate::space::Spaces;
 use crate::token::Token;
-use crate::{huggingface, modelscope};
+use crate::transport::Transport;
+use crate::{git, huggingface, modelscope};
 
 /// One side of a migration.
 #[derive(Debug, Clone)]
 pub struct Side {
     /// Which repo.
     pub at: RepoAt,
-    /// The hub's token, if there is one.
+    /// The hub's token, or the login of a Git host, if there is one.
     pub token: Option<Token>,
 }
 
@@ -25,9 +31,52 @@ pub struct Side {
 /// [`crate::Kind::Invalid`] or [`crate::Kind::Refused`] for an endpoint that is no address; what [`crate::http::Http::new`] fails with.
 pub fn open_source(side: &Side, http: HttpOptions) -> Result<Arc<dyn Source>> {
     Ok(match side.at.hub {
+        Hub::Git => Arc::new(git::Store::open(side, http)?),
         Hub::HuggingFace => Arc::new(huggingface::Repo::open(side, http)?),
         Hub::ModelScope => Arc::new(modelscope::Repo::open(side, http)?),
     })
+}
+
+/// Opens a repo for reading, its blobs travelling as `transport` says. A hub that knows one way only takes that.
+///
+/// # Errors
+/// As [`open_source`]; [`crate::Kind::Invalid`] for a way that this was built without.
+pub fn open_source_over(side: &Side, http: HttpOptions, transport: Transport) -> Result<Arc<dyn Source>> {
+    match side.at.hub {
+        Hub::HuggingFace => Ok(Arc::new(huggingface::Repo::open(side, http)?.by(transport)?)),
+        Hub::Git | Hub::ModelScope => open_source(side, http),
+    }
+}
+
+/// Opens a repo for reading by Git, as far as that goes and within `limits`: blobs in storage are read by the hub's own way.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_source_by_git(side: &Side, http: HttpOptions, limits: Limits) -> Result<Arc<dyn Source>> {
+    let (url, user) = git_address(side)?;
+    let repo = GitRepo::open(&url, user, side.token.as_ref(), http.clone())?;
+    let stranger = GitRepo::open(&url, user, None, http.clone())?;
+    Ok(Arc::new(GitSource::new(side.at.clone(), [repo, stranger], open_source(side, http)?, limits)))
+}
+
+fn git_address(side: &Side) -> Result<(Url, &'static str)> {
+    let user = match side.at.hub {
+        Hub::HuggingFace => huggingface::GIT_USER,
+        Hub::ModelScope => modelscope::GIT_USER,
+        Hub::Git => return Err(only_mirrored()),
+    };
+    let url = side.at.git_url();
+    let url = url.parse().map_err(|error| Error::new(Kind::Invalid, format!("'{url}' is no address: {error}")))?;
+    Ok((url, user))
+}
+
+/// The branches and tags of a repo as Git tells them, where its hub's API does not.
+///
+/// # Errors
+/// What Git's door says.
+pub async fn refs_by_git(side: &Side, http: HttpOptions) -> Result<Refs> {
+    let (url, user) = git_address(side)?;
+    Refs::advertised(&GitRepo::open(&url, user, side.token.as_ref(), http)?.advertised().await?)
 }
 
 /// Opens a repo for writing.
@@ -36,7 +85,47 @@ pub fn open_source(side: &Side, http: HttpOptions) -> Result<Arc<dyn Source>> {
 /// As [`open_source`].
 pub fn open_destination(side: &Side, http: HttpOptions) -> Result<Arc<dyn Destination>> {
     Ok(match side.at.hub {
+        Hub::Git => Arc::new(git::Store::open(side, http)?),
         Hub::HuggingFace => Arc::new(huggingface::Repo::open(side, http)?),
         Hub::ModelScope => Arc::new(modelscope::Repo::open(side, http)?),
     })
+}
+
+/// Opens a repo for writing, its blobs travelling as `transport` says. A hub that knows one way only takes that.
+///
+/// # Errors
+/// As [`open_source_over`].
+pub fn open_destination_over(side: &Side, http: HttpOptions, transport: Transport) -> Result<Arc<dyn Destination>> {
+    match side.at.hub {
+        Hub::HuggingFace => Ok(Arc::new(huggingface::Repo::open(side, http)?.by(transport)?)),
+        Hub::Git | Hub::ModelScope => open_destination(side, http),
+    }
+}
+
+/// Opens a repo for its branches and tags, at whichever revision.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_references(side: &Side, http: HttpOptions) -> Result<Arc<dyn References>> {
+    Ok(match side.at.hub {
+        Hub::Git => return Err(only_mirrored()),
+        Hub::HuggingFace => Arc::new(huggingface::Repo::open(side, http)?),
+        Hub::ModelScope => Arc::new(modelscope::Repo::open(side, http)?),
+    })
+}
+
+/// Opens a Space or studio for what it has beyond its files.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_spaces(side: &Side, http: HttpOptions) -> Result<Arc<dyn Spaces>> {
+    Ok(match side.at.hub {
+        Hub::Git => return Err(only_mirrored()),
+        Hub::HuggingFace => Arc::new(huggingface::Repo::open(side, http)?),
+        Hub::ModelScope => Arc::new(modelscope::Repo::open(side, http)?),
+    })
+}
+
+fn only_mirrored() -> Error {
+    Error::new(Kind::Invalid, "a repo of another Git host can be mirrored only")
 }

@@ -5,7 +5,7 @@ use crate::file::Refused;
 use crate::http::HttpOptions;
 use crate::open::Side;
 use crate::repo::{Hub, RepoId};
-use crate::{huggingface, modelscope};
+use crate::{Error, Kind, huggingface, modelscope};
 
 /// The repos of one kind that an owner has, as far as the token may see them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub struct Owned {
 /// The hub's.
 pub async fn list_owned(side: &Side, http: HttpOptions) -> Result<Owned> {
     match side.at.hub {
+        Hub::Git => Err(Error::new(Kind::Invalid, "a Git host does not list what an owner has")),
         Hub::HuggingFace => huggingface::Repo::open(side, http)?.owned().await,
         Hub::ModelScope => modelscope::Repo::open(side, http)?.owned().await,
     }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Hub {
     /// huggingface.co, or what `HF_ENDPOINT` names.
     HuggingFace,
+    /// Any Git host with LFS; a repo there is known by its whole address.
+    Git,
     /// modelscope.cn, or what `MODELSCOPE_ENDPOINT` or `MODELSCOPE_DOMAIN` name.
     ModelScope,
 }
@@ -19,6 +21,7 @@ impl Hub {
     /// The name people know.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Git => "Git",
             Self::HuggingFace => "Hugging Face",
             Self::ModelScope => "ModelScope",
         }
@@ -153,7 +156,7 @@ impl Revision {
     /// The branch that a hub's new repos have.
     pub fn main_of(hub: Hub) -> Self {
         Self(match hub {
-            Hub::HuggingFace => "main".to_owned(),
+            Hub::Git | Hub::HuggingFace => "main".to_owned(),
             Hub::ModelScope => "master".to_owned(),
         })
     }
@@ -161,6 +164,11 @@ impl Revision {
     /// The revision's text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is a commit's id: 40 hex digits.
+    pub fn is_commit(&self) -> bool {
+        self.0.len() == 40 && self.0.bytes().all(|digit| digit.is_ascii_hexdigit())
     }
 }
 
@@ -201,7 +209,7 @@ impl fmt::Display for Revision {
 pub struct RepoAt {
     /// Which hub's protocol.
     pub hub: Hub,
-    /// Where that hub is, without a trailing slash.
+    /// Where that hub is, without a trailing slash. Of a Git host: where the repo is, and for those who move blobs, its LFS server.
     pub endpoint: String,
     /// What the repo holds.
     pub kind: RepoKind,
@@ -220,6 +228,7 @@ impl RepoAt {
     /// The address a person opens in a browser.
     pub fn web_url(&self) -> String {
         let folder = match (self.hub, self.kind) {
+            (Hub::Git, _) => return self.endpoint.trim_end_matches(".git").to_owned(),
             (Hub::HuggingFace, RepoKind::Model) => "",
             (_, RepoKind::Dataset) => "datasets/",
             (Hub::HuggingFace, RepoKind::Space) => "spaces/",
@@ -227,6 +236,11 @@ impl RepoAt {
             (Hub::ModelScope, RepoKind::Space) => "studios/",
         };
         format!("{}/{folder}{}", self.endpoint, self.id)
+    }
+
+    /// The address that `git clone` takes (modelscope-hub 0.5.1, `_repository.py`; Hugging Face takes it with and without `.git`).
+    pub fn git_url(&self) -> String {
+        format!("{}.git", self.web_url())
     }
 }
 
@@ -238,6 +252,8 @@ pub enum Visibility {
     Public,
     /// Members of the owner's organisation (ModelScope's level 3).
     Internal,
+    /// The owner; of a Space or studio everyone sees the app, and the owner the files.
+    Protected,
     /// The owner.
     Private,
 }
@@ -254,6 +270,7 @@ impl fmt::Display for Visibility {
         f.write_str(match self {
             Self::Public => "public",
             Self::Internal => "internal",
+            Self::Protected => "protected",
             Self::Private => "private",
         })
     }

@@ -1,54 +1,64 @@
-//! What every [`Source`] and every [`Destination`] keeps to, whichever hub it is: one suite, run against each on the sandbox.
+//! What every [`Source`], every [`Destination`] and all [`References`] keep to, whichever hub it is: one suite, run against each on the sandbox.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod contract {
     pub mod destination;
+    pub mod references;
     pub mod source;
+    pub mod spaces;
     pub mod world;
 }
 
-use contract::world::Side;
+use contract::world::{Side, Way};
 use hf2ms_hub::Hub::{HuggingFace, ModelScope};
-use hf2ms_hub::RepoKind::{Dataset, Model};
+use hf2ms_hub::RepoKind::{Dataset, Model, Space};
 
 /// Runs each test of a suite for each hub and kind, under a name of its own.
 macro_rules! suite {
-    ($module:ident: $($test:ident),* $(,)?) => {
-        mod $module {
+    ($name:ident of $module:ident by $way:expr; $($test:ident),* $(,)?) => {
+        mod $name {
             use super::*;
 
-            mod hugging_face_models { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(HuggingFace, Model)).await; })* }
-            mod hugging_face_datasets { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(HuggingFace, Dataset)).await; })* }
-            mod modelscope_models { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(ModelScope, Model)).await; })* }
-            mod modelscope_datasets { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(ModelScope, Dataset)).await; })* }
+            mod hugging_face_models { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(HuggingFace, Model, $way)).await; })* }
+            mod hugging_face_datasets { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(HuggingFace, Dataset, $way)).await; })* }
+            mod modelscope_models { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(ModelScope, Model, $way)).await; })* }
+            mod modelscope_datasets { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(ModelScope, Dataset, $way)).await; })* }
         }
     };
 }
 
-suite!(source:
-    the_account_is_the_tokens,
-    a_repo_is_described_at_a_commit,
-    what_is_absent_is_not_found,
-    every_file_is_listed_with_size_and_digest,
-    a_pinned_commit_is_read_though_the_branch_moves_on,
-    files_are_read_whole_and_in_ranges,
-    a_range_outside_the_file_is_invalid,
-    a_file_that_is_lost_is_not_found,
-    a_file_longer_than_listed_is_never_handed_on_whole,
-    a_cut_body_is_an_error,
-    an_expired_address_is_asked_for_again,
-    a_refused_token_is_not_sent_again,
-    storage_sees_no_credentials,
-);
+/// The suite of sources, by one way to read them.
+macro_rules! sources {
+    ($name:ident by $way:expr) => {
+        suite!($name of source by $way;
+            the_account_is_the_tokens,
+            a_repo_is_described_at_a_commit,
+            what_is_absent_is_not_found,
+            every_file_is_listed_with_size_and_digest,
+            a_pinned_commit_is_read_though_the_branch_moves_on,
+            files_are_read_whole_and_in_ranges,
+            a_range_outside_the_file_is_invalid,
+            a_file_that_is_lost_is_not_found,
+            a_file_longer_than_listed_is_never_handed_on_whole,
+            a_cut_body_is_an_error,
+            an_expired_address_is_asked_for_again,
+            a_refused_token_is_not_sent_again,
+            storage_sees_no_credentials,
+        );
+    };
+}
 
-suite!(destination:
+sources!(source by Way::Api);
+sources!(source_by_git by Way::Git);
+
+suite!(destination of destination by Way::Api;
     an_absent_repo_is_none_and_one_that_exists_a_conflict,
     a_private_repo_is_made_private,
     what_is_put_and_committed_is_listed,
     a_blob_that_is_stored_is_not_wanted_again,
     a_body_that_fails_leaves_nothing_stored,
-    parts_are_not_completed_before_the_body_ends_well,
+    a_body_that_is_not_the_blob_is_never_stored,
     a_part_that_reads_otherwise_the_second_time_is_not_stored,
     a_failed_check_is_an_error,
     a_blob_that_is_refused_costs_only_itself,
@@ -57,4 +67,33 @@ suite!(destination:
     a_branch_that_moved_is_a_conflict_and_nothing_is_written,
     one_who_may_not_write_is_told_so,
     a_broken_upload_can_be_repeated,
+);
+
+suite!(references of references by Way::Api;
+    branches_and_tags_are_told_with_their_commits,
+    an_absent_repo_has_no_refs_and_is_not_found,
+    a_branch_that_is_made_takes_commits_and_can_be_taken_away,
+    a_tag_is_made_of_any_commit,
+    a_branch_or_tag_that_exists_is_a_conflict_and_is_not_moved,
+    no_commit_makes_a_branch,
+    one_who_may_not_write_makes_neither,
+);
+
+/// The same for apps, which each hub has one kind of.
+macro_rules! apps {
+    ($($test:ident),* $(,)?) => {
+        mod spaces {
+            use super::*;
+
+            mod hugging_face_spaces { use super::*; $(#[tokio::test] async fn $test() { contract::spaces::$test(Side(HuggingFace, Space, Way::Api)).await; })* }
+            mod modelscope_studios { use super::*; $(#[tokio::test] async fn $test() { contract::spaces::$test(Side(ModelScope, Space, Way::Api)).await; })* }
+        }
+    };
+}
+
+apps!(
+    an_app_is_created_with_its_sdk_and_what_may_be_seen_of_it,
+    one_that_exists_is_a_conflict_and_files_alone_make_none,
+    its_files_go_as_any_repos_do,
+    a_stranger_creates_none,
 );

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Url};
 
 use super::address::{NameError, Resolver, system_lookup};
@@ -26,6 +26,8 @@ use crate::source::ByteStream;
 
 const LONGEST_ERROR_BODY: usize = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that a watched POST hands over at a time.
+const PIECE: usize = 64 << 10;
 /// How long object storage may work on a blob it has taken whole.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(900);
 
@@ -51,6 +53,15 @@ impl Default for HttpOptions {
 /// A client for one hub and whatever that hub points at. Cheap to clone.
 #[derive(Clone)]
 pub struct Http(Arc<Inner>);
+
+/// A request whose body is made while it is sent.
+struct Streamed {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: ByteStream,
+    length: Option<u64>,
+}
 
 struct Inner {
     client: reqwest::Client,
@@ -122,22 +133,51 @@ impl Http {
     /// # Errors
     /// The body's own error when it failed; else what the server or the network says.
     pub async fn upload(&self, url: Url, headers: HeaderMap, body: ByteStream, length: u64) -> Result<Response> {
-        self.stream(url, headers, body, length).await.map_err(|error| error.without(self.redactor()))
+        let put = Streamed { method: Method::PUT, url, headers, body, length: Some(length) };
+        self.stream(put).await.map_err(|error| error.without(self.redactor()))
     }
 
-    async fn stream(&self, url: Url, headers: HeaderMap, body: ByteStream, length: u64) -> Result<Response> {
-        let name = format!("PUT {}", show(&url));
+    /// POSTs a body that ends when it ends, to a server that takes bodies without a length (Git's do). Tried once.
+    ///
+    /// # Errors
+    /// As [`Http::upload`].
+    pub async fn pour(&self, url: Url, headers: HeaderMap, body: ByteStream) -> Result<Response> {
+        let post = Streamed { method: Method::POST, url, headers, body, length: None };
+        self.stream(post).await.map_err(|error| error.without(self.redactor()))
+    }
+
+    /// POSTs `content`, watched like an upload: it may take as long as it likes, as long as something moves. Tried once.
+    ///
+    /// # Errors
+    /// What the server or the network says.
+    pub async fn post_watched(&self, url: Url, headers: HeaderMap, content: Bytes) -> Result<Response> {
+        let length = content.len();
+        let pieces = (0..length).step_by(PIECE).map(move |at| Ok(content.slice(at..length.min(at + PIECE))));
+        let body = futures_util::stream::iter(pieces).boxed();
+        let post = Streamed { method: Method::POST, url, headers, body, length: Some(length as u64) };
+        self.stream(post).await.map_err(|error| error.without(self.redactor()))
+    }
+
+    async fn stream(&self, Streamed { method, url, headers, body, length }: Streamed) -> Result<Response> {
+        let name = format!("{method} {}", show(&url));
         let watch = Watch::new();
         let failure = Failure::default();
-        let outgoing = failure.note(watch.outgoing(body, length));
-        let mut builder = self.prepare(Method::PUT, &url, headers)?.headers(self.credentials_for(&url)?);
-        builder = builder.header(CONTENT_LENGTH, length);
+        let outgoing = failure.note(watch.outgoing(body, length.unwrap_or(u64::MAX)));
+        // Headers that permit it are sent as they were told: ours would take their place.
+        let permitted = headers.contains_key(AUTHORIZATION);
+        let mut builder = self.prepare(method, &url, headers)?;
+        if !permitted {
+            builder = builder.headers(self.credentials_for(&url)?);
+        }
+        if let Some(length) = length {
+            builder = builder.header(CONTENT_LENGTH, length);
+        }
         builder = builder.body(reqwest::Body::wrap_stream(outgoing));
         self.0.gate.pass(self.host(&url)).await;
         let sent = async { builder.send().await.map_err(|error| network_error(error, &name)) };
         let answered = watch.over(sent, self.0.options.stall, UPLOAD_PATIENCE.max(self.0.options.stall)).await;
         let answer = answered.map_err(|error| failure.take().unwrap_or(error.of_request(&name)))?;
-        self.judge(answer, &url, name, self.is_hub(&url)).await
+        self.judge(answer, &url, name, !permitted && self.is_hub(&url)).await
     }
 
     async fn attempt(&self, request: &Request) -> Result<Response> {
@@ -341,7 +381,7 @@ fn network_error(error: reqwest::Error, request: &str) -> Error {
     let error = error.without_url();
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     let mut last = error.to_string();
-    let mut kind = Kind::Transient;
+    let (mut kind, mut stalled) = (Kind::Transient, false);
     while let Some(inner) = cause {
         kind = match inner.downcast_ref::<NameError>() {
             Some(NameError::Unknown(_)) => Kind::Unreachable,
@@ -349,10 +389,17 @@ fn network_error(error: reqwest::Error, request: &str) -> Error {
             None if is_certificate_error(inner) => Kind::Unreachable,
             None => kind,
         };
+        stalled |= is_timeout(inner);
         last = inner.to_string();
         cause = inner.source();
     }
-    Error::new(kind, crate::path::escape(&last)).of_request(request)
+    let error = Error::new(kind, crate::path::escape(&last)).of_request(request);
+    if stalled { error.after_a_stall() } else { error }
+}
+
+/// The kernel gave up on a connection on which nothing was acknowledged for so long.
+fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
 }
 
 /// An I/O error is not the source of what it wraps, and may wrap another.

@@ -1,7 +1,7 @@
 //! What proves to a hub who we are: headers that go to its own origin, and the token, which must turn up nowhere else.
 
 use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::origin::Origin;
 use crate::error::{Error, Kind, Result};
@@ -18,6 +18,13 @@ impl Credentials {
     /// The token, in the headers that `form` makes of it; none without a token.
     pub fn of<H: IntoIterator<Item = (HeaderName, HeaderValue)>>(token: Option<&Token>, form: impl Fn(&Token) -> H) -> Self {
         Self { headers: token.into_iter().flat_map(form).collect(), redactor: Redactor::new(token.cloned()) }
+    }
+
+    /// The token as the password of HTTP's basic credentials, as Git servers want it; none without a token.
+    pub fn basic(user: &str, token: Option<&Token>) -> Self {
+        let headers = token.map(|token| (AUTHORIZATION, token.basic(user))).into_iter().collect();
+        let secrets = token.into_iter().flat_map(|token| [token.clone(), token.as_basic(user)]);
+        Self { headers, redactor: Redactor::new(secrets) }
     }
 
     /// The headers.

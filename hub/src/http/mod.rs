@@ -7,6 +7,7 @@
 
 mod address;
 mod answer;
+mod ask;
 mod body;
 mod client;
 pub mod clock;
@@ -22,6 +23,7 @@ mod tls;
 mod watch;
 
 pub use answer::{Answer, Dialect, PlainDialect};
+pub(crate) use ask::Told;
 pub use body::exactly;
 pub use client::{Http, HttpOptions, fetch_once, reach};
 pub use credentials::Credentials;

@@ -51,6 +51,11 @@ impl Request {
         Self::new(Method::POST, url)
     }
 
+    /// A DELETE.
+    pub fn delete(url: Url) -> Self {
+        Self::new(Method::DELETE, url)
+    }
+
     /// A PUT.
     pub fn put(url: Url) -> Self {
         Self::new(Method::PUT, url)

@@ -14,7 +14,7 @@ use crate::source::ByteStream;
 
 /// The error of a transfer in which nothing moved for `span`.
 pub(crate) fn stalled(span: Duration) -> Error {
-    Error::new(Kind::Transient, format!("nothing moved for {} s", span.as_secs_f32()))
+    Error::new(Kind::Transient, format!("nothing moved for {} s", span.as_secs_f32())).after_a_stall()
 }
 
 /// `body` as a stream that fails when no byte arrives for `span`.

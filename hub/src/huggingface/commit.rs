@@ -8,8 +8,8 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
+use super::Repo;
 use super::wire::{Candidate, Candidates, Committed, Line, Modes};
-use super::{Repo, check, put};
 use crate::http::Request;
 use crate::{Action, Blob, Body, Commit, Content, Error, Kind, RepoPath, Result, Revision, Sha256};
 
@@ -108,7 +108,7 @@ async fn store(repo: &Repo, files: &[&(&RepoPath, &Bytes)]) -> Result<()> {
         return Ok(());
     }
     let blobs: Vec<Blob> = files.iter().map(|(_, bytes)| blob_of(bytes)).collect();
-    let missing = check::missing(repo, &blobs).await?;
+    let missing = repo.lfs.missing(&blobs).await?;
     if let Some((_, error)) = missing.refused.into_iter().next() {
         return Err(error);
     }
@@ -120,7 +120,7 @@ async fn store(repo: &Repo, files: &[&(&RepoPath, &Bytes)]) -> Result<()> {
             let part = slice(&again, range);
             stream::once(std::future::ready(Ok(part))).boxed()
         };
-        put::put(repo, blob, Body::from(whole).reopened_by(part)).await?;
+        repo.lfs.put(blob, Body::from(whole).reopened_by(part)).await?;
     }
     Ok(())
 }

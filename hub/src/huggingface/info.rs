@@ -37,13 +37,23 @@ pub(super) async fn describe(repo: &Repo) -> Result<RepoInfo> {
     if told.disabled == Some(true) {
         return Err(Error::new(Kind::Disabled, format!("the {} {} is disabled by Hugging Face", repo.at.kind, repo.at.id)));
     }
+    // What is not said to be public must not become so.
+    let visibility = seen_by(&told).unwrap_or(Visibility::Private);
     let gate = if told.gated.is_some_and(|gated| gated.is_closed()) { Gate::Gated } else { Gate::Open };
     if gate == Gate::Gated {
         knock(repo).await?;
     }
-    // What is not said to be public must not become so.
-    let visibility = if told.private == Some(false) { Visibility::Public } else { Visibility::Private };
     Ok(RepoInfo { commit: Some(commit_of(told.sha)?), visibility, gate })
+}
+
+/// Who may see it, as far as it is said. A Space can be `protected`: then everyone sees its app, and nobody else its files.
+pub(super) fn seen_by(told: &RepoAnswer) -> Option<Visibility> {
+    match (told.visibility.as_deref(), told.private) {
+        (Some("protected"), _) => Some(Visibility::Protected),
+        (_, Some(true)) => Some(Visibility::Private),
+        (_, Some(false)) => Some(Visibility::Public),
+        (_, None) => None,
+    }
 }
 
 /// Asks whether a gated repo lets this token in: its listing would be answered, its files not.
@@ -58,8 +68,7 @@ async fn knock(repo: &Repo) -> Result<()> {
 }
 
 fn commit_of(sha: Option<String>) -> Result<Revision> {
-    let sha = sha.filter(|sha| sha.len() == 40 && sha.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    let revision = sha.and_then(|sha| sha.parse().ok());
+    let revision = sha.and_then(|sha| sha.parse().ok()).filter(Revision::is_commit);
     revision.ok_or_else(|| Error::new(Kind::Refused, "Hugging Face did not say which commit the revision is"))
 }
 

@@ -1,25 +1,26 @@
 //! Hugging Face as a source and as a destination: this file is its table of contents. Facts: huggingface_hub 2.4.0.
 //!
-//! [`info`] looks accounts and repos up, [`owned`] an owner's repos, [`tree`] lists, [`lfs`] asks where blobs are ([`addresses`]
-//! keeps that, [`expiry`] says until when), [`read`] opens them. [`repos`] looks destinations up and creates them, [`rules`] says
-//! where a file goes, [`check`] which blobs are missing, [`put`] and [`parts`] store them, [`commit`] writes. [`dialect`]
-//! understands errors, [`wire`] holds the JSON. Xet is not here.
+//! [`info`] looks accounts and repos up, [`owned`] an owner's repos, [`tree`] lists, [`read`] opens files. [`repos`] looks destinations
+//! up and creates them, [`rules`] says where a file goes, [`references`] has branches and tags, [`space`] what a Space has beyond its
+//! files, [`commit`] writes. [`dialect`] understands errors, [`wire`] holds the JSON. Where blobs are, which are missing and how they are
+//! stored is [`crate::lfs`]'s; [`xet`] is the other way, and the only one for what storage serves no other way.
 
-mod addresses;
-mod check;
 mod commit;
 mod dialect;
-mod expiry;
 mod info;
-mod lfs;
 mod owned;
-mod parts;
-mod put;
 mod read;
+mod references;
 mod repos;
 mod rules;
+mod space;
 mod tree;
 mod wire;
+#[cfg(feature = "xet")]
+mod xet;
+#[cfg(not(feature = "xet"))]
+#[path = "without_xet.rs"]
+mod xet;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -27,15 +28,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::AUTHORIZATION;
 use serde::de::DeserializeOwned;
 
-use crate::http::retry::retrying;
-use crate::http::{Credentials, Http, HttpOptions, Request};
+use crate::http::{Credentials, Http, HttpOptions, Request, Told};
+use crate::lfs::{self, Lfs};
 use crate::{
     Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing, Missing, Owned, Placement, RepoAt, RepoInfo,
-    RepoKind, RepoPath, Result, Revision, Sha256, Side, Source, Visibility,
+    RepoKind, RepoPath, Result, Revision, Sha256, Side, Source, Transport, Visibility,
 };
+
+/// The user name that Git takes beside a token: any does (huggingface.co, "git over https").
+pub(crate) const GIT_USER: &str = "user";
 
 /// Everything but what RFC 3986 calls unreserved.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -46,8 +50,8 @@ pub struct Repo {
     base: String,
     at: RepoAt,
     has_token: bool,
-    addresses: addresses::Addresses,
-    targets: check::Targets,
+    pub(crate) lfs: Lfs,
+    xet: xet::Xet,
 }
 
 impl Repo {
@@ -64,28 +68,31 @@ impl Repo {
         let has_token = side.token.is_some();
         let credentials = Credentials::of(side.token.as_ref(), |token| [(AUTHORIZATION, token.header("Bearer "))]);
         let http = Http::new(&endpoint, credentials, dialect::Words::of(&side.at, has_token), options)?;
-        Ok(Self {
-            http,
-            base,
-            at: side.at.clone(),
-            has_token,
-            addresses: addresses::Addresses::default(),
-            targets: check::Targets::default(),
-        })
+        let batch = address(&format!("{base}/{}.git/info/lfs/objects/batch", page_of(&side.at)))?;
+        let lfs = Lfs::new(http.clone(), batch).in_parts().on_branch(&side.at.revision);
+        let rest = |direction: &str| format!("/xet-{direction}-token/{}", escaped(side.at.revision.as_str()));
+        let grants = [api(&base, &side.at, &rest("read"))?, api(&base, &side.at, &rest("write"))?];
+        let xet = xet::Xet::new(&http, grants);
+        Ok(Self { http, base, at: side.at.clone(), has_token, lfs, xet })
+    }
+
+    /// The same, its blobs going as `transport` says.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for Xet where this was built without it.
+    pub fn by(mut self, transport: Transport) -> Result<Self> {
+        self.xet.set(transport)?;
+        Ok(self)
     }
 
     /// `{endpoint}/api/T/{id}{rest}`.
     fn api(&self, rest: &str) -> Result<Url> {
-        address(&format!("{}/api/{}/{}{rest}", self.base, self.kinds(), self.at.id))
+        api(&self.base, &self.at, rest)
     }
 
     /// The kind as the API names it.
     fn kinds(&self) -> &'static str {
-        match self.at.kind {
-            RepoKind::Model => "models",
-            RepoKind::Dataset => "datasets",
-            RepoKind::Space => "spaces",
-        }
+        kinds(self.at.kind)
     }
 
     /// Every repo of this kind that this repo's owner has.
@@ -98,12 +105,7 @@ impl Repo {
 
     /// `{endpoint}/{prefix}{id}{rest}`: outside the API a model has no prefix.
     fn page(&self, rest: &str) -> Result<Url> {
-        let prefix = match self.at.kind {
-            RepoKind::Model => "",
-            RepoKind::Dataset => "datasets/",
-            RepoKind::Space => "spaces/",
-        };
-        address(&format!("{}/{prefix}{}{rest}", self.base, self.at.id))
+        address(&format!("{}/{}{rest}", self.base, page_of(&self.at)))
     }
 
     /// The revision as one part of an address.
@@ -113,21 +115,30 @@ impl Repo {
 
     /// Asks for JSON of at most `cap` bytes. An answer whose body breaks is asked for again.
     async fn ask<T: DeserializeOwned>(&self, cap: u64, request: impl Fn() -> Request) -> Result<Told<T>> {
-        let options = self.http.options();
-        retrying(&options.retry, &options.clock, &options.on_retry, || async {
-            let response = self.http.send(request()).await?;
-            let (url, headers) = (response.url().clone(), response.headers().clone());
-            Ok(Told { url, headers, value: response.json_within(cap).await? })
-        })
-        .await
+        self.http.ask(cap, request).await
     }
 }
 
-/// JSON that the hub answered, from where, and under which headers.
-struct Told<T> {
-    url: Url,
-    headers: HeaderMap,
-    value: T,
+/// A repo's page, below the endpoint.
+fn page_of(at: &RepoAt) -> String {
+    let prefix = match at.kind {
+        RepoKind::Model => "",
+        RepoKind::Dataset => "datasets/",
+        RepoKind::Space => "spaces/",
+    };
+    format!("{prefix}{}", at.id)
+}
+
+fn api(base: &str, at: &RepoAt, rest: &str) -> Result<Url> {
+    address(&format!("{base}/api/{}/{}{rest}", kinds(at.kind), at.id))
+}
+
+fn kinds(kind: RepoKind) -> &'static str {
+    match kind {
+        RepoKind::Model => "models",
+        RepoKind::Dataset => "datasets",
+        RepoKind::Space => "spaces",
+    }
 }
 
 fn address(text: &str) -> Result<Url> {
@@ -153,7 +164,7 @@ impl Source for Repo {
     }
 
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
-        lfs::locate(self, blobs).await
+        self.lfs.locate(blobs).await
     }
 
     async fn read(&self, file: &File, range: Range<u64>) -> Result<ByteStream> {
@@ -198,7 +209,7 @@ impl Destination for Repo {
     /// huggingface_hub 2.4.0, `_upload_pipeline.py`: at most 1,000 files a commit, from 250 on, towards 40 s.
     fn limits(&self) -> Limits {
         Limits {
-            blobs_a_check: check::BLOBS_A_CHECK,
+            blobs_a_check: lfs::BLOBS_A_CHECK,
             max_actions: 1_000,
             batch_actions: 250,
             body_bytes: 8 << 20,
@@ -209,11 +220,15 @@ impl Destination for Repo {
     }
 
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
-        check::missing(self, blobs).await
+        self.lfs.missing(blobs).await
     }
 
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
-        put::put(self, blob, body).await
+        if self.xet.sends(blob) { self.xet.put(blob, body.verified(blob)).await } else { self.lfs.put(blob, body).await }
+    }
+
+    async fn put_unnamed(&self, file: &File, body: ByteStream) -> Result<Option<Sha256>> {
+        self.xet.put_unnamed(file, body).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Option<String>> {
@@ -222,7 +237,7 @@ impl Destination for Repo {
 }
 
 #[cfg(test)]
-mod testing {
+pub(crate) mod testing {
     //! A repo on a scripted server.
 
     use std::sync::Arc;
@@ -232,10 +247,10 @@ mod testing {
     use crate::http::testing::{Server, quick};
     use crate::{Hub, Token};
 
-    pub(super) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-    pub(super) const TOKEN: &str = "hf_canary";
+    pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+    pub(crate) const TOKEN: &str = "hf_canary";
 
-    pub(super) fn side(endpoint: &str, revision: &str) -> Side {
+    pub(crate) fn side(endpoint: &str, revision: &str) -> Side {
         let at = RepoAt {
             hub: Hub::HuggingFace,
             endpoint: endpoint.to_owned(),
@@ -246,15 +261,15 @@ mod testing {
         Side { at, token: Some(Token::parse(TOKEN).unwrap()) }
     }
 
-    pub(super) fn timed(server: &Server, clock: &Arc<ManualClock>) -> Repo {
+    pub(crate) fn timed(server: &Server, clock: &Arc<ManualClock>) -> Repo {
         Repo::open(&side(&server.endpoint(), COMMIT), quick(clock)).unwrap()
     }
 
-    pub(super) fn repo(server: &Server) -> Repo {
+    pub(crate) fn repo(server: &Server) -> Repo {
         timed(server, &ManualClock::new())
     }
 
-    pub(super) fn anonymous(server: &Server) -> Repo {
+    pub(crate) fn anonymous(server: &Server) -> Repo {
         let side = Side { token: None, ..side(&server.endpoint(), COMMIT) };
         Repo::open(&side, quick(&ManualClock::new())).unwrap()
     }

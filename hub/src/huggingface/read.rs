@@ -5,55 +5,46 @@ use std::ops::Range;
 
 use reqwest::Url;
 
-use super::addresses::Address;
-use super::{Repo, escaped, lfs};
-use crate::http::{Request, Response};
+use super::{Repo, escaped};
+use crate::http::Request;
 use crate::ranged::{checked, is_worth_asking, nothing, part, restarted};
-use crate::{Blob, ByteStream, Digest, Error, File, Kind, Result};
-
-/// Above this the plain bridge answers 400 (huggingface_hub 2.4.0, `constants.py`).
-const LARGEST_WITHOUT_XET: u64 = 50_000_000_000;
+use crate::{Blob, ByteStream, Digest, File, Kind, Result};
 
 /// Opens `range` of `file`; an empty range asks nothing.
 pub(super) async fn read(repo: &Repo, file: &File, range: Range<u64>) -> Result<ByteStream> {
     if !is_worth_asking(file, &range)? {
         return Ok(nothing());
     }
-    let response = match file.digest {
-        Digest::Sha256(sha256) => from_storage(repo, file, Blob { sha256, size: file.size }, &range).await,
+    let opened = match file.digest {
+        Digest::Sha256(sha256) => of_blob(repo, file, Blob { sha256, size: file.size }, range).await,
         Digest::GitSha1(_) => {
             let answer = repo.http.send(part(Request::get(resolve(repo, file)?), file, &range)).await;
-            answer.map_err(|error| restarted(error, &range))
+            answer.map_err(|error| restarted(error, &range)).and_then(|response| checked(response, file, &range))
         }
     };
-    let opened = response.and_then(|response| checked(response, file, &range));
     opened.map_err(|error| error.about(&file.path))
+}
+
+/// By Xet where it is chosen, or where the bridge to it refuses: it answers 400 above its limit.
+async fn of_blob(repo: &Repo, file: &File, blob: Blob, range: Range<u64>) -> Result<ByteStream> {
+    if repo.xet.reads(blob)
+        && let Some(body) = repo.xet.read(repo, file, blob, range.clone()).await?
+    {
+        return Ok(body);
+    }
+    match repo.lfs.open(file, blob, &range).await {
+        Ok(response) => checked(response, file, &range),
+        Err(refusal) if refusal.status() == Some(400) && refusal.kind() == Kind::Invalid => {
+            repo.xet.take_over(repo, file, blob, range, refusal).await
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// `GET /{prefix}{id}/resolve/{commit}/{path}`.
 fn resolve(repo: &Repo, file: &File) -> Result<Url> {
     let path: Vec<String> = file.path.as_str().split('/').map(escaped).collect();
     repo.page(&format!("/resolve/{}/{}", repo.revision(), path.join("/")))
-}
-
-async fn from_storage(repo: &Repo, file: &File, blob: Blob, range: &Range<u64>) -> Result<Response> {
-    let address = lfs::address(repo, blob).await?;
-    let answer = repo.http.send(part(address.request(), file, range)).await;
-    answer.map_err(|error| understood(restarted(error, range), repo, blob, &address))
-}
-
-/// What a refusal of storage means: mostly that the address was too old.
-fn understood(error: Error, repo: &Repo, blob: Blob, address: &Address) -> Error {
-    if error.status() == Some(400) && blob.size > LARGEST_WITHOUT_XET {
-        let message = format!("it has {} bytes: above 50 GB Hugging Face serves a file by Xet only, which is not supported yet", blob.size);
-        return Error::new(Kind::Invalid, message).with_status(400);
-    }
-    let is_refusal = error.kind() == Kind::Expired || matches!(error.status(), Some(401 | 403 | 410));
-    if !is_refusal || !address.is_apart_from(repo.http.origin()) {
-        return error;
-    }
-    repo.addresses.forget(blob.sha256, address);
-    error.with_kind(Kind::Expired)
 }
 
 #[cfg(test)]
@@ -67,7 +58,7 @@ mod tests {
     use super::super::testing::{COMMIT, TOKEN, repo};
     use super::*;
     use crate::http::testing::{Reply, Seen, Server};
-    use crate::{GitSha1, Sha256, Source};
+    use crate::{Error, GitSha1, Sha256, Source};
 
     const CONTENT: &[u8] = b"0123456789";
 
@@ -270,14 +261,6 @@ mod tests {
             assert_eq!(error_of(&repo, &blob(), 0..10).await.kind(), Kind::Expired);
         }
         assert_eq!((storage.seen().len(), hub.seen().len()), (3, 3));
-    }
-
-    #[tokio::test]
-    async fn a_file_above_50_gb_says_why_it_is_not_served() {
-        let storage = Server::scripted([Reply::new(400, &[], "")]).await;
-        let hub = hub(&storage).await;
-        let error = error_of(&repo(&hub), &File { size: 60_000_000_000, ..blob() }, 0..1000).await;
-        assert!(error.kind() == Kind::Invalid && error.message().contains("by Xet only"), "{error}");
     }
 
     #[tokio::test]

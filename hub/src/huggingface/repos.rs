@@ -3,13 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::wire::{Refs, RepoAnswer};
+use super::wire::RepoAnswer;
 use super::{Repo, info};
 use crate::http::Request;
 use crate::{Error, Gate, Kind, Listing, RepoInfo, RepoKind, Result, Revision, Visibility};
 
-/// Refs of a repo with many thousands of branches.
-const LONGEST_REFS: u64 = 8 << 20;
 /// Another repo of the same account is being made; it passes (`create_repo` tries again at these words).
 const BUSY: &str = "conflicting operation is in progress";
 
@@ -25,7 +23,7 @@ pub(super) async fn look_up(repo: &Repo) -> Result<Option<RepoInfo>> {
         Err(error) => return Err(error),
     };
     // Where nothing is said, the repo counts as public: the careful reading for whoever brings something private.
-    let visibility = if told.private == Some(true) { Visibility::Private } else { Visibility::Public };
+    let visibility = info::seen_by(&told).unwrap_or(Visibility::Public);
     let gate = if told.gated.is_some_and(|gated| gated.is_closed()) { Gate::Gated } else { Gate::Open };
     Ok(Some(RepoInfo { commit: None, visibility, gate }))
 }
@@ -34,15 +32,19 @@ pub(super) async fn look_up(repo: &Repo) -> Result<Option<RepoInfo>> {
 /// second answer is then [`Kind::Conflict`].
 ///
 /// # Errors
-/// [`Kind::Conflict`] when the id is taken; [`Kind::Invalid`] for a Space, which needs more than files.
+/// [`Kind::Conflict`] when the id is taken; [`Kind::Invalid`] for a Space, which [`super::space`] creates.
 pub(super) async fn create(repo: &Repo, visibility: Visibility) -> Result<()> {
     if repo.at.kind == RepoKind::Space {
         return Err(Error::new(Kind::Invalid, "a Space can't be created: it needs an SDK to run"));
     }
     let visibility = if visibility == Visibility::Public { "public" } else { "private" };
     let id = &repo.at.id;
-    let wanted = json!({"name": id.name(), "organization": id.owner(), "type": repo.at.kind, "visibility": visibility});
-    let request = Request::post(super::address(&format!("{}/api/repos/create", repo.base))?).json(&wanted)?.once();
+    ask_for(repo, &json!({"name": id.name(), "organization": id.owner(), "type": repo.at.kind, "visibility": visibility})).await
+}
+
+/// Asks for a repo.
+pub(super) async fn ask_for(repo: &Repo, wanted: &Value) -> Result<()> {
+    let request = Request::post(super::address(&format!("{}/api/repos/create", repo.base))?).json(wanted)?.once();
     let options = repo.http.options();
     crate::http::retry::retrying(&options.retry, &options.clock, &options.on_retry, || async {
         repo.http.send(request.clone()).await.map(drop).map_err(busy)
@@ -55,12 +57,11 @@ fn busy(error: Error) -> Error {
     if passes { error.with_kind(Kind::Transient) } else { error }
 }
 
-/// The commit of the branch, in one short request; `None` where there is no such branch yet.
+/// The commit of the branch or tag, in one short request; `None` where there is none yet.
 pub(super) async fn head(repo: &Repo) -> Result<Option<Revision>> {
-    let url = repo.api("/refs")?;
-    let refs = repo.ask::<Refs>(LONGEST_REFS, || Request::get(url.clone())).await?.value;
-    let branch = refs.branches.into_iter().find(|branch| branch.name == repo.at.revision.as_str());
-    Ok(branch.and_then(|branch| branch.target_commit).and_then(|commit| commit.parse().ok()))
+    let told = repo.told_refs().await?;
+    let named = told.branches.into_iter().chain(told.tags).find(|entry| entry.name == repo.at.revision.as_str());
+    Ok(named.and_then(|entry| entry.target_commit).and_then(|commit| commit.parse().ok()))
 }
 
 /// Every file on the branch, at the commit where it stands now, so that no commit falls between two pages.

@@ -10,9 +10,9 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, LINK};
 use serde_json::Value;
 
+use super::Repo;
 use super::wire::Entry;
-use super::{Repo, Told};
-use crate::http::{Origin, Request};
+use crate::http::{Origin, Request, Told};
 use crate::path::escape;
 use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Revision};
 
@@ -38,7 +38,7 @@ pub(super) async fn list_at(repo: &Repo, revision: &Revision) -> Result<Listing>
         next = next_page(&page, repo.http.origin())?;
         walk.take(page.value)?;
     }
-    drop_repeats(&mut walk.listing);
+    walk.listing.drop_repeats();
     Ok(walk.listing)
 }
 
@@ -119,25 +119,6 @@ fn file_of(entry: Entry) -> std::result::Result<Listed, String> {
     Ok(Listed { file: File { path, size, digest }, lfs: entry.lfs.is_some() })
 }
 
-/// Keeps each path once: the first. Sorts numbers, not a copy of a million paths.
-fn drop_repeats(Listing { files, refused: others, .. }: &mut Listing) {
-    let path = |index: usize| &files[index].file.path;
-    let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_unstable_by(|a, b| path(*a).cmp(path(*b)).then(a.cmp(b)));
-    let mut is_repeat = vec![false; files.len()];
-    for pair in order.windows(2).filter(|pair| path(pair[0]) == path(pair[1])) {
-        is_repeat[pair[1]] = true;
-    }
-    let mut is_repeat = is_repeat.into_iter();
-    files.retain(|listed| {
-        let again = is_repeat.next() == Some(true);
-        if again {
-            others.push(refused(listed.file.path.as_str(), "the hub lists it more than once; the first was taken".to_owned()));
-        }
-        !again
-    });
-}
-
 /// The page after this one, if it says so.
 pub(super) fn next_page<T>(page: &Told<T>, hub: &Origin) -> Result<Option<Url>> {
     let Some(link) = next_link(&page.headers) else { return Ok(None) };
@@ -182,7 +163,7 @@ mod tests {
     fn judged(entries: Vec<Value>) -> Listing {
         let mut walk = Walk::default();
         walk.take(entries).unwrap();
-        drop_repeats(&mut walk.listing);
+        walk.listing.drop_repeats();
         walk.listing
     }
 

@@ -1,7 +1,5 @@
 //! The JSON of Hugging Face's API, as far as it is read here. Facts: huggingface_hub 2.4.0, `hf_api.py`,
-//! `lfs.py`; Git LFS batch API. Unknown fields (`xetHash`, say) are ignored.
-
-use std::collections::BTreeMap;
+//! `lfs.py`. Unknown fields (`xetHash`, say) are ignored.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +35,7 @@ pub(super) struct AccessToken {
 pub(super) struct RepoAnswer {
     pub(super) sha: Option<String>,
     pub(super) private: Option<bool>,
+    pub(super) visibility: Option<String>,
     pub(super) gated: Option<Gated>,
     pub(super) disabled: Option<bool>,
 }
@@ -77,77 +76,20 @@ pub(super) struct Lfs {
     pub(super) size: i64,
 }
 
-/// What is posted to `.git/info/lfs/objects/batch`.
-#[derive(Debug, Serialize)]
-pub(super) struct BatchQuestion<'a> {
-    pub(super) operation: &'static str,
-    pub(super) transfers: &'a [&'static str],
-    pub(super) hash_algo: &'static str,
-    pub(super) objects: Vec<Wanted>,
-    /// The branch that is written to; git-lfs leaves it out when it reads.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) r#ref: Option<Ref<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Ref<'a> {
-    pub(super) name: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Wanted {
-    pub(super) oid: String,
-    pub(super) size: u64,
-}
-
-/// The batch's answer.
-#[derive(Debug, Deserialize)]
-pub(super) struct BatchAnswer {
-    pub(super) transfer: Option<String>,
-    pub(super) hash_algo: Option<String>,
-    pub(super) objects: Vec<Object>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Object {
-    pub(super) oid: String,
-    pub(super) size: Option<i64>,
-    pub(super) actions: Option<Actions>,
-    pub(super) error: Option<ObjectError>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Actions {
-    pub(super) download: Option<Action>,
-    pub(super) upload: Option<Action>,
-    pub(super) verify: Option<Action>,
-}
-
-/// Where an object is, and until when: in seconds from now, or as a date.
-#[derive(Debug, Deserialize)]
-pub(super) struct Action {
-    pub(super) href: String,
-    pub(super) header: Option<BTreeMap<String, String>>,
-    pub(super) expires_in: Option<i64>,
-    pub(super) expires_at: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct ObjectError {
-    pub(super) code: Option<i64>,
-    pub(super) message: Option<String>,
-}
-
 /// `GET /api/T/{id}/refs`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Refs {
-    pub(super) branches: Vec<Branch>,
+    pub(super) branches: Vec<RefsEntry>,
+    #[serde(default)]
+    pub(super) tags: Vec<RefsEntry>,
+    #[serde(default)]
+    pub(super) converts: Vec<RefsEntry>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Branch {
+pub(super) struct RefsEntry {
     pub(super) name: String,
     pub(super) target_commit: Option<String>,
 }
@@ -178,20 +120,6 @@ pub(super) struct Modes {
 pub(super) struct Mode {
     pub(super) path: String,
     pub(super) upload_mode: String,
-}
-
-/// What is posted to the address of an upload in parts once all are there.
-#[derive(Debug, Serialize)]
-pub(super) struct Completion {
-    pub(super) oid: String,
-    pub(super) parts: Vec<Part>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Part {
-    pub(super) part_number: usize,
-    pub(super) etag: String,
 }
 
 /// One line of a commit.

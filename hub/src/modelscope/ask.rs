@@ -33,6 +33,12 @@ impl Repo {
         self.url(&[&["api", "v1", "repos", self.segment(), self.at.id.owner(), self.at.id.name()], rest].concat())
     }
 
+    /// `{endpoint}/{kind}/{owner}/{name}.git/{rest}`: the official client's address for cloning (modelscope-hub 0.5.1, `_repository.py`).
+    pub(super) fn git_url(&self, rest: &[&str]) -> Url {
+        let name = format!("{}.git", self.at.id.name());
+        self.url(&[&[self.segment(), self.at.id.owner(), &name], rest].concat())
+    }
+
     /// The kind as addresses name it (modelscope-hub 0.5.1, `_REPO_TYPE_SEGMENT`).
     pub(super) fn segment(&self) -> &'static str {
         match self.at.kind {

@@ -1,7 +1,7 @@
 //! ModelScope as a source and as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
 //!
 //! [`dialect`] reads what the hub says, [`ask`] sends and opens envelopes, [`wire`] has the bodies' shapes; [`repos`], [`owned`],
-//! [`head`] and [`pin`], [`listing`] and [`tree`], [`read`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
+//! [`studio`], [`head`] and [`pin`], [`references`] and [`push`], [`listing`] and [`tree`], [`read`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
 
 mod ask;
 mod check;
@@ -12,9 +12,12 @@ mod inline;
 mod listing;
 mod owned;
 mod pin;
+mod push;
 mod put;
 mod read;
+mod references;
 mod repos;
+mod studio;
 mod tree;
 mod wire;
 
@@ -32,6 +35,9 @@ use crate::{
     Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing, Missing, Placement, RepoAt, RepoInfo,
     RepoPath, Result, Revision, Sha256, Side, Source, Token, Visibility,
 };
+
+/// The user name that Git's door wants beside the token (modelscope-hub 0.5.1, `_repository.py`).
+pub(crate) const GIT_USER: &str = "oauth2";
 
 /// A repo on ModelScope at a revision. Only the token, addresses in storage and whether the repo could be listed are
 /// remembered; nothing of its content is.
@@ -134,7 +140,7 @@ impl Destination for Repo {
     }
 
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
-        self.put_blob(blob, body.into_stream()).await
+        self.put_blob(blob, body.verified(blob)).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Option<String>> {

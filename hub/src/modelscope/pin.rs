@@ -28,16 +28,21 @@ impl Repo {
         let asked = &self.at.revision;
         // A commit asked for by its id needs no other name.
         listed
-            .or_else(|| is_commit(asked.as_str()).then(|| asked.clone()))
+            .or_else(|| asked.is_commit().then(|| asked.clone()))
             .ok_or_else(|| Error::new(Kind::Refused, format!("ModelScope does not say at which commit {} of {} is", asked, self.at.id)))
     }
 
     /// The commit that a listing of the smallest size names (`Data.LatestCommitter.Id`); an error when there is no such revision.
     async fn listed_commit(&self) -> Result<Option<Revision>> {
+        self.commit_listed_at(self.at.revision.as_str()).await
+    }
+
+    /// The same for another revision.
+    pub(super) async fn commit_listed_at(&self, revision: &str) -> Result<Option<Revision>> {
         let route = if self.at.kind == RepoKind::Dataset { "tree" } else { "files" };
         let mut url = self.api(&["repo", route]);
         url.query_pairs_mut()
-            .append_pair("Revision", self.at.revision.as_str())
+            .append_pair("Revision", revision)
             .append_pair("Recursive", "False")
             .append_pair("PageNumber", "1")
             .append_pair("PageSize", "1");
@@ -47,11 +52,7 @@ impl Repo {
 }
 
 fn commit_in(data: &Value) -> Option<Revision> {
-    data.get("LatestCommitter")?.get("Id")?.as_str().filter(|id| is_commit(id))?.parse().ok()
-}
-
-pub(super) fn is_commit(text: &str) -> bool {
-    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    data.get("LatestCommitter")?.get("Id")?.as_str()?.parse().ok().filter(Revision::is_commit)
 }
 
 #[cfg(test)]

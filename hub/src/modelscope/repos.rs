@@ -64,12 +64,14 @@ impl Repo {
     /// and whoever asked looks at what is there.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] when the id is taken.
+    /// [`Kind::Conflict`] when the id is taken; [`Kind::Invalid`] for a studio, which [`super::studio`] creates.
     pub(super) async fn create_repo(&self, visibility: Visibility) -> Result<()> {
         let request = match self.at.kind {
             RepoKind::Model => self.create_model(visibility)?,
             RepoKind::Dataset => self.create_dataset(visibility)?,
-            RepoKind::Space => self.create_space(visibility)?,
+            RepoKind::Space => {
+                return Err(Error::new(Kind::Invalid, "a studio can't be created by its files alone: it needs an SDK to run"));
+            }
         };
         self.ask(request).await.map(drop).map_err(read_exists)
     }
@@ -87,16 +89,6 @@ impl Repo {
         let request = Request::post(self.url(&["api", "v1", "datasets"])).body("multipart/form-data", form(&fields));
         Ok(request.header(CONTENT_TYPE, HeaderValue::from_static(FORM)))
     }
-
-    /// A space has no "internal": the narrower word is sent. `private` goes along for servers that
-    /// know no `visibility` (`api.py`, `create_repo`).
-    fn create_space(&self, visibility: Visibility) -> Result<Request> {
-        let private = visibility != Visibility::Public;
-        let word = if private { "private" } else { "public" };
-        let (owner, name) = (self.at.id.owner(), self.at.id.name());
-        Request::post(self.url(&["openapi", "v1", "studios"]))
-            .json(&json!({"owner": owner, "repo_name": name, "visibility": word, "private": private}))
-    }
 }
 
 fn form(fields: &[(&str, &str)]) -> String {
@@ -107,14 +99,14 @@ fn form(fields: &[(&str, &str)]) -> String {
 /// `Visibility` of `constants.py`.
 fn level(visibility: Visibility) -> u8 {
     match visibility {
-        Visibility::Private => 1,
+        Visibility::Private | Visibility::Protected => 1,
         Visibility::Internal => 3,
         Visibility::Public => 5,
     }
 }
 
 /// Older servers say "exists" by words alone; "does not exist" is the opposite.
-fn read_exists(error: Error) -> Error {
+pub(super) fn read_exists(error: Error) -> Error {
     let words = error.message().to_lowercase();
     let denies = words.contains("not exist") || words.contains("n't exist") || words.contains("不存在");
     let says = EXISTS_WORDS.iter().any(|word| words.contains(word));
@@ -133,7 +125,8 @@ pub(super) fn said_visibility(info: &Value) -> Option<Visibility> {
     let said = field(["Visibility", "visibility"]);
     let number = said.and_then(|said| said.as_u64().or_else(|| said.as_str()?.parse().ok()));
     match (number, said.and_then(Value::as_str), field(["Private", "private"]).and_then(Value::as_bool)) {
-        (Some(1), ..) | (_, Some("private" | "protected"), _) => Some(Visibility::Private),
+        (Some(1), ..) | (_, Some("private"), _) => Some(Visibility::Private),
+        (_, Some("protected"), _) => Some(Visibility::Protected),
         (Some(3), ..) | (_, Some("internal"), _) => Some(Visibility::Internal),
         (Some(5), ..) | (_, Some("public"), _) => Some(Visibility::Public),
         (None, None, Some(true)) => Some(Visibility::Private),
@@ -198,7 +191,7 @@ mod tests {
             (json!({"Visibility": 3}), Visibility::Internal),
             (json!({"Visibility": 5}), Visibility::Public),
             (json!({"Visibility": "1"}), Visibility::Private),
-            (json!({"visibility": "protected"}), Visibility::Private),
+            (json!({"visibility": "protected"}), Visibility::Protected),
             (json!({"visibility": "public", "private": true}), Visibility::Public),
             (json!({"Visibility": null, "Private": true}), Visibility::Private),
             (json!({"private": false}), Visibility::Public),
@@ -214,16 +207,15 @@ mod tests {
         let server = Server::answering(|_| good(json!({}))).await;
         repo(&server, RepoKind::Model).create_repo(Visibility::Private).await.unwrap();
         repo(&server, RepoKind::Dataset).create_repo(Visibility::Public).await.unwrap();
-        repo(&server, RepoKind::Space).create_repo(Visibility::Internal).await.unwrap();
+        assert_eq!(repo(&server, RepoKind::Space).create_repo(Visibility::Internal).await.unwrap_err().kind(), Kind::Invalid);
         let seen = server.seen();
-        assert_eq!(server.lines(), ["POST /api/v1/models", "POST /api/v1/datasets", "POST /openapi/v1/studios"]);
+        assert_eq!(server.lines(), ["POST /api/v1/models", "POST /api/v1/datasets"]);
         assert_eq!(seen[0].json(), json!({"Path": "org", "Name": "name", "Visibility": 1, "License": "Other"}));
         assert_eq!(seen[1].header("content-type"), Some(FORM));
         assert!(FORM.ends_with(BOUNDARY));
         let text = String::from_utf8(seen[1].body.to_vec()).unwrap();
         assert!(text.contains("name=\"Visibility\"\r\n\r\n5\r\n") && text.contains("name=\"Owner\"\r\n\r\norg\r\n"), "{text}");
         assert!(text.ends_with(&format!("--{BOUNDARY}--\r\n")));
-        assert_eq!(seen[2].json(), json!({"owner": "org", "repo_name": "name", "visibility": "private", "private": true}));
     }
 
     #[tokio::test]

@@ -129,14 +129,18 @@ pub async fn a_body_that_fails_leaves_nothing_stored(side: Side) {
     }
 }
 
-/// Bytes enough, and then the word that they are wrong: a PUT has its length by then, an upload in parts waits for the body's end.
-pub async fn parts_are_not_completed_before_the_body_ends_well(side: Side) {
-    let [_, world] = whole_and_in_parts(side).await;
-    let destination = world.created().await;
-    let content = weights(1);
-    let failing = frames(&content).chain(stream::once(std::future::ready(Err(Error::new(Kind::Corrupt, "wrong"))))).boxed();
-    let put = destination.put(blob(&content), failing.into()).await;
-    assert_eq!((put.is_err(), world.requests("hf.lfs_complete").await), (side.0 == hf2ms_hub::Hub::HuggingFace, 0));
+/// Bytes enough, and then the word that they are wrong; or other bytes, and no word.
+pub async fn a_body_that_is_not_the_blob_is_never_stored(side: Side) {
+    for world in whole_and_in_parts(side).await {
+        let destination = world.created().await;
+        let content = weights(1);
+        let failing = frames(&content).chain(stream::once(std::future::ready(Err(Error::new(Kind::Corrupt, "wrong"))))).boxed();
+        for wrong in [failing, frames(&weights(2)), frames(&[weights(1), weights(1)].concat().into())] {
+            let put = destination.put(blob(&content), wrong.into()).await;
+            assert_eq!((put.unwrap_err().kind(), world.requests("hf.lfs_complete").await), (Kind::Corrupt, 0));
+            assert_eq!(destination.missing(&[blob(&content)]).await.unwrap().wanted, [blob(&content)]);
+        }
+    }
 }
 
 pub async fn a_part_that_reads_otherwise_the_second_time_is_not_stored(side: Side) {

@@ -4,18 +4,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use hf2ms_hub::git::Limits;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::http::retry::RetryPolicy;
-use hf2ms_hub::{ByteStream, Destination, Hub, RepoAt, RepoKind, Result, Source, Token, open_destination, open_source};
+use hf2ms_hub::{
+    ByteStream, Destination, Hub, References, RepoAt, RepoKind, Result, Source, Spaces, Token, open_destination, open_references,
+    open_source, open_source_by_git, open_spaces,
+};
 use hf2ms_sandbox::{Running, Sandbox};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Which hub, and which kind of repo.
+/// Which hub, which kind of repo, and by which way it is read.
 #[derive(Clone, Copy)]
-pub struct Side(pub Hub, pub RepoKind);
+pub struct Side(pub Hub, pub RepoKind, pub Way);
+
+/// By which way a repo is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The hub's API.
+    Api,
+    /// Git, as far as it goes.
+    Git,
+}
 
 impl Side {
     /// The sandbox's word for the hub.
@@ -94,10 +107,14 @@ impl World {
     }
 
     fn opened(&self, id: &str, revision: &str, token: Option<&str>) -> hf2ms_hub::Side {
-        let Side(hub, kind) = self.side;
-        let endpoint = if hub == Hub::HuggingFace { &self.sandbox.hf } else { &self.sandbox.ms };
-        let at = RepoAt { hub, endpoint: endpoint.clone(), kind, id: id.parse().unwrap(), revision: revision.parse().unwrap() };
+        let Side(hub, kind, _) = self.side;
+        let at = RepoAt { hub, endpoint: self.endpoint().to_owned(), kind, id: id.parse().unwrap(), revision: revision.parse().unwrap() };
         hf2ms_hub::Side { at, token: token.map(|token| Token::parse(token).unwrap()) }
+    }
+
+    /// The hub's address.
+    pub fn endpoint(&self) -> &str {
+        if self.side.0 == Hub::HuggingFace { &self.sandbox.hf } else { &self.sandbox.ms }
     }
 
     pub fn main(&self) -> &'static str {
@@ -105,7 +122,11 @@ impl World {
     }
 
     pub fn source_of(&self, id: &str, revision: &str, token: Option<&str>) -> Arc<dyn Source> {
-        open_source(&self.opened(id, revision, token), quick()).unwrap()
+        let side = self.opened(id, revision, token);
+        match self.side.2 {
+            Way::Api => open_source(&side, quick()).unwrap(),
+            Way::Git => open_source_by_git(&side, quick(), Limits::default()).unwrap(),
+        }
     }
 
     /// `alice/repo` at its branch, read by alice.
@@ -123,6 +144,26 @@ impl World {
         open_destination(&self.opened("alice/repo", self.main(), Some(token)), quick()).unwrap()
     }
 
+    /// `alice/repo` at another branch, written by alice.
+    pub fn destination_at(&self, branch: &str) -> Arc<dyn Destination> {
+        open_destination(&self.opened("alice/repo", branch, Some(self.side.alice())), quick()).unwrap()
+    }
+
+    /// `alice/repo` as an app, by this token.
+    pub fn spaces_of(&self, token: &str) -> Arc<dyn Spaces> {
+        open_spaces(&self.opened("alice/repo", self.main(), Some(token)), quick()).unwrap()
+    }
+
+    /// The same, by alice.
+    pub fn spaces(&self) -> Arc<dyn Spaces> {
+        self.spaces_of(self.side.alice())
+    }
+
+    /// The branches and tags of `alice/repo`.
+    pub fn references(&self, token: &str) -> Arc<dyn References> {
+        open_references(&self.opened("alice/repo", self.main(), Some(token)), quick()).unwrap()
+    }
+
     /// `alice/repo` at its branch, written by alice.
     pub fn destination(&self) -> Arc<dyn Destination> {
         self.destination_of(self.side.alice())
@@ -138,7 +179,7 @@ impl World {
 
 fn quick() -> HttpOptions {
     let retry = RetryPolicy { retries: 2, base: Duration::from_millis(2), ..RetryPolicy::default() };
-    HttpOptions { retry, stall: Duration::from_secs(2), ..HttpOptions::default() }
+    HttpOptions { retry, stall: Duration::from_secs(10), ..HttpOptions::default() }
 }
 
 /// All of a body, or the error that ended it.

@@ -1,10 +1,11 @@
 //! Storing one blob: whole or in parts, and then the hub is told. Facts: huggingface_hub 2.4.0, `lfs.py` (`lfs_upload`).
 
 use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 
-use super::Repo;
+use super::Lfs;
+use super::batch::MEDIA_TYPE;
 use super::check::{Way, target};
-use super::lfs::MEDIA_TYPE;
 use super::wire::Wanted;
 use crate::http::Request;
 use crate::{Blob, Body, Error, Kind, Result};
@@ -14,23 +15,23 @@ use crate::{Blob, Body, Error, Kind, Result};
 /// # Errors
 /// The body's own; [`Kind::Expired`] when an address was too old (try again: it is renewed);
 /// [`Kind::Corrupt`] when the hub says that what it stored is not the blob; what the hub complains of.
-pub(super) async fn put(repo: &Repo, blob: Blob, body: Body) -> Result<()> {
-    let Some(target) = target(repo, blob).await? else { return Ok(()) };
+pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
+    let Some(target) = target(lfs, blob).await? else { return Ok(()) };
     match target.way {
         Way::Whole(url, headers) => {
-            let sent = repo.http.upload(url, headers, body.into_stream(), blob.size).await;
+            let sent = lfs.http.upload(url, headers, body.verified(blob), blob.size).await;
             sent.map_err(read_storage)?;
         }
-        Way::Parts(parts) => parts.send(repo, blob, body).await?,
+        Way::Parts(parts) => parts.send(lfs, blob, body).await?,
     }
     match target.verify {
-        Some(url) => verify(repo, url, blob).await,
+        Some((url, headers)) => verify(lfs, url, headers, blob).await,
         None => Ok(()),
     }
 }
 
 /// Storage saw no token: what it refuses is the address.
-pub(super) fn read_storage(error: Error) -> Error {
+pub(crate) fn read_storage(error: Error) -> Error {
     match error.status() {
         Some(401 | 403) => error.with_kind(Kind::Expired),
         _ => error,
@@ -38,10 +39,13 @@ pub(super) fn read_storage(error: Error) -> Error {
 }
 
 /// Tells the hub that the blob is there; it looks.
-async fn verify(repo: &Repo, url: Url, blob: Blob) -> Result<()> {
+async fn verify(lfs: &Lfs, url: Url, headers: HeaderMap, blob: Blob) -> Result<()> {
     let told = Wanted { oid: blob.sha256.to_string(), size: blob.size };
-    let request = Request::post(url).accept(MEDIA_TYPE).json(&told)?;
-    match repo.http.send(request).await {
+    let told = serde_json::to_vec(&told).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
+    let permitted = headers.contains_key(AUTHORIZATION);
+    let request = Request::post(url).accept(MEDIA_TYPE).headers(headers).body(MEDIA_TYPE, told);
+    let request = if permitted { request.signed() } else { request };
+    match lfs.http.send(request).await {
         Err(error) if matches!(error.status(), Some(400 | 404 | 409 | 422)) => {
             Err(error.with_kind(Kind::Corrupt).about("the hub does not find the blob in what was uploaded"))
         }
@@ -55,9 +59,9 @@ mod tests {
     use futures_util::{StreamExt, stream};
     use serde_json::json;
 
-    use super::super::testing::{TOKEN, repo};
     use super::*;
     use crate::http::testing::{Reply, Seen, Server};
+    use crate::huggingface::testing::{TOKEN, repo};
     use crate::{Destination, Sha256};
 
     const CONTENT: &[u8] = b"weights";

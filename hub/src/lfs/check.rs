@@ -8,14 +8,14 @@ use std::time::Instant;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
-use super::Repo;
-use super::lfs::{Objects, When, actions, batch, headers_of, safe, unanswered, url_of, wanted};
+use super::Lfs;
+use super::batch::{Objects, When, actions, batch, headers_of, safe, unanswered, url_of, wanted};
 use super::parts::Parts;
-use super::wire::{Actions, BatchQuestion, Ref};
+use super::wire::{Action, Actions, BatchQuestion, Ref};
 use crate::{Blob, Error, Kind, Missing, Result, Sha256};
 
 /// Blobs in one check (`UPLOAD_BATCH_MAX_NUM_FILES`).
-pub(super) const BLOBS_A_CHECK: usize = 256;
+pub(crate) const BLOBS_A_CHECK: usize = 256;
 /// Parts that the answer to one check may list, as far as can be foreseen: each is an address of some hundred bytes.
 const PARTS_A_CHECK: u64 = 4_000;
 /// The smallest part that is foreseen.
@@ -32,7 +32,7 @@ const MOST_PARTS_KEPT: usize = 16;
 pub(super) struct Target {
     pub(super) way: Way,
     /// Where the hub wants to hear that all is there.
-    pub(super) verify: Option<Url>,
+    pub(super) verify: Option<(Url, HeaderMap)>,
     fresh_until: Instant,
 }
 
@@ -80,14 +80,14 @@ impl Targets {
 ///
 /// # Errors
 /// What the hub complains of; [`Kind::Refused`] for an answer about something nobody asked for.
-pub(super) async fn missing(repo: &Repo, blobs: &[Blob]) -> Result<Missing> {
+pub(super) async fn missing(lfs: &Lfs, blobs: &[Blob]) -> Result<Missing> {
     let mut missing = Missing::default();
-    for blobs in calls(blobs) {
-        for (blob, answer) in ask(repo, &blobs).await? {
+    for blobs in calls(blobs, lfs.a_check()) {
+        for (blob, answer) in ask(lfs, &blobs).await? {
             match answer {
                 Ok(None) => {}
                 Ok(Some(target)) => {
-                    repo.targets.keep(blob.sha256, target);
+                    lfs.targets.keep(blob.sha256, target);
                     missing.wanted.push(blob);
                 }
                 Err(error) => missing.refused.push((blob.sha256, error)),
@@ -101,22 +101,22 @@ pub(super) async fn missing(repo: &Repo, blobs: &[Blob]) -> Result<Missing> {
 ///
 /// # Errors
 /// What the hub says of this blob, or complains of.
-pub(super) async fn target(repo: &Repo, blob: Blob) -> Result<Option<Target>> {
-    if let Some(target) = repo.targets.take(blob.sha256, repo.now()) {
+pub(super) async fn target(lfs: &Lfs, blob: Blob) -> Result<Option<Target>> {
+    if let Some(target) = lfs.targets.take(blob.sha256, lfs.now()) {
         return Ok(Some(target));
     }
-    ask(repo, &[blob]).await?.pop().map_or_else(|| Err(unanswered()), |(_, answer)| answer)
+    ask(lfs, &[blob]).await?.pop().map_or_else(|| Err(unanswered()), |(_, answer)| answer)
 }
 
 /// Each blob once, in calls whose answers stay small.
-fn calls(blobs: &[Blob]) -> Vec<Vec<Blob>> {
+fn calls(blobs: &[Blob], most: usize) -> Vec<Vec<Blob>> {
     let mut seen = HashSet::new();
     let mut calls: Vec<Vec<Blob>> = Vec::new();
     let mut room = 0;
     for blob in blobs.iter().filter(|blob| seen.insert(blob.sha256)) {
         let parts = blob.size.div_ceil(PART);
         match calls.last_mut() {
-            Some(call) if call.len() < BLOBS_A_CHECK && parts <= room => call.push(*blob),
+            Some(call) if call.len() < most && parts <= room => call.push(*blob),
             _ => {
                 calls.push(vec![*blob]);
                 room = PARTS_A_CHECK;
@@ -130,26 +130,27 @@ fn calls(blobs: &[Blob]) -> Vec<Vec<Blob>> {
 type Answer = Result<Option<Target>>;
 
 /// One call. Every blob asked for has its own outcome.
-async fn ask(repo: &Repo, blobs: &[Blob]) -> Result<Vec<(Blob, Answer)>> {
+async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Blob, Answer)>> {
     let question = BatchQuestion {
         operation: "upload",
-        transfers: &["basic", "multipart"],
+        transfers: lfs.transfers(),
         hash_algo: "sha256",
         objects: wanted(blobs),
-        r#ref: Some(Ref { name: repo.at.revision.as_str() }),
+        r#ref: lfs.branch.as_deref().map(|name| Ref { name }),
     };
-    let (mut objects, when) = batch(repo, &question, blobs, LONGEST_ANSWER).await?;
-    Ok(blobs.iter().map(|blob| (*blob, judge(&mut objects, blob, repo, when))).collect())
+    let (mut objects, when) = batch(lfs, &question, blobs, LONGEST_ANSWER).await?;
+    Ok(blobs.iter().map(|blob| (*blob, judge(&mut objects, blob, lfs, when))).collect())
 }
 
-fn judge(objects: &mut Objects, blob: &Blob, repo: &Repo, when: When) -> Answer {
+fn judge(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
     let object = objects.remove(&blob.sha256).ok_or_else(unanswered)?;
-    match actions(object, blob, repo)? {
+    match actions(object, blob, lfs)? {
         Some(Actions { upload: Some(upload), verify, .. }) => {
-            let hub = repo.http.origin();
-            let verify = verify.map(|verify| url_of(&verify, hub)).transpose()?;
+            let hub = lfs.http.origin();
+            let told = |verify: Action| Ok::<_, Error>((url_of(&verify, hub)?, headers_of(verify.header.unwrap_or_default())?));
+            let verify = verify.map(told).transpose()?;
             let (fresh_until, url) = (when.until(&upload), url_of(&upload, hub)?);
-            let way = way(url, upload.header.unwrap_or_default(), blob, repo)?;
+            let way = way(url, upload.header.unwrap_or_default(), blob, lfs)?;
             Ok(Some(Target { way, verify, fresh_until }))
         }
         // No upload is asked for: it is stored already.
@@ -158,7 +159,7 @@ fn judge(objects: &mut Objects, blob: &Blob, repo: &Repo, when: When) -> Answer 
 }
 
 /// A `chunk_size` among the headers means parts; the numbered ones are their addresses.
-fn way(url: Url, header: BTreeMap<String, String>, blob: &Blob, repo: &Repo) -> Result<Way> {
+fn way(url: Url, header: BTreeMap<String, String>, blob: &Blob, lfs: &Lfs) -> Result<Way> {
     let refused = |why: &str| Error::new(Kind::Refused, format!("the hub's LFS answer {why}"));
     let Some(size) = header.get("chunk_size") else { return Ok(Way::Whole(url, headers_of(header)?)) };
     let size: u64 = size.parse().ok().filter(|size| *size > 0).ok_or_else(|| refused("has parts of no size"))?;
@@ -168,7 +169,7 @@ fn way(url: Url, header: BTreeMap<String, String>, blob: &Blob, repo: &Repo) -> 
     if hrefs.len() as u64 != count || !hrefs.keys().copied().eq(1..=count) {
         return Err(refused("does not have an address a part"));
     }
-    let urls = hrefs.values().map(|href| safe(href, repo.http.origin())).collect::<Result<Vec<_>>>()?;
+    let urls = hrefs.values().map(|href| safe(href, lfs.http.origin())).collect::<Result<Vec<_>>>()?;
     Ok(Way::Parts(Parts::new(size, urls, url)))
 }
 
@@ -180,9 +181,9 @@ fn number(name: &str) -> Option<u64> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::testing::repo;
     use super::*;
     use crate::http::testing::{Reply, Server};
+    use crate::huggingface::testing::repo;
 
     fn blob(n: u64) -> Blob {
         Blob { sha256: Sha256::of(&n.to_be_bytes()), size: n }
@@ -190,7 +191,7 @@ mod tests {
 
     async fn check(objects: Value, blobs: &[Blob]) -> (Result<Missing>, Server) {
         let server = Server::answering(move |_| Reply::json(&json!({"objects": objects}))).await;
-        let missing = missing(&repo(&server), blobs).await;
+        let missing = missing(&repo(&server).lfs, blobs).await;
         (missing, server)
     }
 
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn files_of_many_parts_share_no_call() {
         let large = |n: u64| Blob { size: 20 << 30, ..blob(n) };
-        let calls_of = |blobs: &[Blob]| calls(blobs).iter().map(Vec::len).collect::<Vec<_>>();
+        let calls_of = |blobs: &[Blob]| calls(blobs, BLOBS_A_CHECK).iter().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(calls_of(&[large(1), large(2), large(3)]), [1, 1, 1]);
         assert_eq!(calls_of(&(0..300).map(blob).collect::<Vec<_>>()), [256, 44]);
     }

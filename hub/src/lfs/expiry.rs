@@ -18,6 +18,16 @@ pub(super) fn lifetime(action: &Action, answered: SystemTime) -> Duration {
         (_, Some(date)) => date.duration_since(answered).unwrap_or_default(),
         _ => UNTOLD,
     };
+    usable(span)
+}
+
+/// How long from now something may be used that lasts until `end`, by the clock of whoever answered it.
+#[cfg(feature = "xet")]
+pub(crate) fn remaining(end: SystemTime, answered: SystemTime) -> Duration {
+    usable(end.duration_since(answered).unwrap_or_default())
+}
+
+fn usable(span: Duration) -> Duration {
     let span = span.min(LONGEST);
     span - MARGIN.min(span / 10)
 }

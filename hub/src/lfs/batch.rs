@@ -7,27 +7,27 @@ use std::time::{Instant, SystemTime};
 use reqwest::Url;
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue};
 
+use super::Lfs;
 use super::addresses::Address;
 use super::expiry::lifetime;
 use super::wire::{Action, Actions, BatchAnswer, BatchQuestion, Object, ObjectError, Wanted};
-use super::{Repo, Told};
-use crate::http::{Origin, Request};
+use crate::http::{Origin, Request, Told};
 use crate::{Blob, Error, Kind, Redactor, Result, Sha256};
 
 /// What git-lfs asks at once.
-const A_CALL: usize = 100;
+pub(super) const A_CALL: usize = 100;
 const LONGEST_ANSWER: u64 = 16 << 20;
 const MOST_HEADERS: usize = 32;
 pub(super) const MEDIA_TYPE: &str = "application/vnd.git-lfs+json";
 
 /// Locates what is not known yet; what the hub does not have is returned with the reason.
-pub(super) async fn locate(repo: &Repo, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
-    let _alone = repo.addresses.alone().await;
+pub(super) async fn locate(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
+    let _alone = lfs.addresses.alone().await;
     let mut refused = Vec::new();
-    for blobs in repo.addresses.unknown(blobs, repo.now()).chunks(A_CALL) {
-        for (sha256, answer) in ask(repo, blobs).await? {
+    for blobs in lfs.addresses.unknown(blobs, lfs.now()).chunks(A_CALL) {
+        for (sha256, answer) in ask(lfs, blobs).await? {
             match answer {
-                Ok(address) => repo.addresses.keep(sha256, address),
+                Ok(address) => lfs.addresses.keep(sha256, address),
                 Err(error) => refused.push((sha256, error)),
             }
         }
@@ -36,25 +36,25 @@ pub(super) async fn locate(repo: &Repo, blobs: &[Blob]) -> Result<Vec<(Sha256, E
 }
 
 /// The address of one blob, asked for when none is known.
-pub(super) async fn address(repo: &Repo, blob: Blob) -> Result<Address> {
-    if let Some(address) = repo.addresses.fresh(blob.sha256, repo.now()) {
+pub(super) async fn address(lfs: &Lfs, blob: Blob) -> Result<Address> {
+    if let Some(address) = lfs.addresses.fresh(blob.sha256, lfs.now()) {
         return Ok(address);
     }
-    let _alone = repo.addresses.alone().await;
-    if let Some(address) = repo.addresses.fresh(blob.sha256, repo.now()) {
+    let _alone = lfs.addresses.alone().await;
+    if let Some(address) = lfs.addresses.fresh(blob.sha256, lfs.now()) {
         return Ok(address);
     }
-    let answer = ask(repo, &[blob]).await?.into_iter().next();
+    let answer = ask(lfs, &[blob]).await?.into_iter().next();
     let address = answer.map_or_else(|| Err(unanswered()), |(_, answer)| answer)?;
-    repo.addresses.keep(blob.sha256, address.clone());
+    lfs.addresses.keep(blob.sha256, address.clone());
     Ok(address)
 }
 
 /// One call. Every blob asked for has its own outcome; an answer about anything else is refused whole.
-async fn ask(repo: &Repo, blobs: &[Blob]) -> Result<Vec<(Sha256, Result<Address>)>> {
+async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Sha256, Result<Address>)>> {
     let question = BatchQuestion { operation: "download", transfers: &["basic"], hash_algo: "sha256", objects: wanted(blobs), r#ref: None };
-    let (mut objects, when) = batch(repo, &question, blobs, LONGEST_ANSWER).await?;
-    let outcome = |blob: &Blob| objects.remove(&blob.sha256).map_or_else(|| Err(unanswered()), |object| judge(object, blob, repo, when));
+    let (mut objects, when) = batch(lfs, &question, blobs, LONGEST_ANSWER).await?;
+    let outcome = |blob: &Blob| objects.remove(&blob.sha256).map_or_else(|| Err(unanswered()), |object| judge(object, blob, lfs, when));
     Ok(blobs.iter().map(|blob| blob.sha256).zip(blobs.iter().map(outcome).collect::<Vec<_>>()).collect())
 }
 
@@ -63,12 +63,11 @@ pub(super) fn wanted(blobs: &[Blob]) -> Vec<Wanted> {
 }
 
 /// Asks the batch API about these blobs.
-pub(super) async fn batch(repo: &Repo, question: &BatchQuestion<'_>, asked: &[Blob], cap: u64) -> Result<(Objects, When)> {
+pub(super) async fn batch(lfs: &Lfs, question: &BatchQuestion<'_>, asked: &[Blob], cap: u64) -> Result<(Objects, When)> {
     let body = serde_json::to_vec(question).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-    let url = repo.page(".git/info/lfs/objects/batch")?;
-    let request = || Request::post(url.clone()).accept(MEDIA_TYPE).body(MEDIA_TYPE, body.clone());
-    let told: Told<BatchAnswer> = repo.ask(cap, request).await?;
-    let when = When { now: repo.now(), answered: date_of(&told.headers).unwrap_or_else(|| repo.http.options().clock.date()) };
+    let request = || Request::post(lfs.batch.clone()).accept(MEDIA_TYPE).body(MEDIA_TYPE, body.clone());
+    let told: Told<BatchAnswer> = lfs.http.ask(cap, request).await?;
+    let when = When { now: lfs.now(), answered: date_of(&told.headers).unwrap_or_else(|| lfs.http.options().clock.date()) };
     Ok((by_digest(told.value, question.transfers, asked)?, when))
 }
 
@@ -89,7 +88,7 @@ impl When {
     }
 }
 
-fn date_of(headers: &HeaderMap) -> Option<SystemTime> {
+pub(crate) fn date_of(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
@@ -118,17 +117,17 @@ fn by_digest(answer: BatchAnswer, transfers: &[&str], asked: &[Blob]) -> Result<
     Ok(objects)
 }
 
-fn judge(object: Object, blob: &Blob, repo: &Repo, when: When) -> Result<Address> {
-    let action = actions(object, blob, repo)?.and_then(|actions| actions.download);
+fn judge(object: Object, blob: &Blob, lfs: &Lfs, when: When) -> Result<Address> {
+    let action = actions(object, blob, lfs)?.and_then(|actions| actions.download);
     let action = action.ok_or_else(|| Error::new(Kind::NotFound, "the hub has no content for this blob"))?;
     let fresh_until = when.until(&action);
-    Ok(Address { url: url_of(&action, repo.http.origin())?, headers: headers_of(action.header.unwrap_or_default())?, fresh_until })
+    Ok(Address { url: url_of(&action, lfs.http.origin())?, headers: headers_of(action.header.unwrap_or_default())?, fresh_until })
 }
 
 /// What may be done with an object, unless the hub refuses it.
-pub(super) fn actions(object: Object, blob: &Blob, repo: &Repo) -> Result<Option<Actions>> {
+pub(super) fn actions(object: Object, blob: &Blob, lfs: &Lfs) -> Result<Option<Actions>> {
     if let Some(error) = object.error {
-        return Err(refusal(error, repo.http.redactor()));
+        return Err(refusal(error, lfs.http.redactor()));
     }
     if object.size.is_some_and(|size| u64::try_from(size) != Ok(blob.size)) {
         return Err(Error::new(Kind::Refused, format!("the hub's LFS answer has another size than the {} bytes listed", blob.size)));
@@ -141,10 +140,10 @@ pub(super) fn url_of(action: &Action, hub: &Origin) -> Result<Url> {
 }
 
 /// An address that a hub names: not one without encryption where the hub has it.
-pub(super) fn safe(href: &str, hub: &Origin) -> Result<Url> {
-    let url: Url = href.parse().map_err(|_| Error::new(Kind::Refused, "the hub's LFS answer holds something that is no address"))?;
+pub(crate) fn safe(href: &str, hub: &Origin) -> Result<Url> {
+    let url: Url = href.parse().map_err(|_| Error::new(Kind::Refused, "the hub's answer holds something that is no address"))?;
     match hub.is_downgraded_by(&Origin::of(&url)?) {
-        true => Err(Error::new(Kind::Refused, "the hub's LFS answer leads from https to http")),
+        true => Err(Error::new(Kind::Refused, "the hub's answer leads from https to http")),
         false => Ok(url),
     }
 }
@@ -175,6 +174,8 @@ fn refusal(error: ObjectError, redactor: &Redactor) -> Error {
     let kind = match error.code {
         Some(404 | 410) => Kind::NotFound,
         Some(401 | 403) => Kind::Denied,
+        // No room, no bandwidth left, or nothing that it can do: it will not pass while we wait.
+        Some(501 | 507 | 509) => Kind::Invalid,
         Some(408 | 429 | 500..=599) => Kind::Transient,
         _ => Kind::Invalid,
     };
@@ -183,24 +184,18 @@ fn refusal(error: ObjectError, redactor: &Redactor) -> Error {
     Error::new(kind, format!("the hub refuses this blob: {said}{code}"))
 }
 
-impl Repo {
-    pub(super) fn now(&self) -> Instant {
-        self.http.options().clock.now()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use serde_json::{Value, json};
 
-    use super::super::testing::{TOKEN, repo, timed};
     use super::*;
     use crate::Source;
     use crate::http::clock::Clock;
     use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server};
+    use crate::huggingface::testing::{TOKEN, repo, timed};
 
     fn blobs(count: usize) -> Vec<Blob> {
         (0..count).map(|number| Blob { sha256: Sha256::of(&number.to_le_bytes()), size: number as u64 }).collect()
@@ -320,7 +315,7 @@ mod tests {
     async fn many_readers_of_one_blob_ask_once() {
         let server = Server::answering(move |_| answer(vec![object(&blobs(1)[0])])).await;
         let (repo, blob) = (repo(&server), blobs(1)[0]);
-        let asked = futures_util::future::join_all((0..8).map(|_| address(&repo, blob))).await;
+        let asked = futures_util::future::join_all((0..8).map(|_| address(&repo.lfs, blob))).await;
         assert!(asked.iter().all(Result::is_ok));
         assert_eq!(server.seen().len(), 1);
     }

@@ -10,17 +10,17 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use reqwest::Url;
 use reqwest::header::HeaderMap;
-use sha2::Digest as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::Repo;
-use super::lfs::MEDIA_TYPE;
+use super::Lfs;
+use super::batch::MEDIA_TYPE;
 use super::put::read_storage;
 use super::wire::{Completion, Part};
 use crate::body::Reopen;
+use crate::held_back::{HeldBack, PartCheck};
 use crate::http::{Http, Request, exactly};
-use crate::{Blob, Body, ByteStream, Error, Kind, Result, Sha256, until_verified};
+use crate::{Blob, Body, ByteStream, Error, Kind, Result};
 
 /// Parts of one blob on their way at a time.
 const AT_ONCE: usize = 3;
@@ -54,28 +54,27 @@ impl Parts {
     ///
     /// # Errors
     /// The body's own, after which nothing is completed; what storage says of a part that was repeated in vain.
-    pub(super) async fn send(self, repo: &Repo, blob: Blob, body: Body) -> Result<()> {
-        let (mut body, reopen) = body.split();
+    pub(super) async fn send(self, lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
+        let (mut body, reopen) = body.in_parts(blob, self.size);
         let mut sending =
             Sending { tasks: JoinSet::new(), etags: vec![String::new(); self.urls.len()], room: Arc::new(Semaphore::new(ROOM)) };
-        let mut rest = Bytes::new();
         let mut start = 0;
         for (index, url) in self.urls.iter().enumerate() {
             let range = start..(start + self.size).min(blob.size);
             start = range.end;
-            let part = Sent { http: repo.http.clone(), url: url.clone(), range, reopen: reopen.clone() };
-            sending.cut(index, part, &mut body, &mut rest).await?;
+            let part = Sent { http: lfs.http.clone(), url: url.clone(), range, reopen: reopen.clone() };
+            sending.cut(index, part, &mut body).await?;
         }
-        expect_end(&mut body, &rest).await?;
+        expect_end(&mut body).await?;
         let etags = sending.all().await?;
-        complete(repo, self.complete, blob, etags).await
+        complete(lfs, self.complete, blob, etags).await
     }
 }
 
 /// Nothing follows the last byte: what has been held back so far is right.
-async fn expect_end(body: &mut ByteStream, rest: &Bytes) -> Result<()> {
+async fn expect_end(body: &mut HeldBack) -> Result<()> {
     match body.next().await {
-        None if rest.is_empty() => Ok(()),
+        None => Ok(()),
         Some(Err(error)) => Err(error),
         _ => Err(Error::new(Kind::Corrupt, "the body is longer than the blob")),
     }
@@ -90,24 +89,24 @@ struct Sending {
 
 impl Sending {
     /// Cuts one part from the body and hands it to its sender as it comes. When that gives up meanwhile, the rest of the part is
-    /// read all the same: its digest is needed to send it again.
-    async fn cut(&mut self, index: usize, part: Sent, body: &mut ByteStream, rest: &mut Bytes) -> Result<()> {
+    /// read all the same: only then is it known what it must be when it is sent again.
+    async fn cut(&mut self, index: usize, part: Sent, body: &mut HeldBack) -> Result<()> {
         while self.tasks.len() >= AT_ONCE {
             self.one().await?;
         }
         let (pieces, receiver) = mpsc::unbounded_channel();
-        let (tell, digest) = oneshot::channel();
+        let (tell, check) = oneshot::channel();
         let mut left = part.range.end - part.range.start;
-        self.tasks.spawn(async move { Ok((index, part.send(receiver, digest).await?)) });
-        let mut hasher = sha2::Sha256::new();
+        self.tasks.spawn(async move { Ok((index, part.send(receiver, check).await?)) });
         while left > 0 {
-            let piece = next_piece(body, rest, left).await?;
+            let piece = next_piece(body).await?;
             left -= piece.len() as u64;
-            hasher.update(&piece);
             let permit = self.permit(piece.len()).await?;
             let _ = pieces.send((piece, permit));
         }
-        let _ = tell.send(hasher.into());
+        if let Some(check) = body.part(index) {
+            let _ = tell.send(check);
+        }
         Ok(())
     }
 
@@ -146,15 +145,13 @@ fn note(etags: &mut [String], ended: std::result::Result<Result<(usize, String)>
     Ok(())
 }
 
-/// The next bytes of the body, at most `most`; what is over stays in `rest`.
-async fn next_piece(body: &mut ByteStream, rest: &mut Bytes, most: u64) -> Result<Bytes> {
-    while rest.is_empty() {
-        *rest = match body.next().await {
-            Some(frame) => frame?,
-            None => return Err(Error::new(Kind::Transient, "the body ended early")),
-        };
-    }
-    Ok(rest.split_to(usize::try_from(most).unwrap_or(usize::MAX).min(rest.len())))
+/// The next bytes of the body, of one part only.
+async fn next_piece(body: &mut HeldBack) -> Result<Bytes> {
+    body.next().await.unwrap_or_else(|| Err(ended_early()))
+}
+
+fn ended_early() -> Error {
+    Error::new(Kind::Transient, "the body ended early")
 }
 
 /// One part and where it goes.
@@ -167,9 +164,9 @@ struct Sent {
 
 impl Sent {
     /// Sends the part from its pieces, or else from the source again, by the retry policy.
-    async fn send(self, pieces: mpsc::UnboundedReceiver<Piece>, digest: oneshot::Receiver<Sha256>) -> Result<String> {
+    async fn send(self, pieces: mpsc::UnboundedReceiver<Piece>, check: oneshot::Receiver<PartCheck>) -> Result<String> {
         let mut sent = self.put(first(pieces, self.size())).await;
-        let mut expected = Expected::Coming(digest);
+        let mut check = Check::Coming(check);
         let options = self.http.options();
         for pause in options.retry.pauses() {
             let Err(error) = &sent else { break };
@@ -177,8 +174,7 @@ impl Sent {
             let pause = error.retry_after().unwrap_or(pause);
             (options.on_retry)(error, pause);
             options.clock.sleep(pause).await;
-            let part = Blob { sha256: expected.known().await?, size: self.size() };
-            sent = self.put(until_verified(reopen(self.range.clone()), part)).await;
+            sent = self.put(check.known().await?.until_verified(reopen(self.range.clone()))).await;
         }
         sent.map_err(Error::after_retries)
     }
@@ -195,20 +191,20 @@ impl Sent {
     }
 }
 
-/// The digest of a part, which is known once all of it was read.
-enum Expected {
-    Coming(oneshot::Receiver<Sha256>),
-    Known(Sha256),
+/// What a part must be, which is known once all of it was read.
+enum Check {
+    Coming(oneshot::Receiver<PartCheck>),
+    Known(PartCheck),
 }
 
-impl Expected {
-    async fn known(&mut self) -> Result<Sha256> {
-        if let Self::Coming(digest) = self {
-            *self = Self::Known(digest.await.map_err(|_| Error::new(Kind::Transient, "the body ended early"))?);
+impl Check {
+    async fn known(&mut self) -> Result<&PartCheck> {
+        if let Self::Coming(check) = self {
+            *self = Self::Known(check.await.map_err(|_| ended_early())?);
         }
         match self {
-            Self::Known(sha256) => Ok(*sha256),
-            Self::Coming(_) => Err(Error::new(Kind::Transient, "the body ended early")),
+            Self::Known(check) => Ok(check),
+            Self::Coming(_) => Err(ended_early()),
         }
     }
 }
@@ -223,12 +219,12 @@ fn first(pieces: mpsc::UnboundedReceiver<Piece>, size: u64) -> ByteStream {
 }
 
 /// All parts are there. Asked once: should the answer be lost, the next check tells whether the blob is stored.
-async fn complete(repo: &Repo, url: Url, blob: Blob, etags: Vec<String>) -> Result<()> {
+async fn complete(lfs: &Lfs, url: Url, blob: Blob, etags: Vec<String>) -> Result<()> {
     let parts = etags.into_iter().zip(1..).map(|(etag, part_number)| Part { part_number, etag }).collect();
     let told = serde_json::to_vec(&Completion { oid: blob.sha256.to_string(), parts });
     let told = told.map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
     let request = Request::post(url).accept(MEDIA_TYPE).body(MEDIA_TYPE, told).signed().once().patience(PATIENCE);
-    let answer = repo.http.send(request).await;
+    let answer = lfs.http.send(request).await;
     answer.map(drop).map_err(|error| match error.status() {
         // The upload is over, or was completed by an answer that was lost: the next check tells which.
         Some(401 | 403 | 404 | 410) => error.with_kind(Kind::Expired),

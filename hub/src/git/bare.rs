@@ -1,0 +1,101 @@
+//! A bare repository in a temporary folder: objects without files, gone when it is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::failure::meaning;
+use super::folder::Folder;
+use super::limits::Limits;
+use super::pointer;
+use crate::{Blob, Error, GitSha1, Kind, Result};
+use bytes::Bytes;
+
+/// A bare repository below `TMPDIR`. Its folder goes when it is dropped, even while libgit2 still works in it.
+pub struct Bare {
+    repository: Arc<Mutex<git2::Repository>>,
+    /// What is too much.
+    pub(super) limits: Limits,
+    folder: Folder,
+}
+
+impl Bare {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// [`Kind::Transient`] when there is no room for it.
+    pub fn new(limits: Limits) -> Result<Self> {
+        Self::below(limits, None)
+    }
+
+    /// An empty one below this folder.
+    ///
+    /// # Errors
+    /// As [`Bare::new`].
+    pub fn below(limits: Limits, folder: Option<&std::path::Path>) -> Result<Self> {
+        let no_room = |error: &dyn std::fmt::Display| {
+            Error::new(Kind::Transient, format!("no temporary folder for Git's objects could be made: {error}; TMPDIR names another place"))
+        };
+        let folder = Folder::below(folder).map_err(|error| no_room(&error))?;
+        let mut options = git2::RepositoryInitOptions::new();
+        options.bare(true).external_template(false).initial_head("hf2ms");
+        let repository = git2::Repository::init_opts(folder.path(), &options).map_err(|error| no_room(&error.message().to_owned()))?;
+        Ok(Self { repository: Arc::new(Mutex::new(repository)), limits, folder })
+    }
+
+    /// Leaves it where it is.
+    pub fn keep(self) -> std::path::PathBuf {
+        self.folder.keep()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Does something with the repository, on a thread where it may take its time.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub async fn work<T: Send + 'static>(&self, work: impl FnOnce(&git2::Repository) -> Result<T> + Send + 'static) -> Result<T> {
+        let repository = self.repository.clone();
+        let done = tokio::task::spawn_blocking(move || work(&repository.lock().unwrap_or_else(PoisonError::into_inner)));
+        done.await.map_err(|_| Error::new(Kind::Transient, "the work on Git's objects was given up"))?
+    }
+
+    /// The content of a blob.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] when it was not fetched, [`Kind::Refused`] when it is larger than the limits allow.
+    pub async fn blob(&self, id: GitSha1) -> Result<Bytes> {
+        let most = self.limits.blob_bytes;
+        self.work(move |repository| read(repository, oid(id)?, most)).await
+    }
+}
+
+/// The blob's content, if it has at most `most` bytes.
+pub(super) fn read(repository: &git2::Repository, oid: git2::Oid, most: u64) -> Result<Bytes> {
+    let odb = repository.odb().map_err(|error| meaning(&error))?;
+    let (size, kind) = odb.read_header(oid).map_err(|error| meaning(&error))?;
+    if kind != git2::ObjectType::Blob {
+        return Err(Error::new(Kind::Corrupt, format!("Git's object {oid} is no file")));
+    }
+    if size as u64 > most {
+        return Err(Error::new(Kind::Refused, format!("Git's object {oid} has {size} bytes, more than the {most} that are read")));
+    }
+    let object = odb.read(oid).map_err(|error| meaning(&error))?;
+    Ok(Bytes::copy_from_slice(object.data()))
+}
+
+/// A blob's size, and the blob in storage that it points at, if it does.
+pub(super) fn look(odb: &git2::Odb<'_>, oid: git2::Oid) -> Result<(u64, Option<Blob>)> {
+    let (size, kind) = odb.read_header(oid).map_err(|error| meaning(&error))?;
+    if kind != git2::ObjectType::Blob || size > pointer::LONGEST {
+        return Ok((size as u64, None));
+    }
+    let object = odb.read(oid).map_err(|error| meaning(&error))?;
+    Ok((size as u64, pointer::parse(object.data())))
+}
+
+/// The id as libgit2 has it.
+pub(super) fn oid(id: GitSha1) -> Result<git2::Oid> {
+    git2::Oid::from_str(&id.to_string()).map_err(|error| meaning(&error))
+}

@@ -1,0 +1,29 @@
+//! How Git servers say no: by HTTP's status, in words of their own.
+
+use crate::Kind;
+use crate::http::{Answer, Dialect};
+
+/// A Git server, and whether it was shown credentials.
+pub(super) struct Words {
+    pub(super) has_token: bool,
+}
+
+impl Dialect for Words {
+    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
+        let said = match (answer.status.as_u16(), self.has_token) {
+            (401, false) => "the Git server wants credentials: the repo is private, or there is none",
+            (401, true) => "the Git server does not take the credentials",
+            (403, _) => "the Git server does not allow this",
+            (404 | 410, _) => "there is no such Git repo, or it may not be seen",
+            _ => return None,
+        };
+        Some((answer.kind(), with_first_line(said, answer)))
+    }
+}
+
+/// What the server adds, when that is a line of text and no page.
+fn with_first_line(said: &str, answer: &Answer<'_>) -> String {
+    let text = String::from_utf8_lossy(&answer.body);
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.is_empty() || line.starts_with(['<', '{', '[']) { said.to_owned() } else { format!("{said}: {line}") }
+}

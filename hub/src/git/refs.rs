@@ -1,0 +1,172 @@
+//! What a Git server says that it has: its advertisement of refs, one packet a line. Facts: gitprotocol-pack(5), gitprotocol-http(5).
+
+use crate::path::escape;
+use crate::{Error, Kind, Result, Revision};
+
+/// More refs than this are an attack, or a mistake.
+const MOST_REFS: usize = 2_000_000;
+
+/// One ref of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ref {
+    /// Its name in full: `refs/heads/main`, `HEAD`; an annotated tag's commit has its tag's name with `^{}`.
+    pub name: String,
+    /// The object that it names, in 40 hex digits.
+    pub oid: Revision,
+}
+
+/// Every ref that a server advertises, and what it can do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refs {
+    /// The refs, in the server's order.
+    pub all: Vec<Ref>,
+    /// The server's capabilities: `shallow`, `allow-reachable-sha1-in-want`, ..
+    pub capabilities: Vec<String>,
+}
+
+impl Refs {
+    /// Reads an advertisement.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] for anything else, and for more than two million refs.
+    pub fn parse(body: &[u8]) -> Result<Self> {
+        let mut refs = Self::default();
+        let mut packets = Packets(body);
+        while let Some(packet) = packets.next()? {
+            refs.take(packet)?;
+        }
+        Ok(refs)
+    }
+
+    fn take(&mut self, packet: &[u8]) -> Result<()> {
+        let line = String::from_utf8_lossy(packet);
+        if let Some(said) = line.strip_prefix("ERR ") {
+            return Err(Error::new(Kind::Refused, format!("the Git server says: {}", escape(said.trim_end()))));
+        }
+        let (line, capabilities) = line.split_once('\0').unwrap_or((&line, ""));
+        self.capabilities.extend(capabilities.split_whitespace().map(str::to_owned));
+        let Some((oid, name)) = line.trim_end_matches('\n').split_once(' ').filter(|_| !line.starts_with('#')) else { return Ok(()) };
+        let oid = commit(oid).ok_or_else(|| not_git("something that is no ref"))?;
+        // An empty repo's only line has no ref, just capabilities.
+        if name != "capabilities^{}" {
+            self.all.push(Ref { name: name.to_owned(), oid });
+        }
+        if self.all.len() > MOST_REFS {
+            return Err(Error::new(Kind::Refused, format!("the Git server has more than {MOST_REFS} refs")));
+        }
+        Ok(())
+    }
+
+    /// What the ref of this full name names.
+    pub fn oid(&self, name: &str) -> Option<&Revision> {
+        self.all.iter().find(|r| r.name == name).map(|r| &r.oid)
+    }
+
+    /// The commit of a branch, or a tag, or the commit itself where a ref stands at it.
+    pub fn commit(&self, revision: &str) -> Option<&Revision> {
+        let named = |pattern: &str| self.oid(&pattern.replace('*', revision));
+        named("refs/heads/*")
+            .or_else(|| named("refs/tags/*^{}"))
+            .or_else(|| named("refs/tags/*"))
+            .or_else(|| named("*").filter(|_| revision.starts_with("refs/")))
+            .or_else(|| self.at(revision).map(|at| &at.oid))
+    }
+
+    /// A ref that stands at this object, a tag's commit counting as the tag.
+    pub fn at(&self, oid: &str) -> Option<&Ref> {
+        self.all.iter().find(|r| r.oid.as_str() == oid)
+    }
+
+    /// The branch that `HEAD` stands for, where the server says so.
+    pub fn head(&self) -> Option<&str> {
+        self.capabilities.iter().find_map(|capability| capability.strip_prefix("symref=HEAD:refs/heads/"))
+    }
+
+    /// Whether the server has this capability.
+    pub fn can(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|has| has == capability)
+    }
+}
+
+/// An object's id in 40 lower-case hex digits.
+fn commit(oid: &str) -> Option<Revision> {
+    let is_oid = oid.len() == 40 && oid.bytes().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit));
+    is_oid.then(|| oid.parse().ok()).flatten()
+}
+
+fn not_git(what: &str) -> Error {
+    Error::new(Kind::Refused, format!("no Git server answers there: it sent {what}"))
+}
+
+/// Git's packets: a length in four hex digits, themselves counted, then the bytes; lengths below four are marks.
+struct Packets<'a>(&'a [u8]);
+
+impl<'a> Packets<'a> {
+    /// The next packet with bytes; `None` at the end.
+    fn next(&mut self) -> Result<Option<&'a [u8]>> {
+        while !self.0.is_empty() {
+            let length = self.0.get(..4).and_then(|digits| std::str::from_utf8(digits).ok());
+            let length = length.and_then(|digits| usize::from_str_radix(digits, 16).ok());
+            let length = length.ok_or_else(|| not_git("something else than packets"))?;
+            let (packet, rest) = self.0.split_at_checked(length.max(4)).ok_or_else(|| not_git("half a packet"))?;
+            self.0 = rest;
+            if length > 4 {
+                return Ok(Some(&packet[4..]));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMIT: &str = "8f434346648f6b96df89dda901c5176b10a6d839";
+
+    fn packet(line: &str) -> String {
+        format!("{:04x}{line}", line.len() + 4)
+    }
+
+    fn advertised(lines: &[String]) -> Refs {
+        let lines: String = lines.iter().map(|line| packet(line)).collect();
+        let body = format!("{}0000{lines}0000", packet("# service=git-upload-pack\n"));
+        Refs::parse(body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn branches_tags_and_commits_are_found_among_the_refs() {
+        let [one, two, three] = ["1", "2", "3"].map(|digit| digit.repeat(40));
+        let refs = advertised(&[
+            format!("{one} HEAD\0shallow symref=HEAD:refs/heads/main allow-tip-sha1-in-want\n"),
+            format!("{one} refs/heads/main\n"),
+            format!("{COMMIT} refs/heads/not/master\n"),
+            format!("{two} refs/tags/v1\n"),
+            format!("{three} refs/tags/v1^{{}}\n"),
+        ]);
+        let commit = |revision: &str| refs.commit(revision).map(|commit| commit.as_str());
+        assert_eq!(commit("main"), Some(one.as_str()));
+        assert_eq!(commit("not/master"), Some(COMMIT));
+        assert_eq!(commit("v1"), Some(three.as_str()), "an annotated tag's commit, not the tag");
+        assert_eq!(commit("refs/tags/v1"), Some(two.as_str()));
+        assert_eq!(commit(COMMIT), Some(COMMIT));
+        assert_eq!((commit("master"), commit("HEAD")), (None, None));
+        assert_eq!(refs.head(), Some("main"));
+        assert!(refs.can("shallow") && !refs.can("allow-reachable-sha1-in-want"));
+    }
+
+    #[test]
+    fn an_empty_repo_has_no_refs() {
+        let refs = advertised(&[format!("{} capabilities^{{}}\0shallow agent=git/2\n", "0".repeat(40))]);
+        assert!(refs.all.is_empty() && refs.can("shallow"));
+    }
+
+    #[test]
+    fn the_servers_own_words_are_told_and_anything_else_is_no_answer() {
+        let said = Refs::parse(packet("ERR no such\u{1b} repo\n").as_bytes()).unwrap_err();
+        assert_eq!(said.message(), "the Git server says: no such\\u{1b} repo");
+        for odd in ["<html>", "00", "ffff1234", "0040short", &packet("xyz refs/heads/main\n")] {
+            assert_eq!(Refs::parse(odd.as_bytes()).unwrap_err().kind(), Kind::Refused, "{odd:?}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A repo on a Git server: where it is, and what it advertises.
+
+use bytes::Bytes;
+use reqwest::Url;
+
+use super::dialect::Words;
+use super::refs::Refs;
+use crate::http::{Credentials, Http, HttpOptions, Request, Response};
+use crate::{Error, Kind, Result, Token};
+
+/// An advertisement of a million refs has some 100 MiB.
+const LONGEST: u64 = 256 << 20;
+
+/// What a server is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    /// Objects from it.
+    UploadPack,
+    /// Objects to it.
+    ReceivePack,
+}
+
+impl Service {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::UploadPack => "git-upload-pack",
+            Self::ReceivePack => "git-receive-pack",
+        }
+    }
+
+    /// The media type of what is asked.
+    pub(super) fn request_type(self) -> &'static str {
+        match self {
+            Self::UploadPack => "application/x-git-upload-pack-request",
+            Self::ReceivePack => "application/x-git-receive-pack-request",
+        }
+    }
+
+    /// The media type of what is answered.
+    pub(super) fn result_type(self) -> &'static str {
+        match self {
+            Self::UploadPack => "application/x-git-upload-pack-result",
+            Self::ReceivePack => "application/x-git-receive-pack-result",
+        }
+    }
+}
+
+/// A repo on a Git server, spoken to by smart HTTP. Cheap to clone; sends nothing by itself.
+#[derive(Clone)]
+pub struct GitRepo {
+    pub(super) http: Http,
+    url: Url,
+}
+
+/// What a server advertised, and where it answered: a renamed repo's address leads on to the new one.
+pub(super) struct Advertisement {
+    pub(super) bytes: Bytes,
+    pub(super) base: Url,
+}
+
+impl GitRepo {
+    /// The repo at `url` (as `git clone` takes it), its token sent as the password of `user` to that origin only.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] for an address that is not http(s) or holds credentials; what [`Http::new`] fails with.
+    pub fn open(url: &Url, user: &str, token: Option<&Token>, options: HttpOptions) -> Result<Self> {
+        let mut url = url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        url.set_path(url.path().trim_end_matches('/').to_owned().as_str());
+        let words = Words { has_token: token.is_some() };
+        let http = Http::new(&url, Credentials::basic(user, token), words, options)?;
+        Ok(Self { http, url })
+    }
+
+    /// What the server has, in one request.
+    ///
+    /// # Errors
+    /// [`Kind::Unauthorized`], [`Kind::Denied`] or [`Kind::NotFound`] as the server says; [`Kind::Refused`] when no Git server
+    /// answers.
+    pub async fn advertised(&self) -> Result<Refs> {
+        let told = self.advertisement(Service::UploadPack).await?;
+        Refs::parse(&told.bytes).map_err(|error| error.without(self.http.redactor()))
+    }
+
+    /// What the server says to someone who wants to write: who may not, is told so here.
+    ///
+    /// # Errors
+    /// As [`GitRepo::advertised`].
+    pub async fn writable(&self) -> Result<Refs> {
+        let told = self.advertisement(Service::ReceivePack).await?;
+        Refs::parse(&told.bytes).map_err(|error| error.without(self.http.redactor()))
+    }
+
+    pub(super) async fn advertisement(&self, service: Service) -> Result<Advertisement> {
+        let url = below(&self.url, &format!("info/refs?service={}", service.name()))?;
+        let answer = self.http.send(Request::get(url)).await?;
+        let base = base_of(answer.url())?;
+        let expected = format!("application/x-{}-advertisement", service.name());
+        expect(&answer, &expected)?;
+        Ok(Advertisement { bytes: answer.bytes(LONGEST).await?, base })
+    }
+}
+
+/// `base` and a path below it.
+pub(super) fn below(base: &Url, path: &str) -> Result<Url> {
+    let text = format!("{}/{path}", base.as_str().trim_end_matches('/'));
+    text.parse().map_err(|error| Error::new(Kind::Invalid, format!("the Git address is none: {error}")))
+}
+
+/// Where the repo is, by the address that answered for its refs.
+fn base_of(answered: &Url) -> Result<Url> {
+    let path = answered.path().strip_suffix("/info/refs");
+    let path = path.ok_or_else(|| Error::new(Kind::Refused, "the Git server's redirect leads away from the repo"))?;
+    let mut base = answered.clone();
+    base.set_path(path);
+    base.set_query(None);
+    Ok(base)
+}
+
+/// A page, a proxy's words, or a server that knows only the old "dumb" protocol are no answer.
+pub(super) fn expect(answer: &Response, media_type: &str) -> Result<()> {
+    let told = answer.header("content-type").and_then(|told| told.split(';').next()).unwrap_or("nothing").trim();
+    if told == media_type {
+        return Ok(());
+    }
+    let told = crate::path::escape(told);
+    Err(Error::new(Kind::Refused, format!("no Git server answers there: it sent {told} where {media_type} was expected")))
+}

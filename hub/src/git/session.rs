@@ -1,0 +1,349 @@
+//! libgit2's transfers, carried by the project's own HTTP client: its retries, redirects, watchdog and redaction hold here too.
+//!
+//! libgit2 finds a transport by the scheme of an address, for the whole process and once. So one private scheme is registered
+//! ([`scheme`]), and an address of it names nothing but the session of the operation under way, which knows the rest.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use futures_util::StreamExt;
+use git2::transport::{Service as Wanted, SmartSubtransport, SmartSubtransportStream, Transport};
+use reqwest::Url;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::failure::meaning;
+use super::remote::{Advertisement, GitRepo, Service, below, expect};
+use crate::http::{Request, Response};
+use crate::{ByteStream, Error, Kind, Result};
+
+const SCHEME: &str = "hf2ms-session";
+/// How long a server may work on a pack before it says anything.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Pieces of a pack on their way to the server.
+const PIECES: usize = 4;
+/// Bytes of such a piece: libgit2 writes a few at a time.
+const PIECE: usize = 64 << 10;
+
+static SESSIONS: Mutex<Option<HashMap<u64, Arc<Session>>>> = Mutex::new(None);
+
+/// One operation with a server. Lives on libgit2's thread; what it waits for is done by the runtime.
+pub(super) struct Session {
+    repo: GitRepo,
+    runtime: Handle,
+    /// Becomes true, or is dropped, when nobody waits for the operation any more.
+    cut: watch::Receiver<bool>,
+    /// Where the repo answered.
+    base: Mutex<Option<Url>>,
+    /// An advertisement that was read before, for the first who asks.
+    told: Mutex<Option<Advertisement>>,
+    /// Bytes that may still come.
+    room: AtomicU64,
+    failure: Mutex<Option<Error>>,
+}
+
+/// A session that libgit2 can find, until this goes.
+pub(super) struct Open {
+    number: u64,
+    session: Arc<Session>,
+}
+
+impl Session {
+    /// Opens a session with `repo` that may receive `room` bytes, ends when `cut` says so, and starts from `told` if that is known.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when libgit2 can't be set up.
+    pub(super) fn open(repo: &GitRepo, told: Option<Advertisement>, room: u64, cut: watch::Receiver<bool>) -> Result<Open> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        scheme()?;
+        let session = Arc::new(Self {
+            repo: repo.clone(),
+            runtime: Handle::current(),
+            cut,
+            base: Mutex::new(None),
+            told: Mutex::new(told),
+            room: room.into(),
+            failure: Mutex::new(None),
+        });
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get_or_insert_default().insert(number, session.clone());
+        Ok(Open { number, session })
+    }
+
+    /// Waits for `work`; remembers why it failed, since libgit2 only knows that it did.
+    fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> io::Result<T> {
+        let mut cut = self.cut.clone();
+        let done = self.runtime.block_on(async {
+            tokio::select! {
+                // First: once nobody waits, the runtime may be ending, and its timers with it.
+                biased;
+                _ = cut.wait_for(|cut| *cut) => Err(Error::new(Kind::Transient, "the Git transfer was given up")),
+                done = work => done,
+            }
+        });
+        done.map_err(|error| {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            io::Error::other("the transfer failed")
+        })
+    }
+
+    fn advertised(&self, service: Service) -> io::Result<Bytes> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let told = match told {
+            Some(told) => told,
+            None => self.wait(self.repo.advertisement(service))?,
+        };
+        *self.base.lock().unwrap_or_else(PoisonError::into_inner) = Some(told.base);
+        Ok(told.bytes)
+    }
+
+    fn url(&self, service: Service) -> Result<Url> {
+        let base = self.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        below(&base.ok_or_else(|| Error::new(Kind::Refused, "Git asked for objects before refs"))?, service.name())
+    }
+
+    /// Sends a question whose answer is a pack, or a step towards one.
+    async fn ask(&self, question: Bytes) -> Result<ByteStream> {
+        let service = Service::UploadPack;
+        let request = Request::post(self.url(service)?).accept(service.result_type()).body(service.request_type(), question);
+        let patience = PATIENCE.max(self.repo.http.options().stall);
+        answer(self.repo.http.send(request.patience(patience)).await?, service)
+    }
+
+    /// Counts what comes against what may.
+    fn take(&self, bytes: usize) -> Result<()> {
+        let left = self.room.load(Ordering::Relaxed).checked_sub(bytes as u64);
+        self.room.store(left.unwrap_or(0), Ordering::Relaxed);
+        left.map(|_| ()).ok_or_else(|| Error::new(Kind::Refused, "the Git server sends more than is taken from a repo"))
+    }
+}
+
+fn answer(response: Response, service: Service) -> Result<ByteStream> {
+    expect(&response, service.result_type())?;
+    Ok(response.into_stream())
+}
+
+impl Open {
+    /// The address by which libgit2 finds this session.
+    pub(super) fn address(&self) -> String {
+        format!("{SCHEME}://{}", self.number)
+    }
+
+    /// Why an operation failed: what its transfer met, else what libgit2 says. Without the token.
+    pub(super) fn failed(&self, error: &git2::Error) -> Error {
+        let met = self.session.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        met.unwrap_or_else(|| meaning(error)).without(self.session.repo.http.redactor())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        SESSIONS.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(|sessions| sessions.remove(&self.number));
+    }
+}
+
+/// Registers the scheme and keeps libgit2 to itself: no settings of this machine, small windows, no cache.
+fn scheme() -> Result<()> {
+    static DONE: OnceLock<std::result::Result<(), String>> = OnceLock::new();
+    let done = DONE.get_or_init(|| set_up().map_err(|error| error.message().to_owned()));
+    done.clone().map_err(|error| Error::new(Kind::Refused, format!("Git can't be set up: {error}")))
+}
+
+/// Bytes of packs that may be mapped at a time.
+const WINDOW: usize = 4 << 20;
+const WINDOWS: usize = 32 << 20;
+
+// These set globals of libgit2, which must not happen at the same time as its other calls: the lock of `scheme` lets this run
+// once, before the first operation.
+#[allow(unsafe_code)]
+fn set_up() -> std::result::Result<(), git2::Error> {
+    use git2::ConfigLevel::{Global, ProgramData, System, XDG};
+    git2::opts::enable_caching(false);
+    unsafe {
+        for level in [ProgramData, System, XDG, Global] {
+            git2::opts::set_search_path(level, "")?;
+        }
+        git2::opts::set_mwindow_size(WINDOW)?;
+        git2::opts::set_mwindow_mapped_limit(WINDOWS)?;
+        git2::transport::register(SCHEME, |remote| Transport::smart(remote, true, Carrier))
+    }
+}
+
+/// Leads from an address to its session.
+struct Carrier;
+
+impl SmartSubtransport for Carrier {
+    fn action(&self, url: &str, wanted: Wanted) -> std::result::Result<Box<dyn SmartSubtransportStream>, git2::Error> {
+        let session = session_of(url).ok_or_else(|| git2::Error::from_str("the session has ended"))?;
+        let failed = |error: io::Error| git2::Error::from_str(&error.to_string());
+        Ok(match wanted {
+            Wanted::UploadPackLs => Box::new(Told(session.advertised(Service::UploadPack).map_err(failed)?)),
+            Wanted::ReceivePackLs => Box::new(Told(session.advertised(Service::ReceivePack).map_err(failed)?)),
+            Wanted::UploadPack => Box::new(Asking { session, question: Vec::new(), answer: None, piece: Bytes::new() }),
+            Wanted::ReceivePack => Box::new(Pouring::begin(session).map_err(failed)?),
+        })
+    }
+
+    fn close(&self) -> std::result::Result<(), git2::Error> {
+        Ok(())
+    }
+}
+
+fn session_of(url: &str) -> Option<Arc<Session>> {
+    let number = url.strip_prefix(SCHEME)?.strip_prefix("://")?.parse().ok()?;
+    SESSIONS.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.get(&number).cloned()
+}
+
+fn read_piece(piece: &mut Bytes, into: &mut [u8]) -> usize {
+    let count = piece.len().min(into.len());
+    piece.copy_to_slice(&mut into[..count]);
+    count
+}
+
+/// An advertisement.
+struct Told(Bytes);
+
+impl Read for Told {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Ok(read_piece(&mut self.0, into))
+    }
+}
+
+impl Write for Told {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::Error::other("nothing is asked here"))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A question, sent whole when its answer is first read, so that it can be sent again; and the answer as it arrives.
+struct Asking {
+    session: Arc<Session>,
+    question: Vec<u8>,
+    answer: Option<ByteStream>,
+    piece: Bytes,
+}
+
+impl Read for Asking {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut answer = match self.answer.take() {
+            Some(answer) => answer,
+            None => self.session.wait(self.session.ask(std::mem::take(&mut self.question).into()))?,
+        };
+        if self.piece.is_empty() {
+            let next = async { answer.next().await.transpose().and_then(|piece| counted(&self.session, piece)) };
+            self.piece = self.session.wait(next)?;
+        }
+        self.answer = Some(answer);
+        Ok(read_piece(&mut self.piece, into))
+    }
+}
+
+/// The piece, unless it is too much; nothing at the end.
+fn counted(session: &Session, piece: Option<Bytes>) -> Result<Bytes> {
+    let piece = piece.unwrap_or_default();
+    session.take(piece.len()).map(|()| piece)
+}
+
+impl Write for Asking {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.question.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A pack that is sent while it is made, and what the server says to it.
+struct Pouring {
+    session: Arc<Session>,
+    pieces: Option<mpsc::Sender<Result<Bytes>>>,
+    answer: Option<JoinHandle<Result<Bytes>>>,
+    piece: Vec<u8>,
+    said: Bytes,
+}
+
+/// What a server says to a push has a line a ref.
+const LONGEST_REPORT: u64 = 64 << 20;
+
+impl Pouring {
+    fn begin(session: Arc<Session>) -> io::Result<Self> {
+        let (pieces, taken) = mpsc::channel::<Result<Bytes>>(PIECES);
+        let body = futures_util::stream::unfold(taken, |mut taken| async move { Some((taken.recv().await?, taken)) }).boxed();
+        let (service, http) = (Service::ReceivePack, session.repo.http.clone());
+        let url = session.url(service).map_err(io::Error::other)?;
+        let headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static(service.request_type())),
+            (ACCEPT, HeaderValue::from_static(service.result_type())),
+        ]);
+        let answer = session.runtime.spawn(async move {
+            let response = http.pour(url, headers, body).await?;
+            expect(&response, service.result_type())?;
+            response.bytes(LONGEST_REPORT).await
+        });
+        Ok(Self { session, pieces: Some(pieces), answer: Some(answer), piece: Vec::new(), said: Bytes::new() })
+    }
+
+    /// Hands the piece on. A server that has answered already takes no more: what it said is read instead.
+    fn send(&mut self) -> io::Result<()> {
+        let piece = std::mem::take(&mut self.piece);
+        let sent = match &self.pieces {
+            Some(pieces) if !piece.is_empty() => self.session.wait(async { Ok(pieces.send(Ok(piece.into())).await.is_ok()) })?,
+            _ => true,
+        };
+        if sent { Ok(()) } else { self.hear() }
+    }
+
+    /// Ends the body and waits for the answer.
+    fn hear(&mut self) -> io::Result<()> {
+        self.pieces = None;
+        if let Some(answer) = self.answer.take() {
+            let broken = |_| Error::new(Kind::Transient, "the push was given up");
+            self.said = self.session.wait(async { answer.await.map_err(broken)? })?;
+        }
+        Ok(())
+    }
+}
+
+impl Read for Pouring {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.send()?;
+        self.hear()?;
+        Ok(read_piece(&mut self.said, into))
+    }
+}
+
+impl Write for Pouring {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE {
+            self.send()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Pouring {
+    /// A push that was broken off must not look like one that has ended.
+    fn drop(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            answer.abort();
+        }
+    }
+}

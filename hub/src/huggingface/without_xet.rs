@@ -1,0 +1,54 @@
+//! In place of Xet where this is built without: what is served no other way is refused, and says so.
+
+use std::ops::Range;
+
+use crate::http::Http;
+use crate::{Blob, ByteStream, Error, File, Kind, Result, Sha256, Transport};
+
+use super::Repo;
+
+/// No way at all.
+pub(super) struct Xet;
+
+impl Xet {
+    pub(super) fn new(_: &Http, _: [reqwest::Url; 2]) -> Self {
+        Self
+    }
+
+    /// Refuses to go by Xet.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] where that is asked for.
+    pub(super) fn set(&mut self, transport: Transport) -> Result<()> {
+        match transport {
+            Transport::Xet => {
+                Err(Error::new(Kind::Invalid, "this was built without Xet: use another --transport, or build it with the feature xet"))
+            }
+            Transport::Auto | Transport::Http => Ok(()),
+        }
+    }
+
+    pub(super) fn reads(&self, _: Blob) -> bool {
+        false
+    }
+
+    pub(super) fn sends(&self, _: Blob) -> bool {
+        false
+    }
+
+    pub(super) async fn read(&self, _: &Repo, _: &File, _: Blob, _: Range<u64>) -> Result<Option<ByteStream>> {
+        Ok(None)
+    }
+
+    pub(super) async fn take_over(&self, _: &Repo, _: &File, _: Blob, _: Range<u64>, refusal: Error) -> Result<ByteStream> {
+        Err(refusal.about("Hugging Face refuses the plain download, as it does above 50 GB: this was built without Xet"))
+    }
+
+    pub(super) async fn put_unnamed(&self, _: &File, _: ByteStream) -> Result<Option<Sha256>> {
+        Ok(None)
+    }
+
+    pub(super) async fn put(&self, _: Blob, _: ByteStream) -> Result<()> {
+        Err(Error::new(Kind::Invalid, "this was built without Xet"))
+    }
+}

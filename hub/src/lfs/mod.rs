@@ -1,0 +1,94 @@
+//! A repo's LFS server: where its blobs are, which it lacks, and how they get there. The same for every Git host with LFS, Hugging
+//! Face among them. Facts: Git LFS specification, `batch.md` and `basic-transfers.md`.
+//!
+//! [`batch`] asks and checks the answer object by object; [`read`] opens blobs ([`addresses`] keeps where they are, [`expiry`] says
+//! until when); [`check`] finds what is missing, [`put`] and [`parts`] store it. [`wire`] holds the JSON.
+
+mod addresses;
+mod batch;
+mod check;
+mod expiry;
+mod parts;
+mod put;
+mod read;
+mod wire;
+
+use std::ops::Range;
+use std::time::Instant;
+
+use reqwest::Url;
+
+use crate::http::{Http, Response};
+use crate::{Blob, Body, Error, File, Missing, Result, Revision, Sha256};
+
+#[cfg(feature = "xet")]
+pub(crate) use batch::{date_of, safe};
+pub(crate) use check::BLOBS_A_CHECK;
+#[cfg(feature = "xet")]
+pub(crate) use expiry::remaining;
+#[cfg(feature = "xet")]
+pub(crate) use put::read_storage;
+
+/// One repo's LFS server. It keeps the addresses of blobs, where they are and where they go.
+pub(crate) struct Lfs {
+    http: Http,
+    batch: Url,
+    /// Large uploads may go in parts, as Hugging Face has them.
+    in_parts: bool,
+    /// The branch that is written to, where the server wants to know.
+    branch: Option<String>,
+    addresses: addresses::Addresses,
+    targets: check::Targets,
+}
+
+impl Lfs {
+    /// The server whose batch API is at `batch`.
+    pub(crate) fn new(http: Http, batch: Url) -> Self {
+        let (addresses, targets) = (addresses::Addresses::default(), check::Targets::default());
+        Self { http, batch, in_parts: false, branch: None, addresses, targets }
+    }
+
+    /// The same, which may want large uploads in parts.
+    pub(crate) fn in_parts(self) -> Self {
+        Self { in_parts: true, ..self }
+    }
+
+    /// The same, told which branch is written to.
+    pub(crate) fn on_branch(self, branch: &Revision) -> Self {
+        Self { branch: Some(branch.to_string()), ..self }
+    }
+
+    /// See [`crate::Source::locate`].
+    pub(crate) async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
+        batch::locate(self, blobs).await
+    }
+
+    /// Opens `range` of a blob; the answer is not looked at yet.
+    pub(crate) async fn open(&self, file: &File, blob: Blob, range: &Range<u64>) -> Result<Response> {
+        read::open(self, file, blob, range).await
+    }
+
+    /// See [`crate::Destination::missing`].
+    pub(crate) async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
+        check::missing(self, blobs).await
+    }
+
+    /// See [`crate::Destination::put`].
+    pub(crate) async fn put(&self, blob: Blob, body: Body) -> Result<()> {
+        put::put(self, blob, body).await
+    }
+
+    /// The transfers that are offered for uploads.
+    fn transfers(&self) -> &'static [&'static str] {
+        if self.in_parts { &["basic", "multipart"] } else { &["basic"] }
+    }
+
+    /// Blobs in one check: Hugging Face takes more than git-lfs asks for.
+    fn a_check(&self) -> usize {
+        if self.in_parts { BLOBS_A_CHECK } else { batch::A_CALL }
+    }
+
+    fn now(&self) -> Instant {
+        self.http.options().clock.now()
+    }
+}

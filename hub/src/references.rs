@@ -1,0 +1,166 @@
+//! The branches and tags of a repo: told, made, and taken away where they were ours.
+
+use async_trait::async_trait;
+
+use crate::error::{Error, Kind, Result};
+use crate::file::Refused;
+use crate::git;
+use crate::path::escape;
+use crate::repo::Revision;
+
+/// Branches and tags that are read of one repo.
+const MOST: usize = 10_000;
+
+/// A branch or a tag, and the commit that it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ref {
+    /// Its name, without `refs/heads/` or `refs/tags/`.
+    pub name: Revision,
+    /// The commit; of an annotated tag, too.
+    pub commit: Revision,
+}
+
+/// What a repo has of both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refs {
+    /// Its branches, by name.
+    pub branches: Vec<Ref>,
+    /// Its tags, by name.
+    pub tags: Vec<Ref>,
+    /// What it lists and can't be taken, and why.
+    pub refused: Vec<Refused>,
+    /// Refs that are neither: a hub's own conversions.
+    pub others: usize,
+}
+
+/// What a ref is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefKind {
+    /// Commits are added to it.
+    Branch,
+    /// It names one commit.
+    Tag,
+}
+
+impl RefKind {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Branch => "branch",
+            Self::Tag => "tag",
+        }
+    }
+}
+
+/// The branches and tags of a repo, on any hub.
+#[async_trait]
+pub trait References: Send + Sync {
+    /// All of them.
+    async fn refs(&self) -> Result<Refs>;
+
+    /// Makes a branch that stands at a commit of the repo. An existing one answers [`Kind::Conflict`].
+    async fn make_branch(&self, name: &Revision, at: &Revision) -> Result<()>;
+
+    /// Makes a tag of a commit of the repo. An existing one answers [`Kind::Conflict`].
+    async fn make_tag(&self, name: &Revision, at: &Revision) -> Result<()>;
+
+    /// Takes away a branch that stands at this commit. One that is gone already is no error.
+    async fn delete_branch(&self, name: &Revision, at: &Revision) -> Result<()>;
+}
+
+impl Refs {
+    /// Takes a ref in, as the hub tells it; what is no lawful name, or has no commit, is refused alone.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when there are more than can be meant.
+    pub(crate) fn add(&mut self, kind: RefKind, name: &str, commit: Option<&str>) -> Result<()> {
+        if self.branches.len() + self.tags.len() + self.refused.len() >= MOST {
+            return Err(Error::new(Kind::Refused, format!("the repo has more than {MOST} branches and tags")));
+        }
+        match judged(name, commit) {
+            Ok(found) if kind == RefKind::Branch => self.branches.push(found),
+            Ok(found) => self.tags.push(found),
+            Err(reason) => {
+                let name: String = escape(name).chars().take(200).collect();
+                self.refused.push(Refused { path: format!("{} {name}", kind.name()), reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of Git's advertisement. An annotated tag has two lines: its own object's, and with `^{}` its commit's, which counts.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when there are more than can be meant.
+    pub(crate) fn advertised(told: &git::Refs) -> Result<Self> {
+        let mut refs = Self::default();
+        for git::Ref { name, oid } in &told.all {
+            if let Some(branch) = name.strip_prefix("refs/heads/") {
+                refs.add(RefKind::Branch, branch, Some(oid.as_str()))?;
+            } else if let Some(tag) = name.strip_prefix("refs/tags/").filter(|tag| !tag.ends_with("^{}")) {
+                let commit = told.oid(&format!("{name}^{{}}")).unwrap_or(oid);
+                refs.add(RefKind::Tag, tag, Some(commit.as_str()))?;
+            }
+        }
+        Ok(refs.sorted())
+    }
+
+    /// The same, in order.
+    pub(crate) fn sorted(mut self) -> Self {
+        self.branches.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
+        self.tags.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
+        self
+    }
+
+    /// The commit at which the branch or tag of this name stands, if there is one.
+    pub fn find(&self, kind: RefKind, name: &Revision) -> Option<&Revision> {
+        let among = if kind == RefKind::Branch { &self.branches } else { &self.tags };
+        among.iter().find(|found| found.name == *name).map(|found| &found.commit)
+    }
+}
+
+fn judged(name: &str, commit: Option<&str>) -> std::result::Result<Ref, String> {
+    let commit = commit.and_then(|commit| commit.parse().ok()).filter(Revision::is_commit);
+    let commit = commit.ok_or("the hub does not say at which commit it stands")?;
+    let name: Option<Revision> = name.parse().ok().filter(|_| is_ref_name(name));
+    let name = name.ok_or("its name is none that Git allows")?;
+    if name.is_commit() {
+        return Err("its name looks like a commit's id".to_owned());
+    }
+    Ok(Ref { name, commit })
+}
+
+/// The rules of `git check-ref-format` that [`Revision`] does not have.
+fn is_ref_name(name: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    name.split('/').all(part) && !name.starts_with('-') && !name.ends_with('.') && !name.contains("@{") && !["@", "HEAD"].contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    #[test]
+    fn names_that_git_would_not_take_are_refused_alone() {
+        let mut refs = Refs::default();
+        let odd =
+            ["", "a b", "a..b", "/a", "a/", "a//b", ".a", "a/.b", "a.lock", "-a", "a.", "a@{1}", "@", "HEAD", "a~1", "a\u{1b}[2J", COMMIT];
+        for name in odd.into_iter().chain(["feat/x-1.0_ü", "main"]) {
+            refs.add(RefKind::Branch, name, Some(COMMIT)).unwrap();
+        }
+        refs.add(RefKind::Tag, "v1", None).unwrap();
+        assert_eq!(refs.branches.iter().map(|found| found.name.as_str()).collect::<Vec<_>>(), ["feat/x-1.0_ü", "main"]);
+        assert_eq!(refs.refused.len(), odd.len() + 1);
+        assert!(refs.refused.iter().all(|refused| !refused.path.contains('\u{1b}')));
+        assert!(refs.refused[odd.len()].reason.contains("which commit"), "{:?}", refs.refused);
+    }
+
+    #[test]
+    fn refs_made_to_explode_are_refused() {
+        let mut refs = Refs::default();
+        let added: Result<()> = (0..=MOST).try_for_each(|number| refs.add(RefKind::Tag, &format!("v{number}"), Some(COMMIT)));
+        assert_eq!((added.unwrap_err().kind(), refs.tags.len()), (Kind::Refused, MOST));
+    }
+}

@@ -1,0 +1,16 @@
+//! How a blob's bytes travel, where a hub knows several ways.
+
+use serde::{Deserialize, Serialize};
+
+/// The way that is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// HTTP, and Xet for what Hugging Face serves no other way.
+    #[default]
+    Auto,
+    /// HTTP and nothing else.
+    Http,
+    /// Xet from and to Hugging Face, where it has a file there.
+    Xet,
+}
