@@ -49,7 +49,7 @@ fn order() -> Result<Order, serde_json::Error> {
         source: at("huggingface", &"a".repeat(40))?,
         asked: serde_json::from_str("\"main\"")?,
         destination: at("modelscope", "master")?,
-        creation: Creation { visibility: Visibility::Public, exists: true },
+        creation: Creation { visibility: Visibility::Public, exists: true, sdk: None },
         chunking: Chunking::Even { containers: 100 },
         extra: Extra::Delete,
         options: WorkerOptions::default(),

@@ -2,7 +2,7 @@
 //!
 //! [`protocol`] is what goes in and out; [`plan`] what has to move and [`chunks`] how it is cut; the verbs are
 //! one module each: [`run`], [`commit`], [`verify`], [`finalize`] (both at once),
-//! [`migrate`], [`check`].
+//! [`migrate`], [`check`]; [`mirror`] has those of whole Git repos.
 
 pub mod batches;
 pub mod check;
@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod finalize;
 pub mod job;
 pub mod migrate;
+pub mod mirror;
 pub mod pace;
 pub mod plan;
 pub mod protocol;

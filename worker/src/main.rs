@@ -11,10 +11,10 @@ use hf2ms_worker::finalize::{FinalizeJob, finalize};
 use hf2ms_worker::job::{Input, Lifeline, Variables};
 use hf2ms_worker::migrate::{Place, Wish};
 use hf2ms_worker::plan::card::Card;
-use hf2ms_worker::protocol::{Chunk, CommitJob, Event, Exit, VerifyJob, WorkerOptions};
+use hf2ms_worker::protocol::{Chunk, CommitJob, Event, Exit, PushJob, ScanJob, VerifyJob, WorkerOptions};
 use hf2ms_worker::settings::{Settings, environment};
 use hf2ms_worker::work::Work;
-use hf2ms_worker::{check, commit, migrate, run, verify};
+use hf2ms_worker::{check, commit, migrate, mirror, run, verify};
 
 /// Frames of a few hundred KiB come and go all the time: the system's allocator would map and unmap each.
 #[global_allocator]
@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Streams one chunk of a repo from source to destination.
 ///
-/// Tokens come from HF_TOKEN and MODELSCOPE_TOKEN (and HF_DESTINATION_TOKEN and MODELSCOPE_DESTINATION_TOKEN, where a destination
+/// Tokens come from HF_TOKEN and MODELSCOPE_TOKEN, logins of Git hosts (user:password) from HF2MS_SOURCE_LOGIN and HF2MS_TARGET_LOGIN (and HF_DESTINATION_TOKEN and MODELSCOPE_DESTINATION_TOKEN, where a destination
 /// has its own) only, or by --settings-on-stdin. Events go to stdout as NDJSON, the last line being the receipt;
 /// the log goes to stderr. Exit codes: 0 done, 1 some files failed, 2 usage, 3 refused, 4 integrity, 130 interrupted.
 #[derive(Parser)]
@@ -42,6 +42,10 @@ enum Verb {
     Verify(Job),
     /// Commit and verify when all chunks have ended: what a run's last container does
     Finalize(Job),
+    /// Find what a mirror of a Git repo has to move: its refs, and the LFS objects of all its history
+    Scan(Job),
+    /// Push the refs of a mirror, once its LFS objects are there
+    Push(Job),
     /// Move a whole repo alone: plan, run, commit, verify
     #[command(after_help = "Example: hf2ms-worker migrate hf:org/name ms:org/name --private")]
     Migrate(Migrate),
@@ -55,7 +59,7 @@ enum Verb {
 impl Verb {
     /// Whether the first line of standard input holds variables.
     fn has_settings_on_stdin(&self) -> bool {
-        matches!(self, Self::Run(Run { job, .. }) | Self::Commit(job) | Self::Verify(job) | Self::Finalize(job) if job.settings_on_stdin)
+        matches!(self, Self::Run(Run { job, .. }) | Self::Commit(job) | Self::Verify(job) | Self::Finalize(job) | Self::Scan(job) | Self::Push(job) if job.settings_on_stdin)
     }
 }
 
@@ -105,7 +109,9 @@ struct Migrate {
 }
 
 fn visibility(text: &str) -> Result<Visibility, String> {
-    let known = [Visibility::Public, Visibility::Internal, Visibility::Private].into_iter().find(|known| known.to_string() == text);
+    let known = [Visibility::Public, Visibility::Internal, Visibility::Protected, Visibility::Private]
+        .into_iter()
+        .find(|known| known.to_string() == text);
     known.ok_or_else(|| "expected public, internal or private".to_owned())
 }
 
@@ -143,6 +149,7 @@ fn main() -> ExitCode {
         }
     };
     let ended = runtime.block_on(perform(cli.verb));
+    hf2ms_hub::git::leave_nothing();
     // A thread may still be reading standard input: nothing waits for it.
     runtime.shutdown_background();
     match ended {
@@ -191,6 +198,16 @@ async fn perform(verb: Verb) -> Result<Exit, Stop> {
             let work = open(&job.plan.source, &job.plan.destination, settings, &job.plan.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, finalize(&work, job)).await)
         }
+        Verb::Scan(job) => {
+            let (job, lifeline) = input.take::<ScanJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let events = Events::new(io::stdout(), settings.redactor());
+            Ok(until_stopped(&events, lifeline, mirror::scan(&job, settings, &events)).await)
+        }
+        Verb::Push(job) => {
+            let (job, lifeline) = input.take::<PushJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let events = Events::new(io::stdout(), settings.redactor());
+            Ok(until_stopped(&events, lifeline, mirror::push(&job, settings, &events)).await)
+        }
         Verb::Migrate(args) => alone(&args.wish(), settings).await,
         Verb::Check { endpoints } => {
             let hubs = || [Hub::HuggingFace, Hub::ModelScope].map(|hub| settings.access(hub).endpoint.clone()).into();
@@ -203,12 +220,12 @@ async fn perform(verb: Verb) -> Result<Exit, Stop> {
 
 /// A whole repo, attached to nothing. As the first process of a container it is stopped by no signal that it does not hear.
 async fn alone(wish: &Wish, settings: &Settings) -> Result<Exit, Stop> {
-    let (from, to, info) = tokio::select! {
+    let found = tokio::select! {
         found = migrate::find(wish, settings) => found.map_err(refused)?,
         () = signalled() => return Ok(Exit::Interrupted),
     };
-    let work = open(&from, &to, settings, &WorkerOptions::default())?;
-    Ok(until_stopped(&work.events.clone(), Lifeline::none(), migrate::migrate(&work, &from, &to, &info, wish)).await)
+    let work = open(&found.from, &found.to, settings, &found.options)?;
+    Ok(until_stopped(&work.events.clone(), Lifeline::none(), migrate::migrate(&work, &found, wish)).await)
 }
 
 fn refused(error: hf2ms_hub::Error) -> Stop {

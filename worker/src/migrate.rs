@@ -4,17 +4,17 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use hf2ms_hub::{Error, Hub, Kind, Listing, RepoAt, RepoId, RepoInfo, RepoKind, RepoPath, Result, Revision, Visibility, open_source};
+use hf2ms_hub::{Error, Hub, Kind, Listing, RepoAt, RepoId, RepoInfo, RepoKind, RepoPath, Result, Revision, Visibility};
 
 use crate::chunks::Chunking;
 use crate::creation::{create, stays_hidden};
 use crate::finalize::settle;
 use crate::plan::card::{self, Card};
 use crate::plan::{Extra, Order, Plan};
-use crate::protocol::{Creation, Event, Exit, WorkerOptions};
+use crate::protocol::{Creation, Event, Exit, Transport, WorkerOptions};
 use crate::run::move_blobs;
 use crate::settings::{Access, Settings};
-use crate::work::Work;
+use crate::work::{Work, open_source_by};
 
 /// `hf:owner/name` or `ms:owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,17 +55,29 @@ pub struct Wish {
     pub card: Card,
 }
 
+/// Both sides of a migration, before anything is opened for good.
+pub struct Found {
+    /// The source, at its commit.
+    pub from: RepoAt,
+    /// The destination.
+    pub to: RepoAt,
+    /// What the source's hub says of it.
+    pub info: RepoInfo,
+    /// How it is read.
+    pub options: WorkerOptions,
+}
+
 /// Finds the source and pins its commit: both sides, and what the source's hub says of it.
 ///
 /// # Errors
 /// The source is not there, may not be read, or names no commit.
-pub async fn find(wish: &Wish, settings: &Settings) -> Result<(RepoAt, RepoAt, RepoInfo)> {
+pub async fn find(wish: &Wish, settings: &Settings) -> Result<Found> {
     let kinds = wish.kind.map_or_else(|| vec![RepoKind::Model, RepoKind::Dataset], |kind| vec![kind]);
     let mut absent = None;
     for kind in kinds {
         let at = place_at(settings.access(wish.source.hub), &wish.source, kind, wish.revision.clone());
-        match open_source(&settings.source(&at), settings.http())?.describe().await {
-            Ok(info) => {
+        match describe(&at, settings).await {
+            Ok((info, options)) => {
                 let unpinned = || Error::new(Kind::Refused, format!("{} does not say at which commit {} is", at.hub, at.id));
                 let commit = info.commit.clone().ok_or_else(unpinned)?;
                 let main = Revision::main_of(wish.destination.hub);
@@ -73,7 +85,7 @@ pub async fn find(wish: &Wish, settings: &Settings) -> Result<(RepoAt, RepoAt, R
                 if to.is_same_repo(&at) {
                     return Err(Error::new(Kind::Invalid, format!("{} on {} is both source and destination", to.id, to.hub)));
                 }
-                return Ok((RepoAt { revision: commit, ..at }, to, info));
+                return Ok(Found { from: RepoAt { revision: commit, ..at }, to, info, options });
             }
             Err(error) if error.kind() == Kind::NotFound => absent = Some(error),
             Err(error) => return Err(error),
@@ -82,14 +94,28 @@ pub async fn find(wish: &Wish, settings: &Settings) -> Result<(RepoAt, RepoAt, R
     Err(absent.unwrap_or_else(|| Error::new(Kind::NotFound, "there is no kind to look for")))
 }
 
+/// What a hub says of a repo, and how that was learned: by Git where the hub's API is locked.
+async fn describe(at: &RepoAt, settings: &Settings) -> Result<(RepoInfo, WorkerOptions)> {
+    let options = WorkerOptions::default();
+    let by = async |options: &WorkerOptions| open_source_by(&settings.source(at), options, settings.http())?.describe().await;
+    match by(&options).await {
+        Err(error) if error.kind() == Kind::Locked => {
+            tracing::warn!("{error}: {} is read by Git", at.id);
+            let options = WorkerOptions { transport: Transport::Git, ..options };
+            Ok((by(&options).await?, options))
+        }
+        described => Ok((described?, options)),
+    }
+}
+
 fn place_at(access: &Access, place: &Place, kind: RepoKind, revision: Revision) -> RepoAt {
     RepoAt { hub: place.hub, endpoint: access.endpoint.clone(), kind, id: place.id.clone(), revision }
 }
 
 /// Moves the whole repo between the opened sides.
-pub async fn migrate(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wish: &Wish) -> Exit {
+pub async fn migrate(work: &Work, found: &Found, wish: &Wish) -> Exit {
     work.events.start("migrate", "alone", 0, 0, 0);
-    match carry_out(work, from, to, info, wish).await {
+    match carry_out(work, found, wish).await {
         Ok(exit) => exit,
         Err(error) => {
             work.events.gave_up(&error);
@@ -98,7 +124,7 @@ pub async fn migrate(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, w
     }
 }
 
-async fn carry_out(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wish: &Wish) -> Result<Exit> {
+async fn carry_out(work: &Work, Found { from, to, info, .. }: &Found, wish: &Wish) -> Result<Exit> {
     work.destination.account().await?;
     let visibility = wish.visibility.unwrap_or(info.visibility);
     let found = work.destination.describe().await?;
@@ -108,10 +134,10 @@ async fn carry_out(work: &Work, from: &RepoAt, to: &RepoAt, info: &RepoInfo, wis
         source: from.clone(),
         asked: wish.revision.clone(),
         destination: to.clone(),
-        creation: Creation { visibility, exists: found.is_some() },
+        creation: Creation { visibility, exists: found.is_some(), sdk: None },
         chunking: Chunking::Even { containers: 1 },
         extra: Extra::Keep,
-        options: WorkerOptions::default(),
+        options: work.options.clone(),
     };
     let placement = |path: &RepoPath, size| work.destination.placement(path, size);
     let mut plan = Plan::make(order, work.source.list().await?, &there, placement, &HashMap::new());

@@ -1,20 +1,25 @@
 //! The plan of one migration: the manifest less what the destination has, cut into chunks. Pure: who lists, who
-//! creates and who runs is elsewhere. [`diff`] compares the sides, [`jobs`] makes what workers are given.
+//! creates and who runs is elsewhere. [`diff`] compares the sides, [`jobs`] makes what workers are given, [`shared`] is for several
+//! plans at once.
 
+mod by_git;
 pub mod card;
 pub mod diff;
 pub mod jobs;
 mod likeness;
+pub mod shared;
 mod width;
 
 use std::collections::HashMap;
 
-use hf2ms_hub::{File, GitSha1, Listing, Placement, Refused, RepoAt, RepoPath, Revision, Sha256};
+use hf2ms_hub::{File, GitSha1, Listing, Placement, Refused, RepoAt, RepoPath, Revision, Sha256, Visibility};
 use serde::{Deserialize, Serialize};
 
-use crate::chunks::{Chunking, cut};
+use crate::chunks::{Chunking, FILE_COST, cut};
 use crate::plan::card::Card;
-use crate::protocol::{Creation, Edit, PlanSummary, Standing, WorkerOptions};
+use crate::protocol::{Creation, Edit, PlanSummary, Standing, Transport, WorkerOptions};
+
+pub use by_git::Outside;
 
 /// The version of a plan's JSON.
 pub const VERSION: u32 = 1;
@@ -85,6 +90,8 @@ pub enum Step {
     Stream,
     /// Its blob moves under another path, or stands at the destination under one.
     Duplicate,
+    /// Its blob moves in a chunk of another plan for the same destination ([`shared`]).
+    Shared,
     /// The commit reads its bytes and carries them.
     Inline,
 }
@@ -133,7 +140,7 @@ impl Plan {
         };
         let refused = source.refused.clone();
         let files = diff::diff(source, destination, placement, known);
-        let chunks = chunks_of(&files, order.chunking);
+        let chunks = chunks_of(&files, order.chunking, order.options.transport);
         Self {
             version: VERSION,
             source: order.source,
@@ -151,9 +158,31 @@ impl Plan {
         }
     }
 
+    /// A plan of blobs alone, each of which moves: what a mirror does between its scan and its push.
+    pub fn of_blobs(source: RepoAt, destination: RepoAt, files: Vec<File>, chunking: Chunking) -> Self {
+        let moved = |file| PlannedFile { file, step: Step::Stream, current: None, edit: None };
+        let files: Vec<_> = files.into_iter().map(moved).collect();
+        let options = WorkerOptions::default();
+        Self {
+            version: VERSION,
+            asked: source.revision.clone(),
+            source,
+            destination,
+            creation: Creation { visibility: Visibility::Private, exists: true, sdk: None },
+            parent: None,
+            delete: Vec::new(),
+            refused: Vec::new(),
+            warnings: Vec::new(),
+            chunks: chunks_of(&files, chunking, options.transport),
+            files,
+            card: Card::default(),
+            options,
+        }
+    }
+
     /// Cuts the same work anew.
     pub fn recut(&mut self, chunking: Chunking) {
-        self.chunks = chunks_of(&self.files, chunking);
+        self.chunks = chunks_of(&self.files, chunking, self.options.transport);
     }
 
     /// Takes note of what stands at the destination now, after it was created: a hub puts files of its own into
@@ -179,7 +208,7 @@ impl Plan {
             summary.bytes += file.size;
             match step {
                 Step::Unchanged => summary.unchanged += 1,
-                Step::Duplicate => summary.duplicates += 1,
+                Step::Duplicate | Step::Shared => summary.duplicates += 1,
                 Step::Inline => summary.inline += 1,
                 Step::Stream => {
                     summary.blobs += 1;
@@ -234,8 +263,24 @@ impl Plan {
 #[error("{0}")]
 pub struct BadPlan(String);
 
-fn chunks_of(files: &[PlannedFile], chunking: Chunking) -> Vec<Vec<u32>> {
-    let moving: Vec<u32> = (0..).zip(files).filter(|(_, planned)| planned.step == Step::Stream).map(|(index, _)| index).collect();
+/// Chunks of what moves. By Git each chunk with a file outside LFS fetches the pack, so that those files share one.
+fn chunks_of(files: &[PlannedFile], chunking: Chunking, transport: Transport) -> Vec<Vec<u32>> {
+    let moving = |index: &u32| files[*index as usize].step == Step::Stream;
+    let indices = (0..).take(files.len()).filter(moving);
+    let apart = |index: &u32| transport == Transport::Git && by_git::is_outside(&files[*index as usize]);
+    let (packed, others): (Vec<u32>, Vec<u32>) = indices.partition(apart);
+    let mut chunks = cut_of(files, &others, chunking);
+    if chunks.len() == 1 && matches!(chunking, Chunking::Even { containers: 1 }) {
+        chunks[0].extend(&packed);
+    } else if !packed.is_empty() {
+        let weight = |chunk: &Vec<u32>| chunk.iter().map(|index| files[*index as usize].file.size.saturating_add(FILE_COST)).sum::<u64>();
+        let place = chunks.iter().position(|chunk| weight(chunk) < weight(&packed)).unwrap_or(chunks.len());
+        chunks.insert(place, packed);
+    }
+    chunks
+}
+
+fn cut_of(files: &[PlannedFile], moving: &[u32], chunking: Chunking) -> Vec<Vec<u32>> {
     let sizes: Vec<u64> = moving.iter().map(|index| files[*index as usize].file.size).collect();
     let mut chunks = cut(&sizes, chunking);
     for index in chunks.iter_mut().flatten() {
@@ -276,7 +321,7 @@ pub(crate) mod tests {
             source: at("huggingface", &"a".repeat(40)),
             asked: "main".parse().unwrap(),
             destination: at("modelscope", "master"),
-            creation: Creation { visibility: Visibility::Public, exists: true },
+            creation: Creation { visibility: Visibility::Public, exists: true, sdk: None },
             chunking: Chunking::Even { containers: 2 },
             extra,
             options: WorkerOptions::default(),
@@ -324,6 +369,23 @@ pub(crate) mod tests {
         assert!(broken(|plan| plan.chunks.truncate(1)).contains("no chunk"));
         assert!(broken(|plan| plan.chunks.push(vec![0])).contains("in two"));
         assert!(broken(|plan| plan.files.swap(0, 1)).contains("out of order"));
+    }
+
+    #[test]
+    fn by_git_files_outside_lfs_share_one_chunk() {
+        let source = || {
+            let small = (0..9_u8).map(|n| listed(&format!("s{n}.bin"), &[n; 3], false));
+            small.chain((0..9_u8).map(|n| listed(&format!("l{n}.bin"), &[n; 900], true))).collect::<Vec<_>>()
+        };
+        let with_small = |transport| {
+            let options = WorkerOptions { transport, ..WorkerOptions::default() };
+            let made = Plan::make(Order { options, ..order(Extra::Keep) }, listing(source()), &listing(vec![]), by_suffix, &Known::new());
+            assert_eq!(made.check(), Ok(()));
+            let holds = |chunk: &&Vec<u32>| chunk.iter().any(|index| by_git::is_outside(&made.files[*index as usize]));
+            (made.chunks.iter().filter(holds).count(), made.chunks.len())
+        };
+        assert_eq!(with_small(Transport::Auto), (2, 2));
+        assert_eq!(with_small(Transport::Git), (1, 3));
     }
 
     #[test]

@@ -4,14 +4,16 @@
 mod events;
 mod exit;
 mod memory;
+mod mirror;
 mod standing;
 
-use hf2ms_hub::{Digest, File, RepoAt, RepoPath, Revision, Sha256, Visibility};
+use hf2ms_hub::{Digest, File, RepoAt, RepoPath, Revision, Sdk, Sha256, Visibility};
 use serde::{Deserialize, Serialize};
 
 pub use events::{EndpointCheck, Event, FailedFile, How, PlanSummary, Receipt, Stored, Verification};
 pub use exit::Exit;
 pub use memory::{BadMemory, Memory};
+pub use mirror::{Folder, Force, Lacking, PushJob, RefAt, RefOutcome, RefState, RefUpdate, Scan, ScanJob, Scope, is_plain};
 pub use standing::{Edit, Standing};
 
 /// The version of everything in this module.
@@ -121,22 +123,41 @@ pub struct WorkerOptions {
     pub memory: Memory,
     /// How bytes travel.
     pub transport: Transport,
+    /// Bytes that a temporary folder may hold; none is needed where this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<Memory>,
 }
 
 impl Default for WorkerOptions {
     fn default() -> Self {
-        Self { streams: 8, memory: Memory(128 << 20), transport: Transport::Auto }
+        Self { streams: 8, memory: Memory(128 << 20), transport: Transport::Auto, scratch: None }
     }
 }
 
 /// How bytes travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// The worker chooses.
+    #[default]
     Auto,
     /// HTTP ranges.
     Http,
+    /// Files outside LFS come in one pack, by Git; others as ever.
+    Git,
+    /// Blobs go by Xet from and to Hugging Face, where it has a file there.
+    Xet,
+}
+
+impl Transport {
+    /// How blobs travel, where a hub knows several ways.
+    pub fn of_blobs(self) -> hf2ms_hub::Transport {
+        match self {
+            Self::Auto | Self::Git => hf2ms_hub::Transport::Auto,
+            Self::Http => hf2ms_hub::Transport::Http,
+            Self::Xet => hf2ms_hub::Transport::Xet,
+        }
+    }
 }
 
 /// Who may see a repo that has to be created, and whether it has to be.
@@ -146,6 +167,9 @@ pub struct Creation {
     pub visibility: Visibility,
     /// It exists already: nothing is created or changed.
     pub exists: bool,
+    /// What runs the app, if it is a Space or studio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sdk: Option<Sdk>,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Blob, Body, Digest, Error, File, GitSha1, Kind, Result, Sha256, Visibility, until_verified};
+use hf2ms_hub::{Blob, Body, Digest, Error, File, GitSha1, Kind, Result, Sha256, Visibility};
 
 use crate::creation::ensure;
 use crate::events::total;
@@ -172,7 +172,7 @@ impl<'a> Mover<'a> {
         self.again(|| {
             let body = self.work.reader().stream(file, Window::within(self.share));
             let (reader, again, events) = (self.work.reader(), file.clone(), self.work.events.clone());
-            let body = Body::from(self.work.events.counted(until_verified(body, blob)));
+            let body = Body::from(self.work.events.counted(body));
             self.upload(blob, body.reopened_by(move |range| events.counted(reader.part(&again, range))))
         })
         .await
@@ -247,8 +247,11 @@ impl<'a> Mover<'a> {
         }
     }
 
-    /// A large file without a known SHA-256: read once to learn it, and again to send it.
+    /// A large file without a known SHA-256. Where it has to be known before, it is read once to learn it, and again to send it.
     async fn put_unknown(&self, file: &File) -> Result<(Sha256, How)> {
+        if let Some(sha256) = self.put_unnamed(file).await? {
+            return Ok((sha256, How::Streamed));
+        }
         let sha256 = self.learn(file).await?;
         let blob = Blob { sha256, size: file.size };
         let missing = self.work.destination.missing(&[blob]).await?;
@@ -259,6 +262,20 @@ impl<'a> Mover<'a> {
         }
         self.put(file, blob).await?;
         Ok((sha256, How::Streamed))
+    }
+
+    /// The same in one pass, where the destination learns the SHA-256 as the file comes.
+    async fn put_unnamed(&self, file: &File) -> Result<Option<Sha256>> {
+        let stored = Mutex::new(None);
+        let put = self.again(|| async {
+            self.halted()?;
+            let body = self.work.events.counted(self.work.reader().stream(file, Window::within(self.share)));
+            let sha256 = self.work.destination.put_unnamed(file, body).await?;
+            *stored.lock().unwrap_or_else(PoisonError::into_inner) = sha256;
+            Ok(())
+        });
+        put.await?;
+        Ok(stored.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn learn(&self, file: &File) -> Result<Sha256> {

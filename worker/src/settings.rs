@@ -26,6 +26,7 @@ pub fn environment(name: &str) -> Option<String> {
 pub struct Settings {
     huggingface: Ways,
     modelscope: Ways,
+    git: Ways,
     http: HttpOptions,
 }
 
@@ -75,12 +76,14 @@ impl Settings {
         Ok(Self {
             huggingface: Ways::new(huggingface, get, ["HF_DESTINATION_ENDPOINT", "HF_DESTINATION_TOKEN"])?,
             modelscope: Ways::new(modelscope, get, ["MODELSCOPE_DESTINATION_ENDPOINT", "MODELSCOPE_DESTINATION_TOKEN"])?,
+            git: Ways { from: git_host(get, "HF2MS_SOURCE_LOGIN")?, to: Some(git_host(get, "HF2MS_TARGET_LOGIN")?) },
             http: patience(get)?,
         })
     }
 
     fn ways(&self, hub: Hub) -> &Ways {
         match hub {
+            Hub::Git => &self.git,
             Hub::HuggingFace => &self.huggingface,
             Hub::ModelScope => &self.modelscope,
         }
@@ -113,7 +116,8 @@ impl Settings {
             let apart = ways.to.as_ref().filter(|access| access.token_name == to);
             [(ways.from.token_name, ways.from.token.clone()), (to, apart.and_then(|access| access.token.clone()))]
         };
-        [of(&self.huggingface, "HF_DESTINATION_TOKEN"), of(&self.modelscope, "MODELSCOPE_DESTINATION_TOKEN")].concat()
+        let hubs = [of(&self.huggingface, "HF_DESTINATION_TOKEN"), of(&self.modelscope, "MODELSCOPE_DESTINATION_TOKEN")];
+        [hubs[0].clone(), hubs[1].clone(), of(&self.git, "HF2MS_TARGET_LOGIN")].concat()
     }
 
     /// How patient to be with the hubs.
@@ -144,6 +148,13 @@ impl Ways {
         let endpoint_name = if elsewhere { endpoint_name } else { from.endpoint_name };
         Ok(Self { from, to: Some(Access { endpoint, token: own, endpoint_name, token_name }) })
     }
+}
+
+/// A Git host's login; its address is the repo's.
+fn git_host(get: Lookup<'_>, name: &'static str) -> Result<Access, BadSetting> {
+    let login = get(name).filter(|login| !login.is_empty()).map(|login| Token::parse_login(&login)).transpose();
+    let token = login.map_err(|bad| BadSetting(format!("{name} can't be used: {bad}; it is user:password")))?;
+    Ok(Access { endpoint: String::new(), token, endpoint_name: "the address", token_name: name })
 }
 
 fn patience(get: Lookup<'_>) -> Result<HttpOptions, BadSetting> {
@@ -252,6 +263,20 @@ mod tests {
         assert_eq!(exposed(settings.access_to(Hub::HuggingFace)).as_deref(), Some("hf_two"));
         assert_eq!(settings.access_to(Hub::HuggingFace).endpoint, "https://huggingface.co");
         assert_eq!(settings.redact("hf_one hf_two").matches("hf_").count(), 0);
+    }
+
+    #[test]
+    fn each_git_host_has_its_own_login_and_neither_is_shown() {
+        let settings = read(&[("HF2MS_SOURCE_LOGIN", "me:one secret"), ("HF2MS_TARGET_LOGIN", "you:other:secret")]).unwrap();
+        let user = |access: &Access| access.token.as_ref().and_then(|token| token.user().map(str::to_owned));
+        assert_eq!(user(settings.access(Hub::Git)).as_deref(), Some("me"));
+        assert_eq!(user(settings.access_to(Hub::Git)).as_deref(), Some("you"));
+        assert_eq!(settings.redact("me: one secret, you: other:secret"), "me: ***, you: ***");
+        let passed_on: Vec<_> = settings.token_variables().into_iter().filter_map(|(name, token)| token.map(|_| name)).collect();
+        assert_eq!(passed_on, ["HF2MS_SOURCE_LOGIN", "HF2MS_TARGET_LOGIN"]);
+        let bad = read(&[("HF2MS_TARGET_LOGIN", "secret")]).err().unwrap().to_string();
+        assert!(bad.starts_with("HF2MS_TARGET_LOGIN can't be used") && !bad.contains("secret"), "{bad}");
+        assert!(read(&[]).unwrap().access_to(Hub::Git).token.is_none());
     }
 
     #[test]

@@ -213,7 +213,7 @@ impl Destination for FakeDestination {
     }
 
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
-        let mut body = body.into_stream();
+        let mut body = body.verified(blob);
         let fault = self.put_faults.lock().unwrap().pop_front();
         let mut content = Vec::new();
         while let Some(frame) = body.next().await {

@@ -3,16 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hf2ms_hub::git::Limits;
 use hf2ms_hub::http::HttpOptions;
-use hf2ms_hub::{Destination, Error, RepoAt, Result, Source, open_destination, open_source};
+use hf2ms_hub::{Destination, Error, RepoAt, Result, Side, Source, open_destination_over, open_source_by_git, open_source_over};
 
 use crate::events::Events;
 use crate::fetch::Reader;
-use crate::protocol::WorkerOptions;
+use crate::protocol::{Transport, WorkerOptions};
 use crate::settings::Settings;
 
 /// The share of the memory budget that buffers may take; the rest is code, connections and the allocator.
 const BUFFER_SHARE: u64 = 4;
+
+/// Opens a repo for reading, by the way that the options say.
+///
+/// # Errors
+/// What [`open_source_over`] fails with.
+pub fn open_source_by(side: &Side, options: &WorkerOptions, http: HttpOptions) -> Result<Arc<dyn Source>> {
+    let unbounded = Limits::default();
+    match options.transport {
+        Transport::Auto | Transport::Http | Transport::Xet => open_source_over(side, http, options.transport.of_blobs()),
+        Transport::Git => {
+            let pack_bytes = options.scratch.map_or(unbounded.pack_bytes, |scratch| scratch.0);
+            open_source_by_git(side, http, Limits { pack_bytes, ..unbounded })
+        }
+    }
+}
 
 /// Both sides of one migration, opened.
 pub struct Work {
@@ -35,8 +51,8 @@ impl Work {
     /// What opening a side fails with.
     pub fn open(from: &RepoAt, to: &RepoAt, settings: &Settings, options: &WorkerOptions, events: Arc<Events>) -> Result<Self> {
         let http = events.listening(settings.http());
-        let source = open_source(&settings.source(from), http.clone())?;
-        let destination = open_destination(&settings.destination(to), http.clone())?;
+        let source = open_source_by(&settings.source(from), options, http.clone())?;
+        let destination = open_destination_over(&settings.destination(to), http.clone(), options.transport.of_blobs())?;
         Ok(Self { source, destination, events, options: options.clone(), http })
     }
 

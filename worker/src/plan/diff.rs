@@ -47,7 +47,7 @@ pub(super) fn content(file: &File) -> Content {
     (file.digest, file.size)
 }
 
-fn is_equal(file: &File, current: Standing, known: &Known) -> bool {
+pub(super) fn is_equal(file: &File, current: Standing, known: &Known) -> bool {
     let same = match (file.digest, current.digest) {
         (Digest::Sha256(sha256), Digest::GitSha1(git)) | (Digest::GitSha1(git), Digest::Sha256(sha256)) => known.get(&git) == Some(&sha256),
         (here, there) => here == there,

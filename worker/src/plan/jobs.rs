@@ -70,6 +70,13 @@ impl Plan {
     }
 }
 
+impl PlannedFile {
+    /// Whether a receipt has to tell what became of its content: a chunk moves it, of this plan or of another.
+    fn moves(&self) -> bool {
+        matches!(self.step, Step::Stream | Step::Shared)
+    }
+}
+
 /// The contents that move, and the blob of each that has arrived.
 struct Sent(HashMap<Content, Option<Sha256>>);
 
@@ -77,8 +84,8 @@ impl Sent {
     fn of(plan: &Plan, receipts: &[Receipt]) -> Self {
         let stored = stored_by_path(receipts);
         let sha256 = |planned: &PlannedFile| stored.get(&planned.file.path).map(|stored| stored.sha256);
-        let streamed = plan.files.iter().filter(|planned| planned.step == Step::Stream);
-        Self(streamed.map(|planned| (diff::content(&planned.file), sha256(planned))).collect())
+        let moving = plan.files.iter().filter(|planned| planned.moves());
+        Self(moving.map(|planned| (diff::content(&planned.file), sha256(planned))).collect())
     }
 
     /// The blob that holds a file which is not inline. A duplicate of nothing that moves stands at the destination.
@@ -102,9 +109,9 @@ fn commit_file(planned: &PlannedFile, sent: &Sent) -> Option<CommitFile> {
 fn failures<'a>(plan: &Plan, receipts: &'a [Receipt]) -> HashMap<Content, &'a FailedFile> {
     let by_path: HashMap<&str, &FailedFile> =
         receipts.iter().flat_map(|receipt| &receipt.failed).map(|failed| (failed.path.as_str(), failed)).collect();
-    let streamed = plan.files.iter().filter(|planned| !by_path.is_empty() && planned.step == Step::Stream);
+    let moving = plan.files.iter().filter(|planned| !by_path.is_empty() && planned.moves());
     let failure = |planned: &PlannedFile| by_path.get(planned.file.path.to_string().as_str()).copied();
-    streamed.filter_map(|planned| Some((diff::content(&planned.file), failure(planned)?))).collect()
+    moving.filter_map(|planned| Some((diff::content(&planned.file), failure(planned)?))).collect()
 }
 
 fn failed(planned: &PlannedFile, cause: Option<&FailedFile>) -> FailedFile {

@@ -3,13 +3,15 @@
 use hf2ms_hub::{GitSha1, Kind, Refused, RepoPath, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
+use super::{RefOutcome, Scan};
+
 /// One line of a worker's stdout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The worker has begun.
     Started {
-        /// Its verb: run, commit, verify, migrate, check.
+        /// Its verb: run, commit, verify, scan, push, migrate, check.
         verb: String,
         /// The run's id.
         run: String,
@@ -73,6 +75,13 @@ pub enum Event {
     },
     /// What a verification found.
     Verified(Verification),
+    /// What a `scan` found.
+    Scanned(Box<Scan>),
+    /// What became of every ref of a `push`.
+    Pushed {
+        /// The refs.
+        refs: Vec<RefOutcome>,
+    },
     /// What stands where, for `migrate`: the repo's plan in numbers.
     Planned(PlanSummary),
     /// What `check` found.

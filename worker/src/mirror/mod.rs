@@ -1,0 +1,73 @@
+//! A mirror's two verbs: `scan` fetches a repo's Git objects and finds every LFS object that they name and the destination
+//! lacks; `push` writes the refs, once those are there. What lies between, chunks of LFS objects, is [`crate::run`]'s.
+
+mod push;
+mod scan;
+mod updates;
+
+use std::sync::Arc;
+
+use hf2ms_hub::git::{Bare, Depth, GitRepo, Limits, Store};
+use hf2ms_hub::http::HttpOptions;
+use hf2ms_hub::{Error, Kind, RepoAt, Result, Side, Token, Url};
+
+pub use push::push;
+pub use scan::scan;
+
+use crate::events::Events;
+use crate::protocol::{Exit, Folder, Scope};
+use crate::settings::Settings;
+
+/// Both repos of a mirror, opened.
+struct Sides {
+    from: GitRepo,
+    to: GitRepo,
+    from_url: Url,
+    to_url: Url,
+    to_side: Side,
+    http: HttpOptions,
+}
+
+impl Sides {
+    fn open(from: &RepoAt, to: &RepoAt, settings: &Settings, events: &Arc<Events>) -> Result<Self> {
+        let http = events.listening(settings.http());
+        let (from_side, to_side) = (settings.source(from), settings.destination(to));
+        let ((from, from_url), (to, to_url)) = (opened(&from_side, &http)?, opened(&to_side, &http)?);
+        Ok(Self { from, to, from_url, to_url, to_side, http })
+    }
+
+    /// The blobs of one side, at this LFS server.
+    fn store(&self, side: &Side, lfs: &str) -> Result<Store> {
+        let at = RepoAt { endpoint: lfs.to_owned(), ..side.at.clone() };
+        Store::open(&Side { at, token: side.token.clone() }, self.http.clone())
+    }
+
+    /// The source's refs of this scope, fetched with all their history.
+    async fn fetch(&self, scope: Scope, folder: &Folder) -> Result<Bare> {
+        let bare = Bare::below(Limits::default(), folder.below.as_deref().map(std::path::Path::new))?;
+        bare.fetch(&self.from, scope.refspecs(), Depth::All).await?;
+        Ok(bare)
+    }
+}
+
+fn opened(side: &Side, http: &HttpOptions) -> Result<(GitRepo, Url)> {
+    let endpoint = &side.at.endpoint;
+    let url: Url = endpoint.parse().map_err(|error| Error::new(Kind::Invalid, format!("'{endpoint}' is no address: {error}")))?;
+    let user = side.token.as_ref().and_then(Token::user).unwrap_or_default();
+    Ok((GitRepo::open(&url, user, side.token.as_ref(), http.clone())?, url))
+}
+
+/// Ends the bare repository as the job wants it.
+fn end(bare: Bare, folder: &Folder) {
+    if folder.kept {
+        eprintln!("hf2ms-worker: Git's objects are kept in {}", bare.keep().display());
+    }
+}
+
+/// Says how a verb ended that did what it should, or why it could not.
+fn told(events: &Events, ended: Result<Exit>) -> Exit {
+    ended.unwrap_or_else(|error| {
+        events.gave_up(&error);
+        Exit::of(error.kind())
+    })
+}

@@ -1,0 +1,193 @@
+//! `push`: writes the refs of a mirror, each to where the source's was scanned, and looks where they stand then. What a host
+//! refuses costs only itself: a hook that refuses a whole push for one ref is asked again without it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use hf2ms_hub::git::{Bare, Pushed, lfs_address};
+use hf2ms_hub::{Error, Kind, Result};
+
+use super::scan::lacking;
+use super::updates::{Judged, Refusal, halves, judge, specs};
+use super::{Sides, end, told};
+use crate::events::Events;
+use crate::protocol::{Event, Exit, Force, Lacking, PushJob, RefOutcome, RefState, RefUpdate, Scope};
+use crate::settings::Settings;
+
+/// Pushes, and says what became of each ref.
+pub async fn push(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> Exit {
+    events.start("push", &job.run, 0, job.updates.len() as u64, 0);
+    told(events, carry_out(job, settings, events).await)
+}
+
+async fn carry_out(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> Result<Exit> {
+    let sides = Sides::open(&job.source, &job.destination, settings, events)?;
+    let bare = sides.fetch(job.scope, &job.folder).await.map_err(|error| error.about("the source"))?;
+    let pushing = Pushing { job, sides: &sides, bare: &bare, events };
+    let refs = pushing.all().await;
+    end(bare, &job.folder);
+    let refs = refs?;
+    let exit = if refs.iter().any(|outcome| outcome.state == RefState::Refused) { Exit::Incomplete } else { Exit::Done };
+    events.say(&Event::Pushed { refs });
+    Ok(exit)
+}
+
+/// One push under way.
+struct Pushing<'a> {
+    job: &'a PushJob,
+    sides: &'a Sides,
+    bare: &'a Bare,
+    events: &'a Arc<Events>,
+}
+
+impl Pushing<'_> {
+    async fn all(&self) -> Result<Vec<RefOutcome>> {
+        self.objects_are_there().await?;
+        let (may, mut refused) = self.sifted().await?;
+        let pushed = self.some(&may).await?;
+        refused.extend(pushed);
+        self.looked_at(refused).await
+    }
+
+    /// LFS objects before the refs that name them: asked again, since it is the last moment.
+    async fn objects_are_there(&self) -> Result<()> {
+        if self.job.lfs == Lacking::Allowed {
+            return Ok(());
+        }
+        let lost: HashSet<_> = self.job.lost.iter().copied().collect();
+        let files = self.bare.pointers().await?;
+        let files: Vec<_> = files.into_iter().filter(|file| file.digest.sha256().is_none_or(|sha256| !lost.contains(&sha256))).collect();
+        let store = self.sides.store(&self.sides.to_side, &lfs_address(&self.sides.to_url))?;
+        match lacking(&store, &files).await?.wanted.len() {
+            0 => Ok(()),
+            count => Err(Error::new(
+                Kind::Conflict,
+                format!("{count} LFS objects are not at the target: the source moved on, or they were lost"),
+            )),
+        }
+    }
+
+    /// Which refs may be pushed, and why others may not.
+    async fn sifted(&self) -> Result<(Vec<RefUpdate>, Vec<RefOutcome>)> {
+        let new: Vec<String> = self.job.updates.iter().filter_map(|update| update.new.clone()).collect();
+        let known = self.bare.known(new.clone()).await?;
+        let tainted = match self.job.lost.is_empty() {
+            true => HashSet::new(),
+            false => {
+                self.bare
+                    .reaching(new.into_iter().filter(|oid| known.contains(oid)).collect(), self.job.lost.iter().copied().collect())
+                    .await?
+            }
+        };
+        let (mut may, mut refused) = (Vec::new(), Vec::new());
+        for update in &self.job.updates {
+            let why = match &update.new {
+                Some(new) if !known.contains(new) => Some("it moved on at the source meanwhile: run again"),
+                Some(new) if tainted.contains(new) => Some("it leads to LFS objects that are not at the target"),
+                Some(new) if !self.may_go_to(update, new).await? => {
+                    Some("it is not a continuation of what stands there, and nothing is forced")
+                }
+                _ => None,
+            };
+            match why {
+                Some(why) => refused.push(refusal(update, why)),
+                None => may.push(update.clone()),
+            }
+        }
+        Ok((may, refused))
+    }
+
+    async fn may_go_to(&self, update: &RefUpdate, new: &str) -> Result<bool> {
+        match (&update.old, self.job.force) {
+            (Some(old), Force::Never) if update.name.starts_with("refs/heads/") => self.bare.continues(new, old).await,
+            (Some(_), Force::Never) => Ok(false),
+            _ => Ok(true),
+        }
+    }
+
+    /// Pushes these at once; what a hook refuses for the sake of others is pushed again without them.
+    fn some<'a>(&'a self, updates: &'a [RefUpdate]) -> BoxFuture<'a, Result<Vec<RefOutcome>>> {
+        async move {
+            if updates.is_empty() {
+                return Ok(Vec::new());
+            }
+            let Judged { mut outcomes, declined } = judge(updates, self.once(updates).await?);
+            match halves(&declined) {
+                Some((one, other)) => {
+                    outcomes.extend(self.some(&one).await?);
+                    outcomes.extend(self.some(&other).await?);
+                }
+                None => outcomes.extend(declined.into_iter().map(Refusal::outcome)),
+            }
+            Ok(outcomes)
+        }
+        .boxed()
+    }
+
+    /// One push; after one that broke, or met a locked ref, what has not happened is pushed again.
+    async fn once(&self, updates: &[RefUpdate]) -> Result<Vec<Pushed>> {
+        let retry = &self.sides.http.retry;
+        let mut pauses = retry.pauses();
+        let mut left = updates.to_vec();
+        let mut done: Vec<Pushed> = Vec::new();
+        loop {
+            let specs = specs(&left, self.job.force);
+            let pushed = self.bare.push(&self.sides.to, &specs.iter().map(String::as_str).collect::<Vec<_>>()).await;
+            let error = match pushed {
+                Ok(pushed) => {
+                    let (locked, settled): (Vec<_>, Vec<_>) = pushed.into_iter().partition(is_locked);
+                    done.extend(settled);
+                    let locked: HashSet<String> = locked.into_iter().map(|pushed| pushed.name).collect();
+                    left.retain(|update| locked.contains(&update.name));
+                    match left.is_empty() {
+                        true => return Ok(done),
+                        false => Error::new(Kind::Transient, format!("{} refs are locked at the target", left.len())),
+                    }
+                }
+                Err(error) if retry.covers(&error) => error,
+                Err(error) => return Err(error.about("the target")),
+            };
+            let Some(pause) = pauses.next() else { return Err(error.about("the target")) };
+            self.events.retry(&error, pause);
+            self.sides.http.clock.sleep(pause).await;
+            let there = self.there().await?;
+            left.retain(|update| !stands(update, &there));
+        }
+    }
+
+    /// Where the target's refs stand now, by name.
+    async fn there(&self) -> Result<HashMap<String, String>> {
+        let refs = self.sides.to.writable().await.map_err(|error| error.about("the target"))?;
+        Ok(Scope::All.of(&refs).into_iter().map(|found| (found.name, found.oid)).collect())
+    }
+
+    /// What stands there is said, not what was answered.
+    async fn looked_at(&self, outcomes: Vec<RefOutcome>) -> Result<Vec<RefOutcome>> {
+        let there = self.there().await?;
+        let updates: HashMap<&str, &RefUpdate> = self.job.updates.iter().map(|update| (update.name.as_str(), update)).collect();
+        let look = |outcome: RefOutcome| match updates.get(outcome.name.as_str()) {
+            Some(update) if outcome.state != RefState::Refused && !stands(update, &there) => {
+                refusal(update, "the target took it, and it does not stand there now: run again")
+            }
+            _ => outcome,
+        };
+        Ok(outcomes.into_iter().map(look).collect())
+    }
+}
+
+fn is_locked(pushed: &Pushed) -> bool {
+    pushed
+        .refused
+        .as_ref()
+        .is_some_and(|why| ["lock", "failed to update ref"].iter().any(|word| why.contains(word)) && !why.contains("LFS"))
+}
+
+fn stands(update: &RefUpdate, there: &HashMap<String, String>) -> bool {
+    there.get(&update.name) == update.new.as_ref()
+}
+
+fn refusal(update: &RefUpdate, why: &str) -> RefOutcome {
+    RefOutcome { name: update.name.clone(), state: RefState::Refused, why: Some(why.to_owned()) }
+}

@@ -1,0 +1,164 @@
+//! Several plans for one destination, as the revisions of a repo are: a blob that more than one has is moved by the first, and
+//! the others are told what became of it.
+
+use std::collections::{HashMap, HashSet};
+
+use hf2ms_hub::{Listing, RepoPath};
+
+use super::diff::{self, Content};
+use super::{Known, Plan, PlannedFile, Step};
+use crate::protocol::{FailedFile, How, Receipt, Standing, Stored};
+
+/// The rules of what is kept in LFS: hubs want the file, whether or not the source has one.
+const ATTRIBUTES: &str = ".gitattributes";
+
+/// Contents that a plan moves already.
+#[derive(Debug, Default)]
+pub struct Spoken(HashSet<Content>);
+
+/// What became of contents that more than one plan has.
+#[derive(Debug, Default)]
+pub struct Arrived(HashMap<Content, Result<Stored, FailedFile>>);
+
+impl Plan {
+    /// Leaves to the plans before this one what they move already. The chunks are to be cut anew.
+    pub fn share(&mut self, spoken: &mut Spoken) {
+        for planned in self.files.iter_mut().filter(|planned| planned.step == Step::Stream) {
+            if !spoken.0.insert(diff::content(&planned.file)) {
+                planned.step = Step::Shared;
+            }
+        }
+    }
+
+    /// Takes note of a branch that is to hold the files of this plan and no others: what is equal stays, what is not planned
+    /// goes.
+    pub fn meet_exactly(&mut self, destination: &Listing, known: &Known) {
+        let there = diff::by_path(destination);
+        for planned in &mut self.files {
+            planned.current = there.get(&planned.file.path).map(|listed| Standing::of(&listed.file));
+            let equal = planned.current.is_some_and(|current| diff::is_equal(&planned.file, current, known));
+            if planned.edit.is_none() && equal {
+                planned.step = Step::Unchanged;
+            }
+        }
+        let planned: HashSet<&RepoPath> = self.files.iter().map(|planned| &planned.file.path).collect();
+        let paths = destination.files.iter().map(|listed| &listed.file.path);
+        let mut beyond: Vec<RepoPath> = paths.filter(|path| !planned.contains(path) && path.as_str() != ATTRIBUTES).cloned().collect();
+        beyond.sort_unstable();
+        self.delete = beyond;
+        self.parent = destination.commit.clone();
+    }
+}
+
+impl Arrived {
+    /// Takes note of what a plan's chunks left behind.
+    pub fn add(&mut self, plan: &Plan, receipts: &[Receipt]) {
+        let stored: HashMap<&RepoPath, &Stored> =
+            receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| (&stored.path, stored)).collect();
+        let unsent = plan.unsent(receipts);
+        let failed: HashMap<&str, &FailedFile> = unsent.iter().map(|failed| (failed.path.as_str(), failed)).collect();
+        for planned in plan.files.iter().filter(|planned| planned.step == Step::Stream) {
+            let path = &planned.file.path;
+            let came = stored.get(path).map(|stored| Ok((*stored).clone()));
+            let came = came.or_else(|| failed.get(path.to_string().as_str()).map(|failed| Err((*failed).clone())));
+            self.0.extend(came.map(|came| (diff::content(&planned.file), came)));
+        }
+    }
+
+    /// What became of the contents that another plan moved for this one, as if a worker of its own said so.
+    pub fn receipt(&self, plan: &Plan) -> Receipt {
+        let mut receipt = Receipt::default();
+        for planned in plan.files.iter().filter(|planned| planned.step == Step::Shared) {
+            match self.0.get(&diff::content(&planned.file)) {
+                Some(Ok(stored)) => receipt.files.push(told(planned, stored)),
+                Some(Err(failed)) => receipt.failed.push(told_failed(planned, failed)),
+                None => (),
+            }
+        }
+        receipt
+    }
+}
+
+fn told(planned: &PlannedFile, stored: &Stored) -> Stored {
+    Stored { path: planned.file.path.clone(), how: How::Duplicate, ..stored.clone() }
+}
+
+fn told_failed(planned: &PlannedFile, failed: &FailedFile) -> FailedFile {
+    let path = planned.file.path.to_string();
+    let error = if path == failed.path { failed.error.clone() } else { format!("same content as {}: {}", failed.path, failed.error) };
+    FailedFile { path, error, kind: failed.kind }
+}
+
+#[cfg(test)]
+mod tests {
+    use hf2ms_hub::{GitSha1, Kind, Sha256};
+
+    use super::super::Extra;
+    use super::super::tests::{listed, listing, plan, there};
+    use super::*;
+    use crate::chunks::Chunking;
+
+    /// Two plans that share `w`, which Git's id alone names; the second one's chunks are cut anew.
+    fn two() -> (Plan, Plan) {
+        let mut first = plan(vec![listed("w.bin", b"shared", false)], vec![], Extra::Keep);
+        let of_second = vec![listed("a.bin", b"own", true), listed("b.bin", b"shared", false), listed("c.bin", b"shared", false)];
+        let mut second = plan(of_second, vec![], Extra::Keep);
+        let mut spoken = Spoken::default();
+        [&mut first, &mut second].into_iter().for_each(|plan| plan.share(&mut spoken));
+        second.recut(Chunking::Even { containers: 1 });
+        (first, second)
+    }
+
+    fn stored(path: &str, content: &[u8]) -> Stored {
+        let (sha256, git_sha1) = (Sha256::of(content), Some(GitSha1::of(content)));
+        Stored { path: path.parse().unwrap(), sha256, git_sha1, size: content.len() as u64, how: How::Streamed }
+    }
+
+    #[test]
+    fn a_blob_is_moved_by_the_first_plan_that_has_it() {
+        let (first, second) = two();
+        assert_eq!(first.chunks, [[0]]);
+        assert_eq!((second.chunks.concat(), second.check()), (vec![0], Ok(())));
+        assert_eq!(second.files.iter().map(|planned| planned.step).collect::<Vec<_>>(), [Step::Stream, Step::Shared, Step::Duplicate]);
+    }
+
+    #[test]
+    fn the_others_commit_it_by_what_the_first_ones_receipt_says() {
+        let (first, second) = two();
+        let mut arrived = Arrived::default();
+        arrived.add(&first, &[Receipt { files: vec![stored("w.bin", b"shared")], ..Receipt::default() }]);
+        let own = Receipt { files: vec![stored("a.bin", b"own")], ..Receipt::default() };
+        let receipts = [own, arrived.receipt(&second)];
+        assert_eq!(second.unsent(&receipts), []);
+        let sent: Vec<_> = second.commit_job("r", &receipts).files.iter().map(|file| file.stored.unwrap()).collect();
+        assert_eq!(sent, [Sha256::of(b"own"), Sha256::of(b"shared"), Sha256::of(b"shared")]);
+    }
+
+    #[test]
+    fn what_failed_for_the_first_has_failed_for_all_and_the_rest_goes_on() {
+        let (first, second) = two();
+        let mut arrived = Arrived::default();
+        let lost = FailedFile { path: "w.bin".into(), error: "it is lost".into(), kind: Kind::NotFound };
+        arrived.add(&first, &[Receipt { failed: vec![lost], ..Receipt::default() }]);
+        let receipts = [Receipt { files: vec![stored("a.bin", b"own")], ..Receipt::default() }, arrived.receipt(&second)];
+        let unsent = second.unsent(&receipts);
+        assert_eq!(unsent.iter().map(|failed| failed.path.as_str()).collect::<Vec<_>>(), ["b.bin", "c.bin"]);
+        assert!(unsent[0].error == "same content as w.bin: it is lost" && unsent[0].kind == Kind::NotFound, "{unsent:?}");
+        assert_eq!(second.commit_job("r", &receipts).files.len(), 1);
+    }
+
+    #[test]
+    fn a_branch_that_began_as_a_copy_of_another_loses_what_it_must_not_hold() {
+        let mut made = plan(vec![listed("a.txt", b"same", false), listed("b.txt", b"new", false)], vec![], Extra::Keep);
+        let known = Known::from([(GitSha1::of(b"same"), Sha256::of(b"same"))]);
+        let base = vec![
+            there("a.txt", b"same", false),
+            there("b.txt", b"old", false),
+            there("z", b"z", false),
+            there(".gitattributes", b"x", false),
+        ];
+        made.meet_exactly(&listing(base), &known);
+        assert_eq!(made.files.iter().map(|planned| planned.step).collect::<Vec<_>>(), [Step::Unchanged, Step::Inline]);
+        assert_eq!(made.delete, ["z".parse().unwrap()]);
+    }
+}

@@ -1,0 +1,224 @@
+//! What the two verbs of a mirror are given and what they find: `scan` looks at a repo's history, `push` writes its refs.
+
+use hf2ms_hub::git::Refs;
+use hf2ms_hub::{File, RepoAt, Sha256};
+use serde::{Deserialize, Serialize};
+
+use super::{FailedFile, WorkerOptions};
+
+/// What one `scan` is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanJob {
+    /// [`super::VERSION`].
+    pub version: u32,
+    /// The run's id.
+    pub run: String,
+    /// Where from: a Git host's repo.
+    pub source: RepoAt,
+    /// Where to: a Git host's repo.
+    pub destination: RepoAt,
+    /// Which refs.
+    pub scope: Scope,
+    /// Where Git's objects go.
+    #[serde(default)]
+    pub folder: Folder,
+    /// How to work.
+    #[serde(default)]
+    pub options: WorkerOptions,
+}
+
+/// What one `push` is given: every ref that is to change. LFS objects are there before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushJob {
+    /// [`super::VERSION`].
+    pub version: u32,
+    /// The run's id.
+    pub run: String,
+    /// Where from: a Git host's repo.
+    pub source: RepoAt,
+    /// Where to: a Git host's repo.
+    pub destination: RepoAt,
+    /// Which refs.
+    pub scope: Scope,
+    /// What changes.
+    pub updates: Vec<RefUpdate>,
+    /// Whether a ref may lose what it has.
+    pub force: Force,
+    /// What is done about LFS objects that are not at the destination.
+    pub lfs: Lacking,
+    /// LFS objects that could not be brought there: refs that lead to one stay where they are.
+    #[serde(default)]
+    pub lost: Vec<Sha256>,
+    /// Where Git's objects go.
+    #[serde(default)]
+    pub folder: Folder,
+    /// How to work.
+    #[serde(default)]
+    pub options: WorkerOptions,
+}
+
+/// Which refs of a repo are mirrored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Branches and tags.
+    Branches,
+    /// All that there are.
+    All,
+}
+
+impl Scope {
+    /// Whether a ref of this full name is mirrored. What an annotated tag names (`^{}`) is no ref of its own.
+    pub fn has(self, name: &str) -> bool {
+        let is_ref = name.starts_with("refs/") && !name.ends_with("^{}");
+        is_ref && (self == Self::All || is_plain(name))
+    }
+
+    /// The refs of this scope among those that a server advertises, in its order.
+    pub fn of(self, refs: &Refs) -> Vec<RefAt> {
+        let of_scope = refs.all.iter().filter(|found| self.has(&found.name));
+        of_scope.map(|found| RefAt { name: found.name.clone(), oid: found.oid.to_string() }).collect()
+    }
+
+    /// What is fetched.
+    pub fn refspecs(self) -> &'static [&'static str] {
+        match self {
+            Self::Branches => &["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"],
+            Self::All => &["+refs/*:refs/*"],
+        }
+    }
+}
+
+/// Whether it is a branch or a tag, which every host takes.
+pub fn is_plain(name: &str) -> bool {
+    name.starts_with("refs/heads/") || name.starts_with("refs/tags/")
+}
+
+/// Whether a ref may lose what it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Force {
+    /// It may.
+    Always,
+    /// It may not: what is not a continuation is refused.
+    Never,
+}
+
+/// What is done about LFS objects that are not at the destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lacking {
+    /// Nothing is pushed.
+    Refused,
+    /// The refs are pushed all the same (`--allow-missing`).
+    Allowed,
+}
+
+/// Where Git's objects go on the worker's disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Folder {
+    /// Below this folder; below TMPDIR without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub below: Option<String>,
+    /// They stay there (`--no-cleanup`).
+    pub kept: bool,
+}
+
+/// A ref and what it names, in 40 hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RefAt {
+    /// Its name in full.
+    pub name: String,
+    /// The object.
+    pub oid: String,
+}
+
+/// One ref that is to change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefUpdate {
+    /// Its name in full.
+    pub name: String,
+    /// Where it stands at the destination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// Where it is to stand; absent if it is to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<String>,
+}
+
+/// What became of a ref.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefOutcome {
+    /// Its name in full.
+    pub name: String,
+    /// What became of it.
+    pub state: RefState,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What became of a ref.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefState {
+    /// It stands where the source's does, and was looked at there.
+    Pushed,
+    /// It stood there before.
+    Unchanged,
+    /// It is gone, as at the source.
+    Deleted,
+    /// It is not where the source's is.
+    Refused,
+}
+
+/// What a `scan` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// The source's refs.
+    pub refs: Vec<RefAt>,
+    /// The destination's.
+    pub there: Vec<RefAt>,
+    /// Whether the destination is empty, or has something of the source's history.
+    pub related: bool,
+    /// Git objects of the source.
+    pub objects: u64,
+    /// The bytes of their pack.
+    pub git_bytes: u64,
+    /// LFS objects that all history names.
+    pub pointers: u64,
+    /// Their bytes.
+    pub pointer_bytes: u64,
+    /// Those that the destination lacks and takes.
+    pub missing: Vec<File>,
+    /// Those that the destination does not take.
+    #[serde(default)]
+    pub refused: Vec<FailedFile>,
+    /// The digests of those.
+    #[serde(default)]
+    pub lost: Vec<Sha256>,
+    /// The source's LFS server.
+    pub lfs: String,
+    /// The destination's.
+    pub lfs_there: String,
+    /// What a person should know.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_has_refs_and_not_what_only_looks_like_one() {
+        for name in ["refs/heads/main", "refs/tags/v1"] {
+            assert!(Scope::Branches.has(name) && Scope::All.has(name), "{name}");
+        }
+        assert!(Scope::All.has("refs/pr/1") && !Scope::Branches.has("refs/pr/1"));
+        for name in ["HEAD", "refs/tags/v1^{}"] {
+            assert!(!Scope::All.has(name), "{name}");
+        }
+    }
+}
