@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::verbs;
 
-/// Copies model and dataset repositories between Hugging Face and ModelScope: streamed, committed once, verified.
+/// Copies model and dataset repositories between Hugging Face and ModelScope, and mirrors Git repos with LFS: streamed, verified.
 #[derive(Debug, Parser)]
 #[command(name = "hf2ms", version, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Cli {
@@ -23,6 +23,8 @@ Examples:
   hf2ms migrate org/name --dry-run                what would be done, and what it would take
   hf2ms migrate org/big --on modal --detach       in the cloud; then hf2ms attach, status, logs, stop
   hf2ms batch --file repos.txt --to-owner me      copy many, with the workers always busy
+  hf2ms mirror -s hf:org/name -t https://gitlab.example/group/name.git
+                                                  with branches, tags, history and every LFS object
   hf2ms verify org/name --dest me/name            compare both sides, file by file
   hf2ms demo                                      see it work, without any account
 
@@ -32,6 +34,8 @@ Environment, also from .env in this folder or above:
   MODELSCOPE_ENDPOINT, MODELSCOPE_DOMAIN          modelscope.ai is the international site
   HF_DESTINATION_TOKEN, MODELSCOPE_DESTINATION_TOKEN, HF_DESTINATION_ENDPOINT, MODELSCOPE_DESTINATION_ENDPOINT
                                                   for a destination of another account or site
+  SOURCE_USERNAME, SOURCE_TOKEN, TARGET_USERNAME, TARGET_TOKEN
+                                                  for the Git hosts of hf2ms mirror
   MODAL_TOKEN_ID, MODAL_TOKEN_SECRET              for --on modal, from https://modal.com/settings/tokens
   HF2MS_PYTHON, HF2MS_STATIC_WORKER               a Python with Modal's SDK; the worker that containers run
   DOCKER_HOST                                     for --on docker, when the daemon is elsewhere
@@ -48,6 +52,9 @@ pub enum Command {
     Migrate(Box<verbs::migrate::Args>),
     #[command(mut_arg("dest", |arg| arg.hide(true)))]
     Batch(Box<verbs::batch::Args>),
+    // LFS objects of Git hosts travel one way; and there is no `--use-git` that another could clash with.
+    #[command(mut_arg("transport", |arg| arg.hide(true).conflicts_with(clap::builder::Resettable::Reset)))]
+    Mirror(Box<verbs::mirror::Args>),
     Plan(Box<verbs::plan::Args>),
     Verify(verbs::verify::Args),
     Runs(verbs::runs::Args),
@@ -66,6 +73,7 @@ impl Command {
         match self {
             Self::Migrate(args) => args.json,
             Self::Batch(args) => args.json,
+            Self::Mirror(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Runs(args) => args.json,
             Self::Status(args) => args.json,

@@ -176,7 +176,7 @@ impl Cloud<'_> {
     async fn compare_from_here(&self, work: &mut Work) -> Outcome<()> {
         let days = RESULTS_LAST.as_secs() / 86_400;
         self.screen.warn(format!("Modal keeps results for about {days} days, and this run's are gone: both sides are compared from here"));
-        let (binary, logs) = (find(WORKER)?, self.run.path().join("logs"));
+        let (binary, logs) = (find(WORKER)?, Some(self.run.path().join("logs")));
         let engine = Local { binary, workers: 1, logs, settings: self.settings.clone(), stop: self.stop.clone() };
         let job = self.plan.verify_job(self.run.id(), &[], &[]);
         work.verification = Some(verify_with(&engine, &job, self.screen, self.run).await?);

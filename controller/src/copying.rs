@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use hf2ms_hub::{Kind, Visibility};
 use hf2ms_worker::plan::{Extra, Plan};
-use hf2ms_worker::protocol::{Exit, PlanSummary};
+use hf2ms_worker::protocol::{Exit, PlanSummary, Transport};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -212,7 +212,7 @@ impl Copying<'_> {
     }
 
     async fn migrate(&self, plan: Plan, there: &There, ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
-        let Self { task, screen, began } = *self;
+        let Self { task, screen, .. } = *self;
         let Task { settings, runs, stop, ref cutting, .. } = *task;
         stop.unless(may_go_on(&plan, there, settings)).await?;
         announce(&plan, screen);
@@ -226,18 +226,32 @@ impl Copying<'_> {
         estimate.say(screen);
         let in_all = stop.unless(task.ledger.admit(&estimate, screen)).await?;
         task.turns.raise(cutting.workers(in_all));
+        let mut migration = self.set_out(plan, there, None).await?;
+        migration.ahead = ahead;
+        let id = migration.run.id().to_owned();
+        let report = migration.carry_out().await?;
+        report.iter().for_each(|report| report.show(screen));
+        Ok(report.map_or(End::Away(id, summary), |report| End::Reported(Box::new(report))))
+    }
+
+    /// Begins a run, beside another of the same destination if there is one, and opens the engine for it.
+    ///
+    /// # Errors
+    /// Another run writes to the destination; the engine can't be opened.
+    pub async fn set_out<'b>(&'b self, plan: Plan, there: &'b There, beside: Option<&RunDir>) -> Outcome<Migration<'b>> {
+        let Self { task, screen, began } = *self;
+        let Task { settings, runs, stop, ref cutting, ref turns, extra, .. } = *task;
+        let summary = plan.summary();
         let new = NewRun { verb: RunVerb::Migrate, on: cutting.on, source: &plan.source, destination: &plan.destination, plan: &summary };
-        let mut run = runs.begin(new)?;
+        let mut run = match beside {
+            None => runs.begin(new)?,
+            Some(other) => runs.begin_beside(new, other)?,
+        };
         let crew = match self.crew(&plan, &run).await {
             Ok(crew) => crew,
             Err(failure) => return run.end(State::Failed).and(Err(failure)),
         };
-        let id = run.id().to_owned();
-        let (extra, turns) = (task.extra, &task.turns);
-        let migration = Migration { plan, there, extra, run, crew, turns, ahead, settings, screen, stop, began };
-        let report = migration.carry_out().await?;
-        report.iter().for_each(|report| report.show(screen));
-        Ok(report.map_or(End::Away(id, summary), |report| End::Reported(Box::new(report))))
+        Ok(Migration { plan, there, extra, run, crew, turns, ahead: None, settings, screen, stop, began })
     }
 
     /// Opens the engine; nobody is needed when nothing differs.
@@ -257,7 +271,10 @@ impl Copying<'_> {
 }
 
 /// Refuses what must not be: showing what was hidden, and moving bytes to where we may not write.
-async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<()> {
+///
+/// # Errors
+/// That it would be.
+pub async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<()> {
     plan.can_be_listed(there.hub.limits().folder_entries).map_err(|error| Failure::refused(error.message()))?;
     let Some(info) = &there.info else { return Ok(()) };
     stays_hidden(plan.creation.visibility, info.visibility, &there.at.id.to_string())?;
@@ -276,6 +293,9 @@ async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<(
 fn announce(plan: &Plan, screen: &Screen) {
     plan.warnings.iter().for_each(|warning| screen.warn(warning));
     let summary = plan.summary();
+    if plan.options.transport == Transport::Git && !plan.is_done() {
+        screen.say(format!("{} is read by Git: what is not in LFS comes in one pack", plan.source.id));
+    }
     let (id, hub) = (&plan.destination.id, plan.destination.hub);
     let differ = summary.files - summary.unchanged;
     match (plan.creation.exists, plan.is_done()) {

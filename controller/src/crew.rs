@@ -11,6 +11,7 @@ use crate::cutting::{ContainerArgs, CuttingArgs, On};
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::local::Local;
+use crate::engine::modal::attended::Attended;
 use crate::engine::modal::{Deployment, Modal};
 use crate::explain::Outcome;
 use crate::run_dir::{RunDir, Runs};
@@ -66,12 +67,12 @@ impl Crew {
         let Opening { cutting, workers, shared, containers, plan, run, settings, screen, stop } = opening;
         match cutting.on {
             On::Local => {
-                let (binary, logs) = (find(WORKER)?, run.path().join("logs"));
+                let (binary, logs) = (find(WORKER)?, Some(run.path().join("logs")));
                 Ok(Self::Engine(Box::new(Local { binary, workers, logs, settings: settings.clone(), stop: stop.clone() })))
             }
             On::Docker => {
-                let (memory, runs) = (plan.options.memory, Runs::new(&state_dir(&environment)?));
-                let terms = Terms { workers, memory, settings: settings.clone(), stop: stop.clone() };
+                let (memory, scratch, runs) = (plan.options.memory, plan.options.scratch, Runs::new(&state_dir(&environment)?));
+                let terms = Terms { workers, memory, scratch, settings: settings.clone(), stop: stop.clone() };
                 let _alone = shared.opening.lock().await;
                 let docker = Docker::open(containers, terms, Whose { runs: &runs, run: Some(run) }, screen);
                 Ok(Self::Engine(Box::new(stop.unless(docker).await?)))
@@ -93,11 +94,26 @@ impl Crew {
     }
 }
 
+/// Modal as an engine whose calls are waited for from here, one after the other.
+///
+/// # Errors
+/// It can't be reached, or something that it needs is missing.
+pub async fn attended(workers: usize, run: &RunDir, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Attended> {
+    let deployment = Deployment::new(static_worker()?, workers, settings);
+    let modal = open_modal(&deployment, run, settings, screen).await?;
+    Ok(Attended::new(modal, deployment.app, workers, stop.clone()))
+}
+
 /// Modal, with the app for so many containers.
 async fn deployed(workers: usize, run: &RunDir, settings: &Settings, screen: &Screen) -> Outcome<(Arc<Modal>, Deployment)> {
     let deployment = Deployment::new(static_worker()?, workers, settings);
+    let modal = open_modal(&deployment, run, settings, screen).await?;
+    Ok((Arc::new(modal), deployment))
+}
+
+async fn open_modal(deployment: &Deployment, run: &RunDir, settings: &Settings, screen: &Screen) -> Outcome<Modal> {
     let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings).await?;
     screen.say(format!("deploying {} to Modal, unless it is there already", deployment.app));
-    modal.deploy(&deployment).await?;
-    Ok((Arc::new(modal), deployment))
+    modal.deploy(deployment).await?;
+    Ok(modal)
 }

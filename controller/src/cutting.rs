@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use hf2ms_worker::chunks::Chunking;
+use hf2ms_worker::protocol::Transport;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::{Failure, Outcome};
@@ -33,6 +34,9 @@ pub struct CuttingArgs {
     /// Share the work out among several workers, however small it is
     #[arg(long)]
     pub parallel: bool,
+    /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
+    #[arg(long, value_name = "WAY", default_value = "auto", value_parser = transport, conflicts_with = "use_git")]
+    pub transport: Transport,
     #[arg(skip)]
     in_cluster: bool,
     #[arg(skip)]
@@ -93,6 +97,15 @@ impl On {
             Self::Docker => "docker",
             Self::Modal => "modal",
         }
+    }
+}
+
+fn transport(text: &str) -> Result<Transport, String> {
+    match text {
+        "auto" => Ok(Transport::Auto),
+        "http" => Ok(Transport::Http),
+        "xet" => Ok(Transport::Xet),
+        _ => Err("expected auto, http or xet".to_owned()),
     }
 }
 

@@ -42,7 +42,7 @@ pub enum Existing {
 }
 
 /// Why nothing is done about a Space.
-const SPACE: &str = "a Space: --repo-type model copies its files as a model";
+const SPACE: &str = "a Space: --spaces-as makes an app of it there; --repo-type model copies its files as a model";
 /// Why nothing is done about what is there.
 const EXISTS: &str = "exists there already: --force compares it and sends what differs";
 

@@ -88,6 +88,7 @@ pub fn token_page(hub: Hub, endpoint: &str) -> String {
     match hub {
         Hub::HuggingFace => format!("{endpoint}/settings/tokens"),
         Hub::ModelScope => format!("{endpoint}/my/myaccesstoken"),
+        Hub::Git => "its host".to_owned(),
     }
 }
 

@@ -19,16 +19,18 @@ pub fn load(runs: &Runs, source: &RepoAt, destination: &RepoAt) -> Known {
     earlier.filter_map(|run| runs.read(&run.id, FILE)).next().unwrap_or_default()
 }
 
-/// Keeps what this run knows: of files that stood there already, and of those its receipts name.
+/// Keeps what this run knows: of files that stood there already, of those its receipts name, and what was known before it.
 ///
 /// # Errors
 /// The disk's.
-pub fn save(run: &RunDir, plan: &Plan, receipts: &[Receipt]) -> Outcome<()> {
-    let known = learn(plan, receipts);
+pub fn save(run: &RunDir, plan: &Plan, receipts: &[Receipt], before: &Known) -> Outcome<()> {
+    let mut known = before.clone();
+    known.extend(learn(plan, receipts));
     if known.is_empty() { Ok(()) } else { run.write(FILE, &known) }
 }
 
-fn learn(plan: &Plan, receipts: &[Receipt]) -> Known {
+/// What a plan and its receipts tell.
+pub fn learn(plan: &Plan, receipts: &[Receipt]) -> Known {
     let stored: HashMap<&RepoPath, &Stored> =
         receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| (&stored.path, stored)).collect();
     let pair = |planned: &PlannedFile| -> Option<(GitSha1, Sha256)> {

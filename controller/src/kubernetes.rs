@@ -48,6 +48,9 @@ struct ChunkFile {
 /// # Errors
 /// A chunk that no ConfigMap holds, or a plan that the last Job could not finish.
 pub fn emit(plan: &Plan, cluster: &Cluster) -> Outcome<String> {
+    if plan.destination.kind == hf2ms_hub::RepoKind::Space {
+        return Err(Failure::usage("a Space can't be created from a cluster: use hf2ms migrate"));
+    }
     if plan.source.kind != plan.destination.kind {
         let (from, to) = (plan.source.kind, plan.destination.kind);
         return Err(Failure::usage(format!("a {from} can't be copied as a {to} in a cluster: use hf2ms migrate")));
@@ -149,8 +152,7 @@ impl Objects<'_> {
         }
         let sources: Vec<Value> = (0..maps).map(|number| json!({"configMap": {"name": self.map_name(number)}})).collect();
         let mut pod = self.pod(&args, HEADROOM);
-        pod["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "chunks", "mountPath": "/chunks", "readOnly": true}]);
-        pod["spec"]["volumes"] = json!([{"name": "chunks", "projected": {"sources": sources}}]);
+        mount(&mut pod, json!({"mountPath": "/chunks", "readOnly": true}), json!({"name": "chunks", "projected": {"sources": sources}}));
         let spec = json!({
             "completionMode": "Indexed",
             "completions": chunks,
@@ -170,7 +172,7 @@ impl Objects<'_> {
         match (self.cluster.visibility, creation.visibility) {
             // To show what is hidden, that has to be said; else the source decides again.
             (Some(Visibility::Public), _) => args.push("--public".to_owned()),
-            (_, Visibility::Private | Visibility::Internal) => args.push("--private".to_owned()),
+            (_, Visibility::Private | Visibility::Protected | Visibility::Internal) => args.push("--private".to_owned()),
             (_, Visibility::Public) => {}
         }
         if self.plan.card == Card::Kept {
@@ -197,6 +199,7 @@ impl Objects<'_> {
         let apart = match destination.hub {
             Hub::HuggingFace => "HF_DESTINATION_TOKEN",
             Hub::ModelScope => "MODELSCOPE_DESTINATION_TOKEN",
+            Hub::Git => "HF2MS_TARGET_LOGIN",
         };
         ["HF_TOKEN", "MODELSCOPE_TOKEN"].into_iter().chain(elsewhere.then_some(apart)).collect()
     }
@@ -208,6 +211,7 @@ impl Objects<'_> {
     /// A worker that may nothing on its node, with the tokens of the Secret, by reference.
     fn pod(&self, args: &[String], headroom: u64) -> Value {
         let budget = self.plan.options.memory.0;
+        let scratch = self.plan.options.scratch.map_or(0, |scratch| scratch.0);
         let container = json!({
             "name": "worker",
             "image": self.cluster.image,
@@ -215,7 +219,7 @@ impl Objects<'_> {
             "envFrom": [{"secretRef": {"name": self.cluster.secret}}],
             "resources": {
                 "requests": {"cpu": "500m", "memory": mebibytes(budget)},
-                "limits": {"cpu": "2", "memory": mebibytes(budget.saturating_mul(headroom))},
+                "limits": {"cpu": "2", "memory": mebibytes(budget.saturating_mul(headroom).saturating_add(scratch))},
             },
             "securityContext": {
                 "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
@@ -229,7 +233,12 @@ impl Objects<'_> {
             "securityContext": user,
             "containers": [container],
         });
-        json!({"metadata": {"labels": self.labels()}, "spec": spec})
+        let mut pod = json!({"metadata": {"labels": self.labels()}, "spec": spec});
+        if let Some(scratch) = self.plan.options.scratch {
+            let volume = json!({"name": "scratch", "emptyDir": {"medium": "Memory", "sizeLimit": mebibytes(scratch.0)}});
+            mount(&mut pod, json!({"mountPath": "/tmp"}), volume);
+        }
+        pod
     }
 
     fn header(&self, waits: bool) -> String {
@@ -258,6 +267,21 @@ impl Objects<'_> {
     }
 }
 
+/// Gives a pod's worker a volume.
+fn mount(pod: &mut Value, mut place: Value, volume: Value) {
+    place["name"] = volume["name"].clone();
+    let spec = &mut pod["spec"];
+    add(&mut spec["volumes"], volume);
+    add(&mut spec["containers"][0]["volumeMounts"], place);
+}
+
+fn add(list: &mut Value, entry: Value) {
+    match list {
+        Value::Array(entries) => entries.push(entry),
+        absent => *absent = json!([entry]),
+    }
+}
+
 /// Whether a hub is the only one of its kind in a migration, or the destination beside a source.
 #[derive(Clone, Copy)]
 enum Reached {
@@ -272,6 +296,8 @@ fn endpoint_name(hub: Hub, reached: Reached) -> &'static str {
         (Hub::HuggingFace, Reached::Apart) => "HF_DESTINATION_ENDPOINT",
         (Hub::ModelScope, Reached::AsUsual) => "MODELSCOPE_ENDPOINT",
         (Hub::ModelScope, Reached::Apart) => "MODELSCOPE_DESTINATION_ENDPOINT",
+        // No cluster is given a mirror; and a Git repo's address is in its job alone.
+        (Hub::Git, _) => "HF2MS_GIT_ENDPOINT",
     }
 }
 
@@ -294,6 +320,7 @@ fn place(at: &RepoAt) -> String {
     let prefix = match at.hub {
         Hub::HuggingFace => "hf",
         Hub::ModelScope => "ms",
+        Hub::Git => "git",
     };
     format!("{prefix}:{}", at.id)
 }
@@ -366,6 +393,19 @@ mod tests {
             assert_eq!((&context["readOnlyRootFilesystem"], &context["allowPrivilegeEscalation"]), (&json!(true), &json!(false)));
             assert_eq!((&context["capabilities"]["drop"], &worker["envFrom"][0]["secretRef"]["name"]), (&json!(["ALL"]), &json!("tokens")));
             assert_eq!((&worker["image"], &worker["resources"]["requests"]["memory"]), (&json!("registry/worker:1"), &json!("128Mi")));
+        }
+    }
+
+    #[test]
+    fn a_plan_that_wants_room_gets_it_in_memory_beside_the_chunks() {
+        let mut plan = plan("org/data", &["a"], "public", true);
+        plan.options.scratch = Some(hf2ms_worker::protocol::Memory(64 << 20));
+        for (job, volumes) in read(&emit(&plan, &cluster()).unwrap())[1..].iter().zip([2, 1]) {
+            let pod = &job["spec"]["template"]["spec"];
+            assert_eq!(pod["volumes"][0], json!({"name": "scratch", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}));
+            let worker = &pod["containers"][0];
+            assert_eq!(worker["volumeMounts"][0], json!({"name": "scratch", "mountPath": "/tmp"}));
+            assert_eq!((pod["volumes"].as_array().unwrap().len(), worker["volumeMounts"].as_array().unwrap().len()), (volumes, volumes));
         }
     }
 

@@ -22,6 +22,7 @@ async fn main() -> std::io::Result<ExitCode> {
         screen.fail(&failure);
         failure.exit()
     });
+    hf2ms_hub::git::leave_nothing();
     Ok(exit.into())
 }
 
@@ -29,6 +30,7 @@ async fn run(command: Command, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     match command {
         Command::Migrate(args) => verbs::migrate::run(*args, screen, stop).await,
         Command::Batch(args) => verbs::batch::run(*args, screen, stop).await,
+        Command::Mirror(args) => verbs::mirror::run(*args, screen, stop).await,
         Command::Plan(args) => verbs::plan::run(*args, screen, stop).await,
         Command::Verify(args) => verbs::verify::run(args, screen, stop).await,
         Command::Runs(args) => verbs::runs::run(&args, screen),

@@ -62,8 +62,7 @@ impl Migration<'_> {
     /// # Errors
     /// What stopped it; the run's record says so too.
     pub async fn carry_out(mut self) -> Outcome<Option<Report>> {
-        self.run.write("plan.json", &self.plan)?;
-        self.run.note(&Entry::Planned(self.plan.summary()))?;
+        self.begin()?;
         let mut work = Work::default();
         let done = match self.work(&mut work).await {
             Ok(Came::Away(why)) => {
@@ -73,8 +72,26 @@ impl Migration<'_> {
             Ok(Came::Home) => Ok(()),
             Err(failure) => Err(failure),
         };
+        let report = self.settle(work, &done).await?;
+        done.map(|()| Some(report))
+    }
+
+    /// Keeps what is to be done.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn begin(&self) -> Outcome<()> {
+        self.run.write("plan.json", &self.plan)?;
+        self.run.note(&Entry::Planned(self.plan.summary()))
+    }
+
+    /// Leaves a report of what came of it, and the proof where it can be one.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn settle(&mut self, work: Work, done: &Outcome<()>) -> Outcome<Report> {
         let head = if done.is_ok() { self.verified_head(&work).await } else { None };
-        let state = match &done {
+        let state = match done {
             Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
             Err(_) => State::Failed,
             Ok(()) => State::Done,
@@ -83,8 +100,7 @@ impl Migration<'_> {
             self.proof(head).save(&self.run)?;
         }
         let workers = self.crew.as_ref().map_or(0, Crew::workers);
-        let report = work.conclude(&self.plan, &mut self.run, state, workers, self.began.elapsed().as_secs_f64())?;
-        done.map(|()| Some(report))
+        work.conclude(&self.plan, &mut self.run, state, workers, self.began.elapsed().as_secs_f64())
     }
 
     async fn work(&mut self, work: &mut Work) -> Outcome<Came> {
@@ -137,7 +153,7 @@ impl Migration<'_> {
     }
 
     /// Everything was found equal: the fresh listing is the verification.
-    fn compare_listing(&self) -> Verification {
+    pub fn compare_listing(&self) -> Verification {
         let count = self.plan.files.len() as u64;
         let planned: std::collections::HashSet<_> = self.plan.files.iter().map(|planned| &planned.file.path).collect();
         let paths = self.there.listing.files.iter().map(|listed| &listed.file.path);
@@ -146,12 +162,15 @@ impl Migration<'_> {
     }
 
     /// Creates the destination if it is absent, and notes what its hub put there.
-    async fn create(&mut self) -> Outcome<()> {
+    ///
+    /// # Errors
+    /// It can't be created, or shows what is to be hidden.
+    pub async fn create(&mut self) -> Outcome<()> {
         if self.plan.creation.exists {
             return Ok(());
         }
         let visibility = self.plan.creation.visibility;
-        match self.there.hub.create(visibility).await {
+        match self.there.create(self.plan.creation, self.settings).await {
             Ok(()) => self.screen.say(format!("created {} {}", visibility, self.there.at.web_url())),
             Err(error) if error.kind() == Kind::Conflict => self.adopt(visibility).await?,
             Err(error) => return Err(said(&error, &self.there.at, self.settings, Doing::Writing)),
@@ -180,7 +199,11 @@ impl Migration<'_> {
         Ok(listing)
     }
 
-    async fn carry_chunks(&mut self, work: &mut Work) -> Outcome<()> {
+    /// Has the chunks carried.
+    ///
+    /// # Errors
+    /// A hub ended it for all files.
+    pub async fn carry_chunks(&mut self, work: &mut Work) -> Outcome<()> {
         let ahead = self.ahead.take();
         let summary = self.plan.summary();
         let progress = &Progress::new(self.screen, "copying", Done { files: summary.blobs, bytes: summary.blob_bytes });
@@ -199,7 +222,11 @@ impl Migration<'_> {
         }
     }
 
-    async fn commit(&mut self, work: &mut Work) -> Outcome<()> {
+    /// Writes the commits, as far as the receipts say that blobs are stored.
+    ///
+    /// # Errors
+    /// The committer died, or a hub ended it.
+    pub async fn commit(&mut self, work: &mut Work) -> Outcome<()> {
         for attempt in 1..=ATTEMPTS {
             let job = self.commit_job(work);
             if job.files.is_empty() && job.delete.is_empty() {
@@ -229,6 +256,21 @@ impl Migration<'_> {
         Ok(())
     }
 
+    /// Deletes what is planned to go, whatever else has failed.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub async fn commit_deletions(&mut self, work: &mut Work) -> Outcome<()> {
+        let job = CommitJob { files: Vec::new(), parent: None, ..self.plan.commit_job(self.run.id(), &work.receipts) };
+        if job.delete.is_empty() {
+            return Ok(());
+        }
+        match self.one(Verb::Commit, &job, "committing", Done::default()).await? {
+            Ended::Finished(_, heard) => work.committed(&self.run, heard, false),
+            ended => Err(broken("committer", ended)),
+        }
+    }
+
     /// What is to be committed now. Nothing is deleted while files are missing.
     fn commit_job(&self, work: &Work) -> CommitJob {
         let mut job = self.plan.commit_job(self.run.id(), &work.receipts);
@@ -239,7 +281,11 @@ impl Migration<'_> {
         job
     }
 
-    async fn verify(&self, work: &mut Work) -> Outcome<()> {
+    /// Compares the destination with the plan.
+    ///
+    /// # Errors
+    /// No worker could.
+    pub async fn verify(&self, work: &mut Work) -> Outcome<()> {
         let engine = self.engine()?;
         let job = self.plan.verify_job(self.run.id(), &work.receipts, &work.failed);
         work.verification = Some(verify_with(engine, &job, self.screen, &self.run).await?);
@@ -271,7 +317,14 @@ pub async fn verify_with(engine: &dyn Engine, job: &VerifyJob, screen: &Screen, 
 }
 
 /// Does one job that is not a chunk.
-async fn one(engine: &dyn Engine, verb: Verb, job: &impl Serialize, word: &'static str, of: Done, screen: &Screen) -> Outcome<Ended> {
+pub(crate) async fn one(
+    engine: &dyn Engine,
+    verb: Verb,
+    job: &impl Serialize,
+    word: &'static str,
+    of: Done,
+    screen: &Screen,
+) -> Outcome<Ended> {
     let json = serde_json::to_string(job).map_err(|error| Failure::usage(format!("the job can't be written: {error}")))?;
     let progress = Progress::new(screen, word, of);
     progress.begin(0);
@@ -296,7 +349,7 @@ pub fn in_words(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> Fa
     Failure::new(Exit::of(kind), format!("the workers were stopped: {error}"))
 }
 
-fn broken(who: &str, ended: Ended) -> Failure {
+pub(crate) fn broken(who: &str, ended: Ended) -> Failure {
     match ended {
         Ended::Refused(kind, error) => Failure::new(Exit::of(kind), error),
         Ended::Lost(why, _) => Failure::new(Exit::Incomplete, format!("the {who} died {ATTEMPTS} times: {why}")),

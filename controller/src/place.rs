@@ -107,7 +107,7 @@ impl Address {
     }
 }
 
-fn hub_at(host: &str, settings: &Settings) -> Option<Hub> {
+pub(crate) fn hub_at(host: &str, settings: &Settings) -> Option<Hub> {
     let host = host.to_lowercase();
     let own = [Hub::HuggingFace, Hub::ModelScope].into_iter().find(|hub| {
         let endpoint = &settings.access(*hub).endpoint;
@@ -132,7 +132,7 @@ fn same_site(host: &str, endpoint: &str) -> Outcome<()> {
 pub fn direction(source: Option<Hub>, to: Option<Hub>) -> (Hub, Hub) {
     let other = |hub| match hub {
         Hub::HuggingFace => Hub::ModelScope,
-        Hub::ModelScope => Hub::HuggingFace,
+        Hub::ModelScope | Hub::Git => Hub::HuggingFace,
     };
     match (source, to) {
         (Some(from), to) => (from, to.unwrap_or(other(from))),

@@ -4,7 +4,7 @@ use hf2ms_hub::{Hub, Listing, RepoKind, Visibility};
 use hf2ms_worker::chunks::Chunking;
 use hf2ms_worker::plan::card::{self, Card};
 use hf2ms_worker::plan::{Extra, Known, Order, Plan};
-use hf2ms_worker::protocol::{Creation, WorkerOptions};
+use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 
 use crate::cutting::CuttingArgs;
 use crate::explain::{Doing, Failure, Outcome, token_missing};
@@ -64,14 +64,13 @@ pub async fn find(route: &Route, purpose: Purpose, settings: &Settings, screen: 
     if purpose == Purpose::Write && access.token.is_none() {
         return Err(token_missing(route.to(), access));
     }
-    let here = Here::find(route, settings).await?;
+    let mut here = Here::find(route, settings).await?;
     if here.at.kind == RepoKind::Space && route.keeps_space(here.at.kind) {
-        screen.warn(format!(
-            "{} is a Space and is skipped: {}; --repo-type model copies its files as a model",
-            here.at.id,
-            spaceless(here.at.hub, route)
-        ));
-        return Ok(None);
+        if route.spaces_as().is_none() {
+            screen.warn(skipped(&here, route));
+            return Ok(None);
+        }
+        here.look_at_app(route, settings).await?;
     }
     let at = route.destination_at(settings, here.at.kind);
     if at.is_same_repo(&here.at) {
@@ -87,9 +86,15 @@ pub async fn find(route: &Route, purpose: Purpose, settings: &Settings, screen: 
     Ok(Some((here, there)))
 }
 
-/// Why a Space does not become one there.
-fn spaceless(from: Hub, route: &Route) -> String {
-    if from == route.to() { "its files alone don't make one".to_owned() } else { format!("{} does not run it", route.to()) }
+/// What is said of a Space that is left where it is.
+fn skipped(here: &Here, route: &Route) -> String {
+    let (id, there) = (&here.at.id, route.to());
+    let app = match (here.at.hub, there) {
+        (Hub::HuggingFace, Hub::ModelScope) => "--spaces-as studio makes a studio of it",
+        (Hub::HuggingFace, Hub::HuggingFace) => "--spaces-as space makes one of it",
+        _ => "its hub gives its files by Git only",
+    };
+    format!("{id} is a Space and is skipped: {app}; --repo-type model copies its files as a model")
 }
 
 impl Sides {
@@ -97,10 +102,15 @@ impl Sides {
     ///
     /// # Errors
     /// One of them can't be listed.
-    pub async fn list(here: Here, mut there: There, settings: &Settings) -> Outcome<Self> {
+    pub async fn list(mut here: Here, mut there: There, settings: &Settings) -> Outcome<Self> {
         let (listing, current) = futures_util::try_join!(here.list(settings), there.current(settings))?;
         there.listing = current;
         Ok(Self { here, there, listing })
+    }
+
+    /// Both sides, listed before.
+    pub fn of(here: Here, there: There, listing: Listing) -> Self {
+        Self { here, there, listing }
     }
 
     /// Compares the sides and cuts what differs.
@@ -113,12 +123,20 @@ impl Sides {
             source: here.at.clone(),
             asked: here.asked.clone(),
             destination: there.at.clone(),
-            creation: Creation { visibility: wishes.visibility.unwrap_or(here.info.visibility), exists: there.info.is_some() },
+            creation: Creation {
+                visibility: wishes.visibility.unwrap_or(here.info.visibility),
+                exists: there.info.is_some(),
+                sdk: here.app.filter(|_| there.at.kind == RepoKind::Space),
+            },
             chunking: Chunking::Even { containers: 1 },
             extra: wishes.extra,
-            options: WorkerOptions::default(),
+            options: WorkerOptions { transport: wishes.cutting.transport, ..WorkerOptions::default() },
         };
         let mut plan = Plan::make(order, listing, &there.listing, |path, size| there.hub.placement(path, size), known);
+        let is_open = wishes.cutting.transport == Transport::Auto;
+        if here.transport == Transport::Git || (is_open && plan.prefers_git(here.outside)) {
+            plan.take_git(here.outside);
+        }
         let bytes = plan.summary().blob_bytes;
         plan.recut(wishes.cutting.chunking(bytes));
         plan.card = wishes.card;

@@ -44,7 +44,7 @@ impl Progress {
     /// Progress towards these files and bytes.
     pub fn new(screen: &Screen, verb: &'static str, of: Done) -> Self {
         screen.start_bar(of.bytes);
-        screen.bar().set_prefix(screen.repo().map_or_else(|| verb.to_owned(), |repo| format!("{verb} {repo}")));
+        screen.bar().set_prefix(screen.part().map_or_else(|| verb.to_owned(), |part| format!("{verb} {part}")));
         let state = State { working: HashMap::new(), ended: Done::default(), started: Instant::now(), told: Instant::now() };
         Self { screen: screen.clone(), verb, of, state: Mutex::new(state) }
     }

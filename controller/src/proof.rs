@@ -12,7 +12,7 @@ use crate::cutting::On;
 use crate::explain::Outcome;
 use crate::filter::Filter;
 use crate::report::{Report, Tally};
-use crate::run_dir::{Entry, NewRun, RunDir, RunVerb, Runs, State};
+use crate::run_dir::{Entry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 
 const FILE: &str = "proof.json";
 
@@ -39,11 +39,15 @@ impl Proof {
         Self { card, ..self }
     }
 
-    /// The report of the newest run that proves this.
+    /// The report of the newest run that proves this, be it of this branch or of another that stood at the same commit.
     pub fn find(&self, runs: &Runs) -> Option<Report> {
-        let done = runs.list().into_iter().filter(|run| run.state == State::Done && run.destination == self.destination);
-        let proven = done.filter(|run| runs.read(&run.id, FILE).as_ref() == Some(self)).find_map(|run| runs.read(&run.id, "report.json"));
-        proven.filter(|report: &Report| report.verification.as_ref().is_some_and(|found| found.is_good()))
+        Proofs::of(runs, &self.destination).find(self, runs)
+    }
+
+    /// The same of another's branch: commits name content, whatever they are called.
+    fn at_branch_of(mut self, other: &Self) -> Self {
+        self.destination.revision = other.destination.revision.clone();
+        self
     }
 
     /// Keeps the proof with its run.
@@ -52,6 +56,24 @@ impl Proof {
     /// The disk's.
     pub fn save(&self, run: &RunDir) -> Outcome<()> {
         run.write(FILE, self)
+    }
+}
+
+/// What finished runs prove of one destination, the newest first.
+pub struct Proofs(Vec<(Proof, String)>);
+
+impl Proofs {
+    /// Reads them all.
+    pub fn of(runs: &Runs, destination: &RepoAt) -> Self {
+        let done = runs.list().into_iter().filter(|run| run.state == State::Done && run.destination.is_same_repo(destination));
+        Self(done.filter_map(|run: RunRecord| Some((runs.read(&run.id, FILE)?, run.id))).collect())
+    }
+
+    /// The report of the newest run that proves this.
+    pub fn find(&self, wanted: &Proof, runs: &Runs) -> Option<Report> {
+        let proving = self.0.iter().filter(|(proof, _)| proof.clone().at_branch_of(wanted) == *wanted);
+        let mut reports = proving.filter_map(|(_, run)| runs.read(run, "report.json"));
+        reports.next().filter(|report: &Report| report.verification.as_ref().is_some_and(|found| found.is_good()))
     }
 }
 

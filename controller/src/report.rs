@@ -135,7 +135,7 @@ impl Report {
         line["event"] = "report".into();
         line["exit"] = (self.exit() as u8).into();
         screen.tell(&line);
-        match screen.repo() {
+        match screen.part() {
             Some(_) => screen.say(self.line()),
             None => screen.show(self.readable()),
         }

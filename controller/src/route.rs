@@ -1,8 +1,9 @@
 //! What was asked for: which repo goes where, as which kind, and which of its files.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision};
 use hf2ms_worker::plan::card::Card;
+use hf2ms_worker::protocol::Transport;
 
 use crate::explain::{Failure, Outcome};
 use crate::filter::Filter;
@@ -22,6 +23,9 @@ pub struct RouteArgs {
     /// as a model
     #[arg(long, value_name = "model|dataset|space", value_parser = kind)]
     pub repo_type: Option<RepoKind>,
+    /// What becomes of a Space: a studio on ModelScope, a Space on Hugging Face [default: it is skipped]
+    #[arg(long, value_name = "studio|space", value_enum)]
+    pub spaces_as: Option<SpacesAs>,
     /// The branch, tag or commit to copy [default: main, or master on ModelScope]
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<Revision>,
@@ -31,9 +35,32 @@ pub struct RouteArgs {
     /// No files that match; may be given several times
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
+    /// Read the source by Git: its files outside LFS come in one pack [default: for many of them, and where Hugging Face has
+    /// locked its API]
+    #[arg(long)]
+    pub use_git: bool,
     /// Send README.md as it is, though Hugging Face refuses its license [default: the license is named as it wants]
     #[arg(long)]
     pub keep_readme: bool,
+}
+
+/// What becomes of a Space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SpacesAs {
+    /// A studio, on ModelScope.
+    Studio,
+    /// A Space, on Hugging Face.
+    Space,
+}
+
+impl SpacesAs {
+    /// The hub that has such.
+    fn hub(self) -> Hub {
+        match self {
+            Self::Studio => Hub::ModelScope,
+            Self::Space => Hub::HuggingFace,
+        }
+    }
 }
 
 fn hub(text: &str) -> Result<Hub, String> {
@@ -56,8 +83,10 @@ pub struct Route {
     kinds: Vec<RepoKind>,
     destination: (Hub, RepoId),
     kind_there: Option<RepoKind>,
+    spaces_as: Option<SpacesAs>,
     filter: Filter,
     card: Card,
+    transport: Transport,
 }
 
 impl Route {
@@ -68,6 +97,7 @@ impl Route {
     pub fn resolve(source: &str, args: &RouteArgs, settings: &Settings) -> Outcome<Self> {
         let place = Place::parse(source, settings)?;
         let (from, to) = direction(place.hub, args.to);
+        spaces_fit(args, to)?;
         let asked = args.revision.clone().or(place.revision).unwrap_or_else(|| Revision::main_of(from));
         Ok(Self {
             kinds: kinds(place.kind, args.repo_type)?,
@@ -75,8 +105,10 @@ impl Route {
             source: (from, place.id),
             asked,
             kind_there: args.repo_type,
+            spaces_as: args.spaces_as,
             filter: Filter::new(&args.include, &args.exclude)?,
             card: if args.keep_readme { Card::Kept } else { Card::Mended },
+            transport: if args.use_git { Transport::Git } else { Transport::Auto },
         })
     }
 
@@ -98,6 +130,11 @@ impl Route {
         self.card
     }
 
+    /// How the source is to be read, if that was said.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
     /// The files that the run is about.
     pub fn filter(&self) -> &Filter {
         &self.filter
@@ -113,15 +150,38 @@ impl Route {
         &self.asked
     }
 
+    /// The hub that is read.
+    pub fn from(&self) -> Hub {
+        self.source.0
+    }
+
     /// The hub that is written to.
     pub fn to(&self) -> Hub {
         self.destination.0
+    }
+
+    /// What becomes of a Space, if it is not skipped.
+    pub fn spaces_as(&self) -> Option<SpacesAs> {
+        self.spaces_as
     }
 
     /// Whether a space would become a space, which files alone don't make.
     pub fn keeps_space(&self, found: RepoKind) -> bool {
         self.kind_there.unwrap_or(found) == RepoKind::Space
     }
+}
+
+/// An app is made where there are such, and not of what is to be something else.
+fn spaces_fit(args: &RouteArgs, to: Hub) -> Outcome<()> {
+    let Some(app) = args.spaces_as else { return Ok(()) };
+    if let Some(kind @ (RepoKind::Model | RepoKind::Dataset)) = args.repo_type {
+        return Err(Failure::usage(format!("--spaces-as makes an app, and --repo-type {kind} a {kind}: leave one of them out")));
+    }
+    if app.hub() != to {
+        let fits = if to == Hub::ModelScope { "studio" } else { "space" };
+        return Err(Failure::usage(format!("{to} has no such apps: give --spaces-as {fits}")));
+    }
+    Ok(())
 }
 
 /// The kinds that the source may be, in the order in which it is looked for.

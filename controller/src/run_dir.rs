@@ -43,30 +43,34 @@ impl Runs {
     /// # Errors
     /// Another run writes to the destination; the folder can't be written.
     pub fn begin(&self, new: NewRun<'_>) -> Outcome<RunDir> {
-        let NewRun { verb, on, source, destination, plan } = new;
         let id = Ulid::new().to_string();
-        let lock = match verb {
-            RunVerb::Migrate => {
-                self.detached(destination).map_or(Ok(()), |other| Err(in_the_cloud(&other)))?;
-                Some(self.lock(&id, destination)?)
+        let lock = match new.verb {
+            RunVerb::Migrate | RunVerb::Mirror => {
+                self.detached(new.destination).map_or(Ok(()), |other| Err(in_the_cloud(&other)))?;
+                Some(Arc::new(self.lock(&id, new.destination)?))
             }
             RunVerb::Verify => None,
         };
+        self.make(id, new, lock)
+    }
+
+    /// Starts a run beside another that writes to the same destination, as one of its revisions does: they share the lock.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn begin_beside(&self, new: NewRun<'_>, other: &RunDir) -> Outcome<RunDir> {
+        self.make(Ulid::new().to_string(), new, other.destination.clone())
+    }
+
+    fn make(&self, id: String, new: NewRun<'_>, destination: Option<Arc<File>>) -> Outcome<RunDir> {
+        let NewRun { verb, on, source, destination: to, plan } = new;
         let path = self.state.join("runs").join(&id);
         create_private(&path.join("logs"))?;
         let alive = hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
-        let record = RunRecord {
-            id,
-            verb,
-            started: now(),
-            source: source.clone(),
-            destination: destination.clone(),
-            on,
-            state: State::Running,
-            files: plan.files,
-            bytes: plan.bytes,
-        };
-        let run = RunDir { path, record, _locks: lock.into_iter().chain([alive]).collect() };
+        let (started, source, to) = (now(), source.clone(), to.clone());
+        let (state, files, bytes) = (State::Running, plan.files, plan.bytes);
+        let record = RunRecord { id, verb, started, source, destination: to, on, state, files, bytes };
+        let run = RunDir { path, record, _alive: alive, destination };
         run.write("run.json", &run.record)?;
         Ok(run)
     }
@@ -80,7 +84,7 @@ impl Runs {
         let path = self.path(&record.id);
         let alive = hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
         let record = RunRecord { state: State::Running, ..record.clone() };
-        let run = RunDir { path, record, _locks: vec![lock, alive] };
+        let run = RunDir { path, record, _alive: alive, destination: Some(Arc::new(lock)) };
         run.write("run.json", &run.record)?;
         Ok(run)
     }
@@ -187,7 +191,9 @@ impl Runs {
 pub struct RunDir {
     path: PathBuf,
     record: RunRecord,
-    _locks: Vec<File>,
+    _alive: File,
+    /// The lock on its destination, which revisions of one repo share.
+    destination: Option<Arc<File>>,
 }
 
 impl RunDir {
@@ -229,6 +235,15 @@ impl RunDir {
             file.sync_data()
         };
         append().map_err(|error: io::Error| Failure::file(&path, &error))
+    }
+
+    /// Says how much it is about, once that is known.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn extent(&mut self, files: u64, bytes: u64) -> Outcome<()> {
+        (self.record.files, self.record.bytes) = (files, bytes);
+        self.write("run.json", &self.record)
     }
 
     /// Leaves it to the cloud.
@@ -318,6 +333,20 @@ pub(crate) mod tests {
         assert!(line.contains(first.id()) && line.contains("org/a on ModelScope"), "{line}");
         assert!(begin(&runs, "org/b").is_ok());
         drop(first);
+        assert!(begin(&runs, "org/a").is_ok());
+    }
+
+    #[test]
+    fn revisions_of_one_repo_share_its_lock_and_the_last_lets_it_go() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(state.path());
+        let first = begin(&runs, "org/a").unwrap();
+        let (plan, source, destination) = (&PlanSummary::default(), &at("huggingface", "org/a"), &at("modelscope", "org/a"));
+        let second = runs.begin_beside(NewRun { verb: RunVerb::Migrate, on: On::Local, source, destination, plan }, &first).unwrap();
+        assert!(first.id() != second.id());
+        drop(first);
+        assert!(begin(&runs, "org/a").is_err());
+        drop(second);
         assert!(begin(&runs, "org/a").is_ok());
     }
 

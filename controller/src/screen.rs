@@ -29,8 +29,8 @@ pub struct Screen {
     mode: Mode,
     bars: MultiProgress,
     bar: Arc<ProgressBar>,
-    /// The repo that all is about, if it is one of several.
-    repo: Option<Arc<str>>,
+    /// What all is about, if it is one of several: a `repo`, or a `revision` of one.
+    part: Option<(&'static str, Arc<str>)>,
 }
 
 impl Screen {
@@ -46,17 +46,26 @@ impl Screen {
     /// A screen of this mode.
     pub fn of(mode: Mode) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        Self { mode, bars, bar: hidden_bar(), repo: None }
+        Self { mode, bars, bar: hidden_bar(), part: None }
     }
 
     /// The same screen for one of several repos: every line names it, and it has a bar of its own.
     pub fn of_repo(&self, name: &str) -> Self {
-        Self { mode: self.mode, bars: self.bars.clone(), bar: hidden_bar(), repo: Some(name.into()) }
+        self.of_part("repo", name)
     }
 
-    /// The repo that all is about, if it is one of several.
-    pub fn repo(&self) -> Option<&str> {
-        self.repo.as_deref()
+    /// The same screen for one of a repo's revisions.
+    pub fn of_revision(&self, name: &str) -> Self {
+        self.of_part("revision", name)
+    }
+
+    fn of_part(&self, what: &'static str, name: &str) -> Self {
+        Self { mode: self.mode, bars: self.bars.clone(), bar: hidden_bar(), part: Some((what, name.into())) }
+    }
+
+    /// The repo or revision that all is about, if it is one of several.
+    pub fn part(&self) -> Option<&str> {
+        self.part.as_ref().map(|(_, name)| name.as_ref())
     }
 
     /// How the user reads.
@@ -113,15 +122,15 @@ impl Screen {
     }
 
     fn written(&self, line: &impl Serialize) -> serde_json::Result<String> {
-        let Some(repo) = self.repo() else { return serde_json::to_string(line) };
+        let Some((what, name)) = &self.part else { return serde_json::to_string(line) };
         let mut line = serde_json::to_value(line)?;
-        line["repo"] = repo.into();
+        line[*what] = name.as_ref().into();
         serde_json::to_string(&line)
     }
 
     /// The text, and what it is about.
     fn named<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.repo().map_or(Cow::Borrowed(text), |repo| Cow::Owned(format!("{repo}: {text}")))
+        self.part().map_or(Cow::Borrowed(text), |part| Cow::Owned(format!("{part}: {text}")))
     }
 
     /// Prints while no bar is in the way.

@@ -1,7 +1,7 @@
 //! Settings from the environment and from `.env`, which never overrides what is set; and where runs are kept.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use hf2ms_worker::settings::{Access, Lookup, Settings, environment};
 
@@ -15,9 +15,50 @@ pub const PASSED_ON: [&str; 4] = ["HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONG
 /// # Errors
 /// A token that can't be sent, an endpoint that is no address, a `.env` that can't be read; none shows a value.
 pub fn load() -> Outcome<Settings> {
-    let file = dotenv()?;
-    let from_file = |name: &str| file.get(name).filter(|_| !name.starts_with("HF2MS_")).cloned();
-    Settings::read(&|name| environment(name).or_else(|| from_file(name))).map_err(|bad| Failure::usage(bad.to_string()))
+    Environment::load(None)?.settings(&[])
+}
+
+/// Variables of this process, and below them those of a file.
+#[derive(Debug, Default)]
+pub struct Environment {
+    file: HashMap<String, String>,
+    ours: bool,
+}
+
+impl Environment {
+    /// The process's variables, and those of `file`; of `.env` here or in a folder above, where none is named.
+    ///
+    /// # Errors
+    /// A file that can't be read; a named one that is not there.
+    pub fn load(file: Option<&Path>) -> Outcome<Self> {
+        let file = match file {
+            Some(path) => named_file(path)?,
+            None => dotenv()?,
+        };
+        Ok(Self { file, ours: true })
+    }
+
+    /// These variables and no others.
+    #[cfg(test)]
+    pub fn of(file: HashMap<String, String>) -> Self {
+        Self { file, ours: false }
+    }
+
+    /// A variable's value. Patience comes from the process alone, which workers inherit.
+    pub fn get(&self, name: &str) -> Option<String> {
+        let from_file = || self.file.get(name).filter(|_| !name.starts_with("HF2MS_")).cloned();
+        let process = if self.ours { environment(name) } else { None };
+        process.or_else(from_file)
+    }
+
+    /// The settings that they make, `more` variables winning over them.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn settings(&self, more: &[(&str, String)]) -> Outcome<Settings> {
+        let told = |name: &str| more.iter().find(|(told, _)| *told == name).map(|(_, value)| value.clone());
+        Settings::read(&|name| told(name).or_else(|| self.get(name))).map_err(|bad| Failure::usage(bad.to_string()))
+    }
 }
 
 /// What is set by `.env` alone, of the variables whose names begin so.
@@ -30,13 +71,23 @@ pub fn variables(prefix: &str) -> Outcome<Vec<(String, String)>> {
 
 /// What `.env` sets. An error shows no line of it: lines hold tokens.
 fn dotenv() -> Outcome<HashMap<String, String>> {
-    let lines = match dotenvy::dotenv_iter() {
-        Ok(lines) => lines,
-        Err(error) if error.not_found() => return Ok(HashMap::new()),
-        Err(_) => return Err(Failure::usage(".env can't be read: check its permissions")),
-    };
+    match dotenvy::dotenv_iter() {
+        Ok(lines) => collected(lines, ".env"),
+        Err(error) if error.not_found() => Ok(HashMap::new()),
+        Err(_) => Err(Failure::usage(".env can't be read: check its permissions")),
+    }
+}
+
+fn named_file(path: &Path) -> Outcome<HashMap<String, String>> {
+    let name = path.display().to_string();
+    let lines =
+        dotenvy::from_path_iter(path).map_err(|_| Failure::usage(format!("{name} can't be read: check the path and its permissions")))?;
+    collected(lines, &name)
+}
+
+fn collected(lines: impl Iterator<Item = dotenvy::Result<(String, String)>>, name: &str) -> Outcome<HashMap<String, String>> {
     let line = |(number, line): (usize, dotenvy::Result<_>)| {
-        line.map_err(|_| Failure::usage(format!(".env: setting {} is not NAME=value: quote values with spaces or signs", number + 1)))
+        line.map_err(|_| Failure::usage(format!("{name}: setting {} is not NAME=value: quote values with spaces or signs", number + 1)))
     };
     lines.enumerate().map(line).collect()
 }

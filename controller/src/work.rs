@@ -1,7 +1,7 @@
 //! What came of a run's work so far, and the report that it ends in. Who works, and where, is elsewhere.
 
 use hf2ms_hub::Kind;
-use hf2ms_worker::plan::Plan;
+use hf2ms_worker::plan::{Known, Plan};
 use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
 
 use crate::engine::Heard;
@@ -27,6 +27,8 @@ pub struct Work {
     pub ended_by: Option<(Kind, String)>,
     /// What the verification found.
     pub verification: Option<Verification>,
+    /// Digests that revisions before this one have learned.
+    pub known: Known,
 }
 
 impl Work {
@@ -52,7 +54,7 @@ impl Work {
     /// # Errors
     /// The disk's.
     pub fn conclude(self, plan: &Plan, run: &mut RunDir, state: State, workers: u64, seconds: f64) -> Outcome<Report> {
-        known::save(run, plan, &self.receipts)?;
+        known::save(run, plan, &self.receipts, &self.known)?;
         let report = self.report(plan, run.id(), state, workers, seconds);
         run.write("report.json", &report)?;
         report.verification.iter().try_for_each(|found| run.note(&Entry::Verified(found.clone())))?;

@@ -43,6 +43,32 @@ fn containers_copy_a_repo_and_leave_nothing() {
     assert_eq!(logs, 4, "of two chunks, the commit and the verification");
 }
 
+#[test]
+fn containers_read_by_git_within_a_folder_of_bounded_memory() {
+    if !docker_or_skip("containers_read_by_git_within_a_folder_of_bounded_memory") {
+        return;
+    }
+    let fleet = Fleet::beside_this_machine();
+    let args = ["migrate", "alice/model", "--json", "--use-git", "--on", "docker", "--network", "host"];
+    fleet.done(&Ran::of(fleet.hf2ms(&args).output().unwrap()));
+    assert_eq!((fleet.requests("hf.resolve"), fleet.requests("hf.git_upload_pack")), (0, 4), "the look, and the commit");
+}
+
+#[test]
+fn branches_and_tags_go_by_containers_too() {
+    if !docker_or_skip("branches_and_tags_go_by_containers_too") {
+        return;
+    }
+    let fleet = Fleet::with_model();
+    let files = json!([{"path": "shared.safetensors", "size": 3_000_000, "seed": 1}, {"path": "README.md", "text": "# dev"}]);
+    fleet.seed(&json!({"hub": "hf", "kind": "model", "id": "alice/model", "revision": "dev", "files": files, "tags": ["v1"]}).to_string());
+    let ran = Ran::of(fleet.migrate().arg("--all-revisions").output().unwrap());
+    fleet.done(&ran);
+    let repo = fleet.stored("ms", "model", "alice/model").unwrap();
+    assert_eq!((repo["branches"].as_object().unwrap().len(), &repo["branches"]["dev"]), (2, &repo["tags"]["v1"]));
+    assert_eq!(fleet.uploads().len(), 2, "equal blobs move once");
+}
+
 /// Everything under a folder, as text.
 fn all_text(folder: &Path) -> String {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -160,7 +160,8 @@ fn an_upload_that_stalls_is_given_up_and_sent_again() {
 
 #[test]
 fn an_upload_that_stalls_after_everything_was_handed_over_is_given_up_too() {
-    let world = World::with_blob(600_000);
+    // Of a kernel that takes it all, nobody could tell that the server does not.
+    let world = World::serving(&["--receive-buffer", "16384"]).holding_blob(600_000);
     world.once("ms_storage.put", json!({"do": "stall", "after": 100_000}));
     let report = world.migrate_with(&[STALL]).done();
     assert!(report["retries"] == 1 && report["seconds"].as_f64() < Some(60.0), "{report}");

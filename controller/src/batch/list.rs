@@ -118,13 +118,14 @@ fn all_or_first<T>(all: Vec<Outcome<T>>) -> Outcome<Vec<T>> {
     })
 }
 
-/// Everything that an owner has at the source: models and datasets, or what `--repo-type` says. `owner` may have a hub's prefix.
+/// Everything that an owner has at the source: models and datasets, and Spaces if something becomes of them; or what `--repo-type` says. `owner` may have a hub's prefix.
 ///
 /// # Errors
 /// It is no owner's name; the hub's; nothing is there.
 pub async fn of_owner(owner: &str, args: &RouteArgs, settings: &Settings) -> Outcome<(Vec<Line>, Vec<Refused>)> {
     let any = Route::resolve(&format!("{owner}/any"), args, settings).map_err(|bad| Failure::usage(format!("--owner: {bad}")))?;
-    let kinds = args.repo_type.map_or_else(|| vec![RepoKind::Model, RepoKind::Dataset], |kind| vec![kind]);
+    let all = [RepoKind::Model, RepoKind::Dataset].into_iter().chain(args.spaces_as.map(|_| RepoKind::Space));
+    let kinds = args.repo_type.map_or_else(|| all.collect(), |kind| vec![kind]);
     let (mut named, mut refused) = (Vec::new(), Vec::new());
     for kind in &kinds {
         let at = any.source_at(settings, *kind, any.asked());
@@ -146,6 +147,7 @@ fn source(hub: Hub, kind: RepoKind, id: &RepoId) -> String {
     let hub = match hub {
         Hub::HuggingFace => "hf",
         Hub::ModelScope => "ms",
+        Hub::Git => "git",
     };
     format!("{hub}:{kind}s/{id}")
 }

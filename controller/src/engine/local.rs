@@ -22,8 +22,8 @@ pub struct Local {
     pub binary: PathBuf,
     /// Processes at a time.
     pub workers: usize,
-    /// Where their logs go.
-    pub logs: PathBuf,
+    /// Where their logs go, if they are kept.
+    pub logs: Option<PathBuf>,
     /// The tokens they get, and that no log keeps.
     pub settings: Settings,
     /// When to stop.
@@ -53,7 +53,7 @@ impl Local {
             Ok(child) => child,
             Err(error) => return Ended::Refused(Kind::Invalid, format!("{} can't be started: {error}", self.binary.display())),
         };
-        let log = child.stderr.take().map(|stderr| tokio::spawn(keep_log(stderr, Some(self.log(job)), self.settings.redactor())));
+        let log = child.stderr.take().map(|stderr| tokio::spawn(keep_log(stderr, self.log(job), self.settings.redactor())));
         let mut heard = Heard::default();
         let status = self.converse(&mut child, job, &mut heard, listener).await;
         let last_words = match log {
@@ -77,8 +77,8 @@ impl Local {
         command.env_remove("MODELSCOPE_API_TOKEN").process_group(0).kill_on_drop(true).spawn()
     }
 
-    fn log(&self, job: &Job) -> PathBuf {
-        self.logs.join(format!("{}.log", job.label()))
+    fn log(&self, job: &Job) -> Option<PathBuf> {
+        Some(self.logs.as_ref()?.join(format!("{}.log", job.label())))
     }
 
     /// Until the worker has ended: by itself, on request, or killed after the grace. Its receipt is its last word; then
@@ -143,7 +143,7 @@ pub(crate) mod tests {
         std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
         let settings = Settings::read(&|name| (name == "MODELSCOPE_TOKEN").then(|| TOKEN.to_owned())).unwrap();
-        Local { binary, workers: 2, logs: folder.to_owned(), settings, stop: Stop::default() }
+        Local { binary, workers: 2, logs: Some(folder.to_owned()), settings, stop: Stop::default() }
     }
 
     fn job() -> Job {

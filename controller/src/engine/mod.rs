@@ -11,7 +11,7 @@ pub mod turns;
 
 use futures_util::future::BoxFuture;
 use hf2ms_hub::Kind;
-use hf2ms_worker::protocol::{Event, Exit, Receipt, Stored, Verification};
+use hf2ms_worker::protocol::{Event, Exit, Receipt, RefOutcome, Scan, Stored, Verification};
 
 /// One worker's work.
 #[derive(Debug, Clone)]
@@ -33,6 +33,10 @@ pub enum Verb {
     Commit,
     /// Compares both sides.
     Verify,
+    /// Finds what a mirror has to move.
+    Scan,
+    /// Pushes a mirror's refs.
+    Push,
 }
 
 impl Verb {
@@ -42,6 +46,8 @@ impl Verb {
             Self::Run => "run",
             Self::Commit => "commit",
             Self::Verify => "verify",
+            Self::Scan => "scan",
+            Self::Push => "push",
         }
     }
 }
@@ -65,6 +71,10 @@ pub struct Heard {
     pub receipt: Option<Receipt>,
     /// What its verification found.
     pub verification: Option<Verification>,
+    /// What a scan found.
+    pub scan: Option<Scan>,
+    /// What became of the refs of a push.
+    pub refs: Option<Vec<RefOutcome>>,
     /// Commits it wrote.
     pub commits: Vec<Option<String>>,
     /// Why the whole verb failed, and what that means.
@@ -86,6 +96,8 @@ impl Heard {
             Event::Failed { path: None, error, kind } => self.failure = Some((kind, error)),
             Event::Committed { commit, .. } => self.commits.push(commit),
             Event::Verified(found) => self.verification = Some(found),
+            Event::Scanned(found) => self.scan = Some(*found),
+            Event::Pushed { refs } => self.refs = Some(refs),
             Event::Receipt(receipt) => self.receipt = Some(receipt),
             _ => (),
         }

@@ -261,7 +261,7 @@ mod tests {
             source: at("huggingface", id),
             asked: "main".parse().unwrap(),
             destination: at("modelscope", id),
-            creation: Creation { visibility: Visibility::Public, exists: true },
+            creation: Creation { visibility: Visibility::Public, exists: true, sdk: None },
             chunking: Chunking::Sized { bytes: 1, at_most: 100 },
             extra: Extra::Keep,
             options: WorkerOptions::default(),

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use hf2ms_hub::{Hub, RepoAt};
+use hf2ms_hub::{Hub, RepoAt, Sha256};
 use hf2ms_worker::protocol::Exit;
 
 use super::files::private;
@@ -48,7 +48,10 @@ pub(super) fn lock_name(at: &RepoAt) -> String {
     let hub = match at.hub {
         Hub::HuggingFace => "hf",
         Hub::ModelScope => "ms",
+        Hub::Git => "git",
     };
     let text = format!("{hub} {} {} {}", at.endpoint, at.kind, at.id);
+    // A file's name has 255 bytes at most; the address of a Git repo may have more.
+    let text = if text.len() > 200 { format!("{hub} {} {}", Sha256::of(text.as_bytes()), at.id) } else { text };
     text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' }).collect()
 }

@@ -51,6 +51,8 @@ pub struct NewRun<'a> {
 pub enum RunVerb {
     /// Writes to its destination: one at a time does.
     Migrate,
+    /// The same, with a Git repo's whole history.
+    Mirror,
     /// Only reads.
     Verify,
 }

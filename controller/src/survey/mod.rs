@@ -1,6 +1,7 @@
 //! Looking at both sides, before anything is decided: what the source holds at which commit ([`here`]), what the
-//! destination has, and whether it may be written ([`there`]).
+//! destination has, and whether it may be written ([`there`]); of a Space, what runs it ([`app`]).
 
+mod app;
 mod here;
 mod there;
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hf2ms_hub::{Account, Destination, Hub, Listing, RepoAt, RepoInfo, Revision, open_destination};
+use hf2ms_hub::{Account, Destination, Error, Hub, Listing, RepoAt, RepoInfo, Revision, open_destination, open_spaces};
+use hf2ms_worker::protocol::Creation;
 
 use super::said;
 use crate::explain::{Doing, Failure, Outcome, token_missing, token_page};
@@ -55,6 +56,27 @@ impl There {
     async fn look(at: RepoAt, filter: Filter, settings: &Settings, hub: Arc<dyn Destination>, account: Option<Account>) -> Outcome<Self> {
         let info = hub.describe().await.map_err(|error| said(&error, &at, settings, Doing::Writing))?;
         Ok(Self { at, info, head: None, listing: Listing::default(), hub, account, filter })
+    }
+
+    /// The same repo at another branch or tag, which stands at `head`; nothing is listed yet.
+    ///
+    /// # Errors
+    /// The hub can't be spoken to.
+    pub fn at_branch(&self, branch: &Revision, head: Option<Revision>, settings: &Settings) -> Outcome<Self> {
+        let at = RepoAt { revision: branch.clone(), ..self.at.clone() };
+        let (hub, info) = (open(&at, settings)?, self.info.clone());
+        Ok(Self { at, info, head, listing: Listing::default(), hub, account: self.account.clone(), filter: self.filter.clone() })
+    }
+
+    /// Creates it: a repo of files, or what runs an app.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn create(&self, creation: Creation, settings: &Settings) -> Result<(), Error> {
+        match creation.sdk {
+            None => self.hub.create(creation.visibility).await,
+            Some(sdk) => open_spaces(&settings.destination(&self.at), settings.http())?.create_space(creation.visibility, sdk).await,
+        }
     }
 
     /// What stands there now; nothing where there is no repo.

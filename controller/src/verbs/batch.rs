@@ -37,7 +37,7 @@ pub struct Args {
     /// comment
     #[arg(long, value_name = "LIST")]
     file: Option<PathBuf>,
-    /// All models and datasets of an account or organisation; with --repo-type one kind only
+    /// All models and datasets of an account or organisation, and with --spaces-as its Spaces; with --repo-type one kind only
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
     /// Copy to this owner, under the same names [default: the source's owner]
@@ -102,7 +102,12 @@ impl Args {
     async fn entries(&self, settings: &Settings, screen: &Screen) -> Outcome<(Vec<Entry>, Vec<Row>)> {
         let (named, refused) = match (&self.file, &self.owner) {
             (Some(file), _) => (list::read_file(file)?, Vec::new()),
-            (None, Some(owner)) => list::of_owner(owner, &self.route, settings).await?,
+            (None, Some(owner)) => {
+                if self.route.repo_type.is_none() && self.route.spaces_as.is_none() {
+                    screen.warn("Spaces are left out: --spaces-as copies them, too");
+                }
+                list::of_owner(owner, &self.route, settings).await?
+            }
             (None, None) => (self.sources.iter().map(|source| Ok(Named::plain(source))).collect(), Vec::new()),
         };
         let entries = list::entries(named, &self.route, self.to_owner.as_deref(), settings, screen)?;

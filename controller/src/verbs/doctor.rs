@@ -165,7 +165,8 @@ fn endpoints(settings: &Settings) -> Vec<String> {
 
 /// The same in a container: Docker, the image, and whether the hubs are reached from there.
 async fn container(args: &Args, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Vec<Finding>> {
-    let terms = Terms { workers: 1, memory: WorkerOptions::default().memory, settings: settings.clone(), stop: stop.clone() };
+    let terms =
+        Terms { workers: 1, memory: WorkerOptions::default().memory, scratch: None, settings: settings.clone(), stop: stop.clone() };
     let runs = Runs::new(&state_dir(&environment)?);
     let docker = match Docker::open(&args.containers, terms, Whose { runs: &runs, run: None }, screen).await {
         Ok(docker) => docker,

@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use hf2ms_hub::Visibility;
+use hf2ms_hub::{Revision, Visibility};
 use hf2ms_worker::plan::Extra;
 use hf2ms_worker::protocol::Exit;
 
 use crate::copying::{Copying, End, Scope, Task, WorkArgs};
 use crate::crew::Shared;
+use crate::cutting::On;
 use crate::decision::{Existing, read_plan};
 use crate::engine::turns::Turns;
 use crate::explain::{Failure, Outcome};
+use crate::revisions::Revisions;
 use crate::route::{Route, RouteArgs};
 use crate::run_dir::Runs;
 use crate::screen::Screen;
@@ -35,9 +37,14 @@ pub struct Args {
     /// Delete what only the destination has
     #[arg(long)]
     prune: bool,
+    /// Every branch and tag, each to the one of its name; the default branch to the default branch. Equal blobs move once.
+    /// With --on local or docker
+    #[arg(long, conflicts_with_all = ["revision", "plan"])]
+    all_revisions: bool,
     /// Carry out a plan that `hf2ms plan --out FILE` wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "source", "to", "dest", "repo_type", "revision", "include", "exclude", "keep_readme", "chunk_size", "prune", "private",
+        "source", "to", "dest", "repo_type", "spaces_as", "revision", "include", "exclude", "keep_readme", "use_git", "chunk_size", "transport",
+        "prune", "private",
     ])]
     plan: Option<PathBuf>,
     /// Print NDJSON and nothing else: one line an event, the report last
@@ -55,6 +62,8 @@ Examples:
   hf2ms migrate ms:org/name --dest me/name                 from ModelScope to Hugging Face
   hf2ms migrate hf:org/name --to hf --dest me/name         within Hugging Face
   hf2ms migrate org/name --revision v1.0 --dry-run
+  hf2ms migrate org/name --all-revisions                   every branch and tag
+  hf2ms migrate spaces/org/app --spaces-as studio          a Space becomes a studio
   hf2ms migrate org/big --containers 8 --chunk-size 100    8 workers, about 100 GB a chunk
   hf2ms migrate org/name --on docker --containers 4        locked-in containers on this machine
   hf2ms migrate org/big --on modal --max-cost 20 --detach  the cloud does it; see hf2ms attach
@@ -91,18 +100,21 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         settings: &settings,
         runs: &runs,
         stop,
-        cutting: args.work.cutting.clone(),
+        cutting: if args.all_revisions { args.work.cutting.clone().among_others() } else { args.work.cutting.clone() },
         containers: &args.work.containers,
         visibility: args.visibility.chosen(),
         extra: if args.prune { Extra::Delete } else { Extra::Keep },
         existing: Existing::Met,
         watch,
         trial: args.work.trial(),
-        scope: Scope::One,
+        scope: if args.all_revisions { Scope::Many } else { Scope::One },
         ledger: args.work.ledger(),
         turns: Turns::new(1),
         shared: Shared::default(),
     };
+    if args.all_revisions {
+        return all_revisions(&args, &task, screen, began).await;
+    }
     let copying = Copying { task: &task, screen, began };
     let end = match (&args.plan, &args.source) {
         (Some(file), _) => copying.carry_out(stop.unless(read_plan(file, &task)).await?, None).await?,
@@ -113,6 +125,21 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         how_to_look_after(run, screen);
     }
     Ok(end.exit())
+}
+
+/// Copies every branch and tag.
+async fn all_revisions(args: &Args, task: &Task<'_>, screen: &Screen, began: Instant) -> Outcome<Exit> {
+    let source = args.source.as_deref().unwrap_or_default();
+    let route = Route::resolve(source, &args.route, task.settings)?;
+    if args.work.cutting.on == On::Modal {
+        return Err(Failure::usage("--all-revisions is not for --on modal yet: use --on local or docker, or --revision for one of them"));
+    }
+    if *route.asked() != Revision::main_of(route.from()) {
+        return Err(Failure::usage("SOURCE names a revision, and --all-revisions is about all: leave one of them out"));
+    }
+    let summary = Revisions { task, screen, began }.go(&route).await?;
+    summary.iter().for_each(|summary| summary.show(screen));
+    Ok(summary.map_or(Exit::Done, |summary| summary.exit()))
 }
 
 fn how_to_look_after(run: &str, screen: &Screen) {

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod logs;
 pub mod migrate;
+pub mod mirror;
 pub mod plan;
 pub mod runs;
 pub mod status;

@@ -1,5 +1,6 @@
 //! `hf2ms runs`.
 
+use hf2ms_hub::Revision;
 use hf2ms_worker::protocol::Exit;
 
 use crate::explain::Outcome;
@@ -35,10 +36,13 @@ pub fn run(args: &Args, screen: &Screen) -> Outcome<Exit> {
 fn row(run: &RunRecord) -> String {
     let verb = match run.verb {
         RunVerb::Migrate => "->",
+        RunVerb::Mirror => "=>",
         RunVerb::Verify => "=?",
     };
+    let at = &run.destination;
+    let revision = if at.revision == Revision::main_of(at.hub) { String::new() } else { format!(" at {}", at.revision) };
     format!(
-        "{:<26}  {:<16}  {:<11}  {:>8}  {:>10}  {} {} {verb} {} {}",
+        "{:<26}  {:<16}  {:<11}  {:>8}  {:>10}  {} {} {verb} {} {}{revision}",
         run.id,
         when(run.started),
         run.state.name(),

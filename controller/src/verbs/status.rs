@@ -8,8 +8,9 @@ use serde_json::json;
 use crate::cloud::{AT_ONCE, Calls};
 use crate::engine::modal::{Modal, Standing, explain};
 use crate::explain::Outcome;
+use crate::mirror::report::MirrorReport;
 use crate::report::{Report, Tally, table};
-use crate::run_dir::{Entry, RunRecord, Runs, State};
+use crate::run_dir::{Entry, RunRecord, RunVerb, Runs, State};
 use crate::screen::{Screen, size, when};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
@@ -32,6 +33,9 @@ pub struct Args {
 pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let record = runs.find(&args.run)?;
+    if record.verb == RunVerb::Mirror {
+        return Ok(of_mirror(&record, &runs, screen));
+    }
     let report: Option<Report> = runs.read(&record.id, "report.json");
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
@@ -49,6 +53,16 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     }
     screen.show(format!("  kept in     {}", runs.path(&record.id).display()));
     Ok(Exit::Done)
+}
+
+fn of_mirror(record: &RunRecord, runs: &Runs, screen: &Screen) -> Exit {
+    let report: Option<MirrorReport> = runs.read(&record.id, "report.json");
+    let (journal, so_far) = (runs.journal(&record.id), so_far(&runs.journal(&record.id)));
+    screen.tell(&json!({"run": record, "so_far": so_far, "report": report}));
+    screen.show(head(record));
+    screen.show(report.map_or_else(|| in_words(&so_far, &journal), |report| report.readable()));
+    screen.show(format!("  kept in     {}", runs.path(&record.id).display()));
+    Exit::Done
 }
 
 /// How the calls of a run stand.

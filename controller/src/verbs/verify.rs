@@ -44,13 +44,15 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
     let wishes = Wishes { cutting: CuttingArgs::default(), visibility: None, extra: Extra::Keep, card: route.card() };
     let (plan, there) = stop.unless(sides.plan(&wishes, &Known::new(), &settings)).await?;
+    plan.warnings.iter().for_each(|warning| screen.warn(warning));
     if there.info.is_none() {
         let (kind, id, hub) = (there.at.kind, &there.at.id, there.at.hub);
         return Err(Failure::refused(format!("{kind} {id} was not found on {hub}: copy it first, with hf2ms migrate")));
     }
     let (source, destination, summary) = (&plan.source, &plan.destination, &plan.summary());
     let mut run = runs.begin(NewRun { verb: RunVerb::Verify, on: On::Local, source, destination, plan: summary })?;
-    let engine = Local { binary: find(WORKER)?, workers: 1, logs: run.path().join("logs"), settings: settings.clone(), stop: stop.clone() };
+    let engine =
+        Local { binary: find(WORKER)?, workers: 1, logs: Some(run.path().join("logs")), settings: settings.clone(), stop: stop.clone() };
     let found = verify_with(&engine, &plan.verify_job(run.id(), &[], &[]), screen, &run).await;
     let state = match &found {
         Ok(found) if found.is_good() => State::Done,

@@ -20,10 +20,14 @@ const OF_PLATFORM: [&str; 3] = ["README.md", ".gitattributes", "configuration.js
 impl World {
     /// A world whose `alice/model` has one blob of `size` bytes, `w.safetensors`, and a README.md.
     pub fn with_blob(size: u64) -> Self {
-        let world = Self::new();
+        Self::new().holding_blob(size)
+    }
+
+    /// This world with the same.
+    pub fn holding_blob(self, size: u64) -> Self {
         let files = json!([{"path": "w.safetensors", "size": size, "seed": 7}, {"path": "README.md", "text": "# W\n"}]);
-        world.seed_model(&files);
-        world
+        self.seed_model(&files);
+        self
     }
 
     /// A world whose `alice/model` has `count` blobs of `size` bytes.

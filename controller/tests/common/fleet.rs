@@ -34,6 +34,11 @@ impl Fleet {
         fleet
     }
 
+    /// The same, the sandbox being a process of this machine, which has a `git`: containers reach it by `--network host`.
+    pub fn beside_this_machine() -> Self {
+        Self(World::with_model())
+    }
+
     /// With these files in `alice/model`.
     pub fn with(files: &Value) -> Self {
         let fleet = Self(World::in_docker());

@@ -63,9 +63,14 @@ pub fn binary(name: &str) -> PathBuf {
 
 impl World {
     pub fn new() -> Self {
+        Self::serving(&[])
+    }
+
+    /// A world whose sandbox has these flags.
+    pub fn serving(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary("hf2ms-sandbox"));
-        command.args(["serve", "--parent-stdin", "--dir"]).arg(folder.path().join("blobs"));
+        command.args(["serve", "--parent-stdin", "--dir"]).arg(folder.path().join("blobs")).args(flags);
         Self::started(&mut command, folder)
     }
 

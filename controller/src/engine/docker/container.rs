@@ -28,6 +28,8 @@ pub struct Shape {
     pub network: Option<String>,
     /// The memory of each in bytes; more kills it.
     pub memory: u64,
+    /// How many of these bytes files in its temporary folder may take; without them it can write nowhere.
+    pub scratch: Option<u64>,
     /// CPUs that each may use.
     pub cpus: f64,
     /// Who keeps the run.
@@ -83,6 +85,7 @@ impl Shape {
         let memory = i64::try_from(self.memory).unwrap_or(i64::MAX);
         HostConfig {
             readonly_rootfs: Some(true),
+            tmpfs: self.scratch.map(|bytes| [("/tmp".to_owned(), format!("rw,noexec,nosuid,nodev,mode=1777,size={bytes}"))].into()),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),
             memory: Some(memory),
@@ -115,7 +118,7 @@ pub(super) mod tests {
 
     pub(crate) fn shape() -> Shape {
         let (image, controller, run) = ("i".to_owned(), "c".to_owned(), "01K".to_owned());
-        Shape { image, network: Some("n".to_owned()), memory: 256 << 20, cpus: 0.5, controller, run }
+        Shape { image, network: Some("n".to_owned()), memory: 256 << 20, scratch: None, cpus: 0.5, controller, run }
     }
 
     pub(crate) fn errand() -> Errand {
@@ -133,6 +136,14 @@ pub(super) mod tests {
         assert_eq!((host.log_config.unwrap().typ.unwrap(), host.network_mode.unwrap()), ("none".to_owned(), "n".to_owned()));
         assert_eq!((body.open_stdin, body.stdin_once, body.tty), (Some(true), Some(true), Some(false)));
         assert!(body.env.is_none(), "what is said there can be read by all who use the daemon");
+    }
+
+    #[test]
+    fn a_container_can_write_only_where_a_plan_wants_room_and_that_is_bounded() {
+        let tmpfs = |scratch| Shape { scratch, ..shape() }.container(&errand()).host_config.unwrap().tmpfs;
+        assert_eq!(tmpfs(None), None);
+        let room = tmpfs(Some(9 << 20)).unwrap();
+        assert_eq!(room["/tmp"], "rw,noexec,nosuid,nodev,mode=1777,size=9437184");
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Terms {
     pub workers: usize,
     /// The budget of each.
     pub memory: Memory,
+    /// What each may keep in a folder that is its memory, too.
+    pub scratch: Option<Memory>,
     /// The tokens they get, and that no log keeps.
     pub settings: Settings,
     /// When to stop.
@@ -91,9 +93,10 @@ impl Docker {
             is_there(&daemon, network).await?;
         }
         let cpus = (f64::from(daemon.cpus().await?) / terms.workers.max(1) as f64).max(1.0);
-        let memory = terms.memory.0.saturating_mul(MEMORY_OF_BUDGET);
+        let scratch = terms.scratch.map(|scratch| scratch.0);
+        let memory = terms.memory.0.saturating_mul(MEMORY_OF_BUDGET).saturating_add(scratch.unwrap_or(0));
         let id = run.map_or_else(|| Ulid::new().to_string(), |run| run.id().to_owned());
-        let shape = Shape { image, network: wish.network.clone(), memory, cpus, controller, run: id };
+        let shape = Shape { image, network: wish.network.clone(), memory, scratch, cpus, controller, run: id };
         let mut docker = Self { daemon, shape, terms, logs: None, begun: AtomicU32::new(0), orphans: Mutex::default() };
         docker.try_out().await?;
         docker.logs = run.map(|run| run.path().join("logs"));

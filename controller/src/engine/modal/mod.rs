@@ -1,6 +1,7 @@
-//! Workers in Modal's cloud. Nothing here waits for a worker: chunks are submitted as calls, which outlive this process, and
+//! Workers in Modal's cloud. For a migration nothing here waits for a worker ([`attended`] does, for mirrors): chunks are submitted as calls, which outlive this process, and
 //! a finalizer in the cloud waits for them. What is submitted when, and what comes back, is [`crate::cloud`]'s.
 
+pub mod attended;
 pub mod bridge;
 mod deployment;
 mod envelope;
@@ -33,6 +34,8 @@ pub enum Function {
     RunChunk,
     /// Waits for the chunks, commits and verifies.
     Finalize,
+    /// Does one step of a mirror.
+    Perform,
     /// Says whether a container reaches the hubs.
     Check,
 }
@@ -42,6 +45,7 @@ impl Function {
         match self {
             Self::RunChunk => "run_chunk",
             Self::Finalize => "finalize",
+            Self::Perform => "perform",
             Self::Check => "check",
         }
     }

@@ -1,0 +1,181 @@
+//! `--pull-by gitlab`: GitLab pulls the repo by itself. Only its API is spoken to; no byte of the repo passes here.
+
+use hf2ms_hub::gitlab::{GitLab, MirrorState};
+use hf2ms_hub::http::Origin;
+use hf2ms_hub::{Error, Kind, Token, Url, Visibility};
+use hf2ms_worker::protocol::Exit;
+use serde_json::json;
+
+use super::sides::Party;
+use crate::explain::{Failure, Outcome};
+use crate::screen::Screen;
+use crate::settings::{Environment, Settings};
+use crate::stop::Stop;
+
+/// The state is asked for after so many of the retry policy's shortest pauses.
+const PAUSES: u32 = 5;
+
+/// Who pulls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Puller {
+    /// GitLab, by its pull mirroring (Premium and above).
+    Gitlab,
+}
+
+/// How a host is made to pull the repo by itself.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Pulled by the target's host")]
+pub struct RemoteArgs {
+    /// Have the target's host pull the source by itself: nothing passes this machine
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["dry_run", "watch", "no_force"])]
+    pull_by: Option<Puller>,
+    /// The same, on the platform that MIRROR_PLATFORM names [default: gitlab]
+    #[arg(long, conflicts_with_all = ["dry_run", "watch", "no_force"])]
+    use_remote_mirror: bool,
+    /// Wait until the first pull has ended
+    #[arg(long)]
+    wait: bool,
+    /// Create the project if it is absent, private unless --public
+    #[arg(long)]
+    create_project: bool,
+    /// Create the project public
+    #[arg(long, requires = "create_project")]
+    public: bool,
+}
+
+/// A pull mirror that is to be set up.
+pub struct Remote<'a> {
+    args: &'a RemoteArgs,
+    source: &'a Party,
+    api: String,
+    project: String,
+    token: Token,
+}
+
+impl<'a> Remote<'a> {
+    /// What the command line and the environment ask for; `None` if no host is to pull.
+    ///
+    /// # Errors
+    /// An unknown platform, no token, or one that belongs to another host.
+    pub fn of(args: &'a RemoteArgs, source: &'a Party, target: &Party, environment: &Environment) -> Outcome<Option<Self>> {
+        let asked = args.pull_by.is_some() || args.use_remote_mirror;
+        if !asked {
+            return match args.wait || args.create_project {
+                true => Err(Failure::usage("--wait and --create-project go with --pull-by gitlab")),
+                false => Ok(None),
+            };
+        }
+        let set = |name: &str| environment.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        match set("MIRROR_PLATFORM") {
+            Some(platform) if args.pull_by.is_none() && !platform.eq_ignore_ascii_case("gitlab") => {
+                let platform = hf2ms_hub::path::escape(&platform);
+                return Err(Failure::usage(format!("MIRROR_PLATFORM is {platform}, and only gitlab can pull by itself")));
+            }
+            _ => (),
+        }
+        let url = address(&target.at.endpoint)?;
+        let api = set("GITLAB_API_BASE").unwrap_or_else(|| format!("{}/api/v4", origin_of(&url)));
+        let project = set("GITLAB_PROJECT_PATH").unwrap_or_else(|| url.path().trim_matches('/').trim_end_matches(".git").to_owned());
+        let token = token(set("GITLAB_API_TOKEN"), &api, &url, target)?;
+        Ok(Some(Self { args, source, api, project, token }))
+    }
+
+    /// Sets the mirror up, starts it and, if that was asked, sees it through.
+    ///
+    /// # Errors
+    /// GitLab refuses; the pull fails.
+    pub async fn set_up(&self, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+        let gitlab = GitLab::open(&self.api, &self.project, &self.token, settings.http()).map_err(|error| self.said(&error, settings))?;
+        let started = async { self.start(&gitlab, screen).await.map_err(|error| self.said(&error, settings)) };
+        let before = stop.unless(started).await?;
+        let (project, from) = (&self.project, &self.source.at.endpoint);
+        screen.say(format!("GitLab pulls {from} into {project} by itself from now on"));
+        if !self.args.wait {
+            screen.tell(&json!({"event": "report", "project": project, "source": from, "exit": Exit::Done as u8}));
+            return Ok(Exit::Done);
+        }
+        let state = stop.unless(self.see_through(&gitlab, &before, settings, stop)).await?;
+        screen.show(format!("GitLab has pulled {from} into {project}"));
+        screen.tell(&json!({"event": "report", "project": project, "source": from, "mirror": state, "exit": Exit::Done as u8}));
+        Ok(Exit::Done)
+    }
+
+    /// How the mirror stood before it was started.
+    async fn start(&self, gitlab: &GitLab, screen: &Screen) -> hf2ms_hub::Result<MirrorState> {
+        if !gitlab.exists().await? {
+            if !self.args.create_project {
+                return Err(Error::new(Kind::NotFound, "there is no such project: create it, or give --create-project"));
+            }
+            let visibility = if self.args.public { Visibility::Public } else { Visibility::Private };
+            gitlab.create(visibility).await?;
+            screen.say(format!("created {visibility} project {}", self.project));
+        }
+        let from: Url = self.source.at.endpoint.parse().map_err(|_| Error::new(Kind::Invalid, "the source is no address"))?;
+        // Not a mirror yet: there is nothing to be said of it.
+        let before = gitlab.state().await.unwrap_or_default();
+        gitlab.mirror(&from, self.source.login.as_ref()).await?;
+        gitlab.start().await?;
+        Ok(before)
+    }
+
+    async fn see_through(&self, gitlab: &GitLab, before: &MirrorState, settings: &Settings, stop: &Stop) -> Outcome<MirrorState> {
+        loop {
+            let state = gitlab.state().await.map_err(|error| self.said(&error, settings))?;
+            match state.ended_since(before) {
+                Some(Ok(())) => return Ok(state),
+                Some(Err(why)) => {
+                    let why = settings.redact(&hf2ms_hub::path::escape(&why));
+                    return Err(Failure::new(Exit::Incomplete, format!("GitLab could not pull {}: {why}", self.source.at.endpoint)));
+                }
+                None => tokio::select! {
+                    () = tokio::time::sleep(settings.http().retry.base * PAUSES) => (),
+                    () = stop.asked() => return Err(Failure::interrupted()),
+                },
+            }
+        }
+    }
+
+    /// GitLab's error in one line.
+    fn said(&self, error: &Error, settings: &Settings) -> Failure {
+        let (project, api) = (&self.project, &self.api);
+        let line = match error.kind() {
+            Kind::Unauthorized => {
+                format!("{api} does not take GITLAB_API_TOKEN (or TARGET_TOKEN): it needs a valid token with the scope api")
+            }
+            Kind::Denied => format!(
+                "the token may not set up a mirror of {project}: it needs the scope api and a maintainer's role ({})",
+                error.message()
+            ),
+            Kind::NotFound => format!("{project} on {api}: {}", error.message()),
+            Kind::Disabled => format!("{api}: {}", error.message()),
+            _ => format!("{project} on {api}: {error}"),
+        };
+        Failure::new(Exit::of(error.kind()), settings.redact(&line))
+    }
+}
+
+fn address(endpoint: &str) -> Outcome<Url> {
+    endpoint.parse().map_err(|_| Failure::usage("the target is no address"))
+}
+
+fn origin_of(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
+}
+
+/// The target's token is GitLab's too, where its API is at the same origin.
+fn token(own: Option<String>, api: &str, target: &Url, party: &Party) -> Outcome<Token> {
+    let bad = |bad| Failure::usage(format!("GITLAB_API_TOKEN can't be used: {bad}; copy it again"));
+    if let Some(own) = own {
+        return Token::parse(&own).map_err(bad);
+    }
+    let api: Url = api.parse().map_err(|_| Failure::usage("GITLAB_API_BASE is no address: expected https://host/api/v4"))?;
+    if !matches!((Origin::of(&api), Origin::of(target)), (Ok(a), Ok(b)) if a == b) {
+        return Err(Failure::usage("GITLAB_API_BASE is at another host than the target: set GITLAB_API_TOKEN for it"));
+    }
+    let login = party
+        .login
+        .as_ref()
+        .ok_or_else(|| Failure::refused("GITLAB_API_TOKEN is not set, and neither is TARGET_TOKEN: one with the scope api is needed"))?;
+    Token::parse(login.secret()).map_err(bad)
+}

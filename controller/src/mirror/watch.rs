@@ -1,0 +1,78 @@
+//! `--watch`: a mirroring again and again, a line each, until it is stopped. A round that fails does not end it.
+
+use std::time::Duration;
+
+use hf2ms_worker::protocol::Exit;
+
+use super::report::MirrorReport;
+use crate::explain::{Failure, Outcome};
+use crate::run_dir::now;
+use crate::screen::{Screen, when};
+use crate::stop::Stop;
+
+/// Reads `15m`, `90s`, `2h`, or a number of seconds.
+///
+/// # Errors
+/// What was expected.
+pub fn interval(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => 0,
+    };
+    let span = number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)).filter(|span| *span > 0);
+    span.map(Duration::from_secs).ok_or_else(|| "expected a time as 15m, 90s or 2h".to_owned())
+}
+
+/// Goes round until it is asked to stop; the last round's exit code.
+///
+/// # Errors
+/// The command line is wrong: that would be so in every round.
+pub async fn repeat(every: Duration, screen: &Screen, stop: &Stop, round: impl AsyncFn() -> Outcome<MirrorReport>) -> Outcome<Exit> {
+    loop {
+        let ended = round().await;
+        let exit = match &ended {
+            Ok(report) => report.exit(),
+            Err(failure) => failure.exit(),
+        };
+        if stop.is_asked() || exit == Exit::Usage {
+            return ended.map(|report| report.exit());
+        }
+        tell(&ended, screen);
+        tokio::select! {
+            () = tokio::time::sleep(every) => (),
+            () = stop.asked() => return Ok(exit),
+        }
+    }
+}
+
+fn tell(ended: &Outcome<MirrorReport>, screen: &Screen) {
+    let line = ended.as_ref().map_or_else(Failure::to_string, MirrorReport::line);
+    screen.show(format!("{} UTC  {line}", when(now())));
+    match ended {
+        Ok(report) => {
+            let mut line = serde_json::to_value(report).unwrap_or_default();
+            (line["event"], line["exit"]) = ("report".into(), (report.exit() as u8).into());
+            screen.tell(&line);
+        }
+        Err(failure) => screen.tell(&serde_json::json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit() {
+        for (text, seconds) in [("15m", 900), ("90s", 90), ("2h", 7200), ("1d", 86_400), ("5", 5)] {
+            assert_eq!(interval(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in ["", "m", "0m", "-1m", "1.5h", "10 weeks", "99999999999999999999s"] {
+            assert!(interval(bad).is_err(), "{bad}");
+        }
+    }
+}

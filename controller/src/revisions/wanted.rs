@@ -1,0 +1,226 @@
+//! Which revisions there are, and where each goes. Pure.
+//!
+//! The source's default branch goes to the destination's; every other branch and tag keeps its name. What stands at the
+//! destination already is met there; the rest is built apart, each commit once, and only then gets its names.
+
+use hf2ms_hub::{Ref, RefKind, Refs, Refused, Revision};
+
+/// How branches begin on which a revision is built before it has its name. The commit of the source follows.
+const APART: &str = "hf2ms-copy-";
+
+/// A branch or tag of the source, and what it is to be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// What it is.
+    pub kind: RefKind,
+    /// Its name at the source.
+    pub source: Revision,
+    /// Its name at the destination.
+    pub destination: Revision,
+}
+
+/// One commit of the source, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The source's commit.
+    pub commit: Revision,
+    /// Where its files go.
+    pub place: Place,
+    /// What is to be made once they are there.
+    pub new: Vec<Named>,
+}
+
+/// Where a revision's files go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// To a branch that is there, or comes with the repo.
+    Standing(Named),
+    /// To a branch of its own, which goes once the names are made.
+    Apart,
+    /// Nowhere: the tag is there, and tags are not moved. It is only compared.
+    Tagged(Named),
+}
+
+/// All that is asked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Commits and where they go: the default branch first, what is only compared last.
+    pub targets: Vec<Target>,
+    /// What is not copied, and why.
+    pub refused: Vec<Refused>,
+    /// Branches at the source that an earlier run left there.
+    pub left_over: usize,
+}
+
+/// The default branches of both sides.
+pub struct Defaults {
+    /// The source's.
+    pub source: Revision,
+    /// The destination's.
+    pub destination: Revision,
+}
+
+impl Target {
+    /// The branch on which it is built, when it has none yet.
+    pub fn branch_apart(&self) -> Option<Revision> {
+        format!("{APART}{}", self.commit).parse().ok()
+    }
+
+    /// Whether its files go anywhere.
+    pub fn moves(&self) -> bool {
+        !matches!(self.place, Place::Tagged(_))
+    }
+
+    /// The first of its names.
+    pub fn first(&self) -> Option<&Named> {
+        match &self.place {
+            Place::Standing(named) | Place::Tagged(named) => Some(named),
+            Place::Apart => self.new.first(),
+        }
+    }
+
+    /// All of its names.
+    pub fn names(&self) -> impl Iterator<Item = &Named> {
+        let own = match &self.place {
+            Place::Standing(named) | Place::Tagged(named) => Some(named),
+            Place::Apart => None,
+        };
+        own.into_iter().chain(&self.new)
+    }
+}
+
+impl Wanted {
+    /// Where the source's refs go, given what the destination has.
+    pub fn of(source: &Refs, destination: &Refs, defaults: &Defaults) -> Self {
+        let mut wanted = Self { refused: source.refused.clone(), ..Self::default() };
+        let mut taken = vec![defaults.destination.clone()];
+        let (mut fresh, mut tagged) = (Vec::new(), Vec::new());
+        for (kind, found) in in_order(source, defaults) {
+            let Some(named) = wanted.name(kind, found, defaults, &mut taken) else { continue };
+            let is_default = kind == RefKind::Branch && found.name == defaults.source;
+            let place = match destination.find(kind, &named.destination) {
+                Some(_) if kind == RefKind::Tag => Some(Place::Tagged(named.clone())),
+                Some(_) => Some(Place::Standing(named.clone())),
+                None if is_default => Some(Place::Standing(named.clone())),
+                None => None,
+            };
+            let target = |place| Target { commit: found.commit.clone(), place, new: Vec::new() };
+            match place {
+                Some(place @ Place::Tagged(_)) => tagged.push(target(place)),
+                Some(place) => wanted.targets.push(target(place)),
+                None => fresh.push((found.commit.clone(), named)),
+            }
+        }
+        fresh.into_iter().for_each(|(commit, named)| wanted.add(commit, named));
+        wanted.targets.extend(tagged);
+        wanted
+    }
+
+    /// Branches apart at the destination that no target of now takes up.
+    pub fn left_over_in<'a>(&self, destination: &'a Refs) -> Vec<&'a Revision> {
+        let taken: Vec<Revision> = self.targets.iter().filter_map(Target::branch_apart).collect();
+        let apart = destination.branches.iter().map(|found| &found.name).filter(|name| name.as_str().starts_with(APART));
+        apart.filter(|name| !taken.contains(name)).collect()
+    }
+
+    /// What a ref is to be called, unless it can't be.
+    fn name(&mut self, kind: RefKind, found: &Ref, defaults: &Defaults, taken: &mut Vec<Revision>) -> Option<Named> {
+        if kind == RefKind::Branch && found.name.as_str().starts_with(APART) {
+            self.left_over += 1;
+            return None;
+        }
+        let is_default = kind == RefKind::Branch && found.name == defaults.source;
+        let destination = if is_default { defaults.destination.clone() } else { found.name.clone() };
+        if !is_default && taken.contains(&destination) {
+            let why = if destination == defaults.destination && kind == RefKind::Branch {
+                format!("at the destination {destination} is the default branch, to which {} goes", defaults.source)
+            } else {
+                format!("a branch is called {destination}, too: the hubs could not tell them apart")
+            };
+            self.refused.push(Refused { path: format!("{} {}", kind.name(), found.name), reason: why });
+            return None;
+        }
+        taken.push(destination.clone());
+        Some(Named { kind, source: found.name.clone(), destination })
+    }
+
+    /// A name to be made: of a branch that gets the same commit anyway, or of one apart.
+    fn add(&mut self, commit: Revision, named: Named) {
+        match self.targets.iter_mut().find(|target| target.commit == commit) {
+            Some(target) => target.new.push(named),
+            None => self.targets.push(Target { commit, place: Place::Apart, new: vec![named] }),
+        }
+    }
+}
+
+/// The default branch, the other branches, the tags.
+fn in_order<'a>(refs: &'a Refs, defaults: &'a Defaults) -> impl Iterator<Item = (RefKind, &'a Ref)> {
+    let is_default = |found: &&Ref| found.name == defaults.source;
+    let default = refs.branches.iter().filter(is_default);
+    let branches = refs.branches.iter().filter(move |found| !is_default(found));
+    default.chain(branches).map(|found| (RefKind::Branch, found)).chain(refs.tags.iter().map(|found| (RefKind::Tag, found)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refs(branches: &[(&str, char)], tags: &[(&str, char)]) -> Refs {
+        let all = |of: &[(&str, char)]| of.iter().map(|(name, commit)| found(name, *commit)).collect();
+        Refs { branches: all(branches), tags: all(tags), ..Refs::default() }
+    }
+
+    fn found(name: &str, commit: char) -> Ref {
+        Ref { name: name.parse().unwrap(), commit: commit.to_string().repeat(40).parse().unwrap() }
+    }
+
+    fn wanted(source: &Refs, destination: &Refs) -> Wanted {
+        let defaults = Defaults { source: "main".parse().unwrap(), destination: "master".parse().unwrap() };
+        Wanted::of(source, destination, &defaults)
+    }
+
+    /// Each target's commit, where it goes, and what is made of it.
+    fn told(wanted: &Wanted) -> Vec<String> {
+        let name = |named: &Named| format!("{} {}", named.kind.name(), named.destination);
+        let place = |target: &Target| match &target.place {
+            Place::Standing(named) => format!("to {}", name(named)),
+            Place::Apart => "apart".to_owned(),
+            Place::Tagged(named) => format!("is {}", name(named)),
+        };
+        let new = |target: &Target| target.new.iter().map(name).collect::<Vec<_>>().join(", ");
+        wanted.targets.iter().map(|target| format!("{} {}: {}", &target.commit.as_str()[..1], place(target), new(target))).collect()
+    }
+
+    #[test]
+    fn the_default_branch_changes_its_name_and_each_commit_is_built_once() {
+        let source = refs(&[("dev", 'b'), ("main", 'a'), ("same", 'a'), ("twin", 'b')], &[("v0", 'c'), ("v1", 'a'), ("v2", 'c')]);
+        let expected = ["a to branch master: branch same, tag v1", "b apart: branch dev, branch twin", "c apart: tag v0, tag v2"];
+        assert_eq!(told(&wanted(&source, &Refs::default())), expected);
+    }
+
+    #[test]
+    fn what_stands_there_is_met_and_tags_are_only_compared() {
+        let source = refs(&[("dev", 'b'), ("main", 'a')], &[("v1", 'b'), ("v2", 'b')]);
+        let there = refs(&[("master", 'x'), ("dev", 'y'), ("theirs", 'z')], &[("v1", 'z')]);
+        assert_eq!(told(&wanted(&source, &there)), ["a to branch master: ", "b to branch dev: tag v2", "b is tag v1: "]);
+    }
+
+    #[test]
+    fn names_that_would_meet_are_refused_alone() {
+        let source = refs(&[("main", 'a'), ("master", 'b'), ("dev", 'b')], &[("dev", 'c'), ("master", 'a')]);
+        let wanted = wanted(&source, &Refs::default());
+        assert_eq!(told(&wanted), ["a to branch master: ", "b apart: branch dev"]);
+        let refused: Vec<_> = wanted.refused.iter().map(|refused| refused.path.as_str()).collect();
+        assert_eq!(refused, ["branch master", "tag dev", "tag master"]);
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_is_no_branch_of_the_source() {
+        let left = format!("{APART}{}", "a".repeat(40));
+        let wanted = wanted(&refs(&[("main", 'a'), (&left, 'a')], &[]), &Refs::default());
+        assert_eq!((wanted.targets.len(), wanted.left_over), (1, 1));
+        let old = format!("{APART}{}", "b".repeat(40));
+        let there = refs(&[("master", 'x'), (&left, 'x'), (&old, 'x')], &[]);
+        assert_eq!(wanted.left_over_in(&there), [&old.parse::<Revision>().unwrap()], "one is taken up, the other is not");
+    }
+}

@@ -1,0 +1,219 @@
+//! `hf2ms mirror`: reads what the Python tool read, and hands the work to [`crate::mirror`].
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hf2ms_worker::protocol::{Exit, Folder, Force, Memory, Scope};
+
+use crate::binaries::{WORKER, find};
+use crate::crew::attended;
+use crate::cutting::{ContainerArgs, CuttingArgs, On};
+use crate::engine::Engine;
+use crate::engine::docker::{Docker, Terms, Whose};
+use crate::engine::local::Local;
+use crate::explain::{Failure, Outcome};
+use crate::mirror::remote::{self, RemoteArgs};
+use crate::mirror::round::{Lfs, Round, Wish};
+use crate::mirror::sides::{Party, Role, party};
+use crate::mirror::watch::{interval, repeat};
+use crate::run_dir::{RunDir, Runs};
+use crate::screen::Screen;
+use crate::settings::{Environment, Settings, state_dir};
+use crate::stop::Stop;
+
+/// Room in a container for Git's objects.
+const SCRATCH: Memory = Memory(1 << 30);
+
+/// Mirror a Git repo with its whole history and all its LFS objects to another Git host
+///
+/// Git's objects go through a temporary folder, LFS objects are streamed from host to host without touching the disk: only
+/// those that the target lacks, checked on their way, and before the refs that name them. Run again, only what is new moves.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Where from: the address of a Git repo, hf:org/name, ms:org/name or org/name
+    #[arg(long, short, value_name = "URL")]
+    pub source: String,
+    /// Where to: the address of a Git repo that exists, hf:org/name or ms:org/name
+    #[arg(long, short, value_name = "URL")]
+    pub target: String,
+    /// All refs instead of branches and tags, and what the source does not have is deleted at the target
+    #[arg(long)]
+    mirror: bool,
+    /// Leave refs alone that would lose something
+    #[arg(long)]
+    no_force: bool,
+    /// Show which refs and objects would move, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// With GIT_LFS_SKIP_SMUDGE=1: push although the target lacks LFS objects
+    #[arg(long)]
+    allow_missing: bool,
+    /// Where Git's objects go meanwhile [default: TMPDIR]
+    #[arg(long, value_name = "DIR")]
+    temp_dir: Option<PathBuf>,
+    /// Leave Git's objects there
+    #[arg(long)]
+    no_cleanup: bool,
+    /// Read settings from this file instead of .env
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    /// Mirror again and again with this pause, as 15m or 2h, until stopped
+    #[arg(long, value_name = "TIME", value_parser = interval, conflicts_with = "dry_run")]
+    watch: Option<Duration>,
+    /// Print NDJSON and nothing else: one line an event, the report last
+    #[arg(long)]
+    pub json: bool,
+    /// Of the Python tool: no longer needed
+    #[arg(long, hide = true)]
+    use_xget: bool,
+    #[command(flatten)]
+    remote: RemoteArgs,
+    #[command(flatten)]
+    cutting: CuttingArgs,
+    #[command(flatten)]
+    containers: ContainerArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hf2ms mirror -s https://huggingface.co/org/name -t https://gitlab.example/group/name.git
+  hf2ms mirror -s hf:org/name -t https://gitlab.example/group/name.git --dry-run
+  hf2ms mirror -s ... -t ... --mirror                      all refs, deletions included
+  hf2ms mirror -s ... -t ... --watch 15m                   keep it up to date
+  hf2ms mirror -s ... -t ... --pull-by gitlab --wait       GitLab pulls it by itself
+
+Environment, also from .env or --env-file:
+  HF_USERNAME, HF_TOKEN                           a source on Hugging Face
+  SOURCE_USERNAME, SOURCE_TOKEN                   a source elsewhere
+  TARGET_USERNAME, TARGET_TOKEN                   the target; the user name is oauth2 unless set
+  GIT_LFS_SKIP_SMUDGE=1                           move no LFS object: the target has to have them
+  GITLAB_API_BASE, GITLAB_PROJECT_PATH, GITLAB_API_TOKEN
+                                                  for --pull-by gitlab, where the target's address does not tell";
+
+/// Mirrors.
+///
+/// # Errors
+/// Whatever stops it; what fails for single refs and objects is in the report.
+pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let environment = Environment::load(args.env_file.as_deref())?;
+    let (source, target) = (party(&args.source, Role::Source, &environment)?, party(&args.target, Role::Target, &environment)?);
+    let settings = settings_of(&source, &target, &environment)?;
+    if args.use_xget {
+        screen.warn("--use-xget does nothing here: LFS objects are streamed from host to host as they are");
+    }
+    [&source, &target].into_iter().for_each(|party| in_the_open(party, screen));
+    if let Some(remote) = remote::Remote::of(&args.remote, &source, &target, &environment)? {
+        return remote.set_up(&settings, screen, stop).await;
+    }
+    args.containers.fit(args.cutting.on)?;
+    let wish = args.wish(source, target, &environment)?;
+    let runs = Runs::new(&state_dir(&crate::settings::environment)?);
+    let began = Instant::now;
+    let round = || Round { wish: &wish, settings: &settings, runs: &runs, screen, stop, began: began() };
+    let crew = CrewOf { args: &args, settings: &settings, runs: &runs, screen, stop };
+    if args.dry_run {
+        return round().rehearse(&crew.local(None)?).await;
+    }
+    let mirror = async || round().go(async |run: &RunDir| crew.open(run).await).await;
+    match args.watch {
+        Some(every) => repeat(every, screen, stop, mirror).await,
+        None => {
+            let report = mirror().await?;
+            report.show(screen);
+            Ok(report.exit())
+        }
+    }
+}
+
+/// Settings in which each side has its login, and workers are given both.
+fn settings_of(source: &Party, target: &Party, environment: &Environment) -> Outcome<Settings> {
+    let of = |role: Role, party: &Party| party.login.as_ref().map(|login| (role.variables()[2], login.expose().to_owned()));
+    let logins: Vec<_> = [of(Role::Source, source), of(Role::Target, target)].into_iter().flatten().collect();
+    environment.settings(&logins)
+}
+
+/// A password on an open line can be read by whoever carries it.
+fn in_the_open(party: &Party, screen: &Screen) {
+    let host = party.at.endpoint.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
+    if let (Some(host), Some(_)) = (host, &party.login)
+        && !matches!(host, "localhost" | "127.0.0.1" | "[")
+    {
+        screen.warn(format!("{} is not encrypted: whoever carries the requests can read the password", party.at.endpoint));
+    }
+}
+
+impl Args {
+    /// `--temp-dir` names a folder of this machine.
+    fn folder(&self) -> Outcome<Folder> {
+        match &self.temp_dir {
+            Some(_) if self.cutting.on != On::Local => Err(Failure::usage("--temp-dir is for workers on this machine: leave --on out")),
+            Some(folder) => {
+                std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
+                Ok(Folder { below: Some(folder.to_string_lossy().into_owned()), kept: self.no_cleanup })
+            }
+            None => Ok(Folder { below: None, kept: self.no_cleanup && self.cutting.on == On::Local }),
+        }
+    }
+
+    fn wish(&self, source: Party, target: Party, environment: &Environment) -> Outcome<Wish> {
+        let skips =
+            environment.get("GIT_LFS_SKIP_SMUDGE").is_some_and(|value| !matches!(value.to_lowercase().as_str(), "" | "0" | "false" | "no"));
+        let lfs = match (skips, self.allow_missing) {
+            (false, false) => Lfs::Moved,
+            (true, false) => Lfs::Expected,
+            (true, true) => Lfs::Missing,
+            (false, true) => {
+                return Err(Failure::usage("--allow-missing goes with GIT_LFS_SKIP_SMUDGE=1: otherwise missing LFS objects are moved"));
+            }
+        };
+        Ok(Wish {
+            source,
+            target,
+            scope: if self.mirror { Scope::All } else { Scope::Branches },
+            force: if self.no_force { Force::Never } else { Force::Always },
+            lfs,
+            folder: self.folder()?,
+            cutting: self.cutting.clone(),
+        })
+    }
+}
+
+/// Opens who does the work.
+struct CrewOf<'a> {
+    args: &'a Args,
+    settings: &'a Settings,
+    runs: &'a Runs,
+    screen: &'a Screen,
+    stop: &'a Stop,
+}
+
+impl CrewOf<'_> {
+    fn workers(&self) -> usize {
+        self.args.cutting.workers(0)
+    }
+
+    fn local(&self, logs: Option<PathBuf>) -> Outcome<Local> {
+        Ok(Local { binary: find(WORKER)?, workers: self.workers(), logs, settings: self.settings.clone(), stop: self.stop.clone() })
+    }
+
+    async fn open(&self, run: &RunDir) -> Outcome<Box<dyn Engine>> {
+        match self.args.cutting.on {
+            On::Local => return Ok(Box::new(self.local(Some(run.path().join("logs")))?)),
+            On::Modal => {
+                let modal = attended(self.workers(), run, self.settings, self.screen, self.stop);
+                return Ok(Box::new(self.stop.unless(modal).await?));
+            }
+            On::Docker => (),
+        }
+        let terms = Terms {
+            workers: self.workers(),
+            memory: Memory(128 << 20),
+            scratch: Some(SCRATCH),
+            settings: self.settings.clone(),
+            stop: self.stop.clone(),
+        };
+        let docker = Docker::open(&self.args.containers, terms, Whose { runs: self.runs, run: Some(run) }, self.screen);
+        Ok(Box::new(self.stop.unless(docker).await?))
+    }
+}
