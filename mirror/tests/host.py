@@ -1,0 +1,253 @@
+"""A Git host with LFS on loopback: `git http-backend` behind a web server with basic auth, and giftless beside it.
+
+What is served is Git's own and giftless's; this file keeps the door, counts, and has the faults that a test asks for.
+"""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from giftless.app import init_app
+from giftless.auth.identity import DefaultIdentity, Permission
+from giftless.storage.local_storage import LocalStorage
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wsgi import FileWrapper, get_input_stream
+
+from gitlab import GitLab
+
+BACKEND = subprocess.check_output(["git", "--exec-path"], text=True).strip() + "/git-http-backend"
+HOOK = Path(__file__).resolve().parent / "pre_receive.py"
+# Whom the host knows: a password, and whether its owner may write. One has signs that an address can't hold as they are.
+ALICE, RITA, ODD = ("alice", "glpat-alice-canary"), ("rita", "glpat-rita-canary"), ("odd@ü", "p@ss/w?rd#%41 ü:canary")
+ACCOUNTS = {"alice": (ALICE[1], True), "rita": (RITA[1], False), "oauth2": (ALICE[1], True), "odd": (ODD[1], True)}
+LFS_JSON = [("Content-Type", "application/vnd.git-lfs+json")]
+
+
+@dataclass
+class Seen:
+    """One request as it came."""
+
+    port: int
+    method: str
+    path: str
+    query: str
+    authorization: str
+    answered: int = 0
+
+
+@dataclass
+class Rule:
+    """What happens to requests that `meets` is true of: `answer` instead of the host's own, or its batch answers changed."""
+
+    meets: object
+    answer: object = None
+    change: object = None
+    left: int = -1
+
+
+@dataclass
+class Host:
+    """Repositories below `root`, LFS objects in `store`; served at two origins that share them."""
+
+    root: Path
+    store: Path
+    seen: list = field(default_factory=list)
+    rules: list = field(default_factory=list)
+    public: set = field(default_factory=set)
+    lfs_off: set = field(default_factory=set)
+
+    def start(self):
+        config = {
+            "LEGACY_ENDPOINTS": False,
+            "AUTH_PROVIDERS": ["host:of_the_door"],
+            "PRE_AUTHORIZED_ACTION_PROVIDER": {"options": {"private_key": "of this host alone, which nobody else needs to know"}},
+            "TRANSFER_ADAPTERS": {"basic": {"options": {"storage_class": "host:Storage", "storage_options": {"path": str(self.store)}}}},
+        }
+        self.lfs = init_app(additional_config=config)
+        self.gitlab = GitLab(self)
+        self.servers = [make_server("127.0.0.1", 0, self, threaded=True, request_handler=Quiet) for _ in range(2)]
+        for server in self.servers:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.url, self.other = (f"http://127.0.0.1:{server.server_port}" for server in self.servers)
+
+    def stop(self):
+        for server in self.servers:
+            server.shutdown()
+            server.server_close()
+
+    def fresh(self):
+        """Forgets what was seen and asked for."""
+        self.seen.clear()
+        self.rules.clear()
+        self.lfs_off.clear()
+
+    def rule(self, meets, answer=None, change=None, times=-1):
+        self.rules.append(Rule(meets, answer, change, times))
+
+    def asked(self, method, part):
+        return [seen for seen in self.seen if seen.method == method and part in seen.path]
+
+    def transfers(self):
+        """LFS contents that went in or out."""
+        return [seen for seen in self.seen if "/objects/storage/" in seen.path and seen.method in ("GET", "PUT")]
+
+    def __call__(self, environ, start):
+        environ["wsgi.input"] = get_input_stream(environ)
+        # As Hugging Face and GitLab do, Git is answered with and without the ending.
+        environ["PATH_INFO"] = re.sub(r"^(/[^.]+)(/info/refs|/git-[a-z]+-pack)$", r"\1.git\2", environ["PATH_INFO"])
+        seen = Seen(
+            int(environ["SERVER_PORT"]), environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""),
+            environ.get("HTTP_AUTHORIZATION", ""),
+        )
+        self.seen.append(seen)
+
+        def begin(status, headers, exc_info=None):
+            seen.answered = int(status[:3])
+            return start(status, headers, exc_info)
+
+        rule = next((rule for rule in self.rules if rule.left != 0 and rule.meets(seen)), None)
+        if rule:
+            rule.left -= 1
+        if rule and rule.answer:
+            drain(environ)
+            status, headers, body = rule.answer(seen)
+            begin(status, headers)
+            return [body]
+        if seen.path.startswith("/api/v4/"):
+            return self.gitlab(environ, begin)
+        return self.of_repo(environ, seen, begin, rule and rule.change)
+
+    def of_repo(self, environ, seen, begin, change):
+        repo = seen.path.split(".git/")[0].strip("/")
+        carries = seen.authorization.startswith("Bearer ") or "jwt=" in seen.query
+        stored = "/info/lfs/objects/storage" in seen.path and carries
+        writes = "git-receive-pack" in seen.path + seen.query or (seen.path.endswith("/objects/batch") and wants_upload(environ))
+        refusal = None if stored else self.refusal(seen, repo, writes)
+        if refusal:
+            drain(environ)
+            begin(refusal, [("WWW-Authenticate", 'Basic realm="forge"'), ("Content-Type", "text/plain")])
+            return [b"HTTP Basic: Access denied"]
+        if "/info/lfs/" in seen.path:
+            return self.of_lfs(environ, repo, begin, change)
+        return self.of_git(environ, seen, begin)
+
+    def refusal(self, seen, repo, writes):
+        """Why the door stays closed: the status, or None."""
+        who = account(seen.authorization)
+        if who is None and (seen.authorization or writes or repo not in self.public):
+            return "401 Unauthorized"
+        if not (self.root / f"{repo}.git").is_dir():
+            return "404 Not Found"
+        return "403 Forbidden" if writes and not ACCOUNTS[who][1] else None
+
+    def of_lfs(self, environ, repo, begin, change):
+        if repo in self.lfs_off:
+            drain(environ)
+            begin("501 Not Implemented", LFS_JSON)
+            return [b'{"message":"Git LFS is not enabled on this server"}']
+        if not change:
+            return self.lfs(environ, begin)
+        told = {}
+        body = b"".join(self.lfs(environ, lambda status, headers, exc_info=None: told.update(status=status)))
+        answer = json.loads(body)
+        change(answer)
+        begin(told["status"], LFS_JSON)
+        return [json.dumps(answer).encode()]
+
+    def of_git(self, environ, seen, begin):
+        """Git's own CGI program."""
+        kept = {key: value for key, value in environ.items() if isinstance(value, str) and (key.startswith("HTTP_") or key.isupper())}
+        env = {**kept, "PATH": os.environ["PATH"], "HOME": str(self.root), "GIT_PROJECT_ROOT": str(self.root), "GIT_HTTP_EXPORT_ALL": "1",
+               "REMOTE_USER": account(seen.authorization) or "", "FORGE_LFS": str(self.store), "GATEWAY_INTERFACE": "CGI/1.1"}
+        process = subprocess.Popen([BACKEND], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        threading.Thread(target=feed, args=(environ["wsgi.input"], process.stdin), daemon=True).start()
+        status, headers = "200 OK", []
+        while (line := process.stdout.readline().strip()):
+            name, value = line.decode().split(": ", 1)
+            if name == "Status":
+                status = value
+            else:
+                headers.append((name, value))
+        begin(status, headers)
+        return until_end(process)
+
+
+class Quiet(WSGIRequestHandler):
+    """Says nothing of its requests."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *_):
+        pass
+
+
+class Storage(LocalStorage):
+    """Takes and gives files in large pieces: by itself giftless gives them line by line."""
+
+    def get(self, prefix, oid):
+        return FileWrapper(super().get(prefix, oid), 1 << 20)
+
+    def put(self, prefix, oid, data_stream):
+        with self._get_path(prefix, oid).open("wb", buffering=0) as stored:
+            while piece := data_stream.read(1 << 20):
+                stored.write(piece)
+            return stored.tell()
+
+
+def of_the_door(_):
+    """Whoever came in may do what was asked: the door has looked."""
+    user = DefaultIdentity(name="door", id="door")
+    user.allow(permissions=Permission.all())
+    return user
+
+
+def account(authorization):
+    """Who says so, if the password is right."""
+    scheme, _, told = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, _, password = base64.b64decode(told).decode().partition(":")
+    except ValueError:
+        return None
+    if password == ODD[1] or f"{user}:{password}" == ":".join(ODD):
+        return "odd"
+    return user if user in ACCOUNTS and ACCOUNTS[user][0] == password else None
+
+
+def wants_upload(environ):
+    """Whether a batch asks for uploads. The question is put back."""
+    import io
+
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return b'"upload"' in body
+
+
+def drain(environ):
+    while environ["wsgi.input"].read(1 << 20):
+        pass
+
+
+def feed(source, sink):
+    try:
+        while piece := source.read(1 << 16):
+            sink.write(piece)
+        sink.close()
+    except (OSError, ValueError):
+        pass
+
+
+def until_end(process):
+    try:
+        while piece := process.stdout.read1(1 << 16):
+            yield piece
+    finally:
+        process.stdout.close()
+        process.wait()

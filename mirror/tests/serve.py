@@ -1,0 +1,47 @@
+"""One host as a process of its own, for measurements: says where it is as a line of JSON, and ends with its standard input.
+
+`--commits N --objects N --bytes N` fills `bench/model` with a history whose LFS objects are spread over its commits.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from host import ALICE, Host
+from repos import Lfs, Repo
+
+
+def fill(repo, commits, objects, size):
+    every = max(commits // max(objects, 1), 1)
+    for number in range(commits):
+        files = {f"notes/{number % 100}.txt": f"{number}\n".encode()}
+        if number % every == 0 and number // every < objects:
+            files[f"weights-{number // every}.bin"] = Lfs(random.Random(number).randbytes(size))
+        repo.commit("refs/heads/main", files)
+    repo.flush().tag("v1", "main")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--dir")
+    for name in ("--commits", "--objects", "--bytes"):
+        parser.add_argument(name, type=int, default=0)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hf2ms-forge-", dir=args.dir) as folder:
+        host = Host(Path(folder) / "git", Path(folder) / "lfs")
+        host.root.mkdir()
+        host.store.mkdir()
+        host.start()
+        repo = Repo.new(host, "bench/model")
+        if args.commits:
+            fill(repo, args.commits, args.objects, args.bytes)
+        print(json.dumps({"url": repo.url, "user": ALICE[0], "password": ALICE[1]}), flush=True)
+        sys.stdin.read()
+        host.stop()
+
+
+if __name__ == "__main__":
+    main()
