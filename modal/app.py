@@ -15,7 +15,9 @@ import modal
 
 WORKER = "/usr/local/bin/hf2ms-worker"
 # What containers get from the deployer's environment: tokens, and how patient to be.
-TOKENS = ("HF_TOKEN", "HF_DESTINATION_TOKEN", "MODELSCOPE_TOKEN", "MODELSCOPE_DESTINATION_TOKEN")
+TOKENS = (
+    "HF_TOKEN", "HF_DESTINATION_TOKEN", "MODELSCOPE_TOKEN", "MODELSCOPE_DESTINATION_TOKEN", "HF2MS_SOURCE_LOGIN", "HF2MS_TARGET_LOGIN",
+)
 PATIENCE = ("HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG")
 # The longest that Modal lets one attempt last, in seconds.
 DAY = 86400
@@ -74,6 +76,13 @@ def finalize(job: dict) -> dict:
     work = {**job["job"], "receipts": receipts}
     envelope = attend(["finalize", "--attached"], Voice(run=work["run"]), work)
     return {**envelope, "chunks": chunks}
+
+
+@app.function(**container, cpu=(1, 4), memory=(512, 8192), retries=modal.Retries(max_retries=2, initial_delay=2.0))
+def perform(step: dict) -> dict:
+    """Does one step of a mirror, `scan` or `push`, with Git's objects in the container's temporary folder. Returns the
+    worker's envelope."""
+    return attend([step["verb"], "--attached"], Voice(run=step["job"]["run"]), step["job"])
 
 
 @app.function(**{**container, "timeout": 300}, cpu=0.125, memory=(128, 512))
@@ -247,9 +256,12 @@ def receipt_of(envelope):
 
 
 def clean(text):
-    """`text` without the container's tokens. Workers say none; what kills one might."""
-    for token in filter(None, map(os.environ.get, TOKENS)):
-        text = text.replace(token, "***")
+    """`text` without the container's tokens, and without the passwords of its logins (user:password). Workers say none; what
+    kills one might."""
+    for name in TOKENS:
+        token = os.environ.get(name, "")
+        secret = token.partition(":")[2] if name.endswith("_LOGIN") else token
+        text = text.replace(secret, "***") if secret else text
     return text
 
 

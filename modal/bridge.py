@@ -24,7 +24,7 @@ OLDEST = (1, 6)
 LONGEST_THROTTLE = "60"
 SECRETS = (
     "MODAL_TOKEN_SECRET", "MODAL_TOKEN_ID", "HF_TOKEN", "HF_DESTINATION_TOKEN", "MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN",
-    "MODELSCOPE_DESTINATION_TOKEN",
+    "MODELSCOPE_DESTINATION_TOKEN", "HF2MS_SOURCE_LOGIN", "HF2MS_TARGET_LOGIN",
 )
 # A longer request is held in memory several times over while it is sent on: only so many of these at a time.
 BIG, BIG_AT_ONCE = 1 << 13, 4

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BIN = ROOT / "target" / "release"
+BIN = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 REPO = "alice/bench"
 GIB = 1 << 30
 HF_TOKEN, MS_TOKEN = "hf_sandboxAliceWrite", "ms-sandbox-alice-write"
@@ -82,6 +82,9 @@ class Hubs:
     def ask(self, path: str, body: object = None, method: str | None = None) -> object:
         return post(self.at["admin"] + path, body, method=method)
 
+    def requests_at(self, hub: str) -> int:
+        return sum(route["requests"] for name, route in self.ask("/counters").items() if name.startswith(f"{hub}."))
+
     def requests(self) -> int:
         return sum(route["requests"] for route in self.ask("/counters").values() if isinstance(route, dict))
 
@@ -119,6 +122,16 @@ def python_path(hubs: Hubs, program: str = PYTHON_PATH) -> Figures:
 
 def hf2ms(hubs: Hubs) -> Figures:
     return measure([BIN / "hf2ms", "migrate", f"hf:{REPO}", "--to", "ms", "--json"], hubs.env, hubs.work / "log")
+
+
+# Requests at the source, run by run.
+BY_GIT: list[int] = []
+
+
+def hf2ms_by_git(hubs: Hubs) -> Figures:
+    figures = measure([BIN / "hf2ms", "migrate", f"hf:{REPO}", "--to", "ms", "--use-git", "--json"], hubs.env, hubs.work / "log")
+    BY_GIT.append(hubs.requests_at("hf"))
+    return figures
 
 
 def python_path_back(hubs: Hubs) -> Figures:
@@ -201,8 +214,7 @@ def bench_large(args: argparse.Namespace) -> None:
 
 
 def bench_back(args: argparse.Namespace) -> None:
-    # Hugging Face looks at what it was given before it takes a commit: what comes is kept, for both ways.
-    python, ours = in_turn([python_path_back, hf2ms_back], args.runs, large_files(4, int(args.gib * GIB)), {"uploads": "keep"})
+    python, ours = in_turn([python_path_back, hf2ms_back], args.runs, large_files(4, int(args.gib * GIB)))
     table(f"From ModelScope to Hugging Face, in parts: 4 files of {args.gib:g} GiB, one worker", *HEAD)
     describe("Python path", python, 4 * args.gib * GIB)
     describe("hf2ms", ours, 4 * args.gib * GIB)
@@ -228,6 +240,32 @@ def bench_small(args: argparse.Namespace) -> None:
         mid = median(figures)
         row(name, f"{mid.seconds:.2f}", f"{mid.cpu:.2f}", f"{mid.peak_mib:.0f}")
     print(f"\nhf2ms is {ratio(python, ours)} times faster (goal: 4).")
+
+
+def bench_git(args: argparse.Namespace) -> None:
+    python, ours = in_turn([python_path, hf2ms_by_git], args.runs, small_files(5000, 50))
+    table("5,000 text files of 2 KB in 50 folders, by Git", "way", "seconds", "CPU seconds", "peak MiB", "written to disk MiB", "requests at the source")
+    for name, figures, asked in (("Python path", python, "more than 5,000"), ("hf2ms", ours, max(BY_GIT))):
+        mid = median(figures)
+        row(name, f"{mid.seconds:.2f}", f"{mid.cpu:.2f}", f"{mid.peak_mib:.0f}", f"{mid.disk_mib:.0f}", asked)
+    print(f"\nhf2ms is {ratio(python, ours)} times faster (goal: 10, and 50 requests).")
+
+
+def bench_ways(args: argparse.Namespace) -> None:
+    """From how many files on Git is sooner than a request each."""
+    table("Small files of 2 KB: a request each, or Git", "files", "latency ms", "a request each, s", "requests", "by Git, s", "requests")
+    for latency in (0, 100):
+        for count in (50, 200, 1000, 5000):
+            cells = []
+            for way in (hf2ms, hf2ms_by_git):
+                with Hubs() as hubs:
+                    hubs.ask("/seed", {"hub": "hf", "kind": "model", "id": REPO, "private": True, **small_files(count, 50)})
+                    hubs.ask("/settings", {"latency_ms": latency})
+                    if way is hf2ms:
+                        hubs.ask("/faults", {"route": "hf.git_refs", "kind": {"do": "status", "status": 501}})
+                    figures = way(hubs)
+                    cells += [f"{figures.seconds:.2f}", hubs.requests_at("hf")]
+            row(count, latency, *cells)
 
 
 def bench_again(_: argparse.Namespace) -> None:
@@ -300,9 +338,15 @@ def bench_batch(args: argparse.Namespace) -> None:
         print(f"\nThe batch takes {ratio(many, one)} of the time (goal: 1.1).")
 
 
+def bench_mirror(args: argparse.Namespace) -> None:
+    import bench_mirror as mirrors
+
+    mirrors.bench_mirror(args)
+
+
 CASES = {
     "large": bench_large, "back": bench_back, "shaped": bench_shaped, "small": bench_small, "again": bench_again, "relay": bench_relay,
-    "batch": bench_batch,
+    "batch": bench_batch, "git": bench_git, "ways": bench_ways, "mirror": bench_mirror,
 }
 
 

@@ -31,6 +31,13 @@ setup_rust() {
     [ -e /usr/include/stdio.h ] || { as_root apt-get update -qq; as_root apt-get install -y --no-install-recommends libc6-dev >/dev/null; }
 }
 
+# rustc_is N: whether Rust is 1.N or later.
+rustc_is() {
+    local minor
+    minor=$(rustc --version | sed -E 's/^rustc 1\.([0-9]+).*/\1/')
+    [ "$minor" -ge "$1" ]
+}
+
 setup_rust_checks() {
     cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
     cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
@@ -41,12 +48,18 @@ setup_python() {
     if ! "$venv/bin/python" -c '' 2>/dev/null; then
         "$python" -m venv "$venv" 2>/dev/null || { need_venv; "$python" -m venv "$venv"; }
     fi
-    local stamp="$venv/.installed" wanted=(sandbox/tests/requirements.txt modal/tests/requirements.txt)
+    local stamp="$venv/.installed" wanted=(sandbox/tests/requirements.txt modal/tests/requirements.txt mirror/tests/requirements.txt)
     if ! cat "${wanted[@]}" | cmp -s - "$stamp"; then
         say "installing the official clients"
         "$venv/bin/pip" install --quiet --disable-pip-version-check "${wanted[@]/#/--requirement=}"
         cat "${wanted[@]}" >"$stamp"
     fi
+}
+
+# Git as a server, and the client that judges mirrors.
+setup_git() {
+    need git git
+    need git-lfs git-lfs
 }
 
 need_venv() { as_root apt-get update -qq && as_root apt-get install -y --no-install-recommends python3-venv >/dev/null; }
