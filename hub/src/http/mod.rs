@@ -13,6 +13,7 @@ mod client;
 pub mod clock;
 mod credentials;
 mod gate;
+mod network;
 mod origin;
 mod redirect;
 mod request;

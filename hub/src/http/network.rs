@@ -1,0 +1,38 @@
+//! What a failure below HTTP means: names, certificates, and connections that end.
+
+use super::address::NameError;
+use crate::error::{Error, Kind};
+
+/// What a failure below HTTP means. A name or a certificate does not get better by trying again.
+pub(super) fn network_error(error: reqwest::Error, request: &str) -> Error {
+    let error = error.without_url();
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    let mut last = error.to_string();
+    let (mut kind, mut stalled) = (Kind::Transient, false);
+    while let Some(inner) = cause {
+        kind = match inner.downcast_ref::<NameError>() {
+            Some(NameError::Unknown(_)) => Kind::Unreachable,
+            Some(NameError::Private(_)) => Kind::Refused,
+            None if is_certificate_error(inner) => Kind::Unreachable,
+            None => kind,
+        };
+        stalled |= is_timeout(inner);
+        last = inner.to_string();
+        cause = inner.source();
+    }
+    let error = Error::new(kind, crate::path::escape(&last)).of_request(request);
+    if stalled { error.after_a_stall() } else { error }
+}
+
+/// The kernel gave up on a connection on which nothing was acknowledged for so long.
+fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
+}
+
+/// An I/O error is not the source of what it wraps, and may wrap another.
+fn is_certificate_error(error: &(dyn std::error::Error + 'static)) -> bool {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().is_some_and(|inner| is_certificate_error(inner)),
+        None => matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_))),
+    }
+}
