@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use serde::{Deserialize, Serialize};
+
 /// What a file costs besides its bytes, in bytes: its requests. It keeps a million tiny files from sharing one chunk.
 pub const FILE_COST: u64 = 256 << 10;
 /// Chunks are not cut smaller than this on average only to have more of them.
@@ -13,12 +15,20 @@ const CHUNKS_A_CONTAINER: [usize; 5] = [4, 3, 2, 1, 8];
 const SLACK: f64 = 1.01;
 
 /// How work is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Chunking {
     /// So that this many workers, each taking the largest chunk left, end together.
     Even {
         /// The workers.
         containers: usize,
+    },
+    /// As [`Chunking::Even`], with a worker for each so many bytes.
+    Shared {
+        /// Bytes a worker.
+        bytes: u64,
+        /// Workers at most.
+        at_most: usize,
     },
     /// So that a chunk holds this many bytes; a larger file stands alone.
     Sized {
@@ -38,8 +48,18 @@ pub fn cut(sizes: &[u64], chunking: Chunking) -> Vec<Vec<u32>> {
     }
     match chunking {
         Chunking::Even { containers } => cut_evenly(&Load::with_cost(sizes), containers.max(1)),
+        Chunking::Shared { bytes, at_most } => cut_evenly(&Load::with_cost(sizes), workers_for(total(sizes), bytes, at_most)),
         Chunking::Sized { bytes, at_most } => cut_to_size(&Load::plain(sizes), bytes.max(1), at_most.max(1)),
     }
+}
+
+fn total(sizes: &[u64]) -> u64 {
+    sizes.iter().fold(0, |sum, size| sum.saturating_add(*size))
+}
+
+/// A worker for each `share` of these bytes, one at least.
+pub fn workers_for(bytes: u64, share: u64, at_most: usize) -> usize {
+    usize::try_from(bytes.div_ceil(share.max(1))).unwrap_or(usize::MAX).clamp(1, at_most.max(1))
 }
 
 /// When the last of `workers` ends, if each takes the next of `loads` as soon as it is free.
@@ -198,10 +218,19 @@ mod tests {
         assert_eq!(cut(&[GB; 5000], Chunking::Sized { bytes: GB, at_most: 100 }).len(), 100);
     }
 
+    #[test]
+    fn a_share_of_bytes_is_a_workers() {
+        let even = |containers| cut(&[GB; 12], Chunking::Even { containers });
+        let shared = |bytes, at_most| cut(&[GB; 12], Chunking::Shared { bytes, at_most });
+        assert_eq!(shared(4 * GB, 100), even(3));
+        assert_eq!((shared(GB, 5), shared(u64::MAX, 5)), (even(5), even(1)));
+    }
+
     fn any_chunking() -> impl Strategy<Value = Chunking> {
         prop_oneof![
             (1..120_usize).prop_map(|containers| Chunking::Even { containers }),
             (1..50 * GB, 1..101_usize).prop_map(|(bytes, at_most)| Chunking::Sized { bytes, at_most }),
+            (1..50 * GB, 1..101_usize).prop_map(|(bytes, at_most)| Chunking::Shared { bytes, at_most }),
         ]
     }
 

@@ -101,7 +101,7 @@ async fn write(work: &Work, plan: &mut Plan, run: &str, receipts: &[Receipt], un
 }
 
 /// The failure after which the hub will answer everything else the same way.
-fn fatal<'a>(failed: impl IntoIterator<Item = &'a FailedFile>) -> Option<Error> {
+pub(crate) fn fatal<'a>(failed: impl IntoIterator<Item = &'a FailedFile>) -> Option<Error> {
     let error = |failed: &FailedFile| Error::new(failed.kind, failed.error.clone());
     failed.into_iter().map(error).find(Error::ends_the_hub)
 }

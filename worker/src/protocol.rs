@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 pub use events::{EndpointCheck, Event, FailedFile, How, PlanSummary, Receipt, Stored, Verification};
 pub use exit::Exit;
 pub use memory::{BadMemory, Memory};
-pub use mirror::{Folder, Force, Lacking, PushJob, RefAt, RefOutcome, RefState, RefUpdate, Scan, ScanJob, Scope, is_plain};
+pub use mirror::{
+    Folder, Force, Landed, Lfs, Policy, PushJob, RefAt, RefOutcome, RefState, RefUpdate, Scan, ScanJob, Scope, Tell, is_plain,
+};
 pub use standing::{Edit, Standing};
 
 /// The version of everything in this module.

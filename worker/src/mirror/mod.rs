@@ -1,8 +1,11 @@
 //! A mirror's two verbs: `scan` fetches a repo's Git objects and finds every LFS object that they name and the destination
-//! lacks; `push` writes the refs, once those are there. What lies between, chunks of LFS objects, is [`crate::run`]'s.
+//! lacks; `push` writes the refs, once those are there. What lies between, chunks of LFS objects, is [`crate::run`]'s; which
+//! chunks, and what is pushed then, [`steps`] says.
 
 mod push;
+pub mod refs;
 mod scan;
+pub mod steps;
 mod updates;
 
 use std::sync::Arc;

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hf2ms_hub::git::{Bare, Pushed, lfs_address};
-use hf2ms_hub::{Error, Kind, Result};
+use hf2ms_hub::git::{Bare, Pushed, Refs, lfs_address};
+use hf2ms_hub::{Error, Kind, Result, Sha256};
 
 use super::scan::lacking;
 use super::updates::{Judged, Refusal, halves, judge, specs};
 use super::{Sides, end, told};
 use crate::events::Events;
-use crate::protocol::{Event, Exit, Force, Lacking, PushJob, RefOutcome, RefState, RefUpdate, Scope};
+use crate::finalize::fatal;
+use crate::protocol::{Event, Exit, Force, Landed, Lfs, PushJob, RefOutcome, RefState, RefUpdate, Scope};
 use crate::settings::Settings;
 
 /// Pushes, and says what became of each ref.
@@ -23,27 +24,38 @@ pub async fn push(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> E
 }
 
 async fn carry_out(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> Result<Exit> {
+    if let Some(error) = fatal(job.receipts.iter().flat_map(|receipt| &receipt.failed)) {
+        return Err(error);
+    }
     let sides = Sides::open(&job.source, &job.destination, settings, events)?;
     let bare = sides.fetch(job.scope, &job.folder).await.map_err(|error| error.about("the source"))?;
-    let pushing = Pushing { job, sides: &sides, bare: &bare, events };
-    let refs = pushing.all().await;
+    let pushing = Pushing { job, lost: &lost(job), sides: &sides, bare: &bare, events };
+    let landed = pushing.all().await;
     end(bare, &job.folder);
-    let refs = refs?;
-    let exit = if refs.iter().any(|outcome| outcome.state == RefState::Refused) { Exit::Incomplete } else { Exit::Done };
-    events.say(&Event::Pushed { refs });
+    let landed = landed?;
+    let exit = if landed.refs.iter().any(|outcome| outcome.state == RefState::Refused) { Exit::Incomplete } else { Exit::Done };
+    events.say(&Event::Pushed(landed));
     Ok(exit)
+}
+
+/// LFS objects that are not there: those that the target does not take, and those that no chunk has brought.
+fn lost(job: &PushJob) -> HashSet<Sha256> {
+    let brought: HashSet<Sha256> = job.receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| stored.sha256).collect();
+    let awaited = job.awaited.iter().filter(|sha256| !brought.contains(sha256));
+    job.lost.iter().chain(awaited).copied().collect()
 }
 
 /// One push under way.
 struct Pushing<'a> {
     job: &'a PushJob,
+    lost: &'a HashSet<Sha256>,
     sides: &'a Sides,
     bare: &'a Bare,
     events: &'a Arc<Events>,
 }
 
 impl Pushing<'_> {
-    async fn all(&self) -> Result<Vec<RefOutcome>> {
+    async fn all(&self) -> Result<Landed> {
         self.objects_are_there().await?;
         let (may, mut refused) = self.sifted().await?;
         let pushed = self.some(&may).await?;
@@ -53,12 +65,11 @@ impl Pushing<'_> {
 
     /// LFS objects before the refs that name them: asked again, since it is the last moment.
     async fn objects_are_there(&self) -> Result<()> {
-        if self.job.lfs == Lacking::Allowed {
+        if self.job.lfs == Lfs::Missing {
             return Ok(());
         }
-        let lost: HashSet<_> = self.job.lost.iter().copied().collect();
         let files = self.bare.pointers().await?;
-        let files: Vec<_> = files.into_iter().filter(|file| file.digest.sha256().is_none_or(|sha256| !lost.contains(&sha256))).collect();
+        let files: Vec<_> = files.into_iter().filter(|file| file.digest.sha256().is_none_or(|sha256| !self.lost.contains(&sha256))).collect();
         let store = self.sides.store(&self.sides.to_side, &lfs_address(&self.sides.to_url))?;
         match lacking(&store, &files).await?.wanted.len() {
             0 => Ok(()),
@@ -73,13 +84,9 @@ impl Pushing<'_> {
     async fn sifted(&self) -> Result<(Vec<RefUpdate>, Vec<RefOutcome>)> {
         let new: Vec<String> = self.job.updates.iter().filter_map(|update| update.new.clone()).collect();
         let known = self.bare.known(new.clone()).await?;
-        let tainted = match self.job.lost.is_empty() {
+        let tainted = match self.lost.is_empty() {
             true => HashSet::new(),
-            false => {
-                self.bare
-                    .reaching(new.into_iter().filter(|oid| known.contains(oid)).collect(), self.job.lost.iter().copied().collect())
-                    .await?
-            }
+            false => self.bare.reaching(new.into_iter().filter(|oid| known.contains(oid)).collect(), self.lost.clone()).await?,
         };
         let (mut may, mut refused) = (Vec::new(), Vec::new());
         for update in &self.job.updates {
@@ -152,20 +159,20 @@ impl Pushing<'_> {
             let Some(pause) = pauses.next() else { return Err(error.about("the target")) };
             self.events.retry(&error, pause);
             self.sides.http.clock.sleep(pause).await;
-            let there = self.there().await?;
+            let there = by_name(&self.there().await?);
             left.retain(|update| !stands(update, &there));
         }
     }
 
-    /// Where the target's refs stand now, by name.
-    async fn there(&self) -> Result<HashMap<String, String>> {
-        let refs = self.sides.to.writable().await.map_err(|error| error.about("the target"))?;
-        Ok(Scope::All.of(&refs).into_iter().map(|found| (found.name, found.oid)).collect())
+    /// Where the target's refs stand now.
+    async fn there(&self) -> Result<Refs> {
+        self.sides.to.writable().await.map_err(|error| error.about("the target"))
     }
 
     /// What stands there is said, not what was answered.
-    async fn looked_at(&self, outcomes: Vec<RefOutcome>) -> Result<Vec<RefOutcome>> {
-        let there = self.there().await?;
+    async fn looked_at(&self, outcomes: Vec<RefOutcome>) -> Result<Landed> {
+        let refs = self.there().await?;
+        let there = by_name(&refs);
         let updates: HashMap<&str, &RefUpdate> = self.job.updates.iter().map(|update| (update.name.as_str(), update)).collect();
         let look = |outcome: RefOutcome| match updates.get(outcome.name.as_str()) {
             Some(update) if outcome.state != RefState::Refused && !stands(update, &there) => {
@@ -173,8 +180,12 @@ impl Pushing<'_> {
             }
             _ => outcome,
         };
-        Ok(outcomes.into_iter().map(look).collect())
+        Ok(Landed { refs: outcomes.into_iter().map(look).collect(), there: self.job.scope.of(&refs) })
     }
+}
+
+fn by_name(refs: &Refs) -> HashMap<String, String> {
+    Scope::All.of(refs).into_iter().map(|found| (found.name, found.oid)).collect()
 }
 
 fn is_locked(pushed: &Pushed) -> bool {

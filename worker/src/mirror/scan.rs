@@ -6,9 +6,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_hub::git::{Bare, Refs, Store, lfs_address};
 use hf2ms_hub::{Blob, Destination, File, Kind, Missing, Result};
 
+use super::steps::Steps;
 use super::{Sides, end, told};
 use crate::events::Events;
-use crate::protocol::{Event, Exit, FailedFile, RefAt, Scan, ScanJob};
+use crate::protocol::{Event, Exit, FailedFile, RefAt, Scan, ScanJob, Tell};
 use crate::settings::Settings;
 
 /// Objects a question, and questions at a time.
@@ -29,7 +30,13 @@ async fn look(job: &ScanJob, settings: &Settings, events: &Arc<Events>) -> Resul
     let bare = sides.fetch(job.scope, &job.folder).await.map_err(about("the source"))?;
     let found = found(job, &sides, &bare, &refs, there).await;
     end(bare, &job.folder);
-    events.say(&Event::Scanned(Box::new(found?)));
+    let found = found?;
+    let steps = (job.tell == Tell::Steps).then(|| Steps::of(job, &found));
+    events.say(&Event::Scanned(Box::new(found)));
+    if let Some(steps) = steps.transpose()? {
+        events.say(&Event::Planned(steps.plan.summary()));
+        events.say(&steps.event(&job.run));
+    }
     Ok(Exit::Done)
 }
 

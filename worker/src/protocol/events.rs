@@ -3,7 +3,7 @@
 use hf2ms_hub::{GitSha1, Kind, Refused, RepoPath, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{RefOutcome, Scan};
+use super::{Chunk, Landed, PushJob, Scan};
 
 /// One line of a worker's stdout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,12 +77,16 @@ pub enum Event {
     Verified(Verification),
     /// What a `scan` found.
     Scanned(Box<Scan>),
-    /// What became of every ref of a `push`.
-    Pushed {
-        /// The refs.
-        refs: Vec<RefOutcome>,
+    /// What follows a `scan`, where that is to be told.
+    Steps {
+        /// The LFS objects that move.
+        chunks: Vec<Chunk>,
+        /// The push that comes after them, once it has their receipts; absent if no ref changes.
+        push: Option<Box<PushJob>>,
     },
-    /// What stands where, for `migrate`: the repo's plan in numbers.
+    /// What became of every ref of a `push`.
+    Pushed(Landed),
+    /// What stands where, for `migrate`, or moves, for a mirror: the repo's plan in numbers.
     Planned(PlanSummary),
     /// What `check` found.
     Checked {

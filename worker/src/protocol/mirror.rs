@@ -4,7 +4,8 @@ use hf2ms_hub::git::Refs;
 use hf2ms_hub::{File, RepoAt, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{FailedFile, WorkerOptions};
+use super::{FailedFile, Receipt, WorkerOptions};
+use crate::chunks::Chunking;
 
 /// What one `scan` is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,11 @@ pub struct ScanJob {
     pub destination: RepoAt,
     /// Which refs.
     pub scope: Scope,
+    /// What is to be done with what is found.
+    pub policy: Policy,
+    /// What is told of it.
+    #[serde(default)]
+    pub tell: Tell,
     /// Where Git's objects go.
     #[serde(default)]
     pub folder: Folder,
@@ -27,8 +33,30 @@ pub struct ScanJob {
     pub options: WorkerOptions,
 }
 
+/// What is to be done with what a scan finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Whether a ref may lose what it has.
+    pub force: Force,
+    /// What happens to LFS objects.
+    pub lfs: Lfs,
+    /// How those that move are cut into chunks.
+    pub chunking: Chunking,
+}
+
+/// What a scan tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tell {
+    /// What it found.
+    #[default]
+    Found,
+    /// And the jobs that follow, for one who only hands them on.
+    Steps,
+}
+
 /// What one `push` is given: every ref that is to change. LFS objects are there before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PushJob {
     /// [`super::VERSION`].
     pub version: u32,
@@ -44,11 +72,17 @@ pub struct PushJob {
     pub updates: Vec<RefUpdate>,
     /// Whether a ref may lose what it has.
     pub force: Force,
-    /// What is done about LFS objects that are not at the destination.
-    pub lfs: Lacking,
-    /// LFS objects that could not be brought there: refs that lead to one stay where they are.
+    /// What happens to LFS objects.
+    pub lfs: Lfs,
+    /// LFS objects that the destination does not take: refs that lead to one stay where they are.
     #[serde(default)]
     pub lost: Vec<Sha256>,
+    /// LFS objects that chunks were to bring there. One that no receipt has is lost too.
+    #[serde(default)]
+    pub awaited: Vec<Sha256>,
+    /// What the chunks left behind.
+    #[serde(default)]
+    pub receipts: Vec<Receipt>,
     /// Where Git's objects go.
     #[serde(default)]
     pub folder: Folder,
@@ -104,14 +138,16 @@ pub enum Force {
     Never,
 }
 
-/// What is done about LFS objects that are not at the destination.
+/// What happens to LFS objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Lacking {
-    /// Nothing is pushed.
-    Refused,
-    /// The refs are pushed all the same (`--allow-missing`).
-    Allowed,
+pub enum Lfs {
+    /// Those that the destination lacks move.
+    Moved,
+    /// None moves; if the destination lacks some, nothing is pushed (`GIT_LFS_SKIP_SMUDGE=1`).
+    Expected,
+    /// None moves, whatever the destination lacks (`--allow-missing`).
+    Missing,
 }
 
 /// Where Git's objects go on the worker's disk.
@@ -171,6 +207,15 @@ pub enum RefState {
     Deleted,
     /// It is not where the source's is.
     Refused,
+}
+
+/// What came of a `push`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Landed {
+    /// The refs that were to change.
+    pub refs: Vec<RefOutcome>,
+    /// Where the destination's refs stood at the end.
+    pub there: Vec<RefAt>,
 }
 
 /// What a `scan` found.

@@ -1,0 +1,145 @@
+//! What follows a scan: the LFS objects that move, in chunks, and the push once they are there; or why nothing may follow. Pure.
+
+use hf2ms_hub::{Error, File, Kind, RepoAt, Result};
+
+use super::refs::updates;
+use crate::plan::Plan;
+use crate::protocol::{Event, Force, Lfs, PushJob, Scan, ScanJob, VERSION};
+
+/// What follows a scan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Steps {
+    /// The LFS objects that move, each in one chunk; of none, if none does.
+    pub plan: Plan,
+    /// The push that comes after them, which is still to be given their receipts; none if no ref changes.
+    pub push: Option<PushJob>,
+}
+
+impl Steps {
+    /// What follows from what a scan found.
+    ///
+    /// # Errors
+    /// Something would be lost that may not be, or pointers would lead to nothing.
+    pub fn of(job: &ScanJob, scan: &Scan) -> Result<Self> {
+        may_follow(job, scan)?;
+        let moving = if job.policy.lfs == Lfs::Moved { scan.missing.clone() } else { Vec::new() };
+        let awaited = moving.iter().filter_map(|file| file.digest.sha256()).collect();
+        let updates = updates(&scan.refs, &scan.there, job.scope);
+        let push = (!updates.is_empty()).then(|| PushJob {
+            version: VERSION,
+            run: job.run.clone(),
+            source: job.source.clone(),
+            destination: job.destination.clone(),
+            scope: job.scope,
+            updates,
+            force: job.policy.force,
+            lfs: job.policy.lfs,
+            lost: scan.lost.clone(),
+            awaited,
+            receipts: Vec::new(),
+            folder: job.folder.clone(),
+            options: job.options.clone(),
+        });
+        Ok(Self { plan: plan(job, scan, moving), push })
+    }
+
+    /// The same as an event: whole jobs, for one who only hands them on.
+    pub(super) fn event(self, run: &str) -> Event {
+        let numbers = 0..u32::try_from(self.plan.chunks.len()).unwrap_or(u32::MAX);
+        Event::Steps { chunks: numbers.filter_map(|number| self.plan.chunk(run, number)).collect(), push: self.push.map(Box::new) }
+    }
+}
+
+fn plan(job: &ScanJob, scan: &Scan, moving: Vec<File>) -> Plan {
+    let at = |side: &RepoAt, lfs: &str| RepoAt { endpoint: lfs.to_owned(), ..side.clone() };
+    Plan::of_blobs(at(&job.source, &scan.lfs), at(&job.destination, &scan.lfs_there), moving, job.policy.chunking)
+}
+
+fn may_follow(job: &ScanJob, scan: &Scan) -> Result<()> {
+    let url = &job.destination.endpoint;
+    if job.policy.force == Force::Never && !scan.related {
+        let line = "is not empty and has nothing in common with the source: without --no-force its refs would be replaced";
+        return Err(Error::new(Kind::Denied, format!("the target {url} {line}")));
+    }
+    if job.policy.lfs == Lfs::Expected && !scan.missing.is_empty() {
+        let line = "LFS objects: leave GIT_LFS_SKIP_SMUDGE out to move them, or give --allow-missing";
+        return Err(Error::new(Kind::Denied, format!("the target {url} lacks {} {line}", scan.missing.len())));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use hf2ms_hub::{Digest, Sha256};
+
+    use super::*;
+    use crate::chunks::Chunking;
+    use crate::protocol::{Folder, Policy, RefAt, Scope, Tell, WorkerOptions};
+
+    fn job(force: Force, lfs: Lfs) -> ScanJob {
+        let at = |name: &str| {
+            let endpoint = format!("https://h/o/{name}.git");
+            serde_json::from_value(serde_json::json!({"hub": "git", "endpoint": endpoint, "kind": "model", "id": "o/n", "revision": "main"}))
+        };
+        ScanJob {
+            version: VERSION,
+            run: "r".to_owned(),
+            source: at("a").unwrap(),
+            destination: at("b").unwrap(),
+            scope: Scope::Branches,
+            policy: Policy { force, lfs, chunking: Chunking::Sized { bytes: 1, at_most: 100 } },
+            tell: Tell::Steps,
+            folder: Folder::default(),
+            options: WorkerOptions::default(),
+        }
+    }
+
+    /// Two objects are missing, and one ref differs.
+    fn scan() -> Scan {
+        let file = |name: &str| File { path: name.parse().unwrap(), size: 5, digest: Digest::Sha256(Sha256::of(name.as_bytes())) };
+        let main = |oid: &str| vec![RefAt { name: "refs/heads/main".to_owned(), oid: oid.to_owned() }];
+        Scan {
+            refs: main("2"),
+            there: main("1"),
+            related: true,
+            objects: 9,
+            git_bytes: 99,
+            pointers: 3,
+            pointer_bytes: 15,
+            missing: vec![file("x.bin"), file("y.bin")],
+            refused: Vec::new(),
+            lost: vec![Sha256::of(b"z.bin")],
+            lfs: "https://h/o/a.git/info/lfs".to_owned(),
+            lfs_there: "https://h/o/b.git/info/lfs".to_owned(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_missing_moves_in_chunks_and_the_push_awaits_it() {
+        let steps = Steps::of(&job(Force::Always, Lfs::Moved), &scan()).unwrap();
+        let push = steps.push.clone().unwrap();
+        assert_eq!((push.awaited.len(), push.lost.len(), push.updates.len()), (2, 1, 1));
+        let Event::Steps { chunks, push } = steps.event("r") else { panic!("not its event") };
+        assert!(chunks.len() == 2 && push.is_some());
+        assert_eq!((chunks[1].chunk, chunks[1].chunks), (1, 2));
+        assert_eq!((chunks[0].source.endpoint.as_str(), chunks[0].files.len()), ("https://h/o/a.git/info/lfs", 1));
+    }
+
+    #[test]
+    fn nothing_is_pushed_where_nothing_differs_and_nothing_moves_that_should_not() {
+        let same = Scan { there: scan().refs, ..scan() };
+        assert_eq!(Steps::of(&job(Force::Always, Lfs::Moved), &same).unwrap().push, None);
+        let missing = Steps::of(&job(Force::Always, Lfs::Missing), &scan()).unwrap();
+        assert!(missing.plan.chunks.is_empty() && missing.push.unwrap().awaited.is_empty());
+    }
+
+    #[test]
+    fn what_would_be_lost_or_lead_to_nothing_stops_it() {
+        let stopped = |job: &ScanJob, scan: &Scan| Steps::of(job, scan).unwrap_err().message().to_owned();
+        let unrelated = Scan { related: false, ..scan() };
+        assert!(stopped(&job(Force::Never, Lfs::Moved), &unrelated).contains("nothing in common"));
+        assert!(Steps::of(&job(Force::Always, Lfs::Moved), &unrelated).is_ok());
+        assert!(stopped(&job(Force::Always, Lfs::Expected), &scan()).contains("lacks 2 LFS objects"));
+    }
+}
