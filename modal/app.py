@@ -22,7 +22,7 @@ PATIENCE = ("HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG"
 # The longest that Modal lets one attempt last, in seconds.
 DAY = 86400
 # What is worth a line in Modal's log as it happens; progress is said every PROGRESS seconds.
-SAID = ("started", "retry", "failed", "committed", "verified")
+SAID = ("started", "retry", "failed", "committed", "verified", "scanned", "planned", "pushed")
 PROGRESS = 10
 # Preemption leaves 30 seconds: a worker gets this long to stop by itself, and half of it more when told to.
 GRACE = 10
@@ -72,17 +72,29 @@ def finalize(job: dict) -> dict:
     """Waits for all chunks' calls, then commits and verifies. Returns the worker's envelope and, as `chunks`, theirs.
     Idempotent: a preempted one starts again and finds what was done."""
     chunks = asyncio.run(Gathering(job["calls"]).all())
-    receipts = [receipt for envelope in chunks.values() if (receipt := receipt_of(envelope))]
-    work = {**job["job"], "receipts": receipts}
+    work = {**job["job"], "receipts": receipts_of(chunks.values())}
     envelope = attend(["finalize", "--attached"], Voice(run=work["run"]), work)
     return {**envelope, "chunks": chunks}
 
 
-@app.function(**container, cpu=(1, 4), memory=(512, 8192), retries=modal.Retries(max_retries=2, initial_delay=2.0))
-def perform(step: dict) -> dict:
-    """Does one step of a mirror, `scan` or `push`, with Git's objects in the container's temporary folder. Returns the
-    worker's envelope."""
-    return attend([step["verb"], "--attached"], Voice(run=step["job"]["run"]), step["job"])
+@app.function(**container, cpu=(0.25, 4), memory=(512, 8192), retries=modal.Retries(max_retries=5, initial_delay=2.0))
+def mirror(job: dict) -> dict:
+    """Mirrors a Git repo: scans it, has its LFS objects copied by calls of `run_chunk`, and pushes its refs. What moves and
+    what is pushed the scan says. Returns the last worker's envelope with what both said; as `chunks` those of the calls, and as
+    `before` those of an earlier try's. Idempotent: a preempted one waits for the calls that it had made, then looks anew."""
+    voice = Voice(run=job["run"])
+    before = list(see_through(Gathering(made_before())).values())
+    scan = attend(["scan", "--attached"], voice, job)
+    steps = last(scan, "steps")
+    scan["events"] = [event for event in scan["events"] if event["event"] != "steps"]
+    if not steps:
+        return {**scan, "chunks": {}, "before": before}
+    chunks = see_through(Gathering({}), steps["chunks"])
+    if not steps["push"]:
+        return {**scan, "chunks": chunks, "before": before}
+    push = attend(["push", "--attached"], voice, {**steps["push"], "receipts": receipts_of(chunks.values())})
+    said = [event for event in scan["events"] if event["event"] != "receipt"]
+    return {**push, "events": said + push["events"], "chunks": chunks, "before": before}
 
 
 @app.function(**{**container, "timeout": 300}, cpu=0.125, memory=(128, 512))
@@ -111,7 +123,8 @@ class Voice:
                 self.catch_up()
         elif event["event"] in SAID:
             self.catch_up()
-            self.say({key: value for key, value in event.items() if key != "chunk"})
+            # A list is counted: the log is for people.
+            self.say({key: len(value) if isinstance(value, list) else value for key, value in event.items() if key != "chunk"})
 
     def catch_up(self):
         """Says the last progress, if it was not said."""
@@ -249,10 +262,15 @@ def judge(exit_code, events, log):
     raise WorkerDied(f"the worker {how}: {why}" if why else f"the worker {how}")
 
 
-def receipt_of(envelope):
-    """The receipt's body in an envelope, if there is one."""
-    receipts = [event for event in envelope.get("events", ()) if event["event"] == "receipt"]
-    return {key: value for key, value in receipts[-1].items() if key != "event"} if receipts else None
+def last(envelope, name):
+    """The last event of this name in an envelope, if there is one."""
+    return next((event for event in reversed(envelope.get("events", ())) if event["event"] == name), None)
+
+
+def receipts_of(envelopes):
+    """The receipts' bodies in these envelopes."""
+    receipts = [receipt for envelope in envelopes if (receipt := last(envelope, "receipt"))]
+    return [{key: value for key, value in receipt.items() if key != "event"} for receipt in receipts]
 
 
 def clean(text):
@@ -285,19 +303,50 @@ class Log:
         return "\n".join(self.lines)
 
 
+def see_through(gathering, chunks=()):
+    """Makes a call of `run_chunk` for each of these, and waits for all. They end with whoever waits, if its user ends it."""
+    try:
+        return asyncio.run(gathering.all(chunks))
+    except modal.exception.InputCancellation:
+        # Preemption looks otherwise, and leaves them to the next try.
+        asyncio.run(gathering.cancel_others())
+        raise
+
+
+def made_before():
+    """The calls that an earlier try of this call has made, as far as Modal can tell: one that it forgets is made again, and
+    what is copied twice does no harm."""
+    own = modal.current_function_call_id()
+    try:
+        graph = modal.FunctionCall.from_id(own).get_call_graph()
+    except Exception as error:
+        print(f"Modal does not tell which calls were made before: {clean(str(error))}", file=sys.stderr)
+        return {}
+    while graph and own not in (one.function_call_id for one in graph):
+        graph = [child for one in graph for child in one.children]
+    made = [child.function_call_id for one in graph if one.function_call_id == own for child in one.children]
+    return {str(number): call for number, call in enumerate(made)}
+
+
 class Gathering:
     """Waits for calls; the first refusal ends the others, since none of them could do better."""
 
     def __init__(self, calls):
         self.calls = dict(sorted(calls.items(), key=lambda item: int(item[0])))
-        self.waiting = collections.deque(self.calls.items())
         self.ended = {}
         self.refused = False
 
-    async def all(self):
-        """What each chunk's call came to: its envelope, or {"lost": why}."""
+    async def all(self, chunks=()):
+        """What each chunk's call came to: its envelope, or {"lost": why}. Calls for `chunks` are made first."""
+        for start in range(0, len(chunks), LOOKS):
+            await asyncio.gather(*(self.call(chunk) for chunk in chunks[start : start + LOOKS]))
+        self.waiting = collections.deque(self.calls.items())
         await asyncio.gather(*(self.take_turns() for _ in range(min(LOOKS, len(self.calls)))))
-        return {chunk: self.ended[chunk] for chunk in self.calls}
+        return {chunk: self.ended[chunk] for chunk in sorted(self.calls, key=int)}
+
+    async def call(self, chunk):
+        """Has another container move a chunk's blobs."""
+        self.calls[str(chunk["chunk"])] = (await run_chunk.spawn.aio(chunk)).object_id
 
     async def take_turns(self):
         while self.waiting:

@@ -6,6 +6,7 @@ they are done, several at a time; standard output carries nothing else, and ends
     {"id":3,"verb":"poll","call":"fc-..","wait":50}
     {"id":4,"verb":"logs","app":NAME,"run":RUN,"follow":false}
     {"id":5,"verb":"cancel","call":"fc-..","terminate":true}
+    {"id":6,"verb":"made","call":"fc-.."}
 
 Answers are {"id":N,"ok":{..}} or {"id":N,"error":{"kind":KIND,"message":LINE}}; `logs` says {"id":N,"line":{..}} before.
 Tokens come from the environment and appear in none of this."""
@@ -62,7 +63,9 @@ class Bridge:
         self.functions = {}
         self.looking_up = asyncio.Lock()
         self.deploying = asyncio.Lock()
-        self.verbs = {"deploy": self.deploy, "submit": self.submit, "poll": self.poll, "logs": self.logs, "cancel": self.cancel}
+        self.verbs = {
+            "deploy": self.deploy, "submit": self.submit, "poll": self.poll, "logs": self.logs, "cancel": self.cancel, "made": self.made,
+        }
 
     async def serve(self, requests):
         """Serves until the requests end; what is under way then is dropped."""
@@ -142,6 +145,14 @@ class Bridge:
     async def cancel(self, request):
         await call_of(request).cancel.aio(terminate_containers=request.get("terminate", False))
         return {}
+
+    async def made(self, request):
+        """The calls that a call has made, and how each stands, as far as Modal can tell."""
+        graph = await call_of(request).get_call_graph.aio()
+        while graph and request["call"] not in (one.function_call_id for one in graph):
+            graph = [child for one in graph for child in one.children]
+        made = [child for one in graph if one.function_call_id == request["call"] for child in one.children]
+        return {"calls": [{"call": one.function_call_id, "state": one.status.name} for one in made]}
 
     async def logs(self, request):
         """Says the lines of a run: those it marked itself, and what else its calls printed."""

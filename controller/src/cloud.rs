@@ -1,35 +1,29 @@
-//! A migration in the cloud: every chunk a call, and one finalizer that waits for them all, commits and verifies. Calls outlive
-//! this process; whoever has the run's journal can attend them, from anywhere.
+//! A run in the cloud: what it submits, and the call that ends it. Calls outlive this process; whoever has the run's journal can
+//! attend them, from anywhere. What a migration submits and gathers is [`migrating`]'s; a mirror's is [`crate::mirror::cloud`]'s.
+
+pub mod migrating;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, stream};
-use hf2ms_worker::finalize::FinalizeJob;
-use hf2ms_worker::plan::Plan;
-use hf2ms_worker::protocol::{Event, Exit, VERSION};
+use hf2ms_worker::protocol::{Event, Exit, Receipt};
 use serde_json::{Value, json};
 
-use crate::binaries::{WORKER, find};
-use crate::engine::Ended;
-use crate::engine::local::Local;
+use crate::cutting::On;
 use crate::engine::modal::bridge::Trouble;
-use crate::engine::modal::{Finalized, Follow, Function, Modal, RESULTS_LAST, Standing, explain};
-use crate::engine::queue::Carried;
+use crate::engine::modal::{Ending, Follow, Function, Modal, Standing, explain};
 use crate::explain::{Failure, Outcome};
-use crate::migration::{in_words, verify_with};
-use crate::progress::{Done, Progress};
+use crate::progress::Progress;
 use crate::run_dir::{Entry, RunDir};
 use crate::screen::Screen;
-use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::work::Work;
 
 /// Requests to Modal at a time.
 pub const AT_ONCE: usize = 16;
-/// Finalizers that may fail before it is said.
-const FINALIZERS: u32 = 3;
+/// Last calls of a run that may fail before it is said.
+const LAST_CALLS: u32 = 3;
 /// Between two tries to reach Modal.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -41,16 +35,33 @@ pub struct Cloud<'a> {
     pub app: &'a str,
     /// Containers that it may have at a time.
     pub containers: u64,
-    /// What is done.
-    pub plan: &'a Plan,
-    /// Its folder.
+    /// The run's folder.
     pub run: &'a RunDir,
-    /// How the hubs are reached.
-    pub settings: &'a Settings,
     /// Where words go.
     pub screen: &'a Screen,
     /// When to stop.
     pub stop: &'a Stop,
+}
+
+/// What a run has done in the cloud.
+pub trait Errand {
+    /// Calls that are made before the last one.
+    fn chunks(&self) -> u32;
+
+    /// The job of one of them.
+    fn chunk(&self, number: u32) -> Value;
+
+    /// The call that ends the run, once those are made.
+    fn last(&self, calls: &Calls) -> (Function, Value);
+
+    /// What that call is to people.
+    fn who(&self) -> &'static str;
+
+    /// Shows how far it is.
+    fn progress(&self, screen: &Screen) -> Progress;
+
+    /// Hears a line of the last call's log.
+    fn hear(&self, _progress: &Progress, _line: &Value) {}
 }
 
 /// What was submitted.
@@ -58,8 +69,8 @@ pub struct Cloud<'a> {
 pub struct Calls {
     /// A call a chunk.
     pub chunks: BTreeMap<u32, String>,
-    /// The finalizer's.
-    pub finalizer: Option<String>,
+    /// The call that ends the run.
+    pub last: Option<String>,
 }
 
 impl Calls {
@@ -69,16 +80,16 @@ impl Calls {
         for entry in journal {
             match entry {
                 Entry::Call { chunk: Some(chunk), call } => drop(calls.chunks.insert(*chunk, call.clone())),
-                Entry::Call { chunk: None, call } => calls.finalizer = Some(call.clone()),
+                Entry::Call { chunk: None, call } => calls.last = Some(call.clone()),
                 _ => (),
             }
         }
         calls
     }
 
-    /// All of them, the finalizer first: cancelled, it waits for nobody any more.
+    /// All of them, the last one first: cancelled, it waits for nobody any more.
     pub fn all(&self) -> impl Iterator<Item = &String> {
-        self.finalizer.iter().chain(self.chunks.values())
+        self.last.iter().chain(self.chunks.values())
     }
 }
 
@@ -88,27 +99,31 @@ impl Cloud<'_> {
     ///
     /// # Errors
     /// Modal refuses, the journal can't be written, or it was stopped: nothing works on.
-    pub async fn work(&self, mut calls: Calls, watch: Watch, work: &mut Work) -> Outcome<Came> {
+    pub async fn work(&self, errand: &dyn Errand, mut calls: Calls, watch: Watch) -> Outcome<Came<Given>> {
         let known = calls.all().count();
-        if let Err(failure) = self.submit(&mut calls).await {
+        if let Err(failure) = self.submit(errand, &mut calls).await {
             return self.give_up(&calls, failure).await;
         }
         if calls.all().count() > known {
-            self.say_submitted(&calls);
+            self.say_submitted(errand, &calls);
         }
         match watch {
             Watch::Detached => Ok(Came::Away(None)),
-            Watch::Attached => self.see_through(&mut calls, work).await,
+            Watch::Attached => self.see_through(errand, &mut calls).await,
         }
     }
 
-    fn say_submitted(&self, calls: &Calls) {
+    fn say_submitted(&self, errand: &dyn Errand, calls: &Calls) {
         self.screen.tell(&json!({"event": "submitted", "run": self.run.id(), "app": self.app, "calls": calls.all().count()}));
-        self.screen.say(format!("run {}: {} chunks and their finalizer are submitted to Modal", self.run.id(), calls.chunks.len()));
+        let (run, who) = (self.run.id(), errand.who());
+        self.screen.say(match calls.chunks.len() {
+            0 => format!("run {run}: the {who} is submitted to Modal"),
+            chunks => format!("run {run}: {chunks} chunks and their {who} are submitted to Modal"),
+        });
     }
 
     /// Cancels everything, because of `failure`.
-    async fn give_up(&self, calls: &Calls, failure: Failure) -> Outcome<Came> {
+    async fn give_up<T>(&self, calls: &Calls, failure: Failure) -> Outcome<Came<T>> {
         match cancel(self.modal, calls).await {
             Ok(()) => Err(failure),
             Err(why) => {
@@ -121,15 +136,14 @@ impl Cloud<'_> {
         }
     }
 
-    /// Every chunk that has no call, then the finalizer. Each call is in the journal as soon as it is known.
-    async fn submit(&self, calls: &mut Calls) -> Outcome<()> {
-        let numbers = 0..u32::try_from(self.plan.chunks.len()).unwrap_or(u32::MAX);
-        let missing: Vec<u32> = numbers.filter(|number| !calls.chunks.contains_key(number)).collect();
+    /// Every chunk that has no call, then the last call. Each is in the journal as soon as it is known.
+    async fn submit(&self, errand: &dyn Errand, calls: &mut Calls) -> Outcome<()> {
+        let missing: Vec<u32> = (0..errand.chunks()).filter(|number| !calls.chunks.contains_key(number)).collect();
         for group in missing.chunks(AT_ONCE) {
             if self.stop.is_asked() {
                 return Err(Failure::interrupted());
             }
-            let mut submitting: FuturesUnordered<_> = group.iter().map(|number| self.submit_chunk(*number)).collect();
+            let mut submitting: FuturesUnordered<_> = group.iter().map(|number| self.submit_chunk(errand, *number)).collect();
             let mut noted = Ok(());
             // Each is heard out, whatever comes of the others: a call that was made must not be forgotten.
             while let Some((number, call)) = submitting.next().await {
@@ -137,19 +151,16 @@ impl Cloud<'_> {
             }
             noted?;
         }
-        if calls.finalizer.is_none() { self.submit_finalizer(calls).await } else { Ok(()) }
+        if calls.last.is_none() { self.submit_last(errand, calls).await } else { Ok(()) }
     }
 
-    async fn submit_chunk(&self, number: u32) -> (u32, Result<String, Trouble>) {
-        let job = serde_json::to_value(self.plan.chunk(self.run.id(), number)).unwrap_or_default();
-        (number, self.modal.submit(self.app, Function::RunChunk, job).await)
+    async fn submit_chunk(&self, errand: &dyn Errand, number: u32) -> (u32, Result<String, Trouble>) {
+        (number, self.modal.submit(self.app, Function::RunChunk, errand.chunk(number)).await)
     }
 
-    async fn submit_finalizer(&self, calls: &mut Calls) -> Outcome<()> {
-        let (run, plan) = (self.run.id().to_owned(), self.plan.clone());
-        // A finalizer that was preempted begins again: it has to look at what the first one wrote.
-        let job = FinalizeJob { version: VERSION, run, plan, receipts: Vec::new(), look: true };
-        let call = self.modal.submit(self.app, Function::Finalize, json!({"calls": calls.chunks, "job": job})).await;
+    async fn submit_last(&self, errand: &dyn Errand, calls: &mut Calls) -> Outcome<()> {
+        let (function, job) = errand.last(calls);
+        let call = self.modal.submit(self.app, function, job).await;
         self.note(calls, None, call)
     }
 
@@ -157,72 +168,52 @@ impl Cloud<'_> {
         let call = call.map_err(|trouble| explain(&trouble))?;
         match chunk {
             Some(number) => drop(calls.chunks.insert(number, call.clone())),
-            None => calls.finalizer = Some(call.clone()),
+            None => calls.last = Some(call.clone()),
         }
         self.run.note(&Entry::Call { chunk, call })
     }
 
-    /// Attends, and takes what the finalizer gives; compares both sides from here if that is gone.
-    async fn see_through(&self, calls: &mut Calls, work: &mut Work) -> Outcome<Came> {
-        match self.attend(calls).await? {
-            Given::Result(given) => self.gather(given, work)?,
-            Given::Expired => self.compare_from_here(work).await?,
-            Given::Stopped => return self.give_up(calls, Failure::interrupted()).await,
-            Given::OutOfReach(failure) => return Ok(Came::Away(Some(failure))),
-        }
-        Ok(Came::Home)
-    }
-
-    async fn compare_from_here(&self, work: &mut Work) -> Outcome<()> {
-        let days = RESULTS_LAST.as_secs() / 86_400;
-        self.screen.warn(format!("Modal keeps results for about {days} days, and this run's are gone: both sides are compared from here"));
-        let (binary, logs) = (find(WORKER)?, Some(self.run.path().join("logs")));
-        let engine = Local { binary, workers: 1, logs, settings: self.settings.clone(), stop: self.stop.clone() };
-        let job = self.plan.verify_job(self.run.id(), &[], &[]);
-        work.verification = Some(verify_with(&engine, &job, self.screen, self.run).await?);
-        Ok(())
-    }
-
-    /// Watches until the finalizer has ended.
-    async fn attend(&self, calls: &mut Calls) -> Outcome<Given> {
-        let summary = self.plan.summary();
-        let progress = Progress::new(self.screen, "copying", Done { files: summary.blobs, bytes: summary.blob_bytes });
-        let given = tokio::select! {
+    /// Watches until the last call has ended.
+    async fn see_through(&self, errand: &dyn Errand, calls: &mut Calls) -> Outcome<Came<Given>> {
+        let progress = errand.progress(self.screen);
+        let came = tokio::select! {
             biased;
-            () = self.stop.asked() => Ok(Given::Stopped),
-            given = self.finalizer(calls) => given,
-            () = self.watch(&progress) => Ok(Given::Stopped),
+            () = self.stop.asked() => None,
+            came = self.wait_for_last(errand, calls) => Some(came),
+            () = self.watch(errand, &progress) => None,
         };
         progress.finish();
-        given
+        match came {
+            Some(came) => came,
+            None => self.give_up(calls, Failure::interrupted()).await,
+        }
     }
 
-    /// What the finalizer gives. One that failed is followed by another: what is done stays done.
-    async fn finalizer(&self, calls: &mut Calls) -> Outcome<Given> {
-        let (mut failed, mut away) = (0, 0);
+    /// What the last call gives. One that failed is followed by another: what is done stays done.
+    async fn wait_for_last(&self, errand: &dyn Errand, calls: &mut Calls) -> Outcome<Came<Given>> {
+        let (mut failed, mut away, who) = (0, 0, errand.who());
         loop {
-            let Some(call) = calls.finalizer.clone() else { return Err(Failure::usage("this run has no finalizer")) };
+            let Some(call) = calls.last.clone() else { return Err(Failure::usage(format!("this run has no {who}"))) };
             match self.modal.wait(&call).await {
                 Ok(Standing::Pending) => away = 0,
-                Ok(Standing::Done { result }) => return Ok(Given::Result(result)),
-                Ok(Standing::Expired) => return Ok(Given::Expired),
+                Ok(Standing::Done { result }) => return Ok(Came::Home(Given::Result(result))),
+                Ok(Standing::Expired) => return Ok(Came::Home(Given::Expired)),
                 Ok(Standing::Cancelled) => {
                     return Err(Failure::new(Exit::Interrupted, "its calls were cancelled: run the same command again to go on"));
                 }
                 Ok(Standing::Failed { error }) => {
                     failed += 1;
                     self.run.note(&Entry::Lost { chunk: 0, attempt: failed, why: error.clone() })?;
-                    if failed == FINALIZERS {
-                        return Err(Failure::new(Exit::Incomplete, format!("the finalizer died {FINALIZERS} times: {error}")));
+                    if failed == LAST_CALLS {
+                        return Err(Failure::new(Exit::Incomplete, format!("the {who} died {LAST_CALLS} times: {error}")));
                     }
-                    self.submit_finalizer(calls).await?;
+                    self.submit_last(errand, calls).await?;
                 }
                 Err(trouble) if trouble.may_pass() => {
                     self.wait_for_modal(&trouble, away).await;
                     away += 1;
-                    continue;
                 }
-                Err(trouble) => return Ok(Given::OutOfReach(explain(&trouble))),
+                Err(trouble) => return Ok(Came::Away(Some(explain(&trouble)))),
             }
         }
     }
@@ -236,9 +227,9 @@ impl Cloud<'_> {
     }
 
     /// Shows what the containers print, for as long as someone looks. Logs are a comfort: nothing depends on them.
-    async fn watch(&self, progress: &Progress) {
+    async fn watch(&self, errand: &dyn Errand, progress: &Progress) {
         loop {
-            let heard = |line: Value| hear(progress, &line);
+            let heard = |line: Value| if line["chunk"].is_null() { errand.hear(progress, &line) } else { hear(progress, &line) };
             if let Err(trouble) = self.modal.logs(self.app, self.run.id(), Follow::Yes, heard).await {
                 tracing::warn!("Modal's logs: {}", trouble.message);
             }
@@ -246,42 +237,29 @@ impl Cloud<'_> {
         }
     }
 
-    fn gather(&self, given: Value, work: &mut Work) -> Outcome<()> {
-        let bad = |error: serde_json::Error| Failure::new(Exit::Incomplete, format!("the finalizer says what nobody expects: {error}"));
-        let given: Finalized = serde_json::from_value(given).map_err(bad)?;
-        let mut carried = Carried::default();
-        for (number, part) in &given.chunks {
-            let ended = part.ended();
-            carried.lost += u64::from(matches!(ended, Ended::Lost(..)));
-            let receipt = carried.take(self.plan, *number, ended);
-            self.run.note(&Entry::Chunk(receipt.clone()))?;
-            carried.receipts.push(receipt);
-        }
-        let at_once = self.containers.min(carried.receipts.len() as u64).max(1);
-        work.seconds = carried.receipts.iter().map(|receipt| receipt.seconds).sum::<f64>() / at_once as f64;
-        work.failed = self.plan.unsent(&carried.receipts);
-        (work.receipts, work.lost) = (carried.receipts, carried.lost);
-        let heard = given.own.heard();
-        let (failure, verification) = (heard.failure.clone(), heard.verification.clone());
-        work.committed(self.run, heard, false)?;
-        work.verification = verification;
-        match failure.or_else(|| carried.ended_by.clone()) {
-            Some((kind, error)) => Err(in_words(self.plan, self.settings, kind, &error)),
-            None => Ok(()),
-        }
+    /// Seconds that the chunks of these receipts took together, with as many containers at a time as there may be.
+    pub fn seconds(&self, receipts: &[Receipt]) -> f64 {
+        let at_once = self.containers.min(receipts.len() as u64).max(1);
+        receipts.iter().map(|receipt| receipt.seconds).sum::<f64>() / at_once as f64
     }
 }
 
-/// What became of the finalizer.
-enum Given {
-    /// It gave this.
+/// What the last call gave.
+#[derive(Debug)]
+pub enum Given {
+    /// This.
     Result(Value),
     /// It has ended, and what it gave is gone.
     Expired,
-    /// It works, and should not any more.
-    Stopped,
-    /// It works on, out of reach.
-    OutOfReach(Failure),
+}
+
+/// How a run in the cloud came out, as seen from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Came<T = ()> {
+    /// It has ended.
+    Home(T),
+    /// It works on without anyone here; and why, if nobody asked for that.
+    Away(Option<Failure>),
 }
 
 /// Whether someone here waits for the cloud.
@@ -293,13 +271,18 @@ pub enum Watch {
     Detached,
 }
 
-/// How a run in the cloud came out, as seen from here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Came {
-    /// It has ended.
-    Home,
-    /// It works on without anyone here; and why, if nobody asked for that.
-    Away(Option<Failure>),
+impl Watch {
+    /// What `--detach` asks for on this engine.
+    ///
+    /// # Errors
+    /// The work would end with this process.
+    pub fn of(detach: bool, on: On) -> Outcome<Self> {
+        match (detach, on) {
+            (true, On::Modal) => Ok(Self::Detached),
+            (true, _) => Err(Failure::usage("--detach needs --on modal: elsewhere the work ends with this process")),
+            (false, _) => Ok(Self::Attached),
+        }
+    }
 }
 
 /// Cancels every call. What can't be cancelled has ended, or is said.
@@ -307,8 +290,20 @@ pub enum Came {
 /// # Errors
 /// Modal refuses or can't be reached.
 pub async fn cancel(modal: &Modal, calls: &Calls) -> Outcome<()> {
-    let cancelled: Vec<Result<(), Trouble>> = stream::iter(calls.all()).map(|call| modal.cancel(call)).buffered(AT_ONCE).collect().await;
-    cancelled.into_iter().collect::<Result<(), Trouble>>().map_err(|trouble| explain(&trouble))
+    let (mut told, mut made) = (Ok(()), Vec::new());
+    if let Some(last) = &calls.last {
+        // Told, it cancels the calls that it made itself; those of an earlier try only Modal knows of.
+        told = modal.cancel(last, Ending::Told).await;
+        made = modal.made_by(last).await.unwrap_or_default();
+    }
+    let made: Vec<String> = made.into_iter().map(|made| made.call).collect();
+    let others = cancel_all(modal, made.iter().chain(calls.chunks.values())).await;
+    told.and(others).map_err(|trouble| explain(&trouble))
+}
+
+async fn cancel_all(modal: &Modal, calls: impl IntoIterator<Item = &String>) -> Result<(), Trouble> {
+    let cancelled = stream::iter(calls).map(|call| modal.cancel(call, Ending::AtOnce)).buffered(AT_ONCE);
+    cancelled.collect::<Vec<_>>().await.into_iter().collect()
 }
 
 /// A container's line: an event of a chunk's worker, or its log.

@@ -89,11 +89,7 @@ impl WorkArgs {
     /// It does not.
     pub fn watch(&self) -> Outcome<Watch> {
         self.containers.fit(self.cutting.on)?;
-        match (self.detach, self.cutting.on) {
-            (true, On::Modal) => Ok(Watch::Detached),
-            (true, _) => Err(Failure::usage("--detach needs --on modal: elsewhere the work ends with this process")),
-            (false, _) => Ok(Watch::Attached),
-        }
+        Watch::of(self.detach, self.cutting.on)
     }
 
     /// Whether anything is done at all.

@@ -11,7 +11,6 @@ use crate::cutting::{ContainerArgs, CuttingArgs, On};
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::local::Local;
-use crate::engine::modal::attended::Attended;
 use crate::engine::modal::{Deployment, Modal};
 use crate::explain::Outcome;
 use crate::run_dir::{RunDir, Runs};
@@ -94,26 +93,14 @@ impl Crew {
     }
 }
 
-/// Modal as an engine whose calls are waited for from here, one after the other.
+/// Modal, with the app for so many containers.
 ///
 /// # Errors
 /// It can't be reached, or something that it needs is missing.
-pub async fn attended(workers: usize, run: &RunDir, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Attended> {
+pub async fn deployed(workers: usize, run: &RunDir, settings: &Settings, screen: &Screen) -> Outcome<(Arc<Modal>, Deployment)> {
     let deployment = Deployment::new(static_worker()?, workers, settings);
-    let modal = open_modal(&deployment, run, settings, screen).await?;
-    Ok(Attended::new(modal, deployment.app, workers, stop.clone()))
-}
-
-/// Modal, with the app for so many containers.
-async fn deployed(workers: usize, run: &RunDir, settings: &Settings, screen: &Screen) -> Outcome<(Arc<Modal>, Deployment)> {
-    let deployment = Deployment::new(static_worker()?, workers, settings);
-    let modal = open_modal(&deployment, run, settings, screen).await?;
-    Ok((Arc::new(modal), deployment))
-}
-
-async fn open_modal(deployment: &Deployment, run: &RunDir, settings: &Settings, screen: &Screen) -> Outcome<Modal> {
     let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings).await?;
     screen.say(format!("deploying {} to Modal, unless it is there already", deployment.app));
-    modal.deploy(deployment).await?;
-    Ok(modal)
+    modal.deploy(&deployment).await?;
+    Ok((Arc::new(modal), deployment))
 }

@@ -1,7 +1,7 @@
 //! How many workers, and how the work is cut for them.
 
 use clap::{Args, ValueEnum};
-use hf2ms_worker::chunks::Chunking;
+use hf2ms_worker::chunks::{Chunking, workers_for};
 use hf2ms_worker::protocol::Transport;
 use serde::{Deserialize, Serialize};
 
@@ -131,7 +131,7 @@ impl CuttingArgs {
     pub fn workers(&self, bytes: u64) -> usize {
         let here = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_LOCAL);
         let shared = self.parallel || self.chunk_size.is_some() || bytes >= PARALLEL_FROM;
-        let cloud = || usize::try_from(bytes.div_ceil(CLOUD_SHARE)).unwrap_or(usize::MAX).clamp(1, usize::from(MOST));
+        let cloud = || workers_for(bytes, CLOUD_SHARE, usize::from(MOST));
         self.containers.map(usize::from).unwrap_or_else(|| match self.on {
             _ if self.in_cluster => cloud(),
             On::Modal => cloud(),
@@ -151,10 +151,20 @@ impl CuttingArgs {
             None => Chunking::Even { containers: self.workers(bytes) },
         }
     }
+
+    /// The same for the cloud, where it is known only later how many bytes there are.
+    pub fn chunking_in_the_cloud(&self) -> Chunking {
+        match (self.chunk_size, self.containers) {
+            (None, None) => Chunking::Shared { bytes: CLOUD_SHARE, at_most: usize::from(MOST) },
+            _ => self.chunking(0),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use hf2ms_worker::chunks::cut;
+
     use super::*;
 
     #[test]
@@ -189,6 +199,15 @@ mod tests {
         assert!(args.fit(On::Local).unwrap_err().to_string().starts_with("--network is for containers"));
         for (name, good) in [("host", true), ("h:5000/a/b@sha256:0", true), ("", false), ("../x", false), ("a?b", false), ("a b", false)] {
             assert_eq!(docker_name(name).is_ok(), good, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_in_the_cloud_is_cut_as_it_would_be_here() {
+        let args = CuttingArgs { on: On::Modal, ..CuttingArgs::default() };
+        for args in [args.clone(), CuttingArgs { containers: Some(3), ..args.clone() }, CuttingArgs { chunk_size: Some(7), ..args }] {
+            let sizes = [3_000_000_000; 9];
+            assert_eq!(cut(&sizes, args.chunking_in_the_cloud()), cut(&sizes, args.chunking(sizes.iter().sum())), "{args:?}");
         }
     }
 

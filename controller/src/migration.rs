@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::cloud::migrating::Migrating;
 use crate::cloud::{Calls, Came, Cloud, Watch};
 use crate::crew::Crew;
 use crate::engine::modal::{Deployment, Modal};
@@ -69,7 +70,7 @@ impl Migration<'_> {
                 self.run.detach()?;
                 return why.map_or(Ok(None), Err);
             }
-            Ok(Came::Home) => Ok(()),
+            Ok(Came::Home(())) => Ok(()),
             Err(failure) => Err(failure),
         };
         let report = self.settle(work, &done).await?;
@@ -106,7 +107,7 @@ impl Migration<'_> {
     async fn work(&mut self, work: &mut Work) -> Outcome<Came> {
         if self.plan.is_done() {
             work.verification = Some(self.compare_listing());
-            return Ok(Came::Home);
+            return Ok(Came::Home(()));
         }
         self.stop.unless(self.create()).await?;
         if let Some(Crew::Cloud(modal, deployment, watch)) = &self.crew {
@@ -117,7 +118,7 @@ impl Migration<'_> {
         let _finishing = self.turns.finishing().await;
         self.commit(work).await?;
         self.verify(work).await?;
-        Ok(Came::Home)
+        Ok(Came::Home(()))
     }
 
     /// Submits everything, and waits for it unless nobody here should.
@@ -125,8 +126,8 @@ impl Migration<'_> {
         let Self { plan, run, settings, screen, stop, .. } = self;
         let containers = deployment.containers as u64;
         run.note(&Entry::Deployed { app: deployment.app.clone(), containers })?;
-        let cloud = Cloud { modal, app: &deployment.app, containers, plan, run, settings, screen, stop };
-        cloud.work(Calls::default(), watch, work).await
+        let cloud = Cloud { modal, app: &deployment.app, containers, run, screen, stop };
+        Migrating { cloud, plan, settings }.work(Calls::default(), watch, work).await
     }
 
     fn engine(&self) -> Outcome<&dyn Engine> {

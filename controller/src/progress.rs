@@ -19,7 +19,6 @@ const JSON_EVERY: Duration = Duration::from_secs(1);
 pub struct Progress {
     screen: Screen,
     verb: &'static str,
-    of: Done,
     state: Mutex<State>,
 }
 
@@ -34,6 +33,7 @@ pub struct Done {
 
 #[derive(Debug)]
 struct State {
+    of: Done,
     working: HashMap<u32, Done>,
     ended: Done,
     started: Instant,
@@ -45,8 +45,15 @@ impl Progress {
     pub fn new(screen: &Screen, verb: &'static str, of: Done) -> Self {
         screen.start_bar(of.bytes);
         screen.bar().set_prefix(screen.part().map_or_else(|| verb.to_owned(), |part| format!("{verb} {part}")));
-        let state = State { working: HashMap::new(), ended: Done::default(), started: Instant::now(), told: Instant::now() };
-        Self { screen: screen.clone(), verb, of, state: Mutex::new(state) }
+        let state = State { of, working: HashMap::new(), ended: Done::default(), started: Instant::now(), told: Instant::now() };
+        Self { screen: screen.clone(), verb, state: Mutex::new(state) }
+    }
+
+    /// How much there is has been found out.
+    pub fn aim(&self, of: Done) {
+        self.state().of = of;
+        self.screen.bar().set_length(of.bytes);
+        self.draw();
     }
 
     /// A worker begins.
@@ -120,11 +127,10 @@ impl Progress {
 
     fn draw(&self) {
         let mut state = self.state();
-        let done = state.done();
-        let workers = state.working.len();
+        let (done, of, workers) = (state.done(), state.of, state.working.len());
         if self.screen.mode() == Mode::Bars {
             self.screen.bar().set_position(done.bytes);
-            self.screen.bar().set_message(format!("{}/{} files, {workers} workers", done.files, self.of.files));
+            self.screen.bar().set_message(format!("{}/{} files, {workers} workers", done.files, of.files));
             return;
         }
         let every = if self.screen.mode() == Mode::Json { JSON_EVERY } else { LINE_EVERY };
@@ -134,22 +140,22 @@ impl Progress {
         state.told = Instant::now();
         let seconds = state.started.elapsed().as_secs_f64();
         drop(state);
-        self.tell(done, workers, seconds);
+        self.tell(done, of, workers, seconds);
     }
 
-    fn tell(&self, done: Done, workers: usize, seconds: f64) {
+    fn tell(&self, done: Done, of: Done, workers: usize, seconds: f64) {
         self.screen.tell(&json!({
-            "event": "progress", "verb": self.verb, "files": done.files, "of_files": self.of.files,
-            "bytes": done.bytes, "of_bytes": self.of.bytes, "workers": workers, "seconds": seconds,
+            "event": "progress", "verb": self.verb, "files": done.files, "of_files": of.files,
+            "bytes": done.bytes, "of_bytes": of.bytes, "workers": workers, "seconds": seconds,
         }));
-        let left = self.of.bytes.saturating_sub(done.bytes) as f64 * seconds / done.bytes as f64;
+        let left = of.bytes.saturating_sub(done.bytes) as f64 * seconds / done.bytes as f64;
         self.screen.say(format!(
             "{}: {}/{} files, {} of {}, {}, {} left, {workers} workers",
             self.verb,
             done.files,
-            self.of.files,
+            of.files,
             size(done.bytes),
-            size(self.of.bytes),
+            size(of.bytes),
             rate(done.bytes, seconds),
             if left.is_finite() { duration(left) } else { "?".to_owned() },
         ));

@@ -19,8 +19,10 @@ CRASHES = 8
 class Call:
     """One call, of one input."""
 
-    def __init__(self, function, item, invocation):
+    def __init__(self, function, item, invocation, parent=None):
         self.id, self.input_id = new_id("fc"), new_id("in")
+        # The call whose container made this one.
+        self.parent = parent
         self.function, self.input, self.invocation = function, item.input, invocation
         self.retries = self.crashes = self.deliveries = 0
         self.tasks = set()
@@ -48,6 +50,10 @@ class Call:
             function_call_invocation_type=self.invocation,
             retry_count=self.retries,
         )
+
+    def line(self):
+        """This call and those that it comes from."""
+        return [self, *(self.parent.line() if self.parent else [])]
 
     def told(self):
         """How the call stands, for whoever looks at the plane."""
@@ -83,7 +89,8 @@ class Calls:
     # Clients
 
     async def FunctionMap(self, request, caller):
-        call = Call(self.apps.function(request.function_id), request.pipelined_inputs[0], request.function_call_invocation_type)
+        parent = self.by_input.get(request.parent_input_id)
+        call = Call(self.apps.function(request.function_id), request.pipelined_inputs[0], request.function_call_invocation_type, parent)
         self.by_id[call.id] = self.by_input[call.input_id] = call
         self.enqueue(call)
         item = api_pb2.FunctionPutInputsResponseItem(idx=0, input_id=call.input_id)
@@ -105,10 +112,18 @@ class Calls:
         return api_pb2.FunctionCallFromIdResponse(function_call_id=call.id, num_inputs=1, metadata=about)
 
     async def FunctionGetCallGraph(self, request, caller):
-        call = self.call(request.function_call_id)
-        one = api_pb2.InputCallGraphInfo(input_id=call.input_id, function_call_id=call.id, status=call.status)
-        of = api_pb2.FunctionCallCallGraphInfo(function_call_id=call.id, function_name=call.function.name)
-        return api_pb2.FunctionGetCallGraphResponse(inputs=[one], function_calls=[of])
+        root = self.call(request.function_call_id)
+        while root.parent:
+            root = root.parent
+        family = [call for call in self.by_id.values() if root in call.line()]
+        inputs = [api_pb2.InputCallGraphInfo(input_id=c.input_id, function_call_id=c.id, status=c.status) for c in family]
+        calls = [
+            api_pb2.FunctionCallCallGraphInfo(
+                function_call_id=c.id, function_name=c.function.name, parent_input_id=c.parent.input_id if c.parent else ""
+            )
+            for c in family
+        ]
+        return api_pb2.FunctionGetCallGraphResponse(inputs=inputs, function_calls=calls)
 
     async def FunctionCallCancel(self, request, caller):
         self.cancel(self.call(request.function_call_id), request.terminate_containers)

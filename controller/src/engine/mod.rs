@@ -11,7 +11,7 @@ pub mod turns;
 
 use futures_util::future::BoxFuture;
 use hf2ms_hub::Kind;
-use hf2ms_worker::protocol::{Event, Exit, Receipt, RefOutcome, Scan, Stored, Verification};
+use hf2ms_worker::protocol::{Event, Exit, Landed, Receipt, Scan, Stored, Verification};
 
 /// One worker's work.
 #[derive(Debug, Clone)]
@@ -73,8 +73,8 @@ pub struct Heard {
     pub verification: Option<Verification>,
     /// What a scan found.
     pub scan: Option<Scan>,
-    /// What became of the refs of a push.
-    pub refs: Option<Vec<RefOutcome>>,
+    /// What came of a push.
+    pub landed: Option<Landed>,
     /// Commits it wrote.
     pub commits: Vec<Option<String>>,
     /// Why the whole verb failed, and what that means.
@@ -97,7 +97,7 @@ impl Heard {
             Event::Committed { commit, .. } => self.commits.push(commit),
             Event::Verified(found) => self.verification = Some(found),
             Event::Scanned(found) => self.scan = Some(*found),
-            Event::Pushed { refs } => self.refs = Some(refs),
+            Event::Pushed(landed) => self.landed = Some(landed),
             Event::Receipt(receipt) => self.receipt = Some(receipt),
             _ => (),
         }

@@ -1,13 +1,17 @@
 //! Mirroring a Git repo with its history: look at both sides, scan, stream LFS objects, push refs. The controller moves no bytes:
 //! workers do each step ([`hf2ms_worker::mirror`], and `run` for the objects).
 //!
-//! [`sides`] reads addresses and logins, [`refs`] says which refs change, [`round`] is one mirroring, [`report`] what came of it,
-//! [`watch`] repeats it. [`remote`] has GitLab do it all.
+//! [`sides`] reads addresses and logins, [`wish`] is what is asked, [`round`] is one mirroring, which [`cloud`] leaves to Modal,
+//! [`work`] and [`report`] what came of it, [`watch`] repeats it. [`remote`] has GitLab do it all.
 
-pub mod refs;
+pub mod cloud;
+mod found;
+mod refs;
 pub mod remote;
 pub mod report;
 pub mod round;
 pub mod sides;
 pub mod watch;
+pub mod wish;
 mod words;
+pub mod work;

@@ -1,69 +1,38 @@
 //! One mirroring, from the first look at both sides to its report: scan, stream the LFS objects, push the refs.
 
-use std::collections::HashSet;
 use std::time::Instant;
 
 use hf2ms_hub::git::GitRepo;
-use hf2ms_hub::{RepoAt, Sha256, Token, Url};
+use hf2ms_hub::{Token, Url};
+use hf2ms_worker::mirror::refs::updates;
 use hf2ms_worker::plan::Plan;
-use hf2ms_worker::protocol::{
-    Exit, FailedFile, Folder, Force, How, Lacking, PlanSummary, PushJob, RefAt, RefOutcome, RefUpdate, Scan, ScanJob, Scope, VERSION,
-    WorkerOptions,
-};
+use hf2ms_worker::protocol::{Exit, Landed, PlanSummary, PushJob, RefAt, RefUpdate, Scan, ScanJob, Tell};
 use serde_json::json;
 
-use super::refs::{Others, outcomes, stand, updates};
+use super::cloud::{JOB, Mirroring, see_through};
+use super::found::{Found, SHOWN, follow};
+use super::refs::{outcomes, stand};
 use super::report::{MirrorReport, MirrorTally};
 use super::sides::{Party, Role};
+use super::wish::Wish;
 use super::words::explain;
-use crate::cutting::CuttingArgs;
-use crate::engine::queue::{Carried, Queue};
+use super::work::{Work, settle};
+use crate::cloud::{Calls, Came, Cloud, Watch};
+use crate::crew::Crew;
+use crate::engine::modal::{Deployment, Modal};
+use crate::engine::queue::Queue;
 use crate::engine::turns::Turns;
 use crate::engine::{Ended, Engine, Verb};
 use crate::explain::{Failure, Outcome};
 use crate::migration::{broken, one};
 use crate::progress::{Done, Progress};
-use crate::run_dir::{Entry, NewRun, RunDir, RunVerb, Runs, State};
+use crate::run_dir::{Entry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::screen::{Screen, size};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
 /// Scans and pushes that may die.
 const ATTEMPTS: u32 = 3;
-/// More names than this are counted, not shown.
-const SHOWN: usize = 20;
-
-/// What is asked of a mirroring.
-pub struct Wish {
-    /// Where from.
-    pub source: Party,
-    /// Where to.
-    pub target: Party,
-    /// Which refs.
-    pub scope: Scope,
-    /// Whether a ref may lose what it has.
-    pub force: Force,
-    /// Whether LFS objects move, and what is done about those that the target lacks.
-    pub lfs: Lfs,
-    /// Where Git's objects go meanwhile.
-    pub folder: Folder,
-    /// How the work is cut.
-    pub cutting: CuttingArgs,
-}
-
-/// What happens to LFS objects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lfs {
-    /// Those that the target lacks move.
-    Moved,
-    /// None moves; if the target lacks some, nothing is pushed (`GIT_LFS_SKIP_SMUDGE=1`).
-    Expected,
-    /// None moves, whatever the target lacks (`--allow-missing`).
-    Missing,
-}
-
-/// Who does the work: opened for a run, or for a look alone.
-pub type Open<'a> = &'a (dyn Fn(Option<&'a RunDir>) -> Outcome<Box<dyn Engine>> + Send + Sync);
 
 /// One mirroring.
 pub struct Round<'a> {
@@ -77,6 +46,8 @@ pub struct Round<'a> {
     pub screen: &'a Screen,
     /// When to stop.
     pub stop: &'a Stop,
+    /// Whether someone waits for the cloud.
+    pub watch: Watch,
     /// When it began.
     pub began: Instant,
 }
@@ -87,45 +58,87 @@ struct Stood {
     there: Vec<RefAt>,
 }
 
-/// What came of the work so far.
-#[derive(Default)]
-struct Work {
-    carried: Carried,
-    refs: Vec<RefOutcome>,
-    failed: Vec<FailedFile>,
-    lost: Vec<Sha256>,
+/// How a mirroring ended, when nothing stopped it.
+pub enum End {
+    /// With a report.
+    Reported(Box<MirrorReport>),
+    /// The run of this id goes on in the cloud, as asked.
+    Away(String),
+}
+
+impl End {
+    /// The report.
+    ///
+    /// # Errors
+    /// There is none yet.
+    pub fn report(self) -> Outcome<MirrorReport> {
+        match self {
+            Self::Reported(report) => Ok(*report),
+            Self::Away(run) => Err(Failure::new(Exit::Incomplete, format!("run {run} goes on in the cloud: hf2ms attach {run}"))),
+        }
+    }
 }
 
 impl Round<'_> {
-    /// Looks at both sides and, unless nothing has changed since a run that verified them, mirrors.
+    /// Looks at both sides and, unless nothing has changed since a run that verified them, mirrors. An earlier run of these two that
+    /// works in the cloud is seen through first.
     ///
     /// # Errors
     /// Whatever stops it; what fails for single refs and objects is in the report.
-    pub async fn go(&self, open: impl AsyncFn(&RunDir) -> Outcome<Box<dyn Engine>>) -> Outcome<MirrorReport> {
+    pub async fn go(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<End> {
+        while let Some(record) = self.in_the_cloud() {
+            self.screen.say(format!("run {} of these repos is in the cloud already: waiting for it first", record.id));
+            match see_through(&record, self.runs, self.settings, self.screen, self.stop).await? {
+                None => return Ok(End::Away(record.id)),
+                Some(report) if report.exit() != Exit::Done => return Ok(End::Reported(Box::new(report))),
+                Some(_) => (),
+            }
+        }
         let stood = self.stop.unless(self.look()).await?;
         if let Some(report) = self.earlier(&stood) {
             self.screen.say(format!("nothing has changed since run {}", report.run));
-            return Ok(report);
+            return Ok(End::Reported(Box::new(report)));
         }
+        self.begin(open).await
+    }
+
+    /// A run of these two that nobody watches, if someone here may wait for it.
+    fn in_the_cloud(&self) -> Option<RunRecord> {
+        let Wish { source, target, .. } = self.wish;
+        let run = self.runs.detached(&target.at)?;
+        (self.watch == Watch::Attached && run.verb == RunVerb::Mirror && run.source == source.at).then_some(run)
+    }
+
+    async fn begin(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<End> {
         let Wish { source, target, cutting, .. } = self.wish;
         let plan = &PlanSummary::default();
-        let new = NewRun { verb: RunVerb::Mirror, on: cutting.on, source: &source.at, destination: &target.at, plan };
-        let mut run = self.runs.begin(new)?;
-        let mirrored = match open(&run).await {
-            Ok(engine) => self.mirror(engine.as_ref(), &mut run).await,
+        let mut run = self.runs.begin(NewRun { verb: RunVerb::Mirror, on: cutting.on, source: &source.at, destination: &target.at, plan })?;
+        let (id, mut job) = (run.id().to_owned(), self.wish.job(run.id(), cutting.chunking_in_the_cloud(), Tell::Steps));
+        let came = match open(&run).await {
+            Ok(Crew::Engine(engine)) => {
+                job.tell = Tell::Found;
+                self.mirror(engine.as_ref(), &mut run, &mut job).await.map(Came::Home)
+            }
+            Ok(Crew::Cloud(modal, deployment, watch)) => self.leave_to_cloud(&modal, &deployment, watch, &run, &job).await,
             Err(failure) => Err(failure),
         };
-        match mirrored {
-            Ok(report) => {
-                run.write("report.json", &report)?;
-                run.end(report.state)?;
-                Ok(report)
-            }
-            Err(failure) => {
-                run.end(if failure.exit() == Exit::Interrupted { State::Interrupted } else { State::Failed })?;
-                Err(failure)
-            }
-        }
+        let report = settle(run, &job, came, self.began.elapsed().as_secs_f64())?;
+        Ok(report.map_or(End::Away(id), |report| End::Reported(Box::new(report))))
+    }
+
+    async fn leave_to_cloud(
+        &self,
+        modal: &Modal,
+        deployment: &Deployment,
+        watch: Watch,
+        run: &RunDir,
+        job: &ScanJob,
+    ) -> Outcome<Came<Work>> {
+        run.write(JOB, job)?;
+        let (app, containers) = (deployment.app.as_str(), deployment.containers as u64);
+        run.note(&Entry::Deployed { app: app.to_owned(), containers })?;
+        let cloud = Cloud { modal, app, containers, run, screen: self.screen, stop: self.stop };
+        Mirroring::new(cloud, job).work(Calls::default(), watch).await
     }
 
     /// Says what would be done; nothing is written anywhere.
@@ -134,10 +147,10 @@ impl Round<'_> {
     /// Whatever stops the look.
     pub async fn rehearse(&self, engine: &dyn Engine) -> Outcome<Exit> {
         self.stop.unless(self.look()).await?;
-        let scan = self.scan(engine, "dry-run").await?;
-        let updates = updates(&scan.refs, &scan.there, Others::of(self.wish.scope));
+        let job = self.wish.job("dry-run", self.wish.cutting.chunking(0), Tell::Found);
+        let scan = self.scan(engine, &job).await?;
+        let updates = updates(&scan.refs, &scan.there, self.wish.scope);
         self.screen.tell(&json!({"event": "planned", "updates": updates, "scan": scan}));
-        let bytes = scan.missing.iter().map(|file| file.size).sum();
         let mut lines = vec![
             format!(
                 "{} of {} refs would change; Git has {} objects, {}",
@@ -146,7 +159,7 @@ impl Round<'_> {
                 scan.objects,
                 size(scan.git_bytes)
             ),
-            format!("{} of {} LFS objects would move, {} of {}", scan.missing.len(), scan.pointers, size(bytes), size(scan.pointer_bytes)),
+            format!("{} of {} LFS objects would move, {} of {}", scan.missing.len(), scan.pointers, size(scan.missing_bytes), size(scan.pointer_bytes)),
         ];
         lines.extend(updates.iter().take(SHOWN).map(in_words));
         lines.extend((updates.len() > SHOWN).then(|| format!("  and {} more", updates.len() - SHOWN)));
@@ -189,34 +202,26 @@ impl Round<'_> {
         (stands && is_whole).then(|| MirrorReport { refs, tally, seconds: self.began.elapsed().as_secs_f64(), ..report })
     }
 
-    async fn mirror(&self, engine: &dyn Engine, run: &mut RunDir) -> Outcome<MirrorReport> {
-        let scan = self.scan(engine, run.id()).await?;
+    async fn mirror(&self, engine: &dyn Engine, run: &mut RunDir, job: &mut ScanJob) -> Outcome<Work> {
+        let scan = self.scan(engine, job).await?;
         run.extent(scan.pointers, scan.pointer_bytes)?;
         self.announce(&scan);
-        self.may_go_on(&scan)?;
-        let mut work = Work { failed: scan.refused.clone(), lost: scan.lost.clone(), ..Work::default() };
-        if self.wish.lfs == Lfs::Moved && !scan.missing.is_empty() {
-            self.carry(engine, run, &scan, &mut work).await?;
+        job.policy.chunking = self.wish.cutting.chunking(scan.missing_bytes);
+        let steps = follow(job, &scan, self.screen)?;
+        let mut work = Work::new(scan);
+        if !steps.plan.chunks.is_empty() {
+            self.carry(engine, run, &steps.plan, &mut work).await?;
         }
-        self.push(engine, run, &scan, &mut work).await?;
-        let there = self.stop.unless(self.look()).await?.there;
-        Ok(self.report(run, &scan, work, &there))
+        if let Some(push) = steps.push {
+            let receipts = work.carried.receipts.clone();
+            work.landed = Some(self.push(engine, &PushJob { receipts, ..push }, &mut work.carried.lost).await?);
+        }
+        Ok(work)
     }
 
-    async fn scan(&self, engine: &dyn Engine, run: &str) -> Outcome<Scan> {
-        let Wish { source, target, scope, folder, .. } = self.wish;
-        let (source, destination, folder) = (source.at.clone(), target.at.clone(), folder.clone());
-        let job = ScanJob {
-            version: VERSION,
-            run: run.to_owned(),
-            source,
-            destination,
-            scope: *scope,
-            folder,
-            options: WorkerOptions::default(),
-        };
+    async fn scan(&self, engine: &dyn Engine, job: &ScanJob) -> Outcome<Scan> {
         for attempt in 1.. {
-            match one(engine, Verb::Scan, &job, "scanning", Done::default(), self.screen).await? {
+            match one(engine, Verb::Scan, job, "scanning", Done::default(), self.screen).await? {
                 Ended::Finished(_, heard) if heard.scan.is_some() => return heard.scan.ok_or_else(Failure::interrupted),
                 ended if attempt < ATTEMPTS && ended.to_be_repeated(Verb::Scan, engine.network()).is_some() => (),
                 ended => return Err(broken("scan", ended)),
@@ -231,136 +236,34 @@ impl Round<'_> {
             let below = self.wish.folder.below.clone().unwrap_or_else(|| std::env::temp_dir().display().to_string());
             self.screen.say(format!("Git's objects stay in folders hf2ms-git-.. below {below}"));
         }
-        let bytes = scan.missing.iter().map(|file| file.size).sum();
-        let (lacks, has) = (scan.missing.len(), scan.pointers);
-        self.screen.say(format!(
-            "Git has {} objects, {}; the target lacks {lacks} of {has} LFS objects, {}",
-            scan.objects,
-            size(scan.git_bytes),
-            size(bytes)
-        ));
-        self.screen.tell(&json!({
-            "event": "scanned", "objects": scan.objects, "git_bytes": scan.git_bytes, "pointers": scan.pointers,
-            "pointer_bytes": scan.pointer_bytes, "missing": lacks, "missing_bytes": bytes,
-        }));
-    }
-
-    /// Refuses what would lose something, or leave pointers to nothing.
-    fn may_go_on(&self, scan: &Scan) -> Outcome<()> {
-        let url = &self.wish.target.at.endpoint;
-        if self.wish.force == Force::Never && !scan.related {
-            return Err(Failure::refused(format!(
-                "the target {url} is not empty and has nothing in common with the source: without --no-force its refs would be replaced"
-            )));
-        }
-        if self.wish.lfs == Lfs::Expected && !scan.missing.is_empty() {
-            let names: Vec<String> = scan.missing.iter().take(SHOWN).map(|file| format!("  {} {}", file.path, size(file.size))).collect();
-            let rest = scan.missing.len().saturating_sub(SHOWN);
-            self.screen.show(names.join("\n") + &if rest > 0 { format!("\n  and {rest} more") } else { String::new() });
-            self.screen.tell(&json!({"event": "lacking", "files": scan.missing}));
-            return Err(Failure::refused(format!(
-                "the target {url} lacks {} LFS objects: leave GIT_LFS_SKIP_SMUDGE out to move them, or give --allow-missing",
-                scan.missing.len()
-            )));
-        }
-        Ok(())
+        Found::of(scan).say(self.screen);
     }
 
     /// Streams the LFS objects that the target lacks, as chunks of a migration.
-    async fn carry(&self, engine: &dyn Engine, run: &RunDir, scan: &Scan, work: &mut Work) -> Outcome<()> {
-        let at = |party: &Party, lfs: &str| RepoAt { endpoint: lfs.to_owned(), ..party.at.clone() };
-        let (from, to) = (at(&self.wish.source, &scan.lfs), at(&self.wish.target, &scan.lfs_there));
-        let bytes = scan.missing.iter().map(|file| file.size).sum();
-        let plan = Plan::of_blobs(from, to, scan.missing.clone(), self.wish.cutting.chunking(bytes));
-        run.write("plan.json", &plan)?;
-        run.note(&Entry::Planned(plan.summary()))?;
-        let progress = &Progress::new(self.screen, "copying", Done { files: scan.missing.len() as u64, bytes });
+    async fn carry(&self, engine: &dyn Engine, run: &RunDir, plan: &Plan, work: &mut Work) -> Outcome<()> {
+        run.write("plan.json", plan)?;
+        let summary = plan.summary();
+        let progress = &Progress::new(self.screen, "copying", Done { files: summary.blobs, bytes: summary.blob_bytes });
+        run.note(&Entry::Planned(summary))?;
         let turns = &Turns::new(engine.workers());
-        let carried = Queue { engine, turns, plan: &plan, run, progress }.carry(|| ()).await;
+        let carried = Queue { engine, turns, plan, run, progress }.carry(|| ()).await;
         progress.finish();
-        work.carried = carried?;
-        let failed = plan.unsent(&work.carried.receipts);
-        let names: HashSet<&str> = failed.iter().map(|failed| failed.path.as_str()).collect();
-        let lost = plan.files.iter().filter(|planned| names.contains(planned.file.path.to_string().as_str()));
-        work.lost.extend(lost.filter_map(|planned| planned.file.digest.sha256()));
-        work.failed.extend(failed);
+        let ended = work.carried(plan, carried?);
         if self.stop.is_asked() {
             return Err(Failure::interrupted());
         }
-        match &work.carried.ended_by {
-            Some((kind, error)) => Err(Failure::new(Exit::of(*kind), format!("the workers were stopped: {error}"))),
-            None => Ok(()),
-        }
+        ended
     }
 
-    async fn push(&self, engine: &dyn Engine, run: &RunDir, scan: &Scan, work: &mut Work) -> Outcome<()> {
-        let Wish { source, target, scope, force, lfs, folder, .. } = self.wish;
-        let updates = updates(&scan.refs, &scan.there, Others::of(*scope));
-        if updates.is_empty() {
-            return Ok(());
-        }
-        let job = PushJob {
-            version: VERSION,
-            run: run.id().to_owned(),
-            source: source.at.clone(),
-            destination: target.at.clone(),
-            scope: *scope,
-            updates,
-            force: *force,
-            lfs: if *lfs == Lfs::Missing { Lacking::Allowed } else { Lacking::Refused },
-            lost: work.lost.clone(),
-            folder: folder.clone(),
-            options: WorkerOptions::default(),
-        };
+    async fn push(&self, engine: &dyn Engine, job: &PushJob, lost: &mut u64) -> Outcome<Landed> {
         for attempt in 1.. {
-            match one(engine, Verb::Push, &job, "pushing", Done::default(), self.screen).await? {
-                Ended::Finished(_, heard) if heard.refs.is_some() => {
-                    work.refs = heard.refs.unwrap_or_default();
-                    return Ok(());
-                }
-                ended if attempt < ATTEMPTS && ended.to_be_repeated(Verb::Push, engine.network()).is_some() => work.carried.lost += 1,
+            match one(engine, Verb::Push, job, "pushing", Done::default(), self.screen).await? {
+                Ended::Finished(_, heard) if heard.landed.is_some() => return heard.landed.ok_or_else(Failure::interrupted),
+                ended if attempt < ATTEMPTS && ended.to_be_repeated(Verb::Push, engine.network()).is_some() => *lost += 1,
                 ended => return Err(broken("push", ended)),
             }
         }
-        Ok(())
-    }
-
-    fn report(&self, run: &RunDir, scan: &Scan, work: Work, there: &[RefAt]) -> MirrorReport {
-        let Work { carried, refs, failed, .. } = work;
-        let stored = || carried.receipts.iter().flat_map(|receipt| &receipt.files);
-        let moved = || stored().filter(|stored| stored.how == How::Streamed);
-        let sent: u64 = carried.receipts.iter().map(|receipt| receipt.sent).sum();
-        let tally = MirrorTally {
-            objects: scan.objects,
-            git_bytes: scan.git_bytes,
-            pointers: scan.pointers,
-            pointer_bytes: scan.pointer_bytes,
-            moved: moved().count() as u64,
-            moved_bytes: moved().map(|stored| stored.size).sum(),
-            reused: stored().filter(|stored| stored.how == How::Reused).count() as u64,
-            lacking: if self.wish.lfs == Lfs::Moved { failed.len() } else { scan.missing.len() } as u64,
-            retries: carried.receipts.iter().map(|receipt| receipt.retries).sum(),
-            lost_workers: carried.lost,
-            bytes_per_second: if carried.seconds > 0.0 { sent as f64 / carried.seconds } else { 0.0 },
-        };
-        let mut report = MirrorReport {
-            run: run.id().to_owned(),
-            state: State::Done,
-            source: self.wish.source.at.clone(),
-            destination: self.wish.target.at.clone(),
-            scope: self.wish.scope,
-            tally,
-            refs: outcomes(&scan.refs, refs),
-            failed,
-            source_stood: stand(&scan.refs),
-            target_stands: stand(there),
-            seconds: self.began.elapsed().as_secs_f64(),
-            warnings: scan.warnings.clone(),
-        };
-        if report.exit() != Exit::Done {
-            report.state = State::Incomplete;
-        }
-        report
+        Err(Failure::interrupted())
     }
 }
 

@@ -114,7 +114,7 @@ pub enum Entry {
     },
     /// A call was submitted to the cloud.
     Call {
-        /// The chunk it carries; none for the finalizer.
+        /// The chunk it carries; none for the call that ends the run.
         chunk: Option<u32>,
         /// Its id there.
         call: String,

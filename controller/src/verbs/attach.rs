@@ -3,11 +3,14 @@
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Exit;
 
+use crate::cloud::migrating::Migrating;
 use crate::cloud::{Calls, Came, Cloud, Watch};
 use crate::engine::modal::Modal;
 use crate::explain::{Failure, Outcome};
+use crate::mirror::cloud as mirrors;
+use crate::mirror::report::MirrorReport;
 use crate::report::Report;
-use crate::run_dir::{Entry, RunRecord, Runs, State, now};
+use crate::run_dir::{Entry, RunRecord, RunVerb, Runs, State, now};
 use crate::screen::Screen;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
@@ -15,8 +18,8 @@ use crate::work::Work;
 
 /// Wait for a run in the cloud, and show its report
 ///
-/// Takes over what `migrate --on modal --detach` left, or an attached run whose terminal is gone. A submit that broke in
-/// the middle is finished first. Ctrl-C ends the run; closing the laptop does not.
+/// Takes over what `migrate` or `mirror --on modal --detach` left, or an attached run whose terminal is gone. A submit that broke
+/// in the middle is finished first. Ctrl-C ends the run; closing the laptop does not.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  hf2ms migrate org/big --on modal --detach && hf2ms attach last")]
 pub struct Args {
@@ -36,22 +39,35 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let settings = settings::load()?;
     let runs = Runs::new(&state_dir(&environment)?);
     let record = runs.find(&args.run)?;
-    match (record.state, runs.read::<Report>(&record.id, "report.json")) {
-        (State::Detached, _) => {
+    match record.state {
+        State::Detached if record.verb == RunVerb::Mirror => {
+            let report = mirrors::see_through(&record, &runs, &settings, screen, stop).await?;
+            report.iter().for_each(|report| report.show(screen));
+            Ok(report.map_or(Exit::Done, |report| report.exit()))
+        }
+        State::Detached => {
             let report = see_through(&record, &runs, &settings, screen, stop).await?;
             Ok(report.map_or(Exit::Done, |report| report.exit()))
         }
-        (State::Running, _) => Err(Failure::usage(format!("run {} is watched by another process: see hf2ms status {0}", record.id))),
-        (_, Some(report)) => {
-            report.show(screen);
-            Ok(report.exit())
-        }
-        (state, None) => Err(Failure::usage(format!(
-            "run {} is {}, and nothing of it works any more: run the same command again to go on",
-            record.id,
-            state.name()
-        ))),
+        State::Running => Err(Failure::usage(format!("run {} is watched by another process: see hf2ms status {0}", record.id))),
+        state => show(&record, &runs, screen).ok_or_else(|| {
+            let (id, state) = (&record.id, state.name());
+            Failure::usage(format!("run {id} is {state}, and nothing of it works any more: run the same command again to go on"))
+        }),
     }
+}
+
+/// Shows the report that a run has left, if it has one.
+fn show(record: &RunRecord, runs: &Runs, screen: &Screen) -> Option<Exit> {
+    const FILE: &str = "report.json";
+    if record.verb == RunVerb::Mirror {
+        let report: MirrorReport = runs.read(&record.id, FILE)?;
+        report.show(screen);
+        return Some(report.exit());
+    }
+    let report: Report = runs.read(&record.id, FILE)?;
+    report.show(screen);
+    Some(report.exit())
 }
 
 /// Watches a detached run until it has ended, and shows its report; `None` if it goes on without anyone here.
@@ -66,11 +82,11 @@ pub async fn see_through(record: &RunRecord, runs: &Runs, settings: &Settings, s
     let mut work = Work::default();
     let came = async {
         let modal = stop.unless(Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings)).await?;
-        let cloud = Cloud { modal: &modal, app: &app, containers, plan: &plan, run: &run, settings, screen, stop };
-        cloud.work(Calls::of(&journal), Watch::Attached, &mut work).await
+        let cloud = Cloud { modal: &modal, app: &app, containers, run: &run, screen, stop };
+        Migrating { cloud, plan: &plan, settings }.work(Calls::of(&journal), Watch::Attached, &mut work).await
     };
     let state = match came.await {
-        Ok(Came::Home) => Ok(State::Done),
+        Ok(Came::Home(())) => Ok(State::Done),
         Ok(Came::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
         Err(failure) => Err(failure),
     };
@@ -94,7 +110,8 @@ pub fn deployed(journal: &[Entry]) -> Option<(String, u64)> {
     })
 }
 
-fn lost(record: &RunRecord, what: &str) -> Failure {
+/// That what is needed to attend a run is gone.
+pub fn lost(record: &RunRecord, what: &str) -> Failure {
     Failure::new(
         Exit::Incomplete,
         format!("run {} has lost {what}: run the same command again; what is there is not sent again", record.id),

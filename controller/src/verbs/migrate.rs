@@ -142,7 +142,8 @@ async fn all_revisions(args: &Args, task: &Task<'_>, screen: &Screen, began: Ins
     Ok(summary.map_or(Exit::Done, |summary| summary.exit()))
 }
 
-fn how_to_look_after(run: &str, screen: &Screen) {
+/// Says what can be done about a run that goes on in the cloud.
+pub(super) fn how_to_look_after(run: &str, screen: &Screen) {
     let verbs =
         [("status", "how far it is"), ("attach", "wait for it, and its report"), ("logs", "what its containers say"), ("stop", "end it")];
     screen.show("the cloud goes on by itself; from here, or another terminal, at any time:");

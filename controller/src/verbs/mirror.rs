@@ -3,23 +3,25 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hf2ms_worker::protocol::{Exit, Folder, Force, Memory, Scope};
+use hf2ms_worker::protocol::{Exit, Folder, Force, Lfs, Memory, Scope};
 
 use crate::binaries::{WORKER, find};
-use crate::crew::attended;
+use crate::cloud::Watch;
+use crate::crew::{Crew, deployed};
 use crate::cutting::{ContainerArgs, CuttingArgs, On};
-use crate::engine::Engine;
 use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::local::Local;
 use crate::explain::{Failure, Outcome};
 use crate::mirror::remote::{self, RemoteArgs};
-use crate::mirror::round::{Lfs, Round, Wish};
+use crate::mirror::round::{End, Round};
 use crate::mirror::sides::{Party, Role, party};
 use crate::mirror::watch::{interval, repeat};
+use crate::mirror::wish::Wish;
 use crate::run_dir::{RunDir, Runs};
 use crate::screen::Screen;
 use crate::settings::{Environment, Settings, state_dir};
 use crate::stop::Stop;
+use crate::verbs::migrate::how_to_look_after;
 
 /// Room in a container for Git's objects.
 const SCRATCH: Memory = Memory(1 << 30);
@@ -61,6 +63,9 @@ pub struct Args {
     /// Mirror again and again with this pause, as 15m or 2h, until stopped
     #[arg(long, value_name = "TIME", value_parser = interval, conflicts_with = "dry_run")]
     watch: Option<Duration>,
+    /// Return as soon as it is submitted; only on modal, where the work goes on by itself
+    #[arg(long)]
+    detach: bool,
     /// Print NDJSON and nothing else: one line an event, the report last
     #[arg(long)]
     pub json: bool,
@@ -81,6 +86,7 @@ Examples:
   hf2ms mirror -s hf:org/name -t https://gitlab.example/group/name.git --dry-run
   hf2ms mirror -s ... -t ... --mirror                      all refs, deletions included
   hf2ms mirror -s ... -t ... --watch 15m                   keep it up to date
+  hf2ms mirror -s ... -t ... --on modal --detach           the cloud does it; see hf2ms attach
   hf2ms mirror -s ... -t ... --pull-by gitlab --wait       GitLab pulls it by itself
 
 Environment, also from .env or --env-file:
@@ -107,21 +113,27 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         return remote.set_up(&settings, screen, stop).await;
     }
     args.containers.fit(args.cutting.on)?;
+    let watch = args.watched()?;
     let wish = args.wish(source, target, &environment)?;
     let runs = Runs::new(&state_dir(&crate::settings::environment)?);
     let began = Instant::now;
-    let round = || Round { wish: &wish, settings: &settings, runs: &runs, screen, stop, began: began() };
-    let crew = CrewOf { args: &args, settings: &settings, runs: &runs, screen, stop };
+    let round = || Round { wish: &wish, settings: &settings, runs: &runs, screen, stop, watch, began: began() };
+    let crew = CrewOf { args: &args, watch, settings: &settings, runs: &runs, screen, stop };
     if args.dry_run {
         return round().rehearse(&crew.local(None)?).await;
     }
     let mirror = async || round().go(async |run: &RunDir| crew.open(run).await).await;
-    match args.watch {
-        Some(every) => repeat(every, screen, stop, mirror).await,
-        None => {
-            let report = mirror().await?;
+    if let Some(every) = args.watch {
+        return repeat(every, screen, stop, async || mirror().await?.report()).await;
+    }
+    match mirror().await? {
+        End::Reported(report) => {
             report.show(screen);
             Ok(report.exit())
+        }
+        End::Away(run) => {
+            how_to_look_after(&run, screen);
+            Ok(Exit::Done)
         }
     }
 }
@@ -144,6 +156,15 @@ fn in_the_open(party: &Party, screen: &Screen) {
 }
 
 impl Args {
+    /// Whether someone waits for the cloud.
+    fn watched(&self) -> Outcome<Watch> {
+        let other = [("--watch", self.watch.is_some()), ("--dry-run", self.dry_run)].into_iter().find(|(_, given)| *given);
+        match other {
+            Some((name, _)) if self.detach => Err(Failure::usage(format!("{name} needs this process to the end: leave --detach out"))),
+            _ => Watch::of(self.detach, self.cutting.on),
+        }
+    }
+
     /// `--temp-dir` names a folder of this machine.
     fn folder(&self) -> Outcome<Folder> {
         match &self.temp_dir {
@@ -182,6 +203,7 @@ impl Args {
 /// Opens who does the work.
 struct CrewOf<'a> {
     args: &'a Args,
+    watch: Watch,
     settings: &'a Settings,
     runs: &'a Runs,
     screen: &'a Screen,
@@ -197,12 +219,14 @@ impl CrewOf<'_> {
         Ok(Local { binary: find(WORKER)?, workers: self.workers(), logs, settings: self.settings.clone(), stop: self.stop.clone() })
     }
 
-    async fn open(&self, run: &RunDir) -> Outcome<Box<dyn Engine>> {
+    async fn open(&self, run: &RunDir) -> Outcome<Crew> {
         match self.args.cutting.on {
-            On::Local => return Ok(Box::new(self.local(Some(run.path().join("logs")))?)),
+            On::Local => return Ok(Crew::Engine(Box::new(self.local(Some(run.path().join("logs")))?))),
             On::Modal => {
-                let modal = attended(self.workers(), run, self.settings, self.screen, self.stop);
-                return Ok(Box::new(self.stop.unless(modal).await?));
+                // How much there is shows only there.
+                let most = self.args.cutting.workers(u64::MAX);
+                let (modal, deployment) = self.stop.unless(deployed(most, run, self.settings, self.screen)).await?;
+                return Ok(Crew::Cloud(modal, deployment, self.watch));
             }
             On::Docker => (),
         }
@@ -214,6 +238,6 @@ impl CrewOf<'_> {
             stop: self.stop.clone(),
         };
         let docker = Docker::open(&self.args.containers, terms, Whose { runs: self.runs, run: Some(run) }, self.screen);
-        Ok(Box::new(self.stop.unless(docker).await?))
+        Ok(Crew::Engine(Box::new(self.stop.unless(docker).await?)))
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::cloud::{AT_ONCE, Calls};
-use crate::engine::modal::{Modal, Standing, explain};
+use crate::engine::modal::{Made, Modal, Standing, explain};
 use crate::explain::Outcome;
 use crate::mirror::report::MirrorReport;
 use crate::report::{Report, Tally, table};
@@ -34,17 +34,12 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let record = runs.find(&args.run)?;
     if record.verb == RunVerb::Mirror {
-        return Ok(of_mirror(&record, &runs, screen));
+        return of_mirror(&record, &runs, screen, stop).await;
     }
     let report: Option<Report> = runs.read(&record.id, "report.json");
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
-    let cloud: Option<InTheCloud> = match record.state {
-        State::Detached => {
-            stop.unless(in_the_cloud(&record, &runs, &journal)).await.inspect_err(|failure| screen.warn(failure.to_string())).ok()
-        }
-        _ => None,
-    };
+    let cloud = cloud(&record, &runs, &journal, screen, stop).await;
     screen.tell(&json!({"run": record, "so_far": so_far, "cloud": cloud, "report": report}));
     screen.show(head(&record));
     match report {
@@ -55,14 +50,27 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-fn of_mirror(record: &RunRecord, runs: &Runs, screen: &Screen) -> Exit {
+async fn of_mirror(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let report: Option<MirrorReport> = runs.read(&record.id, "report.json");
-    let (journal, so_far) = (runs.journal(&record.id), so_far(&runs.journal(&record.id)));
-    screen.tell(&json!({"run": record, "so_far": so_far, "report": report}));
+    let journal = runs.journal(&record.id);
+    let so_far = so_far(&journal);
+    let cloud = cloud(record, runs, &journal, screen, stop).await;
+    screen.tell(&json!({"run": record, "so_far": so_far, "cloud": cloud, "report": report}));
     screen.show(head(record));
-    screen.show(report.map_or_else(|| in_words(&so_far, &journal), |report| report.readable()));
+    match report {
+        Some(report) => screen.show(report.readable()),
+        None => screen.show(cloud.map_or_else(|| in_words(&so_far, &journal), |cloud| cloud.in_words(record))),
+    }
     screen.show(format!("  kept in     {}", runs.path(&record.id).display()));
-    Exit::Done
+    Ok(Exit::Done)
+}
+
+/// How the calls of a run stand that nobody watches; says so if Modal does not tell.
+async fn cloud(record: &RunRecord, runs: &Runs, journal: &[Entry], screen: &Screen, stop: &Stop) -> Option<InTheCloud> {
+    if record.state != State::Detached {
+        return None;
+    }
+    stop.unless(in_the_cloud(record, runs, journal)).await.inspect_err(|failure| screen.warn(failure.to_string())).ok()
 }
 
 /// How the calls of a run stand.
@@ -79,13 +87,18 @@ async fn in_the_cloud(record: &RunRecord, runs: &Runs, journal: &[Entry]) -> Out
     let calls = Calls::of(journal);
     let log = runs.path(&record.id).join("logs").join("bridge.log");
     let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
-    let standings = stream::iter(calls.chunks.values()).map(|call| modal.look(call)).buffered(AT_ONCE);
-    let standings: Vec<Standing> = standings.try_collect().await.map_err(|trouble| explain(&trouble))?;
-    let count = |is: fn(&Standing) -> bool| standings.iter().filter(|standing| is(standing)).count();
-    let finished = match &calls.finalizer {
+    let finished = match &calls.last {
         Some(call) => !matches!(modal.look(call).await.map_err(|trouble| explain(&trouble))?, Standing::Pending),
         None => false,
     };
+    if record.verb == RunVerb::Mirror {
+        // Its chunks are calls of its own; Modal tells of them as well as it can.
+        let made = modal.made_by(calls.last.as_deref().unwrap_or_default()).await.unwrap_or_default();
+        return Ok(InTheCloud::of_made(&made, finished));
+    }
+    let standings = stream::iter(calls.chunks.values()).map(|call| modal.look(call)).buffered(AT_ONCE);
+    let standings: Vec<Standing> = standings.try_collect().await.map_err(|trouble| explain(&trouble))?;
+    let count = |is: fn(&Standing) -> bool| standings.iter().filter(|standing| is(standing)).count();
     Ok(InTheCloud {
         submitted: calls.chunks.len(),
         ended: count(|standing| matches!(standing, Standing::Done { .. })),
@@ -95,15 +108,20 @@ async fn in_the_cloud(record: &RunRecord, runs: &Runs, journal: &[Entry]) -> Out
 }
 
 impl InTheCloud {
+    fn of_made(made: &[Made], finished: bool) -> Self {
+        let (submitted, pending) = (made.len(), made.iter().filter(|made| made.state == "PENDING").count());
+        let ended = made.iter().filter(|made| made.state == "SUCCESS").count();
+        Self { submitted, ended, failed: submitted - pending - ended, finished }
+    }
+
     fn in_words(&self, run: &RunRecord) -> String {
         let Self { submitted, ended, failed, finished } = self;
         let next = if *finished { "it has ended; its report:" } else { "it works; to wait for it:" };
-        format!(
-            "  files       {}, {}\n  chunks      {submitted} submitted, {ended} ended, {failed} failed\n  {next} hf2ms attach {}",
-            run.files,
-            size(run.bytes),
-            run.id
-        )
+        let files = match run.verb {
+            RunVerb::Mirror => String::new(),
+            _ => format!("  files       {}, {}\n", run.files, size(run.bytes)),
+        };
+        format!("{files}  chunks      {submitted} submitted, {ended} ended, {failed} failed\n  {next} hf2ms attach {}", run.id)
     }
 }
 

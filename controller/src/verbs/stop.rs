@@ -19,7 +19,7 @@ use crate::stop::Stop;
 /// How long a run may take to end: its workers have a few seconds to say how far they are.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Stop a run and all its workers; the same migrate command goes on later
+/// Stop a run and all its workers; the same command goes on later
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, the end of it, or `last`

@@ -8,7 +8,7 @@ use hf2ms_hub::{Blob, Destination, File, Kind, Missing, Result};
 
 use super::steps::Steps;
 use super::{Sides, end, told};
-use crate::events::Events;
+use crate::events::{Events, total};
 use crate::protocol::{Event, Exit, FailedFile, RefAt, Scan, ScanJob, Tell};
 use crate::settings::Settings;
 
@@ -48,6 +48,7 @@ async fn found(job: &ScanJob, sides: &Sides, bare: &Bare, refs: &Refs, there: Ve
     let lacking = lacking(&store, &files).await.map_err(|error| error.about("the target"))?;
     let wanted: std::collections::HashSet<_> = lacking.wanted.iter().map(|blob| blob.sha256).collect();
     let is_wanted = |file: &&File| file.digest.sha256().is_some_and(|sha256| wanted.contains(&sha256));
+    let missing: Vec<File> = files.iter().filter(is_wanted).cloned().collect();
     let (objects, git_bytes) = bare.extent().await?;
     let known = bare.known(there.iter().map(|r| r.oid.clone()).collect()).await?;
     Ok(Scan {
@@ -57,8 +58,9 @@ async fn found(job: &ScanJob, sides: &Sides, bare: &Bare, refs: &Refs, there: Ve
         objects,
         git_bytes,
         pointers: files.len() as u64,
-        pointer_bytes: files.iter().map(|file| file.size).sum(),
-        missing: files.iter().filter(is_wanted).cloned().collect(),
+        pointer_bytes: total(&files),
+        missing_bytes: total(&missing),
+        missing,
         lost: lacking.refused.iter().map(|(sha256, _)| *sha256).collect(),
         refused: refused(&files, &lacking),
         lfs: lfs.url,

@@ -1,6 +1,6 @@
 //! What follows a scan: the LFS objects that move, in chunks, and the push once they are there; or why nothing may follow. Pure.
 
-use hf2ms_hub::{Error, File, Kind, RepoAt, Result};
+use hf2ms_hub::{Error, File, Kind, RepoAt};
 
 use super::refs::updates;
 use crate::plan::Plan;
@@ -15,12 +15,31 @@ pub struct Steps {
     pub push: Option<PushJob>,
 }
 
+/// Why nothing may follow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stopped {
+    /// All that the destination has would be lost, and nothing may be.
+    #[error(
+        "the target {0} is not empty and has nothing in common with the source: without --no-force its refs would be replaced"
+    )]
+    Unrelated(String),
+    /// Pointers would lead to nothing.
+    #[error("the target {0} lacks {1} LFS objects: leave GIT_LFS_SKIP_SMUDGE out to move them, or give --allow-missing")]
+    Lacking(String, usize),
+}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        Self::new(Kind::Denied, stopped.to_string())
+    }
+}
+
 impl Steps {
     /// What follows from what a scan found.
     ///
     /// # Errors
-    /// Something would be lost that may not be, or pointers would lead to nothing.
-    pub fn of(job: &ScanJob, scan: &Scan) -> Result<Self> {
+    /// [`Stopped`]
+    pub fn of(job: &ScanJob, scan: &Scan) -> Result<Self, Stopped> {
         may_follow(job, scan)?;
         let moving = if job.policy.lfs == Lfs::Moved { scan.missing.clone() } else { Vec::new() };
         let awaited = moving.iter().filter_map(|file| file.digest.sha256()).collect();
@@ -55,17 +74,15 @@ fn plan(job: &ScanJob, scan: &Scan, moving: Vec<File>) -> Plan {
     Plan::of_blobs(at(&job.source, &scan.lfs), at(&job.destination, &scan.lfs_there), moving, job.policy.chunking)
 }
 
-fn may_follow(job: &ScanJob, scan: &Scan) -> Result<()> {
-    let url = &job.destination.endpoint;
+fn may_follow(job: &ScanJob, scan: &Scan) -> Result<(), Stopped> {
+    let url = || job.destination.endpoint.clone();
     if job.policy.force == Force::Never && !scan.related {
-        let line = "is not empty and has nothing in common with the source: without --no-force its refs would be replaced";
-        return Err(Error::new(Kind::Denied, format!("the target {url} {line}")));
+        return Err(Stopped::Unrelated(url()));
     }
-    if job.policy.lfs == Lfs::Expected && !scan.missing.is_empty() {
-        let line = "LFS objects: leave GIT_LFS_SKIP_SMUDGE out to move them, or give --allow-missing";
-        return Err(Error::new(Kind::Denied, format!("the target {url} lacks {} {line}", scan.missing.len())));
+    match (job.policy.lfs, scan.missing.len()) {
+        (Lfs::Expected, lacks @ 1..) => Err(Stopped::Lacking(url(), lacks)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -108,6 +125,7 @@ mod tests {
             pointer_bytes: 15,
             missing: vec![file("x.bin"), file("y.bin")],
             refused: Vec::new(),
+            missing_bytes: 10,
             lost: vec![Sha256::of(b"z.bin")],
             lfs: "https://h/o/a.git/info/lfs".to_owned(),
             lfs_there: "https://h/o/b.git/info/lfs".to_owned(),
@@ -136,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_would_be_lost_or_lead_to_nothing_stops_it() {
-        let stopped = |job: &ScanJob, scan: &Scan| Steps::of(job, scan).unwrap_err().message().to_owned();
+        let stopped = |job: &ScanJob, scan: &Scan| Steps::of(job, scan).unwrap_err().to_string();
         let unrelated = Scan { related: false, ..scan() };
         assert!(stopped(&job(Force::Never, Lfs::Moved), &unrelated).contains("nothing in common"));
         assert!(Steps::of(&job(Force::Always, Lfs::Moved), &unrelated).is_ok());

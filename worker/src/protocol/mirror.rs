@@ -237,6 +237,8 @@ pub struct Scan {
     pub pointer_bytes: u64,
     /// Those that the destination lacks and takes.
     pub missing: Vec<File>,
+    /// Their bytes.
+    pub missing_bytes: u64,
     /// Those that the destination does not take.
     #[serde(default)]
     pub refused: Vec<FailedFile>,

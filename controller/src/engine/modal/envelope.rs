@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hf2ms_worker::protocol::Event;
+use hf2ms_worker::protocol::{Event, Receipt};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -30,6 +30,19 @@ pub struct Finalized {
     pub own: Envelope,
     /// What became of each chunk.
     pub chunks: BTreeMap<u32, Part>,
+}
+
+/// What a mirror's call gives.
+#[derive(Debug, Deserialize)]
+pub struct Mirrored {
+    /// The end of its last worker, and what both said.
+    #[serde(flatten)]
+    pub own: Envelope,
+    /// What became of each chunk.
+    pub chunks: BTreeMap<u32, Part>,
+    /// What became of chunks that an earlier try had given out, when this one looked.
+    #[serde(default)]
+    pub before: Vec<Part>,
 }
 
 /// What became of one chunk.
@@ -70,6 +83,14 @@ impl Part {
         match self {
             Self::Lost { lost } => Ended::Lost(lost.clone(), Heard::default()),
             Self::Ended(envelope) => envelope.ended(),
+        }
+    }
+
+    /// What its worker left behind, if it ended by itself.
+    pub fn receipt(&self) -> Option<Receipt> {
+        match self {
+            Self::Lost { .. } => None,
+            Self::Ended(envelope) => envelope.heard().receipt,
         }
     }
 }

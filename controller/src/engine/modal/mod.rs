@@ -1,7 +1,6 @@
-//! Workers in Modal's cloud. For a migration nothing here waits for a worker ([`attended`] does, for mirrors): chunks are submitted as calls, which outlive this process, and
-//! a finalizer in the cloud waits for them. What is submitted when, and what comes back, is [`crate::cloud`]'s.
+//! Workers in Modal's cloud. Nothing here waits for a worker: work is submitted as calls, which outlive this process, and the
+//! last of them waits for the others. What is submitted when, and what comes back, is [`crate::cloud`]'s.
 
-pub mod attended;
 pub mod bridge;
 mod deployment;
 mod envelope;
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 
 use self::bridge::{Bridge, Trouble, TroubleKind};
 pub use self::deployment::Deployment;
-pub use self::envelope::{Envelope, Finalized, Part};
+pub use self::envelope::{Envelope, Finalized, Mirrored, Part};
 use crate::explain::{Failure, Outcome};
 use crate::settings::{Settings, environment, variables};
 use hf2ms_worker::protocol::{Event, Exit};
@@ -34,8 +33,8 @@ pub enum Function {
     RunChunk,
     /// Waits for the chunks, commits and verifies.
     Finalize,
-    /// Does one step of a mirror.
-    Perform,
+    /// Scans a Git repo, has its LFS objects copied, and pushes its refs.
+    Mirror,
     /// Says whether a container reaches the hubs.
     Check,
 }
@@ -45,7 +44,7 @@ impl Function {
         match self {
             Self::RunChunk => "run_chunk",
             Self::Finalize => "finalize",
-            Self::Perform => "perform",
+            Self::Mirror => "mirror",
             Self::Check => "check",
         }
     }
@@ -71,6 +70,24 @@ pub enum Standing {
     Expired,
     /// Someone cancelled it.
     Cancelled,
+}
+
+/// How a call that is cancelled ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It is told, and ends what it has begun.
+    Told,
+    /// Its container ends.
+    AtOnce,
+}
+
+/// A call that another call made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Made {
+    /// Its id.
+    pub call: String,
+    /// How it stands, in Modal's word: PENDING, SUCCESS, or any other.
+    pub state: String,
 }
 
 /// Modal, reached.
@@ -159,12 +176,22 @@ impl Modal {
         self.bridge.listen(request, heard).await.map(drop)
     }
 
-    /// Cancels a call and ends its container.
+    /// The calls that a call has made, as far as Modal can tell: it is no promise of Modal's that these are all.
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
-    pub async fn cancel(&self, call: &str) -> Result<(), Trouble> {
-        match self.ask(json!({"verb": "cancel", "call": call, "terminate": true})).await {
+    pub async fn made_by(&self, call: &str) -> Result<Vec<Made>, Trouble> {
+        let answer = self.bridge.ask(json!({"verb": "made", "call": call})).await?;
+        serde_json::from_value(answer["calls"].clone())
+            .map_err(|error| Trouble::gone(format!("the bridge to Modal says what nobody expects: {error}")))
+    }
+
+    /// Cancels a call.
+    ///
+    /// # Errors
+    /// Modal refuses or can't be reached.
+    pub async fn cancel(&self, call: &str, ending: Ending) -> Result<(), Trouble> {
+        match self.ask(json!({"verb": "cancel", "call": call, "terminate": ending == Ending::AtOnce})).await {
             Err(trouble) if trouble.kind != TroubleKind::NotFound => Err(trouble),
             _ => Ok(()),
         }

@@ -1,0 +1,155 @@
+//! A mirroring in the cloud: one call that scans, has the LFS objects copied by others, and pushes. Nobody here is needed for it;
+//! what it gives becomes the report of whoever attends it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hf2ms_worker::plan::Plan;
+use hf2ms_worker::protocol::{Event, Exit, PlanSummary, ScanJob};
+use serde_json::Value;
+
+use super::found::{Found, follow};
+use super::report::MirrorReport;
+use super::work::{Work, settle};
+use crate::cloud::{Calls, Came, Cloud, Errand, Given, Watch};
+use crate::engine::Ended;
+use crate::engine::modal::{Function, Mirrored, Modal, Part, RESULTS_LAST};
+use crate::engine::queue::Carried;
+use crate::explain::{Failure, Outcome};
+use crate::migration::broken;
+use crate::progress::{Done, Progress};
+use crate::run_dir::{Entry, RunRecord, Runs, now};
+use crate::screen::Screen;
+use crate::settings::{Settings, environment, state_dir};
+use crate::stop::Stop;
+use crate::verbs::attach::{deployed, lost};
+
+/// The file of a run that holds its job.
+pub const JOB: &str = "mirror.json";
+
+/// One mirroring in the cloud.
+pub struct Mirroring<'a> {
+    cloud: Cloud<'a>,
+    job: &'a ScanJob,
+    /// Whether it was said what the scan found.
+    told: AtomicBool,
+}
+
+impl Errand for Mirroring<'_> {
+    /// Which there are, the call itself finds out.
+    fn chunks(&self) -> u32 {
+        0
+    }
+
+    fn chunk(&self, _number: u32) -> Value {
+        Value::Null
+    }
+
+    fn last(&self, _calls: &Calls) -> (Function, Value) {
+        (Function::Mirror, serde_json::to_value(self.job).unwrap_or_default())
+    }
+
+    fn who(&self) -> &'static str {
+        "mirror"
+    }
+
+    fn progress(&self, screen: &Screen) -> Progress {
+        Progress::new(screen, "mirroring", Done::default())
+    }
+
+    fn hear(&self, progress: &Progress, line: &Value) {
+        if let ("scanned", Ok(found)) = (line["event"].as_str().unwrap_or_default(), serde_json::from_value::<Found>(line.clone())) {
+            self.tell(found);
+        }
+        match serde_json::from_value::<Event>(line.clone()) {
+            Ok(Event::Planned(PlanSummary { blobs, blob_bytes, .. })) => progress.aim(Done { files: blobs, bytes: blob_bytes }),
+            Ok(event @ (Event::Retry { .. } | Event::Failed { .. })) => progress.hear(0, &event),
+            _ => (),
+        }
+    }
+}
+
+impl<'a> Mirroring<'a> {
+    /// A mirroring that is done there.
+    pub fn new(cloud: Cloud<'a>, job: &'a ScanJob) -> Self {
+        Self { cloud, job, told: AtomicBool::new(false) }
+    }
+
+    /// Submits it unless `calls` has it, and sees it through, unless nobody here should wait.
+    ///
+    /// # Errors
+    /// As [`Cloud::work`]; or what ended it there.
+    pub async fn work(&self, calls: Calls, watch: Watch) -> Outcome<Came<Work>> {
+        match self.cloud.work(self, calls, watch).await? {
+            Came::Home(Given::Result(given)) => self.gather(given).map(Came::Home),
+            Came::Home(Given::Expired) => {
+                let days = RESULTS_LAST.as_secs() / 86_400;
+                let line = format!("Modal keeps results for about {days} days, and this run's are gone: run the same command again");
+                Err(Failure::new(Exit::Incomplete, line))
+            }
+            Came::Away(why) => Ok(Came::Away(why)),
+        }
+    }
+
+    /// Says what the scan found, once.
+    fn tell(&self, found: Found) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            found.say(self.cloud.screen);
+        }
+    }
+
+    fn gather(&self, given: Value) -> Outcome<Work> {
+        let bad = |error: serde_json::Error| Failure::new(Exit::Incomplete, format!("the mirror says what nobody expects: {error}"));
+        let given: Mirrored = serde_json::from_value(given).map_err(bad)?;
+        let heard = given.own.heard();
+        let (Some(scan), landed) = (heard.scan, heard.landed) else { return Err(broken("mirror", given.own.ended())) };
+        scan.warnings.iter().for_each(|warning| self.cloud.screen.warn(warning));
+        self.tell(Found::of(&scan));
+        let steps = follow(self.job, &scan, self.cloud.screen)?;
+        let carried = self.carried(&steps.plan, &given)?;
+        let mut work = Work::new(scan);
+        work.carried(&steps.plan, carried)?;
+        if steps.push.is_some() && landed.is_none() {
+            return Err(broken("mirror", given.own.ended()));
+        }
+        Ok(Work { landed, ..work })
+    }
+
+    /// What became of the chunks, those of an earlier try with them.
+    fn carried(&self, plan: &Plan, given: &Mirrored) -> Outcome<Carried> {
+        let mut carried = Carried::default();
+        for (number, part) in &given.chunks {
+            let ended = part.ended();
+            carried.lost += u64::from(matches!(ended, Ended::Lost(..)));
+            let receipt = carried.take(plan, *number, ended);
+            carried.receipts.push(receipt);
+        }
+        carried.receipts.extend(given.before.iter().filter_map(Part::receipt));
+        carried.receipts.iter().try_for_each(|receipt| self.cloud.run.note(&Entry::Chunk(receipt.clone())))?;
+        carried.seconds = self.cloud.seconds(&carried.receipts);
+        Ok(carried)
+    }
+}
+
+/// Watches a detached mirroring until it has ended; `None` if it goes on without anyone here.
+///
+/// # Errors
+/// Modal refuses or can't be reached: it works on, unless it was stopped.
+pub async fn see_through(
+    record: &RunRecord,
+    runs: &Runs,
+    settings: &Settings,
+    screen: &Screen,
+    stop: &Stop,
+) -> Outcome<Option<MirrorReport>> {
+    let job: ScanJob = runs.read(&record.id, JOB).ok_or_else(|| lost(record, "its job"))?;
+    let journal = runs.journal(&record.id);
+    let (app, containers) = deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
+    let run = runs.resume(record)?;
+    let came = async {
+        let modal = stop.unless(Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings)).await?;
+        let cloud = Cloud { modal: &modal, app: &app, containers, run: &run, screen, stop };
+        Mirroring::new(cloud, &job).work(Calls::of(&journal), Watch::Attached).await
+    };
+    let came = came.await;
+    settle(run, &job, came, now().saturating_sub(record.started) as f64)
+}
