@@ -19,6 +19,7 @@ from repos import Repo, git, with_history  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("HF2MS_BIN", ROOT / "target/debug/hf2ms"))
+STATIC = Path(os.environ.get("HF2MS_STATIC_WORKER", ROOT / "target/static/hf2ms-worker"))
 CANARY = "canary"
 NUMBERS = itertools.count()
 CLEAN = {"PATH": os.environ["PATH"], "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "LANG": "C.UTF-8"}
@@ -26,7 +27,7 @@ CLEAN = {"PATH": os.environ["PATH"], "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOS
 
 def until(is_so):
     """Waits, but not for ever."""
-    for _ in range(400):
+    for _ in range(2400):
         if is_so():
             return
         time.sleep(0.05)
@@ -77,8 +78,12 @@ class World:
         return {name: value for name, value in (env | more).items() if value is not None}
 
     def run(self, *args, **env):
-        """Runs `hf2ms mirror`; nothing it says, writes or puts into an address may hold a password."""
-        command = [str(BIN), "mirror", *map(str, args)]
+        """Runs `hf2ms mirror`."""
+        return self.hf2ms("mirror", *args, **env)
+
+    def hf2ms(self, *args, **env):
+        """Runs `hf2ms`; nothing it says, writes or puts into an address may hold a password."""
+        command = [str(BIN), *map(str, args)]
         ran = subprocess.run(command, env=self.environment(**env), cwd=self.folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         written = [path.read_text(errors="replace") for path in (self.folder / "state").rglob("*") if path.is_file()]
         asked = [seen.path + seen.query for seen in self.host.seen]

@@ -112,7 +112,8 @@ impl Round<'_> {
     async fn begin(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<End> {
         let Wish { source, target, cutting, .. } = self.wish;
         let plan = &PlanSummary::default();
-        let mut run = self.runs.begin(NewRun { verb: RunVerb::Mirror, on: cutting.on, source: &source.at, destination: &target.at, plan })?;
+        let mut run =
+            self.runs.begin(NewRun { verb: RunVerb::Mirror, on: cutting.on, source: &source.at, destination: &target.at, plan })?;
         let (id, mut job) = (run.id().to_owned(), self.wish.job(run.id(), cutting.chunking_in_the_cloud(), Tell::Steps));
         let came = match open(&run).await {
             Ok(Crew::Engine(engine)) => {
@@ -159,7 +160,13 @@ impl Round<'_> {
                 scan.objects,
                 size(scan.git_bytes)
             ),
-            format!("{} of {} LFS objects would move, {} of {}", scan.missing.len(), scan.pointers, size(scan.missing_bytes), size(scan.pointer_bytes)),
+            format!(
+                "{} of {} LFS objects would move, {} of {}",
+                scan.missing.len(),
+                scan.pointers,
+                size(scan.missing_bytes),
+                size(scan.pointer_bytes)
+            ),
         ];
         lines.extend(updates.iter().take(SHOWN).map(in_words));
         lines.extend((updates.len() > SHOWN).then(|| format!("  and {} more", updates.len() - SHOWN)));

@@ -69,7 +69,8 @@ impl Pushing<'_> {
             return Ok(());
         }
         let files = self.bare.pointers().await?;
-        let files: Vec<_> = files.into_iter().filter(|file| file.digest.sha256().is_none_or(|sha256| !self.lost.contains(&sha256))).collect();
+        let files: Vec<_> =
+            files.into_iter().filter(|file| file.digest.sha256().is_none_or(|sha256| !self.lost.contains(&sha256))).collect();
         let store = self.sides.store(&self.sides.to_side, &lfs_address(&self.sides.to_url))?;
         match lacking(&store, &files).await?.wanted.len() {
             0 => Ok(()),
@@ -88,9 +89,12 @@ impl Pushing<'_> {
             true => HashSet::new(),
             false => self.bare.reaching(new.into_iter().filter(|oid| known.contains(oid)).collect(), self.lost.clone()).await?,
         };
+        let there = self.there_if_it_matters().await?;
         let (mut may, mut refused) = (Vec::new(), Vec::new());
         for update in &self.job.updates {
+            let moved_on = there.as_ref().is_some_and(|there| there.get(&update.name) != update.old.as_ref() && !stands(update, there));
             let why = match &update.new {
+                _ if moved_on => Some("it moved on at the target meanwhile: run again"),
                 Some(new) if !known.contains(new) => Some("it moved on at the source meanwhile: run again"),
                 Some(new) if tainted.contains(new) => Some("it leads to LFS objects that are not at the target"),
                 Some(new) if !self.may_go_to(update, new).await? => {
@@ -104,6 +108,15 @@ impl Pushing<'_> {
             }
         }
         Ok((may, refused))
+    }
+
+    /// Where the target's refs stand, if a ref may not lose what it has: one that moved on since the scan may have something new,
+    /// which nobody here knows.
+    async fn there_if_it_matters(&self) -> Result<Option<HashMap<String, String>>> {
+        match self.job.force {
+            Force::Never => Ok(Some(by_name(&self.there().await?))),
+            Force::Always => Ok(None),
+        }
     }
 
     async fn may_go_to(&self, update: &RefUpdate, new: &str) -> Result<bool> {

@@ -19,9 +19,7 @@ pub struct Steps {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Stopped {
     /// All that the destination has would be lost, and nothing may be.
-    #[error(
-        "the target {0} is not empty and has nothing in common with the source: without --no-force its refs would be replaced"
-    )]
+    #[error("the target {0} is not empty and has nothing in common with the source: without --no-force its refs would be replaced")]
     Unrelated(String),
     /// Pointers would lead to nothing.
     #[error("the target {0} lacks {1} LFS objects: leave GIT_LFS_SKIP_SMUDGE out to move them, or give --allow-missing")]
@@ -96,7 +94,9 @@ mod tests {
     fn job(force: Force, lfs: Lfs) -> ScanJob {
         let at = |name: &str| {
             let endpoint = format!("https://h/o/{name}.git");
-            serde_json::from_value(serde_json::json!({"hub": "git", "endpoint": endpoint, "kind": "model", "id": "o/n", "revision": "main"}))
+            serde_json::from_value(
+                serde_json::json!({"hub": "git", "endpoint": endpoint, "kind": "model", "id": "o/n", "revision": "main"}),
+            )
         };
         ScanJob {
             version: VERSION,
