@@ -16,7 +16,7 @@ use crate::engine::modal::bridge::Trouble;
 use crate::engine::modal::{Ending, Follow, Function, Modal, Standing, explain};
 use crate::explain::{Failure, Outcome};
 use crate::progress::Progress;
-use crate::run_dir::{Entry, RunDir};
+use crate::run_dir::{Entry, RunDir, RunRecord};
 use crate::screen::Screen;
 use crate::stop::Stop;
 
@@ -45,11 +45,15 @@ pub struct Cloud<'a> {
 
 /// What a run has done in the cloud.
 pub trait Errand {
-    /// Calls that are made before the last one.
-    fn chunks(&self) -> u32;
+    /// Chunks whose calls are made before the last one; none, unless it is said.
+    fn chunks(&self) -> u32 {
+        0
+    }
 
     /// The job of one of them.
-    fn chunk(&self, number: u32) -> Value;
+    fn chunk(&self, _number: u32) -> Value {
+        Value::Null
+    }
 
     /// The call that ends the run, once those are made.
     fn last(&self, calls: &Calls) -> (Function, Value);
@@ -304,6 +308,20 @@ pub async fn cancel(modal: &Modal, calls: &Calls) -> Outcome<()> {
 async fn cancel_all(modal: &Modal, calls: impl IntoIterator<Item = &String>) -> Result<(), Trouble> {
     let cancelled = stream::iter(calls).map(|call| modal.cancel(call, Ending::AtOnce)).buffered(AT_ONCE);
     cancelled.collect::<Vec<_>>().await.into_iter().collect()
+}
+
+/// The app of a run in the cloud, and how many containers it may have.
+pub fn deployed(journal: &[Entry]) -> Option<(String, u64)> {
+    journal.iter().rev().find_map(|entry| match entry {
+        Entry::Deployed { app, containers } => Some((app.clone(), *containers)),
+        _ => None,
+    })
+}
+
+/// That something is gone by which a run in the cloud could be attended.
+pub fn lost(record: &RunRecord, what: &str) -> Failure {
+    let line = format!("run {} has lost {what}: run the same command again; what is there is not sent again", record.id);
+    Failure::new(Exit::Incomplete, line)
 }
 
 /// A container's line: an event of a chunk's worker, or its log.

@@ -44,6 +44,7 @@ def test_nothing_is_asked_for_that_costs_without_need(functions):
     for of in functions.values():
         assert "ephemeralDiskMb" not in of["resources"] and not of["resources"]["gpuConfig"]
         assert not of.get("schedulerPlacement", {}).get("regions") and "warmPoolSize" not in of
+    assert functions["mirror"]["resources"]["milliCpu"] == 250 and functions["mirror"]["timeoutSecs"] == 86400
     assert functions["finalize"]["resources"]["milliCpu"] == 125 and functions["finalize"]["timeoutSecs"] == 86400
 
 

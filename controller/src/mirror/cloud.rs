@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::found::{Found, follow};
 use super::report::MirrorReport;
 use super::work::{Work, settle};
-use crate::cloud::{Calls, Came, Cloud, Errand, Given, Watch};
+use crate::cloud::{Calls, Came, Cloud, Errand, Given, Watch, deployed, lost};
 use crate::engine::Ended;
 use crate::engine::modal::{Function, Mirrored, Modal, Part, RESULTS_LAST};
 use crate::engine::queue::Carried;
@@ -21,7 +21,6 @@ use crate::run_dir::{Entry, RunRecord, Runs, now};
 use crate::screen::Screen;
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::verbs::attach::{deployed, lost};
 
 /// The file of a run that holds its job.
 pub const JOB: &str = "mirror.json";
@@ -35,15 +34,7 @@ pub struct Mirroring<'a> {
 }
 
 impl Errand for Mirroring<'_> {
-    /// Which there are, the call itself finds out.
-    fn chunks(&self) -> u32 {
-        0
-    }
-
-    fn chunk(&self, _number: u32) -> Value {
-        Value::Null
-    }
-
+    /// The only call: which chunks there are it finds out, and it makes theirs itself.
     fn last(&self, _calls: &Calls) -> (Function, Value) {
         (Function::Mirror, serde_json::to_value(self.job).unwrap_or_default())
     }

@@ -4,13 +4,13 @@ use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Exit;
 
 use crate::cloud::migrating::Migrating;
-use crate::cloud::{Calls, Came, Cloud, Watch};
+use crate::cloud::{Calls, Came, Cloud, Watch, deployed, lost};
 use crate::engine::modal::Modal;
 use crate::explain::{Failure, Outcome};
 use crate::mirror::cloud as mirrors;
 use crate::mirror::report::MirrorReport;
 use crate::report::Report;
-use crate::run_dir::{Entry, RunRecord, RunVerb, Runs, State, now};
+use crate::run_dir::{RunRecord, RunVerb, Runs, State, now};
 use crate::screen::Screen;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
@@ -100,20 +100,4 @@ pub async fn see_through(record: &RunRecord, runs: &Runs, settings: &Settings, s
     state?;
     report.show(screen);
     Ok(Some(report))
-}
-
-/// The app and how many containers it may have.
-pub fn deployed(journal: &[Entry]) -> Option<(String, u64)> {
-    journal.iter().rev().find_map(|entry| match entry {
-        Entry::Deployed { app, containers } => Some((app.clone(), *containers)),
-        _ => None,
-    })
-}
-
-/// That what is needed to attend a run is gone.
-pub fn lost(record: &RunRecord, what: &str) -> Failure {
-    Failure::new(
-        Exit::Incomplete,
-        format!("run {} has lost {what}: run the same command again; what is there is not sent again", record.id),
-    )
 }

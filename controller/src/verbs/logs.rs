@@ -8,7 +8,7 @@ use std::time::Duration;
 use hf2ms_worker::protocol::Exit;
 use serde_json::Value;
 
-use super::attach::deployed;
+use crate::cloud::deployed;
 use crate::cutting::On;
 use crate::engine::modal::{Follow, Modal, explain};
 use crate::explain::{Failure, Outcome};

@@ -169,3 +169,14 @@ fn in_words(tally: &Tally, journal: &[Entry]) -> String {
     lines.extend(found);
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_that_neither_wait_nor_gave_anything_have_failed() {
+        let made = ["PENDING", "SUCCESS", "TERMINATED", "FAILURE"].map(|state| Made { call: "fc-a".into(), state: state.into() });
+        assert_eq!(InTheCloud::of_made(&made, false), InTheCloud { submitted: 4, ended: 1, failed: 2, finished: false });
+    }
+}

@@ -215,3 +215,23 @@ fn stands(update: &RefUpdate, there: &HashMap<String, String>) -> bool {
 fn refusal(update: &RefUpdate, why: &str) -> RefOutcome {
     RefOutcome { name: update.name.clone(), state: RefState::Refused, why: Some(why.to_owned()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{How, Receipt, Stored};
+
+    #[test]
+    fn what_no_receipt_has_is_lost() {
+        let [refused, brought, absent] = [b"a", b"b", b"c"].map(|content| Sha256::of(content));
+        let job = serde_json::json!({
+            "version": 1, "run": "r", "scope": "branches", "updates": [], "force": "always", "lfs": "moved",
+            "source": {"hub": "git", "endpoint": "https://h/a/b.git", "kind": "model", "id": "a/b", "revision": "main"},
+            "destination": {"hub": "git", "endpoint": "https://h/c/d.git", "kind": "model", "id": "c/d", "revision": "main"},
+            "lost": [refused], "awaited": [brought, absent],
+        });
+        let stored = Stored { path: "w.bin".parse().unwrap(), sha256: brought, git_sha1: None, size: 1, how: How::Streamed };
+        let job = PushJob { receipts: vec![Receipt { files: vec![stored], ..Receipt::default() }], ..serde_json::from_value(job).unwrap() };
+        assert_eq!(lost(&job), HashSet::from([refused, absent]));
+    }
+}

@@ -114,4 +114,17 @@ mod tests {
         assert!(matches!(&ends[1], Ended::Lost(why, _) if why == "its container died"));
         assert_eq!(ends[2], Ended::Refused(Kind::Denied, "no".to_owned()));
     }
+
+    #[test]
+    fn what_a_mirror_gives_is_read() {
+        let receipt = r#"{"event":"receipt","run":"r","chunk":4,"files":[],"sent":7,"retries":0,"seconds":1.5}"#;
+        let given = format!(
+            r#"{{"exit":1,"events":[{{"event":"pushed","refs":[],"there":[{{"name":"refs/heads/a","oid":"1"}}]}},{receipt}],
+            "chunks":{{"0":{{"lost":"cancelled"}}}},"before":[{{"exit":0,"events":[{receipt}]}},{{"lost":"expired"}}]}}"#
+        );
+        let given: Mirrored = serde_json::from_str(&given).unwrap();
+        assert_eq!(given.own.heard().landed.unwrap().there.len(), 1);
+        let before: Vec<u64> = given.before.iter().filter_map(Part::receipt).map(|receipt| receipt.sent).collect();
+        assert_eq!((given.chunks.len(), before), (1, vec![7]));
+    }
 }
