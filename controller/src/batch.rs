@@ -44,12 +44,13 @@ impl<'a> Batch<'a> {
     async fn row(&self, entry: &Entry) -> Row {
         let began = Instant::now();
         let ended = self.copy(entry).await;
-        if let Err(failure) = &ended
-            && failure.ends_all()
-        {
-            // The first one is the reason; a later one says the same.
-            let _ = self.over.set(failure.clone());
-        }
+        let over = match &ended {
+            Ok(End::Revisions(summary)) => summary.over.as_ref(),
+            Ok(_) => None,
+            Err(failure) => Some(failure).filter(|failure| failure.ends_all()),
+        };
+        // The first one is the reason; a later one says the same.
+        over.into_iter().for_each(|failure| drop(self.over.set(failure.clone())));
         Row::of(entry, ended, began.elapsed().as_secs_f64())
     }
 

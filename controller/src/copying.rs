@@ -19,6 +19,8 @@ use crate::explain::{Doing, Failure, Outcome};
 use crate::migration::{Migration, asked_about, stays_hidden};
 use crate::proof::{self, Proof};
 use crate::report::Report;
+use crate::revisions::summary::Summary;
+use crate::revisions::{Extent, Revisions};
 use crate::route::Route;
 use crate::run_dir::{NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::screen::Screen;
@@ -52,6 +54,8 @@ pub struct Task<'a> {
     pub trial: Trial,
     /// How many repos there are.
     pub scope: Scope,
+    /// How much of each is copied.
+    pub extent: Extent,
     /// What all may take.
     pub ledger: Ledger,
     /// Who may work.
@@ -131,6 +135,8 @@ pub enum End {
     Planned(PlanSummary),
     /// Nothing was to be done, for this reason.
     Skipped(&'static str),
+    /// All revisions came to an end of their own, and a table of them has been shown.
+    Revisions(Box<Summary>),
 }
 
 impl End {
@@ -138,6 +144,7 @@ impl End {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Reported(report) => report.exit(),
+            Self::Revisions(summary) => summary.exit(),
             Self::Away(..) | Self::Planned(_) | Self::Skipped(_) => Exit::Done,
         }
     }
@@ -160,6 +167,10 @@ impl Copying<'_> {
     /// # Errors
     /// Whatever stops it; what fails for single files is in the report.
     pub async fn go(&self, route: &Route, mut ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
+        if self.task.extent == Extent::AllRevisions {
+            let Self { task, screen, began } = *self;
+            return Revisions { task, screen, began }.go(route, ahead).await;
+        }
         loop {
             match self.task.stop.unless(compare(route, self.task, self.screen)).await? {
                 Decision::Attach(record) => {

@@ -5,6 +5,7 @@ use std::path::Path;
 use hf2ms_worker::plan::{Extra, Plan};
 use hf2ms_worker::protocol::Creation;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::cloud::Watch;
 use crate::copying::{Task, Trial};
@@ -42,9 +43,9 @@ pub enum Existing {
 }
 
 /// Why nothing is done about a Space.
-const SPACE: &str = "a Space: --spaces-as makes an app of it there; --repo-type model copies its files as a model";
+pub const SPACE: &str = "a Space: --spaces-as makes an app of it there; --repo-type model copies its files as a model";
 /// Why nothing is done about what is there.
-const EXISTS: &str = "exists there already: --force compares it and sends what differs";
+pub const EXISTS: &str = "exists there already: --force compares it and sends what differs";
 
 /// Looks at both sides and decides.
 ///
@@ -87,7 +88,7 @@ fn left_by_us(runs: &Runs, there: &There) -> bool {
 }
 
 /// Whether a run made its destination: its journal says so or, where it was killed before it could, its plan.
-fn made(runs: &Runs, run: &RunRecord) -> bool {
+pub fn made(runs: &Runs, run: &RunRecord) -> bool {
     #[derive(Deserialize)]
     struct Planned {
         creation: Creation,
@@ -96,6 +97,16 @@ fn made(runs: &Runs, run: &RunRecord) -> bool {
     let was_to = || runs.read::<Planned>(&run.id, "plan.json").is_some_and(|plan| !plan.creation.exists);
     let was_cut_off = !journal.iter().any(|entry| matches!(entry, Entry::Ended { .. }));
     journal.iter().any(|entry| matches!(entry, Entry::Created(_))) || (was_cut_off && was_to())
+}
+
+/// Whether plans were made with `--all-revisions`: each relies on blobs that another moves.
+fn is_of_revisions(content: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Marked {
+        revisions: Option<IgnoredAny>,
+    }
+    let first = serde_json::Deserializer::from_slice(content).into_iter::<Marked>().next();
+    matches!(first, Some(Ok(Marked { revisions: Some(_) })))
 }
 
 /// A plan from a file, checked as any input is, and held against the destination as it is now.
@@ -107,6 +118,9 @@ pub async fn read_plan(file: &Path, task: &Task<'_>) -> Outcome<Decision> {
     let bad =
         |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {}", file.display(), hf2ms_hub::path::escape(&error.to_string())));
     let content = std::fs::read(file).map_err(|error| bad(&error))?;
+    if is_of_revisions(&content) {
+        return Err(bad(&"its plans are for all revisions of a repo: hf2ms migrate SOURCE --all-revisions carries them out together"));
+    }
     let mut plan: Plan = serde_json::from_slice(&content).map_err(|error| bad(&error))?;
     plan.check().map_err(|error| bad(&error))?;
     for (at, access) in [(&plan.source, settings.access(plan.source.hub)), (&plan.destination, settings.access_to(plan.destination.hub))] {

@@ -32,5 +32,6 @@ pub mod settings;
 pub mod simulate;
 pub mod stop;
 pub mod survey;
+pub mod table;
 pub mod verbs;
 pub mod work;

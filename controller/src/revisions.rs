@@ -1,43 +1,66 @@
 //! All branches and tags of a repo at once: each a run of its own, and each blob moved once.
 //!
-//! [`wanted`] says where each goes, [`look`] plans it, [`way`] carries it out, [`names`] makes its branches and tags, [`summary`] tells what came of all. The blobs of all
+//! [`survey`] looks at both sides and plans: [`wanted`] says where each goes, [`look`] what is to be done about it. [`way`] carries it out, [`names`] makes its
+//! branches and tags, [`summary`] tells what came of all. The blobs of all
 //! revisions move first, by the same workers; then one revision after the other is written, since a hub takes one commit of
 //! a repo at a time. A branch or tag that is not there yet is built on a branch apart and gets its name when it has been verified:
 //! nobody sees half of one, and a killed run leaves no wrong one.
 
+pub mod kept;
 pub mod look;
 pub mod names;
 pub mod summary;
+pub mod survey;
 pub mod wanted;
 pub mod way;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Hub, Kind, References, Refs, RepoAt, Revision, open_references, refs_by_git};
-use hf2ms_worker::plan::shared::{Arrived, Spoken};
-use hf2ms_worker::plan::{Known, Plan};
+use hf2ms_worker::plan::Plan;
+use hf2ms_worker::plan::shared::Arrived;
+use tokio::sync::OwnedSemaphorePermit;
 
-use self::look::{Found, Looked, Looking};
+use self::kept::Leader;
+use self::look::{Found, Looked, plan_named};
 use self::names::{Names, head_of};
-use self::summary::{Row, Standing, Summary};
-use self::wanted::{Defaults, Named, Place, Target, Wanted};
+use self::summary::Summary;
+use self::survey::{Survey, Surveyed};
+use self::wanted::Place;
 use self::way::{Shared, Way};
-use crate::copying::{Copying, Task, Trial, may_go_on};
+use crate::copying::{Copying, End, Task, Trial, may_go_on};
+use crate::cutting::On;
 use crate::estimate::Estimate;
-use crate::explain::{Doing, Failure, Outcome};
-use crate::known;
-use crate::migration::stays_hidden;
-use crate::planning::{Purpose, find};
+use crate::explain::{Failure, Outcome};
+use crate::planning::Purpose;
 use crate::report::Report;
 use crate::route::Route;
 use crate::screen::Screen;
-use crate::survey::{Here, There, said};
+use crate::survey::There;
 
-/// Revisions that are looked at at a time.
-const AHEAD: usize = 4;
+/// How much of each repo is copied.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct ExtentArgs {
+    /// Every branch and tag, each to the one of its name; the default branch to the default branch. Equal blobs move once
+    #[arg(long, conflicts_with = "revision")]
+    all_revisions: bool,
+}
+
+/// How much of a repo is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What stands at one branch, tag or commit.
+    OneRevision,
+    /// Every branch and tag.
+    AllRevisions,
+}
+
+impl ExtentArgs {
+    /// What was asked for.
+    pub fn extent(self) -> Extent {
+        if self.all_revisions { Extent::AllRevisions } else { Extent::OneRevision }
+    }
+}
 
 /// All revisions of a repo.
 pub struct Revisions<'a> {
@@ -49,163 +72,94 @@ pub struct Revisions<'a> {
     pub began: Instant,
 }
 
-/// What the destination has of branches and tags, and how it is asked.
-struct Theirs {
-    references: Arc<dyn References>,
-    refs: Refs,
+/// What is to be done about all revisions of a repo.
+pub struct Planned {
+    /// As they were found.
+    pub survey: Survey,
+    /// What all will take; nothing where nothing is to be done.
+    pub estimate: Option<Estimate>,
 }
 
 impl Revisions<'_> {
-    /// Copies them all; `None` for what is skipped, which has been said.
+    /// Copies them all. `ahead` is let go once their own work has begun.
     ///
     /// # Errors
     /// One of the sides can't be read, or nothing may be written; what fails for one revision is in its row.
-    pub async fn go(&self, route: &Route) -> Outcome<Option<Summary>> {
-        let Task { settings, stop, visibility, .. } = *self.task;
-        let Some((here, there)) = stop.unless(find(route, Purpose::Write, settings, self.screen)).await? else { return Ok(None) };
-        let wanted = visibility.unwrap_or(here.info.visibility);
-        there.info.iter().try_for_each(|info| stays_hidden(wanted, info.visibility, &there.at.id.to_string()))?;
-        here.warnings.iter().for_each(|warning| self.screen.warn(warning));
-        let (ours, theirs) = stop.unless(self.both(&here, &there)).await?;
-        let wanted = Wanted::of(&ours, &theirs.refs, &defaults(&here, &there));
-        self.announce(&ours, &wanted, &here, &there);
-        self.name_left_over(&wanted, &theirs.refs, &there);
-        let mut rows: Vec<Row> = wanted.refused.iter().map(Row::refused).collect();
-        let known = known::load(self.task.runs, &here.at, &there.at);
-        let looking = Looking::new(self.task, route, (&here, &there), &theirs.refs, known.clone());
-        let mut looked = stop.unless(self.look(wanted.targets, &looking, &mut rows)).await?;
-        drop(looking);
-        self.share(&mut looked);
-        let estimate = self.estimate(&looked).await?;
-        if self.task.trial == Trial::DryRun {
-            rows.splice(0..0, looked.iter().flat_map(planned));
-        } else {
-            self.task.turns.raise(self.task.cutting.workers(estimate));
-            rows.splice(0..0, self.copy(&looked, &there, theirs.references.as_ref(), known).await?);
-        }
-        Ok(Some(Summary { rows, url: there.at.web_url(), seconds: self.began.elapsed().as_secs_f64() }))
-    }
-
-    /// The branches and tags of both sides.
-    async fn both(&self, here: &Here, there: &There) -> Outcome<(Refs, Theirs)> {
-        let settings = self.task.settings;
-        let open = |side, at: &RepoAt, doing| open_references(&side, settings.http()).map_err(|error| said(&error, at, settings, doing));
-        let ours = match open(settings.source(&here.at), &here.at, Doing::Reading)?.refs().await {
-            Err(error) if error.kind() == Kind::Locked => refs_by_git(&settings.source(&here.at), settings.http()).await,
-            told => told,
-        };
-        let ours = ours.map_err(|error| said(&error, &here.at, settings, Doing::Reading))?;
-        let references = open(settings.destination(&there.at), &there.at, Doing::Writing)?;
-        let refs = match &there.info {
-            Some(_) => references.refs().await.map_err(|error| said(&error, &there.at, settings, Doing::Writing))?,
-            None => Refs::default(),
-        };
-        Ok((ours, Theirs { references, refs }))
-    }
-
-    fn announce(&self, ours: &Refs, wanted: &Wanted, here: &Here, there: &There) {
-        let (branches, tags) = (ours.branches.len(), ours.tags.len());
-        let defaults = defaults(here, there);
-        let renamed = if defaults.source == defaults.destination {
-            format!("{} is the default branch on both sides", defaults.source)
-        } else {
-            format!("{} goes to {}, the default branch there", defaults.source, defaults.destination)
-        };
-        self.screen.say(format!(
-            "{branches} branches and {tags} tags at {} commits: {renamed}, the others keep their names",
-            wanted.targets.len()
-        ));
-        if here.at.hub == Hub::HuggingFace {
-            let conversions = if ours.others > 0 { format!(" and {} conversions", ours.others) } else { String::new() };
-            self.screen.say(format!("pull requests (refs/pr/*){conversions} are the hub's own and are not copied"));
-        }
-        if wanted.left_over > 0 {
-            self.screen.warn(format!(
-                "{} branches hf2ms-copy-.. at the source are left over from an earlier run and are not copied",
-                wanted.left_over
+    pub async fn go(&self, route: &Route, ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
+        if self.task.cutting.on == On::Modal {
+            return Err(Failure::usage(
+                "--all-revisions is not for --on modal yet: use --on local or docker, or --revision for one of them",
             ));
         }
-    }
-
-    /// Branches apart that no revision of now takes up: their commits are gone from the source's refs.
-    fn name_left_over(&self, wanted: &Wanted, theirs: &Refs, there: &There) {
-        for branch in wanted.left_over_in(theirs) {
-            let id = &there.at.id;
-            self.screen.warn(format!(
-                "the branch {branch} of {id} is left over from a run that was killed: delete it, unless one is under way elsewhere"
-            ));
-        }
-    }
-
-    /// Looks at each; what can't be looked at has failed alone.
-    async fn look(&self, targets: Vec<Target>, looking: &Looking<'_>, rows: &mut Vec<Row>) -> Outcome<Vec<Looked>> {
-        let look = |target: Target| async move {
-            let screen = self.screen.of_revision(&name_of(&target));
-            let names: Vec<Named> = target.names().cloned().collect();
-            looking.look(target, screen.clone()).await.map_err(|failure| (names, screen, failure))
+        let Planned { survey, estimate } = match self.plan(route, Purpose::Write).await? {
+            Surveyed::Found(planned) => *planned,
+            Surveyed::Skip(why) => return Ok(End::Skipped(why)),
         };
-        let mut looked = Vec::new();
-        let mut all = stream::iter(targets).map(look).buffered(AHEAD);
-        while let Some(one) = all.next().await {
-            match one {
-                Ok(one) => looked.push(one),
-                Err((_, _, failure)) if failure.ends_all() => return Err(failure),
-                Err((names, screen, failure)) => {
-                    screen.fail(&failure);
-                    rows.extend(names.iter().map(|named| Row::failure(named, &failure)));
-                }
-            }
+        let Task { ref cutting, ref ledger, stop, ref turns, trial, .. } = *self.task;
+        let mut bytes = 0;
+        if let Some(estimate) = &estimate {
+            bytes = stop.unless(ledger.admit(estimate, self.screen)).await?;
         }
-        Ok(looked)
+        let summary = if trial == Trial::DryRun {
+            survey.summary(self.began)
+        } else {
+            turns.raise(cutting.workers(bytes));
+            self.copy(survey, ahead).await?
+        };
+        summary.show(self.screen);
+        Ok(End::Revisions(Box::new(summary)))
     }
 
-    /// Gives each blob to the first revision that has it, and cuts what is left of each.
-    fn share(&self, looked: &mut [Looked]) {
-        let mut spoken = Spoken::default();
-        for one in looked {
-            let Found::Planned(plan) = &mut one.found else { continue };
-            if !one.target.moves() {
-                plan.chunks.clear();
-                continue;
-            }
-            plan.share(&mut spoken);
-            let bytes = plan.summary().blob_bytes;
-            plan.recut(self.task.cutting.chunking(bytes));
-            plan.warnings.iter().for_each(|warning| one.screen.warn(warning));
-        }
+    /// Looks at them all, and says what they will take.
+    ///
+    /// # Errors
+    /// One of the sides can't be read.
+    pub async fn plan(&self, route: &Route, purpose: Purpose) -> Outcome<Surveyed<Planned>> {
+        let survey = match Survey::of(self.task, route, purpose, self.screen).await? {
+            Surveyed::Found(survey) => *survey,
+            Surveyed::Skip(why) => return Ok(Surveyed::Skip(why)),
+        };
+        let estimate = self.estimate(&survey.looked);
+        estimate.iter().for_each(|estimate| estimate.say(self.screen));
+        Ok(Surveyed::Found(Box::new(Planned { survey, estimate })))
     }
 
-    /// What all will take, if that is allowed: the bytes.
-    async fn estimate(&self, looked: &[Looked]) -> Outcome<u64> {
-        let Task { runs, ref cutting, ref ledger, stop, .. } = *self.task;
-        let plans = looked.iter().filter_map(|one| if let Found::Planned(plan) = &one.found { Some(plan) } else { None });
+    fn estimate(&self, looked: &[Looked]) -> Option<Estimate> {
+        let Task { runs, ref cutting, ref ledger, .. } = *self.task;
+        let plans = looked.iter().filter_map(Looked::plan);
         let estimates = plans.map(|plan| Estimate::of(plan, cutting, ledger.rates(runs, cutting.on, plan)));
-        let Some(estimate) = estimates.reduce(|sum, next| sum.and(&next)) else { return Ok(0) };
-        estimate.say(self.screen);
-        stop.unless(ledger.admit(&estimate, self.screen)).await
+        estimates.reduce(|sum, next| sum.and(&next))
     }
 
     /// Carries all blobs, then writes one revision after the other.
-    async fn copy(&self, looked: &[Looked], there: &There, references: &dyn References, known: Known) -> Outcome<Vec<Row>> {
+    async fn copy(&self, survey: Survey, ahead: Option<OwnedSemaphorePermit>) -> Outcome<Summary> {
+        let Survey { looked, lost, there, references, known } = survey;
+        let references = references.as_ref();
         let copying: Vec<Copying<'_>> =
             looked.iter().map(|one| Copying { task: self.task, screen: &one.screen, began: self.began }).collect();
-        let mut ways = self.set_out(looked, &copying, there).await?;
-        join_all(ways.iter_mut().flatten().map(Way::carry)).await;
+        let mut ways = self.set_out(&looked, &copying, &there).await?;
+        let leader = Leader::of(&ways, self.task.runs, &there.at);
+        leader.note(None)?;
+        carry_all(&mut ways, ahead).await;
+        let _finishing = self.task.turns.finishing().await;
         let mut shared = Shared { references, base: None, arrived: Arrived::default(), known };
         for way in ways.iter().flatten().filter(|way| way.target.moves()) {
             shared.arrived.add(&way.migration.plan, &way.work.receipts);
         }
         let mut names = Names { references, settings: self.task.settings, stop: self.task.stop, made: Vec::new() };
-        let (mut rows, mut over) = (Vec::new(), None);
+        let (mut summary, mut over) = (Summary::new(there.at.web_url()), None);
         for (one, way) in looked.iter().zip(ways) {
             if shared.base.is_none() && one.target.place == Place::Apart {
-                shared.base = head_of(there, references).await;
+                shared.base = head_of(&there, references).await;
             }
             let ended = self.finish(one, way, &mut shared, &mut over).await;
-            rows.extend(names.give(one, ended).await);
+            summary.add(names.give(one, ended).await, one.extent());
         }
-        names.check(&mut rows).await;
-        Ok(rows)
+        names.check(&mut summary.rows).await;
+        summary.rows.extend(lost);
+        summary.conclude(over, self.began);
+        leader.note(Some(&summary))?;
+        Ok(summary)
     }
 
     /// Begins a run for each that is not proven. When one can't be begun, none goes on.
@@ -286,32 +240,10 @@ async fn conclude(ways: &mut [Option<Way<'_>>], failure: &Failure) -> Outcome<()
     Ok(())
 }
 
-fn defaults(here: &Here, there: &There) -> Defaults {
-    Defaults { source: Revision::main_of(here.at.hub), destination: Revision::main_of(there.at.hub) }
-}
-
-/// `branch dev`, or `tag v1 and 3 more`.
-fn name_of(target: &Target) -> String {
-    let more = match target.names().count() {
-        0 | 1 => String::new(),
-        count => format!(" and {} more", count - 1),
-    };
-    target.first().map_or_else(String::new, |named| format!("{} {}{more}", named.kind.name(), named.source))
-}
-
-/// The plan, whose run goes by the name that the revision is to have.
-fn plan_named(plan: &Plan, target: &Target) -> Plan {
-    let mut plan = plan.clone();
-    if let Some(named) = target.first() {
-        plan.destination.revision = named.destination.clone();
+/// Has all blobs carried. `ahead` is let go when the first chunk has its turn, or there is none.
+async fn carry_all(ways: &mut [Option<Way<'_>>], ahead: Option<OwnedSemaphorePermit>) {
+    if let Some(first) = ways.iter_mut().flatten().find(|way| !way.migration.plan.chunks.is_empty()) {
+        first.migration.ahead = ahead;
     }
-    plan
-}
-
-fn planned(one: &Looked) -> Vec<Row> {
-    let row = |named: &Named| match &one.found {
-        Found::Planned(plan) => Row::planned(named, &plan.summary()),
-        Found::Proven(report) => Row::reported(named, report, Standing::Unchanged, one.there.head.clone()),
-    };
-    one.target.names().map(row).collect()
+    join_all(ways.iter_mut().flatten().map(Way::carry)).await;
 }

@@ -51,7 +51,7 @@ impl Runs {
             }
             RunVerb::Verify => None,
         };
-        self.make(id, new, lock)
+        self.make(id, new, lock, None)
     }
 
     /// Starts a run beside another that writes to the same destination, as one of its revisions does: they share the lock.
@@ -59,17 +59,17 @@ impl Runs {
     /// # Errors
     /// The folder can't be written.
     pub fn begin_beside(&self, new: NewRun<'_>, other: &RunDir) -> Outcome<RunDir> {
-        self.make(Ulid::new().to_string(), new, other.destination.clone())
+        self.make(Ulid::new().to_string(), new, other.destination.clone(), Some(other.id().to_owned()))
     }
 
-    fn make(&self, id: String, new: NewRun<'_>, destination: Option<Arc<File>>) -> Outcome<RunDir> {
+    fn make(&self, id: String, new: NewRun<'_>, destination: Option<Arc<File>>, beside: Option<String>) -> Outcome<RunDir> {
         let NewRun { verb, on, source, destination: to, plan } = new;
         let path = self.state.join("runs").join(&id);
         create_private(&path.join("logs"))?;
         let alive = hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
         let (started, source, to) = (now(), source.clone(), to.clone());
         let (state, files, bytes) = (State::Running, plan.files, plan.bytes);
-        let record = RunRecord { id, verb, started, source, destination: to, on, state, files, bytes };
+        let record = RunRecord { id, verb, started, source, destination: to, on, state, files, bytes, beside };
         let run = RunDir { path, record, _alive: alive, destination };
         run.write("run.json", &run.record)?;
         Ok(run)

@@ -21,6 +21,8 @@ pub enum Mode {
     Lines,
     /// A program.
     Json,
+    /// Whoever takes a result that is no event: a plan, say.
+    Results,
 }
 
 /// What is written to. Cheap to clone.
@@ -29,8 +31,8 @@ pub struct Screen {
     mode: Mode,
     bars: MultiProgress,
     bar: Arc<ProgressBar>,
-    /// What all is about, if it is one of several: a `repo`, or a `revision` of one.
-    part: Option<(&'static str, Arc<str>)>,
+    /// What all is about, if it is one of several: a `repo`, a `revision`, or both.
+    part: Vec<(&'static str, Arc<str>)>,
 }
 
 impl Screen {
@@ -43,10 +45,15 @@ impl Screen {
         })
     }
 
+    /// A screen where only a result is shown, by whoever has it: words are left out, warnings are not.
+    pub fn of_results() -> Self {
+        Self::of(Mode::Results)
+    }
+
     /// A screen of this mode.
     pub fn of(mode: Mode) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        Self { mode, bars, bar: hidden_bar(), part: None }
+        Self { mode, bars, bar: hidden_bar(), part: Vec::new() }
     }
 
     /// The same screen for one of several repos: every line names it, and it has a bar of its own.
@@ -60,12 +67,14 @@ impl Screen {
     }
 
     fn of_part(&self, what: &'static str, name: &str) -> Self {
-        Self { mode: self.mode, bars: self.bars.clone(), bar: hidden_bar(), part: Some((what, name.into())) }
+        let part = self.part.iter().cloned().chain([(what, name.into())]).collect();
+        Self { mode: self.mode, bars: self.bars.clone(), bar: hidden_bar(), part }
     }
 
     /// The repo or revision that all is about, if it is one of several.
-    pub fn part(&self) -> Option<&str> {
-        self.part.as_ref().map(|(_, name)| name.as_ref())
+    pub fn part(&self) -> Option<String> {
+        let names: Vec<&str> = self.part.iter().map(|(_, name)| name.as_ref()).collect();
+        (!names.is_empty()).then(|| names.join(": "))
     }
 
     /// How the user reads.
@@ -78,13 +87,13 @@ impl Screen {
         match self.mode {
             Mode::Bars => self.between(|| to_stderr(&self.named(text.as_ref()))),
             Mode::Lines => to_stdout(&self.named(text.as_ref())),
-            Mode::Json => (),
+            Mode::Json | Mode::Results => (),
         }
     }
 
     /// A result that was asked for; nothing for programs.
     pub fn show(&self, text: impl AsRef<str>) {
-        if self.mode != Mode::Json {
+        if !matches!(self.mode, Mode::Json | Mode::Results) {
             self.between(|| to_stdout(text.as_ref()));
         }
     }
@@ -122,9 +131,11 @@ impl Screen {
     }
 
     fn written(&self, line: &impl Serialize) -> serde_json::Result<String> {
-        let Some((what, name)) = &self.part else { return serde_json::to_string(line) };
+        if self.part.is_empty() {
+            return serde_json::to_string(line);
+        }
         let mut line = serde_json::to_value(line)?;
-        line[*what] = name.as_ref().into();
+        self.part.iter().for_each(|(what, name)| line[*what] = name.as_ref().into());
         serde_json::to_string(&line)
     }
 

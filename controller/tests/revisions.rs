@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use common::history::{self, blob};
 use common::processes::until;
 use common::{Ran, World};
 use serde_json::{Value, json};
@@ -14,55 +15,28 @@ const HF_ALICE: (&str, &str) = ("HF_TOKEN", "hf_sandboxAliceWrite");
 const IMPATIENT: (&str, &str) = ("HF2MS_RETRY_BASE", "0.01");
 const ALL: [&str; 4] = ["migrate", "alice/model", "--all-revisions", "--json"];
 
-/// One commit on a branch of `alice/model`, and what else stands there; its id.
+const ID: &str = "alice/model";
+
 fn seed(world: &World, hub: &str, branch: &str, files: &Value, more: &Value) -> String {
-    let mut seed = json!({"hub": hub, "kind": "model", "id": "alice/model", "revision": branch, "files": files});
-    seed.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    world.seed(&seed.to_string())["commit"].as_str().unwrap().to_owned()
+    history::seed(world, hub, ID, branch, files, more)
 }
 
-fn blob(path: &str, seed: u64) -> Value {
-    json!({"path": path, "size": 300_000, "seed": seed})
-}
-
-/// A repo with a history: `main` (with `v1` and a twin), what it was before (`v0`), and `dev`, which shares a blob with it.
 fn with_history(hub: &str, main: &str) -> World {
     let world = World::new();
-    let text = |text: &str| json!({"path": "README.md", "text": text});
-    seed(&world, hub, main, &json!([text("# old\n"), blob("a.bin", 1), blob("gone.bin", 2)]), &json!({"tags": ["v0"]}));
-    let changes = json!({"delete": ["gone.bin"], "tags": ["v1"], "branches": ["twin"]});
-    seed(&world, hub, main, &json!([text("# new\n"), blob("b.bin", 3), {"path": "notes.txt", "text": "same everywhere"}]), &changes);
-    seed(
-        &world,
-        hub,
-        "dev/x",
-        &json!([text("# dev\n"), blob("shared.bin", 1), {"path": "notes.txt", "text": "same everywhere"}]),
-        &json!({}),
-    );
+    history::give_history(&world, hub, ID, main, 1);
     world
 }
 
-/// Path and digest of what stands at a revision; nothing where there is none.
 fn holds(world: &World, hub: &str, revision: &str) -> BTreeMap<String, String> {
-    let repo = world.admin("GET", &format!("/repo?hub={hub}&kind=model&id=alice/model&revision={revision}"), "").unwrap_or_default();
-    let files = repo["files"].as_array().into_iter().flatten();
-    files.map(|file| (file["path"].as_str().unwrap().to_owned(), file["sha256"].as_str().unwrap_or("lost").to_owned())).collect()
+    history::holds(world, hub, ID, revision)
 }
 
-/// The files at a revision there are those at one here, but for what the hub itself puts into a new repo.
 fn is_copied(world: &World, from: (&str, &str), to: (&str, &str)) {
-    let (here, there) = (holds(world, from.0, from.1), holds(world, to.0, to.1));
-    let missing: Vec<_> = here.iter().filter(|(path, sha256)| there.get(*path) != Some(sha256)).collect();
-    assert!(!here.is_empty() && missing.is_empty(), "{to:?} lacks {missing:?}, has {there:?}");
-    let own = [".gitattributes", "configuration.json", "README.md"];
-    let extra: Vec<_> = there.keys().filter(|path| !here.contains_key(*path) && !own.contains(&path.as_str())).collect();
-    assert!(extra.is_empty(), "{to:?} has {extra:?}");
+    history::is_copied(world, ID, from, to);
 }
 
 fn refs(world: &World, hub: &str) -> (Vec<String>, Vec<String>) {
-    let repo = world.stored(hub, "model", "alice/model").unwrap();
-    let names = |key: &str| repo[key].as_object().unwrap().keys().cloned().collect();
-    (names("branches"), names("tags"))
+    history::refs(world, hub, ID)
 }
 
 fn run(world: &World, args: &[&str]) -> Ran {

@@ -10,6 +10,7 @@ use hf2ms_hub::path::escape;
 use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_owned};
 
 use crate::explain::{Doing, Failure, Outcome};
+use crate::revisions::survey::is_about_all;
 use crate::route::{Route, RouteArgs};
 use crate::screen::Screen;
 use crate::settings::Settings;
@@ -209,6 +210,14 @@ fn distinct(entries: Vec<Entry>, screen: &Screen) -> Outcome<Vec<Entry>> {
 }
 
 impl Entry {
+    /// That it names no revision, where all of them are copied.
+    ///
+    /// # Errors
+    /// It does; by its place.
+    pub fn is_about_all(&self) -> Outcome<()> {
+        is_about_all(&self.route).map_err(|why| at(&self.place, &why))
+    }
+
     /// Whether the destination may turn out to be of this kind.
     fn may_be(&self, kind: Option<RepoKind>) -> bool {
         self.kind.is_none() || kind.is_none() || self.kind == kind

@@ -8,7 +8,9 @@ use super::list::Entry;
 use crate::copying::End;
 use crate::explain::{Failure, Outcome};
 use crate::report::Report;
+use crate::revisions::summary::{Done, Summary as Revisions};
 use crate::screen::{Screen, duration, size};
+use crate::table::{columns, number};
 
 /// What came of one repo.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +25,9 @@ pub struct Row {
     pub files: Option<u64>,
     /// Their bytes.
     pub bytes: Option<u64>,
+    /// How many of its revisions are there, if all were to be copied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revisions: Option<Done>,
     /// Why it is not done.
     pub reason: Option<String>,
     /// The run, if one was begun and has ended or goes on in the cloud.
@@ -75,6 +80,7 @@ impl Row {
                 Self { state: Standing::Submitted, files: Some(plan.files), bytes: Some(plan.bytes), run: Some(run), ..row }
             }
             Ok(End::Planned(plan)) => Self { state: Standing::Planned, files: Some(plan.files), bytes: Some(plan.bytes), ..row },
+            Ok(End::Revisions(summary)) => row.summed_up(&summary),
             Ok(End::Skipped(why)) => Self { state: Standing::Skipped, reason: Some(why.to_owned()), ..row },
             Err(failure) => row.failed(&failure),
         }
@@ -87,8 +93,8 @@ impl Row {
 
     fn new(source: &str, destination: &str) -> Self {
         let (source, destination) = (source.to_owned(), destination.to_owned());
-        let (files, bytes, reason, run) = (None, None, None, None);
-        Self { source, destination, state: Standing::Ok, files, bytes, reason, run, exit: 0, seconds: 0.0, code: Exit::Done }
+        let (files, bytes, revisions, reason, run) = (None, None, None, None, None);
+        Self { source, destination, state: Standing::Ok, files, bytes, revisions, reason, run, exit: 0, seconds: 0.0, code: Exit::Done }
     }
 
     fn failed(self, failure: &Failure) -> Self {
@@ -101,6 +107,17 @@ impl Row {
         let (files, bytes, run) = (Some(report.tally.files), Some(report.tally.bytes), Some(report.run.clone()));
         let state = if code == Exit::Done { Standing::Ok } else { Standing::Failed };
         Self { state, files, bytes, run, reason: report.first_failure(), exit: code as u8, code, ..self }
+    }
+
+    fn summed_up(self, summary: &Revisions) -> Self {
+        let code = summary.exit();
+        let state = match code {
+            Exit::Done if summary.is_trial() => Standing::Planned,
+            Exit::Done => Standing::Ok,
+            _ => Standing::Failed,
+        };
+        let (files, bytes, revisions) = (Some(summary.files), Some(summary.bytes), Some(summary.done()));
+        Self { state, files, bytes, revisions, reason: summary.first_failure(), exit: code as u8, code, ..self }
     }
 }
 
@@ -133,21 +150,13 @@ impl Summary {
 
     /// The table.
     pub fn readable(&self) -> String {
-        let number = |number: Option<String>| number.unwrap_or_else(|| "-".to_owned());
-        let cells = self.rows.iter().map(|row| {
-            let (files, bytes) = (row.files.map(|files| files.to_string()), row.bytes.map(size));
-            let reason = row.reason.clone().unwrap_or_default();
-            [row.source.clone(), row.destination.clone(), row.state.name().to_owned(), number(files), number(bytes), reason]
-        });
-        let head = ["repo", "destination", "state", "files", "bytes", "reason"].map(ToOwned::to_owned);
-        let cells: Vec<[String; 6]> = [head].into_iter().chain(cells).collect();
-        let width = |column: usize| cells.iter().map(|row| row[column].len()).max().unwrap_or(0);
-        let [repo, destination, state, files, bytes] = [0, 1, 2, 3, 4].map(width);
-        let line = |[a, b, c, d, e, why]: &[String; 6]| {
-            let line = format!("{a:<repo$}  {b:<destination$}  {c:<state$}  {d:>files$}  {e:>bytes$}  {why}");
-            line.trim_end().to_owned()
-        };
-        format!("\n{}\n{}", cells.iter().map(line).collect::<Vec<_>>().join("\n"), self.last_line())
+        let with_revisions = self.rows.iter().any(|row| row.revisions.is_some());
+        let head = ["repo", "destination", "state", "revisions", "files", "bytes", "reason"].map(ToOwned::to_owned);
+        let rows = [head].into_iter().chain(self.rows.iter().map(cells));
+        let shown =
+            |row: [String; 7]| row.into_iter().enumerate().filter(|(column, _)| with_revisions || *column != 3).map(|(_, cell)| cell);
+        let rows: Vec<Vec<String>> = rows.map(|row| shown(row).collect()).collect();
+        format!("\n{}\n{}", columns(&rows), self.last_line())
     }
 
     fn last_line(&self) -> String {
@@ -167,6 +176,13 @@ impl Summary {
         let sum = |of: fn(&Row) -> Option<u64>| self.rows.iter().filter_map(of).sum();
         (sum(|row| row.files), sum(|row| row.bytes))
     }
+}
+
+fn cells(row: &Row) -> [String; 7] {
+    let (files, bytes) = (number(row.files.map(|files| files.to_string())), number(row.bytes.map(size)));
+    let revisions = number(row.revisions.map(|done| done.to_string()));
+    let reason = row.reason.clone().unwrap_or_default();
+    [row.source.clone(), row.destination.clone(), row.state.name().to_owned(), revisions, files, bytes, reason]
 }
 
 /// `1 repo`, `17 repos`.
@@ -194,6 +210,17 @@ datasets/org/long  me/b         skipped      -      -  exists
 org/c              org/c        failed       -      -  model org/c is gated
 3 repos: 1 ok, 1 skipped, 1 failed; 6 files, 8 MB, 1 min 01 s; the same command goes on";
         assert_eq!(summary().readable(), expected);
+    }
+
+    #[test]
+    fn where_all_revisions_go_each_repo_says_how_many_are_there() {
+        let mut summary = summary();
+        summary.rows[0].revisions = Some(Done { done: 2, of: 3 });
+        let expected = "
+repo               destination  state    revisions  files  bytes  reason
+org/a              org/a        ok       2 of 3         6   8 MB
+datasets/org/long  me/b         skipped  -              -      -  exists";
+        assert_eq!(summary.readable().lines().take(4).collect::<Vec<_>>().join("\n"), expected);
     }
 
     #[test]

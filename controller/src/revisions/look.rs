@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hf2ms_hub::{Listing, RefKind, Refs, Revision};
 use hf2ms_worker::plan::{Extra, Known, Outside, Plan};
 use hf2ms_worker::protocol::Transport;
+use serde::Serialize;
 
+use super::summary::{Row, Standing};
 use super::wanted::{Named, Place, Target};
 use crate::copying::Task;
 use crate::explain::{Failure, Outcome};
@@ -27,6 +29,54 @@ pub struct Looked {
     pub screen: Screen,
     /// What is to be done.
     pub found: Found,
+}
+
+/// A plan, and the branches and tags that it is for.
+#[derive(Serialize)]
+pub struct OfRevisions<'a> {
+    revisions: Vec<&'a Named>,
+    #[serde(flatten)]
+    plan: Plan,
+}
+
+impl<'a> OfRevisions<'a> {
+    /// Of a revision about which something is to be done.
+    pub fn new(one: &'a Looked) -> Option<Self> {
+        Some(Self { revisions: one.target.names().collect(), plan: plan_named(one.plan()?, &one.target) })
+    }
+}
+
+/// The plan, whose run goes by the name that the revision is to have.
+pub fn plan_named(plan: &Plan, target: &Target) -> Plan {
+    let mut plan = plan.clone();
+    if let Some(named) = target.first() {
+        plan.destination.revision = named.destination.clone();
+    }
+    plan
+}
+
+impl Looked {
+    /// What is to be done, if anything is.
+    pub fn plan(&self) -> Option<&Plan> {
+        if let Found::Planned(plan) = &self.found { Some(plan) } else { None }
+    }
+
+    /// A row a name: what would come of it.
+    pub fn planned(&self) -> Vec<Row> {
+        let row = |named: &Named| match &self.found {
+            Found::Planned(plan) => Row::planned(named, &plan.summary()),
+            Found::Proven(report) => Row::reported(named, report, Standing::Unchanged, self.there.head.clone()),
+        };
+        self.target.names().map(row).collect()
+    }
+
+    /// Its files and their bytes.
+    pub fn extent(&self) -> (u64, u64) {
+        match &self.found {
+            Found::Planned(plan) => (plan.summary().files, plan.summary().bytes),
+            Found::Proven(report) => (report.tally.files, report.tally.bytes),
+        }
+    }
 }
 
 /// What is to be done about a revision.
@@ -69,9 +119,7 @@ impl<'a> Looking<'a> {
     /// It can't be read, or not be compared.
     pub async fn look(&self, target: Target, screen: Screen) -> Outcome<Looked> {
         let settings = self.task.settings;
-        let first = target.first().ok_or_else(|| Failure::usage("a revision without a name"))?;
-        let mut here = self.here.at_commit(&target.commit, &first.source, settings)?;
-        let mut there = self.place(&target)?;
+        let (mut here, mut there) = self.sides(&target)?;
         if let Some(report) = self.proven(&here, &there) {
             return Ok(Looked { target, there, screen, found: Found::Proven(Box::new(report)) });
         }
@@ -88,6 +136,16 @@ impl<'a> Looking<'a> {
             plan.creation.exists = false;
         }
         Ok(Looked { target, there, screen, found: Found::Planned(Box::new(plan)) })
+    }
+
+    /// Whether an earlier run proves that it is there.
+    pub fn is_proven(&self, target: &Target) -> bool {
+        self.sides(target).is_ok_and(|(here, there)| self.proven(&here, &there).is_some())
+    }
+
+    fn sides(&self, target: &Target) -> Outcome<(Here, There)> {
+        let first = target.first().ok_or_else(|| Failure::usage("a revision without a name"))?;
+        Ok((self.here.at_commit(&target.commit, &first.source, self.task.settings)?, self.place(target)?))
     }
 
     /// The destination, where this goes.

@@ -1,5 +1,8 @@
 //! What came of a repo's revisions: a row each, for a person as a table, for a program as one event.
 
+use std::fmt;
+use std::time::Instant;
+
 use hf2ms_hub::{Refused, Revision};
 use hf2ms_worker::protocol::{Exit, PlanSummary};
 use serde::Serialize;
@@ -9,6 +12,7 @@ use super::wanted::Named;
 use crate::explain::Failure;
 use crate::report::Report;
 use crate::screen::{Screen, duration, size};
+use crate::table::{columns, number};
 
 /// What came of one branch or tag.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -109,6 +113,21 @@ impl Row {
     }
 }
 
+/// How many revisions are there, of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// Those that are there.
+    pub done: usize,
+    /// All that were asked for.
+    pub of: usize,
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.done, self.of)
+    }
+}
+
 /// What came of all.
 #[derive(Debug)]
 pub struct Summary {
@@ -116,37 +135,79 @@ pub struct Summary {
     pub rows: Vec<Row>,
     /// The destination's page.
     pub url: String,
+    /// Files of all, those of a commit once.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
     /// Seconds that it took.
     pub seconds: f64,
+    /// Why no other repo could do better, if that ended it.
+    pub over: Option<Failure>,
 }
 
 impl Summary {
+    /// Of a destination with this page, and no revision yet.
+    pub fn new(url: String) -> Self {
+        Self { rows: Vec::new(), url, files: 0, bytes: 0, seconds: 0.0, over: None }
+    }
+
+    /// Takes in one commit: a row a name of it, and its files with their bytes.
+    pub fn add(&mut self, rows: Vec<Row>, (files, bytes): (u64, u64)) {
+        self.rows.extend(rows);
+        (self.files, self.bytes) = (self.files + files, self.bytes + bytes);
+    }
+
+    /// Closes it: why it ended, if something ended it, and how long it took.
+    pub fn conclude(&mut self, over: Option<Failure>, began: Instant) {
+        (self.over, self.seconds) = (over, began.elapsed().as_secs_f64());
+    }
+
+    /// How many revisions are there, of how many.
+    pub fn done(&self) -> Done {
+        let is_done = |row: &&Row| matches!(row.state, Standing::Copied | Standing::Unchanged);
+        Done { done: self.rows.iter().filter(is_done).count(), of: self.rows.len() }
+    }
+
+    /// Whether nothing was done, and more than nothing would be.
+    pub fn is_trial(&self) -> bool {
+        self.count(Standing::Planned) > 0
+    }
+
+    /// The first revision that is not there and why, and how many more are not.
+    pub fn first_failure(&self) -> Option<String> {
+        let mut failed = self.rows.iter().filter(|row| row.state == Standing::Failed);
+        let first = failed.next()?;
+        let more = match failed.count() {
+            0 => String::new(),
+            count => format!(" (and {count} more)"),
+        };
+        Some(format!("{} {}: {}{more}", first.kind, first.source, first.reason.as_deref().unwrap_or_default()))
+    }
+
     /// The worst of all exit codes.
     pub fn exit(&self) -> Exit {
         self.rows.iter().map(|row| row.code).fold(Exit::Done, Exit::worse)
     }
 
-    /// Shows it: to a person as a table, to a program as the last line.
+    /// Shows it: to a person as a table, or a line if it is one of several repos and all is well; to a program as the last line.
     pub fn show(&self, screen: &Screen) {
         let counts: serde_json::Map<_, _> =
             Standing::ALL.into_iter().map(|state| (state.name().to_owned(), self.count(state).into())).collect();
         screen.tell(&json!({
             "event": "revisions", "exit": self.exit() as u8, "counts": counts, "seconds": self.seconds, "url": self.url, "revisions": self.rows,
         }));
-        screen.show(self.readable());
+        match screen.part() {
+            Some(_) if self.count(Standing::Failed) == 0 => screen.say(self.last_line()),
+            Some(repo) => screen.show(format!("\n{repo}:{}", self.readable())),
+            None => screen.show(self.readable()),
+        }
     }
 
     /// The table.
     pub fn readable(&self) -> String {
         let head = ["revision", "destination", "state", "files", "bytes", "reason"].map(ToOwned::to_owned);
-        let cells: Vec<[String; 6]> = [head].into_iter().chain(self.rows.iter().map(cells)).collect();
-        let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let [name, destination, state, files, bytes] = [0, 1, 2, 3, 4].map(width);
-        let line = |[a, b, c, d, e, why]: &[String; 6]| {
-            let line = format!("{a:<name$}  {b:<destination$}  {c:<state$}  {d:>files$}  {e:>bytes$}  {why}");
-            line.trim_end().to_owned()
-        };
-        format!("\n{}\n{}", cells.iter().map(line).collect::<Vec<_>>().join("\n"), self.last_line())
+        let rows: Vec<Vec<String>> = [head.to_vec()].into_iter().chain(self.rows.iter().map(cells)).collect();
+        format!("\n{}\n{}", columns(&rows), self.last_line())
     }
 
     fn last_line(&self) -> String {
@@ -162,11 +223,10 @@ impl Summary {
     }
 }
 
-fn cells(row: &Row) -> [String; 6] {
-    let number = |number: Option<String>| number.unwrap_or_else(|| "-".to_owned());
+fn cells(row: &Row) -> Vec<String> {
     let (files, bytes) = (number(row.files.map(|files| files.to_string())), number(row.bytes.map(size)));
     let name = format!("{} {}", row.kind, row.source);
-    [name, row.destination.clone(), row.state.name().to_owned(), files, bytes, row.reason.clone().unwrap_or_default()]
+    vec![name, row.destination.clone(), row.state.name().to_owned(), files, bytes, row.reason.clone().unwrap_or_default()]
 }
 
 #[cfg(test)]
@@ -185,7 +245,7 @@ mod tests {
         let refused = Refused { path: "tag a b".to_owned(), reason: "its name is none that Git allows".to_owned() };
         let lost = Row::failure(&named(RefKind::Branch, "dev", "dev"), &Failure::refused("no"));
         let rows = vec![Row::planned(&named(RefKind::Branch, "main", "master"), &plan), lost, Row::refused(&refused)];
-        let summary = Summary { rows, url: "https://m/x".to_owned(), seconds: 61.0 };
+        let summary = Summary { rows, seconds: 61.0, ..Summary::new("https://m/x".to_owned()) };
         let expected = "
 revision     destination  state    files  bytes  reason
 branch main  master       planned      6   8 MB

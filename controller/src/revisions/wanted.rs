@@ -4,19 +4,25 @@
 //! destination already is met there; the rest is built apart, each commit once, and only then gets its names.
 
 use hf2ms_hub::{Ref, RefKind, Refs, Refused, Revision};
+use serde::{Serialize, Serializer};
 
 /// How branches begin on which a revision is built before it has its name. The commit of the source follows.
 const APART: &str = "hf2ms-copy-";
 
 /// A branch or tag of the source, and what it is to be called.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Named {
     /// What it is.
+    #[serde(serialize_with = "in_words")]
     pub kind: RefKind,
     /// Its name at the source.
     pub source: Revision,
     /// Its name at the destination.
     pub destination: Revision,
+}
+
+fn in_words<S: Serializer>(kind: &RefKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.name())
 }
 
 /// One commit of the source, and where it goes.
@@ -77,6 +83,15 @@ impl Target {
             Place::Standing(named) | Place::Tagged(named) => Some(named),
             Place::Apart => self.new.first(),
         }
+    }
+
+    /// What it is called in words: `branch dev`, or `tag v1 and 3 more`.
+    pub fn name(&self) -> String {
+        let more = match self.names().count() {
+            0 | 1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        self.first().map_or_else(String::new, |named| format!("{} {}{more}", named.kind.name(), named.source))
     }
 
     /// All of its names.

@@ -28,6 +28,9 @@ pub struct RunRecord {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// The first run of the command about all revisions of a repo that this one belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
 }
 
 /// What a run is to be.

@@ -17,6 +17,7 @@ use crate::crew::Shared;
 use crate::decision::Existing;
 use crate::engine::turns::Turns;
 use crate::explain::{Failure, Outcome};
+use crate::revisions::{Extent, ExtentArgs};
 use crate::route::RouteArgs;
 use crate::run_dir::Runs;
 use crate::screen::Screen;
@@ -47,6 +48,8 @@ pub struct Args {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
+    extent: ExtentArgs,
+    #[command(flatten)]
     route: RouteArgs,
     #[command(flatten)]
     visibility: VisibilityArgs,
@@ -62,6 +65,7 @@ Examples:
   hf2ms batch org/one org/two datasets/org/three --containers 4
   hf2ms batch --file repos.txt --to-owner me --private
   hf2ms batch --owner org --repo-type dataset --dry-run
+  hf2ms batch --file repos.txt --all-revisions             every branch and tag of each
   hf2ms batch --owner org --on modal --max-cost 50 --detach
 
 A list:
@@ -111,6 +115,9 @@ impl Args {
             (None, None) => (self.sources.iter().map(|source| Ok(Named::plain(source))).collect(), Vec::new()),
         };
         let entries = list::entries(named, &self.route, self.to_owner.as_deref(), settings, screen)?;
+        if self.extent.extent() == Extent::AllRevisions {
+            entries.iter().try_for_each(Entry::is_about_all)?;
+        }
         Ok((entries, refused.iter().map(Row::refused).collect()))
     }
 
@@ -127,6 +134,7 @@ impl Args {
             watch,
             trial: self.work.trial(),
             scope: Scope::Many,
+            extent: self.extent.extent(),
             ledger: self.work.ledger(),
             turns: Turns::new(1),
             shared: Shared::default(),

@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use hf2ms_hub::{Revision, Visibility};
+use hf2ms_hub::Visibility;
 use hf2ms_worker::plan::Extra;
 use hf2ms_worker::protocol::Exit;
 
 use crate::copying::{Copying, End, Scope, Task, WorkArgs};
 use crate::crew::Shared;
-use crate::cutting::On;
 use crate::decision::{Existing, read_plan};
 use crate::engine::turns::Turns;
 use crate::explain::{Failure, Outcome};
-use crate::revisions::Revisions;
+use crate::revisions::{Extent, ExtentArgs};
 use crate::route::{Route, RouteArgs};
 use crate::run_dir::Runs;
 use crate::screen::Screen;
@@ -37,13 +36,11 @@ pub struct Args {
     /// Delete what only the destination has
     #[arg(long)]
     prune: bool,
-    /// Every branch and tag, each to the one of its name; the default branch to the default branch. Equal blobs move once.
-    /// With --on local or docker
-    #[arg(long, conflicts_with_all = ["revision", "plan"])]
-    all_revisions: bool,
+    #[command(flatten)]
+    extent: ExtentArgs,
     /// Carry out a plan that `hf2ms plan --out FILE` wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "source", "to", "dest", "repo_type", "spaces_as", "revision", "include", "exclude", "keep_readme", "use_git", "chunk_size", "transport",
+        "source", "to", "dest", "repo_type", "spaces_as", "revision", "all_revisions", "include", "exclude", "keep_readme", "use_git", "chunk_size", "transport",
         "prune", "private",
     ])]
     plan: Option<PathBuf>,
@@ -96,25 +93,24 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let began = Instant::now();
     let watch = args.work.watch()?;
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
+    let all = args.extent.extent() == Extent::AllRevisions;
     let task = Task {
         settings: &settings,
         runs: &runs,
         stop,
-        cutting: if args.all_revisions { args.work.cutting.clone().among_others() } else { args.work.cutting.clone() },
+        cutting: if all { args.work.cutting.clone().among_others() } else { args.work.cutting.clone() },
         containers: &args.work.containers,
         visibility: args.visibility.chosen(),
         extra: if args.prune { Extra::Delete } else { Extra::Keep },
         existing: Existing::Met,
         watch,
         trial: args.work.trial(),
-        scope: if args.all_revisions { Scope::Many } else { Scope::One },
+        scope: if all { Scope::Many } else { Scope::One },
+        extent: args.extent.extent(),
         ledger: args.work.ledger(),
         turns: Turns::new(1),
         shared: Shared::default(),
     };
-    if args.all_revisions {
-        return all_revisions(&args, &task, screen, began).await;
-    }
     let copying = Copying { task: &task, screen, began };
     let end = match (&args.plan, &args.source) {
         (Some(file), _) => copying.carry_out(stop.unless(read_plan(file, &task)).await?, None).await?,
@@ -125,21 +121,6 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         how_to_look_after(run, screen);
     }
     Ok(end.exit())
-}
-
-/// Copies every branch and tag.
-async fn all_revisions(args: &Args, task: &Task<'_>, screen: &Screen, began: Instant) -> Outcome<Exit> {
-    let source = args.source.as_deref().unwrap_or_default();
-    let route = Route::resolve(source, &args.route, task.settings)?;
-    if args.work.cutting.on == On::Modal {
-        return Err(Failure::usage("--all-revisions is not for --on modal yet: use --on local or docker, or --revision for one of them"));
-    }
-    if *route.asked() != Revision::main_of(route.from()) {
-        return Err(Failure::usage("SOURCE names a revision, and --all-revisions is about all: leave one of them out"));
-    }
-    let summary = Revisions { task, screen, began }.go(&route).await?;
-    summary.iter().for_each(|summary| summary.show(screen));
-    Ok(summary.map_or(Exit::Done, |summary| summary.exit()))
 }
 
 /// Says what can be done about a run that goes on in the cloud.

@@ -2,13 +2,20 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::ValueEnum;
 use hf2ms_worker::plan::{Extra, Plan};
 use hf2ms_worker::protocol::Exit;
 
 use super::migrate::VisibilityArgs;
-use crate::cutting::CuttingArgs;
+use crate::cloud::Watch;
+use crate::copying::{Scope, Task, Trial};
+use crate::crew::Shared;
+use crate::cutting::{ContainerArgs, CuttingArgs};
+use crate::decision::Existing;
+use crate::engine::turns::Turns;
+use crate::estimate::ledger::Ledger;
 use crate::estimate::rates::Rates;
 use crate::estimate::{CostArgs, Estimate, moving};
 use crate::explain::{Failure, Outcome};
@@ -16,22 +23,30 @@ use crate::known;
 use crate::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::migration::stays_hidden;
 use crate::planning::{Purpose, Wishes, look};
+use crate::revisions::look::{Looked, OfRevisions};
+use crate::revisions::survey::Surveyed;
+use crate::revisions::{Extent, ExtentArgs, Planned, Revisions};
 use crate::route::{Route, RouteArgs};
 use crate::run_dir::{Runs, write_aside};
 use crate::screen::{Screen, size};
-use crate::settings::{self, environment, state_dir};
+use crate::settings::{self, Settings, environment, state_dir};
 use crate::simulate::args::SimulateArgs;
 use crate::simulate::comparison::Comparison;
+use crate::simulate::python::Moving;
 use crate::stop::Stop;
 use crate::survey::There;
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
 ///
-/// Nothing is created. The source's commit is in the plan: what is migrated by it later is what was seen now.
+/// Nothing is created. The source's commit is in the plan: what is migrated by it later is what was seen now. With
+/// --all-revisions there is a plan a line, each with the branches and tags that it is for; they are carried out together, by `migrate
+/// --all-revisions`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The repo: org/name, hf:org/name, ms:org/name, or its web address
     pub source: String,
+    #[command(flatten)]
+    extent: ExtentArgs,
     #[command(flatten)]
     route: RouteArgs,
     #[command(flatten)]
@@ -60,7 +75,7 @@ pub struct Args {
 struct EmitArgs {
     /// Write the plan for someone else to carry out. `kubernetes`: YAML of an Indexed Job with a pod a chunk, and of a Job
     /// that commits and verifies the whole repo
-    #[arg(long, value_name = "FORM", conflicts_with_all = ["prune", "include", "exclude", "simulate", "json"])]
+    #[arg(long, value_name = "FORM", conflicts_with_all = ["prune", "include", "exclude", "simulate", "json", "all_revisions"])]
     emit: Option<Emit>,
     /// With --emit: the worker's image, as the cluster finds it
     #[arg(long, value_name = "NAME", requires = "emit", default_value = IMAGE)]
@@ -84,6 +99,9 @@ enum Emit {
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let settings = settings::load()?;
     let route = Route::resolve(&args.source, &args.route, &settings)?;
+    if args.extent.extent() == Extent::AllRevisions {
+        return of_all(&args, &route, &settings, screen, stop).await;
+    }
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
     let extra = if args.prune { Extra::Delete } else { Extra::Keep };
     let cutting = if args.emission.emit.is_some() { args.cutting.clone().in_cluster() } else { args.cutting.clone() };
@@ -101,7 +119,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         screen.show(format!("{}\nwritten to {}", in_words(&plan, &estimate), path.display()));
     }
     match (args.simulation.simulate, &args.out) {
-        (true, _) => simulate(&plan, &estimate, &args.simulation, screen)?,
+        (true, _) => simulate(&moving(&plan), &estimate, &args.simulation, screen)?,
         (false, Some(_)) => (),
         // Whoever read it is gone: there is nobody to tell.
         (false, None) => write(&plan, yaml.as_deref(), &mut std::io::BufWriter::new(std::io::stdout().lock())).unwrap_or_default(),
@@ -109,10 +127,73 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-fn simulate(plan: &Plan, estimate: &Estimate, args: &SimulateArgs, screen: &Screen) -> Outcome<()> {
+/// Makes and prints the plans of all revisions, as `migrate --all-revisions` would carry them out.
+async fn of_all(args: &Args, route: &Route, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    let (began, runs, containers) = (Instant::now(), Runs::new(&state_dir(&environment)?), ContainerArgs::default());
+    let task = Task {
+        settings,
+        runs: &runs,
+        stop,
+        cutting: args.cutting.clone().among_others(),
+        containers: &containers,
+        visibility: args.visibility.chosen(),
+        extra: if args.prune { Extra::Delete } else { Extra::Keep },
+        existing: Existing::Met,
+        watch: Watch::Attached,
+        trial: Trial::DryRun,
+        scope: Scope::Many,
+        extent: Extent::AllRevisions,
+        ledger: Ledger::new(args.cost.clone(), true),
+        turns: Turns::new(1),
+        shared: Shared::default(),
+    };
+    let results = Screen::of_results();
+    let is_shown = args.json || args.out.is_some() || args.simulation.simulate;
+    let words = if is_shown { screen } else { &results };
+    let planned = match (Revisions { task: &task, screen: words, began }).plan(route, Purpose::Read).await? {
+        Surveyed::Found(planned) => *planned,
+        Surveyed::Skip(_) => return Ok(Exit::Done),
+    };
+    planned.estimate.iter().try_for_each(|estimate| estimate.allowed_by(&args.cost))?;
+    print_all(args, &planned, words)?;
+    let summary = planned.survey.summary(began);
+    summary.show(words);
+    Ok(summary.exit())
+}
+
+/// Prints the plans where they were asked for, or simulates them.
+fn print_all(args: &Args, planned: &Planned, screen: &Screen) -> Outcome<()> {
+    let looked = &planned.survey.looked;
+    if let Some(path) = &args.out {
+        write_aside(path, |file| write_all(looked, file)).map_err(|error| Failure::file(path, &error))?;
+        screen.show(format!("written to {}", path.display()));
+    }
+    match (&planned.estimate, &args.out) {
+        (Some(estimate), _) if args.simulation.simulate => {
+            let chunks: Vec<Vec<Moving>> = looked.iter().filter_map(Looked::plan).flat_map(moving).collect();
+            simulate(&chunks, estimate, &args.simulation, screen)
+        }
+        (_, Some(_)) => Ok(()),
+        // Whoever read it is gone: there is nobody to tell.
+        (_, None) => {
+            write_all(looked, &mut std::io::BufWriter::new(std::io::stdout().lock())).unwrap_or_default();
+            Ok(())
+        }
+    }
+}
+
+/// A line a plan. What an earlier run proves to be there has none.
+fn write_all(looked: &[Looked], out: &mut impl Write) -> std::io::Result<()> {
+    for planned in looked.iter().filter_map(OfRevisions::new) {
+        serde_json::to_writer(&mut *out, &planned)?;
+        writeln!(out)?;
+    }
+    out.flush()
+}
+
+fn simulate(chunks: &[Vec<Moving>], estimate: &Estimate, args: &SimulateArgs, screen: &Screen) -> Outcome<()> {
     let model = args.model(&estimate.rates, estimate.on, estimate.workers);
-    let compared =
-        Comparison::play(&moving(plan), model, estimate.on).map_err(|endless| Failure::usage(format!("--lifetime: {endless}")))?;
+    let compared = Comparison::play(chunks, model, estimate.on).map_err(|endless| Failure::usage(format!("--lifetime: {endless}")))?;
     screen.tell(&compared.json());
     screen.show(compared.readable());
     Ok(())

@@ -4,6 +4,7 @@
 
 pub mod docker;
 pub mod fleet;
+pub mod history;
 pub mod modal;
 pub mod processes;
 
