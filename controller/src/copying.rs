@@ -266,13 +266,13 @@ impl Copying<'_> {
         if plan.is_done() {
             return Ok(None);
         }
-        let Task { cutting, containers, settings, stop, watch, scope, shared, turns, .. } = self.task;
+        let Task { cutting, containers, settings, stop, watch, scope, extent, shared, turns, .. } = self.task;
         let workers = match (scope, cutting.on) {
             // One app for all: how much there is in all shows only later.
             (Scope::Many, On::Modal) => cutting.workers(u64::MAX),
             _ => turns.workers().min(plan.chunks.len()).max(1),
         };
-        let opening = Opening { cutting, workers, shared, containers, plan, run, settings, screen: self.screen, stop };
+        let opening = Opening { cutting, workers, extent: *extent, shared, containers, plan, run, settings, screen: self.screen, stop };
         Crew::open(opening, *watch).await.map(Some)
     }
 }

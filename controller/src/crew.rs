@@ -11,9 +11,11 @@ use crate::cutting::{ContainerArgs, CuttingArgs, On};
 use crate::engine::Engine;
 use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::local::Local;
+use crate::engine::modal::attended::Attended;
 use crate::engine::modal::{Deployment, Modal};
 use crate::explain::Outcome;
-use crate::run_dir::{RunDir, Runs};
+use crate::revisions::Extent;
+use crate::run_dir::{Entry, RunDir, Runs};
 use crate::screen::Screen;
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
@@ -41,6 +43,8 @@ pub struct Opening<'a> {
     pub cutting: &'a CuttingArgs,
     /// How many at a time.
     pub workers: usize,
+    /// Of how much of the repo it is a part: all revisions of one are written in turn, from here.
+    pub extent: Extent,
     /// What other repos of this command have opened.
     pub shared: &'a Shared,
     /// What containers of Docker are made of.
@@ -63,7 +67,7 @@ impl Crew {
     /// # Errors
     /// It can't be reached, or something that it needs is missing.
     pub async fn open(opening: Opening<'_>, watch: Watch) -> Outcome<Self> {
-        let Opening { cutting, workers, shared, containers, plan, run, settings, screen, stop } = opening;
+        let Opening { cutting, workers, extent, shared, containers, plan, run, settings, screen, stop } = opening;
         match cutting.on {
             On::Local => {
                 let (binary, logs) = (find(WORKER)?, Some(run.path().join("logs")));
@@ -79,6 +83,11 @@ impl Crew {
             On::Modal => {
                 let open = || stop.unless(deployed(workers, run, settings, screen));
                 let (modal, deployment) = shared.cloud.get_or_try_init(open).await?.clone();
+                if extent == Extent::AllRevisions {
+                    let (app, containers) = (deployment.app.clone(), deployment.containers as u64);
+                    run.note(&Entry::Deployed { app: app.clone(), containers })?;
+                    return Ok(Self::Engine(Box::new(Attended::new(modal, app, workers, stop.clone()))));
+                }
                 Ok(Self::Cloud(modal, deployment, watch))
             }
         }

@@ -4,8 +4,10 @@
 use std::time::Instant;
 
 use hf2ms_hub::{Blob, File, Kind, Listing, Revision, Sha256, Visibility};
+use hf2ms_worker::commit::Deletion;
+use hf2ms_worker::finalize::FinalizeJob;
 use hf2ms_worker::plan::{Extra, Plan};
-use hf2ms_worker::protocol::{CommitJob, Exit, FailedFile, Verification, VerifyJob};
+use hf2ms_worker::protocol::{Exit, VERSION, Verification, VerifyJob};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
@@ -28,7 +30,7 @@ use crate::stop::Stop;
 use crate::survey::{There, said};
 use crate::work::Work;
 
-/// Committers and verifiers that may die, or end incomplete, of one job.
+/// Finalizers and verifiers that may die of one job.
 const ATTEMPTS: u32 = 3;
 
 /// One migration under way.
@@ -116,8 +118,7 @@ impl Migration<'_> {
         }
         self.carry_chunks(work).await?;
         let _finishing = self.turns.finishing().await;
-        self.commit(work).await?;
-        self.verify(work).await?;
+        self.finalize(work, Deletion::WhenWhole).await?;
         Ok(Came::Home(()))
     }
 
@@ -223,78 +224,53 @@ impl Migration<'_> {
         }
     }
 
-    /// Writes the commits, as far as the receipts say that blobs are stored.
+    /// Writes the commits, as far as the receipts say that blobs are stored, and compares every file.
     ///
     /// # Errors
-    /// The committer died, or a hub ended it.
-    pub async fn commit(&mut self, work: &mut Work) -> Outcome<()> {
-        for attempt in 1..=ATTEMPTS {
-            let job = self.commit_job(work);
-            if job.files.is_empty() && job.delete.is_empty() {
-                return Ok(());
-            }
-            let bytes = job.files.iter().map(|file| file.file.size).sum();
-            let ended = self.one(Verb::Commit, &job, "committing", Done { files: job.files.len() as u64, bytes }).await?;
-            if attempt < ATTEMPTS
-                && let Some(why) = ended.to_be_repeated(Verb::Commit, self.engine()?.network())
-            {
-                work.lost += 1;
-                self.run.note(&Entry::Lost { chunk: 0, attempt, why: why.to_owned() })?;
-                self.look_again().await?;
-                continue;
-            }
-            let Ended::Finished(_, heard) = ended else { return Err(broken("committer", ended)) };
-            let again = attempt == 1 && heard.receipt.iter().flat_map(|receipt| &receipt.failed).any(FailedFile::may_pass);
-            work.committed(&self.run, heard, again)?;
-            if let Some((kind, error)) = &work.ended_by {
-                return Err(in_words(&self.plan, self.settings, *kind, error));
-            }
-            if !again {
-                return Ok(());
-            }
-            self.look_again().await?;
-        }
-        Ok(())
-    }
-
-    /// Deletes what is planned to go, whatever else has failed.
-    ///
-    /// # Errors
-    /// As [`Self::commit`].
-    pub async fn commit_deletions(&mut self, work: &mut Work) -> Outcome<()> {
-        let job = CommitJob { files: Vec::new(), parent: None, ..self.plan.commit_job(self.run.id(), &work.receipts) };
-        if job.delete.is_empty() {
-            return Ok(());
-        }
-        match self.one(Verb::Commit, &job, "committing", Done::default()).await? {
-            Ended::Finished(_, heard) => work.committed(&self.run, heard, false),
-            ended => Err(broken("committer", ended)),
-        }
-    }
-
-    /// What is to be committed now. Nothing is deleted while files are missing.
-    fn commit_job(&self, work: &Work) -> CommitJob {
-        let mut job = self.plan.commit_job(self.run.id(), &work.receipts);
-        if !work.failed.is_empty() && !job.delete.is_empty() {
+    /// The finalizer died, or a hub ended it.
+    pub async fn finalize(&self, work: &mut Work, deletion: Deletion) -> Outcome<()> {
+        if deletion == Deletion::WhenWhole && !work.failed.is_empty() && !self.plan.delete.is_empty() {
             self.screen.warn("nothing is deleted at the destination, because some files failed");
-            job.delete.clear();
         }
-        job
+        self.finish(&self.plan, work, deletion).await
     }
 
-    /// Compares the destination with the plan.
+    /// Compares every file with what stands there, and leaves it as it is.
     ///
     /// # Errors
-    /// No worker could.
-    pub async fn verify(&self, work: &mut Work) -> Outcome<()> {
-        let engine = self.engine()?;
-        let job = self.plan.verify_job(self.run.id(), &work.receipts, &work.failed);
-        work.verification = Some(verify_with(engine, &job, self.screen, &self.run).await?);
-        Ok(())
+    /// As [`Self::finalize`].
+    pub async fn compare(&self, work: &mut Work) -> Outcome<()> {
+        self.finish(&self.plan.only_compared(), work, Deletion::WhenWhole).await
     }
 
-    async fn one(&self, verb: Verb, job: &impl Serialize, word: &'static str, of: Done) -> Outcome<Ended> {
-        one(self.engine()?, verb, job, word, of, self.screen).await
+    async fn finish(&self, plan: &Plan, work: &mut Work, deletion: Deletion) -> Outcome<()> {
+        let engine = self.engine()?;
+        let of = Done { files: plan.files.len() as u64, bytes: plan.summary().bytes };
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let (run, plan, receipts) = (self.run.id().to_owned(), plan.clone(), work.receipts.clone());
+            // One that died may have written: the next one looks first.
+            let job = FinalizeJob { version: VERSION, run, plan, receipts, look: attempt > 1, deletion };
+            let ended = one(engine, Verb::Finalize, &job, "finishing", of, self.screen).await?;
+            match ended.to_be_repeated(Verb::Finalize, engine.network()) {
+                Some(why) if attempt < ATTEMPTS => {
+                    work.lost += 1;
+                    self.run.note(&Entry::Lost { chunk: 0, attempt, why: why.to_owned() })?;
+                }
+                _ => return self.finished(ended, work),
+            }
+        }
+    }
+
+    /// Takes note of what a finalizer did.
+    fn finished(&self, ended: Ended, work: &mut Work) -> Outcome<()> {
+        let Ended::Finished(_, heard) = ended else { return Err(broken("finalizer", ended)) };
+        work.finalized(&self.run, heard)?;
+        match &work.ended_by {
+            Some((kind, error)) => Err(in_words(&self.plan, self.settings, *kind, error)),
+            None => Ok(()),
+        }
     }
 }
 

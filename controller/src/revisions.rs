@@ -28,8 +28,8 @@ use self::summary::Summary;
 use self::survey::{Survey, Surveyed};
 use self::wanted::Place;
 use self::way::{Shared, Way};
+use crate::cloud::Watch;
 use crate::copying::{Copying, End, Task, Trial, may_go_on};
-use crate::cutting::On;
 use crate::estimate::Estimate;
 use crate::explain::{Failure, Outcome};
 use crate::planning::Purpose;
@@ -86,10 +86,8 @@ impl Revisions<'_> {
     /// # Errors
     /// One of the sides can't be read, or nothing may be written; what fails for one revision is in its row.
     pub async fn go(&self, route: &Route, ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
-        if self.task.cutting.on == On::Modal {
-            return Err(Failure::usage(
-                "--all-revisions is not for --on modal yet: use --on local or docker, or --revision for one of them",
-            ));
+        if self.task.watch == Watch::Detached {
+            return Err(Failure::usage("--detach is not for --all-revisions: revisions are written one after the other, from here"));
         }
         let Planned { survey, estimate } = match self.plan(route, Purpose::Write).await? {
             Surveyed::Found(planned) => *planned,

@@ -32,19 +32,18 @@ pub struct Work {
 }
 
 impl Work {
-    /// Takes note of what a committer said; failures count unless they are `tried_again`.
+    /// Takes note of what a finalizer said: what it wrote, what it found, and what ended it.
     ///
     /// # Errors
     /// The journal can't be written.
-    pub fn committed(&mut self, run: &RunDir, heard: Heard, tried_again: bool) -> Outcome<()> {
+    pub fn finalized(&mut self, run: &RunDir, heard: Heard) -> Outcome<()> {
         let receipt = heard.receipt.unwrap_or_default();
         self.commits += heard.commits.len() as u64;
         run.note(&Entry::Committed(receipt.clone()))?;
-        if !tried_again {
-            self.failed = merged(self.failed.drain(..).chain(receipt.failed.iter().cloned()));
-        }
-        let fatal = receipt.failed.iter().find(|failed| failed.kind.ends_the_hub());
-        self.ended_by = fatal.map(|failed| (failed.kind, failed.error.clone()));
+        self.failed = merged(self.failed.drain(..).chain(receipt.failed.iter().cloned()));
+        let fatal = FailedFile::fatal(&receipt.failed);
+        self.ended_by = fatal.map(|failed| (failed.kind, failed.error.clone())).or(heard.failure);
+        self.verification = heard.verification;
         self.receipts.push(receipt);
         Ok(())
     }

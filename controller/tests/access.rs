@@ -357,8 +357,8 @@ fn a_token_shows_itself_nowhere_in_a_good_run() {
     is_done(&canary.world, &canary.ran);
     let texts = canary.texts();
     let has = |name: &str, words: &str| texts.iter().any(|(place, text)| place.ends_with(name) && text.contains(words));
-    assert!(has("argv", "run\0--attached") && has("argv", "commit") && has("argv", "verify"), "{texts:?}");
-    for name in ["plan.json", "report.json", "commit.log"] {
+    assert!(has("argv", "run\0--attached") && has("argv", "finalize"), "{texts:?}");
+    for name in ["plan.json", "report.json", "finalize.log"] {
         assert!(has(name, ""), "{name} was not looked into");
     }
     canary.is_silent("success");

@@ -125,14 +125,28 @@ fn a_preempted_worker_is_replaced() {
 }
 
 #[test]
-fn a_verifier_that_dies_is_replaced() {
+fn a_finalizer_that_dies_before_it_writes_is_replaced() {
     let world = World::with_model();
     let script = format!(
-        r#"if [ "$1" = verify ] && mkdir '{}' 2>/dev/null; then kill -9 $$; fi; exec "$worker" "$@""#,
+        r#"if [ "$1" = finalize ] && mkdir '{}' 2>/dev/null; then kill -9 $$; fi; exec "$worker" "$@""#,
         world.path("once").display()
     );
-    done(&world, &run(&world, &mut with_worker(&world, &script)));
-    assert_eq!(world.our_commits().len(), 1);
+    let ran = run(&world, &mut with_worker(&world, &script));
+    done(&world, &ran);
+    assert_eq!((lost(&ran), world.our_commits().len()), (1, 1));
+}
+
+#[test]
+fn a_finalizer_that_dies_while_it_verifies_is_replaced_and_commits_once() {
+    let world = World::with_model();
+    let script = format!(
+        r#"if [ "$1" = finalize ] && mkdir '{}' 2>/dev/null; then
+             "$worker" "$@" | sed '/"committed"/q'; kill -9 $$; fi; exec "$worker" "$@""#,
+        world.path("once").display()
+    );
+    let ran = run(&world, &mut with_worker(&world, &script));
+    done(&world, &ran);
+    assert_eq!((lost(&ran), world.our_commits().len(), world.requests("ms.commit")), (1, 1, 1));
 }
 
 /// Kills the controller from inside its worker, when that is to do this.
@@ -180,7 +194,7 @@ fn a_controller_killed_in_the_fan_out_takes_its_workers_with_it_and_keeps_what_h
 #[test]
 fn a_controller_killed_after_the_fan_out_finds_every_blob_stored() {
     let world = World::with_model();
-    controller_killed_at(&world, r#"[ "$1" = commit ] && kill -9 $PPID; exec "$worker" "$@""#);
+    controller_killed_at(&world, r#"[ "$1" = finalize ] && kill -9 $PPID; exec "$worker" "$@""#);
     assert_eq!((world.uploads().len(), world.our_commits().len()), (2, 0));
     assert_eq!(finishes(&world).event("report")["sent"], 0);
     assert_eq!(world.our_commits().len(), 1);
@@ -227,17 +241,17 @@ fn a_controller_killed_between_commits_writes_only_the_rest() {
 #[test]
 fn a_controller_killed_between_its_commit_and_its_report_finds_it_done() {
     let world = World::with_model();
-    controller_killed_at(&world, r#"[ "$1" = verify ] && kill -9 $PPID; exec "$worker" "$@""#);
+    controller_killed_at(&world, r#"[ "$1" = finalize ] || exec "$worker" "$@"; "$worker" "$@" | sed '/"committed"/q'; kill -9 $PPID"#);
     assert!(world.is_copied("model", "alice/model", "alice/model"));
     let ran = finishes(&world);
     assert_eq!((ran.event("report")["sent"].as_u64(), world.our_commits().len()), (Some(0), 1));
 }
 
 #[test]
-fn a_committer_that_dies_before_it_tells_of_its_commit_is_not_repeated() {
+fn a_finalizer_that_dies_before_it_tells_of_its_commit_is_not_repeated() {
     let world = World::with_model();
     let script = format!(
-        r#"if [ "$1" = commit ] && mkdir '{}' 2>/dev/null; then "$worker" "$@" >/dev/null; kill -9 $$; fi; exec "$worker" "$@""#,
+        r#"if [ "$1" = finalize ] && mkdir '{}' 2>/dev/null; then "$worker" "$@" >/dev/null; kill -9 $$; fi; exec "$worker" "$@""#,
         world.path("once").display()
     );
     let ran = run(&world, &mut with_worker(&world, &script));

@@ -40,7 +40,7 @@ fn containers_copy_a_repo_and_leave_nothing() {
     let runs = fleet.run(&["runs", "--json"]).events();
     assert_eq!((&runs[0]["on"], &runs[0]["state"]), (&json!("docker"), &json!("done")));
     let logs = fs::read_dir(fleet.run_file("logs")).unwrap().count();
-    assert_eq!(logs, 4, "of two chunks, the commit and the verification");
+    assert_eq!(logs, 3, "of two chunks, and of the end");
 }
 
 #[test]

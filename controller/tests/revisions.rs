@@ -333,7 +333,7 @@ fn a_trial_shows_every_revision_and_creates_nothing() {
 fn what_does_not_fit_together_is_refused_before_anything_happens() {
     let world = with_history("hf", "main");
     let refused = |args: &[&str], words: &str| run(&world, &[&ALL[..3], args].concat()).refused_with(2, words);
-    refused(&["--on", "modal"], "--all-revisions is not for --on modal");
+    refused(&["--on", "modal", "--detach"], "--detach is not for --all-revisions");
     let address = format!("{}/alice/model/tree/v1", world.address("hf"));
     run(&world, &["migrate", &address, "--all-revisions"]).refused_with(2, "SOURCE names a revision");
     assert_eq!(run(&world, &[&ALL[..], &["--revision", "v1"]].concat()).code, 2);

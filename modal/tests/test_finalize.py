@@ -38,6 +38,14 @@ def test_it_gives_the_worker_the_receipts_in_their_order(run):
     assert list(envelope["chunks"]) == ["0", "1", "2"] and envelope["chunks"]["2"]["exit"] == 0
 
 
+def test_receipts_that_the_job_has_come_before_those_of_its_calls(run):
+    app, kept = run(receipt("a"))
+    job = {"version": 1, "run": app.name, "plan": {}, "receipts": [{"run": app.name, "chunk": 7, "files": []}]}
+    for calls, chunks in (({}, [7]), ({"0": app.chunk(0)}, [7, 0])):
+        app.done(app.submit("finalize", {"calls": calls, "job": job}))
+        assert [given["chunk"] for given in json.loads(kept.read_text())["receipts"]] == chunks
+
+
 def test_a_lost_chunk_is_said_and_the_others_are_finished(run):
     app, kept = run(f'case "$job" in *\'"chunk": 1\'*) kill -9 $$;; esac; {receipt("a")}')
     envelope = app.done(finalize(app, [app.chunk(number) for number in range(3)]))

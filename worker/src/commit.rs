@@ -1,6 +1,7 @@
-//! `commit`: the one committer of a run. Writes what the receipts say is stored, reads inline files as its
+//! The one committer of a run. Writes what the receipts say is stored, reads inline files as its
 //! batches need them, and looks before it does anything twice.
 
+mod change;
 mod step;
 
 use std::collections::HashMap;
@@ -14,27 +15,20 @@ use tokio::sync::mpsc;
 
 use crate::batches::{Batches, Stage, Weighed, blob_weight, inline_weight};
 use crate::pace::Pace;
-use crate::protocol::{CommitFile, CommitJob, Event, Exit, How, Standing};
+use crate::protocol::{Event, Exit, How, Standing};
 use crate::work::Work;
+pub use change::{Change, CommitFile, Deletion};
 use step::{Ready, Step, inline_blob, put};
 
 /// Small files read at a time.
 const READERS: usize = 32;
 
-/// Writes the job's commits. Returns when each file stands there or has failed.
-pub async fn commit(work: &Work, job: &CommitJob) -> Exit {
-    let bytes = job.files.iter().map(|file| file.file.size).sum();
-    work.events.start("commit", &job.run, 0, job.files.len() as u64, bytes);
-    write_all(work, job).await;
-    work.events.exit()
-}
-
-/// Commits the job's files and then its deletions; says what became of each.
-pub async fn write_all(work: &Work, job: &CommitJob) {
+/// Commits a change: its files and then its deletions. Says what became of each.
+pub async fn write_all(work: &Work, change: &Change) {
     let limits = work.destination.limits();
-    let parent = Mutex::new(job.parent.clone());
-    let committer = Committer { work, message: &job.message, pace: Pace::new(&limits), parent, halted: Mutex::default() };
-    let mut batches = Batches::new(committer.steps(&job.files, &job.delete), &limits);
+    let (message, deletion, parent) = (change.message.as_str(), change.deletion, Mutex::new(change.parent.clone()));
+    let committer = Committer { work, message, deletion, pace: Pace::new(&limits), parent, halted: Mutex::default() };
+    let mut batches = Batches::new(committer.steps(&change.files, &change.delete), &limits);
     let (sender, receiver) = mpsc::channel(1);
     let parts = if batches.is_one() { Parts::One } else { Parts::Several };
     // The next batch is read while this one is written.
@@ -59,6 +53,7 @@ type Stopped<'a> = (Error, Vec<Ready<'a>>);
 struct Committer<'a> {
     work: &'a Work,
     message: &'a str,
+    deletion: Deletion,
     pace: Pace,
     /// Where the branch stood when it was last looked at, or was left by a commit.
     parent: Mutex<Option<Revision>>,
@@ -193,7 +188,8 @@ impl<'a> Committer<'a> {
 
     /// Writes one batch. What another writer or a lost answer did meanwhile is looked up before another try.
     async fn write(&self, mut batch: Vec<Ready<'a>>, title: String) -> std::result::Result<(), Stopped<'a>> {
-        if batch.iter().any(Ready::is_deletion) && self.work.events.exit() != Exit::Done {
+        let is_whole = || self.work.events.exit() == Exit::Done;
+        if self.deletion == Deletion::WhenWhole && batch.iter().any(Ready::is_deletion) && !is_whole() {
             return Err((Error::new(Kind::Conflict, "not deleted, because other files failed"), batch));
         }
         let mut pauses = self.work.http.retry.pauses();
@@ -313,19 +309,14 @@ mod tests {
     use hf2ms_hub::{Digest, Sha256};
 
     use super::*;
-    use crate::plan::Extra;
-    use crate::plan::tests::order;
     use crate::testing::{CommitFault, FakeDestination, FakeSource, ReadFault, content, work};
 
     fn inline(file: File) -> CommitFile {
         CommitFile { file, stored: None, current: None, edit: None }
     }
 
-    fn job(files: &[CommitFile], delete: &[RepoPath]) -> CommitJob {
-        let at = order(Extra::Keep);
-        let (files, delete, message) = (files.to_vec(), delete.to_vec(), "Add files".to_owned());
-        let (run, options) = ("r".to_owned(), Default::default());
-        CommitJob { version: 1, run, source: at.source, destination: at.destination, files, delete, message, parent: None, options }
+    fn change(files: &[CommitFile], delete: &[RepoPath], deletion: Deletion) -> Change {
+        Change { files: files.to_vec(), delete: delete.to_vec(), deletion, message: "Add files".to_owned(), parent: None }
     }
 
     fn texts(source: &mut FakeSource, count: u8) -> Vec<CommitFile> {
@@ -339,7 +330,7 @@ mod tests {
         delete: &[RepoPath],
     ) -> (Work, Arc<FakeDestination>) {
         let (work, _, destination) = work(source, destination, 1 << 20);
-        write_all(&work, &job(files, delete)).await;
+        write_all(&work, &change(files, delete, Deletion::WhenWhole)).await;
         (work, destination)
     }
 
@@ -418,6 +409,19 @@ mod tests {
         let (_, destination) = committed(source, destination, &files, &["old".parse().unwrap()]).await;
         assert!(destination.files.lock().unwrap().contains_key(&"old".parse().unwrap()));
         assert_eq!(destination.files.lock().unwrap().len(), 9, "the other eight are there");
+    }
+
+    #[tokio::test]
+    async fn of_a_branch_that_nobody_has_seen_what_is_to_go_goes_though_a_file_failed() {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 9);
+        source.faults.lock().unwrap().push_back(ReadFault::Fail(Kind::NotFound));
+        let (destination, old) = (FakeDestination::default(), "old".parse::<RepoPath>().unwrap());
+        destination.files.lock().unwrap().insert(old.clone(), Blob { sha256: Sha256::of(b""), size: 0 });
+        let (work, _, destination) = work(source, destination, 1 << 20);
+        write_all(&work, &change(&files, std::slice::from_ref(&old), Deletion::Always)).await;
+        assert!(!destination.files.lock().unwrap().contains_key(&old));
+        assert_eq!((destination.files.lock().unwrap().len(), work.events.exit()), (8, Exit::Incomplete));
     }
 
     #[tokio::test]

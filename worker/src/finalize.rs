@@ -4,7 +4,7 @@
 use hf2ms_hub::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::commit;
+use crate::commit::{self, Change, Deletion};
 use crate::plan::Plan;
 use crate::protocol::{Event, Exit, FailedFile, Receipt, Verification};
 use crate::verify::{compare, exit_of};
@@ -29,6 +29,9 @@ pub struct FinalizeJob {
     /// listed before anything is committed.
     #[serde(default)]
     pub look: bool,
+    /// When files are deleted.
+    #[serde(default)]
+    pub deletion: Deletion,
 }
 
 /// Commits and verifies.
@@ -51,16 +54,16 @@ async fn carry_out(work: &Work, mut job: FinalizeJob) -> Result<Exit> {
     if job.look {
         job.plan.meet(&work.destination.list().await?);
     }
-    settle(work, &mut job.plan, &job.run, job.receipts).await
+    settle(work, &mut job.plan, &job.run, job.receipts, job.deletion).await
 }
 
 /// Commits what the receipts say is stored and compares every file that has not failed; both are said.
 ///
 /// # Errors
 /// The destination can't be listed, or a hub ended the commit for good.
-pub async fn settle(work: &Work, plan: &mut Plan, run: &str, mut receipts: Vec<Receipt>) -> Result<Exit> {
+pub async fn settle(work: &Work, plan: &mut Plan, run: &str, mut receipts: Vec<Receipt>, deletion: Deletion) -> Result<Exit> {
     let unsent = plan.unsent(&receipts);
-    write(work, plan, run, &receipts, &unsent).await?;
+    write(work, plan, &receipts, &unsent, deletion).await?;
     let committed = work.events.receipt_so_far();
     let failed: Vec<FailedFile> = unsent.iter().chain(&committed.failed).cloned().collect();
     receipts.push(committed);
@@ -75,18 +78,17 @@ fn exit(plan: &Plan, failed: &[FailedFile], found: &Verification) -> Exit {
     exit_of(found).worse(Exit::of_failed(failed)).worse(refused)
 }
 
-async fn write(work: &Work, plan: &mut Plan, run: &str, receipts: &[Receipt], unsent: &[FailedFile]) -> Result<()> {
+async fn write(work: &Work, plan: &mut Plan, receipts: &[Receipt], unsent: &[FailedFile], deletion: Deletion) -> Result<()> {
     let before = work.events.receipt_so_far().failed.len();
     for attempt in 1..=TRIES {
-        let mut job = plan.commit_job(run, receipts);
-        if !unsent.is_empty() {
-            // Nothing is deleted while files are missing.
-            job.delete.clear();
+        let mut change = Change { deletion, ..plan.change(receipts) };
+        if !unsent.is_empty() && deletion == Deletion::WhenWhole {
+            change.delete.clear();
         }
-        if job.files.is_empty() && job.delete.is_empty() {
+        if change.files.is_empty() && change.delete.is_empty() {
             return Ok(());
         }
-        commit::write_all(work, &job).await;
+        commit::write_all(work, &change).await;
         let failed = work.events.receipt_so_far().failed.split_off(before);
         if let Some(error) = fatal(&failed) {
             return Err(error);
@@ -102,8 +104,7 @@ async fn write(work: &Work, plan: &mut Plan, run: &str, receipts: &[Receipt], un
 
 /// The failure after which the hub will answer everything else the same way.
 pub(crate) fn fatal<'a>(failed: impl IntoIterator<Item = &'a FailedFile>) -> Option<Error> {
-    let error = |failed: &FailedFile| Error::new(failed.kind, failed.error.clone());
-    failed.into_iter().map(error).find(Error::ends_the_hub)
+    FailedFile::fatal(failed).map(|failed| Error::new(failed.kind, failed.error.clone()))
 }
 
 #[cfg(test)]
@@ -126,7 +127,7 @@ mod tests {
         let plan = Plan::make(order(Extra::Keep), listing, &Listing::default(), place, &Known::new());
         let stored = Stored { path: blob.path, sha256: blob.digest.sha256().unwrap(), git_sha1: None, size: blob.size, how: How::Streamed };
         let receipts = vec![Receipt { files: vec![stored], ..Receipt::default() }];
-        (source, FinalizeJob { version: 1, run: "r".into(), plan, receipts, look: true })
+        (source, FinalizeJob { version: 1, run: "r".into(), plan, receipts, look: true, deletion: Deletion::default() })
     }
 
     async fn finalized(source: FakeSource, destination: FakeDestination, job: FinalizeJob) -> (Exit, std::sync::Arc<FakeDestination>) {

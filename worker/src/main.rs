@@ -11,10 +11,10 @@ use hf2ms_worker::finalize::{FinalizeJob, finalize};
 use hf2ms_worker::job::{Input, Lifeline, Variables};
 use hf2ms_worker::migrate::{Place, Wish};
 use hf2ms_worker::plan::card::Card;
-use hf2ms_worker::protocol::{Chunk, CommitJob, Event, Exit, PushJob, ScanJob, VerifyJob, WorkerOptions};
+use hf2ms_worker::protocol::{Chunk, Event, Exit, PushJob, ScanJob, VerifyJob, WorkerOptions};
 use hf2ms_worker::settings::{Settings, environment};
 use hf2ms_worker::work::Work;
-use hf2ms_worker::{check, commit, migrate, mirror, run, verify};
+use hf2ms_worker::{check, migrate, mirror, run, verify};
 
 /// Frames of a few hundred KiB come and go all the time: the system's allocator would map and unmap each.
 #[global_allocator]
@@ -36,11 +36,9 @@ struct Cli {
 enum Verb {
     /// Move the blobs of one chunk.
     Run(Run),
-    /// Write the commits of a run.
-    Commit(Job),
     /// Compare the destination with a manifest, file by file.
     Verify(Job),
-    /// Commit and verify when all chunks have ended: what a run's last container does
+    /// Commit and verify when all chunks have ended: what a run's last worker does
     Finalize(Job),
     /// Find what a mirror of a Git repo has to move: its refs, and the LFS objects of all its history
     Scan(Job),
@@ -59,7 +57,7 @@ enum Verb {
 impl Verb {
     /// Whether the first line of standard input holds variables.
     fn has_settings_on_stdin(&self) -> bool {
-        matches!(self, Self::Run(Run { job, .. }) | Self::Commit(job) | Self::Verify(job) | Self::Finalize(job) | Self::Scan(job) | Self::Push(job) if job.settings_on_stdin)
+        matches!(self, Self::Run(Run { job, .. }) | Self::Verify(job) | Self::Finalize(job) | Self::Scan(job) | Self::Push(job) if job.settings_on_stdin)
     }
 }
 
@@ -182,11 +180,6 @@ async fn perform(verb: Verb) -> Result<Exit, Stop> {
             let (chunk, lifeline) = input.take::<Chunk>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
             let work = open(&chunk.source, &chunk.destination, settings, &chunk.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, run::run(&work, &chunk, create)).await)
-        }
-        Verb::Commit(job) => {
-            let (job, lifeline) = input.take::<CommitJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
-            let work = open(&job.source, &job.destination, settings, &job.options)?;
-            Ok(until_stopped(&work.events.clone(), lifeline, commit::commit(&work, &job)).await)
         }
         Verb::Verify(job) => {
             let (job, lifeline) = input.take::<VerifyJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;

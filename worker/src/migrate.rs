@@ -7,6 +7,7 @@ use std::str::FromStr;
 use hf2ms_hub::{Error, Hub, Kind, Listing, RepoAt, RepoId, RepoInfo, RepoKind, RepoPath, Result, Revision, Visibility};
 
 use crate::chunks::Chunking;
+use crate::commit::Deletion;
 use crate::creation::{create, stays_hidden};
 use crate::finalize::settle;
 use crate::plan::card::{self, Card};
@@ -155,7 +156,7 @@ async fn carry_out(work: &Work, Found { from, to, info, .. }: &Found, wish: &Wis
         move_blobs(work, &chunk.map(|chunk| chunk.files).unwrap_or_default()).await;
     }
     let moved = work.events.receipt_so_far();
-    settle(work, &mut plan, "alone", vec![moved]).await
+    settle(work, &mut plan, "alone", vec![moved], Deletion::default()).await
 }
 
 #[cfg(test)]

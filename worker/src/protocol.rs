@@ -7,7 +7,7 @@ mod memory;
 mod mirror;
 mod standing;
 
-use hf2ms_hub::{Digest, File, RepoAt, RepoPath, Revision, Sdk, Sha256, Visibility};
+use hf2ms_hub::{Digest, File, RepoAt, Sdk, Visibility};
 use serde::{Deserialize, Serialize};
 
 pub use events::{EndpointCheck, Event, FailedFile, How, PlanSummary, Receipt, Stored, Verification};
@@ -41,49 +41,6 @@ pub struct Chunk {
     /// How to work.
     #[serde(default)]
     pub options: WorkerOptions,
-}
-
-/// What one `commit` is given: every file that must change, with its blob where one was stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommitJob {
-    /// [`VERSION`].
-    pub version: u32,
-    /// The run's id.
-    pub run: String,
-    /// Where inline files are read from.
-    pub source: RepoAt,
-    /// Where the commits go.
-    pub destination: RepoAt,
-    /// What to write.
-    pub files: Vec<CommitFile>,
-    /// What to delete, after everything is written.
-    #[serde(default)]
-    pub delete: Vec<RepoPath>,
-    /// The commit message's first line.
-    pub message: String,
-    /// Where the branch stood when it was compared; absent where its hub tells no commits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<Revision>,
-    /// How to work.
-    #[serde(default)]
-    pub options: WorkerOptions,
-}
-
-/// One file of a [`CommitJob`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommitFile {
-    /// The source's file.
-    #[serde(flatten)]
-    pub file: File,
-    /// The blob that holds it, from a receipt (or from its own sha256); absent for inline files.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stored: Option<Sha256>,
-    /// What stands at the path now, when something does: equal content needs no action.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub current: Option<Standing>,
-    /// What is changed about its content on the way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub edit: Option<Edit>,
 }
 
 /// What one `verify` is given: the files that must be there, byte for byte.

@@ -1,5 +1,6 @@
 //! A migration in the cloud: every chunk a call, and one finalizer that waits for them all, commits and verifies.
 
+use hf2ms_worker::commit::Deletion;
 use hf2ms_worker::finalize::FinalizeJob;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{Exit, VERSION};
@@ -41,7 +42,7 @@ impl Errand for Migrating<'_> {
     fn last(&self, calls: &Calls) -> (Function, Value) {
         let (run, plan) = (self.cloud.run.id().to_owned(), self.plan.clone());
         // A finalizer that was preempted begins again: it has to look at what the first one wrote.
-        let job = FinalizeJob { version: VERSION, run, plan, receipts: Vec::new(), look: true };
+        let job = FinalizeJob { version: VERSION, run, plan, receipts: Vec::new(), look: true, deletion: Deletion::default() };
         (Function::Finalize, json!({"calls": calls.chunks, "job": job}))
     }
 
@@ -96,11 +97,8 @@ impl Migrating<'_> {
         work.seconds = self.cloud.seconds(&carried.receipts);
         work.failed = self.plan.unsent(&carried.receipts);
         (work.receipts, work.lost) = (carried.receipts, carried.lost);
-        let heard = given.own.heard();
-        let (failure, verification) = (heard.failure.clone(), heard.verification.clone());
-        work.committed(run, heard, false)?;
-        work.verification = verification;
-        match failure.or_else(|| carried.ended_by.clone()) {
+        work.finalized(run, given.own.heard())?;
+        match work.ended_by.clone().or(carried.ended_by) {
             Some((kind, error)) => Err(in_words(self.plan, self.settings, kind, &error)),
             None => Ok(()),
         }

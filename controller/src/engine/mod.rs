@@ -29,8 +29,8 @@ pub struct Job {
 pub enum Verb {
     /// Moves a chunk's blobs.
     Run,
-    /// Writes the commits.
-    Commit,
+    /// Writes the commits, and compares both sides.
+    Finalize,
     /// Compares both sides.
     Verify,
     /// Finds what a mirror has to move.
@@ -44,7 +44,7 @@ impl Verb {
     pub fn name(self) -> &'static str {
         match self {
             Self::Run => "run",
-            Self::Commit => "commit",
+            Self::Finalize => "finalize",
             Self::Verify => "verify",
             Self::Scan => "scan",
             Self::Push => "push",
@@ -119,7 +119,7 @@ pub enum Ended {
 
 impl Ended {
     /// Why the job is to be given to another worker, if it is: this one died or, on a network of its own, did not reach the
-    /// hubs. A chunk's files that failed in passing there are tried from elsewhere; a committer is asked again by its own rule.
+    /// hubs. A chunk's files that failed in passing there are tried from elsewhere; a finalizer tries its own again itself.
     pub fn to_be_repeated(&self, verb: Verb, network: Network) -> Option<&str> {
         let cut_off: &[Kind] = if verb == Verb::Run { &[Kind::Unreachable, Kind::Transient] } else { &[Kind::Unreachable] };
         match (self, network) {

@@ -170,7 +170,7 @@ impl Carried {
             Some((kind, error)) => rest_failed(plan, number, heard, kind, &error),
             None => heard.receipt.unwrap_or_default(),
         };
-        let fatal = receipt.failed.iter().find(|failed| failed.kind.ends_the_hub());
+        let fatal = FailedFile::fatal(&receipt.failed);
         self.ended_by = self.ended_by.take().or_else(|| fatal.map(|failed| (failed.kind, failed.error.clone())));
         receipt
     }

@@ -1,6 +1,7 @@
 //! One revision under way: its files are written where it stands, or on a branch apart that is then given its names.
 
 use hf2ms_hub::{Error, Kind, RefKind, References, Revision};
+use hf2ms_worker::commit::Deletion;
 use hf2ms_worker::plan::Known;
 use hf2ms_worker::plan::shared::Arrived;
 
@@ -66,20 +67,17 @@ impl Way<'_> {
             return Ok(());
         }
         if let Place::Tagged(_) = target.place {
-            return migration.verify(work).await;
+            return migration.compare(work).await;
         }
         let told = shared.arrived.receipt(&migration.plan);
         work.receipts.push(told);
         work.failed = migration.plan.unsent(&work.receipts);
-        if target.place == Place::Apart {
-            begin_apart(migration, shared).await?;
+        if target.place != Place::Apart {
+            return migration.finalize(work, Deletion::WhenWhole).await;
         }
-        migration.commit(work).await?;
-        if target.place == Place::Apart && !work.failed.is_empty() {
-            // What the branch began with and is not planned goes, though files are missing: nobody has seen it yet.
-            migration.commit_deletions(work).await?;
-        }
-        migration.verify(work).await
+        begin_apart(migration, shared).await?;
+        // What the branch began with and is not planned goes, though files are missing: nobody has seen it yet.
+        migration.finalize(work, Deletion::Always).await
     }
 }
 

@@ -59,7 +59,7 @@ Examples:
   hf2ms migrate ms:org/name --dest me/name                 from ModelScope to Hugging Face
   hf2ms migrate hf:org/name --to hf --dest me/name         within Hugging Face
   hf2ms migrate org/name --revision v1.0 --dry-run
-  hf2ms migrate org/name --all-revisions                   every branch and tag
+  hf2ms migrate org/name --all-revisions                   every branch and tag; also of plan and batch
   hf2ms migrate spaces/org/app --spaces-as studio          a Space becomes a studio
   hf2ms migrate org/big --containers 8 --chunk-size 100    8 workers, about 100 GB a chunk
   hf2ms migrate org/name --on docker --containers 4        locked-in containers on this machine

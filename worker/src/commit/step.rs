@@ -2,7 +2,8 @@
 
 use hf2ms_hub::{Action, Blob, Content, RepoPath};
 
-use crate::protocol::{CommitFile, Standing};
+use super::change::CommitFile;
+use crate::protocol::Standing;
 
 /// One change that a commit makes.
 #[derive(Debug, Clone, Copy)]

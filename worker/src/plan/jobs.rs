@@ -1,4 +1,4 @@
-//! What workers are given from a plan: chunks to run, one commit, one verification.
+//! What is made of a plan: chunks to run, a change to commit, a verification.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,8 @@ use hf2ms_hub::{Digest, File, Kind, RepoPath, Sha256};
 
 use super::diff::{self, Content};
 use super::{Plan, PlannedFile, Step};
-use crate::protocol::{self, Chunk, CommitFile, CommitJob, FailedFile, Receipt, Stored, VerifyFile, VerifyJob};
+use crate::commit::{Change, CommitFile, Deletion};
+use crate::protocol::{self, Chunk, FailedFile, Receipt, Stored, VerifyFile, VerifyJob};
 
 impl Plan {
     /// The chunk with this number, from 0; `None` past the last.
@@ -26,18 +27,14 @@ impl Plan {
 
     /// What has to be committed once the chunks' receipts are in. Files whose blob is in none of them are left out:
     /// [`Plan::unsent`] names those.
-    pub fn commit_job(&self, run: &str, receipts: &[Receipt]) -> CommitJob {
+    pub fn change(&self, receipts: &[Receipt]) -> Change {
         let sent = Sent::of(self, receipts);
-        CommitJob {
-            version: protocol::VERSION,
-            run: run.to_owned(),
-            source: self.source.clone(),
-            destination: self.destination.clone(),
+        Change {
             files: self.changing().filter_map(|planned| commit_file(planned, &sent)).collect(),
             delete: self.delete.clone(),
+            deletion: Deletion::default(),
             parent: self.parent.clone(),
             message: format!("Copy {} from {} at {}", self.source.id, self.source.hub, self.source.revision),
-            options: self.options.clone(),
         }
     }
 
@@ -181,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_commit_names_blobs_by_receipt_and_leaves_inline_files_to_be_read() {
-        let job = three().commit_job("r", &[receipt(&[("a.bin", b"one"), ("small.bin", b"git")])]);
+        let job = three().change(&[receipt(&[("a.bin", b"one"), ("small.bin", b"git")])]);
         let stored: Vec<_> = job.files.iter().map(|file| (file.file.path.as_str(), file.stored)).collect();
         assert_eq!(
             stored,
@@ -201,7 +198,7 @@ mod tests {
         let mut receipt = receipt(&[("small.bin", b"git")]);
         receipt.failed.push(FailedFile { path: "a.bin".into(), error: "gone".into(), kind: Kind::NotFound });
         let receipts = [receipt];
-        let committed: Vec<_> = plan.commit_job("r", &receipts).files.iter().map(|file| file.file.path.to_string()).collect();
+        let committed: Vec<_> = plan.change(&receipts).files.iter().map(|file| file.file.path.to_string()).collect();
         assert_eq!(committed, ["note.txt", "small.bin", "there.bin"]);
         let unsent = plan.unsent(&receipts);
         assert_eq!(unsent.iter().map(|failed| failed.error.as_str()).collect::<Vec<_>>(), ["gone", "same content as a.bin: gone"]);

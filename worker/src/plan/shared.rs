@@ -30,6 +30,12 @@ impl Plan {
         }
     }
 
+    /// The same files, compared with what stands there and left as they are.
+    pub fn only_compared(&self) -> Self {
+        let left = |planned: &PlannedFile| PlannedFile { step: Step::Unchanged, current: None, ..planned.clone() };
+        Self { files: self.files.iter().map(left).collect(), delete: Vec::new(), chunks: Vec::new(), ..self.clone() }
+    }
+
     /// Takes note of a branch that is to hold the files of this plan and no others: what is equal stays, what is not planned
     /// goes.
     pub fn meet_exactly(&mut self, destination: &Listing, known: &Known) {
@@ -130,7 +136,7 @@ mod tests {
         let own = Receipt { files: vec![stored("a.bin", b"own")], ..Receipt::default() };
         let receipts = [own, arrived.receipt(&second)];
         assert_eq!(second.unsent(&receipts), []);
-        let sent: Vec<_> = second.commit_job("r", &receipts).files.iter().map(|file| file.stored.unwrap()).collect();
+        let sent: Vec<_> = second.change(&receipts).files.iter().map(|file| file.stored.unwrap()).collect();
         assert_eq!(sent, [Sha256::of(b"own"), Sha256::of(b"shared"), Sha256::of(b"shared")]);
     }
 
@@ -144,7 +150,16 @@ mod tests {
         let unsent = second.unsent(&receipts);
         assert_eq!(unsent.iter().map(|failed| failed.path.as_str()).collect::<Vec<_>>(), ["b.bin", "c.bin"]);
         assert!(unsent[0].error == "same content as w.bin: it is lost" && unsent[0].kind == Kind::NotFound, "{unsent:?}");
-        assert_eq!(second.commit_job("r", &receipts).files.len(), 1);
+        assert_eq!(second.change(&receipts).files.len(), 1);
+    }
+
+    #[test]
+    fn what_is_only_compared_changes_nothing_and_believes_nothing_that_stands_there() {
+        let source = vec![listed("a.txt", b"mine", false), listed("b.bin", b"blob", true)];
+        let compared = plan(source, vec![there("a.txt", b"else", false)], Extra::Delete).only_compared();
+        assert!(compared.change(&[]).files.is_empty() && compared.unsent(&[]).is_empty() && compared.chunks.is_empty());
+        let also: Vec<_> = compared.verify_job("r", &[], &[]).files.iter().map(|file| file.also).collect();
+        assert_eq!(also, [None, None]);
     }
 
     #[test]

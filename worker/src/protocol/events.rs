@@ -182,6 +182,15 @@ impl FailedFile {
     pub fn may_pass(&self) -> bool {
         matches!(self.kind, Kind::Transient | Kind::Conflict)
     }
+
+    /// The failure after which a hub answers everything else the same way, if there is one among these: where any does, one that names its
+    /// request, and so its hub.
+    pub fn fatal<'a>(failed: impl IntoIterator<Item = &'a Self>) -> Option<&'a Self> {
+        let mut fatal = failed.into_iter().filter(|failed| failed.kind.ends_the_hub());
+        let first = fatal.next()?;
+        let names_its_request = |failed: &&Self| failed.error.contains("://");
+        Some(first).filter(names_its_request).or_else(|| fatal.find(names_its_request)).or(Some(first))
+    }
 }
 
 /// What a verification found.
@@ -239,6 +248,16 @@ pub struct PlanSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_failures_that_end_a_hub_the_one_that_names_it_counts() {
+        let failed = |error: &str, kind| FailedFile { path: "a".into(), error: error.into(), kind };
+        let (lost, cut_off) = (failed("gone", Kind::NotFound), failed("nothing more was sent", Kind::Unauthorized));
+        let refused = failed("GET https://hub/x: 401", Kind::Unauthorized);
+        assert_eq!(FailedFile::fatal([&lost, &cut_off, &refused]), Some(&refused));
+        assert_eq!(FailedFile::fatal([&lost, &cut_off]), Some(&cut_off));
+        assert_eq!(FailedFile::fatal([&lost]), None);
+    }
 
     #[test]
     fn events_are_flat_lines() {

@@ -1,6 +1,7 @@
-//! Workers in Modal's cloud. Nothing here waits for a worker: work is submitted as calls, which outlive this process, and the
+//! Workers in Modal's cloud. Nothing here waits for a worker, but for all revisions of a repo ([`attended`]): work is submitted as calls, which outlive this process, and the
 //! last of them waits for the others. What is submitted when, and what comes back, is [`crate::cloud`]'s.
 
+pub mod attended;
 pub mod bridge;
 mod deployment;
 mod envelope;

@@ -1,0 +1,45 @@
+//! What is committed: every file that must change, and every one that goes.
+
+use hf2ms_hub::{File, RepoPath, Revision, Sha256};
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::{Edit, Standing};
+
+/// A change of a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What to write.
+    pub files: Vec<CommitFile>,
+    /// What to delete, after everything is written.
+    pub delete: Vec<RepoPath>,
+    /// When that is done.
+    pub deletion: Deletion,
+    /// The commit message's first line.
+    pub message: String,
+    /// Where the branch stood when it was compared; absent where its hub tells no commits.
+    pub parent: Option<Revision>,
+}
+
+/// One file that must change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitFile {
+    /// The source's file.
+    pub file: File,
+    /// The blob that holds it, from a receipt (or from its own sha256); absent for inline files.
+    pub stored: Option<Sha256>,
+    /// What stands at the path now, when something does: equal content needs no action.
+    pub current: Option<Standing>,
+    /// What is changed about its content on the way.
+    pub edit: Option<Edit>,
+}
+
+/// When files are deleted at the destination.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deletion {
+    /// Once all others are there: nothing goes while something is missing.
+    #[default]
+    WhenWhole,
+    /// Whatever is missing: the branch is our own, and nobody has seen it yet.
+    Always,
+}
