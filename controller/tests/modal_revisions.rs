@@ -77,7 +77,7 @@ fn a_controller_that_is_killed_leaves_calls_that_end_by_themselves_and_the_same_
     assert!(states.iter().all(|run| run["state"] == "killed"), "{states:?}");
     let moved = world.requests("ms_storage.put");
     done(&world, &cloud);
-    assert_eq!((moved, world.uploads().len()), (2, 3), "what the calls moved is not sent again");
+    assert_eq!((moved, world.uploads().len()), (3, 3), "what the calls moved is not sent again");
 }
 
 #[test]
