@@ -249,7 +249,7 @@ impl Migration<'_> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let (run, plan, receipts) = (self.run.id().to_owned(), plan.clone(), work.receipts.clone());
+            let (run, receipts) = (self.run.id().to_owned(), work.receipts.as_slice());
             // One that died may have written: the next one looks first.
             let job = FinalizeJob { version: VERSION, run, plan, receipts, look: attempt > 1, deletion };
             let ended = one(engine, Verb::Finalize, &job, "finishing", of, self.screen).await?;

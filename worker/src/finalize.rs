@@ -13,18 +13,18 @@ use crate::work::Work;
 /// Commits that end incomplete for reasons that may pass are tried again this often.
 const TRIES: u32 = 2;
 
-/// What one `finalize` is given: the whole plan, and what its chunks left behind.
+/// What one `finalize` is given: the whole plan, and what its chunks left behind. Who gives it may lend both: they are as large as the repo.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FinalizeJob {
+pub struct FinalizeJob<P = Plan, R = Vec<Receipt>> {
     /// [`crate::protocol::VERSION`].
     pub version: u32,
     /// The run's id.
     pub run: String,
     /// What the run does.
-    pub plan: Plan,
+    pub plan: P,
     /// A receipt a chunk; a chunk without one has stored nothing.
     #[serde(default)]
-    pub receipts: Vec<Receipt>,
+    pub receipts: R,
     /// Whether someone may have written to the destination since it was planned: an earlier finalizer, say. Then it is
     /// listed before anything is committed.
     #[serde(default)]

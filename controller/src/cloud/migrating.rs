@@ -3,7 +3,7 @@
 use hf2ms_worker::commit::Deletion;
 use hf2ms_worker::finalize::FinalizeJob;
 use hf2ms_worker::plan::Plan;
-use hf2ms_worker::protocol::{Exit, VERSION};
+use hf2ms_worker::protocol::{Exit, Receipt, VERSION};
 use serde_json::{Value, json};
 
 use super::{Calls, Came, Cloud, Errand, Given, Watch};
@@ -40,9 +40,9 @@ impl Errand for Migrating<'_> {
     }
 
     fn last(&self, calls: &Calls) -> (Function, Value) {
-        let (run, plan) = (self.cloud.run.id().to_owned(), self.plan.clone());
+        let (run, plan, receipts): (_, _, &[Receipt]) = (self.cloud.run.id().to_owned(), self.plan, &[]);
         // A finalizer that was preempted begins again: it has to look at what the first one wrote.
-        let job = FinalizeJob { version: VERSION, run, plan, receipts: Vec::new(), look: true, deletion: Deletion::default() };
+        let job = FinalizeJob { version: VERSION, run, plan, receipts, look: true, deletion: Deletion::default() };
         (Function::Finalize, json!({"calls": calls.chunks, "job": job}))
     }
 
