@@ -1,16 +1,19 @@
 //! The digest check as a wrapper round the body, so that no upload can forget it: the last bytes are
 //! held back until the whole content has the right SHA-256. Without them no server completes a blob.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use crate::{Blob, ByteStream, Error, Kind, Result, Sha256};
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt};
 use sha2::Digest;
 
 /// `body`, of which nothing but `blob` comes out whole.
 ///
 /// The stream fails with [`Kind::Corrupt`] before its last bytes when size or digest differ.
 pub(crate) fn until_verified(body: ByteStream, blob: Blob) -> ByteStream {
-    HeldBack::new(body, blob).into_stream()
+    HeldBack::new(body, blob).boxed()
 }
 
 /// A body on its way through the check. It can be cut into parts, each of which can be checked alone later, though all
@@ -45,7 +48,7 @@ impl PartCheck {
     pub(crate) fn until_verified(&self, body: ByteStream) -> ByteStream {
         let mut part = HeldBack::new(body, self.after);
         part.hasher = self.before.clone();
-        part.into_stream()
+        part.boxed()
     }
 }
 
@@ -60,10 +63,6 @@ impl HeldBack {
         self
     }
 
-    fn into_stream(self) -> ByteStream {
-        stream::unfold(self, |mut state| async move { Some((state.next().await?, state)) }).boxed()
-    }
-
     /// How to check part `index` again, once its last bytes have come out.
     pub(crate) fn part(&self, index: usize) -> Option<PartCheck> {
         let Cuts { size, states, .. } = self.cuts.as_ref()?;
@@ -73,40 +72,17 @@ impl HeldBack {
         Some(PartCheck { before, after: Blob { sha256: after, size: (*size).min(self.blob.size.checked_sub(start)?) } })
     }
 
-    pub(crate) async fn next(&mut self) -> Option<Result<Bytes>> {
-        while !self.ended {
-            let Some(frame) = self.frame().await else {
-                self.ended = true;
-                return self.release();
-            };
-            match frame {
-                Ok(frame) if frame.is_empty() => {}
-                Ok(frame) => {
-                    self.hash(&frame);
-                    if self.seen > self.blob.size {
-                        return self.release();
-                    }
-                    if let Some(earlier) = self.held.replace(frame) {
-                        return Some(Ok(earlier));
-                    }
-                }
-                Err(error) => return self.fail(error),
-            }
-        }
-        None
-    }
-
     /// The next bytes of the body, up to a cut.
-    async fn frame(&mut self) -> Option<Result<Bytes>> {
-        let Some(Cuts { size, rest, .. }) = &mut self.cuts else { return self.body.next().await };
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let Some(Cuts { size, rest, .. }) = &mut self.cuts else { return self.body.poll_next_unpin(context) };
         if rest.is_empty() {
-            *rest = match self.body.next().await? {
-                Ok(frame) => frame,
-                Err(error) => return Some(Err(error)),
+            *rest = match ready!(self.body.poll_next_unpin(context)) {
+                Some(Ok(frame)) => frame,
+                other => return Poll::Ready(other),
             };
         }
         let most = usize::try_from(*size - self.seen % *size).unwrap_or(usize::MAX);
-        Some(Ok(rest.split_to(most.min(rest.len()))))
+        Poll::Ready(Some(Ok(rest.split_to(most.min(rest.len())))))
     }
 
     fn hash(&mut self, frame: &[u8]) {
@@ -137,8 +113,37 @@ impl HeldBack {
     }
 }
 
+impl Stream for HeldBack {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        while !self.ended {
+            let Some(frame) = ready!(self.poll_frame(context)) else {
+                self.ended = true;
+                return Poll::Ready(self.release());
+            };
+            match frame {
+                Ok(frame) if frame.is_empty() => {}
+                Ok(frame) => {
+                    self.hash(&frame);
+                    if self.seen > self.blob.size {
+                        return Poll::Ready(self.release());
+                    }
+                    if let Some(earlier) = self.held.replace(frame) {
+                        return Poll::Ready(Some(Ok(earlier)));
+                    }
+                }
+                Err(error) => return Poll::Ready(self.fail(error)),
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use futures_util::stream;
+
     use super::*;
 
     async fn through(frames: &[&'static str], expected: &str) -> (String, Option<Kind>) {

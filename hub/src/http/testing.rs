@@ -11,6 +11,7 @@ use bytes::Bytes;
 use reqwest::Url;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
 use super::HttpOptions;
@@ -135,6 +136,18 @@ impl Reply {
 
 type Handler = Arc<dyn Fn(&Seen) -> Reply + Send + Sync>;
 
+/// When requests are answered.
+struct Manners {
+    together: Barrier,
+    interruption: Mutex<Option<Reply>>,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self { together: Barrier::new(1), interruption: Mutex::default() }
+    }
+}
+
 /// The server; it ends when dropped.
 pub(crate) struct Server {
     url: Url,
@@ -145,10 +158,24 @@ pub(crate) struct Server {
 impl Server {
     /// Answers each request by what `handler` makes of it.
     pub(crate) async fn answering(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(handler, Manners::default()).await
+    }
+
+    /// The same, but answers none of `count` requests before it has heard all of them.
+    pub(crate) async fn answering_together(count: usize, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(handler, Manners { together: Barrier::new(count), ..Manners::default() }).await
+    }
+
+    /// The same, but gives this answer to the first request before its body has come.
+    pub(crate) async fn interrupting(first: Reply, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(handler, Manners { interruption: Mutex::new(Some(first)), ..Manners::default() }).await
+    }
+
+    async fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static, manners: Manners) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
-        let task = tokio::spawn(serve(listener, seen.clone(), Arc::new(handler)));
+        let task = tokio::spawn(serve(listener, seen.clone(), Arc::new(handler), Arc::new(manners)));
         Self { url, seen, task }
     }
 
@@ -185,20 +212,26 @@ impl Drop for Server {
     }
 }
 
-async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<Seen>>>, handler: Handler) {
+async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<Seen>>>, handler: Handler, manners: Arc<Manners>) {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let (seen, handler) = (seen.clone(), handler.clone());
+        let (seen, handler, manners) = (seen.clone(), handler.clone(), manners.clone());
         connections.spawn(async move {
             let mut stream = BufReader::new(stream);
-            let Some(request) = receive(&mut stream).await else { return };
+            let Some(mut request) = head(&mut stream).await else { return };
+            let interruption = manners.interruption.lock().unwrap().take();
+            if interruption.is_none() && body(&mut stream, &mut request).await.is_none() {
+                return;
+            }
             seen.lock().unwrap().push(request.clone());
-            let _ = handler(&request).write(stream.into_inner()).await;
+            manners.together.wait().await;
+            let reply = interruption.unwrap_or_else(|| handler(&request));
+            let _ = reply.write(stream.into_inner()).await;
         });
     }
 }
 
-async fn receive(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
+async fn head(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
     let first = line(stream).await?;
     let mut words = first.split(' ').map(str::to_owned);
     let mut seen = Seen { method: words.next()?, target: words.next()?, headers: Vec::new(), body: Bytes::new() };
@@ -207,11 +240,15 @@ async fn receive(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
         let Some((name, value)) = text.split_once(": ") else { break };
         seen.headers.push((name.to_owned(), value.to_owned()));
     }
+    Some(seen)
+}
+
+async fn body(stream: &mut BufReader<TcpStream>, seen: &mut Seen) -> Option<()> {
     let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     seen.body = body.into();
-    Some(seen)
+    Some(())
 }
 
 async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {

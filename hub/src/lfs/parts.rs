@@ -1,16 +1,17 @@
-//! A blob in parts: cut from one body in its order, sent side by side, each repeated alone. Only when all are there and
-//! the body has come to its verified end is the upload completed. Facts: huggingface_hub 2.4.0, `lfs.py`
-//! (`_upload_multi_part`).
+//! A blob in parts: cut from one body in its order, each repeated alone. The body passes from sender to sender: the next part
+//! begins while storage still has to take the end of the last and to answer. Only when all are there and the body has come to its
+//! verified end is the upload completed. Facts: huggingface_hub 2.4.0, `lfs.py` (`_upload_multi_part`).
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use reqwest::Url;
 use reqwest::header::HeaderMap;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::Lfs;
@@ -19,13 +20,11 @@ use super::put::read_storage;
 use super::wire::{Completion, Part};
 use crate::body::Reopen;
 use crate::held_back::{HeldBack, PartCheck};
-use crate::http::{Http, Request, exactly};
+use crate::http::{Http, Request};
 use crate::{Blob, Body, ByteStream, Error, Kind, Result};
 
 /// Parts of one blob on their way at a time.
 const AT_ONCE: usize = 3;
-/// KiB of one blob that may wait to be sent: parts take turns within it.
-const ROOM: usize = 1 << 10;
 /// Storage joins the parts before it answers.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -36,9 +35,6 @@ pub(super) struct Parts {
     urls: Vec<Url>,
     complete: Url,
 }
-
-/// A piece of a part, and the room that it takes until it is sent.
-type Piece = (Bytes, OwnedSemaphorePermit);
 
 impl Parts {
     /// Parts of `size` bytes (the last may be smaller), an address each, and the one that is told when all are there.
@@ -56,14 +52,13 @@ impl Parts {
     /// The body's own, after which nothing is completed; what storage says of a part that was repeated in vain.
     pub(super) async fn send(self, lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
         let (mut body, reopen) = body.in_parts(blob, self.size);
-        let mut sending =
-            Sending { tasks: JoinSet::new(), etags: vec![String::new(); self.urls.len()], room: Arc::new(Semaphore::new(ROOM)) };
+        let mut sending = Sending { tasks: JoinSet::new(), etags: vec![String::new(); self.urls.len()] };
         let mut start = 0;
         for (index, url) in self.urls.iter().enumerate() {
             let range = start..(start + self.size).min(blob.size);
             start = range.end;
             let part = Sent { http: lfs.http.clone(), url: url.clone(), range, reopen: reopen.clone() };
-            sending.cut(index, part, &mut body).await?;
+            body = sending.cut(index, part, body).await?;
         }
         expect_end(&mut body).await?;
         let etags = sending.all().await?;
@@ -84,40 +79,35 @@ async fn expect_end(body: &mut HeldBack) -> Result<()> {
 struct Sending {
     tasks: JoinSet<Result<(usize, String)>>,
     etags: Vec<String>,
-    room: Arc<Semaphore>,
 }
 
 impl Sending {
-    /// Cuts one part from the body and hands it to its sender as it comes. When that gives up meanwhile, the rest of the part is
-    /// read all the same: only then is it known what it must be when it is sent again.
-    async fn cut(&mut self, index: usize, part: Sent, body: &mut HeldBack) -> Result<()> {
+    /// Lends the body to the sender of its next part, and has it back at the part's end. When the sender gives up before, the rest
+    /// of the part is read all the same: only then is it known what it must be when it is sent again.
+    async fn cut(&mut self, index: usize, part: Sent, body: HeldBack) -> Result<HeldBack> {
         while self.tasks.len() >= AT_ONCE {
             self.one().await?;
         }
-        let (pieces, receiver) = mpsc::unbounded_channel();
+        let (back, returned) = oneshot::channel();
         let (tell, check) = oneshot::channel();
-        let mut left = part.range.end - part.range.start;
-        self.tasks.spawn(async move { Ok((index, part.send(receiver, check).await?)) });
+        let lent = Lent::new(Loan { body, left: part.size(), back });
+        self.tasks.spawn(async move { Ok((index, part.send(lent, check).await?)) });
+        let (mut body, mut left) = self.back(returned).await?;
         while left > 0 {
-            let piece = next_piece(body).await?;
-            left -= piece.len() as u64;
-            let permit = self.permit(piece.len()).await?;
-            let _ = pieces.send((piece, permit));
+            left -= next_piece(&mut body).await?.len() as u64;
         }
         if let Some(check) = body.part(index) {
             let _ = tell.send(check);
         }
-        Ok(())
+        Ok(body)
     }
 
-    /// Room for so many bytes, once those before are on their way. What a part fails with for good ends the wait.
-    async fn permit(&mut self, bytes: usize) -> Result<OwnedSemaphorePermit> {
-        let kib = u32::try_from(bytes.div_ceil(1 << 10).clamp(1, ROOM)).unwrap_or(1);
-        let room = self.room.clone().acquire_many_owned(kib);
-        tokio::pin!(room);
+    /// The body, and what is over of the part. What another part fails with for good ends the wait; an error of the body comes first.
+    async fn back(&mut self, mut returned: oneshot::Receiver<Returned>) -> Result<(HeldBack, u64)> {
         loop {
             tokio::select! {
-                permit = &mut room => return permit.map_err(|_| Error::new(Kind::Transient, "the upload ended")),
+                biased;
+                returned = &mut returned => return returned.unwrap_or_else(|_| Err(task_died())),
                 Some(ended) = self.tasks.join_next() => note(&mut self.etags, ended)?,
             }
         }
@@ -140,9 +130,13 @@ impl Sending {
 }
 
 fn note(etags: &mut [String], ended: std::result::Result<Result<(usize, String)>, tokio::task::JoinError>) -> Result<()> {
-    let (index, etag) = ended.map_err(|_| Error::new(Kind::Transient, "an uploading task died"))??;
+    let (index, etag) = ended.map_err(|_| task_died())??;
     etags[index] = etag;
     Ok(())
+}
+
+fn task_died() -> Error {
+    Error::new(Kind::Transient, "an uploading task died")
 }
 
 /// The next bytes of the body, of one part only.
@@ -163,9 +157,10 @@ struct Sent {
 }
 
 impl Sent {
-    /// Sends the part from its pieces, or else from the source again, by the retry policy.
-    async fn send(self, pieces: mpsc::UnboundedReceiver<Piece>, check: oneshot::Receiver<PartCheck>) -> Result<String> {
-        let mut sent = self.put(first(pieces, self.size())).await;
+    /// Sends the part from the body, or else from the source again, by the retry policy.
+    async fn send(self, lent: Lent, check: oneshot::Receiver<PartCheck>) -> Result<String> {
+        let mut sent = self.put(lent.bytes()).await;
+        lent.give_back();
         let mut check = Check::Coming(check);
         let options = self.http.options();
         for pause in options.retry.pauses() {
@@ -209,13 +204,61 @@ impl Check {
     }
 }
 
-/// The pieces as they come; room is made for the next when one is taken.
-fn first(pieces: mpsc::UnboundedReceiver<Piece>, size: u64) -> ByteStream {
-    let body = stream::unfold(pieces, |mut pieces| async move {
-        let (piece, _room) = pieces.recv().await?;
-        Some((Ok(piece), pieces))
-    });
-    exactly(body.boxed(), size)
+/// The body, or what it failed with, and how many bytes of the part have not been read.
+type Returned = Result<(HeldBack, u64)>;
+
+/// A body of which the next `left` bytes are taken, and who waits for it.
+struct Loan {
+    body: HeldBack,
+    left: u64,
+    back: oneshot::Sender<Returned>,
+}
+
+/// The body while one part is taken from it, until someone ends that: the part's last byte, an error, or the sender that gives up.
+#[derive(Clone)]
+struct Lent(Arc<Mutex<Option<Loan>>>);
+
+impl Lent {
+    fn new(loan: Loan) -> Self {
+        Self(Arc::new(Mutex::new(Some(loan))))
+    }
+
+    /// The part's bytes, each hashed by whoever sends it.
+    fn bytes(&self) -> ByteStream {
+        let lent = self.clone();
+        stream::poll_fn(move |context| lent.poll(context)).boxed()
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let mut lent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(loan) = lent.as_mut() else { return Poll::Ready(None) };
+        let next = ready!(loan.body.poll_next_unpin(context));
+        match next.unwrap_or_else(|| Err(ended_early())) {
+            Ok(piece) => {
+                loan.left -= piece.len() as u64;
+                if loan.left == 0 {
+                    end(lent.take(), Ok(()));
+                }
+                Poll::Ready(Some(Ok(piece)))
+            }
+            // Whoever waits for the body ends the upload, and this request with it: nothing is to be tried again here.
+            Err(error) => {
+                end(lent.take(), Err(error));
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Ends the loan, if nobody did before.
+    fn give_back(&self) {
+        end(self.0.lock().unwrap_or_else(PoisonError::into_inner).take(), Ok(()));
+    }
+}
+
+fn end(loan: Option<Loan>, outcome: Result<()>) {
+    if let Some(Loan { body, left, back }) = loan {
+        let _ = back.send(outcome.map(|()| (body, left)));
+    }
 }
 
 /// All parts are there. Asked once: should the answer be lost, the next check tells whether the blob is stored.
@@ -230,4 +273,97 @@ async fn complete(lfs: &Lfs, url: Url, blob: Blob, etags: Vec<String>) -> Result
         Some(401 | 403 | 404 | 410) => error.with_kind(Kind::Expired),
         _ => error,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::HttpOptions;
+    use crate::http::clock::tests::ManualClock;
+    use crate::http::testing::{Reply, Seen, Server, quick};
+    use crate::huggingface::testing::{COMMIT, repo, side};
+    use crate::{Destination, Sha256};
+
+    const CONTENT: &[u8] = b"abcdefghij";
+
+    fn blob() -> Blob {
+        Blob { sha256: Sha256::of(CONTENT), size: CONTENT.len() as u64 }
+    }
+
+    fn frames(content: &'static [u8]) -> ByteStream {
+        stream::iter(content.chunks(3).map(|piece| Ok(Bytes::from_static(piece)))).boxed()
+    }
+
+    /// A hub that wants parts of four bytes in `storage`.
+    async fn hub(storage: &Server) -> Server {
+        let storage = storage.endpoint();
+        Server::answering(move |seen: &Seen| match seen.path() {
+            "/complete" => Reply::json(&json!({})),
+            _ => {
+                let parts: Vec<_> = (1..=3).map(|number| (format!("{number:05}"), json!(format!("{storage}/{number}")))).collect();
+                let mut header: serde_json::Map<_, _> = parts.into_iter().collect();
+                header.insert("chunk_size".to_owned(), json!("4"));
+                let href = format!("http://{}/complete", seen.header("host").unwrap());
+                let upload = json!({"href": href, "header": header});
+                Reply::json(
+                    &json!({"transfer": "multipart", "objects": [{"oid": blob().sha256, "size": 10, "actions": {"upload": upload}}]}),
+                )
+            }
+        })
+        .await
+    }
+
+    fn taken() -> Reply {
+        Reply::new(200, &[("ETag", "\"x\"")], "")
+    }
+
+    #[tokio::test]
+    async fn the_next_part_is_sent_while_the_answer_to_the_last_is_awaited() {
+        let storage = Server::answering_together(3, |_| taken()).await;
+        let hub = hub(&storage).await;
+        let repo = repo(&hub);
+        let put = repo.put(blob(), Body::from(frames(CONTENT)));
+        tokio::time::timeout(Duration::from_secs(60), put).await.expect("each part waited for the one before").unwrap();
+        let mut parts: Vec<_> = storage.seen().iter().map(|seen| (seen.line(), seen.body.clone())).collect();
+        parts.sort();
+        let expected = [("PUT /1", "abcd"), ("PUT /2", "efgh"), ("PUT /3", "ij")];
+        assert_eq!(parts, expected.map(|(line, body)| (line.to_owned(), Bytes::from(body))));
+        assert_eq!(hub.lines().last().unwrap(), "POST /complete");
+    }
+
+    #[tokio::test]
+    async fn a_part_that_is_refused_before_it_was_read_is_sent_again_and_the_others_go_on() {
+        let storage = Server::interrupting(Reply::new(500, &[], ""), |_| taken()).await;
+        let hub = hub(&storage).await;
+        let refused = Arc::new(tokio::sync::Notify::new());
+        let tell = refused.clone();
+        let options = HttpOptions { on_retry: Arc::new(move |_, _| tell.notify_one()), ..quick(&ManualClock::new()) };
+        // What the first request lacks comes only after it was given up.
+        let rest = stream::once(async move {
+            refused.notified().await;
+            Ok(Bytes::from_static(&CONTENT[2..]))
+        });
+        let first = stream::iter([Ok(Bytes::from_static(&CONTENT[..1])), Ok(Bytes::from_static(&CONTENT[1..2]))]);
+        let again = |range: Range<u64>| stream::iter([Ok(Bytes::from_static(&CONTENT[range.start as usize..range.end as usize]))]).boxed();
+        let repo = crate::huggingface::Repo::open(&side(&hub.endpoint(), COMMIT), options).unwrap();
+        let put = repo.put(blob(), Body::from(first.chain(rest).boxed()).reopened_by(again));
+        tokio::time::timeout(Duration::from_secs(60), put).await.expect("nobody read the rest of the part").unwrap();
+        let mut sent: Vec<_> = storage.seen().iter().map(|seen| (seen.line(), seen.body.clone())).collect();
+        sent.sort();
+        let expected = [("PUT /1", ""), ("PUT /1", "abcd"), ("PUT /2", "efgh"), ("PUT /3", "ij")];
+        assert_eq!(sent, expected.map(|(line, body)| (line.to_owned(), Bytes::from(body))));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_fails_ends_the_upload_with_its_own_error_and_no_part_is_tried_again() {
+        let storage = Server::answering(|_| taken()).await;
+        let hub = hub(&storage).await;
+        let broken = stream::once(std::future::ready(Err(Error::new(Kind::Gated, "the source's own words"))));
+        let body = Body::from(frames(&CONTENT[..6]).chain(broken).boxed()).reopened_by(|_| frames(CONTENT));
+        let error = repo(&hub).put(blob(), body).await.unwrap_err();
+        assert_eq!((error.kind(), error.message()), (Kind::Gated, "the source's own words"));
+        assert!(storage.seen().len() <= 1 && !hub.lines().iter().any(|line| line.contains("complete")), "{:?}", hub.lines());
+    }
 }
