@@ -21,8 +21,9 @@ const MOST_RANGES: u64 = 8;
 const SMALLEST_PIECE: u64 = 4 << 20;
 /// A frame is rarely smaller; a piece must fit into its channel.
 const SMALLEST_FRAME: u64 = 4 << 10;
-/// Frames of a file that is read in one go which may wait: each has some hundred KiB at most.
-const FRAMES_AHEAD: u64 = 8;
+/// Frames of a file that is read in one go which may wait: each has some hundred KiB at most. The kernel reads ahead; what waits
+/// here leaves the processor's caches before it is hashed.
+const FRAMES_AHEAD: u64 = 2;
 
 /// How a file is read: so many pieces at once, each of so many bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
