@@ -157,7 +157,7 @@ def relay(hubs: Hubs) -> Figures:
 
 
 def large_files(count: int, size: int) -> dict:
-    return {"files": [{"path": f"model-{n:05}.safetensors", "size": size, "seed": n + 1} for n in range(count)]}
+    return {"files": [{"path": f"model-{n:05}.safetensors", "size": size, "seed": n + 1, "virtual": True} for n in range(count)]}
 
 
 def small_files(count: int, folders: int) -> dict:

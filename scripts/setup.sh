@@ -62,6 +62,18 @@ setup_git() {
     need git-lfs git-lfs
 }
 
+# nginx as a program, which no service is to start.
+need_nginx() {
+    PATH="$PATH:/usr/sbin:$venv/nginx/usr/sbin"
+    command -v nginx >/dev/null 2>&1 && return
+    say "fetching nginx"
+    local at
+    at=$(mktemp -d)
+    (cd "$at" && { apt-get download nginx >/dev/null 2>&1 || { as_root apt-get update -qq && apt-get download nginx >/dev/null 2>&1; } } &&
+        dpkg-deb -x nginx_*.deb "$venv/nginx") || die "nginx can't be fetched; install it and run this again"
+    rm -r "$at"
+}
+
 need_venv() { as_root apt-get update -qq && as_root apt-get install -y --no-install-recommends python3-venv >/dev/null; }
 
 # Whether there is a Docker engine, after trying to have one. Compose comes along where it can.

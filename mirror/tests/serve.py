@@ -1,6 +1,7 @@
 """One host as a process of its own, for measurements: says where it is as a line of JSON, and ends with its standard input.
 
-`--commits N --objects N --bytes N` fills `bench/model` with a history whose LFS objects are spread over its commits.
+`--commits N --objects N --bytes N` fills `bench/model` with a history whose LFS objects are spread over its commits. With `--nginx`
+that program moves LFS contents.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from front import Front
 from host import ALICE, Host
 from repos import Lfs, Repo
 
@@ -29,6 +31,7 @@ def main():
     parser.add_argument("--dir")
     for name in ("--commits", "--objects", "--bytes"):
         parser.add_argument(name, type=int, default=0)
+    parser.add_argument("--nginx", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hf2ms-forge-", dir=args.dir) as folder:
         host = Host(Path(folder) / "git", Path(folder) / "lfs")
@@ -38,8 +41,12 @@ def main():
         repo = Repo.new(host, "bench/model")
         if args.commits:
             fill(repo, args.commits, args.objects, args.bytes)
-        print(json.dumps({"url": repo.url, "user": ALICE[0], "password": ALICE[1]}), flush=True)
+        front = Front(host, Path(folder) / "nginx") if args.nginx else None
+        url = repo.url.replace(host.url, front.url) if front else repo.url
+        print(json.dumps({"url": url, "user": ALICE[0], "password": ALICE[1]}), flush=True)
         sys.stdin.read()
+        if front:
+            front.stop()
         host.stop()
 
 
