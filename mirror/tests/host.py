@@ -60,6 +60,8 @@ class Host:
     rules: list = field(default_factory=list)
     public: set = field(default_factory=set)
     lfs_off: set = field(default_factory=set)
+    # Who else has the LFS side of a repo.
+    lfs_at: dict = field(default_factory=dict)
 
     def start(self):
         config = {
@@ -86,6 +88,7 @@ class Host:
         self.seen.clear()
         self.rules.clear()
         self.lfs_off.clear()
+        self.lfs_at.clear()
 
     def rule(self, meets, answer=None, change=None, times=-1):
         self.rules.append(Rule(meets, answer, change, times))
@@ -151,6 +154,8 @@ class Host:
             drain(environ)
             begin("501 Not Implemented", LFS_JSON)
             return [b'{"message":"Git LFS is not enabled on this server"}']
+        if repo in self.lfs_at:
+            return self.lfs_at[repo].lfs(f"{self.url}/{repo}.git", environ, begin)
         if not change:
             return self.lfs(environ, begin)
         told = {}

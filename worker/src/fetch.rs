@@ -65,25 +65,15 @@ impl Reader {
 
     /// The whole file, in order. The stream ends after its size in bytes, or with an error.
     pub fn stream(&self, file: &File, window: Window) -> ByteStream {
-        let state = Ordered::new(self.clone(), file.clone(), window);
-        stream::unfold(Some(state), |state| async move {
-            let mut state = state?;
-            match state.next().await {
-                Some(Ok(frame)) => Some((Ok(frame), Some(state))),
-                Some(Err(error)) => Some((Err(error), None)),
-                None => None,
-            }
-        })
-        .boxed()
+        Ordered::new(self.clone(), file.clone(), window).frames()
     }
 
     /// A part of the file in one go, not checked against anything but its length.
     pub fn part(&self, file: &File, range: Range<u64>) -> ByteStream {
         let length = range.end - range.start;
-        let state = Ordered { next: file.size, ..Ordered::new(self.clone(), file.clone(), Window::WHOLE) };
-        let piece = state.spawn(range, 0, FRAMES_AHEAD);
-        let frames = stream::unfold(piece, |mut piece| async move { Some((piece.frames.recv().await?, piece)) });
-        exactly(frames.boxed(), length)
+        let mut state = Ordered { next: file.size, delivered: range.start, ..Ordered::new(self.clone(), file.clone(), Window::WHOLE) };
+        state.pieces.push_back(state.spawn(range, 0, FRAMES_AHEAD));
+        exactly(beginning(state.frames(), length), length)
     }
 
     /// A small file's bytes, checked against its digest.
@@ -149,6 +139,22 @@ impl Reader {
     }
 }
 
+/// The first `length` bytes: a server without ranges gives what follows a part, too.
+fn beginning(frames: ByteStream, length: u64) -> ByteStream {
+    stream::unfold((frames, length), |(mut frames, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        let frame = frames.next().await?.map(|mut frame| {
+            frame.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            frame
+        });
+        let left = left - frame.as_ref().map_or(0, |frame| frame.len() as u64);
+        Some((frame, (frames, left)))
+    })
+    .boxed()
+}
+
 fn may_pass(error: &Error) -> bool {
     error.is_transient() || error.kind() == Kind::Expired
 }
@@ -170,7 +176,7 @@ struct Ordered {
     pieces: VecDeque<Piece>,
     /// Where the next piece starts.
     next: u64,
-    /// Bytes handed on.
+    /// Where the next byte to be handed on stands in the file.
     delivered: u64,
     /// How often the file was begun again because the server gives no ranges.
     restarts: u32,
@@ -190,6 +196,19 @@ impl Drop for Piece {
 impl Ordered {
     fn new(reader: Reader, file: File, window: Window) -> Self {
         Self { reader, file, window, pieces: VecDeque::new(), next: 0, delivered: 0, restarts: 0 }
+    }
+
+    /// What is handed on, until its end or an error.
+    fn frames(self) -> ByteStream {
+        stream::unfold(Some(self), |state| async move {
+            let mut state = state?;
+            match state.next().await {
+                Some(Ok(frame)) => Some((Ok(frame), Some(state))),
+                Some(Err(error)) => Some((Err(error), None)),
+                None => None,
+            }
+        })
+        .boxed()
     }
 
     async fn next(&mut self) -> Option<Result<Bytes>> {
@@ -298,6 +317,19 @@ mod tests {
         let (all, reads) = read(&[ReadFault::Cut(5), ReadFault::IgnoreRange, ReadFault::IgnoreRange, ReadFault::IgnoreRange]).await;
         assert_eq!(all.unwrap(), content(SIZE, 1));
         assert!(reads.contains(&(0..SIZE as u64)), "{reads:?}");
+    }
+
+    #[tokio::test]
+    async fn a_part_is_read_from_the_start_of_the_file_where_there_are_no_ranges_and_ends_where_it_should() {
+        for faults in [vec![], vec![ReadFault::Cut(5), ReadFault::IgnoreRange], vec![ReadFault::IgnoreRange, ReadFault::Cut(150)]] {
+            let mut source = FakeSource::default();
+            let file = source.lfs("a.bin", content(SIZE, 1));
+            source.faults.lock().unwrap().extend(faults);
+            let (work, ..) = work(source, FakeDestination::default(), 1 << 20);
+            let part: Vec<_> = work.reader().part(&file, 100_500..200_700).collect().await;
+            let part = part.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat();
+            assert!(part == content(SIZE, 1)[100_500..200_700], "{} bytes", part.len());
+        }
     }
 
     #[tokio::test]

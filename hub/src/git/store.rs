@@ -33,7 +33,7 @@ impl Store {
             address.parse().map_err(|error| Error::new(Kind::Invalid, format!("the LFS server's address is none: {error}")))?;
         let credentials = Credentials::basic(side.token.as_ref().and_then(crate::Token::user).unwrap_or_default(), side.token.as_ref());
         let http = Http::new(&batch, credentials, Words { has_login: side.token.is_some() }, options)?;
-        Ok(Self { lfs: Lfs::new(http, batch) })
+        Ok(Self { lfs: Lfs::new(http, batch).in_parts() })
     }
 }
 
@@ -136,7 +136,7 @@ impl Destination for Store {
             max_actions: 0,
             batch_actions: 0,
             body_bytes: 0,
-            in_parts: false,
+            in_parts: true,
             commit_time: None,
             folder_entries: None,
         }
@@ -220,7 +220,7 @@ mod tests {
         let seen = server.seen();
         assert_eq!(seen[0].line(), "POST /a/b.git/info/lfs/objects/batch");
         assert_eq!(seen[0].header("authorization"), Some("Basic bWU6cGFzcyB3b3Jk"));
-        assert_eq!(seen[0].json()["transfers"], json!(["basic"]));
+        assert_eq!(seen[0].json()["transfers"], json!(["basic", "multipart"]));
         for (seen, line) in seen[1..].iter().zip(["PUT /put", "POST /verify"]) {
             assert_eq!((seen.line().as_str(), seen.header("authorization")), (line, Some("RemoteAuth xyz")));
             assert_eq!(seen.header("x-store"), Some("yes"));

@@ -33,7 +33,7 @@ pub(crate) use put::read_storage;
 pub(crate) struct Lfs {
     http: Http,
     batch: Url,
-    /// Large uploads may go in parts, as Hugging Face has them.
+    /// Large uploads may go in parts, as Hugging Face has them; other servers do not take the offer.
     in_parts: bool,
     /// The branch that is written to, where the server wants to know.
     branch: Option<String>,

@@ -46,11 +46,11 @@ impl Parts {
         self.urls.len()
     }
 
-    /// Sends the parts and completes the upload.
+    /// Sends the parts; the upload can be completed then.
     ///
     /// # Errors
-    /// The body's own, after which nothing is completed; what storage says of a part that was repeated in vain.
-    pub(super) async fn send(self, lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
+    /// The body's own, and what storage says of a part that was repeated in vain: nothing is to be completed.
+    pub(super) async fn send(self, lfs: &Lfs, blob: Blob, body: Body) -> Result<Complete> {
         let (mut body, reopen) = body.in_parts(blob, self.size);
         let mut sending = Sending { tasks: JoinSet::new(), etags: vec![String::new(); self.urls.len()] };
         let mut start = 0;
@@ -61,8 +61,7 @@ impl Parts {
             body = sending.cut(index, part, body).await?;
         }
         expect_end(&mut body).await?;
-        let etags = sending.all().await?;
-        complete(lfs, self.complete, blob, etags).await
+        Ok(Complete { url: self.complete, blob, etags: sending.all().await? })
     }
 }
 
@@ -261,18 +260,27 @@ fn end(loan: Option<Loan>, outcome: Result<()>) {
     }
 }
 
-/// All parts are there. Asked once: should the answer be lost, the next check tells whether the blob is stored.
-async fn complete(lfs: &Lfs, url: Url, blob: Blob, etags: Vec<String>) -> Result<()> {
-    let parts = etags.into_iter().zip(1..).map(|(etag, part_number)| Part { part_number, etag }).collect();
-    let told = serde_json::to_vec(&Completion { oid: blob.sha256.to_string(), parts });
-    let told = told.map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-    let request = Request::post(url).accept(MEDIA_TYPE).body(MEDIA_TYPE, told).signed().once().patience(PATIENCE);
-    let answer = lfs.http.send(request).await;
-    answer.map(drop).map_err(|error| match error.status() {
-        // The upload is over, or was completed by an answer that was lost: the next check tells which.
-        Some(401 | 403 | 404 | 410) => error.with_kind(Kind::Expired),
-        _ => error,
-    })
+/// An upload whose parts are all there, after a body that came to its verified end.
+pub(super) struct Complete {
+    url: Url,
+    blob: Blob,
+    etags: Vec<String>,
+}
+
+impl Complete {
+    /// Has storage join the parts. Asked once: should the answer be lost, a look tells what came of it.
+    pub(super) async fn tell(self, lfs: &Lfs) -> Result<()> {
+        let parts = self.etags.into_iter().zip(1..).map(|(etag, part_number)| Part { part_number, etag }).collect();
+        let told = serde_json::to_vec(&Completion { oid: self.blob.sha256.to_string(), parts });
+        let told = told.map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
+        let request = Request::post(self.url).accept(MEDIA_TYPE).body(MEDIA_TYPE, told).signed().once().patience(PATIENCE);
+        let answer = lfs.http.send(request).await;
+        answer.map(drop).map_err(|error| match error.status() {
+            // The upload is over, or was completed by an answer that was lost: the next check tells which.
+            Some(401 | 403 | 404 | 410) => error.with_kind(Kind::Expired),
+            _ => error,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -22,11 +22,25 @@ pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
             let sent = lfs.http.upload(url, headers, body.verified(blob), blob.size).await;
             sent.map_err(read_storage)?;
         }
-        Way::Parts(parts) => parts.send(lfs, blob, body).await?,
+        Way::Parts(parts) => {
+            let completed = parts.send(lfs, blob, body).await?.tell(lfs).await;
+            if let Err(lost) = completed {
+                return looked_for(lfs, target.verify, blob, lost).await;
+            }
+        }
     }
     match target.verify {
         Some((url, headers)) => verify(lfs, url, headers, blob).await,
         None => Ok(()),
+    }
+}
+
+/// Storage may have joined the parts though its answer was `lost`, as after a gateway's patience: the hub knows, where it can be
+/// asked, and a blob of many gigabytes is not sent again for an answer.
+async fn looked_for(lfs: &Lfs, hub: Option<(Url, HeaderMap)>, blob: Blob, lost: Error) -> Result<()> {
+    match hub {
+        Some((url, headers)) if lost.kind() == Kind::Transient => verify(lfs, url, headers, blob).await.map_err(|_| lost),
+        _ => Err(lost),
     }
 }
 
