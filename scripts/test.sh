@@ -18,6 +18,10 @@ say "clippy"
 cargo clippy --quiet --workspace --all-targets "${with[@]}" -- -D warnings
 cargo clippy --quiet --package hf2ms-worker --no-default-features -- -D warnings
 say "building"
+# A worker without Xet, kept aside: what is built next has its name.
+built="${CARGO_TARGET_DIR:-$root/target}/debug"
+cargo build --quiet --package hf2ms-worker --no-default-features
+install -D "$built/hf2ms-worker" "$root/target/without-xet/hf2ms-worker"
 cargo build --quiet --workspace --bins --tests "${with[@]}"
 log=$(mktemp)
 # Tests that need what can't be had here leave a line in this file.

@@ -35,7 +35,7 @@ pub struct CuttingArgs {
     #[arg(long)]
     pub parallel: bool,
     /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
-    #[arg(long, value_name = "WAY", default_value = "auto", value_parser = transport, conflicts_with = "use_git")]
+    #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked, conflicts_with = "use_git")]
     pub transport: Transport,
     #[arg(skip)]
     in_cluster: bool,
@@ -97,15 +97,6 @@ impl On {
             Self::Docker => "docker",
             Self::Modal => "modal",
         }
-    }
-}
-
-fn transport(text: &str) -> Result<Transport, String> {
-    match text {
-        "auto" => Ok(Transport::Auto),
-        "http" => Ok(Transport::Http),
-        "xet" => Ok(Transport::Xet),
-        _ => Err("expected auto, http or xet".to_owned()),
     }
 }
 

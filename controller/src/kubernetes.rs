@@ -4,7 +4,7 @@
 use hf2ms_hub::{Hub, RepoAt, Sha256, Visibility};
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::plan::card::Card;
-use hf2ms_worker::protocol::Exit;
+use hf2ms_worker::protocol::{Exit, Transport};
 use serde_json::{Map, Value, json};
 
 use crate::explain::{Failure, Outcome};
@@ -177,6 +177,12 @@ impl Objects<'_> {
         }
         if self.plan.card == Card::Kept {
             args.push("--keep-readme".to_owned());
+        }
+        match self.plan.options.transport {
+            Transport::Http => args.extend(["--transport".to_owned(), "http".to_owned()]),
+            Transport::Xet => args.extend(["--transport".to_owned(), "xet".to_owned()]),
+            // Whether Git is the way is found again: it is the hub's lock that decides.
+            Transport::Auto | Transport::Git => {}
         }
         let mut pod = self.pod(&args, LAST_HEADROOM);
         let endpoints = [(endpoint_name(source.hub, Reached::AsUsual), source), (self.destination_endpoint_name(), destination)];
@@ -381,6 +387,18 @@ mod tests {
         assert_eq!(last["spec"]["suspend"], true);
         let moved = ["migrate", "hf:org/data", "ms:org/data", "--revision", COMMIT, "--repo-type", "dataset", "--private"];
         assert_eq!(args(last), moved);
+    }
+
+    #[test]
+    fn the_last_job_goes_the_way_that_the_plan_was_asked_for() {
+        for (transport, asked) in [(Transport::Http, Some("http")), (Transport::Xet, Some("xet")), (Transport::Auto, None)] {
+            let mut plan = plan("org/data", &["a"], "public", true);
+            plan.options.transport = transport;
+            let all = read(&emit(&plan, &cluster()).unwrap());
+            let args = args(all.last().unwrap());
+            let told = args.iter().position(|arg| arg == "--transport").map(|at| args[at + 1].as_str());
+            assert_eq!(told, asked);
+        }
     }
 
     #[test]

@@ -6,6 +6,9 @@ mod common;
 #[path = "common/faults.rs"]
 mod faults;
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use common::{Ran, World};
 use faults::{IMPATIENT, STALL};
 use serde_json::{Value, json};
@@ -315,4 +318,61 @@ fn a_storage_that_asks_to_wait_is_waited_for() {
     wait("hf_cas.reconstruction");
     by_xet(&world).done();
     assert!(world.is_whole() && world.all_struck() && world.requests("hf_storage.get") == 0);
+}
+
+/// A worker that does `alice/model` alone, in either direction.
+fn alone(world: &World, worker: &Path, args: &[&str]) -> Ran {
+    let mut command = Command::new(worker);
+    command.arg("migrate").args(args).env_clear().envs([HF_ALICE, ("MODELSCOPE_TOKEN", common::ALICE), IMPATIENT, STALL]);
+    command.env("HF_ENDPOINT", world.address("hf")).env("MODELSCOPE_ENDPOINT", world.address("ms"));
+    Ran::of(command.output().unwrap())
+}
+
+#[test]
+fn one_worker_alone_takes_the_way_that_is_asked_for() {
+    let Some(world) = world() else { return };
+    let worker = common::binary("hf2ms-worker");
+    world.set(json!({"hf_bridge_limit": 1_000_000}));
+    let there = ["hf:alice/model", "ms:alice/model"];
+    let ran = alone(&world, &worker, &[&there[..], &["--transport", "http"]].concat());
+    assert!(ran.code == 1 && ran.stdout.contains("plain HTTP was asked for"), "{}", ran.stdout);
+    world.set(json!({"hf_bridge_limit": null}));
+    let asked_plainly = world.requests("hf_storage.get");
+    assert_eq!(alone(&world, &worker, &[&there[..], &["--transport", "xet"]].concat()).code, 0);
+    assert!(world.is_whole() && world.requests("hf_cas.term") > 0 && world.requests("hf_storage.get") == asked_plainly);
+}
+
+/// The worker that `scripts/test.sh` builds without Xet; nothing, and the test is counted as skipped, where it was not built.
+fn worker_without_xet() -> Option<PathBuf> {
+    let made = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/without-xet/hf2ms-worker"));
+    let path = std::env::var_os("HF2MS_WORKER_WITHOUT_XET").map_or_else(made, PathBuf::from);
+    if !path.is_file() {
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        common::docker::skipped(&format!("skipped: {test}: scripts/test.sh builds {}", path.display()));
+    }
+    path.is_file().then_some(path)
+}
+
+#[test]
+fn a_worker_without_xet_refuses_that_way_in_one_line_and_copies_what_plain_http_serves() {
+    let Some(worker) = worker_without_xet() else { return };
+    let (world, refusal) = (World::with_blob(SIZE), "this was built without Xet: use another --transport");
+    let mine = [HF_ALICE, IMPATIENT, STALL, ("HF2MS_WORKER", worker.to_str().unwrap())];
+    world.run_with(&["migrate", "alice/model", "--transport", "xet"], &mine).refused_with(2, refusal);
+    let ran = alone(&world, &worker, &["hf:alice/model", "ms:alice/model", "--transport", "xet"]);
+    assert!(ran.code == 2 && ran.stderr.lines().count() == 1 && ran.stderr.contains(refusal), "{}", ran.stderr);
+    assert_eq!(world.arrived(), [""; 0]);
+    world.run_with(&["migrate", "alice/model", "--json"], &mine).done();
+    assert!(world.is_whole());
+}
+
+#[test]
+fn a_worker_without_xet_names_the_file_that_plain_http_does_not_serve_and_copies_the_others() {
+    let Some(worker) = worker_without_xet() else { return };
+    let world = World::with_blob(SIZE);
+    world.set(json!({"hf_bridge_limit": 1_000_000}));
+    let mine = [HF_ALICE, IMPATIENT, STALL, ("HF2MS_WORKER", worker.to_str().unwrap())];
+    let ran = world.run_with(&["migrate", "alice/model", "--json"], &mine);
+    ran.failed(1, &["w.safetensors"], "this was built without Xet");
+    assert_eq!(world.arrived(), ["README.md"]);
 }

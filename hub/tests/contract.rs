@@ -10,7 +10,7 @@ mod contract {
     pub mod world;
 }
 
-use contract::world::{Side, Way};
+use contract::world::{Side, Way, has_xet};
 use hf2ms_hub::Hub::{HuggingFace, ModelScope};
 use hf2ms_hub::RepoKind::{Dataset, Model, Space};
 
@@ -28,10 +28,22 @@ macro_rules! suite {
     };
 }
 
+/// The same for Hugging Face alone, where the sandbox has Xet's storage.
+macro_rules! suite_by_xet {
+    ($name:ident of $module:ident by $way:expr; $($test:ident),* $(,)?) => {
+        mod $name {
+            use super::*;
+
+            mod hugging_face_models { use super::*; $(#[tokio::test] async fn $test() { if has_xet(stringify!($test)) { contract::$module::$test(Side(HuggingFace, Model, $way)).await; } })* }
+            mod hugging_face_datasets { use super::*; $(#[tokio::test] async fn $test() { if has_xet(stringify!($test)) { contract::$module::$test(Side(HuggingFace, Dataset, $way)).await; } })* }
+        }
+    };
+}
+
 /// The suite of sources, by one way to read them.
 macro_rules! sources {
-    ($name:ident by $way:expr) => {
-        suite!($name of source by $way;
+    ($suite:ident: $name:ident by $way:expr) => {
+        $suite!($name of source by $way;
             the_account_is_the_tokens,
             a_repo_is_described_at_a_commit,
             what_is_absent_is_not_found,
@@ -40,7 +52,6 @@ macro_rules! sources {
             files_are_read_whole_and_in_ranges,
             a_range_outside_the_file_is_invalid,
             a_file_that_is_lost_is_not_found,
-            a_file_longer_than_listed_is_never_handed_on_whole,
             a_cut_body_is_an_error,
             an_expired_address_is_asked_for_again,
             a_refused_token_is_not_sent_again,
@@ -49,25 +60,40 @@ macro_rules! sources {
     };
 }
 
-sources!(source by Way::Api);
-sources!(source_by_git by Way::Git);
+sources!(suite: source by Way::Api);
+sources!(suite: source_by_git by Way::Git);
+sources!(suite_by_xet: source_by_xet by Way::Xet);
 
-suite!(destination of destination by Way::Api;
-    an_absent_repo_is_none_and_one_that_exists_a_conflict,
-    a_private_repo_is_made_private,
-    what_is_put_and_committed_is_listed,
-    a_blob_that_is_stored_is_not_wanted_again,
-    a_body_that_fails_leaves_nothing_stored,
-    a_body_that_is_not_the_blob_is_never_stored,
-    a_part_that_reads_otherwise_the_second_time_is_not_stored,
-    a_failed_check_is_an_error,
-    a_blob_that_is_refused_costs_only_itself,
-    files_are_replaced_and_deleted,
-    the_head_is_the_commit_that_was_written,
-    a_branch_that_moved_is_a_conflict_and_nothing_is_written,
-    one_who_may_not_write_is_told_so,
-    a_broken_upload_can_be_repeated,
-);
+// Xet gives a part of a file and does not tell how long all of it is: the digest tells.
+suite!(longer_source of source by Way::Api; a_file_longer_than_listed_is_never_handed_on_whole);
+suite!(longer_source_by_git of source by Way::Git; a_file_longer_than_listed_is_never_handed_on_whole);
+
+/// The suite of destinations, by one way to write them.
+macro_rules! destinations {
+    ($suite:ident: $name:ident by $way:expr) => {
+        $suite!($name of destination by $way;
+            an_absent_repo_is_none_and_one_that_exists_a_conflict,
+            a_private_repo_is_made_private,
+            what_is_put_and_committed_is_listed,
+            a_blob_that_is_stored_is_not_wanted_again,
+            a_body_that_fails_leaves_nothing_stored,
+            a_body_that_is_not_the_blob_is_never_stored,
+            a_failed_check_is_an_error,
+            a_blob_that_is_refused_costs_only_itself,
+            files_are_replaced_and_deleted,
+            the_head_is_the_commit_that_was_written,
+            a_branch_that_moved_is_a_conflict_and_nothing_is_written,
+            one_who_may_not_write_is_told_so,
+            a_broken_upload_can_be_repeated,
+        );
+    };
+}
+
+destinations!(suite: destination by Way::Api);
+destinations!(suite_by_xet: destination_by_xet by Way::Xet);
+
+// By Xet nothing is read a second time: what is sent again is still in memory.
+suite!(destination_in_parts of destination by Way::Api; a_part_that_reads_otherwise_the_second_time_is_not_stored);
 
 suite!(references of references by Way::Api;
     branches_and_tags_are_told_with_their_commits,

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class Seen:
     path: str
     query: str
     authorization: str
+    # Where it came from.
+    peer: str
     answered: int = 0
 
 
@@ -72,11 +75,24 @@ class Host:
         }
         self.lfs = init_app(additional_config=config)
         self.gitlab = GitLab(self)
-        self.servers = [make_server("127.0.0.1", 0, self, threaded=True, request_handler=Quiet) for _ in range(2)]
-        for server in self.servers:
-            server.daemon_threads = True
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.servers = [self.serve("127.0.0.1") for _ in range(2)]
         self.url, self.other = (f"http://127.0.0.1:{server.server_port}" for server in self.servers)
+
+    def serve(self, address):
+        server = make_server(address, 0, self, threaded=True, request_handler=Quiet)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
+    @contextmanager
+    def known_at(self, address):
+        """For a while it is served at another address of this machine, and its repos have that one."""
+        server, usual = self.serve(address), self.url
+        self.url = f"http://{address}:{server.server_port}"
+        yield
+        self.url = usual
+        server.shutdown()
+        server.server_close()
 
     def stop(self):
         for server in self.servers:
@@ -106,7 +122,7 @@ class Host:
         environ["PATH_INFO"] = re.sub(r"^(/[^.]+)(/info/refs|/git-[a-z]+-pack)$", r"\1.git\2", environ["PATH_INFO"])
         seen = Seen(
             int(environ["SERVER_PORT"]), environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""),
-            environ.get("HTTP_AUTHORIZATION", ""),
+            environ.get("HTTP_AUTHORIZATION", ""), environ["REMOTE_ADDR"],
         )
         self.seen.append(seen)
 

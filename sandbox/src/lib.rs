@@ -45,6 +45,9 @@ use world::World;
 
 pub use git::host::GitHost;
 
+/// Whether Hugging Face can have Xet's storage here.
+pub const HAS_XET: bool = cfg!(feature = "xet");
+
 /// The ports to listen on; 0 is any free one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ports {

@@ -97,7 +97,7 @@ impl Settings {
             whole.extend(changes);
         }
         let changed: Self = serde_json::from_value(whole).map_err(|error| error.to_string())?;
-        if changed.hf_xet && !cfg!(feature = "xet") {
+        if changed.hf_xet && !crate::HAS_XET {
             return Err("this sandbox was built without Xet: build it with --features xet".into());
         }
         Ok(changed)

@@ -11,7 +11,7 @@ use hf2ms_worker::finalize::{FinalizeJob, finalize};
 use hf2ms_worker::job::{Input, Lifeline, Variables};
 use hf2ms_worker::migrate::{Place, Wish};
 use hf2ms_worker::plan::card::Card;
-use hf2ms_worker::protocol::{Chunk, Event, Exit, PushJob, ScanJob, VerifyJob, WorkerOptions};
+use hf2ms_worker::protocol::{Chunk, Event, Exit, PushJob, ScanJob, Transport, VerifyJob, WorkerOptions};
 use hf2ms_worker::settings::{Settings, environment};
 use hf2ms_worker::work::Work;
 use hf2ms_worker::{check, migrate, mirror, run, verify};
@@ -104,6 +104,9 @@ struct Migrate {
     /// Send README.md as it is, though the destination refuses its license
     #[arg(long)]
     keep_readme: bool,
+    /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
+    #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked)]
+    transport: Transport,
 }
 
 fn visibility(text: &str) -> Result<Visibility, String> {
@@ -127,7 +130,15 @@ impl Migrate {
         };
         let revision = self.revision.unwrap_or_else(|| Revision::main_of(self.source.hub));
         let card = if self.keep_readme { Card::Kept } else { Card::Mended };
-        Wish { source: self.source, destination: self.destination, kind: self.repo_type, revision, visibility, card }
+        Wish {
+            source: self.source,
+            destination: self.destination,
+            kind: self.repo_type,
+            revision,
+            visibility,
+            card,
+            transport: self.transport,
+        }
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Wish {
     pub visibility: Option<Visibility>,
     /// What is done about a card that the destination refuses.
     pub card: Card,
+    /// How blobs travel.
+    pub transport: Transport,
 }
 
 /// Both sides of a migration, before anything is opened for good.
@@ -77,7 +79,7 @@ pub async fn find(wish: &Wish, settings: &Settings) -> Result<Found> {
     let mut absent = None;
     for kind in kinds {
         let at = place_at(settings.access(wish.source.hub), &wish.source, kind, wish.revision.clone());
-        match describe(&at, settings).await {
+        match describe(&at, wish.transport, settings).await {
             Ok((info, options)) => {
                 let unpinned = || Error::new(Kind::Refused, format!("{} does not say at which commit {} is", at.hub, at.id));
                 let commit = info.commit.clone().ok_or_else(unpinned)?;
@@ -96,8 +98,8 @@ pub async fn find(wish: &Wish, settings: &Settings) -> Result<Found> {
 }
 
 /// What a hub says of a repo, and how that was learned: by Git where the hub's API is locked.
-async fn describe(at: &RepoAt, settings: &Settings) -> Result<(RepoInfo, WorkerOptions)> {
-    let options = WorkerOptions::default();
+async fn describe(at: &RepoAt, transport: Transport, settings: &Settings) -> Result<(RepoInfo, WorkerOptions)> {
+    let options = WorkerOptions { transport, ..WorkerOptions::default() };
     let by = async |options: &WorkerOptions| open_source_by(&settings.source(at), options, settings.http())?.describe().await;
     match by(&options).await {
         Err(error) if error.kind() == Kind::Locked => {

@@ -109,6 +109,19 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Reads what a command line asks for.
+    ///
+    /// # Errors
+    /// Names the ways that there are; Git is none of them, since it is not one of blobs.
+    pub fn asked(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "http" => Ok(Self::Http),
+            "xet" => Ok(Self::Xet),
+            _ => Err("expected auto, http or xet".to_owned()),
+        }
+    }
+
     /// How blobs travel, where a hub knows several ways.
     pub fn of_blobs(self) -> hf2ms_hub::Transport {
         match self {

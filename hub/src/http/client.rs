@@ -266,6 +266,7 @@ impl Http {
     fn error_of(&self, answer: Answer<'_>, url: &Url, ours: bool) -> Error {
         let dialect: &dyn Dialect = if ours { &*self.0.dialect } else { &super::PlainDialect };
         let error = answer.into_error(dialect, self.0.options.clock.date(), self.redactor());
+        let error = self.0.options.retry.bounded(error);
         if ours && error.kind() == Kind::Unauthorized && !self.0.credentials.headers().is_empty() {
             self.0.revoked.store(true, Ordering::Relaxed);
         }

@@ -41,6 +41,14 @@ impl RetryPolicy {
         })
     }
 
+    /// What an answer means: a server that fails, and asks to wait longer than the budget allows, is not waited for either.
+    pub(super) fn bounded(&self, error: Error) -> Error {
+        match error.retry_after() {
+            Some(wait) if error.kind() == Kind::Transient && wait > self.longest_wait => error.with_kind(Kind::RateLimited),
+            _ => error,
+        }
+    }
+
     /// Whether `error` is worth another try under this policy.
     pub fn covers(&self, error: &Error) -> bool {
         match error.kind() {
@@ -131,6 +139,14 @@ mod tests {
         let (result, clock, attempts) = run(RetryPolicy::default(), vec![wait]).await;
         assert_eq!(result.unwrap_err().kind(), Kind::RateLimited);
         assert_eq!((clock.total(), attempts), (Duration::ZERO, 1));
+    }
+
+    #[test]
+    fn a_failing_server_is_not_waited_for_beyond_the_budget_either() {
+        let policy = RetryPolicy::default();
+        let kind = |wait: u64| policy.bounded(transient().with_retry_after(Some(Duration::from_secs(wait)))).kind();
+        assert_eq!((kind(1800), kind(1801)), (Kind::Transient, Kind::RateLimited));
+        assert_eq!(policy.bounded(transient()).kind(), Kind::Transient);
     }
 
     #[tokio::test]

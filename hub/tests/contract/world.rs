@@ -1,5 +1,6 @@
 //! A sandbox, and one repo on one of its hubs as the suites see it.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use hf2ms_hub::git::Limits;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::http::retry::RetryPolicy;
 use hf2ms_hub::{
-    ByteStream, Destination, Hub, References, RepoAt, RepoKind, Result, Source, Spaces, Token, open_destination, open_references,
-    open_source, open_source_by_git, open_spaces,
+    ByteStream, Destination, Hub, References, RepoAt, RepoKind, Result, Source, Spaces, Token, Transport, open_destination,
+    open_destination_over, open_references, open_source, open_source_by_git, open_source_over, open_spaces,
 };
-use hf2ms_sandbox::{Running, Sandbox};
+use hf2ms_sandbox::{HAS_XET, Running, Sandbox};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +29,8 @@ pub enum Way {
     Api,
     /// Git, as far as it goes.
     Git,
+    /// The API, and blobs by Xet.
+    Xet,
 }
 
 impl Side {
@@ -44,10 +47,27 @@ impl Side {
         if self.0 == Hub::HuggingFace { "hf_sandboxBobWrite" } else { "ms-sandbox-bob-write" }
     }
 
+    /// Where the sandbox gives a blob's bytes out: the origin, and the route.
+    pub fn storage(self) -> (String, String) {
+        match self.2 {
+            Way::Xet => ("hf_cas".to_owned(), "hf_cas.term".to_owned()),
+            Way::Api | Way::Git => (format!("{}_storage", self.hub()), format!("{}_storage.get", self.hub())),
+        }
+    }
+
     /// The sandbox's route for what the two hubs do by different ones.
     pub fn route(self, of_hugging_face: &str, of_modelscope: &str) -> String {
         format!("{}.{}", self.hub(), if self.0 == Hub::HuggingFace { of_hugging_face } else { of_modelscope })
     }
+}
+
+/// Whether the sandbox has Xet's storage; else the test is counted as skipped, in the file that `HF2MS_SKIPPED` names.
+pub fn has_xet(test: &str) -> bool {
+    if !HAS_XET && let Some(file) = std::env::var_os("HF2MS_SKIPPED") {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+        writeln!(file, "skipped: {test} by Xet: the sandbox was built without --features xet").unwrap();
+    }
+    HAS_XET
 }
 
 /// A sandbox of one test.
@@ -61,7 +81,11 @@ impl World {
     pub async fn new(side: Side) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::start(folder.path()).await.unwrap();
-        Self { side, sandbox, _folder: folder }
+        let world = Self { side, sandbox, _folder: folder };
+        if side.2 == Way::Xet {
+            world.ask("POST", "/settings", json!({"hf_xet": true})).await;
+        }
+        world
     }
 
     /// A world whose `alice/repo` has these files.
@@ -126,6 +150,7 @@ impl World {
         match self.side.2 {
             Way::Api => open_source(&side, quick()).unwrap(),
             Way::Git => open_source_by_git(&side, quick(), Limits::default()).unwrap(),
+            Way::Xet => open_source_over(&side, quick(), Transport::Xet).unwrap(),
         }
     }
 
@@ -141,12 +166,21 @@ impl World {
     }
 
     pub fn destination_of(&self, token: &str) -> Arc<dyn Destination> {
-        open_destination(&self.opened("alice/repo", self.main(), Some(token)), quick()).unwrap()
+        self.written_at(self.main(), token)
     }
 
     /// `alice/repo` at another branch, written by alice.
     pub fn destination_at(&self, branch: &str) -> Arc<dyn Destination> {
-        open_destination(&self.opened("alice/repo", branch, Some(self.side.alice())), quick()).unwrap()
+        self.written_at(branch, self.side.alice())
+    }
+
+    fn written_at(&self, branch: &str, token: &str) -> Arc<dyn Destination> {
+        let side = self.opened("alice/repo", branch, Some(token));
+        let opened = match self.side.2 {
+            Way::Api | Way::Git => open_destination(&side, quick()),
+            Way::Xet => open_destination_over(&side, quick(), Transport::Xet),
+        };
+        opened.unwrap()
     }
 
     /// `alice/repo` as an app, by this token.

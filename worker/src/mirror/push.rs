@@ -170,6 +170,7 @@ impl Pushing<'_> {
                 Err(error) => return Err(error.about("the target")),
             };
             let Some(pause) = pauses.next() else { return Err(error.about("the target")) };
+            let pause = error.retry_after().unwrap_or(pause);
             self.events.retry(&error, pause);
             self.sides.http.clock.sleep(pause).await;
             let there = by_name(&self.there().await?);

@@ -1,0 +1,124 @@
+//! From ModelScope to Hugging Face at its worst: addresses that end under way, answers that are lost, answers made to explode.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+#[path = "common/faults.rs"]
+mod faults;
+
+use common::{Ran, World};
+use faults::IMPATIENT;
+use serde_json::{Value, json};
+
+const HF_ALICE: (&str, &str) = ("HF_TOKEN", "hf_sandboxAliceWrite");
+const SIZE: u64 = 2_000_000;
+const EXPIRED: &str = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+const BACK: [&str; 3] = ["migrate", "ms:alice/model", "--json"];
+const THERE: [&str; 3] = ["migrate", "hf:alice/model", "--json"];
+
+/// A world in which one hub has `alice/model`, with one blob; Hugging Face wants that in four parts.
+fn world(hub: &str) -> World {
+    let world = World::new();
+    world.set(json!({"hf_multipart_above": 1_000_000, "hf_part_size": SIZE / 4}));
+    let files = json!([{"path": "w.safetensors", "size": SIZE, "seed": 7}, {"path": "README.md", "text": "# W\n"}]);
+    world.seed(&json!({"hub": hub, "kind": "model", "id": "alice/model", "files": files}).to_string());
+    world
+}
+
+fn run(world: &World, args: &[&str]) -> Ran {
+    world.run_with(args, &[HF_ALICE, IMPATIENT])
+}
+
+/// Both hubs have the same blob.
+fn is_whole(world: &World) -> bool {
+    let blob = |hub: &str| {
+        let files = world.stored(hub, "model", "alice/model").unwrap_or_default()["files"].clone();
+        let blob = files.as_array().into_iter().flatten().find(|file| file["path"] == "w.safetensors").cloned();
+        blob.map(|file| file["sha256"].clone())
+    };
+    blob("hf").is_some() && blob("hf") == blob("ms")
+}
+
+fn ranges(world: &World) -> Vec<String> {
+    let asked = world.asked("ms_storage", "GET");
+    asked.iter().map(|get| get["headers"]["range"].as_str().unwrap_or("all").to_owned()).collect()
+}
+
+#[test]
+fn an_address_that_ends_in_mid_file_is_renewed_and_the_file_goes_on_where_it_was() {
+    let world = world("ms");
+    world.once("ms_storage.get", json!({"do": "truncate", "after": 1_200_000}));
+    world.strike("ms_storage.get", json!({"do": "status", "status": 403, "body": EXPIRED}), json!({"skip": 1, "count": 1}));
+    run(&world, &BACK).done();
+    assert!(is_whole(&world) && world.requests("hf_storage.put") == 4, "the upload stayed open");
+    assert_eq!(ranges(&world), ["all", "bytes=1200000-1999999", "bytes=1200000-1999999"]);
+    let renewed = world.asked("ms", "GET").iter().filter(|asked| asked["path"].as_str().unwrap().contains("w.safetensors")).count();
+    assert_eq!(renewed, 2, "asked for once more");
+}
+
+#[test]
+fn a_parts_address_that_ends_costs_a_new_upload_and_completes_one() {
+    let world = world("ms");
+    world.strike("hf_storage.put", json!({"do": "status", "status": 403, "body": EXPIRED}), json!({"skip": 2, "count": 1}));
+    run(&world, &BACK).done();
+    assert!(is_whole(&world) && world.all_struck());
+    assert_eq!((world.requests("hf.lfs_complete"), world.requests("hf.lfs_batch")), (1, 2));
+}
+
+#[test]
+fn a_completion_whose_answer_is_lost_is_looked_up_and_the_blob_not_sent_again() {
+    let world = world("ms");
+    world.once("hf.lfs_complete", json!({"do": "lose_answer"}));
+    run(&world, &BACK).done();
+    assert!(is_whole(&world));
+    assert_eq!((world.requests("hf_storage.put"), world.requests("hf.lfs_complete")), (4, 1));
+}
+
+#[test]
+fn a_completion_that_never_happened_is_found_out_and_the_blob_sent_again() {
+    let world = world("ms");
+    world.once("hf.lfs_complete", json!({"do": "status", "status": 504}));
+    run(&world, &BACK).done();
+    assert!(is_whole(&world));
+    assert_eq!((world.requests("hf_storage.put"), world.requests("hf.lfs_complete")), (8, 2));
+}
+
+/// Answers as deep as no parser likes: they end the run in words, not in a crash, and the same command finishes later.
+fn outlives_nested_answers(args: &[&str], hub: &str, routes: &[&str]) {
+    for route in routes {
+        let world = world(hub);
+        world.always(route, json!({"do": "nested", "depth": 200_000}));
+        let ran = run(&world, args);
+        assert!((1..=4).contains(&ran.code), "{route}: {} {}{}", ran.code, ran.stdout, ran.stderr);
+        assert!(world.all_struck() && !is_whole(&world), "{route}");
+        world.clear_faults();
+        run(&world, args).done();
+        assert!(is_whole(&world), "{route}");
+    }
+}
+
+#[test]
+fn answers_made_to_explode_end_in_words_on_the_way_back() {
+    let routes = ["ms.info", "ms.files", "hf.whoami", "hf.create", "hf.lfs_batch", "hf.preupload", "hf.commit"];
+    outlives_nested_answers(&BACK, "ms", &routes);
+}
+
+#[test]
+fn answers_made_to_explode_end_in_words_on_the_way_there() {
+    outlives_nested_answers(&THERE, "hf", &["hf.info", "hf.tree", "hf.lfs_batch", "ms.me", "ms.create", "ms.batch", "ms.commit"]);
+}
+
+#[test]
+fn links_and_modules_that_git_shows_of_modelscope_are_reported_and_never_followed() {
+    let world = world("ms");
+    let files: Value = json!([
+        {"path": "link.txt", "mode": "symlink", "text": "/etc/passwd"}, {"path": "sub", "mode": "submodule", "text": ""},
+        {"path": ".lfsconfig", "text": "[lfs]\n\turl = http://127.0.0.1:9/lfs\n"},
+    ]);
+    world.seed(&json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": files}).to_string());
+    let ran = run(&world, &[&BACK[..], &["--use-git"]].concat());
+    let report = ran.event("report");
+    let refused: Vec<_> = report["refused"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap()).collect();
+    assert_eq!((ran.code, refused), (1, vec!["link.txt", "sub"]), "{report}");
+    assert!(is_whole(&world) && !report.to_string().contains("127.0.0.1:9"));
+}
