@@ -134,7 +134,7 @@ fn revoked_after(world: &World, route: &str, token: &str) -> Ran {
     let child = command.spawn().unwrap();
     let began = Instant::now();
     while world.requests(route) == 0 {
-        assert!(began.elapsed() < Duration::from_secs(20), "{route} was never asked");
+        assert!(began.elapsed() < Duration::from_secs(120), "{route} was never asked");
         std::thread::sleep(Duration::from_millis(5));
     }
     world.admin("POST", "/token/revoke", &json!({"token": token}).to_string()).unwrap();

@@ -147,7 +147,7 @@ fn a_download_that_stalls_is_given_up_and_resumed() {
     world.once("hf_storage.get", json!({"do": "stall", "after": 600_000}));
     let ran = world.migrate_with(&[STALL]);
     resumed(&world, &ran, 2);
-    assert!(ran.event("retry")["error"].as_str().unwrap().contains("nothing moved for 1 s"), "{}", ran.stdout);
+    assert!(ran.event("retry")["error"].as_str().unwrap().contains("nothing moved for 2 s"), "{}", ran.stdout);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn an_upload_that_stalls_after_everything_was_handed_over_is_given_up_too() {
     let ran = world.migrate_with(&[STALL]);
     assert_eq!(ran.done()["retries"], 1);
     let why = ran.event("retry")["error"].as_str().unwrap().to_owned();
-    assert!(["nothing moved for 1 s", "timed out"].iter().any(|words| why.contains(words)), "{why}");
+    assert!(["nothing moved for 2 s", "timed out"].iter().any(|words| why.contains(words)), "{why}");
     assert!(world.requests("ms_storage.put") == 2 && world.is_whole());
 }
 

@@ -138,7 +138,7 @@ fn a_stall_falls_back_to_http_once_and_says_so() {
     ran.done();
     let retries = retries(&ran);
     assert!(world.is_whole() && retries.len() == 1, "{retries:?}");
-    assert!(retries[0].contains("Xet stalled, going on without it: nothing moved for 1 s"), "{retries:?}");
+    assert!(retries[0].contains("Xet stalled, going on without it: nothing moved for 2 s"), "{retries:?}");
     assert!(world.requests("hf_storage.get") > 0);
 }
 
@@ -159,7 +159,7 @@ fn where_there_is_no_other_way_a_stall_is_tried_again_the_same_way() {
     world.once("hf_cas.term", json!({"do": "stall", "after": 5_000}));
     let ran = copy(&world, &["alice/model"]);
     ran.done();
-    assert!(world.is_whole() && retries(&ran) == ["nothing moved for 1 s"], "{:?}", retries(&ran));
+    assert!(world.is_whole() && retries(&ran) == ["nothing moved for 2 s"], "{:?}", retries(&ran));
 }
 
 #[test]

@@ -27,10 +27,11 @@ CLEAN = {"PATH": os.environ["PATH"], "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOS
 
 def until(is_so):
     """Waits, but not for ever."""
-    for _ in range(2400):
+    ends = time.monotonic() + 120
+    while time.monotonic() < ends:
         if is_so():
             return
-        time.sleep(0.05)
+        time.sleep(0.02)
     raise AssertionError("it never came to that")
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import subprocess
-import time
+import threading
 
 import pytest
 
@@ -332,11 +332,13 @@ def test_a_push_whose_answer_is_lost_is_looked_at_before_it_is_repeated(history)
 def test_two_mirrors_to_one_target_do_not_meet(history):
     world, objects = history
     target = world.target()
-    world.host.rule(transfer_of(world.source.name, "GET"), lambda seen: (time.sleep(2), answer("503 Slow")(seen))[1], times=1)
+    met = threading.Event()
+    world.host.rule(transfer_of(world.source.name, "GET"), lambda seen: (met.wait(120), answer("503 Slow")(seen))[1], times=1)
     command = [str(BIN), "mirror", "-s", world.source.url, "-t", target.url]
     first = subprocess.Popen(command, env=world.environment(), cwd=world.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until(lambda: world.host.transfers())
     world.mirror(target).ended(1, "is writing to")
+    met.set()
     assert first.wait() == 0
     world.is_mirrored(target, objects)
 
@@ -348,12 +350,12 @@ def test_killed_anywhere_the_same_command_finishes_and_leaves_nothing(history, a
     target, folder = world.target(hook=True), world.folder / "tmp"
     folder.mkdir()
     command = [str(BIN), "mirror", "-s", world.source.url, "-t", target.url]
-    reached = []
+    reached, ended = [], threading.Event()
 
     def hold(seen):
         if at in seen.path:
             reached.append(seen)
-            time.sleep(1)
+            ended.wait(120)
         return False
 
     world.host.rule(hold)
@@ -361,6 +363,7 @@ def test_killed_anywhere_the_same_command_finishes_and_leaves_nothing(history, a
     until(lambda: reached)
     child.send_signal(how)
     assert child.wait() == (130 if how == signal.SIGINT else -9)
+    ended.set()
     world.host.rules.clear()
     until(lambda: not workers_of(world) and all(seen.answered for seen in reached))
     until(lambda: not list(folder.iterdir()))

@@ -45,10 +45,11 @@ def test_a_worker_that_is_not_there_is_named(bridge):
     assert "/nowhere/hf2ms-worker is not there" in refused["message"]
 
 
-def test_a_poll_says_pending_until_it_is_done(deployed):
-    app = deployed(f"sleep 0.5; {receipt()}")
+def test_a_poll_says_pending_until_it_is_done(deployed, tmp_path):
+    app = deployed(f"while ! [ -e {tmp_path}/go ]; do sleep 0.05; done; {receipt()}")
     call = app.chunk()
     assert app.bridge.ok("poll", call=call, wait=0) == {"state": "pending"}
+    (tmp_path / "go").touch()
     assert app.bridge.ok("poll", call=call, wait=50)["state"] == "done"
 
 

@@ -68,8 +68,13 @@ def test_a_worker_that_was_interrupted_did_not_do_it(deployed):
     assert "ended with code 130" in app.ended(app.chunk())["error"]
 
 
-def test_a_killed_container_costs_a_try_and_the_chunk_is_done_elsewhere(deployed, plane):
-    app = deployed(f"{STARTED}; sleep 0.3; {receipt()}")
+def waits_at_first(tmp_path):
+    """The first worker waits for its end, the next does its work."""
+    return f"{STARTED}; if mkdir {tmp_path}/first 2>/dev/null; then cat >/dev/null; exit 9; fi; {receipt()}"
+
+
+def test_a_killed_container_costs_a_try_and_the_chunk_is_done_elsewhere(deployed, plane, tmp_path):
+    app = deployed(waits_at_first(tmp_path))
     plane.fault("kill", function="run_chunk", line='"started"')
     call = app.chunk()
     assert app.done(call)["exit"] == 0
@@ -87,8 +92,8 @@ def test_a_preempted_container_stops_its_worker_before_it_goes(deployed, plane, 
     assert (plane.call(call)["deliveries"], plane.call(call)["crashes"]) == (2, 0)
 
 
-def test_a_container_that_hangs_is_given_up_and_the_chunk_is_done_elsewhere(deployed, plane):
-    app = deployed(f"{STARTED}; sleep 0.3; {receipt()}")
+def test_a_container_that_hangs_is_given_up_and_the_chunk_is_done_elsewhere(deployed, plane, tmp_path):
+    app = deployed(waits_at_first(tmp_path))
     plane.fault("freeze", function="run_chunk", line='"started"')
     call = app.chunk()
     assert app.done(call)["exit"] == 0 and plane.call(call)["deliveries"] == 2

@@ -8,8 +8,8 @@ use crate::common::{Ran, World};
 
 /// Pauses before another try last next to nothing.
 pub const IMPATIENT: (&str, &str) = ("HF2MS_RETRY_BASE", "0.01");
-/// A transfer in which nothing moves for a second is given up.
-pub const STALL: (&str, &str) = ("HF2MS_STALL", "1");
+/// A transfer in which nothing moves for two seconds is given up. A busy machine stands still for less.
+pub const STALL: (&str, &str) = ("HF2MS_STALL", "2");
 /// A server may ask to wait for a minute at most.
 pub const MINUTE: (&str, &str) = ("HF2MS_LONGEST_WAIT", "60");
 

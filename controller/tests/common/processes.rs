@@ -43,7 +43,7 @@ pub fn signal(name: &str, id: u32) {
 pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     let began = Instant::now();
     while !done() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what} never came");
+        assert!(began.elapsed() < Duration::from_secs(120), "{what} never came");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
