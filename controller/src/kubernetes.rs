@@ -396,7 +396,7 @@ mod tests {
             plan.options.transport = transport;
             let all = read(&emit(&plan, &cluster()).unwrap());
             let args = args(all.last().unwrap());
-            let told = args.iter().position(|arg| arg == "--transport").map(|at| args[at + 1].as_str());
+            let told = args.iter().position(|arg| *arg == "--transport").map(|at| args[at + 1]);
             assert_eq!(told, asked);
         }
     }

@@ -174,6 +174,8 @@ mod tests {
         assert_eq!(at("org/name"), "https://huggingface.co/org/name");
         assert_eq!(at("https://huggingface.co/datasets/org/name/tree/main"), "https://huggingface.co/datasets/org/name");
         assert_eq!(at("ms:org/name"), "https://modelscope.cn/models/org/name.git");
+        assert_eq!(at("ms:studios/org/app"), "https://modelscope.cn/studios/org/app.git");
+        assert_eq!(at("hf:spaces/org/app"), "https://huggingface.co/spaces/org/app");
     }
 
     #[test]

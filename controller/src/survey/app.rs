@@ -16,7 +16,9 @@ impl Here {
     pub async fn look_at_app(&mut self, route: &Route, settings: &Settings) -> Outcome<()> {
         let id = &self.at.id;
         if self.at.hub == Hub::ModelScope {
-            let line = format!("{id} is a studio, and ModelScope gives its files by Git only: clone it, and push it to where it is to be");
+            let line = format!(
+                "{id} is a studio, and ModelScope gives its files by Git only: `hf2ms mirror -s ms:studios/{id} -t ..` moves it to a repo that is there"
+            );
             return Err(Failure::refused(line));
         }
         let explained = |error| said(&error, &self.at, settings, Doing::Reading);
