@@ -90,7 +90,8 @@ impl GitLab {
         let (user, password) = login.map(|login| (login.user().unwrap_or_default(), login.secret())).unzip();
         let wish = json!({"enabled": true, "url": from.as_str(), "auth_user": user, "auth_password": password});
         match self.ask(Request::put(self.project("/mirror/pull")?).json(&wish)?).await {
-            Ok(_) => Ok(()),
+            Ok(told) if told["enabled"] == true => Ok(()),
+            Ok(_) => Err(Error::new(Kind::Refused, "GitLab took the settings and does not say that the project pulls")),
             Err(error) if matches!(error.status(), Some(404 | 405)) => self.mirror_as_before(from, user.zip(password)).await,
             Err(error) => Err(error),
         }
@@ -181,7 +182,7 @@ mod tests {
     async fn the_new_route_keeps_the_password_out_of_the_address_and_the_old_one_has_no_other_place() {
         let from: Url = "https://huggingface.co/org/name".parse().unwrap();
         let login = Token::login("me", "p@ss").unwrap();
-        let server = Server::scripted([Reply::json(&json!({}))]).await;
+        let server = Server::scripted([Reply::json(&json!({"enabled": true}))]).await;
         gitlab(&server).mirror(&from, Some(&login)).await.unwrap();
         let told = server.seen()[0].json();
         assert_eq!(told, json!({"enabled": true, "url": "https://huggingface.co/org/name", "auth_user": "me", "auth_password": "p@ss"}));
@@ -199,6 +200,15 @@ mod tests {
         let developer = Server::scripted([Reply::new(403, &[], r#"{"message":"403 Forbidden"}"#)]).await;
         let error = gitlab(&developer).mirror(&from, None).await.unwrap_err();
         assert!(error.kind() == Kind::Denied && error.message().contains("403 Forbidden"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_say_that_the_project_pulls_is_no_success() {
+        for told in [json!({}), json!({"enabled": false}), json!({"message": "403 Forbidden"}), json!([])] {
+            let server = Server::scripted([Reply::json(&told)]).await;
+            let error = gitlab(&server).mirror(&"https://h/a".parse().unwrap(), None).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Refused, "{told}");
+        }
     }
 
     #[test]

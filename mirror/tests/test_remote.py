@@ -65,6 +65,22 @@ def test_a_role_or_token_that_is_not_enough_says_what_is(world, token, words):
     pull(world, token=token).ended(3, words)
 
 
+@pytest.mark.parametrize("status", ["503 Service Unavailable", "429 Too Many Requests"])
+def test_what_may_pass_at_gitlab_is_tried_again(world, status):
+    project = world.host.gitlab.project("team/model")
+    world.host.rule(lambda seen: "/api/v4/" in seen.path, lambda seen: (status, [("Retry-After", "1")], b""), times=2)
+    pull(world).ended(0, "by itself from now on")
+    assert project["mirror"]
+
+
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"[" * 100_000, b"{}"])
+def test_an_answer_of_gitlab_that_is_none_is_one_line(world, body):
+    world.host.gitlab.project("team/model")
+    world.host.rule(lambda seen: "/api/v4/" in seen.path, lambda seen: ("200 OK", [("Content-Type", "text/html")], body))
+    ran = pull(world)
+    assert ran.code in (1, 3) and ran.stderr.count("error: ") == 1 and len(ran.stderr) < 1000, ran.stderr
+
+
 def test_the_old_settings_name_the_project_and_the_target_token_serves(world):
     gitlab = world.host.gitlab
     project = gitlab.project("team/other")
