@@ -85,7 +85,8 @@ class World:
     def hf2ms(self, *args, **env):
         """Runs `hf2ms`; nothing it says, writes or puts into an address may hold a password."""
         command = [str(BIN), *map(str, args)]
-        ran = subprocess.run(command, env=self.environment(**env), cwd=self.folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        here = dict(env=self.environment(**env), cwd=self.folder, stdin=subprocess.DEVNULL)
+        ran = subprocess.run(command, **here, capture_output=True, text=True, timeout=300)
         written = [path.read_text(errors="replace") for path in (self.folder / "state").rglob("*") if path.is_file()]
         asked = [seen.path + seen.query for seen in self.host.seen]
         assert not any(CANARY in text for text in [ran.stdout, ran.stderr, *written, *asked]), "a password got out"
