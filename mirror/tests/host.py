@@ -130,6 +130,14 @@ class Host:
             seen.answered = int(status[:3])
             return start(status, headers, exc_info)
 
+        try:
+            return self.answer(environ, seen, begin)
+        except Exception:
+            # Who asked has gone, before all of it was sent say: nobody waits for this any more.
+            seen.answered = seen.answered or 499
+            raise
+
+    def answer(self, environ, seen, begin):
         rule = next((rule for rule in self.rules if rule.left != 0 and rule.meets(seen)), None)
         if rule:
             rule.left -= 1
