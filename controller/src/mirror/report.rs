@@ -214,4 +214,13 @@ mod tests {
             assert!(text.contains(words), "{words} in {text}");
         }
     }
+
+    #[test]
+    fn a_report_that_is_read_again_says_the_same_to_the_last_digit() {
+        let mut written = report(&[], Vec::new());
+        (written.tally.bytes_per_second, written.seconds) = (183_803.992_475_571_26, 900.358_561_915);
+        let read: MirrorReport = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
+        assert_eq!(read.tally.bytes_per_second.to_bits(), written.tally.bytes_per_second.to_bits());
+        assert_eq!(read.seconds.to_bits(), written.seconds.to_bits());
+    }
 }
