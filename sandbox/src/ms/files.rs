@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Surface;
 use super::access;
+use super::write::{Batch, Object};
 use crate::accounts::Caller;
 use crate::answer::{Answer, Refusal, content, empty, typed, with};
 use crate::call::{Call, Origin};
@@ -83,19 +83,6 @@ pub fn download(world: &World, call: &Call, caller: Caller, repo: &Repo) -> Answ
     // What ModelScope serves itself comes whole, whatever range was asked for.
     let whole = Call { headers: axum::http::HeaderMap::new(), ..rangeless(call) };
     content(&whole, &stored)
-}
-
-/// What git-lfs asks about.
-#[derive(Deserialize)]
-struct Batch {
-    operation: String,
-    objects: Vec<Object>,
-}
-
-#[derive(Deserialize)]
-struct Object {
-    oid: String,
-    size: u64,
 }
 
 /// `POST /S/{id}.git/info/lfs/objects/batch`: where large files are, in the words of git-lfs.

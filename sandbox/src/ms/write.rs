@@ -137,16 +137,17 @@ pub async fn tag(mut call: Call, caller: Caller, repo: &Repo) -> Answer {
     Ok(access::envelope(&json!({"TagName": name, "Revision": at.id})))
 }
 
+/// What a batch asks about.
 #[derive(Deserialize)]
-struct Batch {
-    operation: String,
-    objects: Vec<Object>,
+pub(super) struct Batch {
+    pub(super) operation: String,
+    pub(super) objects: Vec<Object>,
 }
 
 #[derive(Deserialize)]
-struct Object {
-    oid: String,
-    size: u64,
+pub(super) struct Object {
+    pub(super) oid: String,
+    pub(super) size: u64,
 }
 
 /// `POST /api/v1/repos/S/{id}/info/lfs/objects/batch`: speaks only of what it lacks.
