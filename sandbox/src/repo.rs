@@ -30,7 +30,7 @@ impl Kind {
         match text {
             "models" => Some(Self::Model),
             "datasets" => Some(Self::Dataset),
-            "spaces" | "studios" => Some(Self::Space),
+            "spaces" | "studios" | "studio" => Some(Self::Space),
             _ => None,
         }
     }
@@ -125,6 +125,8 @@ pub struct State {
     pub tags: BTreeMap<String, Oid>,
     /// Commits in the order they were made.
     pub log: Vec<Arc<Commit>>,
+    /// What a dataset of the old kind keeps beside its repo, by name: digest and size.
+    pub beside: BTreeMap<String, (Digest, u64)>,
     /// The blobs that belong to this repo, on hubs that keep them apart.
     pub stored: HashSet<Digest>,
     by_id: HashMap<Oid, Arc<Commit>>,

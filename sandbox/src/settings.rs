@@ -47,6 +47,48 @@ pub struct Settings {
     pub ms_listing_cap: usize,
     /// ModelScope answers files outside LFS itself up to this size, and redirects to storage above it.
     pub ms_redirect_above: u64,
+    /// ModelScope's Git answers 421 unless the `User-Agent` begins with `git/` (`git-lfs/` at its LFS server).
+    pub ms_git_agent: bool,
+    /// ModelScope's listings name the whole commit in `LatestCommitter.Id`, which else is empty.
+    pub ms_commit_id: bool,
+    /// Of which repos ModelScope tells the commits; the others have no such route.
+    pub ms_commits: Commits,
+    /// ModelScope answers an unknown revision with 404 and Code 10990101004, else with 200 and `Files: null`.
+    pub ms_revision_404: bool,
+    /// ModelScope lists each file's SHA-256.
+    pub ms_sha256: bool,
+    /// The most entries in one page of a ModelScope dataset.
+    pub ms_page: usize,
+    /// ModelScope answers a range of what it serves itself with 206, else with 200 and a `Content-Range`.
+    pub ms_range_206: bool,
+    /// ModelScope answers a file that is absent or lost with 404, else with 200 and JSON in place of the content.
+    pub ms_file_404: bool,
+    /// By which routes ModelScope lists and serves the files of studios.
+    pub ms_studio_files: StudioFiles,
+}
+
+/// Of which repos ModelScope tells the commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Commits {
+    /// Of none.
+    None,
+    /// Of models.
+    Models,
+    /// Of models, datasets and studios.
+    All,
+}
+
+/// By which routes ModelScope lists and serves the files of studios.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StudioFiles {
+    /// `/api/v1/studio/..`, as an application in use reads them.
+    Singular,
+    /// `/api/v1/studios/..`, as the official client reads them.
+    Plural,
+    /// Both.
+    Both,
 }
 
 /// What becomes of the bytes of large uploads.
@@ -84,6 +126,15 @@ impl Default for Settings {
             hf_page: 1000,
             ms_listing_cap: 3000,
             ms_redirect_above: 1 << 20,
+            ms_git_agent: true,
+            ms_commit_id: false,
+            ms_commits: Commits::Models,
+            ms_revision_404: false,
+            ms_sha256: true,
+            ms_page: 3000,
+            ms_range_206: false,
+            ms_file_404: false,
+            ms_studio_files: StudioFiles::Both,
         }
     }
 }

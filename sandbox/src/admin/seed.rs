@@ -46,6 +46,9 @@ pub struct Seed {
     tags: Vec<String>,
     #[serde(default)]
     files: Vec<Spec>,
+    /// What a dataset of the old kind keeps beside its repo.
+    #[serde(default)]
+    oss: Vec<Spec>,
     #[serde(default)]
     delete: Vec<String>,
     generate: Option<Generate>,
@@ -146,9 +149,12 @@ fn plant(world: &World, seed: Seed) -> Outcome {
     for spec in seed.files.into_iter().chain(generated) {
         changes.push(planted(hub, seed.hub, &repo, spec)?);
     }
+    let beside = seed.oss.iter().map(|spec| Ok((spec.path.clone(), store(hub, spec)?))).collect::<io::Result<Vec<_>>>();
+    let beside = beside.map_err(|error| (500, error.to_string()))?;
     let message = seed.message.as_deref().unwrap_or("seeded");
     let mut state = repo.state();
     state.sdk = seed.sdk.or(state.sdk.take());
+    state.beside.extend(beside.into_iter().map(|(key, stored)| (key, (stored.digest, stored.size))));
     state.secrets.extend(seed.secrets);
     state.variables.extend(seed.variables);
     let commit = apply(&mut state, &repo.id, seed.revision.as_deref().unwrap_or(hub.branch), message, changes);

@@ -45,10 +45,15 @@ const NO_PERMISSION: Reason =
     Reason { status: 403, code: 10_010_104_001, word: "OperationNotAllowed", message: "no permission on this namespace" };
 /// There is no such repo.
 const NO_REPO: Reason = Reason { status: 404, code: 10_010_205_001, word: "ResourceNotFound", message: "record not found" };
+/// The repo is another's, or gated: a reader is not told more.
+const HIDDEN: Reason = Reason { status: 404, code: 10_010_200_001, word: "ResourceNotFound", message: "record not found" };
+/// The revision has no tree.
+pub const NO_TREE: Reason = Reason { status: 404, code: 10_990_101_004, word: "ResourceNotFound", message: "获取模型目录树失败" };
 /// There is no such branch, tag or commit.
 pub const NO_REVISION: Reason = Reason { status: 404, code: 10_010_205_010, word: "ResourceNotFound", message: "revision not found" };
-/// There is no such file.
-pub const NO_FILE: Reason = Reason { status: 404, code: 10_010_205_011, word: "ResourceNotFound", message: "file not found" };
+/// There is no such file, or its content is lost.
+pub const NO_FILE: Reason =
+    Reason { status: 404, code: 10_990_101_007, word: "ResourceNotFound", message: "获取模型文件失败，文件内容为空" };
 
 /// Who is calling: the Bearer, the cookie that older routes read, or the password that Git sends.
 pub fn caller(world: &World, call: &Call) -> Caller {
@@ -133,15 +138,19 @@ pub fn repo(world: &World, caller: Caller, (surface, kind, id): (Surface, Kind, 
         let number = id.parse::<u64>().ok()?;
         world.ms.repos().into_iter().find(|repo| repo.kind == kind && repo.number == number)
     };
-    let repo = world.ms.repo(kind, id).or_else(by_number).filter(|repo| may_see(caller, repo, true));
-    let repo = repo.ok_or_else(|| refused(surface, &NO_REPO))?;
+    let repo = world.ms.repo(kind, id).or_else(by_number).ok_or_else(|| refused(surface, &NO_REPO))?;
+    if !may_see(caller, &repo, true) {
+        return Err(refused(surface, &HIDDEN));
+    }
     if repo.state().disabled {
         return Err(legacy_refused(403, 10_010_104_005, "this repository is disabled"));
     }
     Ok(repo)
 }
 
-/// Refuses files of a studio that shows only its app.
+/// Refuses files of a studio that shows only its app, and of a gated repo to who was not let in.
 pub fn files_of(caller: Caller, repo: &Repo) -> Result<(), Refusal> {
-    if may_see(caller, repo, false) { Ok(()) } else { Err(refused(Surface::Legacy, &NO_PERMISSION)) }
+    let let_in = |account: &Account| account.owns(repo.owner()) || repo.state().granted.contains(account.user);
+    let gated = repo.state().gated.is_some() && !caller.account().is_some_and(let_in);
+    if may_see(caller, repo, false) && !gated { Ok(()) } else { Err(refused(Surface::Legacy, &HIDDEN)) }
 }

@@ -4,6 +4,7 @@ mod access;
 mod commit;
 mod files;
 mod form;
+mod listing;
 mod push;
 mod read;
 pub mod storage;
@@ -13,12 +14,14 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Response;
+use serde_json::json as value;
 
 use crate::accounts::Caller;
-use crate::answer::{Answer, settle};
+use crate::answer::{Answer, json, settle};
 use crate::call::Call;
 use crate::git;
 use crate::repo::Kind;
+use crate::settings::StudioFiles;
 use crate::world::World;
 
 pub use write::seeds;
@@ -60,6 +63,12 @@ pub enum Verb {
     Tree,
     /// A file.
     Download,
+    /// A file, at an address of its own.
+    Resolve { revision: String, path: String },
+    /// What does a dataset of the old kind keep beside its repo?
+    Beside,
+    /// Which commits led to a branch, tag or commit?
+    Commits,
     /// What branches and tags are there?
     Revisions,
     /// At which commits do they stand? Asked as Git asks.
@@ -94,6 +103,9 @@ impl Route {
                 Verb::Delete => "ms.delete",
                 Verb::Files | Verb::Tree => "ms.files",
                 Verb::Download => "ms.download",
+                Verb::Resolve { .. } => "ms.resolve",
+                Verb::Beside => "ms.oss",
+                Verb::Commits => "ms.commits",
                 Verb::Revisions => "ms.revisions",
                 Verb::Refs => "ms.git_refs",
                 Verb::GitObjects => "ms.git_upload_pack",
@@ -118,6 +130,9 @@ pub fn route(call: &Call) -> Route {
         [kind, owner, name, rest @ ..] if name.ends_with(".git") => {
             git_verb(call, kind, owner, name, rest).unwrap_or(Route::Unknown(Surface::Legacy))
         }
+        [kind, owner, name, "resolve", revision, path @ ..] if !path.is_empty() => {
+            resolve(method, kind, format!("{owner}/{name}"), revision, path).unwrap_or(Route::Unknown(Surface::Legacy))
+        }
         ["api", "v1", "login"] => Route::Login,
         ["api", "v1", "repos", kind, owner, name, rest @ ..] => written(kind, owner, name, rest).unwrap_or(Route::Unknown(Surface::Legacy)),
         ["api", "v1", rest @ ..] => legacy(method, rest).unwrap_or(Route::Unknown(Surface::Legacy)),
@@ -136,6 +151,11 @@ fn git_verb(call: &Call, kind: &str, owner: &str, name: &str, rest: &[&str]) -> 
         _ => return None,
     };
     Some(Route::Repo(Surface::Legacy, kind, format!("{owner}/{name}"), verb))
+}
+
+fn resolve(method: &str, kind: &str, id: String, revision: &str, path: &[&str]) -> Option<Route> {
+    let verb = Verb::Resolve { revision: revision.to_owned(), path: path.join("/") };
+    matches!(method, "GET" | "HEAD").then_some(Route::Repo(Surface::Legacy, Kind::from_plural(kind)?, id, verb))
 }
 
 fn open(method: &str, rest: &[&str]) -> Option<Route> {
@@ -164,6 +184,8 @@ fn legacy(method: &str, rest: &[&str]) -> Option<Route> {
         ("GET", [owner, name, "repo", "tree"]) => of(owner, name, Verb::Tree),
         ("GET" | "HEAD", [owner, name, "repo"]) => of(owner, name, Verb::Download),
         ("GET", [owner, name, "revisions"]) => of(owner, name, Verb::Revisions),
+        ("GET", [owner, name, "commits"]) => of(owner, name, Verb::Commits),
+        ("GET", [owner, name, "oss", "tree"] | [owner, name, "oss", "tree", ""]) if kind == Kind::Dataset => of(owner, name, Verb::Beside),
         ("POST", [owner, name, "repo", "tag"]) => of(owner, name, Verb::Tag),
         _ => None,
     }
@@ -182,10 +204,35 @@ fn written(kind: &str, owner: &str, name: &str, rest: &[&str]) -> Option<Route> 
 /// Answers a request.
 pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
     let route = route(&call);
+    if is_by_itself(world, &call, &route) {
+        return json(421, &value!({"message": "mirror self-forwarded loop detected"}));
+    }
     let caller = access::caller(world, &call);
     let is_git = matches!(route, Route::Repo(_, _, _, Verb::Refs | Verb::GitObjects | Verb::GitPush | Verb::GitLfs));
     let answer = answer(world, call, route, caller).await;
     settle(if is_git { answer.map_err(git::challenged) } else { answer })
+}
+
+/// Whether the hub's edge takes what asks Git for one of its own mirrors: it knows clients by the name that they begin with.
+fn is_by_itself(world: &World, call: &Call, route: &Route) -> bool {
+    let agent = call.header(axum::http::header::USER_AGENT).unwrap_or_default();
+    let is_client = match route {
+        Route::Repo(_, _, _, Verb::Refs | Verb::GitObjects | Verb::GitPush) => agent.starts_with("git/"),
+        Route::Repo(_, _, _, Verb::GitLfs) => agent.starts_with("git/") || agent.starts_with("git-lfs/"),
+        _ => true,
+    };
+    world.settings().ms_git_agent && !is_client
+}
+
+/// Whether files of studios are asked for by a route that the settings shut.
+fn is_shut(world: &World, call: &Call, verb: &Verb) -> bool {
+    let is_of_files = matches!(verb, Verb::Files | Verb::Download | Verb::Commits);
+    let shut = match world.settings().ms_studio_files {
+        StudioFiles::Singular => "studios",
+        StudioFiles::Plural => "studio",
+        StudioFiles::Both => return false,
+    };
+    is_of_files && call.segments.get(2).is_some_and(|segment| segment == shut)
 }
 
 async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) -> Answer {
@@ -221,12 +268,18 @@ async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, (surface, ki
     if is_git {
         access::files_of(caller, &repo)?;
     }
+    if is_shut(world, &call, &verb) {
+        return Err(access::refused(surface, &access::NO_ROUTE));
+    }
     match verb {
         Verb::Info => Ok(read::info(surface, &repo)),
         Verb::Delete => Err(access::refused(surface, &access::NO_DELETION)),
-        Verb::Files => files::unpaged(world, &call, caller, &repo),
-        Verb::Tree => files::paged(&call, caller, &repo),
+        Verb::Files => listing::unpaged(world, &call, caller, &repo),
+        Verb::Tree => listing::paged(world, &call, caller, &repo),
         Verb::Download => files::download(world, &call, caller, &repo),
+        Verb::Resolve { revision, path } => files::resolve(world, &call, caller, &repo, (&revision, &path)),
+        Verb::Beside => listing::beside(world, &call, caller, &repo),
+        Verb::Commits => read::commits(world, &call, caller, &repo),
         Verb::Revisions => Ok(read::revisions(&repo)),
         Verb::Refs => Ok(git::refs::advertised(&repo, world.ms.branch)),
         Verb::GitObjects => git::upload_pack(&world.ms, call, &repo).await,

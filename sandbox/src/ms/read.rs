@@ -12,6 +12,7 @@ use crate::answer::{Answer, json as json_answer, with};
 use crate::call::Call;
 use crate::clock;
 use crate::repo::{Kind, Repo, Visibility};
+use crate::settings::Commits;
 use crate::world::World;
 
 /// The most repos a page of the newer surface holds.
@@ -150,4 +151,28 @@ pub fn revisions(repo: &Repo) -> Response<Body> {
         refs.iter().map(|(name, id)| json!({"Revision": name, "CreatedAt": date(id)})).collect()
     };
     access::envelope(&json!({"RevisionMap": {"Branches": named(&state.branches), "Tags": named(&state.tags)}}))
+}
+
+/// `GET /api/v1/S/{id}/commits?Ref=&PageNumber=&PageSize=`, the newest first. Without a `Ref`, or with one misspelt, the main branch's.
+pub fn commits(world: &World, call: &Call, caller: Caller, repo: &Repo) -> Answer {
+    let is_told = match world.settings().ms_commits {
+        Commits::None => false,
+        Commits::Models => repo.kind == Kind::Model,
+        Commits::All => true,
+    };
+    if !is_told {
+        return Err(access::refused(Surface::Legacy, &access::NO_ROUTE));
+    }
+    access::files_of(caller, repo)?;
+    let newest = repo.commit(call.param("Ref").unwrap_or("master"));
+    if newest.is_none() {
+        return Ok(access::envelope(&json!({"Commit": null, "TotalCount": 0})));
+    }
+    let state = repo.state();
+    let before = |commit: &std::sync::Arc<crate::repo::Commit>| commit.parent.and_then(|parent| state.resolve(&parent.to_string()));
+    let all: Vec<_> = std::iter::successors(newest, before).collect();
+    let (page, size) = (call.number("PageNumber").unwrap_or(1).max(1), call.number("PageSize").unwrap_or(10).clamp(1, 100));
+    let told = all.iter().skip((page - 1).saturating_mul(size)).take(size);
+    let told: Vec<Value> = told.map(|commit| json!({"Id": commit.id, "Message": commit.message})).collect();
+    Ok(access::envelope(&json!({"Commit": told, "TotalCount": all.len()})))
 }
