@@ -5,7 +5,7 @@ use reqwest::Url;
 
 use super::dialect::Words;
 use super::refs::Refs;
-use crate::http::{Credentials, Http, HttpOptions, Request, Response};
+use crate::http::{Credentials, Http, HttpOptions, Request, Response, agent};
 use crate::{Error, Kind, Result, Token};
 
 /// An advertisement of a million refs has some 100 MiB.
@@ -94,7 +94,7 @@ impl GitRepo {
 
     pub(super) async fn advertisement(&self, service: Service) -> Result<Advertisement> {
         let url = below(&self.url, &format!("info/refs?service={}", service.name()))?;
-        let answer = self.http.send(Request::get(url)).await?;
+        let answer = self.http.send(Request::get(url).headers(agent::git())).await?;
         let base = base_of(answer.url())?;
         let expected = format!("application/x-{}-advertisement", service.name());
         expect(&answer, &expected)?;
@@ -126,4 +126,32 @@ pub(super) fn expect(answer: &Response, media_type: &str) -> Result<()> {
     }
     let told = crate::path::escape(told);
     Err(Error::new(Kind::Refused, format!("no Git server answers there: it sent {told} where {media_type} was expected")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::clock::tests::ManualClock;
+    use crate::http::testing::{Reply, Server, quick};
+
+    const NO_REFS: &str = "001e# service=git-upload-pack\n00000000";
+
+    /// As ModelScope's edge does it.
+    async fn for_git_alone() -> Server {
+        Server::answering(|seen| match seen.header("user-agent").is_some_and(|agent| agent.starts_with("git/")) {
+            true => Reply::new(200, &[("Content-Type", "application/x-git-upload-pack-advertisement")], NO_REFS),
+            false => Reply::new(421, &[], r#"{"message":"mirror self-forwarded loop detected"}"#),
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn the_agent_is_gits_and_stays_so_behind_a_redirect_to_another_host() {
+        let there = for_git_alone().await;
+        let to = format!("{}/a/b/info/refs?service=git-upload-pack", there.endpoint());
+        let here = Server::scripted([Reply::new(302, &[("Location", &to)], "")]).await;
+        let url = format!("{}/a/b", here.endpoint()).parse().unwrap();
+        let repo = GitRepo::open(&url, "", None, quick(&ManualClock::new())).unwrap();
+        assert_eq!(repo.advertised().await.unwrap(), Refs::default());
+    }
 }

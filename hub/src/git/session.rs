@@ -13,14 +13,14 @@ use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use git2::transport::{Service as Wanted, SmartSubtransport, SmartSubtransportStream, Transport};
 use reqwest::Url;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::failure::meaning;
 use super::remote::{Advertisement, GitRepo, Service, below, expect};
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, agent};
 use crate::{ByteStream, Error, Kind, Result};
 
 const SCHEME: &str = "hf2ms-session";
@@ -112,7 +112,8 @@ impl Session {
     /// Sends a question whose answer is a pack, or a step towards one.
     async fn ask(&self, question: Bytes) -> Result<ByteStream> {
         let service = Service::UploadPack;
-        let request = Request::post(self.url(service)?).accept(service.result_type()).body(service.request_type(), question);
+        let request =
+            Request::post(self.url(service)?).headers(agent::git()).accept(service.result_type()).body(service.request_type(), question);
         let patience = PATIENCE.max(self.repo.http.options().stall);
         answer(self.repo.http.send(request.patience(patience)).await?, service)
     }
@@ -284,10 +285,9 @@ impl Pouring {
         let body = futures_util::stream::unfold(taken, |mut taken| async move { Some((taken.recv().await?, taken)) }).boxed();
         let (service, http) = (Service::ReceivePack, session.repo.http.clone());
         let url = session.url(service).map_err(io::Error::other)?;
-        let headers = HeaderMap::from_iter([
-            (CONTENT_TYPE, HeaderValue::from_static(service.request_type())),
-            (ACCEPT, HeaderValue::from_static(service.result_type())),
-        ]);
+        let mut headers = agent::git();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(service.request_type()));
+        headers.insert(ACCEPT, HeaderValue::from_static(service.result_type()));
         let answer = session.runtime.spawn(async move {
             let response = http.pour(url, headers, body).await?;
             expect(&response, service.result_type())?;

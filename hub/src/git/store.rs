@@ -225,6 +225,7 @@ mod tests {
             assert_eq!((seen.line().as_str(), seen.header("authorization")), (line, Some("RemoteAuth xyz")));
             assert_eq!(seen.header("x-store"), Some("yes"));
         }
+        assert!(seen.iter().all(|seen| seen.header("user-agent").unwrap().starts_with("git-lfs/")));
         assert_eq!((&seen[1].body[..], seen[1].header("content-length")), (CONTENT, Some("7")));
         assert_eq!(seen[2].json(), json!({"oid": blob().sha256, "size": 7}));
     }
@@ -241,6 +242,7 @@ mod tests {
         let read: Vec<_> = store.read(&file, 0..7).await.unwrap().collect().await;
         assert_eq!(read.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat(), CONTENT);
         assert!(other.seen()[0].header("authorization").is_none());
+        assert!(other.seen()[0].header("user-agent").unwrap().starts_with("git-lfs/"));
     }
 
     #[tokio::test]

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT,
+};
 use reqwest::{Method, Url};
 
 use super::address::{Resolver, system_lookup};
+use super::agent;
 use super::answer::{Answer, Dialect};
 use super::clock::{Clock, SystemClock};
 use super::credentials::Credentials;
@@ -83,7 +86,7 @@ impl Http {
     pub fn new(endpoint: &Url, credentials: Credentials, dialect: impl Dialect + 'static, options: HttpOptions) -> Result<Self> {
         let hub = Origin::of(endpoint)?;
         let client = unacknowledged_for(options.stall, reqwest::Client::builder())
-            .user_agent(concat!("hf2ms/", env!("CARGO_PKG_VERSION")))
+            .user_agent(agent::API)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -361,7 +364,8 @@ fn headers_for(request: &Request, url: &Url) -> Result<HeaderMap> {
     let mut headers = request.headers.clone();
     if Origin::of(url)? != Origin::of(&request.url)? {
         let told = std::mem::take(&mut headers);
-        headers.extend(told.into_iter().filter(|(name, _)| name.as_ref().is_some_and(|name| *name == RANGE || *name == ACCEPT)));
+        let harmless = |name: &HeaderName| [RANGE, ACCEPT, USER_AGENT].contains(name);
+        headers.extend(told.into_iter().filter(|(name, _)| name.as_ref().is_some_and(harmless)));
     }
     Ok(headers)
 }

@@ -6,6 +6,7 @@
 //! ([`crate::Error`]), read by the hub's own [`Dialect`].
 
 mod address;
+pub(crate) mod agent;
 mod answer;
 mod ask;
 mod body;

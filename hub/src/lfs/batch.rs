@@ -11,7 +11,7 @@ use super::Lfs;
 use super::addresses::Address;
 use super::expiry::lifetime;
 use super::wire::{Action, Actions, BatchAnswer, BatchQuestion, Object, ObjectError, Wanted};
-use crate::http::{Origin, Request, Told};
+use crate::http::{Origin, Request, Told, agent};
 use crate::{Blob, Error, Kind, Redactor, Result, Sha256};
 
 /// What git-lfs asks at once.
@@ -65,7 +65,7 @@ pub(super) fn wanted(blobs: &[Blob]) -> Vec<Wanted> {
 /// Asks the batch API about these blobs.
 pub(super) async fn batch(lfs: &Lfs, question: &BatchQuestion<'_>, asked: &[Blob], cap: u64) -> Result<(Objects, When)> {
     let body = serde_json::to_vec(question).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-    let request = || Request::post(lfs.batch.clone()).accept(MEDIA_TYPE).body(MEDIA_TYPE, body.clone());
+    let request = || Request::post(lfs.batch.clone()).headers(agent::git_lfs()).accept(MEDIA_TYPE).body(MEDIA_TYPE, body.clone());
     let told: Told<BatchAnswer> = lfs.http.ask(cap, request).await?;
     let when = When { now: lfs.now(), answered: date_of(&told.headers).unwrap_or_else(|| lfs.http.options().clock.date()) };
     Ok((by_digest(told.value, question.transfers, asked)?, when))

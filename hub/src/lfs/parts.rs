@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use reqwest::Url;
-use reqwest::header::HeaderMap;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -20,7 +19,7 @@ use super::put::read_storage;
 use super::wire::{Completion, Part};
 use crate::body::Reopen;
 use crate::held_back::{HeldBack, PartCheck};
-use crate::http::{Http, Request};
+use crate::http::{Http, Request, agent};
 use crate::{Blob, Body, ByteStream, Error, Kind, Result};
 
 /// Parts of one blob on their way at a time.
@@ -179,7 +178,7 @@ impl Sent {
 
     /// One PUT; answers what storage calls the part.
     async fn put(&self, body: ByteStream) -> Result<String> {
-        let answer = self.http.upload(self.url.clone(), HeaderMap::new(), body, self.size()).await.map_err(read_storage)?;
+        let answer = self.http.upload(self.url.clone(), agent::git_lfs(), body, self.size()).await.map_err(read_storage)?;
         let etag = answer.header("etag").filter(|etag| !etag.is_empty()).map(str::to_owned);
         etag.ok_or_else(|| Error::new(Kind::Refused, "storage took a part and gave it no ETag"))
     }
@@ -273,7 +272,8 @@ impl Complete {
         let parts = self.etags.into_iter().zip(1..).map(|(etag, part_number)| Part { part_number, etag }).collect();
         let told = serde_json::to_vec(&Completion { oid: self.blob.sha256.to_string(), parts });
         let told = told.map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-        let request = Request::post(self.url).accept(MEDIA_TYPE).body(MEDIA_TYPE, told).signed().once().patience(PATIENCE);
+        let request =
+            Request::post(self.url).headers(agent::git_lfs()).accept(MEDIA_TYPE).body(MEDIA_TYPE, told).signed().once().patience(PATIENCE);
         let answer = lfs.http.send(request).await;
         answer.map(drop).map_err(|error| match error.status() {
             // The upload is over, or was completed by an answer that was lost: the next check tells which.

@@ -7,7 +7,7 @@ use super::Lfs;
 use super::batch::MEDIA_TYPE;
 use super::check::{Way, target};
 use super::wire::Wanted;
-use crate::http::Request;
+use crate::http::{Request, agent};
 use crate::{Blob, Body, Error, Kind, Result};
 
 /// Puts a blob where the last check said, or a new one; sends nothing if the hub has it by then.
@@ -19,7 +19,9 @@ pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
     let Some(target) = target(lfs, blob).await? else { return Ok(()) };
     match target.way {
         Way::Whole(url, headers) => {
-            let sent = lfs.http.upload(url, headers, body.verified(blob), blob.size).await;
+            let mut all = agent::git_lfs();
+            all.extend(headers);
+            let sent = lfs.http.upload(url, all, body.verified(blob), blob.size).await;
             sent.map_err(read_storage)?;
         }
         Way::Parts(parts) => {
@@ -57,7 +59,7 @@ async fn verify(lfs: &Lfs, url: Url, headers: HeaderMap, blob: Blob) -> Result<(
     let told = Wanted { oid: blob.sha256.to_string(), size: blob.size };
     let told = serde_json::to_vec(&told).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
     let permitted = headers.contains_key(AUTHORIZATION);
-    let request = Request::post(url).accept(MEDIA_TYPE).headers(headers).body(MEDIA_TYPE, told);
+    let request = Request::post(url).headers(agent::git_lfs()).accept(MEDIA_TYPE).headers(headers).body(MEDIA_TYPE, told);
     let request = if permitted { request.signed() } else { request };
     match lfs.http.send(request).await {
         Err(error) if matches!(error.status(), Some(400 | 404 | 409 | 422)) => {

@@ -5,7 +5,7 @@ use reqwest::header::AUTHORIZATION;
 
 use super::Repo;
 use crate::git::Refs;
-use crate::http::Request;
+use crate::http::{Request, agent};
 use crate::{Result, Revision};
 
 /// Refs of a repo with many thousands of branches.
@@ -30,7 +30,7 @@ impl Repo {
     pub(super) async fn advertised(&self) -> Result<Refs> {
         let mut url = self.git_url(&["info", "refs"]);
         url.set_query(Some("service=git-upload-pack"));
-        let mut request = Request::get(url).signed().once();
+        let mut request = Request::get(url).headers(agent::git()).signed().once();
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token.basic(super::GIT_USER));
         }

@@ -75,6 +75,7 @@ mod tests {
         let server = Server::scripted([good(json!({"Visibility": 5})), refs()]).await;
         let info = Source::describe(&repo(&server, RepoKind::Model)).await.unwrap();
         assert_eq!((info.commit.unwrap().as_str(), info.visibility), (COMMIT, Visibility::Public));
+        assert!(server.seen()[1].header("user-agent").unwrap().starts_with("git/"), "others are answered 421");
         let listed = good(json!({"Files": [], "LatestCommitter": {"Id": COMMIT}}));
         let server = Server::scripted([good(json!({"Visibility": 1})), Reply::new(401, &[], ""), listed]).await;
         let info = Source::describe(&repo(&server, RepoKind::Model)).await.unwrap();
