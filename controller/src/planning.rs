@@ -90,8 +90,8 @@ pub async fn find(route: &Route, purpose: Purpose, settings: &Settings, screen: 
 fn skipped(here: &Here, route: &Route) -> String {
     let (id, there) = (&here.at.id, route.to());
     let app = match (here.at.hub, there) {
-        (Hub::HuggingFace, Hub::ModelScope) => "--spaces-as studio makes a studio of it",
-        (Hub::HuggingFace, Hub::HuggingFace) => "--spaces-as space makes one of it",
+        (_, Hub::ModelScope) => "--spaces-as studio makes a studio of it",
+        (_, Hub::HuggingFace) => "--spaces-as space makes one of it",
         _ => "its hub gives its files by Git only",
     };
     format!("{id} is a Space and is skipped: {app}; --repo-type model copies its files as a model")
@@ -140,6 +140,7 @@ impl Sides {
         let bytes = plan.summary().blob_bytes;
         plan.recut(wishes.cutting.chunking(bytes));
         plan.card = wishes.card;
+        plan.part = here.is_part();
         let mended = card::mend(&mut plan, &here.reader(settings), there.hub.as_ref()).await;
         mended.map_err(|error| said(&error, &there.at, settings, Doing::Writing))?;
         plan.warnings.splice(0..0, here.warnings);

@@ -50,12 +50,12 @@ impl Proof {
         self
     }
 
-    /// Keeps the proof with its run.
+    /// Keeps the proof with its run. A source that was read by a branch's name proves nothing: what that names changes.
     ///
     /// # Errors
     /// The disk's.
     pub fn save(&self, run: &RunDir) -> Outcome<()> {
-        run.write(FILE, self)
+        if self.source.revision.is_commit() { run.write(FILE, self) } else { Ok(()) }
     }
 }
 

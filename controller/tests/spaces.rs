@@ -125,9 +125,9 @@ fn what_does_not_fit_together_is_refused_in_one_line() {
     refused(&["alice/app", "--spaces-as", "space"], 2, "give --spaces-as studio");
     refused(&["hf:alice/app", "--to", "hf", "--dest", "acme/a", "--spaces-as", "studio"], 2, "give --spaces-as space");
     refused(&["alice/app", "--spaces-as", "studio", "--repo-type", "model"], 2, "leave one of them out");
-    refused(&["ms:studios/alice/studio", "--spaces-as", "space"], 3, "by Git only");
+    refused(&["ms:studios/alice/studio", "--spaces-as", "studio"], 2, "give --spaces-as space");
     let skipped = run(&world, &["migrate", "ms:studios/alice/studio"]);
-    assert!(skipped.code == 0 && skipped.stderr.contains("by Git only"), "{}", skipped.stderr);
+    assert!(skipped.code == 0 && skipped.stderr.contains("--spaces-as space makes one of it"), "{}", skipped.stderr);
     let emitted = run(&world, &["plan", "alice/app", "--spaces-as", "studio", "--emit", "kubernetes"]);
     emitted.refused_with(2, "can't be created from a cluster");
 }

@@ -16,7 +16,7 @@ const MOST: usize = 10_000;
 pub struct Ref {
     /// Its name, without `refs/heads/` or `refs/tags/`.
     pub name: Revision,
-    /// The commit; of an annotated tag, too.
+    /// The commit; of an annotated tag, too. Its own name where it is read by that ([`Refs::named`]).
     pub commit: Revision,
 }
 
@@ -29,6 +29,8 @@ pub struct Refs {
     pub tags: Vec<Ref>,
     /// What it lists and can't be taken, and why.
     pub refused: Vec<Refused>,
+    /// Branches and tags whose commit the hub does not tell.
+    pub by_name: Vec<(RefKind, Revision)>,
     /// Refs that are neither: a hub's own conversions.
     pub others: usize,
 }
@@ -88,6 +90,27 @@ impl Refs {
         Ok(())
     }
 
+    /// Takes a ref in of which the hub tells no commit; what is no lawful name is refused alone.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when there are more than can be meant.
+    pub(crate) fn add_by_name(&mut self, kind: RefKind, name: &str) -> Result<()> {
+        match lawful(name) {
+            Ok(name) if self.by_name.len() < MOST => self.by_name.push((kind, name)),
+            _ => self.add(kind, name, None)?,
+        }
+        Ok(())
+    }
+
+    /// The same, where a branch or tag without a commit stands for itself: it is read by its name.
+    pub fn named(mut self) -> Self {
+        for (kind, name) in std::mem::take(&mut self.by_name) {
+            let among = if kind == RefKind::Branch { &mut self.branches } else { &mut self.tags };
+            among.push(Ref { commit: name.clone(), name });
+        }
+        self.sorted()
+    }
+
     /// Those of Git's advertisement. An annotated tag has two lines: its own object's, and with `^{}` its commit's, which counts.
     ///
     /// # Errors
@@ -122,12 +145,16 @@ impl Refs {
 fn judged(name: &str, commit: Option<&str>) -> std::result::Result<Ref, String> {
     let commit = commit.and_then(|commit| commit.parse().ok()).filter(Revision::is_commit);
     let commit = commit.ok_or("the hub does not say at which commit it stands")?;
+    Ok(Ref { name: lawful(name)?, commit })
+}
+
+fn lawful(name: &str) -> std::result::Result<Revision, String> {
     let name: Option<Revision> = name.parse().ok().filter(|_| is_ref_name(name));
     let name = name.ok_or("its name is none that Git allows")?;
     if name.is_commit() {
         return Err("its name looks like a commit's id".to_owned());
     }
-    Ok(Ref { name, commit })
+    Ok(name)
 }
 
 /// The rules of `git check-ref-format` that [`Revision`] does not have.

@@ -26,6 +26,11 @@ impl Hub {
             Self::ModelScope => "ModelScope",
         }
     }
+
+    /// Whether a repo there may be read by a branch's name: the hub does not always tell the commit.
+    pub fn may_tell_no_commit(self) -> bool {
+        self == Self::ModelScope
+    }
 }
 
 impl fmt::Display for Hub {
@@ -215,7 +220,7 @@ pub struct RepoAt {
     pub kind: RepoKind,
     /// `owner/name`.
     pub id: RepoId,
-    /// Source: a pinned commit. Destination: the branch that is committed to.
+    /// Source: a pinned commit, or a branch where the hub tells none. Destination: the branch that is committed to.
     pub revision: Revision,
 }
 
@@ -289,7 +294,7 @@ pub enum Gate {
 /// What a hub says of a repo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepoInfo {
-    /// The commit the asked revision stands at; `None` where the hub has no such notion in its API.
+    /// The commit the asked revision stands at; `None` where the hub does not tell it.
     pub commit: Option<Revision>,
     /// Who may see it.
     pub visibility: Visibility,

@@ -40,6 +40,7 @@ class Seen:
     authorization: str
     # Where it came from.
     peer: str
+    agent: str = ""
     answered: int = 0
 
 
@@ -122,7 +123,7 @@ class Host:
         environ["PATH_INFO"] = re.sub(r"^(/[^.]+)(/info/refs|/git-[a-z]+-pack)$", r"\1.git\2", environ["PATH_INFO"])
         seen = Seen(
             int(environ["SERVER_PORT"]), environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""),
-            environ.get("HTTP_AUTHORIZATION", ""), environ["REMOTE_ADDR"],
+            environ.get("HTTP_AUTHORIZATION", ""), environ["REMOTE_ADDR"], environ.get("HTTP_USER_AGENT", ""),
         )
         self.seen.append(seen)
 

@@ -18,7 +18,7 @@ class Hub:
         command = [str(binary), "serve", "--dir", str(folder), "--parent-stdin"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         told = json.loads(self.process.stdout.readline())
-        self.hf, self.admin = told["hf"], told["admin"]
+        self.hf, self.ms, self.admin = told["hf"], told["ms"], told["admin"]
         self.ask("POST", "/seed", hub="hf", kind="model", id=REPO, files=[])
         self.ask("POST", "/settings", **settings)
 

@@ -1,7 +1,9 @@
 //! `finalize`: what follows when all chunks have ended: commit what the receipts say is stored, then compare every
 //! file. It can be done twice: what stands there already needs no action.
 
-use hf2ms_hub::{Error, Result};
+use std::collections::HashSet;
+
+use hf2ms_hub::{Error, Kind, RepoPath, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::commit::{self, Change, Deletion};
@@ -68,9 +70,37 @@ pub async fn settle(work: &Work, plan: &mut Plan, run: &str, mut receipts: Vec<R
     let failed: Vec<FailedFile> = unsent.iter().chain(&committed.failed).cloned().collect();
     receipts.push(committed);
     let found = compare(work, &plan.verify_job(run, &receipts, &failed).files).await?;
+    let failed = if plan.is_pinned() { failed } else { held_against_source(work, plan, failed).await? };
     let exit = exit(plan, &failed, &found);
     work.events.say(&Event::Verified(found));
     Ok(exit)
+}
+
+/// The failures, once a source that tells no commit was listed again. What it has changed meanwhile has failed by that; no
+/// content is called wrong then.
+async fn held_against_source(work: &Work, plan: &Plan, mut failed: Vec<FailedFile>) -> Result<Vec<FailedFile>> {
+    let moved = plan.moved_on(&work.source.list().await?);
+    if moved.is_empty() {
+        return Ok(failed);
+    }
+    let before = work.events.receipt_so_far().failed.len();
+    let say = |path: &RepoPath, what: String| {
+        work.events.failed(path, &Error::new(Kind::Conflict, format!("{what}: run the same command again")))
+    };
+    for (path, word) in &moved {
+        say(path, format!("the source has {word} it since it was listed, and tells no commit to read it at"));
+    }
+    let corrupt: HashSet<&str> = failed.iter().filter(|failed| failed.kind == Kind::Corrupt).map(|failed| failed.path.as_str()).collect();
+    let others = plan.files.iter().map(|planned| &planned.file.path).filter(|path| corrupt.contains(path.to_string().as_str()));
+    for path in others.filter(|path| !moved.iter().any(|(moved, _)| moved == *path)) {
+        say(path, "the source has changed since it was listed".to_owned());
+    }
+    let told = work.events.receipt_so_far().failed.split_off(before);
+    let paths: HashSet<&str> = told.iter().map(|failed| failed.path.as_str()).collect();
+    failed.retain(|failed| !paths.contains(failed.path.as_str()));
+    drop(paths);
+    failed.extend(told);
+    Ok(failed)
 }
 
 fn exit(plan: &Plan, failed: &[FailedFile], found: &Verification) -> Exit {
@@ -109,7 +139,7 @@ pub(crate) fn fatal<'a>(failed: impl IntoIterator<Item = &'a FailedFile>) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_hub::{File, Kind, Listed, Listing, Placement};
+    use hf2ms_hub::{File, Listed, Listing, Placement};
 
     use super::*;
     use crate::plan::tests::{by_suffix, order};
@@ -140,6 +170,29 @@ mod tests {
         let (source, job) = two_files();
         let (exit, destination) = finalized(source, FakeDestination::default(), job).await;
         assert_eq!((exit, destination.files.lock().unwrap().len()), (Exit::Done, 2));
+    }
+
+    #[tokio::test]
+    async fn a_source_that_was_read_by_name_and_moved_on_is_said_to_have() {
+        for (moves, corrupt, code) in [(false, false, Exit::Done), (true, false, Exit::Incomplete), (true, true, Exit::Incomplete)] {
+            let (mut source, mut job) = two_files();
+            job.plan.source.revision = "master".parse().unwrap();
+            let text = source.git("note.txt", "hello");
+            let now = if moves { source.git("note.txt", "changed") } else { text };
+            let files = job.plan.files.iter().filter(|planned| planned.file.path != now.path).map(|planned| planned.file.clone());
+            source.listing.files = files.chain([now]).map(|file| Listed { file, lfs: false }).collect();
+            if !corrupt {
+                source.git("note.txt", "hello");
+            }
+            let (work, _, destination) = work(source, FakeDestination::default(), 1 << 20);
+            assert_eq!(finalize(&work, job).await, code);
+            let failed = work.events.receipt_so_far().failed;
+            assert!(
+                destination.files.lock().unwrap().len() == if corrupt { 1 } else { 2 }
+                    && failed.len() == usize::from(moves) + usize::from(corrupt)
+            );
+            assert!(failed.last().is_none_or(|last| last.kind == Kind::Conflict && last.error.contains("has changed it")), "{failed:?}");
+        }
     }
 
     #[tokio::test]

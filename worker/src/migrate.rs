@@ -82,7 +82,8 @@ pub async fn find(wish: &Wish, settings: &Settings) -> Result<Found> {
         match describe(&at, wish.transport, settings).await {
             Ok((info, options)) => {
                 let unpinned = || Error::new(Kind::Refused, format!("{} does not say at which commit {} is", at.hub, at.id));
-                let commit = info.commit.clone().ok_or_else(unpinned)?;
+                let by_name = || at.hub.may_tell_no_commit().then(|| at.revision.clone());
+                let commit = info.commit.clone().or_else(by_name).ok_or_else(unpinned)?;
                 let main = Revision::main_of(wish.destination.hub);
                 let to = place_at(settings.access_to(wish.destination.hub), &wish.destination, kind, main);
                 if to.is_same_repo(&at) {

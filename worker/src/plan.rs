@@ -7,6 +7,7 @@ pub mod card;
 pub mod diff;
 pub mod jobs;
 mod likeness;
+mod moved;
 pub mod shared;
 mod width;
 
@@ -32,7 +33,7 @@ pub type Known = HashMap<GitSha1, Sha256>;
 pub struct Plan {
     /// [`VERSION`].
     pub version: u32,
-    /// Where from, at a pinned commit.
+    /// Where from, at a pinned commit; by the name that was asked for where the hub tells no commit.
     pub source: RepoAt,
     /// The revision that was asked for.
     pub asked: Revision,
@@ -59,6 +60,9 @@ pub struct Plan {
     /// What is done about a card that the destination refuses.
     #[serde(default)]
     pub card: Card,
+    /// Whether filters may have left files of the source out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub part: bool,
     /// How workers work.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -154,6 +158,7 @@ impl Plan {
             refused,
             chunks,
             card: Card::default(),
+            part: false,
             options: order.options,
         }
     }
@@ -176,6 +181,7 @@ impl Plan {
             chunks: chunks_of(&files, chunking, options.transport),
             files,
             card: Card::default(),
+            part: false,
             options,
         }
     }
@@ -232,9 +238,9 @@ impl Plan {
         if self.version != VERSION {
             return Err(BadPlan(format!("version {} is not supported: expected {VERSION}", self.version)));
         }
-        let commit = self.source.revision.as_str();
-        if commit.len() < 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(BadPlan(format!("the source's revision '{commit}' is not a pinned commit")));
+        let by_name = self.source.hub.may_tell_no_commit() && self.source.revision == self.asked;
+        if !self.is_pinned() && !by_name {
+            return Err(BadPlan(format!("the source's revision '{}' is not a pinned commit", self.source.revision)));
         }
         if let Some(pair) = self.files.windows(2).find(|pair| pair[0].file.path >= pair[1].file.path) {
             return Err(BadPlan(format!("{} is listed twice or out of order", pair[1].file.path)));

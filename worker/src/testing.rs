@@ -42,6 +42,8 @@ pub(crate) struct FakeSource {
     by_sha: HashMap<Sha256, Bytes>,
     pub(crate) faults: Mutex<VecDeque<ReadFault>>,
     pub(crate) reads: Mutex<Vec<Range<u64>>>,
+    /// What it lists.
+    pub(crate) listing: Listing,
 }
 
 impl FakeSource {
@@ -77,7 +79,7 @@ impl Source for FakeSource {
     }
 
     async fn list(&self) -> Result<Listing> {
-        unimplemented!()
+        Ok(self.listing.clone())
     }
 
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {

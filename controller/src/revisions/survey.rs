@@ -111,7 +111,7 @@ impl Look<'_> {
             Err(error) if error.kind() == Kind::Locked => refs_by_git(&settings.source(&here.at), settings.http()).await,
             told => told,
         };
-        let ours = ours.map_err(|error| said(&error, &here.at, settings, Doing::Reading))?;
+        let ours = ours.map_err(|error| said(&error, &here.at, settings, Doing::Reading))?.named();
         let references = open(settings.destination(&there.at), &there.at, Doing::Writing)?;
         let theirs = match &there.info {
             Some(_) => references.refs().await.map_err(|error| said(&error, &there.at, settings, Doing::Writing))?,

@@ -15,12 +15,6 @@ impl Here {
     /// Its SDK is not known here; its files can't be read.
     pub async fn look_at_app(&mut self, route: &Route, settings: &Settings) -> Outcome<()> {
         let id = &self.at.id;
-        if self.at.hub == Hub::ModelScope {
-            let line = format!(
-                "{id} is a studio, and ModelScope gives its files by Git only: `hf2ms mirror -s ms:studios/{id} -t ..` moves it to a repo that is there"
-            );
-            return Err(Failure::refused(line));
-        }
         let explained = |error| said(&error, &self.at, settings, Doing::Reading);
         let space = open_spaces(&settings.source(&self.at), settings.http()).map_err(explained)?;
         let told = space.sdk().await.map_err(explained)?;

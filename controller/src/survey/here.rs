@@ -18,7 +18,7 @@ use hf2ms_worker::work::open_source_by;
 pub struct Here {
     /// The revision that was asked for.
     pub asked: Revision,
-    /// The source at its commit.
+    /// The source at its commit, or at the name that was asked for where its hub tells none.
     pub at: RepoAt,
     /// What its hub says of it.
     pub info: RepoInfo,
@@ -57,10 +57,16 @@ impl Here {
 
     async fn pinned(route: &Route, settings: &Settings, at: RepoAt, found: Found, other: &[RepoKind]) -> Outcome<Self> {
         let Found { info, transport, lock } = found;
-        let commit =
-            info.commit.clone().ok_or_else(|| Failure::refused(format!("{} does not say at which commit {} is", at.hub, at.id)))?;
-        let at = RepoAt { revision: commit, ..at };
         let mut warnings: Vec<String> = lock.iter().map(|lock| read_by_git(&at, lock)).collect();
+        let commit = match &info.commit {
+            Some(commit) => commit.clone(),
+            None if at.hub.may_tell_no_commit() => {
+                warnings.push(read_by_name(&at));
+                at.revision.clone()
+            }
+            None => return Err(Failure::refused(format!("{} does not say at which commit {} is", at.hub, at.id))),
+        };
+        let at = RepoAt { revision: commit, ..at };
         if at.kind == RepoKind::Model && other.contains(&RepoKind::Dataset) {
             let dataset = RepoAt { kind: RepoKind::Dataset, revision: route.asked().clone(), ..at.clone() };
             if describe(&dataset, transport, settings).await.is_ok() {
@@ -93,6 +99,11 @@ impl Here {
         let source = open(&at, transport, settings).map_err(|error| said(&error, &at, settings, Doing::Reading))?;
         let outside = Outside::default();
         Ok(Self { asked: asked.clone(), at, info, warnings: Vec::new(), transport, outside, app: self.app, source, filter })
+    }
+
+    /// Whether filters may leave files of it out.
+    pub fn is_part(&self) -> bool {
+        self.filter != Filter::default()
     }
 
     /// Takes over what was found out when another looked at the same commit.
@@ -158,6 +169,14 @@ fn both(lock: &Error, by_git: Error) -> Error {
 /// The line that says why Git is taken.
 fn read_by_git(at: &RepoAt, lock: &Error) -> String {
     format!("{}: {} is read by Git, which still works", lock.message(), at.id)
+}
+
+/// The line that says how a source without a commit is read.
+fn read_by_name(at: &RepoAt) -> String {
+    format!(
+        "{} does not tell the commit of {}: files are read by the name {}, and it is listed again at the end",
+        at.hub, at.id, at.revision
+    )
 }
 
 async fn describe(at: &RepoAt, transport: Transport, settings: &Settings) -> Result<RepoInfo, Error> {

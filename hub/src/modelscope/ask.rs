@@ -1,6 +1,8 @@
 //! Asking the hub: addresses, the request's id, and one retry loop around sending *and* opening the
 //! envelope, because an answer can break, or say no, after its 200.
 
+use std::sync::atomic::Ordering;
+
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -26,6 +28,29 @@ impl Repo {
     /// `/api/v1/{kind}/{owner}/{name}/{rest}`.
     pub(super) fn api(&self, rest: &[&str]) -> Url {
         self.url(&[&["api", "v1", self.segment(), self.at.id.owner(), self.at.id.name()], rest].concat())
+    }
+
+    /// The same for what is read of files and commits. Studios have two routes there: `/api/v1/studio/..`, which an application in use
+    /// reads, and the official client's `/api/v1/studios/..` ([`Repo::by_either_route`]).
+    pub(super) fn files_api(&self, rest: &[&str]) -> Url {
+        let is_singular = self.at.kind == RepoKind::Space && !self.plural.load(Ordering::Relaxed);
+        let segment = if is_singular { "studio" } else { self.segment() };
+        self.url(&[&["api", "v1", segment, self.at.id.owner(), self.at.id.name()], rest].concat())
+    }
+
+    /// What `ask` tells by [`Repo::files_api`]; of a studio that is not found by its first route, by the second.
+    pub(super) async fn by_either_route<T, F: Future<Output = Result<T>>>(&self, ask: impl Fn() -> F) -> Result<T> {
+        let told = ask().await;
+        let is_absent = told.as_ref().is_err_and(|error| error.status() == Some(404));
+        if self.at.kind != RepoKind::Space || !is_absent || self.plural.swap(true, Ordering::Relaxed) {
+            return told;
+        }
+        let by_plural = ask().await;
+        if by_plural.is_err() {
+            self.plural.store(false, Ordering::Relaxed);
+            return told;
+        }
+        by_plural
     }
 
     /// `/api/v1/repos/{kind}/{owner}/{name}/{rest}`.

@@ -12,12 +12,15 @@ use crate::{Result, Revision};
 const LONGEST: u64 = 8 << 20;
 
 impl Repo {
-    /// The commit of the branch or tag; `None` where Git's door is closed to the token or tells something else.
+    /// The commit of the branch or tag: by Git, or else by the route `commits`; `None` where neither tells it.
     ///
     /// # Errors
-    /// None today: whoever asks can always list instead.
+    /// What that route fails with for now.
     pub(super) async fn branch_head(&self) -> Result<Option<Revision>> {
-        Ok(self.advertised_commit().await)
+        match self.advertised_commit().await {
+            None => self.commit_told(self.at.revision.as_str()).await,
+            told => Ok(told),
+        }
     }
 
     /// The commit of the branch, tag or commit that was asked for, where Git's door is open and shows it.

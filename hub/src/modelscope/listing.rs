@@ -45,17 +45,21 @@ impl Repo {
     /// .gitattributes, configuration.json.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when the hub can't list the tree in full; what the hub complains of.
+    /// [`Kind::Refused`] when the hub can't list the tree in full; [`Kind::NotFound`] without a status when a list is answered that
+    /// is none, as the hub does for a revision that it does not know; what the hub complains of.
     pub(super) async fn list_all(&self) -> Result<Listing> {
-        match self.at.kind {
-            RepoKind::Dataset => self.read_pages().await,
-            RepoKind::Model | RepoKind::Space => self.walk().await,
-        }
+        let tree = match self.at.kind {
+            RepoKind::Dataset => self.read_pages().await?,
+            RepoKind::Model | RepoKind::Space => self.walk().await?,
+        };
+        let (mut listing, unhashed) = tree.into_parts();
+        self.hash_all(unhashed, &mut listing).await;
+        Ok(listing)
     }
 
     /// One level of folders at a time: each is asked whole; those that come back cut are asked for their
     /// direct entries, and their child folders make the next level. What a cut answer holds is kept.
-    async fn walk(&self) -> Result<Listing> {
+    async fn walk(&self) -> Result<Tree> {
         let mut tree = Tree::default();
         let mut requests = 0;
         let mut level = vec![String::new()];
@@ -67,7 +71,7 @@ impl Repo {
             within_budget(requests)?;
             level = self.split(cut, &mut tree).await?;
         }
-        Ok(tree.into_listing())
+        Ok(tree)
     }
 
     /// Reads these folders whole; returns those that were cut.
@@ -105,55 +109,78 @@ impl Repo {
             if !root.is_empty() {
                 query.push(("Root", root.clone()));
             }
-            Ok((root, self.entries("files", &query).await?))
+            Ok((root, self.entries("files", &query).await?.entries))
         };
         stream::iter(roots).map(ask).buffered(FOLDERS_AT_ONCE).boxed()
     }
 
     /// Pages until one is short. Later pages are asked ahead of it; what is asked beyond the end does not count.
-    async fn read_pages(&self) -> Result<Listing> {
+    async fn read_pages(&self) -> Result<Tree> {
         let mut tree = Tree::default();
-        if tree.add_page(self.page(1).await?, PAGE)? {
+        let Entries { entries, total } = self.page(1).await?;
+        if tree.add_page(entries, PAGE)? {
             let mut pages = stream::iter(2..=MOST_PAGES).map(|number| self.page(number)).buffered(PAGES_AT_ONCE).boxed();
             loop {
-                let entries = pages.try_next().await?.ok_or_else(too_many_pages)?;
-                if !tree.add_page(entries, PAGE)? {
+                let page = pages.try_next().await?.ok_or_else(too_many_pages)?;
+                if !tree.add_page(page.entries, PAGE)? {
                     break;
                 }
             }
         }
-        Ok(tree.into_listing())
+        tree.holds(total)?;
+        Ok(tree)
     }
 
-    async fn page(&self, number: usize) -> Result<Vec<Value>> {
+    /// A page; beyond the end it may be no list at all.
+    async fn page(&self, number: usize) -> Result<Entries> {
         let query = [("Recursive", "True".to_owned()), ("PageNumber", number.to_string()), ("PageSize", PAGE.to_string())];
-        self.entries("tree", &query).await
+        match self.entries("tree", &query).await {
+            Err(error) if number > 1 && error.kind() == Kind::NotFound && error.status().is_none() => Ok(Entries::default()),
+            page => page,
+        }
     }
 
     /// One listing request. Once one has succeeded, a 403 is known not to be about permission: the hub
     /// answers one now and then in the middle of a long listing (`constants.py`, `REPO_TREE_PAGE_MAX_ATTEMPTS`).
-    async fn entries(&self, route: &str, query: &[(&str, String)]) -> Result<Vec<Value>> {
-        let mut url = self.api(&["repo", route]);
-        url.query_pairs_mut().append_pair("Revision", self.at.revision.as_str()).extend_pairs(query);
+    async fn entries(&self, route: &str, query: &[(&str, String)]) -> Result<Entries> {
+        self.entries_at(self.at.revision.as_str(), route, query).await
+    }
+
+    /// The same at another revision.
+    pub(super) async fn entries_at(&self, revision: &str, route: &str, query: &[(&str, String)]) -> Result<Entries> {
         let doubt = |error: Error| {
             let spurious = error.kind() == Kind::Denied && self.readable.load(Ordering::Relaxed);
             if spurious { error.with_kind(Kind::Transient) } else { error }
         };
-        let entries = entries_of(self.ask_doubting(Request::get(url), doubt).await?)?;
+        let ask = || {
+            let mut url = self.files_api(&["repo", route]);
+            url.query_pairs_mut().append_pair("Revision", revision).extend_pairs(query);
+            self.ask_doubting(Request::get(url), doubt)
+        };
+        let entries = entries_of(self.by_either_route(ask).await?, revision)?;
         self.readable.store(true, Ordering::Relaxed);
         Ok(entries)
     }
 }
 
-/// `Data.Files[]`, or `Data` itself as the list; null for a list that is empty.
-fn entries_of(data: Value) -> Result<Vec<Value>> {
+/// What one answer lists.
+#[derive(Default)]
+pub(super) struct Entries {
+    entries: Vec<Value>,
+    /// How many entries all pages have together, where that is told.
+    total: Option<u64>,
+}
+
+/// `Data.Files[]`, or `Data` itself as the list. Null in its place is what an unknown revision is answered with (recorded at the real hub).
+fn entries_of(data: Value, revision: &str) -> Result<Entries> {
+    let total = data.get("TotalCount").and_then(Value::as_u64);
     let files = match data {
         Value::Object(mut data) => data.remove("Files").or_else(|| data.remove("files")),
         list => Some(list).filter(Value::is_array),
     };
     match files {
-        Some(Value::Array(entries)) => Ok(entries),
-        Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(entries)) => Ok(Entries { entries, total }),
+        Some(Value::Null) => Err(Error::new(Kind::NotFound, format!("the hub lists nothing at the revision {}", escape(revision)))),
         _ => Err(Error::new(Kind::Refused, "the hub answered no list of files")),
     }
 }
@@ -183,9 +210,9 @@ mod tests {
 
     use super::super::ask::tests::{bad, good, repo, repo_with};
     use super::*;
-    use crate::Sha256;
     use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Seen, Server};
+    use crate::{Destination, Sha256, Source};
 
     fn file(path: &str) -> Value {
         json!({"Path": path, "Name": "x", "Type": "blob", "Size": 1, "Sha256": Sha256::of(b"x").to_string(), "IsLFS": false})
@@ -335,7 +362,47 @@ mod tests {
             let server = Server::scripted([reply]).await;
             assert!(repo(&server, RepoKind::Model).list_all().await.is_err());
         }
-        let server = Server::scripted([good(json!({"Files": null}))]).await;
-        assert!(repo(&server, RepoKind::Model).list_all().await.unwrap().files.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_unknown_revision_is_not_found_where_it_is_read_and_holds_nothing_where_it_is_written() {
+        for kind in [RepoKind::Model, RepoKind::Dataset, RepoKind::Space] {
+            let server = Server::answering(|_| good(json!({"Files": null}))).await;
+            let repo = repo(&server, kind);
+            assert_eq!(Source::list(&repo).await.unwrap_err().kind(), Kind::NotFound);
+            assert!(Destination::list(&repo).await.unwrap().files.is_empty());
+        }
+        let server = Server::answering(|_| bad(404, 10_990_101_004, "no tree")).await;
+        assert_eq!(Destination::list(&repo(&server, RepoKind::Model)).await.unwrap_err().kind(), Kind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn pages_that_end_before_their_total_are_an_error() {
+        for (count, total) in [(3, 3), (200, 200), (200, 400), (3, 4)] {
+            let all = paths(&[("", count)]);
+            let server = Server::answering(move |seen| {
+                let number: usize = query(seen, "PageNumber").unwrap().parse().unwrap();
+                let entries: Vec<_> = all.iter().skip((number - 1) * PAGE).take(PAGE).map(|path| file(path)).collect();
+                good(if entries.is_empty() { json!({"Files": null}) } else { json!({"Files": entries, "TotalCount": total}) })
+            })
+            .await;
+            let listed = repo(&server, RepoKind::Dataset).list_all().await;
+            assert_eq!(listed.as_ref().map(|listing| listing.files.len()).ok(), (count == total).then_some(count), "{listed:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_without_a_sha256_is_read_and_hashed_and_one_that_is_lost_costs_only_itself() {
+        let server = Server::answering(|seen| match seen.line() {
+            line if line.contains("FilePath=a.txt") => Reply::new(200, &[], "hello"),
+            line if line.contains("FilePath=") => bad(200, 10_990_101_007, "no content"),
+            _ => good(json!({"Files": [{"Path": "a.txt", "Size": 5}, {"Path": "lost", "Size": 5, "Sha256": ""}, file("b")]})),
+        })
+        .await;
+        let listing = repo(&server, RepoKind::Model).list_all().await.unwrap();
+        let digests: Vec<_> = listing.files.iter().map(|listed| (listed.file.path.as_str(), listed.file.digest.sha256())).collect();
+        assert_eq!(digests, [("b", Some(Sha256::of(b"x"))), ("a.txt", Some(Sha256::of(b"hello")))]);
+        let [refused] = &listing.refused[..] else { panic!("{listing:?}") };
+        assert!(refused.path == "lost" && refused.reason.contains("no content"), "{refused:?}");
     }
 }

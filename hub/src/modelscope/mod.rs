@@ -1,7 +1,7 @@
 //! ModelScope as a source and as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
 //!
 //! [`dialect`] reads what the hub says, [`ask`] sends and opens envelopes, [`wire`] has the bodies' shapes; [`repos`], [`owned`],
-//! [`studio`], [`head`] and [`pin`], [`references`] and [`push`], [`listing`] and [`tree`], [`read`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
+//! [`studio`], [`head`] and [`pin`], [`references`] and [`push`], [`listing`], [`tree`] and [`unhashed`], [`oss`], [`read`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
 
 mod ask;
 mod check;
@@ -10,6 +10,7 @@ mod dialect;
 mod head;
 mod inline;
 mod listing;
+mod oss;
 mod owned;
 mod pin;
 mod push;
@@ -19,6 +20,7 @@ mod references;
 mod repos;
 mod studio;
 mod tree;
+mod unhashed;
 mod wire;
 
 use std::collections::HashMap;
@@ -52,6 +54,8 @@ pub struct Repo {
     found: read::Found,
     /// A listing has succeeded: a later 403 on one is not about permission.
     readable: AtomicBool,
+    /// The studio's files are found by the official client's route.
+    plural: AtomicBool,
 }
 
 impl Repo {
@@ -66,7 +70,16 @@ impl Repo {
         let base: Url = at.endpoint.parse().map_err(refused)?;
         let form = |token: &Token| [(AUTHORIZATION, token.header("Bearer ")), (COOKIE, token.header("m_session_id="))];
         let http = Http::new(&base, Credentials::of(token.as_ref(), form), dialect::ModelScope, http)?;
-        Ok(Self { at, base, token, http, targets: Mutex::default(), found: read::Found::default(), readable: AtomicBool::new(false) })
+        Ok(Self {
+            at,
+            base,
+            token,
+            http,
+            targets: Mutex::default(),
+            found: read::Found::default(),
+            readable: AtomicBool::new(false),
+            plural: AtomicBool::new(false),
+        })
     }
 }
 
@@ -81,7 +94,9 @@ impl Source for Repo {
     }
 
     async fn list(&self) -> Result<Listing> {
-        self.list_all().await
+        let mut listing = self.list_all().await?;
+        self.add_oss_files(&mut listing).await?;
+        Ok(listing)
     }
 
     /// Nothing can be asked of many at once: each file's address comes with its first range.
@@ -108,8 +123,12 @@ impl Destination for Repo {
         self.create_repo(visibility).await
     }
 
+    /// A branch that is not there yet holds nothing.
     async fn list(&self) -> Result<Listing> {
-        self.list_all().await
+        match self.list_all().await {
+            Err(error) if error.kind() == Kind::NotFound && error.status().is_none() => Ok(Listing::default()),
+            listed => listed,
+        }
     }
 
     async fn head(&self) -> Result<Option<Revision>> {

@@ -1,58 +1,68 @@
-//! The repo as a source: what it is, and the commit that the asked revision stands at. Git's advertisement tells it
-//! ([`super::head`]); where that door is closed, the listing names the commit that it lists.
+//! The repo as a source: what it is, and the commit that the asked revision stands at. Git's advertisement tells it ([`super::head`]), or
+//! else the route `commits`. Where neither does, there is none: the listing's SHA-256 digests pin what is read by the branch's name.
 
 use serde_json::Value;
 
 use super::Repo;
 use super::repos::{gate_of, said_visibility};
 use crate::http::Request;
-use crate::{Error, Kind, RepoInfo, RepoKind, Result, Revision, Visibility};
+use crate::{Kind, RepoInfo, RepoKind, Result, Revision, Visibility};
 
 impl Repo {
-    /// What the hub knows of the repo, its commit with it.
+    /// What the hub knows of the repo, with its commit where that is told.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] when the repo or the revision is not there; [`Kind::Refused`] when nothing tells the commit.
+    /// [`Kind::NotFound`] when the repo or the revision is not there.
     pub(super) async fn look_up_pinned(&self) -> Result<RepoInfo> {
         let info = self.ask(Request::get(self.about())).await?;
         // What is not said to be public must not become so.
         let visibility = said_visibility(&info).unwrap_or(Visibility::Private);
-        Ok(RepoInfo { commit: Some(self.pinned().await?), visibility, gate: gate_of(&info) })
+        Ok(RepoInfo { commit: self.pinned().await?, visibility, gate: gate_of(&info) })
     }
 
-    async fn pinned(&self) -> Result<Revision> {
-        if let Some(commit) = self.advertised_commit().await {
-            return Ok(commit);
-        }
-        let listed = self.listed_commit().await?;
+    async fn pinned(&self) -> Result<Option<Revision>> {
         let asked = &self.at.revision;
+        if let Some(commit) = self.advertised_commit().await {
+            return Ok(Some(commit));
+        }
         // A commit asked for by its id needs no other name.
-        listed
-            .or_else(|| asked.is_commit().then(|| asked.clone()))
-            .ok_or_else(|| Error::new(Kind::Refused, format!("ModelScope does not say at which commit {} of {} is", asked, self.at.id)))
+        if !asked.is_commit()
+            && let Some(commit) = self.commit_told(asked.as_str()).await?
+        {
+            return Ok(Some(commit));
+        }
+        self.is_listed(asked.as_str()).await?;
+        Ok(asked.is_commit().then(|| asked.clone()))
     }
 
-    /// The commit that a listing of the smallest size names (`Data.LatestCommitter.Id`); an error when there is no such revision.
-    async fn listed_commit(&self) -> Result<Option<Revision>> {
-        self.commit_listed_at(self.at.revision.as_str()).await
+    /// Where a branch or tag stands, by `GET /api/v1/S/{id}/commits?Ref=`; `None` where the hub has no such route, or no such ref. A
+    /// parameter's name that is misspelt would mean the main branch (recorded at the real hub).
+    pub(super) async fn commit_told(&self, name: &str) -> Result<Option<Revision>> {
+        let ask = || {
+            let mut url = self.files_api(&["commits"]);
+            url.query_pairs_mut().append_pair("Ref", name).append_pair("PageNumber", "1").append_pair("PageSize", "1");
+            self.ask(Request::get(url))
+        };
+        match self.by_either_route(ask).await {
+            Ok(data) => Ok(newest_in(&data)),
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Denied | Kind::Invalid | Kind::Refused) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// The same for another revision.
-    pub(super) async fn commit_listed_at(&self, revision: &str) -> Result<Option<Revision>> {
+    /// Whether there is such a revision, by a listing of the smallest size.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] when there is none.
+    pub(super) async fn is_listed(&self, revision: &str) -> Result<()> {
         let route = if self.at.kind == RepoKind::Dataset { "tree" } else { "files" };
-        let mut url = self.api(&["repo", route]);
-        url.query_pairs_mut()
-            .append_pair("Revision", revision)
-            .append_pair("Recursive", "False")
-            .append_pair("PageNumber", "1")
-            .append_pair("PageSize", "1");
-        let data = self.ask(Request::get(url)).await?;
-        Ok(commit_in(&data))
+        let query = [("Recursive", "False"), ("PageNumber", "1"), ("PageSize", "1")].map(|(name, value)| (name, value.to_owned()));
+        self.entries_at(revision, route, &query).await.map(drop)
     }
 }
 
-fn commit_in(data: &Value) -> Option<Revision> {
-    data.get("LatestCommitter")?.get("Id")?.as_str()?.parse().ok().filter(Revision::is_commit)
+fn newest_in(data: &Value) -> Option<Revision> {
+    data.get("Commit")?.get(0)?.get("Id")?.as_str()?.parse().ok().filter(Revision::is_commit)
 }
 
 #[cfg(test)]
@@ -70,16 +80,28 @@ mod tests {
         Reply::new(200, &[], format!("001e# service=git-upload-pack\n0000003f{COMMIT} refs/heads/master\n0000"))
     }
 
+    fn told(commit: Value) -> Reply {
+        good(json!({"Commit": commit, "TotalCount": 1}))
+    }
+
+    async fn found(kind: RepoKind, replies: Vec<Reply>) -> (Result<RepoInfo>, Vec<String>) {
+        let server = Server::scripted([vec![good(json!({"Visibility": 1}))], replies].concat()).await;
+        let info = Source::describe(&repo(&server, kind)).await;
+        (info, server.lines())
+    }
+
     #[tokio::test]
-    async fn the_commit_comes_from_git_or_else_from_the_listing() {
-        let server = Server::scripted([good(json!({"Visibility": 5})), refs()]).await;
-        let info = Source::describe(&repo(&server, RepoKind::Model)).await.unwrap();
-        assert_eq!((info.commit.unwrap().as_str(), info.visibility), (COMMIT, Visibility::Public));
-        assert!(server.seen()[1].header("user-agent").unwrap().starts_with("git/"), "others are answered 421");
-        let listed = good(json!({"Files": [], "LatestCommitter": {"Id": COMMIT}}));
-        let server = Server::scripted([good(json!({"Visibility": 1})), Reply::new(401, &[], ""), listed]).await;
-        let info = Source::describe(&repo(&server, RepoKind::Model)).await.unwrap();
-        assert_eq!((info.commit.unwrap().as_str(), info.visibility), (COMMIT, Visibility::Private));
+    async fn the_commit_comes_from_git_or_else_from_the_commits_or_else_there_is_none() {
+        let shut = || Reply::new(421, &[], r#"{"message":"mirror self-forwarded loop detected"}"#);
+        let commit = |info: Result<RepoInfo>| info.unwrap().commit.map(|commit| commit.as_str().to_owned());
+        assert_eq!(commit(found(RepoKind::Model, vec![refs()]).await.0).as_deref(), Some(COMMIT));
+        let (info, asked) = found(RepoKind::Model, vec![shut(), told(json!([{"Id": COMMIT}]))]).await;
+        assert_eq!((commit(info).as_deref(), asked.len()), (Some(COMMIT), 3), "{asked:?}");
+        assert_eq!(asked[2], "GET /api/v1/models/org/name/commits?Ref=master&PageNumber=1&PageSize=1");
+        let listed = || good(json!({"Files": [], "LatestCommitter": {"Id": "", "ShortId": &COMMIT[..8]}}));
+        for reply in [told(Value::Null), bad(404, 10_000_000_404, "page not found"), told(json!([{"Id": ""}]))] {
+            assert_eq!(commit(found(RepoKind::Dataset, vec![shut(), reply, listed()]).await.0), None);
+        }
     }
 
     #[tokio::test]
@@ -89,13 +111,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_absent_repo_or_revision_is_not_found_and_an_unnamed_commit_refused() {
+    async fn an_absent_repo_or_revision_is_not_found() {
         let server = Server::scripted([bad(404, 10_010_205_001, "not found")]).await;
         assert_eq!(Source::describe(&repo(&server, RepoKind::Model)).await.unwrap_err().kind(), Kind::NotFound);
-        let closed = || Reply::new(403, &[], "");
-        let server = Server::scripted([good(json!({})), closed(), bad(404, 10_010_205_010, "revision not found")]).await;
-        assert_eq!(Source::describe(&repo(&server, RepoKind::Model)).await.unwrap_err().kind(), Kind::NotFound);
-        let server = Server::scripted([good(json!({})), closed(), good(json!({"Files": []}))]).await;
-        assert_eq!(Source::describe(&repo(&server, RepoKind::Model)).await.unwrap_err().kind(), Kind::Refused);
+        for listed in [bad(404, 10_990_101_004, "no tree"), good(json!({"Files": null}))] {
+            let (info, _) = found(RepoKind::Model, vec![Reply::new(403, &[], ""), told(Value::Null), listed]).await;
+            assert_eq!(info.unwrap_err().kind(), Kind::NotFound);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_studio_is_read_by_either_of_its_routes() {
+        let absent = || bad(404, 10_000_000_404, "page not found");
+        let replies = vec![Reply::new(403, &[], ""), absent(), absent(), absent(), good(json!({"Files": []}))];
+        let (info, asked) = found(RepoKind::Space, replies).await;
+        assert_eq!(info.unwrap().commit, None);
+        let route = |line: &String| line.split('?').next().unwrap_or_default().rsplit("/api/v1/").next().unwrap_or_default().to_owned();
+        let routes: Vec<_> = asked[2..].iter().map(route).collect();
+        let expected = ["studio/org/name/commits", "studios/org/name/commits", "studio/org/name/repo/files", "studios/org/name/repo/files"];
+        assert_eq!(routes, expected);
     }
 }

@@ -6,10 +6,11 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 
 use super::Repo;
 use super::ask::{REQUEST_ID, request_id};
+use super::dialect::complaint;
 use crate::http::{Origin, Request, Response};
 use crate::ranged::{checked, is_worth_asking, nothing, part, restarted};
 use crate::{ByteStream, Error, File, Kind, RepoPath, Result};
@@ -18,6 +19,8 @@ use crate::{ByteStream, Error, File, Kind, RepoPath, Result};
 const FRESH: Duration = Duration::from_secs(300);
 /// Addresses kept at once, of files that are being read.
 const MOST_KEPT: usize = 1_000;
+/// An envelope in place of a file's content has some 145 bytes.
+const LONGEST_COMPLAINT: u64 = 64 << 10;
 
 /// Where files were found in storage: the ranges of one file ask the hub once.
 #[derive(Default)]
@@ -64,17 +67,42 @@ impl Repo {
             let answer = self.http.send(part(Request::get(url).signed(), file, range)).await;
             return answer.map_err(|error| self.understood(error, file));
         }
+        let error = match self.by_either_route(|| self.asked(file, range)).await {
+            Ok(answer) => {
+                if Origin::of(answer.url())? != *self.http.origin() {
+                    self.found.keep(&file.path, answer.url().clone(), now);
+                }
+                return Ok(answer);
+            }
+            Err(error) => error,
+        };
+        let is_absent = matches!(error.kind(), Kind::NotFound | Kind::Invalid);
+        let beside = if is_absent { self.oss_address(file).await? } else { None };
+        let Some(url) = beside else { return Err(error) };
+        self.found.keep(&file.path, url.clone(), now);
+        self.http.send(part(Request::get(url).signed(), file, range)).await.map_err(|error| self.understood(error, file))
+    }
+
+    async fn asked(&self, file: &File, range: &Range<u64>) -> Result<Response> {
         let request = Request::get(self.file_url(file)).of_file().header(REQUEST_ID, request_id());
         let answer = self.http.send(part(request, file, range)).await?;
-        if Origin::of(answer.url())? != *self.http.origin() {
-            self.found.keep(&file.path, answer.url().clone(), now);
-        }
-        Ok(answer)
+        let is_own = Origin::of(answer.url())? == *self.http.origin();
+        if is_own && is_other_than(&answer, file, range) { self.complained(answer).await } else { Ok(answer) }
+    }
+
+    /// What stands in place of the content: of a file that is absent or lost the hub answers 200 and an envelope (recorded at the real
+    /// hub). What is none is refused by its length.
+    async fn complained(&self, answer: Response) -> Result<Response> {
+        let (status, request) = (answer.status(), answer.request.clone());
+        let body = answer.bytes(LONGEST_COMPLAINT).await?;
+        let complaint = serde_json::from_slice(&body).ok().and_then(|body| complaint(status, &body, self.http.redactor()));
+        let unlike = || Error::new(Kind::Refused, format!("the hub answered {} bytes that are not those asked for", body.len()));
+        Err(complaint.unwrap_or_else(unlike).of_request(request))
     }
 
     /// `GET /api/v1/S/{id}/repo?Revision=&FilePath=`.
     fn file_url(&self, file: &File) -> Url {
-        let mut url = self.api(&["repo"]);
+        let mut url = self.files_api(&["repo"]);
         url.query_pairs_mut().append_pair("Revision", self.at.revision.as_str()).append_pair("FilePath", file.path.as_str());
         url
     }
@@ -88,6 +116,12 @@ impl Repo {
         self.found.forget(&file.path);
         error.with_kind(Kind::Expired)
     }
+}
+
+/// Whether it is a small answer of a length that neither the file has nor its range.
+fn is_other_than(answer: &Response, file: &File, range: &Range<u64>) -> bool {
+    let expected = [file.size, range.end - range.start];
+    answer.status() == StatusCode::OK && answer.length().is_some_and(|length| length <= LONGEST_COMPLAINT && !expected.contains(&length))
 }
 
 #[cfg(test)]
@@ -169,6 +203,18 @@ mod tests {
         for (reply, kind) in kinds {
             let hub = Server::answering(move |_| reply.clone()).await;
             assert_eq!(all(repo(&hub, RepoKind::Model).read(&file("a"), 0..4).await).await.unwrap_err().kind(), kind);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_envelope_in_place_of_the_content_is_no_content() {
+        let lost = r#"{"Code":10990101007,"Message":"获取模型文件失败，文件内容为空","RequestId":"r","Success":false}"#;
+        for (body, words) in [(lost, "文件内容为空"), ("short", "5 bytes that are not those asked for")] {
+            let hub = Server::answering(move |_| Reply::new(200, &[], body)).await;
+            for range in [0..10, 0..4] {
+                let error = all(repo(&hub, RepoKind::Model).read(&file("a"), range).await).await.unwrap_err();
+                assert!(error.to_string().contains(words) && !error.is_transient(), "{error}");
+            }
         }
     }
 

@@ -1,5 +1,5 @@
-//! Branches and tags. Git's advertisement tells both with their commits; where that door is closed, `revisions` names them and a
-//! listing tells each one's commit. Tags are made by the API. It has no way to make a branch (modelscope-hub 0.5.1 pushes them by
+//! Branches and tags. Git's advertisement tells both with their commits; where that door is closed, `revisions` names them and
+//! `commits` tells each one's commit, where the hub has that route. Tags are made by the API. It has no way to make a branch (modelscope-hub 0.5.1 pushes them by
 //! Git), so [`push`] says to Git's own door what a push says that brings no objects.
 
 use async_trait::async_trait;
@@ -41,23 +41,31 @@ impl References for Repo {
 }
 
 impl Repo {
-    /// `GET /api/v1/S/{id}/revisions`, and one listing each (`_legacy_api.py`, `list_revisions_detail`).
+    /// `GET /api/v1/S/{id}/revisions` (`_legacy_api.py`, `list_revisions_detail`), and the commit of each.
     async fn listed_refs(&self) -> Result<Refs> {
         let data = self.ask(Request::get(self.api(&["revisions"]))).await?;
         let map = &data["RevisionMap"];
         let named = [(RefKind::Branch, names(&map["Branches"])), (RefKind::Tag, names(&map["Tags"]))];
         let named = named.into_iter().flat_map(|(kind, names)| names.into_iter().map(move |name| (kind, name)));
         let told = stream::iter(named).map(|(kind, name)| async move {
-            match self.commit_listed_at(&name).await {
+            let commit = self.commit_told(&name).await?;
+            let is_there = match &commit {
+                Some(_) => Ok(()),
+                None => self.is_listed(&name).await,
+            };
+            match is_there {
                 // A name that the hub itself does not find costs only itself.
-                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Invalid) => Ok((kind, None, name)),
-                commit => Ok((kind, commit?, name)),
+                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Invalid) => Ok((kind, Err(error), name)),
+                is_there => is_there.map(|()| (kind, Ok(commit), name)),
             }
         });
         let mut told = told.buffered(AT_ONCE);
         let mut refs = Refs::default();
         while let Some((kind, commit, name)) = told.try_next().await? {
-            refs.add(kind, &name, commit.as_ref().map(Revision::as_str))?;
+            match commit {
+                Ok(None) => refs.add_by_name(kind, &name)?,
+                commit => refs.add(kind, &name, commit.ok().flatten().as_ref().map(Revision::as_str))?,
+            }
         }
         Ok(refs.sorted())
     }
@@ -99,19 +107,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_gits_door_is_closed_the_listing_tells_each_ones_commit() {
+    async fn where_gits_door_is_closed_the_commits_are_asked_for_and_without_any_the_names_stand_for_themselves() {
         let map = json!({"RevisionMap": {"Branches": [{"Revision": "master"}], "Tags": [{"Revision": "v 1"}, {"Revision": "v2"}, {"Revision": "v3"}]}});
-        let at = |digit| good(json!({"Files": [], "LatestCommitter": {"Id": commit(digit)}}));
         let server = Server::answering(move |seen| match seen.line() {
-            line if line.contains("info/refs") => Reply::new(401, &[], ""),
+            line if line.contains("info/refs") => Reply::new(421, &[], ""),
             line if line.contains("/revisions") => good(map.clone()),
-            line if line.contains("Revision=v2") => good(json!({"Files": []})),
-            line if line.contains("Revision=v3") => bad(404, 10_010_205_010, "revision not found"),
-            _ => at('d'),
+            line if line.contains("/commits?Ref=master") => good(json!({"Commit": [{"Id": commit('d')}]})),
+            line if line.contains("/commits") => bad(404, 10_000_000_404, "page not found"),
+            line if line.contains("Revision=v3") => good(json!({"Files": null})),
+            _ => good(json!({"Files": []})),
         })
         .await;
         let refs = repo(&server, RepoKind::Model).refs().await.unwrap();
-        assert_eq!((named(&refs.branches), named(&refs.tags), refs.refused.len()), (vec![("master", "d")], vec![], 3));
+        let named_ones: Vec<_> = refs.by_name.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!((named(&refs.branches), named(&refs.tags), named_ones), (vec![("master", "d")], vec![], vec!["v2"]));
+        assert_eq!(refs.refused.iter().map(|refused| refused.path.as_str()).collect::<Vec<_>>(), ["tag v 1", "tag v3"]);
+        let refs = refs.named();
+        assert_eq!((named(&refs.tags), refs.by_name.len()), (vec![("v2", "v")], 0));
     }
 
     #[tokio::test]

@@ -14,6 +14,8 @@ use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Resul
 pub(super) struct Tree {
     seen: HashSet<String>,
     listing: Listing,
+    /// Files whose digest is not told: theirs stands for none yet.
+    unhashed: Vec<Listed>,
 }
 
 impl Tree {
@@ -46,9 +48,23 @@ impl Tree {
         Ok(is_full)
     }
 
-    /// What was gathered.
-    pub(super) fn into_listing(self) -> Listing {
-        self.listing
+    /// Checks that there are as many entries as the hub counts.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when there are fewer.
+    pub(super) fn holds(&self, total: Option<u64>) -> Result<()> {
+        match total {
+            Some(total) if (self.seen.len() as u64) < total => {
+                let message = format!("the hub counts {total} entries and lists {}", self.seen.len());
+                Err(Error::new(Kind::Refused, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What was gathered, and the files that are still to be hashed.
+    pub(super) fn into_parts(self) -> (Listing, Vec<Listed>) {
+        (self.listing, self.unhashed)
     }
 
     /// Takes one entry; returns its path if it is a folder that may be looked into.
@@ -61,9 +77,9 @@ impl Tree {
             return None;
         }
         match file(&entry) {
-            Ok(listed) => {
+            Ok((listed, told)) => {
                 self.seen.insert(entry.path);
-                self.listing.files.push(listed);
+                if told { &mut self.listing.files } else { &mut self.unhashed }.push(listed);
             }
             Err(reason) => self.refuse(Refused { path: entry.path, reason }),
         }
@@ -82,8 +98,8 @@ fn read(entry: Value) -> std::result::Result<Entry, Refused> {
     serde_json::from_value(entry).map_err(|error| Refused { path, reason: format!("the hub lists it in an unknown form: {error}") })
 }
 
-/// A file that can be compared, or why it can't.
-fn file(entry: &Entry) -> std::result::Result<Listed, String> {
+/// A file and whether its digest is told, or why it can't be taken.
+fn file(entry: &Entry) -> std::result::Result<(Listed, bool), String> {
     match entry.r#type.as_deref() {
         None | Some("blob") => {}
         Some("tree") => return Err("it is a folder that can't be looked into".to_owned()),
@@ -94,11 +110,10 @@ fn file(entry: &Entry) -> std::result::Result<Listed, String> {
     let told = entry.sha256.as_deref().filter(|digest| !digest.is_empty());
     let sha256 = match told {
         Some(told) => told.parse().map_err(|_| "the hub lists no proper SHA-256 for it")?,
-        None if size == 0 => Sha256::of(b""),
-        None => return Err("the hub lists no SHA-256 for it".to_owned()),
+        None => Sha256::of(b""),
     };
     let file = File { path, size, digest: Digest::Sha256(sha256) };
-    Ok(Listed { file, lfs: entry.is_lfs.unwrap_or(false) })
+    Ok((Listed { file, lfs: entry.is_lfs.unwrap_or(false) }, told.is_some() || size == 0))
 }
 
 fn stands_below(root: &str, path: &str) -> bool {
@@ -122,7 +137,7 @@ mod tests {
     fn listing(entries: Vec<Value>) -> Listing {
         let mut tree = Tree::default();
         tree.add("", entries).unwrap();
-        tree.into_listing()
+        tree.into_parts().0
     }
 
     #[test]
@@ -145,7 +160,6 @@ mod tests {
         let odd = vec![
             blob("../evil"),
             blob("x/\u{1b}[2J/../y"),
-            json!({"Path": "no-digest", "Size": 1}),
             json!({"Path": "bad-digest", "Size": 1, "Sha256": "xyz"}),
             json!({"Path": "no-size", "Sha256": "ab".repeat(32)}),
             json!({"Path": "negative", "Size": -1, "Sha256": "ab".repeat(32)}),
@@ -174,7 +188,7 @@ mod tests {
         for root in ["", "a"] {
             tree.add(root, vec![blob("a/x"), json!({"Path": "a/sub", "Type": "commit"})]).unwrap();
         }
-        let listing = tree.into_listing();
+        let listing = tree.into_parts().0;
         assert_eq!((listing.files.len(), listing.refused.len()), (1, 1));
     }
 

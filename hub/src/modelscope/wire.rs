@@ -28,6 +28,15 @@ impl Entry {
     }
 }
 
+/// What a dataset keeps beside its repo (`oss/tree`).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Stored {
+    pub key: String,
+    pub size: u64,
+    pub url: String,
+}
+
 /// A blob check.
 #[derive(Debug, Serialize)]
 pub(super) struct Check {
