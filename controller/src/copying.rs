@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use hf2ms_hub::{Kind, Visibility};
-use hf2ms_worker::plan::{Extra, Plan};
+use hf2ms_worker::plan::{MaxDelete, Plan};
 use hf2ms_worker::protocol::{Exit, PlanSummary, Transport};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
@@ -44,8 +44,8 @@ pub struct Task<'a> {
     pub containers: &'a ContainerArgs,
     /// Who may see a repo that has to be created; else as the source.
     pub visibility: Option<Visibility>,
-    /// What happens to files that only the destination has.
-    pub extra: Extra,
+    /// How many of the files that only the destination has are deleted at most; they stay without it.
+    pub prune: Option<MaxDelete>,
     /// What becomes of a destination that is there already.
     pub existing: Existing,
     /// Whether someone waits for the cloud.
@@ -247,7 +247,7 @@ impl Copying<'_> {
     /// Another run writes to the destination; the engine can't be opened.
     pub async fn set_out<'b>(&'b self, plan: Plan, there: &'b There, beside: Option<&RunDir>) -> Outcome<Migration<'b>> {
         let Self { task, screen, began } = *self;
-        let Task { settings, runs, stop, ref cutting, ref turns, extra, .. } = *task;
+        let Task { settings, runs, stop, ref cutting, ref turns, prune, .. } = *task;
         let summary = plan.summary();
         let new = NewRun { verb: RunVerb::Migrate, on: cutting.on, source: &plan.source, destination: &plan.destination, plan: &summary };
         let mut run = match beside {
@@ -258,7 +258,7 @@ impl Copying<'_> {
             Ok(crew) => crew,
             Err(failure) => return run.end(State::Failed).and(Err(failure)),
         };
-        Ok(Migration { plan, there, extra, run, crew, turns, ahead: None, settings, screen, stop, began })
+        Ok(Migration { plan, there, prune, run, crew, turns, ahead: None, settings, screen, stop, began })
     }
 
     /// Opens the engine; nobody is needed when nothing differs.
@@ -299,6 +299,7 @@ pub async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outco
 
 fn announce(plan: &Plan, screen: &Screen) {
     plan.warnings.iter().for_each(|warning| screen.warn(warning));
+    plan.withheld.iter().for_each(|withheld| screen.warn(format!("nothing is deleted: {}", withheld.reason)));
     let summary = plan.summary();
     if plan.options.transport == Transport::Git && !plan.is_done() {
         screen.say(format!("{} is read by Git: what is not in LFS comes in one pack", plan.source.id));

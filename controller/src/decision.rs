@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hf2ms_worker::plan::{Extra, Plan};
+use hf2ms_worker::plan::{MaxDelete, Plan};
 use hf2ms_worker::protocol::Creation;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -58,7 +58,7 @@ pub async fn compare(route: &Route, task: &Task<'_>, screen: &Screen) -> Outcome
     if let Some(record) = runs.detached(&there.at).filter(|run| run.source.id == here.at.id && attends) {
         return Ok(Decision::Attach(Box::new(record)));
     }
-    let proven = proven(&here, &there, route, task.extra, runs);
+    let proven = proven(&here, &there, route, task.prune, runs);
     if task.existing == Existing::LeftAlone && proven.is_none() && there.info.is_some() && !left_by_us(runs, &there) {
         return Ok(Decision::Skip(EXISTS));
     }
@@ -69,14 +69,14 @@ pub async fn compare(route: &Route, task: &Task<'_>, screen: &Screen) -> Outcome
     }
     let sides = Sides::list(here, there, settings).await?;
     let known = known::load(runs, &sides.here.at, &sides.there.at);
-    let wishes = Wishes { cutting: task.cutting.clone(), visibility: task.visibility, extra: task.extra, card: route.card() };
+    let wishes = Wishes { cutting: task.cutting.clone(), visibility: task.visibility, prune: task.prune, card: route.card() };
     let (plan, there) = sides.plan(&wishes, &known, settings).await?;
     Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
 }
 
 /// What an earlier run proves of these sides as they stand.
-fn proven(here: &Here, there: &There, route: &Route, extra: Extra, runs: &Runs) -> Option<(Proof, Report)> {
-    let proof = Proof::new(&here.at, &there.at, there.head.clone()?, route.filter(), extra).with_card(route.card());
+fn proven(here: &Here, there: &There, route: &Route, prune: Option<MaxDelete>, runs: &Runs) -> Option<(Proof, Report)> {
+    let proof = Proof::new(&here.at, &there.at, there.head.clone()?, route.filter(), prune).with_card(route.card());
     let report = proof.find(runs)?;
     Some((proof, report))
 }

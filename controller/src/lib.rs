@@ -3,6 +3,7 @@
 //! Read [`cli`], then a verb in [`verbs`]; `migrate` is the main one: [`copying`] is a repo's whole way, on which [`survey`] looks
 //! at both sides, the plan is [`hf2ms_worker::plan`]'s, [`migration`] carries it out with an [`engine`], [`report`] says what came of it.
 
+pub mod args;
 pub mod batch;
 pub mod binaries;
 pub mod cli;

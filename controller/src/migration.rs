@@ -6,7 +6,7 @@ use std::time::Instant;
 use hf2ms_hub::{Blob, File, Kind, Listing, Revision, Sha256, Visibility};
 use hf2ms_worker::commit::Deletion;
 use hf2ms_worker::finalize::FinalizeJob;
-use hf2ms_worker::plan::{Extra, Plan};
+use hf2ms_worker::plan::{MaxDelete, Plan};
 use hf2ms_worker::protocol::{Exit, VERSION, Verification, VerifyJob};
 use serde::Serialize;
 use serde_json::json;
@@ -39,8 +39,8 @@ pub struct Migration<'a> {
     pub plan: Plan,
     /// The destination as it was found.
     pub there: &'a There,
-    /// What happens to files that only the destination has.
-    pub extra: Extra,
+    /// How many of the files that only the destination has are deleted at most; they stay without it.
+    pub prune: Option<MaxDelete>,
     /// Its folder.
     pub run: RunDir,
     /// Who does the work; nobody is needed when nothing differs.
@@ -151,7 +151,7 @@ impl Migration<'_> {
     }
 
     fn proof(&self, head: Revision) -> Proof {
-        Proof::new(&self.plan.source, &self.plan.destination, head, self.there.filter(), self.extra).with_card(self.plan.card)
+        Proof::new(&self.plan.source, &self.plan.destination, head, self.there.filter(), self.prune).with_card(self.plan.card)
     }
 
     /// Everything was found equal: the fresh listing is the verification.

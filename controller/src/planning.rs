@@ -3,7 +3,7 @@
 use hf2ms_hub::{Hub, Listing, RepoKind, Visibility};
 use hf2ms_worker::chunks::Chunking;
 use hf2ms_worker::plan::card::{self, Card};
-use hf2ms_worker::plan::{Extra, Known, Order, Plan};
+use hf2ms_worker::plan::{Known, MaxDelete, Order, Plan};
 use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 
 use crate::cutting::CuttingArgs;
@@ -38,8 +38,8 @@ pub struct Wishes {
     pub cutting: CuttingArgs,
     /// Who may see a repo that has to be created; else as the source.
     pub visibility: Option<Visibility>,
-    /// What happens to files that only the destination has.
-    pub extra: Extra,
+    /// How many of the files that only the destination has are deleted at most; they stay without it.
+    pub prune: Option<MaxDelete>,
     /// What is done about a card that the destination refuses.
     pub card: Card,
 }
@@ -129,7 +129,7 @@ impl Sides {
                 sdk: here.app.filter(|_| there.at.kind == RepoKind::Space),
             },
             chunking: Chunking::Even { containers: 1 },
-            extra: wishes.extra,
+            prune: wishes.prune,
             options: WorkerOptions { transport: wishes.cutting.transport, ..WorkerOptions::default() },
         };
         let mut plan = Plan::make(order, listing, &there.listing, |path, size| there.hub.placement(path, size), known);

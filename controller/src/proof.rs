@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use hf2ms_hub::{RepoAt, Revision};
-use hf2ms_worker::plan::Extra;
+use hf2ms_worker::plan::MaxDelete;
 use hf2ms_worker::plan::card::Card;
 use serde::{Deserialize, Serialize};
 
@@ -23,15 +23,36 @@ pub struct Proof {
     destination: RepoAt,
     head: Revision,
     filter: Filter,
-    extra: Extra,
+    extra: ExtraFiles,
     #[serde(default)]
     card: Card,
 }
 
+/// What became of files that only the destination had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ExtraFiles {
+    Keep,
+    Delete,
+}
+
+impl From<Option<MaxDelete>> for ExtraFiles {
+    fn from(prune: Option<MaxDelete>) -> Self {
+        if prune.is_some() { Self::Delete } else { Self::Keep }
+    }
+}
+
 impl Proof {
     /// What would be proven: these files, between this commit and this head.
-    pub fn new(source: &RepoAt, destination: &RepoAt, head: Revision, filter: &Filter, extra: Extra) -> Self {
-        Self { source: source.clone(), destination: destination.clone(), head, filter: filter.clone(), extra, card: Card::default() }
+    pub fn new(source: &RepoAt, destination: &RepoAt, head: Revision, filter: &Filter, prune: Option<MaxDelete>) -> Self {
+        Self {
+            source: source.clone(),
+            destination: destination.clone(),
+            head,
+            filter: filter.clone(),
+            extra: prune.into(),
+            card: Card::default(),
+        }
     }
 
     /// The same, with a card that was treated so.

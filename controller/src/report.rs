@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use hf2ms_hub::{Kind, Refused, RepoAt};
-use hf2ms_worker::plan::Plan;
+use hf2ms_worker::plan::{Plan, Withheld};
 use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,9 @@ pub struct Report {
     pub failed: Vec<FailedFile>,
     /// What the source has and can't be moved.
     pub refused: Vec<Refused>,
+    /// What was to be deleted at the destination and is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Withheld>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -122,7 +125,8 @@ impl Report {
             (Some(found), _) if found.is_good() => Exit::Done,
             _ => Exit::Incomplete,
         };
-        let lost = if self.failed.is_empty() && self.refused.is_empty() { Exit::Done } else { Exit::Incomplete };
+        let whole = self.failed.is_empty() && self.refused.is_empty() && self.withheld.is_empty();
+        let lost = if whole { Exit::Done } else { Exit::Incomplete };
         let corrupt = self.failed.iter().any(|failed| failed.kind == Kind::Corrupt);
         let refused = self.tally.commits == 0 && self.failed.iter().any(|failed| Exit::of(failed.kind) == Exit::Refused);
         let worst = [(corrupt, Exit::Integrity), (refused, Exit::Refused)].into_iter().find(|(is, _)| *is).map_or(lost, |(_, exit)| exit);
@@ -169,6 +173,7 @@ impl Report {
         }
         text.push_str(&self.verification.as_ref().map(table).unwrap_or_else(|| "  verified    not at all\n".to_owned()));
         text.push_str(&self.failures());
+        self.withheld.iter().for_each(|withheld| text.push_str(&stayed(withheld)));
         text.trim_end().to_owned()
     }
 
@@ -186,8 +191,15 @@ impl Report {
             Exit::Done => "done and verified",
             Exit::Integrity => "NOT EQUAL",
             Exit::Interrupted => "stopped",
+            _ if self.only_withholds() => "copied and verified, but nothing was deleted",
             _ => "incomplete: run the same command again",
         }
+    }
+
+    /// Whether everything is as it was asked, but for deletions.
+    fn only_withholds(&self) -> bool {
+        let is_good = self.verification.as_ref().is_some_and(Verification::is_good);
+        is_good && self.failed.is_empty() && self.refused.is_empty() && !self.withheld.is_empty()
     }
 
     fn failures(&self) -> String {
@@ -203,6 +215,18 @@ impl Report {
         }
         text
     }
+}
+
+/// Files that were not deleted: why, and the first of them.
+fn stayed(Withheld { reason, paths }: &Withheld) -> String {
+    let mut text = format!("  not deleted {reason}\n");
+    paths.iter().take(SHOWN).for_each(|path| {
+        let _ = writeln!(text, "      {path}");
+    });
+    if paths.len() > SHOWN {
+        let _ = writeln!(text, "      {} more: see report.json", paths.len() - SHOWN);
+    }
+    text
 }
 
 fn rate_text(bytes_per_second: f64) -> String {
@@ -256,6 +280,7 @@ mod tests {
             verification,
             failed,
             refused: Vec::new(),
+            withheld: Vec::new(),
             warnings: Vec::new(),
         }
     }

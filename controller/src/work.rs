@@ -75,6 +75,7 @@ impl Work {
             verification: self.verification,
             failed: self.failed,
             refused: plan.refused.clone(),
+            withheld: plan.withheld.clone(),
             warnings: plan.warnings.clone(),
         };
         if state == State::Done && report.exit() != Exit::Done {

@@ -114,7 +114,7 @@ fn a_file_that_someone_else_deleted_first_is_a_deletion_done() {
         world.seed(&commit_of_someone_else(json!([{"path": file, "text": "old"}])));
     }
     let slow = world.fault(r#"{"route":"ms.batch","kind":{"do":"delay","ms":600},"count":1}"#);
-    let running = world.start(&mut world.command(&["migrate", "alice/model", "--json", "--prune"]));
+    let running = world.start(&mut world.command(&["migrate", "alice/model", "--json", "--prune", "--max-delete", "2"]));
     world.until_struck(slow);
     world.seed(r#"{"hub":"ms","kind":"model","id":"alice/model","message":"m","files":[],"delete":["old.txt"]}"#);
     done(&world, &running.wait());

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use hf2ms_hub::{Digest, File, GitSha1, Listed, Listing, Placement, Sha256, Visibility};
 use hf2ms_worker::chunks::Chunking;
-use hf2ms_worker::plan::{Extra, Known, Order, Plan};
+use hf2ms_worker::plan::{Known, MaxDelete, Order, Plan};
 use hf2ms_worker::protocol::{Creation, WorkerOptions};
 
 const FILES: u64 = 1_000_000;
@@ -51,7 +51,7 @@ fn order() -> Result<Order, serde_json::Error> {
         destination: at("modelscope", "master")?,
         creation: Creation { visibility: Visibility::Public, exists: true, sdk: None },
         chunking: Chunking::Even { containers: 100 },
-        extra: Extra::Delete,
+        prune: Some(MaxDelete::default()),
         options: WorkerOptions::default(),
     })
 }

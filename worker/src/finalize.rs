@@ -7,7 +7,7 @@ use hf2ms_hub::{Error, Kind, RepoPath, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::commit::{self, Change, Deletion};
-use crate::plan::Plan;
+use crate::plan::{Plan, Withheld};
 use crate::protocol::{Event, Exit, FailedFile, Receipt, Verification};
 use crate::verify::{compare, exit_of};
 use crate::work::Work;
@@ -54,7 +54,7 @@ async fn carry_out(work: &Work, mut job: FinalizeJob) -> Result<Exit> {
         return Err(error);
     }
     if job.look {
-        job.plan.meet(&work.destination.list().await?);
+        meet(work, &mut job.plan).await?;
     }
     settle(work, &mut job.plan, &job.run, job.receipts, job.deletion).await
 }
@@ -104,8 +104,8 @@ async fn held_against_source(work: &Work, plan: &Plan, mut failed: Vec<FailedFil
 }
 
 fn exit(plan: &Plan, failed: &[FailedFile], found: &Verification) -> Exit {
-    let refused = if plan.refused.is_empty() { Exit::Done } else { Exit::Incomplete };
-    exit_of(found).worse(Exit::of_failed(failed)).worse(refused)
+    let left_out = if plan.leaves_out() { Exit::Incomplete } else { Exit::Done };
+    exit_of(found).worse(Exit::of_failed(failed)).worse(left_out)
 }
 
 async fn write(work: &Work, plan: &mut Plan, receipts: &[Receipt], unsent: &[FailedFile], deletion: Deletion) -> Result<()> {
@@ -127,7 +127,18 @@ async fn write(work: &Work, plan: &mut Plan, receipts: &[Receipt], unsent: &[Fai
             return Ok(());
         }
         work.events.forgive(before);
-        plan.meet(&work.destination.list().await?);
+        meet(work, plan).await?;
+    }
+    Ok(())
+}
+
+/// Takes note of what stands at the destination now. A file that is not deleted because someone rewrote it has failed: whoever
+/// gave the plan does not know that yet.
+async fn meet(work: &Work, plan: &mut Plan) -> Result<()> {
+    let known = plan.withheld.len();
+    plan.meet(&work.destination.list().await?);
+    for Withheld { reason, paths } in &plan.withheld[known..] {
+        paths.iter().for_each(|path| work.events.failed(path, &Error::new(Kind::Conflict, reason.clone())));
     }
     Ok(())
 }
@@ -142,8 +153,8 @@ mod tests {
     use hf2ms_hub::{File, Listed, Listing, Placement};
 
     use super::*;
+    use crate::plan::Known;
     use crate::plan::tests::{by_suffix, order};
-    use crate::plan::{Extra, Known};
     use crate::protocol::{How, Stored};
     use crate::testing::{CommitFault, FakeDestination, FakeSource, content, work};
 
@@ -154,7 +165,7 @@ mod tests {
         let listed = |file: &File, lfs| Listed { file: file.clone(), lfs };
         let listing = Listing { files: vec![listed(&blob, true), listed(&text, false)], ..Listing::default() };
         let place = |path: &_, size| if size > 0 { by_suffix(path, size) } else { Placement::Inline };
-        let plan = Plan::make(order(Extra::Keep), listing, &Listing::default(), place, &Known::new());
+        let plan = Plan::make(order(None), listing, &Listing::default(), place, &Known::new());
         let stored = Stored { path: blob.path, sha256: blob.digest.sha256().unwrap(), git_sha1: None, size: blob.size, how: How::Streamed };
         let receipts = vec![Receipt { files: vec![stored], ..Receipt::default() }];
         (source, FinalizeJob { version: 1, run: "r".into(), plan, receipts, look: true, deletion: Deletion::default() })

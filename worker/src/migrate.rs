@@ -11,7 +11,7 @@ use crate::commit::Deletion;
 use crate::creation::{create, stays_hidden};
 use crate::finalize::settle;
 use crate::plan::card::{self, Card};
-use crate::plan::{Extra, Order, Plan};
+use crate::plan::{Order, Plan};
 use crate::protocol::{Creation, Event, Exit, Transport, WorkerOptions};
 use crate::run::move_blobs;
 use crate::settings::{Access, Settings};
@@ -140,7 +140,7 @@ async fn carry_out(work: &Work, Found { from, to, info, .. }: &Found, wish: &Wis
         destination: to.clone(),
         creation: Creation { visibility, exists: found.is_some(), sdk: None },
         chunking: Chunking::Even { containers: 1 },
-        extra: Extra::Keep,
+        prune: None,
         options: work.options.clone(),
     };
     let placement = |path: &RepoPath, size| work.destination.placement(path, size);

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod jobs;
 mod likeness;
 mod moved;
+mod prune;
 pub mod shared;
 mod width;
 
@@ -21,6 +22,7 @@ use crate::plan::card::Card;
 use crate::protocol::{Creation, Edit, PlanSummary, Standing, Transport, WorkerOptions};
 
 pub use by_git::Outside;
+pub use prune::{DeletedFile, MaxDelete, Withheld};
 
 /// The version of a plan's JSON.
 pub const VERSION: u32 = 1;
@@ -48,7 +50,10 @@ pub struct Plan {
     pub files: Vec<PlannedFile>,
     /// What is deleted there; empty unless pruning was asked for.
     #[serde(default)]
-    pub delete: Vec<RepoPath>,
+    pub delete: Vec<DeletedFile>,
+    /// What was to be deleted there and is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Withheld>,
     /// What the source has and can't be moved.
     #[serde(default)]
     pub refused: Vec<Refused>,
@@ -113,20 +118,10 @@ pub struct Order {
     pub creation: Creation,
     /// How the work is cut.
     pub chunking: Chunking,
-    /// What happens to files that only the destination has.
-    pub extra: Extra,
+    /// How many of the files that only the destination has are deleted at most; they stay without it.
+    pub prune: Option<MaxDelete>,
     /// How workers work.
     pub options: WorkerOptions,
-}
-
-/// What happens to files that only the destination has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Extra {
-    /// They stay.
-    Keep,
-    /// They are deleted (`--prune`).
-    Delete,
 }
 
 impl Plan {
@@ -138,10 +133,7 @@ impl Plan {
         placement: impl Fn(&RepoPath, u64) -> Placement,
         known: &Known,
     ) -> Self {
-        let delete = match order.extra {
-            Extra::Keep => Vec::new(),
-            Extra::Delete => diff::only_there(&source, destination),
-        };
+        let (delete, withheld) = order.prune.map(|max| prune::deletions(&source, destination, max)).unwrap_or_default();
         let refused = source.refused.clone();
         let files = diff::diff(source, destination, placement, known);
         let chunks = chunks_of(&files, order.chunking, order.options.transport);
@@ -155,6 +147,7 @@ impl Plan {
             warnings: likeness::warnings(&files),
             files,
             delete,
+            withheld: withheld.into_iter().collect(),
             refused,
             chunks,
             card: Card::default(),
@@ -176,6 +169,7 @@ impl Plan {
             creation: Creation { visibility: Visibility::Private, exists: true, sdk: None },
             parent: None,
             delete: Vec::new(),
+            withheld: Vec::new(),
             refused: Vec::new(),
             warnings: Vec::new(),
             chunks: chunks_of(&files, chunking, options.transport),
@@ -192,13 +186,22 @@ impl Plan {
     }
 
     /// Takes note of what stands at the destination now, after it was created: a hub puts files of its own into
-    /// a new repo. Only [`PlannedFile::current`] and the parent change; the commit finds out what is equal.
+    /// a new repo. [`PlannedFile::current`] and the parent change; the commit finds out what is equal. Deletions of files that
+    /// were rewritten since the plan was made are withheld.
     pub fn meet(&mut self, destination: &Listing) {
         let there = diff::by_path(destination);
+        let (delete, rewritten) = prune::still_as_planned(std::mem::take(&mut self.delete), &there);
+        self.delete = delete;
+        self.withheld.extend(Withheld::rewritten(rewritten));
         self.parent = destination.commit.clone();
         for planned in self.files.iter_mut().filter(|planned| planned.step != Step::Unchanged) {
             planned.current = there.get(&planned.file.path).map(|listed| Standing::of(&listed.file));
         }
+    }
+
+    /// Whether something of the source or of the request is left undone on purpose: entries refused, deletions withheld.
+    pub fn leaves_out(&self) -> bool {
+        !self.refused.is_empty() || !self.withheld.is_empty()
     }
 
     /// The plan in numbers.
@@ -316,7 +319,7 @@ pub(crate) mod tests {
         Listing { files, ..Listing::default() }
     }
 
-    pub(crate) fn order(extra: Extra) -> Order {
+    pub(crate) fn order(prune: Option<MaxDelete>) -> Order {
         let at = |hub: &str, revision: &str| {
             serde_json::from_str(&format!(
                 r#"{{"hub":"{hub}","endpoint":"http://h","kind":"model","id":"org/name","revision":"{revision}"}}"#
@@ -329,7 +332,7 @@ pub(crate) mod tests {
             destination: at("modelscope", "master"),
             creation: Creation { visibility: Visibility::Public, exists: true, sdk: None },
             chunking: Chunking::Even { containers: 2 },
-            extra,
+            prune,
             options: WorkerOptions::default(),
         }
     }
@@ -338,8 +341,8 @@ pub(crate) mod tests {
         if path.suffix() == ".bin" && size > 0 { Placement::Blob } else { Placement::Inline }
     }
 
-    pub(crate) fn plan(source: Vec<Listed>, destination: Vec<Listed>, extra: Extra) -> Plan {
-        Plan::make(order(extra), listing(source), &listing(destination), by_suffix, &Known::new())
+    pub(crate) fn plan(source: Vec<Listed>, destination: Vec<Listed>, prune: Option<MaxDelete>) -> Plan {
+        Plan::make(order(prune), listing(source), &listing(destination), by_suffix, &Known::new())
     }
 
     #[test]
@@ -347,23 +350,23 @@ pub(crate) mod tests {
         let made = plan(
             vec![listed("b.bin", b"1", true), listed("a.txt", b"x", false)],
             vec![there("b.bin", b"old", true), there("extra", b"e", false)],
-            Extra::Delete,
+            Some(MaxDelete::default()),
         );
         let json = serde_json::to_string(&made).unwrap();
         let read: Plan = serde_json::from_str(&json).unwrap();
         assert_eq!(read, made);
         assert_eq!(read.check(), Ok(()));
-        assert_eq!(made.delete, ["extra".parse().unwrap()]);
+        assert_eq!(made.delete[0].path.as_str(), "extra");
     }
 
     #[test]
     fn nothing_is_deleted_unless_asked() {
-        assert!(plan(vec![], vec![there("x", b"1", false)], Extra::Keep).delete.is_empty());
+        assert!(plan(vec![], vec![there("x", b"1", false)], None).delete.is_empty());
     }
 
     #[test]
     fn a_plan_that_contradicts_itself_is_refused() {
-        let good = plan(vec![listed("a.bin", b"1", true), listed("b.bin", b"2", true)], vec![], Extra::Keep);
+        let good = plan(vec![listed("a.bin", b"1", true), listed("b.bin", b"2", true)], vec![], None);
         let broken = |change: fn(&mut Plan)| {
             let mut bad = good.clone();
             change(&mut bad);
@@ -385,7 +388,7 @@ pub(crate) mod tests {
         };
         let with_small = |transport| {
             let options = WorkerOptions { transport, ..WorkerOptions::default() };
-            let made = Plan::make(Order { options, ..order(Extra::Keep) }, listing(source()), &listing(vec![]), by_suffix, &Known::new());
+            let made = Plan::make(Order { options, ..order(None) }, listing(source()), &listing(vec![]), by_suffix, &Known::new());
             assert_eq!(made.check(), Ok(()));
             let holds = |chunk: &&Vec<u32>| chunk.iter().any(|index| by_git::is_outside(&made.files[*index as usize]));
             (made.chunks.iter().filter(holds).count(), made.chunks.len())
@@ -396,7 +399,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_a_new_repo_holds_is_noted() {
-        let mut fresh = plan(vec![listed("README.md", b"mine", false)], vec![], Extra::Keep);
+        let mut fresh = plan(vec![listed("README.md", b"mine", false)], vec![], None);
         fresh.meet(&listing(vec![there("README.md", b"theirs", false), there("configuration.json", b"{}", false)]));
         assert!(fresh.files[0].current.unwrap().is(b"theirs"));
         assert!(fresh.delete.is_empty());
@@ -415,10 +418,10 @@ pub(crate) mod tests {
             let mut there_: Vec<_> = has.iter().map(|(path, n, lfs)| there(path, &content(*n), *lfs)).collect();
             there_.sort_by(|a, b| a.file.path.cmp(&b.file.path));
             there_.dedup_by(|a, b| a.file.path == b.file.path);
-            let forth = plan(source.clone(), there_.clone(), Extra::Delete);
+            let forth = plan(source.clone(), there_.clone(), Some(MaxDelete::default()));
             source.reverse();
             there_.reverse();
-            let back = plan(source, there_, Extra::Delete);
+            let back = plan(source, there_, Some(MaxDelete::default()));
             prop_assert_eq!(forth.check(), Ok(()));
             prop_assert_eq!(forth.files.len(), files.len());
             prop_assert_eq!(forth, back);

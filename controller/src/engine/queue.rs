@@ -196,7 +196,7 @@ mod tests {
 
     use hf2ms_hub::{Digest, File, Listed, Listing, Placement, Sha256, Visibility};
     use hf2ms_worker::chunks::Chunking;
-    use hf2ms_worker::plan::{Extra, Known, Order};
+    use hf2ms_worker::plan::{Known, Order};
     use hf2ms_worker::protocol::{Chunk, Creation, Exit, How, PlanSummary, Stored, WorkerOptions};
 
     use super::*;
@@ -263,7 +263,7 @@ mod tests {
             destination: at("modelscope", id),
             creation: Creation { visibility: Visibility::Public, exists: true, sdk: None },
             chunking: Chunking::Sized { bytes: 1, at_most: 100 },
-            extra: Extra::Keep,
+            prune: None,
             options: WorkerOptions::default(),
         };
         let source = Listing { files: sizes.iter().enumerate().map(listed).collect(), ..Listing::default() };

@@ -136,6 +136,7 @@ mod tests {
             verification: None,
             failed: Vec::new(),
             refused: Vec::new(),
+            withheld: Vec::new(),
             warnings: Vec::new(),
         };
         run.write("report.json", &report).unwrap();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hf2ms_hub::{Listing, RefKind, Refs, Revision};
-use hf2ms_worker::plan::{Extra, Known, Outside, Plan};
+use hf2ms_worker::plan::{Known, Outside, Plan};
 use hf2ms_worker::protocol::Transport;
 use serde::Serialize;
 
@@ -127,9 +127,9 @@ impl<'a> Looking<'a> {
             there.listing = there.current(settings).await?;
         }
         let listing = self.listing(&mut here).await?;
-        let extra = if target.place == Place::Apart { Extra::Keep } else { self.task.extra };
+        let prune = if target.place == Place::Apart { None } else { self.task.prune };
         let (cutting, visibility, card) = (self.task.cutting.clone(), self.task.visibility, self.route.card());
-        let wishes = Wishes { cutting, visibility, extra, card };
+        let wishes = Wishes { cutting, visibility, prune, card };
         let (mut plan, there) = Sides::of(here, there, listing).plan(&wishes, &self.known, settings).await?;
         plan.can_be_listed(there.hub.limits().folder_entries).map_err(|error| Failure::refused(error.message()))?;
         if target.place == Place::Apart {
@@ -165,7 +165,7 @@ impl<'a> Looking<'a> {
     }
 
     fn proven(&self, here: &Here, there: &There) -> Option<Report> {
-        let proof = Proof::new(&here.at, &there.at, there.head.clone()?, self.route.filter(), self.task.extra);
+        let proof = Proof::new(&here.at, &there.at, there.head.clone()?, self.route.filter(), self.task.prune);
         self.proofs.find(&proof.with_card(self.route.card()), self.task.runs)
     }
 

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ArgGroup;
-use hf2ms_worker::plan::Extra;
 use hf2ms_worker::protocol::Exit;
 
 use super::migrate::VisibilityArgs;
@@ -129,7 +128,7 @@ impl Args {
             cutting: self.work.cutting.clone().among_others(),
             containers: &self.work.containers,
             visibility: self.visibility.chosen(),
-            extra: Extra::Keep,
+            prune: None,
             existing: if self.force { Existing::Met } else { Existing::LeftAlone },
             watch,
             trial: self.work.trial(),

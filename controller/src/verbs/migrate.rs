@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use hf2ms_hub::Visibility;
-use hf2ms_worker::plan::Extra;
 use hf2ms_worker::protocol::Exit;
 
+use crate::args::prune::PruneArgs;
 use crate::copying::{Copying, End, Scope, Task, WorkArgs};
 use crate::crew::Shared;
 use crate::decision::{Existing, read_plan};
@@ -33,15 +33,14 @@ pub struct Args {
     route: RouteArgs,
     #[command(flatten)]
     visibility: VisibilityArgs,
-    /// Delete what only the destination has
-    #[arg(long)]
-    prune: bool,
+    #[command(flatten)]
+    pruning: PruneArgs,
     #[command(flatten)]
     extent: ExtentArgs,
     /// Carry out a plan that `hf2ms plan --out FILE` wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "source", "to", "dest", "repo_type", "spaces_as", "revision", "all_revisions", "include", "exclude", "keep_readme", "use_git", "chunk_size", "transport",
-        "prune", "private",
+        "prune", "max_delete", "private",
     ])]
     plan: Option<PathBuf>,
     /// Print NDJSON and nothing else: one line an event, the report last
@@ -101,7 +100,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         cutting: if all { args.work.cutting.clone().among_others() } else { args.work.cutting.clone() },
         containers: &args.work.containers,
         visibility: args.visibility.chosen(),
-        extra: if args.prune { Extra::Delete } else { Extra::Keep },
+        prune: args.pruning.max_delete(),
         existing: Existing::Met,
         watch,
         trial: args.work.trial(),

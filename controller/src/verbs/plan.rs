@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use hf2ms_worker::plan::{Extra, Plan};
+use hf2ms_worker::plan::{Plan, Withheld};
 use hf2ms_worker::protocol::Exit;
 
 use super::migrate::VisibilityArgs;
+use crate::args::prune::PruneArgs;
 use crate::cloud::Watch;
 use crate::copying::{Scope, Task, Trial};
 use crate::crew::Shared;
@@ -51,9 +52,8 @@ pub struct Args {
     route: RouteArgs,
     #[command(flatten)]
     visibility: VisibilityArgs,
-    /// Plan to delete what only the destination has
-    #[arg(long)]
-    prune: bool,
+    #[command(flatten)]
+    pruning: PruneArgs,
     /// Write the plan to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -103,9 +103,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         return of_all(&args, &route, &settings, screen, stop).await;
     }
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
-    let extra = if args.prune { Extra::Delete } else { Extra::Keep };
+    let prune = args.pruning.max_delete();
     let cutting = if args.emission.emit.is_some() { args.cutting.clone().in_cluster() } else { args.cutting.clone() };
-    let wishes = Wishes { cutting, visibility: args.visibility.chosen(), extra, card: route.card() };
+    let wishes = Wishes { cutting, visibility: args.visibility.chosen(), prune, card: route.card() };
     let runs = Runs::new(&state_dir(&environment)?);
     let known = known::load(&runs, &sides.here.at, &sides.there.at);
     let (plan, there) = stop.unless(sides.plan(&wishes, &known, &settings)).await?;
@@ -137,7 +137,7 @@ async fn of_all(args: &Args, route: &Route, settings: &Settings, screen: &Screen
         cutting: args.cutting.clone().among_others(),
         containers: &containers,
         visibility: args.visibility.chosen(),
-        extra: if args.prune { Extra::Delete } else { Extra::Keep },
+        prune: args.pruning.max_delete(),
         existing: Existing::Met,
         watch: Watch::Attached,
         trial: Trial::DryRun,
@@ -245,7 +245,8 @@ pub fn in_words(plan: &Plan, estimate: &Estimate) -> String {
         ("refused", summary.refused.to_string()),
     ];
     let rows = rows.map(|(name, value)| format!("  {name:<11} {value}"));
-    let deletes = plan.delete.iter().take(20).map(|path| format!("  to delete   {path}"));
+    let deletes = plan.delete.iter().take(20).map(|file| format!("  to delete   {}", file.path));
+    let withheld = plan.withheld.iter().map(|Withheld { reason, paths }| format!("  not deleted {} files: {reason}", paths.len()));
     let refused = plan.refused.iter().take(20).map(|entry| format!("  refused     {}: {}", entry.path, entry.reason));
-    rows.into_iter().chain(deletes).chain(refused).collect::<Vec<_>>().join("\n")
+    rows.into_iter().chain(deletes).chain(withheld).chain(refused).collect::<Vec<_>>().join("\n")
 }

@@ -1,6 +1,6 @@
 //! `hf2ms verify`.
 
-use hf2ms_worker::plan::{Extra, Known};
+use hf2ms_worker::plan::Known;
 use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::verify::exit_of;
 use serde_json::json;
@@ -42,7 +42,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let route = Route::resolve(&args.source, &args.route, &settings)?;
     let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
-    let wishes = Wishes { cutting: CuttingArgs::default(), visibility: None, extra: Extra::Keep, card: route.card() };
+    let wishes = Wishes { cutting: CuttingArgs::default(), visibility: None, prune: None, card: route.card() };
     let (plan, there) = stop.unless(sides.plan(&wishes, &Known::new(), &settings)).await?;
     plan.warnings.iter().for_each(|warning| screen.warn(warning));
     if there.info.is_none() {

@@ -69,7 +69,7 @@ mod tests {
 
     use super::super::tests::order;
     use super::*;
-    use crate::plan::{Extra, Known};
+    use crate::plan::Known;
 
     fn listing(outside: u64, size: u64, inside: u64) -> Listing {
         let file = |path: String, digest, size| File { path: path.parse().unwrap(), size, digest };
@@ -82,7 +82,7 @@ mod tests {
         let outside = Outside::of(source);
         let mut wanted = source.clone();
         wanted.files.truncate(usize::try_from(only).unwrap());
-        Plan::make(order(Extra::Keep), wanted, &Listing::default(), |_, _| hf2ms_hub::Placement::Inline, &Known::new()).prefers_git(outside)
+        Plan::make(order(None), wanted, &Listing::default(), |_, _| hf2ms_hub::Placement::Inline, &Known::new()).prefers_git(outside)
     }
 
     #[test]
@@ -102,8 +102,7 @@ mod tests {
     #[test]
     fn the_room_is_bounded_by_what_the_commit_holds() {
         let source = listing(1_000, 2_000, 10);
-        let mut plan =
-            Plan::make(order(Extra::Keep), source.clone(), &Listing::default(), |_, _| hf2ms_hub::Placement::Inline, &Known::new());
+        let mut plan = Plan::make(order(None), source.clone(), &Listing::default(), |_, _| hf2ms_hub::Placement::Inline, &Known::new());
         plan.take_git(Outside::of(&source));
         assert_eq!(plan.options.transport, Transport::Git);
         assert_eq!(plan.options.scratch, Some(Memory(2_000_000 + 1_010 * ENTRY + LITTLE)));

@@ -62,8 +62,8 @@ pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destinatio
 mod tests {
     use hf2ms_hub::{Digest, Listing};
 
+    use super::super::Known;
     use super::super::tests::{by_suffix, listing, order};
-    use super::super::{Extra, Known};
     use super::*;
     use crate::protocol::Standing;
     use crate::testing::{FakeDestination, FakeSource, work};
@@ -77,7 +77,7 @@ mod tests {
         let destination = FakeDestination { bad_card: Some(refuses), ..FakeDestination::default() };
         let (work, _, _) = work(source, destination, 1 << 20);
         let listed = hf2ms_hub::Listed { file, lfs: false };
-        let mut plan = Plan::make(order(Extra::Keep), listing(vec![listed]), &Listing::default(), by_suffix, &Known::new());
+        let mut plan = Plan::make(order(None), listing(vec![listed]), &Listing::default(), by_suffix, &Known::new());
         plan.files[0].current =
             there.map(|content| Standing { digest: Digest::Sha256(hf2ms_hub::Sha256::of(content)), size: content.len() as u64 });
         mend(&mut plan, &work.reader(), work.destination.as_ref()).await.unwrap();

@@ -30,15 +30,6 @@ pub fn diff(source: Listing, destination: &Listing, placement: impl Fn(&RepoPath
     files.into_iter().map(&mut planned).collect()
 }
 
-/// The paths that `destination` has and `source` has not, in order.
-pub(super) fn only_there(source: &Listing, destination: &Listing) -> Vec<RepoPath> {
-    let kept: HashSet<&RepoPath> = source.files.iter().map(|listed| &listed.file.path).collect();
-    let paths = destination.files.iter().map(|listed| &listed.file.path);
-    let mut extra: Vec<RepoPath> = paths.filter(|path| !kept.contains(path)).cloned().collect();
-    extra.sort_unstable();
-    extra
-}
-
 pub(super) fn by_path(listing: &Listing) -> HashMap<&RepoPath, &Listed> {
     listing.files.iter().map(|listed| (&listed.file.path, listed)).collect()
 }

@@ -31,7 +31,7 @@ impl Plan {
         let sent = Sent::of(self, receipts);
         Change {
             files: self.changing().filter_map(|planned| commit_file(planned, &sent)).collect(),
-            delete: self.delete.clone(),
+            delete: self.delete.iter().map(|file| file.path.clone()).collect(),
             deletion: Deletion::default(),
             parent: self.parent.clone(),
             message: format!("Copy {} from {} at {}", self.source.id, self.source.hub, self.source.revision),
@@ -139,7 +139,6 @@ fn expected(planned: &PlannedFile, stored: &HashMap<&RepoPath, &Stored>) -> Veri
 
 #[cfg(test)]
 mod tests {
-    use super::super::Extra;
     use super::super::tests::{listed, plan, there};
     use super::*;
     use crate::protocol::How;
@@ -152,7 +151,7 @@ mod tests {
             listed("small.bin", b"git", false),
             listed("there.bin", b"moved", true),
         ];
-        plan(source, vec![there("old.bin", b"moved", true)], Extra::Keep)
+        plan(source, vec![there("old.bin", b"moved", true)], None)
     }
 
     fn receipt(paths: &[(&str, &[u8])]) -> Receipt {

@@ -45,11 +45,11 @@ fn fold(path: &RepoPath) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Plan;
     use super::super::tests::{listed, plan};
-    use super::super::{Extra, Plan};
 
     fn planned(paths: &[&str]) -> Plan {
-        plan(paths.iter().map(|path| listed(path, b"x", false)).collect(), vec![], Extra::Keep)
+        plan(paths.iter().map(|path| listed(path, b"x", false)).collect(), vec![], None)
     }
 
     #[test]

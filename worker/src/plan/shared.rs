@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use hf2ms_hub::{Listing, RepoPath};
 
 use super::diff::{self, Content};
-use super::{Known, Plan, PlannedFile, Step};
+use super::{DeletedFile, Known, Plan, PlannedFile, Step};
 use crate::protocol::{FailedFile, How, Receipt, Standing, Stored};
 
 /// The rules of what is kept in LFS: hubs want the file, whether or not the source has one.
@@ -48,10 +48,9 @@ impl Plan {
             }
         }
         let planned: HashSet<&RepoPath> = self.files.iter().map(|planned| &planned.file.path).collect();
-        let paths = destination.files.iter().map(|listed| &listed.file.path);
-        let mut beyond: Vec<RepoPath> = paths.filter(|path| !planned.contains(path) && path.as_str() != ATTRIBUTES).cloned().collect();
-        beyond.sort_unstable();
-        self.delete = beyond;
+        let stays = |path: &RepoPath| planned.contains(path) || path.as_str() == ATTRIBUTES;
+        self.delete = destination.files.iter().filter(|listed| !stays(&listed.file.path)).map(DeletedFile::of).collect();
+        self.delete.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         self.parent = destination.commit.clone();
     }
 }
@@ -99,16 +98,16 @@ fn told_failed(planned: &PlannedFile, failed: &FailedFile) -> FailedFile {
 mod tests {
     use hf2ms_hub::{GitSha1, Kind, Sha256};
 
-    use super::super::Extra;
+    use super::super::MaxDelete;
     use super::super::tests::{listed, listing, plan, there};
     use super::*;
     use crate::chunks::Chunking;
 
     /// Two plans that share `w`, which Git's id alone names; the second one's chunks are cut anew.
     fn two() -> (Plan, Plan) {
-        let mut first = plan(vec![listed("w.bin", b"shared", false)], vec![], Extra::Keep);
+        let mut first = plan(vec![listed("w.bin", b"shared", false)], vec![], None);
         let of_second = vec![listed("a.bin", b"own", true), listed("b.bin", b"shared", false), listed("c.bin", b"shared", false)];
-        let mut second = plan(of_second, vec![], Extra::Keep);
+        let mut second = plan(of_second, vec![], None);
         let mut spoken = Spoken::default();
         [&mut first, &mut second].into_iter().for_each(|plan| plan.share(&mut spoken));
         second.recut(Chunking::Even { containers: 1 });
@@ -156,7 +155,7 @@ mod tests {
     #[test]
     fn what_is_only_compared_changes_nothing_and_believes_nothing_that_stands_there() {
         let source = vec![listed("a.txt", b"mine", false), listed("b.bin", b"blob", true)];
-        let compared = plan(source, vec![there("a.txt", b"else", false)], Extra::Delete).only_compared();
+        let compared = plan(source, vec![there("a.txt", b"else", false)], Some(MaxDelete::default())).only_compared();
         assert!(compared.change(&[]).files.is_empty() && compared.unsent(&[]).is_empty() && compared.chunks.is_empty());
         let also: Vec<_> = compared.verify_job("r", &[], &[]).files.iter().map(|file| file.also).collect();
         assert_eq!(also, [None, None]);
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_branch_that_began_as_a_copy_of_another_loses_what_it_must_not_hold() {
-        let mut made = plan(vec![listed("a.txt", b"same", false), listed("b.txt", b"new", false)], vec![], Extra::Keep);
+        let mut made = plan(vec![listed("a.txt", b"same", false), listed("b.txt", b"new", false)], vec![], None);
         let known = Known::from([(GitSha1::of(b"same"), Sha256::of(b"same"))]);
         let base = vec![
             there("a.txt", b"same", false),
@@ -174,6 +173,6 @@ mod tests {
         ];
         made.meet_exactly(&listing(base), &known);
         assert_eq!(made.files.iter().map(|planned| planned.step).collect::<Vec<_>>(), [Step::Unchanged, Step::Inline]);
-        assert_eq!(made.delete, ["z".parse().unwrap()]);
+        assert_eq!(made.delete.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["z"]);
     }
 }

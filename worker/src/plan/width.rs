@@ -45,12 +45,11 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Extra;
     use super::super::tests::{listed, plan};
     use super::Plan;
 
     fn plan_of(paths: &[&str]) -> Plan {
-        plan(paths.iter().map(|path| listed(path, b"x", false)).collect(), Vec::new(), Extra::Keep)
+        plan(paths.iter().map(|path| listed(path, b"x", false)).collect(), Vec::new(), None)
     }
 
     #[test]

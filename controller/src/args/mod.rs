@@ -1,0 +1,3 @@
+//! Groups of options that several verbs share.
+
+pub mod prune;
