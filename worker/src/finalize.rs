@@ -190,7 +190,8 @@ mod tests {
             job.plan.source.revision = "master".parse().unwrap();
             let text = source.git("note.txt", "hello");
             let now = if moves { source.git("note.txt", "changed") } else { text };
-            let files = job.plan.files.iter().filter(|planned| planned.file.path != now.path).map(|planned| planned.file.clone());
+            let path = now.path.clone();
+            let files = job.plan.files.iter().filter(|planned| planned.file.path != path).map(|planned| planned.file.clone());
             source.listing.files = files.chain([now]).map(|file| Listed { file, lfs: false }).collect();
             if !corrupt {
                 source.git("note.txt", "hello");

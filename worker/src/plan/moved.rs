@@ -37,13 +37,12 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Extra;
     use super::super::tests::{listing, plan, there};
 
     #[test]
     fn a_second_listing_shows_what_the_source_did() {
         let before = || vec![there("a", b"1", false), there("b", b"2", true), there("c", b"3", false)];
-        let mut plan = plan(before(), vec![there("b", b"2", true)], Extra::Keep);
+        let mut plan = plan(before(), vec![there("b", b"2", true)], None);
         assert!(plan.moved_on(&listing(before())).is_empty());
         let now = listing(vec![there("c", b"3", false), there("b", b"other", true), there("z", b"4", false), there("y", b"4", false)]);
         let moved =
@@ -55,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_plan_by_name_is_only_for_hubs_that_tell_no_commit() {
-        let mut plan = plan(vec![there("a", b"1", false)], vec![], Extra::Keep);
+        let mut plan = plan(vec![there("a", b"1", false)], vec![], None);
         assert!(plan.is_pinned());
         plan.source.revision = plan.asked.clone();
         assert!(!plan.is_pinned() && plan.check().is_err());
