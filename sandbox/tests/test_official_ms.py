@@ -108,8 +108,11 @@ def test_revisions(api, sandbox, tmp_path):
     for revision, content in (("v1", b"one"), ("master", b"two")):
         path = api.download_file("alice/versions", "model", "a.txt", revision=revision, local_dir=tmp_path / revision)
         assert path.read_bytes() == content
+    # As recorded the hub answers 200 and an envelope, which this client takes for the file.
+    assert b"10990101007" in api.download_file("alice/versions", "model", "nope.txt", local_dir=tmp_path / "200").read_bytes()
+    sandbox.post("/settings", ms_file_404=True)
     with pytest.raises(NotExistError):
-        api.download_file("alice/versions", "model", "nope.txt", local_dir=tmp_path)
+        api.download_file("alice/versions", "model", "nope.txt", local_dir=tmp_path / "404")
 
 
 def test_private_repos_are_for_their_owners(api, sandbox):

@@ -27,30 +27,30 @@ impl Repo {
 
     /// `/api/v1/{kind}/{owner}/{name}/{rest}`.
     pub(super) fn api(&self, rest: &[&str]) -> Url {
-        self.url(&[&["api", "v1", self.segment(), self.at.id.owner(), self.at.id.name()], rest].concat())
+        self.api_of(self.segment(), rest)
     }
 
-    /// The same for what is read of files and commits. Studios have two routes there: `/api/v1/studio/..`, which an application in use
-    /// reads, and the official client's `/api/v1/studios/..` ([`Repo::by_either_route`]).
-    pub(super) fn files_api(&self, rest: &[&str]) -> Url {
-        let is_singular = self.at.kind == RepoKind::Space && !self.plural.load(Ordering::Relaxed);
-        let segment = if is_singular { "studio" } else { self.segment() };
+    /// The same below another kind's name, as [`Repo::by_either_route`] says it.
+    pub(super) fn api_of(&self, segment: &str, rest: &[&str]) -> Url {
         self.url(&[&["api", "v1", segment, self.at.id.owner(), self.at.id.name()], rest].concat())
     }
 
-    /// What `ask` tells by [`Repo::files_api`]; of a studio that is not found by its first route, by the second.
-    pub(super) async fn by_either_route<T, F: Future<Output = Result<T>>>(&self, ask: impl Fn() -> F) -> Result<T> {
-        let told = ask().await;
-        let is_absent = told.as_ref().is_err_and(|error| error.status() == Some(404));
-        if self.at.kind != RepoKind::Space || !is_absent || self.plural.swap(true, Ordering::Relaxed) {
-            return told;
+    /// What `ask` tells of files and commits. Those of studios have two routes: `/api/v1/studio/..`, which an application in use reads, and
+    /// the official client's `/api/v1/studios/..`. What is not found by the one is asked for by the other.
+    pub(super) async fn by_either_route<T, F: Future<Output = Result<T>>>(&self, ask: impl Fn(&'static str) -> F) -> Result<T> {
+        if self.at.kind != RepoKind::Space {
+            return ask(self.segment()).await;
         }
-        let by_plural = ask().await;
-        if by_plural.is_err() {
-            self.plural.store(false, Ordering::Relaxed);
-            return told;
+        let is_plural = self.plural.load(Ordering::Relaxed);
+        let route = |is_plural| if is_plural { "studios" } else { "studio" };
+        let told = ask(route(is_plural)).await;
+        if told.as_ref().is_err_and(|error| error.status() == Some(404))
+            && let Ok(by_other) = ask(route(!is_plural)).await
+        {
+            self.plural.store(!is_plural, Ordering::Relaxed);
+            return Ok(by_other);
         }
-        by_plural
+        told
     }
 
     /// `/api/v1/repos/{kind}/{owner}/{name}/{rest}`.

@@ -152,8 +152,8 @@ impl Repo {
             let spurious = error.kind() == Kind::Denied && self.readable.load(Ordering::Relaxed);
             if spurious { error.with_kind(Kind::Transient) } else { error }
         };
-        let ask = || {
-            let mut url = self.files_api(&["repo", route]);
+        let ask = |segment| {
+            let mut url = self.api_of(segment, &["repo", route]);
             url.query_pairs_mut().append_pair("Revision", revision).extend_pairs(query);
             self.ask_doubting(Request::get(url), doubt)
         };

@@ -54,7 +54,7 @@ pub struct Repo {
     found: read::Found,
     /// A listing has succeeded: a later 403 on one is not about permission.
     readable: AtomicBool,
-    /// The studio's files are found by the official client's route.
+    /// The studio's files are found by the official client's route ([`Repo::by_either_route`]).
     plural: AtomicBool,
 }
 

@@ -38,8 +38,8 @@ impl Repo {
     /// Where a branch or tag stands, by `GET /api/v1/S/{id}/commits?Ref=`; `None` where the hub has no such route, or no such ref. A
     /// parameter's name that is misspelt would mean the main branch (recorded at the real hub).
     pub(super) async fn commit_told(&self, name: &str) -> Result<Option<Revision>> {
-        let ask = || {
-            let mut url = self.files_api(&["commits"]);
+        let ask = |segment| {
+            let mut url = self.api_of(segment, &["commits"]);
             url.query_pairs_mut().append_pair("Ref", name).append_pair("PageNumber", "1").append_pair("PageSize", "1");
             self.ask(Request::get(url))
         };

@@ -67,7 +67,7 @@ impl Repo {
             let answer = self.http.send(part(Request::get(url).signed(), file, range)).await;
             return answer.map_err(|error| self.understood(error, file));
         }
-        let error = match self.by_either_route(|| self.asked(file, range)).await {
+        let error = match self.by_either_route(|segment| self.asked(segment, file, range)).await {
             Ok(answer) => {
                 if Origin::of(answer.url())? != *self.http.origin() {
                     self.found.keep(&file.path, answer.url().clone(), now);
@@ -83,8 +83,8 @@ impl Repo {
         self.http.send(part(Request::get(url).signed(), file, range)).await.map_err(|error| self.understood(error, file))
     }
 
-    async fn asked(&self, file: &File, range: &Range<u64>) -> Result<Response> {
-        let request = Request::get(self.file_url(file)).of_file().header(REQUEST_ID, request_id());
+    async fn asked(&self, segment: &str, file: &File, range: &Range<u64>) -> Result<Response> {
+        let request = Request::get(self.file_url(segment, file)).of_file().header(REQUEST_ID, request_id());
         let answer = self.http.send(part(request, file, range)).await?;
         let is_own = Origin::of(answer.url())? == *self.http.origin();
         if is_own && is_other_than(&answer, file, range) { self.complained(answer).await } else { Ok(answer) }
@@ -101,8 +101,8 @@ impl Repo {
     }
 
     /// `GET /api/v1/S/{id}/repo?Revision=&FilePath=`.
-    fn file_url(&self, file: &File) -> Url {
-        let mut url = self.files_api(&["repo"]);
+    fn file_url(&self, segment: &str, file: &File) -> Url {
+        let mut url = self.api_of(segment, &["repo"]);
         url.query_pairs_mut().append_pair("Revision", self.at.revision.as_str()).append_pair("FilePath", file.path.as_str());
         url
     }
