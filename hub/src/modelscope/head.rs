@@ -28,16 +28,21 @@ impl Repo {
         self.advertised().await.ok()?.commit(self.at.revision.as_str()).cloned()
     }
 
-    /// What Git's door says of all refs. Sent as a signed request: what it says of the password, which may be another than the
-    /// API's token, says nothing about the token.
+    /// What Git's door says of all refs.
     pub(super) async fn advertised(&self) -> Result<Refs> {
         let mut url = self.git_url(&["info", "refs"]);
         url.set_query(Some("service=git-upload-pack"));
-        let mut request = Request::get(url).headers(agent::git()).signed().once();
-        if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, token.basic(super::GIT_USER));
-        }
-        let body = self.http.send(request).await?.bytes(LONGEST).await?;
+        let body = self.http.send(self.to_git(Request::get(url))).await?.bytes(LONGEST).await?;
         Refs::parse(&body)
+    }
+
+    /// A request to Git's door: by an agent that is let in there, and as a signed one, since what the door says of the password,
+    /// which may be another than the API's token, says nothing about the token.
+    pub(super) fn to_git(&self, request: Request) -> Request {
+        let request = request.headers(agent::git()).signed().once();
+        match &self.token {
+            Some(token) => request.header(AUTHORIZATION, token.basic(super::GIT_USER)),
+            None => request,
+        }
     }
 }

@@ -1,9 +1,7 @@
 //! A push without objects: a branch is made at a commit that the hub has, or taken away. One request to Git's own door
 //! (Git's `gitprotocol-pack`, "Reference Update Request and Packfile Transfer"); objects never pass here.
 
-use reqwest::header::AUTHORIZATION;
-
-use super::{GIT_USER, Repo};
+use super::Repo;
 use crate::http::Request;
 use crate::{Error, Kind, Result, Revision};
 
@@ -51,24 +49,17 @@ impl Change<'_> {
 pub(super) async fn push(repo: &Repo, branch: &Revision, change: &Change<'_>) -> Result<()> {
     let request = Request::post(repo.git_url(&["git-receive-pack"]))
         .body("application/x-git-receive-pack-request", change.body(branch))
-        .accept("application/x-git-receive-pack-result")
-        .signed()
-        .once();
-    let answer = repo.http.send(with_password(repo, request)).await.map_err(closed)?;
+        .accept("application/x-git-receive-pack-result");
+    let answer = repo.http.send(repo.to_git(request)).await.map_err(closed)?;
     judge(&String::from_utf8_lossy(&answer.bytes(LONGEST).await?), branch)
-}
-
-fn with_password(repo: &Repo, request: Request) -> Request {
-    match &repo.token {
-        Some(token) => request.header(AUTHORIZATION, token.basic(GIT_USER)),
-        None => request,
-    }
 }
 
 /// What Git's door says of the password, which may be another than the API's token, says nothing about the token.
 fn closed(error: Error) -> Error {
     match error.status() {
-        Some(401 | 403 | 404 | 405) => error.with_kind(Kind::Denied).about("ModelScope makes branches by Git only, and its Git refuses"),
+        Some(401 | 403 | 404 | 405 | 421) => {
+            error.with_kind(Kind::Denied).about("ModelScope makes branches by Git only, and its Git refuses")
+        }
         _ => error,
     }
 }
@@ -139,6 +130,7 @@ mod tests {
         let seen = &server.seen()[1];
         assert_eq!(seen.line(), "POST /studios/org/name.git/git-receive-pack");
         assert!(seen.header("authorization").unwrap().starts_with("Basic ") && seen.header("cookie").is_none());
+        assert!(seen.header("user-agent").unwrap().starts_with("git/"), "its edge lets no other in");
     }
 
     #[test]
