@@ -74,7 +74,7 @@ impl Pushing<'_> {
         let files = self.bare.pointers().await?;
         let files: Vec<_> =
             files.into_iter().filter(|file| file.digest.sha256().is_none_or(|sha256| !self.lost.contains(&sha256))).collect();
-        let store = self.sides.store(&self.sides.to_side, &lfs_address(&self.sides.to_url))?;
+        let store = self.sides.store(&self.sides.to_side, &lfs_address(&self.sides.to_url), &self.job.destination.revision)?;
         match lacking(&store, &files).await?.wanted.len() {
             0 => Ok(()),
             count => Err(Error::new(
