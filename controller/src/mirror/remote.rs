@@ -3,7 +3,7 @@
 use hf2ms_hub::gitlab::{GitLab, MirrorState};
 use hf2ms_hub::http::Origin;
 use hf2ms_hub::{Error, Kind, Token, Url, Visibility};
-use hf2ms_worker::protocol::Exit;
+use hf2ms_worker::protocol::{Exit, Scan};
 use serde_json::json;
 
 use super::sides::Party;
@@ -80,11 +80,19 @@ impl<'a> Remote<'a> {
         Ok(Some(Self { args, source, api, project, token }))
     }
 
-    /// Sets the mirror up, starts it and, if that was asked, sees it through.
+    /// The login by which the project can be asked for its objects, where the target has none of its own.
+    ///
+    /// # Errors
+    /// The token can't be sent as a password.
+    pub fn login(&self) -> Outcome<Token> {
+        Token::login("oauth2", self.token.secret()).map_err(|bad| Failure::usage(format!("GITLAB_API_TOKEN can't be used: {bad}")))
+    }
+
+    /// Sets the mirror up, starts it and, if that was asked, waits until GitLab says that it has pulled: how the mirror stands then.
     ///
     /// # Errors
     /// GitLab refuses; the pull fails.
-    pub async fn set_up(&self, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+    pub async fn set_up(&self, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Option<MirrorState>> {
         let gitlab = GitLab::open(&self.api, &self.project, &self.token, settings.http()).map_err(|error| self.said(&error, settings))?;
         let started = async { self.start(&gitlab, screen).await.map_err(|error| self.said(&error, settings)) };
         let before = stop.unless(started).await?;
@@ -92,12 +100,27 @@ impl<'a> Remote<'a> {
         screen.say(format!("GitLab pulls {from} into {project} by itself from now on"));
         if !self.args.wait {
             screen.tell(&json!({"event": "report", "project": project, "source": from, "exit": Exit::Done as u8}));
-            return Ok(Exit::Done);
+            return Ok(None);
         }
-        let state = stop.unless(self.see_through(&gitlab, &before, settings, stop)).await?;
-        screen.show(format!("GitLab has pulled {from} into {project}"));
-        screen.tell(&json!({"event": "report", "project": project, "source": from, "mirror": state, "exit": Exit::Done as u8}));
-        Ok(Exit::Done)
+        stop.unless(self.see_through(&gitlab, &before, settings, stop)).await.map(Some)
+    }
+
+    /// Says how the pull ended, by what the target itself lacks then: GitLab may leave LFS objects out and say nothing of it.
+    pub fn conclude(&self, state: &MirrorState, scan: &Scan, screen: &Screen) -> Exit {
+        let (project, from) = (&self.project, &self.source.at.endpoint);
+        let lacking = scan.missing.len() + scan.refused.len();
+        let exit = if lacking == 0 { Exit::Done } else { Exit::Incomplete };
+        screen.show(match exit {
+            Exit::Done => format!("GitLab has pulled {from} into {project}, with all {} LFS objects", scan.pointers),
+            _ => format!(
+                "GitLab has pulled {from} into {project}, but {lacking} of {} LFS objects are not there: is Git LFS on in the project? \
+                 The same command without --pull-by brings them",
+                scan.pointers
+            ),
+        });
+        let told = json!({"event": "report", "project": project, "source": from, "mirror": state, "lacking": lacking, "exit": exit as u8});
+        screen.tell(&told);
+        exit
     }
 
     /// How the mirror stood before it was started.

@@ -174,6 +174,14 @@ impl Round<'_> {
         Ok(Exit::Done)
     }
 
+    /// What the target lacks of the source; nothing is written anywhere.
+    ///
+    /// # Errors
+    /// Whatever stops the scan.
+    pub async fn scanned(&self, engine: &dyn Engine) -> Outcome<Scan> {
+        self.scan(engine, &self.wish.job("look", self.wish.cutting.chunking(0), Tell::Found)).await
+    }
+
     /// Both advertisements: who may not read or push is told so before any byte moves.
     async fn look(&self) -> Outcome<Stood> {
         let Wish { source, target, scope, .. } = self.wish;

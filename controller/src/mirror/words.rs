@@ -19,6 +19,7 @@ pub(super) fn explain(error: &Error, party: &Party, role: Role) -> Failure {
             format!("{token} may not push to the target {url}: give it the right to write the repository ({})", error.message())
         }
         (Kind::Denied, _) => format!("{token} may not read the source {url} ({})", error.message()),
+        (Kind::Disabled, _) => format!("the {side} {url} can't be mirrored: {}", error.message()),
         (Kind::NotFound, _) => format!("the {side} {url} was not found: check the address, and that {token} may see it"),
         (Kind::Refused, _) => format!("the {side} {url} is no Git repo that can be reached by HTTP: {}", error.message()),
         (Kind::Unreachable, _) => format!("the {side} {url} can't be reached: check the address and the network ({error})"),

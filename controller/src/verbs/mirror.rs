@@ -103,22 +103,27 @@ Environment, also from .env or --env-file:
 /// Whatever stops it; what fails for single refs and objects is in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let environment = Environment::load(args.env_file.as_deref())?;
-    let (source, target) = (party(&args.source, Role::Source, &environment)?, party(&args.target, Role::Target, &environment)?);
+    let (source, mut target) = (party(&args.source, Role::Source, &environment)?, party(&args.target, Role::Target, &environment)?);
+    let remote = remote::Remote::of(&args.remote, &source, &target, &environment)?;
+    if let (Some(remote), None) = (&remote, &target.login) {
+        target.login = Some(remote.login()?);
+    }
     let settings = settings_of(&source, &target, &environment)?;
     if args.use_xget {
         screen.warn("--use-xget does nothing here: LFS objects are streamed from host to host as they are");
     }
     [&source, &target].into_iter().for_each(|party| in_the_open(party, screen));
-    if let Some(remote) = remote::Remote::of(&args.remote, &source, &target, &environment)? {
-        return remote.set_up(&settings, screen, stop).await;
-    }
     args.containers.fit(args.cutting.on)?;
     let watch = args.watched()?;
-    let wish = args.wish(source, target, &environment)?;
+    let wish = args.wish(source.clone(), target, &environment)?;
     let runs = Runs::new(&state_dir(&crate::settings::environment)?);
     let began = Instant::now;
     let round = || Round { wish: &wish, settings: &settings, runs: &runs, screen, stop, watch, began: began() };
     let crew = CrewOf { args: &args, watch, settings: &settings, runs: &runs, screen, stop };
+    if let Some(remote) = remote {
+        let Some(state) = remote.set_up(&settings, screen, stop).await? else { return Ok(Exit::Done) };
+        return Ok(remote.conclude(&state, &round().scanned(&crew.local(None)?).await?, screen));
+    }
     if args.dry_run {
         return round().rehearse(&crew.local(None)?).await;
     }

@@ -209,7 +209,7 @@ mod tests {
         let bare = Bare::new(Limits::default()).unwrap();
         let (old, old_text) = pointer(b"old and longer");
         let (new, new_text) = pointer(b"new");
-        let forged = [&new_text[..], b"\n"].concat();
+        let forged = [&new_text[..], b"more text\n"].concat();
         bare.work(move |repository| {
             let first = commit(repository, "main", &[("w.bin", &old_text), ("copy.bin", &old_text)], &[]);
             commit(repository, "main", &[("w.bin", &new_text), ("x.txt", &forged)], &[first]);

@@ -1,43 +1,57 @@
-//! Git LFS pointers: the small text that stands in Git for a blob in storage. Facts: the Git LFS specification, `spec.md`.
+//! Git LFS pointers: the small text that stands in Git for a blob in storage. What git-lfs takes for a pointer is one here, canonical or
+//! not: a server's clients fetch the blob that it names. Facts: git-lfs 3.7.0, `lfs/pointer.go` and `lfs/gitscanner_catfilebatch.go`.
+
+use std::collections::{BTreeMap, HashSet};
 
 use crate::{Blob, Sha256};
 
 /// No pointer is longer, so nothing longer is looked at.
-pub const LONGEST: usize = 1024;
+pub const LONGEST: usize = 1023;
 
-const VERSION: &str = "version https://git-lfs.github.com/spec/v1";
+/// The format's addresses: today's, and those of the first releases.
+const VERSIONS: [&str; 3] = ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"];
+/// The keys, in the order in which they have to come; extensions may stand before and between them.
+const KEYS: [&str; 3] = ["version", "oid", "size"];
 
-/// The blob that `content` points at; `None` for a file that is just itself. Strict: a file that merely looks like a
-/// pointer is copied as what it is.
+/// The blob that `content` points at; `None` for a file that is just itself. White space around the text, empty lines and CR before
+/// LF mean nothing.
 pub fn parse(content: &[u8]) -> Option<Blob> {
-    let text = std::str::from_utf8(content).ok().filter(|text| text.len() <= LONGEST)?;
-    let mut lines = text.strip_suffix('\n')?.split('\n');
-    if lines.next()? != VERSION {
+    if content.len() > LONGEST {
         return None;
     }
-    let mut lines = lines.skip_while(|line| is_extension(line));
-    let sha256: Sha256 = lines.next()?.strip_prefix("oid sha256:").filter(|oid| is_lower(oid))?.parse().ok()?;
-    let size = number(lines.next()?.strip_prefix("size ")?)?;
-    lines.next().is_none().then_some(Blob { sha256, size })
+    let text = String::from_utf8_lossy(content);
+    let (mut values, mut extensions) = (Vec::new(), BTreeMap::new());
+    for line in text.trim().lines().filter(|line| !line.is_empty()) {
+        let (key, value) = line.split_once(' ')?;
+        match *KEYS.get(values.len())? {
+            expected if expected == key => values.push(value),
+            _ => drop(extensions.insert(key, value)),
+        }
+    }
+    let &[version, oid, size] = values.as_slice() else { return None };
+    let size = size.parse::<i64>().ok().and_then(|size| u64::try_from(size).ok())?;
+    let is_pointer = VERSIONS.contains(&version) && are_sane(&extensions);
+    is_pointer.then(|| Some(Blob { sha256: digest(oid)?, size })).flatten()
 }
 
-/// `ext-N-name sha256:..`: the blob went through a filter of this name before it was stored.
-fn is_extension(line: &str) -> bool {
-    let parts = line.strip_prefix("ext-").and_then(|rest| rest.split_once(' '));
-    let Some((name, digest)) = parts else { return false };
-    let name = name.as_bytes();
-    let is_named = name.len() > 2 && name[0].is_ascii_digit() && name[1] == b'-' && name.iter().all(u8::is_ascii_graphic);
-    is_named && digest.strip_prefix("sha256:").is_some_and(|digest| is_lower(digest) && digest.parse::<Sha256>().is_ok())
+/// `ext-N-name sha256:..`: the blob went through a filter of this name before it was stored. No two have the same `N`.
+fn are_sane(extensions: &BTreeMap<&str, &str>) -> bool {
+    let mut numbers = HashSet::new();
+    extensions.iter().all(|(key, value)| number(key).is_some_and(|number| numbers.insert(number)) && digest(value).is_some())
 }
 
-fn is_lower(digits: &str) -> bool {
-    !digits.bytes().any(|digit| digit.is_ascii_uppercase())
+/// The number of an extension's key.
+fn number(key: &str) -> Option<u8> {
+    match key.strip_prefix("ext-")?.as_bytes() {
+        [number @ b'0'..=b'9', b'-', first, ..] if first.is_ascii_alphanumeric() || *first == b'_' => Some(*number),
+        _ => None,
+    }
 }
 
-/// Digits without a sign and without zeros before them.
-fn number(digits: &str) -> Option<u64> {
-    let is_plain = digits.bytes().all(|digit| digit.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
-    is_plain.then(|| digits.parse().ok()).flatten()
+/// A SHA-256 with its name before it, in 64 lower-case digits.
+fn digest(value: &str) -> Option<Sha256> {
+    let digits = value.strip_prefix("sha256:")?;
+    digits.parse().ok().filter(|_| !digits.bytes().any(|digit| digit.is_ascii_uppercase()))
 }
 
 #[cfg(test)]
@@ -59,37 +73,63 @@ mod tests {
     }
 
     #[test]
+    fn what_git_lfs_takes_is_a_pointer_though_it_is_not_canonical() {
+        let rest = format!("oid sha256:{OID}\nsize 1\n");
+        let old = |version: &str| format!("version {version}\n{rest}");
+        for text in [
+            pointer(&rest).replace('\n', "\r\n"),
+            pointer(rest.trim_end()),
+            format!(" \n\t{}", pointer(&rest)),
+            pointer(&format!("\n\r\n{rest} \n\n")),
+            pointer(&format!("oid sha256:{OID}\nsize +01\n")),
+            pointer(&format!("oid sha256:{OID}\next-3-x_Y.z sha256:{OID}\nsize 1\n")),
+            format!("ext-0-a sha256:{OID}\next-1-b sha256:{OID}\n{}", pointer(&rest)),
+            pointer(&format!("ext-0-a anything\next-0-a sha256:{OID}\n{rest}")),
+            old("http://git-media.io/v/2"),
+            old("https://hawser.github.com/spec/v1"),
+        ] {
+            assert_eq!(parse(text.as_bytes()).map(|blob| (blob.sha256.to_string(), blob.size)), Some((OID.to_owned(), 1)), "{text:?}");
+        }
+    }
+
+    #[test]
     fn what_only_looks_like_a_pointer_is_a_plain_file() {
         let upper = OID.to_uppercase();
         for rest in [
             String::new(),
             format!("oid sha256:{OID}\n"),
-            format!("oid sha256:{OID}\nsize 12345"),
             format!("size 12345\noid sha256:{OID}\n"),
-            format!("oid sha256:{OID}\nsize 12345\n\n"),
             format!("oid sha256:{OID}\nsize 12345\nx y\n"),
-            format!("oid sha256:{OID}\nsize +1\n"),
-            format!("oid sha256:{OID}\nsize 01\n"),
+            format!("oid sha256:{OID}\nsize 12345\next-0-a sha256:{OID}\n"),
             format!("oid sha256:{OID}\nsize -1\n"),
+            format!("oid sha256:{OID}\nsize 1_0\n"),
+            format!("oid sha256:{OID}\nsize  1\n"),
             format!("oid sha256:{OID}\nsize 99999999999999999999\n"),
             format!("oid sha256:{OID}\nsize\n"),
+            format!("oid sha256: {OID}\nsize 1\n"),
+            format!("oid sha256:{OID} \nsize 1\n"),
             format!("oid sha1:{OID}\nsize 1\n"),
             format!("oid sha256:{upper}\nsize 1\n"),
             format!("oid sha256:{OID}0\nsize 1\n"),
-            format!("oid sha256:{OID}\r\nsize 1\r\n"),
             format!("ext-0 sha256:{OID}\noid sha256:{OID}\nsize 1\n"),
+            format!("ext-0-a sha256:{OID}\next-0-b sha256:{OID}\noid sha256:{OID}\nsize 1\n"),
+            format!("ext-0-a sha256:{upper}\noid sha256:{OID}\nsize 1\n"),
+            format!("other key\noid sha256:{OID}\nsize 1\n"),
         ] {
             assert_eq!(parse(pointer(&rest).as_bytes()), None, "{rest:?}");
         }
-        assert_eq!(parse(format!("oid sha256:{OID}\nsize 1\n").as_bytes()), None);
-        assert_eq!(parse(b"version https://git-lfs.github.com/spec/v2\n"), None);
-        assert_eq!(parse(b"\xff\xfe"), None);
+        let rest = format!("oid sha256:{OID}\nsize 1\n");
+        for version in ["https://git-lfs.github.com/spec/v2", "http://git-lfs.github.com/spec/v1", " https://git-lfs.github.com/spec/v1"] {
+            assert_eq!(parse(format!("version {version}\n{rest}").as_bytes()), None, "{version}");
+        }
+        assert_eq!(parse(rest.as_bytes()), None);
+        assert_eq!((parse(b""), parse(b"\xff\xfe")), (None, None));
     }
 
     #[test]
-    fn nothing_beyond_1024_bytes_is_a_pointer() {
-        let extensions: String = (0..9).map(|n| format!("ext-{n}-{} sha256:{OID}\n", "a".repeat(n + 30))).collect();
-        let long = pointer(&format!("{extensions}oid sha256:{OID}\nsize 1\n"));
-        assert!(long.len() > LONGEST && parse(long.as_bytes()).is_none());
+    fn nothing_of_1024_bytes_is_a_pointer() {
+        let rest = format!("oid sha256:{OID}\nsize 1");
+        let padded = |length: usize| format!("{:length$}", pointer(&rest));
+        assert!(parse(padded(1023).as_bytes()).is_some() && parse(padded(1024).as_bytes()).is_none());
     }
 }

@@ -9,7 +9,8 @@ const MOST_REFS: usize = 2_000_000;
 /// One ref of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ref {
-    /// Its name in full: `refs/heads/main`, `HEAD`; an annotated tag's commit has its tag's name with `^{}`.
+    /// Its name in full: `refs/heads/main`, `HEAD`; an annotated tag's commit has its tag's name with `^{}`. Bytes that are not UTF-8
+    /// are written as `\xff`: no lawful name has a backslash, so that none is taken for another.
     pub name: String,
     /// The object that it names, in 40 hex digits.
     pub oid: Revision,
@@ -28,7 +29,8 @@ impl Refs {
     /// Reads an advertisement.
     ///
     /// # Errors
-    /// [`Kind::Refused`] for anything else, and for more than two million refs.
+    /// [`Kind::Refused`] for anything else, and for more than two million refs; [`Kind::Disabled`] for a repo that is shallow, or has
+    /// ids that are not SHA-1's.
     pub fn parse(body: &[u8]) -> Result<Self> {
         let mut refs = Self::default();
         let mut packets = Packets(body);
@@ -39,12 +41,15 @@ impl Refs {
     }
 
     fn take(&mut self, packet: &[u8]) -> Result<()> {
-        let line = String::from_utf8_lossy(packet);
+        let line = spelled(packet);
         if let Some(said) = line.strip_prefix("ERR ") {
             return Err(Error::new(Kind::Refused, format!("the Git server says: {}", escape(said.trim_end()))));
         }
         let (line, capabilities) = line.split_once('\0').unwrap_or((&line, ""));
         self.capabilities.extend(capabilities.split_whitespace().map(str::to_owned));
+        if let Some(reason) = unsupported(line, capabilities) {
+            return Err(Error::new(Kind::Disabled, reason));
+        }
         let Some((oid, name)) = line.trim_end_matches('\n').split_once(' ').filter(|_| !line.starts_with('#')) else { return Ok(()) };
         let oid = commit(oid).ok_or_else(|| not_git("something that is no ref"))?;
         // An empty repo's only line has no ref, just capabilities.
@@ -86,6 +91,32 @@ impl Refs {
     pub fn can(&self, capability: &str) -> bool {
         self.capabilities.iter().any(|has| has == capability)
     }
+}
+
+/// What makes a repo one that is not taken. Facts: gitprotocol-capabilities(5) (`object-format`), gitprotocol-pack(5) (`shallow`).
+fn unsupported(line: &str, capabilities: &str) -> Option<String> {
+    let format = capabilities.split_whitespace().find_map(|capability| capability.strip_prefix("object-format="));
+    match format {
+        Some(format) if format != "sha1" => Some(format!("its object ids are of {}, and only SHA-1's are taken", escape(format))),
+        _ if line.starts_with("shallow ") => {
+            Some("it is a shallow clone and lacks the older part of its history: run git fetch --unshallow there".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The text of these bytes; those that are not UTF-8 as `\xff`.
+fn spelled(bytes: &[u8]) -> String {
+    let chunk = |chunk: std::str::Utf8Chunk<'_>| {
+        let invalid: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        format!("{}{invalid}", chunk.valid())
+    };
+    bytes.utf8_chunks().map(chunk).collect()
+}
+
+/// Whether a ref's name is what stands in Git, rather than spelled.
+pub fn is_exact(name: &str) -> bool {
+    !name.contains('\\')
 }
 
 /// An object's id in 40 lower-case hex digits.
@@ -153,6 +184,30 @@ mod tests {
         assert_eq!((commit("master"), commit("HEAD")), (None, None));
         assert_eq!(refs.head(), Some("main"));
         assert!(refs.can("shallow") && !refs.can("allow-reachable-sha1-in-want"));
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_stay_apart_and_are_known() {
+        let line = |name: &[u8]| [format!("{:04x}{COMMIT} ", 46 + name.len()).as_bytes(), name, b"\n"].concat();
+        let body = [line(b"refs/heads/caf\xe9"), line(b"refs/heads/caf\xe8"), line("refs/heads/café".as_bytes())].concat();
+        let names: Vec<_> = Refs::parse(&body).unwrap().all.into_iter().map(|found| found.name).collect();
+        assert_eq!(names, ["refs/heads/caf\\xe9", "refs/heads/caf\\xe8", "refs/heads/café"]);
+        assert_eq!(names.iter().map(|name| is_exact(name)).collect::<Vec<_>>(), [false, false, true]);
+        assert!("caf\\xe9".parse::<Revision>().is_err(), "no branch is made by a spelled name");
+    }
+
+    #[test]
+    fn a_shallow_repo_and_one_of_other_ids_are_named_as_what_they_are() {
+        let [long, short] = [64, 40].map(|digits| "0".repeat(digits));
+        for (lines, words) in [
+            (vec![format!("{long} capabilities^{{}}\0shallow object-format=sha256\n")], "object ids are of sha256"),
+            (vec![format!("{long} HEAD\0object-format=sha256\n")], "object ids are of sha256"),
+            (vec![format!("{short} HEAD\0shallow object-format=sha1\n"), format!("shallow {short}")], "is a shallow clone"),
+        ] {
+            let body: String = lines.iter().map(|line| packet(line)).collect();
+            let error = Refs::parse(body.as_bytes()).unwrap_err();
+            assert!(error.kind() == Kind::Disabled && error.message().contains(words), "{error}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use git2::transport::{Service as Wanted, SmartSubtransport, SmartSubtransportStream, Transport};
 use reqwest::Url;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -188,7 +188,7 @@ impl SmartSubtransport for Carrier {
             Wanted::UploadPackLs => Box::new(Told(session.advertised(Service::UploadPack).map_err(failed)?)),
             Wanted::ReceivePackLs => Box::new(Told(session.advertised(Service::ReceivePack).map_err(failed)?)),
             Wanted::UploadPack => Box::new(Asking { session, question: Vec::new(), answer: None, piece: Bytes::new() }),
-            Wanted::ReceivePack => Box::new(Pouring::begin(session).map_err(failed)?),
+            Wanted::ReceivePack => Box::new(Pouring::new(session).map_err(failed)?),
         })
     }
 
@@ -267,37 +267,65 @@ impl Write for Asking {
     }
 }
 
-/// A pack that is sent while it is made, and what the server says to it.
+/// A push, and what the server says to it. A small one goes whole, with its length: there are servers that answer 400, 411 or 501
+/// to a body without one, and git itself sends no other below this size (`http.postBuffer`). A larger one is sent while it is made.
 struct Pouring {
     session: Arc<Session>,
-    pieces: Option<mpsc::Sender<Result<Bytes>>>,
-    answer: Option<JoinHandle<Result<Bytes>>>,
+    url: Url,
+    /// What has not been handed on.
     piece: Vec<u8>,
+    pieces: Option<mpsc::Sender<Result<Bytes>>>,
+    sent: Sent,
     said: Bytes,
 }
+
+/// How far the request of a push has come.
+enum Sent {
+    Nothing,
+    Begun(JoinHandle<Result<Bytes>>),
+    Answered,
+}
+
+/// Bytes of a push that goes whole.
+const WHOLE: usize = 1 << 20;
 
 /// What a server says to a push has a line a ref.
 const LONGEST_REPORT: u64 = 64 << 20;
 
 impl Pouring {
-    fn begin(session: Arc<Session>) -> io::Result<Self> {
+    fn new(session: Arc<Session>) -> io::Result<Self> {
+        let url = session.url(Service::ReceivePack).map_err(io::Error::other)?;
+        Ok(Self { session, url, piece: Vec::new(), pieces: None, sent: Sent::Nothing, said: Bytes::new() })
+    }
+
+    /// Begins a request whose body is still to be made.
+    fn begin(&mut self) {
         let (pieces, taken) = mpsc::channel::<Result<Bytes>>(PIECES);
         let body = futures_util::stream::unfold(taken, |mut taken| async move { Some((taken.recv().await?, taken)) }).boxed();
-        let (service, http) = (Service::ReceivePack, session.repo.http.clone());
-        let url = session.url(service).map_err(io::Error::other)?;
-        let mut headers = agent::git();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(service.request_type()));
-        headers.insert(ACCEPT, HeaderValue::from_static(service.result_type()));
-        let answer = session.runtime.spawn(async move {
-            let response = http.pour(url, headers, body).await?;
-            expect(&response, service.result_type())?;
+        let (http, url) = (self.session.repo.http.clone(), self.url.clone());
+        self.pieces = Some(pieces);
+        self.send(async move { http.pour(url, headers(), body).await });
+    }
+
+    /// Sends the whole push.
+    fn send_whole(&mut self) {
+        let (http, url, push) = (self.session.repo.http.clone(), self.url.clone(), std::mem::take(&mut self.piece));
+        self.send(async move { http.post_watched(url, headers(), push.into()).await });
+    }
+
+    fn send(&mut self, request: impl Future<Output = Result<Response>> + Send + 'static) {
+        self.sent = Sent::Begun(self.session.runtime.spawn(async move {
+            let response = request.await?;
+            expect(&response, Service::ReceivePack.result_type())?;
             response.bytes(LONGEST_REPORT).await
-        });
-        Ok(Self { session, pieces: Some(pieces), answer: Some(answer), piece: Vec::new(), said: Bytes::new() })
+        }));
     }
 
     /// Hands the piece on. A server that has answered already takes no more: what it said is read instead.
-    fn send(&mut self) -> io::Result<()> {
+    fn hand_on(&mut self) -> io::Result<()> {
+        if matches!(self.sent, Sent::Nothing) {
+            self.begin();
+        }
         let piece = std::mem::take(&mut self.piece);
         let sent = match &self.pieces {
             Some(pieces) if !piece.is_empty() => self.session.wait(async { Ok(pieces.send(Ok(piece.into())).await.is_ok()) })?,
@@ -309,7 +337,7 @@ impl Pouring {
     /// Ends the body and waits for the answer.
     fn hear(&mut self) -> io::Result<()> {
         self.pieces = None;
-        if let Some(answer) = self.answer.take() {
+        if let Sent::Begun(answer) = std::mem::replace(&mut self.sent, Sent::Answered) {
             let broken = |_| Error::new(Kind::Transient, "the push was given up");
             self.said = self.session.wait(async { answer.await.map_err(broken)? })?;
         }
@@ -317,9 +345,19 @@ impl Pouring {
     }
 }
 
+fn headers() -> HeaderMap {
+    let mut headers = agent::git();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(Service::ReceivePack.request_type()));
+    headers.insert(ACCEPT, HeaderValue::from_static(Service::ReceivePack.result_type()));
+    headers
+}
+
 impl Read for Pouring {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.send()?;
+        match self.sent {
+            Sent::Nothing => self.send_whole(),
+            _ => self.hand_on()?,
+        }
         self.hear()?;
         Ok(read_piece(&mut self.said, into))
     }
@@ -328,8 +366,9 @@ impl Read for Pouring {
 impl Write for Pouring {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.piece.extend_from_slice(bytes);
-        if self.piece.len() >= PIECE {
-            self.send()?;
+        let most = if matches!(self.sent, Sent::Nothing) { WHOLE } else { PIECE };
+        if self.piece.len() >= most {
+            self.hand_on()?;
         }
         Ok(bytes.len())
     }
@@ -342,7 +381,7 @@ impl Write for Pouring {
 impl Drop for Pouring {
     /// A push that was broken off must not look like one that has ended.
     fn drop(&mut self) {
-        if let Some(answer) = self.answer.take() {
+        if let Sent::Begun(answer) = &self.sent {
             answer.abort();
         }
     }

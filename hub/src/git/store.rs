@@ -23,7 +23,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// The LFS server at the side's endpoint ([`lfs_address`]), its login sent to that origin only.
+    /// The LFS server at the side's endpoint ([`lfs_address`]), its login sent to that origin only. The side's revision is the branch
+    /// in whose name it is asked.
     ///
     /// # Errors
     /// [`Kind::Invalid`] for an endpoint that is no address; what [`Http::new`] fails with.
@@ -33,7 +34,7 @@ impl Store {
             address.parse().map_err(|error| Error::new(Kind::Invalid, format!("the LFS server's address is none: {error}")))?;
         let credentials = Credentials::basic(side.token.as_ref().and_then(crate::Token::user).unwrap_or_default(), side.token.as_ref());
         let http = Http::new(&batch, credentials, Words { has_login: side.token.is_some() }, options)?;
-        Ok(Self { lfs: Lfs::new(http, batch).in_parts() })
+        Ok(Self { lfs: Lfs::new(http, batch).in_parts().of_ref(format!("refs/heads/{}", side.at.revision)) })
     }
 }
 
@@ -62,6 +63,7 @@ impl Dialect for Words {
             (403, _) => (Kind::Denied, "the LFS server does not allow this"),
             (404 | 410, _) => (Kind::NotFound, "the LFS server has nothing there"),
             (405 | 501, _) => (Kind::Disabled, "Git LFS is off there: switch it on for the project"),
+            (406, _) => (Kind::Denied, "the LFS server takes no more into this repo"),
             (413, _) => (Kind::Invalid, "it is larger than the LFS server takes"),
             (507, _) => (Kind::Denied, "the LFS server has no room left: its quota is used up"),
             (509, _) => (Kind::Denied, "the LFS server's bandwidth is used up"),
@@ -213,17 +215,23 @@ mod tests {
 
     #[tokio::test]
     async fn headers_are_sent_as_they_were_told_and_no_other_login_with_them() {
-        let headed = json!({"Authorization": "RemoteAuth xyz", "X-Store": "yes"});
+        let chunked = json!({"Transfer-Encoding": "chunked", "content-length": "1", "Expect": "100-continue"});
+        let mut headed =
+            json!({"Authorization": "RemoteAuth xyz", "X-Store": "yes", "Accept": "application/vnd.git-lfs+json; charset=utf-8"});
+        headed.as_object_mut().unwrap().extend(chunked.as_object().unwrap().clone());
         let upload = json!({"href": "http://HOST/put", "header": headed});
         let server = naming(json!({"upload": upload, "verify": {"href": "http://HOST/verify", "header": headed}})).await;
         store(&server).put(blob(), body()).await.unwrap();
         let seen = server.seen();
         assert_eq!(seen[0].line(), "POST /a/b.git/info/lfs/objects/batch");
         assert_eq!(seen[0].header("authorization"), Some("Basic bWU6cGFzcyB3b3Jk"));
-        assert_eq!(seen[0].json()["transfers"], json!(["basic", "multipart"]));
+        let asked = seen[0].json();
+        assert_eq!((&asked["transfers"], &asked["ref"]), (&json!(["basic", "multipart"]), &json!({"name": "refs/heads/main"})));
         for (seen, line) in seen[1..].iter().zip(["PUT /put", "POST /verify"]) {
             assert_eq!((seen.line().as_str(), seen.header("authorization")), (line, Some("RemoteAuth xyz")));
             assert_eq!(seen.header("x-store"), Some("yes"));
+            assert_eq!((seen.header("transfer-encoding"), seen.header("expect")), (None, None), "they are of GitLab's own framing");
+            assert_eq!(seen.header("accept"), Some("application/vnd.git-lfs+json; charset=utf-8"), "Gitea wants what it names");
         }
         assert!(seen.iter().all(|seen| seen.header("user-agent").unwrap().starts_with("git-lfs/")));
         assert_eq!((&seen[1].body[..], seen[1].header("content-length")), (CONTENT, Some("7")));
@@ -273,9 +281,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_host_is_asked_once_and_a_closed_one_too() {
-        for (status, kind) in
-            [(507, Kind::Denied), (509, Kind::Denied), (413, Kind::Invalid), (403, Kind::Denied), (401, Kind::Unauthorized)]
-        {
+        for (status, kind) in [
+            (406, Kind::Denied),
+            (507, Kind::Denied),
+            (509, Kind::Denied),
+            (413, Kind::Invalid),
+            (403, Kind::Denied),
+            (401, Kind::Unauthorized),
+        ] {
             let server = Server::answering(move |_| Reply::new(status, &[], r#"{"message":"my words"}"#)).await;
             let error = store(&server).missing(&[blob()]).await.unwrap_err();
             assert!(error.kind() == kind && error.message().contains("my words"), "{status}: {error}");

@@ -31,7 +31,41 @@ pub struct Pushed {
     /// Its name at the server, in full.
     pub name: String,
     /// Why the server refuses it; `None` when it stands there now.
-    pub refused: Option<String>,
+    pub refused: Option<Rejection>,
+}
+
+/// Why a server refuses a ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The ref's own status in the server's report: `pre-receive hook declined`, `failed to update ref`.
+    pub status: String,
+    /// What the server said while it took the push, its hooks' words among it: about any of the refs.
+    pub words: String,
+}
+
+/// The status of every ref of a pack that the server could not unpack, or would not (fsck, a limit). Fact: Git, `receive-pack.c`.
+const UNPACKER: &str = "unpacker error";
+
+impl Rejection {
+    /// Whether the refs were refused together, so that some may pass without the others.
+    pub fn is_of_all(&self) -> bool {
+        self.status.contains("pre-receive hook declined") || self.status.contains(UNPACKER)
+    }
+
+    /// Whether another push held the ref for a moment; a hook's refusal is final, whatever its words.
+    pub fn is_lock(&self) -> bool {
+        let is_update = self.status == "failed to update ref" || self.status.starts_with("cannot lock ref");
+        is_update && !["hook", "cannot create"].iter().any(|sign| self.words.contains(sign))
+    }
+}
+
+impl std::fmt::Display for Rejection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.status)?;
+        // What else was said may be about other refs.
+        let belong = ["hook", UNPACKER, "update ref"].iter().any(|sign| self.status.contains(sign));
+        if belong && !self.words.is_empty() { write!(f, ": {}", self.words) } else { Ok(()) }
+    }
 }
 
 impl Bare {
@@ -113,8 +147,8 @@ fn push(repository: &git2::Repository, session: &Open, specs: &[String]) -> Resu
     callbacks.push_update_reference({
         let results = results.clone();
         move |name, refused| {
-            let pushed = Pushed { name: name.to_owned(), refused: refused.map(|why| escape(why.trim())) };
-            results.lock().unwrap_or_else(PoisonError::into_inner).push(pushed);
+            let refused = refused.map(|status| escape(status.trim()));
+            results.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), refused));
             Ok(())
         }
     });
@@ -131,18 +165,63 @@ fn push(repository: &git2::Repository, session: &Open, specs: &[String]) -> Resu
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks).packbuilder_parallelism(0);
     let mut remote = repository.remote_anonymous(&session.address()).map_err(|error| session.failed(&error))?;
-    remote.push(specs, Some(&mut options)).map_err(|error| session.failed(&error))?;
-    let said = String::from_utf8_lossy(&said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
-    let results = std::mem::take(&mut *results.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(results.into_iter().map(|pushed: Pushed| pushed.explained(&said)).collect())
+    let pushed = remote.push(specs, Some(&mut options));
+    let words = words(&String::from_utf8_lossy(&said.lock().unwrap_or_else(PoisonError::into_inner)));
+    let mut results = std::mem::take(&mut *results.lock().unwrap_or_else(PoisonError::into_inner));
+    match pushed {
+        Ok(()) => {}
+        Err(error) if is_unpackers(&error) => results = specs.iter().map(|spec| (named(spec), Some(UNPACKER.to_owned()))).collect(),
+        Err(error) => return Err(session.failed(&error)),
+    }
+    let rejection = |status| Rejection { status, words: words.clone() };
+    Ok(results.into_iter().map(|(name, refused)| Pushed { name, refused: refused.map(rejection) }).collect())
 }
 
-impl Pushed {
-    /// A hook's refusal is worth nothing without its words, which the server says to whoever listens.
-    fn explained(self, said: &str) -> Self {
-        let words: Vec<String> = said.lines().map(str::trim).filter(|line| line.chars().any(char::is_alphanumeric)).map(escape).collect();
-        let refused =
-            self.refused.map(|why| if why.contains("hook") && !words.is_empty() { format!("{why}: {}", words.join(" ")) } else { why });
-        Self { refused, ..self }
+/// Whether the server took the push and refused its pack: all that libgit2 says of it.
+fn is_unpackers(error: &git2::Error) -> bool {
+    error.class() == git2::ErrorClass::Net && error.message().starts_with("unpacking the sent packfile failed")
+}
+
+/// The ref that a refspec writes.
+fn named(spec: &str) -> String {
+    spec.rsplit(':').next().unwrap_or_default().to_owned()
+}
+
+/// What was said, in one line, without the counts of a progress.
+fn words(said: &str) -> String {
+    let lines = said.split(['\n', '\r']).map(str::trim);
+    let lines = lines.filter(|line| line.chars().any(char::is_alphanumeric) && !line.contains("% ("));
+    lines.map(escape).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejection(status: &str, words: &str) -> Rejection {
+        Rejection { status: status.to_owned(), words: words.to_owned() }
+    }
+
+    #[test]
+    fn a_lock_is_known_by_the_status_and_never_by_a_hooks_words() {
+        let lock = "error: cannot lock ref 'refs/heads/main': Unable to create '/r/refs/heads/main.lock': File exists.";
+        assert!(rejection("failed to update ref", lock).is_lock() && rejection("failed to update ref", "").is_lock());
+        for (status, words) in [
+            ("pre-receive hook declined", "the branch is locked: unblock it, or it failed to update ref"),
+            ("hook declined", "cannot lock ref"),
+            ("branch is locked", ""),
+            ("failed to update ref", "error: ref updates aborted by the reference-transaction hook"),
+            ("failed to update ref", "error: cannot lock ref 'refs/heads/a/b': 'refs/heads/a' exists; cannot create 'refs/heads/a/b'"),
+        ] {
+            assert!(!rejection(status, words).is_lock(), "{status}: {words}");
+        }
+    }
+
+    #[test]
+    fn the_servers_words_are_said_without_its_progress() {
+        let said = "\nGitLab: \u{1b}[31mno\n======\nResolving deltas:  50% (1/2)\rResolving deltas: 100% (2/2), done.\nmore\n";
+        assert_eq!(words(said), "GitLab: \\u{1b}[31mno more");
+        assert_eq!(rejection("hook declined", "why").to_string(), "hook declined: why");
+        assert_eq!(rejection("deletion prohibited", "of another ref").to_string(), "deletion prohibited");
     }
 }

@@ -69,7 +69,7 @@ impl Repo {
         let credentials = Credentials::of(side.token.as_ref(), |token| [(AUTHORIZATION, token.header("Bearer "))]);
         let http = Http::new(&endpoint, credentials, dialect::Words::of(&side.at, has_token), options)?;
         let batch = address(&format!("{base}/{}.git/info/lfs/objects/batch", page_of(&side.at)))?;
-        let lfs = Lfs::new(http.clone(), batch).in_parts().on_branch(&side.at.revision);
+        let lfs = Lfs::new(http.clone(), batch).in_parts().of_ref(side.at.revision.to_string());
         let rest = |direction: &str| format!("/xet-{direction}-token/{}", escaped(side.at.revision.as_str()));
         let grants = [api(&base, &side.at, &rest("read"))?, api(&base, &side.at, &rest("write"))?];
         let xet = xet::Xet::new(&http, grants);

@@ -52,7 +52,13 @@ pub(super) async fn address(lfs: &Lfs, blob: Blob) -> Result<Address> {
 
 /// One call. Every blob asked for has its own outcome; an answer about anything else is refused whole.
 async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Sha256, Result<Address>)>> {
-    let question = BatchQuestion { operation: "download", transfers: &["basic"], hash_algo: "sha256", objects: wanted(blobs), r#ref: None };
+    let question = BatchQuestion {
+        operation: "download",
+        transfers: &["basic"],
+        hash_algo: "sha256",
+        objects: wanted(blobs),
+        r#ref: lfs.full_reference(),
+    };
     let (mut objects, when) = batch(lfs, &question, blobs, LONGEST_ANSWER).await?;
     let outcome = |blob: &Blob| objects.remove(&blob.sha256).map_or_else(|| Err(unanswered()), |object| judge(object, blob, lfs, when));
     Ok(blobs.iter().map(|blob| blob.sha256).zip(blobs.iter().map(outcome).collect::<Vec<_>>()).collect())
@@ -99,10 +105,11 @@ pub(super) fn unanswered() -> Error {
 /// The answered objects, every one of them asked for, once, by SHA-256 and for a transfer that was offered.
 fn by_digest(answer: BatchAnswer, transfers: &[&str], asked: &[Blob]) -> Result<Objects> {
     let refused = |why: &str| Error::new(Kind::Refused, format!("the hub's LFS answer {why}"));
-    if answer.hash_algo.is_some_and(|algorithm| algorithm != "sha256") {
+    let named = |told: Option<String>| told.filter(|told| !told.is_empty());
+    if named(answer.hash_algo).is_some_and(|algorithm| algorithm != "sha256") {
         return Err(refused("uses another hash than SHA-256"));
     }
-    if answer.transfer.is_some_and(|transfer| !transfers.contains(&transfer.as_str())) {
+    if named(answer.transfer).is_some_and(|transfer| !transfers.contains(&transfer.as_str())) {
         return Err(refused("wants a transfer that was not offered"));
     }
     let asked: HashSet<Sha256> = asked.iter().map(|blob| blob.sha256).collect();
@@ -148,15 +155,20 @@ pub(crate) fn safe(href: &str, hub: &Origin) -> Result<Url> {
     }
 }
 
-/// The headers that storage wants with the GET; none that would change what the request is.
+/// Headers of framing and of the connection. GitLab and Gitea name `Transfer-Encoding: chunked`, as recorded; what carries the body is
+/// this client's matter.
+const FRAMING: [&str; 10] =
+    ["accept-encoding", "connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+
+/// The headers that storage wants with a request, but for those of framing; none that would change what the request is.
 pub(super) fn headers_of(headers: BTreeMap<String, String>) -> Result<HeaderMap> {
-    const OURS: [&str; 10] =
-        ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "expect", "range", "accept-encoding", "cookie"];
+    const OURS: [&str; 2] = ["range", "cookie"];
     let refused = |name: &str| Error::new(Kind::Refused, format!("the hub's LFS answer wants the header '{}'", crate::path::escape(name)));
     if headers.len() > MOST_HEADERS {
         return Err(Error::new(Kind::Refused, format!("the hub's LFS answer wants more than {MOST_HEADERS} headers")));
     }
-    let pairs = headers.into_iter().map(|(name, value)| {
+    let is_kept = |name: &str| !FRAMING.contains(&name.to_ascii_lowercase().as_str());
+    let pairs = headers.into_iter().filter(|(name, _)| is_kept(name)).map(|(name, value)| {
         let header = HeaderName::try_from(name.as_str()).ok().filter(|name| !OURS.contains(&name.as_str()) && !is_proxys(name));
         let mut value = HeaderValue::try_from(value).map_err(|_| refused(&name))?;
         value.set_sensitive(true);
@@ -277,6 +289,7 @@ mod tests {
             answer(vec![object(&asked[0]), object(&stranger)]),
             answer(vec![object(&asked[0]), object(&asked[0])]),
             Reply::json(&json!({"hash_algo": "md5", "objects": good()})),
+            Reply::json(&json!({"hash_algo": " ", "objects": good()})),
             Reply::json(&json!({"transfer": "multipart", "objects": good()})),
             Reply::json(&json!({"message": "odd"})),
             Reply::new(200, &[], "<html>"),
@@ -292,8 +305,7 @@ mod tests {
             let error = refused(|object| object["actions"]["download"]["href"] = json!(href)).await;
             assert!(error.kind() == Kind::Refused && !error.to_string().contains("secret"), "{error}");
         }
-        for (name, value) in
-            [("Host", "x"), ("Transfer-Encoding", "chunked"), ("X-A", "a\r\nEvil: 1"), ("a b", "x"), ("Proxy-Authorization", "x")]
+        for (name, value) in [("Range", "bytes=0-1"), ("Cookie", "x"), ("X-A", "a\r\nEvil: 1"), ("a b", "x"), ("Proxy-Authorization", "x")]
         {
             let error = refused(|object| object["actions"]["download"]["header"] = json!({name: value})).await;
             assert_eq!(error.kind(), Kind::Refused, "{name}");
@@ -301,6 +313,22 @@ mod tests {
         let many: BTreeMap<String, String> = (0..100).map(|number| (format!("x-{number}"), String::new())).collect();
         assert_eq!(refused(|object| object["actions"]["download"]["header"] = json!(many)).await.kind(), Kind::Refused);
         assert_eq!(refused(|object| object["actions"] = Value::Null).await.kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn headers_of_framing_and_the_connection_are_left_out_in_any_case() {
+        let named = ["Transfer-Encoding", "CONTENT-LENGTH", "host", "Expect", "Connection", "Accept-Encoding", "Keep-Alive"];
+        let told = named.map(|name| (name.to_owned(), "chunked".to_owned()));
+        let kept = [("Content-Type".to_owned(), "application/octet-stream".to_owned())];
+        let headers = headers_of(told.into_iter().chain(kept).collect()).unwrap();
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["content-type"]);
+    }
+
+    #[tokio::test]
+    async fn an_empty_transfer_and_hash_are_left_out_ones() {
+        let asked = blobs(1);
+        let server = Server::scripted([Reply::json(&json!({"transfer": "", "hash_algo": "", "objects": [object(&asked[0])]}))]).await;
+        assert!(repo(&server).locate(&asked).await.unwrap().is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use reqwest::header::HeaderMap;
 use super::Lfs;
 use super::batch::{Objects, When, actions, batch, headers_of, safe, unanswered, url_of, wanted};
 use super::parts::Parts;
-use super::wire::{Action, Actions, BatchQuestion, Ref};
+use super::wire::{Action, Actions, BatchQuestion};
 use crate::{Blob, Error, Kind, Missing, Result, Sha256};
 
 /// Blobs in one check (`UPLOAD_BATCH_MAX_NUM_FILES`).
@@ -136,7 +136,7 @@ async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Blob, Answer)>> {
         transfers: lfs.transfers(),
         hash_algo: "sha256",
         objects: wanted(blobs),
-        r#ref: lfs.branch.as_deref().map(|name| Ref { name }),
+        r#ref: lfs.reference(),
     };
     let (mut objects, when) = batch(lfs, &question, blobs, LONGEST_ANSWER).await?;
     Ok(blobs.iter().map(|blob| (*blob, judge(&mut objects, blob, lfs, when))).collect())

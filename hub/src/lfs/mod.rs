@@ -19,7 +19,7 @@ use std::time::Instant;
 use reqwest::Url;
 
 use crate::http::{Http, Response};
-use crate::{Blob, Body, Error, File, Missing, Result, Revision, Sha256};
+use crate::{Blob, Body, Error, File, Missing, Result, Sha256};
 
 #[cfg(feature = "xet")]
 pub(crate) use batch::{date_of, safe};
@@ -35,8 +35,8 @@ pub(crate) struct Lfs {
     batch: Url,
     /// Large uploads may go in parts, as Hugging Face has them; other servers do not take the offer.
     in_parts: bool,
-    /// The branch that is written to, where the server wants to know.
-    branch: Option<String>,
+    /// The ref that blobs belong to, as the server is told.
+    reference: Option<String>,
     addresses: addresses::Addresses,
     targets: check::Targets,
 }
@@ -45,7 +45,7 @@ impl Lfs {
     /// The server whose batch API is at `batch`.
     pub(crate) fn new(http: Http, batch: Url) -> Self {
         let (addresses, targets) = (addresses::Addresses::default(), check::Targets::default());
-        Self { http, batch, in_parts: false, branch: None, addresses, targets }
+        Self { http, batch, in_parts: false, reference: None, addresses, targets }
     }
 
     /// The same, which may want large uploads in parts.
@@ -53,9 +53,18 @@ impl Lfs {
         Self { in_parts: true, ..self }
     }
 
-    /// The same, told which branch is written to.
-    pub(crate) fn on_branch(self, branch: &Revision) -> Self {
-        Self { branch: Some(branch.to_string()), ..self }
+    /// The same, told which ref the blobs belong to: in full at Git hosts, the branch alone at Hugging Face.
+    pub(crate) fn of_ref(self, name: String) -> Self {
+        Self { reference: Some(name), ..self }
+    }
+
+    fn reference(&self) -> Option<wire::Ref<'_>> {
+        self.reference.as_deref().map(|name| wire::Ref { name })
+    }
+
+    /// The ref to read from: Hugging Face is told none, since its official client tells none.
+    fn full_reference(&self) -> Option<wire::Ref<'_>> {
+        self.reference().filter(|told| told.name.starts_with("refs/"))
     }
 
     /// See [`crate::Source::locate`].

@@ -12,7 +12,7 @@ pub(super) struct BatchQuestion<'a> {
     pub(super) transfers: &'a [&'static str],
     pub(super) hash_algo: &'static str,
     pub(super) objects: Vec<Wanted>,
-    /// The branch that is written to; git-lfs leaves it out when it reads.
+    /// The ref that the objects belong to: some servers permit by it (git-lfs 3.7.0, `tq/api.go`, names it for both operations).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) r#ref: Option<Ref<'a>>,
 }

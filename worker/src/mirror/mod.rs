@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use hf2ms_hub::git::{Bare, Depth, GitRepo, Limits, Store};
 use hf2ms_hub::http::HttpOptions;
-use hf2ms_hub::{Error, Kind, RepoAt, Result, Side, Token, Url};
+use hf2ms_hub::{Error, Kind, RepoAt, Result, Revision, Side, Token, Url};
 
 pub use push::push;
 pub use scan::scan;
@@ -39,9 +39,9 @@ impl Sides {
         Ok(Self { from, to, from_url, to_url, to_side, http })
     }
 
-    /// The blobs of one side, at this LFS server.
-    fn store(&self, side: &Side, lfs: &str) -> Result<Store> {
-        let at = RepoAt { endpoint: lfs.to_owned(), ..side.at.clone() };
+    /// The blobs of one side, at this LFS server, as those of a branch.
+    fn store(&self, side: &Side, lfs: &str, branch: &Revision) -> Result<Store> {
+        let at = RepoAt { endpoint: lfs.to_owned(), revision: branch.clone(), ..side.at.clone() };
         Store::open(&Side { at, token: side.token.clone() }, self.http.clone())
     }
 

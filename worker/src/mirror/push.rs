@@ -3,10 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hf2ms_hub::git::{Bare, Pushed, Refs, lfs_address};
+use hf2ms_hub::git::{Bare, Pushed, Refs, Rejection, is_exact, lfs_address};
 use hf2ms_hub::{Error, Kind, Result, Sha256};
 
 use super::scan::lacking;
@@ -29,7 +30,7 @@ async fn carry_out(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> 
     }
     let sides = Sides::open(&job.source, &job.destination, settings, events)?;
     let bare = sides.fetch(job.scope, &job.folder).await.map_err(|error| error.about("the source"))?;
-    let pushing = Pushing { job, lost: &lost(job), sides: &sides, bare: &bare, events };
+    let pushing = Pushing { job, lost: &lost(job), sides: &sides, bare: &bare, events, has_waited: AtomicBool::new(false) };
     let landed = pushing.all().await;
     end(bare, &job.folder);
     let landed = landed?;
@@ -52,6 +53,8 @@ struct Pushing<'a> {
     sides: &'a Sides,
     bare: &'a Bare,
     events: &'a Arc<Events>,
+    /// The target's list of LFS objects was given its time.
+    has_waited: AtomicBool,
 }
 
 impl Pushing<'_> {
@@ -71,7 +74,7 @@ impl Pushing<'_> {
         let files = self.bare.pointers().await?;
         let files: Vec<_> =
             files.into_iter().filter(|file| file.digest.sha256().is_none_or(|sha256| !self.lost.contains(&sha256))).collect();
-        let store = self.sides.store(&self.sides.to_side, &lfs_address(&self.sides.to_url))?;
+        let store = self.sides.store(&self.sides.to_side, &lfs_address(&self.sides.to_url), &self.job.destination.revision)?;
         match lacking(&store, &files).await?.wanted.len() {
             0 => Ok(()),
             count => Err(Error::new(
@@ -94,6 +97,7 @@ impl Pushing<'_> {
         for update in &self.job.updates {
             let moved_on = there.as_ref().is_some_and(|there| there.get(&update.name) != update.old.as_ref() && !stands(update, there));
             let why = match &update.new {
+                _ if !is_exact(&update.name) => Some("its name is not UTF-8, and such a name is not written: rename it"),
                 _ if moved_on => Some("it moved on at the target meanwhile: run again"),
                 Some(new) if !known.contains(new) => Some("it moved on at the source meanwhile: run again"),
                 Some(new) if tainted.contains(new) => Some("it leads to LFS objects that are not at the target"),
@@ -127,13 +131,18 @@ impl Pushing<'_> {
         }
     }
 
-    /// Pushes these at once; what a hook refuses for the sake of others is pushed again without them.
+    /// Pushes these at once; what is refused for the sake of others is pushed again without them.
     fn some<'a>(&'a self, updates: &'a [RefUpdate]) -> BoxFuture<'a, Result<Vec<RefOutcome>>> {
         async move {
             if updates.is_empty() {
                 return Ok(Vec::new());
             }
             let Judged { mut outcomes, declined } = judge(updates, self.once(updates).await?);
+            if self.waits_for(&declined).await {
+                let again: Vec<RefUpdate> = declined.into_iter().map(|refusal| refusal.update).collect();
+                outcomes.extend(self.some(&again).await?);
+                return Ok(outcomes);
+            }
             match halves(&declined) {
                 Some((one, other)) => {
                     outcomes.extend(self.some(&one).await?);
@@ -146,21 +155,33 @@ impl Pushing<'_> {
         .boxed()
     }
 
-    /// One push; after one that broke, or met a locked ref, what has not happened is pushed again.
+    /// GitLab's list of LFS objects may lag some seconds behind their upload: it is given that time, once.
+    async fn waits_for(&self, declined: &[Refusal]) -> bool {
+        let is_late = declined.iter().any(|refusal| refusal.why.contains("LFS objects are missing"));
+        if !is_late || self.has_waited.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        let pause = self.sides.http.retry.base * 5 / 2;
+        self.events.retry(&Error::new(Kind::Transient, "the target does not find the LFS objects yet").about("the target"), pause);
+        self.sides.http.clock.sleep(pause).await;
+        true
+    }
+
+    /// One push; after one that broke, or met a locked ref, what has not happened is pushed again. A ref that stays locked is refused.
     async fn once(&self, updates: &[RefUpdate]) -> Result<Vec<Pushed>> {
         let retry = &self.sides.http.retry;
         let mut pauses = retry.pauses();
         let mut left = updates.to_vec();
         let mut done: Vec<Pushed> = Vec::new();
         loop {
+            let mut locked: Vec<Pushed> = Vec::new();
             let specs = specs(&left, self.job.force);
             let pushed = self.bare.push(&self.sides.to, &specs.iter().map(String::as_str).collect::<Vec<_>>()).await;
             let error = match pushed {
                 Ok(pushed) => {
-                    let (locked, settled): (Vec<_>, Vec<_>) = pushed.into_iter().partition(is_locked);
-                    done.extend(settled);
-                    let locked: HashSet<String> = locked.into_iter().map(|pushed| pushed.name).collect();
-                    left.retain(|update| locked.contains(&update.name));
+                    let (met, settled): (Vec<_>, Vec<_>) = pushed.into_iter().partition(is_locked);
+                    (done, locked) = (done.into_iter().chain(settled).collect(), met);
+                    left.retain(|update| locked.iter().any(|pushed| pushed.name == update.name));
                     match left.is_empty() {
                         true => return Ok(done),
                         false => Error::new(Kind::Transient, format!("{} refs are locked at the target", left.len())),
@@ -169,8 +190,11 @@ impl Pushing<'_> {
                 Err(error) if retry.covers(&error) => error,
                 Err(error) => return Err(error.about("the target")),
             };
-            let Some(pause) = pauses.next() else { return Err(error.about("the target")) };
-            let pause = error.retry_after().unwrap_or(pause);
+            let pause = match pauses.next() {
+                Some(pause) => error.retry_after().unwrap_or(pause),
+                None if locked.is_empty() => return Err(error.about("the target")),
+                None => return Ok(done.into_iter().chain(locked).collect()),
+            };
             self.events.retry(&error, pause);
             self.sides.http.clock.sleep(pause).await;
             let there = by_name(&self.there().await?);
@@ -203,10 +227,7 @@ fn by_name(refs: &Refs) -> HashMap<String, String> {
 }
 
 fn is_locked(pushed: &Pushed) -> bool {
-    pushed
-        .refused
-        .as_ref()
-        .is_some_and(|why| ["lock", "failed to update ref"].iter().any(|word| why.contains(word)) && !why.contains("LFS"))
+    pushed.refused.as_ref().is_some_and(Rejection::is_lock)
 }
 
 fn stands(update: &RefUpdate, there: &HashMap<String, String>) -> bool {

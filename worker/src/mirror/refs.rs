@@ -2,7 +2,16 @@
 
 use std::collections::HashMap;
 
+use hf2ms_hub::Revision;
+use hf2ms_hub::git::Refs;
+
 use crate::protocol::{RefAt, RefUpdate, Scope};
+
+/// The branch that stands for the repo where only one can be named: `HEAD`'s, else the first.
+pub(super) fn main_branch(refs: &Refs) -> Option<Revision> {
+    let first = || refs.all.iter().find_map(|found| found.name.strip_prefix("refs/heads/"));
+    refs.head().or_else(first)?.parse().ok()
+}
 
 /// The refs that are to change, the source's first, then those that only the destination has and that go: a mirror of all refs
 /// has none but the source's.

@@ -6,6 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_hub::git::{Bare, Refs, Store, lfs_address};
 use hf2ms_hub::{Blob, Destination, File, Kind, Missing, Result};
 
+use super::refs::main_branch;
 use super::steps::Steps;
 use super::{Sides, end, told};
 use crate::events::{Events, total};
@@ -44,7 +45,8 @@ async fn found(job: &ScanJob, sides: &Sides, bare: &Bare, refs: &Refs, there: Ve
     let files = bare.pointers().await?;
     let lfs = bare.lfs_address(&sides.from_url, refs.head()).await?;
     let lfs_there = lfs_address(&sides.to_url);
-    let store = sides.store(&sides.to_side, &lfs_there)?;
+    let branch = main_branch(refs);
+    let store = sides.store(&sides.to_side, &lfs_there, branch.as_ref().unwrap_or(&job.destination.revision))?;
     let lacking = lacking(&store, &files).await.map_err(|error| error.about("the target"))?;
     let wanted: std::collections::HashSet<_> = lacking.wanted.iter().map(|blob| blob.sha256).collect();
     let is_wanted = |file: &&File| file.digest.sha256().is_some_and(|sha256| wanted.contains(&sha256));
@@ -53,6 +55,7 @@ async fn found(job: &ScanJob, sides: &Sides, bare: &Bare, refs: &Refs, there: Ve
     let known = bare.known(there.iter().map(|r| r.oid.clone()).collect()).await?;
     Ok(Scan {
         refs: job.scope.of(refs),
+        branch,
         related: there.is_empty() || !known.is_empty(),
         there,
         objects,

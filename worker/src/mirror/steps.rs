@@ -46,7 +46,7 @@ impl Steps {
             version: VERSION,
             run: job.run.clone(),
             source: job.source.clone(),
-            destination: job.destination.clone(),
+            destination: of_branch(&job.destination, scan),
             scope: job.scope,
             updates,
             force: job.policy.force,
@@ -68,8 +68,13 @@ impl Steps {
 }
 
 fn plan(job: &ScanJob, scan: &Scan, moving: Vec<File>) -> Plan {
-    let at = |side: &RepoAt, lfs: &str| RepoAt { endpoint: lfs.to_owned(), ..side.clone() };
+    let at = |side: &RepoAt, lfs: &str| RepoAt { endpoint: lfs.to_owned(), ..of_branch(side, scan) };
     Plan::of_blobs(at(&job.source, &scan.lfs), at(&job.destination, &scan.lfs_there), moving, job.policy.chunking)
+}
+
+/// The repo at the source's main branch, where it has one.
+fn of_branch(side: &RepoAt, scan: &Scan) -> RepoAt {
+    RepoAt { revision: scan.branch.clone().unwrap_or_else(|| side.revision.clone()), ..side.clone() }
 }
 
 fn may_follow(job: &ScanJob, scan: &Scan) -> Result<(), Stopped> {
@@ -117,6 +122,7 @@ mod tests {
         let main = |oid: &str| vec![RefAt { name: "refs/heads/main".to_owned(), oid: oid.to_owned() }];
         Scan {
             refs: main("2"),
+            branch: Some("trunk".parse().unwrap()),
             there: main("1"),
             related: true,
             objects: 9,
@@ -139,9 +145,11 @@ mod tests {
         let push = steps.push.clone().unwrap();
         assert_eq!((push.awaited.len(), push.lost.len(), push.updates.len()), (2, 1, 1));
         let Event::Steps { chunks, push } = steps.event("r") else { panic!("not its event") };
-        assert!(chunks.len() == 2 && push.is_some());
+        assert_eq!(chunks.len(), 2);
         assert_eq!((chunks[1].chunk, chunks[1].chunks), (1, 2));
         assert_eq!((chunks[0].source.endpoint.as_str(), chunks[0].files.len()), ("https://h/o/a.git/info/lfs", 1));
+        let branches = [&chunks[0].source, &chunks[0].destination, &push.unwrap().destination].map(|side| side.revision.to_string());
+        assert_eq!(branches, ["trunk", "trunk", "trunk"], "LFS servers are asked in its name");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hf2ms_hub::git::Pushed;
+use hf2ms_hub::git::{Pushed, Rejection};
 
 use crate::protocol::{Force, RefOutcome, RefState, RefUpdate, is_plain};
 
@@ -10,11 +10,11 @@ use crate::protocol::{Force, RefOutcome, RefState, RefUpdate, is_plain};
 pub(super) struct Judged {
     /// Refs of which all is said.
     pub(super) outcomes: Vec<RefOutcome>,
-    /// Refs that a hook refused, maybe for the sake of others.
+    /// Refs that were refused together, maybe for the sake of some of them.
     pub(super) declined: Vec<Refusal>,
 }
 
-/// A ref that a hook refused.
+/// A ref that was refused with others.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
     pub(super) update: RefUpdate,
@@ -40,13 +40,14 @@ pub(super) fn specs(updates: &[RefUpdate], force: Force) -> Vec<String> {
 /// What became of each of `updates`; one that was not answered for stood there already.
 pub(super) fn judge(updates: &[RefUpdate], pushed: Vec<Pushed>) -> Judged {
     let mut judged = Judged { outcomes: Vec::new(), declined: Vec::new() };
-    let mut refusals: HashMap<String, String> = pushed.into_iter().filter_map(|pushed| Some((pushed.name, pushed.refused?))).collect();
+    let mut rejections: HashMap<String, Rejection> = pushed.into_iter().filter_map(|pushed| Some((pushed.name, pushed.refused?))).collect();
     for update in updates {
-        let refused = refusals.remove(&update.name);
+        let rejection = rejections.remove(&update.name);
         let state = if update.new.is_some() { RefState::Pushed } else { RefState::Deleted };
-        match refused {
-            Some(why) if why.contains("hook declined") => judged.declined.push(Refusal { update: update.clone(), why }),
-            Some(why) => judged.outcomes.push(RefOutcome { name: update.name.clone(), state: RefState::Refused, why: Some(why) }),
+        let refusal = rejection.as_ref().map(|why| Refusal { update: update.clone(), why: why.to_string() });
+        match refusal {
+            Some(refusal) if rejection.is_some_and(|why| why.is_of_all()) => judged.declined.push(refusal),
+            Some(refusal) => judged.outcomes.push(refusal.outcome()),
             None => judged.outcomes.push(RefOutcome { name: update.name.clone(), state, why: None }),
         }
     }
@@ -94,8 +95,9 @@ mod tests {
     fn an_own_refusal_is_final_and_a_hooks_is_not() {
         let updates =
             [update("refs/heads/a", Some("1")), update("refs/heads/b", None), update("refs/pr/1", Some("2")), update("refs/heads/c", None)];
-        let said = [("refs/heads/a", "pre-receive hook declined: no"), ("refs/heads/b", "deletion of the current branch prohibited")];
-        let pushed = said.iter().map(|(name, why)| Pushed { name: (*name).to_owned(), refused: Some((*why).to_owned()) }).collect();
+        let said = [("refs/heads/a", "pre-receive hook declined"), ("refs/heads/b", "deletion of the current branch prohibited")];
+        let rejection = |status: &str| Rejection { status: status.to_owned(), words: "no".to_owned() };
+        let pushed = said.iter().map(|(name, status)| Pushed { name: (*name).to_owned(), refused: Some(rejection(status)) }).collect();
         let judged = judge(&updates, pushed);
         assert_eq!((judged.declined.len(), judged.declined[0].update.name.as_str()), (1, "refs/heads/a"));
         let states: Vec<_> = judged.outcomes.iter().map(|outcome| outcome.state).collect();

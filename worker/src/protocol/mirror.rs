@@ -1,7 +1,7 @@
 //! What the two verbs of a mirror are given and what they find: `scan` looks at a repo's history, `push` writes its refs.
 
 use hf2ms_hub::git::Refs;
-use hf2ms_hub::{File, RepoAt, Sha256};
+use hf2ms_hub::{File, RepoAt, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
 use super::{FailedFile, Receipt, WorkerOptions};
@@ -223,7 +223,10 @@ pub struct Landed {
 pub struct Scan {
     /// The source's refs.
     pub refs: Vec<RefAt>,
-    /// The destination's.
+    /// The source's main branch, in whose name LFS servers are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<Revision>,
+    /// The destination's refs.
     pub there: Vec<RefAt>,
     /// Whether the destination is empty, or has something of the source's history.
     pub related: bool,
