@@ -234,12 +234,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_content_range_is_refused() {
-        for range in ["bytes 3-5/10", "bytes 2-5/10", "bytes 2-4/11", "bytes 2-4/*", "2-4/10", ""] {
-            assert_eq!(try_read(vec![partial(range, b"234")], 2..5).await.1, Some(Kind::Refused), "{range}");
+        for range in ["bytes 3-5/10", "bytes 2-5/10", "bytes 2-4/11", "bytes */10", "2-4/10", ""] {
+            for status in [200, 206] {
+                let reply = Reply::new(status, &[("Content-Range", range)], b"234");
+                assert_eq!(try_read(vec![reply], 2..5).await.1, Some(Kind::Refused), "{status} {range}");
+            }
         }
         assert_eq!(try_read(vec![Reply::new(206, &[], b"234")], 2..5).await.1, Some(Kind::Refused));
-        assert_eq!(try_read(vec![partial("bytes 0-9/10", CONTENT)], 0..10).await.1, Some(Kind::Refused), "nobody asked for a part");
+        assert_eq!(try_read(vec![partial("bytes 0-4/10", b"01234")], 0..10).await.1, Some(Kind::Refused), "nobody asked for a part");
         assert_eq!(try_read(vec![Reply::headed(204, &[], b"")], 0..10).await.1, Some(Kind::Refused));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_what_its_content_range_says_whatever_its_status() {
+        for (status, range) in [(200, "bytes 2-4/10"), (206, "bytes 2-4/*"), (206, "Bytes 2-4/10 ")] {
+            let reply = Reply::new(status, &[("Content-Range", range)], b"234");
+            assert_eq!(try_read(vec![reply], 2..5).await, (b"234".to_vec(), None), "{status} {range}");
+        }
+        for whole in [Reply::new(206, &[], CONTENT), partial("bytes 0-9/10", CONTENT), partial("bytes 0-9/*", CONTENT)] {
+            assert_eq!(try_read(vec![whole], 0..10).await, (CONTENT.to_vec(), None));
+        }
+        let whole = Reply::new(200, &[("Content-Range", "bytes 0-9/10")], CONTENT);
+        assert_eq!(try_read(vec![whole], 2..5).await, (Vec::new(), Some(Kind::RangeIgnored)));
+        let longer = Reply::new(200, &[("Content-Range", "bytes 2-4/10")], CONTENT);
+        assert_eq!(try_read(vec![longer], 2..5).await, (Vec::new(), Some(Kind::Corrupt)), "a part that is none");
     }
 
     #[tokio::test]
