@@ -59,6 +59,7 @@ mod tests {
     use super::*;
     use crate::http::HttpOptions;
     use crate::http::clock::tests::ManualClock;
+    use crate::http::encoding::tests::gzipped;
     use crate::http::testing::{Reply, Seen, Server, impatient, quick};
     use crate::{Error, GitSha1, Sha256, Source};
 
@@ -261,8 +262,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_encoding_nobody_asked_for_is_refused() {
-        assert_eq!(try_read(vec![Reply::new(200, &[("Content-Encoding", "gzip")], CONTENT)], 0..10).await.1, Some(Kind::Refused));
+    async fn an_encoding_nobody_asked_for_changes_no_byte_or_is_undone_or_refused() {
+        let encoded = |encoding: &str, body: &[u8]| vec![Reply::new(200, &[("Content-Encoding", encoding)], body)];
+        for word in ["aws-chunked", "utf-8", "gzip", "br"] {
+            assert_eq!(try_read(encoded(word, CONTENT), 0..10).await, (CONTENT.to_vec(), None), "{word}: as long as it is stored");
+        }
+        let part = Reply::new(206, &[("Content-Range", "bytes 2-4/10"), ("Content-Encoding", "gzip")], b"234");
+        assert_eq!(try_read(vec![part], 2..5).await, (b"234".to_vec(), None));
+        assert_eq!(try_read(encoded("gzip", &gzipped(CONTENT)), 0..10).await, (CONTENT.to_vec(), None));
+        assert_eq!(try_read(encoded("gzip", &gzipped(&[0; 5_000_000])), 0..10).await.1, Some(Kind::Corrupt), "more than was listed");
+        assert_eq!(try_read(encoded("gzip", &gzipped(b"012")), 0..10).await.1, Some(Kind::Transient), "less than was listed");
+        assert_eq!(try_read(encoded("br", b"packed"), 0..10).await.1, Some(Kind::Refused));
     }
 
     #[tokio::test]
