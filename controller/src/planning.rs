@@ -11,7 +11,7 @@ use crate::explain::{Doing, Failure, Outcome, token_missing};
 use crate::route::Route;
 use crate::screen::Screen;
 use crate::settings::Settings;
-use crate::survey::{Here, There, said};
+use crate::survey::{Here, There, renamed, said};
 
 /// What the destination is looked at for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +143,8 @@ impl Sides {
         plan.part = here.is_part();
         let mended = card::mend(&mut plan, &here.reader(settings), there.hub.as_ref()).await;
         mended.map_err(|error| said(&error, &there.at, settings, Doing::Writing))?;
-        plan.warnings.splice(0..0, here.warnings);
+        let of_destination = there.info.as_ref().and_then(|info| renamed(&there.at, info));
+        plan.warnings.splice(0..0, here.warnings.into_iter().chain(of_destination));
         Ok((plan, there))
     }
 }

@@ -122,3 +122,20 @@ fn links_and_modules_that_git_shows_of_modelscope_are_reported_and_never_followe
     assert_eq!((ran.code, refused), (1, vec!["link.txt", "sub"]), "{report}");
     assert!(is_whole(&world) && !report.to_string().contains("127.0.0.1:9"));
 }
+
+#[test]
+fn a_part_of_a_small_file_may_come_under_200_with_its_range() {
+    let world = World::new();
+    let text = "0123456789abcdefghij";
+    let files = json!([{"path": "notes.txt", "text": text}]);
+    world.seed(&json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": files}).to_string());
+    let rest = json!({"do": "status", "status": 200, "headers": {"content-range": "bytes 5-19/20"}, "body": &text[5..]});
+    world.strike("ms.download", json!({"do": "truncate", "after": 5}), json!({"path": "notes.txt", "count": 1}));
+    world.strike("ms.download", rest, json!({"path": "notes.txt", "skip": 1, "count": 1}));
+    run(&world, &BACK).done();
+    assert!(world.all_struck() && world.requests("ms.download") == 2, "the part was taken for what it is");
+    let copied = world.stored("hf", "model", "alice/model").unwrap_or_default();
+    let original = world.stored("ms", "model", "alice/model").unwrap_or_default();
+    let notes = |repo: &Value| repo["files"].as_array().unwrap().iter().find(|file| file["path"] == "notes.txt").unwrap()["sha256"].clone();
+    assert_eq!(notes(&copied), notes(&original));
+}

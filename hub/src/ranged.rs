@@ -43,27 +43,32 @@ pub(crate) fn restarted(error: Error, range: &Range<u64>) -> Error {
     }
 }
 
-/// The body, once the answer is the one to the question.
+/// The body, once the answer is the one to the question. What an answer is, its `Content-Range` says rather than its status: ModelScope
+/// gives a part of a small file under 200 (recorded at the real hub), and other servers give the whole under 206. Every other
+/// contradiction is refused.
+///
+/// # Errors
+/// [`Kind::RangeIgnored`] for the whole file in place of a part; [`Kind::Refused`] for anything else that was not asked for.
 pub(crate) fn checked(response: Response, file: &File, range: &Range<u64>) -> Result<ByteStream> {
-    match (response.status().as_u16(), is_whole(file, range)) {
-        (200, true) => response.exactly(range.end - range.start),
-        (200, false) => Err(Error::new(Kind::RangeIgnored, "the server sent the whole file instead of a part")),
-        (206, false) => {
-            expect_range(response.header("content-range"), range, file.size)?;
-            response.exactly(range.end - range.start)
+    let told = response.header("content-range").map(|told| told.trim().to_ascii_lowercase());
+    let told_range = |range: &Range<u64>| told.as_deref().is_some_and(|told| is_range(told, range, file.size));
+    match (response.status().as_u16(), told.is_some()) {
+        (200 | 206, true) if told_range(range) => response.exactly(range.end - range.start),
+        (200 | 206, false) if is_whole(file, range) => response.exactly(file.size),
+        (200, has_range) if !has_range || told_range(&(0..file.size)) => {
+            Err(Error::new(Kind::RangeIgnored, "the server sent the whole file instead of a part"))
+        }
+        (200 | 206, _) => {
+            let (told, first, last) = (crate::path::escape(told.as_deref().unwrap_or("nothing")), range.start, range.end - 1);
+            let message = format!("the server answered the range '{told}' to 'bytes {first}-{last}/{}'", file.size);
+            Err(Error::new(Kind::Refused, message))
         }
         (status, _) => Err(Error::new(Kind::Refused, format!("the server answered {status} instead of the bytes asked for"))),
     }
 }
 
-/// `bytes first-last/total`, each as asked and as listed.
-fn expect_range(header: Option<&str>, range: &Range<u64>, size: u64) -> Result<()> {
-    let expected = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-    match header {
-        Some(told) if told.trim().eq_ignore_ascii_case(&expected) => Ok(()),
-        told => {
-            let told = crate::path::escape(told.unwrap_or("nothing"));
-            Err(Error::new(Kind::Refused, format!("the server answered the range '{told}' to '{expected}'")))
-        }
-    }
+/// Whether a `Content-Range` says `bytes first-last/total`, each as asked and as listed. A server need not know the total.
+fn is_range(told: &str, range: &Range<u64>, size: u64) -> bool {
+    let bytes = format!("bytes {}-{}/", range.start, range.end - 1);
+    told.strip_prefix(&bytes).is_some_and(|total| total == "*" || total == size.to_string())
 }

@@ -300,6 +300,8 @@ pub struct RepoInfo {
     pub visibility: Visibility,
     /// Whether it is gated.
     pub gate: Gate,
+    /// Its id, where the hub says another than was asked for: the repo was renamed.
+    pub renamed: Option<RepoId>,
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ impl Destination for FakeDestination {
 
     async fn describe(&self) -> Result<Option<RepoInfo>> {
         let visibility = *self.visibility.lock().unwrap();
-        Ok(visibility.map(|visibility| RepoInfo { commit: None, visibility, gate: Gate::Open }))
+        Ok(visibility.map(|visibility| RepoInfo { commit: None, visibility, gate: Gate::Open, renamed: None }))
     }
 
     async fn create(&self, visibility: Visibility) -> Result<()> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hf2ms_hub::{Error, Gate, Kind, Listing, RepoAt, RepoInfo, RepoKind, Revision, Sdk, Source};
 
-use super::said;
+use super::{renamed, said};
 use crate::explain::{Doing, Failure, Outcome};
 use crate::filter::Filter;
 use crate::route::Route;
@@ -73,6 +73,7 @@ impl Here {
                 warnings.push(format!("{} is a model and a dataset: the model is taken; for the other, give --repo-type dataset", at.id));
             }
         }
+        warnings.extend(renamed(&at, &info));
         if info.gate == Gate::Gated {
             warnings.push(format!("{} is gated, and the copy will not be: give --private unless its terms allow that", at.id));
         }

@@ -8,7 +8,7 @@ mod there;
 pub use here::Here;
 pub use there::There;
 
-use hf2ms_hub::{Error, RepoAt};
+use hf2ms_hub::{Error, RepoAt, RepoInfo};
 
 use crate::explain::{Doing, Failure, explain};
 use crate::settings::{Access, Settings};
@@ -16,6 +16,12 @@ use crate::settings::{Access, Settings};
 /// A hub's error in words.
 pub fn said(error: &Error, at: &RepoAt, settings: &Settings, doing: Doing) -> Failure {
     explain(error, at, access(settings, at, doing), doing)
+}
+
+/// The line about a repo that its hub knows by another name.
+pub fn renamed(at: &RepoAt, info: &RepoInfo) -> Option<String> {
+    let now = info.renamed.as_ref()?;
+    Some(format!("{} is now {now} on {}: give that name from now on", at.id, at.hub))
 }
 
 /// How this side's hub is reached.

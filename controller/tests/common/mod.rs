@@ -43,10 +43,13 @@ pub struct Ran {
     pub stderr: String,
 }
 
+/// A host that no resolver knows: a sandbox that hands out this name is reached through a proxy only.
+pub const ELSEWHERE: &str = "hubs.invalid";
+
 /// What a server answers; `None` for anything but 200.
 pub fn ask(base: &str, method: &str, path: &str, body: &str) -> Option<Value> {
     let host = base.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(host).unwrap();
+    let mut stream = TcpStream::connect(host.replace(ELSEWHERE, "127.0.0.1")).unwrap();
     let length = body.len();
     write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();

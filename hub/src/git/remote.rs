@@ -120,7 +120,8 @@ fn base_of(answered: &Url) -> Result<Url> {
 
 /// A page, a proxy's words, or a server that knows only the old "dumb" protocol are no answer.
 pub(super) fn expect(answer: &Response, media_type: &str) -> Result<()> {
-    let told = answer.header("content-type").and_then(|told| told.split(';').next()).unwrap_or("nothing").trim();
+    let told = answer.header("content-type").unwrap_or("nothing".into());
+    let told = told.split(';').next().unwrap_or_default().trim();
     if told == media_type {
         return Ok(());
     }

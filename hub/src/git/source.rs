@@ -95,7 +95,7 @@ impl GitSource {
         let commit = commit.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no revision {asked}")))?;
         // What is not seen to be public must not become so.
         let visibility = if self.stranger.advertised().await.is_ok() { Visibility::Public } else { Visibility::Private };
-        Ok(RepoInfo { commit: Some(commit), visibility, gate: Gate::Open })
+        Ok(RepoInfo { commit: Some(commit), visibility, gate: Gate::Open, renamed: None })
     }
 
     /// The content of a file that Git holds itself; `None` of one that is in storage, or by a way that is closed.

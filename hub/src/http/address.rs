@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::proxy::Proxies;
+
 /// How a name becomes addresses; injected in tests.
 pub(crate) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
@@ -28,16 +30,17 @@ pub(crate) enum NameError {
     Private(String),
 }
 
-/// Resolves names; once the hub's own name turned out to be public, private addresses are left out.
+/// Resolves names; once the hub's own name turned out to be public, private addresses are left out. The user's proxy may be anywhere.
 pub(crate) struct Resolver {
     hub: String,
+    proxies: Proxies,
     hub_is_private: Arc<AtomicBool>,
     lookup: Lookup,
 }
 
 impl Resolver {
-    pub(crate) fn new(hub: &str, plainly_private: bool, lookup: Lookup) -> Self {
-        Self { hub: hub.to_owned(), hub_is_private: Arc::new(AtomicBool::new(plainly_private)), lookup }
+    pub(crate) fn new(hub: &str, plainly_private: bool, proxies: Proxies, lookup: Lookup) -> Self {
+        Self { hub: hub.to_owned(), proxies, hub_is_private: Arc::new(AtomicBool::new(plainly_private)), lookup }
     }
 }
 
@@ -45,7 +48,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let name = name.as_str().to_owned();
         let found = (self.lookup)(name.clone());
-        let is_hub = name == self.hub;
+        let (is_hub, is_proxy) = (name == self.hub, self.proxies.is_at(&name));
         let hub_is_private = self.hub_is_private.clone();
         Box::pin(async move {
             let found = found.await.unwrap_or_default();
@@ -55,7 +58,7 @@ impl Resolve for Resolver {
             if is_hub && found.iter().all(|address| is_private(address.ip())) {
                 hub_is_private.store(true, Ordering::Relaxed);
             }
-            if is_hub || hub_is_private.load(Ordering::Relaxed) {
+            if is_hub || is_proxy || hub_is_private.load(Ordering::Relaxed) {
                 return Ok(Box::new(found.into_iter()) as Addrs);
             }
             let public: Vec<_> = found.into_iter().filter(|address| !is_private(address.ip())).collect();
@@ -129,12 +132,14 @@ mod tests {
                     "hub.corp" => &["10.0.0.5"],
                     "mixed.example" => &["127.0.0.1", "93.184.216.35"],
                     "metadata.example" => &["169.254.169.254"],
+                    "proxy.corp" => &["10.0.0.1"],
                     _ => &[],
                 };
                 Ok(ip.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect())
             })
         });
-        Resolver::new(hub, plainly_private, lookup)
+        let proxies = Proxies::of(|name| (name == "HTTPS_PROXY").then(|| "http://proxy.corp:3128".into())).unwrap();
+        Resolver::new(hub, plainly_private, proxies, lookup)
     }
 
     async fn resolve(resolver: &Resolver, name: &str) -> Result<Vec<String>, String> {
@@ -148,6 +153,8 @@ mod tests {
         assert!(resolve(&public, "hub.example").await.is_ok());
         assert!(resolve(&public, "metadata.example").await.unwrap_err().contains("private address"));
         assert_eq!(resolve(&public, "mixed.example").await.unwrap(), ["93.184.216.35"]);
+        assert_eq!(resolve(&public, "proxy.corp").await.unwrap(), ["10.0.0.1"], "the user's own choice");
+        assert!(resolve(&public, "metadata.example").await.is_err(), "and nobody else's");
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Answers that mean an error, and how each hub says so.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::time::SystemTime;
 
+use super::text::text;
 use crate::error::{Error, Kind};
 use crate::redact::Redactor;
 
@@ -39,8 +41,8 @@ impl Dialect for PlainDialect {
 
 impl Answer<'_> {
     /// A header's text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.headers.get(name).map(text)
     }
 
     /// What the status alone means.
@@ -74,20 +76,26 @@ impl Answer<'_> {
         if is_markup { String::new() } else { text.lines().next().unwrap_or_default().to_owned() }
     }
 
-    /// The wait that the server asks for: the `RateLimit` header when nothing remains, else `Retry-After`.
+    /// The wait that the server asks for: the `RateLimit` header when nothing remains, else `Retry-After`. One of no time is none.
     fn wait(&self, now: SystemTime) -> Option<Duration> {
-        self.rate_limit_reset().or_else(|| self.retry_after(now))
+        self.rate_limit_reset().or_else(|| self.retry_after(now)).filter(|wait| !wait.is_zero())
     }
 
-    /// `RateLimit: "api";r=0;t=55` asks for t + 1 seconds when r is 0 (huggingface_hub 2.4.0, `_http.py`).
+    /// `RateLimit: "api";r=0;t=55` asks for t + 1 seconds when r is 0 (huggingface_hub 2.4.0, `_http.py`). Of several buckets the
+    /// one that takes longest counts.
     fn rate_limit_reset(&self) -> Option<Duration> {
         let value = self.header("ratelimit")?;
-        let number = |key: &str| value.split(';').find_map(|part| part.trim().strip_prefix(key)?.strip_prefix('=')?.parse::<u64>().ok());
-        (number("r")? == 0).then(|| number("t")).flatten().map(|seconds| Duration::from_secs(seconds.saturating_add(1)))
+        let seconds = value.split(',').filter_map(|bucket| {
+            let number =
+                |key: &str| bucket.split(';').find_map(|part| part.trim().strip_prefix(key)?.strip_prefix('=')?.parse::<u64>().ok());
+            if number("r")? == 0 { number("t") } else { None }
+        });
+        seconds.max().map(|seconds| Duration::from_secs(seconds.saturating_add(1)))
     }
 
     fn retry_after(&self, now: SystemTime) -> Option<Duration> {
-        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        let value = self.header(RETRY_AFTER.as_str())?;
+        let value = value.trim();
         let date = || httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default());
         value.parse().map(Duration::from_secs).ok().or_else(date)
     }
@@ -131,7 +139,9 @@ mod tests {
         assert_eq!(wait(&[("ratelimit", r#""api";r=0;t=55"#)]), Some(56));
         assert_eq!(wait(&[("ratelimit", r#""api";r=3;t=55"#), ("retry-after", "7")]), Some(7), "the commit quota: r is not 0");
         assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT")]), Some(3));
-        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]), Some(0), "a date that has passed");
+        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]), None, "a date that has passed");
+        assert_eq!(wait(&[("retry-after", "0")]), None);
+        assert_eq!(wait(&[("ratelimit", r#""api";r=0;t=9, "pages";r=0;t=55, "resolvers";r=2;t=99"#)]), Some(56));
         assert_eq!(wait(&[]), None);
     }
 

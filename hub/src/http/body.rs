@@ -3,22 +3,29 @@
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use reqwest::StatusCode;
 
+use super::encoding::Encoding;
 use super::request::Response;
 use crate::error::{Error, Kind, Result};
 use crate::source::ByteStream;
 
 impl Response {
-    /// The body as a stream of exactly `length` bytes; see [`exactly`].
+    /// The content as a stream of exactly `length` bytes; see [`exactly`]. A body that has that length as it is sent, or is a part, is
+    /// not unpacked, whatever the server says of its encoding: storage keeps such a word beside a file that was packed before it came.
     ///
     /// # Errors
     /// [`Kind::Corrupt`] when the server declares more, [`Kind::Transient`] when it declares less.
     pub fn exactly(self, length: u64) -> Result<ByteStream> {
         let request = self.request.clone();
+        let is_as_stored = self.status == StatusCode::PARTIAL_CONTENT || self.length() == Some(length);
+        if self.encoding != Encoding::Stored && !is_as_stored {
+            return Ok(exactly(self.into_stream(), length));
+        }
         match self.length() {
             Some(declared) if declared > length => Err(longer(length).of_request(request)),
             Some(declared) if declared < length => Err(shorter(declared, length).of_request(request)),
-            _ => Ok(exactly(self.into_stream(), length)),
+            _ => Ok(exactly(self.body, length)),
         }
     }
 }

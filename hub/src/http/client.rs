@@ -6,19 +6,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT,
-};
-use reqwest::{Method, Url};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
+use reqwest::{Method, StatusCode, Url};
 
 use super::address::{Resolver, system_lookup};
 use super::agent;
 use super::answer::{Answer, Dialect};
 use super::clock::{Clock, SystemClock};
 use super::credentials::Credentials;
+use super::encoding::Encoding;
 use super::gate::Gate;
+use super::moved::Moved;
 use super::network::network_error;
-use super::origin::{Origin, show};
+use super::origin::{Origin, is_signed, show};
+use super::proxy::Proxies;
 use super::redirect;
 use super::request::{Body, Request, Response};
 use super::retry::{OnRetry, RetryPolicy, retrying};
@@ -65,16 +66,20 @@ struct Streamed {
     headers: HeaderMap,
     body: ByteStream,
     length: Option<u64>,
+    /// Something else than the hub's credentials permits it.
+    permitted: bool,
 }
 
 struct Inner {
     client: reqwest::Client,
     hub: Origin,
+    proxies: Proxies,
     credentials: Credentials,
     /// The hub has refused these credentials: they are not sent again.
     revoked: AtomicBool,
     dialect: Box<dyn Dialect>,
     gate: Gate,
+    moved: Moved,
     options: HttpOptions,
 }
 
@@ -82,21 +87,35 @@ impl Http {
     /// A client for the hub at `endpoint`, whose `credentials` go to that origin only.
     ///
     /// # Errors
-    /// [`Kind::Refused`] for an endpoint that is no http(s) address; [`Kind::Unreachable`] when TLS can't be set up.
+    /// [`Kind::Refused`] for an endpoint that is no http(s) address; [`Kind::Invalid`] for a proxy variable that names no proxy;
+    /// [`Kind::Unreachable`] when TLS can't be set up.
     pub fn new(endpoint: &Url, credentials: Credentials, dialect: impl Dialect + 'static, options: HttpOptions) -> Result<Self> {
+        Self::through(Proxies::from_env()?, endpoint, credentials, dialect, options)
+    }
+
+    /// The same, by these proxies.
+    pub(super) fn through(
+        proxies: Proxies,
+        endpoint: &Url,
+        credentials: Credentials,
+        dialect: impl Dialect + 'static,
+        options: HttpOptions,
+    ) -> Result<Self> {
         let hub = Origin::of(endpoint)?;
-        let client = unacknowledged_for(options.stall, reqwest::Client::builder())
+        let client = proxies
+            .apply(unacknowledged_for(options.stall, reqwest::Client::builder()))?
             .user_agent(agent::API)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
-            .dns_resolver(Resolver::new(hub.host(), hub.is_plainly_private(), system_lookup()))
+            .dns_resolver(Resolver::new(hub.host(), hub.is_plainly_private(), proxies.clone(), system_lookup()))
             .tls_backend_preconfigured(tls::config()?)
             .build()
             .map_err(|error| Error::new(Kind::Unreachable, format!("the HTTP client can't be set up: {error}")))?;
         let gate = Gate::new(options.clock.clone());
-        let inner = Inner { client, hub, credentials, revoked: false.into(), dialect: Box::new(dialect), gate, options };
+        let (revoked, dialect, moved) = (false.into(), Box::new(dialect), Moved::default());
+        let inner = Inner { client, hub, proxies, credentials, revoked, dialect, gate, moved, options };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -135,10 +154,19 @@ impl Http {
     /// PUTs `length` bytes in one streamed request with that exact length. Tried once: the body is gone.
     ///
     /// # Errors
-    /// The body's own error when it failed; else what the server or the network says.
+    /// The body's own error when it failed; else what the server or the network says. A redirect is [`Kind::Transient`]: a fresh body
+    /// goes where it led.
     pub async fn upload(&self, url: Url, headers: HeaderMap, body: ByteStream, length: u64) -> Result<Response> {
-        let put = Streamed { method: Method::PUT, url, headers, body, length: Some(length) };
-        self.stream(put).await.map_err(|error| error.without(self.redactor()))
+        let permitted = is_permitted(&url, &headers);
+        self.stream(Streamed { method: Method::PUT, url, headers, body, length: Some(length), permitted }).await
+    }
+
+    /// The same, to an address that carries its own permission.
+    ///
+    /// # Errors
+    /// As [`Http::upload`].
+    pub async fn upload_permitted(&self, url: Url, headers: HeaderMap, body: ByteStream, length: u64) -> Result<Response> {
+        self.stream(Streamed { method: Method::PUT, url, headers, body, length: Some(length), permitted: true }).await
     }
 
     /// POSTs a body that ends when it ends, to a server that takes bodies without a length (Git's do). Tried once.
@@ -146,8 +174,8 @@ impl Http {
     /// # Errors
     /// As [`Http::upload`].
     pub async fn pour(&self, url: Url, headers: HeaderMap, body: ByteStream) -> Result<Response> {
-        let post = Streamed { method: Method::POST, url, headers, body, length: None };
-        self.stream(post).await.map_err(|error| error.without(self.redactor()))
+        let permitted = is_permitted(&url, &headers);
+        self.stream(Streamed { method: Method::POST, url, headers, body, length: None, permitted }).await
     }
 
     /// POSTs `content`, watched like an upload: it may take as long as it likes, as long as something moves. Tried once.
@@ -158,18 +186,21 @@ impl Http {
         let length = content.len();
         let pieces = (0..length).step_by(PIECE).map(move |at| Ok(content.slice(at..length.min(at + PIECE))));
         let body = futures_util::stream::iter(pieces).boxed();
-        let post = Streamed { method: Method::POST, url, headers, body, length: Some(length as u64) };
-        self.stream(post).await.map_err(|error| error.without(self.redactor()))
+        let permitted = is_permitted(&url, &headers);
+        self.stream(Streamed { method: Method::POST, url, headers, body, length: Some(length as u64), permitted }).await
     }
 
-    async fn stream(&self, Streamed { method, url, headers, body, length }: Streamed) -> Result<Response> {
+    async fn stream(&self, streamed: Streamed) -> Result<Response> {
+        self.stream_on(streamed).await.map_err(|error| error.without(self.redactor()))
+    }
+
+    async fn stream_on(&self, Streamed { method, url, headers, body, length, permitted }: Streamed) -> Result<Response> {
+        let url = self.0.moved.follow(url)?;
         let name = format!("{method} {}", show(&url));
         let watch = Watch::new();
         let failure = Failure::default();
         let outgoing = failure.note(watch.outgoing(body, length.unwrap_or(u64::MAX)));
-        // Headers that permit it are sent as they were told: ours would take their place.
-        let permitted = headers.contains_key(AUTHORIZATION);
-        let mut builder = self.prepare(method, &url, headers)?;
+        let mut builder = self.prepare(method.clone(), &url, headers)?;
         if !permitted {
             builder = builder.headers(self.credentials_for(&url)?);
         }
@@ -178,10 +209,20 @@ impl Http {
         }
         builder = builder.body(reqwest::Body::wrap_stream(outgoing));
         self.0.gate.pass(self.host(&url)).await;
-        let sent = async { builder.send().await.map_err(|error| network_error(error, &name)) };
+        let sent = async { builder.send().await.map_err(|error| self.unsent(error, &url, &name)) };
         let answered = watch.over(sent, self.0.options.stall, UPLOAD_PATIENCE.max(self.0.options.stall)).await;
         let answer = answered.map_err(|error| failure.take().unwrap_or(error.of_request(&name)))?;
-        self.judge(answer, &url, name, !permitted && self.is_hub(&url)).await
+        match redirect::target(&method, &url, answer.status(), answer.headers()).map_err(|error| error.of_request(&name))? {
+            Some(next) => Err(self.led_on(&url, &next, answer.status()).of_request(name)),
+            None => self.judge(answer, &url, name, !permitted && self.is_hub(&url)).await,
+        }
+    }
+
+    /// A body that was streamed can't follow a redirect: the next one goes there at once.
+    fn led_on(&self, from: &Url, to: &Url, status: StatusCode) -> Error {
+        self.0.moved.keep(from, to);
+        let message = format!("the server wants this sent to {}, where the next try goes", show(to));
+        Error::new(Kind::Transient, message).with_status(status.as_u16())
     }
 
     async fn attempt(&self, request: &Request) -> Result<Response> {
@@ -192,8 +233,8 @@ impl Http {
         let name = request.name();
         let mut url = request.url.clone();
         for _ in 0..=redirect::MOST_HOPS {
-            let in_storage = request.of_file && Origin::of(&url)? != Origin::of(&request.url)?;
-            let apart = request.signed || in_storage;
+            let in_storage = request.of_file && !is_at_home(request, &url)?;
+            let apart = request.signed || in_storage || is_signed(&url);
             let answer = self.exchange(request, &url, &name, apart).await?;
             let next = redirect::target(&request.method, &url, answer.status(), answer.headers());
             match next.map_err(|error| error.of_request(&name))? {
@@ -219,7 +260,11 @@ impl Http {
         self.0.gate.pass(self.host(url)).await;
         let patience = request.patience.unwrap_or(self.0.options.stall);
         let sent = tokio::time::timeout(patience, builder.send()).await;
-        sent.map_err(|_| watch::stalled(patience).of_request(name))?.map_err(|error| network_error(error, name))
+        sent.map_err(|_| watch::stalled(patience).of_request(name))?.map_err(|error| self.unsent(error, url, name))
+    }
+
+    fn unsent(&self, error: reqwest::Error, url: &Url, name: &str) -> Error {
+        network_error(error, name, &self.0.proxies.hint(url.scheme()))
     }
 
     /// A request with its own headers, if it may be sent there at all.
@@ -227,6 +272,10 @@ impl Http {
         let origin = Origin::of(url)?;
         if origin.ip().is_some_and(super::address::is_private) && !self.0.hub.is_plainly_private() && origin != self.0.hub {
             return Err(Error::new(Kind::Refused, format!("the hub points at the private address {origin}")));
+        }
+        // Its name may resolve to a private address, for the sake of the user's own requests alone.
+        if self.0.proxies.is_at(origin.host()) && !self.0.hub.is_plainly_private() && origin.host() != self.0.hub.host() {
+            return Err(Error::new(Kind::Refused, format!("the hub points at the proxy {origin}")));
         }
         if !self.is_hub(url) {
             self.0.credentials.stay_out_of(url, &headers)?;
@@ -255,14 +304,14 @@ impl Http {
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes_stream().map_err({
             let request = request.clone();
-            move |error| network_error(error, &request)
+            move |error| network_error(error, &request, "")
         });
         let body = watch::incoming(body, self.0.options.stall);
+        let encoding = Encoding::of(&headers);
         if status.is_success() {
-            refuse_encoding(&headers, &request)?;
-            return Ok(Response { status, headers, url: url.clone(), request, body });
+            return Ok(Response { status, headers, url: url.clone(), request, encoding, body });
         }
-        let answer = Answer { status, headers: &headers, body: first_bytes(body).await };
+        let answer = Answer { status, headers: &headers, body: first_bytes(encoding.unpacked(body)).await };
         Err(self.error_of(answer, url, ours).of_request(request))
     }
 
@@ -347,22 +396,22 @@ impl Failure {
     }
 }
 
-/// Sizes and digests are of the bytes as stored: an encoding nobody asked for would change both.
-fn refuse_encoding(headers: &HeaderMap, request: &str) -> Result<()> {
-    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-        None | Some(b"identity" | b"") => Ok(()),
-        Some(encoding) => {
-            let encoding = crate::path::escape(&String::from_utf8_lossy(encoding));
-            Err(Error::new(Kind::Refused, format!("the server sent the content encoding {encoding}, which was not asked for"))
-                .of_request(request))
-        }
-    }
+/// Whether something else than the hub's credentials permits a request: a signature, or headers that are sent as they were told.
+fn is_permitted(url: &Url, headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION) || is_signed(url)
 }
 
-/// A request's own headers; on another origin than the one asked (a redirect), only those that hold no secret.
+/// Whether an address is at the origin that was asked, or at its upgrade to https.
+fn is_at_home(request: &Request, url: &Url) -> Result<bool> {
+    let (asked, now) = (Origin::of(&request.url)?, Origin::of(url)?);
+    Ok(asked == now || asked.is_upgraded_by(&now))
+}
+
+/// A request's own headers; on an origin that the one asked does not trust (a redirect), or in storage, only those that hold no secret.
 fn headers_for(request: &Request, url: &Url) -> Result<HeaderMap> {
     let mut headers = request.headers.clone();
-    if Origin::of(url)? != Origin::of(&request.url)? {
+    let is_trusted = !request.of_file && Origin::of(&request.url)?.trusts(&Origin::of(url)?);
+    if !is_trusted && !is_at_home(request, url)? {
         let told = std::mem::take(&mut headers);
         let harmless = |name: &HeaderName| [RANGE, ACCEPT, USER_AGENT].contains(name);
         headers.extend(told.into_iter().filter(|(name, _)| name.as_ref().is_some_and(harmless)));

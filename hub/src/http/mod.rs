@@ -2,7 +2,8 @@
 //!
 //! [`Http::send`] retries ([`retry`]) what may pass, each attempt follows redirects by hand
 //! ([`redirect`]), each hop waits at the host's gate ([`gate`]), is sent with credentials only where
-//! they belong ([`origin`]), and is watched for stalls ([`watch`]). Answers that mean an error become one
+//! they belong ([`origin`]), through the user's proxy if there is one ([`proxy`]), and is watched for stalls ([`watch`]). What a
+//! server packed unasked is unpacked ([`encoding`]). Answers that mean an error become one
 //! ([`crate::Error`]), read by the hub's own [`Dialect`].
 
 mod address;
@@ -13,14 +14,20 @@ mod body;
 mod client;
 pub mod clock;
 mod credentials;
+pub(crate) mod encoding;
 mod gate;
+mod moved;
 mod network;
 mod origin;
+mod proxy;
 mod redirect;
 mod request;
 pub mod retry;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod text;
 mod tls;
 mod watch;
 
@@ -30,4 +37,6 @@ pub use body::exactly;
 pub use client::{Http, HttpOptions, fetch_once, reach};
 pub use credentials::Credentials;
 pub use origin::Origin;
+pub(crate) use origin::is_signed;
 pub use request::{Body, Request, Response};
+pub(crate) use text::address as address_of;

@@ -3,8 +3,10 @@
 use super::address::NameError;
 use crate::error::{Error, Kind};
 
-/// What a failure below HTTP means. A name or a certificate does not get better by trying again.
-pub(super) fn network_error(error: reqwest::Error, request: &str) -> Error {
+/// What a failure below HTTP means; `hint` is added where no connection came about. A name, a certificate or a proxy's login does
+/// not get better by trying again.
+pub(super) fn network_error(error: reqwest::Error, request: &str, hint: &str) -> Error {
+    let hint = if error.is_connect() { hint } else { "" };
     let error = error.without_url();
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     let mut last = error.to_string();
@@ -13,20 +15,25 @@ pub(super) fn network_error(error: reqwest::Error, request: &str) -> Error {
         kind = match inner.downcast_ref::<NameError>() {
             Some(NameError::Unknown(_)) => Kind::Unreachable,
             Some(NameError::Private(_)) => Kind::Refused,
-            None if is_certificate_error(inner) => Kind::Unreachable,
+            None if is_certificate_error(inner) || is_refused_login(inner) => Kind::Unreachable,
             None => kind,
         };
         stalled |= is_timeout(inner);
         last = inner.to_string();
         cause = inner.source();
     }
-    let error = Error::new(kind, crate::path::escape(&last)).of_request(request);
+    let error = Error::new(kind, crate::path::escape(&last) + hint).of_request(request);
     if stalled { error.after_a_stall() } else { error }
 }
 
 /// The kernel gave up on a connection on which nothing was acknowledged for so long.
 fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
+}
+
+/// A proxy answered 407 to CONNECT. The client keeps the type of that error to itself.
+fn is_refused_login(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.to_string() == "tunnel error: proxy authorization required"
 }
 
 /// An I/O error is not the source of what it wraps, and may wrap another.

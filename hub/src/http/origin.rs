@@ -50,17 +50,24 @@ impl Origin {
         self.ip().map_or(self.host == "localhost" || self.host.ends_with(".localhost"), address::is_private)
     }
 
-    /// Whether a hub's credentials for `self` may be sent to `other`: the same origin, or over https a
+    /// Whether a hub's credentials for `self` may be sent to `other`: the same origin, its upgrade to https, or over https a
     /// host below the same hub domain (ModelScope's blobs go to such a host; modelscope-hub 0.5.1,
     /// `upload_blob`, sends the token there).
     pub(crate) fn trusts(&self, other: &Self) -> bool {
         const SHARED: [&str; 2] = ["modelscope.cn", "modelscope.ai"];
         let below = |host: &str, domain: &str| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
         self == other
+            || self.is_upgraded_by(other)
             || (self.scheme == "https"
                 && other.scheme == "https"
                 && self.port == other.port
                 && SHARED.iter().any(|domain| below(&self.host, domain) && below(&other.host, domain)))
+    }
+
+    /// Whether `other` is the same host with encryption, each at its scheme's own port. Another port is another server.
+    pub(crate) fn is_upgraded_by(&self, other: &Self) -> bool {
+        let at_own_ports = (self.scheme.as_str(), self.port, other.scheme.as_str(), other.port) == ("http", 80, "https", 443);
+        at_own_ports && self.host == other.host
     }
 
     /// Whether going from here to `other` gives up encryption.
@@ -83,6 +90,13 @@ pub(crate) fn show(url: &Url) -> String {
     let _ = shown.set_username("");
     let _ = shown.set_password(None);
     crate::path::escape(shown.as_str())
+}
+
+/// Whether an address carries its own permission: its query has the signature of object storage or of a CDN.
+pub(crate) fn is_signed(url: &Url) -> bool {
+    const SIGNATURES: [&str; 8] =
+        ["auth_key", "q-signature", "sig", "signature", "x-amz-signature", "x-goog-signature", "x-oss-signature", "x-tos-signature"];
+    url.query_pairs().any(|(name, value)| !value.is_empty() && SIGNATURES.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
 #[cfg(test)]
@@ -108,6 +122,26 @@ mod tests {
         assert!(hub.trusts(&origin("https://www.modelscope.cn")) && hub.trusts(&origin("https://lfs.modelscope.cn/x")));
         for other in ["https://evilmodelscope.cn", "https://modelscope.cn.evil.com", "http://lfs.modelscope.cn", "https://modelscope.ai"] {
             assert!(!hub.trusts(&origin(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn encryption_may_be_added_at_the_same_host_and_no_other_port_is_it() {
+        let hub = origin("http://git.corp/x");
+        assert!(hub.trusts(&origin("https://git.corp/y")));
+        for other in ["https://git.corp:8443", "http://git.corp:443", "https://other.corp"] {
+            assert!(!hub.trusts(&origin(other)), "{other}");
+        }
+        assert!(!origin("http://git.corp:8080").trusts(&origin("https://git.corp")));
+    }
+
+    #[test]
+    fn a_signature_is_found_by_its_name_in_the_query() {
+        for signed in ["X-Amz-Signature=1", "a=b&Expires=1&Signature=x~", "filename=a&auth_key=1-0-0-f", "sv=2020&sig=a%2Fb"] {
+            assert!(is_signed(&format!("https://h/x?{signed}").parse().unwrap()), "{signed}");
+        }
+        for unsigned in ["", "?sig=", "?design=1", "?Revision=master&FilePath=sig", "sig=1"] {
+            assert!(!is_signed(&format!("https://h/{unsigned}").parse().unwrap()), "{unsigned}");
         }
     }
 

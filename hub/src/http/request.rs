@@ -1,5 +1,6 @@
 //! One request and its answer, as the hubs' modules write and read them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::encoding::Encoding;
 use super::origin::show;
+use super::text::text;
 use crate::error::{Error, Kind, Result};
 use crate::source::ByteStream;
 
@@ -144,6 +147,7 @@ pub struct Response {
     pub(crate) headers: HeaderMap,
     pub(crate) url: Url,
     pub(crate) request: String,
+    pub(crate) encoding: Encoding,
     pub(crate) body: ByteStream,
 }
 
@@ -154,8 +158,8 @@ impl Response {
     }
 
     /// A header's text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.headers.get(name).map(text)
     }
 
     /// Every header.
@@ -168,27 +172,29 @@ impl Response {
         &self.url
     }
 
-    /// The length the server declared.
+    /// The length the server declared, of the body as it is sent.
     pub fn length(&self) -> Option<u64> {
         self.header("content-length")?.parse().ok()
     }
 
-    /// The body as it arrives, watched for stalls. Its end is not checked against any size.
+    /// The content as it arrives, watched for stalls. Its end is not checked against any size.
     pub fn into_stream(self) -> ByteStream {
-        self.body
+        self.encoding.unpacked(self.body)
     }
 
-    /// The whole body, at most `cap` bytes.
+    /// The whole content, at most `cap` bytes.
     ///
     /// # Errors
     /// [`Kind::Refused`] when it is longer; what the stream fails with.
-    pub async fn bytes(mut self, cap: u64) -> Result<Bytes> {
+    pub async fn bytes(self, cap: u64) -> Result<Bytes> {
         let mut all = Vec::new();
-        while let Some(piece) = self.body.next().await {
-            let piece = piece?;
+        let request = self.request.clone();
+        let mut body = self.into_stream();
+        while let Some(piece) = body.next().await {
+            let piece = piece.map_err(|error| error.of_request(&request))?;
             if (all.len() + piece.len()) as u64 > cap {
                 let message = format!("the answer is longer than {cap} bytes");
-                return Err(Error::new(Kind::Refused, message).of_request(self.request));
+                return Err(Error::new(Kind::Refused, message).of_request(request));
             }
             all.extend_from_slice(&piece);
         }

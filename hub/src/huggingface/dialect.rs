@@ -1,6 +1,8 @@
 //! How Hugging Face says what is wrong: a code and a message in headers, or a JSON body. Facts:
 //! huggingface_hub 2.4.0, `utils/_http.py` (`hf_raise_for_status`).
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use crate::http::{Answer, Dialect};
@@ -66,7 +68,7 @@ impl Dialect for Words {
         if status == 403 && LOCKED.iter().any(|words| said.contains(words)) {
             return Some((Kind::Locked, format!("Hugging Face has locked its API for this account: {said}")));
         }
-        let code = answer.header("x-error-code").and_then(|code| self.of_code(code));
+        let code = answer.header("x-error-code").and_then(|code| self.of_code(&code));
         code.or_else(|| self.of_status(answer, &said))
     }
 }
@@ -91,7 +93,7 @@ fn message_of(answer: &Answer<'_>) -> String {
         let said = serde_json::from_slice::<Said>(&answer.body).ok()?;
         said.error.or(said.message).or_else(|| first(said.errors))
     };
-    answer.header("x-error-message").map(str::to_owned).or_else(body).unwrap_or_default()
+    answer.header("x-error-message").map(Cow::into_owned).or_else(body).unwrap_or_default()
 }
 
 #[cfg(test)]

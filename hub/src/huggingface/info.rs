@@ -4,7 +4,7 @@
 use super::Repo;
 use super::wire::{RepoAnswer, WhoAmI};
 use crate::http::Request;
-use crate::{Account, Error, Gate, Kind, RepoInfo, Result, Revision, Visibility};
+use crate::{Account, Error, Gate, Kind, RepoId, RepoInfo, Result, Revision, Visibility};
 
 /// A repo's description lists its files too: tens of megabytes for the largest.
 pub(super) const LONGEST: u64 = 256 << 20;
@@ -38,12 +38,12 @@ pub(super) async fn describe(repo: &Repo) -> Result<RepoInfo> {
         return Err(Error::new(Kind::Disabled, format!("the {} {} is disabled by Hugging Face", repo.at.kind, repo.at.id)));
     }
     // What is not said to be public must not become so.
-    let visibility = seen_by(&told).unwrap_or(Visibility::Private);
+    let (visibility, renamed) = (seen_by(&told).unwrap_or(Visibility::Private), renamed(repo, &told));
     let gate = if told.gated.is_some_and(|gated| gated.is_closed()) { Gate::Gated } else { Gate::Open };
     if gate == Gate::Gated {
         knock(repo).await?;
     }
-    Ok(RepoInfo { commit: Some(commit_of(told.sha)?), visibility, gate })
+    Ok(RepoInfo { commit: Some(commit_of(told.sha)?), visibility, gate, renamed })
 }
 
 /// Who may see it, as far as it is said. A Space can be `protected`: then everyone sees its app, and nobody else its files.
@@ -54,6 +54,12 @@ pub(super) fn seen_by(told: &RepoAnswer) -> Option<Visibility> {
         (_, Some(false)) => Some(Visibility::Public),
         (_, None) => None,
     }
+}
+
+/// The repo's id of today: one that was renamed answers to its old name by a redirect (307, recorded at the real hub).
+pub(super) fn renamed(repo: &Repo, told: &RepoAnswer) -> Option<RepoId> {
+    let id: RepoId = told.id.as_deref()?.parse().ok()?;
+    (!id.to_string().eq_ignore_ascii_case(&repo.at.id.to_string())).then_some(id)
 }
 
 /// Asks whether a gated repo lets this token in: its listing would be answered, its files not.
@@ -104,6 +110,18 @@ mod tests {
         let server = Server::scripted([]).await;
         assert_eq!(anonymous(&server).account().await.unwrap_err().kind(), Kind::Unauthorized);
         assert!(server.seen().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_renamed_repo_is_found_by_its_old_name_and_says_the_new_one() {
+        let new = format!("/api/datasets/org/new/revision/{COMMIT}");
+        let moved = Reply::new(307, &[("Location", &new)], "");
+        let server = Server::scripted([moved, described(json!({"id": "org/new"})), described(json!({"id": "Org/Name"}))]).await;
+        let repo = repo(&server);
+        assert_eq!(repo.describe().await.unwrap().renamed, Some("org/new".parse().unwrap()));
+        assert_eq!(server.lines()[1], format!("GET {new}"));
+        assert!(server.seen()[1].header("authorization").is_some(), "the same hub");
+        assert_eq!(repo.describe().await.unwrap().renamed, None, "ids are equal in any case");
     }
 
     #[tokio::test]

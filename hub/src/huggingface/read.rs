@@ -59,6 +59,7 @@ mod tests {
     use super::*;
     use crate::http::HttpOptions;
     use crate::http::clock::tests::ManualClock;
+    use crate::http::encoding::tests::gzipped;
     use crate::http::testing::{Reply, Seen, Server, impatient, quick};
     use crate::{Error, GitSha1, Sha256, Source};
 
@@ -234,17 +235,44 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_content_range_is_refused() {
-        for range in ["bytes 3-5/10", "bytes 2-5/10", "bytes 2-4/11", "bytes 2-4/*", "2-4/10", ""] {
-            assert_eq!(try_read(vec![partial(range, b"234")], 2..5).await.1, Some(Kind::Refused), "{range}");
+        for range in ["bytes 3-5/10", "bytes 2-5/10", "bytes 2-4/11", "bytes */10", "2-4/10", ""] {
+            for status in [200, 206] {
+                let reply = Reply::new(status, &[("Content-Range", range)], b"234");
+                assert_eq!(try_read(vec![reply], 2..5).await.1, Some(Kind::Refused), "{status} {range}");
+            }
         }
         assert_eq!(try_read(vec![Reply::new(206, &[], b"234")], 2..5).await.1, Some(Kind::Refused));
-        assert_eq!(try_read(vec![partial("bytes 0-9/10", CONTENT)], 0..10).await.1, Some(Kind::Refused), "nobody asked for a part");
+        assert_eq!(try_read(vec![partial("bytes 0-4/10", b"01234")], 0..10).await.1, Some(Kind::Refused), "nobody asked for a part");
         assert_eq!(try_read(vec![Reply::headed(204, &[], b"")], 0..10).await.1, Some(Kind::Refused));
     }
 
     #[tokio::test]
-    async fn an_encoding_nobody_asked_for_is_refused() {
-        assert_eq!(try_read(vec![Reply::new(200, &[("Content-Encoding", "gzip")], CONTENT)], 0..10).await.1, Some(Kind::Refused));
+    async fn an_answer_is_what_its_content_range_says_whatever_its_status() {
+        for (status, range) in [(200, "bytes 2-4/10"), (206, "bytes 2-4/*"), (206, "Bytes 2-4/10 ")] {
+            let reply = Reply::new(status, &[("Content-Range", range)], b"234");
+            assert_eq!(try_read(vec![reply], 2..5).await, (b"234".to_vec(), None), "{status} {range}");
+        }
+        for whole in [Reply::new(206, &[], CONTENT), partial("bytes 0-9/10", CONTENT), partial("bytes 0-9/*", CONTENT)] {
+            assert_eq!(try_read(vec![whole], 0..10).await, (CONTENT.to_vec(), None));
+        }
+        let whole = Reply::new(200, &[("Content-Range", "bytes 0-9/10")], CONTENT);
+        assert_eq!(try_read(vec![whole], 2..5).await, (Vec::new(), Some(Kind::RangeIgnored)));
+        let longer = Reply::new(200, &[("Content-Range", "bytes 2-4/10")], CONTENT);
+        assert_eq!(try_read(vec![longer], 2..5).await, (Vec::new(), Some(Kind::Corrupt)), "a part that is none");
+    }
+
+    #[tokio::test]
+    async fn an_encoding_nobody_asked_for_changes_no_byte_or_is_undone_or_refused() {
+        let encoded = |encoding: &str, body: &[u8]| vec![Reply::new(200, &[("Content-Encoding", encoding)], body)];
+        for word in ["aws-chunked", "utf-8", "gzip", "br"] {
+            assert_eq!(try_read(encoded(word, CONTENT), 0..10).await, (CONTENT.to_vec(), None), "{word}: as long as it is stored");
+        }
+        let part = Reply::new(206, &[("Content-Range", "bytes 2-4/10"), ("Content-Encoding", "gzip")], b"234");
+        assert_eq!(try_read(vec![part], 2..5).await, (b"234".to_vec(), None));
+        assert_eq!(try_read(encoded("gzip", &gzipped(CONTENT)), 0..10).await, (CONTENT.to_vec(), None));
+        assert_eq!(try_read(encoded("gzip", &gzipped(&[0; 5_000_000])), 0..10).await.1, Some(Kind::Corrupt), "more than was listed");
+        assert_eq!(try_read(encoded("gzip", &gzipped(b"012")), 0..10).await.1, Some(Kind::Transient), "less than was listed");
+        assert_eq!(try_read(encoded("br", b"packed"), 0..10).await.1, Some(Kind::Refused));
     }
 
     #[tokio::test]

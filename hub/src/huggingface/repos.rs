@@ -23,9 +23,9 @@ pub(super) async fn look_up(repo: &Repo) -> Result<Option<RepoInfo>> {
         Err(error) => return Err(error),
     };
     // Where nothing is said, the repo counts as public: the careful reading for whoever brings something private.
-    let visibility = info::seen_by(&told).unwrap_or(Visibility::Public);
+    let (visibility, renamed) = (info::seen_by(&told).unwrap_or(Visibility::Public), info::renamed(repo, &told));
     let gate = if told.gated.is_some_and(|gated| gated.is_closed()) { Gate::Gated } else { Gate::Open };
-    Ok(Some(RepoInfo { commit: None, visibility, gate }))
+    Ok(Some(RepoInfo { commit: None, visibility, gate, renamed }))
 }
 
 /// Creates the repo. There is no "internal" here: the narrower word is sent. Sent again when the answer is lost: the

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Repo;
 use super::wire::Entry;
-use crate::http::{Origin, Request, Told};
+use crate::http::{Origin, Request, Told, address_of};
 use crate::path::escape;
 use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Revision};
 
@@ -132,9 +132,11 @@ pub(super) fn next_page<T>(page: &Told<T>, hub: &Origin) -> Result<Option<Url>> 
 
 /// The address with `rel="next"` in the Link headers (RFC 8288).
 fn next_link(headers: &HeaderMap) -> Option<String> {
-    let texts = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
-    let mut links = texts.flat_map(|text| text.split('<').skip(1)).filter_map(|link| link.split_once('>'));
-    links.find(|(_, parameters)| parameters.split([';', ',']).any(is_next)).map(|(url, _)| url.trim().to_owned())
+    let texts = headers.get_all(LINK).iter().map(address_of);
+    texts.into_iter().find_map(|text| {
+        let mut links = text.split('<').skip(1).filter_map(|link| link.split_once('>'));
+        links.find(|(_, parameters)| parameters.split([';', ',']).any(is_next)).map(|(url, _)| url.trim().to_owned())
+    })
 }
 
 fn is_next(parameter: &str) -> bool {

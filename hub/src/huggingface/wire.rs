@@ -33,6 +33,7 @@ pub(super) struct AccessToken {
 /// `GET /api/T/{id}/revision/{rev}`.
 #[derive(Debug, Deserialize)]
 pub(super) struct RepoAnswer {
+    pub(super) id: Option<String>,
     pub(super) sha: Option<String>,
     pub(super) private: Option<bool>,
     pub(super) visibility: Option<String>,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
-use crate::http::{Origin, Request, agent};
+use crate::http::{Origin, Request, agent, is_signed};
 use crate::{Blob, Sha256};
 
 /// An address has 1 to 2 KiB: 10 MiB at most are kept. What is dropped is asked for again.
@@ -18,6 +18,8 @@ const MOST_KEPT: usize = 5000;
 pub(super) struct Address {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
+    /// The server says that it carries its own permission.
+    pub(super) authenticated: bool,
     pub(super) fresh_until: Instant,
 }
 
@@ -30,7 +32,7 @@ impl Address {
 
     /// Whether it permits by itself, rather than by the hub's token.
     fn is_signed(&self) -> bool {
-        self.url.query().is_some() || self.headers.contains_key(AUTHORIZATION)
+        self.authenticated || is_signed(&self.url) || self.headers.contains_key(AUTHORIZATION)
     }
 
     /// Whether a refusal speaks of this address, and not of the hub's token.
@@ -103,7 +105,7 @@ mod tests {
     }
 
     fn until(fresh_until: Instant, url: &str) -> Address {
-        Address { url: url.parse().unwrap(), headers: HeaderMap::new(), fresh_until }
+        Address { url: url.parse().unwrap(), headers: HeaderMap::new(), authenticated: false, fresh_until }
     }
 
     #[test]
@@ -142,6 +144,7 @@ mod tests {
     fn what_carries_its_permission_is_apart_from_the_token() {
         let hub = Origin::of(&"https://hub/".parse().unwrap()).unwrap();
         let apart = |url: &str| until(Instant::now(), url).is_apart_from(&hub);
-        assert!(apart("https://cdn/x") && apart("https://hub/x?signature=1") && !apart("https://hub/x"));
+        assert!(apart("https://cdn/x") && apart("https://hub/x?signature=1") && !apart("https://hub/x") && !apart("https://hub/x?size=1"));
+        assert!(Address { authenticated: true, ..until(Instant::now(), "https://hub/x") }.is_apart_from(&hub));
     }
 }

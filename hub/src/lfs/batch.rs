@@ -125,10 +125,12 @@ fn by_digest(answer: BatchAnswer, transfers: &[&str], asked: &[Blob]) -> Result<
 }
 
 fn judge(object: Object, blob: &Blob, lfs: &Lfs, when: When) -> Result<Address> {
+    let authenticated = object.authenticated == Some(true);
     let action = actions(object, blob, lfs)?.and_then(|actions| actions.download);
     let action = action.ok_or_else(|| Error::new(Kind::NotFound, "the hub has no content for this blob"))?;
     let fresh_until = when.until(&action);
-    Ok(Address { url: url_of(&action, lfs.http.origin())?, headers: headers_of(action.header.unwrap_or_default())?, fresh_until })
+    let (url, headers) = (url_of(&action, lfs.http.origin())?, headers_of(action.header.unwrap_or_default())?);
+    Ok(Address { url, headers, authenticated, fresh_until })
 }
 
 /// What may be done with an object, unless the hub refuses it.

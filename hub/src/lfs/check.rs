@@ -31,6 +31,8 @@ const MOST_PARTS_KEPT: usize = 16;
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) way: Way,
+    /// The server says that the addresses carry their own permission.
+    pub(super) authenticated: bool,
     /// Where the hub wants to hear that all is there.
     pub(super) verify: Option<(Url, HeaderMap)>,
     fresh_until: Instant,
@@ -144,6 +146,7 @@ async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Blob, Answer)>> {
 
 fn judge(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
     let object = objects.remove(&blob.sha256).ok_or_else(unanswered)?;
+    let authenticated = object.authenticated == Some(true);
     match actions(object, blob, lfs)? {
         Some(Actions { upload: Some(upload), verify, .. }) => {
             let hub = lfs.http.origin();
@@ -151,7 +154,7 @@ fn judge(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
             let verify = verify.map(told).transpose()?;
             let (fresh_until, url) = (when.until(&upload), url_of(&upload, hub)?);
             let way = way(url, upload.header.unwrap_or_default(), blob, lfs)?;
-            Ok(Some(Target { way, verify, fresh_until }))
+            Ok(Some(Target { way, authenticated, verify, fresh_until }))
         }
         // No upload is asked for: it is stored already.
         _ => Ok(None),

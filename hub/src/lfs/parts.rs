@@ -2,6 +2,7 @@
 //! begins while storage still has to take the end of the last and to answer. Only when all are there and the body has come to its
 //! verified end is the upload completed. Facts: huggingface_hub 2.4.0, `lfs.py` (`_upload_multi_part`).
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -178,8 +179,8 @@ impl Sent {
 
     /// One PUT; answers what storage calls the part.
     async fn put(&self, body: ByteStream) -> Result<String> {
-        let answer = self.http.upload(self.url.clone(), agent::git_lfs(), body, self.size()).await.map_err(read_storage)?;
-        let etag = answer.header("etag").filter(|etag| !etag.is_empty()).map(str::to_owned);
+        let answer = self.http.upload_permitted(self.url.clone(), agent::git_lfs(), body, self.size()).await.map_err(read_storage)?;
+        let etag = answer.header("etag").filter(|etag| !etag.is_empty()).map(Cow::into_owned);
         etag.ok_or_else(|| Error::new(Kind::Refused, "storage took a part and gave it no ETag"))
     }
 }

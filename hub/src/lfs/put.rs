@@ -17,31 +17,43 @@ use crate::{Blob, Body, Error, Kind, Result};
 /// [`Kind::Corrupt`] when the hub says that what it stored is not the blob; what the hub complains of.
 pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
     let Some(target) = target(lfs, blob).await? else { return Ok(()) };
+    let hub = target.verify.map(|(url, headers)| Verify { url, headers, authenticated: target.authenticated });
     match target.way {
         Way::Whole(url, headers) => {
             let mut all = agent::git_lfs();
             all.extend(headers);
-            let sent = lfs.http.upload(url, all, body.verified(blob), blob.size).await;
+            let body = body.verified(blob);
+            let sent = match target.authenticated {
+                true => lfs.http.upload_permitted(url, all, body, blob.size).await,
+                false => lfs.http.upload(url, all, body, blob.size).await,
+            };
             sent.map_err(read_storage)?;
         }
         Way::Parts(parts) => {
             let completed = parts.send(lfs, blob, body).await?.tell(lfs).await;
             if let Err(lost) = completed {
-                return looked_for(lfs, target.verify, blob, lost).await;
+                return looked_for(lfs, hub, blob, lost).await;
             }
         }
     }
-    match target.verify {
-        Some((url, headers)) => verify(lfs, url, headers, blob).await,
+    match hub {
+        Some(hub) => verify(lfs, hub, blob).await,
         None => Ok(()),
     }
 }
 
+/// Who wants to be told that a blob is there.
+struct Verify {
+    url: Url,
+    headers: HeaderMap,
+    authenticated: bool,
+}
+
 /// Storage may have joined the parts though its answer was `lost`, as after a gateway's patience: the hub knows, where it can be
 /// asked, and a blob of many gigabytes is not sent again for an answer.
-async fn looked_for(lfs: &Lfs, hub: Option<(Url, HeaderMap)>, blob: Blob, lost: Error) -> Result<()> {
+async fn looked_for(lfs: &Lfs, hub: Option<Verify>, blob: Blob, lost: Error) -> Result<()> {
     match hub {
-        Some((url, headers)) if lost.kind() == Kind::Transient => verify(lfs, url, headers, blob).await.map_err(|_| lost),
+        Some(hub) if lost.kind() == Kind::Transient => verify(lfs, hub, blob).await.map_err(|_| lost),
         _ => Err(lost),
     }
 }
@@ -55,10 +67,11 @@ pub(crate) fn read_storage(error: Error) -> Error {
 }
 
 /// Tells the hub that the blob is there; it looks.
-async fn verify(lfs: &Lfs, url: Url, headers: HeaderMap, blob: Blob) -> Result<()> {
+async fn verify(lfs: &Lfs, hub: Verify, blob: Blob) -> Result<()> {
+    let Verify { url, headers, authenticated } = hub;
     let told = Wanted { oid: blob.sha256.to_string(), size: blob.size };
     let told = serde_json::to_vec(&told).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-    let permitted = headers.contains_key(AUTHORIZATION);
+    let permitted = authenticated || headers.contains_key(AUTHORIZATION);
     let request = Request::post(url).headers(agent::git_lfs()).accept(MEDIA_TYPE).headers(headers).body(MEDIA_TYPE, told);
     let request = if permitted { request.signed() } else { request };
     match lfs.http.send(request).await {

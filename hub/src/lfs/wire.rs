@@ -40,6 +40,9 @@ pub(super) struct BatchAnswer {
 pub(super) struct Object {
     pub(super) oid: String,
     pub(super) size: Option<i64>,
+    /// Whether the addresses carry their own permission, so that no login goes there.
+    #[serde(default)]
+    pub(super) authenticated: Option<bool>,
     pub(super) actions: Option<Actions>,
     pub(super) error: Option<ObjectError>,
 }

@@ -17,7 +17,7 @@ impl Repo {
         let info = self.ask(Request::get(self.about())).await?;
         // What is not said to be public must not become so.
         let visibility = said_visibility(&info).unwrap_or(Visibility::Private);
-        Ok(RepoInfo { commit: self.pinned().await?, visibility, gate: gate_of(&info) })
+        Ok(RepoInfo { commit: self.pinned().await?, visibility, gate: gate_of(&info), renamed: None })
     }
 
     async fn pinned(&self) -> Result<Option<Revision>> {

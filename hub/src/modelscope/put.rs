@@ -105,7 +105,7 @@ mod tests {
 
     /// Checks and puts on a hub whose storage, at its own origin, answers like this.
     async fn put_at_hub(answer: Reply) -> (Result<()>, Server) {
-        let server = Server::scripted([wanted("/lfs/x?sig=1"), answer]).await;
+        let server = Server::scripted([wanted("/api/v1/repos/models/org/name/blobs/x/7"), answer]).await;
         let repo = repo(&server, RepoKind::Model);
         assert_eq!(repo.check_blobs(&[blob()]).await.unwrap().wanted, [blob()]);
         (repo.put_blob(blob(), body()).await, server)
@@ -116,7 +116,7 @@ mod tests {
         let (put, server) = put_at_hub(Reply::new(200, &[], "")).await;
         put.unwrap();
         let seen = &server.seen()[1];
-        assert_eq!((seen.line().as_str(), &seen.body[..]), ("PUT /lfs/x?sig=1", CONTENT));
+        assert_eq!((seen.line().as_str(), &seen.body[..]), ("PUT /api/v1/repos/models/org/name/blobs/x/7", CONTENT));
         assert_eq!((seen.header("content-length"), seen.header("transfer-encoding")), (Some("7"), None));
         assert!(seen.header("authorization").is_some() && seen.header("cookie").is_some(), "the hub's own origin gets the token");
     }

@@ -44,7 +44,9 @@ impl Repo {
     /// What the hub complains of, save that the repo is not there.
     pub(super) async fn look_up(&self) -> Result<Option<RepoInfo>> {
         match self.ask(Request::get(self.about())).await {
-            Ok(info) if info.is_object() => Ok(Some(RepoInfo { commit: None, visibility: visibility_of(&info), gate: gate_of(&info) })),
+            Ok(info) if info.is_object() => {
+                Ok(Some(RepoInfo { commit: None, visibility: visibility_of(&info), gate: gate_of(&info), renamed: None }))
+            }
             Ok(_) => Err(Error::new(Kind::Refused, "the hub answered nothing about the repo")),
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
             Err(error) => Err(error),
