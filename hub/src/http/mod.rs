@@ -24,6 +24,7 @@ pub(crate) mod testing;
 mod tls;
 mod watch;
 
+pub use address::is_private;
 pub use answer::{Answer, Dialect, PlainDialect};
 pub(crate) use ask::Told;
 pub use body::exactly;
@@ -31,3 +32,4 @@ pub use client::{Http, HttpOptions, fetch_once, reach};
 pub use credentials::Credentials;
 pub use origin::Origin;
 pub use request::{Body, Request, Response};
+pub use tls::{AUTHORITIES, named_authorities};
