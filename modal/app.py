@@ -18,9 +18,11 @@ WORKER = "/usr/local/bin/hf2ms-worker"
 TOKENS = (
     "HF_TOKEN", "HF_DESTINATION_TOKEN", "MODELSCOPE_TOKEN", "MODELSCOPE_DESTINATION_TOKEN", "HF2MS_SOURCE_LOGIN", "HF2MS_TARGET_LOGIN",
 )
-PATIENCE = ("HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG")
-# The longest that Modal lets one attempt last, in seconds.
-DAY = 86400
+PATIENCE = ("HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG", "HF2MS_MODAL_TIMEOUT")
+# The proxies by which containers reach the hubs: only those that they can reach, the deployer decides. A password may be in them.
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+# Seconds that Modal lets one attempt last: the longest that it allows, unless tests say otherwise.
+TIMEOUT = int(os.environ.get("HF2MS_MODAL_TIMEOUT") or 86400)
 # What is worth a line in Modal's log as it happens; progress is said every PROGRESS seconds.
 SAID = ("started", "retry", "failed", "committed", "verified", "scanned", "planned", "pushed")
 PROGRESS = 10
@@ -37,9 +39,9 @@ def deployer(name, default):
 
 
 def environment():
-    """The variables that containers get, those that are set."""
+    """The variables that containers get: those that are set, and what the deployer says of the network."""
     found = {name: os.environ.get(name) for name in TOKENS + PATIENCE} if modal.is_local() else {}
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in found.items() if value} | deployer("variables", {})
 
 
 app = modal.App(deployer("app", "hf2ms"))
@@ -48,7 +50,7 @@ container = {
         deployer("worker", WORKER), WORKER, copy=True
     ),
     "secrets": [modal.Secret.from_dict(environment())],
-    "timeout": DAY,
+    "timeout": TIMEOUT,
 }
 
 
@@ -61,20 +63,22 @@ container = {
 )
 def run_chunk(job: dict) -> dict:
     """Moves one chunk's blobs. Returns the worker's envelope; raises WorkerDied for what another try may mend."""
-    voice = Voice(run=job["run"], chunk=job["chunk"])
-    envelope = attend(["run", "--attached"], voice, job)
-    voice.say({"event": "ended", "exit": envelope["exit"]})
-    return envelope
+    with Attempt():
+        voice = Voice(run=job["run"], chunk=job["chunk"])
+        envelope = attend(["run", "--attached"], voice, job)
+        voice.say({"event": "ended", "exit": envelope["exit"]})
+        return envelope
 
 
 @app.function(**container, cpu=0.125, memory=(256, 4096), retries=modal.Retries(max_retries=5, initial_delay=2.0))
 def finalize(job: dict) -> dict:
     """Waits for all chunks' calls, then commits and verifies what they and the job's own receipts say is stored. Returns the
     worker's envelope and, as `chunks`, theirs. Idempotent: a preempted one starts again and finds what was done."""
-    chunks = asyncio.run(Gathering(job["calls"]).all())
-    work = {**job["job"], "receipts": job["job"].get("receipts", []) + receipts_of(chunks.values())}
-    envelope = attend(["finalize", "--attached"], Voice(run=work["run"]), work)
-    return {**envelope, "chunks": chunks}
+    with Attempt():
+        chunks = asyncio.run(Gathering(job["calls"]).all())
+        work = {**job["job"], "receipts": job["job"].get("receipts", []) + receipts_of(chunks.values())}
+        envelope = attend(["finalize", "--attached"], Voice(run=work["run"]), work)
+        return {**envelope, "chunks": chunks}
 
 
 @app.function(**container, cpu=(0.25, 4), memory=(512, 8192), retries=modal.Retries(max_retries=5, initial_delay=2.0))
@@ -82,19 +86,20 @@ def mirror(job: dict) -> dict:
     """Mirrors a Git repo: scans it, has its LFS objects copied by calls of `run_chunk`, and pushes its refs. What moves and
     what is pushed the scan says. Returns the last worker's envelope with what both said; as `chunks` those of the calls, and as
     `before` those of an earlier try's. Idempotent: a preempted one waits for the calls that it had made, then looks anew."""
-    voice = Voice(run=job["run"])
-    before = list(see_through(Gathering(made_before())).values())
-    scan = attend(["scan", "--attached"], voice, job)
-    steps = last(scan, "steps")
-    scan["events"] = [event for event in scan["events"] if event["event"] != "steps"]
-    if not steps:
-        return {**scan, "chunks": {}, "before": before}
-    chunks = see_through(Gathering({}), steps["chunks"])
-    if not steps["push"]:
-        return {**scan, "chunks": chunks, "before": before}
-    push = attend(["push", "--attached"], voice, {**steps["push"], "receipts": receipts_of(chunks.values())})
-    said = [event for event in scan["events"] if event["event"] != "receipt"]
-    return {**push, "events": said + push["events"], "chunks": chunks, "before": before}
+    with Attempt() as attempt:
+        voice = Voice(run=job["run"])
+        before = list(see_through(attempt, Gathering(made_before())).values())
+        scan = attend(["scan", "--attached"], voice, job)
+        steps = last(scan, "steps")
+        scan["events"] = [event for event in scan["events"] if event["event"] != "steps"]
+        if not steps:
+            return {**scan, "chunks": {}, "before": before}
+        chunks = see_through(attempt, Gathering({}), steps["chunks"])
+        if not steps["push"]:
+            return {**scan, "chunks": chunks, "before": before}
+        push = attend(["push", "--attached"], voice, {**steps["push"], "receipts": receipts_of(chunks.values())})
+        said = [event for event in scan["events"] if event["event"] != "receipt"]
+        return {**push, "events": said + push["events"], "chunks": chunks, "before": before}
 
 
 @app.function(**{**container, "timeout": 300}, cpu=0.125, memory=(128, 512))
@@ -105,6 +110,29 @@ def check(endpoints: list) -> dict:
 
 class WorkerDied(Exception):
     """A worker ended without a word on what it did: Modal gives the chunk to another container."""
+
+
+class Broken(Exception):
+    """Whatever else ends an attempt, in words: by its own type, an OSError say, it would look like the trouble of whoever asks
+    Modal for the result."""
+
+
+class Attempt:
+    """One attempt of a call. Modal raises the same for a timeout as for its user's cancel: the clock tells them apart."""
+
+    def __enter__(self):
+        # Modal counts from before its container is ready: 8 s earlier was seen.
+        self.timeout_at = time.monotonic() + TIMEOUT - min(60, TIMEOUT / 4)
+        return self
+
+    def is_timed_out(self):
+        return time.monotonic() >= self.timeout_at
+
+    def __exit__(self, kind, error, _):
+        if isinstance(error, modal.exception.InputCancellation) and self.is_timed_out():
+            raise Broken(f"timed out after {TIMEOUT} s: run the same command again, and what is stored is not sent again") from None
+        if isinstance(error, Exception) and not isinstance(error, WorkerDied):
+            raise Broken(clean(f"{kind.__name__}: {error}")) from error
 
 
 class Voice:
@@ -274,12 +302,13 @@ def receipts_of(envelopes):
 
 
 def clean(text):
-    """`text` without the container's tokens, and without the passwords of its logins (user:password). Workers say none; what
-    kills one might."""
-    for name in TOKENS:
-        token = os.environ.get(name, "")
-        secret = token.partition(":")[2] if name.endswith("_LOGIN") else token
-        text = text.replace(secret, "***") if secret else text
+    """`text` without the container's tokens, and without the passwords of its logins (user:password) and its proxies. Workers say
+    none; what kills one might."""
+    tokens = {name: os.environ.get(name, "") for name in TOKENS}
+    secrets = [token.partition(":")[2] if name.endswith("_LOGIN") else token for name, token in tokens.items()]
+    secrets += [os.environ.get(name, "").rpartition("@")[0].rpartition("//")[2].partition(":")[2] for name in PROXIES]
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
     return text
 
 
@@ -303,13 +332,14 @@ class Log:
         return "\n".join(self.lines)
 
 
-def see_through(gathering, chunks=()):
+def see_through(attempt, gathering, chunks=()):
     """Makes a call of `run_chunk` for each of these, and waits for all. They end with whoever waits, if its user ends it."""
     try:
         return asyncio.run(gathering.all(chunks))
     except modal.exception.InputCancellation:
-        # Preemption looks otherwise, and leaves them to the next try.
-        asyncio.run(gathering.cancel_others())
+        # Preemption looks otherwise; that and a timeout leave them to the next try.
+        if not attempt.is_timed_out():
+            asyncio.run(gathering.cancel_others())
         raise
 
 
@@ -380,6 +410,8 @@ async def look(call, seconds):
         return None
     except modal.exception.OutputExpiredError:
         return {"lost": "its result has expired"}
+    except modal.exception.FunctionTimeoutError as error:
+        return {"lost": clean(str(error)) or "it timed out"}
     except modal.exception.NotFoundError:
         return {"lost": f"Modal knows no call {call}"}
     except (grpclib.GRPCError, modal.exception.ConnectionError):

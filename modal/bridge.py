@@ -1,7 +1,7 @@
 """Modal for hf2ms: JSON lines on standard input and output, spoken to Modal's official SDK. Requests are answered as
 they are done, several at a time; standard output carries nothing else, and ends with standard input.
 
-    {"id":1,"verb":"deploy","app":NAME,"worker":PATH,"containers":100,"cpu":[1,4],"memory":[512,1024]}
+    {"id":1,"verb":"deploy","app":NAME,"worker":PATH,"containers":100,"cpu":[1,4],"memory":[512,1024],"variables":{..}}
     {"id":2,"verb":"submit","app":NAME,"function":NAME,"job":{..}}
     {"id":3,"verb":"poll","call":"fc-..","wait":50}
     {"id":4,"verb":"logs","app":NAME,"run":RUN,"follow":false}
@@ -9,7 +9,7 @@ they are done, several at a time; standard output carries nothing else, and ends
     {"id":6,"verb":"made","call":"fc-.."}
 
 Answers are {"id":N,"ok":{..}} or {"id":N,"error":{"kind":KIND,"message":LINE}}; `logs` says {"id":N,"line":{..}} before.
-Tokens come from the environment and appear in none of this."""
+Tokens come from the environment and appear in none of this; `variables`, for the containers, may hold the login of a proxy."""
 
 import asyncio
 import datetime
@@ -134,6 +134,8 @@ class Bridge:
             return {"state": "pending"}
         except modal.exception.OutputExpiredError:
             return {"state": "expired"}
+        except modal.exception.FunctionTimeoutError as error:
+            return {"state": "failed", "error": one_line(f"timed out: run the same command again ({error})")}
         except modal.exception.RemoteError as error:
             cancelled = await was_cancelled(call)
             return {"state": "cancelled"} if cancelled else {"state": "failed", "error": one_line(error)}
@@ -166,7 +168,7 @@ class Bridge:
 def load_app(request):
     """The app, with this request's settings. Its folder becomes the current one: Modal notes the Git commit of the
     folder that deploys, and the user's has nothing to do with it."""
-    names = ("app", "containers", "cpu", "memory")
+    names = ("app", "containers", "cpu", "memory", "variables")
     settings = {name: request[name] for name in names if name in request}
     settings["worker"] = os.path.abspath(request["worker"])
     if not os.path.isfile(settings["worker"]):
@@ -290,6 +292,8 @@ def meaning(error):
         return "unauthorized", "MODAL_TOKEN_ID and MODAL_TOKEN_SECRET are not set, and there is no ~/.modal.toml"
     if isinstance(error, (modals.AuthError, modals.PermissionDeniedError)):
         return "unauthorized", f"Modal says: {error}"
+    if isinstance(error, modals.ResourceExhaustedError) and "spend limit" in str(error):
+        return "spent", f"Modal says: {error}"
     if isinstance(error, modals.ResourceExhaustedError):
         hinted = any(hasattr(detail, "retry_after_secs") for detail in getattr(error, "_grpc_details", None) or ())
         return ("busy" if hinted else "quota"), f"Modal has no room: {error}"

@@ -86,6 +86,9 @@ setup_docker() {
     return 1
 }
 
+# Whether there is a podman, after trying to have one.
+setup_podman() { command -v podman >/dev/null 2>&1 || (need podman podman); }
+
 # The model of the demo: 90,868,376 bytes of weights and their small files, without what it would need to run.
 setup_model() {
     model="$venv/model"

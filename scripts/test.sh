@@ -37,6 +37,7 @@ else
     echo "there is no Docker engine and none can be had: its tests are skipped" >&2
     ./scripts/build-worker.sh || broken=yes
 fi
+setup_podman || echo "there is no podman and none can be had: its tests are skipped" >&2
 say "rust tests"
 cargo test --workspace --no-fail-fast "${with[@]}" 2>&1 | tee "$log" || broken=yes
 say "the official clients against the sandbox"

@@ -13,6 +13,7 @@ use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::local::Local;
 use crate::engine::modal::attended::Attended;
 use crate::engine::modal::{Deployment, Modal};
+use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::explain::Outcome;
 use crate::revisions::Extent;
 use crate::run_dir::{Entry, RunDir, Runs};
@@ -107,7 +108,9 @@ impl Crew {
 /// # Errors
 /// It can't be reached, or something that it needs is missing.
 pub async fn deployed(workers: usize, run: &RunDir, settings: &Settings, screen: &Screen) -> Outcome<(Arc<Modal>, Deployment)> {
-    let deployment = Deployment::new(static_worker()?, workers, settings);
+    let network = NetworkSettings::of(&environment, Location::Cloud).await;
+    network.left_out.iter().for_each(|line| screen.warn(line));
+    let deployment = Deployment::new(static_worker()?, workers, settings, network);
     let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings).await?;
     screen.say(format!("deploying {} to Modal, unless it is there already", deployment.app));
     modal.deploy(&deployment).await?;

@@ -7,6 +7,7 @@ use hf2ms_worker::plan::card::Card;
 use hf2ms_worker::protocol::{Exit, Transport};
 use serde_json::{Map, Value, json};
 
+use crate::engine::network_settings::NetworkSettings;
 use crate::explain::{Failure, Outcome};
 
 /// The worker's image, unless told otherwise.
@@ -35,6 +36,8 @@ pub struct Cluster {
     pub secret: String,
     /// Who may see a destination that has to be created, if that was said.
     pub visibility: Option<Visibility>,
+    /// What the pods get of this machine's network settings.
+    pub network: NetworkSettings,
 }
 
 /// A chunk's file in its ConfigMap.
@@ -62,6 +65,7 @@ pub fn emit(plan: &Plan, cluster: &Cluster) -> Outcome<String> {
     if !maps.is_empty() {
         all.push(objects.chunks_job(maps.len()));
     }
+    all.extend(objects.authorities());
     all.push(objects.last_job(!maps.is_empty()));
     // Chunks are long lines, not prose to be folded.
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
@@ -129,6 +133,17 @@ impl Objects<'_> {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": self.metadata(&self.map_name(number)), "immutable": true, "data": data})
     }
 
+    /// The certificate authorities that pods trust besides those of the image.
+    fn authorities(&self) -> Option<Value> {
+        let data = json!({"ca.pem": self.cluster.network.authorities()?});
+        let metadata = self.metadata(&self.authorities_name());
+        Some(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "immutable": true, "data": data}))
+    }
+
+    fn authorities_name(&self) -> String {
+        format!("{}-ca", self.name)
+    }
+
     fn map_name(&self, number: usize) -> String {
         format!("{}-chunks-{number}", self.name)
     }
@@ -186,7 +201,9 @@ impl Objects<'_> {
         }
         let mut pod = self.pod(&args, LAST_HEADROOM);
         let endpoints = [(endpoint_name(source.hub, Reached::AsUsual), source), (self.destination_endpoint_name(), destination)];
-        pod["spec"]["containers"][0]["env"] = endpoints.map(|(name, at)| json!({"name": name, "value": at.endpoint})).into();
+        for (name, at) in endpoints {
+            add(&mut pod["spec"]["containers"][0]["env"], json!({"name": name, "value": at.endpoint}));
+        }
         let policy = failure_policy("FailJob");
         let spec = json!({"suspend": waits, "backoffLimit": RETRIES, "podFailurePolicy": policy, "template": pod});
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": self.metadata(&self.last_name()), "spec": spec})
@@ -198,8 +215,8 @@ impl Objects<'_> {
         endpoint_name(destination.hub, if source.hub == destination.hub { Reached::Apart } else { Reached::AsUsual })
     }
 
-    /// The variables that the Secret has to hold: within a hub, another site has a token of its own.
-    fn token_names(&self) -> Vec<&'static str> {
+    /// The variables that the Secret has to hold: within a hub, another site has a token of its own. A proxy's may hold a login.
+    fn secret_names(&self) -> Vec<&'static str> {
         let Plan { source, destination, .. } = self.plan;
         let elsewhere = source.hub == destination.hub && source.endpoint != destination.endpoint;
         let apart = match destination.hub {
@@ -207,7 +224,8 @@ impl Objects<'_> {
             Hub::ModelScope => "MODELSCOPE_DESTINATION_TOKEN",
             Hub::Git => "HF2MS_TARGET_LOGIN",
         };
-        ["HF_TOKEN", "MODELSCOPE_TOKEN"].into_iter().chain(elsewhere.then_some(apart)).collect()
+        let tokens = ["HF_TOKEN", "MODELSCOPE_TOKEN"].into_iter().chain(elsewhere.then_some(apart));
+        tokens.chain(self.cluster.network.proxies()).collect()
     }
 
     fn last_name(&self) -> String {
@@ -244,6 +262,11 @@ impl Objects<'_> {
             let volume = json!({"name": "scratch", "emptyDir": {"medium": "Memory", "sizeLimit": mebibytes(scratch.0)}});
             mount(&mut pod, json!({"mountPath": "/tmp"}), volume);
         }
+        if self.cluster.network.authorities().is_some() {
+            let volume = json!({"name": "ca", "configMap": {"name": self.authorities_name()}});
+            mount(&mut pod, json!({"mountPath": "/ca", "readOnly": true}), volume);
+            add(&mut pod["spec"]["containers"][0]["env"], json!({"name": "SSL_CERT_FILE", "value": "/ca/ca.pem"}));
+        }
         pod
     }
 
@@ -255,7 +278,7 @@ impl Objects<'_> {
             0 => String::new(),
             some => format!("# {some} entries of the source can't be copied: the last Job copies the rest, and ends as failed.\n"),
         };
-        let names = self.token_names();
+        let names = self.secret_names();
         let (lines, values): (String, String) = names.iter().map(|name| (format!("{name}=%s\\n"), format!(" \"${name}\""))).unzip();
         let token = format!("printf '{lines}'{values}");
         let mut commands = vec![
@@ -346,6 +369,8 @@ pub fn object_name(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use hf2ms_hub::http::AUTHORITIES;
+
     use super::*;
 
     const COMMIT: &str = "0123456789012345678901234567890123456789";
@@ -363,7 +388,8 @@ mod tests {
     }
 
     fn cluster() -> Cluster {
-        Cluster { image: "registry/worker:1".to_owned(), parallelism: 2, secret: "tokens".to_owned(), visibility: None }
+        let network = NetworkSettings::default();
+        Cluster { image: "registry/worker:1".to_owned(), parallelism: 2, secret: "tokens".to_owned(), visibility: None, network }
     }
 
     /// The documents that a reader of YAML finds.
@@ -433,6 +459,24 @@ mod tests {
         let unsaid = jobs(None);
         assert!(!args(&unsaid[1]).contains(&"--create") && !args(&unsaid[2]).iter().any(|arg| arg.starts_with("--p")));
         assert!(args(&jobs(Some(Visibility::Public))[2]).contains(&"--public"));
+    }
+
+    #[test]
+    fn pods_get_proxies_by_the_secret_and_authorities_by_a_file() {
+        let variables = vec![("HTTPS_PROXY", "http://me:canary@proxy:3128".to_owned()), (AUTHORITIES, "PEM\n".to_owned())];
+        let network = NetworkSettings { variables, left_out: None };
+        let yaml = emit(&plan("org/data", &["a"], "public", true), &Cluster { network, ..cluster() }).unwrap();
+        assert!(yaml.contains("HTTPS_PROXY=%s") && yaml.contains("\"$HTTPS_PROXY\"") && !yaml.contains("canary"), "{yaml}");
+        let all = read(&yaml);
+        let authorities = all.iter().find(|object| object["metadata"]["name"].as_str().unwrap().ends_with("-ca")).unwrap();
+        assert_eq!(authorities["data"]["ca.pem"], "PEM\n");
+        for job in all.iter().filter(|object| object["kind"] == "Job") {
+            let pod = &job["spec"]["template"]["spec"];
+            let volumes = pod["volumes"].as_array().unwrap();
+            assert!(volumes.contains(&json!({"name": "ca", "configMap": {"name": authorities["metadata"]["name"]}})), "{volumes:?}");
+            let variables = pod["containers"][0]["env"].as_array().unwrap();
+            assert!(variables.contains(&json!({"name": "SSL_CERT_FILE", "value": "/ca/ca.pem"})), "{variables:?}");
+        }
     }
 
     #[test]

@@ -1,12 +1,41 @@
 //! Settings from the environment and from `.env`, which never overrides what is set; and where runs are kept.
 
+mod dotenv;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 pub use hf2ms_worker::settings::{Access, Lookup, Settings, environment};
 
+use self::dotenv::Dotenv;
 use crate::explain::{Failure, Outcome};
 
+/// Variables that a `.env` file is read for. A line of any other name may be whatever it likes.
+const READ: [&str; 22] = [
+    "HF_TOKEN",
+    "HF_ENDPOINT",
+    "HF_USERNAME",
+    "HF_DESTINATION_TOKEN",
+    "HF_DESTINATION_ENDPOINT",
+    "MODELSCOPE_TOKEN",
+    "MODELSCOPE_API_TOKEN",
+    "MODELSCOPE_ENDPOINT",
+    "MODELSCOPE_DOMAIN",
+    "MODELSCOPE_DESTINATION_TOKEN",
+    "MODELSCOPE_DESTINATION_ENDPOINT",
+    "SOURCE_USERNAME",
+    "SOURCE_TOKEN",
+    "TARGET_USERNAME",
+    "TARGET_TOKEN",
+    "GIT_LFS_SKIP_SMUDGE",
+    "GITLAB_API_BASE",
+    "GITLAB_API_TOKEN",
+    "GITLAB_PROJECT_PATH",
+    "MIRROR_PLATFORM",
+    "MODAL_TOKEN_ID",
+    "MODAL_TOKEN_SECRET",
+];
 /// Variables of this process that a worker elsewhere gets besides its tokens: how patient to be, and how much to log.
 pub const PASSED_ON: [&str; 4] = ["HF2MS_STALL", "HF2MS_RETRY_BASE", "HF2MS_LONGEST_WAIT", "HF2MS_LOG"];
 
@@ -69,27 +98,42 @@ pub fn variables(prefix: &str) -> Outcome<Vec<(String, String)>> {
     Ok(dotenv()?.into_iter().filter(|(name, _)| name.starts_with(prefix) && environment(name).is_none()).collect())
 }
 
-/// What `.env` sets. An error shows no line of it: lines hold tokens.
+/// What `.env` here or in a folder above sets.
 fn dotenv() -> Outcome<HashMap<String, String>> {
-    match dotenvy::dotenv_iter() {
-        Ok(lines) => collected(lines, ".env"),
-        Err(error) if error.not_found() => Ok(HashMap::new()),
-        Err(_) => Err(Failure::usage(".env can't be read: check its permissions")),
+    let unreadable = |_| Failure::usage(".env can't be read: check its permissions");
+    let Some(path) = nearest(".env").map_err(unreadable)? else { return Ok(HashMap::new()) };
+    ours(&fs::read(path).map_err(unreadable)?, ".env")
+}
+
+/// The file of this name here or in the nearest folder above.
+fn nearest(name: &str) -> io::Result<Option<PathBuf>> {
+    for path in std::env::current_dir()?.ancestors().map(|folder| folder.join(name)) {
+        match fs::metadata(&path) {
+            Ok(found) if found.is_file() => return Ok(Some(path)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => (),
+        }
     }
+    Ok(None)
 }
 
 fn named_file(path: &Path) -> Outcome<HashMap<String, String>> {
     let name = path.display().to_string();
-    let lines =
-        dotenvy::from_path_iter(path).map_err(|_| Failure::usage(format!("{name} can't be read: check the path and its permissions")))?;
-    collected(lines, &name)
+    let content = fs::read(path).map_err(|_| Failure::usage(format!("{name} can't be read: check the path and its permissions")))?;
+    ours(&content, &name)
 }
 
-fn collected(lines: impl Iterator<Item = dotenvy::Result<(String, String)>>, name: &str) -> Outcome<HashMap<String, String>> {
-    let line = |(number, line): (usize, dotenvy::Result<_>)| {
-        line.map_err(|_| Failure::usage(format!("{name}: setting {} is not NAME=value: quote values with spaces or signs", number + 1)))
-    };
-    lines.enumerate().map(line).collect()
+/// What the file `name` with this content sets. An error shows no value: values are tokens.
+fn ours(content: &[u8], name: &str) -> Outcome<HashMap<String, String>> {
+    let Dotenv { values, unreadable } = Dotenv::parse(content);
+    let is_missed = |variable: &&str| unreadable.contains_key(*variable) && !values.contains_key(*variable);
+    match READ.into_iter().find(|variable| is_missed(variable) && environment(variable).is_none()) {
+        Some(missed) => Err(Failure::usage(format!(
+            "{name}: the value of {missed} in line {} can't be read: write {missed}=value on one line, quotes only in pairs",
+            unreadable[missed]
+        ))),
+        None => Ok(values),
+    }
 }
 
 /// Where runs are kept: `$HF2MS_STATE`, `$XDG_STATE_HOME/hf2ms`, or `~/.local/state/hf2ms`.
@@ -110,6 +154,14 @@ pub fn state_dir(get: Lookup<'_>) -> Outcome<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_cant_be_read_is_named_if_it_is_for_us() {
+        let set = ours(b"- yaml: x\nHF_HOME: /x\nHF_USERNAME=me\nTARGET_TOKEN: x\nTARGET_TOKEN=y\n", "f").unwrap();
+        assert_eq!((set["HF_USERNAME"].as_str(), set["TARGET_TOKEN"].as_str()), ("me", "y"));
+        let line = ours(b"A=1\nTARGET_TOKEN=\"canary\n", "f").unwrap_err().to_string();
+        assert!(line.starts_with("f: the value of TARGET_TOKEN in line 2 can't be read") && !line.contains("canary"), "{line}");
+    }
 
     #[test]
     fn the_state_has_three_places() {

@@ -460,6 +460,20 @@ fn a_token_that_would_split_a_header_is_refused_unseen() {
 }
 
 #[test]
+fn a_file_of_other_tools_gives_its_token_as_it_is_written_or_names_what_it_cant() {
+    let world = World::with_model();
+    let migrate = || world.command(&["migrate", "alice/model", "--dest", "alice/copy"]);
+    let foreign = "- yaml: 1\r\nMOTTO='tis\r\nKEY=\"-----BEGIN\nx\n-----END\"\nMODEL: gpt\n\nHF_HOME: /x\n";
+    std::fs::write(world.path(".env"), format!("\u{feff}{foreign}export MODELSCOPE_TOKEN = \"{ALICE}\" # mine\r\n")).unwrap();
+    let ran = Ran::of(migrate().env_remove("MODELSCOPE_TOKEN").output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    std::fs::write(world.path(".env"), "HF_TOKEN: canary\n").unwrap();
+    let ran = Ran::of(migrate().output().unwrap());
+    ran.refused_with(2, ".env: the value of HF_TOKEN in line 1 can't be read");
+    assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_token_with_a_nul_in_a_file_is_refused_unseen() {
     let world = World::with_model();
     std::fs::write(world.path(".env"), "HF_TOKEN=\"hf_can\0ary\"\n").unwrap();

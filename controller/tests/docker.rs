@@ -6,10 +6,13 @@ mod common;
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use common::docker::{docker, docker_or_skip, try_docker};
+use common::docker::{Podman, docker, docker_or_skip, try_docker};
 use common::fleet::{Fleet, Relay, scripted_daemon};
 use common::processes::{Running, until};
 use common::{ALICE, Ran, World, binary};
@@ -52,6 +55,62 @@ fn containers_read_by_git_within_a_folder_of_bounded_memory() {
     let args = ["migrate", "alice/model", "--json", "--use-git", "--on", "docker", "--network", "host"];
     fleet.done(&Ran::of(fleet.hf2ms(&args).output().unwrap()));
     assert_eq!((fleet.requests("hf.resolve"), fleet.requests("hf.git_upload_pack")), (0, 4), "the look, and the commit");
+}
+
+/// A proxy on this machine that wants this login; who comes with it is let through to wherever they ask.
+fn proxy(login: &str) -> (String, Arc<Mutex<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{login}@{}", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(String::new()));
+    let seen = asked.clone();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let mut head = [0; 65536];
+            let read = client.read(&mut head).unwrap_or(0);
+            let text = String::from_utf8_lossy(&head[..read]).into_owned();
+            let Some(host) = text.split("http://").nth(1).and_then(|rest| rest.split('/').next()) else { continue };
+            let mut server = TcpStream::connect(host).unwrap();
+            server.write_all(&head[..read]).unwrap();
+            seen.lock().unwrap().push_str(&text);
+            let (mut back, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut back, &mut to_client));
+            std::thread::spawn(move || std::io::copy(&mut client, &mut server));
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn containers_use_the_proxy_of_this_machine_and_no_password_shows() {
+    if !docker_or_skip("containers_use_the_proxy_of_this_machine_and_no_password_shows") {
+        return;
+    }
+    let fleet = Fleet::beside_this_machine();
+    let (address, asked) = proxy("me:canary-word");
+    let by_proxy = |args: &[&str]| Ran::of(fleet.hf2ms(args).env("http_proxy", &address).env("HF2MS_LOG", "debug").output().unwrap());
+    let ran = by_proxy(&["migrate", "alice/model", "--json", "--on", "docker", "--network", "host"]);
+    fleet.done(&ran);
+    let storage = fleet.address("hf_storage");
+    assert!(asked.lock().unwrap().contains(&format!("GET {storage}/")), "only workers read there");
+    let ran = [ran, by_proxy(&["doctor", "--on", "docker"])];
+    assert!(ran[1].stderr.contains("go without http_proxy: 127.0.0.1:"), "{}", ran[1].stderr);
+    let shown = ran.map(|ran| ran.stdout + &ran.stderr).concat() + &all_text(&fleet.path("state"));
+    assert!(!shown.contains("canary-word"));
+}
+
+#[test]
+fn podman_is_a_docker_too() {
+    let Some(podman) = Podman::or_skipped("podman_is_a_docker_too") else { return };
+    let fleet = Fleet::beside_this_machine();
+    let migrate = |args: &[&str]| {
+        let args = [&["migrate", "alice/model", "--on", "docker", "--network"], args].concat();
+        Ran::of(fleet.hf2ms(&args).env("DOCKER_HOST", &podman.address).output().unwrap())
+    };
+    migrate(&["hf2ms-absent"]).refused_with(2, "Docker has no network hf2ms-absent");
+    let ran = migrate(&["host", "--json"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(fleet.is_copied("model", "alice/model", "alice/model"));
+    assert_eq!(ran.event("report")["lost_workers"], 0);
 }
 
 #[test]
@@ -258,6 +317,25 @@ const FULL: &[(&str, u16, &str)] = &[
     ("/info", 200, r#"{"NCPU":2}"#),
     ("/containers/create", 500, r#"{"message":"mkdir /var/lib/docker/overlay2/x: no space left on device"}"#),
 ];
+
+/// The same of another version or make: fields are absent, null, or have words that are not Docker's.
+const ODD: &[(&str, u16, &str)] = &[
+    ("/version", 200, r#"{"Version":"4.3.1","Components":[{"Name":"Engine"}],"Platform":{}}"#),
+    ("/containers/json", 200, r#"[{"Id":"x","State":"configured","Labels":null}]"#),
+    ("/json", 200, r#"{"Id":1,"Config":[]}"#),
+    ("/networks/hubs", 200, r#"{"Name":"hubs","Containers":[],"IPAM":[]}"#),
+    ("/info", 200, r#"{"NCPU":2,"CgroupVersion":"v2","Isolation":"odd"}"#),
+    FULL[4],
+];
+
+#[test]
+fn answers_of_other_versions_and_makes_are_taken() {
+    let (world, odd) = (World::with_model(), scripted_daemon(ODD));
+    for network in ["hubs", "host", "none", "slirp4netns"] {
+        let args = ["migrate", "alice/model", "--on", "docker", "--image", "there", "--network", network];
+        world.run_with(&args, &[("DOCKER_HOST", &odd)]).refused_with(1, "no space left on device");
+    }
+}
 
 #[test]
 fn whatever_is_missing_is_one_clear_line_before_anything_is_created() {

@@ -197,6 +197,17 @@ fn what_modal_refuses_to_take_is_said_and_nothing_is_left_running() {
 }
 
 #[test]
+fn a_spend_limit_is_said_and_nothing_is_asked_again() {
+    let (world, cloud) = world(2);
+    let words = "Function call failed: workspace billing cycle spend limit reached";
+    cloud.fault(json!({"do": "exhausted", "rpc": "FunctionMap", "message": words, "count": 99}));
+    let ran = cloud.run(&world, &MIGRATE[..6]);
+    ran.refused_with(3, "spend limit for this workspace is reached");
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    assert_eq!(cloud.state()["requests"]["FunctionMap"], 2, "once a chunk");
+}
+
+#[test]
 fn a_refusal_that_passes_is_waited_out() {
     let (world, cloud) = world(4);
     cloud.fault(json!({"do": "exhausted", "rpc": "FunctionMap", "count": 2}));

@@ -5,6 +5,7 @@
 mod common;
 
 use common::World;
+use serde_json::json;
 
 #[test]
 fn help_teaches_with_examples() {
@@ -26,6 +27,17 @@ fn a_wrong_command_line_is_usage() {
         assert_eq!(world.run(args).code, 2, "{args:?}");
     }
     assert!(world.run(&["migrate", "a/b", "--on", "nowhere"]).stderr.contains("modal"));
+}
+
+#[test]
+fn no_answer_of_a_server_is_usage() {
+    let world = World::with_model();
+    for (status, route) in [(411, "hf.info"), (413, "hf.tree"), (422, "ms.info"), (418, "ms.create")] {
+        world.admin("POST", "/faults", &json!({"route": route, "kind": {"do": "status", "status": status}}).to_string()).unwrap();
+        let ran = world.run(&["migrate", "alice/model"]);
+        assert_eq!(ran.code, 1, "{status} {route}: {}{}", ran.stdout, ran.stderr);
+        world.admin("DELETE", "/faults", "");
+    }
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub enum Kind {
     Refused,
     /// The request can't succeed as it is (a bad path, an unlawful file, a full quota).
     Invalid,
+    /// The command line or a setting asks for what can't be. No server's answer means this.
+    Usage,
 }
 
 impl Kind {

@@ -50,10 +50,10 @@ impl GitLab {
     /// The project `path` (`group/name`) of the GitLab whose API is at `api` (`https://host/api/v4`).
     ///
     /// # Errors
-    /// [`Kind::Invalid`] for an `api` that is no address; what [`Http::new`] fails with.
+    /// [`Kind::Usage`] for an `api` that is no address; what [`Http::new`] fails with.
     pub fn open(api: &str, path: &str, token: &Token, options: HttpOptions) -> Result<Self> {
         let api = api.trim_end_matches('/').to_owned();
-        let url: Url = api.parse().map_err(|error| Error::new(Kind::Invalid, format!("GitLab's API is at no address: {error}")))?;
+        let url: Url = api.parse().map_err(|error| Error::new(Kind::Usage, format!("GitLab's API is at no address: {error}")))?;
         let header = HeaderName::from_static("private-token");
         let credentials = Credentials::of(Some(token), |token| [(header.clone(), token.header(""))]);
         Ok(Self { http: Http::new(&url, credentials, Words, options)?, api, path: path.trim_matches('/').to_owned() })
@@ -76,7 +76,7 @@ impl GitLab {
     /// # Errors
     /// [`Kind::NotFound`] for a namespace that is not there; GitLab's.
     pub async fn create(&self, visibility: Visibility) -> Result<()> {
-        let (space, name) = self.path.rsplit_once('/').ok_or_else(|| Error::new(Kind::Invalid, "the project has no namespace"))?;
+        let (space, name) = self.path.rsplit_once('/').ok_or_else(|| Error::new(Kind::Usage, "the project has no namespace"))?;
         let found = self.ask(Request::get(self.url(&format!("namespaces/{}", escaped(space)))?)).await?;
         let wish = json!({"name": name, "path": name, "namespace_id": found["id"], "visibility": visibility});
         self.ask(Request::post(self.url("projects")?).json(&wish)?.once()).await.map(drop)
@@ -139,7 +139,7 @@ impl GitLab {
 
     fn url(&self, rest: &str) -> Result<Url> {
         let text = format!("{}/{rest}", self.api);
-        text.parse().map_err(|error| Error::new(Kind::Invalid, format!("GitLab's API is at no address: {error}")))
+        text.parse().map_err(|error| Error::new(Kind::Usage, format!("GitLab's API is at no address: {error}")))
     }
 }
 

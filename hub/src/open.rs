@@ -28,7 +28,7 @@ pub struct Side {
 /// Opens a repo for reading.
 ///
 /// # Errors
-/// [`crate::Kind::Invalid`] or [`crate::Kind::Refused`] for an endpoint that is no address; what [`crate::http::Http::new`] fails with.
+/// [`crate::Kind::Usage`] or [`crate::Kind::Refused`] for an endpoint that is no address; what [`crate::http::Http::new`] fails with.
 pub fn open_source(side: &Side, http: HttpOptions) -> Result<Arc<dyn Source>> {
     Ok(match side.at.hub {
         Hub::Git => Arc::new(git::Store::open(side, http)?),
@@ -40,7 +40,7 @@ pub fn open_source(side: &Side, http: HttpOptions) -> Result<Arc<dyn Source>> {
 /// Opens a repo for reading, its blobs travelling as `transport` says. A hub that knows one way only takes that.
 ///
 /// # Errors
-/// As [`open_source`]; [`crate::Kind::Invalid`] for a way that this was built without.
+/// As [`open_source`]; [`crate::Kind::Usage`] for a way that this was built without.
 pub fn open_source_over(side: &Side, http: HttpOptions, transport: Transport) -> Result<Arc<dyn Source>> {
     match side.at.hub {
         Hub::HuggingFace => Ok(Arc::new(huggingface::Repo::open(side, http)?.by(transport)?)),
@@ -66,7 +66,7 @@ fn git_address(side: &Side) -> Result<(Url, &'static str)> {
         Hub::Git => return Err(only_mirrored()),
     };
     let url = side.at.git_url();
-    let url = url.parse().map_err(|error| Error::new(Kind::Invalid, format!("'{url}' is no address: {error}")))?;
+    let url = url.parse().map_err(|error| Error::new(Kind::Usage, format!("'{url}' is no address: {error}")))?;
     Ok((url, user))
 }
 
@@ -127,5 +127,5 @@ pub fn open_spaces(side: &Side, http: HttpOptions) -> Result<Arc<dyn Spaces>> {
 }
 
 fn only_mirrored() -> Error {
-    Error::new(Kind::Invalid, "a repo of another Git host can be mirrored only")
+    Error::new(Kind::Usage, "a repo of another Git host can be mirrored only")
 }

@@ -46,7 +46,7 @@ def test_what_is_no_git_address_is_refused_in_one_line(history, address):
 def test_a_web_page_is_no_git_repo(history):
     world, _ = history
     world.host.rule(lambda seen: "page" in seen.path, answer("200 OK", b"<html>", [("Content-Type", "text/html")]))
-    world.run("-s", world.source.url, "-t", f"{world.host.url}/a/page.git").ended(2, "no Git repo")
+    world.run("-s", world.source.url, "-t", f"{world.host.url}/a/page.git").ended(3, "no Git repo")
 
 
 def test_no_such_repo_is_said_of_the_side_that_lacks_it(history):

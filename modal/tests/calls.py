@@ -11,9 +11,12 @@ from wire import new_id, refuse
 SUCCESS = api_pb2.GenericResult.GENERIC_STATUS_SUCCESS
 FAILURE = api_pb2.GenericResult.GENERIC_STATUS_FAILURE
 TERMINATED = api_pb2.GenericResult.GENERIC_STATUS_TERMINATED
+TIMEOUT = api_pb2.GenericResult.GENERIC_STATUS_TIMEOUT
 LOST = api_pb2.GenericResult.GENERIC_STATUS_INTERNAL_FAILURE
 # Containers that may crash under one input before it is given up.
 CRASHES = 8
+# Seconds from one signal to the next for a container whose input has timed out: SIGUSR1, SIGINT, SIGKILL (seen at the real one).
+BETWEEN_SIGNALS = 30
 
 
 class Call:
@@ -27,7 +30,7 @@ class Call:
         self.retries = self.crashes = self.deliveries = 0
         self.tasks = set()
         self.result = None
-        self.expired = False
+        self.expired = self.timed_out = False
         self.changed = asyncio.Event()
 
     @property
@@ -57,7 +60,7 @@ class Call:
 
     def told(self):
         """How the call stands, for whoever looks at the plane."""
-        names = {0: "queued" if not self.tasks else "running", SUCCESS: "done", FAILURE: "failed", TERMINATED: "cancelled", LOST: "lost"}
+        names = {0: "queued" if not self.tasks else "running", SUCCESS: "done", FAILURE: "failed", TERMINATED: "cancelled", LOST: "lost", TIMEOUT: "timed out"}
         told = {"call": self.id, "function": self.function.name, "state": names[self.status], "deliveries": self.deliveries}
         return {**told, "retries": self.retries, "crashes": self.crashes, "pids": [task.pid for task in self.tasks]}
 
@@ -154,6 +157,7 @@ class Calls:
         if not call:
             return api_pb2.FunctionGetInputsResponse(inputs=[api_pb2.FunctionGetInputsItem(kill_switch=True)])
         call.tasks.add(caller.task)
+        asyncio.get_running_loop().call_later(call.function.definition.timeout_secs, self.time_out, call, caller.task)
         if self.faults.take("twice", call.function.name):
             self.enqueue(call)
         return api_pb2.FunctionGetInputsResponse(inputs=[call.delivery()])
@@ -167,7 +171,21 @@ class Calls:
             self._returned(call, item)
         return Empty()
 
+    def time_out(self, call, task):
+        """A container has had an input for too long. It is told as of a cancel, and no other gets the input."""
+        if call.result or task not in call.tasks:
+            return
+        call.timed_out = True
+        task.cancel_input(call.input_id)
+        asyncio.get_running_loop().call_later(BETWEEN_SIGNALS, lambda: task in call.tasks and task.interrupt(grace=BETWEEN_SIGNALS))
+
+    def _timed_out(self, call):
+        seconds = call.function.definition.timeout_secs
+        call.settle(self._ended(call, TIMEOUT, f"Task's current input {call.input_id} hit its timeout of {seconds}s"))
+
     def _returned(self, call, item):
+        if call.timed_out:
+            return self._timed_out(call)
         policy = call.function.definition.retry_policy
         if item.result.status == FAILURE and call.retries < policy.retries and not call.result:
             pause = policy.initial_delay_ms / 1000 * policy.backoff_coefficient**call.retries
@@ -185,6 +203,8 @@ class Calls:
         call.tasks.discard(task)
         if call.result:
             return
+        if call.timed_out:
+            return self._timed_out(call)
         call.crashes += not blameless
         if call.crashes > CRASHES:
             call.settle(self._ended(call, LOST, "its containers crash"))

@@ -133,9 +133,9 @@ class App:
 
     count = itertools.count(1)
 
-    def __init__(self, bridge, worker, containers=2):
+    def __init__(self, bridge, worker, containers=2, **more):
         self.bridge, self.name = bridge, f"hf2ms-test-{next(self.count)}"
-        bridge.ok("deploy", app=self.name, worker=str(worker), containers=containers, cpu=[1, 4], memory=[512, 1024])
+        bridge.ok("deploy", app=self.name, worker=str(worker), containers=containers, cpu=[1, 4], memory=[512, 1024], **more)
 
     def submit(self, function, job):
         """Spawns a call; returns its id."""

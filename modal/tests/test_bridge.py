@@ -89,6 +89,31 @@ def test_a_quota_is_told_from_a_moment_of_load(deployed, another, plane):
     assert impatient.error("submit", app=app.name, function="run_chunk", job={})["kind"] == "busy"
 
 
+@pytest.mark.parametrize("words", ["Function call failed: workspace billing cycle spend limit reached", "Workspace ac-1 has exceeded its spend limit"])
+def test_a_spend_limit_is_final(deployed, plane, words):
+    app = deployed(receipt())
+    plane.fault("exhausted", rpc="FunctionMap", message=words)
+    refused = app.bridge.error("submit", app=app.name, function="run_chunk", job={})
+    assert refused == {"kind": "spent", "message": f"Modal says: {words}"}
+
+
+def test_an_error_of_the_function_is_not_one_of_modal(bridge, tmp_path):
+    worker = tmp_path / "worker"
+    worker.write_text("#!/nowhere/sh\n")
+    worker.chmod(0o755)
+    app = App(bridge, worker)
+    state = app.ended(app.chunk())
+    assert state["state"] == "failed" and state["error"].startswith("FileNotFoundError: "), state
+
+
+def test_what_the_deployer_says_of_the_network_reaches_the_worker_and_no_password_is_shown(bridge, plane, tmp_path):
+    worker = script(tmp_path, f'echo "$HTTPS_PROXY $NO_PROXY" >&2; {receipt()}')
+    app = App(bridge, worker, variables={"HTTPS_PROXY": "http://me:canary-password@proxy.example:3128", "NO_PROXY": "a.example"})
+    assert app.done(app.chunk())["log"] == "http://me:***@proxy.example:3128 a.example"
+    told = json.dumps([plane.ask("GET", "/requests"), bridge.everything, bridge.log, app.lines()])
+    assert "canary-password" not in told
+
+
 def test_a_moment_of_load_that_passes_is_not_mentioned(deployed, plane):
     app = deployed(receipt())
     plane.fault("exhausted", rpc="FunctionMap", retry_after=0.1, count=2)

@@ -56,21 +56,23 @@ impl Lifeline {
     }
 }
 
-/// What a worker is told by whoever starts it: settings, if it was said that they come, then the job.
+/// Takes the first line of `stdin`: a JSON object of variables. So tokens reach a worker whose environment and arguments others can read.
+///
+/// # Errors
+/// [`BadJob::Unreadable`], [`BadJob::Settings`]
+pub fn variables(stdin: &mut impl io::BufRead) -> Result<Variables, BadJob> {
+    let mut line = String::new();
+    stdin.read_line(&mut line).map_err(|error| unreadable("standard input", &error))?;
+    serde_json::from_str(&line).map_err(|_| BadJob::Settings)
+}
+
+/// What a worker is told by whoever starts it: the job.
 pub struct Input(Box<dyn AsyncBufRead + Send + Unpin>);
 
 impl Input {
     /// Standard input. It is read when something is taken from it.
     pub fn standard() -> Self {
         Self(Box::new(BufReader::new(tokio::io::stdin())))
-    }
-
-    /// The first line: a JSON object of variables. So tokens reach a worker whose environment and arguments others can read.
-    ///
-    /// # Errors
-    /// [`BadJob::Unreadable`], [`BadJob::Settings`]
-    pub async fn variables(&mut self) -> Result<Variables, BadJob> {
-        serde_json::from_str(&self.line().await?).map_err(|_| BadJob::Settings)
     }
 
     /// Takes the job: from `chunk` (a file or an address), else from here. An attached worker takes the next line and
@@ -138,23 +140,19 @@ mod tests {
     const JOB: &str = r#"{"version":1,"run":"r","source":{"hub":"huggingface","endpoint":"http://h","kind":"model","id":"a/b","revision":"m"},
         "destination":{"hub":"modelscope","endpoint":"http://h","kind":"model","id":"a/b","revision":"m"},"files":[]}"#;
 
-    fn input(text: impl Into<Vec<u8>>) -> Input {
-        Input(Box::new(BufReader::new(io::Cursor::new(text.into()))))
-    }
-
     #[tokio::test]
     async fn settings_come_in_the_line_before_the_job_and_the_rest_is_the_lifeline() {
-        let mut input = input(format!("{{\"MODELSCOPE_TOKEN\":\"t\"}}\n{}\nrest", JOB.replace('\n', "")));
-        assert_eq!(input.variables().await.unwrap(), Variables::from([("MODELSCOPE_TOKEN".to_owned(), "t".to_owned())]));
-        let (job, lifeline) = input.take::<crate::protocol::VerifyJob>(None, true).await.unwrap();
+        let mut stdin = io::Cursor::new(format!("{{\"MODELSCOPE_TOKEN\":\"t\"}}\n{}\nrest", JOB.replace('\n', "")));
+        assert_eq!(variables(&mut stdin).unwrap(), Variables::from([("MODELSCOPE_TOKEN".to_owned(), "t".to_owned())]));
+        let (job, lifeline) = Input(Box::new(BufReader::new(stdin))).take::<crate::protocol::VerifyJob>(None, true).await.unwrap();
         assert_eq!(job.run, "r");
         lifeline.cut().await;
     }
 
-    #[tokio::test]
-    async fn settings_that_are_none_are_refused_without_being_shown() {
+    #[test]
+    fn settings_that_are_none_are_refused_without_being_shown() {
         for line in ["", "\"ms-secret\"\n", "{\"MODELSCOPE_TOKEN\":[\"ms-secret\"]}\n", "{\"ms-secret\n"] {
-            let error = input(line).variables().await.unwrap_err().to_string();
+            let error = variables(&mut line.as_bytes()).unwrap_err().to_string();
             assert!(error.contains("settings on standard input") && !error.contains("secret"), "{error}");
         }
     }

@@ -8,11 +8,11 @@ use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Visibility};
 use hf2ms_worker::events::Events;
 use hf2ms_worker::finalize::{FinalizeJob, finalize};
-use hf2ms_worker::job::{Input, Lifeline, Variables};
+use hf2ms_worker::job::{Input, Lifeline, Variables, variables};
 use hf2ms_worker::migrate::{Place, Wish};
 use hf2ms_worker::plan::card::Card;
 use hf2ms_worker::protocol::{Chunk, Event, Exit, PushJob, ScanJob, Transport, VerifyJob, WorkerOptions};
-use hf2ms_worker::settings::{Settings, environment};
+use hf2ms_worker::settings::{NETWORK, Settings, environment};
 use hf2ms_worker::work::Work;
 use hf2ms_worker::{check, migrate, mirror, run, verify};
 
@@ -51,13 +51,22 @@ enum Verb {
     Check {
         /// Addresses to reach [default: those of Hugging Face and ModelScope]
         endpoints: Vec<String>,
+        /// Take the first line of standard input as a JSON object of variables, which count as if the environment had them
+        #[arg(long)]
+        settings_on_stdin: bool,
     },
 }
 
 impl Verb {
     /// Whether the first line of standard input holds variables.
     fn has_settings_on_stdin(&self) -> bool {
-        matches!(self, Self::Run(Run { job, .. }) | Self::Verify(job) | Self::Finalize(job) | Self::Scan(job) | Self::Push(job) if job.settings_on_stdin)
+        match self {
+            Self::Run(Run { job, .. }) | Self::Verify(job) | Self::Finalize(job) | Self::Scan(job) | Self::Push(job) => {
+                job.settings_on_stdin
+            }
+            Self::Check { settings_on_stdin, .. } => *settings_on_stdin,
+            Self::Migrate(_) => false,
+        }
     }
 }
 
@@ -150,6 +159,11 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
+    let given = match cli.verb.has_settings_on_stdin().then(|| variables(&mut io::stdin().lock())).transpose() {
+        Ok(given) => given.unwrap_or_default(),
+        Err(error) => return stopped(&usage(error)),
+    };
+    inherit(&given);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -157,16 +171,22 @@ fn main() -> ExitCode {
             return Exit::Incomplete.into();
         }
     };
-    let ended = runtime.block_on(perform(cli.verb));
+    let ended = runtime.block_on(perform(cli.verb, &given));
     hf2ms_hub::git::leave_nothing();
     // A thread may still be reading standard input: nothing waits for it.
     runtime.shutdown_background();
     match ended {
         Ok(exit) => exit.into(),
-        Err(Stop { exit, message }) => {
-            eprintln!("hf2ms-worker: {message}");
-            exit.into()
-        }
+        Err(stop) => stopped(&stop),
+    }
+}
+
+/// Puts what the settings say of the network into this process's environment, where HTTP clients and TLS look for it.
+#[allow(unsafe_code)]
+fn inherit(given: &Variables) {
+    for (name, value) in NETWORK.iter().filter_map(|name| Some((name, given.get(*name)?))) {
+        // SAFETY: this is the only thread yet.
+        unsafe { std::env::set_var(name, value) };
     }
 }
 
@@ -176,13 +196,17 @@ struct Stop {
     message: String,
 }
 
+fn stopped(Stop { exit, message }: &Stop) -> ExitCode {
+    eprintln!("hf2ms-worker: {message}");
+    (*exit).into()
+}
+
 fn usage(error: impl ToString) -> Stop {
     Stop { exit: Exit::Usage, message: error.to_string() }
 }
 
-async fn perform(verb: Verb) -> Result<Exit, Stop> {
-    let mut input = Input::standard();
-    let given = if verb.has_settings_on_stdin() { input.variables().await.map_err(usage)? } else { Variables::new() };
+async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
+    let input = Input::standard();
     let variable = |name: &str| given.get(name).cloned().or_else(|| environment(name));
     let settings = &Settings::read(&variable).map_err(usage)?;
     log_to_stderr(settings.redactor(), variable("HF2MS_LOG"));
@@ -213,7 +237,7 @@ async fn perform(verb: Verb) -> Result<Exit, Stop> {
             Ok(until_stopped(&events, lifeline, mirror::push(&job, settings, &events)).await)
         }
         Verb::Migrate(args) => alone(&args.wish(), settings).await,
-        Verb::Check { endpoints } => {
+        Verb::Check { endpoints, .. } => {
             let hubs = || [Hub::HuggingFace, Hub::ModelScope].map(|hub| settings.access(hub).endpoint.clone()).into();
             let endpoints = if endpoints.is_empty() { hubs() } else { endpoints };
             let events = Events::new(io::stdout(), settings.redactor());

@@ -87,7 +87,7 @@ pub async fn find(wish: &Wish, settings: &Settings) -> Result<Found> {
                 let main = Revision::main_of(wish.destination.hub);
                 let to = place_at(settings.access_to(wish.destination.hub), &wish.destination, kind, main);
                 if to.is_same_repo(&at) {
-                    return Err(Error::new(Kind::Invalid, format!("{} on {} is both source and destination", to.id, to.hub)));
+                    return Err(Error::new(Kind::Usage, format!("{} on {} is both source and destination", to.id, to.hub)));
                 }
                 return Ok(Found { from: RepoAt { revision: commit, ..at }, to, info, options });
             }

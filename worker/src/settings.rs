@@ -2,11 +2,22 @@
 
 use std::time::Duration;
 
-use hf2ms_hub::http::HttpOptions;
+use hf2ms_hub::http::{AUTHORITIES, HttpOptions};
 use hf2ms_hub::{Hub, Redactor, RepoAt, Side, Token};
+use percent_encoding::percent_decode_str;
 
 const HUGGING_FACE: &str = "https://huggingface.co";
 const MODELSCOPE: &str = "https://modelscope.cn";
+
+/// Variables that name proxies, and what is reached without them.
+pub const PROXIES: [&str; 8] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
+/// All that is said of the network by variables.
+pub const NETWORK: [&str; 9] = {
+    let [a, b, c, d, e, f, g, h] = PROXIES;
+    [a, b, c, d, e, f, g, h, AUTHORITIES]
+};
+/// A shorter password of a proxy is not taken out of texts: too much else would go with it.
+const SHORTEST_PASSWORD: usize = 4;
 
 /// A variable that can't be used. Its value is not shown.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +38,8 @@ pub struct Settings {
     huggingface: Ways,
     modelscope: Ways,
     git: Ways,
+    /// Passwords of proxies.
+    proxies: Vec<Token>,
     http: HttpOptions,
 }
 
@@ -77,6 +90,7 @@ impl Settings {
             huggingface: Ways::new(huggingface, get, ["HF_DESTINATION_ENDPOINT", "HF_DESTINATION_TOKEN"])?,
             modelscope: Ways::new(modelscope, get, ["MODELSCOPE_DESTINATION_ENDPOINT", "MODELSCOPE_DESTINATION_TOKEN"])?,
             git: Ways { from: git_host(get, "HF2MS_SOURCE_LOGIN")?, to: Some(git_host(get, "HF2MS_TARGET_LOGIN")?) },
+            proxies: PROXIES.iter().filter_map(|name| get(name)).flat_map(|proxy| passwords(&proxy)).collect(),
             http: patience(get)?,
         })
     }
@@ -125,9 +139,14 @@ impl Settings {
         self.http.clone()
     }
 
-    /// Takes the tokens out of what is printed.
+    /// Tokens, logins, and the passwords of proxies.
+    pub fn secrets(&self) -> impl Iterator<Item = Token> {
+        self.token_variables().into_iter().filter_map(|(_, token)| token).chain(self.proxies.clone())
+    }
+
+    /// Takes the secrets out of what is printed.
     pub fn redactor(&self) -> Redactor {
-        Redactor::new(self.token_variables().into_iter().filter_map(|(_, token)| token))
+        Redactor::new(self.secrets())
     }
 
     /// `text` without any of the tokens.
@@ -155,6 +174,17 @@ fn git_host(get: Lookup<'_>, name: &'static str) -> Result<Access, BadSetting> {
     let login = get(name).filter(|login| !login.is_empty()).map(|login| Token::parse_login(&login)).transpose();
     let token = login.map_err(|bad| BadSetting(format!("{name} can't be used: {bad}; it is user:password")))?;
     Ok(Access { endpoint: String::new(), token, endpoint_name: "the address", token_name: name })
+}
+
+/// The password in a proxy's address, as it is written and as it is sent.
+fn passwords(proxy: &str) -> Vec<Token> {
+    let login = proxy.rsplit_once('@').map_or("", |(login, _)| login);
+    let login = login.split_once("://").map_or(login, |(_, login)| login);
+    let Some((user, password)) = login.split_once(':').filter(|(_, password)| password.len() >= SHORTEST_PASSWORD) else {
+        return Vec::new();
+    };
+    let sent = percent_decode_str(password).decode_utf8_lossy();
+    [password, &sent].into_iter().filter_map(|password| Token::login(user, password).ok()).collect()
 }
 
 fn patience(get: Lookup<'_>) -> Result<HttpOptions, BadSetting> {
@@ -277,6 +307,13 @@ mod tests {
         let bad = read(&[("HF2MS_TARGET_LOGIN", "secret")]).err().unwrap().to_string();
         assert!(bad.starts_with("HF2MS_TARGET_LOGIN can't be used") && !bad.contains("secret"), "{bad}");
         assert!(read(&[]).unwrap().access_to(Hub::Git).token.is_none());
+    }
+
+    #[test]
+    fn the_password_of_a_proxy_is_not_shown() {
+        let settings =
+            read(&[("https_proxy", "http://me:p%40ss@w0rd@proxy:3128"), ("ALL_PROXY", "u:x@h:1"), ("HTTP_PROXY", "h:3128")]).unwrap();
+        assert_eq!(settings.redact("u:x@h:1, me:p%40ss@w0rd@proxy, p@ss@w0rd, h:3128"), "u:x@h:1, me:***@proxy, ***, h:3128");
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub fn judge(asked: Asked, death: &Death, heard: Heard, last_words: &str) -> End
         _ if asked == Asked::ToStop => Ended::Stopped(heard),
         (Some(exit), _) if heard.receipt.is_some() => Ended::Finished(exit, heard),
         (Some(Exit::Usage | Exit::Refused), Some((kind, error))) => Ended::Refused(*kind, error.clone()),
-        (Some(Exit::Usage), None) => Ended::Refused(Kind::Invalid, format!("the worker does not take the job: {last_words}")),
+        (Some(Exit::Usage), None) => Ended::Refused(Kind::Usage, format!("the worker does not take the job: {last_words}")),
         _ => Ended::Lost(epitaph(death, &heard, last_words), heard),
     }
 }

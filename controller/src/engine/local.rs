@@ -51,7 +51,7 @@ impl Local {
         }
         let mut child = match self.spawn(job) {
             Ok(child) => child,
-            Err(error) => return Ended::Refused(Kind::Invalid, format!("{} can't be started: {error}", self.binary.display())),
+            Err(error) => return Ended::Refused(Kind::Usage, format!("{} can't be started: {error}", self.binary.display())),
         };
         let log = child.stderr.take().map(|stderr| tokio::spawn(keep_log(stderr, self.log(job), self.settings.redactor())));
         let mut heard = Heard::default();

@@ -5,6 +5,7 @@ pub mod docker;
 pub mod hearing;
 pub mod local;
 pub mod modal;
+pub mod network_settings;
 pub mod price;
 pub mod queue;
 pub mod turns;

@@ -133,7 +133,7 @@ impl<'a> Remote<'a> {
             gitlab.create(visibility).await?;
             screen.say(format!("created {visibility} project {}", self.project));
         }
-        let from: Url = self.source.at.endpoint.parse().map_err(|_| Error::new(Kind::Invalid, "the source is no address"))?;
+        let from: Url = self.source.at.endpoint.parse().map_err(|_| Error::new(Kind::Usage, "the source is no address"))?;
         // Not a mirror yet: there is nothing to be said of it.
         let before = gitlab.state().await.unwrap_or_default();
         gitlab.mirror(&from, self.source.login.as_ref()).await?;

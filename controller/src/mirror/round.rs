@@ -197,7 +197,7 @@ impl Round<'_> {
     }
 
     fn repo(&self, party: &Party) -> hf2ms_hub::Result<GitRepo> {
-        let bad = |error| hf2ms_hub::Error::new(hf2ms_hub::Kind::Invalid, format!("it is no address: {error}"));
+        let bad = |error| hf2ms_hub::Error::new(hf2ms_hub::Kind::Usage, format!("it is no address: {error}"));
         let url: Url = party.at.endpoint.parse().map_err(bad)?;
         GitRepo::open(&url, party.login.as_ref().and_then(Token::user).unwrap_or_default(), party.login.as_ref(), self.settings.http())
     }

@@ -25,6 +25,6 @@ pub(super) fn explain(error: &Error, party: &Party, role: Role) -> Failure {
         (Kind::Unreachable, _) => format!("the {side} {url} can't be reached: check the address and the network ({error})"),
         _ => format!("the {side} {url}: {error}"),
     };
-    let exit = if error.kind() == Kind::Refused { Exit::Usage } else { Exit::of(error.kind()) };
+    let exit = if error.kind() == Kind::Refused { Exit::Refused } else { Exit::of(error.kind()) };
     Failure::new(exit, line)
 }

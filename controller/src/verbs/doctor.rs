@@ -11,6 +11,7 @@ use crate::binaries::{WORKER, find, static_worker};
 use crate::cutting::{ContainerArgs, On};
 use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::modal::{Deployment, Modal};
+use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::explain::{Doing, Failure, Outcome, explain, token_missing};
 use crate::run_dir::Runs;
 use crate::screen::Screen;
@@ -181,8 +182,10 @@ async fn container(args: &Args, settings: &Settings, screen: &Screen, stop: &Sto
 /// The same in the cloud: Modal's tokens, a deployment, and whether the hubs are reached from a container there.
 async fn cloud(settings: &Settings) -> Outcome<Vec<Finding>> {
     let home = state_dir(&environment)?;
+    let network = NetworkSettings::of(&environment, Location::Cloud).await;
+    let left_out = network.left_out.clone().map(|line| Finding::new("proxy", Verdict::Optional, line));
     let look = async {
-        let deployment = Deployment::new(static_worker()?, 1, settings);
+        let deployment = Deployment::new(static_worker()?, 1, settings, network);
         let modal = Modal::open(&home, &home.join("bridge.log"), settings).await?;
         modal.deploy(&deployment).await?;
         Ok((modal.check(&deployment.app, &endpoints(settings)).await?, deployment.app))
@@ -190,7 +193,7 @@ async fn cloud(settings: &Settings) -> Outcome<Vec<Finding>> {
     Ok(match look.await {
         Ok((event, app)) => {
             let found = Finding::new("modal", Verdict::Good, format!("takes the tokens and runs {app}"));
-            [found].into_iter().chain(answered(event, "in a container on Modal").unwrap_or_default()).collect()
+            [found].into_iter().chain(left_out).chain(answered(event, "in a container on Modal").unwrap_or_default()).collect()
         }
         Err::<_, Failure>(failure) => vec![Finding::new("modal", Verdict::Bad, failure.to_string())],
     })

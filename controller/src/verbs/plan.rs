@@ -15,6 +15,7 @@ use crate::copying::{Scope, Task, Trial};
 use crate::crew::Shared;
 use crate::cutting::{ContainerArgs, CuttingArgs};
 use crate::decision::Existing;
+use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::engine::turns::Turns;
 use crate::estimate::ledger::Ledger;
 use crate::estimate::rates::Rates;
@@ -113,7 +114,10 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let estimate = Estimate::of(&plan, &wishes.cutting, Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination));
     screen.tell(&estimate.json());
     estimate.allowed_by(&args.cost)?;
-    let yaml = args.emission.emit.map(|Emit::Kubernetes| for_cluster(&plan, &there, &args, &wishes.cutting)).transpose()?;
+    let yaml = match args.emission.emit {
+        Some(Emit::Kubernetes) => Some(for_cluster(&plan, &there, &args, &wishes.cutting, screen).await?),
+        None => None,
+    };
     if let Some(path) = &args.out {
         write_aside(path, |file| write(&plan, yaml.as_deref(), file)).map_err(|error| Failure::file(path, &error))?;
         screen.show(format!("{}\nwritten to {}", in_words(&plan, &estimate), path.display()));
@@ -212,14 +216,17 @@ fn write(plan: &Plan, form: Option<&str>, out: &mut impl Write) -> std::io::Resu
 }
 
 /// The plan as YAML. What the cluster would meet after all bytes have moved is refused now.
-fn for_cluster(plan: &Plan, there: &There, args: &Args, cutting: &CuttingArgs) -> Outcome<String> {
+async fn for_cluster(plan: &Plan, there: &There, args: &Args, cutting: &CuttingArgs, screen: &Screen) -> Outcome<String> {
     plan.can_be_listed(there.hub.limits().folder_entries).map_err(|error| Failure::refused(error.message()))?;
     there.info.iter().try_for_each(|info| stays_hidden(plan.creation.visibility, info.visibility, &there.at.id.to_string()))?;
+    let network = NetworkSettings::of(&environment, Location::Container).await;
+    network.left_out.iter().for_each(|line| screen.warn(line));
     let cluster = Cluster {
         image: args.emission.image.clone(),
         parallelism: cutting.workers(plan.summary().blob_bytes),
         secret: args.emission.secret.clone(),
         visibility: args.visibility.chosen(),
+        network,
     };
     kubernetes::emit(plan, &cluster)
 }

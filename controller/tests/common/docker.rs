@@ -4,12 +4,16 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tempfile::TempDir;
+
 use super::World;
+use super::processes::until;
 
 /// On everything that tests make in Docker.
 pub const LABEL: &str = "hf2ms.test";
@@ -25,6 +29,41 @@ pub fn docker_or_skip(test: &str) -> bool {
         skipped(&format!("skipped: {test}: no Docker engine here"));
     }
     answers
+}
+
+/// A podman that answers as Docker does, at a socket of its own. Ends with this value.
+pub struct Podman {
+    service: Child,
+    /// For `DOCKER_HOST`.
+    pub address: String,
+    _folder: TempDir,
+}
+
+impl Podman {
+    /// None where there is no podman that works: then the test is counted as skipped.
+    pub fn or_skipped(test: &str) -> Option<Self> {
+        if !Command::new("podman").arg("info").output().is_ok_and(|ran| ran.status.success()) {
+            skipped(&format!("skipped: {test}: no podman here"));
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let (socket, settings) = (folder.path().join("socket"), folder.path().join("containers.conf"));
+        // By itself it gives containers more open files than a machine that is a container may give.
+        std::fs::write(&settings, "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n").unwrap();
+        let address = format!("unix://{}", socket.display());
+        let mut service = Command::new("podman");
+        service.args(["system", "service", "--time=0", &address]).env("CONTAINERS_CONF", settings).stderr(Stdio::null());
+        let service = service.spawn().unwrap();
+        until("podman's socket", || UnixStream::connect(&socket).is_ok());
+        Some(Self { service, address, _folder: folder })
+    }
+}
+
+impl Drop for Podman {
+    fn drop(&mut self) {
+        let _ = self.service.kill();
+        let _ = self.service.wait();
+    }
 }
 
 /// Counts a test as skipped.

@@ -72,7 +72,7 @@ impl Resolve for Resolver {
 
 /// Whether an address is loopback, private, link-local (cloud metadata lives there) or otherwise not
 /// one of the public internet.
-pub(crate) fn is_private(address: IpAddr) -> bool {
+pub fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_private_v4(v4),
         IpAddr::V6(v6) => is_private_v6(v6),

@@ -31,6 +31,7 @@ mod text;
 mod tls;
 mod watch;
 
+pub use address::is_private;
 pub use answer::{Answer, Dialect, PlainDialect};
 pub(crate) use ask::Told;
 pub use body::exactly;
@@ -40,3 +41,4 @@ pub use origin::Origin;
 pub(crate) use origin::is_signed;
 pub use request::{Body, Request, Response};
 pub(crate) use text::address as address_of;
+pub use tls::{AUTHORITIES, named_authorities};

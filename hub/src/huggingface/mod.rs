@@ -58,12 +58,12 @@ impl Repo {
     /// Opens it; sends nothing yet.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] for an endpoint that is no address; what [`Http::new`] fails with.
+    /// [`Kind::Usage`] for an endpoint that is no address; what [`Http::new`] fails with.
     pub fn open(side: &Side, options: HttpOptions) -> Result<Self> {
         let base = side.at.endpoint.trim_end_matches('/').to_owned();
         let endpoint = address(&base)?;
         if endpoint.query().is_some() || endpoint.fragment().is_some() {
-            return Err(Error::new(Kind::Invalid, "the Hugging Face endpoint must not hold '?' or '#'"));
+            return Err(Error::new(Kind::Usage, "the Hugging Face endpoint must not hold '?' or '#'"));
         }
         let has_token = side.token.is_some();
         let credentials = Credentials::of(side.token.as_ref(), |token| [(AUTHORIZATION, token.header("Bearer "))]);
@@ -79,7 +79,7 @@ impl Repo {
     /// The same, its blobs going as `transport` says.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] for Xet where this was built without it.
+    /// [`Kind::Usage`] for Xet where this was built without it.
     pub fn by(mut self, transport: Transport) -> Result<Self> {
         self.xet.set(transport)?;
         Ok(self)
@@ -142,7 +142,7 @@ fn kinds(kind: RepoKind) -> &'static str {
 }
 
 fn address(text: &str) -> Result<Url> {
-    text.parse().map_err(|error| Error::new(Kind::Invalid, format!("the Hugging Face endpoint is no address: {error}")))
+    text.parse().map_err(|error| Error::new(Kind::Usage, format!("the Hugging Face endpoint is no address: {error}")))
 }
 
 fn escaped(part: &str) -> String {

@@ -18,11 +18,11 @@ impl Xet {
     /// Refuses to go by Xet.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] where that is asked for.
+    /// [`Kind::Usage`] where that is asked for.
     pub(super) fn set(&mut self, transport: Transport) -> Result<()> {
         match transport {
             Transport::Xet => {
-                Err(Error::new(Kind::Invalid, "this was built without Xet: use another --transport, or build it with the feature xet"))
+                Err(Error::new(Kind::Usage, "this was built without Xet: use another --transport, or build it with the feature xet"))
             }
             Transport::Auto | Transport::Http => Ok(()),
         }
@@ -49,6 +49,6 @@ impl Xet {
     }
 
     pub(super) async fn put(&self, _: Blob, _: ByteStream) -> Result<()> {
-        Err(Error::new(Kind::Invalid, "this was built without Xet"))
+        Err(Error::new(Kind::Usage, "this was built without Xet"))
     }
 }

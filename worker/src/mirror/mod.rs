@@ -55,7 +55,7 @@ impl Sides {
 
 fn opened(side: &Side, http: &HttpOptions) -> Result<(GitRepo, Url)> {
     let endpoint = &side.at.endpoint;
-    let url: Url = endpoint.parse().map_err(|error| Error::new(Kind::Invalid, format!("'{endpoint}' is no address: {error}")))?;
+    let url: Url = endpoint.parse().map_err(|error| Error::new(Kind::Usage, format!("'{endpoint}' is no address: {error}")))?;
     let user = side.token.as_ref().and_then(Token::user).unwrap_or_default();
     Ok((GitRepo::open(&url, user, side.token.as_ref(), http.clone())?, url))
 }

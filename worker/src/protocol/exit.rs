@@ -33,7 +33,7 @@ impl Exit {
         match kind {
             Kind::NotFound | Kind::Unauthorized | Kind::Denied | Kind::Gated | Kind::Disabled | Kind::Locked => Self::Refused,
             Kind::Corrupt => Self::Integrity,
-            Kind::Invalid => Self::Usage,
+            Kind::Usage => Self::Usage,
             _ => Self::Incomplete,
         }
     }

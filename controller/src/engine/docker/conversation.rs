@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::errors::Error;
+use bollard::models::ContainerState;
 use bollard::query_parameters::AttachContainerOptionsBuilder;
 use futures_util::{Stream, StreamExt};
 use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 
 use super::Docker;
 use super::container::Errand;
-use super::daemon::Trouble;
+use super::daemon::{Trouble, understood};
 use crate::engine::hearing::{Death, GRACE, keep_log, listen};
 use crate::engine::{Heard, Listener};
 
@@ -73,24 +74,28 @@ impl Docker {
 
     /// How a container ended, once it has; after the grace it is killed.
     async fn death(&self, name: &str) -> Death {
-        let killed = match tokio::time::timeout(GRACE, self.ended(name)).await {
-            Ok(()) => Ok(()),
-            Err(_) => self.daemon.api.kill_container(name, None).await,
+        let (code, killed) = match tokio::time::timeout(GRACE, self.ended(name)).await {
+            Ok(code) => (code, Ok(())),
+            Err(_) => (None, self.daemon.api.kill_container(name, None).await),
         };
-        match self.daemon.api.inspect_container(name, None).await {
+        match understood(self.daemon.api.inspect_container(name, None).await) {
             // A daemon with much to do may be late to tell of an end: what can't be killed may have ended by itself.
             Ok(found) => match (killed, found.state.unwrap_or_default()) {
                 (Err(error), state) if state.running == Some(true) => Death::unseen(Trouble::of(&error).to_string()),
-                (_, state) => self.shape.death(&state),
+                (_, state) => self.shape.death(&ContainerState { exit_code: state.exit_code.or(code), ..state }),
             },
             Err(error) if Trouble::of(&error).is_absence() => Death::unseen("removed by someone else"),
             Err(error) => Death::unseen(Trouble::of(&error).to_string()),
         }
     }
 
-    /// Returns when a container has ended, or when nobody can tell.
-    async fn ended(&self, name: &str) {
-        std::pin::pin!(self.daemon.api.wait_container(name, None)).next().await;
+    /// Returns the exit code of a container when it has ended; none when nobody can tell.
+    async fn ended(&self, name: &str) -> Option<i64> {
+        match std::pin::pin!(self.daemon.api.wait_container(name, None)).next().await? {
+            Ok(ended) => Some(ended.status_code),
+            Err(Error::DockerContainerWaitError { code, .. }) => Some(code),
+            Err(_) => None,
+        }
     }
 }
 

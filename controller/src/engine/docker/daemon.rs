@@ -61,7 +61,7 @@ impl Daemon {
         }
         let api = place.connect().map_err(|error| place.failure(&Trouble::of(&error)))?;
         let version = match tokio::time::timeout(FIRST_ANSWER, api.version()).await {
-            Ok(answer) => answer.map_err(|error| place.failure(&Trouble::of(&error)))?,
+            Ok(answer) => understood(answer).map_err(|error| place.failure(&Trouble::of(&error)))?,
             Err(_) => return Err(place.failure(&Trouble::Away(format!("no answer in {} s", FIRST_ANSWER.as_secs())))),
         };
         Ok(Self { api, version: version.version.unwrap_or_default(), place })
@@ -72,7 +72,7 @@ impl Daemon {
     /// # Errors
     /// It does not say.
     pub async fn cpus(&self) -> Outcome<u32> {
-        let info = self.api.info().await.map_err(|error| self.failure(&error))?;
+        let info = understood(self.api.info().await).map_err(|error| self.failure(&error))?;
         Ok(info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(1).max(1))
     }
 
@@ -188,6 +188,21 @@ impl fmt::Display for Trouble {
             Self::Denied => f.write_str("no permission to use Docker"),
             Self::Refused(_, why) => write!(f, "Docker refuses: {why}"),
         }
+    }
+}
+
+/// What an API's good answer says. One that lacks a field, or has a word, by which it can't be read says nothing: daemons of other
+/// versions and makes have other fields than bollard wants, and hardly any of them is used here.
+///
+/// # Errors
+/// Any other.
+pub fn understood<T: Default>(answer: Result<T, Error>) -> Result<T, Error> {
+    match answer {
+        Err(Error::JsonDataError { message, .. }) => {
+            tracing::warn!("an answer of Docker's is passed over: {message}");
+            Ok(T::default())
+        }
+        answer => answer,
     }
 }
 

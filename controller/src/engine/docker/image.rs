@@ -4,7 +4,7 @@ use bollard::query_parameters::BuildImageOptionsBuilder;
 use futures_util::StreamExt;
 use hf2ms_hub::Sha256;
 
-use super::daemon::{Daemon, Trouble};
+use super::daemon::{Daemon, Trouble, understood};
 use crate::binaries::{StaticWorker, static_worker};
 use crate::explain::{Failure, Outcome};
 
@@ -16,7 +16,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// # Errors
 /// It is not.
 pub async fn named(daemon: &Daemon, named: &str) -> Outcome<String> {
-    match daemon.api.inspect_image(named).await {
+    match understood(daemon.api.inspect_image(named).await) {
         Ok(_) => Ok(named.to_owned()),
         Err(error) if Trouble::of(&error).is_absence() => {
             Err(Failure::usage(format!("Docker has no image {named}: pull or build it, or leave --image out to have it made")))
@@ -34,7 +34,7 @@ pub async fn own(daemon: &Daemon) -> Outcome<(String, bool)> {
     let StaticWorker { content: worker, .. } = static_worker()?;
     let digest = Sha256::of(&worker).to_string();
     let image = format!("hf2ms-worker:{VERSION}-{}", &digest[..12]);
-    match daemon.api.inspect_image(&image).await {
+    match understood(daemon.api.inspect_image(&image).await) {
         Ok(_) => Ok((image, false)),
         Err(error) if Trouble::of(&error).is_absence() => {
             build(daemon, &image, &worker).await?;
@@ -50,7 +50,7 @@ async fn build(daemon: &Daemon, image: &str, worker: &[u8]) -> Outcome<()> {
     let options = BuildImageOptionsBuilder::default().dockerfile("Dockerfile").t(image).rm(true).forcerm(true).buildargs(&arguments);
     let mut steps = std::pin::pin!(daemon.api.build_image(options.build(), None, Some(bollard::body_full(context.into()))));
     while let Some(step) = steps.next().await {
-        let failed = match step {
+        let failed = match understood(step) {
             Ok(step) => step.error_detail.and_then(|detail| detail.message),
             Err(error) => return Err(daemon.failure(&error)),
         };

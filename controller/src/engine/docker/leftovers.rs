@@ -7,7 +7,7 @@ use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOpt
 use futures_util::future::join_all;
 
 use super::container::{CONTROLLER, RUN};
-use super::daemon::Daemon;
+use super::daemon::{Daemon, understood};
 use crate::explain::Outcome;
 
 /// Removes a container, running or not. Returns whether it was there.
@@ -31,7 +31,7 @@ pub async fn remove(daemon: &Daemon, container: &str) -> Result<bool, Error> {
 pub async fn sweep(daemon: &Daemon, controller: &str, is_over: impl Fn(&str) -> bool) -> Outcome<BTreeMap<String, u64>> {
     let filters = HashMap::from([("label", vec![format!("{CONTROLLER}={controller}")])]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let found = daemon.api.list_containers(Some(options)).await.map_err(|error| daemon.failure(&error))?;
+    let found = understood(daemon.api.list_containers(Some(options)).await).map_err(|error| daemon.failure(&error))?;
     let over = found.into_iter().filter_map(|container| Some((container.labels?.remove(RUN)?, container.id?)));
     let over: Vec<(String, String)> = over.filter(|(run, _)| is_over(run)).collect();
     let removed = join_all(over.iter().map(|(_, id)| remove(daemon, id))).await;

@@ -21,6 +21,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use ulid::Ulid;
 
 use super::hearing::{Asked, judge};
+use super::network_settings::{Location, NetworkSettings};
 use super::{Ended, Engine, Heard, Job, Listener, Network, Verb};
 use crate::cutting::ContainerArgs;
 use crate::explain::{Failure, Outcome};
@@ -30,7 +31,7 @@ use crate::settings::{PASSED_ON, Settings, environment};
 use crate::stop::Stop;
 use container::{Errand, Shape};
 use conversation::Said;
-use daemon::{Daemon, Trouble};
+use daemon::{Daemon, Trouble, understood};
 
 /// A worker's budget is for its buffers and itself; what else a container has, the page cache of sockets say, is not more than that.
 const MEMORY_OF_BUDGET: u64 = 2;
@@ -41,6 +42,7 @@ const CLEARING: Duration = Duration::from_secs(20);
 pub struct Docker {
     daemon: Daemon,
     shape: Shape,
+    network: NetworkSettings,
     terms: Terms,
     logs: Option<PathBuf>,
     begun: AtomicU32,
@@ -89,15 +91,14 @@ impl Docker {
             Some(name) => image::named(&daemon, name).await?,
             None => made(&daemon, screen).await?,
         };
-        if let Some(network) = &wish.network {
-            is_there(&daemon, network).await?;
-        }
+        let network = network(&daemon, wish.network.as_deref()).await?;
+        network.left_out.iter().for_each(|line| screen.warn(line));
         let cpus = (f64::from(daemon.cpus().await?) / terms.workers.max(1) as f64).max(1.0);
         let scratch = terms.scratch.map(|scratch| scratch.0);
         let memory = terms.memory.0.saturating_mul(MEMORY_OF_BUDGET).saturating_add(scratch.unwrap_or(0));
         let id = run.map_or_else(|| Ulid::new().to_string(), |run| run.id().to_owned());
         let shape = Shape { image, network: wish.network.clone(), memory, scratch, cpus, controller, run: id };
-        let mut docker = Self { daemon, shape, terms, logs: None, begun: AtomicU32::new(0), orphans: Mutex::default() };
+        let mut docker = Self { daemon, shape, network, terms, logs: None, begun: AtomicU32::new(0), orphans: Mutex::default() };
         docker.try_out().await?;
         docker.logs = run.map(|run| run.path().join("logs"));
         Ok(docker)
@@ -125,14 +126,16 @@ impl Docker {
     /// # Errors
     /// It gave no answer; why.
     pub async fn check(&self, endpoints: &[String]) -> Result<Event, String> {
-        let errand = Errand { verb: "check".to_owned(), args: endpoints.to_owned(), chunk: None, label: "check".to_owned() };
+        let args = [&["--settings-on-stdin".to_owned()], endpoints].concat();
+        let errand = Errand { verb: "check".to_owned(), args, chunk: None, label: "check".to_owned() };
         let checked = Mutex::new(None);
         let hear = |event: &Event| {
             if matches!(event, Event::Checked { .. }) {
                 *checked.lock().unwrap_or_else(PoisonError::into_inner) = Some(event.clone());
             }
         };
-        let said = self.perform(&errand, "", &hear).await.map_err(|trouble| trouble.to_string())?;
+        let told = format!("{}\n", variables(&self.terms.settings, &self.network));
+        let said = self.perform(&errand, &told, &hear).await.map_err(|trouble| trouble.to_string())?;
         let checked = checked.into_inner().unwrap_or_else(PoisonError::into_inner);
         checked.ok_or_else(|| format!("{} {}", said.death.how, said.last_words))
     }
@@ -147,7 +150,7 @@ impl Docker {
             chunk: (job.verb == Verb::Run).then_some(job.number),
             label: job.label(),
         };
-        let told = format!("{}\n{}\n", variables(&self.terms.settings), job.json);
+        let told = format!("{}\n{}\n", variables(&self.terms.settings, &self.network), job.json);
         let asked = || if self.terms.stop.is_asked() { Asked::ToStop } else { Asked::Nothing };
         match self.perform(&errand, &told, listener).await {
             Ok(Said { death, heard, last_words }) => judge(asked(), &death, heard, &last_words),
@@ -162,7 +165,7 @@ impl Docker {
         let name = self.shape.name(errand, self.begun.fetch_add(1, Ordering::Relaxed));
         let mut held = Held { name, docker: self, is_there: true };
         let options = CreateContainerOptionsBuilder::default().name(&held.name).build();
-        let said = match self.daemon.api.create_container(Some(options), self.shape.container(errand)).await {
+        let said = match understood(self.daemon.api.create_container(Some(options), self.shape.container(errand)).await) {
             Ok(_) => self.converse(&held.name, errand, told, listener).await,
             Err(error) => Err(error),
         };
@@ -233,8 +236,26 @@ async fn made(daemon: &Daemon, screen: &Screen) -> Outcome<String> {
     Ok(image)
 }
 
+/// What containers in `network`, or in the daemon's own, get of this machine's network settings.
+///
+/// # Errors
+/// There is no such network.
+async fn network(daemon: &Daemon, network: Option<&str>) -> Outcome<NetworkSettings> {
+    if let Some(network) = network.filter(|network| !is_mode(network)) {
+        is_there(daemon, network).await?;
+    }
+    let location = if network == Some("host") { Location::ThisNetwork } else { Location::Container };
+    Ok(NetworkSettings::of(&environment, location).await)
+}
+
+/// Whether this is one of the modes that Docker or podman have instead of a network (podman-run(1), `--network`).
+fn is_mode(network: &str) -> bool {
+    const MODES: [&str; 7] = ["bridge", "default", "host", "none", "pasta", "private", "slirp4netns"];
+    MODES.contains(&network) || network.starts_with("container:")
+}
+
 async fn is_there(daemon: &Daemon, network: &str) -> Outcome<()> {
-    match daemon.api.inspect_network(network, None).await {
+    match understood(daemon.api.inspect_network(network, None).await) {
         Ok(_) => Ok(()),
         Err(error) if Trouble::of(&error).is_absence() => {
             Err(Failure::usage(format!("Docker has no network {network}: make it with docker network create, or leave --network out")))
@@ -243,11 +264,11 @@ async fn is_there(daemon: &Daemon, network: &str) -> Outcome<()> {
     }
 }
 
-/// A worker's settings on one line: tokens, and how patient to be.
-fn variables(settings: &Settings) -> String {
+/// A worker's settings on one line: tokens, how patient to be, and how the network is reached.
+fn variables(settings: &Settings, network: &NetworkSettings) -> String {
     let tokens = settings.token_variables().into_iter().filter_map(|(name, token)| Some((name, token?.expose().to_owned())));
     let passed_on = PASSED_ON.into_iter().filter_map(|name| Some((name, environment(name)?)));
-    serde_json::Value::from_iter(tokens.chain(passed_on)).to_string()
+    serde_json::Value::from_iter(tokens.chain(passed_on).chain(network.variables.clone())).to_string()
 }
 
 /// Removes what a run has left in containers; says what.
@@ -268,8 +289,16 @@ mod tests {
     #[test]
     fn settings_are_one_line_with_the_tokens() {
         let settings = Settings::read(&|name| (name == "MODELSCOPE_TOKEN").then(|| "ms-\"x".to_owned())).unwrap();
-        let line = variables(&settings);
+        let network = NetworkSettings { variables: vec![("HTTPS_PROXY", "http://me:secret@proxy:3128".to_owned())], left_out: None };
+        let line = variables(&settings, &network);
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!((read["MODELSCOPE_TOKEN"].as_str(), read.get("HF_TOKEN"), line.contains('\n')), (Some("ms-\"x"), None, false));
+        assert_eq!(read["HTTPS_PROXY"], "http://me:secret@proxy:3128");
+    }
+
+    #[test]
+    fn modes_are_no_networks() {
+        assert!(["host", "none", "bridge", "slirp4netns", "container:4f1c"].into_iter().all(is_mode));
+        assert!(!["hubs", "host2", "containers"].into_iter().any(is_mode));
     }
 }

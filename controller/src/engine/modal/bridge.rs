@@ -35,6 +35,8 @@ pub enum TroubleKind {
     Unauthorized,
     /// The workspace may not have more.
     Quota,
+    /// The workspace may not spend more.
+    Spent,
     /// There is no such app or call.
     NotFound,
     /// Modal can't be reached.

@@ -8,6 +8,7 @@ use hf2ms_hub::{Sha256, Token};
 use serde_json::{Value, json};
 
 use crate::binaries::StaticWorker;
+use crate::engine::network_settings::NetworkSettings;
 use crate::engine::price;
 use crate::explain::{Failure, Outcome};
 use crate::run_dir::write_aside;
@@ -29,23 +30,26 @@ pub struct Deployment {
     /// Containers at a time.
     pub containers: usize,
     worker: PathBuf,
+    network: NetworkSettings,
 }
 
 impl Deployment {
-    /// The app for this worker and so many containers, with these settings' tokens.
-    pub fn new(worker: StaticWorker, containers: usize, settings: &Settings) -> Self {
+    /// The app for this worker and so many containers, with these settings' tokens and these of the network.
+    pub fn new(worker: StaticWorker, containers: usize, settings: &Settings, network: NetworkSettings) -> Self {
         let token = |(_, token): (_, Option<Token>)| token.map(|token| Sha256::of(token.expose().as_bytes()).to_string());
         let tokens: Vec<_> = settings.token_variables().into_iter().map(token).collect();
-        let patience = PASSED_ON.map(environment);
-        let all = json!([Sha256::of(&worker.content).to_string(), APP, containers, CPU, MEMORY, tokens, patience]).to_string();
+        let (patience, variables) = (PASSED_ON.map(environment), &network.variables);
+        let all = json!([Sha256::of(&worker.content).to_string(), APP, containers, CPU, MEMORY, tokens, patience, variables]).to_string();
         let version = env!("CARGO_PKG_VERSION").replace('.', "-");
         let mark = Sha256::of(all.as_bytes()).to_string();
-        Self { app: format!("hf2ms-{version}-{}", &mark[..12]), containers, worker: worker.path }
+        Self { app: format!("hf2ms-{version}-{}", &mark[..12]), containers, worker: worker.path, network }
     }
 
     /// What the bridge is asked.
     pub fn request(&self) -> Value {
-        json!({"verb": "deploy", "app": self.app, "worker": self.worker, "containers": self.containers, "cpu": CPU, "memory": MEMORY})
+        let variables: Value = self.network.variables.iter().cloned().collect();
+        let (app, worker, containers) = (&self.app, &self.worker, self.containers);
+        json!({"verb": "deploy", "app": app, "worker": worker, "containers": containers, "cpu": CPU, "memory": MEMORY, "variables": variables})
     }
 }
 
@@ -71,17 +75,19 @@ pub fn unpack(home: &Path) -> Outcome<PathBuf> {
 mod tests {
     use super::*;
 
-    fn app(worker: &str, containers: usize, token: &str) -> String {
+    fn app(worker: &str, containers: usize, token: &str, proxy: &str) -> String {
         let settings = Settings::read(&|name| (name == "HF_TOKEN").then(|| token.to_owned())).unwrap();
         let worker = StaticWorker { path: "/w".into(), content: worker.into() };
-        Deployment::new(worker, containers, &settings).app
+        let network = NetworkSettings { variables: vec![("HTTPS_PROXY", proxy.to_owned())], left_out: None };
+        Deployment::new(worker, containers, &settings, network).app
     }
 
     #[test]
     fn an_app_is_named_by_all_that_it_is() {
-        let names = [app("one", 4, "hf_a"), app("two", 4, "hf_a"), app("one", 5, "hf_a"), app("one", 4, "hf_b")];
-        assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), 4);
-        assert_eq!(names[0], app("one", 4, "hf_a"));
+        let others = [app("two", 4, "hf_a", ""), app("one", 5, "hf_a", ""), app("one", 4, "hf_b", ""), app("one", 4, "hf_a", "p:1")];
+        let names = [&[app("one", 4, "hf_a", "")], &others[..]].concat();
+        assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), 5);
+        assert_eq!(names[0], app("one", 4, "hf_a", ""));
         assert!(names[0].starts_with("hf2ms-0-") && !names[0].contains("hf_a"), "{names:?}");
     }
 

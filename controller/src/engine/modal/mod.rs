@@ -234,10 +234,9 @@ fn tokens(settings: &Settings) -> impl Iterator<Item = (String, String)> {
 }
 
 fn redactor(settings: &Settings, variables: &[(String, String)]) -> Redactor {
-    let hubs = settings.token_variables().into_iter().filter_map(|(_, token)| token);
     let own = ["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"].into_iter().filter_map(environment);
     let from_file = variables.iter().filter(|(name, _)| name.starts_with("MODAL_TOKEN")).map(|(_, value)| value.clone());
-    Redactor::new(hubs.chain(own.chain(from_file).filter_map(|value| Token::parse(&value).ok())))
+    Redactor::new(settings.secrets().chain(own.chain(from_file).filter_map(|value| Token::parse(&value).ok())))
 }
 
 /// Puts a trouble with Modal into words.
@@ -253,6 +252,9 @@ pub fn explain(trouble: &Trouble) -> Failure {
         TroubleKind::Quota => {
             Failure::refused(format!("Modal gives this workspace no more: use fewer --containers or raise its limits ({said})"))
         }
+        TroubleKind::Spent => Failure::refused(format!(
+            "Modal's spend limit for this workspace is reached: raise it at https://modal.com/settings/usage, then run the same command again ({said})"
+        )),
         TroubleKind::NotFound => Failure::refused(format!("Modal knows no such app or call: was it stopped or deleted there? ({said})")),
         TroubleKind::Unreachable | TroubleKind::Busy => {
             Failure::new(Exit::Incomplete, format!("Modal can't be reached: check the network, then run the same command again ({said})"))
@@ -271,6 +273,7 @@ mod tests {
             (TroubleKind::Missing, Exit::Usage, "pip install modal=="),
             (TroubleKind::Unauthorized, Exit::Refused, "set MODAL_TOKEN_ID"),
             (TroubleKind::Quota, Exit::Refused, "fewer --containers"),
+            (TroubleKind::Spent, Exit::Refused, "spend limit"),
             (TroubleKind::Unreachable, Exit::Incomplete, "check the network"),
         ] {
             let failure = explain(&Trouble { kind, message: "m".into() });
