@@ -13,12 +13,14 @@ mod body;
 mod client;
 pub mod clock;
 mod credentials;
+mod endpoint;
 mod gate;
 mod network;
 mod origin;
 mod redirect;
 mod request;
 pub mod retry;
+mod storage;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;
