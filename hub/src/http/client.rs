@@ -16,6 +16,7 @@ use super::agent;
 use super::answer::{Answer, Dialect};
 use super::clock::{Clock, SystemClock};
 use super::credentials::Credentials;
+use super::endpoint::Endpoint;
 use super::gate::Gate;
 use super::network::network_error;
 use super::origin::{Origin, show};
@@ -69,7 +70,7 @@ struct Streamed {
 
 struct Inner {
     client: reqwest::Client,
-    hub: Origin,
+    endpoint: Endpoint,
     credentials: Credentials,
     /// The hub has refused these credentials: they are not sent again.
     revoked: AtomicBool,
@@ -84,7 +85,8 @@ impl Http {
     /// # Errors
     /// [`Kind::Refused`] for an endpoint that is no http(s) address; [`Kind::Unreachable`] when TLS can't be set up.
     pub fn new(endpoint: &Url, credentials: Credentials, dialect: impl Dialect + 'static, options: HttpOptions) -> Result<Self> {
-        let hub = Origin::of(endpoint)?;
+        let endpoint = Endpoint::new(endpoint, dialect.public_origins())?;
+        let hub = endpoint.origin();
         let client = unacknowledged_for(options.stall, reqwest::Client::builder())
             .user_agent(agent::API)
             .redirect(reqwest::redirect::Policy::none())
@@ -96,7 +98,7 @@ impl Http {
             .build()
             .map_err(|error| Error::new(Kind::Unreachable, format!("the HTTP client can't be set up: {error}")))?;
         let gate = Gate::new(options.clock.clone());
-        let inner = Inner { client, hub, credentials, revoked: false.into(), dialect: Box::new(dialect), gate, options };
+        let inner = Inner { client, endpoint, credentials, revoked: false.into(), dialect: Box::new(dialect), gate, options };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -107,7 +109,12 @@ impl Http {
 
     /// The hub's own origin.
     pub fn origin(&self) -> &Origin {
-        &self.0.hub
+        self.0.endpoint.origin()
+    }
+
+    /// An address that the hub named, as it is asked: see [`Endpoint::own`].
+    pub(crate) fn own(&self, url: Url) -> Url {
+        self.0.endpoint.own(url)
     }
 
     /// Takes this hub's token out of what is said.
@@ -195,7 +202,7 @@ impl Http {
             let in_storage = request.of_file && Origin::of(&url)? != Origin::of(&request.url)?;
             let apart = request.signed || in_storage;
             let answer = self.exchange(request, &url, &name, apart).await?;
-            let next = redirect::target(&request.method, &url, answer.status(), answer.headers());
+            let next = redirect::target(&request.method, &url, answer.status(), &self.0.endpoint.own_location(&url, answer.headers()));
             match next.map_err(|error| error.of_request(&name))? {
                 Some(next) => url = next,
                 None => {
@@ -225,7 +232,7 @@ impl Http {
     /// A request with its own headers, if it may be sent there at all.
     fn prepare(&self, method: Method, url: &Url, headers: HeaderMap) -> Result<reqwest::RequestBuilder> {
         let origin = Origin::of(url)?;
-        if origin.ip().is_some_and(super::address::is_private) && !self.0.hub.is_plainly_private() && origin != self.0.hub {
+        if origin.ip().is_some_and(super::address::is_private) && !self.origin().is_plainly_private() && origin != *self.origin() {
             return Err(Error::new(Kind::Refused, format!("the hub points at the private address {origin}")));
         }
         if !self.is_hub(url) {
@@ -247,7 +254,7 @@ impl Http {
     }
 
     fn is_hub(&self, url: &Url) -> bool {
-        Origin::of(url).is_ok_and(|origin| self.0.hub.trusts(&origin))
+        Origin::of(url).is_ok_and(|origin| self.origin().trusts(&origin))
     }
 
     /// Turns an answer that means an error into one; `ours` when it is the hub that speaks.

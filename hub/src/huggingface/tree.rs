@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Repo;
 use super::wire::Entry;
-use crate::http::{Origin, Request, Told};
+use crate::http::{Http, Origin, Request, Told};
 use crate::path::escape;
 use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Revision};
 
@@ -35,7 +35,7 @@ pub(super) async fn list_at(repo: &Repo, revision: &Revision) -> Result<Listing>
     while let Some(url) = next {
         walk.enter(&url)?;
         let page = page(repo, &url, &walk).await?;
-        next = next_page(&page, repo.http.origin())?;
+        next = next_page(&page, &repo.http)?;
         walk.take(page.value)?;
     }
     walk.listing.drop_repeats();
@@ -94,6 +94,9 @@ impl Walk {
 fn judge(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
     let path = entry.get("path").and_then(Value::as_str).unwrap_or("(no path)").to_owned();
     let refused = |reason: String| refused(&path, reason);
+    if is_blank(&entry) {
+        return Ok(None);
+    }
     let entry: Entry = serde_json::from_value(entry).map_err(|error| refused(format!("the hub describes it oddly: {error}")))?;
     match entry.kind.as_str() {
         "directory" => Ok(None),
@@ -101,6 +104,11 @@ fn judge(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
         "unknown" => Err(refused("it is neither a file nor a folder (a submodule, most likely), and is not fetched".to_owned())),
         kind => Err(refused(format!("it is of the unknown type '{}'", escape(kind)))),
     }
+}
+
+/// MatrixHub leaves the entries of folders blank.
+fn is_blank(entry: &Value) -> bool {
+    ["path", "type", "oid"].iter().all(|key| entry[key] == "")
 }
 
 fn refused(path: &str, reason: String) -> Refused {
@@ -119,15 +127,22 @@ fn file_of(entry: Entry) -> std::result::Result<Listed, String> {
     Ok(Listed { file: File { path, size, digest }, lfs: entry.lfs.is_some() })
 }
 
-/// The page after this one, if it says so.
-pub(super) fn next_page<T>(page: &Told<T>, hub: &Origin) -> Result<Option<Url>> {
+/// The page after this one, if it says so. It is asked where this one was, by whatever name the server calls itself: one behind a
+/// proxy does not know its address.
+pub(super) fn next_page<T>(page: &Told<T>, hub: &Http) -> Result<Option<Url>> {
     let Some(link) = next_link(&page.headers) else { return Ok(None) };
     let next = page.url.join(&link).map_err(|_| Error::new(Kind::Refused, "the listing's next page is no address"))?;
+    let next = hub.own(next);
     let there = Origin::of(&next)?;
-    if there != *hub {
+    if there == *hub.origin() {
+        return Ok(Some(next));
+    }
+    if !page.url.path().ends_with(next.path()) {
         return Err(Error::new(Kind::Refused, format!("the listing's next page is on another host, {there}")));
     }
-    Ok(Some(next))
+    let mut here = page.url.clone();
+    here.set_query(next.query());
+    Ok(Some(here))
 }
 
 /// The address with `rel="next"` in the Link headers (RFC 8288).
@@ -218,6 +233,15 @@ mod tests {
     }
 
     #[test]
+    fn a_blank_entry_is_a_folder_and_one_that_only_lacks_its_path_is_none() {
+        let blank = json!({"oid": "", "path": "", "type": "", "size": 0});
+        assert!(judged(vec![blank.clone(), entry("a")]).refused.is_empty());
+        let mut file = blank;
+        file["type"] = json!("file");
+        assert_eq!(judged(vec![file]).refused.len(), 1);
+    }
+
+    #[test]
     fn a_path_listed_twice_is_taken_once() {
         let listing = judged(["b", "a", "b", "c", "b"].map(entry).to_vec());
         let paths: Vec<_> = listing.files.iter().map(|listed| listed.file.path.as_str()).collect();
@@ -257,6 +281,18 @@ mod tests {
         let server = Server::scripted([linked(&link, &json!([entry("a")]))]).await;
         assert_eq!(repo(&server).list().await.unwrap_err().kind(), Kind::Refused);
         assert!(other.seen().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_next_page_is_asked_here_whatever_the_server_calls_itself() {
+        for name in ["https://huggingface.co", "http://hub.internal:48888"] {
+            let link = format!("<{name}/api/datasets/org/name/tree/{COMMIT}?recursive=true&cursor=a%3D>; rel=\"next\"");
+            let server = Server::scripted([linked(&link, &json!([entry("a")])), Reply::json(&json!([entry("b")]))]).await;
+            assert_eq!(repo(&server).list().await.unwrap().files.len(), 2, "{name}");
+            let next = &server.seen()[1];
+            assert_eq!(next.line(), format!("GET /api/datasets/org/name/tree/{COMMIT}?recursive=true&cursor=a%3D"));
+            assert!(next.header("authorization").is_some());
+        }
     }
 
     #[tokio::test]
