@@ -221,7 +221,7 @@ def test_whose_token_it_is_has_a_limit_of_its_own(sandbox):
     sandbox.post("/settings", hf_whoami_quota=3)
     for _ in range(3):
         assert api.whoami()["name"] == "bob"
-    with pytest.raises(HfHubHTTPError, match="429"):
+    with pytest.raises(HfHubHTTPError, match="rate limit for the .whoami-v2"):
         api.whoami()
     api.create_repo("bob/limited")
 
@@ -229,10 +229,10 @@ def test_whose_token_it_is_has_a_limit_of_its_own(sandbox):
 def test_commits_have_a_quota_that_the_headers_do_not_tell(api, sandbox):
     api.create_repo("alice/often")
     sandbox.post("/settings", hf_commit_quota=1)
-    add = lambda: api.create_commit("alice/often", [CommitOperationAdd("a.txt", b"one")], commit_message="c")
-    add()
+    add = lambda content: api.create_commit("alice/often", [CommitOperationAdd("a.txt", content)], commit_message="c")
+    add(b"one")
     with pytest.raises(HfHubHTTPError, match="in about 1 hour") as refused:
-        add()
+        add(b"two")
     assert refused.value.response.status_code == 429
     assert int(refused.value.response.headers["ratelimit"].split("r=")[1].split(";")[0]) > 0
 

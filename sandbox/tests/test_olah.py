@@ -61,3 +61,18 @@ def test_a_repo_comes_through_a_mirror_without_lfs(sandbox, olah, tmp_path, kind
         path: of[:2] for path, of in sandbox.stored("hf", kind, id).items() if path != ".gitattributes"
     }
     assert sandbox.counted("hf.lfs_batch")["requests"] == 0
+
+
+def test_a_repo_of_several_pages_is_listed_though_the_mirror_forgets_the_cursor(sandbox, olah, tmp_path):
+    sandbox.post("/settings", hf_page=5)
+    try:
+        sandbox.seed("hf", "model", "alice/pages", generate={"count": 17, "folders": 3, "size": 10, "suffix": ".txt"})
+        done = run(sandbox, olah, tmp_path, "alice/pages")
+    finally:
+        sandbox.post("/settings", hf_page=1000)
+    assert done.returncode == 0, done.stdout + done.stderr + (tmp_path / "olah.out").read_text()
+    hashes = {path: of[0] for path, of in sandbox.stored("hf", "model", "alice/pages").items()}
+    stored = sandbox.stored("ms", "model", "alice/pages")
+    assert len(hashes) >= 17 and {path: stored[path][0] for path in hashes if path != ".gitattributes"} == {
+        path: sha256 for path, sha256 in hashes.items() if path != ".gitattributes"
+    }

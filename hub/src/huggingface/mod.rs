@@ -15,6 +15,7 @@ mod read;
 mod references;
 mod repos;
 mod rules;
+mod siblings;
 mod space;
 mod tree;
 mod whoami;

@@ -10,8 +10,8 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, LINK};
 use serde_json::Value;
 
-use super::Repo;
 use super::wire::Entry;
+use super::{Repo, siblings};
 use crate::http::{Http, Origin, Request, Told};
 use crate::path::escape;
 use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Revision};
@@ -33,13 +33,15 @@ pub(super) async fn list_at(repo: &Repo, revision: &Revision) -> Result<Listing>
     let mut walk = Walk::default();
     let mut next = Some(repo.api(&format!("/tree/{}?recursive=true&expand=false", super::escaped(revision.as_str())))?);
     while let Some(url) = next {
-        walk.enter(&url)?;
+        if !walk.enter(&url)? {
+            let circle = |error: Error| error.about("the listing's pages go round in a circle").with_kind(Kind::Refused);
+            return siblings::list(repo, revision).await.map_err(circle);
+        }
         let page = page(repo, &url, &walk).await?;
         next = next_page(&page, &repo.http)?;
         walk.take(page.value)?;
     }
-    walk.listing.drop_repeats();
-    Ok(walk.listing)
+    Ok(walk.ended())
 }
 
 /// One page. Once a page was answered, a 403 on a later one is a whim that passes.
@@ -58,23 +60,27 @@ async fn page(repo: &Repo, url: &Url, walk: &Walk) -> Result<Told<Vec<Value>>> {
 
 /// The way through the pages so far.
 #[derive(Default)]
-struct Walk {
+pub(super) struct Walk {
     visited: HashSet<Url>,
     listing: Listing,
 }
 
 impl Walk {
-    fn enter(&mut self, url: &Url) -> Result<()> {
-        if !self.visited.insert(url.clone()) {
-            return Err(Error::new(Kind::Refused, "the listing's pages go round in a circle"));
-        }
-        if self.visited.len() > MOST_PAGES {
+    /// Whether this page is another one than those before.
+    fn enter(&mut self, url: &Url) -> Result<bool> {
+        if self.visited.len() >= MOST_PAGES {
             return Err(Error::new(Kind::Refused, format!("the listing has more than {MOST_PAGES} pages")));
         }
-        Ok(())
+        Ok(self.visited.insert(url.clone()))
     }
 
-    fn take(&mut self, entries: Vec<Value>) -> Result<()> {
+    /// What was listed, each path once.
+    pub(super) fn ended(mut self) -> Listing {
+        self.listing.drop_repeats();
+        self.listing
+    }
+
+    pub(super) fn take(&mut self, entries: Vec<Value>) -> Result<()> {
         let before = self.listing.files.len() + self.listing.refused.len();
         if before + entries.len() > MOST_ENTRIES {
             return Err(Error::new(Kind::Refused, format!("the listing has more than {MOST_ENTRIES} entries")));
@@ -298,8 +304,9 @@ mod tests {
     #[tokio::test]
     async fn pages_that_go_round_in_a_circle_stop() {
         let server = Server::answering(|_| linked("</api/again>; rel=\"next\"", &json!([]))).await;
-        assert_eq!(repo(&server).list().await.unwrap_err().kind(), Kind::Refused);
-        assert_eq!(server.seen().len(), 2);
+        let error = repo(&server).list().await.unwrap_err();
+        assert!(error.kind() == Kind::Refused && error.message().contains("circle"), "{error}");
+        assert_eq!(server.seen().len(), 3, "and the description, which is none");
     }
 
     #[tokio::test]
