@@ -83,6 +83,9 @@ pub enum Doing {
     Writing,
 }
 
+/// What makes a run wait for a hub instead of giving up.
+pub const WAIT_LONGER: &str = "set HF2MS_LONGEST_WAIT=4000 (seconds) to have an hour waited for";
+
 /// The page where a hub gives tokens.
 pub fn token_page(hub: Hub, endpoint: &str) -> String {
     match hub {
@@ -121,7 +124,7 @@ fn line(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> String {
         }
         Kind::Denied => format!("{token} may not read {kind} {id} on {hub}: {error}"),
         Kind::Locked => format!("{hub} has locked its API for this account: {error}"),
-        Kind::RateLimited => format!("{hub} asks to wait{}: run the same command again then", wait(error)),
+        Kind::RateLimited => format!("{hub} asks to wait{}: run the same command again then, or {WAIT_LONGER}", wait(error)),
         Kind::Unreachable => format!("{hub} can't be reached at {}: check the network and {} ({error})", at.endpoint, access.endpoint_name),
         Kind::Transient => format!("{hub} fails: run the same command again ({error})"),
         Kind::Conflict => format!("{id} on {hub} was changed by someone else meanwhile: run the same command again ({error})"),

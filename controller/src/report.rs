@@ -8,6 +8,7 @@ use hf2ms_worker::plan::{Plan, Withheld};
 use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 
+use crate::explain::WAIT_LONGER;
 use crate::run_dir::State;
 use crate::screen::{Screen, duration, rate, size};
 
@@ -212,6 +213,9 @@ impl Report {
         let rest = (self.failed.len() + self.refused.len()).saturating_sub(SHOWN);
         if rest > 0 {
             let _ = writeln!(text, "  failed      {rest} more: see report.json of run {}", self.run);
+        }
+        if self.failed.iter().any(|failed| failed.kind == Kind::RateLimited) {
+            let _ = writeln!(text, "  limited     the hub asks to wait: run the same command again later, or {WAIT_LONGER}");
         }
         text
     }

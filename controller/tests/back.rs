@@ -98,6 +98,51 @@ fn outlives_nested_answers(args: &[&str], hub: &str, routes: &[&str]) {
 }
 
 #[test]
+fn the_hours_commit_quota_is_said_and_waited_for_where_that_is_allowed() {
+    let world = world("ms");
+    world.set(json!({"hf_commit_quota": 0}));
+    let ran = world.run_with(&["migrate", "ms:alice/model"], &[HF_ALICE, IMPATIENT]);
+    ran.ended(1, "rate limit for repository commits (0 per hour). You can retry this action in about 1 hour. (429)");
+    ran.ended(1, "set HF2MS_LONGEST_WAIT=4000");
+    assert_eq!(world.requests("hf.commit"), 1, "not asked again");
+    world.set(json!({"hf_commit_quota": 1, "hf_commit_window_s": 1}));
+    run(&world, &["migrate", "ms:alice/model", "--dest", "alice/other", "--json"]).done();
+    let ran = run(&world, &BACK);
+    let retries = ran.done()["retries"].as_u64().unwrap();
+    assert!(is_whole(&world) && retries <= 1, "{retries}");
+}
+
+#[test]
+fn storage_that_lost_patience_is_sent_the_part_again_and_a_refusal_keeps_its_words() {
+    let said = |code: &str, message: &str| format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    let world = world("ms");
+    let stalled = said("RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period.");
+    world.once("hf_storage.put", json!({"do": "status", "status": 400, "body": stalled}));
+    run(&world, &BACK).done();
+    assert!(is_whole(&world) && world.requests("hf_storage.put") == 5, "one of four parts is sent twice");
+    world.always("hf_storage.put", json!({"do": "status", "status": 403, "body": said("AccessDenied", "no \u{1b}[2J")}));
+    let seed = json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": [{"path": "x.safetensors", "size": SIZE, "seed": 8}]});
+    world.seed(&seed.to_string());
+    run(&world, &BACK).failed(1, &["x.safetensors"], "AccessDenied: no \\u{1b}[2J (403)");
+    assert_eq!(world.requests("hf.lfs_complete"), 1, "the one before");
+}
+
+#[test]
+fn whose_token_it_is_is_asked_once_and_a_limit_on_that_stops_nothing() {
+    let world = world("ms");
+    world.set(json!({"hf_whoami_quota": 1}));
+    run(&world, &BACK).done();
+    assert_eq!(world.requests("hf.whoami"), 1);
+    run(&world, &["migrate", "ms:alice/model", "--dest", "alice/other", "--json"]).done();
+    assert_eq!(world.requests("hf.whoami"), 2, "429 is not waited for");
+    let two = json!({"hub": "ms", "kind": "model", "id": "alice/two", "files": [{"path": "a.txt", "text": "a"}]});
+    world.seed(&two.to_string());
+    world.set(json!({"hf_whoami_quota": 1}));
+    let ran = run(&world, &["batch", "ms:alice/model", "ms:alice/two", "--json"]);
+    assert_eq!((ran.code, world.requests("hf.whoami")), (0, 3), "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
 fn answers_made_to_explode_end_in_words_on_the_way_back() {
     let routes = ["ms.info", "ms.files", "hf.whoami", "hf.create", "hf.lfs_batch", "hf.preupload", "hf.commit"];
     outlives_nested_answers(&BACK, "ms", &routes);

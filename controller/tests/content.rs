@@ -119,7 +119,7 @@ fn a_small_file_of_the_right_size_and_other_bytes_is_never_committed() {
 fn a_byte_that_was_wrong_once_is_read_again() {
     let world = with(&json!([{"path": "a.safetensors", "size": 300_000, "seed": 3}, {"path": "a.txt", "text": "small"}]));
     fault(&world, &json!({"route": "hf_storage.get", "count": 1, "kind": {"do": "corrupt", "at": 200_000}}));
-    fault(&world, &json!({"route": "hf.resolve", "path": "a.txt", "count": 1, "kind": {"do": "corrupt"}}));
+    fault(&world, &json!({"route": "hf.resolve_cache", "path": "a.txt", "count": 1, "kind": {"do": "corrupt"}}));
     let ran = migrate(&world);
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     is_copied(&world, "model");
@@ -129,7 +129,7 @@ fn a_byte_that_was_wrong_once_is_read_again() {
 fn more_bytes_than_declared_stop_the_file_and_fail() {
     let world = with(&json!([{"path": "bad.safetensors", "size": 400_000, "seed": 3}, {"path": "bad.txt", "text": "small"}]));
     fault(&world, &json!({"route": "hf_storage.get", "path": digest(&world, "bad.safetensors"), "kind": {"do": "longer", "extra": 10}}));
-    fault(&world, &json!({"route": "hf.resolve", "path": "bad.txt", "kind": {"do": "longer", "extra": 1}}));
+    fault(&world, &json!({"route": "hf.resolve_cache", "path": "bad.txt", "kind": {"do": "longer", "extra": 1}}));
     fails_for(&world, &migrate(&world), 4, &["bad.safetensors", "bad.txt"]);
     others_arrived(&world, &["bad.safetensors", "bad.txt"]);
 }

@@ -303,8 +303,12 @@ fn a_next_page_on_another_host_is_not_fetched() {
 fn pages_that_go_round_in_a_circle_are_left() {
     let world = World::with_blob(1000);
     world.always("hf.tree", json!({"do": "next", "url": "loop"}));
+    world.once("hf.paths_info", status(404));
     world.migrate().ended(1, "go round in a circle");
     assert_eq!((world.requests("hf.tree"), world.requests("ms.create")), (1, 0));
+    // The repo's description names the files, too.
+    world.migrate().done();
+    assert!(world.is_whole());
 }
 
 #[test]

@@ -171,9 +171,9 @@ impl Revision {
         &self.0
     }
 
-    /// Whether it is a commit's id: 40 hex digits.
+    /// Whether it is a commit's id: 40 hex digits, or 64 where Git has SHA-256 or the hub counts its commits by itself (KohakuHub).
     pub fn is_commit(&self) -> bool {
-        self.0.len() == 40 && self.0.bytes().all(|digit| digit.is_ascii_hexdigit())
+        matches!(self.0.len(), 40 | 64) && self.0.bytes().all(|digit| digit.is_ascii_hexdigit())
     }
 }
 

@@ -27,6 +27,24 @@ pub struct Settings {
     pub hf_resolve_quota: Option<u64>,
     /// The window of both quotas, in seconds.
     pub quota_window_s: u64,
+    /// Questions whose a token is that Hugging Face answers a token per window: a limit of its own, beside the API's.
+    pub hf_whoami_quota: Option<u64>,
+    /// The window of that quota, in seconds.
+    pub hf_whoami_window_s: u64,
+    /// Commits that Hugging Face takes of a token per window, whatever else is left.
+    pub hf_commit_quota: Option<u64>,
+    /// The window of that quota, in seconds.
+    pub hf_commit_window_s: u64,
+    /// Hugging Face's answers have `RateLimit` headers; the edge's 429 has none.
+    pub hf_rate_limit_headers: bool,
+    /// Hugging Face redirects small files to `/api/resolve-cache`; without it, it answers them where they are asked.
+    pub hf_resolve_cache: bool,
+    /// Hugging Face's 401 for a repo that a stranger may not see has the code `RepoNotFound`, too.
+    pub hf_absent_code: bool,
+    /// Hugging Face has an LFS batch; without it, it answers 404 there, as mirrors do.
+    pub hf_lfs: bool,
+    /// What Hugging Face calls itself in links and LFS actions, as behind a mirror or a proxy; its own address if absent.
+    pub hf_named: Option<String>,
     /// Commits a ModelScope repo takes per window.
     pub ms_commit_quota: Option<u64>,
     /// The window of the commit quota, in seconds.
@@ -116,6 +134,15 @@ impl Default for Settings {
             hf_api_quota: None,
             hf_resolve_quota: None,
             quota_window_s: 300,
+            hf_whoami_quota: Some(3),
+            hf_whoami_window_s: 60,
+            hf_commit_quota: Some(128),
+            hf_commit_window_s: 3600,
+            hf_rate_limit_headers: true,
+            hf_resolve_cache: true,
+            hf_absent_code: false,
+            hf_lfs: true,
+            hf_named: None,
             ms_commit_quota: None,
             ms_commit_window_s: 3600,
             ms_commit_ms: 0,

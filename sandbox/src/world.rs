@@ -69,6 +69,12 @@ impl World {
         &self.bases[origin as usize]
     }
 
+    /// What an origin calls itself: its base, unless the settings say otherwise.
+    pub fn named(&self, origin: Origin) -> String {
+        let told = if origin == Origin::Hf { self.settings.shared().hf_named.clone() } else { None };
+        told.unwrap_or_else(|| self.base(origin).to_owned())
+    }
+
     /// The settings as they are now.
     pub fn settings(&self) -> Settings {
         self.settings.shared().clone()
@@ -95,6 +101,6 @@ impl World {
 
     /// An absolute URL at `origin` that allows `method` on `path` for `ttl`.
     pub fn signed(&self, origin: Origin, method: &str, path: &str, ttl: Duration) -> String {
-        format!("{}{}", self.base(origin), self.signer.sign(method, path, ttl))
+        format!("{}{}", self.named(origin), self.signer.sign(method, path, ttl))
     }
 }

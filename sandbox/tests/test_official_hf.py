@@ -141,6 +141,8 @@ def test_commits_delete_and_branch(api, sandbox, tmp_path):
 
 
 def test_private_repos_are_for_their_owners(sandbox, tmp_path):
+    # The client knows the hub's 401 without a code by its address, which begins with https there.
+    sandbox.post("/settings", hf_absent_code=True)
     sandbox.seed("hf", "model", "acme/secret", {"path": "a.txt", "text": "x"}, private=True)
     owner, stranger = HfApi(sandbox.hf, sandbox.hf_alice), HfApi(sandbox.hf, sandbox.hf_bob)
     assert owner.model_info("acme/secret").private and owner.auth_check("acme/secret") is None
@@ -212,6 +214,38 @@ def test_a_client_waits_for_its_quota(api, sandbox):
         api.model_info("alice/quota")
     list(api.list_repo_tree("alice/quota"))
     assert sandbox.counted("hf.tree")["statuses"] == {"200": 1, "429": 1}
+
+
+def test_whose_token_it_is_has_a_limit_of_its_own(sandbox):
+    api = HfApi(sandbox.hf, sandbox.hf_bob)
+    sandbox.post("/settings", hf_whoami_quota=3)
+    for _ in range(3):
+        assert api.whoami()["name"] == "bob"
+    with pytest.raises(HfHubHTTPError, match="rate limit for the .whoami-v2"):
+        api.whoami()
+    api.create_repo("bob/limited")
+
+
+def test_commits_have_a_quota_that_the_headers_do_not_tell(api, sandbox):
+    api.create_repo("alice/often")
+    sandbox.post("/settings", hf_commit_quota=1)
+    add = lambda content: api.create_commit("alice/often", [CommitOperationAdd("a.txt", content)], commit_message="c")
+    add(b"one")
+    with pytest.raises(HfHubHTTPError, match="in about 1 hour") as refused:
+        add(b"two")
+    assert refused.value.response.status_code == 429
+    assert int(refused.value.response.headers["ratelimit"].split("r=")[1].split(";")[0]) > 0
+
+
+def test_small_files_are_redirected_below_the_api(sandbox, tmp_path):
+    sandbox.seed("hf", "model", "alice/small", {"path": "a b/c.txt", "text": "x"})
+    for cached in (True, False):
+        sandbox.post("/settings", hf_resolve_cache=cached)
+        HfApi(sandbox.hf, False).hf_hub_download("alice/small", "a b/c.txt", local_dir=tmp_path / str(cached))
+        assert (tmp_path / str(cached) / "a b/c.txt").read_text() == "x"
+    sandbox.post("/settings", hf_resolve_cache=True)
+    statuses = sandbox.counted("hf.resolve")["statuses"]
+    assert statuses["307"] > 0 and statuses["200"] > 0 and sandbox.counted("hf.resolve_cache")["statuses"].keys() == {"200"}
 
 
 def test_faults_reach_the_client(api, sandbox, tmp_path):

@@ -103,15 +103,14 @@ impl Reader {
 
     /// Sends `range` of the file into `frames`, going on where it broke; leaves out the first `skip` bytes.
     async fn pump(&self, file: &File, mut range: Range<u64>, mut skip: u64, frames: &mpsc::Sender<Result<Bytes>>) {
-        let mut pauses = self.http.retry.pauses();
+        let mut attempts = self.http.retry.attempts();
         loop {
             let before = (range.start, skip);
             let Err(error) = self.read_on(file, &mut range, &mut skip, frames).await else { return };
             if (range.start, skip) != before {
-                pauses = self.http.retry.pauses();
+                attempts = self.http.retry.attempts();
             }
-            let pause = if may_pass(&error) { pauses.next() } else { None };
-            let Some(pause) = pause else {
+            let Some(pause) = attempts.after(&error) else {
                 let _ = frames.send(Err(given_up(error))).await;
                 return;
             };
@@ -309,7 +308,9 @@ mod tests {
 
     #[tokio::test]
     async fn always_expired_fails() {
-        assert_eq!(read(&[ReadFault::Expired; 99]).await.0.unwrap_err().kind(), Kind::Expired);
+        let (all, reads) = read(&[ReadFault::Expired; 99]).await;
+        assert_eq!(all.unwrap_err().kind(), Kind::Expired);
+        assert_eq!(reads.iter().filter(|range| **range == reads[0]).count(), 3, "two new addresses: {reads:?}");
     }
 
     #[tokio::test]

@@ -129,7 +129,7 @@ pub async fn migrate(work: &Work, found: &Found, wish: &Wish) -> Exit {
 }
 
 async fn carry_out(work: &Work, Found { from, to, info, .. }: &Found, wish: &Wish) -> Result<Exit> {
-    work.destination.account().await?;
+    work.destination.account_if_told().await?;
     let visibility = wish.visibility.unwrap_or(info.visibility);
     let found = work.destination.describe().await?;
     found.iter().try_for_each(|info| stays_hidden(visibility, info))?;

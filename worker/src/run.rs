@@ -185,17 +185,16 @@ impl<'a> Mover<'a> {
 
     /// Tries an upload again as the retry policy says: the body is made anew each time.
     async fn again<F: Future<Output = Result<()>>>(&self, mut upload: impl FnMut() -> F) -> Result<()> {
-        let mut pauses = self.work.http.retry.pauses();
+        let mut attempts = self.work.http.retry.attempts();
         let mut corrupt = 0;
         loop {
             let Err(error) = upload().await else { return Ok(()) };
             corrupt += u32::from(error.kind() == Kind::Corrupt);
-            let worth = match error.kind() {
-                Kind::Corrupt => corrupt <= CORRUPT_RETRIES,
-                Kind::Expired => !error.was_retried(),
-                _ => self.work.http.retry.covers(&error),
+            let pause = match error.kind() {
+                Kind::Corrupt => attempts.next().filter(|_| corrupt <= CORRUPT_RETRIES),
+                _ => attempts.after(&error),
             };
-            match pauses.next().filter(|_| worth) {
+            match pause {
                 Some(pause) => self.work.pause(&error, pause).await,
                 None => return Err(error),
             }
@@ -393,6 +392,17 @@ mod tests {
         destination.put_faults.lock().unwrap().extend([Kind::Transient, Kind::Expired]);
         let (receipt, _, exit) = moved(source, destination, &[file]).await;
         assert_eq!((exit, receipt.retries), (Exit::Done, 2));
+    }
+
+    #[tokio::test]
+    async fn an_upload_whose_new_addresses_are_refused_ends() {
+        let mut source = FakeSource::default();
+        let file = source.lfs("a.bin", content(300_000, 1));
+        let destination = FakeDestination::default();
+        destination.put_faults.lock().unwrap().extend([Kind::Expired; 9]);
+        let (receipt, destination, exit) = moved(source, destination, &[file]).await;
+        assert_eq!((exit, receipt.retries, receipt.failed[0].kind), (Exit::Incomplete, 2, Kind::Expired));
+        assert_eq!(destination.put_faults.lock().unwrap().len(), 6, "3 uploads");
     }
 
     #[tokio::test]

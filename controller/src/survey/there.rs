@@ -37,9 +37,9 @@ impl There {
             return Err(token_missing(at.hub, access));
         }
         let hub = open(&at, settings)?;
-        let account = hub.account().await.map_err(|error| said(&error, &at, settings, Doing::Writing))?;
-        may_write(&account, &at, access.token_name)?;
-        let mut there = Self::look(at, filter, settings, hub, Some(account)).await?;
+        let account = hub.account_if_told().await.map_err(|error| said(&error, &at, settings, Doing::Writing))?;
+        account.iter().try_for_each(|account| may_write(account, &at, access.token_name))?;
+        let mut there = Self::look(at, filter, settings, hub, account).await?;
         there.head = if there.info.is_some() { there.head_now().await } else { None };
         Ok(there)
     }

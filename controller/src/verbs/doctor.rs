@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use hf2ms_hub::{Account, Error, Hub, RepoAt, RepoKind, Side, open_source};
+use hf2ms_hub::{Account, Error, Hub, Kind, RepoAt, RepoKind, Side, open_source};
 use hf2ms_worker::protocol::{EndpointCheck, Event, Exit, WorkerOptions};
 use serde::Serialize;
 use tokio::process::Command;
@@ -109,6 +109,9 @@ async fn account(hub: Hub, access: &Access, settings: &Settings) -> Finding {
     let Some(at) = any_repo(hub, access) else { return Finding::new(name, Verdict::Bad, "can't be checked") };
     match who(&at, access, settings).await {
         Ok(account) => judge(hub, name, &account),
+        Err(error) if error.kind() == Kind::RateLimited => {
+            Finding::new(name, Verdict::Optional, format!("can't be checked now: {hub} answers this a few times in five minutes only"))
+        }
         Err(error) => Finding::new(name, Verdict::Bad, explain(&error, &at, access, Doing::Writing).to_string()),
     }
 }

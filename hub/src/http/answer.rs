@@ -26,16 +26,19 @@ pub struct Answer<'a> {
 pub trait Dialect: Send + Sync {
     /// The meaning and the words of an error, where this hub says more than the status does.
     fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)>;
+
+    /// The public origins that this hub names itself by, wherever it is asked.
+    fn public_origins(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
-/// A server of which only the status is known, and that object storage says of an old address that it
-/// expired (S3: 400 `ExpiredToken`, 403 "Request has expired").
+/// A server of which only the status is known, or object storage.
 pub struct PlainDialect;
 
 impl Dialect for PlainDialect {
     fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
-        let expired = matches!(answer.status.as_u16(), 400 | 403) && answer.body.windows(6).any(|word| word == b"xpired");
-        expired.then(|| (Kind::Expired, "the signed address has expired".to_owned()))
+        super::storage::read(answer)
     }
 }
 
@@ -143,14 +146,6 @@ mod tests {
         assert_eq!(wait(&[("retry-after", "0")]), None);
         assert_eq!(wait(&[("ratelimit", r#""api";r=0;t=9, "pages";r=0;t=55, "resolvers";r=2;t=99"#)]), Some(56));
         assert_eq!(wait(&[]), None);
-    }
-
-    #[test]
-    fn storage_says_that_an_address_expired() {
-        let s3 = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
-        assert_eq!(error(403, &[], s3).to_string(), "the signed address has expired (403)");
-        assert_eq!(error(400, &[], "<Error><Code>ExpiredToken</Code></Error>").kind(), Kind::Expired);
-        assert_eq!(error(404, &[], s3).kind(), Kind::NotFound);
     }
 
     #[test]

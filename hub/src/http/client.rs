@@ -15,6 +15,7 @@ use super::answer::{Answer, Dialect};
 use super::clock::{Clock, SystemClock};
 use super::credentials::Credentials;
 use super::encoding::Encoding;
+use super::endpoint::Endpoint;
 use super::gate::Gate;
 use super::moved::Moved;
 use super::network::network_error;
@@ -72,7 +73,7 @@ struct Streamed {
 
 struct Inner {
     client: reqwest::Client,
-    hub: Origin,
+    endpoint: Endpoint,
     proxies: Proxies,
     credentials: Credentials,
     /// The hub has refused these credentials: they are not sent again.
@@ -101,7 +102,8 @@ impl Http {
         dialect: impl Dialect + 'static,
         options: HttpOptions,
     ) -> Result<Self> {
-        let hub = Origin::of(endpoint)?;
+        let endpoint = Endpoint::new(endpoint, dialect.public_origins())?;
+        let hub = endpoint.origin();
         let client = proxies
             .apply(unacknowledged_for(options.stall, reqwest::Client::builder()))?
             .user_agent(agent::API)
@@ -115,7 +117,7 @@ impl Http {
             .map_err(|error| Error::new(Kind::Unreachable, format!("the HTTP client can't be set up: {error}")))?;
         let gate = Gate::new(options.clock.clone());
         let (revoked, dialect, moved) = (false.into(), Box::new(dialect), Moved::default());
-        let inner = Inner { client, hub, proxies, credentials, revoked, dialect, gate, moved, options };
+        let inner = Inner { client, endpoint, proxies, credentials, revoked, dialect, gate, moved, options };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -126,7 +128,12 @@ impl Http {
 
     /// The hub's own origin.
     pub fn origin(&self) -> &Origin {
-        &self.0.hub
+        self.0.endpoint.origin()
+    }
+
+    /// An address that the hub named, as it is asked: see [`Endpoint::own`].
+    pub(crate) fn own(&self, url: Url) -> Url {
+        self.0.endpoint.own(url)
     }
 
     /// Takes this hub's token out of what is said.
@@ -236,7 +243,7 @@ impl Http {
             let in_storage = request.of_file && !is_at_home(request, &url)?;
             let apart = request.signed || in_storage || is_signed(&url);
             let answer = self.exchange(request, &url, &name, apart).await?;
-            let next = redirect::target(&request.method, &url, answer.status(), answer.headers());
+            let next = redirect::target(&request.method, &url, answer.status(), &self.0.endpoint.own_location(&url, answer.headers()));
             match next.map_err(|error| error.of_request(&name))? {
                 Some(next) => url = next,
                 None => {
@@ -270,11 +277,11 @@ impl Http {
     /// A request with its own headers, if it may be sent there at all.
     fn prepare(&self, method: Method, url: &Url, headers: HeaderMap) -> Result<reqwest::RequestBuilder> {
         let origin = Origin::of(url)?;
-        if origin.ip().is_some_and(super::address::is_private) && !self.0.hub.is_plainly_private() && origin != self.0.hub {
+        if origin.ip().is_some_and(super::address::is_private) && !self.origin().is_plainly_private() && origin != *self.origin() {
             return Err(Error::new(Kind::Refused, format!("the hub points at the private address {origin}")));
         }
         // Its name may resolve to a private address, for the sake of the user's own requests alone.
-        if self.0.proxies.is_at(origin.host()) && !self.0.hub.is_plainly_private() && origin.host() != self.0.hub.host() {
+        if self.0.proxies.is_at(origin.host()) && !self.origin().is_plainly_private() && origin.host() != self.origin().host() {
             return Err(Error::new(Kind::Refused, format!("the hub points at the proxy {origin}")));
         }
         if !self.is_hub(url) {
@@ -296,7 +303,7 @@ impl Http {
     }
 
     fn is_hub(&self, url: &Url) -> bool {
-        Origin::of(url).is_ok_and(|origin| self.0.hub.trusts(&origin))
+        Origin::of(url).is_ok_and(|origin| self.origin().trusts(&origin))
     }
 
     /// Turns an answer that means an error into one; `ours` when it is the hub that speaks.

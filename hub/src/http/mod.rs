@@ -15,6 +15,7 @@ mod client;
 pub mod clock;
 mod credentials;
 pub(crate) mod encoding;
+mod endpoint;
 mod gate;
 mod moved;
 mod network;
@@ -23,6 +24,7 @@ mod proxy;
 mod redirect;
 mod request;
 pub mod retry;
+mod storage;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -70,6 +70,11 @@ impl Origin {
         at_own_ports && self.host == other.host
     }
 
+    /// Whether it is the host of `other` without the encryption that `other` has: at the same port, or at HTTP's own.
+    pub(crate) fn is_plain_form_of(&self, other: &Self) -> bool {
+        other.is_downgraded_by(self) && self.host == other.host && [80, other.port].contains(&self.port)
+    }
+
     /// Whether going from here to `other` gives up encryption.
     pub(crate) fn is_downgraded_by(&self, other: &Self) -> bool {
         self.scheme == "https" && other.scheme == "http"

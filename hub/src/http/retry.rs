@@ -32,6 +32,9 @@ impl Default for RetryPolicy {
     }
 }
 
+/// New addresses that are asked for when storage refuses one.
+const RENEWALS: u32 = 2;
+
 impl RetryPolicy {
     /// The pauses: exponential with full jitter, one a retry.
     pub fn pauses(self) -> impl Iterator<Item = Duration> + Send + Sync + Unpin {
@@ -39,6 +42,11 @@ impl RetryPolicy {
             let bound = self.base.saturating_mul(1 << attempt.min(16)).min(self.cap);
             bound.mul_f64(fastrand::f64())
         })
+    }
+
+    /// The tries of one transfer, whose address may have to be renewed.
+    pub fn attempts(self) -> Attempts {
+        Attempts { policy: self, pauses: Box::new(self.pauses()), renewals: RENEWALS }
     }
 
     /// What an answer means: a server that fails, and asks to wait longer than the budget allows, is not waited for either.
@@ -57,6 +65,31 @@ impl RetryPolicy {
             Kind::RateLimited => error.retry_after().is_none_or(|wait| wait <= self.longest_wait),
             _ => false,
         }
+    }
+}
+
+/// The tries of one transfer that are left.
+pub struct Attempts {
+    policy: RetryPolicy,
+    pauses: Box<dyn Iterator<Item = Duration> + Send + Sync>,
+    renewals: u32,
+}
+
+impl Attempts {
+    /// The pause before the next try; `None` when `error` will not pass. An address that storage refuses is renewed twice at
+    /// most: a new one that is refused as well is not too old.
+    pub fn after(&mut self, error: &Error) -> Option<Duration> {
+        let renewed = error.kind() == Kind::Expired && !error.was_retried() && self.renewals > 0;
+        self.renewals -= u32::from(renewed);
+        if renewed || self.policy.covers(error) { self.next() } else { None }
+    }
+}
+
+impl Iterator for Attempts {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.pauses.next()
     }
 }
 
@@ -147,6 +180,14 @@ mod tests {
         let kind = |wait: u64| policy.bounded(transient().with_retry_after(Some(Duration::from_secs(wait)))).kind();
         assert_eq!((kind(1800), kind(1801)), (Kind::Transient, Kind::RateLimited));
         assert_eq!(policy.bounded(transient()).kind(), Kind::Transient);
+    }
+
+    #[test]
+    fn a_refused_address_is_renewed_twice() {
+        let (refused, mut attempts) = (Error::new(Kind::Expired, "403"), RetryPolicy::default().attempts());
+        assert!(attempts.after(&refused).is_some() && attempts.after(&transient()).is_some() && attempts.after(&refused).is_some());
+        assert!(attempts.after(&refused).is_none());
+        assert_eq!((0..).take_while(|_| attempts.after(&transient()).is_some()).count(), 3, "6 retries in all");
     }
 
     #[tokio::test]

@@ -31,7 +31,7 @@ pub(super) async fn write(repo: &Repo, commit: &Commit) -> Result<Option<String>
     let body = lines(commit, &large)?;
     let url = repo.api(&format!("/commit/{}", repo.revision()))?;
     let request = Request::post(url).body(NDJSON, body).once().patience(PATIENCE);
-    let answer = repo.http.send(request).await?.json_within::<Committed>(LONGEST_ANSWER).await?;
+    let answer = repo.http.send(request).await.map_err(super::quota::of_action)?.json_within::<Committed>(LONGEST_ANSWER).await?;
     Ok(answer.commit_oid.filter(|commit| commit.parse::<Revision>().is_ok()))
 }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::http::{Answer, Dialect};
 use crate::{Kind, RepoAt};
@@ -56,6 +56,10 @@ impl Words {
 }
 
 impl Dialect for Words {
+    fn public_origins(&self) -> &'static [&'static str] {
+        &["https://huggingface.co"]
+    }
+
     fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
         let said = message_of(answer);
         let status = answer.status.as_u16();
@@ -73,27 +77,20 @@ impl Dialect for Words {
     }
 }
 
-#[derive(Deserialize)]
-struct Said {
-    error: Option<String>,
-    message: Option<String>,
-    #[serde(default)]
-    errors: Vec<OneOf>,
-}
-
-#[derive(Deserialize)]
-struct OneOf {
-    message: String,
-}
-
-/// `X-Error-Message`, else the body's `error` or `message`, or the first of its `errors`.
+/// `X-Error-Message`, else the body's `error` or `message`, or the first of its `errors`. Servers with the same API say it as
+/// `detail` (KohakuHub, olah), as `msg` (CSGHub), or as nothing but a text (MatrixHub).
 fn message_of(answer: &Answer<'_>) -> String {
-    let first = |errors: Vec<OneOf>| errors.into_iter().next().map(|one| one.message);
-    let body = || {
-        let said = serde_json::from_slice::<Said>(&answer.body).ok()?;
-        said.error.or(said.message).or_else(|| first(said.errors))
-    };
+    let body = || words_of(&serde_json::from_slice(&answer.body).ok()?);
     answer.header("x-error-message").map(Cow::into_owned).or_else(body).unwrap_or_default()
+}
+
+fn words_of(said: &Value) -> Option<String> {
+    let of = |key: &str| said.get(key).and_then(words_of);
+    match said {
+        Value::String(words) => Some(words.clone()),
+        Value::Array(all) => all.first().and_then(words_of),
+        _ => ["error", "message", "errors", "detail", "msg"].into_iter().find_map(of),
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +153,21 @@ mod tests {
         assert_eq!(said(true, 403, &[], r#"{"error":"Private repository storage limit reached, upgrade"}"#).0, Kind::Locked);
         assert_eq!(said(true, 403, &[], r#"{"error":"Your storage patterns tripped our internal systems!"}"#).0, Kind::Locked);
         assert_eq!(said(true, 403, &[], r#"{"error":"You may not"}"#), (Kind::Denied, "Hugging Face says: You may not".to_owned()));
+    }
+
+    #[test]
+    fn servers_with_the_same_api_say_it_in_their_own_form() {
+        for body in [
+            r#"{"detail":{"error":"Storage quota exceeded","message":"m"}}"#,
+            r#"{"detail":"Storage quota exceeded"}"#,
+            r#"{"detail":[{"msg":"Storage quota exceeded","loc":["body"]}]}"#,
+            r#"{"code":"REPO-ERR-1","msg":"Storage quota exceeded"}"#,
+            r#""Storage quota exceeded""#,
+            r#"{"errors":[{"message":"Storage quota exceeded"}]}"#,
+        ] {
+            assert_eq!(said(true, 413, &[], body).1, "Hugging Face says: Storage quota exceeded", "{body}");
+        }
+        assert_eq!(read(true, 413, &[], r#"{"detail":7}"#), None);
     }
 
     #[test]

@@ -1,34 +1,12 @@
-//! Whose token, which repo: the questions before anything moves. Facts: huggingface_hub 2.4.0, `hf_api.py`
-//! (`whoami`, `repo_info`, `auth_check`).
+//! Which repo: the questions before anything moves. Facts: huggingface_hub 2.4.0, `hf_api.py` (`repo_info`, `auth_check`).
 
 use super::Repo;
-use super::wire::{RepoAnswer, WhoAmI};
+use super::wire::RepoAnswer;
 use crate::http::Request;
-use crate::{Account, Error, Gate, Kind, RepoId, RepoInfo, Result, Revision, Visibility};
+use crate::{Error, Gate, Kind, RepoId, RepoInfo, Result, Revision, Visibility};
 
 /// A repo's description lists its files too: tens of megabytes for the largest.
 pub(super) const LONGEST: u64 = 256 << 20;
-
-/// Whose token it is. Asks nothing without one.
-pub(super) async fn account(repo: &Repo) -> Result<Account> {
-    if !repo.has_token {
-        return Err(Error::new(Kind::Unauthorized, "no Hugging Face token was given"));
-    }
-    let url = super::address(&format!("{}/api/whoami-v2", repo.base))?;
-    let told = repo.ask::<WhoAmI>(LONGEST, || Request::get(url.clone())).await?.value;
-    let role = told.auth.access_token.and_then(|token| token.role);
-    let organisations = told.orgs.into_iter().map(|organisation| organisation.name).collect();
-    Ok(Account { name: told.name, organisations, can_write: role.as_deref().and_then(may_write) })
-}
-
-/// Whether a token of this role may write; a fine-grained one may here and not there.
-fn may_write(role: &str) -> Option<bool> {
-    match role {
-        "write" => Some(true),
-        "read" => Some(false),
-        _ => None,
-    }
-}
 
 /// The repo and the commit of its revision; an error when its files may not be read.
 pub(super) async fn describe(repo: &Repo) -> Result<RepoInfo> {
@@ -44,6 +22,12 @@ pub(super) async fn describe(repo: &Repo) -> Result<RepoInfo> {
         knock(repo).await?;
     }
     Ok(RepoInfo { commit: Some(commit_of(told.sha)?), visibility, gate, renamed })
+}
+
+/// The commit of its revision.
+pub(super) async fn commit(repo: &Repo) -> Result<Revision> {
+    let url = repo.api(&format!("/revision/{}", repo.revision()))?;
+    commit_of(repo.ask::<RepoAnswer>(LONGEST, || Request::get(url.clone())).await?.value.sha)
 }
 
 /// Who may see it, as far as it is said. A Space can be `protected`: then everyone sees its app, and nobody else its files.
@@ -82,7 +66,7 @@ fn commit_of(sha: Option<String>) -> Result<Revision> {
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{COMMIT, TOKEN, anonymous, repo};
+    use super::super::testing::{COMMIT, anonymous, repo};
     use super::*;
     use crate::Source;
     use crate::http::testing::{Reply, Server};
@@ -91,25 +75,6 @@ mod tests {
         let mut answer = json!({"id": "org/name", "sha": COMMIT, "private": false, "gated": false, "disabled": false, "siblings": []});
         answer.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         Reply::json(&answer)
-    }
-
-    #[tokio::test]
-    async fn an_account_has_a_name_organisations_and_a_role() {
-        let who = |role: &str| Reply::json(&json!({"name": "me", "orgs": [{"name": "us"}], "auth": {"accessToken": {"role": role}}}));
-        let server = Server::scripted([who("write"), who("read"), who("fineGrained")]).await;
-        let repo = repo(&server);
-        let account = repo.account().await.unwrap();
-        assert_eq!(account, Account { name: "me".into(), organisations: vec!["us".into()], can_write: Some(true) });
-        assert_eq!(repo.account().await.unwrap().can_write, Some(false));
-        assert_eq!(repo.account().await.unwrap().can_write, None);
-        assert_eq!(server.seen()[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
-    }
-
-    #[tokio::test]
-    async fn without_a_token_nobody_is_asked() {
-        let server = Server::scripted([]).await;
-        assert_eq!(anonymous(&server).account().await.unwrap_err().kind(), Kind::Unauthorized);
-        assert!(server.seen().is_empty());
     }
 
     #[tokio::test]
@@ -150,6 +115,20 @@ mod tests {
         let repo = repo(&server);
         assert_eq!(repo.describe().await.unwrap().visibility, Visibility::Private);
         assert_eq!(repo.describe().await.unwrap().visibility, Visibility::Public);
+    }
+
+    #[tokio::test]
+    async fn a_commit_may_have_64_digits() {
+        let sha = "0123456789abcdef".repeat(4);
+        let server = Server::scripted([described(json!({"sha": sha, "gated": null}))]).await;
+        assert_eq!(repo(&server).describe().await.unwrap().commit.unwrap().as_str(), sha);
+    }
+
+    #[tokio::test]
+    async fn where_branches_are_not_listed_the_repo_tells_the_head() {
+        let server = Server::scripted([Reply::new(404, &[], ""), described(json!({}))]).await;
+        assert_eq!(crate::Destination::head(&repo(&server)).await.unwrap().unwrap().as_str(), COMMIT);
+        assert_eq!(server.lines()[1], format!("GET /api/datasets/org/name/revision/{COMMIT}"));
     }
 
     #[tokio::test]

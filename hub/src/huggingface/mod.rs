@@ -1,20 +1,24 @@
 //! Hugging Face as a source and as a destination: this file is its table of contents. Facts: huggingface_hub 2.4.0.
 //!
-//! [`info`] looks accounts and repos up, [`owned`] an owner's repos, [`tree`] lists, [`read`] opens files. [`repos`] looks destinations
-//! up and creates them, [`rules`] says where a file goes, [`references`] has branches and tags, [`space`] what a Space has beyond its
-//! files, [`commit`] writes. [`dialect`] understands errors, [`wire`] holds the JSON. Where blobs are, which are missing and how they are
-//! stored is [`crate::lfs`]'s; [`xet`] is the other way, and the only one for what storage serves no other way.
+//! [`whoami`] looks accounts up and [`info`] repos, [`owned`] lists an owner's repos, [`tree`] files, [`read`] opens them. [`repos`]
+//! looks destinations up and creates them, [`rules`] says where a file goes, [`references`] has branches and tags, [`space`] what a
+//! Space has beyond its files, [`commit`] writes. [`dialect`] understands errors and [`quota`] waits, [`wire`] holds the JSON. Where
+//! blobs are, which are missing and how they are stored is [`crate::lfs`]'s; [`xet`] is the other way, and the only one for what
+//! storage serves no other way. Other servers with the same API are taken as they are (docs/self-hosted.md).
 
 mod commit;
 mod dialect;
 mod info;
 mod owned;
+mod quota;
 mod read;
 mod references;
 mod repos;
 mod rules;
+mod siblings;
 mod space;
 mod tree;
+mod whoami;
 mod wire;
 #[cfg(feature = "xet")]
 mod xet;
@@ -49,7 +53,8 @@ pub struct Repo {
     http: Http,
     base: String,
     at: RepoAt,
-    has_token: bool,
+    /// Whose token it is; `None` without one.
+    account: Option<whoami::Known>,
     pub(crate) lfs: Lfs,
     xet: xet::Xet,
 }
@@ -65,15 +70,15 @@ impl Repo {
         if endpoint.query().is_some() || endpoint.fragment().is_some() {
             return Err(Error::new(Kind::Usage, "the Hugging Face endpoint must not hold '?' or '#'"));
         }
-        let has_token = side.token.is_some();
+        let account = side.token.as_ref().map(|token| whoami::known(&base, token));
         let credentials = Credentials::of(side.token.as_ref(), |token| [(AUTHORIZATION, token.header("Bearer "))]);
-        let http = Http::new(&endpoint, credentials, dialect::Words::of(&side.at, has_token), options)?;
+        let http = Http::new(&endpoint, credentials, dialect::Words::of(&side.at, account.is_some()), options)?;
         let batch = address(&format!("{base}/{}.git/info/lfs/objects/batch", page_of(&side.at)))?;
         let lfs = Lfs::new(http.clone(), batch).in_parts().of_ref(side.at.revision.to_string());
         let rest = |direction: &str| format!("/xet-{direction}-token/{}", escaped(side.at.revision.as_str()));
         let grants = [api(&base, &side.at, &rest("read"))?, api(&base, &side.at, &rest("write"))?];
         let xet = xet::Xet::new(&http, grants);
-        Ok(Self { http, base, at: side.at.clone(), has_token, lfs, xet })
+        Ok(Self { http, base, at: side.at.clone(), account, lfs, xet })
     }
 
     /// The same, its blobs going as `transport` says.
@@ -152,7 +157,7 @@ fn escaped(part: &str) -> String {
 #[async_trait]
 impl Source for Repo {
     async fn account(&self) -> Result<Account> {
-        info::account(self).await
+        whoami::account(self).await
     }
 
     async fn describe(&self) -> Result<RepoInfo> {
@@ -164,7 +169,13 @@ impl Source for Repo {
     }
 
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
-        self.lfs.locate(blobs).await
+        if self.lfs.is_absent() {
+            return Ok(Vec::new());
+        }
+        match self.lfs.locate(blobs).await {
+            Err(_) if self.lfs.is_absent() => Ok(Vec::new()),
+            located => located,
+        }
     }
 
     async fn read(&self, file: &File, range: Range<u64>) -> Result<ByteStream> {
@@ -175,7 +186,7 @@ impl Source for Repo {
 #[async_trait]
 impl Destination for Repo {
     async fn account(&self) -> Result<Account> {
-        info::account(self).await
+        whoami::account(self).await
     }
 
     async fn describe(&self) -> Result<Option<RepoInfo>> {

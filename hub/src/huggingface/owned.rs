@@ -31,7 +31,7 @@ pub(super) async fn list(repo: &Repo) -> Result<Owned> {
             return Err(Error::new(Kind::Refused, "the listing's pages go round in a circle, or never end"));
         }
         let page = repo.ask::<Vec<Entry>>(LONGEST_PAGE, || Request::get(url.clone())).await?;
-        next = next_page(&page, repo.http.origin())?;
+        next = next_page(&page, &repo.http)?;
         page.value.into_iter().for_each(|entry| judge(entry, repo.at.id.owner(), &mut owned));
     }
     owned.repos.sort();

@@ -17,28 +17,36 @@ pub(super) async fn read(repo: &Repo, file: &File, range: Range<u64>) -> Result<
     }
     let opened = match file.digest {
         Digest::Sha256(sha256) => of_blob(repo, file, Blob { sha256, size: file.size }, range).await,
-        Digest::GitSha1(_) => {
-            let answer = repo.http.send(part(Request::get(resolve(repo, file)?), file, &range)).await;
-            answer.map_err(|error| restarted(error, &range)).and_then(|response| checked(response, file, &range))
-        }
+        Digest::GitSha1(_) => by_resolve(repo, file, range).await,
     };
     opened.map_err(|error| error.about(&file.path))
 }
 
-/// By Xet where it is chosen, or where the bridge to it refuses: it answers 400 above its limit.
+/// By Xet where it is chosen, or where the bridge to it refuses: it answers 400 above its limit. By the hub's own resolver where
+/// there is no LFS: mirrors (olah) serve files only.
 async fn of_blob(repo: &Repo, file: &File, blob: Blob, range: Range<u64>) -> Result<ByteStream> {
     if repo.xet.reads(blob)
         && let Some(body) = repo.xet.read(repo, file, blob, range.clone()).await?
     {
         return Ok(body);
     }
+    if repo.lfs.is_absent() {
+        return by_resolve(repo, file, range).await;
+    }
     match repo.lfs.open(file, blob, &range).await {
+        Err(_) if repo.lfs.is_absent() => by_resolve(repo, file, range).await,
         Ok(response) => checked(response, file, &range),
         Err(refusal) if refusal.status() == Some(400) && refusal.kind() == Kind::Invalid => {
             repo.xet.take_over(repo, file, blob, range, refusal).await
         }
         Err(error) => Err(error),
     }
+}
+
+/// At the hub itself, which may point at storage.
+async fn by_resolve(repo: &Repo, file: &File, range: Range<u64>) -> Result<ByteStream> {
+    let answer = repo.http.send(part(Request::get(resolve(repo, file)?).of_file(), file, &range)).await;
+    answer.map_err(|error| restarted(error, &range)).and_then(|response| checked(response, file, &range))
 }
 
 /// `GET /{prefix}{id}/resolve/{commit}/{path}`.
@@ -309,6 +317,46 @@ mod tests {
         let server = Server::scripted([Reply::new(404, &[("X-Error-Code", "EntryNotFound")], "")]).await;
         let error = error_of(&repo(&server), &small("a.txt"), 0..10).await;
         assert!(error.kind() == Kind::NotFound && error.message().starts_with("a.txt: there is no such file"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn where_there_is_no_lfs_blobs_come_by_the_resolver() {
+        for status in [404, 405, 501] {
+            let server = Server::answering(move |seen: &Seen| match (seen.method.as_str(), seen.header("range")) {
+                ("POST", _) => Reply::new(status, &[("X-Error-Code", "RepoNotFound")], ""),
+                (_, None) => Reply::new(200, &[], CONTENT),
+                _ => partial("bytes 2-4/10", b"234"),
+            })
+            .await;
+            let repo = repo(&server);
+            let Digest::Sha256(sha256) = blob().digest else { unreachable!() };
+            assert!(repo.locate(&[Blob { sha256, size: 10 }]).await.unwrap().is_empty(), "{status}");
+            assert_eq!(collect(repo.read(&blob(), 0..10).await.unwrap()).await.0, CONTENT);
+            assert_eq!(collect(repo.read(&blob(), 2..5).await.unwrap()).await.0, b"234");
+            let resolved = format!("GET /datasets/org/name/resolve/{COMMIT}/data/large.bin");
+            assert_eq!(server.lines(), ["POST /datasets/org/name.git/info/lfs/objects/batch", &resolved, &resolved], "asked once");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redirect_to_the_public_address_is_followed_at_the_endpoint() {
+        let server = Server::answering(|seen: &Seen| match seen.path() {
+            "/public" => Reply::new(200, &[], CONTENT),
+            _ => Reply::new(307, &[("Location", "https://huggingface.co/public?etag=1")], ""),
+        })
+        .await;
+        assert_eq!(collect(repo(&server).read(&small("a.txt"), 0..10).await.unwrap()).await.0, CONTENT);
+        assert_eq!(server.lines()[1], "GET /public?etag=1");
+        assert!(server.seen()[1].header("authorization").is_some());
+    }
+
+    #[tokio::test]
+    async fn what_storage_says_of_a_refused_address_is_kept() {
+        let said = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+        let storage = Server::answering(move |_| Reply::new(403, &[], said)).await;
+        let hub = hub(&storage).await;
+        let error = error_of(&repo(&hub), &blob(), 0..10).await;
+        assert_eq!((error.kind(), error.message()), (Kind::Expired, "data/large.bin: AccessDenied: Access Denied (403)"));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::wire::RepoAnswer;
-use super::{Repo, info};
+use super::{Repo, info, quota};
 use crate::http::Request;
 use crate::{Error, Gate, Kind, Listing, RepoInfo, RepoKind, Result, Revision, Visibility};
 
@@ -47,7 +47,7 @@ pub(super) async fn ask_for(repo: &Repo, wanted: &Value) -> Result<()> {
     let request = Request::post(super::address(&format!("{}/api/repos/create", repo.base))?).json(wanted)?.once();
     let options = repo.http.options();
     crate::http::retry::retrying(&options.retry, &options.clock, &options.on_retry, || async {
-        repo.http.send(request.clone()).await.map(drop).map_err(busy)
+        repo.http.send(request.clone()).await.map(drop).map_err(|error| quota::of_action(busy(error)))
     })
     .await
 }
@@ -59,7 +59,11 @@ fn busy(error: Error) -> Error {
 
 /// The commit of the branch or tag, in one short request; `None` where there is none yet.
 pub(super) async fn head(repo: &Repo) -> Result<Option<Revision>> {
-    let told = repo.told_refs().await?;
+    let told = match repo.told_refs().await {
+        // CSGHub has no list of branches.
+        Err(error) if error.status() == Some(404) => return info::commit(repo).await.map(Some),
+        told => told?,
+    };
     let named = told.branches.into_iter().chain(told.tags).find(|entry| entry.name == repo.at.revision.as_str());
     Ok(named.and_then(|entry| entry.target_commit).and_then(|commit| commit.parse().ok()))
 }
@@ -82,7 +86,7 @@ pub(super) async fn refuses_card(repo: &Repo, card: &str) -> Result<Option<Strin
     match repo.ask::<Value>(1 << 20, || request.clone()).await {
         Ok(_) => Ok(None),
         Err(error) if error.status() == Some(400) => Ok(Some(error.message().to_owned())),
-        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) if matches!(error.status(), Some(404 | 405 | 501)) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -39,7 +39,7 @@ impl Spaces for Repo {
     }
 
     async fn surroundings(&self) -> Surroundings {
-        if !self.has_token {
+        if self.account.is_none() {
             return Surroundings::default();
         }
         let (secrets, variables) = tokio::join!(self.names_in("/secrets"), self.names_in("/variables"));

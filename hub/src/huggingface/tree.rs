@@ -10,9 +10,9 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, LINK};
 use serde_json::Value;
 
-use super::Repo;
 use super::wire::Entry;
-use crate::http::{Origin, Request, Told, address_of};
+use super::{Repo, siblings};
+use crate::http::{Http, Origin, Request, Told, address_of};
 use crate::path::escape;
 use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Revision};
 
@@ -33,13 +33,15 @@ pub(super) async fn list_at(repo: &Repo, revision: &Revision) -> Result<Listing>
     let mut walk = Walk::default();
     let mut next = Some(repo.api(&format!("/tree/{}?recursive=true&expand=false", super::escaped(revision.as_str())))?);
     while let Some(url) = next {
-        walk.enter(&url)?;
+        if !walk.enter(&url)? {
+            let circle = |error: Error| error.about("the listing's pages go round in a circle").with_kind(Kind::Refused);
+            return siblings::list(repo, revision).await.map_err(circle);
+        }
         let page = page(repo, &url, &walk).await?;
-        next = next_page(&page, repo.http.origin())?;
+        next = next_page(&page, &repo.http)?;
         walk.take(page.value)?;
     }
-    walk.listing.drop_repeats();
-    Ok(walk.listing)
+    Ok(walk.ended())
 }
 
 /// One page. Once a page was answered, a 403 on a later one is a whim that passes.
@@ -58,23 +60,27 @@ async fn page(repo: &Repo, url: &Url, walk: &Walk) -> Result<Told<Vec<Value>>> {
 
 /// The way through the pages so far.
 #[derive(Default)]
-struct Walk {
+pub(super) struct Walk {
     visited: HashSet<Url>,
     listing: Listing,
 }
 
 impl Walk {
-    fn enter(&mut self, url: &Url) -> Result<()> {
-        if !self.visited.insert(url.clone()) {
-            return Err(Error::new(Kind::Refused, "the listing's pages go round in a circle"));
-        }
-        if self.visited.len() > MOST_PAGES {
+    /// Whether this page is another one than those before.
+    fn enter(&mut self, url: &Url) -> Result<bool> {
+        if self.visited.len() >= MOST_PAGES {
             return Err(Error::new(Kind::Refused, format!("the listing has more than {MOST_PAGES} pages")));
         }
-        Ok(())
+        Ok(self.visited.insert(url.clone()))
     }
 
-    fn take(&mut self, entries: Vec<Value>) -> Result<()> {
+    /// What was listed, each path once.
+    pub(super) fn ended(mut self) -> Listing {
+        self.listing.drop_repeats();
+        self.listing
+    }
+
+    pub(super) fn take(&mut self, entries: Vec<Value>) -> Result<()> {
         let before = self.listing.files.len() + self.listing.refused.len();
         if before + entries.len() > MOST_ENTRIES {
             return Err(Error::new(Kind::Refused, format!("the listing has more than {MOST_ENTRIES} entries")));
@@ -94,6 +100,9 @@ impl Walk {
 fn judge(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
     let path = entry.get("path").and_then(Value::as_str).unwrap_or("(no path)").to_owned();
     let refused = |reason: String| refused(&path, reason);
+    if is_blank(&entry) {
+        return Ok(None);
+    }
     let entry: Entry = serde_json::from_value(entry).map_err(|error| refused(format!("the hub describes it oddly: {error}")))?;
     match entry.kind.as_str() {
         "directory" => Ok(None),
@@ -101,6 +110,11 @@ fn judge(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
         "unknown" => Err(refused("it is neither a file nor a folder (a submodule, most likely), and is not fetched".to_owned())),
         kind => Err(refused(format!("it is of the unknown type '{}'", escape(kind)))),
     }
+}
+
+/// MatrixHub leaves the entries of folders blank.
+fn is_blank(entry: &Value) -> bool {
+    ["path", "type", "oid"].iter().all(|key| entry[key] == "")
 }
 
 fn refused(path: &str, reason: String) -> Refused {
@@ -119,15 +133,22 @@ fn file_of(entry: Entry) -> std::result::Result<Listed, String> {
     Ok(Listed { file: File { path, size, digest }, lfs: entry.lfs.is_some() })
 }
 
-/// The page after this one, if it says so.
-pub(super) fn next_page<T>(page: &Told<T>, hub: &Origin) -> Result<Option<Url>> {
+/// The page after this one, if it says so. It is asked where this one was, by whatever name the server calls itself: one behind a
+/// proxy does not know its address.
+pub(super) fn next_page<T>(page: &Told<T>, hub: &Http) -> Result<Option<Url>> {
     let Some(link) = next_link(&page.headers) else { return Ok(None) };
     let next = page.url.join(&link).map_err(|_| Error::new(Kind::Refused, "the listing's next page is no address"))?;
+    let next = hub.own(next);
     let there = Origin::of(&next)?;
-    if there != *hub {
+    if there == *hub.origin() {
+        return Ok(Some(next));
+    }
+    if !page.url.path().ends_with(next.path()) {
         return Err(Error::new(Kind::Refused, format!("the listing's next page is on another host, {there}")));
     }
-    Ok(Some(next))
+    let mut here = page.url.clone();
+    here.set_query(next.query());
+    Ok(Some(here))
 }
 
 /// The address with `rel="next"` in the Link headers (RFC 8288).
@@ -220,6 +241,15 @@ mod tests {
     }
 
     #[test]
+    fn a_blank_entry_is_a_folder_and_one_that_only_lacks_its_path_is_none() {
+        let blank = json!({"oid": "", "path": "", "type": "", "size": 0});
+        assert!(judged(vec![blank.clone(), entry("a")]).refused.is_empty());
+        let mut file = blank;
+        file["type"] = json!("file");
+        assert_eq!(judged(vec![file]).refused.len(), 1);
+    }
+
+    #[test]
     fn a_path_listed_twice_is_taken_once() {
         let listing = judged(["b", "a", "b", "c", "b"].map(entry).to_vec());
         let paths: Vec<_> = listing.files.iter().map(|listed| listed.file.path.as_str()).collect();
@@ -262,10 +292,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_next_page_is_asked_here_whatever_the_server_calls_itself() {
+        for name in ["https://huggingface.co", "http://hub.internal:48888"] {
+            let link = format!("<{name}/api/datasets/org/name/tree/{COMMIT}?recursive=true&cursor=a%3D>; rel=\"next\"");
+            let server = Server::scripted([linked(&link, &json!([entry("a")])), Reply::json(&json!([entry("b")]))]).await;
+            assert_eq!(repo(&server).list().await.unwrap().files.len(), 2, "{name}");
+            let next = &server.seen()[1];
+            assert_eq!(next.line(), format!("GET /api/datasets/org/name/tree/{COMMIT}?recursive=true&cursor=a%3D"));
+            assert!(next.header("authorization").is_some());
+        }
+    }
+
+    #[tokio::test]
     async fn pages_that_go_round_in_a_circle_stop() {
         let server = Server::answering(|_| linked("</api/again>; rel=\"next\"", &json!([]))).await;
-        assert_eq!(repo(&server).list().await.unwrap_err().kind(), Kind::Refused);
-        assert_eq!(server.seen().len(), 2);
+        let error = repo(&server).list().await.unwrap_err();
+        assert!(error.kind() == Kind::Refused && error.message().contains("circle"), "{error}");
+        assert_eq!(server.seen().len(), 3, "and the description, which is none");
     }
 
     #[tokio::test]

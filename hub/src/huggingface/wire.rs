@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Deserialize)]
 pub(super) struct WhoAmI {
     pub(super) name: String,
-    #[serde(default)]
-    pub(super) orgs: Vec<Organisation>,
-    #[serde(default)]
-    pub(super) auth: Auth,
+    pub(super) orgs: Option<Vec<Organisation>>,
+    pub(super) auth: Option<Auth>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -18,7 +16,7 @@ pub(super) struct Organisation {
     pub(super) name: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Auth {
     pub(super) access_token: Option<AccessToken>,
@@ -73,6 +71,7 @@ pub(super) struct Entry {
 /// `oid` is the SHA-256, `size` the content's (not the pointer's).
 #[derive(Debug, Deserialize)]
 pub(super) struct Lfs {
+    #[serde(alias = "sha256")]
     pub(super) oid: String,
     pub(super) size: i64,
 }

@@ -11,7 +11,7 @@ use super::Lfs;
 use super::addresses::Address;
 use super::expiry::lifetime;
 use super::wire::{Action, Actions, BatchAnswer, BatchQuestion, Object, ObjectError, Wanted};
-use crate::http::{Origin, Request, Told, agent};
+use crate::http::{Http, Origin, Request, Told, agent};
 use crate::{Blob, Error, Kind, Redactor, Result, Sha256};
 
 /// What git-lfs asks at once.
@@ -129,7 +129,7 @@ fn judge(object: Object, blob: &Blob, lfs: &Lfs, when: When) -> Result<Address> 
     let action = actions(object, blob, lfs)?.and_then(|actions| actions.download);
     let action = action.ok_or_else(|| Error::new(Kind::NotFound, "the hub has no content for this blob"))?;
     let fresh_until = when.until(&action);
-    let (url, headers) = (url_of(&action, lfs.http.origin())?, headers_of(action.header.unwrap_or_default())?);
+    let (url, headers) = (url_of(&action, &lfs.http)?, headers_of(action.header.unwrap_or_default())?);
     Ok(Address { url, headers, authenticated, fresh_until })
 }
 
@@ -144,14 +144,15 @@ pub(super) fn actions(object: Object, blob: &Blob, lfs: &Lfs) -> Result<Option<A
     Ok(object.actions)
 }
 
-pub(super) fn url_of(action: &Action, hub: &Origin) -> Result<Url> {
+pub(super) fn url_of(action: &Action, hub: &Http) -> Result<Url> {
     safe(&action.href, hub)
 }
 
-/// An address that a hub names: not one without encryption where the hub has it.
-pub(crate) fn safe(href: &str, hub: &Origin) -> Result<Url> {
+/// An address that a hub names: not one without encryption where the hub has it; one of its own at the endpoint.
+pub(crate) fn safe(href: &str, hub: &Http) -> Result<Url> {
     let url: Url = href.parse().map_err(|_| Error::new(Kind::Refused, "the hub's answer holds something that is no address"))?;
-    match hub.is_downgraded_by(&Origin::of(&url)?) {
+    let url = hub.own(url);
+    match hub.origin().is_downgraded_by(&Origin::of(&url)?) {
         true => Err(Error::new(Kind::Refused, "the hub's answer leads from https to http")),
         false => Ok(url),
     }
@@ -209,6 +210,7 @@ mod tests {
     use crate::http::clock::Clock;
     use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server};
+    use crate::http::{Credentials, HttpOptions, PlainDialect};
     use crate::huggingface::testing::{TOKEN, repo, timed};
 
     fn blobs(count: usize) -> Vec<Blob> {
@@ -336,7 +338,7 @@ mod tests {
     #[test]
     fn an_address_may_not_give_up_encryption() {
         let action = Action { href: "http://cdn/x".to_owned(), header: None, expires_in: None, expires_at: None };
-        let hub = |url: &str| Origin::of(&url.parse().unwrap()).unwrap();
+        let hub = |url: &str| Http::new(&url.parse().unwrap(), Credentials::default(), PlainDialect, HttpOptions::default()).unwrap();
         assert_eq!(url_of(&action, &hub("https://hub")).unwrap_err().kind(), Kind::Refused);
         assert!(url_of(&action, &hub("http://hub")).is_ok());
     }

@@ -149,7 +149,7 @@ fn judge(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
     let authenticated = object.authenticated == Some(true);
     match actions(object, blob, lfs)? {
         Some(Actions { upload: Some(upload), verify, .. }) => {
-            let hub = lfs.http.origin();
+            let hub = &lfs.http;
             let told = |verify: Action| Ok::<_, Error>((url_of(&verify, hub)?, headers_of(verify.header.unwrap_or_default())?));
             let verify = verify.map(told).transpose()?;
             let (fresh_until, url) = (when.until(&upload), url_of(&upload, hub)?);
@@ -172,7 +172,7 @@ fn way(url: Url, header: BTreeMap<String, String>, blob: &Blob, lfs: &Lfs) -> Re
     if hrefs.len() as u64 != count || !hrefs.keys().copied().eq(1..=count) {
         return Err(refused("does not have an address a part"));
     }
-    let urls = hrefs.values().map(|href| safe(href, lfs.http.origin())).collect::<Result<Vec<_>>>()?;
+    let urls = hrefs.values().map(|href| safe(href, &lfs.http)).collect::<Result<Vec<_>>>()?;
     Ok(Way::Parts(Parts::new(size, urls, url)))
 }
 

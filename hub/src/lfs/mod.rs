@@ -14,6 +14,7 @@ mod read;
 mod wire;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use reqwest::Url;
@@ -39,13 +40,15 @@ pub(crate) struct Lfs {
     reference: Option<String>,
     addresses: addresses::Addresses,
     targets: check::Targets,
+    /// There is no batch API at `batch`.
+    absent: AtomicBool,
 }
 
 impl Lfs {
     /// The server whose batch API is at `batch`.
     pub(crate) fn new(http: Http, batch: Url) -> Self {
         let (addresses, targets) = (addresses::Addresses::default(), check::Targets::default());
-        Self { http, batch, in_parts: false, reference: None, addresses, targets }
+        Self { http, batch, in_parts: false, reference: None, addresses, targets, absent: AtomicBool::new(false) }
     }
 
     /// The same, which may want large uploads in parts.
@@ -69,7 +72,20 @@ impl Lfs {
 
     /// See [`crate::Source::locate`].
     pub(crate) async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
-        batch::locate(self, blobs).await
+        batch::locate(self, blobs).await.map_err(|error| self.noted(error))
+    }
+
+    /// Whether it turned out that there is no batch API here, as at mirrors that serve files only.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.absent.load(Ordering::Relaxed)
+    }
+
+    /// What the batch API fails with: a page that is not there is no batch API.
+    fn noted(&self, error: Error) -> Error {
+        if matches!(error.status(), Some(404 | 405 | 501)) {
+            self.absent.store(true, Ordering::Relaxed);
+        }
+        error
     }
 
     /// Opens `range` of a blob; the answer is not looked at yet.

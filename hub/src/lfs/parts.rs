@@ -286,6 +286,8 @@ impl Complete {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use serde_json::json;
 
     use super::*;
@@ -363,6 +365,24 @@ mod tests {
         sent.sort();
         let expected = [("PUT /1", ""), ("PUT /1", "abcd"), ("PUT /2", "efgh"), ("PUT /3", "ij")];
         assert_eq!(sent, expected.map(|(line, body)| (line.to_owned(), Bytes::from(body))));
+    }
+
+    #[tokio::test]
+    async fn a_part_that_stalled_is_sent_again_and_one_whose_address_is_refused_is_not() {
+        let said = |status: u16, code: &str| Reply::new(status, &[], format!("<Error><Code>{code}</Code><Message>m</Message></Error>"));
+        for (reply, outcome, puts) in
+            [(said(400, "RequestTimeout"), None, 4), (said(403, "AccessDenied"), Some((Kind::Expired, "AccessDenied: m (403)")), 3)]
+        {
+            let first = AtomicBool::new(true);
+            let refuses = move |seen: &Seen| seen.path() == "/2" && first.swap(false, Ordering::Relaxed);
+            let storage = Server::answering(move |seen: &Seen| if refuses(seen) { reply.clone() } else { taken() }).await;
+            let hub = hub(&storage).await;
+            let again = |range: Range<u64>| frames(&CONTENT[range.start as usize..range.end as usize]);
+            let put = repo(&hub).put(blob(), Body::from(frames(CONTENT)).reopened_by(again)).await;
+            let failed = put.as_ref().err().map(|error| (error.kind(), error.message()));
+            assert_eq!(failed, outcome);
+            assert!(storage.seen().len() <= puts && (outcome.is_some() || storage.seen().len() == puts));
+        }
     }
 
     #[tokio::test]

@@ -138,11 +138,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn storage_that_lost_patience_is_sent_the_blob_again() {
+        let stalled = "<Error><Code>RequestTimeout</Code><Message>Idle connections will be closed.</Message></Error>";
+        let storage = Server::scripted([Reply::new(400, &[], stalled)]).await;
+        let hub = hub(&storage, Reply::json(&json!({}))).await;
+        assert!(repo(&hub).put(blob(), body()).await.unwrap_err().is_transient());
+    }
+
+    #[tokio::test]
+    async fn the_hubs_public_address_is_told_at_the_endpoint() {
+        let storage = Server::answering(|_| Reply::new(200, &[], "")).await;
+        let upload = format!("{}/put?sig=1", storage.endpoint());
+        let hub = Server::answering(move |seen: &Seen| match seen.path() {
+            "/verify" => Reply::json(&json!({})),
+            _ => Reply::json(&json!({"objects": [{"oid": blob().sha256, "size": 7,
+                "actions": {"upload": {"href": upload}, "verify": {"href": "https://huggingface.co/verify"}}}]})),
+        })
+        .await;
+        repo(&hub).put(blob(), body()).await.unwrap();
+        assert_eq!((hub.lines()[1].as_str(), hub.seen()[1].header("authorization").is_some()), ("POST /verify", true));
+    }
+
+    #[tokio::test]
     async fn an_address_that_is_refused_is_asked_for_again() {
-        let storage = Server::scripted([Reply::new(403, &[], "<Error>no</Error>"), Reply::new(200, &[], "")]).await;
+        let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+        let storage = Server::scripted([Reply::new(403, &[], denied), Reply::new(200, &[], "")]).await;
         let hub = hub(&storage, Reply::json(&json!({}))).await;
         let repo = repo(&hub);
-        assert_eq!(repo.put(blob(), body()).await.unwrap_err().kind(), Kind::Expired);
+        let error = repo.put(blob(), body()).await.unwrap_err();
+        assert_eq!((error.kind(), error.message()), (Kind::Expired, "AccessDenied: Access Denied (403)"));
         repo.put(blob(), body()).await.unwrap();
         assert_eq!(hub.lines().iter().filter(|line| line.ends_with("/objects/batch")).count(), 2);
     }

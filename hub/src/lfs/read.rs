@@ -10,7 +10,7 @@ use crate::{Blob, Error, File, Kind, Result};
 
 /// Asks for `range` of the blob that `file` is.
 pub(super) async fn open(lfs: &Lfs, file: &File, blob: Blob, range: &Range<u64>) -> Result<Response> {
-    let address = batch::address(lfs, blob).await?;
+    let address = batch::address(lfs, blob).await.map_err(|error| lfs.noted(error))?;
     let answer = lfs.http.send(part(address.request(), file, range)).await;
     answer.map_err(|error| understood(restarted(error, range), lfs, blob, &address))
 }

@@ -95,7 +95,7 @@ impl Repo {
 
     fn target(&self, upload: &Upload) -> Result<Target> {
         let href = upload.href.as_deref().ok_or_else(|| refused("the hub wants it but names no address"))?;
-        let url = self.base.join(href).map_err(|_| refused("the hub names something that is no address"))?;
+        let url = self.http.own(self.base.join(href).map_err(|_| refused("the hub names something that is no address"))?);
         let there = Origin::of(&url)?;
         if self.http.origin().is_downgraded_by(&there) {
             return Err(refused("the hub names an address without encryption"));

@@ -21,6 +21,10 @@ const BRANCH_CHANGED_WORDS: [&str; 3] = ["branch changed", "could not update ref
 pub(super) struct ModelScope;
 
 impl Dialect for ModelScope {
+    fn public_origins(&self) -> &'static [&'static str] {
+        &["https://modelscope.cn", "https://www.modelscope.cn", "https://modelscope.ai", "https://www.modelscope.ai"]
+    }
+
     fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
         match serde_json::from_slice(&answer.body) {
             Ok(Value::Object(body)) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::accounts::{Account, Caller, Site};
-use crate::answer::{Refusal, json as json_answer, with};
+use crate::answer::{Refusal, json as json_answer, settle, with};
 use crate::call::Call;
 use crate::repo::{Commit, Kind, Repo};
 use crate::world::World;
@@ -45,21 +45,25 @@ pub fn bad_request(message: &str) -> Refusal {
     refused(400, None, message)
 }
 
-/// No such repo, as far as the caller may know.
-fn repo_not_found(caller: Caller) -> Refusal {
+/// No such repo, as far as the caller may know. A stranger is asked who it is.
+fn repo_not_found(world: &World, caller: Caller) -> Refusal {
+    let code = Some("RepoNotFound");
     match caller {
-        Caller::Known(_) => refused(404, Some("RepoNotFound"), "Repository not found"),
-        _ => refused(401, Some("RepoNotFound"), "Invalid username or password."),
+        Caller::Known(_) => refused(404, code, "Repository not found"),
+        _ => {
+            let refusal = refused(401, code.filter(|_| world.settings().hf_absent_code), "Invalid username or password.");
+            with(settle(Err(refusal)), "www-authenticate", "Bearer realm=\"Authentication required\", charset=\"UTF-8\"").into()
+        }
     }
 }
 
 /// The repo, if the caller may know of it.
 pub fn repo(world: &World, caller: Caller, (kind, id): (Kind, &str)) -> Result<Arc<Repo>, Refusal> {
-    let repo = world.hf.repo(kind, id).ok_or_else(|| repo_not_found(caller))?;
+    let repo = world.hf.repo(kind, id).ok_or_else(|| repo_not_found(world, caller))?;
     let owns = caller.account().is_some_and(|account| account.owns(repo.owner()));
     let state = repo.state();
     if !state.is_public() && !owns {
-        return Err(repo_not_found(caller));
+        return Err(repo_not_found(world, caller));
     }
     if state.disabled {
         return Err(refused(403, None, "Access to this resource is disabled."));
@@ -84,14 +88,20 @@ pub fn through_gate(repo: &Repo, caller: Caller) -> Result<(), Refusal> {
     if state.gated.is_none() {
         return Ok(());
     }
-    let text = format!(
-        "Access to model {} is restricted and you are not in the authorized list. Visit https://huggingface.co/{} to ask for access.",
-        repo.id, repo.id
-    );
+    let id = &repo.id;
     match caller.account() {
         Some(account) if account.owns(repo.owner()) || state.granted.contains(account.user) => Ok(()),
-        Some(_) => Err(refused(403, Some("GatedRepo"), &text)),
-        None => Err(refused(401, Some("GatedRepo"), &text)),
+        Some(_) => {
+            let text = format!(
+                "Access to model {id} is restricted and you are not in the authorized list. Visit https://huggingface.co/{id} to ask for access."
+            );
+            Err(refused(403, Some("GatedRepo"), &text))
+        }
+        None => {
+            let text =
+                format!("Access to model {id} is restricted. You must have access to it and be authenticated to access it. Please log in.");
+            Err(refused(401, Some("GatedRepo"), &text))
+        }
     }
 }
 
@@ -117,6 +127,15 @@ pub fn revision(repo: &Repo, revision: &str) -> Result<Arc<Commit>, Refusal> {
 
 /// There is nothing at that path.
 pub fn entry_not_found(commit: &Commit, path: &str) -> Refusal {
-    let response = crate::answer::settle(Err(refused(404, Some("EntryNotFound"), &format!("{path} does not exist on \"{}\"", commit.id))));
+    not_found(commit, &format!("{path} does not exist on \"{}\"", commit.id))
+}
+
+/// There is no such file, as the resolver says it.
+pub fn file_not_found(commit: &Commit) -> Refusal {
+    not_found(commit, "Entry not found")
+}
+
+fn not_found(commit: &Commit, message: &str) -> Refusal {
+    let response = settle(Err(refused(404, Some("EntryNotFound"), message)));
     with(response, "x-repo-commit", &commit.id.to_string()).into()
 }

@@ -89,7 +89,7 @@ pub async fn commit(world: &Arc<World>, mut call: Call, caller: Caller, repo: &A
         let message = format!("{}\n{}", header.summary, header.description);
         apply(&mut state, &repo.id, branch, message.trim(), changes)
     };
-    let url = format!("{}/{}{}/commit/{}", world.base(Origin::Hf), repo.kind.prefix(), repo.id, made.id);
+    let url = format!("{}/{}{}/commit/{}", world.named(Origin::Hf), repo.kind.prefix(), repo.id, made.id);
     Ok(json_answer(200, &json!({"success": true, "commitOid": made.id, "commitUrl": url, "hookOutput": ""})))
 }
 

@@ -97,7 +97,7 @@ fn upload(world: &World, call: &Call, repo: &Arc<Repo>, object: &Object, multipa
     } else {
         action(call, world.signed(Origin::HfStorage, "PUT", &blob_path(repo, &digest), call.ttl))
     };
-    let verify = format!("{}/{}{}.git/info/lfs/objects/verify", world.base(Origin::Hf), repo.kind.prefix(), repo.id);
+    let verify = format!("{}/{}{}.git/info/lfs/objects/verify", world.named(Origin::Hf), repo.kind.prefix(), repo.id);
     Ok(json!({"oid": object.oid, "size": object.size, "authenticated": true, "actions": {"upload": target, "verify": {"href": verify}}}))
 }
 

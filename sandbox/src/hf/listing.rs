@@ -21,8 +21,11 @@ pub fn tree(world: &World, call: &Call, repo: &Repo, revision: &str, path: &str)
     let commit = access::revision(repo, revision)?;
     let dir = commit.tree.dir(path).ok_or_else(|| access::entry_not_found(&commit, path))?;
     let (skip, expand) = (cursor(call)?, call.flag("expand"));
-    let most = if expand { 100 } else { world.settings().hf_page };
-    let size = call.number("limit").unwrap_or(most).clamp(1, most);
+    let (usual, most) = if expand { (50, 100) } else { (world.settings().hf_page, 1000) };
+    let size = call.number("limit").unwrap_or(usual);
+    if !(1..=most).contains(&size) {
+        return Err(access::bad_request("Invalid limit for index tree pagination"));
+    }
     let mut page = dir.page(path, call.flag("recursive"), skip, size + 1);
     let more = page.len() > size;
     page.truncate(size);
@@ -44,7 +47,7 @@ fn next(world: &World, call: &Call, offset: usize) -> String {
     let kept = call.query.iter().filter(|(key, _)| key != "cursor");
     let mut query: Vec<String> = kept.map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
     query.push(format!("cursor={}", URL_SAFE_NO_PAD.encode(format!("at {offset}"))));
-    format!("<{}{}?{}>; rel=\"next\"", world.base(call.origin), call.path, query.join("&"))
+    format!("<{}{}?{}>; rel=\"next\"", world.named(call.origin), call.path, query.join("&"))
 }
 
 /// One entry of a tree.
@@ -81,7 +84,7 @@ fn last_commit(repo: &Repo, id: Oid) -> Value {
 pub async fn paths_info(world: &World, mut call: Call, repo: &Repo, revision: &str) -> Answer {
     let commit = access::revision(repo, revision)?;
     let body = call.bytes().await.map_err(|error| access::bad_request(&error))?;
-    let (paths, expand) = asked_paths(&call, &body).ok_or_else(|| access::bad_request("Invalid paths"))?;
+    let (paths, expand) = asked_paths(&call, &body).ok_or_else(|| access::bad_request("\u{2716} Invalid input\n  \u{2192} at paths"))?;
     if paths.len() > 500 {
         return Err(access::bad_request("Too many paths: at most 500"));
     }

@@ -3,6 +3,7 @@
 mod access;
 mod commit;
 pub mod lfs;
+mod limits;
 mod listing;
 mod read;
 mod resolve;
@@ -12,18 +13,17 @@ pub mod storage;
 mod write;
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use axum::body::Body;
-use axum::http::Response;
-use serde_json::json;
 
 use crate::accounts::Caller;
-use crate::answer::{Answer, Refusal, broken, json as json_answer, settle, with};
+use crate::answer::{Answer, Refusal, broken, settle};
 use crate::call::Call;
 use crate::git;
 use crate::repo::Kind;
 use crate::world::World;
+use axum::body::Body;
+use axum::http::Response;
+
+const NO_PAGE: &str = "Sorry, we can't find the page you are looking for.";
 
 /// What a request asks for.
 pub enum Route {
@@ -59,8 +59,10 @@ pub enum Verb {
     PathsInfo { revision: String },
     /// What commits are there?
     Commits { revision: String },
-    /// A file.
+    /// Where is this file?
     Resolve { revision: String, path: String },
+    /// A small file.
+    ResolveCache { revision: String, path: String },
     /// Where do these blobs come from or go to?
     LfsBatch,
     /// Is this blob whole?
@@ -106,6 +108,7 @@ impl Route {
                 Verb::PathsInfo { .. } => "hf.paths_info",
                 Verb::Commits { .. } => "hf.commits",
                 Verb::Resolve { .. } => "hf.resolve",
+                Verb::ResolveCache { .. } => "hf.resolve_cache",
                 Verb::LfsBatch => "hf.lfs_batch",
                 Verb::LfsVerify => "hf.lfs_verify",
                 Verb::GitRefs => "hf.git_refs",
@@ -133,6 +136,10 @@ pub fn route(call: &Call) -> Route {
         ["api", "repos", "create"] => Route::Create,
         ["api", "repos", "delete"] => Route::Delete,
         ["api", "complete_multipart", upload] => Route::Complete((*upload).to_owned()),
+        ["api", "resolve-cache", kind, owner, name, revision, path @ ..] => {
+            let verb = Verb::ResolveCache { revision: (*revision).to_owned(), path: path.join("/") };
+            Kind::from_plural(kind).map_or(Route::Unknown, |kind| Route::Repo(kind, format!("{owner}/{name}"), verb))
+        }
         ["api", kind] => Kind::from_plural(kind).map_or(Route::Unknown, Route::List),
         ["api", kind, owner, name, rest @ ..] => match (Kind::from_plural(kind), api_verb(rest)) {
             (Some(kind), Some(verb)) => Route::Repo(kind, format!("{owner}/{name}"), verb),
@@ -189,7 +196,7 @@ fn web(call: &Call, kind: Kind, rest: &[&str]) -> Route {
 pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
     let route = route(&call);
     let caller = access::caller(world, &call);
-    let limits = Limits::count(world, &route, &call);
+    let limits = limits::Limits::count(world, &route, &call);
     let is_git = matches!(route, Route::Repo(_, _, Verb::GitRefs | Verb::GitObjects | Verb::GitPush));
     let response = match limits.exceeded() {
         Some(refusal) => settle(Err(refusal)),
@@ -201,7 +208,7 @@ pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
 
 async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) -> Answer {
     if matches!(caller, Caller::Bad) {
-        return Err(access::bad_token());
+        return Err(gated_file(world, &route).unwrap_or_else(access::bad_token));
     }
     match route {
         Route::Whoami => read::whoami(caller),
@@ -211,8 +218,15 @@ async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) ->
         Route::List(kind) => listing::repos(world, &call, caller, kind),
         Route::Complete(upload) => lfs::complete(world, call, &upload).await,
         Route::Repo(kind, id, verb) => about_repo(world, call, caller, (kind, &id), verb).await,
-        Route::Unknown => Err(access::refused(404, None, "Sorry, we can't find the page you are looking for.")),
+        Route::Unknown => Err(access::refused(404, None, NO_PAGE)),
     }
+}
+
+/// A gated file answers a wrong token as it answers none.
+fn gated_file(world: &World, route: &Route) -> Option<Refusal> {
+    let Route::Repo(kind, id, Verb::Resolve { .. }) = route else { return None };
+    let repo = access::repo(world, Caller::Anonymous, (*kind, id)).ok()?;
+    access::through_gate(&repo, Caller::Anonymous).err()
 }
 
 async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, place: (Kind, &str), verb: Verb) -> Answer {
@@ -232,6 +246,8 @@ async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, place: (Kind
         Verb::PathsInfo { revision } => listing::paths_info(world, call, &repo, &revision).await,
         Verb::Commits { revision } => read::commits(&repo, &revision),
         Verb::Resolve { revision, path } => resolve::file(world, &call, caller, &repo, &revision, &path),
+        Verb::ResolveCache { revision, path } => resolve::cache(world, &call, caller, &repo, &revision, &path),
+        Verb::LfsBatch if !world.settings().hf_lfs => Err(access::refused(404, Some("RepoNotFound"), NO_PAGE)),
         Verb::LfsBatch => lfs::batch(world, call, caller, &repo).await,
         Verb::LfsVerify => lfs::verify(world, call, caller, &repo).await,
         Verb::GitRefs => access::through_gate(&repo, caller).map(|()| git::refs::advertised(&repo, world.hf.branch)),
@@ -247,39 +263,5 @@ async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, place: (Kind
         Verb::Space(setting) => space::settings(call, caller, &repo, setting).await,
         Verb::Branch { name } => write::branch(call, caller, &repo, &name).await,
         Verb::Tag { name } => write::tag(call, caller, &repo, &name).await,
-    }
-}
-
-/// Where a token stands with the rate limit that a request counts against.
-struct Limits {
-    bucket: &'static str,
-    quota: u64,
-    window: Duration,
-    left: crate::quota::Left,
-}
-
-impl Limits {
-    fn count(world: &World, route: &Route, call: &Call) -> Self {
-        let settings = world.settings();
-        let (bucket, quota, usual) = match route {
-            Route::Repo(_, _, Verb::Resolve { .. }) => ("resolvers", settings.hf_resolve_quota, 1 << 40),
-            _ => ("api", settings.hf_api_quota, 1 << 40),
-        };
-        let quota = quota.unwrap_or(usual);
-        let window = Duration::from_secs(settings.quota_window_s.max(1));
-        let key = format!("{bucket} {}", call.bearer().unwrap_or_default());
-        Self { bucket, quota, window, left: world.quotas.count(key, quota, window) }
-    }
-
-    fn exceeded(&self) -> Option<Refusal> {
-        let message = "We had to rate limit you. If you think it's an error, upgrade to a paid account.";
-        (!self.left.allowed).then(|| json_answer(429, &json!({"error": message})).into())
-    }
-
-    fn told(&self, response: Response<Body>) -> Response<Body> {
-        let resets_in = self.left.resets_in.as_secs_f64().ceil();
-        let response = with(response, "ratelimit", &format!("\"{}\";r={};t={resets_in}", self.bucket, self.left.remaining));
-        let policy = format!("\"fixed window\";\"{}\";q={};w={}", self.bucket, self.quota, self.window.as_secs());
-        with(response, "ratelimit-policy", &policy)
     }
 }

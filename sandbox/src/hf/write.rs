@@ -50,7 +50,7 @@ pub async fn create(world: &World, mut call: Call, caller: Caller) -> Answer {
         return Err(access::bad_request("\"sdk\" must be one of gradio, streamlit, docker, static"));
     }
     let id = format!("{namespace}/{}", wanted.name);
-    let url = format!("{}/{}{id}", world.base(Origin::Hf), wanted.kind().prefix());
+    let url = format!("{}/{}{id}", world.named(Origin::Hf), wanted.kind().prefix());
     let files = [(".gitattributes", rules::gitattributes())];
     let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
     let made = world.hf.create(wanted.kind(), &id, wanted.visibility(), &files).map_err(|error| broken(&error))?;

@@ -16,7 +16,7 @@ use super::hash::Hash;
 use super::repeats::{Place, Repeats};
 use super::wire::{Reconstruction, Term};
 use super::xorb::Chunks;
-use crate::http::{Origin, Request};
+use crate::http::{Http, Request};
 use crate::lfs::{read_storage, safe};
 use crate::{ByteStream, Error, Kind, Result};
 
@@ -73,7 +73,7 @@ impl Segment {
     async fn ask(grants: &Grants, hash: Hash, range: &Range<u64>, room: Arc<Semaphore>) -> Result<Self> {
         let asked = range.start..range.end.min(range.start.saturating_add(SEGMENT));
         let told = cas::ask(grants, &format!("/v1/reconstructions/{hash}"), &asked).await?;
-        let mut segment = Self::read(&told, grants.http().origin(), room)?;
+        let mut segment = Self::read(&told, grants.http(), room)?;
         let length = segment.rows.iter().fold(0u64, |sum, row| sum.saturating_add(row.length));
         if length.saturating_sub(segment.skip) < asked.end - asked.start {
             return Err(refused("makes less of the file than was asked for"));
@@ -82,7 +82,7 @@ impl Segment {
         Ok(segment)
     }
 
-    fn read(told: &Reconstruction, hub: &Origin, room: Arc<Semaphore>) -> Result<Self> {
+    fn read(told: &Reconstruction, hub: &Http, room: Arc<Semaphore>) -> Result<Self> {
         let (mut parts, mut numbers) = (Vec::new(), HashMap::new());
         let mut rows = VecDeque::with_capacity(told.terms.len());
         for term in &told.terms {

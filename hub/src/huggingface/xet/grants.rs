@@ -103,7 +103,7 @@ impl Grants {
         let response = response.map_err(|error| error.about("the hub gives no token for Xet's storage"))?;
         let (now, answered) = (http.options().clock.now(), date_of(response.headers()).unwrap_or_else(|| http.options().clock.date()));
         let told: wire::Grant = response.json_within(LONGEST_ANSWER).await?;
-        let cas = safe(&told.cas_url, http.origin())?;
+        let cas = safe(&told.cas_url, http)?;
         let token = Token::parse(&told.access_token).map_err(|bad| Error::new(Kind::Refused, format!("the hub's token for Xet: {bad}")))?;
         let end = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(told.exp)).unwrap_or(answered);
         Ok(Grant { cas: cas.as_str().trim_end_matches('/').to_owned(), token, fresh_until: now + remaining(end, answered) })

@@ -139,8 +139,8 @@ async fn a_storage_without_encryption_or_with_credentials_in_its_address_is_refu
         let error = read(&by_xet(&hub), 0..10).await.unwrap_err();
         assert!(error.kind() == Kind::Refused && !error.to_string().contains("secret"), "{cas}: {error}");
     }
-    let hub = crate::http::Origin::of(&"https://huggingface.co".parse().unwrap()).unwrap();
-    assert_eq!(crate::lfs::safe("http://cas.example", &hub).unwrap_err().kind(), Kind::Refused);
+    let hub = Repo::open(&side("https://huggingface.co", "main"), crate::http::HttpOptions::default()).unwrap();
+    assert_eq!(crate::lfs::safe("http://cas.example", &hub.http).unwrap_err().kind(), Kind::Refused);
 }
 
 #[tokio::test]
