@@ -117,16 +117,34 @@ fn line(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> String {
             format!("{kind} {id} was not found on {hub}: check the id, and that the account of {token} may see it")
         }
         Kind::NotFound => format!("{kind} {id} was not found on {hub}: check the id, or set {token} if it is private"),
-        Kind::Gated => format!("{kind} {id} is gated: ask for access at {} with the account of {token}", at.web_url()),
+        Kind::Gated if doing == Doing::Writing => {
+            format!("{id} on {hub} is another's, private or gated: use --dest with an owner of yours ({error})")
+        }
+        Kind::Gated => {
+            format!("{kind} {id} is gated or private: ask for access at {} with the account of {token} ({error})", at.web_url())
+        }
         Kind::Disabled => format!("{hub} has disabled {kind} {id}: nothing of it can be read ({})", error.message()),
         Kind::Denied if doing == Doing::Writing => {
             format!("{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})")
         }
         Kind::Denied => format!("{token} may not read {kind} {id} on {hub}: {error}"),
         Kind::Locked => format!("{hub} has locked its API for this account: {error}"),
-        Kind::RateLimited => format!("{hub} asks to wait{}: run the same command again then, or {WAIT_LONGER}", wait(error)),
+        Kind::Full => {
+            format!(
+                "{hub} takes no more for {id}: make room there or leave files out (--exclude), then run the same command again ({error})"
+            )
+        }
+        Kind::RateLimited => {
+            format!("{hub} asks to wait{}: run the same command again then, or {WAIT_LONGER} ({error})", wait(error))
+        }
         Kind::Unreachable => format!("{hub} can't be reached at {}: check the network and {} ({error})", at.endpoint, access.endpoint_name),
         Kind::Transient => format!("{hub} fails: run the same command again ({error})"),
+        Kind::Policy => {
+            format!("{hub} rejects what was to be written to {id}: leave it out with --exclude, or run the same command again ({error})")
+        }
+        Kind::BlobMissing => {
+            format!("{hub} lost content that it was sent for {id}: run the same command again, or give another --dest ({error})")
+        }
         Kind::Conflict => format!("{id} on {hub} was changed by someone else meanwhile: run the same command again ({error})"),
         _ => format!("{hub}: {error}"),
     }
@@ -163,13 +181,28 @@ mod tests {
     }
 
     #[test]
+    fn what_may_pass_says_that_the_same_command_goes_on() {
+        for (kind, words) in [
+            (Kind::RateLimited, "asks to wait: run the same command again then"),
+            (Kind::Conflict, "changed by someone else meanwhile: run the same command again"),
+            (Kind::Policy, "or run the same command again"),
+            (Kind::BlobMissing, "run the same command again, or give another --dest"),
+        ] {
+            let (exit, line) = said(kind, "modelscope", true, Doing::Writing);
+            assert!(exit == Exit::Incomplete && line.contains(words) && line.ends_with("(no)"), "{line}");
+        }
+    }
+
+    #[test]
     fn every_refusal_says_what_to_do() {
         for (kind, hub, doing, words) in [
             (Kind::Unauthorized, "huggingface", Doing::Reading, "refuses HF_TOKEN"),
             (Kind::NotFound, "huggingface", Doing::Reading, "model org/name was not found"),
             (Kind::Gated, "huggingface", Doing::Reading, "ask for access at https://h/org/name"),
             (Kind::Denied, "modelscope", Doing::Writing, "use --dest"),
+            (Kind::Gated, "modelscope", Doing::Writing, "is another's, private or gated: use --dest"),
             (Kind::Disabled, "huggingface", Doing::Reading, "has disabled"),
+            (Kind::Full, "huggingface", Doing::Writing, "leave files out (--exclude)"),
         ] {
             let (exit, line) = said(kind, hub, true, doing);
             assert_eq!(exit, Exit::Refused, "{line}");

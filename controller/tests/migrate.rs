@@ -199,7 +199,7 @@ fn what_is_refused_is_refused_in_one_line_and_creates_nothing() {
         (&["alice/model"], &[("MODELSCOPE_TOKEN", "a\r\nb")], 2, "MODELSCOPE_TOKEN can't be used"),
         (&["alice/model"], &[("HF_TOKEN", "hf_wrong")], 3, "Hugging Face refuses HF_TOKEN"),
         (&["alice/model"], &[("MODELSCOPE_TOKEN", BOB)], 3, "use --dest"),
-        (&["bob/gated"], alice, 3, "is gated: ask for access at"),
+        (&["bob/gated"], alice, 3, "is gated or private: ask for access at"),
         (&["ms:alice/model"], none, 3, "HF_TOKEN is not set: get one at"),
     ];
     for (args, environment, code, words) in cases {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::path::RepoPath;
 use crate::redact::Redactor;
 
 /// What an error means for whoever asked.
@@ -23,10 +24,16 @@ pub enum Kind {
     Disabled,
     /// The hub's API is locked for this account (storage limits); the Git path may still work.
     Locked,
+    /// The account or the repo is full (storage, files in the repo or in a folder): nothing more of it is taken.
+    Full,
     /// The hub asks to wait longer than the budget allows.
     RateLimited,
     /// Someone else changed the branch or made the repo meanwhile.
     Conflict,
+    /// The hub's policy rejects the commit, for its pace or for one path in it: the same may pass later, or in parts.
+    Policy,
+    /// The commit names a blob that the hub does not have: store it again.
+    BlobMissing,
     /// The bytes are not those that were promised.
     Corrupt,
     /// A signed address has expired: ask for a new one.
@@ -39,7 +46,7 @@ pub enum Kind {
     Unreachable,
     /// The answer breaks the protocol or would be unsafe to follow.
     Refused,
-    /// The request can't succeed as it is (a bad path, an unlawful file, a full quota).
+    /// The request can't succeed as it is (a bad path, an unlawful file).
     Invalid,
     /// The command line or a setting asks for what can't be. No server's answer means this.
     Usage,
@@ -48,7 +55,7 @@ pub enum Kind {
 impl Kind {
     /// Whether the hub will answer everything else the same way: going on would be a storm.
     pub fn ends_the_hub(self) -> bool {
-        matches!(self, Self::Unauthorized | Self::Unreachable | Self::Disabled | Self::Gated | Self::Locked)
+        matches!(self, Self::Unauthorized | Self::Unreachable | Self::Disabled | Self::Gated | Self::Locked | Self::Full)
     }
 }
 
@@ -60,6 +67,7 @@ pub struct Error {
     request: Option<String>,
     status: Option<u16>,
     retry_after: Option<Duration>,
+    paths: Vec<String>,
     retried: bool,
     stall: bool,
 }
@@ -70,7 +78,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this meaning.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), request: None, status: None, retry_after: None, retried: false, stall: false }
+        let message = message.into();
+        Self { kind, message, request: None, status: None, retry_after: None, paths: Vec::new(), retried: false, stall: false }
     }
 
     /// The same error, saying first what it is about: a file, a repo.
@@ -102,6 +111,17 @@ impl Error {
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
+    }
+
+    /// The same error, with the paths that the hub names as its reason.
+    pub fn naming(mut self, paths: Vec<String>) -> Self {
+        self.paths = paths;
+        self
+    }
+
+    /// Whether the hub names this path as the reason.
+    pub fn names(&self, path: &RepoPath) -> bool {
+        self.paths.iter().any(|named| named == path.as_str())
     }
 
     /// The same error, read as something else: a hub's module knows better what a status means there.

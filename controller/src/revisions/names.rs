@@ -133,7 +133,7 @@ pub async fn head_of(there: &There, references: &dyn References) -> Option<Revis
 
 /// Whether branches and tags may be made of this: all is there that can ever be.
 fn is_whole(report: &Report) -> bool {
-    let for_good = |kind| matches!(kind, Kind::NotFound | Kind::Corrupt | Kind::Invalid | Kind::Refused);
+    let for_good = |kind| matches!(kind, Kind::NotFound | Kind::Corrupt | Kind::Invalid | Kind::Policy | Kind::Refused);
     is_equal(report) && report.failed.iter().all(|failed| for_good(failed.kind))
 }
 

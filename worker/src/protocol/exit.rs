@@ -31,7 +31,8 @@ impl Exit {
     /// The code for an error of this meaning.
     pub fn of(kind: Kind) -> Self {
         match kind {
-            Kind::NotFound | Kind::Unauthorized | Kind::Denied | Kind::Gated | Kind::Disabled | Kind::Locked => Self::Refused,
+            Kind::NotFound | Kind::Unauthorized | Kind::Denied | Kind::Gated | Kind::Disabled => Self::Refused,
+            Kind::Locked | Kind::Full => Self::Refused,
             Kind::Corrupt => Self::Integrity,
             Kind::Usage => Self::Usage,
             _ => Self::Incomplete,
