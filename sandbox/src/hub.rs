@@ -1,6 +1,6 @@
 //! One hub's repos and blobs, whichever way it is spoken to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::{Arc, RwLock};
 use std::time::SystemTime;
@@ -21,6 +21,8 @@ pub struct Hub {
     /// The blobs.
     pub store: Store,
     repos: RwLock<BTreeMap<(Kind, String), Arc<Repo>>>,
+    /// The blobs of repos that were deleted.
+    deleted: RwLock<BTreeMap<(Kind, String), HashSet<Digest>>>,
 }
 
 /// A change to one path.
@@ -34,7 +36,7 @@ pub enum Change {
 impl Hub {
     /// A hub without repos, whose blobs go to `dir`.
     pub fn new(branch: &'static str, dir: Arc<BlobDir>) -> Self {
-        Self { branch, store: Store::new(dir), repos: RwLock::default() }
+        Self { branch, store: Store::new(dir), repos: RwLock::default(), deleted: RwLock::default() }
     }
 
     /// The repo with this kind and id.
@@ -59,13 +61,16 @@ impl Hub {
         }
         let repo = Arc::new(Repo::new(kind, id, visibility));
         apply(&mut repo.state(), id, self.branch, "initial commit", changes);
+        repo.state().remembered = self.deleted.exclusive().remove(&(kind, id.to_owned())).unwrap_or_default();
         repos.insert((kind, id.to_owned()), Arc::clone(&repo));
         Ok(Ok(repo))
     }
 
     /// Takes a repo away; whether it was there.
     pub fn delete(&self, kind: Kind, id: &str) -> bool {
-        self.repos.exclusive().remove(&(kind, id.to_owned())).is_some()
+        let Some(repo) = self.repos.exclusive().remove(&(kind, id.to_owned())) else { return false };
+        self.deleted.exclusive().insert((kind, id.to_owned()), std::mem::take(&mut repo.state().stored));
+        true
     }
 
     /// Stores `content` and describes it as a file outside LFS.

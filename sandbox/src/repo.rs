@@ -129,6 +129,8 @@ pub struct State {
     pub beside: BTreeMap<String, (Digest, u64)>,
     /// The blobs that belong to this repo, on hubs that keep them apart.
     pub stored: HashSet<Digest>,
+    /// Blobs of a deleted repo of this name, which LFS still calls stored.
+    pub remembered: HashSet<Digest>,
     by_id: HashMap<Oid, Arc<Commit>>,
 }
 

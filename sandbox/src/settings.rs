@@ -51,12 +51,37 @@ pub struct Settings {
     pub ms_commit_window_s: u64,
     /// How long ModelScope works on a commit, in milliseconds, refusing others meanwhile.
     pub ms_commit_ms: u64,
+    /// Milliseconds that have to lie between two commits to a ModelScope repo: its policy rejects those that come sooner.
+    pub ms_commit_gap_ms: u64,
+    /// ModelScope says meanwhile that its commit lock is busy (429); else that the branch changed (409).
+    pub ms_lock_busy: bool,
+    /// ModelScope's policy rejects commits with `.git` or `__pycache__` in a path, and deletions of what is not there; else the first are
+    /// taken where they can be, and the others are invalid actions.
+    pub ms_policy: bool,
+    /// ModelScope refuses a commit that names a blob that it does not have; else it takes it.
+    pub ms_checks_blobs: bool,
+    /// ModelScope answers a write without the right as if there were no repo (404); else with 403.
+    pub ms_denial_is_404: bool,
+    /// ModelScope takes blobs at its own domain, with the token as Bearer and as cookie; else at signed addresses of its storage.
+    pub ms_uploads_at_hub: bool,
     /// Hugging Face wants uploads above this size in parts.
     pub hf_multipart_above: u64,
     /// The size of such a part.
     pub hf_part_size: u64,
     /// Hugging Face keeps blobs in Xet's storage, and takes what was sent there.
     pub hf_xet: bool,
+    /// Hugging Face refuses commits with binary files outside LFS.
+    pub hf_refuses_binary: bool,
+    /// Hugging Face refuses commits with files that hold a token of its own.
+    pub hf_finds_secrets: bool,
+    /// Hugging Face's LFS calls blobs of a deleted repo stored in a new one of that name, until a commit found them missing.
+    pub hf_remembers_blobs: bool,
+    /// Files that a Hugging Face repo takes.
+    pub hf_files_a_repo: usize,
+    /// Entries that a folder of a Hugging Face repo takes.
+    pub hf_files_a_folder: usize,
+    /// Bytes that the private repos of a Hugging Face account may hold together.
+    pub hf_private_storage: Option<u64>,
     /// Hugging Face's plain storage refuses blobs above this size.
     pub hf_bridge_limit: Option<u64>,
     /// Entries in one page of a Hugging Face tree.
@@ -146,9 +171,21 @@ impl Default for Settings {
             ms_commit_quota: None,
             ms_commit_window_s: 3600,
             ms_commit_ms: 0,
+            ms_commit_gap_ms: 0,
+            ms_lock_busy: true,
+            ms_policy: true,
+            ms_checks_blobs: false,
+            ms_denial_is_404: true,
+            ms_uploads_at_hub: true,
             hf_multipart_above: 64 << 20,
             hf_part_size: 16 << 20,
             hf_xet: false,
+            hf_refuses_binary: true,
+            hf_finds_secrets: true,
+            hf_remembers_blobs: true,
+            hf_files_a_repo: 1_000_000,
+            hf_files_a_folder: 10_000,
+            hf_private_storage: None,
             hf_bridge_limit: None,
             hf_page: 1000,
             ms_listing_cap: 3000,

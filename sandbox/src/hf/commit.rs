@@ -6,6 +6,7 @@ use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::refusals::{Offending, within_limits};
 use super::{access, lfs, rules};
 use crate::accounts::Caller;
 use crate::answer::{Answer, Refusal, broken, json as json_answer};
@@ -67,13 +68,15 @@ pub async fn commit(world: &Arc<World>, mut call: Call, caller: Caller, repo: &A
     access::repo_writer(repo, caller)?;
     let body = call.bytes().await.map_err(|error| access::bad_request(&error))?;
     let head = access::revision(repo, revision)?;
-    let (mut header, mut changes) = (None, Vec::new());
+    let (mut header, mut changes, mut offending) = (None, Vec::new(), Offending::default());
     for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match serde_json::from_slice(line).map_err(|error| access::bad_request(&error.to_string()))? {
             Line::Header(line) => header = Some(line),
-            line => changes.push(change(world, repo, &head, line).await?),
+            line => changes.extend(change(world, repo, &head, line, &mut offending).await?),
         }
     }
+    offending.refuse(&world.settings())?;
+    within_limits(world, repo, &head, &changes)?;
     let header = header.ok_or_else(|| access::bad_request("A commit begins with a header"))?;
     let made = {
         let mut state = repo.state();
@@ -93,41 +96,43 @@ pub async fn commit(world: &Arc<World>, mut call: Call, caller: Caller, repo: &A
     Ok(json_answer(200, &json!({"success": true, "commitOid": made.id, "commitUrl": url, "hookOutput": ""})))
 }
 
-async fn change(world: &Arc<World>, repo: &Repo, head: &Commit, line: Line) -> Result<Change, Refusal> {
+/// The change that a line makes; none where what is wrong with it is noted among the `offending`.
+async fn change(world: &Arc<World>, repo: &Repo, head: &Commit, line: Line, offending: &mut Offending) -> Result<Option<Change>, Refusal> {
     match line {
-        Line::File(file) => inline(world, file),
+        Line::File(file) => inline(world, file, offending).map(Some),
         Line::LfsFile(file) => {
             good_path(&file.path)?;
-            let absent = || access::bad_request(&format!("LFS pointer pointed to a file that does not exist: {}", file.path));
             if !repo.state().stored.contains(&file.oid)
                 && world.xet.hand_over(&world.hf, &file.oid).await.map_err(|error| broken(&error))?
             {
                 repo.state().stored.insert(file.oid);
             }
-            let size = file.size.or_else(|| world.hf.store.get(&file.oid).map(|stored| stored.len())).ok_or_else(absent)?;
+            let size = file.size.or_else(|| world.hf.store.get(&file.oid).map(|stored| stored.len())).unwrap_or_default();
             let known = repo.state().stored.contains(&file.oid);
             if !known || !lfs::is_whole(world, file.oid, size).await {
-                return Err(absent());
+                repo.state().remembered.remove(&file.oid);
+                offending.has_no_content(file.path);
+                return Ok(None);
             }
-            Ok(Change::Put(file.path, lfs_file(file.oid, size)))
+            Ok(Some(Change::Put(file.path, lfs_file(file.oid, size))))
         }
-        Line::DeletedFile(Path { path }) => present(head, &path, head.tree.file(&path).is_some()),
+        Line::DeletedFile(Path { path }) => present(head, &path, head.tree.file(&path).is_some()).map(Some),
         Line::DeletedFolder(Path { path }) => {
             let path = path.trim_end_matches('/').to_owned();
-            present(head, &path, head.tree.dir(&path).is_some())
+            present(head, &path, head.tree.dir(&path).is_some()).map(Some)
         }
         Line::CopyFile(copy) => {
             good_path(&copy.path)?;
             let from = copy.src_revision.as_deref().and_then(|revision| repo.commit(revision));
             let tree = from.as_ref().map_or(&head.tree, |commit| &commit.tree);
             let file = tree.file(&copy.src_path).ok_or_else(|| access::entry_not_found(head, &copy.src_path))?;
-            Ok(Change::Put(copy.path, (**file).clone()))
+            Ok(Some(Change::Put(copy.path, (**file).clone())))
         }
         Line::Header(_) => Err(access::bad_request("A commit has one header")),
     }
 }
 
-fn inline(world: &World, file: Inline) -> Result<Change, Refusal> {
+fn inline(world: &World, file: Inline, offending: &mut Offending) -> Result<Change, Refusal> {
     good_path(&file.path)?;
     let content = match file.encoding.as_deref() {
         Some("base64") => {
@@ -135,6 +140,7 @@ fn inline(world: &World, file: Inline) -> Result<Change, Refusal> {
         }
         _ => file.content.into_bytes(),
     };
+    offending.look_into(world, &file.path, &content);
     if file.path == "README.md"
         && let Some(message) = std::str::from_utf8(&content).ok().and_then(rules::bad_front_matter)
     {

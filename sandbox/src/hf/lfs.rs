@@ -88,7 +88,8 @@ fn upload(world: &World, call: &Call, repo: &Arc<Repo>, object: &Object, multipa
     let Some(digest) = Digest::parse(&object.oid) else {
         return Ok(json!({"oid": object.oid, "size": object.size, "error": {"code": 422, "message": "invalid oid"}}));
     };
-    if repo.state().stored.contains(&digest) && world.hf.store.is_verified(&digest) {
+    let remembers = world.settings().hf_remembers_blobs && repo.state().remembered.contains(&digest);
+    if remembers || (repo.state().stored.contains(&digest) && world.hf.store.is_verified(&digest)) {
         return Ok(json!({"oid": object.oid, "size": object.size}));
     }
     let settings = world.settings();

@@ -6,6 +6,7 @@ pub mod lfs;
 mod limits;
 mod listing;
 mod read;
+mod refusals;
 mod resolve;
 pub mod rules;
 mod space;

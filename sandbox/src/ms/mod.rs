@@ -85,6 +85,8 @@ pub enum Verb {
     Batch,
     /// Change these files.
     Commit { branch: String },
+    /// Keep this blob.
+    Blob { oid: String },
     /// A studio's settings, secrets, variables and runs.
     Studio,
 }
@@ -114,6 +116,7 @@ impl Route {
                 Verb::Tag => "ms.tag",
                 Verb::Batch => "ms.batch",
                 Verb::Commit { .. } => "ms.commit",
+                Verb::Blob { .. } => "ms_storage.put",
                 Verb::Studio => "ms.studio",
             },
         }
@@ -195,6 +198,7 @@ fn written(kind: &str, owner: &str, name: &str, rest: &[&str]) -> Option<Route> 
     let kind = Kind::from_plural(kind)?;
     let verb = match rest {
         ["info", "lfs", "objects", "batch"] => Verb::Batch,
+        ["blobs", oid, _size] => Verb::Blob { oid: (*oid).to_owned() },
         ["commit", branch] => Verb::Commit { branch: (*branch).to_owned() },
         _ => return None,
     };
@@ -235,7 +239,7 @@ fn is_shut(world: &World, call: &Call, verb: &Verb) -> bool {
     is_of_files && call.segments.get(2).is_some_and(|segment| segment == shut)
 }
 
-async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) -> Answer {
+async fn answer(world: &Arc<World>, mut call: Call, route: Route, caller: Caller) -> Answer {
     if matches!(route, Route::Login) {
         return read::login(world, call).await;
     }
@@ -245,6 +249,8 @@ async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) ->
         Route::Login => Surface::Legacy,
     };
     if matches!(caller, Caller::Bad) {
+        // An upload is heard out first, so that the answer is not lost to a reset.
+        call.bytes_dropped().await;
         return Err(access::bad_token(surface));
     }
     match route {
@@ -288,6 +294,7 @@ async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, (surface, ki
         Verb::Tag => write::tag(call, caller, &repo).await,
         Verb::Batch => write::batch(world, call, caller, &repo).await,
         Verb::Commit { branch } => commit::commit(world, call, caller, &repo, &branch).await,
+        Verb::Blob { oid } => storage::put_at_hub(world, call, caller, &repo, &oid).await,
         Verb::Studio => write::studio(&call, caller, &repo),
     }
 }

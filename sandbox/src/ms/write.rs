@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Surface;
 use super::access;
+use super::commit;
 use super::form;
 use super::read::{legacy_summary, open_summary};
 use crate::accounts::Caller;
@@ -152,7 +153,7 @@ pub(super) struct Object {
 
 /// `POST /api/v1/repos/S/{id}/info/lfs/objects/batch`: speaks only of what it lacks.
 pub async fn batch(world: &World, mut call: Call, caller: Caller, repo: &Repo) -> Answer {
-    access::writer(Surface::Legacy, caller, repo.owner())?;
+    commit::writer(world, caller, repo)?;
     let asked: Batch = call.json().await.map_err(|error| access::bad_request(&error))?;
     if asked.operation != "upload" || asked.objects.len() > MOST_OBJECTS {
         return Err(access::bad_request("an upload of at most 256 objects"));
@@ -161,11 +162,21 @@ pub async fn batch(world: &World, mut call: Call, caller: Caller, repo: &Repo) -
     for object in &asked.objects {
         let digest = Digest::parse(&object.oid).ok_or_else(|| access::bad_request("invalid oid"))?;
         if world.ms.store.get(&digest).is_none() {
-            let href = world.signed(Origin::MsStorage, "PUT", &format!("/lfs/{digest}"), call.ttl);
             wanted.push(
-                json!({"oid": digest, "size": object.size, "actions": {"upload": {"href": href, "expires_in": call.ttl.as_secs().max(1)}}}),
+                json!({"oid": digest, "size": object.size, "actions": {"upload": upload(world, &call, repo, (digest, object.size))}}),
             );
         }
     }
-    Ok(access::envelope(&json!({"transfer": "basic", "objects": wanted})))
+    Ok(access::envelope(&json!({"objects": wanted, "reused-objects": []})))
+}
+
+/// Where a blob is to be put.
+fn upload(world: &World, call: &Call, repo: &Repo, (digest, size): (Digest, u64)) -> Value {
+    if !world.settings().ms_uploads_at_hub {
+        let href = world.signed(Origin::MsStorage, "PUT", &format!("/lfs/{digest}"), call.ttl);
+        return json!({"href": href, "expires_in": call.ttl.as_secs().max(1)});
+    }
+    let (base, kinds, id) = (world.base(Origin::Ms), commit::kinds(repo), &repo.id);
+    let href = format!("{base}/api/v1/repos/{kinds}/{id}/blobs/{digest}/{size}");
+    json!({"href": href, "offset": 0, "upload_header": {"Range": "bytes=0-"}, "upload_parameters": {}})
 }
