@@ -70,6 +70,11 @@ pub trait Destination: Send + Sync {
         Ok(None)
     }
 
+    /// Whether the hub looks for the blobs that a commit names; where it takes any, whoever commits asks for them before.
+    fn checks_commits(&self) -> bool {
+        true
+    }
+
     /// Writes one commit and returns its id where the hub tells it; [`crate::Kind::Conflict`] when the branch does
     /// not stand at the parent. Not retried here when the answer is lost: the caller looks first.
     async fn commit(&self, commit: &Commit) -> Result<Option<String>>;

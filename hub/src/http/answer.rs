@@ -31,6 +31,11 @@ pub trait Dialect: Send + Sync {
     fn public_origins(&self) -> &'static [&'static str] {
         &[]
     }
+
+    /// The paths that the hub names as the reason, as it wrote them.
+    fn named(&self, _answer: &Answer<'_>) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A server of which only the status is known, or object storage.
@@ -59,7 +64,8 @@ impl Answer<'_> {
         let (kind, message) = said.unwrap_or_else(|| (kind_of(self.status), String::new()));
         let wait = matches!(kind, Kind::RateLimited | Kind::Transient).then(|| self.wait(now)).flatten();
         let asks = wait.map(|wait| format!(", and asks to wait {} s", wait.as_secs())).unwrap_or_default();
-        Error::new(kind, self.words(&message, redactor) + &asks).with_status(self.status.as_u16()).with_retry_after(wait)
+        let error = Error::new(kind, self.words(&message, redactor) + &asks).naming(dialect.named(&self));
+        error.with_status(self.status.as_u16()).with_retry_after(wait)
     }
 
     fn words(&self, message: &str, redactor: &Redactor) -> String {

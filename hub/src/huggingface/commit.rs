@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use super::Repo;
+use super::dialect::BINARIES;
 use super::wire::{Candidate, Candidates, Committed, Line, Modes};
 use crate::http::Request;
 use crate::{Action, Blob, Body, Commit, Content, Error, Kind, RepoPath, Result, Revision, Sha256};
@@ -21,14 +22,34 @@ const LONGEST_ANSWER: u64 = 16 << 20;
 /// The hub gives up on a commit after a minute; the answer may take longer on its way.
 const PATIENCE: Duration = Duration::from_secs(120);
 const NDJSON: &str = "application/x-ndjson";
+/// How often the hub may name files that are to be in LFS though it first wanted them inline.
+const BINARY_ROUNDS: u32 = 3;
 
-/// Writes the commit. What came inline and the hub wants in LFS is stored there first.
+/// Writes the commit. What came inline and the hub wants in LFS is stored there first, and what it refuses for being binary then.
 ///
 /// # Errors
-/// [`Kind::Conflict`] when the branch does not stand at the parent; what the hub complains of.
+/// [`Kind::Conflict`] when the branch does not stand at the parent; [`Kind::Full`] when the account or the repo is full;
+/// [`Kind::BlobMissing`] for blobs that are not stored; what the hub complains of.
 pub(super) async fn write(repo: &Repo, commit: &Commit) -> Result<Option<String>> {
-    let large = into_lfs(repo, commit).await?;
-    let body = lines(commit, &large)?;
+    let mut large = into_lfs(repo, commit).await?;
+    for _ in 0..BINARY_ROUNDS {
+        let error = match send(repo, commit, &large).await {
+            Err(error) if error.message().contains(BINARIES) => error,
+            answer => return answer,
+        };
+        let inline = commit.actions.iter().filter_map(inline_of);
+        let binary: Vec<_> = inline.filter(|(path, _)| error.names(path) && !large.contains(path)).collect();
+        if binary.is_empty() {
+            return Err(error);
+        }
+        store(repo, &binary.iter().collect::<Vec<_>>()).await?;
+        large.extend(binary.iter().map(|(path, _)| *path));
+    }
+    send(repo, commit, &large).await
+}
+
+async fn send(repo: &Repo, commit: &Commit, large: &HashSet<&RepoPath>) -> Result<Option<String>> {
+    let body = lines(commit, large)?;
     let url = repo.api(&format!("/commit/{}", repo.revision()))?;
     let request = Request::post(url).body(NDJSON, body).once().patience(PATIENCE);
     let answer = repo.http.send(request).await.map_err(super::quota::of_action)?.json_within::<Committed>(LONGEST_ANSWER).await?;
@@ -128,4 +149,62 @@ async fn store(repo: &Repo, files: &[&(&RepoPath, &Bytes)]) -> Result<()> {
 fn slice(bytes: &Bytes, range: std::ops::Range<u64>) -> Bytes {
     let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     bytes.slice(at(range.start)..at(range.end))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::repo;
+    use super::*;
+    use crate::http::testing::{Reply, Seen, Server};
+
+    fn change(paths: &[&str]) -> Commit {
+        let put = |path: &&str| Action::Put {
+            path: path.parse().unwrap(),
+            exists: false,
+            content: Content::Inline(Bytes::copy_from_slice(path.as_bytes())),
+        };
+        Commit { message: "m".to_owned(), actions: paths.iter().map(put).collect(), parent: None }
+    }
+
+    /// A hub that calls every file regular and refuses `binary` outside LFS, all named at once.
+    async fn refusing(binary: &'static [&'static str]) -> Server {
+        Server::answering(move |seen: &Seen| {
+            let body = String::from_utf8_lossy(&seen.body).into_owned();
+            if seen.path().contains("/preupload/") {
+                return Reply::json(&json!({"files": []}));
+            }
+            if seen.path().ends_with("/objects/batch") {
+                return Reply::json(&json!({"objects": seen.json()["objects"]}));
+            }
+            let outside = |path: &&&str| body.contains(&format!(r#""key":"file","value":{{"path":"{path}""#));
+            let named: String = binary.iter().filter(outside).map(|path| format!("\n  - {path}")).collect();
+            if named.is_empty() {
+                return Reply::json(&json!({"commitOid": "ab".repeat(20)}));
+            }
+            let error = format!("Your push was rejected because it contains binary files.\nOffending files:{named}");
+            Reply::new(400, &[], json!({"error": error}).to_string())
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn files_that_are_refused_for_being_binary_go_to_lfs_and_the_commit_is_repeated() {
+        let server = refusing(&["a.ply", "b c.ply"]).await;
+        assert!(write(&repo(&server), &change(&["a.ply", "b c.ply", "c.txt"])).await.unwrap().is_some());
+        let commits: Vec<_> = server.seen().into_iter().filter(|seen| seen.path().contains("/commit/")).collect();
+        let last = String::from_utf8_lossy(&commits[1].body).into_owned();
+        assert_eq!((commits.len(), last.matches("lfsFile").count(), last.matches(r#""key":"file""#).count()), (2, 2, 1), "{last}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_names_nothing_of_the_commit_is_passed_on() {
+        let names_another = |_: &Seen| {
+            Reply::new(400, &[], json!({"error": "it contains binary files. Offending files: - other.ply", "files": []}).to_string())
+        };
+        let server = Server::answering(names_another).await;
+        let error = send(&repo(&server), &change(&["a.ply"]), &HashSet::new()).await.unwrap_err();
+        assert!(error.kind() == Kind::Invalid && error.message().contains(BINARIES), "{error}");
+    }
 }

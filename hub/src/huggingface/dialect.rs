@@ -12,6 +12,16 @@ use crate::{Kind, RepoAt};
 const LOCKED: [&str; 2] = ["storage limit reached", "storage patterns tripped"];
 const BAD_TOKEN: &str = "Invalid credentials in Authorization header";
 const DISABLED: &str = "Access to this resource is disabled";
+/// Why a commit is refused with 400, and what that means (recorded at the real hub).
+const REFUSED: [(&str, Kind); 3] = [
+    ("storage limit reached", Kind::Full),
+    ("contains too many files", Kind::Full),
+    ("LFS pointer pointed to a file that does not exist", Kind::BlobMissing),
+];
+/// The commit holds binary files outside LFS, which it names.
+pub(super) const BINARIES: &str = "contains binary files";
+/// What stands before the names of files.
+const OFFENDING: &str = "Offending file";
 
 /// The errors of one repo, named in the words people use for it.
 pub(super) struct Words {
@@ -72,16 +82,38 @@ impl Dialect for Words {
         if status == 403 && LOCKED.iter().any(|words| said.contains(words)) {
             return Some((Kind::Locked, format!("Hugging Face has locked its API for this account: {said}")));
         }
+        if let Some((_, kind)) = REFUSED.iter().find(|(words, _)| status == 400 && said.contains(words)) {
+            return Some((*kind, format!("Hugging Face says: {said}")));
+        }
         let code = answer.header("x-error-code").and_then(|code| self.of_code(&code));
         code.or_else(|| self.of_status(answer, &said))
     }
+
+    fn named(&self, answer: &Answer<'_>) -> Vec<String> {
+        // A header has no lines.
+        let said = said_in_body(answer).or_else(|| answer.header("x-error-message").map(Cow::into_owned));
+        said.filter(|_| answer.status == 400).as_deref().map(offending).unwrap_or_default()
+    }
+}
+
+/// The paths of a list, one a line or all in one: since a path can hold what divides them, a line counts whole and in its parts.
+fn offending(said: &str) -> Vec<String> {
+    let Some((_, list)) = said.split_once(OFFENDING) else { return Vec::new() };
+    let entries = list.trim_start_matches(['s', ':']).lines().filter_map(|line| line.trim().strip_prefix("- "));
+    let paths = entries.flat_map(|entry| std::iter::once(entry).chain(entry.split(" - ")));
+    paths.map(|path| path.split(" (ref: ").next().unwrap_or(path).trim().to_owned()).collect()
 }
 
 /// `X-Error-Message`, else the body's `error` or `message`, or the first of its `errors`. Servers with the same API say it as
 /// `detail` (KohakuHub, olah), as `msg` (CSGHub), or as nothing but a text (MatrixHub).
 fn message_of(answer: &Answer<'_>) -> String {
-    let body = || words_of(&serde_json::from_slice(&answer.body).ok()?);
-    answer.header("x-error-message").map(Cow::into_owned).or_else(body).unwrap_or_default()
+    let header = answer.header("x-error-message").map(Cow::into_owned);
+    let said = header.or_else(|| said_in_body(answer)).unwrap_or_default();
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn said_in_body(answer: &Answer<'_>) -> Option<String> {
+    words_of(&serde_json::from_slice(&answer.body).ok()?)
 }
 
 fn words_of(said: &Value) -> Option<String> {
@@ -168,6 +200,34 @@ mod tests {
             assert_eq!(said(true, 413, &[], body).1, "Hugging Face says: Storage quota exceeded", "{body}");
         }
         assert_eq!(read(true, 413, &[], r#"{"detail":7}"#), None);
+    }
+
+    #[test]
+    fn why_a_commit_is_refused_is_told_by_its_words() {
+        for (words, kind) in [
+            ("Private storage limit reached for user someone, please upgrade your plan", Kind::Full),
+            ("Your push was rejected because it contains too many files per directory. Offending directories: /data/", Kind::Full),
+            ("Your push was rejected because it contains too many files. Your git repo would contain 1000009 files", Kind::Full),
+            ("Your push was rejected because an LFS pointer pointed to a file that does not exist.", Kind::BlobMissing),
+            ("Your push was rejected because it contains binary files.", Kind::Invalid),
+        ] {
+            let body: &'static str = format!(r#"{{"error":"{words}"}}"#).leak();
+            assert_eq!(said(true, 400, &[], body).0, kind, "{words}");
+        }
+        assert_eq!(said(true, 412, &[], r#"{"error":"A commit has happened since. Please refresh and try again."}"#).0, Kind::Conflict);
+        assert_eq!(said(true, 403, &[], r#"{"error":"no write access"}"#).0, Kind::Denied, "LFS and creation alike");
+    }
+
+    #[test]
+    fn offending_files_are_named_however_they_are_listed() {
+        assert_eq!(
+            offending("no.\nOffending files:\n  - assets/a.ply\n  - b - c.ply"),
+            ["assets/a.ply", "assets/a.ply", "b - c.ply", "b", "c.ply"]
+        );
+        assert!(offending("Offending file: - data.parquet").contains(&"data.parquet".to_owned()));
+        let secrets = offending("Offending files: - .env (ref: refs/heads/main, token: '[REDACTED]') - b.py (ref: x)");
+        assert!([".env", "b.py"].iter().all(|path| secrets.contains(&(*path).to_owned())), "{secrets:?}");
+        assert!(offending("too many files. Offending directories: /data/").is_empty());
     }
 
     #[test]

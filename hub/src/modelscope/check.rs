@@ -11,6 +11,7 @@ use reqwest::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, H
 use reqwest::{StatusCode, Url};
 use serde_json::Value;
 
+use super::commit::read_denial;
 use super::wire::{Check, Checked, Named, Object, ObjectError, Upload};
 use super::{Repo, dialect};
 use crate::http::{Origin, Request};
@@ -53,7 +54,7 @@ impl Repo {
     async fn check_some(&self, blobs: &[Blob], missing: &mut Missing) -> Result<()> {
         let objects = blobs.iter().map(|blob| Named { oid: blob.sha256.to_string(), size: blob.size }).collect();
         let request = Request::post(self.git_api(&["info", "lfs", "objects", "batch"]));
-        let answer = self.ask(request.json(&Check { operation: "upload", objects })?).await?;
+        let answer = self.ask_doubting(request.json(&Check { operation: "upload", objects })?, read_denial).await?;
         let mut verdicts = self.verdicts(answer, blobs)?;
         for blob in blobs {
             match verdicts.remove(&blob.sha256) {
@@ -225,6 +226,7 @@ mod tests {
             (bad(200, 500, "busy"), Kind::Transient),
             (bad(200, 10_000_000_001, "no"), Kind::Invalid),
             (bad(404, 404, "no repo"), Kind::NotFound),
+            (bad(404, 404, "could not be found or you don't have permission to view it"), Kind::Denied),
             (good(json!([])), Kind::Refused),
             (good(json!({"objects": "none"})), Kind::Refused),
             (Reply::new(200, &[], "<html>"), Kind::Refused),

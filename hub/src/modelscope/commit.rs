@@ -21,13 +21,14 @@ impl Repo {
     /// Writes the commit; returns its id where the answer has one (the official client reads none).
     ///
     /// # Errors
-    /// [`Kind::Conflict`] when the branch changed or the hub works on another commit;
-    /// [`Kind::RateLimited`] with the wait that it asks for.
+    /// [`Kind::Conflict`] when the branch changed; [`Kind::RateLimited`] with the wait that the hub asks for, or while it works on
+    /// another commit; [`Kind::Policy`] for a commit that comes too soon or has a path that the hub does not like;
+    /// [`Kind::Denied`] without the right to write.
     pub(super) async fn write_commit(&self, commit: &Commit) -> Result<Option<String>> {
         let url = self.git_api(&["commit", self.at.revision.as_str()]);
         let body = wire::Commit { commit_message: &commit.message, actions: commit.actions.iter().map(written).collect() };
         let answer = self.ask_once(Request::post(url).json(&body)?.patience(PATIENCE)).await;
-        answer.map(|data| id_of(&data)).map_err(read_busy)
+        answer.map(|data| id_of(&data)).map_err(read_busy).map_err(read_denial)
     }
 }
 
@@ -63,6 +64,12 @@ fn read_busy(error: Error) -> Error {
     let words = error.message().to_lowercase();
     let busy = error.kind() == Kind::Invalid && error.status() == Some(400) && BUSY_WORDS.iter().any(|busy| words.contains(busy));
     if busy { error.with_kind(Kind::Conflict) } else { error }
+}
+
+/// A write without the right is answered as if there were no repo; whoever writes has seen it.
+pub(super) fn read_denial(error: Error) -> Error {
+    let denies = error.kind() == Kind::NotFound && error.message().contains("permission to view it");
+    if denies { error.with_kind(Kind::Denied) } else { error }
 }
 
 #[cfg(test)]
@@ -123,15 +130,29 @@ mod tests {
     async fn a_branch_that_moved_is_a_conflict_in_every_form() {
         for reply in [
             bad(409, 409, "conflict"),
-            bad(400, 10_030_000_001, "rejected"),
-            bad(200, 10_030_000_001, "rejected"),
+            bad(400, 10_030_000_001, "branch changed"),
+            bad(200, 10_030_000_001, "branch changed"),
             bad(400, 400, "Branch changed since it was read"),
-            bad(400, 400, "commit rejected by repository policy"),
             bad(400, 400, "busy, please retry"),
             bad(200, 400, "could not update refs"),
         ] {
             let (answer, server) = commit(reply).await;
             assert_eq!((answer.unwrap_err().kind(), server.seen().len()), (Kind::Conflict, 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_by_its_words() {
+        let unseen = "The project you were looking for could not be found or you don't have permission to view it: models/org/name";
+        for (reply, kind) in [
+            (bad(404, 404, unseen), Kind::Denied),
+            (bad(404, 10_010_205_001, "record not found"), Kind::NotFound),
+            (bad(429, 10_030_000_001, "commit lock busy, please try again"), Kind::RateLimited),
+            (bad(400, 10_030_000_001, "commit rejected by repository policy"), Kind::Policy),
+            (bad(400, 10_030_000_001, "User not logged in"), Kind::Unauthorized),
+        ] {
+            let (answer, server) = commit(reply).await;
+            assert_eq!((answer.unwrap_err().kind(), server.seen().len()), (kind, 1));
         }
     }
 

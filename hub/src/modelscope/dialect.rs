@@ -12,10 +12,28 @@ use crate::{Error, Kind, Redactor, Result};
 const BAD_TOKEN: u64 = 10_010_103_009;
 /// The repo exists: dataset and model on the China site, any on the international one (`errors.py`).
 const EXISTS: [u64; 3] = [10_020_101_001, 10_010_101_001, 10_010_202_004];
-/// Another commit came first, or the repo takes no commit now (`errors.py`, `_COMMIT_RETRYABLE_BUSINESS_CODES`).
-const BRANCH_CHANGED: u64 = 10_030_000_001;
-/// The same in words (`_upload.py`, `_RETRYABLE_COMMIT_MESSAGE_MARKERS`).
-const BRANCH_CHANGED_WORDS: [&str; 3] = ["branch changed", "could not update refs", "commit rejected by repository policy"];
+/// Several things, told apart by their words (recorded at the real hub; `errors.py`, `_COMMIT_RETRYABLE_BUSINESS_CODES`).
+const BY_WORDS: u64 = 10_030_000_001;
+/// The repo is private, or gated without a grant: recorded with a 404.
+const NO_GRANT: u64 = 10_010_200_001;
+/// There is no tree at this revision: recorded with a 404.
+const NO_TREE: u64 = 10_990_101_004;
+/// The file is not there, or its content is lost: recorded with a 200 and with a 404.
+const NO_CONTENT: u64 = 10_990_101_007;
+/// The repo is absent: recorded with a 404 and with a 200, and with an overload, of which the words tell.
+const ABSENT: u64 = 10_010_205_001;
+/// What words mean beside any code, in lower case (recorded at the real hub; `_upload.py`, `_RETRYABLE_COMMIT_MESSAGE_MARKERS`).
+const WORDS: [(&str, Kind); 9] = [
+    ("branch changed", Kind::Conflict),
+    ("could not update refs", Kind::Conflict),
+    ("commit lock busy", Kind::RateLimited),
+    ("commit frequency limit exceeded", Kind::RateLimited),
+    ("commit rejected by repository policy", Kind::Policy),
+    ("user not logged in", Kind::Unauthorized),
+    ("create or edit files when you are on a branch", Kind::NotFound),
+    ("max_prepared_stmt_count", Kind::Transient),
+    ("error 1461", Kind::Transient),
+];
 
 /// How ModelScope says what is wrong.
 pub(super) struct ModelScope;
@@ -110,21 +128,38 @@ impl Said {
         }
         match &self.code {
             Code::Number(BAD_TOKEN) => Kind::Unauthorized,
-            Code::Number(code) if EXISTS.contains(code) || *code == BRANCH_CHANGED => Kind::Conflict,
+            Code::Number(NO_GRANT) => Kind::Gated,
+            Code::Number(NO_TREE | NO_CONTENT) => Kind::NotFound,
+            Code::Number(code) if EXISTS.contains(code) => Kind::Conflict,
             Code::Word(word) => meaning_of_word(word).unwrap_or(otherwise),
-            _ if self.says_branch_changed() && otherwise == Kind::Invalid => Kind::Conflict,
-            _ => otherwise,
+            Code::Number(BY_WORDS) => self.meaning_of_words(otherwise),
+            _ if matches!(otherwise, Kind::Unauthorized | Kind::Denied) => otherwise,
+            _ => self.meaning_of_words(otherwise),
         }
     }
 
-    /// The message and the code; empty where there is neither.
-    fn words(&self) -> String {
-        format!("{}{}", self.message.trim(), self.code).trim().to_owned()
+    /// The meaning by words. Where they are not known, that code is a rejection of something in the commit, as the official
+    /// client has it (`_upload.py`, `_should_split_commit_failure`).
+    fn meaning_of_words(&self, otherwise: Kind) -> Kind {
+        let message = self.message.to_lowercase();
+        let known = WORDS.iter().find(|(words, _)| message.contains(words)).map(|(_, kind)| *kind);
+        known.unwrap_or(match self.code {
+            Code::Number(BY_WORDS) if otherwise == Kind::Invalid => Kind::Policy,
+            Code::Number(ABSENT) if message.contains("record not found") => Kind::NotFound,
+            _ => otherwise,
+        })
     }
 
-    fn says_branch_changed(&self) -> bool {
-        let message = self.message.to_lowercase();
-        BRANCH_CHANGED_WORDS.iter().any(|words| message.contains(words))
+    /// What the code is known to mean, the message and the code; empty where there is none of them.
+    fn words(&self) -> String {
+        let known = match self.code {
+            Code::Number(NO_GRANT) => "it is private, or gated and not granted",
+            Code::Number(NO_TREE) => "there is no such branch, tag or commit",
+            Code::Number(NO_CONTENT) => "there is no such file, or the hub lost its content",
+            _ => "",
+        };
+        let said = [known, self.message.trim()].into_iter().filter(|said| !said.is_empty());
+        format!("{}{}", said.collect::<Vec<_>>().join(": "), self.code).trim().to_owned()
     }
 
     fn code_as_status(&self) -> Option<StatusCode> {
@@ -159,7 +194,8 @@ impl std::fmt::Display for Code {
 /// 403 but is no matter of permission.
 fn meaning_of_word(word: &str) -> Option<Kind> {
     Some(match word {
-        "InputParameterError" | "QuotaLimitExceed" => Kind::Invalid,
+        "InputParameterError" => Kind::Invalid,
+        "QuotaLimitExceed" => Kind::Full,
         "InvalidAuthentication" => Kind::Unauthorized,
         "OperationNotAllowed" => Kind::Denied,
         "ResourceNotFound" => Kind::NotFound,
@@ -194,10 +230,10 @@ mod tests {
     #[test]
     fn codes_mean_more_than_the_status_they_come_with() {
         assert_eq!(of_status(400, json!({"Code": BAD_TOKEN, "Message": "no"})), Kind::Unauthorized);
-        for code in [10_020_101_001_u64, 10_010_101_001, 10_010_202_004, BRANCH_CHANGED] {
+        for code in [10_020_101_001_u64, 10_010_101_001, 10_010_202_004] {
             assert_eq!(of_status(400, json!({"Code": code})), Kind::Conflict, "{code}");
         }
-        assert_eq!(of_status(403, json!({"code": "QuotaLimitExceed"})), Kind::Invalid);
+        assert_eq!(of_status(403, json!({"code": "QuotaLimitExceed"})), Kind::Full);
         assert_eq!(of_status(400, json!({"code": "DuplicateEntity"})), Kind::Conflict);
         assert_eq!(of_status(429, json!({"code": "RateLimitExceed"})), Kind::RateLimited);
         assert_eq!(of_status(404, json!({"Code": 10_010_205_001_u64})), Kind::NotFound);
@@ -208,13 +244,53 @@ mod tests {
         assert_eq!(of_status(502, json!({"Code": BAD_TOKEN, "Message": "branch changed"})), Kind::Transient);
     }
 
+    /// The recorded answers: status, code, words, meaning.
+    const RECORDED: [(u16, u64, &str, Kind); 12] = [
+        (404, ABSENT, "获取模型信息失败，信息：record not found", Kind::NotFound),
+        (200, ABSENT, "获取模型目录树失败，信息：record not found", Kind::NotFound),
+        (404, ABSENT, "信息：Error 1461: Can't create more than max_prepared_stmt_count statements", Kind::Transient),
+        (404, NO_GRANT, "", Kind::Gated),
+        (404, NO_TREE, "", Kind::NotFound),
+        (200, NO_CONTENT, "获取模型文件失败，文件内容为空", Kind::NotFound),
+        (429, BY_WORDS, "commit lock busy, please try again", Kind::RateLimited),
+        (409, BY_WORDS, "branch changed, please retry", Kind::Conflict),
+        (400, BY_WORDS, "commit rejected by repository policy", Kind::Policy),
+        (400, BY_WORDS, "user not logged in", Kind::Unauthorized),
+        (429, 429, "Commit frequency limit exceeded", Kind::RateLimited),
+        (400, 400, "You can only create or edit files when you are on a branch", Kind::NotFound),
+    ];
+
     #[test]
-    fn a_branch_that_changed_is_known_by_its_words_but_a_denial_stays_one() {
-        for words in ["Branch changed, retry", "remote: COULD NOT UPDATE REFS", "commit rejected by repository policy"] {
+    fn recorded_codes_and_words_mean_the_same_at_any_status() {
+        for (status, code, words, kind) in RECORDED {
+            let body = json!({"Code": code, "Message": words, "Success": false});
+            for status in [status, 200, 400, 404] {
+                let told = if status == 200 { in_200(body.clone()).unwrap().kind() } else { of_status(status, body.clone()) };
+                assert_eq!(told, kind, "{status} {code} {words}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_of_several_meanings_without_known_words_is_a_rejection() {
+        assert_eq!(of_status(400, json!({"Code": BY_WORDS, "Message": "no"})), Kind::Policy);
+        assert_eq!(of_status(409, json!({"Code": BY_WORDS})), Kind::Conflict);
+        assert_eq!(in_200(json!({"Code": BY_WORDS, "Success": false})).unwrap().kind(), Kind::Policy);
+    }
+
+    #[test]
+    fn known_words_count_beside_any_code_but_a_denial_stays_one() {
+        for words in ["Branch changed, retry", "remote: COULD NOT UPDATE REFS"] {
             assert_eq!(of_status(400, json!({"Code": 400, "Message": words})), Kind::Conflict, "{words}");
             assert_eq!(of_status(409, json!({"Message": words})), Kind::Conflict, "{words}");
         }
         assert_eq!(of_status(403, json!({"Message": "branch changed"})), Kind::Denied);
+    }
+
+    #[test]
+    fn codes_that_come_without_words_are_put_into_words() {
+        let error = in_200(json!({"Code": NO_GRANT, "Success": false})).unwrap();
+        assert_eq!(error.to_string(), "it is private, or gated and not granted (code 10010200001)");
     }
 
     #[test]
@@ -223,7 +299,6 @@ mod tests {
         assert_eq!(kind(json!({"Success": false, "Message": "x"})), Kind::Invalid);
         assert_eq!(kind(json!({"Code": 500, "Success": true})), Kind::Transient);
         assert_eq!(kind(json!({"Code": "403", "Success": false})), Kind::Denied);
-        assert_eq!(kind(json!({"Code": BRANCH_CHANGED, "Success": false})), Kind::Conflict);
         assert_eq!(kind(json!({"code": "InvalidAuthentication", "success": false})), Kind::Unauthorized);
         assert_eq!(kind(json!({"Code": "Broken"})), Kind::Invalid);
         assert_eq!(kind(json!({"Code": 0})), Kind::Invalid);

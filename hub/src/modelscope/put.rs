@@ -148,7 +148,8 @@ mod tests {
     async fn storage_at_the_hubs_origin_says_expired_in_xml() {
         let xml = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired.</Message></Error>";
         assert_eq!(put_at_hub(Reply::new(403, &[], xml)).await.0.unwrap_err().kind(), Kind::Expired);
-        assert_eq!(put_at_hub(bad(403, 403, "no permission")).await.0.unwrap_err().kind(), Kind::Denied);
+        assert_eq!(put_at_hub(bad(403, 403, "no write permission to repository")).await.0.unwrap_err().kind(), Kind::Denied);
+        assert_eq!(put_at_hub(bad(400, 10_030_000_001, "user not logged in")).await.0.unwrap_err().kind(), Kind::Unauthorized);
     }
 
     #[tokio::test]
