@@ -120,6 +120,9 @@ fn line(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> String {
         Kind::Gated if doing == Doing::Writing => {
             format!("{id} on {hub} is another's, private or gated: use --dest with an owner of yours ({error})")
         }
+        Kind::Gated if !has_token => {
+            format!("{kind} {id} is gated or private: set {token} of an account that may read it, or ask for access at {}", at.web_url())
+        }
         Kind::Gated => {
             format!("{kind} {id} is gated or private: ask for access at {} with the account of {token} ({error})", at.web_url())
         }

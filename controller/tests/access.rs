@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use common::{ALICE, BOB, Ran, World};
 use serde_json::{Value, json};
 
+/// ModelScope's storage is an origin of its own, at signed addresses.
+const SIGNED_UPLOADS: &str = r#"{"ms_uploads_at_hub":false}"#;
 const READER: &str = "hf_sandboxAliceRead";
 const TOKEN: (&str, &str) = ("HF_TOKEN", READER);
 /// Nothing waits long in a test.
@@ -80,9 +82,10 @@ fn an_address_that_expired_before_its_download_is_asked_for_again() {
 #[test]
 fn an_address_that_expired_before_its_upload_is_asked_for_again() {
     let world = with_blob();
+    world.admin("POST", "/settings", SIGNED_UPLOADS).unwrap();
     fault(&world, &json!({"route": "ms.batch", "count": 1, "kind": {"do": "expired"}}));
     is_done(&world, &migrate(&world));
-    assert_eq!((answers(&world, "ms_storage.put", 403), world.requests("ms.batch")), (1, 2));
+    assert_eq!((answers(&world, "ms_storage.put", 403), world.requests("ms.batch")), (1, 3), "the committer asks too");
     tokens_stayed_home(&world);
 }
 
@@ -101,6 +104,7 @@ fn addresses_that_live_for_a_second_suffice_for_a_queue_of_several() {
 fn an_address_that_is_always_expired_fails_its_file_and_ends() {
     for (route, refused) in [("hf.lfs_batch", "hf_storage.get"), ("ms.batch", "ms_storage.put")] {
         let world = with_blob();
+        world.admin("POST", "/settings", SIGNED_UPLOADS).unwrap();
         seed(&world, "hf", "model", "alice/model", &json!([{"path": "notes.txt", "text": "small"}]));
         fault(&world, &json!({"route": route, "kind": {"do": "expired"}}));
         let ran = migrate(&world);
@@ -233,9 +237,10 @@ fn a_repo_of_someone_else_is_refused_before_any_byte_moves_whatever_would_be_wri
 #[test]
 fn deletions_alone_need_permission_too() {
     let world = World::new();
-    seed(&world, "hf", "model", "alice/model", &json!([]));
-    seed(&world, "ms", "model", "alice/model", &json!([{"path": "theirs.txt", "text": "x"}]));
-    let ran = world.run_with(&["migrate", "alice/model", "--prune"], &[("MODELSCOPE_TOKEN", BOB)]);
+    let same = json!({"path": "a.txt", "text": "a"});
+    seed(&world, "hf", "model", "alice/model", &json!([same]));
+    seed(&world, "ms", "model", "alice/model", &json!([same, {"path": "theirs.txt", "text": "x"}]));
+    let ran = world.run_with(&["migrate", "alice/model", "--prune", "--max-delete", "100%"], &[("MODELSCOPE_TOKEN", BOB)]);
     ran.refused_with(3, "may not write to alice/model");
     assert!(world.stored("ms", "model", "alice/model").unwrap().to_string().contains("theirs.txt"));
     no_byte_moved(&world);
@@ -252,8 +257,20 @@ fn a_hidden_repo_of_someone_else_is_not_ours_to_see() {
 }
 
 #[test]
+fn blobs_that_the_hub_takes_at_its_own_domain_come_with_the_token() {
+    let world = World::with_model();
+    is_done(&world, &migrate(&world));
+    let all = requests(&world);
+    let puts: Vec<_> = at(&all, "ms").into_iter().filter(|request| request["method"] == "PUT").collect();
+    let with_both = |request: &&Value| ["authorization", "cookie"].iter().all(|name| request["headers"].get(*name).is_some());
+    assert!(!puts.is_empty() && puts.iter().all(with_both), "{puts:?}");
+    tokens_stayed_home(&world);
+}
+
+#[test]
 fn storage_sees_no_credentials() {
     let world = World::with_model();
+    world.admin("POST", "/settings", SIGNED_UPLOADS).unwrap();
     is_done(&world, &migrate(&world));
     let all = requests(&world);
     for origin in ["hf_storage", "ms_storage"] {

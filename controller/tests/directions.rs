@@ -77,7 +77,7 @@ fn a_model_goes_from_modelscope_to_hugging_face() {
         (Some(2), Some(1), Some(1)),
         "{report}"
     );
-    assert_eq!(world.requests("hf_storage.put"), 2, "equal blobs move once");
+    assert_eq!(world.requests("hf_storage.put"), 3, "equal blobs move once, and a binary file outside LFS goes there when it is refused");
     let commits = world.stored("hf", "model", "alice/model").unwrap()["commits"].clone();
     assert!(commits.as_array().unwrap().last().unwrap()["message"].as_str().unwrap().starts_with("Copy alice/model from ModelScope"));
 }
@@ -242,6 +242,7 @@ fn a_branch_that_moved_is_compared_again_and_never_forced() {
 #[test]
 fn a_commit_whose_answer_is_lost_is_looked_up() {
     let world = with_model();
+    world.admin("POST", "/settings", r#"{"hf_refuses_binary":false}"#).unwrap();
     world.fault(r#"{"route":"hf.commit","kind":{"do":"lose_answer"},"count":1}"#);
     done(&run(&world, &["ms:alice/model"]));
     ms_to_hf(&world);

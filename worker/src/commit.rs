@@ -2,10 +2,12 @@
 //! batches need them, and looks before it does anything twice.
 
 mod change;
+mod refused;
 mod step;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -24,20 +26,26 @@ use step::{Ready, Step, inline_blob, put};
 const READERS: usize = 32;
 
 /// Commits a change: its files and then its deletions. Says what became of each.
-pub async fn write_all(work: &Work, change: &Change) {
+///
+/// # Errors
+/// What ends a hub for everything else, too: it is not said of each file.
+pub async fn write_all(work: &Work, change: &Change) -> Result<()> {
     let limits = work.destination.limits();
     let (message, deletion, parent) = (change.message.as_str(), change.deletion, Mutex::new(change.parent.clone()));
-    let committer = Committer { work, message, deletion, pace: Pace::new(&limits), parent, halted: Mutex::default() };
+    let (halted, apart_since) = (Mutex::default(), Mutex::default());
+    let committer = Committer { work, message, deletion, pace: Pace::new(&limits), parent, halted, apart_since };
     let mut batches = Batches::new(committer.steps(&change.files, &change.delete), &limits);
     let (sender, receiver) = mpsc::channel(1);
     let parts = if batches.is_one() { Parts::One } else { Parts::Several };
     // The next batch is read while this one is written.
     let (unsent, stopped) = tokio::join!(committer.read_all(&mut batches, sender), committer.write_in_turn(receiver, parts));
-    if let Some((error, undone)) = stopped.or_else(|| Some((committer.halted()?, Vec::new()))) {
-        let written = undone.iter().chain(&unsent).map(|ready| ready.step.path());
-        written.for_each(|path| work.events.failed(path, &error));
-        batches.next(usize::MAX).iter().for_each(|step| work.events.failed(step.path(), &error));
+    let Some((error, undone)) = stopped.or_else(|| Some((committer.halted()?, Vec::new()))) else { return Ok(()) };
+    if error.ends_the_hub() {
+        return Err(error);
     }
+    committer.fail(undone.iter().chain(&unsent), &error);
+    batches.next(usize::MAX).iter().for_each(|step| work.events.failed(step.path(), &error));
+    Ok(())
 }
 
 /// Whether a change is one commit: the others are numbered.
@@ -49,6 +57,8 @@ enum Parts {
 
 /// What could not be written, and why.
 type Stopped<'a> = (Error, Vec<Ready<'a>>);
+/// How the writing of a batch ended.
+type Written<'a> = std::result::Result<(), Stopped<'a>>;
 
 struct Committer<'a> {
     work: &'a Work,
@@ -59,6 +69,8 @@ struct Committer<'a> {
     parent: Mutex<Option<Revision>>,
     /// The error that ended the source: nothing more is read, and nothing is written of what was cut short.
     halted: Mutex<Option<(Kind, String)>>,
+    /// When the last commit was answered, once the hub's policy has rejected one: the next ones are kept apart from it.
+    apart_since: Mutex<Option<Instant>>,
 }
 
 impl<'a> Committer<'a> {
@@ -134,7 +146,7 @@ impl<'a> Committer<'a> {
             tracing::warn!("the source could not say where {} files are: {error}", large.len());
         }
         let read = stream::iter(batch).map(|step| self.ready(step));
-        read.buffered(READERS).filter_map(std::future::ready).collect().await
+        self.with_blobs(read.buffered(READERS).filter_map(std::future::ready).collect().await).await
     }
 
     async fn ready(&self, step: Step<'a>) -> Option<Ready<'a>> {
@@ -187,28 +199,29 @@ impl<'a> Committer<'a> {
     }
 
     /// Writes one batch. What another writer or a lost answer did meanwhile is looked up before another try.
-    async fn write(&self, mut batch: Vec<Ready<'a>>, title: String) -> std::result::Result<(), Stopped<'a>> {
-        let is_whole = || self.work.events.exit() == Exit::Done;
-        if self.deletion == Deletion::WhenWhole && batch.iter().any(Ready::is_deletion) && !is_whole() {
+    async fn write(&self, mut batch: Vec<Ready<'a>>, title: String) -> Written<'a> {
+        if self.deletes_too_early(&batch) {
             return Err((Error::new(Kind::Conflict, "not deleted, because other files failed"), batch));
         }
-        let mut pauses = self.work.http.retry.pauses();
+        let (mut pauses, mut stored_again) = (self.work.http.retry.pauses(), false);
         while !batch.is_empty() {
             let Err(error) = self.send(&batch, &title).await else {
                 self.settle(batch);
                 return Ok(());
             };
-            if error.kind() == Kind::Invalid {
-                return self.split(batch, title, error).await;
+            match error.kind() {
+                Kind::Policy if self.keeps_apart(&error) => continue,
+                Kind::BlobMissing if !stored_again => {
+                    stored_again = true;
+                    batch = self.store_again(batch).await;
+                }
+                Kind::Invalid | Kind::Policy | Kind::BlobMissing => return self.without_refused(batch, title, error).await,
+                _ => {}
             }
-            let again = matches!(error.kind(), Kind::Conflict | Kind::Transient) || self.work.http.retry.covers(&error);
-            let Some(pause) = pauses.next().filter(|_| again) else { return Err((error, batch)) };
+            let Some(pause) = pauses.next().filter(|_| self.is_worth_repeating(&error)) else { return Err((error, batch)) };
             self.work.pause(&error, pause).await;
-            if error.kind() != Kind::RateLimited {
-                batch = match self.look(batch).await {
-                    Ok(rest) => rest,
-                    Err(stopped) => return Err(stopped),
-                };
+            if !matches!(error.kind(), Kind::RateLimited | Kind::BlobMissing) {
+                batch = self.look(batch).await?;
             }
             if error.kind() == Kind::Transient && self.pace.is_adaptive() {
                 self.pace.failed();
@@ -220,11 +233,22 @@ impl<'a> Committer<'a> {
         Ok(())
     }
 
+    fn deletes_too_early(&self, batch: &[Ready<'a>]) -> bool {
+        self.deletion == Deletion::WhenWhole && batch.iter().any(Ready::is_deletion) && self.work.events.exit() != Exit::Done
+    }
+
+    fn is_worth_repeating(&self, error: &Error) -> bool {
+        matches!(error.kind(), Kind::Conflict | Kind::Transient | Kind::BlobMissing) || self.work.http.retry.covers(error)
+    }
+
     async fn send(&self, batch: &[Ready<'a>], title: &str) -> Result<()> {
+        self.keep_apart().await;
         let actions = batch.iter().map(|ready| ready.action.clone()).collect();
         let parent = self.parent().clone();
         let began = self.work.http.clock.now();
-        let commit = self.work.destination.commit(&Commit { message: title.to_owned(), actions, parent }).await?;
+        let answer = self.work.destination.commit(&Commit { message: title.to_owned(), actions, parent }).await;
+        self.answered();
+        let commit = answer?;
         self.pace.wrote(batch.len(), self.work.http.clock.now().duration_since(began));
         // Where the hub does not say, the branch stands where nobody knows.
         *self.parent() = commit.as_ref().and_then(|commit| commit.parse().ok());
@@ -237,7 +261,7 @@ impl<'a> Committer<'a> {
     }
 
     /// A batch that the hub could not write in time, in smaller ones.
-    fn in_pieces(&self, mut batch: Vec<Ready<'a>>, title: String) -> BoxFuture<'_, std::result::Result<(), Stopped<'a>>> {
+    fn in_pieces(&self, mut batch: Vec<Ready<'a>>, title: String) -> BoxFuture<'_, Written<'a>> {
         async move {
             while !batch.is_empty() {
                 let rest = batch.split_off(self.pace.size().min(batch.len()));
@@ -268,29 +292,11 @@ impl<'a> Committer<'a> {
         Ok(rest)
     }
 
-    /// The hub refuses the batch as a whole: find the file that it means, and write the others.
-    fn split(&self, mut batch: Vec<Ready<'a>>, title: String, error: Error) -> BoxFuture<'_, std::result::Result<(), Stopped<'a>>> {
-        async move {
-            let count = batch.len();
-            if batch.iter().any(Ready::is_deletion) {
-                // It may mean a deletion that someone else made first.
-                batch = self.look(batch).await?;
-            }
-            if batch.len() < count {
-                return self.write(batch, title).await;
-            }
-            if batch.len() == 1 {
-                batch.iter().for_each(|ready| self.work.events.failed(ready.step.path(), &error));
-                return Ok(());
-            }
-            let second = batch.split_off(batch.len() / 2);
-            if let Err((error, mut undone)) = self.write(batch, title.clone()).await {
-                undone.extend(second);
-                return Err((error, undone));
-            }
-            self.write(second, title).await
-        }
-        .boxed()
+    fn fail<'b>(&self, batch: impl IntoIterator<Item = &'b Ready<'a>>, error: &Error)
+    where
+        'a: 'b,
+    {
+        batch.into_iter().for_each(|ready| self.work.events.failed(ready.step.path(), error));
     }
 
     fn settle(&self, batch: Vec<Ready<'a>>) {
@@ -330,7 +336,7 @@ mod tests {
         delete: &[RepoPath],
     ) -> (Work, Arc<FakeDestination>) {
         let (work, _, destination) = work(source, destination, 1 << 20);
-        write_all(&work, &change(files, delete, Deletion::WhenWhole)).await;
+        write_all(&work, &change(files, delete, Deletion::WhenWhole)).await.unwrap();
         (work, destination)
     }
 
@@ -400,6 +406,80 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_full_repo_is_said_once_and_nothing_is_split() {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 30);
+        let (work, _, destination) = work(source, FakeDestination::default(), 1 << 20);
+        destination.faults.lock().unwrap().extend([CommitFault::Fail(Kind::Full); 99]);
+        let error = write_all(&work, &change(&files, &[], Deletion::WhenWhole)).await.unwrap_err();
+        assert_eq!((error.kind(), work.events.receipt_so_far().failed.len()), (Kind::Full, 0));
+        assert_eq!(destination.faults.lock().unwrap().len(), 98, "one try, then it stops");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_policy_rejects_costs_only_itself_after_another_try() {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 7);
+        let destination = FakeDestination { rejected: Some("04.txt"), ..FakeDestination::default() };
+        let (work, destination) = committed(source, destination, &files, &[]).await;
+        let receipt = work.events.receipt_so_far();
+        assert_eq!((destination.files.lock().unwrap().len(), receipt.failed.len(), receipt.retries), (6, 1, 1));
+        assert_eq!((receipt.failed[0].path.as_str(), receipt.failed[0].kind), ("04.txt", Kind::Policy));
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_came_too_soon_is_made_a_little_later_as_it_is() {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 7);
+        let destination = FakeDestination::default();
+        destination.faults.lock().unwrap().push_back(CommitFault::Fail(Kind::Policy));
+        let (work, destination) = committed(source, destination, &files, &[]).await;
+        assert_eq!((destination.commits.lock().unwrap().len(), work.events.exit()), (1, Exit::Done));
+    }
+
+    #[tokio::test]
+    async fn of_a_batch_only_the_files_that_the_hub_names_fail() {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 7);
+        let destination = FakeDestination::default();
+        destination.faults.lock().unwrap().push_back(CommitFault::Naming(Kind::Invalid, "04.txt"));
+        let (work, destination) = committed(source, destination, &files, &[]).await;
+        assert_eq!((destination.commits.lock().unwrap().len(), destination.files.lock().unwrap().len()), (1, 6));
+        assert_eq!(work.events.receipt_so_far().failed[0].path, "04.txt");
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_is_missing_is_stored_again_once() {
+        for (times, committed_files, exit) in [(1, 3, Exit::Done), (2, 2, Exit::Incomplete)] {
+            let mut source = FakeSource::default();
+            let mut files = texts(&mut source, 2);
+            let blob = source.lfs("w.bin", content(9_000, 9));
+            files.push(CommitFile { stored: blob.digest.sha256(), file: blob, current: None, edit: None });
+            let destination = FakeDestination::default();
+            destination.faults.lock().unwrap().extend(vec![CommitFault::Naming(Kind::BlobMissing, "w.bin"); times]);
+            let (work, destination) = committed(source, destination, &files, &[]).await;
+            assert_eq!((destination.files.lock().unwrap().len(), work.events.exit()), (committed_files, exit));
+            assert_eq!(destination.blobs.lock().unwrap().len(), 1, "stored by whoever commits");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hub_that_takes_any_commit_gets_none_with_blobs_that_it_lacks() {
+        for lost in [false, true] {
+            let mut source = FakeSource::default();
+            let mut files = texts(&mut source, 2);
+            let blob = source.lfs("w.bin", content(9_000, 9));
+            files.push(CommitFile { stored: blob.digest.sha256(), file: blob, current: None, edit: None });
+            let destination = FakeDestination { blind: true, ..FakeDestination::default() };
+            destination.put_faults.lock().unwrap().extend(vec![Kind::Denied; usize::from(lost)]);
+            let (work, destination) = committed(source, destination, &files, &[]).await;
+            let exit = if lost { Exit::Incomplete } else { Exit::Done };
+            assert_eq!((destination.files.lock().unwrap().len(), work.events.exit()), (3 - usize::from(lost), exit));
+            assert_eq!(destination.blobs.lock().unwrap().len(), 1 - usize::from(lost));
+        }
+    }
+
+    #[tokio::test]
     async fn nothing_is_deleted_when_a_file_failed() {
         let mut source = FakeSource::default();
         let files = texts(&mut source, 9);
@@ -419,7 +499,7 @@ mod tests {
         let (destination, old) = (FakeDestination::default(), "old".parse::<RepoPath>().unwrap());
         destination.files.lock().unwrap().insert(old.clone(), Blob { sha256: Sha256::of(b""), size: 0 });
         let (work, _, destination) = work(source, destination, 1 << 20);
-        write_all(&work, &change(&files, std::slice::from_ref(&old), Deletion::Always)).await;
+        write_all(&work, &change(&files, std::slice::from_ref(&old), Deletion::Always)).await.unwrap();
         assert!(!destination.files.lock().unwrap().contains_key(&old));
         assert_eq!((destination.files.lock().unwrap().len(), work.events.exit()), (8, Exit::Incomplete));
     }

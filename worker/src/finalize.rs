@@ -118,11 +118,8 @@ async fn write(work: &Work, plan: &mut Plan, receipts: &[Receipt], unsent: &[Fai
         if change.files.is_empty() && change.delete.is_empty() {
             return Ok(());
         }
-        commit::write_all(work, &change).await;
+        commit::write_all(work, &change).await?;
         let failed = work.events.receipt_so_far().failed.split_off(before);
-        if let Some(error) = fatal(&failed) {
-            return Err(error);
-        }
         if attempt == TRIES || !failed.iter().any(FailedFile::may_pass) {
             return Ok(());
         }

@@ -46,6 +46,14 @@ pub async fn move_blobs(work: &Work, files: &[File]) {
         .await;
 }
 
+/// Stores one blob; an upload that fails starts again as the retry policy says.
+///
+/// # Errors
+/// What either hub fails with.
+pub async fn store(work: &Work, file: &File, blob: Blob) -> Result<()> {
+    Mover { work, share: work.share(work.options.streams), halted: Mutex::default() }.put(file, blob).await
+}
+
 struct Mover<'a> {
     work: &'a Work,
     share: u64,

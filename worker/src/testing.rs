@@ -34,6 +34,8 @@ pub(crate) enum CommitFault {
     BranchMoved,
     LostAnswer,
     Fail(Kind),
+    /// The hub names this path.
+    Naming(Kind, &'static str),
 }
 
 #[derive(Default)]
@@ -115,6 +117,10 @@ pub(crate) struct FakeDestination {
     pub(crate) faults: Mutex<VecDeque<CommitFault>>,
     pub(crate) put_faults: Mutex<VecDeque<Kind>>,
     pub(crate) bad_path: Option<&'static str>,
+    /// Policy rejects commits with this path.
+    pub(crate) rejected: Option<&'static str>,
+    /// It takes commits without looking for their blobs.
+    pub(crate) blind: bool,
     /// Cards that hold this are refused.
     pub(crate) bad_card: Option<&'static str>,
     pub(crate) checks: Mutex<Vec<usize>>,
@@ -229,15 +235,25 @@ impl Destination for FakeDestination {
         Ok(())
     }
 
+    fn checks_commits(&self) -> bool {
+        !self.blind
+    }
+
     async fn commit(&self, commit: &Commit) -> Result<Option<String>> {
-        let is_bad = |action: &Action| matches!(action, Action::Put { path, .. } if Some(path.as_str()) == self.bad_path);
-        if commit.actions.iter().any(is_bad) {
+        let holds = |bad: Option<&str>| {
+            commit.actions.iter().any(|action| matches!(action, Action::Put { path, .. } if Some(path.as_str()) == bad))
+        };
+        if holds(self.bad_path) {
             return Err(Error::new(Kind::Invalid, "a bad path"));
+        }
+        if holds(self.rejected) {
+            return Err(Error::new(Kind::Policy, "rejected by policy"));
         }
         let fault = self.faults.lock().unwrap().pop_front();
         match fault {
             Some(CommitFault::BranchMoved) => Err(Error::new(Kind::Conflict, "branch changed")),
             Some(CommitFault::Fail(kind)) => Err(Error::new(kind, "no")),
+            Some(CommitFault::Naming(kind, path)) => Err(Error::new(kind, "no").naming(vec![path.to_owned()])),
             Some(CommitFault::LostAnswer) => {
                 self.apply(commit);
                 Err(Error::new(Kind::Transient, "connection closed"))

@@ -1,0 +1,150 @@
+//! What follows when the hub refuses a batch: what it names is left out or stored again, what it does not name is found by
+//! halves, and what came too soon waits.
+
+use std::collections::HashSet;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Instant;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use hf2ms_hub::{Blob, Error, Kind, Result, Sha256};
+
+use super::step::{Ready, Step};
+use super::{Committer, Written};
+use crate::run::store;
+
+/// Commits are kept this many times a retry's base apart: 4 s, where the hub wants some 3 to 5.
+const APART: u32 = 2;
+
+impl<'a> Committer<'a> {
+    /// The hub refuses the batch for good: the files that it names have failed, and the others are written.
+    pub(super) fn without_refused(&self, batch: Vec<Ready<'a>>, title: String, error: Error) -> BoxFuture<'_, Written<'a>> {
+        async move {
+            let (named, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|ready| error.names(ready.step.path()));
+            if named.is_empty() {
+                return self.split(rest, title, error).await;
+            }
+            self.fail(&named, &error);
+            self.write(rest, title).await
+        }
+        .boxed()
+    }
+
+    /// The hub refuses the batch as a whole: find the file that it means, and write the others.
+    async fn split(&self, mut batch: Vec<Ready<'a>>, title: String, error: Error) -> Written<'a> {
+        let count = batch.len();
+        if batch.iter().any(Ready::is_deletion) {
+            // It may mean a deletion that someone else made first.
+            batch = self.look(batch).await?;
+        }
+        if batch.len() < count {
+            return self.write(batch, title).await;
+        }
+        if batch.len() == 1 {
+            self.fail(&batch, &error);
+            return Ok(());
+        }
+        let second = batch.split_off(batch.len() / 2);
+        if let Err((error, mut undone)) = self.write(batch, title.clone()).await {
+            undone.extend(second);
+            return Err((error, undone));
+        }
+        self.write(second, title).await
+    }
+
+    /// Stores again what the hub lacks of the batch's blobs; files that can't be read any more have failed. Where the hub can't be
+    /// asked, the next commit says so.
+    pub(super) async fn store_again(&self, batch: Vec<Ready<'a>>) -> Vec<Ready<'a>> {
+        match self.lacking(&batch).await {
+            Ok(lacking) if !lacking.is_empty() => self.with_all(batch, &lacking).await,
+            _ => batch,
+        }
+    }
+
+    /// The batch for a hub that takes any: what it lacks of the blobs is stored again first, and what it lacks then has failed.
+    pub(super) async fn with_blobs(&self, batch: Vec<Ready<'a>>) -> Vec<Ready<'a>> {
+        if self.work.destination.checks_commits() {
+            return batch;
+        }
+        match self.lacking(&batch).await {
+            Ok(lacking) if lacking.is_empty() => return batch,
+            _ => tracing::warn!("the destination lacks blobs that were stored: they are sent again"),
+        }
+        let batch = self.store_again(batch).await;
+        let lacking = self.lacking(&batch).await;
+        let wrong = |ready: &Ready<'a>| match (&lacking, stored(&ready.step)?) {
+            (Ok(lacking), (_, blob)) if !lacking.contains(&blob.sha256) => None,
+            (Ok(_), _) => Some(Error::new(Kind::BlobMissing, "the hub took the content, and says that it does not have it")),
+            (Err(error), _) => Some(Error::new(error.kind(), error.to_string())),
+        };
+        let is_there = |ready: &Ready<'a>| wrong(ready).inspect(|error| self.fail([ready], error)).is_none();
+        batch.into_iter().filter(is_there).collect()
+    }
+
+    /// The batch's blobs that the hub wants now.
+    async fn lacking(&self, batch: &[Ready<'a>]) -> Result<HashSet<Sha256>> {
+        let blobs: Vec<Blob> = batch.iter().filter_map(|ready| stored(&ready.step)).map(|(_, blob)| blob).collect();
+        let missing = self.work.destination.missing(&blobs).await?;
+        Ok(missing.wanted.iter().map(|blob| blob.sha256).collect())
+    }
+
+    async fn with_all(&self, batch: Vec<Ready<'a>>, lacking: &HashSet<Sha256>) -> Vec<Ready<'a>> {
+        let blobs = batch.iter().filter_map(|ready| stored(&ready.step)).map(|(_, blob)| blob);
+        let lost: Vec<Blob> = blobs.filter(|blob| lacking.contains(&blob.sha256)).collect();
+        if let Err(error) = self.work.source.locate(&lost).await {
+            tracing::warn!("the source could not say where {} files are: {error}", lost.len());
+        }
+        let each: Vec<_> = batch.into_iter().map(|ready| self.with_blob(ready, lacking)).collect();
+        let ready: Vec<_> = stream::iter(each).buffered(self.work.options.streams.max(1)).collect().await;
+        ready.into_iter().flatten().collect()
+    }
+
+    async fn with_blob(&self, ready: Ready<'a>, lacking: &HashSet<Sha256>) -> Option<Ready<'a>> {
+        let Some((file, blob)) = stored(&ready.step).filter(|(_, blob)| lacking.contains(&blob.sha256)) else { return Some(ready) };
+        match store(self.work, &file.file, blob).await {
+            Ok(()) => Some(ready),
+            Err(error) => {
+                self.fail([&ready], &error);
+                None
+            }
+        }
+    }
+
+    /// Whether this is the first rejection by policy: then the same commit is sent once more, and all are kept apart from now on.
+    pub(super) fn keeps_apart(&self, error: &Error) -> bool {
+        let mut since = self.since();
+        let is_first = since.is_none();
+        if is_first {
+            *since = Some(self.work.http.clock.now());
+            self.work.events.retry(error, self.work.http.retry.base * APART);
+        }
+        is_first
+    }
+
+    /// Waits until the last answer is some seconds ago, where that is needed.
+    pub(super) async fn keep_apart(&self) {
+        let Some(since) = *self.since() else { return };
+        let gone = self.work.http.clock.now().duration_since(since);
+        self.work.http.clock.sleep((self.work.http.retry.base * APART).saturating_sub(gone)).await;
+    }
+
+    /// Notes when a commit was answered.
+    pub(super) fn answered(&self) {
+        let now = self.work.http.clock.now();
+        if let Some(since) = self.since().as_mut() {
+            *since = now;
+        }
+    }
+
+    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.apart_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The blob of a file that is stored as one.
+fn stored<'a>(step: &Step<'a>) -> Option<(&'a super::CommitFile, Blob)> {
+    match step {
+        Step::Stored(file, blob) => Some((file, *blob)),
+        _ => None,
+    }
+}
