@@ -137,10 +137,14 @@ def test_a_commit_is_taken_whole_or_not_at_all(api, sandbox):
     before = sandbox.stored("ms", "model", "alice/strict")
     good = {"action": "create", "path": "a.txt", "type": "normal", "size": 1, "sha256": "", "content": "YQ==", "encoding": "base64"}
     absent = {**good, "type": "lfs", "sha256": "a" * 64, "content": "", "path": "b.bin"}
-    for actions in ([good, {**good, "path": "../b"}], [good, absent], [good] * 2001):
+    sandbox.post("/settings", ms_checks_blobs=True)
+    for actions in ([good, {**good, "path": "../b"}], [good, {**good, "path": "__pycache__/b"}], [good, absent], [good] * 2001):
         with pytest.raises(HubError):
             api.legacy.create_commit("alice/strict", "model", actions, "bad")
     assert sandbox.stored("ms", "model", "alice/strict") == before
+    sandbox.post("/settings", ms_checks_blobs=False)
+    api.legacy.create_commit("alice/strict", "model", [absent], "the hub does not look")
+    assert "b.bin" in sandbox.stored("ms", "model", "alice/strict")
 
 
 def test_commits_at_once_exclude_each_other(api, sandbox, tmp_path):
