@@ -84,9 +84,10 @@ def running():
 
 @pytest.fixture
 def sandbox(running):
+    usual = running.ask("GET", "/settings")
     yield running
     running.ask("DELETE", "/faults")
-    running.post("/settings", hf_api_quota=None, hf_resolve_quota=None, hf_whoami_quota=None, hf_commit_quota=128, hf_absent_code=False, ms_commit_quota=None, ms_commit_ms=0, ms_checks_blobs=False, latency_ms=0)
+    running.post("/settings", **usual)
     running.post("/counters/reset")
 
 
