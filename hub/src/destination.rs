@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::body::Body;
 use crate::digest::Sha256;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::file::{Blob, File, Listing};
 use crate::path::RepoPath;
 use crate::repo::{RepoInfo, Revision, Visibility};
@@ -19,13 +19,9 @@ pub trait Destination: Send + Sync {
     /// Whose token this is.
     async fn account(&self) -> Result<Account>;
 
-    /// The same, where the hub says it now: a hub that answers this question only a few times is not waited for, as what is
-    /// refused later will show it too.
+    /// The same; `None` where the hub does not say it now, and what it refuses later will show it too.
     async fn account_if_told(&self) -> Result<Option<Account>> {
-        match self.account().await {
-            Err(error) if error.kind() == Kind::RateLimited => Ok(None),
-            account => account.map(Some),
-        }
+        self.account().await.map(Some)
     }
 
     /// Looks the repo up; `None` when it does not exist (or may not be seen).

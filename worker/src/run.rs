@@ -200,6 +200,8 @@ impl<'a> Mover<'a> {
             corrupt += u32::from(error.kind() == Kind::Corrupt);
             let pause = match error.kind() {
                 Kind::Corrupt => attempts.next().filter(|_| corrupt <= CORRUPT_RETRIES),
+                // An address of the source, which its reader has renewed already.
+                Kind::Expired if error.was_retried() => None,
                 _ => attempts.after(&error),
             };
             match pause {

@@ -219,7 +219,7 @@ impl Http {
         let sent = async { builder.send().await.map_err(|error| self.unsent(error, &url, &name)) };
         let answered = watch.over(sent, self.0.options.stall, UPLOAD_PATIENCE.max(self.0.options.stall)).await;
         let answer = answered.map_err(|error| failure.take().unwrap_or(error.of_request(&name)))?;
-        match redirect::target(&method, &url, answer.status(), answer.headers()).map_err(|error| error.of_request(&name))? {
+        match self.led_to(&method, &url, &answer).map_err(|error| error.of_request(&name))? {
             Some(next) => Err(self.led_on(&url, &next, answer.status()).of_request(name)),
             None => self.judge(answer, &url, name, !permitted && self.is_hub(&url)).await,
         }
@@ -243,7 +243,7 @@ impl Http {
             let in_storage = request.of_file && !is_at_home(request, &url)?;
             let apart = request.signed || in_storage || is_signed(&url);
             let answer = self.exchange(request, &url, &name, apart).await?;
-            let next = redirect::target(&request.method, &url, answer.status(), &self.0.endpoint.own_location(&url, answer.headers()));
+            let next = self.led_to(&request.method, &url, &answer);
             match next.map_err(|error| error.of_request(&name))? {
                 Some(next) => url = next,
                 None => {
@@ -253,6 +253,11 @@ impl Http {
             }
         }
         Err(Error::new(Kind::Refused, format!("more than {} redirects", redirect::MOST_HOPS)).of_request(name))
+    }
+
+    /// Where an answer sends us: to the endpoint, where it names the hub itself.
+    fn led_to(&self, method: &Method, from: &Url, answer: &reqwest::Response) -> Result<Option<Url>> {
+        redirect::target(method, from, answer.status(), &self.0.endpoint.own_location(from, answer.headers()))
     }
 
     /// One hop: through the host's gate, with credentials where they belong; none to an address that is `apart` from them.

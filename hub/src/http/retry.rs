@@ -79,7 +79,7 @@ impl Attempts {
     /// The pause before the next try; `None` when `error` will not pass. An address that storage refuses is renewed twice at
     /// most: a new one that is refused as well is not too old.
     pub fn after(&mut self, error: &Error) -> Option<Duration> {
-        let renewed = error.kind() == Kind::Expired && !error.was_retried() && self.renewals > 0;
+        let renewed = error.kind() == Kind::Expired && self.renewals > 0;
         self.renewals -= u32::from(renewed);
         if renewed || self.policy.covers(error) { self.next() } else { None }
     }
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_refused_address_is_renewed_twice() {
-        let (refused, mut attempts) = (Error::new(Kind::Expired, "403"), RetryPolicy::default().attempts());
+        let (refused, mut attempts) = (Error::new(Kind::Expired, "403").after_retries(), RetryPolicy::default().attempts());
         assert!(attempts.after(&refused).is_some() && attempts.after(&transient()).is_some() && attempts.after(&refused).is_some());
         assert!(attempts.after(&refused).is_none());
         assert_eq!((0..).take_while(|_| attempts.after(&transient()).is_some()).count(), 3, "6 retries in all");

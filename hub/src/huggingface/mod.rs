@@ -189,6 +189,14 @@ impl Destination for Repo {
         whoami::account(self).await
     }
 
+    /// The question has a limit of its own, which is not waited for.
+    async fn account_if_told(&self) -> Result<Option<Account>> {
+        match whoami::account(self).await {
+            Err(error) if error.kind() == Kind::RateLimited => Ok(None),
+            account => account.map(Some),
+        }
+    }
+
     async fn describe(&self) -> Result<Option<RepoInfo>> {
         repos::look_up(self).await
     }

@@ -12,8 +12,8 @@ use crate::http::Request;
 use crate::http::retry::retrying;
 use crate::{Account, Error, Kind, Result, Sha256, Token};
 
-/// The account of one token, once it is known.
-pub(super) type Known = Arc<OnceCell<Account>>;
+/// The account of one token, once it was asked for; `None` where the hub's limit did not let it tell.
+pub(super) type Known = Arc<OnceCell<Option<Account>>>;
 
 const LONGEST: u64 = 1 << 20;
 
@@ -29,28 +29,27 @@ pub(super) fn known(base: &str, token: &Token) -> Known {
 /// Whose token it is. Asks nothing without one, and nothing that was answered before.
 ///
 /// # Errors
-/// [`Kind::RateLimited`] is not waited for: this question has a limit of its own.
+/// [`Kind::RateLimited`] is neither waited for nor asked about again: this question has a limit of its own.
 pub(super) async fn account(repo: &Repo) -> Result<Account> {
     let no_token = || Error::new(Kind::Unauthorized, "no Hugging Face token was given");
     let known = repo.account.as_ref().ok_or_else(no_token)?;
-    known.get_or_try_init(|| ask(repo)).await.cloned()
+    let limited = || Error::new(Kind::RateLimited, "Hugging Face does not say now whose token this is").with_status(429);
+    known.get_or_try_init(|| ask(repo)).await?.clone().ok_or_else(limited)
 }
 
-async fn ask(repo: &Repo) -> Result<Account> {
+async fn ask(repo: &Repo) -> Result<Option<Account>> {
     let url = super::address(&format!("{}/api/whoami-v2", repo.base))?;
     let options = repo.http.options();
-    let told: WhoAmI = retrying(&options.retry, &options.clock, &options.on_retry, || async {
-        let answer = repo.http.send(Request::get(url.clone()).once()).await.map_err(limited)?;
-        answer.json_within(LONGEST).await
-    })
-    .await?;
+    let told = retrying(&options.retry, &options.clock, &options.on_retry, || async {
+        match repo.http.send(Request::get(url.clone()).once()).await {
+            Err(error) if error.kind() == Kind::RateLimited => Ok(None),
+            answer => answer?.json_within::<WhoAmI>(LONGEST).await.map(Some),
+        }
+    });
+    let Some(told) = told.await? else { return Ok(None) };
     let role = told.auth.and_then(|auth| auth.access_token).and_then(|token| token.role);
     let organisations = told.orgs.into_iter().flatten().map(|organisation| organisation.name).collect();
-    Ok(Account { name: told.name, organisations, can_write: role.as_deref().and_then(may_write) })
-}
-
-fn limited(error: Error) -> Error {
-    if error.kind() == Kind::RateLimited { error.after_retries() } else { error }
+    Ok(Some(Account { name: told.name, organisations, can_write: role.as_deref().and_then(may_write) }))
 }
 
 /// Whether a token of this role may write; a fine-grained one may here and not there.
@@ -109,10 +108,14 @@ mod tests {
 
     #[tokio::test]
     async fn its_limit_is_not_waited_for_and_another_failure_is() {
-        let server = Server::scripted([Reply::new(503, &[], ""), Reply::new(429, &[], ""), who("read")]).await;
-        assert_eq!(repo(&server).account().await.unwrap_err().kind(), Kind::RateLimited);
+        let server = Server::scripted([Reply::new(503, &[], ""), Reply::new(429, &[], "")]).await;
+        for _ in 0..3 {
+            assert_eq!(repo(&server).account().await.unwrap_err().kind(), Kind::RateLimited);
+        }
         assert_eq!(server.seen().len(), 2);
-        assert_eq!(repo(&server).account().await.unwrap().can_write, Some(false), "an error is not remembered");
+        let server = Server::scripted([Reply::new(400, &[], ""), who("read")]).await;
+        assert_eq!(repo(&server).account().await.unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(repo(&server).account().await.unwrap().can_write, Some(false), "another error is not remembered");
     }
 
     #[tokio::test]

@@ -17,7 +17,9 @@ use crate::{Blob, Body, Error, Kind, Result};
 /// [`Kind::Corrupt`] when the hub says that what it stored is not the blob; what the hub complains of.
 pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
     let Some(target) = target(lfs, blob).await? else { return Ok(()) };
-    let hub = target.verify.map(|(url, headers)| Verify { url, headers, authenticated: target.authenticated });
+    // Hugging Face says it of its storage's addresses, and is told with the token all the same (huggingface_hub 2.4.0, `lfs.py`).
+    let authenticated = target.authenticated && !lfs.in_parts;
+    let hub = target.verify.map(|(url, headers)| Verify { url, headers, authenticated });
     match target.way {
         Way::Whole(url, headers) => {
             let mut all = agent::git_lfs();
@@ -151,7 +153,7 @@ mod tests {
         let upload = format!("{}/put?sig=1", storage.endpoint());
         let hub = Server::answering(move |seen: &Seen| match seen.path() {
             "/verify" => Reply::json(&json!({})),
-            _ => Reply::json(&json!({"objects": [{"oid": blob().sha256, "size": 7,
+            _ => Reply::json(&json!({"objects": [{"oid": blob().sha256, "size": 7, "authenticated": true,
                 "actions": {"upload": {"href": upload}, "verify": {"href": "https://huggingface.co/verify"}}}]})),
         })
         .await;
