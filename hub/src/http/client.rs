@@ -88,7 +88,7 @@ impl Http {
     /// A client for the hub at `endpoint`, whose `credentials` go to that origin only.
     ///
     /// # Errors
-    /// [`Kind::Refused`] for an endpoint that is no http(s) address; [`Kind::Invalid`] for a proxy variable that names no proxy;
+    /// [`Kind::Refused`] for an endpoint that is no http(s) address; [`Kind::Usage`] for a proxy variable that names no proxy;
     /// [`Kind::Unreachable`] when TLS can't be set up.
     pub fn new(endpoint: &Url, credentials: Credentials, dialect: impl Dialect + 'static, options: HttpOptions) -> Result<Self> {
         Self::through(Proxies::from_env()?, endpoint, credentials, dialect, options)

@@ -31,7 +31,7 @@ impl Proxies {
     /// Those of this process's environment.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] for a variable that holds nothing usable. Its value, which may hold a password, is not said.
+    /// [`Kind::Usage`] for a variable that holds nothing usable. Its value, which may hold a password, is not said.
     pub(crate) fn from_env() -> Result<Self> {
         Self::of(|name| std::env::var_os(name))
     }
@@ -56,7 +56,7 @@ impl Proxies {
     /// `builder` with these proxies.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] for one that the client does not take.
+    /// [`Kind::Usage`] for one that the client does not take.
     pub(crate) fn apply(&self, mut builder: ClientBuilder) -> Result<ClientBuilder> {
         for (named, of_scheme) in [(&self.http, Proxy::http::<Url> as fn(_) -> _), (&self.https, Proxy::https::<Url>)] {
             if let Some(Named { variable, url }) = named {
@@ -106,7 +106,7 @@ fn unusable(variable: &str) -> Error {
         "{variable} names no proxy that can be used: give it as http://HOST:PORT, https:// or socks5://, with USER:PASSWORD@ before the host if \
          it wants a login, and special characters of these as %XX"
     );
-    Error::new(Kind::Invalid, line)
+    Error::new(Kind::Usage, line)
 }
 
 /// The entries of `NO_PROXY` as the client takes them: names, domains, addresses, networks and `*`.
@@ -116,7 +116,7 @@ fn exceptions(variable: &str, value: OsString) -> Result<String> {
     let entries = words.map(|word| {
         exception(word).ok_or_else(|| {
             let line = format!("{variable} holds '{}': give host names, domains, addresses or networks, without ports", escape(word));
-            Error::new(Kind::Invalid, line)
+            Error::new(Kind::Usage, line)
         })
     });
     Ok(entries.collect::<Result<Vec<_>>>()?.join(","))
@@ -175,7 +175,7 @@ mod tests {
         {
             let error = of(&[("HTTPS_PROXY", bad)]).unwrap_err();
             assert!(
-                error.kind() == Kind::Invalid && error.message().starts_with("HTTPS_PROXY ") && !error.message().contains("secret"),
+                error.kind() == Kind::Usage && error.message().starts_with("HTTPS_PROXY ") && !error.message().contains("secret"),
                 "{bad}"
             );
         }
