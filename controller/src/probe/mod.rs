@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision, Side};
+use serde_json::json;
 
 use self::assumption::{Assumption, of_hub};
 use self::budget::Budget;
@@ -104,6 +105,7 @@ impl Probe {
         let pause = if hub == Hub::ModelScope { self.pause } else { Duration::ZERO };
         let mut scratch = Scratch::new(wire, (hub, self.kind), access.token_name, pause);
         let lines = self.lines(hub);
+        screen.tell(&json!({"event": "scratch", "hub": hub, "name": scratch.name}));
         screen.say(format!("{hub}: {} assumptions, in the new private {} {}", lines.len(), self.kind, scratch.name));
         let mut findings: Vec<Finding> = Vec::new();
         let work = async {
@@ -120,20 +122,24 @@ impl Probe {
         };
         // A signal ends the tries, not what follows: it takes the repo away.
         let _ = stop.unless(work).await;
-        let removed = remove(&scratch).await;
-        if !removed.is_gone {
-            probed.left.push(format!("{}/{}", web_folder(&scratch, access), scratch.id()));
-        }
-        let mut removed = Some(removed.tried);
-        for line in lines {
-            if !findings.iter().any(|finding| finding.id == line.id) {
-                let tried = if is_removal(line) { removed.take() } else { None };
-                findings.push(tell(screen, &scratch, line, tried.unwrap_or_else(|| Err(NotTried("stopped".to_owned())))));
-            }
-        }
+        probed.left.extend(end(&scratch, screen, &lines, &mut findings).await.map(|folder| format!("{}{folder}", access.endpoint)));
         probed.findings.extend(findings);
         Ok(())
     }
+}
+
+/// Takes the repo away, and writes down what was not tried any more. Where the repo stays, the path of its page.
+async fn end(scratch: &Scratch, screen: &Screen, lines: &[&'static Assumption], findings: &mut Vec<Finding>) -> Option<String> {
+    let removed = remove(scratch).await;
+    let left = (!removed.is_gone).then(|| page(scratch));
+    let mut removed = Some(removed.tried);
+    for line in lines {
+        if !findings.iter().any(|finding| finding.id == line.id) {
+            let tried = if is_removal(line) { removed.take() } else { None };
+            findings.push(tell(screen, scratch, line, tried.unwrap_or_else(|| Err(NotTried("stopped".to_owned())))));
+        }
+    }
+    left
 }
 
 /// The assumption about the repo's end is tried when it ends.
@@ -157,12 +163,12 @@ async fn remove(scratch: &Scratch) -> Removed {
     }
 }
 
-fn web_folder(scratch: &Scratch, access: &Access) -> String {
-    let folder = match (scratch.hub, scratch.kind) {
-        (Hub::HuggingFace, RepoKind::Model) => String::new(),
-        _ => format!("/{}", scratch.kinds()),
-    };
-    format!("{}{folder}", access.endpoint)
+/// The path of the repo's page at its hub.
+fn page(scratch: &Scratch) -> String {
+    match (scratch.hub, scratch.kind) {
+        (Hub::HuggingFace, RepoKind::Model) => format!("/{}", scratch.id()),
+        _ => format!("/{}/{}", scratch.kinds(), scratch.id()),
+    }
 }
 
 /// One row, told to programs as it comes.
