@@ -84,7 +84,7 @@ impl Probe {
     pub async fn run(&self, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Probed> {
         let budget = Arc::new(Budget::default());
         let mut probed = Probed::default();
-        for hub in &self.hubs {
+        for hub in self.hubs.iter().filter(|hub| self.speed.is_some() || !self.lines(**hub).is_empty()) {
             self.try_hub(*hub, settings, (screen, stop), &budget, &mut probed).await?;
         }
         (probed.requests, probed.bytes, probed.interrupted) = (budget.requests(), budget.bytes(), stop.is_asked());

@@ -97,6 +97,9 @@ pub fn redact(probed: &mut Probed, redactor: &Redactor) {
     for finding in &mut probed.findings {
         finding.seen = redactor.clean(&finding.seen);
     }
+    for why in probed.speeds.iter_mut().filter_map(|speed| speed.why.as_mut()) {
+        *why = redactor.clean(why);
+    }
 }
 
 #[cfg(test)]

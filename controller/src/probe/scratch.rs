@@ -194,7 +194,8 @@ impl Scratch {
     pub fn good(&self, what: &str, answer: RawResponse) -> Result<RawResponse, NotTried> {
         match answer.status {
             200..300 => Ok(answer),
-            401 | 403 => not_tried(format!("{} may not {what} ({})", self.token_name, brief(&answer))),
+            401 => not_tried(format!("{} is refused ({})", self.token_name, brief(&answer))),
+            403 => not_tried(format!("{} may not {what} ({})", self.token_name, brief(&answer))),
             _ => not_tried(format!("{} did not {what} ({})", self.hub, brief(&answer))),
         }
     }

@@ -73,6 +73,9 @@ pub async fn measure(scratch: &Scratch, access: &Access, settings: &Settings, fi
                 screen.say(line(&speed));
                 speeds.push(speed);
             }
+            if told.is_err() {
+                break;
+            }
         }
     }
     speeds
@@ -83,7 +86,7 @@ fn line(speed: &Speed) -> String {
         (Some(told), _) => rate(*told as u64, 1.0),
         (None, why) => format!("not measured: {}", why.as_deref().unwrap_or("-")),
     };
-    format!("{}: {} {} at a time: {told}", speed.hub, speed.at_a_time, speed.what)
+    format!("{}: {}, {} at a time: {told}", speed.hub, speed.what, speed.at_a_time)
 }
 
 /// Stores `at_a_time` new files together, commits them, and reads them together: both rates.

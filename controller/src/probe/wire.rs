@@ -208,7 +208,7 @@ pub fn brief(answer: &RawResponse) -> String {
     let code = answer.header("x-error-code").map(str::to_owned).or(code).or_else(|| between(answer, "Code"));
     let words =
         field(&["error", "Message", "message", "errors"]).map(|words| words.as_str().map_or_else(|| words.to_string(), str::to_owned));
-    let words = words.or_else(|| between(answer, "Message")).filter(|words| !words.is_empty() && words != "success");
+    let words = words.or_else(|| between(answer, "Message")).filter(|words| !["", "[]", "success"].contains(&words.as_str()));
     let code = code.map(|code| format!(" {code}")).unwrap_or_default();
     let words = words.map(|words| format!(": {}", cut(&words))).unwrap_or_default();
     format!("{}{code}{words}", answer.status)

@@ -139,8 +139,12 @@ fn promise(probe: &Probe, settings: &Settings) -> String {
         let bytes = probe.hubs.iter().map(|hub| speed::bytes_of(*hub, file)).sum();
         format!(", and {} more for --speed", size(bytes))
     });
-    let end = if probe.hubs.contains(&Hub::ModelScope) { " ModelScope lets no token delete it: you do that on its web page." } else { "" };
-    format!("This makes a private scratch repo on {}: {much}{speed}. It is deleted at the end.{end}", places.join(" and on "))
+    let end = match (probe.hubs.contains(&Hub::HuggingFace), probe.hubs.contains(&Hub::ModelScope)) {
+        (true, false) => "It is deleted at the end.",
+        (false, _) => "ModelScope lets no token delete it: you do that on its web page.",
+        (true, true) => "Hugging Face's is deleted at the end; ModelScope lets no token delete one: you do that on its web page.",
+    };
+    format!("This makes a private scratch repo on {}: {much}{speed}. {end}", places.join(" and on "))
 }
 
 /// What was measured on a worker's usual way.

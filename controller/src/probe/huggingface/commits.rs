@@ -45,6 +45,9 @@ const SUFFIXES: &str = "7z arrow bin bz2 ckpt ftz gz h5 joblib mlmodel model msg
 
 async fn id(scratch: &Scratch) -> Tried {
     let answer = scratch.need(&scratch.base.committed)?;
+    if answer.status == 400 && brief(answer).contains("storage limit") {
+        return not_tried(brief(answer));
+    }
     let id = read(answer)["commitOid"].as_str().is_some_and(is_commit);
     seen(answer.status == 200 && id, format!("{}, commitOid: {id}", brief(answer)))
 }
