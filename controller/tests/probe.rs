@@ -223,7 +223,7 @@ fn each_assumption_about_modelscope_differs_once_it_does_something_else() {
 }
 
 #[test]
-fn a_token_that_may_only_read_and_a_hub_that_asks_to_wait_end_it_politely() {
+fn a_token_that_may_only_read_a_hub_that_asks_to_wait_and_a_full_account_end_it_politely() {
     let world = world();
     let before = hf_repos(&world);
     let ran = probe(&world, &["--hub", "hf"], &[("HF_TOKEN", HF_READ)]);
@@ -239,6 +239,13 @@ fn a_token_that_may_only_read_and_a_hub_that_asks_to_wait_end_it_politely() {
     assert_eq!(told["hf-git"].0, "not_tried");
     let left = ran.event("probed")["left"].clone();
     assert!(left[0].as_str().unwrap().contains("/alice/hf2ms-probe-") && world.all_requests() < 60, "{left}");
+
+    world.admin("POST", "/settings", r#"{"hf_api_quota":null,"hf_private_storage":1000}"#).unwrap();
+    let ran = probe(&world, &["--hub", "hf"], BOTH);
+    let told = rows(&ran);
+    assert!(told.values().all(|(verdict, _)| verdict != "differs"), "{told:?}");
+    assert!(told["hf-git"].1.contains("Private storage limit reached for user ACCOUNT"), "{told:?}");
+    assert_eq!((ran.code, told["hf-delete"].0.as_str()), (0, "holds"));
 }
 
 #[test]
