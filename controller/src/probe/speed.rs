@@ -53,32 +53,39 @@ pub async fn measure(scratch: &Scratch, access: &Access, settings: &Settings, fi
     };
     let mut speeds = Vec::new();
     for transport in ways {
-        let suffix = if *transport == Transport::Xet { " by Xet" } else { "" };
         for at_a_time in AT_A_TIME {
-            let told = match (&scratch.base.why, side_of(scratch.hub, scratch.kind, access, &scratch.id())) {
-                (Some(why), _) => Err(why.clone()),
-                (None, Err(failure)) => Err(failure.to_string()),
-                (None, Ok(side)) => {
+            let told = match side_of(scratch.hub, scratch.kind, access, &scratch.id()) {
+                Ok(side) if scratch.base.why.is_none() => {
                     round(scratch, &side, settings.http(), *transport, (at_a_time, file)).await.map_err(|error| error.to_string())
                 }
+                Ok(_) => Err(scratch.base.why.clone().unwrap_or_default()),
+                Err(failure) => Err(failure.to_string()),
             };
-            for (number, what) in ["PUT", "GET"].into_iter().enumerate() {
-                let speed = Speed {
-                    hub: scratch.hub,
-                    what: format!("{what}{suffix}"),
-                    at_a_time,
-                    bytes_per_second: told.as_ref().ok().map(|rates| rates[number]),
-                    why: told.as_ref().err().map(|why| scratch.without_names(why)),
-                };
-                screen.say(line(&speed));
-                speeds.push(speed);
-            }
-            if told.is_err() {
+            let failed = told.is_err();
+            let rows = both(scratch, *transport, at_a_time, told);
+            rows.iter().for_each(|speed| screen.say(line(speed)));
+            speeds.extend(rows);
+            if failed {
                 break;
             }
         }
     }
     speeds
+}
+
+/// A row for what was stored and one for what was read.
+fn both(scratch: &Scratch, transport: Transport, at_a_time: usize, told: Result<[f64; 2], String>) -> [Speed; 2] {
+    let by = if transport == Transport::Xet { " by Xet" } else { "" };
+    let why = told.as_ref().err().map(|why| scratch.without_names(why));
+    let rates = told.map_or([None; 2], |rates| rates.map(Some));
+    let row = |what: &str, bytes_per_second| Speed {
+        hub: scratch.hub,
+        what: format!("{what}{by}"),
+        at_a_time,
+        bytes_per_second,
+        why: why.clone(),
+    };
+    [row("PUT", rates[0]), row("GET", rates[1])]
 }
 
 fn line(speed: &Speed) -> String {
