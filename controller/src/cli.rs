@@ -63,6 +63,7 @@ pub enum Command {
     Logs(verbs::logs::Args),
     Stop(verbs::stop::Args),
     Doctor(verbs::doctor::Args),
+    Probe(verbs::probe::Args),
     Demo(verbs::demo::Args),
     Completions(verbs::completions::Args),
 }
@@ -81,6 +82,7 @@ impl Command {
             Self::Logs(args) => args.json,
             Self::Stop(args) => args.json,
             Self::Doctor(args) => args.json,
+            Self::Probe(args) => args.json,
             Self::Plan(args) => args.json,
             Self::Demo(_) | Self::Completions(_) => false,
         }

@@ -3,6 +3,7 @@
 
 pub mod consent;
 pub mod ledger;
+pub mod measured;
 pub mod rates;
 
 use hf2ms_worker::plan::{Plan, Step};

@@ -22,6 +22,7 @@ pub mod migration;
 pub mod mirror;
 pub mod place;
 pub mod planning;
+pub mod probe;
 pub mod progress;
 pub mod proof;
 pub mod report;

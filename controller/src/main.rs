@@ -39,6 +39,7 @@ async fn run(command: Command, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         Command::Logs(args) => verbs::logs::run(&args, screen, stop).await,
         Command::Stop(args) => verbs::stop::run(&args, screen, stop).await,
         Command::Doctor(args) => verbs::doctor::run(&args, screen, stop).await,
+        Command::Probe(args) => verbs::probe::run(&args, screen, stop).await,
         Command::Demo(args) => verbs::demo::run(&args, screen, stop).await,
         Command::Completions(args) => verbs::completions::run(&args, screen),
     }

@@ -38,6 +38,11 @@ impl Runs {
         Self { state: state.to_owned(), ended: Arc::default() }
     }
 
+    /// The state folder.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// Starts a run: its folder, its record, and the locks on it and on its destination.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ fn help_teaches_with_examples() {
     let world = World::new();
     let ran = world.run(&["--help"]);
     assert!(ran.code == 0 && ran.stdout.contains("hf2ms migrate org/name") && ran.stdout.contains("Exit codes"), "{}", ran.stdout);
-    for verb in ["migrate", "batch", "mirror", "plan", "verify", "runs", "status", "stop", "doctor", "demo", "completions"] {
+    for verb in ["migrate", "batch", "mirror", "plan", "verify", "runs", "status", "stop", "doctor", "probe", "demo", "completions"] {
         assert!(ran.stdout.contains(&format!("\n  {verb} ")), "{verb} in {}", ran.stdout);
         assert_eq!(world.run(&[verb, "--help"]).code, 0);
     }

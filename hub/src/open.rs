@@ -7,7 +7,7 @@ use reqwest::Url;
 use crate::destination::Destination;
 use crate::error::{Error, Kind, Result};
 use crate::git::{GitRepo, GitSource, Limits};
-use crate::http::HttpOptions;
+use crate::http::{Credentials, Http, HttpOptions, PlainDialect};
 use crate::references::{References, Refs};
 use crate::repo::{Hub, RepoAt};
 use crate::source::Source;
@@ -57,6 +57,29 @@ pub fn open_source_by_git(side: &Side, http: HttpOptions, limits: Limits) -> Res
     let repo = GitRepo::open(&url, user, side.token.as_ref(), http.clone())?;
     let stranger = GitRepo::open(&url, user, None, http.clone())?;
     Ok(Arc::new(GitSource::new(side.at.clone(), [repo, stranger], open_source(side, http)?, limits)))
+}
+
+/// A hub's API and its Git, for exchanges that nobody reads on the way ([`Http::exchange_raw`]).
+pub struct RawHub {
+    /// With the hub's own credentials.
+    pub api: Http,
+    /// With the token as the password of Git's user.
+    pub git: Http,
+}
+
+/// Opens the hub of `side` for raw exchanges. Whatever one of them answers, the other's credentials stay good.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_raw(side: &Side, http: HttpOptions) -> Result<RawHub> {
+    let (url, user) = git_address(side)?;
+    let credentials = match side.at.hub {
+        Hub::HuggingFace => huggingface::credentials(side.token.as_ref()),
+        Hub::ModelScope => modelscope::credentials(side.token.as_ref()),
+        Hub::Git => return Err(only_mirrored()),
+    };
+    let git = Http::new(&url, Credentials::basic(user, side.token.as_ref()), PlainDialect, http.clone())?;
+    Ok(RawHub { api: Http::new(&url, credentials, PlainDialect, http)?, git })
 }
 
 fn git_address(side: &Side) -> Result<(Url, &'static str)> {

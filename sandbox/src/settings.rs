@@ -84,8 +84,12 @@ pub struct Settings {
     pub hf_private_storage: Option<u64>,
     /// Hugging Face's plain storage refuses blobs above this size.
     pub hf_bridge_limit: Option<u64>,
+    /// Hugging Face's Git tells whoever may write where the refs stand; what is pushed then is refused all the same.
+    pub hf_git_write: bool,
     /// Entries in one page of a Hugging Face tree.
     pub hf_page: usize,
+    /// ModelScope's blob check goes by digest and size; else by the digest alone.
+    pub ms_check_by_size: bool,
     /// Entries ModelScope's unpaged listing stops at.
     pub ms_listing_cap: usize,
     /// ModelScope answers files outside LFS itself up to this size, and redirects to storage above it.
@@ -187,7 +191,9 @@ impl Default for Settings {
             hf_files_a_folder: 10_000,
             hf_private_storage: None,
             hf_bridge_limit: None,
+            hf_git_write: true,
             hf_page: 1000,
+            ms_check_by_size: true,
             ms_listing_cap: 3000,
             ms_redirect_above: 1 << 20,
             ms_git_agent: true,

@@ -17,14 +17,23 @@ const ASK_ABOVE: u64 = 100_000_000_000;
 /// # Errors
 /// The answer is no: exit code 130, as if it had been stopped by a signal.
 pub async fn consent(estimate: &Estimate, yes: bool, screen: &Screen) -> Outcome<bool> {
-    if yes || estimate.bytes <= ASK_ABOVE || screen.mode() != Mode::Bars || !std::io::stdin().is_terminal() {
+    if yes || estimate.bytes <= ASK_ABOVE {
         return Ok(yes);
     }
-    screen.ask(format!("{} [y/N] ", estimate.question()));
-    match answer().await {
-        Some(answer) if is_yes(&answer) => Ok(true),
-        _ => Err(Failure::new(Exit::Interrupted, "not confirmed: nothing was done")),
+    match confirmed(&estimate.question(), screen).await {
+        None => Ok(false),
+        Some(true) => Ok(true),
+        Some(false) => Err(Failure::new(Exit::Interrupted, "not confirmed: nothing was done")),
     }
+}
+
+/// What a person answers to a question; `None` where there is nobody to ask.
+pub async fn confirmed(question: &str, screen: &Screen) -> Option<bool> {
+    if screen.mode() != Mode::Bars || !std::io::stdin().is_terminal() {
+        return None;
+    }
+    screen.ask(format!("{question} [y/N] "));
+    Some(answer().await.is_some_and(|answer| is_yes(&answer)))
 }
 
 /// One line of stdin. A thread of its own reads it, because the runtime would wait for one of its own to end, and a person

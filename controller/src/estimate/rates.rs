@@ -5,6 +5,7 @@ use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::WorkerOptions;
 use serde::Serialize;
 
+use super::measured;
 use crate::cutting::On;
 use crate::report::Report;
 use crate::run_dir::{Entry, RunRecord, RunVerb, Runs};
@@ -25,17 +26,28 @@ pub struct Rates {
     pub container: f64,
     /// What all move together, where that has a limit.
     pub total: Option<f64>,
-    /// Earlier runs that tell so; none when it is assumed.
+    /// Earlier runs that tell so; none when it is measured or assumed.
     pub runs: usize,
+    /// `hf2ms probe --speed` measured both hubs from this machine.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub measured: bool,
 }
 
 impl Rates {
-    /// What earlier runs tell, else what is assumed.
+    /// What earlier runs between the same hubs tell, else what was measured, else what earlier runs between others tell, else
+    /// what is assumed.
     pub fn of(runs: &Runs, on: On, source: &RepoAt, destination: &RepoAt) -> Self {
         let earlier: Vec<RunRecord> = runs.list().into_iter().filter(|run| run.verb == RunVerb::Migrate && run.on == on).collect();
         let same = |run: &&RunRecord| run.source.endpoint == source.endpoint && run.destination.endpoint == destination.endpoint;
-        let learned = learn(runs, on, earlier.iter().filter(same)).or_else(|| learn(runs, on, earlier.iter()));
+        let measured = || Self::measured(runs, on, source, destination);
+        let learned = learn(runs, on, earlier.iter().filter(same)).or_else(measured).or_else(|| learn(runs, on, earlier.iter()));
         learned.unwrap_or_else(|| Self::assumed(on))
+    }
+
+    /// What `hf2ms probe --speed` measured: of this machine, so not of the cloud.
+    fn measured(runs: &Runs, on: On, source: &RepoAt, destination: &RepoAt) -> Option<Self> {
+        let (container, total) = measured::between(runs.state(), &source.endpoint, &destination.endpoint)?;
+        (on != On::Modal).then_some(Self { container, total: Some(total), runs: 0, measured: true })
     }
 
     /// Where nothing is known: 80 MB/s a worker, within the 125 MB/s of a line of 1 Gbit/s. On Modal 8 MB/s a container:
@@ -43,8 +55,8 @@ impl Rates {
     /// README, Benchmarks).
     pub fn assumed(on: On) -> Self {
         match on {
-            On::Local | On::Docker => Self { container: 80e6, total: Some(125e6), runs: 0 },
-            On::Modal => Self { container: 8e6, total: None, runs: 0 },
+            On::Local | On::Docker => Self { container: 80e6, total: Some(125e6), runs: 0, measured: false },
+            On::Modal => Self { container: 8e6, total: None, runs: 0, measured: false },
         }
     }
 
@@ -69,6 +81,7 @@ impl Rates {
         let total = self.total.map(|total| format!(", {} in all", rate(total))).unwrap_or_default();
         let each = rate(self.container);
         match self.runs {
+            _ if self.measured => format!("as hf2ms probe measured: {each} a {one}{total}"),
             0 => format!("assumed: {each} a {one}{total}"),
             1 => format!("as the last run on {}: {each} a {one}{total}", on.name()),
             runs => format!("as the last {runs} runs on {}: {each} a {one}{total}", on.name()),
@@ -92,7 +105,7 @@ fn learn<'a>(runs: &Runs, on: On, earlier: impl Iterator<Item = &'a RunRecord>) 
     each.sort_by(f64::total_cmp);
     let container = *each.get(each.len() / 2)?;
     let most = last.iter().map(|(_, all)| *all).fold(0.0, f64::max);
-    Some(Rates { container, total: (on != On::Modal).then_some(most), runs: last.len() })
+    Some(Rates { container, total: (on != On::Modal).then_some(most), runs: last.len(), measured: false })
 }
 
 /// What one run tells: the rate of a worker while it worked, and of all over the time that they took. The former is
@@ -171,8 +184,34 @@ mod tests {
             ran(&runs, On::Local, &source, 300 * MB, workers, rate);
         }
         let learned = rates(&runs, On::Local, &source);
-        assert_eq!(learned, Rates { container: 20e6, total: Some(120e6), runs: 5 });
+        assert_eq!(learned, Rates { container: 20e6, total: Some(120e6), runs: 5, measured: false });
         assert_eq!(learned.in_words(On::Local), "as the last 5 runs on local: 20 MB/s a worker, 120 MB/s in all");
+    }
+
+    #[test]
+    fn what_was_measured_comes_before_runs_between_other_hubs_and_is_said() {
+        let state = tempfile::tempdir().unwrap();
+        let (runs, source, destination) = (Runs::new(state.path()), at("huggingface", "org/a"), at("modelscope", "org/b"));
+        let of = |endpoint: &str, way, at_a_time, bytes_per_second| measured::Rate {
+            endpoint: endpoint.to_owned(),
+            way,
+            at_a_time,
+            bytes_per_second,
+        };
+        let (from, to) = (measured::Way::Get, measured::Way::Put);
+        let told = [
+            of(&source.endpoint, from, 8, 40e6),
+            of(&source.endpoint, from, 32, 90e6),
+            of(&destination.endpoint, to, 8, 20e6),
+            of(&destination.endpoint, to, 32, 80e6),
+        ];
+        measured::keep(state.path(), &told).unwrap();
+        let mirror = RepoAt { endpoint: "http://mirror".to_owned(), ..source.clone() };
+        ran(&runs, On::Local, &mirror, 300 * MB, 1, 5e6);
+        let learned = rates(&runs, On::Local, &source);
+        assert_eq!(learned, Rates { container: 20e6, total: Some(80e6), runs: 0, measured: true });
+        assert_eq!(learned.in_words(On::Local), "as hf2ms probe measured: 20 MB/s a worker, 80 MB/s in all");
+        assert_eq!(rates(&runs, On::Modal, &source), Rates::assumed(On::Modal), "the cloud has another line");
     }
 
     #[test]
@@ -181,9 +220,13 @@ mod tests {
         let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
         let mirror = RepoAt { endpoint: "http://mirror".to_owned(), ..source.clone() };
         ran(&runs, On::Modal, &mirror, 300 * MB, 2, 60e6);
-        assert_eq!(rates(&runs, On::Modal, &source), Rates { container: 30e6, total: None, runs: 1 }, "better than nothing");
+        assert_eq!(
+            rates(&runs, On::Modal, &source),
+            Rates { container: 30e6, total: None, runs: 1, measured: false },
+            "better than nothing"
+        );
         ran(&runs, On::Modal, &source, 300 * MB, 10, 80e6);
         ran(&runs, On::Modal, &mirror, 300 * MB, 2, 60e6);
-        assert_eq!(rates(&runs, On::Modal, &source), Rates { container: 8e6, total: None, runs: 1 });
+        assert_eq!(rates(&runs, On::Modal, &source), Rates { container: 8e6, total: None, runs: 1, measured: false });
     }
 }

@@ -9,6 +9,7 @@ pub mod logs;
 pub mod migrate;
 pub mod mirror;
 pub mod plan;
+pub mod probe;
 pub mod runs;
 pub mod status;
 pub mod stop;

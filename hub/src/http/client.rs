@@ -261,7 +261,7 @@ impl Http {
     }
 
     /// One hop: through the host's gate, with credentials where they belong; none to an address that is `apart` from them.
-    async fn exchange(&self, request: &Request, url: &Url, name: &str, apart: bool) -> Result<reqwest::Response> {
+    pub(super) async fn exchange(&self, request: &Request, url: &Url, name: &str, apart: bool) -> Result<reqwest::Response> {
         let mut builder = self.prepare(request.method.clone(), url, headers_for(request, url)?)?;
         if !apart {
             builder = builder.headers(self.credentials_for(url)?);

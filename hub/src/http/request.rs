@@ -64,7 +64,7 @@ impl Request {
         Self::new(Method::PUT, url)
     }
 
-    fn new(method: Method, url: Url) -> Self {
+    pub(super) fn new(method: Method, url: Url) -> Self {
         Self { method, url, headers: HeaderMap::new(), body: Body::Empty, retried: true, signed: false, of_file: false, patience: None }
     }
 

@@ -39,7 +39,7 @@ use crate::http::{Credentials, Http, HttpOptions, Request, Told};
 use crate::lfs::{self, Lfs};
 use crate::{
     Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing, Missing, Owned, Placement, RepoAt, RepoInfo,
-    RepoKind, RepoPath, Result, Revision, Sha256, Side, Source, Transport, Visibility,
+    RepoKind, RepoPath, Result, Revision, Sha256, Side, Source, Token, Transport, Visibility,
 };
 
 /// The user name that Git takes beside a token: any does (huggingface.co, "git over https").
@@ -71,8 +71,7 @@ impl Repo {
             return Err(Error::new(Kind::Usage, "the Hugging Face endpoint must not hold '?' or '#'"));
         }
         let account = side.token.as_ref().map(|token| whoami::known(&base, token));
-        let credentials = Credentials::of(side.token.as_ref(), |token| [(AUTHORIZATION, token.header("Bearer "))]);
-        let http = Http::new(&endpoint, credentials, dialect::Words::of(&side.at, account.is_some()), options)?;
+        let http = Http::new(&endpoint, credentials(side.token.as_ref()), dialect::Words::of(&side.at, account.is_some()), options)?;
         let batch = address(&format!("{base}/{}.git/info/lfs/objects/batch", page_of(&side.at)))?;
         let lfs = Lfs::new(http.clone(), batch).in_parts().of_ref(side.at.revision.to_string());
         let rest = |direction: &str| format!("/xet-{direction}-token/{}", escaped(side.at.revision.as_str()));
@@ -122,6 +121,11 @@ impl Repo {
     async fn ask<T: DeserializeOwned>(&self, cap: u64, request: impl Fn() -> Request) -> Result<Told<T>> {
         self.http.ask(cap, request).await
     }
+}
+
+/// The token goes as a bearer.
+pub(crate) fn credentials(token: Option<&Token>) -> Credentials {
+    Credentials::of(token, |token| [(AUTHORIZATION, token.header("Bearer "))])
 }
 
 /// A repo's page, below the endpoint.
@@ -262,9 +266,9 @@ pub(crate) mod testing {
     use std::sync::Arc;
 
     use super::*;
+    use crate::Hub;
     use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Server, quick};
-    use crate::{Hub, Token};
 
     pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
     pub(crate) const TOKEN: &str = "hf_canary";

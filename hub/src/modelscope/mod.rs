@@ -59,8 +59,7 @@ pub struct Repo {
 }
 
 impl Repo {
-    /// Opens it; sends nothing yet. The token goes as a bearer and as a cookie, because older routes read
-    /// only the cookie (modelscope-hub 0.5.1, `_legacy_api.py`).
+    /// Opens it; sends nothing yet.
     ///
     /// # Errors
     /// [`Kind::Refused`] for an endpoint that is no http(s) address; what [`Http::new`] fails with.
@@ -68,8 +67,7 @@ impl Repo {
         let (at, token) = (side.at.clone(), side.token.clone());
         let refused = |error| Error::new(Kind::Refused, format!("'{}' is no address: {error}", crate::path::escape(&at.endpoint)));
         let base: Url = at.endpoint.parse().map_err(refused)?;
-        let form = |token: &Token| [(AUTHORIZATION, token.header("Bearer ")), (COOKIE, token.header("m_session_id="))];
-        let http = Http::new(&base, Credentials::of(token.as_ref(), form), dialect::ModelScope, http)?;
+        let http = Http::new(&base, credentials(token.as_ref()), dialect::ModelScope, http)?;
         Ok(Self {
             at,
             base,
@@ -81,6 +79,11 @@ impl Repo {
             plural: AtomicBool::new(false),
         })
     }
+}
+
+/// The token goes as a bearer and as a cookie, because older routes read only the cookie (modelscope-hub 0.5.1, `_legacy_api.py`).
+pub(crate) fn credentials(token: Option<&Token>) -> Credentials {
+    Credentials::of(token, |token| [(AUTHORIZATION, token.header("Bearer ")), (COOKIE, token.header("m_session_id="))])
 }
 
 #[async_trait]

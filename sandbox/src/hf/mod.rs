@@ -256,6 +256,9 @@ async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, place: (Kind
             access::through_gate(&repo, caller)?;
             git::upload_pack(&world.hf, call, &repo).await
         }
+        Verb::GitPush if call.method == "GET" && world.settings().hf_git_write => {
+            access::repo_writer(&repo, caller).map(|_| git::refs::to_write(&repo))
+        }
         Verb::GitPush => Err(git::no_push()),
         Verb::Preupload { revision } => write::preupload(call, caller, &repo, &revision).await,
         Verb::Commit { revision } => commit::commit(world, call, caller, &repo, &revision).await,

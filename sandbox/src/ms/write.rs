@@ -151,6 +151,12 @@ pub(super) struct Object {
     pub(super) size: u64,
 }
 
+/// Whether a blob is stored, as the check sees it: one of another size is another blob.
+fn is_stored(world: &World, digest: &Digest, size: u64) -> bool {
+    let by_size = world.settings().ms_check_by_size;
+    world.ms.store.get(digest).is_some_and(|stored| !by_size || stored.len() == size)
+}
+
 /// `POST /api/v1/repos/S/{id}/info/lfs/objects/batch`: speaks only of what it lacks.
 pub async fn batch(world: &World, mut call: Call, caller: Caller, repo: &Repo) -> Answer {
     commit::writer(world, caller, repo)?;
@@ -161,7 +167,7 @@ pub async fn batch(world: &World, mut call: Call, caller: Caller, repo: &Repo) -
     let mut wanted = Vec::new();
     for object in &asked.objects {
         let digest = Digest::parse(&object.oid).ok_or_else(|| access::bad_request("invalid oid"))?;
-        if world.ms.store.get(&digest).is_none() {
+        if !is_stored(world, &digest, object.size) {
             wanted.push(
                 json!({"oid": digest, "size": object.size, "actions": {"upload": upload(world, &call, repo, (digest, object.size))}}),
             );

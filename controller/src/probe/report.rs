@@ -1,0 +1,122 @@
+//! The findings as a table for people, a line for programs, and a file that fits into an issue. Neither has a token or a name.
+
+use std::io::Write;
+use std::path::Path;
+
+use hf2ms_hub::{Hub, Redactor};
+use serde_json::{Value, json};
+
+use super::Probed;
+use super::finding::{Finding, Verdict};
+use crate::explain::{Failure, Outcome};
+use crate::run_dir::write_aside;
+use crate::screen::{rate, size};
+use crate::settings::Settings;
+use crate::table::columns;
+
+/// One row, for programs.
+pub fn event(finding: &Finding) -> Value {
+    let mut event = serde_json::to_value(finding).unwrap_or_default();
+    event["event"] = "probe".into();
+    event
+}
+
+/// The end, for programs.
+pub fn summary(probed: &Probed) -> Value {
+    json!({
+        "event": "probed", "holds": probed.count(Verdict::Holds), "differs": probed.count(Verdict::Differs),
+        "not_tried": probed.count(Verdict::NotTried), "requests": probed.requests, "bytes": probed.bytes, "left": probed.left,
+        "speeds": probed.speeds, "interrupted": probed.interrupted,
+    })
+}
+
+/// `41 hold, 2 differ, 1 not tried; 120 requests, 12 MB`.
+pub fn counted(probed: &Probed) -> String {
+    let count = |verdict| probed.count(verdict);
+    let told = format!("{} hold, {} differ, {} not tried", count(Verdict::Holds), count(Verdict::Differs), count(Verdict::NotTried));
+    format!("{told}; {} requests, {}", probed.requests, size(probed.bytes))
+}
+
+/// The table for a terminal.
+pub fn table(probed: &Probed) -> String {
+    let head = ["verdict", "name", "assumption", "what was seen"].map(str::to_owned).to_vec();
+    let row =
+        |finding: &Finding| vec![finding.verdict.to_string(), finding.id.to_owned(), finding.assumption.to_owned(), finding.seen.clone()];
+    columns(&std::iter::once(head).chain(probed.findings.iter().map(row)).collect::<Vec<_>>())
+}
+
+/// The table of speeds for a terminal; nothing where none was measured.
+pub fn speeds(probed: &Probed) -> Option<String> {
+    let head = ["hub", "what", "at a time", "rate"].map(str::to_owned).to_vec();
+    let row = |speed: &super::speed::Speed| {
+        let rate = speed.bytes_per_second.map_or_else(|| speed.why.clone().unwrap_or_default(), |told| rate(told as u64, 1.0));
+        vec![speed.hub.to_string(), speed.what.clone(), speed.at_a_time.to_string(), rate]
+    };
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(probed.speeds.iter().map(row)).collect();
+    (!probed.speeds.is_empty()).then(|| columns(&rows))
+}
+
+/// The file for an issue, in Markdown.
+pub fn markdown(probed: &Probed, settings: &Settings) -> String {
+    let mut text = format!("# hf2ms {} probe\n\n{}.\n", env!("CARGO_PKG_VERSION"), counted(probed));
+    for hub in [Hub::HuggingFace, Hub::ModelScope] {
+        let rows: Vec<String> = probed.findings.iter().filter(|finding| finding.hub == hub).map(markdown_row).collect();
+        if !rows.is_empty() {
+            let endpoint = &settings.access_to(hub).endpoint;
+            text += &format!(
+                "\n## {hub} ({endpoint})\n\n| verdict | name | assumption | what was seen |\n|---|---|---|---|\n{}",
+                rows.concat()
+            );
+        }
+    }
+    if let Some(speeds) = speeds(probed) {
+        text += &format!("\n## Speed\n\n```\n{speeds}\n```\n");
+    }
+    settings.redact(&text)
+}
+
+fn markdown_row(finding: &Finding) -> String {
+    let mark = match finding.verdict {
+        Verdict::Differs => "**differs**".to_owned(),
+        verdict => verdict.to_string(),
+    };
+    let cell = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
+    format!("| {mark} | `{}` | {} | {} |\n", finding.id, cell(finding.assumption), cell(&finding.seen))
+}
+
+/// Writes the file.
+///
+/// # Errors
+/// The disk's.
+pub fn write(path: &Path, text: &str) -> Outcome<()> {
+    write_aside(path, |file| file.write_all(text.as_bytes())).map_err(|error| Failure::file(path, &error))
+}
+
+/// Takes every token out of what was seen.
+pub fn redact(probed: &mut Probed, redactor: &Redactor) {
+    for finding in &mut probed.findings {
+        finding.seen = redactor.clean(&finding.seen);
+    }
+    for why in probed.speeds.iter_mut().filter_map(|speed| speed.why.as_mut()) {
+        *why = redactor.clean(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probed() -> Probed {
+        let finding = |id, verdict, seen: &str| Finding { id, hub: Hub::ModelScope, assumption: "a|b", verdict, seen: seen.to_owned() };
+        let findings = vec![finding("ms-a", Verdict::Holds, "200"), finding("ms-b", Verdict::Differs, "x|y <p>")];
+        Probed { findings, requests: 7, bytes: 1000, ..Probed::default() }
+    }
+
+    #[test]
+    fn the_file_has_a_row_an_assumption_that_markdown_takes() {
+        let settings = Settings::read(&|_| None).unwrap();
+        let text = markdown(&probed(), &settings);
+        assert!(text.contains("| holds | `ms-a` | a\\|b | 200 |\n| **differs** | `ms-b` | a\\|b | x\\|y &lt;p> |\n"), "{text}");
+        assert!(text.contains("1 hold, 1 differ, 0 not tried; 7 requests, 1 kB") && !text.contains("Hugging Face"), "{text}");
+    }
+}
