@@ -84,7 +84,7 @@ mod tests {
     use crate::screen::Mode;
 
     fn costing(dollars: f64) -> Estimate {
-        let rates = Rates { container: 1.0, total: None, runs: 0 };
+        let rates = Rates { container: 1.0, total: None, runs: 0, measured: false };
         let (files, bytes, there, there_bytes) = (1, 10, 0, 0);
         Estimate { files, bytes, there, there_bytes, on: On::Modal, workers: 1, containers: 1, seconds: 1.0, dollars, rates }
     }

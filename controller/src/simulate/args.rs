@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn options_are_in_their_units() {
-        let rates = Rates { container: 5e6, total: Some(9e6), runs: 1 };
+        let rates = Rates { container: 5e6, total: Some(9e6), runs: 1, measured: false };
         let args = SimulateArgs { total_rate: Some(50.0), lifetime: Some(2.0), startup: Some(3.0), ..SimulateArgs::default() };
         let model = args.model(&rates, On::Docker, 4);
         assert_eq!((model.container_rate, model.total_rate, model.lifetime, model.startup), (5e6, 50e6, 7200.0, 3.0));
