@@ -248,7 +248,7 @@ impl Http {
                 Some(next) => url = next,
                 None => {
                     let judged = self.judge(answer, &url, name, !apart && self.is_hub(&url)).await;
-                    return if in_storage { judged.map_err(refused_address) } else { judged };
+                    return if in_storage || is_signed(&url) { judged.map_err(refused_address) } else { judged };
                 }
             }
         }

@@ -137,7 +137,8 @@ async fn an_address_that_carries_its_permission_gets_no_login_beside_it() {
 async fn a_signed_address_that_is_refused_does_not_revoke_the_token() {
     let hub = Server::scripted([Reply::new(401, &[], ""), ok()]).await;
     let http = client(&hub);
-    assert_eq!(get(&http, hub.url().join("/x?sig=1").unwrap().as_str()).await.err().unwrap().status(), Some(401));
+    let refused = get(&http, hub.url().join("/x?sig=1").unwrap().as_str()).await.err().unwrap();
+    assert_eq!((refused.status(), refused.kind()), (Some(401), Kind::Expired));
     get(&http, hub.url().as_str()).await.unwrap();
 }
 

@@ -133,6 +133,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_the_server_calls_authenticated_gets_no_login() {
+        for authenticated in [false, true] {
+            let server = Server::answering(move |seen: &Seen| {
+                let href = |path: &str| json!({"href": format!("http://{}/{path}", seen.header("host").unwrap())});
+                let actions = json!({"upload": href("put"), "verify": href("verify")});
+                Reply::json(&json!({"objects": [{"oid": blob().sha256, "size": 7, "authenticated": authenticated, "actions": actions}]}))
+            })
+            .await;
+            repo(&server).put(blob(), body()).await.unwrap();
+            let logins: Vec<_> = server.seen().iter().map(|seen| (seen.line(), seen.header("authorization").is_some())).collect();
+            let expected = [("PUT /put".to_owned(), !authenticated), ("POST /verify".to_owned(), !authenticated)];
+            assert_eq!(logins[1..], expected);
+        }
+    }
+
+    #[tokio::test]
     async fn a_hub_that_does_not_find_the_blob_says_corrupt() {
         let storage = Server::answering(|_| Reply::new(200, &[], "")).await;
         let hub = hub(&storage, Reply::new(422, &[], r#"{"message":"does not match"}"#)).await;

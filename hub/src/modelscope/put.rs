@@ -11,7 +11,7 @@ use super::Repo;
 use super::ask::{REQUEST_ID, request_id};
 use super::check::Target;
 use super::dialect::complaint;
-use crate::http::{Origin, Response};
+use crate::http::{Origin, Response, is_signed};
 use crate::{Blob, ByteStream, Error, Kind, Redactor, Result};
 
 /// An answer to a PUT is empty or a short envelope.
@@ -43,7 +43,7 @@ impl Repo {
     }
 
     async fn send_to(&self, target: Target, size: u64, body: ByteStream) -> Result<()> {
-        let of_hub = self.http.origin().trusts(&Origin::of(&target.url)?);
+        let of_hub = self.http.origin().trusts(&Origin::of(&target.url)?) && !is_signed(&target.url);
         let source_failed = Arc::new(AtomicBool::new(false));
         let note = source_failed.clone();
         let body = body.inspect_err(move |_| note.store(true, Ordering::Relaxed)).boxed();
