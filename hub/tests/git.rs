@@ -217,7 +217,7 @@ async fn a_ref_that_the_server_refuses_is_told_with_its_reason() {
     let pushed = bare.push(&repo, &["refs/heads/main:refs/heads/yes", "refs/heads/main:refs/heads/no"]).await.unwrap();
     let of = |name: &str| pushed.iter().find(|pushed| pushed.name == name).unwrap().refused.clone();
     assert_eq!(of("refs/heads/yes"), None);
-    assert!(of("refs/heads/no").is_some_and(|why| why.to_string() == "hook declined: never"), "{pushed:?}");
+    assert!(of("refs/heads/no").is_some_and(|why| why.to_string().starts_with("hook declined: never")), "{pushed:?}");
 }
 
 #[tokio::test]
