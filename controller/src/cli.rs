@@ -26,6 +26,7 @@ Examples:
   hf2ms mirror -s hf:org/name -t https://gitlab.example/group/name.git
                                                   with branches, tags, history and every LFS object
   hf2ms verify org/name --dest me/name            compare both sides, file by file
+  hf2ms probe                                     hold the live hubs against what is believed of them
   hf2ms demo                                      see it work, without any account
 
 Environment, also from .env in this folder or above:
