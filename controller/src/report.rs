@@ -129,9 +129,15 @@ impl Report {
         let whole = self.failed.is_empty() && self.refused.is_empty() && self.withheld.is_empty();
         let lost = if whole { Exit::Done } else { Exit::Incomplete };
         let corrupt = self.failed.iter().any(|failed| failed.kind == Kind::Corrupt);
-        let refused = self.tally.commits == 0 && self.failed.iter().any(|failed| Exit::of(failed.kind) == Exit::Refused);
+        let refused = self.tally.commits == 0 && self.failed.iter().any(|failed| self.ends_all(failed.kind));
         let worst = [(corrupt, Exit::Integrity), (refused, Exit::Refused)].into_iter().find(|(is, _)| *is).map_or(lost, |(_, exit)| exit);
         checked.worse(worst)
+    }
+
+    /// Whether a failure of this kind means that the whole run was refused. A file that is not found beside others that stand there
+    /// is missing alone.
+    fn ends_all(&self, kind: Kind) -> bool {
+        Exit::of(kind) == Exit::Refused && (kind != Kind::NotFound || self.tally.unchanged == 0)
     }
 
     /// Shows it: to a person as a table, or a line if it is one of several; to a program as a line.

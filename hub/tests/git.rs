@@ -161,6 +161,7 @@ async fn refusals_have_their_meaning_and_never_the_token() {
     assert_eq!(kind(url.clone(), Some("hf_nobody")).await, Kind::Unauthorized);
     assert_eq!(kind(url.clone(), Some(HF.bob())).await, Kind::NotFound);
     assert_eq!(kind(format!("{}/api/whoami-v2", world.endpoint()), Some(HF.alice())).await, Kind::NotFound);
+    world.ask("POST", "/settings", json!({"hf_git_write": false})).await;
     assert_eq!(alices(&world).writable().await.unwrap_err().kind(), Kind::Denied);
     world.fault("hf.git_refs", json!({"do": "html"}), 1).await;
     let page = alices(&world).advertised().await.unwrap_err();

@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 
 const ALICE: &str = "Authorization: Bearer ms-sandbox-alice-write\r\n";
 
+/// What ModelScope's storage below the hub's own domain wants.
+const LOGIN: &str = "Authorization: Bearer ms-sandbox-alice-write\r\nCookie: m_session_id=ms-sandbox-alice-write\r\n";
+
 struct Hubs {
     running: Running,
     _dir: tempfile::TempDir,
@@ -177,18 +180,19 @@ async fn uploads_are_stored_whole_or_not_at_all() {
     hubs.admin("POST", "/seed", json!({"hub": "ms", "kind": "model", "id": "alice/x"})).await;
 
     let url = hubs.wanted('a').await.unwrap();
-    let chunked = ask("PUT", &url, "Transfer-Encoding: chunked\r\n", b"3\r\nabc\r\n0\r\n\r\n").await;
+    assert_eq!(ask("PUT", &url, "", &[1; 9]).await.status(), "400", "no login");
+    let chunked = ask("PUT", &url, &format!("{LOGIN}Transfer-Encoding: chunked\r\n"), b"3\r\nabc\r\n0\r\n\r\n").await;
     assert_eq!(chunked.status(), "501");
     hubs.fault("ms_storage.put", json!({"do": "reset", "after": 50_000})).await;
-    assert!(ask("PUT", &url, "", &[1; 90_000]).await.reset);
+    assert!(ask("PUT", &url, LOGIN, &[1; 90_000]).await.reset);
     assert!(hubs.wanted('a').await.is_some(), "half a blob is none");
 
     hubs.fault("ms_storage.put", json!({"do": "status", "status": 503})).await;
-    assert_eq!(ask("PUT", &url, "", &[1; 90_000]).await.status(), "503");
+    assert_eq!(ask("PUT", &url, LOGIN, &[1; 90_000]).await.status(), "503");
     assert!(hubs.wanted('a').await.is_some());
 
     hubs.fault("ms_storage.put", json!({"do": "lose_answer"})).await;
-    assert!(ask("PUT", &url, "", &[1; 90_000]).await.head.is_empty());
+    assert!(ask("PUT", &url, LOGIN, &[1; 90_000]).await.head.is_empty());
     assert!(hubs.wanted('a').await.is_none(), "the work was done");
 }
 
@@ -197,7 +201,7 @@ async fn modelscope_keeps_wrong_bytes_and_the_judge_says_so() {
     let hubs = Hubs::start().await;
     hubs.admin("POST", "/seed", json!({"hub": "ms", "kind": "model", "id": "alice/x"})).await;
     let url = hubs.wanted('b').await.unwrap();
-    assert_eq!(ask("PUT", &url, "", b"something").await.status(), "200");
+    assert_eq!(ask("PUT", &url, LOGIN, b"something").await.status(), "200");
     let action =
         json!({"action": "create", "path": "b.bin", "type": "lfs", "size": 9, "sha256": "b".repeat(64), "content": "", "encoding": ""});
     let commit = format!("{}/api/v1/repos/models/alice/x/commit/master", hubs.running.ms);

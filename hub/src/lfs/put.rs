@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_server_calls_authenticated_gets_no_login() {
+    async fn storage_that_is_called_authenticated_gets_no_login_and_hugging_face_is_told_with_its_own() {
         for authenticated in [false, true] {
             let server = Server::answering(move |seen: &Seen| {
                 let href = |path: &str| json!({"href": format!("http://{}/{path}", seen.header("host").unwrap())});
@@ -143,7 +143,7 @@ mod tests {
             .await;
             repo(&server).put(blob(), body()).await.unwrap();
             let logins: Vec<_> = server.seen().iter().map(|seen| (seen.line(), seen.header("authorization").is_some())).collect();
-            let expected = [("PUT /put".to_owned(), !authenticated), ("POST /verify".to_owned(), !authenticated)];
+            let expected = [("PUT /put".to_owned(), !authenticated), ("POST /verify".to_owned(), true)];
             assert_eq!(logins[1..], expected);
         }
     }
