@@ -22,12 +22,12 @@ def timed_out(state):
 def test_a_chunk_that_times_out_is_no_cancel_and_leaves_no_process(hasty, plane):
     app = hasty(f"{STARTED}; cat >/dev/null; {receipt()}")
     call = app.chunk()
-    until(lambda: [pid for pid in plane.call(call)["pids"] if children(pid)])
+    containers = until(lambda: [pid for pid in plane.call(call)["pids"] if children(pid)])
     assert timed_out(app.ended(call))
     assert plane.call(call)["deliveries"] == 1
     [said] = until(lambda: [line["text"] for line in app.lines() if "app.Broken" in line.get("text", "")])
     assert "timed out after 2 s: run the same command again" in said
-    until(lambda: not any(children(task["pid"]) for task in plane.state()["containers"]))
+    until(lambda: not any(children(pid) for pid in containers))
 
 
 def test_a_mirror_that_times_out_cancels_none_of_its_calls(hasty, plane):

@@ -96,9 +96,9 @@ impl Hubs {
     }
 
     /// Where ModelScope wants a blob with the digest of `n`s put.
-    async fn wanted(&self, n: char) -> Option<String> {
+    async fn wanted(&self, n: char, size: u64) -> Option<String> {
         let url = format!("{}/api/v1/repos/models/alice/x/info/lfs/objects/batch", self.running.ms);
-        let asked = json!({"operation": "upload", "objects": [{"oid": n.to_string().repeat(64), "size": 9}]});
+        let asked = json!({"operation": "upload", "objects": [{"oid": n.to_string().repeat(64), "size": size}]});
         let heard = ask("POST", &url, ALICE, asked.to_string().as_bytes()).await;
         heard.json()["Data"]["objects"][0]["actions"]["upload"]["href"].as_str().map(str::to_owned)
     }
@@ -179,28 +179,28 @@ async fn uploads_are_stored_whole_or_not_at_all() {
     let hubs = Hubs::start().await;
     hubs.admin("POST", "/seed", json!({"hub": "ms", "kind": "model", "id": "alice/x"})).await;
 
-    let url = hubs.wanted('a').await.unwrap();
+    let url = hubs.wanted('a', 90_000).await.unwrap();
     assert_eq!(ask("PUT", &url, "", &[1; 9]).await.status(), "400", "no login");
     let chunked = ask("PUT", &url, &format!("{LOGIN}Transfer-Encoding: chunked\r\n"), b"3\r\nabc\r\n0\r\n\r\n").await;
     assert_eq!(chunked.status(), "501");
     hubs.fault("ms_storage.put", json!({"do": "reset", "after": 50_000})).await;
     assert!(ask("PUT", &url, LOGIN, &[1; 90_000]).await.reset);
-    assert!(hubs.wanted('a').await.is_some(), "half a blob is none");
+    assert!(hubs.wanted('a', 90_000).await.is_some(), "half a blob is none");
 
     hubs.fault("ms_storage.put", json!({"do": "status", "status": 503})).await;
     assert_eq!(ask("PUT", &url, LOGIN, &[1; 90_000]).await.status(), "503");
-    assert!(hubs.wanted('a').await.is_some());
+    assert!(hubs.wanted('a', 90_000).await.is_some());
 
     hubs.fault("ms_storage.put", json!({"do": "lose_answer"})).await;
     assert!(ask("PUT", &url, LOGIN, &[1; 90_000]).await.head.is_empty());
-    assert!(hubs.wanted('a').await.is_none(), "the work was done");
+    assert!(hubs.wanted('a', 90_000).await.is_none(), "the work was done");
 }
 
 #[tokio::test]
 async fn modelscope_keeps_wrong_bytes_and_the_judge_says_so() {
     let hubs = Hubs::start().await;
     hubs.admin("POST", "/seed", json!({"hub": "ms", "kind": "model", "id": "alice/x"})).await;
-    let url = hubs.wanted('b').await.unwrap();
+    let url = hubs.wanted('b', 9).await.unwrap();
     assert_eq!(ask("PUT", &url, LOGIN, b"something").await.status(), "200");
     let action =
         json!({"action": "create", "path": "b.bin", "type": "lfs", "size": 9, "sha256": "b".repeat(64), "content": "", "encoding": ""});

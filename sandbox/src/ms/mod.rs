@@ -264,11 +264,16 @@ async fn answer(world: &Arc<World>, mut call: Call, route: Route, caller: Caller
     }
 }
 
-async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, (surface, kind, id): (Surface, Kind, &str), verb: Verb) -> Answer {
+async fn about_repo(world: &Arc<World>, mut call: Call, caller: Caller, (surface, kind, id): (Surface, Kind, &str), verb: Verb) -> Answer {
     let is_git = matches!(verb, Verb::Refs | Verb::GitObjects | Verb::GitPush | Verb::GitLfs);
     let repo = match access::repo(world, caller, (surface, kind, id)) {
         // Git sends its credentials only to who asks for them.
         Err(_) if is_git && caller.account().is_none() => return Err(access::no_token()),
+        // Storage asks for a login before it looks at the repo.
+        Err(_) if matches!(verb, Verb::Blob { .. }) && caller.account().is_none() => {
+            call.bytes_dropped().await;
+            return Err(commit::not_logged_in());
+        }
         repo => repo?,
     };
     if is_git {
