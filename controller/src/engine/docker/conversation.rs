@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::errors::Error;
-use bollard::models::ContainerState;
+use bollard::models::{ContainerInspectResponse, ContainerState};
 use bollard::query_parameters::AttachContainerOptionsBuilder;
 use futures_util::{Stream, StreamExt};
 use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
@@ -22,6 +22,10 @@ use crate::engine::{Heard, Listener};
 const BETWEEN: usize = 64 << 10;
 /// How long the last lines of the log may take once the container has ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The exit code of a process that was ended by SIGKILL.
+const KILLED: i64 = 137;
+/// How much later than an end its reason may be told.
+const LATE: Duration = Duration::from_millis(500);
 
 /// What a container said, and how it ended.
 pub(super) struct Said {
@@ -78,7 +82,7 @@ impl Docker {
             Ok(code) => (code, Ok(())),
             Err(_) => (None, self.daemon.api.kill_container(name, None).await),
         };
-        match understood(self.daemon.api.inspect_container(name, None).await) {
+        match self.inspected(name).await {
             // A daemon with much to do may be late to tell of an end: what can't be killed may have ended by itself.
             Ok(found) => match (killed, found.state.unwrap_or_default()) {
                 (Err(error), state) if state.running == Some(true) => Death::unseen(Trouble::of(&error).to_string()),
@@ -87,6 +91,19 @@ impl Docker {
             Err(error) if Trouble::of(&error).is_absence() => Death::unseen("removed by someone else"),
             Err(error) => Death::unseen(Trouble::of(&error).to_string()),
         }
+    }
+
+    /// What the daemon says of a container that has ended. It hears of a kill for want of memory by another way than of the end, and may
+    /// tell it a moment later.
+    async fn inspected(&self, name: &str) -> std::result::Result<ContainerInspectResponse, Error> {
+        let inspect = async || understood(self.daemon.api.inspect_container(name, None).await);
+        let found = inspect().await?;
+        let is_killed = |state: &ContainerState| state.exit_code == Some(KILLED) && state.oom_killed != Some(true);
+        if !found.state.as_ref().is_some_and(is_killed) {
+            return Ok(found);
+        }
+        tokio::time::sleep(LATE).await;
+        inspect().await
     }
 
     /// Returns the exit code of a container when it has ended; none when nobody can tell.
