@@ -47,7 +47,10 @@ impl Repo {
         Ok(Some(url))
     }
 
-    /// All that is kept beside the repo: nothing for other datasets, where the hub has no such route or complains.
+    /// All that is kept beside the repo: nothing where the hub has no such route or does not know the dataset by it.
+    ///
+    /// # Errors
+    /// A refusal of the token, or an answer in an unknown form: the dataset may have data that would be left behind.
     async fn oss_files(&self) -> Result<Vec<Stored>> {
         if self.at.kind != RepoKind::Dataset {
             return Ok(Vec::new());
@@ -57,8 +60,9 @@ impl Repo {
         url.query_pairs_mut().extend_pairs(query);
         match self.ask(Request::get(url)).await {
             Ok(Value::Array(entries)) => entries.into_iter().map(read).collect(),
-            Ok(_) => Ok(Vec::new()),
-            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Denied | Kind::Invalid | Kind::Refused) => Ok(Vec::new()),
+            Ok(Value::Null) => Ok(Vec::new()),
+            Ok(_) => Err(refused("the hub lists data beside the repo in an unknown form")),
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Invalid | Kind::Refused) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
@@ -109,6 +113,14 @@ mod tests {
         for told in [bad(404, 10_000_000_404, "page not found"), bad(200, 1, "no oss"), good(Value::Null), Reply::new(200, &[], "<html>")] {
             let hub = Server::answering(move |seen| if seen.line().contains("/oss/") { told.clone() } else { good(json!({"Files": []})) });
             assert_eq!(Source::list(&repo(&hub.await, RepoKind::Dataset)).await.unwrap(), Listing::default());
+        }
+    }
+
+    #[tokio::test]
+    async fn data_that_may_be_there_and_is_not_shown_is_no_empty_dataset() {
+        for told in [bad(403, 403, "no permission"), good(json!({"Files": [{"Key": "a"}]})), good(json!([{"Name": "a"}]))] {
+            let hub = Server::answering(move |seen| if seen.line().contains("/oss/") { told.clone() } else { good(json!({"Files": []})) });
+            Source::list(&repo(&hub.await, RepoKind::Dataset)).await.unwrap_err();
         }
     }
 }
