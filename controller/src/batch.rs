@@ -33,7 +33,12 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Of what the task says.
     pub fn new(task: &'a Task<'a>, screen: &'a Screen) -> Self {
-        Self { task, screen, ahead: Arc::new(Semaphore::new(AHEAD)), over: OnceLock::new() }
+        Self {
+            task,
+            screen,
+            ahead: Arc::new(Semaphore::new(AHEAD)),
+            over: OnceLock::new(),
+        }
     }
 
     /// Sees all through, whatever becomes of each: a row an entry, in their order.
@@ -50,7 +55,8 @@ impl<'a> Batch<'a> {
             Err(failure) => Some(failure).filter(|failure| failure.ends_all()),
         };
         // The first one is the reason; a later one says the same.
-        over.into_iter().for_each(|failure| drop(self.over.set(failure.clone())));
+        over.into_iter()
+            .for_each(|failure| drop(self.over.set(failure.clone())));
         Row::of(entry, ended, began.elapsed().as_secs_f64())
     }
 
@@ -63,7 +69,11 @@ impl<'a> Batch<'a> {
             return Err(Failure::new(why.exit(), format!("not tried: {why}")));
         }
         let screen = self.screen.of_repo(&entry.name);
-        let copying = Copying { task: self.task, screen: &screen, began: Instant::now() };
+        let copying = Copying {
+            task: self.task,
+            screen: &screen,
+            began: Instant::now(),
+        };
         // Boxed: those who wait for their turn to be looked at are many, and small.
         let ended = Box::pin(copying.go(&entry.route, ahead)).await;
         match &ended {

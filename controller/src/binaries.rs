@@ -20,16 +20,30 @@ pub const SANDBOX: (&str, &str) = ("hf2ms-sandbox", "HF2MS_SANDBOX");
 pub fn find((name, variable): (&str, &str)) -> Outcome<PathBuf> {
     if let Some(named) = environment(variable) {
         let path = PathBuf::from(&named);
-        return if path.is_file() { Ok(path) } else { Err(Failure::usage(format!("{variable} names {named}, which is no file"))) };
+        return if path.is_file() {
+            Ok(path)
+        } else {
+            Err(Failure::usage(format!(
+                "{variable} names {named}, which is no file"
+            )))
+        };
     }
-    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(name)));
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.join(name)));
     let path = environment("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).map(|folder| folder.join(name)).collect::<Vec<_>>();
+    let folders = std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .collect::<Vec<_>>();
     beside
         .into_iter()
         .chain(folders)
         .find(|path: &PathBuf| Path::is_file(path))
-        .ok_or_else(|| Failure::usage(format!("{name} was found neither beside hf2ms nor in PATH: set {variable} to its path")))
+        .ok_or_else(|| {
+            Failure::usage(format!(
+                "{name} was found neither beside hf2ms nor in PATH: set {variable} to its path"
+            ))
+        })
 }
 
 /// What containers are made of: a worker that needs nothing beside it.
@@ -46,7 +60,11 @@ pub struct StaticWorker {
 /// # Errors
 /// It is nowhere, or not static.
 pub fn static_worker() -> Outcome<StaticWorker> {
-    let path = find(if environment(STATIC_WORKER.1).is_some() { STATIC_WORKER } else { WORKER })?;
+    let path = find(if environment(STATIC_WORKER.1).is_some() {
+        STATIC_WORKER
+    } else {
+        WORKER
+    })?;
     let content = fs::read(&path).map_err(|error| Failure::file(&path, &error))?;
     check(&path, &content)?;
     Ok(StaticWorker { path, content })
@@ -74,13 +92,24 @@ fn interpreter(program: &[u8]) -> Option<bool> {
     const PT_INTERP: u64 = 3;
     let number = |at: usize, bytes: usize| {
         let field = program.get(at..at.checked_add(bytes)?)?;
-        Some(field.iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte)))
+        Some(
+            field
+                .iter()
+                .rev()
+                .fold(0u64, |number, byte| number << 8 | u64::from(*byte)),
+        )
     };
     if !program.starts_with(CLASS_64_LITTLE) || number(18, 2)? != X86_64 {
         return None;
     }
-    let (table, size, count) = (usize::try_from(number(32, 8)?).ok()?, number(54, 2)? as usize, number(56, 2)? as usize);
-    let kinds = (0..count).map(|entry| number(table.checked_add(entry * size)?, 4)).collect::<Option<Vec<u64>>>()?;
+    let (table, size, count) = (
+        usize::try_from(number(32, 8)?).ok()?,
+        number(54, 2)? as usize,
+        number(56, 2)? as usize,
+    );
+    let kinds = (0..count)
+        .map(|entry| number(table.checked_add(entry * size)?, 4))
+        .collect::<Option<Vec<u64>>>()?;
     Some(kinds.contains(&PT_INTERP))
 }
 
@@ -93,7 +122,11 @@ mod tests {
         let this = fs::read(std::env::current_exe().unwrap()).unwrap();
         assert_eq!(interpreter(&this), Some(true), "tests are linked as usual");
         let line = check(Path::new("/w"), &this).unwrap_err().to_string();
-        assert!(line.starts_with("/w needs shared libraries") && line.contains("scripts/build-worker.sh"), "{line}");
+        assert!(
+            line.starts_with("/w needs shared libraries")
+                && line.contains("scripts/build-worker.sh"),
+            "{line}"
+        );
         assert_eq!(interpreter(b"#!/bin/sh\n"), None);
         assert_eq!(interpreter(&this[..60]), None, "torn");
         let other = [&this[..18], &[183, 0], &this[20..]].concat();
@@ -104,7 +137,13 @@ mod tests {
     fn a_program_without_a_loader_is_static() {
         let mut program = b"\x7fELF\x02\x01".to_vec();
         program.resize(64 + 56, 0);
-        (program[18], program[32], program[54], program[56], program[64]) = (62, 64, 56, 1, 1);
+        (
+            program[18],
+            program[32],
+            program[54],
+            program[56],
+            program[64],
+        ) = (62, 64, 56, 1, 1);
         assert_eq!(interpreter(&program), Some(false));
         program[64] = 3;
         assert_eq!(interpreter(&program), Some(true));

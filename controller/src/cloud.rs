@@ -83,7 +83,10 @@ impl Calls {
         let mut calls = Self::default();
         for entry in journal {
             match entry {
-                Entry::Call { chunk: Some(chunk), call } => drop(calls.chunks.insert(*chunk, call.clone())),
+                Entry::Call {
+                    chunk: Some(chunk),
+                    call,
+                } => drop(calls.chunks.insert(*chunk, call.clone())),
                 Entry::Call { chunk: None, call } => calls.last = Some(call.clone()),
                 _ => (),
             }
@@ -103,7 +106,12 @@ impl Cloud<'_> {
     ///
     /// # Errors
     /// Modal refuses, the journal can't be written, or it was stopped: nothing works on.
-    pub async fn work(&self, errand: &dyn Errand, mut calls: Calls, watch: Watch) -> Outcome<Came<Given>> {
+    pub async fn work(
+        &self,
+        errand: &dyn Errand,
+        mut calls: Calls,
+        watch: Watch,
+    ) -> Outcome<Came<Given>> {
         let known = calls.all().count();
         if let Err(failure) = self.submit(errand, &mut calls).await {
             return self.give_up(&calls, failure).await;
@@ -142,12 +150,17 @@ impl Cloud<'_> {
 
     /// Every chunk that has no call, then the last call. Each is in the journal as soon as it is known.
     async fn submit(&self, errand: &dyn Errand, calls: &mut Calls) -> Outcome<()> {
-        let missing: Vec<u32> = (0..errand.chunks()).filter(|number| !calls.chunks.contains_key(number)).collect();
+        let missing: Vec<u32> = (0..errand.chunks())
+            .filter(|number| !calls.chunks.contains_key(number))
+            .collect();
         for group in missing.chunks(AT_ONCE) {
             if self.stop.is_asked() {
                 return Err(Failure::interrupted());
             }
-            let mut submitting: FuturesUnordered<_> = group.iter().map(|number| self.submit_chunk(errand, *number)).collect();
+            let mut submitting: FuturesUnordered<_> = group
+                .iter()
+                .map(|number| self.submit_chunk(errand, *number))
+                .collect();
             let mut noted = Ok(());
             // Each is heard out, whatever comes of the others: a call that was made must not be forgotten.
             while let Some((number, call)) = submitting.next().await {
@@ -155,11 +168,24 @@ impl Cloud<'_> {
             }
             noted?;
         }
-        if calls.last.is_none() { self.submit_last(errand, calls).await } else { Ok(()) }
+        if calls.last.is_none() {
+            self.submit_last(errand, calls).await
+        } else {
+            Ok(())
+        }
     }
 
-    async fn submit_chunk(&self, errand: &dyn Errand, number: u32) -> (u32, Result<String, Trouble>) {
-        (number, self.modal.submit(self.app, Function::RunChunk, errand.chunk(number)).await)
+    async fn submit_chunk(
+        &self,
+        errand: &dyn Errand,
+        number: u32,
+    ) -> (u32, Result<String, Trouble>) {
+        (
+            number,
+            self.modal
+                .submit(self.app, Function::RunChunk, errand.chunk(number))
+                .await,
+        )
     }
 
     async fn submit_last(&self, errand: &dyn Errand, calls: &mut Calls) -> Outcome<()> {
@@ -168,7 +194,12 @@ impl Cloud<'_> {
         self.note(calls, None, call)
     }
 
-    fn note(&self, calls: &mut Calls, chunk: Option<u32>, call: Result<String, Trouble>) -> Outcome<()> {
+    fn note(
+        &self,
+        calls: &mut Calls,
+        chunk: Option<u32>,
+        call: Result<String, Trouble>,
+    ) -> Outcome<()> {
         let call = call.map_err(|trouble| explain(&trouble))?;
         match chunk {
             Some(number) => drop(calls.chunks.insert(number, call.clone())),
@@ -197,19 +228,31 @@ impl Cloud<'_> {
     async fn wait_for_last(&self, errand: &dyn Errand, calls: &mut Calls) -> Outcome<Came<Given>> {
         let (mut failed, mut away, who) = (0, 0, errand.who());
         loop {
-            let Some(call) = calls.last.clone() else { return Err(Failure::usage(format!("this run has no {who}"))) };
+            let Some(call) = calls.last.clone() else {
+                return Err(Failure::usage(format!("this run has no {who}")));
+            };
             match self.modal.wait(&call).await {
                 Ok(Standing::Pending) => away = 0,
                 Ok(Standing::Done { result }) => return Ok(Came::Home(Given::Result(result))),
                 Ok(Standing::Expired) => return Ok(Came::Home(Given::Expired)),
                 Ok(Standing::Cancelled) => {
-                    return Err(Failure::new(Exit::Interrupted, "its calls were cancelled: run the same command again to go on"));
+                    return Err(Failure::new(
+                        Exit::Interrupted,
+                        "its calls were cancelled: run the same command again to go on",
+                    ));
                 }
                 Ok(Standing::Failed { error }) => {
                     failed += 1;
-                    self.run.note(&Entry::Lost { chunk: 0, attempt: failed, why: error.clone() })?;
+                    self.run.note(&Entry::Lost {
+                        chunk: 0,
+                        attempt: failed,
+                        why: error.clone(),
+                    })?;
                     if failed == LAST_CALLS {
-                        return Err(Failure::new(Exit::Incomplete, format!("the {who} died {LAST_CALLS} times: {error}")));
+                        return Err(Failure::new(
+                            Exit::Incomplete,
+                            format!("the {who} died {LAST_CALLS} times: {error}"),
+                        ));
                     }
                     self.submit_last(errand, calls).await?;
                 }
@@ -233,8 +276,18 @@ impl Cloud<'_> {
     /// Shows what the containers print, for as long as someone looks. Logs are a comfort: nothing depends on them.
     async fn watch(&self, errand: &dyn Errand, progress: &Progress) {
         loop {
-            let heard = |line: Value| if line["chunk"].is_null() { errand.hear(progress, &line) } else { hear(progress, &line) };
-            if let Err(trouble) = self.modal.logs(self.app, self.run.id(), Follow::Yes, heard).await {
+            let heard = |line: Value| {
+                if line["chunk"].is_null() {
+                    errand.hear(progress, &line)
+                } else {
+                    hear(progress, &line)
+                }
+            };
+            if let Err(trouble) = self
+                .modal
+                .logs(self.app, self.run.id(), Follow::Yes, heard)
+                .await
+            {
                 tracing::warn!("Modal's logs: {}", trouble.message);
             }
             tokio::time::sleep(PATIENCE).await;
@@ -283,7 +336,9 @@ impl Watch {
     pub fn of(detach: bool, on: On) -> Outcome<Self> {
         match (detach, on) {
             (true, On::Modal) => Ok(Self::Detached),
-            (true, _) => Err(Failure::usage("--detach needs --on modal: elsewhere the work ends with this process")),
+            (true, _) => Err(Failure::usage(
+                "--detach needs --on modal: elsewhere the work ends with this process",
+            )),
             (false, _) => Ok(Self::Attached),
         }
     }
@@ -305,8 +360,13 @@ pub async fn cancel(modal: &Modal, calls: &Calls) -> Outcome<()> {
     told.and(others).map_err(|trouble| explain(&trouble))
 }
 
-async fn cancel_all(modal: &Modal, calls: impl IntoIterator<Item = &String>) -> Result<(), Trouble> {
-    let cancelled = stream::iter(calls).map(|call| modal.cancel(call, Ending::AtOnce)).buffered(AT_ONCE);
+async fn cancel_all(
+    modal: &Modal,
+    calls: impl IntoIterator<Item = &String>,
+) -> Result<(), Trouble> {
+    let cancelled = stream::iter(calls)
+        .map(|call| modal.cancel(call, Ending::AtOnce))
+        .buffered(AT_ONCE);
     cancelled.collect::<Vec<_>>().await.into_iter().collect()
 }
 
@@ -320,13 +380,21 @@ pub fn deployed(journal: &[Entry]) -> Option<(String, u64)> {
 
 /// That something is gone by which a run in the cloud could be attended.
 pub fn lost(record: &RunRecord, what: &str) -> Failure {
-    let line = format!("run {} has lost {what}: run the same command again; what is there is not sent again", record.id);
+    let line = format!(
+        "run {} has lost {what}: run the same command again; what is there is not sent again",
+        record.id
+    );
     Failure::new(Exit::Incomplete, line)
 }
 
 /// A container's line: an event of a chunk's worker, or its log.
 fn hear(progress: &Progress, line: &Value) {
-    let Some(chunk) = line["chunk"].as_u64().and_then(|chunk| u32::try_from(chunk).ok()) else { return };
+    let Some(chunk) = line["chunk"]
+        .as_u64()
+        .and_then(|chunk| u32::try_from(chunk).ok())
+    else {
+        return;
+    };
     if line["event"] == "ended" {
         progress.rest(chunk);
     } else if let Ok(event) = serde_json::from_value::<Event>(line.clone()) {
@@ -340,8 +408,17 @@ mod tests {
 
     #[test]
     fn calls_are_those_of_the_journal_and_a_later_word_wins() {
-        let call = |chunk, call: &str| Entry::Call { chunk, call: call.to_owned() };
-        let journal = [call(Some(0), "fc-a"), call(Some(1), "fc-b"), call(None, "fc-f"), call(Some(1), "fc-c"), call(None, "fc-g")];
+        let call = |chunk, call: &str| Entry::Call {
+            chunk,
+            call: call.to_owned(),
+        };
+        let journal = [
+            call(Some(0), "fc-a"),
+            call(Some(1), "fc-b"),
+            call(None, "fc-f"),
+            call(Some(1), "fc-c"),
+            call(None, "fc-g"),
+        ];
         let calls = Calls::of(&journal);
         assert_eq!(calls.all().collect::<Vec<_>>(), ["fc-g", "fc-a", "fc-c"]);
     }

@@ -98,7 +98,11 @@ impl WorkArgs {
 
     /// Whether anything is done at all.
     pub fn trial(&self) -> Trial {
-        if self.dry_run { Trial::DryRun } else { Trial::ForReal }
+        if self.dry_run {
+            Trial::DryRun
+        } else {
+            Trial::ForReal
+        }
     }
 
     /// What all may take.
@@ -168,15 +172,35 @@ impl Copying<'_> {
     /// Whatever stops it; what fails for single files is in the report.
     pub async fn go(&self, route: &Route, mut ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
         if self.task.extent == Extent::AllRevisions {
-            let Self { task, screen, began } = *self;
-            return Revisions { task, screen, began }.go(route, ahead).await;
+            let Self {
+                task,
+                screen,
+                began,
+            } = *self;
+            return Revisions {
+                task,
+                screen,
+                began,
+            }
+            .go(route, ahead)
+            .await;
         }
         loop {
-            match self.task.stop.unless(compare(route, self.task, self.screen)).await? {
+            match self
+                .task
+                .stop
+                .unless(compare(route, self.task, self.screen))
+                .await?
+            {
                 Decision::Attach(record) => {
                     drop(ahead.take());
                     match self.see_through(&record).await? {
-                        Some(report) if report.exit() == Exit::Done && self.task.existing == Existing::Met => (),
+                        Some(report)
+                            if report.exit() == Exit::Done
+                                && self.task.existing == Existing::Met =>
+                        {
+                            ()
+                        }
                         Some(report) => return Ok(End::Reported(Box::new(report))),
                         None => return Ok(End::Away(record.id, PlanSummary::default())),
                     }
@@ -187,8 +211,16 @@ impl Copying<'_> {
     }
 
     async fn see_through(&self, record: &RunRecord) -> Outcome<Option<Report>> {
-        let Task { runs, settings, stop, .. } = self.task;
-        self.screen.say(format!("run {} of these repos is in the cloud already: waiting for it first", record.id));
+        let Task {
+            runs,
+            settings,
+            stop,
+            ..
+        } = self.task;
+        self.screen.say(format!(
+            "run {} of these repos is in the cloud already: waiting for it first",
+            record.id
+        ));
         attach::see_through(record, runs, settings, self.screen, stop).await
     }
 
@@ -196,7 +228,11 @@ impl Copying<'_> {
     ///
     /// # Errors
     /// Whatever stops it.
-    pub async fn carry_out(&self, decision: Decision, ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
+    pub async fn carry_out(
+        &self,
+        decision: Decision,
+        ahead: Option<OwnedSemaphorePermit>,
+    ) -> Outcome<End> {
         match decision {
             Decision::CarryOut(plan, there) => self.migrate(*plan, &there, ahead).await,
             Decision::Proven(proof, earlier) => self.has_everything(&proof, *earlier),
@@ -208,19 +244,38 @@ impl Copying<'_> {
     /// Says so, and leaves a run that says so too.
     fn has_everything(&self, proof: &Proof, earlier: Report) -> Outcome<End> {
         let (id, hub) = (&earlier.destination.id, earlier.destination.hub);
-        self.screen.say(format!("{id} on {hub} has everything already: both sides stand where run {} verified them", earlier.run));
+        self.screen.say(format!(
+            "{id} on {hub} has everything already: both sides stand where run {} verified them",
+            earlier.run
+        ));
         if self.task.trial == Trial::DryRun {
             let (files, bytes) = (earlier.tally.files, earlier.tally.bytes);
-            return Ok(End::Planned(PlanSummary { files, bytes, unchanged: files, ..PlanSummary::default() }));
+            return Ok(End::Planned(PlanSummary {
+                files,
+                bytes,
+                unchanged: files,
+                ..PlanSummary::default()
+            }));
         }
         let report = proof::repeat(proof, earlier, self.task.runs, self.began)?;
         report.show(self.screen);
         Ok(End::Reported(Box::new(report)))
     }
 
-    async fn migrate(&self, plan: Plan, there: &There, ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
+    async fn migrate(
+        &self,
+        plan: Plan,
+        there: &There,
+        ahead: Option<OwnedSemaphorePermit>,
+    ) -> Outcome<End> {
         let Self { task, screen, .. } = *self;
-        let Task { settings, runs, stop, ref cutting, .. } = *task;
+        let Task {
+            settings,
+            runs,
+            stop,
+            ref cutting,
+            ..
+        } = *task;
         stop.unless(may_go_on(&plan, there, settings)).await?;
         announce(&plan, screen);
         let estimate = Estimate::of(&plan, cutting, task.ledger.rates(runs, cutting.on, &plan));
@@ -228,7 +283,11 @@ impl Copying<'_> {
         if task.trial == Trial::DryRun {
             screen.tell(&estimate.json());
             screen.show(in_words(&plan, &estimate));
-            return task.ledger.admit(&estimate, screen).await.map(|_| End::Planned(summary));
+            return task
+                .ledger
+                .admit(&estimate, screen)
+                .await
+                .map(|_| End::Planned(summary));
         }
         estimate.say(screen);
         let in_all = stop.unless(task.ledger.admit(&estimate, screen)).await?;
@@ -238,18 +297,43 @@ impl Copying<'_> {
         let id = migration.run.id().to_owned();
         let report = migration.carry_out().await?;
         report.iter().for_each(|report| report.show(screen));
-        Ok(report.map_or(End::Away(id, summary), |report| End::Reported(Box::new(report))))
+        Ok(report.map_or(End::Away(id, summary), |report| {
+            End::Reported(Box::new(report))
+        }))
     }
 
     /// Begins a run, beside another of the same destination if there is one, and opens the engine for it.
     ///
     /// # Errors
     /// Another run writes to the destination; the engine can't be opened.
-    pub async fn set_out<'b>(&'b self, plan: Plan, there: &'b There, beside: Option<&RunDir>) -> Outcome<Migration<'b>> {
-        let Self { task, screen, began } = *self;
-        let Task { settings, runs, stop, ref cutting, ref turns, prune, .. } = *task;
+    pub async fn set_out<'b>(
+        &'b self,
+        plan: Plan,
+        there: &'b There,
+        beside: Option<&RunDir>,
+    ) -> Outcome<Migration<'b>> {
+        let Self {
+            task,
+            screen,
+            began,
+        } = *self;
+        let Task {
+            settings,
+            runs,
+            stop,
+            ref cutting,
+            ref turns,
+            prune,
+            ..
+        } = *task;
         let summary = plan.summary();
-        let new = NewRun { verb: RunVerb::Migrate, on: cutting.on, source: &plan.source, destination: &plan.destination, plan: &summary };
+        let new = NewRun {
+            verb: RunVerb::Migrate,
+            on: cutting.on,
+            source: &plan.source,
+            destination: &plan.destination,
+            plan: &summary,
+        };
         let mut run = match beside {
             None => runs.begin(new)?,
             Some(other) => runs.begin_beside(new, other)?,
@@ -258,7 +342,19 @@ impl Copying<'_> {
             Ok(crew) => crew,
             Err(failure) => return run.end(State::Failed).and(Err(failure)),
         };
-        Ok(Migration { plan, there, prune, run, crew, turns, ahead: None, settings, screen, stop, began })
+        Ok(Migration {
+            plan,
+            there,
+            prune,
+            run,
+            crew,
+            turns,
+            ahead: None,
+            settings,
+            screen,
+            stop,
+            began,
+        })
     }
 
     /// Opens the engine; nobody is needed when nothing differs.
@@ -266,13 +362,35 @@ impl Copying<'_> {
         if plan.is_done() {
             return Ok(None);
         }
-        let Task { cutting, containers, settings, stop, watch, scope, extent, shared, turns, .. } = self.task;
+        let Task {
+            cutting,
+            containers,
+            settings,
+            stop,
+            watch,
+            scope,
+            extent,
+            shared,
+            turns,
+            ..
+        } = self.task;
         let workers = match (scope, cutting.on) {
             // One app for all: how much there is in all shows only later.
             (Scope::Many, On::Modal) => cutting.workers(u64::MAX),
             _ => turns.workers().min(plan.chunks.len()).max(1),
         };
-        let opening = Opening { cutting, workers, extent: *extent, shared, containers, plan, run, settings, screen: self.screen, stop };
+        let opening = Opening {
+            cutting,
+            workers,
+            extent: *extent,
+            shared,
+            containers,
+            plan,
+            run,
+            settings,
+            screen: self.screen,
+            stop,
+        };
         Crew::open(opening, *watch).await.map(Some)
     }
 }
@@ -282,15 +400,32 @@ impl Copying<'_> {
 /// # Errors
 /// That it would be.
 pub async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<()> {
-    plan.can_be_listed(there.hub.limits().folder_entries).map_err(|error| Failure::refused(error.message()))?;
-    let Some(info) = &there.info else { return Ok(()) };
-    stays_hidden(plan.creation.visibility, info.visibility, &there.at.id.to_string())?;
+    plan.can_be_listed(there.hub.limits().folder_entries)
+        .map_err(|error| Failure::refused(error.message()))?;
+    let Some(info) = &there.info else {
+        return Ok(());
+    };
+    stays_hidden(
+        plan.creation.visibility,
+        info.visibility,
+        &there.at.id.to_string(),
+    )?;
     if plan.is_done() || there.is_ours() {
         return Ok(());
     }
     match there.hub.missing(&[asked_about(plan)]).await {
-        Err(error) if matches!(error.kind(), Kind::Denied | Kind::Unauthorized | Kind::NotFound) => {
-            Err(said(&error.with_kind(Kind::Denied), &there.at, settings, Doing::Writing))
+        Err(error)
+            if matches!(
+                error.kind(),
+                Kind::Denied | Kind::Unauthorized | Kind::NotFound
+            ) =>
+        {
+            Err(said(
+                &error.with_kind(Kind::Denied),
+                &there.at,
+                settings,
+                Doing::Writing,
+            ))
         }
         // Anything else is the workers' to meet: they ask again, with patience.
         _ => Ok(()),
@@ -298,17 +433,27 @@ pub async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outco
 }
 
 fn announce(plan: &Plan, screen: &Screen) {
-    plan.warnings.iter().for_each(|warning| screen.warn(warning));
-    plan.withheld.iter().for_each(|withheld| screen.warn(format!("nothing is deleted: {}", withheld.reason)));
+    plan.warnings
+        .iter()
+        .for_each(|warning| screen.warn(warning));
+    plan.withheld
+        .iter()
+        .for_each(|withheld| screen.warn(format!("nothing is deleted: {}", withheld.reason)));
     let summary = plan.summary();
     if plan.options.transport == Transport::Git && !plan.is_done() {
-        screen.say(format!("{} is read by Git: what is not in LFS comes in one pack", plan.source.id));
+        screen.say(format!(
+            "{} is read by Git: what is not in LFS comes in one pack",
+            plan.source.id
+        ));
     }
     let (id, hub) = (&plan.destination.id, plan.destination.hub);
     let differ = summary.files - summary.unchanged;
     match (plan.creation.exists, plan.is_done()) {
         (true, true) => screen.say(format!("{id} on {hub} has everything already")),
-        (true, false) => screen.warn(format!("{id} exists on {hub}: only what differs is sent, {differ} of {} files", summary.files)),
+        (true, false) => screen.warn(format!(
+            "{id} exists on {hub}: only what differs is sent, {differ} of {} files",
+            summary.files
+        )),
         (false, _) => (),
     }
     screen.tell(&json!({

@@ -68,17 +68,52 @@ impl Crew {
     /// # Errors
     /// It can't be reached, or something that it needs is missing.
     pub async fn open(opening: Opening<'_>, watch: Watch) -> Outcome<Self> {
-        let Opening { cutting, workers, extent, shared, containers, plan, run, settings, screen, stop } = opening;
+        let Opening {
+            cutting,
+            workers,
+            extent,
+            shared,
+            containers,
+            plan,
+            run,
+            settings,
+            screen,
+            stop,
+        } = opening;
         match cutting.on {
             On::Local => {
                 let (binary, logs) = (find(WORKER)?, Some(run.path().join("logs")));
-                Ok(Self::Engine(Box::new(Local { binary, workers, logs, settings: settings.clone(), stop: stop.clone() })))
+                Ok(Self::Engine(Box::new(Local {
+                    binary,
+                    workers,
+                    logs,
+                    settings: settings.clone(),
+                    stop: stop.clone(),
+                })))
             }
             On::Docker => {
-                let (memory, scratch, runs) = (plan.options.memory, plan.options.scratch, Runs::new(&state_dir(&environment)?));
-                let terms = Terms { workers, memory, scratch, settings: settings.clone(), stop: stop.clone() };
+                let (memory, scratch, runs) = (
+                    plan.options.memory,
+                    plan.options.scratch,
+                    Runs::new(&state_dir(&environment)?),
+                );
+                let terms = Terms {
+                    workers,
+                    memory,
+                    scratch,
+                    settings: settings.clone(),
+                    stop: stop.clone(),
+                };
                 let _alone = shared.opening.lock().await;
-                let docker = Docker::open(containers, terms, Whose { runs: &runs, run: Some(run) }, screen);
+                let docker = Docker::open(
+                    containers,
+                    terms,
+                    Whose {
+                        runs: &runs,
+                        run: Some(run),
+                    },
+                    screen,
+                );
                 Ok(Self::Engine(Box::new(stop.unless(docker).await?)))
             }
             On::Modal => {
@@ -86,8 +121,16 @@ impl Crew {
                 let (modal, deployment) = shared.cloud.get_or_try_init(open).await?.clone();
                 if extent == Extent::AllRevisions {
                     let (app, containers) = (deployment.app.clone(), deployment.containers as u64);
-                    run.note(&Entry::Deployed { app: app.clone(), containers })?;
-                    return Ok(Self::Engine(Box::new(Attended::new(modal, app, workers, stop.clone()))));
+                    run.note(&Entry::Deployed {
+                        app: app.clone(),
+                        containers,
+                    })?;
+                    return Ok(Self::Engine(Box::new(Attended::new(
+                        modal,
+                        app,
+                        workers,
+                        stop.clone(),
+                    ))));
                 }
                 Ok(Self::Cloud(modal, deployment, watch))
             }
@@ -107,12 +150,20 @@ impl Crew {
 ///
 /// # Errors
 /// It can't be reached, or something that it needs is missing.
-pub async fn deployed(workers: usize, run: &RunDir, settings: &Settings, screen: &Screen) -> Outcome<(Arc<Modal>, Deployment)> {
+pub async fn deployed(
+    workers: usize,
+    run: &RunDir,
+    settings: &Settings,
+    screen: &Screen,
+) -> Outcome<(Arc<Modal>, Deployment)> {
     let network = NetworkSettings::of(&environment, Location::Cloud).await;
     network.left_out.iter().for_each(|line| screen.warn(line));
     let deployment = Deployment::new(static_worker()?, workers, settings, network);
     let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings).await?;
-    screen.say(format!("deploying {} to Modal, unless it is there already", deployment.app));
+    screen.say(format!(
+        "deploying {} to Modal, unless it is there already",
+        deployment.app
+    ));
     modal.deploy(&deployment).await?;
     Ok((Arc::new(modal), deployment))
 }

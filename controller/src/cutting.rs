@@ -61,9 +61,13 @@ impl ContainerArgs {
     /// # Errors
     /// Something is.
     pub fn fit(&self, on: On) -> Outcome<()> {
-        let given = [("--network", &self.network), ("--image", &self.image)].into_iter().find(|(_, value)| value.is_some());
+        let given = [("--network", &self.network), ("--image", &self.image)]
+            .into_iter()
+            .find(|(_, value)| value.is_some());
         match given {
-            Some((name, _)) if on != On::Docker => Err(Failure::usage(format!("{name} is for containers of Docker: give --on docker too"))),
+            Some((name, _)) if on != On::Docker => Err(Failure::usage(format!(
+                "{name} is for containers of Docker: give --on docker too"
+            ))),
             _ => Ok(()),
         }
     }
@@ -72,8 +76,14 @@ impl ContainerArgs {
 /// A name that Docker could know: it becomes a part of an address.
 fn docker_name(text: &str) -> Result<String, String> {
     let is_safe = |c: char| c.is_ascii_alphanumeric() || "-._/:@".contains(c);
-    let is_name = text.chars().all(is_safe) && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && !text.contains("..");
-    if is_name { Ok(text.to_owned()) } else { Err("expected a name of letters, digits and - . _ / : @".to_owned()) }
+    let is_name = text.chars().all(is_safe)
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !text.contains("..");
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a name of letters, digits and - . _ / : @".to_owned())
+    }
 }
 
 /// Where workers run.
@@ -110,43 +120,67 @@ fn gigabytes(text: &str) -> Result<u64, String> {
 impl CuttingArgs {
     /// The same for a cluster that takes the work over: the cores of this machine say nothing there.
     pub fn in_cluster(self) -> Self {
-        Self { in_cluster: true, ..self }
+        Self {
+            in_cluster: true,
+            ..self
+        }
     }
 
     /// The same for one of several repos, whose chunks share the workers.
     pub fn among_others(self) -> Self {
-        Self { among_others: true, ..self }
+        Self {
+            among_others: true,
+            ..self
+        }
     }
 
     /// Workers at a time for this many bytes to move.
     pub fn workers(&self, bytes: u64) -> usize {
-        let here = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_LOCAL);
+        let here = || {
+            std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(MOST_LOCAL)
+        };
         let shared = self.parallel || self.chunk_size.is_some() || bytes >= PARALLEL_FROM;
         let cloud = || workers_for(bytes, CLOUD_SHARE, usize::from(MOST));
-        self.containers.map(usize::from).unwrap_or_else(|| match self.on {
-            _ if self.in_cluster => cloud(),
-            On::Modal => cloud(),
-            On::Local | On::Docker if shared => here().max(2),
-            On::Local | On::Docker => 1,
-        })
+        self.containers
+            .map(usize::from)
+            .unwrap_or_else(|| match self.on {
+                _ if self.in_cluster => cloud(),
+                On::Modal => cloud(),
+                On::Local | On::Docker if shared => here().max(2),
+                On::Local | On::Docker => 1,
+            })
     }
 
     /// How this many bytes are cut.
     pub fn chunking(&self, bytes: u64) -> Chunking {
         match self.chunk_size {
-            Some(bytes) => Chunking::Sized { bytes, at_most: usize::from(MOST) },
+            Some(bytes) => Chunking::Sized {
+                bytes,
+                at_most: usize::from(MOST),
+            },
             None if self.among_others => {
-                let most = usize::try_from(bytes.div_ceil(SMALLEST_AMONG_OTHERS)).unwrap_or(usize::MAX).max(1);
-                Chunking::Even { containers: self.workers(bytes).min(most) }
+                let most = usize::try_from(bytes.div_ceil(SMALLEST_AMONG_OTHERS))
+                    .unwrap_or(usize::MAX)
+                    .max(1);
+                Chunking::Even {
+                    containers: self.workers(bytes).min(most),
+                }
             }
-            None => Chunking::Even { containers: self.workers(bytes) },
+            None => Chunking::Even {
+                containers: self.workers(bytes),
+            },
         }
     }
 
     /// The same for the cloud, where it is known only later how many bytes there are.
     pub fn chunking_in_the_cloud(&self) -> Chunking {
         match (self.chunk_size, self.containers) {
-            (None, None) => Chunking::Shared { bytes: CLOUD_SHARE, at_most: usize::from(MOST) },
+            (None, None) => Chunking::Shared {
+                bytes: CLOUD_SHARE,
+                at_most: usize::from(MOST),
+            },
             _ => self.chunking(0),
         }
     }
@@ -163,50 +197,121 @@ mod tests {
         let args = CuttingArgs::default();
         assert_eq!(args.workers(49_000_000_000), 1);
         assert!(args.workers(50_000_000_000) >= 2);
-        assert!(CuttingArgs { parallel: true, ..args.clone() }.workers(1) >= 2);
-        assert_eq!(CuttingArgs { containers: Some(3), ..args }.chunking(1), Chunking::Even { containers: 3 });
+        assert!(
+            CuttingArgs {
+                parallel: true,
+                ..args.clone()
+            }
+            .workers(1)
+                >= 2
+        );
+        assert_eq!(
+            CuttingArgs {
+                containers: Some(3),
+                ..args
+            }
+            .chunking(1),
+            Chunking::Even { containers: 3 }
+        );
     }
 
     #[test]
     fn a_small_repo_among_others_is_one_chunk() {
-        let args = CuttingArgs { containers: Some(4), ..CuttingArgs::default() };
-        let cut = |args: &CuttingArgs| [0, 256 << 20, 1 << 29, 1 << 40].map(|bytes| args.chunking(bytes));
-        let even = |containers: [usize; 4]| containers.map(|containers| Chunking::Even { containers });
+        let args = CuttingArgs {
+            containers: Some(4),
+            ..CuttingArgs::default()
+        };
+        let cut =
+            |args: &CuttingArgs| [0, 256 << 20, 1 << 29, 1 << 40].map(|bytes| args.chunking(bytes));
+        let even =
+            |containers: [usize; 4]| containers.map(|containers| Chunking::Even { containers });
         assert_eq!(cut(&args), even([4, 4, 4, 4]));
         assert_eq!(cut(&args.among_others()), even([1, 1, 2, 4]));
     }
 
     #[test]
     fn a_chunk_size_is_in_gigabytes() {
-        let args = CuttingArgs { chunk_size: gigabytes("0.5").ok(), ..CuttingArgs::default() };
-        assert_eq!(args.chunking(1), Chunking::Sized { bytes: 500_000_000, at_most: 100 });
-        assert!(gigabytes("0").is_err() && gigabytes("-1").is_err() && gigabytes("x").is_err() && gigabytes("NaN").is_err());
+        let args = CuttingArgs {
+            chunk_size: gigabytes("0.5").ok(),
+            ..CuttingArgs::default()
+        };
+        assert_eq!(
+            args.chunking(1),
+            Chunking::Sized {
+                bytes: 500_000_000,
+                at_most: 100
+            }
+        );
+        assert!(
+            gigabytes("0").is_err()
+                && gigabytes("-1").is_err()
+                && gigabytes("x").is_err()
+                && gigabytes("NaN").is_err()
+        );
     }
 
     #[test]
     fn what_is_asked_of_containers_needs_some() {
-        let args = ContainerArgs { network: Some("n".to_owned()), image: None };
+        let args = ContainerArgs {
+            network: Some("n".to_owned()),
+            image: None,
+        };
         assert!(args.fit(On::Docker).is_ok() && ContainerArgs::default().fit(On::Local).is_ok());
-        assert!(args.fit(On::Local).unwrap_err().to_string().starts_with("--network is for containers"));
-        for (name, good) in [("host", true), ("h:5000/a/b@sha256:0", true), ("", false), ("../x", false), ("a?b", false), ("a b", false)] {
+        assert!(
+            args.fit(On::Local)
+                .unwrap_err()
+                .to_string()
+                .starts_with("--network is for containers")
+        );
+        for (name, good) in [
+            ("host", true),
+            ("h:5000/a/b@sha256:0", true),
+            ("", false),
+            ("../x", false),
+            ("a?b", false),
+            ("a b", false),
+        ] {
             assert_eq!(docker_name(name).is_ok(), good, "{name}");
         }
     }
 
     #[test]
     fn what_is_cut_in_the_cloud_is_cut_as_it_would_be_here() {
-        let args = CuttingArgs { on: On::Modal, ..CuttingArgs::default() };
-        for args in [args.clone(), CuttingArgs { containers: Some(3), ..args.clone() }, CuttingArgs { chunk_size: Some(7), ..args }] {
+        let args = CuttingArgs {
+            on: On::Modal,
+            ..CuttingArgs::default()
+        };
+        for args in [
+            args.clone(),
+            CuttingArgs {
+                containers: Some(3),
+                ..args.clone()
+            },
+            CuttingArgs {
+                chunk_size: Some(7),
+                ..args
+            },
+        ] {
             let sizes = [3_000_000_000; 9];
-            assert_eq!(cut(&sizes, args.chunking_in_the_cloud()), cut(&sizes, args.chunking(sizes.iter().sum())), "{args:?}");
+            assert_eq!(
+                cut(&sizes, args.chunking_in_the_cloud()),
+                cut(&sizes, args.chunking(sizes.iter().sum())),
+                "{args:?}"
+            );
         }
     }
 
     #[test]
     fn the_cloud_gives_a_container_for_each_two_gigabytes() {
-        let args = CuttingArgs { on: On::Modal, ..CuttingArgs::default() };
+        let args = CuttingArgs {
+            on: On::Modal,
+            ..CuttingArgs::default()
+        };
         for args in [args, CuttingArgs::default().in_cluster()] {
-            assert_eq!([1, 4_000_000_001, 3_300_000_000_000].map(|bytes| args.workers(bytes)), [1, 3, 100]);
+            assert_eq!(
+                [1, 4_000_000_001, 3_300_000_000_000].map(|bytes| args.workers(bytes)),
+                [1, 3, 100]
+            );
         }
     }
 }

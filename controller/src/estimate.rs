@@ -62,14 +62,21 @@ impl Estimate {
     pub fn of(plan: &Plan, cutting: &CuttingArgs, rates: Rates) -> Self {
         let (on, summary) = (cutting.on, plan.summary());
         let workers = cutting.workers(summary.blob_bytes);
-        let unchanged = plan.files.iter().filter(|planned| planned.step == Step::Unchanged);
+        let unchanged = plan
+            .files
+            .iter()
+            .filter(|planned| planned.step == Step::Unchanged);
         let containers = workers.min(plan.chunks.len()).max(1);
         let model = rates.model(on, containers);
-        let chunks: Vec<Vec<u64>> = moving(plan).into_iter().map(|chunk| chunk.iter().map(|file| file.size).collect()).collect();
+        let chunks: Vec<Vec<u64>> = moving(plan)
+            .into_iter()
+            .map(|chunk| chunk.iter().map(|file| file.size).collect())
+            .collect();
         // A game in which nothing dies ends.
         let played = play(&chunks, &model).unwrap_or_default();
         // The committer reads inline files as a worker does, so many at a time.
-        let seconds = played.seconds + summary.inline as f64 * model.file_seconds / model.streams as f64;
+        let seconds =
+            played.seconds + summary.inline as f64 * model.file_seconds / model.streams as f64;
         Self {
             files: summary.files - summary.unchanged,
             bytes: summary.blob_bytes,
@@ -117,8 +124,17 @@ impl Estimate {
     pub fn say(&self, screen: &Screen) {
         screen.tell(&self.json());
         if self.files > 0 {
-            screen.say(format!("{} to move for {}; there already: {}", size(self.bytes), files(self.files), self.there_already()));
-            screen.say(format!("expected: {}; {}", self.expected(), self.rates.in_words(self.on)));
+            screen.say(format!(
+                "{} to move for {}; there already: {}",
+                size(self.bytes),
+                files(self.files),
+                self.there_already()
+            ));
+            screen.say(format!(
+                "expected: {}; {}",
+                self.expected(),
+                self.rates.in_words(self.on)
+            ));
         }
     }
 
@@ -137,21 +153,44 @@ impl Estimate {
 
     /// `100 containers, about 1 h 10 min, about 6.0 $`.
     pub fn expected(&self) -> String {
-        format!("{}, about {}{}", self.how_many(), duration(self.seconds), self.price())
+        format!(
+            "{}, about {}{}",
+            self.how_many(),
+            duration(self.seconds),
+            self.price()
+        )
     }
 
     /// `Move 3.30 TB in 100 containers, about 1 h 10 min, about 6.0 $?`.
     pub fn question(&self) -> String {
-        format!("Move {} in {}, about {}{}?", size(self.bytes), self.how_many(), duration(self.seconds), self.price())
+        format!(
+            "Move {} in {}, about {}{}?",
+            size(self.bytes),
+            self.how_many(),
+            duration(self.seconds),
+            self.price()
+        )
     }
 
     fn how_many(&self) -> String {
-        let one = if self.on == On::Local { "worker" } else { "container" };
-        format!("{} {one}{}", self.containers, if self.containers == 1 { "" } else { "s" })
+        let one = if self.on == On::Local {
+            "worker"
+        } else {
+            "container"
+        };
+        format!(
+            "{} {one}{}",
+            self.containers,
+            if self.containers == 1 { "" } else { "s" }
+        )
     }
 
     fn price(&self) -> String {
-        if self.on == On::Modal { format!(", about {} $", dollars(self.dollars)) } else { String::new() }
+        if self.on == On::Modal {
+            format!(", about {} $", dollars(self.dollars))
+        } else {
+            String::new()
+        }
     }
 }
 
@@ -160,9 +199,15 @@ pub fn moving(plan: &Plan) -> Vec<Vec<Moving>> {
     let file = |index: &u32| {
         let file = &plan.files.get(*index as usize)?.file;
         // Hugging Face tells the SHA-256 of what it keeps in LFS, and Git's id of everything else.
-        Some(Moving { size: file.size, lfs: file.digest.sha256().is_some() })
+        Some(Moving {
+            size: file.size,
+            lfs: file.digest.sha256().is_some(),
+        })
     };
-    plan.chunks.iter().map(|chunk| chunk.iter().filter_map(file).collect()).collect()
+    plan.chunks
+        .iter()
+        .map(|chunk| chunk.iter().filter_map(file).collect())
+        .collect()
 }
 
 fn files(count: u64) -> String {

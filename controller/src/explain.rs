@@ -29,12 +29,19 @@ pub type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// A failure with its exit code and its line.
     pub fn new(exit: Exit, line: impl Into<String>) -> Self {
-        Self { exit, line: line.into(), reach: Reach::One }
+        Self {
+            exit,
+            line: line.into(),
+            reach: Reach::One,
+        }
     }
 
     /// The same, and no other repo of the command could do better.
     pub fn for_all(self) -> Self {
-        Self { reach: Reach::All, ..self }
+        Self {
+            reach: Reach::All,
+            ..self
+        }
     }
 
     /// Whether no other repo could do better: a hub refuses the token, or can't be reached.
@@ -54,7 +61,10 @@ impl Failure {
 
     /// A signal asked to stop.
     pub fn interrupted() -> Self {
-        Self::new(Exit::Interrupted, "stopped: run the same command again to go on")
+        Self::new(
+            Exit::Interrupted,
+            "stopped: run the same command again to go on",
+        )
     }
 
     /// A file of this program's own can't be read or written.
@@ -97,38 +107,73 @@ pub fn token_page(hub: Hub, endpoint: &str) -> String {
 
 /// The line for a token that is needed and not there.
 pub fn token_missing(hub: Hub, access: &Access) -> Failure {
-    Failure::refused(format!("{} is not set: get one at {}", access.token_name, token_page(hub, &access.endpoint))).for_all()
+    Failure::refused(format!(
+        "{} is not set: get one at {}",
+        access.token_name,
+        token_page(hub, &access.endpoint)
+    ))
+    .for_all()
 }
 
 /// Puts a hub's error into words, by how that hub was reached.
 pub fn explain(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> Failure {
     let failure = Failure::new(Exit::of(error.kind()), line(error, at, access, doing));
-    if matches!(error.kind(), Kind::Unauthorized | Kind::Unreachable) { failure.for_all() } else { failure }
+    if matches!(error.kind(), Kind::Unauthorized | Kind::Unreachable) {
+        failure.for_all()
+    } else {
+        failure
+    }
 }
 
 fn line(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> String {
-    let (hub, id, kind, token, has_token) = (at.hub, &at.id, at.kind, access.token_name, access.token.is_some());
+    let (hub, id, kind, token, has_token) = (
+        at.hub,
+        &at.id,
+        at.kind,
+        access.token_name,
+        access.token.is_some(),
+    );
     match error.kind() {
         Kind::Unauthorized if !has_token => token_missing(hub, access).to_string(),
         Kind::Unauthorized => {
-            format!("{hub} refuses {token}: it is wrong, expired or revoked; get a new one at {}", token_page(hub, &at.endpoint))
+            format!(
+                "{hub} refuses {token}: it is wrong, expired or revoked; get a new one at {}",
+                token_page(hub, &at.endpoint)
+            )
         }
         Kind::NotFound if has_token => {
-            format!("{kind} {id} was not found on {hub}: check the id, and that the account of {token} may see it")
+            format!(
+                "{kind} {id} was not found on {hub}: check the id, and that the account of {token} may see it"
+            )
         }
-        Kind::NotFound => format!("{kind} {id} was not found on {hub}: check the id, or set {token} if it is private"),
+        Kind::NotFound => format!(
+            "{kind} {id} was not found on {hub}: check the id, or set {token} if it is private"
+        ),
         Kind::Gated if doing == Doing::Writing => {
-            format!("{id} on {hub} is another's, private or gated: use --dest with an owner of yours ({error})")
+            format!(
+                "{id} on {hub} is another's, private or gated: use --dest with an owner of yours ({error})"
+            )
         }
         Kind::Gated if !has_token => {
-            format!("{kind} {id} is gated or private: set {token} of an account that may read it, or ask for access at {}", at.web_url())
+            format!(
+                "{kind} {id} is gated or private: set {token} of an account that may read it, or ask for access at {}",
+                at.web_url()
+            )
         }
         Kind::Gated => {
-            format!("{kind} {id} is gated or private: ask for access at {} with the account of {token} ({error})", at.web_url())
+            format!(
+                "{kind} {id} is gated or private: ask for access at {} with the account of {token} ({error})",
+                at.web_url()
+            )
         }
-        Kind::Disabled => format!("{hub} has disabled {kind} {id}: nothing of it can be read ({})", error.message()),
+        Kind::Disabled => format!(
+            "{hub} has disabled {kind} {id}: nothing of it can be read ({})",
+            error.message()
+        ),
         Kind::Denied if doing == Doing::Writing => {
-            format!("{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})")
+            format!(
+                "{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})"
+            )
         }
         Kind::Denied => format!("{token} may not read {kind} {id} on {hub}: {error}"),
         Kind::Locked => format!("{hub} has locked its API for this account: {error}"),
@@ -138,23 +183,38 @@ fn line(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> String {
             )
         }
         Kind::RateLimited => {
-            format!("{hub} asks to wait{}: run the same command again then, or {WAIT_LONGER} ({error})", wait(error))
+            format!(
+                "{hub} asks to wait{}: run the same command again then, or {WAIT_LONGER} ({error})",
+                wait(error)
+            )
         }
-        Kind::Unreachable => format!("{hub} can't be reached at {}: check the network and {} ({error})", at.endpoint, access.endpoint_name),
+        Kind::Unreachable => format!(
+            "{hub} can't be reached at {}: check the network and {} ({error})",
+            at.endpoint, access.endpoint_name
+        ),
         Kind::Transient => format!("{hub} fails: run the same command again ({error})"),
         Kind::Policy => {
-            format!("{hub} rejects what was to be written to {id}: leave it out with --exclude, or run the same command again ({error})")
+            format!(
+                "{hub} rejects what was to be written to {id}: leave it out with --exclude, or run the same command again ({error})"
+            )
         }
         Kind::BlobMissing => {
-            format!("{hub} lost content that it was sent for {id}: run the same command again, or give another --dest ({error})")
+            format!(
+                "{hub} lost content that it was sent for {id}: run the same command again, or give another --dest ({error})"
+            )
         }
-        Kind::Conflict => format!("{id} on {hub} was changed by someone else meanwhile: run the same command again ({error})"),
+        Kind::Conflict => format!(
+            "{id} on {hub} was changed by someone else meanwhile: run the same command again ({error})"
+        ),
         _ => format!("{hub}: {error}"),
     }
 }
 
 fn wait(error: &Error) -> String {
-    error.retry_after().map(|wait| format!(" {} s", wait.as_secs())).unwrap_or_default()
+    error
+        .retry_after()
+        .map(|wait| format!(" {} s", wait.as_secs()))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -173,39 +233,92 @@ mod tests {
             _ => None,
         };
         let settings = crate::settings::Settings::read(&of_both).unwrap();
-        let failure = explain(&Error::new(kind, "no"), &at(hub), settings.access(at(hub).hub), doing);
+        let failure = explain(
+            &Error::new(kind, "no"),
+            &at(hub),
+            settings.access(at(hub).hub),
+            doing,
+        );
         (failure.exit(), failure.to_string())
     }
 
     #[test]
     fn a_missing_token_is_named_with_the_page_that_gives_one() {
         let said = said(Kind::Unauthorized, "modelscope", false, Doing::Writing);
-        assert_eq!(said, (Exit::Refused, "MODELSCOPE_TOKEN is not set: get one at https://h/my/myaccesstoken".to_owned()));
+        assert_eq!(
+            said,
+            (
+                Exit::Refused,
+                "MODELSCOPE_TOKEN is not set: get one at https://h/my/myaccesstoken".to_owned()
+            )
+        );
     }
 
     #[test]
     fn what_may_pass_says_that_the_same_command_goes_on() {
         for (kind, words) in [
-            (Kind::RateLimited, "asks to wait: run the same command again then"),
-            (Kind::Conflict, "changed by someone else meanwhile: run the same command again"),
+            (
+                Kind::RateLimited,
+                "asks to wait: run the same command again then",
+            ),
+            (
+                Kind::Conflict,
+                "changed by someone else meanwhile: run the same command again",
+            ),
             (Kind::Policy, "or run the same command again"),
-            (Kind::BlobMissing, "run the same command again, or give another --dest"),
+            (
+                Kind::BlobMissing,
+                "run the same command again, or give another --dest",
+            ),
         ] {
             let (exit, line) = said(kind, "modelscope", true, Doing::Writing);
-            assert!(exit == Exit::Incomplete && line.contains(words) && line.ends_with("(no)"), "{line}");
+            assert!(
+                exit == Exit::Incomplete && line.contains(words) && line.ends_with("(no)"),
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn every_refusal_says_what_to_do() {
         for (kind, hub, doing, words) in [
-            (Kind::Unauthorized, "huggingface", Doing::Reading, "refuses HF_TOKEN"),
-            (Kind::NotFound, "huggingface", Doing::Reading, "model org/name was not found"),
-            (Kind::Gated, "huggingface", Doing::Reading, "ask for access at https://h/org/name"),
+            (
+                Kind::Unauthorized,
+                "huggingface",
+                Doing::Reading,
+                "refuses HF_TOKEN",
+            ),
+            (
+                Kind::NotFound,
+                "huggingface",
+                Doing::Reading,
+                "model org/name was not found",
+            ),
+            (
+                Kind::Gated,
+                "huggingface",
+                Doing::Reading,
+                "ask for access at https://h/org/name",
+            ),
             (Kind::Denied, "modelscope", Doing::Writing, "use --dest"),
-            (Kind::Gated, "modelscope", Doing::Writing, "is another's, private or gated: use --dest"),
-            (Kind::Disabled, "huggingface", Doing::Reading, "has disabled"),
-            (Kind::Full, "huggingface", Doing::Writing, "leave files out (--exclude)"),
+            (
+                Kind::Gated,
+                "modelscope",
+                Doing::Writing,
+                "is another's, private or gated: use --dest",
+            ),
+            (
+                Kind::Disabled,
+                "huggingface",
+                Doing::Reading,
+                "has disabled",
+            ),
+            (
+                Kind::Full,
+                "huggingface",
+                Doing::Writing,
+                "leave files out (--exclude)",
+            ),
         ] {
             let (exit, line) = said(kind, hub, true, doing);
             assert_eq!(exit, Exit::Refused, "{line}");

@@ -51,19 +51,35 @@ impl Filter {
     /// # Errors
     /// A pattern that is none.
     pub fn new(include: &[String], exclude: &[String]) -> Outcome<Self> {
-        let patterns = Patterns { include: include.to_vec(), exclude: exclude.to_vec() };
-        let include = if include.is_empty() { None } else { Some(set(include)?) };
-        Ok(Self { patterns, include, exclude: set(exclude)? })
+        let patterns = Patterns {
+            include: include.to_vec(),
+            exclude: exclude.to_vec(),
+        };
+        let include = if include.is_empty() {
+            None
+        } else {
+            Some(set(include)?)
+        };
+        Ok(Self {
+            patterns,
+            include,
+            exclude: set(exclude)?,
+        })
     }
 
     /// Whether the run is about this path.
     pub fn passes(&self, path: &RepoPath) -> bool {
-        self.include.as_ref().is_none_or(|include| include.is_match(path.as_str())) && !self.exclude.is_match(path.as_str())
+        self.include
+            .as_ref()
+            .is_none_or(|include| include.is_match(path.as_str()))
+            && !self.exclude.is_match(path.as_str())
     }
 
     /// The listing without what the run is not about. What can't be moved stays named.
     pub fn apply(&self, listing: &mut Listing) {
-        listing.files.retain(|listed| self.passes(&listed.file.path));
+        listing
+            .files
+            .retain(|listed| self.passes(&listed.file.path));
     }
 }
 
@@ -71,8 +87,17 @@ fn set(patterns: &[String]) -> Outcome<GlobSet> {
     let mut set = GlobSetBuilder::new();
     let bad = |error: globset::Error| Failure::usage(format!("not a pattern: {error}"));
     for pattern in patterns {
-        let below = if pattern.ends_with('/') { format!("{pattern}*") } else { pattern.clone() };
-        set.add(GlobBuilder::new(&below).literal_separator(false).build().map_err(bad)?);
+        let below = if pattern.ends_with('/') {
+            format!("{pattern}*")
+        } else {
+            pattern.clone()
+        };
+        set.add(
+            GlobBuilder::new(&below)
+                .literal_separator(false)
+                .build()
+                .map_err(bad)?,
+        );
     }
     set.build().map_err(bad)
 }
@@ -82,8 +107,15 @@ mod tests {
     use super::*;
 
     fn passes(include: &[&str], exclude: &[&str], path: &str) -> bool {
-        let owned = |patterns: &[&str]| patterns.iter().map(|pattern| (*pattern).to_owned()).collect::<Vec<_>>();
-        Filter::new(&owned(include), &owned(exclude)).unwrap().passes(&path.parse().unwrap())
+        let owned = |patterns: &[&str]| {
+            patterns
+                .iter()
+                .map(|pattern| (*pattern).to_owned())
+                .collect::<Vec<_>>()
+        };
+        Filter::new(&owned(include), &owned(exclude))
+            .unwrap()
+            .passes(&path.parse().unwrap())
     }
 
     #[test]
@@ -97,7 +129,12 @@ mod tests {
 
     #[test]
     fn a_bad_pattern_is_named() {
-        let line = Filter::new(&["a[".to_owned()], &[]).unwrap_err().to_string();
-        assert!(line.starts_with("not a pattern") && line.contains("a["), "{line}");
+        let line = Filter::new(&["a[".to_owned()], &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            line.starts_with("not a pattern") && line.contains("a["),
+            "{line}"
+        );
     }
 }

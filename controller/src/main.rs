@@ -18,10 +18,12 @@ async fn main() -> std::io::Result<ExitCode> {
     let command = Cli::parse().command;
     let screen = Screen::new(command.wants_json());
     let stop = Stop::on_signals()?;
-    let exit = run(command, &screen, &stop).await.unwrap_or_else(|failure| {
-        screen.fail(&failure);
-        failure.exit()
-    });
+    let exit = run(command, &screen, &stop)
+        .await
+        .unwrap_or_else(|failure| {
+            screen.fail(&failure);
+            failure.exit()
+        });
     hf2ms_hub::git::leave_nothing();
     Ok(exit.into())
 }
@@ -48,9 +50,17 @@ async fn run(command: Command, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
 /// Silent unless `HF2MS_LOG` (or `RUST_LOG`) asks: the screen has the words for people. No token and, but at a terminal, no
 /// colour gets into it.
 fn log_to_stderr() {
-    let level = std::env::var("HF2MS_LOG").or_else(|_| std::env::var("RUST_LOG")).unwrap_or_else(|_| "off".to_owned());
+    let level = std::env::var("HF2MS_LOG")
+        .or_else(|_| std::env::var("RUST_LOG"))
+        .unwrap_or_else(|_| "off".to_owned());
     // Settings that can't be read are the verb's to complain of.
-    let redactor = settings::load().map(|settings| settings.redactor()).unwrap_or_default();
+    let redactor = settings::load()
+        .map(|settings| settings.redactor())
+        .unwrap_or_default();
     let writer = move || redactor.writer(std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(level).with_ansi(std::io::stderr().is_terminal()).with_writer(writer).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(level)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(writer)
+        .init();
 }

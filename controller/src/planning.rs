@@ -48,7 +48,12 @@ pub struct Wishes {
 ///
 /// # Errors
 /// One of them can't be read, or the destination can't be written.
-pub async fn look(route: &Route, purpose: Purpose, settings: &Settings, screen: &Screen) -> Outcome<Option<Sides>> {
+pub async fn look(
+    route: &Route,
+    purpose: Purpose,
+    settings: &Settings,
+    screen: &Screen,
+) -> Outcome<Option<Sides>> {
     match find(route, purpose, settings, screen).await? {
         Some((here, there)) => Sides::list(here, there, settings).await.map(Some),
         None => Ok(None),
@@ -59,7 +64,12 @@ pub async fn look(route: &Route, purpose: Purpose, settings: &Settings, screen: 
 ///
 /// # Errors
 /// One of them can't be found, or the destination can't be written.
-pub async fn find(route: &Route, purpose: Purpose, settings: &Settings, screen: &Screen) -> Outcome<Option<(Here, There)>> {
+pub async fn find(
+    route: &Route,
+    purpose: Purpose,
+    settings: &Settings,
+    screen: &Screen,
+) -> Outcome<Option<(Here, There)>> {
     let access = settings.access_to(route.to());
     if purpose == Purpose::Write && access.token.is_none() {
         return Err(token_missing(route.to(), access));
@@ -103,22 +113,40 @@ impl Sides {
     /// # Errors
     /// One of them can't be listed.
     pub async fn list(mut here: Here, mut there: There, settings: &Settings) -> Outcome<Self> {
-        let (listing, current) = futures_util::try_join!(here.list(settings), there.current(settings))?;
+        let (listing, current) =
+            futures_util::try_join!(here.list(settings), there.current(settings))?;
         there.listing = current;
-        Ok(Self { here, there, listing })
+        Ok(Self {
+            here,
+            there,
+            listing,
+        })
     }
 
     /// Both sides, listed before.
     pub fn of(here: Here, there: There, listing: Listing) -> Self {
-        Self { here, there, listing }
+        Self {
+            here,
+            there,
+            listing,
+        }
     }
 
     /// Compares the sides and cuts what differs.
     ///
     /// # Errors
     /// The destination can't be asked about the card.
-    pub async fn plan(self, wishes: &Wishes, known: &Known, settings: &Settings) -> Outcome<(Plan, There)> {
-        let Self { here, there, listing } = self;
+    pub async fn plan(
+        self,
+        wishes: &Wishes,
+        known: &Known,
+        settings: &Settings,
+    ) -> Outcome<(Plan, There)> {
+        let Self {
+            here,
+            there,
+            listing,
+        } = self;
         let order = Order {
             source: here.at.clone(),
             asked: here.asked.clone(),
@@ -130,9 +158,18 @@ impl Sides {
             },
             chunking: Chunking::Even { containers: 1 },
             prune: wishes.prune,
-            options: WorkerOptions { transport: wishes.cutting.transport, ..WorkerOptions::default() },
+            options: WorkerOptions {
+                transport: wishes.cutting.transport,
+                ..WorkerOptions::default()
+            },
         };
-        let mut plan = Plan::make(order, listing, &there.listing, |path, size| there.hub.placement(path, size), known);
+        let mut plan = Plan::make(
+            order,
+            listing,
+            &there.listing,
+            |path, size| there.hub.placement(path, size),
+            known,
+        );
         let is_open = wishes.cutting.transport == Transport::Auto;
         if here.transport == Transport::Git || (is_open && plan.prefers_git(here.outside)) {
             plan.take_git(here.outside);
@@ -143,8 +180,12 @@ impl Sides {
         plan.part = here.is_part();
         let mended = card::mend(&mut plan, &here.reader(settings), there.hub.as_ref()).await;
         mended.map_err(|error| said(&error, &there.at, settings, Doing::Writing))?;
-        let of_destination = there.info.as_ref().and_then(|info| renamed(&there.at, info));
-        plan.warnings.splice(0..0, here.warnings.into_iter().chain(of_destination));
+        let of_destination = there
+            .info
+            .as_ref()
+            .and_then(|info| renamed(&there.at, info));
+        plan.warnings
+            .splice(0..0, here.warnings.into_iter().chain(of_destination));
         Ok((plan, there))
     }
 }

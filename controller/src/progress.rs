@@ -44,9 +44,23 @@ impl Progress {
     /// Progress towards these files and bytes.
     pub fn new(screen: &Screen, verb: &'static str, of: Done) -> Self {
         screen.start_bar(of.bytes);
-        screen.bar().set_prefix(screen.part().map_or_else(|| verb.to_owned(), |part| format!("{verb} {part}")));
-        let state = State { of, working: HashMap::new(), ended: Done::default(), started: Instant::now(), told: Instant::now() };
-        Self { screen: screen.clone(), verb, state: Mutex::new(state) }
+        screen.bar().set_prefix(
+            screen
+                .part()
+                .map_or_else(|| verb.to_owned(), |part| format!("{verb} {part}")),
+        );
+        let state = State {
+            of,
+            working: HashMap::new(),
+            ended: Done::default(),
+            started: Instant::now(),
+            told: Instant::now(),
+        };
+        Self {
+            screen: screen.clone(),
+            verb,
+            state: Mutex::new(state),
+        }
     }
 
     /// How much there is has been found out.
@@ -72,18 +86,32 @@ impl Progress {
     pub fn hear(&self, worker: u32, event: &Event) {
         match event {
             Event::Progress { bytes, files } => {
-                self.state().working.insert(worker, Done { files: *files, bytes: *bytes });
+                self.state().working.insert(
+                    worker,
+                    Done {
+                        files: *files,
+                        bytes: *bytes,
+                    },
+                );
                 self.draw();
             }
             Event::Retry { error, wait, .. } => {
                 self.pass_on(worker, event);
                 if *wait >= 5.0 {
-                    self.screen.say(format!("waiting {} before another try: {error}", duration(*wait)));
+                    self.screen.say(format!(
+                        "waiting {} before another try: {error}",
+                        duration(*wait)
+                    ));
                 }
             }
             Event::Failed { path, error, .. } => {
                 self.pass_on(worker, event);
-                self.screen.say(format!("failed: {}{error}", path.as_ref().map(|path| format!("{path}: ")).unwrap_or_default()));
+                self.screen.say(format!(
+                    "failed: {}{error}",
+                    path.as_ref()
+                        .map(|path| format!("{path}: "))
+                        .unwrap_or_default()
+                ));
             }
             Event::File { .. } | Event::Committed { .. } => self.pass_on(worker, event),
             _ => (),
@@ -102,7 +130,12 @@ impl Progress {
 
     /// A worker has ended; what it said last is what it has done.
     pub fn rest(&self, worker: u32) {
-        let done = self.state().working.get(&worker).copied().unwrap_or_default();
+        let done = self
+            .state()
+            .working
+            .get(&worker)
+            .copied()
+            .unwrap_or_default();
         self.end(worker, done);
     }
 
@@ -130,10 +163,17 @@ impl Progress {
         let (done, of, workers) = (state.done(), state.of, state.working.len());
         if self.screen.mode() == Mode::Bars {
             self.screen.bar().set_position(done.bytes);
-            self.screen.bar().set_message(format!("{}/{} files, {workers} workers", done.files, of.files));
+            self.screen.bar().set_message(format!(
+                "{}/{} files, {workers} workers",
+                done.files, of.files
+            ));
             return;
         }
-        let every = if self.screen.mode() == Mode::Json { JSON_EVERY } else { LINE_EVERY };
+        let every = if self.screen.mode() == Mode::Json {
+            JSON_EVERY
+        } else {
+            LINE_EVERY
+        };
         if state.told.elapsed() < every {
             return;
         }
@@ -157,14 +197,21 @@ impl Progress {
             size(done.bytes),
             size(of.bytes),
             rate(done.bytes, seconds),
-            if left.is_finite() { duration(left) } else { "?".to_owned() },
+            if left.is_finite() {
+                duration(left)
+            } else {
+                "?".to_owned()
+            },
         ));
     }
 }
 
 impl State {
     fn done(&self) -> Done {
-        self.working.values().fold(self.ended, |sum, done| Done { files: sum.files + done.files, bytes: sum.bytes + done.bytes })
+        self.working.values().fold(self.ended, |sum, done| Done {
+            files: sum.files + done.files,
+            bytes: sum.bytes + done.bytes,
+        })
     }
 }
 
@@ -174,14 +221,51 @@ mod tests {
 
     #[test]
     fn a_lost_worker_takes_its_progress_with_it() {
-        let progress = Progress::new(&Screen::of(Mode::Lines), "copying", Done { files: 9, bytes: 90 });
+        let progress = Progress::new(
+            &Screen::of(Mode::Lines),
+            "copying",
+            Done {
+                files: 9,
+                bytes: 90,
+            },
+        );
         progress.begin(0);
         progress.begin(1);
-        progress.hear(0, &Event::Progress { bytes: 50, files: 5 });
-        progress.hear(1, &Event::Progress { bytes: 10, files: 1 });
-        assert_eq!(progress.state().done(), Done { files: 6, bytes: 60 });
+        progress.hear(
+            0,
+            &Event::Progress {
+                bytes: 50,
+                files: 5,
+            },
+        );
+        progress.hear(
+            1,
+            &Event::Progress {
+                bytes: 10,
+                files: 1,
+            },
+        );
+        assert_eq!(
+            progress.state().done(),
+            Done {
+                files: 6,
+                bytes: 60
+            }
+        );
         progress.end(0, Done::default());
-        progress.end(1, Done { files: 2, bytes: 20 });
-        assert_eq!(progress.state().done(), Done { files: 2, bytes: 20 });
+        progress.end(
+            1,
+            Done {
+                files: 2,
+                bytes: 20,
+            },
+        );
+        assert_eq!(
+            progress.state().done(),
+            Done {
+                files: 2,
+                bytes: 20
+            }
+        );
     }
 }

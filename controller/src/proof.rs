@@ -38,13 +38,23 @@ enum ExtraFiles {
 
 impl From<Option<MaxDelete>> for ExtraFiles {
     fn from(prune: Option<MaxDelete>) -> Self {
-        if prune.is_some() { Self::Delete } else { Self::Keep }
+        if prune.is_some() {
+            Self::Delete
+        } else {
+            Self::Keep
+        }
     }
 }
 
 impl Proof {
     /// What would be proven: these files, between this commit and this head.
-    pub fn new(source: &RepoAt, destination: &RepoAt, head: Revision, filter: &Filter, prune: Option<MaxDelete>) -> Self {
+    pub fn new(
+        source: &RepoAt,
+        destination: &RepoAt,
+        head: Revision,
+        filter: &Filter,
+        prune: Option<MaxDelete>,
+    ) -> Self {
         Self {
             source: source.clone(),
             destination: destination.clone(),
@@ -76,7 +86,11 @@ impl Proof {
     /// # Errors
     /// The disk's.
     pub fn save(&self, run: &RunDir) -> Outcome<()> {
-        if self.source.revision.is_commit() { run.write(FILE, self) } else { Ok(()) }
+        if self.source.revision.is_commit() {
+            run.write(FILE, self)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -86,15 +100,29 @@ pub struct Proofs(Vec<(Proof, String)>);
 impl Proofs {
     /// Reads them all.
     pub fn of(runs: &Runs, destination: &RepoAt) -> Self {
-        let done = runs.list().into_iter().filter(|run| run.state == State::Done && run.destination.is_same_repo(destination));
-        Self(done.filter_map(|run: RunRecord| Some((runs.read(&run.id, FILE)?, run.id))).collect())
+        let done = runs
+            .list()
+            .into_iter()
+            .filter(|run| run.state == State::Done && run.destination.is_same_repo(destination));
+        Self(
+            done.filter_map(|run: RunRecord| Some((runs.read(&run.id, FILE)?, run.id)))
+                .collect(),
+        )
     }
 
     /// The report of the newest run that proves this.
     pub fn find(&self, wanted: &Proof, runs: &Runs) -> Option<Report> {
-        let proving = self.0.iter().filter(|(proof, _)| proof.clone().at_branch_of(wanted) == *wanted);
+        let proving = self
+            .0
+            .iter()
+            .filter(|(proof, _)| proof.clone().at_branch_of(wanted) == *wanted);
         let mut reports = proving.filter_map(|(_, run)| runs.read(run, "report.json"));
-        reports.next().filter(|report: &Report| report.verification.as_ref().is_some_and(|found| found.is_good()))
+        reports.next().filter(|report: &Report| {
+            report
+                .verification
+                .as_ref()
+                .is_some_and(|found| found.is_good())
+        })
     }
 }
 
@@ -104,7 +132,12 @@ impl Proofs {
 /// Another run writes to the destination; the disk's.
 pub fn repeat(proof: &Proof, earlier: Report, runs: &Runs, began: Instant) -> Outcome<Report> {
     let Tally { files, bytes, .. } = earlier.tally;
-    let summary = hf2ms_worker::protocol::PlanSummary { files, bytes, unchanged: files, ..Default::default() };
+    let summary = hf2ms_worker::protocol::PlanSummary {
+        files,
+        bytes,
+        unchanged: files,
+        ..Default::default()
+    };
     let mut run = runs.begin(NewRun {
         verb: RunVerb::Migrate,
         on: On::Local,
@@ -114,7 +147,12 @@ pub fn repeat(proof: &Proof, earlier: Report, runs: &Runs, began: Instant) -> Ou
     })?;
     let report = Report {
         run: run.id().to_owned(),
-        tally: Tally { files, bytes, unchanged: files, ..Tally::default() },
+        tally: Tally {
+            files,
+            bytes,
+            unchanged: files,
+            ..Tally::default()
+        },
         seconds: began.elapsed().as_secs_f64(),
         bytes_per_second: 0.0,
         ..earlier

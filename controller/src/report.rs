@@ -128,9 +128,16 @@ impl Report {
         };
         let whole = self.failed.is_empty() && self.refused.is_empty() && self.withheld.is_empty();
         let lost = if whole { Exit::Done } else { Exit::Incomplete };
-        let corrupt = self.failed.iter().any(|failed| failed.kind == Kind::Corrupt);
-        let refused = self.tally.commits == 0 && self.failed.iter().any(|failed| self.ends_all(failed.kind));
-        let worst = [(corrupt, Exit::Integrity), (refused, Exit::Refused)].into_iter().find(|(is, _)| *is).map_or(lost, |(_, exit)| exit);
+        let corrupt = self
+            .failed
+            .iter()
+            .any(|failed| failed.kind == Kind::Corrupt);
+        let refused =
+            self.tally.commits == 0 && self.failed.iter().any(|failed| self.ends_all(failed.kind));
+        let worst = [(corrupt, Exit::Integrity), (refused, Exit::Refused)]
+            .into_iter()
+            .find(|(is, _)| *is)
+            .map_or(lost, |(_, exit)| exit);
         checked.worse(worst)
     }
 
@@ -156,8 +163,18 @@ impl Report {
     pub fn line(&self) -> String {
         let Tally { files, bytes, .. } = self.tally;
         let lost = self.failed.len() + self.refused.len();
-        let failed = if lost > 0 { format!(", {lost} failed: see report.json of run {}", self.run) } else { String::new() };
-        format!("{}: {files} files, {} in {}{failed}  {}", self.headline(), size(bytes), duration(self.seconds), self.url)
+        let failed = if lost > 0 {
+            format!(", {lost} failed: see report.json of run {}", self.run)
+        } else {
+            String::new()
+        };
+        format!(
+            "{}: {files} files, {} in {}{failed}  {}",
+            self.headline(),
+            size(bytes),
+            duration(self.seconds),
+            self.url
+        )
     }
 
     /// The report for a person.
@@ -166,30 +183,72 @@ impl Report {
         let tally = &self.tally;
         let rows = [
             ("files", format!("{}, {}", tally.files, size(tally.bytes))),
-            ("moved", format!("{} blobs, {}", tally.moved, size(tally.moved_bytes))),
-            ("reused", format!("{} blobs that the hub had already", tally.reused)),
-            ("duplicates", format!("{} files share a blob with another", tally.duplicates)),
-            ("inline", format!("{} files inside {} commits", tally.inline, tally.commits)),
+            (
+                "moved",
+                format!("{} blobs, {}", tally.moved, size(tally.moved_bytes)),
+            ),
+            (
+                "reused",
+                format!("{} blobs that the hub had already", tally.reused),
+            ),
+            (
+                "duplicates",
+                format!("{} files share a blob with another", tally.duplicates),
+            ),
+            (
+                "inline",
+                format!("{} files inside {} commits", tally.inline, tally.commits),
+            ),
             ("unchanged", tally.unchanged.to_string()),
             ("deleted", tally.deleted.to_string()),
-            ("retries", format!("{}; {} workers replaced", tally.retries, tally.lost_workers)),
-            ("time", format!("{}{}", duration(self.seconds), rate_text(self.bytes_per_second))),
+            (
+                "retries",
+                format!("{}; {} workers replaced", tally.retries, tally.lost_workers),
+            ),
+            (
+                "time",
+                format!(
+                    "{}{}",
+                    duration(self.seconds),
+                    rate_text(self.bytes_per_second)
+                ),
+            ),
         ];
         for (name, value) in rows {
             let _ = writeln!(text, "  {name:<11} {value}");
         }
-        text.push_str(&self.verification.as_ref().map(table).unwrap_or_else(|| "  verified    not at all\n".to_owned()));
+        text.push_str(
+            &self
+                .verification
+                .as_ref()
+                .map(table)
+                .unwrap_or_else(|| "  verified    not at all\n".to_owned()),
+        );
         text.push_str(&self.failures());
-        self.withheld.iter().for_each(|withheld| text.push_str(&stayed(withheld)));
+        self.withheld
+            .iter()
+            .for_each(|withheld| text.push_str(&stayed(withheld)));
         text.trim_end().to_owned()
     }
 
     /// The first thing that is wrong, if anything is.
     pub fn first_failure(&self) -> Option<String> {
-        let failed = self.failed.iter().map(|failed| format!("{}: {}", failed.path, failed.error));
-        let refused = self.refused.iter().map(|refused| format!("{}: {}", refused.path, refused.reason));
+        let failed = self
+            .failed
+            .iter()
+            .map(|failed| format!("{}: {}", failed.path, failed.error));
+        let refused = self
+            .refused
+            .iter()
+            .map(|refused| format!("{}: {}", refused.path, refused.reason));
         let lost = self.failed.len() + self.refused.len();
-        let first = failed.chain(refused).next().map(|first| if lost > 1 { format!("{first} (and {} more)", lost - 1) } else { first });
+        let first = failed.chain(refused).next().map(|first| {
+            if lost > 1 {
+                format!("{first} (and {} more)", lost - 1)
+            } else {
+                first
+            }
+        });
         first.or_else(|| (self.exit() != Exit::Done).then(|| self.headline().to_owned()))
     }
 
@@ -205,23 +264,43 @@ impl Report {
 
     /// Whether everything is as it was asked, but for deletions.
     fn only_withholds(&self) -> bool {
-        let is_good = self.verification.as_ref().is_some_and(Verification::is_good);
+        let is_good = self
+            .verification
+            .as_ref()
+            .is_some_and(Verification::is_good);
         is_good && self.failed.is_empty() && self.refused.is_empty() && !self.withheld.is_empty()
     }
 
     fn failures(&self) -> String {
-        let failed = self.failed.iter().map(|failed| (&failed.path, &failed.error));
-        let refused = self.refused.iter().map(|refused| (&refused.path, &refused.reason));
+        let failed = self
+            .failed
+            .iter()
+            .map(|failed| (&failed.path, &failed.error));
+        let refused = self
+            .refused
+            .iter()
+            .map(|refused| (&refused.path, &refused.reason));
         let mut text = String::new();
         for (path, why) in failed.chain(refused).take(SHOWN) {
             let _ = writeln!(text, "  failed      {path}: {why}");
         }
         let rest = (self.failed.len() + self.refused.len()).saturating_sub(SHOWN);
         if rest > 0 {
-            let _ = writeln!(text, "  failed      {rest} more: see report.json of run {}", self.run);
+            let _ = writeln!(
+                text,
+                "  failed      {rest} more: see report.json of run {}",
+                self.run
+            );
         }
-        if self.failed.iter().any(|failed| failed.kind == Kind::RateLimited) {
-            let _ = writeln!(text, "  limited     the hub asks to wait: run the same command again later, or {WAIT_LONGER}");
+        if self
+            .failed
+            .iter()
+            .any(|failed| failed.kind == Kind::RateLimited)
+        {
+            let _ = writeln!(
+                text,
+                "  limited     the hub asks to wait: run the same command again later, or {WAIT_LONGER}"
+            );
         }
         text
     }
@@ -240,17 +319,36 @@ fn stayed(Withheld { reason, paths }: &Withheld) -> String {
 }
 
 fn rate_text(bytes_per_second: f64) -> String {
-    if bytes_per_second > 0.0 { format!(", {}", rate(bytes_per_second as u64, 1.0)) } else { String::new() }
+    if bytes_per_second > 0.0 {
+        format!(", {}", rate(bytes_per_second as u64, 1.0))
+    } else {
+        String::new()
+    }
 }
 
 /// The verification as a table, with the first paths of each bad row.
 pub fn table(found: &Verification) -> String {
-    let paths = |paths: &[hf2ms_hub::RepoPath]| paths.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>();
-    let unread = found.unread.iter().take(SHOWN).map(|entry| format!("{}: {}", entry.path, entry.reason)).collect();
+    let paths = |paths: &[hf2ms_hub::RepoPath]| {
+        paths
+            .iter()
+            .take(SHOWN)
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let unread = found
+        .unread
+        .iter()
+        .take(SHOWN)
+        .map(|entry| format!("{}: {}", entry.path, entry.reason))
+        .collect();
     let rows = [
         ("equal", found.equal, Vec::new()),
         ("missing", found.missing.len() as u64, paths(&found.missing)),
-        ("different", found.different.len() as u64, paths(&found.different)),
+        (
+            "different",
+            found.different.len() as u64,
+            paths(&found.different),
+        ),
         ("unread", found.unread.len() as u64, unread),
         ("extra", found.extra.len() as u64, Vec::new()),
     ];
@@ -266,7 +364,10 @@ pub fn table(found: &Verification) -> String {
 
 /// Failures by path, each path once: a later word wins.
 pub fn merged(failed: impl IntoIterator<Item = FailedFile>) -> Vec<FailedFile> {
-    let by_path: HashMap<String, FailedFile> = failed.into_iter().map(|failed| (failed.path.clone(), failed)).collect();
+    let by_path: HashMap<String, FailedFile> = failed
+        .into_iter()
+        .map(|failed| (failed.path.clone(), failed))
+        .collect();
     let mut failed: Vec<FailedFile> = by_path.into_values().collect();
     failed.sort_by(|a, b| a.path.cmp(&b.path));
     failed
@@ -284,7 +385,12 @@ mod tests {
             source: at("huggingface", "org/a"),
             destination: at("modelscope", "org/a"),
             url: "https://m/models/org/a".into(),
-            tally: Tally { files: 3, bytes: 3000, commits: 1, ..Tally::default() },
+            tally: Tally {
+                files: 3,
+                bytes: 3000,
+                commits: 1,
+                ..Tally::default()
+            },
             seconds: 61.0,
             bytes_per_second: 1e9,
             verification,
@@ -296,27 +402,49 @@ mod tests {
     }
 
     fn good() -> Option<Verification> {
-        Some(Verification { checked: 3, equal: 3, ..Verification::default() })
+        Some(Verification {
+            checked: 3,
+            equal: 3,
+            ..Verification::default()
+        })
     }
 
     fn failed(kind: Kind) -> Vec<FailedFile> {
-        vec![FailedFile { path: "a".into(), error: "no".into(), kind }]
+        vec![FailedFile {
+            path: "a".into(),
+            error: "no".into(),
+            kind,
+        }]
     }
 
     #[test]
     fn success_is_only_said_of_what_was_verified() {
         assert_eq!(report(good(), vec![]).exit(), Exit::Done);
         assert_eq!(report(None, vec![]).exit(), Exit::Incomplete);
-        assert_eq!(report(good(), failed(Kind::Transient)).exit(), Exit::Incomplete);
-        assert_eq!(report(good(), failed(Kind::Corrupt)).exit(), Exit::Integrity);
-        let different = Verification { checked: 1, different: vec!["x".parse().unwrap()], ..Verification::default() };
+        assert_eq!(
+            report(good(), failed(Kind::Transient)).exit(),
+            Exit::Incomplete
+        );
+        assert_eq!(
+            report(good(), failed(Kind::Corrupt)).exit(),
+            Exit::Integrity
+        );
+        let different = Verification {
+            checked: 1,
+            different: vec!["x".parse().unwrap()],
+            ..Verification::default()
+        };
         assert_eq!(report(Some(different), vec![]).exit(), Exit::Integrity);
     }
 
     #[test]
     fn a_commit_that_was_denied_is_a_refusal() {
         let mut denied = report(good(), failed(Kind::Denied));
-        assert_eq!(denied.exit(), Exit::Incomplete, "one file of a repo that was written");
+        assert_eq!(
+            denied.exit(),
+            Exit::Incomplete,
+            "one file of a repo that was written"
+        );
         denied.tally.commits = 0;
         assert_eq!(denied.exit(), Exit::Refused);
     }
@@ -324,7 +452,14 @@ mod tests {
     #[test]
     fn a_person_sees_the_address_the_numbers_and_the_failures() {
         let text = report(good(), failed(Kind::Transient)).readable();
-        for words in ["incomplete", "https://m/models/org/a", "3, 3 kB", "1 min 01 s", "equal             3", "failed      a: no"] {
+        for words in [
+            "incomplete",
+            "https://m/models/org/a",
+            "3, 3 kB",
+            "1 min 01 s",
+            "equal             3",
+            "failed      a: no",
+        ] {
             assert!(text.contains(words), "{words} in {text}");
         }
     }

@@ -58,7 +58,11 @@ pub enum Extent {
 impl ExtentArgs {
     /// What was asked for.
     pub fn extent(self) -> Extent {
-        if self.all_revisions { Extent::AllRevisions } else { Extent::OneRevision }
+        if self.all_revisions {
+            Extent::AllRevisions
+        } else {
+            Extent::OneRevision
+        }
     }
 }
 
@@ -87,13 +91,22 @@ impl Revisions<'_> {
     /// One of the sides can't be read, or nothing may be written; what fails for one revision is in its row.
     pub async fn go(&self, route: &Route, ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
         if self.task.watch == Watch::Detached {
-            return Err(Failure::usage("--detach is not for --all-revisions: revisions are written one after the other, from here"));
+            return Err(Failure::usage(
+                "--detach is not for --all-revisions: revisions are written one after the other, from here",
+            ));
         }
         let Planned { survey, estimate } = match self.plan(route, Purpose::Write).await? {
             Surveyed::Found(planned) => *planned,
             Surveyed::Skip(why) => return Ok(End::Skipped(why)),
         };
-        let Task { ref cutting, ref ledger, stop, ref turns, trial, .. } = *self.task;
+        let Task {
+            ref cutting,
+            ref ledger,
+            stop,
+            ref turns,
+            trial,
+            ..
+        } = *self.task;
         let mut bytes = 0;
         if let Some(estimate) = &estimate {
             bytes = stop.unless(ledger.admit(estimate, self.screen)).await?;
@@ -118,33 +131,63 @@ impl Revisions<'_> {
             Surveyed::Skip(why) => return Ok(Surveyed::Skip(why)),
         };
         let estimate = self.estimate(&survey.looked);
-        estimate.iter().for_each(|estimate| estimate.say(self.screen));
+        estimate
+            .iter()
+            .for_each(|estimate| estimate.say(self.screen));
         Ok(Surveyed::Found(Box::new(Planned { survey, estimate })))
     }
 
     fn estimate(&self, looked: &[Looked]) -> Option<Estimate> {
-        let Task { runs, ref cutting, ref ledger, .. } = *self.task;
+        let Task {
+            runs,
+            ref cutting,
+            ref ledger,
+            ..
+        } = *self.task;
         let plans = looked.iter().filter_map(Looked::plan);
-        let estimates = plans.map(|plan| Estimate::of(plan, cutting, ledger.rates(runs, cutting.on, plan)));
+        let estimates =
+            plans.map(|plan| Estimate::of(plan, cutting, ledger.rates(runs, cutting.on, plan)));
         estimates.reduce(|sum, next| sum.and(&next))
     }
 
     /// Carries all blobs, then writes one revision after the other.
     async fn copy(&self, survey: Survey, ahead: Option<OwnedSemaphorePermit>) -> Outcome<Summary> {
-        let Survey { looked, lost, there, references, known } = survey;
+        let Survey {
+            looked,
+            lost,
+            there,
+            references,
+            known,
+        } = survey;
         let references = references.as_ref();
-        let copying: Vec<Copying<'_>> =
-            looked.iter().map(|one| Copying { task: self.task, screen: &one.screen, began: self.began }).collect();
+        let copying: Vec<Copying<'_>> = looked
+            .iter()
+            .map(|one| Copying {
+                task: self.task,
+                screen: &one.screen,
+                began: self.began,
+            })
+            .collect();
         let mut ways = self.set_out(&looked, &copying, &there).await?;
         let leader = Leader::of(&ways, self.task.runs, &there.at);
         leader.note(None)?;
         carry_all(&mut ways, ahead).await;
         let _finishing = self.task.turns.finishing().await;
-        let mut shared = Shared { references, base: None, arrived: Arrived::default(), known };
+        let mut shared = Shared {
+            references,
+            base: None,
+            arrived: Arrived::default(),
+            known,
+        };
         for way in ways.iter().flatten().filter(|way| way.target.moves()) {
             shared.arrived.add(&way.migration.plan, &way.work.receipts);
         }
-        let mut names = Names { references, settings: self.task.settings, stop: self.task.stop, made: Vec::new() };
+        let mut names = Names {
+            references,
+            settings: self.task.settings,
+            stop: self.task.stop,
+            made: Vec::new(),
+        };
         let (mut summary, mut over) = (Summary::new(there.at.web_url()), None);
         for (one, way) in looked.iter().zip(ways) {
             if shared.base.is_none() && one.target.place == Place::Apart {
@@ -161,7 +204,12 @@ impl Revisions<'_> {
     }
 
     /// Begins a run for each that is not proven. When one can't be begun, none goes on.
-    async fn set_out<'a>(&self, looked: &'a [Looked], copying: &'a [Copying<'a>], there: &There) -> Outcome<Vec<Option<Way<'a>>>> {
+    async fn set_out<'a>(
+        &self,
+        looked: &'a [Looked],
+        copying: &'a [Copying<'a>],
+        there: &There,
+    ) -> Outcome<Vec<Option<Way<'a>>>> {
         let mut ways: Vec<Option<Way<'a>>> = Vec::new();
         for (one, copying) in looked.iter().zip(copying) {
             let Found::Planned(plan) = &one.found else {
@@ -190,28 +238,50 @@ impl Revisions<'_> {
     ) -> Outcome<Way<'a>> {
         let beside = others.iter().flatten().next().map(|way| &way.migration.run);
         if beside.is_none() {
-            self.task.stop.unless(may_go_on(plan, &one.there, self.task.settings)).await?;
+            self.task
+                .stop
+                .unless(may_go_on(plan, &one.there, self.task.settings))
+                .await?;
         }
-        let mut migration = copying.set_out(plan_named(plan, &one.target), &one.there, beside).await?;
+        let mut migration = copying
+            .set_out(plan_named(plan, &one.target), &one.there, beside)
+            .await?;
         migration.begin()?;
         if one.target.place == Place::Apart {
             // Blobs are asked about for a branch that is there.
             migration.plan.destination.revision = there.at.revision.clone();
         } else if let Err(failure) = self.task.stop.unless(migration.create()).await {
-            migration.settle(Default::default(), &Err(failure.clone())).await?;
+            migration
+                .settle(Default::default(), &Err(failure.clone()))
+                .await?;
             return Err(failure);
         }
         migration.plan.creation.exists = one.target.place != Place::Apart;
-        Ok(Way { target: &one.target, migration, work: Default::default(), stopped: None })
+        Ok(Way {
+            target: &one.target,
+            migration,
+            work: Default::default(),
+            stopped: None,
+        })
     }
 
-    async fn finish(&self, one: &Looked, way: Option<Way<'_>>, shared: &mut Shared<'_>, over: &mut Option<Failure>) -> Outcome<Report> {
+    async fn finish(
+        &self,
+        one: &Looked,
+        way: Option<Way<'_>>,
+        shared: &mut Shared<'_>,
+        over: &mut Option<Failure>,
+    ) -> Outcome<Report> {
         let (Some(mut way), Found::Planned(_)) = (way, &one.found) else {
-            let Found::Proven(report) = &one.found else { return Err(Failure::interrupted()) };
+            let Found::Proven(report) = &one.found else {
+                return Err(Failure::interrupted());
+            };
             return Ok((**report).clone());
         };
         if let Some(failure) = over {
-            way.stopped.get_or_insert_with(|| Failure::new(failure.exit(), format!("not tried: {failure}")));
+            way.stopped.get_or_insert_with(|| {
+                Failure::new(failure.exit(), format!("not tried: {failure}"))
+            });
         }
         if self.task.stop.is_asked() {
             way.stopped.get_or_insert_with(Failure::interrupted);
@@ -233,14 +303,20 @@ impl Revisions<'_> {
 /// Ends the runs that were begun, when none can go on.
 async fn conclude(ways: &mut [Option<Way<'_>>], failure: &Failure) -> Outcome<()> {
     for way in ways.iter_mut().flatten() {
-        way.migration.settle(std::mem::take(&mut way.work), &Err(failure.clone())).await?;
+        way.migration
+            .settle(std::mem::take(&mut way.work), &Err(failure.clone()))
+            .await?;
     }
     Ok(())
 }
 
 /// Has all blobs carried. `ahead` is let go when the first chunk has its turn, or there is none.
 async fn carry_all(ways: &mut [Option<Way<'_>>], ahead: Option<OwnedSemaphorePermit>) {
-    if let Some(first) = ways.iter_mut().flatten().find(|way| !way.migration.plan.chunks.is_empty()) {
+    if let Some(first) = ways
+        .iter_mut()
+        .flatten()
+        .find(|way| !way.migration.plan.chunks.is_empty())
+    {
         first.migration.ahead = ahead;
     }
     join_all(ways.iter_mut().flatten().map(Way::carry)).await;

@@ -72,7 +72,10 @@ fn hub(text: &str) -> Result<Hub, String> {
 }
 
 fn kind(text: &str) -> Result<RepoKind, String> {
-    RepoKind::ALL.into_iter().find(|kind| kind.to_string() == text).ok_or_else(|| "expected model, dataset or space".to_owned())
+    RepoKind::ALL
+        .into_iter()
+        .find(|kind| kind.to_string() == text)
+        .ok_or_else(|| "expected model, dataset or space".to_owned())
 }
 
 /// What was asked for, both sides named.
@@ -98,7 +101,11 @@ impl Route {
         let place = Place::parse(source, settings)?;
         let (from, to) = direction(place.hub, args.to);
         spaces_fit(args, to)?;
-        let asked = args.revision.clone().or(place.revision).unwrap_or_else(|| Revision::main_of(from));
+        let asked = args
+            .revision
+            .clone()
+            .or(place.revision)
+            .unwrap_or_else(|| Revision::main_of(from));
         Ok(Self {
             kinds: kinds(place.kind, args.repo_type)?,
             destination: (to, args.dest.clone().unwrap_or_else(|| place.id.clone())),
@@ -107,22 +114,42 @@ impl Route {
             kind_there: args.repo_type,
             spaces_as: args.spaces_as,
             filter: Filter::new(&args.include, &args.exclude)?,
-            card: if args.keep_readme { Card::Kept } else { Card::Mended },
-            transport: if args.use_git { Transport::Git } else { Transport::Auto },
+            card: if args.keep_readme {
+                Card::Kept
+            } else {
+                Card::Mended
+            },
+            transport: if args.use_git {
+                Transport::Git
+            } else {
+                Transport::Auto
+            },
         })
     }
 
     /// The source, if it is of this kind.
     pub fn source_at(&self, settings: &Settings, kind: RepoKind, revision: &Revision) -> RepoAt {
         let (hub, id) = self.source.clone();
-        RepoAt { hub, endpoint: settings.access(hub).endpoint.clone(), kind, id, revision: revision.clone() }
+        RepoAt {
+            hub,
+            endpoint: settings.access(hub).endpoint.clone(),
+            kind,
+            id,
+            revision: revision.clone(),
+        }
     }
 
     /// Where a source that was found to be of this kind goes.
     pub fn destination_at(&self, settings: &Settings, found: RepoKind) -> RepoAt {
         let kind = self.kind_there.unwrap_or(found);
         let (hub, id) = self.destination.clone();
-        RepoAt { hub, endpoint: settings.access_to(hub).endpoint.clone(), kind, id, revision: Revision::main_of(hub) }
+        RepoAt {
+            hub,
+            endpoint: settings.access_to(hub).endpoint.clone(),
+            kind,
+            id,
+            revision: Revision::main_of(hub),
+        }
     }
 
     /// What is done about a card that the destination refuses.
@@ -173,13 +200,23 @@ impl Route {
 
 /// An app is made where there are such, and not of what is to be something else.
 fn spaces_fit(args: &RouteArgs, to: Hub) -> Outcome<()> {
-    let Some(app) = args.spaces_as else { return Ok(()) };
+    let Some(app) = args.spaces_as else {
+        return Ok(());
+    };
     if let Some(kind @ (RepoKind::Model | RepoKind::Dataset)) = args.repo_type {
-        return Err(Failure::usage(format!("--spaces-as makes an app, and --repo-type {kind} a {kind}: leave one of them out")));
+        return Err(Failure::usage(format!(
+            "--spaces-as makes an app, and --repo-type {kind} a {kind}: leave one of them out"
+        )));
     }
     if app.hub() != to {
-        let fits = if to == Hub::ModelScope { "studio" } else { "space" };
-        return Err(Failure::usage(format!("{to} has no such apps: give --spaces-as {fits}")));
+        let fits = if to == Hub::ModelScope {
+            "studio"
+        } else {
+            "space"
+        };
+        return Err(Failure::usage(format!(
+            "{to} has no such apps: give --spaces-as {fits}"
+        )));
     }
     Ok(())
 }
@@ -188,7 +225,9 @@ fn spaces_fit(args: &RouteArgs, to: Hub) -> Outcome<()> {
 fn kinds(named: Option<RepoKind>, forced: Option<RepoKind>) -> Outcome<Vec<RepoKind>> {
     match (named, forced) {
         (Some(named), Some(forced)) if named != forced && named != RepoKind::Space => {
-            Err(Failure::usage(format!("SOURCE names a {named}, and --repo-type a {forced}: leave one of them out")))
+            Err(Failure::usage(format!(
+                "SOURCE names a {named}, and --repo-type a {forced}: leave one of them out"
+            )))
         }
         (Some(named), _) => Ok(vec![named]),
         (None, Some(RepoKind::Space)) => Ok(vec![RepoKind::Space]),

@@ -35,7 +35,10 @@ pub struct Runs {
 impl Runs {
     /// The runs under this state folder.
     pub fn new(state: &Path) -> Self {
-        Self { state: state.to_owned(), ended: Arc::default() }
+        Self {
+            state: state.to_owned(),
+            ended: Arc::default(),
+        }
     }
 
     /// The state folder.
@@ -51,7 +54,8 @@ impl Runs {
         let id = Ulid::new().to_string();
         let lock = match new.verb {
             RunVerb::Migrate | RunVerb::Mirror => {
-                self.detached(new.destination).map_or(Ok(()), |other| Err(in_the_cloud(&other)))?;
+                self.detached(new.destination)
+                    .map_or(Ok(()), |other| Err(in_the_cloud(&other)))?;
                 Some(Arc::new(self.lock(&id, new.destination)?))
             }
             RunVerb::Verify => None,
@@ -64,18 +68,52 @@ impl Runs {
     /// # Errors
     /// The folder can't be written.
     pub fn begin_beside(&self, new: NewRun<'_>, other: &RunDir) -> Outcome<RunDir> {
-        self.make(Ulid::new().to_string(), new, other.destination.clone(), Some(other.id().to_owned()))
+        self.make(
+            Ulid::new().to_string(),
+            new,
+            other.destination.clone(),
+            Some(other.id().to_owned()),
+        )
     }
 
-    fn make(&self, id: String, new: NewRun<'_>, destination: Option<Arc<File>>, beside: Option<String>) -> Outcome<RunDir> {
-        let NewRun { verb, on, source, destination: to, plan } = new;
+    fn make(
+        &self,
+        id: String,
+        new: NewRun<'_>,
+        destination: Option<Arc<File>>,
+        beside: Option<String>,
+    ) -> Outcome<RunDir> {
+        let NewRun {
+            verb,
+            on,
+            source,
+            destination: to,
+            plan,
+        } = new;
         let path = self.state.join("runs").join(&id);
         create_private(&path.join("logs"))?;
-        let alive = hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
+        let alive =
+            hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
         let (started, source, to) = (now(), source.clone(), to.clone());
         let (state, files, bytes) = (State::Running, plan.files, plan.bytes);
-        let record = RunRecord { id, verb, started, source, destination: to, on, state, files, bytes, beside };
-        let run = RunDir { path, record, _alive: alive, destination };
+        let record = RunRecord {
+            id,
+            verb,
+            started,
+            source,
+            destination: to,
+            on,
+            state,
+            files,
+            bytes,
+            beside,
+        };
+        let run = RunDir {
+            path,
+            record,
+            _alive: alive,
+            destination,
+        };
         run.write("run.json", &run.record)?;
         Ok(run)
     }
@@ -87,27 +125,46 @@ impl Runs {
     pub fn resume(&self, record: &RunRecord) -> Outcome<RunDir> {
         let lock = self.lock(&record.id, &record.destination)?;
         let path = self.path(&record.id);
-        let alive = hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
-        let record = RunRecord { state: State::Running, ..record.clone() };
-        let run = RunDir { path, record, _alive: alive, destination: Some(Arc::new(lock)) };
+        let alive =
+            hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
+        let record = RunRecord {
+            state: State::Running,
+            ..record.clone()
+        };
+        let run = RunDir {
+            path,
+            record,
+            _alive: alive,
+            destination: Some(Arc::new(lock)),
+        };
         run.write("run.json", &run.record)?;
         Ok(run)
     }
 
     /// The run that works on this destination in the cloud, unwatched.
     pub fn detached(&self, destination: &RepoAt) -> Option<RunRecord> {
-        self.list().into_iter().find(|run| run.state == State::Detached && run.destination == *destination)
+        self.list()
+            .into_iter()
+            .find(|run| run.state == State::Detached && run.destination == *destination)
     }
 
     fn lock(&self, id: &str, destination: &RepoAt) -> Outcome<File> {
         let locks = self.state.join("locks");
         create_private(&locks)?;
-        lock_destination(&locks.join(format!("{}.lock", lock_name(destination))), id, destination)
+        lock_destination(
+            &locks.join(format!("{}.lock", lock_name(destination))),
+            id,
+            destination,
+        )
     }
 
     /// Every run, the newest first; folders without a readable record are passed over.
     pub fn list(&self) -> Vec<RunRecord> {
-        let folders = fs::read_dir(self.state.join("runs")).into_iter().flatten().flatten().map(|entry| entry.path());
+        let folders = fs::read_dir(self.state.join("runs"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
         let mut runs: Vec<RunRecord> = folders.filter_map(|path| self.record(&path)).collect();
         runs.sort_by(|a, b| b.id.cmp(&a.id));
         runs
@@ -131,12 +188,21 @@ impl Runs {
     /// There is none, or more than one.
     pub fn find(&self, asked: &str) -> Outcome<RunRecord> {
         let all = self.list();
-        let mut found = all.iter().filter(|run| asked == "last" || run.id.ends_with(&asked.to_uppercase()));
+        let mut found = all
+            .iter()
+            .filter(|run| asked == "last" || run.id.ends_with(&asked.to_uppercase()));
         match (found.next(), found.next()) {
             (Some(run), second) if asked == "last" || second.is_none() => Ok(run.clone()),
-            (Some(_), Some(_)) => Err(Failure::usage(format!("more than one run ends in {asked}: give more of its id"))),
-            _ if all.is_empty() => Err(Failure::usage("there are no runs here yet: start one with hf2ms migrate")),
-            _ => Err(Failure::usage(format!("there is no run {}: see `hf2ms runs`", hf2ms_hub::path::escape(asked)))),
+            (Some(_), Some(_)) => Err(Failure::usage(format!(
+                "more than one run ends in {asked}: give more of its id"
+            ))),
+            _ if all.is_empty() => Err(Failure::usage(
+                "there are no runs here yet: start one with hf2ms migrate",
+            )),
+            _ => Err(Failure::usage(format!(
+                "there is no run {}: see `hf2ms runs`",
+                hf2ms_hub::path::escape(asked)
+            ))),
         }
     }
 
@@ -160,18 +226,31 @@ impl Runs {
     pub fn identity(&self) -> Outcome<String> {
         create_private(&self.state)?;
         let path = self.state.join("id");
-        let read = || fs::read_to_string(&path).ok().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
+        let read = || {
+            fs::read_to_string(&path)
+                .ok()
+                .map(|id| id.trim().to_owned())
+                .filter(|id| !id.is_empty())
+        };
         if let Some(id) = read() {
             return Ok(id);
         }
         let lock = self.state.join("id.lock");
-        let wait = || private().write(true).create(true).truncate(false).open(&lock).and_then(|file| file.lock().map(|()| file));
+        let wait = || {
+            private()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&lock)
+                .and_then(|file| file.lock().map(|()| file))
+        };
         let _alone = wait().map_err(|error| Failure::file(&lock, &error))?;
         if let Some(id) = read() {
             return Ok(id);
         }
         let id = Ulid::new().to_string().to_lowercase();
-        write_aside(&path, |file| file.write_all(id.as_bytes())).map_err(|error| Failure::file(&path, &error))?;
+        write_aside(&path, |file| file.write_all(id.as_bytes()))
+            .map_err(|error| Failure::file(&path, &error))?;
         Ok(id)
     }
 
@@ -223,7 +302,8 @@ impl RunDir {
     /// The disk's.
     pub fn write(&self, name: &str, content: &impl Serialize) -> Outcome<()> {
         let path = self.path.join(name);
-        write_aside(&path, |file| Ok(serde_json::to_writer(file, content)?)).map_err(|error| Failure::file(&path, &error))
+        write_aside(&path, |file| Ok(serde_json::to_writer(file, content)?))
+            .map_err(|error| Failure::file(&path, &error))
     }
 
     /// Appends to the journal.
@@ -273,30 +353,48 @@ impl RunDir {
 
 fn in_the_cloud(run: &RunRecord) -> Failure {
     let (id, repo, hub) = (&run.id, &run.destination.id, run.destination.hub);
-    let line = format!("run {id} works on {repo} on {hub} in the cloud: hf2ms attach {id} waits for it, hf2ms stop {id} ends it");
+    let line = format!(
+        "run {id} works on {repo} on {hub} in the cloud: hf2ms attach {id} waits for it, hf2ms stop {id} ends it"
+    );
     Failure::new(hf2ms_worker::protocol::Exit::Incomplete, line)
 }
 
 fn record(path: &Path) -> Option<RunRecord> {
-    let mut record: RunRecord = serde_json::from_slice(&fs::read(path.join("run.json")).ok()?).ok()?;
+    let mut record: RunRecord =
+        serde_json::from_slice(&fs::read(path.join("run.json")).ok()?).ok()?;
     if record.state == State::Running && !is_held(&path.join("alive")) {
-        record.state = if record.on == On::Modal && has_calls(path) { State::Detached } else { State::Killed };
+        record.state = if record.on == On::Modal && has_calls(path) {
+            State::Detached
+        } else {
+            State::Killed
+        };
     }
     Some(record)
 }
 
 fn has_calls(path: &Path) -> bool {
-    journal(path).iter().any(|entry| matches!(entry, Entry::Call { .. }))
+    journal(path)
+        .iter()
+        .any(|entry| matches!(entry, Entry::Call { .. }))
 }
 
 fn journal(path: &Path) -> Vec<Entry> {
-    let Ok(file) = File::open(path.join("journal.ndjson")) else { return Vec::new() };
-    BufReader::new(file).split(b'\n').map_while(io::Result::ok).filter_map(|line| serde_json::from_slice(&line).ok()).collect()
+    let Ok(file) = File::open(path.join("journal.ndjson")) else {
+        return Vec::new();
+    };
+    BufReader::new(file)
+        .split(b'\n')
+        .map_while(io::Result::ok)
+        .filter_map(|line| serde_json::from_slice(&line).ok())
+        .collect()
 }
 
 /// Seconds since 1970.
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or(0)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map(|since| since.as_secs())
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -311,9 +409,18 @@ pub(crate) mod tests {
     }
 
     fn begin(runs: &Runs, id: &str) -> Outcome<RunDir> {
-        let plan = &PlanSummary { files: 3, ..PlanSummary::default() };
+        let plan = &PlanSummary {
+            files: 3,
+            ..PlanSummary::default()
+        };
         let (source, destination) = (&at("huggingface", id), &at("modelscope", id));
-        runs.begin(NewRun { verb: RunVerb::Migrate, on: On::Local, source, destination, plan })
+        runs.begin(NewRun {
+            verb: RunVerb::Migrate,
+            on: On::Local,
+            source,
+            destination,
+            plan,
+        })
     }
 
     #[test]
@@ -326,7 +433,12 @@ pub(crate) mod tests {
         let id = run.id().to_owned();
         assert_eq!(runs.find(&id[20..].to_lowercase()).unwrap().files, 3);
         assert_eq!(runs.journal(&id), [Entry::Ended { state: State::Done }]);
-        assert!(runs.find("nope").unwrap_err().to_string().contains("no run nope"));
+        assert!(
+            runs.find("nope")
+                .unwrap_err()
+                .to_string()
+                .contains("no run nope")
+        );
     }
 
     #[test]
@@ -335,7 +447,10 @@ pub(crate) mod tests {
         let runs = Runs::new(state.path());
         let first = begin(&runs, "org/a").unwrap();
         let line = begin(&runs, "org/a").unwrap_err().to_string();
-        assert!(line.contains(first.id()) && line.contains("org/a on ModelScope"), "{line}");
+        assert!(
+            line.contains(first.id()) && line.contains("org/a on ModelScope"),
+            "{line}"
+        );
         assert!(begin(&runs, "org/b").is_ok());
         drop(first);
         assert!(begin(&runs, "org/a").is_ok());
@@ -346,8 +461,23 @@ pub(crate) mod tests {
         let state = tempfile::tempdir().unwrap();
         let runs = Runs::new(state.path());
         let first = begin(&runs, "org/a").unwrap();
-        let (plan, source, destination) = (&PlanSummary::default(), &at("huggingface", "org/a"), &at("modelscope", "org/a"));
-        let second = runs.begin_beside(NewRun { verb: RunVerb::Migrate, on: On::Local, source, destination, plan }, &first).unwrap();
+        let (plan, source, destination) = (
+            &PlanSummary::default(),
+            &at("huggingface", "org/a"),
+            &at("modelscope", "org/a"),
+        );
+        let second = runs
+            .begin_beside(
+                NewRun {
+                    verb: RunVerb::Migrate,
+                    on: On::Local,
+                    source,
+                    destination,
+                    plan,
+                },
+                &first,
+            )
+            .unwrap();
         assert!(first.id() != second.id());
         drop(first);
         assert!(begin(&runs, "org/a").is_err());
@@ -369,9 +499,16 @@ pub(crate) mod tests {
         let runs = Runs::new(state.path());
         let run = begin(&runs, "org/a").unwrap();
         let id = run.id().to_owned();
-        assert_eq!((runs.is_alive(&id), runs.controller(&id)), (true, Some(std::process::id())));
+        assert_eq!(
+            (runs.is_alive(&id), runs.controller(&id)),
+            (true, Some(std::process::id()))
+        );
         drop(run);
-        assert_eq!((runs.is_alive(&id), runs.controller(&id)), (false, None), "the number is still written there");
+        assert_eq!(
+            (runs.is_alive(&id), runs.controller(&id)),
+            (false, None),
+            "the number is still written there"
+        );
         assert!(!runs.is_alive("no such run"));
     }
 

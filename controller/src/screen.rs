@@ -53,7 +53,12 @@ impl Screen {
     /// A screen of this mode.
     pub fn of(mode: Mode) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        Self { mode, bars, bar: hidden_bar(), part: Vec::new() }
+        Self {
+            mode,
+            bars,
+            bar: hidden_bar(),
+            part: Vec::new(),
+        }
     }
 
     /// The same screen for one of several repos: every line names it, and it has a bar of its own.
@@ -67,8 +72,18 @@ impl Screen {
     }
 
     fn of_part(&self, what: &'static str, name: &str) -> Self {
-        let part = self.part.iter().cloned().chain([(what, name.into())]).collect();
-        Self { mode: self.mode, bars: self.bars.clone(), bar: hidden_bar(), part }
+        let part = self
+            .part
+            .iter()
+            .cloned()
+            .chain([(what, name.into())])
+            .collect();
+        Self {
+            mode: self.mode,
+            bars: self.bars.clone(),
+            bar: hidden_bar(),
+            part,
+        }
     }
 
     /// The repo or revision that all is about, if it is one of several.
@@ -135,13 +150,17 @@ impl Screen {
             return serde_json::to_string(line);
         }
         let mut line = serde_json::to_value(line)?;
-        self.part.iter().for_each(|(what, name)| line[*what] = name.as_ref().into());
+        self.part
+            .iter()
+            .for_each(|(what, name)| line[*what] = name.as_ref().into());
         serde_json::to_string(&line)
     }
 
     /// The text, and what it is about.
     fn named<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.part().map_or(Cow::Borrowed(text), |part| Cow::Owned(format!("{part}: {text}")))
+        self.part().map_or(Cow::Borrowed(text), |part| {
+            Cow::Owned(format!("{part}: {text}"))
+        })
     }
 
     /// Prints while no bar is in the way.
@@ -165,7 +184,8 @@ impl Screen {
             return;
         }
         let template = "{prefix:>10} [{bar:30}] {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left  {msg}";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         self.bars.add((*self.bar).clone());
         self.bar.set_style(style.progress_chars("=> "));
         self.bar.reset();
@@ -185,7 +205,10 @@ impl Screen {
 }
 
 fn hidden_bar() -> Arc<ProgressBar> {
-    Arc::new(ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()))
+    Arc::new(ProgressBar::with_draw_target(
+        None,
+        ProgressDrawTarget::hidden(),
+    ))
 }
 
 fn to_stdout(text: &str) {
@@ -220,7 +243,11 @@ pub fn duration(seconds: f64) -> String {
 
 /// `12`, `6.2`, `0.0031`: two digits that count, for amounts that are estimated; nothing finer than a millionth.
 pub fn dollars(amount: f64) -> String {
-    let decimals = if amount > 0.0 { (1.0 - amount.log10().floor()).clamp(0.0, 6.0) as usize } else { 0 };
+    let decimals = if amount > 0.0 {
+        (1.0 - amount.log10().floor()).clamp(0.0, 6.0) as usize
+    } else {
+        0
+    };
     format!("{amount:.decimals$}")
 }
 
@@ -230,13 +257,22 @@ pub fn when(seconds: u64) -> String {
     // Howard Hinnant's civil_from_days, for days since 1970.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", rest / 3600, rest % 3600 / 60)
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
+        rest / 3600,
+        rest % 3600 / 60
+    )
 }
 
 #[cfg(test)]
@@ -253,13 +289,19 @@ mod tests {
     #[test]
     fn dollars_have_two_digits_that_count() {
         let written = [0.0, 0.000_000_1, 0.003_14, 0.62, 6.17, 12.4, 1234.5].map(dollars);
-        assert_eq!(written, ["0", "0.000000", "0.0031", "0.62", "6.2", "12", "1234"]);
+        assert_eq!(
+            written,
+            ["0", "0.000000", "0.0031", "0.62", "6.2", "12", "1234"]
+        );
     }
 
     #[test]
     fn numbers_are_written_as_people_read_them() {
         assert_eq!(size(4_300_000_000), "4.30 GB");
         assert_eq!(rate(2_000_000, 2.0), "1 MB/s");
-        assert_eq!((duration(4.25), duration(125.0), duration(3720.0)), ("4.2 s".into(), "2 min 05 s".into(), "1 h 02 min".into()));
+        assert_eq!(
+            (duration(4.25), duration(125.0), duration(3720.0)),
+            ("4.2 s".into(), "2 min 05 s".into(), "1 h 02 min".into())
+        );
     }
 }

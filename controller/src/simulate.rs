@@ -48,12 +48,15 @@ impl Model {
     /// Seconds before which no way of sharing these files out can end, even if no container dies: the bytes at the full
     /// rate, the largest file, and the files' own seconds, whichever takes longest.
     pub fn lower_bound(&self, sizes: &[u64]) -> f64 {
-        let Some(largest) = sizes.iter().max() else { return 0.0 };
+        let Some(largest) = sizes.iter().max() else {
+            return 0.0;
+        };
         let containers = self.containers.min(sizes.len());
         let bytes: f64 = sizes.iter().map(|size| *size as f64).sum();
         let all = bytes / self.capacity(containers);
         let longest = self.file_seconds + *largest as f64 / self.capacity(1);
-        let requests = self.file_seconds * sizes.len() as f64 / (containers * self.streams.max(1)) as f64;
+        let requests =
+            self.file_seconds * sizes.len() as f64 / (containers * self.streams.max(1)) as f64;
         self.startup + all.max(longest).max(requests)
     }
 }
@@ -79,10 +82,35 @@ pub(crate) mod tests {
     #[test]
     fn nothing_ends_before_the_bound() {
         assert_eq!(plain().lower_bound(&[100, 100, 100]), 15.0, "all bytes");
-        assert_eq!(plain().lower_bound(&[300, 100, 100]), 30.0, "the largest file");
-        assert_eq!(plain().lower_bound(&[100]), 10.0, "one file is in one container");
-        assert_eq!(Model { total_rate: 5.0, startup: 2.0, ..plain() }.lower_bound(&[100, 100, 100]), 62.0, "the line");
-        assert_eq!(Model { file_seconds: 50.0, ..plain() }.lower_bound(&[1, 1, 1]), 75.0, "the requests");
+        assert_eq!(
+            plain().lower_bound(&[300, 100, 100]),
+            30.0,
+            "the largest file"
+        );
+        assert_eq!(
+            plain().lower_bound(&[100]),
+            10.0,
+            "one file is in one container"
+        );
+        assert_eq!(
+            Model {
+                total_rate: 5.0,
+                startup: 2.0,
+                ..plain()
+            }
+            .lower_bound(&[100, 100, 100]),
+            62.0,
+            "the line"
+        );
+        assert_eq!(
+            Model {
+                file_seconds: 50.0,
+                ..plain()
+            }
+            .lower_bound(&[1, 1, 1]),
+            75.0,
+            "the requests"
+        );
         assert_eq!(plain().lower_bound(&[]), 0.0);
     }
 }

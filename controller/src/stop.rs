@@ -17,7 +17,10 @@ pub struct Stop {
 impl Default for Stop {
     fn default() -> Self {
         let (ask, asked) = watch::channel(false);
-        Self { asked, ask: Arc::new(ask) }
+        Self {
+            asked,
+            ask: Arc::new(ask),
+        }
     }
 }
 
@@ -29,7 +32,10 @@ impl Stop {
     pub fn on_signals() -> std::io::Result<Self> {
         let stop = Self::default();
         let ask = stop.ask.clone();
-        let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut int, mut term) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        );
         let mut hup = signal(SignalKind::hangup())?;
         tokio::spawn(async move {
             loop {

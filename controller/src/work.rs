@@ -42,7 +42,9 @@ impl Work {
         run.note(&Entry::Committed(receipt.clone()))?;
         self.failed = merged(self.failed.drain(..).chain(receipt.failed.iter().cloned()));
         let fatal = FailedFile::fatal(&receipt.failed);
-        self.ended_by = fatal.map(|failed| (failed.kind, failed.error.clone())).or(heard.failure);
+        self.ended_by = fatal
+            .map(|failed| (failed.kind, failed.error.clone()))
+            .or(heard.failure);
         self.verification = heard.verification;
         self.receipts.push(receipt);
         Ok(())
@@ -52,11 +54,21 @@ impl Work {
     ///
     /// # Errors
     /// The disk's.
-    pub fn conclude(self, plan: &Plan, run: &mut RunDir, state: State, workers: u64, seconds: f64) -> Outcome<Report> {
+    pub fn conclude(
+        self,
+        plan: &Plan,
+        run: &mut RunDir,
+        state: State,
+        workers: u64,
+        seconds: f64,
+    ) -> Outcome<Report> {
         known::save(run, plan, &self.receipts, &self.known)?;
         let report = self.report(plan, run.id(), state, workers, seconds);
         run.write("report.json", &report)?;
-        report.verification.iter().try_for_each(|found| run.note(&Entry::Verified(found.clone())))?;
+        report
+            .verification
+            .iter()
+            .try_for_each(|found| run.note(&Entry::Verified(found.clone())))?;
         run.end(report.state)?;
         Ok(report)
     }
@@ -69,7 +81,11 @@ impl Work {
             source: plan.source.clone(),
             destination: plan.destination.clone(),
             url: plan.destination.web_url(),
-            bytes_per_second: if self.seconds > 0.0 { tally.sent as f64 / self.seconds } else { 0.0 },
+            bytes_per_second: if self.seconds > 0.0 {
+                tally.sent as f64 / self.seconds
+            } else {
+                0.0
+            },
             tally,
             seconds,
             verification: self.verification,
@@ -87,7 +103,16 @@ impl Work {
     fn tally(&self, plan: &Plan, workers: u64) -> Tally {
         let mut tally = Tally::of_plan(plan);
         self.receipts.iter().for_each(|receipt| tally.add(receipt));
-        tally.deleted = if self.failed.is_empty() && self.commits > 0 { plan.delete.len() as u64 } else { 0 };
-        Tally { commits: self.commits, lost_workers: self.lost, workers, ..tally }
+        tally.deleted = if self.failed.is_empty() && self.commits > 0 {
+            plan.delete.len() as u64
+        } else {
+            0
+        };
+        Tally {
+            commits: self.commits,
+            lost_workers: self.lost,
+            workers,
+            ..tally
+        }
     }
 }

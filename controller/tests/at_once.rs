@@ -24,7 +24,11 @@ fn done(world: &World, ran: &Ran) {
 /// The text of a file of the copy, by its digest; `None` if it is not there.
 fn sha256(world: &World, path: &str) -> Option<String> {
     let files = world.stored("ms", "model", "alice/model")?["files"].clone();
-    let file = files.as_array()?.iter().find(|file| file["path"] == path)?.clone();
+    let file = files
+        .as_array()?
+        .iter()
+        .find(|file| file["path"] == path)?
+        .clone();
     file["sha256"].as_str().map(str::to_owned)
 }
 
@@ -34,11 +38,15 @@ fn commit_of_someone_else(files: Value) -> String {
 
 /// Someone else commits these files just before the next commit of ours.
 fn overtake(world: &World, files: Value) {
-    world.fault(&json!({"route": "ms.commit", "kind": {"do": "moved", "files": files}, "count": 1}).to_string());
+    world.fault(
+        &json!({"route": "ms.commit", "kind": {"do": "moved", "files": files}, "count": 1})
+            .to_string(),
+    );
 }
 
 fn refuse_commits(world: &World, count: Option<u64>, status: u16, code: u64, message: &str) {
-    let kind = json!({"do": "status", "status": status, "envelope": {"code": code, "message": message}});
+    let kind =
+        json!({"do": "status", "status": status, "envelope": {"code": code, "message": message}});
     world.fault(&json!({"route": "ms.commit", "kind": kind, "count": count}).to_string());
 }
 
@@ -63,10 +71,17 @@ fn a_commit_that_was_overtaken_is_compared_and_made_once_however_the_hub_says_so
     ];
     for (status, code, message) in forms {
         let world = World::with_model();
-        overtake(&world, json!([{"path": "theirs.txt", "text": "theirs"}, {"path": "b.safetensors", "text": "not ours"}]));
+        overtake(
+            &world,
+            json!([{"path": "theirs.txt", "text": "theirs"}, {"path": "b.safetensors", "text": "not ours"}]),
+        );
         refuse_commits(&world, Some(1), status, code, message);
         done(&world, &world.run_with(MIGRATE, HASTY));
-        assert_eq!((world.our_commits().len(), world.requests("ms.commit")), (1, 2), "{status} {code} {message}");
+        assert_eq!(
+            (world.our_commits().len(), world.requests("ms.commit")),
+            (1, 2),
+            "{status} {code} {message}"
+        );
         assert!(sha256(&world, "theirs.txt").is_some());
     }
 }
@@ -74,11 +89,18 @@ fn a_commit_that_was_overtaken_is_compared_and_made_once_however_the_hub_says_so
 #[test]
 fn what_someone_else_wrote_alike_is_not_written_again() {
     let world = World::with_model();
-    overtake(&world, json!([{"path": "config.json", "text": "{}"}, {"path": "a.safetensors", "size": 3_000_000, "seed": 1}]));
+    overtake(
+        &world,
+        json!([{"path": "config.json", "text": "{}"}, {"path": "a.safetensors", "size": 3_000_000, "seed": 1}]),
+    );
     refuse_commits(&world, Some(1), 409, 10_030_000_001, "branch changed");
     done(&world, &world.run_with(MIGRATE, HASTY));
     let commits = world.our_commits();
-    assert_eq!((commits.len(), commits[0]["actions"].as_u64()), (1, Some(4)), "six files less two: {commits:?}");
+    assert_eq!(
+        (commits.len(), commits[0]["actions"].as_u64()),
+        (1, Some(4)),
+        "six files less two: {commits:?}"
+    );
 }
 
 #[test]
@@ -87,12 +109,27 @@ fn a_branch_that_never_rests_is_given_up_and_said_and_later_costs_one_commit() {
     refuse_commits(&world, None, 409, 10_030_000_001, "branch changed");
     let ran = world.run_with(MIGRATE, HASTY);
     let report = ran.event("report");
-    assert_eq!((ran.code, report["state"].as_str(), report["failed"][0]["kind"].as_str()), (1, Some("incomplete"), Some("conflict")));
-    assert!(world.requests("ms.commit") <= 14, "{} tries", world.requests("ms.commit"));
+    assert_eq!(
+        (
+            ran.code,
+            report["state"].as_str(),
+            report["failed"][0]["kind"].as_str()
+        ),
+        (1, Some("incomplete"), Some("conflict"))
+    );
+    assert!(
+        world.requests("ms.commit") <= 14,
+        "{} tries",
+        world.requests("ms.commit")
+    );
     world.admin("DELETE", "/faults", "");
     let before = world.uploads();
     done(&world, &world.run(MIGRATE));
-    assert_eq!((world.uploads(), world.our_commits().len()), (before, 1), "no blob is sent again");
+    assert_eq!(
+        (world.uploads(), world.our_commits().len()),
+        (before, 1),
+        "no blob is sent again"
+    );
 }
 
 #[test]
@@ -100,9 +137,17 @@ fn a_file_that_someone_else_changed_meanwhile_is_found_by_the_comparison() {
     let world = World::with_model();
     done(&world, &world.run(MIGRATE));
     world.seed(r#"{"hub":"hf","kind":"model","id":"alice/model","message":"m","files":[{"path":"new.txt","text":"new"}]}"#);
-    overtake(&world, json!([{"path": "b.safetensors", "text": "not ours"}]));
+    overtake(
+        &world,
+        json!([{"path": "b.safetensors", "text": "not ours"}]),
+    );
     let ran = world.run_with(MIGRATE, HASTY);
-    assert_eq!((ran.code, &ran.event("report")["verification"]["different"]), (4, &json!(["b.safetensors"])), "{}", ran.stdout);
+    assert_eq!(
+        (ran.code, &ran.event("report")["verification"]["different"]),
+        (4, &json!(["b.safetensors"])),
+        "{}",
+        ran.stdout
+    );
     done(&world, &world.run(MIGRATE));
     assert_eq!(world.uploads().len(), 2, "the blob is there still");
 }
@@ -111,14 +156,30 @@ fn a_file_that_someone_else_changed_meanwhile_is_found_by_the_comparison() {
 fn a_file_that_someone_else_deleted_first_is_a_deletion_done() {
     let world = World::with_model();
     for file in ["old.txt", "older.txt"] {
-        world.seed(&commit_of_someone_else(json!([{"path": file, "text": "old"}])));
+        world.seed(&commit_of_someone_else(
+            json!([{"path": file, "text": "old"}]),
+        ));
     }
     let slow = world.fault(r#"{"route":"ms.batch","kind":{"do":"delay","ms":600},"count":1}"#);
-    let running = world.start(&mut world.command(&["migrate", "alice/model", "--json", "--prune", "--max-delete", "2"]));
+    let running = world.start(&mut world.command(&[
+        "migrate",
+        "alice/model",
+        "--json",
+        "--prune",
+        "--max-delete",
+        "2",
+    ]));
     world.until_struck(slow);
     world.seed(r#"{"hub":"ms","kind":"model","id":"alice/model","message":"m","files":[],"delete":["old.txt"]}"#);
     done(&world, &running.wait());
-    assert_eq!((sha256(&world, "old.txt"), sha256(&world, "older.txt"), world.our_commits().len()), (None, None, 1));
+    assert_eq!(
+        (
+            sha256(&world, "old.txt"),
+            sha256(&world, "older.txt"),
+            world.our_commits().len()
+        ),
+        (None, None, 1)
+    );
 }
 
 #[test]
@@ -127,7 +188,10 @@ fn a_commit_whose_answer_is_lost_is_made_once() {
     world.fault(r#"{"route":"ms.commit","kind":{"do":"lose_answer"},"count":1}"#);
     let ran = world.run_with(MIGRATE, HASTY);
     done(&world, &ran);
-    assert_eq!((world.our_commits().len(), world.requests("ms.commit")), (1, 1));
+    assert_eq!(
+        (world.our_commits().len(), world.requests("ms.commit")),
+        (1, 1)
+    );
     assert_eq!(ran.event("report")["commits"], 1);
 }
 
@@ -135,10 +199,21 @@ fn a_commit_whose_answer_is_lost_is_made_once() {
 fn a_creation_whose_answer_is_lost_is_looked_up_and_keeps_its_visibility() {
     for private in [false, true] {
         let world = World::with_model();
-        world.admin("POST", "/repo", &json!({"hub": "hf", "kind": "model", "id": "alice/model", "private": private}).to_string());
+        world.admin(
+            "POST",
+            "/repo",
+            &json!({"hub": "hf", "kind": "model", "id": "alice/model", "private": private})
+                .to_string(),
+        );
         world.fault(r#"{"route":"ms.create","kind":{"do":"lose_answer"},"count":1}"#);
-        done(&world, &world.run_with(MIGRATE, &[("HF_TOKEN", "hf_sandboxAliceWrite")]));
-        assert_eq!(world.stored("ms", "model", "alice/model").unwrap()["private"], private);
+        done(
+            &world,
+            &world.run_with(MIGRATE, &[("HF_TOKEN", "hf_sandboxAliceWrite")]),
+        );
+        assert_eq!(
+            world.stored("ms", "model", "alice/model").unwrap()["private"],
+            private
+        );
         assert_eq!(world.our_commits().len(), 1);
     }
 }
@@ -150,7 +225,10 @@ fn an_upload_whose_answer_is_lost_is_not_sent_again() {
     let ran = world.run_with(MIGRATE, HASTY);
     done(&world, &ran);
     let put = world.admin("GET", "/counters", "").unwrap()["ms_storage.put"].clone();
-    assert_eq!((put["requests"].as_u64(), put["bytes_in"].as_u64()), (Some(2), Some(5_000_000)));
+    assert_eq!(
+        (put["requests"].as_u64(), put["bytes_in"].as_u64()),
+        (Some(2), Some(5_000_000))
+    );
     assert_eq!(ran.event("report")["sent"], 5_000_000);
 }
 
@@ -161,7 +239,12 @@ fn created_meanwhile(world: &World, visibility: &str) -> Ran {
     let running = world.start(command.env("HF_TOKEN", "hf_sandboxAliceWrite"));
     world.until_struck(slow);
     world.seed(&commit_of_someone_else(json!([{"path": "theirs.txt", "text": "theirs"}, {"path": "config.json", "text": "theirs"}])));
-    world.admin("POST", "/repo", &json!({"hub": "ms", "kind": "model", "id": "alice/model", "visibility": visibility}).to_string());
+    world.admin(
+        "POST",
+        "/repo",
+        &json!({"hub": "ms", "kind": "model", "id": "alice/model", "visibility": visibility})
+            .to_string(),
+    );
     running.wait()
 }
 
@@ -169,29 +252,57 @@ fn created_meanwhile(world: &World, visibility: &str) -> Ran {
 fn a_repo_that_was_created_meanwhile_is_adopted() {
     for (private, visibility) in [(false, "public"), (false, "private"), (true, "private")] {
         let world = World::with_model();
-        world.admin("POST", "/repo", &json!({"hub": "hf", "kind": "model", "id": "alice/model", "private": private}).to_string());
+        world.admin(
+            "POST",
+            "/repo",
+            &json!({"hub": "hf", "kind": "model", "id": "alice/model", "private": private})
+                .to_string(),
+        );
         let ran = created_meanwhile(&world, visibility);
         done(&world, &ran);
-        assert!(ran.stderr.contains("alice/model was created by someone else meanwhile"), "{}", ran.stderr);
+        assert!(
+            ran.stderr
+                .contains("alice/model was created by someone else meanwhile"),
+            "{}",
+            ran.stderr
+        );
         assert!(sha256(&world, "theirs.txt").is_some());
-        assert_eq!(world.stored("ms", "model", "alice/model").unwrap()["visibility"], visibility);
+        assert_eq!(
+            world.stored("ms", "model", "alice/model").unwrap()["visibility"],
+            visibility
+        );
     }
 }
 
 #[test]
 fn a_public_repo_that_appeared_where_ours_is_to_be_private_is_refused() {
     let world = World::with_model();
-    world.admin("POST", "/repo", r#"{"hub":"hf","kind":"model","id":"alice/model","private":true}"#);
+    world.admin(
+        "POST",
+        "/repo",
+        r#"{"hub":"hf","kind":"model","id":"alice/model","private":true}"#,
+    );
     created_meanwhile(&world, "public").refused_with(3, "alice/model is public at the destination");
-    assert_eq!((world.requests("ms_storage.put"), world.our_commits().len()), (0, 0));
-    assert_eq!(world.stored("ms", "model", "alice/model").unwrap()["files"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (world.requests("ms_storage.put"), world.our_commits().len()),
+        (0, 0)
+    );
+    assert_eq!(
+        world.stored("ms", "model", "alice/model").unwrap()["files"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 #[test]
 fn an_id_that_is_taken_by_what_we_may_not_see_is_refused() {
     let world = World::with_model();
     world.fault(r#"{"route":"ms.create","kind":{"do":"status","status":400,"envelope":{"code":10010101001,"message":"taken"}},"count":1}"#);
-    world.run(&["migrate", "alice/model"]).refused_with(3, "use --dest with another id");
+    world
+        .run(&["migrate", "alice/model"])
+        .refused_with(3, "use --dest with another id");
     assert_eq!(world.requests("ms_storage.put"), 0);
 }
 
@@ -203,20 +314,43 @@ fn two_workers_with_one_chunk_do_no_harm() {
     let chunk = world.chunk_of_both_blobs();
     let start = || {
         let mut worker = Command::new(common::binary("hf2ms-worker"));
-        worker.arg("run").env("MODELSCOPE_TOKEN", common::ALICE).stdin(Stdio::piped()).stdout(Stdio::piped());
+        worker
+            .arg("run")
+            .env("MODELSCOPE_TOKEN", common::ALICE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut worker = worker.spawn().unwrap();
-        worker.stdin.take().unwrap().write_all(chunk.as_bytes()).unwrap();
+        worker
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(chunk.as_bytes())
+            .unwrap();
         worker
     };
     for worker in [start(), start()] {
         let ran = Ran::of(worker.wait_with_output().unwrap());
-        assert_eq!((ran.code, ran.event("receipt")["files"].as_array().unwrap().len()), (0, 2), "{}", ran.stdout);
+        assert_eq!(
+            (
+                ran.code,
+                ran.event("receipt")["files"].as_array().unwrap().len()
+            ),
+            (0, 2),
+            "{}",
+            ran.stdout
+        );
     }
     let before = world.requests("ms_storage.put");
     assert!(before > 2, "they met: {before} uploads");
     let ran = world.run(MIGRATE);
     done(&world, &ran);
-    assert_eq!((ran.event("report")["reused"].as_u64(), world.requests("ms_storage.put")), (Some(2), before));
+    assert_eq!(
+        (
+            ran.event("report")["reused"].as_u64(),
+            world.requests("ms_storage.put")
+        ),
+        (Some(2), before)
+    );
 }
 
 #[test]
@@ -225,11 +359,32 @@ fn a_second_controller_says_who_is_first_and_the_lock_dies_with_its_holder() {
     let still = world.fault(r#"{"route":"ms.batch","kind":{"do":"delay","ms":60000},"count":1}"#);
     let first = world.start(&mut world.command(MIGRATE));
     world.until_struck(still);
-    let id = world.run_file("").file_name().unwrap().to_str().unwrap().to_owned();
+    let id = world
+        .run_file("")
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
     let second = world.run(&["migrate", "alice/model"]);
-    second.refused_with(1, &format!("run {id} is writing to alice/model on ModelScope: wait until it ends, or stop it"));
-    assert_eq!(world.requests("ms.batch"), 1, "the second asked for nothing");
-    assert_eq!(world.run(&["migrate", "alice/model", "--dest", "alice/other"]).code, 0, "another destination is free");
+    second.refused_with(
+        1,
+        &format!(
+            "run {id} is writing to alice/model on ModelScope: wait until it ends, or stop it"
+        ),
+    );
+    assert_eq!(
+        world.requests("ms.batch"),
+        1,
+        "the second asked for nothing"
+    );
+    assert_eq!(
+        world
+            .run(&["migrate", "alice/model", "--dest", "alice/other"])
+            .code,
+        0,
+        "another destination is free"
+    );
     first.signal("-KILL");
     first.wait();
     done(&world, &world.run(MIGRATE));
@@ -238,10 +393,18 @@ fn a_second_controller_says_who_is_first_and_the_lock_dies_with_its_holder() {
 #[test]
 fn two_controllers_that_know_nothing_of_each_other_do_no_harm() {
     let world = World::with_model();
-    world.admin("POST", "/settings", r#"{"ms_up":10000000,"ms_commit_ms":200}"#);
+    world.admin(
+        "POST",
+        "/settings",
+        r#"{"ms_up":10000000,"ms_commit_ms":200}"#,
+    );
     let start = |state: &str| {
         let mut command = world.command(MIGRATE);
-        world.start(command.envs(HASTY.iter().copied()).env("HF2MS_STATE", world.path(state)))
+        world.start(
+            command
+                .envs(HASTY.iter().copied())
+                .env("HF2MS_STATE", world.path(state)),
+        )
     };
     let both = [start("one"), start("two")];
     until("a commit", || world.requests("ms.commit") > 0);

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 const HF_ALICE: (&str, &str) = ("HF_TOKEN", "hf_sandboxAliceWrite");
 const SIZE: u64 = 2_000_000;
-const EXPIRED: &str = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+const EXPIRED: &str =
+    "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
 const BACK: [&str; 3] = ["migrate", "ms:alice/model", "--json"];
 const THERE: [&str; 3] = ["migrate", "hf:alice/model", "--json"];
 
@@ -21,7 +22,9 @@ fn world(hub: &str) -> World {
     let world = World::new();
     world.set(json!({"hf_multipart_above": 1_000_000, "hf_part_size": SIZE / 4}));
     let files = json!([{"path": "w.safetensors", "size": SIZE, "seed": 7}, {"path": "README.md", "text": "# W\n"}]);
-    world.seed(&json!({"hub": hub, "kind": "model", "id": "alice/model", "files": files}).to_string());
+    world.seed(
+        &json!({"hub": hub, "kind": "model", "id": "alice/model", "files": files}).to_string(),
+    );
     world
 }
 
@@ -32,8 +35,16 @@ fn run(world: &World, args: &[&str]) -> Ran {
 /// Both hubs have the same blob.
 fn is_whole(world: &World) -> bool {
     let blob = |hub: &str| {
-        let files = world.stored(hub, "model", "alice/model").unwrap_or_default()["files"].clone();
-        let blob = files.as_array().into_iter().flatten().find(|file| file["path"] == "w.safetensors").cloned();
+        let files = world
+            .stored(hub, "model", "alice/model")
+            .unwrap_or_default()["files"]
+            .clone();
+        let blob = files
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|file| file["path"] == "w.safetensors")
+            .cloned();
         blob.map(|file| file["sha256"].clone())
     };
     blob("hf").is_some() && blob("hf") == blob("ms")
@@ -41,28 +52,58 @@ fn is_whole(world: &World) -> bool {
 
 fn ranges(world: &World) -> Vec<String> {
     let asked = world.asked("ms_storage", "GET");
-    asked.iter().map(|get| get["headers"]["range"].as_str().unwrap_or("all").to_owned()).collect()
+    asked
+        .iter()
+        .map(|get| get["headers"]["range"].as_str().unwrap_or("all").to_owned())
+        .collect()
 }
 
 #[test]
 fn an_address_that_ends_in_mid_file_is_renewed_and_the_file_goes_on_where_it_was() {
     let world = world("ms");
-    world.once("ms_storage.get", json!({"do": "truncate", "after": 1_200_000}));
-    world.strike("ms_storage.get", json!({"do": "status", "status": 403, "body": EXPIRED}), json!({"skip": 1, "count": 1}));
+    world.once(
+        "ms_storage.get",
+        json!({"do": "truncate", "after": 1_200_000}),
+    );
+    world.strike(
+        "ms_storage.get",
+        json!({"do": "status", "status": 403, "body": EXPIRED}),
+        json!({"skip": 1, "count": 1}),
+    );
     run(&world, &BACK).done();
-    assert!(is_whole(&world) && world.requests("hf_storage.put") == 4, "the upload stayed open");
-    assert_eq!(ranges(&world), ["all", "bytes=1200000-1999999", "bytes=1200000-1999999"]);
-    let renewed = world.asked("ms", "GET").iter().filter(|asked| asked["path"].as_str().unwrap().contains("w.safetensors")).count();
+    assert!(
+        is_whole(&world) && world.requests("hf_storage.put") == 4,
+        "the upload stayed open"
+    );
+    assert_eq!(
+        ranges(&world),
+        ["all", "bytes=1200000-1999999", "bytes=1200000-1999999"]
+    );
+    let renewed = world
+        .asked("ms", "GET")
+        .iter()
+        .filter(|asked| asked["path"].as_str().unwrap().contains("w.safetensors"))
+        .count();
     assert_eq!(renewed, 2, "asked for once more");
 }
 
 #[test]
 fn a_parts_address_that_ends_costs_a_new_upload_and_completes_one() {
     let world = world("ms");
-    world.strike("hf_storage.put", json!({"do": "status", "status": 403, "body": EXPIRED}), json!({"skip": 2, "count": 1}));
+    world.strike(
+        "hf_storage.put",
+        json!({"do": "status", "status": 403, "body": EXPIRED}),
+        json!({"skip": 2, "count": 1}),
+    );
     run(&world, &BACK).done();
     assert!(is_whole(&world) && world.all_struck());
-    assert_eq!((world.requests("hf.lfs_complete"), world.requests("hf.lfs_batch")), (1, 2));
+    assert_eq!(
+        (
+            world.requests("hf.lfs_complete"),
+            world.requests("hf.lfs_batch")
+        ),
+        (1, 2)
+    );
 }
 
 #[test]
@@ -71,7 +112,13 @@ fn a_completion_whose_answer_is_lost_is_looked_up_and_the_blob_not_sent_again() 
     world.once("hf.lfs_complete", json!({"do": "lose_answer"}));
     run(&world, &BACK).done();
     assert!(is_whole(&world));
-    assert_eq!((world.requests("hf_storage.put"), world.requests("hf.lfs_complete")), (4, 1));
+    assert_eq!(
+        (
+            world.requests("hf_storage.put"),
+            world.requests("hf.lfs_complete")
+        ),
+        (4, 1)
+    );
 }
 
 #[test]
@@ -80,7 +127,13 @@ fn a_completion_that_never_happened_is_found_out_and_the_blob_sent_again() {
     world.once("hf.lfs_complete", json!({"do": "status", "status": 504}));
     run(&world, &BACK).done();
     assert!(is_whole(&world));
-    assert_eq!((world.requests("hf_storage.put"), world.requests("hf.lfs_complete")), (8, 2));
+    assert_eq!(
+        (
+            world.requests("hf_storage.put"),
+            world.requests("hf.lfs_complete")
+        ),
+        (8, 2)
+    );
 }
 
 /// Answers as deep as no parser likes: they end the run in words, not in a crash, and the same command finishes later.
@@ -89,7 +142,13 @@ fn outlives_nested_answers(args: &[&str], hub: &str, routes: &[&str]) {
         let world = world(hub);
         world.always(route, json!({"do": "nested", "depth": 200_000}));
         let ran = run(&world, args);
-        assert!((1..=4).contains(&ran.code), "{route}: {} {}{}", ran.code, ran.stdout, ran.stderr);
+        assert!(
+            (1..=4).contains(&ran.code),
+            "{route}: {} {}{}",
+            ran.code,
+            ran.stdout,
+            ran.stderr
+        );
         assert!(world.all_struck() && !is_whole(&world), "{route}");
         world.clear_faults();
         run(&world, args).done();
@@ -106,7 +165,17 @@ fn the_hours_commit_quota_is_said_and_waited_for_where_that_is_allowed() {
     ran.ended(1, "set HF2MS_LONGEST_WAIT=4000");
     assert_eq!(world.requests("hf.commit"), 1, "not asked again");
     world.set(json!({"hf_commit_quota": 1, "hf_commit_window_s": 1}));
-    run(&world, &["migrate", "ms:alice/model", "--dest", "alice/other", "--json"]).done();
+    run(
+        &world,
+        &[
+            "migrate",
+            "ms:alice/model",
+            "--dest",
+            "alice/other",
+            "--json",
+        ],
+    )
+    .done();
     let ran = run(&world, &BACK);
     let retries = ran.done()["retries"].as_u64().unwrap();
     assert!(is_whole(&world) && retries <= 1, "{retries}");
@@ -114,13 +183,27 @@ fn the_hours_commit_quota_is_said_and_waited_for_where_that_is_allowed() {
 
 #[test]
 fn storage_that_lost_patience_is_sent_the_part_again_and_a_refusal_keeps_its_words() {
-    let said = |code: &str, message: &str| format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    let said = |code: &str, message: &str| {
+        format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>")
+    };
     let world = world("ms");
-    let stalled = said("RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period.");
-    world.once("hf_storage.put", json!({"do": "status", "status": 400, "body": stalled}));
+    let stalled = said(
+        "RequestTimeout",
+        "Your socket connection to the server was not read from or written to within the timeout period.",
+    );
+    world.once(
+        "hf_storage.put",
+        json!({"do": "status", "status": 400, "body": stalled}),
+    );
     run(&world, &BACK).done();
-    assert!(is_whole(&world) && world.requests("hf_storage.put") == 5, "one of four parts is sent twice");
-    world.always("hf_storage.put", json!({"do": "status", "status": 403, "body": said("AccessDenied", "no \u{1b}[2J")}));
+    assert!(
+        is_whole(&world) && world.requests("hf_storage.put") == 5,
+        "one of four parts is sent twice"
+    );
+    world.always(
+        "hf_storage.put",
+        json!({"do": "status", "status": 403, "body": said("AccessDenied", "no \u{1b}[2J")}),
+    );
     let seed = json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": [{"path": "x.safetensors", "size": SIZE, "seed": 8}]});
     world.seed(&seed.to_string());
     run(&world, &BACK).failed(1, &["x.safetensors"], "AccessDenied: no \\u{1b}[2J (403)");
@@ -133,24 +216,63 @@ fn whose_token_it_is_is_asked_once_and_a_limit_on_that_stops_nothing() {
     world.set(json!({"hf_whoami_quota": 1}));
     run(&world, &BACK).done();
     assert_eq!(world.requests("hf.whoami"), 1);
-    run(&world, &["migrate", "ms:alice/model", "--dest", "alice/other", "--json"]).done();
+    run(
+        &world,
+        &[
+            "migrate",
+            "ms:alice/model",
+            "--dest",
+            "alice/other",
+            "--json",
+        ],
+    )
+    .done();
     assert_eq!(world.requests("hf.whoami"), 2, "429 is not waited for");
     let two = json!({"hub": "ms", "kind": "model", "id": "alice/two", "files": [{"path": "a.txt", "text": "a"}]});
     world.seed(&two.to_string());
     world.set(json!({"hf_whoami_quota": 1}));
-    let ran = run(&world, &["batch", "ms:alice/model", "ms:alice/two", "--json"]);
-    assert_eq!((ran.code, world.requests("hf.whoami")), (0, 3), "{}{}", ran.stdout, ran.stderr);
+    let ran = run(
+        &world,
+        &["batch", "ms:alice/model", "ms:alice/two", "--json"],
+    );
+    assert_eq!(
+        (ran.code, world.requests("hf.whoami")),
+        (0, 3),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
 }
 
 #[test]
 fn answers_made_to_explode_end_in_words_on_the_way_back() {
-    let routes = ["ms.info", "ms.files", "hf.whoami", "hf.create", "hf.lfs_batch", "hf.preupload", "hf.commit"];
+    let routes = [
+        "ms.info",
+        "ms.files",
+        "hf.whoami",
+        "hf.create",
+        "hf.lfs_batch",
+        "hf.preupload",
+        "hf.commit",
+    ];
     outlives_nested_answers(&BACK, "ms", &routes);
 }
 
 #[test]
 fn answers_made_to_explode_end_in_words_on_the_way_there() {
-    outlives_nested_answers(&THERE, "hf", &["hf.info", "hf.tree", "hf.lfs_batch", "ms.me", "ms.create", "ms.batch", "ms.commit"]);
+    outlives_nested_answers(
+        &THERE,
+        "hf",
+        &[
+            "hf.info",
+            "hf.tree",
+            "hf.lfs_batch",
+            "ms.me",
+            "ms.create",
+            "ms.batch",
+            "ms.commit",
+        ],
+    );
 }
 
 #[test]
@@ -160,11 +282,22 @@ fn links_and_modules_that_git_shows_of_modelscope_are_reported_and_never_followe
         {"path": "link.txt", "mode": "symlink", "text": "/etc/passwd"}, {"path": "sub", "mode": "submodule", "text": ""},
         {"path": ".lfsconfig", "text": "[lfs]\n\turl = http://127.0.0.1:9/lfs\n"},
     ]);
-    world.seed(&json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": files}).to_string());
+    world.seed(
+        &json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": files}).to_string(),
+    );
     let ran = run(&world, &[&BACK[..], &["--use-git"]].concat());
     let report = ran.event("report");
-    let refused: Vec<_> = report["refused"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap()).collect();
-    assert_eq!((ran.code, refused), (1, vec!["link.txt", "sub"]), "{report}");
+    let refused: Vec<_> = report["refused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (ran.code, refused),
+        (1, vec!["link.txt", "sub"]),
+        "{report}"
+    );
     assert!(is_whole(&world) && !report.to_string().contains("127.0.0.1:9"));
 }
 
@@ -173,14 +306,39 @@ fn a_part_of_a_small_file_may_come_under_200_with_its_range() {
     let world = World::new();
     let text = "0123456789abcdefghij";
     let files = json!([{"path": "notes.txt", "text": text}]);
-    world.seed(&json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": files}).to_string());
+    world.seed(
+        &json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": files}).to_string(),
+    );
     let rest = json!({"do": "status", "status": 200, "headers": {"content-range": "bytes 5-19/20"}, "body": &text[5..]});
-    world.strike("ms.download", json!({"do": "truncate", "after": 5}), json!({"path": "notes.txt", "count": 1}));
-    world.strike("ms.download", rest, json!({"path": "notes.txt", "skip": 1, "count": 1}));
+    world.strike(
+        "ms.download",
+        json!({"do": "truncate", "after": 5}),
+        json!({"path": "notes.txt", "count": 1}),
+    );
+    world.strike(
+        "ms.download",
+        rest,
+        json!({"path": "notes.txt", "skip": 1, "count": 1}),
+    );
     run(&world, &BACK).done();
-    assert!(world.all_struck() && world.requests("ms.download") == 2, "the part was taken for what it is");
-    let copied = world.stored("hf", "model", "alice/model").unwrap_or_default();
-    let original = world.stored("ms", "model", "alice/model").unwrap_or_default();
-    let notes = |repo: &Value| repo["files"].as_array().unwrap().iter().find(|file| file["path"] == "notes.txt").unwrap()["sha256"].clone();
+    assert!(
+        world.all_struck() && world.requests("ms.download") == 2,
+        "the part was taken for what it is"
+    );
+    let copied = world
+        .stored("hf", "model", "alice/model")
+        .unwrap_or_default();
+    let original = world
+        .stored("ms", "model", "alice/model")
+        .unwrap_or_default();
+    let notes = |repo: &Value| {
+        repo["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|file| file["path"] == "notes.txt")
+            .unwrap()["sha256"]
+            .clone()
+    };
     assert_eq!(notes(&copied), notes(&original));
 }

@@ -13,12 +13,16 @@ const HF_ALICE: &str = "hf_sandboxAliceWrite";
 /// A world whose `alice/model` on `hub` has these files.
 fn with(hub: &str, files: &Value) -> World {
     let world = World::new();
-    world.seed(&json!({"hub": hub, "kind": "model", "id": "alice/model", "files": files}).to_string());
+    world.seed(
+        &json!({"hub": hub, "kind": "model", "id": "alice/model", "files": files}).to_string(),
+    );
     world
 }
 
 fn texts(count: u64) -> Vec<Value> {
-    (0..count).map(|n| json!({"path": format!("texts/{n:02}.txt"), "text": format!("text {n}")})).collect()
+    (0..count)
+        .map(|n| json!({"path": format!("texts/{n:02}.txt"), "text": format!("text {n}")}))
+        .collect()
 }
 
 fn migrate(world: &World, args: &[&str]) -> Ran {
@@ -30,47 +34,101 @@ fn migrate(world: &World, args: &[&str]) -> Ran {
 fn only_failed(ran: &Ran, path: &str, words: &str) {
     let report = ran.event("report");
     let failed = report["failed"].as_array().unwrap();
-    assert_eq!((ran.code, failed.len(), failed[0]["path"].as_str()), (1, 1, Some(path)), "{}{}", ran.stdout, ran.stderr);
-    assert!(failed[0]["error"].as_str().unwrap().contains(words), "{report}");
-    assert_eq!(report["verification"]["equal"], report["verification"]["checked"], "{report}");
+    assert_eq!(
+        (ran.code, failed.len(), failed[0]["path"].as_str()),
+        (1, 1, Some(path)),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert!(
+        failed[0]["error"].as_str().unwrap().contains(words),
+        "{report}"
+    );
+    assert_eq!(
+        report["verification"]["equal"], report["verification"]["checked"],
+        "{report}"
+    );
 }
 
 fn commits(world: &World, hub: &str, status: &str) -> u64 {
-    world.admin("GET", "/counters", "").unwrap()[format!("{hub}.commit")]["statuses"][status].as_u64().unwrap_or(0)
+    world.admin("GET", "/counters", "").unwrap()[format!("{hub}.commit")]["statuses"][status]
+        .as_u64()
+        .unwrap_or(0)
 }
 
 #[test]
 fn a_path_that_policy_rejects_at_modelscope_costs_only_itself() {
     let mut files = texts(14);
-    files.extend([json!({"path": "src/__pycache__/m.txt", "text": "x"}), json!({"path": "w.bin", "size": 5000, "seed": 1})]);
+    files.extend([
+        json!({"path": "src/__pycache__/m.txt", "text": "x"}),
+        json!({"path": "w.bin", "size": 5000, "seed": 1}),
+    ]);
     let world = with("hf", &json!(files));
-    only_failed(&migrate(&world, &["alice/model", "--json"]), "src/__pycache__/m.txt", "commit rejected by repository policy");
-    let there = world.stored("ms", "model", "alice/model").unwrap().to_string();
-    assert!(there.contains("texts/13.txt") && there.contains("w.bin") && !there.contains("__pycache__"), "{there}");
+    only_failed(
+        &migrate(&world, &["alice/model", "--json"]),
+        "src/__pycache__/m.txt",
+        "commit rejected by repository policy",
+    );
+    let there = world
+        .stored("ms", "model", "alice/model")
+        .unwrap()
+        .to_string();
+    assert!(
+        there.contains("texts/13.txt") && there.contains("w.bin") && !there.contains("__pycache__"),
+        "{there}"
+    );
     let refused = commits(&world, "ms", "400");
-    assert!((2..=6).contains(&refused), "once more as it is, and then by halves: {refused}");
+    assert!(
+        (2..=6).contains(&refused),
+        "once more as it is, and then by halves: {refused}"
+    );
 }
 
 #[test]
 fn a_commit_that_comes_too_soon_for_modelscope_is_made_a_little_later_as_it_is() {
     let world = with("hf", &json!(texts(3)));
     migrate(&world, &["alice/model", "--json"]).event("report");
-    world.seed(&json!({"hub": "hf", "kind": "model", "id": "alice/model", "files": texts(5)}).to_string());
+    world.seed(
+        &json!({"hub": "hf", "kind": "model", "id": "alice/model", "files": texts(5)}).to_string(),
+    );
     let rule = r#"{"route":"ms.commit","count":1,"kind":{"do":"status","status":400,"envelope":{"code":10030000001,"message":"commit rejected by repository policy"}}}"#;
     world.admin("POST", "/faults", rule).unwrap();
     assert_eq!(migrate(&world, &["alice/model", "--json"]).code, 0);
-    assert_eq!(commits(&world, "ms", "400"), 1, "the same commit passes a little later");
+    assert_eq!(
+        commits(&world, "ms", "400"),
+        1,
+        "the same commit passes a little later"
+    );
 }
 
 #[test]
 fn binary_files_that_hugging_face_refuses_outside_lfs_are_stored_there() {
     let mut files = texts(3);
-    files.extend([json!({"path": "assets/a b.ply", "size": 5000, "seed": 1}), json!({"path": "b.ply", "size": 700, "seed": 2})]);
+    files.extend([
+        json!({"path": "assets/a b.ply", "size": 5000, "seed": 1}),
+        json!({"path": "b.ply", "size": 700, "seed": 2}),
+    ]);
     let world = with("ms", &json!(files));
     let ran = migrate(&world, &["ms:alice/model", "--json"]);
-    assert_eq!((ran.code, commits(&world, "hf", "400"), commits(&world, "hf", "200")), (0, 1, 1), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(
+        (
+            ran.code,
+            commits(&world, "hf", "400"),
+            commits(&world, "hf", "200")
+        ),
+        (0, 1, 1),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     let there = world.stored("hf", "model", "alice/model").unwrap();
-    let in_lfs = there["files"].as_array().unwrap().iter().filter(|file| file["lfs"] == true).map(|file| file["path"].as_str().unwrap());
+    let in_lfs = there["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|file| file["lfs"] == true)
+        .map(|file| file["path"].as_str().unwrap());
     assert_eq!(in_lfs.collect::<Vec<_>>(), ["assets/a b.ply", "b.ply"]);
 }
 
@@ -79,34 +137,72 @@ fn a_file_with_a_secret_fails_alone_in_the_hubs_words() {
     let mut files = texts(5);
     files.push(json!({"path": ".env", "text": format!("TOKEN={HF_ALICE}\n")}));
     let world = with("ms", &json!(files));
-    only_failed(&migrate(&world, &["ms:alice/model", "--json"]), ".env", "valid Hugging Face secrets");
-    assert_eq!((commits(&world, "hf", "400"), commits(&world, "hf", "200")), (1, 1));
+    only_failed(
+        &migrate(&world, &["ms:alice/model", "--json"]),
+        ".env",
+        "valid Hugging Face secrets",
+    );
+    assert_eq!(
+        (commits(&world, "hf", "400"), commits(&world, "hf", "200")),
+        (1, 1)
+    );
 }
 
 #[test]
 fn a_limit_of_the_whole_repo_is_said_once_and_nothing_is_split() {
     let world = with("ms", &json!(texts(30)));
     for (dest, settings, words) in [
-        ("alice/full", r#"{"hf_private_storage":100}"#, "Private storage limit reached for user alice"),
-        ("alice/wide", r#"{"hf_private_storage":null,"hf_files_a_folder":20}"#, "too many files per directory"),
-        ("alice/many", r#"{"hf_files_a_folder":10000,"hf_files_a_repo":20}"#, "over the limit of 20 files"),
+        (
+            "alice/full",
+            r#"{"hf_private_storage":100}"#,
+            "Private storage limit reached for user alice",
+        ),
+        (
+            "alice/wide",
+            r#"{"hf_private_storage":null,"hf_files_a_folder":20}"#,
+            "too many files per directory",
+        ),
+        (
+            "alice/many",
+            r#"{"hf_files_a_folder":10000,"hf_files_a_repo":20}"#,
+            "over the limit of 20 files",
+        ),
     ] {
         world.admin("POST", "/settings", settings).unwrap();
         world.admin("POST", "/counters/reset", "").unwrap();
         let ran = migrate(&world, &["ms:alice/model", "--dest", dest, "--private"]);
         ran.refused_with(3, words);
-        assert!(ran.stderr.contains("make room there or leave files out"), "{}", ran.stderr);
-        assert_eq!((commits(&world, "hf", "400"), world.requests("hf.commit")), (1, 1), "{dest}");
+        assert!(
+            ran.stderr.contains("make room there or leave files out"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(
+            (commits(&world, "hf", "400"), world.requests("hf.commit")),
+            (1, 1),
+            "{dest}"
+        );
     }
 }
 
 #[test]
 fn blobs_that_hugging_face_only_remembers_are_stored_again() {
-    let files =
-        json!([{"path": "w.bin", "size": 9000, "seed": 1}, {"path": "v.bin", "size": 8000, "seed": 2}, {"path": "a.txt", "text": "a"}]);
+    let files = json!([{"path": "w.bin", "size": 9000, "seed": 1}, {"path": "v.bin", "size": 8000, "seed": 2}, {"path": "a.txt", "text": "a"}]);
     let world = with("ms", &files);
     assert_eq!(migrate(&world, &["ms:alice/model", "--json"]).code, 0);
-    world.admin("DELETE", "/repo?hub=hf&kind=model&id=alice/model", "").unwrap();
+    world
+        .admin("DELETE", "/repo?hub=hf&kind=model&id=alice/model", "")
+        .unwrap();
     let ran = migrate(&world, &["ms:alice/model", "--json"]);
-    assert_eq!((ran.code, commits(&world, "hf", "400"), world.requests("hf_storage.put")), (0, 1, 4), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(
+        (
+            ran.code,
+            commits(&world, "hf", "400"),
+            world.requests("hf_storage.put")
+        ),
+        (0, 1, 4),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
 }

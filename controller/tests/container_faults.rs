@@ -21,20 +21,43 @@ fn a_token_revoked_half_way_stops_every_container_without_a_storm() {
     if !docker_or_skip("a_token_revoked_half_way_stops_every_container_without_a_storm") {
         return;
     }
-    let files: Vec<_> = (0..60).map(|n| json!({"path": format!("{n}.bin"), "size": 200_000, "seed": n})).collect();
+    let files: Vec<_> = (0..60)
+        .map(|n| json!({"path": format!("{n}.bin"), "size": 200_000, "seed": n}))
+        .collect();
     let fleet = Fleet::with(&json!(files));
     fleet.admin("POST", "/settings", r#"{"hf_down":2000000}"#);
     let running = fleet.start(fleet.migrate().args(["--containers", "3"]));
     until_asked(&fleet, "ms_storage.put");
-    fleet.admin("POST", "/token/revoke", &json!({"token": ALICE}).to_string()).unwrap();
+    fleet
+        .admin(
+            "POST",
+            "/token/revoke",
+            &json!({"token": ALICE}).to_string(),
+        )
+        .unwrap();
     let ran = running.wait();
     assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("refuses MODELSCOPE_TOKEN"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("refuses MODELSCOPE_TOKEN"),
+        "{}",
+        ran.stdout
+    );
     let requests = fleet.admin("GET", "/requests", "").unwrap();
-    let refused = requests.as_array().unwrap().iter().filter(|request| request["status"] == 401).count();
+    let refused = requests
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|request| request["status"] == 401)
+        .count();
     assert!(refused <= 3 * 8, "{refused} refusals");
     assert!(fleet.our_commits().is_empty() && fleet.containers().is_empty());
-    fleet.admin("POST", "/token/restore", &json!({"token": ALICE}).to_string()).unwrap();
+    fleet
+        .admin(
+            "POST",
+            "/token/restore",
+            &json!({"token": ALICE}).to_string(),
+        )
+        .unwrap();
     fleet.admin("POST", "/settings", r#"{"hf_down":null}"#);
     fleet.done(&fleet.migrated());
 }
@@ -49,7 +72,11 @@ fn a_submodule_is_reported_and_never_fetched() {
     );
     let ran = fleet.migrated();
     let report = ran.event("report");
-    assert_eq!((ran.code, &report["refused"][0]["path"], &report["moved"]), (1, &json!("sub"), &json!(1)), "{report}");
+    assert_eq!(
+        (ran.code, &report["refused"][0]["path"], &report["moved"]),
+        (1, &json!("sub"), &json!(1)),
+        "{report}"
+    );
     assert!(fleet.containers().is_empty());
 }
 
@@ -60,7 +87,10 @@ fn a_branch_that_moved_under_the_commit_is_compared_and_never_forced() {
     }
     let fleet = Fleet::with_model();
     let theirs = json!([{"path": "theirs.txt", "text": "theirs"}]);
-    fleet.fault(&json!({"route": "ms.commit", "kind": {"do": "moved", "files": theirs}, "count": 1}).to_string());
+    fleet.fault(
+        &json!({"route": "ms.commit", "kind": {"do": "moved", "files": theirs}, "count": 1})
+            .to_string(),
+    );
     fleet.done(&fleet.migrated());
     assert_eq!(fleet.our_commits().len(), 1);
     let files = fleet.stored("ms", "model", "alice/model").unwrap()["files"].to_string();
@@ -69,12 +99,25 @@ fn a_branch_that_moved_under_the_commit_is_compared_and_never_forced() {
 
 #[test]
 fn a_repo_that_was_created_meanwhile_is_adopted_and_two_controllers_do_no_harm() {
-    if !docker_or_skip("a_repo_that_was_created_meanwhile_is_adopted_and_two_controllers_do_no_harm") {
+    if !docker_or_skip(
+        "a_repo_that_was_created_meanwhile_is_adopted_and_two_controllers_do_no_harm",
+    ) {
         return;
     }
     let fleet = Fleet::with_model();
-    fleet.admin("POST", "/settings", r#"{"ms_up":10000000,"ms_commit_ms":200}"#);
-    let start = |state: &str| fleet.start(fleet.migrate().env("HF2MS_STATE", fleet.path(state)).env("HF2MS_RETRY_BASE", "0.05"));
+    fleet.admin(
+        "POST",
+        "/settings",
+        r#"{"ms_up":10000000,"ms_commit_ms":200}"#,
+    );
+    let start = |state: &str| {
+        fleet.start(
+            fleet
+                .migrate()
+                .env("HF2MS_STATE", fleet.path(state))
+                .env("HF2MS_RETRY_BASE", "0.05"),
+        )
+    };
     for running in [start("one"), start("two")] {
         let ran = running.wait();
         assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
@@ -90,8 +133,16 @@ fn a_second_controller_says_who_is_first() {
     }
     let fleet = Fleet::with_model();
     let (running, _) = fleet.held_for(60_000, &mut fleet.migrate());
-    let second = Ran::of(fleet.hf2ms(&["migrate", "alice/model", "--on", "docker"]).output().unwrap());
-    second.refused_with(1, "is writing to alice/model on ModelScope: wait until it ends, or stop it");
+    let second = Ran::of(
+        fleet
+            .hf2ms(&["migrate", "alice/model", "--on", "docker"])
+            .output()
+            .unwrap(),
+    );
+    second.refused_with(
+        1,
+        "is writing to alice/model on ModelScope: wait until it ends, or stop it",
+    );
     running.signal("-INT");
     assert_eq!(running.wait().code, 130);
     fleet.admin("DELETE", "/faults", "");

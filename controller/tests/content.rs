@@ -20,14 +20,22 @@ fn fault(world: &World, rule: &Value) {
 
 /// One more commit on the source.
 fn seed(world: &World, kind: &str, files: &Value) -> String {
-    let body = json!({"hub": "hf", "kind": kind, "id": "alice/model", "message": "m", "files": files});
-    world.seed(&body.to_string())["commit"].as_str().unwrap().to_owned()
+    let body =
+        json!({"hub": "hf", "kind": kind, "id": "alice/model", "message": "m", "files": files});
+    world.seed(&body.to_string())["commit"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// A world whose source has these files, and two others beside them: a blob and a small one.
 fn with(files: &Value) -> World {
     let world = World::new();
-    seed(&world, "model", &json!([{"path": "good.safetensors", "size": 100_000, "seed": 77}, {"path": "good.txt", "text": "good"}]));
+    seed(
+        &world,
+        "model",
+        &json!([{"path": "good.safetensors", "size": 100_000, "seed": 77}, {"path": "good.txt", "text": "good"}]),
+    );
     seed(&world, "model", files);
     world
 }
@@ -38,32 +46,63 @@ fn migrate(world: &World) -> Ran {
 
 /// Path and digest of what a hub really holds.
 fn holds(world: &World, hub: &str, kind: &str) -> BTreeMap<String, String> {
-    let repo = world.stored(hub, kind, "alice/model").unwrap_or_else(|| panic!("there is no {kind} on {hub}"));
+    let repo = world
+        .stored(hub, kind, "alice/model")
+        .unwrap_or_else(|| panic!("there is no {kind} on {hub}"));
     let files = repo["files"].as_array().unwrap().iter();
-    files.map(|file| (file["path"].as_str().unwrap().to_owned(), file["sha256"].as_str().unwrap_or("lost").to_owned())).collect()
+    files
+        .map(|file| {
+            (
+                file["path"].as_str().unwrap().to_owned(),
+                file["sha256"].as_str().unwrap_or("lost").to_owned(),
+            )
+        })
+        .collect()
 }
 
 /// All of the source stands at the destination, byte for byte.
 fn is_copied(world: &World, kind: &str) {
     let there = holds(world, "ms", kind);
-    let missing: Vec<_> = holds(world, "hf", kind).into_iter().filter(|(path, sha256)| there.get(path) != Some(sha256)).collect();
+    let missing: Vec<_> = holds(world, "hf", kind)
+        .into_iter()
+        .filter(|(path, sha256)| there.get(path) != Some(sha256))
+        .collect();
     assert!(missing.is_empty(), "{missing:?} not in {there:?}");
 }
 
 /// The run ended with `code`, and exactly these files are named in its report, on the screen and in the file.
 fn fails_for(world: &World, ran: &Ran, code: i32, paths: &[&str]) -> Value {
     let report = ran.event("report");
-    assert_eq!((ran.code, report["exit"].as_i64()), (code, Some(code.into())), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(
+        (ran.code, report["exit"].as_i64()),
+        (code, Some(code.into())),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     let named = |report: &Value| {
-        let entries = report["failed"].as_array().unwrap().iter().chain(report["refused"].as_array().unwrap());
-        let mut named: Vec<_> = entries.map(|entry| entry["path"].as_str().unwrap().to_owned()).collect();
+        let entries = report["failed"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .chain(report["refused"].as_array().unwrap());
+        let mut named: Vec<_> = entries
+            .map(|entry| entry["path"].as_str().unwrap().to_owned())
+            .collect();
         named.sort();
         named
     };
     let mut paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
     paths.sort();
-    let file = world.path("state").join("runs").join(report["run"].as_str().unwrap()).join("report.json");
-    let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap_or_else(|_| panic!("{}", file.display()))).unwrap();
+    let file = world
+        .path("state")
+        .join("runs")
+        .join(report["run"].as_str().unwrap())
+        .join("report.json");
+    let written: Value = serde_json::from_slice(
+        &std::fs::read(&file).unwrap_or_else(|_| panic!("{}", file.display())),
+    )
+    .unwrap();
     assert_eq!((named(&report), named(&written)), (paths.clone(), paths));
     report
 }
@@ -74,36 +113,62 @@ fn others_arrived(world: &World, without: &[&str]) {
     for good in ["good.safetensors", "good.txt"] {
         assert_eq!(there.get(good), here.get(good), "{there:?}");
     }
-    assert!(!without.iter().any(|path| there.contains_key(*path)), "{there:?}");
+    assert!(
+        !without.iter().any(|path| there.contains_key(*path)),
+        "{there:?}"
+    );
 }
 
 fn digest(world: &World, path: &str) -> String {
     let repo = world.stored("hf", "model", "alice/model").unwrap();
-    let file = repo["files"].as_array().unwrap().iter().find(|file| file["path"] == path).unwrap();
+    let file = repo["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|file| file["path"] == path)
+        .unwrap();
     file["listed"]["sha256"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn a_blob_of_the_right_size_and_other_bytes_is_never_committed() {
     let lie = "0123456789abcdef".repeat(4);
-    let world = with(&json!([{"path": "bad.safetensors", "size": 50_000, "seed": 3, "declare": {"sha256": lie}}]));
+    let world = with(
+        &json!([{"path": "bad.safetensors", "size": 50_000, "seed": 3, "declare": {"sha256": lie}}]),
+    );
     let ran = migrate(&world);
     let report = fails_for(&world, &ran, 4, &["bad.safetensors"]);
-    assert!(report["failed"][0]["error"].as_str().unwrap().contains(&lie), "{report}");
+    assert!(
+        report["failed"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains(&lie),
+        "{report}"
+    );
     others_arrived(&world, &["bad.safetensors"]);
     let puts = &world.admin("GET", "/counters", "").unwrap()["ms_storage.put"]["statuses"];
-    assert_eq!(puts["200"], 1, "no upload of other bytes was completed: {puts}");
+    assert_eq!(
+        puts["200"], 1,
+        "no upload of other bytes was completed: {puts}"
+    );
 }
 
 #[test]
 fn a_large_blob_that_is_corrupted_on_its_way_every_time_is_never_committed() {
     let world = with(&json!([{"path": "bad.safetensors", "size": 5_000_000, "seed": 3}]));
     let path = digest(&world, "bad.safetensors");
-    fault(&world, &json!({"route": "hf_storage.get", "path": path, "kind": {"do": "corrupt", "at": 1_000}}));
+    fault(
+        &world,
+        &json!({"route": "hf_storage.get", "path": path, "kind": {"do": "corrupt", "at": 1_000}}),
+    );
     fails_for(&world, &migrate(&world), 4, &["bad.safetensors"]);
     others_arrived(&world, &["bad.safetensors"]);
     world.admin("DELETE", "/faults", "");
-    assert_eq!(migrate(&world).code, 0, "nothing wrong stayed behind under its name");
+    assert_eq!(
+        migrate(&world).code,
+        0,
+        "nothing wrong stayed behind under its name"
+    );
     is_copied(&world, "model");
 }
 
@@ -117,9 +182,17 @@ fn a_small_file_of_the_right_size_and_other_bytes_is_never_committed() {
 
 #[test]
 fn a_byte_that_was_wrong_once_is_read_again() {
-    let world = with(&json!([{"path": "a.safetensors", "size": 300_000, "seed": 3}, {"path": "a.txt", "text": "small"}]));
-    fault(&world, &json!({"route": "hf_storage.get", "count": 1, "kind": {"do": "corrupt", "at": 200_000}}));
-    fault(&world, &json!({"route": "hf.resolve_cache", "path": "a.txt", "count": 1, "kind": {"do": "corrupt"}}));
+    let world = with(
+        &json!([{"path": "a.safetensors", "size": 300_000, "seed": 3}, {"path": "a.txt", "text": "small"}]),
+    );
+    fault(
+        &world,
+        &json!({"route": "hf_storage.get", "count": 1, "kind": {"do": "corrupt", "at": 200_000}}),
+    );
+    fault(
+        &world,
+        &json!({"route": "hf.resolve_cache", "path": "a.txt", "count": 1, "kind": {"do": "corrupt"}}),
+    );
     let ran = migrate(&world);
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     is_copied(&world, "model");
@@ -127,9 +200,17 @@ fn a_byte_that_was_wrong_once_is_read_again() {
 
 #[test]
 fn more_bytes_than_declared_stop_the_file_and_fail() {
-    let world = with(&json!([{"path": "bad.safetensors", "size": 400_000, "seed": 3}, {"path": "bad.txt", "text": "small"}]));
-    fault(&world, &json!({"route": "hf_storage.get", "path": digest(&world, "bad.safetensors"), "kind": {"do": "longer", "extra": 10}}));
-    fault(&world, &json!({"route": "hf.resolve_cache", "path": "bad.txt", "kind": {"do": "longer", "extra": 1}}));
+    let world = with(
+        &json!([{"path": "bad.safetensors", "size": 400_000, "seed": 3}, {"path": "bad.txt", "text": "small"}]),
+    );
+    fault(
+        &world,
+        &json!({"route": "hf_storage.get", "path": digest(&world, "bad.safetensors"), "kind": {"do": "longer", "extra": 10}}),
+    );
+    fault(
+        &world,
+        &json!({"route": "hf.resolve_cache", "path": "bad.txt", "kind": {"do": "longer", "extra": 1}}),
+    );
     fails_for(&world, &migrate(&world), 4, &["bad.safetensors", "bad.txt"]);
     others_arrived(&world, &["bad.safetensors", "bad.txt"]);
 }
@@ -138,18 +219,31 @@ fn more_bytes_than_declared_stop_the_file_and_fail() {
 fn more_bytes_without_a_declared_length_stop_the_file_and_fail() {
     let world = with(&json!([{"path": "bad.safetensors", "size": 400_000, "seed": 3}]));
     let path = digest(&world, "bad.safetensors");
-    fault(&world, &json!({"route": "hf_storage.get", "path": path, "kind": {"do": "longer", "extra": 100_000_000}}));
-    fault(&world, &json!({"route": "hf_storage.get", "path": path, "kind": {"do": "undeclared"}}));
+    fault(
+        &world,
+        &json!({"route": "hf_storage.get", "path": path, "kind": {"do": "longer", "extra": 100_000_000}}),
+    );
+    fault(
+        &world,
+        &json!({"route": "hf_storage.get", "path": path, "kind": {"do": "undeclared"}}),
+    );
     fails_for(&world, &migrate(&world), 4, &["bad.safetensors"]);
     others_arrived(&world, &["bad.safetensors"]);
-    let out = world.admin("GET", "/counters", "").unwrap()["hf_storage.get"]["bytes_out"].as_u64().unwrap();
-    assert!(out < 60_000_000, "{out} bytes were taken of a file that has 400,000");
+    let out = world.admin("GET", "/counters", "").unwrap()["hf_storage.get"]["bytes_out"]
+        .as_u64()
+        .unwrap();
+    assert!(
+        out < 60_000_000,
+        "{out} bytes were taken of a file that has 400,000"
+    );
 }
 
 #[test]
 fn a_size_that_the_listing_lies_about_is_never_committed() {
     for size in [399_999, 400_001] {
-        let world = with(&json!([{"path": "bad.safetensors", "size": 400_000, "seed": 3, "declare": {"size": size}}]));
+        let world = with(
+            &json!([{"path": "bad.safetensors", "size": 400_000, "seed": 3, "declare": {"size": size}}]),
+        );
         let ran = migrate(&world);
         assert!(ran.code == 4 || ran.code == 1, "{}", ran.stdout);
         fails_for(&world, &ran, ran.code, &["bad.safetensors"]);
@@ -161,12 +255,30 @@ fn a_size_that_the_listing_lies_about_is_never_committed() {
 fn empty_files_arrive_empty_wherever_they_belong() {
     for kind in ["model", "dataset"] {
         let world = World::new();
-        let files =
-            ["README.md", "empty.txt", "empty.safetensors", "deep/er/.gitkeep", "large.bin"].map(|path| json!({"path": path, "text": ""}));
+        let files = [
+            "README.md",
+            "empty.txt",
+            "empty.safetensors",
+            "deep/er/.gitkeep",
+            "large.bin",
+        ]
+        .map(|path| json!({"path": path, "text": ""}));
         seed(&world, kind, &json!(files));
-        seed(&world, kind, &json!([{"path": "lfs.bin", "size": 0, "lfs": true}]));
+        seed(
+            &world,
+            kind,
+            &json!([{"path": "lfs.bin", "size": 0, "lfs": true}]),
+        );
         let ran = migrate(&world);
-        assert_eq!((ran.code, ran.event("report")["verification"]["equal"].as_u64()), (0, Some(6)), "{kind}: {}", ran.stdout);
+        assert_eq!(
+            (
+                ran.code,
+                ran.event("report")["verification"]["equal"].as_u64()
+            ),
+            (0, Some(6)),
+            "{kind}: {}",
+            ran.stdout
+        );
         is_copied(&world, kind);
     }
 }
@@ -200,7 +312,13 @@ fn an_object_that_the_source_lost_fails_alone_and_leaves_no_pointer() {
     let lost = json!([{"path": "lost.safetensors", "size": 50_000, "seed": 3}, {"path": "gone.txt", "text": "gone", "missing": true},
         {"path": "lost/copy.safetensors", "size": 50_000, "seed": 3}]);
     let world = with(&lost);
-    world.admin("POST", "/blob/remove", &json!({"hub": "hf", "sha256": digest(&world, "lost.safetensors")}).to_string()).unwrap();
+    world
+        .admin(
+            "POST",
+            "/blob/remove",
+            &json!({"hub": "hf", "sha256": digest(&world, "lost.safetensors")}).to_string(),
+        )
+        .unwrap();
     let paths = ["lost.safetensors", "gone.txt", "lost/copy.safetensors"];
     let ran = migrate(&world);
     let report = fails_for(&world, &ran, 1, &paths);
@@ -223,22 +341,36 @@ fn an_object_that_only_storage_has_lost_fails_alone_too() {
 #[test]
 fn a_source_that_moved_on_after_the_plan_is_read_as_it_was_planned() {
     let world = World::with_model();
-    assert_eq!(world.run(&["plan", "alice/model", "--out", "plan.json"]).code, 0);
+    assert_eq!(
+        world
+            .run(&["plan", "alice/model", "--out", "plan.json"])
+            .code,
+        0
+    );
     let planned = holds(&world, "hf", "model");
-    let plan: Value = serde_json::from_slice(&std::fs::read(world.path("plan.json")).unwrap()).unwrap();
+    let plan: Value =
+        serde_json::from_slice(&std::fs::read(world.path("plan.json")).unwrap()).unwrap();
     let body = json!({"hub": "hf", "kind": "model", "id": "alice/model", "message": "moved on", "delete": ["b.safetensors"], "files": [
         {"path": "config.json", "text": "other"}, {"path": "a.safetensors", "size": 3_000_000, "seed": 9}, {"path": "later.txt", "text": "x"}]});
     world.seed(&body.to_string());
     let ran = world.run(&["migrate", "--plan", "plan.json", "--json"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     arrived_as(&world, &planned);
-    assert_eq!(ran.event("report")["source"]["revision"], plan["source"]["revision"]);
+    assert_eq!(
+        ran.event("report")["source"]["revision"],
+        plan["source"]["revision"]
+    );
 }
 
 /// What arrived is this, and nothing that came later.
 fn arrived_as(world: &World, planned: &BTreeMap<String, String>) {
     let there = holds(world, "ms", "model");
-    assert!(planned.iter().all(|(path, sha256)| there.get(path) == Some(sha256)), "{planned:?} is not {there:?}");
+    assert!(
+        planned
+            .iter()
+            .all(|(path, sha256)| there.get(path) == Some(sha256)),
+        "{planned:?} is not {there:?}"
+    );
     assert!(!there.contains_key("later.txt"));
 }
 
@@ -246,8 +378,15 @@ fn arrived_as(world: &World, planned: &BTreeMap<String, String>) {
 fn a_source_that_moves_on_during_the_run_is_read_as_it_was() {
     let world = World::with_model();
     let planned = holds(&world, "hf", "model");
-    world.admin("POST", "/settings", r#"{"hf_down":200000}"#).unwrap();
-    let child = world.command(&MIGRATE).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    world
+        .admin("POST", "/settings", r#"{"hf_down":200000}"#)
+        .unwrap();
+    let child = world
+        .command(&MIGRATE)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let began = Instant::now();
     while world.requests("hf_storage.get") == 0 {
         assert!(began.elapsed() < Duration::from_secs(120));
@@ -259,14 +398,23 @@ fn a_source_that_moves_on_during_the_run_is_read_as_it_was() {
         &json!([{"path": "README.md", "text": "newer"}, {"path": "b.safetensors", "size": 2_000_000, "seed": 9},
         {"path": "later.txt", "text": "x"}]),
     );
-    assert_eq!(world.requests("hf.resolve"), 0, "the small files are still to be read");
-    world.admin("POST", "/settings", r#"{"hf_down":null}"#).unwrap();
+    assert_eq!(
+        world.requests("hf.resolve"),
+        0,
+        "the small files are still to be read"
+    );
+    world
+        .admin("POST", "/settings", r#"{"hf_down":null}"#)
+        .unwrap();
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     arrived_as(&world, &planned);
     assert_ne!(ran.event("report")["source"]["revision"], newer);
     let stale = world.admin("GET", "/requests", "").unwrap().to_string();
-    assert!(!stale.contains("resolve/main") && !stale.contains(&newer), "every read names the commit");
+    assert!(
+        !stale.contains("resolve/main") && !stale.contains(&newer),
+        "every read names the commit"
+    );
 }
 
 #[test]
@@ -287,7 +435,10 @@ fn unlawful_paths_are_refused_by_name_and_the_others_go_on() {
         "b/..",
         "nul\0.txt",
     ];
-    let files: Vec<_> = evil.iter().map(|path| json!({"path": path, "text": "evil"})).collect();
+    let files: Vec<_> = evil
+        .iter()
+        .map(|path| json!({"path": path, "text": "evil"}))
+        .collect();
     let world = with(&json!(files));
     seed(
         &world,
@@ -295,17 +446,45 @@ fn unlawful_paths_are_refused_by_name_and_the_others_go_on() {
         &json!([{"path": "../evil.safetensors", "size": 5000, "seed": 4}, {"path": "..fine/.gitfine/a..b.txt", "text": "fine"}]),
     );
     let ran = migrate(&world);
-    let names: Vec<_> = evil.iter().copied().chain(["../evil.safetensors"]).map(|path| path.replace('\0', "\\u{0}")).collect();
-    let report = fails_for(&world, &ran, 1, &names.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(report["failed"], json!([]), "none of them came as far as the hub");
-    assert!(report["refused"].as_array().unwrap().iter().all(|entry| entry["reason"].as_str().unwrap().contains("is refused")), "{report}");
+    let names: Vec<_> = evil
+        .iter()
+        .copied()
+        .chain(["../evil.safetensors"])
+        .map(|path| path.replace('\0', "\\u{0}"))
+        .collect();
+    let report = fails_for(
+        &world,
+        &ran,
+        1,
+        &names.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    assert_eq!(
+        report["failed"],
+        json!([]),
+        "none of them came as far as the hub"
+    );
+    assert!(
+        report["refused"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|entry| entry["reason"].as_str().unwrap().contains("is refused")),
+        "{report}"
+    );
     others_arrived(&world, &[]);
     let there = holds(&world, "ms", "model");
     assert!(
-        there.contains_key("..fine/.gitfine/a..b.txt") && !there.keys().any(|path| path.contains("evil") || path.contains(".git/")),
+        there.contains_key("..fine/.gitfine/a..b.txt")
+            && !there
+                .keys()
+                .any(|path| path.contains("evil") || path.contains(".git/")),
         "{there:?}"
     );
-    assert_eq!(world.run(&["migrate", "alice/model"]).code, 1, "it is said each time");
+    assert_eq!(
+        world.run(&["migrate", "alice/model"]).code,
+        1,
+        "it is said each time"
+    );
 }
 
 #[test]
@@ -321,13 +500,21 @@ fn paths_that_differ_only_in_case_or_unicode_form_are_copied_exactly_with_a_warn
         "\u{212a}.txt",
         "k.txt",
     ];
-    let files: Vec<_> = paths.iter().enumerate().map(|(n, path)| json!({"path": path, "size": 1000, "seed": n})).collect();
+    let files: Vec<_> = paths
+        .iter()
+        .enumerate()
+        .map(|(n, path)| json!({"path": path, "size": 1000, "seed": n}))
+        .collect();
     let world = with(&json!(files));
     let ran = migrate(&world);
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     is_copied(&world, "model");
-    let warnings: Vec<_> =
-        ran.events().into_iter().filter(|event| event["event"] == "warning").map(|event| event["message"].to_string()).collect();
+    let warnings: Vec<_> = ran
+        .events()
+        .into_iter()
+        .filter(|event| event["event"] == "warning")
+        .map(|event| event["message"].to_string())
+        .collect();
     // A third one is named with the first.
     for pair in [
         ["A/readme.txt", "a/Readme.txt"],
@@ -337,16 +524,27 @@ fn paths_that_differ_only_in_case_or_unicode_form_are_copied_exactly_with_a_warn
         ["W.safetensors", "w.safetensors"],
     ] {
         assert!(
-            warnings.iter().any(|line| pair.iter().all(|path| line.contains(path)) && line.contains("differ only in case")),
+            warnings
+                .iter()
+                .any(|line| pair.iter().all(|path| line.contains(path))
+                    && line.contains("differ only in case")),
             "{pair:?} in {warnings:?}"
         );
     }
-    assert_eq!(ran.event("report")["warnings"].as_array().unwrap().len(), warnings.len(), "they are in the report too");
+    assert_eq!(
+        ran.event("report")["warnings"].as_array().unwrap().len(),
+        warnings.len(),
+        "they are in the report too"
+    );
 }
 
 /// Names that a hub takes and that are easily broken on the way.
 fn odd_names() -> Vec<String> {
-    let long = format!("{}/{}.safetensors", vec!["d".repeat(200); 4].join("/"), "é".repeat(100));
+    let long = format!(
+        "{}/{}.safetensors",
+        vec!["d".repeat(200); 4].join("/"),
+        "é".repeat(100)
+    );
     let mut names: Vec<_> = [
         "with space.txt",
         "per%20cent%.txt",
@@ -369,7 +567,11 @@ fn odd_names() -> Vec<String> {
 
 #[test]
 fn long_and_odd_names_arrive_byte_for_byte() {
-    let files: Vec<_> = odd_names().iter().enumerate().map(|(n, path)| json!({"path": path, "size": 2000 + n, "seed": n})).collect();
+    let files: Vec<_> = odd_names()
+        .iter()
+        .enumerate()
+        .map(|(n, path)| json!({"path": path, "size": 2000 + n, "seed": n}))
+        .collect();
     for kind in ["model", "dataset"] {
         let world = World::new();
         seed(&world, kind, &json!(files));
@@ -389,8 +591,18 @@ fn a_path_longer_than_any_hub_takes_is_refused_and_named_by_its_beginning() {
 
 #[test]
 fn control_characters_in_names_are_escaped_on_every_screen() {
-    let evil = ["clear\u{1b}[2J\u{1b}[31m.txt", "bell\u{7}.safetensors", "line\nbreak.txt", "\u{9b}31m.txt", "return\rnow.txt"];
-    let files: Vec<_> = evil.iter().enumerate().map(|(n, path)| json!({"path": path, "size": 2000, "seed": n})).collect();
+    let evil = [
+        "clear\u{1b}[2J\u{1b}[31m.txt",
+        "bell\u{7}.safetensors",
+        "line\nbreak.txt",
+        "\u{9b}31m.txt",
+        "return\rnow.txt",
+    ];
+    let files: Vec<_> = evil
+        .iter()
+        .enumerate()
+        .map(|(n, path)| json!({"path": path, "size": 2000, "seed": n}))
+        .collect();
     let world = with(&json!(files));
     let mut screens = Vec::new();
     for args in [
@@ -406,19 +618,41 @@ fn control_characters_in_names_are_escaped_on_every_screen() {
         screens.push((args, ran.stdout, ran.stderr));
     }
     for (args, stdout, stderr) in screens {
-        let harmful = |text: &str| text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t'));
-        assert!(!harmful(&stdout) && !harmful(&stderr), "{args:?}: {stdout:?}{stderr:?}");
-        assert!(!format!("{stdout}{stderr}").contains("line\nbreak"), "{args:?}");
+        let harmful = |text: &str| {
+            text.chars()
+                .any(|c| c.is_control() && !matches!(c, '\n' | '\t'))
+        };
+        assert!(
+            !harmful(&stdout) && !harmful(&stderr),
+            "{args:?}: {stdout:?}{stderr:?}"
+        );
+        assert!(
+            !format!("{stdout}{stderr}").contains("line\nbreak"),
+            "{args:?}"
+        );
     }
     others_arrived(&world, &evil);
     let ran = migrate(&world);
     let named: Vec<_> = evil
         .iter()
         .map(|path| {
-            path.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }).collect::<String>()
+            path.chars()
+                .flat_map(|c| {
+                    if c.is_control() {
+                        c.escape_unicode().collect::<Vec<_>>()
+                    } else {
+                        vec![c]
+                    }
+                })
+                .collect::<String>()
         })
         .collect();
-    fails_for(&world, &ran, 1, &named.iter().map(String::as_str).collect::<Vec<_>>());
+    fails_for(
+        &world,
+        &ran,
+        1,
+        &named.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -427,7 +661,11 @@ fn twenty_thousand_files_are_planned_from_one_listing_in_little_memory() {
     let generate = json!({"hub": "hf", "kind": "dataset", "id": "alice/model", "message": "m",
         "generate": {"count": 20_000, "folders": 200, "size": 100, "suffix": ".txt", "distinct": 1}});
     world.seed(&generate.to_string());
-    let mut child = world.command(&["plan", "alice/model", "--out", "plan.json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = world
+        .command(&["plan", "alice/model", "--out", "plan.json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut most = 0;
     while child.try_wait().unwrap().is_none() {
         most = most.max(peak(child.id()));
@@ -439,27 +677,47 @@ fn twenty_thousand_files_are_planned_from_one_listing_in_little_memory() {
     assert!((1_000..100_000).contains(&most), "{most} KiB");
     let pages = world.requests("hf.tree");
     assert!(pages <= 25, "{pages} pages were asked for");
-    assert_eq!(["hf.resolve", "hf_storage.get", "ms.create", "ms.batch"].map(|route| world.requests(route)), [0; 4]);
+    assert_eq!(
+        ["hf.resolve", "hf_storage.get", "ms.create", "ms.batch"]
+            .map(|route| world.requests(route)),
+        [0; 4]
+    );
 }
 
 /// The most memory that a process has had, in KiB.
 fn peak(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
 }
 
 #[test]
 fn a_file_of_500_gb_is_planned_without_a_byte_of_it() {
     let sha256 = "0123456789abcdef".repeat(4);
-    let world = with(&json!([{"path": "huge.safetensors", "size": 500_000_000_000_u64, "virtual": true, "declare": {"sha256": sha256}}]));
+    let world = with(
+        &json!([{"path": "huge.safetensors", "size": 500_000_000_000_u64, "virtual": true, "declare": {"sha256": sha256}}]),
+    );
     let ran = world.run(&["migrate", "alice/model", "--dry-run"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stdout.contains("500.00 GB"), "{}", ran.stdout);
-    assert_eq!(world.run(&["plan", "alice/model", "--out", "plan.json"]).code, 0);
+    assert_eq!(
+        world
+            .run(&["plan", "alice/model", "--out", "plan.json"])
+            .code,
+        0
+    );
     let plan = std::fs::read_to_string(world.path("plan.json")).unwrap();
     assert!(plan.contains("500000000000") && plan.contains(&sha256));
-    assert_eq!(["hf.resolve", "hf_storage.get", "ms.create"].map(|route| world.requests(route)), [0; 3]);
+    assert_eq!(
+        ["hf.resolve", "hf_storage.get", "ms.create"].map(|route| world.requests(route)),
+        [0; 3]
+    );
 }
 
 #[test]
@@ -471,9 +729,32 @@ fn ten_thousand_equal_files_are_one_blob() {
     let ran = migrate(&world);
     let report = ran.event("report");
     assert_eq!(ran.code, 0, "{report}");
-    assert_eq!((report["moved"].as_u64(), report["duplicates"].as_u64(), report["sent"].as_u64()), (Some(1), Some(9_999), Some(70_000)));
-    assert_eq!((world.requests("ms_storage.put"), world.requests("hf_storage.get")), (1, 1));
-    let repo = world.admin("GET", "/repo?hub=ms&kind=model&id=alice/model&hash=false", "").unwrap();
-    let files = repo["files"].as_array().unwrap().iter().filter(|file| file["path"].as_str().unwrap().ends_with(".safetensors"));
+    assert_eq!(
+        (
+            report["moved"].as_u64(),
+            report["duplicates"].as_u64(),
+            report["sent"].as_u64()
+        ),
+        (Some(1), Some(9_999), Some(70_000))
+    );
+    assert_eq!(
+        (
+            world.requests("ms_storage.put"),
+            world.requests("hf_storage.get")
+        ),
+        (1, 1)
+    );
+    let repo = world
+        .admin(
+            "GET",
+            "/repo?hub=ms&kind=model&id=alice/model&hash=false",
+            "",
+        )
+        .unwrap();
+    let files = repo["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|file| file["path"].as_str().unwrap().ends_with(".safetensors"));
     assert_eq!(files.count(), 10_000);
 }

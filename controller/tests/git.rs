@@ -17,13 +17,20 @@ const BY_GIT: [&str; 4] = ["migrate", "alice/model", "--json", "--use-git"];
 
 /// One more commit on the source.
 fn seed(world: &World, files: &Value) -> String {
-    let body = json!({"hub": "hf", "kind": "model", "id": "alice/model", "message": "m", "files": files});
-    world.seed(&body.to_string())["commit"].as_str().unwrap().to_owned()
+    let body =
+        json!({"hub": "hf", "kind": "model", "id": "alice/model", "message": "m", "files": files});
+    world.seed(&body.to_string())["commit"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 fn many(world: &World, count: u64) {
     let generate = json!({"count": count, "folders": 10, "size": 500, "suffix": ".txt"});
-    world.seed(&json!({"hub": "hf", "kind": "model", "id": "alice/model", "generate": generate}).to_string());
+    world.seed(
+        &json!({"hub": "hf", "kind": "model", "id": "alice/model", "generate": generate})
+            .to_string(),
+    );
 }
 
 fn lock(world: &World, why: &str) {
@@ -38,7 +45,11 @@ fn run(world: &World, args: &[&str]) -> Ran {
 fn is_done(world: &World, ran: &Ran) -> Value {
     let report = ran.event("report");
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    assert!(world.is_copied("model", "alice/model", "alice/model"), "{}", ran.stdout);
+    assert!(
+        world.is_copied("model", "alice/model", "alice/model"),
+        "{}",
+        ran.stdout
+    );
     report
 }
 
@@ -54,10 +65,18 @@ fn a_locked_repo_is_copied_by_git_and_both_say_so() {
         lock(&world, why);
         let ran = run(&world, &MIGRATE);
         let report = is_done(&world, &ran);
-        let warned = report["warnings"].as_array().unwrap().iter().any(|line| line.as_str().unwrap().contains("is read by Git"));
+        let warned = report["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|line| line.as_str().unwrap().contains("is read by Git"));
         assert!(warned, "{report}");
         let said = run(&world, &["verify", "alice/model"]);
-        assert!(said.code == 0 && said.stderr.contains("has locked its API for this account"), "{}", said.stderr);
+        assert!(
+            said.code == 0 && said.stderr.contains("has locked its API for this account"),
+            "{}",
+            said.stderr
+        );
         assert_eq!(world.requests("hf.resolve"), 0);
     }
 }
@@ -65,11 +84,21 @@ fn a_locked_repo_is_copied_by_git_and_both_say_so() {
 #[test]
 fn a_locked_private_repo_becomes_a_private_copy() {
     let world = World::with_model();
-    world.admin("POST", "/repo", &json!({"hub": "hf", "kind": "model", "id": "alice/model", "private": true}).to_string()).unwrap();
+    world
+        .admin(
+            "POST",
+            "/repo",
+            &json!({"hub": "hf", "kind": "model", "id": "alice/model", "private": true})
+                .to_string(),
+        )
+        .unwrap();
     lock(&world, "private");
     let ran = world.run_with(&MIGRATE, &[IMPATIENT, ("HF_TOKEN", "hf_sandboxAliceRead")]);
     is_done(&world, &ran);
-    assert_eq!(world.stored("ms", "model", "alice/model").unwrap()["private"], true);
+    assert_eq!(
+        world.stored("ms", "model", "alice/model").unwrap()["private"],
+        true
+    );
 }
 
 #[test]
@@ -103,14 +132,29 @@ fn use_git_reads_small_files_from_one_pack_and_leaves_nothing_behind() {
 #[test]
 fn a_private_repo_is_read_by_git_with_its_token_which_nobody_else_sees() {
     let world = World::with_model();
-    world.admin("POST", "/repo", &json!({"hub": "hf", "kind": "model", "id": "alice/model", "private": true}).to_string()).unwrap();
+    world
+        .admin(
+            "POST",
+            "/repo",
+            &json!({"hub": "hf", "kind": "model", "id": "alice/model", "private": true})
+                .to_string(),
+        )
+        .unwrap();
     let ran = world.run_with(&BY_GIT, &[IMPATIENT, ("HF_TOKEN", "hf_sandboxAliceRead")]);
     is_done(&world, &ran);
     let basic = "dXNlcjpoZl9zYW5kYm94QWxpY2VSZWFk";
     for text in [&ran.stdout, &ran.stderr] {
-        assert!(!text.contains("hf_sandboxAliceRead") && !text.contains(basic), "{text}");
+        assert!(
+            !text.contains("hf_sandboxAliceRead") && !text.contains(basic),
+            "{text}"
+        );
     }
-    for request in world.admin("GET", "/requests", "").unwrap().as_array().unwrap() {
+    for request in world
+        .admin("GET", "/requests", "")
+        .unwrap()
+        .as_array()
+        .unwrap()
+    {
         let is_hub = request["origin"] == "hf";
         assert!(is_hub || !request.to_string().contains(basic), "{request}");
     }
@@ -139,7 +183,10 @@ fn few_small_files_are_read_one_by_one() {
     let world = World::new();
     many(&world, 20);
     is_done(&world, &run(&world, &MIGRATE));
-    assert_eq!((world.requests("hf.git_refs"), world.requests("hf.resolve")), (0, 20));
+    assert_eq!(
+        (world.requests("hf.git_refs"), world.requests("hf.resolve")),
+        (0, 20)
+    );
 }
 
 #[test]
@@ -154,11 +201,25 @@ fn where_git_is_closed_many_small_files_are_read_one_by_one() {
 #[test]
 fn a_small_file_that_becomes_a_blob_comes_from_the_pack_too() {
     let world = World::new();
-    let big = |n: u64| json!({"path": format!("{n}.txt"), "size": 200_000, "seed": n, "lfs": false});
-    seed(&world, &json!([big(1), big(2), big(3), {"path": "w.safetensors", "size": 3_000_000, "seed": 9}]));
-    let report = is_done(&world, &run(&world, &[&BY_GIT[..], &["--containers", "3"]].concat()));
+    let big =
+        |n: u64| json!({"path": format!("{n}.txt"), "size": 200_000, "seed": n, "lfs": false});
+    seed(
+        &world,
+        &json!([big(1), big(2), big(3), {"path": "w.safetensors", "size": 3_000_000, "seed": 9}]),
+    );
+    let report = is_done(
+        &world,
+        &run(&world, &[&BY_GIT[..], &["--containers", "3"]].concat()),
+    );
     assert!(report["chunks"].as_u64().unwrap() >= 2, "{report}");
-    assert_eq!((world.requests("hf.resolve"), world.requests("hf.git_upload_pack")), (0, 4), "the look, and one chunk");
+    assert_eq!(
+        (
+            world.requests("hf.resolve"),
+            world.requests("hf.git_upload_pack")
+        ),
+        (0, 4),
+        "the look, and one chunk"
+    );
 }
 
 #[test]
@@ -168,14 +229,22 @@ fn from_modelscope_small_files_come_by_git_too() {
         {"path": "README.md", "text": "# Hello\n"}, {"path": "a/b.txt", "text": "b"}, {"path": "empty.txt", "text": ""},
         {"path": "w.safetensors", "size": 300_000, "seed": 1},
     ]);
-    world.seed(&json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": files}).to_string());
+    world.seed(
+        &json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": files}).to_string(),
+    );
     let args = ["migrate", "ms:alice/model", "--json", "--use-git"];
     let ran = world.run_with(&args, &[IMPATIENT, ("HF_TOKEN", "hf_sandboxAliceWrite")]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     let held = |hub: &str| -> Vec<(Value, Value)> {
         let repo = world.stored(hub, "model", "alice/model").unwrap();
-        let files = repo["files"].as_array().unwrap().iter().filter(|file| file["path"] != ".gitattributes");
-        files.map(|file| (file["path"].clone(), file["sha256"].clone())).collect()
+        let files = repo["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|file| file["path"] != ".gitattributes");
+        files
+            .map(|file| (file["path"].clone(), file["sha256"].clone()))
+            .collect()
     };
     assert_eq!(held("ms"), held("hf"));
     assert_eq!(world.requests("ms.download"), 1, "the blob");
@@ -188,16 +257,43 @@ fn the_source_moves_on_and_the_pinned_commit_is_read() {
     world.once("hf.lfs_batch", json!({"do": "delay", "ms": 1}));
     world.once("ms.create", json!({"do": "delay", "ms": 1}));
     let plan = world.path("plan.json");
-    assert_eq!(run(&world, &["plan", "alice/model", "--use-git", "--out", plan.to_str().unwrap()]).code, 0);
+    assert_eq!(
+        run(
+            &world,
+            &[
+                "plan",
+                "alice/model",
+                "--use-git",
+                "--out",
+                plan.to_str().unwrap()
+            ]
+        )
+        .code,
+        0
+    );
     let before = world.stored("hf", "model", "alice/model").unwrap();
-    seed(&world, &json!([{"path": "00000/0000000.txt", "text": "changed since"}, {"path": "new.txt", "text": "new"}]));
-    let ran = run(&world, &["migrate", "--plan", plan.to_str().unwrap(), "--json"]);
+    seed(
+        &world,
+        &json!([{"path": "00000/0000000.txt", "text": "changed since"}, {"path": "new.txt", "text": "new"}]),
+    );
+    let ran = run(
+        &world,
+        &["migrate", "--plan", plan.to_str().unwrap(), "--json"],
+    );
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     let there = world.stored("ms", "model", "alice/model").unwrap();
     let digest = |repo: &Value, path: &str| {
-        repo["files"].as_array().unwrap().iter().find(|file| file["path"] == path).map(|file| file["sha256"].clone())
+        repo["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|file| file["path"] == path)
+            .map(|file| file["sha256"].clone())
     };
-    assert_eq!(digest(&there, "00000/0000000.txt"), digest(&before, "00000/0000000.txt"));
+    assert_eq!(
+        digest(&there, "00000/0000000.txt"),
+        digest(&before, "00000/0000000.txt")
+    );
     assert_eq!(digest(&there, "new.txt"), None);
     assert_eq!(world.requests("hf.resolve"), 0);
 }
@@ -215,16 +311,27 @@ fn links_submodules_and_unlawful_paths_are_reported_and_the_others_go_on() {
     );
     let ran = run(&world, &BY_GIT);
     let report = ran.event("report");
-    let refused: Vec<&str> = report["refused"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap()).collect();
+    let refused: Vec<&str> = report["refused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["path"].as_str().unwrap())
+        .collect();
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     for path in ["link", "sub", "..", ".git", "a\\b", "C:x"] {
         assert!(refused.contains(&path), "{path}: {refused:?}");
     }
-    let there = world.stored("ms", "model", "alice/model").unwrap().to_string();
+    let there = world
+        .stored("ms", "model", "alice/model")
+        .unwrap()
+        .to_string();
     for path in ["a.safetensors", "ü.txt", "u\u{308}.txt"] {
         assert!(there.contains(path), "{path}: {there}");
     }
-    assert!(!there.contains("\"link\"") && !there.contains("config\""), "{there}");
+    assert!(
+        !there.contains("\"link\"") && !there.contains("config\""),
+        "{there}"
+    );
     assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'));
 }
 
@@ -241,22 +348,61 @@ fn a_pointer_that_is_none_is_copied_as_the_file_it_is_and_one_that_lies_fails_al
     lock(&world, "private");
     let ran = run(&world, &MIGRATE);
     let report = ran.event("report");
-    let failed: Vec<&str> = report["failed"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap()).collect();
-    assert_eq!((ran.code, failed), (4, vec!["lies.safetensors"]), "{}{}", ran.stdout, ran.stderr);
+    let failed: Vec<&str> = report["failed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (ran.code, failed),
+        (4, vec!["lies.safetensors"]),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     let there = world.stored("ms", "model", "alice/model").unwrap();
-    let forged = there["files"].as_array().unwrap().iter().find(|file| file["path"] == "forged.txt").unwrap();
-    assert!(forged["lfs"] == false && forged["size"] == text.len(), "{forged}");
+    let forged = there["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|file| file["path"] == "forged.txt")
+        .unwrap();
+    assert!(
+        forged["lfs"] == false && forged["size"] == text.len(),
+        "{forged}"
+    );
 }
 
 #[test]
 fn a_blob_that_the_source_lost_fails_alone_though_its_pointer_is_there() {
     let world = World::with_model();
-    seed(&world, &json!([{"path": "lost.safetensors", "size": 300_000, "seed": 5, "missing": true}]));
+    seed(
+        &world,
+        &json!([{"path": "lost.safetensors", "size": 300_000, "seed": 5, "missing": true}]),
+    );
     lock(&world, "private");
     let ran = run(&world, &MIGRATE);
-    let failed: Vec<Value> = ran.event("report")["failed"].as_array().unwrap().iter().map(|entry| entry["path"].clone()).collect();
-    assert_eq!((ran.code, failed), (1, vec![json!("lost.safetensors")]), "{}{}", ran.stdout, ran.stderr);
-    assert!(!world.stored("ms", "model", "alice/model").unwrap().to_string().contains("lost.safetensors"));
+    let failed: Vec<Value> = ran.event("report")["failed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["path"].clone())
+        .collect();
+    assert_eq!(
+        (ran.code, failed),
+        (1, vec![json!("lost.safetensors")]),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert!(
+        !world
+            .stored("ms", "model", "alice/model")
+            .unwrap()
+            .to_string()
+            .contains("lost.safetensors")
+    );
 }
 
 #[test]
@@ -272,12 +418,25 @@ fn an_expired_address_of_a_locked_repos_blob_is_asked_for_again() {
 fn a_blobs_address_with_credentials_in_it_is_not_followed_and_small_files_go_on() {
     let world = World::with_model();
     lock(&world, "private");
-    world.always("hf.lfs_batch", json!({"do": "href", "href": "http://user:pass@127.0.0.1:1/x"}));
+    world.always(
+        "hf.lfs_batch",
+        json!({"do": "href", "href": "http://user:pass@127.0.0.1:1/x"}),
+    );
     let ran = run(&world, &MIGRATE);
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("credentials in the address") && !ran.stdout.contains("user:pass"), "{}", ran.stdout);
-    let there = world.stored("ms", "model", "alice/model").unwrap().to_string();
-    assert!(there.contains("empty.txt") && !there.contains("a.safetensors"), "{there}");
+    assert!(
+        ran.stdout.contains("credentials in the address") && !ran.stdout.contains("user:pass"),
+        "{}",
+        ran.stdout
+    );
+    let there = world
+        .stored("ms", "model", "alice/model")
+        .unwrap()
+        .to_string();
+    assert!(
+        there.contains("empty.txt") && !there.contains("a.safetensors"),
+        "{there}"
+    );
 }
 
 #[test]
@@ -295,8 +454,16 @@ fn a_pack_that_is_always_cut_ends_the_run_with_its_reason_when_the_api_is_locked
     lock(&world, "private");
     world.always("hf.git_upload_pack", json!({"do": "reset", "after": 50}));
     let ran = run(&world, &MIGRATE);
-    assert!(ran.code != 0 && ran.stderr.contains("by Git") || ran.stdout.contains("by Git"), "{}{}", ran.stdout, ran.stderr);
-    assert!(world.stored("ms", "model", "alice/model").is_none(), "nothing was created");
+    assert!(
+        ran.code != 0 && ran.stderr.contains("by Git") || ran.stdout.contains("by Git"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert!(
+        world.stored("ms", "model", "alice/model").is_none(),
+        "nothing was created"
+    );
 }
 
 #[test]
@@ -305,13 +472,23 @@ fn a_second_run_by_git_finds_everything_there() {
     is_done(&world, &run(&world, &BY_GIT));
     let again = run(&world, &BY_GIT);
     let report = is_done(&world, &again);
-    assert_eq!((report["moved"].as_u64(), report["inline"].as_u64()), (Some(0), Some(0)), "{report}");
+    assert_eq!(
+        (report["moved"].as_u64(), report["inline"].as_u64()),
+        (Some(0), Some(0)),
+        "{report}"
+    );
 }
 
 #[test]
 fn the_help_names_use_git() {
     for verb in ["migrate", "batch", "plan", "verify"] {
-        assert!(World::new().run(&[verb, "--help"]).stdout.contains("--use-git"), "{verb}");
+        assert!(
+            World::new()
+                .run(&[verb, "--help"])
+                .stdout
+                .contains("--use-git"),
+            "{verb}"
+        );
     }
 }
 
@@ -322,8 +499,11 @@ fn what_a_killed_worker_left_goes_at_the_next_start_and_its_work_is_done_by_anot
     std::fs::create_dir(world.path("tmp")).unwrap();
     world.always("hf.git_upload_pack", json!({"do": "stall", "after": 30}));
     let mut command = world.command(&MIGRATE);
-    let running = world.start(command.envs([IMPATIENT, ("TMPDIR", world.path("tmp").to_str().unwrap())]));
-    until("the question for the pack", || world.requests("hf.git_upload_pack") > 0);
+    let running =
+        world.start(command.envs([IMPATIENT, ("TMPDIR", world.path("tmp").to_str().unwrap())]));
+    until("the question for the pack", || {
+        world.requests("hf.git_upload_pack") > 0
+    });
     let workers = world.workers();
     world.clear_faults();
     workers.iter().for_each(|worker| signal("-KILL", *worker));
@@ -337,8 +517,11 @@ fn a_run_that_is_stopped_while_it_fetches_leaves_nothing_behind() {
     std::fs::create_dir(world.path("tmp")).unwrap();
     world.always("hf.git_upload_pack", json!({"do": "stall", "after": 30}));
     let mut command = world.command(&BY_GIT);
-    let running = world.start(command.envs([IMPATIENT, ("TMPDIR", world.path("tmp").to_str().unwrap())]));
-    until("the question for the pack", || world.requests("hf.git_upload_pack") > 0);
+    let running =
+        world.start(command.envs([IMPATIENT, ("TMPDIR", world.path("tmp").to_str().unwrap())]));
+    until("the question for the pack", || {
+        world.requests("hf.git_upload_pack") > 0
+    });
     running.signal("-INT");
     assert_eq!(running.wait().code, 130);
     nothing_is_left(&world);

@@ -30,11 +30,21 @@ fn status(status: u16) -> Value {
 /// The SHA-256 of a file of `alice/model`, which its storage addresses hold.
 fn oid(world: &World, path: &str) -> Value {
     let stored = world.stored("hf", "model", "alice/model").unwrap();
-    stored["files"].as_array().unwrap().iter().find(|file| file["path"] == path).unwrap()["sha256"].clone()
+    stored["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|file| file["path"] == path)
+        .unwrap()["sha256"]
+        .clone()
 }
 
 fn waits(ran: &common::Ran) -> Vec<f64> {
-    ran.events().iter().filter(|event| event["event"] == "retry").map(|event| event["wait"].as_f64().unwrap()).collect()
+    ran.events()
+        .iter()
+        .filter(|event| event["event"] == "retry")
+        .map(|event| event["wait"].as_f64().unwrap())
+        .collect()
 }
 
 // 13
@@ -42,16 +52,36 @@ fn waits(ran: &common::Ran) -> Vec<f64> {
 fn a_wait_that_the_server_asks_for_holds_back_the_whole_host() {
     for (name, value) in [("retry-after", "1"), ("ratelimit", "\"resolvers\";r=0;t=0")] {
         let world = World::with_blobs(40, 1000);
-        world.strike("hf_storage.get", json!({"do": "status", "status": 429, "headers": {name: value}}), json!({"skip": 4, "count": 1}));
+        world.strike(
+            "hf_storage.get",
+            json!({"do": "status", "status": 429, "headers": {name: value}}),
+            json!({"skip": 4, "count": 1}),
+        );
         let ran = world.migrate();
-        assert_eq!((ran.done()["retries"].as_u64(), waits(&ran)), (Some(1), vec![1.0]));
+        assert_eq!(
+            (ran.done()["retries"].as_u64(), waits(&ran)),
+            (Some(1), vec![1.0])
+        );
         let asked = world.asked("hf_storage", "GET");
         let at = |request: &Value| request["at_ms"].as_u64().unwrap();
-        let refused = asked.iter().find(|request| request["status"] == 429).unwrap();
-        let again = asked.iter().rfind(|request| request["path"] == refused["path"]).unwrap();
-        let meanwhile = asked.iter().filter(|request| (at(refused)..at(refused) + 1000).contains(&at(request))).count();
+        let refused = asked
+            .iter()
+            .find(|request| request["status"] == 429)
+            .unwrap();
+        let again = asked
+            .iter()
+            .rfind(|request| request["path"] == refused["path"])
+            .unwrap();
+        let meanwhile = asked
+            .iter()
+            .filter(|request| (at(refused)..at(refused) + 1000).contains(&at(request)))
+            .count();
         // What was under way with it could not know.
-        assert!(at(again) >= at(refused) + 1000 && meanwhile < 20, "{meanwhile} of {} requests during the wait", asked.len());
+        assert!(
+            at(again) >= at(refused) + 1000 && meanwhile < 20,
+            "{meanwhile} of {} requests during the wait",
+            asked.len()
+        );
         assert!(asked.len() == 41 && world.is_whole());
     }
 }
@@ -59,12 +89,17 @@ fn a_wait_that_the_server_asks_for_holds_back_the_whole_host() {
 #[test]
 fn a_quota_is_kept_once_it_is_known() {
     let world = World::new();
-    let files: Vec<_> = (0..12).map(|n| json!({"path": format!("{n}.txt"), "text": n.to_string()})).collect();
+    let files: Vec<_> = (0..12)
+        .map(|n| json!({"path": format!("{n}.txt"), "text": n.to_string()}))
+        .collect();
     world.seed_model(&json!(files));
     world.set(json!({"hf_resolve_quota": 8, "quota_window_s": 1}));
     world.migrate().done();
     let requests = world.requests("hf.resolve");
-    assert!((13..=24).contains(&requests) && world.is_whole(), "{requests} requests for 12 files");
+    assert!(
+        (13..=24).contains(&requests) && world.is_whole(),
+        "{requests} requests for 12 files"
+    );
 }
 
 // 14
@@ -75,19 +110,48 @@ fn a_bare_429_is_answered_with_growing_pauses_of_random_length() {
     let ran = world.migrate();
     assert_eq!(ran.done()["retries"], 5);
     let waits = waits(&ran);
-    assert!(waits.iter().zip(0..).all(|(wait, n)| *wait <= 0.01 * f64::from(1 << n)), "{waits:?}");
-    assert!(waits.windows(2).any(|pair| pair[0] * 2.0 != pair[1]) && waits.windows(2).any(|pair| pair[0] != pair[1]), "{waits:?}");
+    assert!(
+        waits
+            .iter()
+            .zip(0..)
+            .all(|(wait, n)| *wait <= 0.01 * f64::from(1 << n)),
+        "{waits:?}"
+    );
+    assert!(
+        waits.windows(2).any(|pair| pair[0] * 2.0 != pair[1])
+            && waits.windows(2).any(|pair| pair[0] != pair[1]),
+        "{waits:?}"
+    );
     assert!(world.requests("hf_storage.get") == 6 && world.is_whole());
 }
 
 #[test]
 fn a_bare_429_is_waited_out_wherever_it_comes_from() {
     let world = World::with_blob(1000);
-    let routes = ["hf.info", "hf.tree", "hf.lfs_batch", "hf.resolve", "ms.me", "ms.files", "ms.batch", "ms_storage.put", "ms.commit"];
-    routes.iter().for_each(|route| world.once(route, status(429)));
+    let routes = [
+        "hf.info",
+        "hf.tree",
+        "hf.lfs_batch",
+        "hf.resolve",
+        "ms.me",
+        "ms.files",
+        "ms.batch",
+        "ms_storage.put",
+        "ms.commit",
+    ];
+    routes
+        .iter()
+        .for_each(|route| world.once(route, status(429)));
     world.migrate().done();
     assert!(world.all_struck() && world.is_whole());
-    assert_eq!(world.stored("ms", "model", "alice/model").unwrap()["commits"].as_array().unwrap().len(), 2, "and the platform's first");
+    assert_eq!(
+        world.stored("ms", "model", "alice/model").unwrap()["commits"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2,
+        "and the platform's first"
+    );
 }
 
 // 15
@@ -95,9 +159,21 @@ fn a_bare_429_is_waited_out_wherever_it_comes_from() {
 fn a_wait_beyond_the_budget_parks_that_item_says_so_and_the_others_go_on() {
     let world = World::with_model();
     let long = json!({"do": "status", "status": 429, "headers": {"Retry-After": "3600"}});
-    world.strike("hf_storage.get", long.clone(), json!({"path": oid(&world, "b.safetensors")}));
-    let report = world.migrate_with(&[MINUTE]).failed(1, &["b.safetensors"], "asks to wait 3600 s");
-    assert_eq!((report["failed"][0]["kind"].as_str(), report["retries"].as_u64()), (Some("rate_limited"), Some(0)));
+    world.strike(
+        "hf_storage.get",
+        long.clone(),
+        json!({"path": oid(&world, "b.safetensors")}),
+    );
+    let report = world
+        .migrate_with(&[MINUTE])
+        .failed(1, &["b.safetensors"], "asks to wait 3600 s");
+    assert_eq!(
+        (
+            report["failed"][0]["kind"].as_str(),
+            report["retries"].as_u64()
+        ),
+        (Some("rate_limited"), Some(0))
+    );
     assert!(world.arrived().len() == 5 && world.wrong().is_empty());
     world.finishes();
 }
@@ -106,8 +182,13 @@ fn a_wait_beyond_the_budget_parks_that_item_says_so_and_the_others_go_on() {
 fn a_wait_beyond_the_budget_for_a_listing_ends_the_run_at_once() {
     for route in ["hf.tree", "ms.me"] {
         let world = World::with_blob(1000);
-        world.always(route, json!({"do": "status", "status": 429, "headers": {"Retry-After": "3600"}}));
-        world.migrate_with(&[MINUTE]).ended(1, "asks to wait 3600 s: run the same command again then");
+        world.always(
+            route,
+            json!({"do": "status", "status": 429, "headers": {"Retry-After": "3600"}}),
+        );
+        world
+            .migrate_with(&[MINUTE])
+            .ended(1, "asks to wait 3600 s: run the same command again then");
         assert_eq!(world.requests(route), 1);
     }
 }
@@ -116,9 +197,20 @@ fn a_wait_beyond_the_budget_for_a_listing_ends_the_run_at_once() {
 #[test]
 fn what_may_pass_is_tried_again() {
     let world = World::with_blob(1000);
-    let routes = ["hf.info", "hf.tree", "hf.lfs_batch", "hf_storage.get", "ms.me", "ms.files", "ms.batch", "ms_storage.put"];
+    let routes = [
+        "hf.info",
+        "hf.tree",
+        "hf.lfs_batch",
+        "hf_storage.get",
+        "ms.me",
+        "ms.files",
+        "ms.batch",
+        "ms_storage.put",
+    ];
     for (skip, code) in PASSING.into_iter().enumerate() {
-        routes.iter().for_each(|route| world.strike(route, status(code), json!({"skip": skip, "count": 1})));
+        routes
+            .iter()
+            .for_each(|route| world.strike(route, status(code), json!({"skip": skip, "count": 1})));
     }
     world.strike("hf.resolve", status(503), json!({"count": 3}));
     world.migrate().done();
@@ -130,7 +222,10 @@ fn a_server_that_fails_for_ever_is_given_up_after_a_few_tries() {
     let world = World::with_blob(1000);
     world.always("hf_storage.get", status(503));
     world.migrate().failed(1, &[BLOB], "503");
-    assert_eq!((world.requests("hf_storage.get"), world.arrived()), (7, vec![README.to_owned()]));
+    assert_eq!(
+        (world.requests("hf_storage.get"), world.arrived()),
+        (7, vec![README.to_owned()])
+    );
     world.clear_faults();
     world.always("ms_storage.put", status(500));
     world.admin("POST", "/counters/reset", "");
@@ -146,12 +241,20 @@ fn what_no_other_try_changes_is_not_tried_again() {
         world.seed_model(&json!([{"path": "notes.txt", "text": "n"}]));
         world.strike("hf.resolve", status(code), json!({"path": "notes.txt"}));
         // Storage that says 403 means the address: a new one is asked for.
-        let failing: &[&str] = if code == 403 { &["notes.txt"] } else { &["notes.txt", BLOB] };
+        let failing: &[&str] = if code == 403 {
+            &["notes.txt"]
+        } else {
+            &["notes.txt", BLOB]
+        };
         if code != 403 {
             world.always("ms_storage.put", status(code));
         }
         let report = world.migrate().failed(1, failing, &code.to_string());
-        assert_eq!((report["retries"].as_u64(), world.requests("ms_storage.put")), (Some(0), 1), "{report}");
+        assert_eq!(
+            (report["retries"].as_u64(), world.requests("ms_storage.put")),
+            (Some(0), 1),
+            "{report}"
+        );
         assert_eq!(world.requests("hf.resolve"), 2, "one for each small file");
         world.finishes();
     }
@@ -163,8 +266,17 @@ fn a_listing_that_is_refused_is_not_asked_again() {
         let world = World::with_blob(1000);
         world.always("hf.tree", status(code));
         let ran = world.migrate();
-        assert!(ran.code != 0 && ran.event("error")["exit"] == ran.code, "{code}: {}{}", ran.stdout, ran.stderr);
-        assert_eq!((world.requests("hf.tree"), world.requests("ms.create")), (1, 0), "{code}");
+        assert!(
+            ran.code != 0 && ran.event("error")["exit"] == ran.code,
+            "{code}: {}{}",
+            ran.stdout,
+            ran.stderr
+        );
+        assert_eq!(
+            (world.requests("hf.tree"), world.requests("ms.create")),
+            (1, 0),
+            "{code}"
+        );
     }
 }
 
@@ -173,35 +285,70 @@ fn is_no_success(route: &str, kind: Value, words: &str) {
     let world = World::with_blob(1000);
     world.always(route, kind);
     let ran = world.migrate();
-    assert!(matches!(ran.code, 1..=4) && world.all_struck() && ran.stdout.contains(words), "{route}: {}{}", ran.stdout, ran.stderr);
+    assert!(
+        matches!(ran.code, 1..=4) && world.all_struck() && ran.stdout.contains(words),
+        "{route}: {}{}",
+        ran.stdout,
+        ran.stderr
+    );
     assert!(!world.is_whole() && world.wrong().is_empty(), "{route}");
     world.finishes();
 }
 
 #[test]
 fn a_web_page_where_an_answer_belongs_is_an_error() {
-    for route in ["hf.info", "hf.tree", "hf.lfs_batch", "hf.resolve", "hf_storage.get"] {
+    for route in [
+        "hf.info",
+        "hf.tree",
+        "hf.lfs_batch",
+        "hf.resolve",
+        "hf_storage.get",
+    ] {
         is_no_success(route, json!({"do": "html"}), "");
     }
-    for route in ["ms.me", "ms.create", "ms.batch", "ms_storage.put", "ms.commit"] {
+    for route in [
+        "ms.me",
+        "ms.create",
+        "ms.batch",
+        "ms_storage.put",
+        "ms.commit",
+    ] {
         is_no_success(route, json!({"do": "html"}), "");
     }
 }
 
 #[test]
 fn an_error_in_the_envelope_of_a_200_is_an_error() {
-    for route in ["ms.me", "ms.create", "ms.batch", "ms_storage.put", "ms.commit"] {
-        is_no_success(route, json!({"do": "envelope", "code": 10010205001_u64, "message": "internal trouble"}), "internal trouble");
+    for route in [
+        "ms.me",
+        "ms.create",
+        "ms.batch",
+        "ms_storage.put",
+        "ms.commit",
+    ] {
+        is_no_success(
+            route,
+            json!({"do": "envelope", "code": 10010205001_u64, "message": "internal trouble"}),
+            "internal trouble",
+        );
     }
 }
 
 #[test]
 fn a_verification_that_gets_no_listing_is_no_success() {
-    for kind in [json!({"do": "html"}), json!({"do": "envelope", "code": 10010205001_u64, "message": "internal trouble"})] {
+    for kind in [
+        json!({"do": "html"}),
+        json!({"do": "envelope", "code": 10010205001_u64, "message": "internal trouble"}),
+    ] {
         let world = World::with_blob(1000);
         world.strike("ms.files", kind, json!({"skip": 1}));
         let ran = world.migrate();
-        assert!(matches!(ran.code, 1..=4) && world.all_struck(), "{}{}", ran.stdout, ran.stderr);
+        assert!(
+            matches!(ran.code, 1..=4) && world.all_struck(),
+            "{}{}",
+            ran.stdout,
+            ran.stderr
+        );
         world.finishes();
     }
 }
@@ -209,14 +356,34 @@ fn a_verification_that_gets_no_listing_is_no_success() {
 // 18
 #[test]
 fn a_batch_that_fails_in_part_costs_only_those_objects() {
-    for (route, code) in [("ms.batch", 422), ("hf.lfs_batch", 404), ("hf.lfs_batch", 422)] {
+    for (route, code) in [
+        ("ms.batch", 422),
+        ("hf.lfs_batch", 404),
+        ("hf.lfs_batch", 422),
+    ] {
         let world = World::with_blobs(9, 1000);
-        world.always(route, json!({"do": "object_error", "index": 2, "code": code, "message": "not this one"}));
+        world.always(
+            route,
+            json!({"do": "object_error", "index": 2, "code": code, "message": "not this one"}),
+        );
         let ran = world.migrate();
         let report = ran.event("report");
         let failed = report["failed"].as_array().unwrap();
-        assert!(ran.code == 1 && failed.len() == 1 && failed[0]["error"].as_str().unwrap().contains("not this one"), "{report}");
-        assert!(world.arrived().len() == 8 && !world.arrived().contains(&failed[0]["path"].as_str().unwrap().to_owned()));
+        assert!(
+            ran.code == 1
+                && failed.len() == 1
+                && failed[0]["error"]
+                    .as_str()
+                    .unwrap()
+                    .contains("not this one"),
+            "{report}"
+        );
+        assert!(
+            world.arrived().len() == 8
+                && !world
+                    .arrived()
+                    .contains(&failed[0]["path"].as_str().unwrap().to_owned())
+        );
         world.finishes();
     }
 }
@@ -225,7 +392,10 @@ fn a_batch_that_fails_in_part_costs_only_those_objects() {
 fn an_object_that_a_batch_refuses_for_now_is_asked_about_again() {
     for route in ["ms.batch", "hf.lfs_batch"] {
         let world = World::with_blobs(9, 1000);
-        world.once(route, json!({"do": "object_error", "index": 2, "code": 503, "message": "busy"}));
+        world.once(
+            route,
+            json!({"do": "object_error", "index": 2, "code": 503, "message": "busy"}),
+        );
         world.migrate().done();
         assert!(world.all_struck() && world.is_whole());
     }
@@ -242,10 +412,19 @@ fn an_answer_about_what_nobody_asked_for_is_refused() {
             let report = ran.event("report");
             let failed = report["failed"].as_array().unwrap();
             assert!(
-                ran.code == 1 && failed.len() == 3 && failed.iter().all(|failed| failed["kind"] == "refused"),
+                ran.code == 1
+                    && failed.len() == 3
+                    && failed.iter().all(|failed| failed["kind"] == "refused"),
                 "{route} {kind}: {report}"
             );
-            assert_eq!((world.requests("hf_storage.get"), world.requests("ms_storage.put"), world.arrived().len()), (0, 0, 0));
+            assert_eq!(
+                (
+                    world.requests("hf_storage.get"),
+                    world.requests("ms_storage.put"),
+                    world.arrived().len()
+                ),
+                (0, 0, 0)
+            );
             world.finishes();
         }
     }
@@ -261,7 +440,8 @@ fn talkative() -> (String, Arc<AtomicU64>) {
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 1000000000000\r\n\r\n");
+            let _ = stream
+                .write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 1000000000000\r\n\r\n");
             while stream.write_all(&[b'x'; 64 << 10]).is_ok() {
                 count.fetch_add(64 << 10, Ordering::Relaxed);
             }
@@ -274,15 +454,29 @@ fn talkative() -> (String, Arc<AtomicU64>) {
 fn an_error_that_never_ends_is_read_up_to_a_cap_and_shown_shortened() {
     let world = World::with_blob(1000);
     let (address, said) = talkative();
-    let ran = world.run_with(&["migrate", "alice/model"], &[IMPATIENT, ("HF_ENDPOINT", &address)]);
-    assert!(ran.code != 0 && ran.stderr.contains("xxx") && ran.stderr.len() < 1000, "{}", ran.stderr);
-    assert!(said.load(Ordering::Relaxed) < 32 << 20, "the rest is what lies between the two");
+    let ran = world.run_with(
+        &["migrate", "alice/model"],
+        &[IMPATIENT, ("HF_ENDPOINT", &address)],
+    );
+    assert!(
+        ran.code != 0 && ran.stderr.contains("xxx") && ran.stderr.len() < 1000,
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        said.load(Ordering::Relaxed) < 32 << 20,
+        "the rest is what lies between the two"
+    );
 }
 
 #[test]
 fn a_huge_error_for_one_file_is_reported_in_a_line() {
     let world = World::with_blob(1000);
-    world.strike("hf.resolve", json!({"do": "status", "status": 422, "body_bytes": 5_000_000}), json!({"path": README}));
+    world.strike(
+        "hf.resolve",
+        json!({"do": "status", "status": 422, "body_bytes": 5_000_000}),
+        json!({"path": README}),
+    );
     let ran = world.migrate();
     ran.failed(1, &[README], "xxx");
     assert!(ran.stdout.len() < 10_000, "{}", ran.stdout.len());
@@ -294,8 +488,13 @@ fn a_next_page_on_another_host_is_not_fetched() {
     let world = World::with_blob(1000);
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
-    world.once("hf.tree", json!({"do": "next", "url": format!("http://{}/more", elsewhere.local_addr().unwrap())}));
-    world.migrate_with(&[STALL]).ended(1, "the listing's next page is on another host");
+    world.once(
+        "hf.tree",
+        json!({"do": "next", "url": format!("http://{}/more", elsewhere.local_addr().unwrap())}),
+    );
+    world
+        .migrate_with(&[STALL])
+        .ended(1, "the listing's next page is on another host");
     assert!(elsewhere.accept().is_err() && world.requests("ms.create") == 0);
 }
 
@@ -305,7 +504,10 @@ fn pages_that_go_round_in_a_circle_are_left() {
     world.always("hf.tree", json!({"do": "next", "url": "loop"}));
     world.once("hf.paths_info", status(404));
     world.migrate().ended(1, "go round in a circle");
-    assert_eq!((world.requests("hf.tree"), world.requests("ms.create")), (1, 0));
+    assert_eq!(
+        (world.requests("hf.tree"), world.requests("ms.create")),
+        (1, 0)
+    );
     // The repo's description names the files, too.
     world.migrate().done();
     assert!(world.is_whole());
@@ -314,14 +516,23 @@ fn pages_that_go_round_in_a_circle_are_left() {
 #[test]
 fn a_destination_whose_pages_repeat_themselves_is_left() {
     let world = World::new();
-    let seed = |hub| json!({"hub": hub, "kind": "dataset", "id": "alice/data", "files": [{"path": "a.txt", "text": "a"}]}).to_string();
+    let seed = |hub| {
+        json!({"hub": hub, "kind": "dataset", "id": "alice/data", "files": [{"path": "a.txt", "text": "a"}]}).to_string()
+    };
     world.seed(&seed("hf"));
     world.seed(&seed("ms"));
     let entry = |n| json!({"Path": format!("{n}.txt"), "Type": "blob", "Size": 0, "Sha256": ""});
     let page = json!({"Code": 200, "Success": true, "Data": {"Files": (0..200).map(entry).collect::<Vec<_>>()}});
-    world.always("ms.files", json!({"do": "status", "status": 200, "body": page}));
+    world.always(
+        "ms.files",
+        json!({"do": "status", "status": 200, "body": page}),
+    );
     let ran = world.run_with(&["migrate", "alice/data"], &[IMPATIENT]);
-    assert!(ran.code == 1 && ran.stderr.contains("repeat themselves"), "{}", ran.stderr);
+    assert!(
+        ran.code == 1 && ran.stderr.contains("repeat themselves"),
+        "{}",
+        ran.stderr
+    );
     assert!(world.requests("ms.files") < 10 && world.requests("ms.commit") == 0);
 }
 
@@ -329,20 +540,46 @@ fn a_destination_whose_pages_repeat_themselves_is_left() {
 #[test]
 fn a_listing_that_lags_behind_the_commit_is_looked_at_again() {
     let world = World::with_model();
-    world.strike("ms.files", json!({"do": "cut", "entries": 2}), json!({"skip": 1, "count": 2}));
+    world.strike(
+        "ms.files",
+        json!({"do": "cut", "entries": 2}),
+        json!({"skip": 1, "count": 2}),
+    );
     let report = world.migrate().done();
-    assert_eq!((report["verification"]["equal"].as_u64(), world.requests("ms.files")), (Some(6), 4), "{report}");
+    assert_eq!(
+        (
+            report["verification"]["equal"].as_u64(),
+            world.requests("ms.files")
+        ),
+        (Some(6), 4),
+        "{report}"
+    );
     assert!(world.is_whole());
 }
 
 #[test]
 fn a_verification_that_never_agrees_is_bounded_and_no_success() {
     let world = World::with_model();
-    world.strike("ms.files", json!({"do": "cut", "entries": 2}), json!({"skip": 1}));
+    world.strike(
+        "ms.files",
+        json!({"do": "cut", "entries": 2}),
+        json!({"skip": 1}),
+    );
     let ran = world.migrate();
     let report = ran.event("report");
-    assert_eq!((ran.code, report["state"].as_str(), world.requests("ms.files")), (1, Some("incomplete"), 4), "{report}");
-    assert!(report["verification"]["missing"].as_array().unwrap().len() >= 4, "{report}");
+    assert_eq!(
+        (
+            ran.code,
+            report["state"].as_str(),
+            world.requests("ms.files")
+        ),
+        (1, Some("incomplete"), 4),
+        "{report}"
+    );
+    assert!(
+        report["verification"]["missing"].as_array().unwrap().len() >= 4,
+        "{report}"
+    );
     world.finishes();
 }
 
@@ -351,7 +588,9 @@ fn a_verification_that_never_agrees_is_bounded_and_no_success() {
 fn many() -> World {
     let world = World::new();
     let files = json!({"count": 3300, "folders": 40, "size": 1000, "prefix": "data/", "suffix": ".bin", "distinct": 2, "lfs": true});
-    world.seed(&json!({"hub": "hf", "kind": "model", "id": "alice/model", "generate": files}).to_string());
+    world.seed(
+        &json!({"hub": "hf", "kind": "model", "id": "alice/model", "generate": files}).to_string(),
+    );
     world
 }
 
@@ -359,20 +598,42 @@ fn many() -> World {
 fn a_listing_cut_at_its_cap_is_noticed_and_walked() {
     let world = many();
     let report = world.migrate().done();
-    assert_eq!((report["verification"]["equal"].as_u64(), report["moved"].as_u64()), (Some(3300), Some(2)), "{report}");
-    assert!(world.is_whole() && world.requests("ms.files") > 40, "folder by folder");
+    assert_eq!(
+        (
+            report["verification"]["equal"].as_u64(),
+            report["moved"].as_u64()
+        ),
+        (Some(3300), Some(2)),
+        "{report}"
+    );
+    assert!(
+        world.is_whole() && world.requests("ms.files") > 40,
+        "folder by folder"
+    );
     world.seed_model(&json!([{"path": "data/00007/new.txt", "text": "n"}]));
     let report = world.migrate().done();
-    assert_eq!((report["unchanged"].as_u64(), report["inline"].as_u64()), (Some(3300), Some(1)), "{report}");
+    assert_eq!(
+        (report["unchanged"].as_u64(), report["inline"].as_u64()),
+        (Some(3300), Some(1)),
+        "{report}"
+    );
 }
 
 #[test]
 fn a_folder_too_wide_to_be_listed_is_named_and_no_success() {
     let world = World::new();
-    let wide = json!({"count": 3010, "size": 10, "prefix": "wide/", "suffix": ".txt", "distinct": 1});
-    world.seed(&json!({"hub": "ms", "kind": "model", "id": "alice/model", "generate": wide}).to_string());
-    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/model","files":[{"path":"a.txt","text":"a"}]}"#);
-    world.migrate().ended(1, "the folder wide holds 3000 or more entries, which ModelScope can't list");
+    let wide =
+        json!({"count": 3010, "size": 10, "prefix": "wide/", "suffix": ".txt", "distinct": 1});
+    world.seed(
+        &json!({"hub": "ms", "kind": "model", "id": "alice/model", "generate": wide}).to_string(),
+    );
+    world.seed(
+        r#"{"hub":"hf","kind":"model","id":"alice/model","files":[{"path":"a.txt","text":"a"}]}"#,
+    );
+    world.migrate().ended(
+        1,
+        "the folder wide holds 3000 or more entries, which ModelScope can't list",
+    );
 }
 
 #[test]
@@ -387,7 +648,9 @@ fn pages_of_a_source_are_all_read() {
 fn a_dataset_of_several_pages_is_listed_whole() {
     let world = World::new();
     let files = json!({"count": 450, "folders": 3, "size": 1000, "suffix": ".bin", "distinct": 2, "lfs": true});
-    world.seed(&json!({"hub": "hf", "kind": "dataset", "id": "alice/data", "generate": files}).to_string());
+    world.seed(
+        &json!({"hub": "hf", "kind": "dataset", "id": "alice/data", "generate": files}).to_string(),
+    );
     let ran = world.run_with(&["migrate", "alice/data", "--json"], &[IMPATIENT]);
     assert_eq!(ran.done()["verification"]["equal"], 450);
     assert!(world.is_copied("dataset", "alice/data", "alice/data"));

@@ -11,31 +11,87 @@ use serde_json::json;
 fn help_teaches_with_examples() {
     let world = World::new();
     let ran = world.run(&["--help"]);
-    assert!(ran.code == 0 && ran.stdout.contains("hf2ms migrate org/name") && ran.stdout.contains("Exit codes"), "{}", ran.stdout);
-    for verb in ["migrate", "batch", "mirror", "plan", "verify", "runs", "status", "stop", "doctor", "probe", "demo", "completions"] {
-        assert!(ran.stdout.contains(&format!("\n  {verb} ")), "{verb} in {}", ran.stdout);
+    assert!(
+        ran.code == 0
+            && ran.stdout.contains("hf2ms migrate org/name")
+            && ran.stdout.contains("Exit codes"),
+        "{}",
+        ran.stdout
+    );
+    for verb in [
+        "migrate",
+        "batch",
+        "mirror",
+        "plan",
+        "verify",
+        "runs",
+        "status",
+        "stop",
+        "doctor",
+        "probe",
+        "demo",
+        "completions",
+    ] {
+        assert!(
+            ran.stdout.contains(&format!("\n  {verb} ")),
+            "{verb} in {}",
+            ran.stdout
+        );
         assert_eq!(world.run(&[verb, "--help"]).code, 0);
     }
-    let text = world.run(&["migrate", "--help"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("the same command goes on where it was"), "{text}");
+    let text = world
+        .run(&["migrate", "--help"])
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        text.contains("the same command goes on where it was"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_wrong_command_line_is_usage() {
     let world = World::new();
-    for args in [&["migrate"][..], &["migrate", "a/b", "--on", "nowhere"], &["migrate", "a/b", "--chunk-size", "0"], &["frobnicate"]] {
+    for args in [
+        &["migrate"][..],
+        &["migrate", "a/b", "--on", "nowhere"],
+        &["migrate", "a/b", "--chunk-size", "0"],
+        &["frobnicate"],
+    ] {
         assert_eq!(world.run(args).code, 2, "{args:?}");
     }
-    assert!(world.run(&["migrate", "a/b", "--on", "nowhere"]).stderr.contains("modal"));
+    assert!(
+        world
+            .run(&["migrate", "a/b", "--on", "nowhere"])
+            .stderr
+            .contains("modal")
+    );
 }
 
 #[test]
 fn no_answer_of_a_server_is_usage() {
     let world = World::with_model();
-    for (status, route) in [(411, "hf.info"), (413, "hf.tree"), (422, "ms.info"), (418, "ms.create")] {
-        world.admin("POST", "/faults", &json!({"route": route, "kind": {"do": "status", "status": status}}).to_string()).unwrap();
+    for (status, route) in [
+        (411, "hf.info"),
+        (413, "hf.tree"),
+        (422, "ms.info"),
+        (418, "ms.create"),
+    ] {
+        world
+            .admin(
+                "POST",
+                "/faults",
+                &json!({"route": route, "kind": {"do": "status", "status": status}}).to_string(),
+            )
+            .unwrap();
         let ran = world.run(&["migrate", "alice/model"]);
-        assert_eq!(ran.code, 1, "{status} {route}: {}{}", ran.stdout, ran.stderr);
+        assert_eq!(
+            ran.code, 1,
+            "{status} {route}: {}{}",
+            ran.stdout, ran.stderr
+        );
         world.admin("DELETE", "/faults", "");
     }
 }

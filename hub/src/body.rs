@@ -18,7 +18,10 @@ pub struct Body {
 
 impl Body {
     /// The same body, of which a part that broke can be opened again; without this a broken part ends the upload.
-    pub fn reopened_by(mut self, reopen: impl Fn(Range<u64>) -> ByteStream + Send + Sync + 'static) -> Self {
+    pub fn reopened_by(
+        mut self,
+        reopen: impl Fn(Range<u64>) -> ByteStream + Send + Sync + 'static,
+    ) -> Self {
         self.reopen = Some(Arc::new(reopen));
         self
     }
@@ -30,12 +33,18 @@ impl Body {
 
     /// The same, cut into parts of `size` bytes, and what opens one again.
     pub(crate) fn in_parts(self, blob: Blob, size: u64) -> (HeldBack, Option<Reopen>) {
-        (HeldBack::new(self.stream, blob).cut_every(size), self.reopen)
+        (
+            HeldBack::new(self.stream, blob).cut_every(size),
+            self.reopen,
+        )
     }
 }
 
 impl From<ByteStream> for Body {
     fn from(stream: ByteStream) -> Self {
-        Self { stream, reopen: None }
+        Self {
+            stream,
+            reopen: None,
+        }
     }
 }

@@ -55,7 +55,15 @@ pub enum Kind {
 impl Kind {
     /// Whether the hub will answer everything else the same way: going on would be a storm.
     pub fn ends_the_hub(self) -> bool {
-        matches!(self, Self::Unauthorized | Self::Unreachable | Self::Disabled | Self::Gated | Self::Locked | Self::Full)
+        matches!(
+            self,
+            Self::Unauthorized
+                | Self::Unreachable
+                | Self::Disabled
+                | Self::Gated
+                | Self::Locked
+                | Self::Full
+        )
     }
 }
 
@@ -79,7 +87,16 @@ impl Error {
     /// An error of this meaning.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { kind, message, request: None, status: None, retry_after: None, paths: Vec::new(), retried: false, stall: false }
+        Self {
+            kind,
+            message,
+            request: None,
+            status: None,
+            retry_after: None,
+            paths: Vec::new(),
+            retried: false,
+            stall: false,
+        }
     }
 
     /// The same error, saying first what it is about: a file, a repo.

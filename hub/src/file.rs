@@ -64,7 +64,10 @@ impl Listing {
         let mut order: Vec<usize> = (0..files.len()).collect();
         order.sort_unstable_by(|a, b| path(*a).cmp(path(*b)).then(a.cmp(b)));
         let mut is_repeat = vec![false; files.len()];
-        for pair in order.windows(2).filter(|pair| path(pair[0]) == path(pair[1])) {
+        for pair in order
+            .windows(2)
+            .filter(|pair| path(pair[0]) == path(pair[1]))
+        {
             is_repeat[pair[1]] = true;
         }
         let mut is_repeat = is_repeat.into_iter();
@@ -72,7 +75,10 @@ impl Listing {
             let again = is_repeat.next() == Some(true);
             if again {
                 let reason = "the hub lists it more than once; the first was taken".to_owned();
-                refused.push(Refused { path: listed.file.path.to_string().chars().take(1000).collect(), reason });
+                refused.push(Refused {
+                    path: listed.file.path.to_string().chars().take(1000).collect(),
+                    reason,
+                });
             }
             !again
         });

@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 use crate::http::{Answer, Credentials, Dialect, Http, HttpOptions, Request};
 use crate::{Error, Kind, Result, Token, Url, Visibility};
 
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 const LONGEST: u64 = 4 << 20;
 
 /// One project on a GitLab.
@@ -36,11 +40,19 @@ pub struct MirrorState {
 impl MirrorState {
     /// Whether an update has ended since the mirror stood as `before`: well, or why not.
     pub fn ended_since(&self, before: &Self) -> Option<std::result::Result<(), String>> {
-        let times = |state: &Self| (state.last_update_at.clone(), state.last_successful_update_at.clone());
+        let times = |state: &Self| {
+            (
+                state.last_update_at.clone(),
+                state.last_successful_update_at.clone(),
+            )
+        };
         match self.update_status.as_deref() {
             _ if times(self) == times(before) => None,
             Some("finished") => Some(Ok(())),
-            Some("failed" | "canceled") => Some(Err(self.last_error.clone().unwrap_or_else(|| "it gave no reason".to_owned()))),
+            Some("failed" | "canceled") => Some(Err(self
+                .last_error
+                .clone()
+                .unwrap_or_else(|| "it gave no reason".to_owned()))),
             _ => None,
         }
     }
@@ -53,10 +65,20 @@ impl GitLab {
     /// [`Kind::Usage`] for an `api` that is no address; what [`Http::new`] fails with.
     pub fn open(api: &str, path: &str, token: &Token, options: HttpOptions) -> Result<Self> {
         let api = api.trim_end_matches('/').to_owned();
-        let url: Url = api.parse().map_err(|error| Error::new(Kind::Usage, format!("GitLab's API is at no address: {error}")))?;
+        let url: Url = api.parse().map_err(|error| {
+            Error::new(
+                Kind::Usage,
+                format!("GitLab's API is at no address: {error}"),
+            )
+        })?;
         let header = HeaderName::from_static("private-token");
-        let credentials = Credentials::of(Some(token), |token| [(header.clone(), token.header(""))]);
-        Ok(Self { http: Http::new(&url, credentials, Words, options)?, api, path: path.trim_matches('/').to_owned() })
+        let credentials =
+            Credentials::of(Some(token), |token| [(header.clone(), token.header(""))]);
+        Ok(Self {
+            http: Http::new(&url, credentials, Words, options)?,
+            api,
+            path: path.trim_matches('/').to_owned(),
+        })
     }
 
     /// Whether the project is there, as far as the token may see.
@@ -76,10 +98,19 @@ impl GitLab {
     /// # Errors
     /// [`Kind::NotFound`] for a namespace that is not there; GitLab's.
     pub async fn create(&self, visibility: Visibility) -> Result<()> {
-        let (space, name) = self.path.rsplit_once('/').ok_or_else(|| Error::new(Kind::Usage, "the project has no namespace"))?;
-        let found = self.ask(Request::get(self.url(&format!("namespaces/{}", escaped(space)))?)).await?;
+        let (space, name) = self
+            .path
+            .rsplit_once('/')
+            .ok_or_else(|| Error::new(Kind::Usage, "the project has no namespace"))?;
+        let found = self
+            .ask(Request::get(
+                self.url(&format!("namespaces/{}", escaped(space)))?,
+            ))
+            .await?;
         let wish = json!({"name": name, "path": name, "namespace_id": found["id"], "visibility": visibility});
-        self.ask(Request::post(self.url("projects")?).json(&wish)?.once()).await.map(drop)
+        self.ask(Request::post(self.url("projects")?).json(&wish)?.once())
+            .await
+            .map(drop)
     }
 
     /// Has the project pull `from`, with this login, by the dedicated route or, before 17.6, by the project's own settings.
@@ -87,12 +118,22 @@ impl GitLab {
     /// # Errors
     /// [`Kind::Denied`] without a maintainer's role, [`Kind::Disabled`] where the edition has no pull mirrors; GitLab's.
     pub async fn mirror(&self, from: &Url, login: Option<&Token>) -> Result<()> {
-        let (user, password) = login.map(|login| (login.user().unwrap_or_default(), login.secret())).unzip();
+        let (user, password) = login
+            .map(|login| (login.user().unwrap_or_default(), login.secret()))
+            .unzip();
         let wish = json!({"enabled": true, "url": from.as_str(), "auth_user": user, "auth_password": password});
-        match self.ask(Request::put(self.project("/mirror/pull")?).json(&wish)?).await {
+        match self
+            .ask(Request::put(self.project("/mirror/pull")?).json(&wish)?)
+            .await
+        {
             Ok(told) if told["enabled"] == true => Ok(()),
-            Ok(_) => Err(Error::new(Kind::Refused, "GitLab took the settings and does not say that the project pulls")),
-            Err(error) if matches!(error.status(), Some(404 | 405)) => self.mirror_as_before(from, user.zip(password)).await,
+            Ok(_) => Err(Error::new(
+                Kind::Refused,
+                "GitLab took the settings and does not say that the project pulls",
+            )),
+            Err(error) if matches!(error.status(), Some(404 | 405)) => {
+                self.mirror_as_before(from, user.zip(password)).await
+            }
             Err(error) => Err(error),
         }
     }
@@ -100,13 +141,23 @@ impl GitLab {
     async fn mirror_as_before(&self, from: &Url, login: Option<(&str, &str)>) -> Result<()> {
         let mut url = from.clone();
         if let Some((user, password)) = login {
-            let _ = url.set_username(user).and_then(|()| url.set_password(Some(password)));
+            let _ = url
+                .set_username(user)
+                .and_then(|()| url.set_password(Some(password)));
         }
-        let told = self.ask(Request::put(self.project("")?).json(&json!({"mirror": true, "import_url": url.as_str()}))?).await?;
+        let told = self
+            .ask(
+                Request::put(self.project("")?)
+                    .json(&json!({"mirror": true, "import_url": url.as_str()}))?,
+            )
+            .await?;
         // An edition without mirrors takes no note of what it does not know.
         match told["mirror"].as_bool() {
             Some(true) => Ok(()),
-            _ => Err(Error::new(Kind::Disabled, "this GitLab has no pull mirrors: they come with Premium and Ultimate")),
+            _ => Err(Error::new(
+                Kind::Disabled,
+                "this GitLab has no pull mirrors: they come with Premium and Ultimate",
+            )),
         }
     }
 
@@ -124,9 +175,15 @@ impl GitLab {
     /// # Errors
     /// GitLab's.
     pub async fn state(&self) -> Result<MirrorState> {
-        let told = self.ask(Request::get(self.project("/mirror/pull")?)).await?;
-        serde_json::from_value(told)
-            .map_err(|error| Error::new(Kind::Refused, format!("GitLab does not say how the mirror stands: {error}")))
+        let told = self
+            .ask(Request::get(self.project("/mirror/pull")?))
+            .await?;
+        serde_json::from_value(told).map_err(|error| {
+            Error::new(
+                Kind::Refused,
+                format!("GitLab does not say how the mirror stands: {error}"),
+            )
+        })
     }
 
     async fn ask(&self, request: Request) -> Result<Value> {
@@ -139,7 +196,12 @@ impl GitLab {
 
     fn url(&self, rest: &str) -> Result<Url> {
         let text = format!("{}/{rest}", self.api);
-        text.parse().map_err(|error| Error::new(Kind::Usage, format!("GitLab's API is at no address: {error}")))
+        text.parse().map_err(|error| {
+            Error::new(
+                Kind::Usage,
+                format!("GitLab's API is at no address: {error}"),
+            )
+        })
     }
 }
 
@@ -153,8 +215,14 @@ struct Words;
 impl Dialect for Words {
     fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
         let told: Value = serde_json::from_slice(&answer.body).ok()?;
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let said = ["error_description", "message", "error"].iter().find_map(|key| told.get(*key).map(text))?;
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        let said = ["error_description", "message", "error"]
+            .iter()
+            .find_map(|key| told.get(*key).map(text))?;
         Some((answer.kind(), said))
     }
 }
@@ -167,7 +235,13 @@ mod tests {
 
     fn gitlab(server: &Server) -> GitLab {
         let token = Token::parse("glpat-canary").unwrap();
-        GitLab::open(&format!("{}/api/v4/", server.endpoint()), "group/sub/name", &token, quick(&ManualClock::new())).unwrap()
+        GitLab::open(
+            &format!("{}/api/v4/", server.endpoint()),
+            "group/sub/name",
+            &token,
+            quick(&ManualClock::new()),
+        )
+        .unwrap()
     }
 
     #[tokio::test]
@@ -175,38 +249,78 @@ mod tests {
         let server = Server::scripted([Reply::json(&json!({"id": 1}))]).await;
         assert!(gitlab(&server).exists().await.unwrap());
         let seen = &server.seen()[0];
-        assert_eq!((seen.line().as_str(), seen.header("private-token")), ("GET /api/v4/projects/group%2Fsub%2Fname", Some("glpat-canary")));
+        assert_eq!(
+            (seen.line().as_str(), seen.header("private-token")),
+            (
+                "GET /api/v4/projects/group%2Fsub%2Fname",
+                Some("glpat-canary")
+            )
+        );
     }
 
     #[tokio::test]
-    async fn the_new_route_keeps_the_password_out_of_the_address_and_the_old_one_has_no_other_place() {
+    async fn the_new_route_keeps_the_password_out_of_the_address_and_the_old_one_has_no_other_place()
+     {
         let from: Url = "https://huggingface.co/org/name".parse().unwrap();
         let login = Token::login("me", "p@ss").unwrap();
         let server = Server::scripted([Reply::json(&json!({"enabled": true}))]).await;
         gitlab(&server).mirror(&from, Some(&login)).await.unwrap();
         let told = server.seen()[0].json();
-        assert_eq!(told, json!({"enabled": true, "url": "https://huggingface.co/org/name", "auth_user": "me", "auth_password": "p@ss"}));
-        let server = Server::scripted([Reply::new(404, &[], "{}"), Reply::json(&json!({"mirror": true}))]).await;
+        assert_eq!(
+            told,
+            json!({"enabled": true, "url": "https://huggingface.co/org/name", "auth_user": "me", "auth_password": "p@ss"})
+        );
+        let server = Server::scripted([
+            Reply::new(404, &[], "{}"),
+            Reply::json(&json!({"mirror": true})),
+        ])
+        .await;
         gitlab(&server).mirror(&from, Some(&login)).await.unwrap();
-        assert_eq!(server.seen()[1].line(), "PUT /api/v4/projects/group%2Fsub%2Fname");
-        assert_eq!(server.seen()[1].json()["import_url"], "https://me:p%40ss@huggingface.co/org/name");
+        assert_eq!(
+            server.seen()[1].line(),
+            "PUT /api/v4/projects/group%2Fsub%2Fname"
+        );
+        assert_eq!(
+            server.seen()[1].json()["import_url"],
+            "https://me:p%40ss@huggingface.co/org/name"
+        );
     }
 
     #[tokio::test]
     async fn an_edition_without_mirrors_and_a_role_too_small_are_told_apart() {
         let from: Url = "https://h/a".parse().unwrap();
-        let community = Server::scripted([Reply::new(404, &[], "{}"), Reply::json(&json!({"id": 1}))]).await;
-        assert_eq!(gitlab(&community).mirror(&from, None).await.unwrap_err().kind(), Kind::Disabled);
-        let developer = Server::scripted([Reply::new(403, &[], r#"{"message":"403 Forbidden"}"#)]).await;
+        let community =
+            Server::scripted([Reply::new(404, &[], "{}"), Reply::json(&json!({"id": 1}))]).await;
+        assert_eq!(
+            gitlab(&community)
+                .mirror(&from, None)
+                .await
+                .unwrap_err()
+                .kind(),
+            Kind::Disabled
+        );
+        let developer =
+            Server::scripted([Reply::new(403, &[], r#"{"message":"403 Forbidden"}"#)]).await;
         let error = gitlab(&developer).mirror(&from, None).await.unwrap_err();
-        assert!(error.kind() == Kind::Denied && error.message().contains("403 Forbidden"), "{error}");
+        assert!(
+            error.kind() == Kind::Denied && error.message().contains("403 Forbidden"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
     async fn an_answer_that_does_not_say_that_the_project_pulls_is_no_success() {
-        for told in [json!({}), json!({"enabled": false}), json!({"message": "403 Forbidden"}), json!([])] {
+        for told in [
+            json!({}),
+            json!({"enabled": false}),
+            json!({"message": "403 Forbidden"}),
+            json!([]),
+        ] {
             let server = Server::scripted([Reply::json(&told)]).await;
-            let error = gitlab(&server).mirror(&"https://h/a".parse().unwrap(), None).await.unwrap_err();
+            let error = gitlab(&server)
+                .mirror(&"https://h/a".parse().unwrap(), None)
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), Kind::Refused, "{told}");
         }
     }
@@ -222,7 +336,13 @@ mod tests {
         let before = state("finished", "10:00");
         assert_eq!(before.ended_since(&before), None);
         assert_eq!(state("started", "10:00").ended_since(&before), None);
-        assert_eq!(state("finished", "10:05").ended_since(&before), Some(Ok(())));
-        assert_eq!(state("failed", "10:05").ended_since(&before), Some(Err("no access".to_owned())));
+        assert_eq!(
+            state("finished", "10:05").ended_since(&before),
+            Some(Ok(()))
+        );
+        assert_eq!(
+            state("failed", "10:05").ended_since(&before),
+            Some(Err("no access".to_owned()))
+        );
     }
 }

@@ -54,12 +54,24 @@ impl PartCheck {
 
 impl HeldBack {
     pub(crate) fn new(body: ByteStream, blob: Blob) -> Self {
-        Self { body, blob, hasher: sha2::Sha256::new(), seen: 0, held: None, ended: false, cuts: None }
+        Self {
+            body,
+            blob,
+            hasher: sha2::Sha256::new(),
+            seen: 0,
+            held: None,
+            ended: false,
+            cuts: None,
+        }
     }
 
     /// The same, of which no frame reaches beyond a multiple of `size` bytes.
     pub(crate) fn cut_every(mut self, size: u64) -> Self {
-        self.cuts = Some(Cuts { size, rest: Bytes::new(), states: vec![self.hasher.clone()] });
+        self.cuts = Some(Cuts {
+            size,
+            rest: Bytes::new(),
+            states: vec![self.hasher.clone()],
+        });
         self
     }
 
@@ -67,14 +79,24 @@ impl HeldBack {
     pub(crate) fn part(&self, index: usize) -> Option<PartCheck> {
         let Cuts { size, states, .. } = self.cuts.as_ref()?;
         let start = size * index as u64;
-        let after = states.get(index + 1).map_or(self.blob.sha256, |state| state.clone().into());
+        let after = states
+            .get(index + 1)
+            .map_or(self.blob.sha256, |state| state.clone().into());
         let before = states.get(index)?.clone();
-        Some(PartCheck { before, after: Blob { sha256: after, size: (*size).min(self.blob.size.checked_sub(start)?) } })
+        Some(PartCheck {
+            before,
+            after: Blob {
+                sha256: after,
+                size: (*size).min(self.blob.size.checked_sub(start)?),
+            },
+        })
     }
 
     /// The next bytes of the body, up to a cut.
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
-        let Some(Cuts { size, rest, .. }) = &mut self.cuts else { return self.body.poll_next_unpin(context) };
+        let Some(Cuts { size, rest, .. }) = &mut self.cuts else {
+            return self.body.poll_next_unpin(context);
+        };
         if rest.is_empty() {
             *rest = match ready!(self.body.poll_next_unpin(context)) {
                 Some(Ok(frame)) => frame,
@@ -97,12 +119,17 @@ impl HeldBack {
     }
 
     fn release(&mut self) -> Option<Result<Bytes>> {
-        let found = Blob { sha256: Sha256::from(std::mem::take(&mut self.hasher)), size: self.seen };
+        let found = Blob {
+            sha256: Sha256::from(std::mem::take(&mut self.hasher)),
+            size: self.seen,
+        };
         if found == self.blob {
             return self.held.take().map(Ok);
         }
-        let message =
-            format!("the source sent {} of {} bytes, expected {} of {}", found.sha256, found.size, self.blob.sha256, self.blob.size);
+        let message = format!(
+            "the source sent {} of {} bytes, expected {} of {}",
+            found.sha256, found.size, self.blob.sha256, self.blob.size
+        );
         self.fail(Error::new(Kind::Corrupt, message))
     }
 
@@ -147,8 +174,17 @@ mod tests {
     use super::*;
 
     async fn through(frames: &[&'static str], expected: &str) -> (String, Option<Kind>) {
-        let body = stream::iter(frames.iter().map(|frame| Ok(Bytes::from(*frame))).collect::<Vec<_>>()).boxed();
-        let blob = Blob { sha256: Sha256::of(expected.as_bytes()), size: expected.len() as u64 };
+        let body = stream::iter(
+            frames
+                .iter()
+                .map(|frame| Ok(Bytes::from(*frame)))
+                .collect::<Vec<_>>(),
+        )
+        .boxed();
+        let blob = Blob {
+            sha256: Sha256::of(expected.as_bytes()),
+            size: expected.len() as u64,
+        };
         let mut out = String::new();
         let mut body = until_verified(body, blob);
         while let Some(frame) = body.next().await {
@@ -162,22 +198,55 @@ mod tests {
 
     #[tokio::test]
     async fn the_right_content_passes_whole() {
-        assert_eq!(through(&["ab", "", "cd", "e"], "abcde").await, ("abcde".into(), None));
+        assert_eq!(
+            through(&["ab", "", "cd", "e"], "abcde").await,
+            ("abcde".into(), None)
+        );
         assert_eq!(through(&[], "").await, (String::new(), None));
     }
 
     #[tokio::test]
     async fn a_wrong_byte_anywhere_keeps_the_last_bytes_back() {
-        assert_eq!(through(&["Xb", "cd", "e"], "abcde").await, ("Xbcd".into(), Some(Kind::Corrupt)));
-        assert_eq!(through(&["abcdX"], "abcde").await, (String::new(), Some(Kind::Corrupt)));
-        assert_eq!(through(&["abcde", "f"], "abcde").await, (String::new(), Some(Kind::Corrupt)), "longer");
-        assert_eq!(through(&["ab"], "abcde").await, (String::new(), Some(Kind::Corrupt)));
+        assert_eq!(
+            through(&["Xb", "cd", "e"], "abcde").await,
+            ("Xbcd".into(), Some(Kind::Corrupt))
+        );
+        assert_eq!(
+            through(&["abcdX"], "abcde").await,
+            (String::new(), Some(Kind::Corrupt))
+        );
+        assert_eq!(
+            through(&["abcde", "f"], "abcde").await,
+            (String::new(), Some(Kind::Corrupt)),
+            "longer"
+        );
+        assert_eq!(
+            through(&["ab"], "abcde").await,
+            (String::new(), Some(Kind::Corrupt))
+        );
     }
 
     /// The frames of a body that is cut every four bytes, and what then passes in the place of its parts.
-    async fn parts(frames: &[&'static str], expected: &'static str, again: &[&'static str]) -> (Vec<String>, Vec<bool>) {
-        let body = stream::iter(frames.iter().map(|frame| Ok(Bytes::from(*frame))).collect::<Vec<_>>()).boxed();
-        let mut body = HeldBack::new(body, Blob { sha256: Sha256::of(expected.as_bytes()), size: expected.len() as u64 }).cut_every(4);
+    async fn parts(
+        frames: &[&'static str],
+        expected: &'static str,
+        again: &[&'static str],
+    ) -> (Vec<String>, Vec<bool>) {
+        let body = stream::iter(
+            frames
+                .iter()
+                .map(|frame| Ok(Bytes::from(*frame)))
+                .collect::<Vec<_>>(),
+        )
+        .boxed();
+        let mut body = HeldBack::new(
+            body,
+            Blob {
+                sha256: Sha256::of(expected.as_bytes()),
+                size: expected.len() as u64,
+            },
+        )
+        .cut_every(4);
         let mut out = Vec::new();
         while let Some(frame) = body.next().await {
             out.push(String::from_utf8(frame.unwrap().to_vec()).unwrap());
@@ -185,18 +254,39 @@ mod tests {
         let mut passes = Vec::new();
         for (index, part) in again.iter().enumerate() {
             let part = stream::iter([Ok(Bytes::from(*part))]).boxed();
-            passes.push(body.part(index).unwrap().until_verified(part).all(|frame| std::future::ready(frame.is_ok())).await);
+            passes.push(
+                body.part(index)
+                    .unwrap()
+                    .until_verified(part)
+                    .all(|frame| std::future::ready(frame.is_ok()))
+                    .await,
+            );
         }
         (out, passes)
     }
 
     #[tokio::test]
     async fn a_body_is_cut_where_parts_end_and_each_part_is_checked_alone() {
-        let (frames, passes) = parts(&["abcdefg", "hi", "j"], "abcdefghij", &["abcd", "efgh", "ij"]).await;
-        assert_eq!((frames, passes), (["abcd", "efg", "h", "i", "j"].map(str::to_owned).to_vec(), vec![true; 3]));
+        let (frames, passes) = parts(
+            &["abcdefg", "hi", "j"],
+            "abcdefghij",
+            &["abcd", "efgh", "ij"],
+        )
+        .await;
+        assert_eq!(
+            (frames, passes),
+            (
+                ["abcd", "efg", "h", "i", "j"].map(str::to_owned).to_vec(),
+                vec![true; 3]
+            )
+        );
         let (_, passes) = parts(&["abcdefghij"], "abcdefghij", &["efgh", "efgX", "ijk"]).await;
         assert_eq!(passes, [false; 3], "another part, another byte, longer");
         let (frames, passes) = parts(&["abcd", "efgh"], "abcdefgh", &["abcd", "efgh"]).await;
-        assert_eq!((frames.len(), passes), (2, vec![true; 2]), "the last part is a whole one");
+        assert_eq!(
+            (frames.len(), passes),
+            (2, vec![true; 2]),
+            "the last part is a whole one"
+        );
     }
 }

@@ -36,8 +36,8 @@ pub use error::{Error, Kind, Result};
 pub use file::{Blob, File, Listed, Listing, Refused};
 
 pub use open::{
-    RawHub, Side, open_destination, open_destination_over, open_raw, open_references, open_source, open_source_by_git, open_source_over,
-    open_spaces, refs_by_git,
+    RawHub, Side, open_destination, open_destination_over, open_raw, open_references, open_source,
+    open_source_by_git, open_source_over, open_spaces, refs_by_git,
 };
 pub use owned::{Owned, list_owned};
 pub use path::RepoPath;

@@ -41,9 +41,15 @@ pub fn open_source(side: &Side, http: HttpOptions) -> Result<Arc<dyn Source>> {
 ///
 /// # Errors
 /// As [`open_source`]; [`crate::Kind::Usage`] for a way that this was built without.
-pub fn open_source_over(side: &Side, http: HttpOptions, transport: Transport) -> Result<Arc<dyn Source>> {
+pub fn open_source_over(
+    side: &Side,
+    http: HttpOptions,
+    transport: Transport,
+) -> Result<Arc<dyn Source>> {
     match side.at.hub {
-        Hub::HuggingFace => Ok(Arc::new(huggingface::Repo::open(side, http)?.by(transport)?)),
+        Hub::HuggingFace => Ok(Arc::new(
+            huggingface::Repo::open(side, http)?.by(transport)?,
+        )),
         Hub::Git | Hub::ModelScope => open_source(side, http),
     }
 }
@@ -52,11 +58,20 @@ pub fn open_source_over(side: &Side, http: HttpOptions, transport: Transport) ->
 ///
 /// # Errors
 /// As [`open_source`].
-pub fn open_source_by_git(side: &Side, http: HttpOptions, limits: Limits) -> Result<Arc<dyn Source>> {
+pub fn open_source_by_git(
+    side: &Side,
+    http: HttpOptions,
+    limits: Limits,
+) -> Result<Arc<dyn Source>> {
     let (url, user) = git_address(side)?;
     let repo = GitRepo::open(&url, user, side.token.as_ref(), http.clone())?;
     let stranger = GitRepo::open(&url, user, None, http.clone())?;
-    Ok(Arc::new(GitSource::new(side.at.clone(), [repo, stranger], open_source(side, http)?, limits)))
+    Ok(Arc::new(GitSource::new(
+        side.at.clone(),
+        [repo, stranger],
+        open_source(side, http)?,
+        limits,
+    )))
 }
 
 /// A hub's API and its Git, for exchanges that nobody reads on the way ([`Http::exchange_raw`]).
@@ -78,8 +93,16 @@ pub fn open_raw(side: &Side, http: HttpOptions) -> Result<RawHub> {
         Hub::ModelScope => modelscope::credentials(side.token.as_ref()),
         Hub::Git => return Err(only_mirrored()),
     };
-    let git = Http::new(&url, Credentials::basic(user, side.token.as_ref()), PlainDialect, http.clone())?;
-    Ok(RawHub { api: Http::new(&url, credentials, PlainDialect, http)?, git })
+    let git = Http::new(
+        &url,
+        Credentials::basic(user, side.token.as_ref()),
+        PlainDialect,
+        http.clone(),
+    )?;
+    Ok(RawHub {
+        api: Http::new(&url, credentials, PlainDialect, http)?,
+        git,
+    })
 }
 
 fn git_address(side: &Side) -> Result<(Url, &'static str)> {
@@ -89,7 +112,9 @@ fn git_address(side: &Side) -> Result<(Url, &'static str)> {
         Hub::Git => return Err(only_mirrored()),
     };
     let url = side.at.git_url();
-    let url = url.parse().map_err(|error| Error::new(Kind::Usage, format!("'{url}' is no address: {error}")))?;
+    let url = url
+        .parse()
+        .map_err(|error| Error::new(Kind::Usage, format!("'{url}' is no address: {error}")))?;
     Ok((url, user))
 }
 
@@ -99,7 +124,11 @@ fn git_address(side: &Side) -> Result<(Url, &'static str)> {
 /// What Git's door says.
 pub async fn refs_by_git(side: &Side, http: HttpOptions) -> Result<Refs> {
     let (url, user) = git_address(side)?;
-    Refs::advertised(&GitRepo::open(&url, user, side.token.as_ref(), http)?.advertised().await?)
+    Refs::advertised(
+        &GitRepo::open(&url, user, side.token.as_ref(), http)?
+            .advertised()
+            .await?,
+    )
 }
 
 /// Opens a repo for writing.
@@ -118,9 +147,15 @@ pub fn open_destination(side: &Side, http: HttpOptions) -> Result<Arc<dyn Destin
 ///
 /// # Errors
 /// As [`open_source_over`].
-pub fn open_destination_over(side: &Side, http: HttpOptions, transport: Transport) -> Result<Arc<dyn Destination>> {
+pub fn open_destination_over(
+    side: &Side,
+    http: HttpOptions,
+    transport: Transport,
+) -> Result<Arc<dyn Destination>> {
     match side.at.hub {
-        Hub::HuggingFace => Ok(Arc::new(huggingface::Repo::open(side, http)?.by(transport)?)),
+        Hub::HuggingFace => Ok(Arc::new(
+            huggingface::Repo::open(side, http)?.by(transport)?,
+        )),
         Hub::Git | Hub::ModelScope => open_destination(side, http),
     }
 }
@@ -150,5 +185,8 @@ pub fn open_spaces(side: &Side, http: HttpOptions) -> Result<Arc<dyn Spaces>> {
 }
 
 fn only_mirrored() -> Error {
-    Error::new(Kind::Usage, "a repo of another Git host can be mirrored only")
+    Error::new(
+        Kind::Usage,
+        "a repo of another Git host can be mirrored only",
+    )
 }

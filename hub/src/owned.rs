@@ -22,7 +22,10 @@ pub struct Owned {
 /// The hub's.
 pub async fn list_owned(side: &Side, http: HttpOptions) -> Result<Owned> {
     match side.at.hub {
-        Hub::Git => Err(Error::new(Kind::Usage, "a Git host does not list what an owner has")),
+        Hub::Git => Err(Error::new(
+            Kind::Usage,
+            "a Git host does not list what an owner has",
+        )),
         Hub::HuggingFace => huggingface::Repo::open(side, http)?.owned().await,
         Hub::ModelScope => modelscope::Repo::open(side, http)?.owned().await,
     }

@@ -52,7 +52,10 @@ impl FromStr for RepoPath {
 
     fn from_str(path: &str) -> Result<Self, BadPath> {
         match fault_of(path) {
-            Some(reason) => Err(BadPath { path: path.to_owned(), reason }),
+            Some(reason) => Err(BadPath {
+                path: path.to_owned(),
+                reason,
+            }),
             None => Ok(Self(path.into())),
         }
     }
@@ -128,9 +131,21 @@ mod tests {
 
     #[test]
     fn paths_that_leave_the_repo_or_reach_into_git_are_refused() {
-        for path in
-            ["", "/etc/passwd", "../x", "a/../b", "a/./b", "a//b", "a\\b", "C:/x", "c:x", ".git/config", "a/.GIT/hooks", "a\0b", "a/"]
-        {
+        for path in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "a/./b",
+            "a//b",
+            "a\\b",
+            "C:/x",
+            "c:x",
+            ".git/config",
+            "a/.GIT/hooks",
+            "a\0b",
+            "a/",
+        ] {
             assert!(path.parse::<RepoPath>().is_err(), "{path:?}");
         }
         assert!("a".repeat(5000).parse::<RepoPath>().is_err());
@@ -138,7 +153,17 @@ mod tests {
 
     #[test]
     fn odd_but_lawful_paths_are_kept_byte_for_byte() {
-        for path in ["a b", "é", "e\u{301}", ".gitattributes", "..a/b..", "名/ファイル", "a\u{1b}[2J", "x/...", "q?#%&"] {
+        for path in [
+            "a b",
+            "é",
+            "e\u{301}",
+            ".gitattributes",
+            "..a/b..",
+            "名/ファイル",
+            "a\u{1b}[2J",
+            "x/...",
+            "q?#%&",
+        ] {
             assert_eq!(path.parse::<RepoPath>().unwrap().as_str(), path);
         }
     }

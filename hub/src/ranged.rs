@@ -13,7 +13,10 @@ use crate::{ByteStream, Error, File, Kind, Result};
 /// [`Kind::Invalid`] for a range outside the file.
 pub(crate) fn is_worth_asking(file: &File, range: &Range<u64>) -> Result<bool> {
     if range.start > range.end || range.end > file.size {
-        let message = format!("the bytes {}..{} were asked of {}, which has {}", range.start, range.end, file.path, file.size);
+        let message = format!(
+            "the bytes {}..{} were asked of {}, which has {}",
+            range.start, range.end, file.path, file.size
+        );
         return Err(Error::new(Kind::Invalid, message));
     }
     Ok(!range.is_empty())
@@ -26,7 +29,11 @@ pub(crate) fn nothing() -> ByteStream {
 
 /// `request` for this range; the whole file is asked for without one.
 pub(crate) fn part(request: Request, file: &File, range: &Range<u64>) -> Request {
-    if is_whole(file, range) { request } else { request.range(range) }
+    if is_whole(file, range) {
+        request
+    } else {
+        request.range(range)
+    }
 }
 
 fn is_whole(file: &File, range: &Range<u64>) -> bool {
@@ -36,9 +43,14 @@ fn is_whole(file: &File, range: &Range<u64>) -> bool {
 /// 416 to a range inside the file: the server is confused, not the range.
 pub(crate) fn restarted(error: Error, range: &Range<u64>) -> Error {
     match error.status() {
-        Some(416) => {
-            Error::new(Kind::Transient, format!("the server says that the bytes from {} do not exist", range.start)).with_status(416)
-        }
+        Some(416) => Error::new(
+            Kind::Transient,
+            format!(
+                "the server says that the bytes from {} do not exist",
+                range.start
+            ),
+        )
+        .with_status(416),
         _ => error,
     }
 }
@@ -50,25 +62,42 @@ pub(crate) fn restarted(error: Error, range: &Range<u64>) -> Error {
 /// # Errors
 /// [`Kind::RangeIgnored`] for the whole file in place of a part; [`Kind::Refused`] for anything else that was not asked for.
 pub(crate) fn checked(response: Response, file: &File, range: &Range<u64>) -> Result<ByteStream> {
-    let told = response.header("content-range").map(|told| told.trim().to_ascii_lowercase());
-    let told_range = |range: &Range<u64>| told.as_deref().is_some_and(|told| is_range(told, range, file.size));
+    let told = response
+        .header("content-range")
+        .map(|told| told.trim().to_ascii_lowercase());
+    let told_range = |range: &Range<u64>| {
+        told.as_deref()
+            .is_some_and(|told| is_range(told, range, file.size))
+    };
     match (response.status().as_u16(), told.is_some()) {
         (200 | 206, true) if told_range(range) => response.exactly(range.end - range.start),
         (200 | 206, false) if is_whole(file, range) => response.exactly(file.size),
-        (200, has_range) if !has_range || told_range(&(0..file.size)) => {
-            Err(Error::new(Kind::RangeIgnored, "the server sent the whole file instead of a part"))
-        }
+        (200, has_range) if !has_range || told_range(&(0..file.size)) => Err(Error::new(
+            Kind::RangeIgnored,
+            "the server sent the whole file instead of a part",
+        )),
         (200 | 206, _) => {
-            let (told, first, last) = (crate::path::escape(told.as_deref().unwrap_or("nothing")), range.start, range.end - 1);
-            let message = format!("the server answered the range '{told}' to 'bytes {first}-{last}/{}'", file.size);
+            let (told, first, last) = (
+                crate::path::escape(told.as_deref().unwrap_or("nothing")),
+                range.start,
+                range.end - 1,
+            );
+            let message = format!(
+                "the server answered the range '{told}' to 'bytes {first}-{last}/{}'",
+                file.size
+            );
             Err(Error::new(Kind::Refused, message))
         }
-        (status, _) => Err(Error::new(Kind::Refused, format!("the server answered {status} instead of the bytes asked for"))),
+        (status, _) => Err(Error::new(
+            Kind::Refused,
+            format!("the server answered {status} instead of the bytes asked for"),
+        )),
     }
 }
 
 /// Whether a `Content-Range` says `bytes first-last/total`, each as asked and as listed. A server need not know the total.
 fn is_range(told: &str, range: &Range<u64>, size: u64) -> bool {
     let bytes = format!("bytes {}-{}/", range.start, range.end - 1);
-    told.strip_prefix(&bytes).is_some_and(|total| total == "*" || total == size.to_string())
+    told.strip_prefix(&bytes)
+        .is_some_and(|total| total == "*" || total == size.to_string())
 }

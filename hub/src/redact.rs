@@ -20,18 +20,27 @@ impl Redactor {
 
     /// `text` without any of the tokens.
     pub fn clean(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, token| token.redact(&text))
+        self.0
+            .iter()
+            .fold(text.to_owned(), |text, token| token.redact(&text))
     }
 
     /// What a server said, fit to be repeated: without the tokens, escaped, 300 characters at most. Cut last: half a token
     /// would be no token to [`Redactor::clean`].
     pub fn quote(&self, said: &str) -> String {
-        crate::path::escape(self.clean(said).trim()).chars().take(LONGEST_QUOTE).collect()
+        crate::path::escape(self.clean(said).trim())
+            .chars()
+            .take(LONGEST_QUOTE)
+            .collect()
     }
 
     /// A writer that takes the tokens out of every line before it reaches `inner`.
     pub fn writer<W: Write>(&self, inner: W) -> RedactingWriter<W> {
-        RedactingWriter { inner, redactor: self.clone(), line: Vec::new() }
+        RedactingWriter {
+            inner,
+            redactor: self.clone(),
+            line: Vec::new(),
+        }
     }
 }
 
@@ -45,7 +54,11 @@ pub struct RedactingWriter<W: Write> {
 impl<W: Write> RedactingWriter<W> {
     fn pass_on(&mut self) -> io::Result<()> {
         let line = std::mem::take(&mut self.line);
-        self.inner.write_all(self.redactor.clean(&String::from_utf8_lossy(&line)).as_bytes())
+        self.inner.write_all(
+            self.redactor
+                .clean(&String::from_utf8_lossy(&line))
+                .as_bytes(),
+        )
     }
 }
 

@@ -77,14 +77,20 @@ impl Refs {
     /// [`Kind::Refused`] when there are more than can be meant.
     pub(crate) fn add(&mut self, kind: RefKind, name: &str, commit: Option<&str>) -> Result<()> {
         if self.branches.len() + self.tags.len() + self.refused.len() >= MOST {
-            return Err(Error::new(Kind::Refused, format!("the repo has more than {MOST} branches and tags")));
+            return Err(Error::new(
+                Kind::Refused,
+                format!("the repo has more than {MOST} branches and tags"),
+            ));
         }
         match judged(name, commit) {
             Ok(found) if kind == RefKind::Branch => self.branches.push(found),
             Ok(found) => self.tags.push(found),
             Err(reason) => {
                 let name: String = escape(name).chars().take(200).collect();
-                self.refused.push(Refused { path: format!("{} {name}", kind.name()), reason });
+                self.refused.push(Refused {
+                    path: format!("{} {name}", kind.name()),
+                    reason,
+                });
             }
         }
         Ok(())
@@ -105,8 +111,15 @@ impl Refs {
     /// The same, where a branch or tag without a commit stands for itself: it is read by its name.
     pub fn named(mut self) -> Self {
         for (kind, name) in std::mem::take(&mut self.by_name) {
-            let among = if kind == RefKind::Branch { &mut self.branches } else { &mut self.tags };
-            among.push(Ref { commit: name.clone(), name });
+            let among = if kind == RefKind::Branch {
+                &mut self.branches
+            } else {
+                &mut self.tags
+            };
+            among.push(Ref {
+                commit: name.clone(),
+                name,
+            });
         }
         self.sorted()
     }
@@ -120,7 +133,10 @@ impl Refs {
         for git::Ref { name, oid } in &told.all {
             if let Some(branch) = name.strip_prefix("refs/heads/") {
                 refs.add(RefKind::Branch, branch, Some(oid.as_str()))?;
-            } else if let Some(tag) = name.strip_prefix("refs/tags/").filter(|tag| !tag.ends_with("^{}")) {
+            } else if let Some(tag) = name
+                .strip_prefix("refs/tags/")
+                .filter(|tag| !tag.ends_with("^{}"))
+            {
                 let commit = told.oid(&format!("{name}^{{}}")).unwrap_or(oid);
                 refs.add(RefKind::Tag, tag, Some(commit.as_str()))?;
             }
@@ -130,22 +146,36 @@ impl Refs {
 
     /// The same, in order.
     pub(crate) fn sorted(mut self) -> Self {
-        self.branches.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
-        self.tags.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
+        self.branches
+            .sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
+        self.tags
+            .sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
         self
     }
 
     /// The commit at which the branch or tag of this name stands, if there is one.
     pub fn find(&self, kind: RefKind, name: &Revision) -> Option<&Revision> {
-        let among = if kind == RefKind::Branch { &self.branches } else { &self.tags };
-        among.iter().find(|found| found.name == *name).map(|found| &found.commit)
+        let among = if kind == RefKind::Branch {
+            &self.branches
+        } else {
+            &self.tags
+        };
+        among
+            .iter()
+            .find(|found| found.name == *name)
+            .map(|found| &found.commit)
     }
 }
 
 fn judged(name: &str, commit: Option<&str>) -> std::result::Result<Ref, String> {
-    let commit = commit.and_then(|commit| commit.parse().ok()).filter(Revision::is_commit);
+    let commit = commit
+        .and_then(|commit| commit.parse().ok())
+        .filter(Revision::is_commit);
     let commit = commit.ok_or("the hub does not say at which commit it stands")?;
-    Ok(Ref { name: lawful(name)?, commit })
+    Ok(Ref {
+        name: lawful(name)?,
+        commit,
+    })
 }
 
 fn lawful(name: &str) -> std::result::Result<Revision, String> {
@@ -160,7 +190,11 @@ fn lawful(name: &str) -> std::result::Result<Revision, String> {
 /// The rules of `git check-ref-format` that [`Revision`] does not have.
 fn is_ref_name(name: &str) -> bool {
     let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
-    name.split('/').all(part) && !name.starts_with('-') && !name.ends_with('.') && !name.contains("@{") && !["@", "HEAD"].contains(&name)
+    name.split('/').all(part)
+        && !name.starts_with('-')
+        && !name.ends_with('.')
+        && !name.contains("@{")
+        && !["@", "HEAD"].contains(&name)
 }
 
 #[cfg(test)]
@@ -172,22 +206,57 @@ mod tests {
     #[test]
     fn names_that_git_would_not_take_are_refused_alone() {
         let mut refs = Refs::default();
-        let odd =
-            ["", "a b", "a..b", "/a", "a/", "a//b", ".a", "a/.b", "a.lock", "-a", "a.", "a@{1}", "@", "HEAD", "a~1", "a\u{1b}[2J", COMMIT];
+        let odd = [
+            "",
+            "a b",
+            "a..b",
+            "/a",
+            "a/",
+            "a//b",
+            ".a",
+            "a/.b",
+            "a.lock",
+            "-a",
+            "a.",
+            "a@{1}",
+            "@",
+            "HEAD",
+            "a~1",
+            "a\u{1b}[2J",
+            COMMIT,
+        ];
         for name in odd.into_iter().chain(["feat/x-1.0_ü", "main"]) {
             refs.add(RefKind::Branch, name, Some(COMMIT)).unwrap();
         }
         refs.add(RefKind::Tag, "v1", None).unwrap();
-        assert_eq!(refs.branches.iter().map(|found| found.name.as_str()).collect::<Vec<_>>(), ["feat/x-1.0_ü", "main"]);
+        assert_eq!(
+            refs.branches
+                .iter()
+                .map(|found| found.name.as_str())
+                .collect::<Vec<_>>(),
+            ["feat/x-1.0_ü", "main"]
+        );
         assert_eq!(refs.refused.len(), odd.len() + 1);
-        assert!(refs.refused.iter().all(|refused| !refused.path.contains('\u{1b}')));
-        assert!(refs.refused[odd.len()].reason.contains("which commit"), "{:?}", refs.refused);
+        assert!(
+            refs.refused
+                .iter()
+                .all(|refused| !refused.path.contains('\u{1b}'))
+        );
+        assert!(
+            refs.refused[odd.len()].reason.contains("which commit"),
+            "{:?}",
+            refs.refused
+        );
     }
 
     #[test]
     fn refs_made_to_explode_are_refused() {
         let mut refs = Refs::default();
-        let added: Result<()> = (0..=MOST).try_for_each(|number| refs.add(RefKind::Tag, &format!("v{number}"), Some(COMMIT)));
-        assert_eq!((added.unwrap_err().kind(), refs.tags.len()), (Kind::Refused, MOST));
+        let added: Result<()> = (0..=MOST)
+            .try_for_each(|number| refs.add(RefKind::Tag, &format!("v{number}"), Some(COMMIT)));
+        assert_eq!(
+            (added.unwrap_err().kind(), refs.tags.len()),
+            (Kind::Refused, MOST)
+        );
     }
 }

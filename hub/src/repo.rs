@@ -105,7 +105,10 @@ impl FromStr for RepoId {
         if !is_id_part(owner) || !is_id_part(name) {
             return Err(bad());
         }
-        Ok(Self { text: text.to_owned(), slash: owner.len() })
+        Ok(Self {
+            text: text.to_owned(),
+            slash: owner.len(),
+        })
     }
 }
 
@@ -114,7 +117,9 @@ fn is_id_part(part: &str) -> bool {
     let edge = |c: char| c == '-' || c == '.';
     !part.is_empty()
         && part.len() <= 96
-        && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && part
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         && !part.starts_with(edge)
         && !part.ends_with(edge)
         && !part.contains("..")
@@ -227,7 +232,8 @@ pub struct RepoAt {
 impl RepoAt {
     /// Whether both are one repo, at whatever revisions.
     pub fn is_same_repo(&self, other: &Self) -> bool {
-        (self.hub, &self.endpoint, self.kind, &self.id) == (other.hub, &other.endpoint, other.kind, &other.id)
+        (self.hub, &self.endpoint, self.kind, &self.id)
+            == (other.hub, &other.endpoint, other.kind, &other.id)
     }
 
     /// The address a person opens in a browser.
@@ -312,7 +318,9 @@ mod tests {
     fn ids_have_an_owner_and_a_name() {
         let id: RepoId = "org/na.me-1".parse().unwrap();
         assert_eq!((id.owner(), id.name()), ("org", "na.me-1"));
-        for bad in ["", "org", "/x", "org/", "a/b/c", "a b/c", "org/../x", "-a/b", "a/b.", "a/b--c", "ü/b"] {
+        for bad in [
+            "", "org", "/x", "org/", "a/b/c", "a b/c", "org/../x", "-a/b", "a/b.", "a/b--c", "ü/b",
+        ] {
             assert!(bad.parse::<RepoId>().is_err(), "{bad:?}");
         }
     }

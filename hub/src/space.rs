@@ -90,7 +90,12 @@ mod tests {
         for sdk in Sdk::ALL {
             assert_eq!(sdk.name().parse(), Ok(sdk));
             assert_eq!(serde_json::to_value(sdk).unwrap(), sdk.name());
-            assert!("x".parse::<Sdk>().unwrap_err().to_string().contains(sdk.name()));
+            assert!(
+                "x".parse::<Sdk>()
+                    .unwrap_err()
+                    .to_string()
+                    .contains(sdk.name())
+            );
         }
         assert!("Gradio".parse::<Sdk>().is_err());
     }

@@ -37,7 +37,10 @@ impl Token {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(BadToken::Unsendable);
         }
-        Ok(Self { text: text.into(), secret_at: 0 })
+        Ok(Self {
+            text: text.into(),
+            secret_at: 0,
+        })
     }
 
     /// A password with the user name that goes with it, as Git servers want both. Any signs will do but those that end a line.
@@ -52,7 +55,10 @@ impl Token {
         if user.contains(':') || text.contains(char::is_control) {
             return Err(BadToken::Unsendable);
         }
-        Ok(Self { text: text.into(), secret_at: user.len() + 1 })
+        Ok(Self {
+            text: text.into(),
+            secret_at: user.len() + 1,
+        })
     }
 
     /// Reads `user:password`, as [`Token::expose`] writes a login.
@@ -77,14 +83,16 @@ impl Token {
 
     /// A header value `{prefix}{token}`, marked sensitive so that no client prints it.
     pub(crate) fn header(&self, prefix: &str) -> HeaderValue {
-        let mut value = HeaderValue::from_str(&format!("{prefix}{}", self.secret())).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let mut value = HeaderValue::from_str(&format!("{prefix}{}", self.secret()))
+            .unwrap_or_else(|_| HeaderValue::from_static(""));
         value.set_sensitive(true);
         value
     }
 
     /// The header value of HTTP's basic credentials, with this token as the password; marked sensitive.
     pub(crate) fn basic(&self, user: &str) -> HeaderValue {
-        let mut value = HeaderValue::try_from(format!("Basic {}", self.pair(user))).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let mut value = HeaderValue::try_from(format!("Basic {}", self.pair(user)))
+            .unwrap_or_else(|_| HeaderValue::from_static(""));
         value.set_sensitive(true);
         value
     }
@@ -95,14 +103,20 @@ impl Token {
 
     /// The text that [`Token::basic`] sends, as a token of its own: a server may echo that, too.
     pub(crate) fn as_basic(&self, user: &str) -> Self {
-        Self { text: self.pair(user).into(), secret_at: 0 }
+        Self {
+            text: self.pair(user).into(),
+            secret_at: 0,
+        }
     }
 
     /// `text` with every occurrence of this token taken out, also as JSON writes it.
     pub fn redact(&self, text: &str) -> String {
         let clean = text.replace(self.secret(), "***");
         match self.secret().contains(['"', '\\']) {
-            true => clean.replace(&self.secret().replace('\\', "\\\\").replace('"', "\\\""), "***"),
+            true => clean.replace(
+                &self.secret().replace('\\', "\\\\").replace('"', "\\\""),
+                "***",
+            ),
             false => clean,
         }
     }
@@ -139,10 +153,20 @@ mod tests {
     #[test]
     fn a_login_keeps_its_name_and_any_password_but_one_that_ends_a_line() {
         let login = Token::parse_login("o@d ü:p:a\"ss\\w%rd ü").unwrap();
-        assert_eq!((login.user(), login.expose()), (Some("o@d ü"), "o@d ü:p:a\"ss\\w%rd ü"));
-        assert_eq!(login.redact("o@d ü: p:a\"ss\\w%rd ü, in JSON p:a\\\"ss\\\\w%rd ü"), "o@d ü: ***, in JSON ***");
+        assert_eq!(
+            (login.user(), login.expose()),
+            (Some("o@d ü"), "o@d ü:p:a\"ss\\w%rd ü")
+        );
+        assert_eq!(
+            login.redact("o@d ü: p:a\"ss\\w%rd ü, in JSON p:a\\\"ss\\\\w%rd ü"),
+            "o@d ü: ***, in JSON ***"
+        );
         assert_eq!(Token::parse("hf_x").unwrap().user(), None);
-        assert!(Token::login("a:b", "c").is_err() && Token::login("a", "").is_err() && Token::parse_login("alone").is_err());
+        assert!(
+            Token::login("a:b", "c").is_err()
+                && Token::login("a", "").is_err()
+                && Token::parse_login("alone").is_err()
+        );
         assert!(Token::login("a", "b\r\nX: y").is_err() && Token::login("a\0", "b").is_err());
     }
 
@@ -151,7 +175,10 @@ mod tests {
         let token = Token::parse("hf_secret").unwrap();
         assert_eq!(format!("{token:?}"), "Token(***)");
         assert!(token.header("Bearer ").is_sensitive() && token.basic("me").is_sensitive());
-        assert_eq!(token.as_basic("me").redact("echo bWU6aGZfc2VjcmV0"), "echo ***");
+        assert_eq!(
+            token.as_basic("me").redact("echo bWU6aGZfc2VjcmV0"),
+            "echo ***"
+        );
         assert_eq!(token.redact("a hf_secret b"), "a *** b");
     }
 }

@@ -26,7 +26,16 @@ impl Name {
 pub(crate) fn until_named(body: ByteStream, file: &File) -> (ByteStream, Name) {
     let name = Name::default();
     let (git, sha256) = (GitSha1::hasher(file.size), sha2::Sha256::new());
-    let state = Naming { body, file: file.clone(), git, sha256, seen: 0, held: None, ended: false, name: name.clone() };
+    let state = Naming {
+        body,
+        file: file.clone(),
+        git,
+        sha256,
+        seen: 0,
+        held: None,
+        ended: false,
+        name: name.clone(),
+    };
     let stream = stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         let frame = state.next().await?;
@@ -70,7 +79,10 @@ impl Naming {
     }
 
     fn settled(&mut self) -> Result<()> {
-        let (git, sha256) = (std::mem::take(&mut self.git), std::mem::take(&mut self.sha256));
+        let (git, sha256) = (
+            std::mem::take(&mut self.git),
+            std::mem::take(&mut self.sha256),
+        );
         let sha256 = Sha256::from(sha256);
         let is_right = match self.file.digest {
             Digest::GitSha1(expected) => GitSha1::from(git) == expected,
@@ -84,7 +96,13 @@ impl Naming {
     }
 
     fn wrong(&self) -> Error {
-        Error::new(Kind::Corrupt, format!("{}: its content is not what the source's listing says", self.file.path))
+        Error::new(
+            Kind::Corrupt,
+            format!(
+                "{}: its content is not what the source's listing says",
+                self.file.path
+            ),
+        )
     }
 }
 
@@ -92,12 +110,21 @@ impl Naming {
 mod tests {
     use super::*;
 
-    async fn through(frames: &[&'static str], expected: &str) -> (String, Option<Kind>, Option<Sha256>) {
+    async fn through(
+        frames: &[&'static str],
+        expected: &str,
+    ) -> (String, Option<Kind>, Option<Sha256>) {
         let digest = Digest::GitSha1(GitSha1::of(expected.as_bytes()));
-        let file = File { path: "a".parse().unwrap(), size: expected.len() as u64, digest };
+        let file = File {
+            path: "a".parse().unwrap(),
+            size: expected.len() as u64,
+            digest,
+        };
         // Asked again after its end, this one panics, as bodies from the network may.
         let frames = frames.to_vec();
-        let body = stream::unfold(frames.into_iter(), |mut frames| async move { Some((Ok(Bytes::from(frames.next()?)), frames)) });
+        let body = stream::unfold(frames.into_iter(), |mut frames| async move {
+            Some((Ok(Bytes::from(frames.next()?)), frames))
+        });
         let (mut body, name) = until_named(body.boxed(), &file);
         let mut out = String::new();
         while let Some(frame) = body.next().await {
@@ -111,14 +138,25 @@ mod tests {
 
     #[tokio::test]
     async fn the_right_content_passes_and_is_named() {
-        assert_eq!(through(&["ab", "", "cd", "e"], "abcde").await, ("abcde".into(), None, Some(Sha256::of(b"abcde"))));
+        assert_eq!(
+            through(&["ab", "", "cd", "e"], "abcde").await,
+            ("abcde".into(), None, Some(Sha256::of(b"abcde")))
+        );
     }
 
     #[tokio::test]
     async fn a_wrong_byte_anywhere_keeps_the_last_bytes_and_the_name_back() {
-        for frames in [&["Xb", "cd", "e"][..], &["ab", "cd", "X"], &["ab", "c"], &["ab", "cd", "e", "f"]] {
+        for frames in [
+            &["Xb", "cd", "e"][..],
+            &["ab", "cd", "X"],
+            &["ab", "c"],
+            &["ab", "cd", "e", "f"],
+        ] {
             let (out, kind, name) = through(frames, "abcde").await;
-            assert!(out.len() < 5 && kind == Some(Kind::Corrupt) && name.is_none(), "{frames:?}: {out}");
+            assert!(
+                out.len() < 5 && kind == Some(Kind::Corrupt) && name.is_none(),
+                "{frames:?}: {out}"
+            );
         }
     }
 }

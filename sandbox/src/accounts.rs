@@ -30,13 +30,38 @@ pub struct Account {
 }
 
 static HUGGING_FACE: [Account; 3] = [
-    Account { token: "hf_sandboxAliceWrite", user: "alice", write: true, orgs: &["acme"] },
-    Account { token: "hf_sandboxAliceRead", user: "alice", write: false, orgs: &["acme"] },
-    Account { token: "hf_sandboxBobWrite", user: "bob", write: true, orgs: &[] },
+    Account {
+        token: "hf_sandboxAliceWrite",
+        user: "alice",
+        write: true,
+        orgs: &["acme"],
+    },
+    Account {
+        token: "hf_sandboxAliceRead",
+        user: "alice",
+        write: false,
+        orgs: &["acme"],
+    },
+    Account {
+        token: "hf_sandboxBobWrite",
+        user: "bob",
+        write: true,
+        orgs: &[],
+    },
 ];
 static MODEL_SCOPE: [Account; 2] = [
-    Account { token: "ms-sandbox-alice-write", user: "alice", write: true, orgs: &["acme"] },
-    Account { token: "ms-sandbox-bob-write", user: "bob", write: true, orgs: &[] },
+    Account {
+        token: "ms-sandbox-alice-write",
+        user: "alice",
+        write: true,
+        orgs: &["acme"],
+    },
+    Account {
+        token: "ms-sandbox-bob-write",
+        user: "bob",
+        write: true,
+        orgs: &[],
+    },
 ];
 
 /// Who is asking.
@@ -81,11 +106,16 @@ pub struct Accounts {
 impl Accounts {
     /// Whose token it is.
     pub fn caller(&self, site: Site, token: Option<&str>) -> Caller {
-        let Some(token) = token else { return Caller::Anonymous };
+        let Some(token) = token else {
+            return Caller::Anonymous;
+        };
         if self.revoked.shared().contains(token) {
             return Caller::Bad;
         }
-        accounts_of(site).iter().find(|account| account.token == token).map_or(Caller::Bad, Caller::Known)
+        accounts_of(site)
+            .iter()
+            .find(|account| account.token == token)
+            .map_or(Caller::Bad, Caller::Known)
     }
 
     /// Makes a token bad.
@@ -109,7 +139,10 @@ fn accounts_of(site: Site) -> &'static [Account] {
 /// All accounts, for the line that says the sandbox is ready.
 pub fn listed() -> Value {
     let list = |site| -> Vec<Value> {
-        accounts_of(site).iter().map(|a| json!({"token": a.token, "user": a.user, "write": a.write, "orgs": a.orgs})).collect()
+        accounts_of(site)
+            .iter()
+            .map(|a| json!({"token": a.token, "user": a.user, "write": a.write, "orgs": a.orgs}))
+            .collect()
     };
     json!({"hf": list(Site::HuggingFace), "ms": list(Site::ModelScope)})
 }

@@ -27,7 +27,8 @@ pub fn settle(answer: Answer) -> Response<Body> {
 /// An empty response.
 pub fn empty(status: u16) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response
 }
 
@@ -35,7 +36,9 @@ pub fn empty(status: u16) -> Response<Body> {
 pub fn typed(status: u16, mime: &'static str, body: impl Into<Body>) -> Response<Body> {
     let mut response = empty(status);
     *response.body_mut() = body.into();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
     response
 }
 
@@ -47,7 +50,9 @@ pub fn json(status: u16, value: &Value) -> Response<Body> {
 /// Adds a header; a value that can't be one is left out.
 pub fn with(mut response: Response<Body>, name: &'static str, value: &str) -> Response<Body> {
     if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(HeaderName::from_static(name), value);
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(name), value);
     }
     response
 }
@@ -63,7 +68,9 @@ pub fn content(call: &Call, content: &Content) -> Answer {
     let (status, start, end) = match call.header(header::RANGE).map(|text| range(text, len)) {
         None | Some(Range::Ignored) => (200, 0, len),
         Some(Range::Of(start, end)) => (206, start, end),
-        Some(Range::Unsatisfiable) => return Ok(with(empty(416), "content-range", &format!("bytes */{len}"))),
+        Some(Range::Unsatisfiable) => {
+            return Ok(with(empty(416), "content-range", &format!("bytes */{len}")));
+        }
     };
     let mut response = typed(status, "application/octet-stream", Body::empty());
     if call.method != Method::HEAD {
@@ -72,7 +79,11 @@ pub fn content(call: &Call, content: &Content) -> Answer {
     response = with(response, "content-length", &(end - start).to_string());
     response = with(response, "accept-ranges", "bytes");
     if status == 206 {
-        response = with(response, "content-range", &format!("bytes {start}-{}/{len}", end - 1));
+        response = with(
+            response,
+            "content-range",
+            &format!("bytes {start}-{}/{len}", end - 1),
+        );
     }
     Ok(response)
 }
@@ -86,7 +97,12 @@ enum Range {
 
 /// Reads a Range header with a single range; what is not one is ignored, as RFC 9110 has it.
 fn range(text: &str, len: u64) -> Range {
-    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|text| text.split_once('-')) else { return Range::Ignored };
+    let Some((first, last)) = text
+        .strip_prefix("bytes=")
+        .and_then(|text| text.split_once('-'))
+    else {
+        return Range::Ignored;
+    };
     match (first.parse::<u64>(), last.parse::<u64>()) {
         (Ok(first), _) if first >= len => Range::Unsatisfiable,
         (Ok(first), Ok(last)) if last >= first => Range::Of(first, len.min(last + 1)),

@@ -28,7 +28,14 @@ pub enum Origin {
 
 impl Origin {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Hf, Self::HfStorage, Self::Ms, Self::MsStorage, Self::Admin, Self::HfCas];
+    pub const ALL: [Self; 6] = [
+        Self::Hf,
+        Self::HfStorage,
+        Self::Ms,
+        Self::MsStorage,
+        Self::Admin,
+        Self::HfCas,
+    ];
 
     /// The name used in routes and in the ready line.
     pub fn name(self) -> &'static str {
@@ -69,20 +76,41 @@ impl Call {
     /// Takes a request apart.
     pub fn new(origin: Origin, parts: Parts, body: Body, ttl: Duration) -> Self {
         let path = parts.uri.path().to_owned();
-        let segments = path.trim_start_matches('/').split('/').map(decode).collect();
+        let segments = path
+            .trim_start_matches('/')
+            .split('/')
+            .map(decode)
+            .collect();
         let query = parts.uri.query().map(pairs).unwrap_or_default();
-        let target = parts.uri.path_and_query().map_or_else(|| path.clone(), |target| target.as_str().to_owned());
-        Self { origin, method: parts.method, path, segments, query, target, headers: parts.headers, body, ttl }
+        let target = parts
+            .uri
+            .path_and_query()
+            .map_or_else(|| path.clone(), |target| target.as_str().to_owned());
+        Self {
+            origin,
+            method: parts.method,
+            path,
+            segments,
+            query,
+            target,
+            headers: parts.headers,
+            body,
+            ttl,
+        }
     }
 
     /// The first value of a query parameter.
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Whether a query parameter says yes.
     pub fn flag(&self, name: &str) -> bool {
-        self.param(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
+        self.param(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
     }
 
     /// A query parameter that is a number.
@@ -97,29 +125,37 @@ impl Call {
 
     /// The token in the Authorization header.
     pub fn bearer(&self) -> Option<&str> {
-        self.header(header::AUTHORIZATION)?.strip_prefix("Bearer ").map(str::trim)
+        self.header(header::AUTHORIZATION)?
+            .strip_prefix("Bearer ")
+            .map(str::trim)
     }
 
     /// The password in the Authorization header.
     pub fn password(&self) -> Option<String> {
         let encoded = self.header(header::AUTHORIZATION)?.strip_prefix("Basic ")?;
         let pair = String::from_utf8(BASE64_STANDARD.decode(encoded.trim()).ok()?).ok()?;
-        pair.split_once(':').map(|(_, password)| password.to_owned())
+        pair.split_once(':')
+            .map(|(_, password)| password.to_owned())
     }
 
     /// The value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let cookies = self.headers.get_all(header::COOKIE).into_iter();
-        cookies.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';')).find_map(|pair| {
-            let (key, value) = pair.trim().split_once('=')?;
-            (key == name).then_some(value)
-        })
+        cookies
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|text| text.split(';'))
+            .find_map(|pair| {
+                let (key, value) = pair.trim().split_once('=')?;
+                (key == name).then_some(value)
+            })
     }
 
     /// The body's bytes, all of them.
     pub async fn bytes(&mut self) -> Result<Bytes, String> {
         let body = std::mem::take(&mut self.body);
-        axum::body::to_bytes(body, 2 << 30).await.map_err(|error| error.to_string())
+        axum::body::to_bytes(body, 2 << 30)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// Reads the body and forgets it.

@@ -9,13 +9,18 @@ pub fn now() -> u64 {
 
 /// `time` in seconds since 1970.
 pub fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 /// `2026-11-20T09:16:00.000Z`.
 pub fn iso(time: SystemTime) -> String {
     let (y, mo, d, h, mi, s) = civil(seconds(time));
-    let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
+    let millis = time
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .subsec_millis();
     format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}.{millis:03}Z")
 }
 

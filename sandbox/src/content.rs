@@ -85,7 +85,11 @@ impl Content {
             Self::Stored(file) => Source::File(File::open(&file.path)?, Arc::clone(file)),
             Self::Dropped { .. } => return Err(io::Error::other("this upload was not kept")),
         };
-        Ok(ContentBody { source, at: start, end })
+        Ok(ContentBody {
+            source,
+            at: start,
+            end,
+        })
     }
 
     /// The digest of the bytes as they are now, read block by block.
@@ -94,7 +98,9 @@ impl Content {
             Self::Memory(bytes) => Ok(Digest::of(bytes)),
             Self::Seeded { seed, size } => each_block(*seed, *size, |_| Ok(())),
             Self::Stored(file) => Digest::of_file(&file.path),
-            Self::Dropped { digest, .. } => digest.ok_or_else(|| io::Error::other("this upload was not hashed")),
+            Self::Dropped { digest, .. } => {
+                digest.ok_or_else(|| io::Error::other("this upload was not hashed"))
+            }
         }
     }
 
@@ -149,7 +155,10 @@ impl Body for ContentBody {
     type Error = io::Error;
 
     // Reads in place: the files are in the page cache or on tmpfs, where a read is a copy.
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         if self.at >= self.end {
             return Poll::Ready(None);
         }
@@ -194,7 +203,11 @@ impl AsRef<[u8]> for Slab {
 }
 
 /// Makes the bytes of a seed, gives them to `take` block by block, and returns their digest.
-pub fn each_block(seed: u64, size: u64, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<Digest> {
+pub fn each_block(
+    seed: u64,
+    size: u64,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<Digest> {
     let mut hash = Sha256::new();
     let mut block = vec![0; FRAME];
     let mut at = 0;
@@ -235,11 +248,15 @@ fn piece(seed: u64, at: u64, most: usize) -> Bytes {
 static TILES: Mutex<Vec<(u64, Bytes)>> = Mutex::new(Vec::new());
 
 fn tile(seed: u64) -> Bytes {
-    let mut tiles = TILES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut tiles = TILES
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some((_, tile)) = tiles.iter().find(|(of, _)| *of == seed) {
         return tile.clone();
     }
-    let made: Bytes = (0..(FRAME / STAMP) as u64).flat_map(|word| mix(seed, word)).collect();
+    let made: Bytes = (0..(FRAME / STAMP) as u64)
+        .flat_map(|word| mix(seed, word))
+        .collect();
     if tiles.len() == 64 {
         tiles.remove(0);
     }
@@ -249,7 +266,9 @@ fn tile(seed: u64) -> Bytes {
 
 /// The eight bytes at `word`: the SplitMix64 sequence, which can be entered anywhere.
 fn mix(seed: u64, word: u64) -> [u8; 8] {
-    let mut z = seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(word.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut z = seed
+        .wrapping_mul(0xd134_2543_de82_ef95)
+        .wrapping_add(word.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     (z ^ (z >> 31)).to_le_bytes()
@@ -263,7 +282,15 @@ mod tests {
     fn seeded_bytes_are_the_same_from_any_offset() {
         let mut whole = vec![0; 1000];
         fill(7, 0, &mut whole);
-        for (start, len) in [(0, 1000), (3, 4), (3, 500), (8, 16), (999, 1), (13, 0), (6, 5)] {
+        for (start, len) in [
+            (0, 1000),
+            (3, 4),
+            (3, 500),
+            (8, 16),
+            (999, 1),
+            (13, 0),
+            (6, 5),
+        ] {
             let mut part = vec![0; len];
             fill(7, start as u64, &mut part);
             assert_eq!(part, whole[start..start + len], "at {start}");

@@ -44,12 +44,14 @@ impl Underway {
     /// A request body that is counted as it comes in.
     pub fn incoming(&self, body: Frames) -> Frames {
         let counts = Arc::clone(&self.0);
-        body.inspect(move |frame| add(&counts.bytes_in, frame)).boxed()
+        body.inspect(move |frame| add(&counts.bytes_in, frame))
+            .boxed()
     }
 
     /// A response body that is counted as it goes out; the request ends with it.
     pub fn outgoing(self, body: Frames) -> Frames {
-        body.inspect(move |frame| add(&self.0.bytes_out, frame)).boxed()
+        body.inspect(move |frame| add(&self.0.bytes_out, frame))
+            .boxed()
     }
 }
 
@@ -98,7 +100,11 @@ impl Counters {
                 "max_concurrent": counts.most.load(Ordering::Relaxed),
             })
         };
-        self.routes.guarded().iter().map(|(route, counts)| ((*route).to_owned(), of(counts))).collect()
+        self.routes
+            .guarded()
+            .iter()
+            .map(|(route, counts)| ((*route).to_owned(), of(counts)))
+            .collect()
     }
 
     /// The remembered requests as JSON, oldest first.

@@ -36,7 +36,12 @@ pub enum Change {
 impl Hub {
     /// A hub without repos, whose blobs go to `dir`.
     pub fn new(branch: &'static str, dir: Arc<BlobDir>) -> Self {
-        Self { branch, store: Store::new(dir), repos: RwLock::default(), deleted: RwLock::default() }
+        Self {
+            branch,
+            store: Store::new(dir),
+            repos: RwLock::default(),
+            deleted: RwLock::default(),
+        }
     }
 
     /// The repo with this kind and id.
@@ -50,26 +55,50 @@ impl Hub {
     }
 
     /// A new repo with a first commit of `files`; `Err` with the one that is there already.
-    pub fn create(&self, kind: Kind, id: &str, visibility: Visibility, files: &[(&str, &str)]) -> io::Result<Result<Arc<Repo>, Arc<Repo>>> {
+    pub fn create(
+        &self,
+        kind: Kind,
+        id: &str,
+        visibility: Visibility,
+        files: &[(&str, &str)],
+    ) -> io::Result<Result<Arc<Repo>, Arc<Repo>>> {
         let changes = files
             .iter()
-            .map(|(path, text)| self.inline(Bytes::copy_from_slice(text.as_bytes())).map(|file| Change::Put((*path).to_owned(), file)))
+            .map(|(path, text)| {
+                self.inline(Bytes::copy_from_slice(text.as_bytes()))
+                    .map(|file| Change::Put((*path).to_owned(), file))
+            })
             .collect::<io::Result<Vec<_>>>()?;
         let mut repos = self.repos.exclusive();
         if let Some(there) = repos.get(&(kind, id.to_owned())) {
             return Ok(Err(Arc::clone(there)));
         }
         let repo = Arc::new(Repo::new(kind, id, visibility));
-        apply(&mut repo.state(), id, self.branch, "initial commit", changes);
-        repo.state().remembered = self.deleted.exclusive().remove(&(kind, id.to_owned())).unwrap_or_default();
+        apply(
+            &mut repo.state(),
+            id,
+            self.branch,
+            "initial commit",
+            changes,
+        );
+        repo.state().remembered = self
+            .deleted
+            .exclusive()
+            .remove(&(kind, id.to_owned()))
+            .unwrap_or_default();
         repos.insert((kind, id.to_owned()), Arc::clone(&repo));
         Ok(Ok(repo))
     }
 
     /// Takes a repo away; whether it was there.
     pub fn delete(&self, kind: Kind, id: &str) -> bool {
-        let Some(repo) = self.repos.exclusive().remove(&(kind, id.to_owned())) else { return false };
-        self.deleted.exclusive().insert((kind, id.to_owned()), std::mem::take(&mut repo.state().stored));
+        let Some(repo) = self.repos.exclusive().remove(&(kind, id.to_owned())) else {
+            return false;
+        };
+        self.deleted.exclusive().insert(
+            (kind, id.to_owned()),
+            std::mem::take(&mut repo.state().stored),
+        );
         true
     }
 
@@ -77,30 +106,69 @@ impl Hub {
     pub fn inline(&self, content: Bytes) -> io::Result<File> {
         let (size, oid) = (content.len() as u64, Oid::of_blob(&content));
         let digest = self.store.put_bytes(content)?;
-        Ok(File { size, digest, oid, lfs: false, mode: Mode::File, commit: Writer::default() })
+        Ok(File {
+            size,
+            digest,
+            oid,
+            lfs: false,
+            mode: Mode::File,
+            commit: Writer::default(),
+        })
     }
 }
 
 /// Describes a blob as a file in LFS.
 pub fn lfs_file(digest: Digest, size: u64) -> File {
     let oid = Oid::of_blob(digest.pointer(size).as_bytes());
-    File { size, digest, oid, lfs: true, mode: Mode::File, commit: Writer::default() }
+    File {
+        size,
+        digest,
+        oid,
+        lfs: true,
+        mode: Mode::File,
+        commit: Writer::default(),
+    }
 }
 
 /// Makes one commit on `branch` out of `changes`.
-pub fn apply(state: &mut State, repo: &str, branch: &str, message: &str, changes: Vec<Change>) -> Arc<Commit> {
+pub fn apply(
+    state: &mut State,
+    repo: &str,
+    branch: &str,
+    message: &str,
+    changes: Vec<Change>,
+) -> Arc<Commit> {
     let parent = state.resolve(branch);
-    let mut tree = parent.as_ref().map_or_else(Dir::default, |parent| parent.tree.clone());
+    let mut tree = parent
+        .as_ref()
+        .map_or_else(Dir::default, |parent| parent.tree.clone());
     let writer = Writer::default();
     let actions = changes.len();
     for change in changes {
         match change {
-            Change::Put(path, file) => tree.insert(&path, File { commit: writer.clone(), ..file }),
+            Change::Put(path, file) => tree.insert(
+                &path,
+                File {
+                    commit: writer.clone(),
+                    ..file
+                },
+            ),
             Change::Remove(path) => drop(tree.remove(&path)),
         }
     }
-    let (message, date, parent) = (message.to_owned(), SystemTime::now(), parent.map(|parent| parent.id));
-    let mut commit = Commit { id: Oid([0; 20]), message, date, actions, tree, parent };
+    let (message, date, parent) = (
+        message.to_owned(),
+        SystemTime::now(),
+        parent.map(|parent| parent.id),
+    );
+    let mut commit = Commit {
+        id: Oid([0; 20]),
+        message,
+        date,
+        actions,
+        tree,
+        parent,
+    };
     commit.id = Oid::of("commit", &objects::commit(&commit, repo));
     writer.signs(commit.id);
     state.push(branch, commit)

@@ -81,13 +81,22 @@ pub struct Address {
 impl Default for Address {
     /// Free ports that only this machine reaches.
     fn default() -> Self {
-        Self { bind: Ipv4Addr::LOCALHOST.into(), advertise: None, ports: Ports::default(), receive_buffer: None }
+        Self {
+            bind: Ipv4Addr::LOCALHOST.into(),
+            advertise: None,
+            ports: Ports::default(),
+            receive_buffer: None,
+        }
     }
 }
 
 impl Address {
     fn listen(&self, port: u16) -> io::Result<TcpListener> {
-        let socket = if self.bind.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if self.bind.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         socket.set_reuseaddr(true)?;
         if let Some(bytes) = self.receive_buffer {
             socket.set_recv_buffer_size(bytes)?;
@@ -135,7 +144,14 @@ impl Sandbox {
     pub async fn start_at(dir: &Path, address: &Address) -> io::Result<Running> {
         let mut listeners = Vec::new();
         let ports = address.ports;
-        let ports = [ports.hf, ports.hf_storage, ports.ms, ports.ms_storage, ports.admin, ports.hf_cas];
+        let ports = [
+            ports.hf,
+            ports.hf_storage,
+            ports.ms,
+            ports.ms_storage,
+            ports.admin,
+            ports.hf_cas,
+        ];
         for (origin, port) in Origin::ALL.into_iter().zip(ports) {
             listeners.push((origin, address.listen(port)?));
         }
@@ -144,10 +160,19 @@ impl Sandbox {
             *base = address.base(listener.local_addr()?.port());
         }
         let world = Arc::new(World::new(dir, bases.clone())?);
-        let serve = |(origin, listener)| tokio::spawn(server::serve(Arc::clone(&world), origin, listener));
+        let serve =
+            |(origin, listener)| tokio::spawn(server::serve(Arc::clone(&world), origin, listener));
         let tasks = listeners.into_iter().map(serve).collect();
         let [hf, hf_storage, ms, ms_storage, admin, hf_cas] = bases;
-        Ok(Running { hf, hf_storage, ms, ms_storage, admin, hf_cas, tasks })
+        Ok(Running {
+            hf,
+            hf_storage,
+            ms,
+            ms_storage,
+            admin,
+            hf_cas,
+            tasks,
+        })
     }
 }
 
@@ -178,18 +203,40 @@ mod tests {
 
     #[tokio::test]
     async fn urls_name_the_host_that_is_advertised() {
-        let dir = std::env::temp_dir().join(format!("hf2ms-sandbox-advertised-{}", std::process::id()));
-        let address = Address { advertise: Some("hubs.example".to_owned()), ..Address::default() };
+        let dir =
+            std::env::temp_dir().join(format!("hf2ms-sandbox-advertised-{}", std::process::id()));
+        let address = Address {
+            advertise: Some("hubs.example".to_owned()),
+            ..Address::default()
+        };
         let running = Sandbox::start_at(&dir, &address).await.unwrap();
         std::fs::remove_dir_all(&dir).unwrap();
-        for base in [&running.hf, &running.hf_storage, &running.ms, &running.ms_storage, &running.admin] {
-            assert!(base.starts_with("http://hubs.example:") && !base.ends_with(":0"), "{base}");
+        for base in [
+            &running.hf,
+            &running.hf_storage,
+            &running.ms,
+            &running.ms_storage,
+            &running.admin,
+        ] {
+            assert!(
+                base.starts_with("http://hubs.example:") && !base.ends_with(":0"),
+                "{base}"
+            );
         }
     }
 
     #[test]
     fn an_address_without_a_name_is_its_own() {
-        let six = Address { bind: std::net::Ipv6Addr::LOCALHOST.into(), ..Address::default() };
-        assert_eq!((Address::default().base(80), six.base(80)), ("http://127.0.0.1:80".to_owned(), "http://[::1]:80".to_owned()));
+        let six = Address {
+            bind: std::net::Ipv6Addr::LOCALHOST.into(),
+            ..Address::default()
+        };
+        assert_eq!(
+            (Address::default().base(80), six.base(80)),
+            (
+                "http://127.0.0.1:80".to_owned(),
+                "http://[::1]:80".to_owned()
+            )
+        );
     }
 }

@@ -81,11 +81,34 @@ fn main() -> ExitCode {
 }
 
 async fn serve(args: Serve) -> std::io::Result<()> {
-    let Serve { hf, hf_storage, ms, ms_storage, admin, hf_cas, .. } = args;
-    let ports = Ports { hf, hf_storage, ms, ms_storage, admin, hf_cas };
-    let address = Address { bind: args.bind, advertise: args.advertise, ports, receive_buffer: args.receive_buffer };
+    let Serve {
+        hf,
+        hf_storage,
+        ms,
+        ms_storage,
+        admin,
+        hf_cas,
+        ..
+    } = args;
+    let ports = Ports {
+        hf,
+        hf_storage,
+        ms,
+        ms_storage,
+        admin,
+        hf_cas,
+    };
+    let address = Address {
+        bind: args.bind,
+        advertise: args.advertise,
+        ports,
+        receive_buffer: args.receive_buffer,
+    };
     let running = Sandbox::start_at(&args.dir, &address).await?;
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     writeln!(std::io::stdout(), "{}", running.described())?;
     tokio::select! {
         _ = terminate.recv() => {}

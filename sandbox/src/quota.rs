@@ -31,7 +31,11 @@ impl Quotas {
             (*begun, *used) = (Instant::now(), 0);
         }
         *used += 1;
-        Left { allowed: *used <= limit, remaining: limit.saturating_sub(*used), resets_in: window.saturating_sub(begun.elapsed()) }
+        Left {
+            allowed: *used <= limit,
+            remaining: limit.saturating_sub(*used),
+            resets_in: window.saturating_sub(begun.elapsed()),
+        }
     }
 
     /// Begins all windows anew.

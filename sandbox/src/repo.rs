@@ -138,14 +138,23 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Makes an id nothing else has.
 pub fn new_id(of: &str) -> Oid {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Oid::made_of(&[of, &now.as_nanos().to_string(), &NEXT.fetch_add(1, Ordering::Relaxed).to_string()])
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Oid::made_of(&[
+        of,
+        &now.as_nanos().to_string(),
+        &NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
+    ])
 }
 
 impl Repo {
     /// A repo without commits.
     pub fn new(kind: Kind, id: &str, visibility: Visibility) -> Self {
-        let state = State { visibility, ..State::default() };
+        let state = State {
+            visibility,
+            ..State::default()
+        };
         Self {
             kind,
             id: id.to_owned(),
@@ -163,7 +172,9 @@ impl Repo {
 
     /// The name, after the slash.
     pub fn name(&self) -> &str {
-        self.id.split_once('/').map_or(self.id.as_str(), |(_, name)| name)
+        self.id
+            .split_once('/')
+            .map_or(self.id.as_str(), |(_, name)| name)
     }
 
     /// What can change, held still.
@@ -180,8 +191,16 @@ impl Repo {
 impl State {
     /// The snapshot that a branch, a tag or a commit id names.
     pub fn resolve(&self, revision: &str) -> Option<Arc<Commit>> {
-        let named = revision.strip_prefix("refs/heads/").or(revision.strip_prefix("refs/tags/")).unwrap_or(revision);
-        let id = self.branches.get(named).or_else(|| self.tags.get(named)).copied().or_else(|| Oid::parse(named))?;
+        let named = revision
+            .strip_prefix("refs/heads/")
+            .or(revision.strip_prefix("refs/tags/"))
+            .unwrap_or(revision);
+        let id = self
+            .branches
+            .get(named)
+            .or_else(|| self.tags.get(named))
+            .copied()
+            .or_else(|| Oid::parse(named))?;
         self.by_id.get(&id).cloned()
     }
 

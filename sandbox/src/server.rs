@@ -37,7 +37,10 @@ pub async fn serve(world: Arc<World>, origin: Origin, listener: TcpListener) {
 async fn connection(world: Arc<World>, origin: Origin, stream: TcpStream) {
     stream.set_nodelay(true).ok();
     let line = Arc::new(Line::default());
-    let wire = Wire { stream, line: Arc::clone(&line) };
+    let wire = Wire {
+        stream,
+        line: Arc::clone(&line),
+    };
     let service = service_fn(move |request| {
         let (world, line) = (Arc::clone(&world), Arc::clone(&line));
         async move { answer(world, origin, request, line).await }
@@ -63,10 +66,20 @@ impl std::fmt::Display for Dropped {
 
 impl std::error::Error for Dropped {}
 
-async fn answer(world: Arc<World>, origin: Origin, request: Request<Incoming>, line: Arc<Line>) -> Result<Response<Body>, Dropped> {
+async fn answer(
+    world: Arc<World>,
+    origin: Origin,
+    request: Request<Incoming>,
+    line: Arc<Line>,
+) -> Result<Response<Body>, Dropped> {
     let settings = world.settings();
     let (parts, body) = request.into_parts();
-    let call = Call::new(origin, parts, Body::new(body), Duration::from_secs(settings.url_ttl_s));
+    let call = Call::new(
+        origin,
+        parts,
+        Body::new(body),
+        Duration::from_secs(settings.url_ttl_s),
+    );
     if origin == Origin::Admin {
         return Ok(admin::handle(&world, call).await);
     }
@@ -77,7 +90,9 @@ async fn answer(world: Arc<World>, origin: Origin, request: Request<Incoming>, l
     let underway = world.counters.begin(route);
     let memory = memory_of(&call);
     let answered = exchange(&world, route, call, &underway, &line).await;
-    let status = answered.as_ref().map_or(0, |response| response.status().as_u16());
+    let status = answered
+        .as_ref()
+        .map_or(0, |response| response.status().as_u16());
     underway.answered(status);
     world.counters.remember(with_status(memory, status));
     Ok(metered(&world, origin, answered?, underway))
@@ -105,7 +120,8 @@ async fn exchange(
     line: &Arc<Line>,
 ) -> Result<Response<Body>, Dropped> {
     let kinds = world.faults.take(route, &call.target);
-    let uploads = call.method == "PUT" || (call.origin, call.method.as_str()) == (Origin::HfCas, "POST");
+    let uploads =
+        call.method == "PUT" || (call.origin, call.method.as_str()) == (Origin::HfCas, "POST");
     let mut body = underway.incoming(frames(std::mem::take(&mut call.body)));
     if let Some([_, up]) = world.links(call.origin) {
         body = shaped(body, Arc::clone(up));
@@ -128,7 +144,13 @@ async fn exchange(
 }
 
 /// What goes wrong before the request is looked at.
-async fn before(world: &Arc<World>, kind: &Kind, call: &mut Call, line: &Line, uploads: bool) -> Result<Option<Response<Body>>, Dropped> {
+async fn before(
+    world: &Arc<World>,
+    kind: &Kind,
+    call: &mut Call,
+    line: &Line,
+    uploads: bool,
+) -> Result<Option<Response<Body>>, Dropped> {
     match kind {
         Kind::Delay { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,
         Kind::Reset { after: 0 } if !uploads => {
@@ -173,7 +195,11 @@ async fn after(
     Ok(response)
 }
 
-fn disturbed_upload(body: crate::shape::Frames, kind: &Kind, line: &Arc<Line>) -> crate::shape::Frames {
+fn disturbed_upload(
+    body: crate::shape::Frames,
+    kind: &Kind,
+    line: &Arc<Line>,
+) -> crate::shape::Frames {
     match kind {
         Kind::Reset { after } => cut(body, *after, End::Reset(Arc::clone(line))),
         Kind::Stall { after } => cut(body, *after, End::Stalled),
@@ -195,7 +221,12 @@ async fn dispatch(world: &Arc<World>, call: Call) -> Response<Body> {
 }
 
 /// The response at its link's rate, counted.
-fn metered(world: &World, origin: Origin, response: Response<Body>, underway: Underway) -> Response<Body> {
+fn metered(
+    world: &World,
+    origin: Origin,
+    response: Response<Body>,
+    underway: Underway,
+) -> Response<Body> {
     let declared = http_body::Body::size_hint(response.body()).exact();
     let mut response = response.map(|body| {
         let body = frames(body);
@@ -207,15 +238,29 @@ fn metered(world: &World, origin: Origin, response: Response<Body>, underway: Un
     });
     let undeclared = response.version() == axum::http::Version::HTTP_10;
     if let (Some(len), false) = (declared, undeclared) {
-        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(len.into());
+        response
+            .headers_mut()
+            .entry(header::CONTENT_LENGTH)
+            .or_insert(len.into());
     }
     response
 }
 
 fn memory_of(call: &Call) -> Value {
-    let headers: Map<String, Value> =
-        call.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into())).collect();
-    let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let headers: Map<String, Value> = call
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into(),
+            )
+        })
+        .collect();
+    let at = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis() as u64;
     json!({"origin": call.origin.name(), "method": call.method.as_str(), "path": call.target, "headers": headers, "at_ms": at})
 }
 
@@ -239,17 +284,29 @@ impl Drop for Wire {
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

@@ -212,7 +212,9 @@ impl Default for Settings {
 impl Settings {
     /// These settings with the keys of `changes` in place of their own; an unknown key is an error.
     pub fn changed(&self, changes: Value) -> Result<Self, String> {
-        let Value::Object(changes) = changes else { return Err("settings are an object".into()) };
+        let Value::Object(changes) = changes else {
+            return Err("settings are an object".into());
+        };
         let mut whole = serde_json::to_value(self).map_err(|error| error.to_string())?;
         if let Value::Object(whole) = &mut whole {
             whole.extend(changes);

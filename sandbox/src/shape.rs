@@ -20,7 +20,9 @@ pub type Frames = BoxStream<'static, io::Result<Bytes>>;
 
 /// A body's frames.
 pub fn frames(body: Body) -> Frames {
-    body.into_data_stream().map(|frame| frame.map_err(io::Error::other)).boxed()
+    body.into_data_stream()
+        .map(|frame| frame.map_err(io::Error::other))
+        .boxed()
 }
 
 /// A link with a rate, or as fast as it goes.
@@ -67,18 +69,21 @@ impl Link {
 
 /// A body that `link` lets through at its rate.
 pub fn shaped(body: Frames, link: std::sync::Arc<Link>) -> Frames {
-    stream::unfold((body, Bytes::new(), link), |(mut body, mut rest, link)| async move {
-        if rest.is_empty() {
-            rest = match body.next().await? {
-                Ok(frame) => frame,
-                Err(error) => return Some((Err(error), (body, rest, link))),
-            };
-        }
-        let step = link.step().unwrap_or(rest.len()).min(rest.len());
-        let part = rest.split_to(step);
-        link.pass(part.len()).await;
-        Some((Ok(part), (body, rest, link)))
-    })
+    stream::unfold(
+        (body, Bytes::new(), link),
+        |(mut body, mut rest, link)| async move {
+            if rest.is_empty() {
+                rest = match body.next().await? {
+                    Ok(frame) => frame,
+                    Err(error) => return Some((Err(error), (body, rest, link))),
+                };
+            }
+            let step = link.step().unwrap_or(rest.len()).min(rest.len());
+            let part = rest.split_to(step);
+            link.pass(part.len()).await;
+            Some((Ok(part), (body, rest, link)))
+        },
+    )
     .boxed()
 }
 
@@ -93,7 +98,10 @@ mod tests {
         link.limit(Some(20_000_000));
         let body = || shaped(frames(Body::from(vec![0; 2_000_000])), Arc::clone(&link));
         let begun = Instant::now();
-        let drain = |body: Frames| async move { body.fold(0, |n, frame| async move { n + frame.unwrap().len() }).await };
+        let drain = |body: Frames| async move {
+            body.fold(0, |n, frame| async move { n + frame.unwrap().len() })
+                .await
+        };
         let (a, b) = tokio::join!(drain(body()), drain(body()));
         assert_eq!(a + b, 4_000_000);
         let took = begun.elapsed().as_secs_f64();

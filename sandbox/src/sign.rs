@@ -24,14 +24,23 @@ pub struct Signer {
 impl Signer {
     /// A signer with a secret of its own.
     pub fn new() -> Self {
-        let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
-        Self { secret: format!("{nanos}-{}", std::process::id()) }
+        let nanos = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
+        Self {
+            secret: format!("{nanos}-{}", std::process::id()),
+        }
     }
 
     /// `path` with a query that allows `method` on it for `ttl` from now; a `ttl` of zero is over already.
     pub fn sign(&self, method: &str, path: &str, ttl: Duration) -> String {
         let lasts = ttl.as_secs().max(1);
-        let from = if ttl.is_zero() { clock::now() - 3600 } else { clock::now() };
+        let from = if ttl.is_zero() {
+            clock::now() - 3600
+        } else {
+            clock::now()
+        };
         let date = clock::basic(from);
         let signature = self.signature(method, path, from, lasts);
         format!(
@@ -40,17 +49,33 @@ impl Signer {
     }
 
     /// Checks a request against what was signed; `query` finds a parameter.
-    pub fn check<'q>(&self, method: &str, path: &str, query: impl Fn(&str) -> Option<&'q str>) -> Result<(), Refused> {
-        let number = |name| query(name).and_then(|text| text.parse::<u64>().ok()).ok_or(Refused::Forged);
+    pub fn check<'q>(
+        &self,
+        method: &str,
+        path: &str,
+        query: impl Fn(&str) -> Option<&'q str>,
+    ) -> Result<(), Refused> {
+        let number = |name| {
+            query(name)
+                .and_then(|text| text.parse::<u64>().ok())
+                .ok_or(Refused::Forged)
+        };
         let (from, lasts) = (number("X-Amz-From")?, number("X-Amz-Expires")?);
         if query("X-Amz-Signature") != Some(&self.signature(method, path, from, lasts)) {
             return Err(Refused::Forged);
         }
-        if clock::now() > from + lasts { Err(Refused::Expired) } else { Ok(()) }
+        if clock::now() > from + lasts {
+            Err(Refused::Expired)
+        } else {
+            Ok(())
+        }
     }
 
     fn signature(&self, method: &str, path: &str, from: u64, lasts: u64) -> String {
-        hex(&Sha256::digest(format!("{}\n{method}\n{path}\n{from}\n{lasts}", self.secret)))
+        hex(&Sha256::digest(format!(
+            "{}\n{method}\n{path}\n{from}\n{lasts}",
+            self.secret
+        )))
     }
 }
 
@@ -66,7 +91,11 @@ mod tests {
 
     fn check(signer: &Signer, method: &str, url: &str) -> Result<(), Refused> {
         let (path, query) = url.split_once('?').unwrap();
-        signer.check(method, path, |name| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')))
+        signer.check(method, path, |name| {
+            query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+        })
     }
 
     #[test]
@@ -75,8 +104,17 @@ mod tests {
         let url = signer.sign("GET", "/a/b", Duration::from_secs(60));
         assert_eq!(check(&signer, "GET", &url), Ok(()));
         assert_eq!(check(&signer, "PUT", &url), Err(Refused::Forged));
-        assert_eq!(check(&signer, "GET", &url.replace("/a/b", "/a/c")), Err(Refused::Forged));
-        assert_eq!(check(&signer, "GET", &url.replace("Expires=60", "Expires=600")), Err(Refused::Forged));
-        assert_eq!(check(&signer, "GET", &signer.sign("GET", "/a/b", Duration::ZERO)), Err(Refused::Expired));
+        assert_eq!(
+            check(&signer, "GET", &url.replace("/a/b", "/a/c")),
+            Err(Refused::Forged)
+        );
+        assert_eq!(
+            check(&signer, "GET", &url.replace("Expires=60", "Expires=600")),
+            Err(Refused::Forged)
+        );
+        assert_eq!(
+            check(&signer, "GET", &signer.sign("GET", "/a/b", Duration::ZERO)),
+            Err(Refused::Expired)
+        );
     }
 }

@@ -30,14 +30,22 @@ impl BlobDir {
     pub fn new(dir: &Path) -> io::Result<Self> {
         let dir = dir.join("blobs");
         std::fs::create_dir_all(&dir)?;
-        Ok(Self { dir, next: AtomicU64::new(0), seeded: Mutex::default() })
+        Ok(Self {
+            dir,
+            next: AtomicU64::new(0),
+            seeded: Mutex::default(),
+        })
     }
 
     /// A name no other file has.
     fn fresh(&self, group: &str) -> io::Result<PathBuf> {
         let folder = self.dir.join(group);
         std::fs::create_dir_all(&folder)?;
-        Ok(folder.join(format!("{}-{}", std::process::id(), self.next.fetch_add(1, Ordering::Relaxed))))
+        Ok(folder.join(format!(
+            "{}-{}",
+            std::process::id(),
+            self.next.fetch_add(1, Ordering::Relaxed)
+        )))
     }
 
     /// The content that `seed` gives, made and hashed once.
@@ -83,24 +91,42 @@ struct Blob {
 impl Store {
     /// An empty store whose files go to `dir`.
     pub fn new(dir: Arc<BlobDir>) -> Self {
-        Self { dir, blobs: Arc::default() }
+        Self {
+            dir,
+            blobs: Arc::default(),
+        }
     }
 
     /// What is stored under `digest`, whether or not it is what the digest says.
     pub fn get(&self, digest: &Digest) -> Option<Content> {
-        self.blobs.shared().get(digest).map(|blob| blob.content.clone())
+        self.blobs
+            .shared()
+            .get(digest)
+            .map(|blob| blob.content.clone())
     }
 
     /// Stores `content` under `digest` without looking at it.
     pub fn put(&self, digest: Digest, content: Content) {
-        self.blobs.exclusive().insert(digest, Blob { content, verified: false });
+        self.blobs.exclusive().insert(
+            digest,
+            Blob {
+                content,
+                verified: false,
+            },
+        );
     }
 
     /// Stores `bytes` under their own digest.
     pub fn put_bytes(&self, bytes: Bytes) -> io::Result<Digest> {
         let digest = Digest::of(&bytes);
         let content = self.keep(bytes)?;
-        self.blobs.exclusive().insert(digest, Blob { content, verified: true });
+        self.blobs.exclusive().insert(
+            digest,
+            Blob {
+                content,
+                verified: true,
+            },
+        );
         Ok(digest)
     }
 
@@ -116,7 +142,13 @@ impl Store {
     /// Stores what `seed` gives under its own digest.
     pub fn put_seeded(&self, seed: u64, size: u64) -> io::Result<Digest> {
         let (digest, content) = self.dir.seeded(seed, size)?;
-        self.blobs.exclusive().insert(digest, Blob { content, verified: true });
+        self.blobs.exclusive().insert(
+            digest,
+            Blob {
+                content,
+                verified: true,
+            },
+        );
         Ok(digest)
     }
 
@@ -124,7 +156,13 @@ impl Store {
     pub fn put_virtual(&self, seed: u64, size: u64, digest: Option<Digest>) -> io::Result<Digest> {
         let content = Content::Seeded { seed, size };
         let digest = digest.map_or_else(|| content.digest(), Ok)?;
-        self.blobs.exclusive().insert(digest, Blob { content, verified: true });
+        self.blobs.exclusive().insert(
+            digest,
+            Blob {
+                content,
+                verified: true,
+            },
+        );
         Ok(digest)
     }
 
@@ -135,13 +173,16 @@ impl Store {
 
     /// Whether what is stored under `digest` has that digest and `size`. Hashes it the first time.
     pub fn verify(&self, digest: &Digest, size: u64) -> bool {
-        let Some(blob) = self.blobs.shared().get(digest).cloned() else { return false };
+        let Some(blob) = self.blobs.shared().get(digest).cloned() else {
+            return false;
+        };
         if blob.content.len() != size {
             return false;
         }
         // What was only counted is believed: a benchmark asked for that.
         let counted = matches!(blob.content, Content::Dropped { digest: None, .. });
-        let right = blob.verified || counted || blob.content.digest().is_ok_and(|actual| actual == *digest);
+        let right =
+            blob.verified || counted || blob.content.digest().is_ok_and(|actual| actual == *digest);
         if right && let Some(stored) = self.blobs.exclusive().get_mut(digest) {
             stored.verified = true;
         }
@@ -150,15 +191,28 @@ impl Store {
 
     /// Whether `digest` is stored and known to be right, without hashing anything.
     pub fn is_verified(&self, digest: &Digest) -> bool {
-        self.blobs.shared().get(digest).is_some_and(|blob| blob.verified)
+        self.blobs
+            .shared()
+            .get(digest)
+            .is_some_and(|blob| blob.verified)
     }
 
     /// Begins an upload of `len` bytes; `uploads` says what becomes of a large one.
     pub fn upload(&self, len: u64, uploads: Uploads) -> io::Result<Upload> {
         if len <= SMALL {
-            return Ok(Upload { len, written: 0, to: Target::Memory(Vec::with_capacity(len as usize)) });
+            return Ok(Upload {
+                len,
+                written: 0,
+                to: Target::Memory(Vec::with_capacity(len as usize)),
+            });
         }
-        let nowhere = |hash| Ok(Upload { len, written: 0, to: Target::Nowhere(hash) });
+        let nowhere = |hash| {
+            Ok(Upload {
+                len,
+                written: 0,
+                to: Target::Nowhere(hash),
+            })
+        };
         match uploads {
             Uploads::Keep => {}
             Uploads::Hash => return nowhere(Some(Box::default())),
@@ -166,7 +220,11 @@ impl Store {
         }
         let path = self.dir.fresh("uploads")?;
         let file = File::create(&path)?;
-        Ok(Upload { len, written: 0, to: Target::File(file, StoredFile::adopt(path, len)) })
+        Ok(Upload {
+            len,
+            written: 0,
+            to: Target::File(file, StoredFile::adopt(path, len)),
+        })
     }
 
     /// A name for a folder that no other has.
@@ -218,7 +276,10 @@ impl Upload {
         Ok(match self.to {
             Target::Memory(buffer) => Content::Memory(buffer.into()),
             Target::File(_, stored) => Content::Stored(Arc::new(stored)),
-            Target::Nowhere(hash) => Content::Dropped { digest: hash.map(|hash| Digest(hash.finalize().into())), size: self.len },
+            Target::Nowhere(hash) => Content::Dropped {
+                digest: hash.map(|hash| Digest(hash.finalize().into())),
+                size: self.len,
+            },
         })
     }
 }
@@ -249,7 +310,12 @@ mod tests {
         let mut upload = store.upload(200_000, Uploads::Keep).unwrap();
         upload.write(&[1; 1000]).unwrap();
         assert!(upload.finish().is_err());
-        assert_eq!(std::fs::read_dir(dir.path().join("blobs/uploads")).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(dir.path().join("blobs/uploads"))
+                .unwrap()
+                .count(),
+            0
+        );
     }
 
     #[test]

@@ -93,7 +93,9 @@ impl Dir {
 
     /// Git's id of it.
     pub fn oid(&self) -> Oid {
-        *self.oid.get_or_init(|| Oid::of("tree", &objects::tree(self)))
+        *self
+            .oid
+            .get_or_init(|| Oid::of("tree", &objects::tree(self)))
     }
 
     /// How many entries lie directly in here.
@@ -166,7 +168,9 @@ impl Dir {
             self.count -= old.as_ref().map_or(0, Node::weight);
             return old.is_some();
         };
-        let Some(Node::Dir(dir)) = self.nodes.get_mut(first) else { return false };
+        let Some(Node::Dir(dir)) = self.nodes.get_mut(first) else {
+            return false;
+        };
         let before = dir.count;
         let removed = Arc::make_mut(dir).remove(rest);
         self.count = self.count + dir.count - before;
@@ -177,9 +181,24 @@ impl Dir {
     }
 
     /// Up to `take` entries of the listing after the first `skip`, each with its whole path.
-    pub fn page(&self, root: &str, recursive: bool, skip: usize, take: usize) -> Vec<(String, Node)> {
-        let mut page = Page { skip, take, recursive, entries: Vec::new() };
-        let prefix = if root.is_empty() { String::new() } else { format!("{root}/") };
+    pub fn page(
+        &self,
+        root: &str,
+        recursive: bool,
+        skip: usize,
+        take: usize,
+    ) -> Vec<(String, Node)> {
+        let mut page = Page {
+            skip,
+            take,
+            recursive,
+            entries: Vec::new(),
+        };
+        let prefix = if root.is_empty() {
+            String::new()
+        } else {
+            format!("{root}/")
+        };
         self.walk(&prefix, &mut page);
         page.entries
     }
@@ -212,7 +231,10 @@ impl Dir {
             Node::File(file) => Some((path, file)),
             Node::Dir(_) => None,
         };
-        self.page("", true, 0, usize::MAX).into_iter().filter_map(file).collect()
+        self.page("", true, 0, usize::MAX)
+            .into_iter()
+            .filter_map(file)
+            .collect()
     }
 }
 
@@ -235,7 +257,14 @@ mod tests {
     use super::*;
 
     fn file(size: u64) -> File {
-        File { size, digest: Digest([0; 32]), oid: Oid([0; 20]), lfs: false, mode: Mode::File, commit: Writer::default() }
+        File {
+            size,
+            digest: Digest([0; 32]),
+            oid: Oid([0; 20]),
+            lfs: false,
+            mode: Mode::File,
+            commit: Writer::default(),
+        }
     }
 
     fn tree(paths: &[&str]) -> Dir {
@@ -252,10 +281,16 @@ mod tests {
     fn pages_join_to_the_whole_listing() {
         let dir = tree(&["a", "b/c", "b/d/e", "b/d/f", "g", "h/i"]);
         let whole = dir.page("", true, 0, usize::MAX);
-        assert_eq!(paths(&whole), ["a", "b", "b/c", "b/d", "b/d/e", "b/d/f", "g", "h", "h/i"]);
+        assert_eq!(
+            paths(&whole),
+            ["a", "b", "b/c", "b/d", "b/d/e", "b/d/f", "g", "h", "h/i"]
+        );
         assert_eq!(dir.count(), whole.len());
         for size in 1..=whole.len() {
-            let pages: Vec<_> = (0..).map(|n| dir.page("", true, n * size, size)).take_while(|p| !p.is_empty()).collect();
+            let pages: Vec<_> = (0..)
+                .map(|n| dir.page("", true, n * size, size))
+                .take_while(|p| !p.is_empty())
+                .collect();
             assert_eq!(paths(&pages.concat()), paths(&whole), "pages of {size}");
         }
         assert_eq!(paths(&dir.page("", false, 1, 2)), ["b", "g"]);

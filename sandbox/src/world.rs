@@ -71,7 +71,11 @@ impl World {
 
     /// What an origin calls itself: its base, unless the settings say otherwise.
     pub fn named(&self, origin: Origin) -> String {
-        let told = if origin == Origin::Hf { self.settings.shared().hf_named.clone() } else { None };
+        let told = if origin == Origin::Hf {
+            self.settings.shared().hf_named.clone()
+        } else {
+            None
+        };
         told.unwrap_or_else(|| self.base(origin).to_owned())
     }
 
@@ -101,6 +105,10 @@ impl World {
 
     /// An absolute URL at `origin` that allows `method` on `path` for `ttl`.
     pub fn signed(&self, origin: Origin, method: &str, path: &str, ttl: Duration) -> String {
-        format!("{}{}", self.named(origin), self.signer.sign(method, path, ttl))
+        format!(
+            "{}{}",
+            self.named(origin),
+            self.signer.sign(method, path, ttl)
+        )
     }
 }

@@ -49,8 +49,14 @@ async fn ask(method: &str, url: &str, headers: &str, body: &[u8]) -> Heard {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_at(rest.find('/').unwrap());
     let mut stream = TcpStream::connect(host).await.unwrap();
-    let length = if headers.contains("Transfer-Encoding") { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{length}{headers}\r\n");
+    let length = if headers.contains("Transfer-Encoding") {
+        String::new()
+    } else {
+        format!("Content-Length: {}\r\n", body.len())
+    };
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{length}{headers}\r\n"
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body).await.ok();
     let mut heard = Vec::new();
@@ -61,25 +67,47 @@ async fn ask(method: &str, url: &str, headers: &str, body: &[u8]) -> Heard {
             Err(error) => break error.kind() == ErrorKind::ConnectionReset,
         }
     };
-    let end = heard.windows(4).position(|four| four == b"\r\n\r\n").map_or(heard.len(), |at| at + 4);
-    Heard { head: String::from_utf8_lossy(&heard[..end]).into(), body: heard[end..].to_vec(), reset }
+    let end = heard
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .map_or(heard.len(), |at| at + 4);
+    Heard {
+        head: String::from_utf8_lossy(&heard[..end]).into(),
+        body: heard[end..].to_vec(),
+        reset,
+    }
 }
 
 impl Hubs {
     async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { running: Sandbox::start(dir.path()).await.unwrap(), _dir: dir }
+        Self {
+            running: Sandbox::start(dir.path()).await.unwrap(),
+            _dir: dir,
+        }
     }
 
     async fn admin(&self, method: &str, path: &str, body: Value) -> Value {
-        let heard = ask(method, &format!("{}{path}", self.running.admin), "", body.to_string().as_bytes()).await;
-        assert_eq!(heard.status(), "200", "{}", String::from_utf8_lossy(&heard.body));
+        let heard = ask(
+            method,
+            &format!("{}{path}", self.running.admin),
+            "",
+            body.to_string().as_bytes(),
+        )
+        .await;
+        assert_eq!(
+            heard.status(),
+            "200",
+            "{}",
+            String::from_utf8_lossy(&heard.body)
+        );
         heard.json()
     }
 
     async fn fault(&self, route: &str, kind: Value) {
         self.admin("DELETE", "/faults", json!({})).await;
-        self.admin("POST", "/faults", json!({"route": route, "kind": kind})).await;
+        self.admin("POST", "/faults", json!({"route": route, "kind": kind}))
+            .await;
     }
 
     /// A Hugging Face repo with a blob of 100,000 bytes, and the URL that blob is at.
@@ -90,17 +118,28 @@ impl Hubs {
     }
 
     async fn resolved(&self) -> String {
-        let heard = ask("GET", &format!("{}/alice/x/resolve/main/a.bin", self.running.hf), "", b"").await;
+        let heard = ask(
+            "GET",
+            &format!("{}/alice/x/resolve/main/a.bin", self.running.hf),
+            "",
+            b"",
+        )
+        .await;
         assert_eq!(heard.status(), "302");
         heard.header("location").unwrap().to_owned()
     }
 
     /// Where ModelScope wants a blob with the digest of `n`s put.
     async fn wanted(&self, n: char, size: u64) -> Option<String> {
-        let url = format!("{}/api/v1/repos/models/alice/x/info/lfs/objects/batch", self.running.ms);
+        let url = format!(
+            "{}/api/v1/repos/models/alice/x/info/lfs/objects/batch",
+            self.running.ms
+        );
         let asked = json!({"operation": "upload", "objects": [{"oid": n.to_string().repeat(64), "size": size}]});
         let heard = ask("POST", &url, ALICE, asked.to_string().as_bytes()).await;
-        heard.json()["Data"]["objects"][0]["actions"]["upload"]["href"].as_str().map(str::to_owned)
+        heard.json()["Data"]["objects"][0]["actions"]["upload"]["href"]
+            .as_str()
+            .map(str::to_owned)
     }
 }
 
@@ -111,26 +150,44 @@ async fn bodies_end_as_told() {
     let whole = ask("GET", &url, "", b"").await.body;
     assert_eq!(whole.len(), 100_000);
 
-    hubs.fault("hf_storage.get", json!({"do": "reset", "after": 0})).await;
+    hubs.fault("hf_storage.get", json!({"do": "reset", "after": 0}))
+        .await;
     let heard = ask("GET", &url, "", b"").await;
     assert!(heard.reset && heard.head.is_empty());
 
-    hubs.fault("hf_storage.get", json!({"do": "reset", "after": 70_000})).await;
+    hubs.fault("hf_storage.get", json!({"do": "reset", "after": 70_000}))
+        .await;
     let heard = ask("GET", &url, "", b"").await;
     assert!(heard.reset && heard.body == whole[..70_000]);
 
-    hubs.fault("hf_storage.get", json!({"do": "truncate", "after": 70_000})).await;
+    hubs.fault("hf_storage.get", json!({"do": "truncate", "after": 70_000}))
+        .await;
     let heard = ask("GET", &url, "", b"").await;
     assert!(!heard.reset && heard.body == whole[..70_000]);
     assert_eq!(heard.header("content-length"), Some("100000"));
 
-    hubs.fault("hf_storage.get", json!({"do": "undeclared", "after": 70_000})).await;
+    hubs.fault(
+        "hf_storage.get",
+        json!({"do": "undeclared", "after": 70_000}),
+    )
+    .await;
     let heard = ask("GET", &url, "", b"").await;
     assert!(!heard.reset && heard.body == whole[..70_000]);
-    assert_eq!((heard.header("content-length"), heard.header("transfer-encoding")), (None, None));
+    assert_eq!(
+        (
+            heard.header("content-length"),
+            heard.header("transfer-encoding")
+        ),
+        (None, None)
+    );
 
-    hubs.fault("hf_storage.get", json!({"do": "stall", "after": 10})).await;
-    let stalled = tokio::time::timeout(std::time::Duration::from_millis(300), ask("GET", &url, "", b"")).await;
+    hubs.fault("hf_storage.get", json!({"do": "stall", "after": 10}))
+        .await;
+    let stalled = tokio::time::timeout(
+        std::time::Duration::from_millis(300),
+        ask("GET", &url, "", b""),
+    )
+    .await;
     assert!(stalled.is_err());
 }
 
@@ -140,34 +197,56 @@ async fn bodies_are_not_what_they_were() {
     let url = hubs.seeded().await;
     let whole = ask("GET", &url, "", b"").await.body;
 
-    hubs.fault("hf_storage.get", json!({"do": "corrupt", "at": 5})).await;
+    hubs.fault("hf_storage.get", json!({"do": "corrupt", "at": 5}))
+        .await;
     let heard = ask("GET", &url, "", b"").await;
-    assert!(heard.body[5] == !whole[5] && heard.body[6..] == whole[6..] && heard.body[..5] == whole[..5]);
+    assert!(
+        heard.body[5] == !whole[5]
+            && heard.body[6..] == whole[6..]
+            && heard.body[..5] == whole[..5]
+    );
 
-    hubs.fault("hf_storage.get", json!({"do": "longer", "extra": 3})).await;
+    hubs.fault("hf_storage.get", json!({"do": "longer", "extra": 3}))
+        .await;
     let heard = ask("GET", &url, "", b"").await;
     assert!(heard.header("content-length") == Some("100003") && heard.body.len() == 100_003);
 
-    hubs.fault("hf_storage.get", json!({"do": "ignore_range"})).await;
+    hubs.fault("hf_storage.get", json!({"do": "ignore_range"}))
+        .await;
     let heard = ask("GET", &url, "Range: bytes=10-19\r\n", b"").await;
     assert!(heard.status() == "200" && heard.body == whole);
 
-    hubs.fault("hf_storage.get", json!({"do": "wrong_range"})).await;
+    hubs.fault("hf_storage.get", json!({"do": "wrong_range"}))
+        .await;
     let heard = ask("GET", &url, "Range: bytes=10-19\r\n", b"").await;
-    assert_eq!((heard.status(), heard.header("content-range")), ("206", Some("bytes 11-20/100000")));
+    assert_eq!(
+        (heard.status(), heard.header("content-range")),
+        ("206", Some("bytes 11-20/100000"))
+    );
 
     hubs.admin("DELETE", "/faults", json!({})).await;
     let heard = ask("GET", &url, "Range: bytes=10-19\r\n", b"").await;
-    assert_eq!((heard.header("content-range"), &heard.body[..]), (Some("bytes 10-19/100000"), &whole[10..20]));
+    assert_eq!(
+        (heard.header("content-range"), &heard.body[..]),
+        (Some("bytes 10-19/100000"), &whole[10..20])
+    );
     let heard = ask("GET", &url, "Range: bytes=100000-\r\n", b"").await;
-    assert_eq!((heard.status(), heard.header("content-range")), ("416", Some("bytes */100000")));
+    assert_eq!(
+        (heard.status(), heard.header("content-range")),
+        ("416", Some("bytes */100000"))
+    );
 }
 
 #[tokio::test]
 async fn urls_are_good_for_one_thing_and_a_while() {
     let hubs = Hubs::start().await;
     let url = hubs.seeded().await;
-    assert_eq!(ask("GET", &url.replace("Signature=", "Signature=0"), "", b"").await.status(), "403");
+    assert_eq!(
+        ask("GET", &url.replace("Signature=", "Signature=0"), "", b"")
+            .await
+            .status(),
+        "403"
+    );
     assert_eq!(ask("PUT", &url, "", b"x").await.status(), "403");
     hubs.fault("hf.resolve", json!({"do": "expired"})).await;
     let heard = ask("GET", &hubs.resolved().await, "", b"").await;
@@ -177,40 +256,84 @@ async fn urls_are_good_for_one_thing_and_a_while() {
 #[tokio::test]
 async fn uploads_are_stored_whole_or_not_at_all() {
     let hubs = Hubs::start().await;
-    hubs.admin("POST", "/seed", json!({"hub": "ms", "kind": "model", "id": "alice/x"})).await;
+    hubs.admin(
+        "POST",
+        "/seed",
+        json!({"hub": "ms", "kind": "model", "id": "alice/x"}),
+    )
+    .await;
 
     let url = hubs.wanted('a', 90_000).await.unwrap();
-    assert_eq!(ask("PUT", &url, "", &[1; 9]).await.status(), "400", "no login");
-    let chunked = ask("PUT", &url, &format!("{LOGIN}Transfer-Encoding: chunked\r\n"), b"3\r\nabc\r\n0\r\n\r\n").await;
+    assert_eq!(
+        ask("PUT", &url, "", &[1; 9]).await.status(),
+        "400",
+        "no login"
+    );
+    let chunked = ask(
+        "PUT",
+        &url,
+        &format!("{LOGIN}Transfer-Encoding: chunked\r\n"),
+        b"3\r\nabc\r\n0\r\n\r\n",
+    )
+    .await;
     assert_eq!(chunked.status(), "501");
-    hubs.fault("ms_storage.put", json!({"do": "reset", "after": 50_000})).await;
+    hubs.fault("ms_storage.put", json!({"do": "reset", "after": 50_000}))
+        .await;
     assert!(ask("PUT", &url, LOGIN, &[1; 90_000]).await.reset);
-    assert!(hubs.wanted('a', 90_000).await.is_some(), "half a blob is none");
+    assert!(
+        hubs.wanted('a', 90_000).await.is_some(),
+        "half a blob is none"
+    );
 
-    hubs.fault("ms_storage.put", json!({"do": "status", "status": 503})).await;
+    hubs.fault("ms_storage.put", json!({"do": "status", "status": 503}))
+        .await;
     assert_eq!(ask("PUT", &url, LOGIN, &[1; 90_000]).await.status(), "503");
     assert!(hubs.wanted('a', 90_000).await.is_some());
 
-    hubs.fault("ms_storage.put", json!({"do": "lose_answer"})).await;
+    hubs.fault("ms_storage.put", json!({"do": "lose_answer"}))
+        .await;
     assert!(ask("PUT", &url, LOGIN, &[1; 90_000]).await.head.is_empty());
-    assert!(hubs.wanted('a', 90_000).await.is_none(), "the work was done");
+    assert!(
+        hubs.wanted('a', 90_000).await.is_none(),
+        "the work was done"
+    );
 }
 
 #[tokio::test]
 async fn modelscope_keeps_wrong_bytes_and_the_judge_says_so() {
     let hubs = Hubs::start().await;
-    hubs.admin("POST", "/seed", json!({"hub": "ms", "kind": "model", "id": "alice/x"})).await;
+    hubs.admin(
+        "POST",
+        "/seed",
+        json!({"hub": "ms", "kind": "model", "id": "alice/x"}),
+    )
+    .await;
     let url = hubs.wanted('b', 9).await.unwrap();
     assert_eq!(ask("PUT", &url, LOGIN, b"something").await.status(), "200");
-    let action =
-        json!({"action": "create", "path": "b.bin", "type": "lfs", "size": 9, "sha256": "b".repeat(64), "content": "", "encoding": ""});
-    let commit = format!("{}/api/v1/repos/models/alice/x/commit/master", hubs.running.ms);
-    let heard = ask("POST", &commit, ALICE, json!({"commit_message": "m", "actions": [action]}).to_string().as_bytes()).await;
+    let action = json!({"action": "create", "path": "b.bin", "type": "lfs", "size": 9, "sha256": "b".repeat(64), "content": "", "encoding": ""});
+    let commit = format!(
+        "{}/api/v1/repos/models/alice/x/commit/master",
+        hubs.running.ms
+    );
+    let heard = ask(
+        "POST",
+        &commit,
+        ALICE,
+        json!({"commit_message": "m", "actions": [action]})
+            .to_string()
+            .as_bytes(),
+    )
+    .await;
     assert_eq!(heard.json()["Success"], true);
-    let repo = hubs.admin("GET", "/repo?hub=ms&kind=model&id=alice/x", json!({})).await;
+    let repo = hubs
+        .admin("GET", "/repo?hub=ms&kind=model&id=alice/x", json!({}))
+        .await;
     let file = &repo["files"][0];
     assert_eq!(file["listed"]["sha256"], "b".repeat(64));
-    assert_eq!(file["sha256"], "3fc9b689459d738f8c88a3a48aa9e33542016b7a4052e001aaa536fca74813cb");
+    assert_eq!(
+        file["sha256"],
+        "3fc9b689459d738f8c88a3a48aa9e33542016b7a4052e001aaa536fca74813cb"
+    );
 }
 
 #[tokio::test]
@@ -222,13 +345,44 @@ async fn listings_lie_as_told() {
         {"path": "big.bin", "size": 10, "declare": {"size": 20}},
         {"path": "link", "text": "target", "mode": "symlink"},
     ]);
-    hubs.admin("POST", "/seed", json!({"hub": "hf", "kind": "model", "id": "alice/x", "files": files})).await;
-    let heard = ask("GET", &format!("{}/api/models/alice/x/tree/main?recursive=true", hubs.running.hf), "", b"").await;
-    let listed: Vec<Value> = heard.json().as_array().unwrap().iter().map(|e| json!([e["type"], e["path"], e["size"]])).collect();
-    let expected =
-        json!([["directory", "..", 0], ["file", "../up.txt", 1], ["file", "big.bin", 20], ["file", "link", 6], ["file", "lost.bin", 10]]);
+    hubs.admin(
+        "POST",
+        "/seed",
+        json!({"hub": "hf", "kind": "model", "id": "alice/x", "files": files}),
+    )
+    .await;
+    let heard = ask(
+        "GET",
+        &format!(
+            "{}/api/models/alice/x/tree/main?recursive=true",
+            hubs.running.hf
+        ),
+        "",
+        b"",
+    )
+    .await;
+    let listed: Vec<Value> = heard
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| json!([e["type"], e["path"], e["size"]]))
+        .collect();
+    let expected = json!([
+        ["directory", "..", 0],
+        ["file", "../up.txt", 1],
+        ["file", "big.bin", 20],
+        ["file", "link", 6],
+        ["file", "lost.bin", 10]
+    ]);
     assert_eq!(Value::from(listed), expected);
-    let heard = ask("HEAD", &format!("{}/alice/x/resolve/main/lost.bin", hubs.running.hf), "", b"").await;
+    let heard = ask(
+        "HEAD",
+        &format!("{}/alice/x/resolve/main/lost.bin", hubs.running.hf),
+        "",
+        b"",
+    )
+    .await;
     let heard = ask("GET", heard.header("location").unwrap(), "", b"").await;
     assert_eq!(heard.status(), "404");
 }
@@ -237,14 +391,33 @@ async fn listings_lie_as_told() {
 async fn a_repo_moves_under_a_commit() {
     let hubs = Hubs::start().await;
     hubs.seeded().await;
-    let head = hubs.admin("GET", "/repo?hub=hf&kind=model&id=alice/x", json!({})).await["head"].clone();
-    hubs.fault("hf.commit", json!({"do": "moved", "files": [{"path": "theirs.txt", "text": "x"}]})).await;
-    let lines = json!({"key": "header", "value": {"summary": "mine", "parentCommit": head}}).to_string();
+    let head = hubs
+        .admin("GET", "/repo?hub=hf&kind=model&id=alice/x", json!({}))
+        .await["head"]
+        .clone();
+    hubs.fault(
+        "hf.commit",
+        json!({"do": "moved", "files": [{"path": "theirs.txt", "text": "x"}]}),
+    )
+    .await;
+    let lines =
+        json!({"key": "header", "value": {"summary": "mine", "parentCommit": head}}).to_string();
     let url = format!("{}/api/models/alice/x/commit/main", hubs.running.hf);
-    let heard = ask("POST", &url, "Authorization: Bearer hf_sandboxAliceWrite\r\n", lines.as_bytes()).await;
+    let heard = ask(
+        "POST",
+        &url,
+        "Authorization: Bearer hf_sandboxAliceWrite\r\n",
+        lines.as_bytes(),
+    )
+    .await;
     assert_eq!(heard.status(), "412");
-    let repo = hubs.admin("GET", "/repo?hub=hf&kind=model&id=alice/x", json!({})).await;
-    assert_eq!(repo["commits"].as_array().unwrap().last().unwrap()["message"], "someone else's");
+    let repo = hubs
+        .admin("GET", "/repo?hub=hf&kind=model&id=alice/x", json!({}))
+        .await;
+    assert_eq!(
+        repo["commits"].as_array().unwrap().last().unwrap()["message"],
+        "someone else's"
+    );
 }
 
 #[tokio::test]
@@ -253,10 +426,21 @@ async fn requests_are_remembered_and_tokens_revoked() {
     let whoami = format!("{}/api/whoami-v2", hubs.running.hf);
     let alice = "Authorization: Bearer hf_sandboxAliceWrite\r\n";
     assert_eq!(ask("GET", &whoami, alice, b"").await.status(), "200");
-    hubs.admin("POST", "/token/revoke", json!({"token": "hf_sandboxAliceWrite"})).await;
+    hubs.admin(
+        "POST",
+        "/token/revoke",
+        json!({"token": "hf_sandboxAliceWrite"}),
+    )
+    .await;
     assert_eq!(ask("GET", &whoami, alice, b"").await.status(), "401");
     let requests = hubs.admin("GET", "/requests", json!({})).await;
     assert_eq!(requests[1]["status"], 401);
-    assert_eq!(requests[0]["headers"]["authorization"], "Bearer hf_sandboxAliceWrite");
-    assert_eq!(hubs.admin("GET", "/counters", json!({})).await["hf.whoami"]["statuses"], json!({"200": 1, "401": 1}));
+    assert_eq!(
+        requests[0]["headers"]["authorization"],
+        "Bearer hf_sandboxAliceWrite"
+    );
+    assert_eq!(
+        hubs.admin("GET", "/counters", json!({})).await["hf.whoami"]["statuses"],
+        json!({"200": 1, "401": 1})
+    );
 }

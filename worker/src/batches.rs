@@ -35,16 +35,26 @@ impl Stage {
     /// The stage at which `path` is written.
     pub fn of(path: &RepoPath) -> Self {
         let name = path.name().to_ascii_lowercase();
-        let finishing =
-            matches!(name.as_str(), "readme.md" | "config.json" | "configuration.json" | "model_index.json" | "dataset_infos.json")
-                || name.ends_with(".index.json");
-        if finishing { Self::Finishing } else { Self::Ordinary }
+        let finishing = matches!(
+            name.as_str(),
+            "readme.md"
+                | "config.json"
+                | "configuration.json"
+                | "model_index.json"
+                | "dataset_infos.json"
+        ) || name.ends_with(".index.json");
+        if finishing {
+            Self::Finishing
+        } else {
+            Self::Ordinary
+        }
     }
 }
 
 /// The bytes that a file inline in a commit adds to its body: its content in base64, its path, the rest.
 pub fn inline_weight(path: &RepoPath, size: u64) -> usize {
-    blob_weight(path).saturating_add(usize::try_from(size.div_ceil(3).saturating_mul(4)).unwrap_or(usize::MAX))
+    blob_weight(path)
+        .saturating_add(usize::try_from(size.div_ceil(3).saturating_mul(4)).unwrap_or(usize::MAX))
 }
 
 /// The bytes that a stored blob or a deletion adds to a commit's body.
@@ -62,12 +72,18 @@ pub struct Batches<T> {
 impl<T> Batches<T> {
     /// Puts `actions` in order; one commit when the hub takes them in one.
     pub fn new(mut actions: Vec<Weighed<T>>, limits: &Limits) -> Self {
-        let weight: usize = actions.iter().fold(0, |sum, action| sum.saturating_add(action.weight));
+        let weight: usize = actions
+            .iter()
+            .fold(0, |sum, action| sum.saturating_add(action.weight));
         let in_one = actions.len() <= limits.max_actions && weight <= limits.body_bytes;
         if !in_one {
             actions.sort_by_key(|action| action.stage);
         }
-        Self { rest: actions.into_iter().peekable(), in_one, body_bytes: limits.body_bytes }
+        Self {
+            rest: actions.into_iter().peekable(),
+            in_one,
+            body_bytes: limits.body_bytes,
+        }
     }
 
     /// Whether all fit one commit.
@@ -81,12 +97,18 @@ impl<T> Batches<T> {
             return self.rest.by_ref().map(|action| action.action).collect();
         }
         let (mut batch, mut room) = (Vec::new(), self.body_bytes);
-        let mut stage = self.rest.peek().map_or(Stage::Ordinary, |action| action.stage);
+        let mut stage = self
+            .rest
+            .peek()
+            .map_or(Stage::Ordinary, |action| action.stage);
         let fits = |action: &Weighed<T>, count: usize, room: usize, stage: Stage| {
             let same_commit = action.stage == stage || action.stage != Stage::Deletion;
             count == 0 || (same_commit && count < most && action.weight <= room)
         };
-        while let Some(action) = self.rest.next_if(|action| fits(action, batch.len(), room, stage)) {
+        while let Some(action) = self
+            .rest
+            .next_if(|action| fits(action, batch.len(), room, stage))
+        {
             room = room.saturating_sub(action.weight);
             stage = action.stage;
             batch.push(action.action);
@@ -111,11 +133,20 @@ mod tests {
 
     fn cut<T>(actions: Vec<Weighed<T>>, limits: &Limits) -> Vec<Vec<T>> {
         let mut batches = Batches::new(actions, limits);
-        std::iter::from_fn(|| Some(batches.next(limits.batch_actions)).filter(|batch| !batch.is_empty())).collect()
+        std::iter::from_fn(|| {
+            Some(batches.next(limits.batch_actions)).filter(|batch| !batch.is_empty())
+        })
+        .collect()
     }
 
     fn actions(count: usize, weight: usize) -> Vec<Weighed<usize>> {
-        (0..count).map(|action| Weighed { action, weight, stage: Stage::Ordinary }).collect()
+        (0..count)
+            .map(|action| Weighed {
+                action,
+                weight,
+                stage: Stage::Ordinary,
+            })
+            .collect()
     }
 
     #[test]
@@ -129,7 +160,11 @@ mod tests {
         let sizes = |batches: Vec<Vec<usize>>| batches.iter().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(sizes(cut(actions(21, 1), &LIMITS)), [5, 5, 5, 5, 1]);
         assert_eq!(sizes(cut(actions(4, 400), &LIMITS)), [2, 2]);
-        assert_eq!(sizes(cut(actions(3, 5000), &LIMITS)), [1, 1, 1], "a file larger than the limit goes alone");
+        assert_eq!(
+            sizes(cut(actions(3, 5000), &LIMITS)),
+            [1, 1, 1],
+            "a file larger than the limit goes alone"
+        );
     }
 
     #[test]
@@ -144,13 +179,20 @@ mod tests {
         let batches = cut(all, &LIMITS);
         let flat: Vec<_> = batches.iter().flatten().copied().collect();
         assert_eq!(&flat[20..], [1, 0]);
-        assert_eq!(batches.last(), Some(&vec![0]), "nothing is deleted in a commit that also writes");
+        assert_eq!(
+            batches.last(),
+            Some(&vec![0]),
+            "nothing is deleted in a commit that also writes"
+        );
     }
 
     #[test]
     fn each_batch_is_as_large_as_asked_for_then() {
         let mut batches = Batches::new(actions(30, 1), &LIMITS);
-        assert_eq!([2, 7, 100, 5].map(|most| batches.next(most).len()), [2, 7, 21, 0]);
+        assert_eq!(
+            [2, 7, 100, 5].map(|most| batches.next(most).len()),
+            [2, 7, 21, 0]
+        );
     }
 
     #[test]

@@ -48,8 +48,13 @@ pub fn cut(sizes: &[u64], chunking: Chunking) -> Vec<Vec<u32>> {
     }
     match chunking {
         Chunking::Even { containers } => cut_evenly(&Load::with_cost(sizes), containers.max(1)),
-        Chunking::Shared { bytes, at_most } => cut_evenly(&Load::with_cost(sizes), workers_for(total(sizes), bytes, at_most)),
-        Chunking::Sized { bytes, at_most } => cut_to_size(&Load::plain(sizes), bytes.max(1), at_most.max(1)),
+        Chunking::Shared { bytes, at_most } => cut_evenly(
+            &Load::with_cost(sizes),
+            workers_for(total(sizes), bytes, at_most),
+        ),
+        Chunking::Sized { bytes, at_most } => {
+            cut_to_size(&Load::plain(sizes), bytes.max(1), at_most.max(1))
+        }
     }
 }
 
@@ -59,7 +64,9 @@ fn total(sizes: &[u64]) -> u64 {
 
 /// A worker for each `share` of these bytes, one at least.
 pub fn workers_for(bytes: u64, share: u64, at_most: usize) -> usize {
-    usize::try_from(bytes.div_ceil(share.max(1))).unwrap_or(usize::MAX).clamp(1, at_most.max(1))
+    usize::try_from(bytes.div_ceil(share.max(1)))
+        .unwrap_or(usize::MAX)
+        .clamp(1, at_most.max(1))
 }
 
 /// When the last of `workers` ends, if each takes the next of `loads` as soon as it is free.
@@ -97,8 +104,13 @@ impl Load {
     fn of(weights: impl Iterator<Item = u64>) -> Self {
         let mut heaviest_first: Vec<(u64, u32)> = weights.zip(0..).collect();
         heaviest_first.sort_unstable_by_key(|&(weight, index)| (Reverse(weight), index));
-        let total = heaviest_first.iter().fold(0, |sum: u64, (weight, _)| sum.saturating_add(*weight));
-        Self { heaviest_first, total }
+        let total = heaviest_first
+            .iter()
+            .fold(0, |sum: u64, (weight, _)| sum.saturating_add(*weight));
+        Self {
+            heaviest_first,
+            total,
+        }
     }
 
     fn files(&self) -> usize {
@@ -109,19 +121,26 @@ impl Load {
     fn pack(&self, bins: usize) -> Cut {
         let bins = bins.clamp(1, self.files());
         let mut chunks = vec![Vec::new(); bins];
-        let mut emptiest: BinaryHeap<Reverse<(u64, usize)>> = (0..bins).map(|bin| Reverse((0, bin))).collect();
+        let mut emptiest: BinaryHeap<Reverse<(u64, usize)>> =
+            (0..bins).map(|bin| Reverse((0, bin))).collect();
         for &(weight, index) in &self.heaviest_first {
             if let Some(mut least) = emptiest.peek_mut() {
                 least.0.0 = least.0.0.saturating_add(weight);
                 chunks[least.0.1].push(index);
             }
         }
-        let mut packed: Vec<_> = emptiest.into_iter().map(|Reverse((load, bin))| (load, bin)).collect();
+        let mut packed: Vec<_> = emptiest
+            .into_iter()
+            .map(|Reverse((load, bin))| (load, bin))
+            .collect();
         packed.sort_unstable_by_key(|&(load, bin)| (Reverse(load), bin));
         packed.retain(|&(_, bin)| !chunks[bin].is_empty());
         Cut {
             loads: packed.iter().map(|(load, _)| *load).collect(),
-            chunks: packed.iter().map(|(_, bin)| std::mem::take(&mut chunks[*bin])).collect(),
+            chunks: packed
+                .iter()
+                .map(|(_, bin)| std::mem::take(&mut chunks[*bin]))
+                .collect(),
         }
     }
 }
@@ -130,22 +149,37 @@ fn cut_evenly(load: &Load, containers: usize) -> Vec<Vec<u32>> {
     let worth_it = |bins: usize| bins <= containers || load.total / bins as u64 >= SMALLEST_AVERAGE;
     let cuts: Vec<(u64, Cut)> = CHUNKS_A_CONTAINER
         .iter()
-        .map(|times| if containers == 1 { 1 } else { times.saturating_mul(containers) })
+        .map(|times| {
+            if containers == 1 {
+                1
+            } else {
+                times.saturating_mul(containers)
+            }
+        })
         .filter(|bins| worth_it(*bins))
         .map(|bins| load.pack(bins))
         .map(|cut| (makespan(cut.loads.iter().copied(), containers), cut))
         .collect();
     let soonest = cuts.iter().map(|(end, _)| *end).min().unwrap_or(0);
     let good_enough = |end: u64| end as f64 <= soonest as f64 * SLACK;
-    cuts.into_iter().find(|(end, _)| good_enough(*end)).map(|(_, cut)| cut.chunks).unwrap_or_default()
+    cuts.into_iter()
+        .find(|(end, _)| good_enough(*end))
+        .map(|(_, cut)| cut.chunks)
+        .unwrap_or_default()
 }
 
 fn cut_to_size(load: &Load, bytes: u64, at_most: usize) -> Vec<Vec<u32>> {
     let most = at_most.min(load.files());
-    let mut bins = usize::try_from(load.total.div_ceil(bytes)).unwrap_or(most).clamp(1, most);
+    let mut bins = usize::try_from(load.total.div_ceil(bytes))
+        .unwrap_or(most)
+        .clamp(1, most);
     loop {
         let cut = load.pack(bins);
-        let fits = cut.chunks.iter().zip(&cut.loads).all(|(chunk, load)| *load <= bytes || chunk.len() == 1);
+        let fits = cut
+            .chunks
+            .iter()
+            .zip(&cut.loads)
+            .all(|(chunk, load)| *load <= bytes || chunk.len() == 1);
         if fits || bins >= most {
             return cut.chunks;
         }
@@ -165,7 +199,9 @@ mod tests {
     fn shards(count: u64, from: u64, to: u64) -> impl Iterator<Item = u64> {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         (0..count).map(move |_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             from + (state >> 33) % (to - from).max(1)
         })
     }
@@ -174,20 +210,45 @@ mod tests {
     fn published() -> Vec<(&'static str, Vec<u64>)> {
         let scaled = |sizes: Vec<u64>| {
             let total: u64 = sizes.iter().sum();
-            sizes.iter().map(|size| (*size as f64 * 3300.0 * GB as f64 / total as f64) as u64).collect::<Vec<_>>()
+            sizes
+                .iter()
+                .map(|size| (*size as f64 * 3300.0 * GB as f64 / total as f64) as u64)
+                .collect::<Vec<_>>()
         };
         vec![
             ("equal shards", scaled(vec![GB; 678])),
-            ("shards of 4.3 to 5 GB", scaled(shards(678, 43 * GB / 10, 5 * GB).collect())),
-            ("600 shards and a tail", shards(600, 5 * GB, 6 * GB).chain(shards(78, 1000, 20_000_000)).collect()),
-            ("uniform from 0 to 10 GB", scaled(shards(678, 0, 10 * GB).collect())),
-            ("geometric", scaled((0..678).map(|i| (1.01_f64.powi(i) * 1e6) as u64).collect())),
-            ("one of 500 GB among many", std::iter::once(500 * GB).chain(shards(677, 4 * GB, 43 * GB / 10)).collect()),
+            (
+                "shards of 4.3 to 5 GB",
+                scaled(shards(678, 43 * GB / 10, 5 * GB).collect()),
+            ),
+            (
+                "600 shards and a tail",
+                shards(600, 5 * GB, 6 * GB)
+                    .chain(shards(78, 1000, 20_000_000))
+                    .collect(),
+            ),
+            (
+                "uniform from 0 to 10 GB",
+                scaled(shards(678, 0, 10 * GB).collect()),
+            ),
+            (
+                "geometric",
+                scaled((0..678).map(|i| (1.01_f64.powi(i) * 1e6) as u64).collect()),
+            ),
+            (
+                "one of 500 GB among many",
+                std::iter::once(500 * GB)
+                    .chain(shards(677, 4 * GB, 43 * GB / 10))
+                    .collect(),
+            ),
         ]
     }
 
     fn loads(sizes: &[u64], chunks: &[Vec<u32>]) -> Vec<u64> {
-        chunks.iter().map(|chunk| chunk.iter().map(|i| sizes[*i as usize]).sum()).collect()
+        chunks
+            .iter()
+            .map(|chunk| chunk.iter().map(|i| sizes[*i as usize]).sum())
+            .collect()
     }
 
     #[test]
@@ -196,14 +257,21 @@ mod tests {
             let chunks = cut(&sizes, Chunking::Even { containers: 100 });
             let bound = (sizes.iter().sum::<u64>() / 100).max(*sizes.iter().max().unwrap());
             let over = makespan(loads(&sizes, &chunks), 100) as f64 / bound as f64;
-            println!("{name}: {} chunks, {:.2} % over the bound", chunks.len(), (over - 1.0) * 100.0);
+            println!(
+                "{name}: {} chunks, {:.2} % over the bound",
+                chunks.len(),
+                (over - 1.0) * 100.0
+            );
             assert!(over <= 1.05, "{name}: {over}");
         }
     }
 
     #[test]
     fn one_container_takes_one_chunk_and_small_work_is_not_shredded() {
-        assert_eq!(cut(&[5, 3, 9], Chunking::Even { containers: 1 }), [[2, 0, 1]]);
+        assert_eq!(
+            cut(&[5, 3, 9], Chunking::Even { containers: 1 }),
+            [[2, 0, 1]]
+        );
         assert_eq!(cut(&[1000; 500], Chunking::Even { containers: 4 }).len(), 4);
         assert_eq!(cut(&[GB; 3], Chunking::Even { containers: 8 }).len(), 3);
         assert!(cut(&[], Chunking::Even { containers: 8 }).is_empty());
@@ -212,10 +280,30 @@ mod tests {
     #[test]
     fn a_larger_file_stands_alone_and_a_hundred_chunks_suffice() {
         let sizes = [70 * GB, 10 * GB, 10 * GB, 10 * GB];
-        let chunks = cut(&sizes, Chunking::Sized { bytes: 20 * GB, at_most: 100 });
+        let chunks = cut(
+            &sizes,
+            Chunking::Sized {
+                bytes: 20 * GB,
+                at_most: 100,
+            },
+        );
         assert_eq!(loads(&sizes, &chunks)[0], 70 * GB);
-        assert!(loads(&sizes, &chunks)[1..].iter().all(|load| *load <= 20 * GB));
-        assert_eq!(cut(&[GB; 5000], Chunking::Sized { bytes: GB, at_most: 100 }).len(), 100);
+        assert!(
+            loads(&sizes, &chunks)[1..]
+                .iter()
+                .all(|load| *load <= 20 * GB)
+        );
+        assert_eq!(
+            cut(
+                &[GB; 5000],
+                Chunking::Sized {
+                    bytes: GB,
+                    at_most: 100
+                }
+            )
+            .len(),
+            100
+        );
     }
 
     #[test]
@@ -229,13 +317,23 @@ mod tests {
     fn any_chunking() -> impl Strategy<Value = Chunking> {
         prop_oneof![
             (1..120_usize).prop_map(|containers| Chunking::Even { containers }),
-            (1..50 * GB, 1..101_usize).prop_map(|(bytes, at_most)| Chunking::Sized { bytes, at_most }),
-            (1..50 * GB, 1..101_usize).prop_map(|(bytes, at_most)| Chunking::Shared { bytes, at_most }),
+            (1..50 * GB, 1..101_usize)
+                .prop_map(|(bytes, at_most)| Chunking::Sized { bytes, at_most }),
+            (1..50 * GB, 1..101_usize)
+                .prop_map(|(bytes, at_most)| Chunking::Shared { bytes, at_most }),
         ]
     }
 
     fn any_sizes() -> impl Strategy<Value = Vec<u64>> {
-        proptest::collection::vec(prop_oneof![0..10_000_u64, 0..10 * GB, Just(4 * GB), Just(u64::MAX / 1000)], 0..300)
+        proptest::collection::vec(
+            prop_oneof![
+                0..10_000_u64,
+                0..10 * GB,
+                Just(4 * GB),
+                Just(u64::MAX / 1000)
+            ],
+            0..300,
+        )
     }
 
     proptest! {

@@ -24,7 +24,10 @@ pub async fn create(work: &Work, wanted: Visibility) -> Result<()> {
     match work.destination.create(wanted).await {
         Err(error) if error.kind() == Kind::Conflict => match work.destination.describe().await? {
             Some(found) => stays_hidden(wanted, &found),
-            None => Err(Error::new(Kind::Denied, "the destination exists and is not ours to see: take another id")),
+            None => Err(Error::new(
+                Kind::Denied,
+                "the destination exists and is not ours to see: take another id",
+            )),
         },
         created => created,
     }
@@ -36,7 +39,9 @@ pub async fn create(work: &Work, wanted: Visibility) -> Result<()> {
 /// That it does.
 pub fn stays_hidden(wanted: Visibility, found: &RepoInfo) -> Result<()> {
     if wanted.is_betrayed_by(found.visibility) {
-        let message = format!("the destination is public, and what would be copied is {wanted}: give --public to show it");
+        let message = format!(
+            "the destination is public, and what would be copied is {wanted}: give --public to show it"
+        );
         return Err(Error::new(Kind::Denied, message));
     }
     Ok(())
@@ -50,18 +55,27 @@ mod tests {
     use crate::testing::{FakeDestination, FakeSource, work};
 
     /// What becomes of a destination when `wanted` comes to it: how it ended, and who may see it then.
-    async fn ensured(wanted: Visibility, there: FakeDestination) -> (Result<()>, Option<Visibility>) {
+    async fn ensured(
+        wanted: Visibility,
+        there: FakeDestination,
+    ) -> (Result<()>, Option<Visibility>) {
         let (work, _, destination) = work(FakeSource::default(), there, 1 << 20);
         let ended = ensure(&work, wanted).await;
         (ended, *destination.visibility.lock().unwrap())
     }
 
     fn standing(visibility: Visibility) -> FakeDestination {
-        FakeDestination { visibility: Some(visibility).into(), ..FakeDestination::default() }
+        FakeDestination {
+            visibility: Some(visibility).into(),
+            ..FakeDestination::default()
+        }
     }
 
     fn made_meanwhile(visibility: Visibility) -> FakeDestination {
-        FakeDestination { made_meanwhile: Some(visibility).into(), ..FakeDestination::default() }
+        FakeDestination {
+            made_meanwhile: Some(visibility).into(),
+            ..FakeDestination::default()
+        }
     }
 
     #[tokio::test]
@@ -88,7 +102,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_exists_and_can_not_be_seen_is_refused() {
-        let unseen = FakeDestination { taken: true, ..FakeDestination::default() };
+        let unseen = FakeDestination {
+            taken: true,
+            ..FakeDestination::default()
+        };
         let (ended, _) = ensured(Private, unseen).await;
         assert!(ended.unwrap_err().to_string().contains("not ours to see"));
     }

@@ -39,7 +39,9 @@ impl Events {
 
     /// Says one event.
     pub fn say(&self, event: &Event) {
-        let Ok(line) = serde_json::to_string(event) else { return };
+        let Ok(line) = serde_json::to_string(event) else {
+            return;
+        };
         let line = self.redactor.clean(&line);
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         // A reader that has gone is noticed elsewhere; what was moved stays moved.
@@ -54,31 +56,70 @@ impl Events {
             receipt.chunk = chunk;
         }
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.say(&Event::Started { verb: verb.to_owned(), run: run.to_owned(), chunk, files, bytes, version });
+        self.say(&Event::Started {
+            verb: verb.to_owned(),
+            run: run.to_owned(),
+            chunk,
+            files,
+            bytes,
+            version,
+        });
     }
 
     /// A file is where it belongs.
     pub fn file(&self, path: &RepoPath, size: u64, sha256: Sha256, how: How) {
-        self.noted(Stored { path: path.clone(), sha256, git_sha1: None, size, how });
+        self.noted(Stored {
+            path: path.clone(),
+            sha256,
+            git_sha1: None,
+            size,
+            how,
+        });
     }
 
     /// A file of this content is inside a commit, or stood there before.
     pub fn small(&self, path: &RepoPath, content: &[u8], how: How) {
         let (sha256, git_sha1) = (Sha256::of(content), Some(GitSha1::of(content)));
-        self.noted(Stored { path: path.clone(), sha256, git_sha1, size: content.len() as u64, how });
+        self.noted(Stored {
+            path: path.clone(),
+            sha256,
+            git_sha1,
+            size: content.len() as u64,
+            how,
+        });
     }
 
     fn noted(&self, stored: Stored) {
         self.done.fetch_add(1, Ordering::Relaxed);
         self.receipt().files.push(stored.clone());
-        let Stored { path, sha256, git_sha1, size, how } = stored;
-        self.say(&Event::File { path, bytes: size, sha256, git_sha1, how });
+        let Stored {
+            path,
+            sha256,
+            git_sha1,
+            size,
+            how,
+        } = stored;
+        self.say(&Event::File {
+            path,
+            bytes: size,
+            sha256,
+            git_sha1,
+            how,
+        });
     }
 
     /// A file is not, and why.
     pub fn failed(&self, path: &RepoPath, error: &Error) {
-        let failed = FailedFile { path: path.to_string(), error: self.redactor.clean(&error.to_string()), kind: error.kind() };
-        self.say(&Event::Failed { path: Some(failed.path.clone()), error: failed.error.clone(), kind: failed.kind });
+        let failed = FailedFile {
+            path: path.to_string(),
+            error: self.redactor.clean(&error.to_string()),
+            kind: error.kind(),
+        };
+        self.say(&Event::Failed {
+            path: Some(failed.path.clone()),
+            error: failed.error.clone(),
+            kind: failed.kind,
+        });
         self.receipt().failed.push(failed);
     }
 
@@ -89,19 +130,30 @@ impl Events {
 
     /// The verb as a whole failed.
     pub fn gave_up(&self, error: &Error) {
-        self.say(&Event::Failed { path: None, error: error.to_string(), kind: error.kind() });
+        self.say(&Event::Failed {
+            path: None,
+            error: error.to_string(),
+            kind: error.kind(),
+        });
     }
 
     /// Something is tried again after `wait`.
     pub fn retry(&self, error: &Error, wait: Duration) {
         self.retries.fetch_add(1, Ordering::Relaxed);
-        self.say(&Event::Retry { error: error.to_string(), kind: error.kind(), wait: wait.as_secs_f64() });
+        self.say(&Event::Retry {
+            error: error.to_string(),
+            kind: error.kind(),
+            wait: wait.as_secs_f64(),
+        });
     }
 
     /// `http` with its retries said here.
     pub fn listening(self: &Arc<Self>, http: HttpOptions) -> HttpOptions {
         let events = self.clone();
-        HttpOptions { on_retry: Arc::new(move |error, wait| events.retry(error, wait)), ..http }
+        HttpOptions {
+            on_retry: Arc::new(move |error, wait| events.retry(error, wait)),
+            ..http
+        }
     }
 
     /// `body`, its bytes counted as sent.
@@ -119,9 +171,15 @@ impl Events {
         let mut last = None;
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let now = (self.sent.load(Ordering::Relaxed), self.done.load(Ordering::Relaxed));
+            let now = (
+                self.sent.load(Ordering::Relaxed),
+                self.done.load(Ordering::Relaxed),
+            );
             if last.replace(now) != Some(now) {
-                self.say(&Event::Progress { bytes: now.0, files: now.1 });
+                self.say(&Event::Progress {
+                    bytes: now.0,
+                    files: now.1,
+                });
             }
         }
     }

@@ -37,16 +37,26 @@ impl Window {
     pub fn within(share: u64) -> Self {
         match (share / SMALLEST_PIECE).min(MOST_RANGES) {
             0 | 1 => Self::WHOLE,
-            ranges => Self { ranges, piece: share / ranges },
+            ranges => Self {
+                ranges,
+                piece: share / ranges,
+            },
         }
     }
 
     /// The whole file in one request, only as far ahead as a few frames.
-    pub const WHOLE: Self = Self { ranges: 1, piece: u64::MAX };
+    pub const WHOLE: Self = Self {
+        ranges: 1,
+        piece: u64::MAX,
+    };
 
     /// Frames of one piece that may wait to be handed on.
     fn capacity(&self) -> u64 {
-        if self.ranges == 1 { FRAMES_AHEAD } else { (self.piece / SMALLEST_FRAME).max(16) }
+        if self.ranges == 1 {
+            FRAMES_AHEAD
+        } else {
+            (self.piece / SMALLEST_FRAME).max(16)
+        }
     }
 }
 
@@ -71,7 +81,11 @@ impl Reader {
     /// A part of the file in one go, not checked against anything but its length.
     pub fn part(&self, file: &File, range: Range<u64>) -> ByteStream {
         let length = range.end - range.start;
-        let mut state = Ordered { next: file.size, delivered: range.start, ..Ordered::new(self.clone(), file.clone(), Window::WHOLE) };
+        let mut state = Ordered {
+            next: file.size,
+            delivered: range.start,
+            ..Ordered::new(self.clone(), file.clone(), Window::WHOLE)
+        };
         state.pieces.push_back(state.spawn(range, 0, FRAMES_AHEAD));
         exactly(beginning(state.frames(), length), length)
     }
@@ -87,7 +101,13 @@ impl Reader {
             if file.digest.matches(&content) {
                 return Ok(content);
             }
-            last = Some(Error::new(Kind::Corrupt, format!("{}: its content is not what the source's listing says", file.path)));
+            last = Some(Error::new(
+                Kind::Corrupt,
+                format!(
+                    "{}: its content is not what the source's listing says",
+                    file.path
+                ),
+            ));
         }
         Err(last.unwrap_or_else(|| Error::new(Kind::Corrupt, "unread")))
     }
@@ -102,11 +122,19 @@ impl Reader {
     }
 
     /// Sends `range` of the file into `frames`, going on where it broke; leaves out the first `skip` bytes.
-    async fn pump(&self, file: &File, mut range: Range<u64>, mut skip: u64, frames: &mpsc::Sender<Result<Bytes>>) {
+    async fn pump(
+        &self,
+        file: &File,
+        mut range: Range<u64>,
+        mut skip: u64,
+        frames: &mpsc::Sender<Result<Bytes>>,
+    ) {
         let mut attempts = self.http.retry.attempts();
         loop {
             let before = (range.start, skip);
-            let Err(error) = self.read_on(file, &mut range, &mut skip, frames).await else { return };
+            let Err(error) = self.read_on(file, &mut range, &mut skip, frames).await else {
+                return;
+            };
             if (range.start, skip) != before {
                 attempts = self.http.retry.attempts();
             }
@@ -115,11 +143,20 @@ impl Reader {
                 return;
             };
             (self.http.on_retry)(&error, pause);
-            self.http.clock.sleep(error.retry_after().unwrap_or(pause)).await;
+            self.http
+                .clock
+                .sleep(error.retry_after().unwrap_or(pause))
+                .await;
         }
     }
 
-    async fn read_on(&self, file: &File, range: &mut Range<u64>, skip: &mut u64, frames: &mpsc::Sender<Result<Bytes>>) -> Result<()> {
+    async fn read_on(
+        &self,
+        file: &File,
+        range: &mut Range<u64>,
+        skip: &mut u64,
+        frames: &mpsc::Sender<Result<Bytes>>,
+    ) -> Result<()> {
         if range.is_empty() {
             return Ok(());
         }
@@ -134,7 +171,14 @@ impl Reader {
                 return Ok(());
             }
         }
-        if range.is_empty() { Ok(()) } else { Err(Error::new(Kind::Transient, format!("{}: the body ended early", file.path))) }
+        if range.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::new(
+                Kind::Transient,
+                format!("{}: the body ended early", file.path),
+            ))
+        }
     }
 }
 
@@ -194,7 +238,15 @@ impl Drop for Piece {
 
 impl Ordered {
     fn new(reader: Reader, file: File, window: Window) -> Self {
-        Self { reader, file, window, pieces: VecDeque::new(), next: 0, delivered: 0, restarts: 0 }
+        Self {
+            reader,
+            file,
+            window,
+            pieces: VecDeque::new(),
+            next: 0,
+            delivered: 0,
+            restarts: 0,
+        }
     }
 
     /// What is handed on, until its end or an error.
@@ -219,11 +271,16 @@ impl Ordered {
                     self.delivered += frame.len() as u64;
                     return Some(Ok(frame));
                 }
-                Some(Err(error)) if error.kind() == Kind::RangeIgnored && self.restarts <= self.reader.http.retry.retries => {
+                Some(Err(error))
+                    if error.kind() == Kind::RangeIgnored
+                        && self.restarts <= self.reader.http.retry.retries =>
+                {
                     self.start_over()
                 }
                 Some(Err(error)) => return Some(Err(error)),
-                None if self.head_died() => return Some(Err(Error::new(Kind::Transient, "a reading task died"))),
+                None if self.head_died() => {
+                    return Some(Err(Error::new(Kind::Transient, "a reading task died")));
+                }
                 None => drop(self.pieces.pop_front()),
             }
         }
@@ -237,7 +294,10 @@ impl Ordered {
 
     fn fill(&mut self) {
         while self.next < self.file.size && (self.pieces.len() as u64) < self.window.ranges {
-            let end = self.next.saturating_add(self.window.piece).min(self.file.size);
+            let end = self
+                .next
+                .saturating_add(self.window.piece)
+                .min(self.file.size);
             let piece = self.spawn(self.next..end, 0, self.window.capacity());
             self.pieces.push_back(piece);
             self.next = end;
@@ -257,7 +317,10 @@ impl Ordered {
         let (sender, frames) = mpsc::channel(usize::try_from(capacity).unwrap_or(16));
         let (reader, file) = (self.reader.clone(), self.file.clone());
         let task = tokio::spawn(async move { reader.pump(&file, range, skip, &sender).await });
-        Piece { frames, task: task.abort_handle() }
+        Piece {
+            frames,
+            task: task.abort_handle(),
+        }
     }
 }
 
@@ -274,7 +337,13 @@ mod tests {
         let file = source.lfs("a.bin", content(SIZE, 1));
         source.faults.lock().unwrap().extend(faults);
         let (work, source, _) = work(source, FakeDestination::default(), 1 << 20);
-        let mut frames = work.reader().stream(&file, Window { ranges: 3, piece: 100_000 });
+        let mut frames = work.reader().stream(
+            &file,
+            Window {
+                ranges: 3,
+                piece: 100_000,
+            },
+        );
         let mut all = Vec::new();
         let mut result = Ok(());
         while let Some(frame) = frames.next().await {
@@ -303,39 +372,75 @@ mod tests {
 
     #[tokio::test]
     async fn an_expired_address_is_asked_for_again() {
-        assert_eq!(read(&[ReadFault::Expired, ReadFault::Expired]).await.0.unwrap(), content(SIZE, 1));
+        assert_eq!(
+            read(&[ReadFault::Expired, ReadFault::Expired])
+                .await
+                .0
+                .unwrap(),
+            content(SIZE, 1)
+        );
     }
 
     #[tokio::test]
     async fn always_expired_fails() {
         let (all, reads) = read(&[ReadFault::Expired; 99]).await;
         assert_eq!(all.unwrap_err().kind(), Kind::Expired);
-        assert_eq!(reads.iter().filter(|range| **range == reads[0]).count(), 3, "two new addresses: {reads:?}");
+        assert_eq!(
+            reads.iter().filter(|range| **range == reads[0]).count(),
+            3,
+            "two new addresses: {reads:?}"
+        );
     }
 
     #[tokio::test]
     async fn a_server_without_ranges_is_read_from_the_start_and_never_appended() {
-        let (all, reads) = read(&[ReadFault::Cut(5), ReadFault::IgnoreRange, ReadFault::IgnoreRange, ReadFault::IgnoreRange]).await;
+        let (all, reads) = read(&[
+            ReadFault::Cut(5),
+            ReadFault::IgnoreRange,
+            ReadFault::IgnoreRange,
+            ReadFault::IgnoreRange,
+        ])
+        .await;
         assert_eq!(all.unwrap(), content(SIZE, 1));
         assert!(reads.contains(&(0..SIZE as u64)), "{reads:?}");
     }
 
     #[tokio::test]
-    async fn a_part_is_read_from_the_start_of_the_file_where_there_are_no_ranges_and_ends_where_it_should() {
-        for faults in [vec![], vec![ReadFault::Cut(5), ReadFault::IgnoreRange], vec![ReadFault::IgnoreRange, ReadFault::Cut(150)]] {
+    async fn a_part_is_read_from_the_start_of_the_file_where_there_are_no_ranges_and_ends_where_it_should()
+     {
+        for faults in [
+            vec![],
+            vec![ReadFault::Cut(5), ReadFault::IgnoreRange],
+            vec![ReadFault::IgnoreRange, ReadFault::Cut(150)],
+        ] {
             let mut source = FakeSource::default();
             let file = source.lfs("a.bin", content(SIZE, 1));
             source.faults.lock().unwrap().extend(faults);
             let (work, ..) = work(source, FakeDestination::default(), 1 << 20);
             let part: Vec<_> = work.reader().part(&file, 100_500..200_700).collect().await;
-            let part = part.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat();
-            assert!(part == content(SIZE, 1)[100_500..200_700], "{} bytes", part.len());
+            let part = part
+                .into_iter()
+                .map(Result::unwrap)
+                .collect::<Vec<_>>()
+                .concat();
+            assert!(
+                part == content(SIZE, 1)[100_500..200_700],
+                "{} bytes",
+                part.len()
+            );
         }
     }
 
     #[tokio::test]
     async fn what_cannot_pass_ends_the_stream() {
-        assert_eq!(read(&[ReadFault::Fail(Kind::NotFound)]).await.0.unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(
+            read(&[ReadFault::Fail(Kind::NotFound)])
+                .await
+                .0
+                .unwrap_err()
+                .kind(),
+            Kind::NotFound
+        );
     }
 
     #[tokio::test]
@@ -347,17 +452,31 @@ mod tests {
         assert_eq!(work.reader().whole(&file).await.unwrap(), content(3000, 2));
         let mut source = FakeSource::default();
         let file = source.git("notes.txt", content(3000, 2));
-        source.faults.lock().unwrap().extend([ReadFault::Corrupt, ReadFault::Corrupt]);
+        source
+            .faults
+            .lock()
+            .unwrap()
+            .extend([ReadFault::Corrupt, ReadFault::Corrupt]);
         let (work, ..) = crate::testing::work(source, FakeDestination::default(), 1 << 20);
-        assert_eq!(work.reader().whole(&file).await.unwrap_err().kind(), Kind::Corrupt);
+        assert_eq!(
+            work.reader().whole(&file).await.unwrap_err().kind(),
+            Kind::Corrupt
+        );
     }
 
     #[test]
     fn a_window_fits_its_share() {
         for share in [8 << 20, 11 << 20, 64 << 20, 1 << 40] {
             let window = Window::within(share);
-            assert!(window.ranges * window.piece <= share && (2..=MOST_RANGES).contains(&window.ranges), "{window:?}");
+            assert!(
+                window.ranges * window.piece <= share && (2..=MOST_RANGES).contains(&window.ranges),
+                "{window:?}"
+            );
         }
-        assert_eq!(Window::within(5 << 20), Window::WHOLE, "too small a share for pieces");
+        assert_eq!(
+            Window::within(5 << 20),
+            Window::WHOLE,
+            "too small a share for pieces"
+        );
     }
 }

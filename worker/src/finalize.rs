@@ -39,7 +39,8 @@ pub struct FinalizeJob<P = Plan, R = Vec<Receipt>> {
 /// Commits and verifies.
 pub async fn finalize(work: &Work, job: FinalizeJob) -> Exit {
     let summary = job.plan.summary();
-    work.events.start("finalize", &job.run, 0, summary.files, summary.bytes);
+    work.events
+        .start("finalize", &job.run, 0, summary.files, summary.bytes);
     match carry_out(work, job).await {
         Ok(exit) => exit,
         Err(error) => {
@@ -63,14 +64,24 @@ async fn carry_out(work: &Work, mut job: FinalizeJob) -> Result<Exit> {
 ///
 /// # Errors
 /// The destination can't be listed, or a hub ended the commit for good.
-pub async fn settle(work: &Work, plan: &mut Plan, run: &str, mut receipts: Vec<Receipt>, deletion: Deletion) -> Result<Exit> {
+pub async fn settle(
+    work: &Work,
+    plan: &mut Plan,
+    run: &str,
+    mut receipts: Vec<Receipt>,
+    deletion: Deletion,
+) -> Result<Exit> {
     let unsent = plan.unsent(&receipts);
     write(work, plan, &receipts, &unsent, deletion).await?;
     let committed = work.events.receipt_so_far();
     let failed: Vec<FailedFile> = unsent.iter().chain(&committed.failed).cloned().collect();
     receipts.push(committed);
     let found = compare(work, &plan.verify_job(run, &receipts, &failed).files).await?;
-    let failed = if plan.is_pinned() { failed } else { held_against_source(work, plan, failed).await? };
+    let failed = if plan.is_pinned() {
+        failed
+    } else {
+        held_against_source(work, plan, failed).await?
+    };
     let exit = exit(plan, &failed, &found);
     work.events.say(&Event::Verified(found));
     Ok(exit)
@@ -78,22 +89,48 @@ pub async fn settle(work: &Work, plan: &mut Plan, run: &str, mut receipts: Vec<R
 
 /// The failures, once a source that tells no commit was listed again. What it has changed meanwhile has failed by that; no
 /// content is called wrong then.
-async fn held_against_source(work: &Work, plan: &Plan, mut failed: Vec<FailedFile>) -> Result<Vec<FailedFile>> {
+async fn held_against_source(
+    work: &Work,
+    plan: &Plan,
+    mut failed: Vec<FailedFile>,
+) -> Result<Vec<FailedFile>> {
     let moved = plan.moved_on(&work.source.list().await?);
     if moved.is_empty() {
         return Ok(failed);
     }
     let before = work.events.receipt_so_far().failed.len();
     let say = |path: &RepoPath, what: String| {
-        work.events.failed(path, &Error::new(Kind::Conflict, format!("{what}: run the same command again")))
+        work.events.failed(
+            path,
+            &Error::new(
+                Kind::Conflict,
+                format!("{what}: run the same command again"),
+            ),
+        )
     };
     for (path, word) in &moved {
-        say(path, format!("the source has {word} it since it was listed, and tells no commit to read it at"));
+        say(
+            path,
+            format!(
+                "the source has {word} it since it was listed, and tells no commit to read it at"
+            ),
+        );
     }
-    let corrupt: HashSet<&str> = failed.iter().filter(|failed| failed.kind == Kind::Corrupt).map(|failed| failed.path.as_str()).collect();
-    let others = plan.files.iter().map(|planned| &planned.file.path).filter(|path| corrupt.contains(path.to_string().as_str()));
+    let corrupt: HashSet<&str> = failed
+        .iter()
+        .filter(|failed| failed.kind == Kind::Corrupt)
+        .map(|failed| failed.path.as_str())
+        .collect();
+    let others = plan
+        .files
+        .iter()
+        .map(|planned| &planned.file.path)
+        .filter(|path| corrupt.contains(path.to_string().as_str()));
     for path in others.filter(|path| !moved.iter().any(|(moved, _)| moved == *path)) {
-        say(path, "the source has changed since it was listed".to_owned());
+        say(
+            path,
+            "the source has changed since it was listed".to_owned(),
+        );
     }
     let told = work.events.receipt_so_far().failed.split_off(before);
     let paths: HashSet<&str> = told.iter().map(|failed| failed.path.as_str()).collect();
@@ -104,14 +141,29 @@ async fn held_against_source(work: &Work, plan: &Plan, mut failed: Vec<FailedFil
 }
 
 fn exit(plan: &Plan, failed: &[FailedFile], found: &Verification) -> Exit {
-    let left_out = if plan.leaves_out() { Exit::Incomplete } else { Exit::Done };
-    exit_of(found).worse(Exit::of_failed(failed)).worse(left_out)
+    let left_out = if plan.leaves_out() {
+        Exit::Incomplete
+    } else {
+        Exit::Done
+    };
+    exit_of(found)
+        .worse(Exit::of_failed(failed))
+        .worse(left_out)
 }
 
-async fn write(work: &Work, plan: &mut Plan, receipts: &[Receipt], unsent: &[FailedFile], deletion: Deletion) -> Result<()> {
+async fn write(
+    work: &Work,
+    plan: &mut Plan,
+    receipts: &[Receipt],
+    unsent: &[FailedFile],
+    deletion: Deletion,
+) -> Result<()> {
     let before = work.events.receipt_so_far().failed.len();
     for attempt in 1..=TRIES {
-        let mut change = Change { deletion, ..plan.change(receipts) };
+        let mut change = Change {
+            deletion,
+            ..plan.change(receipts)
+        };
         if !unsent.is_empty() && deletion == Deletion::WhenWhole {
             change.delete.clear();
         }
@@ -135,7 +187,10 @@ async fn meet(work: &Work, plan: &mut Plan) -> Result<()> {
     let known = plan.withheld.len();
     plan.meet(&work.destination.list().await?);
     for Withheld { reason, paths } in &plan.withheld[known..] {
-        paths.iter().for_each(|path| work.events.failed(path, &Error::new(Kind::Conflict, reason.clone())));
+        paths.iter().for_each(|path| {
+            work.events
+                .failed(path, &Error::new(Kind::Conflict, reason.clone()))
+        });
     }
     Ok(())
 }
@@ -158,17 +213,61 @@ mod tests {
     /// A blob and a small file; the plan of both, and the receipt of a worker that stored the blob.
     fn two_files() -> (FakeSource, FinalizeJob) {
         let mut source = FakeSource::default();
-        let (blob, text) = (source.lfs("w.bin", content(5_000, 1)), source.git("note.txt", "hello"));
-        let listed = |file: &File, lfs| Listed { file: file.clone(), lfs };
-        let listing = Listing { files: vec![listed(&blob, true), listed(&text, false)], ..Listing::default() };
-        let place = |path: &_, size| if size > 0 { by_suffix(path, size) } else { Placement::Inline };
-        let plan = Plan::make(order(None), listing, &Listing::default(), place, &Known::new());
-        let stored = Stored { path: blob.path, sha256: blob.digest.sha256().unwrap(), git_sha1: None, size: blob.size, how: How::Streamed };
-        let receipts = vec![Receipt { files: vec![stored], ..Receipt::default() }];
-        (source, FinalizeJob { version: 1, run: "r".into(), plan, receipts, look: true, deletion: Deletion::default() })
+        let (blob, text) = (
+            source.lfs("w.bin", content(5_000, 1)),
+            source.git("note.txt", "hello"),
+        );
+        let listed = |file: &File, lfs| Listed {
+            file: file.clone(),
+            lfs,
+        };
+        let listing = Listing {
+            files: vec![listed(&blob, true), listed(&text, false)],
+            ..Listing::default()
+        };
+        let place = |path: &_, size| {
+            if size > 0 {
+                by_suffix(path, size)
+            } else {
+                Placement::Inline
+            }
+        };
+        let plan = Plan::make(
+            order(None),
+            listing,
+            &Listing::default(),
+            place,
+            &Known::new(),
+        );
+        let stored = Stored {
+            path: blob.path,
+            sha256: blob.digest.sha256().unwrap(),
+            git_sha1: None,
+            size: blob.size,
+            how: How::Streamed,
+        };
+        let receipts = vec![Receipt {
+            files: vec![stored],
+            ..Receipt::default()
+        }];
+        (
+            source,
+            FinalizeJob {
+                version: 1,
+                run: "r".into(),
+                plan,
+                receipts,
+                look: true,
+                deletion: Deletion::default(),
+            },
+        )
     }
 
-    async fn finalized(source: FakeSource, destination: FakeDestination, job: FinalizeJob) -> (Exit, std::sync::Arc<FakeDestination>) {
+    async fn finalized(
+        source: FakeSource,
+        destination: FakeDestination,
+        job: FinalizeJob,
+    ) -> (Exit, std::sync::Arc<FakeDestination>) {
         let (work, _, destination) = work(source, destination, 1 << 20);
         (finalize(&work, job).await, destination)
     }
@@ -177,19 +276,38 @@ mod tests {
     async fn what_the_receipts_say_is_committed_and_compared() {
         let (source, job) = two_files();
         let (exit, destination) = finalized(source, FakeDestination::default(), job).await;
-        assert_eq!((exit, destination.files.lock().unwrap().len()), (Exit::Done, 2));
+        assert_eq!(
+            (exit, destination.files.lock().unwrap().len()),
+            (Exit::Done, 2)
+        );
     }
 
     #[tokio::test]
     async fn a_source_that_was_read_by_name_and_moved_on_is_said_to_have() {
-        for (moves, corrupt, code) in [(false, false, Exit::Done), (true, false, Exit::Incomplete), (true, true, Exit::Incomplete)] {
+        for (moves, corrupt, code) in [
+            (false, false, Exit::Done),
+            (true, false, Exit::Incomplete),
+            (true, true, Exit::Incomplete),
+        ] {
             let (mut source, mut job) = two_files();
             job.plan.source.revision = "master".parse().unwrap();
             let text = source.git("note.txt", "hello");
-            let now = if moves { source.git("note.txt", "changed") } else { text };
+            let now = if moves {
+                source.git("note.txt", "changed")
+            } else {
+                text
+            };
             let path = now.path.clone();
-            let files = job.plan.files.iter().filter(|planned| planned.file.path != path).map(|planned| planned.file.clone());
-            source.listing.files = files.chain([now]).map(|file| Listed { file, lfs: false }).collect();
+            let files = job
+                .plan
+                .files
+                .iter()
+                .filter(|planned| planned.file.path != path)
+                .map(|planned| planned.file.clone());
+            source.listing.files = files
+                .chain([now])
+                .map(|file| Listed { file, lfs: false })
+                .collect();
             if !corrupt {
                 source.git("note.txt", "hello");
             }
@@ -200,7 +318,12 @@ mod tests {
                 destination.files.lock().unwrap().len() == if corrupt { 1 } else { 2 }
                     && failed.len() == usize::from(moves) + usize::from(corrupt)
             );
-            assert!(failed.last().is_none_or(|last| last.kind == Kind::Conflict && last.error.contains("has changed it")), "{failed:?}");
+            assert!(
+                failed.last().is_none_or(
+                    |last| last.kind == Kind::Conflict && last.error.contains("has changed it")
+                ),
+                "{failed:?}"
+            );
         }
     }
 
@@ -219,24 +342,46 @@ mod tests {
         let (source, mut job) = two_files();
         job.receipts.clear();
         let (exit, destination) = finalized(source, FakeDestination::default(), job).await;
-        assert_eq!((exit, destination.files.lock().unwrap().len()), (Exit::Incomplete, 1));
+        assert_eq!(
+            (exit, destination.files.lock().unwrap().len()),
+            (Exit::Incomplete, 1)
+        );
     }
 
     #[tokio::test]
     async fn a_hub_that_refused_a_chunk_for_good_gets_no_commit() {
         let (source, mut job) = two_files();
-        job.receipts[0].failed.push(FailedFile { path: "w.bin".into(), error: "revoked".into(), kind: Kind::Unauthorized });
+        job.receipts[0].failed.push(FailedFile {
+            path: "w.bin".into(),
+            error: "revoked".into(),
+            kind: Kind::Unauthorized,
+        });
         let (exit, destination) = finalized(source, FakeDestination::default(), job).await;
-        assert_eq!((exit, destination.commits.lock().unwrap().len()), (Exit::Refused, 0));
+        assert_eq!(
+            (exit, destination.commits.lock().unwrap().len()),
+            (Exit::Refused, 0)
+        );
     }
 
     #[tokio::test]
     async fn a_commit_that_failed_for_now_is_tried_again() {
         let (source, job) = two_files();
         let destination = FakeDestination::default();
-        let patience = crate::testing::work(FakeSource::default(), FakeDestination::default(), 1).0.http.retry.pauses().count();
-        destination.faults.lock().unwrap().extend(vec![CommitFault::BranchMoved; patience + 1]);
+        let patience = crate::testing::work(FakeSource::default(), FakeDestination::default(), 1)
+            .0
+            .http
+            .retry
+            .pauses()
+            .count();
+        destination
+            .faults
+            .lock()
+            .unwrap()
+            .extend(vec![CommitFault::BranchMoved; patience + 1]);
         let (exit, destination) = finalized(source, destination, job).await;
-        assert_eq!((exit, destination.commits.lock().unwrap().len()), (Exit::Done, 1));
+        assert_eq!(
+            (exit, destination.commits.lock().unwrap().len()),
+            (Exit::Done, 1)
+        );
     }
 }

@@ -25,10 +25,14 @@ pub enum BadJob {
     #[error("the job is malformed: {0}")]
     Malformed(#[from] serde_json::Error),
     /// The settings before it are none. They hold tokens: nothing of them is repeated.
-    #[error("the settings on standard input are not one line of JSON that gives each variable a text")]
+    #[error(
+        "the settings on standard input are not one line of JSON that gives each variable a text"
+    )]
     Settings,
     /// It speaks another version.
-    #[error("the job is of protocol version {0}, this worker speaks {VERSION}: use a worker of the controller's version")]
+    #[error(
+        "the job is of protocol version {0}, this worker speaks {VERSION}: use a worker of the controller's version"
+    )]
     Version(u64),
 }
 
@@ -62,7 +66,9 @@ impl Lifeline {
 /// [`BadJob::Unreadable`], [`BadJob::Settings`]
 pub fn variables(stdin: &mut impl io::BufRead) -> Result<Variables, BadJob> {
     let mut line = String::new();
-    stdin.read_line(&mut line).map_err(|error| unreadable("standard input", &error))?;
+    stdin
+        .read_line(&mut line)
+        .map_err(|error| unreadable("standard input", &error))?;
     serde_json::from_str(&line).map_err(|_| BadJob::Settings)
 }
 
@@ -80,13 +86,23 @@ impl Input {
     ///
     /// # Errors
     /// [`BadJob`]
-    pub async fn take<T: DeserializeOwned>(mut self, chunk: Option<&str>, attached: bool) -> Result<(T, Lifeline), BadJob> {
+    pub async fn take<T: DeserializeOwned>(
+        mut self,
+        chunk: Option<&str>,
+        attached: bool,
+    ) -> Result<(T, Lifeline), BadJob> {
         match chunk {
             Some(place) if place != "-" => Ok((parse(&read_place(place).await?)?, Lifeline(None))),
-            _ if attached => Ok((parse(self.line().await?.as_bytes())?, Lifeline(Some(self.0)))),
+            _ if attached => Ok((
+                parse(self.line().await?.as_bytes())?,
+                Lifeline(Some(self.0)),
+            )),
             _ => {
                 let mut text = String::new();
-                self.0.read_to_string(&mut text).await.map_err(|error| unreadable("standard input", &error))?;
+                self.0
+                    .read_to_string(&mut text)
+                    .await
+                    .map_err(|error| unreadable("standard input", &error))?;
                 Ok((parse(text.as_bytes())?, Lifeline(None)))
             }
         }
@@ -94,23 +110,34 @@ impl Input {
 
     async fn line(&mut self) -> Result<String, BadJob> {
         let mut text = String::new();
-        self.0.read_line(&mut text).await.map_err(|error| unreadable("standard input", &error))?;
+        self.0
+            .read_line(&mut text)
+            .await
+            .map_err(|error| unreadable("standard input", &error))?;
         Ok(text)
     }
 }
 
 async fn read_place(place: &str) -> Result<Vec<u8>, BadJob> {
     if place.starts_with("http://") || place.starts_with("https://") {
-        return hf2ms_hub::http::fetch_once(place).await.map(|bytes| bytes.to_vec()).map_err(|error| BadJob::Unreadable {
-            place: place.split('?').next().unwrap_or_default().to_owned(),
-            error: error.to_string(),
-        });
+        return hf2ms_hub::http::fetch_once(place)
+            .await
+            .map(|bytes| bytes.to_vec())
+            .map_err(|error| BadJob::Unreadable {
+                place: place.split('?').next().unwrap_or_default().to_owned(),
+                error: error.to_string(),
+            });
     }
-    tokio::fs::read(Path::new(place)).await.map_err(|error| unreadable(place, &error))
+    tokio::fs::read(Path::new(place))
+        .await
+        .map_err(|error| unreadable(place, &error))
 }
 
 fn unreadable(place: &str, error: &io::Error) -> BadJob {
-    BadJob::Unreadable { place: place.to_owned(), error: error.to_string() }
+    BadJob::Unreadable {
+        place: place.to_owned(),
+        error: error.to_string(),
+    }
 }
 
 /// Checks the version before the shape: a job of another version may have another shape.
@@ -142,18 +169,35 @@ mod tests {
 
     #[tokio::test]
     async fn settings_come_in_the_line_before_the_job_and_the_rest_is_the_lifeline() {
-        let mut stdin = io::Cursor::new(format!("{{\"MODELSCOPE_TOKEN\":\"t\"}}\n{}\nrest", JOB.replace('\n', "")));
-        assert_eq!(variables(&mut stdin).unwrap(), Variables::from([("MODELSCOPE_TOKEN".to_owned(), "t".to_owned())]));
-        let (job, lifeline) = Input(Box::new(BufReader::new(stdin))).take::<crate::protocol::VerifyJob>(None, true).await.unwrap();
+        let mut stdin = io::Cursor::new(format!(
+            "{{\"MODELSCOPE_TOKEN\":\"t\"}}\n{}\nrest",
+            JOB.replace('\n', "")
+        ));
+        assert_eq!(
+            variables(&mut stdin).unwrap(),
+            Variables::from([("MODELSCOPE_TOKEN".to_owned(), "t".to_owned())])
+        );
+        let (job, lifeline) = Input(Box::new(BufReader::new(stdin)))
+            .take::<crate::protocol::VerifyJob>(None, true)
+            .await
+            .unwrap();
         assert_eq!(job.run, "r");
         lifeline.cut().await;
     }
 
     #[test]
     fn settings_that_are_none_are_refused_without_being_shown() {
-        for line in ["", "\"ms-secret\"\n", "{\"MODELSCOPE_TOKEN\":[\"ms-secret\"]}\n", "{\"ms-secret\n"] {
+        for line in [
+            "",
+            "\"ms-secret\"\n",
+            "{\"MODELSCOPE_TOKEN\":[\"ms-secret\"]}\n",
+            "{\"ms-secret\n",
+        ] {
             let error = variables(&mut line.as_bytes()).unwrap_err().to_string();
-            assert!(error.contains("settings on standard input") && !error.contains("secret"), "{error}");
+            assert!(
+                error.contains("settings on standard input") && !error.contains("secret"),
+                "{error}"
+            );
         }
     }
 

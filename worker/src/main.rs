@@ -11,7 +11,9 @@ use hf2ms_worker::finalize::{FinalizeJob, finalize};
 use hf2ms_worker::job::{Input, Lifeline, Variables, variables};
 use hf2ms_worker::migrate::{Place, Wish};
 use hf2ms_worker::plan::card::Card;
-use hf2ms_worker::protocol::{Chunk, Event, Exit, PushJob, ScanJob, Transport, VerifyJob, WorkerOptions};
+use hf2ms_worker::protocol::{
+    Chunk, Event, Exit, PushJob, ScanJob, Transport, VerifyJob, WorkerOptions,
+};
 use hf2ms_worker::settings::{NETWORK, Settings, environment};
 use hf2ms_worker::work::Work;
 use hf2ms_worker::{check, migrate, mirror, run, verify};
@@ -61,10 +63,14 @@ impl Verb {
     /// Whether the first line of standard input holds variables.
     fn has_settings_on_stdin(&self) -> bool {
         match self {
-            Self::Run(Run { job, .. }) | Self::Verify(job) | Self::Finalize(job) | Self::Scan(job) | Self::Push(job) => {
-                job.settings_on_stdin
-            }
-            Self::Check { settings_on_stdin, .. } => *settings_on_stdin,
+            Self::Run(Run { job, .. })
+            | Self::Verify(job)
+            | Self::Finalize(job)
+            | Self::Scan(job)
+            | Self::Push(job) => job.settings_on_stdin,
+            Self::Check {
+                settings_on_stdin, ..
+            } => *settings_on_stdin,
             Self::Migrate(_) => false,
         }
     }
@@ -119,14 +125,21 @@ struct Migrate {
 }
 
 fn visibility(text: &str) -> Result<Visibility, String> {
-    let known = [Visibility::Public, Visibility::Internal, Visibility::Protected, Visibility::Private]
-        .into_iter()
-        .find(|known| known.to_string() == text);
+    let known = [
+        Visibility::Public,
+        Visibility::Internal,
+        Visibility::Protected,
+        Visibility::Private,
+    ]
+    .into_iter()
+    .find(|known| known.to_string() == text);
     known.ok_or_else(|| "expected public, internal or private".to_owned())
 }
 
 fn repo_kind(text: &str) -> Result<RepoKind, String> {
-    let known = [RepoKind::Model, RepoKind::Dataset].into_iter().find(|kind| kind.to_string() == text);
+    let known = [RepoKind::Model, RepoKind::Dataset]
+        .into_iter()
+        .find(|kind| kind.to_string() == text);
     known.ok_or_else(|| "expected model or dataset".to_owned())
 }
 
@@ -137,8 +150,14 @@ impl Migrate {
             (_, true) => Some(Visibility::Public),
             _ => None,
         };
-        let revision = self.revision.unwrap_or_else(|| Revision::main_of(self.source.hub));
-        let card = if self.keep_readme { Card::Kept } else { Card::Mended };
+        let revision = self
+            .revision
+            .unwrap_or_else(|| Revision::main_of(self.source.hub));
+        let card = if self.keep_readme {
+            Card::Kept
+        } else {
+            Card::Mended
+        };
         Wish {
             source: self.source,
             destination: self.destination,
@@ -156,10 +175,19 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Done.into()
+            };
         }
     };
-    let given = match cli.verb.has_settings_on_stdin().then(|| variables(&mut io::stdin().lock())).transpose() {
+    let given = match cli
+        .verb
+        .has_settings_on_stdin()
+        .then(|| variables(&mut io::stdin().lock()))
+        .transpose()
+    {
         Ok(given) => given.unwrap_or_default(),
         Err(error) => return stopped(&usage(error)),
     };
@@ -184,7 +212,10 @@ fn main() -> ExitCode {
 /// Puts what the settings say of the network into this process's environment, where HTTP clients and TLS look for it.
 #[allow(unsafe_code)]
 fn inherit(given: &Variables) {
-    for (name, value) in NETWORK.iter().filter_map(|name| Some((name, given.get(*name)?))) {
+    for (name, value) in NETWORK
+        .iter()
+        .filter_map(|name| Some((name, given.get(*name)?)))
+    {
         // SAFETY: this is the only thread yet.
         unsafe { std::env::set_var(name, value) };
     }
@@ -202,7 +233,10 @@ fn stopped(Stop { exit, message }: &Stop) -> ExitCode {
 }
 
 fn usage(error: impl ToString) -> Stop {
-    Stop { exit: Exit::Usage, message: error.to_string() }
+    Stop {
+        exit: Exit::Usage,
+        message: error.to_string(),
+    }
 }
 
 async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
@@ -212,34 +246,67 @@ async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
     log_to_stderr(settings.redactor(), variable("HF2MS_LOG"));
     match verb {
         Verb::Run(Run { job, create }) => {
-            let (chunk, lifeline) = input.take::<Chunk>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let (chunk, lifeline) = input
+                .take::<Chunk>(job.chunk.as_deref(), job.attached)
+                .await
+                .map_err(usage)?;
             let work = open(&chunk.source, &chunk.destination, settings, &chunk.options)?;
-            Ok(until_stopped(&work.events.clone(), lifeline, run::run(&work, &chunk, create)).await)
+            Ok(until_stopped(
+                &work.events.clone(),
+                lifeline,
+                run::run(&work, &chunk, create),
+            )
+            .await)
         }
         Verb::Verify(job) => {
-            let (job, lifeline) = input.take::<VerifyJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let (job, lifeline) = input
+                .take::<VerifyJob>(job.chunk.as_deref(), job.attached)
+                .await
+                .map_err(usage)?;
             let work = open(&job.source, &job.destination, settings, &job.options)?;
             Ok(until_stopped(&work.events.clone(), lifeline, verify::verify(&work, &job)).await)
         }
         Verb::Finalize(job) => {
-            let (job, lifeline) = input.take::<FinalizeJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
-            let work = open(&job.plan.source, &job.plan.destination, settings, &job.plan.options)?;
+            let (job, lifeline) = input
+                .take::<FinalizeJob>(job.chunk.as_deref(), job.attached)
+                .await
+                .map_err(usage)?;
+            let work = open(
+                &job.plan.source,
+                &job.plan.destination,
+                settings,
+                &job.plan.options,
+            )?;
             Ok(until_stopped(&work.events.clone(), lifeline, finalize(&work, job)).await)
         }
         Verb::Scan(job) => {
-            let (job, lifeline) = input.take::<ScanJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let (job, lifeline) = input
+                .take::<ScanJob>(job.chunk.as_deref(), job.attached)
+                .await
+                .map_err(usage)?;
             let events = Events::new(io::stdout(), settings.redactor());
             Ok(until_stopped(&events, lifeline, mirror::scan(&job, settings, &events)).await)
         }
         Verb::Push(job) => {
-            let (job, lifeline) = input.take::<PushJob>(job.chunk.as_deref(), job.attached).await.map_err(usage)?;
+            let (job, lifeline) = input
+                .take::<PushJob>(job.chunk.as_deref(), job.attached)
+                .await
+                .map_err(usage)?;
             let events = Events::new(io::stdout(), settings.redactor());
             Ok(until_stopped(&events, lifeline, mirror::push(&job, settings, &events)).await)
         }
         Verb::Migrate(args) => alone(&args.wish(), settings).await,
         Verb::Check { endpoints, .. } => {
-            let hubs = || [Hub::HuggingFace, Hub::ModelScope].map(|hub| settings.access(hub).endpoint.clone()).into();
-            let endpoints = if endpoints.is_empty() { hubs() } else { endpoints };
+            let hubs = || {
+                [Hub::HuggingFace, Hub::ModelScope]
+                    .map(|hub| settings.access(hub).endpoint.clone())
+                    .into()
+            };
+            let endpoints = if endpoints.is_empty() {
+                hubs()
+            } else {
+                endpoints
+            };
             let events = Events::new(io::stdout(), settings.redactor());
             Ok(check::check(&events, &endpoints, &settings.http()).await)
         }
@@ -253,27 +320,50 @@ async fn alone(wish: &Wish, settings: &Settings) -> Result<Exit, Stop> {
         () = signalled() => return Ok(Exit::Interrupted),
     };
     let work = open(&found.from, &found.to, settings, &found.options)?;
-    Ok(until_stopped(&work.events.clone(), Lifeline::none(), migrate::migrate(&work, &found, wish)).await)
+    Ok(until_stopped(
+        &work.events.clone(),
+        Lifeline::none(),
+        migrate::migrate(&work, &found, wish),
+    )
+    .await)
 }
 
 fn refused(error: hf2ms_hub::Error) -> Stop {
-    Stop { exit: Exit::of(error.kind()), message: error.to_string() }
+    Stop {
+        exit: Exit::of(error.kind()),
+        message: error.to_string(),
+    }
 }
 
-fn open(source: &RepoAt, destination: &RepoAt, settings: &Settings, options: &WorkerOptions) -> Result<Work, Stop> {
+fn open(
+    source: &RepoAt,
+    destination: &RepoAt,
+    settings: &Settings,
+    options: &WorkerOptions,
+) -> Result<Work, Stop> {
     let events = Events::new(io::stdout(), settings.redactor());
     Work::open(source, destination, settings, options, events).map_err(refused)
 }
 
 /// The log, on stderr, at the level that `HF2MS_LOG` says (warn by default).
 fn log_to_stderr(redactor: Redactor, level: Option<String>) {
-    let filter = level.and_then(|level| tracing_subscriber::EnvFilter::try_new(level).ok()).unwrap_or_else(|| "warn".into());
+    let filter = level
+        .and_then(|level| tracing_subscriber::EnvFilter::try_new(level).ok())
+        .unwrap_or_else(|| "warn".into());
     let writer = move || redactor.writer(io::stderr());
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(writer)
+        .try_init();
 }
 
 /// Runs a verb until it ends, a signal comes, or the lifeline is cut; the receipt is said in any case.
-async fn until_stopped(events: &Arc<Events>, lifeline: Lifeline, verb: impl Future<Output = Exit>) -> Exit {
+async fn until_stopped(
+    events: &Arc<Events>,
+    lifeline: Lifeline,
+    verb: impl Future<Output = Exit>,
+) -> Exit {
     let exit = tokio::select! {
         exit = verb => exit,
         () = events.clone().tick() => Exit::Interrupted,
@@ -287,7 +377,10 @@ async fn until_stopped(events: &Arc<Events>, lifeline: Lifeline, verb: impl Futu
 /// Returns at SIGTERM or SIGINT.
 async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {

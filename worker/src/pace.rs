@@ -19,7 +19,10 @@ pub struct Pace {
 impl Pace {
     /// The pace at which commits begin.
     pub fn new(limits: &Limits) -> Self {
-        Self { towards: limits.commit_time, size: AtomicUsize::new(limits.batch_actions) }
+        Self {
+            towards: limits.commit_time,
+            size: AtomicUsize::new(limits.batch_actions),
+        }
     }
 
     /// Actions in the next batch.
@@ -36,7 +39,9 @@ impl Pace {
     pub fn wrote(&self, count: usize, took: Duration) {
         match self.towards {
             Some(towards) if took > towards => self.failed(),
-            Some(_) if count >= self.size() => self.become_next(SIZES.iter().find(|size| **size > self.size())),
+            Some(_) if count >= self.size() => {
+                self.become_next(SIZES.iter().find(|size| **size > self.size()))
+            }
             _ => {}
         }
     }
@@ -78,7 +83,11 @@ mod tests {
         pace.wrote(250, Duration::from_secs(5));
         assert_eq!(pace.size(), 400);
         pace.wrote(30, Duration::from_secs(1));
-        assert_eq!(pace.size(), 400, "a small commit says nothing about a full one");
+        assert_eq!(
+            pace.size(),
+            400,
+            "a small commit says nothing about a full one"
+        );
         pace.wrote(400, Duration::from_secs(50));
         assert_eq!(pace.size(), 250);
         (0..20).for_each(|_| pace.failed());

@@ -14,7 +14,9 @@ mod width;
 
 use std::collections::HashMap;
 
-use hf2ms_hub::{File, GitSha1, Listing, Placement, Refused, RepoAt, RepoPath, Revision, Sha256, Visibility};
+use hf2ms_hub::{
+    File, GitSha1, Listing, Placement, Refused, RepoAt, RepoPath, Revision, Sha256, Visibility,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::chunks::{Chunking, FILE_COST, cut};
@@ -133,7 +135,10 @@ impl Plan {
         placement: impl Fn(&RepoPath, u64) -> Placement,
         known: &Known,
     ) -> Self {
-        let (delete, withheld) = order.prune.map(|max| prune::deletions(&source, destination, max)).unwrap_or_default();
+        let (delete, withheld) = order
+            .prune
+            .map(|max| prune::deletions(&source, destination, max))
+            .unwrap_or_default();
         let refused = source.refused.clone();
         let files = diff::diff(source, destination, placement, known);
         let chunks = chunks_of(&files, order.chunking, order.options.transport);
@@ -157,8 +162,18 @@ impl Plan {
     }
 
     /// A plan of blobs alone, each of which moves: what a mirror does between its scan and its push.
-    pub fn of_blobs(source: RepoAt, destination: RepoAt, files: Vec<File>, chunking: Chunking) -> Self {
-        let moved = |file| PlannedFile { file, step: Step::Stream, current: None, edit: None };
+    pub fn of_blobs(
+        source: RepoAt,
+        destination: RepoAt,
+        files: Vec<File>,
+        chunking: Chunking,
+    ) -> Self {
+        let moved = |file| PlannedFile {
+            file,
+            step: Step::Stream,
+            current: None,
+            edit: None,
+        };
         let files: Vec<_> = files.into_iter().map(moved).collect();
         let options = WorkerOptions::default();
         Self {
@@ -166,7 +181,11 @@ impl Plan {
             asked: source.revision.clone(),
             source,
             destination,
-            creation: Creation { visibility: Visibility::Private, exists: true, sdk: None },
+            creation: Creation {
+                visibility: Visibility::Private,
+                exists: true,
+                sdk: None,
+            },
             parent: None,
             delete: Vec::new(),
             withheld: Vec::new(),
@@ -194,8 +213,14 @@ impl Plan {
         self.delete = delete;
         self.withheld.extend(Withheld::rewritten(rewritten));
         self.parent = destination.commit.clone();
-        for planned in self.files.iter_mut().filter(|planned| planned.step != Step::Unchanged) {
-            planned.current = there.get(&planned.file.path).map(|listed| Standing::of(&listed.file));
+        for planned in self
+            .files
+            .iter_mut()
+            .filter(|planned| planned.step != Step::Unchanged)
+        {
+            planned.current = there
+                .get(&planned.file.path)
+                .map(|listed| Standing::of(&listed.file));
         }
     }
 
@@ -230,7 +255,12 @@ impl Plan {
 
     /// Whether the destination lacks nothing and has nothing to lose.
     pub fn is_done(&self) -> bool {
-        self.creation.exists && self.delete.is_empty() && self.files.iter().all(|planned| planned.step == Step::Unchanged)
+        self.creation.exists
+            && self.delete.is_empty()
+            && self
+                .files
+                .iter()
+                .all(|planned| planned.step == Step::Unchanged)
     }
 
     /// Checks a plan that came from a file: its version, and that its chunks hold each blob that moves exactly once.
@@ -239,29 +269,58 @@ impl Plan {
     /// One line that says what is wrong.
     pub fn check(&self) -> Result<(), BadPlan> {
         if self.version != VERSION {
-            return Err(BadPlan(format!("version {} is not supported: expected {VERSION}", self.version)));
+            return Err(BadPlan(format!(
+                "version {} is not supported: expected {VERSION}",
+                self.version
+            )));
         }
         let by_name = self.source.hub.may_tell_no_commit() && self.source.revision == self.asked;
         if !self.is_pinned() && !by_name {
-            return Err(BadPlan(format!("the source's revision '{}' is not a pinned commit", self.source.revision)));
+            return Err(BadPlan(format!(
+                "the source's revision '{}' is not a pinned commit",
+                self.source.revision
+            )));
         }
-        if let Some(pair) = self.files.windows(2).find(|pair| pair[0].file.path >= pair[1].file.path) {
-            return Err(BadPlan(format!("{} is listed twice or out of order", pair[1].file.path)));
+        if let Some(pair) = self
+            .files
+            .windows(2)
+            .find(|pair| pair[0].file.path >= pair[1].file.path)
+        {
+            return Err(BadPlan(format!(
+                "{} is listed twice or out of order",
+                pair[1].file.path
+            )));
         }
         self.check_chunks()
     }
 
     fn check_chunks(&self) -> Result<(), BadPlan> {
-        let mut waiting: Vec<bool> = self.files.iter().map(|planned| planned.step == Step::Stream).collect();
+        let mut waiting: Vec<bool> = self
+            .files
+            .iter()
+            .map(|planned| planned.step == Step::Stream)
+            .collect();
         for index in self.chunks.iter().flatten() {
             match waiting.get_mut(*index as usize) {
                 Some(waits) if *waits => *waits = false,
-                Some(_) => return Err(BadPlan(format!("file {index} is in a chunk but does not move, or is in two"))),
-                None => return Err(BadPlan(format!("a chunk names file {index}, but there are {}", self.files.len()))),
+                Some(_) => {
+                    return Err(BadPlan(format!(
+                        "file {index} is in a chunk but does not move, or is in two"
+                    )));
+                }
+                None => {
+                    return Err(BadPlan(format!(
+                        "a chunk names file {index}, but there are {}",
+                        self.files.len()
+                    )));
+                }
             }
         }
         match waiting.iter().position(|waits| *waits) {
-            Some(left) => Err(BadPlan(format!("{} is in no chunk", self.files[left].file.path))),
+            Some(left) => Err(BadPlan(format!(
+                "{} is in no chunk",
+                self.files[left].file.path
+            ))),
             None => Ok(()),
         }
     }
@@ -276,21 +335,33 @@ pub struct BadPlan(String);
 fn chunks_of(files: &[PlannedFile], chunking: Chunking, transport: Transport) -> Vec<Vec<u32>> {
     let moving = |index: &u32| files[*index as usize].step == Step::Stream;
     let indices = (0..).take(files.len()).filter(moving);
-    let apart = |index: &u32| transport == Transport::Git && by_git::is_outside(&files[*index as usize]);
+    let apart =
+        |index: &u32| transport == Transport::Git && by_git::is_outside(&files[*index as usize]);
     let (packed, others): (Vec<u32>, Vec<u32>) = indices.partition(apart);
     let mut chunks = cut_of(files, &others, chunking);
     if chunks.len() == 1 && matches!(chunking, Chunking::Even { containers: 1 }) {
         chunks[0].extend(&packed);
     } else if !packed.is_empty() {
-        let weight = |chunk: &Vec<u32>| chunk.iter().map(|index| files[*index as usize].file.size.saturating_add(FILE_COST)).sum::<u64>();
-        let place = chunks.iter().position(|chunk| weight(chunk) < weight(&packed)).unwrap_or(chunks.len());
+        let weight = |chunk: &Vec<u32>| {
+            chunk
+                .iter()
+                .map(|index| files[*index as usize].file.size.saturating_add(FILE_COST))
+                .sum::<u64>()
+        };
+        let place = chunks
+            .iter()
+            .position(|chunk| weight(chunk) < weight(&packed))
+            .unwrap_or(chunks.len());
         chunks.insert(place, packed);
     }
     chunks
 }
 
 fn cut_of(files: &[PlannedFile], moving: &[u32], chunking: Chunking) -> Vec<Vec<u32>> {
-    let sizes: Vec<u64> = moving.iter().map(|index| files[*index as usize].file.size).collect();
+    let sizes: Vec<u64> = moving
+        .iter()
+        .map(|index| files[*index as usize].file.size)
+        .collect();
     let mut chunks = cut(&sizes, chunking);
     for index in chunks.iter_mut().flatten() {
         *index = moving[*index as usize];
@@ -306,17 +377,34 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn listed(path: &str, content: &[u8], lfs: bool) -> Listed {
-        let digest = if lfs { Digest::Sha256(Sha256::of(content)) } else { Digest::GitSha1(GitSha1::of(content)) };
-        Listed { file: File { path: path.parse().unwrap(), size: content.len() as u64, digest }, lfs }
+        let digest = if lfs {
+            Digest::Sha256(Sha256::of(content))
+        } else {
+            Digest::GitSha1(GitSha1::of(content))
+        };
+        Listed {
+            file: File {
+                path: path.parse().unwrap(),
+                size: content.len() as u64,
+                digest,
+            },
+            lfs,
+        }
     }
 
     /// As ModelScope lists: a SHA-256 for every file.
     pub(crate) fn there(path: &str, content: &[u8], lfs: bool) -> Listed {
-        Listed { lfs, ..listed(path, content, true) }
+        Listed {
+            lfs,
+            ..listed(path, content, true)
+        }
     }
 
     pub(crate) fn listing(files: Vec<Listed>) -> Listing {
-        Listing { files, ..Listing::default() }
+        Listing {
+            files,
+            ..Listing::default()
+        }
     }
 
     pub(crate) fn order(prune: Option<MaxDelete>) -> Order {
@@ -330,7 +418,11 @@ pub(crate) mod tests {
             source: at("huggingface", &"a".repeat(40)),
             asked: "main".parse().unwrap(),
             destination: at("modelscope", "master"),
-            creation: Creation { visibility: Visibility::Public, exists: true, sdk: None },
+            creation: Creation {
+                visibility: Visibility::Public,
+                exists: true,
+                sdk: None,
+            },
             chunking: Chunking::Even { containers: 2 },
             prune,
             options: WorkerOptions::default(),
@@ -338,11 +430,25 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn by_suffix(path: &RepoPath, size: u64) -> Placement {
-        if path.suffix() == ".bin" && size > 0 { Placement::Blob } else { Placement::Inline }
+        if path.suffix() == ".bin" && size > 0 {
+            Placement::Blob
+        } else {
+            Placement::Inline
+        }
     }
 
-    pub(crate) fn plan(source: Vec<Listed>, destination: Vec<Listed>, prune: Option<MaxDelete>) -> Plan {
-        Plan::make(order(prune), listing(source), &listing(destination), by_suffix, &Known::new())
+    pub(crate) fn plan(
+        source: Vec<Listed>,
+        destination: Vec<Listed>,
+        prune: Option<MaxDelete>,
+    ) -> Plan {
+        Plan::make(
+            order(prune),
+            listing(source),
+            &listing(destination),
+            by_suffix,
+            &Known::new(),
+        )
     }
 
     #[test]
@@ -361,12 +467,20 @@ pub(crate) mod tests {
 
     #[test]
     fn nothing_is_deleted_unless_asked() {
-        assert!(plan(vec![], vec![there("x", b"1", false)], None).delete.is_empty());
+        assert!(
+            plan(vec![], vec![there("x", b"1", false)], None)
+                .delete
+                .is_empty()
+        );
     }
 
     #[test]
     fn a_plan_that_contradicts_itself_is_refused() {
-        let good = plan(vec![listed("a.bin", b"1", true), listed("b.bin", b"2", true)], vec![], None);
+        let good = plan(
+            vec![listed("a.bin", b"1", true), listed("b.bin", b"2", true)],
+            vec![],
+            None,
+        );
         let broken = |change: fn(&mut Plan)| {
             let mut bad = good.clone();
             change(&mut bad);
@@ -384,13 +498,31 @@ pub(crate) mod tests {
     fn by_git_files_outside_lfs_share_one_chunk() {
         let source = || {
             let small = (0..9_u8).map(|n| listed(&format!("s{n}.bin"), &[n; 3], false));
-            small.chain((0..9_u8).map(|n| listed(&format!("l{n}.bin"), &[n; 900], true))).collect::<Vec<_>>()
+            small
+                .chain((0..9_u8).map(|n| listed(&format!("l{n}.bin"), &[n; 900], true)))
+                .collect::<Vec<_>>()
         };
         let with_small = |transport| {
-            let options = WorkerOptions { transport, ..WorkerOptions::default() };
-            let made = Plan::make(Order { options, ..order(None) }, listing(source()), &listing(vec![]), by_suffix, &Known::new());
+            let options = WorkerOptions {
+                transport,
+                ..WorkerOptions::default()
+            };
+            let made = Plan::make(
+                Order {
+                    options,
+                    ..order(None)
+                },
+                listing(source()),
+                &listing(vec![]),
+                by_suffix,
+                &Known::new(),
+            );
             assert_eq!(made.check(), Ok(()));
-            let holds = |chunk: &&Vec<u32>| chunk.iter().any(|index| by_git::is_outside(&made.files[*index as usize]));
+            let holds = |chunk: &&Vec<u32>| {
+                chunk
+                    .iter()
+                    .any(|index| by_git::is_outside(&made.files[*index as usize]))
+            };
             (made.chunks.iter().filter(holds).count(), made.chunks.len())
         };
         assert_eq!(with_small(Transport::Auto), (2, 2));
@@ -400,7 +532,10 @@ pub(crate) mod tests {
     #[test]
     fn what_a_new_repo_holds_is_noted() {
         let mut fresh = plan(vec![listed("README.md", b"mine", false)], vec![], None);
-        fresh.meet(&listing(vec![there("README.md", b"theirs", false), there("configuration.json", b"{}", false)]));
+        fresh.meet(&listing(vec![
+            there("README.md", b"theirs", false),
+            there("configuration.json", b"{}", false),
+        ]));
         assert!(fresh.files[0].current.unwrap().is(b"theirs"));
         assert!(fresh.delete.is_empty());
     }

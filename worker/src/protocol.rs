@@ -10,11 +10,14 @@ mod standing;
 use hf2ms_hub::{Digest, File, RepoAt, Sdk, Visibility};
 use serde::{Deserialize, Serialize};
 
-pub use events::{EndpointCheck, Event, FailedFile, How, PlanSummary, Receipt, Stored, Verification};
+pub use events::{
+    EndpointCheck, Event, FailedFile, How, PlanSummary, Receipt, Stored, Verification,
+};
 pub use exit::Exit;
 pub use memory::{BadMemory, Memory};
 pub use mirror::{
-    Folder, Force, Landed, Lfs, Policy, PushJob, RefAt, RefOutcome, RefState, RefUpdate, Scan, ScanJob, Scope, Tell, is_plain,
+    Folder, Force, Landed, Lfs, Policy, PushJob, RefAt, RefOutcome, RefState, RefUpdate, Scan,
+    ScanJob, Scope, Tell, is_plain,
 };
 pub use standing::{Edit, Standing};
 
@@ -89,7 +92,12 @@ pub struct WorkerOptions {
 
 impl Default for WorkerOptions {
     fn default() -> Self {
-        Self { streams: 8, memory: Memory(128 << 20), transport: Transport::Auto, scratch: None }
+        Self {
+            streams: 8,
+            memory: Memory(128 << 20),
+            transport: Transport::Auto,
+            scratch: None,
+        }
     }
 }
 
@@ -164,7 +172,13 @@ mod tests {
 
     #[test]
     fn a_chunk_with_an_unlawful_path_is_refused() {
-        let json = r#"{"path":"../x","size":1,"git_sha1":"ce013625030ba8dba906f756967f9e9ca394464a"}"#;
-        assert!(serde_json::from_str::<File>(json).unwrap_err().to_string().contains("refused"));
+        let json =
+            r#"{"path":"../x","size":1,"git_sha1":"ce013625030ba8dba906f756967f9e9ca394464a"}"#;
+        assert!(
+            serde_json::from_str::<File>(json)
+                .unwrap_err()
+                .to_string()
+                .contains("refused")
+        );
     }
 }

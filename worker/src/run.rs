@@ -22,7 +22,13 @@ const CORRUPT_RETRIES: u32 = 1;
 /// Moves a chunk's blobs, to a destination that is created with the visibility `create` if it is absent. Returns when each
 /// blob is stored or has failed.
 pub async fn run(work: &Work, chunk: &Chunk, create: Option<Visibility>) -> Exit {
-    work.events.start("run", &chunk.run, chunk.chunk, chunk.files.len() as u64, total(&chunk.files));
+    work.events.start(
+        "run",
+        &chunk.run,
+        chunk.chunk,
+        chunk.files.len() as u64,
+        total(&chunk.files),
+    );
     if let Some(visibility) = create
         && let Err(error) = ensure(work, visibility).await
     {
@@ -36,7 +42,11 @@ pub async fn run(work: &Work, chunk: &Chunk, create: Option<Visibility>) -> Exit
 /// Moves the blobs of `files`, `streams` at a time within one memory budget.
 pub async fn move_blobs(work: &Work, files: &[File]) {
     let streams = work.options.streams.clamp(1, files.len().max(1));
-    let mover = &Mover { work, share: work.share(streams), halted: Mutex::default() };
+    let mover = &Mover {
+        work,
+        share: work.share(streams),
+        halted: Mutex::default(),
+    };
     stream::iter(mover.groups(files))
         .then(|group| mover.check(group))
         .flat_map(stream::iter)
@@ -51,7 +61,13 @@ pub async fn move_blobs(work: &Work, files: &[File]) {
 /// # Errors
 /// What either hub fails with.
 pub async fn store(work: &Work, file: &File, blob: Blob) -> Result<()> {
-    Mover { work, share: work.share(work.options.streams), halted: Mutex::default() }.put(file, blob).await
+    Mover {
+        work,
+        share: work.share(work.options.streams),
+        halted: Mutex::default(),
+    }
+    .put(file, blob)
+    .await
 }
 
 struct Mover<'a> {
@@ -80,9 +96,15 @@ enum Task<'a> {
 
 impl<'a> Mover<'a> {
     fn groups(&self, files: &'a [File]) -> Vec<Group<'a>> {
-        let (known, git): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.digest.sha256().is_some());
-        let mut groups: Vec<_> = known.chunks(GROUP).map(|files| Group::Known(files.to_vec())).collect();
-        let (small, large): (Vec<_>, Vec<_>) = git.into_iter().partition(|file| file.size <= self.share);
+        let (known, git): (Vec<_>, Vec<_>) = files
+            .iter()
+            .partition(|file| file.digest.sha256().is_some());
+        let mut groups: Vec<_> = known
+            .chunks(GROUP)
+            .map(|files| Group::Known(files.to_vec()))
+            .collect();
+        let (small, large): (Vec<_>, Vec<_>) =
+            git.into_iter().partition(|file| file.size <= self.share);
         groups.extend(large.into_iter().map(Group::Unknown));
         groups.extend(packed(&small, self.share).into_iter().map(Group::Small));
         groups
@@ -98,7 +120,10 @@ impl<'a> Mover<'a> {
     }
 
     async fn check_known(&self, files: Vec<&'a File>) -> Vec<Task<'a>> {
-        let by_blob: Vec<_> = files.iter().filter_map(|file| Some((*file, blob_of(file)?))).collect();
+        let by_blob: Vec<_> = files
+            .iter()
+            .filter_map(|file| Some((*file, blob_of(file)?)))
+            .collect();
         let wanted = match self.ask(&by_blob).await {
             Ok(wanted) => wanted,
             Err(error) => {
@@ -106,7 +131,10 @@ impl<'a> Mover<'a> {
                 return Vec::new();
             }
         };
-        by_blob.into_iter().filter_map(|(file, blob)| self.task_of(file, blob, &wanted)).collect()
+        by_blob
+            .into_iter()
+            .filter_map(|(file, blob)| self.task_of(file, blob, &wanted))
+            .collect()
     }
 
     fn task_of(&self, file: &'a File, blob: Blob, wanted: &Wanted) -> Option<Task<'a>> {
@@ -117,7 +145,9 @@ impl<'a> Mover<'a> {
                 None
             }
             None => {
-                self.work.events.file(&file.path, file.size, blob.sha256, How::Reused);
+                self.work
+                    .events
+                    .file(&file.path, file.size, blob.sha256, How::Reused);
                 None
             }
         }
@@ -129,14 +159,28 @@ impl<'a> Mover<'a> {
         let blobs: Vec<_> = files.iter().map(|(_, blob)| *blob).collect();
         let missing = self.work.destination.missing(&blobs).await?;
         let lost = self.work.source.locate(&missing.wanted).await?;
-        let mut wanted: Wanted = missing.wanted.iter().map(|blob| (blob.sha256, Ok(()))).collect();
-        wanted.extend(missing.refused.into_iter().chain(lost).map(|(sha256, error)| (sha256, self.verdict(&error))));
+        let mut wanted: Wanted = missing
+            .wanted
+            .iter()
+            .map(|blob| (blob.sha256, Ok(())))
+            .collect();
+        wanted.extend(
+            missing
+                .refused
+                .into_iter()
+                .chain(lost)
+                .map(|(sha256, error)| (sha256, self.verdict(&error))),
+        );
         Ok(wanted)
     }
 
     /// What is refused only for now is wanted: it is asked about again when its turn comes.
     fn verdict(&self, error: &Error) -> Verdict {
-        if self.work.http.retry.covers(error) { Ok(()) } else { Err((error.kind(), error.to_string())) }
+        if self.work.http.retry.covers(error) {
+            Ok(())
+        } else {
+            Err((error.kind(), error.to_string()))
+        }
     }
 
     async fn perform(&self, task: Task<'a>) {
@@ -179,9 +223,13 @@ impl<'a> Mover<'a> {
     async fn put(&self, file: &File, blob: Blob) -> Result<()> {
         self.again(|| {
             let body = self.work.reader().stream(file, Window::within(self.share));
-            let (reader, again, events) = (self.work.reader(), file.clone(), self.work.events.clone());
+            let (reader, again, events) =
+                (self.work.reader(), file.clone(), self.work.events.clone());
             let body = Body::from(self.work.events.counted(body));
-            self.upload(blob, body.reopened_by(move |range| events.counted(reader.part(&again, range))))
+            self.upload(
+                blob,
+                body.reopened_by(move |range| events.counted(reader.part(&again, range))),
+            )
         })
         .await
     }
@@ -192,11 +240,16 @@ impl<'a> Mover<'a> {
     }
 
     /// Tries an upload again as the retry policy says: the body is made anew each time.
-    async fn again<F: Future<Output = Result<()>>>(&self, mut upload: impl FnMut() -> F) -> Result<()> {
+    async fn again<F: Future<Output = Result<()>>>(
+        &self,
+        mut upload: impl FnMut() -> F,
+    ) -> Result<()> {
         let mut attempts = self.work.http.retry.attempts();
         let mut corrupt = 0;
         loop {
-            let Err(error) = upload().await else { return Ok(()) };
+            let Err(error) = upload().await else {
+                return Ok(());
+            };
             corrupt += u32::from(error.kind() == Kind::Corrupt);
             let pause = match error.kind() {
                 Kind::Corrupt => attempts.next().filter(|_| corrupt <= CORRUPT_RETRIES),
@@ -217,11 +270,21 @@ impl<'a> Mover<'a> {
         let mut contents = Vec::new();
         for (file, content) in read.buffer_unordered(8).collect::<Vec<_>>().await {
             match content {
-                Ok(content) => contents.push((file, Blob { sha256: Sha256::of(&content), size: file.size }, content)),
+                Ok(content) => contents.push((
+                    file,
+                    Blob {
+                        sha256: Sha256::of(&content),
+                        size: file.size,
+                    },
+                    content,
+                )),
                 Err(error) => self.fail(file, &error),
             }
         }
-        let blobs: Vec<_> = contents.iter().map(|(file, blob, _)| (*file, *blob)).collect();
+        let blobs: Vec<_> = contents
+            .iter()
+            .map(|(file, blob, _)| (*file, *blob))
+            .collect();
         match self.ask_small(&blobs).await {
             Ok(wanted) => self.put_small(contents, &wanted).await,
             Err(error) => blobs.iter().for_each(|(file, _)| self.fail(file, &error)),
@@ -237,8 +300,16 @@ impl<'a> Mover<'a> {
         self.halted()?;
         let blobs: Vec<_> = files.iter().map(|(_, blob)| *blob).collect();
         let missing = self.work.destination.missing(&blobs).await?;
-        let refused = missing.refused.into_iter().map(|(sha256, error)| (sha256, self.verdict(&error)));
-        Ok(missing.wanted.iter().map(|blob| (blob.sha256, Ok(()))).chain(refused).collect())
+        let refused = missing
+            .refused
+            .into_iter()
+            .map(|(sha256, error)| (sha256, self.verdict(&error)));
+        Ok(missing
+            .wanted
+            .iter()
+            .map(|blob| (blob.sha256, Ok(())))
+            .chain(refused)
+            .collect())
     }
 
     async fn put_small(&self, contents: Vec<(&File, Blob, Bytes)>, wanted: &Wanted) {
@@ -248,7 +319,8 @@ impl<'a> Mover<'a> {
                 Some(Err((kind, reason))) => Err(Error::new(*kind, reason)),
                 Some(Ok(())) => {
                     let body = || stream::once(std::future::ready(Ok(content.clone()))).boxed();
-                    let put = self.again(|| self.upload(blob, self.work.events.counted(body()).into()));
+                    let put =
+                        self.again(|| self.upload(blob, self.work.events.counted(body()).into()));
                     put.await.map(|()| (blob.sha256, How::Streamed))
                 }
             };
@@ -262,7 +334,10 @@ impl<'a> Mover<'a> {
             return Ok((sha256, How::Streamed));
         }
         let sha256 = self.learn(file).await?;
-        let blob = Blob { sha256, size: file.size };
+        let blob = Blob {
+            sha256,
+            size: file.size,
+        };
         let missing = self.work.destination.missing(&[blob]).await?;
         match missing.refused.into_iter().next() {
             Some((_, error)) if self.verdict(&error).is_err() => return Err(error),
@@ -278,7 +353,10 @@ impl<'a> Mover<'a> {
         let stored = Mutex::new(None);
         let put = self.again(|| async {
             self.halted()?;
-            let body = self.work.events.counted(self.work.reader().stream(file, Window::within(self.share)));
+            let body = self
+                .work
+                .events
+                .counted(self.work.reader().stream(file, Window::within(self.share)));
             let sha256 = self.work.destination.put_unnamed(file, body).await?;
             *stored.lock().unwrap_or_else(PoisonError::into_inner) = sha256;
             Ok(())
@@ -299,7 +377,13 @@ impl<'a> Mover<'a> {
             sha256.update(&frame);
         }
         if Digest::GitSha1(git.into()) != file.digest {
-            return Err(Error::new(Kind::Corrupt, format!("{}: its content is not what the source's listing says", file.path)));
+            return Err(Error::new(
+                Kind::Corrupt,
+                format!(
+                    "{}: its content is not what the source's listing says",
+                    file.path
+                ),
+            ));
         }
         Ok(sha256.into())
     }
@@ -311,7 +395,10 @@ type Wanted = HashMap<Sha256, Verdict>;
 type Verdict = std::result::Result<(), (Kind, String)>;
 
 fn blob_of(file: &File) -> Option<Blob> {
-    Some(Blob { sha256: file.digest.sha256()?, size: file.size })
+    Some(Blob {
+        sha256: file.digest.sha256()?,
+        size: file.size,
+    })
 }
 
 /// Files in groups of at most [`GROUP`] and `share` bytes.
@@ -339,10 +426,18 @@ mod tests {
     use crate::protocol::Receipt;
     use crate::testing::{FakeDestination, FakeSource, ReadFault, content, work};
 
-    async fn moved(source: FakeSource, destination: FakeDestination, files: &[File]) -> (Receipt, std::sync::Arc<FakeDestination>, Exit) {
+    async fn moved(
+        source: FakeSource,
+        destination: FakeDestination,
+        files: &[File],
+    ) -> (Receipt, std::sync::Arc<FakeDestination>, Exit) {
         let (work, _, destination) = work(source, destination, 1 << 20);
         move_blobs(&work, files).await;
-        (work.events.receipt_so_far(), destination, work.events.exit())
+        (
+            work.events.receipt_so_far(),
+            destination,
+            work.events.exit(),
+        )
     }
 
     #[tokio::test]
@@ -355,10 +450,16 @@ mod tests {
             source.lfs("b.bin", content(1, 4)),
         ];
         let (receipt, destination, exit) = moved(source, FakeDestination::default(), &files).await;
-        assert_eq!((receipt.files.len(), receipt.failed.len(), exit), (4, 0, Exit::Done));
+        assert_eq!(
+            (receipt.files.len(), receipt.failed.len(), exit),
+            (4, 0, Exit::Done)
+        );
         let blobs = destination.blobs.lock().unwrap();
         for (size, seed) in [(400_000, 1), (5_000, 2), (600_000, 3), (1, 4)] {
-            assert_eq!(blobs[&Sha256::of(&content(size, seed))], content(size, seed));
+            assert_eq!(
+                blobs[&Sha256::of(&content(size, seed))],
+                content(size, seed)
+            );
         }
         assert_eq!(receipt.sent, 1_005_001);
     }
@@ -366,12 +467,21 @@ mod tests {
     #[tokio::test]
     async fn what_is_stored_already_is_not_sent() {
         let mut source = FakeSource::default();
-        let files = [source.lfs("a.bin", content(9_000, 1)), source.git("b.bin", content(9_000, 1))];
+        let files = [
+            source.lfs("a.bin", content(9_000, 1)),
+            source.git("b.bin", content(9_000, 1)),
+        ];
         let destination = FakeDestination::default();
-        destination.blobs.lock().unwrap().insert(Sha256::of(&content(9_000, 1)), content(9_000, 1));
+        destination
+            .blobs
+            .lock()
+            .unwrap()
+            .insert(Sha256::of(&content(9_000, 1)), content(9_000, 1));
         let (receipt, _, _) = moved(source, destination, &files).await;
         assert_eq!(receipt.sent, 0);
-        assert!(receipt.files.iter().all(|file| file.how == How::Reused) && receipt.files.len() == 2);
+        assert!(
+            receipt.files.iter().all(|file| file.how == How::Reused) && receipt.files.len() == 2
+        );
     }
 
     #[tokio::test]
@@ -381,16 +491,26 @@ mod tests {
         source.faults.lock().unwrap().push_back(ReadFault::Corrupt);
         let (receipt, destination, exit) = moved(source, FakeDestination::default(), &[file]).await;
         assert_eq!((exit, receipt.retries), (Exit::Done, 1));
-        assert_eq!(destination.blobs.lock().unwrap()[&Sha256::of(&content(50_000, 1))], content(50_000, 1));
+        assert_eq!(
+            destination.blobs.lock().unwrap()[&Sha256::of(&content(50_000, 1))],
+            content(50_000, 1)
+        );
     }
 
     #[tokio::test]
     async fn a_source_that_keeps_sending_other_bytes_stores_nothing() {
         let mut source = FakeSource::default();
         let bad = source.lfs("a.bin", content(50_000, 1));
-        source.faults.lock().unwrap().extend([ReadFault::Corrupt; 9]);
+        source
+            .faults
+            .lock()
+            .unwrap()
+            .extend([ReadFault::Corrupt; 9]);
         let (receipt, destination, exit) = moved(source, FakeDestination::default(), &[bad]).await;
-        assert_eq!((receipt.failed[0].kind, exit), (Kind::Corrupt, Exit::Integrity));
+        assert_eq!(
+            (receipt.failed[0].kind, exit),
+            (Kind::Corrupt, Exit::Integrity)
+        );
         assert!(destination.blobs.lock().unwrap().is_empty());
     }
 
@@ -399,7 +519,11 @@ mod tests {
         let mut source = FakeSource::default();
         let file = source.lfs("a.bin", content(300_000, 1));
         let destination = FakeDestination::default();
-        destination.put_faults.lock().unwrap().extend([Kind::Transient, Kind::Expired]);
+        destination
+            .put_faults
+            .lock()
+            .unwrap()
+            .extend([Kind::Transient, Kind::Expired]);
         let (receipt, _, exit) = moved(source, destination, &[file]).await;
         assert_eq!((exit, receipt.retries), (Exit::Done, 2));
     }
@@ -409,9 +533,16 @@ mod tests {
         let mut source = FakeSource::default();
         let file = source.lfs("a.bin", content(300_000, 1));
         let destination = FakeDestination::default();
-        destination.put_faults.lock().unwrap().extend([Kind::Expired; 9]);
+        destination
+            .put_faults
+            .lock()
+            .unwrap()
+            .extend([Kind::Expired; 9]);
         let (receipt, destination, exit) = moved(source, destination, &[file]).await;
-        assert_eq!((exit, receipt.retries, receipt.failed[0].kind), (Exit::Incomplete, 2, Kind::Expired));
+        assert_eq!(
+            (exit, receipt.retries, receipt.failed[0].kind),
+            (Exit::Incomplete, 2, Kind::Expired)
+        );
         assert_eq!(destination.put_faults.lock().unwrap().len(), 6, "3 uploads");
     }
 
@@ -419,26 +550,50 @@ mod tests {
     async fn a_file_that_the_source_lost_costs_only_itself() {
         let mut source = FakeSource::default();
         let good = source.lfs("a.bin", content(9_000, 1));
-        let lost = File { path: "lost.bin".parse().unwrap(), size: 5, digest: Digest::Sha256(Sha256::of(b"12345")) };
+        let lost = File {
+            path: "lost.bin".parse().unwrap(),
+            size: 5,
+            digest: Digest::Sha256(Sha256::of(b"12345")),
+        };
         let (receipt, _, exit) = moved(source, FakeDestination::default(), &[lost, good]).await;
-        assert_eq!((receipt.files.len(), receipt.failed.len(), exit), (1, 1, Exit::Incomplete));
+        assert_eq!(
+            (receipt.files.len(), receipt.failed.len(), exit),
+            (1, 1, Exit::Incomplete)
+        );
     }
 
     #[tokio::test]
     async fn a_revoked_token_stops_the_rest_without_asking() {
         let mut source = FakeSource::default();
-        let files: Vec<_> = (0..40).map(|n| source.git(&format!("{n}.bin"), content(700_000, n))).collect();
-        source.faults.lock().unwrap().extend([ReadFault::Fail(Kind::Unauthorized); 40]);
+        let files: Vec<_> = (0..40)
+            .map(|n| source.git(&format!("{n}.bin"), content(700_000, n)))
+            .collect();
+        source
+            .faults
+            .lock()
+            .unwrap()
+            .extend([ReadFault::Fail(Kind::Unauthorized); 40]);
         let (work, source, _) = work(source, FakeDestination::default(), 1 << 20);
         move_blobs(&work, &files).await;
-        assert_eq!((work.events.receipt_so_far().failed.len(), work.events.exit()), (40, Exit::Refused));
-        assert!(source.reads.lock().unwrap().len() <= 12, "one window at most was under way");
+        assert_eq!(
+            (
+                work.events.receipt_so_far().failed.len(),
+                work.events.exit()
+            ),
+            (40, Exit::Refused)
+        );
+        assert!(
+            source.reads.lock().unwrap().len() <= 12,
+            "one window at most was under way"
+        );
     }
 
     #[tokio::test]
     async fn checks_are_made_in_groups() {
         let mut source = FakeSource::default();
-        let files: Vec<_> = (0..130).map(|n| source.lfs(&format!("{n}.bin"), content(100 + usize::from(n), n))).collect();
+        let files: Vec<_> = (0..130)
+            .map(|n| source.lfs(&format!("{n}.bin"), content(100 + usize::from(n), n)))
+            .collect();
         let (_, destination, _) = moved(source, FakeDestination::default(), &files).await;
         assert_eq!(*destination.checks.lock().unwrap(), [64, 64, 2]);
     }

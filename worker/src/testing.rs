@@ -10,8 +10,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::http::{HttpOptions, retry::RetryPolicy};
 use hf2ms_hub::{
-    Account, Action, Blob, Body, ByteStream, Commit, Content, Destination, Digest, Error, File, Gate, GitSha1, Kind, Limits, Listed,
-    Listing, Missing, Placement, Redactor, RepoInfo, RepoPath, Result, Revision, Sha256, Source, Visibility,
+    Account, Action, Blob, Body, ByteStream, Commit, Content, Destination, Digest, Error, File,
+    Gate, GitSha1, Kind, Limits, Listed, Listing, Missing, Placement, Redactor, RepoInfo, RepoPath,
+    Result, Revision, Sha256, Source, Visibility,
 };
 
 use crate::events::Events;
@@ -59,7 +60,11 @@ impl FakeSource {
     /// Adds a file that the listing names by Git's digest.
     pub(crate) fn git(&mut self, path: &str, content: impl Into<Bytes>) -> File {
         let content = content.into();
-        self.add(path, content.clone(), Digest::GitSha1(GitSha1::of(&content)))
+        self.add(
+            path,
+            content.clone(),
+            Digest::GitSha1(GitSha1::of(&content)),
+        )
     }
 
     fn add(&mut self, path: &str, content: Bytes, digest: Digest) -> File {
@@ -85,23 +90,40 @@ impl Source for FakeSource {
     }
 
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
-        let lost = blobs.iter().filter(|blob| !self.by_sha.contains_key(&blob.sha256));
-        Ok(lost.map(|blob| (blob.sha256, Error::new(Kind::NotFound, "the source lost it"))).collect())
+        let lost = blobs
+            .iter()
+            .filter(|blob| !self.by_sha.contains_key(&blob.sha256));
+        Ok(lost
+            .map(|blob| {
+                (
+                    blob.sha256,
+                    Error::new(Kind::NotFound, "the source lost it"),
+                )
+            })
+            .collect())
     }
 
     async fn read(&self, file: &File, range: Range<u64>) -> Result<ByteStream> {
         self.reads.lock().unwrap().push(range.clone());
-        let content = self.contents[&file.path].slice(usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap());
+        let content = self.contents[&file.path]
+            .slice(usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap());
         let fault = self.faults.lock().unwrap().pop_front();
-        let mut frames: Vec<Result<Bytes>> = content.chunks(1000).map(|frame| Ok(Bytes::copy_from_slice(frame))).collect();
+        let mut frames: Vec<Result<Bytes>> = content
+            .chunks(1000)
+            .map(|frame| Ok(Bytes::copy_from_slice(frame)))
+            .collect();
         match fault {
             Some(ReadFault::Cut(after)) => {
                 frames.truncate(after);
                 frames.push(Err(Error::new(Kind::Transient, "reset")));
             }
-            Some(ReadFault::IgnoreRange) if range != (0..file.size) => return Err(Error::new(Kind::RangeIgnored, "200")),
+            Some(ReadFault::IgnoreRange) if range != (0..file.size) => {
+                return Err(Error::new(Kind::RangeIgnored, "200"));
+            }
             Some(ReadFault::Expired) => return Err(Error::new(Kind::Expired, "403")),
-            Some(ReadFault::Corrupt) => frames[0] = Ok(Bytes::from(vec![b'!'; frames[0].as_ref().unwrap().len()])),
+            Some(ReadFault::Corrupt) => {
+                frames[0] = Ok(Bytes::from(vec![b'!'; frames[0].as_ref().unwrap().len()]))
+            }
             Some(ReadFault::Fail(kind)) => return Err(Error::new(kind, "no")),
             _ => {}
         }
@@ -144,7 +166,10 @@ impl FakeDestination {
                 Action::Put { path, content, .. } => {
                     let blob = match content {
                         Content::Stored(blob) => *blob,
-                        Content::Inline(bytes) => Blob { sha256: Sha256::of(bytes), size: bytes.len() as u64 },
+                        Content::Inline(bytes) => Blob {
+                            sha256: Sha256::of(bytes),
+                            size: bytes.len() as u64,
+                        },
                     };
                     self.files.lock().unwrap().insert(path.clone(), blob);
                     names.push(path.to_string());
@@ -163,7 +188,12 @@ impl Destination for FakeDestination {
 
     async fn describe(&self) -> Result<Option<RepoInfo>> {
         let visibility = *self.visibility.lock().unwrap();
-        Ok(visibility.map(|visibility| RepoInfo { commit: None, visibility, gate: Gate::Open, renamed: None }))
+        Ok(visibility.map(|visibility| RepoInfo {
+            commit: None,
+            visibility,
+            gate: Gate::Open,
+            renamed: None,
+        }))
     }
 
     async fn create(&self, visibility: Visibility) -> Result<()> {
@@ -173,16 +203,27 @@ impl Destination for FakeDestination {
         if !self.taken {
             *standing = standing.or(earlier).or(Some(visibility));
         }
-        if conflicts { Err(Error::new(Kind::Conflict, "it exists")) } else { Ok(()) }
+        if conflicts {
+            Err(Error::new(Kind::Conflict, "it exists"))
+        } else {
+            Ok(())
+        }
     }
 
     async fn list(&self) -> Result<Listing> {
         let files = self.files.lock().unwrap();
         let listed = files.iter().map(|(path, blob)| Listed {
-            file: File { path: path.clone(), size: blob.size, digest: Digest::Sha256(blob.sha256) },
+            file: File {
+                path: path.clone(),
+                size: blob.size,
+                digest: Digest::Sha256(blob.sha256),
+            },
             lfs: false,
         });
-        Ok(Listing { files: listed.collect(), ..Listing::default() })
+        Ok(Listing {
+            files: listed.collect(),
+            ..Listing::default()
+        })
     }
 
     async fn head(&self) -> Result<Option<Revision>> {
@@ -194,11 +235,18 @@ impl Destination for FakeDestination {
     }
 
     async fn refuses_card(&self, card: &str) -> Result<Option<String>> {
-        Ok(self.bad_card.filter(|bad| card.contains(bad)).map(|bad| format!("no {bad} here")))
+        Ok(self
+            .bad_card
+            .filter(|bad| card.contains(bad))
+            .map(|bad| format!("no {bad} here")))
     }
 
     fn placement(&self, path: &RepoPath, _: u64) -> Placement {
-        if path.suffix() == ".bin" { Placement::Blob } else { Placement::Inline }
+        if path.suffix() == ".bin" {
+            Placement::Blob
+        } else {
+            Placement::Inline
+        }
     }
 
     fn limits(&self) -> Limits {
@@ -216,8 +264,15 @@ impl Destination for FakeDestination {
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
         self.checks.lock().unwrap().push(blobs.len());
         let stored = self.blobs.lock().unwrap();
-        let wanted = blobs.iter().filter(|blob| !stored.contains_key(&blob.sha256)).copied().collect();
-        Ok(Missing { wanted, refused: Vec::new() })
+        let wanted = blobs
+            .iter()
+            .filter(|blob| !stored.contains_key(&blob.sha256))
+            .copied()
+            .collect();
+        Ok(Missing {
+            wanted,
+            refused: Vec::new(),
+        })
     }
 
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
@@ -230,8 +285,15 @@ impl Destination for FakeDestination {
                 return Err(Error::new(kind, "the upload failed"));
             }
         }
-        assert_eq!(content.len() as u64, blob.size, "a short body must have failed");
-        self.blobs.lock().unwrap().insert(blob.sha256, content.into());
+        assert_eq!(
+            content.len() as u64,
+            blob.size,
+            "a short body must have failed"
+        );
+        self.blobs
+            .lock()
+            .unwrap()
+            .insert(blob.sha256, content.into());
         Ok(())
     }
 
@@ -241,7 +303,9 @@ impl Destination for FakeDestination {
 
     async fn commit(&self, commit: &Commit) -> Result<Option<String>> {
         let holds = |bad: Option<&str>| {
-            commit.actions.iter().any(|action| matches!(action, Action::Put { path, .. } if Some(path.as_str()) == bad))
+            commit.actions.iter().any(
+                |action| matches!(action, Action::Put { path, .. } if Some(path.as_str()) == bad),
+            )
         };
         if holds(self.bad_path) {
             return Err(Error::new(Kind::Invalid, "a bad path"));
@@ -253,7 +317,9 @@ impl Destination for FakeDestination {
         match fault {
             Some(CommitFault::BranchMoved) => Err(Error::new(Kind::Conflict, "branch changed")),
             Some(CommitFault::Fail(kind)) => Err(Error::new(kind, "no")),
-            Some(CommitFault::Naming(kind, path)) => Err(Error::new(kind, "no").naming(vec![path.to_owned()])),
+            Some(CommitFault::Naming(kind, path)) => {
+                Err(Error::new(kind, "no").naming(vec![path.to_owned()]))
+            }
             Some(CommitFault::LostAnswer) => {
                 self.apply(commit);
                 Err(Error::new(Kind::Transient, "connection closed"))
@@ -267,17 +333,40 @@ impl Destination for FakeDestination {
 }
 
 /// A worker between two hubs in memory.
-pub(crate) fn work(source: FakeSource, destination: FakeDestination, memory: u64) -> (Work, Arc<FakeSource>, Arc<FakeDestination>) {
+pub(crate) fn work(
+    source: FakeSource,
+    destination: FakeDestination,
+    memory: u64,
+) -> (Work, Arc<FakeSource>, Arc<FakeDestination>) {
     let events = Events::new(std::io::sink(), Redactor::default());
-    let retry = RetryPolicy { base: Duration::from_micros(1), ..RetryPolicy::default() };
-    let http = events.listening(HttpOptions { retry, ..HttpOptions::default() });
+    let retry = RetryPolicy {
+        base: Duration::from_micros(1),
+        ..RetryPolicy::default()
+    };
+    let http = events.listening(HttpOptions {
+        retry,
+        ..HttpOptions::default()
+    });
     let (source, destination) = (Arc::new(source), Arc::new(destination));
-    let options = WorkerOptions { streams: 3, memory: Memory(memory), ..WorkerOptions::default() };
-    let work = Work { source: source.clone(), destination: destination.clone(), events, options, http };
+    let options = WorkerOptions {
+        streams: 3,
+        memory: Memory(memory),
+        ..WorkerOptions::default()
+    };
+    let work = Work {
+        source: source.clone(),
+        destination: destination.clone(),
+        events,
+        options,
+        http,
+    };
     (work, source, destination)
 }
 
 /// `size` bytes that differ from place to place.
 pub(crate) fn content(size: usize, seed: u8) -> Bytes {
-    (0..size).map(|at| u8::try_from((at * 31 + at / 251 + usize::from(seed)) % 256).unwrap()).collect::<Vec<_>>().into()
+    (0..size)
+        .map(|at| u8::try_from((at * 31 + at / 251 + usize::from(seed)) % 256).unwrap())
+        .collect::<Vec<_>>()
+        .into()
 }

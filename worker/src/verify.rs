@@ -17,7 +17,8 @@ const LOOKS: u32 = 3;
 /// Compares the job's files and says what was found.
 pub async fn verify(work: &Work, job: &VerifyJob) -> Exit {
     let bytes = job.files.iter().map(|file| file.file.size).sum();
-    work.events.start("verify", &job.run, 0, job.files.len() as u64, bytes);
+    work.events
+        .start("verify", &job.run, 0, job.files.len() as u64, bytes);
     match compare(work, &job.files).await {
         Ok(found) => {
             let exit = exit_of(&found);
@@ -50,8 +51,12 @@ pub async fn compare(work: &Work, files: &[VerifyFile]) -> Result<Verification> 
     let mut looks = 1;
     loop {
         let found = look(work, &mut expected).await;
-        let Some(doubt) = doubt(&found) else { return found };
-        let Some(pause) = pauses.next().filter(|_| looks < LOOKS) else { return found };
+        let Some(doubt) = doubt(&found) else {
+            return found;
+        };
+        let Some(pause) = pauses.next().filter(|_| looks < LOOKS) else {
+            return found;
+        };
         work.pause(&doubt, pause).await;
         looks += 1;
     }
@@ -62,7 +67,10 @@ async fn look(work: &Work, expected: &mut [Expected<'_>]) -> Result<Verification
     let head = work.destination.head().await.ok().flatten();
     let listing = work.destination.list().await?;
     learn(work, expected, &listing).await;
-    Ok(Verification { head, ..judge(expected, &listing) })
+    Ok(Verification {
+        head,
+        ..judge(expected, &listing)
+    })
 }
 
 /// Why another look may show something else: the listing lags, or the hub says 403, as ModelScope does now and then to
@@ -71,10 +79,17 @@ fn doubt(found: &Result<Verification>) -> Option<Error> {
     match found {
         Ok(found) => {
             let wrong = found.missing.len() + found.different.len();
-            let doubt = || Error::new(Kind::Transient, format!("the destination does not list {wrong} files as expected yet"));
+            let doubt = || {
+                Error::new(
+                    Kind::Transient,
+                    format!("the destination does not list {wrong} files as expected yet"),
+                )
+            };
             (wrong > 0).then(doubt)
         }
-        Err(error) if error.kind() == Kind::Denied => Some(Error::new(Kind::Transient, error.to_string())),
+        Err(error) if error.kind() == Kind::Denied => {
+            Some(Error::new(Kind::Transient, error.to_string()))
+        }
         Err(_) => None,
     }
 }
@@ -90,7 +105,11 @@ struct Expected<'a> {
 impl<'a> Expected<'a> {
     fn new(file: &'a VerifyFile) -> Self {
         let of_nothing = (file.file.size == 0).then(|| other_kind(file.file.digest, b""));
-        Self { file: &file.file, also: file.also.or(of_nothing), unread: None }
+        Self {
+            file: &file.file,
+            also: file.also.or(of_nothing),
+            unread: None,
+        }
     }
 
     fn digests(&self) -> impl Iterator<Item = Digest> + use<> {
@@ -99,7 +118,8 @@ impl<'a> Expected<'a> {
 
     /// Whether what is listed there can't be told apart from this without reading it.
     fn is_unknown(&self, there: &File) -> bool {
-        let same_kind = |digest: Digest| digest.sha256().is_some() == there.digest.sha256().is_some();
+        let same_kind =
+            |digest: Digest| digest.sha256().is_some() == there.digest.sha256().is_some();
         self.file.size == there.size && !self.digests().any(same_kind)
     }
 
@@ -118,11 +138,18 @@ fn other_kind(digest: Digest, content: &[u8]) -> Digest {
 /// Reads the files of which the destination lists a digest that nobody told: no file is believed by its size.
 async fn learn(work: &Work, expected: &mut [Expected<'_>], listing: &Listing) {
     let there = by_path(listing);
-    let unknown = |expected: &Expected<'_>| there.get(&expected.file.path).is_some_and(|there| expected.is_unknown(there));
+    let unknown = |expected: &Expected<'_>| {
+        there
+            .get(&expected.file.path)
+            .is_some_and(|there| expected.is_unknown(there))
+    };
     let read = stream::iter(expected.iter_mut().filter(|expected| unknown(expected)));
     read.for_each_concurrent(READERS, |expected| async move {
         match work.reader().whole(expected.file).await {
-            Ok(content) => (expected.also, expected.unread) = (Some(other_kind(expected.file.digest, &content)), None),
+            Ok(content) => {
+                (expected.also, expected.unread) =
+                    (Some(other_kind(expected.file.digest, &content)), None)
+            }
             Err(error) => expected.unread = Some(error),
         }
     })
@@ -130,25 +157,39 @@ async fn learn(work: &Work, expected: &mut [Expected<'_>], listing: &Listing) {
 }
 
 fn by_path(listing: &Listing) -> HashMap<&RepoPath, &File> {
-    listing.files.iter().map(|listed| (&listed.file.path, &listed.file)).collect()
+    listing
+        .files
+        .iter()
+        .map(|listed| (&listed.file.path, &listed.file))
+        .collect()
 }
 
 fn judge(expected: &[Expected<'_>], listing: &Listing) -> Verification {
     let there = by_path(listing);
-    let mut found = Verification { checked: expected.len() as u64, ..Verification::default() };
+    let mut found = Verification {
+        checked: expected.len() as u64,
+        ..Verification::default()
+    };
     for one in expected {
         let path = &one.file.path;
         match (there.get(path), &one.unread) {
             (None, _) => found.missing.push(path.clone()),
             (Some(there), _) if one.is(there) => found.equal += 1,
             (Some(there), Some(error)) if one.is_unknown(there) => {
-                found.unread.push(Refused { path: path.to_string(), reason: error.to_string() });
+                found.unread.push(Refused {
+                    path: path.to_string(),
+                    reason: error.to_string(),
+                });
             }
             (Some(_), _) => found.different.push(path.clone()),
         }
     }
     let wanted: HashSet<_> = expected.iter().map(|one| &one.file.path).collect();
-    found.extra = there.into_keys().filter(|path| !wanted.contains(path)).cloned().collect();
+    found.extra = there
+        .into_keys()
+        .filter(|path| !wanted.contains(path))
+        .cloned()
+        .collect();
     found.extra.sort_unstable();
     found
 }
@@ -159,18 +200,44 @@ mod tests {
     use hf2ms_hub::Listed;
 
     fn file(path: &str, content: &str) -> File {
-        File { path: path.parse().unwrap(), size: content.len() as u64, digest: Digest::Sha256(Sha256::of(content.as_bytes())) }
+        File {
+            path: path.parse().unwrap(),
+            size: content.len() as u64,
+            digest: Digest::Sha256(Sha256::of(content.as_bytes())),
+        }
     }
 
     fn judged(wanted: &[File], there: &[File]) -> Verification {
-        let expected: Vec<Expected<'_>> = wanted.iter().map(|file| Expected { file, also: None, unread: None }).collect();
-        let files = there.iter().map(|file| Listed { file: file.clone(), lfs: false }).collect();
-        judge(&expected, &Listing { files, ..Listing::default() })
+        let expected: Vec<Expected<'_>> = wanted
+            .iter()
+            .map(|file| Expected {
+                file,
+                also: None,
+                unread: None,
+            })
+            .collect();
+        let files = there
+            .iter()
+            .map(|file| Listed {
+                file: file.clone(),
+                lfs: false,
+            })
+            .collect();
+        judge(
+            &expected,
+            &Listing {
+                files,
+                ..Listing::default()
+            },
+        )
     }
 
     #[test]
     fn equal_files_are_good_and_extra_ones_do_no_harm() {
-        let found = judged(&[file("a", "1"), file("b", "2")], &[file("b", "2"), file("a", "1"), file(".gitattributes", "x")]);
+        let found = judged(
+            &[file("a", "1"), file("b", "2")],
+            &[file("b", "2"), file("a", "1"), file(".gitattributes", "x")],
+        );
         assert!(found.is_good() && found.equal == 2 && found.extra.len() == 1);
         assert_eq!(exit_of(&found), Exit::Done);
     }
@@ -178,9 +245,15 @@ mod tests {
     #[test]
     fn a_missing_file_is_incomplete_and_a_different_one_is_an_integrity_error() {
         let missing = judged(&[file("a", "1"), file("b", "2")], &[file("a", "1")]);
-        assert_eq!((missing.missing.len(), exit_of(&missing)), (1, Exit::Incomplete));
+        assert_eq!(
+            (missing.missing.len(), exit_of(&missing)),
+            (1, Exit::Incomplete)
+        );
         let different = judged(&[file("a", "1")], &[file("a", "X")]);
-        assert_eq!((different.different.len(), exit_of(&different)), (1, Exit::Integrity));
+        assert_eq!(
+            (different.different.len(), exit_of(&different)),
+            (1, Exit::Integrity)
+        );
         assert!(!different.is_good());
     }
 }

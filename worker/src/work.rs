@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use hf2ms_hub::git::Limits;
 use hf2ms_hub::http::HttpOptions;
-use hf2ms_hub::{Destination, Error, RepoAt, Result, Side, Source, open_destination_over, open_source_by_git, open_source_over};
+use hf2ms_hub::{
+    Destination, Error, RepoAt, Result, Side, Source, open_destination_over, open_source_by_git,
+    open_source_over,
+};
 
 use crate::events::Events;
 use crate::fetch::Reader;
@@ -19,13 +22,28 @@ const BUFFER_SHARE: u64 = 4;
 ///
 /// # Errors
 /// What [`open_source_over`] fails with.
-pub fn open_source_by(side: &Side, options: &WorkerOptions, http: HttpOptions) -> Result<Arc<dyn Source>> {
+pub fn open_source_by(
+    side: &Side,
+    options: &WorkerOptions,
+    http: HttpOptions,
+) -> Result<Arc<dyn Source>> {
     let unbounded = Limits::default();
     match options.transport {
-        Transport::Auto | Transport::Http | Transport::Xet => open_source_over(side, http, options.transport.of_blobs()),
+        Transport::Auto | Transport::Http | Transport::Xet => {
+            open_source_over(side, http, options.transport.of_blobs())
+        }
         Transport::Git => {
-            let pack_bytes = options.scratch.map_or(unbounded.pack_bytes, |scratch| scratch.0);
-            open_source_by_git(side, http, Limits { pack_bytes, ..unbounded })
+            let pack_bytes = options
+                .scratch
+                .map_or(unbounded.pack_bytes, |scratch| scratch.0);
+            open_source_by_git(
+                side,
+                http,
+                Limits {
+                    pack_bytes,
+                    ..unbounded
+                },
+            )
         }
     }
 }
@@ -49,11 +67,27 @@ impl Work {
     ///
     /// # Errors
     /// What opening a side fails with.
-    pub fn open(from: &RepoAt, to: &RepoAt, settings: &Settings, options: &WorkerOptions, events: Arc<Events>) -> Result<Self> {
+    pub fn open(
+        from: &RepoAt,
+        to: &RepoAt,
+        settings: &Settings,
+        options: &WorkerOptions,
+        events: Arc<Events>,
+    ) -> Result<Self> {
         let http = events.listening(settings.http());
         let source = open_source_by(&settings.source(from), options, http.clone())?;
-        let destination = open_destination_over(&settings.destination(to), http.clone(), options.transport.of_blobs())?;
-        Ok(Self { source, destination, events, options: options.clone(), http })
+        let destination = open_destination_over(
+            &settings.destination(to),
+            http.clone(),
+            options.transport.of_blobs(),
+        )?;
+        Ok(Self {
+            source,
+            destination,
+            events,
+            options: options.clone(),
+            http,
+        })
     }
 
     /// A reader of the source.
@@ -65,7 +99,11 @@ impl Work {
     pub fn share(&self, streams: usize) -> u64 {
         let share = self.options.memory.0 / BUFFER_SHARE / streams.max(1) as u64;
         // What is sent side by side is buffered at its other end too.
-        if self.destination.limits().in_parts { share / 5 * 4 } else { share }
+        if self.destination.limits().in_parts {
+            share / 5 * 4
+        } else {
+            share
+        }
     }
 
     /// Says that `error` is followed by another try, and waits before it.

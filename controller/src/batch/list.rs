@@ -60,7 +60,11 @@ impl fmt::Display for Place {
 impl Named {
     /// As it stands on the command line.
     pub fn plain(source: &str) -> Self {
-        Self { place: Place::Itself(source.to_owned()), source: source.to_owned(), destination: None }
+        Self {
+            place: Place::Itself(source.to_owned()),
+            source: source.to_owned(),
+            destination: None,
+        }
     }
 }
 
@@ -84,25 +88,42 @@ pub fn read_file(path: &Path) -> Outcome<Vec<Line>> {
 }
 
 fn parse(text: &str, file: &str) -> Vec<Line> {
-    let lines = text.trim_start_matches('\u{feff}').lines().enumerate().map(|(index, line)| (index + 1, words(line)));
+    let lines = text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, words(line)));
     let lines = lines.filter(|(_, words)| !words.is_empty());
-    lines.map(|(number, words)| named(&words, Place::Line(file.to_owned(), number))).collect()
+    lines
+        .map(|(number, words)| named(&words, Place::Line(file.to_owned(), number)))
+        .collect()
 }
 
 /// The words before a comment. An address may hold a `#` in its middle.
 fn words(line: &str) -> Vec<&str> {
-    line.split_whitespace().take_while(|word| !word.starts_with('#')).collect()
+    line.split_whitespace()
+        .take_while(|word| !word.starts_with('#'))
+        .collect()
 }
 
 fn named(words: &[&str], place: Place) -> Line {
     let destination = match words {
         [_] => Ok(None),
-        [_, to] => to.parse().map(Some).map_err(|bad| Failure::usage(format!("the destination {bad}"))),
-        _ => Err(Failure::usage("more than a source and a destination: what is meant as a comment begins with #")),
+        [_, to] => to
+            .parse()
+            .map(Some)
+            .map_err(|bad| Failure::usage(format!("the destination {bad}"))),
+        _ => Err(Failure::usage(
+            "more than a source and a destination: what is meant as a comment begins with #",
+        )),
     };
     let destination = destination.map_err(|why| at(&place, &why))?;
     let source = words.first().copied().unwrap_or_default().to_owned();
-    Ok(Named { place, source, destination })
+    Ok(Named {
+        place,
+        source,
+        destination,
+    })
 }
 
 fn at(place: &Place, why: &Failure) -> Failure {
@@ -115,7 +136,10 @@ fn all_or_first<T>(all: Vec<Outcome<T>>) -> Outcome<Vec<T>> {
     let all: Outcome<Vec<T>> = all.into_iter().collect();
     all.map_err(|first| match bad {
         1 => first,
-        _ => Failure::new(first.exit(), format!("{first} (and {} more are wrong)", bad - 1)),
+        _ => Failure::new(
+            first.exit(),
+            format!("{first} (and {} more are wrong)", bad - 1),
+        ),
     })
 }
 
@@ -123,22 +147,43 @@ fn all_or_first<T>(all: Vec<Outcome<T>>) -> Outcome<Vec<T>> {
 ///
 /// # Errors
 /// It is no owner's name; the hub's; nothing is there.
-pub async fn of_owner(owner: &str, args: &RouteArgs, settings: &Settings) -> Outcome<(Vec<Line>, Vec<Refused>)> {
-    let any = Route::resolve(&format!("{owner}/any"), args, settings).map_err(|bad| Failure::usage(format!("--owner: {bad}")))?;
-    let all = [RepoKind::Model, RepoKind::Dataset].into_iter().chain(args.spaces_as.map(|_| RepoKind::Space));
-    let kinds = args.repo_type.map_or_else(|| all.collect(), |kind| vec![kind]);
+pub async fn of_owner(
+    owner: &str,
+    args: &RouteArgs,
+    settings: &Settings,
+) -> Outcome<(Vec<Line>, Vec<Refused>)> {
+    let any = Route::resolve(&format!("{owner}/any"), args, settings)
+        .map_err(|bad| Failure::usage(format!("--owner: {bad}")))?;
+    let all = [RepoKind::Model, RepoKind::Dataset]
+        .into_iter()
+        .chain(args.spaces_as.map(|_| RepoKind::Space));
+    let kinds = args
+        .repo_type
+        .map_or_else(|| all.collect(), |kind| vec![kind]);
     let (mut named, mut refused) = (Vec::new(), Vec::new());
     for kind in &kinds {
         let at = any.source_at(settings, *kind, any.asked());
-        let owned =
-            list_owned(&settings.source(&at), settings.http()).await.map_err(|error| said(&error, &at, settings, Doing::Reading))?;
-        named.extend(owned.repos.iter().map(|id| Ok(Named::plain(&source(at.hub, *kind, id)))));
+        let owned = list_owned(&settings.source(&at), settings.http())
+            .await
+            .map_err(|error| said(&error, &at, settings, Doing::Reading))?;
+        named.extend(
+            owned
+                .repos
+                .iter()
+                .map(|id| Ok(Named::plain(&source(at.hub, *kind, id)))),
+        );
         refused.extend(owned.refused);
     }
     if named.is_empty() && refused.is_empty() {
-        let (hub, kinds) = (any.source_at(settings, kinds[0], any.asked()).hub, kinds.iter().map(|kind| format!("{kind}s")));
+        let (hub, kinds) = (
+            any.source_at(settings, kinds[0], any.asked()).hub,
+            kinds.iter().map(|kind| format!("{kind}s")),
+        );
         let kinds = kinds.collect::<Vec<_>>().join(" or ");
-        return Err(Failure::refused(format!("{} has no {kinds} on {hub} that the token may see: check the name", escape(owner))));
+        return Err(Failure::refused(format!(
+            "{} has no {kinds} on {hub} that the token may see: check the name",
+            escape(owner)
+        )));
     }
     Ok((named, refused))
 }
@@ -157,28 +202,65 @@ fn source(hub: Hub, kind: RepoKind, id: &RepoId) -> String {
 ///
 /// # Errors
 /// A line or a source that is none, by its place; two that go to the same destination.
-pub fn entries(named: Vec<Line>, args: &RouteArgs, to_owner: Option<&str>, settings: &Settings, screen: &Screen) -> Outcome<Vec<Entry>> {
+pub fn entries(
+    named: Vec<Line>,
+    args: &RouteArgs,
+    to_owner: Option<&str>,
+    settings: &Settings,
+    screen: &Screen,
+) -> Outcome<Vec<Entry>> {
     let entry = |named: Line| {
         let named = named?;
         let place = named.place.clone();
         entry(named, args, to_owner, settings).map_err(|why| at(&place, &why))
     };
-    distinct(all_or_first(named.into_iter().map(entry).collect())?, screen)
+    distinct(
+        all_or_first(named.into_iter().map(entry).collect())?,
+        screen,
+    )
 }
 
-fn entry(named: Named, args: &RouteArgs, to_owner: Option<&str>, settings: &Settings) -> Outcome<Entry> {
-    let routed = |dest| Route::resolve(&named.source, &RouteArgs { dest, ..args.clone() }, settings);
+fn entry(
+    named: Named,
+    args: &RouteArgs,
+    to_owner: Option<&str>,
+    settings: &Settings,
+) -> Outcome<Entry> {
+    let routed = |dest| {
+        Route::resolve(
+            &named.source,
+            &RouteArgs {
+                dest,
+                ..args.clone()
+            },
+            settings,
+        )
+    };
     let mut route = routed(named.destination.clone())?;
     let kind = route.kinds().first().copied().unwrap_or(RepoKind::Model);
     let from = route.source_at(settings, kind, route.asked());
     if let (Some(owner), None) = (to_owner, &named.destination) {
-        let id = format!("{owner}/{}", from.id.name()).parse().map_err(|bad| Failure::usage(format!("--to-owner: {bad}")))?;
+        let id = format!("{owner}/{}", from.id.name())
+            .parse()
+            .map_err(|bad| Failure::usage(format!("--to-owner: {bad}")))?;
         route = routed(Some(id))?;
     }
     let to = route.destination_at(settings, kind);
     let kind = (route.kinds().len() == 1 || args.repo_type.is_some()).then_some(to.kind);
-    let folder = if from.kind == RepoKind::Model { String::new() } else { format!("{}s/", from.kind) };
-    Ok(Entry { name: format!("{folder}{}", from.id), destination: to.id.clone(), route, place: named.place, from, to, kind })
+    let folder = if from.kind == RepoKind::Model {
+        String::new()
+    } else {
+        format!("{}s/", from.kind)
+    };
+    Ok(Entry {
+        name: format!("{folder}{}", from.id),
+        destination: to.id.clone(),
+        route,
+        place: named.place,
+        from,
+        to,
+        kind,
+    })
 }
 
 /// Each destination once: who names a repo twice means it once, and two repos can't become one.
@@ -186,12 +268,25 @@ fn distinct(entries: Vec<Entry>, screen: &Screen) -> Outcome<Vec<Entry>> {
     let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
     let mut by_destination: HashMap<(String, String), Vec<usize>> = HashMap::new();
     for entry in entries {
-        let same = by_destination.entry((entry.to.endpoint.clone(), entry.to.id.to_string())).or_default();
-        match same.iter().map(|index| &kept[*index]).find(|other| other.may_be(entry.kind)) {
+        let same = by_destination
+            .entry((entry.to.endpoint.clone(), entry.to.id.to_string()))
+            .or_default();
+        match same
+            .iter()
+            .map(|index| &kept[*index])
+            .find(|other| other.may_be(entry.kind))
+        {
             Some(other) if other.from == entry.from && other.kind == entry.kind => {
                 let (place, first) = (&entry.place, &other.place);
-                let told = if place == first { String::new() } else { format!("{place}: ") };
-                screen.warn(format!("{told}{} is named twice: it is copied once", entry.name));
+                let told = if place == first {
+                    String::new()
+                } else {
+                    format!("{place}: ")
+                };
+                screen.warn(format!(
+                    "{told}{} is named twice: it is copied once",
+                    entry.name
+                ));
             }
             Some(other) => {
                 return Err(Failure::usage(format!(
@@ -240,21 +335,39 @@ mod tests {
     fn made(text: &str, to_owner: Option<&str>) -> Outcome<Vec<String>> {
         let settings = Settings::read(&|_| None).unwrap();
         let args = Command::parse_from(["x"]).route;
-        let entries = entries(parse(text, "l.txt"), &args, to_owner, &settings, &Screen::of(Mode::Lines))?;
-        Ok(entries.iter().map(|entry| format!("{} -> {}", entry.name, entry.destination)).collect())
+        let entries = entries(
+            parse(text, "l.txt"),
+            &args,
+            to_owner,
+            &settings,
+            &Screen::of(Mode::Lines),
+        )?;
+        Ok(entries
+            .iter()
+            .map(|entry| format!("{} -> {}", entry.name, entry.destination))
+            .collect())
     }
 
     #[test]
     fn a_list_has_sources_destinations_comments_and_blank_lines() {
         let text = "\u{feff}# all of them\r\norg/a\r\n\n  datasets/org/b  me/c # renamed\nhttps://huggingface.co/org/d#files\n";
-        assert_eq!(made(text, None).unwrap(), ["org/a -> org/a", "datasets/org/b -> me/c", "org/d -> org/d"]);
+        assert_eq!(
+            made(text, None).unwrap(),
+            ["org/a -> org/a", "datasets/org/b -> me/c", "org/d -> org/d"]
+        );
     }
 
     #[test]
     fn an_owner_is_mapped_where_no_destination_is_named() {
-        assert_eq!(made("org/a\norg/b other/c", Some("me")).unwrap(), ["org/a -> me/a", "org/b -> other/c"]);
+        assert_eq!(
+            made("org/a\norg/b other/c", Some("me")).unwrap(),
+            ["org/a -> me/a", "org/b -> other/c"]
+        );
         let line = made("org/a", Some("m/e")).unwrap_err().to_string();
-        assert!(line.starts_with("l.txt:1: --to-owner: 'm/e/a' is not a repo id"), "{line}");
+        assert!(
+            line.starts_with("l.txt:1: --to-owner: 'm/e/a' is not a repo id"),
+            "{line}"
+        );
     }
 
     #[test]
@@ -269,19 +382,34 @@ mod tests {
             assert_eq!(failure.exit(), hf2ms_worker::protocol::Exit::Usage);
             assert!(failure.to_string().starts_with(words), "{failure}");
         }
-        assert!(made("a\nb\norg/c\nd", None).unwrap_err().to_string().ends_with("(and 2 more are wrong)"));
+        assert!(
+            made("a\nb\norg/c\nd", None)
+                .unwrap_err()
+                .to_string()
+                .ends_with("(and 2 more are wrong)")
+        );
     }
 
     #[test]
     fn a_repo_named_twice_is_copied_once() {
-        assert_eq!(made("org/a\nhf:org/a\norg/a me/a", None).unwrap(), ["org/a -> org/a", "org/a -> me/a"]);
+        assert_eq!(
+            made("org/a\nhf:org/a\norg/a me/a", None).unwrap(),
+            ["org/a -> org/a", "org/a -> me/a"]
+        );
     }
 
     #[test]
     fn two_repos_never_become_one() {
-        for text in ["org/a\nother/a org/a", "org/a\ndatasets/org/a", "models/a/x me/x\nmodels/b/x me/x"] {
+        for text in [
+            "org/a\nother/a org/a",
+            "org/a\ndatasets/org/a",
+            "models/a/x me/x\nmodels/b/x me/x",
+        ] {
             let line = made(text, None).unwrap_err().to_string();
-            assert!(line.starts_with("l.txt:2: ") && line.contains("l.txt:1"), "{line}");
+            assert!(
+                line.starts_with("l.txt:2: ") && line.contains("l.txt:1"),
+                "{line}"
+            );
         }
         assert_eq!(made("models/org/a\ndatasets/org/a", None).unwrap().len(), 2);
     }

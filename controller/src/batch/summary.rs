@@ -57,7 +57,13 @@ pub enum Standing {
 }
 
 impl Standing {
-    const ALL: [Self; 5] = [Self::Ok, Self::Skipped, Self::Failed, Self::Submitted, Self::Planned];
+    const ALL: [Self; 5] = [
+        Self::Ok,
+        Self::Skipped,
+        Self::Failed,
+        Self::Submitted,
+        Self::Planned,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -73,40 +79,92 @@ impl Standing {
 impl Row {
     /// What came of an entry, so many seconds after the batch began.
     pub fn of(entry: &Entry, ended: Outcome<End>, seconds: f64) -> Self {
-        let row = Self { seconds, ..Self::new(&entry.name, entry.destination.as_str()) };
+        let row = Self {
+            seconds,
+            ..Self::new(&entry.name, entry.destination.as_str())
+        };
         match ended {
             Ok(End::Reported(report)) => row.reported(&report),
-            Ok(End::Away(run, plan)) => {
-                Self { state: Standing::Submitted, files: Some(plan.files), bytes: Some(plan.bytes), run: Some(run), ..row }
-            }
-            Ok(End::Planned(plan)) => Self { state: Standing::Planned, files: Some(plan.files), bytes: Some(plan.bytes), ..row },
+            Ok(End::Away(run, plan)) => Self {
+                state: Standing::Submitted,
+                files: Some(plan.files),
+                bytes: Some(plan.bytes),
+                run: Some(run),
+                ..row
+            },
+            Ok(End::Planned(plan)) => Self {
+                state: Standing::Planned,
+                files: Some(plan.files),
+                bytes: Some(plan.bytes),
+                ..row
+            },
             Ok(End::Revisions(summary)) => row.summed_up(&summary),
-            Ok(End::Skipped(why)) => Self { state: Standing::Skipped, reason: Some(why.to_owned()), ..row },
+            Ok(End::Skipped(why)) => Self {
+                state: Standing::Skipped,
+                reason: Some(why.to_owned()),
+                ..row
+            },
             Err(failure) => row.failed(&failure),
         }
     }
 
     /// What the source lists and can't be taken.
     pub fn refused(refused: &hf2ms_hub::Refused) -> Self {
-        Self::new(&refused.path, "-").failed(&Failure::new(Exit::Incomplete, refused.reason.clone()))
+        Self::new(&refused.path, "-")
+            .failed(&Failure::new(Exit::Incomplete, refused.reason.clone()))
     }
 
     fn new(source: &str, destination: &str) -> Self {
         let (source, destination) = (source.to_owned(), destination.to_owned());
         let (files, bytes, revisions, reason, run) = (None, None, None, None, None);
-        Self { source, destination, state: Standing::Ok, files, bytes, revisions, reason, run, exit: 0, seconds: 0.0, code: Exit::Done }
+        Self {
+            source,
+            destination,
+            state: Standing::Ok,
+            files,
+            bytes,
+            revisions,
+            reason,
+            run,
+            exit: 0,
+            seconds: 0.0,
+            code: Exit::Done,
+        }
     }
 
     fn failed(self, failure: &Failure) -> Self {
         let code = failure.exit();
-        Self { state: Standing::Failed, reason: Some(failure.to_string()), exit: code as u8, code, ..self }
+        Self {
+            state: Standing::Failed,
+            reason: Some(failure.to_string()),
+            exit: code as u8,
+            code,
+            ..self
+        }
     }
 
     fn reported(self, report: &Report) -> Self {
         let code = report.exit();
-        let (files, bytes, run) = (Some(report.tally.files), Some(report.tally.bytes), Some(report.run.clone()));
-        let state = if code == Exit::Done { Standing::Ok } else { Standing::Failed };
-        Self { state, files, bytes, run, reason: report.first_failure(), exit: code as u8, code, ..self }
+        let (files, bytes, run) = (
+            Some(report.tally.files),
+            Some(report.tally.bytes),
+            Some(report.run.clone()),
+        );
+        let state = if code == Exit::Done {
+            Standing::Ok
+        } else {
+            Standing::Failed
+        };
+        Self {
+            state,
+            files,
+            bytes,
+            run,
+            reason: report.first_failure(),
+            exit: code as u8,
+            code,
+            ..self
+        }
     }
 
     fn summed_up(self, summary: &Revisions) -> Self {
@@ -116,8 +174,21 @@ impl Row {
             Exit::Done => Standing::Ok,
             _ => Standing::Failed,
         };
-        let (files, bytes, revisions) = (Some(summary.files), Some(summary.bytes), Some(summary.done()));
-        Self { state, files, bytes, revisions, reason: summary.first_failure(), exit: code as u8, code, ..self }
+        let (files, bytes, revisions) = (
+            Some(summary.files),
+            Some(summary.bytes),
+            Some(summary.done()),
+        );
+        Self {
+            state,
+            files,
+            bytes,
+            revisions,
+            reason: summary.first_failure(),
+            exit: code as u8,
+            code,
+            ..self
+        }
     }
 }
 
@@ -133,13 +204,18 @@ pub struct Summary {
 impl Summary {
     /// The worst of all exit codes.
     pub fn exit(&self) -> Exit {
-        self.rows.iter().map(|row| row.code).fold(Exit::Done, Exit::worse)
+        self.rows
+            .iter()
+            .map(|row| row.code)
+            .fold(Exit::Done, Exit::worse)
     }
 
     /// Shows it: to a person as a table, to a program as the last line.
     pub fn show(&self, screen: &Screen) {
-        let counts: serde_json::Map<_, _> =
-            Standing::ALL.into_iter().map(|state| (state.name().to_owned(), self.count(state).into())).collect();
+        let counts: serde_json::Map<_, _> = Standing::ALL
+            .into_iter()
+            .map(|state| (state.name().to_owned(), self.count(state).into()))
+            .collect();
         let (files, bytes) = self.sums();
         screen.tell(&json!({
             "event": "batch", "exit": self.exit() as u8, "counts": counts, "files": files, "bytes": bytes, "seconds": self.seconds,
@@ -151,20 +227,48 @@ impl Summary {
     /// The table.
     pub fn readable(&self) -> String {
         let with_revisions = self.rows.iter().any(|row| row.revisions.is_some());
-        let head = ["repo", "destination", "state", "revisions", "files", "bytes", "reason"].map(ToOwned::to_owned);
+        let head = [
+            "repo",
+            "destination",
+            "state",
+            "revisions",
+            "files",
+            "bytes",
+            "reason",
+        ]
+        .map(ToOwned::to_owned);
         let rows = [head].into_iter().chain(self.rows.iter().map(cells));
-        let shown =
-            |row: [String; 7]| row.into_iter().enumerate().filter(|(column, _)| with_revisions || *column != 3).map(|(_, cell)| cell);
+        let shown = |row: [String; 7]| {
+            row.into_iter()
+                .enumerate()
+                .filter(|(column, _)| with_revisions || *column != 3)
+                .map(|(_, cell)| cell)
+        };
         let rows: Vec<Vec<String>> = rows.map(|row| shown(row).collect()).collect();
         format!("\n{}\n{}", columns(&rows), self.last_line())
     }
 
     fn last_line(&self) -> String {
-        let counts = Standing::ALL.into_iter().map(|state| (self.count(state), state)).filter(|(count, _)| *count > 0);
-        let counts: Vec<String> = counts.map(|(count, state)| format!("{count} {}", state.name())).collect();
+        let counts = Standing::ALL
+            .into_iter()
+            .map(|state| (self.count(state), state))
+            .filter(|(count, _)| *count > 0);
+        let counts: Vec<String> = counts
+            .map(|(count, state)| format!("{count} {}", state.name()))
+            .collect();
         let (files, bytes) = self.sums();
-        let again = if self.count(Standing::Failed) > 0 { "; the same command goes on" } else { "" };
-        format!("{}: {}; {files} files, {}, {}{again}", repos(self.rows.len()), counts.join(", "), size(bytes), duration(self.seconds))
+        let again = if self.count(Standing::Failed) > 0 {
+            "; the same command goes on"
+        } else {
+            ""
+        };
+        format!(
+            "{}: {}; {files} files, {}, {}{again}",
+            repos(self.rows.len()),
+            counts.join(", "),
+            size(bytes),
+            duration(self.seconds)
+        )
     }
 
     fn count(&self, state: Standing) -> usize {
@@ -179,10 +283,21 @@ impl Summary {
 }
 
 fn cells(row: &Row) -> [String; 7] {
-    let (files, bytes) = (number(row.files.map(|files| files.to_string())), number(row.bytes.map(size)));
+    let (files, bytes) = (
+        number(row.files.map(|files| files.to_string())),
+        number(row.bytes.map(size)),
+    );
     let revisions = number(row.revisions.map(|done| done.to_string()));
     let reason = row.reason.clone().unwrap_or_default();
-    [row.source.clone(), row.destination.clone(), row.state.name().to_owned(), revisions, files, bytes, reason]
+    [
+        row.source.clone(),
+        row.destination.clone(),
+        row.state.name().to_owned(),
+        revisions,
+        files,
+        bytes,
+        reason,
+    ]
 }
 
 /// `1 repo`, `17 repos`.
@@ -195,10 +310,21 @@ mod tests {
     use super::*;
 
     fn summary() -> Summary {
-        let ok = Row { files: Some(6), bytes: Some(8_000_000), ..Row::new("org/a", "org/a") };
-        let skipped = Row { state: Standing::Skipped, reason: Some("exists".to_owned()), ..Row::new("datasets/org/long", "me/b") };
+        let ok = Row {
+            files: Some(6),
+            bytes: Some(8_000_000),
+            ..Row::new("org/a", "org/a")
+        };
+        let skipped = Row {
+            state: Standing::Skipped,
+            reason: Some("exists".to_owned()),
+            ..Row::new("datasets/org/long", "me/b")
+        };
         let failed = Row::new("org/c", "org/c").failed(&Failure::refused("model org/c is gated"));
-        Summary { rows: vec![ok, skipped, failed], seconds: 61.0 }
+        Summary {
+            rows: vec![ok, skipped, failed],
+            seconds: 61.0,
+        }
     }
 
     #[test]
@@ -220,7 +346,15 @@ org/c              org/c        failed       -      -  model org/c is gated
 repo               destination  state    revisions  files  bytes  reason
 org/a              org/a        ok       2 of 3         6   8 MB
 datasets/org/long  me/b         skipped  -              -      -  exists";
-        assert_eq!(summary.readable().lines().take(4).collect::<Vec<_>>().join("\n"), expected);
+        assert_eq!(
+            summary
+                .readable()
+                .lines()
+                .take(4)
+                .collect::<Vec<_>>()
+                .join("\n"),
+            expected
+        );
     }
 
     #[test]

@@ -40,10 +40,21 @@ impl Errand for Migrating<'_> {
     }
 
     fn last(&self, calls: &Calls) -> (Function, Value) {
-        let (run, plan, receipts): (_, _, &[Receipt]) = (self.cloud.run.id().to_owned(), self.plan, &[]);
+        let (run, plan, receipts): (_, _, &[Receipt]) =
+            (self.cloud.run.id().to_owned(), self.plan, &[]);
         // A finalizer that was preempted begins again: it has to look at what the first one wrote.
-        let job = FinalizeJob { version: VERSION, run, plan, receipts, look: true, deletion: Deletion::default() };
-        (Function::Finalize, json!({"calls": calls.chunks, "job": job}))
+        let job = FinalizeJob {
+            version: VERSION,
+            run,
+            plan,
+            receipts,
+            look: true,
+            deletion: Deletion::default(),
+        };
+        (
+            Function::Finalize,
+            json!({"calls": calls.chunks, "job": job}),
+        )
     }
 
     fn who(&self) -> &'static str {
@@ -52,7 +63,14 @@ impl Errand for Migrating<'_> {
 
     fn progress(&self, screen: &Screen) -> Progress {
         let summary = self.plan.summary();
-        Progress::new(screen, "copying", Done { files: summary.blobs, bytes: summary.blob_bytes })
+        Progress::new(
+            screen,
+            "copying",
+            Done {
+                files: summary.blobs,
+                bytes: summary.blob_bytes,
+            },
+        )
     }
 }
 
@@ -72,11 +90,19 @@ impl Migrating<'_> {
 
     /// Compares both sides, because what the finalizer gave is gone.
     async fn compare_from_here(&self, work: &mut Work) -> Outcome<()> {
-        let Cloud { run, screen, stop, .. } = self.cloud;
+        let Cloud {
+            run, screen, stop, ..
+        } = self.cloud;
         let days = RESULTS_LAST.as_secs() / 86_400;
         screen.warn(format!("Modal keeps results for about {days} days, and this run's are gone: both sides are compared from here"));
         let (binary, logs) = (find(WORKER)?, Some(run.path().join("logs")));
-        let engine = Local { binary, workers: 1, logs, settings: self.settings.clone(), stop: stop.clone() };
+        let engine = Local {
+            binary,
+            workers: 1,
+            logs,
+            settings: self.settings.clone(),
+            stop: stop.clone(),
+        };
         let job = self.plan.verify_job(run.id(), &[], &[]);
         work.verification = Some(verify_with(&engine, &job, screen, run).await?);
         Ok(())
@@ -84,7 +110,12 @@ impl Migrating<'_> {
 
     fn gather(&self, given: Value, work: &mut Work) -> Outcome<()> {
         let run = self.cloud.run;
-        let bad = |error: serde_json::Error| Failure::new(Exit::Incomplete, format!("the finalizer says what nobody expects: {error}"));
+        let bad = |error: serde_json::Error| {
+            Failure::new(
+                Exit::Incomplete,
+                format!("the finalizer says what nobody expects: {error}"),
+            )
+        };
         let given: Finalized = serde_json::from_value(given).map_err(bad)?;
         let mut carried = Carried::default();
         for (number, part) in &given.chunks {

@@ -26,7 +26,10 @@ pub struct Death {
 impl Death {
     /// It ended by itself.
     pub fn exited(code: i32) -> Self {
-        Self { code: Some(code), how: format!("ended with code {code} and no receipt") }
+        Self {
+            code: Some(code),
+            how: format!("ended with code {code} and no receipt"),
+        }
     }
 
     /// A signal ended it.
@@ -36,7 +39,10 @@ impl Death {
 
     /// It has no exit code, for this reason.
     pub fn unseen(how: impl Into<String>) -> Self {
-        Self { code: None, how: how.into() }
+        Self {
+            code: None,
+            how: how.into(),
+        }
     }
 }
 
@@ -54,8 +60,13 @@ pub fn judge(asked: Asked, death: &Death, heard: Heard, last_words: &str) -> End
     match (death.code.and_then(exit), &heard.failure) {
         _ if asked == Asked::ToStop => Ended::Stopped(heard),
         (Some(exit), _) if heard.receipt.is_some() => Ended::Finished(exit, heard),
-        (Some(Exit::Usage | Exit::Refused), Some((kind, error))) => Ended::Refused(*kind, error.clone()),
-        (Some(Exit::Usage), None) => Ended::Refused(Kind::Usage, format!("the worker does not take the job: {last_words}")),
+        (Some(Exit::Usage | Exit::Refused), Some((kind, error))) => {
+            Ended::Refused(*kind, error.clone())
+        }
+        (Some(Exit::Usage), None) => Ended::Refused(
+            Kind::Usage,
+            format!("the worker does not take the job: {last_words}"),
+        ),
         _ => Ended::Lost(epitaph(death, &heard, last_words), heard),
     }
 }
@@ -66,12 +77,24 @@ fn exit(code: i32) -> Option<Exit> {
 }
 
 fn epitaph(death: &Death, heard: &Heard, last_words: &str) -> String {
-    let why = heard.failure.as_ref().map_or(last_words, |(_, error)| error);
-    if why.is_empty() { death.how.clone() } else { format!("{}: {why}", death.how) }
+    let why = heard
+        .failure
+        .as_ref()
+        .map_or(last_words, |(_, error)| error);
+    if why.is_empty() {
+        death.how.clone()
+    } else {
+        format!("{}: {why}", death.how)
+    }
 }
 
 /// Takes note of all that a worker says, until its receipt, which is its last word, or its end.
-pub async fn listen(stdout: impl AsyncRead + Unpin, heard: &mut Heard, listener: Listener<'_>, settings: &Settings) {
+pub async fn listen(
+    stdout: impl AsyncRead + Unpin,
+    heard: &mut Heard,
+    listener: Listener<'_>,
+    settings: &Settings,
+) {
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         // A line that is no event is a stray print: the exit code and the receipt decide.
@@ -86,7 +109,11 @@ pub async fn listen(stdout: impl AsyncRead + Unpin, heard: &mut Heard, listener:
 }
 
 /// Keeps a worker's log without tokens, if it has a place; returns its last line.
-pub async fn keep_log(stderr: impl AsyncRead + Unpin, path: Option<PathBuf>, redactor: Redactor) -> String {
+pub async fn keep_log(
+    stderr: impl AsyncRead + Unpin,
+    path: Option<PathBuf>,
+    redactor: Redactor,
+) -> String {
     let mut file = match &path {
         Some(path) => open_log(path).await,
         None => None,
@@ -107,5 +134,11 @@ pub async fn keep_log(stderr: impl AsyncRead + Unpin, path: Option<PathBuf>, red
 }
 
 async fn open_log(path: &Path) -> Option<tokio::fs::File> {
-    tokio::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).await.ok()
+    tokio::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .await
+        .ok()
 }

@@ -51,22 +51,38 @@ impl Local {
         }
         let mut child = match self.spawn(job) {
             Ok(child) => child,
-            Err(error) => return Ended::Refused(Kind::Usage, format!("{} can't be started: {error}", self.binary.display())),
+            Err(error) => {
+                return Ended::Refused(
+                    Kind::Usage,
+                    format!("{} can't be started: {error}", self.binary.display()),
+                );
+            }
         };
-        let log = child.stderr.take().map(|stderr| tokio::spawn(keep_log(stderr, self.log(job), self.settings.redactor())));
+        let log = child
+            .stderr
+            .take()
+            .map(|stderr| tokio::spawn(keep_log(stderr, self.log(job), self.settings.redactor())));
         let mut heard = Heard::default();
         let status = self.converse(&mut child, job, &mut heard, listener).await;
         let last_words = match log {
             Some(log) => log.await.unwrap_or_default(),
             None => String::new(),
         };
-        let asked = if self.stop.is_asked() { Asked::ToStop } else { Asked::Nothing };
+        let asked = if self.stop.is_asked() {
+            Asked::ToStop
+        } else {
+            Asked::Nothing
+        };
         judge(asked, &death(status), heard, &last_words)
     }
 
     fn spawn(&self, job: &Job) -> std::io::Result<Child> {
         let mut command = Command::new(&self.binary);
-        command.args([job.verb.name(), "--attached"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args([job.verb.name(), "--attached"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         for (name, token) in self.settings.token_variables() {
             match token {
                 Some(token) => command.env(name, token.expose()),
@@ -74,7 +90,11 @@ impl Local {
             };
         }
         // A group of its own: Ctrl-C reaches the controller alone, which then asks its workers in order.
-        command.env_remove("MODELSCOPE_API_TOKEN").process_group(0).kill_on_drop(true).spawn()
+        command
+            .env_remove("MODELSCOPE_API_TOKEN")
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
     }
 
     fn log(&self, job: &Job) -> Option<PathBuf> {
@@ -83,7 +103,13 @@ impl Local {
 
     /// Until the worker has ended: by itself, on request, or killed after the grace. Its receipt is its last word; then
     /// the line is closed, so that nothing keeps it waiting.
-    async fn converse(&self, child: &mut Child, job: &Job, heard: &mut Heard, listener: Listener<'_>) -> std::io::Result<ExitStatus> {
+    async fn converse(
+        &self,
+        child: &mut Child,
+        job: &Job,
+        heard: &mut Heard,
+        listener: Listener<'_>,
+    ) -> std::io::Result<ExitStatus> {
         let mut stdin = child.stdin.take();
         if let Some(stdout) = child.stdout.take() {
             tokio::select! {
@@ -142,12 +168,23 @@ pub(crate) mod tests {
         let binary = folder.join("worker");
         std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let settings = Settings::read(&|name| (name == "MODELSCOPE_TOKEN").then(|| TOKEN.to_owned())).unwrap();
-        Local { binary, workers: 2, logs: Some(folder.to_owned()), settings, stop: Stop::default() }
+        let settings =
+            Settings::read(&|name| (name == "MODELSCOPE_TOKEN").then(|| TOKEN.to_owned())).unwrap();
+        Local {
+            binary,
+            workers: 2,
+            logs: Some(folder.to_owned()),
+            settings,
+            stop: Stop::default(),
+        }
     }
 
     fn job() -> Job {
-        Job { verb: Verb::Run, number: 3, json: "{\"x\":1}".to_owned() }
+        Job {
+            verb: Verb::Run,
+            number: 3,
+            json: "{\"x\":1}".to_owned(),
+        }
     }
 
     const RECEIPT: &str = r#"{"event":"receipt","run":"r","chunk":3,"files":[],"failed":[],"sent":7,"retries":0,"seconds":0.1}"#;
@@ -155,31 +192,52 @@ pub(crate) mod tests {
     async fn ended(script: &str) -> (Ended, String) {
         let folder = tempfile::tempdir().unwrap();
         let ended = scripted(folder.path(), script).work(&job(), &|_| ()).await;
-        (ended, std::fs::read_to_string(folder.path().join("run-0003.log")).unwrap_or_default())
+        (
+            ended,
+            std::fs::read_to_string(folder.path().join("run-0003.log")).unwrap_or_default(),
+        )
     }
 
     #[tokio::test]
     async fn a_worker_gets_its_job_and_its_receipt_is_taken() {
-        let script =
-            format!("read job; test \"$job\" = '{{\"x\":1}}' || exit 9; test \"$1 $2\" = 'run --attached' || exit 8; echo '{RECEIPT}'");
+        let script = format!(
+            "read job; test \"$job\" = '{{\"x\":1}}' || exit 9; test \"$1 $2\" = 'run --attached' || exit 8; echo '{RECEIPT}'"
+        );
         let (ended, _) = ended(&script).await;
-        let Ended::Finished(Exit::Done, heard) = ended else { panic!("{ended:?}") };
+        let Ended::Finished(Exit::Done, heard) = ended else {
+            panic!("{ended:?}")
+        };
         assert_eq!(heard.receipt.unwrap().sent, 7);
     }
 
     #[tokio::test]
     async fn a_killed_worker_is_lost_and_its_files_are_kept() {
-        let file = format!(r#"{{"event":"file","path":"a","bytes":1,"sha256":"{}","how":"streamed"}}"#, "0".repeat(64));
-        let (ended, _) = ended(&format!("read job; echo '{file}'; echo last words >&2; kill -9 $$")).await;
-        let Ended::Lost(why, heard) = ended else { panic!("{ended:?}") };
-        assert_eq!((why.as_str(), heard.files.len()), ("killed by signal 9: last words", 1));
+        let file = format!(
+            r#"{{"event":"file","path":"a","bytes":1,"sha256":"{}","how":"streamed"}}"#,
+            "0".repeat(64)
+        );
+        let (ended, _) = ended(&format!(
+            "read job; echo '{file}'; echo last words >&2; kill -9 $$"
+        ))
+        .await;
+        let Ended::Lost(why, heard) = ended else {
+            panic!("{ended:?}")
+        };
+        assert_eq!(
+            (why.as_str(), heard.files.len()),
+            ("killed by signal 9: last words", 1)
+        );
     }
 
     #[tokio::test]
     async fn what_another_worker_could_not_do_either_is_refused() {
-        let failed = r#"{"event":"failed","error":"MODELSCOPE_TOKEN is wrong","kind":"unauthorized"}"#;
+        let failed =
+            r#"{"event":"failed","error":"MODELSCOPE_TOKEN is wrong","kind":"unauthorized"}"#;
         let (ended, _) = ended(&format!("read job; echo '{failed}'; exit 3")).await;
-        assert_eq!(ended, Ended::Refused(Kind::Unauthorized, "MODELSCOPE_TOKEN is wrong".to_owned()));
+        assert_eq!(
+            ended,
+            Ended::Refused(Kind::Unauthorized, "MODELSCOPE_TOKEN is wrong".to_owned())
+        );
     }
 
     #[tokio::test]
@@ -197,11 +255,17 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn stopping_closes_the_line_and_takes_the_receipt_so_far() {
         let folder = tempfile::tempdir().unwrap();
-        let engine =
-            scripted(folder.path(), &format!("read job; echo '{{\"event\":\"progress\",\"bytes\":1,\"files\":0}}'; cat; echo '{RECEIPT}'"));
+        let engine = scripted(
+            folder.path(),
+            &format!(
+                "read job; echo '{{\"event\":\"progress\",\"bytes\":1,\"files\":0}}'; cat; echo '{RECEIPT}'"
+            ),
+        );
         let stop = engine.stop.clone();
         let ended = engine.work(&job(), &|_| stop.ask()).await;
-        let Ended::Stopped(heard) = ended else { panic!("{ended:?}") };
+        let Ended::Stopped(heard) = ended else {
+            panic!("{ended:?}")
+        };
         assert!(heard.receipt.is_some());
     }
 }

@@ -86,15 +86,38 @@ impl Heard {
     /// The first failure of one of these meanings.
     fn failure_of(&self, kinds: &[Kind]) -> Option<&str> {
         let whole = self.failure.iter().map(|(kind, error)| (*kind, error));
-        let files = self.receipt.iter().flat_map(|receipt| &receipt.failed).map(|failed| (failed.kind, &failed.error));
-        whole.chain(files).find(|(kind, _)| kinds.contains(kind)).map(|(_, error)| error.as_str())
+        let files = self
+            .receipt
+            .iter()
+            .flat_map(|receipt| &receipt.failed)
+            .map(|failed| (failed.kind, &failed.error));
+        whole
+            .chain(files)
+            .find(|(kind, _)| kinds.contains(kind))
+            .map(|(_, error)| error.as_str())
     }
 
     /// Takes note of an event.
     pub fn note(&mut self, event: Event) {
         match event {
-            Event::File { path, bytes, sha256, git_sha1, how } => self.files.push(Stored { path, sha256, git_sha1, size: bytes, how }),
-            Event::Failed { path: None, error, kind } => self.failure = Some((kind, error)),
+            Event::File {
+                path,
+                bytes,
+                sha256,
+                git_sha1,
+                how,
+            } => self.files.push(Stored {
+                path,
+                sha256,
+                git_sha1,
+                size: bytes,
+                how,
+            }),
+            Event::Failed {
+                path: None,
+                error,
+                kind,
+            } => self.failure = Some((kind, error)),
             Event::Committed { commit, .. } => self.commits.push(commit),
             Event::Verified(found) => self.verification = Some(found),
             Event::Scanned(found) => self.scan = Some(*found),
@@ -122,7 +145,11 @@ impl Ended {
     /// Why the job is to be given to another worker, if it is: this one died or, on a network of its own, did not reach the
     /// hubs. A chunk's files that failed in passing there are tried from elsewhere; a finalizer tries its own again itself.
     pub fn to_be_repeated(&self, verb: Verb, network: Network) -> Option<&str> {
-        let cut_off: &[Kind] = if verb == Verb::Run { &[Kind::Unreachable, Kind::Transient] } else { &[Kind::Unreachable] };
+        let cut_off: &[Kind] = if verb == Verb::Run {
+            &[Kind::Unreachable, Kind::Transient]
+        } else {
+            &[Kind::Unreachable]
+        };
         match (self, network) {
             (Self::Lost(why, _), _) => Some(why),
             (Self::Refused(Kind::Unreachable, why), Network::OfEachWorker) => Some(why),

@@ -14,9 +14,15 @@ pub struct Reservation {
 }
 
 /// A container that carries a chunk.
-pub const WORKER: Reservation = Reservation { cores: 1.0, mib: 512 };
+pub const WORKER: Reservation = Reservation {
+    cores: 1.0,
+    mib: 512,
+};
 /// The container that waits for the others, commits and verifies (`finalize` in modal/app.py).
-pub const COORDINATOR: Reservation = Reservation { cores: 0.125, mib: 256 };
+pub const COORDINATOR: Reservation = Reservation {
+    cores: 0.125,
+    mib: 256,
+};
 
 /// Dollars a core-second of a function (modal.com/pricing, November 2026).
 const CORE_SECOND: f64 = 0.000_013_1;
@@ -44,8 +50,12 @@ mod tests {
 
     #[test]
     fn a_hundred_containers_for_an_hour_cost_what_the_list_says() {
-        let by_hand = 100.0 * 3600.0 * (0.000_013_1 + 0.000_001_11) + 3600.0 * (0.000_001_637_5 + 0.000_000_555);
-        assert!((dollars(On::Modal, 360_000.0, 3600.0) - by_hand).abs() < 1e-9, "{by_hand}");
+        let by_hand = 100.0 * 3600.0 * (0.000_013_1 + 0.000_001_11)
+            + 3600.0 * (0.000_001_637_5 + 0.000_000_555);
+        assert!(
+            (dollars(On::Modal, 360_000.0, 3600.0) - by_hand).abs() < 1e-9,
+            "{by_hand}"
+        );
         assert_eq!(dollars(On::Docker, 360_000.0, 3600.0), 0.0);
     }
 }

@@ -57,7 +57,9 @@ impl Queue<'_> {
     /// # Errors
     /// The journal can't be written. What failed on the way is in the receipts.
     pub async fn carry(&self, begun: impl FnOnce()) -> Outcome<Carried> {
-        let mut waiting: VecDeque<Try> = (0..self.plan.chunks.len()).filter_map(|number| Some((u32::try_from(number).ok()?, 1))).collect();
+        let mut waiting: VecDeque<Try> = (0..self.plan.chunks.len())
+            .filter_map(|number| Some((u32::try_from(number).ok()?, 1)))
+            .collect();
         let (mut working, mut carried) = (FuturesUnordered::new(), Carried::default());
         let (mut begun, mut since) = (Some(begun), None);
         let mut asking = None;
@@ -94,7 +96,11 @@ impl Queue<'_> {
     fn ended(&self, (number, attempt): Try, ended: Ended, carried: &mut Carried) -> Outcome<bool> {
         if let Some(why) = ended.to_be_repeated(Verb::Run, self.engine.network()) {
             carried.lost += 1;
-            self.run.note(&Entry::Lost { chunk: number, attempt, why: why.to_owned() })?;
+            self.run.note(&Entry::Lost {
+                chunk: number,
+                attempt,
+                why: why.to_owned(),
+            })?;
             if attempt < ATTEMPTS {
                 return Ok(true);
             }
@@ -106,13 +112,37 @@ impl Queue<'_> {
     }
 
     async fn attempt(&self, tried: Try, _turn: Turn) -> (Try, Ended) {
-        let (number, Self { engine, plan, progress, .. }) = (tried.0, self);
-        let json = plan.chunk(self.run.id(), number).map(|chunk| serde_json::to_string(&chunk).unwrap_or_default()).unwrap_or_default();
-        let job = Job { verb: Verb::Run, number, json };
+        let (
+            number,
+            Self {
+                engine,
+                plan,
+                progress,
+                ..
+            },
+        ) = (tried.0, self);
+        let json = plan
+            .chunk(self.run.id(), number)
+            .map(|chunk| serde_json::to_string(&chunk).unwrap_or_default())
+            .unwrap_or_default();
+        let job = Job {
+            verb: Verb::Run,
+            number,
+            json,
+        };
         progress.begin(number);
-        let ended = engine.work(&job, &|event: &Event| progress.hear(number, event)).await;
+        let ended = engine
+            .work(&job, &|event: &Event| progress.hear(number, event))
+            .await;
         let repeated = ended.to_be_repeated(Verb::Run, engine.network()).is_some();
-        progress.end(number, if repeated { Done::default() } else { done(plan, number, &ended) });
+        progress.end(
+            number,
+            if repeated {
+                Done::default()
+            } else {
+                done(plan, number, &ended)
+            },
+        );
         (tried, ended)
     }
 
@@ -120,7 +150,13 @@ impl Queue<'_> {
     fn weight(&self, (number, attempt): Try) -> u64 {
         let chunk = self.plan.chunks.get(number as usize).into_iter().flatten();
         let files = chunk.filter_map(|index| self.plan.files.get(*index as usize));
-        if attempt > 1 { FIRST } else { files.map(|planned| planned.file.size.saturating_add(FILE_COST)).fold(0, u64::saturating_add) }
+        if attempt > 1 {
+            FIRST
+        } else {
+            files
+                .map(|planned| planned.file.size.saturating_add(FILE_COST))
+                .fold(0, u64::saturating_add)
+        }
     }
 }
 
@@ -136,9 +172,19 @@ async fn given(asking: &mut Option<BoxFuture<'_, Turn>>) -> Turn {
 fn done(plan: &Plan, number: u32, ended: &Ended) -> Done {
     match ended {
         Ended::Finished(..) => {
-            let chunk = plan.chunks.get(number as usize).map(Vec::as_slice).unwrap_or_default();
-            let sizes = chunk.iter().filter_map(|index| plan.files.get(*index as usize)).map(|planned| planned.file.size);
-            Done { files: chunk.len() as u64, bytes: sizes.sum() }
+            let chunk = plan
+                .chunks
+                .get(number as usize)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let sizes = chunk
+                .iter()
+                .filter_map(|index| plan.files.get(*index as usize))
+                .map(|planned| planned.file.size);
+            Done {
+                files: chunk.len() as u64,
+                bytes: sizes.sum(),
+            }
         }
         _ => Done::default(),
     }
@@ -153,11 +199,16 @@ impl Carried {
                 self.ended_by.get_or_insert_with(|| (kind, error.clone()));
                 rest_failed(plan, number, Heard::default(), kind, &error)
             }
-            Ended::Lost(why, heard) => {
-                rest_failed(plan, number, heard, Kind::Transient, &format!("its worker died {ATTEMPTS} times: {why}"))
-            }
+            Ended::Lost(why, heard) => rest_failed(
+                plan,
+                number,
+                heard,
+                Kind::Transient,
+                &format!("its worker died {ATTEMPTS} times: {why}"),
+            ),
             Ended::Stopped(heard) => {
-                self.ended_by.get_or_insert_with(|| (Kind::Transient, "it was stopped".to_owned()));
+                self.ended_by
+                    .get_or_insert_with(|| (Kind::Transient, "it was stopped".to_owned()));
                 rest_failed(plan, number, heard, Kind::Transient, "it was stopped")
             }
         }
@@ -171,20 +222,45 @@ impl Carried {
             None => heard.receipt.unwrap_or_default(),
         };
         let fatal = FailedFile::fatal(&receipt.failed);
-        self.ended_by = self.ended_by.take().or_else(|| fatal.map(|failed| (failed.kind, failed.error.clone())));
+        self.ended_by = self
+            .ended_by
+            .take()
+            .or_else(|| fatal.map(|failed| (failed.kind, failed.error.clone())));
         receipt
     }
 }
 
 /// The worker's receipt, or one made of what it said; all that it does not name has failed.
 fn rest_failed(plan: &Plan, number: u32, heard: Heard, kind: Kind, why: &str) -> Receipt {
-    let mut receipt = heard.receipt.unwrap_or_else(|| Receipt { chunk: number, files: heard.files, ..Receipt::default() });
-    let stored: HashSet<&str> = receipt.files.iter().map(|stored| stored.path.as_str()).collect();
-    let named: HashSet<&str> = receipt.failed.iter().map(|failed| failed.path.as_str()).collect();
+    let mut receipt = heard.receipt.unwrap_or_else(|| Receipt {
+        chunk: number,
+        files: heard.files,
+        ..Receipt::default()
+    });
+    let stored: HashSet<&str> = receipt
+        .files
+        .iter()
+        .map(|stored| stored.path.as_str())
+        .collect();
+    let named: HashSet<&str> = receipt
+        .failed
+        .iter()
+        .map(|failed| failed.path.as_str())
+        .collect();
     let chunk = plan.chunks.get(number as usize).into_iter().flatten();
-    let paths = chunk.filter_map(|index| plan.files.get(*index as usize)).map(|planned| &planned.file.path);
-    let rest = paths.filter(|path| !stored.contains(path.as_str()) && !named.contains(path.to_string().as_str()));
-    let rest: Vec<FailedFile> = rest.map(|path| FailedFile { path: path.to_string(), error: why.to_owned(), kind }).collect();
+    let paths = chunk
+        .filter_map(|index| plan.files.get(*index as usize))
+        .map(|planned| &planned.file.path);
+    let rest = paths.filter(|path| {
+        !stored.contains(path.as_str()) && !named.contains(path.to_string().as_str())
+    });
+    let rest: Vec<FailedFile> = rest
+        .map(|path| FailedFile {
+            path: path.to_string(),
+            error: why.to_owned(),
+            kind,
+        })
+        .collect();
     receipt.failed.extend(rest);
     receipt
 }
@@ -227,9 +303,18 @@ mod tests {
         fn work<'a>(&'a self, job: &'a Job, _: Listener<'a>) -> BoxFuture<'a, Ended> {
             self.begun.lock().unwrap().push(job.number);
             let chunk: Chunk = serde_json::from_str(&job.json).unwrap();
-            self.sizes.lock().unwrap().push(chunk.files.iter().map(|file| file.size).sum());
-            let scripted = self.ends.lock().unwrap().get_mut(&job.number).and_then(Vec::pop);
-            let ended = scripted.unwrap_or_else(|| Ended::Finished(Exit::Done, well_done(&job.json)));
+            self.sizes
+                .lock()
+                .unwrap()
+                .push(chunk.files.iter().map(|file| file.size).sum());
+            let scripted = self
+                .ends
+                .lock()
+                .unwrap()
+                .get_mut(&job.number)
+                .and_then(Vec::pop);
+            let ended =
+                scripted.unwrap_or_else(|| Ended::Finished(Exit::Done, well_done(&job.json)));
             async move { ended }.boxed()
         }
     }
@@ -243,8 +328,15 @@ mod tests {
             size: file.size,
             how: How::Streamed,
         };
-        let receipt = Receipt { chunk: chunk.chunk, files: chunk.files.iter().map(stored).collect(), ..Receipt::default() };
-        Heard { receipt: Some(receipt), ..Heard::default() }
+        let receipt = Receipt {
+            chunk: chunk.chunk,
+            files: chunk.files.iter().map(stored).collect(),
+            ..Receipt::default()
+        };
+        Heard {
+            receipt: Some(receipt),
+            ..Heard::default()
+        }
     }
 
     fn three_chunks() -> Plan {
@@ -254,24 +346,48 @@ mod tests {
     /// A plan with a chunk for each file of these sizes.
     fn plan(id: &str, sizes: &[u64]) -> Plan {
         let listed = |(i, size): (usize, &u64)| {
-            let file = File { path: format!("{i}.bin").parse().unwrap(), size: *size, digest: Digest::Sha256(Sha256::of(&[i as u8])) };
+            let file = File {
+                path: format!("{i}.bin").parse().unwrap(),
+                size: *size,
+                digest: Digest::Sha256(Sha256::of(&[i as u8])),
+            };
             Listed { file, lfs: true }
         };
         let order = Order {
             source: at("huggingface", id),
             asked: "main".parse().unwrap(),
             destination: at("modelscope", id),
-            creation: Creation { visibility: Visibility::Public, exists: true, sdk: None },
-            chunking: Chunking::Sized { bytes: 1, at_most: 100 },
+            creation: Creation {
+                visibility: Visibility::Public,
+                exists: true,
+                sdk: None,
+            },
+            chunking: Chunking::Sized {
+                bytes: 1,
+                at_most: 100,
+            },
             prune: None,
             options: WorkerOptions::default(),
         };
-        let source = Listing { files: sizes.iter().enumerate().map(listed).collect(), ..Listing::default() };
-        Plan::make(order, source, &Listing::default(), |_, _| Placement::Blob, &Known::new())
+        let source = Listing {
+            files: sizes.iter().enumerate().map(listed).collect(),
+            ..Listing::default()
+        };
+        Plan::make(
+            order,
+            source,
+            &Listing::default(),
+            |_, _| Placement::Blob,
+            &Known::new(),
+        )
     }
 
     async fn carried(ends: HashMap<u32, Vec<Ended>>) -> (Carried, Vec<u32>, Plan) {
-        carried_by(Scripted { ends: Mutex::new(ends), ..Scripted::default() }).await
+        carried_by(Scripted {
+            ends: Mutex::new(ends),
+            ..Scripted::default()
+        })
+        .await
     }
 
     async fn carried_by(engine: Scripted) -> (Carried, Vec<u32>, Plan) {
@@ -279,15 +395,30 @@ mod tests {
         let runs = Runs::new(state.path());
         let run = begun(&runs, &plan);
         let progress = Progress::new(&Screen::of(Mode::Lines), "copying", Done::default());
-        let queue = Queue { engine: &engine, turns: &Turns::new(1), plan: &plan, run: &run, progress: &progress };
+        let queue = Queue {
+            engine: &engine,
+            turns: &Turns::new(1),
+            plan: &plan,
+            run: &run,
+            progress: &progress,
+        };
         let carried = queue.carry(|| ()).await.unwrap();
-        assert_eq!(runs.journal(run.id()).len() as u64, carried.receipts.len() as u64 + carried.lost);
+        assert_eq!(
+            runs.journal(run.id()).len() as u64,
+            carried.receipts.len() as u64 + carried.lost
+        );
         (carried, engine.begun.into_inner().unwrap(), plan)
     }
 
     fn begun(runs: &Runs, plan: &Plan) -> RunDir {
         let summary = &PlanSummary::default();
-        let new = NewRun { verb: RunVerb::Migrate, on: On::Local, source: &plan.source, destination: &plan.destination, plan: summary };
+        let new = NewRun {
+            verb: RunVerb::Migrate,
+            on: On::Local,
+            source: &plan.source,
+            destination: &plan.destination,
+            plan: summary,
+        };
         runs.begin(new).unwrap()
     }
 
@@ -295,17 +426,35 @@ mod tests {
     async fn repos_that_share_the_workers_take_turns_by_weight() {
         let state = tempfile::tempdir().unwrap();
         let (engine, turns, runs) = (Scripted::default(), Turns::new(1), Runs::new(state.path()));
-        let (one, other) = (plan("org/a", &[1 << 30, 4 << 30]), plan("org/b", &[2 << 30, 3 << 30]));
+        let (one, other) = (
+            plan("org/a", &[1 << 30, 4 << 30]),
+            plan("org/b", &[2 << 30, 3 << 30]),
+        );
         let (run, other_run) = (begun(&runs, &one), begun(&runs, &other));
         let progress = &Progress::new(&Screen::of(Mode::Lines), "copying", Done::default());
-        let queue = |plan, run| Queue { engine: &engine, turns: &turns, plan, run, progress };
+        let queue = |plan, run| Queue {
+            engine: &engine,
+            turns: &turns,
+            plan,
+            run,
+            progress,
+        };
         let (one, other) = (queue(&one, &run), queue(&other, &other_run));
         let held = turns.turn(FIRST).await;
         // Polled last: both wait in the line by then.
         let release = async { drop(held) };
         let (first, second, ()) = tokio::join!(one.carry(|| ()), other.carry(|| ()), release);
-        assert_eq!((first.unwrap().receipts.len(), second.unwrap().receipts.len()), (2, 2));
-        assert_eq!(*engine.sizes.lock().unwrap(), [4 << 30, 3 << 30, 2 << 30, 1 << 30]);
+        assert_eq!(
+            (
+                first.unwrap().receipts.len(),
+                second.unwrap().receipts.len()
+            ),
+            (2, 2)
+        );
+        assert_eq!(
+            *engine.sizes.lock().unwrap(),
+            [4 << 30, 3 << 30, 2 << 30, 1 << 30]
+        );
     }
 
     fn lost() -> Ended {
@@ -321,11 +470,15 @@ mod tests {
 
     #[tokio::test]
     async fn after_three_deaths_it_is_reported_and_the_others_go_on() {
-        let (carried, begun, plan) = carried(HashMap::from([(0, vec![lost(), lost(), lost(), lost()])])).await;
+        let (carried, begun, plan) =
+            carried(HashMap::from([(0, vec![lost(), lost(), lost(), lost()])])).await;
         assert_eq!(begun, [0, 0, 0, 1, 2]);
         let unsent = plan.unsent(&carried.receipts);
         assert_eq!(unsent.len(), 1);
-        assert_eq!(unsent[0].error, "its worker died 3 times: killed by signal 9");
+        assert_eq!(
+            unsent[0].error,
+            "its worker died 3 times: killed by signal 9"
+        );
     }
 
     #[tokio::test]
@@ -333,7 +486,10 @@ mod tests {
         let refused = Ended::Refused(Kind::Unauthorized, "MODELSCOPE_TOKEN is revoked".to_owned());
         let (carried, begun, plan) = carried(HashMap::from([(1, vec![refused])])).await;
         assert_eq!(begun, [0, 1], "no storm");
-        assert_eq!(carried.ended_by, Some((Kind::Unauthorized, "MODELSCOPE_TOKEN is revoked".to_owned())));
+        assert_eq!(
+            carried.ended_by,
+            Some((Kind::Unauthorized, "MODELSCOPE_TOKEN is revoked".to_owned()))
+        );
         assert_eq!(plan.unsent(&carried.receipts).len(), 2);
     }
 
@@ -342,41 +498,88 @@ mod tests {
     }
 
     fn of_each_worker(ends: &[(u32, usize)]) -> Scripted {
-        let ends = ends.iter().map(|(number, times)| (*number, std::iter::repeat_with(cut_off).take(*times).collect())).collect();
-        Scripted { ends: Mutex::new(ends), network: Some(Network::OfEachWorker), ..Scripted::default() }
+        let ends = ends
+            .iter()
+            .map(|(number, times)| {
+                (
+                    *number,
+                    std::iter::repeat_with(cut_off).take(*times).collect(),
+                )
+            })
+            .collect();
+        Scripted {
+            ends: Mutex::new(ends),
+            network: Some(Network::OfEachWorker),
+            ..Scripted::default()
+        }
     }
 
     #[tokio::test]
     async fn a_chunk_whose_worker_alone_is_cut_off_is_given_to_another() {
         let (carried, begun, plan) = carried_by(of_each_worker(&[(1, 2)])).await;
-        assert_eq!((begun, carried.lost, carried.ended_by), (vec![0, 1, 1, 1, 2], 2, None));
+        assert_eq!(
+            (begun, carried.lost, carried.ended_by),
+            (vec![0, 1, 1, 1, 2], 2, None)
+        );
         assert!(plan.unsent(&carried.receipts).is_empty());
     }
 
     #[tokio::test]
     async fn files_that_failed_in_passing_are_tried_on_another_network() {
-        let failed = FailedFile { path: "1.bin".to_owned(), error: "no route".to_owned(), kind: Kind::Transient };
-        let heard =
-            || Heard { receipt: Some(Receipt { chunk: 1, failed: vec![failed.clone()], ..Receipt::default() }), ..Heard::default() };
-        for (network, tries, unsent) in [(Network::OfEachWorker, 2, 0), (Network::OfThisMachine, 1, 1)] {
+        let failed = FailedFile {
+            path: "1.bin".to_owned(),
+            error: "no route".to_owned(),
+            kind: Kind::Transient,
+        };
+        let heard = || Heard {
+            receipt: Some(Receipt {
+                chunk: 1,
+                failed: vec![failed.clone()],
+                ..Receipt::default()
+            }),
+            ..Heard::default()
+        };
+        for (network, tries, unsent) in [
+            (Network::OfEachWorker, 2, 0),
+            (Network::OfThisMachine, 1, 1),
+        ] {
             let ends = HashMap::from([(1, vec![Ended::Finished(Exit::Incomplete, heard())])]);
-            let engine = Scripted { ends: Mutex::new(ends), network: Some(network), ..Scripted::default() };
+            let engine = Scripted {
+                ends: Mutex::new(ends),
+                network: Some(network),
+                ..Scripted::default()
+            };
             let (carried, begun, plan) = carried_by(engine).await;
             assert_eq!(begun.iter().filter(|number| **number == 1).count(), tries);
-            assert_eq!((plan.unsent(&carried.receipts).len(), carried.ended_by), (unsent, None));
+            assert_eq!(
+                (plan.unsent(&carried.receipts).len(), carried.ended_by),
+                (unsent, None)
+            );
         }
     }
 
     #[tokio::test]
     async fn a_hub_that_three_of_them_cannot_reach_ends_it_for_all() {
         let (carried, begun, _) = carried_by(of_each_worker(&[(1, 3)])).await;
-        assert_eq!((begun, carried.ended_by), (vec![0, 1, 1, 1], Some((Kind::Unreachable, "no route to the hub".to_owned()))));
+        assert_eq!(
+            (begun, carried.ended_by),
+            (
+                vec![0, 1, 1, 1],
+                Some((Kind::Unreachable, "no route to the hub".to_owned()))
+            )
+        );
     }
 
     #[tokio::test]
     async fn where_all_share_a_network_one_that_reaches_nothing_ends_it_for_all() {
-        let engine = Scripted { network: None, ..of_each_worker(&[(1, 1)]) };
+        let engine = Scripted {
+            network: None,
+            ..of_each_worker(&[(1, 1)])
+        };
         let (carried, begun, _) = carried_by(engine).await;
-        assert_eq!((begun, carried.lost, carried.ended_by.is_some()), (vec![0, 1], 0, true));
+        assert_eq!(
+            (begun, carried.lost, carried.ended_by.is_some()),
+            (vec![0, 1], 0, true)
+        );
     }
 }

@@ -44,8 +44,14 @@ struct Waiting {
 impl Turns {
     /// For so many workers at a time.
     pub fn new(workers: usize) -> Self {
-        let state = State { places: workers.max(1), ..State::default() };
-        Self { line: Arc::new(Line(Mutex::new(state))), finishing: Semaphore::new(FINISHING) }
+        let state = State {
+            places: workers.max(1),
+            ..State::default()
+        };
+        Self {
+            line: Arc::new(Line(Mutex::new(state))),
+            finishing: Semaphore::new(FINISHING),
+        }
     }
 
     /// From now on at least so many may work at a time.
@@ -199,7 +205,13 @@ mod tests {
         drop(first);
         // Told, but dropped before it looked.
         drop(asked.remove(1));
-        assert_eq!(given(&mut asked).iter().map(|(weight, _)| *weight).collect::<Vec<_>>(), [7]);
+        assert_eq!(
+            given(&mut asked)
+                .iter()
+                .map(|(weight, _)| *weight)
+                .collect::<Vec<_>>(),
+            [7]
+        );
     }
 
     #[test]
@@ -209,7 +221,10 @@ mod tests {
         let mut asked = asked(&turns, [4, 3, 2, 1]);
         turns.raise(3);
         let two = given(&mut asked);
-        assert_eq!(two.iter().map(|(weight, _)| *weight).collect::<Vec<_>>(), [4, 3]);
+        assert_eq!(
+            two.iter().map(|(weight, _)| *weight).collect::<Vec<_>>(),
+            [4, 3]
+        );
         turns.raise(1);
         assert_eq!((turns.workers(), given(&mut asked).len()), (3, 0));
     }

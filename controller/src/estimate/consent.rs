@@ -23,7 +23,10 @@ pub async fn consent(estimate: &Estimate, yes: bool, screen: &Screen) -> Outcome
     match confirmed(&estimate.question(), screen).await {
         None => Ok(false),
         Some(true) => Ok(true),
-        Some(false) => Err(Failure::new(Exit::Interrupted, "not confirmed: nothing was done")),
+        Some(false) => Err(Failure::new(
+            Exit::Interrupted,
+            "not confirmed: nothing was done",
+        )),
     }
 }
 
@@ -59,7 +62,15 @@ mod tests {
 
     #[test]
     fn only_a_plain_yes_is_one() {
-        assert!(["y\n", "Y\r\n", " yes "].iter().all(|answer| is_yes(answer)));
-        assert!(["", "\n", "n\n", "no", "yep", "ja"].iter().all(|answer| !is_yes(answer)));
+        assert!(
+            ["y\n", "Y\r\n", " yes "]
+                .iter()
+                .all(|answer| is_yes(answer))
+        );
+        assert!(
+            ["", "\n", "n\n", "no", "yep", "ja"]
+                .iter()
+                .all(|answer| !is_yes(answer))
+        );
     }
 }

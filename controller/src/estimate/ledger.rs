@@ -33,7 +33,11 @@ struct SoFar {
 impl Ledger {
     /// Nothing was begun yet. `agreed`: nobody is to be asked.
     pub fn new(cost: CostArgs, agreed: bool) -> Self {
-        Self { cost, so_far: Mutex::new(SoFar { agreed, sum: None }), rates: std::sync::Mutex::default() }
+        Self {
+            cost,
+            so_far: Mutex::new(SoFar { agreed, sum: None }),
+            rates: std::sync::Mutex::default(),
+        }
     }
 
     /// The rates of the runs before the first repo between these hubs: earlier runs are read through once.
@@ -41,7 +45,10 @@ impl Ledger {
         let (source, destination) = (&plan.source, &plan.destination);
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let between = [source.endpoint.clone(), destination.endpoint.clone()];
-        rates.entry(between).or_insert_with(|| Rates::of(runs, on, source, destination)).clone()
+        rates
+            .entry(between)
+            .or_insert_with(|| Rates::of(runs, on, source, destination))
+            .clone()
     }
 
     /// Takes one repo in, if it may be begun; the bytes of all so far.
@@ -50,7 +57,10 @@ impl Ledger {
     /// It would cost too much, together with those before it; or a person says no, and then that is for all.
     pub async fn admit(&self, estimate: &Estimate, screen: &Screen) -> Outcome<u64> {
         let mut so_far = self.so_far.lock().await;
-        let sum = so_far.sum.as_ref().map_or_else(|| estimate.clone(), |before| before.and(estimate));
+        let sum = so_far
+            .sum
+            .as_ref()
+            .map_or_else(|| estimate.clone(), |before| before.and(estimate));
         self.allow(&sum, so_far.sum.is_some())?;
         screen.hide_bars();
         let agreed = consent(&sum, so_far.agreed, screen).await;
@@ -84,14 +94,35 @@ mod tests {
     use crate::screen::Mode;
 
     fn costing(dollars: f64) -> Estimate {
-        let rates = Rates { container: 1.0, total: None, runs: 0, measured: false };
+        let rates = Rates {
+            container: 1.0,
+            total: None,
+            runs: 0,
+            measured: false,
+        };
         let (files, bytes, there, there_bytes) = (1, 10, 0, 0);
-        Estimate { files, bytes, there, there_bytes, on: On::Modal, workers: 1, containers: 1, seconds: 1.0, dollars, rates }
+        Estimate {
+            files,
+            bytes,
+            there,
+            there_bytes,
+            on: On::Modal,
+            workers: 1,
+            containers: 1,
+            seconds: 1.0,
+            dollars,
+            rates,
+        }
     }
 
     #[tokio::test]
     async fn repos_share_one_limit_and_what_does_not_fit_costs_only_itself() {
-        let ledger = Ledger::new(CostArgs { max_cost: Some(5.0) }, false);
+        let ledger = Ledger::new(
+            CostArgs {
+                max_cost: Some(5.0),
+            },
+            false,
+        );
         let screen = Screen::of(Mode::Json);
         assert_eq!(ledger.admit(&costing(3.0), &screen).await, Ok(10));
         let failure = ledger.admit(&costing(2.5), &screen).await.unwrap_err();

@@ -27,7 +27,10 @@ fn path(state: &Path) -> PathBuf {
 }
 
 fn read(state: &Path) -> BTreeMap<String, Measured> {
-    fs::read(path(state)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    fs::read(path(state))
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default()
 }
 
 /// One rate that was measured.
@@ -63,13 +66,19 @@ pub fn keep(state: &Path, rates: &[Rate]) -> Outcome<()> {
     let mut all = read(state);
     for rate in rates {
         let of_hub = all.entry(rate.endpoint.clone()).or_default();
-        let of_way = if rate.way == Way::Put { &mut of_hub.put } else { &mut of_hub.get };
+        let of_way = if rate.way == Way::Put {
+            &mut of_hub.put
+        } else {
+            &mut of_hub.get
+        };
         of_way.insert(rate.at_a_time, rate.bytes_per_second);
     }
     let path = path(state);
     let write = || {
         fs::create_dir_all(state)?;
-        write_aside(&path, |file| file.write_all(serde_json::to_string_pretty(&all)?.as_bytes()))
+        write_aside(&path, |file| {
+            file.write_all(serde_json::to_string_pretty(&all)?.as_bytes())
+        })
     };
     write().map_err(|error| Failure::file(&path, &error))
 }
@@ -89,11 +98,34 @@ mod tests {
     #[test]
     fn the_slower_side_tells_and_a_hub_that_was_not_measured_tells_nothing() {
         let state = tempfile::tempdir().unwrap();
-        let rate = |endpoint: &str, way, at_a_time, rate| Rate { endpoint: endpoint.to_owned(), way, at_a_time, bytes_per_second: rate };
-        keep(state.path(), &[rate("hf", Way::Get, 8, 50e6), rate("hf", Way::Get, 32, 90e6)]).unwrap();
+        let rate = |endpoint: &str, way, at_a_time, rate| Rate {
+            endpoint: endpoint.to_owned(),
+            way,
+            at_a_time,
+            bytes_per_second: rate,
+        };
+        keep(
+            state.path(),
+            &[
+                rate("hf", Way::Get, 8, 50e6),
+                rate("hf", Way::Get, 32, 90e6),
+            ],
+        )
+        .unwrap();
         assert_eq!(between(state.path(), "hf", "ms"), None);
-        keep(state.path(), &[rate("ms", Way::Put, 8, 20e6), rate("ms", Way::Put, 32, 100e6)]).unwrap();
+        keep(
+            state.path(),
+            &[
+                rate("ms", Way::Put, 8, 20e6),
+                rate("ms", Way::Put, 32, 100e6),
+            ],
+        )
+        .unwrap();
         assert_eq!(between(state.path(), "hf", "ms"), Some((20e6, 90e6)));
-        assert_eq!(between(state.path(), "ms", "hf"), None, "the other way was not measured");
+        assert_eq!(
+            between(state.path(), "ms", "hf"),
+            None,
+            "the other way was not measured"
+        );
     }
 }

@@ -37,17 +37,32 @@ impl Rates {
     /// What earlier runs between the same hubs tell, else what was measured, else what earlier runs between others tell, else
     /// what is assumed.
     pub fn of(runs: &Runs, on: On, source: &RepoAt, destination: &RepoAt) -> Self {
-        let earlier: Vec<RunRecord> = runs.list().into_iter().filter(|run| run.verb == RunVerb::Migrate && run.on == on).collect();
-        let same = |run: &&RunRecord| run.source.endpoint == source.endpoint && run.destination.endpoint == destination.endpoint;
+        let earlier: Vec<RunRecord> = runs
+            .list()
+            .into_iter()
+            .filter(|run| run.verb == RunVerb::Migrate && run.on == on)
+            .collect();
+        let same = |run: &&RunRecord| {
+            run.source.endpoint == source.endpoint
+                && run.destination.endpoint == destination.endpoint
+        };
         let measured = || Self::measured(runs, on, source, destination);
-        let learned = learn(runs, on, earlier.iter().filter(same)).or_else(measured).or_else(|| learn(runs, on, earlier.iter()));
+        let learned = learn(runs, on, earlier.iter().filter(same))
+            .or_else(measured)
+            .or_else(|| learn(runs, on, earlier.iter()));
         learned.unwrap_or_else(|| Self::assumed(on))
     }
 
     /// What `hf2ms probe --speed` measured: of this machine, so not of the cloud.
     fn measured(runs: &Runs, on: On, source: &RepoAt, destination: &RepoAt) -> Option<Self> {
-        let (container, total) = measured::between(runs.state(), &source.endpoint, &destination.endpoint)?;
-        (on != On::Modal).then_some(Self { container, total: Some(total), runs: 0, measured: true })
+        let (container, total) =
+            measured::between(runs.state(), &source.endpoint, &destination.endpoint)?;
+        (on != On::Modal).then_some(Self {
+            container,
+            total: Some(total),
+            runs: 0,
+            measured: true,
+        })
     }
 
     /// Where nothing is known: 80 MB/s a worker, within the 125 MB/s of a line of 1 Gbit/s. On Modal 8 MB/s a container:
@@ -55,8 +70,18 @@ impl Rates {
     /// README, Benchmarks).
     pub fn assumed(on: On) -> Self {
         match on {
-            On::Local | On::Docker => Self { container: 80e6, total: Some(125e6), runs: 0, measured: false },
-            On::Modal => Self { container: 8e6, total: None, runs: 0, measured: false },
+            On::Local | On::Docker => Self {
+                container: 80e6,
+                total: Some(125e6),
+                runs: 0,
+                measured: false,
+            },
+            On::Modal => Self {
+                container: 8e6,
+                total: None,
+                runs: 0,
+                measured: false,
+            },
         }
     }
 
@@ -77,14 +102,24 @@ impl Rates {
     /// `assumed: 8 MB/s a container`, `as the last 3 runs on local: 45 MB/s a worker, 90 MB/s in all`.
     pub fn in_words(&self, on: On) -> String {
         let rate = |rate: f64| format!("{}/s", size(rate as u64));
-        let one = if on == On::Local { "worker" } else { "container" };
-        let total = self.total.map(|total| format!(", {} in all", rate(total))).unwrap_or_default();
+        let one = if on == On::Local {
+            "worker"
+        } else {
+            "container"
+        };
+        let total = self
+            .total
+            .map(|total| format!(", {} in all", rate(total)))
+            .unwrap_or_default();
         let each = rate(self.container);
         match self.runs {
             _ if self.measured => format!("as hf2ms probe measured: {each} a {one}{total}"),
             0 => format!("assumed: {each} a {one}{total}"),
             1 => format!("as the last run on {}: {each} a {one}{total}", on.name()),
-            runs => format!("as the last {runs} runs on {}: {each} a {one}{total}", on.name()),
+            runs => format!(
+                "as the last {runs} runs on {}: {each} a {one}{total}",
+                on.name()
+            ),
         }
     }
 }
@@ -100,25 +135,41 @@ fn startup(on: On) -> f64 {
 
 /// The median rate of a worker. One machine has one line, so there all together get no more than any run has had.
 fn learn<'a>(runs: &Runs, on: On, earlier: impl Iterator<Item = &'a RunRecord>) -> Option<Rates> {
-    let last: Vec<(f64, f64)> = earlier.filter_map(|run| told(runs, &run.id)).take(RUNS).collect();
+    let last: Vec<(f64, f64)> = earlier
+        .filter_map(|run| told(runs, &run.id))
+        .take(RUNS)
+        .collect();
     let mut each: Vec<f64> = last.iter().map(|(each, _)| *each).collect();
     each.sort_by(f64::total_cmp);
     let container = *each.get(each.len() / 2)?;
     let most = last.iter().map(|(_, all)| *all).fold(0.0, f64::max);
-    Some(Rates { container, total: (on != On::Modal).then_some(most), runs: last.len(), measured: false })
+    Some(Rates {
+        container,
+        total: (on != On::Modal).then_some(most),
+        runs: last.len(),
+        measured: false,
+    })
 }
 
 /// What one run tells: the rate of a worker while it worked, and of all over the time that they took. The former is
 /// from the receipts, because a worker may have had several chunks, or none at the end.
 fn told(runs: &Runs, id: &str) -> Option<(f64, f64)> {
-    let report: Report = runs.read(id, "report.json").filter(|report: &Report| report.tally.sent >= ENOUGH)?;
-    let receipts = runs.journal(id).into_iter().filter_map(|entry| match entry {
-        Entry::Chunk(receipt) => Some((receipt.sent as f64, receipt.seconds)),
-        _ => None,
+    let report: Report = runs
+        .read(id, "report.json")
+        .filter(|report: &Report| report.tally.sent >= ENOUGH)?;
+    let receipts = runs
+        .journal(id)
+        .into_iter()
+        .filter_map(|entry| match entry {
+            Entry::Chunk(receipt) => Some((receipt.sent as f64, receipt.seconds)),
+            _ => None,
+        });
+    let (sent, seconds) = receipts.fold((0.0, 0.0), |sum, (sent, seconds)| {
+        (sum.0 + sent, sum.1 + seconds)
     });
-    let (sent, seconds) = receipts.fold((0.0, 0.0), |sum, (sent, seconds)| (sum.0 + sent, sum.1 + seconds));
     let each = sent / seconds;
-    (each.is_finite() && each > 0.0 && report.bytes_per_second > 0.0).then_some((each, report.bytes_per_second))
+    (each.is_finite() && each > 0.0 && report.bytes_per_second > 0.0)
+        .then_some((each, report.bytes_per_second))
 }
 
 #[cfg(test)]
@@ -136,14 +187,26 @@ mod tests {
     fn ran(runs: &Runs, on: On, source: &RepoAt, sent: u64, workers: u64, bytes_per_second: f64) {
         let destination = &at("modelscope", "org/a");
         let plan = &PlanSummary::default();
-        let run = runs.begin(NewRun { verb: RunVerb::Migrate, on, source, destination, plan }).unwrap();
+        let run = runs
+            .begin(NewRun {
+                verb: RunVerb::Migrate,
+                on,
+                source,
+                destination,
+                plan,
+            })
+            .unwrap();
         let report = Report {
             run: run.id().to_owned(),
             state: State::Done,
             source: source.clone(),
             destination: destination.clone(),
             url: String::new(),
-            tally: Tally { sent, workers, ..Tally::default() },
+            tally: Tally {
+                sent,
+                workers,
+                ..Tally::default()
+            },
             seconds: 1.0,
             bytes_per_second,
             verification: None,
@@ -156,7 +219,14 @@ mod tests {
         // Two chunks a worker, one after the other.
         let chunks = 2 * workers;
         let seconds = sent as f64 / bytes_per_second / 2.0;
-        (0..chunks).for_each(|_| run.note(&Entry::Chunk(Receipt { sent: sent / chunks, seconds, ..Receipt::default() })).unwrap());
+        (0..chunks).for_each(|_| {
+            run.note(&Entry::Chunk(Receipt {
+                sent: sent / chunks,
+                seconds,
+                ..Receipt::default()
+            }))
+            .unwrap()
+        });
         // Ids made within one millisecond have no order.
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
@@ -171,8 +241,15 @@ mod tests {
         let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
         ran(&runs, On::Local, &source, 3 * MB, 1, 3e6);
         ran(&runs, On::Docker, &source, 300 * MB, 1, 30e6);
-        assert_eq!(rates(&runs, On::Local, &source), Rates::assumed(On::Local), "too small, and another engine");
-        assert_eq!(Rates::assumed(On::Modal).in_words(On::Modal), "assumed: 8 MB/s a container");
+        assert_eq!(
+            rates(&runs, On::Local, &source),
+            Rates::assumed(On::Local),
+            "too small, and another engine"
+        );
+        assert_eq!(
+            Rates::assumed(On::Modal).in_words(On::Modal),
+            "assumed: 8 MB/s a container"
+        );
     }
 
     #[test]
@@ -184,14 +261,29 @@ mod tests {
             ran(&runs, On::Local, &source, 300 * MB, workers, rate);
         }
         let learned = rates(&runs, On::Local, &source);
-        assert_eq!(learned, Rates { container: 20e6, total: Some(120e6), runs: 5, measured: false });
-        assert_eq!(learned.in_words(On::Local), "as the last 5 runs on local: 20 MB/s a worker, 120 MB/s in all");
+        assert_eq!(
+            learned,
+            Rates {
+                container: 20e6,
+                total: Some(120e6),
+                runs: 5,
+                measured: false
+            }
+        );
+        assert_eq!(
+            learned.in_words(On::Local),
+            "as the last 5 runs on local: 20 MB/s a worker, 120 MB/s in all"
+        );
     }
 
     #[test]
     fn what_was_measured_comes_before_runs_between_other_hubs_and_is_said() {
         let state = tempfile::tempdir().unwrap();
-        let (runs, source, destination) = (Runs::new(state.path()), at("huggingface", "org/a"), at("modelscope", "org/b"));
+        let (runs, source, destination) = (
+            Runs::new(state.path()),
+            at("huggingface", "org/a"),
+            at("modelscope", "org/b"),
+        );
         let of = |endpoint: &str, way, at_a_time, bytes_per_second| measured::Rate {
             endpoint: endpoint.to_owned(),
             way,
@@ -206,27 +298,61 @@ mod tests {
             of(&destination.endpoint, to, 32, 80e6),
         ];
         measured::keep(state.path(), &told).unwrap();
-        let mirror = RepoAt { endpoint: "http://mirror".to_owned(), ..source.clone() };
+        let mirror = RepoAt {
+            endpoint: "http://mirror".to_owned(),
+            ..source.clone()
+        };
         ran(&runs, On::Local, &mirror, 300 * MB, 1, 5e6);
         let learned = rates(&runs, On::Local, &source);
-        assert_eq!(learned, Rates { container: 20e6, total: Some(80e6), runs: 0, measured: true });
-        assert_eq!(learned.in_words(On::Local), "as hf2ms probe measured: 20 MB/s a worker, 80 MB/s in all");
-        assert_eq!(rates(&runs, On::Modal, &source), Rates::assumed(On::Modal), "the cloud has another line");
+        assert_eq!(
+            learned,
+            Rates {
+                container: 20e6,
+                total: Some(80e6),
+                runs: 0,
+                measured: true
+            }
+        );
+        assert_eq!(
+            learned.in_words(On::Local),
+            "as hf2ms probe measured: 20 MB/s a worker, 80 MB/s in all"
+        );
+        assert_eq!(
+            rates(&runs, On::Modal, &source),
+            Rates::assumed(On::Modal),
+            "the cloud has another line"
+        );
     }
 
     #[test]
     fn runs_between_the_same_hubs_come_before_others() {
         let state = tempfile::tempdir().unwrap();
         let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
-        let mirror = RepoAt { endpoint: "http://mirror".to_owned(), ..source.clone() };
+        let mirror = RepoAt {
+            endpoint: "http://mirror".to_owned(),
+            ..source.clone()
+        };
         ran(&runs, On::Modal, &mirror, 300 * MB, 2, 60e6);
         assert_eq!(
             rates(&runs, On::Modal, &source),
-            Rates { container: 30e6, total: None, runs: 1, measured: false },
+            Rates {
+                container: 30e6,
+                total: None,
+                runs: 1,
+                measured: false
+            },
             "better than nothing"
         );
         ran(&runs, On::Modal, &source, 300 * MB, 10, 80e6);
         ran(&runs, On::Modal, &mirror, 300 * MB, 2, 60e6);
-        assert_eq!(rates(&runs, On::Modal, &source), Rates { container: 8e6, total: None, runs: 1, measured: false });
+        assert_eq!(
+            rates(&runs, On::Modal, &source),
+            Rates {
+                container: 8e6,
+                total: None,
+                runs: 1,
+                measured: false
+            }
+        );
     }
 }

@@ -36,7 +36,10 @@ pub struct Mirroring<'a> {
 impl Errand for Mirroring<'_> {
     /// The only call: which chunks there are it finds out, and it makes theirs itself.
     fn last(&self, _calls: &Calls) -> (Function, Value) {
-        (Function::Mirror, serde_json::to_value(self.job).unwrap_or_default())
+        (
+            Function::Mirror,
+            serde_json::to_value(self.job).unwrap_or_default(),
+        )
     }
 
     fn who(&self) -> &'static str {
@@ -48,11 +51,19 @@ impl Errand for Mirroring<'_> {
     }
 
     fn hear(&self, progress: &Progress, line: &Value) {
-        if let ("scanned", Ok(found)) = (line["event"].as_str().unwrap_or_default(), serde_json::from_value::<Found>(line.clone())) {
+        if let ("scanned", Ok(found)) = (
+            line["event"].as_str().unwrap_or_default(),
+            serde_json::from_value::<Found>(line.clone()),
+        ) {
             self.tell(found);
         }
         match serde_json::from_value::<Event>(line.clone()) {
-            Ok(Event::Planned(PlanSummary { blobs, blob_bytes, .. })) => progress.aim(Done { files: blobs, bytes: blob_bytes }),
+            Ok(Event::Planned(PlanSummary {
+                blobs, blob_bytes, ..
+            })) => progress.aim(Done {
+                files: blobs,
+                bytes: blob_bytes,
+            }),
             Ok(event @ (Event::Retry { .. } | Event::Failed { .. })) => progress.hear(0, &event),
             _ => (),
         }
@@ -62,7 +73,11 @@ impl Errand for Mirroring<'_> {
 impl<'a> Mirroring<'a> {
     /// A mirroring that is done there.
     pub fn new(cloud: Cloud<'a>, job: &'a ScanJob) -> Self {
-        Self { cloud, job, told: AtomicBool::new(false) }
+        Self {
+            cloud,
+            job,
+            told: AtomicBool::new(false),
+        }
     }
 
     /// Submits it unless `calls` has it, and sees it through, unless nobody here should wait.
@@ -74,7 +89,9 @@ impl<'a> Mirroring<'a> {
             Came::Home(Given::Result(given)) => self.gather(given).map(Came::Home),
             Came::Home(Given::Expired) => {
                 let days = RESULTS_LAST.as_secs() / 86_400;
-                let line = format!("Modal keeps results for about {days} days, and this run's are gone: run the same command again");
+                let line = format!(
+                    "Modal keeps results for about {days} days, and this run's are gone: run the same command again"
+                );
                 Err(Failure::new(Exit::Incomplete, line))
             }
             Came::Away(why) => Ok(Came::Away(why)),
@@ -89,11 +106,20 @@ impl<'a> Mirroring<'a> {
     }
 
     fn gather(&self, given: Value) -> Outcome<Work> {
-        let bad = |error: serde_json::Error| Failure::new(Exit::Incomplete, format!("the mirror says what nobody expects: {error}"));
+        let bad = |error: serde_json::Error| {
+            Failure::new(
+                Exit::Incomplete,
+                format!("the mirror says what nobody expects: {error}"),
+            )
+        };
         let given: Mirrored = serde_json::from_value(given).map_err(bad)?;
         let heard = given.own.heard();
-        let (Some(scan), landed) = (heard.scan, heard.landed) else { return Err(broken("mirror", given.own.ended())) };
-        scan.warnings.iter().for_each(|warning| self.cloud.screen.warn(warning));
+        let (Some(scan), landed) = (heard.scan, heard.landed) else {
+            return Err(broken("mirror", given.own.ended()));
+        };
+        scan.warnings
+            .iter()
+            .for_each(|warning| self.cloud.screen.warn(warning));
         self.tell(Found::of(&scan));
         let steps = follow(self.job, &scan, self.cloud.screen)?;
         let carried = self.carried(&steps.plan, &given)?;
@@ -114,8 +140,13 @@ impl<'a> Mirroring<'a> {
             let receipt = carried.take(plan, *number, ended);
             carried.receipts.push(receipt);
         }
-        carried.receipts.extend(given.before.iter().filter_map(Part::receipt));
-        carried.receipts.iter().try_for_each(|receipt| self.cloud.run.note(&Entry::Chunk(receipt.clone())))?;
+        carried
+            .receipts
+            .extend(given.before.iter().filter_map(Part::receipt));
+        carried
+            .receipts
+            .iter()
+            .try_for_each(|receipt| self.cloud.run.note(&Entry::Chunk(receipt.clone())))?;
         carried.seconds = self.cloud.seconds(&carried.receipts);
         Ok(carried)
     }
@@ -132,14 +163,32 @@ pub async fn see_through(
     screen: &Screen,
     stop: &Stop,
 ) -> Outcome<Option<MirrorReport>> {
-    let job: ScanJob = runs.read(&record.id, JOB).ok_or_else(|| lost(record, "its job"))?;
+    let job: ScanJob = runs
+        .read(&record.id, JOB)
+        .ok_or_else(|| lost(record, "its job"))?;
     let journal = runs.journal(&record.id);
-    let (app, containers) = deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
+    let (app, containers) =
+        deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
     let run = runs.resume(record)?;
     let came = async {
-        let modal = stop.unless(Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings)).await?;
-        let cloud = Cloud { modal: &modal, app: &app, containers, run: &run, screen, stop };
-        Mirroring::new(cloud, &job).work(Calls::of(&journal), Watch::Attached).await
+        let modal = stop
+            .unless(Modal::open(
+                &state_dir(&environment)?,
+                &run.log("bridge"),
+                settings,
+            ))
+            .await?;
+        let cloud = Cloud {
+            modal: &modal,
+            app: &app,
+            containers,
+            run: &run,
+            screen,
+            stop,
+        };
+        Mirroring::new(cloud, &job)
+            .work(Calls::of(&journal), Watch::Attached)
+            .await
     };
     let came = came.await;
     settle(run, &job, came, now().saturating_sub(record.started) as f64)

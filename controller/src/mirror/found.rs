@@ -25,13 +25,34 @@ pub struct Found {
 impl Found {
     /// The numbers of a scan.
     pub fn of(scan: &Scan) -> Self {
-        let Scan { objects, git_bytes, pointers, pointer_bytes, missing_bytes, .. } = *scan;
-        Self { objects, git_bytes, pointers, pointer_bytes, missing: scan.missing.len() as u64, missing_bytes }
+        let Scan {
+            objects,
+            git_bytes,
+            pointers,
+            pointer_bytes,
+            missing_bytes,
+            ..
+        } = *scan;
+        Self {
+            objects,
+            git_bytes,
+            pointers,
+            pointer_bytes,
+            missing: scan.missing.len() as u64,
+            missing_bytes,
+        }
     }
 
     /// Says them.
     pub fn say(&self, screen: &Screen) {
-        let Self { objects, git_bytes, pointers, missing, missing_bytes, .. } = *self;
+        let Self {
+            objects,
+            git_bytes,
+            pointers,
+            missing,
+            missing_bytes,
+            ..
+        } = *self;
         let (git, lacks) = (size(git_bytes), size(missing_bytes));
         screen.say(format!("Git has {objects} objects, {git}; the target lacks {missing} of {pointers} LFS objects, {lacks}"));
         let mut line = serde_json::to_value(self).unwrap_or_default();
@@ -47,9 +68,15 @@ impl Found {
 pub fn follow(job: &ScanJob, scan: &Scan, screen: &Screen) -> Outcome<Steps> {
     Steps::of(job, scan).map_err(|stopped| {
         if matches!(stopped, Stopped::Lacking(..)) {
-            let names = scan.missing.iter().take(SHOWN).map(|file| format!("  {} {}", file.path, size(file.size)));
+            let names = scan
+                .missing
+                .iter()
+                .take(SHOWN)
+                .map(|file| format!("  {} {}", file.path, size(file.size)));
             let rest = scan.missing.len().saturating_sub(SHOWN);
-            let lines: Vec<String> = names.chain((rest > 0).then(|| format!("  and {rest} more"))).collect();
+            let lines: Vec<String> = names
+                .chain((rest > 0).then(|| format!("  and {rest} more")))
+                .collect();
             screen.show(lines.join("\n"));
             screen.tell(&json!({"event": "lacking", "files": scan.missing}));
         }

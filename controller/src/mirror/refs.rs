@@ -9,15 +9,31 @@ use hf2ms_worker::protocol::{RefAt, RefOutcome, RefState};
 pub fn outcomes(here: &[RefAt], pushed: Vec<RefOutcome>) -> Vec<RefOutcome> {
     let mut all: BTreeMap<String, RefOutcome> = here
         .iter()
-        .map(|found| (found.name.clone(), RefOutcome { name: found.name.clone(), state: RefState::Unchanged, why: None }))
+        .map(|found| {
+            (
+                found.name.clone(),
+                RefOutcome {
+                    name: found.name.clone(),
+                    state: RefState::Unchanged,
+                    why: None,
+                },
+            )
+        })
         .collect();
-    all.extend(pushed.into_iter().map(|outcome| (outcome.name.clone(), outcome)));
+    all.extend(
+        pushed
+            .into_iter()
+            .map(|outcome| (outcome.name.clone(), outcome)),
+    );
     all.into_values().collect()
 }
 
 /// One digest for where all these refs stand, whatever their order.
 pub fn stand(refs: &[RefAt]) -> Sha256 {
-    let mut lines: Vec<String> = refs.iter().map(|found| format!("{} {}\n", found.oid, found.name)).collect();
+    let mut lines: Vec<String> = refs
+        .iter()
+        .map(|found| format!("{} {}\n", found.oid, found.name))
+        .collect();
     lines.sort();
     Sha256::of(lines.concat().as_bytes())
 }
@@ -27,21 +43,46 @@ mod tests {
     use super::*;
 
     fn refs(pairs: &[(&str, &str)]) -> Vec<RefAt> {
-        pairs.iter().map(|(name, oid)| RefAt { name: (*name).to_owned(), oid: (*oid).to_owned() }).collect()
+        pairs
+            .iter()
+            .map(|(name, oid)| RefAt {
+                name: (*name).to_owned(),
+                oid: (*oid).to_owned(),
+            })
+            .collect()
     }
 
     #[test]
     fn where_refs_stand_is_one_digest_whatever_their_order() {
-        let (one, other) = (refs(&[("a", "1"), ("b", "2")]), refs(&[("b", "2"), ("a", "1")]));
+        let (one, other) = (
+            refs(&[("a", "1"), ("b", "2")]),
+            refs(&[("b", "2"), ("a", "1")]),
+        );
         assert_eq!(stand(&one), stand(&other));
         assert_ne!(stand(&one), stand(&refs(&[("a", "1")])));
     }
 
     #[test]
     fn every_ref_is_told_of_once() {
-        let pushed = vec![RefOutcome { name: "refs/heads/a".into(), state: RefState::Refused, why: Some("no".into()) }];
-        let told = outcomes(&refs(&[("refs/heads/a", "1"), ("refs/heads/b", "2")]), pushed);
-        let states: Vec<_> = told.iter().map(|outcome| (outcome.name.as_str(), outcome.state)).collect();
-        assert_eq!(states, [("refs/heads/a", RefState::Refused), ("refs/heads/b", RefState::Unchanged)]);
+        let pushed = vec![RefOutcome {
+            name: "refs/heads/a".into(),
+            state: RefState::Refused,
+            why: Some("no".into()),
+        }];
+        let told = outcomes(
+            &refs(&[("refs/heads/a", "1"), ("refs/heads/b", "2")]),
+            pushed,
+        );
+        let states: Vec<_> = told
+            .iter()
+            .map(|outcome| (outcome.name.as_str(), outcome.state))
+            .collect();
+        assert_eq!(
+            states,
+            [
+                ("refs/heads/a", RefState::Refused),
+                ("refs/heads/b", RefState::Unchanged)
+            ]
+        );
     }
 }

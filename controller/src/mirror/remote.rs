@@ -57,27 +57,54 @@ impl<'a> Remote<'a> {
     ///
     /// # Errors
     /// An unknown platform, no token, or one that belongs to another host.
-    pub fn of(args: &'a RemoteArgs, source: &'a Party, target: &Party, environment: &Environment) -> Outcome<Option<Self>> {
+    pub fn of(
+        args: &'a RemoteArgs,
+        source: &'a Party,
+        target: &Party,
+        environment: &Environment,
+    ) -> Outcome<Option<Self>> {
         let asked = args.pull_by.is_some() || args.use_remote_mirror;
         if !asked {
             return match args.wait || args.create_project {
-                true => Err(Failure::usage("--wait and --create-project go with --pull-by gitlab")),
+                true => Err(Failure::usage(
+                    "--wait and --create-project go with --pull-by gitlab",
+                )),
                 false => Ok(None),
             };
         }
-        let set = |name: &str| environment.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let set = |name: &str| {
+            environment
+                .get(name)
+                .map(|value| value.trim().to_owned())
+                .filter(|value| !value.is_empty())
+        };
         match set("MIRROR_PLATFORM") {
-            Some(platform) if args.pull_by.is_none() && !platform.eq_ignore_ascii_case("gitlab") => {
+            Some(platform)
+                if args.pull_by.is_none() && !platform.eq_ignore_ascii_case("gitlab") =>
+            {
                 let platform = hf2ms_hub::path::escape(&platform);
-                return Err(Failure::usage(format!("MIRROR_PLATFORM is {platform}, and only gitlab can pull by itself")));
+                return Err(Failure::usage(format!(
+                    "MIRROR_PLATFORM is {platform}, and only gitlab can pull by itself"
+                )));
             }
             _ => (),
         }
         let url = address(&target.at.endpoint)?;
         let api = set("GITLAB_API_BASE").unwrap_or_else(|| format!("{}/api/v4", origin_of(&url)));
-        let project = set("GITLAB_PROJECT_PATH").unwrap_or_else(|| url.path().trim_matches('/').trim_end_matches(".git").to_owned());
+        let project = set("GITLAB_PROJECT_PATH").unwrap_or_else(|| {
+            url.path()
+                .trim_matches('/')
+                .trim_end_matches(".git")
+                .to_owned()
+        });
         let token = token(set("GITLAB_API_TOKEN"), &api, &url, target)?;
-        Ok(Some(Self { args, source, api, project, token }))
+        Ok(Some(Self {
+            args,
+            source,
+            api,
+            project,
+            token,
+        }))
     }
 
     /// The login by which the project can be asked for its objects, where the target has none of its own.
@@ -85,31 +112,50 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// The token can't be sent as a password.
     pub fn login(&self) -> Outcome<Token> {
-        Token::login("oauth2", self.token.secret()).map_err(|bad| Failure::usage(format!("GITLAB_API_TOKEN can't be used: {bad}")))
+        Token::login("oauth2", self.token.secret())
+            .map_err(|bad| Failure::usage(format!("GITLAB_API_TOKEN can't be used: {bad}")))
     }
 
     /// Sets the mirror up, starts it and, if that was asked, waits until GitLab says that it has pulled: how the mirror stands then.
     ///
     /// # Errors
     /// GitLab refuses; the pull fails.
-    pub async fn set_up(&self, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Option<MirrorState>> {
-        let gitlab = GitLab::open(&self.api, &self.project, &self.token, settings.http()).map_err(|error| self.said(&error, settings))?;
-        let started = async { self.start(&gitlab, screen).await.map_err(|error| self.said(&error, settings)) };
+    pub async fn set_up(
+        &self,
+        settings: &Settings,
+        screen: &Screen,
+        stop: &Stop,
+    ) -> Outcome<Option<MirrorState>> {
+        let gitlab = GitLab::open(&self.api, &self.project, &self.token, settings.http())
+            .map_err(|error| self.said(&error, settings))?;
+        let started = async {
+            self.start(&gitlab, screen)
+                .await
+                .map_err(|error| self.said(&error, settings))
+        };
         let before = stop.unless(started).await?;
         let (project, from) = (&self.project, &self.source.at.endpoint);
-        screen.say(format!("GitLab pulls {from} into {project} by itself from now on"));
+        screen.say(format!(
+            "GitLab pulls {from} into {project} by itself from now on"
+        ));
         if !self.args.wait {
             screen.tell(&json!({"event": "report", "project": project, "source": from, "exit": Exit::Done as u8}));
             return Ok(None);
         }
-        stop.unless(self.see_through(&gitlab, &before, settings, stop)).await.map(Some)
+        stop.unless(self.see_through(&gitlab, &before, settings, stop))
+            .await
+            .map(Some)
     }
 
     /// Says how the pull ended, by what the target itself lacks then: GitLab may leave LFS objects out and say nothing of it.
     pub fn conclude(&self, state: &MirrorState, scan: &Scan, screen: &Screen) -> Exit {
         let (project, from) = (&self.project, &self.source.at.endpoint);
         let lacking = scan.missing.len() + scan.refused.len();
-        let exit = if lacking == 0 { Exit::Done } else { Exit::Incomplete };
+        let exit = if lacking == 0 {
+            Exit::Done
+        } else {
+            Exit::Incomplete
+        };
         screen.show(match exit {
             Exit::Done => format!("GitLab has pulled {from} into {project}, with all {} LFS objects", scan.pointers),
             _ => format!(
@@ -127,13 +173,25 @@ impl<'a> Remote<'a> {
     async fn start(&self, gitlab: &GitLab, screen: &Screen) -> hf2ms_hub::Result<MirrorState> {
         if !gitlab.exists().await? {
             if !self.args.create_project {
-                return Err(Error::new(Kind::NotFound, "there is no such project: create it, or give --create-project"));
+                return Err(Error::new(
+                    Kind::NotFound,
+                    "there is no such project: create it, or give --create-project",
+                ));
             }
-            let visibility = if self.args.public { Visibility::Public } else { Visibility::Private };
+            let visibility = if self.args.public {
+                Visibility::Public
+            } else {
+                Visibility::Private
+            };
             gitlab.create(visibility).await?;
             screen.say(format!("created {visibility} project {}", self.project));
         }
-        let from: Url = self.source.at.endpoint.parse().map_err(|_| Error::new(Kind::Usage, "the source is no address"))?;
+        let from: Url = self
+            .source
+            .at
+            .endpoint
+            .parse()
+            .map_err(|_| Error::new(Kind::Usage, "the source is no address"))?;
         // Not a mirror yet: there is nothing to be said of it.
         let before = gitlab.state().await.unwrap_or_default();
         gitlab.mirror(&from, self.source.login.as_ref()).await?;
@@ -141,14 +199,26 @@ impl<'a> Remote<'a> {
         Ok(before)
     }
 
-    async fn see_through(&self, gitlab: &GitLab, before: &MirrorState, settings: &Settings, stop: &Stop) -> Outcome<MirrorState> {
+    async fn see_through(
+        &self,
+        gitlab: &GitLab,
+        before: &MirrorState,
+        settings: &Settings,
+        stop: &Stop,
+    ) -> Outcome<MirrorState> {
         loop {
-            let state = gitlab.state().await.map_err(|error| self.said(&error, settings))?;
+            let state = gitlab
+                .state()
+                .await
+                .map_err(|error| self.said(&error, settings))?;
             match state.ended_since(before) {
                 Some(Ok(())) => return Ok(state),
                 Some(Err(why)) => {
                     let why = settings.redact(&hf2ms_hub::path::escape(&why));
-                    return Err(Failure::new(Exit::Incomplete, format!("GitLab could not pull {}: {why}", self.source.at.endpoint)));
+                    return Err(Failure::new(
+                        Exit::Incomplete,
+                        format!("GitLab could not pull {}: {why}", self.source.at.endpoint),
+                    ));
                 }
                 None => tokio::select! {
                     () = tokio::time::sleep(settings.http().retry.base * PAUSES) => (),
@@ -163,7 +233,9 @@ impl<'a> Remote<'a> {
         let (project, api) = (&self.project, &self.api);
         let line = match error.kind() {
             Kind::Unauthorized => {
-                format!("{api} does not take GITLAB_API_TOKEN (or TARGET_TOKEN): it needs a valid token with the scope api")
+                format!(
+                    "{api} does not take GITLAB_API_TOKEN (or TARGET_TOKEN): it needs a valid token with the scope api"
+                )
             }
             Kind::Denied => format!(
                 "the token may not set up a mirror of {project}: it needs the scope api and a maintainer's role ({})",
@@ -178,23 +250,40 @@ impl<'a> Remote<'a> {
 }
 
 fn address(endpoint: &str) -> Outcome<Url> {
-    endpoint.parse().map_err(|_| Failure::usage("the target is no address"))
+    endpoint
+        .parse()
+        .map_err(|_| Failure::usage("the target is no address"))
 }
 
 fn origin_of(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    format!(
+        "{}://{}{port}",
+        url.scheme(),
+        url.host_str().unwrap_or_default()
+    )
 }
 
 /// The target's token is GitLab's too, where its API is at the same origin.
 fn token(own: Option<String>, api: &str, target: &Url, party: &Party) -> Outcome<Token> {
-    let bad = |bad| Failure::usage(format!("GITLAB_API_TOKEN can't be used: {bad}; copy it again"));
+    let bad = |bad| {
+        Failure::usage(format!(
+            "GITLAB_API_TOKEN can't be used: {bad}; copy it again"
+        ))
+    };
     if let Some(own) = own {
         return Token::parse(&own).map_err(bad);
     }
-    let api: Url = api.parse().map_err(|_| Failure::usage("GITLAB_API_BASE is no address: expected https://host/api/v4"))?;
+    let api: Url = api.parse().map_err(|_| {
+        Failure::usage("GITLAB_API_BASE is no address: expected https://host/api/v4")
+    })?;
     if !matches!((Origin::of(&api), Origin::of(target)), (Ok(a), Ok(b)) if a == b) {
-        return Err(Failure::usage("GITLAB_API_BASE is at another host than the target: set GITLAB_API_TOKEN for it"));
+        return Err(Failure::usage(
+            "GITLAB_API_BASE is at another host than the target: set GITLAB_API_TOKEN for it",
+        ));
     }
     let login = party
         .login

@@ -72,15 +72,22 @@ pub struct MirrorTally {
 impl MirrorReport {
     /// How many refs ended so.
     pub fn count(&self, state: RefState) -> usize {
-        self.refs.iter().filter(|outcome| outcome.state == state).count()
+        self.refs
+            .iter()
+            .filter(|outcome| outcome.state == state)
+            .count()
     }
 
     /// The exit code. Refs that no host takes from outside, and branches that the target won't let go, cost nothing: each is named.
     pub fn exit(&self) -> Exit {
-        let counts = |outcome: &&RefOutcome| outcome.state == RefState::Refused && is_plain(&outcome.name) && !is_kept(outcome);
+        let counts = |outcome: &&RefOutcome| {
+            outcome.state == RefState::Refused && is_plain(&outcome.name) && !is_kept(outcome)
+        };
         match self.state {
             State::Interrupted => Exit::Interrupted,
-            _ if self.refs.iter().any(|outcome| counts(&outcome)) => Exit::of_failed(&self.failed).worse(Exit::Incomplete),
+            _ if self.refs.iter().any(|outcome| counts(&outcome)) => {
+                Exit::of_failed(&self.failed).worse(Exit::Incomplete)
+            }
             _ => Exit::of_failed(&self.failed),
         }
     }
@@ -98,10 +105,18 @@ impl MirrorReport {
     pub fn line(&self) -> String {
         let changed = self.count(RefState::Pushed) + self.count(RefState::Deleted);
         let refused = self.count(RefState::Refused);
-        let refused = if refused > 0 { format!(", {refused} refused") } else { String::new() };
+        let refused = if refused > 0 {
+            format!(", {refused} refused")
+        } else {
+            String::new()
+        };
         let tally = &self.tally;
         let objects = format!("{} LFS objects, {}", tally.moved, size(tally.moved_bytes));
-        format!("{}: {changed} refs changed{refused}, {objects} in {}", self.headline(), duration(self.seconds))
+        format!(
+            "{}: {changed} refs changed{refused}, {objects} in {}",
+            self.headline(),
+            duration(self.seconds)
+        )
     }
 
     fn headline(&self) -> &'static str {
@@ -117,12 +132,32 @@ impl MirrorReport {
     pub fn readable(&self) -> String {
         let tally = &self.tally;
         let mut text = format!("\n{}  {}\n", self.headline(), self.destination.web_url());
-        let rate = if tally.bytes_per_second > 0.0 { format!(", {}", rate(tally.bytes_per_second as u64, 1.0)) } else { String::new() };
+        let rate = if tally.bytes_per_second > 0.0 {
+            format!(", {}", rate(tally.bytes_per_second as u64, 1.0))
+        } else {
+            String::new()
+        };
         let rows = [
-            ("git", format!("{} objects, {}", tally.objects, size(tally.git_bytes))),
-            ("lfs", format!("{} objects in all history, {}", tally.pointers, size(tally.pointer_bytes))),
-            ("moved", format!("{} objects, {}{rate}", tally.moved, size(tally.moved_bytes))),
-            ("retries", format!("{}; {} workers replaced", tally.retries, tally.lost_workers)),
+            (
+                "git",
+                format!("{} objects, {}", tally.objects, size(tally.git_bytes)),
+            ),
+            (
+                "lfs",
+                format!(
+                    "{} objects in all history, {}",
+                    tally.pointers,
+                    size(tally.pointer_bytes)
+                ),
+            ),
+            (
+                "moved",
+                format!("{} objects, {}{rate}", tally.moved, size(tally.moved_bytes)),
+            ),
+            (
+                "retries",
+                format!("{}; {} workers replaced", tally.retries, tally.lost_workers),
+            ),
             ("time", duration(self.seconds)),
         ];
         for (name, value) in rows {
@@ -133,16 +168,40 @@ impl MirrorReport {
     }
 
     fn table(&self) -> String {
-        let counts = [RefState::Pushed, RefState::Unchanged, RefState::Deleted, RefState::Refused].map(|state| self.count(state));
+        let counts = [
+            RefState::Pushed,
+            RefState::Unchanged,
+            RefState::Deleted,
+            RefState::Refused,
+        ]
+        .map(|state| self.count(state));
         let [pushed, unchanged, deleted, refused] = counts;
-        let mut text = format!("  refs        {pushed} pushed, {unchanged} unchanged, {deleted} deleted, {refused} refused\n");
-        let changed = self.refs.iter().filter(|outcome| outcome.state != RefState::Unchanged);
+        let mut text = format!(
+            "  refs        {pushed} pushed, {unchanged} unchanged, {deleted} deleted, {refused} refused\n"
+        );
+        let changed = self
+            .refs
+            .iter()
+            .filter(|outcome| outcome.state != RefState::Unchanged);
         for RefOutcome { name, state, why } in changed.clone().take(SHOWN) {
-            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            let _ = writeln!(text, "    {:<9} {}{why}", word(*state), hf2ms_hub::path::escape(name));
+            let why = why
+                .as_ref()
+                .map(|why| format!(": {why}"))
+                .unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "    {:<9} {}{why}",
+                word(*state),
+                hf2ms_hub::path::escape(name)
+            );
         }
-        let failed = self.failed.iter().map(|failed| format!("  failed      {}: {}", failed.path, failed.error));
-        failed.take(SHOWN).for_each(|line| text.push_str(&(line + "\n")));
+        let failed = self
+            .failed
+            .iter()
+            .map(|failed| format!("  failed      {}: {}", failed.path, failed.error));
+        failed
+            .take(SHOWN)
+            .for_each(|line| text.push_str(&(line + "\n")));
         let rest = changed.count().saturating_sub(SHOWN) + self.failed.len().saturating_sub(SHOWN);
         if rest > 0 {
             let _ = writeln!(text, "    {rest} more: see report.json of run {}", self.run);
@@ -153,7 +212,9 @@ impl MirrorReport {
 
 /// The target keeps the branch that its `HEAD` names, whatever is asked.
 fn is_kept(outcome: &RefOutcome) -> bool {
-    outcome.why.as_ref().is_some_and(|why| why.contains("deletion of the current branch") || why.contains("default branch"))
+    outcome.why.as_ref().is_some_and(|why| {
+        why.contains("deletion of the current branch") || why.contains("default branch")
+    })
 }
 
 fn word(state: RefState) -> &'static str {
@@ -184,7 +245,12 @@ mod tests {
             source: at("huggingface", "org/a"),
             destination: at("modelscope", "org/a"),
             scope: Scope::Branches,
-            tally: MirrorTally { pointers: 3, moved: 2, moved_bytes: 5_000_000, ..MirrorTally::default() },
+            tally: MirrorTally {
+                pointers: 3,
+                moved: 2,
+                moved_bytes: 5_000_000,
+                ..MirrorTally::default()
+            },
             refs: refs.iter().map(outcome).collect(),
             failed,
             source_stood: Sha256::of(b"a"),
@@ -198,19 +264,50 @@ mod tests {
     fn what_no_host_takes_costs_nothing_and_a_branch_does() {
         use RefState::{Pushed, Refused};
         let exit = |refs: &[_]| report(refs, Vec::new()).exit();
-        assert_eq!(exit(&[("refs/heads/main", Pushed, None), ("refs/pr/1", Refused, Some("hidden"))]), Exit::Done);
-        assert_eq!(exit(&[("refs/heads/old", Refused, Some("deletion of the current branch prohibited"))]), Exit::Done);
-        assert_eq!(exit(&[("refs/heads/main", Refused, Some("protected"))]), Exit::Incomplete);
-        let failed = |kind| vec![FailedFile { path: "w".into(), error: "no".into(), kind }];
+        assert_eq!(
+            exit(&[
+                ("refs/heads/main", Pushed, None),
+                ("refs/pr/1", Refused, Some("hidden"))
+            ]),
+            Exit::Done
+        );
+        assert_eq!(
+            exit(&[(
+                "refs/heads/old",
+                Refused,
+                Some("deletion of the current branch prohibited")
+            )]),
+            Exit::Done
+        );
+        assert_eq!(
+            exit(&[("refs/heads/main", Refused, Some("protected"))]),
+            Exit::Incomplete
+        );
+        let failed = |kind| {
+            vec![FailedFile {
+                path: "w".into(),
+                error: "no".into(),
+                kind,
+            }]
+        };
         assert_eq!(report(&[], failed(Kind::Corrupt)).exit(), Exit::Integrity);
         assert_eq!(report(&[], failed(Kind::Invalid)).exit(), Exit::Incomplete);
     }
 
     #[test]
     fn a_person_sees_each_ref_that_changed_and_why_one_did_not() {
-        let refs = [("refs/heads/main", RefState::Pushed, None), ("refs/heads/x", RefState::Refused, Some("protected\u{1b}"))];
+        let refs = [
+            ("refs/heads/main", RefState::Pushed, None),
+            ("refs/heads/x", RefState::Refused, Some("protected\u{1b}")),
+        ];
         let text = report(&refs, Vec::new()).readable();
-        for words in ["incomplete", "pushed    refs/heads/main", "refused   refs/heads/x: protected", "2 objects, 5 MB", "1 min 01 s"] {
+        for words in [
+            "incomplete",
+            "pushed    refs/heads/main",
+            "refused   refs/heads/x: protected",
+            "2 objects, 5 MB",
+            "1 min 01 s",
+        ] {
             assert!(text.contains(words), "{words} in {text}");
         }
     }
@@ -218,9 +315,14 @@ mod tests {
     #[test]
     fn a_report_that_is_read_again_says_the_same_to_the_last_digit() {
         let mut written = report(&[], Vec::new());
-        (written.tally.bytes_per_second, written.seconds) = (183_803.992_475_571_26, 900.358_561_915);
-        let read: MirrorReport = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
-        assert_eq!(read.tally.bytes_per_second.to_bits(), written.tally.bytes_per_second.to_bits());
+        (written.tally.bytes_per_second, written.seconds) =
+            (183_803.992_475_571_26, 900.358_561_915);
+        let read: MirrorReport =
+            serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
+        assert_eq!(
+            read.tally.bytes_per_second.to_bits(),
+            written.tally.bytes_per_second.to_bits()
+        );
         assert_eq!(read.seconds.to_bits(), written.seconds.to_bits());
     }
 }

@@ -15,7 +15,10 @@ use crate::stop::Stop;
 /// # Errors
 /// What was expected.
 pub fn interval(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (number, unit) = text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    );
     let seconds = match unit {
         "" | "s" => 1,
         "m" => 60,
@@ -23,15 +26,25 @@ pub fn interval(text: &str) -> Result<Duration, String> {
         "d" => 86_400,
         _ => 0,
     };
-    let span = number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)).filter(|span| *span > 0);
-    span.map(Duration::from_secs).ok_or_else(|| "expected a time as 15m, 90s or 2h".to_owned())
+    let span = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(seconds))
+        .filter(|span| *span > 0);
+    span.map(Duration::from_secs)
+        .ok_or_else(|| "expected a time as 15m, 90s or 2h".to_owned())
 }
 
 /// Goes round until it is asked to stop; the last round's exit code.
 ///
 /// # Errors
 /// The command line is wrong: that would be so in every round.
-pub async fn repeat(every: Duration, screen: &Screen, stop: &Stop, round: impl AsyncFn() -> Outcome<MirrorReport>) -> Outcome<Exit> {
+pub async fn repeat(
+    every: Duration,
+    screen: &Screen,
+    stop: &Stop,
+    round: impl AsyncFn() -> Outcome<MirrorReport>,
+) -> Outcome<Exit> {
     loop {
         let ended = round().await;
         let exit = match &ended {
@@ -50,7 +63,9 @@ pub async fn repeat(every: Duration, screen: &Screen, stop: &Stop, round: impl A
 }
 
 fn tell(ended: &Outcome<MirrorReport>, screen: &Screen) {
-    let line = ended.as_ref().map_or_else(Failure::to_string, MirrorReport::line);
+    let line = ended
+        .as_ref()
+        .map_or_else(Failure::to_string, MirrorReport::line);
     screen.show(format!("{} UTC  {line}", when(now())));
     match ended {
         Ok(report) => {
@@ -68,10 +83,24 @@ mod tests {
 
     #[test]
     fn a_time_has_a_unit() {
-        for (text, seconds) in [("15m", 900), ("90s", 90), ("2h", 7200), ("1d", 86_400), ("5", 5)] {
+        for (text, seconds) in [
+            ("15m", 900),
+            ("90s", 90),
+            ("2h", 7200),
+            ("1d", 86_400),
+            ("5", 5),
+        ] {
             assert_eq!(interval(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for bad in ["", "m", "0m", "-1m", "1.5h", "10 weeks", "99999999999999999999s"] {
+        for bad in [
+            "",
+            "m",
+            "0m",
+            "-1m",
+            "1.5h",
+            "10 weeks",
+            "99999999999999999999s",
+        ] {
             assert!(interval(bad).is_err(), "{bad}");
         }
     }

@@ -1,7 +1,9 @@
 //! What is asked of a mirroring, and the job that it makes.
 
 use hf2ms_worker::chunks::Chunking;
-use hf2ms_worker::protocol::{Folder, Force, Lfs, Policy, ScanJob, Scope, Tell, VERSION, WorkerOptions};
+use hf2ms_worker::protocol::{
+    Folder, Force, Lfs, Policy, ScanJob, Scope, Tell, VERSION, WorkerOptions,
+};
 
 use super::sides::Party;
 use crate::cutting::CuttingArgs;
@@ -33,7 +35,11 @@ impl Wish {
             source: self.source.at.clone(),
             destination: self.target.at.clone(),
             scope: self.scope,
-            policy: Policy { force: self.force, lfs: self.lfs, chunking },
+            policy: Policy {
+                force: self.force,
+                lfs: self.lfs,
+                chunking,
+            },
             tell,
             folder: self.folder.clone(),
             options: WorkerOptions::default(),

@@ -25,7 +25,12 @@ pub struct Work {
 impl Work {
     /// Before anything moves.
     pub fn new(scan: Scan) -> Self {
-        Self { carried: Carried::default(), failed: scan.refused.clone(), landed: None, scan }
+        Self {
+            carried: Carried::default(),
+            failed: scan.refused.clone(),
+            landed: None,
+            scan,
+        }
     }
 
     /// Takes note of what became of the chunks of this plan.
@@ -36,7 +41,10 @@ impl Work {
         self.failed.extend(plan.unsent(&carried.receipts));
         self.carried = carried;
         match &self.carried.ended_by {
-            Some((kind, error)) => Err(Failure::new(Exit::of(*kind), format!("the workers were stopped: {error}"))),
+            Some((kind, error)) => Err(Failure::new(
+                Exit::of(*kind),
+                format!("the workers were stopped: {error}"),
+            )),
             None => Ok(()),
         }
     }
@@ -44,7 +52,10 @@ impl Work {
     /// The report. `seconds`: since the first look.
     pub fn report(self, job: &ScanJob, seconds: f64) -> MirrorReport {
         let tally = self.tally(job);
-        let Landed { refs, there } = self.landed.unwrap_or_else(|| Landed { refs: Vec::new(), there: self.scan.there });
+        let Landed { refs, there } = self.landed.unwrap_or_else(|| Landed {
+            refs: Vec::new(),
+            there: self.scan.there,
+        });
         let mut report = MirrorReport {
             run: job.run.clone(),
             state: State::Done,
@@ -66,7 +77,12 @@ impl Work {
     }
 
     fn tally(&self, job: &ScanJob) -> MirrorTally {
-        let Self { scan, carried, failed, .. } = self;
+        let Self {
+            scan,
+            carried,
+            failed,
+            ..
+        } = self;
         let stored = || carried.receipts.iter().flat_map(|receipt| &receipt.files);
         let moved = || stored().filter(|stored| stored.how == How::Streamed);
         let sent: u64 = carried.receipts.iter().map(|receipt| receipt.sent).sum();
@@ -78,10 +94,18 @@ impl Work {
             moved: moved().count() as u64,
             moved_bytes: moved().map(|stored| stored.size).sum(),
             reused: stored().filter(|stored| stored.how == How::Reused).count() as u64,
-            lacking: if job.policy.lfs == Lfs::Moved { failed.len() } else { scan.missing.len() } as u64,
+            lacking: if job.policy.lfs == Lfs::Moved {
+                failed.len()
+            } else {
+                scan.missing.len()
+            } as u64,
             retries: carried.receipts.iter().map(|receipt| receipt.retries).sum(),
             lost_workers: carried.lost,
-            bytes_per_second: if carried.seconds > 0.0 { sent as f64 / carried.seconds } else { 0.0 },
+            bytes_per_second: if carried.seconds > 0.0 {
+                sent as f64 / carried.seconds
+            } else {
+                0.0
+            },
         }
     }
 }
@@ -90,12 +114,21 @@ impl Work {
 ///
 /// # Errors
 /// What stopped it; the run's record says so too.
-pub fn settle(mut run: RunDir, job: &ScanJob, came: Outcome<Came<Work>>, seconds: f64) -> Outcome<Option<MirrorReport>> {
+pub fn settle(
+    mut run: RunDir,
+    job: &ScanJob,
+    came: Outcome<Came<Work>>,
+    seconds: f64,
+) -> Outcome<Option<MirrorReport>> {
     let work = match came {
         Ok(Came::Home(work)) => work,
         Ok(Came::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
         Err(failure) => {
-            run.end(if failure.exit() == Exit::Interrupted { State::Interrupted } else { State::Failed })?;
+            run.end(if failure.exit() == Exit::Interrupted {
+                State::Interrupted
+            } else {
+                State::Failed
+            })?;
             return Err(failure);
         }
     };

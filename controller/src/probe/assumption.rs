@@ -20,7 +20,11 @@ pub struct Assumption {
 impl Assumption {
     /// The hub that it is about.
     pub fn hub(&self) -> Hub {
-        if self.id.starts_with("hf-") { Hub::HuggingFace } else { Hub::ModelScope }
+        if self.id.starts_with("hf-") {
+            Hub::HuggingFace
+        } else {
+            Hub::ModelScope
+        }
     }
 }
 

@@ -26,7 +26,10 @@ impl Budget {
             return Err(format!("the limit of {MOST_REQUESTS} requests was reached"));
         }
         if self.bytes() + bytes as u64 > MOST_BYTES {
-            return Err(format!("the limit of {} MB was reached", MOST_BYTES / 1_000_000));
+            return Err(format!(
+                "the limit of {} MB was reached",
+                MOST_BYTES / 1_000_000
+            ));
         }
         self.take_for_cleanup(bytes);
         Ok(())
@@ -62,7 +65,10 @@ mod tests {
     fn neither_limit_is_passed_and_cleaning_up_is_always_allowed() {
         let budget = Budget::default();
         let taken = (0..1000).filter(|_| budget.take(1).is_ok()).count() as u64;
-        assert_eq!((taken, budget.requests()), (MOST_REQUESTS - FOR_CLEANUP, MOST_REQUESTS - FOR_CLEANUP));
+        assert_eq!(
+            (taken, budget.requests()),
+            (MOST_REQUESTS - FOR_CLEANUP, MOST_REQUESTS - FOR_CLEANUP)
+        );
         budget.take_for_cleanup(0);
         let budget = Budget::default();
         budget.received(MOST_BYTES as usize);

@@ -60,7 +60,10 @@ pub type Tried = Result<Seen, NotTried>;
 
 /// What was seen, and whether it is what is believed.
 pub fn seen(holds: bool, what: impl Into<String>) -> Tried {
-    Ok(Seen { holds, what: what.into() })
+    Ok(Seen {
+        holds,
+        what: what.into(),
+    })
 }
 
 /// Not tried, for this reason.
@@ -81,6 +84,9 @@ impl Removed {
     /// There was nothing to take away.
     pub fn nothing(why: Option<String>) -> Self {
         let why = why.unwrap_or_else(|| "the scratch repo was not made".to_owned());
-        Self { tried: Err(NotTried(why)), is_gone: true }
+        Self {
+            tried: Err(NotTried(why)),
+            is_gone: true,
+        }
     }
 }

@@ -66,14 +66,18 @@ pub struct Probed {
 impl Probed {
     /// How many assumptions came out so.
     pub fn count(&self, verdict: Verdict) -> usize {
-        self.findings.iter().filter(|finding| finding.verdict == verdict).count()
+        self.findings
+            .iter()
+            .filter(|finding| finding.verdict == verdict)
+            .count()
     }
 }
 
 impl Probe {
     /// The assumptions about a hub that are to be tried.
     fn lines(&self, hub: Hub) -> Vec<&'static Assumption> {
-        let wanted = |line: &&Assumption| self.only.is_empty() || self.only.iter().any(|id| id == line.id);
+        let wanted =
+            |line: &&Assumption| self.only.is_empty() || self.only.iter().any(|id| id == line.id);
         of_hub(hub).into_iter().filter(wanted).collect()
     }
 
@@ -84,10 +88,16 @@ impl Probe {
     pub async fn run(&self, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Probed> {
         let budget = Arc::new(Budget::default());
         let mut probed = Probed::default();
-        for hub in self.hubs.iter().filter(|hub| self.speed.is_some() || !self.lines(**hub).is_empty()) {
-            self.try_hub(*hub, settings, (screen, stop), &budget, &mut probed).await?;
+        for hub in self
+            .hubs
+            .iter()
+            .filter(|hub| self.speed.is_some() || !self.lines(**hub).is_empty())
+        {
+            self.try_hub(*hub, settings, (screen, stop), &budget, &mut probed)
+                .await?;
         }
-        (probed.requests, probed.bytes, probed.interrupted) = (budget.requests(), budget.bytes(), stop.is_asked());
+        (probed.requests, probed.bytes, probed.interrupted) =
+            (budget.requests(), budget.bytes(), stop.is_asked());
         Ok(probed)
     }
 
@@ -101,12 +111,22 @@ impl Probe {
     ) -> Outcome<()> {
         let access = settings.access_to(hub);
         let side = side_of(hub, self.kind, access, "hf2ms/probe")?;
-        let wire = Wire::open(&side, settings.http(), Arc::clone(budget)).map_err(|error| Failure::usage(format!("{hub}: {error}")))?;
-        let pause = if hub == Hub::ModelScope { self.pause } else { Duration::ZERO };
+        let wire = Wire::open(&side, settings.http(), Arc::clone(budget))
+            .map_err(|error| Failure::usage(format!("{hub}: {error}")))?;
+        let pause = if hub == Hub::ModelScope {
+            self.pause
+        } else {
+            Duration::ZERO
+        };
         let mut scratch = Scratch::new(wire, (hub, self.kind), access.token_name, pause);
         let lines = self.lines(hub);
         screen.tell(&json!({"event": "scratch", "hub": hub, "name": scratch.name}));
-        screen.say(format!("{hub}: {} assumptions, in the new private {} {}", lines.len(), self.kind, scratch.name));
+        screen.say(format!(
+            "{hub}: {} assumptions, in the new private {} {}",
+            lines.len(),
+            self.kind,
+            scratch.name
+        ));
         let mut findings: Vec<Finding> = Vec::new();
         let work = async {
             prepare(&mut scratch).await;
@@ -116,27 +136,47 @@ impl Probe {
                 }
             }
             if let Some(size) = self.speed {
-                probed.speeds.extend(speed::measure(&scratch, access, settings, size, screen).await);
+                probed
+                    .speeds
+                    .extend(speed::measure(&scratch, access, settings, size, screen).await);
             }
             Ok(())
         };
         // A signal ends the tries, not what follows: it takes the repo away.
         let _ = stop.unless(work).await;
-        probed.left.extend(end(&scratch, screen, &lines, &mut findings).await.map(|folder| format!("{}{folder}", access.endpoint)));
+        probed.left.extend(
+            end(&scratch, screen, &lines, &mut findings)
+                .await
+                .map(|folder| format!("{}{folder}", access.endpoint)),
+        );
         probed.findings.extend(findings);
         Ok(())
     }
 }
 
 /// Takes the repo away, and writes down what was not tried any more. Where the repo stays, the path of its page.
-async fn end(scratch: &Scratch, screen: &Screen, lines: &[&'static Assumption], findings: &mut Vec<Finding>) -> Option<String> {
+async fn end(
+    scratch: &Scratch,
+    screen: &Screen,
+    lines: &[&'static Assumption],
+    findings: &mut Vec<Finding>,
+) -> Option<String> {
     let removed = remove(scratch).await;
     let left = (!removed.is_gone).then(|| page(scratch));
     let mut removed = Some(removed.tried);
     for line in lines {
         if !findings.iter().any(|finding| finding.id == line.id) {
-            let tried = if is_removal(line) { removed.take() } else { None };
-            findings.push(tell(screen, scratch, line, tried.unwrap_or_else(|| Err(NotTried("stopped".to_owned())))));
+            let tried = if is_removal(line) {
+                removed.take()
+            } else {
+                None
+            };
+            findings.push(tell(
+                screen,
+                scratch,
+                line,
+                tried.unwrap_or_else(|| Err(NotTried("stopped".to_owned()))),
+            ));
         }
     }
     left
@@ -178,7 +218,13 @@ fn tell(screen: &Screen, scratch: &Scratch, line: &Assumption, tried: Tried) -> 
         Ok(Seen { holds: false, what }) => (Verdict::Differs, what),
         Err(NotTried(why)) => (Verdict::NotTried, why),
     };
-    let finding = Finding { id: line.id, hub: line.hub(), assumption: line.says, verdict, seen: scratch.without_names(&seen) };
+    let finding = Finding {
+        id: line.id,
+        hub: line.hub(),
+        assumption: line.says,
+        verdict,
+        seen: scratch.without_names(&seen),
+    };
     screen.tell(&report::event(&finding));
     finding
 }
@@ -189,6 +235,15 @@ fn tell(screen: &Screen, scratch: &Scratch, line: &Assumption, tried: Tried) -> 
 /// The id is none.
 fn side_of(hub: Hub, kind: RepoKind, access: &Access, id: &str) -> Outcome<Side> {
     let id: RepoId = id.parse().map_err(|bad| Failure::usage(format!("{bad}")))?;
-    let at = RepoAt { hub, endpoint: access.endpoint.clone(), kind, id, revision: Revision::main_of(hub) };
-    Ok(Side { at, token: access.token.clone() })
+    let at = RepoAt {
+        hub,
+        endpoint: access.endpoint.clone(),
+        kind,
+        id,
+        revision: Revision::main_of(hub),
+    };
+    Ok(Side {
+        at,
+        token: access.token.clone(),
+    })
 }

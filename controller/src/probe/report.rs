@@ -33,34 +33,76 @@ pub fn summary(probed: &Probed) -> Value {
 /// `41 hold, 2 differ, 1 not tried; 120 requests, 12 MB`.
 pub fn counted(probed: &Probed) -> String {
     let count = |verdict| probed.count(verdict);
-    let told = format!("{} hold, {} differ, {} not tried", count(Verdict::Holds), count(Verdict::Differs), count(Verdict::NotTried));
-    format!("{told}; {} requests, {}", probed.requests, size(probed.bytes))
+    let told = format!(
+        "{} hold, {} differ, {} not tried",
+        count(Verdict::Holds),
+        count(Verdict::Differs),
+        count(Verdict::NotTried)
+    );
+    format!(
+        "{told}; {} requests, {}",
+        probed.requests,
+        size(probed.bytes)
+    )
 }
 
 /// The table for a terminal.
 pub fn table(probed: &Probed) -> String {
-    let head = ["verdict", "name", "assumption", "what was seen"].map(str::to_owned).to_vec();
-    let row =
-        |finding: &Finding| vec![finding.verdict.to_string(), finding.id.to_owned(), finding.assumption.to_owned(), finding.seen.clone()];
-    columns(&std::iter::once(head).chain(probed.findings.iter().map(row)).collect::<Vec<_>>())
+    let head = ["verdict", "name", "assumption", "what was seen"]
+        .map(str::to_owned)
+        .to_vec();
+    let row = |finding: &Finding| {
+        vec![
+            finding.verdict.to_string(),
+            finding.id.to_owned(),
+            finding.assumption.to_owned(),
+            finding.seen.clone(),
+        ]
+    };
+    columns(
+        &std::iter::once(head)
+            .chain(probed.findings.iter().map(row))
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// The table of speeds for a terminal; nothing where none was measured.
 pub fn speeds(probed: &Probed) -> Option<String> {
-    let head = ["hub", "what", "at a time", "rate"].map(str::to_owned).to_vec();
+    let head = ["hub", "what", "at a time", "rate"]
+        .map(str::to_owned)
+        .to_vec();
     let row = |speed: &super::speed::Speed| {
-        let rate = speed.bytes_per_second.map_or_else(|| speed.why.clone().unwrap_or_default(), |told| rate(told as u64, 1.0));
-        vec![speed.hub.to_string(), speed.what.clone(), speed.at_a_time.to_string(), rate]
+        let rate = speed.bytes_per_second.map_or_else(
+            || speed.why.clone().unwrap_or_default(),
+            |told| rate(told as u64, 1.0),
+        );
+        vec![
+            speed.hub.to_string(),
+            speed.what.clone(),
+            speed.at_a_time.to_string(),
+            rate,
+        ]
     };
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(probed.speeds.iter().map(row)).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(head)
+        .chain(probed.speeds.iter().map(row))
+        .collect();
     (!probed.speeds.is_empty()).then(|| columns(&rows))
 }
 
 /// The file for an issue, in Markdown.
 pub fn markdown(probed: &Probed, settings: &Settings) -> String {
-    let mut text = format!("# hf2ms {} probe\n\n{}.\n", env!("CARGO_PKG_VERSION"), counted(probed));
+    let mut text = format!(
+        "# hf2ms {} probe\n\n{}.\n",
+        env!("CARGO_PKG_VERSION"),
+        counted(probed)
+    );
     for hub in [Hub::HuggingFace, Hub::ModelScope] {
-        let rows: Vec<String> = probed.findings.iter().filter(|finding| finding.hub == hub).map(markdown_row).collect();
+        let rows: Vec<String> = probed
+            .findings
+            .iter()
+            .filter(|finding| finding.hub == hub)
+            .map(markdown_row)
+            .collect();
         if !rows.is_empty() {
             let endpoint = &settings.access_to(hub).endpoint;
             text += &format!(
@@ -81,7 +123,12 @@ fn markdown_row(finding: &Finding) -> String {
         verdict => verdict.to_string(),
     };
     let cell = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
-    format!("| {mark} | `{}` | {} | {} |\n", finding.id, cell(finding.assumption), cell(&finding.seen))
+    format!(
+        "| {mark} | `{}` | {} | {} |\n",
+        finding.id,
+        cell(finding.assumption),
+        cell(&finding.seen)
+    )
 }
 
 /// Writes the file.
@@ -89,7 +136,8 @@ fn markdown_row(finding: &Finding) -> String {
 /// # Errors
 /// The disk's.
 pub fn write(path: &Path, text: &str) -> Outcome<()> {
-    write_aside(path, |file| file.write_all(text.as_bytes())).map_err(|error| Failure::file(path, &error))
+    write_aside(path, |file| file.write_all(text.as_bytes()))
+        .map_err(|error| Failure::file(path, &error))
 }
 
 /// Takes every token out of what was seen.
@@ -97,7 +145,11 @@ pub fn redact(probed: &mut Probed, redactor: &Redactor) {
     for finding in &mut probed.findings {
         finding.seen = redactor.clean(&finding.seen);
     }
-    for why in probed.speeds.iter_mut().filter_map(|speed| speed.why.as_mut()) {
+    for why in probed
+        .speeds
+        .iter_mut()
+        .filter_map(|speed| speed.why.as_mut())
+    {
         *why = redactor.clean(why);
     }
 }
@@ -107,9 +159,23 @@ mod tests {
     use super::*;
 
     fn probed() -> Probed {
-        let finding = |id, verdict, seen: &str| Finding { id, hub: Hub::ModelScope, assumption: "a|b", verdict, seen: seen.to_owned() };
-        let findings = vec![finding("ms-a", Verdict::Holds, "200"), finding("ms-b", Verdict::Differs, "x|y <p>")];
-        Probed { findings, requests: 7, bytes: 1000, ..Probed::default() }
+        let finding = |id, verdict, seen: &str| Finding {
+            id,
+            hub: Hub::ModelScope,
+            assumption: "a|b",
+            verdict,
+            seen: seen.to_owned(),
+        };
+        let findings = vec![
+            finding("ms-a", Verdict::Holds, "200"),
+            finding("ms-b", Verdict::Differs, "x|y <p>"),
+        ];
+        Probed {
+            findings,
+            requests: 7,
+            bytes: 1000,
+            ..Probed::default()
+        }
     }
 
     #[test]
@@ -117,6 +183,10 @@ mod tests {
         let settings = Settings::read(&|_| None).unwrap();
         let text = markdown(&probed(), &settings);
         assert!(text.contains("| holds | `ms-a` | a\\|b | 200 |\n| **differs** | `ms-b` | a\\|b | x\\|y &lt;p> |\n"), "{text}");
-        assert!(text.contains("1 hold, 1 differ, 0 not tried; 7 requests, 1 kB") && !text.contains("Hugging Face"), "{text}");
+        assert!(
+            text.contains("1 hold, 1 differ, 0 not tried; 7 requests, 1 kB")
+                && !text.contains("Hugging Face"),
+            "{text}"
+        );
     }
 }

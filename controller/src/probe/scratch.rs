@@ -79,7 +79,9 @@ pub struct Base {
 impl Blob {
     /// `length` bytes that no hub has yet.
     pub fn fresh(length: usize) -> Self {
-        let bytes: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(length).collect();
+        let bytes: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
+            .take(length)
+            .collect();
         let sha256 = Sha256::of(&bytes);
         Self { bytes, sha256 }
     }
@@ -97,11 +99,29 @@ impl Blob {
 
 impl Scratch {
     /// A scratch repo that is still to be made.
-    pub fn new(wire: Wire, (hub, kind): (Hub, RepoKind), token_name: &'static str, pause: Duration) -> Self {
-        let digits = std::iter::repeat_with(|| fastrand::char('a'..='z')).take(10).collect::<String>();
+    pub fn new(
+        wire: Wire,
+        (hub, kind): (Hub, RepoKind),
+        token_name: &'static str,
+        pause: Duration,
+    ) -> Self {
+        let digits = std::iter::repeat_with(|| fastrand::char('a'..='z'))
+            .take(10)
+            .collect::<String>();
         let name = format!("hf2ms-probe-{digits}");
         let (blob, base) = (Blob::fresh(BLOB), Base::default());
-        Self { wire, hub, kind, name, owner: String::new(), token_name, blob, base, pause, committed: Mutex::default() }
+        Self {
+            wire,
+            hub,
+            kind,
+            name,
+            owner: String::new(),
+            token_name,
+            blob,
+            base,
+            pause,
+            committed: Mutex::default(),
+        }
     }
 
     /// `owner/name`.
@@ -130,7 +150,12 @@ impl Scratch {
     pub fn need<'a>(&self, answer: &'a Option<RawResponse>) -> Result<&'a RawResponse, NotTried> {
         match answer {
             Some(answer) => Ok(answer),
-            None => not_tried(self.base.why.clone().unwrap_or_else(|| "the scratch repo was not made".to_owned())),
+            None => not_tried(
+                self.base
+                    .why
+                    .clone()
+                    .unwrap_or_else(|| "the scratch repo was not made".to_owned()),
+            ),
         }
     }
 
@@ -179,12 +204,18 @@ impl Scratch {
     /// As [`Scratch::send`].
     pub async fn send_commit_at_once(&self, ask: Ask) -> Result<RawResponse, NotTried> {
         let answer = self.send(ask).await;
-        *self.committed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Instant::now());
+        *self
+            .committed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Instant::now());
         answer
     }
 
     fn last_commit(&self) -> Option<Instant> {
-        *self.committed.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self
+            .committed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// `answer`, if its status is a success.
@@ -194,8 +225,16 @@ impl Scratch {
     pub fn good(&self, what: &str, answer: RawResponse) -> Result<RawResponse, NotTried> {
         match answer.status {
             200..300 => Ok(answer),
-            401 => not_tried(format!("{} is refused ({})", self.token_name, brief(&answer))),
-            403 => not_tried(format!("{} may not {what} ({})", self.token_name, brief(&answer))),
+            401 => not_tried(format!(
+                "{} is refused ({})",
+                self.token_name,
+                brief(&answer)
+            )),
+            403 => not_tried(format!(
+                "{} may not {what} ({})",
+                self.token_name,
+                brief(&answer)
+            )),
             _ => not_tried(format!("{} did not {what} ({})", self.hub, brief(&answer))),
         }
     }
@@ -203,7 +242,11 @@ impl Scratch {
     /// `text` without the account's and the repo's names.
     pub fn without_names(&self, text: &str) -> String {
         let text = text.replace(&self.name, "REPO");
-        if self.owner.is_empty() { text } else { without_word(&text, &self.owner, "ACCOUNT") }
+        if self.owner.is_empty() {
+            text
+        } else {
+            without_word(&text, &self.owner, "ACCOUNT")
+        }
     }
 }
 
@@ -229,7 +272,10 @@ mod tests {
     #[test]
     fn a_name_is_taken_out_where_it_is_a_word() {
         let clean = |text| without_word(text, "ann", "ACCOUNT");
-        assert_eq!(clean("ann/x of 'ann': cannot, annex"), "ACCOUNT/x of 'ACCOUNT': cannot, annex");
+        assert_eq!(
+            clean("ann/x of 'ann': cannot, annex"),
+            "ACCOUNT/x of 'ACCOUNT': cannot, annex"
+        );
         assert_eq!(clean(""), "");
     }
 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::{
-    Action, Blob, Body, ByteStream, Commit, Content, Destination, Digest, Error, File, Hub, Kind, RepoPath, Sha256, Side, Source,
-    Transport, open_destination_over, open_source_over,
+    Action, Blob, Body, ByteStream, Commit, Content, Destination, Digest, Error, File, Hub, Kind,
+    RepoPath, Sha256, Side, Source, Transport, open_destination_over, open_source_over,
 };
 use serde::Serialize;
 
@@ -46,7 +46,13 @@ pub fn bytes_of(hub: Hub, file: u64) -> u64 {
 }
 
 /// Stores files in the scratch repo and reads them, by each way that the hub has.
-pub async fn measure(scratch: &Scratch, access: &Access, settings: &Settings, file: u64, screen: &Screen) -> Vec<Speed> {
+pub async fn measure(
+    scratch: &Scratch,
+    access: &Access,
+    settings: &Settings,
+    file: u64,
+    screen: &Screen,
+) -> Vec<Speed> {
     let ways: &[Transport] = match scratch.hub {
         Hub::HuggingFace => &[Transport::Http, Transport::Xet],
         Hub::ModelScope | Hub::Git => &[Transport::Http],
@@ -55,9 +61,15 @@ pub async fn measure(scratch: &Scratch, access: &Access, settings: &Settings, fi
     for transport in ways {
         for at_a_time in AT_A_TIME {
             let told = match side_of(scratch.hub, scratch.kind, access, &scratch.id()) {
-                Ok(side) if scratch.base.why.is_none() => {
-                    round(scratch, &side, settings.http(), *transport, (at_a_time, file)).await.map_err(|error| error.to_string())
-                }
+                Ok(side) if scratch.base.why.is_none() => round(
+                    scratch,
+                    &side,
+                    settings.http(),
+                    *transport,
+                    (at_a_time, file),
+                )
+                .await
+                .map_err(|error| error.to_string()),
                 Ok(_) => Err(scratch.base.why.clone().unwrap_or_default()),
                 Err(failure) => Err(failure.to_string()),
             };
@@ -74,8 +86,17 @@ pub async fn measure(scratch: &Scratch, access: &Access, settings: &Settings, fi
 }
 
 /// A row for what was stored and one for what was read.
-fn both(scratch: &Scratch, transport: Transport, at_a_time: usize, told: Result<[f64; 2], String>) -> [Speed; 2] {
-    let by = if transport == Transport::Xet { " by Xet" } else { "" };
+fn both(
+    scratch: &Scratch,
+    transport: Transport,
+    at_a_time: usize,
+    told: Result<[f64; 2], String>,
+) -> [Speed; 2] {
+    let by = if transport == Transport::Xet {
+        " by Xet"
+    } else {
+        ""
+    };
     let why = told.as_ref().err().map(|why| scratch.without_names(why));
     let rates = told.map_or([None; 2], |rates| rates.map(Some));
     let row = |what: &str, bytes_per_second| Speed {
@@ -93,7 +114,10 @@ fn line(speed: &Speed) -> String {
         (Some(told), _) => rate(*told as u64, 1.0),
         (None, why) => format!("not measured: {}", why.as_deref().unwrap_or("-")),
     };
-    format!("{}: {}, {} at a time: {told}", speed.hub, speed.what, speed.at_a_time)
+    format!(
+        "{}: {}, {} at a time: {told}",
+        speed.hub, speed.what, speed.at_a_time
+    )
 }
 
 /// Stores `at_a_time` new files together, commits them, and reads them together: both rates.
@@ -106,21 +130,42 @@ async fn round(
 ) -> Result<[f64; 2], Error> {
     let destination = open_destination_over(side, http.clone(), transport)?;
     let contents: Vec<Bytes> = (0..at_a_time).map(|_| fresh(file)).collect();
-    let blobs: Vec<Blob> = contents.iter().map(|bytes| Blob { sha256: Sha256::of(bytes), size: bytes.len() as u64 }).collect();
-    if let Some((_, error)) = destination.missing(&blobs).await?.refused.into_iter().next() {
+    let blobs: Vec<Blob> = contents
+        .iter()
+        .map(|bytes| Blob {
+            sha256: Sha256::of(bytes),
+            size: bytes.len() as u64,
+        })
+        .collect();
+    if let Some((_, error)) = destination
+        .missing(&blobs)
+        .await?
+        .refused
+        .into_iter()
+        .next()
+    {
         return Err(error);
     }
     let total = (at_a_time as u64 * file) as f64;
     let begun = Instant::now();
-    let puts = blobs.iter().zip(contents).map(|(blob, bytes)| put(Arc::clone(&destination), *blob, bytes));
-    stream::iter(puts).buffer_unordered(at_a_time).try_collect::<Vec<()>>().await?;
+    let puts = blobs
+        .iter()
+        .zip(contents)
+        .map(|(blob, bytes)| put(Arc::clone(&destination), *blob, bytes));
+    stream::iter(puts)
+        .buffer_unordered(at_a_time)
+        .try_collect::<Vec<()>>()
+        .await?;
     let stored = total / begun.elapsed().as_secs_f64();
     let files = commit(scratch, &*destination, &blobs, transport).await?;
     let source = open_source_over(side, http, transport)?;
     let begun = Instant::now();
     source.locate(&blobs).await?;
     let reads = files.iter().map(|file| read(&*source, file));
-    stream::iter(reads).buffer_unordered(at_a_time).try_collect::<Vec<()>>().await?;
+    stream::iter(reads)
+        .buffer_unordered(at_a_time)
+        .try_collect::<Vec<()>>()
+        .await?;
     Ok([stored, total / begun.elapsed().as_secs_f64()])
 }
 
@@ -133,27 +178,58 @@ fn fresh(length: u64) -> Bytes {
 
 async fn put(destination: Arc<dyn Destination>, blob: Blob, bytes: Bytes) -> Result<(), Error> {
     let again = bytes.clone();
-    let body = Body::from(pieces(bytes)).reopened_by(move |range| pieces(again.slice(range.start as usize..range.end as usize)));
+    let body = Body::from(pieces(bytes))
+        .reopened_by(move |range| pieces(again.slice(range.start as usize..range.end as usize)));
     destination.put(blob, body).await
 }
 
 fn pieces(bytes: Bytes) -> ByteStream {
     let length = bytes.len();
-    stream::iter((0..length).step_by(PIECE).map(move |at| Ok(bytes.slice(at..length.min(at + PIECE))))).boxed()
+    stream::iter(
+        (0..length)
+            .step_by(PIECE)
+            .map(move |at| Ok(bytes.slice(at..length.min(at + PIECE)))),
+    )
+    .boxed()
 }
 
 /// Commits the blobs as files, and returns those.
-async fn commit(scratch: &Scratch, destination: &dyn Destination, blobs: &[Blob], transport: Transport) -> Result<Vec<File>, Error> {
+async fn commit(
+    scratch: &Scratch,
+    destination: &dyn Destination,
+    blobs: &[Blob],
+    transport: Transport,
+) -> Result<Vec<File>, Error> {
     tokio::time::sleep(scratch.pause).await;
     let named = |(number, blob): (usize, &Blob)| {
         let path = format!("speed/{transport:?}-{}-{number}.bin", blobs.len()).to_lowercase();
-        let path: RepoPath = path.parse().map_err(|bad| Error::new(Kind::Invalid, format!("{bad}")))?;
-        Ok(File { path, size: blob.size, digest: Digest::Sha256(blob.sha256) })
+        let path: RepoPath = path
+            .parse()
+            .map_err(|bad| Error::new(Kind::Invalid, format!("{bad}")))?;
+        Ok(File {
+            path,
+            size: blob.size,
+            digest: Digest::Sha256(blob.sha256),
+        })
     };
-    let files: Vec<File> = blobs.iter().enumerate().map(named).collect::<Result<_, Error>>()?;
-    let action = |(file, blob): (&File, &Blob)| Action::Put { path: file.path.clone(), exists: false, content: Content::Stored(*blob) };
+    let files: Vec<File> = blobs
+        .iter()
+        .enumerate()
+        .map(named)
+        .collect::<Result<_, Error>>()?;
+    let action = |(file, blob): (&File, &Blob)| Action::Put {
+        path: file.path.clone(),
+        exists: false,
+        content: Content::Stored(*blob),
+    };
     let actions = files.iter().zip(blobs).map(action).collect();
-    destination.commit(&Commit { message: "hf2ms probe --speed".to_owned(), actions, parent: None }).await?;
+    destination
+        .commit(&Commit {
+            message: "hf2ms probe --speed".to_owned(),
+            actions,
+            parent: None,
+        })
+        .await?;
     Ok(files)
 }
 
@@ -165,6 +241,9 @@ async fn read(source: &dyn Source, file: &File) -> Result<(), Error> {
     }
     match count == file.size {
         true => Ok(()),
-        false => Err(Error::new(Kind::Transient, format!("{} came of {}", size(count), size(file.size)))),
+        false => Err(Error::new(
+            Kind::Transient,
+            format!("{} came of {}", size(count), size(file.size)),
+        )),
     }
 }

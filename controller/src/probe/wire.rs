@@ -26,8 +26,17 @@ pub struct Ask {
 impl Ask {
     /// A request with the token, to a path below the hub's endpoint or to a whole address.
     pub fn new(method: &'static str, to: impl Into<String>) -> Self {
-        let request = RawRequest { method, url: to.into(), headers: Vec::new(), body: Vec::new(), with_token: true };
-        Self { request, by_git: false }
+        let request = RawRequest {
+            method,
+            url: to.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            with_token: true,
+        };
+        Self {
+            request,
+            by_git: false,
+        }
     }
 
     /// A GET.
@@ -42,7 +51,8 @@ impl Ask {
 
     /// With JSON as its body.
     pub fn json(self, body: &Value) -> Self {
-        self.header("content-type", "application/json").body(body.to_string())
+        self.header("content-type", "application/json")
+            .body(body.to_string())
     }
 
     /// A PUT of bytes.
@@ -103,7 +113,13 @@ impl Wire {
     /// What [`open_raw`] fails with.
     pub fn open(side: &Side, http: HttpOptions, budget: Arc<Budget>) -> Result<Self, Error> {
         let endpoint = side.at.endpoint.trim_end_matches('/').to_owned();
-        Ok(Self { endpoint, raw: open_raw(side, http)?, budget, closed: Mutex::default(), hub: side.at.hub })
+        Ok(Self {
+            endpoint,
+            raw: open_raw(side, http)?,
+            budget,
+            closed: Mutex::default(),
+            hub: side.at.hub,
+        })
     }
 
     /// Sends a request, unless the hub asked to be left alone.
@@ -117,7 +133,12 @@ impl Wire {
         self.budget.take(ask.request.body.len()).map_err(NotTried)?;
         let answer = self.exchange(ask).await?;
         if answer.status == 429 && !brief(&answer).contains(BUSY) {
-            let why = format!("{} asks to wait ({}{})", self.hub, brief(&answer), retry_after(&answer));
+            let why = format!(
+                "{} asks to wait ({}{})",
+                self.hub,
+                brief(&answer),
+                retry_after(&answer)
+            );
             self.close(why.clone());
             return not_tried(why);
         }
@@ -143,7 +164,11 @@ impl Wire {
         }
         self.budget.take(ask.request.body.len()).map_err(NotTried)?;
         let request = self.addressed(ask).request;
-        self.raw.api.put_broken_off(&request, length).await.map_err(|error| NotTried(error.to_string()))
+        self.raw
+            .api
+            .put_broken_off(&request, length)
+            .await
+            .map_err(|error| NotTried(error.to_string()))
     }
 
     async fn exchange(&self, ask: Ask) -> Result<RawResponse, NotTried> {
@@ -172,21 +197,33 @@ impl Wire {
 
     /// Sends nothing more but what takes away.
     pub fn close(&self, why: String) {
-        self.closed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        self.closed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(why);
     }
 
     fn closed(&self) -> Option<String> {
-        self.closed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.closed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether an address is at the hub's own origin.
     pub fn is_own(&self, address: &str) -> bool {
-        address.starts_with('/') || address.strip_prefix(&self.endpoint).is_some_and(|rest| rest.starts_with('/'))
+        address.starts_with('/')
+            || address
+                .strip_prefix(&self.endpoint)
+                .is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
 fn retry_after(answer: &RawResponse) -> String {
-    answer.header("retry-after").map(|wait| format!("; Retry-After {wait}")).unwrap_or_default()
+    answer
+        .header("retry-after")
+        .map(|wait| format!("; Retry-After {wait}"))
+        .unwrap_or_default()
 }
 
 /// The body as JSON; null where it is none.
@@ -202,15 +239,34 @@ pub fn header<'a>(answer: &'a RawResponse, name: &str) -> &'a str {
 /// `404 RepoNotFound: Repository not found`: the status, the code and the words that an answer has.
 pub fn brief(answer: &RawResponse) -> String {
     let body = json(answer);
-    let field = |names: &[&str]| names.iter().find_map(|name| body.get(*name).filter(|told| !told.is_null()).cloned());
-    let code =
-        field(&["Code", "code"]).filter(|code| *code != 200).map(|code| code.as_str().map_or_else(|| code.to_string(), str::to_owned));
-    let code = answer.header("x-error-code").map(str::to_owned).or(code).or_else(|| between(answer, "Code"));
-    let words =
-        field(&["error", "Message", "message", "errors"]).map(|words| words.as_str().map_or_else(|| words.to_string(), str::to_owned));
-    let words = words.or_else(|| between(answer, "Message")).filter(|words| !["", "[]", "success"].contains(&words.as_str()));
+    let field = |names: &[&str]| {
+        names
+            .iter()
+            .find_map(|name| body.get(*name).filter(|told| !told.is_null()).cloned())
+    };
+    let code = field(&["Code", "code"])
+        .filter(|code| *code != 200)
+        .map(|code| {
+            code.as_str()
+                .map_or_else(|| code.to_string(), str::to_owned)
+        });
+    let code = answer
+        .header("x-error-code")
+        .map(str::to_owned)
+        .or(code)
+        .or_else(|| between(answer, "Code"));
+    let words = field(&["error", "Message", "message", "errors"]).map(|words| {
+        words
+            .as_str()
+            .map_or_else(|| words.to_string(), str::to_owned)
+    });
+    let words = words
+        .or_else(|| between(answer, "Message"))
+        .filter(|words| !["", "[]", "success"].contains(&words.as_str()));
     let code = code.map(|code| format!(" {code}")).unwrap_or_default();
-    let words = words.map(|words| format!(": {}", cut(&words))).unwrap_or_default();
+    let words = words
+        .map(|words| format!(": {}", cut(&words)))
+        .unwrap_or_default();
     format!("{}{code}{words}", answer.status)
 }
 
@@ -235,20 +291,48 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> RawResponse {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        RawResponse { status, headers, body: body.as_bytes().to_vec() }
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        RawResponse {
+            status,
+            headers,
+            body: body.as_bytes().to_vec(),
+        }
     }
 
     #[test]
     fn every_hub_and_its_storage_are_put_in_one_line() {
         for (answer, line) in [
             (
-                answer(404, &[("x-error-code", "RepoNotFound")], r#"{"error":"Repository not found"}"#),
+                answer(
+                    404,
+                    &[("x-error-code", "RepoNotFound")],
+                    r#"{"error":"Repository not found"}"#,
+                ),
                 "404 RepoNotFound: Repository not found",
             ),
-            (answer(400, &[], r#"{"Code":10030000001,"Message":"user not logged in"}"#), "400 10030000001: user not logged in"),
-            (answer(403, &[], "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"), "403 AccessDenied: no"),
-            (answer(200, &[], r#"{"Code":200,"Message":"success"}"#), "200"),
+            (
+                answer(
+                    400,
+                    &[],
+                    r#"{"Code":10030000001,"Message":"user not logged in"}"#,
+                ),
+                "400 10030000001: user not logged in",
+            ),
+            (
+                answer(
+                    403,
+                    &[],
+                    "<Error><Code>AccessDenied</Code><Message>no</Message></Error>",
+                ),
+                "403 AccessDenied: no",
+            ),
+            (
+                answer(200, &[], r#"{"Code":200,"Message":"success"}"#),
+                "200",
+            ),
             (answer(502, &[], "<html>"), "502"),
         ] {
             assert_eq!(brief(&answer), line);

@@ -35,8 +35,16 @@ pub struct Leader(Option<PathBuf>);
 impl Leader {
     /// The first of these; where nothing is to be written any more, that of the command before.
     pub fn of(ways: &[Option<Way<'_>>], runs: &Runs, destination: &RepoAt) -> Self {
-        let first = ways.iter().flatten().next().map(|way| way.migration.run.path().to_owned());
-        let before = || of_repo(runs, destination).map(|run| runs.path(&run.id)).find(|path| path.join(FILE).exists());
+        let first = ways
+            .iter()
+            .flatten()
+            .next()
+            .map(|way| way.migration.run.path().to_owned());
+        let before = || {
+            of_repo(runs, destination)
+                .map(|run| runs.path(&run.id))
+                .find(|path| path.join(FILE).exists())
+        };
         Self(first.or_else(before))
     }
 
@@ -45,17 +53,24 @@ impl Leader {
     /// # Errors
     /// The disk's.
     pub fn note(&self, summary: Option<&Summary>) -> Outcome<()> {
-        let Some(path) = self.0.as_ref().map(|folder| folder.join(FILE)) else { return Ok(()) };
-        let kept =
-            Kept { exit: summary.map(|summary| summary.exit() as u8), revisions: summary.map_or(&[], |summary| summary.rows.as_slice()) };
-        write_aside(&path, |file| Ok(serde_json::to_writer(file, &kept)?)).map_err(|error| Failure::file(&path, &error))
+        let Some(path) = self.0.as_ref().map(|folder| folder.join(FILE)) else {
+            return Ok(());
+        };
+        let kept = Kept {
+            exit: summary.map(|summary| summary.exit() as u8),
+            revisions: summary.map_or(&[], |summary| summary.rows.as_slice()),
+        };
+        write_aside(&path, |file| Ok(serde_json::to_writer(file, &kept)?))
+            .map_err(|error| Failure::file(&path, &error))
     }
 }
 
 /// Whether a run of ours made this destination, and its branches and tags have not all got there since.
 pub fn is_left_by_us(runs: &Runs, destination: &RepoAt) -> bool {
     let mut alone = of_repo(runs, destination).filter(|run| run.beside.is_none());
-    alone.find_map(|run| verdict(runs, &run, destination)).unwrap_or(false)
+    alone
+        .find_map(|run| verdict(runs, &run, destination))
+        .unwrap_or(false)
 }
 
 /// What a run says about that, if anything. Only one that writes the default branch can have made the repo.
@@ -69,5 +84,7 @@ fn verdict(runs: &Runs, run: &RunRecord, destination: &RepoAt) -> Option<bool> {
 }
 
 fn of_repo<'a>(runs: &Runs, destination: &'a RepoAt) -> impl Iterator<Item = RunRecord> + 'a {
-    runs.list().into_iter().filter(|run| run.verb == RunVerb::Migrate && run.destination.is_same_repo(destination))
+    runs.list()
+        .into_iter()
+        .filter(|run| run.verb == RunVerb::Migrate && run.destination.is_same_repo(destination))
 }

@@ -70,26 +70,65 @@ impl Standing {
 
 impl Row {
     fn of(named: &Named, state: Standing) -> Self {
-        Self::new(named.kind.name(), named.source.to_string(), named.destination.to_string(), state)
+        Self::new(
+            named.kind.name(),
+            named.source.to_string(),
+            named.destination.to_string(),
+            state,
+        )
     }
 
     fn new(kind: &'static str, source: String, destination: String, state: Standing) -> Self {
         let (commit, files, bytes, reason, run) = (None, None, None, None, None);
-        Self { kind, source, destination, state, commit, files, bytes, reason, run, exit: 0, code: Exit::Done }
+        Self {
+            kind,
+            source,
+            destination,
+            state,
+            commit,
+            files,
+            bytes,
+            reason,
+            run,
+            exit: 0,
+            code: Exit::Done,
+        }
     }
 
     /// It would be copied, or is there.
     pub fn planned(named: &Named, plan: &PlanSummary) -> Self {
-        Self { files: Some(plan.files), bytes: Some(plan.bytes), ..Self::of(named, Standing::Planned) }
+        Self {
+            files: Some(plan.files),
+            bytes: Some(plan.bytes),
+            ..Self::of(named, Standing::Planned)
+        }
     }
 
     /// It stands there as its run's report says.
-    pub fn reported(named: &Named, report: &Report, state: Standing, commit: Option<Revision>) -> Self {
-        let (files, bytes, run) = (Some(report.tally.files), Some(report.tally.bytes), Some(report.run.clone()));
-        let row = Self { files, bytes, run, commit, ..Self::of(named, state) };
+    pub fn reported(
+        named: &Named,
+        report: &Report,
+        state: Standing,
+        commit: Option<Revision>,
+    ) -> Self {
+        let (files, bytes, run) = (
+            Some(report.tally.files),
+            Some(report.tally.bytes),
+            Some(report.run.clone()),
+        );
+        let row = Self {
+            files,
+            bytes,
+            run,
+            commit,
+            ..Self::of(named, state)
+        };
         match report.exit() {
             Exit::Done => row,
-            code => row.failed(&Failure::new(code, report.first_failure().unwrap_or_default())),
+            code => row.failed(&Failure::new(
+                code,
+                report.first_failure().unwrap_or_default(),
+            )),
         }
     }
 
@@ -100,7 +139,10 @@ impl Row {
 
     /// What the source lists and can't be taken.
     pub fn refused(refused: &Refused) -> Self {
-        let (kind, name) = refused.path.split_once(' ').unwrap_or(("branch", &refused.path));
+        let (kind, name) = refused
+            .path
+            .split_once(' ')
+            .unwrap_or(("branch", &refused.path));
         let kind = if kind == "tag" { "tag" } else { "branch" };
         let row = Self::new(kind, name.to_owned(), "-".to_owned(), Standing::Failed);
         row.failed(&Failure::new(Exit::Incomplete, refused.reason.clone()))
@@ -109,7 +151,13 @@ impl Row {
     /// The same, not done for this reason.
     pub fn failed(self, failure: &Failure) -> Self {
         let code = failure.exit();
-        Self { state: Standing::Failed, reason: Some(failure.to_string()), exit: code as u8, code, ..self }
+        Self {
+            state: Standing::Failed,
+            reason: Some(failure.to_string()),
+            exit: code as u8,
+            code,
+            ..self
+        }
     }
 }
 
@@ -148,7 +196,14 @@ pub struct Summary {
 impl Summary {
     /// Of a destination with this page, and no revision yet.
     pub fn new(url: String) -> Self {
-        Self { rows: Vec::new(), url, files: 0, bytes: 0, seconds: 0.0, over: None }
+        Self {
+            rows: Vec::new(),
+            url,
+            files: 0,
+            bytes: 0,
+            seconds: 0.0,
+            over: None,
+        }
     }
 
     /// Takes in one commit: a row a name of it, and its files with their bytes.
@@ -165,7 +220,10 @@ impl Summary {
     /// How many revisions are there, of how many.
     pub fn done(&self) -> Done {
         let is_done = |row: &&Row| matches!(row.state, Standing::Copied | Standing::Unchanged);
-        Done { done: self.rows.iter().filter(is_done).count(), of: self.rows.len() }
+        Done {
+            done: self.rows.iter().filter(is_done).count(),
+            of: self.rows.len(),
+        }
     }
 
     /// Whether nothing was done, and more than nothing would be.
@@ -181,18 +239,28 @@ impl Summary {
             0 => String::new(),
             count => format!(" (and {count} more)"),
         };
-        Some(format!("{} {}: {}{more}", first.kind, first.source, first.reason.as_deref().unwrap_or_default()))
+        Some(format!(
+            "{} {}: {}{more}",
+            first.kind,
+            first.source,
+            first.reason.as_deref().unwrap_or_default()
+        ))
     }
 
     /// The worst of all exit codes.
     pub fn exit(&self) -> Exit {
-        self.rows.iter().map(|row| row.code).fold(Exit::Done, Exit::worse)
+        self.rows
+            .iter()
+            .map(|row| row.code)
+            .fold(Exit::Done, Exit::worse)
     }
 
     /// Shows it: to a person as a table, or a line if it is one of several repos and all is well; to a program as the last line.
     pub fn show(&self, screen: &Screen) {
-        let counts: serde_json::Map<_, _> =
-            Standing::ALL.into_iter().map(|state| (state.name().to_owned(), self.count(state).into())).collect();
+        let counts: serde_json::Map<_, _> = Standing::ALL
+            .into_iter()
+            .map(|state| (state.name().to_owned(), self.count(state).into()))
+            .collect();
         screen.tell(&json!({
             "event": "revisions", "exit": self.exit() as u8, "counts": counts, "seconds": self.seconds, "url": self.url, "revisions": self.rows,
         }));
@@ -205,17 +273,45 @@ impl Summary {
 
     /// The table.
     pub fn readable(&self) -> String {
-        let head = ["revision", "destination", "state", "files", "bytes", "reason"].map(ToOwned::to_owned);
-        let rows: Vec<Vec<String>> = [head.to_vec()].into_iter().chain(self.rows.iter().map(cells)).collect();
+        let head = [
+            "revision",
+            "destination",
+            "state",
+            "files",
+            "bytes",
+            "reason",
+        ]
+        .map(ToOwned::to_owned);
+        let rows: Vec<Vec<String>> = [head.to_vec()]
+            .into_iter()
+            .chain(self.rows.iter().map(cells))
+            .collect();
         format!("\n{}\n{}", columns(&rows), self.last_line())
     }
 
     fn last_line(&self) -> String {
-        let counts = Standing::ALL.into_iter().map(|state| (self.count(state), state)).filter(|(count, _)| *count > 0);
-        let counts: Vec<String> = counts.map(|(count, state)| format!("{count} {}", state.name())).collect();
-        let (count, again) = (self.rows.len(), if self.count(Standing::Failed) > 0 { "; the same command goes on" } else { "" });
+        let counts = Standing::ALL
+            .into_iter()
+            .map(|state| (self.count(state), state))
+            .filter(|(count, _)| *count > 0);
+        let counts: Vec<String> = counts
+            .map(|(count, state)| format!("{count} {}", state.name()))
+            .collect();
+        let (count, again) = (
+            self.rows.len(),
+            if self.count(Standing::Failed) > 0 {
+                "; the same command goes on"
+            } else {
+                ""
+            },
+        );
         let some = if count == 1 { "" } else { "s" };
-        format!("{count} revision{some}: {}; {}{again}  {}", counts.join(", "), duration(self.seconds), self.url)
+        format!(
+            "{count} revision{some}: {}; {}{again}  {}",
+            counts.join(", "),
+            duration(self.seconds),
+            self.url
+        )
     }
 
     fn count(&self, state: Standing) -> usize {
@@ -224,9 +320,19 @@ impl Summary {
 }
 
 fn cells(row: &Row) -> Vec<String> {
-    let (files, bytes) = (number(row.files.map(|files| files.to_string())), number(row.bytes.map(size)));
+    let (files, bytes) = (
+        number(row.files.map(|files| files.to_string())),
+        number(row.bytes.map(size)),
+    );
     let name = format!("{} {}", row.kind, row.source);
-    vec![name, row.destination.clone(), row.state.name().to_owned(), files, bytes, row.reason.clone().unwrap_or_default()]
+    vec![
+        name,
+        row.destination.clone(),
+        row.state.name().to_owned(),
+        files,
+        bytes,
+        row.reason.clone().unwrap_or_default(),
+    ]
 }
 
 #[cfg(test)]
@@ -236,22 +342,47 @@ mod tests {
     use super::*;
 
     fn named(kind: RefKind, source: &str, destination: &str) -> Named {
-        Named { kind, source: source.parse().unwrap(), destination: destination.parse().unwrap() }
+        Named {
+            kind,
+            source: source.parse().unwrap(),
+            destination: destination.parse().unwrap(),
+        }
     }
 
     #[test]
     fn a_person_gets_a_table_and_a_line_with_the_counts() {
-        let plan = PlanSummary { files: 6, bytes: 8_000_000, ..PlanSummary::default() };
-        let refused = Refused { path: "tag a b".to_owned(), reason: "its name is none that Git allows".to_owned() };
-        let lost = Row::failure(&named(RefKind::Branch, "dev", "dev"), &Failure::refused("no"));
-        let rows = vec![Row::planned(&named(RefKind::Branch, "main", "master"), &plan), lost, Row::refused(&refused)];
-        let summary = Summary { rows, seconds: 61.0, ..Summary::new("https://m/x".to_owned()) };
+        let plan = PlanSummary {
+            files: 6,
+            bytes: 8_000_000,
+            ..PlanSummary::default()
+        };
+        let refused = Refused {
+            path: "tag a b".to_owned(),
+            reason: "its name is none that Git allows".to_owned(),
+        };
+        let lost = Row::failure(
+            &named(RefKind::Branch, "dev", "dev"),
+            &Failure::refused("no"),
+        );
+        let rows = vec![
+            Row::planned(&named(RefKind::Branch, "main", "master"), &plan),
+            lost,
+            Row::refused(&refused),
+        ];
+        let summary = Summary {
+            rows,
+            seconds: 61.0,
+            ..Summary::new("https://m/x".to_owned())
+        };
         let expected = "
 revision     destination  state    files  bytes  reason
 branch main  master       planned      6   8 MB
 branch dev   dev          failed       -      -  no
 tag a b      -            failed       -      -  its name is none that Git allows
 3 revisions: 2 failed, 1 planned; 1 min 01 s; the same command goes on  https://m/x";
-        assert_eq!((summary.readable().as_str(), summary.exit()), (expected, Exit::Refused));
+        assert_eq!(
+            (summary.readable().as_str(), summary.exit()),
+            (expected, Exit::Refused)
+        );
     }
 }

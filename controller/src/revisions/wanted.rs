@@ -91,7 +91,9 @@ impl Target {
             0 | 1 => String::new(),
             count => format!(" and {} more", count - 1),
         };
-        self.first().map_or_else(String::new, |named| format!("{} {}{more}", named.kind.name(), named.source))
+        self.first().map_or_else(String::new, |named| {
+            format!("{} {}{more}", named.kind.name(), named.source)
+        })
     }
 
     /// All of its names.
@@ -107,11 +109,16 @@ impl Target {
 impl Wanted {
     /// Where the source's refs go, given what the destination has.
     pub fn of(source: &Refs, destination: &Refs, defaults: &Defaults) -> Self {
-        let mut wanted = Self { refused: source.refused.clone(), ..Self::default() };
+        let mut wanted = Self {
+            refused: source.refused.clone(),
+            ..Self::default()
+        };
         let mut taken = vec![defaults.destination.clone()];
         let (mut fresh, mut tagged) = (Vec::new(), Vec::new());
         for (kind, found) in in_order(source, defaults) {
-            let Some(named) = wanted.name(kind, found, defaults, &mut taken) else { continue };
+            let Some(named) = wanted.name(kind, found, defaults, &mut taken) else {
+                continue;
+            };
             let is_default = kind == RefKind::Branch && found.name == defaults.source;
             let place = match destination.find(kind, &named.destination) {
                 Some(_) if kind == RefKind::Tag => Some(Place::Tagged(named.clone())),
@@ -119,61 +126,109 @@ impl Wanted {
                 None if is_default => Some(Place::Standing(named.clone())),
                 None => None,
             };
-            let target = |place| Target { commit: found.commit.clone(), place, new: Vec::new() };
+            let target = |place| Target {
+                commit: found.commit.clone(),
+                place,
+                new: Vec::new(),
+            };
             match place {
                 Some(place @ Place::Tagged(_)) => tagged.push(target(place)),
                 Some(place) => wanted.targets.push(target(place)),
                 None => fresh.push((found.commit.clone(), named)),
             }
         }
-        fresh.into_iter().for_each(|(commit, named)| wanted.add(commit, named));
+        fresh
+            .into_iter()
+            .for_each(|(commit, named)| wanted.add(commit, named));
         wanted.targets.extend(tagged);
         wanted
     }
 
     /// Branches apart at the destination that no target of now takes up.
     pub fn left_over_in<'a>(&self, destination: &'a Refs) -> Vec<&'a Revision> {
-        let taken: Vec<Revision> = self.targets.iter().filter_map(Target::branch_apart).collect();
-        let apart = destination.branches.iter().map(|found| &found.name).filter(|name| name.as_str().starts_with(APART));
+        let taken: Vec<Revision> = self
+            .targets
+            .iter()
+            .filter_map(Target::branch_apart)
+            .collect();
+        let apart = destination
+            .branches
+            .iter()
+            .map(|found| &found.name)
+            .filter(|name| name.as_str().starts_with(APART));
         apart.filter(|name| !taken.contains(name)).collect()
     }
 
     /// What a ref is to be called, unless it can't be.
-    fn name(&mut self, kind: RefKind, found: &Ref, defaults: &Defaults, taken: &mut Vec<Revision>) -> Option<Named> {
+    fn name(
+        &mut self,
+        kind: RefKind,
+        found: &Ref,
+        defaults: &Defaults,
+        taken: &mut Vec<Revision>,
+    ) -> Option<Named> {
         if kind == RefKind::Branch && found.name.as_str().starts_with(APART) {
             self.left_over += 1;
             return None;
         }
         let is_default = kind == RefKind::Branch && found.name == defaults.source;
-        let destination = if is_default { defaults.destination.clone() } else { found.name.clone() };
+        let destination = if is_default {
+            defaults.destination.clone()
+        } else {
+            found.name.clone()
+        };
         if !is_default && taken.contains(&destination) {
             let why = if destination == defaults.destination && kind == RefKind::Branch {
-                format!("at the destination {destination} is the default branch, to which {} goes", defaults.source)
+                format!(
+                    "at the destination {destination} is the default branch, to which {} goes",
+                    defaults.source
+                )
             } else {
                 format!("a branch is called {destination}, too: the hubs could not tell them apart")
             };
-            self.refused.push(Refused { path: format!("{} {}", kind.name(), found.name), reason: why });
+            self.refused.push(Refused {
+                path: format!("{} {}", kind.name(), found.name),
+                reason: why,
+            });
             return None;
         }
         taken.push(destination.clone());
-        Some(Named { kind, source: found.name.clone(), destination })
+        Some(Named {
+            kind,
+            source: found.name.clone(),
+            destination,
+        })
     }
 
     /// A name to be made: of a branch that gets the same commit anyway, or of one apart.
     fn add(&mut self, commit: Revision, named: Named) {
-        match self.targets.iter_mut().find(|target| target.commit == commit) {
+        match self
+            .targets
+            .iter_mut()
+            .find(|target| target.commit == commit)
+        {
             Some(target) => target.new.push(named),
-            None => self.targets.push(Target { commit, place: Place::Apart, new: vec![named] }),
+            None => self.targets.push(Target {
+                commit,
+                place: Place::Apart,
+                new: vec![named],
+            }),
         }
     }
 }
 
 /// The default branch, the other branches, the tags.
-fn in_order<'a>(refs: &'a Refs, defaults: &'a Defaults) -> impl Iterator<Item = (RefKind, &'a Ref)> {
+fn in_order<'a>(
+    refs: &'a Refs,
+    defaults: &'a Defaults,
+) -> impl Iterator<Item = (RefKind, &'a Ref)> {
     let is_default = |found: &&Ref| found.name == defaults.source;
     let default = refs.branches.iter().filter(is_default);
     let branches = refs.branches.iter().filter(move |found| !is_default(found));
-    default.chain(branches).map(|found| (RefKind::Branch, found)).chain(refs.tags.iter().map(|found| (RefKind::Tag, found)))
+    default
+        .chain(branches)
+        .map(|found| (RefKind::Branch, found))
+        .chain(refs.tags.iter().map(|found| (RefKind::Tag, found)))
 }
 
 #[cfg(test)]
@@ -181,16 +236,30 @@ mod tests {
     use super::*;
 
     fn refs(branches: &[(&str, char)], tags: &[(&str, char)]) -> Refs {
-        let all = |of: &[(&str, char)]| of.iter().map(|(name, commit)| found(name, *commit)).collect();
-        Refs { branches: all(branches), tags: all(tags), ..Refs::default() }
+        let all = |of: &[(&str, char)]| {
+            of.iter()
+                .map(|(name, commit)| found(name, *commit))
+                .collect()
+        };
+        Refs {
+            branches: all(branches),
+            tags: all(tags),
+            ..Refs::default()
+        }
     }
 
     fn found(name: &str, commit: char) -> Ref {
-        Ref { name: name.parse().unwrap(), commit: commit.to_string().repeat(40).parse().unwrap() }
+        Ref {
+            name: name.parse().unwrap(),
+            commit: commit.to_string().repeat(40).parse().unwrap(),
+        }
     }
 
     fn wanted(source: &Refs, destination: &Refs) -> Wanted {
-        let defaults = Defaults { source: "main".parse().unwrap(), destination: "master".parse().unwrap() };
+        let defaults = Defaults {
+            source: "main".parse().unwrap(),
+            destination: "master".parse().unwrap(),
+        };
         Wanted::of(source, destination, &defaults)
     }
 
@@ -203,29 +272,67 @@ mod tests {
             Place::Tagged(named) => format!("is {}", name(named)),
         };
         let new = |target: &Target| target.new.iter().map(name).collect::<Vec<_>>().join(", ");
-        wanted.targets.iter().map(|target| format!("{} {}: {}", &target.commit.as_str()[..1], place(target), new(target))).collect()
+        wanted
+            .targets
+            .iter()
+            .map(|target| {
+                format!(
+                    "{} {}: {}",
+                    &target.commit.as_str()[..1],
+                    place(target),
+                    new(target)
+                )
+            })
+            .collect()
     }
 
     #[test]
     fn the_default_branch_changes_its_name_and_each_commit_is_built_once() {
-        let source = refs(&[("dev", 'b'), ("main", 'a'), ("same", 'a'), ("twin", 'b')], &[("v0", 'c'), ("v1", 'a'), ("v2", 'c')]);
-        let expected = ["a to branch master: branch same, tag v1", "b apart: branch dev, branch twin", "c apart: tag v0, tag v2"];
+        let source = refs(
+            &[("dev", 'b'), ("main", 'a'), ("same", 'a'), ("twin", 'b')],
+            &[("v0", 'c'), ("v1", 'a'), ("v2", 'c')],
+        );
+        let expected = [
+            "a to branch master: branch same, tag v1",
+            "b apart: branch dev, branch twin",
+            "c apart: tag v0, tag v2",
+        ];
         assert_eq!(told(&wanted(&source, &Refs::default())), expected);
     }
 
     #[test]
     fn what_stands_there_is_met_and_tags_are_only_compared() {
         let source = refs(&[("dev", 'b'), ("main", 'a')], &[("v1", 'b'), ("v2", 'b')]);
-        let there = refs(&[("master", 'x'), ("dev", 'y'), ("theirs", 'z')], &[("v1", 'z')]);
-        assert_eq!(told(&wanted(&source, &there)), ["a to branch master: ", "b to branch dev: tag v2", "b is tag v1: "]);
+        let there = refs(
+            &[("master", 'x'), ("dev", 'y'), ("theirs", 'z')],
+            &[("v1", 'z')],
+        );
+        assert_eq!(
+            told(&wanted(&source, &there)),
+            [
+                "a to branch master: ",
+                "b to branch dev: tag v2",
+                "b is tag v1: "
+            ]
+        );
     }
 
     #[test]
     fn names_that_would_meet_are_refused_alone() {
-        let source = refs(&[("main", 'a'), ("master", 'b'), ("dev", 'b')], &[("dev", 'c'), ("master", 'a')]);
+        let source = refs(
+            &[("main", 'a'), ("master", 'b'), ("dev", 'b')],
+            &[("dev", 'c'), ("master", 'a')],
+        );
         let wanted = wanted(&source, &Refs::default());
-        assert_eq!(told(&wanted), ["a to branch master: ", "b apart: branch dev"]);
-        let refused: Vec<_> = wanted.refused.iter().map(|refused| refused.path.as_str()).collect();
+        assert_eq!(
+            told(&wanted),
+            ["a to branch master: ", "b apart: branch dev"]
+        );
+        let refused: Vec<_> = wanted
+            .refused
+            .iter()
+            .map(|refused| refused.path.as_str())
+            .collect();
         assert_eq!(refused, ["branch master", "tag dev", "tag master"]);
     }
 
@@ -236,6 +343,10 @@ mod tests {
         assert_eq!((wanted.targets.len(), wanted.left_over), (1, 1));
         let old = format!("{APART}{}", "b".repeat(40));
         let there = refs(&[("master", 'x'), (&left, 'x'), (&old, 'x')], &[]);
-        assert_eq!(wanted.left_over_in(&there), [&old.parse::<Revision>().unwrap()], "one is taken up, the other is not");
+        assert_eq!(
+            wanted.left_over_in(&there),
+            [&old.parse::<Revision>().unwrap()],
+            "one is taken up, the other is not"
+        );
     }
 }

@@ -54,14 +54,24 @@ impl Way<'_> {
             Some(failure) => Err(failure),
             None => self.write(shared).await,
         };
-        shared.known.extend(learn(&self.migration.plan, &self.work.receipts));
-        let work = Work { known: shared.known.clone(), ..std::mem::take(&mut self.work) };
+        shared
+            .known
+            .extend(learn(&self.migration.plan, &self.work.receipts));
+        let work = Work {
+            known: shared.known.clone(),
+            ..std::mem::take(&mut self.work)
+        };
         let report = self.migration.settle(work, &done).await?;
         done.map(|()| report)
     }
 
     async fn write(&mut self, shared: &Shared<'_>) -> Outcome<()> {
-        let Self { target, migration, work, .. } = self;
+        let Self {
+            target,
+            migration,
+            work,
+            ..
+        } = self;
         if migration.plan.is_done() {
             work.verification = Some(migration.compare_listing());
             return Ok(());
@@ -87,7 +97,9 @@ async fn begin_apart(migration: &mut Migration<'_>, shared: &Shared<'_>) -> Outc
     let refused = |error: &Error| said(error, &there.at, migration.settings, Doing::Writing);
     let base = shared.base.as_ref().ok_or_else(|| {
         let (hub, id) = (there.at.hub, &there.at.id);
-        Failure::refused(format!("{hub} does not say where {id} stands: no branch can be made"))
+        Failure::refused(format!(
+            "{hub} does not say where {id} stands: no branch can be made"
+        ))
     })?;
     match make(shared.references, RefKind::Branch, &there.at.revision, base).await {
         Err(error) if error.kind() == Kind::Conflict => (),
@@ -104,7 +116,12 @@ async fn begin_apart(migration: &mut Migration<'_>, shared: &Shared<'_>) -> Outc
 ///
 /// # Errors
 /// The hub's; [`Kind::Conflict`] when it stands elsewhere.
-pub async fn make(references: &dyn References, kind: RefKind, name: &Revision, at: &Revision) -> hf2ms_hub::Result<()> {
+pub async fn make(
+    references: &dyn References,
+    kind: RefKind,
+    name: &Revision,
+    at: &Revision,
+) -> hf2ms_hub::Result<()> {
     let asked = || async {
         match kind {
             RefKind::Branch => references.make_branch(name, at).await,
@@ -112,11 +129,13 @@ pub async fn make(references: &dyn References, kind: RefKind, name: &Revision, a
         }
     };
     match asked().await {
-        Err(error) if matches!(error.kind(), Kind::Transient | Kind::Conflict) => match references.refs().await?.find(kind, name) {
-            Some(found) if found == at => Ok(()),
-            None if error.kind() == Kind::Transient => asked().await,
-            _ => Err(error),
-        },
+        Err(error) if matches!(error.kind(), Kind::Transient | Kind::Conflict) => {
+            match references.refs().await?.find(kind, name) {
+                Some(found) if found == at => Ok(()),
+                None if error.kind() == Kind::Transient => asked().await,
+                _ => Err(error),
+            }
+        }
         made => made,
     }
 }

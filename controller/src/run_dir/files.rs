@@ -10,13 +10,27 @@ use crate::explain::{Failure, Outcome};
 ///
 /// # Errors
 /// The disk's.
-pub fn write_aside(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+pub fn write_aside(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     let aside = path.with_extension("partial");
-    let mut file = BufWriter::new(private().write(true).create(true).truncate(true).open(&aside)?);
+    let mut file = BufWriter::new(
+        private()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&aside)?,
+    );
     fill(&mut file)?;
-    file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+    file.into_inner()
+        .map_err(|error| error.into_error())?
+        .sync_all()?;
     fs::rename(&aside, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 
@@ -30,7 +44,11 @@ pub(super) fn private() -> OpenOptions {
 
 pub(super) fn create_private(path: &Path) -> Outcome<()> {
     use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Failure::file(path, &error))
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| Failure::file(path, &error))
 }
 
 #[cfg(test)]
@@ -44,7 +62,12 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let path = state.path().join("x.json");
         write_aside(&path, |file| file.write_all(b"old")).unwrap();
-        assert!(write_aside(&path, |file| file.write_all(b"ne").and(Err(io::Error::other("crash")))).is_err());
+        assert!(
+            write_aside(&path, |file| file
+                .write_all(b"ne")
+                .and(Err(io::Error::other("crash"))))
+            .is_err()
+        );
         assert_eq!(fs::read(&path).unwrap(), b"old");
     }
 }

@@ -83,7 +83,10 @@ pub enum State {
 impl State {
     /// Whether nobody works on it any more, nor ever will.
     pub(super) fn is_final(self) -> bool {
-        matches!(self, Self::Done | Self::Incomplete | Self::Failed | Self::Interrupted)
+        matches!(
+            self,
+            Self::Done | Self::Incomplete | Self::Failed | Self::Interrupted
+        )
     }
 
     /// The word of `run.json`.

@@ -30,9 +30,16 @@ impl Dotenv {
     /// Takes what stands at the beginning of `rest`, which is line `number`; returns where that ends.
     fn take(&mut self, rest: &str, number: usize) -> usize {
         let line = first_line(rest);
-        let Some((name, after)) = split_name(line) else { return line.len() };
-        let assigned = after.trim_start_matches(BLANKS).strip_prefix('=').map(|value| line.len() - value.len());
-        if let Some((start, (value, length))) = assigned.and_then(|start| Some((start, value(&rest[start..])?))) {
+        let Some((name, after)) = split_name(line) else {
+            return line.len();
+        };
+        let assigned = after
+            .trim_start_matches(BLANKS)
+            .strip_prefix('=')
+            .map(|value| line.len() - value.len());
+        if let Some((start, (value, length))) =
+            assigned.and_then(|start| Some((start, value(&rest[start..])?)))
+        {
             self.values.insert(name.to_owned(), value);
             return start + length;
         }
@@ -45,10 +52,14 @@ impl Dotenv {
 fn decode(content: &[u8]) -> String {
     match content {
         [0xff, 0xfe, units @ ..] => {
-            let units: Vec<u16> = units.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
+            let units: Vec<u16> = units
+                .chunks_exact(2)
+                .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
+                .collect();
             String::from_utf16_lossy(&units)
         }
-        _ => String::from_utf8_lossy(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content)).into_owned(),
+        _ => String::from_utf8_lossy(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content))
+            .into_owned(),
     }
 }
 
@@ -59,9 +70,13 @@ fn first_line(text: &str) -> &str {
 /// The name that a line begins with, perhaps after `export`, and what follows it.
 fn split_name(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_start();
-    let exported = line.strip_prefix("export").filter(|rest| rest.starts_with(BLANKS));
+    let exported = line
+        .strip_prefix("export")
+        .filter(|rest| rest.starts_with(BLANKS));
     let line = exported.map_or(line, str::trim_start);
-    let end = line.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(line.len());
+    let end = line
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .unwrap_or(line.len());
     (end > 0 && !line.starts_with(|c: char| c.is_ascii_digit())).then(|| line.split_at(end))
 }
 
@@ -101,8 +116,12 @@ fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
 
 /// The line up to a comment, which begins with a `#` after a blank.
 fn unquoted(line: &str) -> String {
-    let comment = line.match_indices('#').find(|(at, _)| line[..*at].ends_with(BLANKS));
-    line[..comment.map_or(line.len(), |(at, _)| at)].trim().to_owned()
+    let comment = line
+        .match_indices('#')
+        .find(|(at, _)| line[..*at].ends_with(BLANKS));
+    line[..comment.map_or(line.len(), |(at, _)| at)]
+        .trim()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -132,9 +151,17 @@ mod tests {
             ("T=\"one\ntwo\"", "one\ntwo"),
             ("T=é", "é"),
         ] {
-            for text in [line.to_owned(), format!("\u{feff}{line}\r\nOTHER=1\r\n"), format!("# c\r{line}\rT2=")] {
+            for text in [
+                line.to_owned(),
+                format!("\u{feff}{line}\r\nOTHER=1\r\n"),
+                format!("# c\r{line}\rT2="),
+            ] {
                 let found = Dotenv::parse(text.as_bytes());
-                assert_eq!(found.values.get("T").map(String::as_str), Some(value), "{text:?}");
+                assert_eq!(
+                    found.values.get("T").map(String::as_str),
+                    Some(value),
+                    "{text:?}"
+                );
                 assert!(found.unreadable.is_empty(), "{text:?}");
             }
         }
@@ -155,9 +182,20 @@ mod tests {
             ("1T=x", ""),
         ] {
             let found = Dotenv::parse(format!("BEFORE=1\n\n{line}\nAFTER='2'\n").as_bytes());
-            assert_eq!((found.values["BEFORE"].as_str(), found.values["AFTER"].as_str()), ("1", "2"), "{line}");
+            assert_eq!(
+                (
+                    found.values["BEFORE"].as_str(),
+                    found.values["AFTER"].as_str()
+                ),
+                ("1", "2"),
+                "{line}"
+            );
             let unreadable: Vec<_> = found.unreadable.into_iter().collect();
-            let expected = if name.is_empty() { vec![] } else { vec![(name.to_owned(), 3)] };
+            let expected = if name.is_empty() {
+                vec![]
+            } else {
+                vec![(name.to_owned(), 3)]
+            };
             assert_eq!(unreadable, expected, "{line}");
         }
     }
@@ -165,9 +203,18 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_cost_only_their_value_and_powershells_text_is_read() {
         let found = Dotenv::parse(b"A=\xe9\nT=hf_x\nB='one\ntwo'\nC\n");
-        assert_eq!((found.values["T"].as_str(), found.values["B"].as_str()), ("hf_x", "one\ntwo"));
-        assert_eq!(found.unreadable, HashMap::from([("A".to_owned(), 1), ("C".to_owned(), 5)]));
-        let wide: Vec<u8> = "\u{feff}T=hf_x\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(
+            (found.values["T"].as_str(), found.values["B"].as_str()),
+            ("hf_x", "one\ntwo")
+        );
+        assert_eq!(
+            found.unreadable,
+            HashMap::from([("A".to_owned(), 1), ("C".to_owned(), 5)])
+        );
+        let wide: Vec<u8> = "\u{feff}T=hf_x\r\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         assert_eq!(Dotenv::parse(&wide).values["T"], "hf_x");
     }
 }

@@ -36,11 +36,15 @@ fn number(text: &str) -> Option<f64> {
 }
 
 fn above_zero(text: &str) -> Result<f64, String> {
-    number(text).filter(|number| *number >= 1e-6).ok_or_else(|| "expected a number above 0, as 80 or 0.5".to_owned())
+    number(text)
+        .filter(|number| *number >= 1e-6)
+        .ok_or_else(|| "expected a number above 0, as 80 or 0.5".to_owned())
 }
 
 fn zero_or_more(text: &str) -> Result<f64, String> {
-    number(text).filter(|number| *number >= 0.0).ok_or_else(|| "expected a number, 0 or more, as 10 or 0.5".to_owned())
+    number(text)
+        .filter(|number| *number >= 0.0)
+        .ok_or_else(|| "expected a number, 0 or more, as 10 or 0.5".to_owned())
 }
 
 impl SimulateArgs {
@@ -49,9 +53,15 @@ impl SimulateArgs {
     pub fn model(&self, rates: &Rates, on: On, containers: usize) -> Model {
         let usual = rates.model(on, containers);
         let total = self.total_rate.map(|rate| rate * 1e6);
-        let usual_total = if self.container_rate.is_some() { f64::INFINITY } else { usual.total_rate };
+        let usual_total = if self.container_rate.is_some() {
+            f64::INFINITY
+        } else {
+            usual.total_rate
+        };
         Model {
-            container_rate: self.container_rate.map_or(usual.container_rate, |rate| rate * 1e6),
+            container_rate: self
+                .container_rate
+                .map_or(usual.container_rate, |rate| rate * 1e6),
             total_rate: total.unwrap_or(usual_total),
             startup: self.startup.unwrap_or(usual.startup),
             file_seconds: self.file_seconds,
@@ -68,12 +78,42 @@ mod tests {
 
     #[test]
     fn options_are_in_their_units() {
-        let rates = Rates { container: 5e6, total: Some(9e6), runs: 1, measured: false };
-        let args = SimulateArgs { total_rate: Some(50.0), lifetime: Some(2.0), startup: Some(3.0), ..SimulateArgs::default() };
+        let rates = Rates {
+            container: 5e6,
+            total: Some(9e6),
+            runs: 1,
+            measured: false,
+        };
+        let args = SimulateArgs {
+            total_rate: Some(50.0),
+            lifetime: Some(2.0),
+            startup: Some(3.0),
+            ..SimulateArgs::default()
+        };
         let model = args.model(&rates, On::Docker, 4);
-        assert_eq!((model.container_rate, model.total_rate, model.lifetime, model.startup), (5e6, 50e6, 7200.0, 3.0));
-        let model = SimulateArgs { container_rate: Some(80.0), ..SimulateArgs::default() }.model(&rates, On::Docker, 4);
-        assert_eq!((model.container_rate, model.total_rate, model.startup), (80e6, f64::INFINITY, 0.5));
-        assert!(above_zero("0").is_err() && above_zero("NaN").is_err() && zero_or_more("-1").is_err() && zero_or_more("0").is_ok());
+        assert_eq!(
+            (
+                model.container_rate,
+                model.total_rate,
+                model.lifetime,
+                model.startup
+            ),
+            (5e6, 50e6, 7200.0, 3.0)
+        );
+        let model = SimulateArgs {
+            container_rate: Some(80.0),
+            ..SimulateArgs::default()
+        }
+        .model(&rates, On::Docker, 4);
+        assert_eq!(
+            (model.container_rate, model.total_rate, model.startup),
+            (80e6, f64::INFINITY, 0.5)
+        );
+        assert!(
+            above_zero("0").is_err()
+                && above_zero("NaN").is_err()
+                && zero_or_more("-1").is_err()
+                && zero_or_more("0").is_ok()
+        );
     }
 }

@@ -98,7 +98,8 @@ impl Container {
     pub fn start_file(&mut self, meter: f64) {
         self.catch_up(meter);
         if let Some(size) = self.prepared.pop_front() {
-            self.moving.push(Reverse((Key(self.mark + size as f64), size)));
+            self.moving
+                .push(Reverse((Key(self.mark + size as f64), size)));
         }
     }
 
@@ -124,7 +125,9 @@ impl Container {
             load.files.push_back(size);
         }
         load.files.extend(self.prepared.drain(..));
-        load.files.make_contiguous().sort_unstable_by_key(|size| Reverse(*size));
+        load.files
+            .make_contiguous()
+            .sort_unstable_by_key(|size| Reverse(*size));
         load.deaths += 1;
         (load, vain)
     }

@@ -39,7 +39,10 @@ pub struct Endless;
 
 impl fmt::Display for Endless {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{MOST_LOST} containers died and the work was not done: give them a longer life")
+        write!(
+            f,
+            "{MOST_LOST} containers died and the work was not done: give them a longer life"
+        )
     }
 }
 
@@ -83,14 +86,32 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(chunks: &[Vec<u64>], model: &'a Model) -> Self {
-        let queue: VecDeque<Load> = chunks.iter().map(|files| Load { files: files.iter().copied().collect(), deaths: 0 }).collect();
+        let queue: VecDeque<Load> = chunks
+            .iter()
+            .map(|files| Load {
+                files: files.iter().copied().collect(),
+                deaths: 0,
+            })
+            .collect();
         let places = model.containers.min(queue.len());
         // Each place has chances of its own, so that two ways of cutting meet the same ones.
         let mut chances = Rng::with_seed(model.seed);
-        let containers = (0..places).map(|_| Container::new(chances.fork())).collect();
+        let containers = (0..places)
+            .map(|_| Container::new(chances.fork()))
+            .collect();
         let (clock, ends) = (BinaryHeap::new(), BinaryHeap::new());
-        let mut world =
-            Self { model, queue, containers, now: 0.0, meter: 0.0, moving: 0, clock, ends, count: 0, played: Played::default() };
+        let mut world = Self {
+            model,
+            queue,
+            containers,
+            now: 0.0,
+            meter: 0.0,
+            moving: 0,
+            clock,
+            ends,
+            count: 0,
+            played: Played::default(),
+        };
         (0..places).for_each(|place| world.ask_for(place));
         world
     }
@@ -99,7 +120,10 @@ impl<'a> World<'a> {
     fn step(&mut self) -> bool {
         self.forget_what_will_not_happen();
         let event = self.clock.peek().map(|Reverse((Key(at), ..))| *at);
-        let end = self.ends.peek().map(|Reverse((Key(end), ..))| self.now + (end - self.meter).max(0.0) / self.rate());
+        let end = self
+            .ends
+            .peek()
+            .map(|Reverse((Key(end), ..))| self.now + (end - self.meter).max(0.0) / self.rate());
         match (event, end) {
             (None, None) => return false,
             (_, Some(end)) if event.is_none_or(|event| end <= event) => self.end_file(end),
@@ -110,20 +134,32 @@ impl<'a> World<'a> {
 
     /// What a container that moves something moves now.
     fn rate(&self) -> f64 {
-        self.model.container_rate.min(self.model.total_rate / self.moving.max(1) as f64)
+        self.model
+            .container_rate
+            .min(self.model.total_rate / self.moving.max(1) as f64)
     }
 
     fn forget_what_will_not_happen(&mut self) {
-        while self.clock.peek().is_some_and(|Reverse((_, _, place, life, _))| self.containers[*place].life != *life) {
+        while self
+            .clock
+            .peek()
+            .is_some_and(|Reverse((_, _, place, life, _))| self.containers[*place].life != *life)
+        {
             self.clock.pop();
         }
-        while self.ends.peek().is_some_and(|Reverse((_, place, version))| self.containers[*place].version != *version) {
+        while self
+            .ends
+            .peek()
+            .is_some_and(|Reverse((_, place, version))| self.containers[*place].version != *version)
+        {
             self.ends.pop();
         }
     }
 
     fn end_file(&mut self, at: f64) {
-        let Some(Reverse((Key(meter), place, _))) = self.ends.pop() else { return };
+        let Some(Reverse((Key(meter), place, _))) = self.ends.pop() else {
+            return;
+        };
         self.now = at;
         self.meter = self.meter.max(meter);
         self.played.seconds = at;
@@ -132,7 +168,9 @@ impl<'a> World<'a> {
     }
 
     fn happen(&mut self) {
-        let Some(Reverse((Key(at), _, place, _, what))) = self.clock.pop() else { return };
+        let Some(Reverse((Key(at), _, place, _, what))) = self.clock.pop() else {
+            return;
+        };
         if self.moving > 0 {
             self.meter += (at - self.now) * self.rate();
         }
@@ -206,14 +244,21 @@ impl<'a> World<'a> {
 
     fn expect(&mut self, at: f64, place: usize, what: What) {
         self.count += 1;
-        self.clock.push(Reverse((Key(at), self.count, place, self.containers[place].life, what)));
+        self.clock.push(Reverse((
+            Key(at),
+            self.count,
+            place,
+            self.containers[place].life,
+            what,
+        )));
     }
 
     fn expect_end(&mut self, place: usize) {
         let container = &mut self.containers[place];
         container.version += 1;
         if let Some(meter) = container.next_end() {
-            self.ends.push(Reverse((Key(meter), place, container.version)));
+            self.ends
+                .push(Reverse((Key(meter), place, container.version)));
         }
     }
 }
@@ -239,25 +284,65 @@ mod tests {
 
     #[test]
     fn files_at_once_share_their_container_and_containers_share_the_line() {
-        let wide = Model { streams: 8, ..plain() };
+        let wide = Model {
+            streams: 8,
+            ..plain()
+        };
         assert_eq!(seconds(&[vec![60, 30, 10]], wide), 10.0);
-        let narrow = Model { total_rate: 12.0, ..plain() };
+        let narrow = Model {
+            total_rate: 12.0,
+            ..plain()
+        };
         // Both at 6 a second for 10 s; then the longer one alone, at 10.
         assert_eq!(seconds(&[vec![100], vec![60]], narrow), 14.0);
     }
 
     #[test]
     fn starting_and_asking_take_their_time() {
-        assert_eq!(seconds(&[vec![10, 10]], Model { startup: 3.0, file_seconds: 2.0, ..plain() }), 9.0);
+        assert_eq!(
+            seconds(
+                &[vec![10, 10]],
+                Model {
+                    startup: 3.0,
+                    file_seconds: 2.0,
+                    ..plain()
+                }
+            ),
+            9.0
+        );
         // With two streams the second file's requests overlap the first: both move from 2 s on.
-        assert_eq!(seconds(&[vec![10, 10]], Model { file_seconds: 2.0, streams: 2, ..plain() }), 4.0);
-        let played = play(&[vec![10], vec![30]], &Model { startup: 1.0, ..plain() }).unwrap();
-        assert_eq!((played.seconds, played.container_seconds), (4.0, 6.0), "one ends after 2 s, the other after 4");
+        assert_eq!(
+            seconds(
+                &[vec![10, 10]],
+                Model {
+                    file_seconds: 2.0,
+                    streams: 2,
+                    ..plain()
+                }
+            ),
+            4.0
+        );
+        let played = play(
+            &[vec![10], vec![30]],
+            &Model {
+                startup: 1.0,
+                ..plain()
+            },
+        )
+        .unwrap();
+        assert_eq!(
+            (played.seconds, played.container_seconds),
+            (4.0, 6.0),
+            "one ends after 2 s, the other after 4"
+        );
     }
 
     #[test]
     fn a_dead_containers_chunk_is_redone_without_what_was_stored() {
-        let mortal = Model { lifetime: 200.0, ..plain() };
+        let mortal = Model {
+            lifetime: 200.0,
+            ..plain()
+        };
         let chunks = vec![vec![100; 20]; 8];
         let played = play(&chunks, &mortal).unwrap();
         assert!(played.lost > 0 && played.vain > 0.0);
@@ -265,19 +350,41 @@ mod tests {
         assert!(played.vain <= 100.0 * played.lost as f64, "{played:?}");
         let alone = play(&chunks, &plain()).unwrap();
         let more = played.container_seconds - alone.container_seconds;
-        assert!((more - played.vain / 10.0).abs() < 1e-6, "only what moved in vain takes longer: {played:?}");
+        assert!(
+            (more - played.vain / 10.0).abs() < 1e-6,
+            "only what moved in vain takes longer: {played:?}"
+        );
     }
 
     #[test]
     fn the_same_seed_gives_the_same_game() {
-        let game = |seed| play(&vec![vec![100; 20]; 8], &Model { lifetime: 200.0, seed, ..plain() }).unwrap();
+        let game = |seed| {
+            play(
+                &vec![vec![100; 20]; 8],
+                &Model {
+                    lifetime: 200.0,
+                    seed,
+                    ..plain()
+                },
+            )
+            .unwrap()
+        };
         assert_eq!(game(7), game(7));
         assert_ne!(game(7), game(8));
     }
 
     #[test]
     fn a_game_without_end_is_given_up() {
-        assert_eq!(play(&[vec![1_000_000]], &Model { lifetime: 1.0, ..plain() }), Err(Endless));
+        assert_eq!(
+            play(
+                &[vec![1_000_000]],
+                &Model {
+                    lifetime: 1.0,
+                    ..plain()
+                }
+            ),
+            Err(Endless)
+        );
     }
 
     proptest! {

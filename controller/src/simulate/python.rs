@@ -51,16 +51,38 @@ mod tests {
 
     #[test]
     fn next_fit_looks_at_the_last_chunk_only() {
-        let files = [moving(5, false), moving(10 * GB, true), moving(25 * GB, true), moving(4 * GB, true), moving(7, false)];
+        let files = [
+            moving(5, false),
+            moving(10 * GB, true),
+            moving(25 * GB, true),
+            moving(4 * GB, true),
+            moving(7, false),
+        ];
         assert_eq!(chunks(&files), [vec![5, 7, 25 * GB], vec![10 * GB, 4 * GB]]);
-        let files = [moving(12 * GB, true), moving(20 * GB, true), moving(5 * GB, true)];
-        assert_eq!(chunks(&files), [vec![20 * GB], vec![12 * GB, 5 * GB]], "no small files, no chunk of them");
+        let files = [
+            moving(12 * GB, true),
+            moving(20 * GB, true),
+            moving(5 * GB, true),
+        ];
+        assert_eq!(
+            chunks(&files),
+            [vec![20 * GB], vec![12 * GB, 5 * GB]],
+            "no small files, no chunk of them"
+        );
         assert!(chunks(&[]).is_empty());
     }
 
     #[test]
     fn chunks_grow_until_a_hundred_could_hold_all() {
-        assert_eq!(chunks(&[moving(17 * GB, true); 400])[0].len(), 4, "68 GB each");
-        assert_eq!(chunks(&[moving(40 * GB, true), moving(GB, true)]).len(), 2, "a larger file stands alone");
+        assert_eq!(
+            chunks(&[moving(17 * GB, true); 400])[0].len(),
+            4,
+            "68 GB each"
+        );
+        assert_eq!(
+            chunks(&[moving(40 * GB, true), moving(GB, true)]).len(),
+            2,
+            "a larger file stands alone"
+        );
     }
 }

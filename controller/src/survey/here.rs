@@ -44,8 +44,13 @@ impl Here {
         for (index, kind) in route.kinds().iter().enumerate() {
             let at = route.source_at(settings, *kind, route.asked());
             match look(&at, route.transport(), settings).await {
-                Ok(found) => return Self::pinned(route, settings, at, found, &route.kinds()[index + 1..]).await,
-                Err(error) if error.kind() == Kind::NotFound => absent = absent.or(Some((error, at))),
+                Ok(found) => {
+                    return Self::pinned(route, settings, at, found, &route.kinds()[index + 1..])
+                        .await;
+                }
+                Err(error) if error.kind() == Kind::NotFound => {
+                    absent = absent.or(Some((error, at)))
+                }
                 Err(error) => return Err(said(&error, &at, settings, Doing::Reading)),
             }
         }
@@ -55,8 +60,18 @@ impl Here {
         })
     }
 
-    async fn pinned(route: &Route, settings: &Settings, at: RepoAt, found: Found, other: &[RepoKind]) -> Outcome<Self> {
-        let Found { info, transport, lock } = found;
+    async fn pinned(
+        route: &Route,
+        settings: &Settings,
+        at: RepoAt,
+        found: Found,
+        other: &[RepoKind],
+    ) -> Outcome<Self> {
+        let Found {
+            info,
+            transport,
+            lock,
+        } = found;
         let mut warnings: Vec<String> = lock.iter().map(|lock| read_by_git(&at, lock)).collect();
         let commit = match &info.commit {
             Some(commit) => commit.clone(),
@@ -64,22 +79,48 @@ impl Here {
                 warnings.push(read_by_name(&at));
                 at.revision.clone()
             }
-            None => return Err(Failure::refused(format!("{} does not say at which commit {} is", at.hub, at.id))),
+            None => {
+                return Err(Failure::refused(format!(
+                    "{} does not say at which commit {} is",
+                    at.hub, at.id
+                )));
+            }
         };
-        let at = RepoAt { revision: commit, ..at };
+        let at = RepoAt {
+            revision: commit,
+            ..at
+        };
         if at.kind == RepoKind::Model && other.contains(&RepoKind::Dataset) {
-            let dataset = RepoAt { kind: RepoKind::Dataset, revision: route.asked().clone(), ..at.clone() };
+            let dataset = RepoAt {
+                kind: RepoKind::Dataset,
+                revision: route.asked().clone(),
+                ..at.clone()
+            };
             if describe(&dataset, transport, settings).await.is_ok() {
                 warnings.push(format!("{} is a model and a dataset: the model is taken; for the other, give --repo-type dataset", at.id));
             }
         }
         warnings.extend(renamed(&at, &info));
         if info.gate == Gate::Gated {
-            warnings.push(format!("{} is gated, and the copy will not be: give --private unless its terms allow that", at.id));
+            warnings.push(format!(
+                "{} is gated, and the copy will not be: give --private unless its terms allow that",
+                at.id
+            ));
         }
-        let source = open(&at, transport, settings).map_err(|error| said(&error, &at, settings, Doing::Reading))?;
+        let source = open(&at, transport, settings)
+            .map_err(|error| said(&error, &at, settings, Doing::Reading))?;
         let (asked, filter) = (route.asked().clone(), route.filter().clone());
-        Ok(Self { asked, at, info, warnings, transport, outside: Outside::default(), app: None, source, filter })
+        Ok(Self {
+            asked,
+            at,
+            info,
+            warnings,
+            transport,
+            outside: Outside::default(),
+            app: None,
+            source,
+            filter,
+        })
     }
 
     /// Lists by Git, from now on the way to everything else, too.
@@ -94,12 +135,31 @@ impl Here {
     ///
     /// # Errors
     /// The hub can't be spoken to.
-    pub fn at_commit(&self, commit: &Revision, asked: &Revision, settings: &Settings) -> Outcome<Self> {
-        let at = RepoAt { revision: commit.clone(), ..self.at.clone() };
+    pub fn at_commit(
+        &self,
+        commit: &Revision,
+        asked: &Revision,
+        settings: &Settings,
+    ) -> Outcome<Self> {
+        let at = RepoAt {
+            revision: commit.clone(),
+            ..self.at.clone()
+        };
         let (info, filter, transport) = (self.info.clone(), self.filter.clone(), self.transport);
-        let source = open(&at, transport, settings).map_err(|error| said(&error, &at, settings, Doing::Reading))?;
+        let source = open(&at, transport, settings)
+            .map_err(|error| said(&error, &at, settings, Doing::Reading))?;
         let outside = Outside::default();
-        Ok(Self { asked: asked.clone(), at, info, warnings: Vec::new(), transport, outside, app: self.app, source, filter })
+        Ok(Self {
+            asked: asked.clone(),
+            at,
+            info,
+            warnings: Vec::new(),
+            transport,
+            outside,
+            app: self.app,
+            source,
+            filter,
+        })
     }
 
     /// Whether filters may leave files of it out.
@@ -111,9 +171,15 @@ impl Here {
     ///
     /// # Errors
     /// The hub can't be spoken to.
-    pub fn take_over(&mut self, transport: Transport, outside: Outside, settings: &Settings) -> Outcome<()> {
+    pub fn take_over(
+        &mut self,
+        transport: Transport,
+        outside: Outside,
+        settings: &Settings,
+    ) -> Outcome<()> {
         if transport != self.transport {
-            self.source = open(&self.at, transport, settings).map_err(|error| said(&error, &self.at, settings, Doing::Reading))?;
+            self.source = open(&self.at, transport, settings)
+                .map_err(|error| said(&error, &self.at, settings, Doing::Reading))?;
         }
         (self.transport, self.outside) = (transport, outside);
         Ok(())
@@ -130,10 +196,13 @@ impl Here {
     /// The hub's.
     pub async fn list(&mut self, settings: &Settings) -> Outcome<Listing> {
         let listed = match self.source.list().await {
-            Err(lock) if lock.kind() == Kind::Locked && self.transport != Transport::Git => self.turn_to_git(&lock, settings).await,
+            Err(lock) if lock.kind() == Kind::Locked && self.transport != Transport::Git => {
+                self.turn_to_git(&lock, settings).await
+            }
             listed => listed,
         };
-        let mut listing = listed.map_err(|error| said(&error, &self.at, settings, Doing::Reading))?;
+        let mut listing =
+            listed.map_err(|error| said(&error, &self.at, settings, Doing::Reading))?;
         self.outside = Outside::of(&listing);
         self.filter.apply(&mut listing);
         Ok(listing)
@@ -152,10 +221,20 @@ struct Found {
 async fn look(at: &RepoAt, transport: Transport, settings: &Settings) -> Result<Found, Error> {
     match describe(at, Transport::Auto, settings).await {
         Err(lock) if lock.kind() == Kind::Locked => {
-            let info = describe(at, Transport::Git, settings).await.map_err(|error| both(&lock, error))?;
-            Ok(Found { info, transport: Transport::Git, lock: Some(lock) })
+            let info = describe(at, Transport::Git, settings)
+                .await
+                .map_err(|error| both(&lock, error))?;
+            Ok(Found {
+                info,
+                transport: Transport::Git,
+                lock: Some(lock),
+            })
         }
-        described => Ok(Found { info: described?, transport, lock: None }),
+        described => Ok(Found {
+            info: described?,
+            transport,
+            lock: None,
+        }),
     }
 }
 
@@ -169,7 +248,11 @@ fn both(lock: &Error, by_git: Error) -> Error {
 
 /// The line that says why Git is taken.
 fn read_by_git(at: &RepoAt, lock: &Error) -> String {
-    format!("{}: {} is read by Git, which still works", lock.message(), at.id)
+    format!(
+        "{}: {} is read by Git, which still works",
+        lock.message(),
+        at.id
+    )
 }
 
 /// The line that says how a source without a commit is read.
@@ -180,12 +263,19 @@ fn read_by_name(at: &RepoAt) -> String {
     )
 }
 
-async fn describe(at: &RepoAt, transport: Transport, settings: &Settings) -> Result<RepoInfo, Error> {
+async fn describe(
+    at: &RepoAt,
+    transport: Transport,
+    settings: &Settings,
+) -> Result<RepoInfo, Error> {
     open(at, transport, settings)?.describe().await
 }
 
 fn open(at: &RepoAt, transport: Transport, settings: &Settings) -> Result<Arc<dyn Source>, Error> {
-    let options = WorkerOptions { transport, ..WorkerOptions::default() };
+    let options = WorkerOptions {
+        transport,
+        ..WorkerOptions::default()
+    };
     open_source_by(&settings.source(at), &options, settings.http())
 }
 
@@ -193,9 +283,20 @@ fn open(at: &RepoAt, transport: Transport, settings: &Settings) -> Result<Arc<dy
 async fn not_found(route: &Route, settings: &Settings, error: &Error, at: &RepoAt) -> Failure {
     for kind in route.kinds() {
         let main = Revision::main_of(at.hub);
-        if *route.asked() != main && describe(&route.source_at(settings, *kind, &main), Transport::Auto, settings).await.is_ok() {
+        if *route.asked() != main
+            && describe(
+                &route.source_at(settings, *kind, &main),
+                Transport::Auto,
+                settings,
+            )
+            .await
+            .is_ok()
+        {
             let (id, hub) = (&at.id, at.hub);
-            return Failure::refused(format!("{kind} {id} on {hub} has no revision {}: check --revision", route.asked()));
+            return Failure::refused(format!(
+                "{kind} {id} on {hub} has no revision {}: check --revision",
+                route.asked()
+            ));
         }
     }
     if route.kinds().len() > 1 {
@@ -207,7 +308,10 @@ async fn not_found(route: &Route, settings: &Settings, error: &Error, at: &RepoA
         } else {
             format!("or set {token} if it is private")
         };
-        return Failure::refused(format!("no {} {id} was found on {hub}: check the id, {rest}", kinds.join(" or ")));
+        return Failure::refused(format!(
+            "no {} {id} was found on {hub}: check the id, {rest}",
+            kinds.join(" or ")
+        ));
     }
     said(error, at, settings, Doing::Reading)
 }

@@ -21,7 +21,10 @@ pub fn said(error: &Error, at: &RepoAt, settings: &Settings, doing: Doing) -> Fa
 /// The line about a repo that its hub knows by another name.
 pub fn renamed(at: &RepoAt, info: &RepoInfo) -> Option<String> {
     let now = info.renamed.as_ref()?;
-    Some(format!("{} is now {now} on {}: give that name from now on", at.id, at.hub))
+    Some(format!(
+        "{} is now {now} on {}: give that name from now on",
+        at.id, at.hub
+    ))
 }
 
 /// How this side's hub is reached.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use hf2ms_hub::{Account, Destination, Error, Hub, Listing, RepoAt, RepoInfo, Revision, open_destination, open_spaces};
+use hf2ms_hub::{
+    Account, Destination, Error, Hub, Listing, RepoAt, RepoInfo, Revision, open_destination,
+    open_spaces,
+};
 use hf2ms_worker::protocol::Creation;
 
 use super::said;
@@ -37,10 +40,19 @@ impl There {
             return Err(token_missing(at.hub, access));
         }
         let hub = open(&at, settings)?;
-        let account = hub.account_if_told().await.map_err(|error| said(&error, &at, settings, Doing::Writing))?;
-        account.iter().try_for_each(|account| may_write(account, &at, access.token_name))?;
+        let account = hub
+            .account_if_told()
+            .await
+            .map_err(|error| said(&error, &at, settings, Doing::Writing))?;
+        account
+            .iter()
+            .try_for_each(|account| may_write(account, &at, access.token_name))?;
         let mut there = Self::look(at, filter, settings, hub, account).await?;
-        there.head = if there.info.is_some() { there.head_now().await } else { None };
+        there.head = if there.info.is_some() {
+            there.head_now().await
+        } else {
+            None
+        };
         Ok(there)
     }
 
@@ -53,19 +65,52 @@ impl There {
         Self::look(at, filter, settings, hub, None).await
     }
 
-    async fn look(at: RepoAt, filter: Filter, settings: &Settings, hub: Arc<dyn Destination>, account: Option<Account>) -> Outcome<Self> {
-        let info = hub.describe().await.map_err(|error| said(&error, &at, settings, Doing::Writing))?;
-        Ok(Self { at, info, head: None, listing: Listing::default(), hub, account, filter })
+    async fn look(
+        at: RepoAt,
+        filter: Filter,
+        settings: &Settings,
+        hub: Arc<dyn Destination>,
+        account: Option<Account>,
+    ) -> Outcome<Self> {
+        let info = hub
+            .describe()
+            .await
+            .map_err(|error| said(&error, &at, settings, Doing::Writing))?;
+        Ok(Self {
+            at,
+            info,
+            head: None,
+            listing: Listing::default(),
+            hub,
+            account,
+            filter,
+        })
     }
 
     /// The same repo at another branch or tag, which stands at `head`; nothing is listed yet.
     ///
     /// # Errors
     /// The hub can't be spoken to.
-    pub fn at_branch(&self, branch: &Revision, head: Option<Revision>, settings: &Settings) -> Outcome<Self> {
-        let at = RepoAt { revision: branch.clone(), ..self.at.clone() };
+    pub fn at_branch(
+        &self,
+        branch: &Revision,
+        head: Option<Revision>,
+        settings: &Settings,
+    ) -> Outcome<Self> {
+        let at = RepoAt {
+            revision: branch.clone(),
+            ..self.at.clone()
+        };
         let (hub, info) = (open(&at, settings)?, self.info.clone());
-        Ok(Self { at, info, head, listing: Listing::default(), hub, account: self.account.clone(), filter: self.filter.clone() })
+        Ok(Self {
+            at,
+            info,
+            head,
+            listing: Listing::default(),
+            hub,
+            account: self.account.clone(),
+            filter: self.filter.clone(),
+        })
     }
 
     /// Creates it: a repo of files, or what runs an app.
@@ -75,7 +120,11 @@ impl There {
     pub async fn create(&self, creation: Creation, settings: &Settings) -> Result<(), Error> {
         match creation.sdk {
             None => self.hub.create(creation.visibility).await,
-            Some(sdk) => open_spaces(&settings.destination(&self.at), settings.http())?.create_space(creation.visibility, sdk).await,
+            Some(sdk) => {
+                open_spaces(&settings.destination(&self.at), settings.http())?
+                    .create_space(creation.visibility, sdk)
+                    .await
+            }
         }
     }
 
@@ -84,7 +133,11 @@ impl There {
     /// # Errors
     /// The hub's.
     pub async fn current(&self, settings: &Settings) -> Outcome<Listing> {
-        if self.info.is_some() { self.list(settings).await } else { Ok(Listing::default()) }
+        if self.info.is_some() {
+            self.list(settings).await
+        } else {
+            Ok(Listing::default())
+        }
     }
 
     /// Where its branch stands now, if its hub tells.
@@ -97,7 +150,11 @@ impl There {
     /// # Errors
     /// The hub's.
     pub async fn list(&self, settings: &Settings) -> Outcome<Listing> {
-        let mut listing = self.hub.list().await.map_err(|error| said(&error, &self.at, settings, Doing::Writing))?;
+        let mut listing = self
+            .hub
+            .list()
+            .await
+            .map_err(|error| said(&error, &self.at, settings, Doing::Writing))?;
         self.filter.apply(&mut listing);
         Ok(listing)
     }
@@ -110,16 +167,25 @@ impl There {
     /// Whether the owner is known to be the account itself, whose token may write. Hugging Face's tokens may here and not
     /// there, which only asking tells.
     pub fn is_ours(&self) -> bool {
-        self.at.hub == Hub::ModelScope && self.account.as_ref().is_some_and(|account| owns(account, self.at.id.owner()))
+        self.at.hub == Hub::ModelScope
+            && self
+                .account
+                .as_ref()
+                .is_some_and(|account| owns(account, self.at.id.owner()))
     }
 }
 
 fn open(at: &RepoAt, settings: &Settings) -> Outcome<Arc<dyn Destination>> {
-    open_destination(&settings.destination(at), settings.http()).map_err(|error| said(&error, at, settings, Doing::Writing))
+    open_destination(&settings.destination(at), settings.http())
+        .map_err(|error| said(&error, at, settings, Doing::Writing))
 }
 
 fn owns(account: &Account, owner: &str) -> bool {
-    account.name.eq_ignore_ascii_case(owner) || account.organisations.iter().any(|name| name.eq_ignore_ascii_case(owner))
+    account.name.eq_ignore_ascii_case(owner)
+        || account
+            .organisations
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(owner))
 }
 
 /// Refuses what is known to be impossible. A hub that tells no organisations decides when the repo is created.
@@ -127,11 +193,16 @@ fn may_write(account: &Account, at: &RepoAt, token: &str) -> Outcome<()> {
     let (name, hub) = (&account.name, at.hub);
     if account.can_write == Some(false) {
         let page = token_page(hub, &at.endpoint);
-        return Err(Failure::refused(format!("{token} of {name} may only read: get one that may write at {page}")));
+        return Err(Failure::refused(format!(
+            "{token} of {name} may only read: get one that may write at {page}"
+        )));
     }
     if !account.organisations.is_empty() && !owns(account, at.id.owner()) {
         let own = format!("{name}/{}", at.id.name());
-        return Err(Failure::refused(format!("{token} of {name} may not write to {} on {hub}: use --dest {own}", at.id)));
+        return Err(Failure::refused(format!(
+            "{token} of {name} may not write to {} on {hub}: use --dest {own}",
+            at.id
+        )));
     }
     Ok(())
 }
@@ -142,17 +213,44 @@ mod tests {
     use crate::run_dir::tests::at;
 
     fn account(name: &str, organisations: &[&str], can_write: Option<bool>) -> Account {
-        Account { name: name.to_owned(), organisations: organisations.iter().map(|name| (*name).to_owned()).collect(), can_write }
+        Account {
+            name: name.to_owned(),
+            organisations: organisations
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect(),
+            can_write,
+        }
     }
 
     #[test]
     fn a_namespace_of_someone_else_is_refused_where_it_can_be_known() {
         let to = at("modelscope", "Acme/x");
         assert!(may_write(&account("acme", &[], None), &to, "MODELSCOPE_TOKEN").is_ok());
-        assert!(may_write(&account("bob", &["acme"], Some(true)), &to, "MODELSCOPE_TOKEN").is_ok());
-        assert!(may_write(&account("bob", &[], None), &to, "MODELSCOPE_TOKEN").is_ok(), "the hub decides");
-        let line = may_write(&account("bob", &["other"], None), &to, "MODELSCOPE_TOKEN").unwrap_err().to_string();
-        assert_eq!(line, "MODELSCOPE_TOKEN of bob may not write to Acme/x on ModelScope: use --dest bob/x");
-        assert!(may_write(&account("acme", &[], Some(false)), &to, "MODELSCOPE_TOKEN").unwrap_err().to_string().contains("may only read"));
+        assert!(
+            may_write(
+                &account("bob", &["acme"], Some(true)),
+                &to,
+                "MODELSCOPE_TOKEN"
+            )
+            .is_ok()
+        );
+        assert!(
+            may_write(&account("bob", &[], None), &to, "MODELSCOPE_TOKEN").is_ok(),
+            "the hub decides"
+        );
+        let line = may_write(&account("bob", &["other"], None), &to, "MODELSCOPE_TOKEN")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            line,
+            "MODELSCOPE_TOKEN of bob may not write to Acme/x on ModelScope: use --dest bob/x"
+        );
+        assert!(
+            may_write(&account("acme", &[], Some(false)), &to, "MODELSCOPE_TOKEN")
+                .unwrap_err()
+                .to_string()
+                .contains("may only read")
+        );
     }
 }

@@ -21,7 +21,9 @@ use crate::work::Work;
 /// Takes over what `migrate` or `mirror --on modal --detach` left, or an attached run whose terminal is gone. A submit that broke
 /// in the middle is finished first. Ctrl-C ends the run; closing the laptop does not.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  hf2ms migrate org/big --on modal --detach && hf2ms attach last")]
+#[command(
+    after_help = "Example:\n  hf2ms migrate org/big --on modal --detach && hf2ms attach last"
+)]
 pub struct Args {
     /// The run's id, the end of it, or `last`
     #[arg(default_value = "last")]
@@ -74,16 +76,44 @@ fn show(record: &RunRecord, runs: &Runs, screen: &Screen) -> Option<Exit> {
 ///
 /// # Errors
 /// Modal refuses or can't be reached: the run works on, unless it was stopped.
-pub async fn see_through(record: &RunRecord, runs: &Runs, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Option<Report>> {
-    let plan: Plan = runs.read(&record.id, "plan.json").ok_or_else(|| lost(record, "its plan"))?;
+pub async fn see_through(
+    record: &RunRecord,
+    runs: &Runs,
+    settings: &Settings,
+    screen: &Screen,
+    stop: &Stop,
+) -> Outcome<Option<Report>> {
+    let plan: Plan = runs
+        .read(&record.id, "plan.json")
+        .ok_or_else(|| lost(record, "its plan"))?;
     let journal = runs.journal(&record.id);
-    let (app, containers) = deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
+    let (app, containers) =
+        deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
     let mut run = runs.resume(record)?;
     let mut work = Work::default();
     let came = async {
-        let modal = stop.unless(Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings)).await?;
-        let cloud = Cloud { modal: &modal, app: &app, containers, run: &run, screen, stop };
-        Migrating { cloud, plan: &plan, settings }.work(Calls::of(&journal), Watch::Attached, &mut work).await
+        let modal = stop
+            .unless(Modal::open(
+                &state_dir(&environment)?,
+                &run.log("bridge"),
+                settings,
+            ))
+            .await?;
+        let cloud = Cloud {
+            modal: &modal,
+            app: &app,
+            containers,
+            run: &run,
+            screen,
+            stop,
+        };
+        Migrating {
+            cloud,
+            plan: &plan,
+            settings,
+        }
+        .work(Calls::of(&journal), Watch::Attached, &mut work)
+        .await
     };
     let state = match came.await {
         Ok(Came::Home(())) => Ok(State::Done),

@@ -84,7 +84,10 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     screen.say(format!("{} to copy", repos(entries.len())));
     let task = args.task(&settings, &runs, stop, watch);
     rows.extend(Batch::new(&task, screen).go(&entries).await);
-    let summary = Summary { rows, seconds: began.elapsed().as_secs_f64() };
+    let summary = Summary {
+        rows,
+        seconds: began.elapsed().as_secs_f64(),
+    };
     summary.show(screen);
     if watch == Watch::Detached {
         screen.show("the cloud goes on by itself: hf2ms runs lists the runs, hf2ms attach RUN waits for one, hf2ms stop RUN ends it");
@@ -96,13 +99,19 @@ impl Args {
     /// Whether someone waits for the cloud, if all fits together.
     fn fit(&self) -> Outcome<Watch> {
         if self.route.dest.is_some() {
-            return Err(Failure::usage("--dest is for one repo: name destinations in a list (--file), or give --to-owner"));
+            return Err(Failure::usage(
+                "--dest is for one repo: name destinations in a list (--file), or give --to-owner",
+            ));
         }
         self.work.watch()
     }
 
     /// What is to be copied, and what was listed and can't be.
-    async fn entries(&self, settings: &Settings, screen: &Screen) -> Outcome<(Vec<Entry>, Vec<Row>)> {
+    async fn entries(
+        &self,
+        settings: &Settings,
+        screen: &Screen,
+    ) -> Outcome<(Vec<Entry>, Vec<Row>)> {
         let (named, refused) = match (&self.file, &self.owner) {
             (Some(file), _) => (list::read_file(file)?, Vec::new()),
             (None, Some(owner)) => {
@@ -111,16 +120,34 @@ impl Args {
                 }
                 list::of_owner(owner, &self.route, settings).await?
             }
-            (None, None) => (self.sources.iter().map(|source| Ok(Named::plain(source))).collect(), Vec::new()),
+            (None, None) => (
+                self.sources
+                    .iter()
+                    .map(|source| Ok(Named::plain(source)))
+                    .collect(),
+                Vec::new(),
+            ),
         };
-        let entries = list::entries(named, &self.route, self.to_owner.as_deref(), settings, screen)?;
+        let entries = list::entries(
+            named,
+            &self.route,
+            self.to_owner.as_deref(),
+            settings,
+            screen,
+        )?;
         if self.extent.extent() == Extent::AllRevisions {
             entries.iter().try_for_each(Entry::is_about_all)?;
         }
         Ok((entries, refused.iter().map(Row::refused).collect()))
     }
 
-    fn task<'a>(&'a self, settings: &'a Settings, runs: &'a Runs, stop: &'a Stop, watch: Watch) -> Task<'a> {
+    fn task<'a>(
+        &'a self,
+        settings: &'a Settings,
+        runs: &'a Runs,
+        stop: &'a Stop,
+        watch: Watch,
+    ) -> Task<'a> {
         Task {
             settings,
             runs,
@@ -129,7 +156,11 @@ impl Args {
             containers: &self.work.containers,
             visibility: self.visibility.chosen(),
             prune: None,
-            existing: if self.force { Existing::Met } else { Existing::LeftAlone },
+            existing: if self.force {
+                Existing::Met
+            } else {
+                Existing::LeftAlone
+            },
             watch,
             trial: self.work.trial(),
             scope: Scope::Many,

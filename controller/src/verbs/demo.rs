@@ -42,25 +42,46 @@ pub async fn run(_args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
 async fn show(screen: &Screen, worker: &Path, folder: &Path) -> Outcome<Exit> {
     screen.show("1. Two hubs start on this machine.");
     let sandbox = Sandbox::start(folder).await?;
-    screen.show(format!("   Hugging Face is {}, ModelScope is {}", sandbox.address("hf"), sandbox.address("ms")));
+    screen.show(format!(
+        "   Hugging Face is {}, ModelScope is {}",
+        sandbox.address("hf"),
+        sandbox.address("ms")
+    ));
     screen.show(format!("2. A model, {REPO}, is put on Hugging Face."));
     sandbox.post("/seed", &model()).await?;
-    for (number, why) in [(3, "It is copied to ModelScope."), (4, "It is copied again: nothing has to move.")] {
+    for (number, why) in [
+        (3, "It is copied to ModelScope."),
+        (4, "It is copied again: nothing has to move."),
+    ] {
         screen.show(format!("{number}. {why}\n   $ hf2ms migrate {REPO}"));
         let status = migrate(&sandbox, worker, folder).await?;
         if !status.success() {
-            return Err(Failure::new(Exit::Incomplete, format!("the migration ended with {status}")));
+            return Err(Failure::new(
+                Exit::Incomplete,
+                format!("the migration ended with {status}"),
+            ));
         }
     }
     screen.show("5. What ModelScope holds now:");
-    let stored = sandbox.get(&format!("/repo?hub=ms&kind=model&id={REPO}")).await?;
-    stored["files"].as_array().into_iter().flatten().for_each(|file| screen.show(row(file)));
+    let stored = sandbox
+        .get(&format!("/repo?hub=ms&kind=model&id={REPO}"))
+        .await?;
+    stored["files"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .for_each(|file| screen.show(row(file)));
     Ok(Exit::Done)
 }
 
 fn row(file: &Value) -> String {
     let sha256 = file["sha256"].as_str().unwrap_or("lost");
-    format!("   {:<26} {:>10}  sha256 {}", file["path"].as_str().unwrap_or("?"), size(file["size"].as_u64().unwrap_or(0)), sha256)
+    format!(
+        "   {:<26} {:>10}  sha256 {}",
+        file["path"].as_str().unwrap_or("?"),
+        size(file["size"].as_u64().unwrap_or(0)),
+        sha256
+    )
 }
 
 fn model() -> Value {
@@ -75,28 +96,60 @@ fn model() -> Value {
 
 /// This very program, as a user would start it.
 async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> Outcome<ExitStatus> {
-    let program = std::env::current_exe().map_err(|error| Failure::usage(format!("this program can't be found: {error}")))?;
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::usage(format!("this program can't be found: {error}")))?;
     let mut command = Command::new(program);
-    command.args(["migrate", REPO]).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
-    command.env("HF_ENDPOINT", sandbox.address("hf")).env("MODELSCOPE_ENDPOINT", sandbox.address("ms"));
-    command.env("HF_TOKEN", sandbox.token("hf")).env("MODELSCOPE_TOKEN", sandbox.token("ms"));
-    command.env("HF2MS_STATE", folder.join("state")).env("HF2MS_WORKER", worker).env_remove("MODELSCOPE_DOMAIN");
-    command.status().await.map_err(|error| Failure::usage(format!("hf2ms can't be started: {error}")))
+    command
+        .args(["migrate", REPO])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+        .env("HF_ENDPOINT", sandbox.address("hf"))
+        .env("MODELSCOPE_ENDPOINT", sandbox.address("ms"));
+    command
+        .env("HF_TOKEN", sandbox.token("hf"))
+        .env("MODELSCOPE_TOKEN", sandbox.token("ms"));
+    command
+        .env("HF2MS_STATE", folder.join("state"))
+        .env("HF2MS_WORKER", worker)
+        .env_remove("MODELSCOPE_DOMAIN");
+    command
+        .status()
+        .await
+        .map_err(|error| Failure::usage(format!("hf2ms can't be started: {error}")))
 }
 
 impl Sandbox {
     async fn start(folder: &Path) -> Outcome<Self> {
         let binary = find(SANDBOX)?;
-        let failed = |why: String| Failure::usage(format!("{} can't be started: {why}", binary.display()));
+        let failed =
+            |why: String| Failure::usage(format!("{} can't be started: {why}", binary.display()));
         let mut command = Command::new(&binary);
-        command.args(["serve", "--parent-stdin", "--dir"]).arg(folder.join("blobs"));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        command
+            .args(["serve", "--parent-stdin", "--dir"])
+            .arg(folder.join("blobs"));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
         let mut process = command.spawn().map_err(|error| failed(error.to_string()))?;
-        let stdout = process.stdout.take().ok_or_else(|| failed("it has no stdout".to_owned()))?;
+        let stdout = process
+            .stdout
+            .take()
+            .ok_or_else(|| failed("it has no stdout".to_owned()))?;
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).await.map_err(|error| failed(error.to_string()))?;
-        let addresses = serde_json::from_str(&line).map_err(|_| failed("it does not say where it is".to_owned()))?;
-        Ok(Self { _process: process, addresses })
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let addresses = serde_json::from_str(&line)
+            .map_err(|_| failed("it does not say where it is".to_owned()))?;
+        Ok(Self {
+            _process: process,
+            addresses,
+        })
     }
 
     fn address(&self, name: &str) -> &str {
@@ -105,7 +158,9 @@ impl Sandbox {
 
     /// The first token of a hub: alice's, who may write.
     fn token(&self, hub: &str) -> &str {
-        self.addresses["accounts"][hub][0]["token"].as_str().unwrap_or_default()
+        self.addresses["accounts"][hub][0]["token"]
+            .as_str()
+            .unwrap_or_default()
     }
 
     async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
@@ -118,13 +173,20 @@ impl Sandbox {
 
     async fn ask(&self, method: &str, path: &str, body: &str) -> Outcome<Value> {
         let host = self.address("admin").trim_start_matches("http://");
-        let answer =
-            ask(host, method, path, body).await.map_err(|error| Failure::usage(format!("the sandbox does not answer: {error}")))?;
+        let answer = ask(host, method, path, body)
+            .await
+            .map_err(|error| Failure::usage(format!("the sandbox does not answer: {error}")))?;
         let (head, json) = answer.split_once("\r\n\r\n").unwrap_or_default();
         if !head.starts_with("HTTP/1.1 200") {
-            return Err(Failure::usage(format!("the sandbox refuses {path}: {json}")));
+            return Err(Failure::usage(format!(
+                "the sandbox refuses {path}: {json}"
+            )));
         }
-        serde_json::from_str(json).map_err(|error| Failure::usage(format!("the sandbox says something else to {path}: {error}")))
+        serde_json::from_str(json).map_err(|error| {
+            Failure::usage(format!(
+                "the sandbox says something else to {path}: {error}"
+            ))
+        })
     }
 }
 

@@ -77,14 +77,24 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         screen.tell(finding);
         screen.show(finding.line());
     }
-    let bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
-    screen.show(if bad { "not ready: see the lines marked with !" } else { "ready: hf2ms migrate org/name" });
+    let bad = findings
+        .iter()
+        .any(|finding| finding.verdict == Verdict::Bad);
+    screen.show(if bad {
+        "not ready: see the lines marked with !"
+    } else {
+        "ready: hf2ms migrate org/name"
+    });
     Ok(if bad { Exit::Refused } else { Exit::Done })
 }
 
 impl Finding {
     fn new(what: impl Into<String>, verdict: Verdict, says: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict, says: says.into() }
+        Self {
+            what: what.into(),
+            verdict,
+            says: says.into(),
+        }
     }
 
     fn line(&self) -> String {
@@ -102,28 +112,54 @@ async fn account(hub: Hub, access: &Access, settings: &Settings) -> Finding {
     let name = access.token_name;
     if access.token.is_none() {
         return match name {
-            "HF_TOKEN" => Finding::new(name, Verdict::Optional, "is not set: public repos can be read, private and gated ones can't"),
+            "HF_TOKEN" => Finding::new(
+                name,
+                Verdict::Optional,
+                "is not set: public repos can be read, private and gated ones can't",
+            ),
             _ => Finding::new(name, Verdict::Bad, token_missing(hub, access).to_string()),
         };
     }
-    let Some(at) = any_repo(hub, access) else { return Finding::new(name, Verdict::Bad, "can't be checked") };
+    let Some(at) = any_repo(hub, access) else {
+        return Finding::new(name, Verdict::Bad, "can't be checked");
+    };
     match who(&at, access, settings).await {
         Ok(account) => judge(hub, name, &account),
-        Err(error) if error.kind() == Kind::RateLimited => {
-            Finding::new(name, Verdict::Optional, format!("can't be checked now: {hub} answers this a few times in five minutes only"))
-        }
-        Err(error) => Finding::new(name, Verdict::Bad, explain(&error, &at, access, Doing::Writing).to_string()),
+        Err(error) if error.kind() == Kind::RateLimited => Finding::new(
+            name,
+            Verdict::Optional,
+            format!("can't be checked now: {hub} answers this a few times in five minutes only"),
+        ),
+        Err(error) => Finding::new(
+            name,
+            Verdict::Bad,
+            explain(&error, &at, access, Doing::Writing).to_string(),
+        ),
     }
 }
 
 /// Accounts are asked through a repo; which one does not matter.
 fn any_repo(hub: Hub, access: &Access) -> Option<RepoAt> {
     let (id, revision) = ("hf2ms/hf2ms".parse().ok()?, "main".parse().ok()?);
-    Some(RepoAt { hub, endpoint: access.endpoint.clone(), kind: RepoKind::Model, id, revision })
+    Some(RepoAt {
+        hub,
+        endpoint: access.endpoint.clone(),
+        kind: RepoKind::Model,
+        id,
+        revision,
+    })
 }
 
 async fn who(at: &RepoAt, access: &Access, settings: &Settings) -> Result<Account, Error> {
-    open_source(&Side { at: at.clone(), token: access.token.clone() }, settings.http())?.account().await
+    open_source(
+        &Side {
+            at: at.clone(),
+            token: access.token.clone(),
+        },
+        settings.http(),
+    )?
+    .account()
+    .await
 }
 
 fn judge(hub: Hub, name: &str, account: &Account) -> Finding {
@@ -136,8 +172,16 @@ fn judge(hub: Hub, name: &str, account: &Account) -> Finding {
         [] => String::new(),
         organisations => format!(", in {}", organisations.join(", ")),
     };
-    let verdict = if hub == Hub::ModelScope && account.can_write == Some(false) { Verdict::Bad } else { Verdict::Good };
-    Finding::new(name, verdict, format!("is {} on {hub}{also}; {may}", account.name))
+    let verdict = if hub == Hub::ModelScope && account.can_write == Some(false) {
+        Verdict::Bad
+    } else {
+        Verdict::Good
+    };
+    Finding::new(
+        name,
+        verdict,
+        format!("is {} on {hub}{also}; {may}", account.name),
+    )
 }
 
 /// The worker, and whether it reaches the hubs: it is what moves the bytes.
@@ -146,77 +190,178 @@ async fn worker(settings: &Settings) -> Vec<Finding> {
         Ok(binary) => binary,
         Err(failure) => return vec![Finding::new("worker", Verdict::Bad, failure.to_string())],
     };
-    let output = Command::new(&binary).arg("check").args(endpoints(settings)).stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = Command::new(&binary)
+        .arg("check")
+        .args(endpoints(settings))
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await;
     let output = match output {
         Ok(output) => output,
-        Err(error) => return vec![Finding::new("worker", Verdict::Bad, format!("{} can't be started: {error}", binary.display()))],
+        Err(error) => {
+            return vec![Finding::new(
+                "worker",
+                Verdict::Bad,
+                format!("{} can't be started: {error}", binary.display()),
+            )];
+        }
     };
-    let said = String::from_utf8_lossy(&output.stdout).lines().find_map(|line| serde_json::from_str(line).ok());
+    let said = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .find_map(|line| serde_json::from_str(line).ok());
     let place = format!("at {}", binary.display());
-    said.and_then(|event| answered(event, &place)).unwrap_or_else(|| {
-        vec![Finding::new("worker", Verdict::Bad, format!("{} does not answer its check: install it anew", binary.display()))]
-    })
+    said.and_then(|event| answered(event, &place))
+        .unwrap_or_else(|| {
+            vec![Finding::new(
+                "worker",
+                Verdict::Bad,
+                format!(
+                    "{} does not answer its check: install it anew",
+                    binary.display()
+                ),
+            )]
+        })
 }
 
 /// Where the hubs are, each address once.
 fn endpoints(settings: &Settings) -> Vec<String> {
     let hubs = [Hub::HuggingFace, Hub::ModelScope];
-    let mut all: Vec<String> =
-        hubs.iter().flat_map(|hub| [settings.access(*hub), settings.access_to(*hub)]).map(|access| access.endpoint.clone()).collect();
+    let mut all: Vec<String> = hubs
+        .iter()
+        .flat_map(|hub| [settings.access(*hub), settings.access_to(*hub)])
+        .map(|access| access.endpoint.clone())
+        .collect();
     all.dedup();
     all
 }
 
 /// The same in a container: Docker, the image, and whether the hubs are reached from there.
-async fn container(args: &Args, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Vec<Finding>> {
-    let terms =
-        Terms { workers: 1, memory: WorkerOptions::default().memory, scratch: None, settings: settings.clone(), stop: stop.clone() };
+async fn container(
+    args: &Args,
+    settings: &Settings,
+    screen: &Screen,
+    stop: &Stop,
+) -> Outcome<Vec<Finding>> {
+    let terms = Terms {
+        workers: 1,
+        memory: WorkerOptions::default().memory,
+        scratch: None,
+        settings: settings.clone(),
+        stop: stop.clone(),
+    };
     let runs = Runs::new(&state_dir(&environment)?);
-    let docker = match Docker::open(&args.containers, terms, Whose { runs: &runs, run: None }, screen).await {
+    let docker = match Docker::open(
+        &args.containers,
+        terms,
+        Whose {
+            runs: &runs,
+            run: None,
+        },
+        screen,
+    )
+    .await
+    {
         Ok(docker) => docker,
-        Err(failure) => return Ok(vec![Finding::new("docker", Verdict::Bad, failure.to_string())]),
+        Err(failure) => {
+            return Ok(vec![Finding::new(
+                "docker",
+                Verdict::Bad,
+                failure.to_string(),
+            )]);
+        }
     };
     let found = Finding::new("docker", Verdict::Good, docker.described());
-    let silent = |why: String| vec![Finding::new("worker", Verdict::Bad, format!("a container does not answer its check: {why}"))];
-    let answers = docker.check(&endpoints(settings)).await.map(|event| answered(event, "in a container").unwrap_or_default());
-    Ok([found].into_iter().chain(answers.unwrap_or_else(silent)).collect())
+    let silent = |why: String| {
+        vec![Finding::new(
+            "worker",
+            Verdict::Bad,
+            format!("a container does not answer its check: {why}"),
+        )]
+    };
+    let answers = docker
+        .check(&endpoints(settings))
+        .await
+        .map(|event| answered(event, "in a container").unwrap_or_default());
+    Ok([found]
+        .into_iter()
+        .chain(answers.unwrap_or_else(silent))
+        .collect())
 }
 
 /// The same in the cloud: Modal's tokens, a deployment, and whether the hubs are reached from a container there.
 async fn cloud(settings: &Settings) -> Outcome<Vec<Finding>> {
     let home = state_dir(&environment)?;
     let network = NetworkSettings::of(&environment, Location::Cloud).await;
-    let left_out = network.left_out.clone().map(|line| Finding::new("proxy", Verdict::Optional, line));
+    let left_out = network
+        .left_out
+        .clone()
+        .map(|line| Finding::new("proxy", Verdict::Optional, line));
     let look = async {
         let deployment = Deployment::new(static_worker()?, 1, settings, network);
         let modal = Modal::open(&home, &home.join("bridge.log"), settings).await?;
         modal.deploy(&deployment).await?;
-        Ok((modal.check(&deployment.app, &endpoints(settings)).await?, deployment.app))
+        Ok((
+            modal.check(&deployment.app, &endpoints(settings)).await?,
+            deployment.app,
+        ))
     };
     Ok(match look.await {
         Ok((event, app)) => {
-            let found = Finding::new("modal", Verdict::Good, format!("takes the tokens and runs {app}"));
-            [found].into_iter().chain(left_out).chain(answered(event, "in a container on Modal").unwrap_or_default()).collect()
+            let found = Finding::new(
+                "modal",
+                Verdict::Good,
+                format!("takes the tokens and runs {app}"),
+            );
+            [found]
+                .into_iter()
+                .chain(left_out)
+                .chain(answered(event, "in a container on Modal").unwrap_or_default())
+                .collect()
         }
-        Err::<_, Failure>(failure) => vec![Finding::new("modal", Verdict::Bad, failure.to_string())],
+        Err::<_, Failure>(failure) => {
+            vec![Finding::new("modal", Verdict::Bad, failure.to_string())]
+        }
     })
 }
 
 /// What a worker's answer to its check shows; `None` for another event.
 fn answered(event: Event, place: &str) -> Option<Vec<Finding>> {
-    let Event::Checked { version, endpoints } = event else { return None };
+    let Event::Checked { version, endpoints } = event else {
+        return None;
+    };
     let matches = version == env!("CARGO_PKG_VERSION");
-    let says = format!("{version} {place}{}", if matches { "" } else { ", another version than hf2ms: install both alike" });
+    let says = format!(
+        "{version} {place}{}",
+        if matches {
+            ""
+        } else {
+            ", another version than hf2ms: install both alike"
+        }
+    );
     let verdict = if matches { Verdict::Good } else { Verdict::Bad };
-    Some(std::iter::once(Finding::new("worker", verdict, says)).chain(endpoints.iter().map(reached)).collect())
+    Some(
+        std::iter::once(Finding::new("worker", verdict, says))
+            .chain(endpoints.iter().map(reached))
+            .collect(),
+    )
 }
 
 fn reached(check: &EndpointCheck) -> Finding {
     match &check.error {
-        None => Finding::new("reach", Verdict::Good, format!("{} answers in {} ms", check.endpoint, check.ms)),
-        Some(error) => {
-            Finding::new("reach", Verdict::Bad, format!("{} does not answer: {error}; check the network or the proxy", check.endpoint))
-        }
+        None => Finding::new(
+            "reach",
+            Verdict::Good,
+            format!("{} answers in {} ms", check.endpoint, check.ms),
+        ),
+        Some(error) => Finding::new(
+            "reach",
+            Verdict::Bad,
+            format!(
+                "{} does not answer: {error}; check the network or the proxy",
+                check.endpoint
+            ),
+        ),
     }
 }
 
@@ -226,9 +371,19 @@ mod tests {
 
     #[test]
     fn a_token_that_may_only_read_is_bad_for_a_destination() {
-        let account = Account { name: "bob".into(), organisations: vec!["acme".into()], can_write: Some(false) };
+        let account = Account {
+            name: "bob".into(),
+            organisations: vec!["acme".into()],
+            can_write: Some(false),
+        };
         let finding = judge(Hub::ModelScope, "MODELSCOPE_TOKEN", &account);
-        assert_eq!(finding.line(), "! MODELSCOPE_TOKEN  is bob on ModelScope, in acme; may read");
-        assert_eq!(judge(Hub::HuggingFace, "HF_TOKEN", &account).verdict, Verdict::Good);
+        assert_eq!(
+            finding.line(),
+            "! MODELSCOPE_TOKEN  is bob on ModelScope, in acme; may read"
+        );
+        assert_eq!(
+            judge(Hub::HuggingFace, "HF_TOKEN", &account).verdict,
+            Verdict::Good
+        );
     }
 }

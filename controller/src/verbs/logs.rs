@@ -45,15 +45,27 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let record = runs.find(&args.run)?;
     let follow = if args.follow { Follow::Yes } else { Follow::No };
     if record.on == On::Modal {
-        stop.unless(of_the_cloud(&record, &runs, follow, screen)).await?;
+        stop.unless(of_the_cloud(&record, &runs, follow, screen))
+            .await?;
     } else {
-        stop.unless(of_files(&record, &runs, follow, screen)).await?;
+        stop.unless(of_files(&record, &runs, follow, screen))
+            .await?;
     }
     Ok(Exit::Done)
 }
 
-async fn of_the_cloud(record: &RunRecord, runs: &Runs, follow: Follow, screen: &Screen) -> Outcome<()> {
-    let nowhere = || Failure::usage(format!("run {} never reached Modal: there are no logs of it", record.id));
+async fn of_the_cloud(
+    record: &RunRecord,
+    runs: &Runs,
+    follow: Follow,
+    screen: &Screen,
+) -> Outcome<()> {
+    let nowhere = || {
+        Failure::usage(format!(
+            "run {} never reached Modal: there are no logs of it",
+            record.id
+        ))
+    };
     let (app, _) = deployed(&runs.journal(&record.id)).ok_or_else(nowhere)?;
     let log = runs.path(&record.id).join("logs").join("bridge.log");
     let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
@@ -61,19 +73,39 @@ async fn of_the_cloud(record: &RunRecord, runs: &Runs, follow: Follow, screen: &
         screen.tell(&line);
         screen.show(in_words(&line));
     };
-    modal.logs(&app, &record.id, follow, heard).await.map_err(|trouble| explain(&trouble))
+    modal
+        .logs(&app, &record.id, follow, heard)
+        .await
+        .map_err(|trouble| explain(&trouble))
 }
 
 /// `chunk 3: event started, files 2`.
 fn in_words(line: &Value) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-    let who = line["chunk"].as_u64().map(|chunk| format!("chunk {chunk}: ")).unwrap_or_default();
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), ToOwned::to_owned)
+    };
+    let who = line["chunk"]
+        .as_u64()
+        .map(|chunk| format!("chunk {chunk}: "))
+        .unwrap_or_default();
     if let Some(said) = line["log"].as_str().or(line["text"].as_str()) {
         return format!("{who}{said}");
     }
-    let fields = line.as_object().into_iter().flatten().filter(|(name, _)| !["run", "chunk", "event"].contains(&name.as_str()));
-    let fields: Vec<String> = fields.map(|(name, value)| format!("{name} {}", text(value))).collect();
-    format!("{who}{} {}", line["event"].as_str().unwrap_or_default(), fields.join(", "))
+    let fields = line
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !["run", "chunk", "event"].contains(&name.as_str()));
+    let fields: Vec<String> = fields
+        .map(|(name, value)| format!("{name} {}", text(value)))
+        .collect();
+    format!(
+        "{who}{} {}",
+        line["event"].as_str().unwrap_or_default(),
+        fields.join(", ")
+    )
 }
 
 async fn of_files(record: &RunRecord, runs: &Runs, follow: Follow, screen: &Screen) -> Outcome<()> {
@@ -91,15 +123,26 @@ async fn of_files(record: &RunRecord, runs: &Runs, follow: Follow, screen: &Scre
 
 /// Shows what every file has got since it was last read.
 fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> Outcome<()> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     files.sort_unstable();
     for path in files {
-        let at = read.iter().position(|(known, _)| *known == path).unwrap_or_else(|| {
-            read.push((path.clone(), 0));
-            read.len() - 1
-        });
+        let at = read
+            .iter()
+            .position(|(known, _)| *known == path)
+            .unwrap_or_else(|| {
+                read.push((path.clone(), 0));
+                read.len() - 1
+            });
         let text = rest(&path, &mut read[at].1).map_err(|error| Failure::file(&path, &error))?;
-        let worker = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let worker = path
+            .file_stem()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         for line in text.lines() {
             screen.tell(&serde_json::json!({"worker": worker, "log": line}));
             screen.show(format!("{worker}: {line}"));
@@ -114,7 +157,10 @@ fn rest(path: &Path, offset: &mut u64) -> std::io::Result<String> {
     file.seek(SeekFrom::Start(*offset))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let whole = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
     bytes.truncate(whole);
     *offset += whole as u64;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -127,8 +173,14 @@ mod tests {
     #[test]
     fn a_line_of_a_container_is_put_into_words() {
         let words = |json: &str| in_words(&serde_json::from_str(json).unwrap());
-        assert_eq!(words(r#"{"run":"r","chunk":3,"log":"hello"}"#), "chunk 3: hello");
-        assert_eq!(words(r#"{"run":"r","chunk":3,"event":"progress","bytes":7,"files":1}"#), "chunk 3: progress bytes 7, files 1");
+        assert_eq!(
+            words(r#"{"run":"r","chunk":3,"log":"hello"}"#),
+            "chunk 3: hello"
+        );
+        assert_eq!(
+            words(r#"{"run":"r","chunk":3,"event":"progress","bytes":7,"files":1}"#),
+            "chunk 3: progress bytes 7, files 1"
+        );
     }
 
     #[test]

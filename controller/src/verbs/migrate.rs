@@ -79,8 +79,14 @@ pub struct VisibilityArgs {
 impl VisibilityArgs {
     /// What was chosen, if anything was.
     pub fn chosen(self) -> Option<Visibility> {
-        let choices = [(self.private, Visibility::Private), (self.public, Visibility::Public)];
-        choices.into_iter().find(|(is, _)| *is).map(|(_, visibility)| visibility)
+        let choices = [
+            (self.private, Visibility::Private),
+            (self.public, Visibility::Public),
+        ];
+        choices
+            .into_iter()
+            .find(|(is, _)| *is)
+            .map(|(_, visibility)| visibility)
     }
 }
 
@@ -97,7 +103,11 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         settings: &settings,
         runs: &runs,
         stop,
-        cutting: if all { args.work.cutting.clone().among_others() } else { args.work.cutting.clone() },
+        cutting: if all {
+            args.work.cutting.clone().among_others()
+        } else {
+            args.work.cutting.clone()
+        },
         containers: &args.work.containers,
         visibility: args.visibility.chosen(),
         prune: args.pruning.max_delete(),
@@ -110,10 +120,22 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         turns: Turns::new(1),
         shared: Shared::default(),
     };
-    let copying = Copying { task: &task, screen, began };
+    let copying = Copying {
+        task: &task,
+        screen,
+        began,
+    };
     let end = match (&args.plan, &args.source) {
-        (Some(file), _) => copying.carry_out(stop.unless(read_plan(file, &task)).await?, None).await?,
-        (None, Some(source)) => copying.go(&Route::resolve(source, &args.route, &settings)?, None).await?,
+        (Some(file), _) => {
+            copying
+                .carry_out(stop.unless(read_plan(file, &task)).await?, None)
+                .await?
+        }
+        (None, Some(source)) => {
+            copying
+                .go(&Route::resolve(source, &args.route, &settings)?, None)
+                .await?
+        }
         (None, None) => return Err(Failure::usage("SOURCE is missing: give the repo to copy")),
     };
     if let End::Away(run, _) = &end {
@@ -124,8 +146,14 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
 
 /// Says what can be done about a run that goes on in the cloud.
 pub(super) fn how_to_look_after(run: &str, screen: &Screen) {
-    let verbs =
-        [("status", "how far it is"), ("attach", "wait for it, and its report"), ("logs", "what its containers say"), ("stop", "end it")];
+    let verbs = [
+        ("status", "how far it is"),
+        ("attach", "wait for it, and its report"),
+        ("logs", "what its containers say"),
+        ("stop", "end it"),
+    ];
     screen.show("the cloud goes on by itself; from here, or another terminal, at any time:");
-    verbs.iter().for_each(|(verb, does)| screen.show(format!("  hf2ms {verb:<6} {run}   {does}")));
+    verbs
+        .iter()
+        .for_each(|(verb, does)| screen.show(format!("  hf2ms {verb:<6} {run}   {does}")));
 }

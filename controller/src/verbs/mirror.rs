@@ -103,25 +103,49 @@ Environment, also from .env or --env-file:
 /// Whatever stops it; what fails for single refs and objects is in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let environment = Environment::load(args.env_file.as_deref())?;
-    let (source, mut target) = (party(&args.source, Role::Source, &environment)?, party(&args.target, Role::Target, &environment)?);
+    let (source, mut target) = (
+        party(&args.source, Role::Source, &environment)?,
+        party(&args.target, Role::Target, &environment)?,
+    );
     let remote = remote::Remote::of(&args.remote, &source, &target, &environment)?;
     if let (Some(remote), None) = (&remote, &target.login) {
         target.login = Some(remote.login()?);
     }
     let settings = settings_of(&source, &target, &environment)?;
     if args.use_xget {
-        screen.warn("--use-xget does nothing here: LFS objects are streamed from host to host as they are");
+        screen.warn(
+            "--use-xget does nothing here: LFS objects are streamed from host to host as they are",
+        );
     }
-    [&source, &target].into_iter().for_each(|party| in_the_open(party, screen));
+    [&source, &target]
+        .into_iter()
+        .for_each(|party| in_the_open(party, screen));
     args.containers.fit(args.cutting.on)?;
     let watch = args.watched()?;
     let wish = args.wish(source.clone(), target, &environment)?;
     let runs = Runs::new(&state_dir(&crate::settings::environment)?);
     let began = Instant::now;
-    let round = || Round { wish: &wish, settings: &settings, runs: &runs, screen, stop, watch, began: began() };
-    let crew = CrewOf { args: &args, watch, settings: &settings, runs: &runs, screen, stop };
+    let round = || Round {
+        wish: &wish,
+        settings: &settings,
+        runs: &runs,
+        screen,
+        stop,
+        watch,
+        began: began(),
+    };
+    let crew = CrewOf {
+        args: &args,
+        watch,
+        settings: &settings,
+        runs: &runs,
+        screen,
+        stop,
+    };
     if let Some(remote) = remote {
-        let Some(state) = remote.set_up(&settings, screen, stop).await? else { return Ok(Exit::Done) };
+        let Some(state) = remote.set_up(&settings, screen, stop).await? else {
+            return Ok(Exit::Done);
+        };
         return Ok(remote.conclude(&state, &round().scanned(&crew.local(None)?).await?, screen));
     }
     if args.dry_run {
@@ -145,27 +169,49 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
 
 /// Settings in which each side has its login, and workers are given both.
 fn settings_of(source: &Party, target: &Party, environment: &Environment) -> Outcome<Settings> {
-    let of = |role: Role, party: &Party| party.login.as_ref().map(|login| (role.variables()[2], login.expose().to_owned()));
-    let logins: Vec<_> = [of(Role::Source, source), of(Role::Target, target)].into_iter().flatten().collect();
+    let of = |role: Role, party: &Party| {
+        party
+            .login
+            .as_ref()
+            .map(|login| (role.variables()[2], login.expose().to_owned()))
+    };
+    let logins: Vec<_> = [of(Role::Source, source), of(Role::Target, target)]
+        .into_iter()
+        .flatten()
+        .collect();
     environment.settings(&logins)
 }
 
 /// A password on an open line can be read by whoever carries it.
 fn in_the_open(party: &Party, screen: &Screen) {
-    let host = party.at.endpoint.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
+    let host = party
+        .at
+        .endpoint
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split(['/', ':']).next());
     if let (Some(host), Some(_)) = (host, &party.login)
         && !matches!(host, "localhost" | "127.0.0.1" | "[")
     {
-        screen.warn(format!("{} is not encrypted: whoever carries the requests can read the password", party.at.endpoint));
+        screen.warn(format!(
+            "{} is not encrypted: whoever carries the requests can read the password",
+            party.at.endpoint
+        ));
     }
 }
 
 impl Args {
     /// Whether someone waits for the cloud.
     fn watched(&self) -> Outcome<Watch> {
-        let other = [("--watch", self.watch.is_some()), ("--dry-run", self.dry_run)].into_iter().find(|(_, given)| *given);
+        let other = [
+            ("--watch", self.watch.is_some()),
+            ("--dry-run", self.dry_run),
+        ]
+        .into_iter()
+        .find(|(_, given)| *given);
         match other {
-            Some((name, _)) if self.detach => Err(Failure::usage(format!("{name} needs this process to the end: leave --detach out"))),
+            Some((name, _)) if self.detach => Err(Failure::usage(format!(
+                "{name} needs this process to the end: leave --detach out"
+            ))),
             _ => Watch::of(self.detach, self.cutting.on),
         }
     }
@@ -173,31 +219,50 @@ impl Args {
     /// `--temp-dir` names a folder of this machine.
     fn folder(&self) -> Outcome<Folder> {
         match &self.temp_dir {
-            Some(_) if self.cutting.on != On::Local => Err(Failure::usage("--temp-dir is for workers on this machine: leave --on out")),
+            Some(_) if self.cutting.on != On::Local => Err(Failure::usage(
+                "--temp-dir is for workers on this machine: leave --on out",
+            )),
             Some(folder) => {
                 std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
-                Ok(Folder { below: Some(folder.to_string_lossy().into_owned()), kept: self.no_cleanup })
+                Ok(Folder {
+                    below: Some(folder.to_string_lossy().into_owned()),
+                    kept: self.no_cleanup,
+                })
             }
-            None => Ok(Folder { below: None, kept: self.no_cleanup && self.cutting.on == On::Local }),
+            None => Ok(Folder {
+                below: None,
+                kept: self.no_cleanup && self.cutting.on == On::Local,
+            }),
         }
     }
 
     fn wish(&self, source: Party, target: Party, environment: &Environment) -> Outcome<Wish> {
-        let skips =
-            environment.get("GIT_LFS_SKIP_SMUDGE").is_some_and(|value| !matches!(value.to_lowercase().as_str(), "" | "0" | "false" | "no"));
+        let skips = environment.get("GIT_LFS_SKIP_SMUDGE").is_some_and(|value| {
+            !matches!(value.to_lowercase().as_str(), "" | "0" | "false" | "no")
+        });
         let lfs = match (skips, self.allow_missing) {
             (false, false) => Lfs::Moved,
             (true, false) => Lfs::Expected,
             (true, true) => Lfs::Missing,
             (false, true) => {
-                return Err(Failure::usage("--allow-missing goes with GIT_LFS_SKIP_SMUDGE=1: otherwise missing LFS objects are moved"));
+                return Err(Failure::usage(
+                    "--allow-missing goes with GIT_LFS_SKIP_SMUDGE=1: otherwise missing LFS objects are moved",
+                ));
             }
         };
         Ok(Wish {
             source,
             target,
-            scope: if self.mirror { Scope::All } else { Scope::Branches },
-            force: if self.no_force { Force::Never } else { Force::Always },
+            scope: if self.mirror {
+                Scope::All
+            } else {
+                Scope::Branches
+            },
+            force: if self.no_force {
+                Force::Never
+            } else {
+                Force::Always
+            },
             lfs,
             folder: self.folder()?,
             cutting: self.cutting.clone(),
@@ -221,16 +286,29 @@ impl CrewOf<'_> {
     }
 
     fn local(&self, logs: Option<PathBuf>) -> Outcome<Local> {
-        Ok(Local { binary: find(WORKER)?, workers: self.workers(), logs, settings: self.settings.clone(), stop: self.stop.clone() })
+        Ok(Local {
+            binary: find(WORKER)?,
+            workers: self.workers(),
+            logs,
+            settings: self.settings.clone(),
+            stop: self.stop.clone(),
+        })
     }
 
     async fn open(&self, run: &RunDir) -> Outcome<Crew> {
         match self.args.cutting.on {
-            On::Local => return Ok(Crew::Engine(Box::new(self.local(Some(run.path().join("logs")))?))),
+            On::Local => {
+                return Ok(Crew::Engine(Box::new(
+                    self.local(Some(run.path().join("logs")))?,
+                )));
+            }
             On::Modal => {
                 // How much there is shows only there.
                 let most = self.args.cutting.workers(u64::MAX);
-                let (modal, deployment) = self.stop.unless(deployed(most, run, self.settings, self.screen)).await?;
+                let (modal, deployment) = self
+                    .stop
+                    .unless(deployed(most, run, self.settings, self.screen))
+                    .await?;
                 return Ok(Crew::Cloud(modal, deployment, self.watch));
             }
             On::Docker => (),
@@ -242,7 +320,15 @@ impl CrewOf<'_> {
             settings: self.settings.clone(),
             stop: self.stop.clone(),
         };
-        let docker = Docker::open(&self.args.containers, terms, Whose { runs: self.runs, run: Some(run) }, self.screen);
+        let docker = Docker::open(
+            &self.args.containers,
+            terms,
+            Whose {
+                runs: self.runs,
+                run: Some(run),
+            },
+            self.screen,
+        );
         Ok(Crew::Engine(Box::new(self.stop.unless(docker).await?)))
     }
 }

@@ -103,37 +103,79 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     if args.extent.extent() == Extent::AllRevisions {
         return of_all(&args, &route, &settings, screen, stop).await;
     }
-    let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
+    let Some(sides) = stop
+        .unless(look(&route, Purpose::Read, &settings, screen))
+        .await?
+    else {
+        return Ok(Exit::Done);
+    };
     let prune = args.pruning.max_delete();
-    let cutting = if args.emission.emit.is_some() { args.cutting.clone().in_cluster() } else { args.cutting.clone() };
-    let wishes = Wishes { cutting, visibility: args.visibility.chosen(), prune, card: route.card() };
+    let cutting = if args.emission.emit.is_some() {
+        args.cutting.clone().in_cluster()
+    } else {
+        args.cutting.clone()
+    };
+    let wishes = Wishes {
+        cutting,
+        visibility: args.visibility.chosen(),
+        prune,
+        card: route.card(),
+    };
     let runs = Runs::new(&state_dir(&environment)?);
     let known = known::load(&runs, &sides.here.at, &sides.there.at);
     let (plan, there) = stop.unless(sides.plan(&wishes, &known, &settings)).await?;
-    plan.warnings.iter().for_each(|warning| screen.warn(warning));
-    let estimate = Estimate::of(&plan, &wishes.cutting, Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination));
+    plan.warnings
+        .iter()
+        .for_each(|warning| screen.warn(warning));
+    let estimate = Estimate::of(
+        &plan,
+        &wishes.cutting,
+        Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination),
+    );
     screen.tell(&estimate.json());
     estimate.allowed_by(&args.cost)?;
     let yaml = match args.emission.emit {
-        Some(Emit::Kubernetes) => Some(for_cluster(&plan, &there, &args, &wishes.cutting, screen).await?),
+        Some(Emit::Kubernetes) => {
+            Some(for_cluster(&plan, &there, &args, &wishes.cutting, screen).await?)
+        }
         None => None,
     };
     if let Some(path) = &args.out {
-        write_aside(path, |file| write(&plan, yaml.as_deref(), file)).map_err(|error| Failure::file(path, &error))?;
-        screen.show(format!("{}\nwritten to {}", in_words(&plan, &estimate), path.display()));
+        write_aside(path, |file| write(&plan, yaml.as_deref(), file))
+            .map_err(|error| Failure::file(path, &error))?;
+        screen.show(format!(
+            "{}\nwritten to {}",
+            in_words(&plan, &estimate),
+            path.display()
+        ));
     }
     match (args.simulation.simulate, &args.out) {
         (true, _) => simulate(&moving(&plan), &estimate, &args.simulation, screen)?,
         (false, Some(_)) => (),
         // Whoever read it is gone: there is nobody to tell.
-        (false, None) => write(&plan, yaml.as_deref(), &mut std::io::BufWriter::new(std::io::stdout().lock())).unwrap_or_default(),
+        (false, None) => write(
+            &plan,
+            yaml.as_deref(),
+            &mut std::io::BufWriter::new(std::io::stdout().lock()),
+        )
+        .unwrap_or_default(),
     }
     Ok(Exit::Done)
 }
 
 /// Makes and prints the plans of all revisions, as `migrate --all-revisions` would carry them out.
-async fn of_all(args: &Args, route: &Route, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
-    let (began, runs, containers) = (Instant::now(), Runs::new(&state_dir(&environment)?), ContainerArgs::default());
+async fn of_all(
+    args: &Args,
+    route: &Route,
+    settings: &Settings,
+    screen: &Screen,
+    stop: &Stop,
+) -> Outcome<Exit> {
+    let (began, runs, containers) = (
+        Instant::now(),
+        Runs::new(&state_dir(&environment)?),
+        ContainerArgs::default(),
+    );
     let task = Task {
         settings,
         runs: &runs,
@@ -154,11 +196,21 @@ async fn of_all(args: &Args, route: &Route, settings: &Settings, screen: &Screen
     let results = Screen::of_results();
     let is_shown = args.json || args.out.is_some() || args.simulation.simulate;
     let words = if is_shown { screen } else { &results };
-    let planned = match (Revisions { task: &task, screen: words, began }).plan(route, Purpose::Read).await? {
+    let planned = match (Revisions {
+        task: &task,
+        screen: words,
+        began,
+    })
+    .plan(route, Purpose::Read)
+    .await?
+    {
         Surveyed::Found(planned) => *planned,
         Surveyed::Skip(_) => return Ok(Exit::Done),
     };
-    planned.estimate.iter().try_for_each(|estimate| estimate.allowed_by(&args.cost))?;
+    planned
+        .estimate
+        .iter()
+        .try_for_each(|estimate| estimate.allowed_by(&args.cost))?;
     print_all(args, &planned, words)?;
     let summary = planned.survey.summary(began);
     summary.show(words);
@@ -169,18 +221,27 @@ async fn of_all(args: &Args, route: &Route, settings: &Settings, screen: &Screen
 fn print_all(args: &Args, planned: &Planned, screen: &Screen) -> Outcome<()> {
     let looked = &planned.survey.looked;
     if let Some(path) = &args.out {
-        write_aside(path, |file| write_all(looked, file)).map_err(|error| Failure::file(path, &error))?;
+        write_aside(path, |file| write_all(looked, file))
+            .map_err(|error| Failure::file(path, &error))?;
         screen.show(format!("written to {}", path.display()));
     }
     match (&planned.estimate, &args.out) {
         (Some(estimate), _) if args.simulation.simulate => {
-            let chunks: Vec<Vec<Moving>> = looked.iter().filter_map(Looked::plan).flat_map(moving).collect();
+            let chunks: Vec<Vec<Moving>> = looked
+                .iter()
+                .filter_map(Looked::plan)
+                .flat_map(moving)
+                .collect();
             simulate(&chunks, estimate, &args.simulation, screen)
         }
         (_, Some(_)) => Ok(()),
         // Whoever read it is gone: there is nobody to tell.
         (_, None) => {
-            write_all(looked, &mut std::io::BufWriter::new(std::io::stdout().lock())).unwrap_or_default();
+            write_all(
+                looked,
+                &mut std::io::BufWriter::new(std::io::stdout().lock()),
+            )
+            .unwrap_or_default();
             Ok(())
         }
     }
@@ -195,9 +256,15 @@ fn write_all(looked: &[Looked], out: &mut impl Write) -> std::io::Result<()> {
     out.flush()
 }
 
-fn simulate(chunks: &[Vec<Moving>], estimate: &Estimate, args: &SimulateArgs, screen: &Screen) -> Outcome<()> {
+fn simulate(
+    chunks: &[Vec<Moving>],
+    estimate: &Estimate,
+    args: &SimulateArgs,
+    screen: &Screen,
+) -> Outcome<()> {
     let model = args.model(&estimate.rates, estimate.on, estimate.workers);
-    let compared = Comparison::play(chunks, model, estimate.on).map_err(|endless| Failure::usage(format!("--lifetime: {endless}")))?;
+    let compared = Comparison::play(chunks, model, estimate.on)
+        .map_err(|endless| Failure::usage(format!("--lifetime: {endless}")))?;
     screen.tell(&compared.json());
     screen.show(compared.readable());
     Ok(())
@@ -216,9 +283,22 @@ fn write(plan: &Plan, form: Option<&str>, out: &mut impl Write) -> std::io::Resu
 }
 
 /// The plan as YAML. What the cluster would meet after all bytes have moved is refused now.
-async fn for_cluster(plan: &Plan, there: &There, args: &Args, cutting: &CuttingArgs, screen: &Screen) -> Outcome<String> {
-    plan.can_be_listed(there.hub.limits().folder_entries).map_err(|error| Failure::refused(error.message()))?;
-    there.info.iter().try_for_each(|info| stays_hidden(plan.creation.visibility, info.visibility, &there.at.id.to_string()))?;
+async fn for_cluster(
+    plan: &Plan,
+    there: &There,
+    args: &Args,
+    cutting: &CuttingArgs,
+    screen: &Screen,
+) -> Outcome<String> {
+    plan.can_be_listed(there.hub.limits().folder_entries)
+        .map_err(|error| Failure::refused(error.message()))?;
+    there.info.iter().try_for_each(|info| {
+        stays_hidden(
+            plan.creation.visibility,
+            info.visibility,
+            &there.at.id.to_string(),
+        )
+    })?;
     let network = NetworkSettings::of(&environment, Location::Container).await;
     network.left_out.iter().for_each(|line| screen.warn(line));
     let cluster = Cluster {
@@ -239,10 +319,24 @@ pub fn in_words(plan: &Plan, estimate: &Estimate) -> String {
         false => format!("which is created, {}", plan.creation.visibility),
     };
     let rows = [
-        ("from", format!("{} at {}", plan.source.web_url(), plan.source.revision)),
+        (
+            "from",
+            format!("{} at {}", plan.source.web_url(), plan.source.revision),
+        ),
         ("to", format!("{}, {creation}", plan.destination.web_url())),
-        ("files", format!("{}, {}", summary.files, size(summary.bytes))),
-        ("to move", format!("{} blobs, {}, in {} chunks", summary.blobs, size(summary.blob_bytes), summary.chunks)),
+        (
+            "files",
+            format!("{}, {}", summary.files, size(summary.bytes)),
+        ),
+        (
+            "to move",
+            format!(
+                "{} blobs, {}, in {} chunks",
+                summary.blobs,
+                size(summary.blob_bytes),
+                summary.chunks
+            ),
+        ),
         ("duplicates", summary.duplicates.to_string()),
         ("inline", summary.inline.to_string()),
         ("unchanged", estimate.there_already()),
@@ -252,8 +346,24 @@ pub fn in_words(plan: &Plan, estimate: &Estimate) -> String {
         ("refused", summary.refused.to_string()),
     ];
     let rows = rows.map(|(name, value)| format!("  {name:<11} {value}"));
-    let deletes = plan.delete.iter().take(20).map(|file| format!("  to delete   {}", file.path));
-    let withheld = plan.withheld.iter().map(|Withheld { reason, paths }| format!("  not deleted {} files: {reason}", paths.len()));
-    let refused = plan.refused.iter().take(20).map(|entry| format!("  refused     {}: {}", entry.path, entry.reason));
-    rows.into_iter().chain(deletes).chain(withheld).chain(refused).collect::<Vec<_>>().join("\n")
+    let deletes = plan
+        .delete
+        .iter()
+        .take(20)
+        .map(|file| format!("  to delete   {}", file.path));
+    let withheld = plan
+        .withheld
+        .iter()
+        .map(|Withheld { reason, paths }| format!("  not deleted {} files: {reason}", paths.len()));
+    let refused = plan
+        .refused
+        .iter()
+        .take(20)
+        .map(|entry| format!("  refused     {}: {}", entry.path, entry.reason));
+    rows.into_iter()
+        .chain(deletes)
+        .chain(withheld)
+        .chain(refused)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -64,7 +64,10 @@ Examples:
 Ends with 0 if all that was tried holds, 1 if something differs, 3 if nothing could be tried.";
 
 fn seconds(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|span| (0.0..=3600.0).contains(span)).ok_or_else(|| "expected seconds, up to 3600".to_owned())
+    text.parse()
+        .ok()
+        .filter(|span| (0.0..=3600.0).contains(span))
+        .ok_or_else(|| "expected seconds, up to 3600".to_owned())
 }
 
 /// Asks, tries, prints, writes the report.
@@ -91,20 +94,36 @@ async fn agreed(promise: &str, yes: bool, screen: &Screen) -> Outcome<()> {
     }
     match confirmed(&format!("{promise} Go on?"), screen).await {
         Some(true) => Ok(()),
-        Some(false) => Err(Failure::new(Exit::Interrupted, "not confirmed: nothing was done")),
-        None => Err(Failure::usage("hf2ms probe asks before it makes anything: say --yes where nobody can answer")),
+        Some(false) => Err(Failure::new(
+            Exit::Interrupted,
+            "not confirmed: nothing was done",
+        )),
+        None => Err(Failure::usage(
+            "hf2ms probe asks before it makes anything: say --yes where nobody can answer",
+        )),
     }
 }
 
 impl Args {
     fn probe(&self, settings: &Settings) -> Outcome<Probe> {
         let known = assumption::all();
-        if let Some(id) = self.only.iter().find(|id| !known.iter().any(|line| line.id == **id)) {
-            return Err(Failure::usage(format!("there is no assumption {}: see docs/probing.md", hf2ms_hub::path::escape(id))));
+        if let Some(id) = self
+            .only
+            .iter()
+            .find(|id| !known.iter().any(|line| line.id == **id))
+        {
+            return Err(Failure::usage(format!(
+                "there is no assumption {}: see docs/probing.md",
+                hf2ms_hub::path::escape(id)
+            )));
         }
         Ok(Probe {
             hubs: self.hubs(settings)?,
-            kind: if self.repo_type == "dataset" { RepoKind::Dataset } else { RepoKind::Model },
+            kind: if self.repo_type == "dataset" {
+                RepoKind::Dataset
+            } else {
+                RepoKind::Model
+            },
             only: self.only.clone(),
             pause: Duration::from_secs_f64(self.pause),
             speed: self.speed.then_some(self.speed_size << 20),
@@ -118,14 +137,28 @@ impl Args {
             Some("hf") => *hub == Hub::HuggingFace,
             Some(_) => *hub == Hub::ModelScope,
         };
-        let hubs: Vec<Hub> = [Hub::HuggingFace, Hub::ModelScope].into_iter().filter(asked).collect();
-        let with_token: Vec<Hub> = hubs.iter().copied().filter(|hub| settings.access_to(*hub).token.is_some()).collect();
+        let hubs: Vec<Hub> = [Hub::HuggingFace, Hub::ModelScope]
+            .into_iter()
+            .filter(asked)
+            .collect();
+        let with_token: Vec<Hub> = hubs
+            .iter()
+            .copied()
+            .filter(|hub| settings.access_to(*hub).token.is_some())
+            .collect();
         if with_token.is_empty() {
             let missing = hubs.iter().map(|hub| {
                 let access = settings.access_to(*hub);
-                format!("{} (from {})", access.token_name, token_page(*hub, &access.endpoint))
+                format!(
+                    "{} (from {})",
+                    access.token_name,
+                    token_page(*hub, &access.endpoint)
+                )
             });
-            return Err(Failure::usage(format!("a probe needs a token that may write: set {}", missing.collect::<Vec<_>>().join(" or "))));
+            return Err(Failure::usage(format!(
+                "a probe needs a token that may write: set {}",
+                missing.collect::<Vec<_>>().join(" or ")
+            )));
         }
         Ok(with_token)
     }
@@ -133,18 +166,34 @@ impl Args {
 
 /// What will be done, and how much of it.
 fn promise(probe: &Probe, settings: &Settings) -> String {
-    let places: Vec<String> = probe.hubs.iter().map(|hub| format!("{hub} with {}", settings.access_to(*hub).token_name)).collect();
+    let places: Vec<String> = probe
+        .hubs
+        .iter()
+        .map(|hub| format!("{hub} with {}", settings.access_to(*hub).token_name))
+        .collect();
     let much = format!("at most {MOST_REQUESTS} requests and {}", size(MOST_BYTES));
     let speed = probe.speed.map_or(String::new(), |file| {
-        let bytes = probe.hubs.iter().map(|hub| speed::bytes_of(*hub, file)).sum();
+        let bytes = probe
+            .hubs
+            .iter()
+            .map(|hub| speed::bytes_of(*hub, file))
+            .sum();
         format!(", and {} more for --speed", size(bytes))
     });
-    let end = match (probe.hubs.contains(&Hub::HuggingFace), probe.hubs.contains(&Hub::ModelScope)) {
+    let end = match (
+        probe.hubs.contains(&Hub::HuggingFace),
+        probe.hubs.contains(&Hub::ModelScope),
+    ) {
         (true, false) => "It is deleted at the end.",
         (false, _) => "ModelScope lets no token delete it: you do that on its web page.",
-        (true, true) => "Hugging Face's is deleted at the end; ModelScope lets no token delete one: you do that on its web page.",
+        (true, true) => {
+            "Hugging Face's is deleted at the end; ModelScope lets no token delete one: you do that on its web page."
+        }
     };
-    format!("This makes a private scratch repo on {}: {much}{speed}. {end}", places.join(" and on "))
+    format!(
+        "This makes a private scratch repo on {}: {much}{speed}. {end}",
+        places.join(" and on ")
+    )
 }
 
 /// What was measured on a worker's usual way.
@@ -156,7 +205,12 @@ fn rates(probed: &Probed, settings: &Settings) -> Vec<Rate> {
             _ => return None,
         };
         let endpoint = settings.access_to(speed.hub).endpoint.clone();
-        Some(Rate { endpoint, way, at_a_time: speed.at_a_time, bytes_per_second: speed.bytes_per_second? })
+        Some(Rate {
+            endpoint,
+            way,
+            at_a_time: speed.at_a_time,
+            bytes_per_second: speed.bytes_per_second?,
+        })
     };
     probed.speeds.iter().filter_map(rate).collect()
 }
@@ -167,17 +221,27 @@ fn show(probed: &Probed, args: &Args, screen: &Screen) {
         screen.show(speeds);
     }
     for address in &probed.left {
-        screen.warn(format!("a scratch repo is still there: delete it at {address}"));
+        screen.warn(format!(
+            "a scratch repo is still there: delete it at {address}"
+        ));
     }
     screen.tell(&report::summary(probed));
-    screen.show(format!("{}; the report, without tokens and names: {}", report::counted(probed), args.report.display()));
+    screen.show(format!(
+        "{}; the report, without tokens and names: {}",
+        report::counted(probed),
+        args.report.display()
+    ));
     if probed.count(Verdict::Differs) > 0 {
         screen.show("something differs: please open an issue with the report");
     }
 }
 
 fn exit(probed: &Probed) -> Exit {
-    match (probed.interrupted, probed.count(Verdict::Differs), probed.count(Verdict::Holds)) {
+    match (
+        probed.interrupted,
+        probed.count(Verdict::Differs),
+        probed.count(Verdict::Holds),
+    ) {
         (true, ..) => Exit::Interrupted,
         (_, 1.., _) => Exit::Incomplete,
         (_, 0, 0) => Exit::Refused,

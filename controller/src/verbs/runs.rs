@@ -27,7 +27,10 @@ pub fn run(args: &Args, screen: &Screen) -> Outcome<Exit> {
     } else if runs.is_empty() {
         screen.show("no runs yet: start one with hf2ms migrate");
     } else {
-        screen.show(format!("{:<26}  {:<16}  {:<11}  {:>8}  {:>10}  what", "run", "when (UTC)", "state", "files", "bytes"));
+        screen.show(format!(
+            "{:<26}  {:<16}  {:<11}  {:>8}  {:>10}  what",
+            "run", "when (UTC)", "state", "files", "bytes"
+        ));
         runs.iter().for_each(|run| screen.show(row(run)));
     }
     Ok(Exit::Done)
@@ -40,7 +43,11 @@ fn row(run: &RunRecord) -> String {
         RunVerb::Verify => "=?",
     };
     let at = &run.destination;
-    let revision = if at.revision == Revision::main_of(at.hub) { String::new() } else { format!(" at {}", at.revision) };
+    let revision = if at.revision == Revision::main_of(at.hub) {
+        String::new()
+    } else {
+        format!(" at {}", at.revision)
+    };
     format!(
         "{:<26}  {:<16}  {:<11}  {:>8}  {:>10}  {} {} {verb} {} {}{revision}",
         run.id,

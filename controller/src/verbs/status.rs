@@ -44,7 +44,10 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     screen.show(head(&record));
     match report {
         Some(report) => screen.show(report.readable()),
-        None => screen.show(cloud.map_or_else(|| in_words(&so_far, &journal), |cloud| cloud.in_words(&record))),
+        None => screen.show(cloud.map_or_else(
+            || in_words(&so_far, &journal),
+            |cloud| cloud.in_words(&record),
+        )),
     }
     screen.show(format!("  kept in     {}", runs.path(&record.id).display()));
     Ok(Exit::Done)
@@ -59,18 +62,30 @@ async fn of_mirror(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop
     screen.show(head(record));
     match report {
         Some(report) => screen.show(report.readable()),
-        None => screen.show(cloud.map_or_else(|| in_words(&so_far, &journal), |cloud| cloud.in_words(record))),
+        None => screen.show(cloud.map_or_else(
+            || in_words(&so_far, &journal),
+            |cloud| cloud.in_words(record),
+        )),
     }
     screen.show(format!("  kept in     {}", runs.path(&record.id).display()));
     Ok(Exit::Done)
 }
 
 /// How the calls of a run stand that nobody watches; says so if Modal does not tell.
-async fn cloud(record: &RunRecord, runs: &Runs, journal: &[Entry], screen: &Screen, stop: &Stop) -> Option<InTheCloud> {
+async fn cloud(
+    record: &RunRecord,
+    runs: &Runs,
+    journal: &[Entry],
+    screen: &Screen,
+    stop: &Stop,
+) -> Option<InTheCloud> {
     if record.state != State::Detached {
         return None;
     }
-    stop.unless(in_the_cloud(record, runs, journal)).await.inspect_err(|failure| screen.warn(failure.to_string())).ok()
+    stop.unless(in_the_cloud(record, runs, journal))
+        .await
+        .inspect_err(|failure| screen.warn(failure.to_string()))
+        .ok()
 }
 
 /// How the calls of a run stand.
@@ -88,40 +103,80 @@ async fn in_the_cloud(record: &RunRecord, runs: &Runs, journal: &[Entry]) -> Out
     let log = runs.path(&record.id).join("logs").join("bridge.log");
     let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
     let finished = match &calls.last {
-        Some(call) => !matches!(modal.look(call).await.map_err(|trouble| explain(&trouble))?, Standing::Pending),
+        Some(call) => !matches!(
+            modal
+                .look(call)
+                .await
+                .map_err(|trouble| explain(&trouble))?,
+            Standing::Pending
+        ),
         None => false,
     };
     if record.verb == RunVerb::Mirror {
         // Its chunks are calls of its own; Modal tells of them as well as it can.
-        let made = modal.made_by(calls.last.as_deref().unwrap_or_default()).await.unwrap_or_default();
+        let made = modal
+            .made_by(calls.last.as_deref().unwrap_or_default())
+            .await
+            .unwrap_or_default();
         return Ok(InTheCloud::of_made(&made, finished));
     }
-    let standings = stream::iter(calls.chunks.values()).map(|call| modal.look(call)).buffered(AT_ONCE);
-    let standings: Vec<Standing> = standings.try_collect().await.map_err(|trouble| explain(&trouble))?;
-    let count = |is: fn(&Standing) -> bool| standings.iter().filter(|standing| is(standing)).count();
+    let standings = stream::iter(calls.chunks.values())
+        .map(|call| modal.look(call))
+        .buffered(AT_ONCE);
+    let standings: Vec<Standing> = standings
+        .try_collect()
+        .await
+        .map_err(|trouble| explain(&trouble))?;
+    let count =
+        |is: fn(&Standing) -> bool| standings.iter().filter(|standing| is(standing)).count();
     Ok(InTheCloud {
         submitted: calls.chunks.len(),
         ended: count(|standing| matches!(standing, Standing::Done { .. })),
-        failed: count(|standing| matches!(standing, Standing::Failed { .. } | Standing::Cancelled | Standing::Expired)),
+        failed: count(|standing| {
+            matches!(
+                standing,
+                Standing::Failed { .. } | Standing::Cancelled | Standing::Expired
+            )
+        }),
         finished,
     })
 }
 
 impl InTheCloud {
     fn of_made(made: &[Made], finished: bool) -> Self {
-        let (submitted, pending) = (made.len(), made.iter().filter(|made| made.state == "PENDING").count());
+        let (submitted, pending) = (
+            made.len(),
+            made.iter().filter(|made| made.state == "PENDING").count(),
+        );
         let ended = made.iter().filter(|made| made.state == "SUCCESS").count();
-        Self { submitted, ended, failed: submitted - pending - ended, finished }
+        Self {
+            submitted,
+            ended,
+            failed: submitted - pending - ended,
+            finished,
+        }
     }
 
     fn in_words(&self, run: &RunRecord) -> String {
-        let Self { submitted, ended, failed, finished } = self;
-        let next = if *finished { "it has ended; its report:" } else { "it works; to wait for it:" };
+        let Self {
+            submitted,
+            ended,
+            failed,
+            finished,
+        } = self;
+        let next = if *finished {
+            "it has ended; its report:"
+        } else {
+            "it works; to wait for it:"
+        };
         let files = match run.verb {
             RunVerb::Mirror => String::new(),
             _ => format!("  files       {}, {}\n", run.files, size(run.bytes)),
         };
-        format!("{files}  chunks      {submitted} submitted, {ended} ended, {failed} failed\n  {next} hf2ms attach {}", run.id)
+        format!(
+            "{files}  chunks      {submitted} submitted, {ended} ended, {failed} failed\n  {next} hf2ms attach {}",
+            run.id
+        )
     }
 }
 
@@ -144,7 +199,8 @@ fn so_far(journal: &[Entry]) -> Tally {
         match entry {
             Entry::Planned(plan) => {
                 (tally.files, tally.bytes) = (plan.files, plan.bytes);
-                (tally.chunks, tally.duplicates, tally.unchanged) = (plan.chunks, plan.duplicates, plan.unchanged);
+                (tally.chunks, tally.duplicates, tally.unchanged) =
+                    (plan.chunks, plan.duplicates, plan.unchanged);
             }
             Entry::Chunk(receipt) => tally.add(receipt),
             Entry::Committed(receipt) => tally.add(receipt),
@@ -156,11 +212,19 @@ fn so_far(journal: &[Entry]) -> Tally {
 }
 
 fn in_words(tally: &Tally, journal: &[Entry]) -> String {
-    let ended = journal.iter().filter(|entry| matches!(entry, Entry::Chunk(_))).count();
+    let ended = journal
+        .iter()
+        .filter(|entry| matches!(entry, Entry::Chunk(_)))
+        .count();
     let mut lines = vec![
         format!("  files       {}, {}", tally.files, size(tally.bytes)),
         format!("  chunks      {ended} of {} have ended", tally.chunks),
-        format!("  moved       {} blobs, {}; {} reused", tally.moved, size(tally.moved_bytes), tally.reused),
+        format!(
+            "  moved       {} blobs, {}; {} reused",
+            tally.moved,
+            size(tally.moved_bytes),
+            tally.reused
+        ),
     ];
     let found = journal.iter().rev().find_map(|entry| match entry {
         Entry::Verified(found) => Some(table(found).trim_end().to_owned()),
@@ -176,7 +240,18 @@ mod tests {
 
     #[test]
     fn calls_that_neither_wait_nor_gave_anything_have_failed() {
-        let made = ["PENDING", "SUCCESS", "TERMINATED", "FAILURE"].map(|state| Made { call: "fc-a".into(), state: state.into() });
-        assert_eq!(InTheCloud::of_made(&made, false), InTheCloud { submitted: 4, ended: 1, failed: 2, finished: false });
+        let made = ["PENDING", "SUCCESS", "TERMINATED", "FAILURE"].map(|state| Made {
+            call: "fc-a".into(),
+            state: state.into(),
+        });
+        assert_eq!(
+            InTheCloud::of_made(&made, false),
+            InTheCloud {
+                submitted: 4,
+                ended: 1,
+                failed: 2,
+                finished: false
+            }
+        );
     }
 }

@@ -39,12 +39,17 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let record = runs.find(&args.run)?;
     let was = record.state;
     match record.on {
-        On::Modal if record.state == State::Detached => stop.unless(cancel_all(&record, &runs)).await?,
+        On::Modal if record.state == State::Detached => {
+            stop.unless(cancel_all(&record, &runs)).await?
+        }
         // Whoever watches a run on Modal cancels its calls when it is stopped.
         On::Local | On::Docker | On::Modal => stop.unless(end(&record, &runs)).await?,
     }
     let removed = match record.on {
-        On::Docker => stop.unless(docker::clear_run(&record.id, &runs, screen)).await?,
+        On::Docker => {
+            stop.unless(docker::clear_run(&record.id, &runs, screen))
+                .await?
+        }
         On::Local | On::Modal => 0,
     };
     let now = runs.find(&record.id)?.state;
@@ -64,7 +69,12 @@ fn in_words(was: &RunRecord, now: State) -> String {
 /// Cancels every call of a run that nobody watches.
 async fn cancel_all(record: &RunRecord, runs: &Runs) -> Outcome<()> {
     let mut run = runs.resume(record)?;
-    let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), &settings::load()?).await;
+    let modal = Modal::open(
+        &state_dir(&environment)?,
+        &run.log("bridge"),
+        &settings::load()?,
+    )
+    .await;
     let cancelled = match modal {
         Ok(modal) => cloud::cancel(&modal, &Calls::of(&runs.journal(&record.id))).await,
         Err(failure) => Err(failure),
@@ -77,7 +87,9 @@ async fn cancel_all(record: &RunRecord, runs: &Runs) -> Outcome<()> {
 
 /// Asks the run's process to stop, if there is one, and waits until it has.
 async fn end(record: &RunRecord, runs: &Runs) -> Outcome<()> {
-    let Some(process) = runs.controller(&record.id) else { return Ok(()) };
+    let Some(process) = runs.controller(&record.id) else {
+        return Ok(());
+    };
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM))
         && runs.is_alive(&record.id)
@@ -90,7 +102,10 @@ async fn end(record: &RunRecord, runs: &Runs) -> Outcome<()> {
     let began = Instant::now();
     while runs.is_alive(&record.id) {
         if began.elapsed() > PATIENCE {
-            let line = format!("run {} does not end: kill its process {process}, then do this again", record.id);
+            let line = format!(
+                "run {} does not end: kill its process {process}, then do this again",
+                record.id
+            );
             return Err(Failure::new(Exit::Incomplete, line));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -41,18 +41,45 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let settings = settings::load()?;
     let runs = Runs::new(&state_dir(&environment)?);
     let route = Route::resolve(&args.source, &args.route, &settings)?;
-    let Some(sides) = stop.unless(look(&route, Purpose::Read, &settings, screen)).await? else { return Ok(Exit::Done) };
-    let wishes = Wishes { cutting: CuttingArgs::default(), visibility: None, prune: None, card: route.card() };
-    let (plan, there) = stop.unless(sides.plan(&wishes, &Known::new(), &settings)).await?;
-    plan.warnings.iter().for_each(|warning| screen.warn(warning));
+    let Some(sides) = stop
+        .unless(look(&route, Purpose::Read, &settings, screen))
+        .await?
+    else {
+        return Ok(Exit::Done);
+    };
+    let wishes = Wishes {
+        cutting: CuttingArgs::default(),
+        visibility: None,
+        prune: None,
+        card: route.card(),
+    };
+    let (plan, there) = stop
+        .unless(sides.plan(&wishes, &Known::new(), &settings))
+        .await?;
+    plan.warnings
+        .iter()
+        .for_each(|warning| screen.warn(warning));
     if there.info.is_none() {
         let (kind, id, hub) = (there.at.kind, &there.at.id, there.at.hub);
-        return Err(Failure::refused(format!("{kind} {id} was not found on {hub}: copy it first, with hf2ms migrate")));
+        return Err(Failure::refused(format!(
+            "{kind} {id} was not found on {hub}: copy it first, with hf2ms migrate"
+        )));
     }
     let (source, destination, summary) = (&plan.source, &plan.destination, &plan.summary());
-    let mut run = runs.begin(NewRun { verb: RunVerb::Verify, on: On::Local, source, destination, plan: summary })?;
-    let engine =
-        Local { binary: find(WORKER)?, workers: 1, logs: Some(run.path().join("logs")), settings: settings.clone(), stop: stop.clone() };
+    let mut run = runs.begin(NewRun {
+        verb: RunVerb::Verify,
+        on: On::Local,
+        source,
+        destination,
+        plan: summary,
+    })?;
+    let engine = Local {
+        binary: find(WORKER)?,
+        workers: 1,
+        logs: Some(run.path().join("logs")),
+        settings: settings.clone(),
+        stop: stop.clone(),
+    };
     let found = verify_with(&engine, &plan.verify_job(run.id(), &[], &[]), screen, &run).await;
     let state = match &found {
         Ok(found) if found.is_good() => State::Done,
@@ -63,9 +90,20 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     run.end(state)?;
     let found = found?;
     run.note(&Entry::Verified(found.clone()))?;
-    let exit = if plan.refused.is_empty() { exit_of(&found) } else { exit_of(&found).worse(Exit::Incomplete) };
-    screen.show(format!("{} and {}\n{}", plan.source.web_url(), plan.destination.web_url(), table(&found).trim_end()));
-    plan.refused.iter().for_each(|entry| screen.warn(format!("{}: {}", entry.path, entry.reason)));
+    let exit = if plan.refused.is_empty() {
+        exit_of(&found)
+    } else {
+        exit_of(&found).worse(Exit::Incomplete)
+    };
+    screen.show(format!(
+        "{} and {}\n{}",
+        plan.source.web_url(),
+        plan.destination.web_url(),
+        table(&found).trim_end()
+    ));
+    plan.refused
+        .iter()
+        .for_each(|entry| screen.warn(format!("{}: {}", entry.path, entry.reason)));
     screen.tell(&json!({"event": "verified", "exit": exit as u8, "verification": found, "refused": plan.refused}));
     Ok(exit)
 }

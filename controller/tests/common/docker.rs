@@ -24,7 +24,12 @@ const PORT_OF_ADMIN: u16 = 8005;
 /// `HF2MS_SKIPPED` names.
 pub fn docker_or_skip(test: &str) -> bool {
     static ANSWERS: OnceLock<bool> = OnceLock::new();
-    let answers = *ANSWERS.get_or_init(|| Command::new("docker").arg("info").output().is_ok_and(|ran| ran.status.success()));
+    let answers = *ANSWERS.get_or_init(|| {
+        Command::new("docker")
+            .arg("info")
+            .output()
+            .is_ok_and(|ran| ran.status.success())
+    });
     if !answers {
         skipped(&format!("skipped: {test}: no Docker engine here"));
     }
@@ -42,20 +47,38 @@ pub struct Podman {
 impl Podman {
     /// None where there is no podman that works: then the test is counted as skipped.
     pub fn or_skipped(test: &str) -> Option<Self> {
-        if !Command::new("podman").arg("info").output().is_ok_and(|ran| ran.status.success()) {
+        if !Command::new("podman")
+            .arg("info")
+            .output()
+            .is_ok_and(|ran| ran.status.success())
+        {
             skipped(&format!("skipped: {test}: no podman here"));
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let (socket, settings) = (folder.path().join("socket"), folder.path().join("containers.conf"));
+        let (socket, settings) = (
+            folder.path().join("socket"),
+            folder.path().join("containers.conf"),
+        );
         // By itself it gives containers more open files than a machine that is a container may give.
-        std::fs::write(&settings, "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n").unwrap();
+        std::fs::write(
+            &settings,
+            "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n",
+        )
+        .unwrap();
         let address = format!("unix://{}", socket.display());
         let mut service = Command::new("podman");
-        service.args(["system", "service", "--time=0", &address]).env("CONTAINERS_CONF", settings).stderr(Stdio::null());
+        service
+            .args(["system", "service", "--time=0", &address])
+            .env("CONTAINERS_CONF", settings)
+            .stderr(Stdio::null());
         let service = service.spawn().unwrap();
         until("podman's socket", || UnixStream::connect(&socket).is_ok());
-        Some(Self { service, address, _folder: folder })
+        Some(Self {
+            service,
+            address,
+            _folder: folder,
+        })
     }
 }
 
@@ -70,7 +93,11 @@ impl Drop for Podman {
 pub fn skipped(line: &str) {
     eprintln!("{line}");
     if let Some(file) = std::env::var_os("HF2MS_SKIPPED") {
-        let mut file = OpenOptions::new().append(true).create(true).open(file).unwrap();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(file)
+            .unwrap();
         writeln!(file, "{line}").unwrap();
     }
 }
@@ -82,30 +109,54 @@ pub fn docker(args: &[&str]) -> String {
 
 /// What `docker` prints, or why it failed.
 pub fn try_docker(args: &[&str]) -> Result<String, String> {
-    let ran = Command::new("docker").args(args).stdin(Stdio::null()).output().unwrap();
+    let ran = Command::new("docker")
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if ran.status.success() { Ok(text(&ran.stdout)) } else { Err(text(&ran.stderr)) }
+    if ran.status.success() {
+        Ok(text(&ran.stdout))
+    } else {
+        Err(text(&ran.stderr))
+    }
 }
 
 /// The static worker: `HF2MS_STATIC_WORKER`, or what `scripts/build-worker.sh` made.
 pub fn static_worker() -> PathBuf {
-    let made = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/static/hf2ms-worker"));
+    let made = || {
+        PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../target/static/hf2ms-worker"
+        ))
+    };
     let path = std::env::var_os("HF2MS_STATIC_WORKER").map_or_else(made, PathBuf::from);
-    assert!(path.is_file(), "run scripts/build-worker.sh first: {} is not there", path.display());
+    assert!(
+        path.is_file(),
+        "run scripts/build-worker.sh first: {} is not there",
+        path.display()
+    );
     path
 }
 
 /// An image of this version, `hf2ms-worker` or `hf2ms-sandbox`.
 pub fn image(name: &str) -> String {
     let image = format!("{name}:{}", env!("CARGO_PKG_VERSION"));
-    assert!(try_docker(&["image", "inspect", &image]).is_ok(), "run scripts/image.sh first: there is no image {image}");
+    assert!(
+        try_docker(&["image", "inspect", &image]).is_ok(),
+        "run scripts/image.sh first: there is no image {image}"
+    );
     image
 }
 
 /// A name that no other test uses.
 pub fn unique(what: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("hf2ms-test-{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "hf2ms-test-{what}-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// A Docker network and the sandbox in it. Both go with this value.
@@ -125,8 +176,16 @@ impl Network {
         for attempt in 0..50 {
             let part = (std::process::id() + attempt * 41) % 250;
             let (subnet, address) = (format!("10.213.{part}.0/24"), format!("10.213.{part}.2"));
-            if try_docker(&["network", "create", "--label", LABEL, "--subnet", &subnet, &name]).is_ok() {
-                return Self { name, sandbox, address };
+            if try_docker(&[
+                "network", "create", "--label", LABEL, "--subnet", &subnet, &name,
+            ])
+            .is_ok()
+            {
+                return Self {
+                    name,
+                    sandbox,
+                    address,
+                };
             }
         }
         panic!("no Docker network could be made: look at docker network ls");
@@ -161,9 +220,29 @@ impl World {
     fn in_network(network: Network, host: &str) -> Self {
         let mut command = Command::new("docker");
         // Its stdin is this process: when that goes, the sandbox ends and its container with it.
-        command.args(["run", "--rm", "--interactive", "--label", LABEL, "--name", &network.sandbox]);
-        command.args(["--network", &network.name, "--ip", &network.address, "--network-alias", "sandbox"]);
-        command.args([&image("hf2ms-sandbox"), "--parent-stdin", "--advertise", host]);
+        command.args([
+            "run",
+            "--rm",
+            "--interactive",
+            "--label",
+            LABEL,
+            "--name",
+            &network.sandbox,
+        ]);
+        command.args([
+            "--network",
+            &network.name,
+            "--ip",
+            &network.address,
+            "--network-alias",
+            "sandbox",
+        ]);
+        command.args([
+            &image("hf2ms-sandbox"),
+            "--parent-stdin",
+            "--advertise",
+            host,
+        ]);
         let mut world = Self::started(&mut command, tempfile::tempdir().unwrap());
         world.addresses["admin"] = format!("http://{}:{PORT_OF_ADMIN}", network.address).into();
         world.network = Some(network);

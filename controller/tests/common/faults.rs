@@ -33,8 +33,12 @@ impl World {
     /// A world whose `alice/model` has `count` blobs of `size` bytes.
     pub fn with_blobs(count: u64, size: u64) -> Self {
         let world = Self::new();
-        let blobs = json!({"count": count, "size": size, "prefix": "blob-", "suffix": ".bin", "lfs": true});
-        world.seed(&json!({"hub": "hf", "kind": "model", "id": "alice/model", "generate": blobs}).to_string());
+        let blobs =
+            json!({"count": count, "size": size, "prefix": "blob-", "suffix": ".bin", "lfs": true});
+        world.seed(
+            &json!({"hub": "hf", "kind": "model", "id": "alice/model", "generate": blobs})
+                .to_string(),
+        );
         world
     }
 
@@ -45,8 +49,11 @@ impl World {
     /// Puts a fault in force, for as many requests as it says.
     pub fn strike(&self, route: &str, kind: Value, when: Value) {
         let mut rule = json!({"route": route, "kind": kind});
-        rule.as_object_mut().unwrap().extend(when.as_object().unwrap().clone());
-        self.admin("POST", "/faults", &rule.to_string()).unwrap_or_else(|| panic!("{rule}"));
+        rule.as_object_mut()
+            .unwrap()
+            .extend(when.as_object().unwrap().clone());
+        self.admin("POST", "/faults", &rule.to_string())
+            .unwrap_or_else(|| panic!("{rule}"));
     }
 
     /// The same, for one request.
@@ -60,7 +67,8 @@ impl World {
     }
 
     pub fn set(&self, settings: Value) {
-        self.admin("POST", "/settings", &settings.to_string()).unwrap();
+        self.admin("POST", "/settings", &settings.to_string())
+            .unwrap();
     }
 
     pub fn clear_faults(&self) {
@@ -70,7 +78,11 @@ impl World {
     /// Whether every fault that was put in force has struck.
     pub fn all_struck(&self) -> bool {
         let faults = self.admin("GET", "/faults", "").unwrap();
-        faults.as_array().unwrap().iter().all(|fault| fault["fired"].as_u64() > Some(0))
+        faults
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|fault| fault["fired"].as_u64() > Some(0))
     }
 
     /// Copies `alice/model`, its retries following at once.
@@ -97,12 +109,20 @@ impl World {
 
     /// The paths of `alice/model` that ModelScope has, equal to the original.
     pub fn arrived(&self) -> Vec<String> {
-        self.compared().into_iter().filter(|(_, equal)| *equal).map(|(path, _)| path).collect()
+        self.compared()
+            .into_iter()
+            .filter(|(_, equal)| *equal)
+            .map(|(path, _)| path)
+            .collect()
     }
 
     /// The paths that ModelScope has with other bytes than the original's: there are never any.
     pub fn wrong(&self) -> Vec<String> {
-        self.compared().into_iter().filter(|(path, equal)| !equal && !OF_PLATFORM.contains(&path.as_str())).map(|(path, _)| path).collect()
+        self.compared()
+            .into_iter()
+            .filter(|(path, equal)| !equal && !OF_PLATFORM.contains(&path.as_str()))
+            .map(|(path, _)| path)
+            .collect()
     }
 
     fn compared(&self) -> Vec<(String, bool)> {
@@ -117,27 +137,46 @@ impl World {
     fn digests(&self, hub: &str) -> Vec<(String, String)> {
         let repo = self.stored(hub, "model", "alice/model").unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        repo["files"].as_array().into_iter().flatten().map(|file| (text(&file["path"]), text(&file["sha256"]))).collect()
+        repo["files"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|file| (text(&file["path"]), text(&file["sha256"])))
+            .collect()
     }
 
     /// Requests of this origin (`hf_storage`, say) and method, in the order in which they came.
     pub fn asked(&self, origin: &str, method: &str) -> Vec<Value> {
         let all = self.admin("GET", "/requests", "").unwrap();
-        let is_meant = |request: &&Value| request["origin"] == origin && request["method"] == method;
-        let mut asked: Vec<Value> = all.as_array().unwrap().iter().filter(is_meant).cloned().collect();
+        let is_meant =
+            |request: &&Value| request["origin"] == origin && request["method"] == method;
+        let mut asked: Vec<Value> = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(is_meant)
+            .cloned()
+            .collect();
         asked.sort_by_key(|request| request["at_ms"].as_u64());
         asked
     }
 
     /// The Range of every download from Hugging Face's storage, in order; empty where none was asked for.
     pub fn ranges(&self) -> Vec<String> {
-        let range = |request: &Value| request["headers"]["range"].as_str().unwrap_or_default().to_owned();
+        let range = |request: &Value| {
+            request["headers"]["range"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
         self.asked("hf_storage", "GET").iter().map(range).collect()
     }
 
     /// Bytes that a route's answers had in all.
     pub fn bytes_out(&self, route: &str) -> u64 {
-        self.admin("GET", "/counters", "").unwrap()[route]["bytes_out"].as_u64().unwrap()
+        self.admin("GET", "/counters", "").unwrap()[route]["bytes_out"]
+            .as_u64()
+            .unwrap()
     }
 }
 
@@ -152,8 +191,17 @@ impl Ran {
     pub fn failed(&self, code: i32, files: &[&str], words: &str) -> Value {
         let report = self.event("report");
         let failed = report["failed"].as_array().unwrap();
-        let paths: Vec<_> = failed.iter().map(|failed| failed["path"].as_str().unwrap()).collect();
-        assert_eq!((self.code, paths.as_slice()), (code, files), "{}{}", self.stdout, self.stderr);
+        let paths: Vec<_> = failed
+            .iter()
+            .map(|failed| failed["path"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            (self.code, paths.as_slice()),
+            (code, files),
+            "{}{}",
+            self.stdout,
+            self.stderr
+        );
         let says = |failed: &Value| failed["error"].as_str().unwrap().contains(words);
         assert!(failed.iter().all(says), "{words:?} in {failed:?}");
         report
@@ -162,6 +210,11 @@ impl Ran {
     /// It ended with `code` and these words, before or after there was anything to report.
     pub fn ended(&self, code: i32, words: &str) {
         assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
-        assert!(self.stdout.contains(words) || self.stderr.contains(words), "{words:?} in {}{}", self.stdout, self.stderr);
+        assert!(
+            self.stdout.contains(words) || self.stderr.contains(words),
+            "{words:?} in {}{}",
+            self.stdout,
+            self.stderr
+        );
     }
 }

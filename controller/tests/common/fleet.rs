@@ -55,7 +55,15 @@ impl Fleet {
 
     /// Copies `alice/model` by containers on the sandbox's network.
     pub fn migrate(&self) -> Command {
-        self.hf2ms(&["migrate", "alice/model", "--json", "--on", "docker", "--network", &self.network().name])
+        self.hf2ms(&[
+            "migrate",
+            "alice/model",
+            "--json",
+            "--on",
+            "docker",
+            "--network",
+            &self.network().name,
+        ])
     }
 
     /// The same, to its end.
@@ -74,21 +82,48 @@ impl Fleet {
     }
 
     fn listed(&self, filters: &[&str]) -> Vec<String> {
-        let Ok(identity) = std::fs::read_to_string(self.path("state").join("id")) else { return Vec::new() };
+        let Ok(identity) = std::fs::read_to_string(self.path("state").join("id")) else {
+            return Vec::new();
+        };
         let label = format!("label=hf2ms.controller={identity}");
-        let listed = docker(&[&["ps", "--no-trunc", "--format", "{{.ID}}", "--filter", &label], filters].concat());
+        let listed = docker(
+            &[
+                &[
+                    "ps",
+                    "--no-trunc",
+                    "--format",
+                    "{{.ID}}",
+                    "--filter",
+                    &label,
+                ],
+                filters,
+            ]
+            .concat(),
+        );
         listed.lines().map(str::to_owned).collect()
     }
 
     /// Those that work, each with its chunk, the newest first.
     pub fn chunks(&self) -> Vec<(String, String)> {
-        let listed = self.listed(&["--filter", "label=hf2ms.verb=run", "--format", r#"{{.ID}} {{.Label "hf2ms.chunk"}}"#]);
-        listed.iter().filter_map(|line| line.split_once(' ')).map(|(id, chunk)| (id.to_owned(), chunk.to_owned())).collect()
+        let listed = self.listed(&[
+            "--filter",
+            "label=hf2ms.verb=run",
+            "--format",
+            r#"{{.ID}} {{.Label "hf2ms.chunk"}}"#,
+        ]);
+        listed
+            .iter()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(id, chunk)| (id.to_owned(), chunk.to_owned()))
+            .collect()
     }
 
     /// A migration whose one worker waits this long for its first answer.
     pub fn held_for(&self, ms: u64, migrate: &mut Command) -> (Running, String) {
-        let held = self.fault(&json!({"route": "ms.batch", "kind": {"do": "delay", "ms": ms}, "count": 1}).to_string());
+        let held = self.fault(
+            &json!({"route": "ms.batch", "kind": {"do": "delay", "ms": ms}, "count": 1})
+                .to_string(),
+        );
         let running = self.start(migrate);
         self.until_struck(held);
         (running, self.the_worker())
@@ -136,8 +171,12 @@ impl Fleet {
     /// Why workers were lost, of the newest run.
     pub fn losses(&self) -> Vec<String> {
         let journal = std::fs::read_to_string(self.run_file("journal.ndjson")).unwrap();
-        let lost = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|entry| entry["entry"] == "lost");
-        lost.map(|entry| entry["why"].as_str().unwrap().to_owned()).collect()
+        let lost = journal
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|entry| entry["entry"] == "lost");
+        lost.map(|entry| entry["why"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -164,7 +203,9 @@ impl Relay {
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 // Once it is cut, whoever comes is hung up on.
-                let Some(open) = &mut *lines.lock().unwrap() else { continue };
+                let Some(open) = &mut *lines.lock().unwrap() else {
+                    continue;
+                };
                 open.push(client.try_clone().unwrap());
                 relay(client);
             }
@@ -175,7 +216,9 @@ impl Relay {
     /// From now on nobody answers.
     pub fn cut(&self) {
         let lines = self.cut.lock().unwrap().take().unwrap();
-        lines.iter().for_each(|line| drop(line.shutdown(Shutdown::Both)));
+        lines
+            .iter()
+            .for_each(|line| drop(line.shutdown(Shutdown::Both)));
     }
 }
 
@@ -202,11 +245,21 @@ pub fn scripted_daemon(answers: &'static [(&str, u16, &str)]) -> String {
             let mut request = [0; 8192];
             let read = client.read(&mut request).unwrap_or(0);
             let text = String::from_utf8_lossy(&request[..read]).into_owned();
-            let path = text.split(' ').nth(1).and_then(|path| path.split('?').next()).unwrap_or_default().to_owned();
+            let path = text
+                .split(' ')
+                .nth(1)
+                .and_then(|path| path.split('?').next())
+                .unwrap_or_default()
+                .to_owned();
             let found = answers.iter().find(|(end, ..)| path.ends_with(end));
-            let (status, body) = found.map_or((404, r#"{"message":"no such thing"}"#), |(_, status, body)| (*status, *body));
+            let (status, body) = found.map_or(
+                (404, r#"{"message":"no such thing"}"#),
+                |(_, status, body)| (*status, *body),
+            );
             let length = body.len();
-            let head = format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\n");
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            );
             let _ = write!(client, "{head}Content-Length: {length}\r\n\r\n{body}");
         }
     });

@@ -55,13 +55,18 @@ pub fn ask(base: &str, method: &str, path: &str, body: &str) -> Option<Value> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, json) = answer.split_once("\r\n\r\n").unwrap();
-    head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(json).unwrap_or(Value::Null))
+    head.starts_with("HTTP/1.1 200")
+        .then(|| serde_json::from_str(json).unwrap_or(Value::Null))
 }
 
 /// A program of this workspace, beside `hf2ms`.
 pub fn binary(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_hf2ms")).with_file_name(name);
-    assert!(path.is_file(), "build the whole workspace first: {} is not there", path.display());
+    assert!(
+        path.is_file(),
+        "build the whole workspace first: {} is not there",
+        path.display()
+    );
     path
 }
 
@@ -74,17 +79,32 @@ impl World {
     pub fn serving(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary("hf2ms-sandbox"));
-        command.args(["serve", "--parent-stdin", "--dir"]).arg(folder.path().join("blobs")).args(flags);
+        command
+            .args(["serve", "--parent-stdin", "--dir"])
+            .arg(folder.path().join("blobs"))
+            .args(flags);
         Self::started(&mut command, folder)
     }
 
     /// Starts a sandbox and waits until it says where it is.
     fn started(command: &mut Command, folder: TempDir) -> Self {
-        let mut sandbox = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut sandbox = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
-        BufReader::new(sandbox.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let addresses = serde_json::from_str(&line).unwrap_or_else(|_| panic!("the sandbox did not start: {line:?}"));
-        Self { sandbox, addresses, folder, network: None }
+        BufReader::new(sandbox.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let addresses = serde_json::from_str(&line)
+            .unwrap_or_else(|_| panic!("the sandbox did not start: {line:?}"));
+        Self {
+            sandbox,
+            addresses,
+            folder,
+            network: None,
+        }
     }
 
     /// A world whose Hugging Face has [`SMALL_MODEL`].
@@ -125,7 +145,12 @@ impl World {
     pub fn is_copied(&self, kind: &str, from: &str, to: &str) -> bool {
         let files = |repo: Option<Value>| -> Vec<(Value, Value)> {
             let repo = repo.unwrap_or_default();
-            repo["files"].as_array().into_iter().flatten().map(|file| (file["path"].clone(), file["sha256"].clone())).collect()
+            repo["files"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|file| (file["path"].clone(), file["sha256"].clone()))
+                .collect()
         };
         let there = files(self.stored("ms", kind, to));
         let here = files(self.stored("hf", kind, from));
@@ -134,21 +159,38 @@ impl World {
 
     /// How often a route was asked since the start.
     pub fn requests(&self, route: &str) -> u64 {
-        self.admin("GET", "/counters", "").unwrap()[route]["requests"].as_u64().unwrap_or(0)
+        self.admin("GET", "/counters", "").unwrap()[route]["requests"]
+            .as_u64()
+            .unwrap_or(0)
     }
 
     /// How many requests there were of any kind.
     pub fn all_requests(&self) -> u64 {
         let counters = self.admin("GET", "/counters", "").unwrap();
-        counters.as_object().unwrap().values().filter_map(|route| route["requests"].as_u64()).sum()
+        counters
+            .as_object()
+            .unwrap()
+            .values()
+            .filter_map(|route| route["requests"].as_u64())
+            .sum()
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hf2ms"));
-        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null()).env_clear();
-        command.env("PATH", std::env::var("PATH").unwrap_or_default()).env("HF2MS_STATE", self.path("state"));
-        command.env("HF_ENDPOINT", self.address("hf")).env("MODELSCOPE_ENDPOINT", self.address("ms"));
-        command.env("MODELSCOPE_TOKEN", ALICE).env("HF2MS_WORKER", binary("hf2ms-worker"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .env_clear();
+        command
+            .env("PATH", std::env::var("PATH").unwrap_or_default())
+            .env("HF2MS_STATE", self.path("state"));
+        command
+            .env("HF_ENDPOINT", self.address("hf"))
+            .env("MODELSCOPE_ENDPOINT", self.address("ms"));
+        command
+            .env("MODELSCOPE_TOKEN", ALICE)
+            .env("HF2MS_WORKER", binary("hf2ms-worker"));
         command
     }
 
@@ -157,7 +199,12 @@ impl World {
     }
 
     pub fn run_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Ran {
-        Ran::of(self.command(args).envs(environment.iter().copied()).output().unwrap())
+        Ran::of(
+            self.command(args)
+                .envs(environment.iter().copied())
+                .output()
+                .unwrap(),
+        )
     }
 }
 
@@ -171,22 +218,40 @@ impl Drop for World {
 impl Ran {
     pub fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Self { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 
     /// It ended with `code` and one line on stderr that has these words.
     pub fn refused_with(&self, code: i32, words: &str) {
-        let lines: Vec<_> = self.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+        let lines: Vec<_> = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .collect();
         assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
-        assert!(lines.len() == 1 && lines[0].contains(words), "{words:?} in {:?}", self.stderr);
+        assert!(
+            lines.len() == 1 && lines[0].contains(words),
+            "{words:?} in {:?}",
+            self.stderr
+        );
     }
 
     /// Stdout as lines of JSON.
     pub fn events(&self) -> Vec<Value> {
-        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))).collect()
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
+            .collect()
     }
 
     pub fn event(&self, name: &str) -> Value {
-        self.events().into_iter().rfind(|event| event["event"] == name).unwrap_or_else(|| panic!("no {name} in {}", self.stdout))
+        self.events()
+            .into_iter()
+            .rfind(|event| event["event"] == name)
+            .unwrap_or_else(|| panic!("no {name} in {}", self.stdout))
     }
 }

@@ -20,7 +20,11 @@ pub struct Cloud {
 pub fn python() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
     let python = std::env::var_os("HF2MS_PYTHON").map_or(own, PathBuf::from);
-    assert!(python.is_file(), "run scripts/test.sh, which installs it: {} is not there", python.display());
+    assert!(
+        python.is_file(),
+        "run scripts/test.sh, which installs it: {} is not there",
+        python.display()
+    );
     python
 }
 
@@ -28,11 +32,21 @@ impl Cloud {
     pub fn new() -> Self {
         let serve = Path::new(env!("CARGO_MANIFEST_DIR")).join("../modal/tests/serve.py");
         let mut command = Command::new(python());
-        command.arg(serve).args(["--hurry", "50"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .arg(serve)
+            .args(["--hurry", "50"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut plane = command.spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(plane.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { plane, told: serde_json::from_str(&line).unwrap() }
+        BufReader::new(plane.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Self {
+            plane,
+            told: serde_json::from_str(&line).unwrap(),
+        }
     }
 
     fn told(&self, name: &str) -> &str {
@@ -48,7 +62,9 @@ impl Cloud {
             .env("MODAL_SERVER_URL", self.told("url"))
             .env("HF2MS_RETRY_BASE", "0.01")
             .env("HF2MS_STALL", "5");
-        command.env("MODAL_TOKEN_ID", self.told("token_id")).env("MODAL_TOKEN_SECRET", self.told("token_secret"));
+        command
+            .env("MODAL_TOKEN_ID", self.told("token_id"))
+            .env("MODAL_TOKEN_SECRET", self.told("token_secret"));
         command
     }
 
@@ -68,7 +84,15 @@ impl Cloud {
 
     /// Does something to all calls now; returns to how many it was done.
     pub fn act(&self, what: &str) -> u64 {
-        ask(self.told("admin"), "POST", "/act", &json!({"do": what}).to_string()).unwrap()["struck"].as_u64().unwrap()
+        ask(
+            self.told("admin"),
+            "POST",
+            "/act",
+            &json!({"do": what}).to_string(),
+        )
+        .unwrap()["struck"]
+            .as_u64()
+            .unwrap()
     }
 
     pub fn state(&self) -> Value {
@@ -78,26 +102,37 @@ impl Cloud {
     /// The calls of a function, in the order in which they were made.
     pub fn calls(&self, function: &str) -> Vec<Value> {
         let calls = self.state()["calls"].as_array().unwrap().clone();
-        calls.into_iter().filter(|call| call["function"] == function).collect()
+        calls
+            .into_iter()
+            .filter(|call| call["function"] == function)
+            .collect()
     }
 
     /// How many calls of a function stand so: queued, running, done, failed, cancelled, lost.
     pub fn count(&self, function: &str, state: &str) -> usize {
-        self.calls(function).iter().filter(|call| call["state"] == state).count()
+        self.calls(function)
+            .iter()
+            .filter(|call| call["state"] == state)
+            .count()
     }
 
     /// Waits until no call works or waits any more.
     pub fn until_quiet(&self) {
         until("the end of all calls", || {
             let state = self.state();
-            let all = |of: &str, is: fn(&Value) -> bool| state[of].as_array().unwrap().iter().all(is);
-            all("calls", |call| call["state"] != "queued" && call["state"] != "running") && all("containers", |one| one["idle"] == true)
+            let all =
+                |of: &str, is: fn(&Value) -> bool| state[of].as_array().unwrap().iter().all(is);
+            all("calls", |call| {
+                call["state"] != "queued" && call["state"] != "running"
+            }) && all("containers", |one| one["idle"] == true)
         });
     }
 
     /// Everything that was asked of Modal, but for what holds secrets by its nature.
     pub fn requests(&self) -> String {
-        ask(self.told("admin"), "GET", "/requests", "").unwrap().to_string()
+        ask(self.told("admin"), "GET", "/requests", "")
+            .unwrap()
+            .to_string()
     }
 }
 

@@ -32,13 +32,26 @@ impl Bare {
     /// As [`Bare::new`].
     pub fn below(limits: Limits, folder: Option<&std::path::Path>) -> Result<Self> {
         let no_room = |error: &dyn std::fmt::Display| {
-            Error::new(Kind::Transient, format!("no temporary folder for Git's objects could be made: {error}; TMPDIR names another place"))
+            Error::new(
+                Kind::Transient,
+                format!(
+                    "no temporary folder for Git's objects could be made: {error}; TMPDIR names another place"
+                ),
+            )
         };
         let folder = Folder::below(folder).map_err(|error| no_room(&error))?;
         let mut options = git2::RepositoryInitOptions::new();
-        options.bare(true).external_template(false).initial_head("hf2ms");
-        let repository = git2::Repository::init_opts(folder.path(), &options).map_err(|error| no_room(&error.message().to_owned()))?;
-        Ok(Self { repository: Arc::new(Mutex::new(repository)), limits, folder })
+        options
+            .bare(true)
+            .external_template(false)
+            .initial_head("hf2ms");
+        let repository = git2::Repository::init_opts(folder.path(), &options)
+            .map_err(|error| no_room(&error.message().to_owned()))?;
+        Ok(Self {
+            repository: Arc::new(Mutex::new(repository)),
+            limits,
+            folder,
+        })
     }
 
     /// Leaves it where it is.
@@ -55,10 +68,16 @@ impl Bare {
     ///
     /// # Errors
     /// The work's own.
-    pub async fn work<T: Send + 'static>(&self, work: impl FnOnce(&git2::Repository) -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&git2::Repository) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let repository = self.repository.clone();
-        let done = tokio::task::spawn_blocking(move || work(&repository.lock().unwrap_or_else(PoisonError::into_inner)));
-        done.await.map_err(|_| Error::new(Kind::Transient, "the work on Git's objects was given up"))?
+        let done = tokio::task::spawn_blocking(move || {
+            work(&repository.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        done.await
+            .map_err(|_| Error::new(Kind::Transient, "the work on Git's objects was given up"))?
     }
 
     /// The content of a blob.
@@ -67,7 +86,8 @@ impl Bare {
     /// [`Kind::NotFound`] when it was not fetched, [`Kind::Refused`] when it is larger than the limits allow.
     pub async fn blob(&self, id: GitSha1) -> Result<Bytes> {
         let most = self.limits.blob_bytes;
-        self.work(move |repository| read(repository, oid(id)?, most)).await
+        self.work(move |repository| read(repository, oid(id)?, most))
+            .await
     }
 }
 
@@ -76,10 +96,16 @@ pub(super) fn read(repository: &git2::Repository, oid: git2::Oid, most: u64) -> 
     let odb = repository.odb().map_err(|error| meaning(&error))?;
     let (size, kind) = odb.read_header(oid).map_err(|error| meaning(&error))?;
     if kind != git2::ObjectType::Blob {
-        return Err(Error::new(Kind::Corrupt, format!("Git's object {oid} is no file")));
+        return Err(Error::new(
+            Kind::Corrupt,
+            format!("Git's object {oid} is no file"),
+        ));
     }
     if size as u64 > most {
-        return Err(Error::new(Kind::Refused, format!("Git's object {oid} has {size} bytes, more than the {most} that are read")));
+        return Err(Error::new(
+            Kind::Refused,
+            format!("Git's object {oid} has {size} bytes, more than the {most} that are read"),
+        ));
     }
     let object = odb.read(oid).map_err(|error| meaning(&error))?;
     Ok(Bytes::copy_from_slice(object.data()))

@@ -11,7 +11,9 @@ pub(super) struct Words {
 impl Dialect for Words {
     fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
         let said = match (answer.status.as_u16(), self.has_token) {
-            (401, false) => "the Git server wants credentials: the repo is private, or there is none",
+            (401, false) => {
+                "the Git server wants credentials: the repo is private, or there is none"
+            }
             (401, true) => "the Git server does not take the credentials",
             (403, _) => "the Git server does not allow this",
             (404 | 410, _) => "there is no such Git repo, or it may not be seen",
@@ -25,5 +27,9 @@ impl Dialect for Words {
 fn with_first_line(said: &str, answer: &Answer<'_>) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let line = text.lines().next().unwrap_or_default().trim();
-    if line.is_empty() || line.starts_with(['<', '{', '[']) { said.to_owned() } else { format!("{said}: {line}") }
+    if line.is_empty() || line.starts_with(['<', '{', '[']) {
+        said.to_owned()
+    } else {
+        format!("{said}: {line}")
+    }
 }

@@ -13,7 +13,14 @@ pub(super) fn meaning(error: &git2::Error) -> Error {
         (ErrorCode::NotFound, _) => Kind::NotFound,
         (ErrorCode::InvalidSpec, _) => Kind::Invalid,
         (_, ErrorClass::Net) if is_cut(error.message()) => Kind::Transient,
-        (_, ErrorClass::Indexer | ErrorClass::Odb | ErrorClass::Zlib | ErrorClass::Object | ErrorClass::Tree) => Kind::Corrupt,
+        (
+            _,
+            ErrorClass::Indexer
+            | ErrorClass::Odb
+            | ErrorClass::Zlib
+            | ErrorClass::Object
+            | ErrorClass::Tree,
+        ) => Kind::Corrupt,
         // The disk, most likely: elsewhere there may be room.
         (_, ErrorClass::Os | ErrorClass::Filesystem | ErrorClass::NoMemory) => Kind::Transient,
         _ => Kind::Refused,
@@ -23,7 +30,9 @@ pub(super) fn meaning(error: &git2::Error) -> Error {
 
 /// A server that ends its answer too early.
 fn is_cut(message: &str) -> bool {
-    ["early EOF", "unexpected EOF", "hung up"].iter().any(|words| message.contains(words))
+    ["early EOF", "unexpected EOF", "hung up"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 #[cfg(test)]
@@ -33,10 +42,37 @@ mod tests {
     #[test]
     fn errors_have_a_meaning() {
         let kind = |code, class, text| meaning(&git2::Error::new(code, class, text)).kind();
-        assert_eq!(kind(ErrorCode::GenericError, ErrorClass::Net, "early EOF"), Kind::Transient);
-        assert_eq!(kind(ErrorCode::GenericError, ErrorClass::Net, "unexpected packet type"), Kind::Refused);
-        assert_eq!(kind(ErrorCode::GenericError, ErrorClass::Indexer, "packfile is malformed"), Kind::Corrupt);
-        assert_eq!(kind(ErrorCode::GenericError, ErrorClass::Os, "No space left on device"), Kind::Transient);
-        assert_eq!(kind(ErrorCode::NotFastForward, ErrorClass::Reference, "no"), Kind::Conflict);
+        assert_eq!(
+            kind(ErrorCode::GenericError, ErrorClass::Net, "early EOF"),
+            Kind::Transient
+        );
+        assert_eq!(
+            kind(
+                ErrorCode::GenericError,
+                ErrorClass::Net,
+                "unexpected packet type"
+            ),
+            Kind::Refused
+        );
+        assert_eq!(
+            kind(
+                ErrorCode::GenericError,
+                ErrorClass::Indexer,
+                "packfile is malformed"
+            ),
+            Kind::Corrupt
+        );
+        assert_eq!(
+            kind(
+                ErrorCode::GenericError,
+                ErrorClass::Os,
+                "No space left on device"
+            ),
+            Kind::Transient
+        );
+        assert_eq!(
+            kind(ErrorCode::NotFastForward, ErrorClass::Reference, "no"),
+            Kind::Conflict
+        );
     }
 }

@@ -39,7 +39,13 @@ impl Folder {
         alive.lock()?;
         let path = folder.path().to_owned();
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get_or_insert_default().insert(path.clone(), Kept { folder, _alive: alive });
+        open.get_or_insert_default().insert(
+            path.clone(),
+            Kept {
+                folder,
+                _alive: alive,
+            },
+        );
         Ok(Self(path))
     }
 
@@ -61,7 +67,10 @@ impl Folder {
 
 /// The folder that was open until now.
 fn taken(path: &Path) -> Option<Kept> {
-    OPEN.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(|open| open.remove(path))
+    OPEN.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .as_mut()
+        .and_then(|open| open.remove(path))
 }
 
 impl Drop for Folder {
@@ -86,14 +95,19 @@ impl Kept {
 /// Removes every folder that this process still has: for its end, when tasks that hold one may not come to theirs.
 pub fn leave_nothing() {
     let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner).take();
-    open.into_iter().flatten().for_each(|(_, kept)| kept.remove());
+    open.into_iter()
+        .flatten()
+        .for_each(|(_, kept)| kept.remove());
 }
 
 /// Removes what nobody has any more.
 fn sweep(all: &Path) {
     let entries = fs::read_dir(all).into_iter().flatten().flatten();
     let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
-    for folder in ours.map(|entry| entry.path()).filter(|folder| is_abandoned(folder)) {
+    for folder in ours
+        .map(|entry| entry.path())
+        .filter(|folder| is_abandoned(folder))
+    {
         let _ = fs::remove_dir_all(folder);
     }
 }
@@ -101,7 +115,12 @@ fn sweep(all: &Path) {
 /// Whether whoever made the folder is gone: its lock is. One without a file to lock is about to get it.
 fn is_abandoned(folder: &Path) -> bool {
     let alive = File::options().write(true).open(folder.join(ALIVE));
-    alive.is_ok_and(|alive| !matches!(alive.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_))))
+    alive.is_ok_and(|alive| {
+        !matches!(
+            alive.try_lock(),
+            Err(TryLockError::WouldBlock | TryLockError::Error(_))
+        )
+    })
 }
 
 #[cfg(test)]

@@ -19,10 +19,17 @@ impl Bare {
         self.work(move |repository| {
             let pointers = pointers(repository, limits)?;
             let paths = paths(repository, &pointers, limits)?;
-            let mut blobs: Vec<Blob> = pointers.into_values().collect::<HashSet<_>>().into_iter().collect();
+            let mut blobs: Vec<Blob> = pointers
+                .into_values()
+                .collect::<HashSet<_>>()
+                .into_iter()
+                .collect();
             blobs.sort_by_key(|blob| (std::cmp::Reverse(blob.size), blob.sha256));
             let mut taken = HashSet::new();
-            blobs.into_iter().map(|blob| file(blob, paths.get(&blob.sha256), &mut taken)).collect()
+            blobs
+                .into_iter()
+                .map(|blob| file(blob, paths.get(&blob.sha256), &mut taken))
+                .collect()
         })
         .await
     }
@@ -35,8 +42,14 @@ impl Bare {
         let packs = self.path().join("objects/pack");
         self.work(move |repository| {
             let mut objects = 0;
-            odb(repository)?.foreach(|_| (objects += 1, true).1).map_err(|error| meaning(&error))?;
-            let sizes = std::fs::read_dir(packs).into_iter().flatten().flatten().filter_map(|entry| entry.metadata().ok());
+            odb(repository)?
+                .foreach(|_| (objects += 1, true).1)
+                .map_err(|error| meaning(&error))?;
+            let sizes = std::fs::read_dir(packs)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter_map(|entry| entry.metadata().ok());
             Ok((objects, sizes.map(|about| about.len()).sum()))
         })
         .await
@@ -62,8 +75,15 @@ impl Bare {
     pub async fn continues(&self, new: &str, old: &str) -> Result<bool> {
         let (new, old) = (new.to_owned(), old.to_owned());
         self.work(move |repository| {
-            let commit = |text: &str| repository.revparse_single(text).and_then(|object| object.peel_to_commit()).map(|commit| commit.id());
-            let (Ok(new), Ok(old)) = (commit(&new), commit(&old)) else { return Ok(false) };
+            let commit = |text: &str| {
+                repository
+                    .revparse_single(text)
+                    .and_then(|object| object.peel_to_commit())
+                    .map(|commit| commit.id())
+            };
+            let (Ok(new), Ok(old)) = (commit(&new), commit(&old)) else {
+                return Ok(false);
+            };
             Ok(new == old || repository.graph_descendant_of(new, old).unwrap_or(false))
         })
         .await
@@ -73,11 +93,18 @@ impl Bare {
     ///
     /// # Errors
     /// [`Kind::Corrupt`] for objects that can't be read.
-    pub async fn reaching(&self, oids: Vec<String>, blobs: HashSet<Sha256>) -> Result<HashSet<String>> {
+    pub async fn reaching(
+        &self,
+        oids: Vec<String>,
+        blobs: HashSet<Sha256>,
+    ) -> Result<HashSet<String>> {
         let limits = self.limits;
         self.work(move |repository| {
             let pointers = pointers(repository, limits)?.into_iter();
-            let tainted: HashSet<git2::Oid> = pointers.filter(|(_, blob)| blobs.contains(&blob.sha256)).map(|(oid, _)| oid).collect();
+            let tainted: HashSet<git2::Oid> = pointers
+                .filter(|(_, blob)| blobs.contains(&blob.sha256))
+                .map(|(oid, _)| oid)
+                .collect();
             reaching(repository, oids, &tainted)
         })
         .await
@@ -96,21 +123,38 @@ fn pointers(repository: &git2::Repository, limits: Limits) -> Result<HashMap<git
         }
         failed.is_none() && found.len() <= limits.pointers
     })
-    .or_else(|error| if error.code() == git2::ErrorCode::User { Ok(()) } else { Err(meaning(&error)) })?;
+    .or_else(|error| {
+        if error.code() == git2::ErrorCode::User {
+            Ok(())
+        } else {
+            Err(meaning(&error))
+        }
+    })?;
     match failed {
         Some(error) => Err(error),
-        None if found.len() > limits.pointers => {
-            Err(Error::new(Kind::Refused, format!("the repo has more than {} LFS pointers", limits.pointers)))
-        }
+        None if found.len() > limits.pointers => Err(Error::new(
+            Kind::Refused,
+            format!("the repo has more than {} LFS pointers", limits.pointers),
+        )),
         None => Ok(found),
     }
 }
 
 /// A path for each blob that a ref's own tree points at.
-fn paths(repository: &git2::Repository, pointers: &HashMap<git2::Oid, Blob>, limits: Limits) -> Result<BTreeMap<Sha256, String>> {
+fn paths(
+    repository: &git2::Repository,
+    pointers: &HashMap<git2::Oid, Blob>,
+    limits: Limits,
+) -> Result<BTreeMap<Sha256, String>> {
     let (mut paths, mut seen) = (BTreeMap::new(), HashSet::new());
-    for reference in repository.references().map_err(|error| meaning(&error))?.flatten() {
-        let Ok(tree) = reference.peel_to_tree() else { continue };
+    for reference in repository
+        .references()
+        .map_err(|error| meaning(&error))?
+        .flatten()
+    {
+        let Ok(tree) = reference.peel_to_tree() else {
+            continue;
+        };
         if !seen.insert(tree.id()) || seen.len() > limits.depth {
             continue;
         }
@@ -118,11 +162,23 @@ fn paths(repository: &git2::Repository, pointers: &HashMap<git2::Oid, Blob>, lim
         let walked = tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
             entries += 1;
             if let (Some(blob), Ok(name)) = (pointers.get(&entry.id()), entry.name()) {
-                paths.entry(blob.sha256).or_insert_with(|| format!("{folder}{name}"));
+                paths
+                    .entry(blob.sha256)
+                    .or_insert_with(|| format!("{folder}{name}"));
             }
-            if entries > limits.entries { git2::TreeWalkResult::Abort } else { git2::TreeWalkResult::Ok }
+            if entries > limits.entries {
+                git2::TreeWalkResult::Abort
+            } else {
+                git2::TreeWalkResult::Ok
+            }
         });
-        walked.or_else(|error| if error.code() == git2::ErrorCode::User { Ok(()) } else { Err(meaning(&error)) })?;
+        walked.or_else(|error| {
+            if error.code() == git2::ErrorCode::User {
+                Ok(())
+            } else {
+                Err(meaning(&error))
+            }
+        })?;
     }
     Ok(paths)
 }
@@ -130,42 +186,88 @@ fn paths(repository: &git2::Repository, pointers: &HashMap<git2::Oid, Blob>, lim
 fn file(blob: Blob, path: Option<&String>, taken: &mut HashSet<RepoPath>) -> Result<File> {
     let digest = blob.sha256.to_string();
     let plain = path.and_then(|path| path.parse::<RepoPath>().ok());
-    let told = plain.as_ref().and_then(|path| format!("{}@{}", path.as_str(), &digest[..12]).parse().ok());
+    let told = plain
+        .as_ref()
+        .and_then(|path| format!("{}@{}", path.as_str(), &digest[..12]).parse().ok());
     let by_digest = || format!("lfs/{digest}").parse().ok();
-    let path = plain.into_iter().chain(told).chain(by_digest()).find(|path| !taken.contains(path));
-    let path = path.ok_or_else(|| Error::new(Kind::Invalid, format!("there is no name for LFS object {digest}")))?;
+    let path = plain
+        .into_iter()
+        .chain(told)
+        .chain(by_digest())
+        .find(|path| !taken.contains(path));
+    let path = path.ok_or_else(|| {
+        Error::new(
+            Kind::Invalid,
+            format!("there is no name for LFS object {digest}"),
+        )
+    })?;
     taken.insert(path.clone());
-    Ok(File { path, size: blob.size, digest: Digest::Sha256(blob.sha256) })
+    Ok(File {
+        path,
+        size: blob.size,
+        digest: Digest::Sha256(blob.sha256),
+    })
 }
 
 /// Parents before children, so that a commit's parents are judged when its turn comes.
-fn reaching(repository: &git2::Repository, oids: Vec<String>, tainted: &HashSet<git2::Oid>) -> Result<HashSet<String>> {
+fn reaching(
+    repository: &git2::Repository,
+    oids: Vec<String>,
+    tainted: &HashSet<git2::Oid>,
+) -> Result<HashSet<String>> {
     let failed = |error: git2::Error| meaning(&error);
-    let commit = |oid: &String| repository.revparse_single(oid).and_then(|object| object.peel_to_commit()).map(|commit| commit.id());
-    let tips: HashMap<String, git2::Oid> = oids.iter().filter_map(|oid| Some((oid.clone(), commit(oid).ok()?))).collect();
+    let commit = |oid: &String| {
+        repository
+            .revparse_single(oid)
+            .and_then(|object| object.peel_to_commit())
+            .map(|commit| commit.id())
+    };
+    let tips: HashMap<String, git2::Oid> = oids
+        .iter()
+        .filter_map(|oid| Some((oid.clone(), commit(oid).ok()?)))
+        .collect();
     let mut walk = repository.revwalk().map_err(failed)?;
-    walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE).map_err(failed)?;
-    tips.values().try_for_each(|tip| walk.push(*tip)).map_err(failed)?;
+    walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE)
+        .map_err(failed)?;
+    tips.values()
+        .try_for_each(|tip| walk.push(*tip))
+        .map_err(failed)?;
     let (mut trees, mut commits) = (HashMap::new(), HashSet::new());
     for oid in walk {
-        let commit = repository.find_commit(oid.map_err(failed)?).map_err(failed)?;
-        if commit.parent_ids().any(|parent| commits.contains(&parent)) || holds(repository, commit.tree_id(), tainted, &mut trees)? {
+        let commit = repository
+            .find_commit(oid.map_err(failed)?)
+            .map_err(failed)?;
+        if commit.parent_ids().any(|parent| commits.contains(&parent))
+            || holds(repository, commit.tree_id(), tainted, &mut trees)?
+        {
             commits.insert(commit.id());
         }
     }
-    Ok(tips.into_iter().filter(|(_, tip)| commits.contains(tip)).map(|(oid, _)| oid).collect())
+    Ok(tips
+        .into_iter()
+        .filter(|(_, tip)| commits.contains(tip))
+        .map(|(oid, _)| oid)
+        .collect())
 }
 
 /// Whether a tree, or one below it, holds one of these; each tree is looked at once.
-fn holds(repository: &git2::Repository, tree: git2::Oid, of: &HashSet<git2::Oid>, known: &mut HashMap<git2::Oid, bool>) -> Result<bool> {
+fn holds(
+    repository: &git2::Repository,
+    tree: git2::Oid,
+    of: &HashSet<git2::Oid>,
+    known: &mut HashMap<git2::Oid, bool>,
+) -> Result<bool> {
     if let Some(known) = known.get(&tree) {
         return Ok(*known);
     }
-    let found = repository.find_tree(tree).map_err(|error| meaning(&error))?;
+    let found = repository
+        .find_tree(tree)
+        .map_err(|error| meaning(&error))?;
     let mut holding = false;
     for entry in &found {
         holding = of.contains(&entry.id())
-            || (entry.kind() == Some(git2::ObjectType::Tree) && holds(repository, entry.id(), of, known)?)
+            || (entry.kind() == Some(git2::ObjectType::Tree)
+                && holds(repository, entry.id(), of, known)?)
             || holding;
         if holding {
             break;
@@ -184,23 +286,57 @@ mod tests {
     use super::*;
 
     fn pointer(content: &[u8]) -> (Blob, Vec<u8>) {
-        let blob = Blob { sha256: Sha256::of(content), size: content.len() as u64 };
-        (blob, format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n", blob.sha256, blob.size).into_bytes())
+        let blob = Blob {
+            sha256: Sha256::of(content),
+            size: content.len() as u64,
+        };
+        (
+            blob,
+            format!(
+                "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n",
+                blob.sha256, blob.size
+            )
+            .into_bytes(),
+        )
     }
 
     /// A commit with these files in `folder/`, on `parents`.
-    fn commit(repository: &git2::Repository, name: &str, files: &[(&str, &[u8])], parents: &[git2::Oid]) -> git2::Oid {
+    fn commit(
+        repository: &git2::Repository,
+        name: &str,
+        files: &[(&str, &[u8])],
+        parents: &[git2::Oid],
+    ) -> git2::Oid {
         let mut inner = repository.treebuilder(None).unwrap();
         for (name, content) in files {
-            inner.insert(name, repository.blob(content).unwrap(), 0o100_644).unwrap();
+            inner
+                .insert(name, repository.blob(content).unwrap(), 0o100_644)
+                .unwrap();
         }
         let mut outer = repository.treebuilder(None).unwrap();
-        outer.insert("folder", inner.write().unwrap(), 0o040_000).unwrap();
+        outer
+            .insert("folder", inner.write().unwrap(), 0o040_000)
+            .unwrap();
         let tree = repository.find_tree(outer.write().unwrap()).unwrap();
-        let who = git2::Signature::new("A", "a@example.org", &git2::Time::new(1_700_000_000, 0)).unwrap();
-        let parents: Vec<_> = parents.iter().map(|oid| repository.find_commit(*oid).unwrap()).collect();
-        let oid = repository.commit(None, &who, &who, name, &tree, &parents.iter().collect::<Vec<_>>()).unwrap();
-        repository.reference(&format!("refs/heads/{name}"), oid, true, "").unwrap();
+        let who =
+            git2::Signature::new("A", "a@example.org", &git2::Time::new(1_700_000_000, 0)).unwrap();
+        let parents: Vec<_> = parents
+            .iter()
+            .map(|oid| repository.find_commit(*oid).unwrap())
+            .collect();
+        let oid = repository
+            .commit(
+                None,
+                &who,
+                &who,
+                name,
+                &tree,
+                &parents.iter().collect::<Vec<_>>(),
+            )
+            .unwrap();
+        repository
+            .reference(&format!("refs/heads/{name}"), oid, true, "")
+            .unwrap();
         oid
     }
 
@@ -211,21 +347,47 @@ mod tests {
         let (new, new_text) = pointer(b"new");
         let forged = [&new_text[..], b"more text\n"].concat();
         bare.work(move |repository| {
-            let first = commit(repository, "main", &[("w.bin", &old_text), ("copy.bin", &old_text)], &[]);
-            commit(repository, "main", &[("w.bin", &new_text), ("x.txt", &forged)], &[first]);
+            let first = commit(
+                repository,
+                "main",
+                &[("w.bin", &old_text), ("copy.bin", &old_text)],
+                &[],
+            );
+            commit(
+                repository,
+                "main",
+                &[("w.bin", &new_text), ("x.txt", &forged)],
+                &[first],
+            );
             Ok(())
         })
         .await
         .unwrap();
         let found = bare.pointers().await.unwrap();
-        let told: Vec<_> = found.iter().map(|file| (file.path.to_string(), file.size, file.digest.sha256().unwrap())).collect();
-        assert_eq!(told, [(format!("lfs/{}", old.sha256), 14, old.sha256), ("folder/w.bin".to_owned(), 3, new.sha256)]);
+        let told: Vec<_> = found
+            .iter()
+            .map(|file| {
+                (
+                    file.path.to_string(),
+                    file.size,
+                    file.digest.sha256().unwrap(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (format!("lfs/{}", old.sha256), 14, old.sha256),
+                ("folder/w.bin".to_owned(), 3, new.sha256)
+            ]
+        );
     }
 
     #[tokio::test]
     async fn blobs_at_one_path_of_several_branches_have_names_of_their_own() {
         let bare = Bare::new(Limits::default()).unwrap();
-        let ((one, one_text), (other, other_text)) = (pointer(b"of one branch"), pointer(b"of other"));
+        let ((one, one_text), (other, other_text)) =
+            (pointer(b"of one branch"), pointer(b"of other"));
         bare.work(move |repository| {
             commit(repository, "one", &[("w.bin", &one_text)], &[]);
             commit(repository, "other", &[("w.bin", &other_text)], &[]);
@@ -233,17 +395,37 @@ mod tests {
         })
         .await
         .unwrap();
-        let told: Vec<_> =
-            bare.pointers().await.unwrap().iter().map(|file| (file.path.to_string(), file.digest.sha256().unwrap())).collect();
+        let told: Vec<_> = bare
+            .pointers()
+            .await
+            .unwrap()
+            .iter()
+            .map(|file| (file.path.to_string(), file.digest.sha256().unwrap()))
+            .collect();
         let behind = format!("folder/w.bin@{}", &other.sha256.to_string()[..12]);
-        assert_eq!(told, [("folder/w.bin".to_owned(), one.sha256), (behind, other.sha256)]);
+        assert_eq!(
+            told,
+            [
+                ("folder/w.bin".to_owned(), one.sha256),
+                (behind, other.sha256)
+            ]
+        );
     }
 
     #[tokio::test]
     async fn more_pointers_than_the_limit_are_refused() {
-        let bare = Bare::new(Limits { pointers: 1, ..Limits::default() }).unwrap();
+        let bare = Bare::new(Limits {
+            pointers: 1,
+            ..Limits::default()
+        })
+        .unwrap();
         bare.work(|repository| {
-            commit(repository, "main", &[("a", &pointer(b"a").1), ("b", &pointer(b"b").1)], &[]);
+            commit(
+                repository,
+                "main",
+                &[("a", &pointer(b"a").1), ("b", &pointer(b"b").1)],
+                &[],
+            );
             Ok(())
         })
         .await
@@ -265,9 +447,20 @@ mod tests {
             .await
             .unwrap();
         let asked = vec![clean.clone(), bad.clone(), after.clone()];
-        let tainted = bare.reaching(asked, HashSet::from([lost.sha256])).await.unwrap();
+        let tainted = bare
+            .reaching(asked, HashSet::from([lost.sha256]))
+            .await
+            .unwrap();
         assert_eq!(tainted, HashSet::from([bad.clone(), after.clone()]));
-        assert!(bare.continues(&after, &clean).await.unwrap() && !bare.continues(&clean, &after).await.unwrap());
-        assert_eq!(bare.known(vec![clean.clone(), "1".repeat(40)]).await.unwrap(), HashSet::from([clean]));
+        assert!(
+            bare.continues(&after, &clean).await.unwrap()
+                && !bare.continues(&clean, &after).await.unwrap()
+        );
+        assert_eq!(
+            bare.known(vec![clean.clone(), "1".repeat(40)])
+                .await
+                .unwrap(),
+            HashSet::from([clean])
+        );
     }
 }

@@ -29,38 +29,67 @@ impl Bare {
     pub async fn lfs_address(&self, url: &Url, head: Option<&str>) -> Result<LfsAddress> {
         let branch = format!("refs/heads/{}", head.unwrap_or("main"));
         let config = self.work(move |repository| {
-            let tree = repository.find_reference(&branch).and_then(|branch| branch.peel_to_tree());
-            let entry = tree.ok().and_then(|tree| tree.get_name(".lfsconfig").map(|entry| entry.id()));
+            let tree = repository
+                .find_reference(&branch)
+                .and_then(|branch| branch.peel_to_tree());
+            let entry = tree
+                .ok()
+                .and_then(|tree| tree.get_name(".lfsconfig").map(|entry| entry.id()));
             entry.map(|oid| read(repository, oid, LONGEST)).transpose()
         });
-        let named = config.await?.and_then(|config| lfs_url(&String::from_utf8_lossy(&config)));
+        let named = config
+            .await?
+            .and_then(|config| lfs_url(&String::from_utf8_lossy(&config)));
         Ok(judge(url, named.as_deref()))
     }
 }
 
 fn judge(repo: &Url, named: Option<&str>) -> LfsAddress {
     let usual = lfs_address(repo);
-    let Some(named) = named else { return LfsAddress { url: usual, warning: None } };
-    let same = named.parse::<Url>().ok().filter(|url| matches!((Origin::of(url), Origin::of(repo)), (Ok(a), Ok(b)) if a == b));
+    let Some(named) = named else {
+        return LfsAddress {
+            url: usual,
+            warning: None,
+        };
+    };
+    let same = named
+        .parse::<Url>()
+        .ok()
+        .filter(|url| matches!((Origin::of(url), Origin::of(repo)), (Ok(a), Ok(b)) if a == b));
     match same {
-        Some(url) => LfsAddress { url: url.as_str().trim_end_matches('/').to_owned(), warning: None },
+        Some(url) => LfsAddress {
+            url: url.as_str().trim_end_matches('/').to_owned(),
+            warning: None,
+        },
         None => {
-            let warning = format!(".lfsconfig names another LFS server, which is not asked: {}", shown(named));
-            LfsAddress { url: usual, warning: Some(warning) }
+            let warning = format!(
+                ".lfsconfig names another LFS server, which is not asked: {}",
+                shown(named)
+            );
+            LfsAddress {
+                url: usual,
+                warning: Some(warning),
+            }
         }
     }
 }
 
 /// The address without what may be a password in it.
 fn shown(named: &str) -> String {
-    escape(named.rsplit('@').next().unwrap_or_default()).chars().take(200).collect()
+    escape(named.rsplit('@').next().unwrap_or_default())
+        .chars()
+        .take(200)
+        .collect()
 }
 
 /// The value of `lfs.url`; the last one counts.
 fn lfs_url(config: &str) -> Option<String> {
     let (mut in_lfs, mut url) = (false, None);
     for line in config.lines().map(str::trim) {
-        if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        if let Some(section) = line
+            .strip_prefix('[')
+            .and_then(|line| line.strip_suffix(']'))
+        {
             in_lfs = section.trim().eq_ignore_ascii_case("lfs");
         } else if let Some((key, value)) = line.split_once('=').filter(|_| in_lfs)
             && key.trim().eq_ignore_ascii_case("url")
@@ -80,11 +109,26 @@ mod tests {
         let repo: Url = "https://h/a/b.git".parse().unwrap();
         let judged = |config: &str| judge(&repo, lfs_url(config).as_deref());
         assert_eq!(judged("").url, "https://h/a/b.git/info/lfs");
-        assert_eq!(judged("[core]\n url = https://h/no\n[lfs]\n\turl = \"https://h/lfs/a/\"\n").url, "https://h/lfs/a");
-        for elsewhere in ["https://evil/a", "http://h/a", "https://h:8443/a", "ssh://h/a", "https://user:canary@h/a", "file:///etc"] {
+        assert_eq!(
+            judged("[core]\n url = https://h/no\n[lfs]\n\turl = \"https://h/lfs/a/\"\n").url,
+            "https://h/lfs/a"
+        );
+        for elsewhere in [
+            "https://evil/a",
+            "http://h/a",
+            "https://h:8443/a",
+            "ssh://h/a",
+            "https://user:canary@h/a",
+            "file:///etc",
+        ] {
             let judged = judged(&format!("[lfs]\nurl={elsewhere}\n"));
             assert_eq!(judged.url, "https://h/a/b.git/info/lfs", "{elsewhere}");
-            assert!(judged.warning.is_some_and(|warning| !warning.contains("canary")), "{elsewhere}");
+            assert!(
+                judged
+                    .warning
+                    .is_some_and(|warning| !warning.contains("canary")),
+                "{elsewhere}"
+            );
         }
     }
 }

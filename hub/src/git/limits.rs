@@ -20,6 +20,13 @@ pub struct Limits {
 impl Default for Limits {
     /// More than any hub stores: Hugging Face advises against 100,000 files a repo, and takes none above 10 MiB outside LFS.
     fn default() -> Self {
-        Self { pack_bytes: 16 << 30, objects: 20_000_000, depth: 512, entries: 5_000_000, blob_bytes: 64 << 20, pointers: 5_000_000 }
+        Self {
+            pack_bytes: 16 << 30,
+            objects: 20_000_000,
+            depth: 512,
+            entries: 5_000_000,
+            blob_bytes: 64 << 20,
+            pointers: 5_000_000,
+        }
     }
 }

@@ -9,7 +9,11 @@ use crate::{Blob, Sha256};
 pub const LONGEST: usize = 1023;
 
 /// The format's addresses: today's, and those of the first releases.
-const VERSIONS: [&str; 3] = ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"];
+const VERSIONS: [&str; 3] = [
+    "https://git-lfs.github.com/spec/v1",
+    "https://hawser.github.com/spec/v1",
+    "http://git-media.io/v/2",
+];
 /// The keys, in the order in which they have to come; extensions may stand before and between them.
 const KEYS: [&str; 3] = ["version", "oid", "size"];
 
@@ -28,22 +32,40 @@ pub fn parse(content: &[u8]) -> Option<Blob> {
             _ => drop(extensions.insert(key, value)),
         }
     }
-    let &[version, oid, size] = values.as_slice() else { return None };
-    let size = size.parse::<i64>().ok().and_then(|size| u64::try_from(size).ok())?;
+    let &[version, oid, size] = values.as_slice() else {
+        return None;
+    };
+    let size = size
+        .parse::<i64>()
+        .ok()
+        .and_then(|size| u64::try_from(size).ok())?;
     let is_pointer = VERSIONS.contains(&version) && are_sane(&extensions);
-    is_pointer.then(|| Some(Blob { sha256: digest(oid)?, size })).flatten()
+    is_pointer
+        .then(|| {
+            Some(Blob {
+                sha256: digest(oid)?,
+                size,
+            })
+        })
+        .flatten()
 }
 
 /// `ext-N-name sha256:..`: the blob went through a filter of this name before it was stored. No two have the same `N`.
 fn are_sane(extensions: &BTreeMap<&str, &str>) -> bool {
     let mut numbers = HashSet::new();
-    extensions.iter().all(|(key, value)| number(key).is_some_and(|number| numbers.insert(number)) && digest(value).is_some())
+    extensions.iter().all(|(key, value)| {
+        number(key).is_some_and(|number| numbers.insert(number)) && digest(value).is_some()
+    })
 }
 
 /// The number of an extension's key.
 fn number(key: &str) -> Option<u8> {
     match key.strip_prefix("ext-")?.as_bytes() {
-        [number @ b'0'..=b'9', b'-', first, ..] if first.is_ascii_alphanumeric() || *first == b'_' => Some(*number),
+        [number @ b'0'..=b'9', b'-', first, ..]
+            if first.is_ascii_alphanumeric() || *first == b'_' =>
+        {
+            Some(*number)
+        }
         _ => None,
     }
 }
@@ -51,7 +73,10 @@ fn number(key: &str) -> Option<u8> {
 /// A SHA-256 with its name before it, in 64 lower-case digits.
 fn digest(value: &str) -> Option<Sha256> {
     let digits = value.strip_prefix("sha256:")?;
-    digits.parse().ok().filter(|_| !digits.bytes().any(|digit| digit.is_ascii_uppercase()))
+    digits
+        .parse()
+        .ok()
+        .filter(|_| !digits.bytes().any(|digit| digit.is_ascii_uppercase()))
 }
 
 #[cfg(test)]
@@ -68,7 +93,9 @@ mod tests {
     fn a_pointer_names_its_blob() {
         let blob = parse(pointer(&format!("oid sha256:{OID}\nsize 12345\n")).as_bytes()).unwrap();
         assert_eq!((blob.sha256.to_string().as_str(), blob.size), (OID, 12345));
-        let extended = pointer(&format!("ext-0-foo sha256:{OID}\noid sha256:{OID}\nsize 0\n"));
+        let extended = pointer(&format!(
+            "ext-0-foo sha256:{OID}\noid sha256:{OID}\nsize 0\n"
+        ));
         assert_eq!(parse(extended.as_bytes()).unwrap().size, 0);
     }
 
@@ -82,13 +109,22 @@ mod tests {
             format!(" \n\t{}", pointer(&rest)),
             pointer(&format!("\n\r\n{rest} \n\n")),
             pointer(&format!("oid sha256:{OID}\nsize +01\n")),
-            pointer(&format!("oid sha256:{OID}\next-3-x_Y.z sha256:{OID}\nsize 1\n")),
-            format!("ext-0-a sha256:{OID}\next-1-b sha256:{OID}\n{}", pointer(&rest)),
+            pointer(&format!(
+                "oid sha256:{OID}\next-3-x_Y.z sha256:{OID}\nsize 1\n"
+            )),
+            format!(
+                "ext-0-a sha256:{OID}\next-1-b sha256:{OID}\n{}",
+                pointer(&rest)
+            ),
             pointer(&format!("ext-0-a anything\next-0-a sha256:{OID}\n{rest}")),
             old("http://git-media.io/v/2"),
             old("https://hawser.github.com/spec/v1"),
         ] {
-            assert_eq!(parse(text.as_bytes()).map(|blob| (blob.sha256.to_string(), blob.size)), Some((OID.to_owned(), 1)), "{text:?}");
+            assert_eq!(
+                parse(text.as_bytes()).map(|blob| (blob.sha256.to_string(), blob.size)),
+                Some((OID.to_owned(), 1)),
+                "{text:?}"
+            );
         }
     }
 
@@ -119,8 +155,16 @@ mod tests {
             assert_eq!(parse(pointer(&rest).as_bytes()), None, "{rest:?}");
         }
         let rest = format!("oid sha256:{OID}\nsize 1\n");
-        for version in ["https://git-lfs.github.com/spec/v2", "http://git-lfs.github.com/spec/v1", " https://git-lfs.github.com/spec/v1"] {
-            assert_eq!(parse(format!("version {version}\n{rest}").as_bytes()), None, "{version}");
+        for version in [
+            "https://git-lfs.github.com/spec/v2",
+            "http://git-lfs.github.com/spec/v1",
+            " https://git-lfs.github.com/spec/v1",
+        ] {
+            assert_eq!(
+                parse(format!("version {version}\n{rest}").as_bytes()),
+                None,
+                "{version}"
+            );
         }
         assert_eq!(parse(rest.as_bytes()), None);
         assert_eq!((parse(b""), parse(b"\xff\xfe")), (None, None));
@@ -130,6 +174,8 @@ mod tests {
     fn nothing_of_1024_bytes_is_a_pointer() {
         let rest = format!("oid sha256:{OID}\nsize 1");
         let padded = |length: usize| format!("{:length$}", pointer(&rest));
-        assert!(parse(padded(1023).as_bytes()).is_some() && parse(padded(1024).as_bytes()).is_none());
+        assert!(
+            parse(padded(1023).as_bytes()).is_some() && parse(padded(1024).as_bytes()).is_none()
+        );
     }
 }

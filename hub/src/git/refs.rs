@@ -43,21 +43,37 @@ impl Refs {
     fn take(&mut self, packet: &[u8]) -> Result<()> {
         let line = spelled(packet);
         if let Some(said) = line.strip_prefix("ERR ") {
-            return Err(Error::new(Kind::Refused, format!("the Git server says: {}", escape(said.trim_end()))));
+            return Err(Error::new(
+                Kind::Refused,
+                format!("the Git server says: {}", escape(said.trim_end())),
+            ));
         }
         let (line, capabilities) = line.split_once('\0').unwrap_or((&line, ""));
-        self.capabilities.extend(capabilities.split_whitespace().map(str::to_owned));
+        self.capabilities
+            .extend(capabilities.split_whitespace().map(str::to_owned));
         if let Some(reason) = unsupported(line, capabilities) {
             return Err(Error::new(Kind::Disabled, reason));
         }
-        let Some((oid, name)) = line.trim_end_matches('\n').split_once(' ').filter(|_| !line.starts_with('#')) else { return Ok(()) };
+        let Some((oid, name)) = line
+            .trim_end_matches('\n')
+            .split_once(' ')
+            .filter(|_| !line.starts_with('#'))
+        else {
+            return Ok(());
+        };
         let oid = commit(oid).ok_or_else(|| not_git("something that is no ref"))?;
         // An empty repo's only line has no ref, just capabilities.
         if name != "capabilities^{}" {
-            self.all.push(Ref { name: name.to_owned(), oid });
+            self.all.push(Ref {
+                name: name.to_owned(),
+                oid,
+            });
         }
         if self.all.len() > MOST_REFS {
-            return Err(Error::new(Kind::Refused, format!("the Git server has more than {MOST_REFS} refs")));
+            return Err(Error::new(
+                Kind::Refused,
+                format!("the Git server has more than {MOST_REFS} refs"),
+            ));
         }
         Ok(())
     }
@@ -84,7 +100,9 @@ impl Refs {
 
     /// The branch that `HEAD` stands for, where the server says so.
     pub fn head(&self) -> Option<&str> {
-        self.capabilities.iter().find_map(|capability| capability.strip_prefix("symref=HEAD:refs/heads/"))
+        self.capabilities
+            .iter()
+            .find_map(|capability| capability.strip_prefix("symref=HEAD:refs/heads/"))
     }
 
     /// Whether the server has this capability.
@@ -95,7 +113,9 @@ impl Refs {
 
 /// What makes a repo one that is not taken. Facts: gitprotocol-capabilities(5) (`object-format`), gitprotocol-pack(5) (`shallow`).
 fn unsupported(line: &str, capabilities: &str) -> Option<String> {
-    let format = capabilities.split_whitespace().find_map(|capability| capability.strip_prefix("object-format="));
+    let format = capabilities
+        .split_whitespace()
+        .find_map(|capability| capability.strip_prefix("object-format="));
     match format {
         Some(format) if format != "sha1" => Some(format!("its object ids are of {}, and only SHA-1's are taken", escape(format))),
         _ if line.starts_with("shallow ") => {
@@ -108,7 +128,11 @@ fn unsupported(line: &str, capabilities: &str) -> Option<String> {
 /// The text of these bytes; those that are not UTF-8 as `\xff`.
 fn spelled(bytes: &[u8]) -> String {
     let chunk = |chunk: std::str::Utf8Chunk<'_>| {
-        let invalid: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        let invalid: String = chunk
+            .invalid()
+            .iter()
+            .map(|byte| format!("\\x{byte:02x}"))
+            .collect();
         format!("{}{invalid}", chunk.valid())
     };
     bytes.utf8_chunks().map(chunk).collect()
@@ -121,12 +145,18 @@ pub fn is_exact(name: &str) -> bool {
 
 /// An object's id in 40 lower-case hex digits.
 fn commit(oid: &str) -> Option<Revision> {
-    let is_oid = oid.len() == 40 && oid.bytes().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit));
+    let is_oid = oid.len() == 40
+        && oid
+            .bytes()
+            .all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit));
     is_oid.then(|| oid.parse().ok()).flatten()
 }
 
 fn not_git(what: &str) -> Error {
-    Error::new(Kind::Refused, format!("no Git server answers there: it sent {what}"))
+    Error::new(
+        Kind::Refused,
+        format!("no Git server answers there: it sent {what}"),
+    )
 }
 
 /// Git's packets: a length in four hex digits, themselves counted, then the bytes; lengths below four are marks.
@@ -136,10 +166,16 @@ impl<'a> Packets<'a> {
     /// The next packet with bytes; `None` at the end.
     fn next(&mut self) -> Result<Option<&'a [u8]>> {
         while !self.0.is_empty() {
-            let length = self.0.get(..4).and_then(|digits| std::str::from_utf8(digits).ok());
+            let length = self
+                .0
+                .get(..4)
+                .and_then(|digits| std::str::from_utf8(digits).ok());
             let length = length.and_then(|digits| usize::from_str_radix(digits, 16).ok());
             let length = length.ok_or_else(|| not_git("something else than packets"))?;
-            let (packet, rest) = self.0.split_at_checked(length.max(4)).ok_or_else(|| not_git("half a packet"))?;
+            let (packet, rest) = self
+                .0
+                .split_at_checked(length.max(4))
+                .ok_or_else(|| not_git("half a packet"))?;
             self.0 = rest;
             if length > 4 {
                 return Ok(Some(&packet[4..]));
@@ -178,7 +214,11 @@ mod tests {
         let commit = |revision: &str| refs.commit(revision).map(|commit| commit.as_str());
         assert_eq!(commit("main"), Some(one.as_str()));
         assert_eq!(commit("not/master"), Some(COMMIT));
-        assert_eq!(commit("v1"), Some(three.as_str()), "an annotated tag's commit, not the tag");
+        assert_eq!(
+            commit("v1"),
+            Some(three.as_str()),
+            "an annotated tag's commit, not the tag"
+        );
         assert_eq!(commit("refs/tags/v1"), Some(two.as_str()));
         assert_eq!(commit(COMMIT), Some(COMMIT));
         assert_eq!((commit("master"), commit("HEAD")), (None, None));
@@ -188,31 +228,81 @@ mod tests {
 
     #[test]
     fn names_that_are_not_utf8_stay_apart_and_are_known() {
-        let line = |name: &[u8]| [format!("{:04x}{COMMIT} ", 46 + name.len()).as_bytes(), name, b"\n"].concat();
-        let body = [line(b"refs/heads/caf\xe9"), line(b"refs/heads/caf\xe8"), line("refs/heads/café".as_bytes())].concat();
-        let names: Vec<_> = Refs::parse(&body).unwrap().all.into_iter().map(|found| found.name).collect();
-        assert_eq!(names, ["refs/heads/caf\\xe9", "refs/heads/caf\\xe8", "refs/heads/café"]);
-        assert_eq!(names.iter().map(|name| is_exact(name)).collect::<Vec<_>>(), [false, false, true]);
-        assert!("caf\\xe9".parse::<Revision>().is_err(), "no branch is made by a spelled name");
+        let line = |name: &[u8]| {
+            [
+                format!("{:04x}{COMMIT} ", 46 + name.len()).as_bytes(),
+                name,
+                b"\n",
+            ]
+            .concat()
+        };
+        let body = [
+            line(b"refs/heads/caf\xe9"),
+            line(b"refs/heads/caf\xe8"),
+            line("refs/heads/café".as_bytes()),
+        ]
+        .concat();
+        let names: Vec<_> = Refs::parse(&body)
+            .unwrap()
+            .all
+            .into_iter()
+            .map(|found| found.name)
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "refs/heads/caf\\xe9",
+                "refs/heads/caf\\xe8",
+                "refs/heads/café"
+            ]
+        );
+        assert_eq!(
+            names.iter().map(|name| is_exact(name)).collect::<Vec<_>>(),
+            [false, false, true]
+        );
+        assert!(
+            "caf\\xe9".parse::<Revision>().is_err(),
+            "no branch is made by a spelled name"
+        );
     }
 
     #[test]
     fn a_shallow_repo_and_one_of_other_ids_are_named_as_what_they_are() {
         let [long, short] = [64, 40].map(|digits| "0".repeat(digits));
         for (lines, words) in [
-            (vec![format!("{long} capabilities^{{}}\0shallow object-format=sha256\n")], "object ids are of sha256"),
-            (vec![format!("{long} HEAD\0object-format=sha256\n")], "object ids are of sha256"),
-            (vec![format!("{short} HEAD\0shallow object-format=sha1\n"), format!("shallow {short}")], "is a shallow clone"),
+            (
+                vec![format!(
+                    "{long} capabilities^{{}}\0shallow object-format=sha256\n"
+                )],
+                "object ids are of sha256",
+            ),
+            (
+                vec![format!("{long} HEAD\0object-format=sha256\n")],
+                "object ids are of sha256",
+            ),
+            (
+                vec![
+                    format!("{short} HEAD\0shallow object-format=sha1\n"),
+                    format!("shallow {short}"),
+                ],
+                "is a shallow clone",
+            ),
         ] {
             let body: String = lines.iter().map(|line| packet(line)).collect();
             let error = Refs::parse(body.as_bytes()).unwrap_err();
-            assert!(error.kind() == Kind::Disabled && error.message().contains(words), "{error}");
+            assert!(
+                error.kind() == Kind::Disabled && error.message().contains(words),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn an_empty_repo_has_no_refs() {
-        let refs = advertised(&[format!("{} capabilities^{{}}\0shallow agent=git/2\n", "0".repeat(40))]);
+        let refs = advertised(&[format!(
+            "{} capabilities^{{}}\0shallow agent=git/2\n",
+            "0".repeat(40)
+        )]);
         assert!(refs.all.is_empty() && refs.can("shallow"));
     }
 
@@ -220,8 +310,18 @@ mod tests {
     fn the_servers_own_words_are_told_and_anything_else_is_no_answer() {
         let said = Refs::parse(packet("ERR no such\u{1b} repo\n").as_bytes()).unwrap_err();
         assert_eq!(said.message(), "the Git server says: no such\\u{1b} repo");
-        for odd in ["<html>", "00", "ffff1234", "0040short", &packet("xyz refs/heads/main\n")] {
-            assert_eq!(Refs::parse(odd.as_bytes()).unwrap_err().kind(), Kind::Refused, "{odd:?}");
+        for odd in [
+            "<html>",
+            "00",
+            "ffff1234",
+            "0040short",
+            &packet("xyz refs/heads/main\n"),
+        ] {
+            assert_eq!(
+                Refs::parse(odd.as_bytes()).unwrap_err().kind(),
+                Kind::Refused,
+                "{odd:?}"
+            );
         }
     }
 }

@@ -63,12 +63,19 @@ impl GitRepo {
     ///
     /// # Errors
     /// [`Kind::Refused`] for an address that is not http(s) or holds credentials; what [`Http::new`] fails with.
-    pub fn open(url: &Url, user: &str, token: Option<&Token>, options: HttpOptions) -> Result<Self> {
+    pub fn open(
+        url: &Url,
+        user: &str,
+        token: Option<&Token>,
+        options: HttpOptions,
+    ) -> Result<Self> {
         let mut url = url.clone();
         url.set_query(None);
         url.set_fragment(None);
         url.set_path(url.path().trim_end_matches('/').to_owned().as_str());
-        let words = Words { has_token: token.is_some() };
+        let words = Words {
+            has_token: token.is_some(),
+        };
         let http = Http::new(&url, Credentials::basic(user, token), words, options)?;
         Ok(Self { http, url })
     }
@@ -94,24 +101,36 @@ impl GitRepo {
 
     pub(super) async fn advertisement(&self, service: Service) -> Result<Advertisement> {
         let url = below(&self.url, &format!("info/refs?service={}", service.name()))?;
-        let answer = self.http.send(Request::get(url).headers(agent::git())).await?;
+        let answer = self
+            .http
+            .send(Request::get(url).headers(agent::git()))
+            .await?;
         let base = base_of(answer.url())?;
         let expected = format!("application/x-{}-advertisement", service.name());
         expect(&answer, &expected)?;
-        Ok(Advertisement { bytes: answer.bytes(LONGEST).await?, base })
+        Ok(Advertisement {
+            bytes: answer.bytes(LONGEST).await?,
+            base,
+        })
     }
 }
 
 /// `base` and a path below it.
 pub(super) fn below(base: &Url, path: &str) -> Result<Url> {
     let text = format!("{}/{path}", base.as_str().trim_end_matches('/'));
-    text.parse().map_err(|error| Error::new(Kind::Invalid, format!("the Git address is none: {error}")))
+    text.parse()
+        .map_err(|error| Error::new(Kind::Invalid, format!("the Git address is none: {error}")))
 }
 
 /// Where the repo is, by the address that answered for its refs.
 fn base_of(answered: &Url) -> Result<Url> {
     let path = answered.path().strip_suffix("/info/refs");
-    let path = path.ok_or_else(|| Error::new(Kind::Refused, "the Git server's redirect leads away from the repo"))?;
+    let path = path.ok_or_else(|| {
+        Error::new(
+            Kind::Refused,
+            "the Git server's redirect leads away from the repo",
+        )
+    })?;
     let mut base = answered.clone();
     base.set_path(path);
     base.set_query(None);
@@ -126,7 +145,10 @@ pub(super) fn expect(answer: &Response, media_type: &str) -> Result<()> {
         return Ok(());
     }
     let told = crate::path::escape(told);
-    Err(Error::new(Kind::Refused, format!("no Git server answers there: it sent {told} where {media_type} was expected")))
+    Err(Error::new(
+        Kind::Refused,
+        format!("no Git server answers there: it sent {told} where {media_type} was expected"),
+    ))
 }
 
 #[cfg(test)]
@@ -139,9 +161,25 @@ mod tests {
 
     /// As ModelScope's edge does it.
     async fn for_git_alone() -> Server {
-        Server::answering(|seen| match seen.header("user-agent").is_some_and(|agent| agent.starts_with("git/")) {
-            true => Reply::new(200, &[("Content-Type", "application/x-git-upload-pack-advertisement")], NO_REFS),
-            false => Reply::new(421, &[], r#"{"message":"mirror self-forwarded loop detected"}"#),
+        Server::answering(|seen| {
+            match seen
+                .header("user-agent")
+                .is_some_and(|agent| agent.starts_with("git/"))
+            {
+                true => Reply::new(
+                    200,
+                    &[(
+                        "Content-Type",
+                        "application/x-git-upload-pack-advertisement",
+                    )],
+                    NO_REFS,
+                ),
+                false => Reply::new(
+                    421,
+                    &[],
+                    r#"{"message":"mirror self-forwarded loop detected"}"#,
+                ),
+            }
         })
         .await
     }

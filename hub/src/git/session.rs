@@ -59,7 +59,12 @@ impl Session {
     ///
     /// # Errors
     /// [`Kind::Refused`] when libgit2 can't be set up.
-    pub(super) fn open(repo: &GitRepo, told: Option<Advertisement>, room: u64, cut: watch::Receiver<bool>) -> Result<Open> {
+    pub(super) fn open(
+        repo: &GitRepo,
+        told: Option<Advertisement>,
+        room: u64,
+        cut: watch::Receiver<bool>,
+    ) -> Result<Open> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         scheme()?;
         let session = Arc::new(Self {
@@ -73,7 +78,9 @@ impl Session {
         });
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.get_or_insert_default().insert(number, session.clone());
+        sessions
+            .get_or_insert_default()
+            .insert(number, session.clone());
         Ok(Open { number, session })
     }
 
@@ -89,13 +96,20 @@ impl Session {
             }
         });
         done.map_err(|error| {
-            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            self.failure
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert(error);
             io::Error::other("the transfer failed")
         })
     }
 
     fn advertised(&self, service: Service) -> io::Result<Bytes> {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let told = self
+            .told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let told = match told {
             Some(told) => told,
             None => self.wait(self.repo.advertisement(service))?,
@@ -105,24 +119,41 @@ impl Session {
     }
 
     fn url(&self, service: Service) -> Result<Url> {
-        let base = self.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        below(&base.ok_or_else(|| Error::new(Kind::Refused, "Git asked for objects before refs"))?, service.name())
+        let base = self
+            .base
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        below(
+            &base.ok_or_else(|| Error::new(Kind::Refused, "Git asked for objects before refs"))?,
+            service.name(),
+        )
     }
 
     /// Sends a question whose answer is a pack, or a step towards one.
     async fn ask(&self, question: Bytes) -> Result<ByteStream> {
         let service = Service::UploadPack;
-        let request =
-            Request::post(self.url(service)?).headers(agent::git()).accept(service.result_type()).body(service.request_type(), question);
+        let request = Request::post(self.url(service)?)
+            .headers(agent::git())
+            .accept(service.result_type())
+            .body(service.request_type(), question);
         let patience = PATIENCE.max(self.repo.http.options().stall);
-        answer(self.repo.http.send(request.patience(patience)).await?, service)
+        answer(
+            self.repo.http.send(request.patience(patience)).await?,
+            service,
+        )
     }
 
     /// Counts what comes against what may.
     fn take(&self, bytes: usize) -> Result<()> {
         let left = self.room.load(Ordering::Relaxed).checked_sub(bytes as u64);
         self.room.store(left.unwrap_or(0), Ordering::Relaxed);
-        left.map(|_| ()).ok_or_else(|| Error::new(Kind::Refused, "the Git server sends more than is taken from a repo"))
+        left.map(|_| ()).ok_or_else(|| {
+            Error::new(
+                Kind::Refused,
+                "the Git server sends more than is taken from a repo",
+            )
+        })
     }
 }
 
@@ -139,14 +170,24 @@ impl Open {
 
     /// Why an operation failed: what its transfer met, else what libgit2 says. Without the token.
     pub(super) fn failed(&self, error: &git2::Error) -> Error {
-        let met = self.session.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-        met.unwrap_or_else(|| meaning(error)).without(self.session.repo.http.redactor())
+        let met = self
+            .session
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        met.unwrap_or_else(|| meaning(error))
+            .without(self.session.repo.http.redactor())
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        SESSIONS.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(|sessions| sessions.remove(&self.number));
+        SESSIONS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+            .map(|sessions| sessions.remove(&self.number));
     }
 }
 
@@ -154,7 +195,8 @@ impl Drop for Open {
 fn scheme() -> Result<()> {
     static DONE: OnceLock<std::result::Result<(), String>> = OnceLock::new();
     let done = DONE.get_or_init(|| set_up().map_err(|error| error.message().to_owned()));
-    done.clone().map_err(|error| Error::new(Kind::Refused, format!("Git can't be set up: {error}")))
+    done.clone()
+        .map_err(|error| Error::new(Kind::Refused, format!("Git can't be set up: {error}")))
 }
 
 /// Bytes of packs that may be mapped at a time.
@@ -181,13 +223,27 @@ fn set_up() -> std::result::Result<(), git2::Error> {
 struct Carrier;
 
 impl SmartSubtransport for Carrier {
-    fn action(&self, url: &str, wanted: Wanted) -> std::result::Result<Box<dyn SmartSubtransportStream>, git2::Error> {
-        let session = session_of(url).ok_or_else(|| git2::Error::from_str("the session has ended"))?;
+    fn action(
+        &self,
+        url: &str,
+        wanted: Wanted,
+    ) -> std::result::Result<Box<dyn SmartSubtransportStream>, git2::Error> {
+        let session =
+            session_of(url).ok_or_else(|| git2::Error::from_str("the session has ended"))?;
         let failed = |error: io::Error| git2::Error::from_str(&error.to_string());
         Ok(match wanted {
-            Wanted::UploadPackLs => Box::new(Told(session.advertised(Service::UploadPack).map_err(failed)?)),
-            Wanted::ReceivePackLs => Box::new(Told(session.advertised(Service::ReceivePack).map_err(failed)?)),
-            Wanted::UploadPack => Box::new(Asking { session, question: Vec::new(), answer: None, piece: Bytes::new() }),
+            Wanted::UploadPackLs => Box::new(Told(
+                session.advertised(Service::UploadPack).map_err(failed)?,
+            )),
+            Wanted::ReceivePackLs => Box::new(Told(
+                session.advertised(Service::ReceivePack).map_err(failed)?,
+            )),
+            Wanted::UploadPack => Box::new(Asking {
+                session,
+                question: Vec::new(),
+                answer: None,
+                piece: Bytes::new(),
+            }),
             Wanted::ReceivePack => Box::new(Pouring::new(session).map_err(failed)?),
         })
     }
@@ -198,8 +254,17 @@ impl SmartSubtransport for Carrier {
 }
 
 fn session_of(url: &str) -> Option<Arc<Session>> {
-    let number = url.strip_prefix(SCHEME)?.strip_prefix("://")?.parse().ok()?;
-    SESSIONS.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.get(&number).cloned()
+    let number = url
+        .strip_prefix(SCHEME)?
+        .strip_prefix("://")?
+        .parse()
+        .ok()?;
+    SESSIONS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .as_ref()?
+        .get(&number)
+        .cloned()
 }
 
 fn read_piece(piece: &mut Bytes, into: &mut [u8]) -> usize {
@@ -239,10 +304,18 @@ impl Read for Asking {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut answer = match self.answer.take() {
             Some(answer) => answer,
-            None => self.session.wait(self.session.ask(std::mem::take(&mut self.question).into()))?,
+            None => self
+                .session
+                .wait(self.session.ask(std::mem::take(&mut self.question).into()))?,
         };
         if self.piece.is_empty() {
-            let next = async { answer.next().await.transpose().and_then(|piece| counted(&self.session, piece)) };
+            let next = async {
+                answer
+                    .next()
+                    .await
+                    .transpose()
+                    .and_then(|piece| counted(&self.session, piece))
+            };
             self.piece = self.session.wait(next)?;
         }
         self.answer = Some(answer);
@@ -294,14 +367,26 @@ const LONGEST_REPORT: u64 = 64 << 20;
 
 impl Pouring {
     fn new(session: Arc<Session>) -> io::Result<Self> {
-        let url = session.url(Service::ReceivePack).map_err(io::Error::other)?;
-        Ok(Self { session, url, piece: Vec::new(), pieces: None, sent: Sent::Nothing, said: Bytes::new() })
+        let url = session
+            .url(Service::ReceivePack)
+            .map_err(io::Error::other)?;
+        Ok(Self {
+            session,
+            url,
+            piece: Vec::new(),
+            pieces: None,
+            sent: Sent::Nothing,
+            said: Bytes::new(),
+        })
     }
 
     /// Begins a request whose body is still to be made.
     fn begin(&mut self) {
         let (pieces, taken) = mpsc::channel::<Result<Bytes>>(PIECES);
-        let body = futures_util::stream::unfold(taken, |mut taken| async move { Some((taken.recv().await?, taken)) }).boxed();
+        let body = futures_util::stream::unfold(taken, |mut taken| async move {
+            Some((taken.recv().await?, taken))
+        })
+        .boxed();
         let (http, url) = (self.session.repo.http.clone(), self.url.clone());
         self.pieces = Some(pieces);
         self.send(async move { http.pour(url, headers(), body).await });
@@ -309,7 +394,11 @@ impl Pouring {
 
     /// Sends the whole push.
     fn send_whole(&mut self) {
-        let (http, url, push) = (self.session.repo.http.clone(), self.url.clone(), std::mem::take(&mut self.piece));
+        let (http, url, push) = (
+            self.session.repo.http.clone(),
+            self.url.clone(),
+            std::mem::take(&mut self.piece),
+        );
         self.send(async move { http.post_watched(url, headers(), push.into()).await });
     }
 
@@ -328,7 +417,9 @@ impl Pouring {
         }
         let piece = std::mem::take(&mut self.piece);
         let sent = match &self.pieces {
-            Some(pieces) if !piece.is_empty() => self.session.wait(async { Ok(pieces.send(Ok(piece.into())).await.is_ok()) })?,
+            Some(pieces) if !piece.is_empty() => self
+                .session
+                .wait(async { Ok(pieces.send(Ok(piece.into())).await.is_ok()) })?,
             _ => true,
         };
         if sent { Ok(()) } else { self.hear() }
@@ -347,8 +438,14 @@ impl Pouring {
 
 fn headers() -> HeaderMap {
     let mut headers = agent::git();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(Service::ReceivePack.request_type()));
-    headers.insert(ACCEPT, HeaderValue::from_static(Service::ReceivePack.result_type()));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(Service::ReceivePack.request_type()),
+    );
+    headers.insert(
+        ACCEPT,
+        HeaderValue::from_static(Service::ReceivePack.result_type()),
+    );
     headers
 }
 
@@ -366,7 +463,11 @@ impl Read for Pouring {
 impl Write for Pouring {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.piece.extend_from_slice(bytes);
-        let most = if matches!(self.sent, Sent::Nothing) { WHOLE } else { PIECE };
+        let most = if matches!(self.sent, Sent::Nothing) {
+            WHOLE
+        } else {
+            PIECE
+        };
         if self.piece.len() >= most {
             self.hand_on()?;
         }

@@ -19,7 +19,8 @@ use super::transfer::Depth;
 use super::{pointer, tree};
 use crate::ranged::{is_worth_asking, nothing};
 use crate::{
-    Account, Blob, ByteStream, Digest, Error, File, Gate, GitSha1, Hub, Kind, Listing, RepoAt, RepoInfo, Result, Sha256, Source, Visibility,
+    Account, Blob, ByteStream, Digest, Error, File, Gate, GitSha1, Hub, Kind, Listing, RepoAt,
+    RepoInfo, Result, Sha256, Source, Visibility,
 };
 
 /// What the pinned commit is called in the repository that it is fetched into.
@@ -54,8 +55,21 @@ type Failed = (Kind, String);
 
 impl GitSource {
     /// The repo at `at`, `hub` being its hub's own way to it.
-    pub(crate) fn new(at: RepoAt, [repo, stranger]: [GitRepo; 2], hub: Arc<dyn Source>, limits: Limits) -> Self {
-        Self { at, repo, stranger, hub, limits, large: Mutex::default(), fetched: OnceCell::new() }
+    pub(crate) fn new(
+        at: RepoAt,
+        [repo, stranger]: [GitRepo; 2],
+        hub: Arc<dyn Source>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            at,
+            repo,
+            stranger,
+            hub,
+            limits,
+            large: Mutex::default(),
+            fetched: OnceCell::new(),
+        }
     }
 
     /// The pinned commit's objects, fetched once.
@@ -64,7 +78,10 @@ impl GitSource {
             let fetched = self.fetch().await;
             fetched.map_err(|error| (error.kind(), error.about("by Git").to_string()))
         });
-        fetched.await.as_ref().map_err(|(kind, message)| Error::new(*kind, message.clone()).after_retries())
+        fetched
+            .await
+            .as_ref()
+            .map_err(|(kind, message)| Error::new(*kind, message.clone()).after_retries())
     }
 
     async fn fetch(&self) -> Result<Fetched> {
@@ -72,10 +89,23 @@ impl GitSource {
         let told = self.repo.advertisement(Service::UploadPack).await?;
         let from = wanted(&Refs::parse(&told.bytes)?, commit).ok_or_else(|| self.moved_on())?;
         let bare = Bare::new(self.limits)?;
-        bare.fetch_told(&self.repo, Some(told), &[&format!("+{from}:{PINNED}")], Depth::One).await?;
+        bare.fetch_told(
+            &self.repo,
+            Some(told),
+            &[&format!("+{from}:{PINNED}")],
+            Depth::One,
+        )
+        .await?;
         let oid = self.oid()?;
         let is_there = bare.work(move |repository| Ok(repository.find_commit(oid).is_ok()));
-        if is_there.await? { Ok(Fetched { bare, ids: OnceCell::new() }) } else { Err(self.moved_on()) }
+        if is_there.await? {
+            Ok(Fetched {
+                bare,
+                ids: OnceCell::new(),
+            })
+        } else {
+            Err(self.moved_on())
+        }
     }
 
     fn oid(&self) -> Result<git2::Oid> {
@@ -84,18 +114,36 @@ impl GitSource {
 
     fn moved_on(&self) -> Error {
         let (commit, hub) = (&self.at.revision, self.at.hub);
-        Error::new(Kind::Conflict, format!("no branch stands at {commit} any more, and {hub}'s Git gives no commit by its id"))
+        Error::new(
+            Kind::Conflict,
+            format!(
+                "no branch stands at {commit} any more, and {hub}'s Git gives no commit by its id"
+            ),
+        )
     }
 
     /// What Git alone tells of the repo, where the hub's API tells nothing.
     async fn described(&self) -> Result<RepoInfo> {
         let refs = self.repo.advertised().await?;
         let asked = &self.at.revision;
-        let commit = refs.commit(asked.as_str()).cloned().or_else(|| asked.is_commit().then(|| asked.clone()));
-        let commit = commit.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no revision {asked}")))?;
+        let commit = refs
+            .commit(asked.as_str())
+            .cloned()
+            .or_else(|| asked.is_commit().then(|| asked.clone()));
+        let commit = commit
+            .ok_or_else(|| Error::new(Kind::NotFound, format!("there is no revision {asked}")))?;
         // What is not seen to be public must not become so.
-        let visibility = if self.stranger.advertised().await.is_ok() { Visibility::Public } else { Visibility::Private };
-        Ok(RepoInfo { commit: Some(commit), visibility, gate: Gate::Open, renamed: None })
+        let visibility = if self.stranger.advertised().await.is_ok() {
+            Visibility::Public
+        } else {
+            Visibility::Private
+        };
+        Ok(RepoInfo {
+            commit: Some(commit),
+            visibility,
+            gate: Gate::Open,
+            renamed: None,
+        })
     }
 
     /// The content of a file that Git holds itself; `None` of one that is in storage, or by a way that is closed.
@@ -103,7 +151,9 @@ impl GitSource {
         match file.digest {
             Digest::GitSha1(id) if file.size > LARGE => self.large(id).await.map(Some),
             Digest::GitSha1(id) => self.fetched().await?.bare.blob(id).await.map(Some),
-            Digest::Sha256(_) if self.at.hub == Hub::HuggingFace || file.size > LARGEST_OUTSIDE => Ok(None),
+            Digest::Sha256(_) if self.at.hub == Hub::HuggingFace || file.size > LARGEST_OUTSIDE => {
+                Ok(None)
+            }
             Digest::Sha256(sha256) => self.by_path(file, sha256).await,
         }
     }
@@ -124,9 +174,18 @@ impl GitSource {
     async fn by_path(&self, file: &File, sha256: Sha256) -> Result<Option<Bytes>> {
         let fetched = self.fetched().await?;
         let (commit, limits) = (self.oid()?, self.limits);
-        let ids = fetched.ids.get_or_try_init(|| fetched.bare.work(move |repository| tree::ids(repository, commit, limits).map(Arc::new)));
-        let Some(id) = ids.await?.get(file.path.as_str()).copied() else { return Ok(None) };
-        let content = fetched.bare.work(move |repository| bare::read(repository, id, limits.blob_bytes)).await?;
+        let ids = fetched.ids.get_or_try_init(|| {
+            fetched
+                .bare
+                .work(move |repository| tree::ids(repository, commit, limits).map(Arc::new))
+        });
+        let Some(id) = ids.await?.get(file.path.as_str()).copied() else {
+            return Ok(None);
+        };
+        let content = fetched
+            .bare
+            .work(move |repository| bare::read(repository, id, limits.blob_bytes))
+            .await?;
         let is_it = pointer::parse(&content).is_none_or(|blob| blob.sha256 != sha256);
         Ok(is_it.then_some(content))
     }
@@ -134,9 +193,14 @@ impl GitSource {
 
 /// What a server is asked for to get this commit: a ref that stands at it, else itself where that is allowed.
 fn wanted(refs: &Refs, commit: &str) -> Option<String> {
-    let named = refs.all.iter().find(|r| r.name.starts_with("refs/") && r.oid.as_str() == commit);
+    let named = refs
+        .all
+        .iter()
+        .find(|r| r.name.starts_with("refs/") && r.oid.as_str() == commit);
     let by_id = || refs.can("allow-tip-sha1-in-want") || refs.can("allow-reachable-sha1-in-want");
-    named.map(|r| r.name.trim_end_matches("^{}").to_owned()).or_else(|| by_id().then(|| commit.to_owned()))
+    named
+        .map(|r| r.name.trim_end_matches("^{}").to_owned())
+        .or_else(|| by_id().then(|| commit.to_owned()))
 }
 
 #[async_trait]
@@ -155,7 +219,11 @@ impl Source for GitSource {
 
     async fn list(&self) -> Result<Listing> {
         let (commit, limits) = (self.oid()?, self.limits);
-        self.fetched().await?.bare.work(move |repository| tree::list(repository, commit, limits)).await
+        self.fetched()
+            .await?
+            .bare
+            .work(move |repository| tree::list(repository, commit, limits))
+            .await
     }
 
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
@@ -173,18 +241,32 @@ impl Source for GitSource {
             Err(error) => error,
         };
         let read = self.hub.read(file, range).await;
-        read.map_err(|error| if error.kind() == Kind::Locked { closed.about(&file.path) } else { error })
+        read.map_err(|error| {
+            if error.kind() == Kind::Locked {
+                closed.about(&file.path)
+            } else {
+                error
+            }
+        })
     }
 }
 
 /// The bytes asked for, if the content has the size that was listed.
 fn cut(content: &Bytes, file: &File, range: &Range<u64>) -> Result<ByteStream> {
     if content.len() as u64 != file.size {
-        let message = format!("{}: Git has {} bytes of it, {} are listed", file.path, content.len(), file.size);
+        let message = format!(
+            "{}: Git has {} bytes of it, {} are listed",
+            file.path,
+            content.len(),
+            file.size
+        );
         return Err(Error::new(Kind::Corrupt, message));
     }
-    let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-    let (start, end) = bounds.ok_or_else(|| Error::new(Kind::Invalid, "the range is beyond this machine's memory"))?;
+    let bounds = usize::try_from(range.start)
+        .ok()
+        .zip(usize::try_from(range.end).ok());
+    let (start, end) = bounds
+        .ok_or_else(|| Error::new(Kind::Invalid, "the range is beyond this machine's memory"))?;
     let part = content.slice(start..end);
     Ok(async move { Ok(part) }.into_stream().boxed())
 }
@@ -197,14 +279,24 @@ mod tests {
     fn a_commit_is_asked_for_by_a_ref_that_stands_there_else_by_its_id_where_allowed() {
         let [one, two] = ["1", "2"].map(|digit| digit.repeat(40));
         let refs = |capabilities: &str| {
-            let lines = [format!("{one} HEAD\0{capabilities}\n"), format!("{one} refs/heads/main\n"), format!("{two} refs/tags/v1^{{}}\n")];
-            let packets: String = lines.iter().map(|line| format!("{:04x}{line}", line.len() + 4)).collect();
+            let lines = [
+                format!("{one} HEAD\0{capabilities}\n"),
+                format!("{one} refs/heads/main\n"),
+                format!("{two} refs/tags/v1^{{}}\n"),
+            ];
+            let packets: String = lines
+                .iter()
+                .map(|line| format!("{:04x}{line}", line.len() + 4))
+                .collect();
             Refs::parse(packets.as_bytes()).unwrap()
         };
         assert_eq!(wanted(&refs(""), &one).as_deref(), Some("refs/heads/main"));
         assert_eq!(wanted(&refs(""), &two).as_deref(), Some("refs/tags/v1"));
         let other = "3".repeat(40);
         assert_eq!(wanted(&refs("shallow"), &other), None);
-        assert_eq!(wanted(&refs("allow-reachable-sha1-in-want"), &other), Some(other));
+        assert_eq!(
+            wanted(&refs("allow-reachable-sha1-in-want"), &other),
+            Some(other)
+        );
     }
 }

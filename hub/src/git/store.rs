@@ -10,8 +10,9 @@ use crate::http::{Answer, Credentials, Dialect, Http, HttpOptions};
 use crate::lfs::Lfs;
 use crate::ranged::{checked, is_worth_asking, nothing};
 use crate::{
-    Account, Blob, Body, ByteStream, Commit, Destination, Digest, Error, File, Kind, Limits, Listing, Missing, Placement, RepoInfo,
-    RepoPath, Result, Revision, Sha256, Side, Source, Visibility,
+    Account, Blob, Body, ByteStream, Commit, Destination, Digest, Error, File, Kind, Limits,
+    Listing, Missing, Placement, RepoInfo, RepoPath, Result, Revision, Sha256, Side, Source,
+    Visibility,
 };
 
 /// What git-lfs asks at once.
@@ -30,11 +31,32 @@ impl Store {
     /// [`Kind::Invalid`] for an endpoint that is no address; what [`Http::new`] fails with.
     pub fn open(side: &Side, options: HttpOptions) -> Result<Self> {
         let address = format!("{}/objects/batch", side.at.endpoint.trim_end_matches('/'));
-        let batch: Url =
-            address.parse().map_err(|error| Error::new(Kind::Invalid, format!("the LFS server's address is none: {error}")))?;
-        let credentials = Credentials::basic(side.token.as_ref().and_then(crate::Token::user).unwrap_or_default(), side.token.as_ref());
-        let http = Http::new(&batch, credentials, Words { has_login: side.token.is_some() }, options)?;
-        Ok(Self { lfs: Lfs::new(http, batch).in_parts().of_ref(format!("refs/heads/{}", side.at.revision)) })
+        let batch: Url = address.parse().map_err(|error| {
+            Error::new(
+                Kind::Invalid,
+                format!("the LFS server's address is none: {error}"),
+            )
+        })?;
+        let credentials = Credentials::basic(
+            side.token
+                .as_ref()
+                .and_then(crate::Token::user)
+                .unwrap_or_default(),
+            side.token.as_ref(),
+        );
+        let http = Http::new(
+            &batch,
+            credentials,
+            Words {
+                has_login: side.token.is_some(),
+            },
+            options,
+        )?;
+        Ok(Self {
+            lfs: Lfs::new(http, batch)
+                .in_parts()
+                .of_ref(format!("refs/heads/{}", side.at.revision)),
+        })
     }
 }
 
@@ -56,16 +78,30 @@ impl Dialect for Words {
         struct Told {
             message: String,
         }
-        let told = serde_json::from_slice(&answer.body).map(|told: Told| format!(": {}", told.message)).unwrap_or_default();
+        let told = serde_json::from_slice(&answer.body)
+            .map(|told: Told| format!(": {}", told.message))
+            .unwrap_or_default();
         let (kind, said) = match (answer.status.as_u16(), self.has_login) {
-            (401, false) => (Kind::Unauthorized, "the LFS server wants a user name and a password"),
-            (401, true) => (Kind::Unauthorized, "the LFS server does not take the user name and password"),
+            (401, false) => (
+                Kind::Unauthorized,
+                "the LFS server wants a user name and a password",
+            ),
+            (401, true) => (
+                Kind::Unauthorized,
+                "the LFS server does not take the user name and password",
+            ),
             (403, _) => (Kind::Denied, "the LFS server does not allow this"),
             (404 | 410, _) => (Kind::NotFound, "the LFS server has nothing there"),
-            (405 | 501, _) => (Kind::Disabled, "Git LFS is off there: switch it on for the project"),
+            (405 | 501, _) => (
+                Kind::Disabled,
+                "Git LFS is off there: switch it on for the project",
+            ),
             (406, _) => (Kind::Denied, "the LFS server takes no more into this repo"),
             (413, _) => (Kind::Invalid, "it is larger than the LFS server takes"),
-            (507, _) => (Kind::Denied, "the LFS server has no room left: its quota is used up"),
+            (507, _) => (
+                Kind::Denied,
+                "the LFS server has no room left: its quota is used up",
+            ),
             (509, _) => (Kind::Denied, "the LFS server's bandwidth is used up"),
             _ if told.is_empty() => return None,
             _ => (answer.kind(), "the LFS server refuses"),
@@ -75,7 +111,10 @@ impl Dialect for Words {
 }
 
 fn of_git(what: &str) -> Error {
-    Error::new(Kind::Invalid, format!("a Git host is not asked for {what}: its refs are fetched and pushed"))
+    Error::new(
+        Kind::Invalid,
+        format!("a Git host is not asked for {what}: its refs are fetched and pushed"),
+    )
 }
 
 #[async_trait]
@@ -100,9 +139,23 @@ impl Source for Store {
         if !is_worth_asking(file, &range)? {
             return Ok(nothing());
         }
-        let Digest::Sha256(sha256) = file.digest else { return Err(of_git("files outside LFS")) };
-        let opened = self.lfs.open(file, Blob { sha256, size: file.size }, &range).await;
-        opened.and_then(|response| checked(response, file, &range)).map_err(|error| error.about(&file.path))
+        let Digest::Sha256(sha256) = file.digest else {
+            return Err(of_git("files outside LFS"));
+        };
+        let opened = self
+            .lfs
+            .open(
+                file,
+                Blob {
+                    sha256,
+                    size: file.size,
+                },
+                &range,
+            )
+            .await;
+        opened
+            .and_then(|response| checked(response, file, &range))
+            .map_err(|error| error.about(&file.path))
     }
 }
 
@@ -146,10 +199,15 @@ impl Destination for Store {
 
     /// 404 to an upload means that there is no LFS, rather than no object.
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
-        self.lfs.missing(blobs).await.map_err(|error| match error.kind() {
-            Kind::NotFound => error.with_kind(Kind::Disabled).about("Git LFS is off there, or the repo is gone"),
-            _ => error,
-        })
+        self.lfs
+            .missing(blobs)
+            .await
+            .map_err(|error| match error.kind() {
+                Kind::NotFound => error
+                    .with_kind(Kind::Disabled)
+                    .about("Git LFS is off there, or the repo is gone"),
+                _ => error,
+            })
     }
 
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
@@ -175,11 +233,16 @@ mod tests {
     const CONTENT: &[u8] = b"weights";
 
     fn blob() -> Blob {
-        Blob { sha256: Sha256::of(CONTENT), size: CONTENT.len() as u64 }
+        Blob {
+            sha256: Sha256::of(CONTENT),
+            size: CONTENT.len() as u64,
+        }
     }
 
     fn body() -> Body {
-        Body::from(stream::iter(CONTENT.chunks(3).map(|piece| Ok(Bytes::from_static(piece)))).boxed())
+        Body::from(
+            stream::iter(CONTENT.chunks(3).map(|piece| Ok(Bytes::from_static(piece)))).boxed(),
+        )
     }
 
     fn store(server: &Server) -> Store {
@@ -190,7 +253,14 @@ mod tests {
             id: "a/b".parse().unwrap(),
             revision: "main".parse().unwrap(),
         };
-        Store::open(&Side { at, token: Some(Token::login("me", "pass word").unwrap()) }, quick(&ManualClock::new())).unwrap()
+        Store::open(
+            &Side {
+                at,
+                token: Some(Token::login("me", "pass word").unwrap()),
+            },
+            quick(&ManualClock::new()),
+        )
+        .unwrap()
     }
 
     /// A server whose batch names these actions, and that takes whatever else comes.
@@ -216,25 +286,56 @@ mod tests {
     #[tokio::test]
     async fn headers_are_sent_as_they_were_told_and_no_other_login_with_them() {
         let chunked = json!({"Transfer-Encoding": "chunked", "content-length": "1", "Expect": "100-continue"});
-        let mut headed =
-            json!({"Authorization": "RemoteAuth xyz", "X-Store": "yes", "Accept": "application/vnd.git-lfs+json; charset=utf-8"});
-        headed.as_object_mut().unwrap().extend(chunked.as_object().unwrap().clone());
+        let mut headed = json!({"Authorization": "RemoteAuth xyz", "X-Store": "yes", "Accept": "application/vnd.git-lfs+json; charset=utf-8"});
+        headed
+            .as_object_mut()
+            .unwrap()
+            .extend(chunked.as_object().unwrap().clone());
         let upload = json!({"href": "http://HOST/put", "header": headed});
-        let server = naming(json!({"upload": upload, "verify": {"href": "http://HOST/verify", "header": headed}})).await;
+        let server = naming(
+            json!({"upload": upload, "verify": {"href": "http://HOST/verify", "header": headed}}),
+        )
+        .await;
         store(&server).put(blob(), body()).await.unwrap();
         let seen = server.seen();
         assert_eq!(seen[0].line(), "POST /a/b.git/info/lfs/objects/batch");
-        assert_eq!(seen[0].header("authorization"), Some("Basic bWU6cGFzcyB3b3Jk"));
+        assert_eq!(
+            seen[0].header("authorization"),
+            Some("Basic bWU6cGFzcyB3b3Jk")
+        );
         let asked = seen[0].json();
-        assert_eq!((&asked["transfers"], &asked["ref"]), (&json!(["basic", "multipart"]), &json!({"name": "refs/heads/main"})));
+        assert_eq!(
+            (&asked["transfers"], &asked["ref"]),
+            (
+                &json!(["basic", "multipart"]),
+                &json!({"name": "refs/heads/main"})
+            )
+        );
         for (seen, line) in seen[1..].iter().zip(["PUT /put", "POST /verify"]) {
-            assert_eq!((seen.line().as_str(), seen.header("authorization")), (line, Some("RemoteAuth xyz")));
+            assert_eq!(
+                (seen.line().as_str(), seen.header("authorization")),
+                (line, Some("RemoteAuth xyz"))
+            );
             assert_eq!(seen.header("x-store"), Some("yes"));
-            assert_eq!((seen.header("transfer-encoding"), seen.header("expect")), (None, None), "they are of GitLab's own framing");
-            assert_eq!(seen.header("accept"), Some("application/vnd.git-lfs+json; charset=utf-8"), "Gitea wants what it names");
+            assert_eq!(
+                (seen.header("transfer-encoding"), seen.header("expect")),
+                (None, None),
+                "they are of GitLab's own framing"
+            );
+            assert_eq!(
+                seen.header("accept"),
+                Some("application/vnd.git-lfs+json; charset=utf-8"),
+                "Gitea wants what it names"
+            );
         }
-        assert!(seen.iter().all(|seen| seen.header("user-agent").unwrap().starts_with("git-lfs/")));
-        assert_eq!((&seen[1].body[..], seen[1].header("content-length")), (CONTENT, Some("7")));
+        assert!(
+            seen.iter()
+                .all(|seen| seen.header("user-agent").unwrap().starts_with("git-lfs/"))
+        );
+        assert_eq!(
+            (&seen[1].body[..], seen[1].header("content-length")),
+            (CONTENT, Some("7"))
+        );
         assert_eq!(seen[2].json(), json!({"oid": blob().sha256, "size": 7}));
     }
 
@@ -242,15 +343,32 @@ mod tests {
     async fn the_login_goes_to_actions_without_headers_at_the_same_origin_only() {
         let other = naming(json!({})).await;
         let elsewhere = format!("{}/get", other.endpoint());
-        let server = naming(json!({"download": {"href": elsewhere}, "upload": {"href": "http://HOST/put"}})).await;
+        let server =
+            naming(json!({"download": {"href": elsewhere}, "upload": {"href": "http://HOST/put"}}))
+                .await;
         let store = store(&server);
         store.put(blob(), body()).await.unwrap();
         assert!(server.seen()[1].header("authorization").is_some());
-        let file = File { path: "w".parse().unwrap(), size: 7, digest: Digest::Sha256(blob().sha256) };
+        let file = File {
+            path: "w".parse().unwrap(),
+            size: 7,
+            digest: Digest::Sha256(blob().sha256),
+        };
         let read: Vec<_> = store.read(&file, 0..7).await.unwrap().collect().await;
-        assert_eq!(read.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat(), CONTENT);
+        assert_eq!(
+            read.into_iter()
+                .map(Result::unwrap)
+                .collect::<Vec<_>>()
+                .concat(),
+            CONTENT
+        );
         assert!(other.seen()[0].header("authorization").is_none());
-        assert!(other.seen()[0].header("user-agent").unwrap().starts_with("git-lfs/"));
+        assert!(
+            other.seen()[0]
+                .header("user-agent")
+                .unwrap()
+                .starts_with("git-lfs/")
+        );
     }
 
     #[tokio::test]
@@ -265,17 +383,31 @@ mod tests {
         ] {
             let objects = json!({"objects": [{"oid": blob().sha256, "size": 7, "error": {"code": code, "message": "the reason"}}]});
             let server = Server::answering(move |_| Reply::json(&objects)).await;
-            let refused = store(&server).missing(&[blob()]).await.unwrap().refused.remove(0).1;
-            assert!(refused.kind() == kind && refused.message().contains("the reason"), "{code}: {refused}");
+            let refused = store(&server)
+                .missing(&[blob()])
+                .await
+                .unwrap()
+                .refused
+                .remove(0)
+                .1;
+            assert!(
+                refused.kind() == kind && refused.message().contains("the reason"),
+                "{code}: {refused}"
+            );
         }
     }
 
     #[tokio::test]
     async fn a_host_without_lfs_says_so() {
         for status in [404, 501] {
-            let server = Server::answering(move |_| Reply::new(status, &[], r#"{"message":"not enabled"}"#)).await;
+            let server =
+                Server::answering(move |_| Reply::new(status, &[], r#"{"message":"not enabled"}"#))
+                    .await;
             let error = store(&server).missing(&[blob()]).await.unwrap_err();
-            assert!(error.kind() == Kind::Disabled && error.message().contains("Git LFS is off"), "{error}");
+            assert!(
+                error.kind() == Kind::Disabled && error.message().contains("Git LFS is off"),
+                "{error}"
+            );
         }
     }
 
@@ -289,9 +421,14 @@ mod tests {
             (403, Kind::Denied),
             (401, Kind::Unauthorized),
         ] {
-            let server = Server::answering(move |_| Reply::new(status, &[], r#"{"message":"my words"}"#)).await;
+            let server =
+                Server::answering(move |_| Reply::new(status, &[], r#"{"message":"my words"}"#))
+                    .await;
             let error = store(&server).missing(&[blob()]).await.unwrap_err();
-            assert!(error.kind() == kind && error.message().contains("my words"), "{status}: {error}");
+            assert!(
+                error.kind() == kind && error.message().contains("my words"),
+                "{status}: {error}"
+            );
             assert_eq!(server.seen().len(), 1, "{status}");
         }
     }

@@ -54,8 +54,12 @@ impl Rejection {
 
     /// Whether another push held the ref for a moment; a hook's refusal is final, whatever its words.
     pub fn is_lock(&self) -> bool {
-        let is_update = self.status == "failed to update ref" || self.status.starts_with("cannot lock ref");
-        is_update && !["hook", "cannot create"].iter().any(|sign| self.words.contains(sign))
+        let is_update =
+            self.status == "failed to update ref" || self.status.starts_with("cannot lock ref");
+        is_update
+            && !["hook", "cannot create"]
+                .iter()
+                .any(|sign| self.words.contains(sign))
     }
 }
 
@@ -63,8 +67,14 @@ impl std::fmt::Display for Rejection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.status)?;
         // What else was said may be about other refs.
-        let belong = ["hook", UNPACKER, "update ref"].iter().any(|sign| self.status.contains(sign));
-        if belong && !self.words.is_empty() { write!(f, ": {}", self.words) } else { Ok(()) }
+        let belong = ["hook", UNPACKER, "update ref"]
+            .iter()
+            .any(|sign| self.status.contains(sign));
+        if belong && !self.words.is_empty() {
+            write!(f, ": {}", self.words)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -80,20 +90,39 @@ impl Bare {
     }
 
     /// The same, the refs being known already.
-    pub(super) async fn fetch_told(&self, from: &GitRepo, told: Option<Advertisement>, refspecs: &[&str], depth: Depth) -> Result<()> {
+    pub(super) async fn fetch_told(
+        &self,
+        from: &GitRepo,
+        told: Option<Advertisement>,
+        refspecs: &[&str],
+        depth: Depth,
+    ) -> Result<()> {
         let specs: Vec<String> = refspecs.iter().map(|spec| (*spec).to_owned()).collect();
         let (options, told) = (from.http.options(), Mutex::new(told));
         retrying(&options.retry, &options.clock, &options.on_retry, || {
-            let (told, specs) = (told.lock().unwrap_or_else(PoisonError::into_inner).take(), specs.clone());
+            let (told, specs) = (
+                told.lock().unwrap_or_else(PoisonError::into_inner).take(),
+                specs.clone(),
+            );
             self.fetch_once(from, told, specs, depth)
         })
         .await
     }
 
-    async fn fetch_once(&self, from: &GitRepo, told: Option<Advertisement>, specs: Vec<String>, depth: Depth) -> Result<()> {
+    async fn fetch_once(
+        &self,
+        from: &GitRepo,
+        told: Option<Advertisement>,
+        specs: Vec<String>,
+        depth: Depth,
+    ) -> Result<()> {
         let (_alive, cut) = watch::channel(false);
-        let (session, limits) = (Session::open(from, told, self.limits.pack_bytes, cut)?, self.limits);
-        self.work(move |repository| fetch(repository, &session, &specs, depth, limits)).await
+        let (session, limits) = (
+            Session::open(from, told, self.limits.pack_bytes, cut)?,
+            self.limits,
+        );
+        self.work(move |repository| fetch(repository, &session, &specs, depth, limits))
+            .await
     }
 
     /// Pushes what `refspecs` name (`+refs/heads/*` with force) in one request, tried once: a broken push may have
@@ -107,12 +136,19 @@ impl Bare {
         let told = to.advertisement(Service::ReceivePack).await?;
         let (_alive, cut) = watch::channel(false);
         let session = Session::open(to, Some(told), u64::MAX, cut)?;
-        self.work(move |repository| push(repository, &session, &specs)).await
+        self.work(move |repository| push(repository, &session, &specs))
+            .await
     }
 }
 
 /// A fetch, on libgit2's thread.
-fn fetch(repository: &git2::Repository, session: &Open, specs: &[String], depth: Depth, limits: Limits) -> Result<()> {
+fn fetch(
+    repository: &git2::Repository,
+    session: &Open,
+    specs: &[String],
+    depth: Depth,
+    limits: Limits,
+) -> Result<()> {
     let exploded = Arc::new(Mutex::new(None));
     let mut callbacks = RemoteCallbacks::new();
     callbacks.transfer_progress({
@@ -126,16 +162,27 @@ fn fetch(repository: &git2::Repository, session: &Open, specs: &[String], depth:
         }
     });
     let mut options = FetchOptions::new();
-    options.remote_callbacks(callbacks).download_tags(AutotagOption::None).update_fetchhead(false);
+    options
+        .remote_callbacks(callbacks)
+        .download_tags(AutotagOption::None)
+        .update_fetchhead(false);
     if depth == Depth::One {
         options.depth(1);
     }
-    let mut remote = repository.remote_anonymous(&session.address()).map_err(|error| session.failed(&error))?;
-    let fetched = remote.fetch(specs, Some(&mut options), None).map_err(|error| session.failed(&error));
+    let mut remote = repository
+        .remote_anonymous(&session.address())
+        .map_err(|error| session.failed(&error))?;
+    let fetched = remote
+        .fetch(specs, Some(&mut options), None)
+        .map_err(|error| session.failed(&error));
     match *exploded.lock().unwrap_or_else(PoisonError::into_inner) {
-        Some(objects) => {
-            Err(Error::new(Kind::Refused, format!("the repo has {objects} objects, more than the {} that are taken", limits.objects)))
-        }
+        Some(objects) => Err(Error::new(
+            Kind::Refused,
+            format!(
+                "the repo has {objects} objects, more than the {} that are taken",
+                limits.objects
+            ),
+        )),
         None => fetched,
     }
 }
@@ -148,7 +195,10 @@ fn push(repository: &git2::Repository, session: &Open, specs: &[String]) -> Resu
         let results = results.clone();
         move |name, refused| {
             let refused = refused.map(|status| escape(status.trim()));
-            results.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), refused));
+            results
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((name.to_owned(), refused));
             Ok(())
         }
     });
@@ -163,23 +213,46 @@ fn push(repository: &git2::Repository, session: &Open, specs: &[String]) -> Resu
         }
     });
     let mut options = PushOptions::new();
-    options.remote_callbacks(callbacks).packbuilder_parallelism(0);
-    let mut remote = repository.remote_anonymous(&session.address()).map_err(|error| session.failed(&error))?;
+    options
+        .remote_callbacks(callbacks)
+        .packbuilder_parallelism(0);
+    let mut remote = repository
+        .remote_anonymous(&session.address())
+        .map_err(|error| session.failed(&error))?;
     let pushed = remote.push(specs, Some(&mut options));
-    let words = words(&String::from_utf8_lossy(&said.lock().unwrap_or_else(PoisonError::into_inner)));
+    let words = words(&String::from_utf8_lossy(
+        &said.lock().unwrap_or_else(PoisonError::into_inner),
+    ));
     let mut results = std::mem::take(&mut *results.lock().unwrap_or_else(PoisonError::into_inner));
     match pushed {
         Ok(()) => {}
-        Err(error) if is_unpackers(&error) => results = specs.iter().map(|spec| (named(spec), Some(UNPACKER.to_owned()))).collect(),
+        Err(error) if is_unpackers(&error) => {
+            results = specs
+                .iter()
+                .map(|spec| (named(spec), Some(UNPACKER.to_owned())))
+                .collect()
+        }
         Err(error) => return Err(session.failed(&error)),
     }
-    let rejection = |status| Rejection { status, words: words.clone() };
-    Ok(results.into_iter().map(|(name, refused)| Pushed { name, refused: refused.map(rejection) }).collect())
+    let rejection = |status| Rejection {
+        status,
+        words: words.clone(),
+    };
+    Ok(results
+        .into_iter()
+        .map(|(name, refused)| Pushed {
+            name,
+            refused: refused.map(rejection),
+        })
+        .collect())
 }
 
 /// Whether the server took the push and refused its pack: all that libgit2 says of it.
 fn is_unpackers(error: &git2::Error) -> bool {
-    error.class() == git2::ErrorClass::Net && error.message().starts_with("unpacking the sent packfile failed")
+    error.class() == git2::ErrorClass::Net
+        && error
+            .message()
+            .starts_with("unpacking the sent packfile failed")
 }
 
 /// The ref that a refspec writes.
@@ -190,7 +263,8 @@ fn named(spec: &str) -> String {
 /// What was said, in one line, without the counts of a progress.
 fn words(said: &str) -> String {
     let lines = said.split(['\n', '\r']).map(str::trim);
-    let lines = lines.filter(|line| line.chars().any(char::is_alphanumeric) && !line.contains("% ("));
+    let lines =
+        lines.filter(|line| line.chars().any(char::is_alphanumeric) && !line.contains("% ("));
     lines.map(escape).collect::<Vec<_>>().join(" ")
 }
 
@@ -199,19 +273,34 @@ mod tests {
     use super::*;
 
     fn rejection(status: &str, words: &str) -> Rejection {
-        Rejection { status: status.to_owned(), words: words.to_owned() }
+        Rejection {
+            status: status.to_owned(),
+            words: words.to_owned(),
+        }
     }
 
     #[test]
     fn a_lock_is_known_by_the_status_and_never_by_a_hooks_words() {
         let lock = "error: cannot lock ref 'refs/heads/main': Unable to create '/r/refs/heads/main.lock': File exists.";
-        assert!(rejection("failed to update ref", lock).is_lock() && rejection("failed to update ref", "").is_lock());
+        assert!(
+            rejection("failed to update ref", lock).is_lock()
+                && rejection("failed to update ref", "").is_lock()
+        );
         for (status, words) in [
-            ("pre-receive hook declined", "the branch is locked: unblock it, or it failed to update ref"),
+            (
+                "pre-receive hook declined",
+                "the branch is locked: unblock it, or it failed to update ref",
+            ),
             ("hook declined", "cannot lock ref"),
             ("branch is locked", ""),
-            ("failed to update ref", "error: ref updates aborted by the reference-transaction hook"),
-            ("failed to update ref", "error: cannot lock ref 'refs/heads/a/b': 'refs/heads/a' exists; cannot create 'refs/heads/a/b'"),
+            (
+                "failed to update ref",
+                "error: ref updates aborted by the reference-transaction hook",
+            ),
+            (
+                "failed to update ref",
+                "error: cannot lock ref 'refs/heads/a/b': 'refs/heads/a' exists; cannot create 'refs/heads/a/b'",
+            ),
         ] {
             assert!(!rejection(status, words).is_lock(), "{status}: {words}");
         }
@@ -221,7 +310,13 @@ mod tests {
     fn the_servers_words_are_said_without_its_progress() {
         let said = "\nGitLab: \u{1b}[31mno\n======\nResolving deltas:  50% (1/2)\rResolving deltas: 100% (2/2), done.\nmore\n";
         assert_eq!(words(said), "GitLab: \\u{1b}[31mno more");
-        assert_eq!(rejection("hook declined", "why").to_string(), "hook declined: why");
-        assert_eq!(rejection("deletion prohibited", "of another ref").to_string(), "deletion prohibited");
+        assert_eq!(
+            rejection("hook declined", "why").to_string(),
+            "hook declined: why"
+        );
+        assert_eq!(
+            rejection("deletion prohibited", "of another ref").to_string(),
+            "deletion prohibited"
+        );
     }
 }

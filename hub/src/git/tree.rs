@@ -20,8 +20,15 @@ const LONGEST_PATH: usize = 4096;
 /// [`Kind::NotFound`] when it was not, [`Kind::Refused`] beyond the limits, [`Kind::Corrupt`] for objects that are none.
 pub(super) fn list(repository: &Repository, commit: Oid, limits: Limits) -> Result<Listing> {
     let odb = repository.odb().map_err(|error| meaning(&error))?;
-    let mut manifest = Manifest { odb, limits, pointers: 0, listing: Listing::default() };
-    walk(repository, commit, limits, &mut |entry| manifest.take(entry))?;
+    let mut manifest = Manifest {
+        odb,
+        limits,
+        pointers: 0,
+        listing: Listing::default(),
+    };
+    walk(repository, commit, limits, &mut |entry| {
+        manifest.take(entry)
+    })?;
     manifest.listing.drop_repeats();
     manifest.listing.commit = commit.to_string().parse().ok();
     Ok(manifest.listing)
@@ -31,11 +38,19 @@ pub(super) fn list(repository: &Repository, commit: Oid, limits: Limits) -> Resu
 ///
 /// # Errors
 /// As [`list`].
-pub(super) fn ids(repository: &Repository, commit: Oid, limits: Limits) -> Result<HashMap<String, Oid>> {
+pub(super) fn ids(
+    repository: &Repository,
+    commit: Oid,
+    limits: Limits,
+) -> Result<HashMap<String, Oid>> {
     let mut ids = HashMap::new();
     walk(repository, commit, limits, &mut |entry| {
         if entry.kind == Some(ObjectType::Blob) && entry.mode != SYMLINK {
-            ids.extend(String::from_utf8(entry.path).ok().map(|path| (path, entry.id)));
+            ids.extend(
+                String::from_utf8(entry.path)
+                    .ok()
+                    .map(|path| (path, entry.id)),
+            );
         }
         Ok(())
     })?;
@@ -58,21 +73,50 @@ struct Folder {
 }
 
 /// Hands each entry of a commit to `take`, but for the folders that are walked into.
-fn walk(repository: &Repository, commit: Oid, limits: Limits, take: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
-    let tree = repository.find_commit(commit).map_err(|error| meaning(&error))?.tree_id();
-    let (mut folders, mut entries) = (vec![Folder { path: Vec::new(), tree, depth: 0 }], 0);
+fn walk(
+    repository: &Repository,
+    commit: Oid,
+    limits: Limits,
+    take: &mut dyn FnMut(Entry) -> Result<()>,
+) -> Result<()> {
+    let tree = repository
+        .find_commit(commit)
+        .map_err(|error| meaning(&error))?
+        .tree_id();
+    let (mut folders, mut entries) = (
+        vec![Folder {
+            path: Vec::new(),
+            tree,
+            depth: 0,
+        }],
+        0,
+    );
     while let Some(folder) = folders.pop() {
-        let tree = repository.find_tree(folder.tree).map_err(|error| meaning(&error))?;
+        let tree = repository
+            .find_tree(folder.tree)
+            .map_err(|error| meaning(&error))?;
         for entry in &tree {
             entries += 1;
             bounded(entries, limits.entries, "entries")?;
             let (path, kind) = ([&folder.path, entry.name_bytes()].concat(), entry.kind());
-            if kind == Some(ObjectType::Tree) && path.len() < LONGEST_PATH && is_inner(entry.name_bytes()) {
+            if kind == Some(ObjectType::Tree)
+                && path.len() < LONGEST_PATH
+                && is_inner(entry.name_bytes())
+            {
                 let depth = folder.depth + 1;
                 bounded(depth, limits.depth, "folders inside each other")?;
-                folders.push(Folder { path: [&path[..], b"/"].concat(), tree: entry.id(), depth });
+                folders.push(Folder {
+                    path: [&path[..], b"/"].concat(),
+                    tree: entry.id(),
+                    depth,
+                });
             } else {
-                take(Entry { path, id: entry.id(), kind, mode: entry.filemode_raw() })?;
+                take(Entry {
+                    path,
+                    id: entry.id(),
+                    kind,
+                    mode: entry.filemode_raw(),
+                })?;
             }
         }
     }
@@ -81,7 +125,10 @@ fn walk(repository: &Repository, commit: Oid, limits: Limits, take: &mut dyn FnM
 
 fn bounded(count: usize, most: usize, what: &str) -> Result<()> {
     match count > most {
-        true => Err(Error::new(Kind::Refused, format!("the commit has more than {most} {what}"))),
+        true => Err(Error::new(
+            Kind::Refused,
+            format!("the commit has more than {most} {what}"),
+        )),
         false => Ok(()),
     }
 }
@@ -98,7 +145,10 @@ impl Manifest<'_> {
         match judge(&entry) {
             Ok(path) => self.file(path, entry.id),
             Err(reason) => {
-                let path = escape(&String::from_utf8_lossy(&entry.path)).chars().take(1000).collect();
+                let path = escape(&String::from_utf8_lossy(&entry.path))
+                    .chars()
+                    .take(1000)
+                    .collect();
                 self.listing.refused.push(Refused { path, reason });
                 Ok(())
             }
@@ -111,11 +161,22 @@ impl Manifest<'_> {
             Some(blob) => {
                 self.pointers += 1;
                 bounded(self.pointers, self.limits.pointers, "pointers")?;
-                File { path, size: blob.size, digest: Digest::Sha256(blob.sha256) }
+                File {
+                    path,
+                    size: blob.size,
+                    digest: Digest::Sha256(blob.sha256),
+                }
             }
-            None => File { path, size, digest: Digest::GitSha1(sha1(id)?) },
+            None => File {
+                path,
+                size,
+                digest: Digest::GitSha1(sha1(id)?),
+            },
         };
-        self.listing.files.push(Listed { file, lfs: blob.is_some() });
+        self.listing.files.push(Listed {
+            file,
+            lfs: blob.is_some(),
+        });
         Ok(())
     }
 }
@@ -124,9 +185,13 @@ impl Manifest<'_> {
 fn judge(entry: &Entry) -> std::result::Result<RepoPath, String> {
     let path = std::str::from_utf8(&entry.path).map_err(|_| "its name is not UTF-8".to_owned())?;
     match entry.kind {
-        Some(ObjectType::Tree) => Err("it is a folder that leads out of the repo, or lies too deep".to_owned()),
+        Some(ObjectType::Tree) => {
+            Err("it is a folder that leads out of the repo, or lies too deep".to_owned())
+        }
         Some(ObjectType::Commit) => Err("it is a submodule, and is not fetched".to_owned()),
-        Some(ObjectType::Blob) if entry.mode == SYMLINK => Err("it is a symbolic link, which the hubs do not take".to_owned()),
+        Some(ObjectType::Blob) if entry.mode == SYMLINK => {
+            Err("it is a symbolic link, which the hubs do not take".to_owned())
+        }
         Some(ObjectType::Blob) => path.parse::<RepoPath>().map_err(|bad| bad.to_string()),
         _ => Err("it is neither a file nor a folder".to_owned()),
     }
@@ -134,12 +199,15 @@ fn judge(entry: &Entry) -> std::result::Result<RepoPath, String> {
 
 /// Whether a folder's name stays inside: what is below another is reported as one, not file by file.
 fn is_inner(name: &[u8]) -> bool {
-    std::str::from_utf8(name).is_ok_and(|name| name.parse::<RepoPath>().is_ok() && !name.contains('/'))
+    std::str::from_utf8(name)
+        .is_ok_and(|name| name.parse::<RepoPath>().is_ok() && !name.contains('/'))
 }
 
 fn sha1(id: Oid) -> Result<GitSha1> {
     let bytes = <[u8; 20]>::try_from(id.as_bytes());
-    bytes.map(GitSha1::from_bytes).map_err(|_| Error::new(Kind::Refused, "Git's object ids are not SHA-1"))
+    bytes
+        .map(GitSha1::from_bytes)
+        .map_err(|_| Error::new(Kind::Refused, "Git's object ids are not SHA-1"))
 }
 
 #[cfg(test)]
@@ -155,8 +223,14 @@ mod tests {
     /// A commit whose tree is these very entries, lawful or not.
     fn commit(repository: &Repository, entries: &[(i32, &[u8], Oid)]) -> Oid {
         let tree = tree(repository, entries);
-        let text = format!("tree {tree}\nauthor a <a@example.com> 0 +0000\ncommitter a <a@example.com> 0 +0000\n\nx\n");
-        repository.odb().unwrap().write(ObjectType::Commit, text.as_bytes()).unwrap()
+        let text = format!(
+            "tree {tree}\nauthor a <a@example.com> 0 +0000\ncommitter a <a@example.com> 0 +0000\n\nx\n"
+        );
+        repository
+            .odb()
+            .unwrap()
+            .write(ObjectType::Commit, text.as_bytes())
+            .unwrap()
     }
 
     fn tree(repository: &Repository, entries: &[(i32, &[u8], Oid)]) -> Oid {
@@ -167,26 +241,54 @@ mod tests {
             content.push(0);
             content.extend_from_slice(id.as_bytes());
         }
-        repository.odb().unwrap().write(ObjectType::Tree, &content).unwrap()
+        repository
+            .odb()
+            .unwrap()
+            .write(ObjectType::Tree, &content)
+            .unwrap()
     }
 
-    async fn listed(limits: Limits, entries: impl FnOnce(&Repository) -> Oid + Send + 'static) -> Result<Listing> {
-        Bare::new(limits).unwrap().work(move |repository| list(repository, entries(repository), limits)).await
+    async fn listed(
+        limits: Limits,
+        entries: impl FnOnce(&Repository) -> Oid + Send + 'static,
+    ) -> Result<Listing> {
+        Bare::new(limits)
+            .unwrap()
+            .work(move |repository| list(repository, entries(repository), limits))
+            .await
     }
 
     #[tokio::test]
     async fn files_pointers_and_folders_are_listed_with_sizes_and_digests() {
-        let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 5000000000\n", Sha256::of(b"large"));
+        let pointer = format!(
+            "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 5000000000\n",
+            Sha256::of(b"large")
+        );
         let listing = listed(Limits::default(), move |repository| {
-            let [plain, large] = [b"abc".as_slice(), pointer.as_bytes()].map(|content| repository.blob(content).unwrap());
-            let inner = tree(repository, &[(FILE, b"b", large), (0o100_755, b"run", plain)]);
+            let [plain, large] = [b"abc".as_slice(), pointer.as_bytes()]
+                .map(|content| repository.blob(content).unwrap());
+            let inner = tree(
+                repository,
+                &[(FILE, b"b", large), (0o100_755, b"run", plain)],
+            );
             commit(repository, &[(FILE, b"a", plain), (FOLDER, b"d", inner)])
         });
         let listing = listing.await.unwrap();
-        let rows: Vec<_> = listing.files.iter().map(|l| (l.file.path.as_str(), l.file.size, l.file.digest, l.lfs)).collect();
+        let rows: Vec<_> = listing
+            .files
+            .iter()
+            .map(|l| (l.file.path.as_str(), l.file.size, l.file.digest, l.lfs))
+            .collect();
         let plain = Digest::GitSha1(GitSha1::of(b"abc"));
         let large = Digest::Sha256(Sha256::of(b"large"));
-        assert_eq!(rows, [("a", 3, plain, false), ("d/b", 5_000_000_000, large, true), ("d/run", 3, plain, false)]);
+        assert_eq!(
+            rows,
+            [
+                ("a", 3, plain, false),
+                ("d/b", 5_000_000_000, large, true),
+                ("d/run", 3, plain, false)
+            ]
+        );
         assert!(listing.refused.is_empty() && listing.commit.is_some());
     }
 
@@ -208,11 +310,32 @@ mod tests {
             commit(repository, &entries)
         });
         let listing = listing.await.unwrap();
-        assert_eq!(listing.files.iter().map(|l| l.file.path.as_str()).collect::<Vec<_>>(), ["good"]);
-        let reasons: Vec<_> = listing.refused.iter().map(|refused| refused.reason.as_str()).collect();
+        assert_eq!(
+            listing
+                .files
+                .iter()
+                .map(|l| l.file.path.as_str())
+                .collect::<Vec<_>>(),
+            ["good"]
+        );
+        let reasons: Vec<_> = listing
+            .refused
+            .iter()
+            .map(|refused| refused.reason.as_str())
+            .collect();
         assert_eq!(reasons.len(), 7, "{reasons:?}");
-        for words in ["leads out", "backslash", "absolute", "not UTF-8", "symbolic link", "submodule"] {
-            assert!(reasons.iter().any(|reason| reason.contains(words)), "{words}: {reasons:?}");
+        for words in [
+            "leads out",
+            "backslash",
+            "absolute",
+            "not UTF-8",
+            "symbolic link",
+            "submodule",
+        ] {
+            assert!(
+                reasons.iter().any(|reason| reason.contains(words)),
+                "{words}: {reasons:?}"
+            );
         }
     }
 
@@ -222,14 +345,35 @@ mod tests {
             move |repository: &Repository| {
                 let plain = repository.blob(b"abc").unwrap();
                 let bottom = tree(repository, &[(FILE, b"x", plain)]);
-                let grown = (0..levels).fold(bottom, |inner, _| tree(repository, &[(FOLDER, b"a", inner), (FOLDER, b"b", inner)]));
+                let grown = (0..levels).fold(bottom, |inner, _| {
+                    tree(repository, &[(FOLDER, b"a", inner), (FOLDER, b"b", inner)])
+                });
                 commit(repository, &[(FOLDER, b"top", grown)])
             }
         };
-        let limits = Limits { entries: 10_000, depth: 100, ..Limits::default() };
+        let limits = Limits {
+            entries: 10_000,
+            depth: 100,
+            ..Limits::default()
+        };
         let wide = listed(limits, nested(60)).await.unwrap_err();
-        assert!(wide.kind() == Kind::Refused && wide.message().contains("more than 10000 entries"), "{wide}");
-        let deep = listed(Limits { depth: 20, ..limits }, nested(60)).await.unwrap_err();
-        assert!(deep.message().contains("more than 20 folders inside each other"), "{deep}");
+        assert!(
+            wide.kind() == Kind::Refused && wide.message().contains("more than 10000 entries"),
+            "{wide}"
+        );
+        let deep = listed(
+            Limits {
+                depth: 20,
+                ..limits
+            },
+            nested(60),
+        )
+        .await
+        .unwrap_err();
+        assert!(
+            deep.message()
+                .contains("more than 20 folders inside each other"),
+            "{deep}"
+        );
     }
 }

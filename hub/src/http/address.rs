@@ -12,11 +12,14 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use super::proxy::Proxies;
 
 /// How a name becomes addresses; injected in tests.
-pub(crate) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
+pub(crate) type Lookup =
+    Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
 /// The system's resolver.
 pub(crate) fn system_lookup() -> Lookup {
-    Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) }))
+    Arc::new(|name| {
+        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+    })
 }
 
 /// A name that led nowhere we go.
@@ -40,7 +43,12 @@ pub(crate) struct Resolver {
 
 impl Resolver {
     pub(crate) fn new(hub: &str, plainly_private: bool, proxies: Proxies, lookup: Lookup) -> Self {
-        Self { hub: hub.to_owned(), proxies, hub_is_private: Arc::new(AtomicBool::new(plainly_private)), lookup }
+        Self {
+            hub: hub.to_owned(),
+            proxies,
+            hub_is_private: Arc::new(AtomicBool::new(plainly_private)),
+            lookup,
+        }
     }
 }
 
@@ -61,7 +69,10 @@ impl Resolve for Resolver {
             if is_hub || is_proxy || hub_is_private.load(Ordering::Relaxed) {
                 return Ok(Box::new(found.into_iter()) as Addrs);
             }
-            let public: Vec<_> = found.into_iter().filter(|address| !is_private(address.ip())).collect();
+            let public: Vec<_> = found
+                .into_iter()
+                .filter(|address| !is_private(address.ip()))
+                .collect();
             if public.is_empty() {
                 return Err(NameError::Private(name).into());
             }
@@ -95,7 +106,10 @@ fn is_private_v4(v4: Ipv4Addr) -> bool {
 }
 
 fn is_private_v6(v6: Ipv6Addr) -> bool {
-    let embedded = v6.to_ipv4_mapped().or_else(|| nat64(v6)).or_else(|| six_to_four(v6));
+    let embedded = v6
+        .to_ipv4_mapped()
+        .or_else(|| nat64(v6))
+        .or_else(|| six_to_four(v6));
     let [a, b, c, ..] = v6.segments();
     v6.is_loopback()
         || v6.is_unspecified()
@@ -116,7 +130,9 @@ fn nat64(v6: Ipv6Addr) -> Option<Ipv4Addr> {
 }
 
 fn six_to_four(v6: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [0x20, 0x02, a, b, c, d, ..] = v6.octets() else { return None };
+    let [0x20, 0x02, a, b, c, d, ..] = v6.octets() else {
+        return None;
+    };
     Some(Ipv4Addr::new(a, b, c, d))
 }
 
@@ -135,40 +151,71 @@ mod tests {
                     "proxy.corp" => &["10.0.0.1"],
                     _ => &[],
                 };
-                Ok(ip.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect())
+                Ok(ip
+                    .iter()
+                    .map(|ip| SocketAddr::new(ip.parse().unwrap(), 0))
+                    .collect())
             })
         });
-        let proxies = Proxies::of(|name| (name == "HTTPS_PROXY").then(|| "http://proxy.corp:3128".into())).unwrap();
+        let proxies =
+            Proxies::of(|name| (name == "HTTPS_PROXY").then(|| "http://proxy.corp:3128".into()))
+                .unwrap();
         Resolver::new(hub, plainly_private, proxies, lookup)
     }
 
     async fn resolve(resolver: &Resolver, name: &str) -> Result<Vec<String>, String> {
         let found = resolver.resolve(name.parse().unwrap()).await;
-        found.map(|all| all.map(|a| a.ip().to_string()).collect()).map_err(|error| error.to_string())
+        found
+            .map(|all| all.map(|a| a.ip().to_string()).collect())
+            .map_err(|error| error.to_string())
     }
 
     #[tokio::test]
     async fn a_public_hub_cannot_point_at_a_private_address() {
         let public = resolver("hub.example", false);
         assert!(resolve(&public, "hub.example").await.is_ok());
-        assert!(resolve(&public, "metadata.example").await.unwrap_err().contains("private address"));
-        assert_eq!(resolve(&public, "mixed.example").await.unwrap(), ["93.184.216.35"]);
-        assert_eq!(resolve(&public, "proxy.corp").await.unwrap(), ["10.0.0.1"], "the user's own choice");
-        assert!(resolve(&public, "metadata.example").await.is_err(), "and nobody else's");
+        assert!(
+            resolve(&public, "metadata.example")
+                .await
+                .unwrap_err()
+                .contains("private address")
+        );
+        assert_eq!(
+            resolve(&public, "mixed.example").await.unwrap(),
+            ["93.184.216.35"]
+        );
+        assert_eq!(
+            resolve(&public, "proxy.corp").await.unwrap(),
+            ["10.0.0.1"],
+            "the user's own choice"
+        );
+        assert!(
+            resolve(&public, "metadata.example").await.is_err(),
+            "and nobody else's"
+        );
     }
 
     #[tokio::test]
     async fn a_hub_inside_a_private_network_may() {
         let corporate = resolver("hub.corp", false);
         resolve(&corporate, "hub.corp").await.unwrap();
-        assert_eq!(resolve(&corporate, "metadata.example").await.unwrap(), ["169.254.169.254"]);
-        assert!(resolve(&resolver("127.0.0.1", true), "metadata.example").await.is_ok());
+        assert_eq!(
+            resolve(&corporate, "metadata.example").await.unwrap(),
+            ["169.254.169.254"]
+        );
+        assert!(
+            resolve(&resolver("127.0.0.1", true), "metadata.example")
+                .await
+                .is_ok()
+        );
     }
 
     #[tokio::test]
     async fn an_unknown_name_is_named() {
         assert_eq!(
-            resolve(&resolver("hub.example", false), "nowhere.invalid").await.unwrap_err(),
+            resolve(&resolver("hub.example", false), "nowhere.invalid")
+                .await
+                .unwrap_err(),
             "the name nowhere.invalid does not resolve"
         );
     }
@@ -197,7 +244,14 @@ mod tests {
         ] {
             assert!(is_private(private.parse().unwrap()), "{private}");
         }
-        for public in ["93.184.216.34", "8.8.8.8", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "2002:808:808::1"] {
+        for public in [
+            "93.184.216.34",
+            "8.8.8.8",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "::ffff:8.8.8.8",
+            "2002:808:808::1",
+        ] {
             assert!(!is_private(public.parse().unwrap()), "{public}");
         }
     }

@@ -8,10 +8,24 @@ pub(super) const API: &str = concat!("hf2ms/", env!("CARGO_PKG_VERSION"));
 
 /// The header of requests in Git's protocol.
 pub(crate) fn git() -> HeaderMap {
-    HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(concat!("git/2.47.0 (hf2ms/", env!("CARGO_PKG_VERSION"), ")")))])
+    HeaderMap::from_iter([(
+        USER_AGENT,
+        HeaderValue::from_static(concat!(
+            "git/2.47.0 (hf2ms/",
+            env!("CARGO_PKG_VERSION"),
+            ")"
+        )),
+    )])
 }
 
 /// The header of requests to LFS servers: batches, transfers and verifications.
 pub(crate) fn git_lfs() -> HeaderMap {
-    HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(concat!("git-lfs/3.7.0 (hf2ms/", env!("CARGO_PKG_VERSION"), ")")))])
+    HeaderMap::from_iter([(
+        USER_AGENT,
+        HeaderValue::from_static(concat!(
+            "git-lfs/3.7.0 (hf2ms/",
+            env!("CARGO_PKG_VERSION"),
+            ")"
+        )),
+    )])
 }

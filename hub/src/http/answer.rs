@@ -59,18 +59,34 @@ impl Answer<'_> {
     }
 
     /// The error that this answer is.
-    pub(crate) fn into_error(self, dialect: &dyn Dialect, now: SystemTime, redactor: &Redactor) -> Error {
+    pub(crate) fn into_error(
+        self,
+        dialect: &dyn Dialect,
+        now: SystemTime,
+        redactor: &Redactor,
+    ) -> Error {
         let said = dialect.read(&self);
         let (kind, message) = said.unwrap_or_else(|| (kind_of(self.status), String::new()));
-        let wait = matches!(kind, Kind::RateLimited | Kind::Transient).then(|| self.wait(now)).flatten();
-        let asks = wait.map(|wait| format!(", and asks to wait {} s", wait.as_secs())).unwrap_or_default();
-        let error = Error::new(kind, self.words(&message, redactor) + &asks).naming(dialect.named(&self));
-        error.with_status(self.status.as_u16()).with_retry_after(wait)
+        let wait = matches!(kind, Kind::RateLimited | Kind::Transient)
+            .then(|| self.wait(now))
+            .flatten();
+        let asks = wait
+            .map(|wait| format!(", and asks to wait {} s", wait.as_secs()))
+            .unwrap_or_default();
+        let error =
+            Error::new(kind, self.words(&message, redactor) + &asks).naming(dialect.named(&self));
+        error
+            .with_status(self.status.as_u16())
+            .with_retry_after(wait)
     }
 
     fn words(&self, message: &str, redactor: &Redactor) -> String {
         let status = self.status.as_u16();
-        let said = if message.is_empty() { self.first_line() } else { message.to_owned() };
+        let said = if message.is_empty() {
+            self.first_line()
+        } else {
+            message.to_owned()
+        };
         let said = redactor.quote(&said);
         match (said.is_empty(), self.status.canonical_reason()) {
             (true, Some(reason)) => format!("the server answered {status} {reason}"),
@@ -82,12 +98,18 @@ impl Answer<'_> {
     fn first_line(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
         let is_markup = text.trim_start().starts_with(['<', '{', '[']);
-        if is_markup { String::new() } else { text.lines().next().unwrap_or_default().to_owned() }
+        if is_markup {
+            String::new()
+        } else {
+            text.lines().next().unwrap_or_default().to_owned()
+        }
     }
 
     /// The wait that the server asks for: the `RateLimit` header when nothing remains, else `Retry-After`. One of no time is none.
     fn wait(&self, now: SystemTime) -> Option<Duration> {
-        self.rate_limit_reset().or_else(|| self.retry_after(now)).filter(|wait| !wait.is_zero())
+        self.rate_limit_reset()
+            .or_else(|| self.retry_after(now))
+            .filter(|wait| !wait.is_zero())
     }
 
     /// `RateLimit: "api";r=0;t=55` asks for t + 1 seconds when r is 0 (huggingface_hub 2.4.0, `_http.py`). Of several buckets the
@@ -95,17 +117,30 @@ impl Answer<'_> {
     fn rate_limit_reset(&self) -> Option<Duration> {
         let value = self.header("ratelimit")?;
         let seconds = value.split(',').filter_map(|bucket| {
-            let number =
-                |key: &str| bucket.split(';').find_map(|part| part.trim().strip_prefix(key)?.strip_prefix('=')?.parse::<u64>().ok());
+            let number = |key: &str| {
+                bucket.split(';').find_map(|part| {
+                    part.trim()
+                        .strip_prefix(key)?
+                        .strip_prefix('=')?
+                        .parse::<u64>()
+                        .ok()
+                })
+            };
             if number("r")? == 0 { number("t") } else { None }
         });
-        seconds.max().map(|seconds| Duration::from_secs(seconds.saturating_add(1)))
+        seconds
+            .max()
+            .map(|seconds| Duration::from_secs(seconds.saturating_add(1)))
     }
 
     fn retry_after(&self, now: SystemTime) -> Option<Duration> {
         let value = self.header(RETRY_AFTER.as_str())?;
         let value = value.trim();
-        let date = || httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default());
+        let date = || {
+            httpdate::parse_http_date(value)
+                .ok()
+                .map(|date| date.duration_since(now).unwrap_or_default())
+        };
         value.parse().map(Duration::from_secs).ok().or_else(date)
     }
 }
@@ -117,7 +152,9 @@ fn kind_of(status: StatusCode) -> Kind {
         404 | 410 => Kind::NotFound,
         409 | 412 => Kind::Conflict,
         429 => Kind::RateLimited,
-        408 | 425 | 500..=599 if status.as_u16() != 501 && status.as_u16() != 507 => Kind::Transient,
+        408 | 425 | 500..=599 if status.as_u16() != 501 && status.as_u16() != 507 => {
+            Kind::Transient
+        }
         _ => Kind::Invalid,
     }
 }
@@ -127,9 +164,20 @@ mod tests {
     use super::*;
 
     fn error(status: u16, headers: &[(&'static str, &'static str)], body: &'static str) -> Error {
-        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers: &headers, body: Bytes::from(body) };
-        answer.into_error(&PlainDialect, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777), &Redactor::default())
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: &headers,
+            body: Bytes::from(body),
+        };
+        answer.into_error(
+            &PlainDialect,
+            SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777),
+            &Redactor::default(),
+        )
     }
 
     #[test]
@@ -144,19 +192,46 @@ mod tests {
 
     #[test]
     fn both_header_forms_of_a_429_are_honoured() {
-        let wait = |headers: &[_]| error(429, headers, "").retry_after().map(|wait| wait.as_secs());
+        let wait = |headers: &[_]| {
+            error(429, headers, "")
+                .retry_after()
+                .map(|wait| wait.as_secs())
+        };
         assert_eq!(wait(&[("ratelimit", r#""api";r=0;t=55"#)]), Some(56));
-        assert_eq!(wait(&[("ratelimit", r#""api";r=3;t=55"#), ("retry-after", "7")]), Some(7), "the commit quota: r is not 0");
-        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT")]), Some(3));
-        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]), None, "a date that has passed");
+        assert_eq!(
+            wait(&[("ratelimit", r#""api";r=3;t=55"#), ("retry-after", "7")]),
+            Some(7),
+            "the commit quota: r is not 0"
+        );
+        assert_eq!(
+            wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT")]),
+            Some(3)
+        );
+        assert_eq!(
+            wait(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]),
+            None,
+            "a date that has passed"
+        );
         assert_eq!(wait(&[("retry-after", "0")]), None);
-        assert_eq!(wait(&[("ratelimit", r#""api";r=0;t=9, "pages";r=0;t=55, "resolvers";r=2;t=99"#)]), Some(56));
+        assert_eq!(
+            wait(&[(
+                "ratelimit",
+                r#""api";r=0;t=9, "pages";r=0;t=55, "resolvers";r=2;t=99"#
+            )]),
+            Some(56)
+        );
         assert_eq!(wait(&[]), None);
     }
 
     #[test]
     fn bodies_become_one_clean_line() {
-        assert_eq!(error(400, &[], "bad\u{1b}[2J thing\nmore").to_string(), "bad\\u{1b}[2J thing (400)");
-        assert_eq!(error(502, &[], "<html>").to_string(), "the server answered 502 Bad Gateway");
+        assert_eq!(
+            error(400, &[], "bad\u{1b}[2J thing\nmore").to_string(),
+            "bad\\u{1b}[2J thing (400)"
+        );
+        assert_eq!(
+            error(502, &[], "<html>").to_string(),
+            "the server answered 502 Bad Gateway"
+        );
     }
 }

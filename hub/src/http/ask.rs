@@ -21,13 +21,26 @@ impl Http {
     ///
     /// # Errors
     /// What [`Http::send`] fails with; [`crate::Kind::Refused`] for an answer that is longer, or no such JSON.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, cap: u64, request: impl Fn() -> Request) -> Result<Told<T>> {
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        cap: u64,
+        request: impl Fn() -> Request,
+    ) -> Result<Told<T>> {
         let options = self.options();
-        retrying(&options.retry, &options.clock, &options.on_retry, || async {
-            let response = self.send(request()).await?;
-            let (url, headers) = (response.url().clone(), response.headers().clone());
-            Ok(Told { url, headers, value: response.json_within(cap).await? })
-        })
+        retrying(
+            &options.retry,
+            &options.clock,
+            &options.on_retry,
+            || async {
+                let response = self.send(request()).await?;
+                let (url, headers) = (response.url().clone(), response.headers().clone());
+                Ok(Told {
+                    url,
+                    headers,
+                    value: response.json_within(cap).await?,
+                })
+            },
+        )
         .await
     }
 }

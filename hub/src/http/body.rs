@@ -18,13 +18,16 @@ impl Response {
     /// [`Kind::Corrupt`] when the server declares more, [`Kind::Transient`] when it declares less.
     pub fn exactly(self, length: u64) -> Result<ByteStream> {
         let request = self.request.clone();
-        let is_as_stored = self.status == StatusCode::PARTIAL_CONTENT || self.length() == Some(length);
+        let is_as_stored =
+            self.status == StatusCode::PARTIAL_CONTENT || self.length() == Some(length);
         if self.encoding != Encoding::Stored && !is_as_stored {
             return Ok(exactly(self.into_stream(), length));
         }
         match self.length() {
             Some(declared) if declared > length => Err(longer(length).of_request(request)),
-            Some(declared) if declared < length => Err(shorter(declared, length).of_request(request)),
+            Some(declared) if declared < length => {
+                Err(shorter(declared, length).of_request(request))
+            }
             _ => Ok(exactly(self.body, length)),
         }
     }
@@ -52,15 +55,25 @@ pub fn exactly(body: ByteStream, length: u64) -> ByteStream {
 /// The count after `piece`.
 fn counted(piece: &Bytes, before: u64, length: u64) -> Result<u64> {
     let after = before + piece.len() as u64;
-    if after > length { Err(longer(length)) } else { Ok(after) }
+    if after > length {
+        Err(longer(length))
+    } else {
+        Ok(after)
+    }
 }
 
 fn longer(length: u64) -> Error {
-    Error::new(Kind::Corrupt, format!("more than the expected {length} bytes were sent"))
+    Error::new(
+        Kind::Corrupt,
+        format!("more than the expected {length} bytes were sent"),
+    )
 }
 
 fn shorter(got: u64, length: u64) -> Error {
-    Error::new(Kind::Transient, format!("only {got} of {length} bytes were sent"))
+    Error::new(
+        Kind::Transient,
+        format!("only {got} of {length} bytes were sent"),
+    )
 }
 
 #[cfg(test)]
@@ -69,7 +82,13 @@ mod tests {
     use futures_util::stream;
 
     async fn read(pieces: &[&'static str], length: u64) -> (String, Option<Kind>) {
-        let body = stream::iter(pieces.iter().map(|piece| Ok(Bytes::from(*piece))).collect::<Vec<_>>()).boxed();
+        let body = stream::iter(
+            pieces
+                .iter()
+                .map(|piece| Ok(Bytes::from(*piece)))
+                .collect::<Vec<_>>(),
+        )
+        .boxed();
         let (mut text, mut kind) = (String::new(), None);
         for piece in exactly(body, length).collect::<Vec<_>>().await {
             match piece {
@@ -88,12 +107,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_short_body_may_be_continued() {
-        assert_eq!(read(&["ab"], 3).await, ("ab".to_owned(), Some(Kind::Transient)));
+        assert_eq!(
+            read(&["ab"], 3).await,
+            ("ab".to_owned(), Some(Kind::Transient))
+        );
     }
 
     #[tokio::test]
     async fn a_long_body_is_corrupt_and_its_surplus_is_withheld() {
-        assert_eq!(read(&["ab", "cd"], 3).await, ("ab".to_owned(), Some(Kind::Corrupt)));
-        assert_eq!(read(&["abc", "d"], 3).await, ("abc".to_owned(), Some(Kind::Corrupt)));
+        assert_eq!(
+            read(&["ab", "cd"], 3).await,
+            ("ab".to_owned(), Some(Kind::Corrupt))
+        );
+        assert_eq!(
+            read(&["abc", "d"], 3).await,
+            ("abc".to_owned(), Some(Kind::Corrupt))
+        );
     }
 }

@@ -61,7 +61,10 @@ pub(crate) mod tests {
 
     impl ManualClock {
         pub(crate) fn new() -> Arc<Self> {
-            Arc::new(Self { start: Instant::now(), slept: Mutex::default() })
+            Arc::new(Self {
+                start: Instant::now(),
+                slept: Mutex::default(),
+            })
         }
 
         pub(crate) fn total(&self) -> Duration {

@@ -16,15 +16,29 @@ pub struct Credentials {
 
 impl Credentials {
     /// The token, in the headers that `form` makes of it; none without a token.
-    pub fn of<H: IntoIterator<Item = (HeaderName, HeaderValue)>>(token: Option<&Token>, form: impl Fn(&Token) -> H) -> Self {
-        Self { headers: token.into_iter().flat_map(form).collect(), redactor: Redactor::new(token.cloned()) }
+    pub fn of<H: IntoIterator<Item = (HeaderName, HeaderValue)>>(
+        token: Option<&Token>,
+        form: impl Fn(&Token) -> H,
+    ) -> Self {
+        Self {
+            headers: token.into_iter().flat_map(form).collect(),
+            redactor: Redactor::new(token.cloned()),
+        }
     }
 
     /// The token as the password of HTTP's basic credentials, as Git servers want it; none without a token.
     pub fn basic(user: &str, token: Option<&Token>) -> Self {
-        let headers = token.map(|token| (AUTHORIZATION, token.basic(user))).into_iter().collect();
-        let secrets = token.into_iter().flat_map(|token| [token.clone(), token.as_basic(user)]);
-        Self { headers, redactor: Redactor::new(secrets) }
+        let headers = token
+            .map(|token| (AUTHORIZATION, token.basic(user)))
+            .into_iter()
+            .collect();
+        let secrets = token
+            .into_iter()
+            .flat_map(|token| [token.clone(), token.as_basic(user)]);
+        Self {
+            headers,
+            redactor: Redactor::new(secrets),
+        }
     }
 
     /// The headers.
@@ -44,10 +58,18 @@ impl Credentials {
     /// [`Kind::Refused`].
     pub(crate) fn stay_out_of(&self, url: &Url, headers: &HeaderMap) -> Result<()> {
         let address = percent_encoding::percent_decode_str(url.as_str()).decode_utf8_lossy();
-        let mut values = headers.values().map(|value| String::from_utf8_lossy(value.as_bytes()));
-        if self.is_in(url.as_str()) || self.is_in(&address) || values.any(|value| self.is_in(&value)) {
+        let mut values = headers
+            .values()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()));
+        if self.is_in(url.as_str())
+            || self.is_in(&address)
+            || values.any(|value| self.is_in(&value))
+        {
             let origin = Origin::of(url)?;
-            return Err(Error::new(Kind::Refused, format!("the hub wants its token sent to {origin}")));
+            return Err(Error::new(
+                Kind::Refused,
+                format!("the hub wants its token sent to {origin}"),
+            ));
         }
         Ok(())
     }
@@ -66,13 +88,28 @@ mod tests {
     #[test]
     fn a_request_to_someone_else_may_not_hold_the_token() {
         let token = Token::parse("hf_canary").unwrap();
-        let credentials = Credentials::of(Some(&token), |token| [(AUTHORIZATION, token.header("Bearer "))]);
-        let refused = |url: &str, headers: &HeaderMap| credentials.stay_out_of(&url.parse().unwrap(), headers).is_err();
+        let credentials = Credentials::of(Some(&token), |token| {
+            [(AUTHORIZATION, token.header("Bearer "))]
+        });
+        let refused = |url: &str, headers: &HeaderMap| {
+            credentials
+                .stay_out_of(&url.parse().unwrap(), headers)
+                .is_err()
+        };
         assert!(!refused("https://cdn/x?sig=hf_other", &HeaderMap::new()));
-        for url in ["https://cdn/hf_canary/x", "https://cdn/x?a=hf_canary", "https://cdn/x?a=hf%5Fcan%61ry", "https://hf_canary.cdn/"] {
+        for url in [
+            "https://cdn/hf_canary/x",
+            "https://cdn/x?a=hf_canary",
+            "https://cdn/x?a=hf%5Fcan%61ry",
+            "https://hf_canary.cdn/",
+        ] {
             assert!(refused(url, &HeaderMap::new()), "{url}");
         }
         assert!(refused("https://cdn/x", credentials.headers()));
-        assert!(Credentials::default().stay_out_of(&"https://cdn/".parse().unwrap(), credentials.headers()).is_ok());
+        assert!(
+            Credentials::default()
+                .stay_out_of(&"https://cdn/".parse().unwrap(), credentials.headers())
+                .is_ok()
+        );
     }
 }

@@ -31,7 +31,11 @@ pub(crate) enum Encoding {
 impl Encoding {
     /// What the headers say.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let mut packings: Vec<String> = headers.get_all(CONTENT_ENCODING).iter().flat_map(words).collect();
+        let mut packings: Vec<String> = headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .flat_map(words)
+            .collect();
         packings.retain(|word| PACKINGS.contains(&word.trim_start_matches("x-")));
         match packings.as_slice() {
             [] => Self::Stored,
@@ -46,7 +50,8 @@ impl Encoding {
             Self::Stored => body,
             Self::Gzip => gunzipped(body),
             Self::Other(word) => {
-                let message = format!("the server sent the content encoding {word}, which was not asked for");
+                let message =
+                    format!("the server sent the content encoding {word}, which was not asked for");
                 stream::once(std::future::ready(Err(Error::new(Kind::Refused, message)))).boxed()
             }
         }
@@ -59,7 +64,12 @@ fn words(value: &HeaderValue) -> Vec<String> {
 }
 
 fn gunzipped(body: ByteStream) -> ByteStream {
-    let gunzip = Gunzip { body, packed: Bytes::new(), decoder: MultiGzDecoder::new(Vec::new()), has_begun: false };
+    let gunzip = Gunzip {
+        body,
+        packed: Bytes::new(),
+        decoder: MultiGzDecoder::new(Vec::new()),
+        has_begun: false,
+    };
     stream::unfold(Some(gunzip), |gunzip| async move {
         let mut gunzip = gunzip?;
         match gunzip.next().await {
@@ -91,7 +101,9 @@ impl Gunzip {
             }
             self.has_begun = true;
             let step = self.packed.split_to(STEP.min(self.packed.len()));
-            self.decoder.write_all(&step).map_err(|error| broken(&error))?;
+            self.decoder
+                .write_all(&step)
+                .map_err(|error| broken(&error))?;
             let content = std::mem::take(self.decoder.get_mut());
             if !content.is_empty() {
                 return Ok(Some(content.into()));
@@ -113,7 +125,10 @@ impl Gunzip {
 }
 
 fn broken(error: &io::Error) -> Error {
-    Error::new(Kind::Transient, format!("the server packed its answer with gzip, and the packing is broken: {error}"))
+    Error::new(
+        Kind::Transient,
+        format!("the server packed its answer with gzip, and the packing is broken: {error}"),
+    )
 }
 
 #[cfg(test)]
@@ -131,7 +146,17 @@ pub(crate) mod tests {
     }
 
     fn of(values: &[&str]) -> Encoding {
-        Encoding::of(&values.iter().map(|value| (CONTENT_ENCODING, HeaderValue::from_bytes(value.as_bytes()).unwrap())).collect())
+        Encoding::of(
+            &values
+                .iter()
+                .map(|value| {
+                    (
+                        CONTENT_ENCODING,
+                        HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+                    )
+                })
+                .collect(),
+        )
     }
 
     async fn unpacked(pieces: Vec<Result<Bytes>>) -> (usize, usize, Option<Kind>) {
@@ -148,20 +173,44 @@ pub(crate) mod tests {
 
     #[test]
     fn words_that_change_nothing_are_no_encoding_and_packings_are() {
-        for odd in [&[][..], &[""], &["identity"], &["aws-chunked"], &["utf-8"], &["BINARY, none"], &["aws-chunked", "\u{fc}"]] {
+        for odd in [
+            &[][..],
+            &[""],
+            &["identity"],
+            &["aws-chunked"],
+            &["utf-8"],
+            &["BINARY, none"],
+            &["aws-chunked", "\u{fc}"],
+        ] {
             assert_eq!(of(odd), Encoding::Stored, "{odd:?}");
         }
-        assert_eq!((of(&["GZip"]), of(&["aws-chunked,x-gzip"])), (Encoding::Gzip, Encoding::Gzip));
-        assert_eq!((of(&["br"]), of(&["gzip", "gzip"])), (Encoding::Other("br".into()), Encoding::Other("gzip, gzip".into())));
+        assert_eq!(
+            (of(&["GZip"]), of(&["aws-chunked,x-gzip"])),
+            (Encoding::Gzip, Encoding::Gzip)
+        );
+        assert_eq!(
+            (of(&["br"]), of(&["gzip", "gzip"])),
+            (
+                Encoding::Other("br".into()),
+                Encoding::Other("gzip, gzip".into())
+            )
+        );
     }
 
     #[tokio::test]
     async fn gzip_is_unpacked_however_it_is_cut() {
         let packed = gzipped(&vec![7; 100_000]);
-        let bytes = packed.iter().map(|byte| Ok(Bytes::copy_from_slice(&[*byte]))).collect();
+        let bytes = packed
+            .iter()
+            .map(|byte| Ok(Bytes::copy_from_slice(&[*byte])))
+            .collect();
         assert_eq!(unpacked(bytes).await.0, 100_000);
         let twice = [packed.clone(), packed].concat();
-        assert_eq!(unpacked(vec![Ok(twice.into())]).await.0, 200_000, "gzip may follow gzip");
+        assert_eq!(
+            unpacked(vec![Ok(twice.into())]).await.0,
+            200_000,
+            "gzip may follow gzip"
+        );
         assert_eq!(unpacked(vec![]).await, (0, 0, None), "no body at all");
     }
 
@@ -175,8 +224,21 @@ pub(crate) mod tests {
     async fn what_is_cut_or_no_gzip_is_an_error() {
         let packed = gzipped(b"0123456789");
         let cut = packed[..packed.len() - 3].to_vec();
-        assert_eq!(unpacked(vec![Ok(cut.into())]).await.2, Some(Kind::Transient));
-        assert_eq!(unpacked(vec![Ok(Bytes::from_static(b"plain text"))]).await.2, Some(Kind::Transient));
-        assert_eq!(unpacked(vec![Ok(packed.into()), Err(Error::new(Kind::Gated, "no"))]).await.2, Some(Kind::Gated));
+        assert_eq!(
+            unpacked(vec![Ok(cut.into())]).await.2,
+            Some(Kind::Transient)
+        );
+        assert_eq!(
+            unpacked(vec![Ok(Bytes::from_static(b"plain text"))])
+                .await
+                .2,
+            Some(Kind::Transient)
+        );
+        assert_eq!(
+            unpacked(vec![Ok(packed.into()), Err(Error::new(Kind::Gated, "no"))])
+                .await
+                .2,
+            Some(Kind::Gated)
+        );
     }
 }

@@ -14,15 +14,23 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, closed_until: Mutex::default() }
+        Self {
+            clock,
+            closed_until: Mutex::default(),
+        }
     }
 
     /// Returns when the host may be asked again. Waits a little longer than told, each caller differently,
     /// so that they don't all arrive in the same instant.
     pub(crate) async fn pass(&self, host: &str) {
         loop {
-            let Some(wait) = self.remaining(host) else { return };
-            let spread = wait.mul_f64(0.05).min(Duration::from_secs(2)).mul_f64(fastrand::f64());
+            let Some(wait) = self.remaining(host) else {
+                return;
+            };
+            let spread = wait
+                .mul_f64(0.05)
+                .min(Duration::from_secs(2))
+                .mul_f64(fastrand::f64());
             self.clock.sleep(wait + spread).await;
         }
     }
@@ -30,13 +38,19 @@ impl Gate {
     /// Closes the gate for `wait` from now; an earlier, longer wait stays.
     pub(crate) fn close(&self, host: &str, wait: Duration) {
         let until = self.clock.now() + wait;
-        let mut closed = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed = self
+            .closed_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let entry = closed.entry(host.to_owned()).or_insert(until);
         *entry = (*entry).max(until);
     }
 
     fn remaining(&self, host: &str) -> Option<Duration> {
-        let mut closed = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed = self
+            .closed_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let until = *closed.get(host)?;
         let now = self.clock.now();
         if until <= now {
@@ -60,7 +74,9 @@ mod tests {
         gate.pass("b").await;
         assert_eq!(clock.total(), Duration::ZERO);
         gate.pass("a").await;
-        assert!(clock.total() >= Duration::from_secs(55) && clock.total() <= Duration::from_secs(58));
+        assert!(
+            clock.total() >= Duration::from_secs(55) && clock.total() <= Duration::from_secs(58)
+        );
         gate.pass("a").await;
         assert!(clock.total() <= Duration::from_secs(58), "it is open again");
     }

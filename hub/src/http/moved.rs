@@ -24,7 +24,11 @@ impl Moved {
     /// Keeps where `from` has led.
     pub(super) fn keep(&self, from: &Url, to: &Url) {
         let only_origin = from.path() == to.path() && from.query() == to.query();
-        let (from, to) = if only_origin { (root(from), root(to)) } else { (from.clone(), to.clone()) };
+        let (from, to) = if only_origin {
+            (root(from), root(to))
+        } else {
+            (from.clone(), to.clone())
+        };
         let mut all = self.all();
         if all.len() < MOST_KEPT {
             all.insert(from, to);
@@ -44,7 +48,10 @@ impl Moved {
                 (None, None) => return Ok(url),
             };
         }
-        Err(Error::new(Kind::Refused, format!("more than {MOST_HOPS} redirects")))
+        Err(Error::new(
+            Kind::Refused,
+            format!("more than {MOST_HOPS} redirects"),
+        ))
     }
 }
 
@@ -75,23 +82,43 @@ mod tests {
 
     fn followed(moves: &[(&str, &str)], from: &str) -> Result<Url> {
         let moved = Moved::default();
-        moves.iter().for_each(|(from, to)| moved.keep(&url(from), &url(to)));
+        moves
+            .iter()
+            .for_each(|(from, to)| moved.keep(&url(from), &url(to)));
         moved.follow(url(from))
     }
 
     #[test]
     fn another_origin_holds_for_all_its_addresses_and_another_path_for_itself() {
         let upgrade = [("http://hub/a%2Fb?sig=1", "https://hub/a%2Fb?sig=1")];
-        assert_eq!(followed(&upgrade, "http://hub/c%2Fd?sig=2").unwrap(), url("https://hub/c%2Fd?sig=2"));
+        assert_eq!(
+            followed(&upgrade, "http://hub/c%2Fd?sig=2").unwrap(),
+            url("https://hub/c%2Fd?sig=2")
+        );
         let renamed = [("http://hub/old/x", "http://hub/new/x"), upgrade[0]];
-        assert_eq!(followed(&renamed, "http://hub/old/x").unwrap(), url("https://hub/new/x"));
-        assert_eq!(followed(&renamed[..1], "http://hub/old/y").unwrap(), url("http://hub/old/y"));
+        assert_eq!(
+            followed(&renamed, "http://hub/old/x").unwrap(),
+            url("https://hub/new/x")
+        );
+        assert_eq!(
+            followed(&renamed[..1], "http://hub/old/y").unwrap(),
+            url("http://hub/old/y")
+        );
     }
 
     #[test]
     fn a_circle_is_an_error() {
         let circle = [("http://a/x", "http://b/x"), ("http://b/x", "http://a/x")];
-        assert_eq!(followed(&circle, "http://a/y").unwrap_err().kind(), Kind::Refused);
-        assert_eq!(followed(&[("http://a/", "http://a/")], "http://a/").unwrap_err().kind(), Kind::Refused, "to itself");
+        assert_eq!(
+            followed(&circle, "http://a/y").unwrap_err().kind(),
+            Kind::Refused
+        );
+        assert_eq!(
+            followed(&[("http://a/", "http://a/")], "http://a/")
+                .unwrap_err()
+                .kind(),
+            Kind::Refused,
+            "to itself"
+        );
     }
 }

@@ -23,12 +23,18 @@ pub(super) fn network_error(error: reqwest::Error, request: &str, hint: &str) ->
         cause = inner.source();
     }
     let error = Error::new(kind, crate::path::escape(&last) + hint).of_request(request);
-    if stalled { error.after_a_stall() } else { error }
+    if stalled {
+        error.after_a_stall()
+    } else {
+        error
+    }
 }
 
 /// The kernel gave up on a connection on which nothing was acknowledged for so long.
 fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
 }
 
 /// A proxy answered 407 to CONNECT. The client keeps the type of that error to itself.
@@ -39,7 +45,12 @@ fn is_refused_login(error: &(dyn std::error::Error + 'static)) -> bool {
 /// An I/O error is not the source of what it wraps, and may wrap another.
 fn is_certificate_error(error: &(dyn std::error::Error + 'static)) -> bool {
     match error.downcast_ref::<std::io::Error>() {
-        Some(io) => io.get_ref().is_some_and(|inner| is_certificate_error(inner)),
-        None => matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_))),
+        Some(io) => io
+            .get_ref()
+            .is_some_and(|inner| is_certificate_error(inner)),
+        None => matches!(
+            error.downcast_ref::<rustls::Error>(),
+            Some(rustls::Error::InvalidCertificate(_))
+        ),
     }
 }

@@ -41,16 +41,30 @@ impl Proxies {
     /// # Errors
     /// As [`Proxies::from_env`].
     pub(crate) fn of(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
-        let first = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, variable(name)?)));
+        let first = |names: [&'static str; 2]| {
+            names
+                .into_iter()
+                .find_map(|name| Some((name, variable(name)?)))
+        };
         let named = |names| first(names).map_or(Ok(None), |(name, value)| proxy(name, value));
-        let or_for_all = |own: Option<Named>| if own.is_some() { Ok(own) } else { named(["ALL_PROXY", "all_proxy"]) };
+        let or_for_all = |own: Option<Named>| {
+            if own.is_some() {
+                Ok(own)
+            } else {
+                named(["ALL_PROXY", "all_proxy"])
+            }
+        };
         let http = or_for_all(named(["HTTP_PROXY", "http_proxy"])?)?;
         let https = or_for_all(named(["HTTPS_PROXY", "https_proxy"])?)?;
         let exceptions = match first(["NO_PROXY", "no_proxy"]) {
             Some((name, value)) if http.is_some() || https.is_some() => exceptions(name, value)?,
             _ => String::new(),
         };
-        Ok(Self { http, https, exceptions })
+        Ok(Self {
+            http,
+            https,
+            exceptions,
+        })
     }
 
     /// `builder` with these proxies.
@@ -58,7 +72,10 @@ impl Proxies {
     /// # Errors
     /// [`Kind::Usage`] for one that the client does not take.
     pub(crate) fn apply(&self, mut builder: ClientBuilder) -> Result<ClientBuilder> {
-        for (named, of_scheme) in [(&self.http, Proxy::http::<Url> as fn(_) -> _), (&self.https, Proxy::https::<Url>)] {
+        for (named, of_scheme) in [
+            (&self.http, Proxy::http::<Url> as fn(_) -> _),
+            (&self.https, Proxy::https::<Url>),
+        ] {
             if let Some(Named { variable, url }) = named {
                 let proxy = of_scheme(url.clone()).map_err(|_| unusable(variable))?;
                 builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&self.exceptions)));
@@ -69,15 +86,36 @@ impl Proxies {
 
     /// Whether a proxy has this host name.
     pub(crate) fn is_at(&self, host: &str) -> bool {
-        self.all().any(|named| named.url.host_str().is_some_and(|name| name.eq_ignore_ascii_case(host)))
+        self.all().any(|named| {
+            named
+                .url
+                .host_str()
+                .is_some_and(|name| name.eq_ignore_ascii_case(host))
+        })
     }
 
     /// What someone who can't reach an address of this scheme should know, without the proxy's password.
     pub(crate) fn hint(&self, scheme: &str) -> String {
-        let named = if scheme == "https" { &self.https } else { &self.http };
-        let address =
-            |url: &Url| format!("{}{}", url.host_str().unwrap_or_default(), url.port().map(|port| format!(":{port}")).unwrap_or_default());
-        named.as_ref().map(|Named { variable, url }| format!("; {variable} names the proxy {}", escape(&address(url)))).unwrap_or_default()
+        let named = if scheme == "https" {
+            &self.https
+        } else {
+            &self.http
+        };
+        let address = |url: &Url| {
+            format!(
+                "{}{}",
+                url.host_str().unwrap_or_default(),
+                url.port()
+                    .map(|port| format!(":{port}"))
+                    .unwrap_or_default()
+            )
+        };
+        named
+            .as_ref()
+            .map(|Named { variable, url }| {
+                format!("; {variable} names the proxy {}", escape(&address(url)))
+            })
+            .unwrap_or_default()
     }
 
     fn all(&self) -> impl Iterator<Item = &Named> {
@@ -94,11 +132,22 @@ fn proxy(variable: &'static str, value: OsString) -> Result<Option<Named>> {
     }
     // Desktops write socks:// and mean version 5.
     let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
-    let scheme = if scheme.eq_ignore_ascii_case("socks") { "socks5" } else { scheme };
-    let url: Url = format!("{scheme}://{rest}").parse().map_err(|_| unusable(variable))?;
-    let is_bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    let scheme = if scheme.eq_ignore_ascii_case("socks") {
+        "socks5"
+    } else {
+        scheme
+    };
+    let url: Url = format!("{scheme}://{rest}")
+        .parse()
+        .map_err(|_| unusable(variable))?;
+    let is_bare =
+        matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
     let has_host = url.host_str().is_some_and(|host| !host.is_empty());
-    if is_bare && has_host && SCHEMES.contains(&url.scheme()) { Ok(Some(Named { variable, url })) } else { Err(unusable(variable)) }
+    if is_bare && has_host && SCHEMES.contains(&url.scheme()) {
+        Ok(Some(Named { variable, url }))
+    } else {
+        Err(unusable(variable))
+    }
 }
 
 fn unusable(variable: &str) -> Error {
@@ -112,7 +161,9 @@ fn unusable(variable: &str) -> Error {
 /// The entries of `NO_PROXY` as the client takes them: names, domains, addresses, networks and `*`.
 fn exceptions(variable: &str, value: OsString) -> Result<String> {
     let value = value.to_string_lossy();
-    let words = value.split(|letter: char| letter == ',' || letter.is_whitespace()).filter(|word| !word.is_empty());
+    let words = value
+        .split(|letter: char| letter == ',' || letter.is_whitespace())
+        .filter(|word| !word.is_empty());
     let entries = words.map(|word| {
         exception(word).ok_or_else(|| {
             let line = format!("{variable} holds '{}': give host names, domains, addresses or networks, without ports", escape(word));
@@ -125,13 +176,24 @@ fn exceptions(variable: &str, value: OsString) -> Result<String> {
 fn exception(word: &str) -> Option<String> {
     let word = word.trim_start_matches('[').trim_end_matches(']');
     let is_address = |text: &str| text.parse::<IpAddr>().is_ok();
-    let is_network = word.split_once('/').is_some_and(|(address, bits)| is_address(address) && bits.parse::<u8>().is_ok());
+    let is_network = word
+        .split_once('/')
+        .is_some_and(|(address, bits)| is_address(address) && bits.parse::<u8>().is_ok());
     if word == "*" || is_address(word) || is_network {
         return Some(word.to_owned());
     }
-    let name = word.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(word);
-    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    if is_name { Some(name.to_owned()) } else { of_octets(word) }
+    let name = word
+        .strip_prefix('*')
+        .filter(|rest| rest.starts_with('.'))
+        .unwrap_or(word);
+    let is_name = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if is_name {
+        Some(name.to_owned())
+    } else {
+        of_octets(word)
+    }
 }
 
 /// `192.168.*` as a network.
@@ -140,7 +202,14 @@ fn of_octets(word: &str) -> Option<String> {
     let is_open = word.split('.').skip(octets.len()).all(|octet| octet == "*");
     let all_numbers = octets.iter().all(|octet| octet.parse::<u8>().is_ok());
     let fits = (1..=3).contains(&octets.len()) && is_open && all_numbers;
-    fits.then(|| format!("{}{}/{}", octets.join("."), ".0".repeat(4 - octets.len()), 8 * octets.len()))
+    fits.then(|| {
+        format!(
+            "{}{}/{}",
+            octets.join("."),
+            ".0".repeat(4 - octets.len()),
+            8 * octets.len()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -148,34 +217,69 @@ mod tests {
     use super::*;
 
     fn of(variables: &[(&str, &str)]) -> Result<Proxies> {
-        Proxies::of(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into()))
+        Proxies::of(|name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).into())
+        })
     }
 
     fn urls(variables: &[(&str, &str)]) -> [String; 2] {
         let Proxies { http, https, .. } = of(variables).unwrap();
-        [http, https].map(|named| named.map(|named| format!("{} {}", named.variable, named.url)).unwrap_or_default())
+        [http, https].map(|named| {
+            named
+                .map(|named| format!("{} {}", named.variable, named.url))
+                .unwrap_or_default()
+        })
     }
 
     #[test]
     fn a_variable_of_its_own_comes_before_the_one_for_all() {
         assert_eq!(urls(&[]), ["", ""]);
-        assert_eq!(urls(&[("ALL_PROXY", "socks5h://h:1"), ("http_proxy", "h:2")]), ["http_proxy http://h:2/", "ALL_PROXY socks5h://h:1"]);
-        assert_eq!(urls(&[("HTTPS_PROXY", " HTTP://u:p@h "), ("https_proxy", "junk://")]), ["", "HTTPS_PROXY http://u:p@h/"]);
-        assert_eq!(urls(&[("all_proxy", "socks://127.0.0.1:7891/")])[0], "all_proxy socks5://127.0.0.1:7891/");
         assert_eq!(
-            urls(&[("HTTPS_PROXY", ""), ("https_proxy", "h:2"), ("HTTP_PROXY", "h"), ("ALL_PROXY", "\n")]),
+            urls(&[("ALL_PROXY", "socks5h://h:1"), ("http_proxy", "h:2")]),
+            ["http_proxy http://h:2/", "ALL_PROXY socks5h://h:1"]
+        );
+        assert_eq!(
+            urls(&[
+                ("HTTPS_PROXY", " HTTP://u:p@h "),
+                ("https_proxy", "junk://")
+            ]),
+            ["", "HTTPS_PROXY http://u:p@h/"]
+        );
+        assert_eq!(
+            urls(&[("all_proxy", "socks://127.0.0.1:7891/")])[0],
+            "all_proxy socks5://127.0.0.1:7891/"
+        );
+        assert_eq!(
+            urls(&[
+                ("HTTPS_PROXY", ""),
+                ("https_proxy", "h:2"),
+                ("HTTP_PROXY", "h"),
+                ("ALL_PROXY", "\n")
+            ]),
             ["HTTP_PROXY http://h/", ""]
         );
     }
 
     #[test]
     fn what_is_no_proxy_is_refused_by_its_variable_and_without_its_password() {
-        for bad in
-            ["http://", "ftp://h:1", "://h", "http://u:secret#1@h:3128", "http://u:secret@h/pa?th", "h:port", "http://h:99999", "socks5://"]
-        {
+        for bad in [
+            "http://",
+            "ftp://h:1",
+            "://h",
+            "http://u:secret#1@h:3128",
+            "http://u:secret@h/pa?th",
+            "h:port",
+            "http://h:99999",
+            "socks5://",
+        ] {
             let error = of(&[("HTTPS_PROXY", bad)]).unwrap_err();
             assert!(
-                error.kind() == Kind::Usage && error.message().starts_with("HTTPS_PROXY ") && !error.message().contains("secret"),
+                error.kind() == Kind::Usage
+                    && error.message().starts_with("HTTPS_PROXY ")
+                    && !error.message().contains("secret"),
                 "{bad}"
             );
         }
@@ -183,22 +287,39 @@ mod tests {
 
     #[test]
     fn exceptions_are_taken_as_they_are_commonly_written() {
-        let taken = |value: &str| of(&[("ALL_PROXY", "h:1"), ("no_proxy", value)]).map(|proxies| proxies.exceptions);
+        let taken = |value: &str| {
+            of(&[("ALL_PROXY", "h:1"), ("no_proxy", value)]).map(|proxies| proxies.exceptions)
+        };
         assert_eq!(
             taken("localhost, 127.*,.corp *.lan 10.0.0.0/8,[::1],fd00::/8,192.168.*.*").unwrap(),
             "localhost,127.0.0.0/8,.corp,.lan,10.0.0.0/8,::1,fd00::/8,192.168.0.0/16"
         );
-        assert_eq!((taken("*").unwrap(), taken("").unwrap()), ("*".to_owned(), String::new()));
+        assert_eq!(
+            (taken("*").unwrap(), taken("").unwrap()),
+            ("*".to_owned(), String::new())
+        );
         for bad in ["<local>", "host:8080", "http://h", "1.*.2"] {
-            assert!(taken(bad).unwrap_err().message().contains("no_proxy holds"), "{bad}");
+            assert!(
+                taken(bad).unwrap_err().message().contains("no_proxy holds"),
+                "{bad}"
+            );
         }
-        assert!(of(&[("NO_PROXY", "<local>")]).is_ok(), "there is no proxy to except anything from");
+        assert!(
+            of(&[("NO_PROXY", "<local>")]).is_ok(),
+            "there is no proxy to except anything from"
+        );
     }
 
     #[test]
     fn what_is_said_of_a_proxy_holds_no_password() {
         let proxies = of(&[("HTTPS_PROXY", "http://u:secret@Proxy.corp:3128")]).unwrap();
-        assert_eq!((proxies.hint("https").as_str(), proxies.hint("http").as_str()), ("; HTTPS_PROXY names the proxy proxy.corp:3128", ""));
+        assert_eq!(
+            (
+                proxies.hint("https").as_str(),
+                proxies.hint("http").as_str()
+            ),
+            ("; HTTPS_PROXY names the proxy proxy.corp:3128", "")
+        );
         assert!(proxies.is_at("PROXY.corp") && !proxies.is_at("corp"));
     }
 }

@@ -41,28 +41,45 @@ pub struct RawResponse {
 impl RawResponse {
     /// A header's text, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(told, _)| told == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(told, _)| told == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
 impl RawRequest {
     fn url(&self) -> Result<Url> {
-        self.url.parse().map_err(|error| Error::new(Kind::Refused, format!("that is no address: {error}")))
+        self.url
+            .parse()
+            .map_err(|error| Error::new(Kind::Refused, format!("that is no address: {error}")))
     }
 
     fn headers(&self) -> Result<HeaderMap> {
-        let header = |(name, value): &(String, String)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
+        let header = |(name, value): &(String, String)| {
+            Some((
+                HeaderName::try_from(name).ok()?,
+                HeaderValue::try_from(value).ok()?,
+            ))
+        };
         let all: Option<HeaderMap> = self.headers.iter().map(header).collect();
         all.ok_or_else(|| Error::new(Kind::Invalid, "a header that can't be sent"))
     }
 
     fn request(&self) -> Result<Request> {
-        let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| Error::new(Kind::Invalid, "no method"))?;
-        let mut request = Request::new(method, self.url()?).headers(self.headers()?).once();
+        let method = Method::from_bytes(self.method.as_bytes())
+            .map_err(|_| Error::new(Kind::Invalid, "no method"))?;
+        let mut request = Request::new(method, self.url()?)
+            .headers(self.headers()?)
+            .once();
         if !self.body.is_empty() {
             request.body = Body::Bytes(self.body.clone().into());
         }
-        Ok(if self.with_token { request } else { request.signed() })
+        Ok(if self.with_token {
+            request
+        } else {
+            request.signed()
+        })
     }
 }
 
@@ -75,13 +92,23 @@ impl Http {
         let answered = async {
             let request = request.request()?;
             let name = request.name();
-            let answer = self.exchange(&request, &request.url, &name, request.signed).await?;
+            let answer = self
+                .exchange(&request, &request.url, &name, request.signed)
+                .await?;
             let (status, headers) = (answer.status().as_u16(), texts(answer.headers()));
-            let body = answer.bytes_stream().map_err(move |error| network_error(error, &name, ""));
+            let body = answer
+                .bytes_stream()
+                .map_err(move |error| network_error(error, &name, ""));
             let body = up_to(cap, watch::incoming(body, self.options().stall)).await?;
-            Ok(RawResponse { status, headers, body })
+            Ok(RawResponse {
+                status,
+                headers,
+                body,
+            })
         };
-        answered.await.map_err(|error: Error| error.without(self.redactor()))
+        answered
+            .await
+            .map_err(|error: Error| error.without(self.redactor()))
     }
 
     /// Begins to PUT `length` bytes at the address of `request`, and breaks the connection off after its body.
@@ -89,8 +116,19 @@ impl Http {
     /// # Errors
     /// [`Kind::Refused`] for an address that this client sends nothing to. How the server takes the break is no error.
     pub async fn put_broken_off(&self, request: &RawRequest, length: u64) -> Result<()> {
-        let pieces = [Ok(Bytes::from(request.body.clone())), Err(Error::new(Kind::Transient, "broken off"))];
-        match self.upload(request.url()?, request.headers()?, stream::iter(pieces).boxed(), length).await {
+        let pieces = [
+            Ok(Bytes::from(request.body.clone())),
+            Err(Error::new(Kind::Transient, "broken off")),
+        ];
+        match self
+            .upload(
+                request.url()?,
+                request.headers()?,
+                stream::iter(pieces).boxed(),
+                length,
+            )
+            .await
+        {
             Err(error) if error.kind() == Kind::Refused => Err(error),
             _ => Ok(()),
         }
@@ -98,7 +136,12 @@ impl Http {
 }
 
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()
+    headers
+        .iter()
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
+        .collect()
 }
 
 async fn up_to(cap: usize, mut body: crate::ByteStream) -> Result<Vec<u8>> {
@@ -127,37 +170,84 @@ mod tests {
 
     fn client(hub: &str) -> Http {
         let token = Token::parse(TOKEN).unwrap();
-        let credentials = Credentials::of(Some(&token), |token| [(AUTHORIZATION, token.header("Bearer "))]);
-        Http::new(&hub.parse().unwrap(), credentials, PlainDialect, quick(&ManualClock::new())).unwrap()
+        let credentials = Credentials::of(Some(&token), |token| {
+            [(AUTHORIZATION, token.header("Bearer "))]
+        });
+        Http::new(
+            &hub.parse().unwrap(),
+            credentials,
+            PlainDialect,
+            quick(&ManualClock::new()),
+        )
+        .unwrap()
     }
 
     fn get(url: &str, with_token: bool) -> RawRequest {
-        RawRequest { method: "GET", url: url.to_owned(), headers: Vec::new(), body: Vec::new(), with_token }
+        RawRequest {
+            method: "GET",
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            with_token,
+        }
     }
 
     #[tokio::test]
     async fn any_status_comes_as_it_is_and_is_asked_for_once() {
-        let reply = Reply::new(503, &[("X-Error-Code", "Busy"), ("Location", "/elsewhere")], "0123456789");
-        let server = Server::scripted([reply.clone(), Reply::new(302, &[("Location", "/x")], "")]).await;
+        let reply = Reply::new(
+            503,
+            &[("X-Error-Code", "Busy"), ("Location", "/elsewhere")],
+            "0123456789",
+        );
+        let server =
+            Server::scripted([reply.clone(), Reply::new(302, &[("Location", "/x")], "")]).await;
         let http = client(&server.endpoint());
-        let answer = http.exchange_raw(&get(server.url().as_str(), true), 4).await.unwrap();
-        assert_eq!((answer.status, answer.header("x-error-code"), answer.body.as_slice()), (503, Some("Busy"), &b"0123"[..]));
-        assert_eq!(http.exchange_raw(&get(server.url().as_str(), false), 4).await.unwrap().status, 302);
+        let answer = http
+            .exchange_raw(&get(server.url().as_str(), true), 4)
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                answer.status,
+                answer.header("x-error-code"),
+                answer.body.as_slice()
+            ),
+            (503, Some("Busy"), &b"0123"[..])
+        );
+        assert_eq!(
+            http.exchange_raw(&get(server.url().as_str(), false), 4)
+                .await
+                .unwrap()
+                .status,
+            302
+        );
         let seen = server.seen();
         assert_eq!(seen.len(), 2);
-        assert!(seen[0].header("authorization").is_some() && seen[1].header("authorization").is_none());
+        assert!(
+            seen[0].header("authorization").is_some() && seen[1].header("authorization").is_none()
+        );
     }
 
     #[tokio::test]
     async fn the_token_goes_to_no_other_origin_and_a_public_hub_reaches_no_private_one() {
         let other = Server::answering(|_| Reply::new(200, &[], "")).await;
         let http = client("http://127.0.0.1:1");
-        http.exchange_raw(&get(other.url().as_str(), true), 9).await.unwrap();
+        http.exchange_raw(&get(other.url().as_str(), true), 9)
+            .await
+            .unwrap();
         assert!(other.seen()[0].header("authorization").is_none());
         let mut leak = get(other.url().as_str(), false);
         leak.headers.push(("X-Echo".to_owned(), TOKEN.to_owned()));
-        assert_eq!(http.exchange_raw(&leak, 9).await.unwrap_err().kind(), Kind::Refused);
-        let public = client("https://huggingface.co").exchange_raw(&get(other.url().as_str(), true), 9).await;
-        assert_eq!((public.unwrap_err().kind(), other.seen().len()), (Kind::Refused, 1));
+        assert_eq!(
+            http.exchange_raw(&leak, 9).await.unwrap_err().kind(),
+            Kind::Refused
+        );
+        let public = client("https://huggingface.co")
+            .exchange_raw(&get(other.url().as_str(), true), 9)
+            .await;
+        assert_eq!(
+            (public.unwrap_err().kind(), other.seen().len()),
+            (Kind::Refused, 1)
+        );
     }
 }

@@ -65,7 +65,16 @@ impl Request {
     }
 
     pub(super) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Body::Empty, retried: true, signed: false, of_file: false, patience: None }
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            retried: true,
+            signed: false,
+            of_file: false,
+            patience: None,
+        }
     }
 
     /// With this header.
@@ -92,7 +101,8 @@ impl Request {
     /// # Errors
     /// [`Kind::Invalid`] when it can't be written as JSON.
     pub fn json(self, value: &impl Serialize) -> Result<Self> {
-        let bytes = serde_json::to_vec(value).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
+        let bytes = serde_json::to_vec(value)
+            .map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
         Ok(self.body("application/json", bytes))
     }
 
@@ -103,7 +113,11 @@ impl Request {
 
     /// Asking for these bytes only.
     pub fn range(self, range: &Range<u64>) -> Self {
-        let value = HeaderValue::try_from(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        let value = HeaderValue::try_from(format!(
+            "bytes={}-{}",
+            range.start,
+            range.end.saturating_sub(1)
+        ));
         match value {
             Ok(value) => self.header(RANGE, value),
             Err(_) => self,
@@ -217,8 +231,16 @@ impl Response {
         let request = self.request.clone();
         let bytes = self.bytes(cap).await?;
         serde_json::from_slice(&bytes).map_err(|error| {
-            let what = if bytes.trim_ascii_start().starts_with(b"<") { "HTML" } else { "something else" };
-            Error::new(Kind::Refused, format!("the hub answered {what} where JSON was expected: {error}")).of_request(request)
+            let what = if bytes.trim_ascii_start().starts_with(b"<") {
+                "HTML"
+            } else {
+                "something else"
+            };
+            Error::new(
+                Kind::Refused,
+                format!("the hub answered {what} where JSON was expected: {error}"),
+            )
+            .of_request(request)
         })
     }
 }

@@ -28,7 +28,12 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         // A minute on the average, two at most: a hub's restart passes meanwhile.
-        Self { retries: 6, base: Duration::from_secs(2), cap: Duration::from_secs(60), longest_wait: Duration::from_secs(1800) }
+        Self {
+            retries: 6,
+            base: Duration::from_secs(2),
+            cap: Duration::from_secs(60),
+            longest_wait: Duration::from_secs(1800),
+        }
     }
 }
 
@@ -46,13 +51,19 @@ impl RetryPolicy {
 
     /// The tries of one transfer, whose address may have to be renewed.
     pub fn attempts(self) -> Attempts {
-        Attempts { policy: self, pauses: Box::new(self.pauses()), renewals: RENEWALS }
+        Attempts {
+            policy: self,
+            pauses: Box::new(self.pauses()),
+            renewals: RENEWALS,
+        }
     }
 
     /// What an answer means: a server that fails, and asks to wait longer than the budget allows, is not waited for either.
     pub(super) fn bounded(&self, error: Error) -> Error {
         match error.retry_after() {
-            Some(wait) if error.kind() == Kind::Transient && wait > self.longest_wait => error.with_kind(Kind::RateLimited),
+            Some(wait) if error.kind() == Kind::Transient && wait > self.longest_wait => {
+                error.with_kind(Kind::RateLimited)
+            }
             _ => error,
         }
     }
@@ -62,7 +73,9 @@ impl RetryPolicy {
         match error.kind() {
             _ if error.was_retried() => false,
             Kind::Transient => true,
-            Kind::RateLimited => error.retry_after().is_none_or(|wait| wait <= self.longest_wait),
+            Kind::RateLimited => error
+                .retry_after()
+                .is_none_or(|wait| wait <= self.longest_wait),
             _ => false,
         }
     }
@@ -81,7 +94,11 @@ impl Attempts {
     pub fn after(&mut self, error: &Error) -> Option<Duration> {
         let renewed = error.kind() == Kind::Expired && self.renewals > 0;
         self.renewals -= u32::from(renewed);
-        if renewed || self.policy.covers(error) { self.next() } else { None }
+        if renewed || self.policy.covers(error) {
+            self.next()
+        } else {
+            None
+        }
     }
 }
 
@@ -100,7 +117,12 @@ pub type OnRetry = Arc<dyn Fn(&Error, Duration) + Send + Sync>;
 ///
 /// # Errors
 /// The last attempt's, marked as retried.
-pub async fn retrying<T, F, A>(policy: &RetryPolicy, clock: &Arc<dyn Clock>, on_retry: &OnRetry, attempt: A) -> Result<T>
+pub async fn retrying<T, F, A>(
+    policy: &RetryPolicy,
+    clock: &Arc<dyn Clock>,
+    on_retry: &OnRetry,
+    attempt: A,
+) -> Result<T>
 where
     F: Future<Output = Result<T>>,
     A: FnMut() -> F,
@@ -152,7 +174,11 @@ mod tests {
 
     #[tokio::test]
     async fn it_ends_and_marks_the_error() {
-        let (result, _, attempts) = run(RetryPolicy::default(), (0..99).map(|_| transient()).collect()).await;
+        let (result, _, attempts) = run(
+            RetryPolicy::default(),
+            (0..99).map(|_| transient()).collect(),
+        )
+        .await;
         let error = result.unwrap_err();
         assert_eq!(attempts, 7);
         assert!(!error.is_transient(), "an outer layer must not start again");
@@ -160,7 +186,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_servers_wait_wins_over_the_jitter() {
-        let wait = Error::new(Kind::RateLimited, "429").with_retry_after(Some(Duration::from_secs(77)));
+        let wait =
+            Error::new(Kind::RateLimited, "429").with_retry_after(Some(Duration::from_secs(77)));
         let (result, clock, _) = run(RetryPolicy::default(), vec![wait]).await;
         assert!(result.is_ok());
         assert_eq!(clock.total(), Duration::from_secs(77));
@@ -168,7 +195,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_beyond_the_budget_is_not_waited() {
-        let wait = Error::new(Kind::RateLimited, "429").with_retry_after(Some(Duration::from_secs(7200)));
+        let wait =
+            Error::new(Kind::RateLimited, "429").with_retry_after(Some(Duration::from_secs(7200)));
         let (result, clock, attempts) = run(RetryPolicy::default(), vec![wait]).await;
         assert_eq!(result.unwrap_err().kind(), Kind::RateLimited);
         assert_eq!((clock.total(), attempts), (Duration::ZERO, 1));
@@ -177,23 +205,51 @@ mod tests {
     #[test]
     fn a_failing_server_is_not_waited_for_beyond_the_budget_either() {
         let policy = RetryPolicy::default();
-        let kind = |wait: u64| policy.bounded(transient().with_retry_after(Some(Duration::from_secs(wait)))).kind();
-        assert_eq!((kind(1800), kind(1801)), (Kind::Transient, Kind::RateLimited));
+        let kind = |wait: u64| {
+            policy
+                .bounded(transient().with_retry_after(Some(Duration::from_secs(wait))))
+                .kind()
+        };
+        assert_eq!(
+            (kind(1800), kind(1801)),
+            (Kind::Transient, Kind::RateLimited)
+        );
         assert_eq!(policy.bounded(transient()).kind(), Kind::Transient);
     }
 
     #[test]
     fn a_refused_address_is_renewed_twice() {
-        let (refused, mut attempts) = (Error::new(Kind::Expired, "403").after_retries(), RetryPolicy::default().attempts());
-        assert!(attempts.after(&refused).is_some() && attempts.after(&transient()).is_some() && attempts.after(&refused).is_some());
+        let (refused, mut attempts) = (
+            Error::new(Kind::Expired, "403").after_retries(),
+            RetryPolicy::default().attempts(),
+        );
+        assert!(
+            attempts.after(&refused).is_some()
+                && attempts.after(&transient()).is_some()
+                && attempts.after(&refused).is_some()
+        );
         assert!(attempts.after(&refused).is_none());
-        assert_eq!((0..).take_while(|_| attempts.after(&transient()).is_some()).count(), 3, "6 retries in all");
+        assert_eq!(
+            (0..)
+                .take_while(|_| attempts.after(&transient()).is_some())
+                .count(),
+            3,
+            "6 retries in all"
+        );
     }
 
     #[tokio::test]
     async fn what_cannot_pass_is_tried_once() {
-        for kind in [Kind::NotFound, Kind::Denied, Kind::Unauthorized, Kind::Invalid, Kind::Refused, Kind::Corrupt] {
-            let (result, _, attempts) = run(RetryPolicy::default(), vec![Error::new(kind, "no")]).await;
+        for kind in [
+            Kind::NotFound,
+            Kind::Denied,
+            Kind::Unauthorized,
+            Kind::Invalid,
+            Kind::Refused,
+            Kind::Corrupt,
+        ] {
+            let (result, _, attempts) =
+                run(RetryPolicy::default(), vec![Error::new(kind, "no")]).await;
             assert_eq!((result.unwrap_err().kind(), attempts), (kind, 1));
         }
     }

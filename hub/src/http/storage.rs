@@ -10,12 +10,19 @@ use crate::error::Kind;
 pub(super) fn read(answer: &Answer<'_>) -> Option<(Kind, String)> {
     let body = String::from_utf8_lossy(&answer.body);
     let code = element(&body, "Code");
-    let words = code.map(|code| [Some(code), element(&body, "Message")].into_iter().flatten().collect::<Vec<_>>().join(": "));
+    let words = code.map(|code| {
+        [Some(code), element(&body, "Message")]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(": ")
+    });
     match (answer.status.as_u16(), code) {
         (400, Some("RequestTimeout")) => Some((Kind::Transient, words?)),
-        (400 | 403, _) if body.contains("xpired") => {
-            Some((Kind::Expired, words.unwrap_or_else(|| "the signed address has expired".to_owned())))
-        }
+        (400 | 403, _) if body.contains("xpired") => Some((
+            Kind::Expired,
+            words.unwrap_or_else(|| "the signed address has expired".to_owned()),
+        )),
         _ => Some((answer.kind(), words?)),
     }
 }
@@ -40,26 +47,57 @@ mod tests {
     use crate::{Error, Redactor};
 
     fn error(status: u16, body: &'static str) -> Error {
-        let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers: &HeaderMap::new(), body: Bytes::from(body) };
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: &HeaderMap::new(),
+            body: Bytes::from(body),
+        };
         answer.into_error(&PlainDialect, SystemTime::UNIX_EPOCH, &Redactor::default())
     }
 
     #[test]
     fn an_upload_that_stalled_is_sent_again_and_another_400_is_not() {
-        let stalled =
-            error(400, "<?xml version=\"1.0\"?>\n<Error><Code>RequestTimeout</Code><Message>Your socket connection</Message></Error>");
+        let stalled = error(
+            400,
+            "<?xml version=\"1.0\"?>\n<Error><Code>RequestTimeout</Code><Message>Your socket connection</Message></Error>",
+        );
         assert!(stalled.is_transient());
-        assert_eq!(stalled.to_string(), "RequestTimeout: Your socket connection (400)");
-        assert_eq!(error(400, "<Error><Code>EntityTooSmall</Code></Error>").kind(), Kind::Invalid);
+        assert_eq!(
+            stalled.to_string(),
+            "RequestTimeout: Your socket connection (400)"
+        );
+        assert_eq!(
+            error(400, "<Error><Code>EntityTooSmall</Code></Error>").kind(),
+            Kind::Invalid
+        );
     }
 
     #[test]
     fn an_old_address_is_told_by_its_words() {
-        let denied = error(403, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>");
-        assert_eq!((denied.kind(), denied.to_string().as_str()), (Kind::Expired, "AccessDenied: Request has expired (403)"));
-        assert_eq!(error(400, "<Error><Code>ExpiredToken</Code></Error>").kind(), Kind::Expired);
-        assert_eq!(error(403, "URL expired").to_string(), "the signed address has expired (403)");
-        assert_eq!(error(404, "<Error><Code>NoSuchKey</Code><Message>expired</Message></Error>").kind(), Kind::NotFound);
+        let denied = error(
+            403,
+            "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
+        );
+        assert_eq!(
+            (denied.kind(), denied.to_string().as_str()),
+            (Kind::Expired, "AccessDenied: Request has expired (403)")
+        );
+        assert_eq!(
+            error(400, "<Error><Code>ExpiredToken</Code></Error>").kind(),
+            Kind::Expired
+        );
+        assert_eq!(
+            error(403, "URL expired").to_string(),
+            "the signed address has expired (403)"
+        );
+        assert_eq!(
+            error(
+                404,
+                "<Error><Code>NoSuchKey</Code><Message>expired</Message></Error>"
+            )
+            .kind(),
+            Kind::NotFound
+        );
     }
 
     #[test]
@@ -68,8 +106,17 @@ mod tests {
             403,
             "<Error><Code>SignatureDoesNotMatch</Code><Message>no\u{1b}[2J\nmore</Message><StringToSign>s</StringToSign></Error>",
         );
-        assert_eq!(said.to_string(), "SignatureDoesNotMatch: no\\u{1b}[2J\\u{a}more (403)");
-        assert_eq!(error(403, "<html><Code><b>x</b></Code></html>").to_string(), "the server answered 403 Forbidden");
-        assert_eq!(error(403, "<Error><Code>A").to_string(), "the server answered 403 Forbidden");
+        assert_eq!(
+            said.to_string(),
+            "SignatureDoesNotMatch: no\\u{1b}[2J\\u{a}more (403)"
+        );
+        assert_eq!(
+            error(403, "<html><Code><b>x</b></Code></html>").to_string(),
+            "the server answered 403 Forbidden"
+        );
+        assert_eq!(
+            error(403, "<Error><Code>A").to_string(),
+            "the server answered 403 Forbidden"
+        );
     }
 }

@@ -20,13 +20,24 @@ use super::retry::RetryPolicy;
 
 /// Options under which nothing waits: pauses are counted by `clock`. A stall is far off, since a busy machine stands still, too.
 pub(crate) fn quick(clock: &Arc<ManualClock>) -> HttpOptions {
-    let retry = RetryPolicy { retries: 3, ..RetryPolicy::default() };
-    HttpOptions { retry, stall: Duration::from_secs(60), clock: clock.clone(), on_retry: Arc::new(|_, _| ()) }
+    let retry = RetryPolicy {
+        retries: 3,
+        ..RetryPolicy::default()
+    };
+    HttpOptions {
+        retry,
+        stall: Duration::from_secs(60),
+        clock: clock.clone(),
+        on_retry: Arc::new(|_, _| ()),
+    }
 }
 
 /// The same, but what stands still for two seconds is a stall.
 pub(crate) fn impatient() -> HttpOptions {
-    HttpOptions { stall: Duration::from_secs(2), ..quick(&ManualClock::new()) }
+    HttpOptions {
+        stall: Duration::from_secs(2),
+        ..quick(&ManualClock::new())
+    }
 }
 
 /// A request as it arrived.
@@ -42,7 +53,10 @@ pub(crate) struct Seen {
 impl Seen {
     /// The header of this name, in any case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let named = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let named = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str())
     }
 
@@ -80,7 +94,10 @@ pub(crate) struct Reply {
 impl Reply {
     /// These very bytes, status line and all; then the connection is closed.
     pub(crate) fn raw(bytes: impl Into<Bytes>) -> Self {
-        Self { pieces: vec![(Duration::ZERO, bytes.into())], end: End::Close }
+        Self {
+            pieces: vec![(Duration::ZERO, bytes.into())],
+            end: End::Close,
+        }
     }
 
     /// A lawful answer with its length declared.
@@ -93,15 +110,23 @@ impl Reply {
 
     /// An answer with these headers only: its length is undeclared, or declared as the test likes.
     pub(crate) fn headed(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let mut bytes = format!("HTTP/1.1 {status} Scripted\r\n{lines}Connection: close\r\n\r\n").into_bytes();
+        let lines: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let mut bytes =
+            format!("HTTP/1.1 {status} Scripted\r\n{lines}Connection: close\r\n\r\n").into_bytes();
         bytes.extend_from_slice(body.as_ref());
         Self::raw(bytes)
     }
 
     /// 200 with this JSON.
     pub(crate) fn json(value: &serde_json::Value) -> Self {
-        Self::new(200, &[("Content-Type", "application/json")], value.to_string())
+        Self::new(
+            200,
+            &[("Content-Type", "application/json")],
+            value.to_string(),
+        )
     }
 
     /// More bytes, after a pause.
@@ -149,7 +174,10 @@ struct Manners {
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { together: Barrier::new(1), interruption: Mutex::default() }
+        Self {
+            together: Barrier::new(1),
+            interruption: Mutex::default(),
+        }
     }
 }
 
@@ -162,32 +190,71 @@ pub(crate) struct Server {
 
 impl Server {
     /// Answers each request by what `handler` makes of it.
-    pub(crate) async fn answering(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn answering(
+        handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         Self::start(handler, Manners::default()).await
     }
 
     /// The same, but answers none of `count` requests before it has heard all of them.
-    pub(crate) async fn answering_together(count: usize, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(handler, Manners { together: Barrier::new(count), ..Manners::default() }).await
+    pub(crate) async fn answering_together(
+        count: usize,
+        handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(
+            handler,
+            Manners {
+                together: Barrier::new(count),
+                ..Manners::default()
+            },
+        )
+        .await
     }
 
     /// The same, but gives this answer to the first request before its body has come.
-    pub(crate) async fn interrupting(first: Reply, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(handler, Manners { interruption: Mutex::new(Some(first)), ..Manners::default() }).await
+    pub(crate) async fn interrupting(
+        first: Reply,
+        handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(
+            handler,
+            Manners {
+                interruption: Mutex::new(Some(first)),
+                ..Manners::default()
+            },
+        )
+        .await
     }
 
-    async fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static, manners: Manners) -> Self {
+    async fn start(
+        handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+        manners: Manners,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap())
+            .parse()
+            .unwrap();
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
-        let task = tokio::spawn(serve(listener, seen.clone(), Arc::new(handler), Arc::new(manners)));
+        let task = tokio::spawn(serve(
+            listener,
+            seen.clone(),
+            Arc::new(handler),
+            Arc::new(manners),
+        ));
         Self { url, seen, task }
     }
 
     /// Answers the first request with the first reply and so on; 418 when there are no more.
     pub(crate) async fn scripted(replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies = Mutex::new(replies.into_iter().collect::<VecDeque<_>>());
-        Self::answering(move |_| replies.lock().unwrap().pop_front().unwrap_or_else(|| Reply::new(418, &[], "the script is over"))).await
+        Self::answering(move |_| {
+            replies
+                .lock()
+                .unwrap()
+                .pop_front()
+                .unwrap_or_else(|| Reply::new(418, &[], "the script is over"))
+        })
+        .await
     }
 
     /// `http://127.0.0.1:PORT/`.
@@ -217,13 +284,20 @@ impl Drop for Server {
     }
 }
 
-async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<Seen>>>, handler: Handler, manners: Arc<Manners>) {
+async fn serve(
+    listener: TcpListener,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    handler: Handler,
+    manners: Arc<Manners>,
+) {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let (seen, handler, manners) = (seen.clone(), handler.clone(), manners.clone());
         connections.spawn(async move {
             let mut stream = BufReader::new(stream);
-            let Some(mut request) = head(&mut stream).await else { return };
+            let Some(mut request) = head(&mut stream).await else {
+                return;
+            };
             let interruption = manners.interruption.lock().unwrap().take();
             if interruption.is_none() && body(&mut stream, &mut request).await.is_none() {
                 return;
@@ -239,17 +313,26 @@ async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<Seen>>>, handler: Hand
 async fn head(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
     let first = line(stream).await?;
     let mut words = first.split(' ').map(str::to_owned);
-    let mut seen = Seen { method: words.next()?, target: words.next()?, headers: Vec::new(), body: Bytes::new() };
+    let mut seen = Seen {
+        method: words.next()?,
+        target: words.next()?,
+        headers: Vec::new(),
+        body: Bytes::new(),
+    };
     loop {
         let text = line(stream).await?;
-        let Some((name, value)) = text.split_once(": ") else { break };
+        let Some((name, value)) = text.split_once(": ") else {
+            break;
+        };
         seen.headers.push((name.to_owned(), value.to_owned()));
     }
     Some(seen)
 }
 
 async fn body(stream: &mut BufReader<TcpStream>, seen: &mut Seen) -> Option<()> {
-    let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let length = seen
+        .header("content-length")
+        .map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     seen.body = body.into();
@@ -269,12 +352,28 @@ mod tests {
 
     #[tokio::test]
     async fn replies_come_in_order_and_requests_are_kept() {
-        let server = Server::scripted([Reply::new(503, &[], ""), Reply::json(&serde_json::json!({"a": 1}))]).await;
-        let http = Http::new(server.url(), Default::default(), PlainDialect, quick(&ManualClock::new())).unwrap();
+        let server = Server::scripted([
+            Reply::new(503, &[], ""),
+            Reply::json(&serde_json::json!({"a": 1})),
+        ])
+        .await;
+        let http = Http::new(
+            server.url(),
+            Default::default(),
+            PlainDialect,
+            quick(&ManualClock::new()),
+        )
+        .unwrap();
         let request = Request::post(server.url().join("/x?y").unwrap()).body("text/plain", "hello");
         let answer: serde_json::Value = http.send(request).await.unwrap().json().await.unwrap();
         assert_eq!(answer["a"], 1);
         assert_eq!(server.lines(), ["POST /x?y", "POST /x?y"]);
-        assert_eq!((server.seen()[1].header("CONTENT-type"), &server.seen()[1].body[..]), (Some("text/plain"), &b"hello"[..]));
+        assert_eq!(
+            (
+                server.seen()[1].header("CONTENT-type"),
+                &server.seen()[1].body[..]
+            ),
+            (Some("text/plain"), &b"hello"[..])
+        );
     }
 }

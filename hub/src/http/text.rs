@@ -25,7 +25,16 @@ mod tests {
     #[test]
     fn every_value_is_text_and_every_address_keeps_its_bytes() {
         let of = |bytes: &[u8]| HeaderValue::from_bytes(bytes).unwrap();
-        assert_eq!((text(&of("\u{e9}tag".as_bytes())), text(&of(b"\xe9tag"))), ("\u{e9}tag".into(), "\u{e9}tag".into()));
-        assert_eq!((address(&of("/\u{e9}?a=%20".as_bytes())), address(&of(b"/\xe9"))), ("/%C3%A9?a=%20".into(), "/%E9".into()));
+        assert_eq!(
+            (text(&of("\u{e9}tag".as_bytes())), text(&of(b"\xe9tag"))),
+            ("\u{e9}tag".into(), "\u{e9}tag".into())
+        );
+        assert_eq!(
+            (
+                address(&of("/\u{e9}?a=%20".as_bytes())),
+                address(&of(b"/\xe9"))
+            ),
+            ("/%C3%A9?a=%20".into(), "/%E9".into())
+        );
     }
 }

@@ -14,9 +14,13 @@ pub const AUTHORITIES: &str = "HF2MS_CA_CERTIFICATES";
 
 /// The client's TLS settings.
 pub(crate) fn config() -> Result<ClientConfig> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots.add_parsable_certificates(certificates(&std::env::var(AUTHORITIES).unwrap_or_default()));
+    roots.add_parsable_certificates(certificates(
+        &std::env::var(AUTHORITIES).unwrap_or_default(),
+    ));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -30,25 +34,43 @@ pub fn named_authorities() -> Option<String> {
     if !is_set("SSL_CERT_FILE") && !is_set("SSL_CERT_DIR") {
         return None;
     }
-    let pem: String = rustls_native_certs::load_native_certs().certs.iter().filter(|found| !is_mozillas(found)).map(pem).collect();
+    let pem: String = rustls_native_certs::load_native_certs()
+        .certs
+        .iter()
+        .filter(|found| !is_mozillas(found))
+        .map(pem)
+        .collect();
     (!pem.is_empty()).then_some(pem)
 }
 
 fn is_mozillas(certificate: &CertificateDer<'_>) -> bool {
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates([certificate.clone()]);
-    let known = |key: &[u8]| webpki_roots::TLS_SERVER_ROOTS.iter().any(|root| *root.subject_public_key_info == *key);
-    store.roots.first().is_some_and(|root| known(&root.subject_public_key_info))
+    let known = |key: &[u8]| {
+        webpki_roots::TLS_SERVER_ROOTS
+            .iter()
+            .any(|root| *root.subject_public_key_info == *key)
+    };
+    store
+        .roots
+        .first()
+        .is_some_and(|root| known(&root.subject_public_key_info))
 }
 
 fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(std::result::Result::ok).collect()
+    CertificateDer::pem_slice_iter(pem.as_bytes())
+        .filter_map(std::result::Result::ok)
+        .collect()
 }
 
 /// RFC 7468: 64 letters a line.
 fn pem(certificate: &CertificateDer<'_>) -> String {
     let text = BASE64_STANDARD.encode(certificate);
-    let lines: String = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned() + "\n").collect();
+    let lines: String = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| String::from_utf8_lossy(line).into_owned() + "\n")
+        .collect();
     format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
 }
 

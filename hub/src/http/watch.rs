@@ -14,11 +14,18 @@ use crate::source::ByteStream;
 
 /// The error of a transfer in which nothing moved for `span`.
 pub(crate) fn stalled(span: Duration) -> Error {
-    Error::new(Kind::Transient, format!("nothing moved for {} s", span.as_secs_f32())).after_a_stall()
+    Error::new(
+        Kind::Transient,
+        format!("nothing moved for {} s", span.as_secs_f32()),
+    )
+    .after_a_stall()
 }
 
 /// `body` as a stream that fails when no byte arrives for `span`.
-pub(crate) fn incoming(body: impl Stream<Item = Result<Bytes>> + Send + 'static, span: Duration) -> ByteStream {
+pub(crate) fn incoming(
+    body: impl Stream<Item = Result<Bytes>> + Send + 'static,
+    span: Duration,
+) -> ByteStream {
     let body = Box::pin(body);
     futures_util::stream::unfold(Some(body), move |body| async move {
         let mut body = body?;
@@ -49,21 +56,42 @@ pub(crate) struct Watch(Arc<Mutex<Pulse>>);
 
 impl Watch {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Pulse { moved: Instant::now(), starved: false, finished: false })))
+        Self(Arc::new(Mutex::new(Pulse {
+            moved: Instant::now(),
+            starved: false,
+            finished: false,
+        })))
     }
 
     fn note(&self, starved: bool, finished: bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Pulse { moved: Instant::now(), starved, finished };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Pulse {
+            moved: Instant::now(),
+            starved,
+            finished,
+        };
     }
 
     /// `body` of `length` bytes as the client pulls it, each pull a sign of life.
-    pub(crate) fn outgoing(&self, body: ByteStream, length: u64) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
-        Outgoing { body, left: length, watch: self.clone() }
+    pub(crate) fn outgoing(
+        &self,
+        body: ByteStream,
+        length: u64,
+    ) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+        Outgoing {
+            body,
+            left: length,
+            watch: self.clone(),
+        }
     }
 
     /// Runs `transfer`; fails when the server takes nothing for `span`, or, once it has everything, does
     /// not answer for `patience`.
-    pub(crate) async fn over<T>(&self, transfer: impl Future<Output = Result<T>>, span: Duration, patience: Duration) -> Result<T> {
+    pub(crate) async fn over<T>(
+        &self,
+        transfer: impl Future<Output = Result<T>>,
+        span: Duration,
+        patience: Duration,
+    ) -> Result<T> {
         tokio::pin!(transfer);
         let tick = (span / 4).clamp(Duration::from_millis(10), Duration::from_secs(1));
         loop {
@@ -77,7 +105,11 @@ impl Watch {
     fn check(&self, span: Duration, patience: Duration) -> Result<()> {
         let pulse = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = if pulse.finished { patience } else { span };
-        if !pulse.starved && pulse.moved.elapsed() > limit { Err(stalled(limit)) } else { Ok(()) }
+        if !pulse.starved && pulse.moved.elapsed() > limit {
+            Err(stalled(limit))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -96,7 +128,10 @@ impl Stream for Outgoing {
             self.left = self.left.saturating_sub(piece.len() as u64);
         }
         // The client does not ask for the end of a body whose length it knows.
-        self.watch.note(next.is_pending(), self.left == 0 || matches!(next, Poll::Ready(None)));
+        self.watch.note(
+            next.is_pending(),
+            self.left == 0 || matches!(next, Poll::Ready(None)),
+        );
         next
     }
 }
@@ -113,7 +148,9 @@ mod tests {
     async fn a_body_that_stands_still_fails() {
         let body = stream::iter([Ok(Bytes::from("a"))]).chain(stream::pending());
         let got: Vec<_> = incoming(body, SHORT).collect().await;
-        assert!(got[0].is_ok() && got[1].as_ref().is_err_and(Error::is_transient) && got.len() == 2);
+        assert!(
+            got[0].is_ok() && got[1].as_ref().is_err_and(Error::is_transient) && got.len() == 2
+        );
     }
 
     #[tokio::test]
@@ -122,13 +159,22 @@ mod tests {
             tokio::time::sleep(SHORT / 4).await;
             (n < 6).then(|| (Ok(Bytes::from("a")), n + 1))
         });
-        assert_eq!(incoming(body, SHORT).filter(|p| std::future::ready(p.is_ok())).count().await, 6);
+        assert_eq!(
+            incoming(body, SHORT)
+                .filter(|p| std::future::ready(p.is_ok()))
+                .count()
+                .await,
+            6
+        );
     }
 
     #[tokio::test]
     async fn a_server_that_takes_nothing_is_given_up_but_a_slow_source_is_not_its_fault() {
         let watch = Watch::new();
-        let error = watch.over(std::future::pending::<Result<()>>(), SHORT, SHORT).await.unwrap_err();
+        let error = watch
+            .over(std::future::pending::<Result<()>>(), SHORT, SHORT)
+            .await
+            .unwrap_err();
         assert!(error.is_transient());
 
         let watch = Watch::new();
@@ -138,7 +184,12 @@ mod tests {
         })
         .boxed();
         let drain = watch.outgoing(source, 4).collect::<Vec<_>>();
-        assert!(watch.over(async { Ok(drain.await.len()) }, SHORT, SHORT).await.is_ok_and(|pieces| pieces == 1));
+        assert!(
+            watch
+                .over(async { Ok(drain.await.len()) }, SHORT, SHORT)
+                .await
+                .is_ok_and(|pieces| pieces == 1)
+        );
     }
 
     #[tokio::test]

@@ -38,7 +38,9 @@ pub(super) async fn write(repo: &Repo, commit: &Commit) -> Result<Option<String>
             answer => return answer,
         };
         let inline = commit.actions.iter().filter_map(inline_of);
-        let binary: Vec<_> = inline.filter(|(path, _)| error.names(path) && !large.contains(path)).collect();
+        let binary: Vec<_> = inline
+            .filter(|(path, _)| error.names(path) && !large.contains(path))
+            .collect();
         if binary.is_empty() {
             return Err(error);
         }
@@ -51,18 +53,39 @@ pub(super) async fn write(repo: &Repo, commit: &Commit) -> Result<Option<String>
 async fn send(repo: &Repo, commit: &Commit, large: &HashSet<&RepoPath>) -> Result<Option<String>> {
     let body = lines(commit, large)?;
     let url = repo.api(&format!("/commit/{}", repo.revision()))?;
-    let request = Request::post(url).body(NDJSON, body).once().patience(PATIENCE);
-    let answer = repo.http.send(request).await.map_err(super::quota::of_action)?.json_within::<Committed>(LONGEST_ANSWER).await?;
-    Ok(answer.commit_oid.filter(|commit| commit.parse::<Revision>().is_ok()))
+    let request = Request::post(url)
+        .body(NDJSON, body)
+        .once()
+        .patience(PATIENCE);
+    let answer = repo
+        .http
+        .send(request)
+        .await
+        .map_err(super::quota::of_action)?
+        .json_within::<Committed>(LONGEST_ANSWER)
+        .await?;
+    Ok(answer
+        .commit_oid
+        .filter(|commit| commit.parse::<Revision>().is_ok()))
 }
 
 fn lines(commit: &Commit, large: &HashSet<&RepoPath>) -> Result<Bytes> {
-    let (summary, description) = commit.message.split_once('\n').unwrap_or((&commit.message, ""));
+    let (summary, description) = commit
+        .message
+        .split_once('\n')
+        .unwrap_or((&commit.message, ""));
     let parent_commit = commit.parent.as_ref().map(Revision::as_str);
-    let header = Line::Header { summary, description: description.trim_start(), parent_commit };
+    let header = Line::Header {
+        summary,
+        description: description.trim_start(),
+        parent_commit,
+    };
     let mut lines = Vec::new();
-    for line in std::iter::once(header).chain(commit.actions.iter().map(|action| line(action, large))) {
-        serde_json::to_writer(&mut lines, &line).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
+    for line in
+        std::iter::once(header).chain(commit.actions.iter().map(|action| line(action, large)))
+    {
+        serde_json::to_writer(&mut lines, &line)
+            .map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
         lines.push(b'\n');
     }
     Ok(lines.into())
@@ -76,17 +99,36 @@ fn line<'a>(action: &'a Action, large: &HashSet<&RepoPath>) -> Line<'a> {
         size: blob.size,
     };
     match action {
-        Action::Put { path, content: Content::Stored(blob), .. } => in_lfs(path, *blob),
-        Action::Put { path, content: Content::Inline(bytes), .. } if large.contains(path) => in_lfs(path, blob_of(bytes)),
-        Action::Put { path, content: Content::Inline(bytes), .. } => {
-            Line::File { path: path.as_str(), content: BASE64_STANDARD.encode(bytes), encoding: "base64" }
-        }
-        Action::Delete { path } => Line::DeletedFile { path: path.as_str() },
+        Action::Put {
+            path,
+            content: Content::Stored(blob),
+            ..
+        } => in_lfs(path, *blob),
+        Action::Put {
+            path,
+            content: Content::Inline(bytes),
+            ..
+        } if large.contains(path) => in_lfs(path, blob_of(bytes)),
+        Action::Put {
+            path,
+            content: Content::Inline(bytes),
+            ..
+        } => Line::File {
+            path: path.as_str(),
+            content: BASE64_STANDARD.encode(bytes),
+            encoding: "base64",
+        },
+        Action::Delete { path } => Line::DeletedFile {
+            path: path.as_str(),
+        },
     }
 }
 
 fn blob_of(bytes: &Bytes) -> Blob {
-    Blob { sha256: Sha256::of(bytes), size: bytes.len() as u64 }
+    Blob {
+        sha256: Sha256::of(bytes),
+        size: bytes.len() as u64,
+    }
 }
 
 /// The files among the inline ones that the hub wants in LFS, their contents stored there now: it decides by
@@ -96,7 +138,10 @@ async fn into_lfs<'a>(repo: &Repo, commit: &'a Commit) -> Result<HashSet<&'a Rep
     let mut large = HashSet::new();
     for files in inline.chunks(FILES_A_CALL) {
         let wanted = wanted_in_lfs(repo, files).await?;
-        let files: Vec<_> = files.iter().filter(|(path, _)| wanted.contains(path.as_str())).collect();
+        let files: Vec<_> = files
+            .iter()
+            .filter(|(path, _)| wanted.contains(path.as_str()))
+            .collect();
         store(repo, &files).await?;
         large.extend(files.iter().map(|(path, _)| *path));
     }
@@ -106,7 +151,11 @@ async fn into_lfs<'a>(repo: &Repo, commit: &'a Commit) -> Result<HashSet<&'a Rep
 /// Empty files are never in LFS: storage takes none.
 fn inline_of(action: &Action) -> Option<(&RepoPath, &Bytes)> {
     match action {
-        Action::Put { path, content: Content::Inline(bytes), .. } if !bytes.is_empty() => Some((path, bytes)),
+        Action::Put {
+            path,
+            content: Content::Inline(bytes),
+            ..
+        } if !bytes.is_empty() => Some((path, bytes)),
         _ => None,
     }
 }
@@ -118,10 +167,21 @@ async fn wanted_in_lfs(repo: &Repo, files: &[(&RepoPath, &Bytes)]) -> Result<Has
         size: bytes.len() as u64,
         sample: BASE64_STANDARD.encode(&bytes[..bytes.len().min(SAMPLE)]),
     });
-    let candidates = Candidates { files: candidates.collect() };
-    let request = Request::post(repo.api(&format!("/preupload/{}", repo.revision()))?).json(&candidates)?;
-    let told = repo.ask::<Modes>(LONGEST_ANSWER, || request.clone()).await?.value;
-    Ok(told.files.into_iter().filter(|mode| mode.upload_mode == "lfs").map(|mode| mode.path).collect())
+    let candidates = Candidates {
+        files: candidates.collect(),
+    };
+    let request =
+        Request::post(repo.api(&format!("/preupload/{}", repo.revision()))?).json(&candidates)?;
+    let told = repo
+        .ask::<Modes>(LONGEST_ANSWER, || request.clone())
+        .await?
+        .value;
+    Ok(told
+        .files
+        .into_iter()
+        .filter(|mode| mode.upload_mode == "lfs")
+        .map(|mode| mode.path)
+        .collect())
 }
 
 async fn store(repo: &Repo, files: &[&(&RepoPath, &Bytes)]) -> Result<()> {
@@ -134,20 +194,33 @@ async fn store(repo: &Repo, files: &[&(&RepoPath, &Bytes)]) -> Result<()> {
         return Err(error);
     }
     for blob in missing.wanted {
-        let Some((_, bytes)) = files.iter().zip(&blobs).find(|(_, other)| **other == blob).map(|(file, _)| **file) else { continue };
+        let Some((_, bytes)) = files
+            .iter()
+            .zip(&blobs)
+            .find(|(_, other)| **other == blob)
+            .map(|(file, _)| **file)
+        else {
+            continue;
+        };
         let whole = stream::once(std::future::ready(Ok(bytes.clone()))).boxed();
         let again = bytes.clone();
         let part = move |range: std::ops::Range<u64>| {
             let part = slice(&again, range);
             stream::once(std::future::ready(Ok(part))).boxed()
         };
-        repo.lfs.put(blob, Body::from(whole).reopened_by(part)).await?;
+        repo.lfs
+            .put(blob, Body::from(whole).reopened_by(part))
+            .await?;
     }
     Ok(())
 }
 
 fn slice(bytes: &Bytes, range: std::ops::Range<u64>) -> Bytes {
-    let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    let at = |offset: u64| {
+        usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len())
+    };
     bytes.slice(at(range.start)..at(range.end))
 }
 
@@ -165,7 +238,11 @@ mod tests {
             exists: false,
             content: Content::Inline(Bytes::copy_from_slice(path.as_bytes())),
         };
-        Commit { message: "m".to_owned(), actions: paths.iter().map(put).collect(), parent: None }
+        Commit {
+            message: "m".to_owned(),
+            actions: paths.iter().map(put).collect(),
+            parent: None,
+        }
     }
 
     /// A hub that calls every file regular and refuses `binary` outside LFS, all named at once.
@@ -178,12 +255,19 @@ mod tests {
             if seen.path().ends_with("/objects/batch") {
                 return Reply::json(&json!({"objects": seen.json()["objects"]}));
             }
-            let outside = |path: &&&str| body.contains(&format!(r#""key":"file","value":{{"path":"{path}""#));
-            let named: String = binary.iter().filter(outside).map(|path| format!("\n  - {path}")).collect();
+            let outside =
+                |path: &&&str| body.contains(&format!(r#""key":"file","value":{{"path":"{path}""#));
+            let named: String = binary
+                .iter()
+                .filter(outside)
+                .map(|path| format!("\n  - {path}"))
+                .collect();
             if named.is_empty() {
                 return Reply::json(&json!({"commitOid": "ab".repeat(20)}));
             }
-            let error = format!("Your push was rejected because it contains binary files.\nOffending files:{named}");
+            let error = format!(
+                "Your push was rejected because it contains binary files.\nOffending files:{named}"
+            );
             Reply::new(400, &[], json!({"error": error}).to_string())
         })
         .await
@@ -192,10 +276,27 @@ mod tests {
     #[tokio::test]
     async fn files_that_are_refused_for_being_binary_go_to_lfs_and_the_commit_is_repeated() {
         let server = refusing(&["a.ply", "b c.ply"]).await;
-        assert!(write(&repo(&server), &change(&["a.ply", "b c.ply", "c.txt"])).await.unwrap().is_some());
-        let commits: Vec<_> = server.seen().into_iter().filter(|seen| seen.path().contains("/commit/")).collect();
+        assert!(
+            write(&repo(&server), &change(&["a.ply", "b c.ply", "c.txt"]))
+                .await
+                .unwrap()
+                .is_some()
+        );
+        let commits: Vec<_> = server
+            .seen()
+            .into_iter()
+            .filter(|seen| seen.path().contains("/commit/"))
+            .collect();
         let last = String::from_utf8_lossy(&commits[1].body).into_owned();
-        assert_eq!((commits.len(), last.matches("lfsFile").count(), last.matches(r#""key":"file""#).count()), (2, 2, 1), "{last}");
+        assert_eq!(
+            (
+                commits.len(),
+                last.matches("lfsFile").count(),
+                last.matches(r#""key":"file""#).count()
+            ),
+            (2, 2, 1),
+            "{last}"
+        );
     }
 
     #[tokio::test]
@@ -204,7 +305,12 @@ mod tests {
             Reply::new(400, &[], json!({"error": "it contains binary files. Offending files: - other.ply", "files": []}).to_string())
         };
         let server = Server::answering(names_another).await;
-        let error = send(&repo(&server), &change(&["a.ply"]), &HashSet::new()).await.unwrap_err();
-        assert!(error.kind() == Kind::Invalid && error.message().contains(BINARIES), "{error}");
+        let error = send(&repo(&server), &change(&["a.ply"]), &HashSet::new())
+            .await
+            .unwrap_err();
+        assert!(
+            error.kind() == Kind::Invalid && error.message().contains(BINARIES),
+            "{error}"
+        );
     }
 }

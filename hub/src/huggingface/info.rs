@@ -11,23 +11,49 @@ pub(super) const LONGEST: u64 = 256 << 20;
 /// The repo and the commit of its revision; an error when its files may not be read.
 pub(super) async fn describe(repo: &Repo) -> Result<RepoInfo> {
     let url = repo.api(&format!("/revision/{}", repo.revision()))?;
-    let told = repo.ask::<RepoAnswer>(LONGEST, || Request::get(url.clone())).await?.value;
+    let told = repo
+        .ask::<RepoAnswer>(LONGEST, || Request::get(url.clone()))
+        .await?
+        .value;
     if told.disabled == Some(true) {
-        return Err(Error::new(Kind::Disabled, format!("the {} {} is disabled by Hugging Face", repo.at.kind, repo.at.id)));
+        return Err(Error::new(
+            Kind::Disabled,
+            format!(
+                "the {} {} is disabled by Hugging Face",
+                repo.at.kind, repo.at.id
+            ),
+        ));
     }
     // What is not said to be public must not become so.
-    let (visibility, renamed) = (seen_by(&told).unwrap_or(Visibility::Private), renamed(repo, &told));
-    let gate = if told.gated.is_some_and(|gated| gated.is_closed()) { Gate::Gated } else { Gate::Open };
+    let (visibility, renamed) = (
+        seen_by(&told).unwrap_or(Visibility::Private),
+        renamed(repo, &told),
+    );
+    let gate = if told.gated.is_some_and(|gated| gated.is_closed()) {
+        Gate::Gated
+    } else {
+        Gate::Open
+    };
     if gate == Gate::Gated {
         knock(repo).await?;
     }
-    Ok(RepoInfo { commit: Some(commit_of(told.sha)?), visibility, gate, renamed })
+    Ok(RepoInfo {
+        commit: Some(commit_of(told.sha)?),
+        visibility,
+        gate,
+        renamed,
+    })
 }
 
 /// The commit of its revision.
 pub(super) async fn commit(repo: &Repo) -> Result<Revision> {
     let url = repo.api(&format!("/revision/{}", repo.revision()))?;
-    commit_of(repo.ask::<RepoAnswer>(LONGEST, || Request::get(url.clone())).await?.value.sha)
+    commit_of(
+        repo.ask::<RepoAnswer>(LONGEST, || Request::get(url.clone()))
+            .await?
+            .value
+            .sha,
+    )
 }
 
 /// Who may see it, as far as it is said. A Space can be `protected`: then everyone sees its app, and nobody else its files.
@@ -58,8 +84,15 @@ async fn knock(repo: &Repo) -> Result<()> {
 }
 
 fn commit_of(sha: Option<String>) -> Result<Revision> {
-    let revision = sha.and_then(|sha| sha.parse().ok()).filter(Revision::is_commit);
-    revision.ok_or_else(|| Error::new(Kind::Refused, "Hugging Face did not say which commit the revision is"))
+    let revision = sha
+        .and_then(|sha| sha.parse().ok())
+        .filter(Revision::is_commit);
+    revision.ok_or_else(|| {
+        Error::new(
+            Kind::Refused,
+            "Hugging Face did not say which commit the revision is",
+        )
+    })
 }
 
 #[cfg(test)]
@@ -73,7 +106,10 @@ mod tests {
 
     fn described(extra: serde_json::Value) -> Reply {
         let mut answer = json!({"id": "org/name", "sha": COMMIT, "private": false, "gated": false, "disabled": false, "siblings": []});
-        answer.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        answer
+            .as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
         Reply::json(&answer)
     }
 
@@ -81,21 +117,48 @@ mod tests {
     async fn a_renamed_repo_is_found_by_its_old_name_and_says_the_new_one() {
         let new = format!("/api/datasets/org/new/revision/{COMMIT}");
         let moved = Reply::new(307, &[("Location", &new)], "");
-        let server = Server::scripted([moved, described(json!({"id": "org/new"})), described(json!({"id": "Org/Name"}))]).await;
+        let server = Server::scripted([
+            moved,
+            described(json!({"id": "org/new"})),
+            described(json!({"id": "Org/Name"})),
+        ])
+        .await;
         let repo = repo(&server);
-        assert_eq!(repo.describe().await.unwrap().renamed, Some("org/new".parse().unwrap()));
+        assert_eq!(
+            repo.describe().await.unwrap().renamed,
+            Some("org/new".parse().unwrap())
+        );
         assert_eq!(server.lines()[1], format!("GET {new}"));
-        assert!(server.seen()[1].header("authorization").is_some(), "the same hub");
-        assert_eq!(repo.describe().await.unwrap().renamed, None, "ids are equal in any case");
+        assert!(
+            server.seen()[1].header("authorization").is_some(),
+            "the same hub"
+        );
+        assert_eq!(
+            repo.describe().await.unwrap().renamed,
+            None,
+            "ids are equal in any case"
+        );
     }
 
     #[tokio::test]
     async fn a_revoked_token_is_sent_once_only() {
-        let server =
-            Server::answering(|_| Reply::new(401, &[("X-Error-Message", "Invalid credentials in Authorization header")], "")).await;
+        let server = Server::answering(|_| {
+            Reply::new(
+                401,
+                &[(
+                    "X-Error-Message",
+                    "Invalid credentials in Authorization header",
+                )],
+                "",
+            )
+        })
+        .await;
         let repo = repo(&server);
         for _ in 0..3 {
-            assert_eq!(repo.describe().await.unwrap_err().kind(), Kind::Unauthorized);
+            assert_eq!(
+                repo.describe().await.unwrap_err().kind(),
+                Kind::Unauthorized
+            );
         }
         assert_eq!(server.seen().len(), 1);
     }
@@ -105,44 +168,86 @@ mod tests {
         let server = Server::scripted([described(json!({"private": true}))]).await;
         let info = repo(&server).describe().await.unwrap();
         assert_eq!(info.commit.unwrap().as_str(), COMMIT);
-        assert_eq!((info.visibility, info.gate), (Visibility::Private, Gate::Open));
-        assert_eq!(server.lines(), [format!("GET /api/datasets/org/name/revision/{COMMIT}")]);
+        assert_eq!(
+            (info.visibility, info.gate),
+            (Visibility::Private, Gate::Open)
+        );
+        assert_eq!(
+            server.lines(),
+            [format!("GET /api/datasets/org/name/revision/{COMMIT}")]
+        );
     }
 
     #[tokio::test]
     async fn what_is_not_said_to_be_public_is_private() {
-        let server = Server::scripted([described(json!({"private": null})), described(json!({}))]).await;
+        let server =
+            Server::scripted([described(json!({"private": null})), described(json!({}))]).await;
         let repo = repo(&server);
-        assert_eq!(repo.describe().await.unwrap().visibility, Visibility::Private);
-        assert_eq!(repo.describe().await.unwrap().visibility, Visibility::Public);
+        assert_eq!(
+            repo.describe().await.unwrap().visibility,
+            Visibility::Private
+        );
+        assert_eq!(
+            repo.describe().await.unwrap().visibility,
+            Visibility::Public
+        );
     }
 
     #[tokio::test]
     async fn a_commit_may_have_64_digits() {
         let sha = "0123456789abcdef".repeat(4);
         let server = Server::scripted([described(json!({"sha": sha, "gated": null}))]).await;
-        assert_eq!(repo(&server).describe().await.unwrap().commit.unwrap().as_str(), sha);
+        assert_eq!(
+            repo(&server)
+                .describe()
+                .await
+                .unwrap()
+                .commit
+                .unwrap()
+                .as_str(),
+            sha
+        );
     }
 
     #[tokio::test]
     async fn where_branches_are_not_listed_the_repo_tells_the_head() {
         let server = Server::scripted([Reply::new(404, &[], ""), described(json!({}))]).await;
-        assert_eq!(crate::Destination::head(&repo(&server)).await.unwrap().unwrap().as_str(), COMMIT);
-        assert_eq!(server.lines()[1], format!("GET /api/datasets/org/name/revision/{COMMIT}"));
+        assert_eq!(
+            crate::Destination::head(&repo(&server))
+                .await
+                .unwrap()
+                .unwrap()
+                .as_str(),
+            COMMIT
+        );
+        assert_eq!(
+            server.lines()[1],
+            format!("GET /api/datasets/org/name/revision/{COMMIT}")
+        );
     }
 
     #[tokio::test]
     async fn a_closed_gate_is_found_before_anything_moves() {
         let closed = Reply::new(403, &[("X-Error-Code", "GatedRepo")], "");
         let server = Server::scripted([described(json!({"gated": "manual"})), closed]).await;
-        assert_eq!(repo(&server).describe().await.unwrap_err().kind(), Kind::Gated);
+        assert_eq!(
+            repo(&server).describe().await.unwrap_err().kind(),
+            Kind::Gated
+        );
         assert_eq!(server.lines()[1], "GET /api/datasets/org/name/auth-check");
     }
 
     #[tokio::test]
     async fn a_gate_that_says_only_401_to_a_stranger_is_still_a_gate() {
-        let server = Server::scripted([described(json!({"gated": "auto"})), Reply::new(401, &[], "")]).await;
-        assert_eq!(anonymous(&server).describe().await.unwrap_err().kind(), Kind::Gated);
+        let server = Server::scripted([
+            described(json!({"gated": "auto"})),
+            Reply::new(401, &[], ""),
+        ])
+        .await;
+        assert_eq!(
+            anonymous(&server).describe().await.unwrap_err().kind(),
+            Kind::Gated
+        );
     }
 
     #[tokio::test]
@@ -155,7 +260,11 @@ mod tests {
 
     #[tokio::test]
     async fn disabled_repos_and_answers_without_a_commit_are_errors() {
-        let server = Server::scripted([described(json!({"disabled": true})), described(json!({"sha": "main"}))]).await;
+        let server = Server::scripted([
+            described(json!({"disabled": true})),
+            described(json!({"sha": "main"})),
+        ])
+        .await;
         let repo = repo(&server);
         assert_eq!(repo.describe().await.unwrap_err().kind(), Kind::Disabled);
         assert_eq!(repo.describe().await.unwrap_err().kind(), Kind::Refused);
@@ -164,9 +273,13 @@ mod tests {
     #[tokio::test]
     async fn a_page_of_html_and_a_broken_body_are_no_description() {
         let cut = Reply::headed(200, &[("Content-Length", "500")], "{\"sha\":");
-        let server = Server::scripted([Reply::new(200, &[], "<html>"), cut, described(json!({}))]).await;
+        let server =
+            Server::scripted([Reply::new(200, &[], "<html>"), cut, described(json!({}))]).await;
         let repo = repo(&server);
         assert_eq!(repo.describe().await.unwrap_err().kind(), Kind::Refused);
-        assert!(repo.describe().await.is_ok(), "the cut answer is asked for again");
+        assert!(
+            repo.describe().await.is_ok(),
+            "the cut answer is asked for again"
+        );
     }
 }

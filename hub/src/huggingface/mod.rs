@@ -38,15 +38,20 @@ use serde::de::DeserializeOwned;
 use crate::http::{Credentials, Http, HttpOptions, Request, Told};
 use crate::lfs::{self, Lfs};
 use crate::{
-    Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing, Missing, Owned, Placement, RepoAt, RepoInfo,
-    RepoKind, RepoPath, Result, Revision, Sha256, Side, Source, Token, Transport, Visibility,
+    Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing,
+    Missing, Owned, Placement, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256,
+    Side, Source, Token, Transport, Visibility,
 };
 
 /// The user name that Git takes beside a token: any does (huggingface.co, "git over https").
 pub(crate) const GIT_USER: &str = "user";
 
 /// Everything but what RFC 3986 calls unreserved.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// A repo on Hugging Face, at a revision. Cheap to share; it keeps the addresses of blobs, where they are and where they go.
 pub struct Repo {
@@ -68,16 +73,44 @@ impl Repo {
         let base = side.at.endpoint.trim_end_matches('/').to_owned();
         let endpoint = address(&base)?;
         if endpoint.query().is_some() || endpoint.fragment().is_some() {
-            return Err(Error::new(Kind::Usage, "the Hugging Face endpoint must not hold '?' or '#'"));
+            return Err(Error::new(
+                Kind::Usage,
+                "the Hugging Face endpoint must not hold '?' or '#'",
+            ));
         }
         let account = side.token.as_ref().map(|token| whoami::known(&base, token));
-        let http = Http::new(&endpoint, credentials(side.token.as_ref()), dialect::Words::of(&side.at, account.is_some()), options)?;
-        let batch = address(&format!("{base}/{}.git/info/lfs/objects/batch", page_of(&side.at)))?;
-        let lfs = Lfs::new(http.clone(), batch).in_parts().of_ref(side.at.revision.to_string());
-        let rest = |direction: &str| format!("/xet-{direction}-token/{}", escaped(side.at.revision.as_str()));
-        let grants = [api(&base, &side.at, &rest("read"))?, api(&base, &side.at, &rest("write"))?];
+        let http = Http::new(
+            &endpoint,
+            credentials(side.token.as_ref()),
+            dialect::Words::of(&side.at, account.is_some()),
+            options,
+        )?;
+        let batch = address(&format!(
+            "{base}/{}.git/info/lfs/objects/batch",
+            page_of(&side.at)
+        ))?;
+        let lfs = Lfs::new(http.clone(), batch)
+            .in_parts()
+            .of_ref(side.at.revision.to_string());
+        let rest = |direction: &str| {
+            format!(
+                "/xet-{direction}-token/{}",
+                escaped(side.at.revision.as_str())
+            )
+        };
+        let grants = [
+            api(&base, &side.at, &rest("read"))?,
+            api(&base, &side.at, &rest("write"))?,
+        ];
         let xet = xet::Xet::new(&http, grants);
-        Ok(Self { http, base, at: side.at.clone(), account, lfs, xet })
+        Ok(Self {
+            http,
+            base,
+            at: side.at.clone(),
+            account,
+            lfs,
+            xet,
+        })
     }
 
     /// The same, its blobs going as `transport` says.
@@ -118,7 +151,11 @@ impl Repo {
     }
 
     /// Asks for JSON of at most `cap` bytes. An answer whose body breaks is asked for again.
-    async fn ask<T: DeserializeOwned>(&self, cap: u64, request: impl Fn() -> Request) -> Result<Told<T>> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        cap: u64,
+        request: impl Fn() -> Request,
+    ) -> Result<Told<T>> {
         self.http.ask(cap, request).await
     }
 }
@@ -151,7 +188,12 @@ fn kinds(kind: RepoKind) -> &'static str {
 }
 
 fn address(text: &str) -> Result<Url> {
-    text.parse().map_err(|error| Error::new(Kind::Usage, format!("the Hugging Face endpoint is no address: {error}")))
+    text.parse().map_err(|error| {
+        Error::new(
+            Kind::Usage,
+            format!("the Hugging Face endpoint is no address: {error}"),
+        )
+    })
 }
 
 fn escaped(part: &str) -> String {
@@ -247,7 +289,11 @@ impl Destination for Repo {
     }
 
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
-        if self.xet.sends(blob) { self.xet.put(blob, body.verified(blob)).await } else { self.lfs.put(blob, body).await }
+        if self.xet.sends(blob) {
+            self.xet.put(blob, body.verified(blob)).await
+        } else {
+            self.lfs.put(blob, body).await
+        }
     }
 
     async fn put_unnamed(&self, file: &File, body: ByteStream) -> Result<Option<Sha256>> {
@@ -281,7 +327,10 @@ pub(crate) mod testing {
             id: "org/name".parse().unwrap(),
             revision: revision.parse().unwrap(),
         };
-        Side { at, token: Some(Token::parse(TOKEN).unwrap()) }
+        Side {
+            at,
+            token: Some(Token::parse(TOKEN).unwrap()),
+        }
     }
 
     pub(crate) fn timed(server: &Server, clock: &Arc<ManualClock>) -> Repo {
@@ -293,7 +342,10 @@ pub(crate) mod testing {
     }
 
     pub(crate) fn anonymous(server: &Server) -> Repo {
-        let side = Side { token: None, ..side(&server.endpoint(), COMMIT) };
+        let side = Side {
+            token: None,
+            ..side(&server.endpoint(), COMMIT)
+        };
         Repo::open(&side, quick(&ManualClock::new())).unwrap()
     }
 }
@@ -310,19 +362,45 @@ mod tests {
             side.at.kind = kind;
             let repo = Repo::open(&side, HttpOptions::default()).unwrap();
             let api = repo.api(&format!("/revision/{}", repo.revision())).unwrap();
-            [api.to_string(), repo.page(".git/info/lfs/objects/batch").unwrap().to_string()]
+            [
+                api.to_string(),
+                repo.page(".git/info/lfs/objects/batch")
+                    .unwrap()
+                    .to_string(),
+            ]
         };
         let model = urls(RepoKind::Model);
-        assert_eq!(model[0], "https://mirror.example/hf/api/models/org/name/revision/refs%2Fpr%2F1");
-        assert_eq!(model[1], "https://mirror.example/hf/org/name.git/info/lfs/objects/batch");
-        assert_eq!(urls(RepoKind::Dataset)[1], "https://mirror.example/hf/datasets/org/name.git/info/lfs/objects/batch");
-        assert_eq!(urls(RepoKind::Space)[0], "https://mirror.example/hf/api/spaces/org/name/revision/refs%2Fpr%2F1");
+        assert_eq!(
+            model[0],
+            "https://mirror.example/hf/api/models/org/name/revision/refs%2Fpr%2F1"
+        );
+        assert_eq!(
+            model[1],
+            "https://mirror.example/hf/org/name.git/info/lfs/objects/batch"
+        );
+        assert_eq!(
+            urls(RepoKind::Dataset)[1],
+            "https://mirror.example/hf/datasets/org/name.git/info/lfs/objects/batch"
+        );
+        assert_eq!(
+            urls(RepoKind::Space)[0],
+            "https://mirror.example/hf/api/spaces/org/name/revision/refs%2Fpr%2F1"
+        );
     }
 
     #[test]
     fn endpoints_that_are_no_address_are_refused() {
-        for endpoint in ["huggingface.co", "https://h/?a", "https://h/#a", "https://user:pass@h", "ftp://h"] {
-            assert!(Repo::open(&side(endpoint, "main"), HttpOptions::default()).is_err(), "{endpoint}");
+        for endpoint in [
+            "huggingface.co",
+            "https://h/?a",
+            "https://h/#a",
+            "https://user:pass@h",
+            "ftp://h",
+        ] {
+            assert!(
+                Repo::open(&side(endpoint, "main"), HttpOptions::default()).is_err(),
+                "{endpoint}"
+            );
         }
     }
 }

@@ -21,10 +21,17 @@ fn wait(words: &str) -> Option<Duration> {
     let (_, rest) = words.split_once(WORDS)?;
     let mut words = rest.split_whitespace().filter(|word| *word != "about");
     let (count, unit) = (words.next()?.parse::<u64>().ok()?, words.next()?);
-    let units = [("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400)];
+    let units = [
+        ("second", 1),
+        ("minute", 60),
+        ("hour", 3_600),
+        ("day", 86_400),
+    ];
     let (_, seconds) = units.into_iter().find(|(name, _)| unit.starts_with(name))?;
     // What is "about" or rounded down is over a little later.
-    Some(Duration::from_secs(count.checked_mul(seconds)? + seconds / 20))
+    Some(Duration::from_secs(
+        count.checked_mul(seconds)? + seconds / 20,
+    ))
 }
 
 #[cfg(test)]
@@ -34,15 +41,21 @@ mod tests {
     #[test]
     fn the_wait_is_read_from_the_words() {
         let seconds = |words: &str| wait(words).map(|wait| wait.as_secs());
-        let hour =
-            "You have exceeded the rate limit for repository commits (128 per hour). You can retry this action in about 1 hour. (429)";
+        let hour = "You have exceeded the rate limit for repository commits (128 per hour). You can retry this action in about 1 hour. (429)";
         assert_eq!(seconds(hour), Some(3780));
-        assert_eq!(seconds("You can retry this action in 43 minutes."), Some(2583));
+        assert_eq!(
+            seconds("You can retry this action in 43 minutes."),
+            Some(2583)
+        );
         assert_eq!(seconds("you can retry this action in 1 day"), Some(90_720));
         assert_eq!(seconds("you can retry this action in 30 seconds"), Some(30));
-        for words in
-            ["", "slow down", "retry this action in a while", "retry this action in 5", "retry this action in 99999999999999999999 days"]
-        {
+        for words in [
+            "",
+            "slow down",
+            "retry this action in a while",
+            "retry this action in 5",
+            "retry this action in 99999999999999999999 days",
+        ] {
             assert_eq!(seconds(words), None, "{words}");
         }
     }
@@ -52,7 +65,10 @@ mod tests {
         let error = |kind| Error::new(kind, "you can retry this action in 2 hours");
         let asked = error(Kind::RateLimited).with_retry_after(Some(Duration::from_secs(7)));
         assert_eq!(of_action(asked).retry_after(), Some(Duration::from_secs(7)));
-        assert_eq!(of_action(error(Kind::RateLimited)).retry_after(), Some(Duration::from_secs(7380)));
+        assert_eq!(
+            of_action(error(Kind::RateLimited)).retry_after(),
+            Some(Duration::from_secs(7380))
+        );
         assert_eq!(of_action(error(Kind::Denied)).retry_after(), None);
     }
 }

@@ -16,16 +16,23 @@ impl Repo {
     /// The hub's own list.
     pub(super) async fn told_refs(&self) -> Result<Told> {
         let url = self.api("/refs")?;
-        Ok(self.ask::<Told>(LONGEST, || Request::get(url.clone())).await?.value)
+        Ok(self
+            .ask::<Told>(LONGEST, || Request::get(url.clone()))
+            .await?
+            .value)
     }
 
     async fn make(&self, rest: &str, wanted: &Value) -> Result<()> {
-        self.http.send(Request::post(self.api(rest)?).json(wanted)?).await.map(drop)
+        self.http
+            .send(Request::post(self.api(rest)?).json(wanted)?)
+            .await
+            .map(drop)
     }
 }
 
 fn add(refs: &mut Refs, kind: RefKind, told: &[RefsEntry]) -> Result<()> {
-    told.iter().try_for_each(|entry| refs.add(kind, &entry.name, entry.target_commit.as_deref()))
+    told.iter()
+        .try_for_each(|entry| refs.add(kind, &entry.name, entry.target_commit.as_deref()))
 }
 
 #[async_trait]
@@ -33,22 +40,39 @@ impl References for Repo {
     /// `refs/pr/*` are not asked for, and conversions only counted: both are the hub's own.
     async fn refs(&self) -> Result<Refs> {
         let told = self.told_refs().await?;
-        let mut refs = Refs { others: told.converts.len(), ..Refs::default() };
+        let mut refs = Refs {
+            others: told.converts.len(),
+            ..Refs::default()
+        };
         add(&mut refs, RefKind::Branch, &told.branches)?;
         add(&mut refs, RefKind::Tag, &told.tags)?;
         Ok(refs.sorted())
     }
 
     async fn make_branch(&self, name: &Revision, at: &Revision) -> Result<()> {
-        self.make(&format!("/branch/{}", escaped(name.as_str())), &json!({"startingPoint": at})).await
+        self.make(
+            &format!("/branch/{}", escaped(name.as_str())),
+            &json!({"startingPoint": at}),
+        )
+        .await
     }
 
     async fn make_tag(&self, name: &Revision, at: &Revision) -> Result<()> {
-        self.make(&format!("/tag/{}", escaped(at.as_str())), &json!({"tag": name})).await
+        self.make(
+            &format!("/tag/{}", escaped(at.as_str())),
+            &json!({"tag": name}),
+        )
+        .await
     }
 
     async fn delete_branch(&self, name: &Revision, _: &Revision) -> Result<()> {
-        match self.http.send(Request::delete(self.api(&format!("/branch/{}", escaped(name.as_str())))?)).await {
+        match self
+            .http
+            .send(Request::delete(
+                self.api(&format!("/branch/{}", escaped(name.as_str())))?,
+            ))
+            .await
+        {
             Err(error) if error.kind() == Kind::NotFound => Ok(()),
             sent => sent.map(drop).map_err(|error: Error| error.about(name)),
         }
@@ -71,10 +95,23 @@ mod tests {
         let told = json!({"branches": [at("main"), at("dev/x"), at("a b")], "tags": [at("v1")], "converts": [at("parquet")]});
         let server = Server::scripted([Reply::json(&told)]).await;
         let refs = repo(&server).refs().await.unwrap();
-        let names = |of: &[crate::Ref]| of.iter().map(|found| found.name.to_string()).collect::<Vec<_>>();
-        assert_eq!((names(&refs.branches), names(&refs.tags)), (vec!["dev/x".to_owned(), "main".into()], vec!["v1".to_owned()]));
+        let names = |of: &[crate::Ref]| {
+            of.iter()
+                .map(|found| found.name.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (names(&refs.branches), names(&refs.tags)),
+            (
+                vec!["dev/x".to_owned(), "main".into()],
+                vec!["v1".to_owned()]
+            )
+        );
         assert_eq!((refs.others, refs.refused.len()), (1, 1));
-        assert_eq!(refs.find(RefKind::Tag, &revision("v1")), Some(&revision(COMMIT)));
+        assert_eq!(
+            refs.find(RefKind::Tag, &revision("v1")),
+            Some(&revision(COMMIT))
+        );
         assert_eq!(server.lines(), ["GET /api/datasets/org/name/refs"]);
     }
 
@@ -82,21 +119,48 @@ mod tests {
     async fn refs_are_made_and_taken_away_as_the_official_client_does() {
         let server = Server::answering(|_| Reply::new(200, &[], "")).await;
         let repo = repo(&server);
-        repo.make_branch(&revision("dev/x"), &revision(COMMIT)).await.unwrap();
-        repo.make_tag(&revision("v1"), &revision(COMMIT)).await.unwrap();
-        repo.delete_branch(&revision("dev/x"), &revision(COMMIT)).await.unwrap();
+        repo.make_branch(&revision("dev/x"), &revision(COMMIT))
+            .await
+            .unwrap();
+        repo.make_tag(&revision("v1"), &revision(COMMIT))
+            .await
+            .unwrap();
+        repo.delete_branch(&revision("dev/x"), &revision(COMMIT))
+            .await
+            .unwrap();
         let seen = server.seen();
         assert_eq!(seen[0].line(), "POST /api/datasets/org/name/branch/dev%2Fx");
         assert_eq!(seen[0].json(), json!({"startingPoint": COMMIT}));
-        assert_eq!((seen[1].line(), seen[1].json()), (format!("POST /api/datasets/org/name/tag/{COMMIT}"), json!({"tag": "v1"})));
-        assert_eq!(seen[2].line(), "DELETE /api/datasets/org/name/branch/dev%2Fx");
+        assert_eq!(
+            (seen[1].line(), seen[1].json()),
+            (
+                format!("POST /api/datasets/org/name/tag/{COMMIT}"),
+                json!({"tag": "v1"})
+            )
+        );
+        assert_eq!(
+            seen[2].line(),
+            "DELETE /api/datasets/org/name/branch/dev%2Fx"
+        );
     }
 
     #[tokio::test]
     async fn what_exists_is_a_conflict_and_what_is_gone_no_error() {
-        let server = Server::scripted([Reply::new(409, &[], r#"{"error":"Reference already exists"}"#), Reply::new(404, &[], "")]).await;
+        let server = Server::scripted([
+            Reply::new(409, &[], r#"{"error":"Reference already exists"}"#),
+            Reply::new(404, &[], ""),
+        ])
+        .await;
         let repo = repo(&server);
-        assert_eq!(repo.make_branch(&revision("x"), &revision(COMMIT)).await.unwrap_err().kind(), Kind::Conflict);
-        repo.delete_branch(&revision("x"), &revision(COMMIT)).await.unwrap();
+        assert_eq!(
+            repo.make_branch(&revision("x"), &revision(COMMIT))
+                .await
+                .unwrap_err()
+                .kind(),
+            Kind::Conflict
+        );
+        repo.delete_branch(&revision("x"), &revision(COMMIT))
+            .await
+            .unwrap();
     }
 }

@@ -17,15 +17,30 @@ const BUSY: &str = "conflicting operation is in progress";
 /// What the hub complains of otherwise.
 pub(super) async fn look_up(repo: &Repo) -> Result<Option<RepoInfo>> {
     let url = repo.api("")?;
-    let told = match repo.ask::<RepoAnswer>(info::LONGEST, || Request::get(url.clone())).await {
+    let told = match repo
+        .ask::<RepoAnswer>(info::LONGEST, || Request::get(url.clone()))
+        .await
+    {
         Ok(told) => told.value,
         Err(error) if error.kind() == Kind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     // Where nothing is said, the repo counts as public: the careful reading for whoever brings something private.
-    let (visibility, renamed) = (info::seen_by(&told).unwrap_or(Visibility::Public), info::renamed(repo, &told));
-    let gate = if told.gated.is_some_and(|gated| gated.is_closed()) { Gate::Gated } else { Gate::Open };
-    Ok(Some(RepoInfo { commit: None, visibility, gate, renamed }))
+    let (visibility, renamed) = (
+        info::seen_by(&told).unwrap_or(Visibility::Public),
+        info::renamed(repo, &told),
+    );
+    let gate = if told.gated.is_some_and(|gated| gated.is_closed()) {
+        Gate::Gated
+    } else {
+        Gate::Open
+    };
+    Ok(Some(RepoInfo {
+        commit: None,
+        visibility,
+        gate,
+        renamed,
+    }))
 }
 
 /// Creates the repo. There is no "internal" here: the narrower word is sent. Sent again when the answer is lost: the
@@ -35,26 +50,48 @@ pub(super) async fn look_up(repo: &Repo) -> Result<Option<RepoInfo>> {
 /// [`Kind::Conflict`] when the id is taken; [`Kind::Invalid`] for a Space, which [`super::space`] creates.
 pub(super) async fn create(repo: &Repo, visibility: Visibility) -> Result<()> {
     if repo.at.kind == RepoKind::Space {
-        return Err(Error::new(Kind::Invalid, "a Space can't be created: it needs an SDK to run"));
+        return Err(Error::new(
+            Kind::Invalid,
+            "a Space can't be created: it needs an SDK to run",
+        ));
     }
-    let visibility = if visibility == Visibility::Public { "public" } else { "private" };
+    let visibility = if visibility == Visibility::Public {
+        "public"
+    } else {
+        "private"
+    };
     let id = &repo.at.id;
     ask_for(repo, &json!({"name": id.name(), "organization": id.owner(), "type": repo.at.kind, "visibility": visibility})).await
 }
 
 /// Asks for a repo.
 pub(super) async fn ask_for(repo: &Repo, wanted: &Value) -> Result<()> {
-    let request = Request::post(super::address(&format!("{}/api/repos/create", repo.base))?).json(wanted)?.once();
+    let request = Request::post(super::address(&format!("{}/api/repos/create", repo.base))?)
+        .json(wanted)?
+        .once();
     let options = repo.http.options();
-    crate::http::retry::retrying(&options.retry, &options.clock, &options.on_retry, || async {
-        repo.http.send(request.clone()).await.map(drop).map_err(|error| quota::of_action(busy(error)))
-    })
+    crate::http::retry::retrying(
+        &options.retry,
+        &options.clock,
+        &options.on_retry,
+        || async {
+            repo.http
+                .send(request.clone())
+                .await
+                .map(drop)
+                .map_err(|error| quota::of_action(busy(error)))
+        },
+    )
     .await
 }
 
 fn busy(error: Error) -> Error {
     let passes = error.kind() == Kind::Conflict && error.message().contains(BUSY);
-    if passes { error.with_kind(Kind::Transient) } else { error }
+    if passes {
+        error.with_kind(Kind::Transient)
+    } else {
+        error
+    }
 }
 
 /// The commit of the branch or tag, in one short request; `None` where there is none yet.
@@ -64,14 +101,23 @@ pub(super) async fn head(repo: &Repo) -> Result<Option<Revision>> {
         Err(error) if error.status() == Some(404) => return info::commit(repo).await.map(Some),
         told => told?,
     };
-    let named = told.branches.into_iter().chain(told.tags).find(|entry| entry.name == repo.at.revision.as_str());
-    Ok(named.and_then(|entry| entry.target_commit).and_then(|commit| commit.parse().ok()))
+    let named = told
+        .branches
+        .into_iter()
+        .chain(told.tags)
+        .find(|entry| entry.name == repo.at.revision.as_str());
+    Ok(named
+        .and_then(|entry| entry.target_commit)
+        .and_then(|commit| commit.parse().ok()))
 }
 
 /// Every file on the branch, at the commit where it stands now, so that no commit falls between two pages.
 pub(super) async fn list(repo: &Repo) -> Result<Listing> {
     match head(repo).await? {
-        Some(commit) => Ok(Listing { commit: Some(commit.clone()), ..super::tree::list_at(repo, &commit).await? }),
+        Some(commit) => Ok(Listing {
+            commit: Some(commit.clone()),
+            ..super::tree::list_at(repo, &commit).await?
+        }),
         None => Ok(Listing::default()),
     }
 }

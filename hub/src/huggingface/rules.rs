@@ -59,7 +59,14 @@ mod tests {
     fn weights_and_large_files_are_blobs_and_empty_ones_never() {
         let is_blob = |path: &str, size| placement(&path.parse().unwrap(), size) == Placement::Blob;
         assert!(is_blob("a/model.safetensors", 1) && is_blob("notes.txt", (10 << 20) + 1));
-        assert!(!is_blob("notes.txt", 10 << 20) && !is_blob("empty.bin", 0) && !is_blob("README.md", 5000));
-        assert!(!is_blob("A.BIN", 1), "patterns heed case; the hub has the last word");
+        assert!(
+            !is_blob("notes.txt", 10 << 20)
+                && !is_blob("empty.bin", 0)
+                && !is_blob("README.md", 5000)
+        );
+        assert!(
+            !is_blob("A.BIN", 1),
+            "patterns heed case; the hub has the last word"
+        );
     }
 }

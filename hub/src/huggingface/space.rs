@@ -26,7 +26,10 @@ impl Repo {
     /// The names in a mapping by name. Who may not change the Space may not see them.
     async fn names_in(&self, what: &str) -> Option<Vec<String>> {
         let url = self.api(what).ok()?;
-        let told = self.ask::<BTreeMap<String, IgnoredAny>>(LONGEST, || Request::get(url.clone())).await.ok()?;
+        let told = self
+            .ask::<BTreeMap<String, IgnoredAny>>(LONGEST, || Request::get(url.clone()))
+            .await
+            .ok()?;
         Some(told.value.into_keys().collect())
     }
 }
@@ -35,14 +38,19 @@ impl Repo {
 impl Spaces for Repo {
     async fn sdk(&self) -> Result<Option<String>> {
         let url = self.api("")?;
-        Ok(self.ask::<App>(info::LONGEST, || Request::get(url.clone())).await?.value.sdk)
+        Ok(self
+            .ask::<App>(info::LONGEST, || Request::get(url.clone()))
+            .await?
+            .value
+            .sdk)
     }
 
     async fn surroundings(&self) -> Surroundings {
         if self.account.is_none() {
             return Surroundings::default();
         }
-        let (secrets, variables) = tokio::join!(self.names_in("/secrets"), self.names_in("/variables"));
+        let (secrets, variables) =
+            tokio::join!(self.names_in("/secrets"), self.names_in("/variables"));
         Surroundings { secrets, variables }
     }
 
@@ -67,22 +75,40 @@ mod tests {
     #[tokio::test]
     async fn only_names_are_read_and_what_may_not_be_seen_is_unknown() {
         let server = Server::answering(|seen| match seen.line().contains("/variables") {
-            true => Reply::json(&json!({"B": {"value": "secret-value"}, "A": {"value": "x", "description": null}})),
+            true => Reply::json(
+                &json!({"B": {"value": "secret-value"}, "A": {"value": "x", "description": null}}),
+            ),
             false => Reply::new(403, &[], ""),
         })
         .await;
         let found = repo(&server).surroundings().await;
-        assert_eq!(found, Surroundings { secrets: None, variables: Some(vec!["A".to_owned(), "B".to_owned()]) });
+        assert_eq!(
+            found,
+            Surroundings {
+                secrets: None,
+                variables: Some(vec!["A".to_owned(), "B".to_owned()])
+            }
+        );
         let server = Server::scripted([]).await;
-        assert_eq!(anonymous(&server).surroundings().await, Surroundings::default(), "nobody is asked without a token");
+        assert_eq!(
+            anonymous(&server).surroundings().await,
+            Surroundings::default(),
+            "nobody is asked without a token"
+        );
     }
 
     #[tokio::test]
     async fn a_space_is_created_with_its_sdk_and_what_may_be_seen_of_it() {
-        for (visibility, word) in [(Visibility::Public, "public"), (Visibility::Protected, "protected"), (Visibility::Internal, "private")]
-        {
+        for (visibility, word) in [
+            (Visibility::Public, "public"),
+            (Visibility::Protected, "protected"),
+            (Visibility::Internal, "private"),
+        ] {
             let server = Server::scripted([Reply::json(&json!({"url": "x"}))]).await;
-            repo(&server).create_space(visibility, Sdk::Docker).await.unwrap();
+            repo(&server)
+                .create_space(visibility, Sdk::Docker)
+                .await
+                .unwrap();
             let seen = &server.seen()[0];
             assert_eq!(seen.line(), "POST /api/repos/create");
             let expected = json!({"name": "name", "organization": "org", "type": "space", "visibility": word, "sdk": "docker"});

@@ -31,10 +31,17 @@ pub(super) async fn list(repo: &Repo) -> Result<Listing> {
 /// Every file at a revision.
 pub(super) async fn list_at(repo: &Repo, revision: &Revision) -> Result<Listing> {
     let mut walk = Walk::default();
-    let mut next = Some(repo.api(&format!("/tree/{}?recursive=true&expand=false", super::escaped(revision.as_str())))?);
+    let mut next = Some(repo.api(&format!(
+        "/tree/{}?recursive=true&expand=false",
+        super::escaped(revision.as_str())
+    ))?);
     while let Some(url) = next {
         if !walk.enter(&url)? {
-            let circle = |error: Error| error.about("the listing's pages go round in a circle").with_kind(Kind::Refused);
+            let circle = |error: Error| {
+                error
+                    .about("the listing's pages go round in a circle")
+                    .with_kind(Kind::Refused)
+            };
             return siblings::list(repo, revision).await.map_err(circle);
         }
         let page = page(repo, &url, &walk).await?;
@@ -69,7 +76,10 @@ impl Walk {
     /// Whether this page is another one than those before.
     fn enter(&mut self, url: &Url) -> Result<bool> {
         if self.visited.len() >= MOST_PAGES {
-            return Err(Error::new(Kind::Refused, format!("the listing has more than {MOST_PAGES} pages")));
+            return Err(Error::new(
+                Kind::Refused,
+                format!("the listing has more than {MOST_PAGES} pages"),
+            ));
         }
         Ok(self.visited.insert(url.clone()))
     }
@@ -83,7 +93,10 @@ impl Walk {
     pub(super) fn take(&mut self, entries: Vec<Value>) -> Result<()> {
         let before = self.listing.files.len() + self.listing.refused.len();
         if before + entries.len() > MOST_ENTRIES {
-            return Err(Error::new(Kind::Refused, format!("the listing has more than {MOST_ENTRIES} entries")));
+            return Err(Error::new(
+                Kind::Refused,
+                format!("the listing has more than {MOST_ENTRIES} entries"),
+            ));
         }
         for entry in entries {
             match judge(entry) {
@@ -98,17 +111,28 @@ impl Walk {
 
 /// What an entry is: a file, a folder (nothing), or something that is not moved.
 fn judge(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
-    let path = entry.get("path").and_then(Value::as_str).unwrap_or("(no path)").to_owned();
+    let path = entry
+        .get("path")
+        .and_then(Value::as_str)
+        .unwrap_or("(no path)")
+        .to_owned();
     let refused = |reason: String| refused(&path, reason);
     if is_blank(&entry) {
         return Ok(None);
     }
-    let entry: Entry = serde_json::from_value(entry).map_err(|error| refused(format!("the hub describes it oddly: {error}")))?;
+    let entry: Entry = serde_json::from_value(entry)
+        .map_err(|error| refused(format!("the hub describes it oddly: {error}")))?;
     match entry.kind.as_str() {
         "directory" => Ok(None),
         "file" => file_of(entry).map(Some).map_err(refused),
-        "unknown" => Err(refused("it is neither a file nor a folder (a submodule, most likely), and is not fetched".to_owned())),
-        kind => Err(refused(format!("it is of the unknown type '{}'", escape(kind)))),
+        "unknown" => Err(refused(
+            "it is neither a file nor a folder (a submodule, most likely), and is not fetched"
+                .to_owned(),
+        )),
+        kind => Err(refused(format!(
+            "it is of the unknown type '{}'",
+            escape(kind)
+        ))),
     }
 }
 
@@ -118,33 +142,58 @@ fn is_blank(entry: &Value) -> bool {
 }
 
 fn refused(path: &str, reason: String) -> Refused {
-    Refused { path: escape(path).chars().take(1000).collect(), reason }
+    Refused {
+        path: escape(path).chars().take(1000).collect(),
+        reason,
+    }
 }
 
 fn file_of(entry: Entry) -> std::result::Result<Listed, String> {
     let path: RepoPath = entry.path.parse().map_err(|error| format!("{error}"))?;
     let (size, digest) = match &entry.lfs {
         Some(lfs) => (Some(lfs.size), lfs.oid.parse().map(Digest::Sha256)),
-        None => (entry.size, entry.oid.as_deref().unwrap_or_default().parse().map(Digest::GitSha1)),
+        None => (
+            entry.size,
+            entry
+                .oid
+                .as_deref()
+                .unwrap_or_default()
+                .parse()
+                .map(Digest::GitSha1),
+        ),
     };
     let size = size.ok_or("the hub does not tell its size")?;
-    let size = u64::try_from(size).ok().filter(|size| *size <= LARGEST).ok_or_else(|| format!("its size of {size} bytes can't be"))?;
+    let size = u64::try_from(size)
+        .ok()
+        .filter(|size| *size <= LARGEST)
+        .ok_or_else(|| format!("its size of {size} bytes can't be"))?;
     let digest = digest.map_err(|error| format!("its digest can't be: {error}"))?;
-    Ok(Listed { file: File { path, size, digest }, lfs: entry.lfs.is_some() })
+    Ok(Listed {
+        file: File { path, size, digest },
+        lfs: entry.lfs.is_some(),
+    })
 }
 
 /// The page after this one, if it says so. It is asked where this one was, by whatever name the server calls itself: one behind a
 /// proxy does not know its address.
 pub(super) fn next_page<T>(page: &Told<T>, hub: &Http) -> Result<Option<Url>> {
-    let Some(link) = next_link(&page.headers) else { return Ok(None) };
-    let next = page.url.join(&link).map_err(|_| Error::new(Kind::Refused, "the listing's next page is no address"))?;
+    let Some(link) = next_link(&page.headers) else {
+        return Ok(None);
+    };
+    let next = page
+        .url
+        .join(&link)
+        .map_err(|_| Error::new(Kind::Refused, "the listing's next page is no address"))?;
     let next = hub.own(next);
     let there = Origin::of(&next)?;
     if there == *hub.origin() {
         return Ok(Some(next));
     }
     if !page.url.path().ends_with(next.path()) {
-        return Err(Error::new(Kind::Refused, format!("the listing's next page is on another host, {there}")));
+        return Err(Error::new(
+            Kind::Refused,
+            format!("the listing's next page is on another host, {there}"),
+        ));
     }
     let mut here = page.url.clone();
     here.set_query(next.query());
@@ -155,15 +204,27 @@ pub(super) fn next_page<T>(page: &Told<T>, hub: &Http) -> Result<Option<Url>> {
 fn next_link(headers: &HeaderMap) -> Option<String> {
     let texts = headers.get_all(LINK).iter().map(address_of);
     texts.into_iter().find_map(|text| {
-        let mut links = text.split('<').skip(1).filter_map(|link| link.split_once('>'));
-        links.find(|(_, parameters)| parameters.split([';', ',']).any(is_next)).map(|(url, _)| url.trim().to_owned())
+        let mut links = text
+            .split('<')
+            .skip(1)
+            .filter_map(|link| link.split_once('>'));
+        links
+            .find(|(_, parameters)| parameters.split([';', ',']).any(is_next))
+            .map(|(url, _)| url.trim().to_owned())
     })
 }
 
 fn is_next(parameter: &str) -> bool {
-    let Some((name, value)) = parameter.split_once('=') else { return false };
+    let Some((name, value)) = parameter.split_once('=') else {
+        return false;
+    };
     let is_rel = name.trim().eq_ignore_ascii_case("rel");
-    is_rel && value.trim().trim_matches('"').split(' ').any(|rel| rel.eq_ignore_ascii_case("next"))
+    is_rel
+        && value
+            .trim()
+            .trim_matches('"')
+            .split(' ')
+            .any(|rel| rel.eq_ignore_ascii_case("next"))
 }
 
 #[cfg(test)]
@@ -201,25 +262,54 @@ mod tests {
             "lfs": {"oid": sha256, "size": 5_000_000_000_u64, "pointerSize": 135}});
         let folder = json!({"type": "directory", "path": "d", "size": 0, "oid": "0".repeat(40)});
         let listing = judged(vec![entry("a"), folder, lfs]);
-        assert_eq!(listing.files[0].file.digest, Digest::GitSha1(GitSha1::of(b"abc")));
+        assert_eq!(
+            listing.files[0].file.digest,
+            Digest::GitSha1(GitSha1::of(b"abc"))
+        );
         assert!(!listing.files[0].lfs && listing.files[1].lfs);
-        assert_eq!((listing.files[1].file.size, listing.files[1].file.digest), (5_000_000_000, Digest::Sha256(Sha256::of(b"large"))));
+        assert_eq!(
+            (listing.files[1].file.size, listing.files[1].file.digest),
+            (5_000_000_000, Digest::Sha256(Sha256::of(b"large")))
+        );
         assert!(listing.refused.is_empty());
     }
 
     #[test]
     fn paths_that_leave_the_repo_cost_only_themselves() {
-        let bad = ["../x", "/etc/passwd", "a\\b", ".git/config", "C:/x", "a\u{0}b", "", "a//b"];
-        let listing = judged(bad.iter().map(|path| entry(path)).chain([entry("good")]).collect());
+        let bad = [
+            "../x",
+            "/etc/passwd",
+            "a\\b",
+            ".git/config",
+            "C:/x",
+            "a\u{0}b",
+            "",
+            "a//b",
+        ];
+        let listing = judged(
+            bad.iter()
+                .map(|path| entry(path))
+                .chain([entry("good")])
+                .collect(),
+        );
         assert_eq!(listing.files.len(), 1);
         assert_eq!(listing.refused.len(), bad.len());
-        assert_eq!(listing.refused[5].path, "a\\u{0}b", "escaped for the screen");
+        assert_eq!(
+            listing.refused[5].path, "a\\u{0}b",
+            "escaped for the screen"
+        );
     }
 
     #[test]
     fn submodules_and_unknown_things_are_reported() {
-        assert!(reason(json!({"type": "unknown", "path": "sub", "oid": "0".repeat(40)})).contains("submodule"));
-        assert!(reason(json!({"type": "por\u{1b}tal", "path": "p"})).contains("unknown type 'por\\u{1b}tal'"));
+        assert!(
+            reason(json!({"type": "unknown", "path": "sub", "oid": "0".repeat(40)}))
+                .contains("submodule")
+        );
+        assert!(
+            reason(json!({"type": "por\u{1b}tal", "path": "p"}))
+                .contains("unknown type 'por\\u{1b}tal'")
+        );
         assert!(reason(json!({"path": "p"})).contains("oddly"));
         assert!(reason(json!(17)).contains("oddly"));
     }
@@ -252,7 +342,11 @@ mod tests {
     #[test]
     fn a_path_listed_twice_is_taken_once() {
         let listing = judged(["b", "a", "b", "c", "b"].map(entry).to_vec());
-        let paths: Vec<_> = listing.files.iter().map(|listed| listed.file.path.as_str()).collect();
+        let paths: Vec<_> = listing
+            .files
+            .iter()
+            .map(|listed| listed.file.path.as_str())
+            .collect();
         assert_eq!(paths, ["b", "a", "c"]);
         assert_eq!(listing.refused.len(), 2);
     }
@@ -260,8 +354,14 @@ mod tests {
     #[test]
     fn the_next_page_is_found_among_other_links() {
         let next = |link: &str| next_link(&[(LINK, link.parse().unwrap())].into_iter().collect());
-        assert_eq!(next(r#"<https://h/a?x=1,2&cursor=b>; rel="next""#).unwrap(), "https://h/a?x=1,2&cursor=b");
-        assert_eq!(next(r#"</first>; rel="first", </n>; rel=next"#).unwrap(), "/n");
+        assert_eq!(
+            next(r#"<https://h/a?x=1,2&cursor=b>; rel="next""#).unwrap(),
+            "https://h/a?x=1,2&cursor=b"
+        );
+        assert_eq!(
+            next(r#"</first>; rel="first", </n>; rel=next"#).unwrap(),
+            "/n"
+        );
         assert_eq!(next(r#"</prev>; rel="prev""#), None);
         assert_eq!(next("garbage"), None);
     }
@@ -287,18 +387,30 @@ mod tests {
         let other = Server::scripted([]).await;
         let link = format!("<{}x>; rel=\"next\"", other.url());
         let server = Server::scripted([linked(&link, &json!([entry("a")]))]).await;
-        assert_eq!(repo(&server).list().await.unwrap_err().kind(), Kind::Refused);
+        assert_eq!(
+            repo(&server).list().await.unwrap_err().kind(),
+            Kind::Refused
+        );
         assert!(other.seen().is_empty());
     }
 
     #[tokio::test]
     async fn the_next_page_is_asked_here_whatever_the_server_calls_itself() {
         for name in ["https://huggingface.co", "http://hub.internal:48888"] {
-            let link = format!("<{name}/api/datasets/org/name/tree/{COMMIT}?recursive=true&cursor=a%3D>; rel=\"next\"");
-            let server = Server::scripted([linked(&link, &json!([entry("a")])), Reply::json(&json!([entry("b")]))]).await;
+            let link = format!(
+                "<{name}/api/datasets/org/name/tree/{COMMIT}?recursive=true&cursor=a%3D>; rel=\"next\""
+            );
+            let server = Server::scripted([
+                linked(&link, &json!([entry("a")])),
+                Reply::json(&json!([entry("b")])),
+            ])
+            .await;
             assert_eq!(repo(&server).list().await.unwrap().files.len(), 2, "{name}");
             let next = &server.seen()[1];
-            assert_eq!(next.line(), format!("GET /api/datasets/org/name/tree/{COMMIT}?recursive=true&cursor=a%3D"));
+            assert_eq!(
+                next.line(),
+                format!("GET /api/datasets/org/name/tree/{COMMIT}?recursive=true&cursor=a%3D")
+            );
             assert!(next.header("authorization").is_some());
         }
     }
@@ -307,7 +419,10 @@ mod tests {
     async fn pages_that_go_round_in_a_circle_stop() {
         let server = Server::answering(|_| linked("</api/again>; rel=\"next\"", &json!([]))).await;
         let error = repo(&server).list().await.unwrap_err();
-        assert!(error.kind() == Kind::Refused && error.message().contains("circle"), "{error}");
+        assert!(
+            error.kind() == Kind::Refused && error.message().contains("circle"),
+            "{error}"
+        );
         assert_eq!(server.seen().len(), 3, "and the description, which is none");
     }
 
@@ -315,7 +430,13 @@ mod tests {
     async fn a_page_cut_short_is_asked_again_and_a_whim_of_a_later_one_too() {
         let first = || linked("</api/next>; rel=\"next\"", &json!([entry("a")]));
         let cut = Reply::headed(200, &[("Content-Length", "500")], "[").reset();
-        let server = Server::scripted([cut, first(), Reply::new(403, &[], ""), Reply::json(&json!([entry("b")]))]).await;
+        let server = Server::scripted([
+            cut,
+            first(),
+            Reply::new(403, &[], ""),
+            Reply::json(&json!([entry("b")])),
+        ])
+        .await;
         assert_eq!(repo(&server).list().await.unwrap().files.len(), 2);
         let server = Server::answering(|_| Reply::new(403, &[], "")).await;
         assert_eq!(repo(&server).list().await.unwrap_err().kind(), Kind::Denied);

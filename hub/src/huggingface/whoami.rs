@@ -23,7 +23,12 @@ static KNOWN: LazyLock<Mutex<HashMap<(String, Sha256), Known>>> = LazyLock::new(
 /// What is known of a token at the hub at `base`: shared by all that work with this token.
 pub(super) fn known(base: &str, token: &Token) -> Known {
     let key = (base.to_owned(), Sha256::of(token.secret().as_bytes()));
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone()
+    KNOWN
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .entry(key)
+        .or_default()
+        .clone()
 }
 
 /// Whose token it is. Asks nothing without one, and nothing that was answered before.
@@ -33,23 +38,52 @@ pub(super) fn known(base: &str, token: &Token) -> Known {
 pub(super) async fn account(repo: &Repo) -> Result<Account> {
     let no_token = || Error::new(Kind::Unauthorized, "no Hugging Face token was given");
     let known = repo.account.as_ref().ok_or_else(no_token)?;
-    let limited = || Error::new(Kind::RateLimited, "Hugging Face does not say now whose token this is").with_status(429);
-    known.get_or_try_init(|| ask(repo)).await?.clone().ok_or_else(limited)
+    let limited = || {
+        Error::new(
+            Kind::RateLimited,
+            "Hugging Face does not say now whose token this is",
+        )
+        .with_status(429)
+    };
+    known
+        .get_or_try_init(|| ask(repo))
+        .await?
+        .clone()
+        .ok_or_else(limited)
 }
 
 async fn ask(repo: &Repo) -> Result<Option<Account>> {
     let url = super::address(&format!("{}/api/whoami-v2", repo.base))?;
     let options = repo.http.options();
-    let told = retrying(&options.retry, &options.clock, &options.on_retry, || async {
-        match repo.http.send(Request::get(url.clone()).once()).await {
-            Err(error) if error.kind() == Kind::RateLimited => Ok(None),
-            answer => answer?.json_within::<WhoAmI>(LONGEST).await.map(Some),
-        }
-    });
-    let Some(told) = told.await? else { return Ok(None) };
-    let role = told.auth.and_then(|auth| auth.access_token).and_then(|token| token.role);
-    let organisations = told.orgs.into_iter().flatten().map(|organisation| organisation.name).collect();
-    Ok(Some(Account { name: told.name, organisations, can_write: role.as_deref().and_then(may_write) }))
+    let told = retrying(
+        &options.retry,
+        &options.clock,
+        &options.on_retry,
+        || async {
+            match repo.http.send(Request::get(url.clone()).once()).await {
+                Err(error) if error.kind() == Kind::RateLimited => Ok(None),
+                answer => answer?.json_within::<WhoAmI>(LONGEST).await.map(Some),
+            }
+        },
+    );
+    let Some(told) = told.await? else {
+        return Ok(None);
+    };
+    let role = told
+        .auth
+        .and_then(|auth| auth.access_token)
+        .and_then(|token| token.role);
+    let organisations = told
+        .orgs
+        .into_iter()
+        .flatten()
+        .map(|organisation| organisation.name)
+        .collect();
+    Ok(Some(Account {
+        name: told.name,
+        organisations,
+        can_write: role.as_deref().and_then(may_write),
+    }))
 }
 
 /// Whether a token of this role may write; a fine-grained one may here and not there.
@@ -71,27 +105,53 @@ mod tests {
     use crate::http::testing::{Reply, Server};
 
     fn who(role: &str) -> Reply {
-        Reply::json(&json!({"name": "me", "orgs": [{"name": "us"}], "auth": {"accessToken": {"role": role}}}))
+        Reply::json(
+            &json!({"name": "me", "orgs": [{"name": "us"}], "auth": {"accessToken": {"role": role}}}),
+        )
     }
 
     #[tokio::test]
     async fn an_account_has_a_name_organisations_and_a_role() {
-        for (role, can_write) in [("write", Some(true)), ("read", Some(false)), ("fineGrained", None)] {
+        for (role, can_write) in [
+            ("write", Some(true)),
+            ("read", Some(false)),
+            ("fineGrained", None),
+        ] {
             let server = Server::scripted([who(role)]).await;
             let account = repo(&server).account().await.unwrap();
-            assert_eq!(account, Account { name: "me".into(), organisations: vec!["us".into()], can_write });
-            assert_eq!(server.seen()[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+            assert_eq!(
+                account,
+                Account {
+                    name: "me".into(),
+                    organisations: vec!["us".into()],
+                    can_write
+                }
+            );
+            assert_eq!(
+                server.seen()[0].header("authorization"),
+                Some(format!("Bearer {TOKEN}").as_str())
+            );
         }
     }
 
     #[tokio::test]
     async fn a_server_that_tells_no_more_than_a_name_is_understood() {
-        for told in
-            [json!({"name": "me"}), json!({"name": "me", "orgs": null, "auth": {"type": "Bearer"}}), json!({"name": "me", "auth": null})]
-        {
+        for told in [
+            json!({"name": "me"}),
+            json!({"name": "me", "orgs": null, "auth": {"type": "Bearer"}}),
+            json!({"name": "me", "auth": null}),
+        ] {
             let server = Server::scripted([Reply::json(&told)]).await;
             let account = repo(&server).account().await.unwrap();
-            assert_eq!(account, Account { name: "me".into(), organisations: Vec::new(), can_write: None }, "{told}");
+            assert_eq!(
+                account,
+                Account {
+                    name: "me".into(),
+                    organisations: Vec::new(),
+                    can_write: None
+                },
+                "{told}"
+            );
         }
     }
 
@@ -110,18 +170,31 @@ mod tests {
     async fn its_limit_is_not_waited_for_and_another_failure_is() {
         let server = Server::scripted([Reply::new(503, &[], ""), Reply::new(429, &[], "")]).await;
         for _ in 0..3 {
-            assert_eq!(repo(&server).account().await.unwrap_err().kind(), Kind::RateLimited);
+            assert_eq!(
+                repo(&server).account().await.unwrap_err().kind(),
+                Kind::RateLimited
+            );
         }
         assert_eq!(server.seen().len(), 2);
         let server = Server::scripted([Reply::new(400, &[], ""), who("read")]).await;
-        assert_eq!(repo(&server).account().await.unwrap_err().kind(), Kind::Invalid);
-        assert_eq!(repo(&server).account().await.unwrap().can_write, Some(false), "another error is not remembered");
+        assert_eq!(
+            repo(&server).account().await.unwrap_err().kind(),
+            Kind::Invalid
+        );
+        assert_eq!(
+            repo(&server).account().await.unwrap().can_write,
+            Some(false),
+            "another error is not remembered"
+        );
     }
 
     #[tokio::test]
     async fn without_a_token_nobody_is_asked() {
         let server = Server::scripted([]).await;
-        assert_eq!(anonymous(&server).account().await.unwrap_err().kind(), Kind::Unauthorized);
+        assert_eq!(
+            anonymous(&server).account().await.unwrap_err().kind(),
+            Kind::Unauthorized
+        );
         assert!(server.seen().is_empty());
     }
 }

@@ -162,15 +162,27 @@ mod tests {
 
     #[test]
     fn gated_is_a_switch_or_a_word() {
-        let closed = |json: &str| serde_json::from_str::<RepoAnswer>(json).unwrap().gated.is_some_and(|gated| gated.is_closed());
+        let closed = |json: &str| {
+            serde_json::from_str::<RepoAnswer>(json)
+                .unwrap()
+                .gated
+                .is_some_and(|gated| gated.is_closed())
+        };
         assert!(!closed(r#"{"gated":false}"#) && !closed("{}") && !closed(r#"{"gated":null}"#));
-        assert!(closed(r#"{"gated":"auto"}"#) && closed(r#"{"gated":"manual"}"#) && closed(r#"{"gated":true}"#));
+        assert!(
+            closed(r#"{"gated":"auto"}"#)
+                && closed(r#"{"gated":"manual"}"#)
+                && closed(r#"{"gated":true}"#)
+        );
     }
 
     #[test]
     fn unknown_fields_are_ignored() {
         let json = r#"{"type":"file","path":"a","size":3,"oid":"x","xetHash":"y","lfs":{"oid":"z","size":3,"pointerSize":9}}"#;
         let entry: Entry = serde_json::from_str(json).unwrap();
-        assert_eq!((entry.kind.as_str(), entry.lfs.unwrap().oid.as_str()), ("file", "z"));
+        assert_eq!(
+            (entry.kind.as_str(), entry.lfs.unwrap().oid.as_str()),
+            ("file", "z")
+        );
     }
 }

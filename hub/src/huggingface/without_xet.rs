@@ -21,9 +21,10 @@ impl Xet {
     /// [`Kind::Usage`] where that is asked for.
     pub(super) fn set(&mut self, transport: Transport) -> Result<()> {
         match transport {
-            Transport::Xet => {
-                Err(Error::new(Kind::Usage, "this was built without Xet: use another --transport, or build it with the feature xet"))
-            }
+            Transport::Xet => Err(Error::new(
+                Kind::Usage,
+                "this was built without Xet: use another --transport, or build it with the feature xet",
+            )),
             Transport::Auto | Transport::Http => Ok(()),
         }
     }
@@ -36,11 +37,24 @@ impl Xet {
         false
     }
 
-    pub(super) async fn read(&self, _: &Repo, _: &File, _: Blob, _: Range<u64>) -> Result<Option<ByteStream>> {
+    pub(super) async fn read(
+        &self,
+        _: &Repo,
+        _: &File,
+        _: Blob,
+        _: Range<u64>,
+    ) -> Result<Option<ByteStream>> {
         Ok(None)
     }
 
-    pub(super) async fn take_over(&self, _: &Repo, _: &File, _: Blob, _: Range<u64>, refusal: Error) -> Result<ByteStream> {
+    pub(super) async fn take_over(
+        &self,
+        _: &Repo,
+        _: &File,
+        _: Blob,
+        _: Range<u64>,
+        refusal: Error,
+    ) -> Result<ByteStream> {
         Err(refusal.about("Hugging Face refuses the plain download, as it does above 50 GB: this was built without Xet"))
     }
 

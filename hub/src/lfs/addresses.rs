@@ -26,8 +26,14 @@ pub(super) struct Address {
 impl Address {
     /// A GET of the whole blob. An address that carries its permission is sent no other.
     pub(super) fn request(&self) -> Request {
-        let request = Request::get(self.url.clone()).headers(agent::git_lfs()).headers(self.headers.clone());
-        if self.is_signed() { request.signed() } else { request }
+        let request = Request::get(self.url.clone())
+            .headers(agent::git_lfs())
+            .headers(self.headers.clone());
+        if self.is_signed() {
+            request.signed()
+        } else {
+            request
+        }
     }
 
     /// Whether it permits by itself, rather than by the hub's token.
@@ -61,22 +67,36 @@ impl Addresses {
 
     /// An address that may still be used.
     pub(super) fn fresh(&self, sha256: Sha256, now: Instant) -> Option<Address> {
-        self.known().get(&sha256).filter(|address| address.fresh_until > now).cloned()
+        self.known()
+            .get(&sha256)
+            .filter(|address| address.fresh_until > now)
+            .cloned()
     }
 
     /// Those without a fresh address, each once.
     pub(super) fn unknown(&self, blobs: &[Blob], now: Instant) -> Vec<Blob> {
         let known = self.known();
         let mut seen = HashSet::new();
-        let is_unknown = |blob: &Blob| known.get(&blob.sha256).is_none_or(|address| address.fresh_until <= now);
-        blobs.iter().filter(|blob| is_unknown(blob) && seen.insert(blob.sha256)).copied().collect()
+        let is_unknown = |blob: &Blob| {
+            known
+                .get(&blob.sha256)
+                .is_none_or(|address| address.fresh_until <= now)
+        };
+        blobs
+            .iter()
+            .filter(|blob| is_unknown(blob) && seen.insert(blob.sha256))
+            .copied()
+            .collect()
     }
 
     /// Keeps an address; when there are too many, the half that expires first goes.
     pub(super) fn keep(&self, sha256: Sha256, address: Address) {
         let mut known = self.known();
         if known.len() >= MOST_KEPT {
-            let mut ends: Vec<(Instant, Sha256)> = known.iter().map(|(sha256, address)| (address.fresh_until, *sha256)).collect();
+            let mut ends: Vec<(Instant, Sha256)> = known
+                .iter()
+                .map(|(sha256, address)| (address.fresh_until, *sha256))
+                .collect();
             ends.select_nth_unstable(MOST_KEPT / 2);
             for (_, oldest) in &ends[..MOST_KEPT / 2] {
                 known.remove(oldest);
@@ -88,7 +108,10 @@ impl Addresses {
     /// Forgets an address that was refused, unless it was renewed meanwhile.
     pub(super) fn forget(&self, sha256: Sha256, refused: &Address) {
         let mut known = self.known();
-        if known.get(&sha256).is_some_and(|address| address.url == refused.url) {
+        if known
+            .get(&sha256)
+            .is_some_and(|address| address.url == refused.url)
+        {
             known.remove(&sha256);
         }
     }
@@ -101,11 +124,19 @@ mod tests {
     use super::*;
 
     fn blob(number: usize) -> Blob {
-        Blob { sha256: Sha256::of(&number.to_le_bytes()), size: 1 }
+        Blob {
+            sha256: Sha256::of(&number.to_le_bytes()),
+            size: 1,
+        }
     }
 
     fn until(fresh_until: Instant, url: &str) -> Address {
-        Address { url: url.parse().unwrap(), headers: HeaderMap::new(), authenticated: false, fresh_until }
+        Address {
+            url: url.parse().unwrap(),
+            headers: HeaderMap::new(),
+            authenticated: false,
+            fresh_until,
+        }
     }
 
     #[test]
@@ -115,7 +146,10 @@ mod tests {
         addresses.keep(blob(1).sha256, until(later, "https://s/1"));
         assert!(addresses.fresh(blob(1).sha256, now).is_some());
         assert!(addresses.fresh(blob(1).sha256, later).is_none());
-        assert_eq!(addresses.unknown(&[blob(1), blob(2), blob(2)], now), [blob(2)]);
+        assert_eq!(
+            addresses.unknown(&[blob(1), blob(2), blob(2)], now),
+            [blob(2)]
+        );
         assert_eq!(addresses.unknown(&[blob(1)], later), [blob(1)]);
     }
 
@@ -134,17 +168,36 @@ mod tests {
     fn a_million_blobs_do_not_fill_the_memory() {
         let (addresses, now) = (Addresses::default(), Instant::now());
         for number in 0..2 * MOST_KEPT {
-            addresses.keep(blob(number).sha256, until(now + Duration::from_secs(number as u64 + 1), "https://s/x"));
+            addresses.keep(
+                blob(number).sha256,
+                until(now + Duration::from_secs(number as u64 + 1), "https://s/x"),
+            );
         }
         assert!(addresses.known().len() <= MOST_KEPT);
-        assert!(addresses.fresh(blob(2 * MOST_KEPT - 1).sha256, now).is_some(), "the newest stay");
+        assert!(
+            addresses
+                .fresh(blob(2 * MOST_KEPT - 1).sha256, now)
+                .is_some(),
+            "the newest stay"
+        );
     }
 
     #[test]
     fn what_carries_its_permission_is_apart_from_the_token() {
         let hub = Origin::of(&"https://hub/".parse().unwrap()).unwrap();
         let apart = |url: &str| until(Instant::now(), url).is_apart_from(&hub);
-        assert!(apart("https://cdn/x") && apart("https://hub/x?signature=1") && !apart("https://hub/x") && !apart("https://hub/x?size=1"));
-        assert!(Address { authenticated: true, ..until(Instant::now(), "https://hub/x") }.is_apart_from(&hub));
+        assert!(
+            apart("https://cdn/x")
+                && apart("https://hub/x?signature=1")
+                && !apart("https://hub/x")
+                && !apart("https://hub/x?size=1")
+        );
+        assert!(
+            Address {
+                authenticated: true,
+                ..until(Instant::now(), "https://hub/x")
+            }
+            .is_apart_from(&hub)
+        );
     }
 }

@@ -60,20 +60,49 @@ async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Sha256, Result<Address>)>
         r#ref: lfs.full_reference(),
     };
     let (mut objects, when) = batch(lfs, &question, blobs, LONGEST_ANSWER).await?;
-    let outcome = |blob: &Blob| objects.remove(&blob.sha256).map_or_else(|| Err(unanswered()), |object| judge(object, blob, lfs, when));
-    Ok(blobs.iter().map(|blob| blob.sha256).zip(blobs.iter().map(outcome).collect::<Vec<_>>()).collect())
+    let outcome = |blob: &Blob| {
+        objects.remove(&blob.sha256).map_or_else(
+            || Err(unanswered()),
+            |object| judge(object, blob, lfs, when),
+        )
+    };
+    Ok(blobs
+        .iter()
+        .map(|blob| blob.sha256)
+        .zip(blobs.iter().map(outcome).collect::<Vec<_>>())
+        .collect())
 }
 
 pub(super) fn wanted(blobs: &[Blob]) -> Vec<Wanted> {
-    blobs.iter().map(|blob| Wanted { oid: blob.sha256.to_string(), size: blob.size }).collect()
+    blobs
+        .iter()
+        .map(|blob| Wanted {
+            oid: blob.sha256.to_string(),
+            size: blob.size,
+        })
+        .collect()
 }
 
 /// Asks the batch API about these blobs.
-pub(super) async fn batch(lfs: &Lfs, question: &BatchQuestion<'_>, asked: &[Blob], cap: u64) -> Result<(Objects, When)> {
-    let body = serde_json::to_vec(question).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-    let request = || Request::post(lfs.batch.clone()).headers(agent::git_lfs()).accept(MEDIA_TYPE).body(MEDIA_TYPE, body.clone());
+pub(super) async fn batch(
+    lfs: &Lfs,
+    question: &BatchQuestion<'_>,
+    asked: &[Blob],
+    cap: u64,
+) -> Result<(Objects, When)> {
+    let body = serde_json::to_vec(question)
+        .map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
+    let request = || {
+        Request::post(lfs.batch.clone())
+            .headers(agent::git_lfs())
+            .accept(MEDIA_TYPE)
+            .body(MEDIA_TYPE, body.clone())
+    };
     let told: Told<BatchAnswer> = lfs.http.ask(cap, request).await?;
-    let when = When { now: lfs.now(), answered: date_of(&told.headers).unwrap_or_else(|| lfs.http.options().clock.date()) };
+    let when = When {
+        now: lfs.now(),
+        answered: date_of(&told.headers).unwrap_or_else(|| lfs.http.options().clock.date()),
+    };
     Ok((by_digest(told.value, question.transfers, asked)?, when))
 }
 
@@ -115,7 +144,11 @@ fn by_digest(answer: BatchAnswer, transfers: &[&str], asked: &[Blob]) -> Result<
     let asked: HashSet<Sha256> = asked.iter().map(|blob| blob.sha256).collect();
     let mut objects = HashMap::new();
     for object in answer.objects {
-        let sha256 = object.oid.parse().ok().filter(|sha256| asked.contains(sha256));
+        let sha256 = object
+            .oid
+            .parse()
+            .ok()
+            .filter(|sha256| asked.contains(sha256));
         let sha256 = sha256.ok_or_else(|| refused("holds an object that was not asked for"))?;
         if objects.insert(sha256, object).is_some() {
             return Err(refused("holds an object twice"));
@@ -127,10 +160,19 @@ fn by_digest(answer: BatchAnswer, transfers: &[&str], asked: &[Blob]) -> Result<
 fn judge(object: Object, blob: &Blob, lfs: &Lfs, when: When) -> Result<Address> {
     let authenticated = object.authenticated == Some(true);
     let action = actions(object, blob, lfs)?.and_then(|actions| actions.download);
-    let action = action.ok_or_else(|| Error::new(Kind::NotFound, "the hub has no content for this blob"))?;
+    let action =
+        action.ok_or_else(|| Error::new(Kind::NotFound, "the hub has no content for this blob"))?;
     let fresh_until = when.until(&action);
-    let (url, headers) = (url_of(&action, &lfs.http)?, headers_of(action.header.unwrap_or_default())?);
-    Ok(Address { url, headers, authenticated, fresh_until })
+    let (url, headers) = (
+        url_of(&action, &lfs.http)?,
+        headers_of(action.header.unwrap_or_default())?,
+    );
+    Ok(Address {
+        url,
+        headers,
+        authenticated,
+        fresh_until,
+    })
 }
 
 /// What may be done with an object, unless the hub refuses it.
@@ -138,8 +180,17 @@ pub(super) fn actions(object: Object, blob: &Blob, lfs: &Lfs) -> Result<Option<A
     if let Some(error) = object.error {
         return Err(refusal(error, lfs.http.redactor()));
     }
-    if object.size.is_some_and(|size| u64::try_from(size) != Ok(blob.size)) {
-        return Err(Error::new(Kind::Refused, format!("the hub's LFS answer has another size than the {} bytes listed", blob.size)));
+    if object
+        .size
+        .is_some_and(|size| u64::try_from(size) != Ok(blob.size))
+    {
+        return Err(Error::new(
+            Kind::Refused,
+            format!(
+                "the hub's LFS answer has another size than the {} bytes listed",
+                blob.size
+            ),
+        ));
     }
     Ok(object.actions)
 }
@@ -150,33 +201,67 @@ pub(super) fn url_of(action: &Action, hub: &Http) -> Result<Url> {
 
 /// An address that a hub names: not one without encryption where the hub has it; one of its own at the endpoint.
 pub(crate) fn safe(href: &str, hub: &Http) -> Result<Url> {
-    let url: Url = href.parse().map_err(|_| Error::new(Kind::Refused, "the hub's answer holds something that is no address"))?;
+    let url: Url = href.parse().map_err(|_| {
+        Error::new(
+            Kind::Refused,
+            "the hub's answer holds something that is no address",
+        )
+    })?;
     let url = hub.own(url);
     match hub.origin().is_downgraded_by(&Origin::of(&url)?) {
-        true => Err(Error::new(Kind::Refused, "the hub's answer leads from https to http")),
+        true => Err(Error::new(
+            Kind::Refused,
+            "the hub's answer leads from https to http",
+        )),
         false => Ok(url),
     }
 }
 
 /// Headers of framing and of the connection. GitLab and Gitea name `Transfer-Encoding: chunked`, as recorded; what carries the body is
 /// this client's matter.
-const FRAMING: [&str; 10] =
-    ["accept-encoding", "connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+const FRAMING: [&str; 10] = [
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// The headers that storage wants with a request, but for those of framing; none that would change what the request is.
 pub(super) fn headers_of(headers: BTreeMap<String, String>) -> Result<HeaderMap> {
     const OURS: [&str; 2] = ["range", "cookie"];
-    let refused = |name: &str| Error::new(Kind::Refused, format!("the hub's LFS answer wants the header '{}'", crate::path::escape(name)));
+    let refused = |name: &str| {
+        Error::new(
+            Kind::Refused,
+            format!(
+                "the hub's LFS answer wants the header '{}'",
+                crate::path::escape(name)
+            ),
+        )
+    };
     if headers.len() > MOST_HEADERS {
-        return Err(Error::new(Kind::Refused, format!("the hub's LFS answer wants more than {MOST_HEADERS} headers")));
+        return Err(Error::new(
+            Kind::Refused,
+            format!("the hub's LFS answer wants more than {MOST_HEADERS} headers"),
+        ));
     }
     let is_kept = |name: &str| !FRAMING.contains(&name.to_ascii_lowercase().as_str());
-    let pairs = headers.into_iter().filter(|(name, _)| is_kept(name)).map(|(name, value)| {
-        let header = HeaderName::try_from(name.as_str()).ok().filter(|name| !OURS.contains(&name.as_str()) && !is_proxys(name));
-        let mut value = HeaderValue::try_from(value).map_err(|_| refused(&name))?;
-        value.set_sensitive(true);
-        Ok((header.ok_or_else(|| refused(&name))?, value))
-    });
+    let pairs = headers
+        .into_iter()
+        .filter(|(name, _)| is_kept(name))
+        .map(|(name, value)| {
+            let header = HeaderName::try_from(name.as_str())
+                .ok()
+                .filter(|name| !OURS.contains(&name.as_str()) && !is_proxys(name));
+            let mut value = HeaderValue::try_from(value).map_err(|_| refused(&name))?;
+            value.set_sensitive(true);
+            Ok((header.ok_or_else(|| refused(&name))?, value))
+        });
     pairs.collect()
 }
 
@@ -195,7 +280,10 @@ fn refusal(error: ObjectError, redactor: &Redactor) -> Error {
         _ => Kind::Invalid,
     };
     let said = redactor.quote(&error.message.unwrap_or_default());
-    let code = error.code.map(|code| format!(" ({code})")).unwrap_or_default();
+    let code = error
+        .code
+        .map(|code| format!(" ({code})"))
+        .unwrap_or_default();
     Error::new(kind, format!("the hub refuses this blob: {said}{code}"))
 }
 
@@ -214,7 +302,12 @@ mod tests {
     use crate::huggingface::testing::{TOKEN, repo, timed};
 
     fn blobs(count: usize) -> Vec<Blob> {
-        (0..count).map(|number| Blob { sha256: Sha256::of(&number.to_le_bytes()), size: number as u64 }).collect()
+        (0..count)
+            .map(|number| Blob {
+                sha256: Sha256::of(&number.to_le_bytes()),
+                size: number as u64,
+            })
+            .collect()
     }
 
     fn object(blob: &Blob) -> Value {
@@ -242,7 +335,16 @@ mod tests {
             let all = all.clone();
             move |seen| {
                 let asked = seen.json()["objects"].as_array().unwrap().clone();
-                answer(all.iter().filter(|blob| asked.iter().any(|object| object["oid"] == json!(blob.sha256))).map(object).collect())
+                answer(
+                    all.iter()
+                        .filter(|blob| {
+                            asked
+                                .iter()
+                                .any(|object| object["oid"] == json!(blob.sha256))
+                        })
+                        .map(object)
+                        .collect(),
+                )
             }
         })
         .await;
@@ -251,11 +353,23 @@ mod tests {
         assert!(repo.locate(&all[20..90]).await.unwrap().is_empty());
         let seen = server.seen();
         assert_eq!(seen.len(), 2);
-        assert_eq!(seen[0].line(), "POST /datasets/org/name.git/info/lfs/objects/batch");
-        assert_eq!((seen[0].header("accept"), seen[0].header("content-type")), (Some(MEDIA_TYPE), Some(MEDIA_TYPE)));
-        assert_eq!(seen[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+        assert_eq!(
+            seen[0].line(),
+            "POST /datasets/org/name.git/info/lfs/objects/batch"
+        );
+        assert_eq!(
+            (seen[0].header("accept"), seen[0].header("content-type")),
+            (Some(MEDIA_TYPE), Some(MEDIA_TYPE))
+        );
+        assert_eq!(
+            seen[0].header("authorization"),
+            Some(format!("Bearer {TOKEN}").as_str())
+        );
         let question = seen[1].json();
-        assert_eq!((&question["operation"], &question["transfers"]), (&json!("download"), &json!(["basic"])));
+        assert_eq!(
+            (&question["operation"], &question["transfers"]),
+            (&json!("download"), &json!(["basic"]))
+        );
         assert_eq!(question["objects"].as_array().unwrap().len(), 50);
     }
 
@@ -276,18 +390,39 @@ mod tests {
     async fn a_batch_that_fails_in_part_costs_only_those_objects() {
         let all = blobs(4);
         let gone = json!({"oid": all[1].sha256, "size": 1, "error": {"code": 404, "message": "Object does not exist"}});
-        let longer = json!({"oid": all[2].sha256, "size": 999, "actions": object(&all[2])["actions"]});
+        let longer =
+            json!({"oid": all[2].sha256, "size": 999, "actions": object(&all[2])["actions"]});
         let server = Server::scripted([answer(vec![object(&all[0]), gone, longer])]).await;
         let refused = repo(&server).locate(&all).await.unwrap();
-        let kinds: Vec<_> = refused.iter().map(|(sha256, error)| (*sha256, error.kind())).collect();
-        assert_eq!(kinds, [(all[1].sha256, Kind::NotFound), (all[2].sha256, Kind::Refused), (all[3].sha256, Kind::Refused)]);
-        assert!(refused[0].1.message().ends_with("Object does not exist (404)"), "{}", refused[0].1);
+        let kinds: Vec<_> = refused
+            .iter()
+            .map(|(sha256, error)| (*sha256, error.kind()))
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                (all[1].sha256, Kind::NotFound),
+                (all[2].sha256, Kind::Refused),
+                (all[3].sha256, Kind::Refused)
+            ]
+        );
+        assert!(
+            refused[0]
+                .1
+                .message()
+                .ends_with("Object does not exist (404)"),
+            "{}",
+            refused[0].1
+        );
     }
 
     #[tokio::test]
     async fn answers_about_anything_else_are_refused_whole() {
         let asked = blobs(1);
-        let stranger = Blob { sha256: Sha256::of(b"stranger"), size: 1 };
+        let stranger = Blob {
+            sha256: Sha256::of(b"stranger"),
+            size: 1,
+        };
         let good = || vec![object(&asked[0])];
         for answer in [
             answer(vec![object(&asked[0]), object(&stranger)]),
@@ -299,47 +434,110 @@ mod tests {
             Reply::new(200, &[], "<html>"),
         ] {
             let server = Server::scripted([answer]).await;
-            assert_eq!(repo(&server).locate(&asked).await.unwrap_err().kind(), Kind::Refused);
+            assert_eq!(
+                repo(&server).locate(&asked).await.unwrap_err().kind(),
+                Kind::Refused
+            );
         }
     }
 
     #[tokio::test]
     async fn addresses_and_headers_that_are_not_sane_are_refused() {
-        for href in ["ftp://x/y", "file:///etc/passwd", "no address", "https://user:secret@host/x"] {
+        for href in [
+            "ftp://x/y",
+            "file:///etc/passwd",
+            "no address",
+            "https://user:secret@host/x",
+        ] {
             let error = refused(|object| object["actions"]["download"]["href"] = json!(href)).await;
-            assert!(error.kind() == Kind::Refused && !error.to_string().contains("secret"), "{error}");
+            assert!(
+                error.kind() == Kind::Refused && !error.to_string().contains("secret"),
+                "{error}"
+            );
         }
-        for (name, value) in [("Range", "bytes=0-1"), ("Cookie", "x"), ("X-A", "a\r\nEvil: 1"), ("a b", "x"), ("Proxy-Authorization", "x")]
-        {
-            let error = refused(|object| object["actions"]["download"]["header"] = json!({name: value})).await;
+        for (name, value) in [
+            ("Range", "bytes=0-1"),
+            ("Cookie", "x"),
+            ("X-A", "a\r\nEvil: 1"),
+            ("a b", "x"),
+            ("Proxy-Authorization", "x"),
+        ] {
+            let error =
+                refused(|object| object["actions"]["download"]["header"] = json!({name: value}))
+                    .await;
             assert_eq!(error.kind(), Kind::Refused, "{name}");
         }
-        let many: BTreeMap<String, String> = (0..100).map(|number| (format!("x-{number}"), String::new())).collect();
-        assert_eq!(refused(|object| object["actions"]["download"]["header"] = json!(many)).await.kind(), Kind::Refused);
-        assert_eq!(refused(|object| object["actions"] = Value::Null).await.kind(), Kind::NotFound);
+        let many: BTreeMap<String, String> = (0..100)
+            .map(|number| (format!("x-{number}"), String::new()))
+            .collect();
+        assert_eq!(
+            refused(|object| object["actions"]["download"]["header"] = json!(many))
+                .await
+                .kind(),
+            Kind::Refused
+        );
+        assert_eq!(
+            refused(|object| object["actions"] = Value::Null)
+                .await
+                .kind(),
+            Kind::NotFound
+        );
     }
 
     #[test]
     fn headers_of_framing_and_the_connection_are_left_out_in_any_case() {
-        let named = ["Transfer-Encoding", "CONTENT-LENGTH", "host", "Expect", "Connection", "Accept-Encoding", "Keep-Alive"];
+        let named = [
+            "Transfer-Encoding",
+            "CONTENT-LENGTH",
+            "host",
+            "Expect",
+            "Connection",
+            "Accept-Encoding",
+            "Keep-Alive",
+        ];
         let told = named.map(|name| (name.to_owned(), "chunked".to_owned()));
-        let kept = [("Content-Type".to_owned(), "application/octet-stream".to_owned())];
+        let kept = [(
+            "Content-Type".to_owned(),
+            "application/octet-stream".to_owned(),
+        )];
         let headers = headers_of(told.into_iter().chain(kept).collect()).unwrap();
-        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["content-type"]);
+        assert_eq!(
+            headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
+            ["content-type"]
+        );
     }
 
     #[tokio::test]
     async fn an_empty_transfer_and_hash_are_left_out_ones() {
         let asked = blobs(1);
-        let server = Server::scripted([Reply::json(&json!({"transfer": "", "hash_algo": "", "objects": [object(&asked[0])]}))]).await;
+        let server = Server::scripted([Reply::json(
+            &json!({"transfer": "", "hash_algo": "", "objects": [object(&asked[0])]}),
+        )])
+        .await;
         assert!(repo(&server).locate(&asked).await.unwrap().is_empty());
     }
 
     #[test]
     fn an_address_may_not_give_up_encryption() {
-        let action = Action { href: "http://cdn/x".to_owned(), header: None, expires_in: None, expires_at: None };
-        let hub = |url: &str| Http::new(&url.parse().unwrap(), Credentials::default(), PlainDialect, HttpOptions::default()).unwrap();
-        assert_eq!(url_of(&action, &hub("https://hub")).unwrap_err().kind(), Kind::Refused);
+        let action = Action {
+            href: "http://cdn/x".to_owned(),
+            header: None,
+            expires_in: None,
+            expires_at: None,
+        };
+        let hub = |url: &str| {
+            Http::new(
+                &url.parse().unwrap(),
+                Credentials::default(),
+                PlainDialect,
+                HttpOptions::default(),
+            )
+            .unwrap()
+        };
+        assert_eq!(
+            url_of(&action, &hub("https://hub")).unwrap_err().kind(),
+            Kind::Refused
+        );
         assert!(url_of(&action, &hub("http://hub")).is_ok());
     }
 

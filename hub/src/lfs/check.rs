@@ -74,7 +74,9 @@ impl Targets {
 
     /// Taken out: an address serves once, whatever comes of it.
     fn take(&self, sha256: Sha256, now: Instant) -> Option<Target> {
-        self.all().remove(&sha256).filter(|target| target.fresh_until > now)
+        self.all()
+            .remove(&sha256)
+            .filter(|target| target.fresh_until > now)
     }
 }
 
@@ -107,7 +109,10 @@ pub(super) async fn target(lfs: &Lfs, blob: Blob) -> Result<Option<Target>> {
     if let Some(target) = lfs.targets.take(blob.sha256, lfs.now()) {
         return Ok(Some(target));
     }
-    ask(lfs, &[blob]).await?.pop().map_or_else(|| Err(unanswered()), |(_, answer)| answer)
+    ask(lfs, &[blob])
+        .await?
+        .pop()
+        .map_or_else(|| Err(unanswered()), |(_, answer)| answer)
 }
 
 /// Each blob once, in calls whose answers stay small.
@@ -141,20 +146,37 @@ async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Blob, Answer)>> {
         r#ref: lfs.reference(),
     };
     let (mut objects, when) = batch(lfs, &question, blobs, LONGEST_ANSWER).await?;
-    Ok(blobs.iter().map(|blob| (*blob, judge(&mut objects, blob, lfs, when))).collect())
+    Ok(blobs
+        .iter()
+        .map(|blob| (*blob, judge(&mut objects, blob, lfs, when)))
+        .collect())
 }
 
 fn judge(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
     let object = objects.remove(&blob.sha256).ok_or_else(unanswered)?;
     let authenticated = object.authenticated == Some(true);
     match actions(object, blob, lfs)? {
-        Some(Actions { upload: Some(upload), verify, .. }) => {
+        Some(Actions {
+            upload: Some(upload),
+            verify,
+            ..
+        }) => {
             let hub = &lfs.http;
-            let told = |verify: Action| Ok::<_, Error>((url_of(&verify, hub)?, headers_of(verify.header.unwrap_or_default())?));
+            let told = |verify: Action| {
+                Ok::<_, Error>((
+                    url_of(&verify, hub)?,
+                    headers_of(verify.header.unwrap_or_default())?,
+                ))
+            };
             let verify = verify.map(told).transpose()?;
             let (fresh_until, url) = (when.until(&upload), url_of(&upload, hub)?);
             let way = way(url, upload.header.unwrap_or_default(), blob, lfs)?;
-            Ok(Some(Target { way, authenticated, verify, fresh_until }))
+            Ok(Some(Target {
+                way,
+                authenticated,
+                verify,
+                fresh_until,
+            }))
         }
         // No upload is asked for: it is stored already.
         _ => Ok(None),
@@ -164,20 +186,34 @@ fn judge(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
 /// A `chunk_size` among the headers means parts; the numbered ones are their addresses.
 fn way(url: Url, header: BTreeMap<String, String>, blob: &Blob, lfs: &Lfs) -> Result<Way> {
     let refused = |why: &str| Error::new(Kind::Refused, format!("the hub's LFS answer {why}"));
-    let Some(size) = header.get("chunk_size") else { return Ok(Way::Whole(url, headers_of(header)?)) };
-    let size: u64 = size.parse().ok().filter(|size| *size > 0).ok_or_else(|| refused("has parts of no size"))?;
-    let numbered = header.iter().filter_map(|(name, href)| Some((number(name)?, href)));
+    let Some(size) = header.get("chunk_size") else {
+        return Ok(Way::Whole(url, headers_of(header)?));
+    };
+    let size: u64 = size
+        .parse()
+        .ok()
+        .filter(|size| *size > 0)
+        .ok_or_else(|| refused("has parts of no size"))?;
+    let numbered = header
+        .iter()
+        .filter_map(|(name, href)| Some((number(name)?, href)));
     let hrefs: BTreeMap<u64, &String> = numbered.collect();
     let count = blob.size.div_ceil(size);
     if hrefs.len() as u64 != count || !hrefs.keys().copied().eq(1..=count) {
         return Err(refused("does not have an address a part"));
     }
-    let urls = hrefs.values().map(|href| safe(href, &lfs.http)).collect::<Result<Vec<_>>>()?;
+    let urls = hrefs
+        .values()
+        .map(|href| safe(href, &lfs.http))
+        .collect::<Result<Vec<_>>>()?;
     Ok(Way::Parts(Parts::new(size, urls, url)))
 }
 
 fn number(name: &str) -> Option<u64> {
-    name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok()).flatten()
+    name.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| name.parse().ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -189,7 +225,10 @@ mod tests {
     use crate::huggingface::testing::repo;
 
     fn blob(n: u64) -> Blob {
-        Blob { sha256: Sha256::of(&n.to_be_bytes()), size: n }
+        Blob {
+            sha256: Sha256::of(&n.to_be_bytes()),
+            size: n,
+        }
     }
 
     async fn check(objects: Value, blobs: &[Blob]) -> (Result<Missing>, Server) {
@@ -205,22 +244,49 @@ mod tests {
     #[tokio::test]
     async fn what_has_no_upload_is_stored_and_each_refusal_is_its_own() {
         let stored = json!({"oid": blob(2).sha256, "size": 2});
-        let refused = json!({"oid": blob(3).sha256, "size": 3, "error": {"code": 422, "message": "no"}});
-        let (missing, server) = check(json!([wanted(1), stored, refused]), &[blob(1), blob(2), blob(3), blob(4), blob(1)]).await;
+        let refused =
+            json!({"oid": blob(3).sha256, "size": 3, "error": {"code": 422, "message": "no"}});
+        let (missing, server) = check(
+            json!([wanted(1), stored, refused]),
+            &[blob(1), blob(2), blob(3), blob(4), blob(1)],
+        )
+        .await;
         let missing = missing.unwrap();
         assert_eq!(missing.wanted, [blob(1)]);
-        let kinds: Vec<_> = missing.refused.iter().map(|(sha256, error)| (*sha256, error.kind())).collect();
-        assert_eq!(kinds, [(blob(3).sha256, Kind::Invalid), (blob(4).sha256, Kind::Refused)], "silence is no answer");
+        let kinds: Vec<_> = missing
+            .refused
+            .iter()
+            .map(|(sha256, error)| (*sha256, error.kind()))
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                (blob(3).sha256, Kind::Invalid),
+                (blob(4).sha256, Kind::Refused)
+            ],
+            "silence is no answer"
+        );
         let asked = server.seen()[0].json();
-        assert_eq!((asked["operation"].as_str(), asked["objects"].as_array().unwrap().len()), (Some("upload"), 4));
+        assert_eq!(
+            (
+                asked["operation"].as_str(),
+                asked["objects"].as_array().unwrap().len()
+            ),
+            (Some("upload"), 4)
+        );
         assert_eq!(asked["transfers"], json!(["basic", "multipart"]));
     }
 
     #[tokio::test]
     async fn answers_about_anything_else_are_refused() {
-        for odd in [wanted(9), json!({"oid": blob(1).sha256, "size": 77, "actions": {"upload": {"href": "http://h/x"}}})] {
+        for odd in [
+            wanted(9),
+            json!({"oid": blob(1).sha256, "size": 77, "actions": {"upload": {"href": "http://h/x"}}}),
+        ] {
             let missing = check(json!([odd]), &[blob(1)]).await.0;
-            let kind = missing.map(|missing| missing.refused[0].1.kind()).unwrap_or_else(|error| error.kind());
+            let kind = missing
+                .map(|missing| missing.refused[0].1.kind())
+                .unwrap_or_else(|error| error.kind());
             assert_eq!(kind, Kind::Refused);
         }
     }
@@ -229,7 +295,13 @@ mod tests {
     async fn parts_need_an_address_each() {
         let answer = |header: Value| json!([{"oid": blob(10).sha256, "size": 10, "actions": {"upload": {"href": "http://127.0.0.1:1/done", "header": header}}}]);
         let part = "http://127.0.0.1:1/part";
-        let good = check(answer(json!({"chunk_size": "4", "00001": part, "00002": part, "00003": part})), &[blob(10)]).await.0.unwrap();
+        let good = check(
+            answer(json!({"chunk_size": "4", "00001": part, "00002": part, "00003": part})),
+            &[blob(10)],
+        )
+        .await
+        .0
+        .unwrap();
         assert_eq!(good.wanted, [blob(10)]);
         for bad in [
             json!({"chunk_size": "0", "1": part}),
@@ -245,8 +317,16 @@ mod tests {
 
     #[test]
     fn files_of_many_parts_share_no_call() {
-        let large = |n: u64| Blob { size: 20 << 30, ..blob(n) };
-        let calls_of = |blobs: &[Blob]| calls(blobs, BLOBS_A_CHECK).iter().map(Vec::len).collect::<Vec<_>>();
+        let large = |n: u64| Blob {
+            size: 20 << 30,
+            ..blob(n)
+        };
+        let calls_of = |blobs: &[Blob]| {
+            calls(blobs, BLOBS_A_CHECK)
+                .iter()
+                .map(Vec::len)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(calls_of(&[large(1), large(2), large(3)]), [1, 1, 1]);
         assert_eq!(calls_of(&(0..300).map(blob).collect::<Vec<_>>()), [256, 44]);
     }

@@ -13,8 +13,13 @@ const MARGIN: Duration = Duration::from_secs(60);
 
 /// How long from now an address may be used. `answered` is the date by the hub's clock.
 pub(super) fn lifetime(action: &Action, answered: SystemTime) -> Duration {
-    let span = match (action.expires_in, action.expires_at.as_deref().and_then(date)) {
-        (Some(seconds), _) if seconds != 0 => Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
+    let span = match (
+        action.expires_in,
+        action.expires_at.as_deref().and_then(date),
+    ) {
+        (Some(seconds), _) if seconds != 0 => {
+            Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+        }
         (_, Some(date)) => date.duration_since(answered).unwrap_or_default(),
         _ => UNTOLD,
     };
@@ -38,9 +43,17 @@ fn date(text: &str) -> Option<SystemTime> {
     let [year, month, day] = numbers(day, '-')?;
     let (time, offset) = time.split_at(time.find(['Z', 'z', '+', '-'])?);
     let [hour, minute, second] = numbers(time.split('.').next()?, ':')?;
-    let lawful = (1970..10_000).contains(&year) && (1..13).contains(&month) && (1..32).contains(&day);
-    let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_seconds(offset)?;
-    lawful.then(|| u64::try_from(seconds).ok().map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))).flatten()
+    let lawful =
+        (1970..10_000).contains(&year) && (1..13).contains(&month) && (1..32).contains(&day);
+    let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
+        - offset_seconds(offset)?;
+    lawful
+        .then(|| {
+            u64::try_from(seconds)
+                .ok()
+                .map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+        })
+        .flatten()
 }
 
 /// Three numbers of at most four digits.
@@ -50,7 +63,8 @@ fn numbers(text: &str, separator: char) -> Option<[i64; 3]> {
 }
 
 fn number(digits: &str) -> Option<i64> {
-    let is_number = (1..=4).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        (1..=4).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().ok()).flatten()
 }
 
@@ -60,12 +74,20 @@ fn offset_seconds(offset: &str) -> Option<i64> {
     }
     let (hours, minutes) = offset.get(1..)?.split_once(':')?;
     let seconds = number(hours)? * 3600 + number(minutes)? * 60;
-    Some(if offset.starts_with('-') { -seconds } else { seconds })
+    Some(if offset.starts_with('-') {
+        -seconds
+    } else {
+        seconds
+    })
 }
 
 /// The Gregorian calendar, counting years from March so that the leap day comes last.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let leap_days = year / 4 - year / 100 + year / 400;
     year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
 }
@@ -75,41 +97,81 @@ mod tests {
     use super::*;
 
     fn seconds(expires_in: Option<i64>, expires_at: Option<&str>, answered: &str) -> u64 {
-        let action = Action { href: String::new(), header: None, expires_in, expires_at: expires_at.map(str::to_owned) };
+        let action = Action {
+            href: String::new(),
+            header: None,
+            expires_in,
+            expires_at: expires_at.map(str::to_owned),
+        };
         lifetime(&action, date(answered).unwrap()).as_secs()
     }
 
     #[test]
     fn dates_are_read_in_every_usual_form() {
-        let unix = |text: &str| date(text).map(|date| date.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+        let unix = |text: &str| {
+            date(text).map(|date| {
+                date.duration_since(SystemTime::UNIX_EPOCH)
+                    .unwrap()
+                    .as_secs()
+            })
+        };
         assert_eq!(unix("1970-01-01T00:00:00Z"), Some(0));
         assert_eq!(unix("2016-11-10T15:29:07Z"), Some(1_478_791_747));
-        assert_eq!(unix("2016-11-10T15:29:07.123456+00:00"), Some(1_478_791_747));
+        assert_eq!(
+            unix("2016-11-10T15:29:07.123456+00:00"),
+            Some(1_478_791_747)
+        );
         assert_eq!(unix("2016-11-10T23:29:07+08:00"), Some(1_478_791_747));
         assert_eq!(unix("2024-02-29T12:00:00Z"), Some(1_709_208_000));
-        for bad in
-            ["", "tomorrow", "2016-11-10", "2016-13-10T00:00:00Z", "2016-11-10T15:29Z", "99999-01-01T00:00:00Z", "1969-01-01T00:00:00Z"]
-        {
+        for bad in [
+            "",
+            "tomorrow",
+            "2016-11-10",
+            "2016-13-10T00:00:00Z",
+            "2016-11-10T15:29Z",
+            "99999-01-01T00:00:00Z",
+            "1969-01-01T00:00:00Z",
+        ] {
             assert_eq!(unix(bad), None, "{bad:?}");
         }
     }
 
     #[test]
     fn a_span_wins_over_a_date() {
-        assert_eq!(seconds(Some(3600), Some("1999-01-01T00:00:00Z"), "2026-01-01T00:00:00Z"), 3540);
+        assert_eq!(
+            seconds(
+                Some(3600),
+                Some("1999-01-01T00:00:00Z"),
+                "2026-01-01T00:00:00Z"
+            ),
+            3540
+        );
         assert_eq!(seconds(Some(100), None, "2026-01-01T00:00:00Z"), 90);
     }
 
     #[test]
     fn a_date_is_measured_from_the_hubs_own() {
-        assert_eq!(seconds(None, Some("2026-01-01T01:00:00Z"), "2026-01-01T00:00:00Z"), 3540);
-        assert_eq!(seconds(Some(0), Some("2025-01-01T00:00:00Z"), "2026-01-01T00:00:00Z"), 0);
+        assert_eq!(
+            seconds(None, Some("2026-01-01T01:00:00Z"), "2026-01-01T00:00:00Z"),
+            3540
+        );
+        assert_eq!(
+            seconds(
+                Some(0),
+                Some("2025-01-01T00:00:00Z"),
+                "2026-01-01T00:00:00Z"
+            ),
+            0
+        );
     }
 
     #[test]
     fn odd_spans_are_bounded() {
         assert_eq!(seconds(Some(-5), None, "2026-01-01T00:00:00Z"), 0);
-        assert_eq!(seconds(Some(i64::MAX), None, "2026-01-01T00:00:00Z"), 24 * 3600 - 60);
+        assert_eq!(
+            seconds(Some(i64::MAX), None, "2026-01-01T00:00:00Z"),
+            24 * 3600 - 60
+        );
         assert_eq!(seconds(None, Some("never"), "2026-01-01T00:00:00Z"), 840);
     }
 }

@@ -48,17 +48,31 @@ impl Lfs {
     /// The server whose batch API is at `batch`.
     pub(crate) fn new(http: Http, batch: Url) -> Self {
         let (addresses, targets) = (addresses::Addresses::default(), check::Targets::default());
-        Self { http, batch, in_parts: false, reference: None, addresses, targets, absent: AtomicBool::new(false) }
+        Self {
+            http,
+            batch,
+            in_parts: false,
+            reference: None,
+            addresses,
+            targets,
+            absent: AtomicBool::new(false),
+        }
     }
 
     /// The same, which may want large uploads in parts.
     pub(crate) fn in_parts(self) -> Self {
-        Self { in_parts: true, ..self }
+        Self {
+            in_parts: true,
+            ..self
+        }
     }
 
     /// The same, told which ref the blobs belong to: in full at Git hosts, the branch alone at Hugging Face.
     pub(crate) fn of_ref(self, name: String) -> Self {
-        Self { reference: Some(name), ..self }
+        Self {
+            reference: Some(name),
+            ..self
+        }
     }
 
     fn reference(&self) -> Option<wire::Ref<'_>> {
@@ -67,12 +81,15 @@ impl Lfs {
 
     /// The ref to read from: Hugging Face is told none, since its official client tells none.
     fn full_reference(&self) -> Option<wire::Ref<'_>> {
-        self.reference().filter(|told| told.name.starts_with("refs/"))
+        self.reference()
+            .filter(|told| told.name.starts_with("refs/"))
     }
 
     /// See [`crate::Source::locate`].
     pub(crate) async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
-        batch::locate(self, blobs).await.map_err(|error| self.noted(error))
+        batch::locate(self, blobs)
+            .await
+            .map_err(|error| self.noted(error))
     }
 
     /// Whether it turned out that there is no batch API here, as at mirrors that serve files only.
@@ -89,7 +106,12 @@ impl Lfs {
     }
 
     /// Opens `range` of a blob; the answer is not looked at yet.
-    pub(crate) async fn open(&self, file: &File, blob: Blob, range: &Range<u64>) -> Result<Response> {
+    pub(crate) async fn open(
+        &self,
+        file: &File,
+        blob: Blob,
+        range: &Range<u64>,
+    ) -> Result<Response> {
         read::open(self, file, blob, range).await
     }
 
@@ -105,12 +127,20 @@ impl Lfs {
 
     /// The transfers that are offered for uploads.
     fn transfers(&self) -> &'static [&'static str] {
-        if self.in_parts { &["basic", "multipart"] } else { &["basic"] }
+        if self.in_parts {
+            &["basic", "multipart"]
+        } else {
+            &["basic"]
+        }
     }
 
     /// Blobs in one check: Hugging Face takes more than git-lfs asks for.
     fn a_check(&self) -> usize {
-        if self.in_parts { BLOBS_A_CHECK } else { batch::A_CALL }
+        if self.in_parts {
+            BLOBS_A_CHECK
+        } else {
+            batch::A_CALL
+        }
     }
 
     fn now(&self) -> Instant {

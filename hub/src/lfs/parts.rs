@@ -39,7 +39,11 @@ pub(super) struct Parts {
 impl Parts {
     /// Parts of `size` bytes (the last may be smaller), an address each, and the one that is told when all are there.
     pub(super) fn new(size: u64, urls: Vec<Url>, complete: Url) -> Self {
-        Self { size, urls, complete }
+        Self {
+            size,
+            urls,
+            complete,
+        }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -52,16 +56,28 @@ impl Parts {
     /// The body's own, and what storage says of a part that was repeated in vain: nothing is to be completed.
     pub(super) async fn send(self, lfs: &Lfs, blob: Blob, body: Body) -> Result<Complete> {
         let (mut body, reopen) = body.in_parts(blob, self.size);
-        let mut sending = Sending { tasks: JoinSet::new(), etags: vec![String::new(); self.urls.len()] };
+        let mut sending = Sending {
+            tasks: JoinSet::new(),
+            etags: vec![String::new(); self.urls.len()],
+        };
         let mut start = 0;
         for (index, url) in self.urls.iter().enumerate() {
             let range = start..(start + self.size).min(blob.size);
             start = range.end;
-            let part = Sent { http: lfs.http.clone(), url: url.clone(), range, reopen: reopen.clone() };
+            let part = Sent {
+                http: lfs.http.clone(),
+                url: url.clone(),
+                range,
+                reopen: reopen.clone(),
+            };
             body = sending.cut(index, part, body).await?;
         }
         expect_end(&mut body).await?;
-        Ok(Complete { url: self.complete, blob, etags: sending.all().await? })
+        Ok(Complete {
+            url: self.complete,
+            blob,
+            etags: sending.all().await?,
+        })
     }
 }
 
@@ -70,7 +86,10 @@ async fn expect_end(body: &mut HeldBack) -> Result<()> {
     match body.next().await {
         None => Ok(()),
         Some(Err(error)) => Err(error),
-        _ => Err(Error::new(Kind::Corrupt, "the body is longer than the blob")),
+        _ => Err(Error::new(
+            Kind::Corrupt,
+            "the body is longer than the blob",
+        )),
     }
 }
 
@@ -89,8 +108,13 @@ impl Sending {
         }
         let (back, returned) = oneshot::channel();
         let (tell, check) = oneshot::channel();
-        let lent = Lent::new(Loan { body, left: part.size(), back });
-        self.tasks.spawn(async move { Ok((index, part.send(lent, check).await?)) });
+        let lent = Lent::new(Loan {
+            body,
+            left: part.size(),
+            back,
+        });
+        self.tasks
+            .spawn(async move { Ok((index, part.send(lent, check).await?)) });
         let (mut body, mut left) = self.back(returned).await?;
         while left > 0 {
             left -= next_piece(&mut body).await?.len() as u64;
@@ -128,7 +152,10 @@ impl Sending {
     }
 }
 
-fn note(etags: &mut [String], ended: std::result::Result<Result<(usize, String)>, tokio::task::JoinError>) -> Result<()> {
+fn note(
+    etags: &mut [String],
+    ended: std::result::Result<Result<(usize, String)>, tokio::task::JoinError>,
+) -> Result<()> {
     let (index, etag) = ended.map_err(|_| task_died())??;
     etags[index] = etag;
     Ok(())
@@ -164,11 +191,20 @@ impl Sent {
         let options = self.http.options();
         for pause in options.retry.pauses() {
             let Err(error) = &sent else { break };
-            let Some(reopen) = self.reopen.as_ref().filter(|_| options.retry.covers(error)) else { return sent };
+            let Some(reopen) = self.reopen.as_ref().filter(|_| options.retry.covers(error)) else {
+                return sent;
+            };
             let pause = error.retry_after().unwrap_or(pause);
             (options.on_retry)(error, pause);
             options.clock.sleep(pause).await;
-            sent = self.put(check.known().await?.until_verified(reopen(self.range.clone()))).await;
+            sent = self
+                .put(
+                    check
+                        .known()
+                        .await?
+                        .until_verified(reopen(self.range.clone())),
+                )
+                .await;
         }
         sent.map_err(Error::after_retries)
     }
@@ -179,8 +215,15 @@ impl Sent {
 
     /// One PUT; answers what storage calls the part.
     async fn put(&self, body: ByteStream) -> Result<String> {
-        let answer = self.http.upload_permitted(self.url.clone(), agent::git_lfs(), body, self.size()).await.map_err(read_storage)?;
-        let etag = answer.header("etag").filter(|etag| !etag.is_empty()).map(Cow::into_owned);
+        let answer = self
+            .http
+            .upload_permitted(self.url.clone(), agent::git_lfs(), body, self.size())
+            .await
+            .map_err(read_storage)?;
+        let etag = answer
+            .header("etag")
+            .filter(|etag| !etag.is_empty())
+            .map(Cow::into_owned);
         etag.ok_or_else(|| Error::new(Kind::Refused, "storage took a part and gave it no ETag"))
     }
 }
@@ -230,7 +273,9 @@ impl Lent {
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         let mut lent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(loan) = lent.as_mut() else { return Poll::Ready(None) };
+        let Some(loan) = lent.as_mut() else {
+            return Poll::Ready(None);
+        };
         let next = ready!(loan.body.poll_next_unpin(context));
         match next.unwrap_or_else(|| Err(ended_early())) {
             Ok(piece) => {
@@ -250,7 +295,10 @@ impl Lent {
 
     /// Ends the loan, if nobody did before.
     fn give_back(&self) {
-        end(self.0.lock().unwrap_or_else(PoisonError::into_inner).take(), Ok(()));
+        end(
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            Ok(()),
+        );
     }
 }
 
@@ -270,11 +318,24 @@ pub(super) struct Complete {
 impl Complete {
     /// Has storage join the parts. Asked once: should the answer be lost, a look tells what came of it.
     pub(super) async fn tell(self, lfs: &Lfs) -> Result<()> {
-        let parts = self.etags.into_iter().zip(1..).map(|(etag, part_number)| Part { part_number, etag }).collect();
-        let told = serde_json::to_vec(&Completion { oid: self.blob.sha256.to_string(), parts });
+        let parts = self
+            .etags
+            .into_iter()
+            .zip(1..)
+            .map(|(etag, part_number)| Part { part_number, etag })
+            .collect();
+        let told = serde_json::to_vec(&Completion {
+            oid: self.blob.sha256.to_string(),
+            parts,
+        });
         let told = told.map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-        let request =
-            Request::post(self.url).headers(agent::git_lfs()).accept(MEDIA_TYPE).body(MEDIA_TYPE, told).signed().once().patience(PATIENCE);
+        let request = Request::post(self.url)
+            .headers(agent::git_lfs())
+            .accept(MEDIA_TYPE)
+            .body(MEDIA_TYPE, told)
+            .signed()
+            .once()
+            .patience(PATIENCE);
         let answer = lfs.http.send(request).await;
         answer.map(drop).map_err(|error| match error.status() {
             // The upload is over, or was completed by an answer that was lost: the next check tells which.
@@ -300,7 +361,10 @@ mod tests {
     const CONTENT: &[u8] = b"abcdefghij";
 
     fn blob() -> Blob {
-        Blob { sha256: Sha256::of(CONTENT), size: CONTENT.len() as u64 }
+        Blob {
+            sha256: Sha256::of(CONTENT),
+            size: CONTENT.len() as u64,
+        }
     }
 
     fn frames(content: &'static [u8]) -> ByteStream {
@@ -336,11 +400,21 @@ mod tests {
         let hub = hub(&storage).await;
         let repo = repo(&hub);
         let put = repo.put(blob(), Body::from(frames(CONTENT)));
-        tokio::time::timeout(Duration::from_secs(60), put).await.expect("each part waited for the one before").unwrap();
-        let mut parts: Vec<_> = storage.seen().iter().map(|seen| (seen.line(), seen.body.clone())).collect();
+        tokio::time::timeout(Duration::from_secs(60), put)
+            .await
+            .expect("each part waited for the one before")
+            .unwrap();
+        let mut parts: Vec<_> = storage
+            .seen()
+            .iter()
+            .map(|seen| (seen.line(), seen.body.clone()))
+            .collect();
         parts.sort();
         let expected = [("PUT /1", "abcd"), ("PUT /2", "efgh"), ("PUT /3", "ij")];
-        assert_eq!(parts, expected.map(|(line, body)| (line.to_owned(), Bytes::from(body))));
+        assert_eq!(
+            parts,
+            expected.map(|(line, body)| (line.to_owned(), Bytes::from(body)))
+        );
         assert_eq!(hub.lines().last().unwrap(), "POST /complete");
     }
 
@@ -350,38 +424,94 @@ mod tests {
         let hub = hub(&storage).await;
         let refused = Arc::new(tokio::sync::Notify::new());
         let tell = refused.clone();
-        let options = HttpOptions { on_retry: Arc::new(move |_, _| tell.notify_one()), ..quick(&ManualClock::new()) };
+        let options = HttpOptions {
+            on_retry: Arc::new(move |_, _| tell.notify_one()),
+            ..quick(&ManualClock::new())
+        };
         // What the first request lacks comes only after it was given up.
         let rest = stream::once(async move {
             refused.notified().await;
             Ok(Bytes::from_static(&CONTENT[2..]))
         });
-        let first = stream::iter([Ok(Bytes::from_static(&CONTENT[..1])), Ok(Bytes::from_static(&CONTENT[1..2]))]);
-        let again = |range: Range<u64>| stream::iter([Ok(Bytes::from_static(&CONTENT[range.start as usize..range.end as usize]))]).boxed();
+        let first = stream::iter([
+            Ok(Bytes::from_static(&CONTENT[..1])),
+            Ok(Bytes::from_static(&CONTENT[1..2])),
+        ]);
+        let again = |range: Range<u64>| {
+            stream::iter([Ok(Bytes::from_static(
+                &CONTENT[range.start as usize..range.end as usize],
+            ))])
+            .boxed()
+        };
         let repo = crate::huggingface::Repo::open(&side(&hub.endpoint(), COMMIT), options).unwrap();
-        let put = repo.put(blob(), Body::from(first.chain(rest).boxed()).reopened_by(again));
-        tokio::time::timeout(Duration::from_secs(60), put).await.expect("nobody read the rest of the part").unwrap();
-        let mut sent: Vec<_> = storage.seen().iter().map(|seen| (seen.line(), seen.body.clone())).collect();
+        let put = repo.put(
+            blob(),
+            Body::from(first.chain(rest).boxed()).reopened_by(again),
+        );
+        tokio::time::timeout(Duration::from_secs(60), put)
+            .await
+            .expect("nobody read the rest of the part")
+            .unwrap();
+        let mut sent: Vec<_> = storage
+            .seen()
+            .iter()
+            .map(|seen| (seen.line(), seen.body.clone()))
+            .collect();
         sent.sort();
-        let expected = [("PUT /1", ""), ("PUT /1", "abcd"), ("PUT /2", "efgh"), ("PUT /3", "ij")];
-        assert_eq!(sent, expected.map(|(line, body)| (line.to_owned(), Bytes::from(body))));
+        let expected = [
+            ("PUT /1", ""),
+            ("PUT /1", "abcd"),
+            ("PUT /2", "efgh"),
+            ("PUT /3", "ij"),
+        ];
+        assert_eq!(
+            sent,
+            expected.map(|(line, body)| (line.to_owned(), Bytes::from(body)))
+        );
     }
 
     #[tokio::test]
     async fn a_part_that_stalled_is_sent_again_and_one_whose_address_is_refused_is_not() {
-        let said = |status: u16, code: &str| Reply::new(status, &[], format!("<Error><Code>{code}</Code><Message>m</Message></Error>"));
-        for (reply, outcome, puts) in
-            [(said(400, "RequestTimeout"), None, 4), (said(403, "AccessDenied"), Some((Kind::Expired, "AccessDenied: m (403)")), 3)]
-        {
+        let said = |status: u16, code: &str| {
+            Reply::new(
+                status,
+                &[],
+                format!("<Error><Code>{code}</Code><Message>m</Message></Error>"),
+            )
+        };
+        for (reply, outcome, puts) in [
+            (said(400, "RequestTimeout"), None, 4),
+            (
+                said(403, "AccessDenied"),
+                Some((Kind::Expired, "AccessDenied: m (403)")),
+                3,
+            ),
+        ] {
             let first = AtomicBool::new(true);
-            let refuses = move |seen: &Seen| seen.path() == "/2" && first.swap(false, Ordering::Relaxed);
-            let storage = Server::answering(move |seen: &Seen| if refuses(seen) { reply.clone() } else { taken() }).await;
+            let refuses =
+                move |seen: &Seen| seen.path() == "/2" && first.swap(false, Ordering::Relaxed);
+            let storage = Server::answering(move |seen: &Seen| {
+                if refuses(seen) {
+                    reply.clone()
+                } else {
+                    taken()
+                }
+            })
+            .await;
             let hub = hub(&storage).await;
-            let again = |range: Range<u64>| frames(&CONTENT[range.start as usize..range.end as usize]);
-            let put = repo(&hub).put(blob(), Body::from(frames(CONTENT)).reopened_by(again)).await;
-            let failed = put.as_ref().err().map(|error| (error.kind(), error.message()));
+            let again =
+                |range: Range<u64>| frames(&CONTENT[range.start as usize..range.end as usize]);
+            let put = repo(&hub)
+                .put(blob(), Body::from(frames(CONTENT)).reopened_by(again))
+                .await;
+            let failed = put
+                .as_ref()
+                .err()
+                .map(|error| (error.kind(), error.message()));
             assert_eq!(failed, outcome);
-            assert!(storage.seen().len() <= puts && (outcome.is_some() || storage.seen().len() == puts));
+            assert!(
+                storage.seen().len() <= puts && (outcome.is_some() || storage.seen().len() == puts)
+            );
         }
     }
 
@@ -389,10 +519,21 @@ mod tests {
     async fn a_body_that_fails_ends_the_upload_with_its_own_error_and_no_part_is_tried_again() {
         let storage = Server::answering(|_| taken()).await;
         let hub = hub(&storage).await;
-        let broken = stream::once(std::future::ready(Err(Error::new(Kind::Gated, "the source's own words"))));
-        let body = Body::from(frames(&CONTENT[..6]).chain(broken).boxed()).reopened_by(|_| frames(CONTENT));
+        let broken = stream::once(std::future::ready(Err(Error::new(
+            Kind::Gated,
+            "the source's own words",
+        ))));
+        let body = Body::from(frames(&CONTENT[..6]).chain(broken).boxed())
+            .reopened_by(|_| frames(CONTENT));
         let error = repo(&hub).put(blob(), body).await.unwrap_err();
-        assert_eq!((error.kind(), error.message()), (Kind::Gated, "the source's own words"));
-        assert!(storage.seen().len() <= 1 && !hub.lines().iter().any(|line| line.contains("complete")), "{:?}", hub.lines());
+        assert_eq!(
+            (error.kind(), error.message()),
+            (Kind::Gated, "the source's own words")
+        );
+        assert!(
+            storage.seen().len() <= 1 && !hub.lines().iter().any(|line| line.contains("complete")),
+            "{:?}",
+            hub.lines()
+        );
     }
 }

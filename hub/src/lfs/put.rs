@@ -16,10 +16,16 @@ use crate::{Blob, Body, Error, Kind, Result};
 /// The body's own; [`Kind::Expired`] when an address was too old (try again: it is renewed);
 /// [`Kind::Corrupt`] when the hub says that what it stored is not the blob; what the hub complains of.
 pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
-    let Some(target) = target(lfs, blob).await? else { return Ok(()) };
+    let Some(target) = target(lfs, blob).await? else {
+        return Ok(());
+    };
     // Hugging Face says it of its storage's addresses, and is told with the token all the same (huggingface_hub 2.4.0, `lfs.py`).
     let authenticated = target.authenticated && !lfs.in_parts;
-    let hub = target.verify.map(|(url, headers)| Verify { url, headers, authenticated });
+    let hub = target.verify.map(|(url, headers)| Verify {
+        url,
+        headers,
+        authenticated,
+    });
     match target.way {
         Way::Whole(url, headers) => {
             let mut all = agent::git_lfs();
@@ -55,7 +61,9 @@ struct Verify {
 /// asked, and a blob of many gigabytes is not sent again for an answer.
 async fn looked_for(lfs: &Lfs, hub: Option<Verify>, blob: Blob, lost: Error) -> Result<()> {
     match hub {
-        Some(hub) if lost.kind() == Kind::Transient => verify(lfs, hub, blob).await.map_err(|_| lost),
+        Some(hub) if lost.kind() == Kind::Transient => {
+            verify(lfs, hub, blob).await.map_err(|_| lost)
+        }
         _ => Err(lost),
     }
 }
@@ -70,16 +78,28 @@ pub(crate) fn read_storage(error: Error) -> Error {
 
 /// Tells the hub that the blob is there; it looks.
 async fn verify(lfs: &Lfs, hub: Verify, blob: Blob) -> Result<()> {
-    let Verify { url, headers, authenticated } = hub;
-    let told = Wanted { oid: blob.sha256.to_string(), size: blob.size };
-    let told = serde_json::to_vec(&told).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
+    let Verify {
+        url,
+        headers,
+        authenticated,
+    } = hub;
+    let told = Wanted {
+        oid: blob.sha256.to_string(),
+        size: blob.size,
+    };
+    let told =
+        serde_json::to_vec(&told).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
     let permitted = authenticated || headers.contains_key(AUTHORIZATION);
-    let request = Request::post(url).headers(agent::git_lfs()).accept(MEDIA_TYPE).headers(headers).body(MEDIA_TYPE, told);
+    let request = Request::post(url)
+        .headers(agent::git_lfs())
+        .accept(MEDIA_TYPE)
+        .headers(headers)
+        .body(MEDIA_TYPE, told);
     let request = if permitted { request.signed() } else { request };
     match lfs.http.send(request).await {
-        Err(error) if matches!(error.status(), Some(400 | 404 | 409 | 422)) => {
-            Err(error.with_kind(Kind::Corrupt).about("the hub does not find the blob in what was uploaded"))
-        }
+        Err(error) if matches!(error.status(), Some(400 | 404 | 409 | 422)) => Err(error
+            .with_kind(Kind::Corrupt)
+            .about("the hub does not find the blob in what was uploaded")),
         told => told.map(drop),
     }
 }
@@ -98,11 +118,16 @@ mod tests {
     const CONTENT: &[u8] = b"weights";
 
     fn blob() -> Blob {
-        Blob { sha256: Sha256::of(CONTENT), size: CONTENT.len() as u64 }
+        Blob {
+            sha256: Sha256::of(CONTENT),
+            size: CONTENT.len() as u64,
+        }
     }
 
     fn body() -> Body {
-        Body::from(stream::iter(CONTENT.chunks(3).map(|piece| Ok(Bytes::from_static(piece)))).boxed())
+        Body::from(
+            stream::iter(CONTENT.chunks(3).map(|piece| Ok(Bytes::from_static(piece)))).boxed(),
+        )
     }
 
     /// A hub that points at `storage` and, when told of the upload, answers so.
@@ -125,15 +150,29 @@ mod tests {
         let hub = hub(&storage, Reply::json(&json!({}))).await;
         repo(&hub).put(blob(), body()).await.unwrap();
         let put = &storage.seen()[0];
-        assert_eq!((put.line().as_str(), &put.body[..], put.header("content-length")), ("PUT /put?sig=1", CONTENT, Some("7")));
-        assert_eq!((put.header("authorization"), put.header("x-store")), (None, Some("yes")));
+        assert_eq!(
+            (
+                put.line().as_str(),
+                &put.body[..],
+                put.header("content-length")
+            ),
+            ("PUT /put?sig=1", CONTENT, Some("7"))
+        );
+        assert_eq!(
+            (put.header("authorization"), put.header("x-store")),
+            (None, Some("yes"))
+        );
         let told = &hub.seen()[1];
         assert_eq!(told.json(), json!({"oid": blob().sha256, "size": 7}));
-        assert_eq!(told.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+        assert_eq!(
+            told.header("authorization"),
+            Some(format!("Bearer {TOKEN}").as_str())
+        );
     }
 
     #[tokio::test]
-    async fn storage_that_is_called_authenticated_gets_no_login_and_hugging_face_is_told_with_its_own() {
+    async fn storage_that_is_called_authenticated_gets_no_login_and_hugging_face_is_told_with_its_own()
+     {
         for authenticated in [false, true] {
             let server = Server::answering(move |seen: &Seen| {
                 let href = |path: &str| json!({"href": format!("http://{}/{path}", seen.header("host").unwrap())});
@@ -142,8 +181,15 @@ mod tests {
             })
             .await;
             repo(&server).put(blob(), body()).await.unwrap();
-            let logins: Vec<_> = server.seen().iter().map(|seen| (seen.line(), seen.header("authorization").is_some())).collect();
-            let expected = [("PUT /put".to_owned(), !authenticated), ("POST /verify".to_owned(), true)];
+            let logins: Vec<_> = server
+                .seen()
+                .iter()
+                .map(|seen| (seen.line(), seen.header("authorization").is_some()))
+                .collect();
+            let expected = [
+                ("PUT /put".to_owned(), !authenticated),
+                ("POST /verify".to_owned(), true),
+            ];
             assert_eq!(logins[1..], expected);
         }
     }
@@ -151,8 +197,15 @@ mod tests {
     #[tokio::test]
     async fn a_hub_that_does_not_find_the_blob_says_corrupt() {
         let storage = Server::answering(|_| Reply::new(200, &[], "")).await;
-        let hub = hub(&storage, Reply::new(422, &[], r#"{"message":"does not match"}"#)).await;
-        assert_eq!(repo(&hub).put(blob(), body()).await.unwrap_err().kind(), Kind::Corrupt);
+        let hub = hub(
+            &storage,
+            Reply::new(422, &[], r#"{"message":"does not match"}"#),
+        )
+        .await;
+        assert_eq!(
+            repo(&hub).put(blob(), body()).await.unwrap_err().kind(),
+            Kind::Corrupt
+        );
     }
 
     #[tokio::test]
@@ -160,7 +213,13 @@ mod tests {
         let stalled = "<Error><Code>RequestTimeout</Code><Message>Idle connections will be closed.</Message></Error>";
         let storage = Server::scripted([Reply::new(400, &[], stalled)]).await;
         let hub = hub(&storage, Reply::json(&json!({}))).await;
-        assert!(repo(&hub).put(blob(), body()).await.unwrap_err().is_transient());
+        assert!(
+            repo(&hub)
+                .put(blob(), body())
+                .await
+                .unwrap_err()
+                .is_transient()
+        );
     }
 
     #[tokio::test]
@@ -174,18 +233,34 @@ mod tests {
         })
         .await;
         repo(&hub).put(blob(), body()).await.unwrap();
-        assert_eq!((hub.lines()[1].as_str(), hub.seen()[1].header("authorization").is_some()), ("POST /verify", true));
+        assert_eq!(
+            (
+                hub.lines()[1].as_str(),
+                hub.seen()[1].header("authorization").is_some()
+            ),
+            ("POST /verify", true)
+        );
     }
 
     #[tokio::test]
     async fn an_address_that_is_refused_is_asked_for_again() {
         let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
-        let storage = Server::scripted([Reply::new(403, &[], denied), Reply::new(200, &[], "")]).await;
+        let storage =
+            Server::scripted([Reply::new(403, &[], denied), Reply::new(200, &[], "")]).await;
         let hub = hub(&storage, Reply::json(&json!({}))).await;
         let repo = repo(&hub);
         let error = repo.put(blob(), body()).await.unwrap_err();
-        assert_eq!((error.kind(), error.message()), (Kind::Expired, "AccessDenied: Access Denied (403)"));
+        assert_eq!(
+            (error.kind(), error.message()),
+            (Kind::Expired, "AccessDenied: Access Denied (403)")
+        );
         repo.put(blob(), body()).await.unwrap();
-        assert_eq!(hub.lines().iter().filter(|line| line.ends_with("/objects/batch")).count(), 2);
+        assert_eq!(
+            hub.lines()
+                .iter()
+                .filter(|line| line.ends_with("/objects/batch"))
+                .count(),
+            2
+        );
     }
 }

@@ -32,19 +32,30 @@ impl Repo {
 
     /// The same below another kind's name, as [`Repo::by_either_route`] says it.
     pub(super) fn api_of(&self, segment: &str, rest: &[&str]) -> Url {
-        self.url(&[&["api", "v1", segment, self.at.id.owner(), self.at.id.name()], rest].concat())
+        self.url(
+            &[
+                &["api", "v1", segment, self.at.id.owner(), self.at.id.name()],
+                rest,
+            ]
+            .concat(),
+        )
     }
 
     /// What `ask` tells of files and commits. Those of studios have two routes: `/api/v1/studio/..`, which an application in use reads, and
     /// the official client's `/api/v1/studios/..`. What is not found by the one is asked for by the other.
-    pub(super) async fn by_either_route<T, F: Future<Output = Result<T>>>(&self, ask: impl Fn(&'static str) -> F) -> Result<T> {
+    pub(super) async fn by_either_route<T, F: Future<Output = Result<T>>>(
+        &self,
+        ask: impl Fn(&'static str) -> F,
+    ) -> Result<T> {
         if self.at.kind != RepoKind::Space {
             return ask(self.segment()).await;
         }
         let is_plural = self.plural.load(Ordering::Relaxed);
         let route = |is_plural| if is_plural { "studios" } else { "studio" };
         let told = ask(route(is_plural)).await;
-        if told.as_ref().is_err_and(|error| error.status() == Some(404))
+        if told
+            .as_ref()
+            .is_err_and(|error| error.status() == Some(404))
             && let Ok(by_other) = ask(route(!is_plural)).await
         {
             self.plural.store(!is_plural, Ordering::Relaxed);
@@ -55,7 +66,20 @@ impl Repo {
 
     /// `/api/v1/repos/{kind}/{owner}/{name}/{rest}`.
     pub(super) fn git_api(&self, rest: &[&str]) -> Url {
-        self.url(&[&["api", "v1", "repos", self.segment(), self.at.id.owner(), self.at.id.name()], rest].concat())
+        self.url(
+            &[
+                &[
+                    "api",
+                    "v1",
+                    "repos",
+                    self.segment(),
+                    self.at.id.owner(),
+                    self.at.id.name(),
+                ],
+                rest,
+            ]
+            .concat(),
+        )
     }
 
     /// `{endpoint}/{kind}/{owner}/{name}.git/{rest}`: the official client's address for cloning (modelscope-hub 0.5.1, `_repository.py`).
@@ -79,7 +103,11 @@ impl Repo {
     }
 
     /// The same, where each attempt's error is first read by `doubt`.
-    pub(super) async fn ask_doubting(&self, request: Request, doubt: impl Fn(Error) -> Error) -> Result<Value> {
+    pub(super) async fn ask_doubting(
+        &self,
+        request: Request,
+        doubt: impl Fn(Error) -> Error,
+    ) -> Result<Value> {
         let options = self.http.options();
         let attempt = || async { self.ask_once(request.clone()).await.map_err(&doubt) };
         retrying(&options.retry, &options.clock, &options.on_retry, attempt).await
@@ -87,7 +115,10 @@ impl Repo {
 
     /// Sends a request once and returns its answer's data.
     pub(super) async fn ask_once(&self, request: Request) -> Result<Value> {
-        let response = self.http.send(request.once().header(REQUEST_ID, request_id())).await?;
+        let response = self
+            .http
+            .send(request.once().header(REQUEST_ID, request_id()))
+            .await?;
         dialect::data_of(response, self.http.redactor()).await
     }
 }
@@ -114,8 +145,21 @@ pub(super) mod tests {
     /// `org/name` of this kind on `server`, with a token, under `clock`.
     pub(crate) fn repo_with(server: &Server, kind: RepoKind, clock: &Arc<ManualClock>) -> Repo {
         let revision = "master".parse().unwrap();
-        let at = RepoAt { hub: Hub::ModelScope, endpoint: server.endpoint(), kind, id: "org/name".parse().unwrap(), revision };
-        Repo::open(&Side { at, token: Some(Token::parse(TOKEN).unwrap()) }, quick(clock)).unwrap()
+        let at = RepoAt {
+            hub: Hub::ModelScope,
+            endpoint: server.endpoint(),
+            kind,
+            id: "org/name".parse().unwrap(),
+            revision,
+        };
+        Repo::open(
+            &Side {
+                at,
+                token: Some(Token::parse(TOKEN).unwrap()),
+            },
+            quick(clock),
+        )
+        .unwrap()
     }
 
     pub(crate) fn repo(server: &Server, kind: RepoKind) -> Repo {
@@ -124,12 +168,18 @@ pub(super) mod tests {
 
     /// A good answer with this data.
     pub(crate) fn good(data: Value) -> Reply {
-        Reply::json(&json!({"Code": 200, "Data": data, "Message": "success", "RequestId": "r", "Success": true}))
+        Reply::json(
+            &json!({"Code": 200, "Data": data, "Message": "success", "RequestId": "r", "Success": true}),
+        )
     }
 
     /// An answer of this status whose envelope complains.
     pub(crate) fn bad(status: u16, code: u64, message: &str) -> Reply {
-        Reply::new(status, &[], json!({"Code": code, "Data": null, "Message": message, "Success": false}).to_string())
+        Reply::new(
+            status,
+            &[],
+            json!({"Code": code, "Data": null, "Message": message, "Success": false}).to_string(),
+        )
     }
 
     #[tokio::test]
@@ -142,7 +192,10 @@ pub(super) mod tests {
         let seen = server.seen();
         assert_eq!(seen[0].header("authorization"), Some("Bearer ms-canary"));
         assert_eq!(seen[0].header("cookie"), Some("m_session_id=ms-canary"));
-        let ids: Vec<_> = seen.iter().map(|seen| seen.header("x-request-id").unwrap()).collect();
+        let ids: Vec<_> = seen
+            .iter()
+            .map(|seen| seen.header("x-request-id").unwrap())
+            .collect();
         assert!(ids[0].len() == 32 && ids[0] != ids[1], "{ids:?}");
     }
 
@@ -151,13 +204,17 @@ pub(super) mod tests {
         let cut = Reply::headed(200, &[("Content-Length", "1000")], r#"{"Code": 200, "Da"#);
         let server = Server::scripted([cut, Reply::new(503, &[], ""), good(json!("whole"))]).await;
         let repo = repo(&server, RepoKind::Model);
-        assert_eq!(repo.ask(Request::get(repo.api(&[]))).await.unwrap(), "whole");
+        assert_eq!(
+            repo.ask(Request::get(repo.api(&[]))).await.unwrap(),
+            "whole"
+        );
         assert_eq!(server.seen().len(), 3);
     }
 
     #[tokio::test]
     async fn a_refused_token_is_not_sent_again() {
-        let server = Server::scripted([bad(400, 10_010_103_009, "token is invalid"), good(json!(1))]).await;
+        let server =
+            Server::scripted([bad(400, 10_010_103_009, "token is invalid"), good(json!(1))]).await;
         let repo = repo(&server, RepoKind::Model);
         for _ in 0..2 {
             let error = repo.ask(Request::get(repo.api(&[]))).await.unwrap_err();
@@ -172,6 +229,9 @@ pub(super) mod tests {
         let server = Server::scripted([]).await;
         let mut repo = repo(&server, RepoKind::Dataset);
         repo.base.set_path("/mirror/");
-        assert_eq!(repo.git_api(&["commit", "a/b?c"]).path(), "/mirror/api/v1/repos/datasets/org/name/commit/a%2Fb%3Fc");
+        assert_eq!(
+            repo.git_api(&["commit", "a/b?c"]).path(),
+            "/mirror/api/v1/repos/datasets/org/name/commit/a%2Fb%3Fc"
+        );
     }
 }

@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 use std::sync::PoisonError;
 
-use reqwest::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use reqwest::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 use reqwest::{StatusCode, Url};
 use serde_json::Value;
 
@@ -52,9 +54,23 @@ impl Repo {
     }
 
     async fn check_some(&self, blobs: &[Blob], missing: &mut Missing) -> Result<()> {
-        let objects = blobs.iter().map(|blob| Named { oid: blob.sha256.to_string(), size: blob.size }).collect();
+        let objects = blobs
+            .iter()
+            .map(|blob| Named {
+                oid: blob.sha256.to_string(),
+                size: blob.size,
+            })
+            .collect();
         let request = Request::post(self.git_api(&["info", "lfs", "objects", "batch"]));
-        let answer = self.ask_doubting(request.json(&Check { operation: "upload", objects })?, read_denial).await?;
+        let answer = self
+            .ask_doubting(
+                request.json(&Check {
+                    operation: "upload",
+                    objects,
+                })?,
+                read_denial,
+            )
+            .await?;
         let mut verdicts = self.verdicts(answer, blobs)?;
         for blob in blobs {
             match verdicts.remove(&blob.sha256) {
@@ -77,12 +93,15 @@ impl Repo {
         if !answer.is_object() {
             return Err(refused("the hub answered nothing about the blobs"));
         }
-        let answer: Checked = serde_json::from_value(answer).map_err(|error| refused(format!("not a blob check's answer: {error}")))?;
+        let answer: Checked = serde_json::from_value(answer)
+            .map_err(|error| refused(format!("not a blob check's answer: {error}")))?;
         only(answer.transfer.as_deref(), "basic", "transfer")?;
         only(answer.hash_algo.as_deref(), "sha256", "hash")?;
         let sizes: HashMap<_, _> = asked.iter().map(|blob| (blob.sha256, blob.size)).collect();
         let objects = answer.objects.unwrap_or_default().into_iter();
-        objects.map(|object| Ok((asked_for(&object, &sizes)?, self.verdict(object)))).collect()
+        objects
+            .map(|object| Ok((asked_for(&object, &sizes)?, self.verdict(object))))
+            .collect()
     }
 
     fn verdict(&self, object: Object) -> Verdict {
@@ -90,30 +109,47 @@ impl Repo {
         match (object.error, upload) {
             (Some(error), _) => Verdict::Refused(error_of(&error, self.http.redactor())),
             (None, None) => Verdict::Stored,
-            (None, Some(upload)) => self.target(&upload).map_or_else(Verdict::Refused, Verdict::Wanted),
+            (None, Some(upload)) => self
+                .target(&upload)
+                .map_or_else(Verdict::Refused, Verdict::Wanted),
         }
     }
 
     fn target(&self, upload: &Upload) -> Result<Target> {
-        let href = upload.href.as_deref().ok_or_else(|| refused("the hub wants it but names no address"))?;
-        let url = self.http.own(self.base.join(href).map_err(|_| refused("the hub names something that is no address"))?);
+        let href = upload
+            .href
+            .as_deref()
+            .ok_or_else(|| refused("the hub wants it but names no address"))?;
+        let url = self.http.own(
+            self.base
+                .join(href)
+                .map_err(|_| refused("the hub names something that is no address"))?,
+        );
         let there = Origin::of(&url)?;
         if self.http.origin().is_downgraded_by(&there) {
             return Err(refused("the hub names an address without encryption"));
         }
         let told = upload.header.iter().flatten();
-        let headers = told.filter_map(|(name, value)| self.header(name, value, &there)).collect();
+        let headers = told
+            .filter_map(|(name, value)| self.header(name, value, &there))
+            .collect();
         Ok(Target { url, headers })
     }
 
     /// A header the hub wants sent: none that describes the body or the connection, and never our token to
     /// another origin.
     fn header(&self, name: &str, value: &str, there: &Origin) -> Option<(HeaderName, HeaderValue)> {
-        let leaks = self.token.as_ref().is_some_and(|token| token.redact(value) != value);
+        let leaks = self
+            .token
+            .as_ref()
+            .is_some_and(|token| token.redact(value) != value);
         if leaks && !self.http.origin().trusts(there) {
             return None;
         }
-        let (name, mut value) = (HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
+        let (name, mut value) = (
+            HeaderName::try_from(name).ok()?,
+            HeaderValue::try_from(value).ok()?,
+        );
         value.set_sensitive(true);
         let ours = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name);
         (!ours).then_some((name, value))
@@ -128,13 +164,20 @@ impl Repo {
 
     /// The address that the last check gave, taken out.
     pub(super) fn recall(&self, sha256: Sha256) -> Option<Target> {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner).remove(&sha256)
+        self.targets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&sha256)
     }
 }
 
 fn once_each(blobs: &[Blob]) -> Vec<Blob> {
     let mut seen = std::collections::HashSet::new();
-    blobs.iter().copied().filter(|blob| seen.insert(blob.sha256)).collect()
+    blobs
+        .iter()
+        .copied()
+        .filter(|blob| seen.insert(blob.sha256))
+        .collect()
 }
 
 fn refused(message: impl Into<String>) -> Error {
@@ -144,17 +187,31 @@ fn refused(message: impl Into<String>) -> Error {
 /// Fails when the hub chose another way than the one there is.
 fn only(chosen: Option<&str>, known: &str, what: &str) -> Result<()> {
     match chosen {
-        Some(other) if other != known => Err(refused(format!("the hub chose the {what} '{}' that nobody offered", escape(other)))),
+        Some(other) if other != known => Err(refused(format!(
+            "the hub chose the {what} '{}' that nobody offered",
+            escape(other)
+        ))),
         _ => Ok(()),
     }
 }
 
 /// The digest of an object, if it is one of those asked for.
 fn asked_for(object: &Object, sizes: &HashMap<Sha256, u64>) -> Result<Sha256> {
-    let oid = object.oid.parse::<Sha256>().ok().filter(|oid| sizes.contains_key(oid));
-    let oid = oid.ok_or_else(|| refused(format!("the hub answered about the object '{}' that nobody asked for", escape(&object.oid))))?;
+    let oid = object
+        .oid
+        .parse::<Sha256>()
+        .ok()
+        .filter(|oid| sizes.contains_key(oid));
+    let oid = oid.ok_or_else(|| {
+        refused(format!(
+            "the hub answered about the object '{}' that nobody asked for",
+            escape(&object.oid)
+        ))
+    })?;
     match (object.size, sizes.get(&oid)) {
-        (Some(told), Some(asked)) if told != *asked => Err(refused(format!("the hub says {told} bytes of {oid}, which has {asked}"))),
+        (Some(told), Some(asked)) if told != *asked => Err(refused(format!(
+            "the hub says {told} bytes of {oid}, which has {asked}"
+        ))),
         _ => Ok(oid),
     }
 }
@@ -180,7 +237,10 @@ mod tests {
     use crate::http::testing::{Reply, Server};
 
     fn blob(n: u64) -> Blob {
-        Blob { sha256: Sha256::of(&n.to_be_bytes()), size: n }
+        Blob {
+            sha256: Sha256::of(&n.to_be_bytes()),
+            size: n,
+        }
     }
 
     fn wanted(n: u64, href: &str) -> Value {
@@ -199,24 +259,54 @@ mod tests {
 
     #[tokio::test]
     async fn what_has_an_address_is_wanted_and_everything_else_is_stored() {
-        let answer =
-            good(json!({"objects": [wanted(1, "/put/1"), {"oid": blob(2).sha256, "size": 2}, {"oid": blob(3).sha256, "actions": {}}]}));
+        let answer = good(
+            json!({"objects": [wanted(1, "/put/1"), {"oid": blob(2).sha256, "size": 2}, {"oid": blob(3).sha256, "actions": {}}]}),
+        );
         let (missing, server) = check(answer, &[blob(4), blob(1), blob(2), blob(3), blob(1)]).await;
         let missing = missing.unwrap();
         assert_eq!((missing.wanted, missing.refused.len()), (vec![blob(1)], 0));
         let seen = &server.seen()[0];
-        assert_eq!(seen.line(), "POST /api/v1/repos/models/org/name/info/lfs/objects/batch");
-        assert_eq!((&seen.json()["operation"], seen.json()["objects"].as_array().unwrap().len()), (&json!("upload"), 4));
-        assert_eq!(seen.json()["objects"][1], json!({"oid": blob(1).sha256, "size": 1}));
+        assert_eq!(
+            seen.line(),
+            "POST /api/v1/repos/models/org/name/info/lfs/objects/batch"
+        );
+        assert_eq!(
+            (
+                &seen.json()["operation"],
+                seen.json()["objects"].as_array().unwrap().len()
+            ),
+            (&json!("upload"), 4)
+        );
+        assert_eq!(
+            seen.json()["objects"][1],
+            json!({"oid": blob(1).sha256, "size": 1})
+        );
     }
 
     #[tokio::test]
     async fn more_blobs_than_a_check_takes_are_asked_in_parts() {
-        let server =
-            Server::answering(|seen| good(if seen.json()["objects"][2].is_null() { Value::Null } else { json!({"objects": null}) })).await;
+        let server = Server::answering(|seen| {
+            good(if seen.json()["objects"][2].is_null() {
+                Value::Null
+            } else {
+                json!({"objects": null})
+            })
+        })
+        .await;
         let blobs: Vec<_> = (0..130).map(blob).collect();
-        assert!(repo(&server, RepoKind::Dataset).check_blobs(&blobs).await.unwrap().wanted.is_empty());
-        let counts: Vec<_> = server.seen().iter().map(|seen| seen.json()["objects"].as_array().unwrap().len()).collect();
+        assert!(
+            repo(&server, RepoKind::Dataset)
+                .check_blobs(&blobs)
+                .await
+                .unwrap()
+                .wanted
+                .is_empty()
+        );
+        let counts: Vec<_> = server
+            .seen()
+            .iter()
+            .map(|seen| seen.json()["objects"].as_array().unwrap().len())
+            .collect();
         assert_eq!(counts, [64, 64, 2]);
     }
 
@@ -226,7 +316,14 @@ mod tests {
             (bad(200, 500, "busy"), Kind::Transient),
             (bad(200, 10_000_000_001, "no"), Kind::Invalid),
             (bad(404, 404, "no repo"), Kind::NotFound),
-            (bad(404, 404, "could not be found or you don't have permission to view it"), Kind::Denied),
+            (
+                bad(
+                    404,
+                    404,
+                    "could not be found or you don't have permission to view it",
+                ),
+                Kind::Denied,
+            ),
             (good(json!([])), Kind::Refused),
             (good(json!({"objects": "none"})), Kind::Refused),
             (Reply::new(200, &[], "<html>"), Kind::Refused),
@@ -247,8 +344,17 @@ mod tests {
         ]}));
         let missing = check(answer, &[1, 2, 3, 4, 5].map(blob)).await.0.unwrap();
         assert_eq!(missing.wanted, [blob(1)]);
-        let kinds: Vec<_> = missing.refused.iter().map(|(sha256, error)| (*sha256, error.kind())).collect();
-        let expected = [(2, Kind::Invalid), (3, Kind::Refused), (4, Kind::Refused), (5, Kind::Denied)];
+        let kinds: Vec<_> = missing
+            .refused
+            .iter()
+            .map(|(sha256, error)| (*sha256, error.kind()))
+            .collect();
+        let expected = [
+            (2, Kind::Invalid),
+            (3, Kind::Refused),
+            (4, Kind::Refused),
+            (5, Kind::Denied),
+        ];
         assert_eq!(kinds, expected.map(|(n, kind)| (blob(n).sha256, kind)));
         assert_eq!(missing.refused[0].1.message(), "too\\u{1b} large");
     }
@@ -264,7 +370,11 @@ mod tests {
         ] {
             assert_eq!(kind_of(good(data.clone())).await, Kind::Refused, "{data}");
         }
-        let (missing, _) = check(good(json!({"objects": [], "hash_algo": "sha256", "transfer": "basic"})), &[blob(1)]).await;
+        let (missing, _) = check(
+            good(json!({"objects": [], "hash_algo": "sha256", "transfer": "basic"})),
+            &[blob(1)],
+        )
+        .await;
         assert!(missing.unwrap().wanted.is_empty());
     }
 
@@ -274,21 +384,43 @@ mod tests {
         let mut at = repo(&server, RepoKind::Model).at;
         at.endpoint = "https://modelscope.cn".to_owned();
         let repo = Repo::open(&crate::Side { at, token: None }, Default::default()).unwrap();
-        let target = |href: &str| repo.target(&Upload { href: Some(href.to_owned()), header: None });
-        assert_eq!(target("http://oss.example/x").unwrap_err().kind(), Kind::Refused);
-        assert_eq!(target("https://u:p@oss.example/x").unwrap_err().kind(), Kind::Refused);
-        assert_eq!(target("/x?s").unwrap().url.as_str(), "https://modelscope.cn/x?s");
+        let target = |href: &str| {
+            repo.target(&Upload {
+                href: Some(href.to_owned()),
+                header: None,
+            })
+        };
+        assert_eq!(
+            target("http://oss.example/x").unwrap_err().kind(),
+            Kind::Refused
+        );
+        assert_eq!(
+            target("https://u:p@oss.example/x").unwrap_err().kind(),
+            Kind::Refused
+        );
+        assert_eq!(
+            target("/x?s").unwrap().url.as_str(),
+            "https://modelscope.cn/x?s"
+        );
     }
 
     #[tokio::test]
     async fn headers_come_along_but_not_those_of_the_body_nor_our_token_elsewhere() {
         let server = Server::scripted([]).await;
         let repo = repo(&server, RepoKind::Model);
-        let header =
-            json!({"X-Oss-Meta": "1", "Content-Length": "9", "Host": "h", "bad name": "x", "Authorization": format!("Bearer {TOKEN}")});
-        let upload = |href: &str| Upload { href: Some(href.to_owned()), header: serde_json::from_value(header.clone()).unwrap() };
-        let elsewhere = repo.target(&upload("http://127.0.0.2:1/x")).unwrap().headers;
-        assert_eq!(elsewhere.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-oss-meta"]);
+        let header = json!({"X-Oss-Meta": "1", "Content-Length": "9", "Host": "h", "bad name": "x", "Authorization": format!("Bearer {TOKEN}")});
+        let upload = |href: &str| Upload {
+            href: Some(href.to_owned()),
+            header: serde_json::from_value(header.clone()).unwrap(),
+        };
+        let elsewhere = repo
+            .target(&upload("http://127.0.0.2:1/x"))
+            .unwrap()
+            .headers;
+        assert_eq!(
+            elsewhere.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
+            ["x-oss-meta"]
+        );
         assert_eq!(repo.target(&upload("/x")).unwrap().headers.len(), 2);
     }
 
@@ -296,7 +428,10 @@ mod tests {
     async fn no_more_addresses_are_remembered_than_fit() {
         let server = Server::scripted([]).await;
         let repo = repo(&server, RepoKind::Model);
-        let target = Target { url: server.url().clone(), headers: HeaderMap::new() };
+        let target = Target {
+            url: server.url().clone(),
+            headers: HeaderMap::new(),
+        };
         (0..=MOST_TARGETS as u64).for_each(|n| repo.remember(blob(n).sha256, target.clone()));
         assert_eq!(repo.targets.lock().unwrap().len(), MOST_TARGETS);
         assert!(repo.recall(blob(0).sha256).is_some() && repo.recall(blob(0).sha256).is_none());

@@ -30,7 +30,10 @@ const WORDS: [(&str, Kind); 9] = [
     ("commit frequency limit exceeded", Kind::RateLimited),
     ("commit rejected by repository policy", Kind::Policy),
     ("user not logged in", Kind::Unauthorized),
-    ("create or edit files when you are on a branch", Kind::NotFound),
+    (
+        "create or edit files when you are on a branch",
+        Kind::NotFound,
+    ),
     ("max_prepared_stmt_count", Kind::Transient),
     ("error 1461", Kind::Transient),
 ];
@@ -40,7 +43,12 @@ pub(super) struct ModelScope;
 
 impl Dialect for ModelScope {
     fn public_origins(&self) -> &'static [&'static str] {
-        &["https://modelscope.cn", "https://www.modelscope.cn", "https://modelscope.ai", "https://www.modelscope.ai"]
+        &[
+            "https://modelscope.cn",
+            "https://www.modelscope.cn",
+            "https://modelscope.ai",
+            "https://www.modelscope.ai",
+        ]
     }
 
     fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
@@ -71,20 +79,33 @@ pub(super) async fn data_of(response: Response, redactor: &Redactor) -> Result<V
 }
 
 /// The error inside an answer whose status is a success, if there is one.
-pub(super) fn complaint(status: StatusCode, body: &Map<String, Value>, redactor: &Redactor) -> Option<Error> {
+pub(super) fn complaint(
+    status: StatusCode,
+    body: &Map<String, Value>,
+    redactor: &Redactor,
+) -> Option<Error> {
     let said = Said::of(body);
     if !said.is_error() {
         return None;
     }
     let kind = said.meaning(status, said.code_as_status().map_or(Kind::Invalid, kind_of));
     let words = redactor.quote(&said.words());
-    let words = if words.is_empty() { "the hub answered an error without words".to_owned() } else { words };
+    let words = if words.is_empty() {
+        "the hub answered an error without words".to_owned()
+    } else {
+        words
+    };
     Some(Error::new(kind, words).with_status(status.as_u16()))
 }
 
 /// What a status means when it stands inside a body.
 pub(super) fn kind_of(status: StatusCode) -> Kind {
-    Answer { status, headers: &HeaderMap::new(), body: Default::default() }.kind()
+    Answer {
+        status,
+        headers: &HeaderMap::new(),
+        body: Default::default(),
+    }
+    .kind()
 }
 
 /// The words of an envelope.
@@ -103,11 +124,25 @@ enum Code {
 
 impl Said {
     fn of(body: &Map<String, Value>) -> Self {
-        let message = ["Message", "message", "Msg", "msg", "Error", "error", "Detail", "detail"];
-        let message = message.iter().find_map(|key| body.get(*key)?.as_str().filter(|text| !text.trim().is_empty()));
-        let success = ["Success", "success"].iter().find_map(|key| body.get(*key)?.as_bool());
-        let code = ["Code", "code"].iter().find_map(|key| body.get(*key).filter(|code| !code.is_null()));
-        Self { code: code.map_or(Code::None, Code::of), message: message.unwrap_or_default().to_owned(), success }
+        let message = [
+            "Message", "message", "Msg", "msg", "Error", "error", "Detail", "detail",
+        ];
+        let message = message.iter().find_map(|key| {
+            body.get(*key)?
+                .as_str()
+                .filter(|text| !text.trim().is_empty())
+        });
+        let success = ["Success", "success"]
+            .iter()
+            .find_map(|key| body.get(*key)?.as_bool());
+        let code = ["Code", "code"]
+            .iter()
+            .find_map(|key| body.get(*key).filter(|code| !code.is_null()));
+        Self {
+            code: code.map_or(Code::None, Code::of),
+            message: message.unwrap_or_default().to_owned(),
+            success,
+        }
     }
 
     /// `Success: false` or a code other than 200 (`_legacy_api.py`, `create_commit` and `upload_blob`). A word
@@ -142,7 +177,10 @@ impl Said {
     /// client has it (`_upload.py`, `_should_split_commit_failure`).
     fn meaning_of_words(&self, otherwise: Kind) -> Kind {
         let message = self.message.to_lowercase();
-        let known = WORDS.iter().find(|(words, _)| message.contains(words)).map(|(_, kind)| *kind);
+        let known = WORDS
+            .iter()
+            .find(|(words, _)| message.contains(words))
+            .map(|(_, kind)| *kind);
         known.unwrap_or(match self.code {
             Code::Number(BY_WORDS) if otherwise == Kind::Invalid => Kind::Policy,
             Code::Number(ABSENT) if message.contains("record not found") => Kind::NotFound,
@@ -158,13 +196,19 @@ impl Said {
             Code::Number(NO_CONTENT) => "there is no such file, or the hub lost its content",
             _ => "",
         };
-        let said = [known, self.message.trim()].into_iter().filter(|said| !said.is_empty());
-        format!("{}{}", said.collect::<Vec<_>>().join(": "), self.code).trim().to_owned()
+        let said = [known, self.message.trim()]
+            .into_iter()
+            .filter(|said| !said.is_empty());
+        format!("{}{}", said.collect::<Vec<_>>().join(": "), self.code)
+            .trim()
+            .to_owned()
     }
 
     fn code_as_status(&self) -> Option<StatusCode> {
         match self.code {
-            Code::Number(code @ 400..=599) => u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok()),
+            Code::Number(code @ 400..=599) => u16::try_from(code)
+                .ok()
+                .and_then(|code| StatusCode::from_u16(code).ok()),
             _ => None,
         }
     }
@@ -174,7 +218,10 @@ impl Code {
     fn of(value: &Value) -> Self {
         match value {
             Value::Number(_) => Self::Number(value.as_u64().unwrap_or(u64::MAX)),
-            Value::String(word) => word.trim().parse().map_or_else(|_| Self::Word(word.clone()), Self::Number),
+            Value::String(word) => word
+                .trim()
+                .parse()
+                .map_or_else(|_| Self::Word(word.clone()), Self::Number),
             _ => Self::Number(u64::MAX),
         }
     }
@@ -220,44 +267,122 @@ mod tests {
     fn of_status(status: u16, body: Value) -> Kind {
         let headers = HeaderMap::new();
         let status = StatusCode::from_u16(status).unwrap();
-        ModelScope.read(&Answer { status, headers: &headers, body: Bytes::from(body.to_string()) }).unwrap().0
+        ModelScope
+            .read(&Answer {
+                status,
+                headers: &headers,
+                body: Bytes::from(body.to_string()),
+            })
+            .unwrap()
+            .0
     }
 
     fn in_200(body: Value) -> Option<Error> {
-        complaint(StatusCode::OK, body.as_object().unwrap(), &Redactor::default())
+        complaint(
+            StatusCode::OK,
+            body.as_object().unwrap(),
+            &Redactor::default(),
+        )
     }
 
     #[test]
     fn codes_mean_more_than_the_status_they_come_with() {
-        assert_eq!(of_status(400, json!({"Code": BAD_TOKEN, "Message": "no"})), Kind::Unauthorized);
+        assert_eq!(
+            of_status(400, json!({"Code": BAD_TOKEN, "Message": "no"})),
+            Kind::Unauthorized
+        );
         for code in [10_020_101_001_u64, 10_010_101_001, 10_010_202_004] {
-            assert_eq!(of_status(400, json!({"Code": code})), Kind::Conflict, "{code}");
+            assert_eq!(
+                of_status(400, json!({"Code": code})),
+                Kind::Conflict,
+                "{code}"
+            );
         }
-        assert_eq!(of_status(403, json!({"code": "QuotaLimitExceed"})), Kind::Full);
-        assert_eq!(of_status(400, json!({"code": "DuplicateEntity"})), Kind::Conflict);
-        assert_eq!(of_status(429, json!({"code": "RateLimitExceed"})), Kind::RateLimited);
-        assert_eq!(of_status(404, json!({"Code": 10_010_205_001_u64})), Kind::NotFound);
+        assert_eq!(
+            of_status(403, json!({"code": "QuotaLimitExceed"})),
+            Kind::Full
+        );
+        assert_eq!(
+            of_status(400, json!({"code": "DuplicateEntity"})),
+            Kind::Conflict
+        );
+        assert_eq!(
+            of_status(429, json!({"code": "RateLimitExceed"})),
+            Kind::RateLimited
+        );
+        assert_eq!(
+            of_status(404, json!({"Code": 10_010_205_001_u64})),
+            Kind::NotFound
+        );
     }
 
     #[test]
     fn an_outage_stays_one_whatever_its_body_says() {
-        assert_eq!(of_status(502, json!({"Code": BAD_TOKEN, "Message": "branch changed"})), Kind::Transient);
+        assert_eq!(
+            of_status(502, json!({"Code": BAD_TOKEN, "Message": "branch changed"})),
+            Kind::Transient
+        );
     }
 
     /// The recorded answers: status, code, words, meaning.
     const RECORDED: [(u16, u64, &str, Kind); 12] = [
-        (404, ABSENT, "获取模型信息失败，信息：record not found", Kind::NotFound),
-        (200, ABSENT, "获取模型目录树失败，信息：record not found", Kind::NotFound),
-        (404, ABSENT, "信息：Error 1461: Can't create more than max_prepared_stmt_count statements", Kind::Transient),
+        (
+            404,
+            ABSENT,
+            "获取模型信息失败，信息：record not found",
+            Kind::NotFound,
+        ),
+        (
+            200,
+            ABSENT,
+            "获取模型目录树失败，信息：record not found",
+            Kind::NotFound,
+        ),
+        (
+            404,
+            ABSENT,
+            "信息：Error 1461: Can't create more than max_prepared_stmt_count statements",
+            Kind::Transient,
+        ),
         (404, NO_GRANT, "", Kind::Gated),
         (404, NO_TREE, "", Kind::NotFound),
-        (200, NO_CONTENT, "获取模型文件失败，文件内容为空", Kind::NotFound),
-        (429, BY_WORDS, "commit lock busy, please try again", Kind::RateLimited),
-        (409, BY_WORDS, "branch changed, please retry", Kind::Conflict),
-        (400, BY_WORDS, "commit rejected by repository policy", Kind::Policy),
+        (
+            200,
+            NO_CONTENT,
+            "获取模型文件失败，文件内容为空",
+            Kind::NotFound,
+        ),
+        (
+            429,
+            BY_WORDS,
+            "commit lock busy, please try again",
+            Kind::RateLimited,
+        ),
+        (
+            409,
+            BY_WORDS,
+            "branch changed, please retry",
+            Kind::Conflict,
+        ),
+        (
+            400,
+            BY_WORDS,
+            "commit rejected by repository policy",
+            Kind::Policy,
+        ),
         (400, BY_WORDS, "user not logged in", Kind::Unauthorized),
-        (429, 429, "Commit frequency limit exceeded", Kind::RateLimited),
-        (400, 400, "You can only create or edit files when you are on a branch", Kind::NotFound),
+        (
+            429,
+            429,
+            "Commit frequency limit exceeded",
+            Kind::RateLimited,
+        ),
+        (
+            400,
+            400,
+            "You can only create or edit files when you are on a branch",
+            Kind::NotFound,
+        ),
     ];
 
     #[test]
@@ -265,7 +390,11 @@ mod tests {
         for (status, code, words, kind) in RECORDED {
             let body = json!({"Code": code, "Message": words, "Success": false});
             for status in [status, 200, 400, 404] {
-                let told = if status == 200 { in_200(body.clone()).unwrap().kind() } else { of_status(status, body.clone()) };
+                let told = if status == 200 {
+                    in_200(body.clone()).unwrap().kind()
+                } else {
+                    of_status(status, body.clone())
+                };
                 assert_eq!(told, kind, "{status} {code} {words}");
             }
         }
@@ -273,40 +402,73 @@ mod tests {
 
     #[test]
     fn a_code_of_several_meanings_without_known_words_is_a_rejection() {
-        assert_eq!(of_status(400, json!({"Code": BY_WORDS, "Message": "no"})), Kind::Policy);
+        assert_eq!(
+            of_status(400, json!({"Code": BY_WORDS, "Message": "no"})),
+            Kind::Policy
+        );
         assert_eq!(of_status(409, json!({"Code": BY_WORDS})), Kind::Conflict);
-        assert_eq!(in_200(json!({"Code": BY_WORDS, "Success": false})).unwrap().kind(), Kind::Policy);
+        assert_eq!(
+            in_200(json!({"Code": BY_WORDS, "Success": false}))
+                .unwrap()
+                .kind(),
+            Kind::Policy
+        );
     }
 
     #[test]
     fn known_words_count_beside_any_code_but_a_denial_stays_one() {
         for words in ["Branch changed, retry", "remote: COULD NOT UPDATE REFS"] {
-            assert_eq!(of_status(400, json!({"Code": 400, "Message": words})), Kind::Conflict, "{words}");
-            assert_eq!(of_status(409, json!({"Message": words})), Kind::Conflict, "{words}");
+            assert_eq!(
+                of_status(400, json!({"Code": 400, "Message": words})),
+                Kind::Conflict,
+                "{words}"
+            );
+            assert_eq!(
+                of_status(409, json!({"Message": words})),
+                Kind::Conflict,
+                "{words}"
+            );
         }
-        assert_eq!(of_status(403, json!({"Message": "branch changed"})), Kind::Denied);
+        assert_eq!(
+            of_status(403, json!({"Message": "branch changed"})),
+            Kind::Denied
+        );
     }
 
     #[test]
     fn codes_that_come_without_words_are_put_into_words() {
         let error = in_200(json!({"Code": NO_GRANT, "Success": false})).unwrap();
-        assert_eq!(error.to_string(), "it is private, or gated and not granted (code 10010200001)");
+        assert_eq!(
+            error.to_string(),
+            "it is private, or gated and not granted (code 10010200001)"
+        );
     }
 
     #[test]
     fn an_error_envelope_inside_a_200_is_an_error() {
         let kind = |body| in_200(body).unwrap().kind();
-        assert_eq!(kind(json!({"Success": false, "Message": "x"})), Kind::Invalid);
+        assert_eq!(
+            kind(json!({"Success": false, "Message": "x"})),
+            Kind::Invalid
+        );
         assert_eq!(kind(json!({"Code": 500, "Success": true})), Kind::Transient);
         assert_eq!(kind(json!({"Code": "403", "Success": false})), Kind::Denied);
-        assert_eq!(kind(json!({"code": "InvalidAuthentication", "success": false})), Kind::Unauthorized);
+        assert_eq!(
+            kind(json!({"code": "InvalidAuthentication", "success": false})),
+            Kind::Unauthorized
+        );
         assert_eq!(kind(json!({"Code": "Broken"})), Kind::Invalid);
         assert_eq!(kind(json!({"Code": 0})), Kind::Invalid);
     }
 
     #[test]
     fn a_good_envelope_is_none() {
-        for body in [json!({"Code": 200, "Success": true}), json!({"Code": "200"}), json!({"success": true, "code": "OK"}), json!({})] {
+        for body in [
+            json!({"Code": 200, "Success": true}),
+            json!({"Code": "200"}),
+            json!({"success": true, "code": "OK"}),
+            json!({}),
+        ] {
             assert!(in_200(body.clone()).is_none(), "{body}");
         }
     }
@@ -315,7 +477,16 @@ mod tests {
     fn words_are_clean_and_name_the_code() {
         let error = in_200(json!({"Code": 7, "Message": "a\u{1b}[2J"})).unwrap();
         assert_eq!(error.to_string(), "a\\u{1b}[2J (code 7)");
-        assert_eq!(in_200(json!({"Success": false})).unwrap().to_string(), "the hub answered an error without words");
-        assert!(in_200(json!({"Success": false, "Message": "x".repeat(9_999)})).unwrap().to_string().len() < 400);
+        assert_eq!(
+            in_200(json!({"Success": false})).unwrap().to_string(),
+            "the hub answered an error without words"
+        );
+        assert!(
+            in_200(json!({"Success": false, "Message": "x".repeat(9_999)}))
+                .unwrap()
+                .to_string()
+                .len()
+                < 400
+        );
     }
 }

@@ -25,14 +25,23 @@ impl Repo {
 
     /// The commit of the branch, tag or commit that was asked for, where Git's door is open and shows it.
     pub(super) async fn advertised_commit(&self) -> Option<Revision> {
-        self.advertised().await.ok()?.commit(self.at.revision.as_str()).cloned()
+        self.advertised()
+            .await
+            .ok()?
+            .commit(self.at.revision.as_str())
+            .cloned()
     }
 
     /// What Git's door says of all refs.
     pub(super) async fn advertised(&self) -> Result<Refs> {
         let mut url = self.git_url(&["info", "refs"]);
         url.set_query(Some("service=git-upload-pack"));
-        let body = self.http.send(self.to_git(Request::get(url))).await?.bytes(LONGEST).await?;
+        let body = self
+            .http
+            .send(self.to_git(Request::get(url)))
+            .await?
+            .bytes(LONGEST)
+            .await?;
         Refs::parse(&body)
     }
 

@@ -57,15 +57,18 @@ const MODEL_BLOBS: [&str; 31] = [
 
 /// `DATASET_LFS_SUFFIX`.
 const DATASET_BLOBS: [&str; 43] = [
-    ".7z", ".aac", ".arrow", ".audio", ".bmp", ".bin", ".bz2", ".flac", ".ftz", ".gif", ".gz", ".h5", ".jack", ".jpeg", ".jpg", ".png",
-    ".jsonl", ".joblib", ".lz4", ".msgpack", ".npy", ".npz", ".ot", ".parquet", ".pb", ".pickle", ".pcm", ".pkl", ".raw", ".rar", ".sam",
-    ".tar", ".tgz", ".wasm", ".wav", ".webm", ".webp", ".zip", ".zst", ".tiff", ".mp3", ".mp4", ".ogg",
+    ".7z", ".aac", ".arrow", ".audio", ".bmp", ".bin", ".bz2", ".flac", ".ftz", ".gif", ".gz",
+    ".h5", ".jack", ".jpeg", ".jpg", ".png", ".jsonl", ".joblib", ".lz4", ".msgpack", ".npy",
+    ".npz", ".ot", ".parquet", ".pb", ".pickle", ".pcm", ".pkl", ".raw", ".rar", ".sam", ".tar",
+    ".tgz", ".wasm", ".wav", ".webm", ".webp", ".zip", ".zst", ".tiff", ".mp3", ".mp4", ".ogg",
 ];
 
 /// Whether a file is a blob or inline, by the rules of `_upload.py`, `_is_lfs`; but an empty file is
 /// inline whatever its suffix, since there is nothing to store.
 pub(super) fn placement(kind: RepoKind, path: &RepoPath, size: u64) -> Placement {
-    let parsed_by_hub = ALWAYS_INLINE.iter().any(|name| name.eq_ignore_ascii_case(path.name()));
+    let parsed_by_hub = ALWAYS_INLINE
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(path.name()));
     if parsed_by_hub || size == 0 {
         Placement::Inline
     } else if size > LARGEST_INLINE || blob_suffixes(kind).contains(&path.suffix().as_str()) {
@@ -121,11 +124,23 @@ mod tests {
 
     #[test]
     fn files_that_the_hub_parses_are_inline_at_any_depth_case_and_size() {
-        for path in ["README.md", "readme.MD", "a/b/Config.json", ".gitattributes", "x/.gitignore", "dataset_infos.json", ".msc", ".mdl"] {
+        for path in [
+            "README.md",
+            "readme.MD",
+            "a/b/Config.json",
+            ".gitattributes",
+            "x/.gitignore",
+            "dataset_infos.json",
+            ".msc",
+            ".mdl",
+        ] {
             for kind in RepoKind::ALL {
                 assert!(!is_blob(kind, path, GB), "{kind} {path}");
             }
         }
-        assert!(is_blob(RepoKind::Model, "myconfig.json", GB) && is_blob(RepoKind::Model, "README.md/x", GB));
+        assert!(
+            is_blob(RepoKind::Model, "myconfig.json", GB)
+                && is_blob(RepoKind::Model, "README.md/x", GB)
+        );
     }
 }

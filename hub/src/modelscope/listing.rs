@@ -102,16 +102,27 @@ impl Repo {
     }
 
     /// The entries of each folder, several at once, in order.
-    fn each(&self, roots: Vec<String>, depth: Depth) -> stream::BoxStream<'_, Result<(String, Vec<Value>)>> {
+    fn each(
+        &self,
+        roots: Vec<String>,
+        depth: Depth,
+    ) -> stream::BoxStream<'_, Result<(String, Vec<Value>)>> {
         let ask = move |root: String| async move {
-            let recursive = if depth == Depth::Whole { "True" } else { "False" };
+            let recursive = if depth == Depth::Whole {
+                "True"
+            } else {
+                "False"
+            };
             let mut query = vec![("Recursive", recursive.to_owned())];
             if !root.is_empty() {
                 query.push(("Root", root.clone()));
             }
             Ok((root, self.entries("files", &query).await?.entries))
         };
-        stream::iter(roots).map(ask).buffered(FOLDERS_AT_ONCE).boxed()
+        stream::iter(roots)
+            .map(ask)
+            .buffered(FOLDERS_AT_ONCE)
+            .boxed()
     }
 
     /// Pages until one is short. Later pages are asked ahead of it; what is asked beyond the end does not count.
@@ -119,7 +130,10 @@ impl Repo {
         let mut tree = Tree::default();
         let Entries { entries, total } = self.page(1).await?;
         if tree.add_page(entries, PAGE)? {
-            let mut pages = stream::iter(2..=MOST_PAGES).map(|number| self.page(number)).buffered(PAGES_AT_ONCE).boxed();
+            let mut pages = stream::iter(2..=MOST_PAGES)
+                .map(|number| self.page(number))
+                .buffered(PAGES_AT_ONCE)
+                .boxed();
             loop {
                 let page = pages.try_next().await?.ok_or_else(too_many_pages)?;
                 if !tree.add_page(page.entries, PAGE)? {
@@ -133,9 +147,17 @@ impl Repo {
 
     /// A page; beyond the end it may be no list at all.
     async fn page(&self, number: usize) -> Result<Entries> {
-        let query = [("Recursive", "True".to_owned()), ("PageNumber", number.to_string()), ("PageSize", PAGE.to_string())];
+        let query = [
+            ("Recursive", "True".to_owned()),
+            ("PageNumber", number.to_string()),
+            ("PageSize", PAGE.to_string()),
+        ];
         match self.entries("tree", &query).await {
-            Err(error) if number > 1 && error.kind() == Kind::NotFound && error.status().is_none() => Ok(Entries::default()),
+            Err(error)
+                if number > 1 && error.kind() == Kind::NotFound && error.status().is_none() =>
+            {
+                Ok(Entries::default())
+            }
             page => page,
         }
     }
@@ -143,18 +165,30 @@ impl Repo {
     /// One listing request. Once one has succeeded, a 403 is known not to be about permission: the hub
     /// answers one now and then in the middle of a long listing (`constants.py`, `REPO_TREE_PAGE_MAX_ATTEMPTS`).
     async fn entries(&self, route: &str, query: &[(&str, String)]) -> Result<Entries> {
-        self.entries_at(self.at.revision.as_str(), route, query).await
+        self.entries_at(self.at.revision.as_str(), route, query)
+            .await
     }
 
     /// The same at another revision.
-    pub(super) async fn entries_at(&self, revision: &str, route: &str, query: &[(&str, String)]) -> Result<Entries> {
+    pub(super) async fn entries_at(
+        &self,
+        revision: &str,
+        route: &str,
+        query: &[(&str, String)],
+    ) -> Result<Entries> {
         let doubt = |error: Error| {
             let spurious = error.kind() == Kind::Denied && self.readable.load(Ordering::Relaxed);
-            if spurious { error.with_kind(Kind::Transient) } else { error }
+            if spurious {
+                error.with_kind(Kind::Transient)
+            } else {
+                error
+            }
         };
         let ask = |segment| {
             let mut url = self.api_of(segment, &["repo", route]);
-            url.query_pairs_mut().append_pair("Revision", revision).extend_pairs(query);
+            url.query_pairs_mut()
+                .append_pair("Revision", revision)
+                .extend_pairs(query);
             self.ask_doubting(Request::get(url), doubt)
         };
         let entries = entries_of(self.by_either_route(ask).await?, revision)?;
@@ -180,8 +214,14 @@ fn entries_of(data: Value, revision: &str) -> Result<Entries> {
     };
     match files {
         Some(Value::Array(entries)) => Ok(Entries { entries, total }),
-        Some(Value::Null) => Err(Error::new(Kind::NotFound, format!("the hub lists nothing at the revision {}", escape(revision)))),
-        _ => Err(Error::new(Kind::Refused, "the hub answered no list of files")),
+        Some(Value::Null) => Err(Error::new(
+            Kind::NotFound,
+            format!("the hub lists nothing at the revision {}", escape(revision)),
+        )),
+        _ => Err(Error::new(
+            Kind::Refused,
+            "the hub answered no list of files",
+        )),
     }
 }
 
@@ -189,17 +229,29 @@ fn within_budget(requests: usize) -> Result<()> {
     if requests <= MOST_REQUESTS {
         return Ok(());
     }
-    Err(Error::new(Kind::Refused, format!("the file tree takes more than {MOST_REQUESTS} requests to list")))
+    Err(Error::new(
+        Kind::Refused,
+        format!("the file tree takes more than {MOST_REQUESTS} requests to list"),
+    ))
 }
 
 fn too_many_in(root: &str) -> Error {
-    let folder = if root.is_empty() { "the top folder".to_owned() } else { format!("the folder {}", escape(root)) };
-    let message = format!("{folder} holds {CUT_AT} or more entries, which ModelScope can't list: spread them over subfolders");
+    let folder = if root.is_empty() {
+        "the top folder".to_owned()
+    } else {
+        format!("the folder {}", escape(root))
+    };
+    let message = format!(
+        "{folder} holds {CUT_AT} or more entries, which ModelScope can't list: spread them over subfolders"
+    );
     Error::new(Kind::Refused, message)
 }
 
 fn too_many_pages() -> Error {
-    Error::new(Kind::Refused, format!("the file tree has more than {} entries", MOST_PAGES * PAGE))
+    Error::new(
+        Kind::Refused,
+        format!("the file tree has more than {} entries", MOST_PAGES * PAGE),
+    )
 }
 
 #[cfg(test)]
@@ -220,7 +272,9 @@ mod tests {
 
     fn query(seen: &Seen, name: &str) -> Option<String> {
         let url: reqwest::Url = format!("http://h{}", seen.target).parse().unwrap();
-        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        url.query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 
     /// A hub as the real one: lists `paths` and their folders below `Root`, cut at 3,000.
@@ -230,7 +284,11 @@ mod tests {
         let mut folders = BTreeSet::new();
         let mut entries = Vec::new();
         for path in paths.iter().filter(|path| path.starts_with(&root)) {
-            let slashes: Vec<_> = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > root.len()).collect();
+            let slashes: Vec<_> = path
+                .match_indices('/')
+                .map(|(at, _)| at)
+                .filter(|at| *at > root.len())
+                .collect();
             for at in slashes.iter().take(if recursive { usize::MAX } else { 1 }) {
                 if folders.insert(&path[..*at]) {
                     entries.push(json!({"Path": path[..*at], "Type": "tree", "Size": 0}));
@@ -246,16 +304,28 @@ mod tests {
 
     fn page(paths: &[String], seen: &Seen) -> Reply {
         let number: usize = query(seen, "PageNumber").unwrap().parse().unwrap();
-        let entries: Vec<_> = paths.iter().skip((number - 1) * PAGE).take(PAGE).map(|path| file(path)).collect();
+        let entries: Vec<_> = paths
+            .iter()
+            .skip((number - 1) * PAGE)
+            .take(PAGE)
+            .map(|path| file(path))
+            .collect();
         good(json!({"Files": entries}))
     }
 
     fn paths(folders: &[(&str, usize)]) -> Vec<String> {
-        folders.iter().flat_map(|(folder, count)| (0..*count).map(move |n| format!("{folder}f{n}"))).collect()
+        folders
+            .iter()
+            .flat_map(|(folder, count)| (0..*count).map(move |n| format!("{folder}f{n}")))
+            .collect()
     }
 
     fn listed(listing: &Listing) -> BTreeSet<String> {
-        listing.files.iter().map(|listed| listed.file.path.as_str().to_owned()).collect()
+        listing
+            .files
+            .iter()
+            .map(|listed| listed.file.path.as_str().to_owned())
+            .collect()
     }
 
     #[tokio::test]
@@ -263,18 +333,33 @@ mod tests {
         let all = paths(&[("", 3), ("a/", 2)]);
         let expected = all.iter().cloned().collect();
         let server = Server::answering(move |seen| files(&all, seen)).await;
-        assert_eq!(listed(&repo(&server, RepoKind::Model).list_all().await.unwrap()), expected);
-        assert_eq!(server.lines(), ["GET /api/v1/models/org/name/repo/files?Revision=master&Recursive=True"]);
+        assert_eq!(
+            listed(&repo(&server, RepoKind::Model).list_all().await.unwrap()),
+            expected
+        );
+        assert_eq!(
+            server.lines(),
+            ["GET /api/v1/models/org/name/repo/files?Revision=master&Recursive=True"]
+        );
     }
 
     #[tokio::test]
     async fn a_listing_cut_silently_is_noticed_and_walked() {
-        let all = paths(&[("", 5), ("a/", 2_900), ("b/deep/x/", 2_000), ("b/deep/y z/", 2_000), ("c&d/", 1)]);
+        let all = paths(&[
+            ("", 5),
+            ("a/", 2_900),
+            ("b/deep/x/", 2_000),
+            ("b/deep/y z/", 2_000),
+            ("c&d/", 1),
+        ]);
         let expected: BTreeSet<_> = all.iter().cloned().collect();
         let server = Server::answering(move |seen| files(&all, seen)).await;
         let listing = repo(&server, RepoKind::Space).list_all().await.unwrap();
         assert_eq!(listing.files.len(), expected.len(), "each path once");
-        assert!(listed(&listing) == expected, "other paths than those there are");
+        assert!(
+            listed(&listing) == expected,
+            "other paths than those there are"
+        );
         assert!(server.seen().len() <= 12, "{:?}", server.lines());
     }
 
@@ -284,7 +369,12 @@ mod tests {
         let server = Server::answering(move |seen| files(&all, seen)).await;
         let error = repo(&server, RepoKind::Model).list_all().await.unwrap_err();
         assert_eq!(error.kind(), Kind::Refused);
-        assert!(error.to_string().contains("the folder big holds 3000 or more"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("the folder big holds 3000 or more"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
@@ -308,15 +398,32 @@ mod tests {
             _ => bad(400, 1, "fromIndex > toIndex"),
         })
         .await;
-        assert_eq!(repo(&server, RepoKind::Dataset).list_all().await.unwrap().files.len(), 250);
+        assert_eq!(
+            repo(&server, RepoKind::Dataset)
+                .list_all()
+                .await
+                .unwrap()
+                .files
+                .len(),
+            250
+        );
     }
 
     #[tokio::test]
     async fn pages_that_repeat_themselves_end_in_an_error() {
         let all = paths(&[("", 200)]);
-        let server = Server::answering(move |_| good(json!({"Files": all.iter().map(|path| file(path)).collect::<Vec<_>>()}))).await;
-        let error = repo(&server, RepoKind::Dataset).list_all().await.unwrap_err();
-        assert!(error.kind() == Kind::Refused && error.to_string().contains("repeat"), "{error}");
+        let server = Server::answering(move |_| {
+            good(json!({"Files": all.iter().map(|path| file(path)).collect::<Vec<_>>()}))
+        })
+        .await;
+        let error = repo(&server, RepoKind::Dataset)
+            .list_all()
+            .await
+            .unwrap_err();
+        assert!(
+            error.kind() == Kind::Refused && error.to_string().contains("repeat"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
@@ -325,15 +432,33 @@ mod tests {
         let denied = std::sync::atomic::AtomicUsize::new(0);
         let server = Server::answering(move |seen| {
             let second = query(seen, "PageNumber").as_deref() == Some("2");
-            if second && denied.fetch_add(1, Ordering::Relaxed) < 2 { bad(403, 403, "access denied") } else { page(&all, seen) }
+            if second && denied.fetch_add(1, Ordering::Relaxed) < 2 {
+                bad(403, 403, "access denied")
+            } else {
+                page(&all, seen)
+            }
         })
         .await;
         let clock = ManualClock::new();
-        assert_eq!(repo_with(&server, RepoKind::Dataset, &clock).list_all().await.unwrap().files.len(), 250);
-        assert!(clock.slept.lock().unwrap().len() >= 2, "it waits between the tries");
+        assert_eq!(
+            repo_with(&server, RepoKind::Dataset, &clock)
+                .list_all()
+                .await
+                .unwrap()
+                .files
+                .len(),
+            250
+        );
+        assert!(
+            clock.slept.lock().unwrap().len() >= 2,
+            "it waits between the tries"
+        );
 
         let server = Server::answering(|_| bad(403, 403, "access denied")).await;
-        let error = repo(&server, RepoKind::Dataset).list_all().await.unwrap_err();
+        let error = repo(&server, RepoKind::Dataset)
+            .list_all()
+            .await
+            .unwrap_err();
         assert_eq!((error.kind(), server.seen().len()), (Kind::Denied, 1));
     }
 
@@ -345,8 +470,14 @@ mod tests {
             _ => bad(403, 403, "access denied"),
         })
         .await;
-        let error = repo(&server, RepoKind::Dataset).list_all().await.unwrap_err();
-        assert!(error.was_retried() && error.to_string().contains("access denied"), "{error}");
+        let error = repo(&server, RepoKind::Dataset)
+            .list_all()
+            .await
+            .unwrap_err();
+        assert!(
+            error.was_retried() && error.to_string().contains("access denied"),
+            "{error}"
+        );
         assert!(server.seen().len() <= 1 + 4 * PAGES_AT_ONCE);
     }
 
@@ -365,15 +496,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unknown_revision_is_not_found_where_it_is_read_and_holds_nothing_where_it_is_written() {
+    async fn an_unknown_revision_is_not_found_where_it_is_read_and_holds_nothing_where_it_is_written()
+     {
         for kind in [RepoKind::Model, RepoKind::Dataset, RepoKind::Space] {
             let server = Server::answering(|_| good(json!({"Files": null}))).await;
             let repo = repo(&server, kind);
-            assert_eq!(Source::list(&repo).await.unwrap_err().kind(), Kind::NotFound);
+            assert_eq!(
+                Source::list(&repo).await.unwrap_err().kind(),
+                Kind::NotFound
+            );
             assert!(Destination::list(&repo).await.unwrap().files.is_empty());
         }
         let server = Server::answering(|_| bad(404, 10_990_101_004, "no tree")).await;
-        assert_eq!(Destination::list(&repo(&server, RepoKind::Model)).await.unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(
+            Destination::list(&repo(&server, RepoKind::Model))
+                .await
+                .unwrap_err()
+                .kind(),
+            Kind::NotFound
+        );
     }
 
     #[tokio::test]
@@ -382,12 +523,25 @@ mod tests {
             let all = paths(&[("", count)]);
             let server = Server::answering(move |seen| {
                 let number: usize = query(seen, "PageNumber").unwrap().parse().unwrap();
-                let entries: Vec<_> = all.iter().skip((number - 1) * PAGE).take(PAGE).map(|path| file(path)).collect();
-                good(if entries.is_empty() { json!({"Files": null}) } else { json!({"Files": entries, "TotalCount": total}) })
+                let entries: Vec<_> = all
+                    .iter()
+                    .skip((number - 1) * PAGE)
+                    .take(PAGE)
+                    .map(|path| file(path))
+                    .collect();
+                good(if entries.is_empty() {
+                    json!({"Files": null})
+                } else {
+                    json!({"Files": entries, "TotalCount": total})
+                })
             })
             .await;
             let listed = repo(&server, RepoKind::Dataset).list_all().await;
-            assert_eq!(listed.as_ref().map(|listing| listing.files.len()).ok(), (count == total).then_some(count), "{listed:?}");
+            assert_eq!(
+                listed.as_ref().map(|listing| listing.files.len()).ok(),
+                (count == total).then_some(count),
+                "{listed:?}"
+            );
         }
     }
 
@@ -400,9 +554,24 @@ mod tests {
         })
         .await;
         let listing = repo(&server, RepoKind::Model).list_all().await.unwrap();
-        let digests: Vec<_> = listing.files.iter().map(|listed| (listed.file.path.as_str(), listed.file.digest.sha256())).collect();
-        assert_eq!(digests, [("b", Some(Sha256::of(b"x"))), ("a.txt", Some(Sha256::of(b"hello")))]);
-        let [refused] = &listing.refused[..] else { panic!("{listing:?}") };
-        assert!(refused.path == "lost" && refused.reason.contains("no content"), "{refused:?}");
+        let digests: Vec<_> = listing
+            .files
+            .iter()
+            .map(|listed| (listed.file.path.as_str(), listed.file.digest.sha256()))
+            .collect();
+        assert_eq!(
+            digests,
+            [
+                ("b", Some(Sha256::of(b"x"))),
+                ("a.txt", Some(Sha256::of(b"hello")))
+            ]
+        );
+        let [refused] = &listing.refused[..] else {
+            panic!("{listing:?}")
+        };
+        assert!(
+            refused.path == "lost" && refused.reason.contains("no content"),
+            "{refused:?}"
+        );
     }
 }

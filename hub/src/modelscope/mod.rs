@@ -34,8 +34,9 @@ use reqwest::header::{AUTHORIZATION, COOKIE};
 
 use crate::http::{Credentials, Http, HttpOptions};
 use crate::{
-    Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing, Missing, Placement, RepoAt, RepoInfo,
-    RepoPath, Result, Revision, Sha256, Side, Source, Token, Visibility,
+    Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing,
+    Missing, Placement, RepoAt, RepoInfo, RepoPath, Result, Revision, Sha256, Side, Source, Token,
+    Visibility,
 };
 
 /// The user name that Git's door wants beside the token (modelscope-hub 0.5.1, `_repository.py`).
@@ -65,9 +66,22 @@ impl Repo {
     /// [`Kind::Refused`] for an endpoint that is no http(s) address; what [`Http::new`] fails with.
     pub fn open(side: &Side, http: HttpOptions) -> Result<Self> {
         let (at, token) = (side.at.clone(), side.token.clone());
-        let refused = |error| Error::new(Kind::Refused, format!("'{}' is no address: {error}", crate::path::escape(&at.endpoint)));
+        let refused = |error| {
+            Error::new(
+                Kind::Refused,
+                format!(
+                    "'{}' is no address: {error}",
+                    crate::path::escape(&at.endpoint)
+                ),
+            )
+        };
         let base: Url = at.endpoint.parse().map_err(refused)?;
-        let http = Http::new(&base, credentials(token.as_ref()), dialect::ModelScope, http)?;
+        let http = Http::new(
+            &base,
+            credentials(token.as_ref()),
+            dialect::ModelScope,
+            http,
+        )?;
         Ok(Self {
             at,
             base,
@@ -83,7 +97,12 @@ impl Repo {
 
 /// The token goes as a bearer and as a cookie, because older routes read only the cookie (modelscope-hub 0.5.1, `_legacy_api.py`).
 pub(crate) fn credentials(token: Option<&Token>) -> Credentials {
-    Credentials::of(token, |token| [(AUTHORIZATION, token.header("Bearer ")), (COOKIE, token.header("m_session_id="))])
+    Credentials::of(token, |token| {
+        [
+            (AUTHORIZATION, token.header("Bearer ")),
+            (COOKIE, token.header("m_session_id=")),
+        ]
+    })
 }
 
 #[async_trait]
@@ -129,7 +148,9 @@ impl Destination for Repo {
     /// A branch that is not there yet holds nothing.
     async fn list(&self) -> Result<Listing> {
         match self.list_all().await {
-            Err(error) if error.kind() == Kind::NotFound && error.status().is_none() => Ok(Listing::default()),
+            Err(error) if error.kind() == Kind::NotFound && error.status().is_none() => {
+                Ok(Listing::default())
+            }
             listed => listed,
         }
     }

@@ -24,11 +24,21 @@ impl Repo {
         let mut owned = Owned::default();
         for number in 1..=MOST_PAGES {
             let Some(url) = self.owned_page(number) else {
-                return Err(Error::new(Kind::Refused, format!("{} has more repos than the {REACH} that are listed", self.at.id.owner())));
+                return Err(Error::new(
+                    Kind::Refused,
+                    format!(
+                        "{} has more repos than the {REACH} that are listed",
+                        self.at.id.owner()
+                    ),
+                ));
             };
             let page = match self.ask(Request::get(url)).await {
                 // So the older surface says that a page is beyond the last (`_legacy_api.py`, `list_datasets`).
-                Err(error) if error.kind() == Kind::Invalid && error.message().contains("fromIndex") => Vec::new(),
+                Err(error)
+                    if error.kind() == Kind::Invalid && error.message().contains("fromIndex") =>
+                {
+                    Vec::new()
+                }
                 page => entries(page?)?,
             };
             if page.is_empty() {
@@ -36,7 +46,8 @@ impl Repo {
                 owned.repos.dedup();
                 return Ok(owned);
             }
-            page.iter().for_each(|entry| judge(entry, self.at.id.owner(), &mut owned));
+            page.iter()
+                .for_each(|entry| judge(entry, self.at.id.owner(), &mut owned));
         }
         Err(Error::new(Kind::Refused, "the listing never ends"))
     }
@@ -49,8 +60,15 @@ impl Repo {
         };
         let mut url = self.url(&[surface, "v1", self.segment()]);
         let (owner, number, asked) = (self.at.id.owner(), number.to_string(), PAGE.to_string());
-        url.query_pairs_mut().append_pair("owner", owner).append_pair(page, &number).append_pair(size, &asked);
-        (surface == "api" || number.parse().is_ok_and(|number: usize| number * PAGE <= REACH)).then_some(url)
+        url.query_pairs_mut()
+            .append_pair("owner", owner)
+            .append_pair(page, &number)
+            .append_pair(size, &asked);
+        (surface == "api"
+            || number
+                .parse()
+                .is_ok_and(|number: usize| number * PAGE <= REACH))
+        .then_some(url)
     }
 }
 
@@ -60,8 +78,13 @@ fn entries(data: Value) -> Result<Vec<Value>> {
         Value::Array(entries) => Ok(entries),
         Value::Null => Ok(Vec::new()),
         Value::Object(mut named) => {
-            let list = ["models", "datasets", "studios"].iter().find_map(|name| named.remove(*name));
-            list.map_or_else(|| Err(Error::new(Kind::Refused, "the listing of repos holds none")), entries)
+            let list = ["models", "datasets", "studios"]
+                .iter()
+                .find_map(|name| named.remove(*name));
+            list.map_or_else(
+                || Err(Error::new(Kind::Refused, "the listing of repos holds none")),
+                entries,
+            )
         }
         _ => Err(Error::new(Kind::Refused, "the listing of repos is none")),
     }
@@ -70,10 +93,21 @@ fn entries(data: Value) -> Result<Vec<Value>> {
 /// A repo that is whose it should be; anything else is not copied, and said.
 fn judge(entry: &Value, owner: &str, owned: &mut Owned) {
     let text = |names: &[&str]| names.iter().find_map(|name| entry.get(*name)?.as_str());
-    let whole = text(&["id"]).filter(|id| id.contains('/')).map(ToOwned::to_owned);
-    let parts = || format!("{}/{}", text(&["Namespace", "Owner", "Path", "owner"]).unwrap_or(""), text(&["Name", "name"]).unwrap_or(""));
+    let whole = text(&["id"])
+        .filter(|id| id.contains('/'))
+        .map(ToOwned::to_owned);
+    let parts = || {
+        format!(
+            "{}/{}",
+            text(&["Namespace", "Owner", "Path", "owner"]).unwrap_or(""),
+            text(&["Name", "name"]).unwrap_or("")
+        )
+    };
     let id = whole.unwrap_or_else(parts);
-    let refused = |reason: String| Refused { path: escape(&id).chars().take(200).collect(), reason };
+    let refused = |reason: String| Refused {
+        path: escape(&id).chars().take(200).collect(),
+        reason,
+    };
     match id.parse::<crate::RepoId>() {
         Ok(id) if id.owner().eq_ignore_ascii_case(owner) => owned.repos.push(id),
         Ok(_) => owned.refused.push(refused(format!("it is not {owner}'s"))),
@@ -95,27 +129,56 @@ mod tests {
 
     #[tokio::test]
     async fn models_are_listed_by_the_newer_surface_until_a_page_is_empty() {
-        let page = |ids: &[&str]| good(json!({"models": ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>(), "total_count": 3}));
-        let server = Server::scripted([page(&["org/b", "org/a"]), page(&["org/c", "other/x"]), page(&[])]).await;
+        let page = |ids: &[&str]| {
+            good(
+                json!({"models": ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>(), "total_count": 3}),
+            )
+        };
+        let server = Server::scripted([
+            page(&["org/b", "org/a"]),
+            page(&["org/c", "other/x"]),
+            page(&[]),
+        ])
+        .await;
         let owned = repo(&server, RepoKind::Model).owned().await.unwrap();
-        assert_eq!((names(&owned), owned.refused.len()), (vec!["org/a", "org/b", "org/c"], 1));
-        assert_eq!(server.lines()[1], "GET /openapi/v1/models?owner=org&page_number=2&page_size=50");
+        assert_eq!(
+            (names(&owned), owned.refused.len()),
+            (vec!["org/a", "org/b", "org/c"], 1)
+        );
+        assert_eq!(
+            server.lines()[1],
+            "GET /openapi/v1/models?owner=org&page_number=2&page_size=50"
+        );
     }
 
     #[tokio::test]
     async fn datasets_are_listed_by_the_older_surface_that_tells_private_ones() {
-        let server =
-            Server::scripted([good(json!([{"Namespace": "org", "Name": "a", "Id": 7}, {"Owner": "org", "Name": ".."}])), good(json!([]))])
-                .await;
+        let server = Server::scripted([
+            good(
+                json!([{"Namespace": "org", "Name": "a", "Id": 7}, {"Owner": "org", "Name": ".."}]),
+            ),
+            good(json!([])),
+        ])
+        .await;
         let owned = repo(&server, RepoKind::Dataset).owned().await.unwrap();
         assert_eq!((names(&owned), owned.refused.len()), (vec!["org/a"], 1));
-        assert_eq!(server.lines()[0], "GET /api/v1/datasets?owner=org&PageNumber=1&PageSize=50");
+        assert_eq!(
+            server.lines()[0],
+            "GET /api/v1/datasets?owner=org&PageNumber=1&PageSize=50"
+        );
     }
 
     #[tokio::test]
     async fn more_than_is_listed_is_an_error_and_no_short_list() {
         let server = Server::answering(|_| good(json!({"models": [{"id": "org/a"}]}))).await;
-        assert_eq!(repo(&server, RepoKind::Model).owned().await.unwrap_err().kind(), Kind::Refused);
+        assert_eq!(
+            repo(&server, RepoKind::Model)
+                .owned()
+                .await
+                .unwrap_err()
+                .kind(),
+            Kind::Refused
+        );
         assert_eq!(server.seen().len(), REACH / PAGE);
     }
 }

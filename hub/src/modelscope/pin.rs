@@ -17,7 +17,12 @@ impl Repo {
         let info = self.ask(Request::get(self.about())).await?;
         // What is not said to be public must not become so.
         let visibility = said_visibility(&info).unwrap_or(Visibility::Private);
-        Ok(RepoInfo { commit: self.pinned().await?, visibility, gate: gate_of(&info), renamed: None })
+        Ok(RepoInfo {
+            commit: self.pinned().await?,
+            visibility,
+            gate: gate_of(&info),
+            renamed: None,
+        })
     }
 
     async fn pinned(&self) -> Result<Option<Revision>> {
@@ -40,12 +45,22 @@ impl Repo {
     pub(super) async fn commit_told(&self, name: &str) -> Result<Option<Revision>> {
         let ask = |segment| {
             let mut url = self.api_of(segment, &["commits"]);
-            url.query_pairs_mut().append_pair("Ref", name).append_pair("PageNumber", "1").append_pair("PageSize", "1");
+            url.query_pairs_mut()
+                .append_pair("Ref", name)
+                .append_pair("PageNumber", "1")
+                .append_pair("PageSize", "1");
             self.ask(Request::get(url))
         };
         match self.by_either_route(ask).await {
             Ok(data) => Ok(newest_in(&data)),
-            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Denied | Kind::Invalid | Kind::Refused) => Ok(None),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    Kind::NotFound | Kind::Denied | Kind::Invalid | Kind::Refused
+                ) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -55,14 +70,29 @@ impl Repo {
     /// # Errors
     /// [`Kind::NotFound`] when there is none.
     pub(super) async fn is_listed(&self, revision: &str) -> Result<()> {
-        let route = if self.at.kind == RepoKind::Dataset { "tree" } else { "files" };
-        let query = [("Recursive", "False"), ("PageNumber", "1"), ("PageSize", "1")].map(|(name, value)| (name, value.to_owned()));
+        let route = if self.at.kind == RepoKind::Dataset {
+            "tree"
+        } else {
+            "files"
+        };
+        let query = [
+            ("Recursive", "False"),
+            ("PageNumber", "1"),
+            ("PageSize", "1"),
+        ]
+        .map(|(name, value)| (name, value.to_owned()));
         self.entries_at(revision, route, &query).await.map(drop)
     }
 }
 
 fn newest_in(data: &Value) -> Option<Revision> {
-    data.get("Commit")?.get(0)?.get("Id")?.as_str()?.parse().ok().filter(Revision::is_commit)
+    data.get("Commit")?
+        .get(0)?
+        .get("Id")?
+        .as_str()?
+        .parse()
+        .ok()
+        .filter(Revision::is_commit)
 }
 
 #[cfg(test)]
@@ -77,7 +107,11 @@ mod tests {
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
     fn refs() -> Reply {
-        Reply::new(200, &[], format!("001e# service=git-upload-pack\n0000003f{COMMIT} refs/heads/master\n0000"))
+        Reply::new(
+            200,
+            &[],
+            format!("001e# service=git-upload-pack\n0000003f{COMMIT} refs/heads/master\n0000"),
+        )
     }
 
     fn told(commit: Value) -> Reply {
@@ -85,37 +119,90 @@ mod tests {
     }
 
     async fn found(kind: RepoKind, replies: Vec<Reply>) -> (Result<RepoInfo>, Vec<String>) {
-        let server = Server::scripted([vec![good(json!({"Visibility": 1}))], replies].concat()).await;
+        let server =
+            Server::scripted([vec![good(json!({"Visibility": 1}))], replies].concat()).await;
         let info = Source::describe(&repo(&server, kind)).await;
         (info, server.lines())
     }
 
     #[tokio::test]
     async fn the_commit_comes_from_git_or_else_from_the_commits_or_else_there_is_none() {
-        let shut = || Reply::new(421, &[], r#"{"message":"mirror self-forwarded loop detected"}"#);
-        let commit = |info: Result<RepoInfo>| info.unwrap().commit.map(|commit| commit.as_str().to_owned());
-        assert_eq!(commit(found(RepoKind::Model, vec![refs()]).await.0).as_deref(), Some(COMMIT));
-        let (info, asked) = found(RepoKind::Model, vec![shut(), told(json!([{"Id": COMMIT}]))]).await;
-        assert_eq!((commit(info).as_deref(), asked.len()), (Some(COMMIT), 3), "{asked:?}");
-        assert_eq!(asked[2], "GET /api/v1/models/org/name/commits?Ref=master&PageNumber=1&PageSize=1");
-        let listed = || good(json!({"Files": [], "LatestCommitter": {"Id": "", "ShortId": &COMMIT[..8]}}));
-        for reply in [told(Value::Null), bad(404, 10_000_000_404, "page not found"), told(json!([{"Id": ""}]))] {
-            assert_eq!(commit(found(RepoKind::Dataset, vec![shut(), reply, listed()]).await.0), None);
+        let shut = || {
+            Reply::new(
+                421,
+                &[],
+                r#"{"message":"mirror self-forwarded loop detected"}"#,
+            )
+        };
+        let commit = |info: Result<RepoInfo>| {
+            info.unwrap()
+                .commit
+                .map(|commit| commit.as_str().to_owned())
+        };
+        assert_eq!(
+            commit(found(RepoKind::Model, vec![refs()]).await.0).as_deref(),
+            Some(COMMIT)
+        );
+        let (info, asked) =
+            found(RepoKind::Model, vec![shut(), told(json!([{"Id": COMMIT}]))]).await;
+        assert_eq!(
+            (commit(info).as_deref(), asked.len()),
+            (Some(COMMIT), 3),
+            "{asked:?}"
+        );
+        assert_eq!(
+            asked[2],
+            "GET /api/v1/models/org/name/commits?Ref=master&PageNumber=1&PageSize=1"
+        );
+        let listed =
+            || good(json!({"Files": [], "LatestCommitter": {"Id": "", "ShortId": &COMMIT[..8]}}));
+        for reply in [
+            told(Value::Null),
+            bad(404, 10_000_000_404, "page not found"),
+            told(json!([{"Id": ""}])),
+        ] {
+            assert_eq!(
+                commit(
+                    found(RepoKind::Dataset, vec![shut(), reply, listed()])
+                        .await
+                        .0
+                ),
+                None
+            );
         }
     }
 
     #[tokio::test]
     async fn a_source_that_says_nothing_of_who_may_see_it_counts_as_private() {
         let server = Server::scripted([good(json!({})), refs()]).await;
-        assert_eq!(Source::describe(&repo(&server, RepoKind::Model)).await.unwrap().visibility, Visibility::Private);
+        assert_eq!(
+            Source::describe(&repo(&server, RepoKind::Model))
+                .await
+                .unwrap()
+                .visibility,
+            Visibility::Private
+        );
     }
 
     #[tokio::test]
     async fn an_absent_repo_or_revision_is_not_found() {
         let server = Server::scripted([bad(404, 10_010_205_001, "not found")]).await;
-        assert_eq!(Source::describe(&repo(&server, RepoKind::Model)).await.unwrap_err().kind(), Kind::NotFound);
-        for listed in [bad(404, 10_990_101_004, "no tree"), good(json!({"Files": null}))] {
-            let (info, _) = found(RepoKind::Model, vec![Reply::new(403, &[], ""), told(Value::Null), listed]).await;
+        assert_eq!(
+            Source::describe(&repo(&server, RepoKind::Model))
+                .await
+                .unwrap_err()
+                .kind(),
+            Kind::NotFound
+        );
+        for listed in [
+            bad(404, 10_990_101_004, "no tree"),
+            good(json!({"Files": null})),
+        ] {
+            let (info, _) = found(
+                RepoKind::Model,
+                vec![Reply::new(403, &[], ""), told(Value::Null), listed],
+            )
+            .await;
             assert_eq!(info.unwrap_err().kind(), Kind::NotFound);
         }
     }
@@ -123,12 +210,31 @@ mod tests {
     #[tokio::test]
     async fn a_studio_is_read_by_either_of_its_routes() {
         let absent = || bad(404, 10_000_000_404, "page not found");
-        let replies = vec![Reply::new(403, &[], ""), absent(), absent(), absent(), good(json!({"Files": []}))];
+        let replies = vec![
+            Reply::new(403, &[], ""),
+            absent(),
+            absent(),
+            absent(),
+            good(json!({"Files": []})),
+        ];
         let (info, asked) = found(RepoKind::Space, replies).await;
         assert_eq!(info.unwrap().commit, None);
-        let route = |line: &String| line.split('?').next().unwrap_or_default().rsplit("/api/v1/").next().unwrap_or_default().to_owned();
+        let route = |line: &String| {
+            line.split('?')
+                .next()
+                .unwrap_or_default()
+                .rsplit("/api/v1/")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
         let routes: Vec<_> = asked[2..].iter().map(route).collect();
-        let expected = ["studio/org/name/commits", "studios/org/name/commits", "studio/org/name/repo/files", "studios/org/name/repo/files"];
+        let expected = [
+            "studio/org/name/commits",
+            "studios/org/name/commits",
+            "studio/org/name/repo/files",
+            "studios/org/name/repo/files",
+        ];
         assert_eq!(routes, expected);
     }
 }

@@ -43,15 +43,28 @@ impl Repo {
     }
 
     async fn send_to(&self, target: Target, size: u64, body: ByteStream) -> Result<()> {
-        let of_hub = self.http.origin().trusts(&Origin::of(&target.url)?) && !is_signed(&target.url);
+        let of_hub =
+            self.http.origin().trusts(&Origin::of(&target.url)?) && !is_signed(&target.url);
         let source_failed = Arc::new(AtomicBool::new(false));
         let note = source_failed.clone();
-        let body = body.inspect_err(move |_| note.store(true, Ordering::Relaxed)).boxed();
+        let body = body
+            .inspect_err(move |_| note.store(true, Ordering::Relaxed))
+            .boxed();
         let mut headers = target.headers;
         headers.insert(REQUEST_ID, request_id());
         let sent = self.http.upload(target.url, headers, body, size).await;
         let of_storage = !of_hub && !source_failed.load(Ordering::Relaxed);
-        accepted(sent.map_err(|error| if of_storage { read_storage(error) } else { error })?, self.http.redactor()).await
+        accepted(
+            sent.map_err(|error| {
+                if of_storage {
+                    read_storage(error)
+                } else {
+                    error
+                }
+            })?,
+            self.http.redactor(),
+        )
+        .await
     }
 }
 
@@ -70,10 +83,15 @@ async fn accepted(response: Response, redactor: &Redactor) -> Result<()> {
     let body = response.bytes(LONGEST_ANSWER).await?;
     let text = body.trim_ascii();
     if text.starts_with(b"<") {
-        return Err(Error::new(Kind::Refused, "the upload was answered with a page of markup").of_request(request));
+        return Err(Error::new(
+            Kind::Refused,
+            "the upload was answered with a page of markup",
+        )
+        .of_request(request));
     }
     match serde_json::from_slice(text) {
-        Ok(Value::Object(said)) => complaint(status, &said, redactor).map_or(Ok(()), |error| Err(error.of_request(request))),
+        Ok(Value::Object(said)) => complaint(status, &said, redactor)
+            .map_or(Ok(()), |error| Err(error.of_request(request))),
         _ => Ok(()),
     }
 }
@@ -92,7 +110,10 @@ mod tests {
     const CONTENT: &[u8] = b"weights";
 
     fn blob() -> Blob {
-        Blob { sha256: Sha256::of(CONTENT), size: CONTENT.len() as u64 }
+        Blob {
+            sha256: Sha256::of(CONTENT),
+            size: CONTENT.len() as u64,
+        }
     }
 
     fn body() -> ByteStream {
@@ -100,12 +121,15 @@ mod tests {
     }
 
     fn wanted(href: &str) -> Reply {
-        good(json!({"objects": [{"oid": blob().sha256, "size": blob().size, "actions": {"upload": {"href": href}}}]}))
+        good(
+            json!({"objects": [{"oid": blob().sha256, "size": blob().size, "actions": {"upload": {"href": href}}}]}),
+        )
     }
 
     /// Checks and puts on a hub whose storage, at its own origin, answers like this.
     async fn put_at_hub(answer: Reply) -> (Result<()>, Server) {
-        let server = Server::scripted([wanted("/api/v1/repos/models/org/name/blobs/x/7"), answer]).await;
+        let server =
+            Server::scripted([wanted("/api/v1/repos/models/org/name/blobs/x/7"), answer]).await;
         let repo = repo(&server, RepoKind::Model);
         assert_eq!(repo.check_blobs(&[blob()]).await.unwrap().wanted, [blob()]);
         (repo.put_blob(blob(), body()).await, server)
@@ -116,29 +140,59 @@ mod tests {
         let (put, server) = put_at_hub(Reply::new(200, &[], "")).await;
         put.unwrap();
         let seen = &server.seen()[1];
-        assert_eq!((seen.line().as_str(), &seen.body[..]), ("PUT /api/v1/repos/models/org/name/blobs/x/7", CONTENT));
-        assert_eq!((seen.header("content-length"), seen.header("transfer-encoding")), (Some("7"), None));
-        assert!(seen.header("authorization").is_some() && seen.header("cookie").is_some(), "the hub's own origin gets the token");
+        assert_eq!(
+            (seen.line().as_str(), &seen.body[..]),
+            ("PUT /api/v1/repos/models/org/name/blobs/x/7", CONTENT)
+        );
+        assert_eq!(
+            (
+                seen.header("content-length"),
+                seen.header("transfer-encoding")
+            ),
+            (Some("7"), None)
+        );
+        assert!(
+            seen.header("authorization").is_some() && seen.header("cookie").is_some(),
+            "the hub's own origin gets the token"
+        );
     }
 
     #[tokio::test]
     async fn another_origin_gets_no_credentials() {
         let storage = Server::scripted([Reply::new(200, &[], "")]).await;
-        let hub = Server::scripted([wanted(storage.url().join("/bucket/x").unwrap().as_str())]).await;
-        repo(&hub, RepoKind::Model).put_blob(blob(), body()).await.unwrap();
+        let hub =
+            Server::scripted([wanted(storage.url().join("/bucket/x").unwrap().as_str())]).await;
+        repo(&hub, RepoKind::Model)
+            .put_blob(blob(), body())
+            .await
+            .unwrap();
         let seen = &storage.seen()[0];
-        assert_eq!((seen.header("authorization"), seen.header("cookie"), &seen.body[..]), (None, None, CONTENT));
+        assert_eq!(
+            (
+                seen.header("authorization"),
+                seen.header("cookie"),
+                &seen.body[..]
+            ),
+            (None, None, CONTENT)
+        );
         assert!(!format!("{seen:?}").contains(TOKEN));
     }
 
     #[tokio::test]
     async fn a_refusal_by_another_origin_is_an_old_address_and_not_a_bad_token() {
         for status in [401, 403] {
-            let storage = Server::scripted([Reply::new(status, &[], "<Error/>"), Reply::new(200, &[], "")]).await;
+            let storage = Server::scripted([
+                Reply::new(status, &[], "<Error/>"),
+                Reply::new(200, &[], ""),
+            ])
+            .await;
             let href = storage.url().join("/x").unwrap();
             let hub = Server::answering(move |_| wanted(href.as_str())).await;
             let repo = repo(&hub, RepoKind::Model);
-            assert_eq!(repo.put_blob(blob(), body()).await.unwrap_err().kind(), Kind::Expired);
+            assert_eq!(
+                repo.put_blob(blob(), body()).await.unwrap_err().kind(),
+                Kind::Expired
+            );
             repo.put_blob(blob(), body()).await.unwrap();
             assert_eq!(hub.seen().len(), 2, "the second address was asked for anew");
         }
@@ -147,9 +201,30 @@ mod tests {
     #[tokio::test]
     async fn storage_at_the_hubs_origin_says_expired_in_xml() {
         let xml = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired.</Message></Error>";
-        assert_eq!(put_at_hub(Reply::new(403, &[], xml)).await.0.unwrap_err().kind(), Kind::Expired);
-        assert_eq!(put_at_hub(bad(403, 403, "no write permission to repository")).await.0.unwrap_err().kind(), Kind::Denied);
-        assert_eq!(put_at_hub(bad(400, 10_030_000_001, "user not logged in")).await.0.unwrap_err().kind(), Kind::Unauthorized);
+        assert_eq!(
+            put_at_hub(Reply::new(403, &[], xml))
+                .await
+                .0
+                .unwrap_err()
+                .kind(),
+            Kind::Expired
+        );
+        assert_eq!(
+            put_at_hub(bad(403, 403, "no write permission to repository"))
+                .await
+                .0
+                .unwrap_err()
+                .kind(),
+            Kind::Denied
+        );
+        assert_eq!(
+            put_at_hub(bad(400, 10_030_000_001, "user not logged in"))
+                .await
+                .0
+                .unwrap_err()
+                .kind(),
+            Kind::Unauthorized
+        );
     }
 
     #[tokio::test]
@@ -157,13 +232,21 @@ mod tests {
         for (answer, kind) in [
             (bad(200, 500, "storage failed"), Kind::Transient),
             (bad(200, 10_010_000_001, "no"), Kind::Invalid),
-            (Reply::json(&json!({"Code": 10_010_103_009_u64})), Kind::Unauthorized),
+            (
+                Reply::json(&json!({"Code": 10_010_103_009_u64})),
+                Kind::Unauthorized,
+            ),
             (Reply::new(200, &[], " <!doctype html>"), Kind::Refused),
             (Reply::new(503, &[], ""), Kind::Transient),
         ] {
             assert_eq!(put_at_hub(answer).await.0.unwrap_err().kind(), kind);
         }
-        for fine in [good(json!({})), Reply::json(&json!({"Code": "200"})), Reply::new(201, &[], "OK"), Reply::json(&json!({}))] {
+        for fine in [
+            good(json!({})),
+            Reply::json(&json!({"Code": "200"})),
+            Reply::new(201, &[], "OK"),
+            Reply::json(&json!({})),
+        ] {
             put_at_hub(fine).await.0.unwrap();
         }
     }
@@ -171,7 +254,10 @@ mod tests {
     #[tokio::test]
     async fn a_blob_that_is_stored_meanwhile_is_not_sent() {
         let server = Server::scripted([good(json!({"objects": []}))]).await;
-        repo(&server, RepoKind::Model).put_blob(blob(), body()).await.unwrap();
+        repo(&server, RepoKind::Model)
+            .put_blob(blob(), body())
+            .await
+            .unwrap();
         assert_eq!(server.seen().len(), 1);
     }
 
@@ -179,17 +265,33 @@ mod tests {
     async fn a_blob_that_the_hub_refuses_is_not_sent() {
         let refusal = json!({"objects": [{"oid": blob().sha256, "error": {"code": 422, "message": "too large"}}]});
         let server = Server::scripted([good(refusal)]).await;
-        let error = repo(&server, RepoKind::Model).put_blob(blob(), body()).await.unwrap_err();
-        assert_eq!((error.kind(), error.message(), server.seen().len()), (Kind::Invalid, "too large", 1));
+        let error = repo(&server, RepoKind::Model)
+            .put_blob(blob(), body())
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.kind(), error.message(), server.seen().len()),
+            (Kind::Invalid, "too large", 1)
+        );
     }
 
     #[tokio::test]
     async fn a_source_that_fails_is_named_and_not_taken_for_the_storages_refusal() {
         let storage = Server::scripted([]).await;
         let hub = Server::scripted([wanted(storage.url().join("/x").unwrap().as_str())]).await;
-        let broken = stream::iter([Ok(Bytes::from("we")), Err(Error::new(Kind::Denied, "the source said no"))]).boxed();
-        let error = repo(&hub, RepoKind::Model).put_blob(blob(), broken).await.unwrap_err();
-        assert_eq!((error.kind(), error.message()), (Kind::Denied, "the source said no"));
+        let broken = stream::iter([
+            Ok(Bytes::from("we")),
+            Err(Error::new(Kind::Denied, "the source said no")),
+        ])
+        .boxed();
+        let error = repo(&hub, RepoKind::Model)
+            .put_blob(blob(), broken)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.kind(), error.message()),
+            (Kind::Denied, "the source said no")
+        );
         assert_eq!(storage.seen().len(), 0, "no whole request arrived");
     }
 }

@@ -31,7 +31,8 @@ impl References for Repo {
 
     /// `POST /api/v1/S/{id}/repo/tag` (`_legacy_api.py`, `create_tag`).
     async fn make_tag(&self, name: &Revision, at: &Revision) -> Result<()> {
-        let request = Request::post(self.api(&["repo", "tag"])).json(&json!({"TagName": name, "Ref": at}))?;
+        let request =
+            Request::post(self.api(&["repo", "tag"])).json(&json!({"TagName": name, "Ref": at}))?;
         self.ask(request).await.map(drop).map_err(read_exists)
     }
 
@@ -45,8 +46,13 @@ impl Repo {
     async fn listed_refs(&self) -> Result<Refs> {
         let data = self.ask(Request::get(self.api(&["revisions"]))).await?;
         let map = &data["RevisionMap"];
-        let named = [(RefKind::Branch, names(&map["Branches"])), (RefKind::Tag, names(&map["Tags"]))];
-        let named = named.into_iter().flat_map(|(kind, names)| names.into_iter().map(move |name| (kind, name)));
+        let named = [
+            (RefKind::Branch, names(&map["Branches"])),
+            (RefKind::Tag, names(&map["Tags"])),
+        ];
+        let named = named
+            .into_iter()
+            .flat_map(|(kind, names)| names.into_iter().map(move |name| (kind, name)));
         let told = stream::iter(named).map(|(kind, name)| async move {
             let commit = self.commit_told(&name).await?;
             let is_there = match &commit {
@@ -55,7 +61,9 @@ impl Repo {
             };
             match is_there {
                 // A name that the hub itself does not find costs only itself.
-                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Invalid) => Ok((kind, Err(error), name)),
+                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Invalid) => {
+                    Ok((kind, Err(error), name))
+                }
                 is_there => is_there.map(|()| (kind, Ok(commit), name)),
             }
         });
@@ -64,7 +72,11 @@ impl Repo {
         while let Some((kind, commit, name)) = told.try_next().await? {
             match commit {
                 Ok(None) => refs.add_by_name(kind, &name)?,
-                commit => refs.add(kind, &name, commit.ok().flatten().as_ref().map(Revision::as_str))?,
+                commit => refs.add(
+                    kind,
+                    &name,
+                    commit.ok().flatten().as_ref().map(Revision::as_str),
+                )?,
             }
         }
         Ok(refs.sorted())
@@ -73,7 +85,9 @@ impl Repo {
 
 fn names(told: &Value) -> Vec<String> {
     let entries = told.as_array().into_iter().flatten();
-    entries.filter_map(|entry| entry["Revision"].as_str().map(str::to_owned)).collect()
+    entries
+        .filter_map(|entry| entry["Revision"].as_str().map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]
@@ -88,31 +102,51 @@ mod tests {
     }
 
     fn named(of: &[Ref]) -> Vec<(&str, &str)> {
-        of.iter().map(|found| (found.name.as_str(), &found.commit.as_str()[..1])).collect()
+        of.iter()
+            .map(|found| (found.name.as_str(), &found.commit.as_str()[..1]))
+            .collect()
     }
 
     fn advertisement(refs: &[(&str, &str)]) -> Reply {
-        let lines: String = refs.iter().map(|(id, name)| format!("{:04x}{id} {name}\n", 46 + name.len())).collect();
-        Reply::new(200, &[], format!("001e# service=git-upload-pack\n0000{lines}0000"))
+        let lines: String = refs
+            .iter()
+            .map(|(id, name)| format!("{:04x}{id} {name}\n", 46 + name.len()))
+            .collect();
+        Reply::new(
+            200,
+            &[],
+            format!("001e# service=git-upload-pack\n0000{lines}0000"),
+        )
     }
 
     #[tokio::test]
     async fn one_request_tells_all_and_an_annotated_tag_names_its_commit() {
         let [a, b, c] = ['a', 'b', 'c'].map(commit);
-        let told =
-            [(a.as_str(), "HEAD"), (&a, "refs/heads/master"), (&b, "refs/heads/dev/x"), (&c, "refs/tags/v1"), (&a, "refs/tags/v1^{}")];
+        let told = [
+            (a.as_str(), "HEAD"),
+            (&a, "refs/heads/master"),
+            (&b, "refs/heads/dev/x"),
+            (&c, "refs/tags/v1"),
+            (&a, "refs/tags/v1^{}"),
+        ];
         let server = Server::scripted([advertisement(&told)]).await;
         let refs = repo(&server, RepoKind::Model).refs().await.unwrap();
-        assert_eq!((named(&refs.branches), named(&refs.tags)), (vec![("dev/x", "b"), ("master", "a")], vec![("v1", "a")]));
+        assert_eq!(
+            (named(&refs.branches), named(&refs.tags)),
+            (vec![("dev/x", "b"), ("master", "a")], vec![("v1", "a")])
+        );
     }
 
     #[tokio::test]
-    async fn where_gits_door_is_closed_the_commits_are_asked_for_and_without_any_the_names_stand_for_themselves() {
+    async fn where_gits_door_is_closed_the_commits_are_asked_for_and_without_any_the_names_stand_for_themselves()
+     {
         let map = json!({"RevisionMap": {"Branches": [{"Revision": "master"}], "Tags": [{"Revision": "v 1"}, {"Revision": "v2"}, {"Revision": "v3"}]}});
         let server = Server::answering(move |seen| match seen.line() {
             line if line.contains("info/refs") => Reply::new(421, &[], ""),
             line if line.contains("/revisions") => good(map.clone()),
-            line if line.contains("/commits?Ref=master") => good(json!({"Commit": [{"Id": commit('d')}]})),
+            line if line.contains("/commits?Ref=master") => {
+                good(json!({"Commit": [{"Id": commit('d')}]}))
+            }
             line if line.contains("/commits") => bad(404, 10_000_000_404, "page not found"),
             line if line.contains("Revision=v3") => good(json!({"Files": null})),
             _ => good(json!({"Files": []})),
@@ -120,19 +154,38 @@ mod tests {
         .await;
         let refs = repo(&server, RepoKind::Model).refs().await.unwrap();
         let named_ones: Vec<_> = refs.by_name.iter().map(|(_, name)| name.as_str()).collect();
-        assert_eq!((named(&refs.branches), named(&refs.tags), named_ones), (vec![("master", "d")], vec![], vec!["v2"]));
-        assert_eq!(refs.refused.iter().map(|refused| refused.path.as_str()).collect::<Vec<_>>(), ["tag v 1", "tag v3"]);
+        assert_eq!(
+            (named(&refs.branches), named(&refs.tags), named_ones),
+            (vec![("master", "d")], vec![], vec!["v2"])
+        );
+        assert_eq!(
+            refs.refused
+                .iter()
+                .map(|refused| refused.path.as_str())
+                .collect::<Vec<_>>(),
+            ["tag v 1", "tag v3"]
+        );
         let refs = refs.named();
-        assert_eq!((named(&refs.tags), refs.by_name.len()), (vec![("v2", "v")], 0));
+        assert_eq!(
+            (named(&refs.tags), refs.by_name.len()),
+            (vec![("v2", "v")], 0)
+        );
     }
 
     #[tokio::test]
     async fn a_tag_is_made_by_the_api_and_one_that_exists_is_a_conflict() {
         let exists = bad(400, 10_010_000_001, "Tag v1 already exists");
         let server = Server::scripted([good(json!({})), exists]).await;
-        let (repo, v1, at) = (repo(&server, RepoKind::Dataset), "v1".parse().unwrap(), commit('a').parse().unwrap());
+        let (repo, v1, at) = (
+            repo(&server, RepoKind::Dataset),
+            "v1".parse().unwrap(),
+            commit('a').parse().unwrap(),
+        );
         repo.make_tag(&v1, &at).await.unwrap();
-        assert_eq!(repo.make_tag(&v1, &at).await.unwrap_err().kind(), Kind::Conflict);
+        assert_eq!(
+            repo.make_tag(&v1, &at).await.unwrap_err().kind(),
+            Kind::Conflict
+        );
         let seen = &server.seen()[0];
         assert_eq!(seen.line(), "POST /api/v1/datasets/org/name/repo/tag");
         assert_eq!(seen.json(), json!({"TagName": "v1", "Ref": commit('a')}));

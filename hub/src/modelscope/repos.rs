@@ -18,7 +18,15 @@ const BOUNDARY: &str = "hf2ms-1f3c7a52e0b94d68";
 const FORM: &str = "multipart/form-data; boundary=hf2ms-1f3c7a52e0b94d68";
 
 /// How the hub says "exists" to a creation when it gives no code (`errors.py`, `_ALREADY_EXISTS_KEYWORDS`).
-const EXISTS_WORDS: [&str; 7] = ["exist", "already", "can not be used", "not available", "已被注册", "已存在", "名称不可用"];
+const EXISTS_WORDS: [&str; 7] = [
+    "exist",
+    "already",
+    "can not be used",
+    "not available",
+    "已被注册",
+    "已存在",
+    "名称不可用",
+];
 
 impl Repo {
     /// The token's account. The organisations and the token's scope are not told.
@@ -29,12 +37,23 @@ impl Repo {
         if self.token.is_none() {
             return Err(Error::new(Kind::Unauthorized, "no token"));
         }
-        let user = self.ask(Request::get(self.url(&["openapi", "v1", "users", "me"]))).await?;
+        let user = self
+            .ask(Request::get(self.url(&["openapi", "v1", "users", "me"])))
+            .await?;
         // The keys and their order are those of `_openapi.py`, `get_current_username`.
-        let name = ["Username", "username", "name", "preferred_username"].iter().find_map(|key| user.get(*key)?.as_str());
+        let name = ["Username", "username", "name", "preferred_username"]
+            .iter()
+            .find_map(|key| user.get(*key)?.as_str());
         match name.filter(|name| !name.is_empty()) {
-            Some(name) => Ok(Account { name: name.to_owned(), organisations: Vec::new(), can_write: None }),
-            None => Err(Error::new(Kind::Refused, "the hub does not say whose token it is")),
+            Some(name) => Ok(Account {
+                name: name.to_owned(),
+                organisations: Vec::new(),
+                can_write: None,
+            }),
+            None => Err(Error::new(
+                Kind::Refused,
+                "the hub does not say whose token it is",
+            )),
         }
     }
 
@@ -44,10 +63,16 @@ impl Repo {
     /// What the hub complains of, save that the repo is not there.
     pub(super) async fn look_up(&self) -> Result<Option<RepoInfo>> {
         match self.ask(Request::get(self.about())).await {
-            Ok(info) if info.is_object() => {
-                Ok(Some(RepoInfo { commit: None, visibility: visibility_of(&info), gate: gate_of(&info), renamed: None }))
-            }
-            Ok(_) => Err(Error::new(Kind::Refused, "the hub answered nothing about the repo")),
+            Ok(info) if info.is_object() => Ok(Some(RepoInfo {
+                commit: None,
+                visibility: visibility_of(&info),
+                gate: gate_of(&info),
+                renamed: None,
+            })),
+            Ok(_) => Err(Error::new(
+                Kind::Refused,
+                "the hub answered nothing about the repo",
+            )),
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -57,7 +82,13 @@ impl Repo {
     /// finds private ones too.
     pub(super) fn about(&self) -> reqwest::Url {
         match self.at.kind {
-            RepoKind::Space => self.url(&["openapi", "v1", "studios", self.at.id.owner(), self.at.id.name()]),
+            RepoKind::Space => self.url(&[
+                "openapi",
+                "v1",
+                "studios",
+                self.at.id.owner(),
+                self.at.id.name(),
+            ]),
             _ => self.api(&[]),
         }
     }
@@ -72,7 +103,10 @@ impl Repo {
             RepoKind::Model => self.create_model(visibility)?,
             RepoKind::Dataset => self.create_dataset(visibility)?,
             RepoKind::Space => {
-                return Err(Error::new(Kind::Invalid, "a studio can't be created by its files alone: it needs an SDK to run"));
+                return Err(Error::new(
+                    Kind::Invalid,
+                    "a studio can't be created by its files alone: it needs an SDK to run",
+                ));
             }
         };
         self.ask(request).await.map(drop).map_err(read_exists)
@@ -87,15 +121,29 @@ impl Repo {
     /// Datasets want a form where models take JSON (`_legacy_api.py`, `create_repo`).
     fn create_dataset(&self, visibility: Visibility) -> Result<Request> {
         let level = level(visibility).to_string();
-        let fields = [("Owner", self.at.id.owner()), ("Name", self.at.id.name()), ("Visibility", &level), ("License", LICENSE)];
-        let request = Request::post(self.url(&["api", "v1", "datasets"])).body("multipart/form-data", form(&fields));
+        let fields = [
+            ("Owner", self.at.id.owner()),
+            ("Name", self.at.id.name()),
+            ("Visibility", &level),
+            ("License", LICENSE),
+        ];
+        let request = Request::post(self.url(&["api", "v1", "datasets"]))
+            .body("multipart/form-data", form(&fields));
         Ok(request.header(CONTENT_TYPE, HeaderValue::from_static(FORM)))
     }
 }
 
 fn form(fields: &[(&str, &str)]) -> String {
-    let part = |(name, value): &(&str, &str)| format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-    fields.iter().map(part).chain([format!("--{BOUNDARY}--\r\n")]).collect()
+    let part = |(name, value): &(&str, &str)| {
+        format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        )
+    };
+    fields
+        .iter()
+        .map(part)
+        .chain([format!("--{BOUNDARY}--\r\n")])
+        .collect()
 }
 
 /// `Visibility` of `constants.py`.
@@ -110,9 +158,14 @@ fn level(visibility: Visibility) -> u8 {
 /// Older servers say "exists" by words alone; "does not exist" is the opposite.
 pub(super) fn read_exists(error: Error) -> Error {
     let words = error.message().to_lowercase();
-    let denies = words.contains("not exist") || words.contains("n't exist") || words.contains("不存在");
+    let denies =
+        words.contains("not exist") || words.contains("n't exist") || words.contains("不存在");
     let says = EXISTS_WORDS.iter().any(|word| words.contains(word));
-    if error.kind() == Kind::Invalid && says && !denies { error.with_kind(Kind::Conflict) } else { error }
+    if error.kind() == Kind::Invalid && says && !denies {
+        error.with_kind(Kind::Conflict)
+    } else {
+        error
+    }
 }
 
 /// Where nothing is said, the repo counts as public: the careful reading for whoever brings something private.
@@ -123,10 +176,18 @@ fn visibility_of(info: &Value) -> Visibility {
 /// Numbers on the older routes, words or a flag in the OpenAPI (`api.py`, `_repo_info_from_payload`). A
 /// "protected" space shows its app but not its files. `None` where nothing is said that is known here.
 pub(super) fn said_visibility(info: &Value) -> Option<Visibility> {
-    let field = |names: [&str; 2]| names.iter().find_map(|name| info.get(*name).filter(|value| !value.is_null()));
+    let field = |names: [&str; 2]| {
+        names
+            .iter()
+            .find_map(|name| info.get(*name).filter(|value| !value.is_null()))
+    };
     let said = field(["Visibility", "visibility"]);
     let number = said.and_then(|said| said.as_u64().or_else(|| said.as_str()?.parse().ok()));
-    match (number, said.and_then(Value::as_str), field(["Private", "private"]).and_then(Value::as_bool)) {
+    match (
+        number,
+        said.and_then(Value::as_str),
+        field(["Private", "private"]).and_then(Value::as_bool),
+    ) {
         (Some(1), ..) | (_, Some("private"), _) => Some(Visibility::Private),
         (_, Some("protected"), _) => Some(Visibility::Protected),
         (Some(3), ..) | (_, Some("internal"), _) => Some(Visibility::Internal),
@@ -152,13 +213,31 @@ mod tests {
 
     #[tokio::test]
     async fn the_account_is_named_in_either_dialect() {
-        for data in [json!({"Username": "ann"}), json!({"name": "ann", "preferred_username": "Ann B."})] {
-            let server = Server::scripted([Reply::json(&json!({"success": true, "data": data}))]).await;
-            assert_eq!(repo(&server, RepoKind::Model).who_asks().await.unwrap().name, "ann");
+        for data in [
+            json!({"Username": "ann"}),
+            json!({"name": "ann", "preferred_username": "Ann B."}),
+        ] {
+            let server =
+                Server::scripted([Reply::json(&json!({"success": true, "data": data}))]).await;
+            assert_eq!(
+                repo(&server, RepoKind::Model)
+                    .who_asks()
+                    .await
+                    .unwrap()
+                    .name,
+                "ann"
+            );
             assert_eq!(server.lines(), ["GET /openapi/v1/users/me"]);
         }
         let server = Server::scripted([Reply::json(&json!({"preferred_username": "ann"}))]).await;
-        assert_eq!(repo(&server, RepoKind::Model).who_asks().await.unwrap().name, "ann");
+        assert_eq!(
+            repo(&server, RepoKind::Model)
+                .who_asks()
+                .await
+                .unwrap()
+                .name,
+            "ann"
+        );
     }
 
     #[tokio::test]
@@ -167,22 +246,44 @@ mod tests {
         let at = repo(&server, RepoKind::Model).at;
         let anonymous = Repo::open(&Side { at, token: None }, Default::default()).unwrap();
         let error = anonymous.who_asks().await.unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str(), server.seen().len()), (Kind::Unauthorized, "no token", 0));
+        assert_eq!(
+            (
+                error.kind(),
+                error.to_string().as_str(),
+                server.seen().len()
+            ),
+            (Kind::Unauthorized, "no token", 0)
+        );
     }
 
     #[tokio::test]
     async fn a_nameless_account_is_refused() {
         let server = Server::scripted([good(json!({"Username": ""}))]).await;
-        assert_eq!(repo(&server, RepoKind::Model).who_asks().await.unwrap_err().kind(), Kind::Refused);
+        assert_eq!(
+            repo(&server, RepoKind::Model)
+                .who_asks()
+                .await
+                .unwrap_err()
+                .kind(),
+            Kind::Refused
+        );
     }
 
     #[tokio::test]
     async fn an_absent_repo_is_none_and_a_denied_one_an_error() {
-        let server = Server::scripted([bad(404, 10_010_205_001, "not found"), bad(403, 403, "no"), good(json!({"Visibility": 1}))]).await;
+        let server = Server::scripted([
+            bad(404, 10_010_205_001, "not found"),
+            bad(403, 403, "no"),
+            good(json!({"Visibility": 1})),
+        ])
+        .await;
         let repo = repo(&server, RepoKind::Dataset);
         assert_eq!(repo.look_up().await.unwrap(), None);
         assert_eq!(repo.look_up().await.unwrap_err().kind(), Kind::Denied);
-        assert_eq!(repo.look_up().await.unwrap().unwrap().visibility, Visibility::Private);
+        assert_eq!(
+            repo.look_up().await.unwrap().unwrap().visibility,
+            Visibility::Private
+        );
         assert_eq!(server.lines()[0], "GET /api/v1/datasets/org/name");
     }
 
@@ -194,29 +295,64 @@ mod tests {
             (json!({"Visibility": 5}), Visibility::Public),
             (json!({"Visibility": "1"}), Visibility::Private),
             (json!({"visibility": "protected"}), Visibility::Protected),
-            (json!({"visibility": "public", "private": true}), Visibility::Public),
-            (json!({"Visibility": null, "Private": true}), Visibility::Private),
+            (
+                json!({"visibility": "public", "private": true}),
+                Visibility::Public,
+            ),
+            (
+                json!({"Visibility": null, "Private": true}),
+                Visibility::Private,
+            ),
             (json!({"private": false}), Visibility::Public),
             (json!({}), Visibility::Public),
         ] {
             assert_eq!(visibility_of(&info), expected, "{info}");
         }
-        assert_eq!((gate_of(&json!({"ProtectedMode": 1})), gate_of(&json!({"ProtectedMode": 2}))), (Gate::Gated, Gate::Open));
+        assert_eq!(
+            (
+                gate_of(&json!({"ProtectedMode": 1})),
+                gate_of(&json!({"ProtectedMode": 2}))
+            ),
+            (Gate::Gated, Gate::Open)
+        );
     }
 
     #[tokio::test]
     async fn models_are_created_by_json_and_datasets_by_a_form() {
         let server = Server::answering(|_| good(json!({}))).await;
-        repo(&server, RepoKind::Model).create_repo(Visibility::Private).await.unwrap();
-        repo(&server, RepoKind::Dataset).create_repo(Visibility::Public).await.unwrap();
-        assert_eq!(repo(&server, RepoKind::Space).create_repo(Visibility::Internal).await.unwrap_err().kind(), Kind::Invalid);
+        repo(&server, RepoKind::Model)
+            .create_repo(Visibility::Private)
+            .await
+            .unwrap();
+        repo(&server, RepoKind::Dataset)
+            .create_repo(Visibility::Public)
+            .await
+            .unwrap();
+        assert_eq!(
+            repo(&server, RepoKind::Space)
+                .create_repo(Visibility::Internal)
+                .await
+                .unwrap_err()
+                .kind(),
+            Kind::Invalid
+        );
         let seen = server.seen();
-        assert_eq!(server.lines(), ["POST /api/v1/models", "POST /api/v1/datasets"]);
-        assert_eq!(seen[0].json(), json!({"Path": "org", "Name": "name", "Visibility": 1, "License": "Other"}));
+        assert_eq!(
+            server.lines(),
+            ["POST /api/v1/models", "POST /api/v1/datasets"]
+        );
+        assert_eq!(
+            seen[0].json(),
+            json!({"Path": "org", "Name": "name", "Visibility": 1, "License": "Other"})
+        );
         assert_eq!(seen[1].header("content-type"), Some(FORM));
         assert!(FORM.ends_with(BOUNDARY));
         let text = String::from_utf8(seen[1].body.to_vec()).unwrap();
-        assert!(text.contains("name=\"Visibility\"\r\n\r\n5\r\n") && text.contains("name=\"Owner\"\r\n\r\norg\r\n"), "{text}");
+        assert!(
+            text.contains("name=\"Visibility\"\r\n\r\n5\r\n")
+                && text.contains("name=\"Owner\"\r\n\r\norg\r\n"),
+            "{text}"
+        );
         assert!(text.ends_with(&format!("--{BOUNDARY}--\r\n")));
     }
 
@@ -229,7 +365,10 @@ mod tests {
             Reply::new(409, &[], r#"{"code":"DuplicateEntity"}"#),
         ] {
             let server = Server::scripted([reply]).await;
-            let error = repo(&server, RepoKind::Model).create_repo(Visibility::Private).await.unwrap_err();
+            let error = repo(&server, RepoKind::Model)
+                .create_repo(Visibility::Private)
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), Kind::Conflict);
         }
     }
@@ -237,7 +376,10 @@ mod tests {
     #[tokio::test]
     async fn an_owner_that_does_not_exist_is_no_conflict() {
         let server = Server::scripted([bad(400, 1, "organization does not exist")]).await;
-        let error = repo(&server, RepoKind::Model).create_repo(Visibility::Private).await.unwrap_err();
+        let error = repo(&server, RepoKind::Model)
+            .create_repo(Visibility::Private)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid);
     }
 
@@ -245,7 +387,10 @@ mod tests {
     async fn a_lost_answer_to_a_creation_ends_as_a_conflict() {
         let lost = Reply::headed(200, &[("Content-Length", "50")], "{");
         let server = Server::scripted([lost, bad(400, 10_010_101_001, "exists")]).await;
-        let error = repo(&server, RepoKind::Model).create_repo(Visibility::Private).await.unwrap_err();
+        let error = repo(&server, RepoKind::Model)
+            .create_repo(Visibility::Private)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), Kind::Conflict);
     }
 }

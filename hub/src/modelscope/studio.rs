@@ -13,14 +13,35 @@ use crate::{Result, Visibility};
 impl Repo {
     /// `{endpoint}/openapi/v1/studios/{owner}/{name}/{rest}`
     fn studio(&self, rest: &[&str]) -> reqwest::Url {
-        self.url(&[&["openapi", "v1", "studios", self.at.id.owner(), self.at.id.name()], rest].concat())
+        self.url(
+            &[
+                &[
+                    "openapi",
+                    "v1",
+                    "studios",
+                    self.at.id.owner(),
+                    self.at.id.name(),
+                ],
+                rest,
+            ]
+            .concat(),
+        )
     }
 
     async fn keys_in(&self, what: &str) -> Option<Vec<String>> {
         let data = self.ask(Request::get(self.studio(&[what]))).await.ok()?;
         // The list itself, or below its name (`api.py`, `_unwrap_list`).
-        let list = [what, "items", "list"].iter().find_map(|key| data.get(*key)).unwrap_or(&data).as_array()?.clone();
-        Some(list.iter().filter_map(|entry| entry["key"].as_str().map(str::to_owned)).collect())
+        let list = [what, "items", "list"]
+            .iter()
+            .find_map(|key| data.get(*key))
+            .unwrap_or(&data)
+            .as_array()?
+            .clone();
+        Some(
+            list.iter()
+                .filter_map(|entry| entry["key"].as_str().map(str::to_owned))
+                .collect(),
+        )
     }
 }
 
@@ -37,7 +58,10 @@ fn seen_by(visibility: Visibility) -> (&'static str, bool) {
 impl Spaces for Repo {
     async fn sdk(&self) -> Result<Option<String>> {
         let about = self.ask(Request::get(self.about())).await?;
-        Ok(about.get("sdk_type").and_then(Value::as_str).map(str::to_owned))
+        Ok(about
+            .get("sdk_type")
+            .and_then(Value::as_str)
+            .map(str::to_owned))
     }
 
     async fn surroundings(&self) -> Surroundings {
@@ -63,17 +87,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_studio_is_created_as_the_official_client_does() {
-        for (visibility, word, private) in
-            [(Visibility::Public, "public", false), (Visibility::Protected, "protected", false), (Visibility::Internal, "private", true)]
-        {
-            let server = Server::scripted([Reply::json(&json!({"success": true, "data": {"id": "org/name"}}))]).await;
-            repo(&server, RepoKind::Space).create_space(visibility, Sdk::Gradio).await.unwrap();
+        for (visibility, word, private) in [
+            (Visibility::Public, "public", false),
+            (Visibility::Protected, "protected", false),
+            (Visibility::Internal, "private", true),
+        ] {
+            let server = Server::scripted([Reply::json(
+                &json!({"success": true, "data": {"id": "org/name"}}),
+            )])
+            .await;
+            repo(&server, RepoKind::Space)
+                .create_space(visibility, Sdk::Gradio)
+                .await
+                .unwrap();
             assert_eq!(server.lines(), ["POST /openapi/v1/studios"]);
             let expected = json!({"owner": "org", "repo_name": "name", "visibility": word, "private": private, "sdk_type": "gradio"});
             assert_eq!(server.seen()[0].json(), expected);
         }
         let server = Server::scripted([bad(409, 1, "the studio already exists")]).await;
-        let error = repo(&server, RepoKind::Space).create_space(Visibility::Public, Sdk::Static).await.unwrap_err();
+        let error = repo(&server, RepoKind::Space)
+            .create_space(Visibility::Public, Sdk::Static)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), Kind::Conflict);
     }
 
@@ -89,6 +124,12 @@ mod tests {
         })
         .await;
         let found = repo(&server, RepoKind::Space).surroundings().await;
-        assert_eq!(found, Surroundings { secrets: Some(vec!["TOKEN".to_owned()]), variables: Some(vec!["A".to_owned()]) });
+        assert_eq!(
+            found,
+            Surroundings {
+                secrets: Some(vec!["TOKEN".to_owned()]),
+                variables: Some(vec!["A".to_owned()])
+            }
+        );
     }
 }

@@ -27,7 +27,9 @@ impl Tree {
         let mut folders = Vec::new();
         for entry in entries {
             match read(entry) {
-                Ok(entry) if !stands_below(root, &entry.path) => return Err(astray(root, &entry.path)),
+                Ok(entry) if !stands_below(root, &entry.path) => {
+                    return Err(astray(root, &entry.path));
+                }
                 Ok(entry) => folders.extend(self.take(entry).filter(|folder| folder != root)),
                 Err(refused) => self.refuse(refused),
             }
@@ -43,7 +45,10 @@ impl Tree {
         let (is_full, before) = (entries.len() >= full, self.seen.len());
         self.add("", entries)?;
         if is_full && self.seen.len() == before {
-            return Err(Error::new(Kind::Refused, "the pages of the file tree repeat themselves"));
+            return Err(Error::new(
+                Kind::Refused,
+                "the pages of the file tree repeat themselves",
+            ));
         }
         Ok(is_full)
     }
@@ -55,7 +60,10 @@ impl Tree {
     pub(super) fn holds(&self, total: Option<u64>) -> Result<()> {
         match total {
             Some(total) if (self.seen.len() as u64) < total => {
-                let message = format!("the hub counts {total} entries and lists {}", self.seen.len());
+                let message = format!(
+                    "the hub counts {total} entries and lists {}",
+                    self.seen.len()
+                );
                 Err(Error::new(Kind::Refused, message))
             }
             _ => Ok(()),
@@ -79,23 +87,41 @@ impl Tree {
         match file(&entry) {
             Ok((listed, told)) => {
                 self.seen.insert(entry.path);
-                if told { &mut self.listing.files } else { &mut self.unhashed }.push(listed);
+                if told {
+                    &mut self.listing.files
+                } else {
+                    &mut self.unhashed
+                }
+                .push(listed);
             }
-            Err(reason) => self.refuse(Refused { path: entry.path, reason }),
+            Err(reason) => self.refuse(Refused {
+                path: entry.path,
+                reason,
+            }),
         }
         None
     }
 
     fn refuse(&mut self, refused: Refused) {
         if self.seen.insert(refused.path.clone()) {
-            self.listing.refused.push(Refused { path: escape(&refused.path), reason: refused.reason });
+            self.listing.refused.push(Refused {
+                path: escape(&refused.path),
+                reason: refused.reason,
+            });
         }
     }
 }
 
 fn read(entry: Value) -> std::result::Result<Entry, Refused> {
-    let path = ["Path", "path", "Name"].iter().find_map(|key| entry.get(*key)?.as_str()).unwrap_or("(an entry without a path)").to_owned();
-    serde_json::from_value(entry).map_err(|error| Refused { path, reason: format!("the hub lists it in an unknown form: {error}") })
+    let path = ["Path", "path", "Name"]
+        .iter()
+        .find_map(|key| entry.get(*key)?.as_str())
+        .unwrap_or("(an entry without a path)")
+        .to_owned();
+    serde_json::from_value(entry).map_err(|error| Refused {
+        path,
+        reason: format!("the hub lists it in an unknown form: {error}"),
+    })
 }
 
 /// A file and whether its digest is told, or why it can't be taken.
@@ -103,25 +129,58 @@ fn file(entry: &Entry) -> std::result::Result<(Listed, bool), String> {
     match entry.r#type.as_deref() {
         None | Some("blob") => {}
         Some("tree") => return Err("it is a folder that can't be looked into".to_owned()),
-        Some(other) => return Err(format!("it is neither file nor folder but '{}'", escape(other))),
+        Some(other) => {
+            return Err(format!(
+                "it is neither file nor folder but '{}'",
+                escape(other)
+            ));
+        }
     }
-    let path: RepoPath = entry.path.parse().map_err(|error: crate::path::BadPath| error.to_string())?;
-    let size = entry.size.and_then(|size| u64::try_from(size).ok()).ok_or("the hub lists no size for it")?;
+    let path: RepoPath = entry
+        .path
+        .parse()
+        .map_err(|error: crate::path::BadPath| error.to_string())?;
+    let size = entry
+        .size
+        .and_then(|size| u64::try_from(size).ok())
+        .ok_or("the hub lists no size for it")?;
     let told = entry.sha256.as_deref().filter(|digest| !digest.is_empty());
     let sha256 = match told {
-        Some(told) => told.parse().map_err(|_| "the hub lists no proper SHA-256 for it")?,
+        Some(told) => told
+            .parse()
+            .map_err(|_| "the hub lists no proper SHA-256 for it")?,
         None => Sha256::of(b""),
     };
-    let file = File { path, size, digest: Digest::Sha256(sha256) };
-    Ok((Listed { file, lfs: entry.is_lfs.unwrap_or(false) }, told.is_some() || size == 0))
+    let file = File {
+        path,
+        size,
+        digest: Digest::Sha256(sha256),
+    };
+    Ok((
+        Listed {
+            file,
+            lfs: entry.is_lfs.unwrap_or(false),
+        },
+        told.is_some() || size == 0,
+    ))
 }
 
 fn stands_below(root: &str, path: &str) -> bool {
-    root.is_empty() || path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    root.is_empty()
+        || path
+            .strip_prefix(root)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn astray(root: &str, path: &str) -> Error {
-    Error::new(Kind::Refused, format!("the hub lists {} inside the folder {}", escape(path), escape(root)))
+    Error::new(
+        Kind::Refused,
+        format!(
+            "the hub lists {} inside the folder {}",
+            escape(path),
+            escape(root)
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -142,8 +201,13 @@ mod tests {
 
     #[test]
     fn files_are_read_with_size_digest_and_place() {
-        let listing = listing(vec![blob("a b/ü.bin"), json!({"Path": "a b", "Type": "tree", "Size": -1, "Sha256": null})]);
-        let [listed] = &listing.files[..] else { panic!("{listing:?}") };
+        let listing = listing(vec![
+            blob("a b/ü.bin"),
+            json!({"Path": "a b", "Type": "tree", "Size": -1, "Sha256": null}),
+        ]);
+        let [listed] = &listing.files[..] else {
+            panic!("{listing:?}")
+        };
         assert!(listed.lfs && listed.file.size == 1 && listed.file.path.as_str() == "a b/ü.bin");
         assert!(listing.refused.is_empty(), "folders are no files");
     }
@@ -152,7 +216,14 @@ mod tests {
     fn paths_that_differ_in_case_or_unicode_form_are_all_kept() {
         let paths = ["A.txt", "a.txt", "é", "e\u{301}"];
         let listing = listing(paths.iter().map(|path| blob(path)).collect());
-        assert_eq!(listing.files.iter().map(|listed| listed.file.path.as_str()).collect::<Vec<_>>(), paths);
+        assert_eq!(
+            listing
+                .files
+                .iter()
+                .map(|listed| listed.file.path.as_str())
+                .collect::<Vec<_>>(),
+            paths
+        );
     }
 
     #[test]
@@ -171,22 +242,41 @@ mod tests {
         ];
         let count = odd.len() - 1;
         let listing = listing(odd);
-        assert_eq!((listing.files.len(), listing.refused.len()), (1, count), "{:?}", listing.refused);
+        assert_eq!(
+            (listing.files.len(), listing.refused.len()),
+            (1, count),
+            "{:?}",
+            listing.refused
+        );
         assert_eq!(listing.refused[1].path, "x/\\u{1b}[2J/../y");
-        assert!(listing.refused.iter().all(|refused| !refused.reason.is_empty()));
+        assert!(
+            listing
+                .refused
+                .iter()
+                .all(|refused| !refused.reason.is_empty())
+        );
     }
 
     #[test]
     fn an_empty_file_needs_no_digest() {
-        let listing = listing(vec![json!({"Path": "empty", "Type": "blob", "Size": 0, "Sha256": ""})]);
-        assert_eq!(listing.files[0].file.digest, Digest::Sha256(Sha256::of(b"")));
+        let listing = listing(vec![
+            json!({"Path": "empty", "Type": "blob", "Size": 0, "Sha256": ""}),
+        ]);
+        assert_eq!(
+            listing.files[0].file.digest,
+            Digest::Sha256(Sha256::of(b""))
+        );
     }
 
     #[test]
     fn what_is_listed_twice_counts_once() {
         let mut tree = Tree::default();
         for root in ["", "a"] {
-            tree.add(root, vec![blob("a/x"), json!({"Path": "a/sub", "Type": "commit"})]).unwrap();
+            tree.add(
+                root,
+                vec![blob("a/x"), json!({"Path": "a/sub", "Type": "commit"})],
+            )
+            .unwrap();
         }
         let listing = tree.into_parts().0;
         assert_eq!((listing.files.len(), listing.refused.len()), (1, 1));
@@ -195,13 +285,25 @@ mod tests {
     #[test]
     fn folders_are_returned_to_be_walked_but_not_the_root_itself() {
         let folder = |path: &str| json!({"Path": path, "Type": "tree"});
-        assert_eq!(Tree::default().add("a", vec![folder("a"), folder("a/b"), blob("a/c")]).unwrap(), ["a/b"]);
+        assert_eq!(
+            Tree::default()
+                .add("a", vec![folder("a"), folder("a/b"), blob("a/c")])
+                .unwrap(),
+            ["a/b"]
+        );
     }
 
     #[test]
     fn entries_outside_the_folder_asked_for_are_refused() {
         for path in ["x", "ab/c", "b"] {
-            assert_eq!(Tree::default().add("a", vec![blob(path)]).unwrap_err().kind(), Kind::Refused, "{path}");
+            assert_eq!(
+                Tree::default()
+                    .add("a", vec![blob(path)])
+                    .unwrap_err()
+                    .kind(),
+                Kind::Refused,
+                "{path}"
+            );
         }
     }
 }

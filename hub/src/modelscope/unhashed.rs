@@ -15,7 +15,9 @@ const AT_ONCE: usize = 4;
 impl Repo {
     /// Reads and hashes `unhashed`, and adds them to `listing`. One that can't be read is refused there.
     pub(super) async fn hash_all(&self, unhashed: Vec<Listed>, listing: &mut Listing) {
-        let mut all = stream::iter(unhashed).map(|listed| self.hashed(listed)).buffered(AT_ONCE);
+        let mut all = stream::iter(unhashed)
+            .map(|listed| self.hashed(listed))
+            .buffered(AT_ONCE);
         while let Some(one) = all.next().await {
             match one {
                 Ok(listed) => listing.files.push(listed),
@@ -26,7 +28,10 @@ impl Repo {
 
     async fn hashed(&self, mut listed: Listed) -> std::result::Result<Listed, Refused> {
         let options = self.http.options();
-        let read = retrying(&options.retry, &options.clock, &options.on_retry, || self.sha256_of(&listed)).await;
+        let read = retrying(&options.retry, &options.clock, &options.on_retry, || {
+            self.sha256_of(&listed)
+        })
+        .await;
         let sha256 = read.map_err(|error| Refused {
             path: escape(listed.file.path.as_str()),
             reason: format!("the hub lists no SHA-256 for it, and it can't be read: {error}"),
@@ -45,6 +50,12 @@ impl Repo {
             Ok(hasher.into())
         };
         // An address that is too old is renewed by the next try.
-        read.await.map_err(|error: crate::Error| if error.kind() == Kind::Expired { error.with_kind(Kind::Transient) } else { error })
+        read.await.map_err(|error: crate::Error| {
+            if error.kind() == Kind::Expired {
+                error.with_kind(Kind::Transient)
+            } else {
+                error
+            }
+        })
     }
 }

@@ -9,8 +9,9 @@ use hf2ms_hub::git::Limits;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::http::retry::RetryPolicy;
 use hf2ms_hub::{
-    ByteStream, Destination, Hub, References, RepoAt, RepoKind, Result, Source, Spaces, Token, Transport, open_destination,
-    open_destination_over, open_references, open_source, open_source_by_git, open_source_over, open_spaces,
+    ByteStream, Destination, Hub, References, RepoAt, RepoKind, Result, Source, Spaces, Token,
+    Transport, open_destination, open_destination_over, open_references, open_source,
+    open_source_by_git, open_source_over, open_spaces,
 };
 use hf2ms_sandbox::{HAS_XET, Running, Sandbox};
 use serde_json::{Value, json};
@@ -36,36 +37,67 @@ pub enum Way {
 impl Side {
     /// The sandbox's word for the hub.
     pub fn hub(self) -> &'static str {
-        if self.0 == Hub::HuggingFace { "hf" } else { "ms" }
+        if self.0 == Hub::HuggingFace {
+            "hf"
+        } else {
+            "ms"
+        }
     }
 
     pub fn alice(self) -> &'static str {
-        if self.0 == Hub::HuggingFace { "hf_sandboxAliceWrite" } else { "ms-sandbox-alice-write" }
+        if self.0 == Hub::HuggingFace {
+            "hf_sandboxAliceWrite"
+        } else {
+            "ms-sandbox-alice-write"
+        }
     }
 
     pub fn bob(self) -> &'static str {
-        if self.0 == Hub::HuggingFace { "hf_sandboxBobWrite" } else { "ms-sandbox-bob-write" }
+        if self.0 == Hub::HuggingFace {
+            "hf_sandboxBobWrite"
+        } else {
+            "ms-sandbox-bob-write"
+        }
     }
 
     /// Where the sandbox gives a blob's bytes out: the origin, and the route.
     pub fn storage(self) -> (String, String) {
         match self.2 {
             Way::Xet => ("hf_cas".to_owned(), "hf_cas.term".to_owned()),
-            Way::Api | Way::Git => (format!("{}_storage", self.hub()), format!("{}_storage.get", self.hub())),
+            Way::Api | Way::Git => (
+                format!("{}_storage", self.hub()),
+                format!("{}_storage.get", self.hub()),
+            ),
         }
     }
 
     /// The sandbox's route for what the two hubs do by different ones.
     pub fn route(self, of_hugging_face: &str, of_modelscope: &str) -> String {
-        format!("{}.{}", self.hub(), if self.0 == Hub::HuggingFace { of_hugging_face } else { of_modelscope })
+        format!(
+            "{}.{}",
+            self.hub(),
+            if self.0 == Hub::HuggingFace {
+                of_hugging_face
+            } else {
+                of_modelscope
+            }
+        )
     }
 }
 
 /// Whether the sandbox has Xet's storage; else the test is counted as skipped, in the file that `HF2MS_SKIPPED` names.
 pub fn has_xet(test: &str) -> bool {
     if !HAS_XET && let Some(file) = std::env::var_os("HF2MS_SKIPPED") {
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
-        writeln!(file, "skipped: {test} by Xet: the sandbox was built without --features xet").unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(file)
+            .unwrap();
+        writeln!(
+            file,
+            "skipped: {test} by Xet: the sandbox was built without --features xet"
+        )
+        .unwrap();
     }
     HAS_XET
 }
@@ -81,9 +113,15 @@ impl World {
     pub async fn new(side: Side) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::start(folder.path()).await.unwrap();
-        let world = Self { side, sandbox, _folder: folder };
+        let world = Self {
+            side,
+            sandbox,
+            _folder: folder,
+        };
         if side.2 == Way::Xet {
-            world.ask("POST", "/settings", json!({"hf_xet": true})).await;
+            world
+                .ask("POST", "/settings", json!({"hf_xet": true}))
+                .await;
         }
         world
     }
@@ -98,51 +136,92 @@ impl World {
     /// One more commit on `alice/repo`; its id.
     pub async fn seed(&self, files: Value) -> String {
         let seed = json!({"hub": self.side.hub(), "kind": self.side.1, "id": "alice/repo", "files": files});
-        self.ask("POST", "/seed", seed).await["commit"].as_str().unwrap().to_owned()
+        self.ask("POST", "/seed", seed).await["commit"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     pub async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
         let host = self.sandbox.admin.trim_start_matches("http://");
         let mut stream = TcpStream::connect(host).await.unwrap();
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let length = body.len();
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         let (head, json) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200"), "{method} {path} {body}: {answer}");
+        assert!(
+            head.starts_with("HTTP/1.1 200"),
+            "{method} {path} {body}: {answer}"
+        );
         serde_json::from_str(json).unwrap_or_default()
     }
 
     /// Puts a fault in force for so many requests.
     pub async fn fault(&self, route: &str, kind: Value, count: u32) {
-        self.ask("POST", "/faults", json!({"route": route, "kind": kind, "count": count})).await;
+        self.ask(
+            "POST",
+            "/faults",
+            json!({"route": route, "kind": kind, "count": count}),
+        )
+        .await;
     }
 
     pub async fn requests(&self, route: &str) -> u64 {
-        self.ask("GET", "/counters", Value::Null).await[route]["requests"].as_u64().unwrap_or(0)
+        self.ask("GET", "/counters", Value::Null).await[route]["requests"]
+            .as_u64()
+            .unwrap_or(0)
     }
 
     /// What `alice/repo` really holds.
     pub async fn stored(&self) -> Value {
         let (hub, kind) = (self.side.hub(), self.side.1);
-        self.ask("GET", &format!("/repo?hub={hub}&kind={kind}&id=alice/repo"), Value::Null).await
+        self.ask(
+            "GET",
+            &format!("/repo?hub={hub}&kind={kind}&id=alice/repo"),
+            Value::Null,
+        )
+        .await
     }
 
     fn opened(&self, id: &str, revision: &str, token: Option<&str>) -> hf2ms_hub::Side {
         let Side(hub, kind, _) = self.side;
-        let at = RepoAt { hub, endpoint: self.endpoint().to_owned(), kind, id: id.parse().unwrap(), revision: revision.parse().unwrap() };
-        hf2ms_hub::Side { at, token: token.map(|token| Token::parse(token).unwrap()) }
+        let at = RepoAt {
+            hub,
+            endpoint: self.endpoint().to_owned(),
+            kind,
+            id: id.parse().unwrap(),
+            revision: revision.parse().unwrap(),
+        };
+        hf2ms_hub::Side {
+            at,
+            token: token.map(|token| Token::parse(token).unwrap()),
+        }
     }
 
     /// The hub's address.
     pub fn endpoint(&self) -> &str {
-        if self.side.0 == Hub::HuggingFace { &self.sandbox.hf } else { &self.sandbox.ms }
+        if self.side.0 == Hub::HuggingFace {
+            &self.sandbox.hf
+        } else {
+            &self.sandbox.ms
+        }
     }
 
     pub fn main(&self) -> &'static str {
-        if self.side.0 == Hub::HuggingFace { "main" } else { "master" }
+        if self.side.0 == Hub::HuggingFace {
+            "main"
+        } else {
+            "master"
+        }
     }
 
     pub fn source_of(&self, id: &str, revision: &str, token: Option<&str>) -> Arc<dyn Source> {
@@ -185,7 +264,11 @@ impl World {
 
     /// `alice/repo` as an app, by this token.
     pub fn spaces_of(&self, token: &str) -> Arc<dyn Spaces> {
-        open_spaces(&self.opened("alice/repo", self.main(), Some(token)), quick()).unwrap()
+        open_spaces(
+            &self.opened("alice/repo", self.main(), Some(token)),
+            quick(),
+        )
+        .unwrap()
     }
 
     /// The same, by alice.
@@ -195,7 +278,11 @@ impl World {
 
     /// The branches and tags of `alice/repo`.
     pub fn references(&self, token: &str) -> Arc<dyn References> {
-        open_references(&self.opened("alice/repo", self.main(), Some(token)), quick()).unwrap()
+        open_references(
+            &self.opened("alice/repo", self.main(), Some(token)),
+            quick(),
+        )
+        .unwrap()
     }
 
     /// `alice/repo` at its branch, written by alice.
@@ -206,14 +293,25 @@ impl World {
     /// The same, just created.
     pub async fn created(&self) -> Arc<dyn Destination> {
         let destination = self.destination();
-        destination.create(hf2ms_hub::Visibility::Public).await.unwrap();
+        destination
+            .create(hf2ms_hub::Visibility::Public)
+            .await
+            .unwrap();
         destination
     }
 }
 
 fn quick() -> HttpOptions {
-    let retry = RetryPolicy { retries: 2, base: Duration::from_millis(2), ..RetryPolicy::default() };
-    HttpOptions { retry, stall: Duration::from_secs(10), ..HttpOptions::default() }
+    let retry = RetryPolicy {
+        retries: 2,
+        base: Duration::from_millis(2),
+        ..RetryPolicy::default()
+    };
+    HttpOptions {
+        retry,
+        stall: Duration::from_secs(10),
+        ..HttpOptions::default()
+    }
 }
 
 /// All of a body, or the error that ended it.

@@ -15,19 +15,35 @@ use crate::world::World;
 /// `GET /repo`: the repo with its commits and files, each hashed now unless `hash=false`.
 pub async fn repo(world: &Arc<World>, call: Call) -> Outcome {
     let (which, repo) = named(world, &call)?;
-    let revision = call.param("revision").unwrap_or(which.of(world).branch).to_owned();
+    let revision = call
+        .param("revision")
+        .unwrap_or(which.of(world).branch)
+        .to_owned();
     let hash = call.param("hash") != Some("false");
     let world = Arc::clone(world);
-    let described = tokio::task::spawn_blocking(move || describe(&world, which, &repo, &revision, hash));
+    let described =
+        tokio::task::spawn_blocking(move || describe(&world, which, &repo, &revision, hash));
     described.await.map_err(|error| (500, error.to_string()))?
 }
 
 fn describe(world: &World, which: Which, repo: &Repo, revision: &str, hash: bool) -> Outcome {
-    let commit = repo.commit(revision).ok_or_else(|| (404, format!("no such revision: {revision}")))?;
-    let files: Vec<Value> = commit.tree.files().iter().map(|(path, file)| judged(world, which, path, file, hash)).collect();
+    let commit = repo
+        .commit(revision)
+        .ok_or_else(|| (404, format!("no such revision: {revision}")))?;
+    let files: Vec<Value> = commit
+        .tree
+        .files()
+        .iter()
+        .map(|(path, file)| judged(world, which, path, file, hash))
+        .collect();
     let state = repo.state();
-    let commits: Vec<Value> =
-        state.log.iter().map(|commit| json!({"id": commit.id, "message": commit.message, "actions": commit.actions})).collect();
+    let commits: Vec<Value> = state
+        .log
+        .iter()
+        .map(
+            |commit| json!({"id": commit.id, "message": commit.message, "actions": commit.actions}),
+        )
+        .collect();
     Ok(json!({
         "kind": repo.kind,
         "id": repo.id,
@@ -46,7 +62,10 @@ fn describe(world: &World, which: Which, repo: &Repo, revision: &str, hash: bool
 
 fn judged(world: &World, which: Which, path: &str, file: &File, hash: bool) -> Value {
     let content = which.of(world).store.get(&file.digest);
-    let actual = content.as_ref().filter(|_| hash).and_then(|content| content.digest().ok());
+    let actual = content
+        .as_ref()
+        .filter(|_| hash)
+        .and_then(|content| content.digest().ok());
     json!({
         "path": path,
         "size": content.as_ref().map(crate::content::Content::len),
@@ -58,7 +77,8 @@ fn judged(world: &World, which: Which, path: &str, file: &File, hash: bool) -> V
 
 /// `GET /repos?hub=`.
 pub fn repos(world: &World, call: &Call) -> Outcome {
-    let which: Which = serde_json::from_value(call.param("hub").unwrap_or("hf").into()).map_err(bad)?;
+    let which: Which =
+        serde_json::from_value(call.param("hub").unwrap_or("hf").into()).map_err(bad)?;
     let about = |repo: &Arc<Repo>| {
         let state = repo.state();
         json!({"kind": repo.kind, "id": repo.id, "private": !state.is_public(), "visibility": state.visibility, "commits": state.log.len()})

@@ -70,7 +70,10 @@ async fn answer(world: &Arc<World>, mut call: Call) -> Outcome {
             Ok(json!({}))
         }
         ("POST", "/settings") => {
-            let settings = world.settings().changed(call.json().await.map_err(bad)?).map_err(bad)?;
+            let settings = world
+                .settings()
+                .changed(call.json().await.map_err(bad)?)
+                .map_err(bad)?;
             world.set(settings);
             Ok(json!(world.settings()))
         }
@@ -89,17 +92,25 @@ async fn answer(world: &Arc<World>, mut call: Call) -> Outcome {
 
 async fn token(mut call: Call, act: impl Fn(&str)) -> Outcome {
     let asked: Value = call.json().await.map_err(bad)?;
-    act(asked["token"].as_str().ok_or_else(|| bad("\"token\" is required"))?);
+    act(asked["token"]
+        .as_str()
+        .ok_or_else(|| bad("\"token\" is required"))?);
     Ok(json!({}))
 }
 
 /// The repo that `hub`, `kind` and `id` in the query name.
 fn named(world: &World, call: &Call) -> Result<(Which, Arc<Repo>), (u16, String)> {
-    let field = |name: &str| call.param(name).ok_or_else(|| bad(format!("{name} is required")));
+    let field = |name: &str| {
+        call.param(name)
+            .ok_or_else(|| bad(format!("{name} is required")))
+    };
     let which: Which = serde_json::from_value(field("hub")?.into()).map_err(bad)?;
     let kind: Kind = serde_json::from_value(field("kind")?.into()).map_err(bad)?;
     let id = field("id")?;
-    let repo = which.of(world).repo(kind, id).ok_or_else(|| (404, format!("no such repo: {id}")))?;
+    let repo = which
+        .of(world)
+        .repo(kind, id)
+        .ok_or_else(|| (404, format!("no such repo: {id}")))?;
     Ok((which, repo))
 }
 
@@ -124,10 +135,18 @@ struct Flags {
 }
 
 fn flags(world: &World, flags: Flags) -> Outcome {
-    let repo = flags.hub.of(world).repo(flags.kind, &flags.id).ok_or_else(|| (404, format!("no such repo: {}", flags.id)))?;
+    let repo = flags
+        .hub
+        .of(world)
+        .repo(flags.kind, &flags.id)
+        .ok_or_else(|| (404, format!("no such repo: {}", flags.id)))?;
     let mut state = repo.state();
     if let Some(private) = flags.private {
-        state.visibility = if private { Visibility::Private } else { Visibility::Public };
+        state.visibility = if private {
+            Visibility::Private
+        } else {
+            Visibility::Public
+        };
     }
     state.visibility = flags.visibility.unwrap_or(state.visibility);
     state.disabled = flags.disabled.unwrap_or(state.disabled);

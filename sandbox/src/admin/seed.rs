@@ -111,7 +111,11 @@ struct Generate {
 impl Generate {
     fn specs(&self) -> impl Iterator<Item = Spec> {
         (0..self.count).map(|n| {
-            let folder = if self.folders > 0 { format!("{:05}/", n % self.folders) } else { String::new() };
+            let folder = if self.folders > 0 {
+                format!("{:05}/", n % self.folders)
+            } else {
+                String::new()
+            };
             Spec {
                 path: format!("{}{folder}{n:07}{}", self.prefix, self.suffix),
                 size: self.size,
@@ -131,43 +135,77 @@ impl Generate {
 /// `POST /seed`.
 pub async fn seed(world: &Arc<World>, seed: Seed) -> Outcome {
     let world = Arc::clone(world);
-    tokio::task::spawn_blocking(move || plant(&world, seed)).await.map_err(|error| (500, error.to_string()))?
+    tokio::task::spawn_blocking(move || plant(&world, seed))
+        .await
+        .map_err(|error| (500, error.to_string()))?
 }
 
 fn plant(world: &World, seed: Seed) -> Outcome {
     let hub = seed.hub.of(world);
-    let private = if seed.private == Some(true) { Visibility::Private } else { Visibility::Public };
+    let private = if seed.private == Some(true) {
+        Visibility::Private
+    } else {
+        Visibility::Public
+    };
     let first_files = match seed.hub {
         Which::Ms if seed.platform_files => crate::ms::seeds(seed.kind),
         _ => &[],
     };
-    let made =
-        hub.create(seed.kind, &seed.id, seed.visibility.unwrap_or(private), first_files).map_err(|error| (500, error.to_string()))?;
+    let made = hub
+        .create(
+            seed.kind,
+            &seed.id,
+            seed.visibility.unwrap_or(private),
+            first_files,
+        )
+        .map_err(|error| (500, error.to_string()))?;
     let repo = made.unwrap_or_else(|there| there);
     let generated = seed.generate.iter().flat_map(Generate::specs);
     let mut changes: Vec<Change> = seed.delete.into_iter().map(Change::Remove).collect();
     for spec in seed.files.into_iter().chain(generated) {
         changes.push(planted(hub, seed.hub, &repo, spec)?);
     }
-    let beside = seed.oss.iter().map(|spec| Ok((spec.path.clone(), store(hub, spec)?))).collect::<io::Result<Vec<_>>>();
+    let beside = seed
+        .oss
+        .iter()
+        .map(|spec| Ok((spec.path.clone(), store(hub, spec)?)))
+        .collect::<io::Result<Vec<_>>>();
     let beside = beside.map_err(|error| (500, error.to_string()))?;
     let message = seed.message.as_deref().unwrap_or("seeded");
     let mut state = repo.state();
     state.sdk = seed.sdk.or(state.sdk.take());
-    state.beside.extend(beside.into_iter().map(|(key, stored)| (key, (stored.digest, stored.size))));
+    state.beside.extend(
+        beside
+            .into_iter()
+            .map(|(key, stored)| (key, (stored.digest, stored.size))),
+    );
     state.secrets.extend(seed.secrets);
     state.variables.extend(seed.variables);
-    let commit = apply(&mut state, &repo.id, seed.revision.as_deref().unwrap_or(hub.branch), message, changes);
-    state.branches.extend(seed.branches.into_iter().map(|name| (name, commit.id)));
-    state.tags.extend(seed.tags.into_iter().map(|name| (name, commit.id)));
+    let commit = apply(
+        &mut state,
+        &repo.id,
+        seed.revision.as_deref().unwrap_or(hub.branch),
+        message,
+        changes,
+    );
+    state
+        .branches
+        .extend(seed.branches.into_iter().map(|name| (name, commit.id)));
+    state
+        .tags
+        .extend(seed.tags.into_iter().map(|name| (name, commit.id)));
     Ok(json!({"commit": commit.id}))
 }
 
 fn planted(hub: &Hub, which: Which, repo: &Repo, spec: Spec) -> Result<Change, (u16, String)> {
     let stored = store(hub, &spec).map_err(|error| (400, format!("{}: {error}", spec.path)))?;
     let declared = spec.declare.as_ref();
-    let size = declared.and_then(|declared| declared.size).unwrap_or(stored.size);
-    let digest = declared.and_then(|declared| declared.sha256).unwrap_or(stored.digest);
+    let size = declared
+        .and_then(|declared| declared.size)
+        .unwrap_or(stored.size);
+    let digest = declared
+        .and_then(|declared| declared.sha256)
+        .unwrap_or(stored.digest);
     if digest != stored.digest
         && let Some(content) = hub.store.get(&stored.digest)
     {
@@ -176,7 +214,10 @@ fn planted(hub: &Hub, which: Which, repo: &Repo, spec: Spec) -> Result<Change, (
     if spec.missing {
         hub.store.remove(&digest);
     }
-    let lfs = spec.mode == Mode::File && spec.lfs.unwrap_or_else(|| is_lfs(which, &spec.path, size, &stored.sample));
+    let lfs = spec.mode == Mode::File
+        && spec
+            .lfs
+            .unwrap_or_else(|| is_lfs(which, &spec.path, size, &stored.sample));
     let oid = declared.and_then(|declared| declared.git_sha1);
     let oid = match oid {
         Some(oid) => oid,
@@ -186,7 +227,17 @@ fn planted(hub: &Hub, which: Which, repo: &Repo, spec: Spec) -> Result<Change, (
     if lfs {
         repo.state().stored.insert(digest);
     }
-    Ok(Change::Put(spec.path, File { size, digest, oid, lfs, mode: spec.mode, commit: Writer::default() }))
+    Ok(Change::Put(
+        spec.path,
+        File {
+            size,
+            digest,
+            oid,
+            lfs,
+            mode: spec.mode,
+            commit: Writer::default(),
+        },
+    ))
 }
 
 struct Stored {
@@ -198,7 +249,10 @@ struct Stored {
 fn store(hub: &Hub, spec: &Spec) -> io::Result<Stored> {
     let bytes: Bytes = match (&spec.text, &spec.base64) {
         (Some(text), _) => text.clone().into(),
-        (_, Some(encoded)) => base64::engine::general_purpose::STANDARD.decode(encoded).map_err(io::Error::other)?.into(),
+        (_, Some(encoded)) => base64::engine::general_purpose::STANDARD
+            .decode(encoded)
+            .map_err(io::Error::other)?
+            .into(),
         (None, None) => {
             let mut sample = vec![0; spec.size.min(512) as usize];
             fill(spec.seed, 0, &mut sample);
@@ -207,16 +261,27 @@ fn store(hub: &Hub, spec: &Spec) -> io::Result<Stored> {
                 true => hub.store.put_virtual(spec.seed, spec.size, known)?,
                 false => hub.store.put_seeded(spec.seed, spec.size)?,
             };
-            return Ok(Stored { digest, size: spec.size, sample });
+            return Ok(Stored {
+                digest,
+                size: spec.size,
+                sample,
+            });
         }
     };
     let (size, sample) = (bytes.len() as u64, bytes[..bytes.len().min(512)].to_vec());
-    Ok(Stored { digest: hub.store.put_bytes(bytes)?, size, sample })
+    Ok(Stored {
+        digest: hub.store.put_bytes(bytes)?,
+        size,
+        sample,
+    })
 }
 
 /// Git's id of what is stored; of nothing if it is not.
 fn git_oid(hub: &Hub, stored: &Stored) -> io::Result<Oid> {
-    let content = hub.store.get(&stored.digest).unwrap_or(Content::Memory(Bytes::new()));
+    let content = hub
+        .store
+        .get(&stored.digest)
+        .unwrap_or(Content::Memory(Bytes::new()));
     Ok(Oid::of_blob(&content.read()?))
 }
 
@@ -237,16 +302,29 @@ fn is_lfs(which: Which, path: &str, size: u64, sample: &[u8]) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     match which {
         Which::Hf => rules::is_lfs(path, size, sample),
-        Which::Ms => !INLINE.contains(&name.as_str()) && (size > 64 << 10 || rules::is_lfs(path, size, sample)),
+        Which::Ms => {
+            !INLINE.contains(&name.as_str())
+                && (size > 64 << 10 || rules::is_lfs(path, size, sample))
+        }
     }
 }
 
 /// Someone else's commit of `files` to the repo that `call` is about.
 pub fn overtaking(call: &Call, files: &Value) -> Option<Seed> {
-    let hub = if call.origin == Origin::Hf { "hf" } else { "ms" };
-    let at = call.segments.iter().position(|segment| Kind::from_plural(segment).is_some())?;
-    let [kind, owner, name, ..] = &call.segments[at..] else { return None };
-    let asked =
-        json!({"hub": hub, "kind": Kind::from_plural(kind), "id": format!("{owner}/{name}"), "files": files, "message": "someone else's"});
-    serde_json::from_value(asked).inspect_err(|why| tracing::warn!("moved: {why}")).ok()
+    let hub = if call.origin == Origin::Hf {
+        "hf"
+    } else {
+        "ms"
+    };
+    let at = call
+        .segments
+        .iter()
+        .position(|segment| Kind::from_plural(segment).is_some())?;
+    let [kind, owner, name, ..] = &call.segments[at..] else {
+        return None;
+    };
+    let asked = json!({"hub": hub, "kind": Kind::from_plural(kind), "id": format!("{owner}/{name}"), "files": files, "message": "someone else's"});
+    serde_json::from_value(asked)
+        .inspect_err(|why| tracing::warn!("moved: {why}"))
+        .ok()
 }

@@ -53,7 +53,9 @@ pub fn cut(body: Frames, left: u64, end: End) -> Frames {
                 return finish(end).await.map(|last| (last, (body, 0)));
             }
             let frame = match body.next().await? {
-                Ok(frame) => frame.slice(..frame.len().min(usize::try_from(left).unwrap_or(usize::MAX))),
+                Ok(frame) => {
+                    frame.slice(..frame.len().min(usize::try_from(left).unwrap_or(usize::MAX)))
+                }
                 Err(error) => return Some((Err(error), (body, left))),
             };
             let left = left - frame.len() as u64;
@@ -88,7 +90,10 @@ pub fn flipped(body: Frames, at: u64) -> Frames {
     let mut passed = 0;
     body.map(move |frame| {
         let frame = frame?;
-        let here = at.checked_sub(passed).and_then(|at| usize::try_from(at).ok()).filter(|at| *at < frame.len());
+        let here = at
+            .checked_sub(passed)
+            .and_then(|at| usize::try_from(at).ok())
+            .filter(|at| *at < frame.len());
         passed += frame.len() as u64;
         Ok(match here {
             Some(at) => {
@@ -120,15 +125,28 @@ mod tests {
     async fn read(body: Frames) -> (Vec<u8>, bool) {
         let frames: Vec<_> = body.take(9).collect().await;
         let failed = frames.iter().any(Result::is_err);
-        (frames.into_iter().flatten().flat_map(|frame| frame.to_vec()).collect(), failed)
+        (
+            frames
+                .into_iter()
+                .flatten()
+                .flat_map(|frame| frame.to_vec())
+                .collect(),
+            failed,
+        )
     }
 
     #[tokio::test]
     async fn bodies_are_cut_flipped_and_lengthened() {
         let body = || frames(Body::from("abcdef"));
-        assert_eq!(read(cut(body(), 4, End::Clean)).await, (b"abcd".to_vec(), false));
+        assert_eq!(
+            read(cut(body(), 4, End::Clean)).await,
+            (b"abcd".to_vec(), false)
+        );
         assert!(read(cut(body(), 4, End::Closed)).await.1);
-        assert_eq!(read(flipped(body(), 1)).await.0, [b'a', b'b' ^ 0xff, b'c', b'd', b'e', b'f']);
+        assert_eq!(
+            read(flipped(body(), 1)).await.0,
+            [b'a', b'b' ^ 0xff, b'c', b'd', b'e', b'f']
+        );
         assert_eq!(read(lengthened(body(), 2)).await.0, b"abcdef++");
     }
 }

@@ -202,13 +202,21 @@ impl Faults {
     pub fn arm(&self, rule: Rule) -> u64 {
         let (last, armed) = &mut *self.armed.guarded();
         *last += 1;
-        armed.push(Armed { id: *last, rule, seen: 0, fired: 0 });
+        armed.push(Armed {
+            id: *last,
+            rule,
+            seen: 0,
+            fired: 0,
+        });
         *last
     }
 
     /// Takes all rules back, or the one with this id.
     pub fn clear(&self, id: Option<u64>) {
-        self.armed.guarded().1.retain(|armed| id.is_some_and(|id| armed.id != id));
+        self.armed
+            .guarded()
+            .1
+            .retain(|armed| id.is_some_and(|id| armed.id != id));
     }
 
     /// The rules with how often each fired, as JSON.
@@ -220,18 +228,29 @@ impl Faults {
     /// What goes wrong with this request.
     pub fn take(&self, route: &str, target: &str) -> Vec<Kind> {
         let armed = &mut self.armed.guarded().1;
-        armed.iter_mut().filter_map(|armed| armed.fire(route, target)).collect()
+        armed
+            .iter_mut()
+            .filter_map(|armed| armed.fire(route, target))
+            .collect()
     }
 }
 
 impl Armed {
     fn fire(&mut self, route: &str, target: &str) -> Option<Kind> {
         let rule = &self.rule;
-        if !matches(&rule.route, route) || rule.path.as_ref().is_some_and(|path| !target.contains(path.as_str())) {
+        if !matches(&rule.route, route)
+            || rule
+                .path
+                .as_ref()
+                .is_some_and(|path| !target.contains(path.as_str()))
+        {
             return None;
         }
         self.seen += 1;
-        if self.seen <= rule.skip || rule.count.is_some_and(|count| self.fired >= count) || chance() >= rule.probability {
+        if self.seen <= rule.skip
+            || rule.count.is_some_and(|count| self.fired >= count)
+            || chance() >= rule.probability
+        {
             return None;
         }
         self.fired += 1;
@@ -263,19 +282,33 @@ mod tests {
     #[test]
     fn fires_as_often_as_told_where_told() {
         let faults = Faults::default();
-        faults.arm(rule(r#"{"route":"hf.*","kind":{"do":"reset"},"skip":1,"count":2,"path":"a.bin"}"#));
+        faults.arm(rule(
+            r#"{"route":"hf.*","kind":{"do":"reset"},"skip":1,"count":2,"path":"a.bin"}"#,
+        ));
         let fired = |route, target| !faults.take(route, target).is_empty();
         assert!(!fired("hf.tree", "/a.bin"), "skipped");
-        assert!(!fired("ms.files", "/a.bin") && !fired("hf.tree", "/b.bin") && !fired("hf_storage.get", "/a.bin"));
-        assert!(fired("hf.tree", "/a.bin") && fired("hf.resolve", "/x/a.bin") && !fired("hf.tree", "/a.bin"));
+        assert!(
+            !fired("ms.files", "/a.bin")
+                && !fired("hf.tree", "/b.bin")
+                && !fired("hf_storage.get", "/a.bin")
+        );
+        assert!(
+            fired("hf.tree", "/a.bin")
+                && fired("hf.resolve", "/x/a.bin")
+                && !fired("hf.tree", "/a.bin")
+        );
         faults.clear(None);
         assert_eq!(faults.listed(), json!([]));
     }
 
     #[test]
     fn reads_what_tests_write() {
-        rule(r#"{"route":"ms.commit","kind":{"do":"status","status":409,"envelope":{"code":10030000001,"message":"branch changed"}}}"#);
-        rule(r#"{"route":"*","kind":{"do":"redirect","location":null},"probability":0.5,"count":null}"#);
+        rule(
+            r#"{"route":"ms.commit","kind":{"do":"status","status":409,"envelope":{"code":10030000001,"message":"branch changed"}}}"#,
+        );
+        rule(
+            r#"{"route":"*","kind":{"do":"redirect","location":null},"probability":0.5,"count":null}"#,
+        );
         assert!(serde_json::from_str::<Rule>(r#"{"route":"*","kind":{"do":"nonsense"}}"#).is_err());
     }
 }

@@ -61,7 +61,11 @@ impl Bare {
         }
         std::fs::write(folder.join("HEAD"), format!("ref: refs/heads/{branch}\n"))?;
         std::fs::write(folder.join("config"), CONFIG)?;
-        Ok(Self { folder, written: HashSet::new(), commits: 0 })
+        Ok(Self {
+            folder,
+            written: HashSet::new(),
+            commits: 0,
+        })
     }
 
     /// Adds the objects of commits that it does not have.
@@ -72,10 +76,19 @@ impl Bare {
             new.push((Type::Commit, objects::commit(commit, repo)));
         }
         self.commits = commits.len();
-        if new.is_empty() { Ok(()) } else { index(&self.folder, &new) }
+        if new.is_empty() {
+            Ok(())
+        } else {
+            index(&self.folder, &new)
+        }
     }
 
-    fn gather(&mut self, store: &Store, dir: &Dir, new: &mut Vec<(Type, Vec<u8>)>) -> io::Result<()> {
+    fn gather(
+        &mut self,
+        store: &Store,
+        dir: &Dir,
+        new: &mut Vec<(Type, Vec<u8>)>,
+    ) -> io::Result<()> {
         if !self.written.insert(dir.oid()) {
             return Ok(());
         }
@@ -83,7 +96,9 @@ impl Bare {
         for (_, node) in dir.nodes() {
             match node {
                 Node::Dir(dir) => self.gather(store, dir, new)?,
-                Node::File(file) if file.mode != Mode::Submodule && self.written.insert(file.oid) => {
+                Node::File(file)
+                    if file.mode != Mode::Submodule && self.written.insert(file.oid) =>
+                {
                     new.extend(content(store, file)?.map(|content| (Type::Blob, content)));
                 }
                 Node::File(_) => (),
@@ -98,17 +113,33 @@ fn content(store: &Store, file: &File) -> io::Result<Option<Vec<u8>>> {
     if file.lfs {
         return Ok(Some(file.digest.pointer(file.size).into()));
     }
-    store.get(&file.digest).map(|content| content.read().map(|bytes| bytes.to_vec())).transpose()
+    store
+        .get(&file.digest)
+        .map(|content| content.read().map(|bytes| bytes.to_vec()))
+        .transpose()
 }
 
 /// Has `git` take the objects in.
 fn index(folder: &Path, new: &[(Type, Vec<u8>)]) -> io::Result<()> {
     let mut git = Command::new("git");
     cgi::alone(&mut git, folder);
-    let mut git = git.args(["index-pack", "--stdin"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    let stdin = git.stdin.take().ok_or_else(|| io::Error::other("no standard input"))?;
+    let mut git = git
+        .args(["index-pack", "--stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let stdin = git
+        .stdin
+        .take()
+        .ok_or_else(|| io::Error::other("no standard input"))?;
     let mut pack = Pack::begin(BufWriter::new(stdin), new.len())?;
-    new.iter().try_for_each(|(kind, content)| pack.add(*kind, content))?;
+    new.iter()
+        .try_for_each(|(kind, content)| pack.add(*kind, content))?;
     pack.end()?;
-    if git.wait()?.success() { Ok(()) } else { Err(io::Error::other("git index-pack failed")) }
+    if git.wait()?.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other("git index-pack failed"))
+    }
 }

@@ -30,7 +30,9 @@ pub struct Request<'a> {
 
 /// Keeps this machine's settings out of `git`, and tells it the repository.
 pub fn alone(git: &mut std::process::Command, folder: &Path) {
-    git.env("GIT_DIR", folder).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    git.env("GIT_DIR", folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1");
 }
 
 /// What `git http-backend` answers.
@@ -39,7 +41,10 @@ pub async fn served(request: &Request<'_>, body: Frames) -> io::Result<Response<
     if let Some(stdin) = git.stdin.take() {
         tokio::spawn(fed(stdin, body));
     }
-    let output = git.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
+    let output = git
+        .stdout
+        .take()
+        .ok_or_else(|| io::Error::other("no standard output"))?;
     let mut output = BufReader::with_capacity(64 << 10, output);
     let mut response = Response::new(Body::empty());
     head(&mut output, &mut response).await?;
@@ -48,16 +53,47 @@ pub async fn served(request: &Request<'_>, body: Frames) -> io::Result<Response<
 }
 
 fn command(request: &Request<'_>) -> Command {
-    let Request { folder, path, query, method, headers, writes } = *request;
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let Request {
+        folder,
+        path,
+        query,
+        method,
+        headers,
+        writes,
+    } = *request;
+    let header = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
+    };
     let mut git = std::process::Command::new("git");
-    git.args(["-c", if writes { "http.receivepack=true" } else { "http.receivepack=false" }, "http-backend"]);
-    git.env("GIT_PROJECT_ROOT", folder).env("GIT_HTTP_EXPORT_ALL", "1").env("PATH_INFO", path).env("QUERY_STRING", query);
-    git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-    git.env("REQUEST_METHOD", method.as_str()).env("CONTENT_TYPE", header("content-type")).env_remove("CONTENT_LENGTH");
-    git.env("HTTP_CONTENT_ENCODING", header("content-encoding")).env("GIT_PROTOCOL", header("git-protocol"));
-    git.env("REMOTE_USER", "sandbox").env("REMOTE_ADDR", "127.0.0.1");
-    git.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    git.args([
+        "-c",
+        if writes {
+            "http.receivepack=true"
+        } else {
+            "http.receivepack=false"
+        },
+        "http-backend",
+    ]);
+    git.env("GIT_PROJECT_ROOT", folder)
+        .env("GIT_HTTP_EXPORT_ALL", "1")
+        .env("PATH_INFO", path)
+        .env("QUERY_STRING", query);
+    git.env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    git.env("REQUEST_METHOD", method.as_str())
+        .env("CONTENT_TYPE", header("content-type"))
+        .env_remove("CONTENT_LENGTH");
+    git.env("HTTP_CONTENT_ENCODING", header("content-encoding"))
+        .env("GIT_PROTOCOL", header("git-protocol"));
+    git.env("REMOTE_USER", "sandbox")
+        .env("REMOTE_ADDR", "127.0.0.1");
+    git.stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut git = Command::from(git);
     git.kill_on_drop(true);
     git
@@ -73,24 +109,37 @@ async fn fed(mut stdin: ChildStdin, mut body: Frames) {
 }
 
 /// Reads the headers; `Status` is the answer's.
-async fn head(output: &mut BufReader<ChildStdout>, response: &mut Response<Body>) -> io::Result<()> {
+async fn head(
+    output: &mut BufReader<ChildStdout>,
+    response: &mut Response<Body>,
+) -> io::Result<()> {
     loop {
         let mut line = String::new();
         if output.read_line(&mut line).await? == 0 {
             return Err(io::Error::other("git http-backend said nothing"));
         }
-        let Some((name, value)) = line.trim_end().split_once(": ") else { return Ok(()) };
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            return Ok(());
+        };
         if name.eq_ignore_ascii_case("status") {
-            let status = value.split(' ').next().and_then(|status| status.parse().ok());
+            let status = value
+                .split(' ')
+                .next()
+                .and_then(|status| status.parse().ok());
             *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        } else if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        } else if let (Ok(name), Ok(value)) =
+            (HeaderName::try_from(name), HeaderValue::try_from(value))
+        {
             response.headers_mut().insert(name, value);
         }
     }
 }
 
 /// The rest of the output, until `git` ends.
-fn pieces(output: BufReader<ChildStdout>, git: Child) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
+fn pieces(
+    output: BufReader<ChildStdout>,
+    git: Child,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
     stream::unfold(Some((output, git)), |both| async move {
         let (mut output, mut git) = both?;
         let mut piece = vec![0; 64 << 10];

@@ -35,9 +35,18 @@ impl GitHost {
     pub async fn start(root: &Path, user: &str, password: &str) -> io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
-        let folder = Arc::new(Folder { root: root.to_owned(), basic });
-        Ok(Self { url, task: tokio::spawn(serve(listener, folder)) })
+        let basic = format!(
+            "Basic {}",
+            BASE64_STANDARD.encode(format!("{user}:{password}"))
+        );
+        let folder = Arc::new(Folder {
+            root: root.to_owned(),
+            basic,
+        });
+        Ok(Self {
+            url,
+            task: tokio::spawn(serve(listener, folder)),
+        })
     }
 }
 
@@ -59,18 +68,35 @@ async fn connection(stream: TcpStream, folder: Arc<Folder>) {
         let folder = Arc::clone(&folder);
         async move { Ok::<_, std::convert::Infallible>(folder.answer(request.map(Body::new)).await) }
     });
-    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+    hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .ok();
 }
 
 impl Folder {
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let (query, headers) = (parts.uri.query().unwrap_or_default(), &parts.headers);
-        if headers.get("authorization").is_none_or(|sent| sent.as_bytes() != self.basic.as_bytes()) {
-            return with(typed(401, "text/plain", "who are you?\n"), "www-authenticate", "Basic realm=\"git\"");
+        if headers
+            .get("authorization")
+            .is_none_or(|sent| sent.as_bytes() != self.basic.as_bytes())
+        {
+            return with(
+                typed(401, "text/plain", "who are you?\n"),
+                "www-authenticate",
+                "Basic realm=\"git\"",
+            );
         }
         let (path, method) = (parts.uri.path(), &parts.method);
-        let asked = cgi::Request { folder: &self.root, path, query, method, headers, writes: true };
+        let asked = cgi::Request {
+            folder: &self.root,
+            path,
+            query,
+            method,
+            headers,
+            writes: true,
+        };
         let answer = cgi::served(&asked, crate::shape::frames(body)).await;
         answer.unwrap_or_else(|error| settle(Err(super::no_git(&error))))
     }

@@ -19,24 +19,43 @@ use crate::repo::Repo;
 
 /// `POST /../git-upload-pack`: the real thing answers, out of a folder made for it.
 pub async fn upload_pack(hub: &Hub, mut call: Call, repo: &Repo) -> Answer {
-    let folder = bare::up_to_date(hub, repo).await.map_err(|error| no_git(&error))?;
+    let folder = bare::up_to_date(hub, repo)
+        .await
+        .map_err(|error| no_git(&error))?;
     let body = crate::shape::frames(std::mem::take(&mut call.body));
     let (method, headers) = (&call.method, &call.headers);
-    let asked = cgi::Request { folder: &folder, path: "/git-upload-pack", query: "", method, headers, writes: false };
+    let asked = cgi::Request {
+        folder: &folder,
+        path: "/git-upload-pack",
+        query: "",
+        method,
+        headers,
+        writes: false,
+    };
     let begun = cgi::served(&asked, body);
     begun.await.map_err(|error| no_git(&error))
 }
 
 /// What a Git client asks of a hub besides objects to read: nothing here takes a push.
 pub fn no_push() -> Refusal {
-    typed(403, "text/plain", "this hub takes changes by its API only\n").into()
+    typed(
+        403,
+        "text/plain",
+        "this hub takes changes by its API only\n",
+    )
+    .into()
 }
 
 /// A refusal that makes a Git client send its credentials.
 pub fn challenged(refusal: Refusal) -> Refusal {
     let response: Response<Body> = settle(Err(refusal));
     match response.status().as_u16() {
-        401 => with(response, "www-authenticate", "Basic realm=\"Authentication required\"").into(),
+        401 => with(
+            response,
+            "www-authenticate",
+            "Basic realm=\"Authentication required\"",
+        )
+        .into(),
         _ => response.into(),
     }
 }
@@ -44,7 +63,9 @@ pub fn challenged(refusal: Refusal) -> Refusal {
 /// Without `git` there is no Git.
 fn no_git(error: &std::io::Error) -> Refusal {
     match error.kind() {
-        std::io::ErrorKind::NotFound => typed(501, "text/plain", "there is no git on the sandbox's PATH\n").into(),
+        std::io::ErrorKind::NotFound => {
+            typed(501, "text/plain", "there is no git on the sandbox's PATH\n").into()
+        }
         _ => typed(500, "text/plain", format!("sandbox: git: {error}\n")).into(),
     }
 }

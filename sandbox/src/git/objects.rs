@@ -6,7 +6,8 @@ use crate::tree::{Dir, Mode, Node};
 
 /// A tree: each entry's mode, name and id, in Git's order, in which a folder's name ends in a slash.
 pub fn tree(dir: &Dir) -> Vec<u8> {
-    let mut entries: Vec<(Vec<u8>, &str, &str, [u8; 20])> = dir.nodes().map(|(name, node)| entry(name, node)).collect();
+    let mut entries: Vec<(Vec<u8>, &str, &str, [u8; 20])> =
+        dir.nodes().map(|(name, node)| entry(name, node)).collect();
     entries.sort();
     let mut text = Vec::new();
     for (_, mode, name, id) in entries {
@@ -34,8 +35,15 @@ fn entry<'a>(name: &'a str, node: &Node) -> (Vec<u8>, &'static str, &'a str, [u8
 pub fn commit(commit: &Commit, repo: &str) -> Vec<u8> {
     let owner = repo.split('/').next().unwrap_or_default();
     let seconds = clock::seconds(commit.date);
-    let parent = commit.parent.map(|parent| format!("parent {parent}\n")).unwrap_or_default();
+    let parent = commit
+        .parent
+        .map(|parent| format!("parent {parent}\n"))
+        .unwrap_or_default();
     let message = commit.message.replace('\0', "");
     let by = format!("{owner} <{repo}@example.com> {seconds} +0000");
-    format!("tree {}\n{parent}author {by}\ncommitter {by}\n\n{message}\n", commit.tree.oid()).into()
+    format!(
+        "tree {}\n{parent}author {by}\ncommitter {by}\n\n{message}\n",
+        commit.tree.oid()
+    )
+    .into()
 }

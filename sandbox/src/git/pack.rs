@@ -27,9 +27,19 @@ pub struct Pack<W> {
 impl<W: Write> Pack<W> {
     /// Begins a pack of `count` objects.
     pub fn begin(to: W, count: usize) -> io::Result<Self> {
-        let mut pack = Self { to, hash: Sha1::new() };
+        let mut pack = Self {
+            to,
+            hash: Sha1::new(),
+        };
         let count = u32::try_from(count).map_err(io::Error::other)?;
-        pack.put(&[b"PACK".as_slice(), &2_u32.to_be_bytes(), &count.to_be_bytes()].concat())?;
+        pack.put(
+            &[
+                b"PACK".as_slice(),
+                &2_u32.to_be_bytes(),
+                &count.to_be_bytes(),
+            ]
+            .concat(),
+        )?;
         Ok(pack)
     }
 

@@ -12,7 +12,12 @@ const CAPABILITIES: &str = "multi_ack thin-pack side-band side-band-64k ofs-delt
 /// `GET /../info/refs?service=git-upload-pack`: `HEAD`, each branch, each tag. Needs no `git`.
 pub fn advertised(repo: &Repo, main: &str) -> Response<Body> {
     let state = repo.state();
-    let mut lines: Vec<String> = state.branches.get(main).map(|id| format!("{id} HEAD")).into_iter().collect();
+    let mut lines: Vec<String> = state
+        .branches
+        .get(main)
+        .map(|id| format!("{id} HEAD"))
+        .into_iter()
+        .collect();
     lines.extend(named(&state));
     let capabilities = match state.branches.get(main) {
         Some(_) => format!("{CAPABILITIES} symref=HEAD:refs/heads/{main}"),
@@ -22,7 +27,10 @@ pub fn advertised(repo: &Repo, main: &str) -> Response<Body> {
         lines.push(format!("{} capabilities^{{}}", "0".repeat(40)));
     }
     lines[0] = format!("{}\0{capabilities}", lines[0]);
-    let refs: String = lines.iter().map(|line| packet(&format!("{line}\n"))).collect();
+    let refs: String = lines
+        .iter()
+        .map(|line| packet(&format!("{line}\n")))
+        .collect();
     let body = format!("{}0000{refs}0000", packet("# service=git-upload-pack\n"));
     typed(200, "application/x-git-upload-pack-advertisement", body)
 }
@@ -35,7 +43,10 @@ pub fn to_write(repo: &Repo) -> Response<Body> {
         lines.push(format!("{} capabilities^{{}}", "0".repeat(40)));
     }
     lines[0] = format!("{}\0{capabilities}", lines[0]);
-    let refs: String = lines.iter().map(|line| packet(&format!("{line}\n"))).collect();
+    let refs: String = lines
+        .iter()
+        .map(|line| packet(&format!("{line}\n")))
+        .collect();
     let body = format!("{}0000{refs}0000", packet("# service=git-receive-pack\n"));
     typed(200, "application/x-git-receive-pack-advertisement", body)
 }
@@ -52,8 +63,16 @@ pub fn packed(state: &State) -> String {
 
 /// A ref a line, in byte order.
 fn named(state: &State) -> impl Iterator<Item = String> + '_ {
-    let heads = state.branches.iter().map(|(name, id)| format!("{id} refs/heads/{name}"));
-    heads.chain(state.tags.iter().map(|(name, id)| format!("{id} refs/tags/{name}")))
+    let heads = state
+        .branches
+        .iter()
+        .map(|(name, id)| format!("{id} refs/heads/{name}"));
+    heads.chain(
+        state
+            .tags
+            .iter()
+            .map(|(name, id)| format!("{id} refs/tags/{name}")),
+    )
 }
 
 /// A line of Git's protocol: its length in four hex digits, themselves counted, and its text.

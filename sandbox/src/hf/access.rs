@@ -18,9 +18,12 @@ pub fn caller(world: &World, call: &Call) -> Caller {
     let basic = || {
         use base64::Engine as _;
         let encoded = call.header("authorization")?.strip_prefix("Basic ")?;
-        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
+        let decoded = base64::engine::general_purpose::STANDARD
+            .decode(encoded.trim())
+            .ok()?;
         let text = String::from_utf8(decoded).ok()?;
-        text.split_once(':').map(|(_, password)| password.to_owned())
+        text.split_once(':')
+            .map(|(_, password)| password.to_owned())
     };
     let token = call.bearer().map(str::to_owned).or_else(basic);
     world.accounts.caller(Site::HuggingFace, token.as_deref())
@@ -28,7 +31,11 @@ pub fn caller(world: &World, call: &Call) -> Caller {
 
 /// A refusal with Hugging Face's headers for clients and its text for people.
 pub fn refused(status: u16, code: Option<&str>, message: &str) -> Refusal {
-    let mut response = with(json_answer(status, &json!({"error": message})), "x-error-message", message);
+    let mut response = with(
+        json_answer(status, &json!({"error": message})),
+        "x-error-message",
+        message,
+    );
     if let Some(code) = code {
         response = with(response, "x-error-code", code);
     }
@@ -51,16 +58,30 @@ fn repo_not_found(world: &World, caller: Caller) -> Refusal {
     match caller {
         Caller::Known(_) => refused(404, code, "Repository not found"),
         _ => {
-            let refusal = refused(401, code.filter(|_| world.settings().hf_absent_code), "Invalid username or password.");
-            with(settle(Err(refusal)), "www-authenticate", "Bearer realm=\"Authentication required\", charset=\"UTF-8\"").into()
+            let refusal = refused(
+                401,
+                code.filter(|_| world.settings().hf_absent_code),
+                "Invalid username or password.",
+            );
+            with(
+                settle(Err(refusal)),
+                "www-authenticate",
+                "Bearer realm=\"Authentication required\", charset=\"UTF-8\"",
+            )
+            .into()
         }
     }
 }
 
 /// The repo, if the caller may know of it.
 pub fn repo(world: &World, caller: Caller, (kind, id): (Kind, &str)) -> Result<Arc<Repo>, Refusal> {
-    let repo = world.hf.repo(kind, id).ok_or_else(|| repo_not_found(world, caller))?;
-    let owns = caller.account().is_some_and(|account| account.owns(repo.owner()));
+    let repo = world
+        .hf
+        .repo(kind, id)
+        .ok_or_else(|| repo_not_found(world, caller))?;
+    let owns = caller
+        .account()
+        .is_some_and(|account| account.owns(repo.owner()));
     let state = repo.state();
     if !state.is_public() && !owns {
         return Err(repo_not_found(world, caller));
@@ -90,7 +111,9 @@ pub fn through_gate(repo: &Repo, caller: Caller) -> Result<(), Refusal> {
     }
     let id = &repo.id;
     match caller.account() {
-        Some(account) if account.owns(repo.owner()) || state.granted.contains(account.user) => Ok(()),
+        Some(account) if account.owns(repo.owner()) || state.granted.contains(account.user) => {
+            Ok(())
+        }
         Some(_) => {
             let text = format!(
                 "Access to model {id} is restricted and you are not in the authorized list. Visit https://huggingface.co/{id} to ask for access."
@@ -98,8 +121,9 @@ pub fn through_gate(repo: &Repo, caller: Caller) -> Result<(), Refusal> {
             Err(refused(403, Some("GatedRepo"), &text))
         }
         None => {
-            let text =
-                format!("Access to model {id} is restricted. You must have access to it and be authenticated to access it. Please log in.");
+            let text = format!(
+                "Access to model {id} is restricted. You must have access to it and be authenticated to access it. Please log in."
+            );
             Err(refused(401, Some("GatedRepo"), &text))
         }
     }
@@ -107,12 +131,22 @@ pub fn through_gate(repo: &Repo, caller: Caller) -> Result<(), Refusal> {
 
 /// The account, if it may write in `namespace`.
 pub fn writer(caller: Caller, namespace: &str, what: &str) -> Result<&'static Account, Refusal> {
-    let account = caller.account().ok_or_else(|| refused(401, None, "Invalid username or password."))?;
+    let account = caller
+        .account()
+        .ok_or_else(|| refused(401, None, "Invalid username or password."))?;
     if account.may_write(namespace) {
         return Ok(account);
     }
-    let why = if account.owns(namespace) { "your token has no write access" } else { "you are no member of it" };
-    Err(refused(403, None, &format!("You don't have the rights to {what} under the namespace \"{namespace}\": {why}")))
+    let why = if account.owns(namespace) {
+        "your token has no write access"
+    } else {
+        "you are no member of it"
+    };
+    Err(refused(
+        403,
+        None,
+        &format!("You don't have the rights to {what} under the namespace \"{namespace}\": {why}"),
+    ))
 }
 
 /// The account, if it may write to `repo`.
@@ -122,12 +156,21 @@ pub fn repo_writer(repo: &Repo, caller: Caller) -> Result<&'static Account, Refu
 
 /// The snapshot that `revision` names.
 pub fn revision(repo: &Repo, revision: &str) -> Result<Arc<Commit>, Refusal> {
-    repo.commit(revision).ok_or_else(|| refused(404, Some("RevisionNotFound"), &format!("Invalid rev id: {revision}")))
+    repo.commit(revision).ok_or_else(|| {
+        refused(
+            404,
+            Some("RevisionNotFound"),
+            &format!("Invalid rev id: {revision}"),
+        )
+    })
 }
 
 /// There is nothing at that path.
 pub fn entry_not_found(commit: &Commit, path: &str) -> Refusal {
-    not_found(commit, &format!("{path} does not exist on \"{}\"", commit.id))
+    not_found(
+        commit,
+        &format!("{path} does not exist on \"{}\"", commit.id),
+    )
 }
 
 /// There is no such file, as the resolver says it.

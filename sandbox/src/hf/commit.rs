@@ -64,13 +64,27 @@ struct Copy {
 }
 
 /// `POST /api/T/{id}/commit/{rev}`.
-pub async fn commit(world: &Arc<World>, mut call: Call, caller: Caller, repo: &Arc<Repo>, revision: &str) -> Answer {
+pub async fn commit(
+    world: &Arc<World>,
+    mut call: Call,
+    caller: Caller,
+    repo: &Arc<Repo>,
+    revision: &str,
+) -> Answer {
     access::repo_writer(repo, caller)?;
-    let body = call.bytes().await.map_err(|error| access::bad_request(&error))?;
+    let body = call
+        .bytes()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
     let head = access::revision(repo, revision)?;
     let (mut header, mut changes, mut offending) = (None, Vec::new(), Offending::default());
-    for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        match serde_json::from_slice(line).map_err(|error| access::bad_request(&error.to_string()))? {
+    for line in body
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
+        match serde_json::from_slice(line)
+            .map_err(|error| access::bad_request(&error.to_string()))?
+        {
             Line::Header(line) => header = Some(line),
             line => changes.extend(change(world, repo, &head, line, &mut offending).await?),
         }
@@ -81,33 +95,57 @@ pub async fn commit(world: &Arc<World>, mut call: Call, caller: Caller, repo: &A
     let made = {
         let mut state = repo.state();
         let branch = revision.strip_prefix("refs/heads/").unwrap_or(revision);
-        let at = state
-            .branches
-            .get(branch)
-            .copied()
-            .ok_or_else(|| access::refused(404, Some("RevisionNotFound"), "Only branches take commits"))?;
+        let at = state.branches.get(branch).copied().ok_or_else(|| {
+            access::refused(404, Some("RevisionNotFound"), "Only branches take commits")
+        })?;
         if header.parent_commit.is_some_and(|parent| parent != at) {
-            return Err(access::refused(412, None, "A commit has happened since. Please refresh and try again."));
+            return Err(access::refused(
+                412,
+                None,
+                "A commit has happened since. Please refresh and try again.",
+            ));
         }
         let message = format!("{}\n{}", header.summary, header.description);
         apply(&mut state, &repo.id, branch, message.trim(), changes)
     };
-    let url = format!("{}/{}{}/commit/{}", world.named(Origin::Hf), repo.kind.prefix(), repo.id, made.id);
-    Ok(json_answer(200, &json!({"success": true, "commitOid": made.id, "commitUrl": url, "hookOutput": ""})))
+    let url = format!(
+        "{}/{}{}/commit/{}",
+        world.named(Origin::Hf),
+        repo.kind.prefix(),
+        repo.id,
+        made.id
+    );
+    Ok(json_answer(
+        200,
+        &json!({"success": true, "commitOid": made.id, "commitUrl": url, "hookOutput": ""}),
+    ))
 }
 
 /// The change that a line makes; none where what is wrong with it is noted among the `offending`.
-async fn change(world: &Arc<World>, repo: &Repo, head: &Commit, line: Line, offending: &mut Offending) -> Result<Option<Change>, Refusal> {
+async fn change(
+    world: &Arc<World>,
+    repo: &Repo,
+    head: &Commit,
+    line: Line,
+    offending: &mut Offending,
+) -> Result<Option<Change>, Refusal> {
     match line {
         Line::File(file) => inline(world, file, offending).map(Some),
         Line::LfsFile(file) => {
             good_path(&file.path)?;
             if !repo.state().stored.contains(&file.oid)
-                && world.xet.hand_over(&world.hf, &file.oid).await.map_err(|error| broken(&error))?
+                && world
+                    .xet
+                    .hand_over(&world.hf, &file.oid)
+                    .await
+                    .map_err(|error| broken(&error))?
             {
                 repo.state().stored.insert(file.oid);
             }
-            let size = file.size.or_else(|| world.hf.store.get(&file.oid).map(|stored| stored.len())).unwrap_or_default();
+            let size = file
+                .size
+                .or_else(|| world.hf.store.get(&file.oid).map(|stored| stored.len()))
+                .unwrap_or_default();
             let known = repo.state().stored.contains(&file.oid);
             if !known || !lfs::is_whole(world, file.oid, size).await {
                 repo.state().remembered.remove(&file.oid);
@@ -116,16 +154,23 @@ async fn change(world: &Arc<World>, repo: &Repo, head: &Commit, line: Line, offe
             }
             Ok(Some(Change::Put(file.path, lfs_file(file.oid, size))))
         }
-        Line::DeletedFile(Path { path }) => present(head, &path, head.tree.file(&path).is_some()).map(Some),
+        Line::DeletedFile(Path { path }) => {
+            present(head, &path, head.tree.file(&path).is_some()).map(Some)
+        }
         Line::DeletedFolder(Path { path }) => {
             let path = path.trim_end_matches('/').to_owned();
             present(head, &path, head.tree.dir(&path).is_some()).map(Some)
         }
         Line::CopyFile(copy) => {
             good_path(&copy.path)?;
-            let from = copy.src_revision.as_deref().and_then(|revision| repo.commit(revision));
+            let from = copy
+                .src_revision
+                .as_deref()
+                .and_then(|revision| repo.commit(revision));
             let tree = from.as_ref().map_or(&head.tree, |commit| &commit.tree);
-            let file = tree.file(&copy.src_path).ok_or_else(|| access::entry_not_found(head, &copy.src_path))?;
+            let file = tree
+                .file(&copy.src_path)
+                .ok_or_else(|| access::entry_not_found(head, &copy.src_path))?;
             Ok(Some(Change::Put(copy.path, (**file).clone())))
         }
         Line::Header(_) => Err(access::bad_request("A commit has one header")),
@@ -135,27 +180,43 @@ async fn change(world: &Arc<World>, repo: &Repo, head: &Commit, line: Line, offe
 fn inline(world: &World, file: Inline, offending: &mut Offending) -> Result<Change, Refusal> {
     good_path(&file.path)?;
     let content = match file.encoding.as_deref() {
-        Some("base64") => {
-            base64::engine::general_purpose::STANDARD.decode(&file.content).map_err(|error| access::bad_request(&error.to_string()))?
-        }
+        Some("base64") => base64::engine::general_purpose::STANDARD
+            .decode(&file.content)
+            .map_err(|error| access::bad_request(&error.to_string()))?,
         _ => file.content.into_bytes(),
     };
     offending.look_into(world, &file.path, &content);
     if file.path == "README.md"
-        && let Some(message) = std::str::from_utf8(&content).ok().and_then(rules::bad_front_matter)
+        && let Some(message) = std::str::from_utf8(&content)
+            .ok()
+            .and_then(rules::bad_front_matter)
     {
-        return Err(access::bad_request(&format!("Invalid metadata in README.md: {message}")));
+        return Err(access::bad_request(&format!(
+            "Invalid metadata in README.md: {message}"
+        )));
     }
-    Ok(Change::Put(file.path, world.hf.inline(content.into()).map_err(|error| broken(&error))?))
+    Ok(Change::Put(
+        file.path,
+        world
+            .hf
+            .inline(content.into())
+            .map_err(|error| broken(&error))?,
+    ))
 }
 
 fn good_path(path: &str) -> Result<(), Refusal> {
     match rules::bad_path(path) {
-        Some(why) => Err(access::bad_request(&format!("Invalid path {path:?}: {why}"))),
+        Some(why) => Err(access::bad_request(&format!(
+            "Invalid path {path:?}: {why}"
+        ))),
         None => Ok(()),
     }
 }
 
 fn present(head: &Commit, path: &str, there: bool) -> Result<Change, Refusal> {
-    if there { Ok(Change::Remove(path.to_owned())) } else { Err(access::entry_not_found(head, path)) }
+    if there {
+        Ok(Change::Remove(path.to_owned()))
+    } else {
+        Err(access::entry_not_found(head, path))
+    }
 }

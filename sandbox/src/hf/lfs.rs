@@ -39,8 +39,15 @@ struct Object {
 
 /// `POST /{prefix}{id}.git/info/lfs/objects/batch`.
 pub async fn batch(world: &World, mut call: Call, caller: Caller, repo: &Arc<Repo>) -> Answer {
-    let asked: Batch = call.json().await.map_err(|error| lfs_refused(422, &error))?;
-    if asked.hash_algo.as_deref().is_some_and(|algo| algo != "sha256") {
+    let asked: Batch = call
+        .json()
+        .await
+        .map_err(|error| lfs_refused(422, &error))?;
+    if asked
+        .hash_algo
+        .as_deref()
+        .is_some_and(|algo| algo != "sha256")
+    {
         return Err(lfs_refused(409, "unsupported hash algorithm"));
     }
     if asked.objects.len() > MOST_OBJECTS {
@@ -48,29 +55,60 @@ pub async fn batch(world: &World, mut call: Call, caller: Caller, repo: &Arc<Rep
     }
     access::through_gate(repo, caller)?;
     let objects = match asked.operation.as_str() {
-        "download" => asked.objects.iter().map(|object| download(world, &call, repo, object)).collect(),
+        "download" => asked
+            .objects
+            .iter()
+            .map(|object| download(world, &call, repo, object))
+            .collect(),
         "upload" => {
             access::repo_writer(repo, caller)?;
-            let multipart = asked.transfers.iter().any(|transfer| transfer == "multipart");
-            asked.objects.iter().map(|object| upload(world, &call, repo, object, multipart)).collect::<Result<Vec<_>, _>>()?
+            let multipart = asked
+                .transfers
+                .iter()
+                .any(|transfer| transfer == "multipart");
+            asked
+                .objects
+                .iter()
+                .map(|object| upload(world, &call, repo, object, multipart))
+                .collect::<Result<Vec<_>, _>>()?
         }
         _ => return Err(lfs_refused(422, "unknown operation")),
     };
-    let multipart = objects.iter().any(|object| object["actions"]["upload"]["header"]["chunk_size"].is_string());
+    let multipart = objects
+        .iter()
+        .any(|object| object["actions"]["upload"]["header"]["chunk_size"].is_string());
     let answer = json!({"transfer": if multipart { "multipart" } else { "basic" }, "objects": objects, "hash_algo": "sha256"});
-    Ok(typed(200, "application/vnd.git-lfs+json", answer.to_string()))
+    Ok(typed(
+        200,
+        "application/vnd.git-lfs+json",
+        answer.to_string(),
+    ))
 }
 
 fn lfs_refused(status: u16, message: &str) -> Refusal {
-    typed(status, "application/vnd.git-lfs+json", json!({"message": message}).to_string()).into()
+    typed(
+        status,
+        "application/vnd.git-lfs+json",
+        json!({"message": message}).to_string(),
+    )
+    .into()
 }
 
 fn download(world: &World, call: &Call, repo: &Repo, object: &Object) -> Value {
-    let known = Digest::parse(&object.oid).filter(|digest| repo.state().stored.contains(digest) && world.hf.store.get(digest).is_some());
+    let known = Digest::parse(&object.oid).filter(|digest| {
+        repo.state().stored.contains(digest) && world.hf.store.get(digest).is_some()
+    });
     match known {
-        None => json!({"oid": object.oid, "size": object.size, "error": {"code": 404, "message": "Object does not exist"}}),
+        None => {
+            json!({"oid": object.oid, "size": object.size, "error": {"code": 404, "message": "Object does not exist"}})
+        }
         Some(digest) => {
-            let href = world.signed(Origin::HfStorage, "GET", &blob_path(repo, &digest), call.ttl);
+            let href = world.signed(
+                Origin::HfStorage,
+                "GET",
+                &blob_path(repo, &digest),
+                call.ttl,
+            );
             json!({"oid": object.oid, "size": object.size, "authenticated": true, "actions": {"download": action(call, href)}})
         }
     }
@@ -84,28 +122,69 @@ fn action(call: &Call, href: String) -> Value {
     json!({"href": href, "expires_in": call.ttl.as_secs().max(1)})
 }
 
-fn upload(world: &World, call: &Call, repo: &Arc<Repo>, object: &Object, multipart: bool) -> Result<Value, Refusal> {
+fn upload(
+    world: &World,
+    call: &Call,
+    repo: &Arc<Repo>,
+    object: &Object,
+    multipart: bool,
+) -> Result<Value, Refusal> {
     let Some(digest) = Digest::parse(&object.oid) else {
-        return Ok(json!({"oid": object.oid, "size": object.size, "error": {"code": 422, "message": "invalid oid"}}));
+        return Ok(
+            json!({"oid": object.oid, "size": object.size, "error": {"code": 422, "message": "invalid oid"}}),
+        );
     };
-    let remembers = world.settings().hf_remembers_blobs && repo.state().remembered.contains(&digest);
+    let remembers =
+        world.settings().hf_remembers_blobs && repo.state().remembered.contains(&digest);
     if remembers || (repo.state().stored.contains(&digest) && world.hf.store.is_verified(&digest)) {
         return Ok(json!({"oid": object.oid, "size": object.size}));
     }
     let settings = world.settings();
     let target = if multipart && object.size > settings.hf_multipart_above {
-        world.multiparts.begin(world, call, repo, (digest, object.size), settings.hf_part_size).map_err(|error| broken(&error))?
+        world
+            .multiparts
+            .begin(
+                world,
+                call,
+                repo,
+                (digest, object.size),
+                settings.hf_part_size,
+            )
+            .map_err(|error| broken(&error))?
     } else {
-        action(call, world.signed(Origin::HfStorage, "PUT", &blob_path(repo, &digest), call.ttl))
+        action(
+            call,
+            world.signed(
+                Origin::HfStorage,
+                "PUT",
+                &blob_path(repo, &digest),
+                call.ttl,
+            ),
+        )
     };
-    let verify = format!("{}/{}{}.git/info/lfs/objects/verify", world.named(Origin::Hf), repo.kind.prefix(), repo.id);
-    Ok(json!({"oid": object.oid, "size": object.size, "authenticated": true, "actions": {"upload": target, "verify": {"href": verify}}}))
+    let verify = format!(
+        "{}/{}{}.git/info/lfs/objects/verify",
+        world.named(Origin::Hf),
+        repo.kind.prefix(),
+        repo.id
+    );
+    Ok(
+        json!({"oid": object.oid, "size": object.size, "authenticated": true, "actions": {"upload": target, "verify": {"href": verify}}}),
+    )
 }
 
 /// `POST ../objects/verify`: whether what was uploaded is what it was said to be.
-pub async fn verify(world: &Arc<World>, mut call: Call, caller: Caller, repo: &Arc<Repo>) -> Answer {
+pub async fn verify(
+    world: &Arc<World>,
+    mut call: Call,
+    caller: Caller,
+    repo: &Arc<Repo>,
+) -> Answer {
     access::repo_writer(repo, caller)?;
-    let object: Object = call.json().await.map_err(|error| lfs_refused(422, &error))?;
+    let object: Object = call
+        .json()
+        .await
+        .map_err(|error| lfs_refused(422, &error))?;
     let digest = Digest::parse(&object.oid).ok_or_else(|| lfs_refused(422, "invalid oid"))?;
     if !repo.state().stored.contains(&digest) {
         return Err(lfs_refused(404, "Object does not exist"));
@@ -113,15 +192,24 @@ pub async fn verify(world: &Arc<World>, mut call: Call, caller: Caller, repo: &A
     if !is_whole(world, digest, object.size).await {
         repo.state().stored.remove(&digest);
         world.hf.store.remove(&digest);
-        return Err(lfs_refused(422, "the uploaded content does not match its oid and size"));
+        return Err(lfs_refused(
+            422,
+            "the uploaded content does not match its oid and size",
+        ));
     }
-    Ok(typed(200, "application/vnd.git-lfs+json", json!({"oid": digest, "size": object.size}).to_string()))
+    Ok(typed(
+        200,
+        "application/vnd.git-lfs+json",
+        json!({"oid": digest, "size": object.size}).to_string(),
+    ))
 }
 
 /// Whether a stored blob is what its digest and `size` say. Hashes it aside, so that others go on.
 pub async fn is_whole(world: &Arc<World>, digest: Digest, size: u64) -> bool {
     let world = Arc::clone(world);
-    tokio::task::spawn_blocking(move || world.hf.store.verify(&digest, size)).await.unwrap_or(false)
+    tokio::task::spawn_blocking(move || world.hf.store.verify(&digest, size))
+        .await
+        .unwrap_or(false)
 }
 
 /// Uploads in parts that have begun.
@@ -151,20 +239,46 @@ pub struct Part {
 }
 
 impl Multiparts {
-    fn begin(&self, world: &World, call: &Call, repo: &Arc<Repo>, (digest, size): (Digest, u64), part_size: u64) -> std::io::Result<Value> {
+    fn begin(
+        &self,
+        world: &World,
+        call: &Call,
+        repo: &Arc<Repo>,
+        (digest, size): (Digest, u64),
+        part_size: u64,
+    ) -> std::io::Result<Value> {
         let id = format!("u{}", self.next.fetch_add(1, Ordering::Relaxed));
         let file = match world.settings().uploads {
             Uploads::Count => None,
             Uploads::Keep | Uploads::Hash => Some(Arc::new(world.hf.store.blank(size)?)),
         };
-        let upload = Multipart { repo: Arc::clone(repo), digest, size, part_size, file, etags: HashMap::new() };
+        let upload = Multipart {
+            repo: Arc::clone(repo),
+            digest,
+            size,
+            part_size,
+            file,
+            etags: HashMap::new(),
+        };
         let parts = size.div_ceil(part_size);
         let mut header = json!({"chunk_size": part_size.to_string()});
         for number in 1..=parts {
-            header[format!("{number:05}")] = world.signed(Origin::HfStorage, "PUT", &format!("/parts/{id}/{number}"), call.ttl).into();
+            header[format!("{number:05}")] = world
+                .signed(
+                    Origin::HfStorage,
+                    "PUT",
+                    &format!("/parts/{id}/{number}"),
+                    call.ttl,
+                )
+                .into();
         }
         self.begun.guarded().insert(id.clone(), upload);
-        let href = world.signed(Origin::Hf, "POST", &format!("/api/complete_multipart/{id}"), call.ttl);
+        let href = world.signed(
+            Origin::Hf,
+            "POST",
+            &format!("/api/complete_multipart/{id}"),
+            call.ttl,
+        );
         Ok(json!({"href": href, "header": header, "expires_in": call.ttl.as_secs().max(1)}))
     }
 
@@ -174,7 +288,11 @@ impl Multiparts {
         let upload = begun.get(id)?;
         let offset = number.checked_sub(1)?.checked_mul(upload.part_size)?;
         let len = upload.part_size.min(upload.size.checked_sub(offset)?);
-        Some(Part { file: upload.file.clone(), offset, len })
+        Some(Part {
+            file: upload.file.clone(),
+            offset,
+            len,
+        })
     }
 
     /// Notes that a part has come.
@@ -201,20 +319,40 @@ struct CompletedPart {
 
 /// `POST upload.href`: all parts are there. Needs no token, as the URL is signed.
 pub async fn complete(world: &World, mut call: Call, id: &str) -> Answer {
-    world.signer.check("POST", &call.path, |name| call.param(name)).map_err(|refused| forbidden(&refused))?;
-    let done: Completion = call.json().await.map_err(|error| access::bad_request(&error))?;
+    world
+        .signer
+        .check("POST", &call.path, |name| call.param(name))
+        .map_err(|refused| forbidden(&refused))?;
+    let done: Completion = call
+        .json()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
     let gone = || failure(404, "NoSuchUpload", "The specified upload does not exist.");
     let mut begun = world.multiparts.begun.guarded();
     let upload = begun.get(id).ok_or_else(gone)?;
     let count = upload.size.div_ceil(upload.part_size);
-    let right =
-        |(at, part): (usize, &CompletedPart)| part.part_number == at as u64 + 1 && upload.etags.get(&part.part_number) == Some(&part.etag);
-    if done.oid != upload.digest || done.parts.len() as u64 != count || !done.parts.iter().enumerate().all(right) {
-        return Err(failure(400, "InvalidPart", "One or more of the specified parts could not be found."));
+    let right = |(at, part): (usize, &CompletedPart)| {
+        part.part_number == at as u64 + 1 && upload.etags.get(&part.part_number) == Some(&part.etag)
+    };
+    if done.oid != upload.digest
+        || done.parts.len() as u64 != count
+        || !done.parts.iter().enumerate().all(right)
+    {
+        return Err(failure(
+            400,
+            "InvalidPart",
+            "One or more of the specified parts could not be found.",
+        ));
     }
     let upload = begun.remove(id).ok_or_else(gone)?;
     drop(begun);
-    let content = upload.file.map_or(Content::Dropped { digest: None, size: upload.size }, Content::Stored);
+    let content = upload.file.map_or(
+        Content::Dropped {
+            digest: None,
+            size: upload.size,
+        },
+        Content::Stored,
+    );
     world.hf.store.put(upload.digest, content);
     upload.repo.state().stored.insert(upload.digest);
     Ok(json_answer(200, &json!({"success": true})))

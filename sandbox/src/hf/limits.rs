@@ -39,7 +39,14 @@ impl Limits {
         let quota = quota.unwrap_or(USUAL);
         let window = Duration::from_secs(settings.quota_window_s.max(1));
         let left = world.quotas.count(key(bucket, call), quota, window);
-        Self { bucket, quota, window, left, reached: of_action(world, route, call), told: settings.hf_rate_limit_headers }
+        Self {
+            bucket,
+            quota,
+            window,
+            left,
+            reached: of_action(world, route, call),
+            told: settings.hf_rate_limit_headers,
+        }
     }
 
     /// The 429, if a limit is reached.
@@ -50,7 +57,11 @@ impl Limits {
              Team/Enterprise organization account (https://hf.co/pricing) to get higher limits. See https://huggingface.co/docs/hub/rate-limits",
             self.quota, self.bucket
         );
-        let words = if self.left.allowed { self.reached.clone() } else { Some(bucket) };
+        let words = if self.left.allowed {
+            self.reached.clone()
+        } else {
+            Some(bucket)
+        };
         words.map(|words| json_answer(429, &json!({"error": words})).into())
     }
 
@@ -60,8 +71,20 @@ impl Limits {
             return response;
         }
         let resets_in = self.left.resets_in.as_secs_f64().ceil();
-        let response = with(response, "ratelimit", &format!("\"{}\";r={};t={resets_in}", self.bucket, self.left.remaining));
-        let policy = format!("\"fixed window\";\"{}\";q={};w={}", self.bucket, self.quota, self.window.as_secs());
+        let response = with(
+            response,
+            "ratelimit",
+            &format!(
+                "\"{}\";r={};t={resets_in}",
+                self.bucket, self.left.remaining
+            ),
+        );
+        let policy = format!(
+            "\"fixed window\";\"{}\";q={};w={}",
+            self.bucket,
+            self.quota,
+            self.window.as_secs()
+        );
         with(response, "ratelimit-policy", &policy)
     }
 }
@@ -76,11 +99,17 @@ fn of_action(world: &World, route: &Route, call: &Call) -> Option<String> {
     match route {
         Route::Whoami => {
             let window = Duration::from_secs(settings.hf_whoami_window_s.max(1));
-            let left = world.quotas.count(key("whoami", call), settings.hf_whoami_quota?, window);
-            (!left.allowed).then(|| "You've hit the rate limit for the /whoami-v2 endpoint.".to_owned())
+            let left = world
+                .quotas
+                .count(key("whoami", call), settings.hf_whoami_quota?, window);
+            (!left.allowed)
+                .then(|| "You've hit the rate limit for the /whoami-v2 endpoint.".to_owned())
         }
         Route::Repo(_, _, Verb::Commit { .. }) => {
-            let (quota, window) = (settings.hf_commit_quota?, Duration::from_secs(settings.hf_commit_window_s.max(1)));
+            let (quota, window) = (
+                settings.hf_commit_quota?,
+                Duration::from_secs(settings.hf_commit_window_s.max(1)),
+            );
             let left = world.quotas.count(key("commit", call), quota, window);
             let again = in_words(left.resets_in);
             let words = format!(

@@ -19,25 +19,53 @@ use crate::world::World;
 /// `GET /api/T/{id}/tree/{rev}[/{path}]`.
 pub fn tree(world: &World, call: &Call, repo: &Repo, revision: &str, path: &str) -> Answer {
     let commit = access::revision(repo, revision)?;
-    let dir = commit.tree.dir(path).ok_or_else(|| access::entry_not_found(&commit, path))?;
+    let dir = commit
+        .tree
+        .dir(path)
+        .ok_or_else(|| access::entry_not_found(&commit, path))?;
     let (skip, expand) = (cursor(call)?, call.flag("expand"));
-    let (usual, most) = if expand { (50, 100) } else { (world.settings().hf_page, 1000) };
+    let (usual, most) = if expand {
+        (50, 100)
+    } else {
+        (world.settings().hf_page, 1000)
+    };
     let size = call.number("limit").unwrap_or(usual);
     if !(1..=most).contains(&size) {
-        return Err(access::bad_request("Invalid limit for index tree pagination"));
+        return Err(access::bad_request(
+            "Invalid limit for index tree pagination",
+        ));
     }
     let mut page = dir.page(path, call.flag("recursive"), skip, size + 1);
     let more = page.len() > size;
     page.truncate(size);
-    let entries = page.iter().map(|(path, node)| entry(world, path, node, repo, expand)).collect();
-    let response = with(json_answer(200, &entries), "x-repo-commit", &commit.id.to_string());
-    Ok(if more { with(response, "link", &next(world, call, skip + size)) } else { response })
+    let entries = page
+        .iter()
+        .map(|(path, node)| entry(world, path, node, repo, expand))
+        .collect();
+    let response = with(
+        json_answer(200, &entries),
+        "x-repo-commit",
+        &commit.id.to_string(),
+    );
+    Ok(if more {
+        with(response, "link", &next(world, call, skip + size))
+    } else {
+        response
+    })
 }
 
 /// The offset a cursor stands for.
 fn cursor(call: &Call) -> Result<usize, Refusal> {
-    let Some(text) = call.param("cursor") else { return Ok(0) };
-    let read = || String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?.strip_prefix("at ")?.parse().ok();
+    let Some(text) = call.param("cursor") else {
+        return Ok(0);
+    };
+    let read = || {
+        String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?)
+            .ok()?
+            .strip_prefix("at ")?
+            .parse()
+            .ok()
+    };
     read().ok_or_else(|| access::bad_request("Invalid cursor"))
 }
 
@@ -45,22 +73,40 @@ fn cursor(call: &Call) -> Result<usize, Refusal> {
 fn next(world: &World, call: &Call, offset: usize) -> String {
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let kept = call.query.iter().filter(|(key, _)| key != "cursor");
-    let mut query: Vec<String> = kept.map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
-    query.push(format!("cursor={}", URL_SAFE_NO_PAD.encode(format!("at {offset}"))));
-    format!("<{}{}?{}>; rel=\"next\"", world.named(call.origin), call.path, query.join("&"))
+    let mut query: Vec<String> = kept
+        .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
+        .collect();
+    query.push(format!(
+        "cursor={}",
+        URL_SAFE_NO_PAD.encode(format!("at {offset}"))
+    ));
+    format!(
+        "<{}{}?{}>; rel=\"next\"",
+        world.named(call.origin),
+        call.path,
+        query.join("&")
+    )
 }
 
 /// One entry of a tree.
 fn entry(world: &World, path: &str, node: &Node, repo: &Repo, expand: bool) -> Value {
     let (mut entry, commit) = match node {
-        Node::Dir(dir) => (json!({"type": "directory", "oid": dir.oid(), "size": 0, "path": path}), None),
+        Node::Dir(dir) => (
+            json!({"type": "directory", "oid": dir.oid(), "size": 0, "path": path}),
+            None,
+        ),
         Node::File(file) => {
             // What is neither a file nor a directory, a submodule, is of an unknown type here.
-            let kind = if file.mode == Mode::Submodule { "unknown" } else { "file" };
+            let kind = if file.mode == Mode::Submodule {
+                "unknown"
+            } else {
+                "file"
+            };
             let mut entry = json!({"type": kind, "oid": file.oid, "size": file.size, "path": path});
             if file.lfs {
                 let pointer = file.digest.pointer(file.size).len();
-                entry["lfs"] = json!({"oid": file.digest, "size": file.size, "pointerSize": pointer});
+                entry["lfs"] =
+                    json!({"oid": file.digest, "size": file.size, "pointerSize": pointer});
                 if let Some(hash) = world.xet.hash(&file.digest) {
                     entry["xetHash"] = hash.into();
                 }
@@ -75,28 +121,38 @@ fn entry(world: &World, path: &str, node: &Node, repo: &Repo, expand: bool) -> V
 }
 
 fn last_commit(repo: &Repo, id: Oid) -> Value {
-    let about =
-        |commit: &Commit| json!({"id": id, "title": commit.message.lines().next().unwrap_or_default(), "date": clock::iso(commit.date)});
-    repo.commit(&id.to_string()).map_or(Value::Null, |commit| about(&commit))
+    let about = |commit: &Commit| json!({"id": id, "title": commit.message.lines().next().unwrap_or_default(), "date": clock::iso(commit.date)});
+    repo.commit(&id.to_string())
+        .map_or(Value::Null, |commit| about(&commit))
 }
 
 /// `POST /api/T/{id}/paths-info/{rev}`, in JSON or as a form.
 pub async fn paths_info(world: &World, mut call: Call, repo: &Repo, revision: &str) -> Answer {
     let commit = access::revision(repo, revision)?;
-    let body = call.bytes().await.map_err(|error| access::bad_request(&error))?;
-    let (paths, expand) = asked_paths(&call, &body).ok_or_else(|| access::bad_request("\u{2716} Invalid input\n  \u{2192} at paths"))?;
+    let body = call
+        .bytes()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
+    let (paths, expand) = asked_paths(&call, &body)
+        .ok_or_else(|| access::bad_request("\u{2716} Invalid input\n  \u{2192} at paths"))?;
     if paths.len() > 500 {
         return Err(access::bad_request("Too many paths: at most 500"));
     }
     let found = paths.iter().filter_map(|path| {
         let path = path.trim_matches('/');
-        commit.tree.get(path).map(|node| entry(world, path, node, repo, expand))
+        commit
+            .tree
+            .get(path)
+            .map(|node| entry(world, path, node, repo, expand))
     });
     Ok(json_answer(200, &found.collect()))
 }
 
 fn asked_paths(call: &Call, body: &[u8]) -> Option<(Vec<String>, bool)> {
-    if call.header("content-type").is_some_and(|mime| mime.starts_with("application/json")) {
+    if call
+        .header("content-type")
+        .is_some_and(|mime| mime.starts_with("application/json"))
+    {
         let value: Value = serde_json::from_slice(body).ok()?;
         let paths = match &value["paths"] {
             Value::String(path) => vec![path.clone()],
@@ -105,23 +161,43 @@ fn asked_paths(call: &Call, body: &[u8]) -> Option<(Vec<String>, bool)> {
         return Some((paths, value["expand"] == true));
     }
     let form = pairs(std::str::from_utf8(body).ok()?);
-    let expand = form.iter().any(|(key, value)| key == "expand" && value.eq_ignore_ascii_case("true"));
-    Some((form.into_iter().filter(|(key, _)| key == "paths").map(|(_, path)| path).collect(), expand))
+    let expand = form
+        .iter()
+        .any(|(key, value)| key == "expand" && value.eq_ignore_ascii_case("true"));
+    Some((
+        form.into_iter()
+            .filter(|(key, _)| key == "paths")
+            .map(|(_, path)| path)
+            .collect(),
+        expand,
+    ))
 }
 
 /// `GET /api/T`, the repos the caller may see.
 pub fn repos(world: &World, call: &Call, caller: Caller, kind: Kind) -> Answer {
-    let (author, search) = (call.param("author"), call.param("search").map(str::to_lowercase));
+    let (author, search) = (
+        call.param("author"),
+        call.param("search").map(str::to_lowercase),
+    );
     let skip = cursor(call)?;
     let size = call.number("limit").unwrap_or(1000).clamp(1, 1000);
     let mine = |owner: &str| caller.account().is_some_and(|account| account.owns(owner));
     let wanted = |repo: &Repo| {
         repo.kind == kind
             && author.is_none_or(|author| repo.owner() == author)
-            && search.as_ref().is_none_or(|text| repo.id.to_lowercase().contains(text))
+            && search
+                .as_ref()
+                .is_none_or(|text| repo.id.to_lowercase().contains(text))
             && (repo.state().is_public() || mine(repo.owner()))
     };
-    let mut page: Vec<_> = world.hf.repos().into_iter().filter(|repo| wanted(repo)).skip(skip).take(size + 1).collect();
+    let mut page: Vec<_> = world
+        .hf
+        .repos()
+        .into_iter()
+        .filter(|repo| wanted(repo))
+        .skip(skip)
+        .take(size + 1)
+        .collect();
     let more = page.len() > size;
     page.truncate(size);
     let about = page.iter().map(|repo| {
@@ -129,5 +205,9 @@ pub fn repos(world: &World, call: &Call, caller: Caller, kind: Kind) -> Answer {
         summary(repo, &repo.state(), commit.as_ref())
     });
     let response = json_answer(200, &about.collect());
-    Ok(if more { with(response, "link", &next(world, call, skip + size)) } else { response })
+    Ok(if more {
+        with(response, "link", &next(world, call, skip + size))
+    } else {
+        response
+    })
 }

@@ -137,9 +137,22 @@ pub fn route(call: &Call) -> Route {
         ["api", "repos", "create"] => Route::Create,
         ["api", "repos", "delete"] => Route::Delete,
         ["api", "complete_multipart", upload] => Route::Complete((*upload).to_owned()),
-        ["api", "resolve-cache", kind, owner, name, revision, path @ ..] => {
-            let verb = Verb::ResolveCache { revision: (*revision).to_owned(), path: path.join("/") };
-            Kind::from_plural(kind).map_or(Route::Unknown, |kind| Route::Repo(kind, format!("{owner}/{name}"), verb))
+        [
+            "api",
+            "resolve-cache",
+            kind,
+            owner,
+            name,
+            revision,
+            path @ ..,
+        ] => {
+            let verb = Verb::ResolveCache {
+                revision: (*revision).to_owned(),
+                path: path.join("/"),
+            };
+            Kind::from_plural(kind).map_or(Route::Unknown, |kind| {
+                Route::Repo(kind, format!("{owner}/{name}"), verb)
+            })
         }
         ["api", kind] => Kind::from_plural(kind).map_or(Route::Unknown, Route::List),
         ["api", kind, owner, name, rest @ ..] => match (Kind::from_plural(kind), api_verb(rest)) {
@@ -155,39 +168,71 @@ pub fn route(call: &Call) -> Route {
 fn api_verb(rest: &[&str]) -> Option<Verb> {
     Some(match rest {
         [] => Verb::Info { revision: None },
-        ["revision", revision] => Verb::Info { revision: Some((*revision).to_owned()) },
+        ["revision", revision] => Verb::Info {
+            revision: Some((*revision).to_owned()),
+        },
         ["auth-check"] => Verb::AuthCheck { write: false },
         ["auth-check", "write"] => Verb::AuthCheck { write: true },
-        ["tree", revision, path @ ..] => Verb::Tree { revision: (*revision).to_owned(), path: path.join("/") },
+        ["tree", revision, path @ ..] => Verb::Tree {
+            revision: (*revision).to_owned(),
+            path: path.join("/"),
+        },
         ["refs"] => Verb::Refs,
-        ["paths-info", revision] => Verb::PathsInfo { revision: (*revision).to_owned() },
-        ["commits", revision] => Verb::Commits { revision: (*revision).to_owned() },
-        ["preupload", revision] => Verb::Preupload { revision: (*revision).to_owned() },
-        ["commit", revision] => Verb::Commit { revision: (*revision).to_owned() },
+        ["paths-info", revision] => Verb::PathsInfo {
+            revision: (*revision).to_owned(),
+        },
+        ["commits", revision] => Verb::Commits {
+            revision: (*revision).to_owned(),
+        },
+        ["preupload", revision] => Verb::Preupload {
+            revision: (*revision).to_owned(),
+        },
+        ["commit", revision] => Verb::Commit {
+            revision: (*revision).to_owned(),
+        },
         ["xet-read-token", _] => Verb::XetToken { write: false },
         ["xet-write-token", _] => Verb::XetToken { write: true },
         ["settings"] => Verb::Settings,
         ["secrets"] => Verb::Space(space::Setting::Secret),
         ["variables"] => Verb::Space(space::Setting::Variable),
-        ["branch", name] => Verb::Branch { name: (*name).to_owned() },
-        ["tag", name] => Verb::Tag { name: (*name).to_owned() },
+        ["branch", name] => Verb::Branch {
+            name: (*name).to_owned(),
+        },
+        ["tag", name] => Verb::Tag {
+            name: (*name).to_owned(),
+        },
         _ => return None,
     })
 }
 
 fn web(call: &Call, kind: Kind, rest: &[&str]) -> Route {
     let (owner, name, verb) = match rest {
-        [owner, name, "resolve", revision, path @ ..] => {
-            (owner, *name, Verb::Resolve { revision: (*revision).to_owned(), path: path.join("/") })
-        }
+        [owner, name, "resolve", revision, path @ ..] => (
+            owner,
+            *name,
+            Verb::Resolve {
+                revision: (*revision).to_owned(),
+                path: path.join("/"),
+            },
+        ),
         [owner, name, "info", "refs"] => {
-            let verb = if call.param("service") == Some("git-upload-pack") { Verb::GitRefs } else { Verb::GitPush };
+            let verb = if call.param("service") == Some("git-upload-pack") {
+                Verb::GitRefs
+            } else {
+                Verb::GitPush
+            };
             (owner, name.trim_end_matches(".git"), verb)
         }
-        [owner, name, "git-upload-pack"] => (owner, name.trim_end_matches(".git"), Verb::GitObjects),
+        [owner, name, "git-upload-pack"] => {
+            (owner, name.trim_end_matches(".git"), Verb::GitObjects)
+        }
         [owner, name, "git-receive-pack"] => (owner, name.trim_end_matches(".git"), Verb::GitPush),
-        [owner, name, "info", "lfs", "objects", "batch"] => (owner, name.trim_end_matches(".git"), Verb::LfsBatch),
-        [owner, name, "info", "lfs", "objects", "verify"] => (owner, name.trim_end_matches(".git"), Verb::LfsVerify),
+        [owner, name, "info", "lfs", "objects", "batch"] => {
+            (owner, name.trim_end_matches(".git"), Verb::LfsBatch)
+        }
+        [owner, name, "info", "lfs", "objects", "verify"] => {
+            (owner, name.trim_end_matches(".git"), Verb::LfsVerify)
+        }
         _ => return Route::Unknown,
     };
     Route::Repo(kind, format!("{owner}/{name}"), verb)
@@ -198,10 +243,17 @@ pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
     let route = route(&call);
     let caller = access::caller(world, &call);
     let limits = limits::Limits::count(world, &route, &call);
-    let is_git = matches!(route, Route::Repo(_, _, Verb::GitRefs | Verb::GitObjects | Verb::GitPush));
+    let is_git = matches!(
+        route,
+        Route::Repo(_, _, Verb::GitRefs | Verb::GitObjects | Verb::GitPush)
+    );
     let response = match limits.exceeded() {
         Some(refusal) => settle(Err(refusal)),
-        None if is_git => settle(answer(world, call, route, caller).await.map_err(git::challenged)),
+        None if is_git => settle(
+            answer(world, call, route, caller)
+                .await
+                .map_err(git::challenged),
+        ),
         None => settle(answer(world, call, route, caller).await),
     };
     limits.told(response)
@@ -225,19 +277,38 @@ async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) ->
 
 /// A gated file answers a wrong token as it answers none.
 fn gated_file(world: &World, route: &Route) -> Option<Refusal> {
-    let Route::Repo(kind, id, Verb::Resolve { .. }) = route else { return None };
+    let Route::Repo(kind, id, Verb::Resolve { .. }) = route else {
+        return None;
+    };
     let repo = access::repo(world, Caller::Anonymous, (*kind, id)).ok()?;
     access::through_gate(&repo, Caller::Anonymous).err()
 }
 
-async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, place: (Kind, &str), verb: Verb) -> Answer {
+async fn about_repo(
+    world: &Arc<World>,
+    call: Call,
+    caller: Caller,
+    place: (Kind, &str),
+    verb: Verb,
+) -> Answer {
     let repo = access::repo(world, caller, place)?;
     // Git and its large files go on while the API is locked.
-    if !matches!(verb, Verb::LfsBatch | Verb::LfsVerify | Verb::GitRefs | Verb::GitObjects | Verb::GitPush) {
+    if !matches!(
+        verb,
+        Verb::LfsBatch | Verb::LfsVerify | Verb::GitRefs | Verb::GitObjects | Verb::GitPush
+    ) {
         access::not_locked(&repo)?;
     }
-    if matches!(verb, Verb::Tree { .. } | Verb::PathsInfo { .. } | Verb::Resolve { .. }) && world.settings().hf_xet {
-        world.xet.adopt(&world.hf, &repo).await.map_err(|error| broken(&error))?;
+    if matches!(
+        verb,
+        Verb::Tree { .. } | Verb::PathsInfo { .. } | Verb::Resolve { .. }
+    ) && world.settings().hf_xet
+    {
+        world
+            .xet
+            .adopt(&world.hf, &repo)
+            .await
+            .map_err(|error| broken(&error))?;
     }
     match verb {
         Verb::AuthCheck { write } => read::auth_check(&repo, caller, write),
@@ -246,12 +317,19 @@ async fn about_repo(world: &Arc<World>, call: Call, caller: Caller, place: (Kind
         Verb::Refs => read::refs(&repo, &call),
         Verb::PathsInfo { revision } => listing::paths_info(world, call, &repo, &revision).await,
         Verb::Commits { revision } => read::commits(&repo, &revision),
-        Verb::Resolve { revision, path } => resolve::file(world, &call, caller, &repo, &revision, &path),
-        Verb::ResolveCache { revision, path } => resolve::cache(world, &call, caller, &repo, &revision, &path),
-        Verb::LfsBatch if !world.settings().hf_lfs => Err(access::refused(404, Some("RepoNotFound"), NO_PAGE)),
+        Verb::Resolve { revision, path } => {
+            resolve::file(world, &call, caller, &repo, &revision, &path)
+        }
+        Verb::ResolveCache { revision, path } => {
+            resolve::cache(world, &call, caller, &repo, &revision, &path)
+        }
+        Verb::LfsBatch if !world.settings().hf_lfs => {
+            Err(access::refused(404, Some("RepoNotFound"), NO_PAGE))
+        }
         Verb::LfsBatch => lfs::batch(world, call, caller, &repo).await,
         Verb::LfsVerify => lfs::verify(world, call, caller, &repo).await,
-        Verb::GitRefs => access::through_gate(&repo, caller).map(|()| git::refs::advertised(&repo, world.hf.branch)),
+        Verb::GitRefs => access::through_gate(&repo, caller)
+            .map(|()| git::refs::advertised(&repo, world.hf.branch)),
         Verb::GitObjects => {
             access::through_gate(&repo, caller)?;
             git::upload_pack(&world.hf, call, &repo).await

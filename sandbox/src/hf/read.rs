@@ -63,7 +63,10 @@ pub fn info(repo: &Repo, call: &Call, revision: Option<&str>) -> Answer {
     let mut about = summary(repo, &repo.state(), Some(&commit));
     let files = commit.tree.files();
     about["usedStorage"] = files.iter().map(|(_, file)| file.size).sum::<u64>().into();
-    about["siblings"] = files.iter().map(|(path, file)| sibling(path, file, blobs)).collect();
+    about["siblings"] = files
+        .iter()
+        .map(|(path, file)| sibling(path, file, blobs))
+        .collect();
     Ok(json_answer(200, &about))
 }
 
@@ -101,7 +104,8 @@ fn sibling(path: &str, file: &File, blobs: bool) -> Value {
         sibling["blobId"] = file.oid.to_string().into();
         if file.lfs {
             let pointer = file.digest.pointer(file.size).len();
-            sibling["lfs"] = json!({"sha256": file.digest, "size": file.size, "pointerSize": pointer});
+            sibling["lfs"] =
+                json!({"sha256": file.digest, "size": file.size, "pointerSize": pointer});
         }
     }
     sibling
@@ -124,7 +128,11 @@ pub fn refs(repo: &Repo, call: &Call) -> Answer {
 pub fn commits(repo: &Repo, revision: &str) -> Answer {
     let head = access::revision(repo, revision)?;
     let state = repo.state();
-    let up_to = state.log.iter().position(|commit| commit.id == head.id).map_or(0, |at| at + 1);
+    let up_to = state
+        .log
+        .iter()
+        .position(|commit| commit.id == head.id)
+        .map_or(0, |at| at + 1);
     let commits = state.log[..up_to].iter().rev().map(|commit| {
         let (title, message) = commit.message.split_once('\n').unwrap_or((&commit.message, ""));
         json!({"id": commit.id, "title": title, "message": message.trim(), "authors": [{"user": repo.owner()}], "date": clock::iso(commit.date)})

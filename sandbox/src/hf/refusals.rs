@@ -30,8 +30,15 @@ impl Offending {
             self.binary.push(path.to_owned());
         }
         let words = content.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
-        let mut words = words.filter_map(|word| std::str::from_utf8(word).ok()).filter(|word| word.starts_with("hf_"));
-        if words.any(|word| matches!(world.accounts.caller(Site::HuggingFace, Some(word)), Caller::Known(_))) {
+        let mut words = words
+            .filter_map(|word| std::str::from_utf8(word).ok())
+            .filter(|word| word.starts_with("hf_"));
+        if words.any(|word| {
+            matches!(
+                world.accounts.caller(Site::HuggingFace, Some(word)),
+                Caller::Known(_)
+            )
+        }) {
             self.secret.push(path.to_owned());
         }
     }
@@ -45,13 +52,21 @@ impl Offending {
             )));
         }
         if settings.hf_refuses_binary && !self.binary.is_empty() {
-            let files: String = self.binary.iter().map(|path| format!("\n  - {path}")).collect();
+            let files: String = self
+                .binary
+                .iter()
+                .map(|path| format!("\n  - {path}"))
+                .collect();
             return Err(access::bad_request(&format!(
                 "Your push was rejected because it contains binary files.\nPlease use https://huggingface.co/docs/hub/xet to store binary files.\nOffending files:{files}"
             )));
         }
         if settings.hf_finds_secrets && !self.secret.is_empty() {
-            let files: String = self.secret.iter().map(|path| format!(" - {path} (ref: refs/heads/main, token: '[REDACTED]')")).collect();
+            let files: String = self
+                .secret
+                .iter()
+                .map(|path| format!(" - {path} (ref: refs/heads/main, token: '[REDACTED]')"))
+                .collect();
             return Err(access::bad_request(&format!(
                 "It appears that one or more of your files contain valid Hugging Face secrets, such as tokens or API keys. It is important to keep your secrets private and not expose them in code that is publicly accessible. Offending files:{files}"
             )));
@@ -61,7 +76,12 @@ impl Offending {
 }
 
 /// Refuses a commit after which the repo, a folder of it or its owner's private storage would hold too much.
-pub fn within_limits(world: &World, repo: &Repo, head: &Commit, changes: &[Change]) -> Result<(), Refusal> {
+pub fn within_limits(
+    world: &World,
+    repo: &Repo,
+    head: &Commit,
+    changes: &[Change],
+) -> Result<(), Refusal> {
     let settings = world.settings();
     let mut tree = head.tree.clone();
     for change in changes {
@@ -70,7 +90,11 @@ pub fn within_limits(world: &World, repo: &Repo, head: &Commit, changes: &[Chang
             Change::Remove(path) => drop(tree.remove(path)),
         }
     }
-    let files = if tree.count() > settings.hf_files_a_repo { tree.files().len() } else { 0 };
+    let files = if tree.count() > settings.hf_files_a_repo {
+        tree.files().len()
+    } else {
+        0
+    };
     if files > settings.hf_files_a_repo {
         return Err(access::bad_request(&format!(
             "Your push was rejected because it contains too many files. Your git repo would contain {files} files after this push, over the limit of {} files. Offending reference: refs/heads/main",
@@ -85,7 +109,10 @@ pub fn within_limits(world: &World, repo: &Repo, head: &Commit, changes: &[Chang
     }
     let is_private = !repo.state().is_public();
     let held = || held_by_others(world, repo) + bytes(&tree);
-    if settings.hf_private_storage.is_some_and(|limit| is_private && held() > limit) {
+    if settings
+        .hf_private_storage
+        .is_some_and(|limit| is_private && held() > limit)
+    {
         return Err(access::bad_request(&format!(
             "Private storage limit reached for user {}, please upgrade your plan to increase your private storage limit",
             repo.owner()
@@ -106,10 +133,18 @@ fn wide_folder<'a>(tree: &Dir, changes: &'a [Change], most: usize) -> Option<&'a
 
 /// Bytes of the owner's other private repos.
 fn held_by_others(world: &World, repo: &Repo) -> u64 {
-    let others =
-        world.hf.repos().into_iter().filter(|other| other.owner() == repo.owner() && (other.kind, &other.id) != (repo.kind, &repo.id));
+    let others = world.hf.repos().into_iter().filter(|other| {
+        other.owner() == repo.owner() && (other.kind, &other.id) != (repo.kind, &repo.id)
+    });
     let private = others.filter(|other| !other.state().is_public());
-    private.filter_map(|other| other.state().head(world.hf.branch).map(|head| bytes(&head.tree))).sum()
+    private
+        .filter_map(|other| {
+            other
+                .state()
+                .head(world.hf.branch)
+                .map(|head| bytes(&head.tree))
+        })
+        .sum()
 }
 
 fn bytes(tree: &Dir) -> u64 {

@@ -48,7 +48,10 @@ pub const LFS_SUFFIXES: [&str; 37] = [
 
 /// The .gitattributes of a new repo.
 pub fn gitattributes() -> String {
-    LFS_SUFFIXES.iter().map(|suffix| format!("*.{suffix} filter=lfs diff=lfs merge=lfs -text\n")).collect()
+    LFS_SUFFIXES
+        .iter()
+        .map(|suffix| format!("*.{suffix} filter=lfs diff=lfs merge=lfs -text\n"))
+        .collect()
 }
 
 /// Whether a file goes to LFS; `sample` is how it begins.
@@ -56,8 +59,13 @@ pub fn is_lfs(path: &str, size: u64, sample: &[u8]) -> bool {
     if size == 0 {
         return false;
     }
-    let suffix = path.rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
-    LFS_SUFFIXES.contains(&suffix.as_str()) || size > LFS_ABOVE || (size > BINARY_ABOVE && sample.contains(&0))
+    let suffix = path
+        .rsplit_once('.')
+        .map_or("", |(_, suffix)| suffix)
+        .to_ascii_lowercase();
+    LFS_SUFFIXES.contains(&suffix.as_str())
+        || size > LFS_ABOVE
+        || (size > BINARY_ABOVE && sample.contains(&0))
 }
 
 /// Why a path can't be in a commit.
@@ -69,17 +77,26 @@ pub fn bad_path(path: &str) -> Option<&'static str> {
         return Some("a path has no control characters or backslashes");
     }
     let bad = |part: &str| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git");
-    path.split('/').any(bad).then_some("a path has no empty, dotted or .git parts")
+    path.split('/')
+        .any(bad)
+        .then_some("a path has no empty, dotted or .git parts")
 }
 
 /// What is wrong with a README's front matter.
 pub fn bad_front_matter(readme: &str) -> Option<String> {
     let front = readme.strip_prefix("---\n")?.split("\n---").next()?;
-    let license = front.lines().find_map(|line| line.strip_prefix("license:"))?.trim().trim_matches(['"', '\'']);
+    let license = front
+        .lines()
+        .find_map(|line| line.strip_prefix("license:"))?
+        .trim()
+        .trim_matches(['"', '\'']);
     if license.is_empty() || license.starts_with('-') || LICENSES.contains(&license) {
         return None;
     }
-    Some(format!("\"license\" must be one of [{}, ...]", LICENSES.join(", ")))
+    Some(format!(
+        "\"license\" must be one of [{}, ...]",
+        LICENSES.join(", ")
+    ))
 }
 
 const LICENSES: [&str; 36] = [
@@ -134,7 +151,18 @@ mod tests {
 
     #[test]
     fn refuses_paths_that_leave_the_repo() {
-        for path in ["", "/a", "a/", "../a", "a/../b", "a//b", "./a", ".git/config", "a\\b", "a\nb"] {
+        for path in [
+            "",
+            "/a",
+            "a/",
+            "../a",
+            "a/../b",
+            "a//b",
+            "./a",
+            ".git/config",
+            "a\\b",
+            "a\nb",
+        ] {
             assert!(bad_path(path).is_some(), "{path:?}");
         }
         assert_eq!(bad_path("a/.gitattributes"), None);

@@ -38,7 +38,9 @@ impl Setting {
     fn told(self, key: &str, value: &str) -> Value {
         match self {
             Self::Secret => json!({"key": key, "updatedAt": "2025-01-01T00:00:00.000Z"}),
-            Self::Variable => json!({"key": key, "value": value, "updatedAt": "2025-01-01T00:00:00.000Z"}),
+            Self::Variable => {
+                json!({"key": key, "value": value, "updatedAt": "2025-01-01T00:00:00.000Z"})
+            }
         }
     }
 }
@@ -47,7 +49,10 @@ impl Setting {
 pub async fn settings(mut call: Call, caller: Caller, repo: &Repo, setting: Setting) -> Answer {
     access::repo_writer(repo, caller)?;
     if call.method != "GET" {
-        let pair: Pair = call.json().await.map_err(|error| access::bad_request(&error))?;
+        let pair: Pair = call
+            .json()
+            .await
+            .map_err(|error| access::bad_request(&error))?;
         let mut state = repo.state();
         match call.method.as_str() {
             "DELETE" => drop(setting.of(&mut state).remove(&pair.key)),
@@ -55,6 +60,9 @@ pub async fn settings(mut call: Call, caller: Caller, repo: &Repo, setting: Sett
         }
     }
     let mut state = repo.state();
-    let all = setting.of(&mut state).iter().map(|(key, value)| (key.clone(), setting.told(key, value)));
+    let all = setting
+        .of(&mut state)
+        .iter()
+        .map(|(key, value)| (key.clone(), setting.told(key, value)));
     Ok(json_answer(200, &Value::Object(all.collect())))
 }

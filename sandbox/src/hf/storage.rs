@@ -21,11 +21,24 @@ pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
 async fn answer(world: &Arc<World>, mut call: Call) -> Answer {
     let method = admitted(world, &mut call).await?;
     let segments: Vec<String> = call.segments.clone();
-    match (method, segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice()) {
+    match (
+        method,
+        segments
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .as_slice(),
+    ) {
         ("GET", [_, _, _, digest]) => get(world, &call, digest),
-        ("PUT", [kind, owner, name, digest]) => put(world, call, kind, &format!("{owner}/{name}"), digest).await,
+        ("PUT", [kind, owner, name, digest]) => {
+            put(world, call, kind, &format!("{owner}/{name}"), digest).await
+        }
         ("PUT", ["parts", upload, number]) => put_part(world, call, upload, number).await,
-        _ => Err(failure(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")),
+        _ => Err(failure(
+            405,
+            "MethodNotAllowed",
+            "The specified method is not allowed against this resource.",
+        )),
     }
 }
 
@@ -34,9 +47,20 @@ pub async fn admitted(world: &World, call: &mut Call) -> Result<&'static str, Re
     let method = match call.method.as_str() {
         "GET" | "HEAD" => "GET",
         "PUT" => "PUT",
-        _ => return Err(failure(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")),
+        _ => {
+            return Err(failure(
+                405,
+                "MethodNotAllowed",
+                "The specified method is not allowed against this resource.",
+            ));
+        }
     };
-    let Err(refused) = world.signer.check(method, &call.path, |name| call.param(name)) else { return Ok(method) };
+    let Err(refused) = world
+        .signer
+        .check(method, &call.path, |name| call.param(name))
+    else {
+        return Ok(method);
+    };
     // Storage hears an upload out before it refuses, so that the answer is not lost to a reset.
     call.bytes_dropped().await;
     Err(forbidden(&refused))
@@ -54,19 +78,34 @@ pub fn failure(status: u16, code: &str, message: &str) -> Refusal {
 pub fn forbidden(refused: &Refused) -> Refusal {
     match refused {
         Refused::Expired => failure(403, "AccessDenied", "Request has expired"),
-        Refused::Forged => {
-            failure(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
-        }
+        Refused::Forged => failure(
+            403,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided.",
+        ),
     }
 }
 
 fn get(world: &World, call: &Call, digest: &str) -> Answer {
     let stored = Digest::parse(digest).and_then(|digest| world.hf.store.get(&digest));
-    let stored = stored.ok_or_else(|| failure(404, "NoSuchKey", "The specified key does not exist."))?;
-    if world.settings().hf_bridge_limit.is_some_and(|limit| stored.len() > limit) {
-        return Err(failure(400, "InvalidRequest", "The file is too large to be served this way."));
+    let stored =
+        stored.ok_or_else(|| failure(404, "NoSuchKey", "The specified key does not exist."))?;
+    if world
+        .settings()
+        .hf_bridge_limit
+        .is_some_and(|limit| stored.len() > limit)
+    {
+        return Err(failure(
+            400,
+            "InvalidRequest",
+            "The file is too large to be served this way.",
+        ));
     }
-    Ok(with(content(call, &stored)?, "etag", &format!("\"{digest}\"")))
+    Ok(with(
+        content(call, &stored)?,
+        "etag",
+        &format!("\"{digest}\""),
+    ))
 }
 
 /// The length that was declared; storage takes nothing without.
@@ -78,13 +117,25 @@ pub fn declared_length(call: &Call) -> Result<u64, Refusal> {
             "A header you provided implies functionality that is not implemented: Transfer-Encoding",
         ));
     }
-    let length = call.header("content-length").and_then(|text| text.parse().ok());
-    length.ok_or_else(|| failure(411, "MissingContentLength", "You must provide the Content-Length HTTP header."))
+    let length = call
+        .header("content-length")
+        .and_then(|text| text.parse().ok());
+    length.ok_or_else(|| {
+        failure(
+            411,
+            "MissingContentLength",
+            "You must provide the Content-Length HTTP header.",
+        )
+    })
 }
 
 /// The body was not what its head said.
 pub fn incomplete(_: std::io::Error) -> Refusal {
-    failure(400, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header")
+    failure(
+        400,
+        "IncompleteBody",
+        "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    )
 }
 
 async fn put(world: &Arc<World>, mut call: Call, kind: &str, id: &str, digest: &str) -> Answer {
@@ -92,12 +143,21 @@ async fn put(world: &Arc<World>, mut call: Call, kind: &str, id: &str, digest: &
     let (digest, repo) = Digest::parse(digest)
         .zip(Kind::from_plural(kind).and_then(|kind| world.hf.repo(kind, id)))
         .ok_or_else(|| failure(404, "NoSuchBucket", "The specified bucket does not exist."))?;
-    let mut upload = world.hf.store.upload(length, world.settings().uploads).map_err(|error| broken(&error))?;
+    let mut upload = world
+        .hf
+        .store
+        .upload(length, world.settings().uploads)
+        .map_err(|error| broken(&error))?;
     let mut body = crate::shape::frames(std::mem::take(&mut call.body));
     while let Some(frame) = futures_util::StreamExt::next(&mut body).await {
-        upload.write(&frame.map_err(incomplete)?).map_err(incomplete)?;
+        upload
+            .write(&frame.map_err(incomplete)?)
+            .map_err(incomplete)?;
     }
-    world.hf.store.put(digest, upload.finish().map_err(incomplete)?);
+    world
+        .hf
+        .store
+        .put(digest, upload.finish().map_err(incomplete)?);
     repo.state().stored.insert(digest);
     Ok(with(empty(200), "etag", &format!("\"{digest}\"")))
 }
@@ -105,11 +165,22 @@ async fn put(world: &Arc<World>, mut call: Call, kind: &str, id: &str, digest: &
 async fn put_part(world: &Arc<World>, mut call: Call, upload: &str, number: &str) -> Answer {
     let length = declared_length(&call)?;
     let gone = || failure(404, "NoSuchUpload", "The specified upload does not exist.");
-    let Part { file, offset, len } = number.parse().ok().and_then(|number| world.multiparts.part(upload, number)).ok_or_else(gone)?;
+    let Part { file, offset, len } = number
+        .parse()
+        .ok()
+        .and_then(|number| world.multiparts.part(upload, number))
+        .ok_or_else(gone)?;
     if length != len {
-        return Err(failure(400, "EntityTooSmall", "Your proposed upload is not of the size of a part."));
+        return Err(failure(
+            400,
+            "EntityTooSmall",
+            "Your proposed upload is not of the size of a part.",
+        ));
     }
-    let out = file.map(|file| std::fs::OpenOptions::new().write(true).open(file.path())).transpose().map_err(|error| broken(&error))?;
+    let out = file
+        .map(|file| std::fs::OpenOptions::new().write(true).open(file.path()))
+        .transpose()
+        .map_err(|error| broken(&error))?;
     let mut body = crate::shape::frames(std::mem::take(&mut call.body));
     let mut written = 0;
     while let Some(frame) = futures_util::StreamExt::next(&mut body).await {
@@ -118,14 +189,22 @@ async fn put_part(world: &Arc<World>, mut call: Call, upload: &str, number: &str
             return Err(incomplete(std::io::ErrorKind::InvalidData.into()));
         }
         if let Some(out) = &out {
-            std::os::unix::fs::FileExt::write_all_at(out, &frame, offset + written).map_err(|error| broken(&error))?;
+            std::os::unix::fs::FileExt::write_all_at(out, &frame, offset + written)
+                .map_err(|error| broken(&error))?;
         }
         written += frame.len() as u64;
     }
     if written != len {
         return Err(incomplete(std::io::ErrorKind::UnexpectedEof.into()));
     }
-    let etag = format!("\"{}\"", Oid::made_of(&[upload, number, &world.base(Origin::HfStorage).len().to_string()]));
+    let etag = format!(
+        "\"{}\"",
+        Oid::made_of(&[
+            upload,
+            number,
+            &world.base(Origin::HfStorage).len().to_string()
+        ])
+    );
     world.multiparts.done(upload, number, &etag);
     Ok(with(empty(200), "etag", &etag))
 }

@@ -31,7 +31,11 @@ impl Wanted {
     }
 
     fn visibility(&self) -> Visibility {
-        let private = if self.private == Some(true) { Visibility::Private } else { Visibility::Public };
+        let private = if self.private == Some(true) {
+            Visibility::Private
+        } else {
+            Visibility::Public
+        };
         self.visibility.unwrap_or(private)
     }
 
@@ -42,30 +46,48 @@ impl Wanted {
 
 /// `POST /api/repos/create`.
 pub async fn create(world: &World, mut call: Call, caller: Caller) -> Answer {
-    let wanted: Wanted = call.json().await.map_err(|error| access::bad_request(&error))?;
+    let wanted: Wanted = call
+        .json()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
     let user = caller.account().map_or("", |account| account.user);
     let namespace = wanted.namespace(user);
     access::writer(caller, namespace, &format!("create a {:?}", wanted.kind()))?;
-    if wanted.kind() == Kind::Space && !wanted.sdk.as_deref().is_some_and(|sdk| SDKS.contains(&sdk)) {
-        return Err(access::bad_request("\"sdk\" must be one of gradio, streamlit, docker, static"));
+    if wanted.kind() == Kind::Space && !wanted.sdk.as_deref().is_some_and(|sdk| SDKS.contains(&sdk))
+    {
+        return Err(access::bad_request(
+            "\"sdk\" must be one of gradio, streamlit, docker, static",
+        ));
     }
     let id = format!("{namespace}/{}", wanted.name);
     let url = format!("{}/{}{id}", world.named(Origin::Hf), wanted.kind().prefix());
     let files = [(".gitattributes", rules::gitattributes())];
     let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
-    let made = world.hf.create(wanted.kind(), &id, wanted.visibility(), &files).map_err(|error| broken(&error))?;
+    let made = world
+        .hf
+        .create(wanted.kind(), &id, wanted.visibility(), &files)
+        .map_err(|error| broken(&error))?;
     Ok(match made {
         Ok(repo) => {
             repo.state().sdk = wanted.sdk;
-            json_answer(200, &json!({"url": url, "name": id, "id": repo.number.to_string()}))
+            json_answer(
+                200,
+                &json!({"url": url, "name": id, "id": repo.number.to_string()}),
+            )
         }
-        Err(_) => json_answer(409, &json!({"error": "You already created this repo", "url": url, "name": id})),
+        Err(_) => json_answer(
+            409,
+            &json!({"error": "You already created this repo", "url": url, "name": id}),
+        ),
     })
 }
 
 /// `DELETE /api/repos/delete`.
 pub async fn delete(world: &World, mut call: Call, caller: Caller) -> Answer {
-    let wanted: Wanted = call.json().await.map_err(|error| access::bad_request(&error))?;
+    let wanted: Wanted = call
+        .json()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
     let namespace = wanted.namespace(caller.account().map_or("", |account| account.user));
     let id = format!("{namespace}/{}", wanted.name);
     let repo = access::repo(world, caller, (wanted.kind(), &id))?;
@@ -77,30 +99,50 @@ pub async fn delete(world: &World, mut call: Call, caller: Caller) -> Answer {
 /// `PUT /api/T/{id}/settings`.
 pub async fn settings(mut call: Call, caller: Caller, repo: &Repo) -> Answer {
     access::repo_writer(repo, caller)?;
-    let wanted: Value = call.json().await.map_err(|error| access::bad_request(&error))?;
+    let wanted: Value = call
+        .json()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
     let mut state = repo.state();
     if let Ok(visibility) = serde_json::from_value(wanted["visibility"].clone()) {
         state.visibility = visibility;
     }
     if let Some(private) = wanted["private"].as_bool() {
-        state.visibility = if private { Visibility::Private } else { Visibility::Public };
+        state.visibility = if private {
+            Visibility::Private
+        } else {
+            Visibility::Public
+        };
     }
     match &wanted["gated"] {
         Value::Bool(false) => state.gated = None,
         Value::String(how) => state.gated = Some(how.clone()),
         _ => {}
     }
-    Ok(json_answer(200, &json!({"private": !state.is_public(), "gated": state.gated.clone().map_or(json!(false), Value::from)})))
+    Ok(json_answer(
+        200,
+        &json!({"private": !state.is_public(), "gated": state.gated.clone().map_or(json!(false), Value::from)}),
+    ))
 }
 
 /// `POST /api/validate-yaml`.
 pub async fn validate_yaml(mut call: Call) -> Answer {
-    let asked: Value = call.json().await.map_err(|error| access::bad_request(&error))?;
+    let asked: Value = call
+        .json()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
     let content = asked["content"].as_str().unwrap_or_default();
-    let warning = (!content.starts_with("---")).then(|| json!({"message": "empty or missing yaml metadata in repo card"}));
+    let warning = (!content.starts_with("---"))
+        .then(|| json!({"message": "empty or missing yaml metadata in repo card"}));
     match rules::bad_front_matter(content) {
-        Some(message) => Ok(json_answer(400, &json!({"error": message, "errors": [{"message": message}], "warnings": []}))),
-        None => Ok(json_answer(200, &json!({"errors": [], "warnings": warning.into_iter().collect::<Vec<_>>()}))),
+        Some(message) => Ok(json_answer(
+            400,
+            &json!({"error": message, "errors": [{"message": message}], "warnings": []}),
+        )),
+        None => Ok(json_answer(
+            200,
+            &json!({"errors": [], "warnings": warning.into_iter().collect::<Vec<_>>()}),
+        )),
     }
 }
 
@@ -121,20 +163,37 @@ struct Candidate {
 pub async fn preupload(mut call: Call, caller: Caller, repo: &Repo, revision: &str) -> Answer {
     access::repo_writer(repo, caller)?;
     let commit = access::revision(repo, revision)?;
-    let asked: Preupload = call.json().await.map_err(|error| access::bad_request(&error))?;
+    let asked: Preupload = call
+        .json()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
     if asked.files.len() > 256 {
         return Err(access::bad_request("Too many files: at most 256"));
     }
     let files = asked.files.iter().map(|candidate| {
-        let sample = base64::engine::general_purpose::STANDARD.decode(&candidate.sample).unwrap_or_default();
-        let mode = if rules::is_lfs(&candidate.path, candidate.size, &sample) { "lfs" } else { "regular" };
+        let sample = base64::engine::general_purpose::STANDARD
+            .decode(&candidate.sample)
+            .unwrap_or_default();
+        let mode = if rules::is_lfs(&candidate.path, candidate.size, &sample) {
+            "lfs"
+        } else {
+            "regular"
+        };
         let mut about = json!({"path": candidate.path, "uploadMode": mode, "shouldIgnore": false});
         if let Some(file) = commit.tree.file(&candidate.path) {
-            about["oid"] = if file.lfs { file.digest.to_string() } else { file.oid.to_string() }.into();
+            about["oid"] = if file.lfs {
+                file.digest.to_string()
+            } else {
+                file.oid.to_string()
+            }
+            .into();
         }
         about
     });
-    Ok(json_answer(200, &json!({"files": files.collect::<Vec<_>>(), "commitOid": commit.id})))
+    Ok(json_answer(
+        200,
+        &json!({"files": files.collect::<Vec<_>>(), "commitOid": commit.id}),
+    ))
 }
 
 /// `POST|DELETE /api/T/{id}/branch/{name}`.
@@ -142,7 +201,15 @@ pub async fn branch(mut call: Call, caller: Caller, repo: &Repo, name: &str) -> 
     access::repo_writer(repo, caller)?;
     if call.method == "DELETE" {
         let removed = name != "main" && repo.state().branches.remove(name).is_some();
-        return if removed { Ok(empty(200)) } else { Err(access::refused(404, Some("RevisionNotFound"), "Invalid rev id")) };
+        return if removed {
+            Ok(empty(200))
+        } else {
+            Err(access::refused(
+                404,
+                Some("RevisionNotFound"),
+                "Invalid rev id",
+            ))
+        };
     }
     let asked: Value = call.json().await.unwrap_or_default();
     let from = access::revision(repo, asked["startingPoint"].as_str().unwrap_or("main"))?;
@@ -159,10 +226,23 @@ pub async fn tag(mut call: Call, caller: Caller, repo: &Repo, name: &str) -> Ans
     access::repo_writer(repo, caller)?;
     if call.method == "DELETE" {
         let removed = repo.state().tags.remove(name).is_some();
-        return if removed { Ok(empty(200)) } else { Err(access::refused(404, Some("RevisionNotFound"), "Invalid rev id")) };
+        return if removed {
+            Ok(empty(200))
+        } else {
+            Err(access::refused(
+                404,
+                Some("RevisionNotFound"),
+                "Invalid rev id",
+            ))
+        };
     }
-    let asked: Value = call.json().await.map_err(|error| access::bad_request(&error))?;
-    let tag = asked["tag"].as_str().ok_or_else(|| access::bad_request("\"tag\" is required"))?;
+    let asked: Value = call
+        .json()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
+    let tag = asked["tag"]
+        .as_str()
+        .ok_or_else(|| access::bad_request("\"tag\" is required"))?;
     let at = access::revision(repo, name)?;
     let mut state = repo.state();
     if state.tags.contains_key(tag) {

@@ -53,32 +53,62 @@ struct Action {
 }
 
 /// `POST /api/v1/repos/S/{id}/commit/{branch}`.
-pub async fn commit(world: &Arc<World>, mut call: Call, caller: Caller, repo: &Arc<Repo>, branch: &str) -> Answer {
+pub async fn commit(
+    world: &Arc<World>,
+    mut call: Call,
+    caller: Caller,
+    repo: &Arc<Repo>,
+    branch: &str,
+) -> Answer {
     writer(world, caller, repo)?;
     let settings = world.settings();
     within_quota(world, &settings, repo)?;
-    let wanted: Wanted = call.json().await.map_err(|error| access::bad_request(&error))?;
+    let wanted: Wanted = call
+        .json()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
     let count = wanted.actions.len();
     if count > MOST_ACTIONS {
-        let message = format!("commit request exceeds actions limit: {count} > {MOST_ACTIONS}; split the commit into smaller batches");
+        let message = format!(
+            "commit request exceeds actions limit: {count} > {MOST_ACTIONS}; split the commit into smaller batches"
+        );
         return Err(access::legacy_refused(422, 10_030_000_422, &message));
     }
     if count == 0 {
         return Err(access::bad_request("a commit has actions"));
     }
     let _turn = Turn::take(&repo.committing).ok_or_else(|| busy(&settings))?;
-    let head = repo.state().head(branch).ok_or_else(|| access::bad_request(NO_BRANCH))?;
+    let head = repo
+        .state()
+        .head(branch)
+        .ok_or_else(|| access::bad_request(NO_BRANCH))?;
     if too_soon(&settings, &head) {
         return Err(rejected());
     }
-    let changes = wanted.actions.into_iter().map(|action| change(world, &settings, &head, action)).collect::<Result<Vec<_>, _>>()?;
+    let changes = wanted
+        .actions
+        .into_iter()
+        .map(|action| change(world, &settings, &head, action))
+        .collect::<Result<Vec<_>, _>>()?;
     tokio::time::sleep(Duration::from_millis(settings.ms_commit_ms)).await;
     let mut state = repo.state();
     if state.branches.get(branch) != Some(&head.id) {
-        return Err(access::legacy_refused(409, BY_WORDS, "could not update refs: branch changed, please retry"));
+        return Err(access::legacy_refused(
+            409,
+            BY_WORDS,
+            "could not update refs: branch changed, please retry",
+        ));
     }
-    let made = apply(&mut state, &repo.id, branch, &wanted.commit_message, changes);
-    Ok(access::envelope(&json!({"oid": made.id, "CommitId": made.id, "commit_id": made.id, "commit_message": made.message})))
+    let made = apply(
+        &mut state,
+        &repo.id,
+        branch,
+        &wanted.commit_message,
+        changes,
+    );
+    Ok(access::envelope(
+        &json!({"oid": made.id, "CommitId": made.id, "commit_id": made.id, "commit_message": made.message}),
+    ))
 }
 
 /// Whether the caller may write to the repo; said as it was recorded.
@@ -89,7 +119,11 @@ pub(super) fn writer(world: &World, caller: Caller, repo: &Repo) -> Result<(), R
         Some(_) if world.settings().ms_denial_is_404 => {
             let (kinds, id) = (kinds(repo), &repo.id);
             let unseen = "The project you were looking for could not be found or you don't have permission to view it";
-            Err(access::legacy_refused(404, 404, &format!("{unseen}: {kinds}/{id}")))
+            Err(access::legacy_refused(
+                404,
+                404,
+                &format!("{unseen}: {kinds}/{id}"),
+            ))
         }
         Some(_) => access::writer(Surface::Legacy, caller, repo.owner()).map(drop),
     }
@@ -124,12 +158,19 @@ fn busy(settings: &Settings) -> Refusal {
 fn too_soon(settings: &Settings, head: &Commit) -> bool {
     settings.ms_commit_gap_ms > 0
         && head.parent.is_some()
-        && head.date.elapsed().unwrap_or_default() < Duration::from_millis(settings.ms_commit_gap_ms)
+        && head.date.elapsed().unwrap_or_default()
+            < Duration::from_millis(settings.ms_commit_gap_ms)
 }
 
 fn within_quota(world: &World, settings: &Settings, repo: &Repo) -> Result<(), Refusal> {
-    let Some(quota) = settings.ms_commit_quota else { return Ok(()) };
-    let left = world.quotas.count(format!("commits {:?} {}", repo.kind, repo.id), quota, Duration::from_secs(settings.ms_commit_window_s));
+    let Some(quota) = settings.ms_commit_quota else {
+        return Ok(());
+    };
+    let left = world.quotas.count(
+        format!("commits {:?} {}", repo.kind, repo.id),
+        quota,
+        Duration::from_secs(settings.ms_commit_window_s),
+    );
     if left.allowed {
         return Ok(());
     }
@@ -138,22 +179,40 @@ fn within_quota(world: &World, settings: &Settings, repo: &Repo) -> Result<(), R
     Err(with(settle(Err(refusal)), "retry-after", &wait).into())
 }
 
-fn change(world: &World, settings: &Settings, head: &Commit, action: Action) -> Result<Change, Refusal> {
+fn change(
+    world: &World,
+    settings: &Settings,
+    head: &Commit,
+    action: Action,
+) -> Result<Change, Refusal> {
     let is_absent = action.action == "delete" && head.tree.get(&action.path).is_none();
-    if settings.ms_policy && (is_absent || action.path.split('/').any(|part| REJECTED.contains(&part))) {
+    if settings.ms_policy
+        && (is_absent || action.path.split('/').any(|part| REJECTED.contains(&part)))
+    {
         return Err(rejected());
     }
     if let Some(why) = bad_path(&action.path) {
-        return Err(access::bad_request(&format!("invalid commit action: path {:?}: {why}", action.path)));
+        return Err(access::bad_request(&format!(
+            "invalid commit action: path {:?}: {why}",
+            action.path
+        )));
     }
     match (action.action.as_str(), action.kind.as_str()) {
-        ("delete", _) if is_absent => Err(access::bad_request(&format!("invalid commit action: nothing to delete at {}", action.path))),
+        ("delete", _) if is_absent => Err(access::bad_request(&format!(
+            "invalid commit action: nothing to delete at {}",
+            action.path
+        ))),
         ("delete", _) => Ok(Change::Remove(action.path)),
         ("create" | "update", "lfs") => {
-            let is_taken = |digest: &Digest| !settings.ms_checks_blobs || world.ms.store.get(digest).is_some();
+            let is_taken =
+                |digest: &Digest| !settings.ms_checks_blobs || world.ms.store.get(digest).is_some();
             let digest = Digest::parse(&action.sha256).filter(is_taken);
-            let digest = digest
-                .ok_or_else(|| access::bad_request(&format!("invalid commit action: lfs object of {} does not exist", action.path)))?;
+            let digest = digest.ok_or_else(|| {
+                access::bad_request(&format!(
+                    "invalid commit action: lfs object of {} does not exist",
+                    action.path
+                ))
+            })?;
             Ok(Change::Put(action.path, lfs_file(digest, action.size)))
         }
         ("create" | "update", "normal" | "") => {
@@ -163,9 +222,17 @@ fn change(world: &World, settings: &Settings, head: &Commit, action: Action) -> 
                     .map_err(|error| access::bad_request(&error.to_string()))?,
                 _ => action.content.into_bytes(),
             };
-            Ok(Change::Put(action.path, world.ms.inline(content.into()).map_err(|error| broken(&error))?))
+            Ok(Change::Put(
+                action.path,
+                world
+                    .ms
+                    .inline(content.into())
+                    .map_err(|error| broken(&error))?,
+            ))
         }
-        (other, kind) => Err(access::bad_request(&format!("invalid commit action: {other} of type {kind}"))),
+        (other, kind) => Err(access::bad_request(&format!(
+            "invalid commit action: {other} of type {kind}"
+        ))),
     }
 }
 

@@ -4,13 +4,21 @@ use std::collections::BTreeMap;
 
 /// The fields of a form, by name; `mime` has the boundary.
 pub fn fields(mime: &str, body: &[u8]) -> Option<BTreeMap<String, String>> {
-    let boundary = mime.split("boundary=").nth(1)?.split(';').next()?.trim_matches('"');
+    let boundary = mime
+        .split("boundary=")
+        .nth(1)?
+        .split(';')
+        .next()?
+        .trim_matches('"');
     let text = String::from_utf8_lossy(body);
     let delimiter = format!("--{boundary}");
     let parts = text.split(&delimiter).filter_map(|part| {
         let (head, value) = part.trim_start_matches("\r\n").split_once("\r\n\r\n")?;
         let name = head.split("name=\"").nth(1)?.split('"').next()?;
-        Some((name.to_owned(), value.strip_suffix("\r\n").unwrap_or(value).to_owned()))
+        Some((
+            name.to_owned(),
+            value.strip_suffix("\r\n").unwrap_or(value).to_owned(),
+        ))
     });
     Some(parts.collect())
 }

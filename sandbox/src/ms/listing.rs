@@ -20,17 +20,38 @@ const PAGE: usize = 100;
 
 /// `GET /api/v1/S/{id}/repo/files`: no pages, and nothing says that it was cut.
 pub fn unpaged(world: &World, call: &Call, caller: Caller, repo: &Repo) -> Answer {
-    listed(world, call, caller, repo, (0, world.settings().ms_listing_cap))
+    listed(
+        world,
+        call,
+        caller,
+        repo,
+        (0, world.settings().ms_listing_cap),
+    )
 }
 
 /// `GET /api/v1/datasets/{id}/repo/tree`.
 pub fn paged(world: &World, call: &Call, caller: Caller, repo: &Repo) -> Answer {
-    let size = call.number("PageSize").unwrap_or(PAGE).clamp(1, world.settings().ms_page.max(1));
+    let size = call
+        .number("PageSize")
+        .unwrap_or(PAGE)
+        .clamp(1, world.settings().ms_page.max(1));
     let page = call.number("PageNumber").unwrap_or(1).max(1);
-    listed(world, call, caller, repo, ((page - 1).saturating_mul(size), size))
+    listed(
+        world,
+        call,
+        caller,
+        repo,
+        ((page - 1).saturating_mul(size), size),
+    )
 }
 
-fn listed(world: &World, call: &Call, caller: Caller, repo: &Repo, (skip, take): (usize, usize)) -> Answer {
+fn listed(
+    world: &World,
+    call: &Call,
+    caller: Caller,
+    repo: &Repo,
+    (skip, take): (usize, usize),
+) -> Answer {
     access::files_of(caller, repo)?;
     let settings = world.settings();
     let commit = revision(&settings, call, repo)?;
@@ -38,9 +59,19 @@ fn listed(world: &World, call: &Call, caller: Caller, repo: &Repo, (skip, take):
     // Models' listings know the word by its capital letter only.
     let recursive = call.flag("Recursive") || is_dataset && call.flag("recursive");
     let root = call.param("Root").unwrap_or_default().trim_matches('/');
-    let page = commit.tree.dir(root).map(|dir| dir.page(root, recursive, skip, take)).unwrap_or_default();
-    let files: Vec<Value> = page.iter().map(|(path, node)| entry(path, node, &commit, settings.ms_sha256)).collect();
-    let total = commit.tree.dir(root).map_or(0, |dir| if recursive { dir.count() } else { dir.width() });
+    let page = commit
+        .tree
+        .dir(root)
+        .map(|dir| dir.page(root, recursive, skip, take))
+        .unwrap_or_default();
+    let files: Vec<Value> = page
+        .iter()
+        .map(|(path, node)| entry(path, node, &commit, settings.ms_sha256))
+        .collect();
+    let total = commit
+        .tree
+        .dir(root)
+        .map_or(0, |dir| if recursive { dir.count() } else { dir.width() });
     let mut data = json!({"Files": files, "IsVisual": 0, "LatestCommitter": committer(&commit, settings.ms_commit_id)});
     if is_dataset {
         data["TotalCount"] = total.into();
@@ -50,11 +81,15 @@ fn listed(world: &World, call: &Call, caller: Caller, repo: &Repo, (skip, take):
 
 /// The commit that is asked for. An unknown one is answered as a listing without a list.
 fn revision(settings: &Settings, call: &Call, repo: &Repo) -> Result<Arc<Commit>, Refusal> {
-    let revision = call.param("Revision").filter(|text| !text.is_empty()).unwrap_or("master");
-    repo.commit(revision).ok_or_else(|| match settings.ms_revision_404 {
-        true => access::refused(Surface::Legacy, &access::NO_TREE),
-        false => access::envelope(&json!({"Files": null})).into(),
-    })
+    let revision = call
+        .param("Revision")
+        .filter(|text| !text.is_empty())
+        .unwrap_or("master");
+    repo.commit(revision)
+        .ok_or_else(|| match settings.ms_revision_404 {
+            true => access::refused(Surface::Legacy, &access::NO_TREE),
+            false => access::envelope(&json!({"Files": null})).into(),
+        })
 }
 
 /// The last commit: its first digits, and all of them only where a setting says so.
@@ -86,8 +121,18 @@ fn entry(path: &str, node: &Node, commit: &Commit, with_sha256: bool) -> Value {
 /// `GET /api/v1/datasets/{id}/oss/tree`: the data of a dataset of the old kind, which is not in its repo.
 pub fn beside(world: &World, call: &Call, caller: Caller, repo: &Repo) -> Answer {
     access::files_of(caller, repo)?;
-    let address = |digest| world.signed(Origin::MsStorage, "GET", &format!("/lfs/{digest}"), call.ttl);
+    let address = |digest| {
+        world.signed(
+            Origin::MsStorage,
+            "GET",
+            &format!("/lfs/{digest}"),
+            call.ttl,
+        )
+    };
     let state = repo.state();
-    let told = state.beside.iter().map(|(key, (digest, size))| json!({"Key": key, "Size": size, "Url": address(digest)}));
+    let told = state
+        .beside
+        .iter()
+        .map(|(key, (digest, size))| json!({"Key": key, "Size": size, "Url": address(digest)}));
     Ok(access::envelope(&told.collect()))
 }

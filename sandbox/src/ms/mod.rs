@@ -134,10 +134,13 @@ pub fn route(call: &Call) -> Route {
             git_verb(call, kind, owner, name, rest).unwrap_or(Route::Unknown(Surface::Legacy))
         }
         [kind, owner, name, "resolve", revision, path @ ..] if !path.is_empty() => {
-            resolve(method, kind, format!("{owner}/{name}"), revision, path).unwrap_or(Route::Unknown(Surface::Legacy))
+            resolve(method, kind, format!("{owner}/{name}"), revision, path)
+                .unwrap_or(Route::Unknown(Surface::Legacy))
         }
         ["api", "v1", "login"] => Route::Login,
-        ["api", "v1", "repos", kind, owner, name, rest @ ..] => written(kind, owner, name, rest).unwrap_or(Route::Unknown(Surface::Legacy)),
+        ["api", "v1", "repos", kind, owner, name, rest @ ..] => {
+            written(kind, owner, name, rest).unwrap_or(Route::Unknown(Surface::Legacy))
+        }
         ["api", "v1", rest @ ..] => legacy(method, rest).unwrap_or(Route::Unknown(Surface::Legacy)),
         _ => Route::Unknown(Surface::Legacy),
     }
@@ -153,17 +156,37 @@ fn git_verb(call: &Call, kind: &str, owner: &str, name: &str, rest: &[&str]) -> 
         ["info", "lfs", "objects", "batch"] => Verb::GitLfs,
         _ => return None,
     };
-    Some(Route::Repo(Surface::Legacy, kind, format!("{owner}/{name}"), verb))
+    Some(Route::Repo(
+        Surface::Legacy,
+        kind,
+        format!("{owner}/{name}"),
+        verb,
+    ))
 }
 
 fn resolve(method: &str, kind: &str, id: String, revision: &str, path: &[&str]) -> Option<Route> {
-    let verb = Verb::Resolve { revision: revision.to_owned(), path: path.join("/") };
-    matches!(method, "GET" | "HEAD").then_some(Route::Repo(Surface::Legacy, Kind::from_plural(kind)?, id, verb))
+    let verb = Verb::Resolve {
+        revision: revision.to_owned(),
+        path: path.join("/"),
+    };
+    matches!(method, "GET" | "HEAD").then_some(Route::Repo(
+        Surface::Legacy,
+        Kind::from_plural(kind)?,
+        id,
+        verb,
+    ))
 }
 
 fn open(method: &str, rest: &[&str]) -> Option<Route> {
     let kind = Kind::from_plural(rest.first()?)?;
-    let of = |owner: &str, name: &str, verb| Some(Route::Repo(Surface::Open, kind, format!("{owner}/{name}"), verb));
+    let of = |owner: &str, name: &str, verb| {
+        Some(Route::Repo(
+            Surface::Open,
+            kind,
+            format!("{owner}/{name}"),
+            verb,
+        ))
+    };
     match (method, &rest[1..]) {
         ("GET", []) => Some(Route::List(Surface::Open, kind)),
         ("POST", []) if kind == Kind::Space => Some(Route::Create(Surface::Open, kind)),
@@ -175,12 +198,24 @@ fn open(method: &str, rest: &[&str]) -> Option<Route> {
 
 fn legacy(method: &str, rest: &[&str]) -> Option<Route> {
     let kind = Kind::from_plural(rest.first()?)?;
-    let of = |owner: &str, name: &str, verb| Some(Route::Repo(Surface::Legacy, kind, format!("{owner}/{name}"), verb));
+    let of = |owner: &str, name: &str, verb| {
+        Some(Route::Repo(
+            Surface::Legacy,
+            kind,
+            format!("{owner}/{name}"),
+            verb,
+        ))
+    };
     match (method, &rest[1..]) {
         ("GET", []) if kind == Kind::Dataset => Some(Route::List(Surface::Legacy, kind)),
         ("POST", []) => Some(Route::Create(Surface::Legacy, kind)),
         // A dataset also answers to its number.
-        ("GET", [number, "repo", "tree"]) => Some(Route::Repo(Surface::Legacy, kind, (*number).to_owned(), Verb::Tree)),
+        ("GET", [number, "repo", "tree"]) => Some(Route::Repo(
+            Surface::Legacy,
+            kind,
+            (*number).to_owned(),
+            Verb::Tree,
+        )),
         ("GET", [owner, name]) => of(owner, name, Verb::Info),
         ("DELETE", [owner, name] | [owner, name, "repo" | "file"]) => of(owner, name, Verb::Delete),
         ("GET", [owner, name, "repo", "files"]) => of(owner, name, Verb::Files),
@@ -188,7 +223,11 @@ fn legacy(method: &str, rest: &[&str]) -> Option<Route> {
         ("GET" | "HEAD", [owner, name, "repo"]) => of(owner, name, Verb::Download),
         ("GET", [owner, name, "revisions"]) => of(owner, name, Verb::Revisions),
         ("GET", [owner, name, "commits"]) => of(owner, name, Verb::Commits),
-        ("GET", [owner, name, "oss", "tree"] | [owner, name, "oss", "tree", ""]) if kind == Kind::Dataset => of(owner, name, Verb::Beside),
+        ("GET", [owner, name, "oss", "tree"] | [owner, name, "oss", "tree", ""])
+            if kind == Kind::Dataset =>
+        {
+            of(owner, name, Verb::Beside)
+        }
         ("POST", [owner, name, "repo", "tag"]) => of(owner, name, Verb::Tag),
         _ => None,
     }
@@ -198,31 +237,61 @@ fn written(kind: &str, owner: &str, name: &str, rest: &[&str]) -> Option<Route> 
     let kind = Kind::from_plural(kind)?;
     let verb = match rest {
         ["info", "lfs", "objects", "batch"] => Verb::Batch,
-        ["blobs", oid, _size] => Verb::Blob { oid: (*oid).to_owned() },
-        ["commit", branch] => Verb::Commit { branch: (*branch).to_owned() },
+        ["blobs", oid, _size] => Verb::Blob {
+            oid: (*oid).to_owned(),
+        },
+        ["commit", branch] => Verb::Commit {
+            branch: (*branch).to_owned(),
+        },
         _ => return None,
     };
-    Some(Route::Repo(Surface::Legacy, kind, format!("{owner}/{name}"), verb))
+    Some(Route::Repo(
+        Surface::Legacy,
+        kind,
+        format!("{owner}/{name}"),
+        verb,
+    ))
 }
 
 /// Answers a request.
 pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
     let route = route(&call);
     if is_by_itself(world, &call, &route) {
-        return json(421, &value!({"message": "mirror self-forwarded loop detected"}));
+        return json(
+            421,
+            &value!({"message": "mirror self-forwarded loop detected"}),
+        );
     }
     let caller = access::caller(world, &call);
-    let is_git = matches!(route, Route::Repo(_, _, _, Verb::Refs | Verb::GitObjects | Verb::GitPush | Verb::GitLfs));
+    let is_git = matches!(
+        route,
+        Route::Repo(
+            _,
+            _,
+            _,
+            Verb::Refs | Verb::GitObjects | Verb::GitPush | Verb::GitLfs
+        )
+    );
     let answer = answer(world, call, route, caller).await;
-    settle(if is_git { answer.map_err(git::challenged) } else { answer })
+    settle(if is_git {
+        answer.map_err(git::challenged)
+    } else {
+        answer
+    })
 }
 
 /// Whether the hub's edge takes what asks Git for one of its own mirrors: it knows clients by the name that they begin with.
 fn is_by_itself(world: &World, call: &Call, route: &Route) -> bool {
-    let agent = call.header(axum::http::header::USER_AGENT).unwrap_or_default();
+    let agent = call
+        .header(axum::http::header::USER_AGENT)
+        .unwrap_or_default();
     let is_client = match route {
-        Route::Repo(_, _, _, Verb::Refs | Verb::GitObjects | Verb::GitPush) => agent.starts_with("git/"),
-        Route::Repo(_, _, _, Verb::GitLfs) => agent.starts_with("git/") || agent.starts_with("git-lfs/"),
+        Route::Repo(_, _, _, Verb::Refs | Verb::GitObjects | Verb::GitPush) => {
+            agent.starts_with("git/")
+        }
+        Route::Repo(_, _, _, Verb::GitLfs) => {
+            agent.starts_with("git/") || agent.starts_with("git-lfs/")
+        }
         _ => true,
     };
     world.settings().ms_git_agent && !is_client
@@ -245,7 +314,10 @@ async fn answer(world: &Arc<World>, mut call: Call, route: Route, caller: Caller
     }
     let surface = match route {
         Route::Me => Surface::Open,
-        Route::List(surface, _) | Route::Create(surface, _) | Route::Repo(surface, ..) | Route::Unknown(surface) => surface,
+        Route::List(surface, _)
+        | Route::Create(surface, _)
+        | Route::Repo(surface, ..)
+        | Route::Unknown(surface) => surface,
         Route::Login => Surface::Legacy,
     };
     if matches!(caller, Caller::Bad) {
@@ -259,13 +331,24 @@ async fn answer(world: &Arc<World>, mut call: Call, route: Route, caller: Caller
         Route::List(Surface::Legacy, _) => read::list_datasets(world, &call, caller),
         Route::Create(Surface::Open, _) => write::create_studio(world, call, caller).await,
         Route::Create(Surface::Legacy, kind) => write::create(world, call, caller, kind).await,
-        Route::Repo(surface, kind, id, verb) => about_repo(world, call, caller, (surface, kind, &id), verb).await,
+        Route::Repo(surface, kind, id, verb) => {
+            about_repo(world, call, caller, (surface, kind, &id), verb).await
+        }
         Route::Login | Route::Unknown(_) => Err(access::refused(surface, &access::NO_ROUTE)),
     }
 }
 
-async fn about_repo(world: &Arc<World>, mut call: Call, caller: Caller, (surface, kind, id): (Surface, Kind, &str), verb: Verb) -> Answer {
-    let is_git = matches!(verb, Verb::Refs | Verb::GitObjects | Verb::GitPush | Verb::GitLfs);
+async fn about_repo(
+    world: &Arc<World>,
+    mut call: Call,
+    caller: Caller,
+    (surface, kind, id): (Surface, Kind, &str),
+    verb: Verb,
+) -> Answer {
+    let is_git = matches!(
+        verb,
+        Verb::Refs | Verb::GitObjects | Verb::GitPush | Verb::GitLfs
+    );
     let repo = match access::repo(world, caller, (surface, kind, id)) {
         // Git sends its credentials only to who asks for them.
         Err(_) if is_git && caller.account().is_none() => return Err(access::no_token()),
@@ -288,7 +371,9 @@ async fn about_repo(world: &Arc<World>, mut call: Call, caller: Caller, (surface
         Verb::Files => listing::unpaged(world, &call, caller, &repo),
         Verb::Tree => listing::paged(world, &call, caller, &repo),
         Verb::Download => files::download(world, &call, caller, &repo),
-        Verb::Resolve { revision, path } => files::resolve(world, &call, caller, &repo, (&revision, &path)),
+        Verb::Resolve { revision, path } => {
+            files::resolve(world, &call, caller, &repo, (&revision, &path))
+        }
         Verb::Beside => listing::beside(world, &call, caller, &repo),
         Verb::Commits => read::commits(world, &call, caller, &repo),
         Verb::Revisions => Ok(read::revisions(&repo)),

@@ -21,24 +21,39 @@ pub async fn push(mut call: Call, caller: Caller, repo: &Repo) -> Answer {
     if call.method == "GET" {
         return Ok(crate::git::refs::to_write(repo));
     }
-    let body = call.bytes().await.map_err(|error| access::bad_request(&error))?;
-    let (commands, pack) = commands(&body).ok_or_else(|| access::bad_request("no commands of Git"))?;
+    let body = call
+        .bytes()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
+    let (commands, pack) =
+        commands(&body).ok_or_else(|| access::bad_request("no commands of Git"))?;
     let needs_pack = commands.iter().any(|command| command.new != NONE);
     if needs_pack && !is_empty_pack(pack) {
         return Err(unpacked());
     }
     let mut state = repo.state();
-    let told = commands.iter().map(|command| match command.carry_out(&mut state) {
-        Ok(()) => packet(&format!("ok {}\n", command.name)),
-        Err(why) => packet(&format!("ng {} {why}\n", command.name)),
-    });
-    let report: String = [packet("unpack ok\n")].into_iter().chain(told).chain(["0000".to_owned()]).collect();
+    let told = commands
+        .iter()
+        .map(|command| match command.carry_out(&mut state) {
+            Ok(()) => packet(&format!("ok {}\n", command.name)),
+            Err(why) => packet(&format!("ng {} {why}\n", command.name)),
+        });
+    let report: String = [packet("unpack ok\n")]
+        .into_iter()
+        .chain(told)
+        .chain(["0000".to_owned()])
+        .collect();
     Ok(typed(200, "application/x-git-receive-pack-result", report))
 }
 
 /// Nothing here reads a pack.
 fn unpacked() -> Refusal {
-    typed(200, "application/x-git-receive-pack-result", format!("{}0000", packet("unpack the sandbox takes no objects\n"))).into()
+    typed(
+        200,
+        "application/x-git-receive-pack-result",
+        format!("{}0000", packet("unpack the sandbox takes no objects\n")),
+    )
+    .into()
 }
 
 /// A ref that changes: from which commit, to which.
@@ -54,12 +69,14 @@ impl Command<'_> {
         if self.new != NONE && missing {
             return Err("missing necessary objects");
         }
-        let (refs, name): (&mut BTreeMap<String, Oid>, &str) =
-            match (self.name.strip_prefix("refs/heads/"), self.name.strip_prefix("refs/tags/")) {
-                (Some(name), _) => (&mut state.branches, name),
-                (_, Some(name)) => (&mut state.tags, name),
-                _ => return Err("funny refname"),
-            };
+        let (refs, name): (&mut BTreeMap<String, Oid>, &str) = match (
+            self.name.strip_prefix("refs/heads/"),
+            self.name.strip_prefix("refs/tags/"),
+        ) {
+            (Some(name), _) => (&mut state.branches, name),
+            (_, Some(name)) => (&mut state.tags, name),
+            _ => return Err("funny refname"),
+        };
         let stands = refs.get(name).map_or(NONE.to_owned(), Oid::to_string);
         if stands != self.old {
             return Err("failed to update ref");
@@ -83,7 +100,11 @@ fn commands(mut body: &[u8]) -> Option<(Vec<Command<'_>>, &[u8])> {
         }
         let line = std::str::from_utf8(body.get(4..length)?).ok()?;
         let mut words = line.split('\0').next()?.trim_end().splitn(3, ' ');
-        commands.push(Command { old: words.next()?, new: words.next()?, name: words.next()? });
+        commands.push(Command {
+            old: words.next()?,
+            new: words.next()?,
+            name: words.next()?,
+        });
         body = &body[length..];
     }
 }
@@ -102,7 +123,10 @@ mod tests {
         let command = format!("{NONE} {} refs/heads/a\0report-status", "1".repeat(40));
         let body = [packet(&command).as_bytes(), b"0000PACK"].concat();
         let (commands, pack) = commands(&body).unwrap();
-        assert_eq!((commands.len(), commands[0].name, pack), (1, "refs/heads/a", &b"PACK"[..]));
+        assert_eq!(
+            (commands.len(), commands[0].name, pack),
+            (1, "refs/heads/a", &b"PACK"[..])
+        );
         assert!(super::commands(b"00ffshort").is_none() && super::commands(b"zzzz").is_none());
     }
 }

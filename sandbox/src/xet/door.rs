@@ -20,7 +20,11 @@ pub fn route(call: &Call) -> &'static str {
     match segments.as_slice() {
         [_, "reconstructions", ..] => "hf_cas.reconstruction",
         [_, "fetch_term"] => "hf_cas.term",
-        [_, "xorbs" | "xorb-grants" | "xorb-commits" | "xorb-uploads", ..] => "hf_cas.xorb",
+        [
+            _,
+            "xorbs" | "xorb-grants" | "xorb-commits" | "xorb-uploads",
+            ..,
+        ] => "hf_cas.xorb",
         [_, "shards"] => "hf_cas.shard",
         _ => "hf_cas.other",
     }
@@ -33,9 +37,16 @@ pub fn token(world: &World, call: &Call, may: &str) -> Answer {
     }
     let signed = world.signer.sign(may, "xet", call.ttl);
     let token = format!("xet_{}", URL_SAFE_NO_PAD.encode(signed));
-    let end = if call.ttl.is_zero() { clock::now() - 1 } else { clock::now() + call.ttl.as_secs() };
+    let end = if call.ttl.is_zero() {
+        clock::now() - 1
+    } else {
+        clock::now() + call.ttl.as_secs()
+    };
     let cas = world.base(Origin::HfCas);
-    let response = json_answer(200, &json!({"casUrl": cas, "accessToken": token, "exp": end}));
+    let response = json_answer(
+        200,
+        &json!({"casUrl": cas, "accessToken": token, "exp": end}),
+    );
     let response = with(response, "x-xet-cas-url", cas);
     let response = with(response, "x-xet-access-token", &token);
     Ok(with(response, "x-xet-token-expiration", &end.to_string()))
@@ -53,11 +64,18 @@ async fn answer(world: &World, mut call: Call) -> Answer {
     }
     let server = world.xet.server().await.map_err(|error| broken(&error))?;
     if route(&call) != "hf_cas.shard" {
-        return carried(server.address, &mut call).await.map_err(|error| broken(&error));
+        return carried(server.address, &mut call)
+            .await
+            .map_err(|error| broken(&error));
     }
-    let shard = call.bytes().await.map_err(|error| typed(400, "text/plain", error))?;
+    let shard = call
+        .bytes()
+        .await
+        .map_err(|error| typed(400, "text/plain", error))?;
     call.body = Body::from(shard.clone());
-    let response = carried(server.address, &mut call).await.map_err(|error| broken(&error))?;
+    let response = carried(server.address, &mut call)
+        .await
+        .map_err(|error| broken(&error))?;
     if response.status().is_success() {
         world.xet.remember(&shard).map_err(|error| broken(&error))?;
     }
@@ -70,14 +88,21 @@ fn admitted(world: &World, call: &Call) -> Result<(), Refusal> {
     match call.path.as_str() {
         "/v1/fetch_term" | "/v1/telemetry" => return Ok(()),
         path if path.starts_with("/simulation/xorb-uploads/") => return Ok(()),
-        path if path.starts_with("/simulation") => return Err(typed(404, "text/plain", "Not Found").into()),
+        path if path.starts_with("/simulation") => {
+            return Err(typed(404, "text/plain", "Not Found").into());
+        }
         _ => {}
     }
     let opens = |may: &str| {
         let token = call.bearer()?.strip_prefix("xet_")?;
         let signed = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
         let query = pairs(signed.strip_prefix("xet?")?);
-        let find = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let find = |name: &str| {
+            query
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+        };
         world.signer.check(may, "xet", find).ok()
     };
     let opened = opens("write").or_else(|| if writes { None } else { opens("read") });

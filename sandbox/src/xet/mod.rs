@@ -58,11 +58,18 @@ fn failed(error: impl std::fmt::Display) -> io::Error {
 impl Xet {
     /// Nothing yet, whose xorbs will be under `dir`.
     pub fn new(dir: &Path) -> Self {
-        Self { dir: dir.join("xet"), server: OnceCell::new(), files: Mutex::default(), storing: tokio::sync::Mutex::default() }
+        Self {
+            dir: dir.join("xet"),
+            server: OnceCell::new(),
+            files: Mutex::default(),
+            storing: tokio::sync::Mutex::default(),
+        }
     }
 
     async fn server(&self) -> io::Result<&Server> {
-        self.server.get_or_try_init(|| Server::start(&self.dir)).await
+        self.server
+            .get_or_try_init(|| Server::start(&self.dir))
+            .await
     }
 
     /// Xet's hash of a blob that is stored there.
@@ -74,7 +81,12 @@ impl Xet {
     pub async fn adopt(&self, hub: &Hub, repo: &Repo) -> io::Result<()> {
         let _alone = self.storing.lock().await;
         let commits: Vec<_> = repo.state().log.clone();
-        for file in commits.iter().flat_map(|commit| commit.tree.files()).map(|(_, file)| file).filter(|file| file.lfs) {
+        for file in commits
+            .iter()
+            .flat_map(|commit| commit.tree.files())
+            .map(|(_, file)| file)
+            .filter(|file| file.lfs)
+        {
             if self.hash(&file.digest).is_none()
                 && let Some(content) = hub.store.get(&file.digest)
             {
@@ -88,10 +100,18 @@ impl Xet {
     /// Stores a content the way the official client does.
     async fn store(&self, content: &Content) -> io::Result<(MerkleHash, u64)> {
         let server = self.server().await?;
-        let config =
-            TranslatorConfig::test_server_config(&server.context, format!("http://{}", server.address), &self.dir).map_err(failed)?;
-        let session = FileUploadSession::new(config.into()).await.map_err(failed)?;
-        let (_, mut cleaner) = session.start_clean(None, Some(content.len()), Sha256Policy::Compute).map_err(failed)?;
+        let config = TranslatorConfig::test_server_config(
+            &server.context,
+            format!("http://{}", server.address),
+            &self.dir,
+        )
+        .map_err(failed)?;
+        let session = FileUploadSession::new(config.into())
+            .await
+            .map_err(failed)?;
+        let (_, mut cleaner) = session
+            .start_clean(None, Some(content.len()), Sha256Policy::Compute)
+            .map_err(failed)?;
         let mut body = content.body(0, content.len())?;
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame?.into_data() {
@@ -100,7 +120,10 @@ impl Xet {
         }
         let (info, _) = cleaner.finish().await.map_err(failed)?;
         session.finalize().await.map_err(failed)?;
-        Ok((MerkleHash::from_hex(&info.hash).map_err(failed)?, content.len()))
+        Ok((
+            MerkleHash::from_hex(&info.hash).map_err(failed)?,
+            content.len(),
+        ))
     }
 
     /// Remembers the files that a shard names.
@@ -108,10 +131,19 @@ impl Xet {
         let mut reader = Cursor::new(shard);
         MDBShardFileHeader::deserialize(&mut reader).map_err(failed)?;
         while let Some(file) = MDBFileInfo::deserialize(&mut reader)? {
-            let size = file.segments.iter().map(|segment| u64::from(segment.unpacked_segment_bytes)).sum();
-            let digest = file.metadata_ext.as_ref().and_then(|ext| Digest::parse(&ext.sha256.hex()));
+            let size = file
+                .segments
+                .iter()
+                .map(|segment| u64::from(segment.unpacked_segment_bytes))
+                .sum();
+            let digest = file
+                .metadata_ext
+                .as_ref()
+                .and_then(|ext| Digest::parse(&ext.sha256.hex()));
             if let Some(digest) = digest {
-                self.files.guarded().insert(digest, (file.metadata.file_hash, size));
+                self.files
+                    .guarded()
+                    .insert(digest, (file.metadata.file_hash, size));
             }
         }
         Ok(())
@@ -119,12 +151,18 @@ impl Xet {
 
     /// Puts a blob that came this way into the hub's own store; whether there is one.
     pub async fn hand_over(&self, hub: &Hub, digest: &Digest) -> io::Result<bool> {
-        let Some((hash, size)) = self.files.guarded().get(digest).copied() else { return Ok(false) };
+        let Some((hash, size)) = self.files.guarded().get(digest).copied() else {
+            return Ok(false);
+        };
         let server = self.server().await?;
         let mut upload = hub.store.upload(size, Uploads::Keep)?;
         for start in (0..size).step_by(SEGMENT as usize) {
             let range = FileRange::new(start, size.min(start + SEGMENT));
-            let piece: Bytes = server.client.get_file_data(&hash, Some(range)).await.map_err(failed)?;
+            let piece: Bytes = server
+                .client
+                .get_file_data(&hash, Some(range))
+                .await
+                .map_err(failed)?;
             upload.write(&piece)?;
         }
         hub.store.put(*digest, upload.finish()?);
@@ -135,14 +173,29 @@ impl Xet {
 impl Server {
     async fn start(dir: &Path) -> io::Result<Self> {
         // The crates of xet-core bring no TLS of their own here; nothing on loopback needs it, but their client asks for one.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
         let context = XetContext::default().map_err(failed)?;
-        let client: Arc<dyn DirectAccessClient> = LocalClient::new(context.clone(), dir.join("cas")).await.map_err(failed)?;
+        let client: Arc<dyn DirectAccessClient> =
+            LocalClient::new(context.clone(), dir.join("cas"))
+                .await
+                .map_err(failed)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let server = LocalServer::from_client(Arc::clone(&client), None, address.ip().to_string(), address.port());
+        let server = LocalServer::from_client(
+            Arc::clone(&client),
+            None,
+            address.ip().to_string(),
+            address.port(),
+        );
         let (end, ended) = oneshot::channel();
         tokio::spawn(async move { server.serve_until_stopped(listener, ended).await });
-        Ok(Self { context, client, address, _end: end })
+        Ok(Self {
+            context,
+            client,
+            address,
+            _end: end,
+        })
     }
 }

@@ -18,9 +18,16 @@ const APART: u32 = 2;
 
 impl<'a> Committer<'a> {
     /// The hub refuses the batch for good: the files that it names have failed, and the others are written.
-    pub(super) fn without_refused(&self, batch: Vec<Ready<'a>>, title: String, error: Error) -> BoxFuture<'_, Written<'a>> {
+    pub(super) fn without_refused(
+        &self,
+        batch: Vec<Ready<'a>>,
+        title: String,
+        error: Error,
+    ) -> BoxFuture<'_, Written<'a>> {
         async move {
-            let (named, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|ready| error.names(ready.step.path()));
+            let (named, rest): (Vec<_>, Vec<_>) = batch
+                .into_iter()
+                .partition(|ready| error.names(ready.step.path()));
             if named.is_empty() {
                 return self.split(rest, title, error).await;
             }
@@ -68,39 +75,70 @@ impl<'a> Committer<'a> {
         }
         match self.lacking(&batch).await {
             Ok(lacking) if lacking.is_empty() => return batch,
-            _ => tracing::warn!("the destination lacks blobs that were stored: they are sent again"),
+            _ => {
+                tracing::warn!("the destination lacks blobs that were stored: they are sent again")
+            }
         }
         let batch = self.store_again(batch).await;
         let lacking = self.lacking(&batch).await;
         let wrong = |ready: &Ready<'a>| match (&lacking, stored(&ready.step)?) {
             (Ok(lacking), (_, blob)) if !lacking.contains(&blob.sha256) => None,
-            (Ok(_), _) => Some(Error::new(Kind::BlobMissing, "the hub took the content, and says that it does not have it")),
+            (Ok(_), _) => Some(Error::new(
+                Kind::BlobMissing,
+                "the hub took the content, and says that it does not have it",
+            )),
             (Err(error), _) => Some(Error::new(error.kind(), error.to_string())),
         };
-        let is_there = |ready: &Ready<'a>| wrong(ready).inspect(|error| self.fail([ready], error)).is_none();
+        let is_there = |ready: &Ready<'a>| {
+            wrong(ready)
+                .inspect(|error| self.fail([ready], error))
+                .is_none()
+        };
         batch.into_iter().filter(is_there).collect()
     }
 
     /// The batch's blobs that the hub wants now.
     async fn lacking(&self, batch: &[Ready<'a>]) -> Result<HashSet<Sha256>> {
-        let blobs: Vec<Blob> = batch.iter().filter_map(|ready| stored(&ready.step)).map(|(_, blob)| blob).collect();
+        let blobs: Vec<Blob> = batch
+            .iter()
+            .filter_map(|ready| stored(&ready.step))
+            .map(|(_, blob)| blob)
+            .collect();
         let missing = self.work.destination.missing(&blobs).await?;
         Ok(missing.wanted.iter().map(|blob| blob.sha256).collect())
     }
 
     async fn with_all(&self, batch: Vec<Ready<'a>>, lacking: &HashSet<Sha256>) -> Vec<Ready<'a>> {
-        let blobs = batch.iter().filter_map(|ready| stored(&ready.step)).map(|(_, blob)| blob);
-        let lost: Vec<Blob> = blobs.filter(|blob| lacking.contains(&blob.sha256)).collect();
+        let blobs = batch
+            .iter()
+            .filter_map(|ready| stored(&ready.step))
+            .map(|(_, blob)| blob);
+        let lost: Vec<Blob> = blobs
+            .filter(|blob| lacking.contains(&blob.sha256))
+            .collect();
         if let Err(error) = self.work.source.locate(&lost).await {
-            tracing::warn!("the source could not say where {} files are: {error}", lost.len());
+            tracing::warn!(
+                "the source could not say where {} files are: {error}",
+                lost.len()
+            );
         }
-        let each: Vec<_> = batch.into_iter().map(|ready| self.with_blob(ready, lacking)).collect();
-        let ready: Vec<_> = stream::iter(each).buffered(self.work.options.streams.max(1)).collect().await;
+        let each: Vec<_> = batch
+            .into_iter()
+            .map(|ready| self.with_blob(ready, lacking))
+            .collect();
+        let ready: Vec<_> = stream::iter(each)
+            .buffered(self.work.options.streams.max(1))
+            .collect()
+            .await;
         ready.into_iter().flatten().collect()
     }
 
     async fn with_blob(&self, ready: Ready<'a>, lacking: &HashSet<Sha256>) -> Option<Ready<'a>> {
-        let Some((file, blob)) = stored(&ready.step).filter(|(_, blob)| lacking.contains(&blob.sha256)) else { return Some(ready) };
+        let Some((file, blob)) =
+            stored(&ready.step).filter(|(_, blob)| lacking.contains(&blob.sha256))
+        else {
+            return Some(ready);
+        };
         match store(self.work, &file.file, blob).await {
             Ok(()) => Some(ready),
             Err(error) => {
@@ -116,7 +154,9 @@ impl<'a> Committer<'a> {
         let is_first = since.is_none();
         if is_first {
             *since = Some(self.work.http.clock.now());
-            self.work.events.retry(error, self.work.http.retry.base * APART);
+            self.work
+                .events
+                .retry(error, self.work.http.retry.base * APART);
         }
         is_first
     }
@@ -125,7 +165,11 @@ impl<'a> Committer<'a> {
     pub(super) async fn keep_apart(&self) {
         let Some(since) = *self.since() else { return };
         let gone = self.work.http.clock.now().duration_since(since);
-        self.work.http.clock.sleep((self.work.http.retry.base * APART).saturating_sub(gone)).await;
+        self.work
+            .http
+            .clock
+            .sleep((self.work.http.retry.base * APART).saturating_sub(gone))
+            .await;
     }
 
     /// Notes when a commit was answered.
@@ -137,7 +181,9 @@ impl<'a> Committer<'a> {
     }
 
     fn since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.apart_since.lock().unwrap_or_else(PoisonError::into_inner)
+        self.apart_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -37,21 +37,43 @@ impl Ready<'_> {
     pub(super) fn is_done(&self, there: Option<Standing>) -> bool {
         match (&self.action, there) {
             (Action::Delete { .. }, there) => there.is_none(),
-            (Action::Put { content: Content::Stored(blob), .. }, Some(there)) => there.is_blob(*blob),
-            (Action::Put { content: Content::Inline(content), .. }, Some(there)) => there.is(content),
+            (
+                Action::Put {
+                    content: Content::Stored(blob),
+                    ..
+                },
+                Some(there),
+            ) => there.is_blob(*blob),
+            (
+                Action::Put {
+                    content: Content::Inline(content),
+                    ..
+                },
+                Some(there),
+            ) => there.is(content),
             (Action::Put { .. }, None) => false,
         }
     }
 }
 
 pub(super) fn put<'a>(step: Step<'a>, file: &CommitFile, content: Content) -> Ready<'a> {
-    Ready { step, action: Action::Put { path: file.file.path.clone(), exists: file.current.is_some(), content } }
+    Ready {
+        step,
+        action: Action::Put {
+            path: file.file.path.clone(),
+            exists: file.current.is_some(),
+            content,
+        },
+    }
 }
 
 /// An inline file that the source keeps as a blob.
 pub(super) fn inline_blob(step: &Step<'_>) -> Option<Blob> {
     match step {
-        Step::Inline(file) => Some(Blob { sha256: file.file.digest.sha256()?, size: file.file.size }),
+        Step::Inline(file) => Some(Blob {
+            sha256: file.file.digest.sha256()?,
+            size: file.file.size,
+        }),
         _ => None,
     }
 }

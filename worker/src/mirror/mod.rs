@@ -35,19 +35,40 @@ impl Sides {
     fn open(from: &RepoAt, to: &RepoAt, settings: &Settings, events: &Arc<Events>) -> Result<Self> {
         let http = events.listening(settings.http());
         let (from_side, to_side) = (settings.source(from), settings.destination(to));
-        let ((from, from_url), (to, to_url)) = (opened(&from_side, &http)?, opened(&to_side, &http)?);
-        Ok(Self { from, to, from_url, to_url, to_side, http })
+        let ((from, from_url), (to, to_url)) =
+            (opened(&from_side, &http)?, opened(&to_side, &http)?);
+        Ok(Self {
+            from,
+            to,
+            from_url,
+            to_url,
+            to_side,
+            http,
+        })
     }
 
     /// The blobs of one side, at this LFS server, as those of a branch.
     fn store(&self, side: &Side, lfs: &str, branch: &Revision) -> Result<Store> {
-        let at = RepoAt { endpoint: lfs.to_owned(), revision: branch.clone(), ..side.at.clone() };
-        Store::open(&Side { at, token: side.token.clone() }, self.http.clone())
+        let at = RepoAt {
+            endpoint: lfs.to_owned(),
+            revision: branch.clone(),
+            ..side.at.clone()
+        };
+        Store::open(
+            &Side {
+                at,
+                token: side.token.clone(),
+            },
+            self.http.clone(),
+        )
     }
 
     /// The source's refs of this scope, fetched with all their history.
     async fn fetch(&self, scope: Scope, folder: &Folder) -> Result<Bare> {
-        let bare = Bare::below(Limits::default(), folder.below.as_deref().map(std::path::Path::new))?;
+        let bare = Bare::below(
+            Limits::default(),
+            folder.below.as_deref().map(std::path::Path::new),
+        )?;
         bare.fetch(&self.from, scope.refspecs(), Depth::All).await?;
         Ok(bare)
     }
@@ -55,15 +76,27 @@ impl Sides {
 
 fn opened(side: &Side, http: &HttpOptions) -> Result<(GitRepo, Url)> {
     let endpoint = &side.at.endpoint;
-    let url: Url = endpoint.parse().map_err(|error| Error::new(Kind::Usage, format!("'{endpoint}' is no address: {error}")))?;
-    let user = side.token.as_ref().and_then(Token::user).unwrap_or_default();
-    Ok((GitRepo::open(&url, user, side.token.as_ref(), http.clone())?, url))
+    let url: Url = endpoint
+        .parse()
+        .map_err(|error| Error::new(Kind::Usage, format!("'{endpoint}' is no address: {error}")))?;
+    let user = side
+        .token
+        .as_ref()
+        .and_then(Token::user)
+        .unwrap_or_default();
+    Ok((
+        GitRepo::open(&url, user, side.token.as_ref(), http.clone())?,
+        url,
+    ))
 }
 
 /// Ends the bare repository as the job wants it.
 fn end(bare: Bare, folder: &Folder) {
     if folder.kept {
-        eprintln!("hf2ms-worker: Git's objects are kept in {}", bare.keep().display());
+        eprintln!(
+            "hf2ms-worker: Git's objects are kept in {}",
+            bare.keep().display()
+        );
     }
 }
 

@@ -15,7 +15,9 @@ use super::updates::{Judged, Refusal, halves, judge, specs};
 use super::{Sides, end, told};
 use crate::events::Events;
 use crate::finalize::fatal;
-use crate::protocol::{Event, Exit, Force, Landed, Lfs, PushJob, RefOutcome, RefState, RefUpdate, Scope};
+use crate::protocol::{
+    Event, Exit, Force, Landed, Lfs, PushJob, RefOutcome, RefState, RefUpdate, Scope,
+};
 use crate::settings::Settings;
 
 /// Pushes, and says what became of each ref.
@@ -29,20 +31,46 @@ async fn carry_out(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> 
         return Err(error);
     }
     let sides = Sides::open(&job.source, &job.destination, settings, events)?;
-    let bare = sides.fetch(job.scope, &job.folder).await.map_err(|error| error.about("the source"))?;
-    let pushing = Pushing { job, lost: &lost(job), sides: &sides, bare: &bare, events, has_waited: AtomicBool::new(false) };
+    let bare = sides
+        .fetch(job.scope, &job.folder)
+        .await
+        .map_err(|error| error.about("the source"))?;
+    let pushing = Pushing {
+        job,
+        lost: &lost(job),
+        sides: &sides,
+        bare: &bare,
+        events,
+        has_waited: AtomicBool::new(false),
+    };
     let landed = pushing.all().await;
     end(bare, &job.folder);
     let landed = landed?;
-    let exit = if landed.refs.iter().any(|outcome| outcome.state == RefState::Refused) { Exit::Incomplete } else { Exit::Done };
+    let exit = if landed
+        .refs
+        .iter()
+        .any(|outcome| outcome.state == RefState::Refused)
+    {
+        Exit::Incomplete
+    } else {
+        Exit::Done
+    };
     events.say(&Event::Pushed(landed));
     Ok(exit)
 }
 
 /// LFS objects that are not there: those that the target does not take, and those that no chunk has brought.
 fn lost(job: &PushJob) -> HashSet<Sha256> {
-    let brought: HashSet<Sha256> = job.receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| stored.sha256).collect();
-    let awaited = job.awaited.iter().filter(|sha256| !brought.contains(sha256));
+    let brought: HashSet<Sha256> = job
+        .receipts
+        .iter()
+        .flat_map(|receipt| &receipt.files)
+        .map(|stored| stored.sha256)
+        .collect();
+    let awaited = job
+        .awaited
+        .iter()
+        .filter(|sha256| !brought.contains(sha256));
     job.lost.iter().chain(awaited).copied().collect()
 }
 
@@ -72,35 +100,67 @@ impl Pushing<'_> {
             return Ok(());
         }
         let files = self.bare.pointers().await?;
-        let files: Vec<_> =
-            files.into_iter().filter(|file| file.digest.sha256().is_none_or(|sha256| !self.lost.contains(&sha256))).collect();
-        let store = self.sides.store(&self.sides.to_side, &lfs_address(&self.sides.to_url), &self.job.destination.revision)?;
+        let files: Vec<_> = files
+            .into_iter()
+            .filter(|file| {
+                file.digest
+                    .sha256()
+                    .is_none_or(|sha256| !self.lost.contains(&sha256))
+            })
+            .collect();
+        let store = self.sides.store(
+            &self.sides.to_side,
+            &lfs_address(&self.sides.to_url),
+            &self.job.destination.revision,
+        )?;
         match lacking(&store, &files).await?.wanted.len() {
             0 => Ok(()),
             count => Err(Error::new(
                 Kind::Conflict,
-                format!("{count} LFS objects are not at the target: the source moved on, or they were lost"),
+                format!(
+                    "{count} LFS objects are not at the target: the source moved on, or they were lost"
+                ),
             )),
         }
     }
 
     /// Which refs may be pushed, and why others may not.
     async fn sifted(&self) -> Result<(Vec<RefUpdate>, Vec<RefOutcome>)> {
-        let new: Vec<String> = self.job.updates.iter().filter_map(|update| update.new.clone()).collect();
+        let new: Vec<String> = self
+            .job
+            .updates
+            .iter()
+            .filter_map(|update| update.new.clone())
+            .collect();
         let known = self.bare.known(new.clone()).await?;
         let tainted = match self.lost.is_empty() {
             true => HashSet::new(),
-            false => self.bare.reaching(new.into_iter().filter(|oid| known.contains(oid)).collect(), self.lost.clone()).await?,
+            false => {
+                self.bare
+                    .reaching(
+                        new.into_iter().filter(|oid| known.contains(oid)).collect(),
+                        self.lost.clone(),
+                    )
+                    .await?
+            }
         };
         let there = self.there_if_it_matters().await?;
         let (mut may, mut refused) = (Vec::new(), Vec::new());
         for update in &self.job.updates {
-            let moved_on = there.as_ref().is_some_and(|there| there.get(&update.name) != update.old.as_ref() && !stands(update, there));
+            let moved_on = there.as_ref().is_some_and(|there| {
+                there.get(&update.name) != update.old.as_ref() && !stands(update, there)
+            });
             let why = match &update.new {
-                _ if !is_exact(&update.name) => Some("its name is not UTF-8, and such a name is not written: rename it"),
+                _ if !is_exact(&update.name) => {
+                    Some("its name is not UTF-8, and such a name is not written: rename it")
+                }
                 _ if moved_on => Some("it moved on at the target meanwhile: run again"),
-                Some(new) if !known.contains(new) => Some("it moved on at the source meanwhile: run again"),
-                Some(new) if tainted.contains(new) => Some("it leads to LFS objects that are not at the target"),
+                Some(new) if !known.contains(new) => {
+                    Some("it moved on at the source meanwhile: run again")
+                }
+                Some(new) if tainted.contains(new) => {
+                    Some("it leads to LFS objects that are not at the target")
+                }
                 Some(new) if !self.may_go_to(update, new).await? => {
                     Some("it is not a continuation of what stands there, and nothing is forced")
                 }
@@ -125,7 +185,9 @@ impl Pushing<'_> {
 
     async fn may_go_to(&self, update: &RefUpdate, new: &str) -> Result<bool> {
         match (&update.old, self.job.force) {
-            (Some(old), Force::Never) if update.name.starts_with("refs/heads/") => self.bare.continues(new, old).await,
+            (Some(old), Force::Never) if update.name.starts_with("refs/heads/") => {
+                self.bare.continues(new, old).await
+            }
             (Some(_), Force::Never) => Ok(false),
             _ => Ok(true),
         }
@@ -137,9 +199,13 @@ impl Pushing<'_> {
             if updates.is_empty() {
                 return Ok(Vec::new());
             }
-            let Judged { mut outcomes, declined } = judge(updates, self.once(updates).await?);
+            let Judged {
+                mut outcomes,
+                declined,
+            } = judge(updates, self.once(updates).await?);
             if self.waits_for(&declined).await {
-                let again: Vec<RefUpdate> = declined.into_iter().map(|refusal| refusal.update).collect();
+                let again: Vec<RefUpdate> =
+                    declined.into_iter().map(|refusal| refusal.update).collect();
                 outcomes.extend(self.some(&again).await?);
                 return Ok(outcomes);
             }
@@ -157,12 +223,21 @@ impl Pushing<'_> {
 
     /// GitLab's list of LFS objects may lag some seconds behind their upload: it is given that time, once.
     async fn waits_for(&self, declined: &[Refusal]) -> bool {
-        let is_late = declined.iter().any(|refusal| refusal.why.contains("LFS objects are missing"));
+        let is_late = declined
+            .iter()
+            .any(|refusal| refusal.why.contains("LFS objects are missing"));
         if !is_late || self.has_waited.swap(true, Ordering::Relaxed) {
             return false;
         }
         let pause = self.sides.http.retry.base * 5 / 2;
-        self.events.retry(&Error::new(Kind::Transient, "the target does not find the LFS objects yet").about("the target"), pause);
+        self.events.retry(
+            &Error::new(
+                Kind::Transient,
+                "the target does not find the LFS objects yet",
+            )
+            .about("the target"),
+            pause,
+        );
         self.sides.http.clock.sleep(pause).await;
         true
     }
@@ -176,7 +251,13 @@ impl Pushing<'_> {
         loop {
             let mut locked: Vec<Pushed> = Vec::new();
             let specs = specs(&left, self.job.force);
-            let pushed = self.bare.push(&self.sides.to, &specs.iter().map(String::as_str).collect::<Vec<_>>()).await;
+            let pushed = self
+                .bare
+                .push(
+                    &self.sides.to,
+                    &specs.iter().map(String::as_str).collect::<Vec<_>>(),
+                )
+                .await;
             let error = match pushed {
                 Ok(pushed) => {
                     let (met, settled): (Vec<_>, Vec<_>) = pushed.into_iter().partition(is_locked);
@@ -184,7 +265,10 @@ impl Pushing<'_> {
                     left.retain(|update| locked.iter().any(|pushed| pushed.name == update.name));
                     match left.is_empty() {
                         true => return Ok(done),
-                        false => Error::new(Kind::Transient, format!("{} refs are locked at the target", left.len())),
+                        false => Error::new(
+                            Kind::Transient,
+                            format!("{} refs are locked at the target", left.len()),
+                        ),
                     }
                 }
                 Err(error) if retry.covers(&error) => error,
@@ -204,26 +288,45 @@ impl Pushing<'_> {
 
     /// Where the target's refs stand now.
     async fn there(&self) -> Result<Refs> {
-        self.sides.to.writable().await.map_err(|error| error.about("the target"))
+        self.sides
+            .to
+            .writable()
+            .await
+            .map_err(|error| error.about("the target"))
     }
 
     /// What stands there is said, not what was answered.
     async fn looked_at(&self, outcomes: Vec<RefOutcome>) -> Result<Landed> {
         let refs = self.there().await?;
         let there = by_name(&refs);
-        let updates: HashMap<&str, &RefUpdate> = self.job.updates.iter().map(|update| (update.name.as_str(), update)).collect();
+        let updates: HashMap<&str, &RefUpdate> = self
+            .job
+            .updates
+            .iter()
+            .map(|update| (update.name.as_str(), update))
+            .collect();
         let look = |outcome: RefOutcome| match updates.get(outcome.name.as_str()) {
             Some(update) if outcome.state != RefState::Refused && !stands(update, &there) => {
-                refusal(update, "the target took it, and it does not stand there now: run again")
+                refusal(
+                    update,
+                    "the target took it, and it does not stand there now: run again",
+                )
             }
             _ => outcome,
         };
-        Ok(Landed { refs: outcomes.into_iter().map(look).collect(), there: self.job.scope.of(&refs) })
+        Ok(Landed {
+            refs: outcomes.into_iter().map(look).collect(),
+            there: self.job.scope.of(&refs),
+        })
     }
 }
 
 fn by_name(refs: &Refs) -> HashMap<String, String> {
-    Scope::All.of(refs).into_iter().map(|found| (found.name, found.oid)).collect()
+    Scope::All
+        .of(refs)
+        .into_iter()
+        .map(|found| (found.name, found.oid))
+        .collect()
 }
 
 fn is_locked(pushed: &Pushed) -> bool {
@@ -235,7 +338,11 @@ fn stands(update: &RefUpdate, there: &HashMap<String, String>) -> bool {
 }
 
 fn refusal(update: &RefUpdate, why: &str) -> RefOutcome {
-    RefOutcome { name: update.name.clone(), state: RefState::Refused, why: Some(why.to_owned()) }
+    RefOutcome {
+        name: update.name.clone(),
+        state: RefState::Refused,
+        why: Some(why.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -252,8 +359,20 @@ mod tests {
             "destination": {"hub": "git", "endpoint": "https://h/c/d.git", "kind": "model", "id": "c/d", "revision": "main"},
             "lost": [refused], "awaited": [brought, absent],
         });
-        let stored = Stored { path: "w.bin".parse().unwrap(), sha256: brought, git_sha1: None, size: 1, how: How::Streamed };
-        let job = PushJob { receipts: vec![Receipt { files: vec![stored], ..Receipt::default() }], ..serde_json::from_value(job).unwrap() };
+        let stored = Stored {
+            path: "w.bin".parse().unwrap(),
+            sha256: brought,
+            git_sha1: None,
+            size: 1,
+            how: How::Streamed,
+        };
+        let job = PushJob {
+            receipts: vec![Receipt {
+                files: vec![stored],
+                ..Receipt::default()
+            }],
+            ..serde_json::from_value(job).unwrap()
+        };
         assert_eq!(lost(&job), HashSet::from([refused, absent]));
     }
 }

@@ -27,8 +27,13 @@ async fn look(job: &ScanJob, settings: &Settings, events: &Arc<Events>) -> Resul
     let sides = Sides::open(&job.source, &job.destination, settings, events)?;
     let about = |what: &'static str| move |error: hf2ms_hub::Error| error.about(what);
     let refs = sides.from.advertised().await.map_err(about("the source"))?;
-    let there = job.scope.of(&sides.to.writable().await.map_err(about("the target"))?);
-    let bare = sides.fetch(job.scope, &job.folder).await.map_err(about("the source"))?;
+    let there = job
+        .scope
+        .of(&sides.to.writable().await.map_err(about("the target"))?);
+    let bare = sides
+        .fetch(job.scope, &job.folder)
+        .await
+        .map_err(about("the source"))?;
     let found = found(job, &sides, &bare, &refs, there).await;
     end(bare, &job.folder);
     let found = found?;
@@ -41,18 +46,37 @@ async fn look(job: &ScanJob, settings: &Settings, events: &Arc<Events>) -> Resul
     Ok(Exit::Done)
 }
 
-async fn found(job: &ScanJob, sides: &Sides, bare: &Bare, refs: &Refs, there: Vec<RefAt>) -> Result<Scan> {
+async fn found(
+    job: &ScanJob,
+    sides: &Sides,
+    bare: &Bare,
+    refs: &Refs,
+    there: Vec<RefAt>,
+) -> Result<Scan> {
     let files = bare.pointers().await?;
     let lfs = bare.lfs_address(&sides.from_url, refs.head()).await?;
     let lfs_there = lfs_address(&sides.to_url);
     let branch = main_branch(refs);
-    let store = sides.store(&sides.to_side, &lfs_there, branch.as_ref().unwrap_or(&job.destination.revision))?;
-    let lacking = lacking(&store, &files).await.map_err(|error| error.about("the target"))?;
-    let wanted: std::collections::HashSet<_> = lacking.wanted.iter().map(|blob| blob.sha256).collect();
-    let is_wanted = |file: &&File| file.digest.sha256().is_some_and(|sha256| wanted.contains(&sha256));
+    let store = sides.store(
+        &sides.to_side,
+        &lfs_there,
+        branch.as_ref().unwrap_or(&job.destination.revision),
+    )?;
+    let lacking = lacking(&store, &files)
+        .await
+        .map_err(|error| error.about("the target"))?;
+    let wanted: std::collections::HashSet<_> =
+        lacking.wanted.iter().map(|blob| blob.sha256).collect();
+    let is_wanted = |file: &&File| {
+        file.digest
+            .sha256()
+            .is_some_and(|sha256| wanted.contains(&sha256))
+    };
     let missing: Vec<File> = files.iter().filter(is_wanted).cloned().collect();
     let (objects, git_bytes) = bare.extent().await?;
-    let known = bare.known(there.iter().map(|r| r.oid.clone()).collect()).await?;
+    let known = bare
+        .known(there.iter().map(|r| r.oid.clone()).collect())
+        .await?;
     Ok(Scan {
         refs: job.scope.of(refs),
         branch,
@@ -74,15 +98,28 @@ async fn found(job: &ScanJob, sides: &Sides, bare: &Bare, refs: &Refs, there: Ve
 
 /// Asks which of these the server lacks, a hundred at a time. What it refuses only for now is wanted: it is asked again.
 pub(super) async fn lacking(store: &Store, files: &[File]) -> Result<Missing> {
-    let blobs: Vec<Blob> = files.iter().filter_map(|file| Some(Blob { sha256: file.digest.sha256()?, size: file.size })).collect();
+    let blobs: Vec<Blob> = files
+        .iter()
+        .filter_map(|file| {
+            Some(Blob {
+                sha256: file.digest.sha256()?,
+                size: file.size,
+            })
+        })
+        .collect();
     let questions = blobs.chunks(A_CHECK).map(|blobs| store.missing(blobs));
-    let answers: Vec<Missing> = stream::iter(questions).buffered(AT_ONCE).try_collect().await?;
+    let answers: Vec<Missing> = stream::iter(questions)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
     let mut all = Missing::default();
     for answer in answers {
         all.wanted.extend(answer.wanted);
         for (sha256, error) in answer.refused {
             match error.kind() {
-                Kind::Transient => all.wanted.extend(blobs.iter().find(|blob| blob.sha256 == sha256)),
+                Kind::Transient => all
+                    .wanted
+                    .extend(blobs.iter().find(|blob| blob.sha256 == sha256)),
                 _ => all.refused.push((sha256, error)),
             }
         }
@@ -91,7 +128,20 @@ pub(super) async fn lacking(store: &Store, files: &[File]) -> Result<Missing> {
 }
 
 fn refused(files: &[File], lacking: &Missing) -> Vec<FailedFile> {
-    let of = |sha256| files.iter().find(|file| file.digest.sha256() == Some(sha256));
-    let failed = lacking.refused.iter().filter_map(|(sha256, error)| Some((of(*sha256)?, error)));
-    failed.map(|(file, error)| FailedFile { path: file.path.to_string(), error: error.to_string(), kind: error.kind() }).collect()
+    let of = |sha256| {
+        files
+            .iter()
+            .find(|file| file.digest.sha256() == Some(sha256))
+    };
+    let failed = lacking
+        .refused
+        .iter()
+        .filter_map(|(sha256, error)| Some((of(*sha256)?, error)));
+    failed
+        .map(|(file, error)| FailedFile {
+            path: file.path.to_string(),
+            error: error.to_string(),
+            kind: error.kind(),
+        })
+        .collect()
 }

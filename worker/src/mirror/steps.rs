@@ -19,10 +19,14 @@ pub struct Steps {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Stopped {
     /// All that the destination has would be lost, and nothing may be.
-    #[error("the target {0} is not empty and has nothing in common with the source: without --no-force its refs would be replaced")]
+    #[error(
+        "the target {0} is not empty and has nothing in common with the source: without --no-force its refs would be replaced"
+    )]
     Unrelated(String),
     /// Pointers would lead to nothing.
-    #[error("the target {0} lacks {1} LFS objects: leave GIT_LFS_SKIP_SMUDGE out to move them, or give --allow-missing")]
+    #[error(
+        "the target {0} lacks {1} LFS objects: leave GIT_LFS_SKIP_SMUDGE out to move them, or give --allow-missing"
+    )]
     Lacking(String, usize),
 }
 
@@ -39,8 +43,15 @@ impl Steps {
     /// [`Stopped`]
     pub fn of(job: &ScanJob, scan: &Scan) -> Result<Self, Stopped> {
         may_follow(job, scan)?;
-        let moving = if job.policy.lfs == Lfs::Moved { scan.missing.clone() } else { Vec::new() };
-        let awaited = moving.iter().filter_map(|file| file.digest.sha256()).collect();
+        let moving = if job.policy.lfs == Lfs::Moved {
+            scan.missing.clone()
+        } else {
+            Vec::new()
+        };
+        let awaited = moving
+            .iter()
+            .filter_map(|file| file.digest.sha256())
+            .collect();
         let updates = updates(&scan.refs, &scan.there, job.scope);
         let push = (!updates.is_empty()).then(|| PushJob {
             version: VERSION,
@@ -57,24 +68,43 @@ impl Steps {
             folder: job.folder.clone(),
             options: job.options.clone(),
         });
-        Ok(Self { plan: plan(job, scan, moving), push })
+        Ok(Self {
+            plan: plan(job, scan, moving),
+            push,
+        })
     }
 
     /// The same as an event: whole jobs, for one who only hands them on.
     pub(super) fn event(self, run: &str) -> Event {
         let numbers = 0..u32::try_from(self.plan.chunks.len()).unwrap_or(u32::MAX);
-        Event::Steps { chunks: numbers.filter_map(|number| self.plan.chunk(run, number)).collect(), push: self.push.map(Box::new) }
+        Event::Steps {
+            chunks: numbers
+                .filter_map(|number| self.plan.chunk(run, number))
+                .collect(),
+            push: self.push.map(Box::new),
+        }
     }
 }
 
 fn plan(job: &ScanJob, scan: &Scan, moving: Vec<File>) -> Plan {
-    let at = |side: &RepoAt, lfs: &str| RepoAt { endpoint: lfs.to_owned(), ..of_branch(side, scan) };
-    Plan::of_blobs(at(&job.source, &scan.lfs), at(&job.destination, &scan.lfs_there), moving, job.policy.chunking)
+    let at = |side: &RepoAt, lfs: &str| RepoAt {
+        endpoint: lfs.to_owned(),
+        ..of_branch(side, scan)
+    };
+    Plan::of_blobs(
+        at(&job.source, &scan.lfs),
+        at(&job.destination, &scan.lfs_there),
+        moving,
+        job.policy.chunking,
+    )
 }
 
 /// The repo at the source's main branch, where it has one.
 fn of_branch(side: &RepoAt, scan: &Scan) -> RepoAt {
-    RepoAt { revision: scan.branch.clone().unwrap_or_else(|| side.revision.clone()), ..side.clone() }
+    RepoAt {
+        revision: scan.branch.clone().unwrap_or_else(|| side.revision.clone()),
+        ..side.clone()
+    }
 }
 
 fn may_follow(job: &ScanJob, scan: &Scan) -> Result<(), Stopped> {
@@ -109,7 +139,14 @@ mod tests {
             source: at("a").unwrap(),
             destination: at("b").unwrap(),
             scope: Scope::Branches,
-            policy: Policy { force, lfs, chunking: Chunking::Sized { bytes: 1, at_most: 100 } },
+            policy: Policy {
+                force,
+                lfs,
+                chunking: Chunking::Sized {
+                    bytes: 1,
+                    at_most: 100,
+                },
+            },
             tell: Tell::Steps,
             folder: Folder::default(),
             options: WorkerOptions::default(),
@@ -118,8 +155,17 @@ mod tests {
 
     /// Two objects are missing, and one ref differs.
     fn scan() -> Scan {
-        let file = |name: &str| File { path: name.parse().unwrap(), size: 5, digest: Digest::Sha256(Sha256::of(name.as_bytes())) };
-        let main = |oid: &str| vec![RefAt { name: "refs/heads/main".to_owned(), oid: oid.to_owned() }];
+        let file = |name: &str| File {
+            path: name.parse().unwrap(),
+            size: 5,
+            digest: Digest::Sha256(Sha256::of(name.as_bytes())),
+        };
+        let main = |oid: &str| {
+            vec![RefAt {
+                name: "refs/heads/main".to_owned(),
+                oid: oid.to_owned(),
+            }]
+        };
         Scan {
             refs: main("2"),
             branch: Some("trunk".parse().unwrap()),
@@ -143,19 +189,44 @@ mod tests {
     fn what_is_missing_moves_in_chunks_and_the_push_awaits_it() {
         let steps = Steps::of(&job(Force::Always, Lfs::Moved), &scan()).unwrap();
         let push = steps.push.clone().unwrap();
-        assert_eq!((push.awaited.len(), push.lost.len(), push.updates.len()), (2, 1, 1));
-        let Event::Steps { chunks, push } = steps.event("r") else { panic!("not its event") };
+        assert_eq!(
+            (push.awaited.len(), push.lost.len(), push.updates.len()),
+            (2, 1, 1)
+        );
+        let Event::Steps { chunks, push } = steps.event("r") else {
+            panic!("not its event")
+        };
         assert_eq!(chunks.len(), 2);
         assert_eq!((chunks[1].chunk, chunks[1].chunks), (1, 2));
-        assert_eq!((chunks[0].source.endpoint.as_str(), chunks[0].files.len()), ("https://h/o/a.git/info/lfs", 1));
-        let branches = [&chunks[0].source, &chunks[0].destination, &push.unwrap().destination].map(|side| side.revision.to_string());
-        assert_eq!(branches, ["trunk", "trunk", "trunk"], "LFS servers are asked in its name");
+        assert_eq!(
+            (chunks[0].source.endpoint.as_str(), chunks[0].files.len()),
+            ("https://h/o/a.git/info/lfs", 1)
+        );
+        let branches = [
+            &chunks[0].source,
+            &chunks[0].destination,
+            &push.unwrap().destination,
+        ]
+        .map(|side| side.revision.to_string());
+        assert_eq!(
+            branches,
+            ["trunk", "trunk", "trunk"],
+            "LFS servers are asked in its name"
+        );
     }
 
     #[test]
     fn nothing_is_pushed_where_nothing_differs_and_nothing_moves_that_should_not() {
-        let same = Scan { there: scan().refs, ..scan() };
-        assert_eq!(Steps::of(&job(Force::Always, Lfs::Moved), &same).unwrap().push, None);
+        let same = Scan {
+            there: scan().refs,
+            ..scan()
+        };
+        assert_eq!(
+            Steps::of(&job(Force::Always, Lfs::Moved), &same)
+                .unwrap()
+                .push,
+            None
+        );
         let missing = Steps::of(&job(Force::Always, Lfs::Missing), &scan()).unwrap();
         assert!(missing.plan.chunks.is_empty() && missing.push.unwrap().awaited.is_empty());
     }
@@ -163,9 +234,14 @@ mod tests {
     #[test]
     fn what_would_be_lost_or_lead_to_nothing_stops_it() {
         let stopped = |job: &ScanJob, scan: &Scan| Steps::of(job, scan).unwrap_err().to_string();
-        let unrelated = Scan { related: false, ..scan() };
+        let unrelated = Scan {
+            related: false,
+            ..scan()
+        };
         assert!(stopped(&job(Force::Never, Lfs::Moved), &unrelated).contains("nothing in common"));
         assert!(Steps::of(&job(Force::Always, Lfs::Moved), &unrelated).is_ok());
-        assert!(stopped(&job(Force::Always, Lfs::Expected), &scan()).contains("lacks 2 LFS objects"));
+        assert!(
+            stopped(&job(Force::Always, Lfs::Expected), &scan()).contains("lacks 2 LFS objects")
+        );
     }
 }

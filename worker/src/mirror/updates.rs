@@ -23,7 +23,11 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn outcome(self) -> RefOutcome {
-        RefOutcome { name: self.update.name, state: RefState::Refused, why: Some(self.why) }
+        RefOutcome {
+            name: self.update.name,
+            state: RefState::Refused,
+            why: Some(self.why),
+        }
     }
 }
 
@@ -39,16 +43,35 @@ pub(super) fn specs(updates: &[RefUpdate], force: Force) -> Vec<String> {
 
 /// What became of each of `updates`; one that was not answered for stood there already.
 pub(super) fn judge(updates: &[RefUpdate], pushed: Vec<Pushed>) -> Judged {
-    let mut judged = Judged { outcomes: Vec::new(), declined: Vec::new() };
-    let mut rejections: HashMap<String, Rejection> = pushed.into_iter().filter_map(|pushed| Some((pushed.name, pushed.refused?))).collect();
+    let mut judged = Judged {
+        outcomes: Vec::new(),
+        declined: Vec::new(),
+    };
+    let mut rejections: HashMap<String, Rejection> = pushed
+        .into_iter()
+        .filter_map(|pushed| Some((pushed.name, pushed.refused?)))
+        .collect();
     for update in updates {
         let rejection = rejections.remove(&update.name);
-        let state = if update.new.is_some() { RefState::Pushed } else { RefState::Deleted };
-        let refusal = rejection.as_ref().map(|why| Refusal { update: update.clone(), why: why.to_string() });
+        let state = if update.new.is_some() {
+            RefState::Pushed
+        } else {
+            RefState::Deleted
+        };
+        let refusal = rejection.as_ref().map(|why| Refusal {
+            update: update.clone(),
+            why: why.to_string(),
+        });
         match refusal {
-            Some(refusal) if rejection.is_some_and(|why| why.is_of_all()) => judged.declined.push(refusal),
+            Some(refusal) if rejection.is_some_and(|why| why.is_of_all()) => {
+                judged.declined.push(refusal)
+            }
             Some(refusal) => judged.outcomes.push(refusal.outcome()),
-            None => judged.outcomes.push(RefOutcome { name: update.name.clone(), state, why: None }),
+            None => judged.outcomes.push(RefOutcome {
+                name: update.name.clone(),
+                state,
+                why: None,
+            }),
         }
     }
     judged
@@ -57,7 +80,10 @@ pub(super) fn judge(updates: &[RefUpdate], pushed: Vec<Pushed>) -> Judged {
 /// Two parts to push apart, if that could help: branches and tags without the rest, then halves of them. The rest is refused
 /// together: no host takes some hidden refs and not others.
 pub(super) fn halves(declined: &[Refusal]) -> Option<(Vec<RefUpdate>, Vec<RefUpdate>)> {
-    let (plain, rest): (Vec<_>, Vec<_>) = declined.iter().map(|refusal| refusal.update.clone()).partition(|update| is_plain(&update.name));
+    let (plain, rest): (Vec<_>, Vec<_>) = declined
+        .iter()
+        .map(|refusal| refusal.update.clone())
+        .partition(|update| is_plain(&update.name));
     match (plain.len(), rest.len()) {
         (0, _) | (1, 0) => None,
         (count, 0) => {
@@ -73,11 +99,21 @@ mod tests {
     use super::*;
 
     fn update(name: &str, new: Option<&str>) -> RefUpdate {
-        RefUpdate { name: name.to_owned(), old: None, new: new.map(str::to_owned) }
+        RefUpdate {
+            name: name.to_owned(),
+            old: None,
+            new: new.map(str::to_owned),
+        }
     }
 
     fn declined(names: &[&str]) -> Vec<Refusal> {
-        names.iter().map(|name| Refusal { update: update(name, Some("1")), why: "pre-receive hook declined".to_owned() }).collect()
+        names
+            .iter()
+            .map(|name| Refusal {
+                update: update(name, Some("1")),
+                why: "pre-receive hook declined".to_owned(),
+            })
+            .collect()
     }
 
     fn names(updates: &[RefUpdate]) -> Vec<&str> {
@@ -86,30 +122,79 @@ mod tests {
 
     #[test]
     fn refs_are_forced_only_when_they_may_be() {
-        let updates = [update("refs/heads/a", Some("1")), update("refs/heads/b", None)];
-        assert_eq!(specs(&updates, Force::Always), ["+1:refs/heads/a", ":refs/heads/b"]);
-        assert_eq!(specs(&updates, Force::Never), ["1:refs/heads/a", ":refs/heads/b"]);
+        let updates = [
+            update("refs/heads/a", Some("1")),
+            update("refs/heads/b", None),
+        ];
+        assert_eq!(
+            specs(&updates, Force::Always),
+            ["+1:refs/heads/a", ":refs/heads/b"]
+        );
+        assert_eq!(
+            specs(&updates, Force::Never),
+            ["1:refs/heads/a", ":refs/heads/b"]
+        );
     }
 
     #[test]
     fn an_own_refusal_is_final_and_a_hooks_is_not() {
-        let updates =
-            [update("refs/heads/a", Some("1")), update("refs/heads/b", None), update("refs/pr/1", Some("2")), update("refs/heads/c", None)];
-        let said = [("refs/heads/a", "pre-receive hook declined"), ("refs/heads/b", "deletion of the current branch prohibited")];
-        let rejection = |status: &str| Rejection { status: status.to_owned(), words: "no".to_owned() };
-        let pushed = said.iter().map(|(name, status)| Pushed { name: (*name).to_owned(), refused: Some(rejection(status)) }).collect();
+        let updates = [
+            update("refs/heads/a", Some("1")),
+            update("refs/heads/b", None),
+            update("refs/pr/1", Some("2")),
+            update("refs/heads/c", None),
+        ];
+        let said = [
+            ("refs/heads/a", "pre-receive hook declined"),
+            ("refs/heads/b", "deletion of the current branch prohibited"),
+        ];
+        let rejection = |status: &str| Rejection {
+            status: status.to_owned(),
+            words: "no".to_owned(),
+        };
+        let pushed = said
+            .iter()
+            .map(|(name, status)| Pushed {
+                name: (*name).to_owned(),
+                refused: Some(rejection(status)),
+            })
+            .collect();
         let judged = judge(&updates, pushed);
-        assert_eq!((judged.declined.len(), judged.declined[0].update.name.as_str()), (1, "refs/heads/a"));
-        let states: Vec<_> = judged.outcomes.iter().map(|outcome| outcome.state).collect();
-        assert_eq!(states, [RefState::Refused, RefState::Pushed, RefState::Deleted]);
+        assert_eq!(
+            (
+                judged.declined.len(),
+                judged.declined[0].update.name.as_str()
+            ),
+            (1, "refs/heads/a")
+        );
+        let states: Vec<_> = judged
+            .outcomes
+            .iter()
+            .map(|outcome| outcome.state)
+            .collect();
+        assert_eq!(
+            states,
+            [RefState::Refused, RefState::Pushed, RefState::Deleted]
+        );
     }
 
     #[test]
     fn what_a_hook_refuses_is_parted_until_the_culprit_is_alone() {
-        let (one, other) = halves(&declined(&["refs/heads/a", "refs/pr/1", "refs/tags/v"])).unwrap();
-        assert_eq!((names(&one), names(&other)), (vec!["refs/heads/a", "refs/tags/v"], vec!["refs/pr/1"]));
-        let (one, other) = halves(&declined(&["refs/heads/a", "refs/heads/b", "refs/heads/c"])).unwrap();
-        assert_eq!((names(&one), names(&other)), (vec!["refs/heads/a"], vec!["refs/heads/b", "refs/heads/c"]));
-        assert!(halves(&declined(&["refs/heads/a"])).is_none() && halves(&declined(&["refs/pr/1", "refs/pr/2"])).is_none());
+        let (one, other) =
+            halves(&declined(&["refs/heads/a", "refs/pr/1", "refs/tags/v"])).unwrap();
+        assert_eq!(
+            (names(&one), names(&other)),
+            (vec!["refs/heads/a", "refs/tags/v"], vec!["refs/pr/1"])
+        );
+        let (one, other) =
+            halves(&declined(&["refs/heads/a", "refs/heads/b", "refs/heads/c"])).unwrap();
+        assert_eq!(
+            (names(&one), names(&other)),
+            (vec!["refs/heads/a"], vec!["refs/heads/b", "refs/heads/c"])
+        );
+        assert!(
+            halves(&declined(&["refs/heads/a"])).is_none()
+                && halves(&declined(&["refs/pr/1", "refs/pr/2"])).is_none()
+        );
     }
 }

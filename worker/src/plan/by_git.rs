@@ -26,13 +26,22 @@ pub struct Outside {
 impl Outside {
     /// Of everything that the source holds, before anything is left out.
     pub fn of(source: &Listing) -> Self {
-        let bytes = source.files.iter().filter(|listed| !listed.lfs).map(|listed| listed.file.size).sum();
-        Self { bytes, entries: source.files.len() as u64 }
+        let bytes = source
+            .files
+            .iter()
+            .filter(|listed| !listed.lfs)
+            .map(|listed| listed.file.size)
+            .sum();
+        Self {
+            bytes,
+            entries: source.files.len() as u64,
+        }
     }
 
     /// The bytes of its pack and of the index, at most: contents are compressed.
     fn pack(self) -> u64 {
-        self.bytes.saturating_add(self.entries.saturating_mul(ENTRY))
+        self.bytes
+            .saturating_add(self.entries.saturating_mul(ENTRY))
     }
 }
 
@@ -47,7 +56,9 @@ impl Plan {
     /// would hold.
     pub fn prefers_git(&self, outside: Outside) -> bool {
         let wanted = self.files.iter().filter(|planned| is_read(planned));
-        let (files, bytes) = wanted.fold((0, 0), |(files, bytes), planned| (files + 1, bytes + planned.file.size));
+        let (files, bytes) = wanted.fold((0, 0), |(files, bytes), planned| {
+            (files + 1, bytes + planned.file.size)
+        });
         let is_worth_it = outside.pack() <= LARGEST.min(LITTLE + MOST_IN_VAIN * bytes);
         files >= MANY && is_worth_it
     }
@@ -72,39 +83,88 @@ mod tests {
     use crate::plan::Known;
 
     fn listing(outside: u64, size: u64, inside: u64) -> Listing {
-        let file = |path: String, digest, size| File { path: path.parse().unwrap(), size, digest };
-        let small = |n: u64| Listed { file: file(format!("{n}.txt"), Digest::GitSha1(GitSha1::of(&n.to_be_bytes())), size), lfs: false };
-        let large = |n: u64| Listed { file: file(format!("{n}.bin"), Digest::Sha256(Sha256::of(&n.to_be_bytes())), 1 << 30), lfs: true };
-        Listing { files: (0..outside).map(small).chain((0..inside).map(large)).collect(), ..Listing::default() }
+        let file = |path: String, digest, size| File {
+            path: path.parse().unwrap(),
+            size,
+            digest,
+        };
+        let small = |n: u64| Listed {
+            file: file(
+                format!("{n}.txt"),
+                Digest::GitSha1(GitSha1::of(&n.to_be_bytes())),
+                size,
+            ),
+            lfs: false,
+        };
+        let large = |n: u64| Listed {
+            file: file(
+                format!("{n}.bin"),
+                Digest::Sha256(Sha256::of(&n.to_be_bytes())),
+                1 << 30,
+            ),
+            lfs: true,
+        };
+        Listing {
+            files: (0..outside)
+                .map(small)
+                .chain((0..inside).map(large))
+                .collect(),
+            ..Listing::default()
+        }
     }
 
     fn prefers(source: &Listing, only: u64) -> bool {
         let outside = Outside::of(source);
         let mut wanted = source.clone();
         wanted.files.truncate(usize::try_from(only).unwrap());
-        Plan::make(order(None), wanted, &Listing::default(), |_, _| hf2ms_hub::Placement::Inline, &Known::new()).prefers_git(outside)
+        Plan::make(
+            order(None),
+            wanted,
+            &Listing::default(),
+            |_, _| hf2ms_hub::Placement::Inline,
+            &Known::new(),
+        )
+        .prefers_git(outside)
     }
 
     #[test]
     fn many_small_files_prefer_git_and_few_do_not() {
         assert!(prefers(&listing(5_000, 2_000, 0), u64::MAX));
         assert!(!prefers(&listing(MANY - 1, 2_000, 0), u64::MAX));
-        assert!(!prefers(&listing(10, 2_000, 5_000), u64::MAX), "blobs in storage are no reason");
+        assert!(
+            !prefers(&listing(10, 2_000, 5_000), u64::MAX),
+            "blobs in storage are no reason"
+        );
     }
 
     #[test]
     fn a_pack_that_is_too_large_or_mostly_in_vain_is_not_fetched_unasked() {
         assert!(!prefers(&listing(5_000, 60_000, 0), u64::MAX), "300 MB");
-        assert!(!prefers(&listing(40_000, 5_000, 0), 300), "300 of 40,000 files");
-        assert!(prefers(&listing(2_000, 2_000, 0), 300), "little is fetched anyway");
+        assert!(
+            !prefers(&listing(40_000, 5_000, 0), 300),
+            "300 of 40,000 files"
+        );
+        assert!(
+            prefers(&listing(2_000, 2_000, 0), 300),
+            "little is fetched anyway"
+        );
     }
 
     #[test]
     fn the_room_is_bounded_by_what_the_commit_holds() {
         let source = listing(1_000, 2_000, 10);
-        let mut plan = Plan::make(order(None), source.clone(), &Listing::default(), |_, _| hf2ms_hub::Placement::Inline, &Known::new());
+        let mut plan = Plan::make(
+            order(None),
+            source.clone(),
+            &Listing::default(),
+            |_, _| hf2ms_hub::Placement::Inline,
+            &Known::new(),
+        );
         plan.take_git(Outside::of(&source));
         assert_eq!(plan.options.transport, Transport::Git);
-        assert_eq!(plan.options.scratch, Some(Memory(2_000_000 + 1_010 * ENTRY + LITTLE)));
+        assert_eq!(
+            plan.options.scratch,
+            Some(Memory(2_000_000 + 1_010 * ENTRY + LITTLE))
+        );
     }
 }

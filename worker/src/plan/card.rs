@@ -34,24 +34,50 @@ pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destinatio
     if plan.card == Card::Kept || !destination.reads_cards() {
         return Ok(());
     }
-    let wanted = |planned: &&mut PlannedFile| planned.file.path.as_str() == CARD && planned.file.size <= LARGEST;
-    let Some(planned) = plan.files.iter_mut().find(wanted).filter(|planned| planned.step == Step::Inline) else { return Ok(()) };
-    let Ok(content) = source.whole(&planned.file).await else { return Ok(()) };
-    let Ok(text) = std::str::from_utf8(&content) else { return Ok(()) };
-    let Some(complaint) = destination.refuses_card(text).await? else { return Ok(()) };
+    let wanted = |planned: &&mut PlannedFile| {
+        planned.file.path.as_str() == CARD && planned.file.size <= LARGEST
+    };
+    let Some(planned) = plan
+        .files
+        .iter_mut()
+        .find(wanted)
+        .filter(|planned| planned.step == Step::Inline)
+    else {
+        return Ok(());
+    };
+    let Ok(content) = source.whole(&planned.file).await else {
+        return Ok(());
+    };
+    let Ok(text) = std::str::from_utf8(&content) else {
+        return Ok(());
+    };
+    let Some(complaint) = destination.refuses_card(text).await? else {
+        return Ok(());
+    };
     let hub = plan.destination.hub;
     let Some(change) = renamed(text) else {
         plan.warnings.push(format!("{CARD}: {hub} will refuse its front matter, and what to change is not known: {complaint}"));
         return Ok(());
     };
     let edit = Edit::new(&content, change.range, change.insert);
-    let mended = edit.apply(&content).and_then(|mended| String::from_utf8(mended).ok()).unwrap_or_default();
+    let mended = edit
+        .apply(&content)
+        .and_then(|mended| String::from_utf8(mended).ok())
+        .unwrap_or_default();
     if let Some(complaint) = destination.refuses_card(&mended).await? {
-        plan.warnings.push(format!("{CARD}: {hub} will refuse its front matter, with another licence too: {complaint}"));
+        plan.warnings.push(format!(
+            "{CARD}: {hub} will refuse its front matter, with another licence too: {complaint}"
+        ));
         return Ok(());
     }
-    plan.warnings.push(format!("{CARD}: {hub} refuses {}, so {} is written; --keep-readme sends it as it is", change.was, change.is));
-    if planned.current.is_some_and(|current| edit.is_done(&current)) {
+    plan.warnings.push(format!(
+        "{CARD}: {hub} refuses {}, so {} is written; --keep-readme sends it as it is",
+        change.was, change.is
+    ));
+    if planned
+        .current
+        .is_some_and(|current| edit.is_done(&current))
+    {
         planned.step = Step::Unchanged;
     }
     planned.edit = Some(edit);
@@ -74,13 +100,26 @@ mod tests {
     async fn mended(card: &str, refuses: &'static str, there: Option<&[u8]>) -> Plan {
         let mut source = FakeSource::default();
         let file = source.git("README.md", card.to_owned());
-        let destination = FakeDestination { bad_card: Some(refuses), ..FakeDestination::default() };
+        let destination = FakeDestination {
+            bad_card: Some(refuses),
+            ..FakeDestination::default()
+        };
         let (work, _, _) = work(source, destination, 1 << 20);
         let listed = hf2ms_hub::Listed { file, lfs: false };
-        let mut plan = Plan::make(order(None), listing(vec![listed]), &Listing::default(), by_suffix, &Known::new());
-        plan.files[0].current =
-            there.map(|content| Standing { digest: Digest::Sha256(hf2ms_hub::Sha256::of(content)), size: content.len() as u64 });
-        mend(&mut plan, &work.reader(), work.destination.as_ref()).await.unwrap();
+        let mut plan = Plan::make(
+            order(None),
+            listing(vec![listed]),
+            &Listing::default(),
+            by_suffix,
+            &Known::new(),
+        );
+        plan.files[0].current = there.map(|content| Standing {
+            digest: Digest::Sha256(hf2ms_hub::Sha256::of(content)),
+            size: content.len() as u64,
+        });
+        mend(&mut plan, &work.reader(), work.destination.as_ref())
+            .await
+            .unwrap();
         plan
     }
 
@@ -92,18 +131,39 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_licence_is_renamed_and_said() {
-        let plan = mended("---\nlicense: Apache License 2.0\n---\n# A\n", "Apache License", None).await;
+        let plan = mended(
+            "---\nlicense: Apache License 2.0\n---\n# A\n",
+            "Apache License",
+            None,
+        )
+        .await;
         let edit = plan.files[0].edit.as_ref().unwrap();
-        assert_eq!(edit.sha256, hf2ms_hub::Sha256::of(b"---\nlicense: apache-2.0\n---\n# A\n"));
-        assert!(plan.warnings[0].contains("Apache License 2.0") && plan.warnings[0].contains("--keep-readme"), "{:?}", plan.warnings);
+        assert_eq!(
+            edit.sha256,
+            hf2ms_hub::Sha256::of(b"---\nlicense: apache-2.0\n---\n# A\n")
+        );
+        assert!(
+            plan.warnings[0].contains("Apache License 2.0")
+                && plan.warnings[0].contains("--keep-readme"),
+            "{:?}",
+            plan.warnings
+        );
         let expected = &plan.verify_job("r", &[], &[]).files[0];
-        assert_eq!((expected.file.digest, expected.file.size), (Digest::Sha256(edit.sha256), edit.size));
+        assert_eq!(
+            (expected.file.digest, expected.file.size),
+            (Digest::Sha256(edit.sha256), edit.size)
+        );
     }
 
     #[tokio::test]
     async fn one_that_was_mended_before_is_unchanged() {
         let before = b"---\nlicense: apache-2.0\n---\n# A\n";
-        let plan = mended("---\nlicense: Apache License 2.0\n---\n# A\n", "Apache License", Some(before)).await;
+        let plan = mended(
+            "---\nlicense: Apache License 2.0\n---\n# A\n",
+            "Apache License",
+            Some(before),
+        )
+        .await;
         assert_eq!(plan.files[0].step, Step::Unchanged);
     }
 
@@ -111,7 +171,11 @@ mod tests {
     async fn what_can_not_be_mended_is_said_and_sent_as_it_is() {
         for (card, refuses) in [("---\ntags: nonsense\n---\n", "nonsense"), (FRENCH, "---")] {
             let plan = mended(card, refuses, None).await;
-            assert!(plan.files[0].edit.is_none() && plan.warnings[0].contains("will refuse"), "{:?}", plan.warnings);
+            assert!(
+                plan.files[0].edit.is_none() && plan.warnings[0].contains("will refuse"),
+                "{:?}",
+                plan.warnings
+            );
         }
     }
 }

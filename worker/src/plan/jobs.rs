@@ -20,7 +20,11 @@ impl Plan {
             chunks: u32::try_from(self.chunks.len()).unwrap_or(u32::MAX),
             source: self.source.clone(),
             destination: self.destination.clone(),
-            files: indices.iter().filter_map(|index| self.files.get(*index as usize)).map(|planned| planned.file.clone()).collect(),
+            files: indices
+                .iter()
+                .filter_map(|index| self.files.get(*index as usize))
+                .map(|planned| planned.file.clone())
+                .collect(),
             options: self.options.clone(),
         })
     }
@@ -30,11 +34,17 @@ impl Plan {
     pub fn change(&self, receipts: &[Receipt]) -> Change {
         let sent = Sent::of(self, receipts);
         Change {
-            files: self.changing().filter_map(|planned| commit_file(planned, &sent)).collect(),
+            files: self
+                .changing()
+                .filter_map(|planned| commit_file(planned, &sent))
+                .collect(),
             delete: self.delete.iter().map(|file| file.path.clone()).collect(),
             deletion: Deletion::default(),
             parent: self.parent.clone(),
-            message: format!("Copy {} from {} at {}", self.source.id, self.source.hub, self.source.revision),
+            message: format!(
+                "Copy {} from {} at {}",
+                self.source.id, self.source.hub, self.source.revision
+            ),
         }
     }
 
@@ -42,16 +52,27 @@ impl Plan {
     pub fn unsent(&self, receipts: &[Receipt]) -> Vec<FailedFile> {
         let sent = Sent::of(self, receipts);
         let failures = failures(self, receipts);
-        let lost = self.changing().filter(|planned| planned.step != Step::Inline && sent.blob(planned).is_none());
-        lost.map(|planned| failed(planned, failures.get(&diff::content(&planned.file)).copied())).collect()
+        let lost = self
+            .changing()
+            .filter(|planned| planned.step != Step::Inline && sent.blob(planned).is_none());
+        lost.map(|planned| {
+            failed(
+                planned,
+                failures.get(&diff::content(&planned.file)).copied(),
+            )
+        })
+        .collect()
     }
 
     /// What has to stand at the destination, with every digest that the receipts tell; files in `except` (escaped
     /// paths) are known to have failed.
     pub fn verify_job(&self, run: &str, receipts: &[Receipt], except: &[FailedFile]) -> VerifyJob {
         let stored = stored_by_path(receipts);
-        let except: std::collections::HashSet<&str> = except.iter().map(|failed| failed.path.as_str()).collect();
-        let standing = self.files.iter().filter(|planned| except.is_empty() || !except.contains(planned.file.path.to_string().as_str()));
+        let except: std::collections::HashSet<&str> =
+            except.iter().map(|failed| failed.path.as_str()).collect();
+        let standing = self.files.iter().filter(|planned| {
+            except.is_empty() || !except.contains(planned.file.path.to_string().as_str())
+        });
         VerifyJob {
             version: protocol::VERSION,
             run: run.to_owned(),
@@ -63,7 +84,9 @@ impl Plan {
     }
 
     fn changing(&self) -> impl Iterator<Item = &PlannedFile> {
-        self.files.iter().filter(|planned| planned.step != Step::Unchanged)
+        self.files
+            .iter()
+            .filter(|planned| planned.step != Step::Unchanged)
     }
 }
 
@@ -80,19 +103,31 @@ struct Sent(HashMap<Content, Option<Sha256>>);
 impl Sent {
     fn of(plan: &Plan, receipts: &[Receipt]) -> Self {
         let stored = stored_by_path(receipts);
-        let sha256 = |planned: &PlannedFile| stored.get(&planned.file.path).map(|stored| stored.sha256);
+        let sha256 =
+            |planned: &PlannedFile| stored.get(&planned.file.path).map(|stored| stored.sha256);
         let moving = plan.files.iter().filter(|planned| planned.moves());
-        Self(moving.map(|planned| (diff::content(&planned.file), sha256(planned))).collect())
+        Self(
+            moving
+                .map(|planned| (diff::content(&planned.file), sha256(planned)))
+                .collect(),
+        )
     }
 
     /// The blob that holds a file which is not inline. A duplicate of nothing that moves stands at the destination.
     fn blob(&self, planned: &PlannedFile) -> Option<Sha256> {
-        self.0.get(&diff::content(&planned.file)).copied().unwrap_or_else(|| planned.file.digest.sha256())
+        self.0
+            .get(&diff::content(&planned.file))
+            .copied()
+            .unwrap_or_else(|| planned.file.digest.sha256())
     }
 }
 
 fn stored_by_path(receipts: &[Receipt]) -> HashMap<&RepoPath, &Stored> {
-    receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| (&stored.path, stored)).collect()
+    receipts
+        .iter()
+        .flat_map(|receipt| &receipt.files)
+        .map(|stored| (&stored.path, stored))
+        .collect()
 }
 
 fn commit_file(planned: &PlannedFile, sent: &Sent) -> Option<CommitFile> {
@@ -100,23 +135,45 @@ fn commit_file(planned: &PlannedFile, sent: &Sent) -> Option<CommitFile> {
         Step::Inline => None,
         _ => Some(sent.blob(planned)?),
     };
-    Some(CommitFile { file: planned.file.clone(), stored, current: planned.current, edit: planned.edit.clone() })
+    Some(CommitFile {
+        file: planned.file.clone(),
+        stored,
+        current: planned.current,
+        edit: planned.edit.clone(),
+    })
 }
 
 fn failures<'a>(plan: &Plan, receipts: &'a [Receipt]) -> HashMap<Content, &'a FailedFile> {
-    let by_path: HashMap<&str, &FailedFile> =
-        receipts.iter().flat_map(|receipt| &receipt.failed).map(|failed| (failed.path.as_str(), failed)).collect();
-    let moving = plan.files.iter().filter(|planned| !by_path.is_empty() && planned.moves());
-    let failure = |planned: &PlannedFile| by_path.get(planned.file.path.to_string().as_str()).copied();
-    moving.filter_map(|planned| Some((diff::content(&planned.file), failure(planned)?))).collect()
+    let by_path: HashMap<&str, &FailedFile> = receipts
+        .iter()
+        .flat_map(|receipt| &receipt.failed)
+        .map(|failed| (failed.path.as_str(), failed))
+        .collect();
+    let moving = plan
+        .files
+        .iter()
+        .filter(|planned| !by_path.is_empty() && planned.moves());
+    let failure =
+        |planned: &PlannedFile| by_path.get(planned.file.path.to_string().as_str()).copied();
+    moving
+        .filter_map(|planned| Some((diff::content(&planned.file), failure(planned)?)))
+        .collect()
 }
 
 fn failed(planned: &PlannedFile, cause: Option<&FailedFile>) -> FailedFile {
     let path = planned.file.path.to_string();
     match cause {
         Some(cause) if cause.path == path => cause.clone(),
-        Some(cause) => FailedFile { path, error: format!("same content as {}: {}", cause.path, cause.error), kind: cause.kind },
-        None => FailedFile { path, error: "it was not reached".to_owned(), kind: Kind::Transient },
+        Some(cause) => FailedFile {
+            path,
+            error: format!("same content as {}: {}", cause.path, cause.error),
+            kind: cause.kind,
+        },
+        None => FailedFile {
+            path,
+            error: "it was not reached".to_owned(),
+            kind: Kind::Transient,
+        },
     }
 }
 
@@ -125,16 +182,39 @@ fn failed(planned: &PlannedFile, cause: Option<&FailedFile>) -> FailedFile {
 fn expected(planned: &PlannedFile, stored: &HashMap<&RepoPath, &Stored>) -> VerifyFile {
     let file = &planned.file;
     if let Some(edit) = &planned.edit {
-        let file = File { size: edit.size, digest: Digest::Sha256(edit.sha256), ..file.clone() };
-        return VerifyFile { file, also: Some(Digest::GitSha1(edit.git_sha1)) };
+        let file = File {
+            size: edit.size,
+            digest: Digest::Sha256(edit.sha256),
+            ..file.clone()
+        };
+        return VerifyFile {
+            file,
+            also: Some(Digest::GitSha1(edit.git_sha1)),
+        };
     }
-    let standing = planned.current.filter(|_| planned.step == Step::Unchanged).map(|current| current.digest);
+    let standing = planned
+        .current
+        .filter(|_| planned.step == Step::Unchanged)
+        .map(|current| current.digest);
     let receipt = stored.get(&file.path);
-    let told = receipt.map(|stored| Digest::Sha256(stored.sha256)).into_iter();
-    let told = told.chain(receipt.and_then(|stored| stored.git_sha1).map(Digest::GitSha1)).chain(standing);
+    let told = receipt
+        .map(|stored| Digest::Sha256(stored.sha256))
+        .into_iter();
+    let told = told
+        .chain(
+            receipt
+                .and_then(|stored| stored.git_sha1)
+                .map(Digest::GitSha1),
+        )
+        .chain(standing);
     let sha256 = |digest: &Digest| digest.sha256().is_some();
-    let also = told.into_iter().find(|digest| sha256(digest) != sha256(&file.digest));
-    VerifyFile { file: file.clone(), also }
+    let also = told
+        .into_iter()
+        .find(|digest| sha256(digest) != sha256(&file.digest));
+    VerifyFile {
+        file: file.clone(),
+        also,
+    }
 }
 
 #[cfg(test)]
@@ -162,14 +242,20 @@ mod tests {
             size: content.len() as u64,
             how: How::Streamed,
         };
-        Receipt { files: paths.iter().map(stored).collect(), ..Receipt::default() }
+        Receipt {
+            files: paths.iter().map(stored).collect(),
+            ..Receipt::default()
+        }
     }
 
     #[test]
     fn chunks_hold_one_file_a_distinct_blob() {
         let plan = three();
-        let paths: Vec<String> =
-            (0..2).filter_map(|number| plan.chunk("r", number)).flat_map(|chunk| chunk.files).map(|file| file.path.to_string()).collect();
+        let paths: Vec<String> = (0..2)
+            .filter_map(|number| plan.chunk("r", number))
+            .flat_map(|chunk| chunk.files)
+            .map(|file| file.path.to_string())
+            .collect();
         assert_eq!(paths.len(), 2);
         assert!(paths.contains(&"a.bin".to_owned()) && paths.contains(&"small.bin".to_owned()));
         assert!(plan.chunk("r", 99).is_none());
@@ -178,7 +264,11 @@ mod tests {
     #[test]
     fn the_commit_names_blobs_by_receipt_and_leaves_inline_files_to_be_read() {
         let job = three().change(&[receipt(&[("a.bin", b"one"), ("small.bin", b"git")])]);
-        let stored: Vec<_> = job.files.iter().map(|file| (file.file.path.as_str(), file.stored)).collect();
+        let stored: Vec<_> = job
+            .files
+            .iter()
+            .map(|file| (file.file.path.as_str(), file.stored))
+            .collect();
         assert_eq!(
             stored,
             [
@@ -195,21 +285,47 @@ mod tests {
     fn a_blob_that_did_not_arrive_costs_its_files_only() {
         let plan = three();
         let mut receipt = receipt(&[("small.bin", b"git")]);
-        receipt.failed.push(FailedFile { path: "a.bin".into(), error: "gone".into(), kind: Kind::NotFound });
+        receipt.failed.push(FailedFile {
+            path: "a.bin".into(),
+            error: "gone".into(),
+            kind: Kind::NotFound,
+        });
         let receipts = [receipt];
-        let committed: Vec<_> = plan.change(&receipts).files.iter().map(|file| file.file.path.to_string()).collect();
+        let committed: Vec<_> = plan
+            .change(&receipts)
+            .files
+            .iter()
+            .map(|file| file.file.path.to_string())
+            .collect();
         assert_eq!(committed, ["note.txt", "small.bin", "there.bin"]);
         let unsent = plan.unsent(&receipts);
-        assert_eq!(unsent.iter().map(|failed| failed.error.as_str()).collect::<Vec<_>>(), ["gone", "same content as a.bin: gone"]);
+        assert_eq!(
+            unsent
+                .iter()
+                .map(|failed| failed.error.as_str())
+                .collect::<Vec<_>>(),
+            ["gone", "same content as a.bin: gone"]
+        );
         assert_eq!(plan.verify_job("r", &receipts, &unsent).files.len(), 3);
     }
 
     #[test]
     fn a_verification_knows_what_receipts_tell() {
         let job = three().verify_job("r", &[receipt(&[("small.bin", b"git")])], &[]);
-        let small = job.files.iter().find(|file| file.file.path.as_str() == "small.bin").unwrap();
+        let small = job
+            .files
+            .iter()
+            .find(|file| file.file.path.as_str() == "small.bin")
+            .unwrap();
         assert_eq!(small.also, Some(Digest::Sha256(Sha256::of(b"git"))));
-        let note = job.files.iter().find(|file| file.file.path.as_str() == "note.txt").unwrap();
-        assert!(note.file.digest.sha256().is_none() && note.also.is_none(), "the worker reads and hashes it");
+        let note = job
+            .files
+            .iter()
+            .find(|file| file.file.path.as_str() == "note.txt")
+            .unwrap();
+        assert!(
+            note.file.digest.sha256().is_none() && note.also.is_none(),
+            "the worker reads and hashes it"
+        );
     }
 }

@@ -19,7 +19,8 @@ pub(super) fn warnings(files: &[PlannedFile]) -> Vec<String> {
         format!("{first} and {second} differ only in case or Unicode form: both are copied byte for byte, but some systems can't hold both")
     });
     let rest = pairs.len().saturating_sub(NAMED);
-    let more = (rest > 0).then(|| format!("{rest} more paths differ from another only in case or Unicode form"));
+    let more = (rest > 0)
+        .then(|| format!("{rest} more paths differ from another only in case or Unicode form"));
     named.chain(more).collect()
 }
 
@@ -40,7 +41,11 @@ fn pairs(files: &[PlannedFile]) -> Vec<(&RepoPath, &RepoPath)> {
 
 fn fold(path: &RepoPath) -> String {
     let text = path.as_str();
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfc().flat_map(char::to_lowercase).nfc().collect() }
+    if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        text.nfc().flat_map(char::to_lowercase).nfc().collect()
+    }
 }
 
 #[cfg(test)]
@@ -49,7 +54,11 @@ mod tests {
     use super::super::tests::{listed, plan};
 
     fn planned(paths: &[&str]) -> Plan {
-        plan(paths.iter().map(|path| listed(path, b"x", false)).collect(), vec![], None)
+        plan(
+            paths.iter().map(|path| listed(path, b"x", false)).collect(),
+            vec![],
+            None,
+        )
     }
 
     #[test]
@@ -61,7 +70,9 @@ mod tests {
 
     #[test]
     fn many_are_counted() {
-        let paths: Vec<String> = (0..50).flat_map(|i| [format!("f{i}"), format!("F{i}")]).collect();
+        let paths: Vec<String> = (0..50)
+            .flat_map(|i| [format!("f{i}"), format!("F{i}")])
+            .collect();
         let plan = planned(&paths.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(plan.warnings.len(), 11);
         assert!(plan.warnings[10].starts_with("40 more"));

@@ -17,7 +17,11 @@ impl Plan {
     /// Files that the source has changed, removed or added since it was planned, each with the word for it. Where filters
     /// may have left files out, none counts as added.
     pub fn moved_on(&self, now: &Listing) -> Vec<(RepoPath, &'static str)> {
-        let mut there: HashMap<&RepoPath, &File> = now.files.iter().map(|listed| (&listed.file.path, &listed.file)).collect();
+        let mut there: HashMap<&RepoPath, &File> = now
+            .files
+            .iter()
+            .map(|listed| (&listed.file.path, &listed.file))
+            .collect();
         let mut moved = Vec::new();
         for file in self.files.iter().map(|planned| &planned.file) {
             match there.remove(&file.path) {
@@ -41,15 +45,37 @@ mod tests {
 
     #[test]
     fn a_second_listing_shows_what_the_source_did() {
-        let before = || vec![there("a", b"1", false), there("b", b"2", true), there("c", b"3", false)];
+        let before = || {
+            vec![
+                there("a", b"1", false),
+                there("b", b"2", true),
+                there("c", b"3", false),
+            ]
+        };
         let mut plan = plan(before(), vec![there("b", b"2", true)], None);
         assert!(plan.moved_on(&listing(before())).is_empty());
-        let now = listing(vec![there("c", b"3", false), there("b", b"other", true), there("z", b"4", false), there("y", b"4", false)]);
-        let moved =
-            |plan: &crate::plan::Plan| -> Vec<String> { plan.moved_on(&now).iter().map(|(path, word)| format!("{path} {word}")).collect() };
-        assert_eq!(moved(&plan), ["a removed", "b changed", "y added", "z added"]);
+        let now = listing(vec![
+            there("c", b"3", false),
+            there("b", b"other", true),
+            there("z", b"4", false),
+            there("y", b"4", false),
+        ]);
+        let moved = |plan: &crate::plan::Plan| -> Vec<String> {
+            plan.moved_on(&now)
+                .iter()
+                .map(|(path, word)| format!("{path} {word}"))
+                .collect()
+        };
+        assert_eq!(
+            moved(&plan),
+            ["a removed", "b changed", "y added", "z added"]
+        );
         plan.part = true;
-        assert_eq!(moved(&plan), ["a removed", "b changed"], "what a filter left out may have been there");
+        assert_eq!(
+            moved(&plan),
+            ["a removed", "b changed"],
+            "what a filter left out may have been there"
+        );
     }
 
     #[test]

@@ -57,7 +57,10 @@ enum DeletedFileForms {
 impl From<DeletedFileForms> for DeletedFile {
     fn from(form: DeletedFileForms) -> Self {
         match form {
-            DeletedFileForms::Path(path) => Self { path, current: None },
+            DeletedFileForms::Path(path) => Self {
+                path,
+                current: None,
+            },
             DeletedFileForms::File { path, current } => Self { path, current },
         }
     }
@@ -66,7 +69,10 @@ impl From<DeletedFileForms> for DeletedFile {
 impl DeletedFile {
     /// A file as the destination lists it.
     pub fn of(listed: &Listed) -> Self {
-        Self { path: listed.file.path.clone(), current: Some(Standing::of(&listed.file)) }
+        Self {
+            path: listed.file.path.clone(),
+            current: Some(Standing::of(&listed.file)),
+        }
     }
 }
 
@@ -97,9 +103,14 @@ impl FromStr for MaxDelete {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || format!("'{text}' is neither a number of files nor a percentage from 0% to 100%");
+        let expected =
+            || format!("'{text}' is neither a number of files nor a percentage from 0% to 100%");
         match text.strip_suffix('%') {
-            Some(percent) => percent.parse().ok().filter(|percent| *percent <= 100).map(Self::Percent),
+            Some(percent) => percent
+                .parse()
+                .ok()
+                .filter(|percent| *percent <= 100)
+                .map(Self::Percent),
             None => text.parse().ok().map(Self::Files),
         }
         .ok_or_else(expected)
@@ -116,13 +127,24 @@ impl fmt::Display for MaxDelete {
 }
 
 /// The files that only `destination` has, in order: those that are deleted, or all of them withheld.
-pub(super) fn deletions(source: &Listing, destination: &Listing, max: MaxDelete) -> (Vec<DeletedFile>, Option<Withheld>) {
+pub(super) fn deletions(
+    source: &Listing,
+    destination: &Listing,
+    max: MaxDelete,
+) -> (Vec<DeletedFile>, Option<Withheld>) {
     let extra = only_at(destination, source);
     let withhold = |reason: String| {
         let paths = extra.iter().map(|file| file.path.clone()).collect();
         (Vec::new(), Some(Withheld { reason, paths }))
     };
-    let (count, files) = (extra.len(), destination.files.iter().filter(|listed| !is_of_the_platform(&listed.file.path)).count());
+    let (count, files) = (
+        extra.len(),
+        destination
+            .files
+            .iter()
+            .filter(|listed| !is_of_the_platform(&listed.file.path))
+            .count(),
+    );
     if count == 0 {
         return (extra, None);
     }
@@ -134,8 +156,12 @@ pub(super) fn deletions(source: &Listing, destination: &Listing, max: MaxDelete)
         ));
     }
     if count as u64 > max.of(files) {
-        let rest = format!("{count} of the destination's {files} files would go, and --max-delete is {max}");
-        return withhold(format!("{rest}: look at them, and give --max-delete {count} to delete them"));
+        let rest = format!(
+            "{count} of the destination's {files} files would go, and --max-delete is {max}"
+        );
+        return withhold(format!(
+            "{rest}: look at them, and give --max-delete {count} to delete them"
+        ));
     }
     (extra, None)
 }
@@ -146,18 +172,37 @@ fn is_of_the_platform(path: &RepoPath) -> bool {
 
 /// What `destination` has and `source` lists in no form: neither as a file nor as an entry that can't be copied.
 fn only_at(destination: &Listing, source: &Listing) -> Vec<DeletedFile> {
-    let files: HashSet<&RepoPath> = source.files.iter().map(|listed| &listed.file.path).collect();
-    let refused: HashSet<&str> = source.refused.iter().map(|refused| refused.path.as_str()).collect();
-    let stays =
-        |path: &RepoPath| is_of_the_platform(path) || files.contains(path) || refused.contains(path::escape(path.as_str()).as_str());
-    let mut extra: Vec<_> = destination.files.iter().filter(|listed| !stays(&listed.file.path)).map(DeletedFile::of).collect();
+    let files: HashSet<&RepoPath> = source
+        .files
+        .iter()
+        .map(|listed| &listed.file.path)
+        .collect();
+    let refused: HashSet<&str> = source
+        .refused
+        .iter()
+        .map(|refused| refused.path.as_str())
+        .collect();
+    let stays = |path: &RepoPath| {
+        is_of_the_platform(path)
+            || files.contains(path)
+            || refused.contains(path::escape(path.as_str()).as_str())
+    };
+    let mut extra: Vec<_> = destination
+        .files
+        .iter()
+        .filter(|listed| !stays(&listed.file.path))
+        .map(DeletedFile::of)
+        .collect();
     extra.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     extra
 }
 
 /// Splits deletions by what stands there now: those that still hold, and those whose file was rewritten since. A file that is gone
 /// is in neither.
-pub(super) fn still_as_planned(delete: Vec<DeletedFile>, now: &HashMap<&RepoPath, &Listed>) -> (Vec<DeletedFile>, Vec<RepoPath>) {
+pub(super) fn still_as_planned(
+    delete: Vec<DeletedFile>,
+    now: &HashMap<&RepoPath, &Listed>,
+) -> (Vec<DeletedFile>, Vec<RepoPath>) {
     let mut rewritten = Vec::new();
     let mut holds = |file: &DeletedFile| match now.get(&file.path) {
         None => false,
@@ -179,43 +224,92 @@ mod tests {
     use super::*;
 
     fn of(paths: &[&str]) -> Listing {
-        listing(paths.iter().map(|path| listed(path, path.as_bytes(), false)).collect())
+        listing(
+            paths
+                .iter()
+                .map(|path| listed(path, path.as_bytes(), false))
+                .collect(),
+        )
     }
 
     fn paths(files: &[DeletedFile]) -> Vec<&str> {
         files.iter().map(|file| file.path.as_str()).collect()
     }
 
-    fn asked(source: &Listing, destination: &Listing, max: MaxDelete) -> (Vec<String>, Option<Withheld>) {
+    fn asked(
+        source: &Listing,
+        destination: &Listing,
+        max: MaxDelete,
+    ) -> (Vec<String>, Option<Withheld>) {
         let (delete, withheld) = deletions(source, destination, max);
-        (paths(&delete).into_iter().map(str::to_owned).collect(), withheld)
+        (
+            paths(&delete).into_iter().map(str::to_owned).collect(),
+            withheld,
+        )
     }
 
     #[test]
     fn what_the_source_does_not_list_goes_in_order() {
-        let (delete, withheld) = asked(&of(&["a", "b"]), &of(&["z", "a", "y", "b"]), MaxDelete::default());
-        assert_eq!((delete, withheld), (vec!["y".to_owned(), "z".to_owned()], None));
+        let (delete, withheld) = asked(
+            &of(&["a", "b"]),
+            &of(&["z", "a", "y", "b"]),
+            MaxDelete::default(),
+        );
+        assert_eq!(
+            (delete, withheld),
+            (vec!["y".to_owned(), "z".to_owned()], None)
+        );
     }
 
     #[test]
     fn nothing_goes_while_an_entry_of_the_source_is_refused() {
         let mut source = of(&["a", "b"]);
-        source.refused.push(Refused { path: "link".into(), reason: "a symbolic link".into() });
-        let (delete, withheld) = asked(&source, &of(&["a", "b", "old", "link"]), MaxDelete::Percent(100));
+        source.refused.push(Refused {
+            path: "link".into(),
+            reason: "a symbolic link".into(),
+        });
+        let (delete, withheld) = asked(
+            &source,
+            &of(&["a", "b", "old", "link"]),
+            MaxDelete::Percent(100),
+        );
         let withheld = withheld.unwrap();
-        assert!(delete.is_empty() && withheld.reason.contains("link"), "{withheld:?}");
-        assert_eq!(withheld.paths, ["old".parse().unwrap()], "what the source lists in any form is not even asked about");
+        assert!(
+            delete.is_empty() && withheld.reason.contains("link"),
+            "{withheld:?}"
+        );
+        assert_eq!(
+            withheld.paths,
+            ["old".parse().unwrap()],
+            "what the source lists in any form is not even asked about"
+        );
     }
 
     #[test]
     fn more_than_half_goes_only_when_said() {
         let (source, destination) = (of(&["a"]), of(&["a", "b", "c"]));
-        for (max, goes) in [("50%", false), ("66%", false), ("67%", true), ("1", false), ("2", true), ("0", false), ("100%", true)] {
+        for (max, goes) in [
+            ("50%", false),
+            ("66%", false),
+            ("67%", true),
+            ("1", false),
+            ("2", true),
+            ("0", false),
+            ("100%", true),
+        ] {
             let (delete, withheld) = asked(&source, &destination, max.parse().unwrap());
-            assert_eq!((delete.len() == 2, withheld.is_none()), (goes, goes), "{max}");
+            assert_eq!(
+                (delete.len() == 2, withheld.is_none()),
+                (goes, goes),
+                "{max}"
+            );
         }
         let half = asked(&source, &of(&["a", "b"]), MaxDelete::default());
-        assert_eq!(half, (vec!["b".to_owned()], None), "half is not more than half");
+        assert_eq!(
+            half,
+            (vec!["b".to_owned()], None),
+            "half is not more than half"
+        );
     }
 
     #[test]
@@ -226,23 +320,40 @@ mod tests {
             withheld.unwrap().reason,
             "1 of the destination's 1 files would go, and --max-delete is 50%: look at them, and give --max-delete 1 to delete them"
         );
-        assert_eq!(asked(&of(&[]), &of(&["a"]), MaxDelete::Percent(100)).0, ["a"]);
+        assert_eq!(
+            asked(&of(&[]), &of(&["a"]), MaxDelete::Percent(100)).0,
+            ["a"]
+        );
     }
 
     #[test]
     fn what_the_platform_put_there_stays_and_does_not_count() {
         let destination = of(&["a", "old", ".gitattributes", "configuration.json"]);
-        assert_eq!(asked(&of(&["a"]), &destination, MaxDelete::default()).0, ["old"]);
-        assert!(asked(&of(&[]), &destination, MaxDelete::Percent(99)).1.is_some());
+        assert_eq!(
+            asked(&of(&["a"]), &destination, MaxDelete::default()).0,
+            ["old"]
+        );
+        assert!(
+            asked(&of(&[]), &destination, MaxDelete::Percent(99))
+                .1
+                .is_some()
+        );
     }
 
     #[test]
     fn a_file_that_was_rewritten_since_stays() {
-        let then = listing(vec![there("same", b"1", false), there("gone", b"1", false), there("new", b"1", false)]);
+        let then = listing(vec![
+            there("same", b"1", false),
+            there("gone", b"1", false),
+            there("new", b"1", false),
+        ]);
         let now = listing(vec![there("same", b"1", false), there("new", b"2", false)]);
         let planned: Vec<_> = then.files.iter().map(DeletedFile::of).collect();
         let (delete, rewritten) = still_as_planned(planned, &super::super::diff::by_path(&now));
-        assert_eq!((paths(&delete), rewritten), (vec!["same"], vec!["new".parse().unwrap()]));
+        assert_eq!(
+            (paths(&delete), rewritten),
+            (vec!["same"], vec!["new".parse().unwrap()])
+        );
     }
 
     #[test]
@@ -255,7 +366,11 @@ mod tests {
 
     #[test]
     fn a_limit_is_a_number_or_a_percentage() {
-        for (text, max) in [("0", MaxDelete::Files(0)), ("12", MaxDelete::Files(12)), ("50%", MaxDelete::Percent(50))] {
+        for (text, max) in [
+            ("0", MaxDelete::Files(0)),
+            ("12", MaxDelete::Files(12)),
+            ("50%", MaxDelete::Percent(50)),
+        ] {
             assert_eq!((text.parse(), max.to_string()), (Ok(max), text.to_owned()));
         }
         for bad in ["", "%", "101%", "-1", "half", "1.5%"] {

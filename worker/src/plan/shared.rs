@@ -23,7 +23,11 @@ pub struct Arrived(HashMap<Content, Result<Stored, FailedFile>>);
 impl Plan {
     /// Leaves to the plans before this one what they move already. The chunks are to be cut anew.
     pub fn share(&mut self, spoken: &mut Spoken) {
-        for planned in self.files.iter_mut().filter(|planned| planned.step == Step::Stream) {
+        for planned in self
+            .files
+            .iter_mut()
+            .filter(|planned| planned.step == Step::Stream)
+        {
             if !spoken.0.insert(diff::content(&planned.file)) {
                 planned.step = Step::Shared;
             }
@@ -32,8 +36,17 @@ impl Plan {
 
     /// The same files, compared with what stands there and left as they are.
     pub fn only_compared(&self) -> Self {
-        let left = |planned: &PlannedFile| PlannedFile { step: Step::Unchanged, current: None, ..planned.clone() };
-        Self { files: self.files.iter().map(left).collect(), delete: Vec::new(), chunks: Vec::new(), ..self.clone() }
+        let left = |planned: &PlannedFile| PlannedFile {
+            step: Step::Unchanged,
+            current: None,
+            ..planned.clone()
+        };
+        Self {
+            files: self.files.iter().map(left).collect(),
+            delete: Vec::new(),
+            chunks: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// Takes note of a branch that is to hold the files of this plan and no others: what is equal stays, what is not planned
@@ -41,15 +54,28 @@ impl Plan {
     pub fn meet_exactly(&mut self, destination: &Listing, known: &Known) {
         let there = diff::by_path(destination);
         for planned in &mut self.files {
-            planned.current = there.get(&planned.file.path).map(|listed| Standing::of(&listed.file));
-            let equal = planned.current.is_some_and(|current| diff::is_equal(&planned.file, current, known));
+            planned.current = there
+                .get(&planned.file.path)
+                .map(|listed| Standing::of(&listed.file));
+            let equal = planned
+                .current
+                .is_some_and(|current| diff::is_equal(&planned.file, current, known));
             if planned.edit.is_none() && equal {
                 planned.step = Step::Unchanged;
             }
         }
-        let planned: HashSet<&RepoPath> = self.files.iter().map(|planned| &planned.file.path).collect();
+        let planned: HashSet<&RepoPath> = self
+            .files
+            .iter()
+            .map(|planned| &planned.file.path)
+            .collect();
         let stays = |path: &RepoPath| planned.contains(path) || path.as_str() == ATTRIBUTES;
-        self.delete = destination.files.iter().filter(|listed| !stays(&listed.file.path)).map(DeletedFile::of).collect();
+        self.delete = destination
+            .files
+            .iter()
+            .filter(|listed| !stays(&listed.file.path))
+            .map(DeletedFile::of)
+            .collect();
         self.delete.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         self.parent = destination.commit.clone();
     }
@@ -58,22 +84,41 @@ impl Plan {
 impl Arrived {
     /// Takes note of what a plan's chunks left behind.
     pub fn add(&mut self, plan: &Plan, receipts: &[Receipt]) {
-        let stored: HashMap<&RepoPath, &Stored> =
-            receipts.iter().flat_map(|receipt| &receipt.files).map(|stored| (&stored.path, stored)).collect();
+        let stored: HashMap<&RepoPath, &Stored> = receipts
+            .iter()
+            .flat_map(|receipt| &receipt.files)
+            .map(|stored| (&stored.path, stored))
+            .collect();
         let unsent = plan.unsent(receipts);
-        let failed: HashMap<&str, &FailedFile> = unsent.iter().map(|failed| (failed.path.as_str(), failed)).collect();
-        for planned in plan.files.iter().filter(|planned| planned.step == Step::Stream) {
+        let failed: HashMap<&str, &FailedFile> = unsent
+            .iter()
+            .map(|failed| (failed.path.as_str(), failed))
+            .collect();
+        for planned in plan
+            .files
+            .iter()
+            .filter(|planned| planned.step == Step::Stream)
+        {
             let path = &planned.file.path;
             let came = stored.get(path).map(|stored| Ok((*stored).clone()));
-            let came = came.or_else(|| failed.get(path.to_string().as_str()).map(|failed| Err((*failed).clone())));
-            self.0.extend(came.map(|came| (diff::content(&planned.file), came)));
+            let came = came.or_else(|| {
+                failed
+                    .get(path.to_string().as_str())
+                    .map(|failed| Err((*failed).clone()))
+            });
+            self.0
+                .extend(came.map(|came| (diff::content(&planned.file), came)));
         }
     }
 
     /// What became of the contents that another plan moved for this one, as if a worker of its own said so.
     pub fn receipt(&self, plan: &Plan) -> Receipt {
         let mut receipt = Receipt::default();
-        for planned in plan.files.iter().filter(|planned| planned.step == Step::Shared) {
+        for planned in plan
+            .files
+            .iter()
+            .filter(|planned| planned.step == Step::Shared)
+        {
             match self.0.get(&diff::content(&planned.file)) {
                 Some(Ok(stored)) => receipt.files.push(told(planned, stored)),
                 Some(Err(failed)) => receipt.failed.push(told_failed(planned, failed)),
@@ -85,13 +130,25 @@ impl Arrived {
 }
 
 fn told(planned: &PlannedFile, stored: &Stored) -> Stored {
-    Stored { path: planned.file.path.clone(), how: How::Duplicate, ..stored.clone() }
+    Stored {
+        path: planned.file.path.clone(),
+        how: How::Duplicate,
+        ..stored.clone()
+    }
 }
 
 fn told_failed(planned: &PlannedFile, failed: &FailedFile) -> FailedFile {
     let path = planned.file.path.to_string();
-    let error = if path == failed.path { failed.error.clone() } else { format!("same content as {}: {}", failed.path, failed.error) };
-    FailedFile { path, error, kind: failed.kind }
+    let error = if path == failed.path {
+        failed.error.clone()
+    } else {
+        format!("same content as {}: {}", failed.path, failed.error)
+    };
+    FailedFile {
+        path,
+        error,
+        kind: failed.kind,
+    }
 }
 
 #[cfg(test)]
@@ -106,17 +163,29 @@ mod tests {
     /// Two plans that share `w`, which Git's id alone names; the second one's chunks are cut anew.
     fn two() -> (Plan, Plan) {
         let mut first = plan(vec![listed("w.bin", b"shared", false)], vec![], None);
-        let of_second = vec![listed("a.bin", b"own", true), listed("b.bin", b"shared", false), listed("c.bin", b"shared", false)];
+        let of_second = vec![
+            listed("a.bin", b"own", true),
+            listed("b.bin", b"shared", false),
+            listed("c.bin", b"shared", false),
+        ];
         let mut second = plan(of_second, vec![], None);
         let mut spoken = Spoken::default();
-        [&mut first, &mut second].into_iter().for_each(|plan| plan.share(&mut spoken));
+        [&mut first, &mut second]
+            .into_iter()
+            .for_each(|plan| plan.share(&mut spoken));
         second.recut(Chunking::Even { containers: 1 });
         (first, second)
     }
 
     fn stored(path: &str, content: &[u8]) -> Stored {
         let (sha256, git_sha1) = (Sha256::of(content), Some(GitSha1::of(content)));
-        Stored { path: path.parse().unwrap(), sha256, git_sha1, size: content.len() as u64, how: How::Streamed }
+        Stored {
+            path: path.parse().unwrap(),
+            sha256,
+            git_sha1,
+            size: content.len() as u64,
+            how: How::Streamed,
+        }
     }
 
     #[test]
@@ -124,46 +193,124 @@ mod tests {
         let (first, second) = two();
         assert_eq!(first.chunks, [[0]]);
         assert_eq!((second.chunks.concat(), second.check()), (vec![0], Ok(())));
-        assert_eq!(second.files.iter().map(|planned| planned.step).collect::<Vec<_>>(), [Step::Stream, Step::Shared, Step::Duplicate]);
+        assert_eq!(
+            second
+                .files
+                .iter()
+                .map(|planned| planned.step)
+                .collect::<Vec<_>>(),
+            [Step::Stream, Step::Shared, Step::Duplicate]
+        );
     }
 
     #[test]
     fn the_others_commit_it_by_what_the_first_ones_receipt_says() {
         let (first, second) = two();
         let mut arrived = Arrived::default();
-        arrived.add(&first, &[Receipt { files: vec![stored("w.bin", b"shared")], ..Receipt::default() }]);
-        let own = Receipt { files: vec![stored("a.bin", b"own")], ..Receipt::default() };
+        arrived.add(
+            &first,
+            &[Receipt {
+                files: vec![stored("w.bin", b"shared")],
+                ..Receipt::default()
+            }],
+        );
+        let own = Receipt {
+            files: vec![stored("a.bin", b"own")],
+            ..Receipt::default()
+        };
         let receipts = [own, arrived.receipt(&second)];
         assert_eq!(second.unsent(&receipts), []);
-        let sent: Vec<_> = second.change(&receipts).files.iter().map(|file| file.stored.unwrap()).collect();
-        assert_eq!(sent, [Sha256::of(b"own"), Sha256::of(b"shared"), Sha256::of(b"shared")]);
+        let sent: Vec<_> = second
+            .change(&receipts)
+            .files
+            .iter()
+            .map(|file| file.stored.unwrap())
+            .collect();
+        assert_eq!(
+            sent,
+            [
+                Sha256::of(b"own"),
+                Sha256::of(b"shared"),
+                Sha256::of(b"shared")
+            ]
+        );
     }
 
     #[test]
     fn what_failed_for_the_first_has_failed_for_all_and_the_rest_goes_on() {
         let (first, second) = two();
         let mut arrived = Arrived::default();
-        let lost = FailedFile { path: "w.bin".into(), error: "it is lost".into(), kind: Kind::NotFound };
-        arrived.add(&first, &[Receipt { failed: vec![lost], ..Receipt::default() }]);
-        let receipts = [Receipt { files: vec![stored("a.bin", b"own")], ..Receipt::default() }, arrived.receipt(&second)];
+        let lost = FailedFile {
+            path: "w.bin".into(),
+            error: "it is lost".into(),
+            kind: Kind::NotFound,
+        };
+        arrived.add(
+            &first,
+            &[Receipt {
+                failed: vec![lost],
+                ..Receipt::default()
+            }],
+        );
+        let receipts = [
+            Receipt {
+                files: vec![stored("a.bin", b"own")],
+                ..Receipt::default()
+            },
+            arrived.receipt(&second),
+        ];
         let unsent = second.unsent(&receipts);
-        assert_eq!(unsent.iter().map(|failed| failed.path.as_str()).collect::<Vec<_>>(), ["b.bin", "c.bin"]);
-        assert!(unsent[0].error == "same content as w.bin: it is lost" && unsent[0].kind == Kind::NotFound, "{unsent:?}");
+        assert_eq!(
+            unsent
+                .iter()
+                .map(|failed| failed.path.as_str())
+                .collect::<Vec<_>>(),
+            ["b.bin", "c.bin"]
+        );
+        assert!(
+            unsent[0].error == "same content as w.bin: it is lost"
+                && unsent[0].kind == Kind::NotFound,
+            "{unsent:?}"
+        );
         assert_eq!(second.change(&receipts).files.len(), 1);
     }
 
     #[test]
     fn what_is_only_compared_changes_nothing_and_believes_nothing_that_stands_there() {
-        let source = vec![listed("a.txt", b"mine", false), listed("b.bin", b"blob", true)];
-        let compared = plan(source, vec![there("a.txt", b"else", false)], Some(MaxDelete::default())).only_compared();
-        assert!(compared.change(&[]).files.is_empty() && compared.unsent(&[]).is_empty() && compared.chunks.is_empty());
-        let also: Vec<_> = compared.verify_job("r", &[], &[]).files.iter().map(|file| file.also).collect();
+        let source = vec![
+            listed("a.txt", b"mine", false),
+            listed("b.bin", b"blob", true),
+        ];
+        let compared = plan(
+            source,
+            vec![there("a.txt", b"else", false)],
+            Some(MaxDelete::default()),
+        )
+        .only_compared();
+        assert!(
+            compared.change(&[]).files.is_empty()
+                && compared.unsent(&[]).is_empty()
+                && compared.chunks.is_empty()
+        );
+        let also: Vec<_> = compared
+            .verify_job("r", &[], &[])
+            .files
+            .iter()
+            .map(|file| file.also)
+            .collect();
         assert_eq!(also, [None, None]);
     }
 
     #[test]
     fn a_branch_that_began_as_a_copy_of_another_loses_what_it_must_not_hold() {
-        let mut made = plan(vec![listed("a.txt", b"same", false), listed("b.txt", b"new", false)], vec![], None);
+        let mut made = plan(
+            vec![
+                listed("a.txt", b"same", false),
+                listed("b.txt", b"new", false),
+            ],
+            vec![],
+            None,
+        );
         let known = Known::from([(GitSha1::of(b"same"), Sha256::of(b"same"))]);
         let base = vec![
             there("a.txt", b"same", false),
@@ -172,7 +319,19 @@ mod tests {
             there(".gitattributes", b"x", false),
         ];
         made.meet_exactly(&listing(base), &known);
-        assert_eq!(made.files.iter().map(|planned| planned.step).collect::<Vec<_>>(), [Step::Unchanged, Step::Inline]);
-        assert_eq!(made.delete.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["z"]);
+        assert_eq!(
+            made.files
+                .iter()
+                .map(|planned| planned.step)
+                .collect::<Vec<_>>(),
+            [Step::Unchanged, Step::Inline]
+        );
+        assert_eq!(
+            made.delete
+                .iter()
+                .map(|file| file.path.as_str())
+                .collect::<Vec<_>>(),
+            ["z"]
+        );
     }
 }

@@ -13,8 +13,15 @@ impl Plan {
     /// # Errors
     /// [`Kind::Denied`], naming the folder.
     pub fn can_be_listed(&self, folder_entries: Option<usize>) -> Result<()> {
-        let Some((folder, count)) = folder_entries.and_then(|most| self.folder_wider_than(most)) else { return Ok(()) };
-        let folder = if folder.is_empty() { "the top folder".to_owned() } else { format!("the folder {}", escape(folder)) };
+        let Some((folder, count)) = folder_entries.and_then(|most| self.folder_wider_than(most))
+        else {
+            return Ok(());
+        };
+        let folder = if folder.is_empty() {
+            "the top folder".to_owned()
+        } else {
+            format!("the folder {}", escape(folder))
+        };
         let (hub, kind) = (self.destination.hub, self.destination.kind);
         Err(Error::new(
             Kind::Denied,
@@ -49,7 +56,11 @@ mod tests {
     use super::Plan;
 
     fn plan_of(paths: &[&str]) -> Plan {
-        plan(paths.iter().map(|path| listed(path, b"x", false)).collect(), Vec::new(), None)
+        plan(
+            paths.iter().map(|path| listed(path, b"x", false)).collect(),
+            Vec::new(),
+            None,
+        )
     }
 
     #[test]

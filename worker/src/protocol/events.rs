@@ -186,10 +186,15 @@ impl FailedFile {
     /// The failure after which a hub answers everything else the same way, if there is one among these: where any does, one that names its
     /// request, and so its hub.
     pub fn fatal<'a>(failed: impl IntoIterator<Item = &'a Self>) -> Option<&'a Self> {
-        let mut fatal = failed.into_iter().filter(|failed| failed.kind.ends_the_hub());
+        let mut fatal = failed
+            .into_iter()
+            .filter(|failed| failed.kind.ends_the_hub());
         let first = fatal.next()?;
         let names_its_request = |failed: &&Self| failed.error.contains("://");
-        Some(first).filter(names_its_request).or_else(|| fatal.find(names_its_request)).or(Some(first))
+        Some(first)
+            .filter(names_its_request)
+            .or_else(|| fatal.find(names_its_request))
+            .or(Some(first))
     }
 }
 
@@ -216,7 +221,10 @@ pub struct Verification {
 impl Verification {
     /// Whether every file was compared and found equal.
     pub fn is_good(&self) -> bool {
-        self.equal == self.checked && self.missing.is_empty() && self.different.is_empty() && self.unread.is_empty()
+        self.equal == self.checked
+            && self.missing.is_empty()
+            && self.different.is_empty()
+            && self.unread.is_empty()
     }
 }
 
@@ -251,10 +259,20 @@ mod tests {
 
     #[test]
     fn of_failures_that_end_a_hub_the_one_that_names_it_counts() {
-        let failed = |error: &str, kind| FailedFile { path: "a".into(), error: error.into(), kind };
-        let (lost, cut_off) = (failed("gone", Kind::NotFound), failed("nothing more was sent", Kind::Unauthorized));
+        let failed = |error: &str, kind| FailedFile {
+            path: "a".into(),
+            error: error.into(),
+            kind,
+        };
+        let (lost, cut_off) = (
+            failed("gone", Kind::NotFound),
+            failed("nothing more was sent", Kind::Unauthorized),
+        );
         let refused = failed("GET https://hub/x: 401", Kind::Unauthorized);
-        assert_eq!(FailedFile::fatal([&lost, &cut_off, &refused]), Some(&refused));
+        assert_eq!(
+            FailedFile::fatal([&lost, &cut_off, &refused]),
+            Some(&refused)
+        );
         assert_eq!(FailedFile::fatal([&lost, &cut_off]), Some(&cut_off));
         assert_eq!(FailedFile::fatal([&lost]), None);
     }

@@ -24,14 +24,23 @@ pub enum Exit {
 impl Exit {
     /// The meaning of a process's exit code; `None` for any that these programs don't use.
     pub fn from_code(code: i32) -> Option<Self> {
-        let all = [Self::Done, Self::Incomplete, Self::Usage, Self::Refused, Self::Integrity, Self::Interrupted];
+        let all = [
+            Self::Done,
+            Self::Incomplete,
+            Self::Usage,
+            Self::Refused,
+            Self::Integrity,
+            Self::Interrupted,
+        ];
         all.into_iter().find(|exit| *exit as i32 == code)
     }
 
     /// The code for an error of this meaning.
     pub fn of(kind: Kind) -> Self {
         match kind {
-            Kind::NotFound | Kind::Unauthorized | Kind::Denied | Kind::Gated | Kind::Disabled => Self::Refused,
+            Kind::NotFound | Kind::Unauthorized | Kind::Denied | Kind::Gated | Kind::Disabled => {
+                Self::Refused
+            }
             Kind::Locked | Kind::Full => Self::Refused,
             Kind::Corrupt => Self::Integrity,
             Kind::Usage => Self::Usage,

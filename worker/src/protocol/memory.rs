@@ -21,7 +21,14 @@ impl FromStr for Memory {
     type Err = BadMemory;
 
     fn from_str(text: &str) -> Result<Self, BadMemory> {
-        let parse = |number: &str, unit: u64| number.trim().parse::<u64>().ok()?.checked_mul(unit).map(Self);
+        let parse = |number: &str, unit: u64| {
+            number
+                .trim()
+                .parse::<u64>()
+                .ok()?
+                .checked_mul(unit)
+                .map(Self)
+        };
         UNITS
             .iter()
             .find_map(|(name, unit)| parse(text.strip_suffix(name)?, *unit))
@@ -32,7 +39,10 @@ impl FromStr for Memory {
 
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match UNITS.iter().find(|(_, unit)| self.0 >= *unit && self.0.is_multiple_of(*unit)) {
+        match UNITS
+            .iter()
+            .find(|(_, unit)| self.0 >= *unit && self.0.is_multiple_of(*unit))
+        {
             Some((name, unit)) => write!(f, "{}{name}", self.0 / unit),
             None => write!(f, "{}", self.0),
         }
@@ -59,8 +69,19 @@ mod tests {
 
     #[test]
     fn memory_is_written_as_people_write_it() {
-        for (text, bytes) in [("128MiB", 128 << 20), ("1GiB", 1 << 30), ("1536KiB", 1536 << 10), ("1000", 1000)] {
-            assert_eq!((text.parse::<Memory>().unwrap(), Memory(bytes).to_string().as_str()), (Memory(bytes), text));
+        for (text, bytes) in [
+            ("128MiB", 128 << 20),
+            ("1GiB", 1 << 30),
+            ("1536KiB", 1536 << 10),
+            ("1000", 1000),
+        ] {
+            assert_eq!(
+                (
+                    text.parse::<Memory>().unwrap(),
+                    Memory(bytes).to_string().as_str()
+                ),
+                (Memory(bytes), text)
+            );
         }
         assert!("lots".parse::<Memory>().is_err() && "".parse::<Memory>().is_err());
     }

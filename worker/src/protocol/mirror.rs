@@ -111,7 +111,12 @@ impl Scope {
     /// The refs of this scope among those that a server advertises, in its order.
     pub fn of(self, refs: &Refs) -> Vec<RefAt> {
         let of_scope = refs.all.iter().filter(|found| self.has(&found.name));
-        of_scope.map(|found| RefAt { name: found.name.clone(), oid: found.oid.to_string() }).collect()
+        of_scope
+            .map(|found| RefAt {
+                name: found.name.clone(),
+                oid: found.oid.to_string(),
+            })
+            .collect()
     }
 
     /// What is fetched.

@@ -16,8 +16,15 @@ pub struct Standing {
 impl Standing {
     /// What stands where this file is listed.
     pub fn of(file: &File) -> Self {
-        let digest = if file.size == 0 { Digest::Sha256(Sha256::of(b"")) } else { file.digest };
-        Self { digest, size: file.size }
+        let digest = if file.size == 0 {
+            Digest::Sha256(Sha256::of(b""))
+        } else {
+            file.digest
+        };
+        Self {
+            digest,
+            size: file.size,
+        }
     }
 
     /// Whether it is this blob.
@@ -51,7 +58,12 @@ pub struct Edit {
 impl Edit {
     /// The edit of `content` that puts `insert` in the place of these bytes.
     pub fn new(content: &[u8], range: std::ops::Range<usize>, insert: String) -> Self {
-        let edited = [&content[..range.start], insert.as_bytes(), &content[range.end..]].concat();
+        let edited = [
+            &content[..range.start],
+            insert.as_bytes(),
+            &content[range.end..],
+        ]
+        .concat();
         Self {
             start: range.start as u64,
             end: range.end as u64,
@@ -64,14 +76,24 @@ impl Edit {
 
     /// The content after the edit; `None` if it is not the one that the edit was made for.
     pub fn apply(&self, content: &[u8]) -> Option<Vec<u8>> {
-        let (start, end) = (usize::try_from(self.start).ok()?, usize::try_from(self.end).ok()?);
-        let edited = [content.get(..start)?, self.insert.as_bytes(), content.get(end..)?].concat();
+        let (start, end) = (
+            usize::try_from(self.start).ok()?,
+            usize::try_from(self.end).ok()?,
+        );
+        let edited = [
+            content.get(..start)?,
+            self.insert.as_bytes(),
+            content.get(end..)?,
+        ]
+        .concat();
         (Sha256::of(&edited) == self.sha256).then_some(edited)
     }
 
     /// Whether this already stands there.
     pub fn is_done(&self, standing: &Standing) -> bool {
-        self.size == standing.size && [Digest::Sha256(self.sha256), Digest::GitSha1(self.git_sha1)].contains(&standing.digest)
+        self.size == standing.size
+            && [Digest::Sha256(self.sha256), Digest::GitSha1(self.git_sha1)]
+                .contains(&standing.digest)
     }
 }
 
@@ -82,7 +104,10 @@ mod tests {
     #[test]
     fn an_edit_changes_its_bytes_and_no_others() {
         let edit = Edit::new(b"license: MIT\nrest", 9..12, "mit".to_owned());
-        assert_eq!(edit.apply(b"license: MIT\nrest").unwrap(), b"license: mit\nrest");
+        assert_eq!(
+            edit.apply(b"license: MIT\nrest").unwrap(),
+            b"license: mit\nrest"
+        );
         assert_eq!(edit.apply(b"license: MIT\nREST"), None, "another content");
         assert_eq!(edit.apply(b"short"), None);
     }
@@ -90,9 +115,16 @@ mod tests {
     #[test]
     fn what_stands_there_is_known_by_either_digest() {
         let by = |digest| Standing { digest, size: 3 };
-        assert!(by(Digest::GitSha1(GitSha1::of(b"abc"))).is(b"abc") && by(Digest::Sha256(Sha256::of(b"abc"))).is(b"abc"));
+        assert!(
+            by(Digest::GitSha1(GitSha1::of(b"abc"))).is(b"abc")
+                && by(Digest::Sha256(Sha256::of(b"abc"))).is(b"abc")
+        );
         assert!(!by(Digest::GitSha1(GitSha1::of(b"abc"))).is(b"abd"));
         let json = r#"{"sha256":"5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03","size":6}"#;
-        assert!(serde_json::from_str::<Standing>(json).unwrap().is(b"hello\n"));
+        assert!(
+            serde_json::from_str::<Standing>(json)
+                .unwrap()
+                .is(b"hello\n")
+        );
     }
 }

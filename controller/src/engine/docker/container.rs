@@ -54,14 +54,24 @@ pub struct Errand {
 impl Shape {
     /// The name of its container for an errand; `serial` tells it from others for the same.
     pub fn name(&self, errand: &Errand, serial: u32) -> String {
-        format!("hf2ms-{}-{}-{serial}", self.run.to_lowercase(), errand.label)
+        format!(
+            "hf2ms-{}-{}-{serial}",
+            self.run.to_lowercase(),
+            errand.label
+        )
     }
 
     /// The container for an errand. Nothing secret is in it: whoever may ask the daemon can read it.
     pub fn container(&self, errand: &Errand) -> ContainerCreateBody {
         ContainerCreateBody {
             image: Some(self.image.clone()),
-            cmd: Some([&errand.verb].into_iter().chain(&errand.args).cloned().collect()),
+            cmd: Some(
+                [&errand.verb]
+                    .into_iter()
+                    .chain(&errand.args)
+                    .cloned()
+                    .collect(),
+            ),
             labels: Some(self.labels(errand)),
             attach_stdin: Some(true),
             attach_stdout: Some(true),
@@ -76,16 +86,31 @@ impl Shape {
     }
 
     fn labels(&self, errand: &Errand) -> HashMap<String, String> {
-        let own = [(CONTROLLER, &self.controller), (RUN, &self.run), (VERB, &errand.verb)];
-        let chunk = errand.chunk.map(|number| (CHUNK.to_owned(), number.to_string()));
-        own.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).chain(chunk).collect()
+        let own = [
+            (CONTROLLER, &self.controller),
+            (RUN, &self.run),
+            (VERB, &errand.verb),
+        ];
+        let chunk = errand
+            .chunk
+            .map(|number| (CHUNK.to_owned(), number.to_string()));
+        own.into_iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .chain(chunk)
+            .collect()
     }
 
     fn limits(&self) -> HostConfig {
         let memory = i64::try_from(self.memory).unwrap_or(i64::MAX);
         HostConfig {
             readonly_rootfs: Some(true),
-            tmpfs: self.scratch.map(|bytes| [("/tmp".to_owned(), format!("rw,noexec,nosuid,nodev,mode=1777,size={bytes}"))].into()),
+            tmpfs: self.scratch.map(|bytes| {
+                [(
+                    "/tmp".to_owned(),
+                    format!("rw,noexec,nosuid,nodev,mode=1777,size={bytes}"),
+                )]
+                .into()
+            }),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),
             memory: Some(memory),
@@ -93,7 +118,10 @@ impl Shape {
             nano_cpus: Some((self.cpus * 1e9) as i64),
             pids_limit: Some(PIDS),
             // What workers say reaches us by the line we hold: nothing of it is kept on the daemon's disk.
-            log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("none".to_owned()),
+                config: None,
+            }),
             network_mode: self.network.clone(),
             ..HostConfig::default()
         }
@@ -101,9 +129,19 @@ impl Shape {
 
     /// How a container ended, of its state.
     pub fn death(&self, state: &ContainerState) -> Death {
-        let code = state.exit_code.and_then(|code| i32::try_from(code).ok()).unwrap_or(-1);
-        match (state.oom_killed, state.error.as_deref().filter(|error| !error.is_empty()), code) {
-            (Some(true), _, 1..) => Death::unseen(format!("out of memory: it may have {} MiB", self.memory >> 20)),
+        let code = state
+            .exit_code
+            .and_then(|code| i32::try_from(code).ok())
+            .unwrap_or(-1);
+        match (
+            state.oom_killed,
+            state.error.as_deref().filter(|error| !error.is_empty()),
+            code,
+        ) {
+            (Some(true), _, 1..) => Death::unseen(format!(
+                "out of memory: it may have {} MiB",
+                self.memory >> 20
+            )),
             (_, Some(error), _) => Death::unseen(hf2ms_hub::path::escape(error)),
             // A shell's way to say that a signal ended it, which is the daemon's too; 130 is the worker's own.
             (_, _, 129 | 131..) => Death::killed(code - 128),
@@ -118,32 +156,72 @@ pub(super) mod tests {
 
     pub(crate) fn shape() -> Shape {
         let (image, controller, run) = ("i".to_owned(), "c".to_owned(), "01K".to_owned());
-        Shape { image, network: Some("n".to_owned()), memory: 256 << 20, scratch: None, cpus: 0.5, controller, run }
+        Shape {
+            image,
+            network: Some("n".to_owned()),
+            memory: 256 << 20,
+            scratch: None,
+            cpus: 0.5,
+            controller,
+            run,
+        }
     }
 
     pub(crate) fn errand() -> Errand {
         let args = vec!["--attached".to_owned()];
-        Errand { verb: "run".to_owned(), args, chunk: Some(3), label: "run-0003".to_owned() }
+        Errand {
+            verb: "run".to_owned(),
+            args,
+            chunk: Some(3),
+            label: "run-0003".to_owned(),
+        }
     }
 
     #[test]
     fn a_container_may_do_nothing_but_work() {
         let body = shape().container(&errand());
         let host = body.host_config.clone().unwrap();
-        assert_eq!((host.readonly_rootfs, host.cap_drop), (Some(true), Some(vec!["ALL".to_owned()])));
+        assert_eq!(
+            (host.readonly_rootfs, host.cap_drop),
+            (Some(true), Some(vec!["ALL".to_owned()]))
+        );
         assert_eq!(host.security_opt.unwrap(), ["no-new-privileges"]);
-        assert_eq!((host.memory, host.memory_swap, host.nano_cpus), (Some(256 << 20), Some(256 << 20), Some(500_000_000)));
-        assert_eq!((host.log_config.unwrap().typ.unwrap(), host.network_mode.unwrap()), ("none".to_owned(), "n".to_owned()));
-        assert_eq!((body.open_stdin, body.stdin_once, body.tty), (Some(true), Some(true), Some(false)));
-        assert!(body.env.is_none(), "what is said there can be read by all who use the daemon");
+        assert_eq!(
+            (host.memory, host.memory_swap, host.nano_cpus),
+            (Some(256 << 20), Some(256 << 20), Some(500_000_000))
+        );
+        assert_eq!(
+            (
+                host.log_config.unwrap().typ.unwrap(),
+                host.network_mode.unwrap()
+            ),
+            ("none".to_owned(), "n".to_owned())
+        );
+        assert_eq!(
+            (body.open_stdin, body.stdin_once, body.tty),
+            (Some(true), Some(true), Some(false))
+        );
+        assert!(
+            body.env.is_none(),
+            "what is said there can be read by all who use the daemon"
+        );
     }
 
     #[test]
     fn a_container_can_write_only_where_a_plan_wants_room_and_that_is_bounded() {
-        let tmpfs = |scratch| Shape { scratch, ..shape() }.container(&errand()).host_config.unwrap().tmpfs;
+        let tmpfs = |scratch| {
+            Shape { scratch, ..shape() }
+                .container(&errand())
+                .host_config
+                .unwrap()
+                .tmpfs
+        };
         assert_eq!(tmpfs(None), None);
         let room = tmpfs(Some(9 << 20)).unwrap();
-        assert_eq!(room["/tmp"], "rw,noexec,nosuid,nodev,mode=1777,size=9437184");
+        assert_eq!(
+            room["/tmp"],
+            "rw,noexec,nosuid,nodev,mode=1777,size=9437184"
+        );
     }
 
     #[test]
@@ -151,20 +229,43 @@ pub(super) mod tests {
         assert_eq!(shape().name(&errand(), 7), "hf2ms-01k-run-0003-7");
         let labels = shape().container(&errand()).labels.unwrap();
         let of = |name: &str| labels[name].as_str();
-        assert_eq!((of(CONTROLLER), of(RUN), of(VERB), of(CHUNK)), ("c", "01K", "run", "3"));
+        assert_eq!(
+            (of(CONTROLLER), of(RUN), of(VERB), of(CHUNK)),
+            ("c", "01K", "run", "3")
+        );
     }
 
     #[test]
     fn an_end_is_told_as_what_it_was() {
         let death = |code: i64, oom_killed: bool, error: &str| {
-            let state =
-                ContainerState { exit_code: Some(code), oom_killed: Some(oom_killed), error: Some(error.to_owned()), ..Default::default() };
+            let state = ContainerState {
+                exit_code: Some(code),
+                oom_killed: Some(oom_killed),
+                error: Some(error.to_owned()),
+                ..Default::default()
+            };
             shape().death(&state)
         };
-        assert_eq!(death(137, true, "").how, "out of memory: it may have 256 MiB");
-        assert_eq!(death(0, true, ""), Death::exited(0), "something in it was killed, but it went on and ended well");
-        assert_eq!((death(137, false, "").how, death(143, false, "").how), ("killed by signal 9".into(), "killed by signal 15".into()));
-        assert_eq!((death(130, false, ""), death(3, false, "")), (Death::exited(130), Death::exited(3)));
-        assert_eq!(death(128, false, "exec: no such file").how, "exec: no such file");
+        assert_eq!(
+            death(137, true, "").how,
+            "out of memory: it may have 256 MiB"
+        );
+        assert_eq!(
+            death(0, true, ""),
+            Death::exited(0),
+            "something in it was killed, but it went on and ended well"
+        );
+        assert_eq!(
+            (death(137, false, "").how, death(143, false, "").how),
+            ("killed by signal 9".into(), "killed by signal 15".into())
+        );
+        assert_eq!(
+            (death(130, false, ""), death(3, false, "")),
+            (Death::exited(130), Death::exited(3))
+        );
+        assert_eq!(
+            death(128, false, "exec: no such file").how,
+            "exec: no such file"
+        );
     }
 }

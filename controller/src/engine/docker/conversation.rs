@@ -47,12 +47,27 @@ impl Docker {
         told: &str,
         listener: Listener<'_>,
     ) -> std::result::Result<Said, Error> {
-        let options = AttachContainerOptionsBuilder::default().stream(true).stdin(true).stdout(true).stderr(true).build();
-        let AttachContainerResults { output, input: mut line } = self.daemon.api.attach_container(name, Some(options)).await?;
+        let options = AttachContainerOptionsBuilder::default()
+            .stream(true)
+            .stdin(true)
+            .stdout(true)
+            .stderr(true)
+            .build();
+        let AttachContainerResults {
+            output,
+            input: mut line,
+        } = self
+            .daemon
+            .api
+            .attach_container(name, Some(options))
+            .await?;
         self.daemon.api.start_container(name, None).await?;
         let ((stdout, to_stdout), (stderr, to_stderr)) = (duplex(BETWEEN), duplex(BETWEEN));
         let sorting = tokio::spawn(sort(output, to_stdout, to_stderr));
-        let path = self.logs.as_ref().map(|logs| logs.join(format!("{}.log", errand.label)));
+        let path = self
+            .logs
+            .as_ref()
+            .map(|logs| logs.join(format!("{}.log", errand.label)));
         let log = tokio::spawn(keep_log(stderr, path, self.terms.settings.redactor()));
         let mut heard = Heard::default();
         tokio::select! {
@@ -62,9 +77,17 @@ impl Docker {
         // A line that is cut already needs no closing.
         let _ = line.shutdown().await;
         let death = self.death(name).await;
-        let last_words = tokio::time::timeout(LAST_WORDS, log).await.ok().and_then(std::result::Result::ok).unwrap_or_default();
+        let last_words = tokio::time::timeout(LAST_WORDS, log)
+            .await
+            .ok()
+            .and_then(std::result::Result::ok)
+            .unwrap_or_default();
         sorting.abort();
-        Ok(Said { death, heard, last_words })
+        Ok(Said {
+            death,
+            heard,
+            last_words,
+        })
     }
 
     /// Tells what is to be told, holds the line open until it is time to stop, and returns when patience is over.
@@ -85,10 +108,17 @@ impl Docker {
         match self.inspected(name).await {
             // A daemon with much to do may be late to tell of an end: what can't be killed may have ended by itself.
             Ok(found) => match (killed, found.state.unwrap_or_default()) {
-                (Err(error), state) if state.running == Some(true) => Death::unseen(Trouble::of(&error).to_string()),
-                (_, state) => self.shape.death(&ContainerState { exit_code: state.exit_code.or(code), ..state }),
+                (Err(error), state) if state.running == Some(true) => {
+                    Death::unseen(Trouble::of(&error).to_string())
+                }
+                (_, state) => self.shape.death(&ContainerState {
+                    exit_code: state.exit_code.or(code),
+                    ..state
+                }),
             },
-            Err(error) if Trouble::of(&error).is_absence() => Death::unseen("removed by someone else"),
+            Err(error) if Trouble::of(&error).is_absence() => {
+                Death::unseen("removed by someone else")
+            }
             Err(error) => Death::unseen(Trouble::of(&error).to_string()),
         }
     }
@@ -98,7 +128,9 @@ impl Docker {
     async fn inspected(&self, name: &str) -> std::result::Result<ContainerInspectResponse, Error> {
         let inspect = async || understood(self.daemon.api.inspect_container(name, None).await);
         let found = inspect().await?;
-        let is_killed = |state: &ContainerState| state.exit_code == Some(KILLED) && state.oom_killed != Some(true);
+        let is_killed = |state: &ContainerState| {
+            state.exit_code == Some(KILLED) && state.oom_killed != Some(true)
+        };
         if !found.state.as_ref().is_some_and(is_killed) {
             return Ok(found);
         }
@@ -108,7 +140,10 @@ impl Docker {
 
     /// Returns the exit code of a container when it has ended; none when nobody can tell.
     async fn ended(&self, name: &str) -> Option<i64> {
-        match std::pin::pin!(self.daemon.api.wait_container(name, None)).next().await? {
+        match std::pin::pin!(self.daemon.api.wait_container(name, None))
+            .next()
+            .await?
+        {
             Ok(ended) => Some(ended.status_code),
             Err(Error::DockerContainerWaitError { code, .. }) => Some(code),
             Err(_) => None,

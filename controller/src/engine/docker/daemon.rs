@@ -57,14 +57,29 @@ impl Daemon {
     pub async fn open(get: Lookup<'_>, warn: impl Fn(&str)) -> Outcome<Self> {
         let place = Place::find(get, &|path| path.exists())?;
         if place.is_open_to_listeners() {
-            warn(&format!("{place} is not encrypted: tokens can be read on the way; forward its socket with ssh and use unix://"));
+            warn(&format!(
+                "{place} is not encrypted: tokens can be read on the way; forward its socket with ssh and use unix://"
+            ));
         }
-        let api = place.connect().map_err(|error| place.failure(&Trouble::of(&error)))?;
+        let api = place
+            .connect()
+            .map_err(|error| place.failure(&Trouble::of(&error)))?;
         let version = match tokio::time::timeout(FIRST_ANSWER, api.version()).await {
-            Ok(answer) => understood(answer).map_err(|error| place.failure(&Trouble::of(&error)))?,
-            Err(_) => return Err(place.failure(&Trouble::Away(format!("no answer in {} s", FIRST_ANSWER.as_secs())))),
+            Ok(answer) => {
+                understood(answer).map_err(|error| place.failure(&Trouble::of(&error)))?
+            }
+            Err(_) => {
+                return Err(place.failure(&Trouble::Away(format!(
+                    "no answer in {} s",
+                    FIRST_ANSWER.as_secs()
+                ))));
+            }
         };
-        Ok(Self { api, version: version.version.unwrap_or_default(), place })
+        Ok(Self {
+            api,
+            version: version.version.unwrap_or_default(),
+            place,
+        })
     }
 
     /// The CPUs that its containers share.
@@ -73,7 +88,11 @@ impl Daemon {
     /// It does not say.
     pub async fn cpus(&self) -> Outcome<u32> {
         let info = understood(self.api.info().await).map_err(|error| self.failure(&error))?;
-        Ok(info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(1).max(1))
+        Ok(info
+            .ncpu
+            .and_then(|cpus| u32::try_from(cpus).ok())
+            .unwrap_or(1)
+            .max(1))
     }
 
     /// An error of its API in words.
@@ -95,25 +114,38 @@ impl Place {
             return Self::parse(host.trim(), set("DOCKER_TLS_VERIFY").is_some());
         }
         let runtime = set("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let own = ["docker.sock", "podman/podman.sock"].map(|name| runtime.as_ref().map(|runtime| runtime.join(name)));
+        let own = ["docker.sock", "podman/podman.sock"]
+            .map(|name| runtime.as_ref().map(|runtime| runtime.join(name)));
         let usual = ["/var/run/docker.sock", "/run/podman/podman.sock"].map(PathBuf::from);
         let [docker, podman] = usual;
-        let mut sockets = [Some(docker)].into_iter().chain(own).chain([Some(podman)]).flatten();
+        let mut sockets = [Some(docker)]
+            .into_iter()
+            .chain(own)
+            .chain([Some(podman)])
+            .flatten();
         sockets.find(|socket| exists(socket)).map(Self::Socket).ok_or_else(|| {
             Failure::usage("there is no Docker here: neither /var/run/docker.sock nor a socket of podman; start one, or set DOCKER_HOST")
         })
     }
 
     fn parse(host: &str, encrypted: bool) -> Outcome<Self> {
-        let tcp = host.strip_prefix("tcp://").or_else(|| host.strip_prefix("http://")).map(|rest| rest.trim_end_matches('/'));
+        let tcp = host
+            .strip_prefix("tcp://")
+            .or_else(|| host.strip_prefix("http://"))
+            .map(|rest| rest.trim_end_matches('/'));
         let is_host = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
         match (host.strip_prefix("unix://"), tcp) {
             (Some(path), _) if path.starts_with('/') => Ok(Self::Socket(path.into())),
             (None, Some(_)) if encrypted => Err(Failure::usage(
                 "DOCKER_TLS_VERIFY is set, but Docker is not spoken to over TLS: forward its socket with ssh and use unix://",
             )),
-            (None, Some(host)) if !host.is_empty() && host.chars().all(is_host) => Ok(Self::Tcp(with_port(host))),
-            _ => Err(Failure::usage(format!("DOCKER_HOST is '{}': expected unix:///path/to/docker.sock or tcp://host:port", escape(host)))),
+            (None, Some(host)) if !host.is_empty() && host.chars().all(is_host) => {
+                Ok(Self::Tcp(with_port(host)))
+            }
+            _ => Err(Failure::usage(format!(
+                "DOCKER_HOST is '{}': expected unix:///path/to/docker.sock or tcp://host:port",
+                escape(host)
+            ))),
         }
     }
 
@@ -121,26 +153,39 @@ impl Place {
     fn is_open_to_listeners(&self) -> bool {
         match self {
             Self::Socket(_) => false,
-            Self::Tcp(host) => !["127.", "localhost:", "[::1]:"].iter().any(|own| host.starts_with(own)),
+            Self::Tcp(host) => !["127.", "localhost:", "[::1]:"]
+                .iter()
+                .any(|own| host.starts_with(own)),
         }
     }
 
     fn connect(&self) -> Result<bollard::Docker, Error> {
         match self {
-            Self::Socket(path) => bollard::Docker::connect_with_unix(&path.to_string_lossy(), PATIENCE, API_DEFAULT_VERSION),
-            Self::Tcp(host) => bollard::Docker::connect_with_http(&format!("tcp://{host}"), PATIENCE, API_DEFAULT_VERSION),
+            Self::Socket(path) => bollard::Docker::connect_with_unix(
+                &path.to_string_lossy(),
+                PATIENCE,
+                API_DEFAULT_VERSION,
+            ),
+            Self::Tcp(host) => bollard::Docker::connect_with_http(
+                &format!("tcp://{host}"),
+                PATIENCE,
+                API_DEFAULT_VERSION,
+            ),
         }
     }
 
     fn failure(&self, trouble: &Trouble) -> Failure {
         match trouble {
-            Trouble::Away(why) => {
-                Failure::new(Exit::Incomplete, format!("Docker can't be reached at {self}: {why}; start it, or set DOCKER_HOST"))
+            Trouble::Away(why) => Failure::new(
+                Exit::Incomplete,
+                format!("Docker can't be reached at {self}: {why}; start it, or set DOCKER_HOST"),
+            ),
+            Trouble::Denied => Failure::refused(format!(
+                "no permission to use Docker at {self}: join the group that owns it, or use sudo or podman"
+            )),
+            Trouble::Refused(_, why) => {
+                Failure::new(Exit::Incomplete, format!("Docker at {self} refuses: {why}"))
             }
-            Trouble::Denied => {
-                Failure::refused(format!("no permission to use Docker at {self}: join the group that owns it, or use sudo or podman"))
-            }
-            Trouble::Refused(_, why) => Failure::new(Exit::Incomplete, format!("Docker at {self} refuses: {why}")),
         }
     }
 }
@@ -156,14 +201,21 @@ impl fmt::Display for Place {
 
 fn with_port(host: &str) -> String {
     let has_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
-    if has_port { host.to_owned() } else { format!("{host}:2375") }
+    if has_port {
+        host.to_owned()
+    } else {
+        format!("{host}:2375")
+    }
 }
 
 impl Trouble {
     /// What an error of the API means.
     pub fn of(error: &Error) -> Self {
         match error {
-            Error::DockerResponseServerError { status_code, message } => Self::Refused(*status_code, escape(message.trim())),
+            Error::DockerResponseServerError {
+                status_code,
+                message,
+            } => Self::Refused(*status_code, escape(message.trim())),
             Error::DockerStreamError { error } => Self::Refused(500, escape(error.trim())),
             Error::SocketNotFoundError(_) => Self::Away("there is no such socket".to_owned()),
             Error::RequestTimeoutError => Self::Away(format!("no answer in {PATIENCE} s")),
@@ -216,39 +268,97 @@ mod tests {
     use super::*;
 
     fn find(pairs: &[(&str, &str)], there: &[&str]) -> Outcome<String> {
-        let get = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        Place::find(&get, &|path| there.iter().any(|known| Path::new(known) == path)).map(|place| place.to_string())
+        let get = |name: &str| {
+            pairs
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        Place::find(&get, &|path| {
+            there.iter().any(|known| Path::new(known) == path)
+        })
+        .map(|place| place.to_string())
     }
 
     #[test]
     fn the_usual_sockets_are_tried_in_their_order() {
         let runtime = [("XDG_RUNTIME_DIR", "/run/user/7")];
-        let all = ["/run/podman/podman.sock", "/run/user/7/podman/podman.sock", "/run/user/7/docker.sock", "/var/run/docker.sock"];
+        let all = [
+            "/run/podman/podman.sock",
+            "/run/user/7/podman/podman.sock",
+            "/run/user/7/docker.sock",
+            "/var/run/docker.sock",
+        ];
         for count in 1..=all.len() {
             assert_eq!(find(&runtime, &all[..count]).unwrap(), all[count - 1]);
         }
-        assert!(find(&[], &all[1..3]).unwrap_err().to_string().contains("there is no Docker here"));
+        assert!(
+            find(&[], &all[1..3])
+                .unwrap_err()
+                .to_string()
+                .contains("there is no Docker here")
+        );
     }
 
     #[test]
     fn docker_host_wins_and_is_a_socket_or_a_host() {
         let host = |host: &str| find(&[("DOCKER_HOST", host)], &["/var/run/docker.sock"]);
         assert_eq!(host("unix:///s").unwrap(), "/s");
-        assert_eq!((host("tcp://h").unwrap(), host("tcp://h:1/").unwrap()), ("tcp://h:2375".into(), "tcp://h:1".into()));
-        assert_eq!((host("http://[::1]:9").unwrap(), host("tcp://[::1]").unwrap()), ("tcp://[::1]:9".into(), "tcp://[::1]:2375".into()));
-        assert_eq!(host(" ").unwrap(), "/var/run/docker.sock", "set to nothing is not set");
-        for bad in ["nonsense", "unix://relative", "ssh://me@host", "tcp://", "tcp://a b", "tcp://u:p@h", "unix://\u{1b}"] {
+        assert_eq!(
+            (host("tcp://h").unwrap(), host("tcp://h:1/").unwrap()),
+            ("tcp://h:2375".into(), "tcp://h:1".into())
+        );
+        assert_eq!(
+            (
+                host("http://[::1]:9").unwrap(),
+                host("tcp://[::1]").unwrap()
+            ),
+            ("tcp://[::1]:9".into(), "tcp://[::1]:2375".into())
+        );
+        assert_eq!(
+            host(" ").unwrap(),
+            "/var/run/docker.sock",
+            "set to nothing is not set"
+        );
+        for bad in [
+            "nonsense",
+            "unix://relative",
+            "ssh://me@host",
+            "tcp://",
+            "tcp://a b",
+            "tcp://u:p@h",
+            "unix://\u{1b}",
+        ] {
             let failure = host(bad).unwrap_err();
-            assert!(failure.exit() == Exit::Usage && failure.to_string().starts_with("DOCKER_HOST is '"), "{failure}");
+            assert!(
+                failure.exit() == Exit::Usage
+                    && failure.to_string().starts_with("DOCKER_HOST is '"),
+                "{failure}"
+            );
             assert!(!failure.to_string().contains('\u{1b}'));
         }
-        assert!(find(&[("DOCKER_HOST", "tcp://h"), ("DOCKER_TLS_VERIFY", "1")], &[]).is_err());
+        assert!(
+            find(
+                &[("DOCKER_HOST", "tcp://h"), ("DOCKER_TLS_VERIFY", "1")],
+                &[]
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn only_the_way_through_a_network_is_warned_of() {
-        for (host, open) in [("tcp://127.0.0.1:1", false), ("tcp://localhost", false), ("tcp://10.0.0.1", true), ("unix:///s", false)] {
-            assert_eq!(Place::parse(host, false).unwrap().is_open_to_listeners(), open, "{host}");
+        for (host, open) in [
+            ("tcp://127.0.0.1:1", false),
+            ("tcp://localhost", false),
+            ("tcp://10.0.0.1", true),
+            ("unix:///s", false),
+        ] {
+            assert_eq!(
+                Place::parse(host, false).unwrap().is_open_to_listeners(),
+                open,
+                "{host}"
+            );
         }
     }
 }

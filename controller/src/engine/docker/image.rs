@@ -18,9 +18,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub async fn named(daemon: &Daemon, named: &str) -> Outcome<String> {
     match understood(daemon.api.inspect_image(named).await) {
         Ok(_) => Ok(named.to_owned()),
-        Err(error) if Trouble::of(&error).is_absence() => {
-            Err(Failure::usage(format!("Docker has no image {named}: pull or build it, or leave --image out to have it made")))
-        }
+        Err(error) if Trouble::of(&error).is_absence() => Err(Failure::usage(format!(
+            "Docker has no image {named}: pull or build it, or leave --image out to have it made"
+        ))),
         Err(error) => Err(daemon.failure(&error)),
     }
 }
@@ -31,7 +31,9 @@ pub async fn named(daemon: &Daemon, named: &str) -> Outcome<String> {
 /// # Errors
 /// The worker is not there or not static; Docker can't make the image.
 pub async fn own(daemon: &Daemon) -> Outcome<(String, bool)> {
-    let StaticWorker { content: worker, .. } = static_worker()?;
+    let StaticWorker {
+        content: worker, ..
+    } = static_worker()?;
     let digest = Sha256::of(&worker).to_string();
     let image = format!("hf2ms-worker:{VERSION}-{}", &digest[..12]);
     match understood(daemon.api.inspect_image(&image).await) {
@@ -45,17 +47,29 @@ pub async fn own(daemon: &Daemon) -> Outcome<(String, bool)> {
 }
 
 async fn build(daemon: &Daemon, image: &str, worker: &[u8]) -> Outcome<()> {
-    let context = context(worker).map_err(|error| Failure::usage(format!("the image can't be packed: {error}")))?;
+    let context = context(worker)
+        .map_err(|error| Failure::usage(format!("the image can't be packed: {error}")))?;
     let arguments = std::collections::HashMap::from([("VERSION", VERSION)]);
-    let options = BuildImageOptionsBuilder::default().dockerfile("Dockerfile").t(image).rm(true).forcerm(true).buildargs(&arguments);
-    let mut steps = std::pin::pin!(daemon.api.build_image(options.build(), None, Some(bollard::body_full(context.into()))));
+    let options = BuildImageOptionsBuilder::default()
+        .dockerfile("Dockerfile")
+        .t(image)
+        .rm(true)
+        .forcerm(true)
+        .buildargs(&arguments);
+    let mut steps = std::pin::pin!(daemon.api.build_image(
+        options.build(),
+        None,
+        Some(bollard::body_full(context.into()))
+    ));
     while let Some(step) = steps.next().await {
         let failed = match understood(step) {
             Ok(step) => step.error_detail.and_then(|detail| detail.message),
             Err(error) => return Err(daemon.failure(&error)),
         };
         if let Some(why) = failed {
-            let error = bollard::errors::Error::DockerStreamError { error: format!("the image {image} can't be built: {why}") };
+            let error = bollard::errors::Error::DockerStreamError {
+                error: format!("the image {image} can't be built: {why}"),
+            };
             return Err(daemon.failure(&error));
         }
     }
@@ -65,7 +79,10 @@ async fn build(daemon: &Daemon, image: &str, worker: &[u8]) -> Outcome<()> {
 /// What the image is made of: a tar file with the Dockerfile and the worker.
 fn context(worker: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::with_capacity(worker.len() + 8192));
-    for (name, content, mode) in [("Dockerfile", DOCKERFILE.as_bytes(), 0o644), ("hf2ms-worker", worker, 0o755)] {
+    for (name, content, mode) in [
+        ("Dockerfile", DOCKERFILE.as_bytes(), 0o644),
+        ("hf2ms-worker", worker, 0o755),
+    ] {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(mode);
@@ -83,8 +100,21 @@ mod tests {
         let context = context(b"worker").unwrap();
         let mut archive = tar::Archive::new(&context[..]);
         let entries = archive.entries().unwrap().map(|entry| entry.unwrap());
-        let found: Vec<_> = entries.map(|entry| (entry.path().unwrap().display().to_string(), entry.header().mode().unwrap())).collect();
-        assert_eq!(found, [("Dockerfile".to_owned(), 0o644), ("hf2ms-worker".to_owned(), 0o755)]);
+        let found: Vec<_> = entries
+            .map(|entry| {
+                (
+                    entry.path().unwrap().display().to_string(),
+                    entry.header().mode().unwrap(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("Dockerfile".to_owned(), 0o644),
+                ("hf2ms-worker".to_owned(), 0o755)
+            ]
+        );
         assert!(DOCKERFILE.contains("FROM scratch"));
     }
 }

@@ -80,11 +80,18 @@ impl Docker {
     ///
     /// # Errors
     /// One of them is not there, or the container can't work.
-    pub async fn open(wish: &ContainerArgs, terms: Terms, whose: Whose<'_>, screen: &Screen) -> Outcome<Self> {
+    pub async fn open(
+        wish: &ContainerArgs,
+        terms: Terms,
+        whose: Whose<'_>,
+        screen: &Screen,
+    ) -> Outcome<Self> {
         let Whose { runs, run } = whose;
         let daemon = Daemon::open(&environment, |warning| screen.warn(warning)).await?;
         let controller = runs.identity()?;
-        for (run, count) in leftovers::sweep(&daemon, &controller, |run| !runs.is_alive(run)).await? {
+        for (run, count) in
+            leftovers::sweep(&daemon, &controller, |run| !runs.is_alive(run)).await?
+        {
             screen.say(leftovers::said(&run, count));
         }
         let image = match &wish.image {
@@ -95,10 +102,30 @@ impl Docker {
         network.left_out.iter().for_each(|line| screen.warn(line));
         let cpus = (f64::from(daemon.cpus().await?) / terms.workers.max(1) as f64).max(1.0);
         let scratch = terms.scratch.map(|scratch| scratch.0);
-        let memory = terms.memory.0.saturating_mul(MEMORY_OF_BUDGET).saturating_add(scratch.unwrap_or(0));
+        let memory = terms
+            .memory
+            .0
+            .saturating_mul(MEMORY_OF_BUDGET)
+            .saturating_add(scratch.unwrap_or(0));
         let id = run.map_or_else(|| Ulid::new().to_string(), |run| run.id().to_owned());
-        let shape = Shape { image, network: wish.network.clone(), memory, scratch, cpus, controller, run: id };
-        let mut docker = Self { daemon, shape, network, terms, logs: None, begun: AtomicU32::new(0), orphans: Mutex::default() };
+        let shape = Shape {
+            image,
+            network: wish.network.clone(),
+            memory,
+            scratch,
+            cpus,
+            controller,
+            run: id,
+        };
+        let mut docker = Self {
+            daemon,
+            shape,
+            network,
+            terms,
+            logs: None,
+            begun: AtomicU32::new(0),
+            orphans: Mutex::default(),
+        };
         docker.try_out().await?;
         docker.logs = run.map(|run| run.path().join("logs"));
         Ok(docker)
@@ -106,14 +133,30 @@ impl Docker {
 
     /// The daemon and the image, in words.
     pub fn described(&self) -> String {
-        format!("{} at {}, image {}", self.daemon.version, self.daemon, self.shape.image)
+        format!(
+            "{} at {}, image {}",
+            self.daemon.version, self.daemon, self.shape.image
+        )
     }
 
     async fn try_out(&self) -> Outcome<()> {
-        let errand = Errand { verb: "--version".to_owned(), args: Vec::new(), chunk: None, label: "trial".to_owned() };
+        let errand = Errand {
+            verb: "--version".to_owned(),
+            args: Vec::new(),
+            chunk: None,
+            label: "trial".to_owned(),
+        };
         let image = &self.shape.image;
-        let cant = |why: &str| Failure::new(hf2ms_worker::protocol::Exit::Incomplete, format!("a container of {image} can't work: {why}"));
-        let said = self.perform(&errand, "", &|_| ()).await.map_err(|trouble| cant(&trouble.to_string()))?;
+        let cant = |why: &str| {
+            Failure::new(
+                hf2ms_worker::protocol::Exit::Incomplete,
+                format!("a container of {image} can't work: {why}"),
+            )
+        };
+        let said = self
+            .perform(&errand, "", &|_| ())
+            .await
+            .map_err(|trouble| cant(&trouble.to_string()))?;
         match said.death.code {
             Some(0) => Ok(()),
             _ if self.terms.stop.is_asked() => Err(Failure::interrupted()),
@@ -127,7 +170,12 @@ impl Docker {
     /// It gave no answer; why.
     pub async fn check(&self, endpoints: &[String]) -> Result<Event, String> {
         let args = [&["--settings-on-stdin".to_owned()], endpoints].concat();
-        let errand = Errand { verb: "check".to_owned(), args, chunk: None, label: "check".to_owned() };
+        let errand = Errand {
+            verb: "check".to_owned(),
+            args,
+            chunk: None,
+            label: "check".to_owned(),
+        };
         let checked = Mutex::new(None);
         let hear = |event: &Event| {
             if matches!(event, Event::Checked { .. }) {
@@ -135,7 +183,10 @@ impl Docker {
             }
         };
         let told = format!("{}\n", variables(&self.terms.settings, &self.network));
-        let said = self.perform(&errand, &told, &hear).await.map_err(|trouble| trouble.to_string())?;
+        let said = self
+            .perform(&errand, &told, &hear)
+            .await
+            .map_err(|trouble| trouble.to_string())?;
         let checked = checked.into_inner().unwrap_or_else(PoisonError::into_inner);
         checked.ok_or_else(|| format!("{} {}", said.death.how, said.last_words))
     }
@@ -150,22 +201,56 @@ impl Docker {
             chunk: (job.verb == Verb::Run).then_some(job.number),
             label: job.label(),
         };
-        let told = format!("{}\n{}\n", variables(&self.terms.settings, &self.network), job.json);
-        let asked = || if self.terms.stop.is_asked() { Asked::ToStop } else { Asked::Nothing };
+        let told = format!(
+            "{}\n{}\n",
+            variables(&self.terms.settings, &self.network),
+            job.json
+        );
+        let asked = || {
+            if self.terms.stop.is_asked() {
+                Asked::ToStop
+            } else {
+                Asked::Nothing
+            }
+        };
         match self.perform(&errand, &told, listener).await {
-            Ok(Said { death, heard, last_words }) => judge(asked(), &death, heard, &last_words),
+            Ok(Said {
+                death,
+                heard,
+                last_words,
+            }) => judge(asked(), &death, heard, &last_words),
             Err(_) if asked() == Asked::ToStop => Ended::Stopped(Heard::default()),
-            Err(trouble @ (Trouble::Denied | Trouble::Refused(400..500, _))) => Ended::Refused(Kind::Refused, trouble.to_string()),
+            Err(trouble @ (Trouble::Denied | Trouble::Refused(400..500, _))) => {
+                Ended::Refused(Kind::Refused, trouble.to_string())
+            }
             Err(trouble) => Ended::Lost(trouble.to_string(), Heard::default()),
         }
     }
 
     /// Does an errand in a container of its own, which is gone when this returns.
-    async fn perform(&self, errand: &Errand, told: &str, listener: Listener<'_>) -> Result<Said, Trouble> {
-        let name = self.shape.name(errand, self.begun.fetch_add(1, Ordering::Relaxed));
-        let mut held = Held { name, docker: self, is_there: true };
-        let options = CreateContainerOptionsBuilder::default().name(&held.name).build();
-        let said = match understood(self.daemon.api.create_container(Some(options), self.shape.container(errand)).await) {
+    async fn perform(
+        &self,
+        errand: &Errand,
+        told: &str,
+        listener: Listener<'_>,
+    ) -> Result<Said, Trouble> {
+        let name = self
+            .shape
+            .name(errand, self.begun.fetch_add(1, Ordering::Relaxed));
+        let mut held = Held {
+            name,
+            docker: self,
+            is_there: true,
+        };
+        let options = CreateContainerOptionsBuilder::default()
+            .name(&held.name)
+            .build();
+        let said = match understood(
+            self.daemon
+                .api
+                .create_container(Some(options), self.shape.container(errand))
+                .await,
+        ) {
             Ok(_) => self.converse(&held.name, errand, told, listener).await,
             Err(error) => Err(error),
         };
@@ -198,16 +283,28 @@ struct Held<'a> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         if self.is_there {
-            self.docker.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.name));
+            self.docker
+                .orphans
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(std::mem::take(&mut self.name));
         }
     }
 }
 
 impl Drop for Docker {
     fn drop(&mut self) {
-        let orphans = std::mem::take(self.orphans.get_mut().unwrap_or_else(PoisonError::into_inner));
-        let runtime = Handle::try_current().ok().filter(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
-        let (Some(runtime), false) = (runtime, orphans.is_empty()) else { return };
+        let orphans = std::mem::take(
+            self.orphans
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        let runtime = Handle::try_current()
+            .ok()
+            .filter(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        let (Some(runtime), false) = (runtime, orphans.is_empty()) else {
+            return;
+        };
         let cleared = tokio::time::timeout(CLEARING, clear(&self.daemon, orphans));
         // What is not gone after that is found by its labels at the next start.
         tokio::task::block_in_place(|| runtime.block_on(cleared).unwrap_or_default());
@@ -217,9 +314,18 @@ impl Drop for Docker {
 /// Removes containers; one that is not there yet, because its creation was cut short, is waited for a little.
 async fn clear(daemon: &Daemon, mut containers: Vec<String>) {
     for _ in 0..3 {
-        let removed = join_all(containers.iter().map(|name| leftovers::remove(daemon, name))).await;
-        containers =
-            containers.into_iter().zip(removed).filter(|(_, removed)| !matches!(removed, Ok(true))).map(|(name, _)| name).collect();
+        let removed = join_all(
+            containers
+                .iter()
+                .map(|name| leftovers::remove(daemon, name)),
+        )
+        .await;
+        containers = containers
+            .into_iter()
+            .zip(removed)
+            .filter(|(_, removed)| !matches!(removed, Ok(true)))
+            .map(|(name, _)| name)
+            .collect();
         if containers.is_empty() {
             return;
         }
@@ -244,31 +350,49 @@ async fn network(daemon: &Daemon, network: Option<&str>) -> Outcome<NetworkSetti
     if let Some(network) = network.filter(|network| !is_mode(network)) {
         is_there(daemon, network).await?;
     }
-    let location = if network == Some("host") { Location::ThisNetwork } else { Location::Container };
+    let location = if network == Some("host") {
+        Location::ThisNetwork
+    } else {
+        Location::Container
+    };
     Ok(NetworkSettings::of(&environment, location).await)
 }
 
 /// Whether this is one of the modes that Docker or podman have instead of a network (podman-run(1), `--network`).
 fn is_mode(network: &str) -> bool {
-    const MODES: [&str; 7] = ["bridge", "default", "host", "none", "pasta", "private", "slirp4netns"];
+    const MODES: [&str; 7] = [
+        "bridge",
+        "default",
+        "host",
+        "none",
+        "pasta",
+        "private",
+        "slirp4netns",
+    ];
     MODES.contains(&network) || network.starts_with("container:")
 }
 
 async fn is_there(daemon: &Daemon, network: &str) -> Outcome<()> {
     match understood(daemon.api.inspect_network(network, None).await) {
         Ok(_) => Ok(()),
-        Err(error) if Trouble::of(&error).is_absence() => {
-            Err(Failure::usage(format!("Docker has no network {network}: make it with docker network create, or leave --network out")))
-        }
+        Err(error) if Trouble::of(&error).is_absence() => Err(Failure::usage(format!(
+            "Docker has no network {network}: make it with docker network create, or leave --network out"
+        ))),
         Err(error) => Err(daemon.failure(&error)),
     }
 }
 
 /// A worker's settings on one line: tokens, how patient to be, and how the network is reached.
 fn variables(settings: &Settings, network: &NetworkSettings) -> String {
-    let tokens = settings.token_variables().into_iter().filter_map(|(name, token)| Some((name, token?.expose().to_owned())));
-    let passed_on = PASSED_ON.into_iter().filter_map(|name| Some((name, environment(name)?)));
-    serde_json::Value::from_iter(tokens.chain(passed_on).chain(network.variables.clone())).to_string()
+    let tokens = settings
+        .token_variables()
+        .into_iter()
+        .filter_map(|(name, token)| Some((name, token?.expose().to_owned())));
+    let passed_on = PASSED_ON
+        .into_iter()
+        .filter_map(|name| Some((name, environment(name)?)));
+    serde_json::Value::from_iter(tokens.chain(passed_on).chain(network.variables.clone()))
+        .to_string()
 }
 
 /// Removes what a run has left in containers; says what.
@@ -278,7 +402,9 @@ fn variables(settings: &Settings, network: &NetworkSettings) -> String {
 pub async fn clear_run(run: &str, runs: &Runs, screen: &Screen) -> Outcome<u64> {
     let daemon = Daemon::open(&environment, |warning| screen.warn(warning)).await?;
     let found = leftovers::sweep(&daemon, &runs.identity()?, |other| other == run).await?;
-    found.iter().for_each(|(run, count)| screen.say(leftovers::said(run, *count)));
+    found
+        .iter()
+        .for_each(|(run, count)| screen.say(leftovers::said(run, *count)));
     Ok(found.values().sum())
 }
 
@@ -288,17 +414,33 @@ mod tests {
 
     #[test]
     fn settings_are_one_line_with_the_tokens() {
-        let settings = Settings::read(&|name| (name == "MODELSCOPE_TOKEN").then(|| "ms-\"x".to_owned())).unwrap();
-        let network = NetworkSettings { variables: vec![("HTTPS_PROXY", "http://me:secret@proxy:3128".to_owned())], left_out: None };
+        let settings =
+            Settings::read(&|name| (name == "MODELSCOPE_TOKEN").then(|| "ms-\"x".to_owned()))
+                .unwrap();
+        let network = NetworkSettings {
+            variables: vec![("HTTPS_PROXY", "http://me:secret@proxy:3128".to_owned())],
+            left_out: None,
+        };
         let line = variables(&settings, &network);
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!((read["MODELSCOPE_TOKEN"].as_str(), read.get("HF_TOKEN"), line.contains('\n')), (Some("ms-\"x"), None, false));
+        assert_eq!(
+            (
+                read["MODELSCOPE_TOKEN"].as_str(),
+                read.get("HF_TOKEN"),
+                line.contains('\n')
+            ),
+            (Some("ms-\"x"), None, false)
+        );
         assert_eq!(read["HTTPS_PROXY"], "http://me:secret@proxy:3128");
     }
 
     #[test]
     fn modes_are_no_networks() {
-        assert!(["host", "none", "bridge", "slirp4netns", "container:4f1c"].into_iter().all(is_mode));
+        assert!(
+            ["host", "none", "bridge", "slirp4netns", "container:4f1c"]
+                .into_iter()
+                .all(is_mode)
+        );
         assert!(!["hubs", "host2", "containers"].into_iter().any(is_mode));
     }
 }

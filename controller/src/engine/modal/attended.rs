@@ -28,7 +28,12 @@ pub struct Attended {
 impl Attended {
     /// Calls of an app that is deployed.
     pub fn new(modal: Arc<Modal>, app: String, workers: usize, stop: Stop) -> Self {
-        Self { modal, app, workers, stop }
+        Self {
+            modal,
+            app,
+            workers,
+            stop,
+        }
     }
 
     async fn call(&self, job: &Job, listener: Listener<'_>) -> Ended {
@@ -39,7 +44,12 @@ impl Attended {
         let (function, body) = match job.verb {
             Verb::Run => (Function::RunChunk, body),
             Verb::Finalize => (Function::Finalize, finalizing(body)),
-            verb => return Ended::Refused(Kind::Invalid, format!("no call on Modal does {}", verb.name())),
+            verb => {
+                return Ended::Refused(
+                    Kind::Invalid,
+                    format!("no call on Modal does {}", verb.name()),
+                );
+            }
         };
         match self.modal.submit(&self.app, function, body).await {
             Ok(call) => self.see_through(&call, listener).await,
@@ -61,7 +71,9 @@ impl Attended {
                 Ok(Standing::Pending) => (),
                 Ok(Standing::Done { result }) => return ended(result, listener),
                 Ok(Standing::Failed { error }) => return Ended::Lost(error, Heard::default()),
-                Ok(Standing::Expired | Standing::Cancelled) => return Ended::Lost("its call was cancelled".to_owned(), Heard::default()),
+                Ok(Standing::Expired | Standing::Cancelled) => {
+                    return Ended::Lost("its call was cancelled".to_owned(), Heard::default());
+                }
                 Err(trouble) if trouble.may_pass() => tokio::time::sleep(PATIENCE).await,
                 Err(trouble) => return lost(&trouble),
             }
@@ -82,13 +94,20 @@ fn ended(result: Value, listener: Listener<'_>) -> Ended {
             envelope.said().for_each(|event| listener(&event));
             envelope.ended()
         }
-        Err(error) => Ended::Lost(format!("its call gave what nobody expects: {error}"), Heard::default()),
+        Err(error) => Ended::Lost(
+            format!("its call gave what nobody expects: {error}"),
+            Heard::default(),
+        ),
     }
 }
 
 fn lost(trouble: &Trouble) -> Ended {
     let why = explain(trouble).to_string();
-    if trouble.may_pass() { Ended::Lost(why, Heard::default()) } else { Ended::Refused(Kind::Refused, why) }
+    if trouble.may_pass() {
+        Ended::Lost(why, Heard::default())
+    } else {
+        Ended::Refused(Kind::Refused, why)
+    }
 }
 
 impl Engine for Attended {

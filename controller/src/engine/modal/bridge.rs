@@ -53,11 +53,17 @@ pub enum TroubleKind {
 impl Trouble {
     /// The same may go well later.
     pub fn may_pass(&self) -> bool {
-        matches!(self.kind, TroubleKind::Quota | TroubleKind::Busy | TroubleKind::Unreachable)
+        matches!(
+            self.kind,
+            TroubleKind::Quota | TroubleKind::Busy | TroubleKind::Unreachable
+        )
     }
 
     pub(super) fn gone(message: impl Into<String>) -> Self {
-        Self { kind: TroubleKind::Gone, message: message.into() }
+        Self {
+            kind: TroubleKind::Gone,
+            message: message.into(),
+        }
     }
 }
 
@@ -101,14 +107,26 @@ impl Bridge {
         log: &Path,
         redactor: Redactor,
     ) -> Result<Self, Trouble> {
-        let missing =
-            |error: std::io::Error| Trouble { kind: TroubleKind::Missing, message: format!("{python} can't be started: {error}") };
+        let missing = |error: std::io::Error| Trouble {
+            kind: TroubleKind::Missing,
+            message: format!("{python} can't be started: {error}"),
+        };
         let mut command = Command::new(python);
-        command.arg("bridge.py").current_dir(folder).envs(variables.iter().cloned()).env("PYTHONUNBUFFERED", "1");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .arg("bridge.py")
+            .current_dir(folder)
+            .envs(variables.iter().cloned())
+            .env("PYTHONUNBUFFERED", "1");
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         // A group of its own: Ctrl-C reaches the controller alone, which then cancels in order.
         let mut child = command.process_group(0).spawn().map_err(missing)?;
-        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else { return Err(Trouble::gone("it has no pipes")) };
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Trouble::gone("it has no pipes"));
+        };
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(keep_log(stderr, Some(log.to_owned()), redactor.clone()));
         }
@@ -116,7 +134,12 @@ impl Bridge {
         greeted(&mut lines, &redactor).await?;
         let waiting = Arc::new(Mutex::new(HashMap::new()));
         tokio::spawn(hear(lines, waiting.clone(), redactor));
-        Ok(Self { stdin: Turn::new(stdin), waiting, next: AtomicU64::new(1), _child: child })
+        Ok(Self {
+            stdin: Turn::new(stdin),
+            waiting,
+            next: AtomicU64::new(1),
+            _child: child,
+        })
     }
 
     /// Asks for something and waits for the answer.
@@ -131,19 +154,30 @@ impl Bridge {
     ///
     /// # Errors
     /// What the bridge could not do.
-    pub async fn listen(&self, mut request: Value, heard: impl Fn(Value)) -> Result<Value, Trouble> {
+    pub async fn listen(
+        &self,
+        mut request: Value,
+        heard: impl Fn(Value),
+    ) -> Result<Value, Trouble> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         request["id"] = id.into();
         let (sender, mut replies) = mpsc::unbounded_channel();
         waiting(&self.waiting).insert(id, sender);
-        let _forget = Forget { id, waiting: &self.waiting };
+        let _forget = Forget {
+            id,
+            waiting: &self.waiting,
+        };
         self.send(&request).await?;
         loop {
             match replies.recv().await {
                 Some(Reply::Line(line)) => heard(line),
                 Some(Reply::Ok(answer) | Reply::Ready(answer)) => return Ok(answer),
                 Some(Reply::Error(trouble)) => return Err(trouble),
-                None => return Err(Trouble::gone("the bridge to Modal has ended: see the run's logs")),
+                None => {
+                    return Err(Trouble::gone(
+                        "the bridge to Modal has ended: see the run's logs",
+                    ));
+                }
             }
         }
     }
@@ -155,7 +189,8 @@ impl Bridge {
             stdin.write_all(line.as_bytes()).await?;
             stdin.flush().await
         };
-        sent.await.map_err(|error| Trouble::gone(format!("the bridge to Modal has ended: {error}")))
+        sent.await
+            .map_err(|error| Trouble::gone(format!("the bridge to Modal has ended: {error}")))
     }
 }
 
@@ -176,7 +211,11 @@ fn waiting(map: &Mutex<HashMap<u64, Replies>>) -> std::sync::MutexGuard<'_, Hash
 }
 
 /// Takes each reply to whoever waits for it; when the bridge ends, nobody waits any more.
-async fn hear(mut lines: Lines<BufReader<ChildStdout>>, map: Arc<Mutex<HashMap<u64, Replies>>>, redactor: Redactor) {
+async fn hear(
+    mut lines: Lines<BufReader<ChildStdout>>,
+    map: Arc<Mutex<HashMap<u64, Replies>>>,
+    redactor: Redactor,
+) {
     while let Ok(Some(line)) = lines.next_line().await {
         // A line that is no reply is a stray print.
         if let Ok(Line { id, reply }) = serde_json::from_str::<Line>(&redactor.clean(&line))
@@ -189,12 +228,20 @@ async fn hear(mut lines: Lines<BufReader<ChildStdout>>, map: Arc<Mutex<HashMap<u
 }
 
 /// The first line says whether the SDK is there.
-async fn greeted(lines: &mut Lines<BufReader<ChildStdout>>, redactor: &Redactor) -> Result<(), Trouble> {
+async fn greeted(
+    lines: &mut Lines<BufReader<ChildStdout>>,
+    redactor: &Redactor,
+) -> Result<(), Trouble> {
     let first = lines.next_line().await.ok().flatten().unwrap_or_default();
     match serde_json::from_str::<Line>(&redactor.clean(&first)) {
-        Ok(Line { reply: Reply::Error(trouble), .. }) => Err(trouble),
+        Ok(Line {
+            reply: Reply::Error(trouble),
+            ..
+        }) => Err(trouble),
         Ok(_) => Ok(()),
-        Err(_) => Err(Trouble::gone("the bridge to Modal did not start: see the run's logs")),
+        Err(_) => Err(Trouble::gone(
+            "the bridge to Modal did not start: see the run's logs",
+        )),
     }
 }
 
@@ -206,7 +253,14 @@ mod tests {
     async fn scripted(script: &str) -> (Result<Bridge, Trouble>, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("bridge.py"), script).unwrap();
-        let bridge = Bridge::start("sh", folder.path(), &[], &folder.path().join("log"), Redactor::default()).await;
+        let bridge = Bridge::start(
+            "sh",
+            folder.path(),
+            &[],
+            &folder.path().join("log"),
+            Redactor::default(),
+        )
+        .await;
         (bridge, folder)
     }
 
@@ -220,28 +274,45 @@ mod tests {
         let lines = Mutex::new(Vec::new());
         let (first, second) = tokio::join!(
             bridge.ask(serde_json::json!({"verb": "a"})),
-            bridge.listen(serde_json::json!({"verb": "b"}), |line| lines.lock().unwrap().push(line["n"].clone()))
+            bridge.listen(serde_json::json!({"verb": "b"}), |line| lines
+                .lock()
+                .unwrap()
+                .push(line["n"].clone()))
         );
-        assert_eq!((first.unwrap()["x"].as_u64(), second.unwrap()["x"].as_u64()), (Some(1), Some(2)));
+        assert_eq!(
+            (first.unwrap()["x"].as_u64(), second.unwrap()["x"].as_u64()),
+            (Some(1), Some(2))
+        );
         assert_eq!(*lines.lock().unwrap(), [1]);
     }
 
     #[tokio::test]
     async fn a_bridge_that_ends_leaves_nobody_waiting() {
         let (bridge, _folder) = scripted(r#"echo '{"ready":{}}'; read a; exit 1"#).await;
-        let trouble = bridge.unwrap().ask(serde_json::json!({})).await.unwrap_err();
+        let trouble = bridge
+            .unwrap()
+            .ask(serde_json::json!({}))
+            .await
+            .unwrap_err();
         assert_eq!(trouble.kind, TroubleKind::Gone);
     }
 
     #[tokio::test]
     async fn a_missing_sdk_is_said_before_anything_is_asked() {
-        let (bridge, _folder) = scripted(r#"echo '{"error":{"kind":"missing","message":"no modal"}}'"#).await;
-        assert_eq!(bridge.err().map(|trouble| (trouble.kind, trouble.message)), Some((TroubleKind::Missing, "no modal".to_owned())));
+        let (bridge, _folder) =
+            scripted(r#"echo '{"error":{"kind":"missing","message":"no modal"}}'"#).await;
+        assert_eq!(
+            bridge.err().map(|trouble| (trouble.kind, trouble.message)),
+            Some((TroubleKind::Missing, "no modal".to_owned()))
+        );
     }
 
     #[tokio::test]
     async fn a_trouble_of_an_unknown_kind_is_any_other() {
         let trouble: Trouble = serde_json::from_str(r#"{"kind":"odd","message":"m"}"#).unwrap();
-        assert_eq!((trouble.kind, trouble.may_pass()), (TroubleKind::Other, false));
+        assert_eq!(
+            (trouble.kind, trouble.may_pass()),
+            (TroubleKind::Other, false)
+        );
     }
 }

@@ -35,14 +35,36 @@ pub struct Deployment {
 
 impl Deployment {
     /// The app for this worker and so many containers, with these settings' tokens and these of the network.
-    pub fn new(worker: StaticWorker, containers: usize, settings: &Settings, network: NetworkSettings) -> Self {
-        let token = |(_, token): (_, Option<Token>)| token.map(|token| Sha256::of(token.expose().as_bytes()).to_string());
+    pub fn new(
+        worker: StaticWorker,
+        containers: usize,
+        settings: &Settings,
+        network: NetworkSettings,
+    ) -> Self {
+        let token = |(_, token): (_, Option<Token>)| {
+            token.map(|token| Sha256::of(token.expose().as_bytes()).to_string())
+        };
         let tokens: Vec<_> = settings.token_variables().into_iter().map(token).collect();
         let (patience, variables) = (PASSED_ON.map(environment), &network.variables);
-        let all = json!([Sha256::of(&worker.content).to_string(), APP, containers, CPU, MEMORY, tokens, patience, variables]).to_string();
+        let all = json!([
+            Sha256::of(&worker.content).to_string(),
+            APP,
+            containers,
+            CPU,
+            MEMORY,
+            tokens,
+            patience,
+            variables
+        ])
+        .to_string();
         let version = env!("CARGO_PKG_VERSION").replace('.', "-");
         let mark = Sha256::of(all.as_bytes()).to_string();
-        Self { app: format!("hf2ms-{version}-{}", &mark[..12]), containers, worker: worker.path, network }
+        Self {
+            app: format!("hf2ms-{version}-{}", &mark[..12]),
+            containers,
+            worker: worker.path,
+            network,
+        }
     }
 
     /// What the bridge is asked.
@@ -64,7 +86,9 @@ pub fn unpack(home: &Path) -> Outcome<PathBuf> {
     for (name, program) in [("app.py", APP), ("bridge.py", BRIDGE)] {
         let path = folder.join(name);
         if fs::read(&path).ok().as_deref() != Some(program.as_bytes()) {
-            let write = |file: &mut std::io::BufWriter<fs::File>| std::io::Write::write_all(file, program.as_bytes());
+            let write = |file: &mut std::io::BufWriter<fs::File>| {
+                std::io::Write::write_all(file, program.as_bytes())
+            };
             write_aside(&path, write).map_err(|error| Failure::file(&path, &error))?;
         }
     }
@@ -76,19 +100,37 @@ mod tests {
     use super::*;
 
     fn app(worker: &str, containers: usize, token: &str, proxy: &str) -> String {
-        let settings = Settings::read(&|name| (name == "HF_TOKEN").then(|| token.to_owned())).unwrap();
-        let worker = StaticWorker { path: "/w".into(), content: worker.into() };
-        let network = NetworkSettings { variables: vec![("HTTPS_PROXY", proxy.to_owned())], left_out: None };
+        let settings =
+            Settings::read(&|name| (name == "HF_TOKEN").then(|| token.to_owned())).unwrap();
+        let worker = StaticWorker {
+            path: "/w".into(),
+            content: worker.into(),
+        };
+        let network = NetworkSettings {
+            variables: vec![("HTTPS_PROXY", proxy.to_owned())],
+            left_out: None,
+        };
         Deployment::new(worker, containers, &settings, network).app
     }
 
     #[test]
     fn an_app_is_named_by_all_that_it_is() {
-        let others = [app("two", 4, "hf_a", ""), app("one", 5, "hf_a", ""), app("one", 4, "hf_b", ""), app("one", 4, "hf_a", "p:1")];
+        let others = [
+            app("two", 4, "hf_a", ""),
+            app("one", 5, "hf_a", ""),
+            app("one", 4, "hf_b", ""),
+            app("one", 4, "hf_a", "p:1"),
+        ];
         let names = [&[app("one", 4, "hf_a", "")], &others[..]].concat();
-        assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), 5);
+        assert_eq!(
+            names.iter().collect::<std::collections::HashSet<_>>().len(),
+            5
+        );
         assert_eq!(names[0], app("one", 4, "hf_a", ""));
-        assert!(names[0].starts_with("hf2ms-0-") && !names[0].contains("hf_a"), "{names:?}");
+        assert!(
+            names[0].starts_with("hf2ms-0-") && !names[0].contains("hf_a"),
+            "{names:?}"
+        );
     }
 
     #[test]

@@ -68,12 +68,19 @@ impl Envelope {
 
     /// Its events. One that this version does not know is passed over: the exit code and the receipt decide.
     pub fn said(&self) -> impl Iterator<Item = Event> {
-        self.events.iter().filter_map(|event| serde_json::from_value(event.clone()).ok())
+        self.events
+            .iter()
+            .filter_map(|event| serde_json::from_value(event.clone()).ok())
     }
 
     /// How the worker ended.
     pub fn ended(&self) -> Ended {
-        judge(Asked::Nothing, &Death::exited(self.exit), self.heard(), &self.log)
+        judge(
+            Asked::Nothing,
+            &Death::exited(self.exit),
+            self.heard(),
+            &self.log,
+        )
     }
 }
 
@@ -110,7 +117,9 @@ mod tests {
         let given: Finalized = serde_json::from_str(given).unwrap();
         assert_eq!((given.own.exit, given.own.heard().commits.len()), (1, 1));
         let ends: Vec<Ended> = given.chunks.values().map(Part::ended).collect();
-        assert!(matches!(&ends[0], Ended::Finished(Exit::Done, heard) if heard.receipt.as_ref().unwrap().sent == 7));
+        assert!(
+            matches!(&ends[0], Ended::Finished(Exit::Done, heard) if heard.receipt.as_ref().unwrap().sent == 7)
+        );
         assert!(matches!(&ends[1], Ended::Lost(why, _) if why == "its container died"));
         assert_eq!(ends[2], Ended::Refused(Kind::Denied, "no".to_owned()));
     }
@@ -124,7 +133,12 @@ mod tests {
         );
         let given: Mirrored = serde_json::from_str(&given).unwrap();
         assert_eq!(given.own.heard().landed.unwrap().there.len(), 1);
-        let before: Vec<u64> = given.before.iter().filter_map(Part::receipt).map(|receipt| receipt.sent).collect();
+        let before: Vec<u64> = given
+            .before
+            .iter()
+            .filter_map(Part::receipt)
+            .map(|receipt| receipt.sent)
+            .collect();
         assert_eq!((given.chunks.len(), before), (1, vec![7]));
     }
 }

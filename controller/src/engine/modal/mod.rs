@@ -108,8 +108,13 @@ impl Modal {
         let mut variables = variables("MODAL_")?;
         let redactor = redactor(settings, &variables);
         variables.extend(tokens(settings));
-        let bridge = Bridge::start(&python, &folder, &variables, log, redactor).await.map_err(|trouble| explain(&trouble))?;
-        Ok(Self { bridge, settings: settings.clone() })
+        let bridge = Bridge::start(&python, &folder, &variables, log, redactor)
+            .await
+            .map_err(|trouble| explain(&trouble))?;
+        Ok(Self {
+            bridge,
+            settings: settings.clone(),
+        })
     }
 
     /// Deploys the app, unless it is there already.
@@ -117,15 +122,25 @@ impl Modal {
     /// # Errors
     /// Modal refuses or can't be reached.
     pub async fn deploy(&self, deployment: &Deployment) -> Outcome<()> {
-        self.ask(deployment.request()).await.map(drop).map_err(|trouble| explain(&trouble))
+        self.ask(deployment.request())
+            .await
+            .map(drop)
+            .map_err(|trouble| explain(&trouble))
     }
 
     /// Submits one call and returns its id. What may pass is tried again.
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
-    pub async fn submit(&self, app: &str, function: Function, job: Value) -> Result<String, Trouble> {
-        let answer = self.ask(json!({"verb": "submit", "app": app, "function": function.name(), "job": job})).await?;
+    pub async fn submit(
+        &self,
+        app: &str,
+        function: Function,
+        job: Value,
+    ) -> Result<String, Trouble> {
+        let answer = self
+            .ask(json!({"verb": "submit", "app": app, "function": function.name(), "job": job}))
+            .await?;
         let call = answer["call"].as_str().map(ToOwned::to_owned);
         call.ok_or_else(|| Trouble::gone("the bridge to Modal names no call"))
     }
@@ -147,8 +162,15 @@ impl Modal {
     }
 
     async fn poll(&self, call: &str, wait: u64) -> Result<Standing, Trouble> {
-        let answer = self.bridge.ask(json!({"verb": "poll", "call": call, "wait": wait})).await?;
-        serde_json::from_value(answer).map_err(|error| Trouble::gone(format!("the bridge to Modal says what nobody expects: {error}")))
+        let answer = self
+            .bridge
+            .ask(json!({"verb": "poll", "call": call, "wait": wait}))
+            .await?;
+        serde_json::from_value(answer).map_err(|error| {
+            Trouble::gone(format!(
+                "the bridge to Modal says what nobody expects: {error}"
+            ))
+        })
     }
 
     /// Has a container look whether it reaches these endpoints.
@@ -156,12 +178,26 @@ impl Modal {
     /// # Errors
     /// Modal refuses or can't be reached; the container gives no answer.
     pub async fn check(&self, app: &str, endpoints: &[String]) -> Outcome<Event> {
-        let call = self.submit(app, Function::Check, json!(endpoints)).await.map_err(|trouble| explain(&trouble))?;
-        let silent = |why: &str| Failure::new(Exit::Incomplete, format!("a container on Modal does not answer its check: {why}"));
+        let call = self
+            .submit(app, Function::Check, json!(endpoints))
+            .await
+            .map_err(|trouble| explain(&trouble))?;
+        let silent = |why: &str| {
+            Failure::new(
+                Exit::Incomplete,
+                format!("a container on Modal does not answer its check: {why}"),
+            )
+        };
         loop {
-            match self.wait(&call).await.map_err(|trouble| explain(&trouble))? {
+            match self
+                .wait(&call)
+                .await
+                .map_err(|trouble| explain(&trouble))?
+            {
                 Standing::Pending => (),
-                Standing::Done { result } => return checked(result).ok_or_else(|| silent("it ended without one")),
+                Standing::Done { result } => {
+                    return checked(result).ok_or_else(|| silent("it ended without one"));
+                }
                 Standing::Failed { error } => return Err(silent(&error)),
                 Standing::Expired | Standing::Cancelled => return Err(silent("it was cancelled")),
             }
@@ -172,8 +208,15 @@ impl Modal {
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
-    pub async fn logs(&self, app: &str, run: &str, follow: Follow, heard: impl Fn(Value)) -> Result<(), Trouble> {
-        let request = json!({"verb": "logs", "app": app, "run": run, "follow": follow == Follow::Yes});
+    pub async fn logs(
+        &self,
+        app: &str,
+        run: &str,
+        follow: Follow,
+        heard: impl Fn(Value),
+    ) -> Result<(), Trouble> {
+        let request =
+            json!({"verb": "logs", "app": app, "run": run, "follow": follow == Follow::Yes});
         self.bridge.listen(request, heard).await.map(drop)
     }
 
@@ -182,9 +225,15 @@ impl Modal {
     /// # Errors
     /// Modal refuses or can't be reached.
     pub async fn made_by(&self, call: &str) -> Result<Vec<Made>, Trouble> {
-        let answer = self.bridge.ask(json!({"verb": "made", "call": call})).await?;
-        serde_json::from_value(answer["calls"].clone())
-            .map_err(|error| Trouble::gone(format!("the bridge to Modal says what nobody expects: {error}")))
+        let answer = self
+            .bridge
+            .ask(json!({"verb": "made", "call": call}))
+            .await?;
+        serde_json::from_value(answer["calls"].clone()).map_err(|error| {
+            Trouble::gone(format!(
+                "the bridge to Modal says what nobody expects: {error}"
+            ))
+        })
     }
 
     /// Cancels a call.
@@ -192,7 +241,10 @@ impl Modal {
     /// # Errors
     /// Modal refuses or can't be reached.
     pub async fn cancel(&self, call: &str, ending: Ending) -> Result<(), Trouble> {
-        match self.ask(json!({"verb": "cancel", "call": call, "terminate": ending == Ending::AtOnce})).await {
+        match self
+            .ask(json!({"verb": "cancel", "call": call, "terminate": ending == Ending::AtOnce}))
+            .await
+        {
             Err(trouble) if trouble.kind != TroubleKind::NotFound => Err(trouble),
             _ => Ok(()),
         }
@@ -215,7 +267,9 @@ impl Modal {
 
 fn checked(result: Value) -> Option<Event> {
     let envelope: Envelope = serde_json::from_value(result).ok()?;
-    envelope.said().find(|event| matches!(event, Event::Checked { .. }))
+    envelope
+        .said()
+        .find(|event| matches!(event, Event::Checked { .. }))
 }
 
 /// Whether logs are followed.
@@ -234,9 +288,19 @@ fn tokens(settings: &Settings) -> impl Iterator<Item = (String, String)> {
 }
 
 fn redactor(settings: &Settings, variables: &[(String, String)]) -> Redactor {
-    let own = ["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"].into_iter().filter_map(environment);
-    let from_file = variables.iter().filter(|(name, _)| name.starts_with("MODAL_TOKEN")).map(|(_, value)| value.clone());
-    Redactor::new(settings.secrets().chain(own.chain(from_file).filter_map(|value| Token::parse(&value).ok())))
+    let own = ["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"]
+        .into_iter()
+        .filter_map(environment);
+    let from_file = variables
+        .iter()
+        .filter(|(name, _)| name.starts_with("MODAL_TOKEN"))
+        .map(|(_, value)| value.clone());
+    Redactor::new(
+        settings.secrets().chain(
+            own.chain(from_file)
+                .filter_map(|value| Token::parse(&value).ok()),
+        ),
+    )
 }
 
 /// Puts a trouble with Modal into words.
@@ -249,17 +313,24 @@ pub fn explain(trouble: &Trouble) -> Failure {
         TroubleKind::Unauthorized => Failure::refused(format!(
             "Modal refuses the token: set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, from https://modal.com/settings/tokens ({said})"
         )),
-        TroubleKind::Quota => {
-            Failure::refused(format!("Modal gives this workspace no more: use fewer --containers or raise its limits ({said})"))
-        }
+        TroubleKind::Quota => Failure::refused(format!(
+            "Modal gives this workspace no more: use fewer --containers or raise its limits ({said})"
+        )),
         TroubleKind::Spent => Failure::refused(format!(
             "Modal's spend limit for this workspace is reached: raise it at https://modal.com/settings/usage, then run the same command again ({said})"
         )),
-        TroubleKind::NotFound => Failure::refused(format!("Modal knows no such app or call: was it stopped or deleted there? ({said})")),
-        TroubleKind::Unreachable | TroubleKind::Busy => {
-            Failure::new(Exit::Incomplete, format!("Modal can't be reached: check the network, then run the same command again ({said})"))
+        TroubleKind::NotFound => Failure::refused(format!(
+            "Modal knows no such app or call: was it stopped or deleted there? ({said})"
+        )),
+        TroubleKind::Unreachable | TroubleKind::Busy => Failure::new(
+            Exit::Incomplete,
+            format!(
+                "Modal can't be reached: check the network, then run the same command again ({said})"
+            ),
+        ),
+        TroubleKind::Gone | TroubleKind::Other => {
+            Failure::new(Exit::Incomplete, format!("Modal: {said}"))
         }
-        TroubleKind::Gone | TroubleKind::Other => Failure::new(Exit::Incomplete, format!("Modal: {said}")),
     }
 }
 
@@ -271,22 +342,44 @@ mod tests {
     fn every_trouble_says_what_to_do() {
         for (kind, exit, words) in [
             (TroubleKind::Missing, Exit::Usage, "pip install modal=="),
-            (TroubleKind::Unauthorized, Exit::Refused, "set MODAL_TOKEN_ID"),
+            (
+                TroubleKind::Unauthorized,
+                Exit::Refused,
+                "set MODAL_TOKEN_ID",
+            ),
             (TroubleKind::Quota, Exit::Refused, "fewer --containers"),
             (TroubleKind::Spent, Exit::Refused, "spend limit"),
-            (TroubleKind::Unreachable, Exit::Incomplete, "check the network"),
+            (
+                TroubleKind::Unreachable,
+                Exit::Incomplete,
+                "check the network",
+            ),
         ] {
-            let failure = explain(&Trouble { kind, message: "m".into() });
+            let failure = explain(&Trouble {
+                kind,
+                message: "m".into(),
+            });
             assert_eq!(failure.exit(), exit);
-            assert!(failure.to_string().contains(words) && failure.to_string().contains("(m)"), "{failure}");
+            assert!(
+                failure.to_string().contains(words) && failure.to_string().contains("(m)"),
+                "{failure}"
+            );
         }
     }
 
     #[test]
     fn a_standing_is_read_from_the_bridge() {
         let standing = |json: &str| serde_json::from_str::<Standing>(json).unwrap();
-        assert!(matches!(standing(r#"{"state":"pending"}"#), Standing::Pending));
-        assert!(matches!(standing(r#"{"state":"failed","error":"e"}"#), Standing::Failed { error } if error == "e"));
-        assert!(matches!(standing(r#"{"state":"done","result":{"exit":0}}"#), Standing::Done { .. }));
+        assert!(matches!(
+            standing(r#"{"state":"pending"}"#),
+            Standing::Pending
+        ));
+        assert!(
+            matches!(standing(r#"{"state":"failed","error":"e"}"#), Standing::Failed { error } if error == "e")
+        );
+        assert!(matches!(
+            standing(r#"{"state":"done","result":{"exit":0}}"#),
+            Standing::Done { .. }
+        ));
     }
 }

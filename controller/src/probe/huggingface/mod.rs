@@ -22,7 +22,17 @@ const LFS_TYPE: &str = "application/vnd.git-lfs+json";
 
 /// Every assumption about Hugging Face, in the order in which they are tried.
 pub fn assumptions() -> Vec<&'static Assumption> {
-    [repo::LINES, files::LINES, blobs::LINES, commits::LINES, refs::LINES, repo::LAST].into_iter().flatten().collect()
+    [
+        repo::LINES,
+        files::LINES,
+        blobs::LINES,
+        commits::LINES,
+        refs::LINES,
+        repo::LAST,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Makes the scratch repo and fills it. What fails ends it; the reason stays in the base.
@@ -37,14 +47,22 @@ async fn make(scratch: &mut Scratch) -> Result<(), NotTried> {
     let name = read(&account)["name"].as_str().map(str::to_owned);
     scratch.base.account = Some(account.clone());
     scratch.good("say whose token it is", account)?;
-    let Some(name) = name else { return not_tried("Hugging Face does not say whose token it is") };
+    let Some(name) = name else {
+        return not_tried("Hugging Face does not say whose token it is");
+    };
     scratch.owner = name;
     scratch.base.begun = true;
-    let created = scratch.send(Ask::post("/api/repos/create", &wanted(scratch))).await?;
+    let created = scratch
+        .send(Ask::post("/api/repos/create", &wanted(scratch)))
+        .await?;
     scratch.base.created = Some(created.clone());
     scratch.good("make a repo", created)?;
     scratch.base.about = Some(scratch.get(api(scratch, "")).await?);
-    scratch.base.first_files = Some(scratch.get(api(scratch, "/tree/main?recursive=true")).await?);
+    scratch.base.first_files = Some(
+        scratch
+            .get(api(scratch, "/tree/main?recursive=true"))
+            .await?,
+    );
     fill(scratch).await
 }
 
@@ -53,15 +71,25 @@ async fn fill(scratch: &mut Scratch) -> Result<(), NotTried> {
     let checked = upload_batch(scratch, &[(oid.clone(), size)], false).await?;
     let upload = read(&checked)["objects"][0]["actions"].clone();
     scratch.base.checked = Some(checked);
-    let Some(href) = upload["upload"]["href"].as_str() else { return not_tried("Hugging Face names no address for a new blob") };
-    let stored = scratch.send(Ask::put(href, scratch.blob.bytes.clone()).anonymous()).await?;
+    let Some(href) = upload["upload"]["href"].as_str() else {
+        return not_tried("Hugging Face names no address for a new blob");
+    };
+    let stored = scratch
+        .send(Ask::put(href, scratch.blob.bytes.clone()).anonymous())
+        .await?;
     scratch.base.stored = Some(stored.clone());
     scratch.good("store a blob", stored)?;
     if let Some(href) = upload["verify"]["href"].as_str() {
-        let verify = Ask::post(href, &json!({"oid": oid, "size": size})).header("content-type", LFS_TYPE).header("accept", LFS_TYPE);
+        let verify = Ask::post(href, &json!({"oid": oid, "size": size}))
+            .header("content-type", LFS_TYPE)
+            .header("accept", LFS_TYPE);
         scratch.base.verified = Some(scratch.send(verify).await?);
     }
-    let lines = [file(CARD, CARD_TEXT.as_bytes()), file(NOTES, &scratch.notes()), lfs_file(WEIGHTS, &oid, size)];
+    let lines = [
+        file(CARD, CARD_TEXT.as_bytes()),
+        file(NOTES, &scratch.notes()),
+        lfs_file(WEIGHTS, &oid, size),
+    ];
     let committed = commit(scratch, "main", None, &lines).await?;
     scratch.base.committed = Some(committed.clone());
     scratch.good("take a commit", committed).map(drop)
@@ -79,7 +107,11 @@ fn api(scratch: &Scratch, rest: &str) -> String {
 
 /// A path of the repo outside the API.
 fn page(scratch: &Scratch, rest: &str) -> String {
-    let folder = if scratch.kind == RepoKind::Dataset { "datasets/" } else { "" };
+    let folder = if scratch.kind == RepoKind::Dataset {
+        "datasets/"
+    } else {
+        ""
+    };
     format!("/{folder}{}{rest}", scratch.id())
 }
 
@@ -94,28 +126,56 @@ fn head(scratch: &Scratch) -> Result<String, NotTried> {
 }
 
 /// Asks where blobs go.
-async fn upload_batch(scratch: &Scratch, objects: &[(String, u64)], by_git: bool) -> Result<RawResponse, NotTried> {
+async fn upload_batch(
+    scratch: &Scratch,
+    objects: &[(String, u64)],
+    by_git: bool,
+) -> Result<RawResponse, NotTried> {
     batch(scratch, "upload", objects, by_git).await
 }
 
 /// Asks where blobs go or come from.
-async fn batch(scratch: &Scratch, operation: &str, objects: &[(String, u64)], by_git: bool) -> Result<RawResponse, NotTried> {
-    let objects: Vec<Value> = objects.iter().map(|(oid, size)| json!({"oid": oid, "size": size})).collect();
-    let transfers = if operation == "upload" { json!(["basic", "multipart"]) } else { json!(["basic"]) };
+async fn batch(
+    scratch: &Scratch,
+    operation: &str,
+    objects: &[(String, u64)],
+    by_git: bool,
+) -> Result<RawResponse, NotTried> {
+    let objects: Vec<Value> = objects
+        .iter()
+        .map(|(oid, size)| json!({"oid": oid, "size": size}))
+        .collect();
+    let transfers = if operation == "upload" {
+        json!(["basic", "multipart"])
+    } else {
+        json!(["basic"])
+    };
     let asked = json!({"operation": operation, "transfers": transfers, "hash_algo": "sha256", "objects": objects});
-    let ask = Ask::post(page(scratch, ".git/info/lfs/objects/batch"), &asked).header("content-type", LFS_TYPE).header("accept", LFS_TYPE);
+    let ask = Ask::post(page(scratch, ".git/info/lfs/objects/batch"), &asked)
+        .header("content-type", LFS_TYPE)
+        .header("accept", LFS_TYPE);
     scratch.send(if by_git { ask.by_git() } else { ask }).await
 }
 
 /// Commits these lines to a branch.
-async fn commit(scratch: &Scratch, branch: &str, parent: Option<&str>, lines: &[Value]) -> Result<RawResponse, NotTried> {
+async fn commit(
+    scratch: &Scratch,
+    branch: &str,
+    parent: Option<&str>,
+    lines: &[Value],
+) -> Result<RawResponse, NotTried> {
     let mut header = json!({"summary": "hf2ms probe", "description": ""});
     if let Some(parent) = parent {
         header["parentCommit"] = parent.into();
     }
     let header = json!({"key": "header", "value": header});
-    let body: String = std::iter::once(&header).chain(lines).map(|line| format!("{line}\n")).collect();
-    let ask = Ask::new("POST", api(scratch, &format!("/commit/{branch}"))).header("content-type", "application/x-ndjson").body(body);
+    let body: String = std::iter::once(&header)
+        .chain(lines)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let ask = Ask::new("POST", api(scratch, &format!("/commit/{branch}")))
+        .header("content-type", "application/x-ndjson")
+        .body(body);
     scratch.send_commit(ask).await
 }
 

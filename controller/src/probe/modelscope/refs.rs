@@ -18,26 +18,72 @@ const LFS_TYPE: &str = "application/vnd.git-lfs+json";
 const NO_BRANCH: &str = "when you are on a branch";
 
 pub const LINES: &[Assumption] = &[
-    Assumption { id: "ms-git-agent", says: "Git is closed to an agent that does not begin with git/: 421", look: |s| Box::pin(agent(s)) },
-    Assumption { id: "ms-git", says: "Git takes the token as a password, and gives shallow packs", look: |s| Box::pin(advertised(s)) },
-    Assumption { id: "ms-git-commit", says: "Git gives a commit by its id", look: |s| Box::pin(pack(s)) },
-    Assumption { id: "ms-git-lfs", says: "Below Git's address is an LFS server that tells where a blob is", look: |s| Box::pin(lfs(s)) },
-    Assumption { id: "ms-git-write", says: "Git tells the token that it may push", look: |s| Box::pin(writable(s)) },
-    Assumption { id: "ms-git-branch", says: "A branch is made by a push without objects", look: |s| Box::pin(branch(s)) },
-    Assumption { id: "ms-git-branch-delete", says: "A branch is deleted by a push", look: |s| Box::pin(branch_deleted(s)) },
-    Assumption { id: "ms-tag", says: "A tag is made at a commit's id", look: |s| Box::pin(tag(s)) },
-    Assumption { id: "ms-revisions", says: "revisions names branches and tags", look: |s| Box::pin(revisions(s)) },
+    Assumption {
+        id: "ms-git-agent",
+        says: "Git is closed to an agent that does not begin with git/: 421",
+        look: |s| Box::pin(agent(s)),
+    },
+    Assumption {
+        id: "ms-git",
+        says: "Git takes the token as a password, and gives shallow packs",
+        look: |s| Box::pin(advertised(s)),
+    },
+    Assumption {
+        id: "ms-git-commit",
+        says: "Git gives a commit by its id",
+        look: |s| Box::pin(pack(s)),
+    },
+    Assumption {
+        id: "ms-git-lfs",
+        says: "Below Git's address is an LFS server that tells where a blob is",
+        look: |s| Box::pin(lfs(s)),
+    },
+    Assumption {
+        id: "ms-git-write",
+        says: "Git tells the token that it may push",
+        look: |s| Box::pin(writable(s)),
+    },
+    Assumption {
+        id: "ms-git-branch",
+        says: "A branch is made by a push without objects",
+        look: |s| Box::pin(branch(s)),
+    },
+    Assumption {
+        id: "ms-git-branch-delete",
+        says: "A branch is deleted by a push",
+        look: |s| Box::pin(branch_deleted(s)),
+    },
+    Assumption {
+        id: "ms-tag",
+        says: "A tag is made at a commit's id",
+        look: |s| Box::pin(tag(s)),
+    },
+    Assumption {
+        id: "ms-revisions",
+        says: "revisions names branches and tags",
+        look: |s| Box::pin(revisions(s)),
+    },
     Assumption {
         id: "ms-commit-no-branch",
         says: "A commit to a branch that is not there is refused in known words",
         look: |s| Box::pin(no_branch(s)),
     },
-    Assumption { id: "ms-commit-tag", says: "A commit to a tag is refused in known words", look: |s| Box::pin(to_a_tag(s)) },
+    Assumption {
+        id: "ms-commit-tag",
+        says: "A commit to a tag is refused in known words",
+        look: |s| Box::pin(to_a_tag(s)),
+    },
 ];
 
 async fn agent(scratch: &Scratch) -> Tried {
     scratch.ready()?;
-    let answer = git::refs(scratch, &git_repo(scratch), "git-upload-pack", "hf2ms-probe").await?;
+    let answer = git::refs(
+        scratch,
+        &git_repo(scratch),
+        "git-upload-pack",
+        "hf2ms-probe",
+    )
+    .await?;
     seen(answer.status == 421, brief(&answer))
 }
 
@@ -59,12 +105,28 @@ async fn lfs(scratch: &Scratch) -> Tried {
     scratch.ready()?;
     let object = json!({"oid": scratch.blob.oid(), "size": scratch.blob.size()});
     let asked = json!({"operation": "download", "transfers": ["basic"], "hash_algo": "sha256", "objects": [object]});
-    let ask = Ask::post(format!("{}/info/lfs/objects/batch", git_repo(scratch)), &asked).by_git();
-    let answer =
-        scratch.send(ask.header("content-type", LFS_TYPE).header("accept", LFS_TYPE).header("user-agent", "git-lfs/3.5.1 (hf2ms)")).await?;
+    let ask = Ask::post(
+        format!("{}/info/lfs/objects/batch", git_repo(scratch)),
+        &asked,
+    )
+    .by_git();
+    let answer = scratch
+        .send(
+            ask.header("content-type", LFS_TYPE)
+                .header("accept", LFS_TYPE)
+                .header("user-agent", "git-lfs/3.5.1 (hf2ms)"),
+        )
+        .await?;
     let told = data(&answer);
     let href = told["objects"][0]["actions"]["download"]["href"].as_str();
-    seen(href.is_some(), format!("{}, at {}", brief(&answer), href.map_or("-", super::blobs::host)))
+    seen(
+        href.is_some(),
+        format!(
+            "{}, at {}",
+            brief(&answer),
+            href.map_or("-", super::blobs::host)
+        ),
+    )
 }
 
 /// Pushes a ref from one commit to another, without objects; what Git reports.
@@ -74,14 +136,28 @@ async fn push(scratch: &Scratch, name: &str, (old, new): (&str, &str)) -> Result
     if new != NONE {
         body.extend_from_slice(EMPTY_PACK);
     }
-    let ask = Ask::new("POST", format!("{}/git-receive-pack", git_repo(scratch))).by_git().header("user-agent", AGENT).body(body);
-    let answer = scratch.send(ask.header("content-type", "application/x-git-receive-pack-request")).await?;
-    let report: String = String::from_utf8_lossy(&answer.body).chars().filter(|c| !c.is_control()).collect();
-    Ok(if answer.status == 200 { format!("200: {}", cut(&report)) } else { brief(&answer) })
+    let ask = Ask::new("POST", format!("{}/git-receive-pack", git_repo(scratch)))
+        .by_git()
+        .header("user-agent", AGENT)
+        .body(body);
+    let answer = scratch
+        .send(ask.header("content-type", "application/x-git-receive-pack-request"))
+        .await?;
+    let report: String = String::from_utf8_lossy(&answer.body)
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
+    Ok(if answer.status == 200 {
+        format!("200: {}", cut(&report))
+    } else {
+        brief(&answer)
+    })
 }
 
 fn is_pushed(report: &str, name: &str) -> bool {
-    report.contains("unpack ok") && report.contains(&format!("ok refs/heads/{name}")) && !report.contains(&format!("ng refs/heads/{name}"))
+    report.contains("unpack ok")
+        && report.contains(&format!("ok refs/heads/{name}"))
+        && !report.contains(&format!("ng refs/heads/{name}"))
 }
 
 async fn branch(scratch: &Scratch) -> Tried {
@@ -102,7 +178,12 @@ async fn branch_deleted(scratch: &Scratch) -> Tried {
 /// Makes a tag at the head.
 async fn tagged(scratch: &Scratch, name: &str) -> Result<hf2ms_hub::http::RawResponse, NotTried> {
     let at = head(scratch).await?;
-    scratch.send(Ask::post(api(scratch, "/repo/tag"), &json!({"TagName": name, "Ref": at}))).await
+    scratch
+        .send(Ask::post(
+            api(scratch, "/repo/tag"),
+            &json!({"TagName": name, "Ref": at}),
+        ))
+        .await
 }
 
 async fn tag(scratch: &Scratch) -> Tried {
@@ -114,15 +195,29 @@ async fn revisions(scratch: &Scratch) -> Tried {
     let made = tagged(scratch, "probe-listed").await?;
     let answer = scratch.get(api(scratch, "/revisions")).await?;
     let map = data(&answer)["RevisionMap"].clone();
-    let has = |of: &Value, name: &str| of.as_array().into_iter().flatten().any(|entry| entry["Revision"] == name);
-    let (master, tag) = (has(&map["Branches"], "master"), has(&map["Tags"], "probe-listed"));
-    seen(master && (tag || !is_success(&made)), format!("{}, master: {master}, a new tag: {tag}", brief(&answer)))
+    let has = |of: &Value, name: &str| {
+        of.as_array()
+            .into_iter()
+            .flatten()
+            .any(|entry| entry["Revision"] == name)
+    };
+    let (master, tag) = (
+        has(&map["Branches"], "master"),
+        has(&map["Tags"], "probe-listed"),
+    );
+    seen(
+        master && (tag || !is_success(&made)),
+        format!("{}, master: {master}, a new tag: {tag}", brief(&answer)),
+    )
 }
 
 async fn no_branch(scratch: &Scratch) -> Tried {
     scratch.ready()?;
     let answer = commit(scratch, "absent", &[file("never.txt", b"never")]).await?;
-    seen(!is_success(&answer) && brief(&answer).contains(NO_BRANCH), brief(&answer))
+    seen(
+        !is_success(&answer) && brief(&answer).contains(NO_BRANCH),
+        brief(&answer),
+    )
 }
 
 async fn to_a_tag(scratch: &Scratch) -> Tried {
@@ -131,5 +226,8 @@ async fn to_a_tag(scratch: &Scratch) -> Tried {
         return not_tried(format!("no tag could be made ({})", brief(&made)));
     }
     let answer = commit(scratch, "probe-no-branch", &[file("never.txt", b"never")]).await?;
-    seen(!is_success(&answer) && brief(&answer).contains(NO_BRANCH), brief(&answer))
+    seen(
+        !is_success(&answer) && brief(&answer).contains(NO_BRANCH),
+        brief(&answer),
+    )
 }

@@ -22,15 +22,31 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// [`Kind::Denied`] when a new permission was refused, too; what the storage complains of.
-pub(super) async fn ask<T: DeserializeOwned>(grants: &Grants, rest: &str, range: &Range<u64>) -> Result<T> {
+pub(super) async fn ask<T: DeserializeOwned>(
+    grants: &Grants,
+    rest: &str,
+    range: &Range<u64>,
+) -> Result<T> {
     patiently(grants.http(), || ask_once(grants, rest, range)).await
 }
 
-async fn ask_once<T: DeserializeOwned>(grants: &Grants, rest: &str, range: &Range<u64>) -> Result<T> {
+async fn ask_once<T: DeserializeOwned>(
+    grants: &Grants,
+    rest: &str,
+    range: &Range<u64>,
+) -> Result<T> {
     permitted(grants, |grant| async move {
-        let request = Request::get(grant.url(rest)?).header(AUTHORIZATION, grant.header()).signed().once();
+        let request = Request::get(grant.url(rest)?)
+            .header(AUTHORIZATION, grant.header())
+            .signed()
+            .once();
         let patience = PATIENCE.min(grants.http().options().stall);
-        grants.http().send(request.range(range).patience(patience)).await?.json_within(LONGEST_ANSWER).await
+        grants
+            .http()
+            .send(request.range(range).patience(patience))
+            .await?
+            .json_within(LONGEST_ANSWER)
+            .await
     })
     .await
 }
@@ -46,7 +62,11 @@ pub(super) async fn post(grants: Grants, rest: String, content: Bytes) -> Result
 async fn post_once(grants: &Grants, rest: &str, content: &Bytes) -> Result<()> {
     permitted(grants, |grant| async move {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, grant.header())]);
-        grants.http().post_watched(grant.url(rest)?, headers, content.clone()).await.map(drop)
+        grants
+            .http()
+            .post_watched(grant.url(rest)?, headers, content.clone())
+            .await
+            .map(drop)
     })
     .await
 }
@@ -55,27 +75,46 @@ async fn post_once(grants: &Grants, rest: &str, content: &Bytes) -> Result<()> {
 ///
 /// # Errors
 /// The last attempt's.
-pub(super) async fn patiently<T, A: Future<Output = Result<T>>>(http: &Http, attempt: impl Fn() -> A) -> Result<T> {
+pub(super) async fn patiently<T, A: Future<Output = Result<T>>>(
+    http: &Http,
+    attempt: impl Fn() -> A,
+) -> Result<T> {
     let options = http.options();
-    let tried = retrying(&options.retry, &options.clock, &options.on_retry, || async {
-        match attempt().await {
-            Err(error) if error.is_stall() => Ok(Err(error)),
-            other => other.map(Ok),
-        }
-    });
+    let tried = retrying(
+        &options.retry,
+        &options.clock,
+        &options.on_retry,
+        || async {
+            match attempt().await {
+                Err(error) if error.is_stall() => Ok(Err(error)),
+                other => other.map(Ok),
+            }
+        },
+    );
     tried.await?
 }
 
 /// Does something with a permission. One that is refused has expired, or was taken back: the second is the last.
-async fn permitted<T, A: Future<Output = Result<T>>>(grants: &Grants, attempt: impl Fn(Grant) -> A) -> Result<T> {
+async fn permitted<T, A: Future<Output = Result<T>>>(
+    grants: &Grants,
+    attempt: impl Fn(Grant) -> A,
+) -> Result<T> {
     let grant = grants.get().await?;
     match attempt(grant.clone()).await {
         Err(error) if is_refusal(&error) => grants.forget(&grant),
         other => return other.map_err(|error| error.without(&grant.redactor())),
     }
     let grant = grants.get().await?;
-    let again = attempt(grant.clone()).await.map_err(|error| error.without(&grant.redactor()));
-    again.map_err(|error| if is_refusal(&error) { error.with_kind(Kind::Denied) } else { error })
+    let again = attempt(grant.clone())
+        .await
+        .map_err(|error| error.without(&grant.redactor()));
+    again.map_err(|error| {
+        if is_refusal(&error) {
+            error.with_kind(Kind::Denied)
+        } else {
+            error
+        }
+    })
 }
 
 /// The storage knows only its own token.

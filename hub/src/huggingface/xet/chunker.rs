@@ -19,7 +19,10 @@ pub(super) struct Chunker {
 
 impl Chunker {
     pub(super) fn new() -> Self {
-        Self { hasher: gearhash::Hasher::default(), length: 0 }
+        Self {
+            hasher: gearhash::Hasher::default(),
+            length: 0,
+        }
     }
 
     /// How many of the next bytes still belong to this chunk, which ends with them; `None` if all do, and it goes on.
@@ -68,7 +71,9 @@ mod tests {
 
     fn random(bytes: usize) -> Vec<u8> {
         let mut random = fastrand::Rng::with_seed(7);
-        std::iter::repeat_with(|| random.u8(..)).take(bytes).collect()
+        std::iter::repeat_with(|| random.u8(..))
+            .take(bytes)
+            .collect()
     }
 
     #[test]
@@ -80,19 +85,29 @@ mod tests {
             assert_eq!(cut(&content, piece), ends, "{piece}");
         }
         let sizes = ends.windows(2).map(|pair| pair[1] - pair[0]);
-        assert!(sizes.clone().all(|size| (LEAST..=MOST).contains(&size)), "{:?}", sizes.collect::<Vec<_>>());
+        assert!(
+            sizes.clone().all(|size| (LEAST..=MOST).contains(&size)),
+            "{:?}",
+            sizes.collect::<Vec<_>>()
+        );
     }
 
     #[test]
     fn content_without_a_boundary_is_cut_at_the_largest_size() {
-        assert_eq!(cut(&vec![0; 3 * MOST + 5], 50_000), [MOST, 2 * MOST, 3 * MOST]);
+        assert_eq!(
+            cut(&vec![0; 3 * MOST + 5], 50_000),
+            [MOST, 2 * MOST, 3 * MOST]
+        );
     }
 
     #[test]
     fn the_same_content_further_on_is_cut_the_same() {
         let content = random(2_000_000);
         let moved = cut(&[&random(777)[..], &content].concat(), 1 << 20);
-        let shared = cut(&content, 1 << 20).iter().filter(|end| moved.contains(&(*end + 777))).count();
+        let shared = cut(&content, 1 << 20)
+            .iter()
+            .filter(|end| moved.contains(&(*end + 777)))
+            .count();
         assert!(shared > 10, "{shared}");
     }
 }

@@ -29,9 +29,21 @@ const MOST_CHUNKS: u32 = 8 << 10;
 ///
 /// # Errors
 /// What the storage says about the first segment.
-pub(super) async fn open(grants: &Grants, hash: Hash, range: Range<u64>, room: Arc<Semaphore>) -> Result<ByteStream> {
+pub(super) async fn open(
+    grants: &Grants,
+    hash: Hash,
+    range: Range<u64>,
+    room: Arc<Semaphore>,
+) -> Result<ByteStream> {
     let segment = Segment::ask(grants, hash, &range, room.clone()).await?;
-    let reading = Reading { grants: grants.clone(), hash, room, left: range, segment, open: None };
+    let reading = Reading {
+        grants: grants.clone(),
+        hash,
+        room,
+        left: range,
+        segment,
+        open: None,
+    };
     let frames = futures_util::stream::unfold(Some(reading), |reading| async move {
         let mut reading = reading?;
         match reading.next().await {
@@ -70,11 +82,19 @@ struct Row {
 
 impl Segment {
     /// Asks what the first bytes of `range` are made of.
-    async fn ask(grants: &Grants, hash: Hash, range: &Range<u64>, room: Arc<Semaphore>) -> Result<Self> {
+    async fn ask(
+        grants: &Grants,
+        hash: Hash,
+        range: &Range<u64>,
+        room: Arc<Semaphore>,
+    ) -> Result<Self> {
         let asked = range.start..range.end.min(range.start.saturating_add(SEGMENT));
         let told = cas::ask(grants, &format!("/v1/reconstructions/{hash}"), &asked).await?;
         let mut segment = Self::read(&told, grants.http(), room)?;
-        let length = segment.rows.iter().fold(0u64, |sum, row| sum.saturating_add(row.length));
+        let length = segment
+            .rows
+            .iter()
+            .fold(0u64, |sum, row| sum.saturating_add(row.length));
         if length.saturating_sub(segment.skip) < asked.end - asked.start {
             return Err(refused("makes less of the file than was asked for"));
         }
@@ -90,18 +110,36 @@ impl Segment {
             let part = match numbers.get(&(&term.hash, index)) {
                 Some(part) => *part,
                 None => {
-                    let Some(described) = told.fetch_info[&term.hash].get(index) else { return Err(refused("has no such part")) };
-                    let bytes = described.url_range.start..described.url_range.end.saturating_add(1);
-                    parts.push(Part { url: safe(&described.url, hub)?, bytes, first: described.range.start });
+                    let Some(described) = told.fetch_info[&term.hash].get(index) else {
+                        return Err(refused("has no such part"));
+                    };
+                    let bytes =
+                        described.url_range.start..described.url_range.end.saturating_add(1);
+                    parts.push(Part {
+                        url: safe(&described.url, hub)?,
+                        bytes,
+                        first: described.range.start,
+                    });
                     numbers.insert((&term.hash, index), parts.len() - 1);
                     parts.len() - 1
                 }
             };
-            rows.push_back(Row { part, chunks: range, length: term.unpacked_length });
+            rows.push_back(Row {
+                part,
+                chunks: range,
+                length: term.unpacked_length,
+            });
         }
-        let chunks = rows.iter().flat_map(|row| row.chunks.clone().map(|chunk| (row.part, chunk)));
+        let chunks = rows
+            .iter()
+            .flat_map(|row| row.chunks.clone().map(|chunk| (row.part, chunk)));
         let repeats = Repeats::of(chunks, room);
-        Ok(Self { parts, repeats, rows, skip: told.offset_into_first_range })
+        Ok(Self {
+            parts,
+            repeats,
+            rows,
+            skip: told.offset_into_first_range,
+        })
     }
 
     /// Leaves out the rows behind so many bytes: the next question is about them.
@@ -130,19 +168,33 @@ impl Segment {
 
     /// Counts a chunk of the row in front.
     fn count(&mut self, bytes: u64) -> Result<()> {
-        let Some(row) = self.rows.front_mut() else { return Ok(()) };
-        row.length = row.length.checked_sub(bytes).ok_or_else(|| corrupt("longer"))?;
+        let Some(row) = self.rows.front_mut() else {
+            return Ok(());
+        };
+        row.length = row
+            .length
+            .checked_sub(bytes)
+            .ok_or_else(|| corrupt("longer"))?;
         Ok(())
     }
 }
 
 /// Which of its xorb's parts a term is in, and which chunks it is.
 fn part_of(term: &Term, told: &Reconstruction) -> Result<(usize, Range<u32>)> {
-    let parts = told.fetch_info.get(&term.hash).map(Vec::as_slice).unwrap_or_default();
-    let index = parts.iter().position(|part| part.range.start <= term.range.start && term.range.end <= part.range.end);
+    let parts = told
+        .fetch_info
+        .get(&term.hash)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let index = parts
+        .iter()
+        .position(|part| part.range.start <= term.range.start && term.range.end <= part.range.end);
     let index = index.ok_or_else(|| refused("does not say where a part of the file is"))?;
     let (part, range) = (&parts[index], term.range.start..term.range.end);
-    if range.is_empty() || part.range.end - part.range.start > MOST_CHUNKS || part.url_range.start > part.url_range.end {
+    if range.is_empty()
+        || part.range.end - part.range.start > MOST_CHUNKS
+        || part.url_range.start > part.url_range.end
+    {
         return Err(refused("names a range that can't be"));
     }
     Ok((index, range))
@@ -158,11 +210,18 @@ struct Open {
 
 impl Open {
     async fn new(grants: &Grants, number: usize, part: &Part) -> Result<Self> {
-        let request = Request::get(part.url.clone()).signed().once().range(&part.bytes);
+        let request = Request::get(part.url.clone())
+            .signed()
+            .once()
+            .range(&part.bytes);
         let sent = cas::patiently(grants.http(), || grants.http().send(request.clone()));
         let response = sent.await.map_err(read_storage)?;
         let chunks = Chunks::new(response.exactly(part.bytes.end - part.bytes.start)?);
-        Ok(Self { part: number, next: part.first, chunks })
+        Ok(Self {
+            part: number,
+            next: part.first,
+            chunks,
+        })
     }
 
     async fn chunk(&mut self, number: u32) -> Result<Bytes> {
@@ -199,7 +258,9 @@ impl Reading {
                 }
                 None => {
                     self.open = None;
-                    self.segment = Segment::ask(&self.grants, self.hash, &self.left, self.room.clone()).await?;
+                    self.segment =
+                        Segment::ask(&self.grants, self.hash, &self.left, self.room.clone())
+                            .await?;
                 }
             }
         }
@@ -211,7 +272,11 @@ impl Reading {
             return Ok(chunk);
         }
         let (part, number) = place;
-        let mut open = match self.open.take().filter(|open| open.part == part && open.next <= number) {
+        let mut open = match self
+            .open
+            .take()
+            .filter(|open| open.part == part && open.next <= number)
+        {
             Some(open) => open,
             None => Open::new(&self.grants, part, &self.segment.parts[part]).await?,
         };
@@ -237,5 +302,8 @@ fn refused(why: &str) -> Error {
 }
 
 fn corrupt(how: &str) -> Error {
-    Error::new(Kind::Corrupt, format!("a part of the file from Xet's storage is {how} than it says"))
+    Error::new(
+        Kind::Corrupt,
+        format!("a part of the file from Xet's storage is {how} than it says"),
+    )
 }

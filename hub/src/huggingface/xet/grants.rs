@@ -27,7 +27,12 @@ impl Grant {
     /// # Errors
     /// [`Kind::Refused`] when the hub named something that is no address.
     pub(super) fn url(&self, rest: &str) -> Result<Url> {
-        format!("{}{rest}", self.cas).parse().map_err(|_| Error::new(Kind::Refused, "the hub's address of Xet's storage is no address"))
+        format!("{}{rest}", self.cas).parse().map_err(|_| {
+            Error::new(
+                Kind::Refused,
+                "the hub's address of Xet's storage is no address",
+            )
+        })
     }
 
     /// The header that shows the permission.
@@ -56,7 +61,12 @@ struct Inner {
 
 impl Grants {
     pub(super) fn new(http: Http, from: Url) -> Self {
-        Self(Arc::new(Inner { http, from, current: Mutex::default(), asking: tokio::sync::Mutex::default() }))
+        Self(Arc::new(Inner {
+            http,
+            from,
+            current: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        }))
     }
 
     pub(super) fn http(&self) -> &Http {
@@ -64,12 +74,17 @@ impl Grants {
     }
 
     fn current(&self) -> std::sync::MutexGuard<'_, Option<Grant>> {
-        self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fresh(&self) -> Option<Grant> {
         let now = self.0.http.options().clock.now();
-        self.current().clone().filter(|grant| grant.fresh_until > now)
+        self.current()
+            .clone()
+            .filter(|grant| grant.fresh_until > now)
     }
 
     /// A permission that still lasts; asked for when there is none.
@@ -92,7 +107,10 @@ impl Grants {
     /// Forgets a permission that was refused, unless it was renewed meanwhile.
     pub(super) fn forget(&self, refused: &Grant) {
         let mut current = self.current();
-        if current.as_ref().is_some_and(|grant| grant.token.expose() == refused.token.expose()) {
+        if current
+            .as_ref()
+            .is_some_and(|grant| grant.token.expose() == refused.token.expose())
+        {
             *current = None;
         }
     }
@@ -100,12 +118,23 @@ impl Grants {
     async fn ask(&self) -> Result<Grant> {
         let http = &self.0.http;
         let response = http.send(Request::get(self.0.from.clone())).await;
-        let response = response.map_err(|error| error.about("the hub gives no token for Xet's storage"))?;
-        let (now, answered) = (http.options().clock.now(), date_of(response.headers()).unwrap_or_else(|| http.options().clock.date()));
+        let response =
+            response.map_err(|error| error.about("the hub gives no token for Xet's storage"))?;
+        let (now, answered) = (
+            http.options().clock.now(),
+            date_of(response.headers()).unwrap_or_else(|| http.options().clock.date()),
+        );
         let told: wire::Grant = response.json_within(LONGEST_ANSWER).await?;
         let cas = safe(&told.cas_url, http)?;
-        let token = Token::parse(&told.access_token).map_err(|bad| Error::new(Kind::Refused, format!("the hub's token for Xet: {bad}")))?;
-        let end = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(told.exp)).unwrap_or(answered);
-        Ok(Grant { cas: cas.as_str().trim_end_matches('/').to_owned(), token, fresh_until: now + remaining(end, answered) })
+        let token = Token::parse(&told.access_token)
+            .map_err(|bad| Error::new(Kind::Refused, format!("the hub's token for Xet: {bad}")))?;
+        let end = SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_secs(told.exp))
+            .unwrap_or(answered);
+        Ok(Grant {
+            cas: cas.as_str().trim_end_matches('/').to_owned(),
+            token,
+            fresh_until: now + remaining(end, answered),
+        })
     }
 }

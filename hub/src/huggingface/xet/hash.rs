@@ -5,16 +5,16 @@ use std::fmt;
 use std::str::FromStr;
 
 const CHUNK_KEY: [u8; 32] = [
-    102, 151, 245, 119, 91, 149, 80, 222, 49, 53, 203, 172, 165, 151, 24, 28, 157, 228, 33, 16, 155, 235, 43, 88, 180, 208, 176, 75, 147,
-    173, 242, 41,
+    102, 151, 245, 119, 91, 149, 80, 222, 49, 53, 203, 172, 165, 151, 24, 28, 157, 228, 33, 16,
+    155, 235, 43, 88, 180, 208, 176, 75, 147, 173, 242, 41,
 ];
 const NODE_KEY: [u8; 32] = [
-    1, 126, 197, 199, 165, 71, 41, 150, 253, 148, 102, 102, 180, 138, 2, 230, 93, 221, 83, 111, 55, 199, 109, 210, 248, 99, 82, 230, 74,
-    83, 113, 63,
+    1, 126, 197, 199, 165, 71, 41, 150, 253, 148, 102, 102, 180, 138, 2, 230, 93, 221, 83, 111, 55,
+    199, 109, 210, 248, 99, 82, 230, 74, 83, 113, 63,
 ];
 const VERIFICATION_KEY: [u8; 32] = [
-    127, 24, 87, 214, 206, 86, 237, 102, 18, 127, 249, 19, 231, 165, 195, 243, 164, 205, 38, 213, 181, 219, 73, 230, 65, 36, 152, 127, 40,
-    251, 148, 195,
+    127, 24, 87, 214, 206, 86, 237, 102, 18, 127, 249, 19, 231, 165, 195, 243, 164, 205, 38, 213,
+    181, 219, 73, 230, 65, 36, 152, 127, 40, 251, 148, 195,
 ];
 /// A node's children: three or more end where a hash is a multiple of this, and there are at most twice as many and one.
 const BRANCHING: u64 = 4;
@@ -61,14 +61,21 @@ impl Hash {
     }
 
     fn numbers(&self) -> [u64; 4] {
-        let number = |at: usize| self.0[at * 8..][..8].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        let number = |at: usize| {
+            self.0[at * 8..][..8]
+                .iter()
+                .rev()
+                .fold(0, |number, byte| number << 8 | u64::from(*byte))
+        };
         [number(0), number(1), number(2), number(3)]
     }
 }
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.numbers().iter().try_for_each(|number| write!(f, "{number:016x}"))
+        self.numbers()
+            .iter()
+            .try_for_each(|number| write!(f, "{number:016x}"))
     }
 }
 
@@ -122,9 +129,15 @@ impl Tree {
     /// Makes one node of all that wait on a level.
     fn join(&mut self, level: usize) {
         let children = std::mem::take(&mut self.levels[level]);
-        let text: String = children.iter().map(|(hash, bytes)| format!("{hash} : {bytes}\n")).collect();
+        let text: String = children
+            .iter()
+            .map(|(hash, bytes)| format!("{hash} : {bytes}\n"))
+            .collect();
         let hash = Hash(*blake3::keyed_hash(&NODE_KEY, text.as_bytes()).as_bytes());
-        self.push(level + 1, (hash, children.iter().map(|(_, bytes)| bytes).sum()));
+        self.push(
+            level + 1,
+            (hash, children.iter().map(|(_, bytes)| bytes).sum()),
+        );
     }
 
     /// The hash of all; of nothing, zeros.
@@ -155,13 +168,21 @@ mod tests {
     }
 
     fn joined(nodes: &[Node]) -> Node {
-        let text: String = nodes.iter().map(|(hash, bytes)| format!("{hash} : {bytes}\n")).collect();
-        (Hash(*blake3::keyed_hash(&NODE_KEY, text.as_bytes()).as_bytes()), nodes.iter().map(|(_, bytes)| bytes).sum())
+        let text: String = nodes
+            .iter()
+            .map(|(hash, bytes)| format!("{hash} : {bytes}\n"))
+            .collect();
+        (
+            Hash(*blake3::keyed_hash(&NODE_KEY, text.as_bytes()).as_bytes()),
+            nodes.iter().map(|(_, bytes)| bytes).sum(),
+        )
     }
 
     fn root(chunks: &[u64]) -> Hash {
         let mut tree = Tree::default();
-        chunks.iter().for_each(|number| tree.add(hash(*number), number * 100));
+        chunks
+            .iter()
+            .for_each(|number| tree.add(hash(*number), number * 100));
         tree.root()
     }
 
@@ -171,7 +192,9 @@ mod tests {
         let hash: Hash = text.parse().unwrap();
         assert_eq!(hash.as_bytes().to_vec(), (0..32).collect::<Vec<u8>>());
         assert_eq!(hash.to_string(), text);
-        assert!("00".parse::<Hash>().is_err() && format!("+{}", &text[1..]).parse::<Hash>().is_err());
+        assert!(
+            "00".parse::<Hash>().is_err() && format!("+{}", &text[1..]).parse::<Hash>().is_err()
+        );
     }
 
     #[test]
@@ -188,11 +211,20 @@ mod tests {
 
     #[test]
     fn nodes_end_by_their_hashes_after_three_and_by_their_number_after_nine() {
-        let nodes = |numbers: &[u64]| numbers.iter().map(|number| (hash(*number), number * 100)).collect::<Vec<_>>();
+        let nodes = |numbers: &[u64]| {
+            numbers
+                .iter()
+                .map(|number| (hash(*number), number * 100))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(root(&[4, 4]), joined(&nodes(&[4, 4])).0, "two end nothing");
         assert_eq!(root(&[1, 1, 4]), joined(&nodes(&[1, 1, 4])).0);
         let (left, right) = (joined(&nodes(&[1, 4, 4])), joined(&nodes(&[1])));
-        assert_eq!(root(&[1, 4, 4, 1]), joined(&[left, right]).0, "what is left over is a node, too");
+        assert_eq!(
+            root(&[1, 4, 4, 1]),
+            joined(&[left, right]).0,
+            "what is left over is a node, too"
+        );
         let (left, right) = (joined(&nodes(&[1; 9])), joined(&nodes(&[1, 1])));
         assert_eq!(root(&[1; 11]), joined(&[left, right]).0);
     }

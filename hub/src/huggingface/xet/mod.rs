@@ -118,27 +118,49 @@ impl Xet {
     ///
     /// # Errors
     /// What the hub and the storage complain of. After a stall the other way is taken next time, if there is one.
-    pub(super) async fn read(&self, repo: &Repo, file: &File, blob: Blob, range: Range<u64>) -> Result<Option<ByteStream>> {
+    pub(super) async fn read(
+        &self,
+        repo: &Repo,
+        file: &File,
+        blob: Blob,
+        range: Range<u64>,
+    ) -> Result<Option<ByteStream>> {
         let Some(hash) = self.hash(repo, file, blob).await? else {
             self.ways().without.insert(blob.sha256);
             return Ok(None);
         };
         let turning = self.turning(blob);
-        let body = download::open(&self.read, hash, range, self.repeats.clone()).await.map_err(|error| turning.judge(error))?;
-        Ok(Some(body.map(move |frame| frame.map_err(|error| turning.judge(error))).boxed()))
+        let body = download::open(&self.read, hash, range, self.repeats.clone())
+            .await
+            .map_err(|error| turning.judge(error))?;
+        Ok(Some(
+            body.map(move |frame| frame.map_err(|error| turning.judge(error)))
+                .boxed(),
+        ))
     }
 
     /// The blob can't be read otherwise: the hub said so.
     ///
     /// # Errors
     /// As [`Xet::read`]; `refusal` where Xet is not to be used.
-    pub(super) async fn take_over(&self, repo: &Repo, file: &File, blob: Blob, range: Range<u64>, refusal: Error) -> Result<ByteStream> {
+    pub(super) async fn take_over(
+        &self,
+        repo: &Repo,
+        file: &File,
+        blob: Blob,
+        range: Range<u64>,
+        refusal: Error,
+    ) -> Result<ByteStream> {
         if self.transport == Transport::Http {
             return Err(refusal.about(format!("{ONLY}, and plain HTTP was asked for")));
         }
         self.ways().only.insert(blob.sha256);
         let body = self.read(repo, file, blob, range).await?;
-        body.ok_or_else(|| refusal.about(format!("{ONLY}, and the hub does not say where it is there")))
+        body.ok_or_else(|| {
+            refusal.about(format!(
+                "{ONLY}, and the hub does not say where it is there"
+            ))
+        })
     }
 
     /// Stores a blob.
@@ -155,19 +177,32 @@ impl Xet {
     ///
     /// # Errors
     /// As [`Xet::put`]. After a stall nothing goes this way any more.
-    pub(super) async fn put_unnamed(&self, file: &File, body: ByteStream) -> Result<Option<Sha256>> {
+    pub(super) async fn put_unnamed(
+        &self,
+        file: &File,
+        body: ByteStream,
+    ) -> Result<Option<Sha256>> {
         if self.transport == Transport::Http || self.is_closed.load(Ordering::Relaxed) {
             return Ok(None);
         }
         if let Err(error) = self.write.get().await {
-            self.is_closed.store(error.kind() == Kind::NotFound, Ordering::Relaxed);
-            return if error.kind() == Kind::NotFound { Ok(None) } else { Err(error) };
+            self.is_closed
+                .store(error.kind() == Kind::NotFound, Ordering::Relaxed);
+            return if error.kind() == Kind::NotFound {
+                Ok(None)
+            } else {
+                Err(error)
+            };
         }
         let (body, name) = until_named(body, file);
         let sent = upload::send(&self.write, &self.room, body, || name.get()).await;
         sent.map(|()| name.get()).map_err(|error| {
             self.is_closed.fetch_or(error.is_stall(), Ordering::Relaxed);
-            if error.is_stall() { error.about("Xet stalled, going on without it") } else { error }
+            if error.is_stall() {
+                error.about("Xet stalled, going on without it")
+            } else {
+                error
+            }
         })
     }
 
@@ -176,7 +211,11 @@ impl Xet {
     }
 
     fn turning(&self, blob: Blob) -> Turning {
-        Turning { ways: self.ways.clone(), blob: blob.sha256, has_other: !self.is_only(blob) && self.transport == Transport::Xet }
+        Turning {
+            ways: self.ways.clone(),
+            blob: blob.sha256,
+            has_other: !self.is_only(blob) && self.transport == Transport::Xet,
+        }
     }
 
     /// The hash by which the storage knows a file; `None` where it is not stored there.
@@ -199,11 +238,26 @@ impl Xet {
 
 async fn ask_hash(repo: &Repo, file: &File) -> Result<Option<Hash>> {
     let url = repo.api(&format!("/paths-info/{}", repo.revision()))?;
-    let request = Request::post(url).json(&wire::Paths { paths: [file.path.as_str()] })?;
-    let told: Vec<wire::PathInfo> = repo.http.send(request).await?.json_within(LONGEST_ANSWER).await?;
-    let told = told.into_iter().find(|told| told.path == file.path.as_str()).and_then(|told| told.xet_hash);
+    let request = Request::post(url).json(&wire::Paths {
+        paths: [file.path.as_str()],
+    })?;
+    let told: Vec<wire::PathInfo> = repo
+        .http
+        .send(request)
+        .await?
+        .json_within(LONGEST_ANSWER)
+        .await?;
+    let told = told
+        .into_iter()
+        .find(|told| told.path == file.path.as_str())
+        .and_then(|told| told.xet_hash);
     let hash = told.map(|hash| hash.parse()).transpose();
-    hash.map_err(|bad| Error::new(Kind::Refused, format!("{bad}, and what the hub names has not")))
+    hash.map_err(|bad| {
+        Error::new(
+            Kind::Refused,
+            format!("{bad}, and what the hub names has not"),
+        )
+    })
 }
 
 /// What becomes of a blob whose way by Xet fails.

@@ -25,7 +25,11 @@ impl Repeats {
         let mut uses: HashMap<Place, u32> = HashMap::new();
         chunks.for_each(|place| *uses.entry(place).or_default() += 1);
         uses.retain(|_, uses| *uses > 1);
-        Self { uses, kept: HashMap::new(), room }
+        Self {
+            uses,
+            kept: HashMap::new(),
+            room,
+        }
     }
 
     /// A chunk that is here, for one of its uses.
@@ -44,12 +48,15 @@ impl Repeats {
         let kib = u32::try_from(chunk.len().div_ceil(1 << 10)).unwrap_or(u32::MAX);
         if let Ok(permit) = self.room.clone().try_acquire_many_owned(kib) {
             // A copy: the chunk may be a small part of what was received.
-            self.kept.insert(place, (Bytes::copy_from_slice(chunk), permit));
+            self.kept
+                .insert(place, (Bytes::copy_from_slice(chunk), permit));
         }
     }
 
     fn count(&mut self, place: Place) {
-        let Some(uses) = self.uses.get_mut(&place) else { return };
+        let Some(uses) = self.uses.get_mut(&place) else {
+            return;
+        };
         *uses -= 1;
         if *uses == 0 {
             self.uses.remove(&place);
@@ -70,9 +77,16 @@ mod tests {
         assert!(repeats.get((0, 1)).is_none());
         repeats.used((0, 1), &chunk);
         repeats.used((0, 2), &chunk);
-        assert_eq!((room.available_permits(), repeats.get((0, 2))), (1, None), "used once");
+        assert_eq!(
+            (room.available_permits(), repeats.get((0, 2))),
+            (1, None),
+            "used once"
+        );
         assert_eq!(repeats.get((0, 1)), Some(chunk.clone()));
-        assert_eq!((repeats.get((0, 1)), room.available_permits()), (Some(chunk), 3));
+        assert_eq!(
+            (repeats.get((0, 1)), room.available_permits()),
+            (Some(chunk), 3)
+        );
     }
 
     #[test]

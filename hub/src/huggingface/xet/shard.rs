@@ -6,8 +6,8 @@ use crate::Sha256;
 
 /// The text that a shard begins with.
 const TAG: [u8; 32] = [
-    b'H', b'F', b'R', b'e', b'p', b'o', b'M', b'e', b't', b'a', b'D', b'a', b't', b'a', 0, 85, 105, 103, 69, 106, 123, 129, 87, 131, 165,
-    189, 217, 92, 205, 209, 74, 169,
+    b'H', b'F', b'R', b'e', b'p', b'o', b'M', b'e', b't', b'a', b'D', b'a', b't', b'a', 0, 85, 105,
+    103, 69, 106, 123, 129, 87, 131, 165, 189, 217, 92, 205, 209, 74, 169,
 ];
 const VERSION: u64 = 2;
 /// A shard that is sent has no footer.
@@ -73,9 +73,22 @@ pub(super) fn build(file: Option<File<'_>>, xorbs: &Xorbs) -> Vec<u8> {
 }
 
 fn add_file(shard: &mut Vec<u8>, file: &File<'_>) {
-    entry(shard, file.hash, [WITH_VERIFICATION | WITH_SHA256, file.terms.len() as u32, 0, 0]);
-    file.terms.iter().for_each(|term| entry(shard, term.xorb, [0, term.bytes, 0, term.chunks]));
-    file.terms.iter().for_each(|term| entry(shard, term.proof, [0; 4]));
+    entry(
+        shard,
+        file.hash,
+        [
+            WITH_VERIFICATION | WITH_SHA256,
+            file.terms.len() as u32,
+            0,
+            0,
+        ],
+    );
+    file.terms
+        .iter()
+        .for_each(|term| entry(shard, term.xorb, [0, term.bytes, 0, term.chunks]));
+    file.terms
+        .iter()
+        .for_each(|term| entry(shard, term.proof, [0; 4]));
     entry(shard, Hash::of_sha256(file.sha256), [0; 4]);
 }
 
@@ -87,7 +100,9 @@ fn end_section(shard: &mut Vec<u8>) {
 
 fn entry(shard: &mut Vec<u8>, hash: Hash, numbers: [u32; 4]) {
     shard.extend_from_slice(hash.as_bytes());
-    numbers.iter().for_each(|number| shard.extend_from_slice(&number.to_le_bytes()));
+    numbers
+        .iter()
+        .for_each(|number| shard.extend_from_slice(&number.to_le_bytes()));
 }
 
 #[cfg(test)]
@@ -99,17 +114,40 @@ mod tests {
         let chunk = Hash::of_chunk(b"chunk");
         let mut xorbs = Xorbs::default();
         xorbs.add(chunk, &[(chunk, 5), (chunk, 7)], 30);
-        let terms = [Term { xorb: chunk, bytes: 12, chunks: 2, proof: Hash::of_row(&[chunk, chunk]) }];
+        let terms = [Term {
+            xorb: chunk,
+            bytes: 12,
+            chunks: 2,
+            proof: Hash::of_row(&[chunk, chunk]),
+        }];
         let sha256 = Sha256::of(b"x");
-        let shard = build(Some(File { hash: Hash::of_file(chunk), terms: &terms, sha256 }), &xorbs);
+        let shard = build(
+            Some(File {
+                hash: Hash::of_file(chunk),
+                terms: &terms,
+                sha256,
+            }),
+            &xorbs,
+        );
         let entries: Vec<_> = shard[ENTRY..].chunks(ENTRY).collect();
         assert!(shard.starts_with(b"HFRepoMetaData\0") && shard.len().is_multiple_of(ENTRY));
-        assert_eq!(entries.len(), 4 + 1 + 3 + 1, "a file, its term, proof and SHA-256, an end, a xorb and its chunks, an end");
+        assert_eq!(
+            entries.len(),
+            4 + 1 + 3 + 1,
+            "a file, its term, proof and SHA-256, an end, a xorb and its chunks, an end"
+        );
         assert_eq!(
             (entries[3][..8].to_vec(), &entries[4][..32]),
-            ([&sha256.to_string()].map(|hex| turned(&hex[..16])).concat(), &[0xFF; 32][..])
+            (
+                [&sha256.to_string()].map(|hex| turned(&hex[..16])).concat(),
+                &[0xFF; 32][..]
+            )
         );
-        assert_eq!(&entries[7][32..40], &[5, 0, 0, 0, 7, 0, 0, 0], "the second chunk starts where the first ends");
+        assert_eq!(
+            &entries[7][32..40],
+            &[5, 0, 0, 0, 7, 0, 0, 0],
+            "the second chunk starts where the first ends"
+        );
     }
 
     fn turned(hex: &str) -> Vec<u8> {

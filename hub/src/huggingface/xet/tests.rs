@@ -12,7 +12,9 @@ use crate::http::clock::Clock;
 use crate::http::clock::tests::ManualClock;
 use crate::http::testing::{Reply, Seen, Server};
 use crate::huggingface::Repo;
-use crate::{Blob, Body, Destination, Digest, Error, File, Kind, Result, Sha256, Source, Transport};
+use crate::{
+    Blob, Body, Destination, Digest, Error, File, Kind, Result, Sha256, Source, Transport,
+};
 
 const HASH: &str = "07060504030201000f0e0d0c0b0a090817161514131211101f1e1d1c1b1a1918";
 const CONTENT: &[u8] = b"0123456789";
@@ -20,7 +22,11 @@ const CONTENT: &[u8] = b"0123456789";
 const XET_TOKEN: &str = "xet_canary";
 
 fn file(size: u64) -> File {
-    File { path: "w.bin".parse().unwrap(), size, digest: Digest::Sha256(Sha256::of(CONTENT)) }
+    File {
+        path: "w.bin".parse().unwrap(),
+        size,
+        digest: Digest::Sha256(Sha256::of(CONTENT)),
+    }
 }
 
 /// The content as two chunks, and where the second begins.
@@ -35,7 +41,8 @@ fn xorb() -> (Vec<u8>, usize) {
 /// What the storage answers about the whole file: both chunks, at this address.
 fn made_of(url: &str) -> Value {
     let part = json!({"range": {"start": 0, "end": 2}, "url": url, "url_range": {"start": 0, "end": xorb().0.len() - 1}});
-    let term = json!({"hash": HASH, "unpacked_length": CONTENT.len(), "range": {"start": 0, "end": 2}});
+    let term =
+        json!({"hash": HASH, "unpacked_length": CONTENT.len(), "range": {"start": 0, "end": 2}});
     json!({"offset_into_first_range": 0, "terms": [term], "fetch_info": {HASH: [part]}})
 }
 
@@ -44,7 +51,10 @@ async fn storage(change: impl Fn(&mut Value) + Send + Sync + 'static) -> Server 
     Server::answering(move |seen: &Seen| match seen.path() {
         "/part" => Reply::new(200, &[], xorb().0),
         _ => {
-            let mut answer = made_of(&format!("http://{}/part?sig=1", seen.header("host").unwrap()));
+            let mut answer = made_of(&format!(
+                "http://{}/part?sig=1",
+                seen.header("host").unwrap()
+            ));
             change(&mut answer);
             Reply::json(&answer)
         }
@@ -56,8 +66,12 @@ async fn storage(change: impl Fn(&mut Value) + Send + Sync + 'static) -> Server 
 async fn hub(cas: &str) -> Server {
     let cas = cas.to_owned();
     Server::answering(move |seen: &Seen| match seen.path() {
-        path if path.contains("/paths-info/") => Reply::json(&json!([{"type": "file", "path": "w.bin", "size": 10, "xetHash": HASH}])),
-        path if path.contains("-token/") => Reply::json(&json!({"casUrl": cas, "accessToken": XET_TOKEN, "exp": 100_000_000_000u64})),
+        path if path.contains("/paths-info/") => {
+            Reply::json(&json!([{"type": "file", "path": "w.bin", "size": 10, "xetHash": HASH}]))
+        }
+        path if path.contains("-token/") => Reply::json(
+            &json!({"casUrl": cas, "accessToken": XET_TOKEN, "exp": 100_000_000_000u64}),
+        ),
         _ => Reply::new(500, &[], "nobody should ask this"),
     })
     .await
@@ -88,19 +102,38 @@ async fn each_side_sees_its_own_token_only_and_an_address_with_a_signature_none(
     let storage = storage(|_| ()).await;
     let hub = hub(&storage.endpoint()).await;
     assert_eq!(read(&by_xet(&hub), 0..10).await.unwrap(), CONTENT);
-    let tokens = |server: &Server| server.seen().iter().map(|seen| seen.header("authorization").map(str::to_owned)).collect::<Vec<_>>();
+    let tokens = |server: &Server| {
+        server
+            .seen()
+            .iter()
+            .map(|seen| seen.header("authorization").map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(tokens(&hub), vec![Some(format!("Bearer {TOKEN}")); 2]);
-    assert_eq!(tokens(&storage), [Some(format!("Bearer {XET_TOKEN}")), None]);
-    assert_eq!(storage.lines(), [format!("GET /v1/reconstructions/{HASH}"), "GET /part?sig=1".to_owned()]);
+    assert_eq!(
+        tokens(&storage),
+        [Some(format!("Bearer {XET_TOKEN}")), None]
+    );
+    assert_eq!(
+        storage.lines(),
+        [
+            format!("GET /v1/reconstructions/{HASH}"),
+            "GET /part?sig=1".to_owned()
+        ]
+    );
     assert_eq!(storage.seen()[0].header("range"), Some("bytes=0-9"));
 }
 
 #[tokio::test]
 async fn a_range_is_trimmed_at_both_ends() {
     for (offset, range, expected) in [(0, 0..7, "0123456"), (3, 3..9, "345678"), (5, 5..6, "5")] {
-        let storage = storage(move |answer| answer["offset_into_first_range"] = json!(offset)).await;
+        let storage =
+            storage(move |answer| answer["offset_into_first_range"] = json!(offset)).await;
         let hub = hub(&storage.endpoint()).await;
-        assert_eq!(read(&by_xet(&hub), range).await.unwrap(), expected.as_bytes());
+        assert_eq!(
+            read(&by_xet(&hub), range).await.unwrap(),
+            expected.as_bytes()
+        );
     }
 }
 
@@ -112,21 +145,72 @@ async fn chunks_that_come_again_are_asked_for_once() {
     };
     let storage = storage(again).await;
     let hub = hub(&storage.endpoint()).await;
-    let body: Vec<_> = by_xet(&hub).read(&file(26), 0..26).await.unwrap().collect().await;
-    assert_eq!(body.into_iter().map(|piece| piece.unwrap()).collect::<Vec<_>>().concat(), b"45678901234567890123456789");
-    assert_eq!(storage.seen().iter().filter(|seen| seen.path() == "/part").count(), 2, "once to the second chunk, once to the first");
+    let body: Vec<_> = by_xet(&hub)
+        .read(&file(26), 0..26)
+        .await
+        .unwrap()
+        .collect()
+        .await;
+    assert_eq!(
+        body.into_iter()
+            .map(|piece| piece.unwrap())
+            .collect::<Vec<_>>()
+            .concat(),
+        b"45678901234567890123456789"
+    );
+    assert_eq!(
+        storage
+            .seen()
+            .iter()
+            .filter(|seen| seen.path() == "/part")
+            .count(),
+        2,
+        "once to the second chunk, once to the first"
+    );
 }
 
 #[tokio::test]
 async fn answers_that_do_not_fit_are_refused() {
-    assert_eq!(refused(|answer| answer["terms"] = json!([])).await.kind(), Kind::Refused);
-    assert_eq!(refused(|answer| answer["fetch_info"] = json!({})).await.kind(), Kind::Refused);
-    assert_eq!(refused(|answer| answer["offset_into_first_range"] = json!(1)).await.kind(), Kind::Refused, "shorter than asked");
-    assert_eq!(refused(|answer| answer["terms"][0]["range"]["end"] = json!(0)).await.kind(), Kind::Refused);
-    assert_eq!(refused(|answer| answer["fetch_info"][HASH][0]["range"]["end"] = json!(1)).await.kind(), Kind::Refused, "not in the part");
-    assert_eq!(refused(|answer| answer["fetch_info"][HASH][0]["url"] = json!("file:///etc/passwd")).await.kind(), Kind::Refused);
     assert_eq!(
-        refused(|answer| answer["fetch_info"][HASH][0]["url_range"]["end"] = json!(5)).await.kind(),
+        refused(|answer| answer["terms"] = json!([])).await.kind(),
+        Kind::Refused
+    );
+    assert_eq!(
+        refused(|answer| answer["fetch_info"] = json!({}))
+            .await
+            .kind(),
+        Kind::Refused
+    );
+    assert_eq!(
+        refused(|answer| answer["offset_into_first_range"] = json!(1))
+            .await
+            .kind(),
+        Kind::Refused,
+        "shorter than asked"
+    );
+    assert_eq!(
+        refused(|answer| answer["terms"][0]["range"]["end"] = json!(0))
+            .await
+            .kind(),
+        Kind::Refused
+    );
+    assert_eq!(
+        refused(|answer| answer["fetch_info"][HASH][0]["range"]["end"] = json!(1))
+            .await
+            .kind(),
+        Kind::Refused,
+        "not in the part"
+    );
+    assert_eq!(
+        refused(|answer| answer["fetch_info"][HASH][0]["url"] = json!("file:///etc/passwd"))
+            .await
+            .kind(),
+        Kind::Refused
+    );
+    assert_eq!(
+        refused(|answer| answer["fetch_info"][HASH][0]["url_range"]["end"] = json!(5))
+            .await
+            .kind(),
         Kind::Corrupt,
         "more than asked"
     );
@@ -137,41 +221,82 @@ async fn a_storage_without_encryption_or_with_credentials_in_its_address_is_refu
     for cas in ["ftp://x", "no address", "https://user:secret@cas.example"] {
         let hub = hub(cas).await;
         let error = read(&by_xet(&hub), 0..10).await.unwrap_err();
-        assert!(error.kind() == Kind::Refused && !error.to_string().contains("secret"), "{cas}: {error}");
+        assert!(
+            error.kind() == Kind::Refused && !error.to_string().contains("secret"),
+            "{cas}: {error}"
+        );
     }
-    let hub = Repo::open(&side("https://huggingface.co", "main"), crate::http::HttpOptions::default()).unwrap();
-    assert_eq!(crate::lfs::safe("http://cas.example", &hub.http).unwrap_err().kind(), Kind::Refused);
+    let hub = Repo::open(
+        &side("https://huggingface.co", "main"),
+        crate::http::HttpOptions::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        crate::lfs::safe("http://cas.example", &hub.http)
+            .unwrap_err()
+            .kind(),
+        Kind::Refused
+    );
 }
 
 #[tokio::test]
 async fn the_storages_token_is_in_nothing_that_is_said() {
-    let echo =
-        Server::answering(|seen: &Seen| Reply::new(400, &[], format!("odd: {}", seen.header("authorization").unwrap_or("none")))).await;
+    let echo = Server::answering(|seen: &Seen| {
+        Reply::new(
+            400,
+            &[],
+            format!("odd: {}", seen.header("authorization").unwrap_or("none")),
+        )
+    })
+    .await;
     let hub = hub(&echo.endpoint()).await;
     let repo = by_xet(&hub);
     let error = read(&repo, 0..10).await.unwrap_err().to_string();
-    assert!(error.contains("odd: Bearer ***") && !error.contains("canary"), "{error}");
+    assert!(
+        error.contains("odd: Bearer ***") && !error.contains("canary"),
+        "{error}"
+    );
     let error = put(&repo).await.unwrap_err().to_string();
-    assert!(error.contains("odd: Bearer ***") && !error.contains("canary"), "{error}");
+    assert!(
+        error.contains("odd: Bearer ***") && !error.contains("canary"),
+        "{error}"
+    );
 }
 
 async fn put(repo: &Repo) -> Result<()> {
     let body = Body::from(stream::iter([Ok(Bytes::from_static(CONTENT))]).boxed());
-    repo.put(Blob { sha256: Sha256::of(CONTENT), size: 10 }, body).await
+    repo.put(
+        Blob {
+            sha256: Sha256::of(CONTENT),
+            size: 10,
+        },
+        body,
+    )
+    .await
 }
 
 #[tokio::test]
 async fn a_token_is_used_until_shortly_before_its_end() {
     let storage = storage(|_| ()).await;
     let (cas, clock) = (storage.endpoint(), ManualClock::new());
-    let end = clock.date().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs() + 900;
+    let end = clock
+        .date()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+        + 900;
     let hub = Server::answering(move |seen: &Seen| match seen.path().contains("-token/") {
         true => Reply::json(&json!({"casUrl": cas, "accessToken": XET_TOKEN, "exp": end})),
         false => Reply::json(&json!([{"path": "w.bin", "xetHash": HASH}])),
     })
     .await;
     let repo = timed(&hub, &clock).by(Transport::Xet).unwrap();
-    let tokens = || hub.lines().iter().filter(|line| line.contains("-token/")).count();
+    let tokens = || {
+        hub.lines()
+            .iter()
+            .filter(|line| line.contains("-token/"))
+            .count()
+    };
     for (pause, expected) in [(0, 1), (800, 1), (60, 2)] {
         clock.sleep(std::time::Duration::from_secs(pause)).await;
         assert_eq!(read(&repo, 0..10).await.unwrap(), CONTENT);
@@ -181,7 +306,8 @@ async fn a_token_is_used_until_shortly_before_its_end() {
 
 #[tokio::test]
 async fn a_file_above_50_gb_goes_by_xet_at_once_and_without_xet_says_why_not() {
-    let storage = storage(|answer| answer["terms"][0]["unpacked_length"] = json!(60_000_000_000u64)).await;
+    let storage =
+        storage(|answer| answer["terms"][0]["unpacked_length"] = json!(60_000_000_000u64)).await;
     let large = file(60_000_000_000);
     let hub = hub(&storage.endpoint()).await;
     drop(repo(&hub).read(&large, 0..1000).await.unwrap());
@@ -191,7 +317,16 @@ async fn a_file_above_50_gb_goes_by_xet_at_once_and_without_xet_says_why_not() {
         Reply::json(&json!({"objects": [{"oid": seen.json()["objects"][0]["oid"], "actions": {"download": download}}]}))
     })
     .await;
-    let plain = Repo::open(&side(&hub.endpoint(), "main"), Default::default()).unwrap().by(Transport::Http).unwrap();
+    let plain = Repo::open(&side(&hub.endpoint(), "main"), Default::default())
+        .unwrap()
+        .by(Transport::Http)
+        .unwrap();
     let error = plain.read(&large, 0..1000).await.err().unwrap();
-    assert!(error.kind() == Kind::Invalid && error.message().contains("is served by Xet only, and plain HTTP was asked for"), "{error}");
+    assert!(
+        error.kind() == Kind::Invalid
+            && error
+                .message()
+                .contains("is served by Xet only, and plain HTTP was asked for"),
+        "{error}"
+    );
 }

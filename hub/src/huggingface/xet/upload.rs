@@ -40,7 +40,8 @@ pub(super) async fn send(
     while let Some(frame) = body.next().await {
         upload.take(frame?).await?;
     }
-    let sha256 = sha256().ok_or_else(|| Error::new(Kind::Corrupt, "the body ended without its digest"))?;
+    let sha256 =
+        sha256().ok_or_else(|| Error::new(Kind::Corrupt, "the body ended without its digest"))?;
     upload.finish(sha256).await
 }
 
@@ -97,7 +98,9 @@ impl Upload {
     }
 
     async fn end_chunk(&mut self) -> Result<()> {
-        let is_full = |filling: &Filling| filling.bytes as usize + self.chunk.len() > XORB || filling.chunks.len() == MOST_CHUNKS;
+        let is_full = |filling: &Filling| {
+            filling.bytes as usize + self.chunk.len() > XORB || filling.chunks.len() == MOST_CHUNKS
+        };
         if self.filling.as_ref().is_some_and(is_full) {
             self.end_xorb().await?;
         }
@@ -113,20 +116,31 @@ impl Upload {
 
     /// Sends the xorb, once the one before it has arrived. One that was sent already is not sent again.
     async fn end_xorb(&mut self) -> Result<()> {
-        let Some(filling) = self.filling.take() else { return Ok(()) };
+        let Some(filling) = self.filling.take() else {
+            return Ok(());
+        };
         let hash = filling.hash();
         self.terms.push(filling.term(hash));
         if !self.told.insert(hash) {
             return Ok(());
         }
-        self.untold.add(hash, &filling.chunks, filling.content.len() as u32);
+        self.untold
+            .add(hash, &filling.chunks, filling.content.len() as u32);
         self.arrived().await?;
         let grants = self.grants.clone();
         self.sending.spawn(async move {
-            let Filling { content, room: _room, .. } = filling;
+            let Filling {
+                content,
+                room: _room,
+                ..
+            } = filling;
             cas::post(grants, format!("/v1/xorbs/default/{hash}"), content.into()).await
         });
-        if self.untold.len() < LARGEST_SHARD { Ok(()) } else { self.tell(None).await }
+        if self.untold.len() < LARGEST_SHARD {
+            Ok(())
+        } else {
+            self.tell(None).await
+        }
     }
 
     async fn arrived(&mut self) -> Result<()> {
@@ -140,8 +154,17 @@ impl Upload {
     async fn tell(&mut self, file: Option<(Hash, Sha256)>) -> Result<()> {
         self.arrived().await?;
         let untold = std::mem::take(&mut self.untold);
-        let file = file.map(|(hash, sha256)| File { hash, terms: &self.terms, sha256 });
-        cas::post(self.grants.clone(), "/v1/shards".to_owned(), shard::build(file, &untold).into()).await
+        let file = file.map(|(hash, sha256)| File {
+            hash,
+            terms: &self.terms,
+            sha256,
+        });
+        cas::post(
+            self.grants.clone(),
+            "/v1/shards".to_owned(),
+            shard::build(file, &untold).into(),
+        )
+        .await
     }
 
     async fn finish(mut self, sha256: Sha256) -> Result<()> {
@@ -156,8 +179,17 @@ impl Upload {
 
 impl Filling {
     async fn within(room: &Arc<Semaphore>) -> Result<Self> {
-        let room = room.clone().acquire_owned().await.map_err(|_| Error::new(Kind::Transient, "the uploads have ended"))?;
-        Ok(Self { content: Vec::with_capacity(XORB + HEADERS), chunks: Vec::new(), bytes: 0, room })
+        let room = room
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::new(Kind::Transient, "the uploads have ended"))?;
+        Ok(Self {
+            content: Vec::with_capacity(XORB + HEADERS),
+            chunks: Vec::new(),
+            bytes: 0,
+            room,
+        })
     }
 
     fn add(&mut self, chunk: &[u8], tree: &mut Tree) -> Result<()> {
@@ -171,12 +203,19 @@ impl Filling {
 
     fn hash(&self) -> Hash {
         let mut tree = Tree::default();
-        self.chunks.iter().for_each(|(hash, bytes)| tree.add(*hash, u64::from(*bytes)));
+        self.chunks
+            .iter()
+            .for_each(|(hash, bytes)| tree.add(*hash, u64::from(*bytes)));
         tree.root()
     }
 
     fn term(&self, xorb: Hash) -> Term {
         let row: Vec<Hash> = self.chunks.iter().map(|(hash, _)| *hash).collect();
-        Term { xorb, bytes: self.bytes, chunks: self.chunks.len() as u32, proof: Hash::of_row(&row) }
+        Term {
+            xorb,
+            bytes: self.bytes,
+            chunks: self.chunks.len() as u32,
+            proof: Hash::of_row(&row),
+        }
     }
 }

@@ -46,8 +46,13 @@ fn broken(why: &str) -> Error {
 /// # Errors
 /// None that can happen: memory takes all that is written into it.
 pub(super) fn append(xorb: &mut Vec<u8>, chunk: &[u8]) -> Result<()> {
-    let packed = pack(chunk).map_err(|error| Error::new(Kind::Invalid, format!("a chunk can't be packed: {error}")))?;
-    let (packing, packed) = if packed.len() < chunk.len() { (1, packed.as_slice()) } else { (0, chunk) };
+    let packed = pack(chunk)
+        .map_err(|error| Error::new(Kind::Invalid, format!("a chunk can't be packed: {error}")))?;
+    let (packing, packed) = if packed.len() < chunk.len() {
+        (1, packed.as_slice())
+    } else {
+        (0, chunk)
+    };
     let three = |length: usize| [length as u8, (length >> 8) as u8, (length >> 16) as u8];
     xorb.push(VERSION);
     xorb.extend_from_slice(&three(packed.len()));
@@ -73,9 +78,19 @@ struct Header {
 impl Header {
     fn read(bytes: [u8; HEADER]) -> Result<Self> {
         let [version, p0, p1, p2, packing, l0, l1, l2] = bytes;
-        let three = |low: u8, middle: u8, high: u8| usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16;
-        let header = Self { packed: three(p0, p1, p2), packing: Packing::of(packing)?, length: three(l0, l1, l2) };
-        if version != VERSION || header.packed > MOST_PACKED || header.length > MOST || header.length == 0 {
+        let three = |low: u8, middle: u8, high: u8| {
+            usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16
+        };
+        let header = Self {
+            packed: three(p0, p1, p2),
+            packing: Packing::of(packing)?,
+            length: three(l0, l1, l2),
+        };
+        if version != VERSION
+            || header.packed > MOST_PACKED
+            || header.length > MOST
+            || header.length == 0
+        {
             return Err(broken("has a header that can't be"));
         }
         Ok(header)
@@ -87,14 +102,21 @@ impl Header {
             Packing::Lz4 => self.unframe(&packed)?.into(),
             Packing::GroupedLz4 => ungrouped(&self.unframe(&packed)?).into(),
         };
-        if chunk.len() == self.length { Ok(chunk) } else { Err(broken("has another length than it says")) }
+        if chunk.len() == self.length {
+            Ok(chunk)
+        } else {
+            Err(broken("has another length than it says"))
+        }
     }
 
     /// Never more than one byte above what the header says.
     fn unframe(&self, packed: &[u8]) -> Result<Vec<u8>> {
         let mut chunk = Vec::with_capacity(self.length);
-        let read = FrameDecoder::new(packed).take(self.length as u64 + 1).read_to_end(&mut chunk);
-        read.map(|_| chunk).map_err(|error| broken(&format!("can't be unpacked: {error}")))
+        let read = FrameDecoder::new(packed)
+            .take(self.length as u64 + 1)
+            .read_to_end(&mut chunk);
+        read.map(|_| chunk)
+            .map_err(|error| broken(&format!("can't be unpacked: {error}")))
     }
 }
 
@@ -102,7 +124,12 @@ fn ungrouped(grouped: &[u8]) -> Vec<u8> {
     let mut chunk = vec![0; grouped.len()];
     let mut rest = grouped.iter();
     for group in 0..4 {
-        chunk.iter_mut().skip(group).step_by(4).zip(rest.by_ref()).for_each(|(to, from)| *to = *from);
+        chunk
+            .iter_mut()
+            .skip(group)
+            .step_by(4)
+            .zip(rest.by_ref())
+            .for_each(|(to, from)| *to = *from);
     }
     chunk
 }
@@ -115,7 +142,10 @@ pub(super) struct Chunks {
 
 impl Chunks {
     pub(super) fn new(body: ByteStream) -> Self {
-        Self { body, buffer: BytesMut::new() }
+        Self {
+            body,
+            buffer: BytesMut::new(),
+        }
     }
 
     /// The next chunk's content.
@@ -149,7 +179,12 @@ impl Chunks {
         while self.buffer.len() < bytes {
             match self.body.next().await {
                 Some(frame) => self.buffer.extend_from_slice(&frame?),
-                None => return Err(Error::new(Kind::Transient, "a part of a xorb ended in the middle of a chunk")),
+                None => {
+                    return Err(Error::new(
+                        Kind::Transient,
+                        "a part of a xorb ended in the middle of a chunk",
+                    ));
+                }
             }
         }
         Ok(())
@@ -163,12 +198,24 @@ mod tests {
     use super::*;
 
     fn chunks(xorb: &[u8], frame: usize) -> Chunks {
-        let frames: Vec<_> = xorb.chunks(frame).map(|frame| Ok(Bytes::copy_from_slice(frame))).collect();
+        let frames: Vec<_> = xorb
+            .chunks(frame)
+            .map(|frame| Ok(Bytes::copy_from_slice(frame)))
+            .collect();
         Chunks::new(stream::iter(frames).boxed())
     }
 
     fn header(packed: usize, packing: u8, length: usize) -> Vec<u8> {
-        vec![0, packed as u8, (packed >> 8) as u8, (packed >> 16) as u8, packing, length as u8, (length >> 8) as u8, (length >> 16) as u8]
+        vec![
+            0,
+            packed as u8,
+            (packed >> 8) as u8,
+            (packed >> 16) as u8,
+            packing,
+            length as u8,
+            (length >> 8) as u8,
+            (length >> 16) as u8,
+        ]
     }
 
     async fn refused(xorb: &[u8]) -> Kind {
@@ -178,9 +225,15 @@ mod tests {
     #[tokio::test]
     async fn what_is_packed_comes_out_again() {
         let mut random = fastrand::Rng::with_seed(1);
-        let contents = [vec![7; 100_000], (0..5000).map(|_| random.u8(..)).collect(), b"x".to_vec()];
+        let contents = [
+            vec![7; 100_000],
+            (0..5000).map(|_| random.u8(..)).collect(),
+            b"x".to_vec(),
+        ];
         let mut xorb = Vec::new();
-        contents.iter().for_each(|content| append(&mut xorb, content).unwrap());
+        contents
+            .iter()
+            .for_each(|content| append(&mut xorb, content).unwrap());
         assert!(xorb.len() < 8_000, "the first packs well");
         for frame in [1, 7, 100_000] {
             let mut chunks = chunks(&xorb, frame);
@@ -195,7 +248,9 @@ mod tests {
     async fn grouped_bytes_are_put_back_whatever_their_number() {
         for length in 1..20u8 {
             let content: Vec<u8> = (0..length).collect();
-            let grouped: Vec<u8> = (0..4).flat_map(|group| content.iter().skip(group).step_by(4).copied()).collect();
+            let grouped: Vec<u8> = (0..4)
+                .flat_map(|group| content.iter().skip(group).step_by(4).copied())
+                .collect();
             let packed = pack(&grouped).unwrap();
             let xorb = [header(packed.len(), 2, content.len()), packed].concat();
             assert_eq!(chunks(&xorb, 5).next().await.unwrap(), content);
@@ -205,17 +260,35 @@ mod tests {
     #[tokio::test]
     async fn a_chunk_that_would_explode_is_refused() {
         let packed = pack(&vec![0; 4 << 20]).unwrap();
-        assert_eq!(refused(&[header(packed.len(), 1, 1000), packed].concat()).await, Kind::Corrupt);
+        assert_eq!(
+            refused(&[header(packed.len(), 1, 1000), packed].concat()).await,
+            Kind::Corrupt
+        );
         assert_eq!(refused(&header(10, 0, MOST + 1)).await, Kind::Corrupt);
-        assert_eq!(refused(&header(MOST_PACKED + 1, 1, 10)).await, Kind::Corrupt);
+        assert_eq!(
+            refused(&header(MOST_PACKED + 1, 1, 10)).await,
+            Kind::Corrupt
+        );
     }
 
     #[tokio::test]
     async fn what_is_no_chunk_is_refused() {
-        assert_eq!(refused(b"XETBLOB\x01aaaaaaaaaaaaaaaaaa").await, Kind::Corrupt);
-        assert_eq!(refused(&[header(3, 9, 3), b"abc".to_vec()].concat()).await, Kind::Corrupt);
-        assert_eq!(refused(&[header(3, 1, 3), b"abc".to_vec()].concat()).await, Kind::Corrupt);
-        assert_eq!(refused(&[header(2, 0, 3), b"ab".to_vec()].concat()).await, Kind::Corrupt);
+        assert_eq!(
+            refused(b"XETBLOB\x01aaaaaaaaaaaaaaaaaa").await,
+            Kind::Corrupt
+        );
+        assert_eq!(
+            refused(&[header(3, 9, 3), b"abc".to_vec()].concat()).await,
+            Kind::Corrupt
+        );
+        assert_eq!(
+            refused(&[header(3, 1, 3), b"abc".to_vec()].concat()).await,
+            Kind::Corrupt
+        );
+        assert_eq!(
+            refused(&[header(2, 0, 3), b"ab".to_vec()].concat()).await,
+            Kind::Corrupt
+        );
         assert_eq!(refused(&header(0, 0, 0)).await, Kind::Corrupt);
     }
 }

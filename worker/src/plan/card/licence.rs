@@ -132,28 +132,51 @@ pub(super) fn renamed(card: &str) -> Option<Renamed> {
     let licence = value_of(card, front.clone(), "license")?;
     let name = &card[licence.clone()];
     let plain = name.trim_matches(['"', '\'']).trim();
-    if plain.is_empty() || plain.starts_with(['[', '{', '|', '>', '&', '*', '#']) || KNOWN.contains(&name) {
+    if plain.is_empty()
+        || plain.starts_with(['[', '{', '|', '>', '&', '*', '#'])
+        || KNOWN.contains(&name)
+    {
         return None;
     }
     let was = format!("the license '{}'", hf2ms_hub::path::escape(plain));
     if let Some(known) = known(plain) {
-        return Some(Renamed { range: licence, insert: known.to_owned(), was, is: format!("'{known}'") });
+        return Some(Renamed {
+            range: licence,
+            insert: known.to_owned(),
+            was,
+            is: format!("'{known}'"),
+        });
     }
     let slug = slug(plain);
     let named = value_of(card, front, "license_name").is_some() || slug.is_empty();
-    let line_end = if card[licence.end..].starts_with("\r\n") { "\r\n" } else { "\n" };
+    let line_end = if card[licence.end..].starts_with("\r\n") {
+        "\r\n"
+    } else {
+        "\n"
+    };
     let (insert, is) = if named {
         ("other".to_owned(), "'other'".to_owned())
     } else {
-        (format!("other{line_end}license_name: {slug}"), format!("'other' with the license_name '{slug}'"))
+        (
+            format!("other{line_end}license_name: {slug}"),
+            format!("'other' with the license_name '{slug}'"),
+        )
     };
-    Some(Renamed { range: licence, insert, was, is })
+    Some(Renamed {
+        range: licence,
+        insert,
+        was,
+        is,
+    })
 }
 
 /// The text between the first line, `---`, and the next such line.
 fn front_matter(card: &str) -> Option<Range<usize>> {
     let mark = usize::from(card.starts_with('\u{feff}')) * '\u{feff}'.len_utf8();
-    let first = card[mark..].split_inclusive('\n').next().filter(|line| line.trim_end() == "---")?;
+    let first = card[mark..]
+        .split_inclusive('\n')
+        .next()
+        .filter(|line| line.trim_end() == "---")?;
     let start = mark + first.len();
     let mut end = start;
     for line in card[start..].split_inclusive('\n') {
@@ -169,11 +192,16 @@ fn front_matter(card: &str) -> Option<Range<usize>> {
 fn value_of(card: &str, front: Range<usize>, key: &str) -> Option<Range<usize>> {
     let mut start = front.start;
     for line in card[front].split_inclusive('\n') {
-        let value = line.strip_prefix(key).and_then(|rest| rest.trim_start_matches(' ').strip_prefix(':'));
+        let value = line
+            .strip_prefix(key)
+            .and_then(|rest| rest.trim_start_matches(' ').strip_prefix(':'));
         if let Some(value) = value.filter(|value| value.starts_with([' ', '\t'])) {
             let value_start = start + line.len() - value.trim_start().len();
             let text = value.trim_start();
-            let text = text.find(" #").map_or(text, |comment| &text[..comment]).trim_end();
+            let text = text
+                .find(" #")
+                .map_or(text, |comment| &text[..comment])
+                .trim_end();
             return Some(value_start..value_start + text.len()).filter(|range| !range.is_empty());
         }
         start += line.len();
@@ -187,24 +215,46 @@ fn known(name: &str) -> Option<&'static str> {
     let words = words(name);
     let dashed = words.replace(' ', "-");
     let alike = || KNOWN.iter().find(|known| **known == dashed);
-    let also = || ALSO.iter().find(|(alias, _)| *alias == words).map(|(_, known)| known);
-    KNOWN.iter().find(same).or_else(alike).or_else(also).copied()
+    let also = || {
+        ALSO.iter()
+            .find(|(alias, _)| *alias == words)
+            .map(|(_, known)| known)
+    };
+    KNOWN
+        .iter()
+        .find(same)
+        .or_else(alike)
+        .or_else(also)
+        .copied()
 }
 
 /// The words that tell licences apart: lower case, without "license", "version" and the like, `v2.0` as `2.0`.
 fn words(name: &str) -> String {
     let lower = name.to_lowercase();
-    let all = lower.split(|c: char| !(c.is_alphanumeric() || c == '.' || c == '+')).filter(|word| !word.is_empty());
-    let telling = all.filter(|word| !["the", "license", "licence", "version", "v", "v.", "only", "or", "later"].contains(word));
+    let all = lower
+        .split(|c: char| !(c.is_alphanumeric() || c == '.' || c == '+'))
+        .filter(|word| !word.is_empty());
+    let telling = all.filter(|word| {
+        ![
+            "the", "license", "licence", "version", "v", "v.", "only", "or", "later",
+        ]
+        .contains(word)
+    });
     let number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
-    let plain = telling.map(|word| word.strip_prefix('v').filter(|rest| number(rest)).unwrap_or(word));
+    let plain = telling.map(|word| {
+        word.strip_prefix('v')
+            .filter(|rest| number(rest))
+            .unwrap_or(word)
+    });
     plain.collect::<Vec<_>>().join(" ")
 }
 
 /// A name as `license_name` wants it: lower-case letters, digits, dots and dashes.
 fn slug(name: &str) -> String {
     let lower = name.to_lowercase();
-    let parts = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).filter(|part| !part.is_empty());
+    let parts = lower
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
+        .filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-")
 }
 
@@ -214,17 +264,34 @@ mod tests {
 
     fn mended(card: &str) -> Option<String> {
         let change = renamed(card)?;
-        Some([&card[..change.range.start], &change.insert, &card[change.range.end..]].concat())
+        Some(
+            [
+                &card[..change.range.start],
+                &change.insert,
+                &card[change.range.end..],
+            ]
+            .concat(),
+        )
     }
 
     fn licence(name: &str) -> String {
         let mended = mended(&format!("---\nlicense: {name}\n---\n")).unwrap_or_default();
-        mended.trim_start_matches("---\nlicense: ").trim_end_matches("\n---\n").to_owned()
+        mended
+            .trim_start_matches("---\nlicense: ")
+            .trim_end_matches("\n---\n")
+            .to_owned()
     }
 
     #[test]
     fn known_licences_get_their_right_name() {
-        for name in ["Apache License 2.0", "Apache-2.0", "apache 2.0", "Apache License, Version 2.0", "\"Apache License v2.0\"", "Apache"] {
+        for name in [
+            "Apache License 2.0",
+            "Apache-2.0",
+            "apache 2.0",
+            "Apache License, Version 2.0",
+            "\"Apache License v2.0\"",
+            "Apache",
+        ] {
             assert_eq!(licence(name), "apache-2.0", "{name}");
         }
         for (name, known) in [
@@ -244,17 +311,30 @@ mod tests {
 
     #[test]
     fn an_unknown_licence_is_other_under_its_own_name() {
-        assert_eq!(licence("Tongyi Qianwen LICENSE AGREEMENT"), "other\nlicense_name: tongyi-qianwen-license-agreement");
-        assert_eq!(licence("通义千问"), "other", "a name without letters that are allowed");
+        assert_eq!(
+            licence("Tongyi Qianwen LICENSE AGREEMENT"),
+            "other\nlicense_name: tongyi-qianwen-license-agreement"
+        );
+        assert_eq!(
+            licence("通义千问"),
+            "other",
+            "a name without letters that are allowed"
+        );
         let named = "---\r\nlicense: Mine\r\nlicense_name: mine\r\n---\r\n";
         assert_eq!(mended(named).unwrap(), named.replace("Mine", "other"));
-        assert_eq!(mended("---\r\nlicense: Mine\r\n---\r\n").unwrap(), "---\r\nlicense: other\r\nlicense_name: mine\r\n---\r\n");
+        assert_eq!(
+            mended("---\r\nlicense: Mine\r\n---\r\n").unwrap(),
+            "---\r\nlicense: other\r\nlicense_name: mine\r\n---\r\n"
+        );
     }
 
     #[test]
     fn body_and_other_keys_stay_byte_for_byte() {
         let card = "\u{feff}---\nlanguage:\n- zh\nlicense:   Apache License 2.0   # see below\nmodel:\n  license: Apache License 2.0\n---\nlicense: Apache License 2.0\r\n\t";
-        assert_eq!(mended(card).unwrap(), card.replacen("  Apache License 2.0   #", "  apache-2.0   #", 1));
+        assert_eq!(
+            mended(card).unwrap(),
+            card.replacen("  Apache License 2.0   #", "  apache-2.0   #", 1)
+        );
     }
 
     #[test]
