@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::explain::{Failure, Outcome};
 use crate::settings::environment;
+use crate::ui::errors::{Failure, Outcome};
 
 /// Carries blobs.
 pub const WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_WORKER");

@@ -1,39 +1,24 @@
 //! The controller: plans, fans out, gathers, commits, verifies, reports. It moves no file's bytes itself.
 //!
-//! Read [`cli`], then a verb in [`verbs`]; `migrate` is the main one: [`copying`] is a repo's whole way, on which [`survey`] looks
-//! at both sides, the plan is [`hf2ms_worker::plan`]'s, [`migration`] carries it out with an [`engine`], [`report`] says what came of it.
+//! The way down from the command line: [`cli`] parses, a verb in [`verbs`] does one command; [`copy`] is the copying of one repo,
+//! which [`batch`] does for many repos and [`revisions`] for all branches and tags of one; [`mirror`] carries a Git repo.
+//! Below them: [`engine`] runs workers, [`runs`] keeps what a run leaves, [`estimate`] and [`simulate`] say what it will take,
+//! [`args`] and [`settings`] are what the user asked for, [`ui`] is what the user reads.
 
 pub mod args;
 pub mod batch;
 pub mod binaries;
 pub mod cli;
-pub mod cloud;
-pub mod copying;
-pub mod crew;
-pub mod cutting;
-pub mod decision;
+pub mod copy;
+pub mod emit;
 pub mod engine;
 pub mod estimate;
-pub mod explain;
-pub mod filter;
-pub mod known;
-pub mod kubernetes;
-pub mod migration;
 pub mod mirror;
-pub mod place;
-pub mod planning;
 pub mod probe;
-pub mod progress;
-pub mod proof;
-pub mod report;
 pub mod revisions;
-pub mod route;
-pub mod run_dir;
-pub mod screen;
+pub mod runs;
 pub mod settings;
 pub mod simulate;
 pub mod stop;
-pub mod survey;
-pub mod table;
+pub mod ui;
 pub mod verbs;
-pub mod work;

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use hf2ms::cli::{Cli, Command};
-use hf2ms::explain::Outcome;
-use hf2ms::screen::Screen;
 use hf2ms::settings;
 use hf2ms::stop::Stop;
+use hf2ms::ui::errors::Outcome;
+use hf2ms::ui::screen::Screen;
 use hf2ms::verbs;
 use hf2ms_worker::protocol::Exit;
 

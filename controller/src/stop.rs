@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::explain::{Failure, Outcome};
+use crate::ui::errors::{Failure, Outcome};
 
 /// Whether a signal asked to stop. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,3 +1,7 @@
-//! Groups of options that several verbs share.
+//! What the command line says, as types: the repo, the route, the filter, the workers.
 
+pub mod filter;
 pub mod prune;
+pub mod route;
+pub mod source;
+pub mod workers;

@@ -9,12 +9,12 @@ use std::path::Path;
 use hf2ms_hub::path::escape;
 use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_owned};
 
-use crate::explain::{Doing, Failure, Outcome};
+use crate::args::route::{Route, RouteArgs};
+use crate::copy::inspect::said;
 use crate::revisions::survey::is_about_all;
-use crate::route::{Route, RouteArgs};
-use crate::screen::Screen;
 use crate::settings::Settings;
-use crate::survey::said;
+use crate::ui::errors::{Doing, Failure, Outcome};
+use crate::ui::screen::Screen;
 
 /// One repo of a batch.
 pub struct Entry {
@@ -324,7 +324,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::screen::Mode;
+    use crate::ui::screen::Mode;
 
     #[derive(Parser)]
     struct Command {

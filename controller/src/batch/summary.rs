@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::list::Entry;
-use crate::copying::End;
-use crate::explain::{Failure, Outcome};
-use crate::report::Report;
+use crate::copy::End;
 use crate::revisions::summary::{Done, Summary as Revisions};
-use crate::screen::{Screen, duration, size};
-use crate::table::{columns, number};
+use crate::runs::report::Report;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::{Screen, duration, size};
+use crate::ui::table::{columns, number};
 
 /// What came of one repo.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -11,7 +11,7 @@ use hf2ms_hub::Kind;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::hearing::{Asked, Death, GRACE, judge, keep_log, listen};
+use super::output::{Asked, Death, GRACE, judge, keep_log, listen};
 use super::{Ended, Engine, Heard, Job, Listener, Network};
 use crate::settings::Settings;
 use crate::stop::Stop;

@@ -2,13 +2,14 @@
 //! out ([`queue`]), in turns with those of other repos ([`turns`]), is the same for all engines.
 
 pub mod docker;
-pub mod hearing;
 pub mod local;
 pub mod modal;
 pub mod network_settings;
-pub mod price;
+pub mod output;
 pub mod queue;
-pub mod turns;
+pub mod remote;
+pub mod runner;
+pub mod slots;
 
 use futures_util::future::BoxFuture;
 use hf2ms_hub::Kind;

@@ -12,11 +12,11 @@ use hf2ms_worker::chunks::FILE_COST;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{Event, FailedFile, Receipt};
 
-use super::turns::{FIRST, Turn, Turns};
+use super::slots::{FIRST, Turn, Turns};
 use super::{Ended, Engine, Heard, Job, Verb};
-use crate::explain::Outcome;
-use crate::progress::{Done, Progress};
-use crate::run_dir::{Entry, RunDir};
+use crate::runs::{Entry, RunDir};
+use crate::ui::errors::Outcome;
+use crate::ui::progress::{Done, Progress};
 
 /// Workers that may die of one chunk.
 pub(crate) const ATTEMPTS: u32 = 3;
@@ -276,11 +276,11 @@ mod tests {
     use hf2ms_worker::protocol::{Chunk, Creation, Exit, How, PlanSummary, Stored, WorkerOptions};
 
     use super::*;
-    use crate::cutting::On;
+    use crate::args::workers::On;
     use crate::engine::{Listener, Network};
-    use crate::run_dir::tests::at;
-    use crate::run_dir::{NewRun, RunVerb, Runs};
-    use crate::screen::{Mode, Screen};
+    use crate::runs::tests::at;
+    use crate::runs::{NewRun, RunVerb, Runs};
+    use crate::ui::screen::{Mode, Screen};
 
     /// Workers that end as scripted; a chunk without a script is done well.
     #[derive(Default)]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::{Failure, Outcome};
-use crate::run_dir::write_aside;
+use crate::runs::write_aside;
+use crate::ui::errors::{Failure, Outcome};
 
 /// Streams of a worker.
 const OF_A_WORKER: usize = 8;

@@ -6,11 +6,11 @@ use hf2ms_worker::protocol::WorkerOptions;
 use serde::Serialize;
 
 use super::measured;
-use crate::cutting::On;
-use crate::report::Report;
-use crate::run_dir::{Entry, RunRecord, RunVerb, Runs};
-use crate::screen::size;
+use crate::args::workers::On;
+use crate::runs::report::Report;
+use crate::runs::{Entry, RunRecord, RunVerb, Runs};
 use crate::simulate::Model;
+use crate::ui::screen::size;
 
 /// Runs that count: the last of those that moved enough.
 const RUNS: usize = 5;
@@ -177,9 +177,9 @@ mod tests {
     use hf2ms_worker::protocol::{PlanSummary, Receipt};
 
     use super::*;
-    use crate::report::Tally;
-    use crate::run_dir::tests::at;
-    use crate::run_dir::{NewRun, State};
+    use crate::runs::report::Tally;
+    use crate::runs::tests::at;
+    use crate::runs::{NewRun, State};
 
     const MB: u64 = 1_000_000;
 

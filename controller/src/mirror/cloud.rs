@@ -7,20 +7,20 @@ use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{Event, Exit, PlanSummary, ScanJob};
 use serde_json::Value;
 
-use super::found::{Found, follow};
 use super::report::MirrorReport;
+use super::scan_report::{Found, follow};
 use super::work::{Work, settle};
-use crate::cloud::{Calls, Came, Cloud, Errand, Given, Watch, deployed, lost};
+use crate::copy::run::broken;
 use crate::engine::Ended;
 use crate::engine::modal::{Function, Mirrored, Modal, Part, RESULTS_LAST};
 use crate::engine::queue::Carried;
-use crate::explain::{Failure, Outcome};
-use crate::migration::broken;
-use crate::progress::{Done, Progress};
-use crate::run_dir::{Entry, RunRecord, Runs, now};
-use crate::screen::Screen;
+use crate::engine::remote::{Calls, Came, Cloud, Errand, Given, Watch, deployed, lost};
+use crate::runs::{Entry, RunRecord, Runs, now};
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::progress::{Done, Progress};
+use crate::ui::screen::Screen;
 
 /// The file of a run that holds its job.
 pub const JOB: &str = "mirror.json";

@@ -5,13 +5,13 @@
 //! [`work`] and [`report`] what came of it, [`watch`] repeats it. [`remote`] has GitLab do it all.
 
 pub mod cloud;
-mod found;
+pub mod endpoints;
+mod errors;
+pub mod options;
 mod refs;
 pub mod remote;
 pub mod report;
-pub mod round;
-pub mod sides;
+pub mod run;
+mod scan_report;
 pub mod watch;
-pub mod wish;
-mod words;
 pub mod work;

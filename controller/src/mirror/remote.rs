@@ -6,11 +6,11 @@ use hf2ms_hub::{Error, Kind, Token, Url, Visibility};
 use hf2ms_worker::protocol::{Exit, Scan};
 use serde_json::json;
 
-use super::sides::Party;
-use crate::explain::{Failure, Outcome};
-use crate::screen::Screen;
+use super::endpoints::Party;
 use crate::settings::{Environment, Settings};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
 
 /// The state is asked for after so many of the retry policy's shortest pauses.
 const PAUSES: u32 = 5;

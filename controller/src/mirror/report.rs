@@ -6,8 +6,8 @@ use hf2ms_hub::{RepoAt, Sha256};
 use hf2ms_worker::protocol::{Exit, FailedFile, RefOutcome, RefState, Scope, is_plain};
 use serde::{Deserialize, Serialize};
 
-use crate::run_dir::State;
-use crate::screen::{Screen, duration, rate, size};
+use crate::runs::State;
+use crate::ui::screen::{Screen, duration, rate, size};
 
 /// More refs or failures than this are counted, not shown; the file has them all.
 const SHOWN: usize = 20;
@@ -231,7 +231,7 @@ mod tests {
     use hf2ms_hub::Kind;
 
     use super::*;
-    use crate::run_dir::tests::at;
+    use crate::runs::tests::at;
 
     fn report(refs: &[(&str, RefState, Option<&str>)], failed: Vec<FailedFile>) -> MirrorReport {
         let outcome = |(name, state, why): &(&str, RefState, Option<&str>)| RefOutcome {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use hf2ms_worker::protocol::Exit;
 
 use super::report::MirrorReport;
-use crate::explain::{Failure, Outcome};
-use crate::run_dir::now;
-use crate::screen::{Screen, when};
+use crate::runs::now;
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::{Screen, when};
 
 /// Reads `15m`, `90s`, `2h`, or a number of seconds.
 ///

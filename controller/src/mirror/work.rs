@@ -5,10 +5,10 @@ use hf2ms_worker::protocol::{Exit, FailedFile, How, Landed, Lfs, Scan, ScanJob};
 
 use super::refs::{outcomes, stand};
 use super::report::{MirrorReport, MirrorTally};
-use crate::cloud::Came;
 use crate::engine::queue::Carried;
-use crate::explain::{Failure, Outcome};
-use crate::run_dir::{RunDir, State};
+use crate::engine::remote::Came;
+use crate::runs::{RunDir, State};
+use crate::ui::errors::{Failure, Outcome};
 
 /// What came of the steps.
 pub struct Work {

@@ -26,10 +26,10 @@ use self::budget::Budget;
 use self::finding::{Finding, NotTried, Removed, Seen, Tried, Verdict};
 use self::scratch::Scratch;
 use self::wire::Wire;
-use crate::explain::{Failure, Outcome};
-use crate::screen::Screen;
 use crate::settings::{Access, Settings};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
 
 /// What is to be tried.
 #[derive(Debug, Clone)]

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::Probed;
 use super::finding::{Finding, Verdict};
-use crate::explain::{Failure, Outcome};
-use crate::run_dir::write_aside;
-use crate::screen::{rate, size};
+use crate::runs::write_aside;
 use crate::settings::Settings;
-use crate::table::columns;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::{rate, size};
+use crate::ui::table::columns;
 
 /// One row, for programs.
 pub fn event(finding: &Finding) -> Value {

@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use super::scratch::Scratch;
 use super::side_of;
-use crate::screen::{Screen, rate, size};
 use crate::settings::{Access, Settings};
+use crate::ui::screen::{Screen, rate, size};
 
 /// How many go at a time.
 pub const AT_A_TIME: [usize; 3] = [1, 8, 32];

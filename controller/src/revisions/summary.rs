@@ -8,11 +8,11 @@ use hf2ms_worker::protocol::{Exit, PlanSummary};
 use serde::Serialize;
 use serde_json::json;
 
-use super::wanted::Named;
-use crate::explain::Failure;
-use crate::report::Report;
-use crate::screen::{Screen, duration, size};
-use crate::table::{columns, number};
+use super::targets::Named;
+use crate::runs::report::Report;
+use crate::ui::errors::Failure;
+use crate::ui::screen::{Screen, duration, size};
+use crate::ui::table::{columns, number};
 
 /// What came of one branch or tag.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -9,19 +9,19 @@ use hf2ms_hub::{Hub, Kind, References, Refs, RepoAt, Revision, open_references, 
 use hf2ms_worker::plan::Known;
 use hf2ms_worker::plan::shared::Spoken;
 
-use super::kept;
-use super::look::{Found, Looked, Looking};
+use super::plan::{Found, Looked, Looking};
+use super::state;
 use super::summary::{Row, Summary};
-use super::wanted::{Defaults, Named, Target, Wanted};
-use crate::copying::Task;
-use crate::decision::{EXISTS, Existing, SPACE};
-use crate::explain::{Doing, Failure, Outcome};
-use crate::known;
-use crate::migration::stays_hidden;
-use crate::planning::{Purpose, find};
-use crate::route::Route;
-use crate::screen::Screen;
-use crate::survey::{Here, There, said};
+use super::targets::{Defaults, Named, Target, Wanted};
+use crate::args::route::Route;
+use crate::copy::Task;
+use crate::copy::decide::{EXISTS, Existing, SPACE};
+use crate::copy::inspect::{Here, There, said};
+use crate::copy::plan::{Purpose, find};
+use crate::copy::run::stays_hidden;
+use crate::runs::digests;
+use crate::ui::errors::{Doing, Failure, Outcome};
+use crate::ui::screen::Screen;
 
 /// Revisions that are looked at at a time.
 const AHEAD: usize = 4;
@@ -112,11 +112,11 @@ impl Look<'_> {
         } = self;
         let (ours, references, theirs) = task.stop.unless(self.both()).await?;
         let wanted = Wanted::of(&ours, &theirs, &self.defaults());
-        let known = known::load(task.runs, &here.at, &there.at);
+        let known = digests::load(task.runs, &here.at, &there.at);
         let looking = Looking::new(task, route, (here, there), &theirs, known.clone());
         if task.existing == Existing::LeftAlone
             && there.info.is_some()
-            && !kept::is_left_by_us(task.runs, &there.at)
+            && !state::is_left_by_us(task.runs, &there.at)
         {
             let proven = wanted
                 .targets

@@ -1,7 +1,7 @@
 //! The options of a simulation. What is not given is as an estimate would have it.
 
 use super::Model;
-use crate::cutting::On;
+use crate::args::workers::On;
 use crate::estimate::rates::{FILE_SECONDS, Rates};
 
 /// What the simulated containers can do.

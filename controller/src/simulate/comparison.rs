@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::python::{self, Moving};
 use super::{Endless, Model, Played, play};
-use crate::cutting::On;
-use crate::engine::price;
-use crate::screen::{dollars, duration, size};
+use crate::args::workers::On;
+use crate::estimate::price;
+use crate::ui::screen::{dollars, duration, size};
 
 /// Both games.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,18 +3,18 @@
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Exit;
 
-use crate::cloud::migrating::Migrating;
-use crate::cloud::{Calls, Came, Cloud, Watch, deployed, lost};
+use crate::copy::cloud::Migrating;
+use crate::copy::outcome::Work;
 use crate::engine::modal::Modal;
-use crate::explain::{Failure, Outcome};
+use crate::engine::remote::{Calls, Came, Cloud, Watch, deployed, lost};
 use crate::mirror::cloud as mirrors;
 use crate::mirror::report::MirrorReport;
-use crate::report::Report;
-use crate::run_dir::{RunRecord, RunVerb, Runs, State, now};
-use crate::screen::Screen;
+use crate::runs::report::Report;
+use crate::runs::{RunRecord, RunVerb, Runs, State, now};
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::work::Work;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
 
 /// Wait for a run in the cloud, and show its report
 ///

@@ -7,21 +7,21 @@ use clap::ArgGroup;
 use hf2ms_worker::protocol::Exit;
 
 use super::migrate::VisibilityArgs;
+use crate::args::route::RouteArgs;
 use crate::batch::Batch;
 use crate::batch::list::{self, Entry, Named};
 use crate::batch::summary::{Row, Summary, repos};
-use crate::cloud::Watch;
-use crate::copying::{Scope, Task, WorkArgs};
-use crate::crew::Shared;
-use crate::decision::Existing;
-use crate::engine::turns::Turns;
-use crate::explain::{Failure, Outcome};
+use crate::copy::decide::Existing;
+use crate::copy::{Scope, Task, WorkArgs};
+use crate::engine::remote::Watch;
+use crate::engine::runner::Shared;
+use crate::engine::slots::Turns;
 use crate::revisions::{Extent, ExtentArgs};
-use crate::route::RouteArgs;
-use crate::run_dir::Runs;
-use crate::screen::Screen;
+use crate::runs::Runs;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
 
 /// Copy many repos: those that are named, listed in a file, or all of an owner
 ///

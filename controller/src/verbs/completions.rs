@@ -5,8 +5,8 @@ use clap_complete::Shell;
 use hf2ms_worker::protocol::Exit;
 
 use crate::cli::Cli;
-use crate::explain::Outcome;
-use crate::screen::Screen;
+use crate::ui::errors::Outcome;
+use crate::ui::screen::Screen;
 
 /// Print completions for a shell
 ///

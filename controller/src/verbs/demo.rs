@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::binaries::{SANDBOX, WORKER, find};
-use crate::explain::{Failure, Outcome};
-use crate::screen::{Screen, size};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::{Screen, size};
 
 const REPO: &str = "alice/tiny-model";
 

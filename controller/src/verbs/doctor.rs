@@ -7,16 +7,16 @@ use hf2ms_worker::protocol::{EndpointCheck, Event, Exit, WorkerOptions};
 use serde::Serialize;
 use tokio::process::Command;
 
+use crate::args::workers::{ContainerArgs, On};
 use crate::binaries::{WORKER, find, static_worker};
-use crate::cutting::{ContainerArgs, On};
 use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::modal::{Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
-use crate::explain::{Doing, Failure, Outcome, explain, token_missing};
-use crate::run_dir::Runs;
-use crate::screen::Screen;
+use crate::runs::Runs;
 use crate::settings::{self, Access, Settings, environment, state_dir};
 use crate::stop::Stop;
+use crate::ui::errors::{Doing, Failure, Outcome, explain, token_missing};
+use crate::ui::screen::Screen;
 
 /// Check each token, each hub and the worker, and say what to do
 ///

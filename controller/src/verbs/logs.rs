@@ -8,14 +8,14 @@ use std::time::Duration;
 use hf2ms_worker::protocol::Exit;
 use serde_json::Value;
 
-use crate::cloud::deployed;
-use crate::cutting::On;
+use crate::args::workers::On;
 use crate::engine::modal::{Follow, Modal, explain};
-use crate::explain::{Failure, Outcome};
-use crate::run_dir::{RunRecord, Runs, State};
-use crate::screen::Screen;
+use crate::engine::remote::deployed;
+use crate::runs::{RunRecord, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
 
 /// How often files are looked at for more.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

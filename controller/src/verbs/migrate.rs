@@ -7,17 +7,17 @@ use hf2ms_hub::Visibility;
 use hf2ms_worker::protocol::Exit;
 
 use crate::args::prune::PruneArgs;
-use crate::copying::{Copying, End, Scope, Task, WorkArgs};
-use crate::crew::Shared;
-use crate::decision::{Existing, read_plan};
-use crate::engine::turns::Turns;
-use crate::explain::{Failure, Outcome};
+use crate::args::route::{Route, RouteArgs};
+use crate::copy::decide::{Existing, read_plan};
+use crate::copy::{Copying, End, Scope, Task, WorkArgs};
+use crate::engine::runner::Shared;
+use crate::engine::slots::Turns;
 use crate::revisions::{Extent, ExtentArgs};
-use crate::route::{Route, RouteArgs};
-use crate::run_dir::Runs;
-use crate::screen::Screen;
+use crate::runs::Runs;
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
 
 /// Copy a repo: plan, stream, commit, verify
 ///

@@ -5,22 +5,22 @@ use std::time::{Duration, Instant};
 
 use hf2ms_worker::protocol::{Exit, Folder, Force, Lfs, Memory, Scope};
 
+use crate::args::workers::{ContainerArgs, CuttingArgs, On};
 use crate::binaries::{WORKER, find};
-use crate::cloud::Watch;
-use crate::crew::{Crew, deployed};
-use crate::cutting::{ContainerArgs, CuttingArgs, On};
 use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::local::Local;
-use crate::explain::{Failure, Outcome};
+use crate::engine::remote::Watch;
+use crate::engine::runner::{Crew, deployed};
+use crate::mirror::endpoints::{Party, Role, party};
+use crate::mirror::options::Wish;
 use crate::mirror::remote::{self, RemoteArgs};
-use crate::mirror::round::{End, Round};
-use crate::mirror::sides::{Party, Role, party};
+use crate::mirror::run::{End, Round};
 use crate::mirror::watch::{interval, repeat};
-use crate::mirror::wish::Wish;
-use crate::run_dir::{RunDir, Runs};
-use crate::screen::Screen;
+use crate::runs::{RunDir, Runs};
 use crate::settings::{Environment, Settings, state_dir};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
 use crate::verbs::migrate::how_to_look_after;
 
 /// Room in a container for Git's objects.

@@ -10,33 +10,33 @@ use hf2ms_worker::protocol::Exit;
 
 use super::migrate::VisibilityArgs;
 use crate::args::prune::PruneArgs;
-use crate::cloud::Watch;
-use crate::copying::{Scope, Task, Trial};
-use crate::crew::Shared;
-use crate::cutting::{ContainerArgs, CuttingArgs};
-use crate::decision::Existing;
+use crate::args::route::{Route, RouteArgs};
+use crate::args::workers::{ContainerArgs, CuttingArgs};
+use crate::copy::decide::Existing;
+use crate::copy::inspect::There;
+use crate::copy::plan::{Purpose, Wishes, look};
+use crate::copy::run::stays_hidden;
+use crate::copy::{Scope, Task, Trial};
+use crate::emit::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::engine::network_settings::{Location, NetworkSettings};
-use crate::engine::turns::Turns;
-use crate::estimate::ledger::Ledger;
+use crate::engine::remote::Watch;
+use crate::engine::runner::Shared;
+use crate::engine::slots::Turns;
+use crate::estimate::budget::Ledger;
 use crate::estimate::rates::Rates;
 use crate::estimate::{CostArgs, Estimate, moving};
-use crate::explain::{Failure, Outcome};
-use crate::known;
-use crate::kubernetes::{self, Cluster, IMAGE, SECRET};
-use crate::migration::stays_hidden;
-use crate::planning::{Purpose, Wishes, look};
-use crate::revisions::look::{Looked, OfRevisions};
+use crate::revisions::plan::{Looked, OfRevisions};
 use crate::revisions::survey::Surveyed;
 use crate::revisions::{Extent, ExtentArgs, Planned, Revisions};
-use crate::route::{Route, RouteArgs};
-use crate::run_dir::{Runs, write_aside};
-use crate::screen::{Screen, size};
+use crate::runs::digests;
+use crate::runs::{Runs, write_aside};
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::simulate::args::SimulateArgs;
 use crate::simulate::comparison::Comparison;
 use crate::simulate::python::Moving;
 use crate::stop::Stop;
-use crate::survey::There;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::{Screen, size};
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
 ///
@@ -122,7 +122,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         card: route.card(),
     };
     let runs = Runs::new(&state_dir(&environment)?);
-    let known = known::load(&runs, &sides.here.at, &sides.there.at);
+    let known = digests::load(&runs, &sides.here.at, &sides.there.at);
     let (plan, there) = stop.unless(sides.plan(&wishes, &known, &settings)).await?;
     plan.warnings
         .iter()

@@ -6,15 +6,15 @@ use std::time::Duration;
 use hf2ms_hub::{Hub, RepoKind};
 use hf2ms_worker::protocol::Exit;
 
-use crate::estimate::consent::confirmed;
+use crate::estimate::confirm::confirmed;
 use crate::estimate::measured::{self, Rate, Way};
-use crate::explain::{Failure, Outcome, token_page};
 use crate::probe::budget::{MOST_BYTES, MOST_REQUESTS};
 use crate::probe::finding::Verdict;
 use crate::probe::{Probe, Probed, assumption, report, speed};
-use crate::screen::{Screen, size};
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome, token_page};
+use crate::ui::screen::{Screen, size};
 
 /// Hold the live hubs against what this program believes of them
 ///

@@ -3,10 +3,10 @@
 use hf2ms_hub::Revision;
 use hf2ms_worker::protocol::Exit;
 
-use crate::explain::Outcome;
-use crate::run_dir::{RunRecord, RunVerb, Runs};
-use crate::screen::{Screen, size, when};
+use crate::runs::{RunRecord, RunVerb, Runs};
 use crate::settings::{environment, state_dir};
+use crate::ui::errors::Outcome;
+use crate::ui::screen::{Screen, size, when};
 
 /// List the runs of this machine, the newest first
 #[derive(Debug, clap::Args)]

@@ -5,15 +5,15 @@ use hf2ms_worker::protocol::Exit;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cloud::{AT_ONCE, Calls};
 use crate::engine::modal::{Made, Modal, Standing, explain};
-use crate::explain::Outcome;
+use crate::engine::remote::{AT_ONCE, Calls};
 use crate::mirror::report::MirrorReport;
-use crate::report::{Report, Tally, table};
-use crate::run_dir::{Entry, RunRecord, RunVerb, Runs, State};
-use crate::screen::{Screen, size, when};
+use crate::runs::report::{Report, Tally, table};
+use crate::runs::{Entry, RunRecord, RunVerb, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
+use crate::ui::errors::Outcome;
+use crate::ui::screen::{Screen, size, when};
 
 /// Show one run: its report, or how far it is
 #[derive(Debug, clap::Args)]

@@ -6,15 +6,15 @@ use hf2ms_worker::protocol::Exit;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::cloud::{self, Calls};
-use crate::cutting::On;
+use crate::args::workers::On;
 use crate::engine::docker;
 use crate::engine::modal::Modal;
-use crate::explain::{Failure, Outcome};
-use crate::run_dir::{RunRecord, Runs, State};
-use crate::screen::Screen;
+use crate::engine::remote::{self, Calls};
+use crate::runs::{RunRecord, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
 
 /// How long a run may take to end: its workers have a few seconds to say how far they are.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,7 +76,7 @@ async fn cancel_all(record: &RunRecord, runs: &Runs) -> Outcome<()> {
     )
     .await;
     let cancelled = match modal {
-        Ok(modal) => cloud::cancel(&modal, &Calls::of(&runs.journal(&record.id))).await,
+        Ok(modal) => remote::cancel(&modal, &Calls::of(&runs.journal(&record.id))).await,
         Err(failure) => Err(failure),
     };
     match cancelled {

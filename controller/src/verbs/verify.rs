@@ -5,18 +5,18 @@ use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::verify::exit_of;
 use serde_json::json;
 
+use crate::args::route::{Route, RouteArgs};
+use crate::args::workers::{CuttingArgs, On};
 use crate::binaries::{WORKER, find};
-use crate::cutting::{CuttingArgs, On};
+use crate::copy::plan::{Purpose, Wishes, look};
+use crate::copy::run::verify_with;
 use crate::engine::local::Local;
-use crate::explain::{Failure, Outcome};
-use crate::migration::verify_with;
-use crate::planning::{Purpose, Wishes, look};
-use crate::report::table;
-use crate::route::{Route, RouteArgs};
-use crate::run_dir::{Entry, NewRun, RunVerb, Runs, State};
-use crate::screen::Screen;
+use crate::runs::report::table;
+use crate::runs::{Entry, NewRun, RunVerb, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
 
 /// Compare a repo with its copy, every file by its content
 ///

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use bollard::models::{ContainerCreateBody, ContainerState, HostConfig, HostConfigLogConfig};
 
-use crate::engine::hearing::Death;
+use crate::engine::output::Death;
 
 /// The label with the identity of the state folder that a container's run is kept in.
 pub const CONTROLLER: &str = "hf2ms.controller";

@@ -15,7 +15,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use super::Docker;
 use super::container::Errand;
 use super::daemon::{Trouble, understood};
-use crate::engine::hearing::{Death, GRACE, keep_log, listen};
+use crate::engine::output::{Death, GRACE, keep_log, listen};
 use crate::engine::{Heard, Listener};
 
 /// Bytes that may wait between the daemon's stream and who reads its lines.

@@ -11,8 +11,8 @@ use bollard::errors::Error;
 use hf2ms_hub::path::escape;
 use hf2ms_worker::protocol::Exit;
 
-use crate::explain::{Failure, Outcome};
 use crate::settings::Lookup;
+use crate::ui::errors::{Failure, Outcome};
 
 /// Seconds that the daemon may take to answer. Starting a hundred containers keeps it busy.
 const PATIENCE: u64 = 120;

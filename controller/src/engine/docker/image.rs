@@ -6,7 +6,7 @@ use hf2ms_hub::Sha256;
 
 use super::daemon::{Daemon, Trouble, understood};
 use crate::binaries::{StaticWorker, static_worker};
-use crate::explain::{Failure, Outcome};
+use crate::ui::errors::{Failure, Outcome};
 
 const DOCKERFILE: &str = include_str!("../../../../docker/Dockerfile");
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,11 +1,11 @@
 //! Workers in containers, one a job, through the Docker Engine API. As a local worker has its standard input for a lifeline, a
 //! container has the line that it is attached by: settings and the job go in, events come out, and its end is the worker's.
 
+mod cleanup;
 mod container;
 mod conversation;
 mod daemon;
 mod image;
-mod leftovers;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,15 +20,15 @@ use hf2ms_worker::protocol::{Event, Memory};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use ulid::Ulid;
 
-use super::hearing::{Asked, judge};
 use super::network_settings::{Location, NetworkSettings};
+use super::output::{Asked, judge};
 use super::{Ended, Engine, Heard, Job, Listener, Network, Verb};
-use crate::cutting::ContainerArgs;
-use crate::explain::{Failure, Outcome};
-use crate::run_dir::{RunDir, Runs};
-use crate::screen::Screen;
+use crate::args::workers::ContainerArgs;
+use crate::runs::{RunDir, Runs};
 use crate::settings::{PASSED_ON, Settings, environment};
 use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
 use container::{Errand, Shape};
 use conversation::Said;
 use daemon::{Daemon, Trouble, understood};
@@ -89,10 +89,8 @@ impl Docker {
         let Whose { runs, run } = whose;
         let daemon = Daemon::open(&environment, |warning| screen.warn(warning)).await?;
         let controller = runs.identity()?;
-        for (run, count) in
-            leftovers::sweep(&daemon, &controller, |run| !runs.is_alive(run)).await?
-        {
-            screen.say(leftovers::said(&run, count));
+        for (run, count) in cleanup::sweep(&daemon, &controller, |run| !runs.is_alive(run)).await? {
+            screen.say(cleanup::said(&run, count));
         }
         let image = match &wish.image {
             Some(name) => image::named(&daemon, name).await?,
@@ -254,7 +252,7 @@ impl Docker {
             Ok(_) => self.converse(&held.name, errand, told, listener).await,
             Err(error) => Err(error),
         };
-        held.is_there = leftovers::remove(&self.daemon, &held.name).await.is_err();
+        held.is_there = cleanup::remove(&self.daemon, &held.name).await.is_err();
         said.map_err(|error| Trouble::of(&error))
     }
 }
@@ -314,12 +312,7 @@ impl Drop for Docker {
 /// Removes containers; one that is not there yet, because its creation was cut short, is waited for a little.
 async fn clear(daemon: &Daemon, mut containers: Vec<String>) {
     for _ in 0..3 {
-        let removed = join_all(
-            containers
-                .iter()
-                .map(|name| leftovers::remove(daemon, name)),
-        )
-        .await;
+        let removed = join_all(containers.iter().map(|name| cleanup::remove(daemon, name))).await;
         containers = containers
             .into_iter()
             .zip(removed)
@@ -401,10 +394,10 @@ fn variables(settings: &Settings, network: &NetworkSettings) -> String {
 /// The daemon can't be asked, or can't remove one.
 pub async fn clear_run(run: &str, runs: &Runs, screen: &Screen) -> Outcome<u64> {
     let daemon = Daemon::open(&environment, |warning| screen.warn(warning)).await?;
-    let found = leftovers::sweep(&daemon, &runs.identity()?, |other| other == run).await?;
+    let found = cleanup::sweep(&daemon, &runs.identity()?, |other| other == run).await?;
     found
         .iter()
-        .for_each(|(run, count)| screen.say(leftovers::said(run, *count)));
+        .for_each(|(run, count)| screen.say(cleanup::said(run, *count)));
     Ok(found.values().sum())
 }
 

@@ -1,5 +1,5 @@
 //! Modal as an engine: a call a job, waited for from here. For all revisions of a repo, each of which is written after the one before it and
-//! then gets its names from here; anything else is submitted at once ([`crate::cloud`]).
+//! then gets its names from here; anything else is submitted at once ([`crate::engine::remote`]).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex as Turn, mpsc};
 
-use crate::engine::hearing::keep_log;
+use crate::engine::output::keep_log;
 
 /// What the bridge could not do.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

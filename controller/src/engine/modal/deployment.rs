@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::binaries::StaticWorker;
 use crate::engine::network_settings::NetworkSettings;
-use crate::engine::price;
-use crate::explain::{Failure, Outcome};
-use crate::run_dir::write_aside;
+use crate::estimate::price;
+use crate::runs::write_aside;
 use crate::settings::{PASSED_ON, Settings, environment};
+use crate::ui::errors::{Failure, Outcome};
 
 const APP: &str = include_str!("../../../../modal/app.py");
 const BRIDGE: &str = include_str!("../../../../modal/bridge.py");

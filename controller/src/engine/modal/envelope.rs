@@ -6,7 +6,7 @@ use hf2ms_worker::protocol::{Event, Receipt};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::engine::hearing::{Asked, Death, judge};
+use crate::engine::output::{Asked, Death, judge};
 use crate::engine::{Ended, Heard};
 
 /// One worker's end.

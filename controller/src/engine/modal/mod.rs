@@ -1,5 +1,5 @@
 //! Workers in Modal's cloud. Nothing here waits for a worker, but for all revisions of a repo ([`attended`]): work is submitted as calls, which outlive this process, and the
-//! last of them waits for the others. What is submitted when, and what comes back, is [`crate::cloud`]'s.
+//! last of them waits for the others. What is submitted when, and what comes back, is [`crate::engine::remote`]'s.
 
 pub mod attended;
 pub mod bridge;
@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use self::bridge::{Bridge, Trouble, TroubleKind};
 pub use self::deployment::Deployment;
 pub use self::envelope::{Envelope, Finalized, Mirrored, Part};
-use crate::explain::{Failure, Outcome};
 use crate::settings::{Settings, environment, variables};
+use crate::ui::errors::{Failure, Outcome};
 use hf2ms_worker::protocol::{Event, Exit};
 
 /// The release of the official SDK that the bridge is written for.

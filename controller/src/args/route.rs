@@ -1,0 +1,252 @@
+//! What was asked for: which repo goes where, as which kind, and which of its files.
+
+use clap::{Args, ValueEnum};
+use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision};
+use hf2ms_worker::plan::card::Card;
+use hf2ms_worker::protocol::Transport;
+
+use crate::args::filter::Filter;
+use crate::args::source::{Place, direction};
+use crate::settings::Settings;
+use crate::ui::errors::{Failure, Outcome};
+
+/// Which repo goes where, and which of its files.
+#[derive(Debug, Clone, Args)]
+pub struct RouteArgs {
+    /// The hub to copy to: hf or ms [default: the other one than SOURCE's; ModelScope for a bare org/name]
+    #[arg(long, value_name = "HUB", value_parser = hub)]
+    pub to: Option<Hub>,
+    /// The repo to copy to [default: the source's id]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub dest: Option<RepoId>,
+    /// What the repo is [default: found out; models before datasets before spaces]. `model` also copies a Space's files
+    /// as a model
+    #[arg(long, value_name = "model|dataset|space", value_parser = kind)]
+    pub repo_type: Option<RepoKind>,
+    /// What becomes of a Space: a studio on ModelScope, a Space on Hugging Face [default: it is skipped]
+    #[arg(long, value_name = "studio|space", value_enum)]
+    pub spaces_as: Option<SpacesAs>,
+    /// The branch, tag or commit to copy [default: main, or master on ModelScope]
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<Revision>,
+    /// Only files that match; may be given several times. `*` matches `/` too
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+    /// No files that match; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Read the source by Git: its files outside LFS come in one pack [default: for many of them, and where Hugging Face has
+    /// locked its API]
+    #[arg(long)]
+    pub use_git: bool,
+    /// Send README.md as it is, though Hugging Face refuses its license [default: the license is named as it wants]
+    #[arg(long)]
+    pub keep_readme: bool,
+}
+
+/// What becomes of a Space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SpacesAs {
+    /// A studio, on ModelScope.
+    Studio,
+    /// A Space, on Hugging Face.
+    Space,
+}
+
+impl SpacesAs {
+    /// The hub that has such.
+    fn hub(self) -> Hub {
+        match self {
+            Self::Studio => Hub::ModelScope,
+            Self::Space => Hub::HuggingFace,
+        }
+    }
+}
+
+fn hub(text: &str) -> Result<Hub, String> {
+    match text {
+        "hf" | "huggingface" => Ok(Hub::HuggingFace),
+        "ms" | "modelscope" => Ok(Hub::ModelScope),
+        _ => Err("expected hf or ms".to_owned()),
+    }
+}
+
+fn kind(text: &str) -> Result<RepoKind, String> {
+    RepoKind::ALL
+        .into_iter()
+        .find(|kind| kind.to_string() == text)
+        .ok_or_else(|| "expected model, dataset or space".to_owned())
+}
+
+/// What was asked for, both sides named.
+#[derive(Debug, Clone)]
+pub struct Route {
+    source: (Hub, RepoId),
+    asked: Revision,
+    kinds: Vec<RepoKind>,
+    destination: (Hub, RepoId),
+    kind_there: Option<RepoKind>,
+    spaces_as: Option<SpacesAs>,
+    filter: Filter,
+    card: Card,
+    transport: Transport,
+}
+
+impl Route {
+    /// Reads what the command line says.
+    ///
+    /// # Errors
+    /// It contradicts itself, or a pattern is none.
+    pub fn resolve(source: &str, args: &RouteArgs, settings: &Settings) -> Outcome<Self> {
+        let place = Place::parse(source, settings)?;
+        let (from, to) = direction(place.hub, args.to);
+        spaces_fit(args, to)?;
+        let asked = args
+            .revision
+            .clone()
+            .or(place.revision)
+            .unwrap_or_else(|| Revision::main_of(from));
+        Ok(Self {
+            kinds: kinds(place.kind, args.repo_type)?,
+            destination: (to, args.dest.clone().unwrap_or_else(|| place.id.clone())),
+            source: (from, place.id),
+            asked,
+            kind_there: args.repo_type,
+            spaces_as: args.spaces_as,
+            filter: Filter::new(&args.include, &args.exclude)?,
+            card: if args.keep_readme {
+                Card::Kept
+            } else {
+                Card::Mended
+            },
+            transport: if args.use_git {
+                Transport::Git
+            } else {
+                Transport::Auto
+            },
+        })
+    }
+
+    /// The source, if it is of this kind.
+    pub fn source_at(&self, settings: &Settings, kind: RepoKind, revision: &Revision) -> RepoAt {
+        let (hub, id) = self.source.clone();
+        RepoAt {
+            hub,
+            endpoint: settings.access(hub).endpoint.clone(),
+            kind,
+            id,
+            revision: revision.clone(),
+        }
+    }
+
+    /// Where a source that was found to be of this kind goes.
+    pub fn destination_at(&self, settings: &Settings, found: RepoKind) -> RepoAt {
+        let kind = self.kind_there.unwrap_or(found);
+        let (hub, id) = self.destination.clone();
+        RepoAt {
+            hub,
+            endpoint: settings.access_to(hub).endpoint.clone(),
+            kind,
+            id,
+            revision: Revision::main_of(hub),
+        }
+    }
+
+    /// What is done about a card that the destination refuses.
+    pub fn card(&self) -> Card {
+        self.card
+    }
+
+    /// How the source is to be read, if that was said.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// The files that the run is about.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// The kinds that the source may be, in the order in which it is looked for.
+    pub fn kinds(&self) -> &[RepoKind] {
+        &self.kinds
+    }
+
+    /// The revision that was asked for.
+    pub fn asked(&self) -> &Revision {
+        &self.asked
+    }
+
+    /// The hub that is read.
+    pub fn from(&self) -> Hub {
+        self.source.0
+    }
+
+    /// The hub that is written to.
+    pub fn to(&self) -> Hub {
+        self.destination.0
+    }
+
+    /// What becomes of a Space, if it is not skipped.
+    pub fn spaces_as(&self) -> Option<SpacesAs> {
+        self.spaces_as
+    }
+
+    /// Whether a space would become a space, which files alone don't make.
+    pub fn keeps_space(&self, found: RepoKind) -> bool {
+        self.kind_there.unwrap_or(found) == RepoKind::Space
+    }
+}
+
+/// An app is made where there are such, and not of what is to be something else.
+fn spaces_fit(args: &RouteArgs, to: Hub) -> Outcome<()> {
+    let Some(app) = args.spaces_as else {
+        return Ok(());
+    };
+    if let Some(kind @ (RepoKind::Model | RepoKind::Dataset)) = args.repo_type {
+        return Err(Failure::usage(format!(
+            "--spaces-as makes an app, and --repo-type {kind} a {kind}: leave one of them out"
+        )));
+    }
+    if app.hub() != to {
+        let fits = if to == Hub::ModelScope {
+            "studio"
+        } else {
+            "space"
+        };
+        return Err(Failure::usage(format!(
+            "{to} has no such apps: give --spaces-as {fits}"
+        )));
+    }
+    Ok(())
+}
+
+/// The kinds that the source may be, in the order in which it is looked for.
+fn kinds(named: Option<RepoKind>, forced: Option<RepoKind>) -> Outcome<Vec<RepoKind>> {
+    match (named, forced) {
+        (Some(named), Some(forced)) if named != forced && named != RepoKind::Space => {
+            Err(Failure::usage(format!(
+                "SOURCE names a {named}, and --repo-type a {forced}: leave one of them out"
+            )))
+        }
+        (Some(named), _) => Ok(vec![named]),
+        (None, Some(RepoKind::Space)) => Ok(vec![RepoKind::Space]),
+        (None, Some(forced)) => Ok(vec![forced, RepoKind::Space]),
+        (None, None) => Ok(RepoKind::ALL.to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_that_is_forced_still_finds_a_space() {
+        use RepoKind::{Dataset, Model, Space};
+        assert_eq!(kinds(None, None), Ok(vec![Model, Dataset, Space]));
+        assert_eq!(kinds(None, Some(Model)), Ok(vec![Model, Space]));
+        assert_eq!(kinds(Some(Space), Some(Model)), Ok(vec![Space]));
+        assert_eq!(kinds(Some(Dataset), None), Ok(vec![Dataset]));
+        assert!(kinds(Some(Dataset), Some(Model)).is_err());
+    }
+}

@@ -1,0 +1,321 @@
+//! SOURCE, as people write it: `org/name`, `hf:org/name`, `ms:org/name`, or the web address of a repo. Where a hub is
+//! reached comes from the settings, never from an address: a token goes to no host that a link names.
+
+use hf2ms_hub::{Hub, RepoId, RepoKind, Revision};
+
+use crate::settings::Settings;
+use crate::ui::errors::{Failure, Outcome};
+
+const PREFIXES: [(&str, Hub); 4] = [
+    ("hf:", Hub::HuggingFace),
+    ("huggingface:", Hub::HuggingFace),
+    ("ms:", Hub::ModelScope),
+    ("modelscope:", Hub::ModelScope),
+];
+const HOSTS: [(&str, Hub); 5] = [
+    ("huggingface.co", Hub::HuggingFace),
+    ("hf.co", Hub::HuggingFace),
+    ("hf-mirror.com", Hub::HuggingFace),
+    ("modelscope.cn", Hub::ModelScope),
+    ("modelscope.ai", Hub::ModelScope),
+];
+const FOLDERS: [(&str, RepoKind); 4] = [
+    ("models", RepoKind::Model),
+    ("datasets", RepoKind::Dataset),
+    ("spaces", RepoKind::Space),
+    ("studios", RepoKind::Space),
+];
+
+/// A repo as the command line names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its hub, where the text tells.
+    pub hub: Option<Hub>,
+    /// Its kind, where the text tells.
+    pub kind: Option<RepoKind>,
+    /// Its id.
+    pub id: RepoId,
+    /// The revision, where an address names one.
+    pub revision: Option<Revision>,
+}
+
+impl Place {
+    /// Reads a SOURCE.
+    ///
+    /// # Errors
+    /// One line that says what was expected.
+    pub fn parse(text: &str, settings: &Settings) -> Outcome<Self> {
+        let text = text.trim();
+        if let Some((hub, rest)) = PREFIXES
+            .iter()
+            .find_map(|(prefix, hub)| Some((*hub, text.strip_prefix(prefix)?)))
+        {
+            return Self::from_path(Some(hub), None, rest);
+        }
+        match Address::split(text, settings)? {
+            // Models have no folder in Hugging Face's addresses, so none means a model.
+            Some(Address {
+                hub: Hub::HuggingFace,
+                path,
+            }) => Self::from_path(Some(Hub::HuggingFace), Some(RepoKind::Model), &path),
+            Some(Address { hub, path }) => Self::from_path(Some(hub), None, &path),
+            None => Self::from_path(None, None, text),
+        }
+    }
+
+    /// Reads `[folder/]owner/name[/tree/REVISION]`; without a folder the kind is `plain`.
+    fn from_path(hub: Option<Hub>, plain: Option<RepoKind>, path: &str) -> Outcome<Self> {
+        let mut parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let kind = FOLDERS
+            .iter()
+            .find(|(folder, _)| parts.len() > 2 && parts[0] == *folder)
+            .map(|(_, kind)| *kind);
+        if kind.is_some() {
+            parts.remove(0);
+        }
+        let id = parts.iter().take(2).copied().collect::<Vec<_>>().join("/");
+        let id = id
+            .strip_suffix(".git")
+            .unwrap_or(&id)
+            .parse()
+            .map_err(|bad| Failure::usage(format!("{bad}")))?;
+        let revision = revision(parts.get(2..).unwrap_or_default())?;
+        Ok(Self {
+            hub,
+            kind: kind.or(plain),
+            id,
+            revision,
+        })
+    }
+}
+
+/// What follows the id in an address: a page of the repo, or a revision.
+fn revision(rest: &[&str]) -> Outcome<Option<Revision>> {
+    match rest {
+        [] | [""] | ["summary" | "files" | "discussions" | "tree"] => Ok(None),
+        ["tree" | "commit", revision] => decode(revision)
+            .parse()
+            .map(Some)
+            .map_err(|bad| Failure::usage(format!("the address: {bad}"))),
+        ["tree" | "blob" | "resolve", _, inside @ ..] if !inside.is_empty() => {
+            let inside = hf2ms_hub::path::escape(&inside.join("/"));
+            Err(Failure::usage(format!(
+                "the address names {inside} inside the repo: give the repo's own, and --include '{inside}*'"
+            )))
+        }
+        _ => Err(Failure::usage(
+            "this is more than a repo: expected owner/name or the address of a repo's page",
+        )),
+    }
+}
+
+fn decode(text: &str) -> String {
+    text.replace("%2F", "/").replace("%2f", "/")
+}
+
+/// The parts of a web address that matter.
+struct Address {
+    hub: Hub,
+    path: String,
+}
+
+impl Address {
+    /// `None` when the text is no address at all.
+    fn split(text: &str, settings: &Settings) -> Outcome<Option<Self>> {
+        let (scheme, rest) = text
+            .split_once("://")
+            .map_or((None, text), |(scheme, rest)| {
+                (Some(scheme.to_lowercase()), rest)
+            });
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        match (scheme.as_deref(), hub_at(host, settings)) {
+            (_, _) if host.contains('@') => Err(Failure::usage(
+                "the address holds a user or a token: remove it and use the environment",
+            )),
+            (None | Some("http" | "https"), Some(hub)) => {
+                same_site(host, &settings.access(hub).endpoint)?;
+                Ok(Some(Self {
+                    hub,
+                    path: path.to_owned(),
+                }))
+            }
+            (None, None) => Ok(None),
+            (Some(_), _) => Err(Failure::usage(format!(
+                "{} is no hub that is known: expected huggingface.co, modelscope.cn, or the host of HF_ENDPOINT or MODELSCOPE_ENDPOINT",
+                hf2ms_hub::path::escape(host)
+            ))),
+        }
+    }
+}
+
+pub(crate) fn hub_at(host: &str, settings: &Settings) -> Option<Hub> {
+    let host = host.to_lowercase();
+    let own = [Hub::HuggingFace, Hub::ModelScope].into_iter().find(|hub| {
+        let endpoint = &settings.access(*hub).endpoint;
+        endpoint
+            .split_once("://")
+            .is_some_and(|(_, rest)| rest.split('/').next() == Some(host.as_str()))
+    });
+    let bare = host.strip_prefix("www.").unwrap_or(&host);
+    own.or_else(|| {
+        HOSTS
+            .iter()
+            .find(|(known, _)| *known == bare)
+            .map(|(_, hub)| *hub)
+    })
+}
+
+/// The sites of ModelScope are worlds apart: an address on the one is not read on the other.
+fn same_site(host: &str, endpoint: &str) -> Outcome<()> {
+    let site = |text: &str| {
+        ["modelscope.cn", "modelscope.ai"]
+            .into_iter()
+            .find(|site| text.to_lowercase().ends_with(site))
+    };
+    match (site(host), site(endpoint)) {
+        (Some(named), Some(read)) if named != read => Err(Failure::usage(format!(
+            "the address is on {named}, and ModelScope is read at {endpoint}: set MODELSCOPE_ENDPOINT=https://{named} and its MODELSCOPE_TOKEN"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Which way: from the hub that SOURCE names to the one that `--to` names; each is the other's default.
+pub fn direction(source: Option<Hub>, to: Option<Hub>) -> (Hub, Hub) {
+    let other = |hub| match hub {
+        Hub::HuggingFace => Hub::ModelScope,
+        Hub::ModelScope | Hub::Git => Hub::HuggingFace,
+    };
+    match (source, to) {
+        (Some(from), to) => (from, to.unwrap_or(other(from))),
+        (None, to) => (
+            other(to.unwrap_or(Hub::ModelScope)),
+            to.unwrap_or(Hub::ModelScope),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Parts = (Option<Hub>, Option<RepoKind>, String, Option<String>);
+
+    fn parse(text: &str) -> Outcome<Parts> {
+        let endpoint =
+            |name: &str| (name == "HF_ENDPOINT").then(|| "http://127.0.0.1:8100".to_owned());
+        let settings = Settings::read(&endpoint).unwrap();
+        let place = Place::parse(text, &settings)?;
+        Ok((
+            place.hub,
+            place.kind,
+            place.id.to_string(),
+            place.revision.map(|revision| revision.to_string()),
+        ))
+    }
+
+    #[test]
+    fn every_spelling_names_the_same_repo() {
+        let (hf, ms) = (Some(Hub::HuggingFace), Some(Hub::ModelScope));
+        for (text, hub, kind) in [
+            ("org/name", None, None),
+            ("datasets/org/name", None, Some(RepoKind::Dataset)),
+            ("hf:org/name", hf, None),
+            ("huggingface:org/name", hf, None),
+            ("ms:org/name", ms, None),
+            ("modelscope:datasets/org/name", ms, Some(RepoKind::Dataset)),
+            ("https://huggingface.co/org/name", hf, Some(RepoKind::Model)),
+            (
+                "https://huggingface.co/datasets/org/name/",
+                hf,
+                Some(RepoKind::Dataset),
+            ),
+            (
+                "https://huggingface.co/spaces/org/name?x=1#y",
+                hf,
+                Some(RepoKind::Space),
+            ),
+            ("hf.co/org/name", hf, Some(RepoKind::Model)),
+            (
+                "HTTPS://HuggingFace.co/org/name.git",
+                hf,
+                Some(RepoKind::Model),
+            ),
+            (
+                "http://127.0.0.1:8100/datasets/org/name",
+                hf,
+                Some(RepoKind::Dataset),
+            ),
+            (
+                "https://www.modelscope.cn/models/org/name/summary",
+                ms,
+                Some(RepoKind::Model),
+            ),
+            (
+                "https://modelscope.cn/studios/org/name",
+                ms,
+                Some(RepoKind::Space),
+            ),
+        ] {
+            assert_eq!(
+                parse(text).unwrap(),
+                (hub, kind, "org/name".to_owned(), None),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_may_name_a_revision() {
+        let revision = |text| parse(text).unwrap().3.unwrap();
+        assert_eq!(
+            revision("https://huggingface.co/org/name/tree/v1.0"),
+            "v1.0"
+        );
+        assert_eq!(
+            revision("https://huggingface.co/datasets/org/name/tree/refs%2Fpr%2F1"),
+            "refs/pr/1"
+        );
+    }
+
+    #[test]
+    fn what_is_no_repo_is_refused_in_one_line() {
+        for (text, words) in [
+            ("", "not a repo id"),
+            ("name", "not a repo id"),
+            ("org/name/extra", "more than a repo"),
+            ("hf:", "not a repo id"),
+            ("https://example.com/org/name", "no hub that is known"),
+            (
+                "https://user:hf_secret@huggingface.co/org/name",
+                "remove it",
+            ),
+            (
+                "https://huggingface.co/org/name/tree/main/sub/dir",
+                "--include 'sub/dir*'",
+            ),
+            ("org/../x", "not a repo id"),
+            (
+                "https://modelscope.ai/models/org/name",
+                "set MODELSCOPE_ENDPOINT=https://modelscope.ai",
+            ),
+        ] {
+            let line = parse(text).unwrap_err().to_string();
+            assert!(
+                line.contains(words) && !line.contains("hf_secret") && !line.contains('\n'),
+                "{text}: {line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_prefix_implies_the_direction() {
+        let (hf, ms) = (Hub::HuggingFace, Hub::ModelScope);
+        assert_eq!(direction(None, None), (hf, ms));
+        assert_eq!(direction(Some(ms), None), (ms, hf));
+        assert_eq!(direction(None, Some(hf)), (ms, hf));
+        assert_eq!(direction(Some(hf), Some(ms)), (hf, ms));
+        assert_eq!(direction(Some(ms), Some(ms)), (ms, ms));
+    }
+}

@@ -1,0 +1,86 @@
+//! Many repos at once: each its own way ([`crate::copy`]), all chunks by the same workers. What they are is [`list`]'s, what came of
+//! them [`summary`]'s.
+
+pub mod list;
+pub mod summary;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use hf2ms_worker::protocol::Exit;
+use tokio::sync::Semaphore;
+
+use self::list::Entry;
+use self::summary::Row;
+use crate::copy::{Copying, End, Task};
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
+
+/// Repos that are looked at, or planned and wait for their first turn: enough that no worker waits for a plan, few enough that the
+/// hubs, which ration requests, and the memory bear it.
+const AHEAD: usize = 4;
+
+/// Many repos at once.
+pub struct Batch<'a> {
+    task: &'a Task<'a>,
+    screen: &'a Screen,
+    ahead: Arc<Semaphore>,
+    /// Why no other repo is tried any more.
+    over: OnceLock<Failure>,
+}
+
+impl<'a> Batch<'a> {
+    /// Of what the task says.
+    pub fn new(task: &'a Task<'a>, screen: &'a Screen) -> Self {
+        Self {
+            task,
+            screen,
+            ahead: Arc::new(Semaphore::new(AHEAD)),
+            over: OnceLock::new(),
+        }
+    }
+
+    /// Sees all through, whatever becomes of each: a row an entry, in their order.
+    pub async fn go(&self, entries: &[Entry]) -> Vec<Row> {
+        join_all(entries.iter().map(|entry| self.row(entry))).await
+    }
+
+    async fn row(&self, entry: &Entry) -> Row {
+        let began = Instant::now();
+        let ended = self.copy(entry).await;
+        let over = match &ended {
+            Ok(End::Revisions(summary)) => summary.over.as_ref(),
+            Ok(_) => None,
+            Err(failure) => Some(failure).filter(|failure| failure.ends_all()),
+        };
+        // The first one is the reason; a later one says the same.
+        over.into_iter()
+            .for_each(|failure| drop(self.over.set(failure.clone())));
+        Row::of(entry, ended, began.elapsed().as_secs_f64())
+    }
+
+    async fn copy(&self, entry: &Entry) -> Outcome<End> {
+        let ahead = self.ahead.clone().acquire_owned().await.ok();
+        if self.task.stop.is_asked() {
+            return Err(Failure::interrupted());
+        }
+        if let Some(why) = self.over.get() {
+            return Err(Failure::new(why.exit(), format!("not tried: {why}")));
+        }
+        let screen = self.screen.of_repo(&entry.name);
+        let copying = Copying {
+            task: self.task,
+            screen: &screen,
+            began: Instant::now(),
+        };
+        // Boxed: those who wait for their turn to be looked at are many, and small.
+        let ended = Box::pin(copying.go(&entry.route, ahead)).await;
+        match &ended {
+            Err(failure) if failure.exit() != Exit::Interrupted => screen.fail(failure),
+            Ok(End::Skipped(why)) => screen.say(format!("skipped: {why}")),
+            _ => (),
+        }
+        ended
+    }
+}

@@ -1,0 +1,137 @@
+//! A migration in the cloud: every chunk a call, and one finalizer that waits for them all, commits and verifies.
+
+use hf2ms_worker::commit::Deletion;
+use hf2ms_worker::finalize::FinalizeJob;
+use hf2ms_worker::plan::Plan;
+use hf2ms_worker::protocol::{Exit, Receipt, VERSION};
+use serde_json::{Value, json};
+
+use crate::binaries::{WORKER, find};
+use crate::copy::outcome::Work;
+use crate::copy::run::{in_words, verify_with};
+use crate::engine::Ended;
+use crate::engine::local::Local;
+use crate::engine::modal::{Finalized, Function, RESULTS_LAST};
+use crate::engine::queue::Carried;
+use crate::engine::remote::{Calls, Came, Cloud, Errand, Given, Watch};
+use crate::runs::Entry;
+use crate::settings::Settings;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::progress::{Done, Progress};
+use crate::ui::screen::Screen;
+
+/// One migration in the cloud.
+pub struct Migrating<'a> {
+    /// Where it is done.
+    pub cloud: Cloud<'a>,
+    /// What is done.
+    pub plan: &'a Plan,
+    /// How the hubs are reached.
+    pub settings: &'a Settings,
+}
+
+impl Errand for Migrating<'_> {
+    fn chunks(&self) -> u32 {
+        u32::try_from(self.plan.chunks.len()).unwrap_or(u32::MAX)
+    }
+
+    fn chunk(&self, number: u32) -> Value {
+        serde_json::to_value(self.plan.chunk(self.cloud.run.id(), number)).unwrap_or_default()
+    }
+
+    fn last(&self, calls: &Calls) -> (Function, Value) {
+        let (run, plan, receipts): (_, _, &[Receipt]) =
+            (self.cloud.run.id().to_owned(), self.plan, &[]);
+        // A finalizer that was preempted begins again: it has to look at what the first one wrote.
+        let job = FinalizeJob {
+            version: VERSION,
+            run,
+            plan,
+            receipts,
+            look: true,
+            deletion: Deletion::default(),
+        };
+        (
+            Function::Finalize,
+            json!({"calls": calls.chunks, "job": job}),
+        )
+    }
+
+    fn who(&self) -> &'static str {
+        "finalizer"
+    }
+
+    fn progress(&self, screen: &Screen) -> Progress {
+        let summary = self.plan.summary();
+        Progress::new(
+            screen,
+            "copying",
+            Done {
+                files: summary.blobs,
+                bytes: summary.blob_bytes,
+            },
+        )
+    }
+}
+
+impl Migrating<'_> {
+    /// Submits what `calls` lacks and sees it through, unless nobody here should wait.
+    ///
+    /// # Errors
+    /// As [`Cloud::work`]; or what ended it there.
+    pub async fn work(&self, calls: Calls, watch: Watch, work: &mut Work) -> Outcome<Came> {
+        match self.cloud.work(self, calls, watch).await? {
+            Came::Home(Given::Result(given)) => self.gather(given, work)?,
+            Came::Home(Given::Expired) => self.compare_from_here(work).await?,
+            Came::Away(why) => return Ok(Came::Away(why)),
+        }
+        Ok(Came::Home(()))
+    }
+
+    /// Compares both sides, because what the finalizer gave is gone.
+    async fn compare_from_here(&self, work: &mut Work) -> Outcome<()> {
+        let Cloud {
+            run, screen, stop, ..
+        } = self.cloud;
+        let days = RESULTS_LAST.as_secs() / 86_400;
+        screen.warn(format!("Modal keeps results for about {days} days, and this run's are gone: both sides are compared from here"));
+        let (binary, logs) = (find(WORKER)?, Some(run.path().join("logs")));
+        let engine = Local {
+            binary,
+            workers: 1,
+            logs,
+            settings: self.settings.clone(),
+            stop: stop.clone(),
+        };
+        let job = self.plan.verify_job(run.id(), &[], &[]);
+        work.verification = Some(verify_with(&engine, &job, screen, run).await?);
+        Ok(())
+    }
+
+    fn gather(&self, given: Value, work: &mut Work) -> Outcome<()> {
+        let run = self.cloud.run;
+        let bad = |error: serde_json::Error| {
+            Failure::new(
+                Exit::Incomplete,
+                format!("the finalizer says what nobody expects: {error}"),
+            )
+        };
+        let given: Finalized = serde_json::from_value(given).map_err(bad)?;
+        let mut carried = Carried::default();
+        for (number, part) in &given.chunks {
+            let ended = part.ended();
+            carried.lost += u64::from(matches!(ended, Ended::Lost(..)));
+            let receipt = carried.take(self.plan, *number, ended);
+            run.note(&Entry::Chunk(receipt.clone()))?;
+            carried.receipts.push(receipt);
+        }
+        work.seconds = self.cloud.seconds(&carried.receipts);
+        work.failed = self.plan.unsent(&carried.receipts);
+        (work.receipts, work.lost) = (carried.receipts, carried.lost);
+        work.finalized(run, given.own.heard())?;
+        match work.ended_by.clone().or(carried.ended_by) {
+            Some((kind, error)) => Err(in_words(self.plan, self.settings, kind, &error)),
+            None => Ok(()),
+        }
+    }
+}

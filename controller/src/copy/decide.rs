@@ -1,0 +1,204 @@
+//! What is to be done about one repo: both sides looked at, and held against what earlier runs know.
+
+use std::path::Path;
+
+use hf2ms_worker::plan::{MaxDelete, Plan};
+use hf2ms_worker::protocol::Creation;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::args::filter::Filter;
+use crate::args::route::Route;
+use crate::copy::inspect::{Here, There};
+use crate::copy::plan::{Purpose, Sides, Wishes, find as find_sides};
+use crate::copy::run::stays_hidden;
+use crate::copy::sync_state::Proof;
+use crate::copy::{Task, Trial};
+use crate::engine::remote::Watch;
+use crate::runs::digests;
+use crate::runs::report::Report;
+use crate::runs::{Entry, RunRecord, RunVerb, Runs, State};
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::Screen;
+
+/// What is to be done.
+pub enum Decision {
+    /// Carry out this plan.
+    CarryOut(Box<Plan>, Box<There>),
+    /// Wait for this run, which the cloud still does.
+    Attach(Box<RunRecord>),
+    /// Nothing: both sides stand where an earlier run verified them.
+    Proven(Box<Proof>, Box<Report>),
+    /// Nothing, and why.
+    Skip(&'static str),
+}
+
+/// What becomes of a destination that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It is met: what differs is sent.
+    Met,
+    /// It is left alone, unless a run of ours made it and did not get to its end.
+    LeftAlone,
+}
+
+/// Why nothing is done about a Space.
+pub const SPACE: &str =
+    "a Space: --spaces-as makes an app of it there; --repo-type model copies its files as a model";
+/// Why nothing is done about what is there.
+pub const EXISTS: &str = "exists there already: --force compares it and sends what differs";
+
+/// Looks at both sides and decides.
+///
+/// # Errors
+/// One of them can't be read, or the destination must not be written.
+pub async fn compare(route: &Route, task: &Task<'_>, screen: &Screen) -> Outcome<Decision> {
+    let Task { settings, runs, .. } = task;
+    let Some((here, there)) = find_sides(route, Purpose::Write, settings, screen).await? else {
+        return Ok(Decision::Skip(SPACE));
+    };
+    let attends = task.trial == Trial::ForReal && task.watch == Watch::Attached;
+    if let Some(record) = runs
+        .detached(&there.at)
+        .filter(|run| run.source.id == here.at.id && attends)
+    {
+        return Ok(Decision::Attach(Box::new(record)));
+    }
+    let proven = proven(&here, &there, route, task.prune, runs);
+    if task.existing == Existing::LeftAlone
+        && proven.is_none()
+        && there.info.is_some()
+        && !left_by_us(runs, &there)
+    {
+        return Ok(Decision::Skip(EXISTS));
+    }
+    let wanted = task.visibility.unwrap_or(here.info.visibility);
+    there
+        .info
+        .iter()
+        .try_for_each(|info| stays_hidden(wanted, info.visibility, &there.at.id.to_string()))?;
+    if let Some((proof, earlier)) = proven {
+        return Ok(Decision::Proven(Box::new(proof), Box::new(earlier)));
+    }
+    let sides = Sides::list(here, there, settings).await?;
+    let known = digests::load(runs, &sides.here.at, &sides.there.at);
+    let wishes = Wishes {
+        cutting: task.cutting.clone(),
+        visibility: task.visibility,
+        prune: task.prune,
+        card: route.card(),
+    };
+    let (plan, there) = sides.plan(&wishes, &known, settings).await?;
+    Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
+}
+
+/// What an earlier run proves of these sides as they stand.
+fn proven(
+    here: &Here,
+    there: &There,
+    route: &Route,
+    prune: Option<MaxDelete>,
+    runs: &Runs,
+) -> Option<(Proof, Report)> {
+    let proof = Proof::new(
+        &here.at,
+        &there.at,
+        there.head.clone()?,
+        route.filter(),
+        prune,
+    )
+    .with_card(route.card());
+    let report = proof.find(runs)?;
+    Some((proof, report))
+}
+
+/// Whether a run of ours made this destination and none has come to its end since.
+fn left_by_us(runs: &Runs, there: &There) -> bool {
+    let ours = runs
+        .list()
+        .into_iter()
+        .filter(|run| run.verb == RunVerb::Migrate && run.destination == there.at);
+    ours.take_while(|run| run.state != State::Done)
+        .any(|run| made(runs, &run))
+}
+
+/// Whether a run made its destination: its journal says so or, where it was killed before it could, its plan.
+pub fn made(runs: &Runs, run: &RunRecord) -> bool {
+    #[derive(Deserialize)]
+    struct Planned {
+        creation: Creation,
+    }
+    let journal = runs.journal(&run.id);
+    let was_to = || {
+        runs.read::<Planned>(&run.id, "plan.json")
+            .is_some_and(|plan| !plan.creation.exists)
+    };
+    let was_cut_off = !journal
+        .iter()
+        .any(|entry| matches!(entry, Entry::Ended { .. }));
+    journal
+        .iter()
+        .any(|entry| matches!(entry, Entry::Created(_)))
+        || (was_cut_off && was_to())
+}
+
+/// Whether plans were made with `--all-revisions`: each relies on blobs that another moves.
+fn is_of_revisions(content: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Marked {
+        revisions: Option<IgnoredAny>,
+    }
+    let first = serde_json::Deserializer::from_slice(content)
+        .into_iter::<Marked>()
+        .next();
+    matches!(first, Some(Ok(Marked { revisions: Some(_) })))
+}
+
+/// A plan from a file, checked as any input is, and held against the destination as it is now.
+///
+/// # Errors
+/// It is no plan, or one for other hubs or another destination than there is.
+pub async fn read_plan(file: &Path, task: &Task<'_>) -> Outcome<Decision> {
+    let settings = task.settings;
+    let bad = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!(
+            "{}: {}",
+            file.display(),
+            hf2ms_hub::path::escape(&error.to_string())
+        ))
+    };
+    let content = std::fs::read(file).map_err(|error| bad(&error))?;
+    if is_of_revisions(&content) {
+        return Err(bad(
+            &"its plans are for all revisions of a repo: hf2ms migrate SOURCE --all-revisions carries them out together",
+        ));
+    }
+    let mut plan: Plan = serde_json::from_slice(&content).map_err(|error| bad(&error))?;
+    plan.check().map_err(|error| bad(&error))?;
+    for (at, access) in [
+        (&plan.source, settings.access(plan.source.hub)),
+        (&plan.destination, settings.access_to(plan.destination.hub)),
+    ] {
+        let endpoint = &access.endpoint;
+        if at.endpoint != *endpoint {
+            return Err(bad(&format!(
+                "it is for {} at {}, but the environment names {endpoint}",
+                at.hub, at.endpoint
+            )));
+        }
+    }
+    plan.creation.visibility = task.visibility.unwrap_or(plan.creation.visibility);
+    let mut there = There::to_write(plan.destination.clone(), Filter::default(), settings).await?;
+    there.listing = there.current(settings).await?;
+    match (plan.creation.exists, there.info.is_some()) {
+        (true, false) => {
+            return Err(bad(&format!(
+                "{} does not exist any more: make the plan anew",
+                plan.destination.id
+            )));
+        }
+        (_, exists) => plan.creation.exists = exists,
+    }
+    plan.meet(&there.listing);
+    Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
+}

@@ -1,0 +1,256 @@
+//! The destination: who we are there, what it is, what it has.
+
+use std::sync::Arc;
+
+use hf2ms_hub::{
+    Account, Destination, Error, Hub, Listing, RepoAt, RepoInfo, Revision, open_destination,
+    open_spaces,
+};
+use hf2ms_worker::protocol::Creation;
+
+use super::said;
+use crate::args::filter::Filter;
+use crate::settings::Settings;
+use crate::ui::errors::{Doing, Failure, Outcome, token_missing, token_page};
+
+/// The destination as it was found.
+pub struct There {
+    /// The repo and its branch.
+    pub at: RepoAt,
+    /// What its hub says of it; `None` when it is absent.
+    pub info: Option<RepoInfo>,
+    /// Where its branch stood before anything was listed, if its hub tells.
+    pub head: Option<Revision>,
+    /// Its files, once listed; none when it is absent.
+    pub listing: Listing,
+    /// How it is spoken to.
+    pub hub: Arc<dyn Destination>,
+    account: Option<Account>,
+    filter: Filter,
+}
+
+impl There {
+    /// Looks at a destination that will be written: who we are there comes first.
+    ///
+    /// # Errors
+    /// No token, a bad one, or one that may not write there.
+    pub async fn to_write(at: RepoAt, filter: Filter, settings: &Settings) -> Outcome<Self> {
+        let access = settings.access_to(at.hub);
+        if access.token.is_none() {
+            return Err(token_missing(at.hub, access));
+        }
+        let hub = open(&at, settings)?;
+        let account = hub
+            .account_if_told()
+            .await
+            .map_err(|error| said(&error, &at, settings, Doing::Writing))?;
+        account
+            .iter()
+            .try_for_each(|account| may_write(account, &at, access.token_name))?;
+        let mut there = Self::look(at, filter, settings, hub, account).await?;
+        there.head = if there.info.is_some() {
+            there.head_now().await
+        } else {
+            None
+        };
+        Ok(there)
+    }
+
+    /// Looks at a destination that is only read.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn to_read(at: RepoAt, filter: Filter, settings: &Settings) -> Outcome<Self> {
+        let hub = open(&at, settings)?;
+        Self::look(at, filter, settings, hub, None).await
+    }
+
+    async fn look(
+        at: RepoAt,
+        filter: Filter,
+        settings: &Settings,
+        hub: Arc<dyn Destination>,
+        account: Option<Account>,
+    ) -> Outcome<Self> {
+        let info = hub
+            .describe()
+            .await
+            .map_err(|error| said(&error, &at, settings, Doing::Writing))?;
+        Ok(Self {
+            at,
+            info,
+            head: None,
+            listing: Listing::default(),
+            hub,
+            account,
+            filter,
+        })
+    }
+
+    /// The same repo at another branch or tag, which stands at `head`; nothing is listed yet.
+    ///
+    /// # Errors
+    /// The hub can't be spoken to.
+    pub fn at_branch(
+        &self,
+        branch: &Revision,
+        head: Option<Revision>,
+        settings: &Settings,
+    ) -> Outcome<Self> {
+        let at = RepoAt {
+            revision: branch.clone(),
+            ..self.at.clone()
+        };
+        let (hub, info) = (open(&at, settings)?, self.info.clone());
+        Ok(Self {
+            at,
+            info,
+            head,
+            listing: Listing::default(),
+            hub,
+            account: self.account.clone(),
+            filter: self.filter.clone(),
+        })
+    }
+
+    /// Creates it: a repo of files, or what runs an app.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn create(&self, creation: Creation, settings: &Settings) -> Result<(), Error> {
+        match creation.sdk {
+            None => self.hub.create(creation.visibility).await,
+            Some(sdk) => {
+                open_spaces(&settings.destination(&self.at), settings.http())?
+                    .create_space(creation.visibility, sdk)
+                    .await
+            }
+        }
+    }
+
+    /// What stands there now; nothing where there is no repo.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn current(&self, settings: &Settings) -> Outcome<Listing> {
+        if self.info.is_some() {
+            self.list(settings).await
+        } else {
+            Ok(Listing::default())
+        }
+    }
+
+    /// Where its branch stands now, if its hub tells.
+    pub async fn head_now(&self) -> Option<Revision> {
+        self.hub.head().await.ok().flatten()
+    }
+
+    /// Lists what the run is about, anew.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn list(&self, settings: &Settings) -> Outcome<Listing> {
+        let mut listing = self
+            .hub
+            .list()
+            .await
+            .map_err(|error| said(&error, &self.at, settings, Doing::Writing))?;
+        self.filter.apply(&mut listing);
+        Ok(listing)
+    }
+
+    /// The files that the run is about.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Whether the owner is known to be the account itself, whose token may write. Hugging Face's tokens may here and not
+    /// there, which only asking tells.
+    pub fn is_ours(&self) -> bool {
+        self.at.hub == Hub::ModelScope
+            && self
+                .account
+                .as_ref()
+                .is_some_and(|account| owns(account, self.at.id.owner()))
+    }
+}
+
+fn open(at: &RepoAt, settings: &Settings) -> Outcome<Arc<dyn Destination>> {
+    open_destination(&settings.destination(at), settings.http())
+        .map_err(|error| said(&error, at, settings, Doing::Writing))
+}
+
+fn owns(account: &Account, owner: &str) -> bool {
+    account.name.eq_ignore_ascii_case(owner)
+        || account
+            .organisations
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(owner))
+}
+
+/// Refuses what is known to be impossible. A hub that tells no organisations decides when the repo is created.
+fn may_write(account: &Account, at: &RepoAt, token: &str) -> Outcome<()> {
+    let (name, hub) = (&account.name, at.hub);
+    if account.can_write == Some(false) {
+        let page = token_page(hub, &at.endpoint);
+        return Err(Failure::refused(format!(
+            "{token} of {name} may only read: get one that may write at {page}"
+        )));
+    }
+    if !account.organisations.is_empty() && !owns(account, at.id.owner()) {
+        let own = format!("{name}/{}", at.id.name());
+        return Err(Failure::refused(format!(
+            "{token} of {name} may not write to {} on {hub}: use --dest {own}",
+            at.id
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runs::tests::at;
+
+    fn account(name: &str, organisations: &[&str], can_write: Option<bool>) -> Account {
+        Account {
+            name: name.to_owned(),
+            organisations: organisations
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect(),
+            can_write,
+        }
+    }
+
+    #[test]
+    fn a_namespace_of_someone_else_is_refused_where_it_can_be_known() {
+        let to = at("modelscope", "Acme/x");
+        assert!(may_write(&account("acme", &[], None), &to, "MODELSCOPE_TOKEN").is_ok());
+        assert!(
+            may_write(
+                &account("bob", &["acme"], Some(true)),
+                &to,
+                "MODELSCOPE_TOKEN"
+            )
+            .is_ok()
+        );
+        assert!(
+            may_write(&account("bob", &[], None), &to, "MODELSCOPE_TOKEN").is_ok(),
+            "the hub decides"
+        );
+        let line = may_write(&account("bob", &["other"], None), &to, "MODELSCOPE_TOKEN")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            line,
+            "MODELSCOPE_TOKEN of bob may not write to Acme/x on ModelScope: use --dest bob/x"
+        );
+        assert!(
+            may_write(&account("acme", &[], Some(false)), &to, "MODELSCOPE_TOKEN")
+                .unwrap_err()
+                .to_string()
+                .contains("may only read")
+        );
+    }
+}

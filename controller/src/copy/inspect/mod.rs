@@ -1,0 +1,36 @@
+//! Looking at both sides, before anything is decided: what the source holds at which commit ([`source`]), what the
+//! destination has, and whether it may be written ([`destination`]); of a Space, what runs it ([`app`]).
+
+mod app;
+mod destination;
+mod source;
+
+pub use destination::There;
+pub use source::Here;
+
+use hf2ms_hub::{Error, RepoAt, RepoInfo};
+
+use crate::settings::{Access, Settings};
+use crate::ui::errors::{Doing, Failure, explain};
+
+/// A hub's error in words.
+pub fn said(error: &Error, at: &RepoAt, settings: &Settings, doing: Doing) -> Failure {
+    explain(error, at, access(settings, at, doing), doing)
+}
+
+/// The line about a repo that its hub knows by another name.
+pub fn renamed(at: &RepoAt, info: &RepoInfo) -> Option<String> {
+    let now = info.renamed.as_ref()?;
+    Some(format!(
+        "{} is now {now} on {}: give that name from now on",
+        at.id, at.hub
+    ))
+}
+
+/// How this side's hub is reached.
+fn access<'a>(settings: &'a Settings, at: &RepoAt, doing: Doing) -> &'a Access {
+    match doing {
+        Doing::Reading => settings.access(at.hub),
+        Doing::Writing => settings.access_to(at.hub),
+    }
+}

@@ -1,0 +1,470 @@
+//! One repo on its way, from the first look to its report: what `migrate` does for one, and `batch` for each of many.
+
+pub mod cloud;
+pub mod decide;
+pub mod inspect;
+pub mod outcome;
+pub mod plan;
+pub mod run;
+pub mod sync_state;
+
+use std::time::Instant;
+
+use hf2ms_hub::{Kind, Visibility};
+use hf2ms_worker::plan::{MaxDelete, Plan};
+use hf2ms_worker::protocol::{Exit, PlanSummary, Transport};
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::args::route::Route;
+use crate::args::workers::{ContainerArgs, CuttingArgs, On};
+use crate::copy::decide::{Decision, Existing, compare};
+use crate::copy::inspect::{There, said};
+use crate::copy::run::{Migration, asked_about, stays_hidden};
+use crate::copy::sync_state::Proof;
+use crate::engine::remote::Watch;
+use crate::engine::runner::{Crew, Opening, Shared};
+use crate::engine::slots::Turns;
+use crate::estimate::budget::Ledger;
+use crate::estimate::{CostArgs, Estimate};
+use crate::revisions::summary::Summary;
+use crate::revisions::{Extent, Revisions};
+use crate::runs::report::Report;
+use crate::runs::{NewRun, RunDir, RunRecord, RunVerb, Runs, State};
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::ui::errors::{Doing, Failure, Outcome};
+use crate::ui::screen::Screen;
+use crate::verbs::attach;
+use crate::verbs::plan::in_words;
+
+/// What is asked of every repo of one command, and what they share.
+pub struct Task<'a> {
+    /// How the hubs are reached.
+    pub settings: &'a Settings,
+    /// Where runs are kept.
+    pub runs: &'a Runs,
+    /// When to stop.
+    pub stop: &'a Stop,
+    /// Where the work is done, and how it is cut.
+    pub cutting: CuttingArgs,
+    /// What containers of Docker are made of.
+    pub containers: &'a ContainerArgs,
+    /// Who may see a repo that has to be created; else as the source.
+    pub visibility: Option<Visibility>,
+    /// How many of the files that only the destination has are deleted at most; they stay without it.
+    pub prune: Option<MaxDelete>,
+    /// What becomes of a destination that is there already.
+    pub existing: Existing,
+    /// Whether someone waits for the cloud.
+    pub watch: Watch,
+    /// Whether anything is done at all.
+    pub trial: Trial,
+    /// How many repos there are.
+    pub scope: Scope,
+    /// How much of each is copied.
+    pub extent: Extent,
+    /// What all may take.
+    pub ledger: Ledger,
+    /// Who may work.
+    pub turns: Turns,
+    /// What one of them has opened for all.
+    pub shared: Shared,
+}
+
+/// How the work of one command is done, be it about one repo or many.
+#[derive(Debug, clap::Args)]
+pub struct WorkArgs {
+    /// Show what would be done, and create nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Return as soon as all is submitted; only on modal, where the work goes on by itself
+    #[arg(long)]
+    detach: bool,
+    /// Do not ask: at a terminal, more than 100 GB in all are moved only after a yes
+    #[arg(long, short)]
+    yes: bool,
+    /// Where the work is done, and how it is cut.
+    #[command(flatten)]
+    pub cutting: CuttingArgs,
+    #[command(flatten)]
+    cost: CostArgs,
+    /// What containers of Docker are made of.
+    #[command(flatten)]
+    pub containers: ContainerArgs,
+}
+
+impl WorkArgs {
+    /// Whether someone waits for the cloud, if all that was asked fits the engine.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn watch(&self) -> Outcome<Watch> {
+        self.containers.fit(self.cutting.on)?;
+        Watch::of(self.detach, self.cutting.on)
+    }
+
+    /// Whether anything is done at all.
+    pub fn trial(&self) -> Trial {
+        if self.dry_run {
+            Trial::DryRun
+        } else {
+            Trial::ForReal
+        }
+    }
+
+    /// What all may take.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(self.cost.clone(), self.yes || self.dry_run)
+    }
+}
+
+/// Whether anything is done at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trial {
+    /// It is.
+    ForReal,
+    /// What would be done is shown, and nothing is created.
+    DryRun,
+}
+
+/// How many repos a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One.
+    One,
+    /// Several, whose chunks share the workers.
+    Many,
+}
+
+/// How a repo's way ended, when nothing stopped it.
+pub enum End {
+    /// With a report, which has been shown.
+    Reported(Box<Report>),
+    /// The run goes on in the cloud, as asked.
+    Away(String, PlanSummary),
+    /// What would be done has been shown.
+    Planned(PlanSummary),
+    /// Nothing was to be done, for this reason.
+    Skipped(&'static str),
+    /// All revisions came to an end of their own, and a table of them has been shown.
+    Revisions(Box<Summary>),
+}
+
+impl End {
+    /// The exit code that this alone calls for.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Reported(report) => report.exit(),
+            Self::Revisions(summary) => summary.exit(),
+            Self::Away(..) | Self::Planned(_) | Self::Skipped(_) => Exit::Done,
+        }
+    }
+}
+
+/// One repo on its way.
+pub struct Copying<'a> {
+    /// What is asked.
+    pub task: &'a Task<'a>,
+    /// Where words go.
+    pub screen: &'a Screen,
+    /// When it began.
+    pub began: Instant,
+}
+
+impl Copying<'_> {
+    /// Goes the whole way. An earlier run of these repos that works in the cloud is seen through first; then both sides are
+    /// looked at again, unless what is there by then is to be left alone. `ahead` is let go once its own work has begun.
+    ///
+    /// # Errors
+    /// Whatever stops it; what fails for single files is in the report.
+    pub async fn go(&self, route: &Route, mut ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
+        if self.task.extent == Extent::AllRevisions {
+            let Self {
+                task,
+                screen,
+                began,
+            } = *self;
+            return Revisions {
+                task,
+                screen,
+                began,
+            }
+            .go(route, ahead)
+            .await;
+        }
+        loop {
+            match self
+                .task
+                .stop
+                .unless(compare(route, self.task, self.screen))
+                .await?
+            {
+                Decision::Attach(record) => {
+                    drop(ahead.take());
+                    match self.see_through(&record).await? {
+                        Some(report)
+                            if report.exit() == Exit::Done
+                                && self.task.existing == Existing::Met =>
+                        {
+                            ()
+                        }
+                        Some(report) => return Ok(End::Reported(Box::new(report))),
+                        None => return Ok(End::Away(record.id, PlanSummary::default())),
+                    }
+                }
+                decision => return self.carry_out(decision, ahead).await,
+            }
+        }
+    }
+
+    async fn see_through(&self, record: &RunRecord) -> Outcome<Option<Report>> {
+        let Task {
+            runs,
+            settings,
+            stop,
+            ..
+        } = self.task;
+        self.screen.say(format!(
+            "run {} of these repos is in the cloud already: waiting for it first",
+            record.id
+        ));
+        attach::see_through(record, runs, settings, self.screen, stop).await
+    }
+
+    /// Does what was decided.
+    ///
+    /// # Errors
+    /// Whatever stops it.
+    pub async fn carry_out(
+        &self,
+        decision: Decision,
+        ahead: Option<OwnedSemaphorePermit>,
+    ) -> Outcome<End> {
+        match decision {
+            Decision::CarryOut(plan, there) => self.migrate(*plan, &there, ahead).await,
+            Decision::Proven(proof, earlier) => self.has_everything(&proof, *earlier),
+            Decision::Skip(why) => Ok(End::Skipped(why)),
+            Decision::Attach(record) => Ok(End::Away(record.id, PlanSummary::default())),
+        }
+    }
+
+    /// Says so, and leaves a run that says so too.
+    fn has_everything(&self, proof: &Proof, earlier: Report) -> Outcome<End> {
+        let (id, hub) = (&earlier.destination.id, earlier.destination.hub);
+        self.screen.say(format!(
+            "{id} on {hub} has everything already: both sides stand where run {} verified them",
+            earlier.run
+        ));
+        if self.task.trial == Trial::DryRun {
+            let (files, bytes) = (earlier.tally.files, earlier.tally.bytes);
+            return Ok(End::Planned(PlanSummary {
+                files,
+                bytes,
+                unchanged: files,
+                ..PlanSummary::default()
+            }));
+        }
+        let report = sync_state::repeat(proof, earlier, self.task.runs, self.began)?;
+        report.show(self.screen);
+        Ok(End::Reported(Box::new(report)))
+    }
+
+    async fn migrate(
+        &self,
+        plan: Plan,
+        there: &There,
+        ahead: Option<OwnedSemaphorePermit>,
+    ) -> Outcome<End> {
+        let Self { task, screen, .. } = *self;
+        let Task {
+            settings,
+            runs,
+            stop,
+            ref cutting,
+            ..
+        } = *task;
+        stop.unless(may_go_on(&plan, there, settings)).await?;
+        announce(&plan, screen);
+        let estimate = Estimate::of(&plan, cutting, task.ledger.rates(runs, cutting.on, &plan));
+        let summary = plan.summary();
+        if task.trial == Trial::DryRun {
+            screen.tell(&estimate.json());
+            screen.show(in_words(&plan, &estimate));
+            return task
+                .ledger
+                .admit(&estimate, screen)
+                .await
+                .map(|_| End::Planned(summary));
+        }
+        estimate.say(screen);
+        let in_all = stop.unless(task.ledger.admit(&estimate, screen)).await?;
+        task.turns.raise(cutting.workers(in_all));
+        let mut migration = self.set_out(plan, there, None).await?;
+        migration.ahead = ahead;
+        let id = migration.run.id().to_owned();
+        let report = migration.carry_out().await?;
+        report.iter().for_each(|report| report.show(screen));
+        Ok(report.map_or(End::Away(id, summary), |report| {
+            End::Reported(Box::new(report))
+        }))
+    }
+
+    /// Begins a run, beside another of the same destination if there is one, and opens the engine for it.
+    ///
+    /// # Errors
+    /// Another run writes to the destination; the engine can't be opened.
+    pub async fn set_out<'b>(
+        &'b self,
+        plan: Plan,
+        there: &'b There,
+        beside: Option<&RunDir>,
+    ) -> Outcome<Migration<'b>> {
+        let Self {
+            task,
+            screen,
+            began,
+        } = *self;
+        let Task {
+            settings,
+            runs,
+            stop,
+            ref cutting,
+            ref turns,
+            prune,
+            ..
+        } = *task;
+        let summary = plan.summary();
+        let new = NewRun {
+            verb: RunVerb::Migrate,
+            on: cutting.on,
+            source: &plan.source,
+            destination: &plan.destination,
+            plan: &summary,
+        };
+        let mut run = match beside {
+            None => runs.begin(new)?,
+            Some(other) => runs.begin_beside(new, other)?,
+        };
+        let crew = match self.crew(&plan, &run).await {
+            Ok(crew) => crew,
+            Err(failure) => return run.end(State::Failed).and(Err(failure)),
+        };
+        Ok(Migration {
+            plan,
+            there,
+            prune,
+            run,
+            crew,
+            turns,
+            ahead: None,
+            settings,
+            screen,
+            stop,
+            began,
+        })
+    }
+
+    /// Opens the engine; nobody is needed when nothing differs.
+    async fn crew(&self, plan: &Plan, run: &RunDir) -> Outcome<Option<Crew>> {
+        if plan.is_done() {
+            return Ok(None);
+        }
+        let Task {
+            cutting,
+            containers,
+            settings,
+            stop,
+            watch,
+            scope,
+            extent,
+            shared,
+            turns,
+            ..
+        } = self.task;
+        let workers = match (scope, cutting.on) {
+            // One app for all: how much there is in all shows only later.
+            (Scope::Many, On::Modal) => cutting.workers(u64::MAX),
+            _ => turns.workers().min(plan.chunks.len()).max(1),
+        };
+        let opening = Opening {
+            cutting,
+            workers,
+            extent: *extent,
+            shared,
+            containers,
+            plan,
+            run,
+            settings,
+            screen: self.screen,
+            stop,
+        };
+        Crew::open(opening, *watch).await.map(Some)
+    }
+}
+
+/// Refuses what must not be: showing what was hidden, and moving bytes to where we may not write.
+///
+/// # Errors
+/// That it would be.
+pub async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<()> {
+    plan.can_be_listed(there.hub.limits().folder_entries)
+        .map_err(|error| Failure::refused(error.message()))?;
+    let Some(info) = &there.info else {
+        return Ok(());
+    };
+    stays_hidden(
+        plan.creation.visibility,
+        info.visibility,
+        &there.at.id.to_string(),
+    )?;
+    if plan.is_done() || there.is_ours() {
+        return Ok(());
+    }
+    match there.hub.missing(&[asked_about(plan)]).await {
+        Err(error)
+            if matches!(
+                error.kind(),
+                Kind::Denied | Kind::Unauthorized | Kind::NotFound
+            ) =>
+        {
+            Err(said(
+                &error.with_kind(Kind::Denied),
+                &there.at,
+                settings,
+                Doing::Writing,
+            ))
+        }
+        // Anything else is the workers' to meet: they ask again, with patience.
+        _ => Ok(()),
+    }
+}
+
+fn announce(plan: &Plan, screen: &Screen) {
+    plan.warnings
+        .iter()
+        .for_each(|warning| screen.warn(warning));
+    plan.withheld
+        .iter()
+        .for_each(|withheld| screen.warn(format!("nothing is deleted: {}", withheld.reason)));
+    let summary = plan.summary();
+    if plan.options.transport == Transport::Git && !plan.is_done() {
+        screen.say(format!(
+            "{} is read by Git: what is not in LFS comes in one pack",
+            plan.source.id
+        ));
+    }
+    let (id, hub) = (&plan.destination.id, plan.destination.hub);
+    let differ = summary.files - summary.unchanged;
+    match (plan.creation.exists, plan.is_done()) {
+        (true, true) => screen.say(format!("{id} on {hub} has everything already")),
+        (true, false) => screen.warn(format!(
+            "{id} exists on {hub}: only what differs is sent, {differ} of {} files",
+            summary.files
+        )),
+        (false, _) => (),
+    }
+    screen.tell(&json!({
+        "event": "planned", "source": plan.source, "destination": plan.destination, "creation": plan.creation, "summary": summary,
+    }));
+}

@@ -1,0 +1,576 @@
+//! One migration, from its plan to its report: create, carry the chunks, commit once, verify. What is decided before is
+//! [`crate::verbs::migrate`]'s.
+
+use std::time::Instant;
+
+use hf2ms_hub::{Blob, File, Kind, Listing, Revision, Sha256, Visibility};
+use hf2ms_worker::commit::Deletion;
+use hf2ms_worker::finalize::FinalizeJob;
+use hf2ms_worker::plan::{MaxDelete, Plan};
+use hf2ms_worker::protocol::{Exit, VERSION, Verification, VerifyJob};
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::copy::cloud::Migrating;
+use crate::copy::inspect::{There, said};
+use crate::copy::outcome::Work;
+use crate::copy::sync_state::Proof;
+use crate::engine::modal::{Deployment, Modal};
+use crate::engine::queue::{Carried, Queue};
+use crate::engine::remote::{Calls, Came, Cloud, Watch};
+use crate::engine::runner::Crew;
+use crate::engine::slots::Turns;
+use crate::engine::{Ended, Engine, Heard, Job, Verb};
+use crate::runs::report::Report;
+use crate::runs::{Entry, RunDir, State};
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::ui::errors::{Doing, Failure, Outcome};
+use crate::ui::progress::{Done, Progress};
+use crate::ui::screen::Screen;
+
+/// Finalizers and verifiers that may die of one job.
+const ATTEMPTS: u32 = 3;
+
+/// One migration under way.
+pub struct Migration<'a> {
+    /// What it does.
+    pub plan: Plan,
+    /// The destination as it was found.
+    pub there: &'a There,
+    /// How many of the files that only the destination has are deleted at most; they stay without it.
+    pub prune: Option<MaxDelete>,
+    /// Its folder.
+    pub run: RunDir,
+    /// Who does the work; nobody is needed when nothing differs.
+    pub crew: Option<Crew>,
+    /// When they may.
+    pub turns: &'a Turns,
+    /// That it was planned ahead of its turn; let go as soon as that has come.
+    pub ahead: Option<OwnedSemaphorePermit>,
+    /// How the hubs are reached.
+    pub settings: &'a Settings,
+    /// Where words go.
+    pub screen: &'a Screen,
+    /// When to stop.
+    pub stop: &'a Stop,
+    /// When it began.
+    pub began: Instant,
+}
+
+impl Migration<'_> {
+    /// Does it all, and leaves a report however it ends; `None` when the cloud goes on without anyone here, as asked.
+    ///
+    /// # Errors
+    /// What stopped it; the run's record says so too.
+    pub async fn carry_out(mut self) -> Outcome<Option<Report>> {
+        self.begin()?;
+        let mut work = Work::default();
+        let done = match self.work(&mut work).await {
+            Ok(Came::Away(why)) => {
+                self.run.detach()?;
+                return why.map_or(Ok(None), Err);
+            }
+            Ok(Came::Home(())) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        let report = self.settle(work, &done).await?;
+        done.map(|()| Some(report))
+    }
+
+    /// Keeps what is to be done.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn begin(&self) -> Outcome<()> {
+        self.run.write("plan.json", &self.plan)?;
+        self.run.note(&Entry::Planned(self.plan.summary()))
+    }
+
+    /// Leaves a report of what came of it, and the proof where it can be one.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn settle(&mut self, work: Work, done: &Outcome<()>) -> Outcome<Report> {
+        let head = if done.is_ok() {
+            self.verified_head(&work).await
+        } else {
+            None
+        };
+        let state = match done {
+            Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
+            Err(_) => State::Failed,
+            Ok(()) => State::Done,
+        };
+        if let Some(head) = head {
+            self.proof(head).save(&self.run)?;
+        }
+        let workers = self.crew.as_ref().map_or(0, Crew::workers);
+        work.conclude(
+            &self.plan,
+            &mut self.run,
+            state,
+            workers,
+            self.began.elapsed().as_secs_f64(),
+        )
+    }
+
+    async fn work(&mut self, work: &mut Work) -> Outcome<Came> {
+        if self.plan.is_done() {
+            work.verification = Some(self.compare_listing());
+            return Ok(Came::Home(()));
+        }
+        self.stop.unless(self.create()).await?;
+        if let Some(Crew::Cloud(modal, deployment, watch)) = &self.crew {
+            drop(self.ahead.take());
+            return self.in_the_cloud(modal, deployment, *watch, work).await;
+        }
+        self.carry_chunks(work).await?;
+        let _finishing = self.turns.finishing().await;
+        self.finalize(work, Deletion::WhenWhole).await?;
+        Ok(Came::Home(()))
+    }
+
+    /// Submits everything, and waits for it unless nobody here should.
+    async fn in_the_cloud(
+        &self,
+        modal: &Modal,
+        deployment: &Deployment,
+        watch: Watch,
+        work: &mut Work,
+    ) -> Outcome<Came> {
+        let Self {
+            plan,
+            run,
+            settings,
+            screen,
+            stop,
+            ..
+        } = self;
+        let containers = deployment.containers as u64;
+        run.note(&Entry::Deployed {
+            app: deployment.app.clone(),
+            containers,
+        })?;
+        let cloud = Cloud {
+            modal,
+            app: &deployment.app,
+            containers,
+            run,
+            screen,
+            stop,
+        };
+        Migrating {
+            cloud,
+            plan,
+            settings,
+        }
+        .work(Calls::default(), watch, work)
+        .await
+    }
+
+    fn engine(&self) -> Outcome<&dyn Engine> {
+        match &self.crew {
+            Some(Crew::Engine(engine)) => Ok(engine.as_ref()),
+            _ => Err(Failure::usage("there is nobody here to work")),
+        }
+    }
+
+    /// The head that was verified: it stands where it stood before the verification.
+    async fn verified_head(&self, work: &Work) -> Option<Revision> {
+        let head = self.head_now().await.ok().flatten();
+        let verified = work
+            .verification
+            .as_ref()
+            .and_then(|found| found.head.as_ref());
+        head.filter(|head| verified == Some(head))
+    }
+
+    /// Where the destination's branch stands now, unless it is asked to stop first.
+    async fn head_now(&self) -> Outcome<Option<Revision>> {
+        self.stop
+            .unless(async { Ok(self.there.head_now().await) })
+            .await
+    }
+
+    fn proof(&self, head: Revision) -> Proof {
+        Proof::new(
+            &self.plan.source,
+            &self.plan.destination,
+            head,
+            self.there.filter(),
+            self.prune,
+        )
+        .with_card(self.plan.card)
+    }
+
+    /// Everything was found equal: the fresh listing is the verification.
+    pub fn compare_listing(&self) -> Verification {
+        let count = self.plan.files.len() as u64;
+        let planned: std::collections::HashSet<_> = self
+            .plan
+            .files
+            .iter()
+            .map(|planned| &planned.file.path)
+            .collect();
+        let paths = self
+            .there
+            .listing
+            .files
+            .iter()
+            .map(|listed| &listed.file.path);
+        let extra = paths
+            .filter(|path| !planned.contains(path))
+            .cloned()
+            .collect();
+        Verification {
+            checked: count,
+            equal: count,
+            extra,
+            head: self.there.head.clone(),
+            ..Verification::default()
+        }
+    }
+
+    /// Creates the destination if it is absent, and notes what its hub put there.
+    ///
+    /// # Errors
+    /// It can't be created, or shows what is to be hidden.
+    pub async fn create(&mut self) -> Outcome<()> {
+        if self.plan.creation.exists {
+            return Ok(());
+        }
+        let visibility = self.plan.creation.visibility;
+        match self.there.create(self.plan.creation, self.settings).await {
+            Ok(()) => self.screen.say(format!(
+                "created {} {}",
+                visibility,
+                self.there.at.web_url()
+            )),
+            Err(error) if error.kind() == Kind::Conflict => self.adopt(visibility).await?,
+            Err(error) => return Err(said(&error, &self.there.at, self.settings, Doing::Writing)),
+        }
+        self.screen.tell(
+            &json!({"event": "created", "visibility": visibility, "url": self.there.at.web_url()}),
+        );
+        self.run.note(&Entry::Created(self.plan.creation))?;
+        self.look_again().await.map(|_| ())
+    }
+
+    /// Someone made the repo meanwhile: it is used if it shows nothing that was hidden.
+    async fn adopt(&self, wanted: Visibility) -> Outcome<()> {
+        let found = self
+            .there
+            .hub
+            .describe()
+            .await
+            .map_err(|error| said(&error, &self.there.at, self.settings, Doing::Writing))?;
+        let at = &self.there.at;
+        let Some(info) = found else {
+            return Err(Failure::refused(format!(
+                "{} exists on {} and is not ours to see: use --dest with another id",
+                at.id, at.hub
+            )));
+        };
+        stays_hidden(wanted, info.visibility, &at.id.to_string())?;
+        self.screen.warn(format!(
+            "{} was created by someone else meanwhile: what differs is written into it",
+            at.id
+        ));
+        Ok(())
+    }
+
+    /// Lists the destination anew and notes what stands there.
+    async fn look_again(&mut self) -> Outcome<Listing> {
+        let listing = self.stop.unless(self.there.list(self.settings)).await?;
+        self.plan.meet(&listing);
+        Ok(listing)
+    }
+
+    /// Has the chunks carried.
+    ///
+    /// # Errors
+    /// A hub ended it for all files.
+    pub async fn carry_chunks(&mut self, work: &mut Work) -> Outcome<()> {
+        let ahead = self.ahead.take();
+        let summary = self.plan.summary();
+        let progress = &Progress::new(
+            self.screen,
+            "copying",
+            Done {
+                files: summary.blobs,
+                bytes: summary.blob_bytes,
+            },
+        );
+        let queue = Queue {
+            engine: self.engine()?,
+            turns: self.turns,
+            plan: &self.plan,
+            run: &self.run,
+            progress,
+        };
+        let carried = queue.carry(|| drop(ahead)).await;
+        progress.finish();
+        let Carried {
+            receipts,
+            ended_by,
+            lost,
+            seconds,
+        } = carried?;
+        work.failed = self.plan.unsent(&receipts);
+        (work.receipts, work.ended_by, work.lost, work.seconds) =
+            (receipts, ended_by, lost, seconds);
+        if self.stop.is_asked() {
+            return Err(Failure::interrupted());
+        }
+        match &work.ended_by {
+            Some((kind, error)) => Err(in_words(&self.plan, self.settings, *kind, error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the commits, as far as the receipts say that blobs are stored, and compares every file.
+    ///
+    /// # Errors
+    /// The finalizer died, or a hub ended it.
+    pub async fn finalize(&self, work: &mut Work, deletion: Deletion) -> Outcome<()> {
+        if deletion == Deletion::WhenWhole
+            && !work.failed.is_empty()
+            && !self.plan.delete.is_empty()
+        {
+            self.screen
+                .warn("nothing is deleted at the destination, because some files failed");
+        }
+        self.finish(&self.plan, work, deletion).await
+    }
+
+    /// Compares every file with what stands there, and leaves it as it is.
+    ///
+    /// # Errors
+    /// As [`Self::finalize`].
+    pub async fn compare(&self, work: &mut Work) -> Outcome<()> {
+        self.finish(&self.plan.only_compared(), work, Deletion::WhenWhole)
+            .await
+    }
+
+    async fn finish(&self, plan: &Plan, work: &mut Work, deletion: Deletion) -> Outcome<()> {
+        let engine = self.engine()?;
+        let of = Done {
+            files: plan.files.len() as u64,
+            bytes: plan.summary().bytes,
+        };
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let (run, receipts) = (self.run.id().to_owned(), work.receipts.as_slice());
+            // One that died may have written: the next one looks first.
+            let job = FinalizeJob {
+                version: VERSION,
+                run,
+                plan,
+                receipts,
+                look: attempt > 1,
+                deletion,
+            };
+            let ended = one(engine, Verb::Finalize, &job, "finishing", of, self.screen).await?;
+            match ended.to_be_repeated(Verb::Finalize, engine.network()) {
+                Some(why) if attempt < ATTEMPTS => {
+                    work.lost += 1;
+                    self.run.note(&Entry::Lost {
+                        chunk: 0,
+                        attempt,
+                        why: why.to_owned(),
+                    })?;
+                }
+                _ => return self.finished(ended, work),
+            }
+        }
+    }
+
+    /// Takes note of what a finalizer did.
+    fn finished(&self, ended: Ended, work: &mut Work) -> Outcome<()> {
+        let Ended::Finished(_, heard) = ended else {
+            return Err(broken("finalizer", ended));
+        };
+        work.finalized(&self.run, heard)?;
+        match &work.ended_by {
+            Some((kind, error)) => Err(in_words(&self.plan, self.settings, *kind, error)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Compares both sides in one worker.
+///
+/// # Errors
+/// No worker could.
+pub async fn verify_with(
+    engine: &dyn Engine,
+    job: &VerifyJob,
+    screen: &Screen,
+    run: &RunDir,
+) -> Outcome<Verification> {
+    let bytes = job.files.iter().map(|file| file.file.size).sum();
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match one(
+            engine,
+            Verb::Verify,
+            job,
+            "verifying",
+            Done {
+                files: job.files.len() as u64,
+                bytes,
+            },
+            screen,
+        )
+        .await?
+        {
+            Ended::Finished(
+                _,
+                Heard {
+                    verification: Some(found),
+                    ..
+                },
+            ) => return Ok(found),
+            ended => match ended.to_be_repeated(Verb::Verify, engine.network()) {
+                Some(why) if attempt < ATTEMPTS => run.note(&Entry::Lost {
+                    chunk: 0,
+                    attempt,
+                    why: why.to_owned(),
+                })?,
+                _ => return Err(broken("verifier", ended)),
+            },
+        }
+    }
+}
+
+/// Does one job that is not a chunk.
+pub(crate) async fn one(
+    engine: &dyn Engine,
+    verb: Verb,
+    job: &impl Serialize,
+    word: &'static str,
+    of: Done,
+    screen: &Screen,
+) -> Outcome<Ended> {
+    let json = serde_json::to_string(job)
+        .map_err(|error| Failure::usage(format!("the job can't be written: {error}")))?;
+    let progress = Progress::new(screen, word, of);
+    progress.begin(0);
+    let ended = engine
+        .work(
+            &Job {
+                verb,
+                number: 0,
+                json,
+            },
+            &|event| progress.hear(0, event),
+        )
+        .await;
+    progress.finish();
+    match ended {
+        Ended::Stopped(_) => Err(Failure::interrupted()),
+        ended => Ok(ended),
+    }
+}
+
+/// A worker's error for a person. The request that it names tells which hub it is about.
+pub fn in_words(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> Failure {
+    let error_of = hf2ms_hub::Error::new(kind, error);
+    let of_source = plan.destination.endpoint == plan.source.endpoint
+        && !error.contains(plan.destination.id.as_str());
+    if error.contains(&plan.destination.endpoint) && !of_source {
+        return said(&error_of, &plan.destination, settings, Doing::Writing);
+    }
+    if error.contains(&plan.source.endpoint) {
+        return said(&error_of, &plan.source, settings, Doing::Reading);
+    }
+    Failure::new(Exit::of(kind), format!("the workers were stopped: {error}"))
+}
+
+pub(crate) fn broken(who: &str, ended: Ended) -> Failure {
+    match ended {
+        Ended::Refused(kind, error) => Failure::new(Exit::of(kind), error),
+        Ended::Lost(why, _) => Failure::new(
+            Exit::Incomplete,
+            format!("the {who} died {ATTEMPTS} times: {why}"),
+        ),
+        Ended::Finished(exit, heard) => {
+            let why = heard
+                .failure
+                .map_or_else(|| "it gave no result".to_owned(), |(_, error)| error);
+            Failure::new(
+                if exit == Exit::Done {
+                    Exit::Incomplete
+                } else {
+                    exit
+                },
+                format!("the {who}: {why}"),
+            )
+        }
+        Ended::Stopped(_) => Failure::interrupted(),
+    }
+}
+
+/// Refuses to show to all what was hidden: a repo that is public already can't take what is to be private.
+///
+/// # Errors
+/// That it would.
+pub fn stays_hidden(wanted: Visibility, found: Visibility, id: &str) -> Outcome<()> {
+    if wanted.is_betrayed_by(found) {
+        return Err(Failure::refused(format!(
+            "{id} is public at the destination, and what would be copied is {wanted}: give --public to show it, or --dest with another id"
+        )));
+    }
+    Ok(())
+}
+
+/// The blob that a permission check asks about: one that moves anyway. Where none does there is still a commit to be
+/// written, so any blob will do: asking stores nothing.
+pub fn asked_about(plan: &Plan) -> Blob {
+    let moving = plan
+        .chunks
+        .iter()
+        .flatten()
+        .filter_map(|index| plan.files.get(*index as usize));
+    let blob = |file: &File| {
+        Some(Blob {
+            sha256: file.digest.sha256()?,
+            size: file.size,
+        })
+    };
+    const ANY: &[u8] = b"hf2ms";
+    moving
+        .filter_map(|planned| blob(&planned.file))
+        .next()
+        .unwrap_or(Blob {
+            sha256: Sha256::of(ANY),
+            size: ANY.len() as u64,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_hidden_stays_hidden() {
+        use Visibility::{Internal, Private, Public};
+        for (wanted, found, fits) in [
+            (Public, Public, true),
+            (Public, Private, true),
+            (Private, Private, true),
+            (Private, Public, false),
+            (Internal, Public, false),
+        ] {
+            assert_eq!(
+                stays_hidden(wanted, found, "a/b").is_ok(),
+                fits,
+                "{wanted} into {found}"
+            );
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What a finished run proves: that between this commit of the source and this head of the destination everything was
+//! compared and equal. Commits name content, so while both stand a second run need not list anything.
+
+use std::time::Instant;
+
+use hf2ms_hub::{RepoAt, Revision};
+use hf2ms_worker::plan::MaxDelete;
+use hf2ms_worker::plan::card::Card;
+use serde::{Deserialize, Serialize};
+
+use crate::args::filter::Filter;
+use crate::args::workers::On;
+use crate::runs::report::{Report, Tally};
+use crate::runs::{Entry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
+use crate::ui::errors::Outcome;
+
+const FILE: &str = "proof.json";
+
+/// Where both sides stood when all was verified, and which files were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    source: RepoAt,
+    destination: RepoAt,
+    head: Revision,
+    filter: Filter,
+    extra: ExtraFiles,
+    #[serde(default)]
+    card: Card,
+}
+
+/// What became of files that only the destination had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ExtraFiles {
+    Keep,
+    Delete,
+}
+
+impl From<Option<MaxDelete>> for ExtraFiles {
+    fn from(prune: Option<MaxDelete>) -> Self {
+        if prune.is_some() {
+            Self::Delete
+        } else {
+            Self::Keep
+        }
+    }
+}
+
+impl Proof {
+    /// What would be proven: these files, between this commit and this head.
+    pub fn new(
+        source: &RepoAt,
+        destination: &RepoAt,
+        head: Revision,
+        filter: &Filter,
+        prune: Option<MaxDelete>,
+    ) -> Self {
+        Self {
+            source: source.clone(),
+            destination: destination.clone(),
+            head,
+            filter: filter.clone(),
+            extra: prune.into(),
+            card: Card::default(),
+        }
+    }
+
+    /// The same, with a card that was treated so.
+    pub fn with_card(self, card: Card) -> Self {
+        Self { card, ..self }
+    }
+
+    /// The report of the newest run that proves this, be it of this branch or of another that stood at the same commit.
+    pub fn find(&self, runs: &Runs) -> Option<Report> {
+        Proofs::of(runs, &self.destination).find(self, runs)
+    }
+
+    /// The same of another's branch: commits name content, whatever they are called.
+    fn at_branch_of(mut self, other: &Self) -> Self {
+        self.destination.revision = other.destination.revision.clone();
+        self
+    }
+
+    /// Keeps the proof with its run. A source that was read by a branch's name proves nothing: what that names changes.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn save(&self, run: &RunDir) -> Outcome<()> {
+        if self.source.revision.is_commit() {
+            run.write(FILE, self)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What finished runs prove of one destination, the newest first.
+pub struct Proofs(Vec<(Proof, String)>);
+
+impl Proofs {
+    /// Reads them all.
+    pub fn of(runs: &Runs, destination: &RepoAt) -> Self {
+        let done = runs
+            .list()
+            .into_iter()
+            .filter(|run| run.state == State::Done && run.destination.is_same_repo(destination));
+        Self(
+            done.filter_map(|run: RunRecord| Some((runs.read(&run.id, FILE)?, run.id)))
+                .collect(),
+        )
+    }
+
+    /// The report of the newest run that proves this.
+    pub fn find(&self, wanted: &Proof, runs: &Runs) -> Option<Report> {
+        let proving = self
+            .0
+            .iter()
+            .filter(|(proof, _)| proof.clone().at_branch_of(wanted) == *wanted);
+        let mut reports = proving.filter_map(|(_, run)| runs.read(run, "report.json"));
+        reports.next().filter(|report: &Report| {
+            report
+                .verification
+                .as_ref()
+                .is_some_and(|found| found.is_good())
+        })
+    }
+}
+
+/// A run that had nothing to do, because `earlier` proves so.
+///
+/// # Errors
+/// Another run writes to the destination; the disk's.
+pub fn repeat(proof: &Proof, earlier: Report, runs: &Runs, began: Instant) -> Outcome<Report> {
+    let Tally { files, bytes, .. } = earlier.tally;
+    let summary = hf2ms_worker::protocol::PlanSummary {
+        files,
+        bytes,
+        unchanged: files,
+        ..Default::default()
+    };
+    let mut run = runs.begin(NewRun {
+        verb: RunVerb::Migrate,
+        on: On::Local,
+        source: &proof.source,
+        destination: &proof.destination,
+        plan: &summary,
+    })?;
+    let report = Report {
+        run: run.id().to_owned(),
+        tally: Tally {
+            files,
+            bytes,
+            unchanged: files,
+            ..Tally::default()
+        },
+        seconds: began.elapsed().as_secs_f64(),
+        bytes_per_second: 0.0,
+        ..earlier
+    };
+    run.note(&Entry::Planned(summary))?;
+    proof.save(&run)?;
+    run.write("report.json", &report)?;
+    run.end(State::Done)?;
+    Ok(report)
+}

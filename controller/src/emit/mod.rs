@@ -1,0 +1,3 @@
+//! Plans written as manifests of other systems.
+
+pub mod kubernetes;

@@ -1,0 +1,136 @@
+//! What all repos of one command take together: held against the limit, and asked about once.
+
+use std::collections::HashMap;
+use std::sync::PoisonError;
+
+use hf2ms_worker::plan::Plan;
+use tokio::sync::Mutex;
+
+use super::confirm::consent;
+use super::rates::Rates;
+use super::{CostArgs, Estimate};
+use crate::args::workers::On;
+use crate::runs::Runs;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::{Screen, dollars};
+
+/// What was begun so far, and what may be.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    cost: CostArgs,
+    /// Held while a person is asked: one question at a time.
+    so_far: Mutex<SoFar>,
+    /// By both endpoints.
+    rates: std::sync::Mutex<HashMap<[String; 2], Rates>>,
+}
+
+#[derive(Debug, Default)]
+struct SoFar {
+    agreed: bool,
+    sum: Option<Estimate>,
+}
+
+impl Ledger {
+    /// Nothing was begun yet. `agreed`: nobody is to be asked.
+    pub fn new(cost: CostArgs, agreed: bool) -> Self {
+        Self {
+            cost,
+            so_far: Mutex::new(SoFar { agreed, sum: None }),
+            rates: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The rates of the runs before the first repo between these hubs: earlier runs are read through once.
+    pub fn rates(&self, runs: &Runs, on: On, plan: &Plan) -> Rates {
+        let (source, destination) = (&plan.source, &plan.destination);
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let between = [source.endpoint.clone(), destination.endpoint.clone()];
+        rates
+            .entry(between)
+            .or_insert_with(|| Rates::of(runs, on, source, destination))
+            .clone()
+    }
+
+    /// Takes one repo in, if it may be begun; the bytes of all so far.
+    ///
+    /// # Errors
+    /// It would cost too much, together with those before it; or a person says no, and then that is for all.
+    pub async fn admit(&self, estimate: &Estimate, screen: &Screen) -> Outcome<u64> {
+        let mut so_far = self.so_far.lock().await;
+        let sum = so_far
+            .sum
+            .as_ref()
+            .map_or_else(|| estimate.clone(), |before| before.and(estimate));
+        self.allow(&sum, so_far.sum.is_some())?;
+        screen.hide_bars();
+        let agreed = consent(&sum, so_far.agreed, screen).await;
+        screen.show_bars();
+        so_far.agreed |= agreed.map_err(Failure::for_all)?;
+        let bytes = sum.bytes;
+        so_far.sum = Some(sum);
+        Ok(bytes)
+    }
+
+    fn allow(&self, sum: &Estimate, has_others: bool) -> Outcome<()> {
+        let allowed = sum.allowed_by(&self.cost);
+        match (allowed, self.cost.max_cost) {
+            (Err(failure), Some(limit)) if has_others => Err(Failure::new(
+                failure.exit(),
+                format!(
+                    "with the repos before it this would cost about {} $, and --max-cost allows {limit} $: it was not begun",
+                    dollars(sum.dollars)
+                ),
+            )),
+            (allowed, _) => allowed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hf2ms_worker::protocol::Exit;
+
+    use super::*;
+    use crate::ui::screen::Mode;
+
+    fn costing(dollars: f64) -> Estimate {
+        let rates = Rates {
+            container: 1.0,
+            total: None,
+            runs: 0,
+            measured: false,
+        };
+        let (files, bytes, there, there_bytes) = (1, 10, 0, 0);
+        Estimate {
+            files,
+            bytes,
+            there,
+            there_bytes,
+            on: On::Modal,
+            workers: 1,
+            containers: 1,
+            seconds: 1.0,
+            dollars,
+            rates,
+        }
+    }
+
+    #[tokio::test]
+    async fn repos_share_one_limit_and_what_does_not_fit_costs_only_itself() {
+        let ledger = Ledger::new(
+            CostArgs {
+                max_cost: Some(5.0),
+            },
+            false,
+        );
+        let screen = Screen::of(Mode::Json);
+        assert_eq!(ledger.admit(&costing(3.0), &screen).await, Ok(10));
+        let failure = ledger.admit(&costing(2.5), &screen).await.unwrap_err();
+        assert_eq!((failure.exit(), failure.ends_all()), (Exit::Refused, false));
+        assert_eq!(
+            failure.to_string(),
+            "with the repos before it this would cost about 5.5 $, and --max-cost allows 5 $: it was not begun"
+        );
+        assert_eq!(ledger.admit(&costing(2.0), &screen).await, Ok(20));
+    }
+}

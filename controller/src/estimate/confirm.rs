@@ -1,0 +1,76 @@
+//! Asking a person before a large move. Only where a person is: at a terminal, for input and for output.
+
+use std::io::IsTerminal;
+
+use hf2ms_worker::protocol::Exit;
+use tokio::sync::oneshot;
+
+use super::Estimate;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::{Mode, Screen};
+
+/// More bytes than this are asked about.
+const ASK_ABOVE: u64 = 100_000_000_000;
+
+/// Goes on if there is nobody to ask, nothing to ask about, or the answer is yes; whether that was said.
+///
+/// # Errors
+/// The answer is no: exit code 130, as if it had been stopped by a signal.
+pub async fn consent(estimate: &Estimate, yes: bool, screen: &Screen) -> Outcome<bool> {
+    if yes || estimate.bytes <= ASK_ABOVE {
+        return Ok(yes);
+    }
+    match confirmed(&estimate.question(), screen).await {
+        None => Ok(false),
+        Some(true) => Ok(true),
+        Some(false) => Err(Failure::new(
+            Exit::Interrupted,
+            "not confirmed: nothing was done",
+        )),
+    }
+}
+
+/// What a person answers to a question; `None` where there is nobody to ask.
+pub async fn confirmed(question: &str, screen: &Screen) -> Option<bool> {
+    if screen.mode() != Mode::Bars || !std::io::stdin().is_terminal() {
+        return None;
+    }
+    screen.ask(format!("{question} [y/N] "));
+    Some(answer().await.is_some_and(|answer| is_yes(&answer)))
+}
+
+/// One line of stdin. A thread of its own reads it, because the runtime would wait for one of its own to end, and a person
+/// who presses Ctrl-C answers no more.
+async fn answer() -> Option<String> {
+    let (tell, told) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line);
+        // Nobody waits any more: the process ends.
+        let _ = tell.send(read.is_ok().then_some(line));
+    });
+    told.await.ok().flatten()
+}
+
+fn is_yes(answer: &str) -> bool {
+    ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_yes_is_one() {
+        assert!(
+            ["y\n", "Y\r\n", " yes "]
+                .iter()
+                .all(|answer| is_yes(answer))
+        );
+        assert!(
+            ["", "\n", "n\n", "no", "yep", "ja"]
+                .iter()
+                .all(|answer| !is_yes(answer))
+        );
+    }
+}

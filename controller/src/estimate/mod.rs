@@ -1,0 +1,215 @@
+//! What a plan will take, said before it starts: files, bytes, containers, time and money. The time is that of the
+//! simulation in which nothing dies; [`rates`] says where its rates come from, [`consent`] asks a person, [`ledger`] adds repos up.
+
+pub mod budget;
+pub mod confirm;
+pub mod measured;
+pub mod price;
+pub mod rates;
+
+use hf2ms_worker::plan::{Plan, Step};
+use serde_json::{Value, json};
+
+use crate::args::workers::{CuttingArgs, On};
+use crate::simulate::play;
+use crate::simulate::python::Moving;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::screen::{Screen, dollars, duration, size};
+use rates::Rates;
+
+/// What a run may cost.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct CostArgs {
+    /// Refuse, before anything is created, what would cost more than this by Modal's price list [default: no limit]
+    #[arg(long, value_name = "DOLLARS", value_parser = amount)]
+    pub max_cost: Option<f64>,
+}
+
+fn amount(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number >= 0.0 && number.is_finite() => Ok(number),
+        _ => Err("expected an amount of dollars, as 20 or 0.5".to_owned()),
+    }
+}
+
+/// What a plan will take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// Files that have to be moved, or written otherwise.
+    pub files: u64,
+    /// Bytes to move.
+    pub bytes: u64,
+    /// Files that the destination has.
+    pub there: u64,
+    /// Their bytes.
+    pub there_bytes: u64,
+    /// Where the workers run.
+    pub on: On,
+    /// Workers that may work at a time.
+    pub workers: usize,
+    /// Those that get something to do.
+    pub containers: usize,
+    /// Expected seconds.
+    pub seconds: f64,
+    /// Expected dollars.
+    pub dollars: f64,
+    /// What the time is reckoned with.
+    pub rates: Rates,
+}
+
+impl Estimate {
+    /// Reckons what a plan will take on these workers.
+    pub fn of(plan: &Plan, cutting: &CuttingArgs, rates: Rates) -> Self {
+        let (on, summary) = (cutting.on, plan.summary());
+        let workers = cutting.workers(summary.blob_bytes);
+        let unchanged = plan
+            .files
+            .iter()
+            .filter(|planned| planned.step == Step::Unchanged);
+        let containers = workers.min(plan.chunks.len()).max(1);
+        let model = rates.model(on, containers);
+        let chunks: Vec<Vec<u64>> = moving(plan)
+            .into_iter()
+            .map(|chunk| chunk.iter().map(|file| file.size).collect())
+            .collect();
+        // A game in which nothing dies ends.
+        let played = play(&chunks, &model).unwrap_or_default();
+        // The committer reads inline files as a worker does, so many at a time.
+        let seconds =
+            played.seconds + summary.inline as f64 * model.file_seconds / model.streams as f64;
+        Self {
+            files: summary.files - summary.unchanged,
+            bytes: summary.blob_bytes,
+            there: summary.unchanged,
+            there_bytes: unchanged.map(|planned| planned.file.size).sum(),
+            on,
+            workers,
+            containers,
+            seconds,
+            dollars: price::dollars(on, played.container_seconds, seconds),
+            rates,
+        }
+    }
+
+    /// Both together, on the same workers: one after the other.
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            files: self.files + other.files,
+            bytes: self.bytes + other.bytes,
+            there: self.there + other.there,
+            there_bytes: self.there_bytes + other.there_bytes,
+            workers: self.workers.max(other.workers),
+            containers: self.containers.max(other.containers),
+            seconds: self.seconds + other.seconds,
+            dollars: self.dollars + other.dollars,
+            ..other.clone()
+        }
+    }
+
+    /// Refuses a run that would cost more than it may.
+    ///
+    /// # Errors
+    /// One line with both amounts.
+    pub fn allowed_by(&self, cost: &CostArgs) -> Outcome<()> {
+        match cost.max_cost {
+            Some(limit) if self.dollars > limit => Err(Failure::refused(format!(
+                "this would cost about {} $, and --max-cost allows {limit} $: nothing was done; give more, or use --include",
+                dollars(self.dollars)
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says it: two lines for a person, an event for a program.
+    pub fn say(&self, screen: &Screen) {
+        screen.tell(&self.json());
+        if self.files > 0 {
+            screen.say(format!(
+                "{} to move for {}; there already: {}",
+                size(self.bytes),
+                files(self.files),
+                self.there_already()
+            ));
+            screen.say(format!(
+                "expected: {}; {}",
+                self.expected(),
+                self.rates.in_words(self.on)
+            ));
+        }
+    }
+
+    /// For a program.
+    pub fn json(&self) -> Value {
+        json!({
+            "event": "estimate", "files": self.files, "bytes": self.bytes, "there": self.there, "there_bytes": self.there_bytes,
+            "on": self.on, "containers": self.containers, "seconds": self.seconds, "dollars": self.dollars, "rates": self.rates,
+        })
+    }
+
+    /// The files that need nothing.
+    pub fn there_already(&self) -> String {
+        format!("{}, {}", files(self.there), size(self.there_bytes))
+    }
+
+    /// `100 containers, about 1 h 10 min, about 6.0 $`.
+    pub fn expected(&self) -> String {
+        format!(
+            "{}, about {}{}",
+            self.how_many(),
+            duration(self.seconds),
+            self.price()
+        )
+    }
+
+    /// `Move 3.30 TB in 100 containers, about 1 h 10 min, about 6.0 $?`.
+    pub fn question(&self) -> String {
+        format!(
+            "Move {} in {}, about {}{}?",
+            size(self.bytes),
+            self.how_many(),
+            duration(self.seconds),
+            self.price()
+        )
+    }
+
+    fn how_many(&self) -> String {
+        let one = if self.on == On::Local {
+            "worker"
+        } else {
+            "container"
+        };
+        format!(
+            "{} {one}{}",
+            self.containers,
+            if self.containers == 1 { "" } else { "s" }
+        )
+    }
+
+    fn price(&self) -> String {
+        if self.on == On::Modal {
+            format!(", about {} $", dollars(self.dollars))
+        } else {
+            String::new()
+        }
+    }
+}
+
+/// The files of each chunk.
+pub fn moving(plan: &Plan) -> Vec<Vec<Moving>> {
+    let file = |index: &u32| {
+        let file = &plan.files.get(*index as usize)?.file;
+        // Hugging Face tells the SHA-256 of what it keeps in LFS, and Git's id of everything else.
+        Some(Moving {
+            size: file.size,
+            lfs: file.digest.sha256().is_some(),
+        })
+    };
+    plan.chunks
+        .iter()
+        .map(|chunk| chunk.iter().filter_map(file).collect())
+        .collect()
+}
+
+fn files(count: u64) -> String {
+    format!("{count} file{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,397 @@
+//! The two sides of a mirror as the command line names them: addresses of Git repos, or ids on the hubs. Credentials inside an
+//! address are taken out at once; each login goes to its own side's origin only.
+
+use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision, Token, Url};
+use percent_encoding::percent_decode_str;
+
+use crate::args::source::{Place, hub_at};
+use crate::settings::Environment;
+use crate::ui::errors::{Failure, Outcome};
+
+/// Which side of a mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// What is read.
+    Source,
+    /// What is written.
+    Target,
+}
+
+impl Role {
+    /// The word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        }
+    }
+
+    /// The variables of its user name and its password, and the one by which a worker gets both.
+    pub fn variables(self) -> [&'static str; 3] {
+        match self {
+            Self::Source => ["SOURCE_USERNAME", "SOURCE_TOKEN", "HF2MS_SOURCE_LOGIN"],
+            Self::Target => ["TARGET_USERNAME", "TARGET_TOKEN", "HF2MS_TARGET_LOGIN"],
+        }
+    }
+}
+
+/// One side, and who we are there.
+#[derive(Debug, Clone)]
+pub struct Party {
+    /// The repo: its endpoint is its whole address, without credentials.
+    pub at: RepoAt,
+    /// The login, if there is one.
+    pub login: Option<Token>,
+    /// The variable that the password came from, or could have come from.
+    pub token_name: &'static str,
+}
+
+/// Reads one side: an address, `hf:org/name`, `ms:org/name`, `org/name`.
+///
+/// # Errors
+/// Neither; or a login that can't be sent.
+pub fn party(text: &str, role: Role, environment: &Environment) -> Outcome<Party> {
+    let (text, inside) = without_credentials(text.trim(), role)?;
+    let settings = environment.settings(&[])?;
+    let host = text
+        .split_once("://")
+        .map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    let hub = hub_at(host, &settings);
+    if text.contains("://") && hub.is_none() {
+        let at = repo_at(&text, role)?;
+        let [_, token_name, _] = role.variables();
+        return Ok(Party {
+            at,
+            login: login(inside, role, None, environment)?,
+            token_name,
+        });
+    }
+    if text.starts_with(['/', '.', '~']) || (!text.contains("://") && text.contains('@')) {
+        return Err(no_address(&text, role));
+    }
+    let place = Place::parse(&text, &settings)?;
+    let hub = place.hub.unwrap_or(Hub::HuggingFace);
+    let access = if role == Role::Source {
+        settings.access(hub)
+    } else {
+        settings.access_to(hub)
+    };
+    let at = repo_at(&git_address(hub, &access.endpoint, &place), role)?;
+    let own = access
+        .token
+        .as_ref()
+        .map(|token| (hub, token.expose().to_owned()));
+    Ok(Party {
+        at,
+        login: login(inside, role, own, environment)?,
+        token_name: access.token_name,
+    })
+}
+
+/// What stands in an address before its host.
+struct Inside {
+    user: String,
+    password: Option<String>,
+}
+
+/// The address without its credentials, and those.
+fn without_credentials(text: &str, role: Role) -> Outcome<(String, Option<Inside>)> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Ok((text.to_owned(), None));
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let Some((credentials, host)) = authority.rsplit_once('@') else {
+        return Ok((text.to_owned(), None));
+    };
+    let decoded = |text: &str| {
+        percent_decode_str(text)
+            .decode_utf8()
+            .map(|text| text.into_owned())
+    };
+    let bad = |_| {
+        Failure::usage(format!(
+            "the {}'s address holds credentials that are not UTF-8: escape them as %XX",
+            role.name()
+        ))
+    };
+    let (user, password) = credentials
+        .split_once(':')
+        .map_or((credentials, None), |(user, password)| {
+            (user, Some(password))
+        });
+    let password = password.map(decoded).transpose().map_err(bad)?;
+    Ok((
+        format!("{scheme}://{host}/{path}"),
+        Some(Inside {
+            user: decoded(user).map_err(bad)?,
+            password,
+        }),
+    ))
+}
+
+fn repo_at(address: &str, role: Role) -> Outcome<RepoAt> {
+    let bad = || no_address(address, role);
+    let url: Url = address.parse().map_err(|_| bad())?;
+    let parts: Vec<&str> = url
+        .path_segments()
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
+    if !matches!(url.scheme(), "http" | "https")
+        || parts.is_empty()
+        || url.host_str().is_none()
+        || url.query().is_some()
+    {
+        return Err(bad());
+    }
+    let endpoint = url
+        .as_str()
+        .split('#')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('/')
+        .to_owned();
+    Ok(RepoAt {
+        hub: Hub::Git,
+        endpoint,
+        kind: RepoKind::Model,
+        id: id(&parts).ok_or_else(bad)?,
+        revision: Revision::main_of(Hub::Git),
+    })
+}
+
+fn no_address(address: &str, role: Role) -> Failure {
+    let shown = hf2ms_hub::path::escape(address);
+    Failure::usage(format!(
+        "the {} '{shown}' is no address of a Git repo: expected https://host/path/repo.git",
+        role.name()
+    ))
+}
+
+/// The last two parts of the path, for people; signs that an id can't have become dots.
+fn id(parts: &[&str]) -> Option<RepoId> {
+    let plain = |part: &str| {
+        let part = part.strip_suffix(".git").unwrap_or(part);
+        let kept: String = part
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '_' {
+                    c
+                } else {
+                    '-'
+                }
+            })
+            .collect();
+        let words: Vec<&str> = kept.split('-').filter(|word| !word.is_empty()).collect();
+        words.join("-").chars().take(96).collect::<String>()
+    };
+    let exact = |part: &str| part.strip_suffix(".git").unwrap_or(part).to_owned();
+    let (name, owner) = (
+        parts.last()?,
+        parts.len().checked_sub(2).map_or("repos", |at| parts[at]),
+    );
+    let sane = || format!("{}/{}", plain(owner), plain(name)).parse().ok();
+    format!("{}/{}", exact(owner), exact(name))
+        .parse()
+        .ok()
+        .or_else(sane)
+        .or_else(|| "git/repo".parse().ok())
+}
+
+/// Where Git finds a hub's repo (huggingface_hub 2.4.0, `repository.py`; modelscope-hub 0.5.1, `_repository.py`).
+fn git_address(hub: Hub, endpoint: &str, place: &Place) -> String {
+    let folder = match (hub, place.kind) {
+        (Hub::ModelScope, None | Some(RepoKind::Model)) => "models/",
+        (_, Some(RepoKind::Dataset)) => "datasets/",
+        (Hub::ModelScope, Some(RepoKind::Space)) => "studios/",
+        (_, Some(RepoKind::Space)) => "spaces/",
+        _ => "",
+    };
+    let git = if hub == Hub::ModelScope { ".git" } else { "" };
+    format!("{endpoint}/{folder}{}{git}", place.id)
+}
+
+/// Who we are on that side: by the address, else by the side's own variables, else by the hub's token.
+fn login(
+    inside: Option<Inside>,
+    role: Role,
+    hub: Option<(Hub, String)>,
+    environment: &Environment,
+) -> Outcome<Option<Token>> {
+    let [user_name, token_name, _] = role.variables();
+    let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+    let usual = hub.as_ref().map_or("oauth2", |(hub, _)| {
+        if *hub == Hub::HuggingFace {
+            "user"
+        } else {
+            "oauth2"
+        }
+    });
+    let of_hub = if matches!(hub, Some((Hub::HuggingFace, _))) {
+        set("HF_USERNAME")
+    } else {
+        None
+    };
+    let named = |inside: Option<&Inside>| {
+        inside
+            .map(|inside| inside.user.clone())
+            .filter(|user| !user.is_empty())
+    };
+    let user = named(inside.as_ref())
+        .or_else(|| set(user_name))
+        .or(of_hub)
+        .unwrap_or_else(|| usual.to_owned());
+    let own = inside.and_then(|inside| inside.password);
+    let Some(password) = own
+        .or_else(|| set(token_name))
+        .or(hub.map(|(_, token)| token))
+    else {
+        return Ok(None);
+    };
+    let bad = |bad| {
+        Failure::usage(format!(
+            "the {}'s credentials can't be used: {bad} (see {token_name})",
+            role.name()
+        ))
+    };
+    Token::login(&user, &password).map(Some).map_err(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, role: Role, set: &[(&str, &str)]) -> Outcome<Party> {
+        let set = set
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        party(text, role, &Environment::of(set))
+    }
+
+    fn login_of(text: &str, role: Role, set: &[(&str, &str)]) -> Option<String> {
+        read(text, role, set)
+            .unwrap()
+            .login
+            .map(|login| login.expose().to_owned())
+    }
+
+    #[test]
+    fn addresses_are_taken_whole_and_ids_are_their_last_two_parts() {
+        let party = read(
+            "https://git.example/a/deep/path/Intern-S1.git",
+            Role::Target,
+            &[],
+        )
+        .unwrap();
+        assert_eq!(
+            (party.at.endpoint.as_str(), party.at.id.as_str()),
+            (
+                "https://git.example/a/deep/path/Intern-S1.git",
+                "path/Intern-S1"
+            )
+        );
+        assert!(party.login.is_none());
+        assert_eq!(
+            read("https://git.example/~me/my--repo", Role::Target, &[])
+                .unwrap()
+                .at
+                .id
+                .as_str(),
+            "me/my-repo"
+        );
+        assert_eq!(
+            read("http://h/repo.git", Role::Target, &[])
+                .unwrap()
+                .at
+                .id
+                .as_str(),
+            "repos/repo"
+        );
+    }
+
+    #[test]
+    fn hubs_are_named_as_elsewhere() {
+        let at = |text: &str| read(text, Role::Source, &[]).unwrap().at.endpoint;
+        assert_eq!(at("org/name"), "https://huggingface.co/org/name");
+        assert_eq!(
+            at("https://huggingface.co/datasets/org/name/tree/main"),
+            "https://huggingface.co/datasets/org/name"
+        );
+        assert_eq!(
+            at("ms:org/name"),
+            "https://modelscope.cn/models/org/name.git"
+        );
+        assert_eq!(
+            at("ms:studios/org/app"),
+            "https://modelscope.cn/studios/org/app.git"
+        );
+        assert_eq!(
+            at("hf:spaces/org/app"),
+            "https://huggingface.co/spaces/org/app"
+        );
+    }
+
+    #[test]
+    fn credentials_leave_the_address_whatever_signs_they_have() {
+        let text = "https://o%40d%20%C3%BC:p%40ss%2Fw:rd%25@git.example/a/b.git";
+        let party = read(text, Role::Target, &[("TARGET_TOKEN", "other")]).unwrap();
+        assert_eq!(party.at.endpoint, "https://git.example/a/b.git");
+        assert_eq!(party.login.unwrap().expose(), "o@d ü:p@ss/w:rd%");
+        assert_eq!(
+            login_of("https://me@h/a/b", Role::Target, &[("TARGET_TOKEN", "t")]).as_deref(),
+            Some("me:t")
+        );
+        assert!(read("https://a:b%0d%0aX@h/a/b", Role::Target, &[]).is_err());
+    }
+
+    #[test]
+    fn each_side_has_its_own_login_and_a_hubs_token_goes_to_that_hub_only() {
+        let set = [
+            ("HF_TOKEN", "hf_x"),
+            ("HF_USERNAME", "me"),
+            ("TARGET_TOKEN", "t"),
+            ("TARGET_USERNAME", "you"),
+        ];
+        assert_eq!(
+            login_of("https://huggingface.co/a/b", Role::Source, &set).as_deref(),
+            Some("me:hf_x")
+        );
+        assert_eq!(
+            login_of("https://git.example/a/b", Role::Source, &set),
+            None
+        );
+        assert_eq!(
+            login_of("https://git.example/a/b", Role::Target, &set).as_deref(),
+            Some("you:t")
+        );
+        assert_eq!(
+            login_of("hf:a/b", Role::Target, &set[..2]).as_deref(),
+            Some("me:hf_x")
+        );
+        assert_eq!(
+            login_of("ms:a/b", Role::Source, &[("MODELSCOPE_TOKEN", "ms-x")]).as_deref(),
+            Some("oauth2:ms-x")
+        );
+    }
+
+    #[test]
+    fn what_is_no_git_address_is_said_in_one_line_without_its_password() {
+        for text in [
+            "git@github.com:a/b.git",
+            "ssh://git@h/a/b.git",
+            "https://h",
+            "file:///etc",
+            "ftp://me:canary@h/a/b",
+            "/home/me/repo",
+            "https://h/a?x=1",
+        ] {
+            let line = read(text, Role::Target, &[]).unwrap_err().to_string();
+            assert!(
+                !line.contains("canary") && !line.contains('\n'),
+                "{text}: {line}"
+            );
+        }
+    }
+}

@@ -1,0 +1,479 @@
+//! One mirroring, from the first look at both sides to its report: scan, stream the LFS objects, push the refs.
+
+use std::time::Instant;
+
+use hf2ms_hub::git::GitRepo;
+use hf2ms_hub::{Token, Url};
+use hf2ms_worker::mirror::refs::updates;
+use hf2ms_worker::plan::Plan;
+use hf2ms_worker::protocol::{
+    Exit, Landed, PlanSummary, PushJob, RefAt, RefUpdate, Scan, ScanJob, Tell,
+};
+use serde_json::json;
+
+use super::cloud::{JOB, Mirroring, see_through};
+use super::endpoints::{Party, Role};
+use super::errors::explain;
+use super::options::Wish;
+use super::refs::{outcomes, stand};
+use super::report::{MirrorReport, MirrorTally};
+use super::scan_report::{Found, SHOWN, follow};
+use super::work::{Work, settle};
+use crate::copy::run::{broken, one};
+use crate::engine::modal::{Deployment, Modal};
+use crate::engine::queue::Queue;
+use crate::engine::remote::{Calls, Came, Cloud, Watch};
+use crate::engine::runner::Crew;
+use crate::engine::slots::Turns;
+use crate::engine::{Ended, Engine, Verb};
+use crate::runs::{Entry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::ui::errors::{Failure, Outcome};
+use crate::ui::progress::{Done, Progress};
+use crate::ui::screen::{Screen, size};
+
+/// Scans and pushes that may die.
+const ATTEMPTS: u32 = 3;
+
+/// One mirroring.
+pub struct Round<'a> {
+    /// What is asked.
+    pub wish: &'a Wish,
+    /// How the hosts are reached.
+    pub settings: &'a Settings,
+    /// Where runs are kept.
+    pub runs: &'a Runs,
+    /// Where words go.
+    pub screen: &'a Screen,
+    /// When to stop.
+    pub stop: &'a Stop,
+    /// Whether someone waits for the cloud.
+    pub watch: Watch,
+    /// When it began.
+    pub began: Instant,
+}
+
+/// Where the refs of both sides stand.
+struct Stood {
+    here: Vec<RefAt>,
+    there: Vec<RefAt>,
+}
+
+/// How a mirroring ended, when nothing stopped it.
+pub enum End {
+    /// With a report.
+    Reported(Box<MirrorReport>),
+    /// The run of this id goes on in the cloud, as asked.
+    Away(String),
+}
+
+impl End {
+    /// The report.
+    ///
+    /// # Errors
+    /// There is none yet.
+    pub fn report(self) -> Outcome<MirrorReport> {
+        match self {
+            Self::Reported(report) => Ok(*report),
+            Self::Away(run) => Err(Failure::new(
+                Exit::Incomplete,
+                format!("run {run} goes on in the cloud: hf2ms attach {run}"),
+            )),
+        }
+    }
+}
+
+impl Round<'_> {
+    /// Looks at both sides and, unless nothing has changed since a run that verified them, mirrors. An earlier run of these two that
+    /// works in the cloud is seen through first.
+    ///
+    /// # Errors
+    /// Whatever stops it; what fails for single refs and objects is in the report.
+    pub async fn go(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<End> {
+        while let Some(record) = self.in_the_cloud() {
+            self.screen.say(format!(
+                "run {} of these repos is in the cloud already: waiting for it first",
+                record.id
+            ));
+            match see_through(&record, self.runs, self.settings, self.screen, self.stop).await? {
+                None => return Ok(End::Away(record.id)),
+                Some(report) if report.exit() != Exit::Done => {
+                    return Ok(End::Reported(Box::new(report)));
+                }
+                Some(_) => (),
+            }
+        }
+        let stood = self.stop.unless(self.look()).await?;
+        if let Some(report) = self.earlier(&stood) {
+            self.screen
+                .say(format!("nothing has changed since run {}", report.run));
+            return Ok(End::Reported(Box::new(report)));
+        }
+        self.begin(open).await
+    }
+
+    /// A run of these two that nobody watches, if someone here may wait for it.
+    fn in_the_cloud(&self) -> Option<RunRecord> {
+        let Wish { source, target, .. } = self.wish;
+        let run = self.runs.detached(&target.at)?;
+        (self.watch == Watch::Attached && run.verb == RunVerb::Mirror && run.source == source.at)
+            .then_some(run)
+    }
+
+    async fn begin(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<End> {
+        let Wish {
+            source,
+            target,
+            cutting,
+            ..
+        } = self.wish;
+        let plan = &PlanSummary::default();
+        let mut run = self.runs.begin(NewRun {
+            verb: RunVerb::Mirror,
+            on: cutting.on,
+            source: &source.at,
+            destination: &target.at,
+            plan,
+        })?;
+        let (id, mut job) = (
+            run.id().to_owned(),
+            self.wish
+                .job(run.id(), cutting.chunking_in_the_cloud(), Tell::Steps),
+        );
+        let came = match open(&run).await {
+            Ok(Crew::Engine(engine)) => {
+                job.tell = Tell::Found;
+                self.mirror(engine.as_ref(), &mut run, &mut job)
+                    .await
+                    .map(Came::Home)
+            }
+            Ok(Crew::Cloud(modal, deployment, watch)) => {
+                self.leave_to_cloud(&modal, &deployment, watch, &run, &job)
+                    .await
+            }
+            Err(failure) => Err(failure),
+        };
+        let report = settle(run, &job, came, self.began.elapsed().as_secs_f64())?;
+        Ok(report.map_or(End::Away(id), |report| End::Reported(Box::new(report))))
+    }
+
+    async fn leave_to_cloud(
+        &self,
+        modal: &Modal,
+        deployment: &Deployment,
+        watch: Watch,
+        run: &RunDir,
+        job: &ScanJob,
+    ) -> Outcome<Came<Work>> {
+        run.write(JOB, job)?;
+        let (app, containers) = (deployment.app.as_str(), deployment.containers as u64);
+        run.note(&Entry::Deployed {
+            app: app.to_owned(),
+            containers,
+        })?;
+        let cloud = Cloud {
+            modal,
+            app,
+            containers,
+            run,
+            screen: self.screen,
+            stop: self.stop,
+        };
+        Mirroring::new(cloud, job)
+            .work(Calls::default(), watch)
+            .await
+    }
+
+    /// Says what would be done; nothing is written anywhere.
+    ///
+    /// # Errors
+    /// Whatever stops the look.
+    pub async fn rehearse(&self, engine: &dyn Engine) -> Outcome<Exit> {
+        self.stop.unless(self.look()).await?;
+        let job = self
+            .wish
+            .job("dry-run", self.wish.cutting.chunking(0), Tell::Found);
+        let scan = self.scan(engine, &job).await?;
+        let updates = updates(&scan.refs, &scan.there, self.wish.scope);
+        self.screen
+            .tell(&json!({"event": "planned", "updates": updates, "scan": scan}));
+        let mut lines = vec![
+            format!(
+                "{} of {} refs would change; Git has {} objects, {}",
+                updates.len(),
+                scan.refs.len(),
+                scan.objects,
+                size(scan.git_bytes)
+            ),
+            format!(
+                "{} of {} LFS objects would move, {} of {}",
+                scan.missing.len(),
+                scan.pointers,
+                size(scan.missing_bytes),
+                size(scan.pointer_bytes)
+            ),
+        ];
+        lines.extend(updates.iter().take(SHOWN).map(in_words));
+        lines.extend(
+            (updates.len() > SHOWN).then(|| format!("  and {} more", updates.len() - SHOWN)),
+        );
+        self.screen.show(lines.join("\n"));
+        Ok(Exit::Done)
+    }
+
+    /// What the target lacks of the source; nothing is written anywhere.
+    ///
+    /// # Errors
+    /// Whatever stops the scan.
+    pub async fn scanned(&self, engine: &dyn Engine) -> Outcome<Scan> {
+        self.scan(
+            engine,
+            &self
+                .wish
+                .job("look", self.wish.cutting.chunking(0), Tell::Found),
+        )
+        .await
+    }
+
+    /// Both advertisements: who may not read or push is told so before any byte moves.
+    async fn look(&self) -> Outcome<Stood> {
+        let Wish {
+            source,
+            target,
+            scope,
+            ..
+        } = self.wish;
+        if source.at.endpoint.trim_end_matches(".git")
+            == target.at.endpoint.trim_end_matches(".git")
+        {
+            return Err(Failure::usage(format!(
+                "{} is both source and target",
+                source.at.endpoint
+            )));
+        }
+        let here = async { self.repo(source)?.advertised().await };
+        let there = async { self.repo(target)?.writable().await };
+        let (here, there) = tokio::join!(here, there);
+        let here = here.map_err(|error| explain(&error, source, Role::Source))?;
+        let there = there.map_err(|error| explain(&error, target, Role::Target))?;
+        Ok(Stood {
+            here: scope.of(&here),
+            there: scope.of(&there),
+        })
+    }
+
+    fn repo(&self, party: &Party) -> hf2ms_hub::Result<GitRepo> {
+        let bad = |error| {
+            hf2ms_hub::Error::new(hf2ms_hub::Kind::Usage, format!("it is no address: {error}"))
+        };
+        let url: Url = party.at.endpoint.parse().map_err(bad)?;
+        GitRepo::open(
+            &url,
+            party
+                .login
+                .as_ref()
+                .and_then(Token::user)
+                .unwrap_or_default(),
+            party.login.as_ref(),
+            self.settings.http(),
+        )
+    }
+
+    /// The report of the last run of these two, if it left nothing to do and both stand where it left them.
+    fn earlier(&self, stood: &Stood) -> Option<MirrorReport> {
+        let Wish {
+            source,
+            target,
+            scope,
+            ..
+        } = self.wish;
+        let is_ours = |run: &&crate::runs::RunRecord| {
+            run.verb == RunVerb::Mirror
+                && (&run.source, &run.destination) == (&source.at, &target.at)
+        };
+        let last = self.runs.list().into_iter().find(|run| is_ours(&run))?;
+        let report: MirrorReport = self.runs.read(&last.id, "report.json")?;
+        let stands = (report.source_stood, report.target_stands)
+            == (stand(&stood.here), stand(&stood.there));
+        let is_whole = report.exit() == Exit::Done
+            && report.tally.lacking == 0
+            && report.scope == *scope
+            && last.state == State::Done;
+        let refs = outcomes(
+            &stood.here,
+            report
+                .refs
+                .iter()
+                .filter(|outcome| outcome.why.is_some())
+                .cloned()
+                .collect(),
+        );
+        let tally = MirrorTally {
+            moved: 0,
+            moved_bytes: 0,
+            reused: 0,
+            retries: 0,
+            lost_workers: 0,
+            bytes_per_second: 0.0,
+            ..report.tally.clone()
+        };
+        (stands && is_whole).then(|| MirrorReport {
+            refs,
+            tally,
+            seconds: self.began.elapsed().as_secs_f64(),
+            ..report
+        })
+    }
+
+    async fn mirror(
+        &self,
+        engine: &dyn Engine,
+        run: &mut RunDir,
+        job: &mut ScanJob,
+    ) -> Outcome<Work> {
+        let scan = self.scan(engine, job).await?;
+        run.extent(scan.pointers, scan.pointer_bytes)?;
+        self.announce(&scan);
+        job.policy.chunking = self.wish.cutting.chunking(scan.missing_bytes);
+        let steps = follow(job, &scan, self.screen)?;
+        let mut work = Work::new(scan);
+        if !steps.plan.chunks.is_empty() {
+            self.carry(engine, run, &steps.plan, &mut work).await?;
+        }
+        if let Some(push) = steps.push {
+            let receipts = work.carried.receipts.clone();
+            work.landed = Some(
+                self.push(
+                    engine,
+                    &PushJob { receipts, ..push },
+                    &mut work.carried.lost,
+                )
+                .await?,
+            );
+        }
+        Ok(work)
+    }
+
+    async fn scan(&self, engine: &dyn Engine, job: &ScanJob) -> Outcome<Scan> {
+        for attempt in 1.. {
+            match one(
+                engine,
+                Verb::Scan,
+                job,
+                "scanning",
+                Done::default(),
+                self.screen,
+            )
+            .await?
+            {
+                Ended::Finished(_, heard) if heard.scan.is_some() => {
+                    return heard.scan.ok_or_else(Failure::interrupted);
+                }
+                ended
+                    if attempt < ATTEMPTS
+                        && ended.to_be_repeated(Verb::Scan, engine.network()).is_some() =>
+                {
+                    ()
+                }
+                ended => return Err(broken("scan", ended)),
+            }
+        }
+        Err(Failure::interrupted())
+    }
+
+    fn announce(&self, scan: &Scan) {
+        scan.warnings
+            .iter()
+            .for_each(|warning| self.screen.warn(warning));
+        if self.wish.folder.kept {
+            let below = self
+                .wish
+                .folder
+                .below
+                .clone()
+                .unwrap_or_else(|| std::env::temp_dir().display().to_string());
+            self.screen.say(format!(
+                "Git's objects stay in folders hf2ms-git-.. below {below}"
+            ));
+        }
+        Found::of(scan).say(self.screen);
+    }
+
+    /// Streams the LFS objects that the target lacks, as chunks of a migration.
+    async fn carry(
+        &self,
+        engine: &dyn Engine,
+        run: &RunDir,
+        plan: &Plan,
+        work: &mut Work,
+    ) -> Outcome<()> {
+        run.write("plan.json", plan)?;
+        let summary = plan.summary();
+        let progress = &Progress::new(
+            self.screen,
+            "copying",
+            Done {
+                files: summary.blobs,
+                bytes: summary.blob_bytes,
+            },
+        );
+        run.note(&Entry::Planned(summary))?;
+        let turns = &Turns::new(engine.workers());
+        let carried = Queue {
+            engine,
+            turns,
+            plan,
+            run,
+            progress,
+        }
+        .carry(|| ())
+        .await;
+        progress.finish();
+        let ended = work.carried(plan, carried?);
+        if self.stop.is_asked() {
+            return Err(Failure::interrupted());
+        }
+        ended
+    }
+
+    async fn push(&self, engine: &dyn Engine, job: &PushJob, lost: &mut u64) -> Outcome<Landed> {
+        for attempt in 1.. {
+            match one(
+                engine,
+                Verb::Push,
+                job,
+                "pushing",
+                Done::default(),
+                self.screen,
+            )
+            .await?
+            {
+                Ended::Finished(_, heard) if heard.landed.is_some() => {
+                    return heard.landed.ok_or_else(Failure::interrupted);
+                }
+                ended
+                    if attempt < ATTEMPTS
+                        && ended.to_be_repeated(Verb::Push, engine.network()).is_some() =>
+                {
+                    *lost += 1
+                }
+                ended => return Err(broken("push", ended)),
+            }
+        }
+        Err(Failure::interrupted())
+    }
+}
+
+fn in_words(update: &RefUpdate) -> String {
+    let name = hf2ms_hub::path::escape(&update.name);
+    let short = |oid: &Option<String>| {
+        oid.as_ref()
+            .map(|oid| oid.chars().take(10).collect::<String>())
+    };
+    match (short(&update.old), short(&update.new)) {
+        (None, Some(new)) => format!("  new       {name} {new}"),
+        (Some(old), Some(new)) => format!("  changed   {name} {old} -> {new}"),
+        (old, None) => format!("  deleted   {name} {}", old.unwrap_or_default()),
+    }
+}

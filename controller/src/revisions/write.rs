@@ -1,0 +1,141 @@
+//! One revision under way: its files are written where it stands, or on a branch apart that is then given its names.
+
+use hf2ms_hub::{Error, Kind, RefKind, References, Revision};
+use hf2ms_worker::commit::Deletion;
+use hf2ms_worker::plan::Known;
+use hf2ms_worker::plan::shared::Arrived;
+
+use super::targets::{Place, Target};
+use crate::copy::inspect::said;
+use crate::copy::outcome::Work;
+use crate::copy::run::Migration;
+use crate::runs::digests::learn;
+use crate::runs::report::Report;
+use crate::ui::errors::{Doing, Failure, Outcome};
+
+/// What the revisions of a repo share when they are written.
+pub struct Shared<'a> {
+    /// The destination's branches and tags.
+    pub references: &'a dyn References,
+    /// Where the default branch stands: new branches begin there.
+    pub base: Option<Revision>,
+    /// What became of blobs that several have.
+    pub arrived: Arrived,
+    /// Digests that those before have learned.
+    pub known: Known,
+}
+
+/// One revision under way.
+pub struct Way<'a> {
+    /// What it is.
+    pub target: &'a Target,
+    /// How it is copied.
+    pub migration: Migration<'a>,
+    /// What came of it so far.
+    pub work: Work,
+    /// Why it ended before its turn.
+    pub stopped: Option<Failure>,
+}
+
+impl Way<'_> {
+    /// Has its own blobs carried.
+    pub async fn carry(&mut self) {
+        if self.stopped.is_none() && !self.migration.plan.chunks.is_empty() {
+            self.stopped = self.migration.carry_chunks(&mut self.work).await.err();
+        }
+    }
+
+    /// Writes and compares it; leaves a report however it ends.
+    ///
+    /// # Errors
+    /// What stopped it.
+    pub async fn finish(&mut self, shared: &mut Shared<'_>) -> Outcome<Report> {
+        let done = match self.stopped.take() {
+            Some(failure) => Err(failure),
+            None => self.write(shared).await,
+        };
+        shared
+            .known
+            .extend(learn(&self.migration.plan, &self.work.receipts));
+        let work = Work {
+            known: shared.known.clone(),
+            ..std::mem::take(&mut self.work)
+        };
+        let report = self.migration.settle(work, &done).await?;
+        done.map(|()| report)
+    }
+
+    async fn write(&mut self, shared: &Shared<'_>) -> Outcome<()> {
+        let Self {
+            target,
+            migration,
+            work,
+            ..
+        } = self;
+        if migration.plan.is_done() {
+            work.verification = Some(migration.compare_listing());
+            return Ok(());
+        }
+        if let Place::Tagged(_) = target.place {
+            return migration.compare(work).await;
+        }
+        let told = shared.arrived.receipt(&migration.plan);
+        work.receipts.push(told);
+        work.failed = migration.plan.unsent(&work.receipts);
+        if target.place != Place::Apart {
+            return migration.finalize(work, Deletion::WhenWhole).await;
+        }
+        begin_apart(migration, shared).await?;
+        // What the branch began with and is not planned goes, though files are missing: nobody has seen it yet.
+        migration.finalize(work, Deletion::Always).await
+    }
+}
+
+/// Makes the branch apart, or takes up the one that a killed run left, and meets what it holds.
+async fn begin_apart(migration: &mut Migration<'_>, shared: &Shared<'_>) -> Outcome<()> {
+    let there = migration.there;
+    let refused = |error: &Error| said(error, &there.at, migration.settings, Doing::Writing);
+    let base = shared.base.as_ref().ok_or_else(|| {
+        let (hub, id) = (there.at.hub, &there.at.id);
+        Failure::refused(format!(
+            "{hub} does not say where {id} stands: no branch can be made"
+        ))
+    })?;
+    match make(shared.references, RefKind::Branch, &there.at.revision, base).await {
+        Err(error) if error.kind() == Kind::Conflict => (),
+        made => made.map_err(|error| refused(&error))?,
+    }
+    let listing = there.hub.list().await.map_err(|error| refused(&error))?;
+    migration.plan.meet_exactly(&listing, &shared.known);
+    migration.plan.creation.exists = true;
+    migration.plan.destination.revision = there.at.revision.clone();
+    Ok(())
+}
+
+/// Makes a branch or tag. Whether a lost answer, or one that says that it exists, means that it is as wanted, is looked up.
+///
+/// # Errors
+/// The hub's; [`Kind::Conflict`] when it stands elsewhere.
+pub async fn make(
+    references: &dyn References,
+    kind: RefKind,
+    name: &Revision,
+    at: &Revision,
+) -> hf2ms_hub::Result<()> {
+    let asked = || async {
+        match kind {
+            RefKind::Branch => references.make_branch(name, at).await,
+            RefKind::Tag => references.make_tag(name, at).await,
+        }
+    };
+    match asked().await {
+        Err(error) if matches!(error.kind(), Kind::Transient | Kind::Conflict) => {
+            match references.refs().await?.find(kind, name) {
+                Some(found) if found == at => Ok(()),
+                None if error.kind() == Kind::Transient => asked().await,
+                _ => Err(error),
+            }
+        }
+        made => made,
+    }
+}

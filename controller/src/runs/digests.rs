@@ -1,0 +1,81 @@
+//! What earlier runs learned: the SHA-256 of contents that the source knows by Git's id only. With it a second run
+//! compares small files without reading them; without it nothing is lost but that.
+
+use std::collections::HashMap;
+
+use hf2ms_hub::{Digest, GitSha1, RepoAt, RepoPath, Sha256};
+use hf2ms_worker::plan::{Known, Plan, PlannedFile, Step};
+use hf2ms_worker::protocol::{Receipt, Stored};
+
+use crate::runs::{RunDir, Runs};
+use crate::ui::errors::Outcome;
+
+const FILE: &str = "known.json";
+
+/// What the newest run between these repos knew at its end.
+pub fn load(runs: &Runs, source: &RepoAt, destination: &RepoAt) -> Known {
+    let same = |a: &RepoAt, b: &RepoAt| {
+        (a.hub, &a.endpoint, a.kind, &a.id) == (b.hub, &b.endpoint, b.kind, &b.id)
+    };
+    let earlier = runs
+        .list()
+        .into_iter()
+        .filter(|run| same(&run.source, source) && same(&run.destination, destination));
+    earlier
+        .filter_map(|run| runs.read(&run.id, FILE))
+        .next()
+        .unwrap_or_default()
+}
+
+/// Keeps what this run knows: of files that stood there already, of those its receipts name, and what was known before it.
+///
+/// # Errors
+/// The disk's.
+pub fn save(run: &RunDir, plan: &Plan, receipts: &[Receipt], before: &Known) -> Outcome<()> {
+    let mut known = before.clone();
+    known.extend(learn(plan, receipts));
+    if known.is_empty() {
+        Ok(())
+    } else {
+        run.write(FILE, &known)
+    }
+}
+
+/// What a plan and its receipts tell.
+pub fn learn(plan: &Plan, receipts: &[Receipt]) -> Known {
+    let stored: HashMap<&RepoPath, &Stored> = receipts
+        .iter()
+        .flat_map(|receipt| &receipt.files)
+        .map(|stored| (&stored.path, stored))
+        .collect();
+    let pair = |planned: &PlannedFile| -> Option<(GitSha1, Sha256)> {
+        let standing = planned
+            .current
+            .filter(|_| planned.step == Step::Unchanged)
+            .map(|current| current.digest);
+        let receipt = stored.get(&planned.file.path);
+        let sha256 = receipt.map(|stored| Digest::Sha256(stored.sha256));
+        let git = receipt
+            .and_then(|stored| stored.git_sha1)
+            .map(Digest::GitSha1);
+        both([Some(planned.file.digest), standing, sha256, git])
+    };
+    plan.files
+        .iter()
+        .filter(|planned| planned.edit.is_none())
+        .filter_map(pair)
+        .collect()
+}
+
+/// One content's digests of both kinds, if both are among these.
+fn both(digests: [Option<Digest>; 4]) -> Option<(GitSha1, Sha256)> {
+    let all = || digests.iter().flatten().copied();
+    let git = all().find_map(|digest| {
+        if let Digest::GitSha1(git) = digest {
+            Some(git)
+        } else {
+            None
+        }
+    });
+    Some((git?, all().find_map(Digest::sha256)?))
+}

@@ -1,0 +1,85 @@
+//! Who works on what: a lock on each run that is under way, and one on its destination. They die with their holder.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use hf2ms_hub::{Hub, RepoAt, Sha256};
+use hf2ms_worker::protocol::Exit;
+
+use super::files::private;
+use crate::ui::errors::{Failure, Outcome};
+
+fn hold(path: &Path) -> io::Result<File> {
+    let file = private()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    file.try_lock()?;
+    Ok(file)
+}
+
+/// The lock says that a process works on the run, the content which.
+pub(super) fn hold_alive(path: &Path) -> io::Result<File> {
+    let mut file = hold(path)?;
+    file.set_len(0)?;
+    file.write_all(std::process::id().to_string().as_bytes())?;
+    Ok(file)
+}
+
+/// Asks with a shared lock: two who ask are not taken for one who holds.
+pub(super) fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| {
+        matches!(
+            file.try_lock_shared(),
+            Err(std::fs::TryLockError::WouldBlock)
+        )
+    })
+}
+
+pub(super) fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> Outcome<File> {
+    match hold(path) {
+        Ok(mut file) => {
+            let written = file.set_len(0).and_then(|()| file.write_all(id.as_bytes()));
+            written
+                .map(|()| file)
+                .map_err(|error| Failure::file(path, &error))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            let holder = fs::read_to_string(path).unwrap_or_default();
+            let (repo, hub) = (&destination.id, destination.hub);
+            Err(Failure::new(
+                Exit::Incomplete,
+                format!(
+                    "run {holder} is writing to {repo} on {hub}: wait until it ends, or stop it"
+                ),
+            ))
+        }
+        Err(error) => Err(Failure::file(path, &error)),
+    }
+}
+
+pub(super) fn lock_name(at: &RepoAt) -> String {
+    let hub = match at.hub {
+        Hub::HuggingFace => "hf",
+        Hub::ModelScope => "ms",
+        Hub::Git => "git",
+    };
+    let text = format!("{hub} {} {} {}", at.endpoint, at.kind, at.id);
+    // A file's name has 255 bytes at most; the address of a Git repo may have more.
+    let text = if text.len() > 200 {
+        format!("{hub} {} {}", Sha256::of(text.as_bytes()), at.id)
+    } else {
+        text
+    };
+    text.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '.' || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}

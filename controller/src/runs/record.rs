@@ -1,0 +1,148 @@
+//! What is kept of a run: what it is and how it stands, and the lines of its journal.
+
+use hf2ms_hub::RepoAt;
+use hf2ms_worker::protocol::{Creation, PlanSummary, Receipt, Verification};
+use serde::{Deserialize, Serialize};
+
+use crate::args::workers::On;
+
+/// What a run is, as `runs` tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: String,
+    /// What it does.
+    pub verb: RunVerb,
+    /// When it began, in seconds since 1970.
+    pub started: u64,
+    /// Where from.
+    pub source: RepoAt,
+    /// Where to.
+    pub destination: RepoAt,
+    /// Where its workers run.
+    #[serde(default)]
+    pub on: On,
+    /// How it stands.
+    pub state: State,
+    /// The source's files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The first run of the command about all revisions of a repo that this one belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
+}
+
+/// What a run is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRun<'a> {
+    /// What it does.
+    pub verb: RunVerb,
+    /// Where its workers run.
+    pub on: On,
+    /// Where from.
+    pub source: &'a RepoAt,
+    /// Where to.
+    pub destination: &'a RepoAt,
+    /// Its plan in numbers.
+    pub plan: &'a PlanSummary,
+}
+
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunVerb {
+    /// Writes to its destination: one at a time does.
+    Migrate,
+    /// The same, with a Git repo's whole history.
+    Mirror,
+    /// Only reads.
+    Verify,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It works; or its process was killed, if nobody holds its lock.
+    Running,
+    /// Killed: the same command goes on.
+    Killed,
+    /// Nobody here watches; the cloud works, or has ended.
+    Detached,
+    /// Everything is there and verified.
+    Done,
+    /// Some files are not there.
+    Incomplete,
+    /// It could not go on.
+    Failed,
+    /// A signal stopped it.
+    Interrupted,
+}
+
+impl State {
+    /// Whether nobody works on it any more, nor ever will.
+    pub(super) fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Done | Self::Incomplete | Self::Failed | Self::Interrupted
+        )
+    }
+
+    /// The word of `run.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Killed => "killed",
+            Self::Detached => "detached",
+            Self::Done => "done",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum Entry {
+    /// The plan was made.
+    Planned(PlanSummary),
+    /// The destination was created.
+    Created(Creation),
+    /// The cloud is ready to work.
+    Deployed {
+        /// The app there.
+        app: String,
+        /// Containers at a time.
+        containers: u64,
+    },
+    /// A call was submitted to the cloud.
+    Call {
+        /// The chunk it carries; none for the call that ends the run.
+        chunk: Option<u32>,
+        /// Its id there.
+        call: String,
+    },
+    /// A chunk's worker left its receipt.
+    Chunk(Receipt),
+    /// A chunk's worker died.
+    Lost {
+        /// The chunk.
+        chunk: u32,
+        /// Which try it was, from 1.
+        attempt: u32,
+        /// What was seen of it.
+        why: String,
+    },
+    /// The committer left its receipt.
+    Committed(Receipt),
+    /// The verification ended.
+    Verified(Verification),
+    /// The run ended.
+    Ended {
+        /// How.
+        state: State,
+    },
+}

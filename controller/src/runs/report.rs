@@ -1,0 +1,466 @@
+//! What came of a run: `report.json`, and the same for a person to read.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use hf2ms_hub::{Kind, Refused, RepoAt};
+use hf2ms_worker::plan::{Plan, Withheld};
+use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification};
+use serde::{Deserialize, Serialize};
+
+use crate::runs::State;
+use crate::ui::errors::WAIT_LONGER;
+use crate::ui::screen::{Screen, duration, rate, size};
+
+/// More failures than this are counted, not shown; the file has them all.
+const SHOWN: usize = 20;
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The run's id.
+    pub run: String,
+    /// How it ended.
+    pub state: State,
+    /// Where from, at which commit.
+    pub source: RepoAt,
+    /// Where to.
+    pub destination: RepoAt,
+    /// The destination's page.
+    pub url: String,
+    /// What was done.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// Seconds from the first look to the last.
+    pub seconds: f64,
+    /// Bytes sent a second, over the time that chunks took.
+    pub bytes_per_second: f64,
+    /// What the verification found; absent if none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+    /// Files that are not there, and why.
+    pub failed: Vec<FailedFile>,
+    /// What the source has and can't be moved.
+    pub refused: Vec<Refused>,
+    /// What was to be deleted at the destination and is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Withheld>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// What was done, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Files that are to stand at the destination.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Blobs whose bytes were sent.
+    pub moved: u64,
+    /// Their bytes.
+    pub moved_bytes: u64,
+    /// Bytes sent, repeats included.
+    pub sent: u64,
+    /// Blobs that the hub had already.
+    pub reused: u64,
+    /// Files that share a blob with another.
+    pub duplicates: u64,
+    /// Files whose bytes went into a commit.
+    pub inline: u64,
+    /// Files that stood there already.
+    pub unchanged: u64,
+    /// Files deleted.
+    pub deleted: u64,
+    /// Commits written.
+    pub commits: u64,
+    /// Tries after a failure.
+    pub retries: u64,
+    /// Workers that died and were replaced.
+    pub lost_workers: u64,
+    /// Chunks of work.
+    pub chunks: u64,
+    /// Workers at a time.
+    pub workers: u64,
+}
+
+impl Tally {
+    /// What a plan alone tells.
+    pub fn of_plan(plan: &Plan) -> Self {
+        let summary = plan.summary();
+        Self {
+            files: summary.files,
+            bytes: summary.bytes,
+            duplicates: summary.duplicates,
+            unchanged: summary.unchanged,
+            chunks: summary.chunks,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what a worker's receipt tells.
+    pub fn add(&mut self, receipt: &Receipt) {
+        self.sent += receipt.sent;
+        self.retries += receipt.retries;
+        for stored in &receipt.files {
+            match stored.how {
+                How::Streamed => {
+                    self.moved += 1;
+                    self.moved_bytes += stored.size;
+                }
+                How::Reused => self.reused += 1,
+                How::Duplicate => self.duplicates += 1,
+                How::Inline => self.inline += 1,
+                How::Unchanged => self.unchanged += 1,
+            }
+        }
+    }
+}
+
+impl Report {
+    /// The exit code: integrity before refusal before incompleteness.
+    pub fn exit(&self) -> Exit {
+        let checked = match (&self.verification, self.state) {
+            (_, State::Interrupted) => return Exit::Interrupted,
+            (Some(found), _) if !found.different.is_empty() => Exit::Integrity,
+            (Some(found), _) if found.is_good() => Exit::Done,
+            _ => Exit::Incomplete,
+        };
+        let whole = self.failed.is_empty() && self.refused.is_empty() && self.withheld.is_empty();
+        let lost = if whole { Exit::Done } else { Exit::Incomplete };
+        let corrupt = self
+            .failed
+            .iter()
+            .any(|failed| failed.kind == Kind::Corrupt);
+        let refused =
+            self.tally.commits == 0 && self.failed.iter().any(|failed| self.ends_all(failed.kind));
+        let worst = [(corrupt, Exit::Integrity), (refused, Exit::Refused)]
+            .into_iter()
+            .find(|(is, _)| *is)
+            .map_or(lost, |(_, exit)| exit);
+        checked.worse(worst)
+    }
+
+    /// Whether a failure of this kind means that the whole run was refused. A file that is not found beside others that stand there
+    /// is missing alone.
+    fn ends_all(&self, kind: Kind) -> bool {
+        Exit::of(kind) == Exit::Refused && (kind != Kind::NotFound || self.tally.unchanged == 0)
+    }
+
+    /// Shows it: to a person as a table, or a line if it is one of several; to a program as a line.
+    pub fn show(&self, screen: &Screen) {
+        let mut line = serde_json::to_value(self).unwrap_or_default();
+        line["event"] = "report".into();
+        line["exit"] = (self.exit() as u8).into();
+        screen.tell(&line);
+        match screen.part() {
+            Some(_) => screen.say(self.line()),
+            None => screen.show(self.readable()),
+        }
+    }
+
+    /// The report in one line.
+    pub fn line(&self) -> String {
+        let Tally { files, bytes, .. } = self.tally;
+        let lost = self.failed.len() + self.refused.len();
+        let failed = if lost > 0 {
+            format!(", {lost} failed: see report.json of run {}", self.run)
+        } else {
+            String::new()
+        };
+        format!(
+            "{}: {files} files, {} in {}{failed}  {}",
+            self.headline(),
+            size(bytes),
+            duration(self.seconds),
+            self.url
+        )
+    }
+
+    /// The report for a person.
+    pub fn readable(&self) -> String {
+        let mut text = format!("\n{}  {}\n", self.headline(), self.url);
+        let tally = &self.tally;
+        let rows = [
+            ("files", format!("{}, {}", tally.files, size(tally.bytes))),
+            (
+                "moved",
+                format!("{} blobs, {}", tally.moved, size(tally.moved_bytes)),
+            ),
+            (
+                "reused",
+                format!("{} blobs that the hub had already", tally.reused),
+            ),
+            (
+                "duplicates",
+                format!("{} files share a blob with another", tally.duplicates),
+            ),
+            (
+                "inline",
+                format!("{} files inside {} commits", tally.inline, tally.commits),
+            ),
+            ("unchanged", tally.unchanged.to_string()),
+            ("deleted", tally.deleted.to_string()),
+            (
+                "retries",
+                format!("{}; {} workers replaced", tally.retries, tally.lost_workers),
+            ),
+            (
+                "time",
+                format!(
+                    "{}{}",
+                    duration(self.seconds),
+                    rate_text(self.bytes_per_second)
+                ),
+            ),
+        ];
+        for (name, value) in rows {
+            let _ = writeln!(text, "  {name:<11} {value}");
+        }
+        text.push_str(
+            &self
+                .verification
+                .as_ref()
+                .map(table)
+                .unwrap_or_else(|| "  verified    not at all\n".to_owned()),
+        );
+        text.push_str(&self.failures());
+        self.withheld
+            .iter()
+            .for_each(|withheld| text.push_str(&stayed(withheld)));
+        text.trim_end().to_owned()
+    }
+
+    /// The first thing that is wrong, if anything is.
+    pub fn first_failure(&self) -> Option<String> {
+        let failed = self
+            .failed
+            .iter()
+            .map(|failed| format!("{}: {}", failed.path, failed.error));
+        let refused = self
+            .refused
+            .iter()
+            .map(|refused| format!("{}: {}", refused.path, refused.reason));
+        let lost = self.failed.len() + self.refused.len();
+        let first = failed.chain(refused).next().map(|first| {
+            if lost > 1 {
+                format!("{first} (and {} more)", lost - 1)
+            } else {
+                first
+            }
+        });
+        first.or_else(|| (self.exit() != Exit::Done).then(|| self.headline().to_owned()))
+    }
+
+    fn headline(&self) -> &'static str {
+        match self.exit() {
+            Exit::Done => "done and verified",
+            Exit::Integrity => "NOT EQUAL",
+            Exit::Interrupted => "stopped",
+            _ if self.only_withholds() => "copied and verified, but nothing was deleted",
+            _ => "incomplete: run the same command again",
+        }
+    }
+
+    /// Whether everything is as it was asked, but for deletions.
+    fn only_withholds(&self) -> bool {
+        let is_good = self
+            .verification
+            .as_ref()
+            .is_some_and(Verification::is_good);
+        is_good && self.failed.is_empty() && self.refused.is_empty() && !self.withheld.is_empty()
+    }
+
+    fn failures(&self) -> String {
+        let failed = self
+            .failed
+            .iter()
+            .map(|failed| (&failed.path, &failed.error));
+        let refused = self
+            .refused
+            .iter()
+            .map(|refused| (&refused.path, &refused.reason));
+        let mut text = String::new();
+        for (path, why) in failed.chain(refused).take(SHOWN) {
+            let _ = writeln!(text, "  failed      {path}: {why}");
+        }
+        let rest = (self.failed.len() + self.refused.len()).saturating_sub(SHOWN);
+        if rest > 0 {
+            let _ = writeln!(
+                text,
+                "  failed      {rest} more: see report.json of run {}",
+                self.run
+            );
+        }
+        if self
+            .failed
+            .iter()
+            .any(|failed| failed.kind == Kind::RateLimited)
+        {
+            let _ = writeln!(
+                text,
+                "  limited     the hub asks to wait: run the same command again later, or {WAIT_LONGER}"
+            );
+        }
+        text
+    }
+}
+
+/// Files that were not deleted: why, and the first of them.
+fn stayed(Withheld { reason, paths }: &Withheld) -> String {
+    let mut text = format!("  not deleted {reason}\n");
+    paths.iter().take(SHOWN).for_each(|path| {
+        let _ = writeln!(text, "      {path}");
+    });
+    if paths.len() > SHOWN {
+        let _ = writeln!(text, "      {} more: see report.json", paths.len() - SHOWN);
+    }
+    text
+}
+
+fn rate_text(bytes_per_second: f64) -> String {
+    if bytes_per_second > 0.0 {
+        format!(", {}", rate(bytes_per_second as u64, 1.0))
+    } else {
+        String::new()
+    }
+}
+
+/// The verification as a table, with the first paths of each bad row.
+pub fn table(found: &Verification) -> String {
+    let paths = |paths: &[hf2ms_hub::RepoPath]| {
+        paths
+            .iter()
+            .take(SHOWN)
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let unread = found
+        .unread
+        .iter()
+        .take(SHOWN)
+        .map(|entry| format!("{}: {}", entry.path, entry.reason))
+        .collect();
+    let rows = [
+        ("equal", found.equal, Vec::new()),
+        ("missing", found.missing.len() as u64, paths(&found.missing)),
+        (
+            "different",
+            found.different.len() as u64,
+            paths(&found.different),
+        ),
+        ("unread", found.unread.len() as u64, unread),
+        ("extra", found.extra.len() as u64, Vec::new()),
+    ];
+    let mut text = format!("  verified    {} files\n", found.checked);
+    for (name, count, paths) in rows {
+        let _ = writeln!(text, "    {name:<9} {count:>9}");
+        for path in paths {
+            let _ = writeln!(text, "      {path}");
+        }
+    }
+    text
+}
+
+/// Failures by path, each path once: a later word wins.
+pub fn merged(failed: impl IntoIterator<Item = FailedFile>) -> Vec<FailedFile> {
+    let by_path: HashMap<String, FailedFile> = failed
+        .into_iter()
+        .map(|failed| (failed.path.clone(), failed))
+        .collect();
+    let mut failed: Vec<FailedFile> = by_path.into_values().collect();
+    failed.sort_by(|a, b| a.path.cmp(&b.path));
+    failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runs::tests::at;
+
+    fn report(verification: Option<Verification>, failed: Vec<FailedFile>) -> Report {
+        Report {
+            run: "01K".into(),
+            state: State::Done,
+            source: at("huggingface", "org/a"),
+            destination: at("modelscope", "org/a"),
+            url: "https://m/models/org/a".into(),
+            tally: Tally {
+                files: 3,
+                bytes: 3000,
+                commits: 1,
+                ..Tally::default()
+            },
+            seconds: 61.0,
+            bytes_per_second: 1e9,
+            verification,
+            failed,
+            refused: Vec::new(),
+            withheld: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn good() -> Option<Verification> {
+        Some(Verification {
+            checked: 3,
+            equal: 3,
+            ..Verification::default()
+        })
+    }
+
+    fn failed(kind: Kind) -> Vec<FailedFile> {
+        vec![FailedFile {
+            path: "a".into(),
+            error: "no".into(),
+            kind,
+        }]
+    }
+
+    #[test]
+    fn success_is_only_said_of_what_was_verified() {
+        assert_eq!(report(good(), vec![]).exit(), Exit::Done);
+        assert_eq!(report(None, vec![]).exit(), Exit::Incomplete);
+        assert_eq!(
+            report(good(), failed(Kind::Transient)).exit(),
+            Exit::Incomplete
+        );
+        assert_eq!(
+            report(good(), failed(Kind::Corrupt)).exit(),
+            Exit::Integrity
+        );
+        let different = Verification {
+            checked: 1,
+            different: vec!["x".parse().unwrap()],
+            ..Verification::default()
+        };
+        assert_eq!(report(Some(different), vec![]).exit(), Exit::Integrity);
+    }
+
+    #[test]
+    fn a_commit_that_was_denied_is_a_refusal() {
+        let mut denied = report(good(), failed(Kind::Denied));
+        assert_eq!(
+            denied.exit(),
+            Exit::Incomplete,
+            "one file of a repo that was written"
+        );
+        denied.tally.commits = 0;
+        assert_eq!(denied.exit(), Exit::Refused);
+    }
+
+    #[test]
+    fn a_person_sees_the_address_the_numbers_and_the_failures() {
+        let text = report(good(), failed(Kind::Transient)).readable();
+        for words in [
+            "incomplete",
+            "https://m/models/org/a",
+            "3, 3 kB",
+            "1 min 01 s",
+            "equal             3",
+            "failed      a: no",
+        ] {
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+}

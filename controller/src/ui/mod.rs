@@ -1,0 +1,6 @@
+//! What people and programs read: lines, progress, tables, errors.
+
+pub mod errors;
+pub mod progress;
+pub mod screen;
+pub mod table;

@@ -1,0 +1,271 @@
+//! How far a fan-out is: what its workers say, added up. The bar, the lines and the NDJSON are [`Screen`]'s.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hf2ms_worker::protocol::Event;
+use serde_json::{Value, json};
+
+use crate::ui::screen::{Mode, Screen, duration, rate, size};
+
+/// A pipe gets a line this often.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+/// A program gets a line this often.
+const JSON_EVERY: Duration = Duration::from_secs(1);
+
+/// The progress of one verb over all its workers.
+#[derive(Debug)]
+pub struct Progress {
+    screen: Screen,
+    verb: &'static str,
+    state: Mutex<State>,
+}
+
+/// Files and bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Files.
+    pub files: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+#[derive(Debug)]
+struct State {
+    of: Done,
+    working: HashMap<u32, Done>,
+    ended: Done,
+    started: Instant,
+    told: Instant,
+}
+
+impl Progress {
+    /// Progress towards these files and bytes.
+    pub fn new(screen: &Screen, verb: &'static str, of: Done) -> Self {
+        screen.start_bar(of.bytes);
+        screen.bar().set_prefix(
+            screen
+                .part()
+                .map_or_else(|| verb.to_owned(), |part| format!("{verb} {part}")),
+        );
+        let state = State {
+            of,
+            working: HashMap::new(),
+            ended: Done::default(),
+            started: Instant::now(),
+            told: Instant::now(),
+        };
+        Self {
+            screen: screen.clone(),
+            verb,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// How much there is has been found out.
+    pub fn aim(&self, of: Done) {
+        self.state().of = of;
+        self.screen.bar().set_length(of.bytes);
+        self.draw();
+    }
+
+    /// A worker begins.
+    pub fn begin(&self, worker: u32) {
+        let mut state = self.state();
+        if state.working.is_empty() && state.ended == Done::default() {
+            // Until now it has only waited.
+            state.started = Instant::now();
+        }
+        state.working.insert(worker, Done::default());
+        drop(state);
+        self.draw();
+    }
+
+    /// A worker says something.
+    pub fn hear(&self, worker: u32, event: &Event) {
+        match event {
+            Event::Progress { bytes, files } => {
+                self.state().working.insert(
+                    worker,
+                    Done {
+                        files: *files,
+                        bytes: *bytes,
+                    },
+                );
+                self.draw();
+            }
+            Event::Retry { error, wait, .. } => {
+                self.pass_on(worker, event);
+                if *wait >= 5.0 {
+                    self.screen.say(format!(
+                        "waiting {} before another try: {error}",
+                        duration(*wait)
+                    ));
+                }
+            }
+            Event::Failed { path, error, .. } => {
+                self.pass_on(worker, event);
+                self.screen.say(format!(
+                    "failed: {}{error}",
+                    path.as_ref()
+                        .map(|path| format!("{path}: "))
+                        .unwrap_or_default()
+                ));
+            }
+            Event::File { .. } | Event::Committed { .. } => self.pass_on(worker, event),
+            _ => (),
+        }
+    }
+
+    /// A worker ends, having done this much; nothing, if its work is given to another.
+    pub fn end(&self, worker: u32, done: Done) {
+        let mut state = self.state();
+        state.working.remove(&worker);
+        state.ended.files += done.files;
+        state.ended.bytes += done.bytes;
+        drop(state);
+        self.draw();
+    }
+
+    /// A worker has ended; what it said last is what it has done.
+    pub fn rest(&self, worker: u32) {
+        let done = self
+            .state()
+            .working
+            .get(&worker)
+            .copied()
+            .unwrap_or_default();
+        self.end(worker, done);
+    }
+
+    /// All is over.
+    pub fn finish(&self) {
+        self.screen.end_bar();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A worker's own event, for programs, with the worker's number.
+    fn pass_on(&self, worker: u32, event: &Event) {
+        if self.screen.mode() == Mode::Json
+            && let Ok(Value::Object(mut line)) = serde_json::to_value(event)
+        {
+            line.insert("worker".to_owned(), worker.into());
+            self.screen.tell(&line);
+        }
+    }
+
+    fn draw(&self) {
+        let mut state = self.state();
+        let (done, of, workers) = (state.done(), state.of, state.working.len());
+        if self.screen.mode() == Mode::Bars {
+            self.screen.bar().set_position(done.bytes);
+            self.screen.bar().set_message(format!(
+                "{}/{} files, {workers} workers",
+                done.files, of.files
+            ));
+            return;
+        }
+        let every = if self.screen.mode() == Mode::Json {
+            JSON_EVERY
+        } else {
+            LINE_EVERY
+        };
+        if state.told.elapsed() < every {
+            return;
+        }
+        state.told = Instant::now();
+        let seconds = state.started.elapsed().as_secs_f64();
+        drop(state);
+        self.tell(done, of, workers, seconds);
+    }
+
+    fn tell(&self, done: Done, of: Done, workers: usize, seconds: f64) {
+        self.screen.tell(&json!({
+            "event": "progress", "verb": self.verb, "files": done.files, "of_files": of.files,
+            "bytes": done.bytes, "of_bytes": of.bytes, "workers": workers, "seconds": seconds,
+        }));
+        let left = of.bytes.saturating_sub(done.bytes) as f64 * seconds / done.bytes as f64;
+        self.screen.say(format!(
+            "{}: {}/{} files, {} of {}, {}, {} left, {workers} workers",
+            self.verb,
+            done.files,
+            of.files,
+            size(done.bytes),
+            size(of.bytes),
+            rate(done.bytes, seconds),
+            if left.is_finite() {
+                duration(left)
+            } else {
+                "?".to_owned()
+            },
+        ));
+    }
+}
+
+impl State {
+    fn done(&self) -> Done {
+        self.working.values().fold(self.ended, |sum, done| Done {
+            files: sum.files + done.files,
+            bytes: sum.bytes + done.bytes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_worker_takes_its_progress_with_it() {
+        let progress = Progress::new(
+            &Screen::of(Mode::Lines),
+            "copying",
+            Done {
+                files: 9,
+                bytes: 90,
+            },
+        );
+        progress.begin(0);
+        progress.begin(1);
+        progress.hear(
+            0,
+            &Event::Progress {
+                bytes: 50,
+                files: 5,
+            },
+        );
+        progress.hear(
+            1,
+            &Event::Progress {
+                bytes: 10,
+                files: 1,
+            },
+        );
+        assert_eq!(
+            progress.state().done(),
+            Done {
+                files: 6,
+                bytes: 60
+            }
+        );
+        progress.end(0, Done::default());
+        progress.end(
+            1,
+            Done {
+                files: 2,
+                bytes: 20,
+            },
+        );
+        assert_eq!(
+            progress.state().done(),
+            Done {
+                files: 2,
+                bytes: 20
+            }
+        );
+    }
+}

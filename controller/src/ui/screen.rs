@@ -1,0 +1,307 @@
+//! Where words go: a terminal gets a bar and lines, a pipe gets lines, `--json` gets NDJSON on stdout and nothing else.
+//! A closed stdout ends nothing: the work goes on.
+
+use std::borrow::Cow;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use humansize::{DECIMAL, format_size};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::ui::errors::Failure;
+
+/// How the user reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A person at a terminal.
+    Bars,
+    /// A pipe or a file.
+    Lines,
+    /// A program.
+    Json,
+    /// Whoever takes a result that is no event: a plan, say.
+    Results,
+}
+
+/// What is written to. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Screen {
+    mode: Mode,
+    bars: MultiProgress,
+    bar: Arc<ProgressBar>,
+    /// What all is about, if it is one of several: a `repo`, a `revision`, or both.
+    part: Vec<(&'static str, Arc<str>)>,
+}
+
+impl Screen {
+    /// The screen that stderr is, or NDJSON.
+    pub fn new(json: bool) -> Self {
+        Self::of(match (json, std::io::stderr().is_terminal()) {
+            (true, _) => Mode::Json,
+            (false, true) => Mode::Bars,
+            (false, false) => Mode::Lines,
+        })
+    }
+
+    /// A screen where only a result is shown, by whoever has it: words are left out, warnings are not.
+    pub fn of_results() -> Self {
+        Self::of(Mode::Results)
+    }
+
+    /// A screen of this mode.
+    pub fn of(mode: Mode) -> Self {
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        Self {
+            mode,
+            bars,
+            bar: hidden_bar(),
+            part: Vec::new(),
+        }
+    }
+
+    /// The same screen for one of several repos: every line names it, and it has a bar of its own.
+    pub fn of_repo(&self, name: &str) -> Self {
+        self.of_part("repo", name)
+    }
+
+    /// The same screen for one of a repo's revisions.
+    pub fn of_revision(&self, name: &str) -> Self {
+        self.of_part("revision", name)
+    }
+
+    fn of_part(&self, what: &'static str, name: &str) -> Self {
+        let part = self
+            .part
+            .iter()
+            .cloned()
+            .chain([(what, name.into())])
+            .collect();
+        Self {
+            mode: self.mode,
+            bars: self.bars.clone(),
+            bar: hidden_bar(),
+            part,
+        }
+    }
+
+    /// The repo or revision that all is about, if it is one of several.
+    pub fn part(&self) -> Option<String> {
+        let names: Vec<&str> = self.part.iter().map(|(_, name)| name.as_ref()).collect();
+        (!names.is_empty()).then(|| names.join(": "))
+    }
+
+    /// How the user reads.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// One line about what happens; nothing for programs.
+    pub fn say(&self, text: impl AsRef<str>) {
+        match self.mode {
+            Mode::Bars => self.between(|| to_stderr(&self.named(text.as_ref()))),
+            Mode::Lines => to_stdout(&self.named(text.as_ref())),
+            Mode::Json | Mode::Results => (),
+        }
+    }
+
+    /// A result that was asked for; nothing for programs.
+    pub fn show(&self, text: impl AsRef<str>) {
+        if !matches!(self.mode, Mode::Json | Mode::Results) {
+            self.between(|| to_stdout(text.as_ref()));
+        }
+    }
+
+    /// What a person should know, and a program too.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        match self.mode {
+            Mode::Json => self.tell(&json!({"event": "warning", "message": text.as_ref()})),
+            _ => self.between(|| to_stderr(&format!("warning: {}", self.named(text.as_ref())))),
+        }
+    }
+
+    /// A question to a person, whose answer follows on the same line.
+    pub fn ask(&self, question: impl AsRef<str>) {
+        let mut stderr = std::io::stderr().lock();
+        // Whoever read it is gone, and then no answer comes.
+        let _ = write!(stderr, "{}", question.as_ref()).and_then(|()| stderr.flush());
+    }
+
+    /// Why the verb ends early.
+    pub fn fail(&self, failure: &Failure) {
+        match self.mode {
+            Mode::Json => self.tell(&json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
+            _ => self.between(|| to_stderr(&format!("error: {}", self.named(&failure.to_string())))),
+        }
+    }
+
+    /// One line for programs; nothing for people.
+    pub fn tell(&self, line: &impl Serialize) {
+        if self.mode == Mode::Json
+            && let Ok(line) = self.written(line)
+        {
+            to_stdout(&line);
+        }
+    }
+
+    fn written(&self, line: &impl Serialize) -> serde_json::Result<String> {
+        if self.part.is_empty() {
+            return serde_json::to_string(line);
+        }
+        let mut line = serde_json::to_value(line)?;
+        self.part
+            .iter()
+            .for_each(|(what, name)| line[*what] = name.as_ref().into());
+        serde_json::to_string(&line)
+    }
+
+    /// The text, and what it is about.
+    fn named<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.part().map_or(Cow::Borrowed(text), |part| {
+            Cow::Owned(format!("{part}: {text}"))
+        })
+    }
+
+    /// Prints while no bar is in the way.
+    fn between(&self, print: impl FnOnce()) {
+        self.bars.suspend(print);
+    }
+
+    /// No bar is drawn until [`Self::show_bars`]: a question stands there.
+    pub fn hide_bars(&self) {
+        self.bars.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    /// Bars are drawn again.
+    pub fn show_bars(&self) {
+        self.bars.set_draw_target(ProgressDrawTarget::stderr());
+    }
+
+    /// Starts a bar of this length; nothing but at a terminal.
+    pub fn start_bar(&self, bytes: u64) {
+        if self.mode != Mode::Bars {
+            return;
+        }
+        let template = "{prefix:>10} [{bar:30}] {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left  {msg}";
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bars.add((*self.bar).clone());
+        self.bar.set_style(style.progress_chars("=> "));
+        self.bar.reset();
+        self.bar.set_length(bytes);
+    }
+
+    /// The bar itself.
+    pub fn bar(&self) -> &ProgressBar {
+        &self.bar
+    }
+
+    /// Takes the bar away.
+    pub fn end_bar(&self) {
+        self.bar.finish_and_clear();
+        self.bars.remove(&self.bar);
+    }
+}
+
+fn hidden_bar() -> Arc<ProgressBar> {
+    Arc::new(ProgressBar::with_draw_target(
+        None,
+        ProgressDrawTarget::hidden(),
+    ))
+}
+
+fn to_stdout(text: &str) {
+    // Whoever read it is gone: there is nobody to tell.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+fn to_stderr(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// `4.3 GB`.
+pub fn size(bytes: u64) -> String {
+    format_size(bytes, DECIMAL)
+}
+
+/// `4.3 GB/s`; nothing for no time.
+pub fn rate(bytes: u64, seconds: f64) -> String {
+    let rate = bytes as f64 / seconds.max(0.001);
+    format!("{}/s", size(rate as u64))
+}
+
+/// `1 h 02 min`, `2 min 05 s`, `4.2 s`.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// `12`, `6.2`, `0.0031`: two digits that count, for amounts that are estimated; nothing finer than a millionth.
+pub fn dollars(amount: f64) -> String {
+    let decimals = if amount > 0.0 {
+        (1.0 - amount.log10().floor()).clamp(0.0, 6.0) as usize
+    } else {
+        0
+    };
+    format!("{amount:.decimals$}")
+}
+
+/// `2026-11-20 09:40`, in UTC, of seconds since 1970.
+pub fn when(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Howard Hinnant's civil_from_days, for days since 1970.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
+        rest / 3600,
+        rest % 3600 / 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        assert_eq!(when(0), "1970-01-01 00:00");
+        assert_eq!(when(1_709_210_096), "2024-02-29 12:34");
+        assert_eq!(when(1_795_167_600), "2026-11-20 09:40");
+    }
+
+    #[test]
+    fn dollars_have_two_digits_that_count() {
+        let written = [0.0, 0.000_000_1, 0.003_14, 0.62, 6.17, 12.4, 1234.5].map(dollars);
+        assert_eq!(
+            written,
+            ["0", "0.000000", "0.0031", "0.62", "6.2", "12", "1234"]
+        );
+    }
+
+    #[test]
+    fn numbers_are_written_as_people_read_them() {
+        assert_eq!(size(4_300_000_000), "4.30 GB");
+        assert_eq!(rate(2_000_000, 2.0), "1 MB/s");
+        assert_eq!(
+            (duration(4.25), duration(125.0), duration(3720.0)),
+            ("4.2 s".into(), "2 min 05 s".into(), "1 h 02 min".into())
+        );
+    }
+}
