@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use hf2ms_hub::{Digest, File, GitSha1, Listed, Listing, Placement, Sha256, Visibility};
-use hf2ms_worker::chunks::Chunking;
+use hf2ms_worker::plan::chunks::Chunking;
 use hf2ms_worker::plan::{Known, MaxDelete, Order, Plan};
 use hf2ms_worker::protocol::{Creation, WorkerOptions};
 

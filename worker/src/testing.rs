@@ -17,7 +17,7 @@ use hf2ms_hub::{
 
 use crate::events::Events;
 use crate::protocol::{Memory, WorkerOptions};
-use crate::work::Work;
+use crate::context::Work;
 
 /// What goes wrong at the next read.
 #[derive(Debug, Clone, Copy)]

@@ -158,7 +158,7 @@ mod tests {
     use super::super::MaxDelete;
     use super::super::tests::{listed, listing, plan, there};
     use super::*;
-    use crate::chunks::Chunking;
+    use crate::plan::chunks::Chunking;
 
     /// Two plans that share `w`, which Git's id alone names; the second one's chunks are cut anew.
     fn two() -> (Plan, Plan) {

@@ -5,7 +5,7 @@ use hf2ms_hub::{File, RepoAt, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
 use super::{FailedFile, Receipt, WorkerOptions};
-use crate::chunks::Chunking;
+use crate::plan::chunks::Chunking;
 
 /// What one `scan` is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

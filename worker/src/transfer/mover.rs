@@ -8,11 +8,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Body, Digest, Error, File, GitSha1, Kind, Result, Sha256, Visibility};
 
-use crate::creation::ensure;
+use crate::pipeline::creation::ensure;
 use crate::events::total;
-use crate::fetch::Window;
+use crate::transfer::reader::Window;
 use crate::protocol::{Chunk, Exit, How};
-use crate::work::Work;
+use crate::context::Work;
 
 /// Blobs a group: one check at the destination and at most one look-up at the source.
 const GROUP: usize = 64;

@@ -19,7 +19,7 @@ use hf2ms_hub::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::chunks::{Chunking, FILE_COST, cut};
+use crate::plan::chunks::{Chunking, FILE_COST, cut};
 use crate::plan::card::Card;
 use crate::protocol::{Creation, Edit, PlanSummary, Standing, Transport, WorkerOptions};
 

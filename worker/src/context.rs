@@ -11,7 +11,7 @@ use hf2ms_hub::{
 };
 
 use crate::events::Events;
-use crate::fetch::Reader;
+use crate::transfer::reader::Reader;
 use crate::protocol::{Transport, WorkerOptions};
 use crate::settings::Settings;
 

@@ -17,10 +17,10 @@ use hf2ms_hub::{
 };
 use tokio::sync::mpsc;
 
-use crate::batches::{Batches, Stage, Weighed, blob_weight, inline_weight};
-use crate::pace::Pace;
+use crate::commit::batches::{Batches, Stage, Weighed, blob_weight, inline_weight};
+use crate::commit::batch_size::Pace;
 use crate::protocol::{Event, Exit, How, Standing};
-use crate::work::Work;
+use crate::context::Work;
 pub use change::{Change, CommitFile, Deletion};
 use step::{Ready, Step, inline_blob, put};
 

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Digest, Error, File, GitSha1, Kind, Listing, Refused, RepoPath, Result, Sha256};
 
 use crate::protocol::{Event, Exit, Verification, VerifyFile, VerifyJob};
-use crate::work::Work;
+use crate::context::Work;
 
 /// Small files read at a time.
 const READERS: usize = 32;

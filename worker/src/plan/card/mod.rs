@@ -4,7 +4,7 @@
 use hf2ms_hub::{Destination, Result};
 
 use super::{Plan, PlannedFile, Step};
-use crate::fetch::Reader;
+use crate::transfer::reader::Reader;
 use crate::protocol::Edit;
 
 mod licence;

@@ -9,16 +9,16 @@ use hf2ms_hub::{
     Visibility,
 };
 
-use crate::chunks::Chunking;
+use crate::plan::chunks::Chunking;
 use crate::commit::Deletion;
-use crate::creation::{create, stays_hidden};
-use crate::finalize::settle;
+use crate::pipeline::creation::{create, stays_hidden};
+use crate::verbs::finalize::settle;
 use crate::plan::card::{self, Card};
 use crate::plan::{Order, Plan};
 use crate::protocol::{Creation, Event, Exit, Transport, WorkerOptions};
 use crate::run::move_blobs;
 use crate::settings::{Access, Settings};
-use crate::work::{Work, open_source_by};
+use crate::context::{Work, open_source_by};
 
 /// `hf:owner/name` or `ms:owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]

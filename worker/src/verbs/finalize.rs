@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::commit::{self, Change, Deletion};
 use crate::plan::{Plan, Withheld};
 use crate::protocol::{Event, Exit, FailedFile, Receipt, Verification};
-use crate::verify::{compare, exit_of};
-use crate::work::Work;
+use crate::verbs::verify::{compare, exit_of};
+use crate::context::Work;
 
 /// Commits that end incomplete for reasons that may pass are tried again this often.
 const TRIES: u32 = 2;

@@ -14,7 +14,7 @@ use super::scan::lacking;
 use super::updates::{Judged, Refusal, halves, judge, specs};
 use super::{Sides, end, told};
 use crate::events::Events;
-use crate::finalize::fatal;
+use crate::verbs::finalize::fatal;
 use crate::protocol::{
     Event, Exit, Force, Landed, Lfs, PushJob, RefOutcome, RefState, RefUpdate, Scope,
 };

@@ -3,7 +3,7 @@
 
 use hf2ms_hub::{Error, Kind, RepoInfo, Result, Visibility};
 
-use crate::work::Work;
+use crate::context::Work;
 
 /// Makes sure that there is a destination to write to. Many workers may do so at once: one creates it, the others take it.
 ///
