@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use hf2ms_hub::{Digest, File, GitSha1, Listed, Listing, Placement, Sha256, Visibility};
-use hf2ms_worker::plan::chunks::Chunking;
 use hf2ms_worker::plan::{Known, MaxDelete, Order, Plan};
-use hf2ms_worker::protocol::{Creation, WorkerOptions};
+use hf2ms_worker::protocol::{Chunking, Creation, WorkerOptions};
 
 const FILES: u64 = 1_000_000;
 

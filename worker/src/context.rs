@@ -11,9 +11,9 @@ use hf2ms_hub::{
 };
 
 use crate::events::Events;
-use crate::transfer::reader::Reader;
 use crate::protocol::{Transport, WorkerOptions};
 use crate::settings::Settings;
+use crate::transfer::reader::Reader;
 
 /// The share of the memory budget that buffers may take; the rest is code, connections and the allocator.
 const BUFFER_SHARE: u64 = 4;

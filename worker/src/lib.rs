@@ -1,27 +1,19 @@
-//! One chunk of a repo, streamed from source to destination. Knows nothing of engines.
+//! Copies the files of one repo from hub to hub: as one chunk of a run, or a whole repo alone. No engine is known here.
 //!
-//! [`protocol`] is what goes in and out; [`plan`] what has to move and [`chunks`] how it is cut; the verbs are
-//! one module each: [`run`], [`commit`], [`verify`], [`finalize`] (both at once),
-//! [`migrate`], [`check`]; [`mirror`] has those of whole Git repos.
+//! The rooms, bottom to top: [`protocol`] is the JSON that workers read and write; [`plan`] decides what is copied, without
+//! any request; [`transfer`] moves blobs; [`commit`] writes the destination's branch; [`pipeline`] joins these steps, for
+//! [`verbs`], which are the commands of `hf2ms-worker`, and for the controller.
 
-pub mod batches;
-pub mod check;
-pub mod chunks;
 pub mod commit;
-pub mod creation;
+pub mod context;
 pub mod events;
-pub mod fetch;
-pub mod finalize;
 pub mod job;
-pub mod migrate;
-pub mod mirror;
-pub mod pace;
+pub mod pipeline;
 pub mod plan;
 pub mod protocol;
-pub mod run;
 pub mod settings;
-pub mod verify;
-pub mod work;
+pub mod transfer;
+pub mod verbs;
 
 #[cfg(test)]
 mod testing;

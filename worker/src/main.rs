@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Visibility};
+use hf2ms_worker::context::Work;
 use hf2ms_worker::events::Events;
-use hf2ms_worker::verbs::finalize::{FinalizeJob, finalize};
 use hf2ms_worker::job::{Input, Lifeline, Variables, variables};
-use hf2ms_worker::verbs::migrate::{Place, Wish};
 use hf2ms_worker::plan::card::Card;
 use hf2ms_worker::protocol::{
     Chunk, Event, Exit, PushJob, ScanJob, Transport, VerifyJob, WorkerOptions,
 };
 use hf2ms_worker::settings::{NETWORK, Settings, environment};
-use hf2ms_worker::context::Work;
-use hf2ms_worker::{check, migrate, mirror, run, verify};
+use hf2ms_worker::verbs::finalize::{FinalizeJob, finalize};
+use hf2ms_worker::verbs::migrate::{Place, Wish};
+use hf2ms_worker::verbs::{check, migrate, mirror, run, verify};
 
 /// Frames of a few hundred KiB come and go all the time: the system's allocator would map and unmap each.
 #[global_allocator]

@@ -15,9 +15,9 @@ use hf2ms_hub::{
     Result, Revision, Sha256, Source, Visibility,
 };
 
+use crate::context::Work;
 use crate::events::Events;
 use crate::protocol::{Memory, WorkerOptions};
-use crate::context::Work;
 
 /// What goes wrong at the next read.
 #[derive(Debug, Clone, Copy)]

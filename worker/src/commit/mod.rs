@@ -1,9 +1,10 @@
 //! The one committer of a run. Writes what the receipts say is stored, reads inline files as its
 //! batches need them, and looks before it does anything twice.
 
-mod change;
+mod batch_size;
+mod batches;
+mod operation;
 mod refused;
-mod step;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,12 +18,12 @@ use hf2ms_hub::{
 };
 use tokio::sync::mpsc;
 
-use crate::commit::batches::{Batches, Stage, Weighed, blob_weight, inline_weight};
-use crate::commit::batch_size::Pace;
-use crate::protocol::{Event, Exit, How, Standing};
 use crate::context::Work;
-pub use change::{Change, CommitFile, Deletion};
-use step::{Ready, Step, inline_blob, put};
+use crate::plan::{Change, CommitFile};
+use crate::protocol::{Deletion, Event, Exit, How, Standing};
+use batch_size::Pace;
+use batches::{Batches, Stage, Weighed, blob_weight, inline_weight};
+use operation::{Ready, Step, inline_blob, put};
 
 /// Small files read at a time.
 const READERS: usize = 32;

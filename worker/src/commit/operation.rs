@@ -2,7 +2,7 @@
 
 use hf2ms_hub::{Action, Blob, Content, RepoPath};
 
-use super::change::CommitFile;
+use crate::plan::CommitFile;
 use crate::protocol::Standing;
 
 /// One change that a commit makes.

@@ -9,9 +9,9 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use hf2ms_hub::{Blob, Error, Kind, Result, Sha256};
 
-use super::step::{Ready, Step};
+use super::operation::{Ready, Step};
 use super::{Committer, Written};
-use crate::run::store;
+use crate::transfer::mover::store;
 
 /// Commits are kept this many times a retry's base apart: 4 s, where the hub wants some 3 to 5.
 const APART: u32 = 2;
@@ -188,7 +188,7 @@ impl<'a> Committer<'a> {
 }
 
 /// The blob of a file that is stored as one.
-fn stored<'a>(step: &Step<'a>) -> Option<(&'a super::CommitFile, Blob)> {
+fn stored<'a>(step: &Step<'a>) -> Option<(&'a crate::plan::CommitFile, Blob)> {
     match step {
         Step::Stored(file, blob) => Some((file, *blob)),
         _ => None,

@@ -1,9 +1,8 @@
 //! What is committed: every file that must change, and every one that goes.
 
 use hf2ms_hub::{File, RepoPath, Revision, Sha256};
-use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Edit, Standing};
+use crate::protocol::{Deletion, Edit, Standing};
 
 /// A change of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +30,4 @@ pub struct CommitFile {
     pub current: Option<Standing>,
     /// What is changed about its content on the way.
     pub edit: Option<Edit>,
-}
-
-/// When files are deleted at the destination.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Deletion {
-    /// Once all others are there: nothing goes while something is missing.
-    #[default]
-    WhenWhole,
-    /// Whatever is missing: the branch is our own, and nobody has seen it yet.
-    Always,
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use serde::{Deserialize, Serialize};
+use crate::protocol::Chunking;
 
 /// What a file costs besides its bytes, in bytes: its requests. It keeps a million tiny files from sharing one chunk.
 pub const FILE_COST: u64 = 256 << 10;
@@ -13,31 +13,6 @@ const SMALLEST_AVERAGE: u64 = 256 << 20;
 const CHUNKS_A_CONTAINER: [usize; 5] = [4, 3, 2, 1, 8];
 /// A preferred cut may take this much longer than the best one.
 const SLACK: f64 = 1.01;
-
-/// How work is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Chunking {
-    /// So that this many workers, each taking the largest chunk left, end together.
-    Even {
-        /// The workers.
-        containers: usize,
-    },
-    /// As [`Chunking::Even`], with a worker for each so many bytes.
-    Shared {
-        /// Bytes a worker.
-        bytes: u64,
-        /// Workers at most.
-        at_most: usize,
-    },
-    /// So that a chunk holds this many bytes; a larger file stands alone.
-    Sized {
-        /// Bytes a chunk.
-        bytes: u64,
-        /// Chunks grow until no more than this many are needed.
-        at_most: usize,
-    },
-}
 
 /// Cuts files of these sizes into chunks of indices, the heaviest chunk first, the largest file first in
 /// each. Every index is in exactly one chunk and no chunk is empty. Deterministic; the order of the sizes

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use hf2ms_hub::{Digest, File, Kind, RepoPath, Sha256};
 
 use super::diff::{self, Content};
-use super::{Plan, PlannedFile, Step};
-use crate::commit::{Change, CommitFile, Deletion};
-use crate::protocol::{self, Chunk, FailedFile, Receipt, Stored, VerifyFile, VerifyJob};
+use super::{Change, CommitFile, Plan, PlannedFile, Step};
+use crate::protocol::{self, Chunk, Deletion, FailedFile, Receipt, Stored, VerifyFile, VerifyJob};
 
 impl Plan {
     /// The chunk with this number, from 0; `None` past the last.

@@ -4,13 +4,15 @@
 
 mod by_git;
 pub mod card;
+mod changeset;
+pub mod chunks;
 pub mod diff;
+mod folder_limit;
 pub mod jobs;
-mod likeness;
 mod moved;
+mod path_collisions;
 mod prune;
 pub mod shared;
-mod width;
 
 use std::collections::HashMap;
 
@@ -19,11 +21,12 @@ use hf2ms_hub::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::plan::chunks::{Chunking, FILE_COST, cut};
 use crate::plan::card::Card;
-use crate::protocol::{Creation, Edit, PlanSummary, Standing, Transport, WorkerOptions};
+use crate::plan::chunks::{FILE_COST, cut};
+use crate::protocol::{Chunking, Creation, Edit, PlanSummary, Standing, Transport, WorkerOptions};
 
 pub use by_git::Outside;
+pub use changeset::{Change, CommitFile};
 pub use prune::{DeletedFile, MaxDelete, Withheld};
 
 /// The version of a plan's JSON.
@@ -149,7 +152,7 @@ impl Plan {
             destination: order.destination,
             creation: order.creation,
             parent: destination.commit.clone(),
-            warnings: likeness::warnings(&files),
+            warnings: path_collisions::warnings(&files),
             files,
             delete,
             withheld: withheld.into_iter().collect(),

@@ -158,7 +158,7 @@ mod tests {
     use super::super::MaxDelete;
     use super::super::tests::{listed, listing, plan, there};
     use super::*;
-    use crate::plan::chunks::Chunking;
+    use crate::protocol::Chunking;
 
     /// Two plans that share `w`, which Git's id alone names; the second one's chunks are cut anew.
     fn two() -> (Plan, Plan) {

@@ -4,8 +4,7 @@ use hf2ms_hub::git::Refs;
 use hf2ms_hub::{File, RepoAt, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{FailedFile, Receipt, WorkerOptions};
-use crate::plan::chunks::Chunking;
+use super::{Chunking, FailedFile, Receipt, WorkerOptions};
 
 /// What one `scan` is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

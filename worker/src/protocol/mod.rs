@@ -2,10 +2,10 @@
 //! come from the environment and never appear here.
 
 mod events;
+mod existing_file;
 mod exit;
 mod memory;
 mod mirror;
-mod standing;
 
 use hf2ms_hub::{Digest, File, RepoAt, Sdk, Visibility};
 use serde::{Deserialize, Serialize};
@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 pub use events::{
     EndpointCheck, Event, FailedFile, How, PlanSummary, Receipt, Stored, Verification,
 };
+pub use existing_file::{Edit, Standing};
 pub use exit::Exit;
 pub use memory::{BadMemory, Memory};
 pub use mirror::{
     Folder, Force, Landed, Lfs, Policy, PushJob, RefAt, RefOutcome, RefState, RefUpdate, Scan,
     ScanJob, Scope, Tell, is_plain,
 };
-pub use standing::{Edit, Standing};
 
 /// The version of everything in this module.
 pub const VERSION: u32 = 1;
@@ -138,6 +138,42 @@ impl Transport {
             Self::Xet => hf2ms_hub::Transport::Xet,
         }
     }
+}
+
+/// How work is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Chunking {
+    /// So that this many workers, each taking the largest chunk left, end together.
+    Even {
+        /// The workers.
+        containers: usize,
+    },
+    /// As [`Chunking::Even`], with a worker for each so many bytes.
+    Shared {
+        /// Bytes a worker.
+        bytes: u64,
+        /// Workers at most.
+        at_most: usize,
+    },
+    /// So that a chunk holds this many bytes; a larger file stands alone.
+    Sized {
+        /// Bytes a chunk.
+        bytes: u64,
+        /// Chunks grow until no more than this many are needed.
+        at_most: usize,
+    },
+}
+
+/// When files are deleted at the destination.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deletion {
+    /// Once all others are there: nothing goes while something is missing.
+    #[default]
+    WhenWhole,
+    /// Whatever is missing: the branch is our own, and nobody has seen it yet.
+    Always,
 }
 
 /// Who may see a repo that has to be created, and whether it has to be.

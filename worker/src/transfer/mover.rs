@@ -1,43 +1,21 @@
-//! `run`: moves the blobs of one chunk. Each is checked, streamed, and verified on its way; a file that
-//! fails costs only itself.
+//! Moves blobs from source to destination. Each is checked, streamed, and verified on its way; a file that fails
+//! costs only itself.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Blob, Body, Digest, Error, File, GitSha1, Kind, Result, Sha256, Visibility};
+use hf2ms_hub::{Blob, Body, Digest, Error, File, GitSha1, Kind, Result, Sha256};
 
-use crate::pipeline::creation::ensure;
-use crate::events::total;
-use crate::transfer::reader::Window;
-use crate::protocol::{Chunk, Exit, How};
 use crate::context::Work;
+use crate::protocol::How;
+use crate::transfer::reader::Window;
 
 /// Blobs a group: one check at the destination and at most one look-up at the source.
 const GROUP: usize = 64;
 /// A blob whose bytes came out wrong is read again this often: the fault may lie on the way.
 const CORRUPT_RETRIES: u32 = 1;
-
-/// Moves a chunk's blobs, to a destination that is created with the visibility `create` if it is absent. Returns when each
-/// blob is stored or has failed.
-pub async fn run(work: &Work, chunk: &Chunk, create: Option<Visibility>) -> Exit {
-    work.events.start(
-        "run",
-        &chunk.run,
-        chunk.chunk,
-        chunk.files.len() as u64,
-        total(&chunk.files),
-    );
-    if let Some(visibility) = create
-        && let Err(error) = ensure(work, visibility).await
-    {
-        work.events.gave_up(&error);
-        return Exit::of(error.kind());
-    }
-    move_blobs(work, &chunk.files).await;
-    work.events.exit()
-}
 
 /// Moves the blobs of `files`, `streams` at a time within one memory budget.
 pub async fn move_blobs(work: &Work, files: &[File]) {
@@ -423,7 +401,7 @@ fn packed<'a>(files: &[&'a File], share: u64) -> Vec<Vec<&'a File>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Receipt;
+    use crate::protocol::{Exit, Receipt};
     use crate::testing::{FakeDestination, FakeSource, ReadFault, content, work};
 
     async fn moved(

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 use hf2ms_hub::{Error, Kind, RepoPath, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::commit::{self, Change, Deletion};
-use crate::plan::{Plan, Withheld};
-use crate::protocol::{Event, Exit, FailedFile, Receipt, Verification};
-use crate::verbs::verify::{compare, exit_of};
+use crate::commit;
 use crate::context::Work;
+use crate::plan::{Change, Plan, Withheld};
+use crate::protocol::{Deletion, Event, Exit, FailedFile, Receipt, Verification};
+use crate::verbs::verify::{compare, exit_of};
 
 /// Commits that end incomplete for reasons that may pass are tried again this often.
 const TRIES: u32 = 2;

@@ -9,16 +9,14 @@ use hf2ms_hub::{
     Visibility,
 };
 
-use crate::plan::chunks::Chunking;
-use crate::commit::Deletion;
+use crate::context::{Work, open_source_by};
 use crate::pipeline::creation::{create, stays_hidden};
-use crate::verbs::finalize::settle;
 use crate::plan::card::{self, Card};
 use crate::plan::{Order, Plan};
-use crate::protocol::{Creation, Event, Exit, Transport, WorkerOptions};
-use crate::run::move_blobs;
+use crate::protocol::{Chunking, Creation, Deletion, Event, Exit, Transport, WorkerOptions};
 use crate::settings::{Access, Settings};
-use crate::context::{Work, open_source_by};
+use crate::transfer::mover::move_blobs;
+use crate::verbs::finalize::settle;
 
 /// `hf:owner/name` or `ms:owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]

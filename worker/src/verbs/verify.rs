@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Digest, Error, File, GitSha1, Kind, Listing, Refused, RepoPath, Result, Sha256};
 
-use crate::protocol::{Event, Exit, Verification, VerifyFile, VerifyJob};
 use crate::context::Work;
+use crate::protocol::{Event, Exit, Verification, VerifyFile, VerifyJob};
 
 /// Small files read at a time.
 const READERS: usize = 32;

@@ -4,8 +4,8 @@
 use hf2ms_hub::{Destination, Result};
 
 use super::{Plan, PlannedFile, Step};
-use crate::transfer::reader::Reader;
 use crate::protocol::Edit;
+use crate::transfer::reader::Reader;
 
 mod licence;
 

@@ -14,11 +14,11 @@ use super::scan::lacking;
 use super::updates::{Judged, Refusal, halves, judge, specs};
 use super::{Sides, end, told};
 use crate::events::Events;
-use crate::verbs::finalize::fatal;
 use crate::protocol::{
     Event, Exit, Force, Landed, Lfs, PushJob, RefOutcome, RefState, RefUpdate, Scope,
 };
 use crate::settings::Settings;
+use crate::verbs::finalize::fatal;
 
 /// Pushes, and says what became of each ref.
 pub async fn push(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> Exit {

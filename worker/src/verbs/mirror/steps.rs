@@ -123,8 +123,7 @@ mod tests {
     use hf2ms_hub::{Digest, Sha256};
 
     use super::*;
-    use crate::plan::chunks::Chunking;
-    use crate::protocol::{Folder, Policy, RefAt, Scope, Tell, WorkerOptions};
+    use crate::protocol::{Chunking, Folder, Policy, RefAt, Scope, Tell, WorkerOptions};
 
     fn job(force: Force, lfs: Lfs) -> ScanJob {
         let at = |name: &str| {
