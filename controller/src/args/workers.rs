@@ -1,7 +1,8 @@
 //! How many workers, and how the work is cut for them.
 
 use clap::{Args, ValueEnum};
-use hf2ms_worker::chunks::{Chunking, workers_for};
+use hf2ms_worker::plan::chunks::workers_for;
+use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::Transport;
 use serde::{Deserialize, Serialize};
 
@@ -188,7 +189,7 @@ impl CuttingArgs {
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_worker::chunks::cut;
+    use hf2ms_worker::plan::chunks::cut;
 
     use super::*;
 

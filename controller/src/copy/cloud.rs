@@ -1,9 +1,9 @@
 //! A migration in the cloud: every chunk a call, and one finalizer that waits for them all, commits and verifies.
 
-use hf2ms_worker::commit::Deletion;
-use hf2ms_worker::finalize::FinalizeJob;
 use hf2ms_worker::plan::Plan;
+use hf2ms_worker::protocol::Deletion;
 use hf2ms_worker::protocol::{Exit, Receipt, VERSION};
+use hf2ms_worker::verbs::finalize::FinalizeJob;
 use serde_json::{Value, json};
 
 use crate::binaries::{WORKER, find};

@@ -1,9 +1,9 @@
 //! From a command line to a plan: both sides looked at, compared, and the work cut. Nothing is written anywhere.
 
 use hf2ms_hub::{Hub, Listing, RepoKind, Visibility};
-use hf2ms_worker::chunks::Chunking;
 use hf2ms_worker::plan::card::{self, Card};
 use hf2ms_worker::plan::{Known, MaxDelete, Order, Plan};
+use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 
 use crate::args::route::Route;

@@ -4,10 +4,10 @@
 use std::time::Instant;
 
 use hf2ms_hub::{Blob, File, Kind, Listing, Revision, Sha256, Visibility};
-use hf2ms_worker::commit::Deletion;
-use hf2ms_worker::finalize::FinalizeJob;
 use hf2ms_worker::plan::{MaxDelete, Plan};
+use hf2ms_worker::protocol::Deletion;
 use hf2ms_worker::protocol::{Exit, VERSION, Verification, VerifyJob};
+use hf2ms_worker::verbs::finalize::FinalizeJob;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;

@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use hf2ms_hub::Kind;
-use hf2ms_worker::chunks::FILE_COST;
 use hf2ms_worker::plan::Plan;
+use hf2ms_worker::plan::chunks::FILE_COST;
 use hf2ms_worker::protocol::{Event, FailedFile, Receipt};
 
 use super::slots::{FIRST, Turn, Turns};
@@ -271,8 +271,8 @@ mod tests {
     use std::sync::Mutex;
 
     use hf2ms_hub::{Digest, File, Listed, Listing, Placement, Sha256, Visibility};
-    use hf2ms_worker::chunks::Chunking;
     use hf2ms_worker::plan::{Known, Order};
+    use hf2ms_worker::protocol::Chunking;
     use hf2ms_worker::protocol::{Chunk, Creation, Exit, How, PlanSummary, Stored, WorkerOptions};
 
     use super::*;

@@ -1,6 +1,6 @@
 //! What is asked of a mirroring, and the job that it makes.
 
-use hf2ms_worker::chunks::Chunking;
+use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{
     Folder, Force, Lfs, Policy, ScanJob, Scope, Tell, VERSION, WorkerOptions,
 };

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use hf2ms_hub::git::GitRepo;
 use hf2ms_hub::{Token, Url};
-use hf2ms_worker::mirror::refs::updates;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{
     Exit, Landed, PlanSummary, PushJob, RefAt, RefUpdate, Scan, ScanJob, Tell,
 };
+use hf2ms_worker::verbs::mirror::refs::updates;
 use serde_json::json;
 
 use super::cloud::{JOB, Mirroring, see_through};

@@ -1,7 +1,7 @@
 //! What a scan found, as people and programs are told.
 
-use hf2ms_worker::mirror::steps::{Steps, Stopped};
 use hf2ms_worker::protocol::{Scan, ScanJob};
+use hf2ms_worker::verbs::mirror::steps::{Steps, Stopped};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

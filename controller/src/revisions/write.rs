@@ -1,9 +1,9 @@
 //! One revision under way: its files are written where it stands, or on a branch apart that is then given its names.
 
 use hf2ms_hub::{Error, Kind, RefKind, References, Revision};
-use hf2ms_worker::commit::Deletion;
 use hf2ms_worker::plan::Known;
 use hf2ms_worker::plan::shared::Arrived;
+use hf2ms_worker::protocol::Deletion;
 
 use super::targets::{Place, Target};
 use crate::copy::inspect::said;

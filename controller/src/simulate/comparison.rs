@@ -167,7 +167,8 @@ fn in_words(model: &Model) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_worker::chunks::{Chunking, cut};
+    use hf2ms_worker::plan::chunks::cut;
+    use hf2ms_worker::protocol::Chunking;
 
     use super::*;
     use crate::estimate::rates::Rates;

@@ -2,7 +2,7 @@
 
 use hf2ms_worker::plan::Known;
 use hf2ms_worker::protocol::Exit;
-use hf2ms_worker::verify::exit_of;
+use hf2ms_worker::verbs::verify::exit_of;
 use serde_json::json;
 
 use crate::args::route::{Route, RouteArgs};

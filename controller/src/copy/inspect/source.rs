@@ -9,10 +9,10 @@ use crate::args::filter::Filter;
 use crate::args::route::Route;
 use crate::settings::Settings;
 use crate::ui::errors::{Doing, Failure, Outcome};
-use hf2ms_worker::fetch::Reader;
+use hf2ms_worker::context::open_source_by;
 use hf2ms_worker::plan::Outside;
 use hf2ms_worker::protocol::{Transport, WorkerOptions};
-use hf2ms_worker::work::open_source_by;
+use hf2ms_worker::transfer::reader::Reader;
 
 /// The source, found and pinned.
 pub struct Here {
