@@ -5,9 +5,11 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::ui::errors::{Failure, Outcome};
+/// Why waiting ended: a signal asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interrupted;
 
-/// Whether a signal asked to stop. Cheap to clone.
+/// The flag that a signal sets. A clone shares the flag.
 #[derive(Debug, Clone)]
 pub struct Stop {
     asked: watch::Receiver<bool>,
@@ -48,31 +50,34 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Asks everyone to stop.
+    /// Sets the flag: every wait on a clone of it ends.
     pub fn ask(&self) {
         self.ask.send_replace(true);
     }
 
-    /// Whether it was asked.
+    /// Whether the flag is set.
     pub fn is_asked(&self) -> bool {
         *self.asked.borrow()
     }
 
-    /// Returns once it is asked.
+    /// Returns once the flag is set.
     pub async fn asked(&self) {
         let mut asked = self.asked.clone();
         // The sender lives in `self`: this can't fail.
         let _ = asked.wait_for(|asked| *asked).await;
     }
 
-    /// What `work` gives, unless it is asked to stop first.
+    /// The result of `work`; the work is dropped when a stop is asked for before it ends.
     ///
     /// # Errors
-    /// The work's, or that it was interrupted.
-    pub async fn unless<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    /// The error of the work, or [`Interrupted`].
+    pub async fn unless<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E>
+    where
+        E: From<Interrupted>,
+    {
         tokio::select! {
             biased;
-            () = self.asked() => Err(Failure::interrupted()),
+            () = self.asked() => Err(Interrupted.into()),
             done = work => done,
         }
     }
@@ -80,17 +85,16 @@ impl Stop {
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_worker::protocol::Exit;
-
     use super::*;
 
     #[tokio::test]
     async fn work_ends_when_stop_is_asked() {
         let stop = Stop::default();
-        assert_eq!(stop.unless(async { Ok(1) }).await, Ok(1));
+        type Work = Result<i32, Interrupted>;
+        assert_eq!(stop.unless(async { Work::Ok(1) }).await, Ok(1));
         stop.ask();
-        let waiting = stop.unless(std::future::pending::<Outcome<()>>()).await;
-        assert_eq!(waiting.unwrap_err().exit(), Exit::Interrupted);
+        let waiting = stop.unless(std::future::pending::<Work>()).await;
+        assert_eq!(waiting, Err(Interrupted));
         assert!(stop.is_asked());
     }
 }

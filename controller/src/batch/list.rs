@@ -13,7 +13,8 @@ use crate::args::route::{Route, RouteArgs};
 use crate::copy::inspect::said;
 use crate::revisions::survey::is_about_all;
 use crate::settings::Settings;
-use crate::ui::errors::{Doing, Failure, Outcome};
+use crate::settings::hub_errors::Doing;
+use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::Screen;
 
 /// One repo of a batch.

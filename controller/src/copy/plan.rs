@@ -10,7 +10,8 @@ use crate::args::route::Route;
 use crate::args::workers::CuttingArgs;
 use crate::copy::inspect::{Here, There, renamed, said};
 use crate::settings::Settings;
-use crate::ui::errors::{Doing, Failure, Outcome, token_missing};
+use crate::settings::hub_errors::{Doing, token_missing};
+use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::Screen;
 
 /// What the destination is looked at for.

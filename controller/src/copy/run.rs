@@ -25,8 +25,9 @@ use crate::engine::{Ended, Engine, Heard, Job, Verb};
 use crate::runs::report::Report;
 use crate::runs::{Entry, RunDir, State};
 use crate::settings::Settings;
+use crate::settings::hub_errors::Doing;
 use crate::stop::Stop;
-use crate::ui::errors::{Doing, Failure, Outcome};
+use crate::ui::errors::{Failure, Outcome};
 use crate::ui::progress::{Done, Progress};
 use crate::ui::screen::Screen;
 

@@ -140,7 +140,7 @@ impl Probe {
                     .speeds
                     .extend(speed::measure(&scratch, access, settings, size, screen).await);
             }
-            Ok(())
+            Outcome::Ok(())
         };
         // A signal ends the tries, not what follows: it takes the repo away.
         let _ = stop.unless(work).await;

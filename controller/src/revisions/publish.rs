@@ -10,8 +10,9 @@ use super::write::make;
 use crate::copy::inspect::{There, said};
 use crate::runs::report::Report;
 use crate::settings::Settings;
+use crate::settings::hub_errors::Doing;
 use crate::stop::Stop;
-use crate::ui::errors::{Doing, Failure, Outcome};
+use crate::ui::errors::{Failure, Outcome};
 
 /// The names that were made so far.
 pub struct Names<'a> {

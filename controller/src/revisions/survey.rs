@@ -20,7 +20,8 @@ use crate::copy::inspect::{Here, There, said};
 use crate::copy::plan::{Purpose, find};
 use crate::copy::run::stays_hidden;
 use crate::runs::digests;
-use crate::ui::errors::{Doing, Failure, Outcome};
+use crate::settings::hub_errors::Doing;
+use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::Screen;
 
 /// Revisions that are looked at at a time.

@@ -11,7 +11,8 @@ use crate::copy::outcome::Work;
 use crate::copy::run::Migration;
 use crate::runs::digests::learn;
 use crate::runs::report::Report;
-use crate::ui::errors::{Doing, Failure, Outcome};
+use crate::settings::hub_errors::Doing;
+use crate::ui::errors::{Failure, Outcome};
 
 /// What the revisions of a repo share when they are written.
 pub struct Shared<'a> {

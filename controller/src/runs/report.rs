@@ -9,7 +9,7 @@ use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 
 use crate::runs::State;
-use crate::ui::errors::WAIT_LONGER;
+use crate::settings::hub_errors::WAIT_LONGER;
 use crate::ui::screen::{Screen, duration, rate, size};
 
 /// More failures than this are counted, not shown; the file has them all.

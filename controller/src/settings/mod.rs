@@ -1,6 +1,7 @@
 //! Settings from the environment and from `.env`, which never overrides what is set; and where runs are kept.
 
 mod dotenv;
+pub mod hub_errors;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

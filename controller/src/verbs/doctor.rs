@@ -13,9 +13,10 @@ use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::modal::{Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::runs::Runs;
+use crate::settings::hub_errors::{Doing, explain, token_missing};
 use crate::settings::{self, Access, Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Doing, Failure, Outcome, explain, token_missing};
+use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::Screen;
 
 /// Check each token, each hub and the worker, and say what to do
@@ -70,7 +71,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
                 findings.push(account(hub, to, &settings).await);
             }
         }
-        Ok(findings)
+        Outcome::Ok(findings)
     };
     let findings = stop.unless(looks).await?;
     for finding in &findings {

@@ -11,9 +11,10 @@ use crate::estimate::measured::{self, Rate, Way};
 use crate::probe::budget::{MOST_BYTES, MOST_REQUESTS};
 use crate::probe::finding::Verdict;
 use crate::probe::{Probe, Probed, assumption, report, speed};
+use crate::settings::hub_errors::token_page;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome, token_page};
+use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::{Screen, size};
 
 /// Hold the live hubs against what this program believes of them

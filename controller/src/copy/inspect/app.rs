@@ -6,7 +6,8 @@ use hf2ms_hub::{Hub, Sdk, Surroundings, open_spaces};
 use super::{Here, said};
 use crate::args::route::Route;
 use crate::settings::Settings;
-use crate::ui::errors::{Doing, Failure, Outcome};
+use crate::settings::hub_errors::Doing;
+use crate::ui::errors::{Failure, Outcome};
 
 impl Here {
     /// Finds out what runs the app, and warns of what is not copied with it.

@@ -11,7 +11,8 @@ use hf2ms_worker::protocol::Creation;
 use super::said;
 use crate::args::filter::Filter;
 use crate::settings::Settings;
-use crate::ui::errors::{Doing, Failure, Outcome, token_missing, token_page};
+use crate::settings::hub_errors::{Doing, token_missing, token_page};
+use crate::ui::errors::{Failure, Outcome};
 
 /// The destination as it was found.
 pub struct There {

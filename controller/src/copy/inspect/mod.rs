@@ -10,8 +10,9 @@ pub use source::Here;
 
 use hf2ms_hub::{Error, RepoAt, RepoInfo};
 
+use crate::settings::hub_errors::{Doing, explain};
 use crate::settings::{Access, Settings};
-use crate::ui::errors::{Doing, Failure, explain};
+use crate::ui::errors::Failure;
 
 /// A hub's error in words.
 pub fn said(error: &Error, at: &RepoAt, settings: &Settings, doing: Doing) -> Failure {

@@ -1,0 +1,250 @@
+//! A hub's error as a line for the user: what happened, what to do, and which variable or page helps.
+
+use hf2ms_hub::{Error, Hub, Kind, RepoAt};
+use hf2ms_worker::protocol::Exit;
+
+use crate::settings::Access;
+use crate::ui::errors::Failure;
+
+/// What was being done with a repo when its hub returned an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Reading the source.
+    Reading,
+    /// Reading or writing the destination.
+    Writing,
+}
+
+/// How the user makes a run wait longer for a hub that limits requests.
+pub const WAIT_LONGER: &str = "set HF2MS_LONGEST_WAIT=4000 (seconds) to have an hour waited for";
+
+/// The page where a hub gives tokens.
+pub fn token_page(hub: Hub, endpoint: &str) -> String {
+    match hub {
+        Hub::HuggingFace => format!("{endpoint}/settings/tokens"),
+        Hub::ModelScope => format!("{endpoint}/my/myaccesstoken"),
+        Hub::Git => "its host".to_owned(),
+    }
+}
+
+/// The error for a token that is needed and not set.
+pub fn token_missing(hub: Hub, access: &Access) -> Failure {
+    Failure::refused(format!(
+        "{} is not set: get one at {}",
+        access.token_name,
+        token_page(hub, &access.endpoint)
+    ))
+    .for_all()
+}
+
+/// The error of a command for a hub's error: `access` says which token and endpoint were used.
+pub fn explain(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> Failure {
+    let failure = Failure::new(Exit::of(error.kind()), line(error, at, access, doing));
+    if matches!(error.kind(), Kind::Unauthorized | Kind::Unreachable) {
+        failure.for_all()
+    } else {
+        failure
+    }
+}
+
+fn line(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> String {
+    let (hub, id, kind, token, has_token) = (
+        at.hub,
+        &at.id,
+        at.kind,
+        access.token_name,
+        access.token.is_some(),
+    );
+    match error.kind() {
+        Kind::Unauthorized if !has_token => token_missing(hub, access).to_string(),
+        Kind::Unauthorized => {
+            format!(
+                "{hub} refuses {token}: it is wrong, expired or revoked; get a new one at {}",
+                token_page(hub, &at.endpoint)
+            )
+        }
+        Kind::NotFound if has_token => {
+            format!(
+                "{kind} {id} was not found on {hub}: check the id, and that the account of {token} may see it"
+            )
+        }
+        Kind::NotFound => format!(
+            "{kind} {id} was not found on {hub}: check the id, or set {token} if it is private"
+        ),
+        Kind::Gated if doing == Doing::Writing => {
+            format!(
+                "{id} on {hub} is another's, private or gated: use --dest with an owner of yours ({error})"
+            )
+        }
+        Kind::Gated if !has_token => {
+            format!(
+                "{kind} {id} is gated or private: set {token} of an account that may read it, or ask for access at {}",
+                at.web_url()
+            )
+        }
+        Kind::Gated => {
+            format!(
+                "{kind} {id} is gated or private: ask for access at {} with the account of {token} ({error})",
+                at.web_url()
+            )
+        }
+        Kind::Disabled => format!(
+            "{hub} has disabled {kind} {id}: nothing of it can be read ({})",
+            error.message()
+        ),
+        Kind::Denied if doing == Doing::Writing => {
+            format!(
+                "{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})"
+            )
+        }
+        Kind::Denied => format!("{token} may not read {kind} {id} on {hub}: {error}"),
+        Kind::Locked => format!("{hub} has locked its API for this account: {error}"),
+        Kind::Full => {
+            format!(
+                "{hub} takes no more for {id}: make room there or leave files out (--exclude), then run the same command again ({error})"
+            )
+        }
+        Kind::RateLimited => {
+            format!(
+                "{hub} asks to wait{}: run the same command again then, or {WAIT_LONGER} ({error})",
+                wait(error)
+            )
+        }
+        Kind::Unreachable => format!(
+            "{hub} can't be reached at {}: check the network and {} ({error})",
+            at.endpoint, access.endpoint_name
+        ),
+        Kind::Transient => format!("{hub} fails: run the same command again ({error})"),
+        Kind::Policy => {
+            format!(
+                "{hub} rejects what was to be written to {id}: leave it out with --exclude, or run the same command again ({error})"
+            )
+        }
+        Kind::BlobMissing => {
+            format!(
+                "{hub} lost content that it was sent for {id}: run the same command again, or give another --dest ({error})"
+            )
+        }
+        Kind::Conflict => format!(
+            "{id} on {hub} was changed by someone else meanwhile: run the same command again ({error})"
+        ),
+        _ => format!("{hub}: {error}"),
+    }
+}
+
+fn wait(error: &Error) -> String {
+    error
+        .retry_after()
+        .map(|wait| format!(" {} s", wait.as_secs()))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hub: &str) -> RepoAt {
+        let json = serde_json::json!({"hub": hub, "endpoint": "https://h", "kind": "model", "id": "org/name", "revision": "main"});
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn said(kind: Kind, hub: &str, has_token: bool, doing: Doing) -> (Exit, String) {
+        let of_both = |name: &str| match name {
+            "HF_ENDPOINT" | "MODELSCOPE_ENDPOINT" => Some("https://h".to_owned()),
+            "HF_TOKEN" | "MODELSCOPE_TOKEN" => has_token.then(|| "t-1234567".to_owned()),
+            _ => None,
+        };
+        let settings = crate::settings::Settings::read(&of_both).unwrap();
+        let failure = explain(
+            &Error::new(kind, "no"),
+            &at(hub),
+            settings.access(at(hub).hub),
+            doing,
+        );
+        (failure.exit(), failure.to_string())
+    }
+
+    #[test]
+    fn a_missing_token_is_named_with_the_page_that_gives_one() {
+        let said = said(Kind::Unauthorized, "modelscope", false, Doing::Writing);
+        assert_eq!(
+            said,
+            (
+                Exit::Refused,
+                "MODELSCOPE_TOKEN is not set: get one at https://h/my/myaccesstoken".to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn what_may_pass_says_that_the_same_command_goes_on() {
+        for (kind, words) in [
+            (
+                Kind::RateLimited,
+                "asks to wait: run the same command again then",
+            ),
+            (
+                Kind::Conflict,
+                "changed by someone else meanwhile: run the same command again",
+            ),
+            (Kind::Policy, "or run the same command again"),
+            (
+                Kind::BlobMissing,
+                "run the same command again, or give another --dest",
+            ),
+        ] {
+            let (exit, line) = said(kind, "modelscope", true, Doing::Writing);
+            assert!(
+                exit == Exit::Incomplete && line.contains(words) && line.ends_with("(no)"),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_refusal_says_what_to_do() {
+        for (kind, hub, doing, words) in [
+            (
+                Kind::Unauthorized,
+                "huggingface",
+                Doing::Reading,
+                "refuses HF_TOKEN",
+            ),
+            (
+                Kind::NotFound,
+                "huggingface",
+                Doing::Reading,
+                "model org/name was not found",
+            ),
+            (
+                Kind::Gated,
+                "huggingface",
+                Doing::Reading,
+                "ask for access at https://h/org/name",
+            ),
+            (Kind::Denied, "modelscope", Doing::Writing, "use --dest"),
+            (
+                Kind::Gated,
+                "modelscope",
+                Doing::Writing,
+                "is another's, private or gated: use --dest",
+            ),
+            (
+                Kind::Disabled,
+                "huggingface",
+                Doing::Reading,
+                "has disabled",
+            ),
+            (
+                Kind::Full,
+                "huggingface",
+                Doing::Writing,
+                "leave files out (--exclude)",
+            ),
+        ] {
+            let (exit, line) = said(kind, hub, true, doing);
+            assert_eq!(exit, Exit::Refused, "{line}");
+            assert!(line.contains(words) && !line.contains('\n'), "{line}");
+        }
+    }
+}
