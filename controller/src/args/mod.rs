@@ -2,6 +2,8 @@
 
 pub mod filter;
 pub mod prune;
+pub mod revisions;
 pub mod route;
 pub mod source;
+pub mod visibility;
 pub mod workers;

@@ -135,6 +135,11 @@ impl CuttingArgs {
         }
     }
 
+    /// Whether the repo is one of several whose chunks share the workers.
+    pub fn is_among_others(&self) -> bool {
+        self.among_others
+    }
+
     /// Workers at a time for this many bytes to move.
     pub fn workers(&self, bytes: u64) -> usize {
         let here = || {

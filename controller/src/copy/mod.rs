@@ -16,6 +16,7 @@ use hf2ms_worker::protocol::{Exit, PlanSummary, Transport};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::args::revisions::RevisionScope;
 use crate::args::route::Route;
 use crate::args::workers::{ContainerArgs, CuttingArgs, On};
 use crate::copy::decide::{Decision, Existing, compare};
@@ -27,8 +28,8 @@ use crate::engine::runner::{Crew, Opening, Shared};
 use crate::engine::slots::Turns;
 use crate::estimate::budget::Ledger;
 use crate::estimate::{CostArgs, Estimate};
+use crate::revisions::Revisions;
 use crate::revisions::summary::Summary;
-use crate::revisions::{Extent, Revisions};
 use crate::runs::report::Report;
 use crate::runs::{NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
@@ -61,10 +62,8 @@ pub struct Task<'a> {
     pub watch: Watch,
     /// Whether anything is done at all.
     pub trial: Trial,
-    /// How many repos there are.
-    pub scope: Scope,
     /// How much of each is copied.
-    pub extent: Extent,
+    pub revisions: RevisionScope,
     /// What all may take.
     pub ledger: Ledger,
     /// Who may work.
@@ -129,15 +128,6 @@ pub enum Trial {
     DryRun,
 }
 
-/// How many repos a command is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// One.
-    One,
-    /// Several, whose chunks share the workers.
-    Many,
-}
-
 /// How a repo's way ended, when nothing stopped it.
 pub enum End {
     /// With a report, which has been shown.
@@ -180,7 +170,7 @@ impl Copying<'_> {
     /// # Errors
     /// Whatever stops it; what fails for single files is in the report.
     pub async fn go(&self, route: &Route, mut ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
-        if self.task.extent == Extent::AllRevisions {
+        if self.task.revisions == RevisionScope::All {
             let Self {
                 task,
                 screen,
@@ -377,21 +367,20 @@ impl Copying<'_> {
             settings,
             stop,
             watch,
-            scope,
-            extent,
+            revisions,
             shared,
             turns,
             ..
         } = self.task;
-        let workers = match (scope, cutting.on) {
+        let workers = match cutting.on {
             // One app for all: how much there is in all shows only later.
-            (Scope::Many, On::Modal) => cutting.workers(u64::MAX),
+            On::Modal if cutting.is_among_others() => cutting.workers(u64::MAX),
             _ => turns.workers().min(plan.chunks.len()).max(1),
         };
         let opening = Opening {
             cutting,
             workers,
-            extent: *extent,
+            revisions: *revisions,
             shared,
             containers,
             plan,

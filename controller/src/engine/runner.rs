@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hf2ms_worker::plan::Plan;
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::args::revisions::RevisionScope;
 use crate::args::workers::{ContainerArgs, CuttingArgs, On};
 use crate::binaries::{WORKER, find, static_worker};
 use crate::engine::Engine;
@@ -14,7 +15,6 @@ use crate::engine::modal::attended::Attended;
 use crate::engine::modal::{Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::engine::remote::Watch;
-use crate::revisions::Extent;
 use crate::runs::{Entry, RunDir, Runs};
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
@@ -45,7 +45,7 @@ pub struct Opening<'a> {
     /// How many at a time.
     pub workers: usize,
     /// Of how much of the repo it is a part: all revisions of one are written in turn, from here.
-    pub extent: Extent,
+    pub revisions: RevisionScope,
     /// What other repos of this command have opened.
     pub shared: &'a Shared,
     /// What containers of Docker are made of.
@@ -71,7 +71,7 @@ impl Crew {
         let Opening {
             cutting,
             workers,
-            extent,
+            revisions,
             shared,
             containers,
             plan,
@@ -119,7 +119,7 @@ impl Crew {
             On::Modal => {
                 let open = || stop.unless(deployed(workers, run, settings, screen));
                 let (modal, deployment) = shared.cloud.get_or_try_init(open).await?.clone();
-                if extent == Extent::AllRevisions {
+                if revisions == RevisionScope::All {
                     let (app, containers) = (deployment.app.clone(), deployment.containers as u64);
                     run.note(&Entry::Deployed {
                         app: app.clone(),

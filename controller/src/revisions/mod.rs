@@ -38,34 +38,6 @@ use crate::runs::report::Report;
 use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::Screen;
 
-/// How much of each repo is copied.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub struct ExtentArgs {
-    /// Every branch and tag, each to the one of its name; the default branch to the default branch. Equal blobs move once
-    #[arg(long, conflicts_with = "revision")]
-    all_revisions: bool,
-}
-
-/// How much of a repo is copied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// What stands at one branch, tag or commit.
-    OneRevision,
-    /// Every branch and tag.
-    AllRevisions,
-}
-
-impl ExtentArgs {
-    /// What was asked for.
-    pub fn extent(self) -> Extent {
-        if self.all_revisions {
-            Extent::AllRevisions
-        } else {
-            Extent::OneRevision
-        }
-    }
-}
-
 /// All revisions of a repo.
 pub struct Revisions<'a> {
     /// What is asked.

@@ -6,17 +6,17 @@ use std::time::Instant;
 use clap::ArgGroup;
 use hf2ms_worker::protocol::Exit;
 
-use super::migrate::VisibilityArgs;
+use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::RouteArgs;
+use crate::args::visibility::VisibilityArgs;
 use crate::batch::Batch;
 use crate::batch::list::{self, Entry, Named};
 use crate::batch::summary::{Row, Summary, repos};
 use crate::copy::decide::Existing;
-use crate::copy::{Scope, Task, WorkArgs};
+use crate::copy::{Task, WorkArgs};
 use crate::engine::remote::Watch;
 use crate::engine::runner::Shared;
 use crate::engine::slots::Turns;
-use crate::revisions::{Extent, ExtentArgs};
 use crate::runs::Runs;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    extent: ExtentArgs,
+    revisions: RevisionArgs,
     #[command(flatten)]
     route: RouteArgs,
     #[command(flatten)]
@@ -135,7 +135,7 @@ impl Args {
             settings,
             screen,
         )?;
-        if self.extent.extent() == Extent::AllRevisions {
+        if self.revisions.scope() == RevisionScope::All {
             entries.iter().try_for_each(Entry::is_about_all)?;
         }
         Ok((entries, refused.iter().map(Row::refused).collect()))
@@ -154,7 +154,7 @@ impl Args {
             stop,
             cutting: self.work.cutting.clone().among_others(),
             containers: &self.work.containers,
-            visibility: self.visibility.chosen(),
+            visibility: self.visibility.visibility(),
             prune: None,
             existing: if self.force {
                 Existing::Met
@@ -163,8 +163,7 @@ impl Args {
             },
             watch,
             trial: self.work.trial(),
-            scope: Scope::Many,
-            extent: self.extent.extent(),
+            revisions: self.revisions.scope(),
             ledger: self.work.ledger(),
             turns: Turns::new(1),
             shared: Shared::default(),

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use hf2ms_hub::Visibility;
 use hf2ms_worker::protocol::Exit;
 
 use crate::args::prune::PruneArgs;
+use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{Route, RouteArgs};
+use crate::args::visibility::VisibilityArgs;
 use crate::copy::decide::{Existing, read_plan};
-use crate::copy::{Copying, End, Scope, Task, WorkArgs};
+use crate::copy::{Copying, End, Task, WorkArgs};
 use crate::engine::runner::Shared;
 use crate::engine::slots::Turns;
-use crate::revisions::{Extent, ExtentArgs};
 use crate::runs::Runs;
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
@@ -36,7 +36,7 @@ pub struct Args {
     #[command(flatten)]
     pruning: PruneArgs,
     #[command(flatten)]
-    extent: ExtentArgs,
+    revisions: RevisionArgs,
     /// Carry out a plan that `hf2ms plan --out FILE` wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "source", "to", "dest", "repo_type", "spaces_as", "revision", "all_revisions", "include", "exclude", "keep_readme", "use_git", "chunk_size", "transport",
@@ -65,31 +65,6 @@ Examples:
   hf2ms migrate org/big --on modal --max-cost 20 --detach  the cloud does it; see hf2ms attach
   hf2ms plan org/name --out plan.json && hf2ms migrate --plan plan.json";
 
-/// Who may see a repo that has to be created.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub struct VisibilityArgs {
-    /// Create the repo private [default: as the source is]
-    #[arg(long, conflicts_with = "public")]
-    private: bool,
-    /// Create the repo public, or write to a public one, though the source is private
-    #[arg(long)]
-    public: bool,
-}
-
-impl VisibilityArgs {
-    /// What was chosen, if anything was.
-    pub fn chosen(self) -> Option<Visibility> {
-        let choices = [
-            (self.private, Visibility::Private),
-            (self.public, Visibility::Public),
-        ];
-        choices
-            .into_iter()
-            .find(|(is, _)| *is)
-            .map(|(_, visibility)| visibility)
-    }
-}
-
 /// Migrates.
 ///
 /// # Errors
@@ -98,7 +73,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let began = Instant::now();
     let watch = args.work.watch()?;
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
-    let all = args.extent.extent() == Extent::AllRevisions;
+    let all = args.revisions.scope() == RevisionScope::All;
     let task = Task {
         settings: &settings,
         runs: &runs,
@@ -109,13 +84,12 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
             args.work.cutting.clone()
         },
         containers: &args.work.containers,
-        visibility: args.visibility.chosen(),
+        visibility: args.visibility.visibility(),
         prune: args.pruning.max_delete(),
         existing: Existing::Met,
         watch,
         trial: args.work.trial(),
-        scope: if all { Scope::Many } else { Scope::One },
-        extent: args.extent.extent(),
+        revisions: args.revisions.scope(),
         ledger: args.work.ledger(),
         turns: Turns::new(1),
         shared: Shared::default(),

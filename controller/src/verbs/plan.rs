@@ -8,15 +8,16 @@ use clap::ValueEnum;
 use hf2ms_worker::plan::{Plan, Withheld};
 use hf2ms_worker::protocol::Exit;
 
-use super::migrate::VisibilityArgs;
 use crate::args::prune::PruneArgs;
+use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{Route, RouteArgs};
+use crate::args::visibility::VisibilityArgs;
 use crate::args::workers::{ContainerArgs, CuttingArgs};
 use crate::copy::decide::Existing;
 use crate::copy::inspect::There;
 use crate::copy::plan::{Purpose, Wishes, look};
 use crate::copy::run::stays_hidden;
-use crate::copy::{Scope, Task, Trial};
+use crate::copy::{Task, Trial};
 use crate::emit::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::engine::remote::Watch;
@@ -27,7 +28,7 @@ use crate::estimate::rates::Rates;
 use crate::estimate::{CostArgs, Estimate, moving};
 use crate::revisions::plan::{Looked, OfRevisions};
 use crate::revisions::survey::Surveyed;
-use crate::revisions::{Extent, ExtentArgs, Planned, Revisions};
+use crate::revisions::{Planned, Revisions};
 use crate::runs::digests;
 use crate::runs::{Runs, write_aside};
 use crate::settings::{self, Settings, environment, state_dir};
@@ -48,7 +49,7 @@ pub struct Args {
     /// The repo: org/name, hf:org/name, ms:org/name, or its web address
     pub source: String,
     #[command(flatten)]
-    extent: ExtentArgs,
+    revisions: RevisionArgs,
     #[command(flatten)]
     route: RouteArgs,
     #[command(flatten)]
@@ -100,7 +101,7 @@ enum Emit {
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let settings = settings::load()?;
     let route = Route::resolve(&args.source, &args.route, &settings)?;
-    if args.extent.extent() == Extent::AllRevisions {
+    if args.revisions.scope() == RevisionScope::All {
         return of_all(&args, &route, &settings, screen, stop).await;
     }
     let Some(sides) = stop
@@ -117,7 +118,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     };
     let wishes = Wishes {
         cutting,
-        visibility: args.visibility.chosen(),
+        visibility: args.visibility.visibility(),
         prune,
         card: route.card(),
     };
@@ -182,13 +183,12 @@ async fn of_all(
         stop,
         cutting: args.cutting.clone().among_others(),
         containers: &containers,
-        visibility: args.visibility.chosen(),
+        visibility: args.visibility.visibility(),
         prune: args.pruning.max_delete(),
         existing: Existing::Met,
         watch: Watch::Attached,
         trial: Trial::DryRun,
-        scope: Scope::Many,
-        extent: Extent::AllRevisions,
+        revisions: RevisionScope::All,
         ledger: Ledger::new(args.cost.clone(), true),
         turns: Turns::new(1),
         shared: Shared::default(),
@@ -305,7 +305,7 @@ async fn for_cluster(
         image: args.emission.image.clone(),
         parallelism: cutting.workers(plan.summary().blob_bytes),
         secret: args.emission.secret.clone(),
-        visibility: args.visibility.chosen(),
+        visibility: args.visibility.visibility(),
         network,
     };
     kubernetes::emit(plan, &cluster)
