@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use hf2ms_hub::{Digest, File, GitSha1, Listed, Listing, Placement, Sha256, Visibility};
-use hf2ms_worker::plan::{Known, MaxDelete, Order, Plan};
+use hf2ms_worker::plan::{DigestCache, MaxDelete, Plan, PlanRequest};
 use hf2ms_worker::protocol::{Chunking, Creation, WorkerOptions};
 
 const FILES: u64 = 1_000_000;
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         source,
         &destination,
         |_, _| Placement::Blob,
-        &Known::new(),
+        &DigestCache::new(),
     );
     println!(
         "planned {FILES} files in {:.2?}: {:?}",
@@ -83,13 +83,13 @@ fn listing(files: u64, changed: u64) -> Result<Listing, Box<dyn std::error::Erro
     })
 }
 
-fn order() -> Result<Order, serde_json::Error> {
+fn order() -> Result<PlanRequest, serde_json::Error> {
     let at = |hub: &str, revision: &str| {
         serde_json::from_value(serde_json::json!({
             "hub": hub, "endpoint": "http://localhost", "kind": "dataset", "id": "org/name", "revision": revision
         }))
     };
-    Ok(Order {
+    Ok(PlanRequest {
         source: at("huggingface", &"a".repeat(40))?,
         asked: serde_json::from_str("\"main\"")?,
         destination: at("modelscope", "master")?,

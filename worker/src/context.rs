@@ -49,7 +49,7 @@ pub fn open_source_by(
 }
 
 /// Both sides of one migration, opened.
-pub struct Work {
+pub struct Context {
     /// Where from.
     pub source: Arc<dyn Source>,
     /// Where to.
@@ -62,7 +62,7 @@ pub struct Work {
     pub http: HttpOptions,
 }
 
-impl Work {
+impl Context {
     /// Opens both sides; nothing is sent yet.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Work {
         options: &WorkerOptions,
         events: Arc<Events>,
     ) -> Result<Self> {
-        let http = events.listening(settings.http());
+        let http = events.with_retry_events(settings.http());
         let source = open_source_by(&settings.source(from), options, http.clone())?;
         let destination = open_destination_over(
             &settings.destination(to),

@@ -124,12 +124,12 @@ impl Events {
     }
 
     /// Forgets all failures after the first `keep`: those files are tried again.
-    pub fn forgive(&self, keep: usize) {
+    pub fn forget_failures_after(&self, keep: usize) {
         self.receipt().failed.truncate(keep);
     }
 
     /// The verb as a whole failed.
-    pub fn gave_up(&self, error: &Error) {
+    pub fn verb_failed(&self, error: &Error) {
         self.say(&Event::Failed {
             path: None,
             error: error.to_string(),
@@ -148,7 +148,7 @@ impl Events {
     }
 
     /// `http` with its retries said here.
-    pub fn listening(self: &Arc<Self>, http: HttpOptions) -> HttpOptions {
+    pub fn with_retry_events(self: &Arc<Self>, http: HttpOptions) -> HttpOptions {
         let events = self.clone();
         HttpOptions {
             on_retry: Arc::new(move |error, wait| events.retry(error, wait)),
@@ -157,7 +157,7 @@ impl Events {
     }
 
     /// `body`, its bytes counted as sent.
-    pub fn counted(self: &Arc<Self>, body: ByteStream) -> ByteStream {
+    pub fn count_sent(self: &Arc<Self>, body: ByteStream) -> ByteStream {
         let events = self.clone();
         body.inspect(move |frame| {
             let length = frame.as_ref().map_or(0, Bytes::len);

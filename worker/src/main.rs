@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Visibility};
-use hf2ms_worker::context::Work;
+use hf2ms_worker::context::Context;
 use hf2ms_worker::events::Events;
 use hf2ms_worker::job::{Input, Lifeline, Variables, variables};
-use hf2ms_worker::plan::card::Card;
+use hf2ms_worker::plan::card::CardPolicy;
 use hf2ms_worker::protocol::{
     Chunk, Event, Exit, PushJob, ScanJob, Transport, VerifyJob, WorkerOptions,
 };
 use hf2ms_worker::settings::{NETWORK, Settings, environment};
 use hf2ms_worker::verbs::finalize::{FinalizeJob, finalize};
-use hf2ms_worker::verbs::migrate::{Place, Wish};
+use hf2ms_worker::verbs::migrate::{MigrateRequest, RepoArg};
 use hf2ms_worker::verbs::{check, migrate, mirror, run, verify};
 
 /// Frames of a few hundred KiB come and go all the time: the system's allocator would map and unmap each.
@@ -101,9 +101,9 @@ struct Run {
 #[derive(Args)]
 struct Migrate {
     /// Where from, as hf:owner/name or ms:owner/name
-    source: Place,
+    source: RepoArg,
     /// Where to, as ms:owner/name or hf:owner/name
-    destination: Place,
+    destination: RepoArg,
     /// What the repo holds [default: what is found]
     #[arg(long, value_name = "KIND", value_parser = repo_kind)]
     repo_type: Option<RepoKind>,
@@ -144,7 +144,7 @@ fn repo_kind(text: &str) -> Result<RepoKind, String> {
 }
 
 impl Migrate {
-    fn wish(self) -> Wish {
+    fn request(self) -> MigrateRequest {
         let visibility = match (self.private, self.public) {
             (true, _) => Some(Visibility::Private),
             (_, true) => Some(Visibility::Public),
@@ -154,11 +154,11 @@ impl Migrate {
             .revision
             .unwrap_or_else(|| Revision::main_of(self.source.hub));
         let card = if self.keep_readme {
-            Card::Kept
+            CardPolicy::Kept
         } else {
-            Card::Mended
+            CardPolicy::Mended
         };
-        Wish {
+        MigrateRequest {
             source: self.source,
             destination: self.destination,
             kind: self.repo_type,
@@ -250,11 +250,11 @@ async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
                 .take::<Chunk>(job.chunk.as_deref(), job.attached)
                 .await
                 .map_err(usage)?;
-            let work = open(&chunk.source, &chunk.destination, settings, &chunk.options)?;
+            let context = open(&chunk.source, &chunk.destination, settings, &chunk.options)?;
             Ok(until_stopped(
-                &work.events.clone(),
+                &context.events.clone(),
                 lifeline,
-                run::run(&work, &chunk, create),
+                run::run(&context, &chunk, create),
             )
             .await)
         }
@@ -263,21 +263,26 @@ async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
                 .take::<VerifyJob>(job.chunk.as_deref(), job.attached)
                 .await
                 .map_err(usage)?;
-            let work = open(&job.source, &job.destination, settings, &job.options)?;
-            Ok(until_stopped(&work.events.clone(), lifeline, verify::verify(&work, &job)).await)
+            let context = open(&job.source, &job.destination, settings, &job.options)?;
+            Ok(until_stopped(
+                &context.events.clone(),
+                lifeline,
+                verify::verify(&context, &job),
+            )
+            .await)
         }
         Verb::Finalize(job) => {
             let (job, lifeline) = input
                 .take::<FinalizeJob>(job.chunk.as_deref(), job.attached)
                 .await
                 .map_err(usage)?;
-            let work = open(
+            let context = open(
                 &job.plan.source,
                 &job.plan.destination,
                 settings,
                 &job.plan.options,
             )?;
-            Ok(until_stopped(&work.events.clone(), lifeline, finalize(&work, job)).await)
+            Ok(until_stopped(&context.events.clone(), lifeline, finalize(&context, job)).await)
         }
         Verb::Scan(job) => {
             let (job, lifeline) = input
@@ -295,7 +300,7 @@ async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
             let events = Events::new(io::stdout(), settings.redactor());
             Ok(until_stopped(&events, lifeline, mirror::push(&job, settings, &events)).await)
         }
-        Verb::Migrate(args) => alone(&args.wish(), settings).await,
+        Verb::Migrate(args) => alone(&args.request(), settings).await,
         Verb::Check { endpoints, .. } => {
             let hubs = || {
                 [Hub::HuggingFace, Hub::ModelScope]
@@ -314,16 +319,16 @@ async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
 }
 
 /// A whole repo, attached to nothing. As the first process of a container it is stopped by no signal that it does not hear.
-async fn alone(wish: &Wish, settings: &Settings) -> Result<Exit, Stop> {
+async fn alone(request: &MigrateRequest, settings: &Settings) -> Result<Exit, Stop> {
     let found = tokio::select! {
-        found = migrate::find(wish, settings) => found.map_err(refused)?,
+        found = migrate::find(request, settings) => found.map_err(refused)?,
         () = signalled() => return Ok(Exit::Interrupted),
     };
-    let work = open(&found.from, &found.to, settings, &found.options)?;
+    let context = open(&found.from, &found.to, settings, &found.options)?;
     Ok(until_stopped(
-        &work.events.clone(),
+        &context.events.clone(),
         Lifeline::none(),
-        migrate::migrate(&work, &found, wish),
+        migrate::migrate(&context, &found, request),
     )
     .await)
 }
@@ -340,9 +345,9 @@ fn open(
     destination: &RepoAt,
     settings: &Settings,
     options: &WorkerOptions,
-) -> Result<Work, Stop> {
+) -> Result<Context, Stop> {
     let events = Events::new(io::stdout(), settings.redactor());
-    Work::open(source, destination, settings, options, events).map_err(refused)
+    Context::open(source, destination, settings, options, events).map_err(refused)
 }
 
 /// The log, on stderr, at the level that `HF2MS_LOG` says (warn by default).

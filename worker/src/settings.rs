@@ -34,7 +34,7 @@ const SHORTEST_PASSWORD: usize = 4;
 pub struct BadSetting(String);
 
 /// Variables by name.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type GetVariable<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The process's own environment.
 pub fn environment(name: &str) -> Option<String> {
@@ -44,9 +44,9 @@ pub fn environment(name: &str) -> Option<String> {
 /// How the hubs are reached, as a source and as a destination.
 #[derive(Clone)]
 pub struct Settings {
-    huggingface: Ways,
-    modelscope: Ways,
-    git: Ways,
+    huggingface: HubAccess,
+    modelscope: HubAccess,
+    git: HubAccess,
     /// Passwords of proxies.
     proxies: Vec<Token>,
     http: HttpOptions,
@@ -67,7 +67,7 @@ pub struct Access {
 
 /// A hub that is a source by one access and a destination by another: another site, or another account.
 #[derive(Clone)]
-struct Ways {
+struct HubAccess {
     from: Access,
     to: Option<Access>,
 }
@@ -77,7 +77,7 @@ impl Settings {
     ///
     /// # Errors
     /// A token that can't be sent, an endpoint that is no address, a span that is no number.
-    pub fn read(get: Lookup<'_>) -> Result<Self, BadSetting> {
+    pub fn read(get: GetVariable<'_>) -> Result<Self, BadSetting> {
         let domain = set(get, "MODELSCOPE_DOMAIN").map(|domain| {
             let bare = !domain.contains("://");
             (
@@ -103,12 +103,12 @@ impl Settings {
             token_name: "MODELSCOPE_TOKEN",
         };
         Ok(Self {
-            huggingface: Ways::new(
+            huggingface: HubAccess::new(
                 huggingface,
                 get,
                 ["HF_DESTINATION_ENDPOINT", "HF_DESTINATION_TOKEN"],
             )?,
-            modelscope: Ways::new(
+            modelscope: HubAccess::new(
                 modelscope,
                 get,
                 [
@@ -116,7 +116,7 @@ impl Settings {
                     "MODELSCOPE_DESTINATION_TOKEN",
                 ],
             )?,
-            git: Ways {
+            git: HubAccess {
                 from: git_host(get, "HF2MS_SOURCE_LOGIN")?,
                 to: Some(git_host(get, "HF2MS_TARGET_LOGIN")?),
             },
@@ -129,7 +129,7 @@ impl Settings {
         })
     }
 
-    fn ways(&self, hub: Hub) -> &Ways {
+    fn ways(&self, hub: Hub) -> &HubAccess {
         match hub {
             Hub::Git => &self.git,
             Hub::HuggingFace => &self.huggingface,
@@ -166,7 +166,7 @@ impl Settings {
 
     /// Every variable that holds a token, with the token if it is set: what a worker elsewhere has to be given.
     pub fn token_variables(&self) -> Vec<(&'static str, Option<Token>)> {
-        let of = |ways: &Ways, to: &'static str| {
+        let of = |ways: &HubAccess, to: &'static str| {
             let apart = ways.to.as_ref().filter(|access| access.token_name == to);
             [
                 (ways.from.token_name, ways.from.token.clone()),
@@ -209,11 +209,11 @@ impl Settings {
     }
 }
 
-impl Ways {
+impl HubAccess {
     /// What is not said of the destination is as for the source; but a token goes to no other site than its own.
     fn new(
         from: Access,
-        get: Lookup<'_>,
+        get: GetVariable<'_>,
         [endpoint_name, token_name]: [&'static str; 2],
     ) -> Result<Self, BadSetting> {
         let own = token(get, &[token_name])?;
@@ -243,7 +243,7 @@ impl Ways {
 }
 
 /// A Git host's login; its address is the repo's.
-fn git_host(get: Lookup<'_>, name: &'static str) -> Result<Access, BadSetting> {
+fn git_host(get: GetVariable<'_>, name: &'static str) -> Result<Access, BadSetting> {
     let login = get(name)
         .filter(|login| !login.is_empty())
         .map(|login| Token::parse_login(&login))
@@ -275,7 +275,7 @@ fn passwords(proxy: &str) -> Vec<Token> {
         .collect()
 }
 
-fn patience(get: Lookup<'_>) -> Result<HttpOptions, BadSetting> {
+fn patience(get: GetVariable<'_>) -> Result<HttpOptions, BadSetting> {
     let mut http = HttpOptions::default();
     let spans = [
         ("HF2MS_STALL", &mut http.stall),
@@ -299,7 +299,7 @@ fn seconds(text: &str) -> Option<Duration> {
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
-fn set(get: Lookup<'_>, name: &str) -> Option<String> {
+fn set(get: GetVariable<'_>, name: &str) -> Option<String> {
     get(name)
         .map(|value| value.trim_matches(' ').to_owned())
         .filter(|value| !value.is_empty())
@@ -325,7 +325,7 @@ fn address(given: Option<(&str, String)>, default: &str) -> Result<String, BadSe
     Ok(value.trim_end_matches('/').to_owned())
 }
 
-fn token(get: Lookup<'_>, names: &[&str]) -> Result<Option<Token>, BadSetting> {
+fn token(get: GetVariable<'_>, names: &[&str]) -> Result<Option<Token>, BadSetting> {
     let Some((name, value)) = names.iter().find_map(|name| Some((name, set(get, name)?))) else {
         return Ok(None);
     };

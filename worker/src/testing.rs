@@ -15,7 +15,7 @@ use hf2ms_hub::{
     Result, Revision, Sha256, Source, Visibility,
 };
 
-use crate::context::Work;
+use crate::context::Context;
 use crate::events::Events;
 use crate::protocol::{Memory, WorkerOptions};
 
@@ -333,17 +333,17 @@ impl Destination for FakeDestination {
 }
 
 /// A worker between two hubs in memory.
-pub(crate) fn work(
+pub(crate) fn context(
     source: FakeSource,
     destination: FakeDestination,
     memory: u64,
-) -> (Work, Arc<FakeSource>, Arc<FakeDestination>) {
+) -> (Context, Arc<FakeSource>, Arc<FakeDestination>) {
     let events = Events::new(std::io::sink(), Redactor::default());
     let retry = RetryPolicy {
         base: Duration::from_micros(1),
         ..RetryPolicy::default()
     };
-    let http = events.listening(HttpOptions {
+    let http = events.with_retry_events(HttpOptions {
         retry,
         ..HttpOptions::default()
     });
@@ -353,14 +353,14 @@ pub(crate) fn work(
         memory: Memory(memory),
         ..WorkerOptions::default()
     };
-    let work = Work {
+    let context = Context {
         source: source.clone(),
         destination: destination.clone(),
         events,
         options,
         http,
     };
-    (work, source, destination)
+    (context, source, destination)
 }
 
 /// `size` bytes that differ from place to place.

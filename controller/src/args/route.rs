@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision};
-use hf2ms_worker::plan::card::Card;
+use hf2ms_worker::plan::card::CardPolicy;
 use hf2ms_worker::protocol::Transport;
 
 use crate::args::filter::Filter;
@@ -88,7 +88,7 @@ pub struct Route {
     kind_there: Option<RepoKind>,
     spaces_as: Option<SpacesAs>,
     filter: Filter,
-    card: Card,
+    card: CardPolicy,
     transport: Transport,
 }
 
@@ -115,9 +115,9 @@ impl Route {
             spaces_as: args.spaces_as,
             filter: Filter::new(&args.include, &args.exclude)?,
             card: if args.keep_readme {
-                Card::Kept
+                CardPolicy::Kept
             } else {
-                Card::Mended
+                CardPolicy::Mended
             },
             transport: if args.use_git {
                 Transport::Git
@@ -153,7 +153,7 @@ impl Route {
     }
 
     /// What is done about a card that the destination refuses.
-    pub fn card(&self) -> Card {
+    pub fn card(&self) -> CardPolicy {
         self.card
     }
 

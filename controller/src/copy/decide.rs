@@ -199,6 +199,6 @@ pub async fn read_plan(file: &Path, task: &Task<'_>) -> Outcome<Decision> {
         }
         (_, exists) => plan.creation.exists = exists,
     }
-    plan.meet(&there.listing);
+    plan.rebase_on(&there.listing);
     Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
 }

@@ -398,7 +398,7 @@ impl Copying<'_> {
 /// # Errors
 /// That it would be.
 pub async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<()> {
-    plan.can_be_listed(there.hub.limits().folder_entries)
+    plan.check_folder_limit(there.hub.limits().folder_entries)
         .map_err(|error| Failure::refused(error.message()))?;
     let Some(info) = &there.info else {
         return Ok(());

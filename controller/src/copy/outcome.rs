@@ -1,7 +1,7 @@
 //! What came of a run's work so far, and the report that it ends in. Who works, and where, is elsewhere.
 
 use hf2ms_hub::Kind;
-use hf2ms_worker::plan::{Known, Plan};
+use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
 
 use crate::engine::Heard;
@@ -28,7 +28,7 @@ pub struct Work {
     /// What the verification found.
     pub verification: Option<Verification>,
     /// Digests that revisions before this one have learned.
-    pub known: Known,
+    pub known: DigestCache,
 }
 
 impl Work {

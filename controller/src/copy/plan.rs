@@ -1,8 +1,8 @@
 //! From a command line to a plan: both sides looked at, compared, and the work cut. Nothing is written anywhere.
 
 use hf2ms_hub::{Hub, Listing, RepoKind, Visibility};
-use hf2ms_worker::plan::card::{self, Card};
-use hf2ms_worker::plan::{Known, MaxDelete, Order, Plan};
+use hf2ms_worker::plan::card::{self, CardPolicy};
+use hf2ms_worker::plan::{DigestCache, MaxDelete, Plan, PlanRequest};
 use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 
@@ -42,7 +42,7 @@ pub struct Wishes {
     /// How many of the files that only the destination has are deleted at most; they stay without it.
     pub prune: Option<MaxDelete>,
     /// What is done about a card that the destination refuses.
-    pub card: Card,
+    pub card: CardPolicy,
 }
 
 /// Looks at both sides and lists them. `None` for what is skipped, which has been said.
@@ -140,7 +140,7 @@ impl Sides {
     pub async fn plan(
         self,
         wishes: &Wishes,
-        known: &Known,
+        known: &DigestCache,
         settings: &Settings,
     ) -> Outcome<(Plan, There)> {
         let Self {
@@ -148,7 +148,7 @@ impl Sides {
             there,
             listing,
         } = self;
-        let order = Order {
+        let order = PlanRequest {
             source: here.at.clone(),
             asked: here.asked.clone(),
             destination: there.at.clone(),
@@ -173,10 +173,10 @@ impl Sides {
         );
         let is_open = wishes.cutting.transport == Transport::Auto;
         if here.transport == Transport::Git || (is_open && plan.prefers_git(here.outside)) {
-            plan.take_git(here.outside);
+            plan.read_by_git(here.outside);
         }
         let bytes = plan.summary().blob_bytes;
-        plan.recut(wishes.cutting.chunking(bytes));
+        plan.rechunk(wishes.cutting.chunking(bytes));
         plan.card = wishes.card;
         plan.part = here.is_part();
         let mended = card::mend(&mut plan, &here.reader(settings), there.hub.as_ref()).await;

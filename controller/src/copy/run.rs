@@ -285,7 +285,7 @@ impl Migration<'_> {
     /// Lists the destination anew and notes what stands there.
     async fn look_again(&mut self) -> Outcome<Listing> {
         let listing = self.stop.unless(self.there.list(self.settings)).await?;
-        self.plan.meet(&listing);
+        self.plan.rebase_on(&listing);
         Ok(listing)
     }
 
@@ -351,7 +351,7 @@ impl Migration<'_> {
     /// # Errors
     /// As [`Self::finalize`].
     pub async fn compare(&self, work: &mut Work) -> Outcome<()> {
-        self.finish(&self.plan.only_compared(), work, Deletion::WhenWhole)
+        self.finish(&self.plan.compare_only(), work, Deletion::WhenWhole)
             .await
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use hf2ms_hub::{RepoAt, Revision};
 use hf2ms_worker::plan::MaxDelete;
-use hf2ms_worker::plan::card::Card;
+use hf2ms_worker::plan::card::CardPolicy;
 use serde::{Deserialize, Serialize};
 
 use crate::args::filter::Filter;
@@ -25,7 +25,7 @@ pub struct Proof {
     filter: Filter,
     extra: ExtraFiles,
     #[serde(default)]
-    card: Card,
+    card: CardPolicy,
 }
 
 /// What became of files that only the destination had.
@@ -61,12 +61,12 @@ impl Proof {
             head,
             filter: filter.clone(),
             extra: prune.into(),
-            card: Card::default(),
+            card: CardPolicy::default(),
         }
     }
 
     /// The same, with a card that was treated so.
-    pub fn with_card(self, card: Card) -> Self {
+    pub fn with_card(self, card: CardPolicy) -> Self {
         Self { card, ..self }
     }
 

@@ -3,7 +3,7 @@
 
 use hf2ms_hub::{Hub, RepoAt, Sha256, Visibility};
 use hf2ms_worker::plan::Plan;
-use hf2ms_worker::plan::card::Card;
+use hf2ms_worker::plan::card::CardPolicy;
 use hf2ms_worker::protocol::{Exit, Transport};
 use serde_json::{Map, Value, json};
 
@@ -253,7 +253,7 @@ impl Objects<'_> {
             }
             (_, Visibility::Public) => {}
         }
-        if self.plan.card == Card::Kept {
+        if self.plan.card == CardPolicy::Kept {
             args.push("--keep-readme".to_owned());
         }
         match self.plan.options.transport {

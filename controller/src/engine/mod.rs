@@ -13,7 +13,7 @@ pub mod slots;
 
 use futures_util::future::BoxFuture;
 use hf2ms_hub::Kind;
-use hf2ms_worker::protocol::{Event, Exit, Landed, Receipt, Scan, Stored, Verification};
+use hf2ms_worker::protocol::{Event, Exit, PushReport, Receipt, Scan, Stored, Verification};
 
 /// One worker's work.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ pub struct Heard {
     /// What a scan found.
     pub scan: Option<Scan>,
     /// What came of a push.
-    pub landed: Option<Landed>,
+    pub landed: Option<PushReport>,
     /// Commits it wrote.
     pub commits: Vec<Option<String>>,
     /// Why the whole verb failed, and what that means.

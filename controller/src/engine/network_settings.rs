@@ -7,7 +7,7 @@ use hf2ms_hub::Url;
 use hf2ms_hub::http::{AUTHORITIES, is_private, named_authorities};
 use hf2ms_worker::settings::PROXIES;
 
-use crate::settings::Lookup;
+use crate::settings::GetVariable;
 
 /// Where workers run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct NetworkSettings {
 
 impl NetworkSettings {
     /// What workers at `location` can use of the variables that `get` gives, and of the authorities that this process is told of.
-    pub async fn of(get: Lookup<'_>, location: Location) -> Self {
+    pub async fn of(get: GetVariable<'_>, location: Location) -> Self {
         let (mut variables, mut out_of_reach) = (Vec::new(), Vec::new());
         for (name, value) in PROXIES
             .into_iter()

@@ -271,7 +271,7 @@ mod tests {
     use std::sync::Mutex;
 
     use hf2ms_hub::{Digest, File, Listed, Listing, Placement, Sha256, Visibility};
-    use hf2ms_worker::plan::{Known, Order};
+    use hf2ms_worker::plan::{DigestCache, PlanRequest};
     use hf2ms_worker::protocol::Chunking;
     use hf2ms_worker::protocol::{Chunk, Creation, Exit, How, PlanSummary, Stored, WorkerOptions};
 
@@ -353,7 +353,7 @@ mod tests {
             };
             Listed { file, lfs: true }
         };
-        let order = Order {
+        let order = PlanRequest {
             source: at("huggingface", id),
             asked: "main".parse().unwrap(),
             destination: at("modelscope", id),
@@ -378,7 +378,7 @@ mod tests {
             source,
             &Listing::default(),
             |_, _| Placement::Blob,
-            &Known::new(),
+            &DigestCache::new(),
         )
     }
 

@@ -2,7 +2,8 @@
 
 use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{
-    Folder, Force, Lfs, Policy, ScanJob, Scope, Tell, VERSION, WorkerOptions,
+    Force, LfsPolicy, MirrorPolicy, RefScope, ScanJob, ScanOutput, ScratchFolder, VERSION,
+    WorkerOptions,
 };
 
 use super::endpoints::Party;
@@ -15,27 +16,27 @@ pub struct Wish {
     /// Where to.
     pub target: Party,
     /// Which refs.
-    pub scope: Scope,
+    pub scope: RefScope,
     /// Whether a ref may lose what it has.
     pub force: Force,
     /// What happens to LFS objects.
-    pub lfs: Lfs,
+    pub lfs: LfsPolicy,
     /// Where Git's objects go meanwhile.
-    pub folder: Folder,
+    pub folder: ScratchFolder,
     /// How the work is cut.
     pub cutting: CuttingArgs,
 }
 
 impl Wish {
     /// The scan's job; it says all about the mirroring but who we are on both sides.
-    pub fn job(&self, run: &str, chunking: Chunking, tell: Tell) -> ScanJob {
+    pub fn job(&self, run: &str, chunking: Chunking, tell: ScanOutput) -> ScanJob {
         ScanJob {
             version: VERSION,
             run: run.to_owned(),
             source: self.source.at.clone(),
             destination: self.target.at.clone(),
             scope: self.scope,
-            policy: Policy {
+            policy: MirrorPolicy {
                 force: self.force,
                 lfs: self.lfs,
                 chunking,

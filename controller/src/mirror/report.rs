@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use hf2ms_hub::{RepoAt, Sha256};
-use hf2ms_worker::protocol::{Exit, FailedFile, RefOutcome, RefState, Scope, is_plain};
+use hf2ms_worker::protocol::{Exit, FailedFile, RefOutcome, RefScope, RefState, is_plain};
 use serde::{Deserialize, Serialize};
 
 use crate::runs::State;
@@ -24,7 +24,7 @@ pub struct MirrorReport {
     /// Where to.
     pub destination: RepoAt,
     /// Which refs.
-    pub scope: Scope,
+    pub scope: RefScope,
     /// What was done, in numbers.
     #[serde(flatten)]
     pub tally: MirrorTally,
@@ -244,7 +244,7 @@ mod tests {
             state: State::Done,
             source: at("huggingface", "org/a"),
             destination: at("modelscope", "org/a"),
-            scope: Scope::Branches,
+            scope: RefScope::Branches,
             tally: MirrorTally {
                 pointers: 3,
                 moved: 2,

@@ -6,7 +6,7 @@ use hf2ms_hub::git::GitRepo;
 use hf2ms_hub::{Token, Url};
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{
-    Exit, Landed, PlanSummary, PushJob, RefAt, RefUpdate, Scan, ScanJob, Tell,
+    Exit, PlanSummary, PushJob, PushReport, RefAt, RefUpdate, Scan, ScanJob, ScanOutput,
 };
 use hf2ms_worker::verbs::mirror::refs::updates;
 use serde_json::json;
@@ -139,11 +139,11 @@ impl Round<'_> {
         let (id, mut job) = (
             run.id().to_owned(),
             self.wish
-                .job(run.id(), cutting.chunking_in_the_cloud(), Tell::Steps),
+                .job(run.id(), cutting.chunking_in_the_cloud(), ScanOutput::Steps),
         );
         let came = match open(&run).await {
             Ok(Crew::Engine(engine)) => {
-                job.tell = Tell::Found;
+                job.tell = ScanOutput::Found;
                 self.mirror(engine.as_ref(), &mut run, &mut job)
                     .await
                     .map(Came::Home)
@@ -193,7 +193,7 @@ impl Round<'_> {
         self.stop.unless(self.look()).await?;
         let job = self
             .wish
-            .job("dry-run", self.wish.cutting.chunking(0), Tell::Found);
+            .job("dry-run", self.wish.cutting.chunking(0), ScanOutput::Found);
         let scan = self.scan(engine, &job).await?;
         let updates = updates(&scan.refs, &scan.there, self.wish.scope);
         self.screen
@@ -231,7 +231,7 @@ impl Round<'_> {
             engine,
             &self
                 .wish
-                .job("look", self.wish.cutting.chunking(0), Tell::Found),
+                .job("look", self.wish.cutting.chunking(0), ScanOutput::Found),
         )
         .await
     }
@@ -437,7 +437,12 @@ impl Round<'_> {
         ended
     }
 
-    async fn push(&self, engine: &dyn Engine, job: &PushJob, lost: &mut u64) -> Outcome<Landed> {
+    async fn push(
+        &self,
+        engine: &dyn Engine,
+        job: &PushJob,
+        lost: &mut u64,
+    ) -> Outcome<PushReport> {
         for attempt in 1.. {
             match one(
                 engine,

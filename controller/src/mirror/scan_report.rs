@@ -1,7 +1,7 @@
 //! What a scan found, as people and programs are told.
 
 use hf2ms_worker::protocol::{Scan, ScanJob};
-use hf2ms_worker::verbs::mirror::steps::{Steps, Stopped};
+use hf2ms_worker::verbs::mirror::steps::{MirrorRefused, Steps};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -67,7 +67,7 @@ impl Found {
 /// Nothing may: something would be lost, or pointers would lead to nothing. What the target lacks is shown then.
 pub fn follow(job: &ScanJob, scan: &Scan, screen: &Screen) -> Outcome<Steps> {
     Steps::of(job, scan).map_err(|stopped| {
-        if matches!(stopped, Stopped::Lacking(..)) {
+        if matches!(stopped, MirrorRefused::Lacking(..)) {
             let names = scan
                 .missing
                 .iter()

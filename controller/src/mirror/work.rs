@@ -1,7 +1,7 @@
 //! What came of a mirroring's steps, wherever they were done, and how the run ends with it.
 
 use hf2ms_worker::plan::Plan;
-use hf2ms_worker::protocol::{Exit, FailedFile, How, Landed, Lfs, Scan, ScanJob};
+use hf2ms_worker::protocol::{Exit, FailedFile, How, LfsPolicy, PushReport, Scan, ScanJob};
 
 use super::refs::{outcomes, stand};
 use super::report::{MirrorReport, MirrorTally};
@@ -19,7 +19,7 @@ pub struct Work {
     /// LFS objects that are not at the target, and why.
     pub failed: Vec<FailedFile>,
     /// What came of the push; there was none if no ref was to change.
-    pub landed: Option<Landed>,
+    pub landed: Option<PushReport>,
 }
 
 impl Work {
@@ -52,7 +52,7 @@ impl Work {
     /// The report. `seconds`: since the first look.
     pub fn report(self, job: &ScanJob, seconds: f64) -> MirrorReport {
         let tally = self.tally(job);
-        let Landed { refs, there } = self.landed.unwrap_or_else(|| Landed {
+        let PushReport { refs, there } = self.landed.unwrap_or_else(|| PushReport {
             refs: Vec::new(),
             there: self.scan.there,
         });
@@ -94,7 +94,7 @@ impl Work {
             moved: moved().count() as u64,
             moved_bytes: moved().map(|stored| stored.size).sum(),
             reused: stored().filter(|stored| stored.how == How::Reused).count() as u64,
-            lacking: if job.policy.lfs == Lfs::Moved {
+            lacking: if job.policy.lfs == LfsPolicy::Moved {
                 failed.len()
             } else {
                 scan.missing.len()

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 use hf2ms_worker::plan::Plan;
-use hf2ms_worker::plan::shared::Arrived;
+use hf2ms_worker::plan::shared::BlobResults;
 use tokio::sync::OwnedSemaphorePermit;
 
 use self::plan::{Found, Looked, plan_named};
@@ -148,7 +148,7 @@ impl Revisions<'_> {
         let mut shared = Shared {
             references,
             base: None,
-            arrived: Arrived::default(),
+            arrived: BlobResults::default(),
             known,
         };
         for way in ways.iter().flatten().filter(|way| way.target.moves()) {

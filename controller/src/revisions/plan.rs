@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hf2ms_hub::{Listing, RefKind, Refs, Revision};
-use hf2ms_worker::plan::{Known, Outside, Plan};
+use hf2ms_worker::plan::{DigestCache, GitFiles, Plan};
 use hf2ms_worker::protocol::Transport;
 use serde::Serialize;
 
@@ -103,7 +103,7 @@ pub struct Looking<'a> {
     here: &'a Here,
     there: &'a There,
     theirs: &'a Refs,
-    known: Known,
+    known: DigestCache,
     proofs: Proofs,
     listings: Mutex<HashMap<Revision, Arc<tokio::sync::Mutex<Option<Seen>>>>>,
 }
@@ -112,7 +112,7 @@ pub struct Looking<'a> {
 struct Seen {
     listing: Listing,
     transport: Transport,
-    outside: Outside,
+    outside: GitFiles,
 }
 
 impl<'a> Looking<'a> {
@@ -122,7 +122,7 @@ impl<'a> Looking<'a> {
         route: &'a Route,
         sides: (&'a Here, &'a There),
         theirs: &'a Refs,
-        known: Known,
+        known: DigestCache,
     ) -> Self {
         let proofs = Proofs::of(task.runs, &sides.1.at);
         Self {
@@ -175,7 +175,7 @@ impl<'a> Looking<'a> {
         let (mut plan, there) = Sides::of(here, there, listing)
             .plan(&wishes, &self.known, settings)
             .await?;
-        plan.can_be_listed(there.hub.limits().folder_entries)
+        plan.check_folder_limit(there.hub.limits().folder_entries)
             .map_err(|error| Failure::refused(error.message()))?;
         if target.place == Place::Apart {
             plan.creation.exists = false;

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Hub, Kind, References, Refs, RepoAt, Revision, open_references, refs_by_git};
-use hf2ms_worker::plan::Known;
-use hf2ms_worker::plan::shared::Spoken;
+use hf2ms_worker::plan::DigestCache;
+use hf2ms_worker::plan::shared::ClaimedBlobs;
 
 use super::plan::{Found, Looked, Looking};
 use super::state;
@@ -38,7 +38,7 @@ pub struct Survey {
     /// Its branches and tags.
     pub references: Arc<dyn References>,
     /// Digests that earlier runs have learned.
-    pub known: Known,
+    pub known: DigestCache,
 }
 
 /// What came of looking.
@@ -259,7 +259,7 @@ impl Look<'_> {
 
     /// Gives each blob to the first revision that has it, and cuts what is left of each.
     fn share(&self, looked: &mut [Looked]) {
-        let mut spoken = Spoken::default();
+        let mut spoken = ClaimedBlobs::default();
         for one in looked {
             let Found::Planned(plan) = &mut one.found else {
                 continue;
@@ -268,9 +268,9 @@ impl Look<'_> {
                 plan.chunks.clear();
                 continue;
             }
-            plan.share(&mut spoken);
+            plan.claim_blobs(&mut spoken);
             let bytes = plan.summary().blob_bytes;
-            plan.recut(self.task.cutting.chunking(bytes));
+            plan.rechunk(self.task.cutting.chunking(bytes));
             plan.warnings
                 .iter()
                 .for_each(|warning| one.screen.warn(warning));

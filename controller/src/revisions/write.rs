@@ -1,8 +1,8 @@
 //! One revision under way: its files are written where it stands, or on a branch apart that is then given its names.
 
 use hf2ms_hub::{Error, Kind, RefKind, References, Revision};
-use hf2ms_worker::plan::Known;
-use hf2ms_worker::plan::shared::Arrived;
+use hf2ms_worker::plan::DigestCache;
+use hf2ms_worker::plan::shared::BlobResults;
 use hf2ms_worker::protocol::Deletion;
 
 use super::targets::{Place, Target};
@@ -21,9 +21,9 @@ pub struct Shared<'a> {
     /// Where the default branch stands: new branches begin there.
     pub base: Option<Revision>,
     /// What became of blobs that several have.
-    pub arrived: Arrived,
+    pub arrived: BlobResults,
     /// Digests that those before have learned.
-    pub known: Known,
+    pub known: DigestCache,
 }
 
 /// One revision under way.
@@ -107,7 +107,7 @@ async fn begin_apart(migration: &mut Migration<'_>, shared: &Shared<'_>) -> Outc
         made => made.map_err(|error| refused(&error))?,
     }
     let listing = there.hub.list().await.map_err(|error| refused(&error))?;
-    migration.plan.meet_exactly(&listing, &shared.known);
+    migration.plan.rebase_exactly_on(&listing, &shared.known);
     migration.plan.creation.exists = true;
     migration.plan.destination.revision = there.at.revision.clone();
     Ok(())

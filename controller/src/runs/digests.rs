@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use hf2ms_hub::{Digest, GitSha1, RepoAt, RepoPath, Sha256};
-use hf2ms_worker::plan::{Known, Plan, PlannedFile, Step};
+use hf2ms_worker::plan::{DigestCache, Plan, PlannedFile, Step};
 use hf2ms_worker::protocol::{Receipt, Stored};
 
 use crate::runs::{RunDir, Runs};
@@ -13,7 +13,7 @@ use crate::ui::errors::Outcome;
 const FILE: &str = "known.json";
 
 /// What the newest run between these repos knew at its end.
-pub fn load(runs: &Runs, source: &RepoAt, destination: &RepoAt) -> Known {
+pub fn load(runs: &Runs, source: &RepoAt, destination: &RepoAt) -> DigestCache {
     let same = |a: &RepoAt, b: &RepoAt| {
         (a.hub, &a.endpoint, a.kind, &a.id) == (b.hub, &b.endpoint, b.kind, &b.id)
     };
@@ -31,7 +31,7 @@ pub fn load(runs: &Runs, source: &RepoAt, destination: &RepoAt) -> Known {
 ///
 /// # Errors
 /// The disk's.
-pub fn save(run: &RunDir, plan: &Plan, receipts: &[Receipt], before: &Known) -> Outcome<()> {
+pub fn save(run: &RunDir, plan: &Plan, receipts: &[Receipt], before: &DigestCache) -> Outcome<()> {
     let mut known = before.clone();
     known.extend(learn(plan, receipts));
     if known.is_empty() {
@@ -42,7 +42,7 @@ pub fn save(run: &RunDir, plan: &Plan, receipts: &[Receipt], before: &Known) -> 
 }
 
 /// What a plan and its receipts tell.
-pub fn learn(plan: &Plan, receipts: &[Receipt]) -> Known {
+pub fn learn(plan: &Plan, receipts: &[Receipt]) -> DigestCache {
     let stored: HashMap<&RepoPath, &Stored> = receipts
         .iter()
         .flat_map(|receipt| &receipt.files)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use hf2ms_hub::{Kind, Refused, RepoAt};
-use hf2ms_worker::plan::{Plan, Withheld};
+use hf2ms_worker::plan::{Plan, WithheldDeletions};
 use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,7 @@ pub struct Report {
     pub refused: Vec<Refused>,
     /// What was to be deleted at the destination and is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub withheld: Vec<Withheld>,
+    pub withheld: Vec<WithheldDeletions>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -307,7 +307,7 @@ impl Report {
 }
 
 /// Files that were not deleted: why, and the first of them.
-fn stayed(Withheld { reason, paths }: &Withheld) -> String {
+fn stayed(WithheldDeletions { reason, paths }: &WithheldDeletions) -> String {
     let mut text = format!("  not deleted {reason}\n");
     paths.iter().take(SHOWN).for_each(|path| {
         let _ = writeln!(text, "      {path}");

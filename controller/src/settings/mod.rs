@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-pub use hf2ms_worker::settings::{Access, Lookup, Settings, environment};
+pub use hf2ms_worker::settings::{Access, GetVariable, Settings, environment};
 
 use self::dotenv::Dotenv;
 use crate::ui::errors::{Failure, Outcome};
@@ -172,7 +172,7 @@ fn ours(content: &[u8], name: &str) -> Outcome<HashMap<String, String>> {
 ///
 /// # Errors
 /// When none of the three is known.
-pub fn state_dir(get: Lookup<'_>) -> Outcome<PathBuf> {
+pub fn state_dir(get: GetVariable<'_>) -> Outcome<PathBuf> {
     let set = |name: &str| {
         get(name)
             .map(|value| value.trim_matches(' ').to_owned())

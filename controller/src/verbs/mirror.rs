@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hf2ms_worker::protocol::{Exit, Folder, Force, Lfs, Memory, Scope};
+use hf2ms_worker::protocol::{Exit, Force, LfsPolicy, Memory, RefScope, ScratchFolder};
 
 use crate::args::workers::{ContainerArgs, CuttingArgs, On};
 use crate::binaries::{WORKER, find};
@@ -217,19 +217,19 @@ impl Args {
     }
 
     /// `--temp-dir` names a folder of this machine.
-    fn folder(&self) -> Outcome<Folder> {
+    fn folder(&self) -> Outcome<ScratchFolder> {
         match &self.temp_dir {
             Some(_) if self.cutting.on != On::Local => Err(Failure::usage(
                 "--temp-dir is for workers on this machine: leave --on out",
             )),
             Some(folder) => {
                 std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
-                Ok(Folder {
+                Ok(ScratchFolder {
                     below: Some(folder.to_string_lossy().into_owned()),
                     kept: self.no_cleanup,
                 })
             }
-            None => Ok(Folder {
+            None => Ok(ScratchFolder {
                 below: None,
                 kept: self.no_cleanup && self.cutting.on == On::Local,
             }),
@@ -241,9 +241,9 @@ impl Args {
             !matches!(value.to_lowercase().as_str(), "" | "0" | "false" | "no")
         });
         let lfs = match (skips, self.allow_missing) {
-            (false, false) => Lfs::Moved,
-            (true, false) => Lfs::Expected,
-            (true, true) => Lfs::Missing,
+            (false, false) => LfsPolicy::Moved,
+            (true, false) => LfsPolicy::Expected,
+            (true, true) => LfsPolicy::Missing,
             (false, true) => {
                 return Err(Failure::usage(
                     "--allow-missing goes with GIT_LFS_SKIP_SMUDGE=1: otherwise missing LFS objects are moved",
@@ -254,9 +254,9 @@ impl Args {
             source,
             target,
             scope: if self.mirror {
-                Scope::All
+                RefScope::All
             } else {
-                Scope::Branches
+                RefScope::Branches
             },
             force: if self.no_force {
                 Force::Never

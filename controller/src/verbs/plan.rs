@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use hf2ms_worker::plan::{Plan, Withheld};
+use hf2ms_worker::plan::{Plan, WithheldDeletions};
 use hf2ms_worker::protocol::Exit;
 
 use crate::args::prune::PruneArgs;
@@ -290,7 +290,7 @@ async fn for_cluster(
     cutting: &CuttingArgs,
     screen: &Screen,
 ) -> Outcome<String> {
-    plan.can_be_listed(there.hub.limits().folder_entries)
+    plan.check_folder_limit(there.hub.limits().folder_entries)
         .map_err(|error| Failure::refused(error.message()))?;
     there.info.iter().try_for_each(|info| {
         stays_hidden(
@@ -354,7 +354,9 @@ pub fn in_words(plan: &Plan, estimate: &Estimate) -> String {
     let withheld = plan
         .withheld
         .iter()
-        .map(|Withheld { reason, paths }| format!("  not deleted {} files: {reason}", paths.len()));
+        .map(|WithheldDeletions { reason, paths }| {
+            format!("  not deleted {} files: {reason}", paths.len())
+        });
     let refused = plan
         .refused
         .iter()

@@ -1,6 +1,6 @@
 //! `hf2ms verify`.
 
-use hf2ms_worker::plan::Known;
+use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::verbs::verify::exit_of;
 use serde_json::json;
@@ -54,7 +54,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         card: route.card(),
     };
     let (plan, there) = stop
-        .unless(sides.plan(&wishes, &Known::new(), &settings))
+        .unless(sides.plan(&wishes, &DigestCache::new(), &settings))
         .await?;
     plan.warnings
         .iter()

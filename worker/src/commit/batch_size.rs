@@ -10,13 +10,13 @@ const SIZES: [usize; 10] = [20, 50, 75, 100, 125, 200, 250, 400, 600, 1000];
 
 /// The size of the next batch.
 #[derive(Debug)]
-pub struct Pace {
+pub struct BatchSize {
     /// How long a commit should take; `None` where all are of one size.
     towards: Option<Duration>,
     size: AtomicUsize,
 }
 
-impl Pace {
+impl BatchSize {
     /// The pace at which commits begin.
     pub fn new(limits: &Limits) -> Self {
         Self {
@@ -64,9 +64,9 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn pace(towards: Option<u64>) -> Pace {
+    fn batch_size(towards: Option<u64>) -> BatchSize {
         let commit_time = towards.map(Duration::from_secs);
-        Pace::new(&Limits {
+        BatchSize::new(&Limits {
             blobs_a_check: 1,
             max_actions: 1000,
             batch_actions: 250,
@@ -79,26 +79,26 @@ mod tests {
 
     #[test]
     fn batches_grow_after_full_quick_commits_and_shrink_after_slow_or_failed_ones() {
-        let pace = pace(Some(40));
-        pace.wrote(250, Duration::from_secs(5));
-        assert_eq!(pace.size(), 400);
-        pace.wrote(30, Duration::from_secs(1));
+        let batch_size = batch_size(Some(40));
+        batch_size.wrote(250, Duration::from_secs(5));
+        assert_eq!(batch_size.size(), 400);
+        batch_size.wrote(30, Duration::from_secs(1));
         assert_eq!(
-            pace.size(),
+            batch_size.size(),
             400,
             "a small commit says nothing about a full one"
         );
-        pace.wrote(400, Duration::from_secs(50));
-        assert_eq!(pace.size(), 250);
-        (0..20).for_each(|_| pace.failed());
-        assert_eq!(pace.size(), 20);
+        batch_size.wrote(400, Duration::from_secs(50));
+        assert_eq!(batch_size.size(), 250);
+        (0..20).for_each(|_| batch_size.failed());
+        assert_eq!(batch_size.size(), 20);
     }
 
     #[test]
     fn a_hub_that_takes_its_time_gets_batches_of_one_size() {
-        let pace = pace(None);
-        pace.wrote(250, Duration::from_secs(500));
-        pace.failed();
-        assert_eq!(pace.size(), 250);
+        let batch_size = batch_size(None);
+        batch_size.wrote(250, Duration::from_secs(500));
+        batch_size.failed();
+        assert_eq!(batch_size.size(), 250);
     }
 }

@@ -11,7 +11,7 @@ const ACTION_OVERHEAD: usize = 320;
 
 /// What the cutter needs to know of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Weighed<T> {
+pub struct WeighedAction<T> {
     /// The action.
     pub action: T,
     /// Bytes it adds to the body.
@@ -64,14 +64,14 @@ pub fn blob_weight(path: &RepoPath) -> usize {
 
 /// Actions in commits, each cut when it is asked for: how large it may be can depend on those before.
 pub struct Batches<T> {
-    rest: Peekable<std::vec::IntoIter<Weighed<T>>>,
+    rest: Peekable<std::vec::IntoIter<WeighedAction<T>>>,
     in_one: bool,
     body_bytes: usize,
 }
 
 impl<T> Batches<T> {
     /// Puts `actions` in order; one commit when the hub takes them in one.
-    pub fn new(mut actions: Vec<Weighed<T>>, limits: &Limits) -> Self {
+    pub fn new(mut actions: Vec<WeighedAction<T>>, limits: &Limits) -> Self {
         let weight: usize = actions
             .iter()
             .fold(0, |sum, action| sum.saturating_add(action.weight));
@@ -101,7 +101,7 @@ impl<T> Batches<T> {
             .rest
             .peek()
             .map_or(Stage::Ordinary, |action| action.stage);
-        let fits = |action: &Weighed<T>, count: usize, room: usize, stage: Stage| {
+        let fits = |action: &WeighedAction<T>, count: usize, room: usize, stage: Stage| {
             let same_commit = action.stage == stage || action.stage != Stage::Deletion;
             count == 0 || (same_commit && count < most && action.weight <= room)
         };
@@ -131,7 +131,7 @@ mod tests {
         folder_entries: None,
     };
 
-    fn cut<T>(actions: Vec<Weighed<T>>, limits: &Limits) -> Vec<Vec<T>> {
+    fn cut<T>(actions: Vec<WeighedAction<T>>, limits: &Limits) -> Vec<Vec<T>> {
         let mut batches = Batches::new(actions, limits);
         std::iter::from_fn(|| {
             Some(batches.next(limits.batch_actions)).filter(|batch| !batch.is_empty())
@@ -139,9 +139,9 @@ mod tests {
         .collect()
     }
 
-    fn actions(count: usize, weight: usize) -> Vec<Weighed<usize>> {
+    fn actions(count: usize, weight: usize) -> Vec<WeighedAction<usize>> {
         (0..count)
-            .map(|action| Weighed {
+            .map(|action| WeighedAction {
                 action,
                 weight,
                 stage: Stage::Ordinary,

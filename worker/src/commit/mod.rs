@@ -18,12 +18,12 @@ use hf2ms_hub::{
 };
 use tokio::sync::mpsc;
 
-use crate::context::Work;
-use crate::plan::{Change, CommitFile};
-use crate::protocol::{Deletion, Event, Exit, How, Standing};
-use batch_size::Pace;
-use batches::{Batches, Stage, Weighed, blob_weight, inline_weight};
-use operation::{Ready, Step, inline_blob, put};
+use crate::context::Context;
+use crate::plan::{Changeset, CommitFile};
+use crate::protocol::{Deletion, Event, ExistingFile, Exit, How};
+use batch_size::BatchSize;
+use batches::{Batches, Stage, WeighedAction, blob_weight, inline_weight};
+use operation::{Operation, ReadyOperation, inline_blob, put_operation};
 
 /// Small files read at a time.
 const READERS: usize = 32;
@@ -32,24 +32,24 @@ const READERS: usize = 32;
 ///
 /// # Errors
 /// What ends a hub for everything else, too: it is not said of each file.
-pub async fn write_all(work: &Work, change: &Change) -> Result<()> {
-    let limits = work.destination.limits();
+pub async fn write_changeset(context: &Context, change: &Changeset) -> Result<()> {
+    let limits = context.destination.limits();
     let (message, deletion, parent) = (
         change.message.as_str(),
         change.deletion,
         Mutex::new(change.parent.clone()),
     );
-    let (halted, apart_since) = (Mutex::default(), Mutex::default());
-    let committer = Committer {
-        work,
+    let (halted, spaced_since) = (Mutex::default(), Mutex::default());
+    let writer = BranchWriter {
+        context,
         message,
         deletion,
-        pace: Pace::new(&limits),
+        batch_size: BatchSize::new(&limits),
         parent,
         halted,
-        apart_since,
+        spaced_since,
     };
-    let mut batches = Batches::new(committer.steps(&change.files, &change.delete), &limits);
+    let mut batches = Batches::new(writer.steps(&change.files, &change.delete), &limits);
     let (sender, receiver) = mpsc::channel(1);
     let parts = if batches.is_one() {
         Parts::One
@@ -58,20 +58,20 @@ pub async fn write_all(work: &Work, change: &Change) -> Result<()> {
     };
     // The next batch is read while this one is written.
     let (unsent, stopped) = tokio::join!(
-        committer.read_all(&mut batches, sender),
-        committer.write_in_turn(receiver, parts)
+        writer.read_all(&mut batches, sender),
+        writer.write_batches(receiver, parts)
     );
-    let Some((error, undone)) = stopped.or_else(|| Some((committer.halted()?, Vec::new()))) else {
+    let Some((error, undone)) = stopped.or_else(|| Some((writer.halted()?, Vec::new()))) else {
         return Ok(());
     };
     if error.ends_the_hub() {
         return Err(error);
     }
-    committer.fail(undone.iter().chain(&unsent), &error);
+    writer.fail(undone.iter().chain(&unsent), &error);
     batches
         .next(usize::MAX)
         .iter()
-        .for_each(|step| work.events.failed(step.path(), &error));
+        .for_each(|operation| context.events.failed(operation.path(), &error));
     Ok(())
 }
 
@@ -83,46 +83,50 @@ enum Parts {
 }
 
 /// What could not be written, and why.
-type Stopped<'a> = (Error, Vec<Ready<'a>>);
+type Unwritten<'a> = (Error, Vec<ReadyOperation<'a>>);
 /// How the writing of a batch ended.
-type Written<'a> = std::result::Result<(), Stopped<'a>>;
+type Written<'a> = std::result::Result<(), Unwritten<'a>>;
 
-struct Committer<'a> {
-    work: &'a Work,
+struct BranchWriter<'a> {
+    context: &'a Context,
     message: &'a str,
     deletion: Deletion,
-    pace: Pace,
+    batch_size: BatchSize,
     /// Where the branch stood when it was last looked at, or was left by a commit.
     parent: Mutex<Option<Revision>>,
     /// The error that ended the source: nothing more is read, and nothing is written of what was cut short.
     halted: Mutex<Option<(Kind, String)>>,
     /// When the last commit was answered, once the hub's policy has rejected one: the next ones are kept apart from it.
-    apart_since: Mutex<Option<Instant>>,
+    spaced_since: Mutex<Option<Instant>>,
 }
 
-impl<'a> Committer<'a> {
-    fn steps(&self, files: &'a [CommitFile], delete: &'a [RepoPath]) -> Vec<Weighed<Step<'a>>> {
-        let puts = files.iter().filter_map(|file| self.step(file));
-        let deletes = delete.iter().map(|path| Weighed {
-            action: Step::Delete(path),
+impl<'a> BranchWriter<'a> {
+    fn steps(
+        &self,
+        files: &'a [CommitFile],
+        delete: &'a [RepoPath],
+    ) -> Vec<WeighedAction<Operation<'a>>> {
+        let puts = files.iter().filter_map(|file| self.operation(file));
+        let deletes = delete.iter().map(|path| WeighedAction {
+            action: Operation::Delete(path),
             weight: blob_weight(path),
             stage: Stage::Deletion,
         });
         puts.chain(deletes).collect()
     }
 
-    fn step(&self, file: &'a CommitFile) -> Option<Weighed<Step<'a>>> {
+    fn operation(&self, file: &'a CommitFile) -> Option<WeighedAction<Operation<'a>>> {
         let File { path, size, digest } = &file.file;
         let stage = Stage::of(path);
-        if self.work.destination.placement(path, *size) == Placement::Inline {
-            return Some(Weighed {
-                action: Step::Inline(file),
+        if self.context.destination.placement(path, *size) == Placement::Inline {
+            return Some(WeighedAction {
+                action: Operation::Inline(file),
                 weight: inline_weight(path, *size),
                 stage,
             });
         }
         let Some(sha256) = file.stored.or(digest.sha256()) else {
-            self.work.events.failed(
+            self.context.events.failed(
                 path,
                 &Error::new(Kind::Invalid, "no receipt says that its blob is stored"),
             );
@@ -133,11 +137,13 @@ impl<'a> Committer<'a> {
             size: *size,
         };
         if file.current.is_some_and(|current| current.is_blob(blob)) {
-            self.work.events.file(path, *size, sha256, How::Unchanged);
+            self.context
+                .events
+                .file(path, *size, sha256, How::Unchanged);
             return None;
         }
-        Some(Weighed {
-            action: Step::Stored(file, blob),
+        Some(WeighedAction {
+            action: Operation::Stored(file, blob),
             weight: blob_weight(path),
             stage,
         })
@@ -153,11 +159,11 @@ impl<'a> Committer<'a> {
     /// Reads batch after batch until nobody takes them any more; returns what was read in vain.
     async fn read_all(
         &self,
-        batches: &mut Batches<Step<'a>>,
-        sender: mpsc::Sender<Vec<Ready<'a>>>,
-    ) -> Vec<Ready<'a>> {
+        batches: &mut Batches<Operation<'a>>,
+        sender: mpsc::Sender<Vec<ReadyOperation<'a>>>,
+    ) -> Vec<ReadyOperation<'a>> {
         loop {
-            let batch = batches.next(self.pace.size());
+            let batch = batches.next(self.batch_size.size());
             if batch.is_empty() {
                 return Vec::new();
             }
@@ -172,11 +178,11 @@ impl<'a> Committer<'a> {
     }
 
     /// Writes batch after batch; the first that can't be written ends it, with all that was read since.
-    async fn write_in_turn(
+    async fn write_batches(
         &self,
-        mut batches: mpsc::Receiver<Vec<Ready<'a>>>,
+        mut batches: mpsc::Receiver<Vec<ReadyOperation<'a>>>,
         parts: Parts,
-    ) -> Option<Stopped<'a>> {
+    ) -> Option<Unwritten<'a>> {
         let mut index = 0;
         while let Some(batch) = batches.recv().await {
             let Err((error, mut undone)) = self.write(batch, self.title(index, parts)).await else {
@@ -193,15 +199,15 @@ impl<'a> Committer<'a> {
     }
 
     /// Reads what a batch needs; files that can't be read have failed, files that are there already drop out.
-    async fn read(&self, batch: Vec<Step<'a>>) -> Vec<Ready<'a>> {
+    async fn read(&self, batch: Vec<Operation<'a>>) -> Vec<ReadyOperation<'a>> {
         let large: Vec<_> = batch.iter().filter_map(inline_blob).collect();
-        if let Err(error) = self.work.source.locate(&large).await {
+        if let Err(error) = self.context.source.locate(&large).await {
             tracing::warn!(
                 "the source could not say where {} files are: {error}",
                 large.len()
             );
         }
-        let read = stream::iter(batch).map(|step| self.ready(step));
+        let read = stream::iter(batch).map(|operation| self.prepare(operation));
         self.with_blobs(
             read.buffered(READERS)
                 .filter_map(std::future::ready)
@@ -211,18 +217,20 @@ impl<'a> Committer<'a> {
         .await
     }
 
-    async fn ready(&self, step: Step<'a>) -> Option<Ready<'a>> {
-        match step {
-            Step::Delete(path) => Some(Ready {
-                step,
+    async fn prepare(&self, operation: Operation<'a>) -> Option<ReadyOperation<'a>> {
+        match operation {
+            Operation::Delete(path) => Some(ReadyOperation {
+                operation,
                 action: Action::Delete { path: path.clone() },
             }),
-            Step::Stored(file, blob) => Some(put(step, file, Content::Stored(blob))),
-            Step::Inline(file) => match self.content(file).await {
-                Ok(content) => self.inline(step, file, content),
+            Operation::Stored(file, blob) => {
+                Some(put_operation(operation, file, Content::Stored(blob)))
+            }
+            Operation::Inline(file) => match self.content(file).await {
+                Ok(content) => self.inline_operation(operation, file, content),
                 Err(error) => {
                     self.halt(&error);
-                    self.work.events.failed(&file.file.path, &error);
+                    self.context.events.failed(&file.file.path, &error);
                     None
                 }
             },
@@ -234,7 +242,7 @@ impl<'a> Committer<'a> {
         if let Some(error) = self.halted() {
             return Err(error);
         }
-        let content = self.work.reader().whole(&file.file).await?;
+        let content = self.context.reader().whole(&file.file).await?;
         match &file.edit {
             None => Ok(content),
             Some(edit) => edit.apply(&content).map(Bytes::from).ok_or_else(|| {
@@ -263,32 +271,37 @@ impl<'a> Committer<'a> {
             .map(|(kind, reason)| Error::new(*kind, reason.clone()))
     }
 
-    fn inline(&self, step: Step<'a>, file: &CommitFile, content: Bytes) -> Option<Ready<'a>> {
+    fn inline_operation(
+        &self,
+        operation: Operation<'a>,
+        file: &CommitFile,
+        content: Bytes,
+    ) -> Option<ReadyOperation<'a>> {
         if file.current.is_some_and(|current| current.is(&content)) {
-            self.work
+            self.context
                 .events
                 .small(&file.file.path, &content, How::Unchanged);
             return None;
         }
-        Some(put(step, file, Content::Inline(content)))
+        Some(put_operation(operation, file, Content::Inline(content)))
     }
 
     /// Writes one batch. What another writer or a lost answer did meanwhile is looked up before another try.
-    async fn write(&self, mut batch: Vec<Ready<'a>>, title: String) -> Written<'a> {
+    async fn write(&self, mut batch: Vec<ReadyOperation<'a>>, title: String) -> Written<'a> {
         if self.deletes_too_early(&batch) {
             return Err((
                 Error::new(Kind::Conflict, "not deleted, because other files failed"),
                 batch,
             ));
         }
-        let (mut pauses, mut stored_again) = (self.work.http.retry.pauses(), false);
+        let (mut pauses, mut stored_again) = (self.context.http.retry.pauses(), false);
         while !batch.is_empty() {
             let Err(error) = self.send(&batch, &title).await else {
-                self.settle(batch);
+                self.record_inline(batch);
                 return Ok(());
             };
             match error.kind() {
-                Kind::Policy if self.keeps_apart(&error) => continue,
+                Kind::Policy if self.starts_spacing(&error) => continue,
                 Kind::BlobMissing if !stored_again => {
                     stored_again = true;
                     batch = self.store_again(batch).await;
@@ -301,13 +314,13 @@ impl<'a> Committer<'a> {
             let Some(pause) = pauses.next().filter(|_| self.is_worth_repeating(&error)) else {
                 return Err((error, batch));
             };
-            self.work.pause(&error, pause).await;
+            self.context.pause(&error, pause).await;
             if !matches!(error.kind(), Kind::RateLimited | Kind::BlobMissing) {
-                batch = self.look(batch).await?;
+                batch = self.without_applied(batch).await?;
             }
-            if error.kind() == Kind::Transient && self.pace.is_adaptive() {
-                self.pace.failed();
-                if batch.len() > self.pace.size() {
+            if error.kind() == Kind::Transient && self.batch_size.is_adaptive() {
+                self.batch_size.failed();
+                if batch.len() > self.batch_size.size() {
                     return self.in_pieces(batch, title).await;
                 }
             }
@@ -315,26 +328,26 @@ impl<'a> Committer<'a> {
         Ok(())
     }
 
-    fn deletes_too_early(&self, batch: &[Ready<'a>]) -> bool {
+    fn deletes_too_early(&self, batch: &[ReadyOperation<'a>]) -> bool {
         self.deletion == Deletion::WhenWhole
-            && batch.iter().any(Ready::is_deletion)
-            && self.work.events.exit() != Exit::Done
+            && batch.iter().any(ReadyOperation::is_deletion)
+            && self.context.events.exit() != Exit::Done
     }
 
     fn is_worth_repeating(&self, error: &Error) -> bool {
         matches!(
             error.kind(),
             Kind::Conflict | Kind::Transient | Kind::BlobMissing
-        ) || self.work.http.retry.covers(error)
+        ) || self.context.http.retry.covers(error)
     }
 
-    async fn send(&self, batch: &[Ready<'a>], title: &str) -> Result<()> {
-        self.keep_apart().await;
+    async fn send(&self, batch: &[ReadyOperation<'a>], title: &str) -> Result<()> {
+        self.wait_for_spacing().await;
         let actions = batch.iter().map(|ready| ready.action.clone()).collect();
         let parent = self.parent().clone();
-        let began = self.work.http.clock.now();
+        let began = self.context.http.clock.now();
         let answer = self
-            .work
+            .context
             .destination
             .commit(&Commit {
                 message: title.to_owned(),
@@ -342,15 +355,15 @@ impl<'a> Committer<'a> {
                 parent,
             })
             .await;
-        self.answered();
+        self.note_answer();
         let commit = answer?;
-        self.pace.wrote(
+        self.batch_size.wrote(
             batch.len(),
-            self.work.http.clock.now().duration_since(began),
+            self.context.http.clock.now().duration_since(began),
         );
         // Where the hub does not say, the branch stands where nobody knows.
         *self.parent() = commit.as_ref().and_then(|commit| commit.parse().ok());
-        self.work.events.say(&Event::Committed {
+        self.context.events.say(&Event::Committed {
             commit,
             actions: batch.len() as u64,
         });
@@ -362,10 +375,14 @@ impl<'a> Committer<'a> {
     }
 
     /// A batch that the hub could not write in time, in smaller ones.
-    fn in_pieces(&self, mut batch: Vec<Ready<'a>>, title: String) -> BoxFuture<'_, Written<'a>> {
+    fn in_pieces(
+        &self,
+        mut batch: Vec<ReadyOperation<'a>>,
+        title: String,
+    ) -> BoxFuture<'_, Written<'a>> {
         async move {
             while !batch.is_empty() {
-                let rest = batch.split_off(self.pace.size().min(batch.len()));
+                let rest = batch.split_off(self.batch_size.size().min(batch.len()));
                 if let Err((error, mut undone)) = self.write(batch, title.clone()).await {
                     undone.extend(rest);
                     return Err((error, undone));
@@ -378,11 +395,11 @@ impl<'a> Committer<'a> {
     }
 
     /// Leaves out what stands there already: an answer was lost, or someone else did the same.
-    async fn look(
+    async fn without_applied(
         &self,
-        batch: Vec<Ready<'a>>,
-    ) -> std::result::Result<Vec<Ready<'a>>, Stopped<'a>> {
-        let listing = match self.work.destination.list().await {
+        batch: Vec<ReadyOperation<'a>>,
+    ) -> std::result::Result<Vec<ReadyOperation<'a>>, Unwritten<'a>> {
+        let listing = match self.context.destination.list().await {
             Ok(listing) => listing,
             Err(error) => return Err((error, batch)),
         };
@@ -390,31 +407,31 @@ impl<'a> Committer<'a> {
         let there: HashMap<_, _> = listing
             .files
             .iter()
-            .map(|listed| (&listed.file.path, Standing::of(&listed.file)))
+            .map(|listed| (&listed.file.path, ExistingFile::of(&listed.file)))
             .collect();
         let (done, rest): (Vec<_>, Vec<_>) = batch
             .into_iter()
-            .partition(|ready| ready.is_done(there.get(ready.step.path()).copied()));
+            .partition(|ready| ready.is_applied(there.get(ready.operation.path()).copied()));
         if !done.is_empty() {
-            self.work.events.say(&Event::Committed {
+            self.context.events.say(&Event::Committed {
                 commit: None,
                 actions: done.len() as u64,
             });
         }
-        self.settle(done);
+        self.record_inline(done);
         Ok(rest)
     }
 
-    fn fail<'b>(&self, batch: impl IntoIterator<Item = &'b Ready<'a>>, error: &Error)
+    fn fail<'b>(&self, batch: impl IntoIterator<Item = &'b ReadyOperation<'a>>, error: &Error)
     where
         'a: 'b,
     {
         batch
             .into_iter()
-            .for_each(|ready| self.work.events.failed(ready.step.path(), error));
+            .for_each(|ready| self.context.events.failed(ready.operation.path(), error));
     }
 
-    fn settle(&self, batch: Vec<Ready<'a>>) {
+    fn record_inline(&self, batch: Vec<ReadyOperation<'a>>) {
         for ready in batch {
             if let Action::Put {
                 path,
@@ -422,7 +439,7 @@ impl<'a> Committer<'a> {
                 ..
             } = &ready.action
             {
-                self.work.events.small(path, content, How::Inline);
+                self.context.events.small(path, content, How::Inline);
             }
         }
     }
@@ -435,7 +452,7 @@ mod tests {
     use hf2ms_hub::{Digest, Sha256};
 
     use super::*;
-    use crate::testing::{CommitFault, FakeDestination, FakeSource, ReadFault, content, work};
+    use crate::testing::{CommitFault, FakeDestination, FakeSource, ReadFault, content, context};
 
     fn inline(file: File) -> CommitFile {
         CommitFile {
@@ -446,8 +463,8 @@ mod tests {
         }
     }
 
-    fn change(files: &[CommitFile], delete: &[RepoPath], deletion: Deletion) -> Change {
-        Change {
+    fn change(files: &[CommitFile], delete: &[RepoPath], deletion: Deletion) -> Changeset {
+        Changeset {
             files: files.to_vec(),
             delete: delete.to_vec(),
             deletion,
@@ -467,12 +484,12 @@ mod tests {
         destination: FakeDestination,
         files: &[CommitFile],
         delete: &[RepoPath],
-    ) -> (Work, Arc<FakeDestination>) {
-        let (work, _, destination) = work(source, destination, 1 << 20);
-        write_all(&work, &change(files, delete, Deletion::WhenWhole))
+    ) -> (Context, Arc<FakeDestination>) {
+        let (context, _, destination) = context(source, destination, 1 << 20);
+        write_changeset(&context, &change(files, delete, Deletion::WhenWhole))
             .await
             .unwrap();
-        (work, destination)
+        (context, destination)
     }
 
     #[tokio::test]
@@ -486,7 +503,7 @@ mod tests {
             current: None,
             edit: None,
         });
-        let (work, destination) = committed(
+        let (context, destination) = committed(
             source,
             FakeDestination::default(),
             &files,
@@ -495,7 +512,10 @@ mod tests {
         .await;
         assert_eq!(destination.commits.lock().unwrap().len(), 1);
         assert_eq!(
-            (destination.files.lock().unwrap().len(), work.events.exit()),
+            (
+                destination.files.lock().unwrap().len(),
+                context.events.exit()
+            ),
             (7, Exit::Done)
         );
     }
@@ -530,9 +550,12 @@ mod tests {
             .lock()
             .unwrap()
             .extend([CommitFault::BranchMoved, CommitFault::BranchMoved]);
-        let (work, destination) = committed(source, destination, &files, &[]).await;
+        let (context, destination) = committed(source, destination, &files, &[]).await;
         assert_eq!(
-            (destination.files.lock().unwrap().len(), work.events.exit()),
+            (
+                destination.files.lock().unwrap().len(),
+                context.events.exit()
+            ),
             (3, Exit::Done)
         );
     }
@@ -547,15 +570,15 @@ mod tests {
             .lock()
             .unwrap()
             .push_back(CommitFault::LostAnswer);
-        let (work, destination) = committed(source, destination, &files, &[]).await;
+        let (context, destination) = committed(source, destination, &files, &[]).await;
         assert_eq!(
             (
                 destination.commits.lock().unwrap().len(),
-                work.events.exit()
+                context.events.exit()
             ),
             (1, Exit::Done)
         );
-        assert_eq!(work.events.receipt_so_far().files.len(), 3);
+        assert_eq!(context.events.receipt_so_far().files.len(), 3);
     }
 
     #[tokio::test]
@@ -566,12 +589,15 @@ mod tests {
             bad_path: Some("04.txt"),
             ..FakeDestination::default()
         };
-        let (work, destination) = committed(source, destination, &files, &[]).await;
+        let (context, destination) = committed(source, destination, &files, &[]).await;
         assert_eq!(
-            (destination.files.lock().unwrap().len(), work.events.exit()),
+            (
+                destination.files.lock().unwrap().len(),
+                context.events.exit()
+            ),
             (6, Exit::Incomplete)
         );
-        assert_eq!(work.events.receipt_so_far().failed[0].path, "04.txt");
+        assert_eq!(context.events.receipt_so_far().failed[0].path, "04.txt");
     }
 
     #[tokio::test]
@@ -584,8 +610,8 @@ mod tests {
             .lock()
             .unwrap()
             .extend([CommitFault::Fail(Kind::Denied); 99]);
-        let (work, destination) = committed(source, destination, &files, &[]).await;
-        let receipt = work.events.receipt_so_far();
+        let (context, destination) = committed(source, destination, &files, &[]).await;
+        let receipt = context.events.receipt_so_far();
         assert_eq!((receipt.failed.len(), receipt.files.len()), (30, 0));
         assert_eq!(
             destination.faults.lock().unwrap().len(),
@@ -598,17 +624,17 @@ mod tests {
     async fn a_full_repo_is_said_once_and_nothing_is_split() {
         let mut source = FakeSource::default();
         let files = texts(&mut source, 30);
-        let (work, _, destination) = work(source, FakeDestination::default(), 1 << 20);
+        let (context, _, destination) = context(source, FakeDestination::default(), 1 << 20);
         destination
             .faults
             .lock()
             .unwrap()
             .extend([CommitFault::Fail(Kind::Full); 99]);
-        let error = write_all(&work, &change(&files, &[], Deletion::WhenWhole))
+        let error = write_changeset(&context, &change(&files, &[], Deletion::WhenWhole))
             .await
             .unwrap_err();
         assert_eq!(
-            (error.kind(), work.events.receipt_so_far().failed.len()),
+            (error.kind(), context.events.receipt_so_far().failed.len()),
             (Kind::Full, 0)
         );
         assert_eq!(
@@ -626,8 +652,8 @@ mod tests {
             rejected: Some("04.txt"),
             ..FakeDestination::default()
         };
-        let (work, destination) = committed(source, destination, &files, &[]).await;
-        let receipt = work.events.receipt_so_far();
+        let (context, destination) = committed(source, destination, &files, &[]).await;
+        let receipt = context.events.receipt_so_far();
         assert_eq!(
             (
                 destination.files.lock().unwrap().len(),
@@ -652,11 +678,11 @@ mod tests {
             .lock()
             .unwrap()
             .push_back(CommitFault::Fail(Kind::Policy));
-        let (work, destination) = committed(source, destination, &files, &[]).await;
+        let (context, destination) = committed(source, destination, &files, &[]).await;
         assert_eq!(
             (
                 destination.commits.lock().unwrap().len(),
-                work.events.exit()
+                context.events.exit()
             ),
             (1, Exit::Done)
         );
@@ -672,7 +698,7 @@ mod tests {
             .lock()
             .unwrap()
             .push_back(CommitFault::Naming(Kind::Invalid, "04.txt"));
-        let (work, destination) = committed(source, destination, &files, &[]).await;
+        let (context, destination) = committed(source, destination, &files, &[]).await;
         assert_eq!(
             (
                 destination.commits.lock().unwrap().len(),
@@ -680,7 +706,7 @@ mod tests {
             ),
             (1, 6)
         );
-        assert_eq!(work.events.receipt_so_far().failed[0].path, "04.txt");
+        assert_eq!(context.events.receipt_so_far().failed[0].path, "04.txt");
     }
 
     #[tokio::test]
@@ -703,9 +729,12 @@ mod tests {
                 );
                 times
             ]);
-            let (work, destination) = committed(source, destination, &files, &[]).await;
+            let (context, destination) = committed(source, destination, &files, &[]).await;
             assert_eq!(
-                (destination.files.lock().unwrap().len(), work.events.exit()),
+                (
+                    destination.files.lock().unwrap().len(),
+                    context.events.exit()
+                ),
                 (committed_files, exit)
             );
             assert_eq!(
@@ -737,10 +766,13 @@ mod tests {
                 .lock()
                 .unwrap()
                 .extend(vec![Kind::Denied; usize::from(lost)]);
-            let (work, destination) = committed(source, destination, &files, &[]).await;
+            let (context, destination) = committed(source, destination, &files, &[]).await;
             let exit = if lost { Exit::Incomplete } else { Exit::Done };
             assert_eq!(
-                (destination.files.lock().unwrap().len(), work.events.exit()),
+                (
+                    destination.files.lock().unwrap().len(),
+                    context.events.exit()
+                ),
                 (3 - usize::from(lost), exit)
             );
             assert_eq!(
@@ -803,16 +835,19 @@ mod tests {
                 size: 0,
             },
         );
-        let (work, _, destination) = work(source, destination, 1 << 20);
-        write_all(
-            &work,
+        let (context, _, destination) = context(source, destination, 1 << 20);
+        write_changeset(
+            &context,
             &change(&files, std::slice::from_ref(&old), Deletion::Always),
         )
         .await
         .unwrap();
         assert!(!destination.files.lock().unwrap().contains_key(&old));
         assert_eq!(
-            (destination.files.lock().unwrap().len(), work.events.exit()),
+            (
+                destination.files.lock().unwrap().len(),
+                context.events.exit()
+            ),
             (8, Exit::Incomplete)
         );
     }
@@ -821,12 +856,13 @@ mod tests {
     async fn content_that_is_there_already_needs_no_action() {
         let mut source = FakeSource::default();
         let mut files = texts(&mut source, 2);
-        files[0].current = Some(Standing {
+        files[0].current = Some(ExistingFile {
             digest: Digest::Sha256(Sha256::of(&content(100, 0))),
             size: 100,
         });
-        let (work, destination) = committed(source, FakeDestination::default(), &files, &[]).await;
+        let (context, destination) =
+            committed(source, FakeDestination::default(), &files, &[]).await;
         assert_eq!(*destination.commits.lock().unwrap(), [["01.txt"]]);
-        assert_eq!(work.events.receipt_so_far().files[0].how, How::Unchanged);
+        assert_eq!(context.events.receipt_so_far().files[0].how, How::Unchanged);
     }
 }

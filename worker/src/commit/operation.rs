@@ -3,17 +3,17 @@
 use hf2ms_hub::{Action, Blob, Content, RepoPath};
 
 use crate::plan::CommitFile;
-use crate::protocol::Standing;
+use crate::protocol::ExistingFile;
 
 /// One change that a commit makes.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Step<'a> {
+pub(super) enum Operation<'a> {
     Inline(&'a CommitFile),
     Stored(&'a CommitFile, Blob),
     Delete(&'a RepoPath),
 }
 
-impl Step<'_> {
+impl Operation<'_> {
     pub(super) fn path(&self) -> &RepoPath {
         match self {
             Self::Inline(file) | Self::Stored(file, _) => &file.file.path,
@@ -23,18 +23,18 @@ impl Step<'_> {
 }
 
 /// A change whose content is at hand.
-pub(super) struct Ready<'a> {
-    pub(super) step: Step<'a>,
+pub(super) struct ReadyOperation<'a> {
+    pub(super) operation: Operation<'a>,
     pub(super) action: Action,
 }
 
-impl Ready<'_> {
+impl ReadyOperation<'_> {
     pub(super) fn is_deletion(&self) -> bool {
         matches!(self.action, Action::Delete { .. })
     }
 
     /// Whether what it does is what stands there.
-    pub(super) fn is_done(&self, there: Option<Standing>) -> bool {
+    pub(super) fn is_applied(&self, there: Option<ExistingFile>) -> bool {
         match (&self.action, there) {
             (Action::Delete { .. }, there) => there.is_none(),
             (
@@ -56,9 +56,13 @@ impl Ready<'_> {
     }
 }
 
-pub(super) fn put<'a>(step: Step<'a>, file: &CommitFile, content: Content) -> Ready<'a> {
-    Ready {
-        step,
+pub(super) fn put_operation<'a>(
+    operation: Operation<'a>,
+    file: &CommitFile,
+    content: Content,
+) -> ReadyOperation<'a> {
+    ReadyOperation {
+        operation,
         action: Action::Put {
             path: file.file.path.clone(),
             exists: file.current.is_some(),
@@ -68,9 +72,9 @@ pub(super) fn put<'a>(step: Step<'a>, file: &CommitFile, content: Content) -> Re
 }
 
 /// An inline file that the source keeps as a blob.
-pub(super) fn inline_blob(step: &Step<'_>) -> Option<Blob> {
-    match step {
-        Step::Inline(file) => Some(Blob {
+pub(super) fn inline_blob(operation: &Operation<'_>) -> Option<Blob> {
+    match operation {
+        Operation::Inline(file) => Some(Blob {
             sha256: file.file.digest.sha256()?,
             size: file.file.size,
         }),

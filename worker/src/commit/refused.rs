@@ -9,25 +9,25 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use hf2ms_hub::{Blob, Error, Kind, Result, Sha256};
 
-use super::operation::{Ready, Step};
-use super::{Committer, Written};
+use super::operation::{Operation, ReadyOperation};
+use super::{BranchWriter, Written};
 use crate::transfer::mover::store;
 
 /// Commits are kept this many times a retry's base apart: 4 s, where the hub wants some 3 to 5.
 const APART: u32 = 2;
 
-impl<'a> Committer<'a> {
+impl<'a> BranchWriter<'a> {
     /// The hub refuses the batch for good: the files that it names have failed, and the others are written.
     pub(super) fn without_refused(
         &self,
-        batch: Vec<Ready<'a>>,
+        batch: Vec<ReadyOperation<'a>>,
         title: String,
         error: Error,
     ) -> BoxFuture<'_, Written<'a>> {
         async move {
             let (named, rest): (Vec<_>, Vec<_>) = batch
                 .into_iter()
-                .partition(|ready| error.names(ready.step.path()));
+                .partition(|ready| error.names(ready.operation.path()));
             if named.is_empty() {
                 return self.split(rest, title, error).await;
             }
@@ -38,11 +38,16 @@ impl<'a> Committer<'a> {
     }
 
     /// The hub refuses the batch as a whole: find the file that it means, and write the others.
-    async fn split(&self, mut batch: Vec<Ready<'a>>, title: String, error: Error) -> Written<'a> {
+    async fn split(
+        &self,
+        mut batch: Vec<ReadyOperation<'a>>,
+        title: String,
+        error: Error,
+    ) -> Written<'a> {
         let count = batch.len();
-        if batch.iter().any(Ready::is_deletion) {
+        if batch.iter().any(ReadyOperation::is_deletion) {
             // It may mean a deletion that someone else made first.
-            batch = self.look(batch).await?;
+            batch = self.without_applied(batch).await?;
         }
         if batch.len() < count {
             return self.write(batch, title).await;
@@ -61,7 +66,10 @@ impl<'a> Committer<'a> {
 
     /// Stores again what the hub lacks of the batch's blobs; files that can't be read any more have failed. Where the hub can't be
     /// asked, the next commit says so.
-    pub(super) async fn store_again(&self, batch: Vec<Ready<'a>>) -> Vec<Ready<'a>> {
+    pub(super) async fn store_again(
+        &self,
+        batch: Vec<ReadyOperation<'a>>,
+    ) -> Vec<ReadyOperation<'a>> {
         match self.lacking(&batch).await {
             Ok(lacking) if !lacking.is_empty() => self.with_all(batch, &lacking).await,
             _ => batch,
@@ -69,8 +77,11 @@ impl<'a> Committer<'a> {
     }
 
     /// The batch for a hub that takes any: what it lacks of the blobs is stored again first, and what it lacks then has failed.
-    pub(super) async fn with_blobs(&self, batch: Vec<Ready<'a>>) -> Vec<Ready<'a>> {
-        if self.work.destination.checks_commits() {
+    pub(super) async fn with_blobs(
+        &self,
+        batch: Vec<ReadyOperation<'a>>,
+    ) -> Vec<ReadyOperation<'a>> {
+        if self.context.destination.checks_commits() {
             return batch;
         }
         match self.lacking(&batch).await {
@@ -81,7 +92,7 @@ impl<'a> Committer<'a> {
         }
         let batch = self.store_again(batch).await;
         let lacking = self.lacking(&batch).await;
-        let wrong = |ready: &Ready<'a>| match (&lacking, stored(&ready.step)?) {
+        let wrong = |ready: &ReadyOperation<'a>| match (&lacking, stored(&ready.operation)?) {
             (Ok(lacking), (_, blob)) if !lacking.contains(&blob.sha256) => None,
             (Ok(_), _) => Some(Error::new(
                 Kind::BlobMissing,
@@ -89,7 +100,7 @@ impl<'a> Committer<'a> {
             )),
             (Err(error), _) => Some(Error::new(error.kind(), error.to_string())),
         };
-        let is_there = |ready: &Ready<'a>| {
+        let is_there = |ready: &ReadyOperation<'a>| {
             wrong(ready)
                 .inspect(|error| self.fail([ready], error))
                 .is_none()
@@ -98,25 +109,29 @@ impl<'a> Committer<'a> {
     }
 
     /// The batch's blobs that the hub wants now.
-    async fn lacking(&self, batch: &[Ready<'a>]) -> Result<HashSet<Sha256>> {
+    async fn lacking(&self, batch: &[ReadyOperation<'a>]) -> Result<HashSet<Sha256>> {
         let blobs: Vec<Blob> = batch
             .iter()
-            .filter_map(|ready| stored(&ready.step))
+            .filter_map(|ready| stored(&ready.operation))
             .map(|(_, blob)| blob)
             .collect();
-        let missing = self.work.destination.missing(&blobs).await?;
+        let missing = self.context.destination.missing(&blobs).await?;
         Ok(missing.wanted.iter().map(|blob| blob.sha256).collect())
     }
 
-    async fn with_all(&self, batch: Vec<Ready<'a>>, lacking: &HashSet<Sha256>) -> Vec<Ready<'a>> {
+    async fn with_all(
+        &self,
+        batch: Vec<ReadyOperation<'a>>,
+        lacking: &HashSet<Sha256>,
+    ) -> Vec<ReadyOperation<'a>> {
         let blobs = batch
             .iter()
-            .filter_map(|ready| stored(&ready.step))
+            .filter_map(|ready| stored(&ready.operation))
             .map(|(_, blob)| blob);
         let lost: Vec<Blob> = blobs
             .filter(|blob| lacking.contains(&blob.sha256))
             .collect();
-        if let Err(error) = self.work.source.locate(&lost).await {
+        if let Err(error) = self.context.source.locate(&lost).await {
             tracing::warn!(
                 "the source could not say where {} files are: {error}",
                 lost.len()
@@ -127,19 +142,23 @@ impl<'a> Committer<'a> {
             .map(|ready| self.with_blob(ready, lacking))
             .collect();
         let ready: Vec<_> = stream::iter(each)
-            .buffered(self.work.options.streams.max(1))
+            .buffered(self.context.options.streams.max(1))
             .collect()
             .await;
         ready.into_iter().flatten().collect()
     }
 
-    async fn with_blob(&self, ready: Ready<'a>, lacking: &HashSet<Sha256>) -> Option<Ready<'a>> {
+    async fn with_blob(
+        &self,
+        ready: ReadyOperation<'a>,
+        lacking: &HashSet<Sha256>,
+    ) -> Option<ReadyOperation<'a>> {
         let Some((file, blob)) =
-            stored(&ready.step).filter(|(_, blob)| lacking.contains(&blob.sha256))
+            stored(&ready.operation).filter(|(_, blob)| lacking.contains(&blob.sha256))
         else {
             return Some(ready);
         };
-        match store(self.work, &file.file, blob).await {
+        match store(self.context, &file.file, blob).await {
             Ok(()) => Some(ready),
             Err(error) => {
                 self.fail([&ready], &error);
@@ -149,48 +168,48 @@ impl<'a> Committer<'a> {
     }
 
     /// Whether this is the first rejection by policy: then the same commit is sent once more, and all are kept apart from now on.
-    pub(super) fn keeps_apart(&self, error: &Error) -> bool {
+    pub(super) fn starts_spacing(&self, error: &Error) -> bool {
         let mut since = self.since();
         let is_first = since.is_none();
         if is_first {
-            *since = Some(self.work.http.clock.now());
-            self.work
+            *since = Some(self.context.http.clock.now());
+            self.context
                 .events
-                .retry(error, self.work.http.retry.base * APART);
+                .retry(error, self.context.http.retry.base * APART);
         }
         is_first
     }
 
     /// Waits until the last answer is some seconds ago, where that is needed.
-    pub(super) async fn keep_apart(&self) {
+    pub(super) async fn wait_for_spacing(&self) {
         let Some(since) = *self.since() else { return };
-        let gone = self.work.http.clock.now().duration_since(since);
-        self.work
+        let gone = self.context.http.clock.now().duration_since(since);
+        self.context
             .http
             .clock
-            .sleep((self.work.http.retry.base * APART).saturating_sub(gone))
+            .sleep((self.context.http.retry.base * APART).saturating_sub(gone))
             .await;
     }
 
     /// Notes when a commit was answered.
-    pub(super) fn answered(&self) {
-        let now = self.work.http.clock.now();
+    pub(super) fn note_answer(&self) {
+        let now = self.context.http.clock.now();
         if let Some(since) = self.since().as_mut() {
             *since = now;
         }
     }
 
     fn since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.apart_since
+        self.spaced_since
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The blob of a file that is stored as one.
-fn stored<'a>(step: &Step<'a>) -> Option<(&'a crate::plan::CommitFile, Blob)> {
-    match step {
-        Step::Stored(file, blob) => Some((file, *blob)),
+fn stored<'a>(operation: &Operation<'a>) -> Option<(&'a crate::plan::CommitFile, Blob)> {
+    match operation {
+        Operation::Stored(file, blob) => Some((file, *blob)),
         _ => None,
     }
 }

@@ -3,16 +3,16 @@
 
 use hf2ms_hub::{Error, Kind, RepoInfo, Result, Visibility};
 
-use crate::context::Work;
+use crate::context::Context;
 
 /// Makes sure that there is a destination to write to. Many workers may do so at once: one creates it, the others take it.
 ///
 /// # Errors
 /// It can't be created, or it is public and what comes is not.
-pub async fn ensure(work: &Work, wanted: Visibility) -> Result<()> {
-    match work.destination.describe().await? {
+pub async fn ensure(context: &Context, wanted: Visibility) -> Result<()> {
+    match context.destination.describe().await? {
         Some(found) => stays_hidden(wanted, &found),
-        None => create(work, wanted).await,
+        None => create(context, wanted).await,
     }
 }
 
@@ -20,9 +20,10 @@ pub async fn ensure(work: &Work, wanted: Visibility) -> Result<()> {
 ///
 /// # Errors
 /// It can't be created, or what someone else made is not ours to see, or public when what comes is not.
-pub async fn create(work: &Work, wanted: Visibility) -> Result<()> {
-    match work.destination.create(wanted).await {
-        Err(error) if error.kind() == Kind::Conflict => match work.destination.describe().await? {
+pub async fn create(context: &Context, wanted: Visibility) -> Result<()> {
+    match context.destination.create(wanted).await {
+        Err(error) if error.kind() == Kind::Conflict => match context.destination.describe().await?
+        {
             Some(found) => stays_hidden(wanted, &found),
             None => Err(Error::new(
                 Kind::Denied,
@@ -52,15 +53,15 @@ mod tests {
     use Visibility::{Private, Public};
 
     use super::*;
-    use crate::testing::{FakeDestination, FakeSource, work};
+    use crate::testing::{FakeDestination, FakeSource, context};
 
     /// What becomes of a destination when `wanted` comes to it: how it ended, and who may see it then.
     async fn ensured(
         wanted: Visibility,
         there: FakeDestination,
     ) -> (Result<()>, Option<Visibility>) {
-        let (work, _, destination) = work(FakeSource::default(), there, 1 << 20);
-        let ended = ensure(&work, wanted).await;
+        let (context, _, destination) = context(FakeSource::default(), there, 1 << 20);
+        let ended = ensure(&context, wanted).await;
         (ended, *destination.visibility.lock().unwrap())
     }
 

@@ -18,12 +18,12 @@ const LITTLE: u64 = 8 << 20;
 
 /// What a commit holds outside LFS: what its pack is made of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outside {
+pub struct GitFiles {
     bytes: u64,
     entries: u64,
 }
 
-impl Outside {
+impl GitFiles {
     /// Of everything that the source holds, before anything is left out.
     pub fn of(source: &Listing) -> Self {
         let bytes = source
@@ -47,14 +47,14 @@ impl Outside {
 
 impl Plan {
     /// Has the files outside LFS read by Git, within the room that their pack takes.
-    pub fn take_git(&mut self, outside: Outside) {
+    pub fn read_by_git(&mut self, outside: GitFiles) {
         self.options.transport = Transport::Git;
         self.options.scratch = Some(Memory(outside.pack().saturating_add(LITTLE)));
     }
 
     /// Whether Git is sooner: for many files of which the source tells only Git's digest, and which are most of what the pack
     /// would hold.
-    pub fn prefers_git(&self, outside: Outside) -> bool {
+    pub fn prefers_git(&self, outside: GitFiles) -> bool {
         let wanted = self.files.iter().filter(|planned| is_read(planned));
         let (files, bytes) = wanted.fold((0, 0), |(files, bytes), planned| {
             (files + 1, bytes + planned.file.size)
@@ -80,7 +80,7 @@ mod tests {
 
     use super::super::tests::order;
     use super::*;
-    use crate::plan::Known;
+    use crate::plan::DigestCache;
 
     fn listing(outside: u64, size: u64, inside: u64) -> Listing {
         let file = |path: String, digest, size| File {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn prefers(source: &Listing, only: u64) -> bool {
-        let outside = Outside::of(source);
+        let outside = GitFiles::of(source);
         let mut wanted = source.clone();
         wanted.files.truncate(usize::try_from(only).unwrap());
         Plan::make(
@@ -122,7 +122,7 @@ mod tests {
             wanted,
             &Listing::default(),
             |_, _| hf2ms_hub::Placement::Inline,
-            &Known::new(),
+            &DigestCache::new(),
         )
         .prefers_git(outside)
     }
@@ -158,9 +158,9 @@ mod tests {
             source.clone(),
             &Listing::default(),
             |_, _| hf2ms_hub::Placement::Inline,
-            &Known::new(),
+            &DigestCache::new(),
         );
-        plan.take_git(Outside::of(&source));
+        plan.read_by_git(GitFiles::of(&source));
         assert_eq!(plan.options.transport, Transport::Git);
         assert_eq!(
             plan.options.scratch,

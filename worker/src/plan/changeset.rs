@@ -2,11 +2,11 @@
 
 use hf2ms_hub::{File, RepoPath, Revision, Sha256};
 
-use crate::protocol::{Deletion, Edit, Standing};
+use crate::protocol::{Deletion, Edit, ExistingFile};
 
 /// A change of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct Changeset {
     /// What to write.
     pub files: Vec<CommitFile>,
     /// What to delete, after everything is written.
@@ -27,7 +27,7 @@ pub struct CommitFile {
     /// The blob that holds it, from a receipt (or from its own sha256); absent for inline files.
     pub stored: Option<Sha256>,
     /// What stands at the path now, when something does: equal content needs no action.
-    pub current: Option<Standing>,
+    pub current: Option<ExistingFile>,
     /// What is changed about its content on the way.
     pub edit: Option<Edit>,
 }

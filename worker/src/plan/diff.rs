@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use hf2ms_hub::{Digest, File, Listed, Listing, Placement, RepoPath};
 
-use super::{Known, PlannedFile, Step};
-use crate::protocol::Standing;
+use super::{DigestCache, PlannedFile, Step};
+use crate::protocol::ExistingFile;
 
 /// A content, as far as its hub names it: files that share one move once.
-pub(super) type Content = (Digest, u64);
+pub(super) type ContentKey = (Digest, u64);
 
 /// Every file of `source`, by path, with what is to be done and what `destination` has in its place. A content that
 /// can't be compared, because the sides know different digests of it, counts as different.
@@ -16,12 +16,12 @@ pub fn diff(
     source: Listing,
     destination: &Listing,
     placement: impl Fn(&RepoPath, u64) -> Placement,
-    known: &Known,
+    known: &DigestCache,
 ) -> Vec<PlannedFile> {
     let there = by_path(destination);
     let mut files: Vec<File> = source.files.into_iter().map(|listed| listed.file).collect();
     files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    let mut stored: HashSet<Content> = destination
+    let mut stored: HashSet<ContentKey> = destination
         .files
         .iter()
         .filter(|listed| listed.lfs)
@@ -35,7 +35,7 @@ pub fn diff(
     let mut planned = |file: File| {
         let current = there
             .get(&file.path)
-            .map(|listed| Standing::of(&listed.file));
+            .map(|listed| ExistingFile::of(&listed.file));
         let step = if current.is_some_and(|current| is_equal(&file, current, known)) {
             Step::Unchanged
         } else {
@@ -59,11 +59,11 @@ pub(super) fn by_path(listing: &Listing) -> HashMap<&RepoPath, &Listed> {
         .collect()
 }
 
-pub(super) fn content(file: &File) -> Content {
+pub(super) fn content(file: &File) -> ContentKey {
     (file.digest, file.size)
 }
 
-pub(super) fn is_equal(file: &File, current: Standing, known: &Known) -> bool {
+pub(super) fn is_equal(file: &File, current: ExistingFile, known: &DigestCache) -> bool {
     let same = match (file.digest, current.digest) {
         (Digest::Sha256(sha256), Digest::GitSha1(git))
         | (Digest::GitSha1(git), Digest::Sha256(sha256)) => known.get(&git) == Some(&sha256),
@@ -79,7 +79,11 @@ mod tests {
     use super::super::tests::{by_suffix, listed, listing, there};
     use super::*;
 
-    fn steps(source: Vec<Listed>, destination: Vec<Listed>, known: &Known) -> Vec<(String, Step)> {
+    fn steps(
+        source: Vec<Listed>,
+        destination: Vec<Listed>,
+        known: &DigestCache,
+    ) -> Vec<(String, Step)> {
         let planned = diff(listing(source), &listing(destination), by_suffix, known);
         planned
             .iter()
@@ -87,13 +91,13 @@ mod tests {
             .collect()
     }
 
-    fn step_of(source: Listed, destination: Listed, known: &Known) -> Step {
+    fn step_of(source: Listed, destination: Listed, known: &DigestCache) -> Step {
         steps(vec![source], vec![destination], known)[0].1
     }
 
     #[test]
     fn what_is_there_stays_and_what_differs_moves() {
-        let none = Known::new();
+        let none = DigestCache::new();
         assert_eq!(
             step_of(
                 listed("a.bin", b"1", true),
@@ -130,14 +134,14 @@ mod tests {
 
     #[test]
     fn a_git_id_is_compared_once_an_earlier_run_knows_its_sha256() {
-        let known = Known::from([(GitSha1::of(b"1"), Sha256::of(b"1"))]);
+        let known = DigestCache::from([(GitSha1::of(b"1"), Sha256::of(b"1"))]);
         let (here, same, other) = (
             listed("a", b"1", false),
             there("a", b"1", false),
             there("a", b"2", false),
         );
         assert_eq!(
-            step_of(here.clone(), same.clone(), &Known::new()),
+            step_of(here.clone(), same.clone(), &DigestCache::new()),
             Step::Inline
         );
         assert_eq!(step_of(here.clone(), same, &known), Step::Unchanged);
@@ -146,14 +150,14 @@ mod tests {
 
     #[test]
     fn a_destination_that_lists_git_ids_is_compared_too() {
-        let known = Known::from([(GitSha1::of(b"1"), Sha256::of(b"1"))]);
+        let known = DigestCache::from([(GitSha1::of(b"1"), Sha256::of(b"1"))]);
         let (small, sha256) = (listed("a", b"1", false), listed("a", b"1", true));
         assert_eq!(
-            step_of(small.clone(), small.clone(), &Known::new()),
+            step_of(small.clone(), small.clone(), &DigestCache::new()),
             Step::Unchanged
         );
         assert_eq!(
-            step_of(sha256.clone(), small.clone(), &Known::new()),
+            step_of(sha256.clone(), small.clone(), &DigestCache::new()),
             Step::Inline
         );
         assert_eq!(step_of(sha256, small, &known), Step::Unchanged);
@@ -169,7 +173,7 @@ mod tests {
             step_of(
                 listed("a", b"", false),
                 there("a", b"", false),
-                &Known::new()
+                &DigestCache::new()
             ),
             Step::Unchanged
         );
@@ -177,7 +181,7 @@ mod tests {
             step_of(
                 listed("a", b"", false),
                 there("a", b"x", false),
-                &Known::new()
+                &DigestCache::new()
             ),
             Step::Inline
         );
@@ -191,7 +195,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let moved = |destination| {
-            steps(source(), destination, &Known::new())
+            steps(source(), destination, &DigestCache::new())
                 .iter()
                 .filter(|(_, step)| *step == Step::Stream)
                 .count()
@@ -204,7 +208,10 @@ mod tests {
             "inline bytes are no blob"
         );
         let git = vec![listed("1.bin", b"t", false), listed("2.bin", b"t", false)];
-        assert_eq!(steps(git, vec![], &Known::new())[1].1, Step::Duplicate);
+        assert_eq!(
+            steps(git, vec![], &DigestCache::new())[1].1,
+            Step::Duplicate
+        );
     }
 
     #[test]
@@ -213,7 +220,7 @@ mod tests {
             listing(vec![listed("a", b"1", false)]),
             &listing(vec![there("a", b"22", false)]),
             by_suffix,
-            &Known::new(),
+            &DigestCache::new(),
         );
         assert!(planned[0].current.unwrap().is(b"22"));
     }

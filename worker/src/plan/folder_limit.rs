@@ -12,7 +12,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Kind::Denied`], naming the folder.
-    pub fn can_be_listed(&self, folder_entries: Option<usize>) -> Result<()> {
+    pub fn check_folder_limit(&self, folder_entries: Option<usize>) -> Result<()> {
         let Some((folder, count)) = folder_entries.and_then(|most| self.folder_wider_than(most))
         else {
             return Ok(());

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use hf2ms_hub::{Digest, File, Kind, RepoPath, Sha256};
 
-use super::diff::{self, Content};
-use super::{Change, CommitFile, Plan, PlannedFile, Step};
+use super::diff::{self, ContentKey};
+use super::{Changeset, CommitFile, Plan, PlannedFile, Step};
 use crate::protocol::{self, Chunk, Deletion, FailedFile, Receipt, Stored, VerifyFile, VerifyJob};
 
 impl Plan {
@@ -30,9 +30,9 @@ impl Plan {
 
     /// What has to be committed once the chunks' receipts are in. Files whose blob is in none of them are left out:
     /// [`Plan::unsent`] names those.
-    pub fn change(&self, receipts: &[Receipt]) -> Change {
+    pub fn change(&self, receipts: &[Receipt]) -> Changeset {
         let sent = Sent::of(self, receipts);
-        Change {
+        Changeset {
             files: self
                 .changing()
                 .filter_map(|planned| commit_file(planned, &sent))
@@ -97,7 +97,7 @@ impl PlannedFile {
 }
 
 /// The contents that move, and the blob of each that has arrived.
-struct Sent(HashMap<Content, Option<Sha256>>);
+struct Sent(HashMap<ContentKey, Option<Sha256>>);
 
 impl Sent {
     fn of(plan: &Plan, receipts: &[Receipt]) -> Self {
@@ -142,7 +142,7 @@ fn commit_file(planned: &PlannedFile, sent: &Sent) -> Option<CommitFile> {
     })
 }
 
-fn failures<'a>(plan: &Plan, receipts: &'a [Receipt]) -> HashMap<Content, &'a FailedFile> {
+fn failures<'a>(plan: &Plan, receipts: &'a [Receipt]) -> HashMap<ContentKey, &'a FailedFile> {
     let by_path: HashMap<&str, &FailedFile> = receipts
         .iter()
         .flat_map(|receipt| &receipt.failed)

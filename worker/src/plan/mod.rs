@@ -21,19 +21,21 @@ use hf2ms_hub::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::plan::card::Card;
+use crate::plan::card::CardPolicy;
 use crate::plan::chunks::{FILE_COST, cut};
-use crate::protocol::{Chunking, Creation, Edit, PlanSummary, Standing, Transport, WorkerOptions};
+use crate::protocol::{
+    Chunking, Creation, Edit, ExistingFile, PlanSummary, Transport, WorkerOptions,
+};
 
-pub use by_git::Outside;
-pub use changeset::{Change, CommitFile};
-pub use prune::{DeletedFile, MaxDelete, Withheld};
+pub use by_git::GitFiles;
+pub use changeset::{Changeset, CommitFile};
+pub use prune::{DeletedFile, MaxDelete, WithheldDeletions};
 
 /// The version of a plan's JSON.
 pub const VERSION: u32 = 1;
 
 /// SHA-256 digests of contents that a hub knows only by Git's id, learned by earlier runs.
-pub type Known = HashMap<GitSha1, Sha256>;
+pub type DigestCache = HashMap<GitSha1, Sha256>;
 
 /// Everything one migration will do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +60,7 @@ pub struct Plan {
     pub delete: Vec<DeletedFile>,
     /// What was to be deleted there and is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub withheld: Vec<Withheld>,
+    pub withheld: Vec<WithheldDeletions>,
     /// What the source has and can't be moved.
     #[serde(default)]
     pub refused: Vec<Refused>,
@@ -69,7 +71,7 @@ pub struct Plan {
     pub chunks: Vec<Vec<u32>>,
     /// What is done about a card that the destination refuses.
     #[serde(default)]
-    pub card: Card,
+    pub card: CardPolicy,
     /// Whether filters may have left files of the source out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub part: bool,
@@ -88,7 +90,7 @@ pub struct PlannedFile {
     pub step: Step,
     /// What the destination has at the path, when it has something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub current: Option<Standing>,
+    pub current: Option<ExistingFile>,
     /// What is changed about its content on the way ([`card`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Edit>,
@@ -112,7 +114,7 @@ pub enum Step {
 
 /// What a plan is made for.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct PlanRequest {
     /// Where from, at a pinned commit.
     pub source: RepoAt,
     /// The revision that was asked for.
@@ -132,11 +134,11 @@ pub struct Order {
 impl Plan {
     /// Compares both sides and cuts what differs. The same listings in any order give the same plan.
     pub fn make(
-        order: Order,
+        order: PlanRequest,
         source: Listing,
         destination: &Listing,
         placement: impl Fn(&RepoPath, u64) -> Placement,
-        known: &Known,
+        known: &DigestCache,
     ) -> Self {
         let (delete, withheld) = order
             .prune
@@ -158,7 +160,7 @@ impl Plan {
             withheld: withheld.into_iter().collect(),
             refused,
             chunks,
-            card: Card::default(),
+            card: CardPolicy::default(),
             part: false,
             options: order.options,
         }
@@ -196,25 +198,26 @@ impl Plan {
             warnings: Vec::new(),
             chunks: chunks_of(&files, chunking, options.transport),
             files,
-            card: Card::default(),
+            card: CardPolicy::default(),
             part: false,
             options,
         }
     }
 
     /// Cuts the same work anew.
-    pub fn recut(&mut self, chunking: Chunking) {
+    pub fn rechunk(&mut self, chunking: Chunking) {
         self.chunks = chunks_of(&self.files, chunking, self.options.transport);
     }
 
     /// Takes note of what stands at the destination now, after it was created: a hub puts files of its own into
     /// a new repo. [`PlannedFile::current`] and the parent change; the commit finds out what is equal. Deletions of files that
     /// were rewritten since the plan was made are withheld.
-    pub fn meet(&mut self, destination: &Listing) {
+    pub fn rebase_on(&mut self, destination: &Listing) {
         let there = diff::by_path(destination);
         let (delete, rewritten) = prune::still_as_planned(std::mem::take(&mut self.delete), &there);
         self.delete = delete;
-        self.withheld.extend(Withheld::rewritten(rewritten));
+        self.withheld
+            .extend(WithheldDeletions::rewritten(rewritten));
         self.parent = destination.commit.clone();
         for planned in self
             .files
@@ -223,7 +226,7 @@ impl Plan {
         {
             planned.current = there
                 .get(&planned.file.path)
-                .map(|listed| Standing::of(&listed.file));
+                .map(|listed| ExistingFile::of(&listed.file));
         }
     }
 
@@ -410,14 +413,14 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn order(prune: Option<MaxDelete>) -> Order {
+    pub(crate) fn order(prune: Option<MaxDelete>) -> PlanRequest {
         let at = |hub: &str, revision: &str| {
             serde_json::from_str(&format!(
                 r#"{{"hub":"{hub}","endpoint":"http://h","kind":"model","id":"org/name","revision":"{revision}"}}"#
             ))
             .unwrap()
         };
-        Order {
+        PlanRequest {
             source: at("huggingface", &"a".repeat(40)),
             asked: "main".parse().unwrap(),
             destination: at("modelscope", "master"),
@@ -450,7 +453,7 @@ pub(crate) mod tests {
             listing(source),
             &listing(destination),
             by_suffix,
-            &Known::new(),
+            &DigestCache::new(),
         )
     }
 
@@ -511,14 +514,14 @@ pub(crate) mod tests {
                 ..WorkerOptions::default()
             };
             let made = Plan::make(
-                Order {
+                PlanRequest {
                     options,
                     ..order(None)
                 },
                 listing(source()),
                 &listing(vec![]),
                 by_suffix,
-                &Known::new(),
+                &DigestCache::new(),
             );
             assert_eq!(made.check(), Ok(()));
             let holds = |chunk: &&Vec<u32>| {
@@ -535,7 +538,7 @@ pub(crate) mod tests {
     #[test]
     fn what_a_new_repo_holds_is_noted() {
         let mut fresh = plan(vec![listed("README.md", b"mine", false)], vec![], None);
-        fresh.meet(&listing(vec![
+        fresh.rebase_on(&listing(vec![
             there("README.md", b"theirs", false),
             there("configuration.json", b"{}", false),
         ]));

@@ -16,7 +16,7 @@ impl Plan {
 
     /// Files that the source has changed, removed or added since it was planned, each with the word for it. Where filters
     /// may have left files out, none counts as added.
-    pub fn moved_on(&self, now: &Listing) -> Vec<(RepoPath, &'static str)> {
+    pub fn source_changes(&self, now: &Listing) -> Vec<(RepoPath, &'static str)> {
         let mut there: HashMap<&RepoPath, &File> = now
             .files
             .iter()
@@ -53,7 +53,7 @@ mod tests {
             ]
         };
         let mut plan = plan(before(), vec![there("b", b"2", true)], None);
-        assert!(plan.moved_on(&listing(before())).is_empty());
+        assert!(plan.source_changes(&listing(before())).is_empty());
         let now = listing(vec![
             there("c", b"3", false),
             there("b", b"other", true),
@@ -61,7 +61,7 @@ mod tests {
             there("y", b"4", false),
         ]);
         let moved = |plan: &crate::plan::Plan| -> Vec<String> {
-            plan.moved_on(&now)
+            plan.source_changes(&now)
                 .iter()
                 .map(|(path, word)| format!("{path} {word}"))
                 .collect()

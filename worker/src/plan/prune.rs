@@ -8,7 +8,7 @@ use std::str::FromStr;
 use hf2ms_hub::{Listed, Listing, RepoPath, path};
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::Standing;
+use crate::protocol::ExistingFile;
 
 /// What hubs put into each new repo by themselves: it stays, whoever else has it not.
 const OF_THE_PLATFORM: [&str; 2] = [".gitattributes", "configuration.json"];
@@ -30,12 +30,12 @@ pub struct DeletedFile {
     pub path: RepoPath,
     /// Its content then; absent in plans of version 0.1, which did not keep it.
     #[serde(flatten)]
-    pub current: Option<Standing>,
+    pub current: Option<ExistingFile>,
 }
 
 /// Deletions that were asked for and are not made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Withheld {
+pub struct WithheldDeletions {
     /// One line that says why, and what to do.
     pub reason: String,
     /// The files that stay, in order.
@@ -50,7 +50,7 @@ enum DeletedFileForms {
     File {
         path: RepoPath,
         #[serde(flatten)]
-        current: Option<Standing>,
+        current: Option<ExistingFile>,
     },
 }
 
@@ -71,12 +71,12 @@ impl DeletedFile {
     pub fn of(listed: &Listed) -> Self {
         Self {
             path: listed.file.path.clone(),
-            current: Some(Standing::of(&listed.file)),
+            current: Some(ExistingFile::of(&listed.file)),
         }
     }
 }
 
-impl Withheld {
+impl WithheldDeletions {
     /// Files that someone rewrote after the plan was made; `None` where there are none.
     pub(super) fn rewritten(paths: Vec<RepoPath>) -> Option<Self> {
         let reason = "not deleted: rewritten since the plan was made; make a new plan to see what stands there now".to_owned();
@@ -131,11 +131,11 @@ pub(super) fn deletions(
     source: &Listing,
     destination: &Listing,
     max: MaxDelete,
-) -> (Vec<DeletedFile>, Option<Withheld>) {
+) -> (Vec<DeletedFile>, Option<WithheldDeletions>) {
     let extra = only_at(destination, source);
     let withhold = |reason: String| {
         let paths = extra.iter().map(|file| file.path.clone()).collect();
-        (Vec::new(), Some(Withheld { reason, paths }))
+        (Vec::new(), Some(WithheldDeletions { reason, paths }))
     };
     let (count, files) = (
         extra.len(),
@@ -206,7 +206,7 @@ pub(super) fn still_as_planned(
     let mut rewritten = Vec::new();
     let mut holds = |file: &DeletedFile| match now.get(&file.path) {
         None => false,
-        Some(listed) if file.current == Some(Standing::of(&listed.file)) => true,
+        Some(listed) if file.current == Some(ExistingFile::of(&listed.file)) => true,
         Some(_) => {
             rewritten.push(file.path.clone());
             false
@@ -240,7 +240,7 @@ mod tests {
         source: &Listing,
         destination: &Listing,
         max: MaxDelete,
-    ) -> (Vec<String>, Option<Withheld>) {
+    ) -> (Vec<String>, Option<WithheldDeletions>) {
         let (delete, withheld) = deletions(source, destination, max);
         (
             paths(&delete).into_iter().map(str::to_owned).collect(),

@@ -5,24 +5,24 @@ use std::collections::{HashMap, HashSet};
 
 use hf2ms_hub::{Listing, RepoPath};
 
-use super::diff::{self, Content};
-use super::{DeletedFile, Known, Plan, PlannedFile, Step};
-use crate::protocol::{FailedFile, How, Receipt, Standing, Stored};
+use super::diff::{self, ContentKey};
+use super::{DeletedFile, DigestCache, Plan, PlannedFile, Step};
+use crate::protocol::{ExistingFile, FailedFile, How, Receipt, Stored};
 
 /// The rules of what is kept in LFS: hubs want the file, whether or not the source has one.
 const ATTRIBUTES: &str = ".gitattributes";
 
 /// Contents that a plan moves already.
 #[derive(Debug, Default)]
-pub struct Spoken(HashSet<Content>);
+pub struct ClaimedBlobs(HashSet<ContentKey>);
 
 /// What became of contents that more than one plan has.
 #[derive(Debug, Default)]
-pub struct Arrived(HashMap<Content, Result<Stored, FailedFile>>);
+pub struct BlobResults(HashMap<ContentKey, Result<Stored, FailedFile>>);
 
 impl Plan {
     /// Leaves to the plans before this one what they move already. The chunks are to be cut anew.
-    pub fn share(&mut self, spoken: &mut Spoken) {
+    pub fn claim_blobs(&mut self, spoken: &mut ClaimedBlobs) {
         for planned in self
             .files
             .iter_mut()
@@ -35,7 +35,7 @@ impl Plan {
     }
 
     /// The same files, compared with what stands there and left as they are.
-    pub fn only_compared(&self) -> Self {
+    pub fn compare_only(&self) -> Self {
         let left = |planned: &PlannedFile| PlannedFile {
             step: Step::Unchanged,
             current: None,
@@ -51,12 +51,12 @@ impl Plan {
 
     /// Takes note of a branch that is to hold the files of this plan and no others: what is equal stays, what is not planned
     /// goes.
-    pub fn meet_exactly(&mut self, destination: &Listing, known: &Known) {
+    pub fn rebase_exactly_on(&mut self, destination: &Listing, known: &DigestCache) {
         let there = diff::by_path(destination);
         for planned in &mut self.files {
             planned.current = there
                 .get(&planned.file.path)
-                .map(|listed| Standing::of(&listed.file));
+                .map(|listed| ExistingFile::of(&listed.file));
             let equal = planned
                 .current
                 .is_some_and(|current| diff::is_equal(&planned.file, current, known));
@@ -81,7 +81,7 @@ impl Plan {
     }
 }
 
-impl Arrived {
+impl BlobResults {
     /// Takes note of what a plan's chunks left behind.
     pub fn add(&mut self, plan: &Plan, receipts: &[Receipt]) {
         let stored: HashMap<&RepoPath, &Stored> = receipts
@@ -169,11 +169,11 @@ mod tests {
             listed("c.bin", b"shared", false),
         ];
         let mut second = plan(of_second, vec![], None);
-        let mut spoken = Spoken::default();
+        let mut spoken = ClaimedBlobs::default();
         [&mut first, &mut second]
             .into_iter()
-            .for_each(|plan| plan.share(&mut spoken));
-        second.recut(Chunking::Even { containers: 1 });
+            .for_each(|plan| plan.claim_blobs(&mut spoken));
+        second.rechunk(Chunking::Even { containers: 1 });
         (first, second)
     }
 
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn the_others_commit_it_by_what_the_first_ones_receipt_says() {
         let (first, second) = two();
-        let mut arrived = Arrived::default();
+        let mut arrived = BlobResults::default();
         arrived.add(
             &first,
             &[Receipt {
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn what_failed_for_the_first_has_failed_for_all_and_the_rest_goes_on() {
         let (first, second) = two();
-        let mut arrived = Arrived::default();
+        let mut arrived = BlobResults::default();
         let lost = FailedFile {
             path: "w.bin".into(),
             error: "it is lost".into(),
@@ -286,7 +286,7 @@ mod tests {
             vec![there("a.txt", b"else", false)],
             Some(MaxDelete::default()),
         )
-        .only_compared();
+        .compare_only();
         assert!(
             compared.change(&[]).files.is_empty()
                 && compared.unsent(&[]).is_empty()
@@ -311,14 +311,14 @@ mod tests {
             vec![],
             None,
         );
-        let known = Known::from([(GitSha1::of(b"same"), Sha256::of(b"same"))]);
+        let known = DigestCache::from([(GitSha1::of(b"same"), Sha256::of(b"same"))]);
         let base = vec![
             there("a.txt", b"same", false),
             there("b.txt", b"old", false),
             there("z", b"z", false),
             there(".gitattributes", b"x", false),
         ];
-        made.meet_exactly(&listing(base), &known);
+        made.rebase_exactly_on(&listing(base), &known);
         assert_eq!(
             made.files
                 .iter()

@@ -3,7 +3,7 @@
 use hf2ms_hub::{GitSha1, Kind, Refused, RepoPath, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{Chunk, Landed, PushJob, Scan};
+use super::{Chunk, PushJob, PushReport, Scan};
 
 /// One line of a worker's stdout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ pub enum Event {
         push: Option<Box<PushJob>>,
     },
     /// What became of every ref of a `push`.
-    Pushed(Landed),
+    Pushed(PushReport),
     /// What stands where, for `migrate`, or moves, for a mirror: the repo's plan in numbers.
     Planned(PlanSummary),
     /// What `check` found.

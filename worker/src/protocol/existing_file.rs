@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A content by its size and the digest that its hub lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct ExistingFile {
     /// Its digest, of one kind or the other.
     #[serde(flatten)]
     pub digest: Digest,
@@ -13,7 +13,7 @@ pub struct Standing {
     pub size: u64,
 }
 
-impl Standing {
+impl ExistingFile {
     /// What stands where this file is listed.
     pub fn of(file: &File) -> Self {
         let digest = if file.size == 0 {
@@ -90,7 +90,7 @@ impl Edit {
     }
 
     /// Whether this already stands there.
-    pub fn is_done(&self, standing: &Standing) -> bool {
+    pub fn is_done(&self, standing: &ExistingFile) -> bool {
         self.size == standing.size
             && [Digest::Sha256(self.sha256), Digest::GitSha1(self.git_sha1)]
                 .contains(&standing.digest)
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_stands_there_is_known_by_either_digest() {
-        let by = |digest| Standing { digest, size: 3 };
+        let by = |digest| ExistingFile { digest, size: 3 };
         assert!(
             by(Digest::GitSha1(GitSha1::of(b"abc"))).is(b"abc")
                 && by(Digest::Sha256(Sha256::of(b"abc"))).is(b"abc")
@@ -122,7 +122,7 @@ mod tests {
         assert!(!by(Digest::GitSha1(GitSha1::of(b"abc"))).is(b"abd"));
         let json = r#"{"sha256":"5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03","size":6}"#;
         assert!(
-            serde_json::from_str::<Standing>(json)
+            serde_json::from_str::<ExistingFile>(json)
                 .unwrap()
                 .is(b"hello\n")
         );

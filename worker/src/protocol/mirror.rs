@@ -18,15 +18,15 @@ pub struct ScanJob {
     /// Where to: a Git host's repo.
     pub destination: RepoAt,
     /// Which refs.
-    pub scope: Scope,
+    pub scope: RefScope,
     /// What is to be done with what is found.
-    pub policy: Policy,
+    pub policy: MirrorPolicy,
     /// What is told of it.
     #[serde(default)]
-    pub tell: Tell,
+    pub tell: ScanOutput,
     /// Where Git's objects go.
     #[serde(default)]
-    pub folder: Folder,
+    pub folder: ScratchFolder,
     /// How to work.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -34,11 +34,11 @@ pub struct ScanJob {
 
 /// What is to be done with what a scan finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
+pub struct MirrorPolicy {
     /// Whether a ref may lose what it has.
     pub force: Force,
     /// What happens to LFS objects.
-    pub lfs: Lfs,
+    pub lfs: LfsPolicy,
     /// How those that move are cut into chunks.
     pub chunking: Chunking,
 }
@@ -46,7 +46,7 @@ pub struct Policy {
 /// What a scan tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Tell {
+pub enum ScanOutput {
     /// What it found.
     #[default]
     Found,
@@ -66,13 +66,13 @@ pub struct PushJob {
     /// Where to: a Git host's repo.
     pub destination: RepoAt,
     /// Which refs.
-    pub scope: Scope,
+    pub scope: RefScope,
     /// What changes.
     pub updates: Vec<RefUpdate>,
     /// Whether a ref may lose what it has.
     pub force: Force,
     /// What happens to LFS objects.
-    pub lfs: Lfs,
+    pub lfs: LfsPolicy,
     /// LFS objects that the destination does not take: refs that lead to one stay where they are.
     #[serde(default)]
     pub lost: Vec<Sha256>,
@@ -84,7 +84,7 @@ pub struct PushJob {
     pub receipts: Vec<Receipt>,
     /// Where Git's objects go.
     #[serde(default)]
-    pub folder: Folder,
+    pub folder: ScratchFolder,
     /// How to work.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -93,14 +93,14 @@ pub struct PushJob {
 /// Which refs of a repo are mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Scope {
+pub enum RefScope {
     /// Branches and tags.
     Branches,
     /// All that there are.
     All,
 }
 
-impl Scope {
+impl RefScope {
     /// Whether a ref of this full name is mirrored. What an annotated tag names (`^{}`) is no ref of its own.
     pub fn has(self, name: &str) -> bool {
         let is_ref = name.starts_with("refs/") && !name.ends_with("^{}");
@@ -145,7 +145,7 @@ pub enum Force {
 /// What happens to LFS objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Lfs {
+pub enum LfsPolicy {
     /// Those that the destination lacks move.
     Moved,
     /// None moves; if the destination lacks some, nothing is pushed (`GIT_LFS_SKIP_SMUDGE=1`).
@@ -157,7 +157,7 @@ pub enum Lfs {
 /// Where Git's objects go on the worker's disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Folder {
+pub struct ScratchFolder {
     /// Below this folder; below TMPDIR without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub below: Option<String>,
@@ -215,7 +215,7 @@ pub enum RefState {
 
 /// What came of a `push`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Landed {
+pub struct PushReport {
     /// The refs that were to change.
     pub refs: Vec<RefOutcome>,
     /// Where the destination's refs stood at the end.
@@ -268,11 +268,14 @@ mod tests {
     #[test]
     fn a_scope_has_refs_and_not_what_only_looks_like_one() {
         for name in ["refs/heads/main", "refs/tags/v1"] {
-            assert!(Scope::Branches.has(name) && Scope::All.has(name), "{name}");
+            assert!(
+                RefScope::Branches.has(name) && RefScope::All.has(name),
+                "{name}"
+            );
         }
-        assert!(Scope::All.has("refs/pr/1") && !Scope::Branches.has("refs/pr/1"));
+        assert!(RefScope::All.has("refs/pr/1") && !RefScope::Branches.has("refs/pr/1"));
         for name in ["HEAD", "refs/tags/v1^{}"] {
-            assert!(!Scope::All.has(name), "{name}");
+            assert!(!RefScope::All.has(name), "{name}");
         }
     }
 }

@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 pub use events::{
     EndpointCheck, Event, FailedFile, How, PlanSummary, Receipt, Stored, Verification,
 };
-pub use existing_file::{Edit, Standing};
+pub use existing_file::{Edit, ExistingFile};
 pub use exit::Exit;
 pub use memory::{BadMemory, Memory};
 pub use mirror::{
-    Folder, Force, Landed, Lfs, Policy, PushJob, RefAt, RefOutcome, RefState, RefUpdate, Scan,
-    ScanJob, Scope, Tell, is_plain,
+    Force, LfsPolicy, MirrorPolicy, PushJob, PushReport, RefAt, RefOutcome, RefScope, RefState,
+    RefUpdate, Scan, ScanJob, ScanOutput, ScratchFolder, is_plain,
 };
 
 /// The version of everything in this module.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Body, Digest, Error, File, GitSha1, Kind, Result, Sha256};
 
-use crate::context::Work;
+use crate::context::Context;
 use crate::protocol::How;
 use crate::transfer::reader::Window;
 
@@ -18,17 +18,17 @@ const GROUP: usize = 64;
 const CORRUPT_RETRIES: u32 = 1;
 
 /// Moves the blobs of `files`, `streams` at a time within one memory budget.
-pub async fn move_blobs(work: &Work, files: &[File]) {
-    let streams = work.options.streams.clamp(1, files.len().max(1));
+pub async fn move_blobs(context: &Context, files: &[File]) {
+    let streams = context.options.streams.clamp(1, files.len().max(1));
     let mover = &Mover {
-        work,
-        share: work.share(streams),
+        context,
+        share: context.share(streams),
         halted: Mutex::default(),
     };
     stream::iter(mover.groups(files))
         .then(|group| mover.check(group))
         .flat_map(stream::iter)
-        .map(|task| mover.perform(task))
+        .map(|task| mover.transfer(task))
         .buffer_unordered(streams)
         .collect::<()>()
         .await;
@@ -38,10 +38,10 @@ pub async fn move_blobs(work: &Work, files: &[File]) {
 ///
 /// # Errors
 /// What either hub fails with.
-pub async fn store(work: &Work, file: &File, blob: Blob) -> Result<()> {
+pub async fn store(context: &Context, file: &File, blob: Blob) -> Result<()> {
     Mover {
-        work,
-        share: work.share(work.options.streams),
+        context,
+        share: context.share(context.options.streams),
         halted: Mutex::default(),
     }
     .put(file, blob)
@@ -49,7 +49,7 @@ pub async fn store(work: &Work, file: &File, blob: Blob) -> Result<()> {
 }
 
 struct Mover<'a> {
-    work: &'a Work,
+    context: &'a Context,
     share: u64,
     /// The error that ended one of the hubs: nothing more is tried.
     halted: Mutex<Option<(Kind, String)>>,
@@ -102,7 +102,7 @@ impl<'a> Mover<'a> {
             .iter()
             .filter_map(|file| Some((*file, blob_of(file)?)))
             .collect();
-        let wanted = match self.ask(&by_blob).await {
+        let wanted = match self.missing_blobs(&by_blob).await {
             Ok(wanted) => wanted,
             Err(error) => {
                 by_blob.iter().for_each(|(file, _)| self.fail(file, &error));
@@ -123,7 +123,7 @@ impl<'a> Mover<'a> {
                 None
             }
             None => {
-                self.work
+                self.context
                     .events
                     .file(&file.path, file.size, blob.sha256, How::Reused);
                 None
@@ -132,11 +132,11 @@ impl<'a> Mover<'a> {
     }
 
     /// What the destination wants of these, and what one of the hubs refuses; the rest is stored.
-    async fn ask(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
+    async fn missing_blobs(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
         self.halted()?;
         let blobs: Vec<_> = files.iter().map(|(_, blob)| *blob).collect();
-        let missing = self.work.destination.missing(&blobs).await?;
-        let lost = self.work.source.locate(&missing.wanted).await?;
+        let missing = self.context.destination.missing(&blobs).await?;
+        let lost = self.context.source.locate(&missing.wanted).await?;
         let mut wanted: Wanted = missing
             .wanted
             .iter()
@@ -154,30 +154,30 @@ impl<'a> Mover<'a> {
 
     /// What is refused only for now is wanted: it is asked about again when its turn comes.
     fn verdict(&self, error: &Error) -> Verdict {
-        if self.work.http.retry.covers(error) {
+        if self.context.http.retry.covers(error) {
             Ok(())
         } else {
             Err((error.kind(), error.to_string()))
         }
     }
 
-    async fn perform(&self, task: Task<'a>) {
+    async fn transfer(&self, task: Task<'a>) {
         match task {
             Task::Put(file, blob) => {
                 let result = self.put(file, blob).await;
-                self.settle(file, result.map(|()| (blob.sha256, How::Streamed)));
+                self.record(file, result.map(|()| (blob.sha256, How::Streamed)));
             }
-            Task::Small(files) => self.perform_small(&files).await,
+            Task::Small(files) => self.transfer_small(&files).await,
             Task::Unknown(file) => {
                 let result = self.put_unknown(file).await;
-                self.settle(file, result);
+                self.record(file, result);
             }
         }
     }
 
-    fn settle(&self, file: &File, result: Result<(Sha256, How)>) {
+    fn record(&self, file: &File, result: Result<(Sha256, How)>) {
         match result {
-            Ok((sha256, how)) => self.work.events.file(&file.path, file.size, sha256, how),
+            Ok((sha256, how)) => self.context.events.file(&file.path, file.size, sha256, how),
             Err(error) => self.fail(file, &error),
         }
     }
@@ -187,7 +187,7 @@ impl<'a> Mover<'a> {
             let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
             halted.get_or_insert_with(|| (error.kind(), error.to_string()));
         }
-        self.work.events.failed(&file.path, error);
+        self.context.events.failed(&file.path, error);
     }
 
     fn halted(&self) -> Result<()> {
@@ -199,14 +199,20 @@ impl<'a> Mover<'a> {
 
     /// Streams one blob from source to destination; a failed upload starts that blob again.
     async fn put(&self, file: &File, blob: Blob) -> Result<()> {
-        self.again(|| {
-            let body = self.work.reader().stream(file, Window::within(self.share));
-            let (reader, again, events) =
-                (self.work.reader(), file.clone(), self.work.events.clone());
-            let body = Body::from(self.work.events.counted(body));
+        self.retry_upload(|| {
+            let body = self
+                .context
+                .reader()
+                .stream(file, Window::within(self.share));
+            let (reader, again, events) = (
+                self.context.reader(),
+                file.clone(),
+                self.context.events.clone(),
+            );
+            let body = Body::from(self.context.events.count_sent(body));
             self.upload(
                 blob,
-                body.reopened_by(move |range| events.counted(reader.part(&again, range))),
+                body.reopened_by(move |range| events.count_sent(reader.part(&again, range))),
             )
         })
         .await
@@ -214,15 +220,15 @@ impl<'a> Mover<'a> {
 
     async fn upload(&self, blob: Blob, body: Body) -> Result<()> {
         self.halted()?;
-        self.work.destination.put(blob, body).await
+        self.context.destination.put(blob, body).await
     }
 
     /// Tries an upload again as the retry policy says: the body is made anew each time.
-    async fn again<F: Future<Output = Result<()>>>(
+    async fn retry_upload<F: Future<Output = Result<()>>>(
         &self,
         mut upload: impl FnMut() -> F,
     ) -> Result<()> {
-        let mut attempts = self.work.http.retry.attempts();
+        let mut attempts = self.context.http.retry.attempts();
         let mut corrupt = 0;
         loop {
             let Err(error) = upload().await else {
@@ -236,14 +242,14 @@ impl<'a> Mover<'a> {
                 _ => attempts.after(&error),
             };
             match pause {
-                Some(pause) => self.work.pause(&error, pause).await,
+                Some(pause) => self.context.pause(&error, pause).await,
                 None => return Err(error),
             }
         }
     }
 
     /// Reads small files into memory, learns their SHA-256, and puts those that the destination lacks.
-    async fn perform_small(&self, files: &[&File]) {
+    async fn transfer_small(&self, files: &[&File]) {
         let read = stream::iter(files).map(|file| async { (*file, self.read_small(file).await) });
         let mut contents = Vec::new();
         for (file, content) in read.buffer_unordered(8).collect::<Vec<_>>().await {
@@ -263,7 +269,7 @@ impl<'a> Mover<'a> {
             .iter()
             .map(|(file, blob, _)| (*file, *blob))
             .collect();
-        match self.ask_small(&blobs).await {
+        match self.missing_small(&blobs).await {
             Ok(wanted) => self.put_small(contents, &wanted).await,
             Err(error) => blobs.iter().for_each(|(file, _)| self.fail(file, &error)),
         }
@@ -271,13 +277,13 @@ impl<'a> Mover<'a> {
 
     async fn read_small(&self, file: &File) -> Result<Bytes> {
         self.halted()?;
-        self.work.reader().whole(file).await
+        self.context.reader().whole(file).await
     }
 
-    async fn ask_small(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
+    async fn missing_small(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
         self.halted()?;
         let blobs: Vec<_> = files.iter().map(|(_, blob)| *blob).collect();
-        let missing = self.work.destination.missing(&blobs).await?;
+        let missing = self.context.destination.missing(&blobs).await?;
         let refused = missing
             .refused
             .into_iter()
@@ -297,12 +303,13 @@ impl<'a> Mover<'a> {
                 Some(Err((kind, reason))) => Err(Error::new(*kind, reason)),
                 Some(Ok(())) => {
                     let body = || stream::once(std::future::ready(Ok(content.clone()))).boxed();
-                    let put =
-                        self.again(|| self.upload(blob, self.work.events.counted(body()).into()));
+                    let put = self.retry_upload(|| {
+                        self.upload(blob, self.context.events.count_sent(body()).into())
+                    });
                     put.await.map(|()| (blob.sha256, How::Streamed))
                 }
             };
-            self.settle(file, result);
+            self.record(file, result);
         }
     }
 
@@ -316,7 +323,7 @@ impl<'a> Mover<'a> {
             sha256,
             size: file.size,
         };
-        let missing = self.work.destination.missing(&[blob]).await?;
+        let missing = self.context.destination.missing(&[blob]).await?;
         match missing.refused.into_iter().next() {
             Some((_, error)) if self.verdict(&error).is_err() => return Err(error),
             None if missing.wanted.is_empty() => return Ok((sha256, How::Reused)),
@@ -329,13 +336,14 @@ impl<'a> Mover<'a> {
     /// The same in one pass, where the destination learns the SHA-256 as the file comes.
     async fn put_unnamed(&self, file: &File) -> Result<Option<Sha256>> {
         let stored = Mutex::new(None);
-        let put = self.again(|| async {
+        let put = self.retry_upload(|| async {
             self.halted()?;
-            let body = self
-                .work
-                .events
-                .counted(self.work.reader().stream(file, Window::within(self.share)));
-            let sha256 = self.work.destination.put_unnamed(file, body).await?;
+            let body = self.context.events.count_sent(
+                self.context
+                    .reader()
+                    .stream(file, Window::within(self.share)),
+            );
+            let sha256 = self.context.destination.put_unnamed(file, body).await?;
             *stored.lock().unwrap_or_else(PoisonError::into_inner) = sha256;
             Ok(())
         });
@@ -348,7 +356,10 @@ impl<'a> Mover<'a> {
         self.halted()?;
         let mut git = GitSha1::hasher(file.size);
         let mut sha256 = sha2::Sha256::new();
-        let mut body = self.work.reader().stream(file, Window::within(self.share));
+        let mut body = self
+            .context
+            .reader()
+            .stream(file, Window::within(self.share));
         while let Some(frame) = body.next().await {
             let frame = frame?;
             git.update(&frame);
@@ -402,19 +413,19 @@ fn packed<'a>(files: &[&'a File], share: u64) -> Vec<Vec<&'a File>> {
 mod tests {
     use super::*;
     use crate::protocol::{Exit, Receipt};
-    use crate::testing::{FakeDestination, FakeSource, ReadFault, content, work};
+    use crate::testing::{FakeDestination, FakeSource, ReadFault, content, context};
 
     async fn moved(
         source: FakeSource,
         destination: FakeDestination,
         files: &[File],
     ) -> (Receipt, std::sync::Arc<FakeDestination>, Exit) {
-        let (work, _, destination) = work(source, destination, 1 << 20);
-        move_blobs(&work, files).await;
+        let (context, _, destination) = context(source, destination, 1 << 20);
+        move_blobs(&context, files).await;
         (
-            work.events.receipt_so_far(),
+            context.events.receipt_so_far(),
             destination,
-            work.events.exit(),
+            context.events.exit(),
         )
     }
 
@@ -551,12 +562,12 @@ mod tests {
             .lock()
             .unwrap()
             .extend([ReadFault::Fail(Kind::Unauthorized); 40]);
-        let (work, source, _) = work(source, FakeDestination::default(), 1 << 20);
-        move_blobs(&work, &files).await;
+        let (context, source, _) = context(source, FakeDestination::default(), 1 << 20);
+        move_blobs(&context, &files).await;
         assert_eq!(
             (
-                work.events.receipt_so_far().failed.len(),
-                work.events.exit()
+                context.events.receipt_so_far().failed.len(),
+                context.events.exit()
             ),
             (40, Exit::Refused)
         );

@@ -122,7 +122,7 @@ impl Reader {
     }
 
     /// Sends `range` of the file into `frames`, going on where it broke; leaves out the first `skip` bytes.
-    async fn pump(
+    async fn send_range(
         &self,
         file: &File,
         mut range: Range<u64>,
@@ -139,7 +139,7 @@ impl Reader {
                 attempts = self.http.retry.attempts();
             }
             let Some(pause) = attempts.after(&error) else {
-                let _ = frames.send(Err(given_up(error))).await;
+                let _ = frames.send(Err(final_error(error))).await;
                 return;
             };
             (self.http.on_retry)(&error, pause);
@@ -203,7 +203,7 @@ fn may_pass(error: &Error) -> bool {
 }
 
 /// What a piece ends with. A server that denies again and again that the range exists may still give the whole file.
-fn given_up(error: Error) -> Error {
+fn final_error(error: Error) -> Error {
     match error.status() {
         Some(416) => error.with_kind(Kind::RangeIgnored),
         _ if may_pass(&error) => error.after_retries(),
@@ -316,7 +316,8 @@ impl Ordered {
     fn spawn(&self, range: Range<u64>, skip: u64, capacity: u64) -> Piece {
         let (sender, frames) = mpsc::channel(usize::try_from(capacity).unwrap_or(16));
         let (reader, file) = (self.reader.clone(), self.file.clone());
-        let task = tokio::spawn(async move { reader.pump(&file, range, skip, &sender).await });
+        let task =
+            tokio::spawn(async move { reader.send_range(&file, range, skip, &sender).await });
         Piece {
             frames,
             task: task.abort_handle(),
@@ -327,7 +328,7 @@ impl Ordered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{FakeDestination, FakeSource, ReadFault, content, work};
+    use crate::testing::{FakeDestination, FakeSource, ReadFault, content, context};
 
     const SIZE: usize = 500_000;
 
@@ -336,8 +337,8 @@ mod tests {
         let mut source = FakeSource::default();
         let file = source.lfs("a.bin", content(SIZE, 1));
         source.faults.lock().unwrap().extend(faults);
-        let (work, source, _) = work(source, FakeDestination::default(), 1 << 20);
-        let mut frames = work.reader().stream(
+        let (context, source, _) = context(source, FakeDestination::default(), 1 << 20);
+        let mut frames = context.reader().stream(
             &file,
             Window {
                 ranges: 3,
@@ -416,8 +417,12 @@ mod tests {
             let mut source = FakeSource::default();
             let file = source.lfs("a.bin", content(SIZE, 1));
             source.faults.lock().unwrap().extend(faults);
-            let (work, ..) = work(source, FakeDestination::default(), 1 << 20);
-            let part: Vec<_> = work.reader().part(&file, 100_500..200_700).collect().await;
+            let (context, ..) = context(source, FakeDestination::default(), 1 << 20);
+            let part: Vec<_> = context
+                .reader()
+                .part(&file, 100_500..200_700)
+                .collect()
+                .await;
             let part = part
                 .into_iter()
                 .map(Result::unwrap)
@@ -448,8 +453,11 @@ mod tests {
         let mut source = FakeSource::default();
         let file = source.git("notes.txt", content(3000, 2));
         source.faults.lock().unwrap().extend([ReadFault::Corrupt]);
-        let (work, ..) = work(source, FakeDestination::default(), 1 << 20);
-        assert_eq!(work.reader().whole(&file).await.unwrap(), content(3000, 2));
+        let (context, ..) = context(source, FakeDestination::default(), 1 << 20);
+        assert_eq!(
+            context.reader().whole(&file).await.unwrap(),
+            content(3000, 2)
+        );
         let mut source = FakeSource::default();
         let file = source.git("notes.txt", content(3000, 2));
         source
@@ -457,9 +465,9 @@ mod tests {
             .lock()
             .unwrap()
             .extend([ReadFault::Corrupt, ReadFault::Corrupt]);
-        let (work, ..) = crate::testing::work(source, FakeDestination::default(), 1 << 20);
+        let (context, ..) = crate::testing::context(source, FakeDestination::default(), 1 << 20);
         assert_eq!(
-            work.reader().whole(&file).await.unwrap_err().kind(),
+            context.reader().whole(&file).await.unwrap_err().kind(),
             Kind::Corrupt
         );
     }

@@ -7,8 +7,8 @@ use hf2ms_hub::{Error, Kind, RepoPath, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::commit;
-use crate::context::Work;
-use crate::plan::{Change, Plan, Withheld};
+use crate::context::Context;
+use crate::plan::{Changeset, Plan, WithheldDeletions};
 use crate::protocol::{Deletion, Event, Exit, FailedFile, Receipt, Verification};
 use crate::verbs::verify::{compare, exit_of};
 
@@ -37,70 +37,71 @@ pub struct FinalizeJob<P = Plan, R = Vec<Receipt>> {
 }
 
 /// Commits and verifies.
-pub async fn finalize(work: &Work, job: FinalizeJob) -> Exit {
+pub async fn finalize(context: &Context, job: FinalizeJob) -> Exit {
     let summary = job.plan.summary();
-    work.events
+    context
+        .events
         .start("finalize", &job.run, 0, summary.files, summary.bytes);
-    match carry_out(work, job).await {
+    match finalize_plan(context, job).await {
         Ok(exit) => exit,
         Err(error) => {
-            work.events.gave_up(&error);
+            context.events.verb_failed(&error);
             Exit::of(error.kind())
         }
     }
 }
 
-async fn carry_out(work: &Work, mut job: FinalizeJob) -> Result<Exit> {
+async fn finalize_plan(context: &Context, mut job: FinalizeJob) -> Result<Exit> {
     if let Some(error) = fatal(job.receipts.iter().flat_map(|receipt| &receipt.failed)) {
         return Err(error);
     }
     if job.look {
-        meet(work, &mut job.plan).await?;
+        rebase_on_destination(context, &mut job.plan).await?;
     }
-    settle(work, &mut job.plan, &job.run, job.receipts, job.deletion).await
+    commit_and_verify(context, &mut job.plan, &job.run, job.receipts, job.deletion).await
 }
 
 /// Commits what the receipts say is stored and compares every file that has not failed; both are said.
 ///
 /// # Errors
 /// The destination can't be listed, or a hub ended the commit for good.
-pub async fn settle(
-    work: &Work,
+pub async fn commit_and_verify(
+    context: &Context,
     plan: &mut Plan,
     run: &str,
     mut receipts: Vec<Receipt>,
     deletion: Deletion,
 ) -> Result<Exit> {
     let unsent = plan.unsent(&receipts);
-    write(work, plan, &receipts, &unsent, deletion).await?;
-    let committed = work.events.receipt_so_far();
+    commit_files(context, plan, &receipts, &unsent, deletion).await?;
+    let committed = context.events.receipt_so_far();
     let failed: Vec<FailedFile> = unsent.iter().chain(&committed.failed).cloned().collect();
     receipts.push(committed);
-    let found = compare(work, &plan.verify_job(run, &receipts, &failed).files).await?;
+    let found = compare(context, &plan.verify_job(run, &receipts, &failed).files).await?;
     let failed = if plan.is_pinned() {
         failed
     } else {
-        held_against_source(work, plan, failed).await?
+        compare_with_source(context, plan, failed).await?
     };
     let exit = exit(plan, &failed, &found);
-    work.events.say(&Event::Verified(found));
+    context.events.say(&Event::Verified(found));
     Ok(exit)
 }
 
 /// The failures, once a source that tells no commit was listed again. What it has changed meanwhile has failed by that; no
 /// content is called wrong then.
-async fn held_against_source(
-    work: &Work,
+async fn compare_with_source(
+    context: &Context,
     plan: &Plan,
     mut failed: Vec<FailedFile>,
 ) -> Result<Vec<FailedFile>> {
-    let moved = plan.moved_on(&work.source.list().await?);
+    let moved = plan.source_changes(&context.source.list().await?);
     if moved.is_empty() {
         return Ok(failed);
     }
-    let before = work.events.receipt_so_far().failed.len();
+    let before = context.events.receipt_so_far().failed.len();
     let say = |path: &RepoPath, what: String| {
-        work.events.failed(
+        context.events.failed(
             path,
             &Error::new(
                 Kind::Conflict,
@@ -132,7 +133,7 @@ async fn held_against_source(
             "the source has changed since it was listed".to_owned(),
         );
     }
-    let told = work.events.receipt_so_far().failed.split_off(before);
+    let told = context.events.receipt_so_far().failed.split_off(before);
     let paths: HashSet<&str> = told.iter().map(|failed| failed.path.as_str()).collect();
     failed.retain(|failed| !paths.contains(failed.path.as_str()));
     drop(paths);
@@ -151,16 +152,16 @@ fn exit(plan: &Plan, failed: &[FailedFile], found: &Verification) -> Exit {
         .worse(left_out)
 }
 
-async fn write(
-    work: &Work,
+async fn commit_files(
+    context: &Context,
     plan: &mut Plan,
     receipts: &[Receipt],
     unsent: &[FailedFile],
     deletion: Deletion,
 ) -> Result<()> {
-    let before = work.events.receipt_so_far().failed.len();
+    let before = context.events.receipt_so_far().failed.len();
     for attempt in 1..=TRIES {
-        let mut change = Change {
+        let mut change = Changeset {
             deletion,
             ..plan.change(receipts)
         };
@@ -170,25 +171,26 @@ async fn write(
         if change.files.is_empty() && change.delete.is_empty() {
             return Ok(());
         }
-        commit::write_all(work, &change).await?;
-        let failed = work.events.receipt_so_far().failed.split_off(before);
+        commit::write_changeset(context, &change).await?;
+        let failed = context.events.receipt_so_far().failed.split_off(before);
         if attempt == TRIES || !failed.iter().any(FailedFile::may_pass) {
             return Ok(());
         }
-        work.events.forgive(before);
-        meet(work, plan).await?;
+        context.events.forget_failures_after(before);
+        rebase_on_destination(context, plan).await?;
     }
     Ok(())
 }
 
 /// Takes note of what stands at the destination now. A file that is not deleted because someone rewrote it has failed: whoever
 /// gave the plan does not know that yet.
-async fn meet(work: &Work, plan: &mut Plan) -> Result<()> {
+async fn rebase_on_destination(context: &Context, plan: &mut Plan) -> Result<()> {
     let known = plan.withheld.len();
-    plan.meet(&work.destination.list().await?);
-    for Withheld { reason, paths } in &plan.withheld[known..] {
+    plan.rebase_on(&context.destination.list().await?);
+    for WithheldDeletions { reason, paths } in &plan.withheld[known..] {
         paths.iter().for_each(|path| {
-            work.events
+            context
+                .events
                 .failed(path, &Error::new(Kind::Conflict, reason.clone()))
         });
     }
@@ -205,10 +207,10 @@ mod tests {
     use hf2ms_hub::{File, Listed, Listing, Placement};
 
     use super::*;
-    use crate::plan::Known;
+    use crate::plan::DigestCache;
     use crate::plan::tests::{by_suffix, order};
     use crate::protocol::{How, Stored};
-    use crate::testing::{CommitFault, FakeDestination, FakeSource, content, work};
+    use crate::testing::{CommitFault, FakeDestination, FakeSource, content, context};
 
     /// A blob and a small file; the plan of both, and the receipt of a worker that stored the blob.
     fn two_files() -> (FakeSource, FinalizeJob) {
@@ -237,7 +239,7 @@ mod tests {
             listing,
             &Listing::default(),
             place,
-            &Known::new(),
+            &DigestCache::new(),
         );
         let stored = Stored {
             path: blob.path,
@@ -268,8 +270,8 @@ mod tests {
         destination: FakeDestination,
         job: FinalizeJob,
     ) -> (Exit, std::sync::Arc<FakeDestination>) {
-        let (work, _, destination) = work(source, destination, 1 << 20);
-        (finalize(&work, job).await, destination)
+        let (context, _, destination) = context(source, destination, 1 << 20);
+        (finalize(&context, job).await, destination)
     }
 
     #[tokio::test]
@@ -311,9 +313,9 @@ mod tests {
             if !corrupt {
                 source.git("note.txt", "hello");
             }
-            let (work, _, destination) = work(source, FakeDestination::default(), 1 << 20);
-            assert_eq!(finalize(&work, job).await, code);
-            let failed = work.events.receipt_so_far().failed;
+            let (context, _, destination) = context(source, FakeDestination::default(), 1 << 20);
+            assert_eq!(finalize(&context, job).await, code);
+            let failed = context.events.receipt_so_far().failed;
             assert!(
                 destination.files.lock().unwrap().len() == if corrupt { 1 } else { 2 }
                     && failed.len() == usize::from(moves) + usize::from(corrupt)
@@ -330,9 +332,9 @@ mod tests {
     #[tokio::test]
     async fn a_second_finalizer_finds_it_done() {
         let (source, job) = two_files();
-        let (work, _, destination) = work(source, FakeDestination::default(), 1 << 20);
+        let (context, _, destination) = context(source, FakeDestination::default(), 1 << 20);
         for _ in 0..2 {
-            assert_eq!(finalize(&work, job.clone()).await, Exit::Done);
+            assert_eq!(finalize(&context, job.clone()).await, Exit::Done);
         }
         assert_eq!(destination.commits.lock().unwrap().len(), 1);
     }
@@ -367,12 +369,13 @@ mod tests {
     async fn a_commit_that_failed_for_now_is_tried_again() {
         let (source, job) = two_files();
         let destination = FakeDestination::default();
-        let patience = crate::testing::work(FakeSource::default(), FakeDestination::default(), 1)
-            .0
-            .http
-            .retry
-            .pauses()
-            .count();
+        let patience =
+            crate::testing::context(FakeSource::default(), FakeDestination::default(), 1)
+                .0
+                .http
+                .retry
+                .pauses()
+                .count();
         destination
             .faults
             .lock()

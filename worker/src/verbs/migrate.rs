@@ -9,25 +9,25 @@ use hf2ms_hub::{
     Visibility,
 };
 
-use crate::context::{Work, open_source_by};
+use crate::context::{Context, open_source_by};
 use crate::pipeline::creation::{create, stays_hidden};
-use crate::plan::card::{self, Card};
-use crate::plan::{Order, Plan};
+use crate::plan::card::{self, CardPolicy};
+use crate::plan::{Plan, PlanRequest};
 use crate::protocol::{Chunking, Creation, Deletion, Event, Exit, Transport, WorkerOptions};
 use crate::settings::{Access, Settings};
 use crate::transfer::mover::move_blobs;
-use crate::verbs::finalize::settle;
+use crate::verbs::finalize::commit_and_verify;
 
 /// `hf:owner/name` or `ms:owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct RepoArg {
     /// Which hub.
     pub hub: Hub,
     /// Which repo there.
     pub id: RepoId,
 }
 
-impl FromStr for Place {
+impl FromStr for RepoArg {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
@@ -47,11 +47,11 @@ impl FromStr for Place {
 
 /// What is asked for.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct MigrateRequest {
     /// Where from.
-    pub source: Place,
+    pub source: RepoArg,
     /// Where to.
-    pub destination: Place,
+    pub destination: RepoArg,
     /// What the repo holds; looked for when absent.
     pub kind: Option<RepoKind>,
     /// Which branch, tag or commit of the source.
@@ -59,7 +59,7 @@ pub struct Wish {
     /// Who may see a repo that has to be created; the source's own when absent.
     pub visibility: Option<Visibility>,
     /// What is done about a card that the destination refuses.
-    pub card: Card,
+    pub card: CardPolicy,
     /// How blobs travel.
     pub transport: Transport,
 }
@@ -80,20 +80,20 @@ pub struct Found {
 ///
 /// # Errors
 /// The source is not there, may not be read, or names no commit.
-pub async fn find(wish: &Wish, settings: &Settings) -> Result<Found> {
-    let kinds = wish.kind.map_or_else(
+pub async fn find(request: &MigrateRequest, settings: &Settings) -> Result<Found> {
+    let kinds = request.kind.map_or_else(
         || vec![RepoKind::Model, RepoKind::Dataset],
         |kind| vec![kind],
     );
     let mut absent = None;
     for kind in kinds {
-        let at = place_at(
-            settings.access(wish.source.hub),
-            &wish.source,
+        let at = repo_at(
+            settings.access(request.source.hub),
+            &request.source,
             kind,
-            wish.revision.clone(),
+            request.revision.clone(),
         );
-        match describe(&at, wish.transport, settings).await {
+        match describe(&at, request.transport, settings).await {
             Ok((info, options)) => {
                 let unpinned = || {
                     Error::new(
@@ -103,10 +103,10 @@ pub async fn find(wish: &Wish, settings: &Settings) -> Result<Found> {
                 };
                 let by_name = || at.hub.may_tell_no_commit().then(|| at.revision.clone());
                 let commit = info.commit.clone().or_else(by_name).ok_or_else(unpinned)?;
-                let main = Revision::main_of(wish.destination.hub);
-                let to = place_at(
-                    settings.access_to(wish.destination.hub),
-                    &wish.destination,
+                let main = Revision::main_of(request.destination.hub);
+                let to = repo_at(
+                    settings.access_to(request.destination.hub),
+                    &request.destination,
                     kind,
                     main,
                 );
@@ -161,7 +161,7 @@ async fn describe(
     }
 }
 
-fn place_at(access: &Access, place: &Place, kind: RepoKind, revision: Revision) -> RepoAt {
+fn repo_at(access: &Access, place: &RepoArg, kind: RepoKind, revision: Revision) -> RepoAt {
     RepoAt {
         hub: place.hub,
         endpoint: access.endpoint.clone(),
@@ -172,32 +172,36 @@ fn place_at(access: &Access, place: &Place, kind: RepoKind, revision: Revision) 
 }
 
 /// Moves the whole repo between the opened sides.
-pub async fn migrate(work: &Work, found: &Found, wish: &Wish) -> Exit {
-    work.events.start("migrate", "alone", 0, 0, 0);
-    match carry_out(work, found, wish).await {
+pub async fn migrate(context: &Context, found: &Found, request: &MigrateRequest) -> Exit {
+    context.events.start("migrate", "alone", 0, 0, 0);
+    match migrate_repo(context, found, request).await {
         Ok(exit) => exit,
         Err(error) => {
-            work.events.gave_up(&error);
+            context.events.verb_failed(&error);
             Exit::of(error.kind())
         }
     }
 }
 
-async fn carry_out(work: &Work, Found { from, to, info, .. }: &Found, wish: &Wish) -> Result<Exit> {
-    work.destination.account_if_told().await?;
-    let visibility = wish.visibility.unwrap_or(info.visibility);
-    let found = work.destination.describe().await?;
+async fn migrate_repo(
+    context: &Context,
+    Found { from, to, info, .. }: &Found,
+    request: &MigrateRequest,
+) -> Result<Exit> {
+    context.destination.account_if_told().await?;
+    let visibility = request.visibility.unwrap_or(info.visibility);
+    let found = context.destination.describe().await?;
     found
         .iter()
         .try_for_each(|info| stays_hidden(visibility, info))?;
     let there = if found.is_some() {
-        work.destination.list().await?
+        context.destination.list().await?
     } else {
         Listing::default()
     };
-    let order = Order {
+    let order = PlanRequest {
         source: from.clone(),
-        asked: wish.revision.clone(),
+        asked: request.revision.clone(),
         destination: to.clone(),
         creation: Creation {
             visibility,
@@ -206,35 +210,42 @@ async fn carry_out(work: &Work, Found { from, to, info, .. }: &Found, wish: &Wis
         },
         chunking: Chunking::Even { containers: 1 },
         prune: None,
-        options: work.options.clone(),
+        options: context.options.clone(),
     };
-    let placement = |path: &RepoPath, size| work.destination.placement(path, size);
+    let placement = |path: &RepoPath, size| context.destination.placement(path, size);
     let mut plan = Plan::make(
         order,
-        work.source.list().await?,
+        context.source.list().await?,
         &there,
         placement,
         &HashMap::new(),
     );
-    plan.can_be_listed(work.destination.limits().folder_entries)?;
-    plan.card = wish.card;
-    card::mend(&mut plan, &work.reader(), work.destination.as_ref()).await?;
+    plan.check_folder_limit(context.destination.limits().folder_entries)?;
+    plan.card = request.card;
+    card::mend(&mut plan, &context.reader(), context.destination.as_ref()).await?;
     plan.warnings
         .iter()
         .for_each(|warning| tracing::warn!("{warning}"));
     if found.is_none() {
-        create(work, visibility).await?;
-        plan.meet(&work.destination.list().await?);
+        create(context, visibility).await?;
+        plan.rebase_on(&context.destination.list().await?);
     }
-    work.events.say(&Event::Planned(plan.summary()));
+    context.events.say(&Event::Planned(plan.summary()));
     for number in 0..plan.chunks.len() {
         let chunk = u32::try_from(number)
             .ok()
             .and_then(|number| plan.chunk("alone", number));
-        move_blobs(work, &chunk.map(|chunk| chunk.files).unwrap_or_default()).await;
+        move_blobs(context, &chunk.map(|chunk| chunk.files).unwrap_or_default()).await;
     }
-    let moved = work.events.receipt_so_far();
-    settle(work, &mut plan, "alone", vec![moved], Deletion::default()).await
+    let moved = context.events.receipt_so_far();
+    commit_and_verify(
+        context,
+        &mut plan,
+        "alone",
+        vec![moved],
+        Deletion::default(),
+    )
+    .await
 }
 
 #[cfg(test)]
@@ -243,17 +254,17 @@ mod tests {
 
     #[test]
     fn a_place_names_its_hub() {
-        let place: Place = "hf:org/name".parse().unwrap();
+        let place: RepoArg = "hf:org/name".parse().unwrap();
         assert_eq!(
             (place.hub, place.id.as_str()),
             (Hub::HuggingFace, "org/name")
         );
         assert_eq!(
-            "modelscope:a1/b2".parse::<Place>().unwrap().hub,
+            "modelscope:a1/b2".parse::<RepoArg>().unwrap().hub,
             Hub::ModelScope
         );
         for bad in ["org/name", "gh:org/name", "hf:name", "hf:"] {
-            assert!(bad.parse::<Place>().is_err(), "{bad}");
+            assert!(bad.parse::<RepoArg>().is_err(), "{bad}");
         }
     }
 }

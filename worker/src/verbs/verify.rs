@@ -6,27 +6,28 @@ use std::collections::{HashMap, HashSet};
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Digest, Error, File, GitSha1, Kind, Listing, Refused, RepoPath, Result, Sha256};
 
-use crate::context::Work;
+use crate::context::Context;
 use crate::protocol::{Event, Exit, Verification, VerifyFile, VerifyJob};
 
 /// Small files read at a time.
 const READERS: usize = 32;
 /// A listing may lag behind the commit: what looks wrong is looked at again this often.
-const LOOKS: u32 = 3;
+const LISTINGS: u32 = 3;
 
 /// Compares the job's files and says what was found.
-pub async fn verify(work: &Work, job: &VerifyJob) -> Exit {
+pub async fn verify(context: &Context, job: &VerifyJob) -> Exit {
     let bytes = job.files.iter().map(|file| file.file.size).sum();
-    work.events
+    context
+        .events
         .start("verify", &job.run, 0, job.files.len() as u64, bytes);
-    match compare(work, &job.files).await {
+    match compare(context, &job.files).await {
         Ok(found) => {
             let exit = exit_of(&found);
-            work.events.say(&Event::Verified(found));
+            context.events.say(&Event::Verified(found));
             exit
         }
         Err(error) => {
-            work.events.gave_up(&error);
+            context.events.verb_failed(&error);
             Exit::of(error.kind())
         }
     }
@@ -45,47 +46,50 @@ pub fn exit_of(found: &Verification) -> Exit {
 ///
 /// # Errors
 /// What listing the destination fails with.
-pub async fn compare(work: &Work, files: &[VerifyFile]) -> Result<Verification> {
+pub async fn compare(context: &Context, files: &[VerifyFile]) -> Result<Verification> {
     let mut expected: Vec<Expected> = files.iter().map(Expected::new).collect();
-    let mut pauses = work.http.retry.pauses();
-    let mut looks = 1;
+    let mut pauses = context.http.retry.pauses();
+    let mut listings = 1;
     loop {
-        let found = look(work, &mut expected).await;
-        let Some(doubt) = doubt(&found) else {
+        let found = list_and_compare(context, &mut expected).await;
+        let Some(retry_reason) = retry_reason(&found) else {
             return found;
         };
-        let Some(pause) = pauses.next().filter(|_| looks < LOOKS) else {
+        let Some(pause) = pauses.next().filter(|_| listings < LISTINGS) else {
             return found;
         };
-        work.pause(&doubt, pause).await;
-        looks += 1;
+        context.pause(&retry_reason, pause).await;
+        listings += 1;
     }
 }
 
-async fn look(work: &Work, expected: &mut [Expected<'_>]) -> Result<Verification> {
+async fn list_and_compare(
+    context: &Context,
+    expected: &mut [Expected<'_>],
+) -> Result<Verification> {
     // A hub that does not tell is listed by whoever asks again.
-    let head = work.destination.head().await.ok().flatten();
-    let listing = work.destination.list().await?;
-    learn(work, expected, &listing).await;
+    let head = context.destination.head().await.ok().flatten();
+    let listing = context.destination.list().await?;
+    hash_unknown(context, expected, &listing).await;
     Ok(Verification {
         head,
-        ..judge(expected, &listing)
+        ..compare_listings(expected, &listing)
     })
 }
 
 /// Why another look may show something else: the listing lags, or the hub says 403, as ModelScope does now and then to
 /// one who may read (whoever verifies has just been there).
-fn doubt(found: &Result<Verification>) -> Option<Error> {
+fn retry_reason(found: &Result<Verification>) -> Option<Error> {
     match found {
         Ok(found) => {
             let wrong = found.missing.len() + found.different.len();
-            let doubt = || {
+            let retry_reason = || {
                 Error::new(
                     Kind::Transient,
                     format!("the destination does not list {wrong} files as expected yet"),
                 )
             };
-            (wrong > 0).then(doubt)
+            (wrong > 0).then(retry_reason)
         }
         Err(error) if error.kind() == Kind::Denied => {
             Some(Error::new(Kind::Transient, error.to_string()))
@@ -136,7 +140,7 @@ fn other_kind(digest: Digest, content: &[u8]) -> Digest {
 }
 
 /// Reads the files of which the destination lists a digest that nobody told: no file is believed by its size.
-async fn learn(work: &Work, expected: &mut [Expected<'_>], listing: &Listing) {
+async fn hash_unknown(context: &Context, expected: &mut [Expected<'_>], listing: &Listing) {
     let there = by_path(listing);
     let unknown = |expected: &Expected<'_>| {
         there
@@ -145,7 +149,7 @@ async fn learn(work: &Work, expected: &mut [Expected<'_>], listing: &Listing) {
     };
     let read = stream::iter(expected.iter_mut().filter(|expected| unknown(expected)));
     read.for_each_concurrent(READERS, |expected| async move {
-        match work.reader().whole(expected.file).await {
+        match context.reader().whole(expected.file).await {
             Ok(content) => {
                 (expected.also, expected.unread) =
                     (Some(other_kind(expected.file.digest, &content)), None)
@@ -164,7 +168,7 @@ fn by_path(listing: &Listing) -> HashMap<&RepoPath, &File> {
         .collect()
 }
 
-fn judge(expected: &[Expected<'_>], listing: &Listing) -> Verification {
+fn compare_listings(expected: &[Expected<'_>], listing: &Listing) -> Verification {
     let there = by_path(listing);
     let mut found = Verification {
         checked: expected.len() as u64,
@@ -207,7 +211,7 @@ mod tests {
         }
     }
 
-    fn judged(wanted: &[File], there: &[File]) -> Verification {
+    fn compared(wanted: &[File], there: &[File]) -> Verification {
         let expected: Vec<Expected<'_>> = wanted
             .iter()
             .map(|file| Expected {
@@ -223,7 +227,7 @@ mod tests {
                 lfs: false,
             })
             .collect();
-        judge(
+        compare_listings(
             &expected,
             &Listing {
                 files,
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn equal_files_are_good_and_extra_ones_do_no_harm() {
-        let found = judged(
+        let found = compared(
             &[file("a", "1"), file("b", "2")],
             &[file("b", "2"), file("a", "1"), file(".gitattributes", "x")],
         );
@@ -244,12 +248,12 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_incomplete_and_a_different_one_is_an_integrity_error() {
-        let missing = judged(&[file("a", "1"), file("b", "2")], &[file("a", "1")]);
+        let missing = compared(&[file("a", "1"), file("b", "2")], &[file("a", "1")]);
         assert_eq!(
             (missing.missing.len(), exit_of(&missing)),
             (1, Exit::Incomplete)
         );
-        let different = judged(&[file("a", "1")], &[file("a", "X")]);
+        let different = compared(&[file("a", "1")], &[file("a", "X")]);
         assert_eq!(
             (different.different.len(), exit_of(&different)),
             (1, Exit::Integrity)

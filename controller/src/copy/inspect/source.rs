@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use crate::settings::hub_errors::Doing;
 use crate::ui::errors::{Failure, Outcome};
 use hf2ms_worker::context::open_source_by;
-use hf2ms_worker::plan::Outside;
+use hf2ms_worker::plan::GitFiles;
 use hf2ms_worker::protocol::{Transport, WorkerOptions};
 use hf2ms_worker::transfer::reader::Reader;
 
@@ -28,7 +28,7 @@ pub struct Here {
     /// How it is read.
     pub transport: Transport,
     /// What its commit holds outside LFS, once it was listed.
-    pub outside: Outside,
+    pub outside: GitFiles,
     /// What runs the app, if it is a Space that becomes one.
     pub app: Option<Sdk>,
     source: Arc<dyn Source>,
@@ -117,7 +117,7 @@ impl Here {
             info,
             warnings,
             transport,
-            outside: Outside::default(),
+            outside: GitFiles::default(),
             app: None,
             source,
             filter,
@@ -149,7 +149,7 @@ impl Here {
         let (info, filter, transport) = (self.info.clone(), self.filter.clone(), self.transport);
         let source = open(&at, transport, settings)
             .map_err(|error| said(&error, &at, settings, Doing::Reading))?;
-        let outside = Outside::default();
+        let outside = GitFiles::default();
         Ok(Self {
             asked: asked.clone(),
             at,
@@ -175,7 +175,7 @@ impl Here {
     pub fn take_over(
         &mut self,
         transport: Transport,
-        outside: Outside,
+        outside: GitFiles,
         settings: &Settings,
     ) -> Outcome<()> {
         if transport != self.transport {
@@ -204,7 +204,7 @@ impl Here {
         };
         let mut listing =
             listed.map_err(|error| said(&error, &self.at, settings, Doing::Reading))?;
-        self.outside = Outside::of(&listing);
+        self.outside = GitFiles::of(&listing);
         self.filter.apply(&mut listing);
         Ok(listing)
     }

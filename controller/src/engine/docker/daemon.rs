@@ -11,7 +11,7 @@ use bollard::errors::Error;
 use hf2ms_hub::path::escape;
 use hf2ms_worker::protocol::Exit;
 
-use crate::settings::Lookup;
+use crate::settings::GetVariable;
 use crate::ui::errors::{Failure, Outcome};
 
 /// Seconds that the daemon may take to answer. Starting a hundred containers keeps it busy.
@@ -54,7 +54,7 @@ impl Daemon {
     ///
     /// # Errors
     /// There is none, it can't be reached, or we may not speak to it.
-    pub async fn open(get: Lookup<'_>, warn: impl Fn(&str)) -> Outcome<Self> {
+    pub async fn open(get: GetVariable<'_>, warn: impl Fn(&str)) -> Outcome<Self> {
         let place = Place::find(get, &|path| path.exists())?;
         if place.is_open_to_listeners() {
             warn(&format!(
@@ -108,7 +108,7 @@ impl fmt::Display for Daemon {
 }
 
 impl Place {
-    fn find(get: Lookup<'_>, exists: &dyn Fn(&Path) -> bool) -> Outcome<Self> {
+    fn find(get: GetVariable<'_>, exists: &dyn Fn(&Path) -> bool) -> Outcome<Self> {
         let set = |name: &str| get(name).filter(|value| !value.trim().is_empty());
         if let Some(host) = set("DOCKER_HOST") {
             return Self::parse(host.trim(), set("DOCKER_TLS_VERIFY").is_some());

@@ -18,7 +18,7 @@ const CARD: &str = "README.md";
 /// What is done about a card that the destination refuses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Card {
+pub enum CardPolicy {
     /// Its licence is mended.
     #[default]
     Mended,
@@ -31,7 +31,7 @@ pub enum Card {
 /// # Errors
 /// The destination can't be asked. A card that can't be read is the committer's to report.
 pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destination) -> Result<()> {
-    if plan.card == Card::Kept || !destination.reads_cards() {
+    if plan.card == CardPolicy::Kept || !destination.reads_cards() {
         return Ok(());
     }
     let wanted = |planned: &&mut PlannedFile| {
@@ -88,11 +88,11 @@ pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destinatio
 mod tests {
     use hf2ms_hub::{Digest, Listing};
 
-    use super::super::Known;
+    use super::super::DigestCache;
     use super::super::tests::{by_suffix, listing, order};
     use super::*;
-    use crate::protocol::Standing;
-    use crate::testing::{FakeDestination, FakeSource, work};
+    use crate::protocol::ExistingFile;
+    use crate::testing::{FakeDestination, FakeSource, context};
 
     const FRENCH: &str = "---\nlicense: Licence Ouverte\n---\n# Bonjour\n";
 
@@ -104,20 +104,20 @@ mod tests {
             bad_card: Some(refuses),
             ..FakeDestination::default()
         };
-        let (work, _, _) = work(source, destination, 1 << 20);
+        let (context, _, _) = context(source, destination, 1 << 20);
         let listed = hf2ms_hub::Listed { file, lfs: false };
         let mut plan = Plan::make(
             order(None),
             listing(vec![listed]),
             &Listing::default(),
             by_suffix,
-            &Known::new(),
+            &DigestCache::new(),
         );
-        plan.files[0].current = there.map(|content| Standing {
+        plan.files[0].current = there.map(|content| ExistingFile {
             digest: Digest::Sha256(hf2ms_hub::Sha256::of(content)),
             size: content.len() as u64,
         });
-        mend(&mut plan, &work.reader(), work.destination.as_ref())
+        mend(&mut plan, &context.reader(), context.destination.as_ref())
             .await
             .unwrap();
         plan

@@ -18,11 +18,11 @@ pub use push::push;
 pub use scan::scan;
 
 use crate::events::Events;
-use crate::protocol::{Exit, Folder, Scope};
+use crate::protocol::{Exit, RefScope, ScratchFolder};
 use crate::settings::Settings;
 
 /// Both repos of a mirror, opened.
-struct Sides {
+struct MirrorRepos {
     from: GitRepo,
     to: GitRepo,
     from_url: Url,
@@ -31,9 +31,9 @@ struct Sides {
     http: HttpOptions,
 }
 
-impl Sides {
+impl MirrorRepos {
     fn open(from: &RepoAt, to: &RepoAt, settings: &Settings, events: &Arc<Events>) -> Result<Self> {
-        let http = events.listening(settings.http());
+        let http = events.with_retry_events(settings.http());
         let (from_side, to_side) = (settings.source(from), settings.destination(to));
         let ((from, from_url), (to, to_url)) =
             (opened(&from_side, &http)?, opened(&to_side, &http)?);
@@ -64,7 +64,7 @@ impl Sides {
     }
 
     /// The source's refs of this scope, fetched with all their history.
-    async fn fetch(&self, scope: Scope, folder: &Folder) -> Result<Bare> {
+    async fn fetch(&self, scope: RefScope, folder: &ScratchFolder) -> Result<Bare> {
         let bare = Bare::below(
             Limits::default(),
             folder.below.as_deref().map(std::path::Path::new),
@@ -91,7 +91,7 @@ fn opened(side: &Side, http: &HttpOptions) -> Result<(GitRepo, Url)> {
 }
 
 /// Ends the bare repository as the job wants it.
-fn end(bare: Bare, folder: &Folder) {
+fn close_folder(bare: Bare, folder: &ScratchFolder) {
     if folder.kept {
         eprintln!(
             "hf2ms-worker: Git's objects are kept in {}",
@@ -101,9 +101,9 @@ fn end(bare: Bare, folder: &Folder) {
 }
 
 /// Says how a verb ended that did what it should, or why it could not.
-fn told(events: &Events, ended: Result<Exit>) -> Exit {
+fn exit_or_report(events: &Events, ended: Result<Exit>) -> Exit {
     ended.unwrap_or_else(|error| {
-        events.gave_up(&error);
+        events.verb_failed(&error);
         Exit::of(error.kind())
     })
 }

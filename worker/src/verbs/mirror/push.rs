@@ -11,11 +11,11 @@ use hf2ms_hub::git::{Bare, Pushed, Refs, Rejection, is_exact, lfs_address};
 use hf2ms_hub::{Error, Kind, Result, Sha256};
 
 use super::scan::lacking;
-use super::updates::{Judged, Refusal, halves, judge, specs};
-use super::{Sides, end, told};
+use super::updates::{PushResults, Refusal, halves, sort_answers, specs};
+use super::{MirrorRepos, close_folder, exit_or_report};
 use crate::events::Events;
 use crate::protocol::{
-    Event, Exit, Force, Landed, Lfs, PushJob, RefOutcome, RefState, RefUpdate, Scope,
+    Event, Exit, Force, LfsPolicy, PushJob, PushReport, RefOutcome, RefScope, RefState, RefUpdate,
 };
 use crate::settings::Settings;
 use crate::verbs::finalize::fatal;
@@ -23,19 +23,19 @@ use crate::verbs::finalize::fatal;
 /// Pushes, and says what became of each ref.
 pub async fn push(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> Exit {
     events.start("push", &job.run, 0, job.updates.len() as u64, 0);
-    told(events, carry_out(job, settings, events).await)
+    exit_or_report(events, push_refs(job, settings, events).await)
 }
 
-async fn carry_out(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> Result<Exit> {
+async fn push_refs(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> Result<Exit> {
     if let Some(error) = fatal(job.receipts.iter().flat_map(|receipt| &receipt.failed)) {
         return Err(error);
     }
-    let sides = Sides::open(&job.source, &job.destination, settings, events)?;
+    let sides = MirrorRepos::open(&job.source, &job.destination, settings, events)?;
     let bare = sides
         .fetch(job.scope, &job.folder)
         .await
         .map_err(|error| error.about("the source"))?;
-    let pushing = Pushing {
+    let pushing = RefPush {
         job,
         lost: &lost(job),
         sides: &sides,
@@ -43,8 +43,8 @@ async fn carry_out(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> 
         events,
         has_waited: AtomicBool::new(false),
     };
-    let landed = pushing.all().await;
-    end(bare, &job.folder);
+    let landed = pushing.run().await;
+    close_folder(bare, &job.folder);
     let landed = landed?;
     let exit = if landed
         .refs
@@ -75,28 +75,28 @@ fn lost(job: &PushJob) -> HashSet<Sha256> {
 }
 
 /// One push under way.
-struct Pushing<'a> {
+struct RefPush<'a> {
     job: &'a PushJob,
     lost: &'a HashSet<Sha256>,
-    sides: &'a Sides,
+    sides: &'a MirrorRepos,
     bare: &'a Bare,
     events: &'a Arc<Events>,
     /// The target's list of LFS objects was given its time.
     has_waited: AtomicBool,
 }
 
-impl Pushing<'_> {
-    async fn all(&self) -> Result<Landed> {
-        self.objects_are_there().await?;
-        let (may, mut refused) = self.sifted().await?;
-        let pushed = self.some(&may).await?;
+impl RefPush<'_> {
+    async fn run(&self) -> Result<PushReport> {
+        self.check_lfs_objects().await?;
+        let (may, mut refused) = self.allowed_updates().await?;
+        let pushed = self.push_together(&may).await?;
         refused.extend(pushed);
-        self.looked_at(refused).await
+        self.confirmed(refused).await
     }
 
     /// LFS objects before the refs that name them: asked again, since it is the last moment.
-    async fn objects_are_there(&self) -> Result<()> {
-        if self.job.lfs == Lfs::Missing {
+    async fn check_lfs_objects(&self) -> Result<()> {
+        if self.job.lfs == LfsPolicy::Missing {
             return Ok(());
         }
         let files = self.bare.pointers().await?;
@@ -125,7 +125,7 @@ impl Pushing<'_> {
     }
 
     /// Which refs may be pushed, and why others may not.
-    async fn sifted(&self) -> Result<(Vec<RefUpdate>, Vec<RefOutcome>)> {
+    async fn allowed_updates(&self) -> Result<(Vec<RefUpdate>, Vec<RefOutcome>)> {
         let new: Vec<String> = self
             .job
             .updates
@@ -144,11 +144,11 @@ impl Pushing<'_> {
                     .await?
             }
         };
-        let there = self.there_if_it_matters().await?;
+        let there = self.target_refs_unless_forced().await?;
         let (mut may, mut refused) = (Vec::new(), Vec::new());
         for update in &self.job.updates {
             let moved_on = there.as_ref().is_some_and(|there| {
-                there.get(&update.name) != update.old.as_ref() && !stands(update, there)
+                there.get(&update.name) != update.old.as_ref() && !is_applied(update, there)
             });
             let why = match &update.new {
                 _ if !is_exact(&update.name) => {
@@ -176,9 +176,9 @@ impl Pushing<'_> {
 
     /// Where the target's refs stand, if a ref may not lose what it has: one that moved on since the scan may have something new,
     /// which nobody here knows.
-    async fn there_if_it_matters(&self) -> Result<Option<HashMap<String, String>>> {
+    async fn target_refs_unless_forced(&self) -> Result<Option<HashMap<String, String>>> {
         match self.job.force {
-            Force::Never => Ok(Some(by_name(&self.there().await?))),
+            Force::Never => Ok(Some(by_name(&self.target_refs().await?))),
             Force::Always => Ok(None),
         }
     }
@@ -194,25 +194,28 @@ impl Pushing<'_> {
     }
 
     /// Pushes these at once; what is refused for the sake of others is pushed again without them.
-    fn some<'a>(&'a self, updates: &'a [RefUpdate]) -> BoxFuture<'a, Result<Vec<RefOutcome>>> {
+    fn push_together<'a>(
+        &'a self,
+        updates: &'a [RefUpdate],
+    ) -> BoxFuture<'a, Result<Vec<RefOutcome>>> {
         async move {
             if updates.is_empty() {
                 return Ok(Vec::new());
             }
-            let Judged {
+            let PushResults {
                 mut outcomes,
                 declined,
-            } = judge(updates, self.once(updates).await?);
-            if self.waits_for(&declined).await {
+            } = sort_answers(updates, self.push_until_settled(updates).await?);
+            if self.wait_for_lfs_list(&declined).await {
                 let again: Vec<RefUpdate> =
                     declined.into_iter().map(|refusal| refusal.update).collect();
-                outcomes.extend(self.some(&again).await?);
+                outcomes.extend(self.push_together(&again).await?);
                 return Ok(outcomes);
             }
             match halves(&declined) {
                 Some((one, other)) => {
-                    outcomes.extend(self.some(&one).await?);
-                    outcomes.extend(self.some(&other).await?);
+                    outcomes.extend(self.push_together(&one).await?);
+                    outcomes.extend(self.push_together(&other).await?);
                 }
                 None => outcomes.extend(declined.into_iter().map(Refusal::outcome)),
             }
@@ -222,7 +225,7 @@ impl Pushing<'_> {
     }
 
     /// GitLab's list of LFS objects may lag some seconds behind their upload: it is given that time, once.
-    async fn waits_for(&self, declined: &[Refusal]) -> bool {
+    async fn wait_for_lfs_list(&self, declined: &[Refusal]) -> bool {
         let is_late = declined
             .iter()
             .any(|refusal| refusal.why.contains("LFS objects are missing"));
@@ -243,7 +246,7 @@ impl Pushing<'_> {
     }
 
     /// One push; after one that broke, or met a locked ref, what has not happened is pushed again. A ref that stays locked is refused.
-    async fn once(&self, updates: &[RefUpdate]) -> Result<Vec<Pushed>> {
+    async fn push_until_settled(&self, updates: &[RefUpdate]) -> Result<Vec<Pushed>> {
         let retry = &self.sides.http.retry;
         let mut pauses = retry.pauses();
         let mut left = updates.to_vec();
@@ -281,13 +284,13 @@ impl Pushing<'_> {
             };
             self.events.retry(&error, pause);
             self.sides.http.clock.sleep(pause).await;
-            let there = by_name(&self.there().await?);
-            left.retain(|update| !stands(update, &there));
+            let there = by_name(&self.target_refs().await?);
+            left.retain(|update| !is_applied(update, &there));
         }
     }
 
     /// Where the target's refs stand now.
-    async fn there(&self) -> Result<Refs> {
+    async fn target_refs(&self) -> Result<Refs> {
         self.sides
             .to
             .writable()
@@ -296,8 +299,8 @@ impl Pushing<'_> {
     }
 
     /// What stands there is said, not what was answered.
-    async fn looked_at(&self, outcomes: Vec<RefOutcome>) -> Result<Landed> {
-        let refs = self.there().await?;
+    async fn confirmed(&self, outcomes: Vec<RefOutcome>) -> Result<PushReport> {
+        let refs = self.target_refs().await?;
         let there = by_name(&refs);
         let updates: HashMap<&str, &RefUpdate> = self
             .job
@@ -305,8 +308,8 @@ impl Pushing<'_> {
             .iter()
             .map(|update| (update.name.as_str(), update))
             .collect();
-        let look = |outcome: RefOutcome| match updates.get(outcome.name.as_str()) {
-            Some(update) if outcome.state != RefState::Refused && !stands(update, &there) => {
+        let confirm = |outcome: RefOutcome| match updates.get(outcome.name.as_str()) {
+            Some(update) if outcome.state != RefState::Refused && !is_applied(update, &there) => {
                 refusal(
                     update,
                     "the target took it, and it does not stand there now: run again",
@@ -314,15 +317,15 @@ impl Pushing<'_> {
             }
             _ => outcome,
         };
-        Ok(Landed {
-            refs: outcomes.into_iter().map(look).collect(),
+        Ok(PushReport {
+            refs: outcomes.into_iter().map(confirm).collect(),
             there: self.job.scope.of(&refs),
         })
     }
 }
 
 fn by_name(refs: &Refs) -> HashMap<String, String> {
-    Scope::All
+    RefScope::All
         .of(refs)
         .into_iter()
         .map(|found| (found.name, found.oid))
@@ -333,7 +336,7 @@ fn is_locked(pushed: &Pushed) -> bool {
     pushed.refused.as_ref().is_some_and(Rejection::is_lock)
 }
 
-fn stands(update: &RefUpdate, there: &HashMap<String, String>) -> bool {
+fn is_applied(update: &RefUpdate, there: &HashMap<String, String>) -> bool {
     there.get(&update.name) == update.new.as_ref()
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hf2ms_hub::Revision;
 use hf2ms_hub::git::Refs;
 
-use crate::protocol::{RefAt, RefUpdate, Scope};
+use crate::protocol::{RefAt, RefScope, RefUpdate};
 
 /// The branch that stands for the repo where only one can be named: `HEAD`'s, else the first.
 pub(super) fn main_branch(refs: &Refs) -> Option<Revision> {
@@ -19,7 +19,7 @@ pub(super) fn main_branch(refs: &Refs) -> Option<Revision> {
 
 /// The refs that are to change, the source's first, then those that only the destination has and that go: a mirror of all refs
 /// has none but the source's.
-pub fn updates(here: &[RefAt], there: &[RefAt], scope: Scope) -> Vec<RefUpdate> {
+pub fn updates(here: &[RefAt], there: &[RefAt], scope: RefScope) -> Vec<RefUpdate> {
     let standing: HashMap<&str, &str> = there
         .iter()
         .map(|found| (found.name.as_str(), found.oid.as_str()))
@@ -40,7 +40,7 @@ pub fn updates(here: &[RefAt], there: &[RefAt], scope: Scope) -> Vec<RefUpdate> 
     });
     let gone = there
         .iter()
-        .filter(|found| scope == Scope::All && !wanted.contains_key(found.name.as_str()));
+        .filter(|found| scope == RefScope::All && !wanted.contains_key(found.name.as_str()));
     written
         .chain(gone.map(|found| RefUpdate {
             name: found.name.clone(),
@@ -87,11 +87,11 @@ mod tests {
             ("refs/heads/b".to_owned(), some("9"), some("2")),
             ("refs/tags/t".to_owned(), None, some("3")),
         ];
-        assert_eq!(changes(Scope::Branches), written);
+        assert_eq!(changes(RefScope::Branches), written);
         assert_eq!(
-            changes(Scope::All),
+            changes(RefScope::All),
             [written, vec![("refs/heads/x".to_owned(), some("8"), None)]].concat()
         );
-        assert!(updates(&here, &here, Scope::All).is_empty());
+        assert!(updates(&here, &here, RefScope::All).is_empty());
     }
 }

@@ -8,9 +8,9 @@ use hf2ms_hub::{Blob, Destination, File, Kind, Missing, Result};
 
 use super::refs::main_branch;
 use super::steps::Steps;
-use super::{Sides, end, told};
+use super::{MirrorRepos, close_folder, exit_or_report};
 use crate::events::{Events, total};
-use crate::protocol::{Event, Exit, FailedFile, RefAt, Scan, ScanJob, Tell};
+use crate::protocol::{Event, Exit, FailedFile, RefAt, Scan, ScanJob, ScanOutput};
 use crate::settings::Settings;
 
 /// Objects a question, and questions at a time.
@@ -20,11 +20,11 @@ const AT_ONCE: usize = 8;
 /// Scans, and says what was found.
 pub async fn scan(job: &ScanJob, settings: &Settings, events: &Arc<Events>) -> Exit {
     events.start("scan", &job.run, 0, 0, 0);
-    told(events, look(job, settings, events).await)
+    exit_or_report(events, scan_repo(job, settings, events).await)
 }
 
-async fn look(job: &ScanJob, settings: &Settings, events: &Arc<Events>) -> Result<Exit> {
-    let sides = Sides::open(&job.source, &job.destination, settings, events)?;
+async fn scan_repo(job: &ScanJob, settings: &Settings, events: &Arc<Events>) -> Result<Exit> {
+    let sides = MirrorRepos::open(&job.source, &job.destination, settings, events)?;
     let about = |what: &'static str| move |error: hf2ms_hub::Error| error.about(what);
     let refs = sides.from.advertised().await.map_err(about("the source"))?;
     let there = job
@@ -35,9 +35,9 @@ async fn look(job: &ScanJob, settings: &Settings, events: &Arc<Events>) -> Resul
         .await
         .map_err(about("the source"))?;
     let found = found(job, &sides, &bare, &refs, there).await;
-    end(bare, &job.folder);
+    close_folder(bare, &job.folder);
     let found = found?;
-    let steps = (job.tell == Tell::Steps).then(|| Steps::of(job, &found));
+    let steps = (job.tell == ScanOutput::Steps).then(|| Steps::of(job, &found));
     events.say(&Event::Scanned(Box::new(found)));
     if let Some(steps) = steps.transpose()? {
         events.say(&Event::Planned(steps.plan.summary()));
@@ -48,7 +48,7 @@ async fn look(job: &ScanJob, settings: &Settings, events: &Arc<Events>) -> Resul
 
 async fn found(
     job: &ScanJob,
-    sides: &Sides,
+    sides: &MirrorRepos,
     bare: &Bare,
     refs: &Refs,
     there: Vec<RefAt>,

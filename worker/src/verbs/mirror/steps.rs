@@ -4,7 +4,7 @@ use hf2ms_hub::{Error, File, Kind, RepoAt};
 
 use super::refs::updates;
 use crate::plan::Plan;
-use crate::protocol::{Event, Force, Lfs, PushJob, Scan, ScanJob, VERSION};
+use crate::protocol::{Event, Force, LfsPolicy, PushJob, Scan, ScanJob, VERSION};
 
 /// What follows a scan.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +17,7 @@ pub struct Steps {
 
 /// Why nothing may follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Stopped {
+pub enum MirrorRefused {
     /// All that the destination has would be lost, and nothing may be.
     #[error(
         "the target {0} is not empty and has nothing in common with the source: without --no-force its refs would be replaced"
@@ -30,8 +30,8 @@ pub enum Stopped {
     Lacking(String, usize),
 }
 
-impl From<Stopped> for Error {
-    fn from(stopped: Stopped) -> Self {
+impl From<MirrorRefused> for Error {
+    fn from(stopped: MirrorRefused) -> Self {
         Self::new(Kind::Denied, stopped.to_string())
     }
 }
@@ -40,10 +40,10 @@ impl Steps {
     /// What follows from what a scan found.
     ///
     /// # Errors
-    /// [`Stopped`]
-    pub fn of(job: &ScanJob, scan: &Scan) -> Result<Self, Stopped> {
+    /// [`MirrorRefused`]
+    pub fn of(job: &ScanJob, scan: &Scan) -> Result<Self, MirrorRefused> {
         may_follow(job, scan)?;
-        let moving = if job.policy.lfs == Lfs::Moved {
+        let moving = if job.policy.lfs == LfsPolicy::Moved {
             scan.missing.clone()
         } else {
             Vec::new()
@@ -107,13 +107,13 @@ fn of_branch(side: &RepoAt, scan: &Scan) -> RepoAt {
     }
 }
 
-fn may_follow(job: &ScanJob, scan: &Scan) -> Result<(), Stopped> {
+fn may_follow(job: &ScanJob, scan: &Scan) -> Result<(), MirrorRefused> {
     let url = || job.destination.endpoint.clone();
     if job.policy.force == Force::Never && !scan.related {
-        return Err(Stopped::Unrelated(url()));
+        return Err(MirrorRefused::Unrelated(url()));
     }
     match (job.policy.lfs, scan.missing.len()) {
-        (Lfs::Expected, lacks @ 1..) => Err(Stopped::Lacking(url(), lacks)),
+        (LfsPolicy::Expected, lacks @ 1..) => Err(MirrorRefused::Lacking(url(), lacks)),
         _ => Ok(()),
     }
 }
@@ -123,9 +123,11 @@ mod tests {
     use hf2ms_hub::{Digest, Sha256};
 
     use super::*;
-    use crate::protocol::{Chunking, Folder, Policy, RefAt, Scope, Tell, WorkerOptions};
+    use crate::protocol::{
+        Chunking, MirrorPolicy, RefAt, RefScope, ScanOutput, ScratchFolder, WorkerOptions,
+    };
 
-    fn job(force: Force, lfs: Lfs) -> ScanJob {
+    fn job(force: Force, lfs: LfsPolicy) -> ScanJob {
         let at = |name: &str| {
             let endpoint = format!("https://h/o/{name}.git");
             serde_json::from_value(
@@ -137,8 +139,8 @@ mod tests {
             run: "r".to_owned(),
             source: at("a").unwrap(),
             destination: at("b").unwrap(),
-            scope: Scope::Branches,
-            policy: Policy {
+            scope: RefScope::Branches,
+            policy: MirrorPolicy {
                 force,
                 lfs,
                 chunking: Chunking::Sized {
@@ -146,8 +148,8 @@ mod tests {
                     at_most: 100,
                 },
             },
-            tell: Tell::Steps,
-            folder: Folder::default(),
+            tell: ScanOutput::Steps,
+            folder: ScratchFolder::default(),
             options: WorkerOptions::default(),
         }
     }
@@ -186,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_moves_in_chunks_and_the_push_awaits_it() {
-        let steps = Steps::of(&job(Force::Always, Lfs::Moved), &scan()).unwrap();
+        let steps = Steps::of(&job(Force::Always, LfsPolicy::Moved), &scan()).unwrap();
         let push = steps.push.clone().unwrap();
         assert_eq!(
             (push.awaited.len(), push.lost.len(), push.updates.len()),
@@ -221,12 +223,12 @@ mod tests {
             ..scan()
         };
         assert_eq!(
-            Steps::of(&job(Force::Always, Lfs::Moved), &same)
+            Steps::of(&job(Force::Always, LfsPolicy::Moved), &same)
                 .unwrap()
                 .push,
             None
         );
-        let missing = Steps::of(&job(Force::Always, Lfs::Missing), &scan()).unwrap();
+        let missing = Steps::of(&job(Force::Always, LfsPolicy::Missing), &scan()).unwrap();
         assert!(missing.plan.chunks.is_empty() && missing.push.unwrap().awaited.is_empty());
     }
 
@@ -237,10 +239,13 @@ mod tests {
             related: false,
             ..scan()
         };
-        assert!(stopped(&job(Force::Never, Lfs::Moved), &unrelated).contains("nothing in common"));
-        assert!(Steps::of(&job(Force::Always, Lfs::Moved), &unrelated).is_ok());
         assert!(
-            stopped(&job(Force::Always, Lfs::Expected), &scan()).contains("lacks 2 LFS objects")
+            stopped(&job(Force::Never, LfsPolicy::Moved), &unrelated).contains("nothing in common")
+        );
+        assert!(Steps::of(&job(Force::Always, LfsPolicy::Moved), &unrelated).is_ok());
+        assert!(
+            stopped(&job(Force::Always, LfsPolicy::Expected), &scan())
+                .contains("lacks 2 LFS objects")
         );
     }
 }

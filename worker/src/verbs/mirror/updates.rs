@@ -7,7 +7,7 @@ use hf2ms_hub::git::{Pushed, Rejection};
 use crate::protocol::{Force, RefOutcome, RefState, RefUpdate, is_plain};
 
 /// What a push said.
-pub(super) struct Judged {
+pub(super) struct PushResults {
     /// Refs of which all is said.
     pub(super) outcomes: Vec<RefOutcome>,
     /// Refs that were refused together, maybe for the sake of some of them.
@@ -42,8 +42,8 @@ pub(super) fn specs(updates: &[RefUpdate], force: Force) -> Vec<String> {
 }
 
 /// What became of each of `updates`; one that was not answered for stood there already.
-pub(super) fn judge(updates: &[RefUpdate], pushed: Vec<Pushed>) -> Judged {
-    let mut judged = Judged {
+pub(super) fn sort_answers(updates: &[RefUpdate], pushed: Vec<Pushed>) -> PushResults {
+    let mut results = PushResults {
         outcomes: Vec::new(),
         declined: Vec::new(),
     };
@@ -64,17 +64,17 @@ pub(super) fn judge(updates: &[RefUpdate], pushed: Vec<Pushed>) -> Judged {
         });
         match refusal {
             Some(refusal) if rejection.is_some_and(|why| why.is_of_all()) => {
-                judged.declined.push(refusal)
+                results.declined.push(refusal)
             }
-            Some(refusal) => judged.outcomes.push(refusal.outcome()),
-            None => judged.outcomes.push(RefOutcome {
+            Some(refusal) => results.outcomes.push(refusal.outcome()),
+            None => results.outcomes.push(RefOutcome {
                 name: update.name.clone(),
                 state,
                 why: None,
             }),
         }
     }
-    judged
+    results
 }
 
 /// Two parts to push apart, if that could help: branches and tags without the rest, then halves of them. The rest is refused
@@ -159,15 +159,15 @@ mod tests {
                 refused: Some(rejection(status)),
             })
             .collect();
-        let judged = judge(&updates, pushed);
+        let results = sort_answers(&updates, pushed);
         assert_eq!(
             (
-                judged.declined.len(),
-                judged.declined[0].update.name.as_str()
+                results.declined.len(),
+                results.declined[0].update.name.as_str()
             ),
             (1, "refs/heads/a")
         );
-        let states: Vec<_> = judged
+        let states: Vec<_> = results
             .outcomes
             .iter()
             .map(|outcome| outcome.state)

@@ -1,0 +1,8 @@
+//! The commands of `hf2ms-worker`, one a module.
+
+pub mod check;
+pub mod finalize;
+pub mod migrate;
+pub mod mirror;
+pub mod run;
+pub mod verify;

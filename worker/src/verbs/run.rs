@@ -1,0 +1,29 @@
+//! `run`: moves the blobs of one chunk.
+
+use hf2ms_hub::Visibility;
+
+use crate::context::Context;
+use crate::events::total;
+use crate::pipeline::creation::ensure;
+use crate::protocol::{Chunk, Exit};
+use crate::transfer::mover::move_blobs;
+
+/// Moves a chunk's blobs, to a destination that is created with the visibility `create` if it is absent. Returns when each
+/// blob is stored or has failed.
+pub async fn run(context: &Context, chunk: &Chunk, create: Option<Visibility>) -> Exit {
+    context.events.start(
+        "run",
+        &chunk.run,
+        chunk.chunk,
+        chunk.files.len() as u64,
+        total(&chunk.files),
+    );
+    if let Some(visibility) = create
+        && let Err(error) = ensure(context, visibility).await
+    {
+        context.events.verb_failed(&error);
+        return Exit::of(error.kind());
+    }
+    move_blobs(context, &chunk.files).await;
+    context.events.exit()
+}
