@@ -1,5 +1,5 @@
 """Mirrors against `git clone --mirror`, `git lfs fetch --all`, `git lfs push --all`, `git push --mirror`, between the same servers:
-`git http-backend` and giftless, a process a side (mirror/tests), once alone and once with nginx moving the LFS contents, for both ways.
+`git http-backend` and giftless, a process a side (tests/servers/git), once alone and once with nginx moving the LFS contents, for both ways.
 The servers' CPU is told too: they share the cores, and stand for machines of their own."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Hosts:
 
     def __enter__(self) -> "Hosts":
         self.work = Path(tempfile.mkdtemp(prefix="hf2ms-bench-", dir="/dev/shm"))
-        serve = [sys.executable, "-W", "ignore", ROOT / "mirror/tests/serve.py", "--dir", self.work]
+        serve = [sys.executable, "-W", "ignore", ROOT / "tests/servers/git/serve.py", "--dir", self.work]
         commands = [[str(part) for part in [*serve, *wish]] for wish in self.wish]
         self.processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for command in commands]
         self.at = [json.loads(process.stdout.readline()) for process in self.processes]

@@ -27,7 +27,7 @@ for _ in $(seq 100); do [ -s "$work/ready.json" ] && break; sleep 0.1; done
 start_modal() {
     say "starting a Modal on loopback"
     mkfifo "$work/lifeline"
-    "$venv/bin/python" modal/tests/serve.py <"$work/lifeline" >"$work/modal.json" &
+    "$venv/bin/python" tests/servers/modal/serve.py <"$work/lifeline" >"$work/modal.json" &
     exec 9>"$work/lifeline"
     for _ in $(seq 100); do [ -s "$work/modal.json" ] && break; sleep 0.1; done
     [ -s "$work/modal.json" ] || die "the loopback Modal did not start"

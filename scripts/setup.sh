@@ -48,11 +48,11 @@ setup_python() {
     if ! "$venv/bin/python" -c '' 2>/dev/null; then
         "$python" -m venv "$venv" 2>/dev/null || { need_venv; "$python" -m venv "$venv"; }
     fi
-    local stamp="$venv/.installed" wanted=(sandbox/tests/requirements.txt modal/tests/requirements.txt mirror/tests/requirements.txt)
-    if ! cat "${wanted[@]}" | cmp -s - "$stamp"; then
+    local stamp="$venv/.installed" wanted=tests/requirements.txt
+    if ! cmp -s "$wanted" "$stamp"; then
         say "installing the official clients"
-        "$venv/bin/pip" install --quiet --disable-pip-version-check "${wanted[@]/#/--requirement=}"
-        cat "${wanted[@]}" >"$stamp"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement="$wanted"
+        cp "$wanted" "$stamp"
     fi
 }
 

@@ -40,12 +40,8 @@ fi
 setup_podman || echo "there is no podman and none can be had: its tests are skipped" >&2
 say "rust tests"
 cargo test --workspace --no-fail-fast "${with[@]}" 2>&1 | tee "$log" || broken=yes
-say "the official clients against the sandbox"
-"$venv/bin/python" -m pytest -q sandbox/tests 2>&1 | tee -a "$log" || broken=yes
-say "the Modal app, its bridge and Modal's own command on a loopback Modal"
-"$venv/bin/python" -m pytest -q modal/tests 2>&1 | tee -a "$log" || broken=yes
-say "mirrors between real Git servers with LFS, judged by the real clients"
-"$venv/bin/python" -m pytest -q mirror/tests 2>&1 | tee -a "$log" || broken=yes
+say "the official clients, the Modal app and its bridge, mirrors between Git servers, and the house rules' own tests"
+"$venv/bin/python" -m pytest -q tests 2>&1 | tee -a "$log" || broken=yes
 
 # sum WORD: adds up "N WORD" over the closing lines of every runner.
 sum() {

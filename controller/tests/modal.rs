@@ -1,5 +1,5 @@
 //! Migrations on Modal, through the real binary, its bridge and the official SDK, against a Modal on loopback that really runs
-//! the functions. What Modal itself does is tested in `modal/tests`.
+//! the functions. What Modal itself does is tested in `tests/modal_app`.
 
 #![allow(clippy::unwrap_used)]
 

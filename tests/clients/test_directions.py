@@ -1,83 +1,15 @@
 """What hf2ms copies, seen by the official clients on either end: byte for byte."""
 
-import contextlib
 import hashlib
-import json
-import os
-import pathlib
 import shutil
-import subprocess
 
 import pytest
-from conftest import BINARY, make_files, read_files
 from huggingface_hub import HfApi, snapshot_download
 from modelscope_hub import HubApi
 
-HF2MS = pathlib.Path(os.environ.get("HF2MS_BIN", pathlib.Path(BINARY).with_name("hf2ms")))
-TREE = {
-    "README.md": "---\nlicense: mit\n---\n# hello\n",
-    "config.json": '{"a": 1}',
-    "empty.txt": "",
-    "weights/model.safetensors": 3_000_000,
-    "weights/twin.safetensors": 3_000_000,
-    "data/ünï cödé & more.txt": "text",
-    "deep/er/still/notes.txt": "notes" * 1000,
-    "deep/large.txt": 200_000,
-    "picture.png": 40_000,
-}
+from clients.copies import TREE, arrived, binaries_anywhere, from_hugging_face, from_modelscope, make_files, read_files, up_to_hugging_face, up_to_modelscope
+
 REFUSED = "---\nlanguage: zh\nlicense: Apache License 2.0\n---\n# 你好\r\nlicense: Apache License 2.0\n"
-
-
-@pytest.fixture
-def hf2ms(sandbox, tmp_path):
-    """Runs hf2ms between the sandbox's hubs; the report."""
-
-    def run(*args, **more):
-        env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        env |= {"HF_ENDPOINT": sandbox.hf, "HF_TOKEN": sandbox.hf_alice, "HF2MS_STATE": str(tmp_path / "state")}
-        env |= {"MODELSCOPE_ENDPOINT": sandbox.ms, "MODELSCOPE_TOKEN": sandbox.ms_alice, **more}
-        done = subprocess.run([HF2MS, "migrate", *args, "--json"], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    return run
-
-
-def up_to_modelscope(sandbox, folder, id, kind):
-    api = HubApi(endpoint=sandbox.ms, token=sandbox.ms_alice)
-    api.create_repo(id, kind, visibility="public")
-    api.upload_folder(repo_id=id, repo_type=kind, folder_path=folder, commit_message="all")
-
-
-@contextlib.contextmanager
-def binaries_anywhere(sandbox):
-    """Hugging Face refuses small binary files that its client keeps outside LFS; not meanwhile."""
-    sandbox.post("/settings", hf_refuses_binary=False)
-    yield
-    sandbox.post("/settings", hf_refuses_binary=True)
-
-
-def up_to_hugging_face(sandbox, folder, id, kind):
-    api = HfApi(endpoint=sandbox.hf, token=sandbox.hf_alice)
-    api.create_repo(id, repo_type=kind)
-    with binaries_anywhere(sandbox):
-        api.upload_folder(repo_id=id, repo_type=kind, folder_path=folder)
-
-
-def from_hugging_face(sandbox, id, kind, to):
-    snapshot_download(id, repo_type=kind, endpoint=sandbox.hf, token=sandbox.hf_alice, local_dir=to, max_workers=4)
-    return read_files(to)
-
-
-def from_modelscope(sandbox, id, kind, to):
-    HubApi(endpoint=sandbox.ms, token=sandbox.ms_alice).download_repo(id, kind, local_dir=to)
-    return read_files(to)
-
-
-def arrived(came, folder):
-    """The files of `folder`, as they arrived."""
-    sent = read_files(folder)
-    assert {path: came.get(path) for path in sent} == sent
 
 
 @pytest.mark.parametrize("kind", ["model", "dataset"])

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import HOME
 
 ATTRIBUTES = "*.bin filter=lfs diff=lfs merge=lfs -text\n"
 needs_git = pytest.mark.skipif(not (shutil.which("git") and shutil.which("git-lfs")), reason="git and git-lfs are not installed")
@@ -15,7 +14,7 @@ pytestmark = needs_git
 
 def git(*args, cwd=None, check=True):
     environment = {
-        "PATH": os.environ["PATH"], "HOME": HOME, "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1",
+        "PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_LFS_SKIP_SMUDGE": "1", "NO_PROXY": "127.0.0.1",
     }
     done = subprocess.run(["git", *args], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)

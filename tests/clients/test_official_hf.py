@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-from conftest import make_files, read_files
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
 from huggingface_hub.errors import (
     DisabledRepoError,
@@ -13,6 +12,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+
+from clients.copies import TREE, make_files, read_files
 
 TREE = {
     "README.md": "---\nlicense: mit\n---\n# hello\n",

@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-from conftest import make_files, read_files
 from modelscope_hub import HubApi
 from modelscope_hub.errors import (
     AlreadyExistsError,
@@ -13,6 +12,8 @@ from modelscope_hub.errors import (
     NotExistError,
     PermissionDeniedError,
 )
+
+from clients.copies import TREE, make_files, read_files
 
 TREE = {
     "README.md": "---\nlicense: Apache License 2.0\n---\n# hello\n",

@@ -1,7 +1,6 @@
 """olah, a mirror server in wide use, between the sandbox's Hugging Face and hf2ms: it has files and listings, and no LFS."""
 
 import json
-import os
 import pathlib
 import socket
 import subprocess
@@ -9,9 +8,9 @@ import sys
 import time
 
 import pytest
-from conftest import BINARY
 
-HF2MS = pathlib.Path(os.environ.get("HF2MS_BIN", pathlib.Path(BINARY).with_name("hf2ms")))
+from programs import environment
+
 OLAH = pathlib.Path(sys.executable).with_name("olah-cli")
 
 
@@ -24,9 +23,8 @@ def olah(sandbox, tmp_path):
     hub = sandbox.hf.removeprefix("http://")
     command = [OLAH, "--host", "127.0.0.1", "--port", str(port), "--hf-scheme", "http", "--hf-netloc", hub, "--hf-lfs-netloc", hub]
     command += ["--repos-path", str(tmp_path / "repos"), "--log-path", str(tmp_path / "logs")]
-    env = {name: os.environ[name] for name in ("PATH", "HOME", "NO_PROXY") if name in os.environ}
     with open(tmp_path / "olah.out", "wb") as out:
-        process = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=out, stderr=out)
+        process = subprocess.Popen(command, env=environment("HOME", "NO_PROXY"), cwd=tmp_path, stdout=out, stderr=out)
     try:
         for _ in range(600):
             with socket.socket() as reached:
@@ -40,19 +38,18 @@ def olah(sandbox, tmp_path):
         process.wait(30)
 
 
-def run(sandbox, olah, tmp_path, *args):
-    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    env |= {"HF_ENDPOINT": olah, "HF2MS_STATE": str(tmp_path / "state"), "HF2MS_RETRY_BASE": "0.1"}
-    env |= {"MODELSCOPE_ENDPOINT": sandbox.ms, "MODELSCOPE_TOKEN": sandbox.ms_alice}
-    return subprocess.run([HF2MS, "migrate", *args, "--json"], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+@pytest.fixture
+def run(migrate, olah):
+    """Runs a migration whose source is the mirror."""
+    return lambda *args: migrate(*args, HF_ENDPOINT=olah, HF_TOKEN=None, HF2MS_RETRY_BASE="0.1")
 
 
 @pytest.mark.parametrize("kind", ["model", "dataset"])
-def test_a_repo_comes_through_a_mirror_without_lfs(sandbox, olah, tmp_path, kind):
+def test_a_repo_comes_through_a_mirror_without_lfs(sandbox, run, tmp_path, kind):
     id = f"alice/through-{kind}"
     files = [{"path": "w.bin", "size": 9_000_000, "seed": 3, "lfs": True}, {"path": "a b/ü.txt", "text": "small"}, {"path": "empty.txt", "text": ""}]
     sandbox.seed("hf", kind, id, *files)
-    done = run(sandbox, olah, tmp_path, id, "--repo-type", kind)
+    done = run(id, "--repo-type", kind)
     assert done.returncode == 0, done.stdout + done.stderr + (tmp_path / "olah.out").read_text()
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["files"] >= 3 and report["failed"] == [], report
@@ -63,11 +60,11 @@ def test_a_repo_comes_through_a_mirror_without_lfs(sandbox, olah, tmp_path, kind
     assert sandbox.counted("hf.lfs_batch")["requests"] == 0
 
 
-def test_a_repo_of_several_pages_is_listed_though_the_mirror_forgets_the_cursor(sandbox, olah, tmp_path):
+def test_a_repo_of_several_pages_is_listed_though_the_mirror_forgets_the_cursor(sandbox, run, tmp_path):
     sandbox.post("/settings", hf_page=5)
     try:
         sandbox.seed("hf", "model", "alice/pages", generate={"count": 17, "folders": 3, "size": 10, "suffix": ".txt"})
-        done = run(sandbox, olah, tmp_path, "alice/pages")
+        done = run("alice/pages")
     finally:
         sandbox.post("/settings", hf_page=1000)
     assert done.returncode == 0, done.stdout + done.stderr + (tmp_path / "olah.out").read_text()

@@ -8,8 +8,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import make_files, read_files
-from test_directions import TREE, arrived, from_modelscope, hf2ms, up_to_modelscope  # noqa: F401
+
+from clients.copies import TREE, arrived, from_modelscope, make_files, read_files, up_to_modelscope
 
 # Whether the client uses Xet is settled when it is imported: here it has a process of its own.
 UP = "from huggingface_hub import HfApi; api = HfApi(); api.create_repo(sys.argv[1]); api.upload_folder(repo_id=sys.argv[1], folder_path=sys.argv[2])"

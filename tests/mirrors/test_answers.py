@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from conftest import BIN, until
-from repos import Lfs
-from test_faults import BATCH, LFS_JSON, STORAGE, answer, batch_of, first_pushed, transfer_of
+from mirrors.answers import BATCH, LFS_JSON, STORAGE, answer, batch_of, first_pushed, transfer_of
+from programs import HF2MS, until
+from servers.git.repos import Lfs
 
 SIDE = hashlib.sha256(b"of a branch" * 3000).hexdigest()
 
@@ -214,7 +214,7 @@ def test_a_targets_login_that_is_revoked_after_the_objects_stops_it_at_once(hist
 def test_a_controller_killed_after_the_push_finds_it_done(history):
     world, objects = history
     target = world.target(hook=True)
-    command = [str(BIN), "mirror", "-s", world.source.url, "-t", target.url]
+    command = [str(HF2MS), "mirror", "-s", world.source.url, "-t", target.url]
     reached = []
 
     def hold(seen):

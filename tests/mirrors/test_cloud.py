@@ -7,10 +7,11 @@ import threading
 
 import pytest
 
-from cloud import STALL, Cloud
-from conftest import BIN, CANARY, STATIC, git, until
-from host import ALICE
-from repos import Lfs
+from mirrors.cloud import STALL, Cloud
+from mirrors.world import CANARY
+from programs import HF2MS, STATIC, until
+from servers.git.host import ALICE
+from servers.git.repos import Lfs, git
 
 pytestmark = pytest.mark.skipif(not STATIC.is_file(), reason="needs the static worker")
 
@@ -92,7 +93,7 @@ def test_the_terminal_goes_away_and_another_has_the_report(history, cloud, gate)
 def test_a_terminal_that_is_killed_is_not_needed(history, cloud, gate):
     world, objects = history
     target = world.target(hook=True)
-    command = [str(BIN), "mirror", *cloud.flags(target)]
+    command = [str(HF2MS), "mirror", *cloud.flags(target)]
     child = subprocess.Popen(command, env=world.environment(**cloud.env), cwd=world.folder, stdout=subprocess.DEVNULL)
     until(lambda: gate.waiting)
     child.kill()
@@ -146,7 +147,7 @@ def test_stop_ends_the_calls_of_one_that_hears_nothing(history, cloud, gate):
     run = detach(cloud, target)
     until(lambda: gate.waiting and cloud.states("run_chunk").count("running") == 2)
     # Its machine is gone, and nobody has noticed: only Modal knows which calls it made.
-    cloud.act("freeze", cloud.calls("mirror")[0])
+    cloud.act("freeze", call=cloud.calls("mirror")[0]["call"])
     cloud.from_elsewhere("stop", run).ended(0)
     cloud.until_quiet()
     assert cloud.states("mirror") == ["cancelled"] and set(cloud.states("run_chunk")) == {"cancelled"}
@@ -155,7 +156,7 @@ def test_stop_ends_the_calls_of_one_that_hears_nothing(history, cloud, gate):
 def test_ctrl_c_ends_it_everywhere(history, cloud, gate):
     world, _ = history
     target = world.target()
-    command = [str(BIN), "mirror", *cloud.flags(target)]
+    command = [str(HF2MS), "mirror", *cloud.flags(target)]
     child = subprocess.Popen(command, env=world.environment(**cloud.env), cwd=world.folder, stdout=subprocess.DEVNULL)
     until(lambda: gate.waiting and cloud.states("run_chunk").count("running") == 2)
     child.send_signal(2)
@@ -183,7 +184,7 @@ def test_a_coordinator_killed_among_its_chunks_waits_for_them_and_nothing_is_sen
     run = detach(cloud, target)
     until(lambda: gate.waiting and len(cloud.calls("run_chunk")) >= 2)
     submitted = len(cloud.calls("run_chunk"))
-    cloud.act("kill", cloud.calls("mirror")[0])
+    cloud.act("kill", call=cloud.calls("mirror")[0]["call"])
     until(lambda: cloud.calls("mirror")[0]["deliveries"] == 2)
     gate.open()
     ran = cloud.from_elsewhere("attach", run).ended(0)
@@ -285,7 +286,7 @@ def test_results_that_are_gone_say_what_to_do(history, cloud):
     target = world.target()
     run = detach(cloud, target)
     cloud.until_quiet()
-    cloud.act("expire", cloud.calls("mirror")[0])
+    cloud.act("expire", call=cloud.calls("mirror")[0]["call"])
     cloud.from_elsewhere("attach", run).ended(1, "run the same command again")
     ran = cloud.mirror(target).ended(0)
     assert set(ran.refs().values()) == {"unchanged"} and ran.report()["moved"] == 0

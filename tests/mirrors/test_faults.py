@@ -9,28 +9,10 @@ import threading
 
 import pytest
 
-from conftest import BIN, git, until
-from host import ALICE, RITA
-from repos import Lfs, with_history
-
-BATCH, STORAGE = "/objects/batch", "/objects/storage/"
-LFS_JSON = [("Content-Type", "application/vnd.git-lfs+json")]
-
-
-def batch_of(name):
-    return lambda seen: seen.path == f"/{name}.git/info/lfs/objects/batch"
-
-
-def transfer_of(name, method):
-    return lambda seen: seen.method == method and f"/{name}.git/info/lfs{STORAGE}" in seen.path
-
-
-def answer(status, body=b"", headers=LFS_JSON):
-    return lambda seen: (status, headers, body)
-
-
-def first_pushed(world):
-    return [seen for seen in world.host.seen if seen.path.endswith("/git-receive-pack")]
+from mirrors.answers import BATCH, LFS_JSON, STORAGE, answer, batch_of, first_pushed, transfer_of
+from programs import HF2MS, until
+from servers.git.host import ALICE, RITA
+from servers.git.repos import Lfs, git, with_history
 
 
 # Names and permissions
@@ -334,7 +316,7 @@ def test_two_mirrors_to_one_target_do_not_meet(history):
     target = world.target()
     met = threading.Event()
     world.host.rule(transfer_of(world.source.name, "GET"), lambda seen: (met.wait(120), answer("503 Slow")(seen))[1], times=1)
-    command = [str(BIN), "mirror", "-s", world.source.url, "-t", target.url]
+    command = [str(HF2MS), "mirror", "-s", world.source.url, "-t", target.url]
     first = subprocess.Popen(command, env=world.environment(), cwd=world.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until(lambda: world.host.transfers())
     world.mirror(target).ended(1, "is writing to")
@@ -349,7 +331,7 @@ def test_killed_anywhere_the_same_command_finishes_and_leaves_nothing(history, a
     world, objects = history
     target, folder = world.target(hook=True), world.folder / "tmp"
     folder.mkdir()
-    command = [str(BIN), "mirror", "-s", world.source.url, "-t", target.url]
+    command = [str(HF2MS), "mirror", "-s", world.source.url, "-t", target.url]
     reached, ended = [], threading.Event()
 
     def hold(seen):

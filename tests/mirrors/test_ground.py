@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from conftest import CLEAN
-from host import ALICE, RITA
-from repos import Lfs, git
+from mirrors.world import CLEAN
+from servers.git.host import ALICE, RITA
+from servers.git.repos import Lfs, git
 
 
 def push(world, clone, target, *args, who=ALICE):

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from conftest import CLEAN, git
-from repos import Lfs
-from test_faults import first_pushed
+from mirrors.answers import first_pushed
+from mirrors.world import CLEAN
+from servers.git.repos import Lfs, git
 
 
 def hook(target, name, script):

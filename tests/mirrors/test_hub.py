@@ -4,10 +4,9 @@ import random
 
 import pytest
 
-from conftest import BIN
-from host import ALICE
-from hub import Hub
-from repos import Lfs
+from mirrors.hub import Hub
+from servers.git.host import ALICE
+from servers.git.repos import Lfs
 
 PART = 65_536
 LARGE = Lfs(random.Random(7).randbytes(10 * PART + 1))
@@ -15,7 +14,7 @@ LARGE = Lfs(random.Random(7).randbytes(10 * PART + 1))
 
 @pytest.fixture
 def hub(tmp_path):
-    with Hub(BIN.with_name("hf2ms-sandbox"), tmp_path / "hub", hf_multipart_above=PART, hf_part_size=PART) as hub:
+    with Hub(tmp_path / "hub", hf_multipart_above=PART, hf_part_size=PART) as hub:
         yield hub
 
 
@@ -45,7 +44,7 @@ def test_an_object_above_the_size_of_a_part_goes_in_parts(large):
     world, target, hub, _ = large
     ran = mirror(world, target).ended(0)
     assert ran.report()["moved"] == 4
-    assert hub.counted("hf_storage.put") == (3 + 11, 3 + 11) and hub.counted("hf.lfs_complete") == (1, 1)
+    assert hub.succeeded("hf_storage.put") == (3 + 11, 3 + 11) and hub.succeeded("hf.lfs_complete") == (1, 1)
     has_all(world, target)
 
 
@@ -53,7 +52,7 @@ def test_a_part_that_breaks_is_sent_again_alone(large):
     world, target, hub, _ = large
     hub.fault("hf_storage.put", "reset", after=PART // 2, path="/parts/")
     mirror(world, target).ended(0)
-    assert hub.counted("hf_storage.put") == (3 + 12, 3 + 11) and hub.counted("hf.lfs_complete") == (1, 1)
+    assert hub.succeeded("hf_storage.put") == (3 + 12, 3 + 11) and hub.succeeded("hf.lfs_complete") == (1, 1)
     has_all(world, target)
 
 
@@ -62,7 +61,7 @@ def test_a_wrong_byte_in_a_part_completes_nothing_and_holds_its_ref_back(large):
     stored = world.host.store / world.source.name / LARGE.oid
     stored.write_bytes(LARGE.content[:-1] + bytes([LARGE.content[-1] ^ 1]))
     ran = mirror(world, target).ended(4, "large.bin")
-    assert hub.counted("hf.lfs_complete") == (0, 0)
+    assert hub.succeeded("hf.lfs_complete") == (0, 0)
     assert ran.refs()["refs/heads/main"] == "refused" and ran.refs()["refs/heads/dev/x"] == "pushed"
     stored.write_bytes(LARGE.content)
     mirror(world, target).ended(0)
@@ -73,5 +72,5 @@ def test_an_object_whose_completion_has_no_answer_is_found_stored_and_not_sent_a
     world, target, hub, _ = large
     hub.fault("hf.lfs_complete", "lose_answer")
     mirror(world, target).ended(0)
-    assert hub.counted("hf_storage.put") == (3 + 11, 3 + 11)
+    assert hub.succeeded("hf_storage.put") == (3 + 11, 3 + 11)
     has_all(world, target)

@@ -2,9 +2,8 @@
 
 import pytest
 
-from conftest import git
-from host import ALICE, ODD, RITA
-from repos import Lfs, Repo
+from servers.git.host import ALICE, ODD, RITA
+from servers.git.repos import Lfs, Repo, git
 
 
 def test_branches_tags_history_and_every_lfs_object_arrive(history):

@@ -4,9 +4,8 @@ import hashlib
 
 import pytest
 
-from conftest import BIN
-from host import ALICE
-from hub import Hub
+from mirrors.hub import Hub
+from servers.git.host import ALICE
 
 ID, TOKEN = "alice/mirrored", "ms-sandbox-alice-write"
 OWN = {"SOURCE_USERNAME": None, "SOURCE_TOKEN": None, "TARGET_USERNAME": None, "TARGET_TOKEN": None}
@@ -14,7 +13,7 @@ OWN = {"SOURCE_USERNAME": None, "SOURCE_TOKEN": None, "TARGET_USERNAME": None, "
 
 @pytest.fixture
 def hub(tmp_path):
-    with Hub(BIN.with_name("hf2ms-sandbox"), tmp_path / "hub", ms_git_agent=True) as hub:
+    with Hub(tmp_path / "hub", ms_git_agent=True) as hub:
         yield hub
 
 
@@ -24,14 +23,14 @@ def loop(_):
 
 def test_a_model_is_mirrored_from_modelscope(world, hub):
     files = [{"path": "README.md", "text": "# A\n"}, {"path": "w.bin", "text": "heavy", "lfs": True}]
-    first = hub.ask("POST", "/seed", hub="ms", kind="model", id=ID, files=files, tags=["v1"])["commit"]
-    head = hub.ask("POST", "/seed", hub="ms", kind="model", id=ID, files=[{"path": "new.txt", "text": "n"}])["commit"]
+    first = hub.seed("ms", "model", ID, *files, tags=["v1"])
+    head = hub.seed("ms", "model", ID, {"path": "new.txt", "text": "n"})
     target = world.target()
     mine = OWN | {"MODELSCOPE_ENDPOINT": hub.ms, "MODELSCOPE_TOKEN": TOKEN, "TARGET_USERNAME": ALICE[0], "TARGET_TOKEN": ALICE[1]}
     world.run("-s", f"ms:{ID}", "-t", target.url, "--json", **mine).ended(0)
     assert target.refs() == {"refs/heads/master": head, "refs/tags/v1": first}
     assert target.objects() == {hashlib.sha256(b"heavy").hexdigest()}
-    hub.ask("POST", "/settings", ms_git_agent=False)
+    hub.post("/settings", ms_git_agent=False)
     world.run("-s", f"ms:{ID}", "-t", target.url, "--json", **mine).ended(0)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from conftest import git
-from gitlab import DEVELOPER, MAINTAINER, READER
-from host import ALICE
+from servers.git.gitlab import DEVELOPER, MAINTAINER, READER
+from servers.git.host import ALICE
+from servers.git.repos import git
 
 DONE = {"update_status": "finished", "last_update_at": "2026-01-01T00:00:09Z", "last_successful_update_at": "2026-01-01T00:00:09Z"}
 FAILED = {"update_status": "failed", "last_update_at": "2026-01-01T00:00:09Z", "last_error": f"2:fetch remote: https://alice:{ALICE[1]}@h denied"}

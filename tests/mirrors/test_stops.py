@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from conftest import BIN, STATIC
-from test_engines import docker, needs_docker
-from test_faults import STORAGE
+from mirrors.answers import STORAGE
+from mirrors.docker import docker, needs_docker
+from programs import HF2MS, STATIC
 
 
 def interrupted(world, target, at, flags, env):
@@ -23,7 +23,7 @@ def interrupted(world, target, at, flags, env):
         return False
 
     world.host.rule(hold)
-    command = [str(BIN), "mirror", "-s", world.source.url, "-t", target.url, *flags]
+    command = [str(HF2MS), "mirror", "-s", world.source.url, "-t", target.url, *flags]
     child = subprocess.Popen(command, env=world.environment(**env), cwd=world.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert reached.wait(120)
     child.send_signal(signal.SIGINT)

@@ -3,9 +3,10 @@
 import signal
 import subprocess
 
-from conftest import BIN, CLEAN, git, until
-from host import ALICE
-from repos import Lfs, Repo
+from mirrors.world import CLEAN
+from programs import HF2MS, until
+from servers.git.host import ALICE
+from servers.git.repos import Lfs, Repo, git
 
 LOGIN = f"TARGET_USERNAME={ALICE[0]}\nTARGET_TOKEN={ALICE[1]}\nSOURCE_USERNAME={ALICE[0]}\nSOURCE_TOKEN={ALICE[1]}\n"
 NO_LOGIN = dict(SOURCE_USERNAME=None, SOURCE_TOKEN=None, TARGET_USERNAME=None, TARGET_TOKEN=None)
@@ -74,7 +75,7 @@ def test_pointers_to_nothing_are_pushed_only_when_that_is_allowed(history):
 def test_watching_mirrors_what_is_new_until_it_is_stopped(history):
     world, objects = history
     target = world.target(hook=True)
-    command = [str(BIN), "mirror", "-s", world.source.url, "-t", target.url, "--watch", "1s"]
+    command = [str(HF2MS), "mirror", "-s", world.source.url, "-t", target.url, "--watch", "1s"]
     told = world.folder / "told"
     child = subprocess.Popen(command, env=world.environment(), cwd=world.folder, stdout=told.open("w"))
     rounds = lambda words: [line for line in told.read_text().splitlines() if " UTC  " in line and words in line]
@@ -92,12 +93,12 @@ def test_watching_mirrors_what_is_new_until_it_is_stopped(history):
 def test_a_mirror_is_among_the_runs_and_has_a_status(history):
     world, _ = history
     world.mirror(world.target()).ended(0)
-    ask = lambda *args: subprocess.run([str(BIN), *args], env=world.environment(), capture_output=True, text=True, check=True).stdout
+    ask = lambda *args: subprocess.run([str(HF2MS), *args], env=world.environment(), capture_output=True, text=True, check=True).stdout
     assert "=> Git" in ask("runs") and "3 objects in all history" in ask("status")
     assert "pushed    refs/heads/main" in ask("status") and "endpoint" in ask("status", "--json")
 
 
 def test_the_help_says_what_is_needed():
-    text = subprocess.run([str(BIN), "mirror", "--help"], env=CLEAN, capture_output=True, text=True, check=True).stdout
+    text = subprocess.run([str(HF2MS), "mirror", "--help"], env=CLEAN, capture_output=True, text=True, check=True).stdout
     for word in ("--pull-by", "--no-force", "--allow-missing", "--watch", "TARGET_TOKEN", "GIT_LFS_SKIP_SMUDGE", "HF_USERNAME"):
         assert word in text, word

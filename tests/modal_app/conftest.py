@@ -1,32 +1,16 @@
-"""Starts what the tests need: one loopback Modal and one bridge for all, and the sandbox's hubs."""
+"""Starts what the tests need: one loopback Modal and one bridge for all."""
 
-import importlib.util
-import os
-import pathlib
-
-import harness
 import pytest
 
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", harness.ROOT / "target")) / "debug"
-os.environ.setdefault("HF2MS_SANDBOX_BIN", str(TARGET / "hf2ms-sandbox"))
-
-
-def load_hubs():
-    """The sandbox's own fixtures."""
-    spec = importlib.util.spec_from_file_location("hubs", harness.ROOT / "sandbox/tests/conftest.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-hubs = load_hubs()
-running, sandbox = hubs.running, hubs.sandbox
+from modal_app.drive import App, Bridge, script, settings
+from programs import WORKER
+from servers.modal.loopback import Loopback
 
 
 @pytest.fixture(scope="session")
 def worker():
     """The real worker."""
-    return TARGET / "hf2ms-worker"
+    return WORKER
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +20,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def plane():
-    loopback = harness.Loopback("--hurry", "50", "--scaledown", "3")
+    loopback = Loopback("--hurry", "50", "--scaledown", "3")
     yield loopback
     assert loopback.close() == 0
 
@@ -50,7 +34,7 @@ def no_faults_left(request):
 
 @pytest.fixture(scope="session")
 def bridge(plane, home):
-    started = harness.Bridge(harness.settings(plane.told, home))
+    started = Bridge(settings(plane, home))
     yield started
     assert started.close() == 0
 
@@ -58,4 +42,4 @@ def bridge(plane, home):
 @pytest.fixture
 def deployed(bridge, tmp_path):
     """Deploys an app whose worker is the given shell script."""
-    return lambda body, **more: harness.App(bridge, harness.script(tmp_path, body), **more)
+    return lambda body, **more: App(bridge, script(tmp_path, body), **more)

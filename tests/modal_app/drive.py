@@ -1,4 +1,4 @@
-"""What the tests drive: the loopback Modal, the bridge, and scripts that stand in for a worker."""
+"""The bridge and apps that the tests drive, and shell scripts that stand in for a worker."""
 
 import itertools
 import json
@@ -8,57 +8,15 @@ import queue
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from programs import PATIENCE, ROOT, until
+
 MODAL = ROOT / "modal"
-# Long enough for a loaded machine; nothing waits for it to pass.
-PATIENCE = 60
 
 
-def settings(told, home, **more):
+def settings(plane, home, **more):
     """The environment of a client of this plane. Nothing of the machine's own settings gets in."""
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "MODAL_SERVER_URL": told["url"],
-        "MODAL_TOKEN_ID": told["token_id"],
-        "MODAL_TOKEN_SECRET": told["token_secret"],
-        **more,
-    }
-
-
-class Loopback:
-    """A running loopback Modal."""
-
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen(
-            [sys.executable, str(MODAL / "tests/serve.py"), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.told = json.loads(self.process.stdout.readline())
-
-    def ask(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self.told["admin"] + path, data=data, method=method)) as answer:
-            return json.load(answer)
-
-    def state(self):
-        return self.ask("GET", "/state")
-
-    def call(self, call_id):
-        """How a call stands."""
-        return next(call for call in self.state()["calls"] if call["call"] == call_id)
-
-    def fault(self, do, **rule):
-        self.ask("POST", "/faults", {"do": do, **rule})
-
-    def act(self, do, **what):
-        return self.ask("POST", "/act", {"do": do, **what})["struck"]
-
-    def close(self):
-        self.process.stdin.close()
-        return self.process.wait(PATIENCE)
+    return {"PATH": os.environ["PATH"], "HOME": str(home), **plane.environment(), **more}
 
 
 class Bridge:
@@ -156,15 +114,6 @@ class App:
 
     def lines(self):
         return self.bridge.lines(self.name, self.name)
-
-
-def until(probe):
-    """Waits for a probe to say something."""
-    end = time.monotonic() + PATIENCE
-    while not (found := probe()):
-        assert time.monotonic() < end, "it never came to pass"
-        time.sleep(0.05)
-    return found
 
 
 def script(folder, body):

@@ -3,7 +3,9 @@
 import json
 
 import pytest
-from harness import MODAL, App, Bridge, receipt, script, settings, until
+
+from modal_app.drive import App, Bridge, MODAL, receipt, script, settings
+from programs import until
 
 
 @pytest.fixture
@@ -12,7 +14,7 @@ def another(plane, home):
     started = []
 
     def start(*flags, folder=MODAL, **environment):
-        wanted = {**settings(plane.told, home), **environment}
+        wanted = {**settings(plane, home), **environment}
         started.append(Bridge({name: value for name, value in wanted.items() if value is not None}, *flags, folder=folder))
         return started[-1]
 

@@ -5,13 +5,15 @@ import subprocess
 import sys
 
 import pytest
-from harness import MODAL, ROOT, App, event, receipt, script, settings
+
+from modal_app.drive import App, MODAL, event, receipt, script, settings
+from programs import ROOT
 
 
 def modal(plane, home, *arguments, **environment):
     """Runs the unmodified `modal` command."""
     command = [sys.executable, "-m", "modal", *arguments]
-    return subprocess.run(command, env=settings(plane.told, home, **environment), cwd=ROOT, text=True, capture_output=True, timeout=60)
+    return subprocess.run(command, env=settings(plane, home, **environment), cwd=ROOT, text=True, capture_output=True, timeout=60)
 
 
 def test_the_modal_command_deploys_the_app_and_lists_and_stops_it(plane, bridge, home, tmp_path):

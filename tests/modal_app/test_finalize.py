@@ -3,7 +3,9 @@
 import json
 
 import pytest
-from harness import alive, children, event, receipt, until
+
+from modal_app.drive import alive, children, event, receipt
+from programs import until
 
 VERIFIED = event("verified", checked=1, chunk=0)
 FAILED = event("failed", error="MODELSCOPE_TOKEN is wrong", kind="unauthorized")

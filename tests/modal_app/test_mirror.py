@@ -3,7 +3,9 @@
 import json
 
 import pytest
-from harness import event, receipt, until
+
+from modal_app.drive import event, receipt
+from programs import until
 
 FAILED = event("failed", error="TARGET_TOKEN is wrong", kind="unauthorized")
 PUSHED = event("pushed", refs=[{"name": "refs/heads/main", "state": "pushed"}], there=[])

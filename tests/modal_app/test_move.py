@@ -2,11 +2,13 @@
 `finalize` commits and compares."""
 
 import json
+import os
 import subprocess
 
 import pytest
-from conftest import TARGET
-from harness import App, Bridge, settings
+
+from modal_app.drive import App, Bridge, settings
+from programs import HF2MS
 
 RUN = "01JRUN"
 
@@ -19,7 +21,7 @@ def tokens(sandbox):
 @pytest.fixture
 def cloud(plane, home, worker, tokens):
     """An app with the real worker, deployed by a bridge that has the hubs' tokens."""
-    bridge = Bridge(settings(plane.told, home, **tokens))
+    bridge = Bridge(settings(plane, home, **tokens))
     yield App(bridge, worker)
     assert bridge.close() == 0 and bridge.log == []
 
@@ -32,9 +34,9 @@ def plan(sandbox, home, tokens, tmp_path):
         blobs = [{"path": f"w-{n}.safetensors", "size": 300_000 + n, "seed": n} for n in range(3)]
         sandbox.seed("hf", "model", f"alice/{name}", *blobs, {"path": "README.md", "text": "# W\n"})
         sandbox.seed("ms", "model", f"alice/{name}", {"path": "old.txt", "text": "old"})
-        environment = {**settings({"url": "", "token_id": "", "token_secret": ""}, home), **tokens}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(home), **tokens}
         environment |= {"HF_ENDPOINT": sandbox.hf, "MODELSCOPE_ENDPOINT": sandbox.ms, "HF2MS_STATE": str(tmp_path)}
-        command = [TARGET / "hf2ms", "plan", f"hf:alice/{name}", "--to", "ms", "--chunk-size", "0.0003"]
+        command = [HF2MS, "plan", f"hf:alice/{name}", "--to", "ms", "--chunk-size", "0.0003"]
         return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60).stdout)
 
     return make
@@ -95,7 +97,7 @@ def test_a_second_finalizer_finds_it_done(cloud, plan, sandbox):
 
 def test_a_refused_token_ends_the_run_with_its_reason(plane, home, worker, sandbox, plan, tokens):
     made = plan("refused")
-    bridge = Bridge(settings(plane.told, home, **{**tokens, "MODELSCOPE_TOKEN": "ms-nobody"}))
+    bridge = Bridge(settings(plane, home, **{**tokens, "MODELSCOPE_TOKEN": "ms-nobody"}))
     app = App(bridge, worker)
     envelope = finalized(app, made, submitted(app, made))
     assert 3 in [chunk.get("exit") for chunk in envelope["chunks"].values()] and envelope["exit"] == 3, envelope

@@ -6,14 +6,17 @@ import shutil
 import signal
 
 import pytest
-from harness import App, Bridge, Loopback, alive, children, receipt, script, settings, until
+
+from modal_app.drive import App, Bridge, alive, children, receipt, script, settings
+from programs import until
+from servers.modal.loopback import Loopback
 
 
 @pytest.fixture
 def own(home, tmp_path):
     """A loopback Modal of its own with a container at work; gives it, the ids of container and worker, and its folder."""
     plane = Loopback()
-    bridge = Bridge(settings(plane.told, home))
+    bridge = Bridge(settings(plane, home))
     app = App(bridge, script(tmp_path, f"cat >/dev/null; {receipt()}"))
     call = app.chunk()
     until(lambda: [pid for pid in plane.call(call)["pids"] if children(pid)])

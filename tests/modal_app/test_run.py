@@ -1,6 +1,7 @@
 """One chunk in a container: what its worker says and how it ends, by scripts that stand in for a worker."""
 
-from harness import alive, children, event, receipt, until
+from modal_app.drive import alive, children, event, receipt
+from programs import until
 
 STARTED = event("started", verb="run", run="r", chunk=9, files=1, bytes=1, version="0")
 

@@ -1,8 +1,10 @@
 """Calls that last too long: Modal raises the same for that as for a cancel by its user."""
 
 import pytest
-from harness import App, Bridge, children, event, receipt, script, settings, until
-from test_mirror import SCANNED, VERBS, steps
+
+from modal_app.drive import App, Bridge, children, event, receipt, script, settings
+from modal_app.test_mirror import SCANNED, VERBS, steps
+from programs import until
 
 STARTED = event("started", verb="run", run="r", chunk=9, files=1, bytes=1, version="0")
 
@@ -10,7 +12,7 @@ STARTED = event("started", verb="run", run="r", chunk=9, files=1, bytes=1, versi
 @pytest.fixture
 def hasty(plane, home, tmp_path):
     """Deploys an app whose calls may last two seconds, and whose worker is the given shell script."""
-    bridge = Bridge(settings(plane.told, home, HF2MS_MODAL_TIMEOUT="2"))
+    bridge = Bridge(settings(plane, home, HF2MS_MODAL_TIMEOUT="2"))
     yield lambda body: App(bridge, script(tmp_path, body))
     assert bridge.close() == 0
 

@@ -30,7 +30,7 @@ pub fn python() -> PathBuf {
 
 impl Cloud {
     pub fn new() -> Self {
-        let serve = Path::new(env!("CARGO_MANIFEST_DIR")).join("../modal/tests/serve.py");
+        let serve = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/servers/modal/serve.py");
         let mut command = Command::new(python());
         command
             .arg(serve)

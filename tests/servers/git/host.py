@@ -20,7 +20,7 @@ from giftless.storage.local_storage import LocalStorage
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wsgi import FileWrapper, get_input_stream
 
-from gitlab import GitLab
+from servers.git.gitlab import GitLab
 
 BACKEND = subprocess.check_output(["git", "--exec-path"], text=True).strip() + "/git-http-backend"
 HOOK = Path(__file__).resolve().parent / "pre_receive.py"
@@ -96,9 +96,9 @@ class Host:
     def start(self):
         config = {
             "LEGACY_ENDPOINTS": False,
-            "AUTH_PROVIDERS": ["host:of_the_door"],
+            "AUTH_PROVIDERS": ["servers.git.host:of_the_door"],
             "PRE_AUTHORIZED_ACTION_PROVIDER": {"options": {"private_key": "of this host alone, which nobody else needs to know"}},
-            "TRANSFER_ADAPTERS": {"basic": {"options": {"storage_class": "host:Storage", "storage_options": {"path": str(self.store)}}}},
+            "TRANSFER_ADAPTERS": {"basic": {"options": {"storage_class": "servers.git.host:Storage", "storage_options": {"path": str(self.store)}}}},
         }
         self.lfs = init_app(additional_config=config)
         self.gitlab = GitLab(self)

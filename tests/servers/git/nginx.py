@@ -35,7 +35,7 @@ http {{
 """
 
 
-class Front:
+class Nginx:
     """nginx at an address of its own, before `host`; its files are in `folder`."""
 
     def __init__(self, host, folder):

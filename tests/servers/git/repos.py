@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from host import HOOK
+from servers.git.host import HOOK
 
 
 @dataclass(frozen=True)

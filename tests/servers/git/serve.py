@@ -11,9 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from front import Front
-from host import ALICE, Host
-from repos import Lfs, Repo
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from servers.git.host import ALICE, Host  # noqa: E402
+from servers.git.nginx import Nginx  # noqa: E402
+from servers.git.repos import Lfs, Repo  # noqa: E402
 
 
 def fill(repo, commits, objects, size):
@@ -41,7 +43,7 @@ def main():
         repo = Repo.new(host, "bench/model")
         if args.commits:
             fill(repo, args.commits, args.objects, args.bytes)
-        front = Front(host, Path(folder) / "nginx") if args.nginx else None
+        front = Nginx(host, Path(folder) / "nginx") if args.nginx else None
         url = repo.url.replace(host.url, front.url) if front else repo.url
         print(json.dumps({"url": url, "user": ALICE[0], "password": ALICE[1]}), flush=True)
         sys.stdin.read()

@@ -6,7 +6,7 @@ import time
 from google.protobuf.empty_pb2 import Empty
 from grpclib import Status
 from modal_proto import api_pb2
-from wire import new_id, refuse
+from servers.modal.wire import new_id, refuse
 
 DEPLOYED, STOPPED = api_pb2.APP_STATE_DEPLOYED, api_pb2.APP_STATE_STOPPED
 BUILT = api_pb2.GenericResult(status=api_pb2.GenericResult.GENERIC_STATUS_SUCCESS)

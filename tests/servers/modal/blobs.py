@@ -5,7 +5,7 @@ import pathlib
 
 from aiohttp import web
 from modal_proto import api_pb2
-from wire import new_id
+from servers.modal.wire import new_id
 
 
 class Blobs:

@@ -6,7 +6,7 @@ import time
 from google.protobuf.empty_pb2 import Empty
 from grpclib import Status
 from modal_proto import api_pb2
-from wire import new_id, refuse
+from servers.modal.wire import new_id, refuse
 
 SUCCESS = api_pb2.GenericResult.GENERIC_STATUS_SUCCESS
 FAILURE = api_pb2.GenericResult.GENERIC_STATUS_FAILURE

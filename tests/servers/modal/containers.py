@@ -9,11 +9,11 @@ import shutil
 import signal
 import sys
 
-import logs
+from servers.modal import logs
 from google.protobuf.empty_pb2 import Empty
 from grpclib import Status
 from modal_proto import api_pb2
-from wire import new_id, refuse, serve
+from servers.modal.wire import new_id, refuse, serve
 
 # Starting one costs a third of a second of CPU: not more than this many at a time on this machine.
 STARTING = 3

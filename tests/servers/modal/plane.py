@@ -10,15 +10,15 @@ import shutil
 import tempfile
 
 from aiohttp import web
-from apps import Apps
-from blobs import Blobs
-from calls import Calls
-from containers import Containers
-from faults import Faults
+from servers.modal.apps import Apps
+from servers.modal.blobs import Blobs
+from servers.modal.calls import Calls
+from servers.modal.containers import Containers
+from servers.modal.faults import Faults
 from google.protobuf.json_format import MessageToDict
 from grpclib import Status
-from logs import Logs
-from wire import refuse, serve
+from servers.modal.logs import Logs
+from servers.modal.wire import refuse, serve
 
 TOKEN_ID, TOKEN_SECRET = "ak-loopback", "as-loopback-secret"
 # Requests that hold secrets by their nature; every other one is kept, so that tests can look for what should not be there.

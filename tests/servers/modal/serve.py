@@ -1,4 +1,4 @@
-"""`python modal/tests/serve.py [--hurry N] [--scaledown SECONDS]`: the loopback Modal until standard input closes. Its
+"""`python tests/servers/modal/serve.py [--hurry N] [--scaledown SECONDS]`: the loopback Modal until standard input closes. Its
 one line of output says where it is, {"url", "admin", "token_id", "token_secret"}; its log goes to stderr."""
 
 import argparse
@@ -7,8 +7,11 @@ import json
 import signal
 import sys
 import threading
+from pathlib import Path
 
-from plane import serve_until
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from servers.modal.plane import serve_until  # noqa: E402
 
 
 def wait_for_end(loop, stop):
