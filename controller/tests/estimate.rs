@@ -335,7 +335,7 @@ fn a_small_move_is_not_asked_about() {
 }
 
 #[test]
-fn a_plan_is_simulated_beside_the_python_tools_chunks() {
+fn a_plan_is_simulated() {
     let world = with_120_gb();
     let shown = world.run(&[
         "plan",
@@ -354,7 +354,6 @@ fn a_plan_is_simulated_beside_the_python_tools_chunks() {
     for words in [
         "3 files, 120 GB, 3 containers of 100 MB/s",
         "makespan             6 min 40 s",
-        "the Python tool's chunks",
     ] {
         assert!(shown.stdout.contains(words), "{words} in {}", shown.stdout);
     }
@@ -401,7 +400,7 @@ fn a_plan_is_simulated_beside_the_python_tools_chunks() {
 #[test]
 fn the_published_case_is_simulated_from_its_repo() {
     let world = World::new();
-    // 676 archives of 4.764 to 5.0 GB and two small files, 3.3 TB in all: simulate/comparison.rs says why these.
+    // 676 archives of 4.764 to 5.0 GB and two small files, 3.3 TB in all: examples/python_tool_chunks.rs says why these.
     let archive = |n: u64, size: u64| {
         format!(
             r#"{{"path":"data/{n:04}.tar","size":{size},"virtual":true,"seed":{n},"declare":{{"sha256":"{n:064x}"}}}}"#
@@ -432,11 +431,8 @@ fn the_published_case_is_simulated_from_its_repo() {
         (Some(678), Some(100)),
         "{estimate}"
     );
-    assert_eq!(played["python"]["chunks"], 113, "{played}");
-    let seconds = |way: &str| played[way]["makespan"].as_f64().unwrap();
     assert!(
-        played["plan"]["ratio"].as_f64().unwrap() <= 1.05
-            && seconds("plan") <= 0.9 * seconds("python"),
+        played["plan"]["ratio"].as_f64().unwrap() <= 1.05,
         "{played}"
     );
     let dry = world.run(&["migrate", "alice/images", "--on", "modal", "--dry-run"]);

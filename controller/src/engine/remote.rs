@@ -1,5 +1,6 @@
 //! A run in the cloud: what it submits, and the call that ends it. Calls outlive this process; whoever has the run's journal can
-//! attend them, from anywhere. What a migration submits and gathers is [`migrating`]'s; a mirror's is [`crate::mirror::cloud`]'s.
+//! attend them, from anywhere. Each kind of run says by an
+//! [`Errand`] what it submits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

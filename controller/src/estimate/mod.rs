@@ -1,9 +1,13 @@
-//! What a plan will take, said before it starts: files, bytes, containers, time and money. The time is that of the
-//! simulation in which nothing dies; [`rates`] says where its rates come from, [`consent`] asks a person, [`ledger`] adds repos up.
+//! The estimate of a plan, printed before it starts: files, bytes, containers, time and money. The time is that of a
+//! simulation ([`play`]) in which no container dies. Its rates come from [`rates`]; [`confirm`] asks a person, and
+//! [`budget`] adds up the repos of one command.
 
 pub mod budget;
 pub mod confirm;
+mod container;
 pub mod measured;
+pub mod model;
+pub mod play;
 pub mod price;
 pub mod rates;
 
@@ -11,10 +15,9 @@ use hf2ms_worker::plan::{Plan, Step};
 use serde_json::{Value, json};
 
 use crate::args::workers::{CuttingArgs, On};
-use crate::simulate::play;
-use crate::simulate::python::Moving;
 use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::{Screen, dollars, duration, size};
+use play::play;
 use rates::Rates;
 
 /// What a run may cost.
@@ -68,12 +71,8 @@ impl Estimate {
             .filter(|planned| planned.step == Step::Unchanged);
         let containers = workers.min(plan.chunks.len()).max(1);
         let model = rates.model(on, containers);
-        let chunks: Vec<Vec<u64>> = moving(plan)
-            .into_iter()
-            .map(|chunk| chunk.iter().map(|file| file.size).collect())
-            .collect();
-        // A game in which nothing dies ends.
-        let played = play(&chunks, &model).unwrap_or_default();
+        // A simulation in which no container dies ends.
+        let played = play(&chunk_sizes(plan), &model).unwrap_or_default();
         // The committer reads inline files as a worker does, so many at a time.
         let seconds =
             played.seconds + summary.inline as f64 * model.file_seconds / model.streams as f64;
@@ -194,20 +193,11 @@ impl Estimate {
     }
 }
 
-/// The files of each chunk.
-pub fn moving(plan: &Plan) -> Vec<Vec<Moving>> {
-    let file = |index: &u32| {
-        let file = &plan.files.get(*index as usize)?.file;
-        // Hugging Face tells the SHA-256 of what it keeps in LFS, and Git's id of everything else.
-        Some(Moving {
-            size: file.size,
-            lfs: file.digest.sha256().is_some(),
-        })
-    };
-    plan.chunks
-        .iter()
-        .map(|chunk| chunk.iter().filter_map(file).collect())
-        .collect()
+/// The sizes of the files of each chunk, in bytes.
+pub fn chunk_sizes(plan: &Plan) -> Vec<Vec<u64>> {
+    let size = |index: &u32| Some(plan.files.get(*index as usize)?.file.size);
+    let sizes = |chunk: &Vec<u32>| chunk.iter().filter_map(size).collect();
+    plan.chunks.iter().map(sizes).collect()
 }
 
 fn files(count: u64) -> String {

@@ -11,8 +11,8 @@ use std::fmt;
 use fastrand::Rng;
 use serde::Serialize;
 
-use super::Model;
 use super::container::{Container, Key, Load};
+use super::model::Model;
 use crate::engine::queue::ATTEMPTS;
 
 /// A game in which more containers die than this won't end.
@@ -267,7 +267,7 @@ impl<'a> World<'a> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tests::plain;
+    use super::super::model::tests::plain;
     use super::*;
 
     fn seconds(chunks: &[Vec<u64>], model: Model) -> f64 {

@@ -1,45 +1,24 @@
-//! What containers cost: Modal's price list, and the size of the containers that are asked for there. What runs on a
-//! machine of the user's own costs nothing here.
+//! The price of containers, by Modal's price list. Workers on a machine of the user's own cost nothing here.
 
 use crate::args::workers::On;
-
-/// What a container has reserved. Modal bills at least this, more only if more is used, and a worker uses less than
-/// one core for as long as it waits for the network.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reservation {
-    /// Cores.
-    pub cores: f64,
-    /// MiB of memory.
-    pub mib: u64,
-}
-
-/// A container that carries a chunk.
-pub const WORKER: Reservation = Reservation {
-    cores: 1.0,
-    mib: 512,
-};
-/// The container that waits for the others, commits and verifies (`finalize` in modal/app.py).
-pub const COORDINATOR: Reservation = Reservation {
-    cores: 0.125,
-    mib: 256,
-};
+use crate::engine::modal::container_size::{ContainerSize, FINALIZER, WORKER};
 
 /// Dollars a core-second of a function (modal.com/pricing, November 2026).
 const CORE_SECOND: f64 = 0.000_013_1;
 /// Dollars a GiB-second of a function (modal.com/pricing, November 2026).
 const GIB_SECOND: f64 = 0.000_002_22;
 
-impl Reservation {
-    /// Dollars a second.
-    pub fn dollars(self) -> f64 {
-        self.cores * CORE_SECOND + self.mib as f64 / 1024.0 * GIB_SECOND
-    }
+/// Dollars a second of a container.
+fn dollars_a_second(size: ContainerSize) -> f64 {
+    size.cores * CORE_SECOND + size.mib as f64 / 1024.0 * GIB_SECOND
 }
 
-/// Dollars for so many seconds of workers, all added up, in a run that takes `seconds`.
+/// Dollars of a run that takes `seconds`, whose workers ran for `worker_seconds` in all.
 pub fn dollars(on: On, worker_seconds: f64, seconds: f64) -> f64 {
     match on {
-        On::Modal => worker_seconds * WORKER.dollars() + seconds * COORDINATOR.dollars(),
+        On::Modal => {
+            worker_seconds * dollars_a_second(WORKER) + seconds * dollars_a_second(FINALIZER)
+        }
         On::Local | On::Docker => 0.0,
     }
 }

@@ -6,10 +6,10 @@ use hf2ms_worker::protocol::WorkerOptions;
 use serde::Serialize;
 
 use super::measured;
+use super::model::Model;
 use crate::args::workers::On;
 use crate::runs::report::Report;
 use crate::runs::{Entry, RunRecord, RunVerb, Runs};
-use crate::simulate::Model;
 use crate::ui::screen::size;
 
 /// Runs that count: the last of those that moved enough.

@@ -1,14 +1,14 @@
 //! The options of a simulation. What is not given is as an estimate would have it.
 
-use super::Model;
 use crate::args::workers::On;
+use crate::estimate::model::Model;
 use crate::estimate::rates::{FILE_SECONDS, Rates};
 
 /// What the simulated containers can do.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Simulation")]
 pub struct SimulateArgs {
-    /// Play the plan by discrete events, beside the Python tool's chunks, and print how long both take
+    /// Play the plan by discrete events, and print how long it takes
     #[arg(long)]
     pub simulate: bool,
     /// What one container moves, in MB/s [default: as the last runs, else as is assumed]

@@ -25,7 +25,7 @@ use crate::engine::runner::Shared;
 use crate::engine::slots::Turns;
 use crate::estimate::budget::Ledger;
 use crate::estimate::rates::Rates;
-use crate::estimate::{CostArgs, Estimate, moving};
+use crate::estimate::{CostArgs, Estimate, chunk_sizes};
 use crate::revisions::plan::{Looked, OfRevisions};
 use crate::revisions::survey::Surveyed;
 use crate::revisions::{Planned, Revisions};
@@ -33,8 +33,7 @@ use crate::runs::digests;
 use crate::runs::{Runs, write_aside};
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::simulate::args::SimulateArgs;
-use crate::simulate::comparison::Comparison;
-use crate::simulate::python::Moving;
+use crate::simulate::simulation::Simulation;
 use crate::stop::Stop;
 use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::{Screen, size};
@@ -151,7 +150,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         ));
     }
     match (args.simulation.simulate, &args.out) {
-        (true, _) => simulate(&moving(&plan), &estimate, &args.simulation, screen)?,
+        (true, _) => simulate(&chunk_sizes(&plan), &estimate, &args.simulation, screen)?,
         (false, Some(_)) => (),
         // Whoever read it is gone: there is nobody to tell.
         (false, None) => write(
@@ -227,10 +226,10 @@ fn print_all(args: &Args, planned: &Planned, screen: &Screen) -> Outcome<()> {
     }
     match (&planned.estimate, &args.out) {
         (Some(estimate), _) if args.simulation.simulate => {
-            let chunks: Vec<Vec<Moving>> = looked
+            let chunks: Vec<Vec<u64>> = looked
                 .iter()
                 .filter_map(Looked::plan)
-                .flat_map(moving)
+                .flat_map(chunk_sizes)
                 .collect();
             simulate(&chunks, estimate, &args.simulation, screen)
         }
@@ -257,16 +256,16 @@ fn write_all(looked: &[Looked], out: &mut impl Write) -> std::io::Result<()> {
 }
 
 fn simulate(
-    chunks: &[Vec<Moving>],
+    chunks: &[Vec<u64>],
     estimate: &Estimate,
     args: &SimulateArgs,
     screen: &Screen,
 ) -> Outcome<()> {
     let model = args.model(&estimate.rates, estimate.on, estimate.workers);
-    let compared = Comparison::play(chunks, model, estimate.on)
+    let simulation = Simulation::play(chunks, model, estimate.on)
         .map_err(|endless| Failure::usage(format!("--lifetime: {endless}")))?;
-    screen.tell(&compared.json());
-    screen.show(compared.readable());
+    screen.tell(&simulation.json());
+    screen.show(simulation.readable());
     Ok(())
 }
 

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use hf2ms_hub::{Sha256, Token};
 use serde_json::{Value, json};
 
+use super::container_size::WORKER;
 use crate::binaries::StaticWorker;
 use crate::engine::network_settings::NetworkSettings;
-use crate::estimate::price;
 use crate::runs::write_aside;
 use crate::settings::{PASSED_ON, Settings, environment};
 use crate::ui::errors::{Failure, Outcome};
@@ -18,9 +18,9 @@ const APP: &str = include_str!("../../../../modal/app.py");
 const BRIDGE: &str = include_str!("../../../../modal/bridge.py");
 
 /// Cores: reserved, and at most.
-const CPU: [f64; 2] = [price::WORKER.cores, 4.0];
+const CPU: [f64; 2] = [WORKER.cores, 4.0];
 /// MiB of memory: reserved, and at most. The worker keeps under 128; the rest is Python.
-const MEMORY: [u64; 2] = [price::WORKER.mib, 1024];
+const MEMORY: [u64; 2] = [WORKER.mib, 1024];
 
 /// One app, as it is to be deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]

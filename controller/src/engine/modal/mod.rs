@@ -3,6 +3,7 @@
 
 pub mod attended;
 pub mod bridge;
+pub mod container_size;
 mod deployment;
 mod envelope;
 
