@@ -8,8 +8,9 @@ use crate::destination::Destination;
 use crate::error::{Error, Kind, Result};
 use crate::git::{GitRepo, GitSource, Limits};
 use crate::http::{Credentials, Http, HttpOptions, PlainDialect};
+use crate::hub::Hub;
 use crate::references::{References, Refs};
-use crate::repo::{Hub, RepoAt};
+use crate::repo::RepoAt;
 use crate::source::Source;
 use crate::space::Spaces;
 use crate::token::Token;
@@ -106,16 +107,15 @@ pub fn open_raw(side: &Side, http: HttpOptions) -> Result<RawHub> {
 }
 
 fn git_address(side: &Side) -> Result<(Url, &'static str)> {
-    let user = match side.at.hub {
-        Hub::HuggingFace => huggingface::GIT_USER,
-        Hub::ModelScope => modelscope::GIT_USER,
-        Hub::Git => return Err(only_mirrored()),
-    };
+    let profile = side.at.hub.profile();
+    if profile.folders.is_none() {
+        return Err(only_mirrored());
+    }
     let url = side.at.git_url();
     let url = url
         .parse()
         .map_err(|error| Error::new(Kind::Usage, format!("'{url}' is no address: {error}")))?;
-    Ok((url, user))
+    Ok((url, profile.git_user))
 }
 
 /// The branches and tags of a repo as Git tells them, where its hub's API does not.

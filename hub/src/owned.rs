@@ -3,8 +3,9 @@
 use crate::error::Result;
 use crate::file::Refused;
 use crate::http::HttpOptions;
+use crate::hub::Hub;
 use crate::open::Side;
-use crate::repo::{Hub, RepoId};
+use crate::repo::RepoId;
 use crate::{Error, Kind, huggingface, modelscope};
 
 /// The repos of one kind that an owner has, as far as the token may see them.

@@ -1,43 +1,12 @@
-//! Repos: which hub, which kind, which id, at which revision; and what a hub says of one.
+//! Repos: the kind, the id, the revision, and what a hub says of one.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The hubs there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Hub {
-    /// huggingface.co, or what `HF_ENDPOINT` names.
-    HuggingFace,
-    /// Any Git host with LFS; a repo there is known by its whole address.
-    Git,
-    /// modelscope.cn, or what `MODELSCOPE_ENDPOINT` or `MODELSCOPE_DOMAIN` name.
-    ModelScope,
-}
-
-impl Hub {
-    /// The name people know.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Git => "Git",
-            Self::HuggingFace => "Hugging Face",
-            Self::ModelScope => "ModelScope",
-        }
-    }
-
-    /// Whether a repo there may be read by a branch's name: the hub does not always tell the commit.
-    pub fn may_tell_no_commit(self) -> bool {
-        self == Self::ModelScope
-    }
-}
-
-impl fmt::Display for Hub {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::hub::Hub;
+use crate::profile::Folders;
 
 /// What a repo holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,6 +23,15 @@ pub enum RepoKind {
 impl RepoKind {
     /// Every kind, in the order in which a repo of unknown kind is looked for.
     pub const ALL: [Self; 3] = [Self::Model, Self::Dataset, Self::Space];
+
+    /// The folder of this kind among a hub's `folders`.
+    pub fn folder(self, folders: &Folders) -> &'static str {
+        match self {
+            Self::Model => folders.model,
+            Self::Dataset => folders.dataset,
+            Self::Space => folders.space,
+        }
+    }
 }
 
 impl fmt::Display for RepoKind {
@@ -165,10 +143,7 @@ pub struct BadRevision(String);
 impl Revision {
     /// The branch that a hub's new repos have.
     pub fn main_of(hub: Hub) -> Self {
-        Self(match hub {
-            Hub::Git | Hub::HuggingFace => "main".to_owned(),
-            Hub::ModelScope => "master".to_owned(),
-        })
+        Self(hub.profile().main_branch.to_owned())
     }
 
     /// The revision's text.
@@ -238,15 +213,18 @@ impl RepoAt {
 
     /// The address a person opens in a browser.
     pub fn web_url(&self) -> String {
-        let folder = match (self.hub, self.kind) {
-            (Hub::Git, _) => return self.endpoint.trim_end_matches(".git").to_owned(),
-            (Hub::HuggingFace, RepoKind::Model) => "",
-            (_, RepoKind::Dataset) => "datasets/",
-            (Hub::HuggingFace, RepoKind::Space) => "spaces/",
-            (Hub::ModelScope, RepoKind::Model) => "models/",
-            (Hub::ModelScope, RepoKind::Space) => "studios/",
-        };
-        format!("{}/{folder}{}", self.endpoint, self.id)
+        match &self.hub.profile().folders {
+            None => self.endpoint.trim_end_matches(".git").to_owned(),
+            Some(folders) => format!("{}/{}", self.endpoint, self.path_among(folders)),
+        }
+    }
+
+    /// The repo's path below the endpoint.
+    fn path_among(&self, folders: &Folders) -> String {
+        match self.kind.folder(folders) {
+            "" => self.id.to_string(),
+            folder => format!("{folder}/{}", self.id),
+        }
     }
 
     /// The address that `git clone` takes (modelscope-hub 0.5.1, `_repository.py`; Hugging Face takes it with and without `.git`).

@@ -303,9 +303,9 @@ async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
         Verb::Migrate(args) => alone(&args.request(), settings).await,
         Verb::Check { endpoints, .. } => {
             let hubs = || {
-                [Hub::HuggingFace, Hub::ModelScope]
+                Hub::with_api()
                     .map(|hub| settings.access(hub).endpoint.clone())
-                    .into()
+                    .collect()
             };
             let endpoints = if endpoints.is_empty() {
                 hubs()

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use hf2ms_hub::http::{AUTHORITIES, HttpOptions};
+use hf2ms_hub::profile::{Profile, Variables};
 use hf2ms_hub::{Hub, Redactor, RepoAt, Side, Token};
 use percent_encoding::percent_decode_str;
-
-const HUGGING_FACE: &str = "https://huggingface.co";
-const MODELSCOPE: &str = "https://modelscope.cn";
 
 /// Variables that name proxies, and what is reached without them.
 pub const PROXIES: [&str; 8] = [
@@ -44,9 +42,8 @@ pub fn environment(name: &str) -> Option<String> {
 /// How the hubs are reached, as a source and as a destination.
 #[derive(Clone)]
 pub struct Settings {
-    huggingface: HubAccess,
-    modelscope: HubAccess,
-    git: HubAccess,
+    /// By [`Hub::index`].
+    hubs: Vec<HubAccess>,
     /// Passwords of proxies.
     proxies: Vec<Token>,
     http: HttpOptions,
@@ -78,48 +75,9 @@ impl Settings {
     /// # Errors
     /// A token that can't be sent, an endpoint that is no address, a span that is no number.
     pub fn read(get: GetVariable<'_>) -> Result<Self, BadSetting> {
-        let domain = set(get, "MODELSCOPE_DOMAIN").map(|domain| {
-            let bare = !domain.contains("://");
-            (
-                "MODELSCOPE_DOMAIN",
-                if bare {
-                    format!("https://{domain}")
-                } else {
-                    domain
-                },
-            )
-        });
-        let endpoint = |name| set(get, name).map(|value| (name, value));
-        let huggingface = Access {
-            endpoint: address(endpoint("HF_ENDPOINT"), HUGGING_FACE)?,
-            token: token(get, &["HF_TOKEN"])?,
-            endpoint_name: "HF_ENDPOINT",
-            token_name: "HF_TOKEN",
-        };
-        let modelscope = Access {
-            endpoint: address(endpoint("MODELSCOPE_ENDPOINT").or(domain), MODELSCOPE)?,
-            token: token(get, &["MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN"])?,
-            endpoint_name: "MODELSCOPE_ENDPOINT",
-            token_name: "MODELSCOPE_TOKEN",
-        };
+        let hubs = Hub::ALL.iter().map(|hub| HubAccess::of(hub.profile(), get));
         Ok(Self {
-            huggingface: HubAccess::new(
-                huggingface,
-                get,
-                ["HF_DESTINATION_ENDPOINT", "HF_DESTINATION_TOKEN"],
-            )?,
-            modelscope: HubAccess::new(
-                modelscope,
-                get,
-                [
-                    "MODELSCOPE_DESTINATION_ENDPOINT",
-                    "MODELSCOPE_DESTINATION_TOKEN",
-                ],
-            )?,
-            git: HubAccess {
-                from: git_host(get, "HF2MS_SOURCE_LOGIN")?,
-                to: Some(git_host(get, "HF2MS_TARGET_LOGIN")?),
-            },
+            hubs: hubs.collect::<Result<_, _>>()?,
             proxies: PROXIES
                 .iter()
                 .filter_map(|name| get(name))
@@ -129,23 +87,19 @@ impl Settings {
         })
     }
 
-    fn ways(&self, hub: Hub) -> &HubAccess {
-        match hub {
-            Hub::Git => &self.git,
-            Hub::HuggingFace => &self.huggingface,
-            Hub::ModelScope => &self.modelscope,
-        }
+    fn hub_access(&self, hub: Hub) -> &HubAccess {
+        &self.hubs[hub.index()]
     }
 
     /// How this hub is reached; as a source, where that makes a difference.
     pub fn access(&self, hub: Hub) -> &Access {
-        &self.ways(hub).from
+        &self.hub_access(hub).from
     }
 
     /// How this hub is reached as a destination.
     pub fn access_to(&self, hub: Hub) -> &Access {
-        let ways = self.ways(hub);
-        ways.to.as_ref().unwrap_or(&ways.from)
+        let access = self.hub_access(hub);
+        access.to.as_ref().unwrap_or(&access.from)
     }
 
     /// A repo that is read, with its hub's token.
@@ -166,23 +120,18 @@ impl Settings {
 
     /// Every variable that holds a token, with the token if it is set: what a worker elsewhere has to be given.
     pub fn token_variables(&self) -> Vec<(&'static str, Option<Token>)> {
-        let of = |ways: &HubAccess, to: &'static str| {
-            let apart = ways.to.as_ref().filter(|access| access.token_name == to);
+        let of = |hub: &Hub| {
+            let (access, to) = (
+                self.hub_access(*hub),
+                hub.profile().variables.destination_token,
+            );
+            let apart = access.to.as_ref().filter(|access| access.token_name == to);
             [
-                (ways.from.token_name, ways.from.token.clone()),
+                (access.from.token_name, access.from.token.clone()),
                 (to, apart.and_then(|access| access.token.clone())),
             ]
         };
-        let hubs = [
-            of(&self.huggingface, "HF_DESTINATION_TOKEN"),
-            of(&self.modelscope, "MODELSCOPE_DESTINATION_TOKEN"),
-        ];
-        [
-            hubs[0].clone(),
-            hubs[1].clone(),
-            of(&self.git, "HF2MS_TARGET_LOGIN"),
-        ]
-        .concat()
+        Hub::ALL.iter().flat_map(of).collect()
     }
 
     /// How patient to be with the hubs.
@@ -210,23 +159,41 @@ impl Settings {
 }
 
 impl HubAccess {
-    /// What is not said of the destination is as for the source; but a token goes to no other site than its own.
-    fn new(
-        from: Access,
-        get: GetVariable<'_>,
-        [endpoint_name, token_name]: [&'static str; 2],
-    ) -> Result<Self, BadSetting> {
-        let own = token(get, &[token_name])?;
-        let endpoint = address(
-            set(get, endpoint_name).map(|value| (endpoint_name, value)),
-            &from.endpoint,
-        )?;
+    /// Reads the variables that `profile` names.
+    fn of(profile: &Profile, get: GetVariable<'_>) -> Result<Self, BadSetting> {
+        let names = &profile.variables;
+        let Some(public) = profile.endpoint else {
+            return Ok(Self {
+                from: git_host(get, names.token_name(), names.endpoint)?,
+                to: Some(git_host(get, names.destination_token, names.endpoint)?),
+            });
+        };
+        let domain = || names.domain.and_then(|name| Some((name, set(get, name)?)));
+        let from = Access {
+            endpoint: set(get, names.endpoint)
+                .map(|value| address(names.endpoint, value))
+                .or_else(|| domain().map(|(name, host)| address(name, with_scheme(host))))
+                .unwrap_or_else(|| Ok(public.to_owned()))?,
+            token: token(get, names.token)?,
+            endpoint_name: names.endpoint,
+            token_name: names.token_name(),
+        };
+        Self::apart(from, get, names)
+    }
+
+    /// The variables of the destination, whose defaults are the source's; but a token goes to no other site than its own.
+    fn apart(from: Access, get: GetVariable<'_>, names: &Variables) -> Result<Self, BadSetting> {
+        let own = token(get, &[names.destination_token])?;
+        let endpoint = set(get, names.destination_endpoint)
+            .map(|value| address(names.destination_endpoint, value))
+            .transpose()?
+            .unwrap_or_else(|| from.endpoint.clone());
         let elsewhere = endpoint != from.endpoint;
         if own.is_none() && !elsewhere {
             return Ok(Self { from, to: None });
         }
         let endpoint_name = if elsewhere {
-            endpoint_name
+            names.destination_endpoint
         } else {
             from.endpoint_name
         };
@@ -236,14 +203,27 @@ impl HubAccess {
                 endpoint,
                 token: own,
                 endpoint_name,
-                token_name,
+                token_name: names.destination_token,
             }),
         })
     }
 }
 
+/// The address of a host that may be given without a scheme.
+fn with_scheme(host: String) -> String {
+    if host.contains("://") {
+        host
+    } else {
+        format!("https://{host}")
+    }
+}
+
 /// A Git host's login; its address is the repo's.
-fn git_host(get: GetVariable<'_>, name: &'static str) -> Result<Access, BadSetting> {
+fn git_host(
+    get: GetVariable<'_>,
+    name: &'static str,
+    endpoint_name: &'static str,
+) -> Result<Access, BadSetting> {
     let login = get(name)
         .filter(|login| !login.is_empty())
         .map(|login| Token::parse_login(&login))
@@ -253,7 +233,7 @@ fn git_host(get: GetVariable<'_>, name: &'static str) -> Result<Access, BadSetti
     Ok(Access {
         endpoint: String::new(),
         token,
-        endpoint_name: "the address",
+        endpoint_name,
         token_name: name,
     })
 }
@@ -305,10 +285,7 @@ fn set(get: GetVariable<'_>, name: &str) -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
-fn address(given: Option<(&str, String)>, default: &str) -> Result<String, BadSetting> {
-    let Some((name, value)) = given else {
-        return Ok(default.to_owned());
-    };
+fn address(name: &str, value: String) -> Result<String, BadSetting> {
     let rest = value
         .strip_prefix("https://")
         .or_else(|| value.strip_prefix("http://"))

@@ -13,6 +13,7 @@ mod history;
 mod lfsconfig;
 mod limits;
 pub mod pointer;
+pub(crate) mod profile;
 mod refs;
 mod remote;
 mod session;

@@ -10,6 +10,7 @@ mod commit;
 mod dialect;
 mod info;
 mod owned;
+pub(crate) mod profile;
 mod quota;
 mod read;
 mod references;
@@ -42,9 +43,6 @@ use crate::{
     Missing, Owned, Placement, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256,
     Side, Source, Token, Transport, Visibility,
 };
-
-/// The user name that Git takes beside a token: any does (huggingface.co, "git over https").
-pub(crate) const GIT_USER: &str = "user";
 
 /// Everything but what RFC 3986 calls unreserved.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC

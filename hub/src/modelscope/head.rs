@@ -50,7 +50,9 @@ impl Repo {
     pub(super) fn to_git(&self, request: Request) -> Request {
         let request = request.headers(agent::git()).signed().once();
         match &self.token {
-            Some(token) => request.header(AUTHORIZATION, token.basic(super::GIT_USER)),
+            Some(token) => {
+                request.header(AUTHORIZATION, token.basic(super::profile::PROFILE.git_user))
+            }
             None => request,
         }
     }

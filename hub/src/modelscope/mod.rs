@@ -13,6 +13,7 @@ mod listing;
 mod oss;
 mod owned;
 mod pin;
+pub(crate) mod profile;
 mod push;
 mod put;
 mod read;
@@ -38,9 +39,6 @@ use crate::{
     Missing, Placement, RepoAt, RepoInfo, RepoPath, Result, Revision, Sha256, Side, Source, Token,
     Visibility,
 };
-
-/// The user name that Git's door wants beside the token (modelscope-hub 0.5.1, `_repository.py`).
-pub(crate) const GIT_USER: &str = "oauth2";
 
 /// A repo on ModelScope at a revision. Only the token, addresses in storage and whether the repo could be listed are
 /// remembered; nothing of its content is.

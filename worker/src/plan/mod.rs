@@ -280,7 +280,8 @@ impl Plan {
                 self.version
             )));
         }
-        let by_name = self.source.hub.may_tell_no_commit() && self.source.revision == self.asked;
+        let by_name = !self.source.hub.profile().abilities.tells_commits
+            && self.source.revision == self.asked;
         if !self.is_pinned() && !by_name {
             return Err(BadPlan(format!(
                 "the source's revision '{}' is not a pinned commit",

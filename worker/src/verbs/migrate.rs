@@ -31,11 +31,13 @@ impl FromStr for RepoArg {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let (hub, id) = match text.split_once(':') {
-            Some(("hf" | "huggingface", id)) => (Hub::HuggingFace, id),
-            Some(("ms" | "modelscope", id)) => (Hub::ModelScope, id),
-            _ => return Err("expected hf:owner/name or ms:owner/name".to_owned()),
-        };
+        let named = text
+            .split_once(':')
+            .and_then(|(prefix, id)| Some((Hub::by_prefix(prefix)?, id)));
+        let (hub, id) = named.ok_or_else(|| {
+            let forms = Hub::with_api().map(|hub| format!("{}:owner/name", hub.profile().prefix));
+            format!("expected {}", forms.collect::<Vec<_>>().join(" or "))
+        })?;
         Ok(Self {
             hub,
             id: id
@@ -101,7 +103,8 @@ pub async fn find(request: &MigrateRequest, settings: &Settings) -> Result<Found
                         format!("{} does not say at which commit {} is", at.hub, at.id),
                     )
                 };
-                let by_name = || at.hub.may_tell_no_commit().then(|| at.revision.clone());
+                let tells_commits = at.hub.profile().abilities.tells_commits;
+                let by_name = || (!tells_commits).then(|| at.revision.clone());
                 let commit = info.commit.clone().or_else(by_name).ok_or_else(unpinned)?;
                 let main = Revision::main_of(request.destination.hub);
                 let to = repo_at(

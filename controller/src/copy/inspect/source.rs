@@ -76,7 +76,7 @@ impl Here {
         let mut warnings: Vec<String> = lock.iter().map(|lock| read_by_git(&at, lock)).collect();
         let commit = match &info.commit {
             Some(commit) => commit.clone(),
-            None if at.hub.may_tell_no_commit() => {
+            None if !at.hub.profile().abilities.tells_commits => {
                 warnings.push(read_by_name(&at));
                 at.revision.clone()
             }

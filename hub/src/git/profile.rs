@@ -1,0 +1,36 @@
+//! The facts of a Git host, which has no API here: a repo is known by its whole address and read by Git and LFS.
+
+use crate::profile::{Abilities, Profile, Variables};
+use crate::transport::Transport;
+
+/// Any Git host.
+pub(crate) const PROFILE: Profile = Profile {
+    name: "Git",
+    id: "git",
+    prefix: "git",
+    endpoint: None,
+    hosts: &[],
+    mirrors: &[],
+    folders: None,
+    main_branch: "main",
+    variables: Variables {
+        token: &["HF2MS_SOURCE_LOGIN"],
+        endpoint: "the address",
+        domain: None,
+        destination_token: "HF2MS_TARGET_LOGIN",
+        destination_endpoint: "the address",
+        user: None,
+    },
+    token_page: None,
+    git_user: "oauth2",
+    git_suffix: "",
+    app: None,
+    transports: &[Transport::Http],
+    abilities: Abilities {
+        tells_commits: true,
+        scopes_tokens: true,
+        deletes_repos: false,
+        separate_sites: false,
+        pull_requests: None,
+    },
+};

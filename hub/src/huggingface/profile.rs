@@ -1,0 +1,41 @@
+//! The facts of Hugging Face. Sources: huggingface_hub 2.4.0, `constants.py`, `repository.py`.
+
+use crate::profile::{Abilities, Folders, Profile, Variables};
+use crate::transport::Transport;
+
+/// Hugging Face, and servers with the same API.
+pub(crate) const PROFILE: Profile = Profile {
+    name: "Hugging Face",
+    id: "huggingface",
+    prefix: "hf",
+    endpoint: Some("https://huggingface.co"),
+    hosts: &["huggingface.co", "hf.co"],
+    mirrors: &["hf-mirror.com"],
+    folders: Some(Folders {
+        model: "",
+        dataset: "datasets",
+        space: "spaces",
+    }),
+    main_branch: "main",
+    variables: Variables {
+        token: &["HF_TOKEN"],
+        endpoint: "HF_ENDPOINT",
+        domain: None,
+        destination_token: "HF_DESTINATION_TOKEN",
+        destination_endpoint: "HF_DESTINATION_ENDPOINT",
+        user: Some("HF_USERNAME"),
+    },
+    token_page: Some("/settings/tokens"),
+    // Any user name does ("git over https").
+    git_user: "user",
+    git_suffix: "",
+    app: Some("space"),
+    transports: &[Transport::Http, Transport::Xet],
+    abilities: Abilities {
+        tells_commits: true,
+        scopes_tokens: true,
+        deletes_repos: true,
+        separate_sites: false,
+        pull_requests: Some("refs/pr/*"),
+    },
+};

@@ -1,0 +1,40 @@
+//! The facts of ModelScope. Sources: modelscope-hub 0.5.1, `constants.py`, `_repository.py`.
+
+use crate::profile::{Abilities, Folders, Profile, Variables};
+use crate::transport::Transport;
+
+/// ModelScope: the Chinese site, and the international one with accounts and repos of its own.
+pub(crate) const PROFILE: Profile = Profile {
+    name: "ModelScope",
+    id: "modelscope",
+    prefix: "ms",
+    endpoint: Some("https://modelscope.cn"),
+    hosts: &["modelscope.cn", "modelscope.ai"],
+    mirrors: &[],
+    folders: Some(Folders {
+        model: "models",
+        dataset: "datasets",
+        space: "studios",
+    }),
+    main_branch: "master",
+    variables: Variables {
+        token: &["MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN"],
+        endpoint: "MODELSCOPE_ENDPOINT",
+        domain: Some("MODELSCOPE_DOMAIN"),
+        destination_token: "MODELSCOPE_DESTINATION_TOKEN",
+        destination_endpoint: "MODELSCOPE_DESTINATION_ENDPOINT",
+        user: None,
+    },
+    token_page: Some("/my/myaccesstoken"),
+    git_user: "oauth2",
+    git_suffix: ".git",
+    app: Some("studio"),
+    transports: &[Transport::Http],
+    abilities: Abilities {
+        tells_commits: false,
+        scopes_tokens: false,
+        deletes_repos: false,
+        separate_sites: true,
+        pull_requests: None,
+    },
+};

@@ -1,0 +1,92 @@
+//! The facts of a hub that the rest of the workspace asks for: names, addresses, variables and abilities. Each hub's folder defines
+//! its own [`Profile`]; [`crate::Hub::profile`] returns it. Requests and answers are not here: they are in the hub's folder.
+
+use crate::transport::Transport;
+
+/// The facts of one hub.
+#[derive(Debug)]
+pub struct Profile {
+    /// The hub's name in texts for people.
+    pub name: &'static str,
+    /// The hub's name in JSON; on the command line it may stand before a repo's id, as in `modelscope:owner/name`.
+    pub id: &'static str,
+    /// The short form of [`Profile::id`], as in `ms:owner/name`.
+    pub prefix: &'static str,
+    /// The public address, without a trailing slash; `None` where each repo has an address of its own.
+    pub endpoint: Option<&'static str>,
+    /// Hosts whose web addresses name repos of this hub; messages name the first.
+    pub hosts: &'static [&'static str],
+    /// Hosts that serve this hub's repos for others; their web addresses are read like those of [`Profile::hosts`].
+    pub mirrors: &'static [&'static str],
+    /// The folder of each kind in web addresses and Git URLs; `None` where the endpoint is the repo's whole address.
+    pub folders: Option<Folders>,
+    /// The branch that a new repo has.
+    pub main_branch: &'static str,
+    /// The variables of the environment that say how the hub is reached.
+    pub variables: Variables,
+    /// The path of the web page that gives tokens, below the endpoint.
+    pub token_page: Option<&'static str>,
+    /// The user name that Git sends beside the hub's token.
+    pub git_user: &'static str,
+    /// The ending of the Git URL that a mirror's report shows.
+    pub git_suffix: &'static str,
+    /// The hub's word for a repo that is an app; `None` where there are none.
+    pub app: Option<&'static str>,
+    /// The ways in which blobs travel, apart from Git.
+    pub transports: &'static [Transport],
+    /// What the hub does that others don't.
+    pub abilities: Abilities,
+}
+
+/// The folder of each kind of repo, without slashes; empty where repos of the kind stand below the endpoint itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Folders {
+    /// The folder of models.
+    pub model: &'static str,
+    /// The folder of datasets.
+    pub dataset: &'static str,
+    /// The folder of apps.
+    pub space: &'static str,
+}
+
+/// The names of a hub's environment variables.
+#[derive(Debug, Clone, Copy)]
+pub struct Variables {
+    /// The token, or the login of a Git host; messages name the first, and the others are read where that is not set.
+    pub token: &'static [&'static str],
+    /// The endpoint; of a Git host, the words that messages have for it.
+    pub endpoint: &'static str,
+    /// The endpoint's host, read where [`Variables::endpoint`] is not set.
+    pub domain: Option<&'static str>,
+    /// The token of a destination that is another account or site.
+    pub destination_token: &'static str,
+    /// The endpoint of a destination that is another site.
+    pub destination_endpoint: &'static str,
+    /// The user name for Git.
+    pub user: Option<&'static str>,
+}
+
+impl Variables {
+    /// The variable of the token that messages name.
+    pub const fn token_name(&self) -> &'static str {
+        match self.token {
+            [name, ..] => name,
+            [] => "",
+        }
+    }
+}
+
+/// What a hub does that others don't.
+#[derive(Debug, Clone, Copy)]
+pub struct Abilities {
+    /// The hub always tells the commit of a revision; without it a repo may have to be read by a branch's name.
+    pub tells_commits: bool,
+    /// A token has scopes: it may read only, or write to one repo and not to another of the same owner.
+    pub scopes_tokens: bool,
+    /// A token may delete a repo.
+    pub deletes_repos: bool,
+    /// Each of the hosts is a site with accounts and repos of its own.
+    pub separate_sites: bool,
+    /// The pattern of the refs that hold pull requests.
+    pub pull_requests: Option<&'static str>,
+}
