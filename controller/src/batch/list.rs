@@ -18,14 +18,14 @@ use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::Screen;
 
 /// One repo of a batch.
-pub struct Entry {
+pub struct BatchEntry {
     /// What it is called in words: the source's id, and its kind where that was said.
     pub name: String,
     /// Where from, where to.
     pub route: Route,
     /// The destination's id.
     pub destination: RepoId,
-    place: Place,
+    origin: EntryOrigin,
     from: RepoAt,
     to: RepoAt,
     /// The destination's kind, where it is known without asking.
@@ -34,22 +34,22 @@ pub struct Entry {
 
 /// A source as it was named, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    place: Place,
+pub struct SourceLine {
+    origin: EntryOrigin,
     source: String,
     destination: Option<RepoId>,
 }
 
 /// Where a source was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+enum EntryOrigin {
     /// On the command line, or by its owner's listing.
     Itself(String),
     /// In this file, on this line.
     Line(String, usize),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for EntryOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Itself(source) => f.write_str(&escape(source)),
@@ -58,11 +58,11 @@ impl fmt::Display for Place {
     }
 }
 
-impl Named {
+impl SourceLine {
     /// As it stands on the command line.
     pub fn plain(source: &str) -> Self {
         Self {
-            place: Place::Itself(source.to_owned()),
+            origin: EntryOrigin::Itself(source.to_owned()),
             source: source.to_owned(),
             destination: None,
         }
@@ -70,7 +70,7 @@ impl Named {
 }
 
 /// What is named, or why it can't be.
-pub type Line = Outcome<Named>;
+pub type Line = Outcome<SourceLine>;
 
 /// Reads a list: a line a repo, source and perhaps destination; what follows a `#` is a comment. `-` is stdin.
 ///
@@ -96,7 +96,7 @@ fn parse(text: &str, file: &str) -> Vec<Line> {
         .map(|(index, line)| (index + 1, words(line)));
     let lines = lines.filter(|(_, words)| !words.is_empty());
     lines
-        .map(|(number, words)| named(&words, Place::Line(file.to_owned(), number)))
+        .map(|(number, words)| named(&words, EntryOrigin::Line(file.to_owned(), number)))
         .collect()
 }
 
@@ -107,7 +107,7 @@ fn words(line: &str) -> Vec<&str> {
         .collect()
 }
 
-fn named(words: &[&str], place: Place) -> Line {
+fn named(words: &[&str], origin: EntryOrigin) -> Line {
     let destination = match words {
         [_] => Ok(None),
         [_, to] => to
@@ -118,17 +118,17 @@ fn named(words: &[&str], place: Place) -> Line {
             "more than a source and a destination: what is meant as a comment begins with #",
         )),
     };
-    let destination = destination.map_err(|why| at(&place, &why))?;
+    let destination = destination.map_err(|why| at(&origin, &why))?;
     let source = words.first().copied().unwrap_or_default().to_owned();
-    Ok(Named {
-        place,
+    Ok(SourceLine {
+        origin,
         source,
         destination,
     })
 }
 
-fn at(place: &Place, why: &Failure) -> Failure {
-    Failure::new(why.exit(), format!("{place}: {why}"))
+fn at(origin: &EntryOrigin, why: &Failure) -> Failure {
+    Failure::new(why.exit(), format!("{origin}: {why}"))
 }
 
 /// All, or the first failure and how many follow.
@@ -171,7 +171,7 @@ pub async fn of_owner(
             owned
                 .repos
                 .iter()
-                .map(|id| Ok(Named::plain(&source(at.hub, *kind, id)))),
+                .map(|id| Ok(SourceLine::plain(&source(at.hub, *kind, id)))),
         );
         refused.extend(owned.refused);
     }
@@ -209,11 +209,11 @@ pub fn entries(
     to_owner: Option<&str>,
     settings: &Settings,
     screen: &Screen,
-) -> Outcome<Vec<Entry>> {
+) -> Outcome<Vec<BatchEntry>> {
     let entry = |named: Line| {
         let named = named?;
-        let place = named.place.clone();
-        entry(named, args, to_owner, settings).map_err(|why| at(&place, &why))
+        let origin = named.origin.clone();
+        entry(named, args, to_owner, settings).map_err(|why| at(&origin, &why))
     };
     distinct(
         all_or_first(named.into_iter().map(entry).collect())?,
@@ -222,11 +222,11 @@ pub fn entries(
 }
 
 fn entry(
-    named: Named,
+    named: SourceLine,
     args: &RouteArgs,
     to_owner: Option<&str>,
     settings: &Settings,
-) -> Outcome<Entry> {
+) -> Outcome<BatchEntry> {
     let routed = |dest| {
         Route::resolve(
             &named.source,
@@ -253,11 +253,11 @@ fn entry(
     } else {
         format!("{}s/", from.kind)
     };
-    Ok(Entry {
+    Ok(BatchEntry {
         name: format!("{folder}{}", from.id),
         destination: to.id.clone(),
         route,
-        place: named.place,
+        origin: named.origin,
         from,
         to,
         kind,
@@ -265,8 +265,8 @@ fn entry(
 }
 
 /// Each destination once: who names a repo twice means it once, and two repos can't become one.
-fn distinct(entries: Vec<Entry>, screen: &Screen) -> Outcome<Vec<Entry>> {
-    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+fn distinct(entries: Vec<BatchEntry>, screen: &Screen) -> Outcome<Vec<BatchEntry>> {
+    let mut kept: Vec<BatchEntry> = Vec::with_capacity(entries.len());
     let mut by_destination: HashMap<(String, String), Vec<usize>> = HashMap::new();
     for entry in entries {
         let same = by_destination
@@ -278,11 +278,11 @@ fn distinct(entries: Vec<Entry>, screen: &Screen) -> Outcome<Vec<Entry>> {
             .find(|other| other.may_be(entry.kind))
         {
             Some(other) if other.from == entry.from && other.kind == entry.kind => {
-                let (place, first) = (&entry.place, &other.place);
-                let told = if place == first {
+                let (origin, first) = (&entry.origin, &other.origin);
+                let told = if origin == first {
                     String::new()
                 } else {
-                    format!("{place}: ")
+                    format!("{origin}: ")
                 };
                 screen.warn(format!(
                     "{told}{} is named twice: it is copied once",
@@ -293,7 +293,7 @@ fn distinct(entries: Vec<Entry>, screen: &Screen) -> Outcome<Vec<Entry>> {
                 return Err(Failure::usage(format!(
                     "{}: {} would be written to {}, as {} from {}: name another destination or, if one is a model and one a dataset, \
                      write models/ or datasets/ before each",
-                    entry.place, entry.name, entry.destination, other.name, other.place
+                    entry.origin, entry.name, entry.destination, other.name, other.origin
                 )));
             }
             None => {
@@ -305,13 +305,13 @@ fn distinct(entries: Vec<Entry>, screen: &Screen) -> Outcome<Vec<Entry>> {
     Ok(kept)
 }
 
-impl Entry {
+impl BatchEntry {
     /// That it names no revision, where all of them are copied.
     ///
     /// # Errors
     /// It does; by its place.
     pub fn is_about_all(&self) -> Outcome<()> {
-        is_about_all(&self.route).map_err(|why| at(&self.place, &why))
+        is_about_all(&self.route).map_err(|why| at(&self.origin, &why))
     }
 
     /// Whether the destination may turn out to be of this kind.

@@ -11,9 +11,9 @@ use futures_util::future::join_all;
 use hf2ms_worker::protocol::Exit;
 use tokio::sync::Semaphore;
 
-use self::list::Entry;
-use self::summary::Row;
-use crate::copy::{Copying, End, Task};
+use self::list::BatchEntry;
+use self::summary::BatchRow;
+use crate::copy::{CopyOptions, CopyResult, RepoCopy};
 use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::Screen;
 
@@ -23,7 +23,7 @@ const AHEAD: usize = 4;
 
 /// Many repos at once.
 pub struct Batch<'a> {
-    task: &'a Task<'a>,
+    options: &'a CopyOptions<'a>,
     screen: &'a Screen,
     ahead: Arc<Semaphore>,
     /// Why no other repo is tried any more.
@@ -32,9 +32,9 @@ pub struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Of what the task says.
-    pub fn new(task: &'a Task<'a>, screen: &'a Screen) -> Self {
+    pub fn new(options: &'a CopyOptions<'a>, screen: &'a Screen) -> Self {
         Self {
-            task,
+            options,
             screen,
             ahead: Arc::new(Semaphore::new(AHEAD)),
             over: OnceLock::new(),
@@ -42,43 +42,43 @@ impl<'a> Batch<'a> {
     }
 
     /// Sees all through, whatever becomes of each: a row an entry, in their order.
-    pub async fn go(&self, entries: &[Entry]) -> Vec<Row> {
+    pub async fn go(&self, entries: &[BatchEntry]) -> Vec<BatchRow> {
         join_all(entries.iter().map(|entry| self.row(entry))).await
     }
 
-    async fn row(&self, entry: &Entry) -> Row {
+    async fn row(&self, entry: &BatchEntry) -> BatchRow {
         let began = Instant::now();
         let ended = self.copy(entry).await;
         let over = match &ended {
-            Ok(End::Revisions(summary)) => summary.over.as_ref(),
+            Ok(CopyResult::RevisionsCopy(summary)) => summary.over.as_ref(),
             Ok(_) => None,
             Err(failure) => Some(failure).filter(|failure| failure.ends_all()),
         };
         // The first one is the reason; a later one says the same.
         over.into_iter()
             .for_each(|failure| drop(self.over.set(failure.clone())));
-        Row::of(entry, ended, began.elapsed().as_secs_f64())
+        BatchRow::of(entry, ended, began.elapsed().as_secs_f64())
     }
 
-    async fn copy(&self, entry: &Entry) -> Outcome<End> {
+    async fn copy(&self, entry: &BatchEntry) -> Outcome<CopyResult> {
         let ahead = self.ahead.clone().acquire_owned().await.ok();
-        if self.task.stop.is_asked() {
+        if self.options.stop.is_asked() {
             return Err(Failure::interrupted());
         }
         if let Some(why) = self.over.get() {
             return Err(Failure::new(why.exit(), format!("not tried: {why}")));
         }
         let screen = self.screen.of_repo(&entry.name);
-        let copying = Copying {
-            task: self.task,
+        let copy = RepoCopy {
+            options: self.options,
             screen: &screen,
             began: Instant::now(),
         };
         // Boxed: those who wait for their turn to be looked at are many, and small.
-        let ended = Box::pin(copying.go(&entry.route, ahead)).await;
+        let ended = Box::pin(copy.go(&entry.route, ahead)).await;
         match &ended {
             Err(failure) if failure.exit() != Exit::Interrupted => screen.fail(failure),
-            Ok(End::Skipped(why)) => screen.say(format!("skipped: {why}")),
+            Ok(CopyResult::Skipped(why)) => screen.say(format!("skipped: {why}")),
             _ => (),
         }
         ended

@@ -4,9 +4,9 @@ use hf2ms_worker::protocol::Exit;
 use serde::Serialize;
 use serde_json::json;
 
-use super::list::Entry;
-use crate::copy::End;
-use crate::revisions::summary::{Done, Summary as Revisions};
+use super::list::BatchEntry;
+use crate::copy::CopyResult;
+use crate::revisions::summary::{DoneCount, RevisionsSummary};
 use crate::runs::report::Report;
 use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::{Screen, duration, size};
@@ -14,20 +14,20 @@ use crate::ui::table::{columns, number};
 
 /// What came of one repo.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct BatchRow {
     /// The source.
     pub source: String,
     /// The destination's id.
     pub destination: String,
     /// How it stands.
-    pub state: Standing,
+    pub state: RepoStatus,
     /// Its files, if it was looked at.
     pub files: Option<u64>,
     /// Their bytes.
     pub bytes: Option<u64>,
     /// How many of its revisions are there, if all were to be copied.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub revisions: Option<Done>,
+    pub revisions: Option<DoneCount>,
     /// Why it is not done.
     pub reason: Option<String>,
     /// The run, if one was begun and has ended or goes on in the cloud.
@@ -43,7 +43,7 @@ pub struct Row {
 /// How a repo stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum RepoStatus {
     /// Done and verified.
     Ok,
     /// Left as it is.
@@ -56,7 +56,7 @@ pub enum Standing {
     Planned,
 }
 
-impl Standing {
+impl RepoStatus {
     const ALL: [Self; 5] = [
         Self::Ok,
         Self::Skipped,
@@ -76,31 +76,31 @@ impl Standing {
     }
 }
 
-impl Row {
+impl BatchRow {
     /// What came of an entry, so many seconds after the batch began.
-    pub fn of(entry: &Entry, ended: Outcome<End>, seconds: f64) -> Self {
+    pub fn of(entry: &BatchEntry, ended: Outcome<CopyResult>, seconds: f64) -> Self {
         let row = Self {
             seconds,
             ..Self::new(&entry.name, entry.destination.as_str())
         };
         match ended {
-            Ok(End::Reported(report)) => row.reported(&report),
-            Ok(End::Away(run, plan)) => Self {
-                state: Standing::Submitted,
+            Ok(CopyResult::Reported(report)) => row.reported(&report),
+            Ok(CopyResult::Detached(run, plan)) => Self {
+                state: RepoStatus::Submitted,
                 files: Some(plan.files),
                 bytes: Some(plan.bytes),
                 run: Some(run),
                 ..row
             },
-            Ok(End::Planned(plan)) => Self {
-                state: Standing::Planned,
+            Ok(CopyResult::Planned(plan)) => Self {
+                state: RepoStatus::Planned,
                 files: Some(plan.files),
                 bytes: Some(plan.bytes),
                 ..row
             },
-            Ok(End::Revisions(summary)) => row.summed_up(&summary),
-            Ok(End::Skipped(why)) => Self {
-                state: Standing::Skipped,
+            Ok(CopyResult::RevisionsCopy(summary)) => row.summed_up(&summary),
+            Ok(CopyResult::Skipped(why)) => Self {
+                state: RepoStatus::Skipped,
                 reason: Some(why.to_owned()),
                 ..row
             },
@@ -120,7 +120,7 @@ impl Row {
         Self {
             source,
             destination,
-            state: Standing::Ok,
+            state: RepoStatus::Ok,
             files,
             bytes,
             revisions,
@@ -135,7 +135,7 @@ impl Row {
     fn failed(self, failure: &Failure) -> Self {
         let code = failure.exit();
         Self {
-            state: Standing::Failed,
+            state: RepoStatus::Failed,
             reason: Some(failure.to_string()),
             exit: code as u8,
             code,
@@ -151,9 +151,9 @@ impl Row {
             Some(report.run.clone()),
         );
         let state = if code == Exit::Done {
-            Standing::Ok
+            RepoStatus::Ok
         } else {
-            Standing::Failed
+            RepoStatus::Failed
         };
         Self {
             state,
@@ -167,12 +167,12 @@ impl Row {
         }
     }
 
-    fn summed_up(self, summary: &Revisions) -> Self {
+    fn summed_up(self, summary: &RevisionsSummary) -> Self {
         let code = summary.exit();
         let state = match code {
-            Exit::Done if summary.is_trial() => Standing::Planned,
-            Exit::Done => Standing::Ok,
-            _ => Standing::Failed,
+            Exit::Done if summary.is_trial() => RepoStatus::Planned,
+            Exit::Done => RepoStatus::Ok,
+            _ => RepoStatus::Failed,
         };
         let (files, bytes, revisions) = (
             Some(summary.files),
@@ -194,14 +194,14 @@ impl Row {
 
 /// What came of all.
 #[derive(Debug)]
-pub struct Summary {
+pub struct BatchSummary {
     /// A row a repo.
-    pub rows: Vec<Row>,
+    pub rows: Vec<BatchRow>,
     /// Seconds that it took.
     pub seconds: f64,
 }
 
-impl Summary {
+impl BatchSummary {
     /// The worst of all exit codes.
     pub fn exit(&self) -> Exit {
         self.rows
@@ -212,7 +212,7 @@ impl Summary {
 
     /// Shows it: to a person as a table, to a program as the last line.
     pub fn show(&self, screen: &Screen) {
-        let counts: serde_json::Map<_, _> = Standing::ALL
+        let counts: serde_json::Map<_, _> = RepoStatus::ALL
             .into_iter()
             .map(|state| (state.name().to_owned(), self.count(state).into()))
             .collect();
@@ -249,7 +249,7 @@ impl Summary {
     }
 
     fn last_line(&self) -> String {
-        let counts = Standing::ALL
+        let counts = RepoStatus::ALL
             .into_iter()
             .map(|state| (self.count(state), state))
             .filter(|(count, _)| *count > 0);
@@ -257,7 +257,7 @@ impl Summary {
             .map(|(count, state)| format!("{count} {}", state.name()))
             .collect();
         let (files, bytes) = self.sums();
-        let again = if self.count(Standing::Failed) > 0 {
+        let again = if self.count(RepoStatus::Failed) > 0 {
             "; the same command goes on"
         } else {
             ""
@@ -271,18 +271,18 @@ impl Summary {
         )
     }
 
-    fn count(&self, state: Standing) -> usize {
+    fn count(&self, state: RepoStatus) -> usize {
         self.rows.iter().filter(|row| row.state == state).count()
     }
 
     /// Files and bytes of what was looked at.
     fn sums(&self) -> (u64, u64) {
-        let sum = |of: fn(&Row) -> Option<u64>| self.rows.iter().filter_map(of).sum();
+        let sum = |of: fn(&BatchRow) -> Option<u64>| self.rows.iter().filter_map(of).sum();
         (sum(|row| row.files), sum(|row| row.bytes))
     }
 }
 
-fn cells(row: &Row) -> [String; 7] {
+fn cells(row: &BatchRow) -> [String; 7] {
     let (files, bytes) = (
         number(row.files.map(|files| files.to_string())),
         number(row.bytes.map(size)),
@@ -309,19 +309,20 @@ pub fn repos(count: usize) -> String {
 mod tests {
     use super::*;
 
-    fn summary() -> Summary {
-        let ok = Row {
+    fn summary() -> BatchSummary {
+        let ok = BatchRow {
             files: Some(6),
             bytes: Some(8_000_000),
-            ..Row::new("org/a", "org/a")
+            ..BatchRow::new("org/a", "org/a")
         };
-        let skipped = Row {
-            state: Standing::Skipped,
+        let skipped = BatchRow {
+            state: RepoStatus::Skipped,
             reason: Some("exists".to_owned()),
-            ..Row::new("datasets/org/long", "me/b")
+            ..BatchRow::new("datasets/org/long", "me/b")
         };
-        let failed = Row::new("org/c", "org/c").failed(&Failure::refused("model org/c is gated"));
-        Summary {
+        let failed =
+            BatchRow::new("org/c", "org/c").failed(&Failure::refused("model org/c is gated"));
+        BatchSummary {
             rows: vec![ok, skipped, failed],
             seconds: 61.0,
         }
@@ -341,7 +342,7 @@ org/c              org/c        failed       -      -  model org/c is gated
     #[test]
     fn where_all_revisions_go_each_repo_says_how_many_are_there() {
         let mut summary = summary();
-        summary.rows[0].revisions = Some(Done { done: 2, of: 3 });
+        summary.rows[0].revisions = Some(DoneCount { done: 2, of: 3 });
         let expected = "
 repo               destination  state    revisions  files  bytes  reason
 org/a              org/a        ok       2 of 3         6   8 MB

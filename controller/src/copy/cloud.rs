@@ -7,7 +7,7 @@ use hf2ms_worker::verbs::finalize::FinalizeJob;
 use serde_json::{Value, json};
 
 use crate::binaries::{WORKER, find};
-use crate::copy::outcome::Work;
+use crate::copy::outcome::RunResult;
 use crate::copy::run::{in_words, verify_with};
 use crate::engine::Ended;
 use crate::engine::local::Local;
@@ -21,7 +21,7 @@ use crate::ui::progress::{Done, Progress};
 use crate::ui::screen::Screen;
 
 /// One migration in the cloud.
-pub struct Migrating<'a> {
+pub struct ModalCopy<'a> {
     /// Where it is done.
     pub cloud: Cloud<'a>,
     /// What is done.
@@ -30,7 +30,7 @@ pub struct Migrating<'a> {
     pub settings: &'a Settings,
 }
 
-impl Errand for Migrating<'_> {
+impl Errand for ModalCopy<'_> {
     fn chunks(&self) -> u32 {
         u32::try_from(self.plan.chunks.len()).unwrap_or(u32::MAX)
     }
@@ -74,12 +74,12 @@ impl Errand for Migrating<'_> {
     }
 }
 
-impl Migrating<'_> {
+impl ModalCopy<'_> {
     /// Submits what `calls` lacks and sees it through, unless nobody here should wait.
     ///
     /// # Errors
     /// As [`Cloud::work`]; or what ended it there.
-    pub async fn work(&self, calls: Calls, watch: Watch, work: &mut Work) -> Outcome<Came> {
+    pub async fn work(&self, calls: Calls, watch: Watch, work: &mut RunResult) -> Outcome<Came> {
         match self.cloud.work(self, calls, watch).await? {
             Came::Home(Given::Result(given)) => self.gather(given, work)?,
             Came::Home(Given::Expired) => self.compare_from_here(work).await?,
@@ -89,7 +89,7 @@ impl Migrating<'_> {
     }
 
     /// Compares both sides, because what the finalizer gave is gone.
-    async fn compare_from_here(&self, work: &mut Work) -> Outcome<()> {
+    async fn compare_from_here(&self, work: &mut RunResult) -> Outcome<()> {
         let Cloud {
             run, screen, stop, ..
         } = self.cloud;
@@ -108,7 +108,7 @@ impl Migrating<'_> {
         Ok(())
     }
 
-    fn gather(&self, given: Value, work: &mut Work) -> Outcome<()> {
+    fn gather(&self, given: Value, work: &mut RunResult) -> Outcome<()> {
         let run = self.cloud.run;
         let bad = |error: serde_json::Error| {
             Failure::new(

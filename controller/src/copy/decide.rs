@@ -9,11 +9,11 @@ use serde::de::IgnoredAny;
 
 use crate::args::filter::Filter;
 use crate::args::route::Route;
-use crate::copy::inspect::{Here, There};
-use crate::copy::plan::{Purpose, Sides, Wishes, find as find_sides};
+use crate::copy::inspect::{DestinationRepo, SourceRepo};
+use crate::copy::plan::{PlanOptions, Purpose, RepoPair, find as find_sides};
 use crate::copy::run::stays_hidden;
-use crate::copy::sync_state::Proof;
-use crate::copy::{Task, Trial};
+use crate::copy::sync_state::SyncState;
+use crate::copy::{CopyOptions, Trial};
 use crate::engine::remote::Watch;
 use crate::runs::digests;
 use crate::runs::report::Report;
@@ -24,18 +24,18 @@ use crate::ui::screen::Screen;
 /// What is to be done.
 pub enum Decision {
     /// Carry out this plan.
-    CarryOut(Box<Plan>, Box<There>),
+    CarryOut(Box<Plan>, Box<DestinationRepo>),
     /// Wait for this run, which the cloud still does.
     Attach(Box<RunRecord>),
     /// Nothing: both sides stand where an earlier run verified them.
-    Proven(Box<Proof>, Box<Report>),
+    Proven(Box<SyncState>, Box<Report>),
     /// Nothing, and why.
     Skip(&'static str),
 }
 
 /// What becomes of a destination that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
+pub enum IfExists {
     /// It is met: what differs is sent.
     Met,
     /// It is left alone, unless a run of ours made it and did not get to its end.
@@ -52,58 +52,62 @@ pub const EXISTS: &str = "exists there already: --force compares it and sends wh
 ///
 /// # Errors
 /// One of them can't be read, or the destination must not be written.
-pub async fn compare(route: &Route, task: &Task<'_>, screen: &Screen) -> Outcome<Decision> {
-    let Task { settings, runs, .. } = task;
-    let Some((here, there)) = find_sides(route, Purpose::Write, settings, screen).await? else {
+pub async fn compare(
+    route: &Route,
+    options: &CopyOptions<'_>,
+    screen: &Screen,
+) -> Outcome<Decision> {
+    let CopyOptions { settings, runs, .. } = options;
+    let Some((source, destination)) = find_sides(route, Purpose::Write, settings, screen).await?
+    else {
         return Ok(Decision::Skip(SPACE));
     };
-    let attends = task.trial == Trial::ForReal && task.watch == Watch::Attached;
+    let attends = options.trial == Trial::ForReal && options.watch == Watch::Attached;
     if let Some(record) = runs
-        .detached(&there.at)
-        .filter(|run| run.source.id == here.at.id && attends)
+        .detached(&destination.at)
+        .filter(|run| run.source.id == source.at.id && attends)
     {
         return Ok(Decision::Attach(Box::new(record)));
     }
-    let proven = proven(&here, &there, route, task.prune, runs);
-    if task.existing == Existing::LeftAlone
+    let proven = proven(&source, &destination, route, options.prune, runs);
+    if options.existing == IfExists::LeftAlone
         && proven.is_none()
-        && there.info.is_some()
-        && !left_by_us(runs, &there)
+        && destination.info.is_some()
+        && !left_by_us(runs, &destination)
     {
         return Ok(Decision::Skip(EXISTS));
     }
-    let wanted = task.visibility.unwrap_or(here.info.visibility);
-    there
-        .info
-        .iter()
-        .try_for_each(|info| stays_hidden(wanted, info.visibility, &there.at.id.to_string()))?;
+    let wanted = options.visibility.unwrap_or(source.info.visibility);
+    destination.info.iter().try_for_each(|info| {
+        stays_hidden(wanted, info.visibility, &destination.at.id.to_string())
+    })?;
     if let Some((proof, earlier)) = proven {
         return Ok(Decision::Proven(Box::new(proof), Box::new(earlier)));
     }
-    let sides = Sides::list(here, there, settings).await?;
-    let known = digests::load(runs, &sides.here.at, &sides.there.at);
-    let wishes = Wishes {
-        cutting: task.cutting.clone(),
-        visibility: task.visibility,
-        prune: task.prune,
+    let sides = RepoPair::list(source, destination, settings).await?;
+    let known = digests::load(runs, &sides.source.at, &sides.destination.at);
+    let options = PlanOptions {
+        cutting: options.cutting.clone(),
+        visibility: options.visibility,
+        prune: options.prune,
         card: route.card(),
     };
-    let (plan, there) = sides.plan(&wishes, &known, settings).await?;
-    Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
+    let (plan, destination) = sides.plan(&options, &known, settings).await?;
+    Ok(Decision::CarryOut(Box::new(plan), Box::new(destination)))
 }
 
 /// What an earlier run proves of these sides as they stand.
 fn proven(
-    here: &Here,
-    there: &There,
+    source: &SourceRepo,
+    destination: &DestinationRepo,
     route: &Route,
     prune: Option<MaxDelete>,
     runs: &Runs,
-) -> Option<(Proof, Report)> {
-    let proof = Proof::new(
-        &here.at,
-        &there.at,
-        there.head.clone()?,
+) -> Option<(SyncState, Report)> {
+    let proof = SyncState::new(
+        &source.at,
+        &destination.at,
+        destination.head.clone()?,
         route.filter(),
         prune,
     )
@@ -113,11 +117,11 @@ fn proven(
 }
 
 /// Whether a run of ours made this destination and none has come to its end since.
-fn left_by_us(runs: &Runs, there: &There) -> bool {
+fn left_by_us(runs: &Runs, destination: &DestinationRepo) -> bool {
     let ours = runs
         .list()
         .into_iter()
-        .filter(|run| run.verb == RunVerb::Migrate && run.destination == there.at);
+        .filter(|run| run.verb == RunVerb::Migrate && run.destination == destination.at);
     ours.take_while(|run| run.state != State::Done)
         .any(|run| made(runs, &run))
 }
@@ -158,8 +162,8 @@ fn is_of_revisions(content: &[u8]) -> bool {
 ///
 /// # Errors
 /// It is no plan, or one for other hubs or another destination than there is.
-pub async fn read_plan(file: &Path, task: &Task<'_>) -> Outcome<Decision> {
-    let settings = task.settings;
+pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> Outcome<Decision> {
+    let settings = options.settings;
     let bad = |error: &dyn std::fmt::Display| {
         Failure::usage(format!(
             "{}: {}",
@@ -187,10 +191,11 @@ pub async fn read_plan(file: &Path, task: &Task<'_>) -> Outcome<Decision> {
             )));
         }
     }
-    plan.creation.visibility = task.visibility.unwrap_or(plan.creation.visibility);
-    let mut there = There::to_write(plan.destination.clone(), Filter::default(), settings).await?;
-    there.listing = there.current(settings).await?;
-    match (plan.creation.exists, there.info.is_some()) {
+    plan.creation.visibility = options.visibility.unwrap_or(plan.creation.visibility);
+    let mut destination =
+        DestinationRepo::to_write(plan.destination.clone(), Filter::default(), settings).await?;
+    destination.listing = destination.current(settings).await?;
+    match (plan.creation.exists, destination.info.is_some()) {
         (true, false) => {
             return Err(bad(&format!(
                 "{} does not exist any more: make the plan anew",
@@ -199,6 +204,6 @@ pub async fn read_plan(file: &Path, task: &Task<'_>) -> Outcome<Decision> {
         }
         (_, exists) => plan.creation.exists = exists,
     }
-    plan.rebase_on(&there.listing);
-    Ok(Decision::CarryOut(Box::new(plan), Box::new(there)))
+    plan.rebase_on(&destination.listing);
+    Ok(Decision::CarryOut(Box::new(plan), Box::new(destination)))
 }

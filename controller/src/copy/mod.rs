@@ -19,17 +19,17 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::args::revisions::RevisionScope;
 use crate::args::route::Route;
 use crate::args::workers::{ContainerArgs, CuttingArgs, On};
-use crate::copy::decide::{Decision, Existing, compare};
-use crate::copy::inspect::{There, said};
-use crate::copy::run::{Migration, asked_about, stays_hidden};
-use crate::copy::sync_state::Proof;
+use crate::copy::decide::{Decision, IfExists, compare};
+use crate::copy::inspect::{DestinationRepo, said};
+use crate::copy::run::{CopyRun, asked_about, stays_hidden};
+use crate::copy::sync_state::SyncState;
 use crate::engine::remote::Watch;
 use crate::engine::runner::{Crew, Opening, Shared};
 use crate::engine::slots::Turns;
 use crate::estimate::budget::Ledger;
 use crate::estimate::{CostArgs, Estimate};
-use crate::revisions::Revisions;
-use crate::revisions::summary::Summary;
+use crate::revisions::RevisionsCopy;
+use crate::revisions::summary::RevisionsSummary;
 use crate::runs::report::Report;
 use crate::runs::{NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
@@ -41,7 +41,7 @@ use crate::verbs::attach;
 use crate::verbs::plan::in_words;
 
 /// What is asked of every repo of one command, and what they share.
-pub struct Task<'a> {
+pub struct CopyOptions<'a> {
     /// How the hubs are reached.
     pub settings: &'a Settings,
     /// Where runs are kept.
@@ -57,7 +57,7 @@ pub struct Task<'a> {
     /// How many of the files that only the destination has are deleted at most; they stay without it.
     pub prune: Option<MaxDelete>,
     /// What becomes of a destination that is there already.
-    pub existing: Existing,
+    pub existing: IfExists,
     /// Whether someone waits for the cloud.
     pub watch: Watch,
     /// Whether anything is done at all.
@@ -74,7 +74,7 @@ pub struct Task<'a> {
 
 /// How the work of one command is done, be it about one repo or many.
 #[derive(Debug, clap::Args)]
-pub struct WorkArgs {
+pub struct CopyArgs {
     /// Show what would be done, and create nothing
     #[arg(long)]
     dry_run: bool,
@@ -94,7 +94,7 @@ pub struct WorkArgs {
     pub containers: ContainerArgs,
 }
 
-impl WorkArgs {
+impl CopyArgs {
     /// Whether someone waits for the cloud, if all that was asked fits the engine.
     ///
     /// # Errors
@@ -129,55 +129,59 @@ pub enum Trial {
 }
 
 /// How a repo's way ended, when nothing stopped it.
-pub enum End {
+pub enum CopyResult {
     /// With a report, which has been shown.
     Reported(Box<Report>),
     /// The run goes on in the cloud, as asked.
-    Away(String, PlanSummary),
+    Detached(String, PlanSummary),
     /// What would be done has been shown.
     Planned(PlanSummary),
     /// Nothing was to be done, for this reason.
     Skipped(&'static str),
     /// All revisions came to an end of their own, and a table of them has been shown.
-    Revisions(Box<Summary>),
+    RevisionsCopy(Box<RevisionsSummary>),
 }
 
-impl End {
+impl CopyResult {
     /// The exit code that this alone calls for.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Reported(report) => report.exit(),
-            Self::Revisions(summary) => summary.exit(),
-            Self::Away(..) | Self::Planned(_) | Self::Skipped(_) => Exit::Done,
+            Self::RevisionsCopy(summary) => summary.exit(),
+            Self::Detached(..) | Self::Planned(_) | Self::Skipped(_) => Exit::Done,
         }
     }
 }
 
 /// One repo on its way.
-pub struct Copying<'a> {
+pub struct RepoCopy<'a> {
     /// What is asked.
-    pub task: &'a Task<'a>,
+    pub options: &'a CopyOptions<'a>,
     /// Where words go.
     pub screen: &'a Screen,
     /// When it began.
     pub began: Instant,
 }
 
-impl Copying<'_> {
+impl RepoCopy<'_> {
     /// Goes the whole way. An earlier run of these repos that works in the cloud is seen through first; then both sides are
     /// looked at again, unless what is there by then is to be left alone. `ahead` is let go once its own work has begun.
     ///
     /// # Errors
     /// Whatever stops it; what fails for single files is in the report.
-    pub async fn go(&self, route: &Route, mut ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
-        if self.task.revisions == RevisionScope::All {
+    pub async fn go(
+        &self,
+        route: &Route,
+        mut ahead: Option<OwnedSemaphorePermit>,
+    ) -> Outcome<CopyResult> {
+        if self.options.revisions == RevisionScope::All {
             let Self {
-                task,
+                options,
                 screen,
                 began,
             } = *self;
-            return Revisions {
-                task,
+            return RevisionsCopy {
+                options,
                 screen,
                 began,
             }
@@ -186,9 +190,9 @@ impl Copying<'_> {
         }
         loop {
             match self
-                .task
+                .options
                 .stop
-                .unless(compare(route, self.task, self.screen))
+                .unless(compare(route, self.options, self.screen))
                 .await?
             {
                 Decision::Attach(record) => {
@@ -196,12 +200,12 @@ impl Copying<'_> {
                     match self.see_through(&record).await? {
                         Some(report)
                             if report.exit() == Exit::Done
-                                && self.task.existing == Existing::Met =>
+                                && self.options.existing == IfExists::Met =>
                         {
                             ()
                         }
-                        Some(report) => return Ok(End::Reported(Box::new(report))),
-                        None => return Ok(End::Away(record.id, PlanSummary::default())),
+                        Some(report) => return Ok(CopyResult::Reported(Box::new(report))),
+                        None => return Ok(CopyResult::Detached(record.id, PlanSummary::default())),
                     }
                 }
                 decision => return self.carry_out(decision, ahead).await,
@@ -210,12 +214,12 @@ impl Copying<'_> {
     }
 
     async fn see_through(&self, record: &RunRecord) -> Outcome<Option<Report>> {
-        let Task {
+        let CopyOptions {
             runs,
             settings,
             stop,
             ..
-        } = self.task;
+        } = self.options;
         self.screen.say(format!(
             "run {} of these repos is in the cloud already: waiting for it first",
             record.id
@@ -231,73 +235,79 @@ impl Copying<'_> {
         &self,
         decision: Decision,
         ahead: Option<OwnedSemaphorePermit>,
-    ) -> Outcome<End> {
+    ) -> Outcome<CopyResult> {
         match decision {
-            Decision::CarryOut(plan, there) => self.migrate(*plan, &there, ahead).await,
+            Decision::CarryOut(plan, destination) => self.migrate(*plan, &destination, ahead).await,
             Decision::Proven(proof, earlier) => self.has_everything(&proof, *earlier),
-            Decision::Skip(why) => Ok(End::Skipped(why)),
-            Decision::Attach(record) => Ok(End::Away(record.id, PlanSummary::default())),
+            Decision::Skip(why) => Ok(CopyResult::Skipped(why)),
+            Decision::Attach(record) => Ok(CopyResult::Detached(record.id, PlanSummary::default())),
         }
     }
 
     /// Says so, and leaves a run that says so too.
-    fn has_everything(&self, proof: &Proof, earlier: Report) -> Outcome<End> {
+    fn has_everything(&self, proof: &SyncState, earlier: Report) -> Outcome<CopyResult> {
         let (id, hub) = (&earlier.destination.id, earlier.destination.hub);
         self.screen.say(format!(
             "{id} on {hub} has everything already: both sides stand where run {} verified them",
             earlier.run
         ));
-        if self.task.trial == Trial::DryRun {
+        if self.options.trial == Trial::DryRun {
             let (files, bytes) = (earlier.tally.files, earlier.tally.bytes);
-            return Ok(End::Planned(PlanSummary {
+            return Ok(CopyResult::Planned(PlanSummary {
                 files,
                 bytes,
                 unchanged: files,
                 ..PlanSummary::default()
             }));
         }
-        let report = sync_state::repeat(proof, earlier, self.task.runs, self.began)?;
+        let report = sync_state::repeat(proof, earlier, self.options.runs, self.began)?;
         report.show(self.screen);
-        Ok(End::Reported(Box::new(report)))
+        Ok(CopyResult::Reported(Box::new(report)))
     }
 
     async fn migrate(
         &self,
         plan: Plan,
-        there: &There,
+        destination: &DestinationRepo,
         ahead: Option<OwnedSemaphorePermit>,
-    ) -> Outcome<End> {
-        let Self { task, screen, .. } = *self;
-        let Task {
+    ) -> Outcome<CopyResult> {
+        let Self {
+            options, screen, ..
+        } = *self;
+        let CopyOptions {
             settings,
             runs,
             stop,
             ref cutting,
             ..
-        } = *task;
-        stop.unless(may_go_on(&plan, there, settings)).await?;
+        } = *options;
+        stop.unless(may_go_on(&plan, destination, settings)).await?;
         announce(&plan, screen);
-        let estimate = Estimate::of(&plan, cutting, task.ledger.rates(runs, cutting.on, &plan));
+        let estimate = Estimate::of(
+            &plan,
+            cutting,
+            options.ledger.rates(runs, cutting.on, &plan),
+        );
         let summary = plan.summary();
-        if task.trial == Trial::DryRun {
+        if options.trial == Trial::DryRun {
             screen.tell(&estimate.json());
             screen.show(in_words(&plan, &estimate));
-            return task
+            return options
                 .ledger
                 .admit(&estimate, screen)
                 .await
-                .map(|_| End::Planned(summary));
+                .map(|_| CopyResult::Planned(summary));
         }
         estimate.say(screen);
-        let in_all = stop.unless(task.ledger.admit(&estimate, screen)).await?;
-        task.turns.raise(cutting.workers(in_all));
-        let mut migration = self.set_out(plan, there, None).await?;
+        let in_all = stop.unless(options.ledger.admit(&estimate, screen)).await?;
+        options.turns.raise(cutting.workers(in_all));
+        let mut migration = self.set_out(plan, destination, None).await?;
         migration.ahead = ahead;
         let id = migration.run.id().to_owned();
         let report = migration.carry_out().await?;
         report.iter().for_each(|report| report.show(screen));
-        Ok(report.map_or(End::Away(id, summary), |report| {
-            End::Reported(Box::new(report))
+        Ok(report.map_or(CopyResult::Detached(id, summary), |report| {
+            CopyResult::Reported(Box::new(report))
         }))
     }
 
@@ -308,15 +318,15 @@ impl Copying<'_> {
     pub async fn set_out<'b>(
         &'b self,
         plan: Plan,
-        there: &'b There,
+        destination: &'b DestinationRepo,
         beside: Option<&RunDir>,
-    ) -> Outcome<Migration<'b>> {
+    ) -> Outcome<CopyRun<'b>> {
         let Self {
-            task,
+            options,
             screen,
             began,
         } = *self;
-        let Task {
+        let CopyOptions {
             settings,
             runs,
             stop,
@@ -324,7 +334,7 @@ impl Copying<'_> {
             ref turns,
             prune,
             ..
-        } = *task;
+        } = *options;
         let summary = plan.summary();
         let new = NewRun {
             verb: RunVerb::Migrate,
@@ -341,9 +351,9 @@ impl Copying<'_> {
             Ok(crew) => crew,
             Err(failure) => return run.end(State::Failed).and(Err(failure)),
         };
-        Ok(Migration {
+        Ok(CopyRun {
             plan,
-            there,
+            destination,
             prune,
             run,
             crew,
@@ -361,7 +371,7 @@ impl Copying<'_> {
         if plan.is_done() {
             return Ok(None);
         }
-        let Task {
+        let CopyOptions {
             cutting,
             containers,
             settings,
@@ -371,7 +381,7 @@ impl Copying<'_> {
             shared,
             turns,
             ..
-        } = self.task;
+        } = self.options;
         let workers = match cutting.on {
             // One app for all: how much there is in all shows only later.
             On::Modal if cutting.is_among_others() => cutting.workers(u64::MAX),
@@ -397,21 +407,25 @@ impl Copying<'_> {
 ///
 /// # Errors
 /// That it would be.
-pub async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outcome<()> {
-    plan.check_folder_limit(there.hub.limits().folder_entries)
+pub async fn may_go_on(
+    plan: &Plan,
+    destination: &DestinationRepo,
+    settings: &Settings,
+) -> Outcome<()> {
+    plan.check_folder_limit(destination.hub.limits().folder_entries)
         .map_err(|error| Failure::refused(error.message()))?;
-    let Some(info) = &there.info else {
+    let Some(info) = &destination.info else {
         return Ok(());
     };
     stays_hidden(
         plan.creation.visibility,
         info.visibility,
-        &there.at.id.to_string(),
+        &destination.at.id.to_string(),
     )?;
-    if plan.is_done() || there.is_ours() {
+    if plan.is_done() || destination.is_ours() {
         return Ok(());
     }
-    match there.hub.missing(&[asked_about(plan)]).await {
+    match destination.hub.missing(&[asked_about(plan)]).await {
         Err(error)
             if matches!(
                 error.kind(),
@@ -420,7 +434,7 @@ pub async fn may_go_on(plan: &Plan, there: &There, settings: &Settings) -> Outco
         {
             Err(said(
                 &error.with_kind(Kind::Denied),
-                &there.at,
+                &destination.at,
                 settings,
                 Doing::Writing,
             ))

@@ -12,7 +12,7 @@ use crate::ui::errors::Outcome;
 
 /// What came of the work so far.
 #[derive(Debug, Default)]
-pub struct Work {
+pub struct RunResult {
     /// What workers left behind.
     pub receipts: Vec<Receipt>,
     /// Files that are not there, and why.
@@ -31,7 +31,7 @@ pub struct Work {
     pub known: DigestCache,
 }
 
-impl Work {
+impl RunResult {
     /// Takes note of what a finalizer said: what it wrote, what it found, and what ended it.
     ///
     /// # Errors

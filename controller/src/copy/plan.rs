@@ -8,7 +8,7 @@ use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 
 use crate::args::route::Route;
 use crate::args::workers::CuttingArgs;
-use crate::copy::inspect::{Here, There, renamed, said};
+use crate::copy::inspect::{DestinationRepo, SourceRepo, renamed, said};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{Doing, token_missing};
 use crate::ui::errors::{Failure, Outcome};
@@ -24,17 +24,17 @@ pub enum Purpose {
 }
 
 /// Both sides as they were found.
-pub struct Sides {
+pub struct RepoPair {
     /// The source.
-    pub here: Here,
+    pub source: SourceRepo,
     /// The destination.
-    pub there: There,
+    pub destination: DestinationRepo,
     listing: Listing,
 }
 
 /// How a plan is made.
 #[derive(Debug, Clone)]
-pub struct Wishes {
+pub struct PlanOptions {
     /// How the work is cut.
     pub cutting: CuttingArgs,
     /// Who may see a repo that has to be created; else as the source.
@@ -54,9 +54,11 @@ pub async fn look(
     purpose: Purpose,
     settings: &Settings,
     screen: &Screen,
-) -> Outcome<Option<Sides>> {
+) -> Outcome<Option<RepoPair>> {
     match find(route, purpose, settings, screen).await? {
-        Some((here, there)) => Sides::list(here, there, settings).await.map(Some),
+        Some((source, destination)) => RepoPair::list(source, destination, settings)
+            .await
+            .map(Some),
         None => Ok(None),
     }
 }
@@ -70,37 +72,37 @@ pub async fn find(
     purpose: Purpose,
     settings: &Settings,
     screen: &Screen,
-) -> Outcome<Option<(Here, There)>> {
+) -> Outcome<Option<(SourceRepo, DestinationRepo)>> {
     let access = settings.access_to(route.to());
     if purpose == Purpose::Write && access.token.is_none() {
         return Err(token_missing(route.to(), access));
     }
-    let mut here = Here::find(route, settings).await?;
-    if here.at.kind == RepoKind::Space && route.keeps_space(here.at.kind) {
+    let mut source = SourceRepo::find(route, settings).await?;
+    if source.at.kind == RepoKind::Space && route.keeps_space(source.at.kind) {
         if route.spaces_as().is_none() {
-            screen.warn(skipped(&here, route));
+            screen.warn(skipped(&source, route));
             return Ok(None);
         }
-        here.look_at_app(route, settings).await?;
+        source.look_at_app(route, settings).await?;
     }
-    let at = route.destination_at(settings, here.at.kind);
-    if at.is_same_repo(&here.at) {
+    let at = route.destination_at(settings, source.at.kind);
+    if at.is_same_repo(&source.at) {
         return Err(Failure::usage(format!(
             "{} {} on {} is both source and destination: give --dest with another id",
             at.kind, at.id, at.hub
         )));
     }
-    let there = match purpose {
-        Purpose::Write => There::to_write(at, route.filter().clone(), settings).await?,
-        Purpose::Read => There::to_read(at, route.filter().clone(), settings).await?,
+    let destination = match purpose {
+        Purpose::Write => DestinationRepo::to_write(at, route.filter().clone(), settings).await?,
+        Purpose::Read => DestinationRepo::to_read(at, route.filter().clone(), settings).await?,
     };
-    Ok(Some((here, there)))
+    Ok(Some((source, destination)))
 }
 
 /// What is said of a Space that is left where it is.
-fn skipped(here: &Here, route: &Route) -> String {
-    let (id, there) = (&here.at.id, route.to());
-    let app = match (here.at.hub, there) {
+fn skipped(source: &SourceRepo, route: &Route) -> String {
+    let (id, destination) = (&source.at.id, route.to());
+    let app = match (source.at.hub, destination) {
         (_, Hub::ModelScope) => "--spaces-as studio makes a studio of it",
         (_, Hub::HuggingFace) => "--spaces-as space makes one of it",
         _ => "its hub gives its files by Git only",
@@ -108,27 +110,31 @@ fn skipped(here: &Here, route: &Route) -> String {
     format!("{id} is a Space and is skipped: {app}; --repo-type model copies its files as a model")
 }
 
-impl Sides {
+impl RepoPair {
     /// Lists both sides.
     ///
     /// # Errors
     /// One of them can't be listed.
-    pub async fn list(mut here: Here, mut there: There, settings: &Settings) -> Outcome<Self> {
+    pub async fn list(
+        mut source: SourceRepo,
+        mut destination: DestinationRepo,
+        settings: &Settings,
+    ) -> Outcome<Self> {
         let (listing, current) =
-            futures_util::try_join!(here.list(settings), there.current(settings))?;
-        there.listing = current;
+            futures_util::try_join!(source.list(settings), destination.current(settings))?;
+        destination.listing = current;
         Ok(Self {
-            here,
-            there,
+            source,
+            destination,
             listing,
         })
     }
 
     /// Both sides, listed before.
-    pub fn of(here: Here, there: There, listing: Listing) -> Self {
+    pub fn of(source: SourceRepo, destination: DestinationRepo, listing: Listing) -> Self {
         Self {
-            here,
-            there,
+            source,
+            destination,
             listing,
         }
     }
@@ -139,54 +145,61 @@ impl Sides {
     /// The destination can't be asked about the card.
     pub async fn plan(
         self,
-        wishes: &Wishes,
+        options: &PlanOptions,
         known: &DigestCache,
         settings: &Settings,
-    ) -> Outcome<(Plan, There)> {
+    ) -> Outcome<(Plan, DestinationRepo)> {
         let Self {
-            here,
-            there,
+            source,
+            destination,
             listing,
         } = self;
         let order = PlanRequest {
-            source: here.at.clone(),
-            asked: here.asked.clone(),
-            destination: there.at.clone(),
+            source: source.at.clone(),
+            asked: source.asked.clone(),
+            destination: destination.at.clone(),
             creation: Creation {
-                visibility: wishes.visibility.unwrap_or(here.info.visibility),
-                exists: there.info.is_some(),
-                sdk: here.app.filter(|_| there.at.kind == RepoKind::Space),
+                visibility: options.visibility.unwrap_or(source.info.visibility),
+                exists: destination.info.is_some(),
+                sdk: source
+                    .app
+                    .filter(|_| destination.at.kind == RepoKind::Space),
             },
             chunking: Chunking::Even { containers: 1 },
-            prune: wishes.prune,
+            prune: options.prune,
             options: WorkerOptions {
-                transport: wishes.cutting.transport,
+                transport: options.cutting.transport,
                 ..WorkerOptions::default()
             },
         };
         let mut plan = Plan::make(
             order,
             listing,
-            &there.listing,
-            |path, size| there.hub.placement(path, size),
+            &destination.listing,
+            |path, size| destination.hub.placement(path, size),
             known,
         );
-        let is_open = wishes.cutting.transport == Transport::Auto;
-        if here.transport == Transport::Git || (is_open && plan.prefers_git(here.outside)) {
-            plan.read_by_git(here.outside);
+        let is_open = options.cutting.transport == Transport::Auto;
+        if source.transport == Transport::Git || (is_open && plan.prefers_git(source.outside)) {
+            plan.read_by_git(source.outside);
         }
         let bytes = plan.summary().blob_bytes;
-        plan.rechunk(wishes.cutting.chunking(bytes));
-        plan.card = wishes.card;
-        plan.part = here.is_part();
-        let mended = card::mend(&mut plan, &here.reader(settings), there.hub.as_ref()).await;
-        mended.map_err(|error| said(&error, &there.at, settings, Doing::Writing))?;
-        let of_destination = there
+        plan.rechunk(options.cutting.chunking(bytes));
+        plan.card = options.card;
+        plan.part = source.is_part();
+        let mended = card::mend(
+            &mut plan,
+            &source.reader(settings),
+            destination.hub.as_ref(),
+        )
+        .await;
+        mended.map_err(|error| said(&error, &destination.at, settings, Doing::Writing))?;
+        let of_destination = destination
             .info
             .as_ref()
-            .and_then(|info| renamed(&there.at, info));
+            .and_then(|info| renamed(&destination.at, info));
         plan.warnings
-            .splice(0..0, here.warnings.into_iter().chain(of_destination));
-        Ok((plan, there))
+            .splice(0..0, source.warnings.into_iter().chain(of_destination));
+        Ok((plan, destination))
     }
 }

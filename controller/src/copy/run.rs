@@ -12,10 +12,10 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::copy::cloud::Migrating;
-use crate::copy::inspect::{There, said};
-use crate::copy::outcome::Work;
-use crate::copy::sync_state::Proof;
+use crate::copy::cloud::ModalCopy;
+use crate::copy::inspect::{DestinationRepo, said};
+use crate::copy::outcome::RunResult;
+use crate::copy::sync_state::SyncState;
 use crate::engine::modal::{Deployment, Modal};
 use crate::engine::queue::{Carried, Queue};
 use crate::engine::remote::{Calls, Came, Cloud, Watch};
@@ -35,11 +35,11 @@ use crate::ui::screen::Screen;
 const ATTEMPTS: u32 = 3;
 
 /// One migration under way.
-pub struct Migration<'a> {
+pub struct CopyRun<'a> {
     /// What it does.
     pub plan: Plan,
     /// The destination as it was found.
-    pub there: &'a There,
+    pub destination: &'a DestinationRepo,
     /// How many of the files that only the destination has are deleted at most; they stay without it.
     pub prune: Option<MaxDelete>,
     /// Its folder.
@@ -60,14 +60,14 @@ pub struct Migration<'a> {
     pub began: Instant,
 }
 
-impl Migration<'_> {
+impl CopyRun<'_> {
     /// Does it all, and leaves a report however it ends; `None` when the cloud goes on without anyone here, as asked.
     ///
     /// # Errors
     /// What stopped it; the run's record says so too.
     pub async fn carry_out(mut self) -> Outcome<Option<Report>> {
         self.begin()?;
-        let mut work = Work::default();
+        let mut work = RunResult::default();
         let done = match self.work(&mut work).await {
             Ok(Came::Away(why)) => {
                 self.run.detach()?;
@@ -93,7 +93,7 @@ impl Migration<'_> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn settle(&mut self, work: Work, done: &Outcome<()>) -> Outcome<Report> {
+    pub async fn settle(&mut self, work: RunResult, done: &Outcome<()>) -> Outcome<Report> {
         let head = if done.is_ok() {
             self.verified_head(&work).await
         } else {
@@ -117,7 +117,7 @@ impl Migration<'_> {
         )
     }
 
-    async fn work(&mut self, work: &mut Work) -> Outcome<Came> {
+    async fn work(&mut self, work: &mut RunResult) -> Outcome<Came> {
         if self.plan.is_done() {
             work.verification = Some(self.compare_listing());
             return Ok(Came::Home(()));
@@ -139,7 +139,7 @@ impl Migration<'_> {
         modal: &Modal,
         deployment: &Deployment,
         watch: Watch,
-        work: &mut Work,
+        work: &mut RunResult,
     ) -> Outcome<Came> {
         let Self {
             plan,
@@ -162,7 +162,7 @@ impl Migration<'_> {
             screen,
             stop,
         };
-        Migrating {
+        ModalCopy {
             cloud,
             plan,
             settings,
@@ -179,7 +179,7 @@ impl Migration<'_> {
     }
 
     /// The head that was verified: it stands where it stood before the verification.
-    async fn verified_head(&self, work: &Work) -> Option<Revision> {
+    async fn verified_head(&self, work: &RunResult) -> Option<Revision> {
         let head = self.head_now().await.ok().flatten();
         let verified = work
             .verification
@@ -191,16 +191,16 @@ impl Migration<'_> {
     /// Where the destination's branch stands now, unless it is asked to stop first.
     async fn head_now(&self) -> Outcome<Option<Revision>> {
         self.stop
-            .unless(async { Ok(self.there.head_now().await) })
+            .unless(async { Ok(self.destination.head_now().await) })
             .await
     }
 
-    fn proof(&self, head: Revision) -> Proof {
-        Proof::new(
+    fn proof(&self, head: Revision) -> SyncState {
+        SyncState::new(
             &self.plan.source,
             &self.plan.destination,
             head,
-            self.there.filter(),
+            self.destination.filter(),
             self.prune,
         )
         .with_card(self.plan.card)
@@ -216,7 +216,7 @@ impl Migration<'_> {
             .map(|planned| &planned.file.path)
             .collect();
         let paths = self
-            .there
+            .destination
             .listing
             .files
             .iter()
@@ -229,7 +229,7 @@ impl Migration<'_> {
             checked: count,
             equal: count,
             extra,
-            head: self.there.head.clone(),
+            head: self.destination.head.clone(),
             ..Verification::default()
         }
     }
@@ -243,17 +243,28 @@ impl Migration<'_> {
             return Ok(());
         }
         let visibility = self.plan.creation.visibility;
-        match self.there.create(self.plan.creation, self.settings).await {
+        match self
+            .destination
+            .create(self.plan.creation, self.settings)
+            .await
+        {
             Ok(()) => self.screen.say(format!(
                 "created {} {}",
                 visibility,
-                self.there.at.web_url()
+                self.destination.at.web_url()
             )),
             Err(error) if error.kind() == Kind::Conflict => self.adopt(visibility).await?,
-            Err(error) => return Err(said(&error, &self.there.at, self.settings, Doing::Writing)),
+            Err(error) => {
+                return Err(said(
+                    &error,
+                    &self.destination.at,
+                    self.settings,
+                    Doing::Writing,
+                ));
+            }
         }
         self.screen.tell(
-            &json!({"event": "created", "visibility": visibility, "url": self.there.at.web_url()}),
+            &json!({"event": "created", "visibility": visibility, "url": self.destination.at.web_url()}),
         );
         self.run.note(&Entry::Created(self.plan.creation))?;
         self.look_again().await.map(|_| ())
@@ -261,13 +272,11 @@ impl Migration<'_> {
 
     /// Someone made the repo meanwhile: it is used if it shows nothing that was hidden.
     async fn adopt(&self, wanted: Visibility) -> Outcome<()> {
-        let found = self
-            .there
-            .hub
-            .describe()
-            .await
-            .map_err(|error| said(&error, &self.there.at, self.settings, Doing::Writing))?;
-        let at = &self.there.at;
+        let found =
+            self.destination.hub.describe().await.map_err(|error| {
+                said(&error, &self.destination.at, self.settings, Doing::Writing)
+            })?;
+        let at = &self.destination.at;
         let Some(info) = found else {
             return Err(Failure::refused(format!(
                 "{} exists on {} and is not ours to see: use --dest with another id",
@@ -284,7 +293,10 @@ impl Migration<'_> {
 
     /// Lists the destination anew and notes what stands there.
     async fn look_again(&mut self) -> Outcome<Listing> {
-        let listing = self.stop.unless(self.there.list(self.settings)).await?;
+        let listing = self
+            .stop
+            .unless(self.destination.list(self.settings))
+            .await?;
         self.plan.rebase_on(&listing);
         Ok(listing)
     }
@@ -293,7 +305,7 @@ impl Migration<'_> {
     ///
     /// # Errors
     /// A hub ended it for all files.
-    pub async fn carry_chunks(&mut self, work: &mut Work) -> Outcome<()> {
+    pub async fn carry_chunks(&mut self, work: &mut RunResult) -> Outcome<()> {
         let ahead = self.ahead.take();
         let summary = self.plan.summary();
         let progress = &Progress::new(
@@ -335,7 +347,7 @@ impl Migration<'_> {
     ///
     /// # Errors
     /// The finalizer died, or a hub ended it.
-    pub async fn finalize(&self, work: &mut Work, deletion: Deletion) -> Outcome<()> {
+    pub async fn finalize(&self, work: &mut RunResult, deletion: Deletion) -> Outcome<()> {
         if deletion == Deletion::WhenWhole
             && !work.failed.is_empty()
             && !self.plan.delete.is_empty()
@@ -350,12 +362,12 @@ impl Migration<'_> {
     ///
     /// # Errors
     /// As [`Self::finalize`].
-    pub async fn compare(&self, work: &mut Work) -> Outcome<()> {
+    pub async fn compare(&self, work: &mut RunResult) -> Outcome<()> {
         self.finish(&self.plan.compare_only(), work, Deletion::WhenWhole)
             .await
     }
 
-    async fn finish(&self, plan: &Plan, work: &mut Work, deletion: Deletion) -> Outcome<()> {
+    async fn finish(&self, plan: &Plan, work: &mut RunResult, deletion: Deletion) -> Outcome<()> {
         let engine = self.engine()?;
         let of = Done {
             files: plan.files.len() as u64,
@@ -390,7 +402,7 @@ impl Migration<'_> {
     }
 
     /// Takes note of what a finalizer did.
-    fn finished(&self, ended: Ended, work: &mut Work) -> Outcome<()> {
+    fn finished(&self, ended: Ended, work: &mut RunResult) -> Outcome<()> {
         let Ended::Finished(_, heard) = ended else {
             return Err(broken("finalizer", ended));
         };

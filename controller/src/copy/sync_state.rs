@@ -18,7 +18,7 @@ const FILE: &str = "proof.json";
 
 /// Where both sides stood when all was verified, and which files were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Proof {
+pub struct SyncState {
     source: RepoAt,
     destination: RepoAt,
     head: Revision,
@@ -46,7 +46,7 @@ impl From<Option<MaxDelete>> for ExtraFiles {
     }
 }
 
-impl Proof {
+impl SyncState {
     /// What would be proven: these files, between this commit and this head.
     pub fn new(
         source: &RepoAt,
@@ -72,7 +72,7 @@ impl Proof {
 
     /// The report of the newest run that proves this, be it of this branch or of another that stood at the same commit.
     pub fn find(&self, runs: &Runs) -> Option<Report> {
-        Proofs::of(runs, &self.destination).find(self, runs)
+        SyncStates::of(runs, &self.destination).find(self, runs)
     }
 
     /// The same of another's branch: commits name content, whatever they are called.
@@ -95,9 +95,9 @@ impl Proof {
 }
 
 /// What finished runs prove of one destination, the newest first.
-pub struct Proofs(Vec<(Proof, String)>);
+pub struct SyncStates(Vec<(SyncState, String)>);
 
-impl Proofs {
+impl SyncStates {
     /// Reads them all.
     pub fn of(runs: &Runs, destination: &RepoAt) -> Self {
         let done = runs
@@ -111,7 +111,7 @@ impl Proofs {
     }
 
     /// The report of the newest run that proves this.
-    pub fn find(&self, wanted: &Proof, runs: &Runs) -> Option<Report> {
+    pub fn find(&self, wanted: &SyncState, runs: &Runs) -> Option<Report> {
         let proving = self
             .0
             .iter()
@@ -130,7 +130,7 @@ impl Proofs {
 ///
 /// # Errors
 /// Another run writes to the destination; the disk's.
-pub fn repeat(proof: &Proof, earlier: Report, runs: &Runs, began: Instant) -> Outcome<Report> {
+pub fn repeat(proof: &SyncState, earlier: Report, runs: &Runs, began: Instant) -> Outcome<Report> {
     let Tally { files, bytes, .. } = earlier.tally;
     let summary = hf2ms_worker::protocol::PlanSummary {
         files,

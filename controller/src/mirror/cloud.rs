@@ -8,8 +8,8 @@ use hf2ms_worker::protocol::{Event, Exit, PlanSummary, ScanJob};
 use serde_json::Value;
 
 use super::report::MirrorReport;
-use super::scan_report::{Found, follow};
-use super::work::{Work, settle};
+use super::scan_report::{ScanSummary, follow};
+use super::work::{MirrorRunResult, settle};
 use crate::copy::run::broken;
 use crate::engine::Ended;
 use crate::engine::modal::{Function, Mirrored, Modal, Part, RESULTS_LAST};
@@ -26,14 +26,14 @@ use crate::ui::screen::Screen;
 pub const JOB: &str = "mirror.json";
 
 /// One mirroring in the cloud.
-pub struct Mirroring<'a> {
+pub struct ModalMirror<'a> {
     cloud: Cloud<'a>,
     job: &'a ScanJob,
     /// Whether it was said what the scan found.
     told: AtomicBool,
 }
 
-impl Errand for Mirroring<'_> {
+impl Errand for ModalMirror<'_> {
     /// The only call: which chunks there are it finds out, and it makes theirs itself.
     fn last(&self, _calls: &Calls) -> (Function, Value) {
         (
@@ -53,7 +53,7 @@ impl Errand for Mirroring<'_> {
     fn hear(&self, progress: &Progress, line: &Value) {
         if let ("scanned", Ok(found)) = (
             line["event"].as_str().unwrap_or_default(),
-            serde_json::from_value::<Found>(line.clone()),
+            serde_json::from_value::<ScanSummary>(line.clone()),
         ) {
             self.tell(found);
         }
@@ -70,7 +70,7 @@ impl Errand for Mirroring<'_> {
     }
 }
 
-impl<'a> Mirroring<'a> {
+impl<'a> ModalMirror<'a> {
     /// A mirroring that is done there.
     pub fn new(cloud: Cloud<'a>, job: &'a ScanJob) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl<'a> Mirroring<'a> {
     ///
     /// # Errors
     /// As [`Cloud::work`]; or what ended it there.
-    pub async fn work(&self, calls: Calls, watch: Watch) -> Outcome<Came<Work>> {
+    pub async fn work(&self, calls: Calls, watch: Watch) -> Outcome<Came<MirrorRunResult>> {
         match self.cloud.work(self, calls, watch).await? {
             Came::Home(Given::Result(given)) => self.gather(given).map(Came::Home),
             Came::Home(Given::Expired) => {
@@ -99,13 +99,13 @@ impl<'a> Mirroring<'a> {
     }
 
     /// Says what the scan found, once.
-    fn tell(&self, found: Found) {
+    fn tell(&self, found: ScanSummary) {
         if !self.told.swap(true, Ordering::Relaxed) {
             found.say(self.cloud.screen);
         }
     }
 
-    fn gather(&self, given: Value) -> Outcome<Work> {
+    fn gather(&self, given: Value) -> Outcome<MirrorRunResult> {
         let bad = |error: serde_json::Error| {
             Failure::new(
                 Exit::Incomplete,
@@ -120,15 +120,15 @@ impl<'a> Mirroring<'a> {
         scan.warnings
             .iter()
             .for_each(|warning| self.cloud.screen.warn(warning));
-        self.tell(Found::of(&scan));
+        self.tell(ScanSummary::of(&scan));
         let steps = follow(self.job, &scan, self.cloud.screen)?;
         let carried = self.carried(&steps.plan, &given)?;
-        let mut work = Work::new(scan);
+        let mut work = MirrorRunResult::new(scan);
         work.carried(&steps.plan, carried)?;
         if steps.push.is_some() && landed.is_none() {
             return Err(broken("mirror", given.own.ended()));
         }
-        Ok(Work { landed, ..work })
+        Ok(MirrorRunResult { landed, ..work })
     }
 
     /// What became of the chunks, those of an earlier try with them.
@@ -186,7 +186,7 @@ pub async fn see_through(
             screen,
             stop,
         };
-        Mirroring::new(cloud, &job)
+        ModalMirror::new(cloud, &job)
             .work(Calls::of(&journal), Watch::Attached)
             .await
     };

@@ -10,14 +10,14 @@ use crate::ui::errors::{Failure, Outcome};
 
 /// Which side of a mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum Side {
     /// What is read.
     Source,
     /// What is written.
     Target,
 }
 
-impl Role {
+impl Side {
     /// The word for people.
     pub fn name(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl Role {
 
 /// One side, and who we are there.
 #[derive(Debug, Clone)]
-pub struct Party {
+pub struct GitEndpoint {
     /// The repo: its endpoint is its whole address, without credentials.
     pub at: RepoAt,
     /// The login, if there is one.
@@ -50,52 +50,52 @@ pub struct Party {
 ///
 /// # Errors
 /// Neither; or a login that can't be sent.
-pub fn party(text: &str, role: Role, environment: &Environment) -> Outcome<Party> {
-    let (text, inside) = without_credentials(text.trim(), role)?;
+pub fn parse_endpoint(text: &str, side: Side, environment: &Environment) -> Outcome<GitEndpoint> {
+    let (text, inside) = without_credentials(text.trim(), side)?;
     let settings = environment.settings(&[])?;
     let host = text
         .split_once("://")
         .map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
     let hub = hub_at(host, &settings);
     if text.contains("://") && hub.is_none() {
-        let at = repo_at(&text, role)?;
-        let [_, token_name, _] = role.variables();
-        return Ok(Party {
+        let at = repo_at(&text, side)?;
+        let [_, token_name, _] = side.variables();
+        return Ok(GitEndpoint {
             at,
-            login: login(inside, role, None, environment)?,
+            login: login(inside, side, None, environment)?,
             token_name,
         });
     }
     if text.starts_with(['/', '.', '~']) || (!text.contains("://") && text.contains('@')) {
-        return Err(no_address(&text, role));
+        return Err(no_address(&text, side));
     }
     let place = Place::parse(&text, &settings)?;
     let hub = place.hub.unwrap_or(Hub::HuggingFace);
-    let access = if role == Role::Source {
+    let access = if side == Side::Source {
         settings.access(hub)
     } else {
         settings.access_to(hub)
     };
-    let at = repo_at(&git_address(hub, &access.endpoint, &place), role)?;
+    let at = repo_at(&git_address(hub, &access.endpoint, &place), side)?;
     let own = access
         .token
         .as_ref()
         .map(|token| (hub, token.expose().to_owned()));
-    Ok(Party {
+    Ok(GitEndpoint {
         at,
-        login: login(inside, role, own, environment)?,
+        login: login(inside, side, own, environment)?,
         token_name: access.token_name,
     })
 }
 
 /// What stands in an address before its host.
-struct Inside {
+struct AddressCredentials {
     user: String,
     password: Option<String>,
 }
 
 /// The address without its credentials, and those.
-fn without_credentials(text: &str, role: Role) -> Outcome<(String, Option<Inside>)> {
+fn without_credentials(text: &str, side: Side) -> Outcome<(String, Option<AddressCredentials>)> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return Ok((text.to_owned(), None));
     };
@@ -111,7 +111,7 @@ fn without_credentials(text: &str, role: Role) -> Outcome<(String, Option<Inside
     let bad = |_| {
         Failure::usage(format!(
             "the {}'s address holds credentials that are not UTF-8: escape them as %XX",
-            role.name()
+            side.name()
         ))
     };
     let (user, password) = credentials
@@ -122,15 +122,15 @@ fn without_credentials(text: &str, role: Role) -> Outcome<(String, Option<Inside
     let password = password.map(decoded).transpose().map_err(bad)?;
     Ok((
         format!("{scheme}://{host}/{path}"),
-        Some(Inside {
+        Some(AddressCredentials {
             user: decoded(user).map_err(bad)?,
             password,
         }),
     ))
 }
 
-fn repo_at(address: &str, role: Role) -> Outcome<RepoAt> {
-    let bad = || no_address(address, role);
+fn repo_at(address: &str, side: Side) -> Outcome<RepoAt> {
+    let bad = || no_address(address, side);
     let url: Url = address.parse().map_err(|_| bad())?;
     let parts: Vec<&str> = url
         .path_segments()
@@ -161,11 +161,11 @@ fn repo_at(address: &str, role: Role) -> Outcome<RepoAt> {
     })
 }
 
-fn no_address(address: &str, role: Role) -> Failure {
+fn no_address(address: &str, side: Side) -> Failure {
     let shown = hf2ms_hub::path::escape(address);
     Failure::usage(format!(
         "the {} '{shown}' is no address of a Git repo: expected https://host/path/repo.git",
-        role.name()
+        side.name()
     ))
 }
 
@@ -214,12 +214,12 @@ fn git_address(hub: Hub, endpoint: &str, place: &Place) -> String {
 
 /// Who we are on that side: by the address, else by the side's own variables, else by the hub's token.
 fn login(
-    inside: Option<Inside>,
-    role: Role,
+    inside: Option<AddressCredentials>,
+    side: Side,
     hub: Option<(Hub, String)>,
     environment: &Environment,
 ) -> Outcome<Option<Token>> {
-    let [user_name, token_name, _] = role.variables();
+    let [user_name, token_name, _] = side.variables();
     let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     let usual = hub.as_ref().map_or("oauth2", |(hub, _)| {
         if *hub == Hub::HuggingFace {
@@ -233,7 +233,7 @@ fn login(
     } else {
         None
     };
-    let named = |inside: Option<&Inside>| {
+    let named = |inside: Option<&AddressCredentials>| {
         inside
             .map(|inside| inside.user.clone())
             .filter(|user| !user.is_empty())
@@ -252,7 +252,7 @@ fn login(
     let bad = |bad| {
         Failure::usage(format!(
             "the {}'s credentials can't be used: {bad} (see {token_name})",
-            role.name()
+            side.name()
         ))
     };
     Token::login(&user, &password).map(Some).map_err(bad)
@@ -262,16 +262,16 @@ fn login(
 mod tests {
     use super::*;
 
-    fn read(text: &str, role: Role, set: &[(&str, &str)]) -> Outcome<Party> {
+    fn read(text: &str, side: Side, set: &[(&str, &str)]) -> Outcome<GitEndpoint> {
         let set = set
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        party(text, role, &Environment::of(set))
+        parse_endpoint(text, side, &Environment::of(set))
     }
 
-    fn login_of(text: &str, role: Role, set: &[(&str, &str)]) -> Option<String> {
-        read(text, role, set)
+    fn login_of(text: &str, side: Side, set: &[(&str, &str)]) -> Option<String> {
+        read(text, side, set)
             .unwrap()
             .login
             .map(|login| login.expose().to_owned())
@@ -279,22 +279,22 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_whole_and_ids_are_their_last_two_parts() {
-        let party = read(
+        let endpoint = read(
             "https://git.example/a/deep/path/Intern-S1.git",
-            Role::Target,
+            Side::Target,
             &[],
         )
         .unwrap();
         assert_eq!(
-            (party.at.endpoint.as_str(), party.at.id.as_str()),
+            (endpoint.at.endpoint.as_str(), endpoint.at.id.as_str()),
             (
                 "https://git.example/a/deep/path/Intern-S1.git",
                 "path/Intern-S1"
             )
         );
-        assert!(party.login.is_none());
+        assert!(endpoint.login.is_none());
         assert_eq!(
-            read("https://git.example/~me/my--repo", Role::Target, &[])
+            read("https://git.example/~me/my--repo", Side::Target, &[])
                 .unwrap()
                 .at
                 .id
@@ -302,7 +302,7 @@ mod tests {
             "me/my-repo"
         );
         assert_eq!(
-            read("http://h/repo.git", Role::Target, &[])
+            read("http://h/repo.git", Side::Target, &[])
                 .unwrap()
                 .at
                 .id
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn hubs_are_named_as_elsewhere() {
-        let at = |text: &str| read(text, Role::Source, &[]).unwrap().at.endpoint;
+        let at = |text: &str| read(text, Side::Source, &[]).unwrap().at.endpoint;
         assert_eq!(at("org/name"), "https://huggingface.co/org/name");
         assert_eq!(
             at("https://huggingface.co/datasets/org/name/tree/main"),
@@ -336,14 +336,14 @@ mod tests {
     #[test]
     fn credentials_leave_the_address_whatever_signs_they_have() {
         let text = "https://o%40d%20%C3%BC:p%40ss%2Fw:rd%25@git.example/a/b.git";
-        let party = read(text, Role::Target, &[("TARGET_TOKEN", "other")]).unwrap();
-        assert_eq!(party.at.endpoint, "https://git.example/a/b.git");
-        assert_eq!(party.login.unwrap().expose(), "o@d ü:p@ss/w:rd%");
+        let endpoint = read(text, Side::Target, &[("TARGET_TOKEN", "other")]).unwrap();
+        assert_eq!(endpoint.at.endpoint, "https://git.example/a/b.git");
+        assert_eq!(endpoint.login.unwrap().expose(), "o@d ü:p@ss/w:rd%");
         assert_eq!(
-            login_of("https://me@h/a/b", Role::Target, &[("TARGET_TOKEN", "t")]).as_deref(),
+            login_of("https://me@h/a/b", Side::Target, &[("TARGET_TOKEN", "t")]).as_deref(),
             Some("me:t")
         );
-        assert!(read("https://a:b%0d%0aX@h/a/b", Role::Target, &[]).is_err());
+        assert!(read("https://a:b%0d%0aX@h/a/b", Side::Target, &[]).is_err());
     }
 
     #[test]
@@ -355,23 +355,23 @@ mod tests {
             ("TARGET_USERNAME", "you"),
         ];
         assert_eq!(
-            login_of("https://huggingface.co/a/b", Role::Source, &set).as_deref(),
+            login_of("https://huggingface.co/a/b", Side::Source, &set).as_deref(),
             Some("me:hf_x")
         );
         assert_eq!(
-            login_of("https://git.example/a/b", Role::Source, &set),
+            login_of("https://git.example/a/b", Side::Source, &set),
             None
         );
         assert_eq!(
-            login_of("https://git.example/a/b", Role::Target, &set).as_deref(),
+            login_of("https://git.example/a/b", Side::Target, &set).as_deref(),
             Some("you:t")
         );
         assert_eq!(
-            login_of("hf:a/b", Role::Target, &set[..2]).as_deref(),
+            login_of("hf:a/b", Side::Target, &set[..2]).as_deref(),
             Some("me:hf_x")
         );
         assert_eq!(
-            login_of("ms:a/b", Role::Source, &[("MODELSCOPE_TOKEN", "ms-x")]).as_deref(),
+            login_of("ms:a/b", Side::Source, &[("MODELSCOPE_TOKEN", "ms-x")]).as_deref(),
             Some("oauth2:ms-x")
         );
     }
@@ -387,7 +387,7 @@ mod tests {
             "/home/me/repo",
             "https://h/a?x=1",
         ] {
-            let line = read(text, Role::Target, &[]).unwrap_err().to_string();
+            let line = read(text, Side::Target, &[]).unwrap_err().to_string();
             assert!(
                 !line.contains("canary") && !line.contains('\n'),
                 "{text}: {line}"

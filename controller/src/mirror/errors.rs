@@ -3,23 +3,23 @@
 use hf2ms_hub::{Error, Kind};
 use hf2ms_worker::protocol::Exit;
 
-use super::endpoints::{Party, Role};
+use super::endpoints::{GitEndpoint, Side};
 use crate::ui::errors::Failure;
 
 /// A side's error in one line: what is wrong, and what to do.
-pub(super) fn explain(error: &Error, party: &Party, role: Role) -> Failure {
-    let (side, url, token) = (role.name(), &party.at.endpoint, party.token_name);
-    let [user_name, ..] = role.variables();
-    let line = match (error.kind(), party.login.is_some()) {
+pub(super) fn explain(error: &Error, endpoint: &GitEndpoint, side: Side) -> Failure {
+    let (name, url, token) = (side.name(), &endpoint.at.endpoint, endpoint.token_name);
+    let [user_name, ..] = side.variables();
+    let line = match (error.kind(), endpoint.login.is_some()) {
         (Kind::Unauthorized, false) => format!(
-            "the {side} {url} wants credentials, or does not exist: set {user_name} and {token}"
+            "the {name} {url} wants credentials, or does not exist: set {user_name} and {token}"
         ),
         (Kind::Unauthorized, true) => {
             format!(
-                "the {side} {url} does not take the user name and {token}: check both, and that the token is valid"
+                "the {name} {url} does not take the user name and {token}: check both, and that the token is valid"
             )
         }
-        (Kind::Denied, _) if role == Role::Target => {
+        (Kind::Denied, _) if side == Side::Target => {
             format!(
                 "{token} may not push to the target {url}: give it the right to write the repository ({})",
                 error.message()
@@ -29,18 +29,18 @@ pub(super) fn explain(error: &Error, party: &Party, role: Role) -> Failure {
             "{token} may not read the source {url} ({})",
             error.message()
         ),
-        (Kind::Disabled, _) => format!("the {side} {url} can't be mirrored: {}", error.message()),
+        (Kind::Disabled, _) => format!("the {name} {url} can't be mirrored: {}", error.message()),
         (Kind::NotFound, _) => format!(
-            "the {side} {url} was not found: check the address, and that {token} may see it"
+            "the {name} {url} was not found: check the address, and that {token} may see it"
         ),
         (Kind::Refused, _) => format!(
-            "the {side} {url} is no Git repo that can be reached by HTTP: {}",
+            "the {name} {url} is no Git repo that can be reached by HTTP: {}",
             error.message()
         ),
         (Kind::Unreachable, _) => format!(
-            "the {side} {url} can't be reached: check the address and the network ({error})"
+            "the {name} {url} can't be reached: check the address and the network ({error})"
         ),
-        _ => format!("the {side} {url}: {error}"),
+        _ => format!("the {name} {url}: {error}"),
     };
     let exit = if error.kind() == Kind::Refused {
         Exit::Refused

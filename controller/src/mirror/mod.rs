@@ -1,7 +1,7 @@
 //! Mirroring a Git repo with its history: look at both sides, scan, stream LFS objects, push refs. The controller moves no bytes:
 //! workers do each step ([`hf2ms_worker::mirror`], and `run` for the objects).
 //!
-//! [`sides`] reads addresses and logins, [`wish`] is what is asked, [`round`] is one mirroring, which [`cloud`] leaves to Modal,
+//! [`sides`] reads addresses and logins, [`options`] is what is asked, [`round`] is one mirroring, which [`cloud`] leaves to Modal,
 //! [`work`] and [`report`] what came of it, [`watch`] repeats it. [`remote`] has GitLab do it all.
 
 pub mod cloud;

@@ -6,15 +6,15 @@ use hf2ms_worker::protocol::{
     WorkerOptions,
 };
 
-use super::endpoints::Party;
+use super::endpoints::GitEndpoint;
 use crate::args::workers::CuttingArgs;
 
 /// What is asked of a mirroring.
-pub struct Wish {
+pub struct MirrorOptions {
     /// Where from.
-    pub source: Party,
+    pub source: GitEndpoint,
     /// Where to.
-    pub target: Party,
+    pub target: GitEndpoint,
     /// Which refs.
     pub scope: RefScope,
     /// Whether a ref may lose what it has.
@@ -27,7 +27,7 @@ pub struct Wish {
     pub cutting: CuttingArgs,
 }
 
-impl Wish {
+impl MirrorOptions {
     /// The scan's job; it says all about the mirroring but who we are on both sides.
     pub fn job(&self, run: &str, chunking: Chunking, tell: ScanOutput) -> ScanJob {
         ScanJob {

@@ -6,7 +6,7 @@ use hf2ms_hub::{Error, Kind, Token, Url, Visibility};
 use hf2ms_worker::protocol::{Exit, Scan};
 use serde_json::json;
 
-use super::endpoints::Party;
+use super::endpoints::GitEndpoint;
 use crate::settings::{Environment, Settings};
 use crate::stop::Stop;
 use crate::ui::errors::{Failure, Outcome};
@@ -25,7 +25,7 @@ pub enum Puller {
 /// How a host is made to pull the repo by itself.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Pulled by the target's host")]
-pub struct RemoteArgs {
+pub struct PullMirrorArgs {
     /// Have the target's host pull the source by itself: nothing passes this machine
     #[arg(long, value_name = "HOST", conflicts_with_all = ["dry_run", "watch", "no_force"])]
     pull_by: Option<Puller>,
@@ -44,23 +44,23 @@ pub struct RemoteArgs {
 }
 
 /// A pull mirror that is to be set up.
-pub struct Remote<'a> {
-    args: &'a RemoteArgs,
-    source: &'a Party,
+pub struct PullMirror<'a> {
+    args: &'a PullMirrorArgs,
+    source: &'a GitEndpoint,
     api: String,
     project: String,
     token: Token,
 }
 
-impl<'a> Remote<'a> {
+impl<'a> PullMirror<'a> {
     /// What the command line and the environment ask for; `None` if no host is to pull.
     ///
     /// # Errors
     /// An unknown platform, no token, or one that belongs to another host.
     pub fn of(
-        args: &'a RemoteArgs,
-        source: &'a Party,
-        target: &Party,
+        args: &'a PullMirrorArgs,
+        source: &'a GitEndpoint,
+        target: &GitEndpoint,
         environment: &Environment,
     ) -> Outcome<Option<Self>> {
         let asked = args.pull_by.is_some() || args.use_remote_mirror;
@@ -268,7 +268,7 @@ fn origin_of(url: &Url) -> String {
 }
 
 /// The target's token is GitLab's too, where its API is at the same origin.
-fn token(own: Option<String>, api: &str, target: &Url, party: &Party) -> Outcome<Token> {
+fn token(own: Option<String>, api: &str, target: &Url, endpoint: &GitEndpoint) -> Outcome<Token> {
     let bad = |bad| {
         Failure::usage(format!(
             "GITLAB_API_TOKEN can't be used: {bad}; copy it again"
@@ -285,7 +285,7 @@ fn token(own: Option<String>, api: &str, target: &Url, party: &Party) -> Outcome
             "GITLAB_API_BASE is at another host than the target: set GITLAB_API_TOKEN for it",
         ));
     }
-    let login = party
+    let login = endpoint
         .login
         .as_ref()
         .ok_or_else(|| Failure::refused("GITLAB_API_TOKEN is not set, and neither is TARGET_TOKEN: one with the scope api is needed"))?;

@@ -11,14 +11,14 @@ use hf2ms_worker::protocol::{
 use hf2ms_worker::verbs::mirror::refs::updates;
 use serde_json::json;
 
-use super::cloud::{JOB, Mirroring, see_through};
-use super::endpoints::{Party, Role};
+use super::cloud::{JOB, ModalMirror, see_through};
+use super::endpoints::{GitEndpoint, Side};
 use super::errors::explain;
-use super::options::Wish;
+use super::options::MirrorOptions;
 use super::refs::{outcomes, stand};
 use super::report::{MirrorReport, MirrorTally};
-use super::scan_report::{Found, SHOWN, follow};
-use super::work::{Work, settle};
+use super::scan_report::{SHOWN, ScanSummary, follow};
+use super::work::{MirrorRunResult, settle};
 use crate::copy::run::{broken, one};
 use crate::engine::modal::{Deployment, Modal};
 use crate::engine::queue::Queue;
@@ -37,9 +37,9 @@ use crate::ui::screen::{Screen, size};
 const ATTEMPTS: u32 = 3;
 
 /// One mirroring.
-pub struct Round<'a> {
+pub struct MirrorRun<'a> {
     /// What is asked.
-    pub wish: &'a Wish,
+    pub options: &'a MirrorOptions,
     /// How the hosts are reached.
     pub settings: &'a Settings,
     /// Where runs are kept.
@@ -55,20 +55,20 @@ pub struct Round<'a> {
 }
 
 /// Where the refs of both sides stand.
-struct Stood {
+struct RefPositions {
     here: Vec<RefAt>,
     there: Vec<RefAt>,
 }
 
 /// How a mirroring ended, when nothing stopped it.
-pub enum End {
+pub enum MirrorResult {
     /// With a report.
     Reported(Box<MirrorReport>),
     /// The run of this id goes on in the cloud, as asked.
-    Away(String),
+    Detached(String),
 }
 
-impl End {
+impl MirrorResult {
     /// The report.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl End {
     pub fn report(self) -> Outcome<MirrorReport> {
         match self {
             Self::Reported(report) => Ok(*report),
-            Self::Away(run) => Err(Failure::new(
+            Self::Detached(run) => Err(Failure::new(
                 Exit::Incomplete,
                 format!("run {run} goes on in the cloud: hf2ms attach {run}"),
             )),
@@ -84,22 +84,22 @@ impl End {
     }
 }
 
-impl Round<'_> {
+impl MirrorRun<'_> {
     /// Looks at both sides and, unless nothing has changed since a run that verified them, mirrors. An earlier run of these two that
     /// works in the cloud is seen through first.
     ///
     /// # Errors
     /// Whatever stops it; what fails for single refs and objects is in the report.
-    pub async fn go(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<End> {
+    pub async fn go(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<MirrorResult> {
         while let Some(record) = self.in_the_cloud() {
             self.screen.say(format!(
                 "run {} of these repos is in the cloud already: waiting for it first",
                 record.id
             ));
             match see_through(&record, self.runs, self.settings, self.screen, self.stop).await? {
-                None => return Ok(End::Away(record.id)),
+                None => return Ok(MirrorResult::Detached(record.id)),
                 Some(report) if report.exit() != Exit::Done => {
-                    return Ok(End::Reported(Box::new(report)));
+                    return Ok(MirrorResult::Reported(Box::new(report)));
                 }
                 Some(_) => (),
             }
@@ -108,26 +108,26 @@ impl Round<'_> {
         if let Some(report) = self.earlier(&stood) {
             self.screen
                 .say(format!("nothing has changed since run {}", report.run));
-            return Ok(End::Reported(Box::new(report)));
+            return Ok(MirrorResult::Reported(Box::new(report)));
         }
         self.begin(open).await
     }
 
     /// A run of these two that nobody watches, if someone here may wait for it.
     fn in_the_cloud(&self) -> Option<RunRecord> {
-        let Wish { source, target, .. } = self.wish;
+        let MirrorOptions { source, target, .. } = self.options;
         let run = self.runs.detached(&target.at)?;
         (self.watch == Watch::Attached && run.verb == RunVerb::Mirror && run.source == source.at)
             .then_some(run)
     }
 
-    async fn begin(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<End> {
-        let Wish {
+    async fn begin(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<MirrorResult> {
+        let MirrorOptions {
             source,
             target,
             cutting,
             ..
-        } = self.wish;
+        } = self.options;
         let plan = &PlanSummary::default();
         let mut run = self.runs.begin(NewRun {
             verb: RunVerb::Mirror,
@@ -138,7 +138,7 @@ impl Round<'_> {
         })?;
         let (id, mut job) = (
             run.id().to_owned(),
-            self.wish
+            self.options
                 .job(run.id(), cutting.chunking_in_the_cloud(), ScanOutput::Steps),
         );
         let came = match open(&run).await {
@@ -155,7 +155,9 @@ impl Round<'_> {
             Err(failure) => Err(failure),
         };
         let report = settle(run, &job, came, self.began.elapsed().as_secs_f64())?;
-        Ok(report.map_or(End::Away(id), |report| End::Reported(Box::new(report))))
+        Ok(report.map_or(MirrorResult::Detached(id), |report| {
+            MirrorResult::Reported(Box::new(report))
+        }))
     }
 
     async fn leave_to_cloud(
@@ -165,7 +167,7 @@ impl Round<'_> {
         watch: Watch,
         run: &RunDir,
         job: &ScanJob,
-    ) -> Outcome<Came<Work>> {
+    ) -> Outcome<Came<MirrorRunResult>> {
         run.write(JOB, job)?;
         let (app, containers) = (deployment.app.as_str(), deployment.containers as u64);
         run.note(&Entry::Deployed {
@@ -180,7 +182,7 @@ impl Round<'_> {
             screen: self.screen,
             stop: self.stop,
         };
-        Mirroring::new(cloud, job)
+        ModalMirror::new(cloud, job)
             .work(Calls::default(), watch)
             .await
     }
@@ -191,11 +193,13 @@ impl Round<'_> {
     /// Whatever stops the look.
     pub async fn rehearse(&self, engine: &dyn Engine) -> Outcome<Exit> {
         self.stop.unless(self.look()).await?;
-        let job = self
-            .wish
-            .job("dry-run", self.wish.cutting.chunking(0), ScanOutput::Found);
+        let job = self.options.job(
+            "dry-run",
+            self.options.cutting.chunking(0),
+            ScanOutput::Found,
+        );
         let scan = self.scan(engine, &job).await?;
-        let updates = updates(&scan.refs, &scan.there, self.wish.scope);
+        let updates = updates(&scan.refs, &scan.there, self.options.scope);
         self.screen
             .tell(&json!({"event": "planned", "updates": updates, "scan": scan}));
         let mut lines = vec![
@@ -230,20 +234,20 @@ impl Round<'_> {
         self.scan(
             engine,
             &self
-                .wish
-                .job("look", self.wish.cutting.chunking(0), ScanOutput::Found),
+                .options
+                .job("look", self.options.cutting.chunking(0), ScanOutput::Found),
         )
         .await
     }
 
     /// Both advertisements: who may not read or push is told so before any byte moves.
-    async fn look(&self) -> Outcome<Stood> {
-        let Wish {
+    async fn look(&self) -> Outcome<RefPositions> {
+        let MirrorOptions {
             source,
             target,
             scope,
             ..
-        } = self.wish;
+        } = self.options;
         if source.at.endpoint.trim_end_matches(".git")
             == target.at.endpoint.trim_end_matches(".git")
         {
@@ -255,39 +259,39 @@ impl Round<'_> {
         let here = async { self.repo(source)?.advertised().await };
         let there = async { self.repo(target)?.writable().await };
         let (here, there) = tokio::join!(here, there);
-        let here = here.map_err(|error| explain(&error, source, Role::Source))?;
-        let there = there.map_err(|error| explain(&error, target, Role::Target))?;
-        Ok(Stood {
+        let here = here.map_err(|error| explain(&error, source, Side::Source))?;
+        let there = there.map_err(|error| explain(&error, target, Side::Target))?;
+        Ok(RefPositions {
             here: scope.of(&here),
             there: scope.of(&there),
         })
     }
 
-    fn repo(&self, party: &Party) -> hf2ms_hub::Result<GitRepo> {
+    fn repo(&self, endpoint: &GitEndpoint) -> hf2ms_hub::Result<GitRepo> {
         let bad = |error| {
             hf2ms_hub::Error::new(hf2ms_hub::Kind::Usage, format!("it is no address: {error}"))
         };
-        let url: Url = party.at.endpoint.parse().map_err(bad)?;
+        let url: Url = endpoint.at.endpoint.parse().map_err(bad)?;
         GitRepo::open(
             &url,
-            party
+            endpoint
                 .login
                 .as_ref()
                 .and_then(Token::user)
                 .unwrap_or_default(),
-            party.login.as_ref(),
+            endpoint.login.as_ref(),
             self.settings.http(),
         )
     }
 
     /// The report of the last run of these two, if it left nothing to do and both stand where it left them.
-    fn earlier(&self, stood: &Stood) -> Option<MirrorReport> {
-        let Wish {
+    fn earlier(&self, stood: &RefPositions) -> Option<MirrorReport> {
+        let MirrorOptions {
             source,
             target,
             scope,
             ..
-        } = self.wish;
+        } = self.options;
         let is_ours = |run: &&crate::runs::RunRecord| {
             run.verb == RunVerb::Mirror
                 && (&run.source, &run.destination) == (&source.at, &target.at)
@@ -331,13 +335,13 @@ impl Round<'_> {
         engine: &dyn Engine,
         run: &mut RunDir,
         job: &mut ScanJob,
-    ) -> Outcome<Work> {
+    ) -> Outcome<MirrorRunResult> {
         let scan = self.scan(engine, job).await?;
         run.extent(scan.pointers, scan.pointer_bytes)?;
         self.announce(&scan);
-        job.policy.chunking = self.wish.cutting.chunking(scan.missing_bytes);
+        job.policy.chunking = self.options.cutting.chunking(scan.missing_bytes);
         let steps = follow(job, &scan, self.screen)?;
-        let mut work = Work::new(scan);
+        let mut work = MirrorRunResult::new(scan);
         if !steps.plan.chunks.is_empty() {
             self.carry(engine, run, &steps.plan, &mut work).await?;
         }
@@ -386,9 +390,9 @@ impl Round<'_> {
         scan.warnings
             .iter()
             .for_each(|warning| self.screen.warn(warning));
-        if self.wish.folder.kept {
+        if self.options.folder.kept {
             let below = self
-                .wish
+                .options
                 .folder
                 .below
                 .clone()
@@ -397,7 +401,7 @@ impl Round<'_> {
                 "Git's objects stay in folders hf2ms-git-.. below {below}"
             ));
         }
-        Found::of(scan).say(self.screen);
+        ScanSummary::of(scan).say(self.screen);
     }
 
     /// Streams the LFS objects that the target lacks, as chunks of a migration.
@@ -406,7 +410,7 @@ impl Round<'_> {
         engine: &dyn Engine,
         run: &RunDir,
         plan: &Plan,
-        work: &mut Work,
+        work: &mut MirrorRunResult,
     ) -> Outcome<()> {
         run.write("plan.json", plan)?;
         let summary = plan.summary();

@@ -13,7 +13,7 @@ pub(super) const SHOWN: usize = 20;
 
 /// What a scan found, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
+pub struct ScanSummary {
     objects: u64,
     git_bytes: u64,
     pointers: u64,
@@ -22,7 +22,7 @@ pub struct Found {
     missing_bytes: u64,
 }
 
-impl Found {
+impl ScanSummary {
     /// The numbers of a scan.
     pub fn of(scan: &Scan) -> Self {
         let Scan {

@@ -11,7 +11,7 @@ use crate::runs::{RunDir, State};
 use crate::ui::errors::{Failure, Outcome};
 
 /// What came of the steps.
-pub struct Work {
+pub struct MirrorRunResult {
     /// What was found first.
     pub scan: Scan,
     /// What became of the LFS objects that were to move.
@@ -22,7 +22,7 @@ pub struct Work {
     pub landed: Option<PushReport>,
 }
 
-impl Work {
+impl MirrorRunResult {
     /// Before anything moves.
     pub fn new(scan: Scan) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl Work {
 pub fn settle(
     mut run: RunDir,
     job: &ScanJob,
-    came: Outcome<Came<Work>>,
+    came: Outcome<Came<MirrorRunResult>>,
     seconds: f64,
 ) -> Outcome<Option<MirrorReport>> {
     let work = match came {

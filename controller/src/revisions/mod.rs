@@ -1,6 +1,6 @@
 //! All branches and tags of a repo at once: each a run of its own, and each blob moved once.
 //!
-//! [`survey`] looks at both sides and plans: [`wanted`] says where each goes, [`look`] what is to be done about it. [`way`] carries it out, [`names`] makes its
+//! [`survey`] looks at both sides and plans: [`wanted`] says where each goes, [`look`] what is to be done about it. [`run`] carries it out, [`names`] makes its
 //! branches and tags, [`summary`] tells what came of all. The blobs of all
 //! revisions move first, by the same workers; then one revision after the other is written, since a hub takes one commit of
 //! a repo at a time. A branch or tag that is not there yet is built on a branch apart and gets its name when it has been verified:
@@ -21,17 +21,17 @@ use hf2ms_worker::plan::Plan;
 use hf2ms_worker::plan::shared::BlobResults;
 use tokio::sync::OwnedSemaphorePermit;
 
-use self::plan::{Found, Looked, plan_named};
-use self::publish::{Names, head_of};
-use self::state::Leader;
-use self::summary::Summary;
-use self::survey::{Survey, Surveyed};
-use self::targets::Place;
-use self::write::{Shared, Way};
+use self::plan::{RevisionAction, RevisionPlan, plan_named};
+use self::publish::{RefPublisher, head_of};
+use self::state::RevisionsState;
+use self::summary::RevisionsSummary;
+use self::survey::{Survey, SurveyResult};
+use self::targets::WriteTo;
+use self::write::{RevisionRun, WriteContext};
 use crate::args::route::Route;
-use crate::copy::inspect::There;
+use crate::copy::inspect::DestinationRepo;
 use crate::copy::plan::Purpose;
-use crate::copy::{Copying, End, Task, Trial, may_go_on};
+use crate::copy::{CopyOptions, CopyResult, RepoCopy, Trial, may_go_on};
 use crate::engine::remote::Watch;
 use crate::estimate::Estimate;
 use crate::runs::report::Report;
@@ -39,9 +39,9 @@ use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::Screen;
 
 /// All revisions of a repo.
-pub struct Revisions<'a> {
+pub struct RevisionsCopy<'a> {
     /// What is asked.
-    pub task: &'a Task<'a>,
+    pub options: &'a CopyOptions<'a>,
     /// Where words go.
     pub screen: &'a Screen,
     /// When it began.
@@ -49,36 +49,40 @@ pub struct Revisions<'a> {
 }
 
 /// What is to be done about all revisions of a repo.
-pub struct Planned {
+pub struct RevisionsPlan {
     /// As they were found.
     pub survey: Survey,
     /// What all will take; nothing where nothing is to be done.
     pub estimate: Option<Estimate>,
 }
 
-impl Revisions<'_> {
+impl RevisionsCopy<'_> {
     /// Copies them all. `ahead` is let go once their own work has begun.
     ///
     /// # Errors
     /// One of the sides can't be read, or nothing may be written; what fails for one revision is in its row.
-    pub async fn go(&self, route: &Route, ahead: Option<OwnedSemaphorePermit>) -> Outcome<End> {
-        if self.task.watch == Watch::Detached {
+    pub async fn go(
+        &self,
+        route: &Route,
+        ahead: Option<OwnedSemaphorePermit>,
+    ) -> Outcome<CopyResult> {
+        if self.options.watch == Watch::Detached {
             return Err(Failure::usage(
                 "--detach is not for --all-revisions: revisions are written one after the other, from here",
             ));
         }
-        let Planned { survey, estimate } = match self.plan(route, Purpose::Write).await? {
-            Surveyed::Found(planned) => *planned,
-            Surveyed::Skip(why) => return Ok(End::Skipped(why)),
+        let RevisionsPlan { survey, estimate } = match self.plan(route, Purpose::Write).await? {
+            SurveyResult::Found(planned) => *planned,
+            SurveyResult::Skip(why) => return Ok(CopyResult::Skipped(why)),
         };
-        let Task {
+        let CopyOptions {
             ref cutting,
             ref ledger,
             stop,
             ref turns,
             trial,
             ..
-        } = *self.task;
+        } = *self.options;
         let mut bytes = 0;
         if let Some(estimate) = &estimate {
             bytes = stop.unless(ledger.admit(estimate, self.screen)).await?;
@@ -90,82 +94,93 @@ impl Revisions<'_> {
             self.copy(survey, ahead).await?
         };
         summary.show(self.screen);
-        Ok(End::Revisions(Box::new(summary)))
+        Ok(CopyResult::RevisionsCopy(Box::new(summary)))
     }
 
     /// Looks at them all, and says what they will take.
     ///
     /// # Errors
     /// One of the sides can't be read.
-    pub async fn plan(&self, route: &Route, purpose: Purpose) -> Outcome<Surveyed<Planned>> {
-        let survey = match Survey::of(self.task, route, purpose, self.screen).await? {
-            Surveyed::Found(survey) => *survey,
-            Surveyed::Skip(why) => return Ok(Surveyed::Skip(why)),
+    pub async fn plan(
+        &self,
+        route: &Route,
+        purpose: Purpose,
+    ) -> Outcome<SurveyResult<RevisionsPlan>> {
+        let survey = match Survey::of(self.options, route, purpose, self.screen).await? {
+            SurveyResult::Found(survey) => *survey,
+            SurveyResult::Skip(why) => return Ok(SurveyResult::Skip(why)),
         };
         let estimate = self.estimate(&survey.looked);
         estimate
             .iter()
             .for_each(|estimate| estimate.say(self.screen));
-        Ok(Surveyed::Found(Box::new(Planned { survey, estimate })))
+        Ok(SurveyResult::Found(Box::new(RevisionsPlan {
+            survey,
+            estimate,
+        })))
     }
 
-    fn estimate(&self, looked: &[Looked]) -> Option<Estimate> {
-        let Task {
+    fn estimate(&self, looked: &[RevisionPlan]) -> Option<Estimate> {
+        let CopyOptions {
             runs,
             ref cutting,
             ref ledger,
             ..
-        } = *self.task;
-        let plans = looked.iter().filter_map(Looked::plan);
+        } = *self.options;
+        let plans = looked.iter().filter_map(RevisionPlan::plan);
         let estimates =
             plans.map(|plan| Estimate::of(plan, cutting, ledger.rates(runs, cutting.on, plan)));
         estimates.reduce(|sum, next| sum.and(&next))
     }
 
     /// Carries all blobs, then writes one revision after the other.
-    async fn copy(&self, survey: Survey, ahead: Option<OwnedSemaphorePermit>) -> Outcome<Summary> {
+    async fn copy(
+        &self,
+        survey: Survey,
+        ahead: Option<OwnedSemaphorePermit>,
+    ) -> Outcome<RevisionsSummary> {
         let Survey {
             looked,
             lost,
-            there,
+            destination,
             references,
             known,
         } = survey;
         let references = references.as_ref();
-        let copying: Vec<Copying<'_>> = looked
+        let copy: Vec<RepoCopy<'_>> = looked
             .iter()
-            .map(|one| Copying {
-                task: self.task,
+            .map(|one| RepoCopy {
+                options: self.options,
                 screen: &one.screen,
                 began: self.began,
             })
             .collect();
-        let mut ways = self.set_out(&looked, &copying, &there).await?;
-        let leader = Leader::of(&ways, self.task.runs, &there.at);
+        let mut runs = self.set_out(&looked, &copy, &destination).await?;
+        let leader = RevisionsState::of(&runs, self.options.runs, &destination.at);
         leader.note(None)?;
-        carry_all(&mut ways, ahead).await;
-        let _finishing = self.task.turns.finishing().await;
-        let mut shared = Shared {
+        carry_all(&mut runs, ahead).await;
+        let _finishing = self.options.turns.finishing().await;
+        let mut context = WriteContext {
             references,
             base: None,
             arrived: BlobResults::default(),
             known,
         };
-        for way in ways.iter().flatten().filter(|way| way.target.moves()) {
-            shared.arrived.add(&way.migration.plan, &way.work.receipts);
+        for run in runs.iter().flatten().filter(|run| run.target.moves()) {
+            context.arrived.add(&run.migration.plan, &run.work.receipts);
         }
-        let mut names = Names {
+        let mut names = RefPublisher {
             references,
-            settings: self.task.settings,
-            stop: self.task.stop,
+            settings: self.options.settings,
+            stop: self.options.stop,
             made: Vec::new(),
         };
-        let (mut summary, mut over) = (Summary::new(there.at.web_url()), None);
-        for (one, way) in looked.iter().zip(ways) {
-            if shared.base.is_none() && one.target.place == Place::Apart {
-                shared.base = head_of(&there, references).await;
+        let (mut summary, mut over) = (RevisionsSummary::new(destination.at.web_url()), None);
+        for (one, run) in looked.iter().zip(runs) {
+            if context.base.is_none() && one.target.place == WriteTo::TemporaryBranch {
+                context.base = head_of(&destination, references).await;
             }
-            let ended = self.finish(one, way, &mut shared, &mut over).await;
+            let ended = self.finish(one, run, &mut context, &mut over).await;
             summary.add(names.give(one, ended).await, one.extent());
         }
         names.check(&mut summary.rows).await;
@@ -178,58 +193,58 @@ impl Revisions<'_> {
     /// Begins a run for each that is not proven. When one can't be begun, none goes on.
     async fn set_out<'a>(
         &self,
-        looked: &'a [Looked],
-        copying: &'a [Copying<'a>],
-        there: &There,
-    ) -> Outcome<Vec<Option<Way<'a>>>> {
-        let mut ways: Vec<Option<Way<'a>>> = Vec::new();
-        for (one, copying) in looked.iter().zip(copying) {
-            let Found::Planned(plan) = &one.found else {
-                ways.push(None);
+        looked: &'a [RevisionPlan],
+        copy: &'a [RepoCopy<'a>],
+        destination: &DestinationRepo,
+    ) -> Outcome<Vec<Option<RevisionRun<'a>>>> {
+        let mut runs: Vec<Option<RevisionRun<'a>>> = Vec::new();
+        for (one, copy) in looked.iter().zip(copy) {
+            let RevisionAction::Copy(plan) = &one.found else {
+                runs.push(None);
                 continue;
             };
-            match self.begin(plan, one, copying, &ways, there).await {
-                Ok(way) => ways.push(Some(way)),
+            match self.begin(plan, one, copy, &runs, destination).await {
+                Ok(run) => runs.push(Some(run)),
                 Err(failure) => {
-                    conclude(&mut ways, &failure).await?;
+                    conclude(&mut runs, &failure).await?;
                     return Err(failure);
                 }
             }
         }
-        Ok(ways)
+        Ok(runs)
     }
 
     /// Begins a run; the first one creates the repo.
     async fn begin<'a>(
         &self,
         plan: &Plan,
-        one: &'a Looked,
-        copying: &'a Copying<'a>,
-        others: &[Option<Way<'a>>],
-        there: &There,
-    ) -> Outcome<Way<'a>> {
-        let beside = others.iter().flatten().next().map(|way| &way.migration.run);
+        one: &'a RevisionPlan,
+        copy: &'a RepoCopy<'a>,
+        others: &[Option<RevisionRun<'a>>],
+        destination: &DestinationRepo,
+    ) -> Outcome<RevisionRun<'a>> {
+        let beside = others.iter().flatten().next().map(|run| &run.migration.run);
         if beside.is_none() {
-            self.task
+            self.options
                 .stop
-                .unless(may_go_on(plan, &one.there, self.task.settings))
+                .unless(may_go_on(plan, &one.destination, self.options.settings))
                 .await?;
         }
-        let mut migration = copying
-            .set_out(plan_named(plan, &one.target), &one.there, beside)
+        let mut migration = copy
+            .set_out(plan_named(plan, &one.target), &one.destination, beside)
             .await?;
         migration.begin()?;
-        if one.target.place == Place::Apart {
+        if one.target.place == WriteTo::TemporaryBranch {
             // Blobs are asked about for a branch that is there.
-            migration.plan.destination.revision = there.at.revision.clone();
-        } else if let Err(failure) = self.task.stop.unless(migration.create()).await {
+            migration.plan.destination.revision = destination.at.revision.clone();
+        } else if let Err(failure) = self.options.stop.unless(migration.create()).await {
             migration
                 .settle(Default::default(), &Err(failure.clone()))
                 .await?;
             return Err(failure);
         }
-        migration.plan.creation.exists = one.target.place != Place::Apart;
-        Ok(Way {
+        migration.plan.creation.exists = one.target.place != WriteTo::TemporaryBranch;
+        Ok(RevisionRun {
             target: &one.target,
             migration,
             work: Default::default(),
@@ -239,26 +254,26 @@ impl Revisions<'_> {
 
     async fn finish(
         &self,
-        one: &Looked,
-        way: Option<Way<'_>>,
-        shared: &mut Shared<'_>,
+        one: &RevisionPlan,
+        run: Option<RevisionRun<'_>>,
+        context: &mut WriteContext<'_>,
         over: &mut Option<Failure>,
     ) -> Outcome<Report> {
-        let (Some(mut way), Found::Planned(_)) = (way, &one.found) else {
-            let Found::Proven(report) = &one.found else {
+        let (Some(mut run), RevisionAction::Copy(_)) = (run, &one.found) else {
+            let RevisionAction::UpToDate(report) = &one.found else {
                 return Err(Failure::interrupted());
             };
             return Ok((**report).clone());
         };
         if let Some(failure) = over {
-            way.stopped.get_or_insert_with(|| {
+            run.stopped.get_or_insert_with(|| {
                 Failure::new(failure.exit(), format!("not tried: {failure}"))
             });
         }
-        if self.task.stop.is_asked() {
-            way.stopped.get_or_insert_with(Failure::interrupted);
+        if self.options.stop.is_asked() {
+            run.stopped.get_or_insert_with(Failure::interrupted);
         }
-        let ended = way.finish(shared).await;
+        let ended = run.finish(context).await;
         match &ended {
             Ok(report) => report.show(&one.screen),
             Err(failure) => {
@@ -273,23 +288,23 @@ impl Revisions<'_> {
 }
 
 /// Ends the runs that were begun, when none can go on.
-async fn conclude(ways: &mut [Option<Way<'_>>], failure: &Failure) -> Outcome<()> {
-    for way in ways.iter_mut().flatten() {
-        way.migration
-            .settle(std::mem::take(&mut way.work), &Err(failure.clone()))
+async fn conclude(runs: &mut [Option<RevisionRun<'_>>], failure: &Failure) -> Outcome<()> {
+    for run in runs.iter_mut().flatten() {
+        run.migration
+            .settle(std::mem::take(&mut run.work), &Err(failure.clone()))
             .await?;
     }
     Ok(())
 }
 
 /// Has all blobs carried. `ahead` is let go when the first chunk has its turn, or there is none.
-async fn carry_all(ways: &mut [Option<Way<'_>>], ahead: Option<OwnedSemaphorePermit>) {
-    if let Some(first) = ways
+async fn carry_all(runs: &mut [Option<RevisionRun<'_>>], ahead: Option<OwnedSemaphorePermit>) {
+    if let Some(first) = runs
         .iter_mut()
         .flatten()
-        .find(|way| !way.migration.plan.chunks.is_empty())
+        .find(|run| !run.migration.plan.chunks.is_empty())
     {
         first.migration.ahead = ahead;
     }
-    join_all(ways.iter_mut().flatten().map(Way::carry)).await;
+    join_all(runs.iter_mut().flatten().map(RevisionRun::carry)).await;
 }

@@ -8,40 +8,40 @@ use hf2ms_worker::plan::{DigestCache, GitFiles, Plan};
 use hf2ms_worker::protocol::Transport;
 use serde::Serialize;
 
-use super::summary::{Row, Standing};
-use super::targets::{Named, Place, Target};
+use super::summary::{RevisionRow, RevisionStatus};
+use super::targets::{RefMapping, RevisionTarget, WriteTo};
 use crate::args::route::Route;
-use crate::copy::Task;
-use crate::copy::inspect::{Here, There};
-use crate::copy::plan::{Sides, Wishes};
-use crate::copy::sync_state::{Proof, Proofs};
+use crate::copy::CopyOptions;
+use crate::copy::inspect::{DestinationRepo, SourceRepo};
+use crate::copy::plan::{PlanOptions, RepoPair};
+use crate::copy::sync_state::{SyncState, SyncStates};
 use crate::runs::report::Report;
 use crate::ui::errors::{Failure, Outcome};
 use crate::ui::screen::Screen;
 
 /// A revision as it was found.
-pub struct Looked {
+pub struct RevisionPlan {
     /// Where it goes.
-    pub target: Target,
+    pub target: RevisionTarget,
     /// What stands there.
-    pub there: There,
+    pub destination: DestinationRepo,
     /// Where words about it go.
     pub screen: Screen,
     /// What is to be done.
-    pub found: Found,
+    pub found: RevisionAction,
 }
 
 /// A plan, and the branches and tags that it is for.
 #[derive(Serialize)]
-pub struct OfRevisions<'a> {
-    revisions: Vec<&'a Named>,
+pub struct PrintedPlan<'a> {
+    revisions: Vec<&'a RefMapping>,
     #[serde(flatten)]
     plan: Plan,
 }
 
-impl<'a> OfRevisions<'a> {
+impl<'a> PrintedPlan<'a> {
     /// Of a revision about which something is to be done.
-    pub fn new(one: &'a Looked) -> Option<Self> {
+    pub fn new(one: &'a RevisionPlan) -> Option<Self> {
         Some(Self {
             revisions: one.target.names().collect(),
             plan: plan_named(one.plan()?, &one.target),
@@ -50,7 +50,7 @@ impl<'a> OfRevisions<'a> {
 }
 
 /// The plan, whose run goes by the name that the revision is to have.
-pub fn plan_named(plan: &Plan, target: &Target) -> Plan {
+pub fn plan_named(plan: &Plan, target: &RevisionTarget) -> Plan {
     let mut plan = plan.clone();
     if let Some(named) = target.first() {
         plan.destination.revision = named.destination.clone();
@@ -58,10 +58,10 @@ pub fn plan_named(plan: &Plan, target: &Target) -> Plan {
     plan
 }
 
-impl Looked {
+impl RevisionPlan {
     /// What is to be done, if anything is.
     pub fn plan(&self) -> Option<&Plan> {
-        if let Found::Planned(plan) = &self.found {
+        if let RevisionAction::Copy(plan) = &self.found {
             Some(plan)
         } else {
             None
@@ -69,12 +69,15 @@ impl Looked {
     }
 
     /// A row a name: what would come of it.
-    pub fn planned(&self) -> Vec<Row> {
-        let row = |named: &Named| match &self.found {
-            Found::Planned(plan) => Row::planned(named, &plan.summary()),
-            Found::Proven(report) => {
-                Row::reported(named, report, Standing::Unchanged, self.there.head.clone())
-            }
+    pub fn planned(&self) -> Vec<RevisionRow> {
+        let row = |named: &RefMapping| match &self.found {
+            RevisionAction::Copy(plan) => RevisionRow::planned(named, &plan.summary()),
+            RevisionAction::UpToDate(report) => RevisionRow::reported(
+                named,
+                report,
+                RevisionStatus::Unchanged,
+                self.destination.head.clone(),
+            ),
         };
         self.target.names().map(row).collect()
     }
@@ -82,54 +85,54 @@ impl Looked {
     /// Its files and their bytes.
     pub fn extent(&self) -> (u64, u64) {
         match &self.found {
-            Found::Planned(plan) => (plan.summary().files, plan.summary().bytes),
-            Found::Proven(report) => (report.tally.files, report.tally.bytes),
+            RevisionAction::Copy(plan) => (plan.summary().files, plan.summary().bytes),
+            RevisionAction::UpToDate(report) => (report.tally.files, report.tally.bytes),
         }
     }
 }
 
 /// What is to be done about a revision.
-pub enum Found {
+pub enum RevisionAction {
     /// Nothing: an earlier run proves that it is there.
-    Proven(Box<Report>),
+    UpToDate(Box<Report>),
     /// This.
-    Planned(Box<Plan>),
+    Copy(Box<Plan>),
 }
 
 /// What all revisions of a repo are looked at with.
-pub struct Looking<'a> {
-    task: &'a Task<'a>,
+pub struct RevisionPlanner<'a> {
+    options: &'a CopyOptions<'a>,
     route: &'a Route,
-    here: &'a Here,
-    there: &'a There,
+    source: &'a SourceRepo,
+    destination: &'a DestinationRepo,
     theirs: &'a Refs,
     known: DigestCache,
-    proofs: Proofs,
-    listings: Mutex<HashMap<Revision, Arc<tokio::sync::Mutex<Option<Seen>>>>>,
+    proofs: SyncStates,
+    listings: Mutex<HashMap<Revision, Arc<tokio::sync::Mutex<Option<CachedListing>>>>>,
 }
 
 /// A commit that was listed.
-struct Seen {
+struct CachedListing {
     listing: Listing,
     transport: Transport,
     outside: GitFiles,
 }
 
-impl<'a> Looking<'a> {
+impl<'a> RevisionPlanner<'a> {
     /// Of these sides; `theirs` is what the destination has, and `known` what earlier runs have learned.
     pub fn new(
-        task: &'a Task<'a>,
+        options: &'a CopyOptions<'a>,
         route: &'a Route,
-        sides: (&'a Here, &'a There),
+        sides: (&'a SourceRepo, &'a DestinationRepo),
         theirs: &'a Refs,
         known: DigestCache,
     ) -> Self {
-        let proofs = Proofs::of(task.runs, &sides.1.at);
+        let proofs = SyncStates::of(options.runs, &sides.1.at);
         Self {
-            task,
+            options,
             route,
-            here: sides.0,
-            there: sides.1,
+            source: sides.0,
+            destination: sides.1,
             theirs,
             known,
             proofs,
@@ -141,120 +144,121 @@ impl<'a> Looking<'a> {
     ///
     /// # Errors
     /// It can't be read, or not be compared.
-    pub async fn look(&self, target: Target, screen: Screen) -> Outcome<Looked> {
-        let settings = self.task.settings;
-        let (mut here, mut there) = self.sides(&target)?;
-        if let Some(report) = self.proven(&here, &there) {
-            return Ok(Looked {
+    pub async fn look(&self, target: RevisionTarget, screen: Screen) -> Outcome<RevisionPlan> {
+        let settings = self.options.settings;
+        let (mut source, mut destination) = self.sides(&target)?;
+        if let Some(report) = self.proven(&source, &destination) {
+            return Ok(RevisionPlan {
                 target,
-                there,
+                destination,
                 screen,
-                found: Found::Proven(Box::new(report)),
+                found: RevisionAction::UpToDate(Box::new(report)),
             });
         }
-        if target.place != Place::Apart {
-            there.listing = there.current(settings).await?;
+        if target.place != WriteTo::TemporaryBranch {
+            destination.listing = destination.current(settings).await?;
         }
-        let listing = self.listing(&mut here).await?;
-        let prune = if target.place == Place::Apart {
+        let listing = self.listing(&mut source).await?;
+        let prune = if target.place == WriteTo::TemporaryBranch {
             None
         } else {
-            self.task.prune
+            self.options.prune
         };
         let (cutting, visibility, card) = (
-            self.task.cutting.clone(),
-            self.task.visibility,
+            self.options.cutting.clone(),
+            self.options.visibility,
             self.route.card(),
         );
-        let wishes = Wishes {
+        let options = PlanOptions {
             cutting,
             visibility,
             prune,
             card,
         };
-        let (mut plan, there) = Sides::of(here, there, listing)
-            .plan(&wishes, &self.known, settings)
+        let (mut plan, destination) = RepoPair::of(source, destination, listing)
+            .plan(&options, &self.known, settings)
             .await?;
-        plan.check_folder_limit(there.hub.limits().folder_entries)
+        plan.check_folder_limit(destination.hub.limits().folder_entries)
             .map_err(|error| Failure::refused(error.message()))?;
-        if target.place == Place::Apart {
+        if target.place == WriteTo::TemporaryBranch {
             plan.creation.exists = false;
         }
-        Ok(Looked {
+        Ok(RevisionPlan {
             target,
-            there,
+            destination,
             screen,
-            found: Found::Planned(Box::new(plan)),
+            found: RevisionAction::Copy(Box::new(plan)),
         })
     }
 
     /// Whether an earlier run proves that it is there.
-    pub fn is_proven(&self, target: &Target) -> bool {
+    pub fn is_proven(&self, target: &RevisionTarget) -> bool {
         self.sides(target)
-            .is_ok_and(|(here, there)| self.proven(&here, &there).is_some())
+            .is_ok_and(|(source, destination)| self.proven(&source, &destination).is_some())
     }
 
-    fn sides(&self, target: &Target) -> Outcome<(Here, There)> {
+    fn sides(&self, target: &RevisionTarget) -> Outcome<(SourceRepo, DestinationRepo)> {
         let first = target
             .first()
             .ok_or_else(|| Failure::usage("a revision without a name"))?;
         Ok((
-            self.here
-                .at_commit(&target.commit, &first.source, self.task.settings)?,
+            self.source
+                .at_commit(&target.commit, &first.source, self.options.settings)?,
             self.place(target)?,
         ))
     }
 
     /// The destination, where this goes.
-    fn place(&self, target: &Target) -> Outcome<There> {
-        let at = |kind, named: &Named| {
+    fn place(&self, target: &RevisionTarget) -> Outcome<DestinationRepo> {
+        let at = |kind, named: &RefMapping| {
             let head = self.theirs.find(kind, &named.destination).cloned();
-            self.there
-                .at_branch(&named.destination, head, self.task.settings)
+            self.destination
+                .at_branch(&named.destination, head, self.options.settings)
         };
         match &target.place {
-            Place::Standing(named) => at(RefKind::Branch, named),
-            Place::Tagged(named) => at(RefKind::Tag, named),
-            Place::Apart => {
+            WriteTo::Branch(named) => at(RefKind::Branch, named),
+            WriteTo::ExistingTag(named) => at(RefKind::Tag, named),
+            WriteTo::TemporaryBranch => {
                 let branch = target
                     .branch_apart()
                     .ok_or_else(|| Failure::usage("a commit that is none"))?;
-                self.there.at_branch(&branch, None, self.task.settings)
+                self.destination
+                    .at_branch(&branch, None, self.options.settings)
             }
         }
     }
 
-    fn proven(&self, here: &Here, there: &There) -> Option<Report> {
-        let proof = Proof::new(
-            &here.at,
-            &there.at,
-            there.head.clone()?,
+    fn proven(&self, source: &SourceRepo, destination: &DestinationRepo) -> Option<Report> {
+        let proof = SyncState::new(
+            &source.at,
+            &destination.at,
+            destination.head.clone()?,
             self.route.filter(),
-            self.task.prune,
+            self.options.prune,
         );
         self.proofs
-            .find(&proof.with_card(self.route.card()), self.task.runs)
+            .find(&proof.with_card(self.route.card()), self.options.runs)
     }
 
     /// The files at a commit. Who looks at it after another takes over how it was read, too.
-    async fn listing(&self, here: &mut Here) -> Outcome<Listing> {
+    async fn listing(&self, source: &mut SourceRepo) -> Outcome<Listing> {
         let cell = {
             let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
             listings
-                .entry(here.at.revision.clone())
+                .entry(source.at.revision.clone())
                 .or_default()
                 .clone()
         };
         let mut seen = cell.lock().await;
         if let Some(seen) = &*seen {
-            here.take_over(seen.transport, seen.outside, self.task.settings)?;
+            source.take_over(seen.transport, seen.outside, self.options.settings)?;
             return Ok(seen.listing.clone());
         }
-        let listing = here.list(self.task.settings).await?;
-        *seen = Some(Seen {
+        let listing = source.list(self.options.settings).await?;
+        *seen = Some(CachedListing {
             listing: listing.clone(),
-            transport: here.transport,
-            outside: here.outside,
+            transport: source.transport,
+            outside: source.outside,
         });
         Ok(listing)
     }

@@ -3,11 +3,11 @@
 use hf2ms_hub::{Kind, RefKind, References, Revision};
 use hf2ms_worker::protocol::Exit;
 
-use super::plan::{Found, Looked};
-use super::summary::{Row, Standing};
-use super::targets::{Named, Place};
+use super::plan::{RevisionAction, RevisionPlan};
+use super::summary::{RevisionRow, RevisionStatus};
+use super::targets::{RefMapping, WriteTo};
 use super::write::make;
-use crate::copy::inspect::{There, said};
+use crate::copy::inspect::{DestinationRepo, said};
 use crate::runs::report::Report;
 use crate::settings::Settings;
 use crate::settings::hub_errors::Doing;
@@ -15,7 +15,7 @@ use crate::stop::Stop;
 use crate::ui::errors::{Failure, Outcome};
 
 /// The names that were made so far.
-pub struct Names<'a> {
+pub struct RefPublisher<'a> {
     /// The destination's branches and tags.
     pub references: &'a dyn References,
     /// How the hubs are reached.
@@ -23,12 +23,12 @@ pub struct Names<'a> {
     /// When to stop.
     pub stop: &'a Stop,
     /// Each, and the commit that it is to name.
-    pub made: Vec<(Named, Revision)>,
+    pub made: Vec<(RefMapping, Revision)>,
 }
 
-impl Names<'_> {
+impl RefPublisher<'_> {
     /// Makes the names of a revision that is there, takes away the branch on which it was built, and tells what came of each name.
-    pub async fn give(&mut self, one: &Looked, ended: Outcome<Report>) -> Vec<Row> {
+    pub async fn give(&mut self, one: &RevisionPlan, ended: Outcome<Report>) -> Vec<RevisionRow> {
         let (rows, head) = match ended {
             Ok(report) => {
                 let head = self.head(one, &report).await;
@@ -37,13 +37,13 @@ impl Names<'_> {
             Err(failure) => (
                 one.target
                     .names()
-                    .map(|named| Row::failure(named, &failure))
+                    .map(|named| RevisionRow::failure(named, &failure))
                     .collect(),
                 None,
             ),
         };
         // A run that is stopped ends soon; the next one takes the branch up where it is.
-        if one.target.place == Place::Apart && !self.stop.is_asked() {
+        if one.target.place == WriteTo::TemporaryBranch && !self.stop.is_asked() {
             self.clear(one, head).await;
         }
         rows
@@ -51,44 +51,46 @@ impl Names<'_> {
 
     async fn make_all(
         &mut self,
-        one: &Looked,
+        one: &RevisionPlan,
         report: &Report,
         head: Option<&Revision>,
-    ) -> Vec<Row> {
-        let mut rows: Vec<Row> = own_row(one, report, head.cloned()).into_iter().collect();
+    ) -> Vec<RevisionRow> {
+        let mut rows: Vec<RevisionRow> = own_row(one, report, head.cloned()).into_iter().collect();
         for named in &one.target.new {
-            rows.push(match self.make(named, report, head, &one.there).await {
-                Ok(commit) => {
-                    self.made.push((named.clone(), commit.clone()));
-                    Row::reported(named, report, Standing::Copied, Some(commit))
-                }
-                Err(failure) => Row::failure(named, &failure),
-            });
+            rows.push(
+                match self.make(named, report, head, &one.destination).await {
+                    Ok(commit) => {
+                        self.made.push((named.clone(), commit.clone()));
+                        RevisionRow::reported(named, report, RevisionStatus::Copied, Some(commit))
+                    }
+                    Err(failure) => RevisionRow::failure(named, &failure),
+                },
+            );
         }
         rows
     }
 
     /// The commit that was verified or, where its hub does not tell that, the one at which it stands.
-    async fn head(&self, one: &Looked, report: &Report) -> Option<Revision> {
+    async fn head(&self, one: &RevisionPlan, report: &Report) -> Option<Revision> {
         let known = match &one.found {
-            Found::Proven(_) => one.there.head.clone(),
-            Found::Planned(_) => report
+            RevisionAction::UpToDate(_) => one.destination.head.clone(),
+            RevisionAction::Copy(_) => report
                 .verification
                 .as_ref()
                 .and_then(|found| found.head.clone()),
         };
         match known {
-            None => head_of(&one.there, self.references).await,
+            None => head_of(&one.destination, self.references).await,
             known => known,
         }
     }
 
     async fn make(
         &self,
-        named: &Named,
+        named: &RefMapping,
         report: &Report,
         head: Option<&Revision>,
-        there: &There,
+        destination: &DestinationRepo,
     ) -> Outcome<Revision> {
         let (kind, name) = (named.kind, &named.destination);
         if !is_whole(report) {
@@ -99,7 +101,10 @@ impl Names<'_> {
             ));
         }
         let head = head.ok_or_else(|| {
-            Failure::refused(format!("{} does not say where it stands", there.at.hub))
+            Failure::refused(format!(
+                "{} does not say where it stands",
+                destination.at.hub
+            ))
         })?;
         match make(self.references, kind, name, head).await {
             Ok(()) => Ok(head.clone()),
@@ -110,13 +115,13 @@ impl Names<'_> {
                 );
                 Err(Failure::new(Exit::Incomplete, why))
             }
-            Err(error) => Err(said(&error, &there.at, self.settings, Doing::Writing)),
+            Err(error) => Err(said(&error, &destination.at, self.settings, Doing::Writing)),
         }
     }
 
     /// Takes away the branch on which a revision was built, and which stands at `head` if that is known.
-    async fn clear(&self, one: &Looked, head: Option<Revision>) {
-        let branch = &one.there.at.revision;
+    async fn clear(&self, one: &RevisionPlan, head: Option<Revision>) {
+        let branch = &one.destination.at.revision;
         let at = match head {
             None => self
                 .references
@@ -138,7 +143,7 @@ impl Names<'_> {
     }
 
     /// Looks once more whether what was made stands where it should.
-    pub async fn check(&self, rows: &mut [Row]) {
+    pub async fn check(&self, rows: &mut [RevisionRow]) {
         if self.made.is_empty() {
             return;
         }
@@ -153,7 +158,7 @@ impl Names<'_> {
                 Ok(None) => "it was made, and is not there".to_owned(),
                 Err(error) => format!("it was made, and could not be looked at again: {error}"),
             };
-            let own = |row: &&mut Row| {
+            let own = |row: &&mut RevisionRow| {
                 row.kind == named.kind.name() && row.destination == named.destination.as_str()
             };
             if let Some(row) = rows.iter_mut().find(own) {
@@ -164,13 +169,16 @@ impl Names<'_> {
 }
 
 /// Where a branch stands now.
-pub async fn head_of(there: &There, references: &dyn References) -> Option<Revision> {
-    match there.head_now().await {
+pub async fn head_of(
+    destination: &DestinationRepo,
+    references: &dyn References,
+) -> Option<Revision> {
+    match destination.head_now().await {
         None => references
             .refs()
             .await
             .ok()?
-            .find(RefKind::Branch, &there.at.revision)
+            .find(RefKind::Branch, &destination.at.revision)
             .cloned(),
         head => head,
     }
@@ -195,24 +203,24 @@ fn is_equal(report: &Report) -> bool {
 }
 
 /// The row of a name that stood there before.
-fn own_row(one: &Looked, report: &Report, head: Option<Revision>) -> Option<Row> {
-    let written = matches!(one.found, Found::Planned(_)) && report.tally.commits > 0;
+fn own_row(one: &RevisionPlan, report: &Report, head: Option<Revision>) -> Option<RevisionRow> {
+    let written = matches!(one.found, RevisionAction::Copy(_)) && report.tally.commits > 0;
     let state = if written {
-        Standing::Copied
+        RevisionStatus::Copied
     } else {
-        Standing::Unchanged
+        RevisionStatus::Unchanged
     };
     match &one.target.place {
-        Place::Apart => None,
-        Place::Tagged(named) if !is_equal(report) => {
+        WriteTo::TemporaryBranch => None,
+        WriteTo::ExistingTag(named) if !is_equal(report) => {
             let why = "the tag is there with other content, and tags are not moved: delete it there to have it made anew";
             Some(
-                Row::reported(named, report, Standing::Failed, head)
+                RevisionRow::reported(named, report, RevisionStatus::Failed, head)
                     .failed(&Failure::new(Exit::Incomplete, why)),
             )
         }
-        Place::Standing(named) | Place::Tagged(named) => {
-            Some(Row::reported(named, report, state, head))
+        WriteTo::Branch(named) | WriteTo::ExistingTag(named) => {
+            Some(RevisionRow::reported(named, report, state, head))
         }
     }
 }

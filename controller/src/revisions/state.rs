@@ -7,8 +7,8 @@ use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::Exit;
 use serde::{Deserialize, Serialize};
 
-use super::summary::{Row, Summary};
-use super::write::Way;
+use super::summary::{RevisionRow, RevisionsSummary};
+use super::write::RevisionRun;
 use crate::copy::decide::made;
 use crate::runs::{RunRecord, RunVerb, Runs, State, write_aside};
 use crate::ui::errors::{Failure, Outcome};
@@ -20,7 +20,7 @@ const FILE: &str = "revisions.json";
 struct Kept<'a> {
     /// The exit code; none while it is under way.
     exit: Option<u8>,
-    revisions: &'a [Row],
+    revisions: &'a [RevisionRow],
 }
 
 /// What is read of it again.
@@ -30,16 +30,20 @@ struct Ended {
 }
 
 /// The run that stands for all.
-pub struct Leader(Option<PathBuf>);
+pub struct RevisionsState(Option<PathBuf>);
 
-impl Leader {
+impl RevisionsState {
     /// The first of these; where nothing is to be written any more, that of the command before.
-    pub fn of(ways: &[Option<Way<'_>>], runs: &Runs, destination: &RepoAt) -> Self {
-        let first = ways
+    pub fn of(
+        revision_runs: &[Option<RevisionRun<'_>>],
+        runs: &Runs,
+        destination: &RepoAt,
+    ) -> Self {
+        let first = revision_runs
             .iter()
             .flatten()
             .next()
-            .map(|way| way.migration.run.path().to_owned());
+            .map(|run| run.migration.run.path().to_owned());
         let before = || {
             of_repo(runs, destination)
                 .map(|run| runs.path(&run.id))
@@ -52,7 +56,7 @@ impl Leader {
     ///
     /// # Errors
     /// The disk's.
-    pub fn note(&self, summary: Option<&Summary>) -> Outcome<()> {
+    pub fn note(&self, summary: Option<&RevisionsSummary>) -> Outcome<()> {
         let Some(path) = self.0.as_ref().map(|folder| folder.join(FILE)) else {
             return Ok(());
         };

@@ -8,7 +8,7 @@ use hf2ms_worker::protocol::{Exit, PlanSummary};
 use serde::Serialize;
 use serde_json::json;
 
-use super::targets::Named;
+use super::targets::RefMapping;
 use crate::runs::report::Report;
 use crate::ui::errors::Failure;
 use crate::ui::screen::{Screen, duration, size};
@@ -16,7 +16,7 @@ use crate::ui::table::{columns, number};
 
 /// What came of one branch or tag.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct RevisionRow {
     /// `branch` or `tag`.
     pub kind: &'static str,
     /// Its name at the source.
@@ -24,7 +24,7 @@ pub struct Row {
     /// Its name at the destination.
     pub destination: String,
     /// How it stands.
-    pub state: Standing,
+    pub state: RevisionStatus,
     /// The commit at which it stands at the destination, where its hub tells it.
     pub commit: Option<Revision>,
     /// Its files, if it was looked at.
@@ -44,7 +44,7 @@ pub struct Row {
 /// How a revision stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum RevisionStatus {
     /// Written and verified.
     Copied,
     /// It was there already, and is equal.
@@ -55,7 +55,7 @@ pub enum Standing {
     Planned,
 }
 
-impl Standing {
+impl RevisionStatus {
     const ALL: [Self; 4] = [Self::Copied, Self::Unchanged, Self::Failed, Self::Planned];
 
     fn name(self) -> &'static str {
@@ -68,8 +68,8 @@ impl Standing {
     }
 }
 
-impl Row {
-    fn of(named: &Named, state: Standing) -> Self {
+impl RevisionRow {
+    fn of(named: &RefMapping, state: RevisionStatus) -> Self {
         Self::new(
             named.kind.name(),
             named.source.to_string(),
@@ -78,7 +78,7 @@ impl Row {
         )
     }
 
-    fn new(kind: &'static str, source: String, destination: String, state: Standing) -> Self {
+    fn new(kind: &'static str, source: String, destination: String, state: RevisionStatus) -> Self {
         let (commit, files, bytes, reason, run) = (None, None, None, None, None);
         Self {
             kind,
@@ -96,19 +96,19 @@ impl Row {
     }
 
     /// It would be copied, or is there.
-    pub fn planned(named: &Named, plan: &PlanSummary) -> Self {
+    pub fn planned(named: &RefMapping, plan: &PlanSummary) -> Self {
         Self {
             files: Some(plan.files),
             bytes: Some(plan.bytes),
-            ..Self::of(named, Standing::Planned)
+            ..Self::of(named, RevisionStatus::Planned)
         }
     }
 
     /// It stands there as its run's report says.
     pub fn reported(
-        named: &Named,
+        named: &RefMapping,
         report: &Report,
-        state: Standing,
+        state: RevisionStatus,
         commit: Option<Revision>,
     ) -> Self {
         let (files, bytes, run) = (
@@ -133,8 +133,8 @@ impl Row {
     }
 
     /// It could not be done.
-    pub fn failure(named: &Named, failure: &Failure) -> Self {
-        Self::of(named, Standing::Failed).failed(failure)
+    pub fn failure(named: &RefMapping, failure: &Failure) -> Self {
+        Self::of(named, RevisionStatus::Failed).failed(failure)
     }
 
     /// What the source lists and can't be taken.
@@ -144,7 +144,12 @@ impl Row {
             .split_once(' ')
             .unwrap_or(("branch", &refused.path));
         let kind = if kind == "tag" { "tag" } else { "branch" };
-        let row = Self::new(kind, name.to_owned(), "-".to_owned(), Standing::Failed);
+        let row = Self::new(
+            kind,
+            name.to_owned(),
+            "-".to_owned(),
+            RevisionStatus::Failed,
+        );
         row.failed(&Failure::new(Exit::Incomplete, refused.reason.clone()))
     }
 
@@ -152,7 +157,7 @@ impl Row {
     pub fn failed(self, failure: &Failure) -> Self {
         let code = failure.exit();
         Self {
-            state: Standing::Failed,
+            state: RevisionStatus::Failed,
             reason: Some(failure.to_string()),
             exit: code as u8,
             code,
@@ -163,14 +168,14 @@ impl Row {
 
 /// How many revisions are there, of how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Done {
+pub struct DoneCount {
     /// Those that are there.
     pub done: usize,
     /// All that were asked for.
     pub of: usize,
 }
 
-impl fmt::Display for Done {
+impl fmt::Display for DoneCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", self.done, self.of)
     }
@@ -178,9 +183,9 @@ impl fmt::Display for Done {
 
 /// What came of all.
 #[derive(Debug)]
-pub struct Summary {
+pub struct RevisionsSummary {
     /// A row a branch or tag.
-    pub rows: Vec<Row>,
+    pub rows: Vec<RevisionRow>,
     /// The destination's page.
     pub url: String,
     /// Files of all, those of a commit once.
@@ -193,7 +198,7 @@ pub struct Summary {
     pub over: Option<Failure>,
 }
 
-impl Summary {
+impl RevisionsSummary {
     /// Of a destination with this page, and no revision yet.
     pub fn new(url: String) -> Self {
         Self {
@@ -207,7 +212,7 @@ impl Summary {
     }
 
     /// Takes in one commit: a row a name of it, and its files with their bytes.
-    pub fn add(&mut self, rows: Vec<Row>, (files, bytes): (u64, u64)) {
+    pub fn add(&mut self, rows: Vec<RevisionRow>, (files, bytes): (u64, u64)) {
         self.rows.extend(rows);
         (self.files, self.bytes) = (self.files + files, self.bytes + bytes);
     }
@@ -218,9 +223,14 @@ impl Summary {
     }
 
     /// How many revisions are there, of how many.
-    pub fn done(&self) -> Done {
-        let is_done = |row: &&Row| matches!(row.state, Standing::Copied | Standing::Unchanged);
-        Done {
+    pub fn done(&self) -> DoneCount {
+        let is_done = |row: &&RevisionRow| {
+            matches!(
+                row.state,
+                RevisionStatus::Copied | RevisionStatus::Unchanged
+            )
+        };
+        DoneCount {
             done: self.rows.iter().filter(is_done).count(),
             of: self.rows.len(),
         }
@@ -228,12 +238,15 @@ impl Summary {
 
     /// Whether nothing was done, and more than nothing would be.
     pub fn is_trial(&self) -> bool {
-        self.count(Standing::Planned) > 0
+        self.count(RevisionStatus::Planned) > 0
     }
 
     /// The first revision that is not there and why, and how many more are not.
     pub fn first_failure(&self) -> Option<String> {
-        let mut failed = self.rows.iter().filter(|row| row.state == Standing::Failed);
+        let mut failed = self
+            .rows
+            .iter()
+            .filter(|row| row.state == RevisionStatus::Failed);
         let first = failed.next()?;
         let more = match failed.count() {
             0 => String::new(),
@@ -257,7 +270,7 @@ impl Summary {
 
     /// Shows it: to a person as a table, or a line if it is one of several repos and all is well; to a program as the last line.
     pub fn show(&self, screen: &Screen) {
-        let counts: serde_json::Map<_, _> = Standing::ALL
+        let counts: serde_json::Map<_, _> = RevisionStatus::ALL
             .into_iter()
             .map(|state| (state.name().to_owned(), self.count(state).into()))
             .collect();
@@ -265,7 +278,7 @@ impl Summary {
             "event": "revisions", "exit": self.exit() as u8, "counts": counts, "seconds": self.seconds, "url": self.url, "revisions": self.rows,
         }));
         match screen.part() {
-            Some(_) if self.count(Standing::Failed) == 0 => screen.say(self.last_line()),
+            Some(_) if self.count(RevisionStatus::Failed) == 0 => screen.say(self.last_line()),
             Some(repo) => screen.show(format!("\n{repo}:{}", self.readable())),
             None => screen.show(self.readable()),
         }
@@ -290,7 +303,7 @@ impl Summary {
     }
 
     fn last_line(&self) -> String {
-        let counts = Standing::ALL
+        let counts = RevisionStatus::ALL
             .into_iter()
             .map(|state| (self.count(state), state))
             .filter(|(count, _)| *count > 0);
@@ -299,7 +312,7 @@ impl Summary {
             .collect();
         let (count, again) = (
             self.rows.len(),
-            if self.count(Standing::Failed) > 0 {
+            if self.count(RevisionStatus::Failed) > 0 {
                 "; the same command goes on"
             } else {
                 ""
@@ -314,12 +327,12 @@ impl Summary {
         )
     }
 
-    fn count(&self, state: Standing) -> usize {
+    fn count(&self, state: RevisionStatus) -> usize {
         self.rows.iter().filter(|row| row.state == state).count()
     }
 }
 
-fn cells(row: &Row) -> Vec<String> {
+fn cells(row: &RevisionRow) -> Vec<String> {
     let (files, bytes) = (
         number(row.files.map(|files| files.to_string())),
         number(row.bytes.map(size)),
@@ -341,8 +354,8 @@ mod tests {
 
     use super::*;
 
-    fn named(kind: RefKind, source: &str, destination: &str) -> Named {
-        Named {
+    fn named(kind: RefKind, source: &str, destination: &str) -> RefMapping {
+        RefMapping {
             kind,
             source: source.parse().unwrap(),
             destination: destination.parse().unwrap(),
@@ -360,19 +373,19 @@ mod tests {
             path: "tag a b".to_owned(),
             reason: "its name is none that Git allows".to_owned(),
         };
-        let lost = Row::failure(
+        let lost = RevisionRow::failure(
             &named(RefKind::Branch, "dev", "dev"),
             &Failure::refused("no"),
         );
         let rows = vec![
-            Row::planned(&named(RefKind::Branch, "main", "master"), &plan),
+            RevisionRow::planned(&named(RefKind::Branch, "main", "master"), &plan),
             lost,
-            Row::refused(&refused),
+            RevisionRow::refused(&refused),
         ];
-        let summary = Summary {
+        let summary = RevisionsSummary {
             rows,
             seconds: 61.0,
-            ..Summary::new("https://m/x".to_owned())
+            ..RevisionsSummary::new("https://m/x".to_owned())
         };
         let expected = "
 revision     destination  state    files  bytes  reason

@@ -9,14 +9,14 @@ use hf2ms_hub::{Hub, Kind, References, Refs, RepoAt, Revision, open_references, 
 use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::plan::shared::ClaimedBlobs;
 
-use super::plan::{Found, Looked, Looking};
+use super::plan::{RevisionAction, RevisionPlan, RevisionPlanner};
 use super::state;
-use super::summary::{Row, Summary};
-use super::targets::{Defaults, Named, Target, Wanted};
+use super::summary::{RevisionRow, RevisionsSummary};
+use super::targets::{DefaultBranches, RefMapping, RevisionTarget, Targets};
 use crate::args::route::Route;
-use crate::copy::Task;
-use crate::copy::decide::{EXISTS, Existing, SPACE};
-use crate::copy::inspect::{Here, There, said};
+use crate::copy::CopyOptions;
+use crate::copy::decide::{EXISTS, IfExists, SPACE};
+use crate::copy::inspect::{DestinationRepo, SourceRepo, said};
 use crate::copy::plan::{Purpose, find};
 use crate::copy::run::stays_hidden;
 use crate::runs::digests;
@@ -30,11 +30,11 @@ const AHEAD: usize = 4;
 /// All revisions of a repo, as they were found.
 pub struct Survey {
     /// Those that can be copied: the default branch first, what is only compared last.
-    pub looked: Vec<Looked>,
+    pub looked: Vec<RevisionPlan>,
     /// Those that can't, and why.
-    pub lost: Vec<Row>,
+    pub lost: Vec<RevisionRow>,
     /// The destination, at its default branch.
-    pub there: There,
+    pub destination: DestinationRepo,
     /// Its branches and tags.
     pub references: Arc<dyn References>,
     /// Digests that earlier runs have learned.
@@ -42,7 +42,7 @@ pub struct Survey {
 }
 
 /// What came of looking.
-pub enum Surveyed<T> {
+pub enum SurveyResult<T> {
     /// This is to be done.
     Found(Box<T>),
     /// Nothing, for this reason.
@@ -51,10 +51,10 @@ pub enum Surveyed<T> {
 
 /// One look at both sides.
 struct Look<'a> {
-    task: &'a Task<'a>,
+    options: &'a CopyOptions<'a>,
     screen: &'a Screen,
-    here: Here,
-    there: There,
+    source: SourceRepo,
+    destination: DestinationRepo,
 }
 
 impl Survey {
@@ -63,37 +63,36 @@ impl Survey {
     /// # Errors
     /// One of them can't be read, or shows what is to be hidden.
     pub async fn of(
-        task: &Task<'_>,
+        options: &CopyOptions<'_>,
         route: &Route,
         purpose: Purpose,
         screen: &Screen,
-    ) -> Outcome<Surveyed<Self>> {
+    ) -> Outcome<SurveyResult<Self>> {
         is_about_all(route)?;
-        let stop = task.stop;
-        let Some((here, there)) = stop
-            .unless(find(route, purpose, task.settings, screen))
+        let stop = options.stop;
+        let Some((source, destination)) = stop
+            .unless(find(route, purpose, options.settings, screen))
             .await?
         else {
-            return Ok(Surveyed::Skip(SPACE));
+            return Ok(SurveyResult::Skip(SPACE));
         };
-        let wanted = task.visibility.unwrap_or(here.info.visibility);
-        there
-            .info
-            .iter()
-            .try_for_each(|info| stays_hidden(wanted, info.visibility, &there.at.id.to_string()))?;
+        let wanted = options.visibility.unwrap_or(source.info.visibility);
+        destination.info.iter().try_for_each(|info| {
+            stays_hidden(wanted, info.visibility, &destination.at.id.to_string())
+        })?;
         Look {
-            task,
+            options,
             screen,
-            here,
-            there,
+            source,
+            destination,
         }
         .survey(route)
         .await
     }
 
     /// What would come of all.
-    pub fn summary(self, began: Instant) -> Summary {
-        let mut summary = Summary::new(self.there.at.web_url());
+    pub fn summary(self, began: Instant) -> RevisionsSummary {
+        let mut summary = RevisionsSummary::new(self.destination.at.web_url());
         self.looked
             .iter()
             .for_each(|one| summary.add(one.planned(), one.extent()));
@@ -104,45 +103,52 @@ impl Survey {
 }
 
 impl Look<'_> {
-    async fn survey(self, route: &Route) -> Outcome<Surveyed<Survey>> {
+    async fn survey(self, route: &Route) -> Outcome<SurveyResult<Survey>> {
         let Self {
-            task,
+            options,
             screen,
-            ref here,
-            ref there,
+            ref source,
+            ref destination,
         } = self;
-        let (ours, references, theirs) = task.stop.unless(self.both()).await?;
-        let wanted = Wanted::of(&ours, &theirs, &self.defaults());
-        let known = digests::load(task.runs, &here.at, &there.at);
-        let looking = Looking::new(task, route, (here, there), &theirs, known.clone());
-        if task.existing == Existing::LeftAlone
-            && there.info.is_some()
-            && !state::is_left_by_us(task.runs, &there.at)
+        let (ours, references, theirs) = options.stop.unless(self.both()).await?;
+        let wanted = Targets::of(&ours, &theirs, &self.defaults());
+        let known = digests::load(options.runs, &source.at, &destination.at);
+        let looking = RevisionPlanner::new(
+            options,
+            route,
+            (source, destination),
+            &theirs,
+            known.clone(),
+        );
+        if options.existing == IfExists::LeftAlone
+            && destination.info.is_some()
+            && !state::is_left_by_us(options.runs, &destination.at)
         {
             let proven = wanted
                 .targets
                 .iter()
                 .all(|target| target.new.is_empty() && looking.is_proven(target));
             if !proven {
-                return Ok(Surveyed::Skip(EXISTS));
+                return Ok(SurveyResult::Skip(EXISTS));
             }
         }
-        here.warnings
+        source
+            .warnings
             .iter()
             .for_each(|warning| screen.warn(warning));
         self.announce(&ours, &wanted);
         self.name_left_over(&wanted, &theirs);
-        let mut lost: Vec<Row> = wanted.refused.iter().map(Row::refused).collect();
-        let mut looked = task
+        let mut lost: Vec<RevisionRow> = wanted.refused.iter().map(RevisionRow::refused).collect();
+        let mut looked = options
             .stop
             .unless(self.look(wanted.targets, &looking, &mut lost))
             .await?;
         drop(looking);
         self.share(&mut looked);
-        Ok(Surveyed::Found(Box::new(Survey {
+        Ok(SurveyResult::Found(Box::new(Survey {
             looked,
             lost,
-            there: self.there,
+            destination: self.destination,
             references,
             known,
         })))
@@ -150,42 +156,53 @@ impl Look<'_> {
 
     /// The branches and tags of both sides, and how the destination's are asked for.
     async fn both(&self) -> Outcome<(Refs, Arc<dyn References>, Refs)> {
-        let (Self { here, there, .. }, settings) = (self, self.task.settings);
+        let (
+            Self {
+                source,
+                destination,
+                ..
+            },
+            settings,
+        ) = (self, self.options.settings);
         let open = |side, at: &RepoAt, doing| {
             open_references(&side, settings.http())
                 .map_err(|error| said(&error, at, settings, doing))
         };
-        let ours = match open(settings.source(&here.at), &here.at, Doing::Reading)?
+        let ours = match open(settings.source(&source.at), &source.at, Doing::Reading)?
             .refs()
             .await
         {
             Err(error) if error.kind() == Kind::Locked => {
-                refs_by_git(&settings.source(&here.at), settings.http()).await
+                refs_by_git(&settings.source(&source.at), settings.http()).await
             }
             told => told,
         };
         let ours = ours
-            .map_err(|error| said(&error, &here.at, settings, Doing::Reading))?
+            .map_err(|error| said(&error, &source.at, settings, Doing::Reading))?
             .named();
-        let references = open(settings.destination(&there.at), &there.at, Doing::Writing)?;
-        let theirs = match &there.info {
+        let references = open(
+            settings.destination(&destination.at),
+            &destination.at,
+            Doing::Writing,
+        )?;
+        let theirs = match &destination.info {
             Some(_) => references
                 .refs()
                 .await
-                .map_err(|error| said(&error, &there.at, settings, Doing::Writing))?,
+                .map_err(|error| said(&error, &destination.at, settings, Doing::Writing))?,
             None => Refs::default(),
         };
         Ok((ours, references, theirs))
     }
 
-    fn defaults(&self) -> Defaults {
-        Defaults {
-            source: Revision::main_of(self.here.at.hub),
-            destination: Revision::main_of(self.there.at.hub),
+    fn defaults(&self) -> DefaultBranches {
+        DefaultBranches {
+            source: Revision::main_of(self.source.at.hub),
+            destination: Revision::main_of(self.destination.at.hub),
         }
     }
 
-    fn announce(&self, ours: &Refs, wanted: &Wanted) {
+    fn announce(&self, ours: &Refs, wanted: &Targets) {
         let (branches, tags, defaults) = (ours.branches.len(), ours.tags.len(), self.defaults());
         let renamed = if defaults.source == defaults.destination {
             format!("{} is the default branch on both sides", defaults.source)
@@ -199,7 +216,7 @@ impl Look<'_> {
             "{branches} branches and {tags} tags at {} commits: {renamed}, the others keep their names",
             wanted.targets.len()
         ));
-        if self.here.at.hub == Hub::HuggingFace {
+        if self.source.at.hub == Hub::HuggingFace {
             let conversions = if ours.others > 0 {
                 format!(" and {} conversions", ours.others)
             } else {
@@ -218,9 +235,9 @@ impl Look<'_> {
     }
 
     /// Branches apart that no revision of now takes up: their commits are gone from the source's refs.
-    fn name_left_over(&self, wanted: &Wanted, theirs: &Refs) {
+    fn name_left_over(&self, wanted: &Targets, theirs: &Refs) {
         for branch in wanted.left_over_in(theirs) {
-            let id = &self.there.at.id;
+            let id = &self.destination.at.id;
             self.screen.warn(format!(
                 "the branch {branch} of {id} is left over from a run that was killed: delete it, unless one is under way elsewhere"
             ));
@@ -230,13 +247,13 @@ impl Look<'_> {
     /// Looks at each; what can't be looked at has failed alone.
     async fn look(
         &self,
-        targets: Vec<Target>,
-        looking: &Looking<'_>,
-        lost: &mut Vec<Row>,
-    ) -> Outcome<Vec<Looked>> {
-        let look = |target: Target| async move {
+        targets: Vec<RevisionTarget>,
+        looking: &RevisionPlanner<'_>,
+        lost: &mut Vec<RevisionRow>,
+    ) -> Outcome<Vec<RevisionPlan>> {
+        let look = |target: RevisionTarget| async move {
             let screen = self.screen.of_revision(&target.name());
-            let names: Vec<Named> = target.names().cloned().collect();
+            let names: Vec<RefMapping> = target.names().cloned().collect();
             looking
                 .look(target, screen.clone())
                 .await
@@ -250,7 +267,11 @@ impl Look<'_> {
                 Err((_, _, failure)) if failure.ends_all() => return Err(failure),
                 Err((names, screen, failure)) => {
                     screen.fail(&failure);
-                    lost.extend(names.iter().map(|named| Row::failure(named, &failure)));
+                    lost.extend(
+                        names
+                            .iter()
+                            .map(|named| RevisionRow::failure(named, &failure)),
+                    );
                 }
             }
         }
@@ -258,10 +279,10 @@ impl Look<'_> {
     }
 
     /// Gives each blob to the first revision that has it, and cuts what is left of each.
-    fn share(&self, looked: &mut [Looked]) {
+    fn share(&self, looked: &mut [RevisionPlan]) {
         let mut spoken = ClaimedBlobs::default();
         for one in looked {
-            let Found::Planned(plan) = &mut one.found else {
+            let RevisionAction::Copy(plan) = &mut one.found else {
                 continue;
             };
             if !one.target.moves() {
@@ -270,7 +291,7 @@ impl Look<'_> {
             }
             plan.claim_blobs(&mut spoken);
             let bytes = plan.summary().blob_bytes;
-            plan.rechunk(self.task.cutting.chunking(bytes));
+            plan.rechunk(self.options.cutting.chunking(bytes));
             plan.warnings
                 .iter()
                 .for_each(|warning| one.screen.warn(warning));

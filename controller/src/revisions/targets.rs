@@ -11,7 +11,7 @@ const APART: &str = "hf2ms-copy-";
 
 /// A branch or tag of the source, and what it is to be called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Named {
+pub struct RefMapping {
     /// What it is.
     #[serde(serialize_with = "in_words")]
     pub kind: RefKind,
@@ -27,31 +27,31 @@ fn in_words<S: Serializer>(kind: &RefKind, serializer: S) -> Result<S::Ok, S::Er
 
 /// One commit of the source, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct RevisionTarget {
     /// The source's commit.
     pub commit: Revision,
     /// Where its files go.
-    pub place: Place,
+    pub place: WriteTo,
     /// What is to be made once they are there.
-    pub new: Vec<Named>,
+    pub new: Vec<RefMapping>,
 }
 
 /// Where a revision's files go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum WriteTo {
     /// To a branch that is there, or comes with the repo.
-    Standing(Named),
+    Branch(RefMapping),
     /// To a branch of its own, which goes once the names are made.
-    Apart,
+    TemporaryBranch,
     /// Nowhere: the tag is there, and tags are not moved. It is only compared.
-    Tagged(Named),
+    ExistingTag(RefMapping),
 }
 
 /// All that is asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Targets {
     /// Commits and where they go: the default branch first, what is only compared last.
-    pub targets: Vec<Target>,
+    pub targets: Vec<RevisionTarget>,
     /// What is not copied, and why.
     pub refused: Vec<Refused>,
     /// Branches at the source that an earlier run left there.
@@ -59,14 +59,14 @@ pub struct Wanted {
 }
 
 /// The default branches of both sides.
-pub struct Defaults {
+pub struct DefaultBranches {
     /// The source's.
     pub source: Revision,
     /// The destination's.
     pub destination: Revision,
 }
 
-impl Target {
+impl RevisionTarget {
     /// The branch on which it is built, when it has none yet.
     pub fn branch_apart(&self) -> Option<Revision> {
         format!("{APART}{}", self.commit).parse().ok()
@@ -74,14 +74,14 @@ impl Target {
 
     /// Whether its files go anywhere.
     pub fn moves(&self) -> bool {
-        !matches!(self.place, Place::Tagged(_))
+        !matches!(self.place, WriteTo::ExistingTag(_))
     }
 
     /// The first of its names.
-    pub fn first(&self) -> Option<&Named> {
+    pub fn first(&self) -> Option<&RefMapping> {
         match &self.place {
-            Place::Standing(named) | Place::Tagged(named) => Some(named),
-            Place::Apart => self.new.first(),
+            WriteTo::Branch(named) | WriteTo::ExistingTag(named) => Some(named),
+            WriteTo::TemporaryBranch => self.new.first(),
         }
     }
 
@@ -97,18 +97,18 @@ impl Target {
     }
 
     /// All of its names.
-    pub fn names(&self) -> impl Iterator<Item = &Named> {
+    pub fn names(&self) -> impl Iterator<Item = &RefMapping> {
         let own = match &self.place {
-            Place::Standing(named) | Place::Tagged(named) => Some(named),
-            Place::Apart => None,
+            WriteTo::Branch(named) | WriteTo::ExistingTag(named) => Some(named),
+            WriteTo::TemporaryBranch => None,
         };
         own.into_iter().chain(&self.new)
     }
 }
 
-impl Wanted {
+impl Targets {
     /// Where the source's refs go, given what the destination has.
-    pub fn of(source: &Refs, destination: &Refs, defaults: &Defaults) -> Self {
+    pub fn of(source: &Refs, destination: &Refs, defaults: &DefaultBranches) -> Self {
         let mut wanted = Self {
             refused: source.refused.clone(),
             ..Self::default()
@@ -121,18 +121,18 @@ impl Wanted {
             };
             let is_default = kind == RefKind::Branch && found.name == defaults.source;
             let place = match destination.find(kind, &named.destination) {
-                Some(_) if kind == RefKind::Tag => Some(Place::Tagged(named.clone())),
-                Some(_) => Some(Place::Standing(named.clone())),
-                None if is_default => Some(Place::Standing(named.clone())),
+                Some(_) if kind == RefKind::Tag => Some(WriteTo::ExistingTag(named.clone())),
+                Some(_) => Some(WriteTo::Branch(named.clone())),
+                None if is_default => Some(WriteTo::Branch(named.clone())),
                 None => None,
             };
-            let target = |place| Target {
+            let target = |place| RevisionTarget {
                 commit: found.commit.clone(),
                 place,
                 new: Vec::new(),
             };
             match place {
-                Some(place @ Place::Tagged(_)) => tagged.push(target(place)),
+                Some(place @ WriteTo::ExistingTag(_)) => tagged.push(target(place)),
                 Some(place) => wanted.targets.push(target(place)),
                 None => fresh.push((found.commit.clone(), named)),
             }
@@ -149,7 +149,7 @@ impl Wanted {
         let taken: Vec<Revision> = self
             .targets
             .iter()
-            .filter_map(Target::branch_apart)
+            .filter_map(RevisionTarget::branch_apart)
             .collect();
         let apart = destination
             .branches
@@ -164,9 +164,9 @@ impl Wanted {
         &mut self,
         kind: RefKind,
         found: &Ref,
-        defaults: &Defaults,
+        defaults: &DefaultBranches,
         taken: &mut Vec<Revision>,
-    ) -> Option<Named> {
+    ) -> Option<RefMapping> {
         if kind == RefKind::Branch && found.name.as_str().starts_with(APART) {
             self.left_over += 1;
             return None;
@@ -193,7 +193,7 @@ impl Wanted {
             return None;
         }
         taken.push(destination.clone());
-        Some(Named {
+        Some(RefMapping {
             kind,
             source: found.name.clone(),
             destination,
@@ -201,16 +201,16 @@ impl Wanted {
     }
 
     /// A name to be made: of a branch that gets the same commit anyway, or of one apart.
-    fn add(&mut self, commit: Revision, named: Named) {
+    fn add(&mut self, commit: Revision, named: RefMapping) {
         match self
             .targets
             .iter_mut()
             .find(|target| target.commit == commit)
         {
             Some(target) => target.new.push(named),
-            None => self.targets.push(Target {
+            None => self.targets.push(RevisionTarget {
                 commit,
-                place: Place::Apart,
+                place: WriteTo::TemporaryBranch,
                 new: vec![named],
             }),
         }
@@ -220,7 +220,7 @@ impl Wanted {
 /// The default branch, the other branches, the tags.
 fn in_order<'a>(
     refs: &'a Refs,
-    defaults: &'a Defaults,
+    defaults: &'a DefaultBranches,
 ) -> impl Iterator<Item = (RefKind, &'a Ref)> {
     let is_default = |found: &&Ref| found.name == defaults.source;
     let default = refs.branches.iter().filter(is_default);
@@ -255,23 +255,24 @@ mod tests {
         }
     }
 
-    fn wanted(source: &Refs, destination: &Refs) -> Wanted {
-        let defaults = Defaults {
+    fn wanted(source: &Refs, destination: &Refs) -> Targets {
+        let defaults = DefaultBranches {
             source: "main".parse().unwrap(),
             destination: "master".parse().unwrap(),
         };
-        Wanted::of(source, destination, &defaults)
+        Targets::of(source, destination, &defaults)
     }
 
     /// Each target's commit, where it goes, and what is made of it.
-    fn told(wanted: &Wanted) -> Vec<String> {
-        let name = |named: &Named| format!("{} {}", named.kind.name(), named.destination);
-        let place = |target: &Target| match &target.place {
-            Place::Standing(named) => format!("to {}", name(named)),
-            Place::Apart => "apart".to_owned(),
-            Place::Tagged(named) => format!("is {}", name(named)),
+    fn told(wanted: &Targets) -> Vec<String> {
+        let name = |named: &RefMapping| format!("{} {}", named.kind.name(), named.destination);
+        let place = |target: &RevisionTarget| match &target.place {
+            WriteTo::Branch(named) => format!("to {}", name(named)),
+            WriteTo::TemporaryBranch => "apart".to_owned(),
+            WriteTo::ExistingTag(named) => format!("is {}", name(named)),
         };
-        let new = |target: &Target| target.new.iter().map(name).collect::<Vec<_>>().join(", ");
+        let new =
+            |target: &RevisionTarget| target.new.iter().map(name).collect::<Vec<_>>().join(", ");
         wanted
             .targets
             .iter()
@@ -303,12 +304,12 @@ mod tests {
     #[test]
     fn what_stands_there_is_met_and_tags_are_only_compared() {
         let source = refs(&[("dev", 'b'), ("main", 'a')], &[("v1", 'b'), ("v2", 'b')]);
-        let there = refs(
+        let destination = refs(
             &[("master", 'x'), ("dev", 'y'), ("theirs", 'z')],
             &[("v1", 'z')],
         );
         assert_eq!(
-            told(&wanted(&source, &there)),
+            told(&wanted(&source, &destination)),
             [
                 "a to branch master: ",
                 "b to branch dev: tag v2",
@@ -342,9 +343,9 @@ mod tests {
         let wanted = wanted(&refs(&[("main", 'a'), (&left, 'a')], &[]), &Refs::default());
         assert_eq!((wanted.targets.len(), wanted.left_over), (1, 1));
         let old = format!("{APART}{}", "b".repeat(40));
-        let there = refs(&[("master", 'x'), (&left, 'x'), (&old, 'x')], &[]);
+        let destination = refs(&[("master", 'x'), (&left, 'x'), (&old, 'x')], &[]);
         assert_eq!(
-            wanted.left_over_in(&there),
+            wanted.left_over_in(&destination),
             [&old.parse::<Revision>().unwrap()],
             "one is taken up, the other is not"
         );

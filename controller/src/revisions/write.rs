@@ -5,17 +5,17 @@ use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::plan::shared::BlobResults;
 use hf2ms_worker::protocol::Deletion;
 
-use super::targets::{Place, Target};
+use super::targets::{RevisionTarget, WriteTo};
 use crate::copy::inspect::said;
-use crate::copy::outcome::Work;
-use crate::copy::run::Migration;
+use crate::copy::outcome::RunResult;
+use crate::copy::run::CopyRun;
 use crate::runs::digests::learn;
 use crate::runs::report::Report;
 use crate::settings::hub_errors::Doing;
 use crate::ui::errors::{Failure, Outcome};
 
 /// What the revisions of a repo share when they are written.
-pub struct Shared<'a> {
+pub struct WriteContext<'a> {
     /// The destination's branches and tags.
     pub references: &'a dyn References,
     /// Where the default branch stands: new branches begin there.
@@ -27,18 +27,18 @@ pub struct Shared<'a> {
 }
 
 /// One revision under way.
-pub struct Way<'a> {
+pub struct RevisionRun<'a> {
     /// What it is.
-    pub target: &'a Target,
+    pub target: &'a RevisionTarget,
     /// How it is copied.
-    pub migration: Migration<'a>,
+    pub migration: CopyRun<'a>,
     /// What came of it so far.
-    pub work: Work,
+    pub work: RunResult,
     /// Why it ended before its turn.
     pub stopped: Option<Failure>,
 }
 
-impl Way<'_> {
+impl RevisionRun<'_> {
     /// Has its own blobs carried.
     pub async fn carry(&mut self) {
         if self.stopped.is_none() && !self.migration.plan.chunks.is_empty() {
@@ -50,23 +50,23 @@ impl Way<'_> {
     ///
     /// # Errors
     /// What stopped it.
-    pub async fn finish(&mut self, shared: &mut Shared<'_>) -> Outcome<Report> {
+    pub async fn finish(&mut self, context: &mut WriteContext<'_>) -> Outcome<Report> {
         let done = match self.stopped.take() {
             Some(failure) => Err(failure),
-            None => self.write(shared).await,
+            None => self.write(context).await,
         };
-        shared
+        context
             .known
             .extend(learn(&self.migration.plan, &self.work.receipts));
-        let work = Work {
-            known: shared.known.clone(),
+        let work = RunResult {
+            known: context.known.clone(),
             ..std::mem::take(&mut self.work)
         };
         let report = self.migration.settle(work, &done).await?;
         done.map(|()| report)
     }
 
-    async fn write(&mut self, shared: &Shared<'_>) -> Outcome<()> {
+    async fn write(&mut self, context: &WriteContext<'_>) -> Outcome<()> {
         let Self {
             target,
             migration,
@@ -77,39 +77,50 @@ impl Way<'_> {
             work.verification = Some(migration.compare_listing());
             return Ok(());
         }
-        if let Place::Tagged(_) = target.place {
+        if let WriteTo::ExistingTag(_) = target.place {
             return migration.compare(work).await;
         }
-        let told = shared.arrived.receipt(&migration.plan);
+        let told = context.arrived.receipt(&migration.plan);
         work.receipts.push(told);
         work.failed = migration.plan.unsent(&work.receipts);
-        if target.place != Place::Apart {
+        if target.place != WriteTo::TemporaryBranch {
             return migration.finalize(work, Deletion::WhenWhole).await;
         }
-        begin_apart(migration, shared).await?;
+        begin_apart(migration, context).await?;
         // What the branch began with and is not planned goes, though files are missing: nobody has seen it yet.
         migration.finalize(work, Deletion::Always).await
     }
 }
 
 /// Makes the branch apart, or takes up the one that a killed run left, and meets what it holds.
-async fn begin_apart(migration: &mut Migration<'_>, shared: &Shared<'_>) -> Outcome<()> {
-    let there = migration.there;
-    let refused = |error: &Error| said(error, &there.at, migration.settings, Doing::Writing);
-    let base = shared.base.as_ref().ok_or_else(|| {
-        let (hub, id) = (there.at.hub, &there.at.id);
+async fn begin_apart(migration: &mut CopyRun<'_>, context: &WriteContext<'_>) -> Outcome<()> {
+    let destination = migration.destination;
+    let refused = |error: &Error| said(error, &destination.at, migration.settings, Doing::Writing);
+    let base = context.base.as_ref().ok_or_else(|| {
+        let (hub, id) = (destination.at.hub, &destination.at.id);
         Failure::refused(format!(
             "{hub} does not say where {id} stands: no branch can be made"
         ))
     })?;
-    match make(shared.references, RefKind::Branch, &there.at.revision, base).await {
+    match make(
+        context.references,
+        RefKind::Branch,
+        &destination.at.revision,
+        base,
+    )
+    .await
+    {
         Err(error) if error.kind() == Kind::Conflict => (),
         made => made.map_err(|error| refused(&error))?,
     }
-    let listing = there.hub.list().await.map_err(|error| refused(&error))?;
-    migration.plan.rebase_exactly_on(&listing, &shared.known);
+    let listing = destination
+        .hub
+        .list()
+        .await
+        .map_err(|error| refused(&error))?;
+    migration.plan.rebase_exactly_on(&listing, &context.known);
     migration.plan.creation.exists = true;
-    migration.plan.destination.revision = there.at.revision.clone();
+    migration.plan.destination.revision = destination.at.revision.clone();
     Ok(())
 }
 

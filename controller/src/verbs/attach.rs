@@ -3,8 +3,8 @@
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Exit;
 
-use crate::copy::cloud::Migrating;
-use crate::copy::outcome::Work;
+use crate::copy::cloud::ModalCopy;
+use crate::copy::outcome::RunResult;
 use crate::engine::modal::Modal;
 use crate::engine::remote::{Calls, Came, Cloud, Watch, deployed, lost};
 use crate::mirror::cloud as mirrors;
@@ -90,7 +90,7 @@ pub async fn see_through(
     let (app, containers) =
         deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
     let mut run = runs.resume(record)?;
-    let mut work = Work::default();
+    let mut work = RunResult::default();
     let came = async {
         let modal = stop
             .unless(Modal::open(
@@ -107,7 +107,7 @@ pub async fn see_through(
             screen,
             stop,
         };
-        Migrating {
+        ModalCopy {
             cloud,
             plan: &plan,
             settings,

@@ -10,10 +10,10 @@ use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::RouteArgs;
 use crate::args::visibility::VisibilityArgs;
 use crate::batch::Batch;
-use crate::batch::list::{self, Entry, Named};
-use crate::batch::summary::{Row, Summary, repos};
-use crate::copy::decide::Existing;
-use crate::copy::{Task, WorkArgs};
+use crate::batch::list::{self, BatchEntry, SourceLine};
+use crate::batch::summary::{BatchRow, BatchSummary, repos};
+use crate::copy::decide::IfExists;
+use crate::copy::{CopyArgs, CopyOptions};
 use crate::engine::remote::Watch;
 use crate::engine::runner::Shared;
 use crate::engine::slots::Turns;
@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    work: WorkArgs,
+    work: CopyArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -82,9 +82,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
     let (entries, mut rows) = stop.unless(args.entries(&settings, screen)).await?;
     screen.say(format!("{} to copy", repos(entries.len())));
-    let task = args.task(&settings, &runs, stop, watch);
-    rows.extend(Batch::new(&task, screen).go(&entries).await);
-    let summary = Summary {
+    let options = args.options(&settings, &runs, stop, watch);
+    rows.extend(Batch::new(&options, screen).go(&entries).await);
+    let summary = BatchSummary {
         rows,
         seconds: began.elapsed().as_secs_f64(),
     };
@@ -111,7 +111,7 @@ impl Args {
         &self,
         settings: &Settings,
         screen: &Screen,
-    ) -> Outcome<(Vec<Entry>, Vec<Row>)> {
+    ) -> Outcome<(Vec<BatchEntry>, Vec<BatchRow>)> {
         let (named, refused) = match (&self.file, &self.owner) {
             (Some(file), _) => (list::read_file(file)?, Vec::new()),
             (None, Some(owner)) => {
@@ -123,7 +123,7 @@ impl Args {
             (None, None) => (
                 self.sources
                     .iter()
-                    .map(|source| Ok(Named::plain(source)))
+                    .map(|source| Ok(SourceLine::plain(source)))
                     .collect(),
                 Vec::new(),
             ),
@@ -136,19 +136,19 @@ impl Args {
             screen,
         )?;
         if self.revisions.scope() == RevisionScope::All {
-            entries.iter().try_for_each(Entry::is_about_all)?;
+            entries.iter().try_for_each(BatchEntry::is_about_all)?;
         }
-        Ok((entries, refused.iter().map(Row::refused).collect()))
+        Ok((entries, refused.iter().map(BatchRow::refused).collect()))
     }
 
-    fn task<'a>(
+    fn options<'a>(
         &'a self,
         settings: &'a Settings,
         runs: &'a Runs,
         stop: &'a Stop,
         watch: Watch,
-    ) -> Task<'a> {
-        Task {
+    ) -> CopyOptions<'a> {
+        CopyOptions {
             settings,
             runs,
             stop,
@@ -157,9 +157,9 @@ impl Args {
             visibility: self.visibility.visibility(),
             prune: None,
             existing: if self.force {
-                Existing::Met
+                IfExists::Met
             } else {
-                Existing::LeftAlone
+                IfExists::LeftAlone
             },
             watch,
             trial: self.work.trial(),

@@ -9,8 +9,8 @@ use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
-use crate::copy::decide::{Existing, read_plan};
-use crate::copy::{Copying, End, Task, WorkArgs};
+use crate::copy::decide::{IfExists, read_plan};
+use crate::copy::{CopyArgs, CopyOptions, CopyResult, RepoCopy};
 use crate::engine::runner::Shared;
 use crate::engine::slots::Turns;
 use crate::runs::Runs;
@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    work: WorkArgs,
+    work: CopyArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -74,7 +74,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let watch = args.work.watch()?;
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
     let all = args.revisions.scope() == RevisionScope::All;
-    let task = Task {
+    let options = CopyOptions {
         settings: &settings,
         runs: &runs,
         stop,
@@ -86,7 +86,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         containers: &args.work.containers,
         visibility: args.visibility.visibility(),
         prune: args.pruning.max_delete(),
-        existing: Existing::Met,
+        existing: IfExists::Met,
         watch,
         trial: args.work.trial(),
         revisions: args.revisions.scope(),
@@ -94,25 +94,23 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         turns: Turns::new(1),
         shared: Shared::default(),
     };
-    let copying = Copying {
-        task: &task,
+    let copy = RepoCopy {
+        options: &options,
         screen,
         began,
     };
     let end = match (&args.plan, &args.source) {
         (Some(file), _) => {
-            copying
-                .carry_out(stop.unless(read_plan(file, &task)).await?, None)
+            copy.carry_out(stop.unless(read_plan(file, &options)).await?, None)
                 .await?
         }
         (None, Some(source)) => {
-            copying
-                .go(&Route::resolve(source, &args.route, &settings)?, None)
+            copy.go(&Route::resolve(source, &args.route, &settings)?, None)
                 .await?
         }
         (None, None) => return Err(Failure::usage("SOURCE is missing: give the repo to copy")),
     };
-    if let End::Away(run, _) = &end {
+    if let CopyResult::Detached(run, _) = &end {
         how_to_look_after(run, screen);
     }
     Ok(end.exit())

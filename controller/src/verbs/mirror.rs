@@ -11,10 +11,10 @@ use crate::engine::docker::{Docker, Terms, Whose};
 use crate::engine::local::Local;
 use crate::engine::remote::Watch;
 use crate::engine::runner::{Crew, deployed};
-use crate::mirror::endpoints::{Party, Role, party};
-use crate::mirror::options::Wish;
-use crate::mirror::remote::{self, RemoteArgs};
-use crate::mirror::run::{End, Round};
+use crate::mirror::endpoints::{GitEndpoint, Side, parse_endpoint};
+use crate::mirror::options::MirrorOptions;
+use crate::mirror::remote::{self, PullMirrorArgs};
+use crate::mirror::run::{MirrorResult, MirrorRun};
 use crate::mirror::watch::{interval, repeat};
 use crate::runs::{RunDir, Runs};
 use crate::settings::{Environment, Settings, state_dir};
@@ -73,7 +73,7 @@ pub struct Args {
     #[arg(long, hide = true)]
     use_xget: bool,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: PullMirrorArgs,
     #[command(flatten)]
     cutting: CuttingArgs,
     #[command(flatten)]
@@ -104,10 +104,10 @@ Environment, also from .env or --env-file:
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     let environment = Environment::load(args.env_file.as_deref())?;
     let (source, mut target) = (
-        party(&args.source, Role::Source, &environment)?,
-        party(&args.target, Role::Target, &environment)?,
+        parse_endpoint(&args.source, Side::Source, &environment)?,
+        parse_endpoint(&args.target, Side::Target, &environment)?,
     );
-    let remote = remote::Remote::of(&args.remote, &source, &target, &environment)?;
+    let remote = remote::PullMirror::of(&args.remote, &source, &target, &environment)?;
     if let (Some(remote), None) = (&remote, &target.login) {
         target.login = Some(remote.login()?);
     }
@@ -119,14 +119,14 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     }
     [&source, &target]
         .into_iter()
-        .for_each(|party| in_the_open(party, screen));
+        .for_each(|endpoint| in_the_open(endpoint, screen));
     args.containers.fit(args.cutting.on)?;
     let watch = args.watched()?;
-    let wish = args.wish(source.clone(), target, &environment)?;
+    let options = args.options(source.clone(), target, &environment)?;
     let runs = Runs::new(&state_dir(&crate::settings::environment)?);
     let began = Instant::now;
-    let round = || Round {
-        wish: &wish,
+    let round = || MirrorRun {
+        options: &options,
         settings: &settings,
         runs: &runs,
         screen,
@@ -156,11 +156,11 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         return repeat(every, screen, stop, async || mirror().await?.report()).await;
     }
     match mirror().await? {
-        End::Reported(report) => {
+        MirrorResult::Reported(report) => {
             report.show(screen);
             Ok(report.exit())
         }
-        End::Away(run) => {
+        MirrorResult::Detached(run) => {
             how_to_look_after(&run, screen);
             Ok(Exit::Done)
         }
@@ -168,14 +168,18 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
 }
 
 /// Settings in which each side has its login, and workers are given both.
-fn settings_of(source: &Party, target: &Party, environment: &Environment) -> Outcome<Settings> {
-    let of = |role: Role, party: &Party| {
-        party
+fn settings_of(
+    source: &GitEndpoint,
+    target: &GitEndpoint,
+    environment: &Environment,
+) -> Outcome<Settings> {
+    let of = |side: Side, endpoint: &GitEndpoint| {
+        endpoint
             .login
             .as_ref()
-            .map(|login| (role.variables()[2], login.expose().to_owned()))
+            .map(|login| (side.variables()[2], login.expose().to_owned()))
     };
-    let logins: Vec<_> = [of(Role::Source, source), of(Role::Target, target)]
+    let logins: Vec<_> = [of(Side::Source, source), of(Side::Target, target)]
         .into_iter()
         .flatten()
         .collect();
@@ -183,18 +187,18 @@ fn settings_of(source: &Party, target: &Party, environment: &Environment) -> Out
 }
 
 /// A password on an open line can be read by whoever carries it.
-fn in_the_open(party: &Party, screen: &Screen) {
-    let host = party
+fn in_the_open(endpoint: &GitEndpoint, screen: &Screen) {
+    let host = endpoint
         .at
         .endpoint
         .strip_prefix("http://")
         .and_then(|rest| rest.split(['/', ':']).next());
-    if let (Some(host), Some(_)) = (host, &party.login)
+    if let (Some(host), Some(_)) = (host, &endpoint.login)
         && !matches!(host, "localhost" | "127.0.0.1" | "[")
     {
         screen.warn(format!(
             "{} is not encrypted: whoever carries the requests can read the password",
-            party.at.endpoint
+            endpoint.at.endpoint
         ));
     }
 }
@@ -236,7 +240,12 @@ impl Args {
         }
     }
 
-    fn wish(&self, source: Party, target: Party, environment: &Environment) -> Outcome<Wish> {
+    fn options(
+        &self,
+        source: GitEndpoint,
+        target: GitEndpoint,
+        environment: &Environment,
+    ) -> Outcome<MirrorOptions> {
         let skips = environment.get("GIT_LFS_SKIP_SMUDGE").is_some_and(|value| {
             !matches!(value.to_lowercase().as_str(), "" | "0" | "false" | "no")
         });
@@ -250,7 +259,7 @@ impl Args {
                 ));
             }
         };
-        Ok(Wish {
+        Ok(MirrorOptions {
             source,
             target,
             scope: if self.mirror {

@@ -13,11 +13,11 @@ use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
 use crate::args::workers::{ContainerArgs, CuttingArgs};
-use crate::copy::decide::Existing;
-use crate::copy::inspect::There;
-use crate::copy::plan::{Purpose, Wishes, look};
+use crate::copy::decide::IfExists;
+use crate::copy::inspect::DestinationRepo;
+use crate::copy::plan::{PlanOptions, Purpose, look};
 use crate::copy::run::stays_hidden;
-use crate::copy::{Task, Trial};
+use crate::copy::{CopyOptions, Trial};
 use crate::emit::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::engine::remote::Watch;
@@ -26,9 +26,9 @@ use crate::engine::slots::Turns;
 use crate::estimate::budget::Ledger;
 use crate::estimate::rates::Rates;
 use crate::estimate::{CostArgs, Estimate, chunk_sizes};
-use crate::revisions::plan::{Looked, OfRevisions};
-use crate::revisions::survey::Surveyed;
-use crate::revisions::{Planned, Revisions};
+use crate::revisions::plan::{PrintedPlan, RevisionPlan};
+use crate::revisions::survey::SurveyResult;
+use crate::revisions::{RevisionsCopy, RevisionsPlan};
 use crate::runs::digests;
 use crate::runs::{Runs, write_aside};
 use crate::settings::{self, Settings, environment, state_dir};
@@ -115,28 +115,28 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     } else {
         args.cutting.clone()
     };
-    let wishes = Wishes {
+    let options = PlanOptions {
         cutting,
         visibility: args.visibility.visibility(),
         prune,
         card: route.card(),
     };
     let runs = Runs::new(&state_dir(&environment)?);
-    let known = digests::load(&runs, &sides.here.at, &sides.there.at);
-    let (plan, there) = stop.unless(sides.plan(&wishes, &known, &settings)).await?;
+    let known = digests::load(&runs, &sides.source.at, &sides.destination.at);
+    let (plan, destination) = stop.unless(sides.plan(&options, &known, &settings)).await?;
     plan.warnings
         .iter()
         .for_each(|warning| screen.warn(warning));
     let estimate = Estimate::of(
         &plan,
-        &wishes.cutting,
+        &options.cutting,
         Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination),
     );
     screen.tell(&estimate.json());
     estimate.allowed_by(&args.cost)?;
     let yaml = match args.emission.emit {
         Some(Emit::Kubernetes) => {
-            Some(for_cluster(&plan, &there, &args, &wishes.cutting, screen).await?)
+            Some(for_cluster(&plan, &destination, &args, &options.cutting, screen).await?)
         }
         None => None,
     };
@@ -176,7 +176,7 @@ async fn of_all(
         Runs::new(&state_dir(&environment)?),
         ContainerArgs::default(),
     );
-    let task = Task {
+    let options = CopyOptions {
         settings,
         runs: &runs,
         stop,
@@ -184,7 +184,7 @@ async fn of_all(
         containers: &containers,
         visibility: args.visibility.visibility(),
         prune: args.pruning.max_delete(),
-        existing: Existing::Met,
+        existing: IfExists::Met,
         watch: Watch::Attached,
         trial: Trial::DryRun,
         revisions: RevisionScope::All,
@@ -195,16 +195,16 @@ async fn of_all(
     let results = Screen::of_results();
     let is_shown = args.json || args.out.is_some() || args.simulation.simulate;
     let words = if is_shown { screen } else { &results };
-    let planned = match (Revisions {
-        task: &task,
+    let planned = match (RevisionsCopy {
+        options: &options,
         screen: words,
         began,
     })
     .plan(route, Purpose::Read)
     .await?
     {
-        Surveyed::Found(planned) => *planned,
-        Surveyed::Skip(_) => return Ok(Exit::Done),
+        SurveyResult::Found(planned) => *planned,
+        SurveyResult::Skip(_) => return Ok(Exit::Done),
     };
     planned
         .estimate
@@ -217,7 +217,7 @@ async fn of_all(
 }
 
 /// Prints the plans where they were asked for, or simulates them.
-fn print_all(args: &Args, planned: &Planned, screen: &Screen) -> Outcome<()> {
+fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> Outcome<()> {
     let looked = &planned.survey.looked;
     if let Some(path) = &args.out {
         write_aside(path, |file| write_all(looked, file))
@@ -228,7 +228,7 @@ fn print_all(args: &Args, planned: &Planned, screen: &Screen) -> Outcome<()> {
         (Some(estimate), _) if args.simulation.simulate => {
             let chunks: Vec<Vec<u64>> = looked
                 .iter()
-                .filter_map(Looked::plan)
+                .filter_map(RevisionPlan::plan)
                 .flat_map(chunk_sizes)
                 .collect();
             simulate(&chunks, estimate, &args.simulation, screen)
@@ -247,8 +247,8 @@ fn print_all(args: &Args, planned: &Planned, screen: &Screen) -> Outcome<()> {
 }
 
 /// A line a plan. What an earlier run proves to be there has none.
-fn write_all(looked: &[Looked], out: &mut impl Write) -> std::io::Result<()> {
-    for planned in looked.iter().filter_map(OfRevisions::new) {
+fn write_all(looked: &[RevisionPlan], out: &mut impl Write) -> std::io::Result<()> {
+    for planned in looked.iter().filter_map(PrintedPlan::new) {
         serde_json::to_writer(&mut *out, &planned)?;
         writeln!(out)?;
     }
@@ -284,18 +284,18 @@ fn write(plan: &Plan, form: Option<&str>, out: &mut impl Write) -> std::io::Resu
 /// The plan as YAML. What the cluster would meet after all bytes have moved is refused now.
 async fn for_cluster(
     plan: &Plan,
-    there: &There,
+    destination: &DestinationRepo,
     args: &Args,
     cutting: &CuttingArgs,
     screen: &Screen,
 ) -> Outcome<String> {
-    plan.check_folder_limit(there.hub.limits().folder_entries)
+    plan.check_folder_limit(destination.hub.limits().folder_entries)
         .map_err(|error| Failure::refused(error.message()))?;
-    there.info.iter().try_for_each(|info| {
+    destination.info.iter().try_for_each(|info| {
         stays_hidden(
             plan.creation.visibility,
             info.visibility,
-            &there.at.id.to_string(),
+            &destination.at.id.to_string(),
         )
     })?;
     let network = NetworkSettings::of(&environment, Location::Container).await;

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::args::route::{Route, RouteArgs};
 use crate::args::workers::{CuttingArgs, On};
 use crate::binaries::{WORKER, find};
-use crate::copy::plan::{Purpose, Wishes, look};
+use crate::copy::plan::{PlanOptions, Purpose, look};
 use crate::copy::run::verify_with;
 use crate::engine::local::Local;
 use crate::runs::report::table;
@@ -47,20 +47,20 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     else {
         return Ok(Exit::Done);
     };
-    let wishes = Wishes {
+    let options = PlanOptions {
         cutting: CuttingArgs::default(),
         visibility: None,
         prune: None,
         card: route.card(),
     };
-    let (plan, there) = stop
-        .unless(sides.plan(&wishes, &DigestCache::new(), &settings))
+    let (plan, destination) = stop
+        .unless(sides.plan(&options, &DigestCache::new(), &settings))
         .await?;
     plan.warnings
         .iter()
         .for_each(|warning| screen.warn(warning));
-    if there.info.is_none() {
-        let (kind, id, hub) = (there.at.kind, &there.at.id, there.at.hub);
+    if destination.info.is_none() {
+        let (kind, id, hub) = (destination.at.kind, &destination.at.id, destination.at.hub);
         return Err(Failure::refused(format!(
             "{kind} {id} was not found on {hub}: copy it first, with hf2ms migrate"
         )));

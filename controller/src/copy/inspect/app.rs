@@ -3,13 +3,13 @@
 use hf2ms_hub::path::escape;
 use hf2ms_hub::{Hub, Sdk, Surroundings, open_spaces};
 
-use super::{Here, said};
+use super::{SourceRepo, said};
 use crate::args::route::Route;
 use crate::settings::Settings;
 use crate::settings::hub_errors::Doing;
 use crate::ui::errors::{Failure, Outcome};
 
-impl Here {
+impl SourceRepo {
     /// Finds out what runs the app, and warns of what is not copied with it.
     ///
     /// # Errors

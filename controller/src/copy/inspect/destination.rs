@@ -15,7 +15,7 @@ use crate::settings::hub_errors::{Doing, token_missing, token_page};
 use crate::ui::errors::{Failure, Outcome};
 
 /// The destination as it was found.
-pub struct There {
+pub struct DestinationRepo {
     /// The repo and its branch.
     pub at: RepoAt,
     /// What its hub says of it; `None` when it is absent.
@@ -30,7 +30,7 @@ pub struct There {
     filter: Filter,
 }
 
-impl There {
+impl DestinationRepo {
     /// Looks at a destination that will be written: who we are there comes first.
     ///
     /// # Errors
@@ -48,13 +48,13 @@ impl There {
         account
             .iter()
             .try_for_each(|account| may_write(account, &at, access.token_name))?;
-        let mut there = Self::look(at, filter, settings, hub, account).await?;
-        there.head = if there.info.is_some() {
-            there.head_now().await
+        let mut destination = Self::look(at, filter, settings, hub, account).await?;
+        destination.head = if destination.info.is_some() {
+            destination.head_now().await
         } else {
             None
         };
-        Ok(there)
+        Ok(destination)
     }
 
     /// Looks at a destination that is only read.

@@ -5,8 +5,8 @@ mod app;
 mod destination;
 mod source;
 
-pub use destination::There;
-pub use source::Here;
+pub use destination::DestinationRepo;
+pub use source::SourceRepo;
 
 use hf2ms_hub::{Error, RepoAt, RepoInfo};
 

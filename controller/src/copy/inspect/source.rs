@@ -16,7 +16,7 @@ use hf2ms_worker::protocol::{Transport, WorkerOptions};
 use hf2ms_worker::transfer::reader::Reader;
 
 /// The source, found and pinned.
-pub struct Here {
+pub struct SourceRepo {
     /// The revision that was asked for.
     pub asked: Revision,
     /// The source at its commit, or at the name that was asked for where its hub tells none.
@@ -35,7 +35,7 @@ pub struct Here {
     filter: Filter,
 }
 
-impl Here {
+impl SourceRepo {
     /// Finds the source and pins its commit.
     ///
     /// # Errors
