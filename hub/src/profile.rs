@@ -74,6 +74,17 @@ impl Variables {
             [] => "",
         }
     }
+
+    /// Every variable of the hub.
+    pub fn all(&self) -> impl Iterator<Item = &'static str> {
+        let always = [
+            self.endpoint,
+            self.destination_token,
+            self.destination_endpoint,
+        ];
+        let some = self.domain.into_iter().chain(self.user);
+        self.token.iter().copied().chain(always).chain(some)
+    }
 }
 
 /// What a hub does that others don't.

@@ -1,5 +1,8 @@
 //! What was asked for: which repo goes where, as which kind, and which of its files.
 
+use std::sync::LazyLock;
+
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision};
 use hf2ms_worker::plan::card::CardPolicy;
@@ -44,31 +47,32 @@ pub struct RouteArgs {
     pub keep_readme: bool,
 }
 
-/// What becomes of a Space.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SpacesAs {
-    /// A studio, on ModelScope.
-    Studio,
-    /// A Space, on Hugging Face.
-    Space,
-}
+/// The app that a Space becomes: the one of this hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpacesAs(Hub);
 
-impl SpacesAs {
-    /// The hub that has such.
-    fn hub(self) -> Hub {
-        match self {
-            Self::Studio => Hub::ModelScope,
-            Self::Space => Hub::HuggingFace,
-        }
+impl ValueEnum for SpacesAs {
+    fn value_variants<'a>() -> &'a [Self] {
+        static APPS: LazyLock<Vec<SpacesAs>> = LazyLock::new(|| {
+            let mut hubs: Vec<Hub> = Hub::with_api().collect();
+            hubs.retain(|hub| hub.profile().app.is_some());
+            hubs.into_iter().rev().map(SpacesAs).collect()
+        });
+        &APPS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let app = self.0.profile().app?;
+        let noun = if app == "space" { "Space" } else { app };
+        Some(PossibleValue::new(app).help(format!("A {noun}, on {}", self.0)))
     }
 }
 
 fn hub(text: &str) -> Result<Hub, String> {
-    match text {
-        "hf" | "huggingface" => Ok(Hub::HuggingFace),
-        "ms" | "modelscope" => Ok(Hub::ModelScope),
-        _ => Err("expected hf or ms".to_owned()),
-    }
+    Hub::by_prefix(text).ok_or_else(|| {
+        let prefixes = Hub::with_api().map(|hub| hub.profile().prefix);
+        format!("expected {}", prefixes.collect::<Vec<_>>().join(" or "))
+    })
 }
 
 fn kind(text: &str) -> Result<RepoKind, String> {
@@ -208,12 +212,8 @@ fn spaces_fit(args: &RouteArgs, to: Hub) -> Outcome<()> {
             "--spaces-as makes an app, and --repo-type {kind} a {kind}: leave one of them out"
         )));
     }
-    if app.hub() != to {
-        let fits = if to == Hub::ModelScope {
-            "studio"
-        } else {
-            "space"
-        };
+    if app.0 != to {
+        let fits = to.profile().app.unwrap_or("nothing");
         return Err(Failure::usage(format!(
             "{to} has no such apps: give --spaces-as {fits}"
         )));

@@ -6,26 +6,6 @@ use hf2ms_hub::{Hub, RepoId, RepoKind, Revision};
 use crate::settings::Settings;
 use crate::ui::errors::{Failure, Outcome};
 
-const PREFIXES: [(&str, Hub); 4] = [
-    ("hf:", Hub::HuggingFace),
-    ("huggingface:", Hub::HuggingFace),
-    ("ms:", Hub::ModelScope),
-    ("modelscope:", Hub::ModelScope),
-];
-const HOSTS: [(&str, Hub); 5] = [
-    ("huggingface.co", Hub::HuggingFace),
-    ("hf.co", Hub::HuggingFace),
-    ("hf-mirror.com", Hub::HuggingFace),
-    ("modelscope.cn", Hub::ModelScope),
-    ("modelscope.ai", Hub::ModelScope),
-];
-const FOLDERS: [(&str, RepoKind); 4] = [
-    ("models", RepoKind::Model),
-    ("datasets", RepoKind::Dataset),
-    ("spaces", RepoKind::Space),
-    ("studios", RepoKind::Space),
-];
-
 /// A repo as the command line names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -46,19 +26,14 @@ impl Place {
     /// One line that says what was expected.
     pub fn parse(text: &str, settings: &Settings) -> Outcome<Self> {
         let text = text.trim();
-        if let Some((hub, rest)) = PREFIXES
-            .iter()
-            .find_map(|(prefix, hub)| Some((*hub, text.strip_prefix(prefix)?)))
-        {
+        let named = text
+            .split_once(':')
+            .and_then(|(prefix, rest)| Some((Hub::by_prefix(prefix)?, rest)));
+        if let Some((hub, rest)) = named {
             return Self::from_path(Some(hub), None, rest);
         }
         match Address::split(text, settings)? {
-            // Models have no folder in Hugging Face's addresses, so none means a model.
-            Some(Address {
-                hub: Hub::HuggingFace,
-                path,
-            }) => Self::from_path(Some(Hub::HuggingFace), Some(RepoKind::Model), &path),
-            Some(Address { hub, path }) => Self::from_path(Some(hub), None, &path),
+            Some(Address { hub, path }) => Self::from_path(Some(hub), kind_in(hub, ""), &path),
             None => Self::from_path(None, None, text),
         }
     }
@@ -66,10 +41,9 @@ impl Place {
     /// Reads `[folder/]owner/name[/tree/REVISION]`; without a folder the kind is `plain`.
     fn from_path(hub: Option<Hub>, plain: Option<RepoKind>, path: &str) -> Outcome<Self> {
         let mut parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let kind = FOLDERS
-            .iter()
-            .find(|(folder, _)| parts.len() > 2 && parts[0] == *folder)
-            .map(|(_, kind)| *kind);
+        let kind = Some(parts[0])
+            .filter(|_| parts.len() > 2)
+            .and_then(kind_of_folder);
         if kind.is_some() {
             parts.remove(0);
         }
@@ -87,6 +61,25 @@ impl Place {
             revision,
         })
     }
+}
+
+/// The kind of repo that this folder stands for, on any hub; the plural of a kind's name is understood everywhere.
+fn kind_of_folder(folder: &str) -> Option<RepoKind> {
+    let by_name = |kind: &RepoKind| folder.strip_suffix('s') == Some(&kind.to_string());
+    let kinds = RepoKind::ALL.into_iter();
+    kinds
+        .clone()
+        .find(by_name)
+        .or_else(|| Hub::with_api().find_map(|hub| kind_in(hub, folder)))
+        .filter(|_| !folder.is_empty())
+}
+
+/// The kind of repo that this folder stands for in the addresses of `hub`.
+fn kind_in(hub: Hub, folder: &str) -> Option<RepoKind> {
+    let folders = hub.profile().folders.as_ref()?;
+    RepoKind::ALL
+        .into_iter()
+        .find(|kind| kind.folder(folders) == folder)
 }
 
 /// What follows the id in an address: a page of the repo, or a revision.
@@ -134,48 +127,57 @@ impl Address {
                 "the address holds a user or a token: remove it and use the environment",
             )),
             (None | Some("http" | "https"), Some(hub)) => {
-                same_site(host, &settings.access(hub).endpoint)?;
+                same_site(hub, host, &settings.access(hub).endpoint)?;
                 Ok(Some(Self {
                     hub,
                     path: path.to_owned(),
                 }))
             }
             (None, None) => Ok(None),
-            (Some(_), _) => Err(Failure::usage(format!(
-                "{} is no hub that is known: expected huggingface.co, modelscope.cn, or the host of HF_ENDPOINT or MODELSCOPE_ENDPOINT",
-                hf2ms_hub::path::escape(host)
-            ))),
+            (Some(_), _) => Err(unknown_host(host)),
         }
     }
 }
 
 pub(crate) fn hub_at(host: &str, settings: &Settings) -> Option<Hub> {
     let host = host.to_lowercase();
-    let own = [Hub::HuggingFace, Hub::ModelScope].into_iter().find(|hub| {
+    let own = Hub::with_api().find(|hub| {
         let endpoint = &settings.access(*hub).endpoint;
         endpoint
             .split_once("://")
             .is_some_and(|(_, rest)| rest.split('/').next() == Some(host.as_str()))
     });
     let bare = host.strip_prefix("www.").unwrap_or(&host);
-    own.or_else(|| {
-        HOSTS
-            .iter()
-            .find(|(known, _)| *known == bare)
-            .map(|(_, hub)| *hub)
-    })
+    own.or_else(|| Hub::by_host(bare))
 }
 
-/// The sites of ModelScope are worlds apart: an address on the one is not read on the other.
-fn same_site(host: &str, endpoint: &str) -> Outcome<()> {
+fn unknown_host(host: &str) -> Failure {
+    let hosts = Hub::with_api().flat_map(|hub| hub.profile().hosts.first());
+    let variables = Hub::with_api().map(|hub| hub.profile().variables.endpoint);
+    Failure::usage(format!(
+        "{} is no hub that is known: expected {}, or the host of {}",
+        hf2ms_hub::path::escape(host),
+        hosts.copied().collect::<Vec<_>>().join(", "),
+        variables.collect::<Vec<_>>().join(" or ")
+    ))
+}
+
+/// Where a hub has several sites, an address on one site is not read on another.
+fn same_site(hub: Hub, host: &str, endpoint: &str) -> Outcome<()> {
+    let profile = hub.profile();
     let site = |text: &str| {
-        ["modelscope.cn", "modelscope.ai"]
-            .into_iter()
-            .find(|site| text.to_lowercase().ends_with(site))
+        let mut sites = profile.hosts.iter();
+        sites.find(|site| text.to_lowercase().ends_with(*site))
     };
+    if !profile.abilities.separate_sites {
+        return Ok(());
+    }
+    let names = &profile.variables;
     match (site(host), site(endpoint)) {
         (Some(named), Some(read)) if named != read => Err(Failure::usage(format!(
-            "the address is on {named}, and ModelScope is read at {endpoint}: set MODELSCOPE_ENDPOINT=https://{named} and its MODELSCOPE_TOKEN"
+            "the address is on {named}, and {hub} is read at {endpoint}: set {}=https://{named} and its {}",
+            names.endpoint,
+            names.token_name()
         ))),
         _ => Ok(()),
     }
@@ -183,16 +185,12 @@ fn same_site(host: &str, endpoint: &str) -> Outcome<()> {
 
 /// Which way: from the hub that SOURCE names to the one that `--to` names; each is the other's default.
 pub fn direction(source: Option<Hub>, to: Option<Hub>) -> (Hub, Hub) {
-    let other = |hub| match hub {
-        Hub::HuggingFace => Hub::ModelScope,
-        Hub::ModelScope | Hub::Git => Hub::HuggingFace,
-    };
     match (source, to) {
-        (Some(from), to) => (from, to.unwrap_or(other(from))),
-        (None, to) => (
-            other(to.unwrap_or(Hub::ModelScope)),
-            to.unwrap_or(Hub::ModelScope),
-        ),
+        (Some(from), to) => (from, to.unwrap_or(from.counterpart())),
+        (None, to) => {
+            let to = to.unwrap_or(Hub::USUAL_DESTINATION);
+            (to.counterpart(), to)
+        }
     }
 }
 

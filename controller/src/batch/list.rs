@@ -191,12 +191,7 @@ pub async fn of_owner(
 
 /// A source that leaves nothing to find out.
 fn source(hub: Hub, kind: RepoKind, id: &RepoId) -> String {
-    let hub = match hub {
-        Hub::HuggingFace => "hf",
-        Hub::ModelScope => "ms",
-        Hub::Git => "git",
-    };
-    format!("{hub}:{kind}s/{id}")
+    format!("{}:{kind}s/{id}", hub.profile().prefix)
 }
 
 /// Routes for what was named; what has no destination of its own goes to this owner, if one is given.

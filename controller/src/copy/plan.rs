@@ -1,6 +1,6 @@
 //! From a command line to a plan: both sides looked at, compared, and the work cut. Nothing is written anywhere.
 
-use hf2ms_hub::{Hub, Listing, RepoKind, Visibility};
+use hf2ms_hub::{Listing, RepoKind, Visibility};
 use hf2ms_worker::plan::card::{self, CardPolicy};
 use hf2ms_worker::plan::{DigestCache, MaxDelete, Plan, PlanRequest};
 use hf2ms_worker::protocol::Chunking;
@@ -102,10 +102,10 @@ pub async fn find(
 /// What is said of a Space that is left where it is.
 fn skipped(source: &SourceRepo, route: &Route) -> String {
     let (id, destination) = (&source.at.id, route.to());
-    let app = match (source.at.hub, destination) {
-        (_, Hub::ModelScope) => "--spaces-as studio makes a studio of it",
-        (_, Hub::HuggingFace) => "--spaces-as space makes one of it",
-        _ => "its hub gives its files by Git only",
+    let app = match destination.profile().app {
+        Some("space") => "--spaces-as space makes one of it".to_owned(),
+        Some(app) => format!("--spaces-as {app} makes a {app} of it"),
+        None => "its hub gives its files by Git only".to_owned(),
     };
     format!("{id} is a Space and is skipped: {app}; --repo-type model copies its files as a model")
 }

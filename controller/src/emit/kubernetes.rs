@@ -303,13 +303,9 @@ impl Objects<'_> {
             ..
         } = self.plan;
         let elsewhere = source.hub == destination.hub && source.endpoint != destination.endpoint;
-        let apart = match destination.hub {
-            Hub::HuggingFace => "HF_DESTINATION_TOKEN",
-            Hub::ModelScope => "MODELSCOPE_DESTINATION_TOKEN",
-            Hub::Git => "HF2MS_TARGET_LOGIN",
-        };
-        let tokens = ["HF_TOKEN", "MODELSCOPE_TOKEN"]
-            .into_iter()
+        let apart = destination.hub.profile().variables.destination_token;
+        let tokens = Hub::with_api()
+            .map(|hub| hub.profile().variables.token_name())
             .chain(elsewhere.then_some(apart));
         tokens.chain(self.cluster.network.proxies()).collect()
     }
@@ -432,13 +428,10 @@ enum Reached {
 
 /// The variable that holds a hub's address.
 fn endpoint_name(hub: Hub, reached: Reached) -> &'static str {
-    match (hub, reached) {
-        (Hub::HuggingFace, Reached::AsUsual) => "HF_ENDPOINT",
-        (Hub::HuggingFace, Reached::Apart) => "HF_DESTINATION_ENDPOINT",
-        (Hub::ModelScope, Reached::AsUsual) => "MODELSCOPE_ENDPOINT",
-        (Hub::ModelScope, Reached::Apart) => "MODELSCOPE_DESTINATION_ENDPOINT",
-        // No cluster is given a mirror; and a Git repo's address is in its job alone.
-        (Hub::Git, _) => "HF2MS_GIT_ENDPOINT",
+    let names = &hub.profile().variables;
+    match reached {
+        Reached::AsUsual => names.endpoint,
+        Reached::Apart => names.destination_endpoint,
     }
 }
 
@@ -458,12 +451,7 @@ fn mebibytes(bytes: u64) -> String {
 
 /// As `hf2ms-worker migrate` reads it.
 fn place(at: &RepoAt) -> String {
-    let prefix = match at.hub {
-        Hub::HuggingFace => "hf",
-        Hub::ModelScope => "ms",
-        Hub::Git => "git",
-    };
-    format!("{prefix}:{}", at.id)
+    format!("{}:{}", at.hub.profile().prefix, at.id)
 }
 
 /// A name of Kubernetes (RFC 1123): small letters, digits, `-` and `.`.

@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hf2ms_hub::Kind;
+use hf2ms_hub::{Hub, Kind};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
@@ -89,12 +89,11 @@ impl Local {
                 None => command.env_remove(name),
             };
         }
+        for name in Hub::with_api().flat_map(|hub| &hub.profile().variables.token[1..]) {
+            command.env_remove(name);
+        }
         // A group of its own: Ctrl-C reaches the controller alone, which then asks its workers in order.
-        command
-            .env_remove("MODELSCOPE_API_TOKEN")
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
+        command.process_group(0).kill_on_drop(true).spawn()
     }
 
     fn log(&self, job: &Job) -> Option<PathBuf> {

@@ -1,7 +1,7 @@
 //! The two sides of a mirror as the command line names them: addresses of Git repos, or ids on the hubs. Credentials inside an
 //! address are taken out at once; each login goes to its own side's origin only.
 
-use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision, Token, Url};
+use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Token, Url, git};
 use percent_encoding::percent_decode_str;
 
 use crate::args::source::{Place, hub_at};
@@ -70,7 +70,7 @@ pub fn parse_endpoint(text: &str, side: Side, environment: &Environment) -> Outc
         return Err(no_address(&text, side));
     }
     let place = Place::parse(&text, &settings)?;
-    let hub = place.hub.unwrap_or(Hub::HuggingFace);
+    let hub = place.hub.unwrap_or(Hub::USUAL_SOURCE);
     let access = if side == Side::Source {
         settings.access(hub)
     } else {
@@ -152,13 +152,7 @@ fn repo_at(address: &str, side: Side) -> Outcome<RepoAt> {
         .unwrap_or_default()
         .trim_end_matches('/')
         .to_owned();
-    Ok(RepoAt {
-        hub: Hub::Git,
-        endpoint,
-        kind: RepoKind::Model,
-        id: id(&parts).ok_or_else(bad)?,
-        revision: Revision::main_of(Hub::Git),
-    })
+    Ok(git::repo_at(endpoint, id(&parts).ok_or_else(bad)?))
 }
 
 fn no_address(address: &str, side: Side) -> Failure {
@@ -201,15 +195,13 @@ fn id(parts: &[&str]) -> Option<RepoId> {
 
 /// Where Git finds a hub's repo (huggingface_hub 2.4.0, `repository.py`; modelscope-hub 0.5.1, `_repository.py`).
 fn git_address(hub: Hub, endpoint: &str, place: &Place) -> String {
-    let folder = match (hub, place.kind) {
-        (Hub::ModelScope, None | Some(RepoKind::Model)) => "models/",
-        (_, Some(RepoKind::Dataset)) => "datasets/",
-        (Hub::ModelScope, Some(RepoKind::Space)) => "studios/",
-        (_, Some(RepoKind::Space)) => "spaces/",
-        _ => "",
-    };
-    let git = if hub == Hub::ModelScope { ".git" } else { "" };
-    format!("{endpoint}/{folder}{}{git}", place.id)
+    let profile = hub.profile();
+    let folders = profile.folders.as_ref();
+    let kind = place.kind.unwrap_or(RepoKind::Model);
+    let folder = folders.map_or("", |folders| kind.folder(folders));
+    let slash = if folder.is_empty() { "" } else { "/" };
+    let suffix = profile.git_suffix;
+    format!("{endpoint}/{folder}{slash}{}{suffix}", place.id)
 }
 
 /// Who we are on that side: by the address, else by the side's own variables, else by the hub's token.
@@ -221,18 +213,11 @@ fn login(
 ) -> Outcome<Option<Token>> {
     let [user_name, token_name, _] = side.variables();
     let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-    let usual = hub.as_ref().map_or("oauth2", |(hub, _)| {
-        if *hub == Hub::HuggingFace {
-            "user"
-        } else {
-            "oauth2"
-        }
-    });
-    let of_hub = if matches!(hub, Some((Hub::HuggingFace, _))) {
-        set("HF_USERNAME")
-    } else {
-        None
-    };
+    let profile = hub.as_ref().map(|(hub, _)| hub.profile());
+    let usual = profile.map_or("oauth2", |profile| profile.git_user);
+    let of_hub = profile
+        .and_then(|profile| profile.variables.user)
+        .and_then(set);
     let named = |inside: Option<&AddressCredentials>| {
         inside
             .map(|inside| inside.user.clone())

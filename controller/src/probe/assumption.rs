@@ -1,11 +1,9 @@
-//! The table: one entry an assumption. The entries of a group stand beside what tries them.
+//! What an assumption is, and how a hub is probed. The assumptions of a group stand beside what tries them.
 
 use futures_util::future::BoxFuture;
-use hf2ms_hub::Hub;
 
-use super::finding::Tried;
+use super::finding::{Removed, Tried};
 use super::scratch::Scratch;
-use super::{huggingface, modelscope};
 
 /// Something that is believed of a hub.
 pub struct Assumption {
@@ -18,26 +16,22 @@ pub struct Assumption {
 }
 
 impl Assumption {
-    /// The hub that it is about.
-    pub fn hub(&self) -> Hub {
-        if self.id.starts_with("hf-") {
-            Hub::HuggingFace
-        } else {
-            Hub::ModelScope
-        }
+    /// The prefix of the hub that it is about.
+    pub fn prefix(&self) -> &'static str {
+        self.id.split('-').next().unwrap_or_default()
     }
 }
 
-/// Every assumption about a hub, in the order in which they are tried.
-pub fn of_hub(hub: Hub) -> Vec<&'static Assumption> {
-    match hub {
-        Hub::HuggingFace => huggingface::assumptions(),
-        Hub::ModelScope => modelscope::assumptions(),
-        Hub::Git => Vec::new(),
-    }
-}
-
-/// Every assumption.
-pub fn all() -> Vec<&'static Assumption> {
-    [of_hub(Hub::HuggingFace), of_hub(Hub::ModelScope)].concat()
+/// How one hub is probed. Each hub's folder defines its own.
+pub struct HubProbe {
+    /// The hub's prefix, with which the names of its assumptions begin.
+    pub prefix: &'static str,
+    /// The assumptions about the hub, in the order in which they are tried.
+    pub assumptions: fn() -> Vec<&'static Assumption>,
+    /// Makes the scratch repo and fills it.
+    pub prepare: for<'a> fn(&'a mut Scratch) -> BoxFuture<'a, ()>,
+    /// Deletes the scratch repo, where the hub lets a token do that.
+    pub remove: for<'a> fn(&'a Scratch) -> BoxFuture<'a, Removed>,
+    /// Whether the hub refuses commits that follow each other too soon.
+    pub spaces_commits: bool,
 }

@@ -8,6 +8,7 @@ pub mod assumption;
 pub mod budget;
 pub mod finding;
 mod git;
+pub mod hubs;
 mod huggingface;
 mod modelscope;
 pub mod report;
@@ -21,9 +22,10 @@ use std::time::Duration;
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision, Side};
 use serde_json::json;
 
-use self::assumption::{Assumption, of_hub};
+use self::assumption::{Assumption, HubProbe};
 use self::budget::Budget;
-use self::finding::{Finding, NotTried, Removed, Seen, Tried, Verdict};
+use self::finding::{Finding, NotTried, Seen, Tried, Verdict};
+use self::hubs::{of_hub, probe_of};
 use self::scratch::Scratch;
 use self::wire::Wire;
 use crate::settings::{Access, Settings};
@@ -113,7 +115,10 @@ impl Probe {
         let side = side_of(hub, self.kind, access, "hf2ms/probe")?;
         let wire = Wire::open(&side, settings.http(), Arc::clone(budget))
             .map_err(|error| Failure::usage(format!("{hub}: {error}")))?;
-        let pause = if hub == Hub::ModelScope {
+        let Some(probe) = probe_of(hub) else {
+            return Ok(());
+        };
+        let pause = if probe.spaces_commits {
             self.pause
         } else {
             Duration::ZERO
@@ -129,7 +134,7 @@ impl Probe {
         ));
         let mut findings: Vec<Finding> = Vec::new();
         let work = async {
-            prepare(&mut scratch).await;
+            (probe.prepare)(&mut scratch).await;
             for line in &lines {
                 if !is_removal(line) {
                     findings.push(tell(screen, &scratch, line, (line.look)(&scratch).await));
@@ -145,7 +150,7 @@ impl Probe {
         // A signal ends the tries, not what follows: it takes the repo away.
         let _ = stop.unless(work).await;
         probed.left.extend(
-            end(&scratch, screen, &lines, &mut findings)
+            end(probe, &scratch, screen, &lines, &mut findings)
                 .await
                 .map(|folder| format!("{}{folder}", access.endpoint)),
         );
@@ -156,12 +161,13 @@ impl Probe {
 
 /// Takes the repo away, and writes down what was not tried any more. Where the repo stays, the path of its page.
 async fn end(
+    probe: &HubProbe,
     scratch: &Scratch,
     screen: &Screen,
     lines: &[&'static Assumption],
     findings: &mut Vec<Finding>,
 ) -> Option<String> {
-    let removed = remove(scratch).await;
+    let removed = (probe.remove)(scratch).await;
     let left = (!removed.is_gone).then(|| page(scratch));
     let mut removed = Some(removed.tried);
     for line in lines {
@@ -187,27 +193,12 @@ fn is_removal(line: &Assumption) -> bool {
     line.id.ends_with("-delete") && line.id.matches('-').count() == 1
 }
 
-async fn prepare(scratch: &mut Scratch) {
-    match scratch.hub {
-        Hub::HuggingFace => huggingface::prepare(scratch).await,
-        Hub::ModelScope => modelscope::prepare(scratch).await,
-        Hub::Git => (),
-    }
-}
-
-/// Takes the repo away, where the hub lets a token do that.
-async fn remove(scratch: &Scratch) -> Removed {
-    match scratch.hub {
-        Hub::HuggingFace => huggingface::remove(scratch).await,
-        Hub::ModelScope | Hub::Git => modelscope::remove(scratch).await,
-    }
-}
-
 /// The path of the repo's page at its hub.
 fn page(scratch: &Scratch) -> String {
-    match (scratch.hub, scratch.kind) {
-        (Hub::HuggingFace, RepoKind::Model) => format!("/{}", scratch.id()),
-        _ => format!("/{}/{}", scratch.kinds(), scratch.id()),
+    let folders = scratch.hub.profile().folders.as_ref();
+    match folders.map_or("", |folders| scratch.kind.folder(folders)) {
+        "" => format!("/{}", scratch.id()),
+        folder => format!("/{folder}/{}", scratch.id()),
     }
 }
 
@@ -220,7 +211,7 @@ fn tell(screen: &Screen, scratch: &Scratch, line: &Assumption, tried: Tried) -> 
     };
     let finding = Finding {
         id: line.id,
-        hub: line.hub(),
+        hub: scratch.hub,
         assumption: line.says,
         verdict,
         seen: scratch.without_names(&seen),

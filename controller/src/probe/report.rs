@@ -96,7 +96,7 @@ pub fn markdown(probed: &Probed, settings: &Settings) -> String {
         env!("CARGO_PKG_VERSION"),
         counted(probed)
     );
-    for hub in [Hub::HuggingFace, Hub::ModelScope] {
+    for hub in Hub::with_api() {
         let rows: Vec<String> = probed
             .findings
             .iter()

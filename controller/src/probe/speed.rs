@@ -41,7 +41,7 @@ pub struct Speed {
 
 /// Bytes that a speed test sends and reads in all, of one hub.
 pub fn bytes_of(hub: Hub, file: u64) -> u64 {
-    let ways = if hub == Hub::HuggingFace { 2 } else { 1 };
+    let ways = hub.profile().transports.len() as u64;
     AT_A_TIME.iter().sum::<usize>() as u64 * file * 2 * ways
 }
 
@@ -53,12 +53,8 @@ pub async fn measure(
     file: u64,
     screen: &Screen,
 ) -> Vec<Speed> {
-    let ways: &[Transport] = match scratch.hub {
-        Hub::HuggingFace => &[Transport::Http, Transport::Xet],
-        Hub::ModelScope | Hub::Git => &[Transport::Http],
-    };
     let mut speeds = Vec::new();
-    for transport in ways {
+    for transport in scratch.hub.profile().transports {
         for at_a_time in AT_A_TIME {
             let told = match side_of(scratch.hub, scratch.kind, access, &scratch.id()) {
                 Ok(side) if scratch.base.why.is_none() => round(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Hub, Kind, References, Refs, RepoAt, Revision, open_references, refs_by_git};
+use hf2ms_hub::{Kind, References, Refs, RepoAt, Revision, open_references, refs_by_git};
 use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::plan::shared::ClaimedBlobs;
 
@@ -216,14 +216,14 @@ impl Look<'_> {
             "{branches} branches and {tags} tags at {} commits: {renamed}, the others keep their names",
             wanted.targets.len()
         ));
-        if self.source.at.hub == Hub::HuggingFace {
+        if let Some(pattern) = self.source.at.hub.profile().abilities.pull_requests {
             let conversions = if ours.others > 0 {
                 format!(" and {} conversions", ours.others)
             } else {
                 String::new()
             };
             self.screen.say(format!(
-                "pull requests (refs/pr/*){conversions} are the hub's own and are not copied"
+                "pull requests ({pattern}){conversions} are the hub's own and are not copied"
             ));
         }
         if wanted.left_over > 0 {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use hf2ms_hub::{Hub, RepoAt, Sha256};
+use hf2ms_hub::{RepoAt, Sha256};
 use hf2ms_worker::protocol::Exit;
 
 use super::files::private;
@@ -61,11 +61,7 @@ pub(super) fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> O
 }
 
 pub(super) fn lock_name(at: &RepoAt) -> String {
-    let hub = match at.hub {
-        Hub::HuggingFace => "hf",
-        Hub::ModelScope => "ms",
-        Hub::Git => "git",
-    };
+    let hub = at.hub.profile().prefix;
     let text = format!("{hub} {} {} {}", at.endpoint, at.kind, at.id);
     // A file's name has 255 bytes at most; the address of a Git repo may have more.
     let text = if text.len() > 200 {

@@ -20,10 +20,9 @@ pub const WAIT_LONGER: &str = "set HF2MS_LONGEST_WAIT=4000 (seconds) to have an 
 
 /// The page where a hub gives tokens.
 pub fn token_page(hub: Hub, endpoint: &str) -> String {
-    match hub {
-        Hub::HuggingFace => format!("{endpoint}/settings/tokens"),
-        Hub::ModelScope => format!("{endpoint}/my/myaccesstoken"),
-        Hub::Git => "its host".to_owned(),
+    match hub.profile().token_page {
+        Some(page) => format!("{endpoint}{page}"),
+        None => "its host".to_owned(),
     }
 }
 

@@ -7,24 +7,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use hf2ms_hub::Hub;
+
 pub use hf2ms_worker::settings::{Access, GetVariable, Settings, environment};
 
 use self::dotenv::Dotenv;
 use crate::ui::errors::{Failure, Outcome};
 
-/// Variables that a `.env` file is read for. A line of any other name may be whatever it likes.
-const READ: [&str; 22] = [
-    "HF_TOKEN",
-    "HF_ENDPOINT",
-    "HF_USERNAME",
-    "HF_DESTINATION_TOKEN",
-    "HF_DESTINATION_ENDPOINT",
-    "MODELSCOPE_TOKEN",
-    "MODELSCOPE_API_TOKEN",
-    "MODELSCOPE_ENDPOINT",
-    "MODELSCOPE_DOMAIN",
-    "MODELSCOPE_DESTINATION_TOKEN",
-    "MODELSCOPE_DESTINATION_ENDPOINT",
+/// Variables that a `.env` file is read for, beside those of the hubs. A line of any other name may be whatever it likes.
+const READ: [&str; 11] = [
     "SOURCE_USERNAME",
     "SOURCE_TOKEN",
     "TARGET_USERNAME",
@@ -156,16 +147,19 @@ fn ours(content: &[u8], name: &str) -> Outcome<HashMap<String, String>> {
     let Dotenv { values, unreadable } = Dotenv::parse(content);
     let is_missed =
         |variable: &&str| unreadable.contains_key(*variable) && !values.contains_key(*variable);
-    match READ
-        .into_iter()
-        .find(|variable| is_missed(variable) && environment(variable).is_none())
-    {
+    match names().find(|variable| is_missed(variable) && environment(variable).is_none()) {
         Some(missed) => Err(Failure::usage(format!(
             "{name}: the value of {missed} in line {} can't be read: write {missed}=value on one line, quotes only in pairs",
             unreadable[missed]
         ))),
         None => Ok(values),
     }
+}
+
+/// Every variable that a `.env` file is read for.
+fn names() -> impl Iterator<Item = &'static str> {
+    let of_hubs = Hub::with_api().flat_map(|hub| hub.profile().variables.all());
+    of_hubs.chain(READ)
 }
 
 /// Where runs are kept: `$HF2MS_STATE`, `$XDG_STATE_HOME/hf2ms`, or `~/.local/state/hf2ms`.

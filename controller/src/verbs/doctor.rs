@@ -64,7 +64,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
             On::Docker => container(args, &settings, screen, stop).await?,
             On::Modal => cloud(&settings).await?,
         };
-        for hub in [Hub::HuggingFace, Hub::ModelScope] {
+        for hub in Hub::with_api() {
             let (from, to) = (settings.access(hub), settings.access_to(hub));
             findings.push(account(hub, from, &settings).await);
             if to.token_name != from.token_name {
@@ -112,13 +112,15 @@ impl Finding {
 async fn account(hub: Hub, access: &Access, settings: &Settings) -> Finding {
     let name = access.token_name;
     if access.token.is_none() {
-        return match name {
-            "HF_TOKEN" => Finding::new(
+        let is_sources = hub == Hub::USUAL_SOURCE && name == hub.profile().variables.token_name();
+        return if is_sources {
+            Finding::new(
                 name,
                 Verdict::Optional,
                 "is not set: public repos can be read, private and gated ones can't",
-            ),
-            _ => Finding::new(name, Verdict::Bad, token_missing(hub, access).to_string()),
+            )
+        } else {
+            Finding::new(name, Verdict::Bad, token_missing(hub, access).to_string())
         };
     }
     let Some(at) = any_repo(hub, access) else {
@@ -173,7 +175,8 @@ fn judge(hub: Hub, name: &str, account: &Account) -> Finding {
         [] => String::new(),
         organisations => format!(", in {}", organisations.join(", ")),
     };
-    let verdict = if hub == Hub::ModelScope && account.can_write == Some(false) {
+    let is_of_no_use = !hub.profile().abilities.scopes_tokens && account.can_write == Some(false);
+    let verdict = if is_of_no_use {
         Verdict::Bad
     } else {
         Verdict::Good
@@ -227,10 +230,8 @@ async fn worker(settings: &Settings) -> Vec<Finding> {
 
 /// Where the hubs are, each address once.
 fn endpoints(settings: &Settings) -> Vec<String> {
-    let hubs = [Hub::HuggingFace, Hub::ModelScope];
-    let mut all: Vec<String> = hubs
-        .iter()
-        .flat_map(|hub| [settings.access(*hub), settings.access_to(*hub)])
+    let mut all: Vec<String> = Hub::with_api()
+        .flat_map(|hub| [settings.access(hub), settings.access_to(hub)])
         .map(|access| access.endpoint.clone())
         .collect();
     all.dedup();

@@ -10,7 +10,7 @@ use crate::estimate::confirm::confirmed;
 use crate::estimate::measured::{self, Rate, Way};
 use crate::probe::budget::{MOST_BYTES, MOST_REQUESTS};
 use crate::probe::finding::Verdict;
-use crate::probe::{Probe, Probed, assumption, report, speed};
+use crate::probe::{Probe, Probed, hubs, report, speed};
 use crate::settings::hub_errors::token_page;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
@@ -107,7 +107,7 @@ async fn agreed(promise: &str, yes: bool, screen: &Screen) -> Outcome<()> {
 
 impl Args {
     fn probe(&self, settings: &Settings) -> Outcome<Probe> {
-        let known = assumption::all();
+        let known = hubs::all();
         if let Some(id) = self
             .only
             .iter()
@@ -135,13 +135,9 @@ impl Args {
     fn hubs(&self, settings: &Settings) -> Outcome<Vec<Hub>> {
         let asked = |hub: &Hub| match self.hub.as_deref() {
             None => true,
-            Some("hf") => *hub == Hub::HuggingFace,
-            Some(_) => *hub == Hub::ModelScope,
+            Some(prefix) => hub.profile().prefix == prefix,
         };
-        let hubs: Vec<Hub> = [Hub::HuggingFace, Hub::ModelScope]
-            .into_iter()
-            .filter(asked)
-            .collect();
+        let hubs: Vec<Hub> = hubs::probed().into_iter().filter(asked).collect();
         let with_token: Vec<Hub> = hubs
             .iter()
             .copied()
@@ -181,20 +177,26 @@ fn promise(probe: &Probe, settings: &Settings) -> String {
             .sum();
         format!(", and {} more for --speed", size(bytes))
     });
-    let end = match (
-        probe.hubs.contains(&Hub::HuggingFace),
-        probe.hubs.contains(&Hub::ModelScope),
-    ) {
-        (true, false) => "It is deleted at the end.",
-        (false, _) => "ModelScope lets no token delete it: you do that on its web page.",
-        (true, true) => {
-            "Hugging Face's is deleted at the end; ModelScope lets no token delete one: you do that on its web page."
-        }
-    };
     format!(
-        "This makes a private scratch repo on {}: {much}{speed}. {end}",
-        places.join(" and on ")
+        "This makes a private scratch repo on {}: {much}{speed}. {}",
+        places.join(" and on "),
+        end_of_repos(&probe.hubs)
     )
+}
+
+/// What becomes of the scratch repos.
+fn end_of_repos(hubs: &[Hub]) -> String {
+    let deletes = |hub: &&Hub| hub.profile().abilities.deletes_repos;
+    let (deleted, left): (Vec<&Hub>, Vec<&Hub>) = hubs.iter().partition(deletes);
+    match (deleted.first(), left.first()) {
+        (_, None) => "It is deleted at the end.".to_owned(),
+        (None, Some(left)) => {
+            format!("{left} lets no token delete it: you do that on its web page.")
+        }
+        (Some(deleted), Some(left)) => format!(
+            "{deleted}'s is deleted at the end; {left} lets no token delete one: you do that on its web page."
+        ),
+    }
 }
 
 /// What was measured on a worker's usual way.

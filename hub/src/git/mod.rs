@@ -22,6 +22,8 @@ mod store;
 mod transfer;
 mod tree;
 
+use crate::{Hub, RepoAt, RepoId, RepoKind, Revision};
+
 pub use bare::Bare;
 pub use folder::leave_nothing;
 pub use lfsconfig::LfsAddress;
@@ -31,3 +33,14 @@ pub use remote::GitRepo;
 pub use source::GitSource;
 pub use store::{Store, lfs_address};
 pub use transfer::{Depth, Pushed, Rejection};
+
+/// The repo of a Git host at `endpoint`, its whole address; the id is for people.
+pub fn repo_at(endpoint: String, id: RepoId) -> RepoAt {
+    RepoAt {
+        hub: Hub::Git,
+        endpoint,
+        kind: RepoKind::Model,
+        id,
+        revision: Revision::main_of(Hub::Git),
+    }
+}

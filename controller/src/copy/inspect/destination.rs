@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use hf2ms_hub::{
-    Account, Destination, Error, Hub, Listing, RepoAt, RepoInfo, Revision, open_destination,
-    open_spaces,
+    Account, Destination, Error, Listing, RepoAt, RepoInfo, Revision, open_destination, open_spaces,
 };
 use hf2ms_worker::protocol::Creation;
 
@@ -165,10 +164,10 @@ impl DestinationRepo {
         &self.filter
     }
 
-    /// Whether the owner is known to be the account itself, whose token may write. Hugging Face's tokens may here and not
-    /// there, which only asking tells.
+    /// Whether the owner is known to be the account itself, whose token may write. A token with scopes may write to one repo and
+    /// not to another, which only asking tells.
     pub fn is_ours(&self) -> bool {
-        self.at.hub == Hub::ModelScope
+        !self.at.hub.profile().abilities.scopes_tokens
             && self
                 .account
                 .as_ref()

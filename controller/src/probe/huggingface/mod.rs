@@ -11,17 +11,23 @@ use hf2ms_hub::RepoKind;
 use hf2ms_hub::http::RawResponse;
 use serde_json::{Value, json};
 
-use super::assumption::Assumption;
+use super::assumption::{Assumption, HubProbe};
 use super::finding::{NotTried, not_tried};
 use super::scratch::{CARD, CARD_TEXT, NOTES, Scratch, WEIGHTS};
 use super::wire::{Ask, json as read};
 
-pub use repo::remove;
-
 const LFS_TYPE: &str = "application/vnd.git-lfs+json";
 
-/// Every assumption about Hugging Face, in the order in which they are tried.
-pub fn assumptions() -> Vec<&'static Assumption> {
+/// How Hugging Face is probed.
+pub const PROBE: HubProbe = HubProbe {
+    prefix: "hf",
+    assumptions,
+    prepare: |scratch| Box::pin(prepare(scratch)),
+    remove: |scratch| Box::pin(repo::remove(scratch)),
+    spaces_commits: false,
+};
+
+fn assumptions() -> Vec<&'static Assumption> {
     [
         repo::LINES,
         files::LINES,
@@ -35,8 +41,8 @@ pub fn assumptions() -> Vec<&'static Assumption> {
     .collect()
 }
 
-/// Makes the scratch repo and fills it. What fails ends it; the reason stays in the base.
-pub async fn prepare(scratch: &mut Scratch) {
+/// What fails ends the preparation; the reason stays in the base.
+async fn prepare(scratch: &mut Scratch) {
     if let Err(NotTried(why)) = make(scratch).await {
         scratch.base.why = Some(why);
     }

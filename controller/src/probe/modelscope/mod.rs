@@ -11,13 +11,11 @@ use hf2ms_hub::RepoKind;
 use hf2ms_hub::http::RawResponse;
 use serde_json::{Value, json};
 
-use super::assumption::Assumption;
+use super::assumption::{Assumption, HubProbe};
 use super::finding::{NotTried, not_tried};
 use super::git;
 use super::scratch::{CARD, CARD_TEXT, NOTES, Scratch, WEIGHTS};
 use super::wire::{Ask, brief, json as read};
-
-pub use repo::remove;
 
 /// The licence that a new repo is given: it claims nothing.
 const LICENSE: &str = "Other";
@@ -26,8 +24,16 @@ const BOUNDARY: &str = "hf2ms-probe-7c1e55aa";
 /// Words of a commit that is refused for coming too soon, or for one of its paths (recorded there).
 const POLICY: &str = "rejected by repository policy";
 
-/// Every assumption about ModelScope, in the order in which they are tried.
-pub fn assumptions() -> Vec<&'static Assumption> {
+/// How ModelScope is probed.
+pub const PROBE: HubProbe = HubProbe {
+    prefix: "ms",
+    assumptions,
+    prepare: |scratch| Box::pin(prepare(scratch)),
+    remove: |scratch| Box::pin(repo::remove(scratch)),
+    spaces_commits: true,
+};
+
+fn assumptions() -> Vec<&'static Assumption> {
     [
         repo::LINES,
         files::LINES,
@@ -41,8 +47,8 @@ pub fn assumptions() -> Vec<&'static Assumption> {
     .collect()
 }
 
-/// Makes the scratch repo and fills it. What fails ends it; the reason stays in the base.
-pub async fn prepare(scratch: &mut Scratch) {
+/// What fails ends the preparation; the reason stays in the base.
+async fn prepare(scratch: &mut Scratch) {
     if let Err(NotTried(why)) = make(scratch).await {
         scratch.base.why = Some(why);
     }
