@@ -236,7 +236,7 @@ class House:
         """Files and folders that the docs name exist."""
         for path in self.docs():
             for number, line in enumerate(self.read(path).splitlines(), 1):
-                for found in DOC_PATH.finditer(line):
+                for found in DOC_PATH.finditer(re.sub(r"\]\([^)]*\)", "]", line)):
                     if not all(self.exists(named) for named in braces(found.group(1))):
                         yield Breach(path, number, "links", f"{found.group(1)} does not exist; name the file of today")
                 for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", line):

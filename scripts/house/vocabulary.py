@@ -44,6 +44,5 @@ RIDDLES = {
     r"whose turn": "name the queue and the slot",
     r"(?:see|sees|seen|seeing) through": "attach to, or wait for, the run",
     r"what (?:came|comes|became|becomes) of": "name the result",
-    r"in words": "say that it is a message",
     r"judged? by": "checked by",
 }
