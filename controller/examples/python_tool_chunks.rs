@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::error::Error;
 
-use hf2ms::args::workers::On;
+use hf2ms::args::workers::EngineKind;
 use hf2ms::estimate::model::Model;
 use hf2ms::estimate::play::Endless;
 use hf2ms::estimate::rates::Rates;
@@ -64,7 +64,11 @@ fn plan_chunks(plan: &Plan) -> Vec<Vec<Moving>> {
 }
 
 /// The simulation of a plan's chunks, and of the Python tool's chunks of the same files.
-fn compare(chunks: &[Vec<Moving>], model: Model, on: On) -> Result<[Simulation; 2], Endless> {
+fn compare(
+    chunks: &[Vec<Moving>],
+    model: Model,
+    on: EngineKind,
+) -> Result<[Simulation; 2], Endless> {
     let sizes = |chunk: &Vec<Moving>| chunk.iter().map(|file| file.size).collect();
     let own: Vec<Vec<u64>> = chunks.iter().map(sizes).collect();
     Ok([
@@ -75,9 +79,10 @@ fn compare(chunks: &[Vec<Moving>], model: Model, on: On) -> Result<[Simulation; 
 
 fn main() -> Result<(), Box<dyn Error>> {
     let plan: Plan = serde_json::from_reader(std::io::stdin().lock())?;
-    let model = Rates::assumed(On::Modal).model(On::Modal, plan.chunks.len().min(100));
-    let [own, python] =
-        compare(&plan_chunks(&plan), model, On::Modal).map_err(|endless| endless.to_string())?;
+    let model =
+        Rates::assumed(EngineKind::Modal).model(EngineKind::Modal, plan.chunks.len().min(100));
+    let [own, python] = compare(&plan_chunks(&plan), model, EngineKind::Modal)
+        .map_err(|endless| endless.to_string())?;
     println!(
         "this plan\n{}\n\nthe Python tool's chunks\n{}",
         own.readable(),
@@ -159,7 +164,7 @@ mod tests {
 
     /// A hundred containers of which nothing is known: they are taken to be as the published run's were.
     fn containers() -> Model {
-        Rates::assumed(On::Modal).model(On::Modal, 100)
+        Rates::assumed(EngineKind::Modal).model(EngineKind::Modal, 100)
     }
 
     /// The plan's chunks and the Python tool's, simulated.
@@ -170,7 +175,7 @@ mod tests {
             .iter()
             .map(|chunk| chunk.iter().map(|index| files[*index as usize]).collect())
             .collect();
-        let compared = compare(&chunks, model, On::Modal).unwrap();
+        let compared = compare(&chunks, model, EngineKind::Modal).unwrap();
         compared
             .iter()
             .for_each(|one| println!("{}\n", one.readable()));

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::settings::environment;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// Carries blobs.
 pub const WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_WORKER");
@@ -17,13 +17,13 @@ pub const SANDBOX: (&str, &str) = ("hf2ms-sandbox", "HF2MS_SANDBOX");
 ///
 /// # Errors
 /// It is nowhere; the line says where it was looked for.
-pub fn find((name, variable): (&str, &str)) -> Outcome<PathBuf> {
+pub fn find((name, variable): (&str, &str)) -> CliResult<PathBuf> {
     if let Some(named) = environment(variable) {
         let path = PathBuf::from(&named);
         return if path.is_file() {
             Ok(path)
         } else {
-            Err(Failure::usage(format!(
+            Err(CliError::usage(format!(
                 "{variable} names {named}, which is no file"
             )))
         };
@@ -40,7 +40,7 @@ pub fn find((name, variable): (&str, &str)) -> Outcome<PathBuf> {
         .chain(folders)
         .find(|path: &PathBuf| Path::is_file(path))
         .ok_or_else(|| {
-            Failure::usage(format!(
+            CliError::usage(format!(
                 "{name} was found neither beside hf2ms nor in PATH: set {variable} to its path"
             ))
         })
@@ -59,21 +59,21 @@ pub struct StaticWorker {
 ///
 /// # Errors
 /// It is nowhere, or not static.
-pub fn static_worker() -> Outcome<StaticWorker> {
+pub fn static_worker() -> CliResult<StaticWorker> {
     let path = find(if environment(STATIC_WORKER.1).is_some() {
         STATIC_WORKER
     } else {
         WORKER
     })?;
-    let content = fs::read(&path).map_err(|error| Failure::file(&path, &error))?;
+    let content = fs::read(&path).map_err(|error| CliError::file(&path, &error))?;
     check(&path, &content)?;
     Ok(StaticWorker { path, content })
 }
 
-fn check(path: &Path, worker: &[u8]) -> Outcome<()> {
+fn check(path: &Path, worker: &[u8]) -> CliResult<()> {
     let bad = |what: &str| {
         let path = path.display();
-        Err(Failure::usage(format!(
+        Err(CliError::usage(format!(
             "{path} {what}, and containers need a static worker: build it with scripts/build-worker.sh and set {} to it",
             STATIC_WORKER.1
         )))

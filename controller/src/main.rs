@@ -7,7 +7,7 @@ use clap::Parser;
 use hf2ms::cli::{Cli, Command};
 use hf2ms::settings;
 use hf2ms::stop::Stop;
-use hf2ms::ui::errors::Outcome;
+use hf2ms::ui::errors::CliResult;
 use hf2ms::ui::screen::Screen;
 use hf2ms::verbs;
 use hf2ms_worker::protocol::Exit;
@@ -28,7 +28,7 @@ async fn main() -> std::io::Result<ExitCode> {
     Ok(exit.into())
 }
 
-async fn run(command: Command, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+async fn run(command: Command, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     match command {
         Command::Migrate(args) => verbs::migrate::run(*args, screen, stop).await,
         Command::Batch(args) => verbs::batch::run(*args, screen, stop).await,

@@ -107,26 +107,26 @@ fn every_assumption_holds_on_the_sandbox_within_the_limits_and_nothing_is_left_b
 }
 
 /// An assumption, and what makes it differ: settings, or a fault on a route after so many requests that pass.
-enum Turn {
+enum Slot {
     Setting(Value),
     Fault(&'static str, u64, Value),
 }
 
-fn setting(text: &str) -> Turn {
-    Turn::Setting(serde_json::from_str(text).unwrap())
+fn setting(text: &str) -> Slot {
+    Slot::Setting(serde_json::from_str(text).unwrap())
 }
 
 /// Another answer from the `skip`th request on.
-fn answers(route: &'static str, skip: u64, status: u16, body: Value) -> Turn {
-    Turn::Fault(
+fn answers(route: &'static str, skip: u64, status: u16, body: Value) -> Slot {
+    Slot::Fault(
         route,
         skip,
         json!({"do": "status", "status": status, "body": body, "headers": {}}),
     )
 }
 
-fn other(route: &'static str, skip: u64, kind: Value) -> Turn {
-    Turn::Fault(route, skip, kind)
+fn other(route: &'static str, skip: u64, kind: Value) -> Slot {
+    Slot::Fault(route, skip, kind)
 }
 
 fn good(data: Value) -> Value {
@@ -134,17 +134,17 @@ fn good(data: Value) -> Value {
 }
 
 /// Turns each, and sees it differ.
-fn differ(turns: Vec<(&str, Turn)>, hub: &str, kind: &str) {
+fn differ(slots: Vec<(&str, Slot)>, hub: &str, kind: &str) {
     let world = world();
     let usual = world.admin("GET", "/settings", "").unwrap();
-    for (id, turn) in turns {
+    for (id, turn) in slots {
         match &turn {
-            Turn::Setting(changes) => drop(
+            Slot::Setting(changes) => drop(
                 world
                     .admin("POST", "/settings", &changes.to_string())
                     .expect(id),
             ),
-            Turn::Fault(route, skip, kind) => {
+            Slot::Fault(route, skip, kind) => {
                 let rule = json!({"route": route, "skip": skip, "kind": kind});
                 world.admin("POST", "/faults", &rule.to_string()).expect(id);
             }
@@ -171,7 +171,7 @@ fn differ(turns: Vec<(&str, Turn)>, hub: &str, kind: &str) {
 
 #[test]
 fn each_assumption_about_hugging_face_differs_once_it_does_something_else() {
-    let turns = vec![
+    let slots = vec![
         (
             "hf-whoami",
             answers("hf.whoami", 0, 200, json!({"name": "alice"})),
@@ -298,14 +298,14 @@ fn each_assumption_about_hugging_face_differs_once_it_does_something_else() {
         ("hf-git-write", setting(r#"{"hf_git_write":false}"#)),
         ("hf-delete", answers("hf.delete", 0, 403, json!({}))),
     ];
-    differ(turns, "hf", "model");
+    differ(slots, "hf", "model");
 }
 
 #[test]
 fn each_assumption_about_modelscope_differs_once_it_does_something_else() {
     let none =
         json!({"objects": [{"oid": "x", "actions": {"upload": {"href": "x", "offset": 131_072}}}]});
-    let turns = vec![
+    let slots = vec![
         ("ms-me", answers("ms.me", 0, 200, json!({}))),
         (
             "ms-create",
@@ -399,7 +399,7 @@ fn each_assumption_about_modelscope_differs_once_it_does_something_else() {
         ),
         ("ms-delete", answers("ms.delete", 0, 200, good(json!({})))),
     ];
-    differ(turns, "ms", "model");
+    differ(slots, "ms", "model");
     differ(
         vec![(
             "ms-pages",

@@ -4,7 +4,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use hf2ms_hub::{Listing, RepoPath};
 use serde::{Deserialize, Serialize};
 
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// Which paths a run is about.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -37,9 +37,9 @@ impl From<Filter> for Patterns {
 }
 
 impl TryFrom<Patterns> for Filter {
-    type Error = Failure;
+    type Error = CliError;
 
-    fn try_from(patterns: Patterns) -> Outcome<Self> {
+    fn try_from(patterns: Patterns) -> CliResult<Self> {
         Self::new(&patterns.include, &patterns.exclude)
     }
 }
@@ -50,7 +50,7 @@ impl Filter {
     ///
     /// # Errors
     /// A pattern that is none.
-    pub fn new(include: &[String], exclude: &[String]) -> Outcome<Self> {
+    pub fn new(include: &[String], exclude: &[String]) -> CliResult<Self> {
         let patterns = Patterns {
             include: include.to_vec(),
             exclude: exclude.to_vec(),
@@ -83,9 +83,9 @@ impl Filter {
     }
 }
 
-fn set(patterns: &[String]) -> Outcome<GlobSet> {
+fn set(patterns: &[String]) -> CliResult<GlobSet> {
     let mut set = GlobSetBuilder::new();
-    let bad = |error: globset::Error| Failure::usage(format!("not a pattern: {error}"));
+    let bad = |error: globset::Error| CliError::usage(format!("not a pattern: {error}"));
     for pattern in patterns {
         let below = if pattern.ends_with('/') {
             format!("{pattern}*")

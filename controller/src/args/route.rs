@@ -9,9 +9,9 @@ use hf2ms_worker::plan::card::CardPolicy;
 use hf2ms_worker::protocol::Transport;
 
 use crate::args::filter::Filter;
-use crate::args::source::{Place, direction};
+use crate::args::source::{RepoRef, direction};
 use crate::settings::Settings;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// Which repo goes where, and which of its files.
 #[derive(Debug, Clone, Args)]
@@ -101,8 +101,8 @@ impl Route {
     ///
     /// # Errors
     /// It contradicts itself, or a pattern is none.
-    pub fn resolve(source: &str, args: &RouteArgs, settings: &Settings) -> Outcome<Self> {
-        let place = Place::parse(source, settings)?;
+    pub fn resolve(source: &str, args: &RouteArgs, settings: &Settings) -> CliResult<Self> {
+        let place = RepoRef::parse(source, settings)?;
         let (from, to) = direction(place.hub, args.to);
         spaces_fit(args, to)?;
         let asked = args
@@ -203,18 +203,18 @@ impl Route {
 }
 
 /// An app is made where there are such, and not of what is to be something else.
-fn spaces_fit(args: &RouteArgs, to: Hub) -> Outcome<()> {
+fn spaces_fit(args: &RouteArgs, to: Hub) -> CliResult<()> {
     let Some(app) = args.spaces_as else {
         return Ok(());
     };
     if let Some(kind @ (RepoKind::Model | RepoKind::Dataset)) = args.repo_type {
-        return Err(Failure::usage(format!(
+        return Err(CliError::usage(format!(
             "--spaces-as makes an app, and --repo-type {kind} a {kind}: leave one of them out"
         )));
     }
     if app.0 != to {
         let fits = to.profile().app.unwrap_or("nothing");
-        return Err(Failure::usage(format!(
+        return Err(CliError::usage(format!(
             "{to} has no such apps: give --spaces-as {fits}"
         )));
     }
@@ -222,10 +222,10 @@ fn spaces_fit(args: &RouteArgs, to: Hub) -> Outcome<()> {
 }
 
 /// The kinds that the source may be, in the order in which it is looked for.
-fn kinds(named: Option<RepoKind>, forced: Option<RepoKind>) -> Outcome<Vec<RepoKind>> {
+fn kinds(named: Option<RepoKind>, forced: Option<RepoKind>) -> CliResult<Vec<RepoKind>> {
     match (named, forced) {
         (Some(named), Some(forced)) if named != forced && named != RepoKind::Space => {
-            Err(Failure::usage(format!(
+            Err(CliError::usage(format!(
                 "SOURCE names a {named}, and --repo-type a {forced}: leave one of them out"
             )))
         }

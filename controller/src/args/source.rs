@@ -4,11 +4,11 @@
 use hf2ms_hub::{Hub, RepoId, RepoKind, Revision};
 
 use crate::settings::Settings;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// A repo as the command line names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct RepoRef {
     /// Its hub, where the text tells.
     pub hub: Option<Hub>,
     /// Its kind, where the text tells.
@@ -19,12 +19,12 @@ pub struct Place {
     pub revision: Option<Revision>,
 }
 
-impl Place {
+impl RepoRef {
     /// Reads a SOURCE.
     ///
     /// # Errors
     /// One line that says what was expected.
-    pub fn parse(text: &str, settings: &Settings) -> Outcome<Self> {
+    pub fn parse(text: &str, settings: &Settings) -> CliResult<Self> {
         let text = text.trim();
         let named = text
             .split_once(':')
@@ -39,7 +39,7 @@ impl Place {
     }
 
     /// Reads `[folder/]owner/name[/tree/REVISION]`; without a folder the kind is `plain`.
-    fn from_path(hub: Option<Hub>, plain: Option<RepoKind>, path: &str) -> Outcome<Self> {
+    fn from_path(hub: Option<Hub>, plain: Option<RepoKind>, path: &str) -> CliResult<Self> {
         let mut parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         let kind = Some(parts[0])
             .filter(|_| parts.len() > 2)
@@ -52,7 +52,7 @@ impl Place {
             .strip_suffix(".git")
             .unwrap_or(&id)
             .parse()
-            .map_err(|bad| Failure::usage(format!("{bad}")))?;
+            .map_err(|bad| CliError::usage(format!("{bad}")))?;
         let revision = revision(parts.get(2..).unwrap_or_default())?;
         Ok(Self {
             hub,
@@ -83,20 +83,20 @@ fn kind_in(hub: Hub, folder: &str) -> Option<RepoKind> {
 }
 
 /// What follows the id in an address: a page of the repo, or a revision.
-fn revision(rest: &[&str]) -> Outcome<Option<Revision>> {
+fn revision(rest: &[&str]) -> CliResult<Option<Revision>> {
     match rest {
         [] | [""] | ["summary" | "files" | "discussions" | "tree"] => Ok(None),
         ["tree" | "commit", revision] => decode(revision)
             .parse()
             .map(Some)
-            .map_err(|bad| Failure::usage(format!("the address: {bad}"))),
+            .map_err(|bad| CliError::usage(format!("the address: {bad}"))),
         ["tree" | "blob" | "resolve", _, inside @ ..] if !inside.is_empty() => {
             let inside = hf2ms_hub::path::escape(&inside.join("/"));
-            Err(Failure::usage(format!(
+            Err(CliError::usage(format!(
                 "the address names {inside} inside the repo: give the repo's own, and --include '{inside}*'"
             )))
         }
-        _ => Err(Failure::usage(
+        _ => Err(CliError::usage(
             "this is more than a repo: expected owner/name or the address of a repo's page",
         )),
     }
@@ -114,7 +114,7 @@ struct Address {
 
 impl Address {
     /// `None` when the text is no address at all.
-    fn split(text: &str, settings: &Settings) -> Outcome<Option<Self>> {
+    fn split(text: &str, settings: &Settings) -> CliResult<Option<Self>> {
         let (scheme, rest) = text
             .split_once("://")
             .map_or((None, text), |(scheme, rest)| {
@@ -123,7 +123,7 @@ impl Address {
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         match (scheme.as_deref(), hub_at(host, settings)) {
-            (_, _) if host.contains('@') => Err(Failure::usage(
+            (_, _) if host.contains('@') => Err(CliError::usage(
                 "the address holds a user or a token: remove it and use the environment",
             )),
             (None | Some("http" | "https"), Some(hub)) => {
@@ -151,10 +151,10 @@ pub(crate) fn hub_at(host: &str, settings: &Settings) -> Option<Hub> {
     own.or_else(|| Hub::by_host(bare))
 }
 
-fn unknown_host(host: &str) -> Failure {
+fn unknown_host(host: &str) -> CliError {
     let hosts = Hub::with_api().flat_map(|hub| hub.profile().hosts.first());
     let variables = Hub::with_api().map(|hub| hub.profile().variables.endpoint);
-    Failure::usage(format!(
+    CliError::usage(format!(
         "{} is no hub that is known: expected {}, or the host of {}",
         hf2ms_hub::path::escape(host),
         hosts.copied().collect::<Vec<_>>().join(", "),
@@ -163,7 +163,7 @@ fn unknown_host(host: &str) -> Failure {
 }
 
 /// Where a hub has several sites, an address on one site is not read on another.
-fn same_site(hub: Hub, host: &str, endpoint: &str) -> Outcome<()> {
+fn same_site(hub: Hub, host: &str, endpoint: &str) -> CliResult<()> {
     let profile = hub.profile();
     let site = |text: &str| {
         let mut sites = profile.hosts.iter();
@@ -174,7 +174,7 @@ fn same_site(hub: Hub, host: &str, endpoint: &str) -> Outcome<()> {
     }
     let names = &profile.variables;
     match (site(host), site(endpoint)) {
-        (Some(named), Some(read)) if named != read => Err(Failure::usage(format!(
+        (Some(named), Some(read)) if named != read => Err(CliError::usage(format!(
             "the address is on {named}, and {hub} is read at {endpoint}: set {}=https://{named} and its {}",
             names.endpoint,
             names.token_name()
@@ -200,11 +200,11 @@ mod tests {
 
     type Parts = (Option<Hub>, Option<RepoKind>, String, Option<String>);
 
-    fn parse(text: &str) -> Outcome<Parts> {
+    fn parse(text: &str) -> CliResult<Parts> {
         let endpoint =
             |name: &str| (name == "HF_ENDPOINT").then(|| "http://127.0.0.1:8100".to_owned());
         let settings = Settings::read(&endpoint).unwrap();
-        let place = Place::parse(text, &settings)?;
+        let place = RepoRef::parse(text, &settings)?;
         Ok((
             place.hub,
             place.kind,

@@ -6,7 +6,7 @@ use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::Transport;
 use serde::{Deserialize, Serialize};
 
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// From here on the work is shared out unasked.
 const PARALLEL_FROM: u64 = 50_000_000_000;
@@ -22,10 +22,10 @@ const MOST: u16 = 100;
 /// Where and how many workers run.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Workers")]
-pub struct CuttingArgs {
+pub struct WorkerArgs {
     /// Where the workers run
     #[arg(long, value_name = "ENGINE", default_value = "local")]
-    pub on: On,
+    pub on: EngineKind,
     /// Workers at a time, 100 at most [default: 1; from 50 GB on as many as there are cores, 8 at most; on modal and with --emit one for 2 GB]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
     pub containers: Option<u16>,
@@ -61,12 +61,12 @@ impl ContainerArgs {
     ///
     /// # Errors
     /// Something is.
-    pub fn fit(&self, on: On) -> Outcome<()> {
+    pub fn fit(&self, on: EngineKind) -> CliResult<()> {
         let given = [("--network", &self.network), ("--image", &self.image)]
             .into_iter()
             .find(|(_, value)| value.is_some());
         match given {
-            Some((name, _)) if on != On::Docker => Err(Failure::usage(format!(
+            Some((name, _)) if on != EngineKind::Docker => Err(CliError::usage(format!(
                 "{name} is for containers of Docker: give --on docker too"
             ))),
             _ => Ok(()),
@@ -90,7 +90,7 @@ fn docker_name(text: &str) -> Result<String, String> {
 /// Where workers run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum On {
+pub enum EngineKind {
     /// As processes on this machine.
     #[default]
     Local,
@@ -100,7 +100,7 @@ pub enum On {
     Modal,
 }
 
-impl On {
+impl EngineKind {
     /// The command line's word for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -118,7 +118,7 @@ fn gigabytes(text: &str) -> Result<u64, String> {
     }
 }
 
-impl CuttingArgs {
+impl WorkerArgs {
     /// The same for a cluster that takes the work over: the cores of this machine say nothing there.
     pub fn in_cluster(self) -> Self {
         Self {
@@ -153,9 +153,9 @@ impl CuttingArgs {
             .map(usize::from)
             .unwrap_or_else(|| match self.on {
                 _ if self.in_cluster => cloud(),
-                On::Modal => cloud(),
-                On::Local | On::Docker if shared => here().max(2),
-                On::Local | On::Docker => 1,
+                EngineKind::Modal => cloud(),
+                EngineKind::Local | EngineKind::Docker if shared => here().max(2),
+                EngineKind::Local | EngineKind::Docker => 1,
             })
     }
 
@@ -200,11 +200,11 @@ mod tests {
 
     #[test]
     fn large_work_is_shared_out_unasked() {
-        let args = CuttingArgs::default();
+        let args = WorkerArgs::default();
         assert_eq!(args.workers(49_000_000_000), 1);
         assert!(args.workers(50_000_000_000) >= 2);
         assert!(
-            CuttingArgs {
+            WorkerArgs {
                 parallel: true,
                 ..args.clone()
             }
@@ -212,7 +212,7 @@ mod tests {
                 >= 2
         );
         assert_eq!(
-            CuttingArgs {
+            WorkerArgs {
                 containers: Some(3),
                 ..args
             }
@@ -223,12 +223,12 @@ mod tests {
 
     #[test]
     fn a_small_repo_among_others_is_one_chunk() {
-        let args = CuttingArgs {
+        let args = WorkerArgs {
             containers: Some(4),
-            ..CuttingArgs::default()
+            ..WorkerArgs::default()
         };
         let cut =
-            |args: &CuttingArgs| [0, 256 << 20, 1 << 29, 1 << 40].map(|bytes| args.chunking(bytes));
+            |args: &WorkerArgs| [0, 256 << 20, 1 << 29, 1 << 40].map(|bytes| args.chunking(bytes));
         let even =
             |containers: [usize; 4]| containers.map(|containers| Chunking::Even { containers });
         assert_eq!(cut(&args), even([4, 4, 4, 4]));
@@ -237,9 +237,9 @@ mod tests {
 
     #[test]
     fn a_chunk_size_is_in_gigabytes() {
-        let args = CuttingArgs {
+        let args = WorkerArgs {
             chunk_size: gigabytes("0.5").ok(),
-            ..CuttingArgs::default()
+            ..WorkerArgs::default()
         };
         assert_eq!(
             args.chunking(1),
@@ -262,9 +262,12 @@ mod tests {
             network: Some("n".to_owned()),
             image: None,
         };
-        assert!(args.fit(On::Docker).is_ok() && ContainerArgs::default().fit(On::Local).is_ok());
         assert!(
-            args.fit(On::Local)
+            args.fit(EngineKind::Docker).is_ok()
+                && ContainerArgs::default().fit(EngineKind::Local).is_ok()
+        );
+        assert!(
+            args.fit(EngineKind::Local)
                 .unwrap_err()
                 .to_string()
                 .starts_with("--network is for containers")
@@ -283,17 +286,17 @@ mod tests {
 
     #[test]
     fn what_is_cut_in_the_cloud_is_cut_as_it_would_be_here() {
-        let args = CuttingArgs {
-            on: On::Modal,
-            ..CuttingArgs::default()
+        let args = WorkerArgs {
+            on: EngineKind::Modal,
+            ..WorkerArgs::default()
         };
         for args in [
             args.clone(),
-            CuttingArgs {
+            WorkerArgs {
                 containers: Some(3),
                 ..args.clone()
             },
-            CuttingArgs {
+            WorkerArgs {
                 chunk_size: Some(7),
                 ..args
             },
@@ -309,11 +312,11 @@ mod tests {
 
     #[test]
     fn the_cloud_gives_a_container_for_each_two_gigabytes() {
-        let args = CuttingArgs {
-            on: On::Modal,
-            ..CuttingArgs::default()
+        let args = WorkerArgs {
+            on: EngineKind::Modal,
+            ..WorkerArgs::default()
         };
-        for args in [args, CuttingArgs::default().in_cluster()] {
+        for args in [args, WorkerArgs::default().in_cluster()] {
             assert_eq!(
                 [1, 4_000_000_001, 3_300_000_000_000].map(|bytes| args.workers(bytes)),
                 [1, 3, 100]

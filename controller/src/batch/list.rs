@@ -13,8 +13,8 @@ use crate::args::route::{Route, RouteArgs};
 use crate::copy::inspect::said;
 use crate::revisions::survey::is_about_all;
 use crate::settings::Settings;
-use crate::settings::hub_errors::Doing;
-use crate::ui::errors::{Failure, Outcome};
+use crate::settings::hub_errors::AccessMode;
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// One repo of a batch.
@@ -70,15 +70,15 @@ impl SourceLine {
 }
 
 /// What is named, or why it can't be.
-pub type Line = Outcome<SourceLine>;
+pub type Line = CliResult<SourceLine>;
 
 /// Reads a list: a line a repo, source and perhaps destination; what follows a `#` is a comment. `-` is stdin.
 ///
 /// # Errors
 /// It can't be read.
-pub fn read_file(path: &Path) -> Outcome<Vec<Line>> {
+pub fn read_file(path: &Path) -> CliResult<Vec<Line>> {
     let name = path.display().to_string();
-    let bad = |error: std::io::Error| Failure::usage(format!("{name}: {error}"));
+    let bad = |error: std::io::Error| CliError::usage(format!("{name}: {error}"));
     let mut text = String::new();
     if name == "-" {
         std::io::stdin().read_to_string(&mut text).map_err(bad)?;
@@ -113,8 +113,8 @@ fn named(words: &[&str], origin: EntryOrigin) -> Line {
         [_, to] => to
             .parse()
             .map(Some)
-            .map_err(|bad| Failure::usage(format!("the destination {bad}"))),
-        _ => Err(Failure::usage(
+            .map_err(|bad| CliError::usage(format!("the destination {bad}"))),
+        _ => Err(CliError::usage(
             "more than a source and a destination: what is meant as a comment begins with #",
         )),
     };
@@ -127,17 +127,17 @@ fn named(words: &[&str], origin: EntryOrigin) -> Line {
     })
 }
 
-fn at(origin: &EntryOrigin, why: &Failure) -> Failure {
-    Failure::new(why.exit(), format!("{origin}: {why}"))
+fn at(origin: &EntryOrigin, why: &CliError) -> CliError {
+    CliError::new(why.exit(), format!("{origin}: {why}"))
 }
 
 /// All, or the first failure and how many follow.
-fn all_or_first<T>(all: Vec<Outcome<T>>) -> Outcome<Vec<T>> {
+fn all_or_first<T>(all: Vec<CliResult<T>>) -> CliResult<Vec<T>> {
     let bad = all.iter().filter(|one| one.is_err()).count();
-    let all: Outcome<Vec<T>> = all.into_iter().collect();
+    let all: CliResult<Vec<T>> = all.into_iter().collect();
     all.map_err(|first| match bad {
         1 => first,
-        _ => Failure::new(
+        _ => CliError::new(
             first.exit(),
             format!("{first} (and {} more are wrong)", bad - 1),
         ),
@@ -152,9 +152,9 @@ pub async fn of_owner(
     owner: &str,
     args: &RouteArgs,
     settings: &Settings,
-) -> Outcome<(Vec<Line>, Vec<Refused>)> {
+) -> CliResult<(Vec<Line>, Vec<Refused>)> {
     let any = Route::resolve(&format!("{owner}/any"), args, settings)
-        .map_err(|bad| Failure::usage(format!("--owner: {bad}")))?;
+        .map_err(|bad| CliError::usage(format!("--owner: {bad}")))?;
     let all = [RepoKind::Model, RepoKind::Dataset]
         .into_iter()
         .chain(args.spaces_as.map(|_| RepoKind::Space));
@@ -166,7 +166,7 @@ pub async fn of_owner(
         let at = any.source_at(settings, *kind, any.asked());
         let owned = list_owned(&settings.source(&at), settings.http())
             .await
-            .map_err(|error| said(&error, &at, settings, Doing::Reading))?;
+            .map_err(|error| said(&error, &at, settings, AccessMode::Reading))?;
         named.extend(
             owned
                 .repos
@@ -181,7 +181,7 @@ pub async fn of_owner(
             kinds.iter().map(|kind| format!("{kind}s")),
         );
         let kinds = kinds.collect::<Vec<_>>().join(" or ");
-        return Err(Failure::refused(format!(
+        return Err(CliError::refused(format!(
             "{} has no {kinds} on {hub} that the token may see: check the name",
             escape(owner)
         )));
@@ -204,7 +204,7 @@ pub fn entries(
     to_owner: Option<&str>,
     settings: &Settings,
     screen: &Screen,
-) -> Outcome<Vec<BatchEntry>> {
+) -> CliResult<Vec<BatchEntry>> {
     let entry = |named: Line| {
         let named = named?;
         let origin = named.origin.clone();
@@ -221,7 +221,7 @@ fn entry(
     args: &RouteArgs,
     to_owner: Option<&str>,
     settings: &Settings,
-) -> Outcome<BatchEntry> {
+) -> CliResult<BatchEntry> {
     let routed = |dest| {
         Route::resolve(
             &named.source,
@@ -238,7 +238,7 @@ fn entry(
     if let (Some(owner), None) = (to_owner, &named.destination) {
         let id = format!("{owner}/{}", from.id.name())
             .parse()
-            .map_err(|bad| Failure::usage(format!("--to-owner: {bad}")))?;
+            .map_err(|bad| CliError::usage(format!("--to-owner: {bad}")))?;
         route = routed(Some(id))?;
     }
     let to = route.destination_at(settings, kind);
@@ -260,7 +260,7 @@ fn entry(
 }
 
 /// Each destination once: who names a repo twice means it once, and two repos can't become one.
-fn distinct(entries: Vec<BatchEntry>, screen: &Screen) -> Outcome<Vec<BatchEntry>> {
+fn distinct(entries: Vec<BatchEntry>, screen: &Screen) -> CliResult<Vec<BatchEntry>> {
     let mut kept: Vec<BatchEntry> = Vec::with_capacity(entries.len());
     let mut by_destination: HashMap<(String, String), Vec<usize>> = HashMap::new();
     for entry in entries {
@@ -285,7 +285,7 @@ fn distinct(entries: Vec<BatchEntry>, screen: &Screen) -> Outcome<Vec<BatchEntry
                 ));
             }
             Some(other) => {
-                return Err(Failure::usage(format!(
+                return Err(CliError::usage(format!(
                     "{}: {} would be written to {}, as {} from {}: name another destination or, if one is a model and one a dataset, \
                      write models/ or datasets/ before each",
                     entry.origin, entry.name, entry.destination, other.name, other.origin
@@ -305,7 +305,7 @@ impl BatchEntry {
     ///
     /// # Errors
     /// It does; by its place.
-    pub fn is_about_all(&self) -> Outcome<()> {
+    pub fn is_about_all(&self) -> CliResult<()> {
         is_about_all(&self.route).map_err(|why| at(&self.origin, &why))
     }
 
@@ -328,7 +328,7 @@ mod tests {
         route: RouteArgs,
     }
 
-    fn made(text: &str, to_owner: Option<&str>) -> Outcome<Vec<String>> {
+    fn made(text: &str, to_owner: Option<&str>) -> CliResult<Vec<String>> {
         let settings = Settings::read(&|_| None).unwrap();
         let args = Command::parse_from(["x"]).route;
         let entries = entries(

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use self::list::BatchEntry;
 use self::summary::BatchRow;
 use crate::copy::{CopyOptions, CopyResult, RepoCopy};
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// Repos that are looked at, or planned and wait for their first turn: enough that no worker waits for a plan, few enough that the
@@ -27,7 +27,7 @@ pub struct Batch<'a> {
     screen: &'a Screen,
     ahead: Arc<Semaphore>,
     /// Why no other repo is tried any more.
-    over: OnceLock<Failure>,
+    over: OnceLock<CliError>,
 }
 
 impl<'a> Batch<'a> {
@@ -60,13 +60,13 @@ impl<'a> Batch<'a> {
         BatchRow::of(entry, ended, began.elapsed().as_secs_f64())
     }
 
-    async fn copy(&self, entry: &BatchEntry) -> Outcome<CopyResult> {
+    async fn copy(&self, entry: &BatchEntry) -> CliResult<CopyResult> {
         let ahead = self.ahead.clone().acquire_owned().await.ok();
         if self.options.stop.is_asked() {
-            return Err(Failure::interrupted());
+            return Err(CliError::interrupted());
         }
         if let Some(why) = self.over.get() {
-            return Err(Failure::new(why.exit(), format!("not tried: {why}")));
+            return Err(CliError::new(why.exit(), format!("not tried: {why}")));
         }
         let screen = self.screen.of_repo(&entry.name);
         let copy = RepoCopy {

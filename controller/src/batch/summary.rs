@@ -8,7 +8,7 @@ use super::list::BatchEntry;
 use crate::copy::CopyResult;
 use crate::revisions::summary::{DoneCount, RevisionsSummary};
 use crate::runs::report::Report;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, duration, size};
 use crate::ui::table::{columns, number};
 
@@ -78,7 +78,7 @@ impl RepoStatus {
 
 impl BatchRow {
     /// What came of an entry, so many seconds after the batch began.
-    pub fn of(entry: &BatchEntry, ended: Outcome<CopyResult>, seconds: f64) -> Self {
+    pub fn of(entry: &BatchEntry, ended: CliResult<CopyResult>, seconds: f64) -> Self {
         let row = Self {
             seconds,
             ..Self::new(&entry.name, entry.destination.as_str())
@@ -111,7 +111,7 @@ impl BatchRow {
     /// What the source lists and can't be taken.
     pub fn refused(refused: &hf2ms_hub::Refused) -> Self {
         Self::new(&refused.path, "-")
-            .failed(&Failure::new(Exit::Incomplete, refused.reason.clone()))
+            .failed(&CliError::new(Exit::Incomplete, refused.reason.clone()))
     }
 
     fn new(source: &str, destination: &str) -> Self {
@@ -132,7 +132,7 @@ impl BatchRow {
         }
     }
 
-    fn failed(self, failure: &Failure) -> Self {
+    fn failed(self, failure: &CliError) -> Self {
         let code = failure.exit();
         Self {
             state: RepoStatus::Failed,
@@ -321,7 +321,7 @@ mod tests {
             ..BatchRow::new("datasets/org/long", "me/b")
         };
         let failed =
-            BatchRow::new("org/c", "org/c").failed(&Failure::refused("model org/c is gated"));
+            BatchRow::new("org/c", "org/c").failed(&CliError::refused("model org/c is gated"));
         BatchSummary {
             rows: vec![ok, skipped, failed],
             seconds: 61.0,

@@ -12,25 +12,27 @@ use crate::copy::run::{in_words, verify_with};
 use crate::engine::Ended;
 use crate::engine::local::Local;
 use crate::engine::modal::{Finalized, Function, RESULTS_LAST};
-use crate::engine::queue::Carried;
-use crate::engine::remote::{Calls, Came, Cloud, Errand, Given, Watch};
-use crate::runs::Entry;
+use crate::engine::queue::ChunkResults;
+use crate::engine::remote::{
+    CallResult, Completion, DetachMode, RemoteJob, RemoteRun, SubmittedCalls,
+};
+use crate::runs::JournalEntry;
 use crate::settings::Settings;
-use crate::ui::errors::{Failure, Outcome};
-use crate::ui::progress::{Done, Progress};
+use crate::ui::errors::{CliError, CliResult};
+use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
 
 /// One migration in the cloud.
 pub struct ModalCopy<'a> {
     /// Where it is done.
-    pub cloud: Cloud<'a>,
+    pub cloud: RemoteRun<'a>,
     /// What is done.
     pub plan: &'a Plan,
     /// How the hubs are reached.
     pub settings: &'a Settings,
 }
 
-impl Errand for ModalCopy<'_> {
+impl RemoteJob for ModalCopy<'_> {
     fn chunks(&self) -> u32 {
         u32::try_from(self.plan.chunks.len()).unwrap_or(u32::MAX)
     }
@@ -39,7 +41,7 @@ impl Errand for ModalCopy<'_> {
         serde_json::to_value(self.plan.chunk(self.cloud.run.id(), number)).unwrap_or_default()
     }
 
-    fn last(&self, calls: &Calls) -> (Function, Value) {
+    fn last(&self, calls: &SubmittedCalls) -> (Function, Value) {
         let (run, plan, receipts): (_, _, &[Receipt]) =
             (self.cloud.run.id().to_owned(), self.plan, &[]);
         // A finalizer that was preempted begins again: it has to look at what the first one wrote.
@@ -66,7 +68,7 @@ impl Errand for ModalCopy<'_> {
         Progress::new(
             screen,
             "copying",
-            Done {
+            Amount {
                 files: summary.blobs,
                 bytes: summary.blob_bytes,
             },
@@ -78,19 +80,24 @@ impl ModalCopy<'_> {
     /// Submits what `calls` lacks and sees it through, unless nobody here should wait.
     ///
     /// # Errors
-    /// As [`Cloud::work`]; or what ended it there.
-    pub async fn work(&self, calls: Calls, watch: Watch, work: &mut RunResult) -> Outcome<Came> {
+    /// As [`RemoteRun::work`]; or what ended it there.
+    pub async fn work(
+        &self,
+        calls: SubmittedCalls,
+        watch: DetachMode,
+        work: &mut RunResult,
+    ) -> CliResult<Completion> {
         match self.cloud.work(self, calls, watch).await? {
-            Came::Home(Given::Result(given)) => self.gather(given, work)?,
-            Came::Home(Given::Expired) => self.compare_from_here(work).await?,
-            Came::Away(why) => return Ok(Came::Away(why)),
+            Completion::Home(CallResult::Result(given)) => self.gather(given, work)?,
+            Completion::Home(CallResult::Expired) => self.compare_from_here(work).await?,
+            Completion::Away(why) => return Ok(Completion::Away(why)),
         }
-        Ok(Came::Home(()))
+        Ok(Completion::Home(()))
     }
 
     /// Compares both sides, because what the finalizer gave is gone.
-    async fn compare_from_here(&self, work: &mut RunResult) -> Outcome<()> {
-        let Cloud {
+    async fn compare_from_here(&self, work: &mut RunResult) -> CliResult<()> {
+        let RemoteRun {
             run, screen, stop, ..
         } = self.cloud;
         let days = RESULTS_LAST.as_secs() / 86_400;
@@ -108,27 +115,27 @@ impl ModalCopy<'_> {
         Ok(())
     }
 
-    fn gather(&self, given: Value, work: &mut RunResult) -> Outcome<()> {
+    fn gather(&self, given: Value, work: &mut RunResult) -> CliResult<()> {
         let run = self.cloud.run;
         let bad = |error: serde_json::Error| {
-            Failure::new(
+            CliError::new(
                 Exit::Incomplete,
                 format!("the finalizer says what nobody expects: {error}"),
             )
         };
         let given: Finalized = serde_json::from_value(given).map_err(bad)?;
-        let mut carried = Carried::default();
+        let mut carried = ChunkResults::default();
         for (number, part) in &given.chunks {
             let ended = part.ended();
-            carried.lost += u64::from(matches!(ended, Ended::Lost(..)));
+            carried.lost += u64::from(matches!(ended, Ended::Crashed(..)));
             let receipt = carried.take(self.plan, *number, ended);
-            run.note(&Entry::Chunk(receipt.clone()))?;
+            run.note(&JournalEntry::Chunk(receipt.clone()))?;
             carried.receipts.push(receipt);
         }
         work.seconds = self.cloud.seconds(&carried.receipts);
         work.failed = self.plan.unsent(&carried.receipts);
         (work.receipts, work.lost) = (carried.receipts, carried.lost);
-        work.finalized(run, given.own.heard())?;
+        work.finalized(run, given.own.output())?;
         match work.ended_by.clone().or(carried.ended_by) {
             Some((kind, error)) => Err(in_words(self.plan, self.settings, kind, &error)),
             None => Ok(()),

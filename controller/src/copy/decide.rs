@@ -14,11 +14,11 @@ use crate::copy::plan::{PlanOptions, Purpose, RepoPair, find as find_sides};
 use crate::copy::run::stays_hidden;
 use crate::copy::sync_state::SyncState;
 use crate::copy::{CopyOptions, Trial};
-use crate::engine::remote::Watch;
+use crate::engine::remote::DetachMode;
 use crate::runs::digests;
 use crate::runs::report::Report;
-use crate::runs::{Entry, RunRecord, RunVerb, Runs, State};
-use crate::ui::errors::{Failure, Outcome};
+use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// What is to be done.
@@ -56,13 +56,13 @@ pub async fn compare(
     route: &Route,
     options: &CopyOptions<'_>,
     screen: &Screen,
-) -> Outcome<Decision> {
+) -> CliResult<Decision> {
     let CopyOptions { settings, runs, .. } = options;
     let Some((source, destination)) = find_sides(route, Purpose::Write, settings, screen).await?
     else {
         return Ok(Decision::Skip(SPACE));
     };
-    let attends = options.trial == Trial::ForReal && options.watch == Watch::Attached;
+    let attends = options.trial == Trial::ForReal && options.watch == DetachMode::Attached;
     if let Some(record) = runs
         .detached(&destination.at)
         .filter(|run| run.source.id == source.at.id && attends)
@@ -87,7 +87,7 @@ pub async fn compare(
     let sides = RepoPair::list(source, destination, settings).await?;
     let known = digests::load(runs, &sides.source.at, &sides.destination.at);
     let options = PlanOptions {
-        cutting: options.cutting.clone(),
+        worker_args: options.worker_args.clone(),
         visibility: options.visibility,
         prune: options.prune,
         card: route.card(),
@@ -139,10 +139,10 @@ pub fn made(runs: &Runs, run: &RunRecord) -> bool {
     };
     let was_cut_off = !journal
         .iter()
-        .any(|entry| matches!(entry, Entry::Ended { .. }));
+        .any(|entry| matches!(entry, JournalEntry::Ended { .. }));
     journal
         .iter()
-        .any(|entry| matches!(entry, Entry::Created(_)))
+        .any(|entry| matches!(entry, JournalEntry::Created(_)))
         || (was_cut_off && was_to())
 }
 
@@ -162,10 +162,10 @@ fn is_of_revisions(content: &[u8]) -> bool {
 ///
 /// # Errors
 /// It is no plan, or one for other hubs or another destination than there is.
-pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> Outcome<Decision> {
+pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Decision> {
     let settings = options.settings;
     let bad = |error: &dyn std::fmt::Display| {
-        Failure::usage(format!(
+        CliError::usage(format!(
             "{}: {}",
             file.display(),
             hf2ms_hub::path::escape(&error.to_string())

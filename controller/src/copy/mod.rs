@@ -18,24 +18,24 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::args::revisions::RevisionScope;
 use crate::args::route::Route;
-use crate::args::workers::{ContainerArgs, CuttingArgs, On};
+use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::copy::decide::{Decision, IfExists, compare};
 use crate::copy::inspect::{DestinationRepo, said};
 use crate::copy::run::{CopyRun, asked_about, stays_hidden};
 use crate::copy::sync_state::SyncState;
-use crate::engine::remote::Watch;
-use crate::engine::runner::{Crew, Opening, Shared};
-use crate::engine::slots::Turns;
-use crate::estimate::budget::Ledger;
+use crate::engine::open::{Runner, RunnerCache, RunnerSpec};
+use crate::engine::remote::DetachMode;
+use crate::engine::slots::WorkerSlots;
+use crate::estimate::budget::CostBudget;
 use crate::estimate::{CostArgs, Estimate};
 use crate::revisions::RevisionsCopy;
 use crate::revisions::summary::RevisionsSummary;
 use crate::runs::report::Report;
 use crate::runs::{NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
-use crate::settings::hub_errors::Doing;
+use crate::settings::hub_errors::AccessMode;
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 use crate::verbs::attach;
 use crate::verbs::plan::in_words;
@@ -49,7 +49,7 @@ pub struct CopyOptions<'a> {
     /// When to stop.
     pub stop: &'a Stop,
     /// Where the work is done, and how it is cut.
-    pub cutting: CuttingArgs,
+    pub worker_args: WorkerArgs,
     /// What containers of Docker are made of.
     pub containers: &'a ContainerArgs,
     /// Who may see a repo that has to be created; else as the source.
@@ -59,17 +59,17 @@ pub struct CopyOptions<'a> {
     /// What becomes of a destination that is there already.
     pub existing: IfExists,
     /// Whether someone waits for the cloud.
-    pub watch: Watch,
+    pub watch: DetachMode,
     /// Whether anything is done at all.
     pub trial: Trial,
     /// How much of each is copied.
     pub revisions: RevisionScope,
     /// What all may take.
-    pub ledger: Ledger,
+    pub budget: CostBudget,
     /// Who may work.
-    pub turns: Turns,
+    pub slots: WorkerSlots,
     /// What one of them has opened for all.
-    pub shared: Shared,
+    pub shared: RunnerCache,
 }
 
 /// How the work of one command is done, be it about one repo or many.
@@ -86,7 +86,7 @@ pub struct CopyArgs {
     yes: bool,
     /// Where the work is done, and how it is cut.
     #[command(flatten)]
-    pub cutting: CuttingArgs,
+    pub worker_args: WorkerArgs,
     #[command(flatten)]
     cost: CostArgs,
     /// What containers of Docker are made of.
@@ -99,9 +99,9 @@ impl CopyArgs {
     ///
     /// # Errors
     /// It does not.
-    pub fn watch(&self) -> Outcome<Watch> {
-        self.containers.fit(self.cutting.on)?;
-        Watch::of(self.detach, self.cutting.on)
+    pub fn watch(&self) -> CliResult<DetachMode> {
+        self.containers.fit(self.worker_args.on)?;
+        DetachMode::of(self.detach, self.worker_args.on)
     }
 
     /// Whether anything is done at all.
@@ -114,8 +114,8 @@ impl CopyArgs {
     }
 
     /// What all may take.
-    pub fn ledger(&self) -> Ledger {
-        Ledger::new(self.cost.clone(), self.yes || self.dry_run)
+    pub fn budget(&self) -> CostBudget {
+        CostBudget::new(self.cost.clone(), self.yes || self.dry_run)
     }
 }
 
@@ -173,7 +173,7 @@ impl RepoCopy<'_> {
         &self,
         route: &Route,
         mut ahead: Option<OwnedSemaphorePermit>,
-    ) -> Outcome<CopyResult> {
+    ) -> CliResult<CopyResult> {
         if self.options.revisions == RevisionScope::All {
             let Self {
                 options,
@@ -213,7 +213,7 @@ impl RepoCopy<'_> {
         }
     }
 
-    async fn see_through(&self, record: &RunRecord) -> Outcome<Option<Report>> {
+    async fn see_through(&self, record: &RunRecord) -> CliResult<Option<Report>> {
         let CopyOptions {
             runs,
             settings,
@@ -235,7 +235,7 @@ impl RepoCopy<'_> {
         &self,
         decision: Decision,
         ahead: Option<OwnedSemaphorePermit>,
-    ) -> Outcome<CopyResult> {
+    ) -> CliResult<CopyResult> {
         match decision {
             Decision::CarryOut(plan, destination) => self.migrate(*plan, &destination, ahead).await,
             Decision::Proven(proof, earlier) => self.has_everything(&proof, *earlier),
@@ -245,7 +245,7 @@ impl RepoCopy<'_> {
     }
 
     /// Says so, and leaves a run that says so too.
-    fn has_everything(&self, proof: &SyncState, earlier: Report) -> Outcome<CopyResult> {
+    fn has_everything(&self, proof: &SyncState, earlier: Report) -> CliResult<CopyResult> {
         let (id, hub) = (&earlier.destination.id, earlier.destination.hub);
         self.screen.say(format!(
             "{id} on {hub} has everything already: both sides stand where run {} verified them",
@@ -270,7 +270,7 @@ impl RepoCopy<'_> {
         plan: Plan,
         destination: &DestinationRepo,
         ahead: Option<OwnedSemaphorePermit>,
-    ) -> Outcome<CopyResult> {
+    ) -> CliResult<CopyResult> {
         let Self {
             options, screen, ..
         } = *self;
@@ -278,29 +278,29 @@ impl RepoCopy<'_> {
             settings,
             runs,
             stop,
-            ref cutting,
+            ref worker_args,
             ..
         } = *options;
         stop.unless(may_go_on(&plan, destination, settings)).await?;
         announce(&plan, screen);
         let estimate = Estimate::of(
             &plan,
-            cutting,
-            options.ledger.rates(runs, cutting.on, &plan),
+            worker_args,
+            options.budget.rates(runs, worker_args.on, &plan),
         );
         let summary = plan.summary();
         if options.trial == Trial::DryRun {
             screen.tell(&estimate.json());
             screen.show(in_words(&plan, &estimate));
             return options
-                .ledger
+                .budget
                 .admit(&estimate, screen)
                 .await
                 .map(|_| CopyResult::Planned(summary));
         }
         estimate.say(screen);
-        let in_all = stop.unless(options.ledger.admit(&estimate, screen)).await?;
-        options.turns.raise(cutting.workers(in_all));
+        let in_all = stop.unless(options.budget.admit(&estimate, screen)).await?;
+        options.slots.raise(worker_args.workers(in_all));
         let mut migration = self.set_out(plan, destination, None).await?;
         migration.ahead = ahead;
         let id = migration.run.id().to_owned();
@@ -320,7 +320,7 @@ impl RepoCopy<'_> {
         plan: Plan,
         destination: &'b DestinationRepo,
         beside: Option<&RunDir>,
-    ) -> Outcome<CopyRun<'b>> {
+    ) -> CliResult<CopyRun<'b>> {
         let Self {
             options,
             screen,
@@ -330,15 +330,15 @@ impl RepoCopy<'_> {
             settings,
             runs,
             stop,
-            ref cutting,
-            ref turns,
+            ref worker_args,
+            ref slots,
             prune,
             ..
         } = *options;
         let summary = plan.summary();
         let new = NewRun {
             verb: RunVerb::Migrate,
-            on: cutting.on,
+            on: worker_args.on,
             source: &plan.source,
             destination: &plan.destination,
             plan: &summary,
@@ -347,8 +347,8 @@ impl RepoCopy<'_> {
             None => runs.begin(new)?,
             Some(other) => runs.begin_beside(new, other)?,
         };
-        let crew = match self.crew(&plan, &run).await {
-            Ok(crew) => crew,
+        let runner = match self.runner(&plan, &run).await {
+            Ok(runner) => runner,
             Err(failure) => return run.end(State::Failed).and(Err(failure)),
         };
         Ok(CopyRun {
@@ -356,8 +356,8 @@ impl RepoCopy<'_> {
             destination,
             prune,
             run,
-            crew,
-            turns,
+            runner,
+            slots,
             ahead: None,
             settings,
             screen,
@@ -367,28 +367,28 @@ impl RepoCopy<'_> {
     }
 
     /// Opens the engine; nobody is needed when nothing differs.
-    async fn crew(&self, plan: &Plan, run: &RunDir) -> Outcome<Option<Crew>> {
+    async fn runner(&self, plan: &Plan, run: &RunDir) -> CliResult<Option<Runner>> {
         if plan.is_done() {
             return Ok(None);
         }
         let CopyOptions {
-            cutting,
+            worker_args,
             containers,
             settings,
             stop,
             watch,
             revisions,
             shared,
-            turns,
+            slots,
             ..
         } = self.options;
-        let workers = match cutting.on {
+        let workers = match worker_args.on {
             // One app for all: how much there is in all shows only later.
-            On::Modal if cutting.is_among_others() => cutting.workers(u64::MAX),
-            _ => turns.workers().min(plan.chunks.len()).max(1),
+            EngineKind::Modal if worker_args.is_among_others() => worker_args.workers(u64::MAX),
+            _ => slots.workers().min(plan.chunks.len()).max(1),
         };
-        let opening = Opening {
-            cutting,
+        let opening = RunnerSpec {
+            worker_args,
             workers,
             revisions: *revisions,
             shared,
@@ -399,7 +399,7 @@ impl RepoCopy<'_> {
             screen: self.screen,
             stop,
         };
-        Crew::open(opening, *watch).await.map(Some)
+        Runner::open(opening, *watch).await.map(Some)
     }
 }
 
@@ -411,9 +411,9 @@ pub async fn may_go_on(
     plan: &Plan,
     destination: &DestinationRepo,
     settings: &Settings,
-) -> Outcome<()> {
+) -> CliResult<()> {
     plan.check_folder_limit(destination.hub.limits().folder_entries)
-        .map_err(|error| Failure::refused(error.message()))?;
+        .map_err(|error| CliError::refused(error.message()))?;
     let Some(info) = &destination.info else {
         return Ok(());
     };
@@ -436,7 +436,7 @@ pub async fn may_go_on(
                 &error.with_kind(Kind::Denied),
                 &destination.at,
                 settings,
-                Doing::Writing,
+                AccessMode::Writing,
             ))
         }
         // Anything else is the workers' to meet: they ask again, with patience.

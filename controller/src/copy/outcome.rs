@@ -4,11 +4,11 @@ use hf2ms_hub::Kind;
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
 
-use crate::engine::Heard;
+use crate::engine::WorkerOutput;
 use crate::runs::digests;
 use crate::runs::report::{Report, Tally, merged};
-use crate::runs::{Entry, RunDir, State};
-use crate::ui::errors::Outcome;
+use crate::runs::{JournalEntry, RunDir, State};
+use crate::ui::errors::CliResult;
 
 /// What came of the work so far.
 #[derive(Debug, Default)]
@@ -36,16 +36,16 @@ impl RunResult {
     ///
     /// # Errors
     /// The journal can't be written.
-    pub fn finalized(&mut self, run: &RunDir, heard: Heard) -> Outcome<()> {
-        let receipt = heard.receipt.unwrap_or_default();
-        self.commits += heard.commits.len() as u64;
-        run.note(&Entry::Committed(receipt.clone()))?;
+    pub fn finalized(&mut self, run: &RunDir, output: WorkerOutput) -> CliResult<()> {
+        let receipt = output.receipt.unwrap_or_default();
+        self.commits += output.commits.len() as u64;
+        run.note(&JournalEntry::Committed(receipt.clone()))?;
         self.failed = merged(self.failed.drain(..).chain(receipt.failed.iter().cloned()));
         let fatal = FailedFile::fatal(&receipt.failed);
         self.ended_by = fatal
             .map(|failed| (failed.kind, failed.error.clone()))
-            .or(heard.failure);
-        self.verification = heard.verification;
+            .or(output.failure);
+        self.verification = output.verification;
         self.receipts.push(receipt);
         Ok(())
     }
@@ -61,14 +61,14 @@ impl RunResult {
         state: State,
         workers: u64,
         seconds: f64,
-    ) -> Outcome<Report> {
+    ) -> CliResult<Report> {
         digests::save(run, plan, &self.receipts, &self.known)?;
         let report = self.report(plan, run.id(), state, workers, seconds);
         run.write("report.json", &report)?;
         report
             .verification
             .iter()
-            .try_for_each(|found| run.note(&Entry::Verified(found.clone())))?;
+            .try_for_each(|found| run.note(&JournalEntry::Verified(found.clone())))?;
         run.end(report.state)?;
         Ok(report)
     }

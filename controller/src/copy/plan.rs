@@ -7,11 +7,11 @@ use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 
 use crate::args::route::Route;
-use crate::args::workers::CuttingArgs;
+use crate::args::workers::WorkerArgs;
 use crate::copy::inspect::{DestinationRepo, SourceRepo, renamed, said};
 use crate::settings::Settings;
-use crate::settings::hub_errors::{Doing, token_missing};
-use crate::ui::errors::{Failure, Outcome};
+use crate::settings::hub_errors::{AccessMode, token_missing};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// What the destination is looked at for.
@@ -36,7 +36,7 @@ pub struct RepoPair {
 #[derive(Debug, Clone)]
 pub struct PlanOptions {
     /// How the work is cut.
-    pub cutting: CuttingArgs,
+    pub worker_args: WorkerArgs,
     /// Who may see a repo that has to be created; else as the source.
     pub visibility: Option<Visibility>,
     /// How many of the files that only the destination has are deleted at most; they stay without it.
@@ -54,7 +54,7 @@ pub async fn look(
     purpose: Purpose,
     settings: &Settings,
     screen: &Screen,
-) -> Outcome<Option<RepoPair>> {
+) -> CliResult<Option<RepoPair>> {
     match find(route, purpose, settings, screen).await? {
         Some((source, destination)) => RepoPair::list(source, destination, settings)
             .await
@@ -72,7 +72,7 @@ pub async fn find(
     purpose: Purpose,
     settings: &Settings,
     screen: &Screen,
-) -> Outcome<Option<(SourceRepo, DestinationRepo)>> {
+) -> CliResult<Option<(SourceRepo, DestinationRepo)>> {
     let access = settings.access_to(route.to());
     if purpose == Purpose::Write && access.token.is_none() {
         return Err(token_missing(route.to(), access));
@@ -87,7 +87,7 @@ pub async fn find(
     }
     let at = route.destination_at(settings, source.at.kind);
     if at.is_same_repo(&source.at) {
-        return Err(Failure::usage(format!(
+        return Err(CliError::usage(format!(
             "{} {} on {} is both source and destination: give --dest with another id",
             at.kind, at.id, at.hub
         )));
@@ -119,7 +119,7 @@ impl RepoPair {
         mut source: SourceRepo,
         mut destination: DestinationRepo,
         settings: &Settings,
-    ) -> Outcome<Self> {
+    ) -> CliResult<Self> {
         let (listing, current) =
             futures_util::try_join!(source.list(settings), destination.current(settings))?;
         destination.listing = current;
@@ -148,7 +148,7 @@ impl RepoPair {
         options: &PlanOptions,
         known: &DigestCache,
         settings: &Settings,
-    ) -> Outcome<(Plan, DestinationRepo)> {
+    ) -> CliResult<(Plan, DestinationRepo)> {
         let Self {
             source,
             destination,
@@ -168,7 +168,7 @@ impl RepoPair {
             chunking: Chunking::Even { containers: 1 },
             prune: options.prune,
             options: WorkerOptions {
-                transport: options.cutting.transport,
+                transport: options.worker_args.transport,
                 ..WorkerOptions::default()
             },
         };
@@ -179,12 +179,12 @@ impl RepoPair {
             |path, size| destination.hub.placement(path, size),
             known,
         );
-        let is_open = options.cutting.transport == Transport::Auto;
+        let is_open = options.worker_args.transport == Transport::Auto;
         if source.transport == Transport::Git || (is_open && plan.prefers_git(source.outside)) {
             plan.read_by_git(source.outside);
         }
         let bytes = plan.summary().blob_bytes;
-        plan.rechunk(options.cutting.chunking(bytes));
+        plan.rechunk(options.worker_args.chunking(bytes));
         plan.card = options.card;
         plan.part = source.is_part();
         let mended = card::mend(
@@ -193,7 +193,7 @@ impl RepoPair {
             destination.hub.as_ref(),
         )
         .await;
-        mended.map_err(|error| said(&error, &destination.at, settings, Doing::Writing))?;
+        mended.map_err(|error| said(&error, &destination.at, settings, AccessMode::Writing))?;
         let of_destination = destination
             .info
             .as_ref()

@@ -17,18 +17,18 @@ use crate::copy::inspect::{DestinationRepo, said};
 use crate::copy::outcome::RunResult;
 use crate::copy::sync_state::SyncState;
 use crate::engine::modal::{Deployment, Modal};
-use crate::engine::queue::{Carried, Queue};
-use crate::engine::remote::{Calls, Came, Cloud, Watch};
-use crate::engine::runner::Crew;
-use crate::engine::slots::Turns;
-use crate::engine::{Ended, Engine, Heard, Job, Verb};
+use crate::engine::open::Runner;
+use crate::engine::queue::{ChunkResults, Queue};
+use crate::engine::remote::{Completion, DetachMode, RemoteRun, SubmittedCalls};
+use crate::engine::slots::WorkerSlots;
+use crate::engine::{Ended, Engine, Job, Verb, WorkerOutput};
 use crate::runs::report::Report;
-use crate::runs::{Entry, RunDir, State};
+use crate::runs::{JournalEntry, RunDir, State};
 use crate::settings::Settings;
-use crate::settings::hub_errors::Doing;
+use crate::settings::hub_errors::AccessMode;
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
-use crate::ui::progress::{Done, Progress};
+use crate::ui::errors::{CliError, CliResult};
+use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
 
 /// Finalizers and verifiers that may die of one job.
@@ -45,9 +45,9 @@ pub struct CopyRun<'a> {
     /// Its folder.
     pub run: RunDir,
     /// Who does the work; nobody is needed when nothing differs.
-    pub crew: Option<Crew>,
+    pub runner: Option<Runner>,
     /// When they may.
-    pub turns: &'a Turns,
+    pub slots: &'a WorkerSlots,
     /// That it was planned ahead of its turn; let go as soon as that has come.
     pub ahead: Option<OwnedSemaphorePermit>,
     /// How the hubs are reached.
@@ -65,15 +65,15 @@ impl CopyRun<'_> {
     ///
     /// # Errors
     /// What stopped it; the run's record says so too.
-    pub async fn carry_out(mut self) -> Outcome<Option<Report>> {
+    pub async fn carry_out(mut self) -> CliResult<Option<Report>> {
         self.begin()?;
         let mut work = RunResult::default();
         let done = match self.work(&mut work).await {
-            Ok(Came::Away(why)) => {
+            Ok(Completion::Away(why)) => {
                 self.run.detach()?;
                 return why.map_or(Ok(None), Err);
             }
-            Ok(Came::Home(())) => Ok(()),
+            Ok(Completion::Home(())) => Ok(()),
             Err(failure) => Err(failure),
         };
         let report = self.settle(work, &done).await?;
@@ -84,16 +84,16 @@ impl CopyRun<'_> {
     ///
     /// # Errors
     /// The disk's.
-    pub fn begin(&self) -> Outcome<()> {
+    pub fn begin(&self) -> CliResult<()> {
         self.run.write("plan.json", &self.plan)?;
-        self.run.note(&Entry::Planned(self.plan.summary()))
+        self.run.note(&JournalEntry::Planned(self.plan.summary()))
     }
 
     /// Leaves a report of what came of it, and the proof where it can be one.
     ///
     /// # Errors
     /// The disk's.
-    pub async fn settle(&mut self, work: RunResult, done: &Outcome<()>) -> Outcome<Report> {
+    pub async fn settle(&mut self, work: RunResult, done: &CliResult<()>) -> CliResult<Report> {
         let head = if done.is_ok() {
             self.verified_head(&work).await
         } else {
@@ -107,7 +107,7 @@ impl CopyRun<'_> {
         if let Some(head) = head {
             self.proof(head).save(&self.run)?;
         }
-        let workers = self.crew.as_ref().map_or(0, Crew::workers);
+        let workers = self.runner.as_ref().map_or(0, Runner::workers);
         work.conclude(
             &self.plan,
             &mut self.run,
@@ -117,20 +117,20 @@ impl CopyRun<'_> {
         )
     }
 
-    async fn work(&mut self, work: &mut RunResult) -> Outcome<Came> {
+    async fn work(&mut self, work: &mut RunResult) -> CliResult<Completion> {
         if self.plan.is_done() {
             work.verification = Some(self.compare_listing());
-            return Ok(Came::Home(()));
+            return Ok(Completion::Home(()));
         }
         self.stop.unless(self.create()).await?;
-        if let Some(Crew::Cloud(modal, deployment, watch)) = &self.crew {
+        if let Some(Runner::Remote(modal, deployment, watch)) = &self.runner {
             drop(self.ahead.take());
             return self.in_the_cloud(modal, deployment, *watch, work).await;
         }
         self.carry_chunks(work).await?;
-        let _finishing = self.turns.finishing().await;
+        let _finishing = self.slots.finishing().await;
         self.finalize(work, Deletion::WhenWhole).await?;
-        Ok(Came::Home(()))
+        Ok(Completion::Home(()))
     }
 
     /// Submits everything, and waits for it unless nobody here should.
@@ -138,9 +138,9 @@ impl CopyRun<'_> {
         &self,
         modal: &Modal,
         deployment: &Deployment,
-        watch: Watch,
+        watch: DetachMode,
         work: &mut RunResult,
-    ) -> Outcome<Came> {
+    ) -> CliResult<Completion> {
         let Self {
             plan,
             run,
@@ -150,11 +150,11 @@ impl CopyRun<'_> {
             ..
         } = self;
         let containers = deployment.containers as u64;
-        run.note(&Entry::Deployed {
+        run.note(&JournalEntry::Deployed {
             app: deployment.app.clone(),
             containers,
         })?;
-        let cloud = Cloud {
+        let cloud = RemoteRun {
             modal,
             app: &deployment.app,
             containers,
@@ -167,14 +167,14 @@ impl CopyRun<'_> {
             plan,
             settings,
         }
-        .work(Calls::default(), watch, work)
+        .work(SubmittedCalls::default(), watch, work)
         .await
     }
 
-    fn engine(&self) -> Outcome<&dyn Engine> {
-        match &self.crew {
-            Some(Crew::Engine(engine)) => Ok(engine.as_ref()),
-            _ => Err(Failure::usage("there is nobody here to work")),
+    fn engine(&self) -> CliResult<&dyn Engine> {
+        match &self.runner {
+            Some(Runner::Engine(engine)) => Ok(engine.as_ref()),
+            _ => Err(CliError::usage("there is nobody here to work")),
         }
     }
 
@@ -189,7 +189,7 @@ impl CopyRun<'_> {
     }
 
     /// Where the destination's branch stands now, unless it is asked to stop first.
-    async fn head_now(&self) -> Outcome<Option<Revision>> {
+    async fn head_now(&self) -> CliResult<Option<Revision>> {
         self.stop
             .unless(async { Ok(self.destination.head_now().await) })
             .await
@@ -238,7 +238,7 @@ impl CopyRun<'_> {
     ///
     /// # Errors
     /// It can't be created, or shows what is to be hidden.
-    pub async fn create(&mut self) -> Outcome<()> {
+    pub async fn create(&mut self) -> CliResult<()> {
         if self.plan.creation.exists {
             return Ok(());
         }
@@ -259,26 +259,30 @@ impl CopyRun<'_> {
                     &error,
                     &self.destination.at,
                     self.settings,
-                    Doing::Writing,
+                    AccessMode::Writing,
                 ));
             }
         }
         self.screen.tell(
             &json!({"event": "created", "visibility": visibility, "url": self.destination.at.web_url()}),
         );
-        self.run.note(&Entry::Created(self.plan.creation))?;
+        self.run.note(&JournalEntry::Created(self.plan.creation))?;
         self.look_again().await.map(|_| ())
     }
 
     /// Someone made the repo meanwhile: it is used if it shows nothing that was hidden.
-    async fn adopt(&self, wanted: Visibility) -> Outcome<()> {
-        let found =
-            self.destination.hub.describe().await.map_err(|error| {
-                said(&error, &self.destination.at, self.settings, Doing::Writing)
-            })?;
+    async fn adopt(&self, wanted: Visibility) -> CliResult<()> {
+        let found = self.destination.hub.describe().await.map_err(|error| {
+            said(
+                &error,
+                &self.destination.at,
+                self.settings,
+                AccessMode::Writing,
+            )
+        })?;
         let at = &self.destination.at;
         let Some(info) = found else {
-            return Err(Failure::refused(format!(
+            return Err(CliError::refused(format!(
                 "{} exists on {} and is not ours to see: use --dest with another id",
                 at.id, at.hub
             )));
@@ -292,7 +296,7 @@ impl CopyRun<'_> {
     }
 
     /// Lists the destination anew and notes what stands there.
-    async fn look_again(&mut self) -> Outcome<Listing> {
+    async fn look_again(&mut self) -> CliResult<Listing> {
         let listing = self
             .stop
             .unless(self.destination.list(self.settings))
@@ -305,27 +309,27 @@ impl CopyRun<'_> {
     ///
     /// # Errors
     /// A hub ended it for all files.
-    pub async fn carry_chunks(&mut self, work: &mut RunResult) -> Outcome<()> {
+    pub async fn carry_chunks(&mut self, work: &mut RunResult) -> CliResult<()> {
         let ahead = self.ahead.take();
         let summary = self.plan.summary();
         let progress = &Progress::new(
             self.screen,
             "copying",
-            Done {
+            Amount {
                 files: summary.blobs,
                 bytes: summary.blob_bytes,
             },
         );
         let queue = Queue {
             engine: self.engine()?,
-            turns: self.turns,
+            slots: self.slots,
             plan: &self.plan,
             run: &self.run,
             progress,
         };
         let carried = queue.carry(|| drop(ahead)).await;
         progress.finish();
-        let Carried {
+        let ChunkResults {
             receipts,
             ended_by,
             lost,
@@ -335,7 +339,7 @@ impl CopyRun<'_> {
         (work.receipts, work.ended_by, work.lost, work.seconds) =
             (receipts, ended_by, lost, seconds);
         if self.stop.is_asked() {
-            return Err(Failure::interrupted());
+            return Err(CliError::interrupted());
         }
         match &work.ended_by {
             Some((kind, error)) => Err(in_words(&self.plan, self.settings, *kind, error)),
@@ -347,7 +351,7 @@ impl CopyRun<'_> {
     ///
     /// # Errors
     /// The finalizer died, or a hub ended it.
-    pub async fn finalize(&self, work: &mut RunResult, deletion: Deletion) -> Outcome<()> {
+    pub async fn finalize(&self, work: &mut RunResult, deletion: Deletion) -> CliResult<()> {
         if deletion == Deletion::WhenWhole
             && !work.failed.is_empty()
             && !self.plan.delete.is_empty()
@@ -362,14 +366,14 @@ impl CopyRun<'_> {
     ///
     /// # Errors
     /// As [`Self::finalize`].
-    pub async fn compare(&self, work: &mut RunResult) -> Outcome<()> {
+    pub async fn compare(&self, work: &mut RunResult) -> CliResult<()> {
         self.finish(&self.plan.compare_only(), work, Deletion::WhenWhole)
             .await
     }
 
-    async fn finish(&self, plan: &Plan, work: &mut RunResult, deletion: Deletion) -> Outcome<()> {
+    async fn finish(&self, plan: &Plan, work: &mut RunResult, deletion: Deletion) -> CliResult<()> {
         let engine = self.engine()?;
-        let of = Done {
+        let of = Amount {
             files: plan.files.len() as u64,
             bytes: plan.summary().bytes,
         };
@@ -390,7 +394,7 @@ impl CopyRun<'_> {
             match ended.to_be_repeated(Verb::Finalize, engine.network()) {
                 Some(why) if attempt < ATTEMPTS => {
                     work.lost += 1;
-                    self.run.note(&Entry::Lost {
+                    self.run.note(&JournalEntry::Crashed {
                         chunk: 0,
                         attempt,
                         why: why.to_owned(),
@@ -402,11 +406,11 @@ impl CopyRun<'_> {
     }
 
     /// Takes note of what a finalizer did.
-    fn finished(&self, ended: Ended, work: &mut RunResult) -> Outcome<()> {
-        let Ended::Finished(_, heard) = ended else {
+    fn finished(&self, ended: Ended, work: &mut RunResult) -> CliResult<()> {
+        let Ended::Finished(_, output) = ended else {
             return Err(broken("finalizer", ended));
         };
-        work.finalized(&self.run, heard)?;
+        work.finalized(&self.run, output)?;
         match &work.ended_by {
             Some((kind, error)) => Err(in_words(&self.plan, self.settings, *kind, error)),
             None => Ok(()),
@@ -423,7 +427,7 @@ pub async fn verify_with(
     job: &VerifyJob,
     screen: &Screen,
     run: &RunDir,
-) -> Outcome<Verification> {
+) -> CliResult<Verification> {
     let bytes = job.files.iter().map(|file| file.file.size).sum();
     let mut attempt = 0;
     loop {
@@ -433,7 +437,7 @@ pub async fn verify_with(
             Verb::Verify,
             job,
             "verifying",
-            Done {
+            Amount {
                 files: job.files.len() as u64,
                 bytes,
             },
@@ -443,13 +447,13 @@ pub async fn verify_with(
         {
             Ended::Finished(
                 _,
-                Heard {
+                WorkerOutput {
                     verification: Some(found),
                     ..
                 },
             ) => return Ok(found),
             ended => match ended.to_be_repeated(Verb::Verify, engine.network()) {
-                Some(why) if attempt < ATTEMPTS => run.note(&Entry::Lost {
+                Some(why) if attempt < ATTEMPTS => run.note(&JournalEntry::Crashed {
                     chunk: 0,
                     attempt,
                     why: why.to_owned(),
@@ -466,11 +470,11 @@ pub(crate) async fn one(
     verb: Verb,
     job: &impl Serialize,
     word: &'static str,
-    of: Done,
+    of: Amount,
     screen: &Screen,
-) -> Outcome<Ended> {
+) -> CliResult<Ended> {
     let json = serde_json::to_string(job)
-        .map_err(|error| Failure::usage(format!("the job can't be written: {error}")))?;
+        .map_err(|error| CliError::usage(format!("the job can't be written: {error}")))?;
     let progress = Progress::new(screen, word, of);
     progress.begin(0);
     let ended = engine
@@ -485,37 +489,37 @@ pub(crate) async fn one(
         .await;
     progress.finish();
     match ended {
-        Ended::Stopped(_) => Err(Failure::interrupted()),
+        Ended::Stopped(_) => Err(CliError::interrupted()),
         ended => Ok(ended),
     }
 }
 
 /// A worker's error for a person. The request that it names tells which hub it is about.
-pub fn in_words(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> Failure {
+pub fn in_words(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> CliError {
     let error_of = hf2ms_hub::Error::new(kind, error);
     let of_source = plan.destination.endpoint == plan.source.endpoint
         && !error.contains(plan.destination.id.as_str());
     if error.contains(&plan.destination.endpoint) && !of_source {
-        return said(&error_of, &plan.destination, settings, Doing::Writing);
+        return said(&error_of, &plan.destination, settings, AccessMode::Writing);
     }
     if error.contains(&plan.source.endpoint) {
-        return said(&error_of, &plan.source, settings, Doing::Reading);
+        return said(&error_of, &plan.source, settings, AccessMode::Reading);
     }
-    Failure::new(Exit::of(kind), format!("the workers were stopped: {error}"))
+    CliError::new(Exit::of(kind), format!("the workers were stopped: {error}"))
 }
 
-pub(crate) fn broken(who: &str, ended: Ended) -> Failure {
+pub(crate) fn broken(who: &str, ended: Ended) -> CliError {
     match ended {
-        Ended::Refused(kind, error) => Failure::new(Exit::of(kind), error),
-        Ended::Lost(why, _) => Failure::new(
+        Ended::Refused(kind, error) => CliError::new(Exit::of(kind), error),
+        Ended::Crashed(why, _) => CliError::new(
             Exit::Incomplete,
             format!("the {who} died {ATTEMPTS} times: {why}"),
         ),
-        Ended::Finished(exit, heard) => {
-            let why = heard
+        Ended::Finished(exit, output) => {
+            let why = output
                 .failure
                 .map_or_else(|| "it gave no result".to_owned(), |(_, error)| error);
-            Failure::new(
+            CliError::new(
                 if exit == Exit::Done {
                     Exit::Incomplete
                 } else {
@@ -524,7 +528,7 @@ pub(crate) fn broken(who: &str, ended: Ended) -> Failure {
                 format!("the {who}: {why}"),
             )
         }
-        Ended::Stopped(_) => Failure::interrupted(),
+        Ended::Stopped(_) => CliError::interrupted(),
     }
 }
 
@@ -532,9 +536,9 @@ pub(crate) fn broken(who: &str, ended: Ended) -> Failure {
 ///
 /// # Errors
 /// That it would.
-pub fn stays_hidden(wanted: Visibility, found: Visibility, id: &str) -> Outcome<()> {
+pub fn stays_hidden(wanted: Visibility, found: Visibility, id: &str) -> CliResult<()> {
     if wanted.is_betrayed_by(found) {
-        return Err(Failure::refused(format!(
+        return Err(CliError::refused(format!(
             "{id} is public at the destination, and what would be copied is {wanted}: give --public to show it, or --dest with another id"
         )));
     }

@@ -9,10 +9,10 @@ use hf2ms_worker::plan::card::CardPolicy;
 use serde::{Deserialize, Serialize};
 
 use crate::args::filter::Filter;
-use crate::args::workers::On;
+use crate::args::workers::EngineKind;
 use crate::runs::report::{Report, Tally};
-use crate::runs::{Entry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
-use crate::ui::errors::Outcome;
+use crate::runs::{JournalEntry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
+use crate::ui::errors::CliResult;
 
 const FILE: &str = "proof.json";
 
@@ -85,7 +85,7 @@ impl SyncState {
     ///
     /// # Errors
     /// The disk's.
-    pub fn save(&self, run: &RunDir) -> Outcome<()> {
+    pub fn save(&self, run: &RunDir) -> CliResult<()> {
         if self.source.revision.is_commit() {
             run.write(FILE, self)
         } else {
@@ -130,7 +130,12 @@ impl SyncStates {
 ///
 /// # Errors
 /// Another run writes to the destination; the disk's.
-pub fn repeat(proof: &SyncState, earlier: Report, runs: &Runs, began: Instant) -> Outcome<Report> {
+pub fn repeat(
+    proof: &SyncState,
+    earlier: Report,
+    runs: &Runs,
+    began: Instant,
+) -> CliResult<Report> {
     let Tally { files, bytes, .. } = earlier.tally;
     let summary = hf2ms_worker::protocol::PlanSummary {
         files,
@@ -140,7 +145,7 @@ pub fn repeat(proof: &SyncState, earlier: Report, runs: &Runs, began: Instant) -
     };
     let mut run = runs.begin(NewRun {
         verb: RunVerb::Migrate,
-        on: On::Local,
+        on: EngineKind::Local,
         source: &proof.source,
         destination: &proof.destination,
         plan: &summary,
@@ -157,7 +162,7 @@ pub fn repeat(proof: &SyncState, earlier: Report, runs: &Runs, began: Instant) -
         bytes_per_second: 0.0,
         ..earlier
     };
-    run.note(&Entry::Planned(summary))?;
+    run.note(&JournalEntry::Planned(summary))?;
     proof.save(&run)?;
     run.write("report.json", &report)?;
     run.end(State::Done)?;

@@ -8,7 +8,7 @@ use hf2ms_worker::protocol::{Exit, Transport};
 use serde_json::{Map, Value, json};
 
 use crate::engine::network_settings::NetworkSettings;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// The worker's image, unless told otherwise.
 pub const IMAGE: &str = concat!("hf2ms-worker:", env!("CARGO_PKG_VERSION"));
@@ -50,15 +50,15 @@ struct ChunkFile {
 ///
 /// # Errors
 /// A chunk that no ConfigMap holds, or a plan that the last Job could not finish.
-pub fn emit(plan: &Plan, cluster: &Cluster) -> Outcome<String> {
+pub fn emit(plan: &Plan, cluster: &Cluster) -> CliResult<String> {
     if plan.destination.kind == hf2ms_hub::RepoKind::Space {
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             "a Space can't be created from a cluster: use hf2ms migrate",
         ));
     }
     if plan.source.kind != plan.destination.kind {
         let (from, to) = (plan.source.kind, plan.destination.kind);
-        return Err(Failure::usage(format!(
+        return Err(CliError::usage(format!(
             "a {from} can't be copied as a {to} in a cluster: use hf2ms migrate"
         )));
     }
@@ -82,14 +82,14 @@ pub fn emit(plan: &Plan, cluster: &Cluster) -> Outcome<String> {
     // Chunks are long lines, not prose to be folded.
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
     let yaml = serde_saphyr::to_string_multiple_with_options(&all, options)
-        .map_err(|error| Failure::usage(format!("the plan can't be written as YAML: {error}")))?;
+        .map_err(|error| CliError::usage(format!("the plan can't be written as YAML: {error}")))?;
     Ok(objects.header(!maps.is_empty()) + &yaml)
 }
 
 /// A name for all that the plan becomes, the same for the same plan: 46 letters at most, as pods add to it.
-fn name(plan: &Plan) -> Outcome<String> {
+fn name(plan: &Plan) -> CliResult<String> {
     let json = serde_json::to_vec(plan)
-        .map_err(|error| Failure::usage(format!("the plan can't be written: {error}")))?;
+        .map_err(|error| CliError::usage(format!("the plan can't be written: {error}")))?;
     let digest = Sha256::of(&json).to_string();
     let readable: String = plan
         .destination
@@ -106,7 +106,7 @@ fn name(plan: &Plan) -> Outcome<String> {
     Ok(parts.collect::<Vec<_>>().join("-"))
 }
 
-fn chunk_files(plan: &Plan, run: &str) -> Outcome<Vec<ChunkFile>> {
+fn chunk_files(plan: &Plan, run: &str) -> CliResult<Vec<ChunkFile>> {
     let numbers = 0..u32::try_from(plan.chunks.len()).unwrap_or(u32::MAX);
     numbers
         .filter_map(|number| plan.chunk(run, number))
@@ -114,11 +114,11 @@ fn chunk_files(plan: &Plan, run: &str) -> Outcome<Vec<ChunkFile>> {
         .collect()
 }
 
-fn chunk_file(chunk: &hf2ms_worker::protocol::Chunk) -> Outcome<ChunkFile> {
+fn chunk_file(chunk: &hf2ms_worker::protocol::Chunk) -> CliResult<ChunkFile> {
     let content = serde_json::to_string(chunk)
-        .map_err(|error| Failure::usage(format!("a chunk can't be written: {error}")))?;
+        .map_err(|error| CliError::usage(format!("a chunk can't be written: {error}")))?;
     if content.len() > CONFIG_MAP {
-        return Err(Failure::usage(format!(
+        return Err(CliError::usage(format!(
             "chunk {} takes {} bytes to describe its {} files, and a ConfigMap holds {CONFIG_MAP}: \
              cut smaller, with more --containers or a smaller --chunk-size",
             chunk.chunk,

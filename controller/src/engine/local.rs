@@ -3,7 +3,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::{self, Stdio};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -11,8 +11,8 @@ use hf2ms_hub::{Hub, Kind};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::output::{Asked, Death, GRACE, judge, keep_log, listen};
-use super::{Ended, Engine, Heard, Job, Listener, Network};
+use super::output::{ExitStatus, GRACE, StopRequest, classify, keep_log, read_events};
+use super::{Ended, Engine, Job, Listener, Network, WorkerOutput};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -47,7 +47,7 @@ impl Engine for Local {
 impl Local {
     async fn process(&self, job: &Job, listener: Listener<'_>) -> Ended {
         if self.stop.is_asked() {
-            return Ended::Stopped(Heard::default());
+            return Ended::Stopped(WorkerOutput::default());
         }
         let mut child = match self.spawn(job) {
             Ok(child) => child,
@@ -62,18 +62,18 @@ impl Local {
             .stderr
             .take()
             .map(|stderr| tokio::spawn(keep_log(stderr, self.log(job), self.settings.redactor())));
-        let mut heard = Heard::default();
-        let status = self.converse(&mut child, job, &mut heard, listener).await;
-        let last_words = match log {
+        let mut output = WorkerOutput::default();
+        let status = self.converse(&mut child, job, &mut output, listener).await;
+        let last_log_line = match log {
             Some(log) => log.await.unwrap_or_default(),
             None => String::new(),
         };
         let asked = if self.stop.is_asked() {
-            Asked::ToStop
+            StopRequest::Made
         } else {
-            Asked::Nothing
+            StopRequest::NotMade
         };
-        judge(asked, &death(status), heard, &last_words)
+        classify(asked, &exit_status(status), output, &last_log_line)
     }
 
     fn spawn(&self, job: &Job) -> std::io::Result<Child> {
@@ -106,13 +106,13 @@ impl Local {
         &self,
         child: &mut Child,
         job: &Job,
-        heard: &mut Heard,
+        output: &mut WorkerOutput,
         listener: Listener<'_>,
-    ) -> std::io::Result<ExitStatus> {
+    ) -> std::io::Result<process::ExitStatus> {
         let mut stdin = child.stdin.take();
         if let Some(stdout) = child.stdout.take() {
             tokio::select! {
-                () = listen(stdout, heard, listener, &self.settings) => (),
+                () = read_events(stdout, output, listener, &self.settings) => (),
                 () = self.feed(&mut stdin, &job.json) => (),
             }
         }
@@ -140,13 +140,13 @@ impl Local {
     }
 }
 
-fn death(status: std::io::Result<ExitStatus>) -> Death {
+fn exit_status(status: std::io::Result<process::ExitStatus>) -> ExitStatus {
     match status {
         Ok(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => Death::exited(code),
-            (None, signal) => Death::killed(signal.unwrap_or_default()),
+            (Some(code), _) => ExitStatus::exited(code),
+            (None, signal) => ExitStatus::killed(signal.unwrap_or_default()),
         },
-        Err(error) => Death::unseen(error.to_string()),
+        Err(error) => ExitStatus::unseen(error.to_string()),
     }
 }
 
@@ -203,10 +203,10 @@ pub(crate) mod tests {
             "read job; test \"$job\" = '{{\"x\":1}}' || exit 9; test \"$1 $2\" = 'run --attached' || exit 8; echo '{RECEIPT}'"
         );
         let (ended, _) = ended(&script).await;
-        let Ended::Finished(Exit::Done, heard) = ended else {
+        let Ended::Finished(Exit::Done, output) = ended else {
             panic!("{ended:?}")
         };
-        assert_eq!(heard.receipt.unwrap().sent, 7);
+        assert_eq!(output.receipt.unwrap().sent, 7);
     }
 
     #[tokio::test]
@@ -219,11 +219,11 @@ pub(crate) mod tests {
             "read job; echo '{file}'; echo last words >&2; kill -9 $$"
         ))
         .await;
-        let Ended::Lost(why, heard) = ended else {
+        let Ended::Crashed(why, output) = ended else {
             panic!("{ended:?}")
         };
         assert_eq!(
-            (why.as_str(), heard.files.len()),
+            (why.as_str(), output.files.len()),
             ("killed by signal 9: last words", 1)
         );
     }
@@ -262,9 +262,9 @@ pub(crate) mod tests {
         );
         let stop = engine.stop.clone();
         let ended = engine.work(&job(), &|_| stop.ask()).await;
-        let Ended::Stopped(heard) = ended else {
+        let Ended::Stopped(output) = ended else {
             panic!("{ended:?}")
         };
-        assert!(heard.receipt.is_some());
+        assert!(output.receipt.is_some());
     }
 }

@@ -1,14 +1,14 @@
 //! Where workers run. An engine does one job in one worker and tells what it hears; the queue that shares the chunks
-//! out ([`queue`]), in turns with those of other repos ([`turns`]), is the same for all engines.
+//! out ([`queue`]), in turns with those of other repos ([`slots`]), is the same for all engines.
 
 pub mod docker;
 pub mod local;
 pub mod modal;
 pub mod network_settings;
+pub mod open;
 pub mod output;
 pub mod queue;
 pub mod remote;
-pub mod runner;
 pub mod slots;
 
 use futures_util::future::BoxFuture;
@@ -66,7 +66,7 @@ impl Job {
 
 /// Everything that one worker said.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Heard {
+pub struct WorkerOutput {
     /// Files it reported before its receipt.
     pub files: Vec<Stored>,
     /// Its receipt.
@@ -83,7 +83,7 @@ pub struct Heard {
     pub failure: Option<(Kind, String)>,
 }
 
-impl Heard {
+impl WorkerOutput {
     /// The first failure of one of these meanings.
     fn failure_of(&self, kinds: &[Kind]) -> Option<&str> {
         let whole = self.failure.iter().map(|(kind, error)| (*kind, error));
@@ -133,13 +133,13 @@ impl Heard {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ended {
     /// With its receipt.
-    Finished(Exit, Heard),
+    Finished(Exit, WorkerOutput),
     /// It said that it can't do this; another worker could not either.
     Refused(Kind, String),
     /// It died without a receipt: what was seen of it.
-    Lost(String, Heard),
+    Crashed(String, WorkerOutput),
     /// It was asked to stop; what it said until then.
-    Stopped(Heard),
+    Stopped(WorkerOutput),
 }
 
 impl Ended {
@@ -152,9 +152,9 @@ impl Ended {
             &[Kind::Unreachable]
         };
         match (self, network) {
-            (Self::Lost(why, _), _) => Some(why),
+            (Self::Crashed(why, _), _) => Some(why),
             (Self::Refused(Kind::Unreachable, why), Network::OfEachWorker) => Some(why),
-            (Self::Finished(_, heard), Network::OfEachWorker) => heard.failure_of(cut_off),
+            (Self::Finished(_, output), Network::OfEachWorker) => output.failure_of(cut_off),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use hf2ms_hub::{Kind, Redactor};
 use hf2ms_worker::protocol::{Event, Exit};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 
-use super::{Ended, Heard, Listener};
+use super::{Ended, Listener, WorkerOutput};
 use crate::settings::Settings;
 
 /// How long a worker may take to stop before it is killed.
@@ -16,14 +16,14 @@ pub const GRACE: Duration = Duration::from_secs(5);
 
 /// A process's end, as its engine saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Death {
+pub struct ExitStatus {
     /// Its exit code, if it ended by itself.
     pub code: Option<i32>,
     /// How it ended, in words.
     pub how: String,
 }
 
-impl Death {
+impl ExitStatus {
     /// It ended by itself.
     pub fn exited(code: i32) -> Self {
         Self {
@@ -48,26 +48,31 @@ impl Death {
 
 /// Whether it was asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum StopRequest {
     /// It was.
-    ToStop,
+    Made,
     /// It was left to work.
-    Nothing,
+    NotMade,
 }
 
-/// What a worker's end means for its job. `last_words`: the last line of its log.
-pub fn judge(asked: Asked, death: &Death, heard: Heard, last_words: &str) -> Ended {
-    match (death.code.and_then(exit), &heard.failure) {
-        _ if asked == Asked::ToStop => Ended::Stopped(heard),
-        (Some(exit), _) if heard.receipt.is_some() => Ended::Finished(exit, heard),
+/// What a worker's end means for its job. `last_log_line`: the last line of its log.
+pub fn classify(
+    asked: StopRequest,
+    exit_status: &ExitStatus,
+    output: WorkerOutput,
+    last_log_line: &str,
+) -> Ended {
+    match (exit_status.code.and_then(exit), &output.failure) {
+        _ if asked == StopRequest::Made => Ended::Stopped(output),
+        (Some(exit), _) if output.receipt.is_some() => Ended::Finished(exit, output),
         (Some(Exit::Usage | Exit::Refused), Some((kind, error))) => {
             Ended::Refused(*kind, error.clone())
         }
         (Some(Exit::Usage), None) => Ended::Refused(
             Kind::Usage,
-            format!("the worker does not take the job: {last_words}"),
+            format!("the worker does not take the job: {last_log_line}"),
         ),
-        _ => Ended::Lost(epitaph(death, &heard, last_words), heard),
+        _ => Ended::Crashed(crash_reason(exit_status, &output, last_log_line), output),
     }
 }
 
@@ -76,22 +81,22 @@ fn exit(code: i32) -> Option<Exit> {
     Exit::from_code(code).filter(|exit| *exit != Exit::Interrupted)
 }
 
-fn epitaph(death: &Death, heard: &Heard, last_words: &str) -> String {
-    let why = heard
+fn crash_reason(exit_status: &ExitStatus, output: &WorkerOutput, last_log_line: &str) -> String {
+    let why = output
         .failure
         .as_ref()
-        .map_or(last_words, |(_, error)| error);
+        .map_or(last_log_line, |(_, error)| error);
     if why.is_empty() {
-        death.how.clone()
+        exit_status.how.clone()
     } else {
-        format!("{}: {why}", death.how)
+        format!("{}: {why}", exit_status.how)
     }
 }
 
 /// Takes note of all that a worker says, until its receipt, which is its last word, or its end.
-pub async fn listen(
+pub async fn read_events(
     stdout: impl AsyncRead + Unpin,
-    heard: &mut Heard,
+    output: &mut WorkerOutput,
     listener: Listener<'_>,
     settings: &Settings,
 ) {
@@ -100,9 +105,9 @@ pub async fn listen(
         // A line that is no event is a stray print: the exit code and the receipt decide.
         if let Ok(event) = serde_json::from_str::<Event>(&settings.redact(&line)) {
             listener(&event);
-            heard.note(event);
+            output.note(event);
         }
-        if heard.receipt.is_some() {
+        if output.receipt.is_some() {
             return;
         }
     }

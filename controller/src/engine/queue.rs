@@ -12,18 +12,18 @@ use hf2ms_worker::plan::Plan;
 use hf2ms_worker::plan::chunks::FILE_COST;
 use hf2ms_worker::protocol::{Event, FailedFile, Receipt};
 
-use super::slots::{FIRST, Turn, Turns};
-use super::{Ended, Engine, Heard, Job, Verb};
-use crate::runs::{Entry, RunDir};
-use crate::ui::errors::Outcome;
-use crate::ui::progress::{Done, Progress};
+use super::slots::{FIRST, Slot, WorkerSlots};
+use super::{Ended, Engine, Job, Verb, WorkerOutput};
+use crate::runs::{JournalEntry, RunDir};
+use crate::ui::errors::CliResult;
+use crate::ui::progress::{Amount, Progress};
 
 /// Workers that may die of one chunk.
 pub(crate) const ATTEMPTS: u32 = 3;
 
 /// What came of all chunks.
 #[derive(Debug, Default)]
-pub struct Carried {
+pub struct ChunkResults {
     /// A receipt a chunk that was begun.
     pub receipts: Vec<Receipt>,
     /// Why no more chunks were given out before all were.
@@ -39,7 +39,7 @@ pub struct Queue<'a> {
     /// Where the workers run.
     pub engine: &'a dyn Engine,
     /// How many may work at a time, and when.
-    pub turns: &'a Turns,
+    pub slots: &'a WorkerSlots,
     /// What is carried.
     pub plan: &'a Plan,
     /// Whose journal is written.
@@ -56,11 +56,11 @@ impl Queue<'_> {
     ///
     /// # Errors
     /// The journal can't be written. What failed on the way is in the receipts.
-    pub async fn carry(&self, begun: impl FnOnce()) -> Outcome<Carried> {
+    pub async fn carry(&self, begun: impl FnOnce()) -> CliResult<ChunkResults> {
         let mut waiting: VecDeque<Try> = (0..self.plan.chunks.len())
             .filter_map(|number| Some((u32::try_from(number).ok()?, 1)))
             .collect();
-        let (mut working, mut carried) = (FuturesUnordered::new(), Carried::default());
+        let (mut working, mut carried) = (FuturesUnordered::new(), ChunkResults::default());
         let (mut begun, mut since) = (Some(begun), None);
         let mut asking = None;
         loop {
@@ -69,7 +69,7 @@ impl Queue<'_> {
                 asking = None;
             }
             if let (None, Some(next)) = (&asking, waiting.front()) {
-                asking = Some(self.turns.turn(self.weight(*next)).boxed());
+                asking = Some(self.slots.turn(self.weight(*next)).boxed());
             }
             tokio::select! {
                 biased;
@@ -93,10 +93,15 @@ impl Queue<'_> {
     }
 
     /// Takes note of a worker's end; whether its chunk is to be tried again.
-    fn ended(&self, (number, attempt): Try, ended: Ended, carried: &mut Carried) -> Outcome<bool> {
+    fn ended(
+        &self,
+        (number, attempt): Try,
+        ended: Ended,
+        carried: &mut ChunkResults,
+    ) -> CliResult<bool> {
         if let Some(why) = ended.to_be_repeated(Verb::Run, self.engine.network()) {
             carried.lost += 1;
-            self.run.note(&Entry::Lost {
+            self.run.note(&JournalEntry::Crashed {
                 chunk: number,
                 attempt,
                 why: why.to_owned(),
@@ -106,12 +111,12 @@ impl Queue<'_> {
             }
         }
         let receipt = carried.take(self.plan, number, ended);
-        self.run.note(&Entry::Chunk(receipt.clone()))?;
+        self.run.note(&JournalEntry::Chunk(receipt.clone()))?;
         carried.receipts.push(receipt);
         Ok(false)
     }
 
-    async fn attempt(&self, tried: Try, _turn: Turn) -> (Try, Ended) {
+    async fn attempt(&self, tried: Try, _turn: Slot) -> (Try, Ended) {
         let (
             number,
             Self {
@@ -138,7 +143,7 @@ impl Queue<'_> {
         progress.end(
             number,
             if repeated {
-                Done::default()
+                Amount::default()
             } else {
                 done(plan, number, &ended)
             },
@@ -161,7 +166,7 @@ impl Queue<'_> {
 }
 
 /// The turn that is asked for; never, if none is.
-async fn given(asking: &mut Option<BoxFuture<'_, Turn>>) -> Turn {
+async fn given(asking: &mut Option<BoxFuture<'_, Slot>>) -> Slot {
     match asking {
         Some(turn) => turn.await,
         None => std::future::pending().await,
@@ -169,7 +174,7 @@ async fn given(asking: &mut Option<BoxFuture<'_, Turn>>) -> Turn {
 }
 
 /// What a worker's end adds to the progress for good.
-fn done(plan: &Plan, number: u32, ended: &Ended) -> Done {
+fn done(plan: &Plan, number: u32, ended: &Ended) -> Amount {
     match ended {
         Ended::Finished(..) => {
             let chunk = plan
@@ -181,45 +186,45 @@ fn done(plan: &Plan, number: u32, ended: &Ended) -> Done {
                 .iter()
                 .filter_map(|index| plan.files.get(*index as usize))
                 .map(|planned| planned.file.size);
-            Done {
+            Amount {
                 files: chunk.len() as u64,
                 bytes: sizes.sum(),
             }
         }
-        _ => Done::default(),
+        _ => Amount::default(),
     }
 }
 
-impl Carried {
+impl ChunkResults {
     /// The receipt of a chunk, however its worker ended; and whether that ends it for the others too.
     pub fn take(&mut self, plan: &Plan, number: u32, ended: Ended) -> Receipt {
         match ended {
-            Ended::Finished(_, heard) => self.finished(plan, number, heard),
+            Ended::Finished(_, output) => self.finished(plan, number, output),
             Ended::Refused(kind, error) => {
                 self.ended_by.get_or_insert_with(|| (kind, error.clone()));
-                rest_failed(plan, number, Heard::default(), kind, &error)
+                rest_failed(plan, number, WorkerOutput::default(), kind, &error)
             }
-            Ended::Lost(why, heard) => rest_failed(
+            Ended::Crashed(why, output) => rest_failed(
                 plan,
                 number,
-                heard,
+                output,
                 Kind::Transient,
                 &format!("its worker died {ATTEMPTS} times: {why}"),
             ),
-            Ended::Stopped(heard) => {
+            Ended::Stopped(output) => {
                 self.ended_by
                     .get_or_insert_with(|| (Kind::Transient, "it was stopped".to_owned()));
-                rest_failed(plan, number, heard, Kind::Transient, "it was stopped")
+                rest_failed(plan, number, output, Kind::Transient, "it was stopped")
             }
         }
     }
 }
 
-impl Carried {
-    fn finished(&mut self, plan: &Plan, number: u32, heard: Heard) -> Receipt {
-        let receipt = match heard.failure.clone() {
-            Some((kind, error)) => rest_failed(plan, number, heard, kind, &error),
-            None => heard.receipt.unwrap_or_default(),
+impl ChunkResults {
+    fn finished(&mut self, plan: &Plan, number: u32, output: WorkerOutput) -> Receipt {
+        let receipt = match output.failure.clone() {
+            Some((kind, error)) => rest_failed(plan, number, output, kind, &error),
+            None => output.receipt.unwrap_or_default(),
         };
         let fatal = FailedFile::fatal(&receipt.failed);
         self.ended_by = self
@@ -231,10 +236,10 @@ impl Carried {
 }
 
 /// The worker's receipt, or one made of what it said; all that it does not name has failed.
-fn rest_failed(plan: &Plan, number: u32, heard: Heard, kind: Kind, why: &str) -> Receipt {
-    let mut receipt = heard.receipt.unwrap_or_else(|| Receipt {
+fn rest_failed(plan: &Plan, number: u32, output: WorkerOutput, kind: Kind, why: &str) -> Receipt {
+    let mut receipt = output.receipt.unwrap_or_else(|| Receipt {
         chunk: number,
-        files: heard.files,
+        files: output.files,
         ..Receipt::default()
     });
     let stored: HashSet<&str> = receipt
@@ -276,7 +281,7 @@ mod tests {
     use hf2ms_worker::protocol::{Chunk, Creation, Exit, How, PlanSummary, Stored, WorkerOptions};
 
     use super::*;
-    use crate::args::workers::On;
+    use crate::args::workers::EngineKind;
     use crate::engine::{Listener, Network};
     use crate::runs::tests::at;
     use crate::runs::{NewRun, RunVerb, Runs};
@@ -319,7 +324,7 @@ mod tests {
         }
     }
 
-    fn well_done(json: &str) -> Heard {
+    fn well_done(json: &str) -> WorkerOutput {
         let chunk: Chunk = serde_json::from_str(json).unwrap();
         let stored = |file: &File| Stored {
             path: file.path.clone(),
@@ -333,9 +338,9 @@ mod tests {
             files: chunk.files.iter().map(stored).collect(),
             ..Receipt::default()
         };
-        Heard {
+        WorkerOutput {
             receipt: Some(receipt),
-            ..Heard::default()
+            ..WorkerOutput::default()
         }
     }
 
@@ -382,7 +387,7 @@ mod tests {
         )
     }
 
-    async fn carried(ends: HashMap<u32, Vec<Ended>>) -> (Carried, Vec<u32>, Plan) {
+    async fn carried(ends: HashMap<u32, Vec<Ended>>) -> (ChunkResults, Vec<u32>, Plan) {
         carried_by(Scripted {
             ends: Mutex::new(ends),
             ..Scripted::default()
@@ -390,14 +395,14 @@ mod tests {
         .await
     }
 
-    async fn carried_by(engine: Scripted) -> (Carried, Vec<u32>, Plan) {
+    async fn carried_by(engine: Scripted) -> (ChunkResults, Vec<u32>, Plan) {
         let (state, plan) = (tempfile::tempdir().unwrap(), three_chunks());
         let runs = Runs::new(state.path());
         let run = begun(&runs, &plan);
-        let progress = Progress::new(&Screen::of(Mode::Lines), "copying", Done::default());
+        let progress = Progress::new(&Screen::of(Mode::Lines), "copying", Amount::default());
         let queue = Queue {
             engine: &engine,
-            turns: &Turns::new(1),
+            slots: &WorkerSlots::new(1),
             plan: &plan,
             run: &run,
             progress: &progress,
@@ -414,7 +419,7 @@ mod tests {
         let summary = &PlanSummary::default();
         let new = NewRun {
             verb: RunVerb::Migrate,
-            on: On::Local,
+            on: EngineKind::Local,
             source: &plan.source,
             destination: &plan.destination,
             plan: summary,
@@ -425,22 +430,26 @@ mod tests {
     #[tokio::test]
     async fn repos_that_share_the_workers_take_turns_by_weight() {
         let state = tempfile::tempdir().unwrap();
-        let (engine, turns, runs) = (Scripted::default(), Turns::new(1), Runs::new(state.path()));
+        let (engine, slots, runs) = (
+            Scripted::default(),
+            WorkerSlots::new(1),
+            Runs::new(state.path()),
+        );
         let (one, other) = (
             plan("org/a", &[1 << 30, 4 << 30]),
             plan("org/b", &[2 << 30, 3 << 30]),
         );
         let (run, other_run) = (begun(&runs, &one), begun(&runs, &other));
-        let progress = &Progress::new(&Screen::of(Mode::Lines), "copying", Done::default());
+        let progress = &Progress::new(&Screen::of(Mode::Lines), "copying", Amount::default());
         let queue = |plan, run| Queue {
             engine: &engine,
-            turns: &turns,
+            slots: &slots,
             plan,
             run,
             progress,
         };
         let (one, other) = (queue(&one, &run), queue(&other, &other_run));
-        let held = turns.turn(FIRST).await;
+        let held = slots.turn(FIRST).await;
         // Polled last: both wait in the line by then.
         let release = async { drop(held) };
         let (first, second, ()) = tokio::join!(one.carry(|| ()), other.carry(|| ()), release);
@@ -458,7 +467,7 @@ mod tests {
     }
 
     fn lost() -> Ended {
-        Ended::Lost("killed by signal 9".to_owned(), Heard::default())
+        Ended::Crashed("killed by signal 9".to_owned(), WorkerOutput::default())
     }
 
     #[tokio::test]
@@ -531,19 +540,19 @@ mod tests {
             error: "no route".to_owned(),
             kind: Kind::Transient,
         };
-        let heard = || Heard {
+        let output = || WorkerOutput {
             receipt: Some(Receipt {
                 chunk: 1,
                 failed: vec![failed.clone()],
                 ..Receipt::default()
             }),
-            ..Heard::default()
+            ..WorkerOutput::default()
         };
         for (network, tries, unsent) in [
             (Network::OfEachWorker, 2, 0),
             (Network::OfThisMachine, 1, 1),
         ] {
-            let ends = HashMap::from([(1, vec![Ended::Finished(Exit::Incomplete, heard())])]);
+            let ends = HashMap::from([(1, vec![Ended::Finished(Exit::Incomplete, output())])]);
             let engine = Scripted {
                 ends: Mutex::new(ends),
                 network: Some(network),

@@ -15,14 +15,14 @@ pub const FIRST: u64 = u64::MAX;
 
 /// Who may work.
 #[derive(Debug)]
-pub struct Turns {
+pub struct WorkerSlots {
     line: Arc<Line>,
     finishing: Semaphore,
 }
 
 /// The right to work, until it is dropped.
 #[derive(Debug)]
-pub struct Turn(Arc<Line>);
+pub struct Slot(Arc<Line>);
 
 #[derive(Debug, Default)]
 struct Line(Mutex<State>);
@@ -38,10 +38,10 @@ struct State {
 #[derive(Debug)]
 struct Waiting {
     rank: (u64, Reverse<u64>),
-    tell: oneshot::Sender<Turn>,
+    tell: oneshot::Sender<Slot>,
 }
 
-impl Turns {
+impl WorkerSlots {
     /// For so many workers at a time.
     pub fn new(workers: usize) -> Self {
         let state = State {
@@ -68,7 +68,7 @@ impl Turns {
     }
 
     /// Waits until it is the turn of a chunk of this weight. Of equal ones the first to ask is first.
-    pub async fn turn(&self, weight: u64) -> Turn {
+    pub async fn turn(&self, weight: u64) -> Slot {
         let (tell, told) = oneshot::channel();
         self.line.queue_up(weight, tell);
         match told.await {
@@ -90,7 +90,7 @@ impl Line {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queue_up(self: &Arc<Self>, weight: u64, tell: oneshot::Sender<Turn>) {
+    fn queue_up(self: &Arc<Self>, weight: u64, tell: oneshot::Sender<Slot>) {
         let mut state = self.state();
         let rank = (weight, Reverse(state.asked));
         state.asked += 1;
@@ -104,7 +104,7 @@ impl Line {
         loop {
             let next = self.state().next();
             let Some(next) = next else { return };
-            let _ = next.tell.send(Turn(self.clone()));
+            let _ = next.tell.send(Slot(self.clone()));
         }
     }
 }
@@ -122,7 +122,7 @@ impl State {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.0.state().taken -= 1;
         self.0.give();
@@ -156,10 +156,10 @@ mod tests {
 
     use super::*;
 
-    /// Asks for turns of these weights, in this order; none is given while `turns` is full.
-    fn asked(turns: &Turns, weights: [u64; 4]) -> Vec<(u64, BoxFuture<'_, Turn>)> {
+    /// Asks for turns of these weights, in this order; none is given while `slots` is full.
+    fn asked(slots: &WorkerSlots, weights: [u64; 4]) -> Vec<(u64, BoxFuture<'_, Slot>)> {
         let asked = weights.map(|weight| {
-            let mut turn = turns.turn(weight).boxed();
+            let mut turn = slots.turn(weight).boxed();
             assert!((&mut turn).now_or_never().is_none());
             (weight, turn)
         });
@@ -167,7 +167,7 @@ mod tests {
     }
 
     /// Those who are given a turn now, and no other.
-    fn given(asked: &mut Vec<(u64, BoxFuture<'_, Turn>)>) -> Vec<(u64, Turn)> {
+    fn given(asked: &mut Vec<(u64, BoxFuture<'_, Slot>)>) -> Vec<(u64, Slot)> {
         let mut given = Vec::new();
         asked.retain_mut(|(weight, turn)| match turn.now_or_never() {
             Some(turn) => {
@@ -181,9 +181,9 @@ mod tests {
 
     #[test]
     fn the_heaviest_is_next_and_only_as_many_as_there_are_workers() {
-        let turns = Turns::new(1);
-        let mut first = turns.turn(1).now_or_never();
-        let mut asked = asked(&turns, [5, 9, FIRST, 7]);
+        let slots = WorkerSlots::new(1);
+        let mut first = slots.turn(1).now_or_never();
+        let mut asked = asked(&slots, [5, 9, FIRST, 7]);
         let mut order = Vec::new();
         for _ in 0..4 {
             drop(first.take());
@@ -198,9 +198,9 @@ mod tests {
 
     #[test]
     fn who_gave_up_holds_no_place() {
-        let turns = Turns::new(1);
-        let first = turns.turn(1).now_or_never();
-        let mut asked = asked(&turns, [5, 9, 8, 7]);
+        let slots = WorkerSlots::new(1);
+        let first = slots.turn(1).now_or_never();
+        let mut asked = asked(&slots, [5, 9, 8, 7]);
         drop(asked.remove(1));
         drop(first);
         // Told, but dropped before it looked.
@@ -216,16 +216,16 @@ mod tests {
 
     #[test]
     fn more_workers_make_more_places_and_fewer_none_less() {
-        let turns = Turns::new(1);
-        let _first = turns.turn(1).now_or_never();
-        let mut asked = asked(&turns, [4, 3, 2, 1]);
-        turns.raise(3);
+        let slots = WorkerSlots::new(1);
+        let _first = slots.turn(1).now_or_never();
+        let mut asked = asked(&slots, [4, 3, 2, 1]);
+        slots.raise(3);
         let two = given(&mut asked);
         assert_eq!(
             two.iter().map(|(weight, _)| *weight).collect::<Vec<_>>(),
             [4, 3]
         );
-        turns.raise(1);
-        assert_eq!((turns.workers(), given(&mut asked).len()), (3, 0));
+        slots.raise(1);
+        assert_eq!((slots.workers(), given(&mut asked).len()), (3, 0));
     }
 }

@@ -9,14 +9,14 @@ use tokio::sync::Mutex;
 use super::confirm::consent;
 use super::rates::Rates;
 use super::{CostArgs, Estimate};
-use crate::args::workers::On;
+use crate::args::workers::EngineKind;
 use crate::runs::Runs;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, dollars};
 
 /// What was begun so far, and what may be.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub struct CostBudget {
     cost: CostArgs,
     /// Held while a person is asked: one question at a time.
     so_far: Mutex<SoFar>,
@@ -30,7 +30,7 @@ struct SoFar {
     sum: Option<Estimate>,
 }
 
-impl Ledger {
+impl CostBudget {
     /// Nothing was begun yet. `agreed`: nobody is to be asked.
     pub fn new(cost: CostArgs, agreed: bool) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Ledger {
     }
 
     /// The rates of the runs before the first repo between these hubs: earlier runs are read through once.
-    pub fn rates(&self, runs: &Runs, on: On, plan: &Plan) -> Rates {
+    pub fn rates(&self, runs: &Runs, on: EngineKind, plan: &Plan) -> Rates {
         let (source, destination) = (&plan.source, &plan.destination);
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let between = [source.endpoint.clone(), destination.endpoint.clone()];
@@ -55,7 +55,7 @@ impl Ledger {
     ///
     /// # Errors
     /// It would cost too much, together with those before it; or a person says no, and then that is for all.
-    pub async fn admit(&self, estimate: &Estimate, screen: &Screen) -> Outcome<u64> {
+    pub async fn admit(&self, estimate: &Estimate, screen: &Screen) -> CliResult<u64> {
         let mut so_far = self.so_far.lock().await;
         let sum = so_far
             .sum
@@ -65,16 +65,16 @@ impl Ledger {
         screen.hide_bars();
         let agreed = consent(&sum, so_far.agreed, screen).await;
         screen.show_bars();
-        so_far.agreed |= agreed.map_err(Failure::for_all)?;
+        so_far.agreed |= agreed.map_err(CliError::for_all)?;
         let bytes = sum.bytes;
         so_far.sum = Some(sum);
         Ok(bytes)
     }
 
-    fn allow(&self, sum: &Estimate, has_others: bool) -> Outcome<()> {
+    fn allow(&self, sum: &Estimate, has_others: bool) -> CliResult<()> {
         let allowed = sum.allowed_by(&self.cost);
         match (allowed, self.cost.max_cost) {
-            (Err(failure), Some(limit)) if has_others => Err(Failure::new(
+            (Err(failure), Some(limit)) if has_others => Err(CliError::new(
                 failure.exit(),
                 format!(
                     "with the repos before it this would cost about {} $, and --max-cost allows {limit} $: it was not begun",
@@ -106,7 +106,7 @@ mod tests {
             bytes,
             there,
             there_bytes,
-            on: On::Modal,
+            on: EngineKind::Modal,
             workers: 1,
             containers: 1,
             seconds: 1.0,
@@ -117,20 +117,20 @@ mod tests {
 
     #[tokio::test]
     async fn repos_share_one_limit_and_what_does_not_fit_costs_only_itself() {
-        let ledger = Ledger::new(
+        let budget = CostBudget::new(
             CostArgs {
                 max_cost: Some(5.0),
             },
             false,
         );
         let screen = Screen::of(Mode::Json);
-        assert_eq!(ledger.admit(&costing(3.0), &screen).await, Ok(10));
-        let failure = ledger.admit(&costing(2.5), &screen).await.unwrap_err();
+        assert_eq!(budget.admit(&costing(3.0), &screen).await, Ok(10));
+        let failure = budget.admit(&costing(2.5), &screen).await.unwrap_err();
         assert_eq!((failure.exit(), failure.ends_all()), (Exit::Refused, false));
         assert_eq!(
             failure.to_string(),
             "with the repos before it this would cost about 5.5 $, and --max-cost allows 5 $: it was not begun"
         );
-        assert_eq!(ledger.admit(&costing(2.0), &screen).await, Ok(20));
+        assert_eq!(budget.admit(&costing(2.0), &screen).await, Ok(20));
     }
 }

@@ -6,7 +6,7 @@ use hf2ms_worker::protocol::Exit;
 use tokio::sync::oneshot;
 
 use super::Estimate;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Mode, Screen};
 
 /// More bytes than this are asked about.
@@ -16,14 +16,14 @@ const ASK_ABOVE: u64 = 100_000_000_000;
 ///
 /// # Errors
 /// The answer is no: exit code 130, as if it had been stopped by a signal.
-pub async fn consent(estimate: &Estimate, yes: bool, screen: &Screen) -> Outcome<bool> {
+pub async fn consent(estimate: &Estimate, yes: bool, screen: &Screen) -> CliResult<bool> {
     if yes || estimate.bytes <= ASK_ABOVE {
         return Ok(yes);
     }
     match confirmed(&estimate.question(), screen).await {
         None => Ok(false),
         Some(true) => Ok(true),
-        Some(false) => Err(Failure::new(
+        Some(false) => Err(CliError::new(
             Exit::Interrupted,
             "not confirmed: nothing was done",
         )),

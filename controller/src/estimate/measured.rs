@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::runs::write_aside;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// Streams of a worker.
 const OF_A_WORKER: usize = 8;
@@ -39,7 +39,7 @@ pub struct Rate {
     /// The hub's address.
     pub endpoint: String,
     /// Whether files were stored there, or read from there.
-    pub way: Way,
+    pub way: Direction,
     /// How many at a time.
     pub at_a_time: usize,
     /// Of all together.
@@ -48,7 +48,7 @@ pub struct Rate {
 
 /// Which way bytes went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// To the hub.
     Put,
     /// From it.
@@ -59,14 +59,14 @@ pub enum Way {
 ///
 /// # Errors
 /// The disk's.
-pub fn keep(state: &Path, rates: &[Rate]) -> Outcome<()> {
+pub fn keep(state: &Path, rates: &[Rate]) -> CliResult<()> {
     if rates.is_empty() {
         return Ok(());
     }
     let mut all = read(state);
     for rate in rates {
         let of_hub = all.entry(rate.endpoint.clone()).or_default();
-        let of_way = if rate.way == Way::Put {
+        let of_way = if rate.way == Direction::Put {
             &mut of_hub.put
         } else {
             &mut of_hub.get
@@ -80,7 +80,7 @@ pub fn keep(state: &Path, rates: &[Rate]) -> Outcome<()> {
             file.write_all(serde_json::to_string_pretty(&all)?.as_bytes())
         })
     };
-    write().map_err(|error| Failure::file(&path, &error))
+    write().map_err(|error| CliError::file(&path, &error))
 }
 
 /// The rate of one worker and of all, from one hub to another, where both were measured from this machine.
@@ -107,8 +107,8 @@ mod tests {
         keep(
             state.path(),
             &[
-                rate("hf", Way::Get, 8, 50e6),
-                rate("hf", Way::Get, 32, 90e6),
+                rate("hf", Direction::Get, 8, 50e6),
+                rate("hf", Direction::Get, 32, 90e6),
             ],
         )
         .unwrap();
@@ -116,8 +116,8 @@ mod tests {
         keep(
             state.path(),
             &[
-                rate("ms", Way::Put, 8, 20e6),
-                rate("ms", Way::Put, 32, 100e6),
+                rate("ms", Direction::Put, 8, 20e6),
+                rate("ms", Direction::Put, 32, 100e6),
             ],
         )
         .unwrap();

@@ -14,8 +14,8 @@ pub mod rates;
 use hf2ms_worker::plan::{Plan, Step};
 use serde_json::{Value, json};
 
-use crate::args::workers::{CuttingArgs, On};
-use crate::ui::errors::{Failure, Outcome};
+use crate::args::workers::{EngineKind, WorkerArgs};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, dollars, duration, size};
 use play::play;
 use rates::Rates;
@@ -47,7 +47,7 @@ pub struct Estimate {
     /// Their bytes.
     pub there_bytes: u64,
     /// Where the workers run.
-    pub on: On,
+    pub on: EngineKind,
     /// Workers that may work at a time.
     pub workers: usize,
     /// Those that get something to do.
@@ -62,9 +62,9 @@ pub struct Estimate {
 
 impl Estimate {
     /// Reckons what a plan will take on these workers.
-    pub fn of(plan: &Plan, cutting: &CuttingArgs, rates: Rates) -> Self {
-        let (on, summary) = (cutting.on, plan.summary());
-        let workers = cutting.workers(summary.blob_bytes);
+    pub fn of(plan: &Plan, worker_args: &WorkerArgs, rates: Rates) -> Self {
+        let (on, summary) = (worker_args.on, plan.summary());
+        let workers = worker_args.workers(summary.blob_bytes);
         let unchanged = plan
             .files
             .iter()
@@ -109,9 +109,9 @@ impl Estimate {
     ///
     /// # Errors
     /// One line with both amounts.
-    pub fn allowed_by(&self, cost: &CostArgs) -> Outcome<()> {
+    pub fn allowed_by(&self, cost: &CostArgs) -> CliResult<()> {
         match cost.max_cost {
-            Some(limit) if self.dollars > limit => Err(Failure::refused(format!(
+            Some(limit) if self.dollars > limit => Err(CliError::refused(format!(
                 "this would cost about {} $, and --max-cost allows {limit} $: nothing was done; give more, or use --include",
                 dollars(self.dollars)
             ))),
@@ -172,7 +172,7 @@ impl Estimate {
     }
 
     fn how_many(&self) -> String {
-        let one = if self.on == On::Local {
+        let one = if self.on == EngineKind::Local {
             "worker"
         } else {
             "container"
@@ -185,7 +185,7 @@ impl Estimate {
     }
 
     fn price(&self) -> String {
-        if self.on == On::Modal {
+        if self.on == EngineKind::Modal {
             format!(", about {} $", dollars(self.dollars))
         } else {
             String::new()

@@ -20,7 +20,7 @@ const MOST_LOST: u64 = 100_000;
 
 /// How a game ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Played {
+pub struct PlayResult {
     /// Seconds from the start to the end of the last file.
     pub seconds: f64,
     /// Seconds that containers were there, all added up.
@@ -50,7 +50,7 @@ impl fmt::Display for Endless {
 ///
 /// # Errors
 /// It would not end.
-pub fn play(chunks: &[Vec<u64>], model: &Model) -> Result<Played, Endless> {
+pub fn play(chunks: &[Vec<u64>], model: &Model) -> Result<PlayResult, Endless> {
     let mut world = World::new(chunks, model);
     while world.step() {
         if world.played.lost > MOST_LOST {
@@ -81,7 +81,7 @@ struct World<'a> {
     clock: BinaryHeap<Expected>,
     ends: BinaryHeap<Reverse<(Key, usize, u32)>>,
     count: u64,
-    played: Played,
+    played: PlayResult,
 }
 
 impl<'a> World<'a> {
@@ -110,7 +110,7 @@ impl<'a> World<'a> {
             clock,
             ends,
             count: 0,
-            played: Played::default(),
+            played: PlayResult::default(),
         };
         (0..places).for_each(|place| world.ask_for(place));
         world

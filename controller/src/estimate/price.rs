@@ -1,6 +1,6 @@
 //! The price of containers, by Modal's price list. Workers on a machine of the user's own cost nothing here.
 
-use crate::args::workers::On;
+use crate::args::workers::EngineKind;
 use crate::engine::modal::container_size::{ContainerSize, FINALIZER, WORKER};
 
 /// Dollars a core-second of a function (modal.com/pricing, November 2026).
@@ -14,12 +14,12 @@ fn dollars_a_second(size: ContainerSize) -> f64 {
 }
 
 /// Dollars of a run that takes `seconds`, whose workers ran for `worker_seconds` in all.
-pub fn dollars(on: On, worker_seconds: f64, seconds: f64) -> f64 {
+pub fn dollars(on: EngineKind, worker_seconds: f64, seconds: f64) -> f64 {
     match on {
-        On::Modal => {
+        EngineKind::Modal => {
             worker_seconds * dollars_a_second(WORKER) + seconds * dollars_a_second(FINALIZER)
         }
-        On::Local | On::Docker => 0.0,
+        EngineKind::Local | EngineKind::Docker => 0.0,
     }
 }
 
@@ -32,9 +32,9 @@ mod tests {
         let by_hand = 100.0 * 3600.0 * (0.000_013_1 + 0.000_001_11)
             + 3600.0 * (0.000_001_637_5 + 0.000_000_555);
         assert!(
-            (dollars(On::Modal, 360_000.0, 3600.0) - by_hand).abs() < 1e-9,
+            (dollars(EngineKind::Modal, 360_000.0, 3600.0) - by_hand).abs() < 1e-9,
             "{by_hand}"
         );
-        assert_eq!(dollars(On::Docker, 360_000.0, 3600.0), 0.0);
+        assert_eq!(dollars(EngineKind::Docker, 360_000.0, 3600.0), 0.0);
     }
 }

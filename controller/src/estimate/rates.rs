@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::measured;
 use super::model::Model;
-use crate::args::workers::On;
+use crate::args::workers::EngineKind;
 use crate::runs::report::Report;
-use crate::runs::{Entry, RunRecord, RunVerb, Runs};
+use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs};
 use crate::ui::screen::size;
 
 /// Runs that count: the last of those that moved enough.
@@ -36,7 +36,7 @@ pub struct Rates {
 impl Rates {
     /// What earlier runs between the same hubs tell, else what was measured, else what earlier runs between others tell, else
     /// what is assumed.
-    pub fn of(runs: &Runs, on: On, source: &RepoAt, destination: &RepoAt) -> Self {
+    pub fn of(runs: &Runs, on: EngineKind, source: &RepoAt, destination: &RepoAt) -> Self {
         let earlier: Vec<RunRecord> = runs
             .list()
             .into_iter()
@@ -54,10 +54,15 @@ impl Rates {
     }
 
     /// What `hf2ms probe --speed` measured: of this machine, so not of the cloud.
-    fn measured(runs: &Runs, on: On, source: &RepoAt, destination: &RepoAt) -> Option<Self> {
+    fn measured(
+        runs: &Runs,
+        on: EngineKind,
+        source: &RepoAt,
+        destination: &RepoAt,
+    ) -> Option<Self> {
         let (container, total) =
             measured::between(runs.state(), &source.endpoint, &destination.endpoint)?;
-        (on != On::Modal).then_some(Self {
+        (on != EngineKind::Modal).then_some(Self {
             container,
             total: Some(total),
             runs: 0,
@@ -68,15 +73,15 @@ impl Rates {
     /// Where nothing is known: 80 MB/s a worker, within the 125 MB/s of a line of 1 Gbit/s. On Modal 8 MB/s a container:
     /// what 3.3 TB in 2 h through 100 containers, two chunks of about 30 GB in most, come to (github.com/Linaqruf/hf2ms,
     /// README, Benchmarks).
-    pub fn assumed(on: On) -> Self {
+    pub fn assumed(on: EngineKind) -> Self {
         match on {
-            On::Local | On::Docker => Self {
+            EngineKind::Local | EngineKind::Docker => Self {
                 container: 80e6,
                 total: Some(125e6),
                 runs: 0,
                 measured: false,
             },
-            On::Modal => Self {
+            EngineKind::Modal => Self {
                 container: 8e6,
                 total: None,
                 runs: 0,
@@ -86,7 +91,7 @@ impl Rates {
     }
 
     /// The simulation's containers, of which none dies.
-    pub fn model(&self, on: On, containers: usize) -> Model {
+    pub fn model(&self, on: EngineKind, containers: usize) -> Model {
         Model {
             containers: containers.max(1),
             container_rate: self.container,
@@ -100,9 +105,9 @@ impl Rates {
     }
 
     /// `assumed: 8 MB/s a container`, `as the last 3 runs on local: 45 MB/s a worker, 90 MB/s in all`.
-    pub fn in_words(&self, on: On) -> String {
+    pub fn in_words(&self, on: EngineKind) -> String {
         let rate = |rate: f64| format!("{}/s", size(rate as u64));
-        let one = if on == On::Local {
+        let one = if on == EngineKind::Local {
             "worker"
         } else {
             "container"
@@ -125,16 +130,20 @@ impl Rates {
 }
 
 /// Seconds until a worker is ready: assumed, a process, a container of an image that is there, a container of the cloud.
-fn startup(on: On) -> f64 {
+fn startup(on: EngineKind) -> f64 {
     match on {
-        On::Local => 0.1,
-        On::Docker => 0.5,
-        On::Modal => 10.0,
+        EngineKind::Local => 0.1,
+        EngineKind::Docker => 0.5,
+        EngineKind::Modal => 10.0,
     }
 }
 
 /// The median rate of a worker. One machine has one line, so there all together get no more than any run has had.
-fn learn<'a>(runs: &Runs, on: On, earlier: impl Iterator<Item = &'a RunRecord>) -> Option<Rates> {
+fn learn<'a>(
+    runs: &Runs,
+    on: EngineKind,
+    earlier: impl Iterator<Item = &'a RunRecord>,
+) -> Option<Rates> {
     let last: Vec<(f64, f64)> = earlier
         .filter_map(|run| told(runs, &run.id))
         .take(RUNS)
@@ -145,7 +154,7 @@ fn learn<'a>(runs: &Runs, on: On, earlier: impl Iterator<Item = &'a RunRecord>) 
     let most = last.iter().map(|(_, all)| *all).fold(0.0, f64::max);
     Some(Rates {
         container,
-        total: (on != On::Modal).then_some(most),
+        total: (on != EngineKind::Modal).then_some(most),
         runs: last.len(),
         measured: false,
     })
@@ -161,7 +170,7 @@ fn told(runs: &Runs, id: &str) -> Option<(f64, f64)> {
         .journal(id)
         .into_iter()
         .filter_map(|entry| match entry {
-            Entry::Chunk(receipt) => Some((receipt.sent as f64, receipt.seconds)),
+            JournalEntry::Chunk(receipt) => Some((receipt.sent as f64, receipt.seconds)),
             _ => None,
         });
     let (sent, seconds) = receipts.fold((0.0, 0.0), |sum, (sent, seconds)| {
@@ -184,7 +193,14 @@ mod tests {
     const MB: u64 = 1_000_000;
 
     /// A run that moved so many bytes with so many workers at this rate in all.
-    fn ran(runs: &Runs, on: On, source: &RepoAt, sent: u64, workers: u64, bytes_per_second: f64) {
+    fn ran(
+        runs: &Runs,
+        on: EngineKind,
+        source: &RepoAt,
+        sent: u64,
+        workers: u64,
+        bytes_per_second: f64,
+    ) {
         let destination = &at("modelscope", "org/a");
         let plan = &PlanSummary::default();
         let run = runs
@@ -220,7 +236,7 @@ mod tests {
         let chunks = 2 * workers;
         let seconds = sent as f64 / bytes_per_second / 2.0;
         (0..chunks).for_each(|_| {
-            run.note(&Entry::Chunk(Receipt {
+            run.note(&JournalEntry::Chunk(Receipt {
                 sent: sent / chunks,
                 seconds,
                 ..Receipt::default()
@@ -231,7 +247,7 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
 
-    fn rates(runs: &Runs, on: On, source: &RepoAt) -> Rates {
+    fn rates(runs: &Runs, on: EngineKind, source: &RepoAt) -> Rates {
         Rates::of(runs, on, source, &at("modelscope", "org/b"))
     }
 
@@ -239,15 +255,15 @@ mod tests {
     fn without_runs_that_tell_rates_are_assumed_and_said_to_be() {
         let state = tempfile::tempdir().unwrap();
         let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
-        ran(&runs, On::Local, &source, 3 * MB, 1, 3e6);
-        ran(&runs, On::Docker, &source, 300 * MB, 1, 30e6);
+        ran(&runs, EngineKind::Local, &source, 3 * MB, 1, 3e6);
+        ran(&runs, EngineKind::Docker, &source, 300 * MB, 1, 30e6);
         assert_eq!(
-            rates(&runs, On::Local, &source),
-            Rates::assumed(On::Local),
+            rates(&runs, EngineKind::Local, &source),
+            Rates::assumed(EngineKind::Local),
             "too small, and another engine"
         );
         assert_eq!(
-            Rates::assumed(On::Modal).in_words(On::Modal),
+            Rates::assumed(EngineKind::Modal).in_words(EngineKind::Modal),
             "assumed: 8 MB/s a container"
         );
     }
@@ -256,11 +272,11 @@ mod tests {
     fn the_median_worker_of_the_last_five_runs_tells() {
         let state = tempfile::tempdir().unwrap();
         let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
-        ran(&runs, On::Local, &source, 300 * MB, 1, 1e6);
+        ran(&runs, EngineKind::Local, &source, 300 * MB, 1, 1e6);
         for (workers, rate) in [(1, 10e6), (2, 40e6), (1, 50e6), (4, 120e6), (1, 5e6)] {
-            ran(&runs, On::Local, &source, 300 * MB, workers, rate);
+            ran(&runs, EngineKind::Local, &source, 300 * MB, workers, rate);
         }
-        let learned = rates(&runs, On::Local, &source);
+        let learned = rates(&runs, EngineKind::Local, &source);
         assert_eq!(
             learned,
             Rates {
@@ -271,7 +287,7 @@ mod tests {
             }
         );
         assert_eq!(
-            learned.in_words(On::Local),
+            learned.in_words(EngineKind::Local),
             "as the last 5 runs on local: 20 MB/s a worker, 120 MB/s in all"
         );
     }
@@ -290,7 +306,7 @@ mod tests {
             at_a_time,
             bytes_per_second,
         };
-        let (from, to) = (measured::Way::Get, measured::Way::Put);
+        let (from, to) = (measured::Direction::Get, measured::Direction::Put);
         let told = [
             of(&source.endpoint, from, 8, 40e6),
             of(&source.endpoint, from, 32, 90e6),
@@ -302,8 +318,8 @@ mod tests {
             endpoint: "http://mirror".to_owned(),
             ..source.clone()
         };
-        ran(&runs, On::Local, &mirror, 300 * MB, 1, 5e6);
-        let learned = rates(&runs, On::Local, &source);
+        ran(&runs, EngineKind::Local, &mirror, 300 * MB, 1, 5e6);
+        let learned = rates(&runs, EngineKind::Local, &source);
         assert_eq!(
             learned,
             Rates {
@@ -314,12 +330,12 @@ mod tests {
             }
         );
         assert_eq!(
-            learned.in_words(On::Local),
+            learned.in_words(EngineKind::Local),
             "as hf2ms probe measured: 20 MB/s a worker, 80 MB/s in all"
         );
         assert_eq!(
-            rates(&runs, On::Modal, &source),
-            Rates::assumed(On::Modal),
+            rates(&runs, EngineKind::Modal, &source),
+            Rates::assumed(EngineKind::Modal),
             "the cloud has another line"
         );
     }
@@ -332,9 +348,9 @@ mod tests {
             endpoint: "http://mirror".to_owned(),
             ..source.clone()
         };
-        ran(&runs, On::Modal, &mirror, 300 * MB, 2, 60e6);
+        ran(&runs, EngineKind::Modal, &mirror, 300 * MB, 2, 60e6);
         assert_eq!(
-            rates(&runs, On::Modal, &source),
+            rates(&runs, EngineKind::Modal, &source),
             Rates {
                 container: 30e6,
                 total: None,
@@ -343,10 +359,10 @@ mod tests {
             },
             "better than nothing"
         );
-        ran(&runs, On::Modal, &source, 300 * MB, 10, 80e6);
-        ran(&runs, On::Modal, &mirror, 300 * MB, 2, 60e6);
+        ran(&runs, EngineKind::Modal, &source, 300 * MB, 10, 80e6);
+        ran(&runs, EngineKind::Modal, &mirror, 300 * MB, 2, 60e6);
         assert_eq!(
-            rates(&runs, On::Modal, &source),
+            rates(&runs, EngineKind::Modal, &source),
             Rates {
                 container: 8e6,
                 total: None,

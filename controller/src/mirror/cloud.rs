@@ -13,13 +13,15 @@ use super::work::{MirrorRunResult, settle};
 use crate::copy::run::broken;
 use crate::engine::Ended;
 use crate::engine::modal::{Function, Mirrored, Modal, Part, RESULTS_LAST};
-use crate::engine::queue::Carried;
-use crate::engine::remote::{Calls, Came, Cloud, Errand, Given, Watch, deployed, lost};
-use crate::runs::{Entry, RunRecord, Runs, now};
+use crate::engine::queue::ChunkResults;
+use crate::engine::remote::{
+    CallResult, Completion, DetachMode, RemoteJob, RemoteRun, SubmittedCalls, deployed, lost,
+};
+use crate::runs::{JournalEntry, RunRecord, Runs, now};
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
-use crate::ui::progress::{Done, Progress};
+use crate::ui::errors::{CliError, CliResult};
+use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
 
 /// The file of a run that holds its job.
@@ -27,15 +29,15 @@ pub const JOB: &str = "mirror.json";
 
 /// One mirroring in the cloud.
 pub struct ModalMirror<'a> {
-    cloud: Cloud<'a>,
+    cloud: RemoteRun<'a>,
     job: &'a ScanJob,
     /// Whether it was said what the scan found.
     told: AtomicBool,
 }
 
-impl Errand for ModalMirror<'_> {
+impl RemoteJob for ModalMirror<'_> {
     /// The only call: which chunks there are it finds out, and it makes theirs itself.
-    fn last(&self, _calls: &Calls) -> (Function, Value) {
+    fn last(&self, _calls: &SubmittedCalls) -> (Function, Value) {
         (
             Function::Mirror,
             serde_json::to_value(self.job).unwrap_or_default(),
@@ -47,7 +49,7 @@ impl Errand for ModalMirror<'_> {
     }
 
     fn progress(&self, screen: &Screen) -> Progress {
-        Progress::new(screen, "mirroring", Done::default())
+        Progress::new(screen, "mirroring", Amount::default())
     }
 
     fn hear(&self, progress: &Progress, line: &Value) {
@@ -60,7 +62,7 @@ impl Errand for ModalMirror<'_> {
         match serde_json::from_value::<Event>(line.clone()) {
             Ok(Event::Planned(PlanSummary {
                 blobs, blob_bytes, ..
-            })) => progress.aim(Done {
+            })) => progress.aim(Amount {
                 files: blobs,
                 bytes: blob_bytes,
             }),
@@ -72,7 +74,7 @@ impl Errand for ModalMirror<'_> {
 
 impl<'a> ModalMirror<'a> {
     /// A mirroring that is done there.
-    pub fn new(cloud: Cloud<'a>, job: &'a ScanJob) -> Self {
+    pub fn new(cloud: RemoteRun<'a>, job: &'a ScanJob) -> Self {
         Self {
             cloud,
             job,
@@ -83,18 +85,22 @@ impl<'a> ModalMirror<'a> {
     /// Submits it unless `calls` has it, and sees it through, unless nobody here should wait.
     ///
     /// # Errors
-    /// As [`Cloud::work`]; or what ended it there.
-    pub async fn work(&self, calls: Calls, watch: Watch) -> Outcome<Came<MirrorRunResult>> {
+    /// As [`RemoteRun::work`]; or what ended it there.
+    pub async fn work(
+        &self,
+        calls: SubmittedCalls,
+        watch: DetachMode,
+    ) -> CliResult<Completion<MirrorRunResult>> {
         match self.cloud.work(self, calls, watch).await? {
-            Came::Home(Given::Result(given)) => self.gather(given).map(Came::Home),
-            Came::Home(Given::Expired) => {
+            Completion::Home(CallResult::Result(given)) => self.gather(given).map(Completion::Home),
+            Completion::Home(CallResult::Expired) => {
                 let days = RESULTS_LAST.as_secs() / 86_400;
                 let line = format!(
                     "Modal keeps results for about {days} days, and this run's are gone: run the same command again"
                 );
-                Err(Failure::new(Exit::Incomplete, line))
+                Err(CliError::new(Exit::Incomplete, line))
             }
-            Came::Away(why) => Ok(Came::Away(why)),
+            Completion::Away(why) => Ok(Completion::Away(why)),
         }
     }
 
@@ -105,16 +111,16 @@ impl<'a> ModalMirror<'a> {
         }
     }
 
-    fn gather(&self, given: Value) -> Outcome<MirrorRunResult> {
+    fn gather(&self, given: Value) -> CliResult<MirrorRunResult> {
         let bad = |error: serde_json::Error| {
-            Failure::new(
+            CliError::new(
                 Exit::Incomplete,
                 format!("the mirror says what nobody expects: {error}"),
             )
         };
         let given: Mirrored = serde_json::from_value(given).map_err(bad)?;
-        let heard = given.own.heard();
-        let (Some(scan), landed) = (heard.scan, heard.landed) else {
+        let output = given.own.output();
+        let (Some(scan), landed) = (output.scan, output.landed) else {
             return Err(broken("mirror", given.own.ended()));
         };
         scan.warnings
@@ -132,11 +138,11 @@ impl<'a> ModalMirror<'a> {
     }
 
     /// What became of the chunks, those of an earlier try with them.
-    fn carried(&self, plan: &Plan, given: &Mirrored) -> Outcome<Carried> {
-        let mut carried = Carried::default();
+    fn carried(&self, plan: &Plan, given: &Mirrored) -> CliResult<ChunkResults> {
+        let mut carried = ChunkResults::default();
         for (number, part) in &given.chunks {
             let ended = part.ended();
-            carried.lost += u64::from(matches!(ended, Ended::Lost(..)));
+            carried.lost += u64::from(matches!(ended, Ended::Crashed(..)));
             let receipt = carried.take(plan, *number, ended);
             carried.receipts.push(receipt);
         }
@@ -146,7 +152,7 @@ impl<'a> ModalMirror<'a> {
         carried
             .receipts
             .iter()
-            .try_for_each(|receipt| self.cloud.run.note(&Entry::Chunk(receipt.clone())))?;
+            .try_for_each(|receipt| self.cloud.run.note(&JournalEntry::Chunk(receipt.clone())))?;
         carried.seconds = self.cloud.seconds(&carried.receipts);
         Ok(carried)
     }
@@ -162,7 +168,7 @@ pub async fn see_through(
     settings: &Settings,
     screen: &Screen,
     stop: &Stop,
-) -> Outcome<Option<MirrorReport>> {
+) -> CliResult<Option<MirrorReport>> {
     let job: ScanJob = runs
         .read(&record.id, JOB)
         .ok_or_else(|| lost(record, "its job"))?;
@@ -178,7 +184,7 @@ pub async fn see_through(
                 settings,
             ))
             .await?;
-        let cloud = Cloud {
+        let cloud = RemoteRun {
             modal: &modal,
             app: &app,
             containers,
@@ -187,7 +193,7 @@ pub async fn see_through(
             stop,
         };
         ModalMirror::new(cloud, &job)
-            .work(Calls::of(&journal), Watch::Attached)
+            .work(SubmittedCalls::of(&journal), DetachMode::Attached)
             .await
     };
     let came = came.await;

@@ -4,9 +4,9 @@
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Token, Url, git};
 use percent_encoding::percent_decode_str;
 
-use crate::args::source::{Place, hub_at};
+use crate::args::source::{RepoRef, hub_at};
 use crate::settings::Environment;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// Which side of a mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct GitEndpoint {
 ///
 /// # Errors
 /// Neither; or a login that can't be sent.
-pub fn parse_endpoint(text: &str, side: Side, environment: &Environment) -> Outcome<GitEndpoint> {
+pub fn parse_endpoint(text: &str, side: Side, environment: &Environment) -> CliResult<GitEndpoint> {
     let (text, inside) = without_credentials(text.trim(), side)?;
     let settings = environment.settings(&[])?;
     let host = text
@@ -69,7 +69,7 @@ pub fn parse_endpoint(text: &str, side: Side, environment: &Environment) -> Outc
     if text.starts_with(['/', '.', '~']) || (!text.contains("://") && text.contains('@')) {
         return Err(no_address(&text, side));
     }
-    let place = Place::parse(&text, &settings)?;
+    let place = RepoRef::parse(&text, &settings)?;
     let hub = place.hub.unwrap_or(Hub::USUAL_SOURCE);
     let access = if side == Side::Source {
         settings.access(hub)
@@ -95,7 +95,7 @@ struct AddressCredentials {
 }
 
 /// The address without its credentials, and those.
-fn without_credentials(text: &str, side: Side) -> Outcome<(String, Option<AddressCredentials>)> {
+fn without_credentials(text: &str, side: Side) -> CliResult<(String, Option<AddressCredentials>)> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return Ok((text.to_owned(), None));
     };
@@ -109,7 +109,7 @@ fn without_credentials(text: &str, side: Side) -> Outcome<(String, Option<Addres
             .map(|text| text.into_owned())
     };
     let bad = |_| {
-        Failure::usage(format!(
+        CliError::usage(format!(
             "the {}'s address holds credentials that are not UTF-8: escape them as %XX",
             side.name()
         ))
@@ -129,7 +129,7 @@ fn without_credentials(text: &str, side: Side) -> Outcome<(String, Option<Addres
     ))
 }
 
-fn repo_at(address: &str, side: Side) -> Outcome<RepoAt> {
+fn repo_at(address: &str, side: Side) -> CliResult<RepoAt> {
     let bad = || no_address(address, side);
     let url: Url = address.parse().map_err(|_| bad())?;
     let parts: Vec<&str> = url
@@ -155,9 +155,9 @@ fn repo_at(address: &str, side: Side) -> Outcome<RepoAt> {
     Ok(git::repo_at(endpoint, id(&parts).ok_or_else(bad)?))
 }
 
-fn no_address(address: &str, side: Side) -> Failure {
+fn no_address(address: &str, side: Side) -> CliError {
     let shown = hf2ms_hub::path::escape(address);
-    Failure::usage(format!(
+    CliError::usage(format!(
         "the {} '{shown}' is no address of a Git repo: expected https://host/path/repo.git",
         side.name()
     ))
@@ -194,7 +194,7 @@ fn id(parts: &[&str]) -> Option<RepoId> {
 }
 
 /// Where Git finds a hub's repo (huggingface_hub 2.4.0, `repository.py`; modelscope-hub 0.5.1, `_repository.py`).
-fn git_address(hub: Hub, endpoint: &str, place: &Place) -> String {
+fn git_address(hub: Hub, endpoint: &str, place: &RepoRef) -> String {
     let profile = hub.profile();
     let folders = profile.folders.as_ref();
     let kind = place.kind.unwrap_or(RepoKind::Model);
@@ -210,7 +210,7 @@ fn login(
     side: Side,
     hub: Option<(Hub, String)>,
     environment: &Environment,
-) -> Outcome<Option<Token>> {
+) -> CliResult<Option<Token>> {
     let [user_name, token_name, _] = side.variables();
     let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     let profile = hub.as_ref().map(|(hub, _)| hub.profile());
@@ -235,7 +235,7 @@ fn login(
         return Ok(None);
     };
     let bad = |bad| {
-        Failure::usage(format!(
+        CliError::usage(format!(
             "the {}'s credentials can't be used: {bad} (see {token_name})",
             side.name()
         ))
@@ -247,7 +247,7 @@ fn login(
 mod tests {
     use super::*;
 
-    fn read(text: &str, side: Side, set: &[(&str, &str)]) -> Outcome<GitEndpoint> {
+    fn read(text: &str, side: Side, set: &[(&str, &str)]) -> CliResult<GitEndpoint> {
         let set = set
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

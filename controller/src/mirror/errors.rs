@@ -4,10 +4,10 @@ use hf2ms_hub::{Error, Kind};
 use hf2ms_worker::protocol::Exit;
 
 use super::endpoints::{GitEndpoint, Side};
-use crate::ui::errors::Failure;
+use crate::ui::errors::CliError;
 
 /// A side's error in one line: what is wrong, and what to do.
-pub(super) fn explain(error: &Error, endpoint: &GitEndpoint, side: Side) -> Failure {
+pub(super) fn explain(error: &Error, endpoint: &GitEndpoint, side: Side) -> CliError {
     let (name, url, token) = (side.name(), &endpoint.at.endpoint, endpoint.token_name);
     let [user_name, ..] = side.variables();
     let line = match (error.kind(), endpoint.login.is_some()) {
@@ -47,5 +47,5 @@ pub(super) fn explain(error: &Error, endpoint: &GitEndpoint, side: Side) -> Fail
     } else {
         Exit::of(error.kind())
     };
-    Failure::new(exit, line)
+    CliError::new(exit, line)
 }

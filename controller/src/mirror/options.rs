@@ -7,7 +7,7 @@ use hf2ms_worker::protocol::{
 };
 
 use super::endpoints::GitEndpoint;
-use crate::args::workers::CuttingArgs;
+use crate::args::workers::WorkerArgs;
 
 /// What is asked of a mirroring.
 pub struct MirrorOptions {
@@ -24,7 +24,7 @@ pub struct MirrorOptions {
     /// Where Git's objects go meanwhile.
     pub folder: ScratchFolder,
     /// How the work is cut.
-    pub cutting: CuttingArgs,
+    pub worker_args: WorkerArgs,
 }
 
 impl MirrorOptions {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::endpoints::GitEndpoint;
 use crate::settings::{Environment, Settings};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// The state is asked for after so many of the retry policy's shortest pauses.
@@ -62,11 +62,11 @@ impl<'a> PullMirror<'a> {
         source: &'a GitEndpoint,
         target: &GitEndpoint,
         environment: &Environment,
-    ) -> Outcome<Option<Self>> {
+    ) -> CliResult<Option<Self>> {
         let asked = args.pull_by.is_some() || args.use_remote_mirror;
         if !asked {
             return match args.wait || args.create_project {
-                true => Err(Failure::usage(
+                true => Err(CliError::usage(
                     "--wait and --create-project go with --pull-by gitlab",
                 )),
                 false => Ok(None),
@@ -83,7 +83,7 @@ impl<'a> PullMirror<'a> {
                 if args.pull_by.is_none() && !platform.eq_ignore_ascii_case("gitlab") =>
             {
                 let platform = hf2ms_hub::path::escape(&platform);
-                return Err(Failure::usage(format!(
+                return Err(CliError::usage(format!(
                     "MIRROR_PLATFORM is {platform}, and only gitlab can pull by itself"
                 )));
             }
@@ -111,9 +111,9 @@ impl<'a> PullMirror<'a> {
     ///
     /// # Errors
     /// The token can't be sent as a password.
-    pub fn login(&self) -> Outcome<Token> {
+    pub fn login(&self) -> CliResult<Token> {
         Token::login("oauth2", self.token.secret())
-            .map_err(|bad| Failure::usage(format!("GITLAB_API_TOKEN can't be used: {bad}")))
+            .map_err(|bad| CliError::usage(format!("GITLAB_API_TOKEN can't be used: {bad}")))
     }
 
     /// Sets the mirror up, starts it and, if that was asked, waits until GitLab says that it has pulled: how the mirror stands then.
@@ -125,7 +125,7 @@ impl<'a> PullMirror<'a> {
         settings: &Settings,
         screen: &Screen,
         stop: &Stop,
-    ) -> Outcome<Option<MirrorState>> {
+    ) -> CliResult<Option<MirrorState>> {
         let gitlab = GitLab::open(&self.api, &self.project, &self.token, settings.http())
             .map_err(|error| self.said(&error, settings))?;
         let started = async {
@@ -205,7 +205,7 @@ impl<'a> PullMirror<'a> {
         before: &MirrorState,
         settings: &Settings,
         stop: &Stop,
-    ) -> Outcome<MirrorState> {
+    ) -> CliResult<MirrorState> {
         loop {
             let state = gitlab
                 .state()
@@ -215,21 +215,21 @@ impl<'a> PullMirror<'a> {
                 Some(Ok(())) => return Ok(state),
                 Some(Err(why)) => {
                     let why = settings.redact(&hf2ms_hub::path::escape(&why));
-                    return Err(Failure::new(
+                    return Err(CliError::new(
                         Exit::Incomplete,
                         format!("GitLab could not pull {}: {why}", self.source.at.endpoint),
                     ));
                 }
                 None => tokio::select! {
                     () = tokio::time::sleep(settings.http().retry.base * PAUSES) => (),
-                    () = stop.asked() => return Err(Failure::interrupted()),
+                    () = stop.asked() => return Err(CliError::interrupted()),
                 },
             }
         }
     }
 
     /// GitLab's error in one line.
-    fn said(&self, error: &Error, settings: &Settings) -> Failure {
+    fn said(&self, error: &Error, settings: &Settings) -> CliError {
         let (project, api) = (&self.project, &self.api);
         let line = match error.kind() {
             Kind::Unauthorized => {
@@ -245,14 +245,14 @@ impl<'a> PullMirror<'a> {
             Kind::Disabled => format!("{api}: {}", error.message()),
             _ => format!("{project} on {api}: {error}"),
         };
-        Failure::new(Exit::of(error.kind()), settings.redact(&line))
+        CliError::new(Exit::of(error.kind()), settings.redact(&line))
     }
 }
 
-fn address(endpoint: &str) -> Outcome<Url> {
+fn address(endpoint: &str) -> CliResult<Url> {
     endpoint
         .parse()
-        .map_err(|_| Failure::usage("the target is no address"))
+        .map_err(|_| CliError::usage("the target is no address"))
 }
 
 fn origin_of(url: &Url) -> String {
@@ -268,9 +268,9 @@ fn origin_of(url: &Url) -> String {
 }
 
 /// The target's token is GitLab's too, where its API is at the same origin.
-fn token(own: Option<String>, api: &str, target: &Url, endpoint: &GitEndpoint) -> Outcome<Token> {
+fn token(own: Option<String>, api: &str, target: &Url, endpoint: &GitEndpoint) -> CliResult<Token> {
     let bad = |bad| {
-        Failure::usage(format!(
+        CliError::usage(format!(
             "GITLAB_API_TOKEN can't be used: {bad}; copy it again"
         ))
     };
@@ -278,16 +278,16 @@ fn token(own: Option<String>, api: &str, target: &Url, endpoint: &GitEndpoint) -
         return Token::parse(&own).map_err(bad);
     }
     let api: Url = api.parse().map_err(|_| {
-        Failure::usage("GITLAB_API_BASE is no address: expected https://host/api/v4")
+        CliError::usage("GITLAB_API_BASE is no address: expected https://host/api/v4")
     })?;
     if !matches!((Origin::of(&api), Origin::of(target)), (Ok(a), Ok(b)) if a == b) {
-        return Err(Failure::usage(
+        return Err(CliError::usage(
             "GITLAB_API_BASE is at another host than the target: set GITLAB_API_TOKEN for it",
         ));
     }
     let login = endpoint
         .login
         .as_ref()
-        .ok_or_else(|| Failure::refused("GITLAB_API_TOKEN is not set, and neither is TARGET_TOKEN: one with the scope api is needed"))?;
+        .ok_or_else(|| CliError::refused("GITLAB_API_TOKEN is not set, and neither is TARGET_TOKEN: one with the scope api is needed"))?;
     Token::parse(login.secret()).map_err(bad)
 }

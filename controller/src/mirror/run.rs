@@ -21,16 +21,16 @@ use super::scan_report::{SHOWN, ScanSummary, follow};
 use super::work::{MirrorRunResult, settle};
 use crate::copy::run::{broken, one};
 use crate::engine::modal::{Deployment, Modal};
+use crate::engine::open::Runner;
 use crate::engine::queue::Queue;
-use crate::engine::remote::{Calls, Came, Cloud, Watch};
-use crate::engine::runner::Crew;
-use crate::engine::slots::Turns;
+use crate::engine::remote::{Completion, DetachMode, RemoteRun, SubmittedCalls};
+use crate::engine::slots::WorkerSlots;
 use crate::engine::{Ended, Engine, Verb};
-use crate::runs::{Entry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
+use crate::runs::{JournalEntry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
-use crate::ui::progress::{Done, Progress};
+use crate::ui::errors::{CliError, CliResult};
+use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::{Screen, size};
 
 /// Scans and pushes that may die.
@@ -49,7 +49,7 @@ pub struct MirrorRun<'a> {
     /// When to stop.
     pub stop: &'a Stop,
     /// Whether someone waits for the cloud.
-    pub watch: Watch,
+    pub watch: DetachMode,
     /// When it began.
     pub began: Instant,
 }
@@ -73,10 +73,10 @@ impl MirrorResult {
     ///
     /// # Errors
     /// There is none yet.
-    pub fn report(self) -> Outcome<MirrorReport> {
+    pub fn report(self) -> CliResult<MirrorReport> {
         match self {
             Self::Reported(report) => Ok(*report),
-            Self::Detached(run) => Err(Failure::new(
+            Self::Detached(run) => Err(CliError::new(
                 Exit::Incomplete,
                 format!("run {run} goes on in the cloud: hf2ms attach {run}"),
             )),
@@ -90,7 +90,10 @@ impl MirrorRun<'_> {
     ///
     /// # Errors
     /// Whatever stops it; what fails for single refs and objects is in the report.
-    pub async fn go(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<MirrorResult> {
+    pub async fn go(
+        &self,
+        open: impl AsyncFn(&RunDir) -> CliResult<Runner>,
+    ) -> CliResult<MirrorResult> {
         while let Some(record) = self.in_the_cloud() {
             self.screen.say(format!(
                 "run {} of these repos is in the cloud already: waiting for it first",
@@ -117,38 +120,46 @@ impl MirrorRun<'_> {
     fn in_the_cloud(&self) -> Option<RunRecord> {
         let MirrorOptions { source, target, .. } = self.options;
         let run = self.runs.detached(&target.at)?;
-        (self.watch == Watch::Attached && run.verb == RunVerb::Mirror && run.source == source.at)
+        (self.watch == DetachMode::Attached
+            && run.verb == RunVerb::Mirror
+            && run.source == source.at)
             .then_some(run)
     }
 
-    async fn begin(&self, open: impl AsyncFn(&RunDir) -> Outcome<Crew>) -> Outcome<MirrorResult> {
+    async fn begin(
+        &self,
+        open: impl AsyncFn(&RunDir) -> CliResult<Runner>,
+    ) -> CliResult<MirrorResult> {
         let MirrorOptions {
             source,
             target,
-            cutting,
+            worker_args,
             ..
         } = self.options;
         let plan = &PlanSummary::default();
         let mut run = self.runs.begin(NewRun {
             verb: RunVerb::Mirror,
-            on: cutting.on,
+            on: worker_args.on,
             source: &source.at,
             destination: &target.at,
             plan,
         })?;
         let (id, mut job) = (
             run.id().to_owned(),
-            self.options
-                .job(run.id(), cutting.chunking_in_the_cloud(), ScanOutput::Steps),
+            self.options.job(
+                run.id(),
+                worker_args.chunking_in_the_cloud(),
+                ScanOutput::Steps,
+            ),
         );
         let came = match open(&run).await {
-            Ok(Crew::Engine(engine)) => {
+            Ok(Runner::Engine(engine)) => {
                 job.tell = ScanOutput::Found;
                 self.mirror(engine.as_ref(), &mut run, &mut job)
                     .await
-                    .map(Came::Home)
+                    .map(Completion::Home)
             }
-            Ok(Crew::Cloud(modal, deployment, watch)) => {
+            Ok(Runner::Remote(modal, deployment, watch)) => {
                 self.leave_to_cloud(&modal, &deployment, watch, &run, &job)
                     .await
             }
@@ -164,17 +175,17 @@ impl MirrorRun<'_> {
         &self,
         modal: &Modal,
         deployment: &Deployment,
-        watch: Watch,
+        watch: DetachMode,
         run: &RunDir,
         job: &ScanJob,
-    ) -> Outcome<Came<MirrorRunResult>> {
+    ) -> CliResult<Completion<MirrorRunResult>> {
         run.write(JOB, job)?;
         let (app, containers) = (deployment.app.as_str(), deployment.containers as u64);
-        run.note(&Entry::Deployed {
+        run.note(&JournalEntry::Deployed {
             app: app.to_owned(),
             containers,
         })?;
-        let cloud = Cloud {
+        let cloud = RemoteRun {
             modal,
             app,
             containers,
@@ -183,7 +194,7 @@ impl MirrorRun<'_> {
             stop: self.stop,
         };
         ModalMirror::new(cloud, job)
-            .work(Calls::default(), watch)
+            .work(SubmittedCalls::default(), watch)
             .await
     }
 
@@ -191,11 +202,11 @@ impl MirrorRun<'_> {
     ///
     /// # Errors
     /// Whatever stops the look.
-    pub async fn rehearse(&self, engine: &dyn Engine) -> Outcome<Exit> {
+    pub async fn rehearse(&self, engine: &dyn Engine) -> CliResult<Exit> {
         self.stop.unless(self.look()).await?;
         let job = self.options.job(
             "dry-run",
-            self.options.cutting.chunking(0),
+            self.options.worker_args.chunking(0),
             ScanOutput::Found,
         );
         let scan = self.scan(engine, &job).await?;
@@ -230,18 +241,20 @@ impl MirrorRun<'_> {
     ///
     /// # Errors
     /// Whatever stops the scan.
-    pub async fn scanned(&self, engine: &dyn Engine) -> Outcome<Scan> {
+    pub async fn scanned(&self, engine: &dyn Engine) -> CliResult<Scan> {
         self.scan(
             engine,
-            &self
-                .options
-                .job("look", self.options.cutting.chunking(0), ScanOutput::Found),
+            &self.options.job(
+                "look",
+                self.options.worker_args.chunking(0),
+                ScanOutput::Found,
+            ),
         )
         .await
     }
 
     /// Both advertisements: who may not read or push is told so before any byte moves.
-    async fn look(&self) -> Outcome<RefPositions> {
+    async fn look(&self) -> CliResult<RefPositions> {
         let MirrorOptions {
             source,
             target,
@@ -251,7 +264,7 @@ impl MirrorRun<'_> {
         if source.at.endpoint.trim_end_matches(".git")
             == target.at.endpoint.trim_end_matches(".git")
         {
-            return Err(Failure::usage(format!(
+            return Err(CliError::usage(format!(
                 "{} is both source and target",
                 source.at.endpoint
             )));
@@ -335,11 +348,11 @@ impl MirrorRun<'_> {
         engine: &dyn Engine,
         run: &mut RunDir,
         job: &mut ScanJob,
-    ) -> Outcome<MirrorRunResult> {
+    ) -> CliResult<MirrorRunResult> {
         let scan = self.scan(engine, job).await?;
         run.extent(scan.pointers, scan.pointer_bytes)?;
         self.announce(&scan);
-        job.policy.chunking = self.options.cutting.chunking(scan.missing_bytes);
+        job.policy.chunking = self.options.worker_args.chunking(scan.missing_bytes);
         let steps = follow(job, &scan, self.screen)?;
         let mut work = MirrorRunResult::new(scan);
         if !steps.plan.chunks.is_empty() {
@@ -359,20 +372,20 @@ impl MirrorRun<'_> {
         Ok(work)
     }
 
-    async fn scan(&self, engine: &dyn Engine, job: &ScanJob) -> Outcome<Scan> {
+    async fn scan(&self, engine: &dyn Engine, job: &ScanJob) -> CliResult<Scan> {
         for attempt in 1.. {
             match one(
                 engine,
                 Verb::Scan,
                 job,
                 "scanning",
-                Done::default(),
+                Amount::default(),
                 self.screen,
             )
             .await?
             {
-                Ended::Finished(_, heard) if heard.scan.is_some() => {
-                    return heard.scan.ok_or_else(Failure::interrupted);
+                Ended::Finished(_, output) if output.scan.is_some() => {
+                    return output.scan.ok_or_else(CliError::interrupted);
                 }
                 ended
                     if attempt < ATTEMPTS
@@ -383,7 +396,7 @@ impl MirrorRun<'_> {
                 ended => return Err(broken("scan", ended)),
             }
         }
-        Err(Failure::interrupted())
+        Err(CliError::interrupted())
     }
 
     fn announce(&self, scan: &Scan) {
@@ -411,22 +424,22 @@ impl MirrorRun<'_> {
         run: &RunDir,
         plan: &Plan,
         work: &mut MirrorRunResult,
-    ) -> Outcome<()> {
+    ) -> CliResult<()> {
         run.write("plan.json", plan)?;
         let summary = plan.summary();
         let progress = &Progress::new(
             self.screen,
             "copying",
-            Done {
+            Amount {
                 files: summary.blobs,
                 bytes: summary.blob_bytes,
             },
         );
-        run.note(&Entry::Planned(summary))?;
-        let turns = &Turns::new(engine.workers());
+        run.note(&JournalEntry::Planned(summary))?;
+        let slots = &WorkerSlots::new(engine.workers());
         let carried = Queue {
             engine,
-            turns,
+            slots,
             plan,
             run,
             progress,
@@ -436,7 +449,7 @@ impl MirrorRun<'_> {
         progress.finish();
         let ended = work.carried(plan, carried?);
         if self.stop.is_asked() {
-            return Err(Failure::interrupted());
+            return Err(CliError::interrupted());
         }
         ended
     }
@@ -446,20 +459,20 @@ impl MirrorRun<'_> {
         engine: &dyn Engine,
         job: &PushJob,
         lost: &mut u64,
-    ) -> Outcome<PushReport> {
+    ) -> CliResult<PushReport> {
         for attempt in 1.. {
             match one(
                 engine,
                 Verb::Push,
                 job,
                 "pushing",
-                Done::default(),
+                Amount::default(),
                 self.screen,
             )
             .await?
             {
-                Ended::Finished(_, heard) if heard.landed.is_some() => {
-                    return heard.landed.ok_or_else(Failure::interrupted);
+                Ended::Finished(_, output) if output.landed.is_some() => {
+                    return output.landed.ok_or_else(CliError::interrupted);
                 }
                 ended
                     if attempt < ATTEMPTS
@@ -470,7 +483,7 @@ impl MirrorRun<'_> {
                 ended => return Err(broken("push", ended)),
             }
         }
-        Err(Failure::interrupted())
+        Err(CliError::interrupted())
     }
 }
 

@@ -5,7 +5,7 @@ use hf2ms_worker::verbs::mirror::steps::{MirrorRefused, Steps};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, size};
 
 /// More names than this are counted, not shown.
@@ -65,7 +65,7 @@ impl ScanSummary {
 ///
 /// # Errors
 /// Nothing may: something would be lost, or pointers would lead to nothing. What the target lacks is shown then.
-pub fn follow(job: &ScanJob, scan: &Scan, screen: &Screen) -> Outcome<Steps> {
+pub fn follow(job: &ScanJob, scan: &Scan, screen: &Screen) -> CliResult<Steps> {
     Steps::of(job, scan).map_err(|stopped| {
         if matches!(stopped, MirrorRefused::Lacking(..)) {
             let names = scan
@@ -80,6 +80,6 @@ pub fn follow(job: &ScanJob, scan: &Scan, screen: &Screen) -> Outcome<Steps> {
             screen.show(lines.join("\n"));
             screen.tell(&json!({"event": "lacking", "files": scan.missing}));
         }
-        Failure::refused(stopped.to_string())
+        CliError::refused(stopped.to_string())
     })
 }

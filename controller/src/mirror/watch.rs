@@ -7,7 +7,7 @@ use hf2ms_worker::protocol::Exit;
 use super::report::MirrorReport;
 use crate::runs::now;
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, when};
 
 /// Reads `15m`, `90s`, `2h`, or a number of seconds.
@@ -43,8 +43,8 @@ pub async fn repeat(
     every: Duration,
     screen: &Screen,
     stop: &Stop,
-    round: impl AsyncFn() -> Outcome<MirrorReport>,
-) -> Outcome<Exit> {
+    round: impl AsyncFn() -> CliResult<MirrorReport>,
+) -> CliResult<Exit> {
     loop {
         let ended = round().await;
         let exit = match &ended {
@@ -62,10 +62,10 @@ pub async fn repeat(
     }
 }
 
-fn tell(ended: &Outcome<MirrorReport>, screen: &Screen) {
+fn tell(ended: &CliResult<MirrorReport>, screen: &Screen) {
     let line = ended
         .as_ref()
-        .map_or_else(Failure::to_string, MirrorReport::line);
+        .map_or_else(CliError::to_string, MirrorReport::line);
     screen.show(format!("{} UTC  {line}", when(now())));
     match ended {
         Ok(report) => {

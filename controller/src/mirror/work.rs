@@ -5,17 +5,17 @@ use hf2ms_worker::protocol::{Exit, FailedFile, How, LfsPolicy, PushReport, Scan,
 
 use super::refs::{outcomes, stand};
 use super::report::{MirrorReport, MirrorTally};
-use crate::engine::queue::Carried;
-use crate::engine::remote::Came;
+use crate::engine::queue::ChunkResults;
+use crate::engine::remote::Completion;
 use crate::runs::{RunDir, State};
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// What came of the steps.
 pub struct MirrorRunResult {
     /// What was found first.
     pub scan: Scan,
     /// What became of the LFS objects that were to move.
-    pub carried: Carried,
+    pub carried: ChunkResults,
     /// LFS objects that are not at the target, and why.
     pub failed: Vec<FailedFile>,
     /// What came of the push; there was none if no ref was to change.
@@ -26,7 +26,7 @@ impl MirrorRunResult {
     /// Before anything moves.
     pub fn new(scan: Scan) -> Self {
         Self {
-            carried: Carried::default(),
+            carried: ChunkResults::default(),
             failed: scan.refused.clone(),
             landed: None,
             scan,
@@ -37,11 +37,11 @@ impl MirrorRunResult {
     ///
     /// # Errors
     /// A host ended it for all of them.
-    pub fn carried(&mut self, plan: &Plan, carried: Carried) -> Outcome<()> {
+    pub fn carried(&mut self, plan: &Plan, carried: ChunkResults) -> CliResult<()> {
         self.failed.extend(plan.unsent(&carried.receipts));
         self.carried = carried;
         match &self.carried.ended_by {
-            Some((kind, error)) => Err(Failure::new(
+            Some((kind, error)) => Err(CliError::new(
                 Exit::of(*kind),
                 format!("the workers were stopped: {error}"),
             )),
@@ -117,12 +117,12 @@ impl MirrorRunResult {
 pub fn settle(
     mut run: RunDir,
     job: &ScanJob,
-    came: Outcome<Came<MirrorRunResult>>,
+    came: CliResult<Completion<MirrorRunResult>>,
     seconds: f64,
-) -> Outcome<Option<MirrorReport>> {
+) -> CliResult<Option<MirrorReport>> {
     let work = match came {
-        Ok(Came::Home(work)) => work,
-        Ok(Came::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
+        Ok(Completion::Home(work)) => work,
+        Ok(Completion::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
         Err(failure) => {
             run.end(if failure.exit() == Exit::Interrupted {
                 State::Interrupted

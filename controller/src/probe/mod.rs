@@ -30,7 +30,7 @@ use self::scratch::Scratch;
 use self::wire::Wire;
 use crate::settings::{Access, Settings};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// What is to be tried.
@@ -87,7 +87,12 @@ impl Probe {
     ///
     /// # Errors
     /// A hub's endpoint is no address.
-    pub async fn run(&self, settings: &Settings, screen: &Screen, stop: &Stop) -> Outcome<Probed> {
+    pub async fn run(
+        &self,
+        settings: &Settings,
+        screen: &Screen,
+        stop: &Stop,
+    ) -> CliResult<Probed> {
         let budget = Arc::new(Budget::default());
         let mut probed = Probed::default();
         for hub in self
@@ -110,11 +115,11 @@ impl Probe {
         (screen, stop): (&Screen, &Stop),
         budget: &Arc<Budget>,
         probed: &mut Probed,
-    ) -> Outcome<()> {
+    ) -> CliResult<()> {
         let access = settings.access_to(hub);
         let side = side_of(hub, self.kind, access, "hf2ms/probe")?;
         let wire = Wire::open(&side, settings.http(), Arc::clone(budget))
-            .map_err(|error| Failure::usage(format!("{hub}: {error}")))?;
+            .map_err(|error| CliError::usage(format!("{hub}: {error}")))?;
         let Some(probe) = probe_of(hub) else {
             return Ok(());
         };
@@ -145,7 +150,7 @@ impl Probe {
                     .speeds
                     .extend(speed::measure(&scratch, access, settings, size, screen).await);
             }
-            Outcome::Ok(())
+            CliResult::Ok(())
         };
         // A signal ends the tries, not what follows: it takes the repo away.
         let _ = stop.unless(work).await;
@@ -224,8 +229,10 @@ fn tell(screen: &Screen, scratch: &Scratch, line: &Assumption, tried: Tried) -> 
 ///
 /// # Errors
 /// The id is none.
-fn side_of(hub: Hub, kind: RepoKind, access: &Access, id: &str) -> Outcome<Side> {
-    let id: RepoId = id.parse().map_err(|bad| Failure::usage(format!("{bad}")))?;
+fn side_of(hub: Hub, kind: RepoKind, access: &Access, id: &str) -> CliResult<Side> {
+    let id: RepoId = id
+        .parse()
+        .map_err(|bad| CliError::usage(format!("{bad}")))?;
     let at = RepoAt {
         hub,
         endpoint: access.endpoint.clone(),

@@ -10,7 +10,7 @@ use super::Probed;
 use super::finding::{Finding, Verdict};
 use crate::runs::write_aside;
 use crate::settings::Settings;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{rate, size};
 use crate::ui::table::columns;
 
@@ -135,9 +135,9 @@ fn markdown_row(finding: &Finding) -> String {
 ///
 /// # Errors
 /// The disk's.
-pub fn write(path: &Path, text: &str) -> Outcome<()> {
+pub fn write(path: &Path, text: &str) -> CliResult<()> {
     write_aside(path, |file| file.write_all(text.as_bytes()))
-        .map_err(|error| Failure::file(path, &error))
+        .map_err(|error| CliError::file(path, &error))
 }
 
 /// Takes every token out of what was seen.

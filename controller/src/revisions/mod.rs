@@ -32,10 +32,10 @@ use crate::args::route::Route;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::plan::Purpose;
 use crate::copy::{CopyOptions, CopyResult, RepoCopy, Trial, may_go_on};
-use crate::engine::remote::Watch;
+use crate::engine::remote::DetachMode;
 use crate::estimate::Estimate;
 use crate::runs::report::Report;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// All revisions of a repo.
@@ -65,9 +65,9 @@ impl RevisionsCopy<'_> {
         &self,
         route: &Route,
         ahead: Option<OwnedSemaphorePermit>,
-    ) -> Outcome<CopyResult> {
-        if self.options.watch == Watch::Detached {
-            return Err(Failure::usage(
+    ) -> CliResult<CopyResult> {
+        if self.options.watch == DetachMode::Detached {
+            return Err(CliError::usage(
                 "--detach is not for --all-revisions: revisions are written one after the other, from here",
             ));
         }
@@ -76,21 +76,21 @@ impl RevisionsCopy<'_> {
             SurveyResult::Skip(why) => return Ok(CopyResult::Skipped(why)),
         };
         let CopyOptions {
-            ref cutting,
-            ref ledger,
+            ref worker_args,
+            ref budget,
             stop,
-            ref turns,
+            ref slots,
             trial,
             ..
         } = *self.options;
         let mut bytes = 0;
         if let Some(estimate) = &estimate {
-            bytes = stop.unless(ledger.admit(estimate, self.screen)).await?;
+            bytes = stop.unless(budget.admit(estimate, self.screen)).await?;
         }
         let summary = if trial == Trial::DryRun {
             survey.summary(self.began)
         } else {
-            turns.raise(cutting.workers(bytes));
+            slots.raise(worker_args.workers(bytes));
             self.copy(survey, ahead).await?
         };
         summary.show(self.screen);
@@ -105,7 +105,7 @@ impl RevisionsCopy<'_> {
         &self,
         route: &Route,
         purpose: Purpose,
-    ) -> Outcome<SurveyResult<RevisionsPlan>> {
+    ) -> CliResult<SurveyResult<RevisionsPlan>> {
         let survey = match Survey::of(self.options, route, purpose, self.screen).await? {
             SurveyResult::Found(survey) => *survey,
             SurveyResult::Skip(why) => return Ok(SurveyResult::Skip(why)),
@@ -123,13 +123,13 @@ impl RevisionsCopy<'_> {
     fn estimate(&self, looked: &[RevisionPlan]) -> Option<Estimate> {
         let CopyOptions {
             runs,
-            ref cutting,
-            ref ledger,
+            ref worker_args,
+            ref budget,
             ..
         } = *self.options;
         let plans = looked.iter().filter_map(RevisionPlan::plan);
-        let estimates =
-            plans.map(|plan| Estimate::of(plan, cutting, ledger.rates(runs, cutting.on, plan)));
+        let estimates = plans
+            .map(|plan| Estimate::of(plan, worker_args, budget.rates(runs, worker_args.on, plan)));
         estimates.reduce(|sum, next| sum.and(&next))
     }
 
@@ -138,7 +138,7 @@ impl RevisionsCopy<'_> {
         &self,
         survey: Survey,
         ahead: Option<OwnedSemaphorePermit>,
-    ) -> Outcome<RevisionsSummary> {
+    ) -> CliResult<RevisionsSummary> {
         let Survey {
             looked,
             lost,
@@ -159,7 +159,7 @@ impl RevisionsCopy<'_> {
         let leader = RevisionsState::of(&runs, self.options.runs, &destination.at);
         leader.note(None)?;
         carry_all(&mut runs, ahead).await;
-        let _finishing = self.options.turns.finishing().await;
+        let _finishing = self.options.slots.finishing().await;
         let mut context = WriteContext {
             references,
             base: None,
@@ -196,7 +196,7 @@ impl RevisionsCopy<'_> {
         looked: &'a [RevisionPlan],
         copy: &'a [RepoCopy<'a>],
         destination: &DestinationRepo,
-    ) -> Outcome<Vec<Option<RevisionRun<'a>>>> {
+    ) -> CliResult<Vec<Option<RevisionRun<'a>>>> {
         let mut runs: Vec<Option<RevisionRun<'a>>> = Vec::new();
         for (one, copy) in looked.iter().zip(copy) {
             let RevisionAction::Copy(plan) = &one.found else {
@@ -222,7 +222,7 @@ impl RevisionsCopy<'_> {
         copy: &'a RepoCopy<'a>,
         others: &[Option<RevisionRun<'a>>],
         destination: &DestinationRepo,
-    ) -> Outcome<RevisionRun<'a>> {
+    ) -> CliResult<RevisionRun<'a>> {
         let beside = others.iter().flatten().next().map(|run| &run.migration.run);
         if beside.is_none() {
             self.options
@@ -257,21 +257,21 @@ impl RevisionsCopy<'_> {
         one: &RevisionPlan,
         run: Option<RevisionRun<'_>>,
         context: &mut WriteContext<'_>,
-        over: &mut Option<Failure>,
-    ) -> Outcome<Report> {
+        over: &mut Option<CliError>,
+    ) -> CliResult<Report> {
         let (Some(mut run), RevisionAction::Copy(_)) = (run, &one.found) else {
             let RevisionAction::UpToDate(report) = &one.found else {
-                return Err(Failure::interrupted());
+                return Err(CliError::interrupted());
             };
             return Ok((**report).clone());
         };
         if let Some(failure) = over {
             run.stopped.get_or_insert_with(|| {
-                Failure::new(failure.exit(), format!("not tried: {failure}"))
+                CliError::new(failure.exit(), format!("not tried: {failure}"))
             });
         }
         if self.options.stop.is_asked() {
-            run.stopped.get_or_insert_with(Failure::interrupted);
+            run.stopped.get_or_insert_with(CliError::interrupted);
         }
         let ended = run.finish(context).await;
         match &ended {
@@ -288,7 +288,7 @@ impl RevisionsCopy<'_> {
 }
 
 /// Ends the runs that were begun, when none can go on.
-async fn conclude(runs: &mut [Option<RevisionRun<'_>>], failure: &Failure) -> Outcome<()> {
+async fn conclude(runs: &mut [Option<RevisionRun<'_>>], failure: &CliError) -> CliResult<()> {
     for run in runs.iter_mut().flatten() {
         run.migration
             .settle(std::mem::take(&mut run.work), &Err(failure.clone()))

@@ -16,7 +16,7 @@ use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::plan::{PlanOptions, RepoPair};
 use crate::copy::sync_state::{SyncState, SyncStates};
 use crate::runs::report::Report;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// A revision as it was found.
@@ -144,7 +144,7 @@ impl<'a> RevisionPlanner<'a> {
     ///
     /// # Errors
     /// It can't be read, or not be compared.
-    pub async fn look(&self, target: RevisionTarget, screen: Screen) -> Outcome<RevisionPlan> {
+    pub async fn look(&self, target: RevisionTarget, screen: Screen) -> CliResult<RevisionPlan> {
         let settings = self.options.settings;
         let (mut source, mut destination) = self.sides(&target)?;
         if let Some(report) = self.proven(&source, &destination) {
@@ -164,13 +164,13 @@ impl<'a> RevisionPlanner<'a> {
         } else {
             self.options.prune
         };
-        let (cutting, visibility, card) = (
-            self.options.cutting.clone(),
+        let (worker_args, visibility, card) = (
+            self.options.worker_args.clone(),
             self.options.visibility,
             self.route.card(),
         );
         let options = PlanOptions {
-            cutting,
+            worker_args,
             visibility,
             prune,
             card,
@@ -179,7 +179,7 @@ impl<'a> RevisionPlanner<'a> {
             .plan(&options, &self.known, settings)
             .await?;
         plan.check_folder_limit(destination.hub.limits().folder_entries)
-            .map_err(|error| Failure::refused(error.message()))?;
+            .map_err(|error| CliError::refused(error.message()))?;
         if target.place == WriteTo::TemporaryBranch {
             plan.creation.exists = false;
         }
@@ -197,10 +197,10 @@ impl<'a> RevisionPlanner<'a> {
             .is_ok_and(|(source, destination)| self.proven(&source, &destination).is_some())
     }
 
-    fn sides(&self, target: &RevisionTarget) -> Outcome<(SourceRepo, DestinationRepo)> {
+    fn sides(&self, target: &RevisionTarget) -> CliResult<(SourceRepo, DestinationRepo)> {
         let first = target
             .first()
-            .ok_or_else(|| Failure::usage("a revision without a name"))?;
+            .ok_or_else(|| CliError::usage("a revision without a name"))?;
         Ok((
             self.source
                 .at_commit(&target.commit, &first.source, self.options.settings)?,
@@ -209,7 +209,7 @@ impl<'a> RevisionPlanner<'a> {
     }
 
     /// The destination, where this goes.
-    fn place(&self, target: &RevisionTarget) -> Outcome<DestinationRepo> {
+    fn place(&self, target: &RevisionTarget) -> CliResult<DestinationRepo> {
         let at = |kind, named: &RefMapping| {
             let head = self.theirs.find(kind, &named.destination).cloned();
             self.destination
@@ -221,7 +221,7 @@ impl<'a> RevisionPlanner<'a> {
             WriteTo::TemporaryBranch => {
                 let branch = target
                     .branch_apart()
-                    .ok_or_else(|| Failure::usage("a commit that is none"))?;
+                    .ok_or_else(|| CliError::usage("a commit that is none"))?;
                 self.destination
                     .at_branch(&branch, None, self.options.settings)
             }
@@ -241,7 +241,7 @@ impl<'a> RevisionPlanner<'a> {
     }
 
     /// The files at a commit. Who looks at it after another takes over how it was read, too.
-    async fn listing(&self, source: &mut SourceRepo) -> Outcome<Listing> {
+    async fn listing(&self, source: &mut SourceRepo) -> CliResult<Listing> {
         let cell = {
             let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
             listings

@@ -10,9 +10,9 @@ use super::write::make;
 use crate::copy::inspect::{DestinationRepo, said};
 use crate::runs::report::Report;
 use crate::settings::Settings;
-use crate::settings::hub_errors::Doing;
+use crate::settings::hub_errors::AccessMode;
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// The names that were made so far.
 pub struct RefPublisher<'a> {
@@ -28,7 +28,7 @@ pub struct RefPublisher<'a> {
 
 impl RefPublisher<'_> {
     /// Makes the names of a revision that is there, takes away the branch on which it was built, and tells what came of each name.
-    pub async fn give(&mut self, one: &RevisionPlan, ended: Outcome<Report>) -> Vec<RevisionRow> {
+    pub async fn give(&mut self, one: &RevisionPlan, ended: CliResult<Report>) -> Vec<RevisionRow> {
         let (rows, head) = match ended {
             Ok(report) => {
                 let head = self.head(one, &report).await;
@@ -91,17 +91,17 @@ impl RefPublisher<'_> {
         report: &Report,
         head: Option<&Revision>,
         destination: &DestinationRepo,
-    ) -> Outcome<Revision> {
+    ) -> CliResult<Revision> {
         let (kind, name) = (named.kind, &named.destination);
         if !is_whole(report) {
             let why = report.first_failure().unwrap_or_default();
-            return Err(Failure::new(
+            return Err(CliError::new(
                 report.exit().worse(Exit::Incomplete),
                 format!("not made, since not all is there: {why}"),
             ));
         }
         let head = head.ok_or_else(|| {
-            Failure::refused(format!(
+            CliError::refused(format!(
                 "{} does not say where it stands",
                 destination.at.hub
             ))
@@ -113,9 +113,14 @@ impl RefPublisher<'_> {
                     "someone else made the {} {name} meanwhile, and it stands elsewhere",
                     kind.name()
                 );
-                Err(Failure::new(Exit::Incomplete, why))
+                Err(CliError::new(Exit::Incomplete, why))
             }
-            Err(error) => Err(said(&error, &destination.at, self.settings, Doing::Writing)),
+            Err(error) => Err(said(
+                &error,
+                &destination.at,
+                self.settings,
+                AccessMode::Writing,
+            )),
         }
     }
 
@@ -162,7 +167,7 @@ impl RefPublisher<'_> {
                 row.kind == named.kind.name() && row.destination == named.destination.as_str()
             };
             if let Some(row) = rows.iter_mut().find(own) {
-                *row = row.clone().failed(&Failure::new(Exit::Incomplete, why));
+                *row = row.clone().failed(&CliError::new(Exit::Incomplete, why));
             }
         }
     }
@@ -216,7 +221,7 @@ fn own_row(one: &RevisionPlan, report: &Report, head: Option<Revision>) -> Optio
             let why = "the tag is there with other content, and tags are not moved: delete it there to have it made anew";
             Some(
                 RevisionRow::reported(named, report, RevisionStatus::Failed, head)
-                    .failed(&Failure::new(Exit::Incomplete, why)),
+                    .failed(&CliError::new(Exit::Incomplete, why)),
             )
         }
         WriteTo::Branch(named) | WriteTo::ExistingTag(named) => {

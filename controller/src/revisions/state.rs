@@ -11,7 +11,7 @@ use super::summary::{RevisionRow, RevisionsSummary};
 use super::write::RevisionRun;
 use crate::copy::decide::made;
 use crate::runs::{RunRecord, RunVerb, Runs, State, write_aside};
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 const FILE: &str = "revisions.json";
 
@@ -56,7 +56,7 @@ impl RevisionsState {
     ///
     /// # Errors
     /// The disk's.
-    pub fn note(&self, summary: Option<&RevisionsSummary>) -> Outcome<()> {
+    pub fn note(&self, summary: Option<&RevisionsSummary>) -> CliResult<()> {
         let Some(path) = self.0.as_ref().map(|folder| folder.join(FILE)) else {
             return Ok(());
         };
@@ -65,7 +65,7 @@ impl RevisionsState {
             revisions: summary.map_or(&[], |summary| summary.rows.as_slice()),
         };
         write_aside(&path, |file| Ok(serde_json::to_writer(file, &kept)?))
-            .map_err(|error| Failure::file(&path, &error))
+            .map_err(|error| CliError::file(&path, &error))
     }
 }
 

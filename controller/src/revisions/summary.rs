@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::targets::RefMapping;
 use crate::runs::report::Report;
-use crate::ui::errors::Failure;
+use crate::ui::errors::CliError;
 use crate::ui::screen::{Screen, duration, size};
 use crate::ui::table::{columns, number};
 
@@ -125,7 +125,7 @@ impl RevisionRow {
         };
         match report.exit() {
             Exit::Done => row,
-            code => row.failed(&Failure::new(
+            code => row.failed(&CliError::new(
                 code,
                 report.first_failure().unwrap_or_default(),
             )),
@@ -133,7 +133,7 @@ impl RevisionRow {
     }
 
     /// It could not be done.
-    pub fn failure(named: &RefMapping, failure: &Failure) -> Self {
+    pub fn failure(named: &RefMapping, failure: &CliError) -> Self {
         Self::of(named, RevisionStatus::Failed).failed(failure)
     }
 
@@ -150,11 +150,11 @@ impl RevisionRow {
             "-".to_owned(),
             RevisionStatus::Failed,
         );
-        row.failed(&Failure::new(Exit::Incomplete, refused.reason.clone()))
+        row.failed(&CliError::new(Exit::Incomplete, refused.reason.clone()))
     }
 
     /// The same, not done for this reason.
-    pub fn failed(self, failure: &Failure) -> Self {
+    pub fn failed(self, failure: &CliError) -> Self {
         let code = failure.exit();
         Self {
             state: RevisionStatus::Failed,
@@ -195,7 +195,7 @@ pub struct RevisionsSummary {
     /// Seconds that it took.
     pub seconds: f64,
     /// Why no other repo could do better, if that ended it.
-    pub over: Option<Failure>,
+    pub over: Option<CliError>,
 }
 
 impl RevisionsSummary {
@@ -218,7 +218,7 @@ impl RevisionsSummary {
     }
 
     /// Closes it: why it ended, if something ended it, and how long it took.
-    pub fn conclude(&mut self, over: Option<Failure>, began: Instant) {
+    pub fn conclude(&mut self, over: Option<CliError>, began: Instant) {
         (self.over, self.seconds) = (over, began.elapsed().as_secs_f64());
     }
 
@@ -375,7 +375,7 @@ mod tests {
         };
         let lost = RevisionRow::failure(
             &named(RefKind::Branch, "dev", "dev"),
-            &Failure::refused("no"),
+            &CliError::refused("no"),
         );
         let rows = vec![
             RevisionRow::planned(&named(RefKind::Branch, "main", "master"), &plan),

@@ -20,8 +20,8 @@ use crate::copy::inspect::{DestinationRepo, SourceRepo, said};
 use crate::copy::plan::{Purpose, find};
 use crate::copy::run::stays_hidden;
 use crate::runs::digests;
-use crate::settings::hub_errors::Doing;
-use crate::ui::errors::{Failure, Outcome};
+use crate::settings::hub_errors::AccessMode;
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// Revisions that are looked at at a time.
@@ -67,7 +67,7 @@ impl Survey {
         route: &Route,
         purpose: Purpose,
         screen: &Screen,
-    ) -> Outcome<SurveyResult<Self>> {
+    ) -> CliResult<SurveyResult<Self>> {
         is_about_all(route)?;
         let stop = options.stop;
         let Some((source, destination)) = stop
@@ -103,7 +103,7 @@ impl Survey {
 }
 
 impl Look<'_> {
-    async fn survey(self, route: &Route) -> Outcome<SurveyResult<Survey>> {
+    async fn survey(self, route: &Route) -> CliResult<SurveyResult<Survey>> {
         let Self {
             options,
             screen,
@@ -155,7 +155,7 @@ impl Look<'_> {
     }
 
     /// The branches and tags of both sides, and how the destination's are asked for.
-    async fn both(&self) -> Outcome<(Refs, Arc<dyn References>, Refs)> {
+    async fn both(&self) -> CliResult<(Refs, Arc<dyn References>, Refs)> {
         let (
             Self {
                 source,
@@ -168,7 +168,7 @@ impl Look<'_> {
             open_references(&side, settings.http())
                 .map_err(|error| said(&error, at, settings, doing))
         };
-        let ours = match open(settings.source(&source.at), &source.at, Doing::Reading)?
+        let ours = match open(settings.source(&source.at), &source.at, AccessMode::Reading)?
             .refs()
             .await
         {
@@ -178,18 +178,18 @@ impl Look<'_> {
             told => told,
         };
         let ours = ours
-            .map_err(|error| said(&error, &source.at, settings, Doing::Reading))?
+            .map_err(|error| said(&error, &source.at, settings, AccessMode::Reading))?
             .named();
         let references = open(
             settings.destination(&destination.at),
             &destination.at,
-            Doing::Writing,
+            AccessMode::Writing,
         )?;
         let theirs = match &destination.info {
             Some(_) => references
                 .refs()
                 .await
-                .map_err(|error| said(&error, &destination.at, settings, Doing::Writing))?,
+                .map_err(|error| said(&error, &destination.at, settings, AccessMode::Writing))?,
             None => Refs::default(),
         };
         Ok((ours, references, theirs))
@@ -250,7 +250,7 @@ impl Look<'_> {
         targets: Vec<RevisionTarget>,
         looking: &RevisionPlanner<'_>,
         lost: &mut Vec<RevisionRow>,
-    ) -> Outcome<Vec<RevisionPlan>> {
+    ) -> CliResult<Vec<RevisionPlan>> {
         let look = |target: RevisionTarget| async move {
             let screen = self.screen.of_revision(&target.name());
             let names: Vec<RefMapping> = target.names().cloned().collect();
@@ -291,7 +291,7 @@ impl Look<'_> {
             }
             plan.claim_blobs(&mut spoken);
             let bytes = plan.summary().blob_bytes;
-            plan.rechunk(self.options.cutting.chunking(bytes));
+            plan.rechunk(self.options.worker_args.chunking(bytes));
             plan.warnings
                 .iter()
                 .for_each(|warning| one.screen.warn(warning));
@@ -303,11 +303,11 @@ impl Look<'_> {
 ///
 /// # Errors
 /// It names one.
-pub fn is_about_all(route: &Route) -> Outcome<()> {
+pub fn is_about_all(route: &Route) -> CliResult<()> {
     if *route.asked() == Revision::main_of(route.from()) {
         return Ok(());
     }
-    Err(Failure::usage(
+    Err(CliError::usage(
         "SOURCE names a revision, and --all-revisions is about all: leave one of them out",
     ))
 }

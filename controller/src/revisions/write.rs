@@ -11,8 +11,8 @@ use crate::copy::outcome::RunResult;
 use crate::copy::run::CopyRun;
 use crate::runs::digests::learn;
 use crate::runs::report::Report;
-use crate::settings::hub_errors::Doing;
-use crate::ui::errors::{Failure, Outcome};
+use crate::settings::hub_errors::AccessMode;
+use crate::ui::errors::{CliError, CliResult};
 
 /// What the revisions of a repo share when they are written.
 pub struct WriteContext<'a> {
@@ -35,7 +35,7 @@ pub struct RevisionRun<'a> {
     /// What came of it so far.
     pub work: RunResult,
     /// Why it ended before its turn.
-    pub stopped: Option<Failure>,
+    pub stopped: Option<CliError>,
 }
 
 impl RevisionRun<'_> {
@@ -50,7 +50,7 @@ impl RevisionRun<'_> {
     ///
     /// # Errors
     /// What stopped it.
-    pub async fn finish(&mut self, context: &mut WriteContext<'_>) -> Outcome<Report> {
+    pub async fn finish(&mut self, context: &mut WriteContext<'_>) -> CliResult<Report> {
         let done = match self.stopped.take() {
             Some(failure) => Err(failure),
             None => self.write(context).await,
@@ -66,7 +66,7 @@ impl RevisionRun<'_> {
         done.map(|()| report)
     }
 
-    async fn write(&mut self, context: &WriteContext<'_>) -> Outcome<()> {
+    async fn write(&mut self, context: &WriteContext<'_>) -> CliResult<()> {
         let Self {
             target,
             migration,
@@ -93,12 +93,19 @@ impl RevisionRun<'_> {
 }
 
 /// Makes the branch apart, or takes up the one that a killed run left, and meets what it holds.
-async fn begin_apart(migration: &mut CopyRun<'_>, context: &WriteContext<'_>) -> Outcome<()> {
+async fn begin_apart(migration: &mut CopyRun<'_>, context: &WriteContext<'_>) -> CliResult<()> {
     let destination = migration.destination;
-    let refused = |error: &Error| said(error, &destination.at, migration.settings, Doing::Writing);
+    let refused = |error: &Error| {
+        said(
+            error,
+            &destination.at,
+            migration.settings,
+            AccessMode::Writing,
+        )
+    };
     let base = context.base.as_ref().ok_or_else(|| {
         let (hub, id) = (destination.at.hub, &destination.at.id);
-        Failure::refused(format!(
+        CliError::refused(format!(
             "{hub} does not say where {id} stands: no branch can be made"
         ))
     })?;

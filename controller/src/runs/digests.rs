@@ -8,7 +8,7 @@ use hf2ms_worker::plan::{DigestCache, Plan, PlannedFile, Step};
 use hf2ms_worker::protocol::{Receipt, Stored};
 
 use crate::runs::{RunDir, Runs};
-use crate::ui::errors::Outcome;
+use crate::ui::errors::CliResult;
 
 const FILE: &str = "known.json";
 
@@ -31,7 +31,12 @@ pub fn load(runs: &Runs, source: &RepoAt, destination: &RepoAt) -> DigestCache {
 ///
 /// # Errors
 /// The disk's.
-pub fn save(run: &RunDir, plan: &Plan, receipts: &[Receipt], before: &DigestCache) -> Outcome<()> {
+pub fn save(
+    run: &RunDir,
+    plan: &Plan,
+    receipts: &[Receipt],
+    before: &DigestCache,
+) -> CliResult<()> {
     let mut known = before.clone();
     known.extend(learn(plan, receipts));
     if known.is_empty() {

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::path::Path;
 
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// Writes a file aside, syncs it and renames it into its place.
 ///
@@ -42,13 +42,13 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-pub(super) fn create_private(path: &Path) -> Outcome<()> {
+pub(super) fn create_private(path: &Path) -> CliResult<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|error| Failure::file(path, &error))
+        .map_err(|error| CliError::file(path, &error))
 }
 
 #[cfg(test)]

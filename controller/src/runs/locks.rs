@@ -8,7 +8,7 @@ use hf2ms_hub::{RepoAt, Sha256};
 use hf2ms_worker::protocol::Exit;
 
 use super::files::private;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 fn hold(path: &Path) -> io::Result<File> {
     let file = private()
@@ -38,25 +38,25 @@ pub(super) fn is_held(path: &Path) -> bool {
     })
 }
 
-pub(super) fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> Outcome<File> {
+pub(super) fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> CliResult<File> {
     match hold(path) {
         Ok(mut file) => {
             let written = file.set_len(0).and_then(|()| file.write_all(id.as_bytes()));
             written
                 .map(|()| file)
-                .map_err(|error| Failure::file(path, &error))
+                .map_err(|error| CliError::file(path, &error))
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             let holder = fs::read_to_string(path).unwrap_or_default();
             let (repo, hub) = (&destination.id, destination.hub);
-            Err(Failure::new(
+            Err(CliError::new(
                 Exit::Incomplete,
                 format!(
                     "run {holder} is writing to {repo} on {hub}: wait until it ends, or stop it"
                 ),
             ))
         }
-        Err(error) => Err(Failure::file(path, &error)),
+        Err(error) => Err(CliError::file(path, &error)),
     }
 }
 

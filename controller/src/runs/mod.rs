@@ -22,9 +22,9 @@ use ulid::Ulid;
 pub use self::files::write_aside;
 use self::files::{create_private, private};
 use self::locks::{hold_alive, is_held, lock_destination, lock_name};
-pub use self::record::{Entry, NewRun, RunRecord, RunVerb, State};
-use crate::args::workers::On;
-use crate::ui::errors::{Failure, Outcome};
+pub use self::record::{JournalEntry, NewRun, RunRecord, RunVerb, State};
+use crate::args::workers::EngineKind;
+use crate::ui::errors::{CliError, CliResult};
 
 /// The folder of all runs.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl Runs {
     ///
     /// # Errors
     /// Another run writes to the destination; the folder can't be written.
-    pub fn begin(&self, new: NewRun<'_>) -> Outcome<RunDir> {
+    pub fn begin(&self, new: NewRun<'_>) -> CliResult<RunDir> {
         let id = Ulid::new().to_string();
         let lock = match new.verb {
             RunVerb::Migrate | RunVerb::Mirror => {
@@ -69,7 +69,7 @@ impl Runs {
     ///
     /// # Errors
     /// The folder can't be written.
-    pub fn begin_beside(&self, new: NewRun<'_>, other: &RunDir) -> Outcome<RunDir> {
+    pub fn begin_beside(&self, new: NewRun<'_>, other: &RunDir) -> CliResult<RunDir> {
         self.make(
             Ulid::new().to_string(),
             new,
@@ -84,7 +84,7 @@ impl Runs {
         new: NewRun<'_>,
         destination: Option<Arc<File>>,
         beside: Option<String>,
-    ) -> Outcome<RunDir> {
+    ) -> CliResult<RunDir> {
         let NewRun {
             verb,
             on,
@@ -95,7 +95,7 @@ impl Runs {
         let path = self.state.join("runs").join(&id);
         create_private(&path.join("logs"))?;
         let alive =
-            hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
+            hold_alive(&path.join("alive")).map_err(|error| CliError::file(&path, &error))?;
         let (started, source, to) = (now(), source.clone(), to.clone());
         let (state, files, bytes) = (State::Running, plan.files, plan.bytes);
         let record = RunRecord {
@@ -124,11 +124,11 @@ impl Runs {
     ///
     /// # Errors
     /// Someone does; the folder can't be written.
-    pub fn resume(&self, record: &RunRecord) -> Outcome<RunDir> {
+    pub fn resume(&self, record: &RunRecord) -> CliResult<RunDir> {
         let lock = self.lock(&record.id, &record.destination)?;
         let path = self.path(&record.id);
         let alive =
-            hold_alive(&path.join("alive")).map_err(|error| Failure::file(&path, &error))?;
+            hold_alive(&path.join("alive")).map_err(|error| CliError::file(&path, &error))?;
         let record = RunRecord {
             state: State::Running,
             ..record.clone()
@@ -150,7 +150,7 @@ impl Runs {
             .find(|run| run.state == State::Detached && run.destination == *destination)
     }
 
-    fn lock(&self, id: &str, destination: &RepoAt) -> Outcome<File> {
+    fn lock(&self, id: &str, destination: &RepoAt) -> CliResult<File> {
         let locks = self.state.join("locks");
         create_private(&locks)?;
         lock_destination(
@@ -188,20 +188,20 @@ impl Runs {
     ///
     /// # Errors
     /// There is none, or more than one.
-    pub fn find(&self, asked: &str) -> Outcome<RunRecord> {
+    pub fn find(&self, asked: &str) -> CliResult<RunRecord> {
         let all = self.list();
         let mut found = all
             .iter()
             .filter(|run| asked == "last" || run.id.ends_with(&asked.to_uppercase()));
         match (found.next(), found.next()) {
             (Some(run), second) if asked == "last" || second.is_none() => Ok(run.clone()),
-            (Some(_), Some(_)) => Err(Failure::usage(format!(
+            (Some(_), Some(_)) => Err(CliError::usage(format!(
                 "more than one run ends in {asked}: give more of its id"
             ))),
-            _ if all.is_empty() => Err(Failure::usage(
+            _ if all.is_empty() => Err(CliError::usage(
                 "there are no runs here yet: start one with hf2ms migrate",
             )),
-            _ => Err(Failure::usage(format!(
+            _ => Err(CliError::usage(format!(
                 "there is no run {}: see `hf2ms runs`",
                 hf2ms_hub::path::escape(asked)
             ))),
@@ -225,7 +225,7 @@ impl Runs {
     ///
     /// # Errors
     /// The disk's.
-    pub fn identity(&self) -> Outcome<String> {
+    pub fn identity(&self) -> CliResult<String> {
         create_private(&self.state)?;
         let path = self.state.join("id");
         let read = || {
@@ -246,13 +246,13 @@ impl Runs {
                 .open(&lock)
                 .and_then(|file| file.lock().map(|()| file))
         };
-        let _alone = wait().map_err(|error| Failure::file(&lock, &error))?;
+        let _alone = wait().map_err(|error| CliError::file(&lock, &error))?;
         if let Some(id) = read() {
             return Ok(id);
         }
         let id = Ulid::new().to_string().to_lowercase();
         write_aside(&path, |file| file.write_all(id.as_bytes()))
-            .map_err(|error| Failure::file(&path, &error))?;
+            .map_err(|error| CliError::file(&path, &error))?;
         Ok(id)
     }
 
@@ -267,7 +267,7 @@ impl Runs {
     }
 
     /// A run's journal: every whole line.
-    pub fn journal(&self, id: &str) -> Vec<Entry> {
+    pub fn journal(&self, id: &str) -> Vec<JournalEntry> {
         journal(&self.path(id))
     }
 }
@@ -302,17 +302,17 @@ impl RunDir {
     ///
     /// # Errors
     /// The disk's.
-    pub fn write(&self, name: &str, content: &impl Serialize) -> Outcome<()> {
+    pub fn write(&self, name: &str, content: &impl Serialize) -> CliResult<()> {
         let path = self.path.join(name);
         write_aside(&path, |file| Ok(serde_json::to_writer(file, content)?))
-            .map_err(|error| Failure::file(&path, &error))
+            .map_err(|error| CliError::file(&path, &error))
     }
 
     /// Appends to the journal.
     ///
     /// # Errors
     /// The disk's.
-    pub fn note(&self, entry: &Entry) -> Outcome<()> {
+    pub fn note(&self, entry: &JournalEntry) -> CliResult<()> {
         let path = self.path.join("journal.ndjson");
         let append = || {
             let mut line = serde_json::to_vec(entry)?;
@@ -321,14 +321,14 @@ impl RunDir {
             file.write_all(&line)?;
             file.sync_data()
         };
-        append().map_err(|error: io::Error| Failure::file(&path, &error))
+        append().map_err(|error: io::Error| CliError::file(&path, &error))
     }
 
     /// Says how much it is about, once that is known.
     ///
     /// # Errors
     /// The disk's.
-    pub fn extent(&mut self, files: u64, bytes: u64) -> Outcome<()> {
+    pub fn extent(&mut self, files: u64, bytes: u64) -> CliResult<()> {
         (self.record.files, self.record.bytes) = (files, bytes);
         self.write("run.json", &self.record)
     }
@@ -337,7 +337,7 @@ impl RunDir {
     ///
     /// # Errors
     /// The disk's.
-    pub fn detach(mut self) -> Outcome<()> {
+    pub fn detach(mut self) -> CliResult<()> {
         self.record.state = State::Detached;
         self.write("run.json", &self.record)
     }
@@ -346,26 +346,26 @@ impl RunDir {
     ///
     /// # Errors
     /// The disk's.
-    pub fn end(&mut self, state: State) -> Outcome<()> {
+    pub fn end(&mut self, state: State) -> CliResult<()> {
         self.record.state = state;
-        self.note(&Entry::Ended { state })?;
+        self.note(&JournalEntry::Ended { state })?;
         self.write("run.json", &self.record)
     }
 }
 
-fn in_the_cloud(run: &RunRecord) -> Failure {
+fn in_the_cloud(run: &RunRecord) -> CliError {
     let (id, repo, hub) = (&run.id, &run.destination.id, run.destination.hub);
     let line = format!(
         "run {id} works on {repo} on {hub} in the cloud: hf2ms attach {id} waits for it, hf2ms stop {id} ends it"
     );
-    Failure::new(hf2ms_worker::protocol::Exit::Incomplete, line)
+    CliError::new(hf2ms_worker::protocol::Exit::Incomplete, line)
 }
 
 fn record(path: &Path) -> Option<RunRecord> {
     let mut record: RunRecord =
         serde_json::from_slice(&fs::read(path.join("run.json")).ok()?).ok()?;
     if record.state == State::Running && !is_held(&path.join("alive")) {
-        record.state = if record.on == On::Modal && has_calls(path) {
+        record.state = if record.on == EngineKind::Modal && has_calls(path) {
             State::Detached
         } else {
             State::Killed
@@ -377,10 +377,10 @@ fn record(path: &Path) -> Option<RunRecord> {
 fn has_calls(path: &Path) -> bool {
     journal(path)
         .iter()
-        .any(|entry| matches!(entry, Entry::Call { .. }))
+        .any(|entry| matches!(entry, JournalEntry::Call { .. }))
 }
 
-fn journal(path: &Path) -> Vec<Entry> {
+fn journal(path: &Path) -> Vec<JournalEntry> {
     let Ok(file) = File::open(path.join("journal.ndjson")) else {
         return Vec::new();
     };
@@ -410,7 +410,7 @@ pub(crate) mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    fn begin(runs: &Runs, id: &str) -> Outcome<RunDir> {
+    fn begin(runs: &Runs, id: &str) -> CliResult<RunDir> {
         let plan = &PlanSummary {
             files: 3,
             ..PlanSummary::default()
@@ -418,7 +418,7 @@ pub(crate) mod tests {
         let (source, destination) = (&at("huggingface", id), &at("modelscope", id));
         runs.begin(NewRun {
             verb: RunVerb::Migrate,
-            on: On::Local,
+            on: EngineKind::Local,
             source,
             destination,
             plan,
@@ -434,7 +434,10 @@ pub(crate) mod tests {
         run.end(State::Done).unwrap();
         let id = run.id().to_owned();
         assert_eq!(runs.find(&id[20..].to_lowercase()).unwrap().files, 3);
-        assert_eq!(runs.journal(&id), [Entry::Ended { state: State::Done }]);
+        assert_eq!(
+            runs.journal(&id),
+            [JournalEntry::Ended { state: State::Done }]
+        );
         assert!(
             runs.find("nope")
                 .unwrap_err()
@@ -472,7 +475,7 @@ pub(crate) mod tests {
             .begin_beside(
                 NewRun {
                     verb: RunVerb::Migrate,
-                    on: On::Local,
+                    on: EngineKind::Local,
                     source,
                     destination,
                     plan,
@@ -527,7 +530,7 @@ pub(crate) mod tests {
         let state = tempfile::tempdir().unwrap();
         let runs = Runs::new(state.path());
         let run = begin(&runs, "org/a").unwrap();
-        run.note(&Entry::Chunk(Receipt::default())).unwrap();
+        run.note(&JournalEntry::Chunk(Receipt::default())).unwrap();
         let journal = run.path().join("journal.ndjson");
         let whole = fs::read(&journal).unwrap();
         fs::write(&journal, [&whole[..], &whole[..whole.len() / 2]].concat()).unwrap();

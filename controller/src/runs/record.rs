@@ -4,7 +4,7 @@ use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::{Creation, PlanSummary, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 
-use crate::args::workers::On;
+use crate::args::workers::EngineKind;
 
 /// What a run is, as `runs` tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct RunRecord {
     pub destination: RepoAt,
     /// Where its workers run.
     #[serde(default)]
-    pub on: On,
+    pub on: EngineKind,
     /// How it stands.
     pub state: State,
     /// The source's files.
@@ -39,7 +39,7 @@ pub struct NewRun<'a> {
     /// What it does.
     pub verb: RunVerb,
     /// Where its workers run.
-    pub on: On,
+    pub on: EngineKind,
     /// Where from.
     pub source: &'a RepoAt,
     /// Where to.
@@ -106,7 +106,7 @@ impl State {
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
-pub enum Entry {
+pub enum JournalEntry {
     /// The plan was made.
     Planned(PlanSummary),
     /// The destination was created.
@@ -128,7 +128,7 @@ pub enum Entry {
     /// A chunk's worker left its receipt.
     Chunk(Receipt),
     /// A chunk's worker died.
-    Lost {
+    Crashed {
         /// The chunk.
         chunk: u32,
         /// Which try it was, from 1.

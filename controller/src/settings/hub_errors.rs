@@ -4,11 +4,11 @@ use hf2ms_hub::{Error, Hub, Kind, RepoAt};
 use hf2ms_worker::protocol::Exit;
 
 use crate::settings::Access;
-use crate::ui::errors::Failure;
+use crate::ui::errors::CliError;
 
 /// What was being done with a repo when its hub returned an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
+pub enum AccessMode {
     /// Reading the source.
     Reading,
     /// Reading or writing the destination.
@@ -27,8 +27,8 @@ pub fn token_page(hub: Hub, endpoint: &str) -> String {
 }
 
 /// The error for a token that is needed and not set.
-pub fn token_missing(hub: Hub, access: &Access) -> Failure {
-    Failure::refused(format!(
+pub fn token_missing(hub: Hub, access: &Access) -> CliError {
+    CliError::refused(format!(
         "{} is not set: get one at {}",
         access.token_name,
         token_page(hub, &access.endpoint)
@@ -37,8 +37,8 @@ pub fn token_missing(hub: Hub, access: &Access) -> Failure {
 }
 
 /// The error of a command for a hub's error: `access` says which token and endpoint were used.
-pub fn explain(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> Failure {
-    let failure = Failure::new(Exit::of(error.kind()), line(error, at, access, doing));
+pub fn explain(error: &Error, at: &RepoAt, access: &Access, doing: AccessMode) -> CliError {
+    let failure = CliError::new(Exit::of(error.kind()), line(error, at, access, doing));
     if matches!(error.kind(), Kind::Unauthorized | Kind::Unreachable) {
         failure.for_all()
     } else {
@@ -46,7 +46,7 @@ pub fn explain(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> Fai
     }
 }
 
-fn line(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> String {
+fn line(error: &Error, at: &RepoAt, access: &Access, doing: AccessMode) -> String {
     let (hub, id, kind, token, has_token) = (
         at.hub,
         &at.id,
@@ -70,7 +70,7 @@ fn line(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> String {
         Kind::NotFound => format!(
             "{kind} {id} was not found on {hub}: check the id, or set {token} if it is private"
         ),
-        Kind::Gated if doing == Doing::Writing => {
+        Kind::Gated if doing == AccessMode::Writing => {
             format!(
                 "{id} on {hub} is another's, private or gated: use --dest with an owner of yours ({error})"
             )
@@ -91,7 +91,7 @@ fn line(error: &Error, at: &RepoAt, access: &Access, doing: Doing) -> String {
             "{hub} has disabled {kind} {id}: nothing of it can be read ({})",
             error.message()
         ),
-        Kind::Denied if doing == Doing::Writing => {
+        Kind::Denied if doing == AccessMode::Writing => {
             format!(
                 "{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})"
             )
@@ -147,7 +147,7 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    fn said(kind: Kind, hub: &str, has_token: bool, doing: Doing) -> (Exit, String) {
+    fn said(kind: Kind, hub: &str, has_token: bool, doing: AccessMode) -> (Exit, String) {
         let of_both = |name: &str| match name {
             "HF_ENDPOINT" | "MODELSCOPE_ENDPOINT" => Some("https://h".to_owned()),
             "HF_TOKEN" | "MODELSCOPE_TOKEN" => has_token.then(|| "t-1234567".to_owned()),
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_missing_token_is_named_with_the_page_that_gives_one() {
-        let said = said(Kind::Unauthorized, "modelscope", false, Doing::Writing);
+        let said = said(Kind::Unauthorized, "modelscope", false, AccessMode::Writing);
         assert_eq!(
             said,
             (
@@ -192,7 +192,7 @@ mod tests {
                 "run the same command again, or give another --dest",
             ),
         ] {
-            let (exit, line) = said(kind, "modelscope", true, Doing::Writing);
+            let (exit, line) = said(kind, "modelscope", true, AccessMode::Writing);
             assert!(
                 exit == Exit::Incomplete && line.contains(words) && line.ends_with("(no)"),
                 "{line}"
@@ -206,38 +206,43 @@ mod tests {
             (
                 Kind::Unauthorized,
                 "huggingface",
-                Doing::Reading,
+                AccessMode::Reading,
                 "refuses HF_TOKEN",
             ),
             (
                 Kind::NotFound,
                 "huggingface",
-                Doing::Reading,
+                AccessMode::Reading,
                 "model org/name was not found",
             ),
             (
                 Kind::Gated,
                 "huggingface",
-                Doing::Reading,
+                AccessMode::Reading,
                 "ask for access at https://h/org/name",
             ),
-            (Kind::Denied, "modelscope", Doing::Writing, "use --dest"),
+            (
+                Kind::Denied,
+                "modelscope",
+                AccessMode::Writing,
+                "use --dest",
+            ),
             (
                 Kind::Gated,
                 "modelscope",
-                Doing::Writing,
+                AccessMode::Writing,
                 "is another's, private or gated: use --dest",
             ),
             (
                 Kind::Disabled,
                 "huggingface",
-                Doing::Reading,
+                AccessMode::Reading,
                 "has disabled",
             ),
             (
                 Kind::Full,
                 "huggingface",
-                Doing::Writing,
+                AccessMode::Writing,
                 "leave files out (--exclude)",
             ),
         ] {

@@ -12,7 +12,7 @@ use hf2ms_hub::Hub;
 pub use hf2ms_worker::settings::{Access, GetVariable, Settings, environment};
 
 use self::dotenv::Dotenv;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// Variables that a `.env` file is read for, beside those of the hubs. A line of any other name may be whatever it likes.
 const READ: [&str; 11] = [
@@ -40,7 +40,7 @@ pub const PASSED_ON: [&str; 4] = [
 ///
 /// # Errors
 /// A token that can't be sent, an endpoint that is no address, a `.env` that can't be read; none shows a value.
-pub fn load() -> Outcome<Settings> {
+pub fn load() -> CliResult<Settings> {
     Environment::load(None)?.settings(&[])
 }
 
@@ -56,7 +56,7 @@ impl Environment {
     ///
     /// # Errors
     /// A file that can't be read; a named one that is not there.
-    pub fn load(file: Option<&Path>) -> Outcome<Self> {
+    pub fn load(file: Option<&Path>) -> CliResult<Self> {
         let file = match file {
             Some(path) => named_file(path)?,
             None => dotenv()?,
@@ -86,14 +86,14 @@ impl Environment {
     ///
     /// # Errors
     /// As [`load`].
-    pub fn settings(&self, more: &[(&str, String)]) -> Outcome<Settings> {
+    pub fn settings(&self, more: &[(&str, String)]) -> CliResult<Settings> {
         let told = |name: &str| {
             more.iter()
                 .find(|(told, _)| *told == name)
                 .map(|(_, value)| value.clone())
         };
         Settings::read(&|name| told(name).or_else(|| self.get(name)))
-            .map_err(|bad| Failure::usage(bad.to_string()))
+            .map_err(|bad| CliError::usage(bad.to_string()))
     }
 }
 
@@ -101,7 +101,7 @@ impl Environment {
 ///
 /// # Errors
 /// A `.env` that can't be read.
-pub fn variables(prefix: &str) -> Outcome<Vec<(String, String)>> {
+pub fn variables(prefix: &str) -> CliResult<Vec<(String, String)>> {
     Ok(dotenv()?
         .into_iter()
         .filter(|(name, _)| name.starts_with(prefix) && environment(name).is_none())
@@ -109,8 +109,8 @@ pub fn variables(prefix: &str) -> Outcome<Vec<(String, String)>> {
 }
 
 /// What `.env` here or in a folder above sets.
-fn dotenv() -> Outcome<HashMap<String, String>> {
-    let unreadable = |_| Failure::usage(".env can't be read: check its permissions");
+fn dotenv() -> CliResult<HashMap<String, String>> {
+    let unreadable = |_| CliError::usage(".env can't be read: check its permissions");
     let Some(path) = nearest(".env").map_err(unreadable)? else {
         return Ok(HashMap::new());
     };
@@ -132,10 +132,10 @@ fn nearest(name: &str) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-fn named_file(path: &Path) -> Outcome<HashMap<String, String>> {
+fn named_file(path: &Path) -> CliResult<HashMap<String, String>> {
     let name = path.display().to_string();
     let content = fs::read(path).map_err(|_| {
-        Failure::usage(format!(
+        CliError::usage(format!(
             "{name} can't be read: check the path and its permissions"
         ))
     })?;
@@ -143,12 +143,12 @@ fn named_file(path: &Path) -> Outcome<HashMap<String, String>> {
 }
 
 /// What the file `name` with this content sets. An error shows no value: values are tokens.
-fn ours(content: &[u8], name: &str) -> Outcome<HashMap<String, String>> {
+fn ours(content: &[u8], name: &str) -> CliResult<HashMap<String, String>> {
     let Dotenv { values, unreadable } = Dotenv::parse(content);
     let is_missed =
         |variable: &&str| unreadable.contains_key(*variable) && !values.contains_key(*variable);
     match names().find(|variable| is_missed(variable) && environment(variable).is_none()) {
-        Some(missed) => Err(Failure::usage(format!(
+        Some(missed) => Err(CliError::usage(format!(
             "{name}: the value of {missed} in line {} can't be read: write {missed}=value on one line, quotes only in pairs",
             unreadable[missed]
         ))),
@@ -166,7 +166,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 /// When none of the three is known.
-pub fn state_dir(get: GetVariable<'_>) -> Outcome<PathBuf> {
+pub fn state_dir(get: GetVariable<'_>) -> CliResult<PathBuf> {
     let set = |name: &str| {
         get(name)
             .map(|value| value.trim_matches(' ').to_owned())
@@ -179,7 +179,7 @@ pub fn state_dir(get: GetVariable<'_>) -> Outcome<PathBuf> {
         .or_else(|| under("XDG_STATE_HOME", "hf2ms"))
         .or_else(home)
         .ok_or_else(|| {
-            Failure::usage("there is no place for the state of runs: set HF2MS_STATE to a folder")
+            CliError::usage("there is no place for the state of runs: set HF2MS_STATE to a folder")
         })
 }
 

@@ -1,6 +1,6 @@
 //! The options of a simulation. What is not given is as an estimate would have it.
 
-use crate::args::workers::On;
+use crate::args::workers::EngineKind;
 use crate::estimate::model::Model;
 use crate::estimate::rates::{FILE_SECONDS, Rates};
 
@@ -50,7 +50,7 @@ fn zero_or_more(text: &str) -> Result<f64, String> {
 impl SimulateArgs {
     /// The containers, as they were asked for, else as these rates have them. A rate a container that was given says
     /// nothing of a limit that earlier runs met, so that limit does not hold beside it.
-    pub fn model(&self, rates: &Rates, on: On, containers: usize) -> Model {
+    pub fn model(&self, rates: &Rates, on: EngineKind, containers: usize) -> Model {
         let usual = rates.model(on, containers);
         let total = self.total_rate.map(|rate| rate * 1e6);
         let usual_total = if self.container_rate.is_some() {
@@ -90,7 +90,7 @@ mod tests {
             startup: Some(3.0),
             ..SimulateArgs::default()
         };
-        let model = args.model(&rates, On::Docker, 4);
+        let model = args.model(&rates, EngineKind::Docker, 4);
         assert_eq!(
             (
                 model.container_rate,
@@ -104,7 +104,7 @@ mod tests {
             container_rate: Some(80.0),
             ..SimulateArgs::default()
         }
-        .model(&rates, On::Docker, 4);
+        .model(&rates, EngineKind::Docker, 4);
         assert_eq!(
             (model.container_rate, model.total_rate, model.startup),
             (80e6, f64::INFINITY, 0.5)

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::args::workers::On;
+use crate::args::workers::EngineKind;
 use crate::estimate::model::Model;
-use crate::estimate::play::{Endless, Played, play};
+use crate::estimate::play::{Endless, PlayResult, play};
 use crate::estimate::price;
 use crate::ui::screen::{dollars, duration, size};
 
@@ -22,7 +22,7 @@ pub struct Simulation {
     /// Chunks.
     pub chunks: usize,
     /// Time, losses and repeated bytes.
-    pub played: Played,
+    pub played: PlayResult,
     /// The time as a multiple of the lower bound; 1 when nothing moves.
     pub ratio: f64,
     /// The bytes as a part of what the containers could have moved in that time.
@@ -36,7 +36,7 @@ impl Simulation {
     ///
     /// # Errors
     /// Containers die so fast that it would not end.
-    pub fn play(chunks: &[Vec<u64>], model: Model, on: On) -> Result<Self, Endless> {
+    pub fn play(chunks: &[Vec<u64>], model: Model, on: EngineKind) -> Result<Self, Endless> {
         let sizes: Vec<u64> = chunks.iter().flatten().copied().collect();
         let (bytes, bound) = (sizes.iter().sum(), model.lower_bound(&sizes));
         let played = play(chunks, &model)?;
@@ -122,8 +122,8 @@ mod tests {
 
     #[test]
     fn nothing_to_move_takes_no_time() {
-        let containers = Rates::assumed(On::Modal).model(On::Modal, 100);
-        let none = Simulation::play(&[], containers, On::Modal).unwrap();
+        let containers = Rates::assumed(EngineKind::Modal).model(EngineKind::Modal, 100);
+        let none = Simulation::play(&[], containers, EngineKind::Modal).unwrap();
         assert_eq!(
             (none.played.seconds, none.ratio, none.dollars),
             (0.0, 1.0, 0.0)

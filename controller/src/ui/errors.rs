@@ -9,7 +9,7 @@ use crate::stop::Interrupted;
 
 /// Why a verb ends early.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct CliError {
     exit: Exit,
     line: String,
     reach: Reach,
@@ -23,9 +23,9 @@ enum Reach {
 }
 
 /// What a verb's steps give.
-pub type Outcome<T> = Result<T, Failure>;
+pub type CliResult<T> = Result<T, CliError>;
 
-impl Failure {
+impl CliError {
     /// A failure with its exit code and its line.
     pub fn new(exit: Exit, line: impl Into<String>) -> Self {
         Self {
@@ -77,13 +77,13 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.line)
     }
 }
 
-impl From<Interrupted> for Failure {
+impl From<Interrupted> for CliError {
     fn from(_: Interrupted) -> Self {
         Self::interrupted()
     }

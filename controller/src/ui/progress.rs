@@ -24,7 +24,7 @@ pub struct Progress {
 
 /// Files and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Done {
+pub struct Amount {
     /// Files.
     pub files: u64,
     /// Bytes.
@@ -33,16 +33,16 @@ pub struct Done {
 
 #[derive(Debug)]
 struct State {
-    of: Done,
-    working: HashMap<u32, Done>,
-    ended: Done,
+    of: Amount,
+    working: HashMap<u32, Amount>,
+    ended: Amount,
     started: Instant,
     told: Instant,
 }
 
 impl Progress {
     /// Progress towards these files and bytes.
-    pub fn new(screen: &Screen, verb: &'static str, of: Done) -> Self {
+    pub fn new(screen: &Screen, verb: &'static str, of: Amount) -> Self {
         screen.start_bar(of.bytes);
         screen.bar().set_prefix(
             screen
@@ -52,7 +52,7 @@ impl Progress {
         let state = State {
             of,
             working: HashMap::new(),
-            ended: Done::default(),
+            ended: Amount::default(),
             started: Instant::now(),
             told: Instant::now(),
         };
@@ -64,7 +64,7 @@ impl Progress {
     }
 
     /// How much there is has been found out.
-    pub fn aim(&self, of: Done) {
+    pub fn aim(&self, of: Amount) {
         self.state().of = of;
         self.screen.bar().set_length(of.bytes);
         self.draw();
@@ -73,11 +73,11 @@ impl Progress {
     /// A worker begins.
     pub fn begin(&self, worker: u32) {
         let mut state = self.state();
-        if state.working.is_empty() && state.ended == Done::default() {
+        if state.working.is_empty() && state.ended == Amount::default() {
             // Until now it has only waited.
             state.started = Instant::now();
         }
-        state.working.insert(worker, Done::default());
+        state.working.insert(worker, Amount::default());
         drop(state);
         self.draw();
     }
@@ -88,7 +88,7 @@ impl Progress {
             Event::Progress { bytes, files } => {
                 self.state().working.insert(
                     worker,
-                    Done {
+                    Amount {
                         files: *files,
                         bytes: *bytes,
                     },
@@ -119,7 +119,7 @@ impl Progress {
     }
 
     /// A worker ends, having done this much; nothing, if its work is given to another.
-    pub fn end(&self, worker: u32, done: Done) {
+    pub fn end(&self, worker: u32, done: Amount) {
         let mut state = self.state();
         state.working.remove(&worker);
         state.ended.files += done.files;
@@ -183,7 +183,7 @@ impl Progress {
         self.tell(done, of, workers, seconds);
     }
 
-    fn tell(&self, done: Done, of: Done, workers: usize, seconds: f64) {
+    fn tell(&self, done: Amount, of: Amount, workers: usize, seconds: f64) {
         self.screen.tell(&json!({
             "event": "progress", "verb": self.verb, "files": done.files, "of_files": of.files,
             "bytes": done.bytes, "of_bytes": of.bytes, "workers": workers, "seconds": seconds,
@@ -207,8 +207,8 @@ impl Progress {
 }
 
 impl State {
-    fn done(&self) -> Done {
-        self.working.values().fold(self.ended, |sum, done| Done {
+    fn done(&self) -> Amount {
+        self.working.values().fold(self.ended, |sum, done| Amount {
             files: sum.files + done.files,
             bytes: sum.bytes + done.bytes,
         })
@@ -224,7 +224,7 @@ mod tests {
         let progress = Progress::new(
             &Screen::of(Mode::Lines),
             "copying",
-            Done {
+            Amount {
                 files: 9,
                 bytes: 90,
             },
@@ -247,22 +247,22 @@ mod tests {
         );
         assert_eq!(
             progress.state().done(),
-            Done {
+            Amount {
                 files: 6,
                 bytes: 60
             }
         );
-        progress.end(0, Done::default());
+        progress.end(0, Amount::default());
         progress.end(
             1,
-            Done {
+            Amount {
                 files: 2,
                 bytes: 20,
             },
         );
         assert_eq!(
             progress.state().done(),
-            Done {
+            Amount {
                 files: 2,
                 bytes: 20
             }

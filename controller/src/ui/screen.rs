@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::ui::errors::Failure;
+use crate::ui::errors::CliError;
 
 /// How the user reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Screen {
     }
 
     /// Why the verb ends early.
-    pub fn fail(&self, failure: &Failure) {
+    pub fn fail(&self, failure: &CliError) {
         match self.mode {
             Mode::Json => self.tell(&json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
             _ => self.between(|| to_stderr(&format!("error: {}", self.named(&failure.to_string())))),

@@ -6,14 +6,14 @@ use hf2ms_worker::protocol::Exit;
 use crate::copy::cloud::ModalCopy;
 use crate::copy::outcome::RunResult;
 use crate::engine::modal::Modal;
-use crate::engine::remote::{Calls, Came, Cloud, Watch, deployed, lost};
+use crate::engine::remote::{Completion, DetachMode, RemoteRun, SubmittedCalls, deployed, lost};
 use crate::mirror::cloud as mirrors;
 use crate::mirror::report::MirrorReport;
 use crate::runs::report::Report;
 use crate::runs::{RunRecord, RunVerb, Runs, State, now};
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// Wait for a run in the cloud, and show its report
@@ -37,7 +37,7 @@ pub struct Args {
 ///
 /// # Errors
 /// There is no such run, or nothing of it is left to wait for.
-pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let settings = settings::load()?;
     let runs = Runs::new(&state_dir(&environment)?);
     let record = runs.find(&args.run)?;
@@ -51,10 +51,10 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
             let report = see_through(&record, &runs, &settings, screen, stop).await?;
             Ok(report.map_or(Exit::Done, |report| report.exit()))
         }
-        State::Running => Err(Failure::usage(format!("run {} is watched by another process: see hf2ms status {0}", record.id))),
+        State::Running => Err(CliError::usage(format!("run {} is watched by another process: see hf2ms status {0}", record.id))),
         state => show(&record, &runs, screen).ok_or_else(|| {
             let (id, state) = (&record.id, state.name());
-            Failure::usage(format!("run {id} is {state}, and nothing of it works any more: run the same command again to go on"))
+            CliError::usage(format!("run {id} is {state}, and nothing of it works any more: run the same command again to go on"))
         }),
     }
 }
@@ -82,7 +82,7 @@ pub async fn see_through(
     settings: &Settings,
     screen: &Screen,
     stop: &Stop,
-) -> Outcome<Option<Report>> {
+) -> CliResult<Option<Report>> {
     let plan: Plan = runs
         .read(&record.id, "plan.json")
         .ok_or_else(|| lost(record, "its plan"))?;
@@ -99,7 +99,7 @@ pub async fn see_through(
                 settings,
             ))
             .await?;
-        let cloud = Cloud {
+        let cloud = RemoteRun {
             modal: &modal,
             app: &app,
             containers,
@@ -112,12 +112,16 @@ pub async fn see_through(
             plan: &plan,
             settings,
         }
-        .work(Calls::of(&journal), Watch::Attached, &mut work)
+        .work(
+            SubmittedCalls::of(&journal),
+            DetachMode::Attached,
+            &mut work,
+        )
         .await
     };
     let state = match came.await {
-        Ok(Came::Home(())) => Ok(State::Done),
-        Ok(Came::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
+        Ok(Completion::Home(())) => Ok(State::Done),
+        Ok(Completion::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
         Err(failure) => Err(failure),
     };
     let ended = match &state {

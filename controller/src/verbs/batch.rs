@@ -14,13 +14,13 @@ use crate::batch::list::{self, BatchEntry, SourceLine};
 use crate::batch::summary::{BatchRow, BatchSummary, repos};
 use crate::copy::decide::IfExists;
 use crate::copy::{CopyArgs, CopyOptions};
-use crate::engine::remote::Watch;
-use crate::engine::runner::Shared;
-use crate::engine::slots::Turns;
+use crate::engine::open::RunnerCache;
+use crate::engine::remote::DetachMode;
+use crate::engine::slots::WorkerSlots;
 use crate::runs::Runs;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// Copy many repos: those that are named, listed in a file, or all of an owner
@@ -76,7 +76,7 @@ A list:
 ///
 /// # Errors
 /// The command line, the list or the owner is wrong; what fails for one repo is in its row.
-pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let began = Instant::now();
     let watch = args.fit()?;
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
@@ -89,7 +89,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         seconds: began.elapsed().as_secs_f64(),
     };
     summary.show(screen);
-    if watch == Watch::Detached {
+    if watch == DetachMode::Detached {
         screen.show("the cloud goes on by itself: hf2ms runs lists the runs, hf2ms attach RUN waits for one, hf2ms stop RUN ends it");
     }
     Ok(summary.exit())
@@ -97,9 +97,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
 
 impl Args {
     /// Whether someone waits for the cloud, if all fits together.
-    fn fit(&self) -> Outcome<Watch> {
+    fn fit(&self) -> CliResult<DetachMode> {
         if self.route.dest.is_some() {
-            return Err(Failure::usage(
+            return Err(CliError::usage(
                 "--dest is for one repo: name destinations in a list (--file), or give --to-owner",
             ));
         }
@@ -111,7 +111,7 @@ impl Args {
         &self,
         settings: &Settings,
         screen: &Screen,
-    ) -> Outcome<(Vec<BatchEntry>, Vec<BatchRow>)> {
+    ) -> CliResult<(Vec<BatchEntry>, Vec<BatchRow>)> {
         let (named, refused) = match (&self.file, &self.owner) {
             (Some(file), _) => (list::read_file(file)?, Vec::new()),
             (None, Some(owner)) => {
@@ -146,13 +146,13 @@ impl Args {
         settings: &'a Settings,
         runs: &'a Runs,
         stop: &'a Stop,
-        watch: Watch,
+        watch: DetachMode,
     ) -> CopyOptions<'a> {
         CopyOptions {
             settings,
             runs,
             stop,
-            cutting: self.work.cutting.clone().among_others(),
+            worker_args: self.work.worker_args.clone().among_others(),
             containers: &self.work.containers,
             visibility: self.visibility.visibility(),
             prune: None,
@@ -164,9 +164,9 @@ impl Args {
             watch,
             trial: self.work.trial(),
             revisions: self.revisions.scope(),
-            ledger: self.work.ledger(),
-            turns: Turns::new(1),
-            shared: Shared::default(),
+            budget: self.work.budget(),
+            slots: WorkerSlots::new(1),
+            shared: RunnerCache::default(),
         }
     }
 }

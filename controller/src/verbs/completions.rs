@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use hf2ms_worker::protocol::Exit;
 
 use crate::cli::Cli;
-use crate::ui::errors::Outcome;
+use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
 
 /// Print completions for a shell
@@ -21,7 +21,7 @@ pub struct Args {
 ///
 /// # Errors
 /// None.
-pub fn run(args: &Args, screen: &Screen) -> Outcome<Exit> {
+pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "hf2ms", &mut text);
     screen.show(String::from_utf8_lossy(&text).trim_end());

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 
 use crate::binaries::{SANDBOX, WORKER, find};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, size};
 
 const REPO: &str = "alice/tiny-model";
@@ -33,13 +33,13 @@ struct Sandbox {
 ///
 /// # Errors
 /// The sandbox or the worker is not there, or a step fails.
-pub async fn run(_args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(_args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let worker = find(WORKER)?;
     let folder = Folder::new()?;
     stop.unless(show(screen, &worker, &folder.0)).await
 }
 
-async fn show(screen: &Screen, worker: &Path, folder: &Path) -> Outcome<Exit> {
+async fn show(screen: &Screen, worker: &Path, folder: &Path) -> CliResult<Exit> {
     screen.show("1. Two hubs start on this machine.");
     let sandbox = Sandbox::start(folder).await?;
     screen.show(format!(
@@ -56,7 +56,7 @@ async fn show(screen: &Screen, worker: &Path, folder: &Path) -> Outcome<Exit> {
         screen.show(format!("{number}. {why}\n   $ hf2ms migrate {REPO}"));
         let status = migrate(&sandbox, worker, folder).await?;
         if !status.success() {
-            return Err(Failure::new(
+            return Err(CliError::new(
                 Exit::Incomplete,
                 format!("the migration ended with {status}"),
             ));
@@ -95,9 +95,9 @@ fn model() -> Value {
 }
 
 /// This very program, as a user would start it.
-async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> Outcome<ExitStatus> {
+async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> CliResult<ExitStatus> {
     let program = std::env::current_exe()
-        .map_err(|error| Failure::usage(format!("this program can't be found: {error}")))?;
+        .map_err(|error| CliError::usage(format!("this program can't be found: {error}")))?;
     let mut command = Command::new(program);
     command
         .args(["migrate", REPO])
@@ -117,14 +117,14 @@ async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> Outcome<Exi
     command
         .status()
         .await
-        .map_err(|error| Failure::usage(format!("hf2ms can't be started: {error}")))
+        .map_err(|error| CliError::usage(format!("hf2ms can't be started: {error}")))
 }
 
 impl Sandbox {
-    async fn start(folder: &Path) -> Outcome<Self> {
+    async fn start(folder: &Path) -> CliResult<Self> {
         let binary = find(SANDBOX)?;
         let failed =
-            |why: String| Failure::usage(format!("{} can't be started: {why}", binary.display()));
+            |why: String| CliError::usage(format!("{} can't be started: {why}", binary.display()));
         let mut command = Command::new(&binary);
         command
             .args(["serve", "--parent-stdin", "--dir"])
@@ -163,27 +163,27 @@ impl Sandbox {
             .unwrap_or_default()
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
+    async fn post(&self, path: &str, body: &Value) -> CliResult<Value> {
         self.ask("POST", path, &body.to_string()).await
     }
 
-    async fn get(&self, path: &str) -> Outcome<Value> {
+    async fn get(&self, path: &str) -> CliResult<Value> {
         self.ask("GET", path, "").await
     }
 
-    async fn ask(&self, method: &str, path: &str, body: &str) -> Outcome<Value> {
+    async fn ask(&self, method: &str, path: &str, body: &str) -> CliResult<Value> {
         let host = self.address("admin").trim_start_matches("http://");
         let answer = ask(host, method, path, body)
             .await
-            .map_err(|error| Failure::usage(format!("the sandbox does not answer: {error}")))?;
+            .map_err(|error| CliError::usage(format!("the sandbox does not answer: {error}")))?;
         let (head, json) = answer.split_once("\r\n\r\n").unwrap_or_default();
         if !head.starts_with("HTTP/1.1 200") {
-            return Err(Failure::usage(format!(
+            return Err(CliError::usage(format!(
                 "the sandbox refuses {path}: {json}"
             )));
         }
         serde_json::from_str(json).map_err(|error| {
-            Failure::usage(format!(
+            CliError::usage(format!(
                 "the sandbox says something else to {path}: {error}"
             ))
         })
@@ -208,9 +208,9 @@ async fn ask(host: &str, method: &str, path: &str, body: &str) -> std::io::Resul
 struct Folder(std::path::PathBuf);
 
 impl Folder {
-    fn new() -> Outcome<Self> {
+    fn new() -> CliResult<Self> {
         let path = std::env::temp_dir().join(format!("hf2ms-demo-{}", ulid::Ulid::new()));
-        std::fs::create_dir(&path).map_err(|error| Failure::file(&path, &error))?;
+        std::fs::create_dir(&path).map_err(|error| CliError::file(&path, &error))?;
         Ok(Self(path))
     }
 }

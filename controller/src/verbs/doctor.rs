@@ -7,16 +7,16 @@ use hf2ms_worker::protocol::{EndpointCheck, Event, Exit, WorkerOptions};
 use serde::Serialize;
 use tokio::process::Command;
 
-use crate::args::workers::{ContainerArgs, On};
+use crate::args::workers::{ContainerArgs, EngineKind};
 use crate::binaries::{WORKER, find, static_worker};
-use crate::engine::docker::{Docker, Terms, Whose};
+use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::modal::{Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::runs::Runs;
-use crate::settings::hub_errors::{Doing, explain, token_missing};
+use crate::settings::hub_errors::{AccessMode, explain, token_missing};
 use crate::settings::{self, Access, Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// Check each token, each hub and the worker, and say what to do
@@ -26,7 +26,7 @@ use crate::ui::screen::Screen;
 pub struct Args {
     /// Where the workers are to run: the same is looked at from there
     #[arg(long, value_name = "ENGINE", default_value = "local")]
-    pub on: On,
+    pub on: EngineKind,
     #[command(flatten)]
     containers: ContainerArgs,
     /// Print one line of JSON a finding
@@ -55,14 +55,14 @@ enum Verdict {
 ///
 /// # Errors
 /// The environment can't be read.
-pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     args.containers.fit(args.on)?;
     let settings = settings::load()?;
     let looks = async {
         let mut findings = match args.on {
-            On::Local => worker(&settings).await,
-            On::Docker => container(args, &settings, screen, stop).await?,
-            On::Modal => cloud(&settings).await?,
+            EngineKind::Local => worker(&settings).await,
+            EngineKind::Docker => container(args, &settings, screen, stop).await?,
+            EngineKind::Modal => cloud(&settings).await?,
         };
         for hub in Hub::with_api() {
             let (from, to) = (settings.access(hub), settings.access_to(hub));
@@ -71,7 +71,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
                 findings.push(account(hub, to, &settings).await);
             }
         }
-        Outcome::Ok(findings)
+        CliResult::Ok(findings)
     };
     let findings = stop.unless(looks).await?;
     for finding in &findings {
@@ -136,7 +136,7 @@ async fn account(hub: Hub, access: &Access, settings: &Settings) -> Finding {
         Err(error) => Finding::new(
             name,
             Verdict::Bad,
-            explain(&error, &at, access, Doing::Writing).to_string(),
+            explain(&error, &at, access, AccessMode::Writing).to_string(),
         ),
     }
 }
@@ -244,8 +244,8 @@ async fn container(
     settings: &Settings,
     screen: &Screen,
     stop: &Stop,
-) -> Outcome<Vec<Finding>> {
-    let terms = Terms {
+) -> CliResult<Vec<Finding>> {
+    let terms = DockerOptions {
         workers: 1,
         memory: WorkerOptions::default().memory,
         scratch: None,
@@ -256,7 +256,7 @@ async fn container(
     let docker = match Docker::open(
         &args.containers,
         terms,
-        Whose {
+        ContainerOwner {
             runs: &runs,
             run: None,
         },
@@ -292,7 +292,7 @@ async fn container(
 }
 
 /// The same in the cloud: Modal's tokens, a deployment, and whether the hubs are reached from a container there.
-async fn cloud(settings: &Settings) -> Outcome<Vec<Finding>> {
+async fn cloud(settings: &Settings) -> CliResult<Vec<Finding>> {
     let home = state_dir(&environment)?;
     let network = NetworkSettings::of(&environment, Location::Cloud).await;
     let left_out = network
@@ -321,7 +321,7 @@ async fn cloud(settings: &Settings) -> Outcome<Vec<Finding>> {
                 .chain(answered(event, "in a container on Modal").unwrap_or_default())
                 .collect()
         }
-        Err::<_, Failure>(failure) => {
+        Err::<_, CliError>(failure) => {
             vec![Finding::new("modal", Verdict::Bad, failure.to_string())]
         }
     })

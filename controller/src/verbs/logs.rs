@@ -8,13 +8,13 @@ use std::time::Duration;
 use hf2ms_worker::protocol::Exit;
 use serde_json::Value;
 
-use crate::args::workers::On;
+use crate::args::workers::EngineKind;
 use crate::engine::modal::{Follow, Modal, explain};
 use crate::engine::remote::deployed;
 use crate::runs::{RunRecord, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// How often files are looked at for more.
@@ -40,11 +40,11 @@ pub struct Args {
 ///
 /// # Errors
 /// There is no such run; Modal can't be reached.
-pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let record = runs.find(&args.run)?;
     let follow = if args.follow { Follow::Yes } else { Follow::No };
-    if record.on == On::Modal {
+    if record.on == EngineKind::Modal {
         stop.unless(of_the_cloud(&record, &runs, follow, screen))
             .await?;
     } else {
@@ -59,9 +59,9 @@ async fn of_the_cloud(
     runs: &Runs,
     follow: Follow,
     screen: &Screen,
-) -> Outcome<()> {
+) -> CliResult<()> {
     let nowhere = || {
-        Failure::usage(format!(
+        CliError::usage(format!(
             "run {} never reached Modal: there are no logs of it",
             record.id
         ))
@@ -108,7 +108,12 @@ fn in_words(line: &Value) -> String {
     )
 }
 
-async fn of_files(record: &RunRecord, runs: &Runs, follow: Follow, screen: &Screen) -> Outcome<()> {
+async fn of_files(
+    record: &RunRecord,
+    runs: &Runs,
+    follow: Follow,
+    screen: &Screen,
+) -> CliResult<()> {
     let folder = runs.path(&record.id).join("logs");
     let mut read: Vec<(PathBuf, u64)> = Vec::new();
     loop {
@@ -122,7 +127,7 @@ async fn of_files(record: &RunRecord, runs: &Runs, follow: Follow, screen: &Scre
 }
 
 /// Shows what every file has got since it was last read.
-fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> Outcome<()> {
+fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> CliResult<()> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .into_iter()
         .flatten()
@@ -138,7 +143,7 @@ fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> 
                 read.push((path.clone(), 0));
                 read.len() - 1
             });
-        let text = rest(&path, &mut read[at].1).map_err(|error| Failure::file(&path, &error))?;
+        let text = rest(&path, &mut read[at].1).map_err(|error| CliError::file(&path, &error))?;
         let worker = path
             .file_stem()
             .map(|name| name.to_string_lossy().into_owned())

@@ -11,12 +11,12 @@ use crate::args::route::{Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
 use crate::copy::decide::{IfExists, read_plan};
 use crate::copy::{CopyArgs, CopyOptions, CopyResult, RepoCopy};
-use crate::engine::runner::Shared;
-use crate::engine::slots::Turns;
+use crate::engine::open::RunnerCache;
+use crate::engine::slots::WorkerSlots;
 use crate::runs::Runs;
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// Copy a repo: plan, stream, commit, verify
@@ -69,7 +69,7 @@ Examples:
 ///
 /// # Errors
 /// Whatever stops it; what fails for single files is in the report.
-pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let began = Instant::now();
     let watch = args.work.watch()?;
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
@@ -78,10 +78,10 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         settings: &settings,
         runs: &runs,
         stop,
-        cutting: if all {
-            args.work.cutting.clone().among_others()
+        worker_args: if all {
+            args.work.worker_args.clone().among_others()
         } else {
-            args.work.cutting.clone()
+            args.work.worker_args.clone()
         },
         containers: &args.work.containers,
         visibility: args.visibility.visibility(),
@@ -90,9 +90,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         watch,
         trial: args.work.trial(),
         revisions: args.revisions.scope(),
-        ledger: args.work.ledger(),
-        turns: Turns::new(1),
-        shared: Shared::default(),
+        budget: args.work.budget(),
+        slots: WorkerSlots::new(1),
+        shared: RunnerCache::default(),
     };
     let copy = RepoCopy {
         options: &options,
@@ -108,7 +108,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
             copy.go(&Route::resolve(source, &args.route, &settings)?, None)
                 .await?
         }
-        (None, None) => return Err(Failure::usage("SOURCE is missing: give the repo to copy")),
+        (None, None) => return Err(CliError::usage("SOURCE is missing: give the repo to copy")),
     };
     if let CopyResult::Detached(run, _) = &end {
         how_to_look_after(run, screen);

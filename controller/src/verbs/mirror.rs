@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use hf2ms_worker::protocol::{Exit, Force, LfsPolicy, Memory, RefScope, ScratchFolder};
 
-use crate::args::workers::{ContainerArgs, CuttingArgs, On};
+use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::binaries::{WORKER, find};
-use crate::engine::docker::{Docker, Terms, Whose};
+use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::local::Local;
-use crate::engine::remote::Watch;
-use crate::engine::runner::{Crew, deployed};
+use crate::engine::open::{Runner, deployed};
+use crate::engine::remote::DetachMode;
 use crate::mirror::endpoints::{GitEndpoint, Side, parse_endpoint};
 use crate::mirror::options::MirrorOptions;
 use crate::mirror::remote::{self, PullMirrorArgs};
@@ -19,7 +19,7 @@ use crate::mirror::watch::{interval, repeat};
 use crate::runs::{RunDir, Runs};
 use crate::settings::{Environment, Settings, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 use crate::verbs::migrate::how_to_look_after;
 
@@ -75,7 +75,7 @@ pub struct Args {
     #[command(flatten)]
     remote: PullMirrorArgs,
     #[command(flatten)]
-    cutting: CuttingArgs,
+    worker_args: WorkerArgs,
     #[command(flatten)]
     containers: ContainerArgs,
 }
@@ -101,7 +101,7 @@ Environment, also from .env or --env-file:
 ///
 /// # Errors
 /// Whatever stops it; what fails for single refs and objects is in the report.
-pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let environment = Environment::load(args.env_file.as_deref())?;
     let (source, mut target) = (
         parse_endpoint(&args.source, Side::Source, &environment)?,
@@ -120,7 +120,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     [&source, &target]
         .into_iter()
         .for_each(|endpoint| in_the_open(endpoint, screen));
-    args.containers.fit(args.cutting.on)?;
+    args.containers.fit(args.worker_args.on)?;
     let watch = args.watched()?;
     let options = args.options(source.clone(), target, &environment)?;
     let runs = Runs::new(&state_dir(&crate::settings::environment)?);
@@ -134,7 +134,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         watch,
         began: began(),
     };
-    let crew = CrewOf {
+    let runner = CrewOf {
         args: &args,
         watch,
         settings: &settings,
@@ -146,12 +146,20 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         let Some(state) = remote.set_up(&settings, screen, stop).await? else {
             return Ok(Exit::Done);
         };
-        return Ok(remote.conclude(&state, &round().scanned(&crew.local(None)?).await?, screen));
+        return Ok(remote.conclude(
+            &state,
+            &round().scanned(&runner.local(None)?).await?,
+            screen,
+        ));
     }
     if args.dry_run {
-        return round().rehearse(&crew.local(None)?).await;
+        return round().rehearse(&runner.local(None)?).await;
     }
-    let mirror = async || round().go(async |run: &RunDir| crew.open(run).await).await;
+    let mirror = async || {
+        round()
+            .go(async |run: &RunDir| runner.open(run).await)
+            .await
+    };
     if let Some(every) = args.watch {
         return repeat(every, screen, stop, async || mirror().await?.report()).await;
     }
@@ -172,7 +180,7 @@ fn settings_of(
     source: &GitEndpoint,
     target: &GitEndpoint,
     environment: &Environment,
-) -> Outcome<Settings> {
+) -> CliResult<Settings> {
     let of = |side: Side, endpoint: &GitEndpoint| {
         endpoint
             .login
@@ -205,7 +213,7 @@ fn in_the_open(endpoint: &GitEndpoint, screen: &Screen) {
 
 impl Args {
     /// Whether someone waits for the cloud.
-    fn watched(&self) -> Outcome<Watch> {
+    fn watched(&self) -> CliResult<DetachMode> {
         let other = [
             ("--watch", self.watch.is_some()),
             ("--dry-run", self.dry_run),
@@ -213,21 +221,21 @@ impl Args {
         .into_iter()
         .find(|(_, given)| *given);
         match other {
-            Some((name, _)) if self.detach => Err(Failure::usage(format!(
+            Some((name, _)) if self.detach => Err(CliError::usage(format!(
                 "{name} needs this process to the end: leave --detach out"
             ))),
-            _ => Watch::of(self.detach, self.cutting.on),
+            _ => DetachMode::of(self.detach, self.worker_args.on),
         }
     }
 
     /// `--temp-dir` names a folder of this machine.
-    fn folder(&self) -> Outcome<ScratchFolder> {
+    fn folder(&self) -> CliResult<ScratchFolder> {
         match &self.temp_dir {
-            Some(_) if self.cutting.on != On::Local => Err(Failure::usage(
+            Some(_) if self.worker_args.on != EngineKind::Local => Err(CliError::usage(
                 "--temp-dir is for workers on this machine: leave --on out",
             )),
             Some(folder) => {
-                std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
+                std::fs::create_dir_all(folder).map_err(|error| CliError::file(folder, &error))?;
                 Ok(ScratchFolder {
                     below: Some(folder.to_string_lossy().into_owned()),
                     kept: self.no_cleanup,
@@ -235,7 +243,7 @@ impl Args {
             }
             None => Ok(ScratchFolder {
                 below: None,
-                kept: self.no_cleanup && self.cutting.on == On::Local,
+                kept: self.no_cleanup && self.worker_args.on == EngineKind::Local,
             }),
         }
     }
@@ -245,7 +253,7 @@ impl Args {
         source: GitEndpoint,
         target: GitEndpoint,
         environment: &Environment,
-    ) -> Outcome<MirrorOptions> {
+    ) -> CliResult<MirrorOptions> {
         let skips = environment.get("GIT_LFS_SKIP_SMUDGE").is_some_and(|value| {
             !matches!(value.to_lowercase().as_str(), "" | "0" | "false" | "no")
         });
@@ -254,7 +262,7 @@ impl Args {
             (true, false) => LfsPolicy::Expected,
             (true, true) => LfsPolicy::Missing,
             (false, true) => {
-                return Err(Failure::usage(
+                return Err(CliError::usage(
                     "--allow-missing goes with GIT_LFS_SKIP_SMUDGE=1: otherwise missing LFS objects are moved",
                 ));
             }
@@ -274,7 +282,7 @@ impl Args {
             },
             lfs,
             folder: self.folder()?,
-            cutting: self.cutting.clone(),
+            worker_args: self.worker_args.clone(),
         })
     }
 }
@@ -282,7 +290,7 @@ impl Args {
 /// Opens who does the work.
 struct CrewOf<'a> {
     args: &'a Args,
-    watch: Watch,
+    watch: DetachMode,
     settings: &'a Settings,
     runs: &'a Runs,
     screen: &'a Screen,
@@ -291,10 +299,10 @@ struct CrewOf<'a> {
 
 impl CrewOf<'_> {
     fn workers(&self) -> usize {
-        self.args.cutting.workers(0)
+        self.args.worker_args.workers(0)
     }
 
-    fn local(&self, logs: Option<PathBuf>) -> Outcome<Local> {
+    fn local(&self, logs: Option<PathBuf>) -> CliResult<Local> {
         Ok(Local {
             binary: find(WORKER)?,
             workers: self.workers(),
@@ -304,25 +312,25 @@ impl CrewOf<'_> {
         })
     }
 
-    async fn open(&self, run: &RunDir) -> Outcome<Crew> {
-        match self.args.cutting.on {
-            On::Local => {
-                return Ok(Crew::Engine(Box::new(
+    async fn open(&self, run: &RunDir) -> CliResult<Runner> {
+        match self.args.worker_args.on {
+            EngineKind::Local => {
+                return Ok(Runner::Engine(Box::new(
                     self.local(Some(run.path().join("logs")))?,
                 )));
             }
-            On::Modal => {
+            EngineKind::Modal => {
                 // How much there is shows only there.
-                let most = self.args.cutting.workers(u64::MAX);
+                let most = self.args.worker_args.workers(u64::MAX);
                 let (modal, deployment) = self
                     .stop
                     .unless(deployed(most, run, self.settings, self.screen))
                     .await?;
-                return Ok(Crew::Cloud(modal, deployment, self.watch));
+                return Ok(Runner::Remote(modal, deployment, self.watch));
             }
-            On::Docker => (),
+            EngineKind::Docker => (),
         }
-        let terms = Terms {
+        let terms = DockerOptions {
             workers: self.workers(),
             memory: Memory(128 << 20),
             scratch: Some(SCRATCH),
@@ -332,12 +340,12 @@ impl CrewOf<'_> {
         let docker = Docker::open(
             &self.args.containers,
             terms,
-            Whose {
+            ContainerOwner {
                 runs: self.runs,
                 run: Some(run),
             },
             self.screen,
         );
-        Ok(Crew::Engine(Box::new(self.stop.unless(docker).await?)))
+        Ok(Runner::Engine(Box::new(self.stop.unless(docker).await?)))
     }
 }

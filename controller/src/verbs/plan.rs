@@ -12,7 +12,7 @@ use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
-use crate::args::workers::{ContainerArgs, CuttingArgs};
+use crate::args::workers::{ContainerArgs, WorkerArgs};
 use crate::copy::decide::IfExists;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::plan::{PlanOptions, Purpose, look};
@@ -20,10 +20,10 @@ use crate::copy::run::stays_hidden;
 use crate::copy::{CopyOptions, Trial};
 use crate::emit::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::engine::network_settings::{Location, NetworkSettings};
-use crate::engine::remote::Watch;
-use crate::engine::runner::Shared;
-use crate::engine::slots::Turns;
-use crate::estimate::budget::Ledger;
+use crate::engine::open::RunnerCache;
+use crate::engine::remote::DetachMode;
+use crate::engine::slots::WorkerSlots;
+use crate::estimate::budget::CostBudget;
 use crate::estimate::rates::Rates;
 use crate::estimate::{CostArgs, Estimate, chunk_sizes};
 use crate::revisions::plan::{PrintedPlan, RevisionPlan};
@@ -35,7 +35,7 @@ use crate::settings::{self, Settings, environment, state_dir};
 use crate::simulate::args::SimulateArgs;
 use crate::simulate::simulation::Simulation;
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, size};
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
@@ -64,7 +64,7 @@ pub struct Args {
     #[command(flatten)]
     emission: EmitArgs,
     #[command(flatten)]
-    cutting: CuttingArgs,
+    worker_args: WorkerArgs,
     #[command(flatten)]
     cost: CostArgs,
     #[command(flatten)]
@@ -97,7 +97,7 @@ enum Emit {
 ///
 /// # Errors
 /// One of the sides can't be read.
-pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let settings = settings::load()?;
     let route = Route::resolve(&args.source, &args.route, &settings)?;
     if args.revisions.scope() == RevisionScope::All {
@@ -110,13 +110,13 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         return Ok(Exit::Done);
     };
     let prune = args.pruning.max_delete();
-    let cutting = if args.emission.emit.is_some() {
-        args.cutting.clone().in_cluster()
+    let worker_args = if args.emission.emit.is_some() {
+        args.worker_args.clone().in_cluster()
     } else {
-        args.cutting.clone()
+        args.worker_args.clone()
     };
     let options = PlanOptions {
-        cutting,
+        worker_args,
         visibility: args.visibility.visibility(),
         prune,
         card: route.card(),
@@ -129,20 +129,20 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         .for_each(|warning| screen.warn(warning));
     let estimate = Estimate::of(
         &plan,
-        &options.cutting,
-        Rates::of(&runs, args.cutting.on, &plan.source, &plan.destination),
+        &options.worker_args,
+        Rates::of(&runs, args.worker_args.on, &plan.source, &plan.destination),
     );
     screen.tell(&estimate.json());
     estimate.allowed_by(&args.cost)?;
     let yaml = match args.emission.emit {
         Some(Emit::Kubernetes) => {
-            Some(for_cluster(&plan, &destination, &args, &options.cutting, screen).await?)
+            Some(for_cluster(&plan, &destination, &args, &options.worker_args, screen).await?)
         }
         None => None,
     };
     if let Some(path) = &args.out {
         write_aside(path, |file| write(&plan, yaml.as_deref(), file))
-            .map_err(|error| Failure::file(path, &error))?;
+            .map_err(|error| CliError::file(path, &error))?;
         screen.show(format!(
             "{}\nwritten to {}",
             in_words(&plan, &estimate),
@@ -170,7 +170,7 @@ async fn of_all(
     settings: &Settings,
     screen: &Screen,
     stop: &Stop,
-) -> Outcome<Exit> {
+) -> CliResult<Exit> {
     let (began, runs, containers) = (
         Instant::now(),
         Runs::new(&state_dir(&environment)?),
@@ -180,17 +180,17 @@ async fn of_all(
         settings,
         runs: &runs,
         stop,
-        cutting: args.cutting.clone().among_others(),
+        worker_args: args.worker_args.clone().among_others(),
         containers: &containers,
         visibility: args.visibility.visibility(),
         prune: args.pruning.max_delete(),
         existing: IfExists::Met,
-        watch: Watch::Attached,
+        watch: DetachMode::Attached,
         trial: Trial::DryRun,
         revisions: RevisionScope::All,
-        ledger: Ledger::new(args.cost.clone(), true),
-        turns: Turns::new(1),
-        shared: Shared::default(),
+        budget: CostBudget::new(args.cost.clone(), true),
+        slots: WorkerSlots::new(1),
+        shared: RunnerCache::default(),
     };
     let results = Screen::of_results();
     let is_shown = args.json || args.out.is_some() || args.simulation.simulate;
@@ -217,11 +217,11 @@ async fn of_all(
 }
 
 /// Prints the plans where they were asked for, or simulates them.
-fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> Outcome<()> {
+fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> CliResult<()> {
     let looked = &planned.survey.looked;
     if let Some(path) = &args.out {
         write_aside(path, |file| write_all(looked, file))
-            .map_err(|error| Failure::file(path, &error))?;
+            .map_err(|error| CliError::file(path, &error))?;
         screen.show(format!("written to {}", path.display()));
     }
     match (&planned.estimate, &args.out) {
@@ -260,10 +260,10 @@ fn simulate(
     estimate: &Estimate,
     args: &SimulateArgs,
     screen: &Screen,
-) -> Outcome<()> {
+) -> CliResult<()> {
     let model = args.model(&estimate.rates, estimate.on, estimate.workers);
     let simulation = Simulation::play(chunks, model, estimate.on)
-        .map_err(|endless| Failure::usage(format!("--lifetime: {endless}")))?;
+        .map_err(|endless| CliError::usage(format!("--lifetime: {endless}")))?;
     screen.tell(&simulation.json());
     screen.show(simulation.readable());
     Ok(())
@@ -286,11 +286,11 @@ async fn for_cluster(
     plan: &Plan,
     destination: &DestinationRepo,
     args: &Args,
-    cutting: &CuttingArgs,
+    worker_args: &WorkerArgs,
     screen: &Screen,
-) -> Outcome<String> {
+) -> CliResult<String> {
     plan.check_folder_limit(destination.hub.limits().folder_entries)
-        .map_err(|error| Failure::refused(error.message()))?;
+        .map_err(|error| CliError::refused(error.message()))?;
     destination.info.iter().try_for_each(|info| {
         stays_hidden(
             plan.creation.visibility,
@@ -302,7 +302,7 @@ async fn for_cluster(
     network.left_out.iter().for_each(|line| screen.warn(line));
     let cluster = Cluster {
         image: args.emission.image.clone(),
-        parallelism: cutting.workers(plan.summary().blob_bytes),
+        parallelism: worker_args.workers(plan.summary().blob_bytes),
         secret: args.emission.secret.clone(),
         visibility: args.visibility.visibility(),
         network,

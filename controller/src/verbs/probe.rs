@@ -7,14 +7,14 @@ use hf2ms_hub::{Hub, RepoKind};
 use hf2ms_worker::protocol::Exit;
 
 use crate::estimate::confirm::confirmed;
-use crate::estimate::measured::{self, Rate, Way};
+use crate::estimate::measured::{self, Direction, Rate};
 use crate::probe::budget::{MOST_BYTES, MOST_REQUESTS};
 use crate::probe::finding::Verdict;
 use crate::probe::{Probe, Probed, hubs, report, speed};
 use crate::settings::hub_errors::token_page;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, size};
 
 /// Hold the live hubs against what this program believes of them
@@ -75,7 +75,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// No token, no consent, a name of no assumption; the report can't be written.
-pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let settings = settings::load()?;
     let probe = args.probe(&settings)?;
     agreed(&promise(&probe, &settings), args.yes, screen).await?;
@@ -88,32 +88,32 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
 }
 
 /// Goes on after a yes.
-async fn agreed(promise: &str, yes: bool, screen: &Screen) -> Outcome<()> {
+async fn agreed(promise: &str, yes: bool, screen: &Screen) -> CliResult<()> {
     if yes {
         screen.say(promise);
         return Ok(());
     }
     match confirmed(&format!("{promise} Go on?"), screen).await {
         Some(true) => Ok(()),
-        Some(false) => Err(Failure::new(
+        Some(false) => Err(CliError::new(
             Exit::Interrupted,
             "not confirmed: nothing was done",
         )),
-        None => Err(Failure::usage(
+        None => Err(CliError::usage(
             "hf2ms probe asks before it makes anything: say --yes where nobody can answer",
         )),
     }
 }
 
 impl Args {
-    fn probe(&self, settings: &Settings) -> Outcome<Probe> {
+    fn probe(&self, settings: &Settings) -> CliResult<Probe> {
         let known = hubs::all();
         if let Some(id) = self
             .only
             .iter()
             .find(|id| !known.iter().any(|line| line.id == **id))
         {
-            return Err(Failure::usage(format!(
+            return Err(CliError::usage(format!(
                 "there is no assumption {}: see docs/probing.md",
                 hf2ms_hub::path::escape(id)
             )));
@@ -132,7 +132,7 @@ impl Args {
     }
 
     /// The hubs that have a token, and are asked for.
-    fn hubs(&self, settings: &Settings) -> Outcome<Vec<Hub>> {
+    fn hubs(&self, settings: &Settings) -> CliResult<Vec<Hub>> {
         let asked = |hub: &Hub| match self.hub.as_deref() {
             None => true,
             Some(prefix) => hub.profile().prefix == prefix,
@@ -152,7 +152,7 @@ impl Args {
                     token_page(*hub, &access.endpoint)
                 )
             });
-            return Err(Failure::usage(format!(
+            return Err(CliError::usage(format!(
                 "a probe needs a token that may write: set {}",
                 missing.collect::<Vec<_>>().join(" or ")
             )));
@@ -203,8 +203,8 @@ fn end_of_repos(hubs: &[Hub]) -> String {
 fn rates(probed: &Probed, settings: &Settings) -> Vec<Rate> {
     let rate = |speed: &speed::Speed| {
         let way = match speed.what.as_str() {
-            "PUT" => Way::Put,
-            "GET" => Way::Get,
+            "PUT" => Direction::Put,
+            "GET" => Direction::Get,
             _ => return None,
         };
         let endpoint = settings.access_to(speed.hub).endpoint.clone();

@@ -5,7 +5,7 @@ use hf2ms_worker::protocol::Exit;
 
 use crate::runs::{RunRecord, RunVerb, Runs};
 use crate::settings::{environment, state_dir};
-use crate::ui::errors::Outcome;
+use crate::ui::errors::CliResult;
 use crate::ui::screen::{Screen, size, when};
 
 /// List the runs of this machine, the newest first
@@ -20,7 +20,7 @@ pub struct Args {
 ///
 /// # Errors
 /// There is no place for them.
-pub fn run(args: &Args, screen: &Screen) -> Outcome<Exit> {
+pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?).list();
     if args.json {
         runs.iter().for_each(|run| screen.tell(run));

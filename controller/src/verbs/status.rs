@@ -5,14 +5,14 @@ use hf2ms_worker::protocol::Exit;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::engine::modal::{Made, Modal, Standing, explain};
-use crate::engine::remote::{AT_ONCE, Calls};
+use crate::engine::modal::{CallState, ChildCall, Modal, explain};
+use crate::engine::remote::{AT_ONCE, SubmittedCalls};
 use crate::mirror::report::MirrorReport;
 use crate::runs::report::{Report, Tally, table};
-use crate::runs::{Entry, RunRecord, RunVerb, Runs, State};
+use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::Outcome;
+use crate::ui::errors::CliResult;
 use crate::ui::screen::{Screen, size, when};
 
 /// Show one run: its report, or how far it is
@@ -30,7 +30,7 @@ pub struct Args {
 ///
 /// # Errors
 /// There is no such run.
-pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let record = runs.find(&args.run)?;
     if record.verb == RunVerb::Mirror {
@@ -53,7 +53,12 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-async fn of_mirror(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+async fn of_mirror(
+    record: &RunRecord,
+    runs: &Runs,
+    screen: &Screen,
+    stop: &Stop,
+) -> CliResult<Exit> {
     let report: Option<MirrorReport> = runs.read(&record.id, "report.json");
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
@@ -75,7 +80,7 @@ async fn of_mirror(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop
 async fn cloud(
     record: &RunRecord,
     runs: &Runs,
-    journal: &[Entry],
+    journal: &[JournalEntry],
     screen: &Screen,
     stop: &Stop,
 ) -> Option<InTheCloud> {
@@ -98,8 +103,12 @@ struct InTheCloud {
     finished: bool,
 }
 
-async fn in_the_cloud(record: &RunRecord, runs: &Runs, journal: &[Entry]) -> Outcome<InTheCloud> {
-    let calls = Calls::of(journal);
+async fn in_the_cloud(
+    record: &RunRecord,
+    runs: &Runs,
+    journal: &[JournalEntry],
+) -> CliResult<InTheCloud> {
+    let calls = SubmittedCalls::of(journal);
     let log = runs.path(&record.id).join("logs").join("bridge.log");
     let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
     let finished = match &calls.last {
@@ -108,7 +117,7 @@ async fn in_the_cloud(record: &RunRecord, runs: &Runs, journal: &[Entry]) -> Out
                 .look(call)
                 .await
                 .map_err(|trouble| explain(&trouble))?,
-            Standing::Pending
+            CallState::Pending
         ),
         None => false,
     };
@@ -123,19 +132,19 @@ async fn in_the_cloud(record: &RunRecord, runs: &Runs, journal: &[Entry]) -> Out
     let standings = stream::iter(calls.chunks.values())
         .map(|call| modal.look(call))
         .buffered(AT_ONCE);
-    let standings: Vec<Standing> = standings
+    let standings: Vec<CallState> = standings
         .try_collect()
         .await
         .map_err(|trouble| explain(&trouble))?;
     let count =
-        |is: fn(&Standing) -> bool| standings.iter().filter(|standing| is(standing)).count();
+        |is: fn(&CallState) -> bool| standings.iter().filter(|standing| is(standing)).count();
     Ok(InTheCloud {
         submitted: calls.chunks.len(),
-        ended: count(|standing| matches!(standing, Standing::Done { .. })),
+        ended: count(|standing| matches!(standing, CallState::Done { .. })),
         failed: count(|standing| {
             matches!(
                 standing,
-                Standing::Failed { .. } | Standing::Cancelled | Standing::Expired
+                CallState::Failed { .. } | CallState::Cancelled | CallState::Expired
             )
         }),
         finished,
@@ -143,7 +152,7 @@ async fn in_the_cloud(record: &RunRecord, runs: &Runs, journal: &[Entry]) -> Out
 }
 
 impl InTheCloud {
-    fn of_made(made: &[Made], finished: bool) -> Self {
+    fn of_made(made: &[ChildCall], finished: bool) -> Self {
         let (submitted, pending) = (
             made.len(),
             made.iter().filter(|made| made.state == "PENDING").count(),
@@ -193,28 +202,28 @@ fn head(run: &RunRecord) -> String {
 }
 
 /// What the receipts in the journal add up to.
-fn so_far(journal: &[Entry]) -> Tally {
+fn so_far(journal: &[JournalEntry]) -> Tally {
     let mut tally = Tally::default();
     for entry in journal {
         match entry {
-            Entry::Planned(plan) => {
+            JournalEntry::Planned(plan) => {
                 (tally.files, tally.bytes) = (plan.files, plan.bytes);
                 (tally.chunks, tally.duplicates, tally.unchanged) =
                     (plan.chunks, plan.duplicates, plan.unchanged);
             }
-            Entry::Chunk(receipt) => tally.add(receipt),
-            Entry::Committed(receipt) => tally.add(receipt),
-            Entry::Lost { .. } => tally.lost_workers += 1,
+            JournalEntry::Chunk(receipt) => tally.add(receipt),
+            JournalEntry::Committed(receipt) => tally.add(receipt),
+            JournalEntry::Crashed { .. } => tally.lost_workers += 1,
             _ => (),
         }
     }
     tally
 }
 
-fn in_words(tally: &Tally, journal: &[Entry]) -> String {
+fn in_words(tally: &Tally, journal: &[JournalEntry]) -> String {
     let ended = journal
         .iter()
-        .filter(|entry| matches!(entry, Entry::Chunk(_)))
+        .filter(|entry| matches!(entry, JournalEntry::Chunk(_)))
         .count();
     let mut lines = vec![
         format!("  files       {}, {}", tally.files, size(tally.bytes)),
@@ -227,7 +236,7 @@ fn in_words(tally: &Tally, journal: &[Entry]) -> String {
         ),
     ];
     let found = journal.iter().rev().find_map(|entry| match entry {
-        Entry::Verified(found) => Some(table(found).trim_end().to_owned()),
+        JournalEntry::Verified(found) => Some(table(found).trim_end().to_owned()),
         _ => None,
     });
     lines.extend(found);
@@ -240,7 +249,7 @@ mod tests {
 
     #[test]
     fn calls_that_neither_wait_nor_gave_anything_have_failed() {
-        let made = ["PENDING", "SUCCESS", "TERMINATED", "FAILURE"].map(|state| Made {
+        let made = ["PENDING", "SUCCESS", "TERMINATED", "FAILURE"].map(|state| ChildCall {
             call: "fc-a".into(),
             state: state.into(),
         });

@@ -6,14 +6,14 @@ use hf2ms_worker::protocol::Exit;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::args::workers::On;
+use crate::args::workers::EngineKind;
 use crate::engine::docker;
 use crate::engine::modal::Modal;
-use crate::engine::remote::{self, Calls};
+use crate::engine::remote::{self, SubmittedCalls};
 use crate::runs::{RunRecord, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// How long a run may take to end: its workers have a few seconds to say how far they are.
@@ -34,23 +34,25 @@ pub struct Args {
 ///
 /// # Errors
 /// There is no such run, it does not end, or what it left can't be removed.
-pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let record = runs.find(&args.run)?;
     let was = record.state;
     match record.on {
-        On::Modal if record.state == State::Detached => {
+        EngineKind::Modal if record.state == State::Detached => {
             stop.unless(cancel_all(&record, &runs)).await?
         }
         // Whoever watches a run on Modal cancels its calls when it is stopped.
-        On::Local | On::Docker | On::Modal => stop.unless(end(&record, &runs)).await?,
+        EngineKind::Local | EngineKind::Docker | EngineKind::Modal => {
+            stop.unless(end(&record, &runs)).await?
+        }
     }
     let removed = match record.on {
-        On::Docker => {
+        EngineKind::Docker => {
             stop.unless(docker::clear_run(&record.id, &runs, screen))
                 .await?
         }
-        On::Local | On::Modal => 0,
+        EngineKind::Local | EngineKind::Modal => 0,
     };
     let now = runs.find(&record.id)?.state;
     screen.tell(&json!({"run": record.id, "was": was, "state": now, "removed": removed}));
@@ -67,7 +69,7 @@ fn in_words(was: &RunRecord, now: State) -> String {
 }
 
 /// Cancels every call of a run that nobody watches.
-async fn cancel_all(record: &RunRecord, runs: &Runs) -> Outcome<()> {
+async fn cancel_all(record: &RunRecord, runs: &Runs) -> CliResult<()> {
     let mut run = runs.resume(record)?;
     let modal = Modal::open(
         &state_dir(&environment)?,
@@ -76,7 +78,7 @@ async fn cancel_all(record: &RunRecord, runs: &Runs) -> Outcome<()> {
     )
     .await;
     let cancelled = match modal {
-        Ok(modal) => remote::cancel(&modal, &Calls::of(&runs.journal(&record.id))).await,
+        Ok(modal) => remote::cancel(&modal, &SubmittedCalls::of(&runs.journal(&record.id))).await,
         Err(failure) => Err(failure),
     };
     match cancelled {
@@ -86,7 +88,7 @@ async fn cancel_all(record: &RunRecord, runs: &Runs) -> Outcome<()> {
 }
 
 /// Asks the run's process to stop, if there is one, and waits until it has.
-async fn end(record: &RunRecord, runs: &Runs) -> Outcome<()> {
+async fn end(record: &RunRecord, runs: &Runs) -> CliResult<()> {
     let Some(process) = runs.controller(&record.id) else {
         return Ok(());
     };
@@ -94,7 +96,7 @@ async fn end(record: &RunRecord, runs: &Runs) -> Outcome<()> {
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM))
         && runs.is_alive(&record.id)
     {
-        return Err(Failure::refused(format!(
+        return Err(CliError::refused(format!(
             "process {process} of run {} can't be stopped: {error}; use the account that started it",
             record.id
         )));
@@ -106,7 +108,7 @@ async fn end(record: &RunRecord, runs: &Runs) -> Outcome<()> {
                 "run {} does not end: kill its process {process}, then do this again",
                 record.id
             );
-            return Err(Failure::new(Exit::Incomplete, line));
+            return Err(CliError::new(Exit::Incomplete, line));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -6,16 +6,16 @@ use hf2ms_worker::verbs::verify::exit_of;
 use serde_json::json;
 
 use crate::args::route::{Route, RouteArgs};
-use crate::args::workers::{CuttingArgs, On};
+use crate::args::workers::{EngineKind, WorkerArgs};
 use crate::binaries::{WORKER, find};
 use crate::copy::plan::{PlanOptions, Purpose, look};
 use crate::copy::run::verify_with;
 use crate::engine::local::Local;
 use crate::runs::report::table;
-use crate::runs::{Entry, NewRun, RunVerb, Runs, State};
+use crate::runs::{JournalEntry, NewRun, RunVerb, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
 /// Compare a repo with its copy, every file by its content
@@ -37,7 +37,7 @@ pub struct Args {
 ///
 /// # Errors
 /// One of the sides can't be read.
-pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
+pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let settings = settings::load()?;
     let runs = Runs::new(&state_dir(&environment)?);
     let route = Route::resolve(&args.source, &args.route, &settings)?;
@@ -48,7 +48,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         return Ok(Exit::Done);
     };
     let options = PlanOptions {
-        cutting: CuttingArgs::default(),
+        worker_args: WorkerArgs::default(),
         visibility: None,
         prune: None,
         card: route.card(),
@@ -61,14 +61,14 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
         .for_each(|warning| screen.warn(warning));
     if destination.info.is_none() {
         let (kind, id, hub) = (destination.at.kind, &destination.at.id, destination.at.hub);
-        return Err(Failure::refused(format!(
+        return Err(CliError::refused(format!(
             "{kind} {id} was not found on {hub}: copy it first, with hf2ms migrate"
         )));
     }
     let (source, destination, summary) = (&plan.source, &plan.destination, &plan.summary());
     let mut run = runs.begin(NewRun {
         verb: RunVerb::Verify,
-        on: On::Local,
+        on: EngineKind::Local,
         source,
         destination,
         plan: summary,
@@ -89,7 +89,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> Outcome<Exit> {
     };
     run.end(state)?;
     let found = found?;
-    run.note(&Entry::Verified(found.clone()))?;
+    run.note(&JournalEntry::Verified(found.clone()))?;
     let exit = if plan.refused.is_empty() {
         exit_of(&found)
     } else {

@@ -6,27 +6,27 @@ use hf2ms_hub::{Hub, Sdk, Surroundings, open_spaces};
 use super::{SourceRepo, said};
 use crate::args::route::Route;
 use crate::settings::Settings;
-use crate::settings::hub_errors::Doing;
-use crate::ui::errors::{Failure, Outcome};
+use crate::settings::hub_errors::AccessMode;
+use crate::ui::errors::{CliError, CliResult};
 
 impl SourceRepo {
     /// Finds out what runs the app, and warns of what is not copied with it.
     ///
     /// # Errors
     /// Its SDK is not known here; its files can't be read.
-    pub async fn look_at_app(&mut self, route: &Route, settings: &Settings) -> Outcome<()> {
+    pub async fn look_at_app(&mut self, route: &Route, settings: &Settings) -> CliResult<()> {
         let id = &self.at.id;
-        let explained = |error| said(&error, &self.at, settings, Doing::Reading);
+        let explained = |error| said(&error, &self.at, settings, AccessMode::Reading);
         let space = open_spaces(&settings.source(&self.at), settings.http()).map_err(explained)?;
         let told = space.sdk().await.map_err(explained)?;
         let told = told.ok_or_else(|| {
-            Failure::refused(format!(
+            CliError::refused(format!(
                 "the Space {id} does not say what runs it: give it an sdk in its README.md"
             ))
         })?;
         self.app = Some(
             told.parse::<Sdk>()
-                .map_err(|bad| Failure::refused(format!("the Space {id}: {bad}")))?,
+                .map_err(|bad| CliError::refused(format!("the Space {id}: {bad}")))?,
         );
         let settings_page = format!("{}/settings", self.at.web_url());
         self.warnings.extend(by_hand(

@@ -10,8 +10,8 @@ use hf2ms_worker::protocol::Creation;
 use super::said;
 use crate::args::filter::Filter;
 use crate::settings::Settings;
-use crate::settings::hub_errors::{Doing, token_missing, token_page};
-use crate::ui::errors::{Failure, Outcome};
+use crate::settings::hub_errors::{AccessMode, token_missing, token_page};
+use crate::ui::errors::{CliError, CliResult};
 
 /// The destination as it was found.
 pub struct DestinationRepo {
@@ -34,7 +34,7 @@ impl DestinationRepo {
     ///
     /// # Errors
     /// No token, a bad one, or one that may not write there.
-    pub async fn to_write(at: RepoAt, filter: Filter, settings: &Settings) -> Outcome<Self> {
+    pub async fn to_write(at: RepoAt, filter: Filter, settings: &Settings) -> CliResult<Self> {
         let access = settings.access_to(at.hub);
         if access.token.is_none() {
             return Err(token_missing(at.hub, access));
@@ -43,7 +43,7 @@ impl DestinationRepo {
         let account = hub
             .account_if_told()
             .await
-            .map_err(|error| said(&error, &at, settings, Doing::Writing))?;
+            .map_err(|error| said(&error, &at, settings, AccessMode::Writing))?;
         account
             .iter()
             .try_for_each(|account| may_write(account, &at, access.token_name))?;
@@ -60,7 +60,7 @@ impl DestinationRepo {
     ///
     /// # Errors
     /// The hub's.
-    pub async fn to_read(at: RepoAt, filter: Filter, settings: &Settings) -> Outcome<Self> {
+    pub async fn to_read(at: RepoAt, filter: Filter, settings: &Settings) -> CliResult<Self> {
         let hub = open(&at, settings)?;
         Self::look(at, filter, settings, hub, None).await
     }
@@ -71,11 +71,11 @@ impl DestinationRepo {
         settings: &Settings,
         hub: Arc<dyn Destination>,
         account: Option<Account>,
-    ) -> Outcome<Self> {
+    ) -> CliResult<Self> {
         let info = hub
             .describe()
             .await
-            .map_err(|error| said(&error, &at, settings, Doing::Writing))?;
+            .map_err(|error| said(&error, &at, settings, AccessMode::Writing))?;
         Ok(Self {
             at,
             info,
@@ -96,7 +96,7 @@ impl DestinationRepo {
         branch: &Revision,
         head: Option<Revision>,
         settings: &Settings,
-    ) -> Outcome<Self> {
+    ) -> CliResult<Self> {
         let at = RepoAt {
             revision: branch.clone(),
             ..self.at.clone()
@@ -132,7 +132,7 @@ impl DestinationRepo {
     ///
     /// # Errors
     /// The hub's.
-    pub async fn current(&self, settings: &Settings) -> Outcome<Listing> {
+    pub async fn current(&self, settings: &Settings) -> CliResult<Listing> {
         if self.info.is_some() {
             self.list(settings).await
         } else {
@@ -149,12 +149,12 @@ impl DestinationRepo {
     ///
     /// # Errors
     /// The hub's.
-    pub async fn list(&self, settings: &Settings) -> Outcome<Listing> {
+    pub async fn list(&self, settings: &Settings) -> CliResult<Listing> {
         let mut listing = self
             .hub
             .list()
             .await
-            .map_err(|error| said(&error, &self.at, settings, Doing::Writing))?;
+            .map_err(|error| said(&error, &self.at, settings, AccessMode::Writing))?;
         self.filter.apply(&mut listing);
         Ok(listing)
     }
@@ -175,9 +175,9 @@ impl DestinationRepo {
     }
 }
 
-fn open(at: &RepoAt, settings: &Settings) -> Outcome<Arc<dyn Destination>> {
+fn open(at: &RepoAt, settings: &Settings) -> CliResult<Arc<dyn Destination>> {
     open_destination(&settings.destination(at), settings.http())
-        .map_err(|error| said(&error, at, settings, Doing::Writing))
+        .map_err(|error| said(&error, at, settings, AccessMode::Writing))
 }
 
 fn owns(account: &Account, owner: &str) -> bool {
@@ -189,17 +189,17 @@ fn owns(account: &Account, owner: &str) -> bool {
 }
 
 /// Refuses what is known to be impossible. A hub that tells no organisations decides when the repo is created.
-fn may_write(account: &Account, at: &RepoAt, token: &str) -> Outcome<()> {
+fn may_write(account: &Account, at: &RepoAt, token: &str) -> CliResult<()> {
     let (name, hub) = (&account.name, at.hub);
     if account.can_write == Some(false) {
         let page = token_page(hub, &at.endpoint);
-        return Err(Failure::refused(format!(
+        return Err(CliError::refused(format!(
             "{token} of {name} may only read: get one that may write at {page}"
         )));
     }
     if !account.organisations.is_empty() && !owns(account, at.id.owner()) {
         let own = format!("{name}/{}", at.id.name());
-        return Err(Failure::refused(format!(
+        return Err(CliError::refused(format!(
             "{token} of {name} may not write to {} on {hub}: use --dest {own}",
             at.id
         )));

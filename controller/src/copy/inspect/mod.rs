@@ -10,12 +10,12 @@ pub use source::SourceRepo;
 
 use hf2ms_hub::{Error, RepoAt, RepoInfo};
 
-use crate::settings::hub_errors::{Doing, explain};
+use crate::settings::hub_errors::{AccessMode, explain};
 use crate::settings::{Access, Settings};
-use crate::ui::errors::Failure;
+use crate::ui::errors::CliError;
 
 /// A hub's error in words.
-pub fn said(error: &Error, at: &RepoAt, settings: &Settings, doing: Doing) -> Failure {
+pub fn said(error: &Error, at: &RepoAt, settings: &Settings, doing: AccessMode) -> CliError {
     explain(error, at, access(settings, at, doing), doing)
 }
 
@@ -29,9 +29,9 @@ pub fn renamed(at: &RepoAt, info: &RepoInfo) -> Option<String> {
 }
 
 /// How this side's hub is reached.
-fn access<'a>(settings: &'a Settings, at: &RepoAt, doing: Doing) -> &'a Access {
+fn access<'a>(settings: &'a Settings, at: &RepoAt, doing: AccessMode) -> &'a Access {
     match doing {
-        Doing::Reading => settings.access(at.hub),
-        Doing::Writing => settings.access_to(at.hub),
+        AccessMode::Reading => settings.access(at.hub),
+        AccessMode::Writing => settings.access_to(at.hub),
     }
 }

@@ -8,8 +8,8 @@ use super::{renamed, said};
 use crate::args::filter::Filter;
 use crate::args::route::Route;
 use crate::settings::Settings;
-use crate::settings::hub_errors::Doing;
-use crate::ui::errors::{Failure, Outcome};
+use crate::settings::hub_errors::AccessMode;
+use crate::ui::errors::{CliError, CliResult};
 use hf2ms_worker::context::open_source_by;
 use hf2ms_worker::plan::GitFiles;
 use hf2ms_worker::protocol::{Transport, WorkerOptions};
@@ -40,7 +40,7 @@ impl SourceRepo {
     ///
     /// # Errors
     /// It is not there, or may not be read.
-    pub async fn find(route: &Route, settings: &Settings) -> Outcome<Self> {
+    pub async fn find(route: &Route, settings: &Settings) -> CliResult<Self> {
         let mut absent = None;
         for (index, kind) in route.kinds().iter().enumerate() {
             let at = route.source_at(settings, *kind, route.asked());
@@ -52,12 +52,12 @@ impl SourceRepo {
                 Err(error) if error.kind() == Kind::NotFound => {
                     absent = absent.or(Some((error, at)))
                 }
-                Err(error) => return Err(said(&error, &at, settings, Doing::Reading)),
+                Err(error) => return Err(said(&error, &at, settings, AccessMode::Reading)),
             }
         }
         Err(match absent {
             Some((error, at)) => not_found(route, settings, &error, &at).await,
-            None => Failure::usage("there is no kind to look for"),
+            None => CliError::usage("there is no kind to look for"),
         })
     }
 
@@ -67,7 +67,7 @@ impl SourceRepo {
         at: RepoAt,
         found: Found,
         other: &[RepoKind],
-    ) -> Outcome<Self> {
+    ) -> CliResult<Self> {
         let Found {
             info,
             transport,
@@ -81,7 +81,7 @@ impl SourceRepo {
                 at.revision.clone()
             }
             None => {
-                return Err(Failure::refused(format!(
+                return Err(CliError::refused(format!(
                     "{} does not say at which commit {} is",
                     at.hub, at.id
                 )));
@@ -109,7 +109,7 @@ impl SourceRepo {
             ));
         }
         let source = open(&at, transport, settings)
-            .map_err(|error| said(&error, &at, settings, Doing::Reading))?;
+            .map_err(|error| said(&error, &at, settings, AccessMode::Reading))?;
         let (asked, filter) = (route.asked().clone(), route.filter().clone());
         Ok(Self {
             asked,
@@ -141,14 +141,14 @@ impl SourceRepo {
         commit: &Revision,
         asked: &Revision,
         settings: &Settings,
-    ) -> Outcome<Self> {
+    ) -> CliResult<Self> {
         let at = RepoAt {
             revision: commit.clone(),
             ..self.at.clone()
         };
         let (info, filter, transport) = (self.info.clone(), self.filter.clone(), self.transport);
         let source = open(&at, transport, settings)
-            .map_err(|error| said(&error, &at, settings, Doing::Reading))?;
+            .map_err(|error| said(&error, &at, settings, AccessMode::Reading))?;
         let outside = GitFiles::default();
         Ok(Self {
             asked: asked.clone(),
@@ -177,10 +177,10 @@ impl SourceRepo {
         transport: Transport,
         outside: GitFiles,
         settings: &Settings,
-    ) -> Outcome<()> {
+    ) -> CliResult<()> {
         if transport != self.transport {
             self.source = open(&self.at, transport, settings)
-                .map_err(|error| said(&error, &self.at, settings, Doing::Reading))?;
+                .map_err(|error| said(&error, &self.at, settings, AccessMode::Reading))?;
         }
         (self.transport, self.outside) = (transport, outside);
         Ok(())
@@ -195,7 +195,7 @@ impl SourceRepo {
     ///
     /// # Errors
     /// The hub's.
-    pub async fn list(&mut self, settings: &Settings) -> Outcome<Listing> {
+    pub async fn list(&mut self, settings: &Settings) -> CliResult<Listing> {
         let listed = match self.source.list().await {
             Err(lock) if lock.kind() == Kind::Locked && self.transport != Transport::Git => {
                 self.turn_to_git(&lock, settings).await
@@ -203,7 +203,7 @@ impl SourceRepo {
             listed => listed,
         };
         let mut listing =
-            listed.map_err(|error| said(&error, &self.at, settings, Doing::Reading))?;
+            listed.map_err(|error| said(&error, &self.at, settings, AccessMode::Reading))?;
         self.outside = GitFiles::of(&listing);
         self.filter.apply(&mut listing);
         Ok(listing)
@@ -281,7 +281,7 @@ fn open(at: &RepoAt, transport: Transport, settings: &Settings) -> Result<Arc<dy
 }
 
 /// Which of the two is absent: the repo, or only the revision.
-async fn not_found(route: &Route, settings: &Settings, error: &Error, at: &RepoAt) -> Failure {
+async fn not_found(route: &Route, settings: &Settings, error: &Error, at: &RepoAt) -> CliError {
     for kind in route.kinds() {
         let main = Revision::main_of(at.hub);
         if *route.asked() != main
@@ -294,7 +294,7 @@ async fn not_found(route: &Route, settings: &Settings, error: &Error, at: &RepoA
             .is_ok()
         {
             let (id, hub) = (&at.id, at.hub);
-            return Failure::refused(format!(
+            return CliError::refused(format!(
                 "{kind} {id} on {hub} has no revision {}: check --revision",
                 route.asked()
             ));
@@ -309,10 +309,10 @@ async fn not_found(route: &Route, settings: &Settings, error: &Error, at: &RepoA
         } else {
             format!("or set {token} if it is private")
         };
-        return Failure::refused(format!(
+        return CliError::refused(format!(
             "no {} {id} was found on {hub}: check the id, {rest}",
             kinds.join(" or ")
         ));
     }
-    said(error, at, settings, Doing::Reading)
+    said(error, at, settings, AccessMode::Reading)
 }

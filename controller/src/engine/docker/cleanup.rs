@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::container::{CONTROLLER, RUN};
 use super::daemon::{Daemon, understood};
-use crate::ui::errors::Outcome;
+use crate::ui::errors::CliResult;
 
 /// Removes a container, running or not. Returns whether it was there.
 ///
@@ -38,7 +38,7 @@ pub async fn sweep(
     daemon: &Daemon,
     controller: &str,
     is_over: impl Fn(&str) -> bool,
-) -> Outcome<BTreeMap<String, u64>> {
+) -> CliResult<BTreeMap<String, u64>> {
     let filters = HashMap::from([("label", vec![format!("{CONTROLLER}={controller}")])]);
     let options = ListContainersOptionsBuilder::default()
         .all(true)

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use bollard::models::{ContainerCreateBody, ContainerState, HostConfig, HostConfigLogConfig};
 
-use crate::engine::output::Death;
+use crate::engine::output::ExitStatus;
 
 /// The label with the identity of the state folder that a container's run is kept in.
 pub const CONTROLLER: &str = "hf2ms.controller";
@@ -21,7 +21,7 @@ const PIDS: i64 = 512;
 
 /// What the containers of one run have in common.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shape {
+pub struct ContainerTemplate {
     /// The image they are made of.
     pub image: String,
     /// The network they are in; else the daemon's own.
@@ -40,7 +40,7 @@ pub struct Shape {
 
 /// What one container is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Errand {
+pub struct ContainerSpec {
     /// The worker's verb.
     pub verb: String,
     /// Its further arguments.
@@ -51,28 +51,24 @@ pub struct Errand {
     pub label: String,
 }
 
-impl Shape {
+impl ContainerTemplate {
     /// The name of its container for an errand; `serial` tells it from others for the same.
-    pub fn name(&self, errand: &Errand, serial: u32) -> String {
-        format!(
-            "hf2ms-{}-{}-{serial}",
-            self.run.to_lowercase(),
-            errand.label
-        )
+    pub fn name(&self, spec: &ContainerSpec, serial: u32) -> String {
+        format!("hf2ms-{}-{}-{serial}", self.run.to_lowercase(), spec.label)
     }
 
     /// The container for an errand. Nothing secret is in it: whoever may ask the daemon can read it.
-    pub fn container(&self, errand: &Errand) -> ContainerCreateBody {
+    pub fn container(&self, spec: &ContainerSpec) -> ContainerCreateBody {
         ContainerCreateBody {
             image: Some(self.image.clone()),
             cmd: Some(
-                [&errand.verb]
+                [&spec.verb]
                     .into_iter()
-                    .chain(&errand.args)
+                    .chain(&spec.args)
                     .cloned()
                     .collect(),
             ),
-            labels: Some(self.labels(errand)),
+            labels: Some(self.labels(spec)),
             attach_stdin: Some(true),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
@@ -85,13 +81,13 @@ impl Shape {
         }
     }
 
-    fn labels(&self, errand: &Errand) -> HashMap<String, String> {
+    fn labels(&self, spec: &ContainerSpec) -> HashMap<String, String> {
         let own = [
             (CONTROLLER, &self.controller),
             (RUN, &self.run),
-            (VERB, &errand.verb),
+            (VERB, &spec.verb),
         ];
-        let chunk = errand
+        let chunk = spec
             .chunk
             .map(|number| (CHUNK.to_owned(), number.to_string()));
         own.into_iter()
@@ -128,7 +124,7 @@ impl Shape {
     }
 
     /// How a container ended, of its state.
-    pub fn death(&self, state: &ContainerState) -> Death {
+    pub fn exit_status(&self, state: &ContainerState) -> ExitStatus {
         let code = state
             .exit_code
             .and_then(|code| i32::try_from(code).ok())
@@ -138,14 +134,14 @@ impl Shape {
             state.error.as_deref().filter(|error| !error.is_empty()),
             code,
         ) {
-            (Some(true), _, 1..) => Death::unseen(format!(
+            (Some(true), _, 1..) => ExitStatus::unseen(format!(
                 "out of memory: it may have {} MiB",
                 self.memory >> 20
             )),
-            (_, Some(error), _) => Death::unseen(hf2ms_hub::path::escape(error)),
+            (_, Some(error), _) => ExitStatus::unseen(hf2ms_hub::path::escape(error)),
             // A shell's way to say that a signal ended it, which is the daemon's too; 130 is the worker's own.
-            (_, _, 129 | 131..) => Death::killed(code - 128),
-            _ => Death::exited(code),
+            (_, _, 129 | 131..) => ExitStatus::killed(code - 128),
+            _ => ExitStatus::exited(code),
         }
     }
 }
@@ -154,9 +150,9 @@ impl Shape {
 pub(super) mod tests {
     use super::*;
 
-    pub(crate) fn shape() -> Shape {
+    pub(crate) fn template() -> ContainerTemplate {
         let (image, controller, run) = ("i".to_owned(), "c".to_owned(), "01K".to_owned());
-        Shape {
+        ContainerTemplate {
             image,
             network: Some("n".to_owned()),
             memory: 256 << 20,
@@ -167,9 +163,9 @@ pub(super) mod tests {
         }
     }
 
-    pub(crate) fn errand() -> Errand {
+    pub(crate) fn spec() -> ContainerSpec {
         let args = vec!["--attached".to_owned()];
-        Errand {
+        ContainerSpec {
             verb: "run".to_owned(),
             args,
             chunk: Some(3),
@@ -179,7 +175,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_container_may_do_nothing_but_work() {
-        let body = shape().container(&errand());
+        let body = template().container(&spec());
         let host = body.host_config.clone().unwrap();
         assert_eq!(
             (host.readonly_rootfs, host.cap_drop),
@@ -210,11 +206,14 @@ pub(super) mod tests {
     #[test]
     fn a_container_can_write_only_where_a_plan_wants_room_and_that_is_bounded() {
         let tmpfs = |scratch| {
-            Shape { scratch, ..shape() }
-                .container(&errand())
-                .host_config
-                .unwrap()
-                .tmpfs
+            ContainerTemplate {
+                scratch,
+                ..template()
+            }
+            .container(&spec())
+            .host_config
+            .unwrap()
+            .tmpfs
         };
         assert_eq!(tmpfs(None), None);
         let room = tmpfs(Some(9 << 20)).unwrap();
@@ -226,8 +225,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_container_says_whose_it_is() {
-        assert_eq!(shape().name(&errand(), 7), "hf2ms-01k-run-0003-7");
-        let labels = shape().container(&errand()).labels.unwrap();
+        assert_eq!(template().name(&spec(), 7), "hf2ms-01k-run-0003-7");
+        let labels = template().container(&spec()).labels.unwrap();
         let of = |name: &str| labels[name].as_str();
         assert_eq!(
             (of(CONTROLLER), of(RUN), of(VERB), of(CHUNK)),
@@ -237,34 +236,37 @@ pub(super) mod tests {
 
     #[test]
     fn an_end_is_told_as_what_it_was() {
-        let death = |code: i64, oom_killed: bool, error: &str| {
+        let exit_status = |code: i64, oom_killed: bool, error: &str| {
             let state = ContainerState {
                 exit_code: Some(code),
                 oom_killed: Some(oom_killed),
                 error: Some(error.to_owned()),
                 ..Default::default()
             };
-            shape().death(&state)
+            template().exit_status(&state)
         };
         assert_eq!(
-            death(137, true, "").how,
+            exit_status(137, true, "").how,
             "out of memory: it may have 256 MiB"
         );
         assert_eq!(
-            death(0, true, ""),
-            Death::exited(0),
+            exit_status(0, true, ""),
+            ExitStatus::exited(0),
             "something in it was killed, but it went on and ended well"
         );
         assert_eq!(
-            (death(137, false, "").how, death(143, false, "").how),
+            (
+                exit_status(137, false, "").how,
+                exit_status(143, false, "").how
+            ),
             ("killed by signal 9".into(), "killed by signal 15".into())
         );
         assert_eq!(
-            (death(130, false, ""), death(3, false, "")),
-            (Death::exited(130), Death::exited(3))
+            (exit_status(130, false, ""), exit_status(3, false, "")),
+            (ExitStatus::exited(130), ExitStatus::exited(3))
         );
         assert_eq!(
-            death(128, false, "exec: no such file").how,
+            exit_status(128, false, "exec: no such file").how,
             "exec: no such file"
         );
     }

@@ -13,26 +13,26 @@ use futures_util::{Stream, StreamExt};
 use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 
 use super::Docker;
-use super::container::Errand;
-use super::daemon::{Trouble, understood};
-use crate::engine::output::{Death, GRACE, keep_log, listen};
-use crate::engine::{Heard, Listener};
+use super::container::ContainerSpec;
+use super::daemon::{DaemonError, understood};
+use crate::engine::output::{ExitStatus, GRACE, keep_log, read_events};
+use crate::engine::{Listener, WorkerOutput};
 
 /// Bytes that may wait between the daemon's stream and who reads its lines.
 const BETWEEN: usize = 64 << 10;
 /// How long the last lines of the log may take once the container has ended.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_LOG_LINES: Duration = Duration::from_secs(2);
 /// The exit code of a process that was ended by SIGKILL.
 const KILLED: i64 = 137;
 /// How much later than an end its reason may be told.
 const LATE: Duration = Duration::from_millis(500);
 
 /// What a container said, and how it ended.
-pub(super) struct Said {
-    pub death: Death,
-    pub heard: Heard,
+pub(super) struct ContainerResult {
+    pub exit_status: ExitStatus,
+    pub output: WorkerOutput,
     /// The last line of its log.
-    pub last_words: String,
+    pub last_log_line: String,
 }
 
 /// The end of the line that the container's standard input hangs on.
@@ -43,10 +43,10 @@ impl Docker {
     pub(super) async fn converse(
         &self,
         name: &str,
-        errand: &Errand,
+        spec: &ContainerSpec,
         told: &str,
         listener: Listener<'_>,
-    ) -> std::result::Result<Said, Error> {
+    ) -> std::result::Result<ContainerResult, Error> {
         let options = AttachContainerOptionsBuilder::default()
             .stream(true)
             .stdin(true)
@@ -54,7 +54,7 @@ impl Docker {
             .stderr(true)
             .build();
         let AttachContainerResults {
-            output,
+            output: stream,
             input: mut line,
         } = self
             .daemon
@@ -63,30 +63,30 @@ impl Docker {
             .await?;
         self.daemon.api.start_container(name, None).await?;
         let ((stdout, to_stdout), (stderr, to_stderr)) = (duplex(BETWEEN), duplex(BETWEEN));
-        let sorting = tokio::spawn(sort(output, to_stdout, to_stderr));
+        let sorting = tokio::spawn(sort(stream, to_stdout, to_stderr));
         let path = self
             .logs
             .as_ref()
-            .map(|logs| logs.join(format!("{}.log", errand.label)));
+            .map(|logs| logs.join(format!("{}.log", spec.label)));
         let log = tokio::spawn(keep_log(stderr, path, self.terms.settings.redactor()));
-        let mut heard = Heard::default();
+        let mut output = WorkerOutput::default();
         tokio::select! {
-            () = listen(stdout, &mut heard, listener, &self.terms.settings) => (),
+            () = read_events(stdout, &mut output, listener, &self.terms.settings) => (),
             () = self.feed(&mut line, told) => (),
         }
         // A line that is cut already needs no closing.
         let _ = line.shutdown().await;
-        let death = self.death(name).await;
-        let last_words = tokio::time::timeout(LAST_WORDS, log)
+        let exit_status = self.exit_status(name).await;
+        let last_log_line = tokio::time::timeout(LAST_LOG_LINES, log)
             .await
             .ok()
             .and_then(std::result::Result::ok)
             .unwrap_or_default();
         sorting.abort();
-        Ok(Said {
-            death,
-            heard,
-            last_words,
+        Ok(ContainerResult {
+            exit_status,
+            output,
+            last_log_line,
         })
     }
 
@@ -100,7 +100,7 @@ impl Docker {
     }
 
     /// How a container ended, once it has; after the grace it is killed.
-    async fn death(&self, name: &str) -> Death {
+    async fn exit_status(&self, name: &str) -> ExitStatus {
         let (code, killed) = match tokio::time::timeout(GRACE, self.ended(name)).await {
             Ok(code) => (code, Ok(())),
             Err(_) => (None, self.daemon.api.kill_container(name, None).await),
@@ -109,17 +109,17 @@ impl Docker {
             // A daemon with much to do may be late to tell of an end: what can't be killed may have ended by itself.
             Ok(found) => match (killed, found.state.unwrap_or_default()) {
                 (Err(error), state) if state.running == Some(true) => {
-                    Death::unseen(Trouble::of(&error).to_string())
+                    ExitStatus::unseen(DaemonError::of(&error).to_string())
                 }
-                (_, state) => self.shape.death(&ContainerState {
+                (_, state) => self.template.exit_status(&ContainerState {
                     exit_code: state.exit_code.or(code),
                     ..state
                 }),
             },
-            Err(error) if Trouble::of(&error).is_absence() => {
-                Death::unseen("removed by someone else")
+            Err(error) if DaemonError::of(&error).is_absence() => {
+                ExitStatus::unseen("removed by someone else")
             }
-            Err(error) => Death::unseen(Trouble::of(&error).to_string()),
+            Err(error) => ExitStatus::unseen(DaemonError::of(&error).to_string()),
         }
     }
 
@@ -158,11 +158,11 @@ async fn write(line: &mut Line, told: &str) -> Result<()> {
 
 /// Sorts what a container says into its two outputs, until it ends. Who has heard enough of one may still listen to the other.
 async fn sort(
-    mut output: Pin<Box<dyn Stream<Item = std::result::Result<LogOutput, Error>> + Send>>,
+    mut stream: Pin<Box<dyn Stream<Item = std::result::Result<LogOutput, Error>> + Send>>,
     mut stdout: DuplexStream,
     mut stderr: DuplexStream,
 ) {
-    while let Some(Ok(part)) = output.next().await {
+    while let Some(Ok(part)) = stream.next().await {
         let _ = match part {
             LogOutput::StdErr { message } => stderr.write_all(&message).await,
             LogOutput::StdOut { message } => stdout.write_all(&message).await,

@@ -12,7 +12,7 @@ use hf2ms_hub::path::escape;
 use hf2ms_worker::protocol::Exit;
 
 use crate::settings::GetVariable;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 /// Seconds that the daemon may take to answer. Starting a hundred containers keeps it busy.
 const PATIENCE: u64 = 120;
@@ -26,12 +26,12 @@ pub struct Daemon {
     pub api: bollard::Docker,
     /// Its version.
     pub version: String,
-    place: Place,
+    place: DaemonAddress,
 }
 
 /// Where a daemon listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+enum DaemonAddress {
     /// At this socket.
     Socket(PathBuf),
     /// At this host and port.
@@ -40,7 +40,7 @@ enum Place {
 
 /// What came between us and the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum DaemonError {
     /// It is not there, or not any more.
     Away(String),
     /// We may not speak to it.
@@ -54,8 +54,8 @@ impl Daemon {
     ///
     /// # Errors
     /// There is none, it can't be reached, or we may not speak to it.
-    pub async fn open(get: GetVariable<'_>, warn: impl Fn(&str)) -> Outcome<Self> {
-        let place = Place::find(get, &|path| path.exists())?;
+    pub async fn open(get: GetVariable<'_>, warn: impl Fn(&str)) -> CliResult<Self> {
+        let place = DaemonAddress::find(get, &|path| path.exists())?;
         if place.is_open_to_listeners() {
             warn(&format!(
                 "{place} is not encrypted: tokens can be read on the way; forward its socket with ssh and use unix://"
@@ -63,13 +63,13 @@ impl Daemon {
         }
         let api = place
             .connect()
-            .map_err(|error| place.failure(&Trouble::of(&error)))?;
+            .map_err(|error| place.failure(&DaemonError::of(&error)))?;
         let version = match tokio::time::timeout(FIRST_ANSWER, api.version()).await {
             Ok(answer) => {
-                understood(answer).map_err(|error| place.failure(&Trouble::of(&error)))?
+                understood(answer).map_err(|error| place.failure(&DaemonError::of(&error)))?
             }
             Err(_) => {
-                return Err(place.failure(&Trouble::Away(format!(
+                return Err(place.failure(&DaemonError::Away(format!(
                     "no answer in {} s",
                     FIRST_ANSWER.as_secs()
                 ))));
@@ -86,7 +86,7 @@ impl Daemon {
     ///
     /// # Errors
     /// It does not say.
-    pub async fn cpus(&self) -> Outcome<u32> {
+    pub async fn cpus(&self) -> CliResult<u32> {
         let info = understood(self.api.info().await).map_err(|error| self.failure(&error))?;
         Ok(info
             .ncpu
@@ -96,8 +96,8 @@ impl Daemon {
     }
 
     /// An error of its API in words.
-    pub fn failure(&self, error: &Error) -> Failure {
-        self.place.failure(&Trouble::of(error))
+    pub fn failure(&self, error: &Error) -> CliError {
+        self.place.failure(&DaemonError::of(error))
     }
 }
 
@@ -107,8 +107,8 @@ impl fmt::Display for Daemon {
     }
 }
 
-impl Place {
-    fn find(get: GetVariable<'_>, exists: &dyn Fn(&Path) -> bool) -> Outcome<Self> {
+impl DaemonAddress {
+    fn find(get: GetVariable<'_>, exists: &dyn Fn(&Path) -> bool) -> CliResult<Self> {
         let set = |name: &str| get(name).filter(|value| !value.trim().is_empty());
         if let Some(host) = set("DOCKER_HOST") {
             return Self::parse(host.trim(), set("DOCKER_TLS_VERIFY").is_some());
@@ -124,11 +124,11 @@ impl Place {
             .chain([Some(podman)])
             .flatten();
         sockets.find(|socket| exists(socket)).map(Self::Socket).ok_or_else(|| {
-            Failure::usage("there is no Docker here: neither /var/run/docker.sock nor a socket of podman; start one, or set DOCKER_HOST")
+            CliError::usage("there is no Docker here: neither /var/run/docker.sock nor a socket of podman; start one, or set DOCKER_HOST")
         })
     }
 
-    fn parse(host: &str, encrypted: bool) -> Outcome<Self> {
+    fn parse(host: &str, encrypted: bool) -> CliResult<Self> {
         let tcp = host
             .strip_prefix("tcp://")
             .or_else(|| host.strip_prefix("http://"))
@@ -136,13 +136,13 @@ impl Place {
         let is_host = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
         match (host.strip_prefix("unix://"), tcp) {
             (Some(path), _) if path.starts_with('/') => Ok(Self::Socket(path.into())),
-            (None, Some(_)) if encrypted => Err(Failure::usage(
+            (None, Some(_)) if encrypted => Err(CliError::usage(
                 "DOCKER_TLS_VERIFY is set, but Docker is not spoken to over TLS: forward its socket with ssh and use unix://",
             )),
             (None, Some(host)) if !host.is_empty() && host.chars().all(is_host) => {
                 Ok(Self::Tcp(with_port(host)))
             }
-            _ => Err(Failure::usage(format!(
+            _ => Err(CliError::usage(format!(
                 "DOCKER_HOST is '{}': expected unix:///path/to/docker.sock or tcp://host:port",
                 escape(host)
             ))),
@@ -174,23 +174,23 @@ impl Place {
         }
     }
 
-    fn failure(&self, trouble: &Trouble) -> Failure {
+    fn failure(&self, trouble: &DaemonError) -> CliError {
         match trouble {
-            Trouble::Away(why) => Failure::new(
+            DaemonError::Away(why) => CliError::new(
                 Exit::Incomplete,
                 format!("Docker can't be reached at {self}: {why}; start it, or set DOCKER_HOST"),
             ),
-            Trouble::Denied => Failure::refused(format!(
+            DaemonError::Denied => CliError::refused(format!(
                 "no permission to use Docker at {self}: join the group that owns it, or use sudo or podman"
             )),
-            Trouble::Refused(_, why) => {
-                Failure::new(Exit::Incomplete, format!("Docker at {self} refuses: {why}"))
+            DaemonError::Refused(_, why) => {
+                CliError::new(Exit::Incomplete, format!("Docker at {self} refuses: {why}"))
             }
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DaemonAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(path) => f.write_str(&escape(&path.to_string_lossy())),
@@ -208,7 +208,7 @@ fn with_port(host: &str) -> String {
     }
 }
 
-impl Trouble {
+impl DaemonError {
     /// What an error of the API means.
     pub fn of(error: &Error) -> Self {
         match error {
@@ -233,7 +233,7 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for DaemonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Away(why) => write!(f, "Docker can't be reached: {why}"),
@@ -267,14 +267,14 @@ fn io_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a std:
 mod tests {
     use super::*;
 
-    fn find(pairs: &[(&str, &str)], there: &[&str]) -> Outcome<String> {
+    fn find(pairs: &[(&str, &str)], there: &[&str]) -> CliResult<String> {
         let get = |name: &str| {
             pairs
                 .iter()
                 .find(|(known, _)| *known == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        Place::find(&get, &|path| {
+        DaemonAddress::find(&get, &|path| {
             there.iter().any(|known| Path::new(known) == path)
         })
         .map(|place| place.to_string())
@@ -355,7 +355,9 @@ mod tests {
             ("unix:///s", false),
         ] {
             assert_eq!(
-                Place::parse(host, false).unwrap().is_open_to_listeners(),
+                DaemonAddress::parse(host, false)
+                    .unwrap()
+                    .is_open_to_listeners(),
                 open,
                 "{host}"
             );

@@ -4,9 +4,9 @@ use bollard::query_parameters::BuildImageOptionsBuilder;
 use futures_util::StreamExt;
 use hf2ms_hub::Sha256;
 
-use super::daemon::{Daemon, Trouble, understood};
+use super::daemon::{Daemon, DaemonError, understood};
 use crate::binaries::{StaticWorker, static_worker};
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 const DOCKERFILE: &str = include_str!("../../../../docker/Dockerfile");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -15,10 +15,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 ///
 /// # Errors
 /// It is not.
-pub async fn named(daemon: &Daemon, named: &str) -> Outcome<String> {
+pub async fn named(daemon: &Daemon, named: &str) -> CliResult<String> {
     match understood(daemon.api.inspect_image(named).await) {
         Ok(_) => Ok(named.to_owned()),
-        Err(error) if Trouble::of(&error).is_absence() => Err(Failure::usage(format!(
+        Err(error) if DaemonError::of(&error).is_absence() => Err(CliError::usage(format!(
             "Docker has no image {named}: pull or build it, or leave --image out to have it made"
         ))),
         Err(error) => Err(daemon.failure(&error)),
@@ -30,7 +30,7 @@ pub async fn named(daemon: &Daemon, named: &str) -> Outcome<String> {
 ///
 /// # Errors
 /// The worker is not there or not static; Docker can't make the image.
-pub async fn own(daemon: &Daemon) -> Outcome<(String, bool)> {
+pub async fn own(daemon: &Daemon) -> CliResult<(String, bool)> {
     let StaticWorker {
         content: worker, ..
     } = static_worker()?;
@@ -38,7 +38,7 @@ pub async fn own(daemon: &Daemon) -> Outcome<(String, bool)> {
     let image = format!("hf2ms-worker:{VERSION}-{}", &digest[..12]);
     match understood(daemon.api.inspect_image(&image).await) {
         Ok(_) => Ok((image, false)),
-        Err(error) if Trouble::of(&error).is_absence() => {
+        Err(error) if DaemonError::of(&error).is_absence() => {
             build(daemon, &image, &worker).await?;
             Ok((image, true))
         }
@@ -46,9 +46,9 @@ pub async fn own(daemon: &Daemon) -> Outcome<(String, bool)> {
     }
 }
 
-async fn build(daemon: &Daemon, image: &str, worker: &[u8]) -> Outcome<()> {
+async fn build(daemon: &Daemon, image: &str, worker: &[u8]) -> CliResult<()> {
     let context = context(worker)
-        .map_err(|error| Failure::usage(format!("the image can't be packed: {error}")))?;
+        .map_err(|error| CliError::usage(format!("the image can't be packed: {error}")))?;
     let arguments = std::collections::HashMap::from([("VERSION", VERSION)]);
     let options = BuildImageOptionsBuilder::default()
         .dockerfile("Dockerfile")

@@ -21,17 +21,17 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use ulid::Ulid;
 
 use super::network_settings::{Location, NetworkSettings};
-use super::output::{Asked, judge};
-use super::{Ended, Engine, Heard, Job, Listener, Network, Verb};
+use super::output::{StopRequest, classify};
+use super::{Ended, Engine, Job, Listener, Network, Verb, WorkerOutput};
 use crate::args::workers::ContainerArgs;
 use crate::runs::{RunDir, Runs};
 use crate::settings::{PASSED_ON, Settings, environment};
 use crate::stop::Stop;
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
-use container::{Errand, Shape};
-use conversation::Said;
-use daemon::{Daemon, Trouble, understood};
+use container::{ContainerSpec, ContainerTemplate};
+use conversation::ContainerResult;
+use daemon::{Daemon, DaemonError, understood};
 
 /// A worker's budget is for its buffers and itself; what else a container has, the page cache of sockets say, is not more than that.
 const MEMORY_OF_BUDGET: u64 = 2;
@@ -41,9 +41,9 @@ const CLEARING: Duration = Duration::from_secs(20);
 /// Workers in containers.
 pub struct Docker {
     daemon: Daemon,
-    shape: Shape,
+    template: ContainerTemplate,
     network: NetworkSettings,
-    terms: Terms,
+    terms: DockerOptions,
     logs: Option<PathBuf>,
     begun: AtomicU32,
     /// Containers whose work was cut short: they go when this does.
@@ -52,7 +52,7 @@ pub struct Docker {
 
 /// On what terms containers work.
 #[derive(Clone)]
-pub struct Terms {
+pub struct DockerOptions {
     /// Containers at a time.
     pub workers: usize,
     /// The budget of each.
@@ -67,7 +67,7 @@ pub struct Terms {
 
 /// Whose containers they are.
 #[derive(Clone, Copy)]
-pub struct Whose<'a> {
+pub struct ContainerOwner<'a> {
     /// Where runs are kept.
     pub runs: &'a Runs,
     /// The run; none for a look around.
@@ -82,11 +82,11 @@ impl Docker {
     /// One of them is not there, or the container can't work.
     pub async fn open(
         wish: &ContainerArgs,
-        terms: Terms,
-        whose: Whose<'_>,
+        terms: DockerOptions,
+        whose: ContainerOwner<'_>,
         screen: &Screen,
-    ) -> Outcome<Self> {
-        let Whose { runs, run } = whose;
+    ) -> CliResult<Self> {
+        let ContainerOwner { runs, run } = whose;
         let daemon = Daemon::open(&environment, |warning| screen.warn(warning)).await?;
         let controller = runs.identity()?;
         for (run, count) in cleanup::sweep(&daemon, &controller, |run| !runs.is_alive(run)).await? {
@@ -106,7 +106,7 @@ impl Docker {
             .saturating_mul(MEMORY_OF_BUDGET)
             .saturating_add(scratch.unwrap_or(0));
         let id = run.map_or_else(|| Ulid::new().to_string(), |run| run.id().to_owned());
-        let shape = Shape {
+        let template = ContainerTemplate {
             image,
             network: wish.network.clone(),
             memory,
@@ -117,7 +117,7 @@ impl Docker {
         };
         let mut docker = Self {
             daemon,
-            shape,
+            template,
             network,
             terms,
             logs: None,
@@ -133,32 +133,35 @@ impl Docker {
     pub fn described(&self) -> String {
         format!(
             "{} at {}, image {}",
-            self.daemon.version, self.daemon, self.shape.image
+            self.daemon.version, self.daemon, self.template.image
         )
     }
 
-    async fn try_out(&self) -> Outcome<()> {
-        let errand = Errand {
+    async fn try_out(&self) -> CliResult<()> {
+        let spec = ContainerSpec {
             verb: "--version".to_owned(),
             args: Vec::new(),
             chunk: None,
             label: "trial".to_owned(),
         };
-        let image = &self.shape.image;
+        let image = &self.template.image;
         let cant = |why: &str| {
-            Failure::new(
+            CliError::new(
                 hf2ms_worker::protocol::Exit::Incomplete,
                 format!("a container of {image} can't work: {why}"),
             )
         };
         let said = self
-            .perform(&errand, "", &|_| ())
+            .perform(&spec, "", &|_| ())
             .await
             .map_err(|trouble| cant(&trouble.to_string()))?;
-        match said.death.code {
+        match said.exit_status.code {
             Some(0) => Ok(()),
-            _ if self.terms.stop.is_asked() => Err(Failure::interrupted()),
-            _ => Err(cant(&format!("{} {}", said.death.how, said.last_words))),
+            _ if self.terms.stop.is_asked() => Err(CliError::interrupted()),
+            _ => Err(cant(&format!(
+                "{} {}",
+                said.exit_status.how, said.last_log_line
+            ))),
         }
     }
 
@@ -168,7 +171,7 @@ impl Docker {
     /// It gave no answer; why.
     pub async fn check(&self, endpoints: &[String]) -> Result<Event, String> {
         let args = [&["--settings-on-stdin".to_owned()], endpoints].concat();
-        let errand = Errand {
+        let spec = ContainerSpec {
             verb: "check".to_owned(),
             args,
             chunk: None,
@@ -182,18 +185,18 @@ impl Docker {
         };
         let told = format!("{}\n", variables(&self.terms.settings, &self.network));
         let said = self
-            .perform(&errand, &told, &hear)
+            .perform(&spec, &told, &hear)
             .await
             .map_err(|trouble| trouble.to_string())?;
         let checked = checked.into_inner().unwrap_or_else(PoisonError::into_inner);
-        checked.ok_or_else(|| format!("{} {}", said.death.how, said.last_words))
+        checked.ok_or_else(|| format!("{} {}", said.exit_status.how, said.last_log_line))
     }
 
     async fn work_on(&self, job: &Job, listener: Listener<'_>) -> Ended {
         if self.terms.stop.is_asked() {
-            return Ended::Stopped(Heard::default());
+            return Ended::Stopped(WorkerOutput::default());
         }
-        let errand = Errand {
+        let spec = ContainerSpec {
             verb: job.verb.name().to_owned(),
             args: vec!["--attached".to_owned(), "--settings-on-stdin".to_owned()],
             chunk: (job.verb == Verb::Run).then_some(job.number),
@@ -206,35 +209,35 @@ impl Docker {
         );
         let asked = || {
             if self.terms.stop.is_asked() {
-                Asked::ToStop
+                StopRequest::Made
             } else {
-                Asked::Nothing
+                StopRequest::NotMade
             }
         };
-        match self.perform(&errand, &told, listener).await {
-            Ok(Said {
-                death,
-                heard,
-                last_words,
-            }) => judge(asked(), &death, heard, &last_words),
-            Err(_) if asked() == Asked::ToStop => Ended::Stopped(Heard::default()),
-            Err(trouble @ (Trouble::Denied | Trouble::Refused(400..500, _))) => {
+        match self.perform(&spec, &told, listener).await {
+            Ok(ContainerResult {
+                exit_status,
+                output,
+                last_log_line,
+            }) => classify(asked(), &exit_status, output, &last_log_line),
+            Err(_) if asked() == StopRequest::Made => Ended::Stopped(WorkerOutput::default()),
+            Err(trouble @ (DaemonError::Denied | DaemonError::Refused(400..500, _))) => {
                 Ended::Refused(Kind::Refused, trouble.to_string())
             }
-            Err(trouble) => Ended::Lost(trouble.to_string(), Heard::default()),
+            Err(trouble) => Ended::Crashed(trouble.to_string(), WorkerOutput::default()),
         }
     }
 
     /// Does an errand in a container of its own, which is gone when this returns.
     async fn perform(
         &self,
-        errand: &Errand,
+        spec: &ContainerSpec,
         told: &str,
         listener: Listener<'_>,
-    ) -> Result<Said, Trouble> {
+    ) -> Result<ContainerResult, DaemonError> {
         let name = self
-            .shape
-            .name(errand, self.begun.fetch_add(1, Ordering::Relaxed));
+            .template
+            .name(spec, self.begun.fetch_add(1, Ordering::Relaxed));
         let mut held = Held {
             name,
             docker: self,
@@ -246,14 +249,14 @@ impl Docker {
         let said = match understood(
             self.daemon
                 .api
-                .create_container(Some(options), self.shape.container(errand))
+                .create_container(Some(options), self.template.container(spec))
                 .await,
         ) {
-            Ok(_) => self.converse(&held.name, errand, told, listener).await,
+            Ok(_) => self.converse(&held.name, spec, told, listener).await,
             Err(error) => Err(error),
         };
         held.is_there = cleanup::remove(&self.daemon, &held.name).await.is_err();
-        said.map_err(|error| Trouble::of(&error))
+        said.map_err(|error| DaemonError::of(&error))
     }
 }
 
@@ -327,7 +330,7 @@ async fn clear(daemon: &Daemon, mut containers: Vec<String>) {
 }
 
 /// The image of our own worker; says so when it had to be made.
-async fn made(daemon: &Daemon, screen: &Screen) -> Outcome<String> {
+async fn made(daemon: &Daemon, screen: &Screen) -> CliResult<String> {
     let (image, is_new) = image::own(daemon).await?;
     if is_new {
         screen.say(format!("built image {image}"));
@@ -339,7 +342,7 @@ async fn made(daemon: &Daemon, screen: &Screen) -> Outcome<String> {
 ///
 /// # Errors
 /// There is no such network.
-async fn network(daemon: &Daemon, network: Option<&str>) -> Outcome<NetworkSettings> {
+async fn network(daemon: &Daemon, network: Option<&str>) -> CliResult<NetworkSettings> {
     if let Some(network) = network.filter(|network| !is_mode(network)) {
         is_there(daemon, network).await?;
     }
@@ -365,10 +368,10 @@ fn is_mode(network: &str) -> bool {
     MODES.contains(&network) || network.starts_with("container:")
 }
 
-async fn is_there(daemon: &Daemon, network: &str) -> Outcome<()> {
+async fn is_there(daemon: &Daemon, network: &str) -> CliResult<()> {
     match understood(daemon.api.inspect_network(network, None).await) {
         Ok(_) => Ok(()),
-        Err(error) if Trouble::of(&error).is_absence() => Err(Failure::usage(format!(
+        Err(error) if DaemonError::of(&error).is_absence() => Err(CliError::usage(format!(
             "Docker has no network {network}: make it with docker network create, or leave --network out"
         ))),
         Err(error) => Err(daemon.failure(&error)),
@@ -392,7 +395,7 @@ fn variables(settings: &Settings, network: &NetworkSettings) -> String {
 ///
 /// # Errors
 /// The daemon can't be asked, or can't remove one.
-pub async fn clear_run(run: &str, runs: &Runs, screen: &Screen) -> Outcome<u64> {
+pub async fn clear_run(run: &str, runs: &Runs, screen: &Screen) -> CliResult<u64> {
     let daemon = Daemon::open(&environment, |warning| screen.warn(warning)).await?;
     let found = cleanup::sweep(&daemon, &runs.identity()?, |other| other == run).await?;
     found

@@ -12,15 +12,15 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{Mutex as Turn, mpsc};
+use tokio::sync::{Mutex as Slot, mpsc};
 
 use crate::engine::output::keep_log;
 
 /// What the bridge could not do.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Trouble {
+pub struct BridgeError {
     /// What it means.
-    pub kind: TroubleKind,
+    pub kind: BridgeErrorKind,
     /// One line.
     pub message: String,
 }
@@ -28,7 +28,7 @@ pub struct Trouble {
 /// What a trouble means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TroubleKind {
+pub enum BridgeErrorKind {
     /// The SDK is not installed.
     Missing,
     /// Modal's tokens are absent or wrong.
@@ -50,18 +50,18 @@ pub enum TroubleKind {
     Other,
 }
 
-impl Trouble {
+impl BridgeError {
     /// The same may go well later.
     pub fn may_pass(&self) -> bool {
         matches!(
             self.kind,
-            TroubleKind::Quota | TroubleKind::Busy | TroubleKind::Unreachable
+            BridgeErrorKind::Quota | BridgeErrorKind::Busy | BridgeErrorKind::Unreachable
         )
     }
 
     pub(super) fn gone(message: impl Into<String>) -> Self {
         Self {
-            kind: TroubleKind::Gone,
+            kind: BridgeErrorKind::Gone,
             message: message.into(),
         }
     }
@@ -81,7 +81,7 @@ struct Line {
 enum Reply {
     Ok(Value),
     Line(Value),
-    Error(Trouble),
+    Error(BridgeError),
     Ready(Value),
 }
 
@@ -89,7 +89,7 @@ type Replies = mpsc::UnboundedSender<Reply>;
 
 /// The process. Ends when it is dropped.
 pub struct Bridge {
-    stdin: Turn<ChildStdin>,
+    stdin: Slot<ChildStdin>,
     waiting: Arc<Mutex<HashMap<u64, Replies>>>,
     next: AtomicU64,
     _child: Child,
@@ -106,9 +106,9 @@ impl Bridge {
         variables: &[(String, String)],
         log: &Path,
         redactor: Redactor,
-    ) -> Result<Self, Trouble> {
-        let missing = |error: std::io::Error| Trouble {
-            kind: TroubleKind::Missing,
+    ) -> Result<Self, BridgeError> {
+        let missing = |error: std::io::Error| BridgeError {
+            kind: BridgeErrorKind::Missing,
             message: format!("{python} can't be started: {error}"),
         };
         let mut command = Command::new(python);
@@ -125,7 +125,7 @@ impl Bridge {
         // A group of its own: Ctrl-C reaches the controller alone, which then cancels in order.
         let mut child = command.process_group(0).spawn().map_err(missing)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Trouble::gone("it has no pipes"));
+            return Err(BridgeError::gone("it has no pipes"));
         };
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(keep_log(stderr, Some(log.to_owned()), redactor.clone()));
@@ -135,7 +135,7 @@ impl Bridge {
         let waiting = Arc::new(Mutex::new(HashMap::new()));
         tokio::spawn(hear(lines, waiting.clone(), redactor));
         Ok(Self {
-            stdin: Turn::new(stdin),
+            stdin: Slot::new(stdin),
             waiting,
             next: AtomicU64::new(1),
             _child: child,
@@ -146,19 +146,19 @@ impl Bridge {
     ///
     /// # Errors
     /// What the bridge could not do.
-    pub async fn ask(&self, request: Value) -> Result<Value, Trouble> {
-        self.listen(request, |_| ()).await
+    pub async fn ask(&self, request: Value) -> Result<Value, BridgeError> {
+        self.read_events(request, |_| ()).await
     }
 
     /// Asks for something, hears the lines that come before the answer, and waits for that.
     ///
     /// # Errors
     /// What the bridge could not do.
-    pub async fn listen(
+    pub async fn read_events(
         &self,
         mut request: Value,
-        heard: impl Fn(Value),
-    ) -> Result<Value, Trouble> {
+        output: impl Fn(Value),
+    ) -> Result<Value, BridgeError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         request["id"] = id.into();
         let (sender, mut replies) = mpsc::unbounded_channel();
@@ -170,11 +170,11 @@ impl Bridge {
         self.send(&request).await?;
         loop {
             match replies.recv().await {
-                Some(Reply::Line(line)) => heard(line),
+                Some(Reply::Line(line)) => output(line),
                 Some(Reply::Ok(answer) | Reply::Ready(answer)) => return Ok(answer),
                 Some(Reply::Error(trouble)) => return Err(trouble),
                 None => {
-                    return Err(Trouble::gone(
+                    return Err(BridgeError::gone(
                         "the bridge to Modal has ended: see the run's logs",
                     ));
                 }
@@ -182,7 +182,7 @@ impl Bridge {
         }
     }
 
-    async fn send(&self, request: &Value) -> Result<(), Trouble> {
+    async fn send(&self, request: &Value) -> Result<(), BridgeError> {
         let line = format!("{request}\n");
         let mut stdin = self.stdin.lock().await;
         let sent = async {
@@ -190,7 +190,7 @@ impl Bridge {
             stdin.flush().await
         };
         sent.await
-            .map_err(|error| Trouble::gone(format!("the bridge to Modal has ended: {error}")))
+            .map_err(|error| BridgeError::gone(format!("the bridge to Modal has ended: {error}")))
     }
 }
 
@@ -231,7 +231,7 @@ async fn hear(
 async fn greeted(
     lines: &mut Lines<BufReader<ChildStdout>>,
     redactor: &Redactor,
-) -> Result<(), Trouble> {
+) -> Result<(), BridgeError> {
     let first = lines.next_line().await.ok().flatten().unwrap_or_default();
     match serde_json::from_str::<Line>(&redactor.clean(&first)) {
         Ok(Line {
@@ -239,7 +239,7 @@ async fn greeted(
             ..
         }) => Err(trouble),
         Ok(_) => Ok(()),
-        Err(_) => Err(Trouble::gone(
+        Err(_) => Err(BridgeError::gone(
             "the bridge to Modal did not start: see the run's logs",
         )),
     }
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     /// A bridge that is this shell script.
-    async fn scripted(script: &str) -> (Result<Bridge, Trouble>, tempfile::TempDir) {
+    async fn scripted(script: &str) -> (Result<Bridge, BridgeError>, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("bridge.py"), script).unwrap();
         let bridge = Bridge::start(
@@ -274,7 +274,7 @@ mod tests {
         let lines = Mutex::new(Vec::new());
         let (first, second) = tokio::join!(
             bridge.ask(serde_json::json!({"verb": "a"})),
-            bridge.listen(serde_json::json!({"verb": "b"}), |line| lines
+            bridge.read_events(serde_json::json!({"verb": "b"}), |line| lines
                 .lock()
                 .unwrap()
                 .push(line["n"].clone()))
@@ -294,7 +294,7 @@ mod tests {
             .ask(serde_json::json!({}))
             .await
             .unwrap_err();
-        assert_eq!(trouble.kind, TroubleKind::Gone);
+        assert_eq!(trouble.kind, BridgeErrorKind::Gone);
     }
 
     #[tokio::test]
@@ -303,16 +303,16 @@ mod tests {
             scripted(r#"echo '{"error":{"kind":"missing","message":"no modal"}}'"#).await;
         assert_eq!(
             bridge.err().map(|trouble| (trouble.kind, trouble.message)),
-            Some((TroubleKind::Missing, "no modal".to_owned()))
+            Some((BridgeErrorKind::Missing, "no modal".to_owned()))
         );
     }
 
     #[tokio::test]
     async fn a_trouble_of_an_unknown_kind_is_any_other() {
-        let trouble: Trouble = serde_json::from_str(r#"{"kind":"odd","message":"m"}"#).unwrap();
+        let trouble: BridgeError = serde_json::from_str(r#"{"kind":"odd","message":"m"}"#).unwrap();
         assert_eq!(
             (trouble.kind, trouble.may_pass()),
-            (TroubleKind::Other, false)
+            (BridgeErrorKind::Other, false)
         );
     }
 }

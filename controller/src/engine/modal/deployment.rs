@@ -12,7 +12,7 @@ use crate::binaries::StaticWorker;
 use crate::engine::network_settings::NetworkSettings;
 use crate::runs::write_aside;
 use crate::settings::{PASSED_ON, Settings, environment};
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 
 const APP: &str = include_str!("../../../../modal/app.py");
 const BRIDGE: &str = include_str!("../../../../modal/bridge.py");
@@ -79,17 +79,17 @@ impl Deployment {
 ///
 /// # Errors
 /// The disk's.
-pub fn unpack(home: &Path) -> Outcome<PathBuf> {
+pub fn unpack(home: &Path) -> CliResult<PathBuf> {
     let mark = Sha256::of([APP, BRIDGE].concat().as_bytes()).to_string();
     let folder = home.join("modal").join(&mark[..12]);
-    fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
+    fs::create_dir_all(&folder).map_err(|error| CliError::file(&folder, &error))?;
     for (name, program) in [("app.py", APP), ("bridge.py", BRIDGE)] {
         let path = folder.join(name);
         if fs::read(&path).ok().as_deref() != Some(program.as_bytes()) {
             let write = |file: &mut std::io::BufWriter<fs::File>| {
                 std::io::Write::write_all(file, program.as_bytes())
             };
-            write_aside(&path, write).map_err(|error| Failure::file(&path, &error))?;
+            write_aside(&path, write).map_err(|error| CliError::file(&path, &error))?;
         }
     }
     Ok(folder)

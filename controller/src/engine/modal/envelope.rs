@@ -6,8 +6,8 @@ use hf2ms_worker::protocol::{Event, Receipt};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::engine::output::{Asked, Death, judge};
-use crate::engine::{Ended, Heard};
+use crate::engine::output::{ExitStatus, StopRequest, classify};
+use crate::engine::{Ended, WorkerOutput};
 
 /// One worker's end.
 #[derive(Debug, Default, Deserialize)]
@@ -50,7 +50,7 @@ pub struct Mirrored {
 #[serde(untagged)]
 pub enum Part {
     /// Its call gave nothing.
-    Lost {
+    Crashed {
         /// Why.
         lost: String,
     },
@@ -60,10 +60,10 @@ pub enum Part {
 
 impl Envelope {
     /// Everything that the worker said.
-    pub fn heard(&self) -> Heard {
-        let mut heard = Heard::default();
-        self.said().for_each(|event| heard.note(event));
-        heard
+    pub fn output(&self) -> WorkerOutput {
+        let mut output = WorkerOutput::default();
+        self.said().for_each(|event| output.note(event));
+        output
     }
 
     /// Its events. One that this version does not know is passed over: the exit code and the receipt decide.
@@ -75,10 +75,10 @@ impl Envelope {
 
     /// How the worker ended.
     pub fn ended(&self) -> Ended {
-        judge(
-            Asked::Nothing,
-            &Death::exited(self.exit),
-            self.heard(),
+        classify(
+            StopRequest::NotMade,
+            &ExitStatus::exited(self.exit),
+            self.output(),
             &self.log,
         )
     }
@@ -88,7 +88,7 @@ impl Part {
     /// How the chunk's worker ended.
     pub fn ended(&self) -> Ended {
         match self {
-            Self::Lost { lost } => Ended::Lost(lost.clone(), Heard::default()),
+            Self::Crashed { lost } => Ended::Crashed(lost.clone(), WorkerOutput::default()),
             Self::Ended(envelope) => envelope.ended(),
         }
     }
@@ -96,8 +96,8 @@ impl Part {
     /// What its worker left behind, if it ended by itself.
     pub fn receipt(&self) -> Option<Receipt> {
         match self {
-            Self::Lost { .. } => None,
-            Self::Ended(envelope) => envelope.heard().receipt,
+            Self::Crashed { .. } => None,
+            Self::Ended(envelope) => envelope.output().receipt,
         }
     }
 }
@@ -115,12 +115,12 @@ mod tests {
             "chunks":{"0":{"exit":0,"events":[{"event":"receipt","run":"r","chunk":0,"files":[],"sent":7,"retries":0,"seconds":1.5}],"log":""},
                       "1":{"lost":"its container died"},"2":{"exit":3,"events":[{"event":"failed","error":"no","kind":"denied"}]}}}"#;
         let given: Finalized = serde_json::from_str(given).unwrap();
-        assert_eq!((given.own.exit, given.own.heard().commits.len()), (1, 1));
+        assert_eq!((given.own.exit, given.own.output().commits.len()), (1, 1));
         let ends: Vec<Ended> = given.chunks.values().map(Part::ended).collect();
         assert!(
-            matches!(&ends[0], Ended::Finished(Exit::Done, heard) if heard.receipt.as_ref().unwrap().sent == 7)
+            matches!(&ends[0], Ended::Finished(Exit::Done, output) if output.receipt.as_ref().unwrap().sent == 7)
         );
-        assert!(matches!(&ends[1], Ended::Lost(why, _) if why == "its container died"));
+        assert!(matches!(&ends[1], Ended::Crashed(why, _) if why == "its container died"));
         assert_eq!(ends[2], Ended::Refused(Kind::Denied, "no".to_owned()));
     }
 
@@ -132,7 +132,7 @@ mod tests {
             "chunks":{{"0":{{"lost":"cancelled"}}}},"before":[{{"exit":0,"events":[{receipt}]}},{{"lost":"expired"}}]}}"#
         );
         let given: Mirrored = serde_json::from_str(&given).unwrap();
-        assert_eq!(given.own.heard().landed.unwrap().there.len(), 1);
+        assert_eq!(given.own.output().landed.unwrap().there.len(), 1);
         let before: Vec<u64> = given
             .before
             .iter()

@@ -1,10 +1,10 @@
 //! Workers in Modal's cloud. Nothing here waits for a worker, but for all revisions of a repo ([`attended`]): work is submitted as calls, which outlive this process, and the
 //! last of them waits for the others. What is submitted when, and what comes back, is [`crate::engine::remote`]'s.
 
-pub mod attended;
 pub mod bridge;
 pub mod container_size;
 mod deployment;
+pub mod engine;
 mod envelope;
 
 use std::path::Path;
@@ -14,11 +14,11 @@ use hf2ms_hub::{Redactor, Token};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::bridge::{Bridge, Trouble, TroubleKind};
+use self::bridge::{Bridge, BridgeError, BridgeErrorKind};
 pub use self::deployment::Deployment;
 pub use self::envelope::{Envelope, Finalized, Mirrored, Part};
 use crate::settings::{Settings, environment, variables};
-use crate::ui::errors::{Failure, Outcome};
+use crate::ui::errors::{CliError, CliResult};
 use hf2ms_worker::protocol::{Event, Exit};
 
 /// The release of the official SDK that the bridge is written for.
@@ -55,7 +55,7 @@ impl Function {
 /// How a call stands.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum Standing {
+pub enum CallState {
     /// It waits or works.
     Pending,
     /// It has ended, with this.
@@ -76,16 +76,16 @@ pub enum Standing {
 
 /// How a call that is cancelled ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum CancelMode {
     /// It is told, and ends what it has begun.
-    Told,
+    Graceful,
     /// Its container ends.
-    AtOnce,
+    Immediate,
 }
 
 /// A call that another call made.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Made {
+pub struct ChildCall {
     /// Its id.
     pub call: String,
     /// How it stands, in Modal's word: PENDING, SUCCESS, or any other.
@@ -103,7 +103,7 @@ impl Modal {
     ///
     /// # Errors
     /// Python or the SDK is missing.
-    pub async fn open(home: &Path, log: &Path, settings: &Settings) -> Outcome<Self> {
+    pub async fn open(home: &Path, log: &Path, settings: &Settings) -> CliResult<Self> {
         let python = environment("HF2MS_PYTHON").unwrap_or_else(|| "python3".to_owned());
         let folder = deployment::unpack(home)?;
         let mut variables = variables("MODAL_")?;
@@ -122,7 +122,7 @@ impl Modal {
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
-    pub async fn deploy(&self, deployment: &Deployment) -> Outcome<()> {
+    pub async fn deploy(&self, deployment: &Deployment) -> CliResult<()> {
         self.ask(deployment.request())
             .await
             .map(drop)
@@ -138,19 +138,19 @@ impl Modal {
         app: &str,
         function: Function,
         job: Value,
-    ) -> Result<String, Trouble> {
+    ) -> Result<String, BridgeError> {
         let answer = self
             .ask(json!({"verb": "submit", "app": app, "function": function.name(), "job": job}))
             .await?;
         let call = answer["call"].as_str().map(ToOwned::to_owned);
-        call.ok_or_else(|| Trouble::gone("the bridge to Modal names no call"))
+        call.ok_or_else(|| BridgeError::gone("the bridge to Modal names no call"))
     }
 
     /// How a call stands now.
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
-    pub async fn look(&self, call: &str) -> Result<Standing, Trouble> {
+    pub async fn look(&self, call: &str) -> Result<CallState, BridgeError> {
         self.poll(call, 0).await
     }
 
@@ -158,17 +158,17 @@ impl Modal {
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
-    pub async fn wait(&self, call: &str) -> Result<Standing, Trouble> {
+    pub async fn wait(&self, call: &str) -> Result<CallState, BridgeError> {
         self.poll(call, LONG_POLL).await
     }
 
-    async fn poll(&self, call: &str, wait: u64) -> Result<Standing, Trouble> {
+    async fn poll(&self, call: &str, wait: u64) -> Result<CallState, BridgeError> {
         let answer = self
             .bridge
             .ask(json!({"verb": "poll", "call": call, "wait": wait}))
             .await?;
         serde_json::from_value(answer).map_err(|error| {
-            Trouble::gone(format!(
+            BridgeError::gone(format!(
                 "the bridge to Modal says what nobody expects: {error}"
             ))
         })
@@ -178,13 +178,13 @@ impl Modal {
     ///
     /// # Errors
     /// Modal refuses or can't be reached; the container gives no answer.
-    pub async fn check(&self, app: &str, endpoints: &[String]) -> Outcome<Event> {
+    pub async fn check(&self, app: &str, endpoints: &[String]) -> CliResult<Event> {
         let call = self
             .submit(app, Function::Check, json!(endpoints))
             .await
             .map_err(|trouble| explain(&trouble))?;
         let silent = |why: &str| {
-            Failure::new(
+            CliError::new(
                 Exit::Incomplete,
                 format!("a container on Modal does not answer its check: {why}"),
             )
@@ -195,12 +195,14 @@ impl Modal {
                 .await
                 .map_err(|trouble| explain(&trouble))?
             {
-                Standing::Pending => (),
-                Standing::Done { result } => {
+                CallState::Pending => (),
+                CallState::Done { result } => {
                     return checked(result).ok_or_else(|| silent("it ended without one"));
                 }
-                Standing::Failed { error } => return Err(silent(&error)),
-                Standing::Expired | Standing::Cancelled => return Err(silent("it was cancelled")),
+                CallState::Failed { error } => return Err(silent(&error)),
+                CallState::Expired | CallState::Cancelled => {
+                    return Err(silent("it was cancelled"));
+                }
             }
         }
     }
@@ -214,24 +216,24 @@ impl Modal {
         app: &str,
         run: &str,
         follow: Follow,
-        heard: impl Fn(Value),
-    ) -> Result<(), Trouble> {
+        output: impl Fn(Value),
+    ) -> Result<(), BridgeError> {
         let request =
             json!({"verb": "logs", "app": app, "run": run, "follow": follow == Follow::Yes});
-        self.bridge.listen(request, heard).await.map(drop)
+        self.bridge.read_events(request, output).await.map(drop)
     }
 
     /// The calls that a call has made, as far as Modal can tell: it is no promise of Modal's that these are all.
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
-    pub async fn made_by(&self, call: &str) -> Result<Vec<Made>, Trouble> {
+    pub async fn made_by(&self, call: &str) -> Result<Vec<ChildCall>, BridgeError> {
         let answer = self
             .bridge
             .ask(json!({"verb": "made", "call": call}))
             .await?;
         serde_json::from_value(answer["calls"].clone()).map_err(|error| {
-            Trouble::gone(format!(
+            BridgeError::gone(format!(
                 "the bridge to Modal says what nobody expects: {error}"
             ))
         })
@@ -241,18 +243,18 @@ impl Modal {
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
-    pub async fn cancel(&self, call: &str, ending: Ending) -> Result<(), Trouble> {
+    pub async fn cancel(&self, call: &str, ending: CancelMode) -> Result<(), BridgeError> {
         match self
-            .ask(json!({"verb": "cancel", "call": call, "terminate": ending == Ending::AtOnce}))
+            .ask(json!({"verb": "cancel", "call": call, "terminate": ending == CancelMode::Immediate}))
             .await
         {
-            Err(trouble) if trouble.kind != TroubleKind::NotFound => Err(trouble),
+            Err(trouble) if trouble.kind != BridgeErrorKind::NotFound => Err(trouble),
             _ => Ok(()),
         }
     }
 
     /// Asks, and asks again what may pass.
-    async fn ask(&self, request: Value) -> Result<Value, Trouble> {
+    async fn ask(&self, request: Value) -> Result<Value, BridgeError> {
         let mut pauses = self.settings.http().retry.pauses();
         loop {
             match (self.bridge.ask(request.clone()).await, pauses.next()) {
@@ -305,32 +307,32 @@ fn redactor(settings: &Settings, variables: &[(String, String)]) -> Redactor {
 }
 
 /// Puts a trouble with Modal into words.
-pub fn explain(trouble: &Trouble) -> Failure {
+pub fn explain(trouble: &BridgeError) -> CliError {
     let said = &trouble.message;
     match trouble.kind {
-        TroubleKind::Missing => Failure::usage(format!(
+        BridgeErrorKind::Missing => CliError::usage(format!(
             "--on modal needs Python with modal {SDK}: pip install modal=={SDK}, or set HF2MS_PYTHON to a Python that has it ({said})"
         )),
-        TroubleKind::Unauthorized => Failure::refused(format!(
+        BridgeErrorKind::Unauthorized => CliError::refused(format!(
             "Modal refuses the token: set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, from https://modal.com/settings/tokens ({said})"
         )),
-        TroubleKind::Quota => Failure::refused(format!(
+        BridgeErrorKind::Quota => CliError::refused(format!(
             "Modal gives this workspace no more: use fewer --containers or raise its limits ({said})"
         )),
-        TroubleKind::Spent => Failure::refused(format!(
+        BridgeErrorKind::Spent => CliError::refused(format!(
             "Modal's spend limit for this workspace is reached: raise it at https://modal.com/settings/usage, then run the same command again ({said})"
         )),
-        TroubleKind::NotFound => Failure::refused(format!(
+        BridgeErrorKind::NotFound => CliError::refused(format!(
             "Modal knows no such app or call: was it stopped or deleted there? ({said})"
         )),
-        TroubleKind::Unreachable | TroubleKind::Busy => Failure::new(
+        BridgeErrorKind::Unreachable | BridgeErrorKind::Busy => CliError::new(
             Exit::Incomplete,
             format!(
                 "Modal can't be reached: check the network, then run the same command again ({said})"
             ),
         ),
-        TroubleKind::Gone | TroubleKind::Other => {
-            Failure::new(Exit::Incomplete, format!("Modal: {said}"))
+        BridgeErrorKind::Gone | BridgeErrorKind::Other => {
+            CliError::new(Exit::Incomplete, format!("Modal: {said}"))
         }
     }
 }
@@ -342,21 +344,21 @@ mod tests {
     #[test]
     fn every_trouble_says_what_to_do() {
         for (kind, exit, words) in [
-            (TroubleKind::Missing, Exit::Usage, "pip install modal=="),
+            (BridgeErrorKind::Missing, Exit::Usage, "pip install modal=="),
             (
-                TroubleKind::Unauthorized,
+                BridgeErrorKind::Unauthorized,
                 Exit::Refused,
                 "set MODAL_TOKEN_ID",
             ),
-            (TroubleKind::Quota, Exit::Refused, "fewer --containers"),
-            (TroubleKind::Spent, Exit::Refused, "spend limit"),
+            (BridgeErrorKind::Quota, Exit::Refused, "fewer --containers"),
+            (BridgeErrorKind::Spent, Exit::Refused, "spend limit"),
             (
-                TroubleKind::Unreachable,
+                BridgeErrorKind::Unreachable,
                 Exit::Incomplete,
                 "check the network",
             ),
         ] {
-            let failure = explain(&Trouble {
+            let failure = explain(&BridgeError {
                 kind,
                 message: "m".into(),
             });
@@ -370,17 +372,17 @@ mod tests {
 
     #[test]
     fn a_standing_is_read_from_the_bridge() {
-        let standing = |json: &str| serde_json::from_str::<Standing>(json).unwrap();
+        let standing = |json: &str| serde_json::from_str::<CallState>(json).unwrap();
         assert!(matches!(
             standing(r#"{"state":"pending"}"#),
-            Standing::Pending
+            CallState::Pending
         ));
         assert!(
-            matches!(standing(r#"{"state":"failed","error":"e"}"#), Standing::Failed { error } if error == "e")
+            matches!(standing(r#"{"state":"failed","error":"e"}"#), CallState::Failed { error } if error == "e")
         );
         assert!(matches!(
             standing(r#"{"state":"done","result":{"exit":0}}"#),
-            Standing::Done { .. }
+            CallState::Done { .. }
         ));
     }
 }

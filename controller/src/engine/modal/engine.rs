@@ -9,23 +9,23 @@ use futures_util::future::BoxFuture;
 use hf2ms_hub::Kind;
 use serde_json::{Value, json};
 
-use super::bridge::Trouble;
-use super::{Ending, Envelope, Function, Modal, Standing, explain};
-use crate::engine::{Ended, Engine, Heard, Job, Listener, Network, Verb};
+use super::bridge::BridgeError;
+use super::{CallState, CancelMode, Envelope, Function, Modal, explain};
+use crate::engine::{Ended, Engine, Job, Listener, Network, Verb, WorkerOutput};
 use crate::stop::Stop;
 
 /// Seconds until Modal is asked again when it did not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Calls in Modal's cloud that someone here waits for.
-pub struct Attended {
+pub struct ModalEngine {
     modal: Arc<Modal>,
     app: String,
     workers: usize,
     stop: Stop,
 }
 
-impl Attended {
+impl ModalEngine {
     /// Calls of an app that is deployed.
     pub fn new(modal: Arc<Modal>, app: String, workers: usize, stop: Stop) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Attended {
 
     async fn call(&self, job: &Job, listener: Listener<'_>) -> Ended {
         if self.stop.is_asked() {
-            return Ended::Stopped(Heard::default());
+            return Ended::Stopped(WorkerOutput::default());
         }
         let body: Value = serde_json::from_str(&job.json).unwrap_or_default();
         let (function, body) = match job.verb {
@@ -62,17 +62,22 @@ impl Attended {
             let standing = tokio::select! {
                 () = self.stop.asked() => {
                     // What can't be cancelled ends by itself, and nothing of it is committed.
-                    let _ = self.modal.cancel(call, Ending::AtOnce).await;
-                    return Ended::Stopped(Heard::default());
+                    let _ = self.modal.cancel(call, CancelMode::Immediate).await;
+                    return Ended::Stopped(WorkerOutput::default());
                 }
                 standing = self.modal.wait(call) => standing,
             };
             match standing {
-                Ok(Standing::Pending) => (),
-                Ok(Standing::Done { result }) => return ended(result, listener),
-                Ok(Standing::Failed { error }) => return Ended::Lost(error, Heard::default()),
-                Ok(Standing::Expired | Standing::Cancelled) => {
-                    return Ended::Lost("its call was cancelled".to_owned(), Heard::default());
+                Ok(CallState::Pending) => (),
+                Ok(CallState::Done { result }) => return ended(result, listener),
+                Ok(CallState::Failed { error }) => {
+                    return Ended::Crashed(error, WorkerOutput::default());
+                }
+                Ok(CallState::Expired | CallState::Cancelled) => {
+                    return Ended::Crashed(
+                        "its call was cancelled".to_owned(),
+                        WorkerOutput::default(),
+                    );
                 }
                 Err(trouble) if trouble.may_pass() => tokio::time::sleep(PATIENCE).await,
                 Err(trouble) => return lost(&trouble),
@@ -94,23 +99,23 @@ fn ended(result: Value, listener: Listener<'_>) -> Ended {
             envelope.said().for_each(|event| listener(&event));
             envelope.ended()
         }
-        Err(error) => Ended::Lost(
+        Err(error) => Ended::Crashed(
             format!("its call gave what nobody expects: {error}"),
-            Heard::default(),
+            WorkerOutput::default(),
         ),
     }
 }
 
-fn lost(trouble: &Trouble) -> Ended {
+fn lost(trouble: &BridgeError) -> Ended {
     let why = explain(trouble).to_string();
     if trouble.may_pass() {
-        Ended::Lost(why, Heard::default())
+        Ended::Crashed(why, WorkerOutput::default())
     } else {
         Ended::Refused(Kind::Refused, why)
     }
 }
 
-impl Engine for Attended {
+impl Engine for ModalEngine {
     fn workers(&self) -> usize {
         self.workers
     }

@@ -6,32 +6,32 @@ use hf2ms_worker::plan::Plan;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::args::revisions::RevisionScope;
-use crate::args::workers::{ContainerArgs, CuttingArgs, On};
+use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::binaries::{WORKER, find, static_worker};
 use crate::engine::Engine;
-use crate::engine::docker::{Docker, Terms, Whose};
+use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::local::Local;
-use crate::engine::modal::attended::Attended;
+use crate::engine::modal::engine::ModalEngine;
 use crate::engine::modal::{Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
-use crate::engine::remote::Watch;
-use crate::runs::{Entry, RunDir, Runs};
+use crate::engine::remote::DetachMode;
+use crate::runs::{JournalEntry, RunDir, Runs};
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
-use crate::ui::errors::Outcome;
+use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
 
 /// Who does the work.
-pub enum Crew {
+pub enum Runner {
     /// Workers that are given one job after the other from here.
     Engine(Box<dyn Engine>),
     /// Calls in the cloud, all submitted at once.
-    Cloud(Arc<Modal>, Deployment, Watch),
+    Remote(Arc<Modal>, Deployment, DetachMode),
 }
 
 /// What the repos of one command share.
 #[derive(Default)]
-pub struct Shared {
+pub struct RunnerCache {
     /// Modal with its app, opened for the first repo.
     cloud: OnceCell<(Arc<Modal>, Deployment)>,
     /// One engine is opened at a time: what the first one makes, an image say, the others find.
@@ -39,15 +39,15 @@ pub struct Shared {
 }
 
 /// What a crew is opened for.
-pub struct Opening<'a> {
+pub struct RunnerSpec<'a> {
     /// Where.
-    pub cutting: &'a CuttingArgs,
+    pub worker_args: &'a WorkerArgs,
     /// How many at a time.
     pub workers: usize,
     /// Of how much of the repo it is a part: all revisions of one are written in turn, from here.
     pub revisions: RevisionScope,
     /// What other repos of this command have opened.
-    pub shared: &'a Shared,
+    pub shared: &'a RunnerCache,
     /// What containers of Docker are made of.
     pub containers: &'a ContainerArgs,
     /// What it will do.
@@ -62,14 +62,14 @@ pub struct Opening<'a> {
     pub stop: &'a Stop,
 }
 
-impl Crew {
+impl Runner {
     /// Opens the engine.
     ///
     /// # Errors
     /// It can't be reached, or something that it needs is missing.
-    pub async fn open(opening: Opening<'_>, watch: Watch) -> Outcome<Self> {
-        let Opening {
-            cutting,
+    pub async fn open(opening: RunnerSpec<'_>, watch: DetachMode) -> CliResult<Self> {
+        let RunnerSpec {
+            worker_args,
             workers,
             revisions,
             shared,
@@ -80,8 +80,8 @@ impl Crew {
             screen,
             stop,
         } = opening;
-        match cutting.on {
-            On::Local => {
+        match worker_args.on {
+            EngineKind::Local => {
                 let (binary, logs) = (find(WORKER)?, Some(run.path().join("logs")));
                 Ok(Self::Engine(Box::new(Local {
                     binary,
@@ -91,13 +91,13 @@ impl Crew {
                     stop: stop.clone(),
                 })))
             }
-            On::Docker => {
+            EngineKind::Docker => {
                 let (memory, scratch, runs) = (
                     plan.options.memory,
                     plan.options.scratch,
                     Runs::new(&state_dir(&environment)?),
                 );
-                let terms = Terms {
+                let terms = DockerOptions {
                     workers,
                     memory,
                     scratch,
@@ -108,7 +108,7 @@ impl Crew {
                 let docker = Docker::open(
                     containers,
                     terms,
-                    Whose {
+                    ContainerOwner {
                         runs: &runs,
                         run: Some(run),
                     },
@@ -116,23 +116,23 @@ impl Crew {
                 );
                 Ok(Self::Engine(Box::new(stop.unless(docker).await?)))
             }
-            On::Modal => {
+            EngineKind::Modal => {
                 let open = || stop.unless(deployed(workers, run, settings, screen));
                 let (modal, deployment) = shared.cloud.get_or_try_init(open).await?.clone();
                 if revisions == RevisionScope::All {
                     let (app, containers) = (deployment.app.clone(), deployment.containers as u64);
-                    run.note(&Entry::Deployed {
+                    run.note(&JournalEntry::Deployed {
                         app: app.clone(),
                         containers,
                     })?;
-                    return Ok(Self::Engine(Box::new(Attended::new(
+                    return Ok(Self::Engine(Box::new(ModalEngine::new(
                         modal,
                         app,
                         workers,
                         stop.clone(),
                     ))));
                 }
-                Ok(Self::Cloud(modal, deployment, watch))
+                Ok(Self::Remote(modal, deployment, watch))
             }
         }
     }
@@ -141,7 +141,7 @@ impl Crew {
     pub fn workers(&self) -> u64 {
         match self {
             Self::Engine(engine) => engine.workers() as u64,
-            Self::Cloud(_, deployment, _) => deployment.containers as u64,
+            Self::Remote(_, deployment, _) => deployment.containers as u64,
         }
     }
 }
@@ -155,7 +155,7 @@ pub async fn deployed(
     run: &RunDir,
     settings: &Settings,
     screen: &Screen,
-) -> Outcome<(Arc<Modal>, Deployment)> {
+) -> CliResult<(Arc<Modal>, Deployment)> {
     let network = NetworkSettings::of(&environment, Location::Cloud).await;
     network.left_out.iter().for_each(|line| screen.warn(line));
     let deployment = Deployment::new(static_worker()?, workers, settings, network);
