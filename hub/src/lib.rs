@@ -1,16 +1,16 @@
 //! What a hub is, and how each one is spoken to. No planning, no processes, no words for people.
 //!
-//! Read in this order: the nouns ([`digest`], [`path`], [`hub`], [`profile`], [`repo`], [`token`], [`file`]), the two
-//! traits ([`source`], [`destination`]; [`references`] and [`space`] beside them), then [`http`], [`git`] and one folder a hub.
+//! Read in this order: the nouns ([`digest`], [`path`], [`hub`], [`profile`], [`repo`], [`token`], [`file`], [`refs`], [`space`],
+//! [`commit`]); the traits that a hub implements ([`blobs`], [`repos`]); [`open`], which has the hubs; [`stream`], a blob's way
+//! and its check; [`http`], one client for all; [`git`] and [`gitlab`], Git hosts; then one folder a hub.
 
-pub mod body;
-pub mod destination;
+pub mod blobs;
+pub mod commit;
 pub mod digest;
 pub mod error;
 pub mod file;
 pub mod git;
 pub mod gitlab;
-mod held_back;
 pub mod http;
 pub mod hub;
 pub mod huggingface;
@@ -20,37 +20,38 @@ pub mod open;
 pub mod owned;
 pub mod path;
 pub mod profile;
-mod ranged;
 pub mod redact;
-pub mod references;
+pub mod refs;
 pub mod repo;
-pub mod source;
+pub mod repos;
 pub mod space;
+pub mod stream;
 pub mod token;
 pub mod transport;
 #[cfg(feature = "xet")]
-mod unnamed;
-
-pub use body::Body;
-pub use destination::{Account, Action, Commit, Content, Destination, Limits, Missing, Placement};
+pub use blobs::{BlobSource, BlobStore, Missing};
+pub use commit::{Action, Commit, CommitLimits, Content, Placement};
 pub use digest::{Digest, GitSha1, Sha256};
 pub use error::{Error, Kind, Result};
 pub use file::{Blob, File, Listed, Listing, Refused};
+pub use http::ByteStream;
 
 pub use hub::Hub;
 pub use open::{
-    RawHub, Side, open_destination, open_destination_over, open_raw, open_references, open_source,
-    open_source_by_git, open_source_over, open_spaces, refs_by_git,
+    RawHub, Side, open_blob_source, open_blob_store, open_destination, open_destination_over,
+    open_raw, open_ref_store, open_source, open_source_by_git, open_source_over, open_space,
+    refs_by_git,
 };
 pub use owned::{Owned, list_owned};
 pub use path::RepoPath;
 pub use profile::Profile;
 pub use redact::Redactor;
-pub use references::{Ref, RefKind, References, Refs};
+pub use refs::{Ref, RefKind, Refs};
 pub use repo::{Gate, RepoAt, RepoId, RepoInfo, RepoKind, Revision, Visibility};
+pub use repos::{Account, Cards, Committer, Destination, RefStore, Repo, Source, Spaces};
 /// An address, as the HTTP client reads it.
 pub use reqwest::Url;
-pub use source::{ByteStream, Source};
-pub use space::{Sdk, Spaces, Surroundings};
+pub use space::{Sdk, SpaceVariables};
+pub use stream::body::Body;
 pub use token::Token;
 pub use transport::Transport;

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use reqwest::Url;
 
-use crate::destination::Destination;
+use crate::blobs::{BlobSource, BlobStore};
 use crate::error::{Error, Kind, Result};
-use crate::git::{GitRepo, GitSource, Limits};
+use crate::git::{GitLimits, GitRepo, GitSource};
 use crate::http::{Credentials, Http, HttpOptions, PlainDialect};
 use crate::hub::Hub;
-use crate::references::{References, Refs};
+use crate::refs::Refs;
 use crate::repo::RepoAt;
-use crate::source::Source;
-use crate::space::Spaces;
+use crate::repos::{Destination, RefStore, Source, Spaces};
 use crate::token::Token;
 use crate::transport::Transport;
 use crate::{git, huggingface, modelscope};
@@ -32,9 +31,9 @@ pub struct Side {
 /// [`crate::Kind::Usage`] or [`crate::Kind::Refused`] for an endpoint that is no address; what [`crate::http::Http::new`] fails with.
 pub fn open_source(side: &Side, http: HttpOptions) -> Result<Arc<dyn Source>> {
     Ok(match side.at.hub {
-        Hub::Git => Arc::new(git::Store::open(side, http)?),
-        Hub::HuggingFace => Arc::new(huggingface::Repo::open(side, http)?),
-        Hub::ModelScope => Arc::new(modelscope::Repo::open(side, http)?),
+        Hub::Git => return Err(only_mirrored()),
+        Hub::HuggingFace => Arc::new(huggingface::HuggingFaceRepo::open(side, http)?),
+        Hub::ModelScope => Arc::new(modelscope::ModelScopeRepo::open(side, http)?),
     })
 }
 
@@ -49,7 +48,7 @@ pub fn open_source_over(
 ) -> Result<Arc<dyn Source>> {
     match side.at.hub {
         Hub::HuggingFace => Ok(Arc::new(
-            huggingface::Repo::open(side, http)?.by(transport)?,
+            huggingface::HuggingFaceRepo::open(side, http)?.by(transport)?,
         )),
         Hub::Git | Hub::ModelScope => open_source(side, http),
     }
@@ -62,7 +61,7 @@ pub fn open_source_over(
 pub fn open_source_by_git(
     side: &Side,
     http: HttpOptions,
-    limits: Limits,
+    limits: GitLimits,
 ) -> Result<Arc<dyn Source>> {
     let (url, user) = git_address(side)?;
     let repo = GitRepo::open(&url, user, side.token.as_ref(), http.clone())?;
@@ -73,6 +72,36 @@ pub fn open_source_by_git(
         open_source(side, http)?,
         limits,
     )))
+}
+
+/// Opens what a chunk's blobs are read from: a repo, or a Git host's LFS server.
+///
+/// # Errors
+/// As [`open_source_over`].
+pub fn open_blob_source(
+    side: &Side,
+    http: HttpOptions,
+    transport: Transport,
+) -> Result<Arc<dyn BlobSource>> {
+    match side.at.hub {
+        Hub::Git => Ok(Arc::new(git::LfsStore::open(side, http)?)),
+        Hub::HuggingFace | Hub::ModelScope => Ok(open_source_over(side, http, transport)?),
+    }
+}
+
+/// Opens what a chunk's blobs are stored in: a repo, or a Git host's LFS server.
+///
+/// # Errors
+/// As [`open_destination_over`].
+pub fn open_blob_store(
+    side: &Side,
+    http: HttpOptions,
+    transport: Transport,
+) -> Result<Arc<dyn BlobStore>> {
+    match side.at.hub {
+        Hub::Git => Ok(Arc::new(git::LfsStore::open(side, http)?)),
+        Hub::HuggingFace | Hub::ModelScope => Ok(open_destination_over(side, http, transport)?),
+    }
 }
 
 /// A hub's API and its Git, for exchanges that nobody reads on the way ([`Http::exchange_raw`]).
@@ -124,11 +153,10 @@ fn git_address(side: &Side) -> Result<(Url, &'static str)> {
 /// What Git's door says.
 pub async fn refs_by_git(side: &Side, http: HttpOptions) -> Result<Refs> {
     let (url, user) = git_address(side)?;
-    Refs::advertised(
-        &GitRepo::open(&url, user, side.token.as_ref(), http)?
-            .advertised()
-            .await?,
-    )
+    GitRepo::open(&url, user, side.token.as_ref(), http)?
+        .advertised()
+        .await?
+        .branches_and_tags()
 }
 
 /// Opens a repo for writing.
@@ -137,9 +165,9 @@ pub async fn refs_by_git(side: &Side, http: HttpOptions) -> Result<Refs> {
 /// As [`open_source`].
 pub fn open_destination(side: &Side, http: HttpOptions) -> Result<Arc<dyn Destination>> {
     Ok(match side.at.hub {
-        Hub::Git => Arc::new(git::Store::open(side, http)?),
-        Hub::HuggingFace => Arc::new(huggingface::Repo::open(side, http)?),
-        Hub::ModelScope => Arc::new(modelscope::Repo::open(side, http)?),
+        Hub::Git => return Err(only_mirrored()),
+        Hub::HuggingFace => Arc::new(huggingface::HuggingFaceRepo::open(side, http)?),
+        Hub::ModelScope => Arc::new(modelscope::ModelScopeRepo::open(side, http)?),
     })
 }
 
@@ -154,7 +182,7 @@ pub fn open_destination_over(
 ) -> Result<Arc<dyn Destination>> {
     match side.at.hub {
         Hub::HuggingFace => Ok(Arc::new(
-            huggingface::Repo::open(side, http)?.by(transport)?,
+            huggingface::HuggingFaceRepo::open(side, http)?.by(transport)?,
         )),
         Hub::Git | Hub::ModelScope => open_destination(side, http),
     }
@@ -163,25 +191,19 @@ pub fn open_destination_over(
 /// Opens a repo for its branches and tags, at whichever revision.
 ///
 /// # Errors
-/// As [`open_source`].
-pub fn open_references(side: &Side, http: HttpOptions) -> Result<Arc<dyn References>> {
-    Ok(match side.at.hub {
-        Hub::Git => return Err(only_mirrored()),
-        Hub::HuggingFace => Arc::new(huggingface::Repo::open(side, http)?),
-        Hub::ModelScope => Arc::new(modelscope::Repo::open(side, http)?),
-    })
+/// As [`open_destination`]; [`Kind::Usage`] for a hub whose API has no branches.
+pub fn open_ref_store(side: &Side, http: HttpOptions) -> Result<Arc<dyn RefStore>> {
+    let opened = open_destination(side, http)?.ref_store();
+    opened.ok_or_else(only_mirrored)
 }
 
-/// Opens a Space or studio for what it has beyond its files.
+/// Opens a Space or studio for its SDK and its variables.
 ///
 /// # Errors
-/// As [`open_source`].
-pub fn open_spaces(side: &Side, http: HttpOptions) -> Result<Arc<dyn Spaces>> {
-    Ok(match side.at.hub {
-        Hub::Git => return Err(only_mirrored()),
-        Hub::HuggingFace => Arc::new(huggingface::Repo::open(side, http)?),
-        Hub::ModelScope => Arc::new(modelscope::Repo::open(side, http)?),
-    })
+/// As [`open_destination`]; [`Kind::Usage`] for a hub without apps.
+pub fn open_space(side: &Side, http: HttpOptions) -> Result<Arc<dyn Spaces>> {
+    let opened = open_destination(side, http)?.spaces();
+    opened.ok_or_else(only_mirrored)
 }
 
 fn only_mirrored() -> Error {

@@ -27,7 +27,11 @@ pub async fn list_owned(side: &Side, http: HttpOptions) -> Result<Owned> {
             Kind::Usage,
             "a Git host does not list what an owner has",
         )),
-        Hub::HuggingFace => huggingface::Repo::open(side, http)?.owned().await,
-        Hub::ModelScope => modelscope::Repo::open(side, http)?.owned().await,
+        Hub::HuggingFace => {
+            huggingface::HuggingFaceRepo::open(side, http)?
+                .owned()
+                .await
+        }
+        Hub::ModelScope => modelscope::ModelScopeRepo::open(side, http)?.owned().await,
     }
 }

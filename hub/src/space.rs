@@ -1,13 +1,9 @@
-//! Spaces and studios beyond their files: what runs the app, who may see it, and what has to be set by hand.
+//! A Space or studio beyond its files: the SDK that runs the app, and the names of its secrets and variables.
 
 use std::fmt;
 use std::str::FromStr;
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-
-use crate::error::Result;
-use crate::repo::Visibility;
 
 /// What runs an app (huggingface_hub 2.4.0, `constants.py`, `SPACES_SDK_TYPES`; modelscope-hub 0.5.1, `_openapi.py`,
 /// `_STUDIO_SDK_TYPES`: the same four).
@@ -59,26 +55,13 @@ impl FromStr for Sdk {
     }
 }
 
-/// What is set for an app beside its files. Names only: values are not read.
+/// The names of an app's secrets and variables. Their values are not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct SpaceVariables {
     /// Secrets; `None` where the token may not see them.
     pub secrets: Option<Vec<String>>,
     /// Variables; `None` where the token may not see them.
     pub variables: Option<Vec<String>>,
-}
-
-/// A Space or studio, on any hub.
-#[async_trait]
-pub trait Spaces: Send + Sync {
-    /// What runs the app, as the hub names it; `None` where it does not.
-    async fn sdk(&self) -> Result<Option<String>>;
-
-    /// What is set for it. What can't be asked about is not known.
-    async fn surroundings(&self) -> Surroundings;
-
-    /// Creates it. An existing one answers [`crate::Kind::Conflict`].
-    async fn create_space(&self, visibility: Visibility, sdk: Sdk) -> Result<()>;
 }
 
 #[cfg(test)]

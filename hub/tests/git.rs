@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use contract::world::{Side, Way, World, all};
-use hf2ms_hub::git::{Bare, Depth, GitRepo, Limits};
+use hf2ms_hub::git::{Bare, Depth, GitLimits, GitRepo};
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::http::retry::RetryPolicy;
 use hf2ms_hub::{Blob, GitSha1, Hub, Kind, RepoKind, Source, Token, Visibility};
@@ -52,7 +52,7 @@ fn files() -> Value {
     json!([{"path": "README.md", "text": "small and plain"}, {"path": "w.safetensors", "size": 300_000, "seed": 1}])
 }
 
-async fn refusal(world: &World, limits: Limits) -> hf2ms_hub::Error {
+async fn refusal(world: &World, limits: GitLimits) -> hf2ms_hub::Error {
     let bare = Bare::new(limits).unwrap();
     bare.fetch(&alices(world), &[MAIN], Depth::All)
         .await
@@ -115,7 +115,7 @@ async fn one_commit_is_fetched_without_its_history() {
             .as_str(),
         second
     );
-    let bare = Bare::new(Limits::default()).unwrap();
+    let bare = Bare::new(GitLimits::default()).unwrap();
     bare.fetch(&repo, &["+refs/heads/main:refs/heads/main"], Depth::One)
         .await
         .unwrap();
@@ -150,7 +150,7 @@ async fn a_commit_that_no_ref_names_is_fetched_by_its_id() {
     world
         .seed(json!([{"path": "README.md", "text": "changed"}]))
         .await;
-    let bare = Bare::new(Limits::default()).unwrap();
+    let bare = Bare::new(GitLimits::default()).unwrap();
     bare.fetch(
         &alices(&world),
         &[&format!("{first}:refs/heads/pinned")],
@@ -166,7 +166,7 @@ async fn a_commit_that_no_ref_names_is_fetched_by_its_id() {
 
 #[tokio::test]
 async fn the_folder_goes_with_the_repository() {
-    let bare = Bare::new(Limits::default()).unwrap();
+    let bare = Bare::new(GitLimits::default()).unwrap();
     let folder = bare.path().to_owned();
     assert!(folder.join("objects").is_dir());
     drop(bare);
@@ -179,7 +179,7 @@ async fn a_fetch_that_nobody_waits_for_ends_and_leaves_nothing() {
     world
         .fault("hf.git_upload_pack", json!({"do": "stall", "after": 40}), 9)
         .await;
-    let bare = Bare::new(Limits::default()).unwrap();
+    let bare = Bare::new(GitLimits::default()).unwrap();
     let folder = bare.path().to_owned();
     let repo = alices(&world);
     let fetch = bare.fetch(&repo, &[MAIN], Depth::All);
@@ -198,7 +198,7 @@ async fn a_cut_pack_is_fetched_again_and_one_that_is_always_cut_is_given_up() {
     world
         .fault("hf.git_upload_pack", json!({"do": "reset", "after": 60}), 1)
         .await;
-    Bare::new(Limits::default())
+    Bare::new(GitLimits::default())
         .unwrap()
         .fetch(&alices(&world), &[MAIN], Depth::All)
         .await
@@ -208,7 +208,7 @@ async fn a_cut_pack_is_fetched_again_and_one_that_is_always_cut_is_given_up() {
             .fault("hf.git_upload_pack", json!({"do": cut, "after": 60}), 3)
             .await;
         assert_eq!(
-            refusal(&world, Limits::default()).await.kind(),
+            refusal(&world, GitLimits::default()).await.kind(),
             Kind::Transient,
             "{cut}"
         );
@@ -229,7 +229,7 @@ async fn a_pack_that_is_damaged_is_not_taken() {
             9,
         )
         .await;
-    let error = refusal(&world, Limits::default()).await;
+    let error = refusal(&world, GitLimits::default()).await;
     assert_eq!(error.kind(), Kind::Corrupt, "{error}");
 }
 
@@ -238,9 +238,9 @@ async fn packs_made_to_explode_are_refused() {
     let world = World::with(HF, files()).await;
     let objects = refusal(
         &world,
-        Limits {
+        GitLimits {
             objects: 2,
-            ..Limits::default()
+            ..GitLimits::default()
         },
     )
     .await;
@@ -251,9 +251,9 @@ async fn packs_made_to_explode_are_refused() {
     );
     let bytes = refusal(
         &world,
-        Limits {
+        GitLimits {
             pack_bytes: 100,
-            ..Limits::default()
+            ..GitLimits::default()
         },
     )
     .await;
@@ -261,9 +261,9 @@ async fn packs_made_to_explode_are_refused() {
         bytes.kind() == Kind::Refused && bytes.message().contains("sends more than is taken"),
         "{bytes}"
     );
-    let bare = Bare::new(Limits {
+    let bare = Bare::new(GitLimits {
         blob_bytes: 3,
-        ..Limits::default()
+        ..GitLimits::default()
     })
     .unwrap();
     bare.fetch(&alices(&world), &[MAIN], Depth::All)
@@ -386,7 +386,7 @@ async fn what_is_fetched_from_one_server_is_pushed_to_another() {
         .await
         .unwrap();
     let repo = |name: &str| opened(&format!("{}/{name}.git", host.url), "me", Some("t-secret"));
-    let bare = Bare::new(Limits::default()).unwrap();
+    let bare = Bare::new(GitLimits::default()).unwrap();
     bare.fetch(&repo("made"), &["+refs/*:refs/*"], Depth::All)
         .await
         .unwrap();
@@ -430,7 +430,7 @@ async fn a_ref_that_the_server_refuses_is_told_with_its_reason() {
         .await
         .unwrap();
     let repo = opened(&format!("{}/made.git", host.url), "me", Some("t-secret"));
-    let bare = Bare::new(Limits::default()).unwrap();
+    let bare = Bare::new(GitLimits::default()).unwrap();
     bare.fetch(&repo, &["+refs/heads/*:refs/heads/*"], Depth::All)
         .await
         .unwrap();

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hf2ms_hub::git::Limits;
+use hf2ms_hub::git::GitLimits;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::{
-    Destination, Error, RepoAt, Result, Side, Source, open_destination_over, open_source_by_git,
-    open_source_over,
+    BlobSource, BlobStore, Destination, Error, RepoAt, Result, Side, Source, open_blob_source,
+    open_blob_store, open_destination_over, open_source_by_git, open_source_over,
 };
 
 use crate::events::Events;
@@ -27,7 +27,7 @@ pub fn open_source_by(
     options: &WorkerOptions,
     http: HttpOptions,
 ) -> Result<Arc<dyn Source>> {
-    let unbounded = Limits::default();
+    let unbounded = GitLimits::default();
     match options.transport {
         Transport::Auto | Transport::Http | Transport::Xet => {
             open_source_over(side, http, options.transport.of_blobs())
@@ -39,12 +39,90 @@ pub fn open_source_by(
             open_source_by_git(
                 side,
                 http,
-                Limits {
+                GitLimits {
                     pack_bytes,
                     ..unbounded
                 },
             )
         }
+    }
+}
+
+/// Opens what blobs are read from, by the way that the options say.
+///
+/// # Errors
+/// What [`open_blob_source`] fails with.
+fn open_blobs_by(
+    side: &Side,
+    options: &WorkerOptions,
+    http: HttpOptions,
+) -> Result<Arc<dyn BlobSource>> {
+    match options.transport {
+        Transport::Git => Ok(open_source_by(side, options, http)?),
+        _ => open_blob_source(side, http, options.transport.of_blobs()),
+    }
+}
+
+/// What moving blobs takes: where they are read, and where they are stored.
+pub struct TransferContext {
+    /// Where blobs are read.
+    pub source: Arc<dyn BlobSource>,
+    /// Where blobs are stored.
+    pub store: Arc<dyn BlobStore>,
+    /// The worker's events.
+    pub events: Arc<Events>,
+    /// Streams, memory and transport.
+    pub options: WorkerOptions,
+    /// The HTTP settings, whose retries become events.
+    pub http: HttpOptions,
+}
+
+impl TransferContext {
+    /// Opens both sides; nothing is sent yet.
+    ///
+    /// # Errors
+    /// What opening a side fails with.
+    pub fn open(
+        from: &RepoAt,
+        to: &RepoAt,
+        settings: &Settings,
+        options: &WorkerOptions,
+        events: Arc<Events>,
+    ) -> Result<Self> {
+        let http = events.with_retry_events(settings.http());
+        let source = open_blobs_by(&settings.source(from), options, http.clone())?;
+        let transport = options.transport.of_blobs();
+        let store = open_blob_store(&settings.destination(to), http.clone(), transport)?;
+        Ok(Self {
+            source,
+            store,
+            events,
+            options: options.clone(),
+            http,
+        })
+    }
+
+    /// A reader of the source.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.source.clone(), self.http.clone())
+    }
+
+    /// The bytes of memory that one of `streams` blobs may fill.
+    pub fn share(&self, streams: usize) -> u64 {
+        let share = self.options.memory.0 / BUFFER_SHARE / streams.max(1) as u64;
+        // What is sent side by side is buffered at its other end too.
+        if self.store.sends_in_parts() {
+            share / 5 * 4
+        } else {
+            share
+        }
+    }
+
+    /// Says that `error` is followed by another try, and waits before it.
+    pub async fn pause(&self, error: &Error, pause: Duration) {
+        let pause = error.retry_after().unwrap_or(pause);
+        self.events.retry(error, pause);
+        self.http.clock.sleep(pause).await;
     }
 }
 
@@ -95,21 +173,14 @@ impl Context {
         Reader::new(self.source.clone(), self.http.clone())
     }
 
-    /// The memory one of `streams` blobs may fill.
-    pub fn share(&self, streams: usize) -> u64 {
-        let share = self.options.memory.0 / BUFFER_SHARE / streams.max(1) as u64;
-        // What is sent side by side is buffered at its other end too.
-        if self.destination.limits().in_parts {
-            share / 5 * 4
-        } else {
-            share
+    /// The part of this context that moving blobs takes.
+    pub fn transfer(&self) -> TransferContext {
+        TransferContext {
+            source: self.source.clone(),
+            store: self.destination.clone(),
+            events: self.events.clone(),
+            options: self.options.clone(),
+            http: self.http.clone(),
         }
-    }
-
-    /// Says that `error` is followed by another try, and waits before it.
-    pub async fn pause(&self, error: &Error, pause: Duration) {
-        let pause = error.retry_after().unwrap_or(pause);
-        self.events.retry(error, pause);
-        self.http.clock.sleep(pause).await;
     }
 }

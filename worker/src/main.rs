@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Visibility};
-use hf2ms_worker::context::Context;
+use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Visibility, open_destination};
+use hf2ms_worker::context::{Context, TransferContext};
 use hf2ms_worker::events::Events;
 use hf2ms_worker::job::{Input, Lifeline, Variables, variables};
 use hf2ms_worker::plan::card::CardPolicy;
@@ -250,13 +250,24 @@ async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
                 .take::<Chunk>(job.chunk.as_deref(), job.attached)
                 .await
                 .map_err(usage)?;
-            let context = open(&chunk.source, &chunk.destination, settings, &chunk.options)?;
-            Ok(until_stopped(
-                &context.events.clone(),
-                lifeline,
-                run::run(&context, &chunk, create),
+            let events = Events::new(io::stdout(), settings.redactor());
+            let create = match create {
+                Some(visibility) => {
+                    let http = events.with_retry_events(settings.http());
+                    let to = settings.destination(&chunk.destination);
+                    Some((open_destination(&to, http).map_err(refused)?, visibility))
+                }
+                None => None,
+            };
+            let context = TransferContext::open(
+                &chunk.source,
+                &chunk.destination,
+                settings,
+                &chunk.options,
+                events.clone(),
             )
-            .await)
+            .map_err(refused)?;
+            Ok(until_stopped(&events, lifeline, run::run(&context, &chunk, create)).await)
         }
         Verb::Verify(job) => {
             let (job, lifeline) = input

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::http::{HttpOptions, retry::RetryPolicy};
 use hf2ms_hub::{
-    Account, Action, Blob, Body, ByteStream, Commit, Content, Destination, Digest, Error, File,
-    Gate, GitSha1, Kind, Limits, Listed, Listing, Missing, Placement, Redactor, RepoInfo, RepoPath,
-    Result, Revision, Sha256, Source, Visibility,
+    Account, Action, Blob, BlobSource, BlobStore, Body, ByteStream, Cards, Commit, CommitLimits,
+    Committer, Content, Digest, Error, File, Gate, GitSha1, Kind, Listed, Listing, Missing,
+    Placement, Redactor, Repo, RepoInfo, RepoPath, Result, Revision, Sha256, Visibility,
 };
 
 use crate::context::Context;
@@ -76,7 +76,7 @@ impl FakeSource {
 }
 
 #[async_trait]
-impl Source for FakeSource {
+impl Repo for FakeSource {
     async fn account(&self) -> Result<Account> {
         unimplemented!()
     }
@@ -89,6 +89,13 @@ impl Source for FakeSource {
         Ok(self.listing.clone())
     }
 
+    async fn head(&self) -> Result<Option<Revision>> {
+        unimplemented!()
+    }
+}
+
+#[async_trait]
+impl BlobSource for FakeSource {
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
         let lost = blobs
             .iter()
@@ -181,84 +188,28 @@ impl FakeDestination {
 }
 
 #[async_trait]
-impl Destination for FakeDestination {
+impl Repo for FakeDestination {
     async fn account(&self) -> Result<Account> {
         unimplemented!()
     }
 
-    async fn describe(&self) -> Result<Option<RepoInfo>> {
-        let visibility = *self.visibility.lock().unwrap();
-        Ok(visibility.map(|visibility| RepoInfo {
-            commit: None,
-            visibility,
-            gate: Gate::Open,
-            renamed: None,
-        }))
-    }
-
-    async fn create(&self, visibility: Visibility) -> Result<()> {
-        let earlier = self.made_meanwhile.lock().unwrap().take();
-        let mut standing = self.visibility.lock().unwrap();
-        let conflicts = self.taken || standing.is_some() || earlier.is_some();
-        if !self.taken {
-            *standing = standing.or(earlier).or(Some(visibility));
-        }
-        if conflicts {
-            Err(Error::new(Kind::Conflict, "it exists"))
-        } else {
-            Ok(())
-        }
+    async fn describe(&self) -> Result<RepoInfo> {
+        unimplemented!()
     }
 
     async fn list(&self) -> Result<Listing> {
-        let files = self.files.lock().unwrap();
-        let listed = files.iter().map(|(path, blob)| Listed {
-            file: File {
-                path: path.clone(),
-                size: blob.size,
-                digest: Digest::Sha256(blob.sha256),
-            },
-            lfs: false,
-        });
-        Ok(Listing {
-            files: listed.collect(),
-            ..Listing::default()
-        })
+        unimplemented!()
     }
 
     async fn head(&self) -> Result<Option<Revision>> {
         Ok(None)
     }
+}
 
-    fn reads_cards(&self) -> bool {
-        self.bad_card.is_some()
-    }
-
-    async fn refuses_card(&self, card: &str) -> Result<Option<String>> {
-        Ok(self
-            .bad_card
-            .filter(|bad| card.contains(bad))
-            .map(|bad| format!("no {bad} here")))
-    }
-
-    fn placement(&self, path: &RepoPath, _: u64) -> Placement {
-        if path.suffix() == ".bin" {
-            Placement::Blob
-        } else {
-            Placement::Inline
-        }
-    }
-
-    fn limits(&self) -> Limits {
-        Limits {
-            blobs_a_check: 64,
-            max_actions: 8,
-            batch_actions: 4,
-            body_bytes: 1 << 20,
-            in_parts: false,
-            commit_time: None,
-            folder_entries: None,
-        }
+#[async_trait]
+impl BlobStore for FakeDestination {
+    fn sends_in_parts(&self) -> bool {
+        false
     }
 
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
@@ -296,9 +247,71 @@ impl Destination for FakeDestination {
             .insert(blob.sha256, content.into());
         Ok(())
     }
+}
 
-    fn checks_commits(&self) -> bool {
-        !self.blind
+#[async_trait]
+impl Committer for FakeDestination {
+    async fn find(&self) -> Result<Option<RepoInfo>> {
+        let visibility = *self.visibility.lock().unwrap();
+        Ok(visibility.map(|visibility| RepoInfo {
+            commit: None,
+            visibility,
+            gate: Gate::Open,
+            renamed: None,
+        }))
+    }
+
+    async fn create(&self, visibility: Visibility) -> Result<()> {
+        let earlier = self.made_meanwhile.lock().unwrap().take();
+        let mut standing = self.visibility.lock().unwrap();
+        let conflicts = self.taken || standing.is_some() || earlier.is_some();
+        if !self.taken {
+            *standing = standing.or(earlier).or(Some(visibility));
+        }
+        if conflicts {
+            Err(Error::new(Kind::Conflict, "it exists"))
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn list_branch(&self) -> Result<Listing> {
+        let files = self.files.lock().unwrap();
+        let listed = files.iter().map(|(path, blob)| Listed {
+            file: File {
+                path: path.clone(),
+                size: blob.size,
+                digest: Digest::Sha256(blob.sha256),
+            },
+            lfs: false,
+        });
+        Ok(Listing {
+            files: listed.collect(),
+            ..Listing::default()
+        })
+    }
+
+    fn placement(&self, path: &RepoPath, _: u64) -> Placement {
+        if path.suffix() == ".bin" {
+            Placement::Blob
+        } else {
+            Placement::Inline
+        }
+    }
+
+    fn limits(&self) -> CommitLimits {
+        CommitLimits {
+            max_actions: 8,
+            batch_actions: 4,
+            body_bytes: 1 << 20,
+            commit_time: None,
+            folder_entries: None,
+            checks_blobs: !self.blind,
+        }
+    }
+
+    fn cards(&self) -> Option<&dyn Cards> {
+        self.bad_card.is_some().then_some(self as &dyn Cards)
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Option<String>> {
@@ -329,6 +342,16 @@ impl Destination for FakeDestination {
                 Ok(Some("c0ffee".into()))
             }
         }
+    }
+}
+
+#[async_trait]
+impl Cards for FakeDestination {
+    async fn refusal_of(&self, card: &str) -> Result<Option<String>> {
+        Ok(self
+            .bad_card
+            .filter(|bad| card.contains(bad))
+            .map(|bad| format!("no {bad} here")))
     }
 }
 

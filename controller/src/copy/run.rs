@@ -272,7 +272,7 @@ impl CopyRun<'_> {
 
     /// Someone made the repo meanwhile: it is used if it shows nothing that was hidden.
     async fn adopt(&self, wanted: Visibility) -> CliResult<()> {
-        let found = self.destination.hub.describe().await.map_err(|error| {
+        let found = self.destination.hub.find().await.map_err(|error| {
             said(
                 &error,
                 &self.destination.at,

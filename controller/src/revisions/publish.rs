@@ -1,6 +1,6 @@
 //! The branches and tags that are made of what was written and verified, and what came of each.
 
-use hf2ms_hub::{Kind, RefKind, References, Revision};
+use hf2ms_hub::{Kind, RefKind, RefStore, Revision};
 use hf2ms_worker::protocol::Exit;
 
 use super::plan::{RevisionAction, RevisionPlan};
@@ -17,7 +17,7 @@ use crate::ui::errors::{CliError, CliResult};
 /// The names that were made so far.
 pub struct RefPublisher<'a> {
     /// The destination's branches and tags.
-    pub references: &'a dyn References,
+    pub references: &'a dyn RefStore,
     /// How the hubs are reached.
     pub settings: &'a Settings,
     /// When to stop.
@@ -174,10 +174,7 @@ impl RefPublisher<'_> {
 }
 
 /// Where a branch stands now.
-pub async fn head_of(
-    destination: &DestinationRepo,
-    references: &dyn References,
-) -> Option<Revision> {
+pub async fn head_of(destination: &DestinationRepo, references: &dyn RefStore) -> Option<Revision> {
     match destination.head_now().await {
         None => references
             .refs()

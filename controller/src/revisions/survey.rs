@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Kind, References, Refs, RepoAt, Revision, open_references, refs_by_git};
+use hf2ms_hub::{Kind, RefStore, Refs, RepoAt, Revision, open_ref_store, refs_by_git};
 use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::plan::shared::ClaimedBlobs;
 
@@ -36,7 +36,7 @@ pub struct Survey {
     /// The destination, at its default branch.
     pub destination: DestinationRepo,
     /// Its branches and tags.
-    pub references: Arc<dyn References>,
+    pub references: Arc<dyn RefStore>,
     /// Digests that earlier runs have learned.
     pub known: DigestCache,
 }
@@ -155,7 +155,7 @@ impl Look<'_> {
     }
 
     /// The branches and tags of both sides, and how the destination's are asked for.
-    async fn both(&self) -> CliResult<(Refs, Arc<dyn References>, Refs)> {
+    async fn both(&self) -> CliResult<(Refs, Arc<dyn RefStore>, Refs)> {
         let (
             Self {
                 source,
@@ -165,7 +165,7 @@ impl Look<'_> {
             settings,
         ) = (self, self.options.settings);
         let open = |side, at: &RepoAt, doing| {
-            open_references(&side, settings.http())
+            open_ref_store(&side, settings.http())
                 .map_err(|error| said(&error, at, settings, doing))
         };
         let ours = match open(settings.source(&source.at), &source.at, AccessMode::Reading)?

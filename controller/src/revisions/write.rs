@@ -1,6 +1,6 @@
 //! One revision under way: its files are written where it stands, or on a branch apart that is then given its names.
 
-use hf2ms_hub::{Error, Kind, RefKind, References, Revision};
+use hf2ms_hub::{Error, Kind, RefKind, RefStore, Revision};
 use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::plan::shared::BlobResults;
 use hf2ms_worker::protocol::Deletion;
@@ -17,7 +17,7 @@ use crate::ui::errors::{CliError, CliResult};
 /// What the revisions of a repo share when they are written.
 pub struct WriteContext<'a> {
     /// The destination's branches and tags.
-    pub references: &'a dyn References,
+    pub references: &'a dyn RefStore,
     /// Where the default branch stands: new branches begin there.
     pub base: Option<Revision>,
     /// What became of blobs that several have.
@@ -122,7 +122,7 @@ async fn begin_apart(migration: &mut CopyRun<'_>, context: &WriteContext<'_>) ->
     }
     let listing = destination
         .hub
-        .list()
+        .list_branch()
         .await
         .map_err(|error| refused(&error))?;
     migration.plan.rebase_exactly_on(&listing, &context.known);
@@ -136,7 +136,7 @@ async fn begin_apart(migration: &mut CopyRun<'_>, context: &WriteContext<'_>) ->
 /// # Errors
 /// The hub's; [`Kind::Conflict`] when it stands elsewhere.
 pub async fn make(
-    references: &dyn References,
+    references: &dyn RefStore,
     kind: RefKind,
     name: &Revision,
     at: &Revision,

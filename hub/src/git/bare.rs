@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::failure::meaning;
-use super::folder::Folder;
-use super::limits::Limits;
+use super::limits::GitLimits;
 use super::pointer;
+use super::temp_folder::TempFolder;
 use crate::{Blob, Error, GitSha1, Kind, Result};
 use bytes::Bytes;
 
@@ -13,8 +13,8 @@ use bytes::Bytes;
 pub struct Bare {
     repository: Arc<Mutex<git2::Repository>>,
     /// What is too much.
-    pub(super) limits: Limits,
-    folder: Folder,
+    pub(super) limits: GitLimits,
+    folder: TempFolder,
 }
 
 impl Bare {
@@ -22,7 +22,7 @@ impl Bare {
     ///
     /// # Errors
     /// [`Kind::Transient`] when there is no room for it.
-    pub fn new(limits: Limits) -> Result<Self> {
+    pub fn new(limits: GitLimits) -> Result<Self> {
         Self::below(limits, None)
     }
 
@@ -30,7 +30,7 @@ impl Bare {
     ///
     /// # Errors
     /// As [`Bare::new`].
-    pub fn below(limits: Limits, folder: Option<&std::path::Path>) -> Result<Self> {
+    pub fn below(limits: GitLimits, folder: Option<&std::path::Path>) -> Result<Self> {
         let no_room = |error: &dyn std::fmt::Display| {
             Error::new(
                 Kind::Transient,
@@ -39,7 +39,7 @@ impl Bare {
                 ),
             )
         };
-        let folder = Folder::below(folder).map_err(|error| no_room(&error))?;
+        let folder = TempFolder::below(folder).map_err(|error| no_room(&error))?;
         let mut options = git2::RepositoryInitOptions::new();
         options
             .bare(true)

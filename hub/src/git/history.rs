@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::bare::{Bare, look};
 use super::failure::meaning;
-use super::limits::Limits;
+use super::limits::GitLimits;
 use crate::{Blob, Digest, Error, File, Kind, RepoPath, Result, Sha256};
 
 impl Bare {
@@ -112,7 +112,7 @@ impl Bare {
 }
 
 /// Pointers by the id of the Git object that holds them.
-fn pointers(repository: &git2::Repository, limits: Limits) -> Result<HashMap<git2::Oid, Blob>> {
+fn pointers(repository: &git2::Repository, limits: GitLimits) -> Result<HashMap<git2::Oid, Blob>> {
     let odb = odb(repository)?;
     let (mut found, mut failed) = (HashMap::new(), None);
     odb.foreach(|oid| {
@@ -144,7 +144,7 @@ fn pointers(repository: &git2::Repository, limits: Limits) -> Result<HashMap<git
 fn paths(
     repository: &git2::Repository,
     pointers: &HashMap<git2::Oid, Blob>,
-    limits: Limits,
+    limits: GitLimits,
 ) -> Result<BTreeMap<Sha256, String>> {
     let (mut paths, mut seen) = (BTreeMap::new(), HashSet::new());
     for reference in repository
@@ -342,7 +342,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_pointer_of_all_history_is_found_once_and_forgeries_are_plain_files() {
-        let bare = Bare::new(Limits::default()).unwrap();
+        let bare = Bare::new(GitLimits::default()).unwrap();
         let (old, old_text) = pointer(b"old and longer");
         let (new, new_text) = pointer(b"new");
         let forged = [&new_text[..], b"more text\n"].concat();
@@ -385,7 +385,7 @@ mod tests {
 
     #[tokio::test]
     async fn blobs_at_one_path_of_several_branches_have_names_of_their_own() {
-        let bare = Bare::new(Limits::default()).unwrap();
+        let bare = Bare::new(GitLimits::default()).unwrap();
         let ((one, one_text), (other, other_text)) =
             (pointer(b"of one branch"), pointer(b"of other"));
         bare.work(move |repository| {
@@ -414,9 +414,9 @@ mod tests {
 
     #[tokio::test]
     async fn more_pointers_than_the_limit_are_refused() {
-        let bare = Bare::new(Limits {
+        let bare = Bare::new(GitLimits {
             pointers: 1,
-            ..Limits::default()
+            ..GitLimits::default()
         })
         .unwrap();
         bare.work(|repository| {
@@ -435,7 +435,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lost_blob_taints_what_leads_to_it_and_nothing_else() {
-        let bare = Bare::new(Limits::default()).unwrap();
+        let bare = Bare::new(GitLimits::default()).unwrap();
         let (lost, text) = pointer(b"lost");
         let [clean, bad, after] = bare
             .work(move |repository| {

@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use super::bare::{Bare, read};
-use super::store::lfs_address;
+use super::lfs_store::lfs_address;
 use crate::Result;
 use crate::http::Origin;
 use crate::path::escape;

@@ -2,7 +2,7 @@
 
 /// What is too much. A repo that goes beyond is refused; nothing of it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct GitLimits {
     /// Bytes that a server may send for one fetch.
     pub pack_bytes: u64,
     /// Objects in a pack.
@@ -17,7 +17,7 @@ pub struct Limits {
     pub pointers: usize,
 }
 
-impl Default for Limits {
+impl Default for GitLimits {
     /// More than any hub stores: Hugging Face advises against 100,000 files a repo, and takes none above 10 MiB outside LFS.
     fn default() -> Self {
         Self {

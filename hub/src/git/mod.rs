@@ -1,37 +1,38 @@
 //! Repos as Git sees them: refs, packs, and the pointers that stand for blobs. Any Git server that speaks smart HTTP.
 //!
-//! [`remote`] is a server's repo, [`refs`] what it advertises. [`Bare`] is a repository in a temporary [`folder`] that objects are
-//! fetched into and pushed from ([`bare`], [`transfer`]); libgit2 does that, its bytes travelling by the project's own HTTP client
-//! ([`session`]). [`history`] looks through all that was fetched, [`store`] has the blobs of a repo's LFS server ([`lfsconfig`] says where). [`tree`] lists a commit's files, [`pointer`] reads pointers, [`limits`] says what is too much.
-//! [`source`] makes all that a [`crate::Source`].
+//! [`remote`] is a server's repo, [`advertisement`] the refs that the server tells. [`Bare`] is a repository in a
+//! [`temp_folder`] that objects are fetched into and pushed from ([`bare`], [`transfer`]). libgit2 does the packing; its bytes
+//! travel by the project's own HTTP client ([`session`]). [`tree`] lists a commit's files, [`history`] every pointer in all
+//! commits, [`pointer`] reads one. [`limits`] says what is too much. [`source`] reads a hub's repo by Git, as a
+//! [`crate::Source`]. [`lfs_store`] has the blobs of a repo's LFS server, whose address [`lfsconfig`] may give.
 
+mod advertisement;
 mod bare;
-mod dialect;
+mod errors;
 mod failure;
-mod folder;
 mod history;
+mod lfs_store;
 mod lfsconfig;
 mod limits;
 pub mod pointer;
 pub(crate) mod profile;
-mod refs;
 mod remote;
 mod session;
 mod source;
-mod store;
+mod temp_folder;
 mod transfer;
 mod tree;
 
 use crate::{Hub, RepoAt, RepoId, RepoKind, Revision};
 
+pub use advertisement::{Advertisement, RemoteRef, is_exact};
 pub use bare::Bare;
-pub use folder::leave_nothing;
+pub use lfs_store::{LfsStore, lfs_address};
 pub use lfsconfig::LfsAddress;
-pub use limits::Limits;
-pub use refs::{Ref, Refs, is_exact};
+pub use limits::GitLimits;
 pub use remote::GitRepo;
 pub use source::GitSource;
-pub use store::{Store, lfs_address};
+pub use temp_folder::leave_nothing;
 pub use transfer::{Depth, Pushed, Rejection};
 
 /// The repo of a Git host at `endpoint`, its whole address; the id is for people.

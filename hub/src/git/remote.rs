@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use reqwest::Url;
 
-use super::dialect::Words;
-use super::refs::Refs;
+use super::advertisement::Advertisement;
+use super::errors::GitErrors;
 use crate::http::{Credentials, Http, HttpOptions, Request, Response, agent};
 use crate::{Error, Kind, Result, Token};
 
@@ -52,8 +52,8 @@ pub struct GitRepo {
     url: Url,
 }
 
-/// What a server advertised, and where it answered: a renamed repo's address leads on to the new one.
-pub(super) struct Advertisement {
+/// A server's answer about its refs, and the address that gave it: a renamed repo's address redirects to the new one.
+pub(super) struct RefsResponse {
     pub(super) bytes: Bytes,
     pub(super) base: Url,
 }
@@ -73,7 +73,7 @@ impl GitRepo {
         url.set_query(None);
         url.set_fragment(None);
         url.set_path(url.path().trim_end_matches('/').to_owned().as_str());
-        let words = Words {
+        let words = GitErrors {
             has_token: token.is_some(),
         };
         let http = Http::new(&url, Credentials::basic(user, token), words, options)?;
@@ -85,21 +85,21 @@ impl GitRepo {
     /// # Errors
     /// [`Kind::Unauthorized`], [`Kind::Denied`] or [`Kind::NotFound`] as the server says; [`Kind::Refused`] when no Git server
     /// answers.
-    pub async fn advertised(&self) -> Result<Refs> {
+    pub async fn advertised(&self) -> Result<Advertisement> {
         let told = self.advertisement(Service::UploadPack).await?;
-        Refs::parse(&told.bytes).map_err(|error| error.without(self.http.redactor()))
+        Advertisement::parse(&told.bytes).map_err(|error| error.without(self.http.redactor()))
     }
 
     /// What the server says to someone who wants to write: who may not, is told so here.
     ///
     /// # Errors
     /// As [`GitRepo::advertised`].
-    pub async fn writable(&self) -> Result<Refs> {
+    pub async fn writable(&self) -> Result<Advertisement> {
         let told = self.advertisement(Service::ReceivePack).await?;
-        Refs::parse(&told.bytes).map_err(|error| error.without(self.http.redactor()))
+        Advertisement::parse(&told.bytes).map_err(|error| error.without(self.http.redactor()))
     }
 
-    pub(super) async fn advertisement(&self, service: Service) -> Result<Advertisement> {
+    pub(super) async fn advertisement(&self, service: Service) -> Result<RefsResponse> {
         let url = below(&self.url, &format!("info/refs?service={}", service.name()))?;
         let answer = self
             .http
@@ -108,7 +108,7 @@ impl GitRepo {
         let base = base_of(answer.url())?;
         let expected = format!("application/x-{}-advertisement", service.name());
         expect(&answer, &expected)?;
-        Ok(Advertisement {
+        Ok(RefsResponse {
             bytes: answer.bytes(LONGEST).await?,
             base,
         })
@@ -191,6 +191,6 @@ mod tests {
         let here = Server::scripted([Reply::new(302, &[("Location", &to)], "")]).await;
         let url = format!("{}/a/b", here.endpoint()).parse().unwrap();
         let repo = GitRepo::open(&url, "", None, quick(&ManualClock::new())).unwrap();
-        assert_eq!(repo.advertised().await.unwrap(), Refs::default());
+        assert_eq!(repo.advertised().await.unwrap(), Advertisement::default());
     }
 }

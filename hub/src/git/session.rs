@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::failure::meaning;
-use super::remote::{Advertisement, GitRepo, Service, below, expect};
+use super::remote::{GitRepo, RefsResponse, Service, below, expect};
 use crate::http::{Request, Response, agent};
 use crate::{ByteStream, Error, Kind, Result};
 
@@ -42,7 +42,7 @@ pub(super) struct Session {
     /// Where the repo answered.
     base: Mutex<Option<Url>>,
     /// An advertisement that was read before, for the first who asks.
-    told: Mutex<Option<Advertisement>>,
+    told: Mutex<Option<RefsResponse>>,
     /// Bytes that may still come.
     room: AtomicU64,
     failure: Mutex<Option<Error>>,
@@ -61,7 +61,7 @@ impl Session {
     /// [`Kind::Refused`] when libgit2 can't be set up.
     pub(super) fn open(
         repo: &GitRepo,
-        told: Option<Advertisement>,
+        told: Option<RefsResponse>,
         room: u64,
         cut: watch::Receiver<bool>,
     ) -> Result<Open> {

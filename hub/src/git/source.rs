@@ -10,17 +10,17 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Mutex, OnceCell};
 
+use super::advertisement::Advertisement;
 use super::bare::{self, Bare};
 use super::failure::meaning;
-use super::limits::Limits;
-use super::refs::Refs;
+use super::limits::GitLimits;
 use super::remote::{GitRepo, Service};
 use super::transfer::Depth;
 use super::{pointer, tree};
-use crate::ranged::{is_worth_asking, nothing};
+use crate::stream::range::{is_worth_asking, nothing};
 use crate::{
-    Account, Blob, ByteStream, Digest, Error, File, Gate, GitSha1, Hub, Kind, Listing, RepoAt,
-    RepoInfo, Result, Sha256, Source, Visibility,
+    Account, Blob, BlobSource, ByteStream, Digest, Error, File, Gate, GitSha1, Hub, Kind, Listing,
+    Repo, RepoAt, RepoInfo, Result, Revision, Sha256, Source, Visibility,
 };
 
 /// What the pinned commit is called in the repository that it is fetched into.
@@ -38,7 +38,7 @@ pub struct GitSource {
     stranger: GitRepo,
     /// The hub's own way.
     hub: Arc<dyn Source>,
-    limits: Limits,
+    limits: GitLimits,
     /// The last large file that was read: its parts are asked for side by side.
     large: Mutex<Option<(GitSha1, Bytes)>>,
     fetched: OnceCell<std::result::Result<Fetched, Failed>>,
@@ -59,7 +59,7 @@ impl GitSource {
         at: RepoAt,
         [repo, stranger]: [GitRepo; 2],
         hub: Arc<dyn Source>,
-        limits: Limits,
+        limits: GitLimits,
     ) -> Self {
         Self {
             at,
@@ -87,7 +87,8 @@ impl GitSource {
     async fn fetch(&self) -> Result<Fetched> {
         let commit = self.at.revision.as_str();
         let told = self.repo.advertisement(Service::UploadPack).await?;
-        let from = wanted(&Refs::parse(&told.bytes)?, commit).ok_or_else(|| self.moved_on())?;
+        let from =
+            wanted(&Advertisement::parse(&told.bytes)?, commit).ok_or_else(|| self.moved_on())?;
         let bare = Bare::new(self.limits)?;
         bare.fetch_told(
             &self.repo,
@@ -192,7 +193,7 @@ impl GitSource {
 }
 
 /// What a server is asked for to get this commit: a ref that stands at it, else itself where that is allowed.
-fn wanted(refs: &Refs, commit: &str) -> Option<String> {
+fn wanted(refs: &Advertisement, commit: &str) -> Option<String> {
     let named = refs
         .all
         .iter()
@@ -204,7 +205,7 @@ fn wanted(refs: &Refs, commit: &str) -> Option<String> {
 }
 
 #[async_trait]
-impl Source for GitSource {
+impl Repo for GitSource {
     async fn account(&self) -> Result<Account> {
         self.hub.account().await
     }
@@ -226,6 +227,13 @@ impl Source for GitSource {
             .await
     }
 
+    async fn head(&self) -> Result<Option<Revision>> {
+        self.hub.head().await
+    }
+}
+
+#[async_trait]
+impl BlobSource for GitSource {
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
         self.hub.locate(blobs).await
     }
@@ -288,7 +296,7 @@ mod tests {
                 .iter()
                 .map(|line| format!("{:04x}{line}", line.len() + 4))
                 .collect();
-            Refs::parse(packets.as_bytes()).unwrap()
+            Advertisement::parse(packets.as_bytes()).unwrap()
         };
         assert_eq!(wanted(&refs(""), &one).as_deref(), Some("refs/heads/main"));
         assert_eq!(wanted(&refs(""), &two).as_deref(), Some("refs/tags/v1"));

@@ -6,8 +6,8 @@ use git2::{AutotagOption, FetchOptions, PushOptions, RemoteCallbacks};
 use tokio::sync::watch;
 
 use super::bare::Bare;
-use super::limits::Limits;
-use super::remote::{Advertisement, GitRepo, Service};
+use super::limits::GitLimits;
+use super::remote::{GitRepo, RefsResponse, Service};
 use super::session::{Open, Session};
 use crate::http::retry::retrying;
 use crate::path::escape;
@@ -93,7 +93,7 @@ impl Bare {
     pub(super) async fn fetch_told(
         &self,
         from: &GitRepo,
-        told: Option<Advertisement>,
+        told: Option<RefsResponse>,
         refspecs: &[&str],
         depth: Depth,
     ) -> Result<()> {
@@ -112,7 +112,7 @@ impl Bare {
     async fn fetch_once(
         &self,
         from: &GitRepo,
-        told: Option<Advertisement>,
+        told: Option<RefsResponse>,
         specs: Vec<String>,
         depth: Depth,
     ) -> Result<()> {
@@ -147,7 +147,7 @@ fn fetch(
     session: &Open,
     specs: &[String],
     depth: Depth,
-    limits: Limits,
+    limits: GitLimits,
 ) -> Result<()> {
     let exploded = Arc::new(Mutex::new(None));
     let mut callbacks = RemoteCallbacks::new();

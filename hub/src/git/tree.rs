@@ -6,7 +6,7 @@ use git2::{ObjectType, Oid, Repository};
 
 use super::bare::look;
 use super::failure::meaning;
-use super::limits::Limits;
+use super::limits::GitLimits;
 use crate::path::escape;
 use crate::{Digest, Error, File, GitSha1, Kind, Listed, Listing, Refused, RepoPath, Result};
 
@@ -18,7 +18,7 @@ const LONGEST_PATH: usize = 4096;
 ///
 /// # Errors
 /// [`Kind::NotFound`] when it was not, [`Kind::Refused`] beyond the limits, [`Kind::Corrupt`] for objects that are none.
-pub(super) fn list(repository: &Repository, commit: Oid, limits: Limits) -> Result<Listing> {
+pub(super) fn list(repository: &Repository, commit: Oid, limits: GitLimits) -> Result<Listing> {
     let odb = repository.odb().map_err(|error| meaning(&error))?;
     let mut manifest = Manifest {
         odb,
@@ -41,7 +41,7 @@ pub(super) fn list(repository: &Repository, commit: Oid, limits: Limits) -> Resu
 pub(super) fn ids(
     repository: &Repository,
     commit: Oid,
-    limits: Limits,
+    limits: GitLimits,
 ) -> Result<HashMap<String, Oid>> {
     let mut ids = HashMap::new();
     walk(repository, commit, limits, &mut |entry| {
@@ -76,7 +76,7 @@ struct Folder {
 fn walk(
     repository: &Repository,
     commit: Oid,
-    limits: Limits,
+    limits: GitLimits,
     take: &mut dyn FnMut(Entry) -> Result<()>,
 ) -> Result<()> {
     let tree = repository
@@ -135,7 +135,7 @@ fn bounded(count: usize, most: usize, what: &str) -> Result<()> {
 
 struct Manifest<'a> {
     odb: git2::Odb<'a>,
-    limits: Limits,
+    limits: GitLimits,
     pointers: usize,
     listing: Listing,
 }
@@ -249,7 +249,7 @@ mod tests {
     }
 
     async fn listed(
-        limits: Limits,
+        limits: GitLimits,
         entries: impl FnOnce(&Repository) -> Oid + Send + 'static,
     ) -> Result<Listing> {
         Bare::new(limits)
@@ -264,7 +264,7 @@ mod tests {
             "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 5000000000\n",
             Sha256::of(b"large")
         );
-        let listing = listed(Limits::default(), move |repository| {
+        let listing = listed(GitLimits::default(), move |repository| {
             let [plain, large] = [b"abc".as_slice(), pointer.as_bytes()]
                 .map(|content| repository.blob(content).unwrap());
             let inner = tree(
@@ -294,7 +294,7 @@ mod tests {
 
     #[tokio::test]
     async fn links_submodules_and_unlawful_paths_are_refused_and_the_others_go_on() {
-        let listing = listed(Limits::default(), |repository| {
+        let listing = listed(GitLimits::default(), |repository| {
             let plain = repository.blob(b"abc").unwrap();
             let inner = tree(repository, &[(FILE, b"config", plain)]);
             let entries: [(i32, &[u8], Oid); 8] = [
@@ -351,10 +351,10 @@ mod tests {
                 commit(repository, &[(FOLDER, b"top", grown)])
             }
         };
-        let limits = Limits {
+        let limits = GitLimits {
             entries: 10_000,
             depth: 100,
-            ..Limits::default()
+            ..GitLimits::default()
         };
         let wide = listed(limits, nested(60)).await.unwrap_err();
         assert!(
@@ -362,7 +362,7 @@ mod tests {
             "{wide}"
         );
         let deep = listed(
-            Limits {
+            GitLimits {
                 depth: 20,
                 ..limits
             },

@@ -3,12 +3,15 @@
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use reqwest::StatusCode;
 
 use super::encoding::Encoding;
 use super::request::Response;
 use crate::error::{Error, Kind, Result};
-use crate::source::ByteStream;
+
+/// A file's bytes as they arrive. An error ends the stream; the caller may ask for the rest by range.
+pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 
 impl Response {
     /// The content as a stream of exactly `length` bytes; see [`exactly`]. A body that has that length as it is sent, or is a part, is

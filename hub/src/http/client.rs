@@ -15,6 +15,7 @@ use reqwest::{Method, StatusCode, Url};
 use super::address::{Resolver, system_lookup};
 use super::agent;
 use super::answer::{Answer, Dialect};
+use super::body::ByteStream;
 use super::clock::{Clock, SystemClock};
 use super::credentials::Credentials;
 use super::encoding::Encoding;
@@ -31,7 +32,6 @@ use super::tls;
 use super::watch::{self, Watch};
 use crate::error::{Error, Kind, Result};
 use crate::redact::Redactor;
-use crate::source::ByteStream;
 
 const LONGEST_ERROR_BODY: usize = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

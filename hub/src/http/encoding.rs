@@ -8,8 +8,8 @@ use flate2::write::MultiGzDecoder;
 use futures_util::{StreamExt, stream};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
+use super::body::ByteStream;
 use crate::error::{Error, Kind, Result};
-use crate::source::ByteStream;
 
 /// Packings by their registered names (IANA, "HTTP Content Coding Registry"). Every other word (`aws-chunked`, `utf-8`, `binary`)
 /// says nothing about how the bytes are to be read.

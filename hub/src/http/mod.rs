@@ -37,7 +37,7 @@ mod watch;
 pub use address::is_private;
 pub use answer::{Answer, Dialect, PlainDialect};
 pub(crate) use ask::Told;
-pub use body::exactly;
+pub use body::{ByteStream, exactly};
 pub use client::{Http, HttpOptions, fetch_once, reach};
 pub use credentials::Credentials;
 pub use origin::Origin;

@@ -11,11 +11,11 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::body::ByteStream;
 use super::encoding::Encoding;
 use super::origin::show;
 use super::text::text;
 use crate::error::{Error, Kind, Result};
-use crate::source::ByteStream;
 
 /// The longest JSON answer that is read: a page of 1,000 entries has about 1 MiB.
 const LONGEST_JSON: u64 = 256 << 20;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
+use super::body::ByteStream;
 use crate::error::{Error, Kind, Result};
-use crate::source::ByteStream;
 
 /// The error of a transfer in which nothing moved for `span`.
 pub(crate) fn stalled(span: Duration) -> Error {

@@ -8,7 +8,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-use super::Repo;
+use super::HuggingFaceRepo;
 use super::dialect::BINARIES;
 use super::wire::{Candidate, Candidates, Committed, Line, Modes};
 use crate::http::Request;
@@ -30,7 +30,7 @@ const BINARY_ROUNDS: u32 = 3;
 /// # Errors
 /// [`Kind::Conflict`] when the branch does not stand at the parent; [`Kind::Full`] when the account or the repo is full;
 /// [`Kind::BlobMissing`] for blobs that are not stored; what the hub complains of.
-pub(super) async fn write(repo: &Repo, commit: &Commit) -> Result<Option<String>> {
+pub(super) async fn write(repo: &HuggingFaceRepo, commit: &Commit) -> Result<Option<String>> {
     let mut large = into_lfs(repo, commit).await?;
     for _ in 0..BINARY_ROUNDS {
         let error = match send(repo, commit, &large).await {
@@ -50,7 +50,11 @@ pub(super) async fn write(repo: &Repo, commit: &Commit) -> Result<Option<String>
     send(repo, commit, &large).await
 }
 
-async fn send(repo: &Repo, commit: &Commit, large: &HashSet<&RepoPath>) -> Result<Option<String>> {
+async fn send(
+    repo: &HuggingFaceRepo,
+    commit: &Commit,
+    large: &HashSet<&RepoPath>,
+) -> Result<Option<String>> {
     let body = lines(commit, large)?;
     let url = repo.api(&format!("/commit/{}", repo.revision()))?;
     let request = Request::post(url)
@@ -133,7 +137,7 @@ fn blob_of(bytes: &Bytes) -> Blob {
 
 /// The files among the inline ones that the hub wants in LFS, their contents stored there now: it decides by
 /// .gitattributes and by content, which nobody knew when the change was planned.
-async fn into_lfs<'a>(repo: &Repo, commit: &'a Commit) -> Result<HashSet<&'a RepoPath>> {
+async fn into_lfs<'a>(repo: &HuggingFaceRepo, commit: &'a Commit) -> Result<HashSet<&'a RepoPath>> {
     let inline: Vec<(&RepoPath, &Bytes)> = commit.actions.iter().filter_map(inline_of).collect();
     let mut large = HashSet::new();
     for files in inline.chunks(FILES_A_CALL) {
@@ -161,7 +165,10 @@ fn inline_of(action: &Action) -> Option<(&RepoPath, &Bytes)> {
 }
 
 /// `POST /api/T/{id}/preupload/{rev}`: the paths of those that belong in LFS.
-async fn wanted_in_lfs(repo: &Repo, files: &[(&RepoPath, &Bytes)]) -> Result<HashSet<String>> {
+async fn wanted_in_lfs(
+    repo: &HuggingFaceRepo,
+    files: &[(&RepoPath, &Bytes)],
+) -> Result<HashSet<String>> {
     let candidates = files.iter().map(|(path, bytes)| Candidate {
         path: path.as_str(),
         size: bytes.len() as u64,
@@ -184,7 +191,7 @@ async fn wanted_in_lfs(repo: &Repo, files: &[(&RepoPath, &Bytes)]) -> Result<Has
         .collect())
 }
 
-async fn store(repo: &Repo, files: &[&(&RepoPath, &Bytes)]) -> Result<()> {
+async fn store(repo: &HuggingFaceRepo, files: &[&(&RepoPath, &Bytes)]) -> Result<()> {
     if files.is_empty() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! Which repo: the questions before anything moves. Facts: huggingface_hub 2.4.0, `hf_api.py` (`repo_info`, `auth_check`).
 
-use super::Repo;
+use super::HuggingFaceRepo;
 use super::wire::RepoAnswer;
 use crate::http::Request;
 use crate::{Error, Gate, Kind, RepoId, RepoInfo, Result, Revision, Visibility};
@@ -9,7 +9,7 @@ use crate::{Error, Gate, Kind, RepoId, RepoInfo, Result, Revision, Visibility};
 pub(super) const LONGEST: u64 = 256 << 20;
 
 /// The repo and the commit of its revision; an error when its files may not be read.
-pub(super) async fn describe(repo: &Repo) -> Result<RepoInfo> {
+pub(super) async fn describe(repo: &HuggingFaceRepo) -> Result<RepoInfo> {
     let url = repo.api(&format!("/revision/{}", repo.revision()))?;
     let told = repo
         .ask::<RepoAnswer>(LONGEST, || Request::get(url.clone()))
@@ -46,7 +46,7 @@ pub(super) async fn describe(repo: &Repo) -> Result<RepoInfo> {
 }
 
 /// The commit of its revision.
-pub(super) async fn commit(repo: &Repo) -> Result<Revision> {
+pub(super) async fn commit(repo: &HuggingFaceRepo) -> Result<Revision> {
     let url = repo.api(&format!("/revision/{}", repo.revision()))?;
     commit_of(
         repo.ask::<RepoAnswer>(LONGEST, || Request::get(url.clone()))
@@ -67,13 +67,13 @@ pub(super) fn seen_by(told: &RepoAnswer) -> Option<Visibility> {
 }
 
 /// The repo's id of today: one that was renamed answers to its old name by a redirect (307, recorded at the real hub).
-pub(super) fn renamed(repo: &Repo, told: &RepoAnswer) -> Option<RepoId> {
+pub(super) fn renamed(repo: &HuggingFaceRepo, told: &RepoAnswer) -> Option<RepoId> {
     let id: RepoId = told.id.as_deref()?.parse().ok()?;
     (!id.to_string().eq_ignore_ascii_case(&repo.at.id.to_string())).then_some(id)
 }
 
 /// Asks whether a gated repo lets this token in: its listing would be answered, its files not.
-async fn knock(repo: &Repo) -> Result<()> {
+async fn knock(repo: &HuggingFaceRepo) -> Result<()> {
     match repo.http.send(Request::get(repo.api("/auth-check")?)).await {
         // A mirror without this question: the files will tell.
         Err(error) if error.status() == Some(404) => Ok(()),
@@ -101,7 +101,7 @@ mod tests {
 
     use super::super::testing::{COMMIT, anonymous, repo};
     use super::*;
-    use crate::Source;
+    use crate::Repo;
     use crate::http::testing::{Reply, Server};
 
     fn described(extra: serde_json::Value) -> Reply {
@@ -213,7 +213,7 @@ mod tests {
     async fn where_branches_are_not_listed_the_repo_tells_the_head() {
         let server = Server::scripted([Reply::new(404, &[], ""), described(json!({}))]).await;
         assert_eq!(
-            crate::Destination::head(&repo(&server))
+            crate::Repo::head(&repo(&server))
                 .await
                 .unwrap()
                 .unwrap()

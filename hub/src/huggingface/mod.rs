@@ -28,6 +28,7 @@ mod xet;
 mod xet;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,11 +38,11 @@ use reqwest::header::AUTHORIZATION;
 use serde::de::DeserializeOwned;
 
 use crate::http::{Credentials, Http, HttpOptions, Request, Told};
-use crate::lfs::{self, Lfs};
+use crate::lfs::Lfs;
 use crate::{
-    Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing,
-    Missing, Owned, Placement, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256,
-    Side, Source, Token, Transport, Visibility,
+    Account, Blob, BlobSource, BlobStore, Body, ByteStream, Cards, Commit, CommitLimits, Committer,
+    Error, File, Kind, Listing, Missing, Owned, Placement, RefStore, Repo, RepoAt, RepoInfo,
+    RepoKind, RepoPath, Result, Revision, Sha256, Side, Spaces, Token, Transport, Visibility,
 };
 
 /// Everything but what RFC 3986 calls unreserved.
@@ -52,7 +53,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// A repo on Hugging Face, at a revision. Cheap to share; it keeps the addresses of blobs, where they are and where they go.
-pub struct Repo {
+pub struct HuggingFaceRepo {
     http: Http,
     base: String,
     at: RepoAt,
@@ -62,7 +63,7 @@ pub struct Repo {
     xet: xet::Xet,
 }
 
-impl Repo {
+impl HuggingFaceRepo {
     /// Opens it; sends nothing yet.
     ///
     /// # Errors
@@ -199,9 +200,17 @@ fn escaped(part: &str) -> String {
 }
 
 #[async_trait]
-impl Source for Repo {
+impl Repo for HuggingFaceRepo {
     async fn account(&self) -> Result<Account> {
         whoami::account(self).await
+    }
+
+    /// The question has a limit of its own, which is not waited for.
+    async fn account_if_told(&self) -> Result<Option<Account>> {
+        match whoami::account(self).await {
+            Err(error) if error.kind() == Kind::RateLimited => Ok(None),
+            account => account.map(Some),
+        }
     }
 
     async fn describe(&self) -> Result<RepoInfo> {
@@ -212,6 +221,21 @@ impl Source for Repo {
         tree::list(self).await
     }
 
+    async fn head(&self) -> Result<Option<Revision>> {
+        repos::head(self).await
+    }
+
+    fn ref_store(self: Arc<Self>) -> Option<Arc<dyn RefStore>> {
+        Some(self)
+    }
+
+    fn spaces(self: Arc<Self>) -> Option<Arc<dyn Spaces>> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl BlobSource for HuggingFaceRepo {
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
         if self.lfs.is_absent() {
             return Ok(Vec::new());
@@ -228,58 +252,9 @@ impl Source for Repo {
 }
 
 #[async_trait]
-impl Destination for Repo {
-    async fn account(&self) -> Result<Account> {
-        whoami::account(self).await
-    }
-
-    /// The question has a limit of its own, which is not waited for.
-    async fn account_if_told(&self) -> Result<Option<Account>> {
-        match whoami::account(self).await {
-            Err(error) if error.kind() == Kind::RateLimited => Ok(None),
-            account => account.map(Some),
-        }
-    }
-
-    async fn describe(&self) -> Result<Option<RepoInfo>> {
-        repos::look_up(self).await
-    }
-
-    async fn create(&self, visibility: Visibility) -> Result<()> {
-        repos::create(self, visibility).await
-    }
-
-    async fn list(&self) -> Result<Listing> {
-        repos::list(self).await
-    }
-
-    async fn head(&self) -> Result<Option<Revision>> {
-        repos::head(self).await
-    }
-
-    fn reads_cards(&self) -> bool {
+impl BlobStore for HuggingFaceRepo {
+    fn sends_in_parts(&self) -> bool {
         true
-    }
-
-    async fn refuses_card(&self, card: &str) -> Result<Option<String>> {
-        repos::refuses_card(self, card).await
-    }
-
-    fn placement(&self, path: &RepoPath, size: u64) -> Placement {
-        rules::placement(path, size)
-    }
-
-    /// huggingface_hub 2.4.0, `_upload_pipeline.py`: at most 1,000 files a commit, from 250 on, towards 40 s.
-    fn limits(&self) -> Limits {
-        Limits {
-            blobs_a_check: lfs::BLOBS_A_CHECK,
-            max_actions: 1_000,
-            batch_actions: 250,
-            body_bytes: 8 << 20,
-            in_parts: true,
-            commit_time: Some(Duration::from_secs(40)),
-            folder_entries: None,
-        }
     }
 
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
@@ -293,9 +268,40 @@ impl Destination for Repo {
             self.lfs.put(blob, body).await
         }
     }
+}
 
-    async fn put_unnamed(&self, file: &File, body: ByteStream) -> Result<Option<Sha256>> {
-        self.xet.put_unnamed(file, body).await
+#[async_trait]
+impl Committer for HuggingFaceRepo {
+    async fn find(&self) -> Result<Option<RepoInfo>> {
+        repos::look_up(self).await
+    }
+
+    async fn create(&self, visibility: Visibility) -> Result<()> {
+        repos::create(self, visibility).await
+    }
+
+    async fn list_branch(&self) -> Result<Listing> {
+        repos::list(self).await
+    }
+
+    fn placement(&self, path: &RepoPath, size: u64) -> Placement {
+        rules::placement(path, size)
+    }
+
+    /// huggingface_hub 2.4.0, `_upload_pipeline.py`: at most 1,000 files a commit, from 250 on, towards 40 s.
+    fn limits(&self) -> CommitLimits {
+        CommitLimits {
+            max_actions: 1_000,
+            batch_actions: 250,
+            body_bytes: 8 << 20,
+            commit_time: Some(Duration::from_secs(40)),
+            folder_entries: None,
+            checks_blobs: true,
+        }
+    }
+
+    fn cards(&self) -> Option<&dyn Cards> {
+        Some(self)
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Option<String>> {
@@ -303,11 +309,16 @@ impl Destination for Repo {
     }
 }
 
+#[async_trait]
+impl Cards for HuggingFaceRepo {
+    async fn refusal_of(&self, card: &str) -> Result<Option<String>> {
+        repos::refuses_card(self, card).await
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod testing {
     //! A repo on a scripted server.
-
-    use std::sync::Arc;
 
     use super::*;
     use crate::Hub;
@@ -331,20 +342,20 @@ pub(crate) mod testing {
         }
     }
 
-    pub(crate) fn timed(server: &Server, clock: &Arc<ManualClock>) -> Repo {
-        Repo::open(&side(&server.endpoint(), COMMIT), quick(clock)).unwrap()
+    pub(crate) fn timed(server: &Server, clock: &Arc<ManualClock>) -> HuggingFaceRepo {
+        HuggingFaceRepo::open(&side(&server.endpoint(), COMMIT), quick(clock)).unwrap()
     }
 
-    pub(crate) fn repo(server: &Server) -> Repo {
+    pub(crate) fn repo(server: &Server) -> HuggingFaceRepo {
         timed(server, &ManualClock::new())
     }
 
-    pub(crate) fn anonymous(server: &Server) -> Repo {
+    pub(crate) fn anonymous(server: &Server) -> HuggingFaceRepo {
         let side = Side {
             token: None,
             ..side(&server.endpoint(), COMMIT)
         };
-        Repo::open(&side, quick(&ManualClock::new())).unwrap()
+        HuggingFaceRepo::open(&side, quick(&ManualClock::new())).unwrap()
     }
 }
 
@@ -358,7 +369,7 @@ mod tests {
         let urls = |kind: RepoKind| {
             let mut side = side("https://mirror.example/hf/", "refs/pr/1");
             side.at.kind = kind;
-            let repo = Repo::open(&side, HttpOptions::default()).unwrap();
+            let repo = HuggingFaceRepo::open(&side, HttpOptions::default()).unwrap();
             let api = repo.api(&format!("/revision/{}", repo.revision())).unwrap();
             [
                 api.to_string(),
@@ -396,7 +407,7 @@ mod tests {
             "ftp://h",
         ] {
             assert!(
-                Repo::open(&side(endpoint, "main"), HttpOptions::default()).is_err(),
+                HuggingFaceRepo::open(&side(endpoint, "main"), HttpOptions::default()).is_err(),
                 "{endpoint}"
             );
         }

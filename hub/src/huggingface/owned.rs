@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use super::tree::next_page;
-use super::{Repo, address, escaped};
+use super::{HuggingFaceRepo, address, escaped};
 use crate::http::Request;
 use crate::path::escape;
 use crate::{Error, Kind, Owned, Refused, Result};
@@ -22,7 +22,7 @@ struct Entry {
 }
 
 /// Every repo of this repo's kind and owner that the token may see.
-pub(super) async fn list(repo: &Repo) -> Result<Owned> {
+pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<Owned> {
     let author = escaped(repo.at.id.owner());
     let (mut owned, mut visited) = (Owned::default(), HashSet::new());
     let mut next = Some(address(&format!(

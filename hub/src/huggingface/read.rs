@@ -5,13 +5,17 @@ use std::ops::Range;
 
 use reqwest::Url;
 
-use super::{Repo, escaped};
+use super::{HuggingFaceRepo, escaped};
 use crate::http::Request;
-use crate::ranged::{checked, is_worth_asking, nothing, part, restarted};
+use crate::stream::range::{checked, is_worth_asking, nothing, part, restarted};
 use crate::{Blob, ByteStream, Digest, File, Kind, Result};
 
 /// Opens `range` of `file`; an empty range asks nothing.
-pub(super) async fn read(repo: &Repo, file: &File, range: Range<u64>) -> Result<ByteStream> {
+pub(super) async fn read(
+    repo: &HuggingFaceRepo,
+    file: &File,
+    range: Range<u64>,
+) -> Result<ByteStream> {
     if !is_worth_asking(file, &range)? {
         return Ok(nothing());
     }
@@ -35,7 +39,12 @@ pub(super) async fn read(repo: &Repo, file: &File, range: Range<u64>) -> Result<
 
 /// By Xet where it is chosen, or where the bridge to it refuses: it answers 400 above its limit. By the hub's own resolver where
 /// there is no LFS: mirrors (olah) serve files only.
-async fn of_blob(repo: &Repo, file: &File, blob: Blob, range: Range<u64>) -> Result<ByteStream> {
+async fn of_blob(
+    repo: &HuggingFaceRepo,
+    file: &File,
+    blob: Blob,
+    range: Range<u64>,
+) -> Result<ByteStream> {
     if repo.xet.reads(blob)
         && let Some(body) = repo.xet.read(repo, file, blob, range.clone()).await?
     {
@@ -55,7 +64,7 @@ async fn of_blob(repo: &Repo, file: &File, blob: Blob, range: Range<u64>) -> Res
 }
 
 /// At the hub itself, which may point at storage.
-async fn by_resolve(repo: &Repo, file: &File, range: Range<u64>) -> Result<ByteStream> {
+async fn by_resolve(repo: &HuggingFaceRepo, file: &File, range: Range<u64>) -> Result<ByteStream> {
     let answer = repo
         .http
         .send(part(
@@ -70,7 +79,7 @@ async fn by_resolve(repo: &Repo, file: &File, range: Range<u64>) -> Result<ByteS
 }
 
 /// `GET /{prefix}{id}/resolve/{commit}/{path}`.
-fn resolve(repo: &Repo, file: &File) -> Result<Url> {
+fn resolve(repo: &HuggingFaceRepo, file: &File) -> Result<Url> {
     let path: Vec<String> = file.path.as_str().split('/').map(escaped).collect();
     repo.page(&format!("/resolve/{}/{}", repo.revision(), path.join("/")))
 }
@@ -89,7 +98,7 @@ mod tests {
     use crate::http::clock::tests::ManualClock;
     use crate::http::encoding::tests::gzipped;
     use crate::http::testing::{Reply, Seen, Server, impatient, quick};
-    use crate::{Error, GitSha1, Sha256, Source};
+    use crate::{BlobSource, Error, GitSha1, Repo, Sha256};
 
     const CONTENT: &[u8] = b"0123456789";
 
@@ -132,7 +141,7 @@ mod tests {
         (bytes, None)
     }
 
-    async fn error_of(repo: &Repo, file: &File, range: Range<u64>) -> Error {
+    async fn error_of(repo: &HuggingFaceRepo, file: &File, range: Range<u64>) -> Error {
         repo.read(file, range).await.err().unwrap()
     }
 
@@ -148,7 +157,7 @@ mod tests {
     ) -> (Vec<u8>, Option<Kind>) {
         let storage = Server::scripted(replies).await;
         let hub = hub(&storage).await;
-        let repo = Repo::open(&side(&hub.endpoint(), COMMIT), options).unwrap();
+        let repo = HuggingFaceRepo::open(&side(&hub.endpoint(), COMMIT), options).unwrap();
         match repo.read(&blob(), range).await {
             Ok(body) => collect(body).await,
             Err(error) => (Vec::new(), Some(error.kind())),

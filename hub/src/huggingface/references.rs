@@ -4,15 +4,16 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::wire::{Refs as Told, RefsEntry};
-use super::{Repo, escaped};
+use super::{HuggingFaceRepo, escaped};
 use crate::http::Request;
-use crate::references::{RefKind, References, Refs};
+use crate::refs::{RefKind, Refs};
+use crate::repos::RefStore;
 use crate::{Error, Kind, Result, Revision};
 
 /// Refs of a repo with many thousands of branches.
 const LONGEST: u64 = 8 << 20;
 
-impl Repo {
+impl HuggingFaceRepo {
     /// The hub's own list.
     pub(super) async fn told_refs(&self) -> Result<Told> {
         let url = self.api("/refs")?;
@@ -36,7 +37,7 @@ fn add(refs: &mut Refs, kind: RefKind, told: &[RefsEntry]) -> Result<()> {
 }
 
 #[async_trait]
-impl References for Repo {
+impl RefStore for HuggingFaceRepo {
     /// `refs/pr/*` are not asked for, and conversions only counted: both are the hub's own.
     async fn refs(&self) -> Result<Refs> {
         let told = self.told_refs().await?;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::wire::RepoAnswer;
-use super::{Repo, info, quota};
+use super::{HuggingFaceRepo, info, quota};
 use crate::http::Request;
 use crate::{Error, Gate, Kind, Listing, RepoInfo, RepoKind, Result, Revision, Visibility};
 
@@ -15,7 +15,7 @@ const BUSY: &str = "conflicting operation is in progress";
 ///
 /// # Errors
 /// What the hub complains of otherwise.
-pub(super) async fn look_up(repo: &Repo) -> Result<Option<RepoInfo>> {
+pub(super) async fn look_up(repo: &HuggingFaceRepo) -> Result<Option<RepoInfo>> {
     let url = repo.api("")?;
     let told = match repo
         .ask::<RepoAnswer>(info::LONGEST, || Request::get(url.clone()))
@@ -48,7 +48,7 @@ pub(super) async fn look_up(repo: &Repo) -> Result<Option<RepoInfo>> {
 ///
 /// # Errors
 /// [`Kind::Conflict`] when the id is taken; [`Kind::Invalid`] for a Space, which [`super::space`] creates.
-pub(super) async fn create(repo: &Repo, visibility: Visibility) -> Result<()> {
+pub(super) async fn create(repo: &HuggingFaceRepo, visibility: Visibility) -> Result<()> {
     if repo.at.kind == RepoKind::Space {
         return Err(Error::new(
             Kind::Invalid,
@@ -65,7 +65,7 @@ pub(super) async fn create(repo: &Repo, visibility: Visibility) -> Result<()> {
 }
 
 /// Asks for a repo.
-pub(super) async fn ask_for(repo: &Repo, wanted: &Value) -> Result<()> {
+pub(super) async fn ask_for(repo: &HuggingFaceRepo, wanted: &Value) -> Result<()> {
     let request = Request::post(super::address(&format!("{}/api/repos/create", repo.base))?)
         .json(wanted)?
         .once();
@@ -95,7 +95,7 @@ fn busy(error: Error) -> Error {
 }
 
 /// The commit of the branch or tag, in one short request; `None` where there is none yet.
-pub(super) async fn head(repo: &Repo) -> Result<Option<Revision>> {
+pub(super) async fn head(repo: &HuggingFaceRepo) -> Result<Option<Revision>> {
     let told = match repo.told_refs().await {
         // CSGHub has no list of branches.
         Err(error) if error.status() == Some(404) => return info::commit(repo).await.map(Some),
@@ -112,7 +112,7 @@ pub(super) async fn head(repo: &Repo) -> Result<Option<Revision>> {
 }
 
 /// Every file on the branch, at the commit where it stands now, so that no commit falls between two pages.
-pub(super) async fn list(repo: &Repo) -> Result<Listing> {
+pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<Listing> {
     match head(repo).await? {
         Some(commit) => Ok(Listing {
             commit: Some(commit.clone()),
@@ -126,7 +126,7 @@ pub(super) async fn list(repo: &Repo) -> Result<Listing> {
 ///
 /// # Errors
 /// The hub fails.
-pub(super) async fn refuses_card(repo: &Repo, card: &str) -> Result<Option<String>> {
+pub(super) async fn refuses_card(repo: &HuggingFaceRepo, card: &str) -> Result<Option<String>> {
     let url = super::address(&format!("{}/api/validate-yaml", repo.base))?;
     let request = Request::post(url).json(&json!({"content": card, "repoType": repo.at.kind}))?;
     match repo.ask::<Value>(1 << 20, || request.clone()).await {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::info::LONGEST;
 use super::tree::Walk;
-use super::{Repo, escaped};
+use super::{HuggingFaceRepo, escaped};
 use crate::http::Request;
 use crate::{Error, Kind, Listing, Result, Revision};
 
@@ -30,7 +30,7 @@ struct Sibling {
 ///
 /// # Errors
 /// [`Kind::Refused`] when the names may not be all, or not every one of them is told about.
-pub(super) async fn list(repo: &Repo, revision: &Revision) -> Result<Listing> {
+pub(super) async fn list(repo: &HuggingFaceRepo, revision: &Revision) -> Result<Listing> {
     let revision = escaped(revision.as_str());
     let url = repo.api(&format!("/revision/{revision}"))?;
     let told = repo
@@ -80,7 +80,7 @@ mod tests {
     use super::super::testing::{COMMIT, repo};
     use super::*;
     use crate::http::testing::{Reply, Seen, Server};
-    use crate::{GitSha1, Source};
+    use crate::{GitSha1, Repo};
 
     fn entry(path: &str) -> Value {
         json!({"type": "file", "path": path, "size": 3, "oid": GitSha1::of(b"abc").to_string()})

@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::{Repo, info, repos};
+use super::{HuggingFaceRepo, info, repos};
 use crate::http::Request;
-use crate::space::{Sdk, Spaces, Surroundings};
+use crate::repos::Spaces;
+use crate::space::{Sdk, SpaceVariables};
 use crate::{Result, Visibility};
 
 /// Names and values of a Space's variables.
@@ -22,7 +23,7 @@ struct App {
     sdk: Option<String>,
 }
 
-impl Repo {
+impl HuggingFaceRepo {
     /// The names in a mapping by name. Who may not change the Space may not see them.
     async fn names_in(&self, what: &str) -> Option<Vec<String>> {
         let url = self.api(what).ok()?;
@@ -35,7 +36,7 @@ impl Repo {
 }
 
 #[async_trait]
-impl Spaces for Repo {
+impl Spaces for HuggingFaceRepo {
     async fn sdk(&self) -> Result<Option<String>> {
         let url = self.api("")?;
         Ok(self
@@ -45,13 +46,13 @@ impl Spaces for Repo {
             .sdk)
     }
 
-    async fn surroundings(&self) -> Surroundings {
+    async fn variables(&self) -> SpaceVariables {
         if self.account.is_none() {
-            return Surroundings::default();
+            return SpaceVariables::default();
         }
         let (secrets, variables) =
             tokio::join!(self.names_in("/secrets"), self.names_in("/variables"));
-        Surroundings { secrets, variables }
+        SpaceVariables { secrets, variables }
     }
 
     async fn create_space(&self, visibility: Visibility, sdk: Sdk) -> Result<()> {
@@ -81,18 +82,18 @@ mod tests {
             false => Reply::new(403, &[], ""),
         })
         .await;
-        let found = repo(&server).surroundings().await;
+        let found = repo(&server).variables().await;
         assert_eq!(
             found,
-            Surroundings {
+            SpaceVariables {
                 secrets: None,
                 variables: Some(vec!["A".to_owned(), "B".to_owned()])
             }
         );
         let server = Server::scripted([]).await;
         assert_eq!(
-            anonymous(&server).surroundings().await,
-            Surroundings::default(),
+            anonymous(&server).variables().await,
+            SpaceVariables::default(),
             "nobody is asked without a token"
         );
     }

@@ -11,7 +11,7 @@ use reqwest::header::{HeaderMap, LINK};
 use serde_json::Value;
 
 use super::wire::Entry;
-use super::{Repo, siblings};
+use super::{HuggingFaceRepo, siblings};
 use crate::http::{Http, Origin, Request, Told, address_of};
 use crate::path::escape;
 use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Revision};
@@ -24,12 +24,12 @@ const MOST_ENTRIES: usize = 5_000_000;
 const LARGEST: u64 = 1 << 50;
 
 /// Every file at the repo's own revision.
-pub(super) async fn list(repo: &Repo) -> Result<Listing> {
+pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<Listing> {
     list_at(repo, &repo.at.revision).await
 }
 
 /// Every file at a revision.
-pub(super) async fn list_at(repo: &Repo, revision: &Revision) -> Result<Listing> {
+pub(super) async fn list_at(repo: &HuggingFaceRepo, revision: &Revision) -> Result<Listing> {
     let mut walk = Walk::default();
     let mut next = Some(repo.api(&format!(
         "/tree/{}?recursive=true&expand=false",
@@ -52,7 +52,7 @@ pub(super) async fn list_at(repo: &Repo, revision: &Revision) -> Result<Listing>
 }
 
 /// One page. Once a page was answered, a 403 on a later one is a whim that passes.
-async fn page(repo: &Repo, url: &Url, walk: &Walk) -> Result<Told<Vec<Value>>> {
+async fn page(repo: &HuggingFaceRepo, url: &Url, walk: &Walk) -> Result<Told<Vec<Value>>> {
     let mut pauses = repo.http.options().retry.pauses().take(3);
     loop {
         let answer = repo.ask(LONGEST_PAGE, || Request::get(url.clone())).await;
@@ -234,7 +234,7 @@ mod tests {
     use super::super::testing::{COMMIT, repo};
     use super::*;
     use crate::http::testing::{Reply, Server};
-    use crate::{GitSha1, Sha256, Source};
+    use crate::{GitSha1, Repo, Sha256};
 
     fn entry(path: &str) -> Value {
         json!({"type": "file", "path": path, "size": 3, "oid": GitSha1::of(b"abc").to_string()})

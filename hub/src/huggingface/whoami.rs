@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::Repo;
+use super::HuggingFaceRepo;
 use super::wire::WhoAmI;
 use crate::http::Request;
 use crate::http::retry::retrying;
@@ -35,7 +35,7 @@ pub(super) fn known(base: &str, token: &Token) -> Known {
 ///
 /// # Errors
 /// [`Kind::RateLimited`] is neither waited for nor asked about again: this question has a limit of its own.
-pub(super) async fn account(repo: &Repo) -> Result<Account> {
+pub(super) async fn account(repo: &HuggingFaceRepo) -> Result<Account> {
     let no_token = || Error::new(Kind::Unauthorized, "no Hugging Face token was given");
     let known = repo.account.as_ref().ok_or_else(no_token)?;
     let limited = || {
@@ -52,7 +52,7 @@ pub(super) async fn account(repo: &Repo) -> Result<Account> {
         .ok_or_else(limited)
 }
 
-async fn ask(repo: &Repo) -> Result<Option<Account>> {
+async fn ask(repo: &HuggingFaceRepo) -> Result<Option<Account>> {
     let url = super::address(&format!("{}/api/whoami-v2", repo.base))?;
     let options = repo.http.options();
     let told = retrying(
@@ -101,7 +101,7 @@ mod tests {
 
     use super::super::testing::{TOKEN, anonymous, repo};
     use super::*;
-    use crate::Source;
+    use crate::Repo;
     use crate::http::testing::{Reply, Server};
 
     fn who(role: &str) -> Reply {

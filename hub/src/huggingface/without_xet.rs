@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::http::Http;
-use crate::{Blob, ByteStream, Error, File, Kind, Result, Sha256, Transport};
+use crate::{Blob, ByteStream, Error, File, Kind, Result, Transport};
 
-use super::Repo;
+use super::HuggingFaceRepo;
 
 /// No way at all.
 pub(super) struct Xet;
@@ -39,7 +39,7 @@ impl Xet {
 
     pub(super) async fn read(
         &self,
-        _: &Repo,
+        _: &HuggingFaceRepo,
         _: &File,
         _: Blob,
         _: Range<u64>,
@@ -49,17 +49,13 @@ impl Xet {
 
     pub(super) async fn take_over(
         &self,
-        _: &Repo,
+        _: &HuggingFaceRepo,
         _: &File,
         _: Blob,
         _: Range<u64>,
         refusal: Error,
     ) -> Result<ByteStream> {
         Err(refusal.about("Hugging Face refuses the plain download, as it does above 50 GB: this was built without Xet"))
-    }
-
-    pub(super) async fn put_unnamed(&self, _: &File, _: ByteStream) -> Result<Option<Sha256>> {
-        Ok(None)
     }
 
     pub(super) async fn put(&self, _: Blob, _: ByteStream) -> Result<()> {

@@ -294,7 +294,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::Source;
+    use crate::BlobSource;
     use crate::http::clock::Clock;
     use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server};

@@ -18,9 +18,9 @@ use super::Lfs;
 use super::batch::MEDIA_TYPE;
 use super::put::read_storage;
 use super::wire::{Completion, Part};
-use crate::body::Reopen;
-use crate::held_back::{HeldBack, PartCheck};
 use crate::http::{Http, Request, agent};
+use crate::stream::body::Reopen;
+use crate::stream::verify::{PartCheck, VerifyStream};
 use crate::{Blob, Body, ByteStream, Error, Kind, Result};
 
 /// Parts of one blob on their way at a time.
@@ -82,7 +82,7 @@ impl Parts {
 }
 
 /// Nothing follows the last byte: what has been held back so far is right.
-async fn expect_end(body: &mut HeldBack) -> Result<()> {
+async fn expect_end(body: &mut VerifyStream) -> Result<()> {
     match body.next().await {
         None => Ok(()),
         Some(Err(error)) => Err(error),
@@ -102,7 +102,7 @@ struct Sending {
 impl Sending {
     /// Lends the body to the sender of its next part, and has it back at the part's end. When the sender gives up before, the rest
     /// of the part is read all the same: only then is it known what it must be when it is sent again.
-    async fn cut(&mut self, index: usize, part: Sent, body: HeldBack) -> Result<HeldBack> {
+    async fn cut(&mut self, index: usize, part: Sent, body: VerifyStream) -> Result<VerifyStream> {
         while self.tasks.len() >= AT_ONCE {
             self.one().await?;
         }
@@ -126,7 +126,10 @@ impl Sending {
     }
 
     /// The body, and what is over of the part. What another part fails with for good ends the wait; an error of the body comes first.
-    async fn back(&mut self, mut returned: oneshot::Receiver<Returned>) -> Result<(HeldBack, u64)> {
+    async fn back(
+        &mut self,
+        mut returned: oneshot::Receiver<Returned>,
+    ) -> Result<(VerifyStream, u64)> {
         loop {
             tokio::select! {
                 biased;
@@ -166,7 +169,7 @@ fn task_died() -> Error {
 }
 
 /// The next bytes of the body, of one part only.
-async fn next_piece(body: &mut HeldBack) -> Result<Bytes> {
+async fn next_piece(body: &mut VerifyStream) -> Result<Bytes> {
     body.next().await.unwrap_or_else(|| Err(ended_early()))
 }
 
@@ -198,12 +201,7 @@ impl Sent {
             (options.on_retry)(error, pause);
             options.clock.sleep(pause).await;
             sent = self
-                .put(
-                    check
-                        .known()
-                        .await?
-                        .until_verified(reopen(self.range.clone())),
-                )
+                .put(check.known().await?.verified(reopen(self.range.clone())))
                 .await;
         }
         sent.map_err(Error::after_retries)
@@ -247,11 +245,11 @@ impl Check {
 }
 
 /// The body, or what it failed with, and how many bytes of the part have not been read.
-type Returned = Result<(HeldBack, u64)>;
+type Returned = Result<(VerifyStream, u64)>;
 
 /// A body of which the next `left` bytes are taken, and who waits for it.
 struct Loan {
-    body: HeldBack,
+    body: VerifyStream,
     left: u64,
     back: oneshot::Sender<Returned>,
 }
@@ -356,7 +354,7 @@ mod tests {
     use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Seen, Server, quick};
     use crate::huggingface::testing::{COMMIT, repo, side};
-    use crate::{Destination, Sha256};
+    use crate::{BlobStore, Sha256};
 
     const CONTENT: &[u8] = b"abcdefghij";
 
@@ -443,7 +441,9 @@ mod tests {
             ))])
             .boxed()
         };
-        let repo = crate::huggingface::Repo::open(&side(&hub.endpoint(), COMMIT), options).unwrap();
+        let repo =
+            crate::huggingface::HuggingFaceRepo::open(&side(&hub.endpoint(), COMMIT), options)
+                .unwrap();
         let put = repo.put(
             blob(),
             Body::from(first.chain(rest).boxed()).reopened_by(again),

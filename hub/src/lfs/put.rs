@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::http::testing::{Reply, Seen, Server};
     use crate::huggingface::testing::{TOKEN, repo};
-    use crate::{Destination, Sha256};
+    use crate::{BlobStore, Sha256};
 
     const CONTENT: &[u8] = b"weights";
 

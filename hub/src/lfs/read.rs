@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::addresses::Address;
 use super::{Lfs, batch};
 use crate::http::Response;
-use crate::ranged::{part, restarted};
+use crate::stream::range::{part, restarted};
 use crate::{Blob, Error, File, Kind, Result};
 
 /// Asks for `range` of the blob that `file` is.

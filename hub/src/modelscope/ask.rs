@@ -7,7 +7,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::{Repo, dialect};
+use super::{ModelScopeRepo, dialect};
 use crate::http::Request;
 use crate::http::retry::retrying;
 use crate::{Error, RepoKind, Result};
@@ -15,7 +15,7 @@ use crate::{Error, RepoKind, Result};
 /// Names a request in ModelScope's own logs (modelscope-hub 0.5.1, `_legacy_api.py`).
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-impl Repo {
+impl ModelScopeRepo {
     /// `{endpoint}/{parts}`, each part encoded.
     pub(super) fn url(&self, parts: &[&str]) -> Url {
         let mut url = self.base.clone();
@@ -30,7 +30,7 @@ impl Repo {
         self.api_of(self.segment(), rest)
     }
 
-    /// The same below another kind's name, as [`Repo::by_either_route`] says it.
+    /// The same below another kind's name, as [`ModelScopeRepo::by_either_route`] says it.
     pub(super) fn api_of(&self, segment: &str, rest: &[&str]) -> Url {
         self.url(
             &[
@@ -143,7 +143,11 @@ pub(super) mod tests {
     pub(crate) const TOKEN: &str = "ms-canary";
 
     /// `org/name` of this kind on `server`, with a token, under `clock`.
-    pub(crate) fn repo_with(server: &Server, kind: RepoKind, clock: &Arc<ManualClock>) -> Repo {
+    pub(crate) fn repo_with(
+        server: &Server,
+        kind: RepoKind,
+        clock: &Arc<ManualClock>,
+    ) -> ModelScopeRepo {
         let revision = "master".parse().unwrap();
         let at = RepoAt {
             hub: Hub::ModelScope,
@@ -152,7 +156,7 @@ pub(super) mod tests {
             id: "org/name".parse().unwrap(),
             revision,
         };
-        Repo::open(
+        ModelScopeRepo::open(
             &Side {
                 at,
                 token: Some(Token::parse(TOKEN).unwrap()),
@@ -162,7 +166,7 @@ pub(super) mod tests {
         .unwrap()
     }
 
-    pub(crate) fn repo(server: &Server, kind: RepoKind) -> Repo {
+    pub(crate) fn repo(server: &Server, kind: RepoKind) -> ModelScopeRepo {
         repo_with(server, kind, &ManualClock::new())
     }
 

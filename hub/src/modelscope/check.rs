@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::commit::read_denial;
 use super::wire::{Check, Checked, Named, Object, ObjectError, Upload};
-use super::{Repo, dialect};
+use super::{ModelScopeRepo, dialect};
 use crate::http::{Origin, Request};
 use crate::path::escape;
 use crate::{Blob, Error, Kind, Missing, Redactor, Result, Sha256};
@@ -40,7 +40,7 @@ enum Verdict {
     Refused(Error),
 }
 
-impl Repo {
+impl ModelScopeRepo {
     /// Asks in as many requests as the hub's limit takes. A blob given twice is answered once.
     ///
     /// # Errors
@@ -383,7 +383,8 @@ mod tests {
         let server = Server::scripted([]).await;
         let mut at = repo(&server, RepoKind::Model).at;
         at.endpoint = "https://modelscope.cn".to_owned();
-        let repo = Repo::open(&crate::Side { at, token: None }, Default::default()).unwrap();
+        let repo =
+            ModelScopeRepo::open(&crate::Side { at, token: None }, Default::default()).unwrap();
         let target = |href: &str| {
             repo.target(&Upload {
                 href: Some(href.to_owned()),

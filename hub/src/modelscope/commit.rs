@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::{Repo, wire};
+use super::{ModelScopeRepo, wire};
 use crate::http::Request;
 use crate::{Action, Commit, Content, Error, GitSha1, Kind, Result};
 
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// (modelscope-hub 0.5.1, `_upload.py`, `_RETRYABLE_COMMIT_MESSAGE_MARKERS`).
 const BUSY_WORDS: [&str; 2] = ["please retry", "try again"];
 
-impl Repo {
+impl ModelScopeRepo {
     /// Writes the commit; returns its id where the answer has one (the official client reads none).
     ///
     /// # Errors

@@ -3,15 +3,15 @@
 
 use reqwest::header::AUTHORIZATION;
 
-use super::Repo;
-use crate::git::Refs;
+use super::ModelScopeRepo;
+use crate::git::Advertisement;
 use crate::http::{Request, agent};
 use crate::{Result, Revision};
 
 /// Refs of a repo with many thousands of branches.
 const LONGEST: u64 = 8 << 20;
 
-impl Repo {
+impl ModelScopeRepo {
     /// The commit of the branch or tag: by Git, or else by the route `commits`; `None` where neither tells it.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ impl Repo {
     }
 
     /// What Git's door says of all refs.
-    pub(super) async fn advertised(&self) -> Result<Refs> {
+    pub(super) async fn advertised(&self) -> Result<Advertisement> {
         let mut url = self.git_url(&["info", "refs"]);
         url.set_query(Some("service=git-upload-pack"));
         let body = self
@@ -42,7 +42,7 @@ impl Repo {
             .await?
             .bytes(LONGEST)
             .await?;
-        Refs::parse(&body)
+        Advertisement::parse(&body)
     }
 
     /// A request to Git's door: by an agent that is let in there, and as a signed one, since what the door says of the password,

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::Repo;
+use super::ModelScopeRepo;
 use super::tree::Tree;
 use crate::http::Request;
 use crate::path::escape;
@@ -40,7 +40,7 @@ enum Depth {
     OneLevel,
 }
 
-impl Repo {
+impl ModelScopeRepo {
     /// Every file on the branch. A new repo holds what the platform put there itself: README.md,
     /// .gitattributes, configuration.json.
     ///
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
     use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Seen, Server};
-    use crate::{Destination, Sha256, Source};
+    use crate::{Committer, Repo, Sha256};
 
     fn file(path: &str) -> Value {
         json!({"Path": path, "Name": "x", "Type": "blob", "Size": 1, "Sha256": Sha256::of(b"x").to_string(), "IsLFS": false})
@@ -501,15 +501,18 @@ mod tests {
         for kind in [RepoKind::Model, RepoKind::Dataset, RepoKind::Space] {
             let server = Server::answering(|_| good(json!({"Files": null}))).await;
             let repo = repo(&server, kind);
-            assert_eq!(
-                Source::list(&repo).await.unwrap_err().kind(),
-                Kind::NotFound
+            assert_eq!(Repo::list(&repo).await.unwrap_err().kind(), Kind::NotFound);
+            assert!(
+                Committer::list_branch(&repo)
+                    .await
+                    .unwrap()
+                    .files
+                    .is_empty()
             );
-            assert!(Destination::list(&repo).await.unwrap().files.is_empty());
         }
         let server = Server::answering(|_| bad(404, 10_990_101_004, "no tree")).await;
         assert_eq!(
-            Destination::list(&repo(&server, RepoKind::Model))
+            Committer::list_branch(&repo(&server, RepoKind::Model))
                 .await
                 .unwrap_err()
                 .kind(),

@@ -26,8 +26,8 @@ mod wire;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use reqwest::Url;
@@ -35,14 +35,14 @@ use reqwest::header::{AUTHORIZATION, COOKIE};
 
 use crate::http::{Credentials, Http, HttpOptions};
 use crate::{
-    Account, Blob, Body, ByteStream, Commit, Destination, Error, File, Kind, Limits, Listing,
-    Missing, Placement, RepoAt, RepoInfo, RepoPath, Result, Revision, Sha256, Side, Source, Token,
-    Visibility,
+    Account, Blob, BlobSource, BlobStore, Body, ByteStream, Commit, CommitLimits, Committer, Error,
+    File, Kind, Listing, Missing, Placement, RefStore, Repo, RepoAt, RepoInfo, RepoPath, Result,
+    Revision, Sha256, Side, Spaces, Token, Visibility,
 };
 
 /// A repo on ModelScope at a revision. Only the token, addresses in storage and whether the repo could be listed are
 /// remembered; nothing of its content is.
-pub struct Repo {
+pub struct ModelScopeRepo {
     at: RepoAt,
     base: Url,
     token: Option<Token>,
@@ -53,11 +53,11 @@ pub struct Repo {
     found: read::Found,
     /// A listing has succeeded: a later 403 on one is not about permission.
     readable: AtomicBool,
-    /// The studio's files are found by the official client's route ([`Repo::by_either_route`]).
+    /// The studio's files are found by the official client's route ([`ModelScopeRepo::by_either_route`]).
     plural: AtomicBool,
 }
 
-impl Repo {
+impl ModelScopeRepo {
     /// Opens it; sends nothing yet.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ pub(crate) fn credentials(token: Option<&Token>) -> Credentials {
 }
 
 #[async_trait]
-impl Source for Repo {
+impl Repo for ModelScopeRepo {
     async fn account(&self) -> Result<Account> {
         self.who_asks().await
     }
@@ -119,6 +119,21 @@ impl Source for Repo {
         Ok(listing)
     }
 
+    async fn head(&self) -> Result<Option<Revision>> {
+        self.branch_head().await
+    }
+
+    fn ref_store(self: Arc<Self>) -> Option<Arc<dyn RefStore>> {
+        Some(self)
+    }
+
+    fn spaces(self: Arc<Self>) -> Option<Arc<dyn Spaces>> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl BlobSource for ModelScopeRepo {
     /// Nothing can be asked of many at once: each file's address comes with its first range.
     async fn locate(&self, _: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
         Ok(Vec::new())
@@ -130,50 +145,9 @@ impl Source for Repo {
 }
 
 #[async_trait]
-impl Destination for Repo {
-    async fn account(&self) -> Result<Account> {
-        self.who_asks().await
-    }
-
-    async fn describe(&self) -> Result<Option<RepoInfo>> {
-        self.look_up().await
-    }
-
-    async fn create(&self, visibility: Visibility) -> Result<()> {
-        self.create_repo(visibility).await
-    }
-
-    /// A branch that is not there yet holds nothing.
-    async fn list(&self) -> Result<Listing> {
-        match self.list_all().await {
-            Err(error) if error.kind() == Kind::NotFound && error.status().is_none() => {
-                Ok(Listing::default())
-            }
-            listed => listed,
-        }
-    }
-
-    async fn head(&self) -> Result<Option<Revision>> {
-        self.branch_head().await
-    }
-
-    fn placement(&self, path: &RepoPath, size: u64) -> Placement {
-        inline::placement(self.at.kind, path, size)
-    }
-
-    /// modelscope-hub 0.5.1, `constants.py`: `UPLOAD_BLOB_VALIDATION_BATCH_MAX_OBJECTS`,
-    /// `COMMIT_MAX_ACTIONS_PER_REQUEST` (the server's own limit), `UPLOAD_COMMIT_BATCH_MAX_OPERATIONS`,
-    /// `UPLOAD_COMMIT_MAX_INLINE_BYTES`.
-    fn limits(&self) -> Limits {
-        Limits {
-            blobs_a_check: check::BLOBS_A_CHECK,
-            max_actions: 2_000,
-            batch_actions: 256,
-            body_bytes: 8 << 20,
-            in_parts: false,
-            commit_time: None,
-            folder_entries: listing::widest(self.at.kind),
-        }
+impl BlobStore for ModelScopeRepo {
+    fn sends_in_parts(&self) -> bool {
+        false
     }
 
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
@@ -183,10 +157,43 @@ impl Destination for Repo {
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
         self.put_blob(blob, body.verified(blob)).await
     }
+}
 
-    /// A commit with blobs that the hub does not have is taken (recorded at the real hub).
-    fn checks_commits(&self) -> bool {
-        false
+#[async_trait]
+impl Committer for ModelScopeRepo {
+    async fn find(&self) -> Result<Option<RepoInfo>> {
+        self.look_up().await
+    }
+
+    async fn create(&self, visibility: Visibility) -> Result<()> {
+        self.create_repo(visibility).await
+    }
+
+    async fn list_branch(&self) -> Result<Listing> {
+        match self.list_all().await {
+            Err(error) if error.kind() == Kind::NotFound && error.status().is_none() => {
+                Ok(Listing::default())
+            }
+            listed => listed,
+        }
+    }
+
+    fn placement(&self, path: &RepoPath, size: u64) -> Placement {
+        inline::placement(self.at.kind, path, size)
+    }
+
+    /// modelscope-hub 0.5.1, `constants.py`: `COMMIT_MAX_ACTIONS_PER_REQUEST` (the server's own limit),
+    /// `UPLOAD_COMMIT_BATCH_MAX_OPERATIONS`, `UPLOAD_COMMIT_MAX_INLINE_BYTES`. A commit with blobs that the hub does not have
+    /// is taken (recorded at the real hub).
+    fn limits(&self) -> CommitLimits {
+        CommitLimits {
+            max_actions: 2_000,
+            batch_actions: 256,
+            body_bytes: 8 << 20,
+            commit_time: None,
+            folder_entries: listing::widest(self.at.kind),
+            checks_blobs: false,
+        }
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Option<String>> {

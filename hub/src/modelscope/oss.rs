@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use reqwest::Url;
 use serde_json::Value;
 
-use super::Repo;
+use super::ModelScopeRepo;
 use super::wire::Stored;
 use crate::http::{Origin, Request};
 use crate::path::escape;
@@ -14,7 +14,7 @@ use crate::{
     Digest, Error, File, Kind, Listed, Listing, Refused, RepoKind, RepoPath, Result, Sha256,
 };
 
-impl Repo {
+impl ModelScopeRepo {
     /// Adds to a dataset's listing what it keeps beside its repo, read and hashed. What the repo itself has by a name, counts.
     ///
     /// # Errors
@@ -122,8 +122,8 @@ mod tests {
 
     use super::super::ask::tests::{bad, good, repo};
     use super::*;
-    use crate::Source;
     use crate::http::testing::{Reply, Server};
+    use crate::{BlobSource, Repo};
 
     #[tokio::test]
     async fn what_an_old_dataset_keeps_beside_its_repo_is_listed_hashed_and_read() {
@@ -138,7 +138,7 @@ mod tests {
         })
         .await;
         let repo = repo(&hub, RepoKind::Dataset);
-        let listing = Source::list(&repo).await.unwrap();
+        let listing = Repo::list(&repo).await.unwrap();
         let [listed] = &listing.files[..] else {
             panic!("{listing:?}")
         };
@@ -185,7 +185,7 @@ mod tests {
                 }
             });
             assert_eq!(
-                Source::list(&repo(&hub.await, RepoKind::Dataset))
+                Repo::list(&repo(&hub.await, RepoKind::Dataset))
                     .await
                     .unwrap(),
                 Listing::default()
@@ -207,7 +207,7 @@ mod tests {
                     good(json!({"Files": []}))
                 }
             });
-            Source::list(&repo(&hub.await, RepoKind::Dataset))
+            Repo::list(&repo(&hub.await, RepoKind::Dataset))
                 .await
                 .unwrap_err();
         }

@@ -4,7 +4,7 @@
 use reqwest::Url;
 use serde_json::Value;
 
-use super::Repo;
+use super::ModelScopeRepo;
 use crate::http::Request;
 use crate::path::escape;
 use crate::{Error, Kind, Owned, Refused, RepoKind, Result};
@@ -15,7 +15,7 @@ const PAGE: usize = 50;
 const REACH: usize = 3_000;
 const MOST_PAGES: usize = 2_000;
 
-impl Repo {
+impl ModelScopeRepo {
     /// Every repo of this kind that this repo's owner has.
     ///
     /// # Errors

@@ -3,12 +3,12 @@
 
 use serde_json::Value;
 
-use super::Repo;
+use super::ModelScopeRepo;
 use super::repos::{gate_of, said_visibility};
 use crate::http::Request;
 use crate::{Kind, RepoInfo, RepoKind, Result, Revision, Visibility};
 
-impl Repo {
+impl ModelScopeRepo {
     /// What the hub knows of the repo, with its commit where that is told.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ mod tests {
 
     use super::super::ask::tests::{bad, good, repo};
     use super::*;
-    use crate::Source;
+    use crate::Repo;
     use crate::http::testing::{Reply, Server};
 
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -121,7 +121,7 @@ mod tests {
     async fn found(kind: RepoKind, replies: Vec<Reply>) -> (Result<RepoInfo>, Vec<String>) {
         let server =
             Server::scripted([vec![good(json!({"Visibility": 1}))], replies].concat()).await;
-        let info = Source::describe(&repo(&server, kind)).await;
+        let info = Repo::describe(&repo(&server, kind)).await;
         (info, server.lines())
     }
 
@@ -176,7 +176,7 @@ mod tests {
     async fn a_source_that_says_nothing_of_who_may_see_it_counts_as_private() {
         let server = Server::scripted([good(json!({})), refs()]).await;
         assert_eq!(
-            Source::describe(&repo(&server, RepoKind::Model))
+            Repo::describe(&repo(&server, RepoKind::Model))
                 .await
                 .unwrap()
                 .visibility,
@@ -188,7 +188,7 @@ mod tests {
     async fn an_absent_repo_or_revision_is_not_found() {
         let server = Server::scripted([bad(404, 10_010_205_001, "not found")]).await;
         assert_eq!(
-            Source::describe(&repo(&server, RepoKind::Model))
+            Repo::describe(&repo(&server, RepoKind::Model))
                 .await
                 .unwrap_err()
                 .kind(),

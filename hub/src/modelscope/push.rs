@@ -1,7 +1,7 @@
 //! A push without objects: a branch is made at a commit that the hub has, or taken away. One request to Git's own door
 //! (Git's `gitprotocol-pack`, "Reference Update Request and Packfile Transfer"); objects never pass here.
 
-use super::Repo;
+use super::ModelScopeRepo;
 use crate::http::Request;
 use crate::{Error, Kind, Result, Revision};
 
@@ -46,7 +46,11 @@ impl Change<'_> {
 ///
 /// # Errors
 /// [`Kind::Conflict`] for a branch that exists; [`Kind::Denied`] where Git's door is closed to the token; what the hub complains of.
-pub(super) async fn push(repo: &Repo, branch: &Revision, change: &Change<'_>) -> Result<()> {
+pub(super) async fn push(
+    repo: &ModelScopeRepo,
+    branch: &Revision,
+    change: &Change<'_>,
+) -> Result<()> {
     let request = Request::post(repo.git_url(&["git-receive-pack"]))
         .body(
             "application/x-git-receive-pack-request",

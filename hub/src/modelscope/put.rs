@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
-use super::Repo;
+use super::ModelScopeRepo;
 use super::ask::{REQUEST_ID, request_id};
 use super::check::Target;
 use super::dialect::complaint;
@@ -17,7 +17,7 @@ use crate::{Blob, ByteStream, Error, Kind, Redactor, Result};
 /// An answer to a PUT is empty or a short envelope.
 const LONGEST_ANSWER: u64 = 64 << 10;
 
-impl Repo {
+impl ModelScopeRepo {
     /// Puts a blob where the last check said; asks again where none is remembered, and sends nothing if the
     /// hub has it by then. An address serves once, whatever comes of it: the next try asks for a new one.
     ///

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::{StatusCode, Url};
 
-use super::Repo;
+use super::ModelScopeRepo;
 use super::ask::{REQUEST_ID, request_id};
 use super::dialect::complaint;
 use crate::http::{Origin, Request, Response};
-use crate::ranged::{checked, is_worth_asking, nothing, part, restarted};
+use crate::stream::range::{checked, is_worth_asking, nothing, part, restarted};
 use crate::{ByteStream, Error, File, Kind, RepoPath, Result};
 
 /// How long an address in storage is used again: no hub tells its life, and the shortest known is 15 minutes.
@@ -53,7 +53,7 @@ impl Found {
     }
 }
 
-impl Repo {
+impl ModelScopeRepo {
     /// Opens `range` of `file`; an empty range asks nothing.
     pub(super) async fn open_file(&self, file: &File, range: Range<u64>) -> Result<ByteStream> {
         if !is_worth_asking(file, &range)? {
@@ -172,7 +172,7 @@ mod tests {
     use super::super::ask::tests::repo;
     use super::*;
     use crate::http::testing::{Reply, Server};
-    use crate::{Digest, RepoKind, Sha256, Source};
+    use crate::{BlobSource, Digest, RepoKind, Sha256};
 
     const CONTENT: &[u8] = b"0123456789";
 

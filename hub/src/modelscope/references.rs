@@ -6,21 +6,22 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
-use super::Repo;
+use super::ModelScopeRepo;
 use super::push::{Change, push};
 use super::repos::read_exists;
 use crate::http::Request;
-use crate::references::{RefKind, References, Refs};
+use crate::refs::{RefKind, Refs};
+use crate::repos::RefStore;
 use crate::{Kind, Result, Revision};
 
 /// Revisions whose commit is asked for at a time, where Git's door is closed.
 const AT_ONCE: usize = 4;
 
 #[async_trait]
-impl References for Repo {
+impl RefStore for ModelScopeRepo {
     async fn refs(&self) -> Result<Refs> {
         match self.advertised().await {
-            Ok(told) => Refs::advertised(&told),
+            Ok(told) => told.branches_and_tags(),
             Err(_) => self.listed_refs().await,
         }
     }
@@ -41,7 +42,7 @@ impl References for Repo {
     }
 }
 
-impl Repo {
+impl ModelScopeRepo {
     /// `GET /api/v1/S/{id}/revisions` (`_legacy_api.py`, `list_revisions_detail`), and the commit of each.
     async fn listed_refs(&self) -> Result<Refs> {
         let data = self.ask(Request::get(self.api(&["revisions"]))).await?;

@@ -3,7 +3,7 @@
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 
-use super::Repo;
+use super::ModelScopeRepo;
 use crate::http::Request;
 use crate::repo::Gate;
 use crate::{Account, Error, Kind, RepoInfo, RepoKind, Result, Visibility};
@@ -28,7 +28,7 @@ const EXISTS_WORDS: [&str; 7] = [
     "名称不可用",
 ];
 
-impl Repo {
+impl ModelScopeRepo {
     /// The token's account. The organisations and the token's scope are not told.
     ///
     /// # Errors
@@ -244,7 +244,8 @@ mod tests {
     async fn without_a_token_nobody_is_asked() {
         let server = Server::scripted([]).await;
         let at = repo(&server, RepoKind::Model).at;
-        let anonymous = Repo::open(&Side { at, token: None }, Default::default()).unwrap();
+        let anonymous =
+            ModelScopeRepo::open(&Side { at, token: None }, Default::default()).unwrap();
         let error = anonymous.who_asks().await.unwrap_err();
         assert_eq!(
             (

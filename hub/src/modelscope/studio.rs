@@ -4,13 +4,14 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::Repo;
+use super::ModelScopeRepo;
 use super::repos::read_exists;
 use crate::http::Request;
-use crate::space::{Sdk, Spaces, Surroundings};
+use crate::repos::Spaces;
+use crate::space::{Sdk, SpaceVariables};
 use crate::{Result, Visibility};
 
-impl Repo {
+impl ModelScopeRepo {
     /// `{endpoint}/openapi/v1/studios/{owner}/{name}/{rest}`
     fn studio(&self, rest: &[&str]) -> reqwest::Url {
         self.url(
@@ -55,7 +56,7 @@ fn seen_by(visibility: Visibility) -> (&'static str, bool) {
 }
 
 #[async_trait]
-impl Spaces for Repo {
+impl Spaces for ModelScopeRepo {
     async fn sdk(&self) -> Result<Option<String>> {
         let about = self.ask(Request::get(self.about())).await?;
         Ok(about
@@ -64,9 +65,9 @@ impl Spaces for Repo {
             .map(str::to_owned))
     }
 
-    async fn surroundings(&self) -> Surroundings {
+    async fn variables(&self) -> SpaceVariables {
         let (secrets, variables) = tokio::join!(self.keys_in("secrets"), self.keys_in("variables"));
-        Surroundings { secrets, variables }
+        SpaceVariables { secrets, variables }
     }
 
     async fn create_space(&self, visibility: Visibility, sdk: Sdk) -> Result<()> {
@@ -123,10 +124,10 @@ mod tests {
             Reply::json(&json!({"success": true, "data": data}))
         })
         .await;
-        let found = repo(&server, RepoKind::Space).surroundings().await;
+        let found = repo(&server, RepoKind::Space).variables().await;
         assert_eq!(
             found,
-            Surroundings {
+            SpaceVariables {
                 secrets: Some(vec!["TOKEN".to_owned()]),
                 variables: Some(vec!["A".to_owned()])
             }

@@ -4,7 +4,7 @@
 use futures_util::{StreamExt, stream};
 use sha2::Digest as _;
 
-use super::Repo;
+use super::ModelScopeRepo;
 use crate::http::retry::retrying;
 use crate::path::escape;
 use crate::{Digest, Kind, Listed, Listing, Refused, Result, Sha256};
@@ -12,7 +12,7 @@ use crate::{Digest, Kind, Listed, Listing, Refused, Result, Sha256};
 /// Files read at a time.
 const AT_ONCE: usize = 4;
 
-impl Repo {
+impl ModelScopeRepo {
     /// Reads and hashes `unhashed`, and adds them to `listing`. One that can't be read is refused there.
     pub(super) async fn hash_all(&self, unhashed: Vec<Listed>, listing: &mut Listing) {
         let mut all = stream::iter(unhashed)

@@ -65,7 +65,7 @@ fn commit(actions: Vec<Action>, parent: Option<Revision>) -> Commit {
 
 async fn listed(destination: &dyn Destination, path: &str) -> Option<Listed> {
     destination
-        .list()
+        .list_branch()
         .await
         .unwrap()
         .files
@@ -94,10 +94,10 @@ async fn whole_and_in_parts(side: Side) -> [World; 2] {
 pub async fn an_absent_repo_is_none_and_one_that_exists_a_conflict(side: Side) {
     let world = World::new(side).await;
     let destination = world.destination();
-    assert_eq!(destination.describe().await.unwrap(), None);
+    assert_eq!(destination.find().await.unwrap(), None);
     destination.create(Visibility::Public).await.unwrap();
     assert_eq!(
-        destination.describe().await.unwrap().unwrap().visibility,
+        destination.find().await.unwrap().unwrap().visibility,
         Visibility::Public
     );
     assert_eq!(
@@ -121,7 +121,7 @@ pub async fn a_private_repo_is_made_private(side: Side) {
     assert_eq!(
         world
             .destination()
-            .describe()
+            .find()
             .await
             .unwrap()
             .unwrap()
@@ -400,14 +400,14 @@ pub async fn the_head_is_the_commit_that_was_written(side: Side) {
         .unwrap();
     let after = destination.head().await.unwrap().unwrap();
     assert!(before != after && world.stored().await["head"] == after.as_str());
-    let listing = destination.list().await.unwrap();
+    let listing = destination.list_branch().await.unwrap();
     assert!(listing.commit.is_none_or(|commit| commit == after));
 }
 
 pub async fn a_branch_that_moved_is_a_conflict_and_nothing_is_written(side: Side) {
     let world = World::new(side).await;
     let destination = world.created().await;
-    let parent = destination.list().await.unwrap().commit;
+    let parent = destination.list_branch().await.unwrap().commit;
     match &parent {
         Some(_) => drop(world.seed(json!([{"path": "theirs.txt", "text": "theirs"}])).await),
         // A hub that takes no parent says so itself when two commits meet.

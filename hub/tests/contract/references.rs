@@ -102,7 +102,7 @@ pub async fn a_branch_that_is_made_takes_commits_and_can_be_taken_away(side: Sid
         .await
         .unwrap();
     let mut paths: Vec<_> = destination
-        .list()
+        .list_branch()
         .await
         .unwrap()
         .files

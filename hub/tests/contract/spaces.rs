@@ -26,7 +26,7 @@ pub async fn an_app_is_created_with_its_sdk_and_what_may_be_seen_of_it(side: Sid
         assert_eq!(
             world
                 .destination()
-                .describe()
+                .find()
                 .await
                 .unwrap()
                 .unwrap()
@@ -97,7 +97,7 @@ pub async fn its_files_go_as_any_repos_do(side: Side) {
         })
         .await
         .unwrap();
-    let listing = destination.list().await.unwrap();
+    let listing = destination.list_branch().await.unwrap();
     let digest = |path: &str| {
         listing
             .files

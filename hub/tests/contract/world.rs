@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use hf2ms_hub::git::Limits;
+use hf2ms_hub::git::GitLimits;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::http::retry::RetryPolicy;
 use hf2ms_hub::{
-    ByteStream, Destination, Hub, References, RepoAt, RepoKind, Result, Source, Spaces, Token,
-    Transport, open_destination, open_destination_over, open_references, open_source,
-    open_source_by_git, open_source_over, open_spaces,
+    ByteStream, Destination, Hub, RefStore, RepoAt, RepoKind, Result, Source, Spaces, Token,
+    Transport, open_destination, open_destination_over, open_ref_store, open_source,
+    open_source_by_git, open_source_over, open_space,
 };
 use hf2ms_sandbox::{HAS_XET, Running, Sandbox};
 use serde_json::{Value, json};
@@ -228,7 +228,7 @@ impl World {
         let side = self.opened(id, revision, token);
         match self.side.2 {
             Way::Api => open_source(&side, quick()).unwrap(),
-            Way::Git => open_source_by_git(&side, quick(), Limits::default()).unwrap(),
+            Way::Git => open_source_by_git(&side, quick(), GitLimits::default()).unwrap(),
             Way::Xet => open_source_over(&side, quick(), Transport::Xet).unwrap(),
         }
     }
@@ -264,7 +264,7 @@ impl World {
 
     /// `alice/repo` as an app, by this token.
     pub fn spaces_of(&self, token: &str) -> Arc<dyn Spaces> {
-        open_spaces(
+        open_space(
             &self.opened("alice/repo", self.main(), Some(token)),
             quick(),
         )
@@ -277,8 +277,8 @@ impl World {
     }
 
     /// The branches and tags of `alice/repo`.
-    pub fn references(&self, token: &str) -> Arc<dyn References> {
-        open_references(
+    pub fn references(&self, token: &str) -> Arc<dyn RefStore> {
+        open_ref_store(
             &self.opened("alice/repo", self.main(), Some(token)),
             quick(),
         )

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hf2ms_hub::Limits;
+use hf2ms_hub::CommitLimits;
 
 /// The sizes to choose from (huggingface_hub 2.4.0, `_upload_pipeline.py`, `COMMIT_SIZE_SCALE`).
 const SIZES: [usize; 10] = [20, 50, 75, 100, 125, 200, 250, 400, 600, 1000];
@@ -18,7 +18,7 @@ pub struct BatchSize {
 
 impl BatchSize {
     /// The pace at which commits begin.
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &CommitLimits) -> Self {
         Self {
             towards: limits.commit_time,
             size: AtomicUsize::new(limits.batch_actions),
@@ -66,14 +66,13 @@ mod tests {
 
     fn batch_size(towards: Option<u64>) -> BatchSize {
         let commit_time = towards.map(Duration::from_secs);
-        BatchSize::new(&Limits {
-            blobs_a_check: 1,
+        BatchSize::new(&CommitLimits {
             max_actions: 1000,
             batch_actions: 250,
             body_bytes: 1,
-            in_parts: false,
             commit_time,
             folder_entries: None,
+            checks_blobs: true,
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::iter::Peekable;
 
-use hf2ms_hub::{Limits, RepoPath};
+use hf2ms_hub::{CommitLimits, RepoPath};
 
 /// What an action adds to a commit's body besides its content: JSON keys, quotes, a digest
 /// (modelscope-hub 0.5.1, `_estimate_commit_operation_bytes`: 192 and 128 for a blob's pointer).
@@ -71,7 +71,7 @@ pub struct Batches<T> {
 
 impl<T> Batches<T> {
     /// Puts `actions` in order; one commit when the hub takes them in one.
-    pub fn new(mut actions: Vec<WeighedAction<T>>, limits: &Limits) -> Self {
+    pub fn new(mut actions: Vec<WeighedAction<T>>, limits: &CommitLimits) -> Self {
         let weight: usize = actions
             .iter()
             .fold(0, |sum, action| sum.saturating_add(action.weight));
@@ -121,17 +121,16 @@ impl<T> Batches<T> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        blobs_a_check: 64,
+    const LIMITS: CommitLimits = CommitLimits {
         max_actions: 20,
         batch_actions: 5,
         body_bytes: 1000,
-        in_parts: false,
         commit_time: None,
         folder_entries: None,
+        checks_blobs: true,
     };
 
-    fn cut<T>(actions: Vec<WeighedAction<T>>, limits: &Limits) -> Vec<Vec<T>> {
+    fn cut<T>(actions: Vec<WeighedAction<T>>, limits: &CommitLimits) -> Vec<Vec<T>> {
         let mut batches = Batches::new(actions, limits);
         std::iter::from_fn(|| {
             Some(batches.next(limits.batch_actions)).filter(|batch| !batch.is_empty())

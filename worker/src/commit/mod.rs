@@ -314,7 +314,7 @@ impl<'a> BranchWriter<'a> {
             let Some(pause) = pauses.next().filter(|_| self.is_worth_repeating(&error)) else {
                 return Err((error, batch));
             };
-            self.context.pause(&error, pause).await;
+            self.context.transfer().pause(&error, pause).await;
             if !matches!(error.kind(), Kind::RateLimited | Kind::BlobMissing) {
                 batch = self.without_applied(batch).await?;
             }
@@ -399,7 +399,7 @@ impl<'a> BranchWriter<'a> {
         &self,
         batch: Vec<ReadyOperation<'a>>,
     ) -> std::result::Result<Vec<ReadyOperation<'a>>, Unwritten<'a>> {
-        let listing = match self.context.destination.list().await {
+        let listing = match self.context.destination.list_branch().await {
             Ok(listing) => listing,
             Err(error) => return Err((error, batch)),
         };

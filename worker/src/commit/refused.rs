@@ -81,7 +81,7 @@ impl<'a> BranchWriter<'a> {
         &self,
         batch: Vec<ReadyOperation<'a>>,
     ) -> Vec<ReadyOperation<'a>> {
-        if self.context.destination.checks_commits() {
+        if self.context.destination.limits().checks_blobs {
             return batch;
         }
         match self.lacking(&batch).await {
@@ -158,7 +158,7 @@ impl<'a> BranchWriter<'a> {
         else {
             return Some(ready);
         };
-        match store(self.context, &file.file, blob).await {
+        match store(&self.context.transfer(), &file.file, blob).await {
             Ok(()) => Some(ready),
             Err(error) => {
                 self.fail([&ready], &error);

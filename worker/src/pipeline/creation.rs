@@ -1,18 +1,16 @@
 //! The destination comes into being: created where it is absent, and taken as it is where it exists, unless it would
 //! show what is to be hidden.
 
-use hf2ms_hub::{Error, Kind, RepoInfo, Result, Visibility};
-
-use crate::context::Context;
+use hf2ms_hub::{Destination, Error, Kind, RepoInfo, Result, Visibility};
 
 /// Makes sure that there is a destination to write to. Many workers may do so at once: one creates it, the others take it.
 ///
 /// # Errors
 /// It can't be created, or it is public and what comes is not.
-pub async fn ensure(context: &Context, wanted: Visibility) -> Result<()> {
-    match context.destination.describe().await? {
+pub async fn ensure(destination: &dyn Destination, wanted: Visibility) -> Result<()> {
+    match destination.find().await? {
         Some(found) => stays_hidden(wanted, &found),
-        None => create(context, wanted).await,
+        None => create(destination, wanted).await,
     }
 }
 
@@ -20,10 +18,9 @@ pub async fn ensure(context: &Context, wanted: Visibility) -> Result<()> {
 ///
 /// # Errors
 /// It can't be created, or what someone else made is not ours to see, or public when what comes is not.
-pub async fn create(context: &Context, wanted: Visibility) -> Result<()> {
-    match context.destination.create(wanted).await {
-        Err(error) if error.kind() == Kind::Conflict => match context.destination.describe().await?
-        {
+pub async fn create(destination: &dyn Destination, wanted: Visibility) -> Result<()> {
+    match destination.create(wanted).await {
+        Err(error) if error.kind() == Kind::Conflict => match destination.find().await? {
             Some(found) => stays_hidden(wanted, &found),
             None => Err(Error::new(
                 Kind::Denied,
@@ -61,7 +58,7 @@ mod tests {
         there: FakeDestination,
     ) -> (Result<()>, Option<Visibility>) {
         let (context, _, destination) = context(FakeSource::default(), there, 1 << 20);
-        let ended = ensure(&context, wanted).await;
+        let ended = ensure(&*context.destination, wanted).await;
         (ended, *destination.visibility.lock().unwrap())
     }
 

@@ -1,6 +1,6 @@
 //! What the two verbs of a mirror are given and what they find: `scan` looks at a repo's history, `push` writes its refs.
 
-use hf2ms_hub::git::Refs;
+use hf2ms_hub::git::Advertisement;
 use hf2ms_hub::{File, RepoAt, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
@@ -108,7 +108,7 @@ impl RefScope {
     }
 
     /// The refs of this scope among those that a server advertises, in its order.
-    pub fn of(self, refs: &Refs) -> Vec<RefAt> {
+    pub fn of(self, refs: &Advertisement) -> Vec<RefAt> {
         let of_scope = refs.all.iter().filter(|found| self.has(&found.name));
         of_scope
             .map(|found| RefAt {

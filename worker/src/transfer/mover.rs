@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Body, Digest, Error, File, GitSha1, Kind, Result, Sha256};
 
-use crate::context::Context;
+use crate::context::TransferContext;
 use crate::protocol::How;
 use crate::transfer::reader::Window;
 
@@ -18,7 +18,7 @@ const GROUP: usize = 64;
 const CORRUPT_RETRIES: u32 = 1;
 
 /// Moves the blobs of `files`, `streams` at a time within one memory budget.
-pub async fn move_blobs(context: &Context, files: &[File]) {
+pub async fn move_blobs(context: &TransferContext, files: &[File]) {
     let streams = context.options.streams.clamp(1, files.len().max(1));
     let mover = &Mover {
         context,
@@ -38,7 +38,7 @@ pub async fn move_blobs(context: &Context, files: &[File]) {
 ///
 /// # Errors
 /// What either hub fails with.
-pub async fn store(context: &Context, file: &File, blob: Blob) -> Result<()> {
+pub async fn store(context: &TransferContext, file: &File, blob: Blob) -> Result<()> {
     Mover {
         context,
         share: context.share(context.options.streams),
@@ -49,7 +49,7 @@ pub async fn store(context: &Context, file: &File, blob: Blob) -> Result<()> {
 }
 
 struct Mover<'a> {
-    context: &'a Context,
+    context: &'a TransferContext,
     share: u64,
     /// The error that ended one of the hubs: nothing more is tried.
     halted: Mutex<Option<(Kind, String)>>,
@@ -135,7 +135,7 @@ impl<'a> Mover<'a> {
     async fn missing_blobs(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
         self.halted()?;
         let blobs: Vec<_> = files.iter().map(|(_, blob)| *blob).collect();
-        let missing = self.context.destination.missing(&blobs).await?;
+        let missing = self.context.store.missing(&blobs).await?;
         let lost = self.context.source.locate(&missing.wanted).await?;
         let mut wanted: Wanted = missing
             .wanted
@@ -220,7 +220,7 @@ impl<'a> Mover<'a> {
 
     async fn upload(&self, blob: Blob, body: Body) -> Result<()> {
         self.halted()?;
-        self.context.destination.put(blob, body).await
+        self.context.store.put(blob, body).await
     }
 
     /// Tries an upload again as the retry policy says: the body is made anew each time.
@@ -283,7 +283,7 @@ impl<'a> Mover<'a> {
     async fn missing_small(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
         self.halted()?;
         let blobs: Vec<_> = files.iter().map(|(_, blob)| *blob).collect();
-        let missing = self.context.destination.missing(&blobs).await?;
+        let missing = self.context.store.missing(&blobs).await?;
         let refused = missing
             .refused
             .into_iter()
@@ -313,17 +313,14 @@ impl<'a> Mover<'a> {
         }
     }
 
-    /// A large file without a known SHA-256. Where it has to be known before, it is read once to learn it, and again to send it.
+    /// A large file without a known SHA-256: read once to learn it, and again to send it.
     async fn put_unknown(&self, file: &File) -> Result<(Sha256, How)> {
-        if let Some(sha256) = self.put_unnamed(file).await? {
-            return Ok((sha256, How::Streamed));
-        }
         let sha256 = self.learn(file).await?;
         let blob = Blob {
             sha256,
             size: file.size,
         };
-        let missing = self.context.destination.missing(&[blob]).await?;
+        let missing = self.context.store.missing(&[blob]).await?;
         match missing.refused.into_iter().next() {
             Some((_, error)) if self.verdict(&error).is_err() => return Err(error),
             None if missing.wanted.is_empty() => return Ok((sha256, How::Reused)),
@@ -331,24 +328,6 @@ impl<'a> Mover<'a> {
         }
         self.put(file, blob).await?;
         Ok((sha256, How::Streamed))
-    }
-
-    /// The same in one pass, where the destination learns the SHA-256 as the file comes.
-    async fn put_unnamed(&self, file: &File) -> Result<Option<Sha256>> {
-        let stored = Mutex::new(None);
-        let put = self.retry_upload(|| async {
-            self.halted()?;
-            let body = self.context.events.count_sent(
-                self.context
-                    .reader()
-                    .stream(file, Window::within(self.share)),
-            );
-            let sha256 = self.context.destination.put_unnamed(file, body).await?;
-            *stored.lock().unwrap_or_else(PoisonError::into_inner) = sha256;
-            Ok(())
-        });
-        put.await?;
-        Ok(stored.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn learn(&self, file: &File) -> Result<Sha256> {
@@ -421,7 +400,7 @@ mod tests {
         files: &[File],
     ) -> (Receipt, std::sync::Arc<FakeDestination>, Exit) {
         let (context, _, destination) = context(source, destination, 1 << 20);
-        move_blobs(&context, files).await;
+        move_blobs(&context.transfer(), files).await;
         (
             context.events.receipt_so_far(),
             destination,
@@ -563,7 +542,7 @@ mod tests {
             .unwrap()
             .extend([ReadFault::Fail(Kind::Unauthorized); 40]);
         let (context, source, _) = context(source, FakeDestination::default(), 1 << 20);
-        move_blobs(&context, &files).await;
+        move_blobs(&context.transfer(), &files).await;
         assert_eq!(
             (
                 context.events.receipt_so_far().failed.len(),

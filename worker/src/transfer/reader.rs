@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
 use hf2ms_hub::http::{HttpOptions, exactly};
-use hf2ms_hub::{ByteStream, Error, File, Kind, Result, Source};
+use hf2ms_hub::{BlobSource, ByteStream, Error, File, Kind, Result};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -63,13 +63,13 @@ impl Window {
 /// Reads files from one source.
 #[derive(Clone)]
 pub struct Reader {
-    source: Arc<dyn Source>,
+    source: Arc<dyn BlobSource>,
     http: HttpOptions,
 }
 
 impl Reader {
     /// A reader of `source` with the retry policy of `http`.
-    pub fn new(source: Arc<dyn Source>, http: HttpOptions) -> Self {
+    pub fn new(source: Arc<dyn BlobSource>, http: HttpOptions) -> Self {
         Self { source, http }
     }
 

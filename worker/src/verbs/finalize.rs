@@ -186,7 +186,7 @@ async fn commit_files(
 /// gave the plan does not know that yet.
 async fn rebase_on_destination(context: &Context, plan: &mut Plan) -> Result<()> {
     let known = plan.withheld.len();
-    plan.rebase_on(&context.destination.list().await?);
+    plan.rebase_on(&context.destination.list_branch().await?);
     for WithheldDeletions { reason, paths } in &plan.withheld[known..] {
         paths.iter().for_each(|path| {
             context

@@ -193,12 +193,12 @@ async fn migrate_repo(
 ) -> Result<Exit> {
     context.destination.account_if_told().await?;
     let visibility = request.visibility.unwrap_or(info.visibility);
-    let found = context.destination.describe().await?;
+    let found = context.destination.find().await?;
     found
         .iter()
         .try_for_each(|info| stays_hidden(visibility, info))?;
     let there = if found.is_some() {
-        context.destination.list().await?
+        context.destination.list_branch().await?
     } else {
         Listing::default()
     };
@@ -230,15 +230,19 @@ async fn migrate_repo(
         .iter()
         .for_each(|warning| tracing::warn!("{warning}"));
     if found.is_none() {
-        create(context, visibility).await?;
-        plan.rebase_on(&context.destination.list().await?);
+        create(&*context.destination, visibility).await?;
+        plan.rebase_on(&context.destination.list_branch().await?);
     }
     context.events.say(&Event::Planned(plan.summary()));
     for number in 0..plan.chunks.len() {
         let chunk = u32::try_from(number)
             .ok()
             .and_then(|number| plan.chunk("alone", number));
-        move_blobs(context, &chunk.map(|chunk| chunk.files).unwrap_or_default()).await;
+        move_blobs(
+            &context.transfer(),
+            &chunk.map(|chunk| chunk.files).unwrap_or_default(),
+        )
+        .await;
     }
     let moved = context.events.receipt_so_far();
     commit_and_verify(

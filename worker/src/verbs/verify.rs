@@ -58,7 +58,7 @@ pub async fn compare(context: &Context, files: &[VerifyFile]) -> Result<Verifica
         let Some(pause) = pauses.next().filter(|_| listings < LISTINGS) else {
             return found;
         };
-        context.pause(&retry_reason, pause).await;
+        context.transfer().pause(&retry_reason, pause).await;
         listings += 1;
     }
 }
@@ -69,7 +69,7 @@ async fn list_and_compare(
 ) -> Result<Verification> {
     // A hub that does not tell is listed by whoever asks again.
     let head = context.destination.head().await.ok().flatten();
-    let listing = context.destination.list().await?;
+    let listing = context.destination.list_branch().await?;
     hash_unknown(context, expected, &listing).await;
     Ok(Verification {
         head,

@@ -1,7 +1,7 @@
 //! A Space that becomes an app elsewhere: what runs it, and what has to be set by hand there.
 
 use hf2ms_hub::path::escape;
-use hf2ms_hub::{Hub, Sdk, Surroundings, open_spaces};
+use hf2ms_hub::{Hub, Sdk, SpaceVariables, open_space};
 
 use super::{SourceRepo, said};
 use crate::args::route::Route;
@@ -17,7 +17,7 @@ impl SourceRepo {
     pub async fn look_at_app(&mut self, route: &Route, settings: &Settings) -> CliResult<()> {
         let id = &self.at.id;
         let explained = |error| said(&error, &self.at, settings, AccessMode::Reading);
-        let space = open_spaces(&settings.source(&self.at), settings.http()).map_err(explained)?;
+        let space = open_space(&settings.source(&self.at), settings.http()).map_err(explained)?;
         let told = space.sdk().await.map_err(explained)?;
         let told = told.ok_or_else(|| {
             CliError::refused(format!(
@@ -30,7 +30,7 @@ impl SourceRepo {
         );
         let settings_page = format!("{}/settings", self.at.web_url());
         self.warnings.extend(by_hand(
-            &space.surroundings().await,
+            &space.variables().await,
             &settings_page,
             route.to(),
         ));
@@ -39,7 +39,7 @@ impl SourceRepo {
 }
 
 /// What is to be set by hand: names only.
-fn by_hand(found: &Surroundings, page: &str, to: Hub) -> Vec<String> {
+fn by_hand(found: &SpaceVariables, page: &str, to: Hub) -> Vec<String> {
     let list = |names: &[String]| {
         names
             .iter()
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn names_are_listed_and_what_is_not_known_is_said() {
         let some = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
-        let found = Surroundings {
+        let found = SpaceVariables {
             secrets: some(&["API_KEY", "B\u{1b}[2J"]),
             variables: some(&[]),
         };
@@ -77,7 +77,7 @@ mod tests {
                 && !lines[0].contains('\u{1b}')
         );
         let unknown = by_hand(
-            &Surroundings::default(),
+            &SpaceVariables::default(),
             "https://h/settings",
             Hub::ModelScope,
         );

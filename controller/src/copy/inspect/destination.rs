@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hf2ms_hub::{
-    Account, Destination, Error, Listing, RepoAt, RepoInfo, Revision, open_destination, open_spaces,
+    Account, Destination, Error, Listing, RepoAt, RepoInfo, Revision, open_destination, open_space,
 };
 use hf2ms_worker::protocol::Creation;
 
@@ -73,7 +73,7 @@ impl DestinationRepo {
         account: Option<Account>,
     ) -> CliResult<Self> {
         let info = hub
-            .describe()
+            .find()
             .await
             .map_err(|error| said(&error, &at, settings, AccessMode::Writing))?;
         Ok(Self {
@@ -121,7 +121,7 @@ impl DestinationRepo {
         match creation.sdk {
             None => self.hub.create(creation.visibility).await,
             Some(sdk) => {
-                open_spaces(&settings.destination(&self.at), settings.http())?
+                open_space(&settings.destination(&self.at), settings.http())?
                     .create_space(creation.visibility, sdk)
                     .await
             }
@@ -152,7 +152,7 @@ impl DestinationRepo {
     pub async fn list(&self, settings: &Settings) -> CliResult<Listing> {
         let mut listing = self
             .hub
-            .list()
+            .list_branch()
             .await
             .map_err(|error| said(&error, &self.at, settings, AccessMode::Writing))?;
         self.filter.apply(&mut listing);

@@ -20,7 +20,6 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
@@ -28,9 +27,8 @@ use tokio::sync::Semaphore;
 
 use self::grants::Grants;
 use self::hash::Hash;
-use super::Repo;
+use super::HuggingFaceRepo;
 use crate::http::{Http, Request};
-use crate::unnamed::until_named;
 use crate::{Blob, ByteStream, Error, File, Kind, Result, Sha256, Transport};
 
 /// Above this the bridge to plain HTTP answers 400 (huggingface_hub 2.4.0, `constants.py`).
@@ -49,8 +47,6 @@ pub(super) struct Xet {
     read: Grants,
     write: Grants,
     ways: Arc<Mutex<Ways>>,
-    /// Nothing unnamed goes this way: the hub has none, or it stalled.
-    is_closed: AtomicBool,
     /// Held while asking for a hash: the streams of one file ask once.
     asking: tokio::sync::Mutex<()>,
     /// For xorbs on their way out.
@@ -78,7 +74,6 @@ impl Xet {
             read: grants(read),
             write: grants(write),
             ways: Arc::default(),
-            is_closed: AtomicBool::new(false),
             asking: tokio::sync::Mutex::default(),
             room: Arc::new(Semaphore::new(XORBS)),
             repeats: Arc::new(Semaphore::new(REPEATS)),
@@ -120,7 +115,7 @@ impl Xet {
     /// What the hub and the storage complain of. After a stall the other way is taken next time, if there is one.
     pub(super) async fn read(
         &self,
-        repo: &Repo,
+        repo: &HuggingFaceRepo,
         file: &File,
         blob: Blob,
         range: Range<u64>,
@@ -145,7 +140,7 @@ impl Xet {
     /// As [`Xet::read`]; `refusal` where Xet is not to be used.
     pub(super) async fn take_over(
         &self,
-        repo: &Repo,
+        repo: &HuggingFaceRepo,
         file: &File,
         blob: Blob,
         range: Range<u64>,
@@ -168,42 +163,8 @@ impl Xet {
     /// # Errors
     /// The body's own, before anything is a file; what the storage complains of. After a stall it is sent the other way next time.
     pub(super) async fn put(&self, blob: Blob, body: ByteStream) -> Result<()> {
-        let sent = upload::send(&self.write, &self.room, body, || Some(blob.sha256)).await;
+        let sent = upload::send(&self.write, &self.room, body, blob.sha256).await;
         sent.map_err(|error| self.turning(blob).judge(error))
-    }
-
-    /// Stores a blob of which Git's id is known only, and returns its SHA-256; `None` where the hub has no such storage, or it is not
-    /// to be used.
-    ///
-    /// # Errors
-    /// As [`Xet::put`]. After a stall nothing goes this way any more.
-    pub(super) async fn put_unnamed(
-        &self,
-        file: &File,
-        body: ByteStream,
-    ) -> Result<Option<Sha256>> {
-        if self.transport == Transport::Http || self.is_closed.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        if let Err(error) = self.write.get().await {
-            self.is_closed
-                .store(error.kind() == Kind::NotFound, Ordering::Relaxed);
-            return if error.kind() == Kind::NotFound {
-                Ok(None)
-            } else {
-                Err(error)
-            };
-        }
-        let (body, name) = until_named(body, file);
-        let sent = upload::send(&self.write, &self.room, body, || name.get()).await;
-        sent.map(|()| name.get()).map_err(|error| {
-            self.is_closed.fetch_or(error.is_stall(), Ordering::Relaxed);
-            if error.is_stall() {
-                error.about("Xet stalled, going on without it")
-            } else {
-                error
-            }
-        })
     }
 
     fn is_only(&self, blob: Blob) -> bool {
@@ -219,7 +180,7 @@ impl Xet {
     }
 
     /// The hash by which the storage knows a file; `None` where it is not stored there.
-    async fn hash(&self, repo: &Repo, file: &File, blob: Blob) -> Result<Option<Hash>> {
+    async fn hash(&self, repo: &HuggingFaceRepo, file: &File, blob: Blob) -> Result<Option<Hash>> {
         let known = || self.ways().hashes.get(&blob.sha256).copied();
         if let Some(hash) = known() {
             return Ok(Some(hash));
@@ -236,7 +197,7 @@ impl Xet {
     }
 }
 
-async fn ask_hash(repo: &Repo, file: &File) -> Result<Option<Hash>> {
+async fn ask_hash(repo: &HuggingFaceRepo, file: &File) -> Result<Option<Hash>> {
     let url = repo.api(&format!("/paths-info/{}", repo.revision()))?;
     let request = Request::post(url).json(&wire::Paths {
         paths: [file.path.as_str()],

@@ -11,9 +11,9 @@ use super::xorb::append;
 use crate::http::clock::Clock;
 use crate::http::clock::tests::ManualClock;
 use crate::http::testing::{Reply, Seen, Server};
-use crate::huggingface::Repo;
+use crate::huggingface::HuggingFaceRepo;
 use crate::{
-    Blob, Body, Destination, Digest, Error, File, Kind, Result, Sha256, Source, Transport,
+    Blob, BlobSource, BlobStore, Body, Digest, Error, File, Kind, Result, Sha256, Transport,
 };
 
 const HASH: &str = "07060504030201000f0e0d0c0b0a090817161514131211101f1e1d1c1b1a1918";
@@ -77,11 +77,11 @@ async fn hub(cas: &str) -> Server {
     .await
 }
 
-fn by_xet(hub: &Server) -> Repo {
+fn by_xet(hub: &Server) -> HuggingFaceRepo {
     repo(hub).by(Transport::Xet).unwrap()
 }
 
-async fn read(repo: &Repo, range: Range<u64>) -> Result<Vec<u8>> {
+async fn read(repo: &HuggingFaceRepo, range: Range<u64>) -> Result<Vec<u8>> {
     let mut body = repo.read(&file(10), range).await?;
     let mut bytes = Vec::new();
     while let Some(piece) = body.next().await {
@@ -226,7 +226,7 @@ async fn a_storage_without_encryption_or_with_credentials_in_its_address_is_refu
             "{cas}: {error}"
         );
     }
-    let hub = Repo::open(
+    let hub = HuggingFaceRepo::open(
         &side("https://huggingface.co", "main"),
         crate::http::HttpOptions::default(),
     )
@@ -263,7 +263,7 @@ async fn the_storages_token_is_in_nothing_that_is_said() {
     );
 }
 
-async fn put(repo: &Repo) -> Result<()> {
+async fn put(repo: &HuggingFaceRepo) -> Result<()> {
     let body = Body::from(stream::iter([Ok(Bytes::from_static(CONTENT))]).boxed());
     repo.put(
         Blob {
@@ -317,7 +317,7 @@ async fn a_file_above_50_gb_goes_by_xet_at_once_and_without_xet_says_why_not() {
         Reply::json(&json!({"objects": [{"oid": seen.json()["objects"][0]["oid"], "actions": {"download": download}}]}))
     })
     .await;
-    let plain = Repo::open(&side(&hub.endpoint(), "main"), Default::default())
+    let plain = HuggingFaceRepo::open(&side(&hub.endpoint(), "main"), Default::default())
         .unwrap()
         .by(Transport::Http)
         .unwrap();

@@ -26,7 +26,7 @@ const MOST_CHUNKS: usize = 8 << 10;
 /// A shard is sent when it tells of this much: a few GB of the file.
 const LARGEST_SHARD: usize = 4 << 20;
 
-/// Sends the body. It becomes a file, under the digest that `sha256` gives, only when the body has come to its end.
+/// Sends the body. It becomes a file, under its `sha256`, only when the body has come to its verified end.
 ///
 /// # Errors
 /// The body's own; what the storage complains of.
@@ -34,14 +34,12 @@ pub(super) async fn send(
     grants: &Grants,
     room: &Arc<Semaphore>,
     mut body: ByteStream,
-    sha256: impl FnOnce() -> Option<Sha256>,
+    sha256: Sha256,
 ) -> Result<()> {
     let mut upload = Upload::new(grants.clone(), room.clone());
     while let Some(frame) = body.next().await {
         upload.take(frame?).await?;
     }
-    let sha256 =
-        sha256().ok_or_else(|| Error::new(Kind::Corrupt, "the body ended without its digest"))?;
     upload.finish(sha256).await
 }
 

@@ -31,9 +31,12 @@ pub enum CardPolicy {
 /// # Errors
 /// The destination can't be asked. A card that can't be read is the committer's to report.
 pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destination) -> Result<()> {
-    if plan.card == CardPolicy::Kept || !destination.reads_cards() {
+    let Some(cards) = destination
+        .cards()
+        .filter(|_| plan.card != CardPolicy::Kept)
+    else {
         return Ok(());
-    }
+    };
     let wanted = |planned: &&mut PlannedFile| {
         planned.file.path.as_str() == CARD && planned.file.size <= LARGEST
     };
@@ -51,7 +54,7 @@ pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destinatio
     let Ok(text) = std::str::from_utf8(&content) else {
         return Ok(());
     };
-    let Some(complaint) = destination.refuses_card(text).await? else {
+    let Some(complaint) = cards.refusal_of(text).await? else {
         return Ok(());
     };
     let hub = plan.destination.hub;
@@ -64,7 +67,7 @@ pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destinatio
         .apply(&content)
         .and_then(|mended| String::from_utf8(mended).ok())
         .unwrap_or_default();
-    if let Some(complaint) = destination.refuses_card(&mended).await? {
+    if let Some(complaint) = cards.refusal_of(&mended).await? {
         plan.warnings.push(format!(
             "{CARD}: {hub} will refuse its front matter, with another licence too: {complaint}"
         ));

@@ -10,7 +10,7 @@ mod updates;
 
 use std::sync::Arc;
 
-use hf2ms_hub::git::{Bare, Depth, GitRepo, Limits, Store};
+use hf2ms_hub::git::{Bare, Depth, GitLimits, GitRepo, LfsStore};
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::{Error, Kind, RepoAt, Result, Revision, Side, Token, Url};
 
@@ -48,13 +48,13 @@ impl MirrorRepos {
     }
 
     /// The blobs of one side, at this LFS server, as those of a branch.
-    fn store(&self, side: &Side, lfs: &str, branch: &Revision) -> Result<Store> {
+    fn store(&self, side: &Side, lfs: &str, branch: &Revision) -> Result<LfsStore> {
         let at = RepoAt {
             endpoint: lfs.to_owned(),
             revision: branch.clone(),
             ..side.at.clone()
         };
-        Store::open(
+        LfsStore::open(
             &Side {
                 at,
                 token: side.token.clone(),
@@ -66,7 +66,7 @@ impl MirrorRepos {
     /// The source's refs of this scope, fetched with all their history.
     async fn fetch(&self, scope: RefScope, folder: &ScratchFolder) -> Result<Bare> {
         let bare = Bare::below(
-            Limits::default(),
+            GitLimits::default(),
             folder.below.as_deref().map(std::path::Path::new),
         )?;
         bare.fetch(&self.from, scope.refspecs(), Depth::All).await?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hf2ms_hub::git::{Bare, Pushed, Refs, Rejection, is_exact, lfs_address};
+use hf2ms_hub::git::{Advertisement, Bare, Pushed, Rejection, is_exact, lfs_address};
 use hf2ms_hub::{Error, Kind, Result, Sha256};
 
 use super::scan::lacking;
@@ -290,7 +290,7 @@ impl RefPush<'_> {
     }
 
     /// Where the target's refs stand now.
-    async fn target_refs(&self) -> Result<Refs> {
+    async fn target_refs(&self) -> Result<Advertisement> {
         self.sides
             .to
             .writable()
@@ -324,7 +324,7 @@ impl RefPush<'_> {
     }
 }
 
-fn by_name(refs: &Refs) -> HashMap<String, String> {
+fn by_name(refs: &Advertisement) -> HashMap<String, String> {
     RefScope::All
         .of(refs)
         .into_iter()

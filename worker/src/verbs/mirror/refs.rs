@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use hf2ms_hub::Revision;
-use hf2ms_hub::git::Refs;
+use hf2ms_hub::git::Advertisement;
 
 use crate::protocol::{RefAt, RefScope, RefUpdate};
 
 /// The branch that stands for the repo where only one can be named: `HEAD`'s, else the first.
-pub(super) fn main_branch(refs: &Refs) -> Option<Revision> {
+pub(super) fn main_branch(refs: &Advertisement) -> Option<Revision> {
     let first = || {
         refs.all
             .iter()

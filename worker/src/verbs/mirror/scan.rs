@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hf2ms_hub::git::{Bare, Refs, Store, lfs_address};
-use hf2ms_hub::{Blob, Destination, File, Kind, Missing, Result};
+use hf2ms_hub::git::{Advertisement, Bare, LfsStore, lfs_address};
+use hf2ms_hub::{Blob, BlobStore, File, Kind, Missing, Result};
 
 use super::refs::main_branch;
 use super::steps::Steps;
@@ -50,7 +50,7 @@ async fn found(
     job: &ScanJob,
     sides: &MirrorRepos,
     bare: &Bare,
-    refs: &Refs,
+    refs: &Advertisement,
     there: Vec<RefAt>,
 ) -> Result<Scan> {
     let files = bare.pointers().await?;
@@ -97,7 +97,7 @@ async fn found(
 }
 
 /// Asks which of these the server lacks, a hundred at a time. What it refuses only for now is wanted: it is asked again.
-pub(super) async fn lacking(store: &Store, files: &[File]) -> Result<Missing> {
+pub(super) async fn lacking(store: &LfsStore, files: &[File]) -> Result<Missing> {
     let blobs: Vec<Blob> = files
         .iter()
         .filter_map(|file| {

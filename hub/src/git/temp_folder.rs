@@ -16,7 +16,7 @@ const ALIVE: &str = "alive";
 static OPEN: Mutex<Option<HashMap<PathBuf, Kept>>> = Mutex::new(None);
 
 /// A folder that goes with this value.
-pub(super) struct Folder(PathBuf);
+pub(super) struct TempFolder(PathBuf);
 
 /// What keeps a folder: the folder itself, and the lock that says so.
 struct Kept {
@@ -24,7 +24,7 @@ struct Kept {
     _alive: File,
 }
 
-impl Folder {
+impl TempFolder {
     /// A new one below `all`, or else below `TMPDIR`. Those that killed processes have left there are removed first.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ fn taken(path: &Path) -> Option<Kept> {
         .and_then(|open| open.remove(path))
 }
 
-impl Drop for Folder {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         if let Some(kept) = taken(&self.0) {
             kept.remove();
@@ -141,14 +141,14 @@ mod tests {
         sweep(all.path());
         assert!(!abandoned.exists() && young.exists() && other.exists());
 
-        let used = Folder::below(None).unwrap();
+        let used = TempFolder::below(None).unwrap();
         let path = used.path().to_owned();
         sweep(&std::env::temp_dir());
         assert!(path.is_dir(), "it is in use");
         drop(used);
         assert!(!path.exists());
 
-        let kept = Folder::below(Some(all.path())).unwrap().keep();
+        let kept = TempFolder::below(Some(all.path())).unwrap().keep();
         sweep(all.path());
         assert!(kept.is_dir(), "someone wanted it");
     }

@@ -12,13 +12,13 @@ use sha2::Digest;
 /// `body`, of which nothing but `blob` comes out whole.
 ///
 /// The stream fails with [`Kind::Corrupt`] before its last bytes when size or digest differ.
-pub(crate) fn until_verified(body: ByteStream, blob: Blob) -> ByteStream {
-    HeldBack::new(body, blob).boxed()
+pub(crate) fn verified(body: ByteStream, blob: Blob) -> ByteStream {
+    VerifyStream::new(body, blob).boxed()
 }
 
 /// A body on its way through the check. It can be cut into parts, each of which can be checked alone later, though all
 /// bytes are hashed once: the state of the digest is kept where a part ends and the next begins.
-pub(crate) struct HeldBack {
+pub(crate) struct VerifyStream {
     body: ByteStream,
     blob: Blob,
     hasher: sha2::Sha256,
@@ -45,14 +45,14 @@ pub(crate) struct PartCheck {
 
 impl PartCheck {
     /// `body`, of which nothing but the part comes out whole.
-    pub(crate) fn until_verified(&self, body: ByteStream) -> ByteStream {
-        let mut part = HeldBack::new(body, self.after);
+    pub(crate) fn verified(&self, body: ByteStream) -> ByteStream {
+        let mut part = VerifyStream::new(body, self.after);
         part.hasher = self.before.clone();
         part.boxed()
     }
 }
 
-impl HeldBack {
+impl VerifyStream {
     pub(crate) fn new(body: ByteStream, blob: Blob) -> Self {
         Self {
             body,
@@ -140,7 +140,7 @@ impl HeldBack {
     }
 }
 
-impl Stream for HeldBack {
+impl Stream for VerifyStream {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -186,7 +186,7 @@ mod tests {
             size: expected.len() as u64,
         };
         let mut out = String::new();
-        let mut body = until_verified(body, blob);
+        let mut body = verified(body, blob);
         while let Some(frame) = body.next().await {
             match frame {
                 Ok(frame) => out.push_str(std::str::from_utf8(&frame).unwrap()),
@@ -239,7 +239,7 @@ mod tests {
                 .collect::<Vec<_>>(),
         )
         .boxed();
-        let mut body = HeldBack::new(
+        let mut body = VerifyStream::new(
             body,
             Blob {
                 sha256: Sha256::of(expected.as_bytes()),
@@ -257,7 +257,7 @@ mod tests {
             passes.push(
                 body.part(index)
                     .unwrap()
-                    .until_verified(part)
+                    .verified(part)
                     .all(|frame| std::future::ready(frame.is_ok()))
                     .await,
             );

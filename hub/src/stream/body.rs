@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::file::Blob;
-use crate::held_back::{HeldBack, until_verified};
-use crate::source::ByteStream;
+use crate::http::ByteStream;
+use crate::stream::verify::{VerifyStream, verified};
 
 /// Opens a part of a blob once more. What it yields is not checked yet.
 pub(crate) type Reopen = Arc<dyn Fn(Range<u64>) -> ByteStream + Send + Sync>;
@@ -28,13 +28,13 @@ impl Body {
 
     /// The whole, in order. It fails with [`crate::Kind::Corrupt`] before its last bytes when it is not `blob`.
     pub fn verified(self, blob: Blob) -> ByteStream {
-        until_verified(self.stream, blob)
+        verified(self.stream, blob)
     }
 
     /// The same, cut into parts of `size` bytes, and what opens one again.
-    pub(crate) fn in_parts(self, blob: Blob, size: u64) -> (HeldBack, Option<Reopen>) {
+    pub(crate) fn in_parts(self, blob: Blob, size: u64) -> (VerifyStream, Option<Reopen>) {
         (
-            HeldBack::new(self.stream, blob).cut_every(size),
+            VerifyStream::new(self.stream, blob).cut_every(size),
             self.reopen,
         )
     }

@@ -1,5 +1,5 @@
-//! The blobs of a Git host: its LFS server as a source and as a destination. Files, commits and refs are Git's own and go by
-//! [`super::Bare`]; whoever asks for them here is told so. Facts: Git LFS specification, `batch.md`, `server-discovery.md`.
+//! The blobs of a Git host: its LFS server. Files, commits and refs are Git's own and go by [`super::Bare`].
+//! Facts: Git LFS specification, `batch.md`, `server-discovery.md`.
 
 use std::ops::Range;
 
@@ -8,22 +8,18 @@ use reqwest::Url;
 
 use crate::http::{Answer, Credentials, Dialect, Http, HttpOptions};
 use crate::lfs::Lfs;
-use crate::ranged::{checked, is_worth_asking, nothing};
+use crate::stream::range::{checked, is_worth_asking, nothing};
 use crate::{
-    Account, Blob, Body, ByteStream, Commit, Destination, Digest, Error, File, Kind, Limits,
-    Listing, Missing, Placement, RepoInfo, RepoPath, Result, Revision, Sha256, Side, Source,
-    Visibility,
+    Blob, BlobSource, BlobStore, Body, ByteStream, Digest, Error, File, Kind, Missing, Result,
+    Sha256, Side,
 };
 
-/// What git-lfs asks at once.
-const A_CHECK: usize = 100;
-
 /// The LFS server of one repo. Cheap to share; sends nothing by itself.
-pub struct Store {
+pub struct LfsStore {
     lfs: Lfs,
 }
 
-impl Store {
+impl LfsStore {
     /// The LFS server at the side's endpoint ([`lfs_address`]), its login sent to that origin only. The side's revision is the branch
     /// in whose name it is asked.
     ///
@@ -47,7 +43,7 @@ impl Store {
         let http = Http::new(
             &batch,
             credentials,
-            Words {
+            LfsErrors {
                 has_login: side.token.is_some(),
             },
             options,
@@ -68,11 +64,11 @@ pub fn lfs_address(repo: &Url) -> String {
 }
 
 /// How LFS servers say no: by HTTP's status, and a message.
-struct Words {
+struct LfsErrors {
     has_login: bool,
 }
 
-impl Dialect for Words {
+impl Dialect for LfsErrors {
     fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
         #[derive(serde::Deserialize)]
         struct Told {
@@ -110,27 +106,8 @@ impl Dialect for Words {
     }
 }
 
-fn of_git(what: &str) -> Error {
-    Error::new(
-        Kind::Invalid,
-        format!("a Git host is not asked for {what}: its refs are fetched and pushed"),
-    )
-}
-
 #[async_trait]
-impl Source for Store {
-    async fn account(&self) -> Result<Account> {
-        Err(of_git("accounts"))
-    }
-
-    async fn describe(&self) -> Result<RepoInfo> {
-        Err(of_git("descriptions"))
-    }
-
-    async fn list(&self) -> Result<Listing> {
-        Err(of_git("lists of files"))
-    }
-
+impl BlobSource for LfsStore {
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
         self.lfs.locate(blobs).await
     }
@@ -140,19 +117,16 @@ impl Source for Store {
             return Ok(nothing());
         }
         let Digest::Sha256(sha256) = file.digest else {
-            return Err(of_git("files outside LFS"));
+            return Err(Error::new(
+                Kind::Invalid,
+                "an LFS server has no files outside LFS: Git's packs have them",
+            ));
         };
-        let opened = self
-            .lfs
-            .open(
-                file,
-                Blob {
-                    sha256,
-                    size: file.size,
-                },
-                &range,
-            )
-            .await;
+        let blob = Blob {
+            sha256,
+            size: file.size,
+        };
+        let opened = self.lfs.open(file, blob, &range).await;
         opened
             .and_then(|response| checked(response, file, &range))
             .map_err(|error| error.about(&file.path))
@@ -160,41 +134,9 @@ impl Source for Store {
 }
 
 #[async_trait]
-impl Destination for Store {
-    async fn account(&self) -> Result<Account> {
-        Err(of_git("accounts"))
-    }
-
-    async fn describe(&self) -> Result<Option<RepoInfo>> {
-        Err(of_git("descriptions"))
-    }
-
-    async fn create(&self, _visibility: Visibility) -> Result<()> {
-        Err(of_git("new repos"))
-    }
-
-    async fn list(&self) -> Result<Listing> {
-        Err(of_git("lists of files"))
-    }
-
-    async fn head(&self) -> Result<Option<Revision>> {
-        Ok(None)
-    }
-
-    fn placement(&self, _path: &RepoPath, _size: u64) -> Placement {
-        Placement::Blob
-    }
-
-    fn limits(&self) -> Limits {
-        Limits {
-            blobs_a_check: A_CHECK,
-            max_actions: 0,
-            batch_actions: 0,
-            body_bytes: 0,
-            in_parts: true,
-            commit_time: None,
-            folder_entries: None,
-        }
+impl BlobStore for LfsStore {
+    fn sends_in_parts(&self) -> bool {
+        true
     }
 
     /// 404 to an upload means that there is no LFS, rather than no object.
@@ -212,10 +154,6 @@ impl Destination for Store {
 
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
         self.lfs.put(blob, body).await
-    }
-
-    async fn commit(&self, _commit: &Commit) -> Result<Option<String>> {
-        Err(of_git("commits"))
     }
 }
 
@@ -245,7 +183,7 @@ mod tests {
         )
     }
 
-    fn store(server: &Server) -> Store {
+    fn store(server: &Server) -> LfsStore {
         let at = RepoAt {
             hub: Hub::Git,
             endpoint: format!("{}/a/b.git/info/lfs", server.endpoint()),
@@ -253,7 +191,7 @@ mod tests {
             id: "a/b".parse().unwrap(),
             revision: "main".parse().unwrap(),
         };
-        Store::open(
+        LfsStore::open(
             &Side {
                 at,
                 token: Some(Token::login("me", "pass word").unwrap()),
@@ -286,7 +224,7 @@ mod tests {
     #[tokio::test]
     async fn headers_are_sent_as_they_were_told_and_no_other_login_with_them() {
         let chunked = json!({"Transfer-Encoding": "chunked", "content-length": "1", "Expect": "100-continue"});
-        let mut headed = json!({"Authorization": "RemoteAuth xyz", "X-Store": "yes", "Accept": "application/vnd.git-lfs+json; charset=utf-8"});
+        let mut headed = json!({"Authorization": "RemoteAuth xyz", "X-LfsStore": "yes", "Accept": "application/vnd.git-lfs+json; charset=utf-8"});
         headed
             .as_object_mut()
             .unwrap()

@@ -4,11 +4,11 @@ use crate::Kind;
 use crate::http::{Answer, Dialect};
 
 /// A Git server, and whether it was shown credentials.
-pub(super) struct Words {
+pub(super) struct GitErrors {
     pub(super) has_token: bool,
 }
 
-impl Dialect for Words {
+impl Dialect for GitErrors {
     fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
         let said = match (answer.status.as_u16(), self.has_token) {
             (401, false) => {

@@ -1,6 +1,7 @@
 //! What a Git server says that it has: its advertisement of refs, one packet a line. Facts: gitprotocol-pack(5), gitprotocol-http(5).
 
 use crate::path::escape;
+use crate::refs::{RefKind, Refs};
 use crate::{Error, Kind, Result, Revision};
 
 /// More refs than this are an attack, or a mistake.
@@ -8,7 +9,7 @@ const MOST_REFS: usize = 2_000_000;
 
 /// One ref of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ref {
+pub struct RemoteRef {
     /// Its name in full: `refs/heads/main`, `HEAD`; an annotated tag's commit has its tag's name with `^{}`. Bytes that are not UTF-8
     /// are written as `\xff`: no lawful name has a backslash, so that none is taken for another.
     pub name: String,
@@ -18,14 +19,14 @@ pub struct Ref {
 
 /// Every ref that a server advertises, and what it can do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Refs {
+pub struct Advertisement {
     /// The refs, in the server's order.
-    pub all: Vec<Ref>,
+    pub all: Vec<RemoteRef>,
     /// The server's capabilities: `shallow`, `allow-reachable-sha1-in-want`, ..
     pub capabilities: Vec<String>,
 }
 
-impl Refs {
+impl Advertisement {
     /// Reads an advertisement.
     ///
     /// # Errors
@@ -64,7 +65,7 @@ impl Refs {
         let oid = commit(oid).ok_or_else(|| not_git("something that is no ref"))?;
         // An empty repo's only line has no ref, just capabilities.
         if name != "capabilities^{}" {
-            self.all.push(Ref {
+            self.all.push(RemoteRef {
                 name: name.to_owned(),
                 oid,
             });
@@ -94,8 +95,29 @@ impl Refs {
     }
 
     /// A ref that stands at this object, a tag's commit counting as the tag.
-    pub fn at(&self, oid: &str) -> Option<&Ref> {
+    pub fn at(&self, oid: &str) -> Option<&RemoteRef> {
         self.all.iter().find(|r| r.oid.as_str() == oid)
+    }
+
+    /// The branches and tags among the refs. An annotated tag has two lines: its own object's, and with `^{}` its commit's,
+    /// which counts.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when there are more than a repo may have.
+    pub(crate) fn branches_and_tags(&self) -> Result<Refs> {
+        let mut refs = Refs::default();
+        for RemoteRef { name, oid } in &self.all {
+            if let Some(branch) = name.strip_prefix("refs/heads/") {
+                refs.add(RefKind::Branch, branch, Some(oid.as_str()))?;
+            } else if let Some(tag) = name
+                .strip_prefix("refs/tags/")
+                .filter(|tag| !tag.ends_with("^{}"))
+            {
+                let commit = self.oid(&format!("{name}^{{}}")).unwrap_or(oid);
+                refs.add(RefKind::Tag, tag, Some(commit.as_str()))?;
+            }
+        }
+        Ok(refs.sorted())
     }
 
     /// The branch that `HEAD` stands for, where the server says so.
@@ -195,10 +217,10 @@ mod tests {
         format!("{:04x}{line}", line.len() + 4)
     }
 
-    fn advertised(lines: &[String]) -> Refs {
+    fn advertised(lines: &[String]) -> Advertisement {
         let lines: String = lines.iter().map(|line| packet(line)).collect();
         let body = format!("{}0000{lines}0000", packet("# service=git-upload-pack\n"));
-        Refs::parse(body.as_bytes()).unwrap()
+        Advertisement::parse(body.as_bytes()).unwrap()
     }
 
     #[test]
@@ -242,7 +264,7 @@ mod tests {
             line("refs/heads/café".as_bytes()),
         ]
         .concat();
-        let names: Vec<_> = Refs::parse(&body)
+        let names: Vec<_> = Advertisement::parse(&body)
             .unwrap()
             .all
             .into_iter()
@@ -289,7 +311,7 @@ mod tests {
             ),
         ] {
             let body: String = lines.iter().map(|line| packet(line)).collect();
-            let error = Refs::parse(body.as_bytes()).unwrap_err();
+            let error = Advertisement::parse(body.as_bytes()).unwrap_err();
             assert!(
                 error.kind() == Kind::Disabled && error.message().contains(words),
                 "{error}"
@@ -308,7 +330,7 @@ mod tests {
 
     #[test]
     fn the_servers_own_words_are_told_and_anything_else_is_no_answer() {
-        let said = Refs::parse(packet("ERR no such\u{1b} repo\n").as_bytes()).unwrap_err();
+        let said = Advertisement::parse(packet("ERR no such\u{1b} repo\n").as_bytes()).unwrap_err();
         assert_eq!(said.message(), "the Git server says: no such\\u{1b} repo");
         for odd in [
             "<html>",
@@ -318,7 +340,7 @@ mod tests {
             &packet("xyz refs/heads/main\n"),
         ] {
             assert_eq!(
-                Refs::parse(odd.as_bytes()).unwrap_err().kind(),
+                Advertisement::parse(odd.as_bytes()).unwrap_err().kind(),
                 Kind::Refused,
                 "{odd:?}"
             );

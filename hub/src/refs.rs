@@ -1,10 +1,7 @@
-//! The branches and tags of a repo: told, made, and taken away where they were ours.
-
-use async_trait::async_trait;
+//! Branches and tags: their names, their commits, and which of them can be taken.
 
 use crate::error::{Error, Kind, Result};
 use crate::file::Refused;
-use crate::git;
 use crate::path::escape;
 use crate::repo::Revision;
 
@@ -52,22 +49,6 @@ impl RefKind {
             Self::Tag => "tag",
         }
     }
-}
-
-/// The branches and tags of a repo, on any hub.
-#[async_trait]
-pub trait References: Send + Sync {
-    /// All of them.
-    async fn refs(&self) -> Result<Refs>;
-
-    /// Makes a branch that stands at a commit of the repo. An existing one answers [`Kind::Conflict`].
-    async fn make_branch(&self, name: &Revision, at: &Revision) -> Result<()>;
-
-    /// Makes a tag of a commit of the repo. An existing one answers [`Kind::Conflict`].
-    async fn make_tag(&self, name: &Revision, at: &Revision) -> Result<()>;
-
-    /// Takes away a branch that stands at this commit. One that is gone already is no error.
-    async fn delete_branch(&self, name: &Revision, at: &Revision) -> Result<()>;
 }
 
 impl Refs {
@@ -122,26 +103,6 @@ impl Refs {
             });
         }
         self.sorted()
-    }
-
-    /// Those of Git's advertisement. An annotated tag has two lines: its own object's, and with `^{}` its commit's, which counts.
-    ///
-    /// # Errors
-    /// [`Kind::Refused`] when there are more than can be meant.
-    pub(crate) fn advertised(told: &git::Refs) -> Result<Self> {
-        let mut refs = Self::default();
-        for git::Ref { name, oid } in &told.all {
-            if let Some(branch) = name.strip_prefix("refs/heads/") {
-                refs.add(RefKind::Branch, branch, Some(oid.as_str()))?;
-            } else if let Some(tag) = name
-                .strip_prefix("refs/tags/")
-                .filter(|tag| !tag.ends_with("^{}"))
-            {
-                let commit = told.oid(&format!("{name}^{{}}")).unwrap_or(oid);
-                refs.add(RefKind::Tag, tag, Some(commit.as_str()))?;
-            }
-        }
-        Ok(refs.sorted())
     }
 
     /// The same, in order.

@@ -1,0 +1,154 @@
+//! What a hub can do with a repo: [`Repo`] describes and lists it, [`Committer`] writes it. [`Cards`], [`RefStore`] and
+//! [`Spaces`] are for the hubs that have them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::blobs::{BlobSource, BlobStore};
+use crate::commit::{Commit, CommitLimits, Placement};
+use crate::error::Result;
+use crate::file::Listing;
+use crate::path::RepoPath;
+use crate::refs::Refs;
+use crate::repo::{RepoInfo, Revision, Visibility};
+use crate::space::{Sdk, SpaceVariables};
+
+/// A repo on a hub, bound to one revision.
+#[async_trait]
+pub trait Repo: Send + Sync {
+    /// The account of the token.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Unauthorized`] when there is no token, or the hub refuses it.
+    async fn account(&self) -> Result<Account>;
+
+    /// The account of the token; `None` where the hub limits how often it can be asked for. A token that is refused later
+    /// shows then.
+    async fn account_if_told(&self) -> Result<Option<Account>> {
+        self.account().await.map(Some)
+    }
+
+    /// Looks the repo up and resolves its revision to a commit.
+    ///
+    /// # Errors
+    /// [`crate::Kind::NotFound`] when the repo or the revision does not exist, or may not be seen.
+    async fn describe(&self) -> Result<RepoInfo>;
+
+    /// Lists every file at the revision.
+    async fn list(&self) -> Result<Listing>;
+
+    /// The commit at which the branch or tag stands, where the hub tells it in one request. Equal heads are equal content.
+    async fn head(&self) -> Result<Option<Revision>>;
+
+    /// The repo's branches and tags; `None` where the hub's API has none.
+    fn ref_store(self: Arc<Self>) -> Option<Arc<dyn RefStore>> {
+        None
+    }
+
+    /// The repo as a Space; `None` where the hub runs no apps.
+    fn spaces(self: Arc<Self>) -> Option<Arc<dyn Spaces>> {
+        None
+    }
+}
+
+/// A repo whose branch takes commits.
+#[async_trait]
+pub trait Committer: Send + Sync {
+    /// Looks the repo up without its files; `None` when it does not exist, or may not be seen.
+    async fn find(&self) -> Result<Option<RepoInfo>>;
+
+    /// Creates the repo.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Conflict`] when the repo exists.
+    async fn create(&self, visibility: Visibility) -> Result<()>;
+
+    /// Lists every file on the branch, at one commit where the hub can pin it. A branch that does not exist has no files.
+    async fn list_branch(&self) -> Result<Listing>;
+
+    /// Whether a file of this path and size is stored as a blob or inline in the commit. A hub that decides by content may
+    /// store as a blob what was sent inline.
+    fn placement(&self, path: &RepoPath, size: u64) -> Placement;
+
+    /// How much the hub takes in one commit.
+    fn limits(&self) -> CommitLimits;
+
+    /// The check of README.md; `None` where the hub takes any.
+    fn cards(&self) -> Option<&dyn Cards> {
+        None
+    }
+
+    /// Writes one commit and returns its id where the hub tells it. A lost answer is not retried here: the caller looks
+    /// at the branch first.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Conflict`] when the branch does not stand at the parent.
+    async fn commit(&self, commit: &Commit) -> Result<Option<String>>;
+}
+
+/// A hub that checks the front matter of a repo's card (README.md).
+#[async_trait]
+pub trait Cards: Send + Sync {
+    /// What the hub would refuse in this card, in the hub's words; `None` when the hub takes the card.
+    async fn refusal_of(&self, card: &str) -> Result<Option<String>>;
+}
+
+/// The branches and tags of a repo.
+#[async_trait]
+pub trait RefStore: Send + Sync {
+    /// Every branch and tag.
+    async fn refs(&self) -> Result<Refs>;
+
+    /// Makes a branch that stands at a commit of the repo.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Conflict`] when the branch exists.
+    async fn make_branch(&self, name: &Revision, at: &Revision) -> Result<()>;
+
+    /// Makes a tag of a commit of the repo.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Conflict`] when the tag exists.
+    async fn make_tag(&self, name: &Revision, at: &Revision) -> Result<()>;
+
+    /// Deletes a branch that stands at this commit. A branch that does not exist is no error.
+    async fn delete_branch(&self, name: &Revision, at: &Revision) -> Result<()>;
+}
+
+/// A Space (ModelScope: studio), beyond its files.
+#[async_trait]
+pub trait Spaces: Send + Sync {
+    /// The SDK that runs the app, as the hub names it; `None` where the hub names none.
+    async fn sdk(&self) -> Result<Option<String>>;
+
+    /// The names of the app's secrets and variables. What the token may not see is `None`.
+    async fn variables(&self) -> SpaceVariables;
+
+    /// Creates the Space.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Conflict`] when the repo exists.
+    async fn create_space(&self, visibility: Visibility, sdk: Sdk) -> Result<()>;
+}
+
+/// A repo that is read.
+pub trait Source: Repo + BlobSource {}
+
+impl<T: Repo + BlobSource> Source for T {}
+
+/// A repo that is written.
+pub trait Destination: Repo + BlobStore + Committer {}
+
+impl<T: Repo + BlobStore + Committer> Destination for T {}
+
+/// The account that a token belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The login name.
+    pub name: String,
+    /// The organisations that the account is known to be in; empty where the hub does not tell.
+    pub organisations: Vec<String>,
+    /// Whether the token may write, where the hub tells.
+    pub can_write: Option<bool>,
+}
