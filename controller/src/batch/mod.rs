@@ -78,7 +78,7 @@ impl<'a> Batch<'a> {
         let ended = Box::pin(copy.go(&entry.route, ahead)).await;
         match &ended {
             Err(failure) if failure.exit() != Exit::Interrupted => screen.fail(failure),
-            Ok(CopyResult::Skipped(why)) => screen.say(format!("skipped: {why}")),
+            Ok(CopyResult::Skipped(why)) => screen.status(format!("skipped: {why}")),
             _ => (),
         }
         ended

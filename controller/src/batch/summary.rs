@@ -211,17 +211,17 @@ impl BatchSummary {
     }
 
     /// Shows it: to a person as a table, to a program as the last line.
-    pub fn show(&self, screen: &Screen) {
+    pub fn print(&self, screen: &Screen) {
         let counts: serde_json::Map<_, _> = RepoStatus::ALL
             .into_iter()
             .map(|state| (state.name().to_owned(), self.count(state).into()))
             .collect();
         let (files, bytes) = self.sums();
-        screen.tell(&json!({
+        screen.json(&json!({
             "event": "batch", "exit": self.exit() as u8, "counts": counts, "files": files, "bytes": bytes, "seconds": self.seconds,
             "repos": self.rows,
         }));
-        screen.show(self.readable());
+        screen.print(self.readable());
     }
 
     /// The table.

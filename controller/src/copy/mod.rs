@@ -220,7 +220,7 @@ impl RepoCopy<'_> {
             stop,
             ..
         } = self.options;
-        self.screen.say(format!(
+        self.screen.status(format!(
             "run {} of these repos is in the cloud already: waiting for it first",
             record.id
         ));
@@ -247,7 +247,7 @@ impl RepoCopy<'_> {
     /// Says so, and leaves a run that says so too.
     fn has_everything(&self, proof: &SyncState, earlier: Report) -> CliResult<CopyResult> {
         let (id, hub) = (&earlier.destination.id, earlier.destination.hub);
-        self.screen.say(format!(
+        self.screen.status(format!(
             "{id} on {hub} has everything already: both sides stand where run {} verified them",
             earlier.run
         ));
@@ -261,7 +261,7 @@ impl RepoCopy<'_> {
             }));
         }
         let report = sync_state::repeat(proof, earlier, self.options.runs, self.began)?;
-        report.show(self.screen);
+        report.print(self.screen);
         Ok(CopyResult::Reported(Box::new(report)))
     }
 
@@ -290,22 +290,22 @@ impl RepoCopy<'_> {
         );
         let summary = plan.summary();
         if options.trial == Trial::DryRun {
-            screen.tell(&estimate.json());
-            screen.show(in_words(&plan, &estimate));
+            screen.json(&estimate.json());
+            screen.print(in_words(&plan, &estimate));
             return options
                 .budget
                 .admit(&estimate, screen)
                 .await
                 .map(|_| CopyResult::Planned(summary));
         }
-        estimate.say(screen);
+        estimate.print(screen);
         let in_all = stop.unless(options.budget.admit(&estimate, screen)).await?;
         options.slots.raise(worker_args.workers(in_all));
         let mut migration = self.set_out(plan, destination, None).await?;
         migration.ahead = ahead;
         let id = migration.run.id().to_owned();
         let report = migration.carry_out().await?;
-        report.iter().for_each(|report| report.show(screen));
+        report.iter().for_each(|report| report.print(screen));
         Ok(report.map_or(CopyResult::Detached(id, summary), |report| {
             CopyResult::Reported(Box::new(report))
         }))
@@ -453,7 +453,7 @@ fn announce(plan: &Plan, screen: &Screen) {
         .for_each(|withheld| screen.warn(format!("nothing is deleted: {}", withheld.reason)));
     let summary = plan.summary();
     if plan.options.transport == Transport::Git && !plan.is_done() {
-        screen.say(format!(
+        screen.status(format!(
             "{} is read by Git: what is not in LFS comes in one pack",
             plan.source.id
         ));
@@ -461,14 +461,14 @@ fn announce(plan: &Plan, screen: &Screen) {
     let (id, hub) = (&plan.destination.id, plan.destination.hub);
     let differ = summary.files - summary.unchanged;
     match (plan.creation.exists, plan.is_done()) {
-        (true, true) => screen.say(format!("{id} on {hub} has everything already")),
+        (true, true) => screen.status(format!("{id} on {hub} has everything already")),
         (true, false) => screen.warn(format!(
             "{id} exists on {hub}: only what differs is sent, {differ} of {} files",
             summary.files
         )),
         (false, _) => (),
     }
-    screen.tell(&json!({
+    screen.json(&json!({
         "event": "planned", "source": plan.source, "destination": plan.destination, "creation": plan.creation, "summary": summary,
     }));
 }

@@ -248,7 +248,7 @@ impl CopyRun<'_> {
             .create(self.plan.creation, self.settings)
             .await
         {
-            Ok(()) => self.screen.say(format!(
+            Ok(()) => self.screen.status(format!(
                 "created {} {}",
                 visibility,
                 self.destination.at.web_url()
@@ -263,7 +263,7 @@ impl CopyRun<'_> {
                 ));
             }
         }
-        self.screen.tell(
+        self.screen.json(
             &json!({"event": "created", "visibility": visibility, "url": self.destination.at.web_url()}),
         );
         self.run.note(&JournalEntry::Created(self.plan.creation))?;

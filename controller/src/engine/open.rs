@@ -160,7 +160,7 @@ pub async fn deployed(
     network.left_out.iter().for_each(|line| screen.warn(line));
     let deployment = Deployment::new(static_worker()?, workers, settings, network);
     let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings).await?;
-    screen.say(format!(
+    screen.status(format!(
         "deploying {} to Modal, unless it is there already",
         deployment.app
     ));

@@ -125,9 +125,9 @@ impl RemoteRun<'_> {
     }
 
     fn say_submitted(&self, job: &dyn RemoteJob, calls: &SubmittedCalls) {
-        self.screen.tell(&json!({"event": "submitted", "run": self.run.id(), "app": self.app, "calls": calls.all().count()}));
+        self.screen.json(&json!({"event": "submitted", "run": self.run.id(), "app": self.app, "calls": calls.all().count()}));
         let (run, who) = (self.run.id(), job.who());
-        self.screen.say(match calls.chunks.len() {
+        self.screen.status(match calls.chunks.len() {
             0 => format!("run {run}: the {who} is submitted to Modal"),
             chunks => format!("run {run}: {chunks} chunks and their {who} are submitted to Modal"),
         });
@@ -281,7 +281,7 @@ impl RemoteRun<'_> {
     /// Waits before Modal is asked again; says so the first time.
     async fn wait_for_modal(&self, trouble: &BridgeError, times: u32) {
         if times == 0 {
-            self.screen.say(format!("Modal does not answer; the work goes on there, and it is asked again and again: {}", trouble.message));
+            self.screen.status(format!("Modal does not answer; the work goes on there, and it is asked again and again: {}", trouble.message));
         }
         tokio::time::sleep(PATIENCE).await;
     }

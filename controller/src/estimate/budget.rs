@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use hf2ms_worker::plan::Plan;
 use tokio::sync::Mutex;
 
-use super::confirm::consent;
+use super::confirm::confirm;
 use super::rates::Rates;
 use super::{CostArgs, Estimate};
 use crate::args::workers::EngineKind;
@@ -63,7 +63,7 @@ impl CostBudget {
             .map_or_else(|| estimate.clone(), |before| before.and(estimate));
         self.allow(&sum, so_far.sum.is_some())?;
         screen.hide_bars();
-        let agreed = consent(&sum, so_far.agreed, screen).await;
+        let agreed = confirm(&sum, so_far.agreed, screen).await;
         screen.show_bars();
         so_far.agreed |= agreed.map_err(CliError::for_all)?;
         let bytes = sum.bytes;

@@ -16,11 +16,11 @@ const ASK_ABOVE: u64 = 100_000_000_000;
 ///
 /// # Errors
 /// The answer is no: exit code 130, as if it had been stopped by a signal.
-pub async fn consent(estimate: &Estimate, yes: bool, screen: &Screen) -> CliResult<bool> {
+pub async fn confirm(estimate: &Estimate, yes: bool, screen: &Screen) -> CliResult<bool> {
     if yes || estimate.bytes <= ASK_ABOVE {
         return Ok(yes);
     }
-    match confirmed(&estimate.question(), screen).await {
+    match ask(&estimate.question(), screen).await {
         None => Ok(false),
         Some(true) => Ok(true),
         Some(false) => Err(CliError::new(
@@ -31,7 +31,7 @@ pub async fn consent(estimate: &Estimate, yes: bool, screen: &Screen) -> CliResu
 }
 
 /// What a person answers to a question; `None` where there is nobody to ask.
-pub async fn confirmed(question: &str, screen: &Screen) -> Option<bool> {
+pub async fn ask(question: &str, screen: &Screen) -> Option<bool> {
     if screen.mode() != Mode::Bars || !std::io::stdin().is_terminal() {
         return None;
     }

@@ -120,16 +120,16 @@ impl Estimate {
     }
 
     /// Says it: two lines for a person, an event for a program.
-    pub fn say(&self, screen: &Screen) {
-        screen.tell(&self.json());
+    pub fn print(&self, screen: &Screen) {
+        screen.json(&self.json());
         if self.files > 0 {
-            screen.say(format!(
+            screen.status(format!(
                 "{} to move for {}; there already: {}",
                 size(self.bytes),
                 files(self.files),
                 self.there_already()
             ));
-            screen.say(format!(
+            screen.status(format!(
                 "expected: {}; {}",
                 self.expected(),
                 self.rates.in_words(self.on)

@@ -107,7 +107,7 @@ impl<'a> ModalMirror<'a> {
     /// Says what the scan found, once.
     fn tell(&self, found: ScanSummary) {
         if !self.told.swap(true, Ordering::Relaxed) {
-            found.say(self.cloud.screen);
+            found.print(self.cloud.screen);
         }
     }
 

@@ -135,11 +135,11 @@ impl<'a> PullMirror<'a> {
         };
         let before = stop.unless(started).await?;
         let (project, from) = (&self.project, &self.source.at.endpoint);
-        screen.say(format!(
+        screen.status(format!(
             "GitLab pulls {from} into {project} by itself from now on"
         ));
         if !self.args.wait {
-            screen.tell(&json!({"event": "report", "project": project, "source": from, "exit": Exit::Done as u8}));
+            screen.json(&json!({"event": "report", "project": project, "source": from, "exit": Exit::Done as u8}));
             return Ok(None);
         }
         stop.unless(self.see_through(&gitlab, &before, settings, stop))
@@ -156,7 +156,7 @@ impl<'a> PullMirror<'a> {
         } else {
             Exit::Incomplete
         };
-        screen.show(match exit {
+        screen.print(match exit {
             Exit::Done => format!("GitLab has pulled {from} into {project}, with all {} LFS objects", scan.pointers),
             _ => format!(
                 "GitLab has pulled {from} into {project}, but {lacking} of {} LFS objects are not there: is Git LFS on in the project? \
@@ -165,7 +165,7 @@ impl<'a> PullMirror<'a> {
             ),
         });
         let told = json!({"event": "report", "project": project, "source": from, "mirror": state, "lacking": lacking, "exit": exit as u8});
-        screen.tell(&told);
+        screen.json(&told);
         exit
     }
 
@@ -184,7 +184,7 @@ impl<'a> PullMirror<'a> {
                 Visibility::Private
             };
             gitlab.create(visibility).await?;
-            screen.say(format!("created {visibility} project {}", self.project));
+            screen.status(format!("created {visibility} project {}", self.project));
         }
         let from: Url = self
             .source

@@ -93,12 +93,12 @@ impl MirrorReport {
     }
 
     /// Shows it: to a person as a table, to a program as a line.
-    pub fn show(&self, screen: &Screen) {
+    pub fn print(&self, screen: &Screen) {
         let mut line = serde_json::to_value(self).unwrap_or_default();
         line["event"] = "report".into();
         line["exit"] = (self.exit() as u8).into();
-        screen.tell(&line);
-        screen.show(self.readable());
+        screen.json(&line);
+        screen.print(self.readable());
     }
 
     /// The report in one line.

@@ -95,7 +95,7 @@ impl MirrorRun<'_> {
         open: impl AsyncFn(&RunDir) -> CliResult<Runner>,
     ) -> CliResult<MirrorResult> {
         while let Some(record) = self.in_the_cloud() {
-            self.screen.say(format!(
+            self.screen.status(format!(
                 "run {} of these repos is in the cloud already: waiting for it first",
                 record.id
             ));
@@ -110,7 +110,7 @@ impl MirrorRun<'_> {
         let stood = self.stop.unless(self.look()).await?;
         if let Some(report) = self.earlier(&stood) {
             self.screen
-                .say(format!("nothing has changed since run {}", report.run));
+                .status(format!("nothing has changed since run {}", report.run));
             return Ok(MirrorResult::Reported(Box::new(report)));
         }
         self.begin(open).await
@@ -212,7 +212,7 @@ impl MirrorRun<'_> {
         let scan = self.scan(engine, &job).await?;
         let updates = updates(&scan.refs, &scan.there, self.options.scope);
         self.screen
-            .tell(&json!({"event": "planned", "updates": updates, "scan": scan}));
+            .json(&json!({"event": "planned", "updates": updates, "scan": scan}));
         let mut lines = vec![
             format!(
                 "{} of {} refs would change; Git has {} objects, {}",
@@ -233,7 +233,7 @@ impl MirrorRun<'_> {
         lines.extend(
             (updates.len() > SHOWN).then(|| format!("  and {} more", updates.len() - SHOWN)),
         );
-        self.screen.show(lines.join("\n"));
+        self.screen.print(lines.join("\n"));
         Ok(Exit::Done)
     }
 
@@ -410,11 +410,11 @@ impl MirrorRun<'_> {
                 .below
                 .clone()
                 .unwrap_or_else(|| std::env::temp_dir().display().to_string());
-            self.screen.say(format!(
+            self.screen.status(format!(
                 "Git's objects stay in folders hf2ms-git-.. below {below}"
             ));
         }
-        ScanSummary::of(scan).say(self.screen);
+        ScanSummary::of(scan).print(self.screen);
     }
 
     /// Streams the LFS objects that the target lacks, as chunks of a migration.

@@ -44,7 +44,7 @@ impl ScanSummary {
     }
 
     /// Says them.
-    pub fn say(&self, screen: &Screen) {
+    pub fn print(&self, screen: &Screen) {
         let Self {
             objects,
             git_bytes,
@@ -54,10 +54,10 @@ impl ScanSummary {
             ..
         } = *self;
         let (git, lacks) = (size(git_bytes), size(missing_bytes));
-        screen.say(format!("Git has {objects} objects, {git}; the target lacks {missing} of {pointers} LFS objects, {lacks}"));
+        screen.status(format!("Git has {objects} objects, {git}; the target lacks {missing} of {pointers} LFS objects, {lacks}"));
         let mut line = serde_json::to_value(self).unwrap_or_default();
         line["event"] = "scanned".into();
-        screen.tell(&line);
+        screen.json(&line);
     }
 }
 
@@ -77,8 +77,8 @@ pub fn follow(job: &ScanJob, scan: &Scan, screen: &Screen) -> CliResult<Steps> {
             let lines: Vec<String> = names
                 .chain((rest > 0).then(|| format!("  and {rest} more")))
                 .collect();
-            screen.show(lines.join("\n"));
-            screen.tell(&json!({"event": "lacking", "files": scan.missing}));
+            screen.print(lines.join("\n"));
+            screen.json(&json!({"event": "lacking", "files": scan.missing}));
         }
         CliError::refused(stopped.to_string())
     })

@@ -66,14 +66,14 @@ fn tell(ended: &CliResult<MirrorReport>, screen: &Screen) {
     let line = ended
         .as_ref()
         .map_or_else(CliError::to_string, MirrorReport::line);
-    screen.show(format!("{} UTC  {line}", when(now())));
+    screen.print(format!("{} UTC  {line}", when(now())));
     match ended {
         Ok(report) => {
             let mut line = serde_json::to_value(report).unwrap_or_default();
             (line["event"], line["exit"]) = ("report".into(), (report.exit() as u8).into());
-            screen.tell(&line);
+            screen.json(&line);
         }
-        Err(failure) => screen.tell(&serde_json::json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
+        Err(failure) => screen.json(&serde_json::json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
     }
 }
 

@@ -130,8 +130,8 @@ impl Probe {
         };
         let mut scratch = Scratch::new(wire, (hub, self.kind), access.token_name, pause);
         let lines = self.lines(hub);
-        screen.tell(&json!({"event": "scratch", "hub": hub, "name": scratch.name}));
-        screen.say(format!(
+        screen.json(&json!({"event": "scratch", "hub": hub, "name": scratch.name}));
+        screen.status(format!(
             "{hub}: {} assumptions, in the new private {} {}",
             lines.len(),
             self.kind,
@@ -221,7 +221,7 @@ fn tell(screen: &Screen, scratch: &Scratch, line: &Assumption, tried: Tried) -> 
         verdict,
         seen: scratch.without_names(&seen),
     };
-    screen.tell(&report::event(&finding));
+    screen.json(&report::event(&finding));
     finding
 }
 

@@ -71,7 +71,7 @@ pub async fn measure(
             };
             let failed = told.is_err();
             let rows = both(scratch, *transport, at_a_time, told);
-            rows.iter().for_each(|speed| screen.say(line(speed)));
+            rows.iter().for_each(|speed| screen.status(line(speed)));
             speeds.extend(rows);
             if failed {
                 break;

@@ -93,7 +93,7 @@ impl RevisionsCopy<'_> {
             slots.raise(worker_args.workers(bytes));
             self.copy(survey, ahead).await?
         };
-        summary.show(self.screen);
+        summary.print(self.screen);
         Ok(CopyResult::RevisionsCopy(Box::new(summary)))
     }
 
@@ -113,7 +113,7 @@ impl RevisionsCopy<'_> {
         let estimate = self.estimate(&survey.looked);
         estimate
             .iter()
-            .for_each(|estimate| estimate.say(self.screen));
+            .for_each(|estimate| estimate.print(self.screen));
         Ok(SurveyResult::Found(Box::new(RevisionsPlan {
             survey,
             estimate,
@@ -275,7 +275,7 @@ impl RevisionsCopy<'_> {
         }
         let ended = run.finish(context).await;
         match &ended {
-            Ok(report) => report.show(&one.screen),
+            Ok(report) => report.print(&one.screen),
             Err(failure) => {
                 one.screen.fail(failure);
                 if failure.ends_all() {

@@ -269,18 +269,18 @@ impl RevisionsSummary {
     }
 
     /// Shows it: to a person as a table, or a line if it is one of several repos and all is well; to a program as the last line.
-    pub fn show(&self, screen: &Screen) {
+    pub fn print(&self, screen: &Screen) {
         let counts: serde_json::Map<_, _> = RevisionStatus::ALL
             .into_iter()
             .map(|state| (state.name().to_owned(), self.count(state).into()))
             .collect();
-        screen.tell(&json!({
+        screen.json(&json!({
             "event": "revisions", "exit": self.exit() as u8, "counts": counts, "seconds": self.seconds, "url": self.url, "revisions": self.rows,
         }));
         match screen.part() {
-            Some(_) if self.count(RevisionStatus::Failed) == 0 => screen.say(self.last_line()),
-            Some(repo) => screen.show(format!("\n{repo}:{}", self.readable())),
-            None => screen.show(self.readable()),
+            Some(_) if self.count(RevisionStatus::Failed) == 0 => screen.status(self.last_line()),
+            Some(repo) => screen.print(format!("\n{repo}:{}", self.readable())),
+            None => screen.print(self.readable()),
         }
     }
 

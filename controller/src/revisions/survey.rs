@@ -212,7 +212,7 @@ impl Look<'_> {
                 defaults.source, defaults.destination
             )
         };
-        self.screen.say(format!(
+        self.screen.status(format!(
             "{branches} branches and {tags} tags at {} commits: {renamed}, the others keep their names",
             wanted.targets.len()
         ));
@@ -222,7 +222,7 @@ impl Look<'_> {
             } else {
                 String::new()
             };
-            self.screen.say(format!(
+            self.screen.status(format!(
                 "pull requests ({pattern}){conversions} are the hub's own and are not copied"
             ));
         }

@@ -127,13 +127,14 @@ pub enum JournalEntry {
     },
     /// A chunk's worker left its receipt.
     Chunk(Receipt),
-    /// A chunk's worker died.
+    /// A worker ended without a receipt.
+    #[serde(rename = "lost")]
     Crashed {
-        /// The chunk.
+        /// The chunk; 0 for other jobs.
         chunk: u32,
-        /// Which try it was, from 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
-        /// What was seen of it.
+        /// How it ended, and the last line of its log.
         why: String,
     },
     /// The committer left its receipt.
@@ -145,4 +146,17 @@ pub enum JournalEntry {
         /// How.
         state: State,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_keeps_its_word_in_the_journal() {
+        let line = r#"{"entry":"lost","chunk":3,"attempt":1,"why":"killed by signal 9"}"#;
+        let entry: JournalEntry = serde_json::from_str(line).unwrap();
+        assert!(matches!(entry, JournalEntry::Crashed { chunk: 3, .. }));
+        assert_eq!(serde_json::to_string(&entry).unwrap(), line);
+    }
 }

@@ -148,14 +148,14 @@ impl Report {
     }
 
     /// Shows it: to a person as a table, or a line if it is one of several; to a program as a line.
-    pub fn show(&self, screen: &Screen) {
+    pub fn print(&self, screen: &Screen) {
         let mut line = serde_json::to_value(self).unwrap_or_default();
         line["event"] = "report".into();
         line["exit"] = (self.exit() as u8).into();
-        screen.tell(&line);
+        screen.json(&line);
         match screen.part() {
-            Some(_) => screen.say(self.line()),
-            None => screen.show(self.readable()),
+            Some(_) => screen.status(self.line()),
+            None => screen.print(self.readable()),
         }
     }
 

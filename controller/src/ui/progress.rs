@@ -98,7 +98,7 @@ impl Progress {
             Event::Retry { error, wait, .. } => {
                 self.pass_on(worker, event);
                 if *wait >= 5.0 {
-                    self.screen.say(format!(
+                    self.screen.status(format!(
                         "waiting {} before another try: {error}",
                         duration(*wait)
                     ));
@@ -106,7 +106,7 @@ impl Progress {
             }
             Event::Failed { path, error, .. } => {
                 self.pass_on(worker, event);
-                self.screen.say(format!(
+                self.screen.status(format!(
                     "failed: {}{error}",
                     path.as_ref()
                         .map(|path| format!("{path}: "))
@@ -154,7 +154,7 @@ impl Progress {
             && let Ok(Value::Object(mut line)) = serde_json::to_value(event)
         {
             line.insert("worker".to_owned(), worker.into());
-            self.screen.tell(&line);
+            self.screen.json(&line);
         }
     }
 
@@ -180,16 +180,16 @@ impl Progress {
         state.told = Instant::now();
         let seconds = state.started.elapsed().as_secs_f64();
         drop(state);
-        self.tell(done, of, workers, seconds);
+        self.print(done, of, workers, seconds);
     }
 
-    fn tell(&self, done: Amount, of: Amount, workers: usize, seconds: f64) {
-        self.screen.tell(&json!({
+    fn print(&self, done: Amount, of: Amount, workers: usize, seconds: f64) {
+        self.screen.json(&json!({
             "event": "progress", "verb": self.verb, "files": done.files, "of_files": of.files,
             "bytes": done.bytes, "of_bytes": of.bytes, "workers": workers, "seconds": seconds,
         }));
         let left = of.bytes.saturating_sub(done.bytes) as f64 * seconds / done.bytes as f64;
-        self.screen.say(format!(
+        self.screen.status(format!(
             "{}: {}/{} files, {} of {}, {}, {} left, {workers} workers",
             self.verb,
             done.files,

@@ -98,7 +98,7 @@ impl Screen {
     }
 
     /// One line about what happens; nothing for programs.
-    pub fn say(&self, text: impl AsRef<str>) {
+    pub fn status(&self, text: impl AsRef<str>) {
         match self.mode {
             Mode::Bars => self.between(|| to_stderr(&self.named(text.as_ref()))),
             Mode::Lines => to_stdout(&self.named(text.as_ref())),
@@ -107,7 +107,7 @@ impl Screen {
     }
 
     /// A result that was asked for; nothing for programs.
-    pub fn show(&self, text: impl AsRef<str>) {
+    pub fn print(&self, text: impl AsRef<str>) {
         if !matches!(self.mode, Mode::Json | Mode::Results) {
             self.between(|| to_stdout(text.as_ref()));
         }
@@ -116,7 +116,7 @@ impl Screen {
     /// What a person should know, and a program too.
     pub fn warn(&self, text: impl AsRef<str>) {
         match self.mode {
-            Mode::Json => self.tell(&json!({"event": "warning", "message": text.as_ref()})),
+            Mode::Json => self.json(&json!({"event": "warning", "message": text.as_ref()})),
             _ => self.between(|| to_stderr(&format!("warning: {}", self.named(text.as_ref())))),
         }
     }
@@ -131,13 +131,13 @@ impl Screen {
     /// Why the verb ends early.
     pub fn fail(&self, failure: &CliError) {
         match self.mode {
-            Mode::Json => self.tell(&json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
+            Mode::Json => self.json(&json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
             _ => self.between(|| to_stderr(&format!("error: {}", self.named(&failure.to_string())))),
         }
     }
 
     /// One line for programs; nothing for people.
-    pub fn tell(&self, line: &impl Serialize) {
+    pub fn json(&self, line: &impl Serialize) {
         if self.mode == Mode::Json
             && let Ok(line) = self.written(line)
         {

@@ -44,7 +44,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     match record.state {
         State::Detached if record.verb == RunVerb::Mirror => {
             let report = mirrors::see_through(&record, &runs, &settings, screen, stop).await?;
-            report.iter().for_each(|report| report.show(screen));
+            report.iter().for_each(|report| report.print(screen));
             Ok(report.map_or(Exit::Done, |report| report.exit()))
         }
         State::Detached => {
@@ -64,11 +64,11 @@ fn show(record: &RunRecord, runs: &Runs, screen: &Screen) -> Option<Exit> {
     const FILE: &str = "report.json";
     if record.verb == RunVerb::Mirror {
         let report: MirrorReport = runs.read(&record.id, FILE)?;
-        report.show(screen);
+        report.print(screen);
         return Some(report.exit());
     }
     let report: Report = runs.read(&record.id, FILE)?;
-    report.show(screen);
+    report.print(screen);
     Some(report.exit())
 }
 
@@ -132,6 +132,6 @@ pub async fn see_through(
     let seconds = now().saturating_sub(record.started) as f64;
     let report = work.conclude(&plan, &mut run, ended, containers, seconds)?;
     state?;
-    report.show(screen);
+    report.print(screen);
     Ok(Some(report))
 }

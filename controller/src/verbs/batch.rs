@@ -81,16 +81,16 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let watch = args.fit()?;
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
     let (entries, mut rows) = stop.unless(args.entries(&settings, screen)).await?;
-    screen.say(format!("{} to copy", repos(entries.len())));
+    screen.status(format!("{} to copy", repos(entries.len())));
     let options = args.options(&settings, &runs, stop, watch);
     rows.extend(Batch::new(&options, screen).go(&entries).await);
     let summary = BatchSummary {
         rows,
         seconds: began.elapsed().as_secs_f64(),
     };
-    summary.show(screen);
+    summary.print(screen);
     if watch == DetachMode::Detached {
-        screen.show("the cloud goes on by itself: hf2ms runs lists the runs, hf2ms attach RUN waits for one, hf2ms stop RUN ends it");
+        screen.print("the cloud goes on by itself: hf2ms runs lists the runs, hf2ms attach RUN waits for one, hf2ms stop RUN ends it");
     }
     Ok(summary.exit())
 }

@@ -24,6 +24,6 @@ pub struct Args {
 pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "hf2ms", &mut text);
-    screen.show(String::from_utf8_lossy(&text).trim_end());
+    screen.print(String::from_utf8_lossy(&text).trim_end());
     Ok(Exit::Done)
 }

@@ -40,20 +40,20 @@ pub async fn run(_args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> 
 }
 
 async fn show(screen: &Screen, worker: &Path, folder: &Path) -> CliResult<Exit> {
-    screen.show("1. Two hubs start on this machine.");
+    screen.print("1. Two hubs start on this machine.");
     let sandbox = Sandbox::start(folder).await?;
-    screen.show(format!(
+    screen.print(format!(
         "   Hugging Face is {}, ModelScope is {}",
         sandbox.address("hf"),
         sandbox.address("ms")
     ));
-    screen.show(format!("2. A model, {REPO}, is put on Hugging Face."));
+    screen.print(format!("2. A model, {REPO}, is put on Hugging Face."));
     sandbox.post("/seed", &model()).await?;
     for (number, why) in [
         (3, "It is copied to ModelScope."),
         (4, "It is copied again: nothing has to move."),
     ] {
-        screen.show(format!("{number}. {why}\n   $ hf2ms migrate {REPO}"));
+        screen.print(format!("{number}. {why}\n   $ hf2ms migrate {REPO}"));
         let status = migrate(&sandbox, worker, folder).await?;
         if !status.success() {
             return Err(CliError::new(
@@ -62,7 +62,7 @@ async fn show(screen: &Screen, worker: &Path, folder: &Path) -> CliResult<Exit> 
             ));
         }
     }
-    screen.show("5. What ModelScope holds now:");
+    screen.print("5. What ModelScope holds now:");
     let stored = sandbox
         .get(&format!("/repo?hub=ms&kind=model&id={REPO}"))
         .await?;
@@ -70,7 +70,7 @@ async fn show(screen: &Screen, worker: &Path, folder: &Path) -> CliResult<Exit> 
         .as_array()
         .into_iter()
         .flatten()
-        .for_each(|file| screen.show(row(file)));
+        .for_each(|file| screen.print(row(file)));
     Ok(Exit::Done)
 }
 

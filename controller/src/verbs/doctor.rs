@@ -75,13 +75,13 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     };
     let findings = stop.unless(looks).await?;
     for finding in &findings {
-        screen.tell(finding);
-        screen.show(finding.line());
+        screen.json(finding);
+        screen.print(finding.line());
     }
     let bad = findings
         .iter()
         .any(|finding| finding.verdict == Verdict::Bad);
-    screen.show(if bad {
+    screen.print(if bad {
         "not ready: see the lines marked with !"
     } else {
         "ready: hf2ms migrate org/name"

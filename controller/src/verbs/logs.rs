@@ -70,8 +70,8 @@ async fn of_the_cloud(
     let log = runs.path(&record.id).join("logs").join("bridge.log");
     let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
     let heard = |line: Value| {
-        screen.tell(&line);
-        screen.show(in_words(&line));
+        screen.json(&line);
+        screen.print(in_words(&line));
     };
     modal
         .logs(&app, &record.id, follow, heard)
@@ -149,8 +149,8 @@ fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> 
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
         for line in text.lines() {
-            screen.tell(&serde_json::json!({"worker": worker, "log": line}));
-            screen.show(format!("{worker}: {line}"));
+            screen.json(&serde_json::json!({"worker": worker, "log": line}));
+            screen.print(format!("{worker}: {line}"));
         }
     }
     Ok(())

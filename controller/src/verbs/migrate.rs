@@ -124,8 +124,8 @@ pub(super) fn how_to_look_after(run: &str, screen: &Screen) {
         ("logs", "what its containers say"),
         ("stop", "end it"),
     ];
-    screen.show("the cloud goes on by itself; from here, or another terminal, at any time:");
+    screen.print("the cloud goes on by itself; from here, or another terminal, at any time:");
     verbs
         .iter()
-        .for_each(|(verb, does)| screen.show(format!("  hf2ms {verb:<6} {run}   {does}")));
+        .for_each(|(verb, does)| screen.print(format!("  hf2ms {verb:<6} {run}   {does}")));
 }

@@ -165,7 +165,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     }
     match mirror().await? {
         MirrorResult::Reported(report) => {
-            report.show(screen);
+            report.print(screen);
             Ok(report.exit())
         }
         MirrorResult::Detached(run) => {

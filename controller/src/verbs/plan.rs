@@ -132,7 +132,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         &options.worker_args,
         Rates::of(&runs, args.worker_args.on, &plan.source, &plan.destination),
     );
-    screen.tell(&estimate.json());
+    screen.json(&estimate.json());
     estimate.allowed_by(&args.cost)?;
     let yaml = match args.emission.emit {
         Some(Emit::Kubernetes) => {
@@ -143,7 +143,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     if let Some(path) = &args.out {
         write_aside(path, |file| write(&plan, yaml.as_deref(), file))
             .map_err(|error| CliError::file(path, &error))?;
-        screen.show(format!(
+        screen.print(format!(
             "{}\nwritten to {}",
             in_words(&plan, &estimate),
             path.display()
@@ -212,7 +212,7 @@ async fn of_all(
         .try_for_each(|estimate| estimate.allowed_by(&args.cost))?;
     print_all(args, &planned, words)?;
     let summary = planned.survey.summary(began);
-    summary.show(words);
+    summary.print(words);
     Ok(summary.exit())
 }
 
@@ -222,7 +222,7 @@ fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> CliResult
     if let Some(path) = &args.out {
         write_aside(path, |file| write_all(looked, file))
             .map_err(|error| CliError::file(path, &error))?;
-        screen.show(format!("written to {}", path.display()));
+        screen.print(format!("written to {}", path.display()));
     }
     match (&planned.estimate, &args.out) {
         (Some(estimate), _) if args.simulation.simulate => {
@@ -264,8 +264,8 @@ fn simulate(
     let model = args.model(&estimate.rates, estimate.on, estimate.workers);
     let simulation = Simulation::play(chunks, model, estimate.on)
         .map_err(|endless| CliError::usage(format!("--lifetime: {endless}")))?;
-    screen.tell(&simulation.json());
-    screen.show(simulation.readable());
+    screen.json(&simulation.json());
+    screen.print(simulation.readable());
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hf2ms_hub::{Hub, RepoKind};
 use hf2ms_worker::protocol::Exit;
 
-use crate::estimate::confirm::confirmed;
+use crate::estimate::confirm::ask;
 use crate::estimate::measured::{self, Direction, Rate};
 use crate::probe::budget::{MOST_BYTES, MOST_REQUESTS};
 use crate::probe::finding::Verdict;
@@ -90,10 +90,10 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
 /// Goes on after a yes.
 async fn agreed(promise: &str, yes: bool, screen: &Screen) -> CliResult<()> {
     if yes {
-        screen.say(promise);
+        screen.status(promise);
         return Ok(());
     }
-    match confirmed(&format!("{promise} Go on?"), screen).await {
+    match ask(&format!("{promise} Go on?"), screen).await {
         Some(true) => Ok(()),
         Some(false) => Err(CliError::new(
             Exit::Interrupted,
@@ -219,23 +219,23 @@ fn rates(probed: &Probed, settings: &Settings) -> Vec<Rate> {
 }
 
 fn show(probed: &Probed, args: &Args, screen: &Screen) {
-    screen.show(report::table(probed));
+    screen.print(report::table(probed));
     if let Some(speeds) = report::speeds(probed) {
-        screen.show(speeds);
+        screen.print(speeds);
     }
     for address in &probed.left {
         screen.warn(format!(
             "a scratch repo is still there: delete it at {address}"
         ));
     }
-    screen.tell(&report::summary(probed));
-    screen.show(format!(
+    screen.json(&report::summary(probed));
+    screen.print(format!(
         "{}; the report, without tokens and names: {}",
         report::counted(probed),
         args.report.display()
     ));
     if probed.count(Verdict::Differs) > 0 {
-        screen.show("something differs: please open an issue with the report");
+        screen.print("something differs: please open an issue with the report");
     }
 }
 

@@ -23,15 +23,15 @@ pub struct Args {
 pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?).list();
     if args.json {
-        runs.iter().for_each(|run| screen.tell(run));
+        runs.iter().for_each(|run| screen.json(run));
     } else if runs.is_empty() {
-        screen.show("no runs yet: start one with hf2ms migrate");
+        screen.print("no runs yet: start one with hf2ms migrate");
     } else {
-        screen.show(format!(
+        screen.print(format!(
             "{:<26}  {:<16}  {:<11}  {:>8}  {:>10}  what",
             "run", "when (UTC)", "state", "files", "bytes"
         ));
-        runs.iter().for_each(|run| screen.show(row(run)));
+        runs.iter().for_each(|run| screen.print(row(run)));
     }
     Ok(Exit::Done)
 }

@@ -40,16 +40,16 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
     let cloud = cloud(&record, &runs, &journal, screen, stop).await;
-    screen.tell(&json!({"run": record, "so_far": so_far, "cloud": cloud, "report": report}));
-    screen.show(head(&record));
+    screen.json(&json!({"run": record, "so_far": so_far, "cloud": cloud, "report": report}));
+    screen.print(head(&record));
     match report {
-        Some(report) => screen.show(report.readable()),
-        None => screen.show(cloud.map_or_else(
+        Some(report) => screen.print(report.readable()),
+        None => screen.print(cloud.map_or_else(
             || in_words(&so_far, &journal),
             |cloud| cloud.in_words(&record),
         )),
     }
-    screen.show(format!("  kept in     {}", runs.path(&record.id).display()));
+    screen.print(format!("  kept in     {}", runs.path(&record.id).display()));
     Ok(Exit::Done)
 }
 
@@ -63,16 +63,16 @@ async fn of_mirror(
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
     let cloud = cloud(record, runs, &journal, screen, stop).await;
-    screen.tell(&json!({"run": record, "so_far": so_far, "cloud": cloud, "report": report}));
-    screen.show(head(record));
+    screen.json(&json!({"run": record, "so_far": so_far, "cloud": cloud, "report": report}));
+    screen.print(head(record));
     match report {
-        Some(report) => screen.show(report.readable()),
-        None => screen.show(cloud.map_or_else(
+        Some(report) => screen.print(report.readable()),
+        None => screen.print(cloud.map_or_else(
             || in_words(&so_far, &journal),
             |cloud| cloud.in_words(record),
         )),
     }
-    screen.show(format!("  kept in     {}", runs.path(&record.id).display()));
+    screen.print(format!("  kept in     {}", runs.path(&record.id).display()));
     Ok(Exit::Done)
 }
 

@@ -55,8 +55,8 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         EngineKind::Local | EngineKind::Modal => 0,
     };
     let now = runs.find(&record.id)?.state;
-    screen.tell(&json!({"run": record.id, "was": was, "state": now, "removed": removed}));
-    screen.show(in_words(&record, now));
+    screen.json(&json!({"run": record.id, "was": was, "state": now, "removed": removed}));
+    screen.print(in_words(&record, now));
     Ok(Exit::Done)
 }
 

@@ -95,7 +95,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     } else {
         exit_of(&found).worse(Exit::Incomplete)
     };
-    screen.show(format!(
+    screen.print(format!(
         "{} and {}\n{}",
         plan.source.web_url(),
         plan.destination.web_url(),
@@ -104,6 +104,6 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     plan.refused
         .iter()
         .for_each(|entry| screen.warn(format!("{}: {}", entry.path, entry.reason)));
-    screen.tell(&json!({"event": "verified", "exit": exit as u8, "verification": found, "refused": plan.refused}));
+    screen.json(&json!({"event": "verified", "exit": exit as u8, "verification": found, "refused": plan.refused}));
     Ok(exit)
 }

@@ -90,7 +90,7 @@ impl Docker {
         let daemon = Daemon::open(&environment, |warning| screen.warn(warning)).await?;
         let controller = runs.identity()?;
         for (run, count) in cleanup::sweep(&daemon, &controller, |run| !runs.is_alive(run)).await? {
-            screen.say(cleanup::said(&run, count));
+            screen.status(cleanup::said(&run, count));
         }
         let image = match &wish.image {
             Some(name) => image::named(&daemon, name).await?,
@@ -333,7 +333,7 @@ async fn clear(daemon: &Daemon, mut containers: Vec<String>) {
 async fn made(daemon: &Daemon, screen: &Screen) -> CliResult<String> {
     let (image, is_new) = image::own(daemon).await?;
     if is_new {
-        screen.say(format!("built image {image}"));
+        screen.status(format!("built image {image}"));
     }
     Ok(image)
 }
@@ -400,7 +400,7 @@ pub async fn clear_run(run: &str, runs: &Runs, screen: &Screen) -> CliResult<u64
     let found = cleanup::sweep(&daemon, &runs.identity()?, |other| other == run).await?;
     found
         .iter()
-        .for_each(|(run, count)| screen.say(cleanup::said(run, *count)));
+        .for_each(|(run, count)| screen.status(cleanup::said(run, *count)));
     Ok(found.values().sum())
 }
 
