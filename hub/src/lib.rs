@@ -28,7 +28,6 @@ pub mod space;
 pub mod stream;
 pub mod token;
 pub mod transport;
-#[cfg(feature = "xet")]
 pub use blobs::{BlobSource, BlobStore, Missing};
 pub use commit::{Action, Commit, CommitLimits, Content, Placement};
 pub use digest::{Digest, GitSha1, Sha256};
