@@ -1,309 +1,580 @@
-//! The entries of listings, gathered: each path once, byte for byte, in the order of arrival. An entry
-//! that can't be used costs only itself.
+//! The whole file tree, where one answer may hold only part of it: models and spaces are silently cut at
+//! 3,000 entries and then walked folder by folder; datasets come in pages.
+//!
+//! A folder that alone holds as many entries as an answer can, ends the listing with an error: a listing
+//! known to be short would let verification call present files lost, and a plan write them again at each
+//! run, so whoever asks must know rather than find a note beside it.
 
-use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::wire::Entry;
+use super::ModelScopeRepo;
+use super::tree::Tree;
+use crate::http::Request;
 use crate::path::escape;
-use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Sha256};
+use crate::{Error, Kind, Listing, RepoKind, Result};
 
-/// What the listings of a repo have told so far.
+/// `repo/files` is cut at this many entries, without a word (modelscope-hub 0.5.1, `REPO_FILES_TRUNCATION_LIMIT`).
+const CUT_AT: usize = 3_000;
+/// Folders asked at once (`REPO_TREE_WALK_WORKERS`).
+const FOLDERS_AT_ONCE: usize = 8;
+/// Requests that one listing may take (`REPO_TREE_MAX_REQUESTS`): a tree that needs more is one made to explode.
+const MOST_REQUESTS: usize = 5_000;
+/// Entries a page of `repo/tree` (`_legacy_api.py`, `list_dataset_files_paginated`).
+const PAGE: usize = 200;
+const PAGES_AT_ONCE: usize = 4;
+/// Two million entries: a million files, each in a folder of its own.
+const MOST_PAGES: usize = 10_000;
+
+/// Direct entries with which a folder can be told from one that was cut.
+pub(super) fn widest(kind: RepoKind) -> Option<usize> {
+    (kind != RepoKind::Dataset).then_some(CUT_AT - 1)
+}
+
+/// How deep one request looks.
+#[derive(Clone, Copy, PartialEq)]
+enum Depth {
+    Whole,
+    OneLevel,
+}
+
+impl ModelScopeRepo {
+    /// Every file on the branch. A new repo holds what the platform put there itself: README.md,
+    /// .gitattributes, configuration.json.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when the hub can't list the tree in full; [`Kind::NotFound`] without a status when a list is answered that
+    /// is none, as the hub does for a revision that it does not know; what the hub complains of.
+    pub(super) async fn list_all(&self) -> Result<Listing> {
+        let tree = match self.at.kind {
+            RepoKind::Dataset => self.read_pages().await?,
+            RepoKind::Model | RepoKind::Space => self.walk().await?,
+        };
+        let (mut listing, unhashed) = tree.into_parts();
+        self.hash_all(unhashed, &mut listing).await;
+        Ok(listing)
+    }
+
+    /// One level of folders at a time: each is asked whole; those that come back cut are asked for their
+    /// direct entries, and their child folders make the next level. What a cut answer holds is kept.
+    async fn walk(&self) -> Result<Tree> {
+        let mut tree = Tree::default();
+        let mut requests = 0;
+        let mut level = vec![String::new()];
+        while !level.is_empty() {
+            requests += level.len();
+            within_budget(requests)?;
+            let cut = self.read_level(level, &mut tree).await?;
+            requests += cut.len();
+            within_budget(requests)?;
+            level = self.split(cut, &mut tree).await?;
+        }
+        Ok(tree)
+    }
+
+    /// Reads these folders whole; returns those that were cut.
+    async fn read_level(&self, roots: Vec<String>, tree: &mut Tree) -> Result<Vec<String>> {
+        let mut cut = Vec::new();
+        let mut answers = self.each(roots, Depth::Whole);
+        while let Some((root, entries)) = answers.try_next().await? {
+            let is_cut = entries.len() >= CUT_AT;
+            tree.add(&root, entries)?;
+            if is_cut {
+                cut.push(root);
+            }
+        }
+        Ok(cut)
+    }
+
+    /// Reads the direct entries of these folders; returns their child folders.
+    async fn split(&self, cut: Vec<String>, tree: &mut Tree) -> Result<Vec<String>> {
+        let mut children = Vec::new();
+        let mut answers = self.each(cut, Depth::OneLevel);
+        while let Some((root, entries)) = answers.try_next().await? {
+            if entries.len() >= CUT_AT {
+                return Err(too_many_in(&root));
+            }
+            children.extend(tree.add(&root, entries)?);
+        }
+        Ok(children)
+    }
+
+    /// The entries of each folder, several at once, in order.
+    fn each(
+        &self,
+        roots: Vec<String>,
+        depth: Depth,
+    ) -> stream::BoxStream<'_, Result<(String, Vec<Value>)>> {
+        let ask = move |root: String| async move {
+            let recursive = if depth == Depth::Whole {
+                "True"
+            } else {
+                "False"
+            };
+            let mut query = vec![("Recursive", recursive.to_owned())];
+            if !root.is_empty() {
+                query.push(("Root", root.clone()));
+            }
+            Ok((root, self.entries("files", &query).await?.entries))
+        };
+        stream::iter(roots)
+            .map(ask)
+            .buffered(FOLDERS_AT_ONCE)
+            .boxed()
+    }
+
+    /// Pages until one is short. Later pages are asked ahead of it; what is asked beyond the end does not count.
+    async fn read_pages(&self) -> Result<Tree> {
+        let mut tree = Tree::default();
+        let Entries { entries, total } = self.page(1).await?;
+        if tree.add_page(entries, PAGE)? {
+            let mut pages = stream::iter(2..=MOST_PAGES)
+                .map(|number| self.page(number))
+                .buffered(PAGES_AT_ONCE)
+                .boxed();
+            loop {
+                let page = pages.try_next().await?.ok_or_else(too_many_pages)?;
+                if !tree.add_page(page.entries, PAGE)? {
+                    break;
+                }
+            }
+        }
+        tree.holds(total)?;
+        Ok(tree)
+    }
+
+    /// A page; beyond the end it may be no list at all.
+    async fn page(&self, number: usize) -> Result<Entries> {
+        let query = [
+            ("Recursive", "True".to_owned()),
+            ("PageNumber", number.to_string()),
+            ("PageSize", PAGE.to_string()),
+        ];
+        match self.entries("tree", &query).await {
+            Err(error)
+                if number > 1 && error.kind() == Kind::NotFound && error.status().is_none() =>
+            {
+                Ok(Entries::default())
+            }
+            page => page,
+        }
+    }
+
+    /// One listing request. Once one has succeeded, a 403 is known not to be about permission: the hub
+    /// answers one now and then in the middle of a long listing (`constants.py`, `REPO_TREE_PAGE_MAX_ATTEMPTS`).
+    async fn entries(&self, route: &str, query: &[(&str, String)]) -> Result<Entries> {
+        self.entries_at(self.at.revision.as_str(), route, query)
+            .await
+    }
+
+    /// The same at another revision.
+    pub(super) async fn entries_at(
+        &self,
+        revision: &str,
+        route: &str,
+        query: &[(&str, String)],
+    ) -> Result<Entries> {
+        let doubt = |error: Error| {
+            let spurious = error.kind() == Kind::Denied && self.readable.load(Ordering::Relaxed);
+            if spurious {
+                error.with_kind(Kind::Transient)
+            } else {
+                error
+            }
+        };
+        let ask = |segment| {
+            let mut url = self.api_of(segment, &["repo", route]);
+            url.query_pairs_mut()
+                .append_pair("Revision", revision)
+                .extend_pairs(query);
+            self.ask_doubting(Request::get(url), doubt)
+        };
+        let entries = entries_of(self.by_either_route(ask).await?, revision)?;
+        self.readable.store(true, Ordering::Relaxed);
+        Ok(entries)
+    }
+}
+
+/// What one answer lists.
 #[derive(Default)]
-pub(super) struct Tree {
-    seen: HashSet<String>,
-    listing: Listing,
-    /// Files whose digest is not told: theirs stands for none yet.
-    unhashed: Vec<Listed>,
+pub(super) struct Entries {
+    entries: Vec<Value>,
+    /// How many entries all pages have together, where that is told.
+    total: Option<u64>,
 }
 
-impl Tree {
-    /// Takes the entries that were listed below `root` (empty: the top); returns the folders among them.
-    ///
-    /// # Errors
-    /// [`Kind::Refused`] when an entry does not stand below `root`: then paths are not what they seem.
-    pub(super) fn add(&mut self, root: &str, entries: Vec<Value>) -> Result<Vec<String>> {
-        let mut folders = Vec::new();
-        for entry in entries {
-            match read(entry) {
-                Ok(entry) if !stands_below(root, &entry.path) => {
-                    return Err(astray(root, &entry.path));
-                }
-                Ok(entry) => folders.extend(self.take(entry).filter(|folder| folder != root)),
-                Err(refused) => self.refuse(refused),
-            }
-        }
-        Ok(folders)
-    }
-
-    /// Takes a page; returns whether it was full, so that another follows.
-    ///
-    /// # Errors
-    /// [`Kind::Refused`] for a full page that holds nothing new: it would never end.
-    pub(super) fn add_page(&mut self, entries: Vec<Value>, full: usize) -> Result<bool> {
-        let (is_full, before) = (entries.len() >= full, self.seen.len());
-        self.add("", entries)?;
-        if is_full && self.seen.len() == before {
-            return Err(Error::new(
-                Kind::Refused,
-                "the pages of the file tree repeat themselves",
-            ));
-        }
-        Ok(is_full)
-    }
-
-    /// Checks that there are as many entries as the hub counts.
-    ///
-    /// # Errors
-    /// [`Kind::Refused`] when there are fewer.
-    pub(super) fn holds(&self, total: Option<u64>) -> Result<()> {
-        match total {
-            Some(total) if (self.seen.len() as u64) < total => {
-                let message = format!(
-                    "the hub counts {total} entries and lists {}",
-                    self.seen.len()
-                );
-                Err(Error::new(Kind::Refused, message))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// What was gathered, and the files that are still to be hashed.
-    pub(super) fn into_parts(self) -> (Listing, Vec<Listed>) {
-        (self.listing, self.unhashed)
-    }
-
-    /// Takes one entry; returns its path if it is a folder that may be looked into.
-    fn take(&mut self, entry: Entry) -> Option<String> {
-        if entry.is_folder() && entry.path.parse::<RepoPath>().is_ok() {
-            self.seen.insert(entry.path.clone());
-            return Some(entry.path);
-        }
-        if self.seen.contains(&entry.path) {
-            return None;
-        }
-        match file(&entry) {
-            Ok((listed, told)) => {
-                self.seen.insert(entry.path);
-                if told {
-                    &mut self.listing.files
-                } else {
-                    &mut self.unhashed
-                }
-                .push(listed);
-            }
-            Err(reason) => self.refuse(Refused {
-                path: entry.path,
-                reason,
-            }),
-        }
-        None
-    }
-
-    fn refuse(&mut self, refused: Refused) {
-        if self.seen.insert(refused.path.clone()) {
-            self.listing.refused.push(Refused {
-                path: escape(&refused.path),
-                reason: refused.reason,
-            });
-        }
-    }
-}
-
-fn read(entry: Value) -> std::result::Result<Entry, Refused> {
-    let path = ["Path", "path", "Name"]
-        .iter()
-        .find_map(|key| entry.get(*key)?.as_str())
-        .unwrap_or("(an entry without a path)")
-        .to_owned();
-    serde_json::from_value(entry).map_err(|error| Refused {
-        path,
-        reason: format!("the hub lists it in an unknown form: {error}"),
-    })
-}
-
-/// A file and whether its digest is told, or why it can't be taken.
-fn file(entry: &Entry) -> std::result::Result<(Listed, bool), String> {
-    match entry.r#type.as_deref() {
-        None | Some("blob") => {}
-        Some("tree") => return Err("it is a folder that can't be looked into".to_owned()),
-        Some(other) => {
-            return Err(format!(
-                "it is neither file nor folder but '{}'",
-                escape(other)
-            ));
-        }
-    }
-    let path: RepoPath = entry
-        .path
-        .parse()
-        .map_err(|error: crate::path::BadPath| error.to_string())?;
-    let size = entry
-        .size
-        .and_then(|size| u64::try_from(size).ok())
-        .ok_or("the hub lists no size for it")?;
-    let told = entry.sha256.as_deref().filter(|digest| !digest.is_empty());
-    let sha256 = match told {
-        Some(told) => told
-            .parse()
-            .map_err(|_| "the hub lists no proper SHA-256 for it")?,
-        None => Sha256::of(b""),
+/// `Data.Files[]`, or `Data` itself as the list. Null in its place is what an unknown revision is answered with (recorded at the real hub).
+fn entries_of(data: Value, revision: &str) -> Result<Entries> {
+    let total = data.get("TotalCount").and_then(Value::as_u64);
+    let files = match data {
+        Value::Object(mut data) => data.remove("Files").or_else(|| data.remove("files")),
+        list => Some(list).filter(Value::is_array),
     };
-    let file = File {
-        path,
-        size,
-        digest: Digest::Sha256(sha256),
-    };
-    Ok((
-        Listed {
-            file,
-            lfs: entry.is_lfs.unwrap_or(false),
-        },
-        told.is_some() || size == 0,
+    match files {
+        Some(Value::Array(entries)) => Ok(Entries { entries, total }),
+        Some(Value::Null) => Err(Error::new(
+            Kind::NotFound,
+            format!("the hub lists nothing at the revision {}", escape(revision)),
+        )),
+        _ => Err(Error::new(
+            Kind::Refused,
+            "the hub answered no list of files",
+        )),
+    }
+}
+
+fn within_budget(requests: usize) -> Result<()> {
+    if requests <= MOST_REQUESTS {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Refused,
+        format!("the file tree takes more than {MOST_REQUESTS} requests to list"),
     ))
 }
 
-fn stands_below(root: &str, path: &str) -> bool {
-    root.is_empty()
-        || path
-            .strip_prefix(root)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+fn too_many_in(root: &str) -> Error {
+    let folder = if root.is_empty() {
+        "the top folder".to_owned()
+    } else {
+        format!("the folder {}", escape(root))
+    };
+    let message = format!(
+        "{folder} holds {CUT_AT} or more entries, which ModelScope can't list: spread them over subfolders"
+    );
+    Error::new(Kind::Refused, message)
 }
 
-fn astray(root: &str, path: &str) -> Error {
+fn too_many_pages() -> Error {
     Error::new(
         Kind::Refused,
-        format!(
-            "the hub lists {} inside the folder {}",
-            escape(path),
-            escape(root)
-        ),
+        format!("the file tree has more than {} entries", MOST_PAGES * PAGE),
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::json;
 
+    use super::super::ask::tests::{bad, good, repo, repo_with};
     use super::*;
+    use crate::http::clock::tests::ManualClock;
+    use crate::http::testing::{Reply, Seen, Server};
+    use crate::{Committer, Repo, Sha256};
 
-    fn blob(path: &str) -> Value {
-        json!({"Path": path, "Type": "blob", "Size": 1, "Sha256": "ab".repeat(32), "IsLFS": true})
+    fn file(path: &str) -> Value {
+        json!({"Path": path, "Name": "x", "Type": "blob", "Size": 1, "Sha256": Sha256::of(b"x").to_string(), "IsLFS": false})
     }
 
-    fn listing(entries: Vec<Value>) -> Listing {
-        let mut tree = Tree::default();
-        tree.add("", entries).unwrap();
-        tree.into_parts().0
+    fn query(seen: &Seen, name: &str) -> Option<String> {
+        let url: reqwest::Url = format!("http://h{}", seen.target).parse().unwrap();
+        url.query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 
-    #[test]
-    fn files_are_read_with_size_digest_and_place() {
-        let listing = listing(vec![
-            blob("a b/ü.bin"),
-            json!({"Path": "a b", "Type": "tree", "Size": -1, "Sha256": null}),
-        ]);
-        let [listed] = &listing.files[..] else {
-            panic!("{listing:?}")
-        };
-        assert!(listed.lfs && listed.file.size == 1 && listed.file.path.as_str() == "a b/ü.bin");
-        assert!(listing.refused.is_empty(), "folders are no files");
-    }
-
-    #[test]
-    fn paths_that_differ_in_case_or_unicode_form_are_all_kept() {
-        let paths = ["A.txt", "a.txt", "é", "e\u{301}"];
-        let listing = listing(paths.iter().map(|path| blob(path)).collect());
-        assert_eq!(
-            listing
-                .files
-                .iter()
-                .map(|listed| listed.file.path.as_str())
-                .collect::<Vec<_>>(),
-            paths
-        );
-    }
-
-    #[test]
-    fn an_entry_that_cannot_be_used_costs_only_itself() {
-        let odd = vec![
-            blob("../evil"),
-            blob("x/\u{1b}[2J/../y"),
-            json!({"Path": "bad-digest", "Size": 1, "Sha256": "xyz"}),
-            json!({"Path": "no-size", "Sha256": "ab".repeat(32)}),
-            json!({"Path": "negative", "Size": -1, "Sha256": "ab".repeat(32)}),
-            json!({"Path": "sub", "Type": "commit"}),
-            json!({"Path": "..", "Type": "tree"}),
-            json!({"Path": "list", "Size": []}),
-            json!({}),
-            blob("good"),
-        ];
-        let count = odd.len() - 1;
-        let listing = listing(odd);
-        assert_eq!(
-            (listing.files.len(), listing.refused.len()),
-            (1, count),
-            "{:?}",
-            listing.refused
-        );
-        assert_eq!(listing.refused[1].path, "x/\\u{1b}[2J/../y");
-        assert!(
-            listing
-                .refused
-                .iter()
-                .all(|refused| !refused.reason.is_empty())
-        );
-    }
-
-    #[test]
-    fn an_empty_file_needs_no_digest() {
-        let listing = listing(vec![
-            json!({"Path": "empty", "Type": "blob", "Size": 0, "Sha256": ""}),
-        ]);
-        assert_eq!(
-            listing.files[0].file.digest,
-            Digest::Sha256(Sha256::of(b""))
-        );
-    }
-
-    #[test]
-    fn what_is_listed_twice_counts_once() {
-        let mut tree = Tree::default();
-        for root in ["", "a"] {
-            tree.add(
-                root,
-                vec![blob("a/x"), json!({"Path": "a/sub", "Type": "commit"})],
-            )
-            .unwrap();
+    /// A hub as the real one: lists `paths` and their folders below `Root`, cut at 3,000.
+    fn files(paths: &[String], seen: &Seen) -> Reply {
+        let root = query(seen, "Root").map_or(String::new(), |root| root + "/");
+        let recursive = query(seen, "Recursive").unwrap() == "True";
+        let mut folders = BTreeSet::new();
+        let mut entries = Vec::new();
+        for path in paths.iter().filter(|path| path.starts_with(&root)) {
+            let slashes: Vec<_> = path
+                .match_indices('/')
+                .map(|(at, _)| at)
+                .filter(|at| *at > root.len())
+                .collect();
+            for at in slashes.iter().take(if recursive { usize::MAX } else { 1 }) {
+                if folders.insert(&path[..*at]) {
+                    entries.push(json!({"Path": path[..*at], "Type": "tree", "Size": 0}));
+                }
+            }
+            if recursive || slashes.is_empty() {
+                entries.push(file(path));
+            }
         }
-        let listing = tree.into_parts().0;
-        assert_eq!((listing.files.len(), listing.refused.len()), (1, 1));
+        entries.truncate(CUT_AT);
+        good(json!({"Files": entries}))
     }
 
-    #[test]
-    fn folders_are_returned_to_be_walked_but_not_the_root_itself() {
-        let folder = |path: &str| json!({"Path": path, "Type": "tree"});
+    fn page(paths: &[String], seen: &Seen) -> Reply {
+        let number: usize = query(seen, "PageNumber").unwrap().parse().unwrap();
+        let entries: Vec<_> = paths
+            .iter()
+            .skip((number - 1) * PAGE)
+            .take(PAGE)
+            .map(|path| file(path))
+            .collect();
+        good(json!({"Files": entries}))
+    }
+
+    fn paths(folders: &[(&str, usize)]) -> Vec<String> {
+        folders
+            .iter()
+            .flat_map(|(folder, count)| (0..*count).map(move |n| format!("{folder}f{n}")))
+            .collect()
+    }
+
+    fn listed(listing: &Listing) -> BTreeSet<String> {
+        listing
+            .files
+            .iter()
+            .map(|listed| listed.file.path.as_str().to_owned())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_small_tree_takes_one_request() {
+        let all = paths(&[("", 3), ("a/", 2)]);
+        let expected = all.iter().cloned().collect();
+        let server = Server::answering(move |seen| files(&all, seen)).await;
         assert_eq!(
-            Tree::default()
-                .add("a", vec![folder("a"), folder("a/b"), blob("a/c")])
-                .unwrap(),
-            ["a/b"]
+            listed(&repo(&server, RepoKind::Model).list_all().await.unwrap()),
+            expected
+        );
+        assert_eq!(
+            server.lines(),
+            ["GET /api/v1/models/org/name/repo/files?Revision=master&Recursive=True"]
         );
     }
 
-    #[test]
-    fn entries_outside_the_folder_asked_for_are_refused() {
-        for path in ["x", "ab/c", "b"] {
-            assert_eq!(
-                Tree::default()
-                    .add("a", vec![blob(path)])
-                    .unwrap_err()
-                    .kind(),
-                Kind::Refused,
-                "{path}"
+    #[tokio::test]
+    async fn a_listing_cut_silently_is_noticed_and_walked() {
+        let all = paths(&[
+            ("", 5),
+            ("a/", 2_900),
+            ("b/deep/x/", 2_000),
+            ("b/deep/y z/", 2_000),
+            ("c&d/", 1),
+        ]);
+        let expected: BTreeSet<_> = all.iter().cloned().collect();
+        let server = Server::answering(move |seen| files(&all, seen)).await;
+        let listing = repo(&server, RepoKind::Space).list_all().await.unwrap();
+        assert_eq!(listing.files.len(), expected.len(), "each path once");
+        assert!(
+            listed(&listing) == expected,
+            "other paths than those there are"
+        );
+        assert!(server.seen().len() <= 12, "{:?}", server.lines());
+    }
+
+    #[tokio::test]
+    async fn a_folder_too_full_to_be_listed_is_an_error_that_names_it() {
+        let all = paths(&[("", 1), ("big/", 3_000)]);
+        let server = Server::answering(move |seen| files(&all, seen)).await;
+        let error = repo(&server, RepoKind::Model).list_all().await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(
+            error
+                .to_string()
+                .contains("the folder big holds 3000 or more"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn datasets_are_read_page_by_page_until_one_is_short() {
+        for count in [0, 1, 199, 200, 201, 1_000, 1_001] {
+            let all = paths(&[("d/", count)]);
+            let server = Server::answering(move |seen| page(&all, seen)).await;
+            let listing = repo(&server, RepoKind::Dataset).list_all().await.unwrap();
+            assert_eq!(listing.files.len(), count);
+            assert!(
+                server.lines()[0].contains("/api/v1/datasets/org/name/repo/tree?Revision=master&Recursive=True&PageNumber=1&PageSize=200")
             );
         }
+    }
+
+    #[tokio::test]
+    async fn an_error_on_a_page_beyond_the_end_does_not_count() {
+        let all = paths(&[("", 250)]);
+        let server = Server::answering(move |seen| match query(seen, "PageNumber").as_deref() {
+            Some("1" | "2") => page(&all, seen),
+            _ => bad(400, 1, "fromIndex > toIndex"),
+        })
+        .await;
+        assert_eq!(
+            repo(&server, RepoKind::Dataset)
+                .list_all()
+                .await
+                .unwrap()
+                .files
+                .len(),
+            250
+        );
+    }
+
+    #[tokio::test]
+    async fn pages_that_repeat_themselves_end_in_an_error() {
+        let all = paths(&[("", 200)]);
+        let server = Server::answering(move |_| {
+            good(json!({"Files": all.iter().map(|path| file(path)).collect::<Vec<_>>()}))
+        })
+        .await;
+        let error = repo(&server, RepoKind::Dataset)
+            .list_all()
+            .await
+            .unwrap_err();
+        assert!(
+            error.kind() == Kind::Refused && error.to_string().contains("repeat"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_403_after_a_listing_succeeded_is_retried_and_before_is_believed() {
+        let all = paths(&[("", 250)]);
+        let denied = std::sync::atomic::AtomicUsize::new(0);
+        let server = Server::answering(move |seen| {
+            let second = query(seen, "PageNumber").as_deref() == Some("2");
+            if second && denied.fetch_add(1, Ordering::Relaxed) < 2 {
+                bad(403, 403, "access denied")
+            } else {
+                page(&all, seen)
+            }
+        })
+        .await;
+        let clock = ManualClock::new();
+        assert_eq!(
+            repo_with(&server, RepoKind::Dataset, &clock)
+                .list_all()
+                .await
+                .unwrap()
+                .files
+                .len(),
+            250
+        );
+        assert!(
+            clock.slept.lock().unwrap().len() >= 2,
+            "it waits between the tries"
+        );
+
+        let server = Server::answering(|_| bad(403, 403, "access denied")).await;
+        let error = repo(&server, RepoKind::Dataset)
+            .list_all()
+            .await
+            .unwrap_err();
+        assert_eq!((error.kind(), server.seen().len()), (Kind::Denied, 1));
+    }
+
+    #[tokio::test]
+    async fn a_403_that_never_ends_is_given_up() {
+        let all = paths(&[("", 200)]);
+        let server = Server::answering(move |seen| match query(seen, "PageNumber").as_deref() {
+            Some("1") => page(&all, seen),
+            _ => bad(403, 403, "access denied"),
+        })
+        .await;
+        let error = repo(&server, RepoKind::Dataset)
+            .list_all()
+            .await
+            .unwrap_err();
+        assert!(
+            error.was_retried() && error.to_string().contains("access denied"),
+            "{error}"
+        );
+        assert!(server.seen().len() <= 1 + 4 * PAGES_AT_ONCE);
+    }
+
+    #[tokio::test]
+    async fn a_200_that_is_no_listing_is_an_error() {
+        for reply in [
+            bad(200, 10_010_205_001, "record not found"),
+            good(Value::Null),
+            good(json!({})),
+            Reply::json(&json!({})),
+            Reply::new(200, &[], "<html>welcome</html>"),
+        ] {
+            let server = Server::scripted([reply]).await;
+            assert!(repo(&server, RepoKind::Model).list_all().await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_revision_is_not_found_where_it_is_read_and_holds_nothing_where_it_is_written()
+     {
+        for kind in [RepoKind::Model, RepoKind::Dataset, RepoKind::Space] {
+            let server = Server::answering(|_| good(json!({"Files": null}))).await;
+            let repo = repo(&server, kind);
+            assert_eq!(Repo::list(&repo).await.unwrap_err().kind(), Kind::NotFound);
+            assert!(
+                Committer::list_branch(&repo)
+                    .await
+                    .unwrap()
+                    .files
+                    .is_empty()
+            );
+        }
+        let server = Server::answering(|_| bad(404, 10_990_101_004, "no tree")).await;
+        assert_eq!(
+            Committer::list_branch(&repo(&server, RepoKind::Model))
+                .await
+                .unwrap_err()
+                .kind(),
+            Kind::NotFound
+        );
+    }
+
+    #[tokio::test]
+    async fn pages_that_end_before_their_total_are_an_error() {
+        for (count, total) in [(3, 3), (200, 200), (200, 400), (3, 4)] {
+            let all = paths(&[("", count)]);
+            let server = Server::answering(move |seen| {
+                let number: usize = query(seen, "PageNumber").unwrap().parse().unwrap();
+                let entries: Vec<_> = all
+                    .iter()
+                    .skip((number - 1) * PAGE)
+                    .take(PAGE)
+                    .map(|path| file(path))
+                    .collect();
+                good(if entries.is_empty() {
+                    json!({"Files": null})
+                } else {
+                    json!({"Files": entries, "TotalCount": total})
+                })
+            })
+            .await;
+            let listed = repo(&server, RepoKind::Dataset).list_all().await;
+            assert_eq!(
+                listed.as_ref().map(|listing| listing.files.len()).ok(),
+                (count == total).then_some(count),
+                "{listed:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_without_a_sha256_is_read_and_hashed_and_one_that_is_lost_costs_only_itself() {
+        let server = Server::answering(|seen| match seen.line() {
+            line if line.contains("FilePath=a.txt") => Reply::new(200, &[], "hello"),
+            line if line.contains("FilePath=") => bad(200, 10_990_101_007, "no content"),
+            _ => good(json!({"Files": [{"Path": "a.txt", "Size": 5}, {"Path": "lost", "Size": 5, "Sha256": ""}, file("b")]})),
+        })
+        .await;
+        let listing = repo(&server, RepoKind::Model).list_all().await.unwrap();
+        let digests: Vec<_> = listing
+            .files
+            .iter()
+            .map(|listed| (listed.file.path.as_str(), listed.file.digest.sha256()))
+            .collect();
+        assert_eq!(
+            digests,
+            [
+                ("b", Some(Sha256::of(b"x"))),
+                ("a.txt", Some(Sha256::of(b"hello")))
+            ]
+        );
+        let [refused] = &listing.refused[..] else {
+            panic!("{listing:?}")
+        };
+        assert!(
+            refused.path == "lost" && refused.reason.contains("no content"),
+            "{refused:?}"
+        );
     }
 }
