@@ -15,9 +15,9 @@ pub mod http;
 pub mod hub;
 pub mod huggingface;
 mod lfs;
+mod list_repos;
 pub mod modelscope;
 pub mod open;
-pub mod owned;
 pub mod path;
 pub mod profile;
 pub mod redact;
@@ -36,12 +36,12 @@ pub use file::{Blob, File, Listed, Listing, Refused};
 pub use http::ByteStream;
 
 pub use hub::Hub;
+pub use list_repos::OwnerRepos;
 pub use open::{
-    RawHub, Side, open_blob_source, open_blob_store, open_destination, open_destination_over,
-    open_raw, open_ref_store, open_source, open_source_by_git, open_source_over, open_space,
-    refs_by_git,
+    RawHub, Side, list_repos, open_blob_source, open_blob_store, open_destination,
+    open_destination_over, open_raw, open_ref_store, open_source, open_source_by_git,
+    open_source_over, open_space, refs_by_git,
 };
-pub use owned::{Owned, list_owned};
 pub use path::RepoPath;
 pub use profile::Profile;
 pub use redact::Redactor;

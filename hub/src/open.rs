@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::git::{GitLimits, GitRepo, GitSource};
 use crate::http::{Credentials, Http, HttpOptions, PlainDialect};
 use crate::hub::Hub;
+use crate::list_repos::OwnerRepos;
 use crate::refs::Refs;
 use crate::repo::RepoAt;
 use crate::repos::{Destination, RefStore, Source, Spaces};
@@ -204,6 +205,29 @@ pub fn open_ref_store(side: &Side, http: HttpOptions) -> Result<Arc<dyn RefStore
 pub fn open_space(side: &Side, http: HttpOptions) -> Result<Arc<dyn Spaces>> {
     let opened = open_destination(side, http)?.spaces();
     opened.ok_or_else(only_mirrored)
+}
+
+/// Lists what the owner of `side`'s repo has of that repo's kind. The repo itself need not exist.
+///
+/// # Errors
+/// [`crate::Kind::Usage`] for a Git host, which lists nothing; the hub's own errors.
+pub async fn list_repos(side: &Side, http: HttpOptions) -> Result<OwnerRepos> {
+    match side.at.hub {
+        Hub::Git => Err(Error::new(
+            Kind::Usage,
+            "a Git host does not list what an owner has",
+        )),
+        Hub::HuggingFace => {
+            huggingface::HuggingFaceRepo::open(side, http)?
+                .list_repos()
+                .await
+        }
+        Hub::ModelScope => {
+            modelscope::ModelScopeRepo::open(side, http)?
+                .list_repos()
+                .await
+        }
+    }
 }
 
 fn only_mirrored() -> Error {

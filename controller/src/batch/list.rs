@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use hf2ms_hub::path::escape;
-use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_owned};
+use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_repos};
 
 use crate::args::route::{Route, RouteArgs};
 use crate::copy::inspect::said;
@@ -164,7 +164,7 @@ pub async fn of_owner(
     let (mut named, mut refused) = (Vec::new(), Vec::new());
     for kind in &kinds {
         let at = any.source_at(settings, *kind, any.asked());
-        let owned = list_owned(&settings.source(&at), settings.http())
+        let owned = list_repos(&settings.source(&at), settings.http())
             .await
             .map_err(|error| said(&error, &at, settings, AccessMode::Reading))?;
         named.extend(

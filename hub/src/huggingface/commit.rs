@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use super::HuggingFaceRepo;
-use super::dialect::BINARIES;
+use super::errors::BINARIES;
 use super::wire::{Candidate, Candidates, Committed, Line, Modes};
 use crate::http::Request;
 use crate::{Action, Blob, Body, Commit, Content, Error, Kind, RepoPath, Result, Revision, Sha256};

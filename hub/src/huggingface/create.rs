@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::wire::RepoAnswer;
-use super::{HuggingFaceRepo, info, quota};
+use super::{HuggingFaceRepo, quota, repo};
 use crate::http::Request;
 use crate::{Error, Gate, Kind, Listing, RepoInfo, RepoKind, Result, Revision, Visibility};
 
@@ -18,7 +18,7 @@ const BUSY: &str = "conflicting operation is in progress";
 pub(super) async fn look_up(repo: &HuggingFaceRepo) -> Result<Option<RepoInfo>> {
     let url = repo.api("")?;
     let told = match repo
-        .ask::<RepoAnswer>(info::LONGEST, || Request::get(url.clone()))
+        .ask::<RepoAnswer>(repo::LONGEST, || Request::get(url.clone()))
         .await
     {
         Ok(told) => told.value,
@@ -27,8 +27,8 @@ pub(super) async fn look_up(repo: &HuggingFaceRepo) -> Result<Option<RepoInfo>> 
     };
     // Where nothing is said, the repo counts as public: the careful reading for whoever brings something private.
     let (visibility, renamed) = (
-        info::seen_by(&told).unwrap_or(Visibility::Public),
-        info::renamed(repo, &told),
+        repo::seen_by(&told).unwrap_or(Visibility::Public),
+        repo::renamed(repo, &told),
     );
     let gate = if told.gated.is_some_and(|gated| gated.is_closed()) {
         Gate::Gated
@@ -98,7 +98,7 @@ fn busy(error: Error) -> Error {
 pub(super) async fn head(repo: &HuggingFaceRepo) -> Result<Option<Revision>> {
     let told = match repo.told_refs().await {
         // CSGHub has no list of branches.
-        Err(error) if error.status() == Some(404) => return info::commit(repo).await.map(Some),
+        Err(error) if error.status() == Some(404) => return repo::commit(repo).await.map(Some),
         told => told?,
     };
     let named = told

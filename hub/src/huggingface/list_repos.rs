@@ -9,7 +9,7 @@ use super::tree::next_page;
 use super::{HuggingFaceRepo, address, escaped};
 use crate::http::Request;
 use crate::path::escape;
-use crate::{Error, Kind, Owned, Refused, Result};
+use crate::{Error, Kind, OwnerRepos, Refused, Result};
 
 /// A page has a thousand repos at most, each with its tags.
 const LONGEST_PAGE: u64 = 64 << 20;
@@ -22,9 +22,9 @@ struct Entry {
 }
 
 /// Every repo of this repo's kind and owner that the token may see.
-pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<Owned> {
+pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<OwnerRepos> {
     let author = escaped(repo.at.id.owner());
-    let (mut owned, mut visited) = (Owned::default(), HashSet::new());
+    let (mut owned, mut visited) = (OwnerRepos::default(), HashSet::new());
     let mut next = Some(address(&format!(
         "{}/api/{}?author={author}",
         repo.base,
@@ -51,7 +51,7 @@ pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<Owned> {
 }
 
 /// A repo that is whose it should be; anything else is not copied, and said.
-fn judge(entry: Entry, owner: &str, owned: &mut Owned) {
+fn judge(entry: Entry, owner: &str, owned: &mut OwnerRepos) {
     match entry.id.parse::<crate::RepoId>() {
         Ok(id) if id.owner().eq_ignore_ascii_case(owner) => owned.repos.push(id),
         Ok(_) => owned

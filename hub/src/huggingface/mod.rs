@@ -1,25 +1,25 @@
 //! Hugging Face as a source and as a destination: this file is its table of contents. Facts: huggingface_hub 2.4.0.
 //!
-//! [`whoami`] looks accounts up and [`info`] repos, [`owned`] lists an owner's repos, [`tree`] files, [`read`] opens them. [`repos`]
-//! looks destinations up and creates them, [`rules`] says where a file goes, [`references`] has branches and tags, [`space`] what a
-//! Space has beyond its files, [`commit`] writes. [`dialect`] understands errors and [`quota`] waits, [`wire`] holds the JSON. Where
+//! [`account`] looks accounts up and [`repo`] repos, [`list_repos`] lists an owner's repos, [`tree`] files, [`read`] opens them. [`create`]
+//! looks destinations up and creates them, [`placement`] says where a file goes, [`refs`] has branches and tags, [`space`] what a
+//! Space has beyond its files, [`commit`] writes. [`errors`] understands errors and [`quota`] waits, [`wire`] holds the JSON. Where
 //! blobs are, which are missing and how they are stored is [`crate::lfs`]'s; [`xet`] is the other way, and the only one for what
 //! storage serves no other way. Other servers with the same API are taken as they are (docs/self-hosted.md).
 
+mod account;
 mod commit;
-mod dialect;
-mod info;
-mod owned;
+mod create;
+mod errors;
+mod list_repos;
+mod placement;
 pub(crate) mod profile;
 mod quota;
 mod read;
-mod references;
-mod repos;
-mod rules;
+mod refs;
+mod repo;
 mod siblings;
 mod space;
 mod tree;
-mod whoami;
 mod wire;
 #[cfg(feature = "xet")]
 mod xet;
@@ -41,7 +41,7 @@ use crate::http::{Credentials, Http, HttpOptions, Request, Told};
 use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, Body, ByteStream, Cards, Commit, CommitLimits, Committer,
-    Error, File, Kind, Listing, Missing, Owned, Placement, RefStore, Repo, RepoAt, RepoInfo,
+    Error, File, Kind, Listing, Missing, OwnerRepos, Placement, RefStore, Repo, RepoAt, RepoInfo,
     RepoKind, RepoPath, Result, Revision, Sha256, Side, Spaces, Token, Transport, Visibility,
 };
 
@@ -58,7 +58,7 @@ pub struct HuggingFaceRepo {
     base: String,
     at: RepoAt,
     /// Whose token it is; `None` without one.
-    account: Option<whoami::Known>,
+    account: Option<account::Known>,
     pub(crate) lfs: Lfs,
     xet: xet::Xet,
 }
@@ -77,11 +77,14 @@ impl HuggingFaceRepo {
                 "the Hugging Face endpoint must not hold '?' or '#'",
             ));
         }
-        let account = side.token.as_ref().map(|token| whoami::known(&base, token));
+        let account = side
+            .token
+            .as_ref()
+            .map(|token| account::known(&base, token));
         let http = Http::new(
             &endpoint,
             credentials(side.token.as_ref()),
-            dialect::Words::of(&side.at, account.is_some()),
+            errors::Words::of(&side.at, account.is_some()),
             options,
         )?;
         let batch = address(&format!(
@@ -135,8 +138,8 @@ impl HuggingFaceRepo {
     ///
     /// # Errors
     /// The hub's.
-    pub async fn owned(&self) -> Result<Owned> {
-        owned::list(self).await
+    pub async fn list_repos(&self) -> Result<OwnerRepos> {
+        list_repos::list(self).await
     }
 
     /// `{endpoint}/{prefix}{id}{rest}`: outside the API a model has no prefix.
@@ -202,19 +205,19 @@ fn escaped(part: &str) -> String {
 #[async_trait]
 impl Repo for HuggingFaceRepo {
     async fn account(&self) -> Result<Account> {
-        whoami::account(self).await
+        account::account(self).await
     }
 
     /// The question has a limit of its own, which is not waited for.
     async fn account_if_told(&self) -> Result<Option<Account>> {
-        match whoami::account(self).await {
+        match account::account(self).await {
             Err(error) if error.kind() == Kind::RateLimited => Ok(None),
             account => account.map(Some),
         }
     }
 
     async fn describe(&self) -> Result<RepoInfo> {
-        info::describe(self).await
+        repo::describe(self).await
     }
 
     async fn list(&self) -> Result<Listing> {
@@ -222,7 +225,7 @@ impl Repo for HuggingFaceRepo {
     }
 
     async fn head(&self) -> Result<Option<Revision>> {
-        repos::head(self).await
+        create::head(self).await
     }
 
     fn ref_store(self: Arc<Self>) -> Option<Arc<dyn RefStore>> {
@@ -273,19 +276,19 @@ impl BlobStore for HuggingFaceRepo {
 #[async_trait]
 impl Committer for HuggingFaceRepo {
     async fn find(&self) -> Result<Option<RepoInfo>> {
-        repos::look_up(self).await
+        create::look_up(self).await
     }
 
     async fn create(&self, visibility: Visibility) -> Result<()> {
-        repos::create(self, visibility).await
+        create::create(self, visibility).await
     }
 
     async fn list_branch(&self) -> Result<Listing> {
-        repos::list(self).await
+        create::list(self).await
     }
 
     fn placement(&self, path: &RepoPath, size: u64) -> Placement {
-        rules::placement(path, size)
+        placement::placement(path, size)
     }
 
     /// huggingface_hub 2.4.0, `_upload_pipeline.py`: at most 1,000 files a commit, from 250 on, towards 40 s.
@@ -312,7 +315,7 @@ impl Committer for HuggingFaceRepo {
 #[async_trait]
 impl Cards for HuggingFaceRepo {
     async fn refusal_of(&self, card: &str) -> Result<Option<String>> {
-        repos::refuses_card(self, card).await
+        create::refuses_card(self, card).await
     }
 }
 

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::info::LONGEST;
+use super::repo::LONGEST;
 use super::tree::Walk;
 use super::{HuggingFaceRepo, escaped};
 use crate::http::Request;

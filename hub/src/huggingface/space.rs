@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::{HuggingFaceRepo, info, repos};
+use super::{HuggingFaceRepo, create, repo};
 use crate::http::Request;
 use crate::repos::Spaces;
 use crate::space::{Sdk, SpaceVariables};
@@ -40,7 +40,7 @@ impl Spaces for HuggingFaceRepo {
     async fn sdk(&self) -> Result<Option<String>> {
         let url = self.api("")?;
         Ok(self
-            .ask::<App>(info::LONGEST, || Request::get(url.clone()))
+            .ask::<App>(repo::LONGEST, || Request::get(url.clone()))
             .await?
             .value
             .sdk)
@@ -63,7 +63,7 @@ impl Spaces for HuggingFaceRepo {
         };
         let id = &self.at.id;
         let wanted = json!({"name": id.name(), "organization": id.owner(), "type": "space", "visibility": word, "sdk": sdk});
-        repos::ask_for(self, &wanted).await
+        create::ask_for(self, &wanted).await
     }
 }
 

@@ -7,7 +7,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::{ModelScopeRepo, dialect};
+use super::{ModelScopeRepo, errors};
 use crate::http::Request;
 use crate::http::retry::retrying;
 use crate::{Error, RepoKind, Result};
@@ -119,7 +119,7 @@ impl ModelScopeRepo {
             .http
             .send(request.once().header(REQUEST_ID, request_id()))
             .await?;
-        dialect::data_of(response, self.http.redactor()).await
+        errors::data_of(response, self.http.redactor()).await
     }
 }
 

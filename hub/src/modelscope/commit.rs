@@ -117,7 +117,7 @@ mod tests {
     use bytes::Bytes;
     use serde_json::json;
 
-    use super::super::ask::tests::{bad, good, repo, repo_with};
+    use super::super::api::tests::{bad, good, repo, repo_with};
     use super::*;
     use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server};

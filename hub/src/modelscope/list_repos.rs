@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::ModelScopeRepo;
 use crate::http::Request;
 use crate::path::escape;
-use crate::{Error, Kind, Owned, Refused, RepoKind, Result};
+use crate::{Error, Kind, OwnerRepos, Refused, RepoKind, Result};
 
 /// Repos a page; what the hub gives at most is not published, so a shorter page does not mean the last one.
 const PAGE: usize = 50;
@@ -20,8 +20,8 @@ impl ModelScopeRepo {
     ///
     /// # Errors
     /// The hub's; [`Kind::Refused`] where there are more than it lists.
-    pub async fn owned(&self) -> Result<Owned> {
-        let mut owned = Owned::default();
+    pub async fn list_repos(&self) -> Result<OwnerRepos> {
+        let mut owned = OwnerRepos::default();
         for number in 1..=MOST_PAGES {
             let Some(url) = self.owned_page(number) else {
                 return Err(Error::new(
@@ -91,7 +91,7 @@ fn entries(data: Value) -> Result<Vec<Value>> {
 }
 
 /// A repo that is whose it should be; anything else is not copied, and said.
-fn judge(entry: &Value, owner: &str, owned: &mut Owned) {
+fn judge(entry: &Value, owner: &str, owned: &mut OwnerRepos) {
     let text = |names: &[&str]| names.iter().find_map(|name| entry.get(*name)?.as_str());
     let whole = text(&["id"])
         .filter(|id| id.contains('/'))
@@ -119,11 +119,11 @@ fn judge(entry: &Value, owner: &str, owned: &mut Owned) {
 mod tests {
     use serde_json::json;
 
-    use super::super::ask::tests::{good, repo};
+    use super::super::api::tests::{good, repo};
     use super::*;
     use crate::http::testing::Server;
 
-    fn names(owned: &Owned) -> Vec<&str> {
+    fn names(owned: &OwnerRepos) -> Vec<&str> {
         owned.repos.iter().map(crate::RepoId::as_str).collect()
     }
 
@@ -140,7 +140,7 @@ mod tests {
             page(&[]),
         ])
         .await;
-        let owned = repo(&server, RepoKind::Model).owned().await.unwrap();
+        let owned = repo(&server, RepoKind::Model).list_repos().await.unwrap();
         assert_eq!(
             (names(&owned), owned.refused.len()),
             (vec!["org/a", "org/b", "org/c"], 1)
@@ -160,7 +160,7 @@ mod tests {
             good(json!([])),
         ])
         .await;
-        let owned = repo(&server, RepoKind::Dataset).owned().await.unwrap();
+        let owned = repo(&server, RepoKind::Dataset).list_repos().await.unwrap();
         assert_eq!((names(&owned), owned.refused.len()), (vec!["org/a"], 1));
         assert_eq!(
             server.lines()[0],
@@ -173,7 +173,7 @@ mod tests {
         let server = Server::answering(|_| good(json!({"models": [{"id": "org/a"}]}))).await;
         assert_eq!(
             repo(&server, RepoKind::Model)
-                .owned()
+                .list_repos()
                 .await
                 .unwrap_err()
                 .kind(),

@@ -1,27 +1,27 @@
 //! ModelScope as a source and as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
 //!
-//! [`dialect`] reads what the hub says, [`ask`] sends and opens envelopes, [`wire`] has the bodies' shapes; [`repos`], [`owned`],
-//! [`studio`], [`head`] and [`pin`], [`references`] and [`push`], [`listing`], [`tree`] and [`unhashed`], [`oss`], [`read`], [`check`], [`put`], [`commit`] and [`inline`] are one task each.
+//! [`errors`] reads what the hub says, [`api`] sends and opens envelopes, [`wire`] has the bodies' shapes; [`repo`], [`list_repos`],
+//! [`space`], [`head`] and [`resolve`], [`refs`] and [`push`], [`tree`], [`entries`] and [`unhashed`], [`oss`], [`read`], [`upload`], [`put`], [`commit`] and [`placement`] are one task each.
 
-mod ask;
-mod check;
+mod api;
 mod commit;
-mod dialect;
+mod entries;
+mod errors;
 mod head;
-mod inline;
-mod listing;
+mod list_repos;
 mod oss;
-mod owned;
-mod pin;
+mod placement;
 pub(crate) mod profile;
 mod push;
 mod put;
 mod read;
-mod references;
-mod repos;
-mod studio;
+mod refs;
+mod repo;
+mod resolve;
+mod space;
 mod tree;
 mod unhashed;
+mod upload;
 mod wire;
 
 use std::collections::HashMap;
@@ -48,7 +48,7 @@ pub struct ModelScopeRepo {
     token: Option<Token>,
     http: Http,
     /// Where the blobs that the hub wants are to be put.
-    targets: Mutex<HashMap<Sha256, check::Target>>,
+    targets: Mutex<HashMap<Sha256, upload::Target>>,
     /// Where files were found in storage.
     found: read::Found,
     /// A listing has succeeded: a later 403 on one is not about permission.
@@ -74,12 +74,7 @@ impl ModelScopeRepo {
             )
         };
         let base: Url = at.endpoint.parse().map_err(refused)?;
-        let http = Http::new(
-            &base,
-            credentials(token.as_ref()),
-            dialect::ModelScope,
-            http,
-        )?;
+        let http = Http::new(&base, credentials(token.as_ref()), errors::ModelScope, http)?;
         Ok(Self {
             at,
             base,
@@ -179,7 +174,7 @@ impl Committer for ModelScopeRepo {
     }
 
     fn placement(&self, path: &RepoPath, size: u64) -> Placement {
-        inline::placement(self.at.kind, path, size)
+        placement::placement(self.at.kind, path, size)
     }
 
     /// modelscope-hub 0.5.1, `constants.py`: `COMMIT_MAX_ACTIONS_PER_REQUEST` (the server's own limit),
@@ -191,7 +186,7 @@ impl Committer for ModelScopeRepo {
             batch_actions: 256,
             body_bytes: 8 << 20,
             commit_time: None,
-            folder_entries: listing::widest(self.at.kind),
+            folder_entries: tree::widest(self.at.kind),
             checks_blobs: false,
         }
     }

@@ -120,7 +120,7 @@ mod tests {
     use futures_util::StreamExt;
     use serde_json::json;
 
-    use super::super::ask::tests::{bad, good, repo};
+    use super::super::api::tests::{bad, good, repo};
     use super::*;
     use crate::http::testing::{Reply, Server};
     use crate::{BlobSource, Repo};

@@ -110,7 +110,7 @@ mod tests {
     use std::path::Path;
     use std::process::{Command, Stdio};
 
-    use super::super::ask::tests::repo;
+    use super::super::api::tests::repo;
     use super::*;
     use crate::RepoKind;
     use crate::http::testing::{Reply, Server};

@@ -8,9 +8,9 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
 use super::ModelScopeRepo;
-use super::ask::{REQUEST_ID, request_id};
-use super::check::Target;
-use super::dialect::complaint;
+use super::api::{REQUEST_ID, request_id};
+use super::errors::complaint;
+use super::upload::Target;
 use crate::http::{Origin, Response, is_signed};
 use crate::{Blob, ByteStream, Error, Kind, Redactor, Result};
 
@@ -102,7 +102,7 @@ mod tests {
     use futures_util::stream;
     use serde_json::json;
 
-    use super::super::ask::tests::{TOKEN, bad, good, repo};
+    use super::super::api::tests::{TOKEN, bad, good, repo};
     use super::*;
     use crate::http::testing::{Reply, Server};
     use crate::{RepoKind, Sha256};

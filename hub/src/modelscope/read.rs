@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use reqwest::{StatusCode, Url};
 
 use super::ModelScopeRepo;
-use super::ask::{REQUEST_ID, request_id};
-use super::dialect::complaint;
+use super::api::{REQUEST_ID, request_id};
+use super::errors::complaint;
 use crate::http::{Origin, Request, Response};
 use crate::stream::range::{checked, is_worth_asking, nothing, part, restarted};
 use crate::{ByteStream, Error, File, Kind, RepoPath, Result};
@@ -169,7 +169,7 @@ fn is_other_than(answer: &Response, file: &File, range: &Range<u64>) -> bool {
 mod tests {
     use futures_util::StreamExt;
 
-    use super::super::ask::tests::repo;
+    use super::super::api::tests::repo;
     use super::*;
     use crate::http::testing::{Reply, Server};
     use crate::{BlobSource, Digest, RepoKind, Sha256};

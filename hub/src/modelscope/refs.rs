@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::ModelScopeRepo;
 use super::push::{Change, push};
-use super::repos::read_exists;
+use super::repo::read_exists;
 use crate::http::Request;
 use crate::refs::{RefKind, Refs};
 use crate::repos::RefStore;
@@ -93,7 +93,7 @@ fn names(told: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ask::tests::{bad, good, repo};
+    use super::super::api::tests::{bad, good, repo};
     use super::*;
     use crate::http::testing::{Reply, Server};
     use crate::{Ref, RepoKind};

@@ -97,7 +97,7 @@ impl ModelScopeRepo {
     /// and whoever asked looks at what is there.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] when the id is taken; [`Kind::Invalid`] for a studio, which [`super::studio`] creates.
+    /// [`Kind::Conflict`] when the id is taken; [`Kind::Invalid`] for a studio, which [`super::space`] creates.
     pub(super) async fn create_repo(&self, visibility: Visibility) -> Result<()> {
         let request = match self.at.kind {
             RepoKind::Model => self.create_model(visibility)?,
@@ -206,7 +206,7 @@ pub(super) fn gate_of(info: &Value) -> Gate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ask::tests::{bad, good, repo};
+    use super::super::api::tests::{bad, good, repo};
     use super::*;
     use crate::Side;
     use crate::http::testing::{Reply, Server};

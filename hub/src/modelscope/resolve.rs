@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::ModelScopeRepo;
-use super::repos::{gate_of, said_visibility};
+use super::repo::{gate_of, said_visibility};
 use crate::http::Request;
 use crate::{Kind, RepoInfo, RepoKind, Result, Revision, Visibility};
 
@@ -99,7 +99,7 @@ fn newest_in(data: &Value) -> Option<Revision> {
 mod tests {
     use serde_json::json;
 
-    use super::super::ask::tests::{bad, good, repo};
+    use super::super::api::tests::{bad, good, repo};
     use super::*;
     use crate::Repo;
     use crate::http::testing::{Reply, Server};

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::ModelScopeRepo;
-use super::repos::read_exists;
+use super::repo::read_exists;
 use crate::http::Request;
 use crate::repos::Spaces;
 use crate::space::{Sdk, SpaceVariables};
@@ -81,7 +81,7 @@ impl Spaces for ModelScopeRepo {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ask::tests::{bad, repo};
+    use super::super::api::tests::{bad, repo};
     use super::*;
     use crate::http::testing::{Reply, Server};
     use crate::{Kind, RepoKind};

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
 use super::ModelScopeRepo;
-use super::tree::Tree;
+use super::entries::Tree;
 use crate::http::Request;
 use crate::path::escape;
 use crate::{Error, Kind, Listing, RepoKind, Result};
@@ -260,7 +260,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::ask::tests::{bad, good, repo, repo_with};
+    use super::super::api::tests::{bad, good, repo, repo_with};
     use super::*;
     use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Seen, Server};

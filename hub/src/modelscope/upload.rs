@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::commit::read_denial;
 use super::wire::{Check, Checked, Named, Object, ObjectError, Upload};
-use super::{ModelScopeRepo, dialect};
+use super::{ModelScopeRepo, errors};
 use crate::http::{Origin, Request};
 use crate::path::escape;
 use crate::{Blob, Error, Kind, Missing, Redactor, Result, Sha256};
@@ -218,7 +218,7 @@ fn asked_for(object: &Object, sizes: &HashMap<Sha256, u64>) -> Result<Sha256> {
 
 fn error_of(error: &ObjectError, redactor: &Redactor) -> Error {
     let status = error.code.and_then(|code| StatusCode::from_u16(code).ok());
-    let kind = match status.map_or(Kind::Invalid, dialect::kind_of) {
+    let kind = match status.map_or(Kind::Invalid, errors::kind_of) {
         // About one object: the token was good enough for the check.
         Kind::Unauthorized => Kind::Denied,
         kind => kind,
@@ -231,7 +231,7 @@ fn error_of(error: &ObjectError, redactor: &Redactor) -> Error {
 mod tests {
     use serde_json::json;
 
-    use super::super::ask::tests::{TOKEN, bad, good, repo};
+    use super::super::api::tests::{TOKEN, bad, good, repo};
     use super::*;
     use crate::RepoKind;
     use crate::http::testing::{Reply, Server};
