@@ -9,7 +9,7 @@ use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Visibility, open_dest
 use hf2ms_worker::context::{Context, TransferContext};
 use hf2ms_worker::events::Events;
 use hf2ms_worker::job::{Input, Lifeline, Variables, variables};
-use hf2ms_worker::plan::card::CardPolicy;
+use hf2ms_worker::plan::CardPolicy;
 use hf2ms_worker::protocol::{
     Chunk, Event, Exit, PushJob, ScanJob, Transport, VerifyJob, WorkerOptions,
 };
@@ -332,16 +332,12 @@ async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
 /// A whole repo, attached to nothing. As the first process of a container it is stopped by no signal that it does not hear.
 async fn alone(request: &MigrateRequest, settings: &Settings) -> Result<Exit, Stop> {
     let found = tokio::select! {
-        found = migrate::find(request, settings) => found.map_err(refused)?,
+        found = request.resolve(settings) => found.map_err(refused)?,
         () = signalled() => return Ok(Exit::Interrupted),
     };
-    let context = open(&found.from, &found.to, settings, &found.options)?;
-    Ok(until_stopped(
-        &context.events.clone(),
-        Lifeline::none(),
-        migrate::migrate(&context, &found, request),
-    )
-    .await)
+    let events = Events::new(io::stdout(), settings.redactor());
+    let copy = migrate::migrate(request, found, settings, &events);
+    Ok(until_stopped(&events, Lifeline::none(), copy).await)
 }
 
 fn refused(error: hf2ms_hub::Error) -> Stop {

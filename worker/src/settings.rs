@@ -139,6 +139,11 @@ impl Settings {
         self.http.clone()
     }
 
+    /// The same settings with these HTTP options.
+    pub fn with_http(self, http: HttpOptions) -> Self {
+        Self { http, ..self }
+    }
+
     /// Tokens, logins, and the passwords of proxies.
     pub fn secrets(&self) -> impl Iterator<Item = Token> {
         self.token_variables()

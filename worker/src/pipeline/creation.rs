@@ -1,48 +1,97 @@
-//! The destination comes into being: created where it is absent, and taken as it is where it exists, unless it would
-//! show what is to be hidden.
+//! The creation of a destination: an absent repo is created, one that exists is taken as it is, unless it would show what
+//! is to be hidden.
 
-use hf2ms_hub::{Destination, Error, Kind, RepoInfo, Result, Visibility};
+use hf2ms_hub::{Destination, Error, Kind, Result, Visibility};
+
+/// How a destination came to exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It was created as asked for.
+    New,
+    /// Another writer created it first; it is taken as it is.
+    ByAnother,
+}
+
+/// Why there is no destination to write to.
+#[derive(Debug)]
+pub enum CreationError {
+    /// The hub's error.
+    Hub(Error),
+    /// The destination is public, and what would be copied has this visibility.
+    WouldShow(Visibility),
+    /// The destination exists, and the account may not see it.
+    NotVisible,
+}
+
+impl From<Error> for CreationError {
+    fn from(error: Error) -> Self {
+        Self::Hub(error)
+    }
+}
+
+impl From<CreationError> for Error {
+    fn from(creation: CreationError) -> Self {
+        let message = match creation {
+            CreationError::Hub(error) => return error,
+            CreationError::WouldShow(wanted) => format!(
+                "the destination is public, and what would be copied is {wanted}: give --public to show it"
+            ),
+            CreationError::NotVisible => {
+                "the destination exists and is not ours to see: take another id".to_owned()
+            }
+        };
+        Self::new(Kind::Denied, message)
+    }
+}
 
 /// Makes sure that there is a destination to write to. Many workers may do so at once: one creates it, the others take it.
 ///
 /// # Errors
-/// It can't be created, or it is public and what comes is not.
+/// [`CreationError`]
 pub async fn ensure(destination: &dyn Destination, wanted: Visibility) -> Result<()> {
     match destination.find().await? {
-        Some(found) => stays_hidden(wanted, &found),
-        None => create(destination, wanted).await,
-    }
-}
-
-/// Creates the destination; one that someone else made meanwhile is taken.
-///
-/// # Errors
-/// It can't be created, or what someone else made is not ours to see, or public when what comes is not.
-pub async fn create(destination: &dyn Destination, wanted: Visibility) -> Result<()> {
-    match destination.create(wanted).await {
-        Err(error) if error.kind() == Kind::Conflict => match destination.find().await? {
-            Some(found) => stays_hidden(wanted, &found),
-            None => Err(Error::new(
-                Kind::Denied,
-                "the destination exists and is not ours to see: take another id",
-            )),
-        },
-        created => created,
-    }
-}
-
-/// Refuses a destination that shows to all what is not public.
-///
-/// # Errors
-/// That it does.
-pub fn stays_hidden(wanted: Visibility, found: &RepoInfo) -> Result<()> {
-    if wanted.is_betrayed_by(found.visibility) {
-        let message = format!(
-            "the destination is public, and what would be copied is {wanted}: give --public to show it"
-        );
-        return Err(Error::new(Kind::Denied, message));
+        Some(found) => stays_hidden(wanted, found.visibility)?,
+        None => {
+            let creation = destination.create(wanted);
+            create_or_adopt(destination, wanted, creation).await?;
+        }
     }
     Ok(())
+}
+
+/// Awaits `creation`, the request that creates the destination. Where another writer was first, the repo of that writer
+/// is taken.
+///
+/// # Errors
+/// [`CreationError`]
+pub async fn create_or_adopt(
+    destination: &dyn Destination,
+    wanted: Visibility,
+    creation: impl Future<Output = Result<()>>,
+) -> std::result::Result<Created, CreationError> {
+    match creation.await {
+        Ok(()) => Ok(Created::New),
+        Err(error) if error.kind() == Kind::Conflict => {
+            let found = destination.find().await?;
+            let found = found.ok_or(CreationError::NotVisible)?;
+            stays_hidden(wanted, found.visibility).map(|()| Created::ByAnother)
+        }
+        Err(error) => Err(CreationError::Hub(error)),
+    }
+}
+
+/// Refuses a destination that shows to everyone what is not public.
+///
+/// # Errors
+/// [`CreationError::WouldShow`]
+pub fn stays_hidden(
+    wanted: Visibility,
+    found: Visibility,
+) -> std::result::Result<(), CreationError> {
+    match wanted.is_betrayed_by(found) {
+        true => Err(CreationError::WouldShow(wanted)),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -50,16 +99,15 @@ mod tests {
     use Visibility::{Private, Public};
 
     use super::*;
-    use crate::testing::{FakeDestination, FakeSource, context};
+    use crate::testing::FakeDestination;
 
     /// What becomes of a destination when `wanted` comes to it: how it ended, and who may see it then.
     async fn ensured(
         wanted: Visibility,
         there: FakeDestination,
     ) -> (Result<()>, Option<Visibility>) {
-        let (context, _, destination) = context(FakeSource::default(), there, 1 << 20);
-        let ended = ensure(&*context.destination, wanted).await;
-        (ended, *destination.visibility.lock().unwrap())
+        let ended = ensure(&there, wanted).await;
+        (ended, *there.visibility.lock().unwrap())
     }
 
     fn standing(visibility: Visibility) -> FakeDestination {

@@ -21,13 +21,13 @@ use hf2ms_hub::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::plan::card::CardPolicy;
 use crate::plan::chunks::{FILE_COST, cut};
 use crate::protocol::{
     Chunking, Creation, Edit, ExistingFile, PlanSummary, Transport, WorkerOptions,
 };
 
 pub use by_git::GitFiles;
+pub use card::CardPolicy;
 pub use changeset::{Changeset, CommitFile};
 pub use prune::{DeletedFile, MaxDelete, WithheldDeletions};
 
@@ -91,7 +91,7 @@ pub struct PlannedFile {
     /// What the destination has at the path, when it has something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<ExistingFile>,
-    /// What is changed about its content on the way ([`card`]).
+    /// What is changed about its content on the way ([`crate::pipeline::card`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Edit>,
 }

@@ -1,9 +1,9 @@
 //! What a worker says: NDJSON events on stdout, and last the receipt.
 
-use hf2ms_hub::{GitSha1, Kind, Refused, RepoPath, Revision, Sha256};
+use hf2ms_hub::{Error, GitSha1, Kind, Refused, RepoPath, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{Chunk, PushJob, PushReport, Scan};
+use super::{Chunk, Exit, PushJob, PushReport, Scan};
 
 /// One line of a worker's stdout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,6 +178,11 @@ pub struct FailedFile {
 }
 
 impl FailedFile {
+    /// The failure as an error of the same meaning.
+    pub fn to_error(&self) -> Error {
+        Error::new(self.kind, self.error.clone())
+    }
+
     /// Whether another try may do what this one could not.
     pub fn may_pass(&self) -> bool {
         matches!(self.kind, Kind::Transient | Kind::Conflict)
@@ -225,6 +230,15 @@ impl Verification {
             && self.missing.is_empty()
             && self.different.is_empty()
             && self.unread.is_empty()
+    }
+
+    /// [`Exit::Integrity`] where content differs, [`Exit::Incomplete`] where files are missing or unread.
+    pub fn exit(&self) -> Exit {
+        match (self.different.is_empty(), self.is_good()) {
+            (_, true) => Exit::Done,
+            (false, _) => Exit::Integrity,
+            (true, false) => Exit::Incomplete,
+        }
     }
 }
 

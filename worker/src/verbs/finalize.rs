@@ -1,21 +1,14 @@
-//! `finalize`: what follows when all chunks have ended: commit what the receipts say is stored, then compare every
-//! file. It can be done twice: what stands there already needs no action.
+//! `finalize`: commits what the chunks have stored and compares every file. A second run finds the first one's work done.
 
-use std::collections::HashSet;
-
-use hf2ms_hub::{Error, Kind, RepoPath, Result};
+use hf2ms_hub::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::commit;
 use crate::context::Context;
-use crate::plan::{Changeset, Plan, WithheldDeletions};
-use crate::protocol::{Deletion, Event, Exit, FailedFile, Receipt, Verification};
-use crate::verbs::verify::{compare, exit_of};
+use crate::pipeline::finish::{commit_and_verify, rebase_on_destination};
+use crate::plan::Plan;
+use crate::protocol::{Deletion, Exit, FailedFile, Receipt};
 
-/// Commits that end incomplete for reasons that may pass are tried again this often.
-const TRIES: u32 = 2;
-
-/// What one `finalize` is given: the whole plan, and what its chunks left behind. Who gives it may lend both: they are as large as the repo.
+/// The job of one `finalize`: the plan and the receipts of its chunks. A sender may borrow both, since they are as large as the repo.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FinalizeJob<P = Plan, R = Vec<Receipt>> {
     /// [`crate::protocol::VERSION`].
@@ -24,19 +17,19 @@ pub struct FinalizeJob<P = Plan, R = Vec<Receipt>> {
     pub run: String,
     /// What the run does.
     pub plan: P,
-    /// A receipt a chunk; a chunk without one has stored nothing.
+    /// One receipt per chunk; a chunk without a receipt has stored nothing.
     #[serde(default)]
     pub receipts: R,
-    /// Whether someone may have written to the destination since it was planned: an earlier finalizer, say. Then it is
-    /// listed before anything is committed.
-    #[serde(default)]
-    pub look: bool,
+    /// Lists the destination before anything is committed. Needed where another writer, an earlier finalizer for one, may
+    /// have written since the plan was made.
+    #[serde(default, rename = "look")]
+    pub relist: bool,
     /// When files are deleted.
     #[serde(default)]
     pub deletion: Deletion,
 }
 
-/// Commits and verifies.
+/// Commits the files of the plan and compares every one of them.
 pub async fn finalize(context: &Context, job: FinalizeJob) -> Exit {
     let summary = job.plan.summary();
     context
@@ -52,159 +45,19 @@ pub async fn finalize(context: &Context, job: FinalizeJob) -> Exit {
 }
 
 async fn finalize_plan(context: &Context, mut job: FinalizeJob) -> Result<Exit> {
-    if let Some(error) = fatal(job.receipts.iter().flat_map(|receipt| &receipt.failed)) {
-        return Err(error);
+    let failed = job.receipts.iter().flat_map(|receipt| &receipt.failed);
+    if let Some(fatal) = FailedFile::fatal(failed) {
+        return Err(fatal.to_error());
     }
-    if job.look {
+    if job.relist {
         rebase_on_destination(context, &mut job.plan).await?;
     }
     commit_and_verify(context, &mut job.plan, &job.run, job.receipts, job.deletion).await
 }
 
-/// Commits what the receipts say is stored and compares every file that has not failed; both are said.
-///
-/// # Errors
-/// The destination can't be listed, or a hub ended the commit for good.
-pub async fn commit_and_verify(
-    context: &Context,
-    plan: &mut Plan,
-    run: &str,
-    mut receipts: Vec<Receipt>,
-    deletion: Deletion,
-) -> Result<Exit> {
-    let unsent = plan.unsent(&receipts);
-    commit_files(context, plan, &receipts, &unsent, deletion).await?;
-    let committed = context.events.receipt_so_far();
-    let failed: Vec<FailedFile> = unsent.iter().chain(&committed.failed).cloned().collect();
-    receipts.push(committed);
-    let found = compare(context, &plan.verify_job(run, &receipts, &failed).files).await?;
-    let failed = if plan.is_pinned() {
-        failed
-    } else {
-        compare_with_source(context, plan, failed).await?
-    };
-    let exit = exit(plan, &failed, &found);
-    context.events.say(&Event::Verified(found));
-    Ok(exit)
-}
-
-/// The failures, once a source that tells no commit was listed again. What it has changed meanwhile has failed by that; no
-/// content is called wrong then.
-async fn compare_with_source(
-    context: &Context,
-    plan: &Plan,
-    mut failed: Vec<FailedFile>,
-) -> Result<Vec<FailedFile>> {
-    let moved = plan.source_changes(&context.source.list().await?);
-    if moved.is_empty() {
-        return Ok(failed);
-    }
-    let before = context.events.receipt_so_far().failed.len();
-    let say = |path: &RepoPath, what: String| {
-        context.events.failed(
-            path,
-            &Error::new(
-                Kind::Conflict,
-                format!("{what}: run the same command again"),
-            ),
-        )
-    };
-    for (path, word) in &moved {
-        say(
-            path,
-            format!(
-                "the source has {word} it since it was listed, and tells no commit to read it at"
-            ),
-        );
-    }
-    let corrupt: HashSet<&str> = failed
-        .iter()
-        .filter(|failed| failed.kind == Kind::Corrupt)
-        .map(|failed| failed.path.as_str())
-        .collect();
-    let others = plan
-        .files
-        .iter()
-        .map(|planned| &planned.file.path)
-        .filter(|path| corrupt.contains(path.to_string().as_str()));
-    for path in others.filter(|path| !moved.iter().any(|(moved, _)| moved == *path)) {
-        say(
-            path,
-            "the source has changed since it was listed".to_owned(),
-        );
-    }
-    let told = context.events.receipt_so_far().failed.split_off(before);
-    let paths: HashSet<&str> = told.iter().map(|failed| failed.path.as_str()).collect();
-    failed.retain(|failed| !paths.contains(failed.path.as_str()));
-    drop(paths);
-    failed.extend(told);
-    Ok(failed)
-}
-
-fn exit(plan: &Plan, failed: &[FailedFile], found: &Verification) -> Exit {
-    let left_out = if plan.leaves_out() {
-        Exit::Incomplete
-    } else {
-        Exit::Done
-    };
-    exit_of(found)
-        .worse(Exit::of_failed(failed))
-        .worse(left_out)
-}
-
-async fn commit_files(
-    context: &Context,
-    plan: &mut Plan,
-    receipts: &[Receipt],
-    unsent: &[FailedFile],
-    deletion: Deletion,
-) -> Result<()> {
-    let before = context.events.receipt_so_far().failed.len();
-    for attempt in 1..=TRIES {
-        let mut change = Changeset {
-            deletion,
-            ..plan.change(receipts)
-        };
-        if !unsent.is_empty() && deletion == Deletion::WhenWhole {
-            change.delete.clear();
-        }
-        if change.files.is_empty() && change.delete.is_empty() {
-            return Ok(());
-        }
-        commit::write_changeset(context, &change).await?;
-        let failed = context.events.receipt_so_far().failed.split_off(before);
-        if attempt == TRIES || !failed.iter().any(FailedFile::may_pass) {
-            return Ok(());
-        }
-        context.events.forget_failures_after(before);
-        rebase_on_destination(context, plan).await?;
-    }
-    Ok(())
-}
-
-/// Takes note of what stands at the destination now. A file that is not deleted because someone rewrote it has failed: whoever
-/// gave the plan does not know that yet.
-async fn rebase_on_destination(context: &Context, plan: &mut Plan) -> Result<()> {
-    let known = plan.withheld.len();
-    plan.rebase_on(&context.destination.list_branch().await?);
-    for WithheldDeletions { reason, paths } in &plan.withheld[known..] {
-        paths.iter().for_each(|path| {
-            context
-                .events
-                .failed(path, &Error::new(Kind::Conflict, reason.clone()))
-        });
-    }
-    Ok(())
-}
-
-/// The failure after which the hub will answer everything else the same way.
-pub(crate) fn fatal<'a>(failed: impl IntoIterator<Item = &'a FailedFile>) -> Option<Error> {
-    FailedFile::fatal(failed).map(|failed| Error::new(failed.kind, failed.error.clone()))
-}
-
 #[cfg(test)]
 mod tests {
-    use hf2ms_hub::{File, Listed, Listing, Placement};
+    use hf2ms_hub::{File, Kind, Listed, Listing, Placement};
 
     use super::*;
     use crate::plan::DigestCache;
@@ -259,7 +112,7 @@ mod tests {
                 run: "r".into(),
                 plan,
                 receipts,
-                look: true,
+                relist: true,
                 deletion: Deletion::default(),
             },
         )

@@ -3,20 +3,23 @@
 
 use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use hf2ms_hub::{
-    Error, Hub, Kind, Listing, RepoAt, RepoId, RepoInfo, RepoKind, RepoPath, Result, Revision,
-    Visibility,
+    Destination, Error, Hub, Kind, Listing, RepoAt, RepoId, RepoKind, Result, Revision, Visibility,
+    open_destination_over,
 };
 
-use crate::context::{Context, open_source_by};
-use crate::pipeline::creation::{create, stays_hidden};
-use crate::plan::card::{self, CardPolicy};
-use crate::plan::{Plan, PlanRequest};
+use crate::context::Context;
+use crate::events::Events;
+use crate::pipeline::creation::{create_or_adopt, stays_hidden};
+use crate::pipeline::finish::commit_and_verify;
+use crate::pipeline::planning::{GitUse, Listings, PlanOptions, make_plan};
+use crate::pipeline::source::PinnedSource;
+use crate::plan::{CardPolicy, Plan, PlanRequest};
 use crate::protocol::{Chunking, Creation, Deletion, Event, Exit, Transport, WorkerOptions};
 use crate::settings::{Access, Settings};
 use crate::transfer::mover::move_blobs;
-use crate::verbs::finalize::commit_and_verify;
 
 /// `hf:owner/name` or `ms:owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,19 @@ pub struct RepoArg {
     pub hub: Hub,
     /// Which repo there.
     pub id: RepoId,
+}
+
+impl RepoArg {
+    /// The repo of this id as a repo of this kind, at this revision.
+    fn repo(&self, access: &Access, kind: RepoKind, revision: Revision) -> RepoAt {
+        RepoAt {
+            hub: self.hub,
+            endpoint: access.endpoint.clone(),
+            kind,
+            id: self.id.clone(),
+            revision,
+        }
+    }
 }
 
 impl FromStr for RepoArg {
@@ -66,173 +82,79 @@ pub struct MigrateRequest {
     pub transport: Transport,
 }
 
-/// Both sides of a migration, before anything is opened for good.
-pub struct Found {
-    /// The source, at its commit.
-    pub from: RepoAt,
-    /// The destination.
-    pub to: RepoAt,
-    /// What the source's hub says of it.
-    pub info: RepoInfo,
-    /// How it is read.
-    pub options: WorkerOptions,
-}
-
-/// Finds the source and pins its commit: both sides, and what the source's hub says of it.
-///
-/// # Errors
-/// The source is not there, may not be read, or names no commit.
-pub async fn find(request: &MigrateRequest, settings: &Settings) -> Result<Found> {
-    let kinds = request.kind.map_or_else(
-        || vec![RepoKind::Model, RepoKind::Dataset],
-        |kind| vec![kind],
-    );
-    let mut absent = None;
-    for kind in kinds {
-        let at = repo_at(
-            settings.access(request.source.hub),
-            &request.source,
-            kind,
-            request.revision.clone(),
-        );
-        match describe(&at, request.transport, settings).await {
-            Ok((info, options)) => {
-                let unpinned = || {
-                    Error::new(
-                        Kind::Refused,
-                        format!("{} does not say at which commit {} is", at.hub, at.id),
-                    )
-                };
-                let tells_commits = at.hub.profile().abilities.tells_commits;
-                let by_name = || (!tells_commits).then(|| at.revision.clone());
-                let commit = info.commit.clone().or_else(by_name).ok_or_else(unpinned)?;
-                let main = Revision::main_of(request.destination.hub);
-                let to = repo_at(
-                    settings.access_to(request.destination.hub),
-                    &request.destination,
-                    kind,
-                    main,
-                );
-                if to.is_same_repo(&at) {
-                    return Err(Error::new(
-                        Kind::Usage,
-                        format!("{} on {} is both source and destination", to.id, to.hub),
-                    ));
-                }
-                return Ok(Found {
-                    from: RepoAt {
-                        revision: commit,
-                        ..at
-                    },
-                    to,
-                    info,
-                    options,
-                });
-            }
-            Err(error) if error.kind() == Kind::NotFound => absent = Some(error),
-            Err(error) => return Err(error),
+impl MigrateRequest {
+    /// The source, pinned to its commit, and the destination, as which the same kind of repo is written.
+    ///
+    /// # Errors
+    /// The source is absent, may not be read, or names no commit; [`Kind::Usage`] where it is the destination, too.
+    pub async fn resolve(&self, settings: &Settings) -> Result<(PinnedSource, RepoAt)> {
+        let kinds = match self.kind {
+            Some(kind) => vec![kind],
+            None => vec![RepoKind::Model, RepoKind::Dataset],
+        };
+        let access = settings.access(self.source.hub);
+        let candidates = kinds
+            .into_iter()
+            .map(|kind| self.source.repo(access, kind, self.revision.clone()));
+        let source = PinnedSource::find(candidates, self.transport, settings).await?;
+        let main = Revision::main_of(self.destination.hub);
+        let access = settings.access_to(self.destination.hub);
+        let to = self.destination.repo(access, source.at.kind, main);
+        if to.is_same_repo(&source.at) {
+            let message = format!("{} on {} is both source and destination", to.id, to.hub);
+            return Err(Error::new(Kind::Usage, message));
         }
+        Ok((source, to))
     }
-    Err(absent.unwrap_or_else(|| Error::new(Kind::NotFound, "there is no kind to look for")))
 }
 
-/// What a hub says of a repo, and how that was learned: by Git where the hub's API is locked.
-async fn describe(
-    at: &RepoAt,
-    transport: Transport,
+/// Copies the whole repo, and says each step as an event.
+pub async fn migrate(
+    request: &MigrateRequest,
+    (source, to): (PinnedSource, RepoAt),
     settings: &Settings,
-) -> Result<(RepoInfo, WorkerOptions)> {
-    let options = WorkerOptions {
-        transport,
-        ..WorkerOptions::default()
-    };
-    let by = async |options: &WorkerOptions| {
-        open_source_by(&settings.source(at), options, settings.http())?
-            .describe()
-            .await
-    };
-    match by(&options).await {
-        Err(error) if error.kind() == Kind::Locked => {
-            tracing::warn!("{error}: {} is read by Git", at.id);
-            let options = WorkerOptions {
-                transport: Transport::Git,
-                ..options
-            };
-            Ok((by(&options).await?, options))
-        }
-        described => Ok((described?, options)),
-    }
-}
-
-fn repo_at(access: &Access, place: &RepoArg, kind: RepoKind, revision: Revision) -> RepoAt {
-    RepoAt {
-        hub: place.hub,
-        endpoint: access.endpoint.clone(),
-        kind,
-        id: place.id.clone(),
-        revision,
-    }
-}
-
-/// Moves the whole repo between the opened sides.
-pub async fn migrate(context: &Context, found: &Found, request: &MigrateRequest) -> Exit {
-    context.events.start("migrate", "alone", 0, 0, 0);
-    match migrate_repo(context, found, request).await {
+    events: &Arc<Events>,
+) -> Exit {
+    events.start("migrate", "alone", 0, 0, 0);
+    let settings = settings
+        .clone()
+        .with_http(events.with_retry_events(settings.http()));
+    match copy(request, source, to, &settings, events).await {
         Ok(exit) => exit,
         Err(error) => {
-            context.events.verb_failed(&error);
+            events.verb_failed(&error);
             Exit::of(error.kind())
         }
     }
 }
 
-async fn migrate_repo(
-    context: &Context,
-    Found { from, to, info, .. }: &Found,
+async fn copy(
     request: &MigrateRequest,
+    mut source: PinnedSource,
+    to: RepoAt,
+    settings: &Settings,
+    events: &Arc<Events>,
 ) -> Result<Exit> {
-    context.destination.account_if_told().await?;
-    let visibility = request.visibility.unwrap_or(info.visibility);
-    let found = context.destination.find().await?;
-    found
-        .iter()
-        .try_for_each(|info| stays_hidden(visibility, info))?;
-    let there = if found.is_some() {
-        context.destination.list_branch().await?
-    } else {
-        Listing::default()
-    };
-    let order = PlanRequest {
-        source: from.clone(),
-        asked: request.revision.clone(),
-        destination: to.clone(),
-        creation: Creation {
-            visibility,
-            exists: found.is_some(),
-            sdk: None,
-        },
-        chunking: Chunking::Even { containers: 1 },
-        prune: None,
-        options: context.options.clone(),
-    };
-    let placement = |path: &RepoPath, size| context.destination.placement(path, size);
-    let mut plan = Plan::make(
-        order,
-        context.source.list().await?,
-        &there,
-        placement,
-        &HashMap::new(),
-    );
-    plan.check_folder_limit(context.destination.limits().folder_entries)?;
-    plan.card = request.card;
-    card::mend(&mut plan, &context.reader(), context.destination.as_ref()).await?;
-    plan.warnings
-        .iter()
-        .for_each(|warning| tracing::warn!("{warning}"));
-    if found.is_none() {
-        create(&*context.destination, visibility).await?;
-        plan.rebase_on(&context.destination.list_branch().await?);
+    let destination = open_destination_over(
+        &settings.destination(&to),
+        settings.http(),
+        request.transport.of_blobs(),
+    )?;
+    destination.account_if_told().await?;
+    let wanted = request.visibility.unwrap_or(source.info.visibility);
+    let mut plan =
+        make_whole_plan(request, &mut source, to, destination.as_ref(), settings).await?;
+    if !plan.creation.exists {
+        create_or_adopt(destination.as_ref(), wanted, destination.create(wanted)).await?;
+        plan.rebase_on(&destination.list_branch().await?);
     }
+    let context = &Context::open(
+        &plan.source,
+        &plan.destination,
+        settings,
+        &plan.options,
+        events.clone(),
+    )?;
     context.events.say(&Event::Planned(plan.summary()));
     for number in 0..plan.chunks.len() {
         let chunk = u32::try_from(number)
@@ -253,6 +175,66 @@ async fn migrate_repo(
         Deletion::default(),
     )
     .await
+}
+
+/// The plan of one worker that copies all.
+async fn make_whole_plan(
+    request: &MigrateRequest,
+    source: &mut PinnedSource,
+    to: RepoAt,
+    destination: &dyn Destination,
+    settings: &Settings,
+) -> Result<Plan> {
+    let visibility = request.visibility.unwrap_or(source.info.visibility);
+    let existing = destination.find().await?;
+    if let Some(info) = &existing {
+        stays_hidden(visibility, info.visibility)?;
+    }
+    let current = match &existing {
+        Some(_) => destination.list_branch().await?,
+        None => Listing::default(),
+    };
+    let listing = source.list(settings).await?;
+    let chunking = Chunking::Even { containers: 1 };
+    let plan_request = PlanRequest {
+        source: source.at.clone(),
+        asked: source.asked.clone(),
+        destination: to,
+        creation: Creation {
+            visibility,
+            exists: existing.is_some(),
+            sdk: None,
+        },
+        chunking,
+        prune: None,
+        options: WorkerOptions {
+            transport: source.transport,
+            ..WorkerOptions::default()
+        },
+    };
+    let listings = Listings {
+        source: listing,
+        destination: &current,
+        digests: &HashMap::new(),
+    };
+    let options = PlanOptions {
+        card: request.card,
+        git: GitUse::WhenLocked,
+        chunking: &|_| chunking,
+    };
+    let plan = make_plan(
+        plan_request,
+        listings,
+        options,
+        source,
+        destination,
+        settings,
+    )
+    .await?;
+    plan.check_folder_limit(destination.limits().folder_entries)?;
+    let warnings = source.warnings.iter().chain(&plan.warnings);
+    warnings.for_each(|warning| tracing::warn!("{warning}"));
+    Ok(plan)
 }
 
 #[cfg(test)]

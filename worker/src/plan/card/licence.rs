@@ -112,22 +112,22 @@ const ALSO: [(&str, &str); 22] = [
     ("creative commons attribution 4.0", "cc-by-4.0"),
 ];
 
-/// A licence that is to be named otherwise.
+/// A change of the license in a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Renamed {
-    /// The bytes that change.
-    pub(super) range: Range<usize>,
-    /// What stands there afterwards.
-    pub(super) insert: String,
-    /// What it was, for people.
-    pub(super) was: String,
-    /// What it is, for people.
-    pub(super) is: String,
+pub struct LicenceChange {
+    /// The bytes that are replaced.
+    pub range: Range<usize>,
+    /// The text that replaces them.
+    pub insert: String,
+    /// The old license, for a message.
+    pub was: String,
+    /// The new license, for a message.
+    pub is: String,
 }
 
 /// The change that gives the card a licence that Hugging Face knows: its own under the right name, else `other` with a
 /// name. `None` when there is no licence on a line of its own, or it is right already.
-pub(super) fn renamed(card: &str) -> Option<Renamed> {
+pub fn rename_licence(card: &str) -> Option<LicenceChange> {
     let front = front_matter(card)?;
     let licence = value_of(card, front.clone(), "license")?;
     let name = &card[licence.clone()];
@@ -140,7 +140,7 @@ pub(super) fn renamed(card: &str) -> Option<Renamed> {
     }
     let was = format!("the license '{}'", hf2ms_hub::path::escape(plain));
     if let Some(known) = known(plain) {
-        return Some(Renamed {
+        return Some(LicenceChange {
             range: licence,
             insert: known.to_owned(),
             was,
@@ -162,7 +162,7 @@ pub(super) fn renamed(card: &str) -> Option<Renamed> {
             format!("'other' with the license_name '{slug}'"),
         )
     };
-    Some(Renamed {
+    Some(LicenceChange {
         range: licence,
         insert,
         was,
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     fn mended(card: &str) -> Option<String> {
-        let change = renamed(card)?;
+        let change = rename_licence(card)?;
         Some(
             [
                 &card[..change.range.start],
@@ -350,7 +350,7 @@ mod tests {
             "---\n  license: MIT\n---\n",
             "---\nlicenses: MIT\n---\n",
         ] {
-            assert_eq!(renamed(card), None, "{card:?}");
+            assert_eq!(rename_licence(card), None, "{card:?}");
         }
     }
 }

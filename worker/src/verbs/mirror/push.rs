@@ -15,10 +15,10 @@ use super::updates::{PushResults, Refusal, halves, sort_answers, specs};
 use super::{MirrorRepos, close_folder, exit_or_report};
 use crate::events::Events;
 use crate::protocol::{
-    Event, Exit, Force, LfsPolicy, PushJob, PushReport, RefOutcome, RefScope, RefState, RefUpdate,
+    Event, Exit, FailedFile, Force, LfsPolicy, PushJob, PushReport, RefOutcome, RefScope, RefState,
+    RefUpdate,
 };
 use crate::settings::Settings;
-use crate::verbs::finalize::fatal;
 
 /// Pushes, and says what became of each ref.
 pub async fn push(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> Exit {
@@ -27,8 +27,9 @@ pub async fn push(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> E
 }
 
 async fn push_refs(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> Result<Exit> {
-    if let Some(error) = fatal(job.receipts.iter().flat_map(|receipt| &receipt.failed)) {
-        return Err(error);
+    let failed = job.receipts.iter().flat_map(|receipt| &receipt.failed);
+    if let Some(fatal) = FailedFile::fatal(failed) {
+        return Err(fatal.to_error());
     }
     let sides = MirrorRepos::open(&job.source, &job.destination, settings, events)?;
     let bare = sides

@@ -1,0 +1,237 @@
+//! The comparison of the destination's listing with what it must hold, file by file, by digest. Where the sides list different
+//! digests of a file, its content is read and hashed: no file is believed by its size.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::{StreamExt, stream};
+use hf2ms_hub::{Digest, Error, File, GitSha1, Kind, Listing, Refused, RepoPath, Result, Sha256};
+
+use crate::context::Context;
+use crate::protocol::{Verification, VerifyFile};
+
+/// Small files read at a time.
+const READERS: usize = 32;
+/// A listing may lag behind the commit: what looks wrong is looked at again this often.
+const LISTINGS: u32 = 3;
+
+/// Compares `files` with what the destination lists.
+///
+/// # Errors
+/// What listing the destination fails with.
+pub async fn compare(context: &Context, files: &[VerifyFile]) -> Result<Verification> {
+    let mut expected: Vec<Expected> = files.iter().map(Expected::new).collect();
+    let mut pauses = context.http.retry.pauses();
+    let mut listings = 1;
+    loop {
+        let found = list_and_compare(context, &mut expected).await;
+        let Some(retry_reason) = retry_reason(&found) else {
+            return found;
+        };
+        let Some(pause) = pauses.next().filter(|_| listings < LISTINGS) else {
+            return found;
+        };
+        context.transfer().pause(&retry_reason, pause).await;
+        listings += 1;
+    }
+}
+
+async fn list_and_compare(
+    context: &Context,
+    expected: &mut [Expected<'_>],
+) -> Result<Verification> {
+    // A hub that does not tell is listed by whoever asks again.
+    let head = context.destination.head().await.ok().flatten();
+    let listing = context.destination.list_branch().await?;
+    hash_unknown(context, expected, &listing).await;
+    Ok(Verification {
+        head,
+        ..compare_listings(expected, &listing)
+    })
+}
+
+/// Why another look may show something else: the listing lags, or the hub says 403, as ModelScope does now and then to
+/// one who may read (whoever verifies has just been there).
+fn retry_reason(found: &Result<Verification>) -> Option<Error> {
+    match found {
+        Ok(found) => {
+            let wrong = found.missing.len() + found.different.len();
+            let retry_reason = || {
+                Error::new(
+                    Kind::Transient,
+                    format!("the destination does not list {wrong} files as expected yet"),
+                )
+            };
+            (wrong > 0).then(retry_reason)
+        }
+        Err(error) if error.kind() == Kind::Denied => {
+            Some(Error::new(Kind::Transient, error.to_string()))
+        }
+        Err(_) => None,
+    }
+}
+
+/// A file and its digests, as far as they are known or could be learned.
+struct Expected<'a> {
+    file: &'a File,
+    also: Option<Digest>,
+    /// Why it could not be read.
+    unread: Option<Error>,
+}
+
+impl<'a> Expected<'a> {
+    fn new(file: &'a VerifyFile) -> Self {
+        let of_nothing = (file.file.size == 0).then(|| other_kind(file.file.digest, b""));
+        Self {
+            file: &file.file,
+            also: file.also.or(of_nothing),
+            unread: None,
+        }
+    }
+
+    fn digests(&self) -> impl Iterator<Item = Digest> + use<> {
+        std::iter::once(self.file.digest).chain(self.also)
+    }
+
+    /// Whether what is listed there can't be told apart from this without reading it.
+    fn is_unknown(&self, there: &File) -> bool {
+        let same_kind =
+            |digest: Digest| digest.sha256().is_some() == there.digest.sha256().is_some();
+        self.file.size == there.size && !self.digests().any(same_kind)
+    }
+
+    fn is(&self, there: &File) -> bool {
+        self.file.size == there.size && self.digests().any(|digest| digest == there.digest)
+    }
+}
+
+fn other_kind(digest: Digest, content: &[u8]) -> Digest {
+    match digest {
+        Digest::Sha256(_) => Digest::GitSha1(GitSha1::of(content)),
+        Digest::GitSha1(_) => Digest::Sha256(Sha256::of(content)),
+    }
+}
+
+/// Reads the files of which the destination lists a digest that nobody told: no file is believed by its size.
+async fn hash_unknown(context: &Context, expected: &mut [Expected<'_>], listing: &Listing) {
+    let there = by_path(listing);
+    let unknown = |expected: &Expected<'_>| {
+        there
+            .get(&expected.file.path)
+            .is_some_and(|there| expected.is_unknown(there))
+    };
+    let read = stream::iter(expected.iter_mut().filter(|expected| unknown(expected)));
+    read.for_each_concurrent(READERS, |expected| async move {
+        match context.reader().whole(expected.file).await {
+            Ok(content) => {
+                (expected.also, expected.unread) =
+                    (Some(other_kind(expected.file.digest, &content)), None)
+            }
+            Err(error) => expected.unread = Some(error),
+        }
+    })
+    .await;
+}
+
+fn by_path(listing: &Listing) -> HashMap<&RepoPath, &File> {
+    listing
+        .files
+        .iter()
+        .map(|listed| (&listed.file.path, &listed.file))
+        .collect()
+}
+
+fn compare_listings(expected: &[Expected<'_>], listing: &Listing) -> Verification {
+    let there = by_path(listing);
+    let mut found = Verification {
+        checked: expected.len() as u64,
+        ..Verification::default()
+    };
+    for one in expected {
+        let path = &one.file.path;
+        match (there.get(path), &one.unread) {
+            (None, _) => found.missing.push(path.clone()),
+            (Some(there), _) if one.is(there) => found.equal += 1,
+            (Some(there), Some(error)) if one.is_unknown(there) => {
+                found.unread.push(Refused {
+                    path: path.to_string(),
+                    reason: error.to_string(),
+                });
+            }
+            (Some(_), _) => found.different.push(path.clone()),
+        }
+    }
+    let wanted: HashSet<_> = expected.iter().map(|one| &one.file.path).collect();
+    found.extra = there
+        .into_keys()
+        .filter(|path| !wanted.contains(path))
+        .cloned()
+        .collect();
+    found.extra.sort_unstable();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use hf2ms_hub::Listed;
+
+    use super::*;
+    use crate::protocol::Exit;
+
+    fn file(path: &str, content: &str) -> File {
+        File {
+            path: path.parse().unwrap(),
+            size: content.len() as u64,
+            digest: Digest::Sha256(Sha256::of(content.as_bytes())),
+        }
+    }
+
+    fn compared(wanted: &[File], there: &[File]) -> Verification {
+        let expected: Vec<Expected<'_>> = wanted
+            .iter()
+            .map(|file| Expected {
+                file,
+                also: None,
+                unread: None,
+            })
+            .collect();
+        let files = there
+            .iter()
+            .map(|file| Listed {
+                file: file.clone(),
+                lfs: false,
+            })
+            .collect();
+        compare_listings(
+            &expected,
+            &Listing {
+                files,
+                ..Listing::default()
+            },
+        )
+    }
+
+    #[test]
+    fn equal_files_are_good_and_extra_ones_do_no_harm() {
+        let found = compared(
+            &[file("a", "1"), file("b", "2")],
+            &[file("b", "2"), file("a", "1"), file(".gitattributes", "x")],
+        );
+        assert!(found.is_good() && found.equal == 2 && found.extra.len() == 1);
+        assert_eq!(found.exit(), Exit::Done);
+    }
+
+    #[test]
+    fn a_missing_file_is_incomplete_and_a_different_one_is_an_integrity_error() {
+        let missing = compared(&[file("a", "1"), file("b", "2")], &[file("a", "1")]);
+        assert_eq!(
+            (missing.missing.len(), missing.exit()),
+            (1, Exit::Incomplete)
+        );
+        let different = compared(&[file("a", "1")], &[file("a", "X")]);
+        assert_eq!(
+            (different.different.len(), different.exit()),
+            (1, Exit::Integrity)
+        );
+        assert!(!different.is_good());
+    }
+}
