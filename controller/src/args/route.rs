@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision};
-use hf2ms_worker::plan::card::CardPolicy;
+use hf2ms_worker::plan::CardPolicy;
 use hf2ms_worker::protocol::Transport;
 
 use crate::args::filter::Filter;

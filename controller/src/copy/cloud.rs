@@ -50,7 +50,7 @@ impl RemoteJob for ModalCopy<'_> {
             run,
             plan,
             receipts,
-            look: true,
+            relist: true,
             deletion: Deletion::default(),
         };
         (

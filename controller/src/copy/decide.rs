@@ -11,7 +11,6 @@ use crate::args::filter::Filter;
 use crate::args::route::Route;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::plan::{PlanOptions, Purpose, RepoPair, find as find_sides};
-use crate::copy::run::stays_hidden;
 use crate::copy::sync_state::SyncState;
 use crate::copy::{CopyOptions, Trial};
 use crate::engine::remote::DetachMode;
@@ -65,7 +64,7 @@ pub async fn compare(
     let attends = options.trial == Trial::ForReal && options.watch == DetachMode::Attached;
     if let Some(record) = runs
         .detached(&destination.at)
-        .filter(|run| run.source.id == source.at.id && attends)
+        .filter(|run| run.source.id == source.repo.at.id && attends)
     {
         return Ok(Decision::Attach(Box::new(record)));
     }
@@ -77,15 +76,13 @@ pub async fn compare(
     {
         return Ok(Decision::Skip(EXISTS));
     }
-    let wanted = options.visibility.unwrap_or(source.info.visibility);
-    destination.info.iter().try_for_each(|info| {
-        stays_hidden(wanted, info.visibility, &destination.at.id.to_string())
-    })?;
+    let wanted = options.visibility.unwrap_or(source.repo.info.visibility);
+    destination.stays_hidden(wanted)?;
     if let Some((proof, earlier)) = proven {
         return Ok(Decision::Proven(Box::new(proof), Box::new(earlier)));
     }
     let sides = RepoPair::list(source, destination, settings).await?;
-    let known = digests::load(runs, &sides.source.at, &sides.destination.at);
+    let known = digests::load(runs, &sides.source.repo.at, &sides.destination.at);
     let options = PlanOptions {
         worker_args: options.worker_args.clone(),
         visibility: options.visibility,
@@ -105,7 +102,7 @@ fn proven(
     runs: &Runs,
 ) -> Option<(SyncState, Report)> {
     let proof = SyncState::new(
-        &source.at,
+        &source.repo.at,
         &destination.at,
         destination.head.clone()?,
         route.filter(),

@@ -21,7 +21,7 @@ use crate::args::route::Route;
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::copy::decide::{Decision, IfExists, compare};
 use crate::copy::inspect::{DestinationRepo, said};
-use crate::copy::run::{CopyRun, asked_about, stays_hidden};
+use crate::copy::run::{CopyRun, asked_about};
 use crate::copy::sync_state::SyncState;
 use crate::engine::open::{Runner, RunnerCache, RunnerSpec};
 use crate::engine::remote::DetachMode;
@@ -414,15 +414,8 @@ pub async fn may_go_on(
 ) -> CliResult<()> {
     plan.check_folder_limit(destination.hub.limits().folder_entries)
         .map_err(|error| CliError::refused(error.message()))?;
-    let Some(info) = &destination.info else {
-        return Ok(());
-    };
-    stays_hidden(
-        plan.creation.visibility,
-        info.visibility,
-        &destination.at.id.to_string(),
-    )?;
-    if plan.is_done() || destination.is_ours() {
+    destination.stays_hidden(plan.creation.visibility)?;
+    if destination.info.is_none() || plan.is_done() || destination.is_ours() {
         return Ok(());
     }
     match destination.hub.missing(&[asked_about(plan)]).await {

@@ -1,8 +1,8 @@
 //! From a command line to a plan: both sides looked at, compared, and the work cut. Nothing is written anywhere.
 
 use hf2ms_hub::{Listing, RepoKind, Visibility};
-use hf2ms_worker::plan::card::{self, CardPolicy};
-use hf2ms_worker::plan::{DigestCache, MaxDelete, Plan, PlanRequest};
+use hf2ms_worker::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
+use hf2ms_worker::plan::{CardPolicy, DigestCache, MaxDelete, Plan, PlanRequest};
 use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 
@@ -78,15 +78,15 @@ pub async fn find(
         return Err(token_missing(route.to(), access));
     }
     let mut source = SourceRepo::find(route, settings).await?;
-    if source.at.kind == RepoKind::Space && route.keeps_space(source.at.kind) {
+    if source.repo.at.kind == RepoKind::Space && route.keeps_space(source.repo.at.kind) {
         if route.spaces_as().is_none() {
             screen.warn(skipped(&source, route));
             return Ok(None);
         }
         source.look_at_app(route, settings).await?;
     }
-    let at = route.destination_at(settings, source.at.kind);
-    if at.is_same_repo(&source.at) {
+    let at = route.destination_at(settings, source.repo.at.kind);
+    if at.is_same_repo(&source.repo.at) {
         return Err(CliError::usage(format!(
             "{} {} on {} is both source and destination: give --dest with another id",
             at.kind, at.id, at.hub
@@ -101,7 +101,7 @@ pub async fn find(
 
 /// What is said of a Space that is left where it is.
 fn skipped(source: &SourceRepo, route: &Route) -> String {
-    let (id, destination) = (&source.at.id, route.to());
+    let (id, destination) = (&source.repo.at.id, route.to());
     let app = match destination.profile().app {
         Some("space") => "--spaces-as space makes one of it".to_owned(),
         Some(app) => format!("--spaces-as {app} makes a {app} of it"),
@@ -154,12 +154,12 @@ impl RepoPair {
             destination,
             listing,
         } = self;
-        let order = PlanRequest {
-            source: source.at.clone(),
-            asked: source.asked.clone(),
+        let request = PlanRequest {
+            source: source.repo.at.clone(),
+            asked: source.repo.asked.clone(),
             destination: destination.at.clone(),
             creation: Creation {
-                visibility: options.visibility.unwrap_or(source.info.visibility),
+                visibility: options.visibility.unwrap_or(source.repo.info.visibility),
                 exists: destination.info.is_some(),
                 sdk: source
                     .app
@@ -172,34 +172,39 @@ impl RepoPair {
                 ..WorkerOptions::default()
             },
         };
-        let mut plan = Plan::make(
-            order,
-            listing,
-            &destination.listing,
-            |path, size| destination.hub.placement(path, size),
-            known,
-        );
         let is_open = options.worker_args.transport == Transport::Auto;
-        if source.transport == Transport::Git || (is_open && plan.prefers_git(source.outside)) {
-            plan.read_by_git(source.outside);
-        }
-        let bytes = plan.summary().blob_bytes;
-        plan.rechunk(options.worker_args.chunking(bytes));
-        plan.card = options.card;
-        plan.part = source.is_part();
-        let mended = card::mend(
-            &mut plan,
-            &source.reader(settings),
+        let listings = Listings {
+            source: listing,
+            destination: &destination.listing,
+            digests: known,
+        };
+        let policy = PlanPolicy {
+            card: options.card,
+            git: if is_open {
+                GitUse::WhenFaster
+            } else {
+                GitUse::WhenLocked
+            },
+            chunking: &|bytes| options.worker_args.chunking(bytes),
+        };
+        let made = make_plan(
+            request,
+            listings,
+            policy,
+            &source.repo,
             destination.hub.as_ref(),
-        )
-        .await;
-        mended.map_err(|error| said(&error, &destination.at, settings, AccessMode::Writing))?;
+            settings,
+        );
+        let mut plan = made
+            .await
+            .map_err(|error| said(&error, &destination.at, settings, AccessMode::Writing))?;
+        plan.part = source.is_part();
         let of_destination = destination
             .info
             .as_ref()
             .and_then(|info| renamed(&destination.at, info));
         plan.warnings
-            .splice(0..0, source.warnings.into_iter().chain(of_destination));
+            .splice(0..0, source.repo.warnings.into_iter().chain(of_destination));
         Ok((plan, destination))
     }
 }

@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use hf2ms_hub::{Blob, File, Kind, Listing, Revision, Sha256, Visibility};
+use hf2ms_hub::{Blob, File, Kind, Listing, Revision, Sha256};
+use hf2ms_worker::pipeline::creation::Created;
 use hf2ms_worker::plan::{MaxDelete, Plan};
 use hf2ms_worker::protocol::Deletion;
 use hf2ms_worker::protocol::{Exit, VERSION, Verification, VerifyJob};
@@ -243,56 +244,23 @@ impl CopyRun<'_> {
             return Ok(());
         }
         let visibility = self.plan.creation.visibility;
-        match self
-            .destination
-            .create(self.plan.creation, self.settings)
-            .await
-        {
-            Ok(()) => self.screen.status(format!(
+        let created = self.destination.create(self.plan.creation, self.settings);
+        match created.await? {
+            Created::New => self.screen.status(format!(
                 "created {} {}",
                 visibility,
                 self.destination.at.web_url()
             )),
-            Err(error) if error.kind() == Kind::Conflict => self.adopt(visibility).await?,
-            Err(error) => {
-                return Err(said(
-                    &error,
-                    &self.destination.at,
-                    self.settings,
-                    AccessMode::Writing,
-                ));
-            }
+            Created::ByAnother => self.screen.warn(format!(
+                "{} was created by someone else meanwhile: what differs is written into it",
+                self.destination.at.id
+            )),
         }
         self.screen.json(
             &json!({"event": "created", "visibility": visibility, "url": self.destination.at.web_url()}),
         );
         self.run.note(&JournalEntry::Created(self.plan.creation))?;
         self.look_again().await.map(|_| ())
-    }
-
-    /// Someone made the repo meanwhile: it is used if it shows nothing that was hidden.
-    async fn adopt(&self, wanted: Visibility) -> CliResult<()> {
-        let found = self.destination.hub.find().await.map_err(|error| {
-            said(
-                &error,
-                &self.destination.at,
-                self.settings,
-                AccessMode::Writing,
-            )
-        })?;
-        let at = &self.destination.at;
-        let Some(info) = found else {
-            return Err(CliError::refused(format!(
-                "{} exists on {} and is not ours to see: use --dest with another id",
-                at.id, at.hub
-            )));
-        };
-        stays_hidden(wanted, info.visibility, &at.id.to_string())?;
-        self.screen.warn(format!(
-            "{} was created by someone else meanwhile: what differs is written into it",
-            at.id
-        ));
-        Ok(())
     }
 
     /// Lists the destination anew and notes what stands there.
@@ -387,7 +355,7 @@ impl CopyRun<'_> {
                 run,
                 plan,
                 receipts,
-                look: attempt > 1,
+                relist: attempt > 1,
                 deletion,
             };
             let ended = one(engine, Verb::Finalize, &job, "finishing", of, self.screen).await?;
@@ -532,19 +500,6 @@ pub(crate) fn broken(who: &str, ended: Ended) -> CliError {
     }
 }
 
-/// Refuses to show to all what was hidden: a repo that is public already can't take what is to be private.
-///
-/// # Errors
-/// That it would.
-pub fn stays_hidden(wanted: Visibility, found: Visibility, id: &str) -> CliResult<()> {
-    if wanted.is_betrayed_by(found) {
-        return Err(CliError::refused(format!(
-            "{id} is public at the destination, and what would be copied is {wanted}: give --public to show it, or --dest with another id"
-        )));
-    }
-    Ok(())
-}
-
 /// The blob that a permission check asks about: one that moves anyway. Where none does there is still a commit to be
 /// written, so any blob will do: asking stores nothing.
 pub fn asked_about(plan: &Plan) -> Blob {
@@ -567,27 +522,4 @@ pub fn asked_about(plan: &Plan) -> Blob {
             sha256: Sha256::of(ANY),
             size: ANY.len() as u64,
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_hidden_stays_hidden() {
-        use Visibility::{Internal, Private, Public};
-        for (wanted, found, fits) in [
-            (Public, Public, true),
-            (Public, Private, true),
-            (Private, Private, true),
-            (Private, Public, false),
-            (Internal, Public, false),
-        ] {
-            assert_eq!(
-                stays_hidden(wanted, found, "a/b").is_ok(),
-                fits,
-                "{wanted} into {found}"
-            );
-        }
-    }
 }

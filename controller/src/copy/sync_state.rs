@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use hf2ms_hub::{RepoAt, Revision};
+use hf2ms_worker::plan::CardPolicy;
 use hf2ms_worker::plan::MaxDelete;
-use hf2ms_worker::plan::card::CardPolicy;
 use serde::{Deserialize, Serialize};
 
 use crate::args::filter::Filter;

@@ -2,8 +2,8 @@
 //! that commits and verifies. Text only: nothing here talks to a cluster.
 
 use hf2ms_hub::{Hub, RepoAt, Sha256, Visibility};
+use hf2ms_worker::plan::CardPolicy;
 use hf2ms_worker::plan::Plan;
-use hf2ms_worker::plan::card::CardPolicy;
 use hf2ms_worker::protocol::{Exit, Transport};
 use serde_json::{Map, Value, json};
 

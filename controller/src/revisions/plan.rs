@@ -230,7 +230,7 @@ impl<'a> RevisionPlanner<'a> {
 
     fn proven(&self, source: &SourceRepo, destination: &DestinationRepo) -> Option<Report> {
         let proof = SyncState::new(
-            &source.at,
+            &source.repo.at,
             &destination.at,
             destination.head.clone()?,
             self.route.filter(),
@@ -245,7 +245,7 @@ impl<'a> RevisionPlanner<'a> {
         let cell = {
             let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
             listings
-                .entry(source.at.revision.clone())
+                .entry(source.repo.at.revision.clone())
                 .or_default()
                 .clone()
         };
@@ -257,8 +257,8 @@ impl<'a> RevisionPlanner<'a> {
         let listing = source.list(self.options.settings).await?;
         *seen = Some(CachedListing {
             listing: listing.clone(),
-            transport: source.transport,
-            outside: source.outside,
+            transport: source.repo.transport,
+            outside: source.repo.git_files,
         });
         Ok(listing)
     }

@@ -18,7 +18,6 @@ use crate::copy::CopyOptions;
 use crate::copy::decide::{EXISTS, IfExists, SPACE};
 use crate::copy::inspect::{DestinationRepo, SourceRepo, said};
 use crate::copy::plan::{Purpose, find};
-use crate::copy::run::stays_hidden;
 use crate::runs::digests;
 use crate::settings::hub_errors::AccessMode;
 use crate::ui::errors::{CliError, CliResult};
@@ -76,10 +75,8 @@ impl Survey {
         else {
             return Ok(SurveyResult::Skip(SPACE));
         };
-        let wanted = options.visibility.unwrap_or(source.info.visibility);
-        destination.info.iter().try_for_each(|info| {
-            stays_hidden(wanted, info.visibility, &destination.at.id.to_string())
-        })?;
+        let wanted = options.visibility.unwrap_or(source.repo.info.visibility);
+        destination.stays_hidden(wanted)?;
         Look {
             options,
             screen,
@@ -112,7 +109,7 @@ impl Look<'_> {
         } = self;
         let (ours, references, theirs) = options.stop.unless(self.both()).await?;
         let wanted = Targets::of(&ours, &theirs, &self.defaults());
-        let known = digests::load(options.runs, &source.at, &destination.at);
+        let known = digests::load(options.runs, &source.repo.at, &destination.at);
         let looking = RevisionPlanner::new(
             options,
             route,
@@ -133,6 +130,7 @@ impl Look<'_> {
             }
         }
         source
+            .repo
             .warnings
             .iter()
             .for_each(|warning| screen.warn(warning));
@@ -168,17 +166,21 @@ impl Look<'_> {
             open_ref_store(&side, settings.http())
                 .map_err(|error| said(&error, at, settings, doing))
         };
-        let ours = match open(settings.source(&source.at), &source.at, AccessMode::Reading)?
-            .refs()
-            .await
+        let ours = match open(
+            settings.source(&source.repo.at),
+            &source.repo.at,
+            AccessMode::Reading,
+        )?
+        .refs()
+        .await
         {
             Err(error) if error.kind() == Kind::Locked => {
-                refs_by_git(&settings.source(&source.at), settings.http()).await
+                refs_by_git(&settings.source(&source.repo.at), settings.http()).await
             }
             told => told,
         };
         let ours = ours
-            .map_err(|error| said(&error, &source.at, settings, AccessMode::Reading))?
+            .map_err(|error| said(&error, &source.repo.at, settings, AccessMode::Reading))?
             .named();
         let references = open(
             settings.destination(&destination.at),
@@ -197,7 +199,7 @@ impl Look<'_> {
 
     fn defaults(&self) -> DefaultBranches {
         DefaultBranches {
-            source: Revision::main_of(self.source.at.hub),
+            source: Revision::main_of(self.source.repo.at.hub),
             destination: Revision::main_of(self.destination.at.hub),
         }
     }
@@ -216,7 +218,7 @@ impl Look<'_> {
             "{branches} branches and {tags} tags at {} commits: {renamed}, the others keep their names",
             wanted.targets.len()
         ));
-        if let Some(pattern) = self.source.at.hub.profile().abilities.pull_requests {
+        if let Some(pattern) = self.source.repo.at.hub.profile().abilities.pull_requests {
             let conversions = if ours.others > 0 {
                 format!(" and {} conversions", ours.others)
             } else {

@@ -16,7 +16,6 @@ use crate::args::workers::{ContainerArgs, WorkerArgs};
 use crate::copy::decide::IfExists;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::plan::{PlanOptions, Purpose, look};
-use crate::copy::run::stays_hidden;
 use crate::copy::{CopyOptions, Trial};
 use crate::emit::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::engine::network_settings::{Location, NetworkSettings};
@@ -122,7 +121,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         card: route.card(),
     };
     let runs = Runs::new(&state_dir(&environment)?);
-    let known = digests::load(&runs, &sides.source.at, &sides.destination.at);
+    let known = digests::load(&runs, &sides.source.repo.at, &sides.destination.at);
     let (plan, destination) = stop.unless(sides.plan(&options, &known, &settings)).await?;
     plan.warnings
         .iter()
@@ -291,13 +290,7 @@ async fn for_cluster(
 ) -> CliResult<String> {
     plan.check_folder_limit(destination.hub.limits().folder_entries)
         .map_err(|error| CliError::refused(error.message()))?;
-    destination.info.iter().try_for_each(|info| {
-        stays_hidden(
-            plan.creation.visibility,
-            info.visibility,
-            &destination.at.id.to_string(),
-        )
-    })?;
+    destination.stays_hidden(plan.creation.visibility)?;
     let network = NetworkSettings::of(&environment, Location::Container).await;
     network.left_out.iter().for_each(|line| screen.warn(line));
     let cluster = Cluster {

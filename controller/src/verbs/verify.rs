@@ -2,7 +2,6 @@
 
 use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::protocol::Exit;
-use hf2ms_worker::verbs::verify::exit_of;
 use serde_json::json;
 
 use crate::args::route::{Route, RouteArgs};
@@ -91,9 +90,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let found = found?;
     run.note(&JournalEntry::Verified(found.clone()))?;
     let exit = if plan.refused.is_empty() {
-        exit_of(&found)
+        found.exit()
     } else {
-        exit_of(&found).worse(Exit::Incomplete)
+        found.exit().worse(Exit::Incomplete)
     };
     screen.print(format!(
         "{} and {}\n{}",

@@ -155,4 +155,22 @@ mod tests {
         let (ended, _) = ensured(Private, unseen).await;
         assert!(ended.unwrap_err().to_string().contains("not ours to see"));
     }
+
+    #[test]
+    fn what_is_hidden_stays_hidden() {
+        use Visibility::Internal;
+        for (wanted, found, fits) in [
+            (Public, Public, true),
+            (Public, Private, true),
+            (Private, Private, true),
+            (Private, Public, false),
+            (Internal, Public, false),
+        ] {
+            assert_eq!(
+                stays_hidden(wanted, found).is_ok(),
+                fits,
+                "{wanted} into {found}"
+            );
+        }
+    }
 }

@@ -28,7 +28,7 @@ pub struct Listings<'a> {
 }
 
 /// How a plan is made.
-pub struct PlanOptions<'a> {
+pub struct PlanPolicy<'a> {
     /// What is done about a card that the destination refuses.
     pub card: CardPolicy,
     /// When Git is used.
@@ -44,7 +44,7 @@ pub struct PlanOptions<'a> {
 pub async fn make_plan(
     request: PlanRequest,
     listings: Listings<'_>,
-    options: PlanOptions<'_>,
+    policy: PlanPolicy<'_>,
     source: &PinnedSource,
     destination: &dyn Destination,
     settings: &Settings,
@@ -56,12 +56,12 @@ pub async fn make_plan(
     } = listings;
     let placement = |path: &_, size| destination.placement(path, size);
     let mut plan = Plan::make(request, listing, current, placement, digests);
-    let is_faster = options.git == GitUse::WhenFaster && plan.prefers_git(source.git_files);
+    let is_faster = policy.git == GitUse::WhenFaster && plan.prefers_git(source.git_files);
     if source.transport == Transport::Git || is_faster {
         plan.read_by_git(source.git_files);
     }
-    plan.rechunk((options.chunking)(plan.summary().blob_bytes));
-    plan.card = options.card;
+    plan.rechunk((policy.chunking)(plan.summary().blob_bytes));
+    plan.card = policy.card;
     card::mend(&mut plan, &source.reader(settings), destination).await?;
     Ok(plan)
 }

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::events::Events;
 use crate::pipeline::creation::{create_or_adopt, stays_hidden};
 use crate::pipeline::finish::commit_and_verify;
-use crate::pipeline::planning::{GitUse, Listings, PlanOptions, make_plan};
+use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
 use crate::pipeline::source::PinnedSource;
 use crate::plan::{CardPolicy, Plan, PlanRequest};
 use crate::protocol::{Chunking, Creation, Deletion, Event, Exit, Transport, WorkerOptions};
@@ -217,7 +217,7 @@ async fn make_whole_plan(
         destination: &current,
         digests: &HashMap::new(),
     };
-    let options = PlanOptions {
+    let policy = PlanPolicy {
         card: request.card,
         git: GitUse::WhenLocked,
         chunking: &|_| chunking,
@@ -225,7 +225,7 @@ async fn make_whole_plan(
     let plan = make_plan(
         plan_request,
         listings,
-        options,
+        policy,
         source,
         destination,
         settings,

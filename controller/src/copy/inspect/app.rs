@@ -15,9 +15,10 @@ impl SourceRepo {
     /// # Errors
     /// Its SDK is not known here; its files can't be read.
     pub async fn look_at_app(&mut self, route: &Route, settings: &Settings) -> CliResult<()> {
-        let id = &self.at.id;
-        let explained = |error| said(&error, &self.at, settings, AccessMode::Reading);
-        let space = open_space(&settings.source(&self.at), settings.http()).map_err(explained)?;
+        let id = &self.repo.at.id;
+        let explained = |error| said(&error, &self.repo.at, settings, AccessMode::Reading);
+        let space =
+            open_space(&settings.source(&self.repo.at), settings.http()).map_err(explained)?;
         let told = space.sdk().await.map_err(explained)?;
         let told = told.ok_or_else(|| {
             CliError::refused(format!(
@@ -28,8 +29,8 @@ impl SourceRepo {
             told.parse::<Sdk>()
                 .map_err(|bad| CliError::refused(format!("the Space {id}: {bad}")))?,
         );
-        let settings_page = format!("{}/settings", self.at.web_url());
-        self.warnings.extend(by_hand(
+        let settings_page = format!("{}/settings", self.repo.at.web_url());
+        self.repo.warnings.extend(by_hand(
             &space.variables().await,
             &settings_page,
             route.to(),

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use hf2ms_hub::{
-    Account, Destination, Error, Listing, RepoAt, RepoInfo, Revision, open_destination, open_space,
+    Account, Destination, Listing, RepoAt, RepoInfo, Revision, Visibility, open_destination,
+    open_space,
 };
+use hf2ms_worker::pipeline::creation::{self, Created, CreationError, create_or_adopt};
 use hf2ms_worker::protocol::Creation;
 
 use super::said;
@@ -113,19 +115,52 @@ impl DestinationRepo {
         })
     }
 
-    /// Creates it: a repo of files, or what runs an app.
+    /// Creates it, as a repo of files or as an app; where another writer was first, the repo of that writer is taken.
     ///
     /// # Errors
-    /// The hub's.
-    pub async fn create(&self, creation: Creation, settings: &Settings) -> Result<(), Error> {
-        match creation.sdk {
-            None => self.hub.create(creation.visibility).await,
-            Some(sdk) => {
-                open_space(&settings.destination(&self.at), settings.http())?
-                    .create_space(creation.visibility, sdk)
-                    .await
+    /// It can't be created, may not be seen, or is public when what comes is not.
+    pub async fn create(&self, creation: Creation, settings: &Settings) -> CliResult<Created> {
+        let wanted = creation.visibility;
+        let created = create_or_adopt(self.hub.as_ref(), wanted, async {
+            match creation.sdk {
+                None => self.hub.create(wanted).await,
+                Some(sdk) => {
+                    open_space(&settings.destination(&self.at), settings.http())?
+                        .create_space(wanted, sdk)
+                        .await
+                }
             }
+        });
+        created.await.map_err(|error| match error {
+            CreationError::Hub(error) => said(&error, &self.at, settings, AccessMode::Writing),
+            error => self.not_usable(&error),
+        })
+    }
+
+    /// Refuses a destination that would show to everyone what is to have this visibility.
+    ///
+    /// # Errors
+    /// That it would.
+    pub fn stays_hidden(&self, wanted: Visibility) -> CliResult<()> {
+        match &self.info {
+            Some(info) => creation::stays_hidden(wanted, info.visibility)
+                .map_err(|error| self.not_usable(&error)),
+            None => Ok(()),
         }
+    }
+
+    /// Why this destination can't take what comes, with what to do instead.
+    fn not_usable(&self, error: &CreationError) -> CliError {
+        let RepoAt { id, hub, .. } = &self.at;
+        CliError::refused(match error {
+            CreationError::WouldShow(wanted) => format!(
+                "{id} is public at the destination, and what would be copied is {wanted}: give --public to show it, or --dest with another id"
+            ),
+            CreationError::NotVisible => {
+                format!("{id} exists on {hub} and is not ours to see: use --dest with another id")
+            }
+            CreationError::Hub(error) => error.to_string(),
+        })
     }
 
     /// What stands there now; nothing where there is no repo.

@@ -1,8 +1,9 @@
-//! The source: found, pinned to a commit, listed.
+//! The source of a copy, as the controller sees it: found and pinned by the pipeline, with warnings and errors for a person.
 
-use std::sync::Arc;
-
-use hf2ms_hub::{Error, Gate, Kind, Listing, RepoAt, RepoInfo, RepoKind, Revision, Sdk, Source};
+use hf2ms_hub::{Gate, Kind, Listing, RepoAt, RepoKind, Revision, Sdk};
+use hf2ms_worker::pipeline::source::{PinnedSource, SourceError, describe};
+use hf2ms_worker::plan::GitFiles;
+use hf2ms_worker::protocol::Transport;
 
 use super::{renamed, said};
 use crate::args::filter::Filter;
@@ -10,28 +11,13 @@ use crate::args::route::Route;
 use crate::settings::Settings;
 use crate::settings::hub_errors::AccessMode;
 use crate::ui::errors::{CliError, CliResult};
-use hf2ms_worker::context::open_source_by;
-use hf2ms_worker::plan::GitFiles;
-use hf2ms_worker::protocol::{Transport, WorkerOptions};
-use hf2ms_worker::transfer::reader::Reader;
 
 /// The source, found and pinned.
 pub struct SourceRepo {
-    /// The revision that was asked for.
-    pub asked: Revision,
-    /// The source at its commit, or at the name that was asked for where its hub tells none.
-    pub at: RepoAt,
-    /// What its hub says of it.
-    pub info: RepoInfo,
-    /// What a person should know.
-    pub warnings: Vec<String>,
-    /// How it is read.
-    pub transport: Transport,
-    /// What its commit holds outside LFS, once it was listed.
-    pub outside: GitFiles,
+    /// The repo, and how it is read.
+    pub repo: PinnedSource,
     /// What runs the app, if it is a Space that becomes one.
     pub app: Option<Sdk>,
-    source: Arc<dyn Source>,
     filter: Filter,
 }
 
@@ -41,95 +27,28 @@ impl SourceRepo {
     /// # Errors
     /// It is not there, or may not be read.
     pub async fn find(route: &Route, settings: &Settings) -> CliResult<Self> {
-        let mut absent = None;
-        for (index, kind) in route.kinds().iter().enumerate() {
-            let at = route.source_at(settings, *kind, route.asked());
-            match look(&at, route.transport(), settings).await {
-                Ok(found) => {
-                    return Self::pinned(route, settings, at, found, &route.kinds()[index + 1..])
-                        .await;
-                }
-                Err(error) if error.kind() == Kind::NotFound => {
-                    absent = absent.or(Some((error, at)))
-                }
-                Err(error) => return Err(said(&error, &at, settings, AccessMode::Reading)),
-            }
-        }
-        Err(match absent {
-            Some((error, at)) => not_found(route, settings, &error, &at).await,
-            None => CliError::usage("there is no kind to look for"),
-        })
-    }
-
-    async fn pinned(
-        route: &Route,
-        settings: &Settings,
-        at: RepoAt,
-        found: Found,
-        other: &[RepoKind],
-    ) -> CliResult<Self> {
-        let Found {
-            info,
-            transport,
-            lock,
-        } = found;
-        let mut warnings: Vec<String> = lock.iter().map(|lock| read_by_git(&at, lock)).collect();
-        let commit = match &info.commit {
-            Some(commit) => commit.clone(),
-            None if !at.hub.profile().abilities.tells_commits => {
-                warnings.push(read_by_name(&at));
-                at.revision.clone()
-            }
-            None => {
-                return Err(CliError::refused(format!(
-                    "{} does not say at which commit {} is",
-                    at.hub, at.id
-                )));
-            }
+        let candidates = route
+            .kinds()
+            .iter()
+            .map(|kind| route.source_at(settings, *kind, route.asked()));
+        let found = PinnedSource::find(candidates, route.transport(), settings).await;
+        let mut repo = match found {
+            Ok(repo) => repo,
+            Err(error) => return Err(explained(route, settings, error).await),
         };
-        let at = RepoAt {
-            revision: commit,
-            ..at
-        };
-        if at.kind == RepoKind::Model && other.contains(&RepoKind::Dataset) {
-            let dataset = RepoAt {
-                kind: RepoKind::Dataset,
-                revision: route.asked().clone(),
-                ..at.clone()
-            };
-            if describe(&dataset, transport, settings).await.is_ok() {
-                warnings.push(format!("{} is a model and a dataset: the model is taken; for the other, give --repo-type dataset", at.id));
-            }
-        }
-        warnings.extend(renamed(&at, &info));
-        if info.gate == Gate::Gated {
-            warnings.push(format!(
+        warn_of_dataset(&mut repo, route, settings).await;
+        repo.warnings.extend(renamed(&repo.at, &repo.info));
+        if repo.info.gate == Gate::Gated {
+            repo.warnings.push(format!(
                 "{} is gated, and the copy will not be: give --private unless its terms allow that",
-                at.id
+                repo.at.id
             ));
         }
-        let source = open(&at, transport, settings)
-            .map_err(|error| said(&error, &at, settings, AccessMode::Reading))?;
-        let (asked, filter) = (route.asked().clone(), route.filter().clone());
         Ok(Self {
-            asked,
-            at,
-            info,
-            warnings,
-            transport,
-            outside: GitFiles::default(),
+            repo,
             app: None,
-            source,
-            filter,
+            filter: route.filter().clone(),
         })
-    }
-
-    /// Lists by Git, from now on the way to everything else, too.
-    async fn turn_to_git(&mut self, lock: &Error, settings: &Settings) -> Result<Listing, Error> {
-        self.warnings.push(read_by_git(&self.at, lock));
-        self.transport = Transport::Git;
-        self.source = open(&self.at, Transport::Git, settings)?;
-        self.source.list().await.map_err(|error| both(lock, error))
     }
 
     /// The same repo at another commit, which `asked` names.
@@ -142,24 +61,12 @@ impl SourceRepo {
         asked: &Revision,
         settings: &Settings,
     ) -> CliResult<Self> {
-        let at = RepoAt {
-            revision: commit.clone(),
-            ..self.at.clone()
-        };
-        let (info, filter, transport) = (self.info.clone(), self.filter.clone(), self.transport);
-        let source = open(&at, transport, settings)
-            .map_err(|error| said(&error, &at, settings, AccessMode::Reading))?;
-        let outside = GitFiles::default();
+        let repo = self.repo.at_commit(commit, asked, settings);
         Ok(Self {
-            asked: asked.clone(),
-            at,
-            info,
-            warnings: Vec::new(),
-            transport,
-            outside,
+            repo: repo
+                .map_err(|error| said(&error, &self.repo.at, settings, AccessMode::Reading))?,
             app: self.app,
-            source,
-            filter,
+            filter: self.filter.clone(),
         })
     }
 
@@ -175,20 +82,12 @@ impl SourceRepo {
     pub fn take_over(
         &mut self,
         transport: Transport,
-        outside: GitFiles,
+        git_files: GitFiles,
         settings: &Settings,
     ) -> CliResult<()> {
-        if transport != self.transport {
-            self.source = open(&self.at, transport, settings)
-                .map_err(|error| said(&error, &self.at, settings, AccessMode::Reading))?;
-        }
-        (self.transport, self.outside) = (transport, outside);
-        Ok(())
-    }
-
-    /// A reader of its files.
-    pub fn reader(&self, settings: &Settings) -> Reader {
-        Reader::new(self.source.clone(), settings.http())
+        self.repo
+            .reuse_listing(transport, git_files, settings)
+            .map_err(|error| said(&error, &self.repo.at, settings, AccessMode::Reading))
     }
 
     /// Lists what the run is about.
@@ -196,92 +95,55 @@ impl SourceRepo {
     /// # Errors
     /// The hub's.
     pub async fn list(&mut self, settings: &Settings) -> CliResult<Listing> {
-        let listed = match self.source.list().await {
-            Err(lock) if lock.kind() == Kind::Locked && self.transport != Transport::Git => {
-                self.turn_to_git(&lock, settings).await
-            }
-            listed => listed,
-        };
+        let listed = self.repo.list(settings).await;
         let mut listing =
-            listed.map_err(|error| said(&error, &self.at, settings, AccessMode::Reading))?;
-        self.outside = GitFiles::of(&listing);
+            listed.map_err(|error| said(&error, &self.repo.at, settings, AccessMode::Reading))?;
         self.filter.apply(&mut listing);
         Ok(listing)
     }
 }
 
-/// A repo as it was found.
-struct Found {
-    info: RepoInfo,
-    transport: Transport,
-    /// Why it could be found by Git only.
-    lock: Option<Error>,
-}
-
-/// Looks a repo up; by Git where its hub has locked its API.
-async fn look(at: &RepoAt, transport: Transport, settings: &Settings) -> Result<Found, Error> {
-    match describe(at, Transport::Auto, settings).await {
-        Err(lock) if lock.kind() == Kind::Locked => {
-            let info = describe(at, Transport::Git, settings)
-                .await
-                .map_err(|error| both(&lock, error))?;
-            Ok(Found {
-                info,
-                transport: Transport::Git,
-                lock: Some(lock),
-            })
-        }
-        described => Ok(Found {
-            info: described?,
-            transport,
-            lock: None,
-        }),
+/// Warns of a dataset of the same id, where a model was found and no kind was asked for.
+async fn warn_of_dataset(repo: &mut PinnedSource, route: &Route, settings: &Settings) {
+    let others = route
+        .kinds()
+        .iter()
+        .skip_while(|kind| **kind != repo.at.kind);
+    let is_open = others.skip(1).any(|kind| *kind == RepoKind::Dataset);
+    if repo.at.kind != RepoKind::Model || !is_open {
+        return;
     }
-}
-
-/// The lock, and what Git says: where there is no such repo, that is what counts.
-fn both(lock: &Error, by_git: Error) -> Error {
-    match by_git.kind() {
-        Kind::NotFound => by_git,
-        kind => Error::new(kind, format!("{}; by Git: {by_git}", lock.message())),
-    }
-}
-
-/// The line that says why Git is taken.
-fn read_by_git(at: &RepoAt, lock: &Error) -> String {
-    format!(
-        "{}: {} is read by Git, which still works",
-        lock.message(),
-        at.id
-    )
-}
-
-/// The line that says how a source without a commit is read.
-fn read_by_name(at: &RepoAt) -> String {
-    format!(
-        "{} does not tell the commit of {}: files are read by the name {}, and it is listed again at the end",
-        at.hub, at.id, at.revision
-    )
-}
-
-async fn describe(
-    at: &RepoAt,
-    transport: Transport,
-    settings: &Settings,
-) -> Result<RepoInfo, Error> {
-    open(at, transport, settings)?.describe().await
-}
-
-fn open(at: &RepoAt, transport: Transport, settings: &Settings) -> Result<Arc<dyn Source>, Error> {
-    let options = WorkerOptions {
-        transport,
-        ..WorkerOptions::default()
+    let dataset = RepoAt {
+        kind: RepoKind::Dataset,
+        revision: route.asked().clone(),
+        ..repo.at.clone()
     };
-    open_source_by(&settings.source(at), &options, settings.http())
+    if describe(&dataset, repo.transport, settings).await.is_ok() {
+        repo.warnings.push(format!("{} is a model and a dataset: the model is taken; for the other, give --repo-type dataset", repo.at.id));
+    }
+}
+
+/// Why there is no source, for a person.
+async fn explained(route: &Route, settings: &Settings, error: SourceError) -> CliError {
+    match error {
+        SourceError::Hub(at, error) if error.kind() == Kind::NotFound => {
+            not_found(route, settings, &error, &at).await
+        }
+        SourceError::Hub(at, error) => said(&error, &at, settings, AccessMode::Reading),
+        error @ SourceError::NoCommit(_) => {
+            CliError::refused(hf2ms_hub::Error::from(error).message())
+        }
+        SourceError::NoKind => CliError::usage("there is no kind to look for"),
+    }
 }
 
 /// Which of the two is absent: the repo, or only the revision.
-async fn not_found(route: &Route, settings: &Settings, error: &Error, at: &RepoAt) -> CliError {
+async fn not_found(
+    route: &Route,
+    settings: &Settings,
+    error: &hf2ms_hub::Error,
+    at: &RepoAt,
+) -> CliError {
     for kind in route.kinds() {
         let main = Revision::main_of(at.hub);
         if *route.asked() != main
