@@ -1,0 +1,90 @@
+//! What is tried again, and what is not.
+
+use super::*;
+
+// 16
+#[test]
+fn what_may_pass_is_tried_again() {
+    let world = World::with_blob(1000);
+    let routes = [
+        "hf.info",
+        "hf.tree",
+        "hf.lfs_batch",
+        "hf_storage.get",
+        "ms.me",
+        "ms.files",
+        "ms.batch",
+        "ms_storage.put",
+    ];
+    for (skip, code) in PASSING.into_iter().enumerate() {
+        routes
+            .iter()
+            .for_each(|route| world.strike(route, status(code), json!({"skip": skip, "count": 1})));
+    }
+    world.strike("hf.resolve", status(503), json!({"count": 3}));
+    world.migrate().done();
+    assert!(world.all_struck() && world.is_whole());
+}
+
+#[test]
+fn a_server_that_fails_for_ever_is_given_up_after_a_few_tries() {
+    let world = World::with_blob(1000);
+    world.always("hf_storage.get", status(503));
+    world.migrate().failed(1, &[BLOB], "503");
+    assert_eq!(
+        (world.requests("hf_storage.get"), world.arrived()),
+        (7, vec![README.to_owned()])
+    );
+    world.clear_faults();
+    world.always("ms_storage.put", status(500));
+    world.admin("POST", "/counters/reset", "");
+    world.migrate().failed(1, &[BLOB], "500");
+    assert_eq!(world.requests("ms_storage.put"), 7);
+    world.finishes();
+}
+
+#[test]
+fn what_no_other_try_changes_is_not_tried_again() {
+    for code in FINAL {
+        let world = World::with_blob(1000);
+        world.seed_model(&json!([{"path": "notes.txt", "text": "n"}]));
+        world.strike("hf.resolve", status(code), json!({"path": "notes.txt"}));
+        // Storage that says 403 means the address: a new one is asked for.
+        let failing: &[&str] = if code == 403 {
+            &["notes.txt"]
+        } else {
+            &["notes.txt", BLOB]
+        };
+        if code != 403 {
+            world.always("ms_storage.put", status(code));
+        }
+        let report = world.migrate().failed(1, failing, &code.to_string());
+        assert_eq!(
+            (report["retries"].as_u64(), world.requests("ms_storage.put")),
+            (Some(0), 1),
+            "{report}"
+        );
+        assert_eq!(world.requests("hf.resolve"), 2, "one for each small file");
+        world.finishes();
+    }
+}
+
+#[test]
+fn a_listing_that_is_refused_is_not_asked_again() {
+    for code in FINAL {
+        let world = World::with_blob(1000);
+        world.always("hf.tree", status(code));
+        let ran = world.migrate();
+        assert!(
+            ran.code != 0 && ran.event("error")["exit"] == ran.code,
+            "{code}: {}{}",
+            ran.stdout,
+            ran.stderr
+        );
+        assert_eq!(
+            (world.requests("hf.tree"), world.requests("ms.create")),
+            (1, 0),
+            "{code}"
+        );
+    }
+}

@@ -1,0 +1,149 @@
+//! Waits and quotas that a server asks for.
+
+use super::*;
+
+// 13
+#[test]
+fn a_wait_that_the_server_asks_for_holds_back_the_whole_host() {
+    for (name, value) in [("retry-after", "1"), ("ratelimit", "\"resolvers\";r=0;t=0")] {
+        let world = World::with_blobs(40, 1000);
+        world.strike(
+            "hf_storage.get",
+            json!({"do": "status", "status": 429, "headers": {name: value}}),
+            json!({"skip": 4, "count": 1}),
+        );
+        let ran = world.migrate();
+        assert_eq!(
+            (ran.done()["retries"].as_u64(), waits(&ran)),
+            (Some(1), vec![1.0])
+        );
+        let asked = world.asked("hf_storage", "GET");
+        let at = |request: &Value| request["at_ms"].as_u64().unwrap();
+        let refused = asked
+            .iter()
+            .find(|request| request["status"] == 429)
+            .unwrap();
+        let again = asked
+            .iter()
+            .rfind(|request| request["path"] == refused["path"])
+            .unwrap();
+        let meanwhile = asked
+            .iter()
+            .filter(|request| (at(refused)..at(refused) + 1000).contains(&at(request)))
+            .count();
+        // What was under way with it could not know.
+        assert!(
+            at(again) >= at(refused) + 1000 && meanwhile < 20,
+            "{meanwhile} of {} requests during the wait",
+            asked.len()
+        );
+        assert!(asked.len() == 41 && world.is_whole());
+    }
+}
+
+#[test]
+fn a_quota_is_kept_once_it_is_known() {
+    let world = World::new();
+    let files: Vec<_> = (0..12)
+        .map(|n| json!({"path": format!("{n}.txt"), "text": n.to_string()}))
+        .collect();
+    world.seed_model(&json!(files));
+    world.set(json!({"hf_resolve_quota": 8, "quota_window_s": 1}));
+    world.migrate().done();
+    let requests = world.requests("hf.resolve");
+    assert!(
+        (13..=24).contains(&requests) && world.is_whole(),
+        "{requests} requests for 12 files"
+    );
+}
+
+// 14
+#[test]
+fn a_bare_429_is_answered_with_growing_pauses_of_random_length() {
+    let world = World::with_blob(1000);
+    world.strike("hf_storage.get", status(429), json!({"count": 5}));
+    let ran = world.migrate();
+    assert_eq!(ran.done()["retries"], 5);
+    let waits = waits(&ran);
+    assert!(
+        waits
+            .iter()
+            .zip(0..)
+            .all(|(wait, n)| *wait <= 0.01 * f64::from(1 << n)),
+        "{waits:?}"
+    );
+    assert!(
+        waits.windows(2).any(|pair| pair[0] * 2.0 != pair[1])
+            && waits.windows(2).any(|pair| pair[0] != pair[1]),
+        "{waits:?}"
+    );
+    assert!(world.requests("hf_storage.get") == 6 && world.is_whole());
+}
+
+#[test]
+fn a_bare_429_is_waited_out_wherever_it_comes_from() {
+    let world = World::with_blob(1000);
+    let routes = [
+        "hf.info",
+        "hf.tree",
+        "hf.lfs_batch",
+        "hf.resolve",
+        "ms.me",
+        "ms.files",
+        "ms.batch",
+        "ms_storage.put",
+        "ms.commit",
+    ];
+    routes
+        .iter()
+        .for_each(|route| world.once(route, status(429)));
+    world.migrate().done();
+    assert!(world.all_struck() && world.is_whole());
+    assert_eq!(
+        world.stored("ms", "model", "alice/model").unwrap()["commits"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2,
+        "and the platform's first"
+    );
+}
+
+// 15
+#[test]
+fn a_wait_beyond_the_budget_parks_that_item_says_so_and_the_others_go_on() {
+    let world = World::with_model();
+    let long = json!({"do": "status", "status": 429, "headers": {"Retry-After": "3600"}});
+    world.strike(
+        "hf_storage.get",
+        long.clone(),
+        json!({"path": oid(&world, "b.safetensors")}),
+    );
+    let report = world
+        .migrate_with(&[MINUTE])
+        .failed(1, &["b.safetensors"], "asks to wait 3600 s");
+    assert_eq!(
+        (
+            report["failed"][0]["kind"].as_str(),
+            report["retries"].as_u64()
+        ),
+        (Some("rate_limited"), Some(0))
+    );
+    assert!(world.arrived().len() == 5 && world.wrong().is_empty());
+    world.finishes();
+}
+
+#[test]
+fn a_wait_beyond_the_budget_for_a_listing_ends_the_run_at_once() {
+    for route in ["hf.tree", "ms.me"] {
+        let world = World::with_blob(1000);
+        world.always(
+            route,
+            json!({"do": "status", "status": 429, "headers": {"Retry-After": "3600"}}),
+        );
+        world
+            .migrate_with(&[MINUTE])
+            .ended(1, "asks to wait 3600 s: run the same command again then");
+        assert_eq!(world.requests(route), 1);
+    }
+}
