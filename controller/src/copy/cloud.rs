@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::binaries::{WORKER, find};
 use crate::copy::outcome::RunResult;
-use crate::copy::run::{in_words, verify_with};
-use crate::engine::Ended;
+use crate::copy::run::in_words;
+use crate::engine::job::{self, Ended};
 use crate::engine::local::Local;
 use crate::engine::modal::{Finalized, Function, RESULTS_LAST};
 use crate::engine::queue::ChunkResults;
@@ -111,7 +111,7 @@ impl ModalCopy<'_> {
             stop: stop.clone(),
         };
         let job = self.plan.verify_job(run.id(), &[], &[]);
-        work.verification = Some(verify_with(&engine, &job, screen, run).await?);
+        work.verification = Some(job::verify(&engine, &job, screen, run).await?);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use hf2ms_hub::Kind;
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
 
-use crate::engine::WorkerOutput;
+use crate::engine::job::WorkerOutput;
 use crate::runs::digests;
 use crate::runs::report::{Report, Tally, merged};
 use crate::runs::{JournalEntry, RunDir, State};

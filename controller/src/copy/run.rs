@@ -7,9 +7,8 @@ use hf2ms_hub::{Blob, File, Kind, Listing, Revision, Sha256};
 use hf2ms_worker::pipeline::creation::Created;
 use hf2ms_worker::plan::{MaxDelete, Plan};
 use hf2ms_worker::protocol::Deletion;
-use hf2ms_worker::protocol::{Exit, VERSION, Verification, VerifyJob};
+use hf2ms_worker::protocol::{Exit, VERSION, Verification};
 use hf2ms_worker::verbs::finalize::FinalizeJob;
-use serde::Serialize;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -17,12 +16,13 @@ use crate::copy::cloud::ModalCopy;
 use crate::copy::inspect::{DestinationRepo, said};
 use crate::copy::outcome::RunResult;
 use crate::copy::sync_state::SyncState;
+use crate::engine::Engine;
+use crate::engine::job::{Ended, SingleJob, Verb};
 use crate::engine::modal::{Deployment, Modal};
 use crate::engine::open::Runner;
 use crate::engine::queue::{ChunkResults, Queue};
 use crate::engine::remote::{Completion, DetachMode, RemoteRun, SubmittedCalls};
 use crate::engine::slots::WorkerSlots;
-use crate::engine::{Ended, Engine, Job, Verb, WorkerOutput};
 use crate::runs::report::Report;
 use crate::runs::{JournalEntry, RunDir, State};
 use crate::settings::Settings;
@@ -31,9 +31,6 @@ use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
-
-/// Finalizers and verifiers that may die of one job.
-const ATTEMPTS: u32 = 3;
 
 /// One migration under way.
 pub struct CopyRun<'a> {
@@ -345,120 +342,43 @@ impl CopyRun<'_> {
             files: plan.files.len() as u64,
             bytes: plan.summary().bytes,
         };
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let (run, receipts) = (self.run.id().to_owned(), work.receipts.as_slice());
-            // One that died may have written: the next one looks first.
-            let job = FinalizeJob {
-                version: VERSION,
-                run,
-                plan,
-                receipts,
-                relist: attempt > 1,
-                deletion,
-            };
-            let ended = one(engine, Verb::Finalize, &job, "finishing", of, self.screen).await?;
-            match ended.to_be_repeated(Verb::Finalize, engine.network()) {
-                Some(why) if attempt < ATTEMPTS => {
-                    work.lost += 1;
-                    self.run.note(&JournalEntry::Crashed {
-                        chunk: 0,
-                        attempt,
-                        why: why.to_owned(),
-                    })?;
-                }
-                _ => return self.finished(ended, work),
-            }
-        }
+        let (run, receipts) = (self.run.id(), work.receipts.as_slice());
+        // A finalizer that crashed may have written: the next one reads the destination first.
+        let job = |attempt| FinalizeJob {
+            version: VERSION,
+            run: run.to_owned(),
+            plan,
+            receipts,
+            relist: attempt > 1,
+            deletion,
+        };
+        let mut lost = 0;
+        let single = SingleJob {
+            engine,
+            verb: Verb::Finalize,
+            title: "finishing",
+            of,
+            screen: self.screen,
+        };
+        let crashed = |attempt, why: &str| {
+            lost += 1;
+            self.run.note_crash(attempt, why)
+        };
+        let ended = single.run(job, |_| false, crashed).await?;
+        work.lost += lost;
+        self.finished(ended, work)
     }
 
     /// Takes note of what a finalizer did.
     fn finished(&self, ended: Ended, work: &mut RunResult) -> CliResult<()> {
         let Ended::Finished(_, output) = ended else {
-            return Err(broken("finalizer", ended));
+            return Err(ended.into_error("finalizer"));
         };
         work.finalized(&self.run, output)?;
         match &work.ended_by {
             Some((kind, error)) => Err(in_words(&self.plan, self.settings, *kind, error)),
             None => Ok(()),
         }
-    }
-}
-
-/// Compares both sides in one worker.
-///
-/// # Errors
-/// No worker could.
-pub async fn verify_with(
-    engine: &dyn Engine,
-    job: &VerifyJob,
-    screen: &Screen,
-    run: &RunDir,
-) -> CliResult<Verification> {
-    let bytes = job.files.iter().map(|file| file.file.size).sum();
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        match one(
-            engine,
-            Verb::Verify,
-            job,
-            "verifying",
-            Amount {
-                files: job.files.len() as u64,
-                bytes,
-            },
-            screen,
-        )
-        .await?
-        {
-            Ended::Finished(
-                _,
-                WorkerOutput {
-                    verification: Some(found),
-                    ..
-                },
-            ) => return Ok(found),
-            ended => match ended.to_be_repeated(Verb::Verify, engine.network()) {
-                Some(why) if attempt < ATTEMPTS => run.note(&JournalEntry::Crashed {
-                    chunk: 0,
-                    attempt,
-                    why: why.to_owned(),
-                })?,
-                _ => return Err(broken("verifier", ended)),
-            },
-        }
-    }
-}
-
-/// Does one job that is not a chunk.
-pub(crate) async fn one(
-    engine: &dyn Engine,
-    verb: Verb,
-    job: &impl Serialize,
-    word: &'static str,
-    of: Amount,
-    screen: &Screen,
-) -> CliResult<Ended> {
-    let json = serde_json::to_string(job)
-        .map_err(|error| CliError::usage(format!("the job can't be written: {error}")))?;
-    let progress = Progress::new(screen, word, of);
-    progress.begin(0);
-    let ended = engine
-        .work(
-            &Job {
-                verb,
-                number: 0,
-                json,
-            },
-            &|event| progress.hear(0, event),
-        )
-        .await;
-    progress.finish();
-    match ended {
-        Ended::Stopped(_) => Err(CliError::interrupted()),
-        ended => Ok(ended),
     }
 }
 
@@ -474,30 +394,6 @@ pub fn in_words(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> Cl
         return said(&error_of, &plan.source, settings, AccessMode::Reading);
     }
     CliError::new(Exit::of(kind), format!("the workers were stopped: {error}"))
-}
-
-pub(crate) fn broken(who: &str, ended: Ended) -> CliError {
-    match ended {
-        Ended::Refused(kind, error) => CliError::new(Exit::of(kind), error),
-        Ended::Crashed(why, _) => CliError::new(
-            Exit::Incomplete,
-            format!("the {who} died {ATTEMPTS} times: {why}"),
-        ),
-        Ended::Finished(exit, output) => {
-            let why = output
-                .failure
-                .map_or_else(|| "it gave no result".to_owned(), |(_, error)| error);
-            CliError::new(
-                if exit == Exit::Done {
-                    Exit::Incomplete
-                } else {
-                    exit
-                },
-                format!("the {who}: {why}"),
-            )
-        }
-        Ended::Stopped(_) => CliError::interrupted(),
-    }
 }
 
 /// The blob that a permission check asks about: one that moves anyway. Where none does there is still a commit to be

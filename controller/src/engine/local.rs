@@ -11,8 +11,9 @@ use hf2ms_hub::{Hub, Kind};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
+use super::job::{Ended, Job, WorkerOutput};
 use super::output::{ExitStatus, GRACE, StopRequest, classify, keep_log, read_events};
-use super::{Ended, Engine, Job, Listener, Network, WorkerOutput};
+use super::{Engine, Listener, Network};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -157,8 +158,8 @@ pub(crate) mod tests {
 
     use hf2ms_worker::protocol::Exit;
 
-    use super::super::Verb;
     use super::*;
+    use crate::engine::job::Verb;
 
     const TOKEN: &str = "ms-canary-token";
 

@@ -8,7 +8,8 @@ use hf2ms_hub::{Kind, Redactor};
 use hf2ms_worker::protocol::{Event, Exit};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 
-use super::{Ended, Listener, WorkerOutput};
+use super::Listener;
+use super::job::{Ended, WorkerOutput};
 use crate::settings::Settings;
 
 /// How long a worker may take to stop before it is killed.

@@ -12,14 +12,12 @@ use hf2ms_worker::plan::Plan;
 use hf2ms_worker::plan::chunks::FILE_COST;
 use hf2ms_worker::protocol::{Event, FailedFile, Receipt};
 
+use super::Engine;
+use super::job::{ATTEMPTS, Ended, Job, Verb, WorkerOutput};
 use super::slots::{FIRST, Slot, WorkerSlots};
-use super::{Ended, Engine, Job, Verb, WorkerOutput};
 use crate::runs::{JournalEntry, RunDir};
 use crate::ui::errors::CliResult;
 use crate::ui::progress::{Amount, Progress};
-
-/// Workers that may die of one chunk.
-pub(crate) const ATTEMPTS: u32 = 3;
 
 /// What came of all chunks.
 #[derive(Debug, Default)]

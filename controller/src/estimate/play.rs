@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::container::{Container, Key, Load};
 use super::model::Model;
-use crate::engine::queue::ATTEMPTS;
+use crate::engine::job::ATTEMPTS;
 
 /// A game in which more containers die than this won't end.
 const MOST_LOST: u64 = 100_000;

@@ -10,8 +10,7 @@ use serde_json::Value;
 use super::report::MirrorReport;
 use super::scan_report::{ScanSummary, follow};
 use super::work::{MirrorRunResult, settle};
-use crate::copy::run::broken;
-use crate::engine::Ended;
+use crate::engine::job::Ended;
 use crate::engine::modal::{Function, Mirrored, Modal, Part, RESULTS_LAST};
 use crate::engine::queue::ChunkResults;
 use crate::engine::remote::{
@@ -121,7 +120,7 @@ impl<'a> ModalMirror<'a> {
         let given: Mirrored = serde_json::from_value(given).map_err(bad)?;
         let output = given.own.output();
         let (Some(scan), landed) = (output.scan, output.landed) else {
-            return Err(broken("mirror", given.own.ended()));
+            return Err(given.own.ended().into_error("mirror"));
         };
         scan.warnings
             .iter()
@@ -132,7 +131,7 @@ impl<'a> ModalMirror<'a> {
         let mut work = MirrorRunResult::new(scan);
         work.carried(&steps.plan, carried)?;
         if steps.push.is_some() && landed.is_none() {
-            return Err(broken("mirror", given.own.ended()));
+            return Err(given.own.ended().into_error("mirror"));
         }
         Ok(MirrorRunResult { landed, ..work })
     }

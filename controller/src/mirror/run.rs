@@ -19,22 +19,19 @@ use super::refs::{outcomes, stand};
 use super::report::{MirrorReport, MirrorTally};
 use super::scan_report::{SHOWN, ScanSummary, follow};
 use super::work::{MirrorRunResult, settle};
-use crate::copy::run::{broken, one};
+use crate::engine::Engine;
+use crate::engine::job::{Ended, SingleJob, Verb, WorkerOutput};
 use crate::engine::modal::{Deployment, Modal};
 use crate::engine::open::Runner;
 use crate::engine::queue::Queue;
 use crate::engine::remote::{Completion, DetachMode, RemoteRun, SubmittedCalls};
 use crate::engine::slots::WorkerSlots;
-use crate::engine::{Ended, Engine, Verb};
 use crate::runs::{JournalEntry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::{Screen, size};
-
-/// Scans and pushes that may die.
-const ATTEMPTS: u32 = 3;
 
 /// One mirroring.
 pub struct MirrorRun<'a> {
@@ -373,30 +370,32 @@ impl MirrorRun<'_> {
     }
 
     async fn scan(&self, engine: &dyn Engine, job: &ScanJob) -> CliResult<Scan> {
-        for attempt in 1.. {
-            match one(
-                engine,
-                Verb::Scan,
-                job,
-                "scanning",
-                Amount::default(),
-                self.screen,
-            )
-            .await?
-            {
-                Ended::Finished(_, output) if output.scan.is_some() => {
-                    return output.scan.ok_or_else(CliError::interrupted);
-                }
-                ended
-                    if attempt < ATTEMPTS
-                        && ended.to_be_repeated(Verb::Scan, engine.network()).is_some() =>
-                {
-                    ()
-                }
-                ended => return Err(broken("scan", ended)),
-            }
+        let is_complete = |output: &WorkerOutput| output.scan.is_some();
+        let single = self.single(engine, Verb::Scan, "scanning");
+        match single.run(|_| job, is_complete, |_, _| Ok(())).await? {
+            Ended::Finished(
+                _,
+                WorkerOutput {
+                    scan: Some(scan), ..
+                },
+            ) => Ok(scan),
+            ended => Err(ended.into_error("scan")),
         }
-        Err(CliError::interrupted())
+    }
+
+    fn single<'a>(
+        &'a self,
+        engine: &'a dyn Engine,
+        verb: Verb,
+        title: &'static str,
+    ) -> SingleJob<'a> {
+        SingleJob {
+            engine,
+            verb,
+            title,
+            of: Amount::default(),
+            screen: self.screen,
+        }
     }
 
     fn announce(&self, scan: &Scan) {
@@ -460,30 +459,22 @@ impl MirrorRun<'_> {
         job: &PushJob,
         lost: &mut u64,
     ) -> CliResult<PushReport> {
-        for attempt in 1.. {
-            match one(
-                engine,
-                Verb::Push,
-                job,
-                "pushing",
-                Amount::default(),
-                self.screen,
-            )
-            .await?
-            {
-                Ended::Finished(_, output) if output.landed.is_some() => {
-                    return output.landed.ok_or_else(CliError::interrupted);
-                }
-                ended
-                    if attempt < ATTEMPTS
-                        && ended.to_be_repeated(Verb::Push, engine.network()).is_some() =>
-                {
-                    *lost += 1
-                }
-                ended => return Err(broken("push", ended)),
-            }
+        let is_complete = |output: &WorkerOutput| output.landed.is_some();
+        let crashed = |_, _: &str| {
+            *lost += 1;
+            Ok(())
+        };
+        let single = self.single(engine, Verb::Push, "pushing");
+        match single.run(|_| job, is_complete, crashed).await? {
+            Ended::Finished(
+                _,
+                WorkerOutput {
+                    landed: Some(report),
+                    ..
+                },
+            ) => Ok(report),
+            ended => Err(ended.into_error("push")),
         }
-        Err(CliError::interrupted())
     }
 }
 

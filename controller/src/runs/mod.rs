@@ -308,6 +308,19 @@ impl RunDir {
             .map_err(|error| CliError::file(&path, &error))
     }
 
+    /// Notes that the worker of a job that is no chunk crashed.
+    ///
+    /// # Errors
+    /// The journal can't be written.
+    pub fn note_crash(&self, attempt: u32, why: &str) -> CliResult<()> {
+        let (chunk, why) = (0, why.to_owned());
+        self.note(&JournalEntry::Crashed {
+            chunk,
+            attempt,
+            why,
+        })
+    }
+
     /// Appends to the journal.
     ///
     /// # Errors

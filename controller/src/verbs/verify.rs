@@ -8,7 +8,7 @@ use crate::args::route::{Route, RouteArgs};
 use crate::args::workers::{EngineKind, WorkerArgs};
 use crate::binaries::{WORKER, find};
 use crate::copy::plan::{PlanOptions, Purpose, look};
-use crate::copy::run::verify_with;
+use crate::engine::job;
 use crate::engine::local::Local;
 use crate::runs::report::table;
 use crate::runs::{JournalEntry, NewRun, RunVerb, Runs, State};
@@ -79,7 +79,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         settings: settings.clone(),
         stop: stop.clone(),
     };
-    let found = verify_with(&engine, &plan.verify_job(run.id(), &[], &[]), screen, &run).await;
+    let found = job::verify(&engine, &plan.verify_job(run.id(), &[], &[]), screen, &run).await;
     let state = match &found {
         Ok(found) if found.is_good() => State::Done,
         Ok(_) => State::Incomplete,

@@ -15,8 +15,9 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use super::Docker;
 use super::container::ContainerSpec;
 use super::daemon::{DaemonError, understood};
+use crate::engine::Listener;
+use crate::engine::job::WorkerOutput;
 use crate::engine::output::{ExitStatus, GRACE, keep_log, read_events};
-use crate::engine::{Listener, WorkerOutput};
 
 /// Bytes that may wait between the daemon's stream and who reads its lines.
 const BETWEEN: usize = 64 << 10;

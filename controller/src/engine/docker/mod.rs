@@ -20,9 +20,10 @@ use hf2ms_worker::protocol::{Event, Memory};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use ulid::Ulid;
 
+use super::job::{Ended, Job, Verb, WorkerOutput};
 use super::network_settings::{Location, NetworkSettings};
 use super::output::{StopRequest, classify};
-use super::{Ended, Engine, Job, Listener, Network, Verb, WorkerOutput};
+use super::{Engine, Listener, Network};
 use crate::args::workers::ContainerArgs;
 use crate::runs::{RunDir, Runs};
 use crate::settings::{PASSED_ON, Settings, environment};

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::bridge::BridgeError;
 use super::{CallState, CancelMode, Envelope, Function, Modal, explain};
-use crate::engine::{Ended, Engine, Job, Listener, Network, Verb, WorkerOutput};
+use crate::engine::job::{Ended, Job, Verb, WorkerOutput};
+use crate::engine::{Engine, Listener, Network};
 use crate::stop::Stop;
 
 /// Seconds until Modal is asked again when it did not answer.

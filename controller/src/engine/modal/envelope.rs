@@ -6,8 +6,8 @@ use hf2ms_worker::protocol::{Event, Receipt};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::engine::job::{Ended, WorkerOutput};
 use crate::engine::output::{ExitStatus, StopRequest, classify};
-use crate::engine::{Ended, WorkerOutput};
 
 /// One worker's end.
 #[derive(Debug, Default, Deserialize)]
