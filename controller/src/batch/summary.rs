@@ -8,9 +8,10 @@ use super::list::BatchEntry;
 use crate::copy::CopyResult;
 use crate::revisions::summary::{DoneCount, RevisionsSummary};
 use crate::runs::report::Report;
+use crate::ui::counts::{Counts, Status};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, duration, size};
-use crate::ui::table::{columns, number};
+use crate::ui::table::{Column, Table, number};
 
 /// What came of one repo.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,8 +57,8 @@ pub enum RepoStatus {
     Planned,
 }
 
-impl RepoStatus {
-    const ALL: [Self; 5] = [
+impl Status for RepoStatus {
+    const ALL: &[Self] = &[
         Self::Ok,
         Self::Skipped,
         Self::Failed,
@@ -212,10 +213,7 @@ impl BatchSummary {
 
     /// Shows it: to a person as a table, to a program as the last line.
     pub fn print(&self, screen: &Screen) {
-        let counts: serde_json::Map<_, _> = RepoStatus::ALL
-            .into_iter()
-            .map(|state| (state.name().to_owned(), self.count(state).into()))
-            .collect();
+        let counts = self.counts().json();
         let (files, bytes) = self.sums();
         screen.json(&json!({
             "event": "batch", "exit": self.exit() as u8, "counts": counts, "files": files, "bytes": bytes, "seconds": self.seconds,
@@ -226,38 +224,26 @@ impl BatchSummary {
 
     /// The table.
     pub fn readable(&self) -> String {
-        let with_revisions = self.rows.iter().any(|row| row.revisions.is_some());
-        let head = [
-            "repo",
-            "destination",
-            "state",
-            "revisions",
-            "files",
-            "bytes",
-            "reason",
-        ]
-        .map(ToOwned::to_owned);
-        let rows = [head].into_iter().chain(self.rows.iter().map(cells));
-        let shown = |row: [String; 7]| {
-            row.into_iter()
-                .enumerate()
-                .filter(|(column, _)| with_revisions || *column != 3)
-                .map(|(_, cell)| cell)
-        };
-        let rows: Vec<Vec<String>> = rows.map(|row| shown(row).collect()).collect();
-        format!("\n{}\n{}", columns(&rows), self.last_line())
+        let columns = [
+            Column::Text("repo"),
+            Column::Text("destination"),
+            Column::Text("state"),
+            Column::Text("revisions"),
+            Column::Number("files"),
+            Column::Number("bytes"),
+            Column::Text("reason"),
+        ];
+        let mut table = Table::new(columns, self.rows.iter().map(cells));
+        if self.rows.iter().all(|row| row.revisions.is_none()) {
+            table = table.without("revisions");
+        }
+        format!("\n{table}\n{}", self.last_line())
     }
 
     fn last_line(&self) -> String {
-        let counts = RepoStatus::ALL
-            .into_iter()
-            .map(|state| (self.count(state), state))
-            .filter(|(count, _)| *count > 0);
-        let counts: Vec<String> = counts
-            .map(|(count, state)| format!("{count} {}", state.name()))
-            .collect();
+        let counts = self.counts();
         let (files, bytes) = self.sums();
-        let again = if self.count(RepoStatus::Failed) > 0 {
+        let again = if counts.get(RepoStatus::Failed) > 0 {
             "; the same command goes on"
         } else {
             ""
@@ -265,14 +251,14 @@ impl BatchSummary {
         format!(
             "{}: {}; {files} files, {}, {}{again}",
             repos(self.rows.len()),
-            counts.join(", "),
+            counts.readable(),
             size(bytes),
             duration(self.seconds)
         )
     }
 
-    fn count(&self, state: RepoStatus) -> usize {
-        self.rows.iter().filter(|row| row.state == state).count()
+    fn counts(&self) -> Counts<RepoStatus> {
+        Counts::of(self.rows.iter().map(|row| row.state))
     }
 
     /// Files and bytes of what was looked at.
@@ -282,21 +268,15 @@ impl BatchSummary {
     }
 }
 
-fn cells(row: &BatchRow) -> [String; 7] {
-    let (files, bytes) = (
-        number(row.files.map(|files| files.to_string())),
-        number(row.bytes.map(size)),
-    );
-    let revisions = number(row.revisions.map(|done| done.to_string()));
-    let reason = row.reason.clone().unwrap_or_default();
-    [
+fn cells(row: &BatchRow) -> Vec<String> {
+    vec![
         row.source.clone(),
         row.destination.clone(),
         row.state.name().to_owned(),
-        revisions,
-        files,
-        bytes,
-        reason,
+        number(row.revisions),
+        number(row.files),
+        number(row.bytes.map(size)),
+        row.reason.clone().unwrap_or_default(),
     ]
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::runs::State;
 use crate::ui::screen::{Screen, duration, rate, size};
+use crate::ui::table::labelled;
 
 /// More refs or failures than this are counted, not shown; the file has them all.
 const SHOWN: usize = 20;
@@ -161,7 +162,7 @@ impl MirrorReport {
             ("time", duration(self.seconds)),
         ];
         for (name, value) in rows {
-            let _ = writeln!(text, "  {name:<11} {value}");
+            text.push_str(&(labelled(name, value) + "\n"));
         }
         text.push_str(&self.table());
         text.trim_end().to_owned()

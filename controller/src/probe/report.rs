@@ -12,7 +12,7 @@ use crate::runs::write_aside;
 use crate::settings::Settings;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{rate, size};
-use crate::ui::table::columns;
+use crate::ui::table::{Column, Table};
 
 /// One row, for programs.
 pub fn event(finding: &Finding) -> Value {
@@ -48,9 +48,6 @@ pub fn counted(probed: &Probed) -> String {
 
 /// The table for a terminal.
 pub fn table(probed: &Probed) -> String {
-    let head = ["verdict", "name", "assumption", "what was seen"]
-        .map(str::to_owned)
-        .to_vec();
     let row = |finding: &Finding| {
         vec![
             finding.verdict.to_string(),
@@ -59,18 +56,12 @@ pub fn table(probed: &Probed) -> String {
             finding.seen.clone(),
         ]
     };
-    columns(
-        &std::iter::once(head)
-            .chain(probed.findings.iter().map(row))
-            .collect::<Vec<_>>(),
-    )
+    let columns = ["verdict", "name", "assumption", "what was seen"].map(Column::Text);
+    Table::new(columns, probed.findings.iter().map(row)).to_string()
 }
 
 /// The table of speeds for a terminal; nothing where none was measured.
 pub fn speeds(probed: &Probed) -> Option<String> {
-    let head = ["hub", "what", "at a time", "rate"]
-        .map(str::to_owned)
-        .to_vec();
     let row = |speed: &super::speed::Speed| {
         let rate = speed.bytes_per_second.map_or_else(
             || speed.why.clone().unwrap_or_default(),
@@ -83,10 +74,9 @@ pub fn speeds(probed: &Probed) -> Option<String> {
             rate,
         ]
     };
-    let rows: Vec<Vec<String>> = std::iter::once(head)
-        .chain(probed.speeds.iter().map(row))
-        .collect();
-    (!probed.speeds.is_empty()).then(|| columns(&rows))
+    let columns = ["hub", "what", "at a time", "rate"].map(Column::Text);
+    let table = Table::new(columns, probed.speeds.iter().map(row));
+    (!probed.speeds.is_empty()).then(|| table.to_string())
 }
 
 /// The file for an issue, in Markdown.

@@ -10,9 +10,10 @@ use serde_json::json;
 
 use super::targets::RefMapping;
 use crate::runs::report::Report;
+use crate::ui::counts::{Counts, Status};
 use crate::ui::errors::CliError;
 use crate::ui::screen::{Screen, duration, size};
-use crate::ui::table::{columns, number};
+use crate::ui::table::{Column, Table, number};
 
 /// What came of one branch or tag.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,8 +56,8 @@ pub enum RevisionStatus {
     Planned,
 }
 
-impl RevisionStatus {
-    const ALL: [Self; 4] = [Self::Copied, Self::Unchanged, Self::Failed, Self::Planned];
+impl Status for RevisionStatus {
+    const ALL: &[Self] = &[Self::Copied, Self::Unchanged, Self::Failed, Self::Planned];
 
     fn name(self) -> &'static str {
         match self {
@@ -238,7 +239,7 @@ impl RevisionsSummary {
 
     /// Whether nothing was done, and more than nothing would be.
     pub fn is_trial(&self) -> bool {
-        self.count(RevisionStatus::Planned) > 0
+        self.counts().get(RevisionStatus::Planned) > 0
     }
 
     /// The first revision that is not there and why, and how many more are not.
@@ -270,15 +271,14 @@ impl RevisionsSummary {
 
     /// Shows it: to a person as a table, or a line if it is one of several repos and all is well; to a program as the last line.
     pub fn print(&self, screen: &Screen) {
-        let counts: serde_json::Map<_, _> = RevisionStatus::ALL
-            .into_iter()
-            .map(|state| (state.name().to_owned(), self.count(state).into()))
-            .collect();
+        let counts = self.counts().json();
         screen.json(&json!({
             "event": "revisions", "exit": self.exit() as u8, "counts": counts, "seconds": self.seconds, "url": self.url, "revisions": self.rows,
         }));
         match screen.part() {
-            Some(_) if self.count(RevisionStatus::Failed) == 0 => screen.status(self.last_line()),
+            Some(_) if self.counts().get(RevisionStatus::Failed) == 0 => {
+                screen.status(self.last_line())
+            }
             Some(repo) => screen.print(format!("\n{repo}:{}", self.readable())),
             None => screen.print(self.readable()),
         }
@@ -286,64 +286,47 @@ impl RevisionsSummary {
 
     /// The table.
     pub fn readable(&self) -> String {
-        let head = [
-            "revision",
-            "destination",
-            "state",
-            "files",
-            "bytes",
-            "reason",
-        ]
-        .map(ToOwned::to_owned);
-        let rows: Vec<Vec<String>> = [head.to_vec()]
-            .into_iter()
-            .chain(self.rows.iter().map(cells))
-            .collect();
-        format!("\n{}\n{}", columns(&rows), self.last_line())
+        let columns = [
+            Column::Text("revision"),
+            Column::Text("destination"),
+            Column::Text("state"),
+            Column::Number("files"),
+            Column::Number("bytes"),
+            Column::Text("reason"),
+        ];
+        let table = Table::new(columns, self.rows.iter().map(cells));
+        format!("\n{table}\n{}", self.last_line())
     }
 
     fn last_line(&self) -> String {
-        let counts = RevisionStatus::ALL
-            .into_iter()
-            .map(|state| (self.count(state), state))
-            .filter(|(count, _)| *count > 0);
-        let counts: Vec<String> = counts
-            .map(|(count, state)| format!("{count} {}", state.name()))
-            .collect();
-        let (count, again) = (
-            self.rows.len(),
-            if self.count(RevisionStatus::Failed) > 0 {
-                "; the same command goes on"
-            } else {
-                ""
-            },
-        );
+        let (counts, count) = (self.counts(), self.rows.len());
+        let again = if counts.get(RevisionStatus::Failed) > 0 {
+            "; the same command goes on"
+        } else {
+            ""
+        };
         let some = if count == 1 { "" } else { "s" };
         format!(
             "{count} revision{some}: {}; {}{again}  {}",
-            counts.join(", "),
+            counts.readable(),
             duration(self.seconds),
             self.url
         )
     }
 
-    fn count(&self, state: RevisionStatus) -> usize {
-        self.rows.iter().filter(|row| row.state == state).count()
+    fn counts(&self) -> Counts<RevisionStatus> {
+        Counts::of(self.rows.iter().map(|row| row.state))
     }
 }
 
 fn cells(row: &RevisionRow) -> Vec<String> {
-    let (files, bytes) = (
-        number(row.files.map(|files| files.to_string())),
-        number(row.bytes.map(size)),
-    );
     let name = format!("{} {}", row.kind, row.source);
     vec![
         name,
         row.destination.clone(),
         row.state.name().to_owned(),
-        files,
-        bytes,
+        number(row.files),
+        number(row.bytes.map(size)),
         row.reason.clone().unwrap_or_default(),
     ]
 }

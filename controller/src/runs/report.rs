@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::runs::State;
 use crate::settings::hub_errors::WAIT_LONGER;
 use crate::ui::screen::{Screen, duration, rate, size};
+use crate::ui::table::labelled;
 
 /// More failures than this are counted, not shown; the file has them all.
 const SHOWN: usize = 20;
@@ -215,7 +216,7 @@ impl Report {
             ),
         ];
         for (name, value) in rows {
-            let _ = writeln!(text, "  {name:<11} {value}");
+            text.push_str(&(labelled(name, value) + "\n"));
         }
         text.push_str(
             &self

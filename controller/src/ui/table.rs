@@ -1,58 +1,131 @@
-//! Tables for people: rows of words in columns, numbers to the right.
+//! What the user reads in columns: tables, and lines of a name and a value.
 
-/// What stands in the columns of numbers at the head.
-const NUMBERS: [&str; 2] = ["files", "bytes"];
+use std::fmt;
 
-/// Lines of aligned columns; the first row is the head, the last column is as long as it wants.
-pub fn columns(rows: &[Vec<String>]) -> String {
-    let head = rows.first().map(Vec::as_slice).unwrap_or_default();
-    let is_number: Vec<bool> = head
-        .iter()
-        .map(|name| NUMBERS.contains(&name.as_str()))
-        .collect();
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let cell = |(cell, (width, is_number)): (&String, (&usize, &bool))| match is_number {
-        true => format!("{cell:>width$}"),
-        false => format!("{cell:<width$}"),
-    };
-    let line = |row: &Vec<String>| {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths.iter().zip(&is_number))
-            .map(cell)
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+/// A column of a table, by its title.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// Text, aligned to the left.
+    Text(&'static str),
+    /// Numbers, aligned to the right.
+    Number(&'static str),
 }
 
-/// A number, or a dash where there is none.
-pub fn number(number: Option<String>) -> String {
-    number.unwrap_or_else(|| "-".to_owned())
+/// Rows of cells below the titles of their columns. A column is as wide as its widest cell.
+#[derive(Debug, Clone)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table of these columns and rows; each row has a cell for each column.
+    pub fn new(
+        columns: impl Into<Vec<Column>>,
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) -> Self {
+        Self {
+            columns: columns.into(),
+            rows: rows.into_iter().collect(),
+        }
+    }
+
+    /// The same table without the column of this title.
+    pub fn without(mut self, title: &str) -> Self {
+        if let Some(at) = self.columns.iter().position(|one| one.title() == title) {
+            self.columns.remove(at);
+            self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
+        }
+        self
+    }
+
+    fn width(&self, at: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.get(at));
+        let title = self.columns[at].title().len();
+        cells
+            .map(|cell| cell.chars().count())
+            .fold(title, usize::max)
+    }
+}
+
+impl Column {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Text(title) | Self::Number(title) => title,
+        }
+    }
+
+    fn aligned(self, cell: &str, width: usize) -> String {
+        match self {
+            Self::Text(_) => format!("{cell:<width$}"),
+            Self::Number(_) => format!("{cell:>width$}"),
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths: Vec<usize> = (0..self.columns.len()).map(|at| self.width(at)).collect();
+        let line = |cells: &[String]| {
+            let columns = self.columns.iter().zip(&widths).zip(cells);
+            let cells: Vec<String> = columns
+                .map(|((column, width), cell)| column.aligned(cell, *width))
+                .collect();
+            cells.join("  ").trim_end().to_owned()
+        };
+        let titles: Vec<String> = self
+            .columns
+            .iter()
+            .map(|one| one.title().to_owned())
+            .collect();
+        let rows = self.rows.iter().map(|row| line(row));
+        let lines: Vec<String> = [line(&titles)].into_iter().chain(rows).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// The cell of a number that may be unknown: a dash stands for that.
+pub fn number(number: Option<impl ToString>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
+/// A line with a name and its value, as in `  files       7`.
+pub fn labelled(name: &str, value: impl fmt::Display) -> String {
+    format!("  {name:<11} {value}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn words_stand_to_the_left_and_numbers_to_the_right() {
+    fn table() -> Table {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
-        let rows = [
-            row(["repo", "files", "reason"]),
-            row(["org/größe", "7", ""]),
-            row(["org/b", "-", "no such repo"]),
-        ];
+        Table::new(
+            [
+                Column::Text("repo"),
+                Column::Number("files"),
+                Column::Text("reason"),
+            ],
+            [
+                row(["org/größe", "7", ""]),
+                row(["org/b", "-", "no such repo"]),
+            ],
+        )
+    }
+
+    #[test]
+    fn text_stands_to_the_left_and_numbers_to_the_right() {
         assert_eq!(
-            columns(&rows),
+            table().to_string(),
             "repo       files  reason\norg/größe      7\norg/b          -  no such repo"
+        );
+    }
+
+    #[test]
+    fn a_column_can_be_left_out() {
+        assert_eq!(
+            table().without("files").to_string(),
+            "repo       reason\norg/größe\norg/b      no such repo"
         );
     }
 }

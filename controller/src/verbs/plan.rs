@@ -36,6 +36,7 @@ use crate::simulate::simulation::Simulation;
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, size};
+use crate::ui::table::labelled;
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
 ///
@@ -337,7 +338,7 @@ pub fn in_words(plan: &Plan, estimate: &Estimate) -> String {
         ("to delete", summary.deletes.to_string()),
         ("refused", summary.refused.to_string()),
     ];
-    let rows = rows.map(|(name, value)| format!("  {name:<11} {value}"));
+    let rows = rows.map(|(name, value)| labelled(name, value));
     let deletes = plan
         .delete
         .iter()

@@ -7,6 +7,7 @@ use crate::runs::{RunRecord, RunVerb, Runs};
 use crate::settings::{environment, state_dir};
 use crate::ui::errors::CliResult;
 use crate::ui::screen::{Screen, size, when};
+use crate::ui::table::{Column, Table};
 
 /// List the runs of this machine, the newest first
 #[derive(Debug, clap::Args)]
@@ -27,16 +28,20 @@ pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
     } else if runs.is_empty() {
         screen.print("no runs yet: start one with hf2ms migrate");
     } else {
-        screen.print(format!(
-            "{:<26}  {:<16}  {:<11}  {:>8}  {:>10}  what",
-            "run", "when (UTC)", "state", "files", "bytes"
-        ));
-        runs.iter().for_each(|run| screen.print(row(run)));
+        let columns = [
+            Column::Text("run"),
+            Column::Text("when (UTC)"),
+            Column::Text("state"),
+            Column::Number("files"),
+            Column::Number("bytes"),
+            Column::Text("what"),
+        ];
+        screen.print(Table::new(columns, runs.iter().map(cells)).to_string());
     }
     Ok(Exit::Done)
 }
 
-fn row(run: &RunRecord) -> String {
+fn cells(run: &RunRecord) -> Vec<String> {
     let verb = match run.verb {
         RunVerb::Migrate => "->",
         RunVerb::Mirror => "=>",
@@ -48,16 +53,15 @@ fn row(run: &RunRecord) -> String {
     } else {
         format!(" at {}", at.revision)
     };
-    format!(
-        "{:<26}  {:<16}  {:<11}  {:>8}  {:>10}  {} {} {verb} {} {}{revision}",
-        run.id,
+    vec![
+        run.id.clone(),
         when(run.started),
-        run.state.name(),
-        run.files,
+        run.state.name().to_owned(),
+        run.files.to_string(),
         size(run.bytes),
-        run.source.hub,
-        run.source.id,
-        run.destination.hub,
-        run.destination.id,
-    )
+        format!(
+            "{} {} {verb} {} {}{revision}",
+            run.source.hub, run.source.id, at.hub, at.id
+        ),
+    ]
 }

@@ -1,0 +1,47 @@
+//! The counts of a summary: how many of its rows have each status.
+
+use serde_json::{Map, Value};
+
+/// The statuses of the rows of a summary.
+pub trait Status: Copy + PartialEq + 'static {
+    /// All of them, in the order in which counts are shown.
+    const ALL: &'static [Self];
+
+    /// The word for the user and for JSON.
+    fn name(self) -> &'static str;
+}
+
+/// How many rows have each status.
+#[derive(Debug, Clone)]
+pub struct Counts<S>(Vec<(S, usize)>);
+
+impl<S: Status> Counts<S> {
+    /// The counts of these statuses.
+    pub fn of(rows: impl Iterator<Item = S> + Clone) -> Self {
+        let count = |status: &S| (*status, rows.clone().filter(|row| row == status).count());
+        Self(S::ALL.iter().map(count).collect())
+    }
+
+    /// How many rows have this status.
+    pub fn get(&self, status: S) -> usize {
+        let mut counts = self.0.iter();
+        counts
+            .find(|(one, _)| *one == status)
+            .map_or(0, |(_, count)| *count)
+    }
+
+    /// Every status with its count.
+    pub fn json(&self) -> Map<String, Value> {
+        let count = |(status, count): &(S, usize)| (status.name().to_owned(), (*count).into());
+        self.0.iter().map(count).collect()
+    }
+
+    /// `2 failed, 1 planned`: the statuses that some row has.
+    pub fn readable(&self) -> String {
+        let some = self.0.iter().filter(|(_, count)| *count > 0);
+        let words: Vec<String> = some
+            .map(|(status, count)| format!("{count} {}", status.name()))
+            .collect();
+        words.join(", ")
+    }
+}
