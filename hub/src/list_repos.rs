@@ -1,4 +1,4 @@
-//! The answer to the question which repos an owner has on a hub. Each hub's folder asks it; [`crate::list_repos`] chooses the hub.
+//! The answer to the question which repos an owner has on a hub. See [`crate::Repo::owner_repos`].
 
 use crate::file::Refused;
 use crate::repo::RepoId;

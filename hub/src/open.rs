@@ -6,24 +6,25 @@ use reqwest::Url;
 
 use crate::blobs::{BlobSource, BlobStore};
 use crate::error::{Error, Kind, Result};
+use crate::git;
 use crate::git::{GitLimits, GitRepo, GitSource};
 use crate::http::{Credentials, Http, HttpOptions, PlainDialect};
 use crate::hub::Hub;
+use crate::huggingface::HuggingFaceRepo;
 use crate::list_repos::OwnerRepos;
+use crate::modelscope::ModelScopeRepo;
 use crate::refs::Refs;
-use crate::repo::RepoAt;
-use crate::repos::{Destination, RefStore, Source, Spaces};
-use crate::token::Token;
+use crate::repo::Side;
+use crate::repos::{Destination, HubRepo, RefStore, Source, Spaces};
 use crate::transport::Transport;
-use crate::{git, huggingface, modelscope};
 
-/// One side of a migration.
-#[derive(Debug, Clone)]
-pub struct Side {
-    /// Which repo.
-    pub at: RepoAt,
-    /// The hub's token, or the login of a Git host, if there is one.
-    pub token: Option<Token>,
+/// Opens a repo of a hub with an API, its blobs travelling as `transport` says. The only place that chooses a hub's type.
+fn open(side: &Side, http: HttpOptions, transport: Transport) -> Result<Arc<dyn HubRepo>> {
+    Ok(match side.at.hub {
+        Hub::HuggingFace => Arc::new(HuggingFaceRepo::open(side, http)?.by(transport)?),
+        Hub::ModelScope => Arc::new(ModelScopeRepo::open(side, http)?),
+        Hub::Git => return Err(only_mirrored()),
+    })
 }
 
 /// Opens a repo for reading.
@@ -31,11 +32,7 @@ pub struct Side {
 /// # Errors
 /// [`crate::Kind::Usage`] or [`crate::Kind::Refused`] for an endpoint that is no address; what [`crate::http::Http::new`] fails with.
 pub fn open_source(side: &Side, http: HttpOptions) -> Result<Arc<dyn Source>> {
-    Ok(match side.at.hub {
-        Hub::Git => return Err(only_mirrored()),
-        Hub::HuggingFace => Arc::new(huggingface::HuggingFaceRepo::open(side, http)?),
-        Hub::ModelScope => Arc::new(modelscope::ModelScopeRepo::open(side, http)?),
-    })
+    open_source_over(side, http, Transport::Auto)
 }
 
 /// Opens a repo for reading, its blobs travelling as `transport` says. A hub that knows one way only takes that.
@@ -47,12 +44,7 @@ pub fn open_source_over(
     http: HttpOptions,
     transport: Transport,
 ) -> Result<Arc<dyn Source>> {
-    match side.at.hub {
-        Hub::HuggingFace => Ok(Arc::new(
-            huggingface::HuggingFaceRepo::open(side, http)?.by(transport)?,
-        )),
-        Hub::Git | Hub::ModelScope => open_source(side, http),
-    }
+    Ok(open(side, http, transport)?)
 }
 
 /// Opens a repo for reading by Git, as far as that goes and within `limits`: blobs in storage are read by the hub's own way.
@@ -84,10 +76,10 @@ pub fn open_blob_source(
     http: HttpOptions,
     transport: Transport,
 ) -> Result<Arc<dyn BlobSource>> {
-    match side.at.hub {
-        Hub::Git => Ok(Arc::new(git::LfsStore::open(side, http)?)),
-        Hub::HuggingFace | Hub::ModelScope => Ok(open_source_over(side, http, transport)?),
+    if side.at.hub == Hub::Git {
+        return Ok(Arc::new(git::LfsStore::open(side, http)?));
     }
+    Ok(open(side, http, transport)?)
 }
 
 /// Opens what a chunk's blobs are stored in: a repo, or a Git host's LFS server.
@@ -99,10 +91,10 @@ pub fn open_blob_store(
     http: HttpOptions,
     transport: Transport,
 ) -> Result<Arc<dyn BlobStore>> {
-    match side.at.hub {
-        Hub::Git => Ok(Arc::new(git::LfsStore::open(side, http)?)),
-        Hub::HuggingFace | Hub::ModelScope => Ok(open_destination_over(side, http, transport)?),
+    if side.at.hub == Hub::Git {
+        return Ok(Arc::new(git::LfsStore::open(side, http)?));
     }
+    Ok(open(side, http, transport)?)
 }
 
 /// A hub's API and its Git, for exchanges that nobody reads on the way ([`Http::exchange_raw`]).
@@ -119,11 +111,7 @@ pub struct RawHub {
 /// As [`open_source`].
 pub fn open_raw(side: &Side, http: HttpOptions) -> Result<RawHub> {
     let (url, user) = git_address(side)?;
-    let credentials = match side.at.hub {
-        Hub::HuggingFace => huggingface::credentials(side.token.as_ref()),
-        Hub::ModelScope => modelscope::credentials(side.token.as_ref()),
-        Hub::Git => return Err(only_mirrored()),
-    };
+    let credentials = (side.at.hub.profile().credentials)(side.token.as_ref());
     let git = Http::new(
         &url,
         Credentials::basic(user, side.token.as_ref()),
@@ -165,11 +153,7 @@ pub async fn refs_by_git(side: &Side, http: HttpOptions) -> Result<Refs> {
 /// # Errors
 /// As [`open_source`].
 pub fn open_destination(side: &Side, http: HttpOptions) -> Result<Arc<dyn Destination>> {
-    Ok(match side.at.hub {
-        Hub::Git => return Err(only_mirrored()),
-        Hub::HuggingFace => Arc::new(huggingface::HuggingFaceRepo::open(side, http)?),
-        Hub::ModelScope => Arc::new(modelscope::ModelScopeRepo::open(side, http)?),
-    })
+    open_destination_over(side, http, Transport::Auto)
 }
 
 /// Opens a repo for writing, its blobs travelling as `transport` says. A hub that knows one way only takes that.
@@ -181,12 +165,7 @@ pub fn open_destination_over(
     http: HttpOptions,
     transport: Transport,
 ) -> Result<Arc<dyn Destination>> {
-    match side.at.hub {
-        Hub::HuggingFace => Ok(Arc::new(
-            huggingface::HuggingFaceRepo::open(side, http)?.by(transport)?,
-        )),
-        Hub::Git | Hub::ModelScope => open_destination(side, http),
-    }
+    Ok(open(side, http, transport)?)
 }
 
 /// Opens a repo for its branches and tags, at whichever revision.
@@ -194,7 +173,7 @@ pub fn open_destination_over(
 /// # Errors
 /// As [`open_destination`]; [`Kind::Usage`] for a hub whose API has no branches.
 pub fn open_ref_store(side: &Side, http: HttpOptions) -> Result<Arc<dyn RefStore>> {
-    let opened = open_destination(side, http)?.ref_store();
+    let opened = open(side, http, Transport::Auto)?.ref_store();
     opened.ok_or_else(only_mirrored)
 }
 
@@ -203,31 +182,22 @@ pub fn open_ref_store(side: &Side, http: HttpOptions) -> Result<Arc<dyn RefStore
 /// # Errors
 /// As [`open_destination`]; [`Kind::Usage`] for a hub without apps.
 pub fn open_space(side: &Side, http: HttpOptions) -> Result<Arc<dyn Spaces>> {
-    let opened = open_destination(side, http)?.spaces();
+    let opened = open(side, http, Transport::Auto)?.spaces();
     opened.ok_or_else(only_mirrored)
 }
 
 /// Lists what the owner of `side`'s repo has of that repo's kind. The repo itself need not exist.
 ///
 /// # Errors
-/// [`crate::Kind::Usage`] for a Git host, which lists nothing; the hub's own errors.
+/// [`crate::Kind::Usage`] for a hub that lists no owner's repos; the hub's own errors.
 pub async fn list_repos(side: &Side, http: HttpOptions) -> Result<OwnerRepos> {
-    match side.at.hub {
-        Hub::Git => Err(Error::new(
+    let listed = open(side, http, Transport::Auto)?.owner_repos().await?;
+    listed.ok_or_else(|| {
+        Error::new(
             Kind::Usage,
-            "a Git host does not list what an owner has",
-        )),
-        Hub::HuggingFace => {
-            huggingface::HuggingFaceRepo::open(side, http)?
-                .list_repos()
-                .await
-        }
-        Hub::ModelScope => {
-            modelscope::ModelScopeRepo::open(side, http)?
-                .list_repos()
-                .await
-        }
-    }
+            format!("{} does not list what an owner has", side.at.hub),
+        )
+    })
 }
 
 fn only_mirrored() -> Error {

@@ -1,6 +1,8 @@
 //! The facts of a hub that the rest of the workspace asks for: names, addresses, variables and abilities. Each hub's folder defines
 //! its own [`Profile`]; [`crate::Hub::profile`] returns it. Requests and answers are not here: they are in the hub's folder.
 
+use crate::http::Credentials;
+use crate::token::Token;
 use crate::transport::Transport;
 
 /// The facts of one hub.
@@ -30,6 +32,8 @@ pub struct Profile {
     pub git_user: &'static str,
     /// The ending of the Git URL that a mirror's report shows.
     pub git_suffix: &'static str,
+    /// How the API gets the token.
+    pub(crate) credentials: fn(Option<&Token>) -> Credentials,
     /// The hub's word for a repo that is an app; `None` where there are none.
     pub app: Option<&'static str>,
     /// The ways in which blobs travel, apart from Git.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hub::Hub;
 use crate::profile::Folders;
+use crate::token::Token;
 
 /// What a repo holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -231,6 +232,15 @@ impl RepoAt {
     pub fn git_url(&self) -> String {
         format!("{}.git", self.web_url())
     }
+}
+
+/// One side of a migration.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// Which repo.
+    pub at: RepoAt,
+    /// The hub's token, or the login of a Git host, if there is one.
+    pub token: Option<Token>,
 }
 
 /// Who may see a repo.

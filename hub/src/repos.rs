@@ -9,6 +9,7 @@ use crate::blobs::{BlobSource, BlobStore};
 use crate::commit::{Commit, CommitLimits, Placement};
 use crate::error::Result;
 use crate::file::Listing;
+use crate::list_repos::OwnerRepos;
 use crate::path::RepoPath;
 use crate::refs::Refs;
 use crate::repo::{RepoInfo, Revision, Visibility};
@@ -40,6 +41,12 @@ pub trait Repo: Send + Sync {
 
     /// The commit at which the branch or tag stands, where the hub tells it in one request. Equal heads are equal content.
     async fn head(&self) -> Result<Option<Revision>>;
+
+    /// The repos of this kind that the repo's owner has, as far as the token may see them; the repo itself need not exist.
+    /// `None` where the hub does not list them.
+    async fn owner_repos(&self) -> Result<Option<OwnerRepos>> {
+        Ok(None)
+    }
 
     /// The repo's branches and tags; `None` where the hub's API has none.
     fn ref_store(self: Arc<Self>) -> Option<Arc<dyn RefStore>> {
@@ -141,6 +148,11 @@ impl<T: Repo + BlobSource> Source for T {}
 pub trait Destination: Repo + BlobStore + Committer {}
 
 impl<T: Repo + BlobStore + Committer> Destination for T {}
+
+/// A repo of a hub with an API: what each hub's folder has to define.
+pub trait HubRepo: Source + Destination {}
+
+impl<T: Source + Destination> HubRepo for T {}
 
 /// The account that a token belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

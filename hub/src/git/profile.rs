@@ -1,5 +1,6 @@
 //! The facts of a Git host, which has no API here: a repo is known by its whole address and read by Git and LFS.
 
+use crate::http::Credentials;
 use crate::profile::{Abilities, Profile, Variables};
 use crate::transport::Transport;
 
@@ -24,6 +25,7 @@ pub(crate) const PROFILE: Profile = Profile {
     token_page: None,
     git_user: "oauth2",
     git_suffix: "",
+    credentials: |token| Credentials::basic(PROFILE.git_user, token),
     app: None,
     transports: &[Transport::Http],
     abilities: Abilities {

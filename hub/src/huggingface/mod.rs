@@ -34,15 +34,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
-use reqwest::header::AUTHORIZATION;
 use serde::de::DeserializeOwned;
 
-use crate::http::{Credentials, Http, HttpOptions, Request, Told};
+use crate::http::{Http, HttpOptions, Request, Told};
 use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, Body, ByteStream, Cards, Commit, CommitLimits, Committer,
     Error, File, Kind, Listing, Missing, OwnerRepos, Placement, RefStore, Repo, RepoAt, RepoInfo,
-    RepoKind, RepoPath, Result, Revision, Sha256, Side, Spaces, Token, Transport, Visibility,
+    RepoKind, RepoPath, Result, Revision, Sha256, Side, Spaces, Transport, Visibility,
 };
 
 /// Everything but what RFC 3986 calls unreserved.
@@ -83,7 +82,7 @@ impl HuggingFaceRepo {
             .map(|token| account::known(&base, token));
         let http = Http::new(
             &endpoint,
-            credentials(side.token.as_ref()),
+            profile::credentials(side.token.as_ref()),
             errors::Words::of(&side.at, account.is_some()),
             options,
         )?;
@@ -134,14 +133,6 @@ impl HuggingFaceRepo {
         kinds(self.at.kind)
     }
 
-    /// Every repo of this kind that this repo's owner has.
-    ///
-    /// # Errors
-    /// The hub's.
-    pub async fn list_repos(&self) -> Result<OwnerRepos> {
-        list_repos::list(self).await
-    }
-
     /// `{endpoint}/{prefix}{id}{rest}`: outside the API a model has no prefix.
     fn page(&self, rest: &str) -> Result<Url> {
         address(&format!("{}/{}{rest}", self.base, page_of(&self.at)))
@@ -160,11 +151,6 @@ impl HuggingFaceRepo {
     ) -> Result<Told<T>> {
         self.http.ask(cap, request).await
     }
-}
-
-/// The token goes as a bearer.
-pub(crate) fn credentials(token: Option<&Token>) -> Credentials {
-    Credentials::of(token, |token| [(AUTHORIZATION, token.header("Bearer "))])
 }
 
 /// A repo's page, below the endpoint.
@@ -204,6 +190,10 @@ fn escaped(part: &str) -> String {
 
 #[async_trait]
 impl Repo for HuggingFaceRepo {
+    async fn owner_repos(&self) -> Result<Option<OwnerRepos>> {
+        list_repos::list(self).await.map(Some)
+    }
+
     async fn account(&self) -> Result<Account> {
         account::account(self).await
     }
@@ -324,9 +314,9 @@ pub(crate) mod testing {
     //! A repo on a scripted server.
 
     use super::*;
-    use crate::Hub;
     use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Server, quick};
+    use crate::{Hub, Token};
 
     pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
     pub(crate) const TOKEN: &str = "hf_canary";

@@ -1,6 +1,10 @@
 //! The facts of Hugging Face. Sources: huggingface_hub 2.4.0, `constants.py`, `repository.py`.
 
+use reqwest::header::AUTHORIZATION;
+
+use crate::http::Credentials;
 use crate::profile::{Abilities, Folders, Profile, Variables};
+use crate::token::Token;
 use crate::transport::Transport;
 
 /// Hugging Face, and servers with the same API.
@@ -29,6 +33,7 @@ pub(crate) const PROFILE: Profile = Profile {
     // Any user name does ("git over https").
     git_user: "user",
     git_suffix: "",
+    credentials,
     app: Some("space"),
     transports: &[Transport::Http, Transport::Xet],
     abilities: Abilities {
@@ -39,3 +44,8 @@ pub(crate) const PROFILE: Profile = Profile {
         pull_requests: Some("refs/pr/*"),
     },
 };
+
+/// The token goes as a bearer.
+pub(super) fn credentials(token: Option<&Token>) -> Credentials {
+    Credentials::of(token, |token| [(AUTHORIZATION, token.header("Bearer "))])
+}

@@ -31,13 +31,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, COOKIE};
 
-use crate::http::{Credentials, Http, HttpOptions};
+use crate::http::{Http, HttpOptions};
 use crate::{
     Account, Blob, BlobSource, BlobStore, Body, ByteStream, Commit, CommitLimits, Committer, Error,
-    File, Kind, Listing, Missing, Placement, RefStore, Repo, RepoAt, RepoInfo, RepoPath, Result,
-    Revision, Sha256, Side, Spaces, Token, Visibility,
+    File, Kind, Listing, Missing, OwnerRepos, Placement, RefStore, Repo, RepoAt, RepoInfo,
+    RepoPath, Result, Revision, Sha256, Side, Spaces, Token, Visibility,
 };
 
 /// A repo on ModelScope at a revision. Only the token, addresses in storage and whether the repo could be listed are
@@ -74,7 +73,12 @@ impl ModelScopeRepo {
             )
         };
         let base: Url = at.endpoint.parse().map_err(refused)?;
-        let http = Http::new(&base, credentials(token.as_ref()), errors::ModelScope, http)?;
+        let http = Http::new(
+            &base,
+            profile::credentials(token.as_ref()),
+            errors::ModelScope,
+            http,
+        )?;
         Ok(Self {
             at,
             base,
@@ -88,18 +92,12 @@ impl ModelScopeRepo {
     }
 }
 
-/// The token goes as a bearer and as a cookie, because older routes read only the cookie (modelscope-hub 0.5.1, `_legacy_api.py`).
-pub(crate) fn credentials(token: Option<&Token>) -> Credentials {
-    Credentials::of(token, |token| {
-        [
-            (AUTHORIZATION, token.header("Bearer ")),
-            (COOKIE, token.header("m_session_id=")),
-        ]
-    })
-}
-
 #[async_trait]
 impl Repo for ModelScopeRepo {
+    async fn owner_repos(&self) -> Result<Option<OwnerRepos>> {
+        self.list_repos().await.map(Some)
+    }
+
     async fn account(&self) -> Result<Account> {
         self.who_asks().await
     }

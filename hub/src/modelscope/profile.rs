@@ -1,6 +1,10 @@
 //! The facts of ModelScope. Sources: modelscope-hub 0.5.1, `constants.py`, `_repository.py`.
 
+use reqwest::header::{AUTHORIZATION, COOKIE};
+
+use crate::http::Credentials;
 use crate::profile::{Abilities, Folders, Profile, Variables};
+use crate::token::Token;
 use crate::transport::Transport;
 
 /// ModelScope: the Chinese site, and the international one with accounts and repos of its own.
@@ -28,6 +32,7 @@ pub(crate) const PROFILE: Profile = Profile {
     token_page: Some("/my/myaccesstoken"),
     git_user: "oauth2",
     git_suffix: ".git",
+    credentials,
     app: Some("studio"),
     transports: &[Transport::Http],
     abilities: Abilities {
@@ -38,3 +43,13 @@ pub(crate) const PROFILE: Profile = Profile {
         pull_requests: None,
     },
 };
+
+/// The token goes as a bearer and as a cookie, because older routes read only the cookie (modelscope-hub 0.5.1, `_legacy_api.py`).
+pub(super) fn credentials(token: Option<&Token>) -> Credentials {
+    Credentials::of(token, |token| {
+        [
+            (AUTHORIZATION, token.header("Bearer ")),
+            (COOKIE, token.header("m_session_id=")),
+        ]
+    })
+}
