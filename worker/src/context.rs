@@ -13,10 +13,8 @@ use hf2ms_hub::{
 use crate::events::Events;
 use crate::protocol::{Transport, WorkerOptions};
 use crate::settings::Settings;
+use crate::transfer::budget::Budget;
 use crate::transfer::reader::Reader;
-
-/// The share of the memory budget that buffers may take; the rest is code, connections and the allocator.
-const BUFFER_SHARE: u64 = 4;
 
 /// Opens a repo for reading, by the way that the options say.
 ///
@@ -75,6 +73,8 @@ pub struct TransferContext {
     pub options: WorkerOptions,
     /// The HTTP settings, whose retries become events.
     pub http: HttpOptions,
+    /// The memory for contents.
+    pub budget: Budget,
 }
 
 impl TransferContext {
@@ -99,6 +99,7 @@ impl TransferContext {
             events,
             options: options.clone(),
             http,
+            budget: Budget::new(options),
         })
     }
 
@@ -109,7 +110,7 @@ impl TransferContext {
 
     /// The bytes of memory that one of `streams` blobs may fill.
     pub fn share(&self, streams: usize) -> u64 {
-        let share = self.options.memory.0 / BUFFER_SHARE / streams.max(1) as u64;
+        let share = self.budget.share(streams);
         // What is sent side by side is buffered at its other end too.
         if self.store.sends_in_parts() {
             share / 5 * 4
@@ -138,6 +139,8 @@ pub struct Context {
     pub options: WorkerOptions,
     /// The HTTP settings, their retries going into the events.
     pub http: HttpOptions,
+    /// The memory for contents.
+    pub budget: Budget,
 }
 
 impl Context {
@@ -165,6 +168,7 @@ impl Context {
             events,
             options: options.clone(),
             http,
+            budget: Budget::new(options),
         })
     }
 
@@ -181,6 +185,7 @@ impl Context {
             events: self.events.clone(),
             options: self.options.clone(),
             http: self.http.clone(),
+            budget: self.budget.clone(),
         }
     }
 }

@@ -18,6 +18,7 @@ use hf2ms_hub::{
 use crate::context::Context;
 use crate::events::Events;
 use crate::protocol::{Memory, WorkerOptions};
+use crate::transfer::budget::Budget;
 
 /// What goes wrong at the next read.
 #[derive(Debug, Clone, Copy)]
@@ -380,6 +381,7 @@ pub(crate) fn context(
         source: source.clone(),
         destination: destination.clone(),
         events,
+        budget: Budget::new(&options),
         options,
         http,
     };

@@ -1,6 +1,6 @@
 //! One change of a commit: what is to be done, and the same with its content at hand.
 
-use hf2ms_hub::{Action, Blob, Content, RepoPath};
+use hf2ms_hub::{Action, Blob, Content, File, RepoPath};
 
 use crate::plan::CommitFile;
 use crate::protocol::ExistingFile;
@@ -71,13 +71,19 @@ pub(super) fn put_operation<'a>(
     }
 }
 
-/// An inline file that the source keeps as a blob.
-pub(super) fn inline_blob(operation: &Operation<'_>) -> Option<Blob> {
+/// The file whose content the commit carries.
+pub(super) fn inline_file<'a>(operation: &Operation<'a>) -> Option<&'a File> {
     match operation {
-        Operation::Inline(file) => Some(Blob {
-            sha256: file.file.digest.sha256()?,
-            size: file.file.size,
-        }),
+        Operation::Inline(file) => Some(&file.file),
         _ => None,
     }
+}
+
+/// The same file as a blob, if the source keeps it as one.
+pub(super) fn inline_blob(operation: &Operation<'_>) -> Option<Blob> {
+    let file = inline_file(operation)?;
+    Some(Blob {
+        sha256: file.digest.sha256()?,
+        size: file.size,
+    })
 }

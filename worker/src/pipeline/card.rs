@@ -6,6 +6,7 @@ use hf2ms_hub::{Cards, Destination, Result};
 use crate::plan::card::rename_licence;
 use crate::plan::{CardPolicy, Plan, PlannedFile, Step};
 use crate::protocol::Edit;
+use crate::transfer::budget::Budget;
 use crate::transfer::reader::Reader;
 
 /// Cards are small; a larger one is left to the hub.
@@ -17,6 +18,7 @@ const CARD: &str = "README.md";
 /// # Errors
 /// The destination can't be asked. A card that can't be read is reported by the commit, which reads it again.
 pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destination) -> Result<()> {
+    let memory = Budget::new(&plan.options).reserve(LARGEST).await;
     let Some(cards) = destination.cards() else {
         return Ok(());
     };
@@ -32,7 +34,7 @@ pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destinatio
     let Some(planned) = plan.files.iter_mut().find(is_card) else {
         return Ok(());
     };
-    let Ok(content) = source.whole(&planned.file).await else {
+    let Ok(content) = source.whole(&planned.file, &memory).await else {
         return Ok(());
     };
     let Some((edit, warning)) = edit_of(&content, cards).await? else {

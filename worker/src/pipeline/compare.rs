@@ -8,6 +8,7 @@ use hf2ms_hub::{Digest, Error, File, GitSha1, Kind, Listing, Refused, RepoPath, 
 
 use crate::context::Context;
 use crate::protocol::{Verification, VerifyFile};
+use crate::transfer::budget::held_by_source;
 
 /// Small files read at a time.
 const READERS: usize = 32;
@@ -121,7 +122,9 @@ async fn hash_unknown(context: &Context, expected: &mut [Expected<'_>], listing:
     };
     let read = stream::iter(expected.iter_mut().filter(|expected| unknown(expected)));
     read.for_each_concurrent(READERS, |expected| async move {
-        match context.reader().whole(expected.file).await {
+        let held = held_by_source(expected.file, &context.options);
+        let memory = context.budget.reserve(expected.file.size + held).await;
+        match context.reader().whole(expected.file, &memory).await {
             Ok(content) => {
                 (expected.also, expected.unread) =
                     (Some(other_kind(expected.file.digest, &content)), None)

@@ -1,4 +1,6 @@
-//! Moving blobs: [`reader`] reads a file of the source, [`mover`] stores the blobs of a chunk at the destination.
+//! Moving blobs: [`reader`] reads a file of the source, [`mover`] stores the blobs of a chunk at the destination, and both
+//! keep to the [`budget`] of memory.
 
+pub mod budget;
 pub mod mover;
 pub mod reader;

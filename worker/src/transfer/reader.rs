@@ -16,6 +16,8 @@ use hf2ms_hub::{BlobSource, ByteStream, Error, File, Kind, Result};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use super::budget::Reserved;
+
 const MOST_RANGES: u64 = 8;
 /// Each piece costs a request at both ends of it: smaller ones cost more than their parallelism gains.
 const SMALLEST_PIECE: u64 = 4 << 20;
@@ -27,14 +29,14 @@ const FRAMES_AHEAD: u64 = 2;
 
 /// How a file is read: so many pieces at once, each of so many bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
+struct Window {
     ranges: u64,
     piece: u64,
 }
 
 impl Window {
     /// The window that fits into `share` bytes of memory.
-    pub fn within(share: u64) -> Self {
+    fn within(share: u64) -> Self {
         match (share / SMALLEST_PIECE).min(MOST_RANGES) {
             0 | 1 => Self::WHOLE,
             ranges => Self {
@@ -45,7 +47,7 @@ impl Window {
     }
 
     /// The whole file in one request, only as far ahead as a few frames.
-    pub const WHOLE: Self = Self {
+    const WHOLE: Self = Self {
         ranges: 1,
         piece: u64::MAX,
     };
@@ -73,8 +75,13 @@ impl Reader {
         Self { source, http }
     }
 
-    /// The whole file, in order. The stream ends after its size in bytes, or with an error.
-    pub fn stream(&self, file: &File, window: Window) -> ByteStream {
+    /// The whole file, in order, read as far ahead as `memory` allows. The stream ends after the file's size in bytes, or
+    /// with an error. The caller keeps the memory reserved until then.
+    pub fn stream(&self, file: &File, memory: &Reserved) -> ByteStream {
+        self.windowed(file, Window::within(memory.bytes()))
+    }
+
+    fn windowed(&self, file: &File, window: Window) -> ByteStream {
         Ordered::new(self.clone(), file.clone(), window).frames()
     }
 
@@ -90,11 +97,11 @@ impl Reader {
         exactly(beginning(state.frames(), length), length)
     }
 
-    /// A small file's bytes, checked against its digest.
+    /// A file's bytes, checked against its digest. The caller keeps the memory reserved while it has them.
     ///
     /// # Errors
     /// [`Kind::Corrupt`] when they are not what the source's listing says, even when read again.
-    pub async fn whole(&self, file: &File) -> Result<Bytes> {
+    pub async fn whole(&self, file: &File, _memory: &Reserved) -> Result<Bytes> {
         let mut last = None;
         for _ in 0..2 {
             let content = self.collect(file).await?;
@@ -113,7 +120,7 @@ impl Reader {
     }
 
     async fn collect(&self, file: &File) -> Result<Bytes> {
-        let mut frames = self.stream(file, Window::WHOLE);
+        let mut frames = self.windowed(file, Window::WHOLE);
         let mut content = Vec::with_capacity(usize::try_from(file.size).unwrap_or(0).min(64 << 20));
         while let Some(frame) = frames.next().await {
             content.extend_from_slice(&frame?);
@@ -338,7 +345,7 @@ mod tests {
         let file = source.lfs("a.bin", content(SIZE, 1));
         source.faults.lock().unwrap().extend(faults);
         let (context, source, _) = context(source, FakeDestination::default(), 1 << 20);
-        let mut frames = context.reader().stream(
+        let mut frames = context.reader().windowed(
             &file,
             Window {
                 ranges: 3,
@@ -455,7 +462,11 @@ mod tests {
         source.faults.lock().unwrap().extend([ReadFault::Corrupt]);
         let (context, ..) = context(source, FakeDestination::default(), 1 << 20);
         assert_eq!(
-            context.reader().whole(&file).await.unwrap(),
+            context
+                .reader()
+                .whole(&file, &context.budget.try_reserve(0))
+                .await
+                .unwrap(),
             content(3000, 2)
         );
         let mut source = FakeSource::default();
@@ -467,7 +478,12 @@ mod tests {
             .extend([ReadFault::Corrupt, ReadFault::Corrupt]);
         let (context, ..) = crate::testing::context(source, FakeDestination::default(), 1 << 20);
         assert_eq!(
-            context.reader().whole(&file).await.unwrap_err().kind(),
+            context
+                .reader()
+                .whole(&file, &context.budget.try_reserve(0))
+                .await
+                .unwrap_err()
+                .kind(),
             Kind::Corrupt
         );
     }

@@ -1,0 +1,293 @@
+//! The blobs of a chunk, moved from source to destination. Each is checked, streamed, and verified on its way; a file that fails
+//! costs only itself. Files of which no SHA-256 is known are in [`unnamed`].
+
+#[cfg(test)]
+mod tests;
+mod unnamed;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::{StreamExt, stream};
+use hf2ms_hub::{Blob, Body, Error, File, Kind, Missing, Result, Sha256};
+
+use super::budget::{Reserved, held_by_source};
+use crate::context::TransferContext;
+use crate::protocol::How;
+
+/// Blobs a group: one check at the destination and at most one look-up at the source.
+const GROUP: usize = 64;
+/// A blob whose bytes came out wrong is read again this often: the fault may lie on the way.
+const CORRUPT_RETRIES: u32 = 1;
+
+/// Moves the blobs of `files`, `streams` at a time within one memory budget.
+pub async fn move_blobs(context: &TransferContext, files: &[File]) {
+    let streams = context.options.streams.clamp(1, files.len().max(1));
+    let mover = &Mover {
+        context,
+        share: context.share(streams),
+        halted: Mutex::default(),
+    };
+    stream::iter(mover.groups(files))
+        .then(|group| mover.check(group))
+        .flat_map(stream::iter)
+        .map(|task| mover.transfer(task))
+        .buffer_unordered(streams)
+        .collect::<()>()
+        .await;
+}
+
+/// Stores one blob for code that holds memory already: a smaller window is taken where no more is free. An upload that fails
+/// starts again as the retry policy says.
+///
+/// # Errors
+/// What either hub fails with.
+pub async fn store(context: &TransferContext, file: &File, blob: Blob) -> Result<()> {
+    let share = context.share(context.options.streams);
+    let mover = Mover {
+        context,
+        share,
+        halted: Mutex::default(),
+    };
+    let memory = context.budget.try_reserve(share);
+    mover.put_within(file, blob, &memory).await
+}
+
+struct Mover<'a> {
+    context: &'a TransferContext,
+    share: u64,
+    /// The error that ended one of the hubs: nothing more is tried.
+    halted: Mutex<Option<(Kind, String)>>,
+}
+
+/// Files that are checked together.
+enum Group<'a> {
+    /// Blobs of known SHA-256.
+    Known(Vec<&'a File>),
+    /// Small files of which only Git's digest is known, together within one share of memory.
+    Small(Vec<&'a File>),
+    /// A file of which only Git's digest is known, too large for memory: read twice.
+    Unknown(&'a File),
+}
+
+/// One stream's worth of work.
+enum Task<'a> {
+    Put(&'a File, Blob),
+    Small(Vec<&'a File>),
+    Unknown(&'a File),
+}
+
+impl<'a> Mover<'a> {
+    fn groups(&self, files: &'a [File]) -> Vec<Group<'a>> {
+        let (known, git): (Vec<_>, Vec<_>) = files
+            .iter()
+            .partition(|file| file.digest.sha256().is_some());
+        let mut groups: Vec<_> = known
+            .chunks(GROUP)
+            .map(|files| Group::Known(files.to_vec()))
+            .collect();
+        let (small, large): (Vec<_>, Vec<_>) =
+            git.into_iter().partition(|file| file.size <= self.share);
+        groups.extend(large.into_iter().map(Group::Unknown));
+        groups.extend(packed(&small, self.share).into_iter().map(Group::Small));
+        groups
+    }
+
+    /// Asks both hubs about a group: what is stored already is done, what is refused has failed.
+    async fn check(&self, group: Group<'a>) -> Vec<Task<'a>> {
+        match group {
+            Group::Known(files) => self.check_known(files).await,
+            Group::Small(files) => vec![Task::Small(files)],
+            Group::Unknown(file) => vec![Task::Unknown(file)],
+        }
+    }
+
+    async fn check_known(&self, files: Vec<&'a File>) -> Vec<Task<'a>> {
+        let by_blob: Vec<_> = files
+            .iter()
+            .filter_map(|file| Some((*file, blob_of(file)?)))
+            .collect();
+        let wanted = match self.missing_blobs(&by_blob).await {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                by_blob.iter().for_each(|(file, _)| self.fail(file, &error));
+                return Vec::new();
+            }
+        };
+        by_blob
+            .into_iter()
+            .filter_map(|(file, blob)| self.task_of(file, blob, &wanted))
+            .collect()
+    }
+
+    fn task_of(&self, file: &'a File, blob: Blob, wanted: &Wanted) -> Option<Task<'a>> {
+        match wanted.get(&blob.sha256) {
+            Some(Ok(())) => Some(Task::Put(file, blob)),
+            Some(Err((kind, reason))) => {
+                self.fail(file, &Error::new(*kind, reason));
+                None
+            }
+            None => {
+                self.context
+                    .events
+                    .file(&file.path, file.size, blob.sha256, How::Reused);
+                None
+            }
+        }
+    }
+
+    /// Which of these the destination lacks, and which of them one of the hubs refuses; the rest is stored.
+    async fn missing_blobs(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
+        let missing = self.ask_store(files).await?;
+        let lost = self.context.source.locate(&missing.wanted).await?;
+        let mut wanted = self.verdicts(missing);
+        let lost = lost.iter();
+        wanted.extend(lost.map(|(sha256, error)| (*sha256, self.verdict(error))));
+        Ok(wanted)
+    }
+
+    async fn ask_store(&self, files: &[(&File, Blob)]) -> Result<Missing> {
+        self.halted()?;
+        let blobs: Vec<_> = files.iter().map(|(_, blob)| *blob).collect();
+        self.context.store.missing(&blobs).await
+    }
+
+    fn verdicts(&self, missing: Missing) -> Wanted {
+        let wanted = missing.wanted.iter().map(|blob| (blob.sha256, Ok(())));
+        let refused = missing.refused.iter();
+        let refused = refused.map(|(sha256, error)| (*sha256, self.verdict(error)));
+        wanted.chain(refused).collect()
+    }
+
+    /// A blob that is refused only for now is wanted: its upload asks again.
+    fn verdict(&self, error: &Error) -> Verdict {
+        if self.context.http.retry.covers(error) {
+            Ok(())
+        } else {
+            Err((error.kind(), error.to_string()))
+        }
+    }
+
+    async fn transfer(&self, task: Task<'a>) {
+        match task {
+            Task::Put(file, blob) => {
+                let result = self.put(file, blob).await;
+                self.record(file, result.map(|()| (blob.sha256, How::Streamed)));
+            }
+            Task::Small(files) => self.transfer_small(&files).await,
+            Task::Unknown(file) => {
+                let result = self.transfer_large(file).await;
+                self.record(file, result);
+            }
+        }
+    }
+
+    fn record(&self, file: &File, result: Result<(Sha256, How)>) {
+        match result {
+            Ok((sha256, how)) => self.context.events.file(&file.path, file.size, sha256, how),
+            Err(error) => self.fail(file, &error),
+        }
+    }
+
+    fn fail(&self, file: &File, error: &Error) {
+        if error.ends_the_hub() {
+            let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+            halted.get_or_insert_with(|| (error.kind(), error.to_string()));
+        }
+        self.context.events.failed(&file.path, error);
+    }
+
+    fn halted(&self) -> Result<()> {
+        match &*self.halted.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((kind, reason)) => Err(Error::new(*kind, reason.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Streams one blob from source to destination; a failed upload starts that blob again.
+    async fn put(&self, file: &File, blob: Blob) -> Result<()> {
+        let memory = self.reserve_share(file).await;
+        self.put_within(file, blob, &memory).await
+    }
+
+    /// The memory in which one blob is read.
+    async fn reserve_share(&self, file: &File) -> Reserved {
+        let held = held_by_source(file, &self.context.options);
+        self.context.budget.reserve(self.share.max(held)).await
+    }
+
+    async fn put_within(&self, file: &File, blob: Blob, memory: &Reserved) -> Result<()> {
+        let events = &self.context.events;
+        self.retry_upload(|| {
+            let body = self.context.reader().stream(file, memory);
+            let (reader, again, parts) = (self.context.reader(), file.clone(), events.clone());
+            let body = Body::from(events.count_sent(body));
+            self.upload(
+                blob,
+                body.reopened_by(move |range| parts.count_sent(reader.part(&again, range))),
+            )
+        })
+        .await
+    }
+
+    async fn upload(&self, blob: Blob, body: Body) -> Result<()> {
+        self.halted()?;
+        self.context.store.put(blob, body).await
+    }
+
+    /// Tries an upload again as the retry policy says: the body is made anew each time.
+    async fn retry_upload<F: Future<Output = Result<()>>>(
+        &self,
+        mut upload: impl FnMut() -> F,
+    ) -> Result<()> {
+        let mut attempts = self.context.http.retry.attempts();
+        let mut corrupt = 0;
+        loop {
+            let Err(error) = upload().await else {
+                return Ok(());
+            };
+            corrupt += u32::from(error.kind() == Kind::Corrupt);
+            let pause = match error.kind() {
+                Kind::Corrupt => attempts.next().filter(|_| corrupt <= CORRUPT_RETRIES),
+                // An address of the source, which its reader has renewed already.
+                Kind::Expired if error.was_retried() => None,
+                _ => attempts.after(&error),
+            };
+            match pause {
+                Some(pause) => self.context.pause(&error, pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+}
+
+/// By digest: wanted, or refused and why. What is not here is stored already.
+type Wanted = HashMap<Sha256, Verdict>;
+
+type Verdict = std::result::Result<(), (Kind, String)>;
+
+fn blob_of(file: &File) -> Option<Blob> {
+    Some(Blob {
+        sha256: file.digest.sha256()?,
+        size: file.size,
+    })
+}
+
+/// Files in groups of at most [`GROUP`] and `share` bytes.
+fn packed<'a>(files: &[&'a File], share: u64) -> Vec<Vec<&'a File>> {
+    let mut groups: Vec<Vec<&File>> = Vec::new();
+    let mut room = 0;
+    for file in files {
+        match groups.last_mut() {
+            Some(group) if group.len() < GROUP && file.size <= room => {
+                group.push(file);
+                room -= file.size;
+            }
+            _ => {
+                groups.push(vec![file]);
+                room = share - file.size.min(share);
+            }
+        }
+    }
+    groups
+}

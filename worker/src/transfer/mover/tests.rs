@@ -1,0 +1,177 @@
+//! Chunks moved between two hubs in memory, with faults on demand.
+
+use hf2ms_hub::Digest;
+
+use super::*;
+use crate::protocol::{Exit, Receipt};
+use crate::testing::{FakeDestination, FakeSource, ReadFault, content, context};
+
+async fn moved(
+    source: FakeSource,
+    destination: FakeDestination,
+    files: &[File],
+) -> (Receipt, std::sync::Arc<FakeDestination>, Exit) {
+    let (context, _, destination) = context(source, destination, 1 << 20);
+    move_blobs(&context.transfer(), files).await;
+    (
+        context.events.receipt_so_far(),
+        destination,
+        context.events.exit(),
+    )
+}
+
+#[tokio::test]
+async fn blobs_known_small_and_large_arrive_whole() {
+    let mut source = FakeSource::default();
+    let files = [
+        source.lfs("a.bin", content(400_000, 1)),
+        source.git("small.bin", content(5_000, 2)),
+        source.git("large.bin", content(600_000, 3)),
+        source.lfs("b.bin", content(1, 4)),
+    ];
+    let (receipt, destination, exit) = moved(source, FakeDestination::default(), &files).await;
+    assert_eq!(
+        (receipt.files.len(), receipt.failed.len(), exit),
+        (4, 0, Exit::Done)
+    );
+    let blobs = destination.blobs.lock().unwrap();
+    for (size, seed) in [(400_000, 1), (5_000, 2), (600_000, 3), (1, 4)] {
+        assert_eq!(
+            blobs[&Sha256::of(&content(size, seed))],
+            content(size, seed)
+        );
+    }
+    assert_eq!(receipt.sent, 1_005_001);
+}
+
+#[tokio::test]
+async fn what_is_stored_already_is_not_sent() {
+    let mut source = FakeSource::default();
+    let files = [
+        source.lfs("a.bin", content(9_000, 1)),
+        source.git("b.bin", content(9_000, 1)),
+    ];
+    let destination = FakeDestination::default();
+    destination
+        .blobs
+        .lock()
+        .unwrap()
+        .insert(Sha256::of(&content(9_000, 1)), content(9_000, 1));
+    let (receipt, _, _) = moved(source, destination, &files).await;
+    assert_eq!(receipt.sent, 0);
+    assert!(receipt.files.iter().all(|file| file.how == How::Reused) && receipt.files.len() == 2);
+}
+
+#[tokio::test]
+async fn a_corrupted_byte_on_the_way_is_caught_and_the_blob_sent_again() {
+    let mut source = FakeSource::default();
+    let file = source.lfs("a.bin", content(50_000, 1));
+    source.faults.lock().unwrap().push_back(ReadFault::Corrupt);
+    let (receipt, destination, exit) = moved(source, FakeDestination::default(), &[file]).await;
+    assert_eq!((exit, receipt.retries), (Exit::Done, 1));
+    assert_eq!(
+        destination.blobs.lock().unwrap()[&Sha256::of(&content(50_000, 1))],
+        content(50_000, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_source_that_keeps_sending_other_bytes_stores_nothing() {
+    let mut source = FakeSource::default();
+    let bad = source.lfs("a.bin", content(50_000, 1));
+    source
+        .faults
+        .lock()
+        .unwrap()
+        .extend([ReadFault::Corrupt; 9]);
+    let (receipt, destination, exit) = moved(source, FakeDestination::default(), &[bad]).await;
+    assert_eq!(
+        (receipt.failed[0].kind, exit),
+        (Kind::Corrupt, Exit::Integrity)
+    );
+    assert!(destination.blobs.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_upload_starts_its_blob_again() {
+    let mut source = FakeSource::default();
+    let file = source.lfs("a.bin", content(300_000, 1));
+    let destination = FakeDestination::default();
+    destination
+        .put_faults
+        .lock()
+        .unwrap()
+        .extend([Kind::Transient, Kind::Expired]);
+    let (receipt, _, exit) = moved(source, destination, &[file]).await;
+    assert_eq!((exit, receipt.retries), (Exit::Done, 2));
+}
+
+#[tokio::test]
+async fn an_upload_whose_new_addresses_are_refused_ends() {
+    let mut source = FakeSource::default();
+    let file = source.lfs("a.bin", content(300_000, 1));
+    let destination = FakeDestination::default();
+    destination
+        .put_faults
+        .lock()
+        .unwrap()
+        .extend([Kind::Expired; 9]);
+    let (receipt, destination, exit) = moved(source, destination, &[file]).await;
+    assert_eq!(
+        (exit, receipt.retries, receipt.failed[0].kind),
+        (Exit::Incomplete, 2, Kind::Expired)
+    );
+    assert_eq!(destination.put_faults.lock().unwrap().len(), 6, "3 uploads");
+}
+
+#[tokio::test]
+async fn a_file_that_the_source_lost_costs_only_itself() {
+    let mut source = FakeSource::default();
+    let good = source.lfs("a.bin", content(9_000, 1));
+    let lost = File {
+        path: "lost.bin".parse().unwrap(),
+        size: 5,
+        digest: Digest::Sha256(Sha256::of(b"12345")),
+    };
+    let (receipt, _, exit) = moved(source, FakeDestination::default(), &[lost, good]).await;
+    assert_eq!(
+        (receipt.files.len(), receipt.failed.len(), exit),
+        (1, 1, Exit::Incomplete)
+    );
+}
+
+#[tokio::test]
+async fn a_revoked_token_stops_the_rest_without_asking() {
+    let mut source = FakeSource::default();
+    let files: Vec<_> = (0..40)
+        .map(|n| source.git(&format!("{n}.bin"), content(700_000, n)))
+        .collect();
+    source
+        .faults
+        .lock()
+        .unwrap()
+        .extend([ReadFault::Fail(Kind::Unauthorized); 40]);
+    let (context, source, _) = context(source, FakeDestination::default(), 1 << 20);
+    move_blobs(&context.transfer(), &files).await;
+    assert_eq!(
+        (
+            context.events.receipt_so_far().failed.len(),
+            context.events.exit()
+        ),
+        (40, Exit::Refused)
+    );
+    assert!(
+        source.reads.lock().unwrap().len() <= 12,
+        "one window at most was under way"
+    );
+}
+
+#[tokio::test]
+async fn checks_are_made_in_groups() {
+    let mut source = FakeSource::default();
+    let files: Vec<_> = (0..130)
+        .map(|n| source.lfs(&format!("{n}.bin"), content(100 + usize::from(n), n)))
+        .collect();
+    let (_, destination, _) = moved(source, FakeDestination::default(), &files).await;
+    assert_eq!(*destination.checks.lock().unwrap(), [64, 64, 2]);
+}

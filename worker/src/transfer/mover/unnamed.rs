@@ -1,0 +1,99 @@
+//! Files of which the source lists Git's id only: their SHA-256, by which a blob is stored, is learned by reading them.
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use hf2ms_hub::{Blob, Digest, Error, File, GitSha1, Kind, Result, Sha256};
+
+use super::{Mover, Reserved, Wanted};
+use crate::protocol::How;
+
+impl Mover<'_> {
+    /// Reads small files into memory, learns their SHA-256, and puts those that the destination lacks.
+    pub(super) async fn transfer_small(&self, files: &[&File]) {
+        let bytes = files.iter().map(|file| file.size);
+        let memory = &self.context.budget.reserve(bytes.sum()).await;
+        let read = stream::iter(files).map(|file| async move {
+            let content = match self.halted() {
+                Ok(()) => self.context.reader().whole(file, memory).await,
+                Err(error) => Err(error),
+            };
+            (*file, content)
+        });
+        let mut contents = Vec::new();
+        for (file, content) in read.buffer_unordered(8).collect::<Vec<_>>().await {
+            match content {
+                Ok(content) => contents.push((
+                    file,
+                    Blob {
+                        sha256: Sha256::of(&content),
+                        size: file.size,
+                    },
+                    content,
+                )),
+                Err(error) => self.fail(file, &error),
+            }
+        }
+        let blobs: Vec<_> = contents
+            .iter()
+            .map(|(file, blob, _)| (*file, *blob))
+            .collect();
+        match self.ask_store(&blobs).await {
+            Ok(missing) => self.put_small(contents, &self.verdicts(missing)).await,
+            Err(error) => blobs.iter().for_each(|(file, _)| self.fail(file, &error)),
+        }
+    }
+
+    async fn put_small(&self, contents: Vec<(&File, Blob, Bytes)>, wanted: &Wanted) {
+        for (file, blob, content) in contents {
+            let result = match wanted.get(&blob.sha256) {
+                None => Ok((blob.sha256, How::Reused)),
+                Some(Err((kind, reason))) => Err(Error::new(*kind, reason)),
+                Some(Ok(())) => {
+                    let body = || stream::once(std::future::ready(Ok(content.clone()))).boxed();
+                    let put = self.retry_upload(|| {
+                        self.upload(blob, self.context.events.count_sent(body()).into())
+                    });
+                    put.await.map(|()| (blob.sha256, How::Streamed))
+                }
+            };
+            self.record(file, result);
+        }
+    }
+
+    /// Reads a large file once to learn its SHA-256, and again to send it.
+    pub(super) async fn transfer_large(&self, file: &File) -> Result<(Sha256, How)> {
+        let memory = self.reserve_share(file).await;
+        let sha256 = self.hash(file, &memory).await?;
+        let blob = Blob {
+            sha256,
+            size: file.size,
+        };
+        let missing = self.context.store.missing(&[blob]).await?;
+        match missing.refused.into_iter().next() {
+            Some((_, error)) if self.verdict(&error).is_err() => return Err(error),
+            None if missing.wanted.is_empty() => return Ok((sha256, How::Reused)),
+            _ => {}
+        }
+        self.put_within(file, blob, &memory).await?;
+        Ok((sha256, How::Streamed))
+    }
+
+    async fn hash(&self, file: &File, memory: &Reserved) -> Result<Sha256> {
+        use sha2::Digest as _;
+        self.halted()?;
+        let mut git = GitSha1::hasher(file.size);
+        let mut sha256 = sha2::Sha256::new();
+        let mut body = self.context.reader().stream(file, memory);
+        while let Some(frame) = body.next().await {
+            let frame = frame?;
+            git.update(&frame);
+            sha256.update(&frame);
+        }
+        if Digest::GitSha1(git.into()) != file.digest {
+            let path = &file.path;
+            let message = format!("{path}: its content is not what the source's listing says");
+            return Err(Error::new(Kind::Corrupt, message));
+        }
+        Ok(sha256.into())
+    }
+}
