@@ -418,3 +418,23 @@ async fn content_that_is_there_already_needs_no_action() {
     assert_eq!(*destination.commits.lock().unwrap(), [["01.txt"]]);
     assert_eq!(context.events.receipt_so_far().files[0].how, How::Unchanged);
 }
+
+#[tokio::test]
+async fn contents_larger_than_the_memory_budget_are_committed_batch_by_batch() {
+    let mut source = FakeSource::default();
+    let mut files = texts(&mut source, 30);
+    let blob = source.lfs("w.bin", content(9_000, 9));
+    files.push(CommitFile {
+        stored: blob.digest.sha256(),
+        ..inline(blob)
+    });
+    let destination = FakeDestination {
+        blind: true,
+        ..FakeDestination::default()
+    };
+    let (context, _, destination) = context(source, destination, 4 << 10);
+    let change = change(&files, &[], Deletion::WhenWhole);
+    write_changeset(&context, &change).await.unwrap();
+    assert_eq!(destination.files.lock().unwrap().len(), 31);
+    assert_eq!(destination.blobs.lock().unwrap().len(), 1, "stored again");
+}
