@@ -6,7 +6,7 @@ use reqwest::header::HeaderName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Credentials, Dialect, Http, HttpOptions, Request};
+use crate::http::{Credentials, ErrorDecoder, ErrorResponse, Http, HttpOptions, Request};
 use crate::{Error, Kind, Result, Token, Url, Visibility};
 
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -212,8 +212,8 @@ fn escaped(part: &str) -> String {
 /// How GitLab says no: `{"message": ..}`, of a text or of lists by field, or `{"error": .., "error_description": ..}`.
 struct Words;
 
-impl Dialect for Words {
-    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
+impl ErrorDecoder for Words {
+    fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
         let told: Value = serde_json::from_slice(&answer.body).ok()?;
         let text = |value: &Value| {
             value
@@ -230,7 +230,7 @@ impl Dialect for Words {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server, quick};
 
     fn gitlab(server: &Server) -> GitLab {

@@ -5,6 +5,7 @@
 //! and its check; [`http`], one client for all; [`git`] and [`gitlab`], Git hosts; then one folder a hub.
 
 pub mod blobs;
+pub mod clock;
 pub mod commit;
 pub mod digest;
 pub mod error;

@@ -8,7 +8,7 @@ use crate::blobs::{BlobSource, BlobStore};
 use crate::error::{Error, Kind, Result};
 use crate::git;
 use crate::git::{GitLimits, GitRepo, GitSource};
-use crate::http::{Credentials, Http, HttpOptions, PlainDialect};
+use crate::http::{Credentials, Http, HttpOptions, PlainErrorDecoder};
 use crate::hub::Hub;
 use crate::huggingface::HuggingFaceRepo;
 use crate::list_repos::OwnerRepos;
@@ -115,11 +115,11 @@ pub fn open_raw(side: &Side, http: HttpOptions) -> Result<RawHub> {
     let git = Http::new(
         &url,
         Credentials::basic(user, side.token.as_ref()),
-        PlainDialect,
+        PlainErrorDecoder,
         http.clone(),
     )?;
     Ok(RawHub {
-        api: Http::new(&url, credentials, PlainDialect, http)?,
+        api: Http::new(&url, credentials, PlainErrorDecoder, http)?,
         git,
     })
 }

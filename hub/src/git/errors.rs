@@ -1,15 +1,15 @@
 //! How Git servers say no: by HTTP's status, in words of their own.
 
 use crate::Kind;
-use crate::http::{Answer, Dialect};
+use crate::http::{ErrorDecoder, ErrorResponse};
 
 /// A Git server, and whether it was shown credentials.
 pub(super) struct GitErrors {
     pub(super) has_token: bool,
 }
 
-impl Dialect for GitErrors {
-    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
+impl ErrorDecoder for GitErrors {
+    fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
         let said = match (answer.status.as_u16(), self.has_token) {
             (401, false) => {
                 "the Git server wants credentials: the repo is private, or there is none"
@@ -24,7 +24,7 @@ impl Dialect for GitErrors {
 }
 
 /// What the server adds, when that is a line of text and no page.
-fn with_first_line(said: &str, answer: &Answer<'_>) -> String {
+fn with_first_line(said: &str, answer: &ErrorResponse<'_>) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let line = text.lines().next().unwrap_or_default().trim();
     if line.is_empty() || line.starts_with(['<', '{', '[']) {

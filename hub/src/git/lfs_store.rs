@@ -6,7 +6,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use reqwest::Url;
 
-use crate::http::{Answer, Credentials, Dialect, Http, HttpOptions};
+use crate::http::{Credentials, ErrorDecoder, ErrorResponse, Http, HttpOptions};
 use crate::lfs::Lfs;
 use crate::stream::range::{checked, is_worth_asking, nothing};
 use crate::{
@@ -68,8 +68,8 @@ struct LfsErrors {
     has_login: bool,
 }
 
-impl Dialect for LfsErrors {
-    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
+impl ErrorDecoder for LfsErrors {
+    fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
         #[derive(serde::Deserialize)]
         struct Told {
             message: String,
@@ -164,7 +164,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Seen, Server, quick};
     use crate::{Hub, RepoAt, RepoKind, Token};
 

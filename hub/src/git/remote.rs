@@ -5,7 +5,7 @@ use reqwest::Url;
 
 use super::advertisement::Advertisement;
 use super::errors::GitErrors;
-use crate::http::{Credentials, Http, HttpOptions, Request, Response, agent};
+use crate::http::{Credentials, Http, HttpOptions, Request, Response, user_agent};
 use crate::{Error, Kind, Result, Token};
 
 /// An advertisement of a million refs has some 100 MiB.
@@ -103,7 +103,7 @@ impl GitRepo {
         let url = below(&self.url, &format!("info/refs?service={}", service.name()))?;
         let answer = self
             .http
-            .send(Request::get(url).headers(agent::git()))
+            .send(Request::get(url).headers(user_agent::git()))
             .await?;
         let base = base_of(answer.url())?;
         let expected = format!("application/x-{}-advertisement", service.name());
@@ -154,7 +154,7 @@ pub(super) fn expect(answer: &Response, media_type: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server, quick};
 
     const NO_REFS: &str = "001e# service=git-upload-pack\n00000000";

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::failure::meaning;
 use super::remote::{GitRepo, RefsResponse, Service, below, expect};
-use crate::http::{Request, Response, agent};
+use crate::http::{Request, Response, user_agent};
 use crate::{ByteStream, Error, Kind, Result};
 
 const SCHEME: &str = "hf2ms-session";
@@ -134,7 +134,7 @@ impl Session {
     async fn ask(&self, question: Bytes) -> Result<ByteStream> {
         let service = Service::UploadPack;
         let request = Request::post(self.url(service)?)
-            .headers(agent::git())
+            .headers(user_agent::git())
             .accept(service.result_type())
             .body(service.request_type(), question);
         let patience = PATIENCE.max(self.repo.http.options().stall);
@@ -389,7 +389,7 @@ impl Pouring {
         .boxed();
         let (http, url) = (self.session.repo.http.clone(), self.url.clone());
         self.pieces = Some(pieces);
-        self.send(async move { http.pour(url, headers(), body).await });
+        self.send(async move { http.post_stream(url, headers(), body).await });
     }
 
     /// Sends the whole push.
@@ -399,7 +399,7 @@ impl Pouring {
             self.url.clone(),
             std::mem::take(&mut self.piece),
         );
-        self.send(async move { http.post_watched(url, headers(), push.into()).await });
+        self.send(async move { http.post_bytes(url, headers(), push.into()).await });
     }
 
     fn send(&mut self, request: impl Future<Output = Result<Response>> + Send + 'static) {
@@ -437,7 +437,7 @@ impl Pouring {
 }
 
 fn headers() -> HeaderMap {
-    let mut headers = agent::git();
+    let mut headers = user_agent::git();
     headers.insert(
         CONTENT_TYPE,
         HeaderValue::from_static(Service::ReceivePack.request_type()),

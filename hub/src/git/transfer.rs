@@ -9,7 +9,6 @@ use super::bare::Bare;
 use super::limits::GitLimits;
 use super::remote::{GitRepo, RefsResponse, Service};
 use super::session::{Open, Session};
-use crate::http::retry::retrying;
 use crate::path::escape;
 use crate::{Error, Kind, Result};
 
@@ -99,14 +98,14 @@ impl Bare {
     ) -> Result<()> {
         let specs: Vec<String> = refspecs.iter().map(|spec| (*spec).to_owned()).collect();
         let (options, told) = (from.http.options(), Mutex::new(told));
-        retrying(&options.retry, &options.clock, &options.on_retry, || {
+        let attempt = || {
             let (told, specs) = (
                 told.lock().unwrap_or_else(PoisonError::into_inner).take(),
                 specs.clone(),
             );
             self.fetch_once(from, told, specs, depth)
-        })
-        .await
+        };
+        options.retrying(attempt).await
     }
 
     async fn fetch_once(

@@ -4,37 +4,11 @@
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use reqwest::StatusCode;
 
-use super::encoding::Encoding;
-use super::request::Response;
 use crate::error::{Error, Kind, Result};
 
 /// A file's bytes as they arrive. An error ends the stream; the caller may ask for the rest by range.
 pub type ByteStream = BoxStream<'static, Result<Bytes>>;
-
-impl Response {
-    /// The content as a stream of exactly `length` bytes; see [`exactly`]. A body that has that length as it is sent, or is a part, is
-    /// not unpacked, whatever the server says of its encoding: storage keeps such a word beside a file that was packed before it came.
-    ///
-    /// # Errors
-    /// [`Kind::Corrupt`] when the server declares more, [`Kind::Transient`] when it declares less.
-    pub fn exactly(self, length: u64) -> Result<ByteStream> {
-        let request = self.request.clone();
-        let is_as_stored =
-            self.status == StatusCode::PARTIAL_CONTENT || self.length() == Some(length);
-        if self.encoding != Encoding::Stored && !is_as_stored {
-            return Ok(exactly(self.into_stream(), length));
-        }
-        match self.length() {
-            Some(declared) if declared > length => Err(longer(length).of_request(request)),
-            Some(declared) if declared < length => {
-                Err(shorter(declared, length).of_request(request))
-            }
-            _ => Ok(exactly(self.body, length)),
-        }
-    }
-}
 
 /// `body` as a stream that ends after exactly `length` bytes, or fails: [`Kind::Transient`] when the body
 /// ends early, [`Kind::Corrupt`] when it goes on. The surplus is not handed on.
@@ -65,14 +39,14 @@ fn counted(piece: &Bytes, before: u64, length: u64) -> Result<u64> {
     }
 }
 
-fn longer(length: u64) -> Error {
+pub(super) fn longer(length: u64) -> Error {
     Error::new(
         Kind::Corrupt,
         format!("more than the expected {length} bytes were sent"),
     )
 }
 
-fn shorter(got: u64, length: u64) -> Error {
+pub(super) fn shorter(got: u64, length: u64) -> Error {
     Error::new(
         Kind::Transient,
         format!("only {got} of {length} bytes were sent"),

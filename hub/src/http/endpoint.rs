@@ -4,8 +4,8 @@
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
 
+use super::header_text::address;
 use super::origin::Origin;
-use super::text::address;
 use crate::error::Result;
 
 /// Where a hub is asked, and the public addresses that this stands for.

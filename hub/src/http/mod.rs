@@ -1,48 +1,52 @@
 //! One HTTP client for all hubs. Its layers, outermost first:
 //!
-//! [`Http::send`] retries ([`retry`]) what may pass, each attempt follows redirects by hand
-//! ([`redirect`]), each hop waits at the host's gate ([`gate`]), is sent with credentials only where
-//! they belong ([`origin`]), through the user's proxy if there is one ([`proxy`]), and is watched for stalls ([`watch`]). What a
-//! server packed unasked is unpacked ([`encoding`]). Answers that mean an error become one
-//! ([`crate::Error`]), read by the hub's own [`Dialect`].
+//! [`Http::send`] tries again ([`retry`]) what may pass. Each try is an [`exchange`]: redirects are followed by hand
+//! ([`redirect`]), the host's rate limit is kept ([`rate_limit`]), credentials go to the hub's own origin only ([`origin`]),
+//! names resolve to no private address ([`resolve`]), the user's proxy is used if there is one ([`proxy`]), and a transfer
+//! that stands still is given up ([`stall`]). Content that a server packed unasked is unpacked ([`encoding`]). A response that
+//! means an error becomes a [`crate::Error`], read by the hub's own [`ErrorDecoder`].
 
-mod address;
-pub(crate) mod agent;
-mod answer;
-mod ask;
 mod body;
 mod client;
-pub mod clock;
 mod credentials;
 pub(crate) mod encoding;
 mod endpoint;
-mod gate;
-mod moved;
-mod network;
+mod error_response;
+mod exchange;
+mod header_text;
+mod json;
+mod network_error;
+mod options;
 mod origin;
 mod proxy;
+mod rate_limit;
 mod raw;
 mod redirect;
 mod request;
+mod resolve;
+mod response;
 pub mod retry;
-mod storage;
+mod stall;
+mod storage_error;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod text;
 mod tls;
-mod watch;
+mod upload;
+pub(crate) mod user_agent;
 
-pub use address::is_private;
-pub use answer::{Answer, Dialect, PlainDialect};
-pub(crate) use ask::Told;
 pub use body::{ByteStream, exactly};
-pub use client::{Http, HttpOptions, fetch_once, reach};
+pub use client::{Http, fetch_once, reach};
 pub use credentials::Credentials;
+pub use error_response::{ErrorDecoder, ErrorResponse, PlainErrorDecoder};
+pub(crate) use header_text::address as address_of;
+pub(crate) use json::JsonResponse;
+pub use options::HttpOptions;
 pub use origin::Origin;
 pub(crate) use origin::is_signed;
 pub use raw::{RawRequest, RawResponse};
-pub use request::{Body, Request, Response};
-pub(crate) use text::address as address_of;
+pub use request::{Request, RequestBody};
+pub use resolve::is_private;
+pub use response::Response;
 pub use tls::{AUTHORITIES, named_authorities};

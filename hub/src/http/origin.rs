@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::address;
+use super::resolve;
 use crate::error::{Error, Kind, Result};
 
 /// Scheme, host and port.
@@ -62,7 +62,7 @@ impl Origin {
     pub(crate) fn is_plainly_private(&self) -> bool {
         self.ip().map_or(
             self.host == "localhost" || self.host.ends_with(".localhost"),
-            address::is_private,
+            resolve::is_private,
         )
     }
 

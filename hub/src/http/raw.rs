@@ -7,9 +7,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 use super::client::Http;
-use super::network::network_error;
-use super::request::{Body, Request};
-use super::watch;
+use super::network_error::network_error;
+use super::request::{Request, RequestBody};
+use super::stall;
 use crate::error::{Error, Kind, Result};
 
 /// What is sent.
@@ -73,7 +73,7 @@ impl RawRequest {
             .headers(self.headers()?)
             .once();
         if !self.body.is_empty() {
-            request.body = Body::Bytes(self.body.clone().into());
+            request.body = RequestBody::Bytes(self.body.clone().into());
         }
         Ok(if self.with_token {
             request
@@ -99,7 +99,7 @@ impl Http {
             let body = answer
                 .bytes_stream()
                 .map_err(move |error| network_error(error, &name, ""));
-            let body = up_to(cap, watch::incoming(body, self.options().stall)).await?;
+            let body = up_to(cap, stall::incoming(body, self.options().stall)).await?;
             Ok(RawResponse {
                 status,
                 headers,
@@ -162,9 +162,9 @@ mod tests {
 
     use super::*;
     use crate::Token;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server, quick};
-    use crate::http::{Credentials, PlainDialect};
+    use crate::http::{Credentials, PlainErrorDecoder};
 
     const TOKEN: &str = "hf_canary";
 
@@ -176,7 +176,7 @@ mod tests {
         Http::new(
             &hub.parse().unwrap(),
             credentials,
-            PlainDialect,
+            PlainErrorDecoder,
             quick(&ManualClock::new()),
         )
         .unwrap()

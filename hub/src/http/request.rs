@@ -1,28 +1,19 @@
-//! One request and its answer, as the hubs' modules write and read them.
+//! One request, as the hubs' modules write it: what it carries, whether it is tried again, and who may see its headers.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, Url};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::body::ByteStream;
-use super::encoding::Encoding;
 use super::origin::show;
-use super::text::text;
 use crate::error::{Error, Kind, Result};
-
-/// The longest JSON answer that is read: a page of 1,000 entries has about 1 MiB.
-const LONGEST_JSON: u64 = 256 << 20;
 
 /// What a request carries.
 #[derive(Clone)]
-pub enum Body {
+pub enum RequestBody {
     /// Nothing.
     Empty,
     /// These bytes; may be sent again.
@@ -35,7 +26,7 @@ pub struct Request {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Body,
+    pub(crate) body: RequestBody,
     pub(crate) retried: bool,
     pub(crate) signed: bool,
     pub(crate) of_file: bool,
@@ -69,7 +60,7 @@ impl Request {
             method,
             url,
             headers: HeaderMap::new(),
-            body: Body::Empty,
+            body: RequestBody::Empty,
             retried: true,
             signed: false,
             of_file: false,
@@ -92,7 +83,7 @@ impl Request {
     /// With this body, of this media type.
     pub fn body(self, media_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         let mut request = self.header(CONTENT_TYPE, HeaderValue::from_static(media_type));
-        request.body = Body::Bytes(bytes.into());
+        request.body = RequestBody::Bytes(bytes.into());
         request
     }
 
@@ -152,95 +143,5 @@ impl Request {
 
     pub(crate) fn name(&self) -> String {
         format!("{} {}", self.method, show(&self.url))
-    }
-}
-
-/// A successful answer, its body still to come.
-pub struct Response {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) url: Url,
-    pub(crate) request: String,
-    pub(crate) encoding: Encoding,
-    pub(crate) body: ByteStream,
-}
-
-impl Response {
-    /// Its status.
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// A header's text.
-    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.headers.get(name).map(text)
-    }
-
-    /// Every header.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// The address that answered, after redirects.
-    pub fn url(&self) -> &Url {
-        &self.url
-    }
-
-    /// The length the server declared, of the body as it is sent.
-    pub fn length(&self) -> Option<u64> {
-        self.header("content-length")?.parse().ok()
-    }
-
-    /// The content as it arrives, watched for stalls. Its end is not checked against any size.
-    pub fn into_stream(self) -> ByteStream {
-        self.encoding.unpacked(self.body)
-    }
-
-    /// The whole content, at most `cap` bytes.
-    ///
-    /// # Errors
-    /// [`Kind::Refused`] when it is longer; what the stream fails with.
-    pub async fn bytes(self, cap: u64) -> Result<Bytes> {
-        let mut all = Vec::new();
-        let request = self.request.clone();
-        let mut body = self.into_stream();
-        while let Some(piece) = body.next().await {
-            let piece = piece.map_err(|error| error.of_request(&request))?;
-            if (all.len() + piece.len()) as u64 > cap {
-                let message = format!("the answer is longer than {cap} bytes");
-                return Err(Error::new(Kind::Refused, message).of_request(request));
-            }
-            all.extend_from_slice(&piece);
-        }
-        Ok(all.into())
-    }
-
-    /// The body read as JSON.
-    ///
-    /// # Errors
-    /// [`Kind::Refused`] when it is no such JSON (a proxy's HTML page).
-    pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
-        self.json_within(LONGEST_JSON).await
-    }
-
-    /// The body read as JSON of at most `cap` bytes.
-    ///
-    /// # Errors
-    /// [`Kind::Refused`] when it is longer, or no such JSON.
-    pub async fn json_within<T: DeserializeOwned>(self, cap: u64) -> Result<T> {
-        let request = self.request.clone();
-        let bytes = self.bytes(cap).await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            let what = if bytes.trim_ascii_start().starts_with(b"<") {
-                "HTML"
-            } else {
-                "something else"
-            };
-            Error::new(
-                Kind::Refused,
-                format!("the hub answered {what} where JSON was expected: {error}"),
-            )
-            .of_request(request)
-        })
     }
 }

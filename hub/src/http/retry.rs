@@ -1,15 +1,15 @@
-//! The one retry policy: what is tried again, how often, and how long apart.
+//! The one retry policy: which errors are worth another try, how many tries there are, and the pauses between them.
 //!
-//! Each failure is retried by one layer only, so that nothing multiplies: an answer by [`super::Http`],
-//! a body that broke by whoever reads it, a whole upload by whoever owns it. An error that its layer has
-//! given up on is marked, and no longer counts as transient.
+//! Each failure is tried again by one layer only, so that tries don't multiply: a request by [`super::Http`], a body that broke by
+//! its reader, an upload by its owner. An error on which a layer has given up is marked, and no longer counts as transient.
+//!
+//! Nothing else in the project sleeps between tries. [`super::HttpOptions::retrying`] repeats a closure. A caller that changes
+//! something between the tries, or has a rule of its own, counts with [`Attempts`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::Retryable;
-
-use super::clock::{Clock, Sleeper};
+use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 
 /// How often and how patiently something is tried again.
@@ -49,15 +49,6 @@ impl RetryPolicy {
         })
     }
 
-    /// The tries of one transfer, whose address may have to be renewed.
-    pub fn attempts(self) -> Attempts {
-        Attempts {
-            policy: self,
-            pauses: Box::new(self.pauses()),
-            renewals: RENEWALS,
-        }
-    }
-
     /// What an answer means: a server that fails, and asks to wait longer than the budget allows, is not waited for either.
     pub(super) fn bounded(&self, error: Error) -> Error {
         match error.retry_after() {
@@ -81,60 +72,99 @@ impl RetryPolicy {
     }
 }
 
-/// The tries of one transfer that are left.
+/// Told of each retry before its pause: the error and the pause.
+pub type OnRetry = Arc<dyn Fn(&Error, Duration) + Send + Sync>;
+
+/// The tries of one operation that are left: counts them, tells of each, and waits before each.
+///
+/// [`super::HttpOptions::attempts`] begins one. In a loop:
+///
+/// ```ignore
+/// let mut attempts = options.attempts();
+/// loop {
+///     match upload().await {
+///         Ok(stored) => return Ok(stored),
+///         Err(error) => attempts.wait_after(error).await?,
+///     }
+/// }
+/// ```
 pub struct Attempts {
     policy: RetryPolicy,
+    clock: Arc<dyn Clock>,
+    on_retry: OnRetry,
     pauses: Box<dyn Iterator<Item = Duration> + Send + Sync>,
     renewals: u32,
 }
 
 impl Attempts {
-    /// The pause before the next try; `None` when `error` will not pass. An address that storage refuses is renewed twice at
-    /// most: a new one that is refused as well is not too old.
-    pub fn after(&mut self, error: &Error) -> Option<Duration> {
-        let renewed = error.kind() == Kind::Expired && self.renewals > 0;
-        self.renewals -= u32::from(renewed);
-        if renewed || self.policy.covers(error) {
-            self.next()
-        } else {
-            None
+    pub(super) fn new(policy: RetryPolicy, clock: Arc<dyn Clock>, on_retry: OnRetry) -> Self {
+        Self {
+            policy,
+            clock,
+            on_retry,
+            pauses: Box::new(policy.pauses()),
+            renewals: RENEWALS,
         }
     }
-}
 
-impl Iterator for Attempts {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        self.pauses.next()
+    /// The same with at most `retries` tries after the first.
+    pub fn at_most(mut self, retries: usize) -> Self {
+        self.pauses = Box::new(self.pauses.take(retries));
+        self
     }
-}
 
-/// Told of each retry before its pause: the error and the pause.
-pub type OnRetry = Arc<dyn Fn(&Error, Duration) + Send + Sync>;
+    /// Whether `error` is worth another try: the policy covers it, or storage refuses an address, which is renewed twice at most.
+    /// A new address that is refused as well is not too old.
+    pub fn covers(&mut self, error: &Error) -> bool {
+        let renewed = error.kind() == Kind::Expired && self.renewals > 0;
+        self.renewals -= u32::from(renewed);
+        renewed || self.policy.covers(error)
+    }
 
-/// Runs `attempt` until it succeeds, fails for good, or the policy ends.
-///
-/// # Errors
-/// The last attempt's, marked as retried.
-pub async fn retrying<T, F, A>(
-    policy: &RetryPolicy,
-    clock: &Arc<dyn Clock>,
-    on_retry: &OnRetry,
-    attempt: A,
-) -> Result<T>
-where
-    F: Future<Output = Result<T>>,
-    A: FnMut() -> F,
-{
-    attempt
-        .retry(policy.pauses())
-        .sleep(Sleeper(clock.clone()))
-        .when(|error| policy.covers(error))
-        .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
-        .notify(|error, pause| on_retry(error, pause))
-        .await
-        .map_err(Error::after_retries)
+    /// Waits before the next try, as long as the server asks or else the policy says.
+    ///
+    /// # Errors
+    /// `error` itself when it will not pass; the same, marked as retried, when no try is left.
+    pub async fn wait_after(&mut self, error: Error) -> Result<()> {
+        let is_covered = self.covers(&error);
+        self.wait_after_if(is_covered, error).await
+    }
+
+    /// Waits before the next try where the caller knows whether `error` is worth one.
+    ///
+    /// # Errors
+    /// As [`Attempts::wait_after`].
+    pub async fn wait_after_if(&mut self, is_worth_it: bool, error: Error) -> Result<()> {
+        if !is_worth_it {
+            return Err(error);
+        }
+        let Some(pause) = self.pauses.next() else {
+            return Err(error.after_retries());
+        };
+        self.pause(&error, pause).await;
+        Ok(())
+    }
+
+    /// Repeats `attempt` until it succeeds, fails for good, or no try is left. Addresses are not renewed.
+    pub(super) async fn run<T, F, A>(mut self, mut attempt: A) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+        A: FnMut() -> F,
+    {
+        loop {
+            let error = match attempt().await {
+                Err(error) if self.policy.covers(&error) => error,
+                done => return done.map_err(Error::after_retries),
+            };
+            self.wait_after_if(true, error).await?;
+        }
+    }
+
+    async fn pause(&self, error: &Error, pause: Duration) {
+        let pause = error.retry_after().unwrap_or(pause);
+        (self.on_retry)(error, pause);
+        self.clock.sleep(pause).await;
+    }
 }
 
 #[cfg(test)]
@@ -143,19 +173,22 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::tests::ManualClock;
+
+    fn attempts_of(policy: RetryPolicy, clock: &Arc<ManualClock>) -> Attempts {
+        Attempts::new(policy, clock.clone(), Arc::new(|_, _| ()))
+    }
 
     async fn run(policy: RetryPolicy, errors: Vec<Error>) -> (Result<u32>, Arc<ManualClock>, u32) {
         let clock = ManualClock::new();
         let errors = Mutex::new(errors.into_iter());
         let attempts = AtomicU32::new(0);
-        let as_clock: Arc<dyn Clock> = clock.clone();
-        let silent: OnRetry = Arc::new(|_, _| ());
-        let result = retrying(&policy, &as_clock, &silent, || async {
-            let attempt = attempts.fetch_add(1, Ordering::Relaxed);
-            errors.lock().unwrap().next().map_or(Ok(attempt), Err)
-        })
-        .await;
+        let result = attempts_of(policy, &clock)
+            .run(|| async {
+                let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+                errors.lock().unwrap().next().map_or(Ok(attempt), Err)
+            })
+            .await;
         (result, clock, attempts.into_inner())
     }
 
@@ -217,25 +250,19 @@ mod tests {
         assert_eq!(policy.bounded(transient()).kind(), Kind::Transient);
     }
 
-    #[test]
-    fn a_refused_address_is_renewed_twice() {
-        let (refused, mut attempts) = (
-            Error::new(Kind::Expired, "403").after_retries(),
-            RetryPolicy::default().attempts(),
-        );
-        assert!(
-            attempts.after(&refused).is_some()
-                && attempts.after(&transient()).is_some()
-                && attempts.after(&refused).is_some()
-        );
-        assert!(attempts.after(&refused).is_none());
-        assert_eq!(
-            (0..)
-                .take_while(|_| attempts.after(&transient()).is_some())
-                .count(),
-            3,
-            "6 retries in all"
-        );
+    #[tokio::test]
+    async fn a_refused_address_is_renewed_twice() {
+        let refused = || Error::new(Kind::Expired, "403").after_retries();
+        let mut attempts = attempts_of(RetryPolicy::default(), &ManualClock::new());
+        for error in [refused(), transient(), refused()] {
+            assert!(attempts.wait_after(error).await.is_ok());
+        }
+        assert!(attempts.wait_after(refused()).await.is_err());
+        for _ in 0..3 {
+            assert!(attempts.wait_after(transient()).await.is_ok());
+        }
+        let error = attempts.wait_after(transient()).await.unwrap_err();
+        assert!(error.was_retried(), "6 retries in all");
     }
 
     #[tokio::test]

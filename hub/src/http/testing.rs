@@ -15,8 +15,8 @@ use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
 use super::HttpOptions;
-use super::clock::tests::ManualClock;
 use super::retry::RetryPolicy;
+use crate::clock::tests::ManualClock;
 
 /// Options under which nothing waits: pauses are counted by `clock`. A stall is far off, since a busy machine stands still, too.
 pub(crate) fn quick(clock: &Arc<ManualClock>) -> HttpOptions {
@@ -348,7 +348,7 @@ async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{Http, PlainDialect, Request};
+    use crate::http::{Http, PlainErrorDecoder, Request};
 
     #[tokio::test]
     async fn replies_come_in_order_and_requests_are_kept() {
@@ -360,7 +360,7 @@ mod tests {
         let http = Http::new(
             server.url(),
             Default::default(),
-            PlainDialect,
+            PlainErrorDecoder,
             quick(&ManualClock::new()),
         )
         .unwrap();

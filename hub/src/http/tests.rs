@@ -4,11 +4,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
-use super::clock::tests::ManualClock;
 use super::encoding::tests::gzipped;
 use super::proxy::Proxies;
 use super::testing::{Reply, Server, quick};
-use super::{Credentials, Http, PlainDialect, Request, Response};
+use super::{Credentials, Http, PlainErrorDecoder, Request, Response};
+use crate::clock::tests::ManualClock;
 use crate::{Error, Kind, Result, Token};
 
 const LOGIN: &str = "Bearer hf_canary";
@@ -24,7 +24,7 @@ fn client(hub: &Server) -> Http {
     Http::new(
         hub.url(),
         credentials(),
-        PlainDialect,
+        PlainErrorDecoder,
         quick(&ManualClock::new()),
     )
     .unwrap()
@@ -43,7 +43,7 @@ fn behind(variables: &[(&str, String)], endpoint: &str) -> Http {
         proxies,
         &endpoint.parse().unwrap(),
         credentials(),
-        PlainDialect,
+        PlainErrorDecoder,
         quick(&ManualClock::new()),
     )
     .unwrap()

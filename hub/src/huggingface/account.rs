@@ -9,7 +9,6 @@ use tokio::sync::OnceCell;
 use super::HuggingFaceRepo;
 use super::wire::WhoAmI;
 use crate::http::Request;
-use crate::http::retry::retrying;
 use crate::{Account, Error, Kind, Result, Sha256, Token};
 
 /// The account of one token, once it was asked for; `None` where the hub's limit did not let it tell.
@@ -54,18 +53,13 @@ pub(super) async fn account(repo: &HuggingFaceRepo) -> Result<Account> {
 
 async fn ask(repo: &HuggingFaceRepo) -> Result<Option<Account>> {
     let url = super::address(&format!("{}/api/whoami-v2", repo.base))?;
-    let options = repo.http.options();
-    let told = retrying(
-        &options.retry,
-        &options.clock,
-        &options.on_retry,
-        || async {
-            match repo.http.send(Request::get(url.clone()).once()).await {
-                Err(error) if error.kind() == Kind::RateLimited => Ok(None),
-                answer => answer?.json_within::<WhoAmI>(LONGEST).await.map(Some),
-            }
-        },
-    );
+    let attempt = || async {
+        match repo.http.send(Request::get(url.clone()).once()).await {
+            Err(error) if error.kind() == Kind::RateLimited => Ok(None),
+            answer => answer?.json_within::<WhoAmI>(LONGEST).await.map(Some),
+        }
+    };
+    let told = repo.http.options().retrying(attempt);
     let Some(told) = told.await? else {
         return Ok(None);
     };

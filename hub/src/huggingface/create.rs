@@ -69,20 +69,12 @@ pub(super) async fn ask_for(repo: &HuggingFaceRepo, wanted: &Value) -> Result<()
     let request = Request::post(super::address(&format!("{}/api/repos/create", repo.base))?)
         .json(wanted)?
         .once();
-    let options = repo.http.options();
-    crate::http::retry::retrying(
-        &options.retry,
-        &options.clock,
-        &options.on_retry,
-        || async {
-            repo.http
-                .send(request.clone())
-                .await
-                .map(drop)
-                .map_err(|error| quota::of_action(busy(error)))
-        },
-    )
-    .await
+    let attempt = || async {
+        let sent = repo.http.send(request.clone()).await;
+        sent.map(drop)
+            .map_err(|error| quota::of_action(busy(error)))
+    };
+    repo.http.options().retrying(attempt).await
 }
 
 fn busy(error: Error) -> Error {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::http::{Answer, Dialect};
+use crate::http::{ErrorDecoder, ErrorResponse};
 use crate::{Kind, RepoAt};
 
 /// What the API answers on every write and some reads while an account's storage is locked.
@@ -78,7 +78,7 @@ impl Words {
         )
     }
 
-    fn of_status(&self, answer: &Answer<'_>, said: &str) -> Option<(Kind, String)> {
+    fn of_status(&self, answer: &ErrorResponse<'_>, said: &str) -> Option<(Kind, String)> {
         match answer.status.as_u16() {
             401 if !self.has_token => Some(self.not_found()),
             401 => Some((
@@ -95,12 +95,12 @@ impl Words {
     }
 }
 
-impl Dialect for Words {
+impl ErrorDecoder for Words {
     fn public_origins(&self) -> &'static [&'static str] {
         &["https://huggingface.co"]
     }
 
-    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
+    fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
         let said = message_of(answer);
         let status = answer.status.as_u16();
         if status == 401 && self.has_token && said.contains(BAD_TOKEN) {
@@ -130,7 +130,7 @@ impl Dialect for Words {
         code.or_else(|| self.of_status(answer, &said))
     }
 
-    fn named(&self, answer: &Answer<'_>) -> Vec<String> {
+    fn named_paths(&self, answer: &ErrorResponse<'_>) -> Vec<String> {
         // A header has no lines.
         let said =
             said_in_body(answer).or_else(|| answer.header("x-error-message").map(Cow::into_owned));
@@ -164,13 +164,13 @@ fn offending(said: &str) -> Vec<String> {
 
 /// `X-Error-Message`, else the body's `error` or `message`, or the first of its `errors`. Servers with the same API say it as
 /// `detail` (KohakuHub, olah), as `msg` (CSGHub), or as nothing but a text (MatrixHub).
-fn message_of(answer: &Answer<'_>) -> String {
+fn message_of(answer: &ErrorResponse<'_>) -> String {
     let header = answer.header("x-error-message").map(Cow::into_owned);
     let said = header.or_else(|| said_in_body(answer)).unwrap_or_default();
     said.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn said_in_body(answer: &Answer<'_>) -> Option<String> {
+fn said_in_body(answer: &ErrorResponse<'_>) -> Option<String> {
     words_of(&serde_json::from_slice(&answer.body).ok()?)
 }
 
@@ -209,7 +209,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        Words::of(&at, has_token).read(&Answer {
+        Words::of(&at, has_token).decode(&ErrorResponse {
             status: StatusCode::from_u16(status).unwrap(),
             headers: &headers,
             body: Bytes::from(body),

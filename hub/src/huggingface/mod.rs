@@ -36,7 +36,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
-use crate::http::{Http, HttpOptions, Request, Told};
+use crate::http::{Http, HttpOptions, JsonResponse, Request};
 use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, Body, ByteStream, Cards, Commit, CommitLimits, Committer,
@@ -148,7 +148,7 @@ impl HuggingFaceRepo {
         &self,
         cap: u64,
         request: impl Fn() -> Request,
-    ) -> Result<Told<T>> {
+    ) -> Result<JsonResponse<T>> {
         self.http.ask(cap, request).await
     }
 }
@@ -314,7 +314,7 @@ pub(crate) mod testing {
     //! A repo on a scripted server.
 
     use super::*;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::tests::ManualClock;
     use crate::http::testing::{Server, quick};
     use crate::{Hub, Token};
 

@@ -94,8 +94,8 @@ mod tests {
 
     use super::super::testing::{COMMIT, TOKEN, repo, side};
     use super::*;
+    use crate::clock::tests::ManualClock;
     use crate::http::HttpOptions;
-    use crate::http::clock::tests::ManualClock;
     use crate::http::encoding::tests::gzipped;
     use crate::http::testing::{Reply, Seen, Server, impatient, quick};
     use crate::{BlobSource, Error, GitSha1, Repo, Sha256};

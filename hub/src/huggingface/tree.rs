@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::wire::Entry;
 use super::{HuggingFaceRepo, siblings};
-use crate::http::{Http, Origin, Request, Told, address_of};
+use crate::http::{Http, JsonResponse, Origin, Request, address_of};
 use crate::path::escape;
 use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Revision};
 
@@ -52,15 +52,15 @@ pub(super) async fn list_at(repo: &HuggingFaceRepo, revision: &Revision) -> Resu
 }
 
 /// One page. Once a page was answered, a 403 on a later one is a whim that passes.
-async fn page(repo: &HuggingFaceRepo, url: &Url, walk: &Walk) -> Result<Told<Vec<Value>>> {
-    let mut pauses = repo.http.options().retry.pauses().take(3);
+async fn page(repo: &HuggingFaceRepo, url: &Url, walk: &Walk) -> Result<JsonResponse<Vec<Value>>> {
+    let mut attempts = repo.http.options().attempts().at_most(3);
     loop {
-        let answer = repo.ask(LONGEST_PAGE, || Request::get(url.clone())).await;
-        match (answer, pauses.next()) {
-            (Err(error), Some(pause)) if error.kind() == Kind::Denied && walk.visited.len() > 1 => {
-                repo.http.options().clock.sleep(pause).await;
+        match repo.ask(LONGEST_PAGE, || Request::get(url.clone())).await {
+            Err(error) => {
+                let may_pass = error.kind() == Kind::Denied && walk.visited.len() > 1;
+                attempts.wait_after_if(may_pass, error).await?;
             }
-            (answer, _) => return answer,
+            answered => return answered,
         }
     }
 }
@@ -176,7 +176,7 @@ fn file_of(entry: Entry) -> std::result::Result<Listed, String> {
 
 /// The page after this one, if it says so. It is asked where this one was, by whatever name the server calls itself: one behind a
 /// proxy does not know its address.
-pub(super) fn next_page<T>(page: &Told<T>, hub: &Http) -> Result<Option<Url>> {
+pub(super) fn next_page<T>(page: &JsonResponse<T>, hub: &Http) -> Result<Option<Url>> {
     let Some(link) = next_link(&page.headers) else {
         return Ok(None);
     };

@@ -7,7 +7,7 @@ use std::time::Instant;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
-use crate::http::{Origin, Request, agent, is_signed};
+use crate::http::{Origin, Request, is_signed, user_agent};
 use crate::{Blob, Sha256};
 
 /// An address has 1 to 2 KiB: 10 MiB at most are kept. What is dropped is asked for again.
@@ -27,7 +27,7 @@ impl Address {
     /// A GET of the whole blob. An address that carries its permission is sent no other.
     pub(super) fn request(&self) -> Request {
         let request = Request::get(self.url.clone())
-            .headers(agent::git_lfs())
+            .headers(user_agent::git_lfs())
             .headers(self.headers.clone());
         if self.is_signed() {
             request.signed()

@@ -11,7 +11,7 @@ use super::Lfs;
 use super::addresses::Address;
 use super::expiry::lifetime;
 use super::wire::{Action, Actions, BatchAnswer, BatchQuestion, Object, ObjectError, Wanted};
-use crate::http::{Http, Origin, Request, Told, agent};
+use crate::http::{Http, JsonResponse, Origin, Request, user_agent};
 use crate::{Blob, Error, Kind, Redactor, Result, Sha256};
 
 /// What git-lfs asks at once.
@@ -94,11 +94,11 @@ pub(super) async fn batch(
         .map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
     let request = || {
         Request::post(lfs.batch.clone())
-            .headers(agent::git_lfs())
+            .headers(user_agent::git_lfs())
             .accept(MEDIA_TYPE)
             .body(MEDIA_TYPE, body.clone())
     };
-    let told: Told<BatchAnswer> = lfs.http.ask(cap, request).await?;
+    let told: JsonResponse<BatchAnswer> = lfs.http.ask(cap, request).await?;
     let when = When {
         now: lfs.now(),
         answered: date_of(&told.headers).unwrap_or_else(|| lfs.http.options().clock.date()),
@@ -295,10 +295,10 @@ mod tests {
 
     use super::*;
     use crate::BlobSource;
-    use crate::http::clock::Clock;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::Clock;
+    use crate::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server};
-    use crate::http::{Credentials, HttpOptions, PlainDialect};
+    use crate::http::{Credentials, HttpOptions, PlainErrorDecoder};
     use crate::huggingface::testing::{TOKEN, repo, timed};
 
     fn blobs(count: usize) -> Vec<Blob> {
@@ -529,7 +529,7 @@ mod tests {
             Http::new(
                 &url.parse().unwrap(),
                 Credentials::default(),
-                PlainDialect,
+                PlainErrorDecoder,
                 HttpOptions::default(),
             )
             .unwrap()

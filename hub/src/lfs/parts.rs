@@ -18,7 +18,7 @@ use super::Lfs;
 use super::batch::MEDIA_TYPE;
 use super::put::read_storage;
 use super::wire::{Completion, Part};
-use crate::http::{Http, Request, agent};
+use crate::http::{Http, Request, user_agent};
 use crate::stream::body::Reopen;
 use crate::stream::verify::{PartCheck, VerifyStream};
 use crate::{Blob, Body, ByteStream, Error, Kind, Result};
@@ -191,20 +191,20 @@ impl Sent {
         let mut sent = self.put(lent.bytes()).await;
         lent.give_back();
         let mut check = Check::Coming(check);
-        let options = self.http.options();
-        for pause in options.retry.pauses() {
-            let Err(error) = &sent else { break };
-            let Some(reopen) = self.reopen.as_ref().filter(|_| options.retry.covers(error)) else {
-                return sent;
+        let mut attempts = self.http.options().attempts();
+        loop {
+            let error = match sent {
+                Ok(etag) => return Ok(etag),
+                Err(error) => error,
             };
-            let pause = error.retry_after().unwrap_or(pause);
-            (options.on_retry)(error, pause);
-            options.clock.sleep(pause).await;
-            sent = self
-                .put(check.known().await?.verified(reopen(self.range.clone())))
-                .await;
+            let Some(reopen) = &self.reopen else {
+                return Err(error);
+            };
+            let may_pass = self.http.options().retry.covers(&error);
+            attempts.wait_after_if(may_pass, error).await?;
+            let again = check.known().await?.verified(reopen(self.range.clone()));
+            sent = self.put(again).await;
         }
-        sent.map_err(Error::after_retries)
     }
 
     fn size(&self) -> u64 {
@@ -215,7 +215,7 @@ impl Sent {
     async fn put(&self, body: ByteStream) -> Result<String> {
         let answer = self
             .http
-            .upload_permitted(self.url.clone(), agent::git_lfs(), body, self.size())
+            .upload_permitted(self.url.clone(), user_agent::git_lfs(), body, self.size())
             .await
             .map_err(read_storage)?;
         let etag = answer
@@ -328,7 +328,7 @@ impl Complete {
         });
         let told = told.map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
         let request = Request::post(self.url)
-            .headers(agent::git_lfs())
+            .headers(user_agent::git_lfs())
             .accept(MEDIA_TYPE)
             .body(MEDIA_TYPE, told)
             .signed()
@@ -350,8 +350,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::clock::tests::ManualClock;
     use crate::http::HttpOptions;
-    use crate::http::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Seen, Server, quick};
     use crate::huggingface::testing::{COMMIT, repo, side};
     use crate::{BlobStore, Sha256};

@@ -7,7 +7,7 @@ use super::Lfs;
 use super::batch::MEDIA_TYPE;
 use super::check::{Way, target};
 use super::wire::Wanted;
-use crate::http::{Request, agent};
+use crate::http::{Request, user_agent};
 use crate::{Blob, Body, Error, Kind, Result};
 
 /// Puts a blob where the last check said, or a new one; sends nothing if the hub has it by then.
@@ -28,7 +28,7 @@ pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
     });
     match target.way {
         Way::Whole(url, headers) => {
-            let mut all = agent::git_lfs();
+            let mut all = user_agent::git_lfs();
             all.extend(headers);
             let body = body.verified(blob);
             let sent = match target.authenticated {
@@ -91,7 +91,7 @@ async fn verify(lfs: &Lfs, hub: Verify, blob: Blob) -> Result<()> {
         serde_json::to_vec(&told).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
     let permitted = authenticated || headers.contains_key(AUTHORIZATION);
     let request = Request::post(url)
-        .headers(agent::git_lfs())
+        .headers(user_agent::git_lfs())
         .accept(MEDIA_TYPE)
         .headers(headers)
         .body(MEDIA_TYPE, told);

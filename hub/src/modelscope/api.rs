@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::{ModelScopeRepo, errors};
 use crate::http::Request;
-use crate::http::retry::retrying;
 use crate::{Error, RepoKind, Result};
 
 /// Names a request in ModelScope's own logs (modelscope-hub 0.5.1, `_legacy_api.py`).
@@ -108,9 +107,8 @@ impl ModelScopeRepo {
         request: Request,
         doubt: impl Fn(Error) -> Error,
     ) -> Result<Value> {
-        let options = self.http.options();
         let attempt = || async { self.ask_once(request.clone()).await.map_err(&doubt) };
-        retrying(&options.retry, &options.clock, &options.on_retry, attempt).await
+        self.http.options().retrying(attempt).await
     }
 
     /// Sends a request once and returns its answer's data.
@@ -136,7 +134,7 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server, quick};
     use crate::{Hub, Kind, RepoAt, Side, Token};
 

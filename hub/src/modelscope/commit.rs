@@ -119,7 +119,7 @@ mod tests {
 
     use super::super::api::tests::{bad, good, repo, repo_with};
     use super::*;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server};
     use crate::{Blob, RepoKind, Sha256};
 

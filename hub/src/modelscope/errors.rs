@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value};
 
-use crate::http::{Answer, Dialect, PlainDialect, Response};
+use crate::http::{ErrorDecoder, ErrorResponse, PlainErrorDecoder, Response};
 use crate::{Error, Kind, Redactor, Result};
 
 /// The access token is invalid or expired; comes with a 400 (modelscope-hub 0.5.1, `errors.py`).
@@ -41,7 +41,7 @@ const WORDS: [(&str, Kind); 9] = [
 /// How ModelScope says what is wrong.
 pub(super) struct ModelScope;
 
-impl Dialect for ModelScope {
+impl ErrorDecoder for ModelScope {
     fn public_origins(&self) -> &'static [&'static str] {
         &[
             "https://modelscope.cn",
@@ -51,14 +51,14 @@ impl Dialect for ModelScope {
         ]
     }
 
-    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
+    fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
         match serde_json::from_slice(&answer.body) {
             Ok(Value::Object(body)) => {
                 let said = Said::of(&body);
                 Some((said.meaning(answer.status, answer.kind()), said.words()))
             }
             // Its storage answers below its own domain, in XML.
-            _ => PlainDialect.read(answer),
+            _ => PlainErrorDecoder.decode(answer),
         }
     }
 }
@@ -100,7 +100,7 @@ pub(super) fn complaint(
 
 /// What a status means when it stands inside a body.
 pub(super) fn kind_of(status: StatusCode) -> Kind {
-    Answer {
+    ErrorResponse {
         status,
         headers: &HeaderMap::new(),
         body: Default::default(),
@@ -268,7 +268,7 @@ mod tests {
         let headers = HeaderMap::new();
         let status = StatusCode::from_u16(status).unwrap();
         ModelScope
-            .read(&Answer {
+            .decode(&ErrorResponse {
                 status,
                 headers: &headers,
                 body: Bytes::from(body.to_string()),

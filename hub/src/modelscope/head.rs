@@ -5,7 +5,7 @@ use reqwest::header::AUTHORIZATION;
 
 use super::ModelScopeRepo;
 use crate::git::Advertisement;
-use crate::http::{Request, agent};
+use crate::http::{Request, user_agent};
 use crate::{Result, Revision};
 
 /// Refs of a repo with many thousands of branches.
@@ -48,7 +48,7 @@ impl ModelScopeRepo {
     /// A request to Git's door: by an agent that is let in there, and as a signed one, since what the door says of the password,
     /// which may be another than the API's token, says nothing about the token.
     pub(super) fn to_git(&self, request: Request) -> Request {
-        let request = request.headers(agent::git()).signed().once();
+        let request = request.headers(user_agent::git()).signed().once();
         match &self.token {
             Some(token) => {
                 request.header(AUTHORIZATION, token.basic(super::profile::PROFILE.git_user))

@@ -262,7 +262,7 @@ mod tests {
 
     use super::super::api::tests::{bad, good, repo, repo_with};
     use super::*;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Seen, Server};
     use crate::{Committer, Repo, Sha256};
 

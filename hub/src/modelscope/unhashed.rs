@@ -5,7 +5,6 @@ use futures_util::{StreamExt, stream};
 use sha2::Digest as _;
 
 use super::ModelScopeRepo;
-use crate::http::retry::retrying;
 use crate::path::escape;
 use crate::{Digest, Kind, Listed, Listing, Refused, Result, Sha256};
 
@@ -28,10 +27,7 @@ impl ModelScopeRepo {
 
     async fn hashed(&self, mut listed: Listed) -> std::result::Result<Listed, Refused> {
         let options = self.http.options();
-        let read = retrying(&options.retry, &options.clock, &options.on_retry, || {
-            self.sha256_of(&listed)
-        })
-        .await;
+        let read = options.retrying(|| self.sha256_of(&listed)).await;
         let sha256 = read.map_err(|error| Refused {
             path: escape(listed.file.path.as_str()),
             reason: format!("the hub lists no SHA-256 for it, and it can't be read: {error}"),

@@ -136,24 +136,19 @@ impl Reader {
         mut skip: u64,
         frames: &mpsc::Sender<Result<Bytes>>,
     ) {
-        let mut attempts = self.http.retry.attempts();
+        let mut attempts = self.http.attempts();
         loop {
             let before = (range.start, skip);
             let Err(error) = self.read_on(file, &mut range, &mut skip, frames).await else {
                 return;
             };
             if (range.start, skip) != before {
-                attempts = self.http.retry.attempts();
+                attempts = self.http.attempts();
             }
-            let Some(pause) = attempts.after(&error) else {
+            if let Err(error) = attempts.wait_after(error).await {
                 let _ = frames.send(Err(final_error(error))).await;
                 return;
-            };
-            (self.http.on_retry)(&error, pause);
-            self.http
-                .clock
-                .sleep(error.retry_after().unwrap_or(pause))
-                .await;
+            }
         }
     }
 

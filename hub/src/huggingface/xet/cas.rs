@@ -9,7 +9,6 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde::de::DeserializeOwned;
 
 use super::grants::{Grant, Grants};
-use crate::http::retry::retrying;
 use crate::http::{Http, Request};
 use crate::{Error, Kind, Result};
 
@@ -64,7 +63,7 @@ async fn post_once(grants: &Grants, rest: &str, content: &Bytes) -> Result<()> {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, grant.header())]);
         grants
             .http()
-            .post_watched(grant.url(rest)?, headers, content.clone())
+            .post_bytes(grant.url(rest)?, headers, content.clone())
             .await
             .map(drop)
     })
@@ -79,19 +78,13 @@ pub(super) async fn patiently<T, A: Future<Output = Result<T>>>(
     http: &Http,
     attempt: impl Fn() -> A,
 ) -> Result<T> {
-    let options = http.options();
-    let tried = retrying(
-        &options.retry,
-        &options.clock,
-        &options.on_retry,
-        || async {
-            match attempt().await {
-                Err(error) if error.is_stall() => Ok(Err(error)),
-                other => other.map(Ok),
-            }
-        },
-    );
-    tried.await?
+    let attempt = || async {
+        match attempt().await {
+            Err(error) if error.is_stall() => Ok(Err(error)),
+            other => other.map(Ok),
+        }
+    };
+    http.options().retrying(attempt).await?
 }
 
 /// Does something with a permission. One that is refused has expired, or was taken back: the second is the last.

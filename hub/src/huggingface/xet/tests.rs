@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::super::testing::{TOKEN, repo, side, timed};
 use super::xorb::append;
-use crate::http::clock::Clock;
-use crate::http::clock::tests::ManualClock;
+use crate::clock::Clock;
+use crate::clock::tests::ManualClock;
 use crate::http::testing::{Reply, Seen, Server};
 use crate::huggingface::HuggingFaceRepo;
 use crate::{

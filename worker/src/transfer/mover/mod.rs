@@ -240,23 +240,20 @@ impl<'a> Mover<'a> {
         &self,
         mut upload: impl FnMut() -> F,
     ) -> Result<()> {
-        let mut attempts = self.context.http.retry.attempts();
+        let mut attempts = self.context.http.attempts();
         let mut corrupt = 0;
         loop {
             let Err(error) = upload().await else {
                 return Ok(());
             };
             corrupt += u32::from(error.kind() == Kind::Corrupt);
-            let pause = match error.kind() {
-                Kind::Corrupt => attempts.next().filter(|_| corrupt <= CORRUPT_RETRIES),
+            let may_pass = match error.kind() {
+                Kind::Corrupt => corrupt <= CORRUPT_RETRIES,
                 // An address of the source, which its reader has renewed already.
-                Kind::Expired if error.was_retried() => None,
-                _ => attempts.after(&error),
+                Kind::Expired if error.was_retried() => false,
+                _ => attempts.covers(&error),
             };
-            match pause {
-                Some(pause) => self.context.pause(&error, pause).await,
-                None => return Err(error),
-            }
+            attempts.wait_after_if(may_pass, error).await?;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The stall watchdog: a transfer may be as slow as it likes, but not still.
+//! The stall timeout: a transfer may be slow, but a byte has to move within a given span.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -39,9 +39,9 @@ pub(crate) fn incoming(
     .boxed()
 }
 
-/// What an upload's watchdog knows.
+/// How an upload stands.
 #[derive(Debug)]
-struct Pulse {
+struct Progress {
     /// When the server last took something.
     moved: Instant,
     /// The sender waits for its own source: not the server's fault.
@@ -50,13 +50,13 @@ struct Pulse {
     finished: bool,
 }
 
-/// Watches an upload from both ends.
+/// The stall timeout of one upload. It sees the body as the client pulls it, and the wait for the response.
 #[derive(Clone)]
-pub(crate) struct Watch(Arc<Mutex<Pulse>>);
+pub(crate) struct StallTimeout(Arc<Mutex<Progress>>);
 
-impl Watch {
+impl StallTimeout {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Pulse {
+        Self(Arc::new(Mutex::new(Progress {
             moved: Instant::now(),
             starved: false,
             finished: false,
@@ -64,14 +64,14 @@ impl Watch {
     }
 
     fn note(&self, starved: bool, finished: bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Pulse {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Progress {
             moved: Instant::now(),
             starved,
             finished,
         };
     }
 
-    /// `body` of `length` bytes as the client pulls it, each pull a sign of life.
+    /// `body` of `length` bytes as the client pulls it, each pull which shows that the server takes bytes.
     pub(crate) fn outgoing(
         &self,
         body: ByteStream,
@@ -80,7 +80,7 @@ impl Watch {
         Outgoing {
             body,
             left: length,
-            watch: self.clone(),
+            stall: self.clone(),
         }
     }
 
@@ -103,9 +103,9 @@ impl Watch {
     }
 
     fn check(&self, span: Duration, patience: Duration) -> Result<()> {
-        let pulse = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = if pulse.finished { patience } else { span };
-        if !pulse.starved && pulse.moved.elapsed() > limit {
+        let progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = if progress.finished { patience } else { span };
+        if !progress.starved && progress.moved.elapsed() > limit {
             Err(stalled(limit))
         } else {
             Ok(())
@@ -116,7 +116,7 @@ impl Watch {
 struct Outgoing {
     body: ByteStream,
     left: u64,
-    watch: Watch,
+    stall: StallTimeout,
 }
 
 impl Stream for Outgoing {
@@ -128,7 +128,7 @@ impl Stream for Outgoing {
             self.left = self.left.saturating_sub(piece.len() as u64);
         }
         // The client does not ask for the end of a body whose length it knows.
-        self.watch.note(
+        self.stall.note(
             next.is_pending(),
             self.left == 0 || matches!(next, Poll::Ready(None)),
         );
@@ -170,22 +170,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_takes_nothing_is_given_up_but_a_slow_source_is_not_its_fault() {
-        let watch = Watch::new();
-        let error = watch
+        let stall = StallTimeout::new();
+        let error = stall
             .over(std::future::pending::<Result<()>>(), SHORT, SHORT)
             .await
             .unwrap_err();
         assert!(error.is_transient());
 
-        let watch = Watch::new();
+        let stall = StallTimeout::new();
         let source = stream::once(async {
             tokio::time::sleep(SHORT * 2).await;
             Ok(Bytes::from("late"))
         })
         .boxed();
-        let drain = watch.outgoing(source, 4).collect::<Vec<_>>();
+        let drain = stall.outgoing(source, 4).collect::<Vec<_>>();
         assert!(
-            watch
+            stall
                 .over(async { Ok(drain.await.len()) }, SHORT, SHORT)
                 .await
                 .is_ok_and(|pieces| pieces == 1)
@@ -194,13 +194,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_has_taken_everything_is_given_time_though_nobody_asks_for_the_end() {
-        let watch = Watch::new();
-        let mut body = watch.outgoing(stream::iter([Ok(Bytes::from("whole"))]).boxed(), 5);
+        let stall = StallTimeout::new();
+        let mut body = stall.outgoing(stream::iter([Ok(Bytes::from("whole"))]).boxed(), 5);
         let answer = async {
             body.next().await;
             tokio::time::sleep(SHORT * 2).await;
             Ok(())
         };
-        assert!(watch.over(answer, SHORT, SHORT * 100).await.is_ok());
+        assert!(stall.over(answer, SHORT, SHORT * 100).await.is_ok());
     }
 }

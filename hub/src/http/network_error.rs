@@ -1,6 +1,6 @@
 //! What a failure below HTTP means: names, certificates, and connections that end.
 
-use super::address::NameError;
+use super::resolve::NameError;
 use crate::error::{Error, Kind};
 
 /// What a failure below HTTP means; `hint` is added where no connection came about. A name, a certificate or a proxy's login does

@@ -1,13 +1,13 @@
 //! What object storage says when it refuses: XML with a `Code` and a `Message`, as S3, Alibaba's, Google's and Azure's have it.
 
-use super::answer::Answer;
+use super::error_response::ErrorResponse;
 use crate::error::Kind;
 
 /// The meaning and the words of a refusal; `None` where the body says nothing that the status does not.
 ///
 /// A stalled upload gets 400 `RequestTimeout`, which passes when it is sent again (recorded behind Hugging Face). An old address
 /// gets 400 `ExpiredToken` or 403 "Request has expired".
-pub(super) fn read(answer: &Answer<'_>) -> Option<(Kind, String)> {
+pub(super) fn decode(answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
     let body = String::from_utf8_lossy(&answer.body);
     let code = element(&body, "Code");
     let words = code.map(|code| {
@@ -42,17 +42,21 @@ mod tests {
     use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
 
-    use super::super::PlainDialect;
+    use super::super::PlainErrorDecoder;
     use super::*;
     use crate::{Error, Redactor};
 
     fn error(status: u16, body: &'static str) -> Error {
-        let answer = Answer {
+        let answer = ErrorResponse {
             status: StatusCode::from_u16(status).unwrap(),
             headers: &HeaderMap::new(),
             body: Bytes::from(body),
         };
-        answer.into_error(&PlainDialect, SystemTime::UNIX_EPOCH, &Redactor::default())
+        answer.into_error(
+            &PlainErrorDecoder,
+            SystemTime::UNIX_EPOCH,
+            &Redactor::default(),
+        )
     }
 
     #[test]

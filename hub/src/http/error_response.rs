@@ -1,4 +1,4 @@
-//! Answers that mean an error, and how each hub says so.
+//! Responses that mean an error, and how each hub says so.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::time::SystemTime;
 
-use super::text::text;
+use super::header_text::text;
 use crate::error::{Error, Kind};
 use crate::redact::Redactor;
 
-/// An answer with an error's status, its body read up to a cap.
-pub struct Answer<'a> {
+/// A response with an error's status, its body read up to a cap.
+pub struct ErrorResponse<'a> {
     /// The status.
     pub status: StatusCode,
     /// The headers.
@@ -22,10 +22,10 @@ pub struct Answer<'a> {
     pub body: Bytes,
 }
 
-/// How a hub says what is wrong.
-pub trait Dialect: Send + Sync {
-    /// The meaning and the words of an error, where this hub says more than the status does.
-    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)>;
+/// Reads the errors of one kind of server.
+pub trait ErrorDecoder: Send + Sync {
+    /// The meaning and the message of an error; `None` where the response says no more than its status.
+    fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)>;
 
     /// The public origins that this hub names itself by, wherever it is asked.
     fn public_origins(&self) -> &'static [&'static str] {
@@ -33,21 +33,21 @@ pub trait Dialect: Send + Sync {
     }
 
     /// The paths that the hub names as the reason, as it wrote them.
-    fn named(&self, _answer: &Answer<'_>) -> Vec<String> {
+    fn named_paths(&self, _answer: &ErrorResponse<'_>) -> Vec<String> {
         Vec::new()
     }
 }
 
 /// A server of which only the status is known, or object storage.
-pub struct PlainDialect;
+pub struct PlainErrorDecoder;
 
-impl Dialect for PlainDialect {
-    fn read(&self, answer: &Answer<'_>) -> Option<(Kind, String)> {
-        super::storage::read(answer)
+impl ErrorDecoder for PlainErrorDecoder {
+    fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
+        super::storage_error::decode(answer)
     }
 }
 
-impl Answer<'_> {
+impl ErrorResponse<'_> {
     /// A header's text.
     pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         self.headers.get(name).map(text)
@@ -58,14 +58,14 @@ impl Answer<'_> {
         kind_of(self.status)
     }
 
-    /// The error that this answer is.
+    /// The error that this response means.
     pub(crate) fn into_error(
         self,
-        dialect: &dyn Dialect,
+        decoder: &dyn ErrorDecoder,
         now: SystemTime,
         redactor: &Redactor,
     ) -> Error {
-        let said = dialect.read(&self);
+        let said = decoder.decode(&self);
         let (kind, message) = said.unwrap_or_else(|| (kind_of(self.status), String::new()));
         let wait = matches!(kind, Kind::RateLimited | Kind::Transient)
             .then(|| self.wait(now))
@@ -73,8 +73,8 @@ impl Answer<'_> {
         let asks = wait
             .map(|wait| format!(", and asks to wait {} s", wait.as_secs()))
             .unwrap_or_default();
-        let error =
-            Error::new(kind, self.words(&message, redactor) + &asks).naming(dialect.named(&self));
+        let error = Error::new(kind, self.words(&message, redactor) + &asks)
+            .naming(decoder.named_paths(&self));
         error
             .with_status(self.status.as_u16())
             .with_retry_after(wait)
@@ -168,13 +168,13 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        let answer = Answer {
+        let answer = ErrorResponse {
             status: StatusCode::from_u16(status).unwrap(),
             headers: &headers,
             body: Bytes::from(body),
         };
         answer.into_error(
-            &PlainDialect,
+            &PlainErrorDecoder,
             SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777),
             &Redactor::default(),
         )

@@ -12,11 +12,11 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use super::proxy::Proxies;
 
 /// How a name becomes addresses; injected in tests.
-pub(crate) type Lookup =
+pub(crate) type AddressLookup =
     Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
 /// The system's resolver.
-pub(crate) fn system_lookup() -> Lookup {
+pub(crate) fn system_lookup() -> AddressLookup {
     Arc::new(|name| {
         Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
     })
@@ -38,11 +38,16 @@ pub(crate) struct Resolver {
     hub: String,
     proxies: Proxies,
     hub_is_private: Arc<AtomicBool>,
-    lookup: Lookup,
+    lookup: AddressLookup,
 }
 
 impl Resolver {
-    pub(crate) fn new(hub: &str, plainly_private: bool, proxies: Proxies, lookup: Lookup) -> Self {
+    pub(crate) fn new(
+        hub: &str,
+        plainly_private: bool,
+        proxies: Proxies,
+        lookup: AddressLookup,
+    ) -> Self {
         Self {
             hub: hub.to_owned(),
             proxies,
@@ -141,7 +146,7 @@ mod tests {
     use super::*;
 
     fn resolver(hub: &str, plainly_private: bool) -> Resolver {
-        let lookup: Lookup = Arc::new(|name| {
+        let lookup: AddressLookup = Arc::new(|name| {
             Box::pin(async move {
                 let ip: &[&str] = match name.as_str() {
                     "hub.example" => &["93.184.216.34"],

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A pause that ends.
@@ -36,22 +35,11 @@ impl Clock for SystemClock {
     }
 }
 
-/// A [`Clock`] as the retry library wants its sleeper.
-#[derive(Clone)]
-pub(crate) struct Sleeper(pub Arc<dyn Clock>);
-
-impl backon::Sleeper for Sleeper {
-    type Sleep = Pause;
-
-    fn sleep(&self, span: Duration) -> Pause {
-        self.0.sleep(span)
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
-    use std::sync::Mutex;
 
     /// A clock that moves only by sleeping on it, and remembers each sleep.
     pub(crate) struct ManualClock {

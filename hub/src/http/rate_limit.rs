@@ -1,28 +1,28 @@
-//! The host's gate: when a host says "wait", every request to it waits.
+//! The rate limit of each host: when a host says "wait", every request to the host waits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::clock::Clock;
+use crate::clock::Clock;
 
 /// Per host, the moment before which nothing is sent.
-pub(crate) struct Gate {
+pub(crate) struct RateLimit {
     clock: Arc<dyn Clock>,
-    closed_until: Mutex<HashMap<String, Instant>>,
+    limited_until: Mutex<HashMap<String, Instant>>,
 }
 
-impl Gate {
+impl RateLimit {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            closed_until: Mutex::default(),
+            limited_until: Mutex::default(),
         }
     }
 
-    /// Returns when the host may be asked again. Waits a little longer than told, each caller differently,
-    /// so that they don't all arrive in the same instant.
-    pub(crate) async fn pass(&self, host: &str) {
+    /// Returns when the host may be asked again. Each caller waits a little longer than the host said, by a random part, so that
+    /// the requests don't arrive in the same instant.
+    pub(crate) async fn wait(&self, host: &str) {
         loop {
             let Some(wait) = self.remaining(host) else {
                 return;
@@ -35,26 +35,26 @@ impl Gate {
         }
     }
 
-    /// Closes the gate for `wait` from now; an earlier, longer wait stays.
-    pub(crate) fn close(&self, host: &str, wait: Duration) {
+    /// Holds requests to the host back for `wait` from now. An earlier limit that ends later stays.
+    pub(crate) fn limit(&self, host: &str, wait: Duration) {
         let until = self.clock.now() + wait;
-        let mut closed = self
-            .closed_until
+        let mut limited = self
+            .limited_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let entry = closed.entry(host.to_owned()).or_insert(until);
+        let entry = limited.entry(host.to_owned()).or_insert(until);
         *entry = (*entry).max(until);
     }
 
     fn remaining(&self, host: &str) -> Option<Duration> {
-        let mut closed = self
-            .closed_until
+        let mut limited = self
+            .limited_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let until = *closed.get(host)?;
+        let until = *limited.get(host)?;
         let now = self.clock.now();
         if until <= now {
-            closed.remove(host);
+            limited.remove(host);
             return None;
         }
         Some(until - now)
@@ -64,30 +64,30 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::clock::tests::ManualClock;
+    use crate::clock::tests::ManualClock;
 
     #[tokio::test]
-    async fn a_closed_host_waits_and_others_do_not() {
+    async fn a_limited_host_waits_and_others_do_not() {
         let clock = ManualClock::new();
-        let gate = Gate::new(clock.clone());
-        gate.close("a", Duration::from_secs(55));
-        gate.pass("b").await;
+        let limit = RateLimit::new(clock.clone());
+        limit.limit("a", Duration::from_secs(55));
+        limit.wait("b").await;
         assert_eq!(clock.total(), Duration::ZERO);
-        gate.pass("a").await;
+        limit.wait("a").await;
         assert!(
             clock.total() >= Duration::from_secs(55) && clock.total() <= Duration::from_secs(58)
         );
-        gate.pass("a").await;
+        limit.wait("a").await;
         assert!(clock.total() <= Duration::from_secs(58), "it is open again");
     }
 
     #[tokio::test]
     async fn a_shorter_wait_does_not_shorten_a_longer_one() {
         let clock = ManualClock::new();
-        let gate = Gate::new(clock.clone());
-        gate.close("a", Duration::from_secs(60));
-        gate.close("a", Duration::from_secs(1));
-        gate.pass("a").await;
+        let limit = RateLimit::new(clock.clone());
+        limit.limit("a", Duration::from_secs(60));
+        limit.limit("a", Duration::from_secs(1));
+        limit.wait("a").await;
         assert!(clock.total() >= Duration::from_secs(60));
     }
 }

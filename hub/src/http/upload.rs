@@ -1,0 +1,225 @@
+//! Bodies that are streamed out: one try each, since the body is gone then. Both directions are watched for stalls.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap};
+use reqwest::{Method, StatusCode, Url};
+
+use super::body::ByteStream;
+use super::client::Http;
+use super::origin::{is_signed, show};
+use super::response::Response;
+use super::stall::StallTimeout;
+use crate::error::{Error, Kind, Result};
+
+/// Bytes that a watched POST hands over at a time.
+const PIECE: usize = 64 << 10;
+/// How long object storage may work on a blob after its last byte.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(900);
+
+/// A request whose body is made while it is sent.
+struct Upload {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: ByteStream,
+    length: Option<u64>,
+    /// Whether something else than the hub's credentials permits the request.
+    permitted: bool,
+}
+
+impl Http {
+    /// PUTs `length` bytes in one streamed request with that exact length. Tried once: the body is gone.
+    ///
+    /// # Errors
+    /// The body's own error when it failed; else what the server or the network says. A redirect is [`Kind::Transient`]: a fresh body
+    /// goes where it led.
+    pub async fn upload(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        body: ByteStream,
+        length: u64,
+    ) -> Result<Response> {
+        let permitted = is_permitted(&url, &headers);
+        self.stream(Upload {
+            method: Method::PUT,
+            url,
+            headers,
+            body,
+            length: Some(length),
+            permitted,
+        })
+        .await
+    }
+
+    /// PUTs as [`Http::upload`] does, to an address that carries its own permission.
+    ///
+    /// # Errors
+    /// As [`Http::upload`].
+    pub async fn upload_permitted(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        body: ByteStream,
+        length: u64,
+    ) -> Result<Response> {
+        self.stream(Upload {
+            method: Method::PUT,
+            url,
+            headers,
+            body,
+            length: Some(length),
+            permitted: true,
+        })
+        .await
+    }
+
+    /// POSTs a body that ends when it ends, to a server that takes bodies without a length (Git's do). Tried once.
+    ///
+    /// # Errors
+    /// As [`Http::upload`].
+    pub async fn post_stream(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        body: ByteStream,
+    ) -> Result<Response> {
+        let permitted = is_permitted(&url, &headers);
+        self.stream(Upload {
+            method: Method::POST,
+            url,
+            headers,
+            body,
+            length: None,
+            permitted,
+        })
+        .await
+    }
+
+    /// POSTs `content`, watched like an upload: it may take as long as it likes, as long as something moves. Tried once.
+    ///
+    /// # Errors
+    /// What the server or the network says.
+    pub async fn post_bytes(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        content: Bytes,
+    ) -> Result<Response> {
+        let length = content.len();
+        let pieces = (0..length)
+            .step_by(PIECE)
+            .map(move |at| Ok(content.slice(at..length.min(at + PIECE))));
+        let body = futures_util::stream::iter(pieces).boxed();
+        let permitted = is_permitted(&url, &headers);
+        self.stream(Upload {
+            method: Method::POST,
+            url,
+            headers,
+            body,
+            length: Some(length as u64),
+            permitted,
+        })
+        .await
+    }
+
+    async fn stream(&self, upload: Upload) -> Result<Response> {
+        self.try_stream(upload)
+            .await
+            .map_err(|error| error.without(self.redactor()))
+    }
+
+    async fn try_stream(
+        &self,
+        Upload {
+            method,
+            url,
+            headers,
+            body,
+            length,
+            permitted,
+        }: Upload,
+    ) -> Result<Response> {
+        let url = self.0.redirects.follow(url)?;
+        let name = format!("{method} {}", show(&url));
+        let stall = StallTimeout::new();
+        let body_error = BodyError::default();
+        let outgoing = body_error.note(stall.outgoing(body, length.unwrap_or(u64::MAX)));
+        let mut builder = self.prepare(method.clone(), &url, headers)?;
+        if !permitted {
+            builder = builder.headers(self.credentials_for(&url)?);
+        }
+        if let Some(length) = length {
+            builder = builder.header(CONTENT_LENGTH, length);
+        }
+        builder = builder.body(reqwest::Body::wrap_stream(outgoing));
+        self.0.rate_limit.wait(self.host(&url)).await;
+        let sent = async {
+            builder
+                .send()
+                .await
+                .map_err(|error| self.unsent(error, &url, &name))
+        };
+        let answered = stall
+            .over(
+                sent,
+                self.0.options.stall,
+                UPLOAD_PATIENCE.max(self.0.options.stall),
+            )
+            .await;
+        let answer =
+            answered.map_err(|error| body_error.take().unwrap_or(error.of_request(&name)))?;
+        match self
+            .redirect_of(&method, &url, &answer)
+            .map_err(|error| error.of_request(&name))?
+        {
+            Some(next) => Err(self
+                .redirected(&url, &next, answer.status())
+                .of_request(name)),
+            None => {
+                self.response_of(answer, &url, name, !permitted && self.is_hub(&url))
+                    .await
+            }
+        }
+    }
+
+    /// A body that was streamed can't follow a redirect: the next one goes there at once.
+    fn redirected(&self, from: &Url, to: &Url, status: StatusCode) -> Error {
+        self.0.redirects.keep(from, to);
+        let message = format!(
+            "the server wants this sent to {}, where the next try goes",
+            show(to)
+        );
+        Error::new(Kind::Transient, message).with_status(status.as_u16())
+    }
+}
+
+/// Keeps the error of a body: the HTTP library only says that the body failed.
+#[derive(Default)]
+struct BodyError(Arc<Mutex<Option<Error>>>);
+
+impl BodyError {
+    fn note(
+        &self,
+        body: impl Stream<Item = Result<Bytes>> + Send + 'static,
+    ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+        let slot = self.0.clone();
+        body.map_err(move |error| {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            std::io::Error::other("the body failed")
+        })
+    }
+
+    fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Whether something else than the hub's credentials permits a request: a signature, or headers that are sent as they were told.
+fn is_permitted(url: &Url, headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION) || is_signed(url)
+}
