@@ -196,6 +196,16 @@ fn a_batch_that_is_killed_goes_on_where_it_was() {
     assert_eq!(world.requests("ms_storage.put"), 0, "no blob moves twice");
 }
 
+/// A batch of two repos ended with this exit code and these rows.
+fn ended(ran: &Ran, code: i32, expected: [&str; 2]) {
+    assert_eq!(
+        (ran.code, rows(ran)),
+        (code, expected.map(str::to_owned).to_vec()),
+        "{}",
+        ran.stdout
+    );
+}
+
 #[test]
 fn what_exists_is_skipped_unless_it_is_forced_or_was_left_unfinished_by_us() {
     let (world, dev) = two();
@@ -212,15 +222,10 @@ fn what_exists_is_skipped_unless_it_is_forced_or_was_left_unfinished_by_us() {
             .to_string(),
     );
     let ran = run(&world, &BATCH);
-    assert_eq!(
-        (ran.code, rows(&ran)),
-        (
-            1,
-            vec![
-                "alice/ra failed 4/5".to_owned(),
-                "alice/rb skipped null/null".into()
-            ]
-        )
+    ended(
+        &ran,
+        1,
+        ["alice/ra failed 4/5", "alice/rb skipped null/null"],
     );
     world.admin("DELETE", "/faults", "");
     done(&run(&world, &BATCH));
@@ -234,26 +239,10 @@ fn what_exists_is_skipped_unless_it_is_forced_or_was_left_unfinished_by_us() {
         &json!({}),
     );
     let moved_on = run(&world, &BATCH);
-    assert_eq!(
-        (moved_on.code, rows(&moved_on)),
-        (
-            0,
-            vec![
-                "alice/ra skipped null/null".to_owned(),
-                "alice/rb skipped null/null".into()
-            ]
-        )
-    );
+    let skipped = ["alice/ra skipped null/null", "alice/rb skipped null/null"];
+    ended(&moved_on, 0, skipped);
     let forced = run(&world, &[&BATCH[..], &["--force"]].concat());
-    assert_eq!(
-        (forced.code, rows(&forced)),
-        (
-            0,
-            vec!["alice/ra ok 6/6".to_owned(), "alice/rb ok 5/5".into()]
-        ),
-        "{}",
-        forced.stdout
-    );
+    ended(&forced, 0, ["alice/ra ok 6/6", "alice/rb ok 5/5"]);
     assert!(
         holds(&world, "ms", "alice/rb", "master").contains_key("theirs.bin"),
         "nothing is deleted unasked"

@@ -183,50 +183,22 @@ fn a_program_gets_the_estimate_as_an_event() {
 #[test]
 fn what_would_cost_too_much_is_refused_before_anything_is_created() {
     let world = with_120_gb();
-    for args in [
-        &[
-            "migrate",
-            "alice/model",
-            "--on",
-            "modal",
-            "--max-cost",
-            "0.1",
-        ][..],
-        &[
-            "migrate",
-            "alice/model",
-            "--on",
-            "modal",
-            "--max-cost",
-            "0.1",
-            "--dry-run",
-        ],
-        &[
-            "plan",
-            "alice/model",
-            "--on",
-            "modal",
-            "--max-cost",
-            "0.1",
-            "--out",
-            "plan.json",
-        ],
+    let on_modal = |verb: &str, most: &str, more: &[&str]| {
+        let args = [verb, "alice/model", "--on", "modal", "--max-cost", most];
+        world.run(&[&args, more].concat())
+    };
+    for (verb, args) in [
+        ("migrate", &[][..]),
+        ("migrate", &["--dry-run"]),
+        ("plan", &["--out", "plan.json"]),
     ] {
-        world.run(args).refused_with(3, "--max-cost allows 0.1 $");
+        on_modal(verb, "0.1", args).refused_with(3, "--max-cost allows 0.1 $");
         assert!(
             nothing_was_created(&world) && !world.path("plan.json").exists(),
-            "{args:?}"
+            "{verb} {args:?}"
         );
     }
-    let dry = world.run(&[
-        "migrate",
-        "alice/model",
-        "--on",
-        "modal",
-        "--max-cost",
-        "1",
-        "--dry-run",
-    ]);
+    let dry = on_modal("migrate", "1", &["--dry-run"]);
     assert_eq!(dry.code, 0, "{}", dry.stderr);
     for words in [
         "3 containers, about 1 h 23 min, about 0.22 $",
@@ -337,19 +309,8 @@ fn a_small_move_is_not_asked_about() {
 #[test]
 fn a_plan_is_simulated() {
     let world = with_120_gb();
-    let shown = world.run(&[
-        "plan",
-        "alice/model",
-        "--simulate",
-        "--containers",
-        "3",
-        "--container-rate",
-        "100",
-        "--startup",
-        "0",
-        "--file-seconds",
-        "0",
-    ]);
+    let game = "plan alice/model --simulate --containers 3 --container-rate 100 --startup 0 --file-seconds 0";
+    let shown = world.run(&game.split(' ').collect::<Vec<_>>());
     assert_eq!(shown.code, 0, "{}", shown.stderr);
     for words in [
         "3 files, 120 GB, 3 containers of 100 MB/s",

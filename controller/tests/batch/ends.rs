@@ -129,16 +129,21 @@ fn the_next_repo_is_carried_while_one_is_committed_and_a_stop_leaves_nothing_run
         runs(&world),
         expected.map(|(id, state)| (id.to_owned(), state.to_owned()))
     );
+    the_same_command_commits_once(&world);
+}
+
+/// What a run of ours made is continued, and nothing is done twice.
+fn the_same_command_commits_once(world: &World) {
     world.admin("DELETE", "/faults", "");
     world.admin("POST", "/counters/reset", "");
     let again = world.run(&["batch", "alice/ra", "alice/rb", "alice/rc", "--json"]);
     assert_eq!(
         (again.code, states(&again)),
         (0, vec!["ok".to_owned(); 3]),
-        "what a run of ours made is gone on with: {}",
+        "{}",
         again.stdout
     );
-    copied(&world, &["alice/ra"]);
+    copied(world, &["alice/ra"]);
     assert_eq!(
         (
             world.requests("ms_storage.put"),

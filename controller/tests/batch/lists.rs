@@ -77,25 +77,14 @@ fn all_of_an_owner_is_copied_to_another() {
         ("bob/rc", 500_000),
     ]);
     seed(&world, "hf", "dataset", "alice/ra", 600_000);
-    let dry = world.run(&[
-        "batch",
-        "--owner",
-        "alice",
-        "--to-owner",
-        "acme",
-        "--dry-run",
-        "--json",
-    ]);
+    let batch = |owner: &str, more: &[&str]| {
+        let args = ["batch", "--owner", owner, "--to-owner", "acme", "--json"];
+        world.run(&[&args, more].concat())
+    };
+    let dry = batch("alice", &["--dry-run"]);
     assert_eq!((dry.code, states(&dry)), (0, vec!["planned".to_owned(); 3]));
     assert!(world.stored("ms", "model", "acme/ra").is_none() && !world.path("state").exists());
-    let ran = world.run(&[
-        "batch",
-        "--owner",
-        "hf:alice",
-        "--to-owner",
-        "acme",
-        "--json",
-    ]);
+    let ran = batch("hf:alice", &[]);
     let expected = [
         ["alice/ra", "acme/ra", "ok"],
         ["alice/rb", "acme/rb", "ok"],
@@ -112,16 +101,7 @@ fn all_of_an_owner_is_copied_to_another() {
     ] {
         assert!(world.is_copied(kind, from, to), "{kind} {from}");
     }
-    let datasets = world.run(&[
-        "batch",
-        "--owner",
-        "alice",
-        "--to-owner",
-        "acme",
-        "--repo-type",
-        "dataset",
-        "--json",
-    ]);
+    let datasets = batch("alice", &["--repo-type", "dataset"]);
     assert_eq!(
         (datasets.code, states(&datasets)),
         (0, vec!["ok".to_owned()]),

@@ -2,8 +2,8 @@
 
 use super::*;
 
-#[test]
-fn a_bad_repo_costs_only_itself() {
+/// Two good repos, a gated one, and one whose blob the source has lost.
+fn with_bad_repos() -> World {
     let world = world(&[
         ("alice/ra", 300_000),
         ("alice/gated", 400_000),
@@ -23,6 +23,12 @@ fn a_bad_repo_costs_only_itself() {
         "/blob/remove",
         &json!({"hub": "hf", "sha256": oid}).to_string(),
     );
+    world
+}
+
+#[test]
+fn a_bad_repo_costs_only_itself() {
+    let world = with_bad_repos();
     let ran = world.run(&[
         "batch",
         "alice/ra",

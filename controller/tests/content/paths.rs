@@ -2,25 +2,26 @@
 
 use super::*;
 
+const UNLAWFUL: [&str; 14] = [
+    "../evil.txt",
+    "a/../../evil.txt",
+    "/etc/evil",
+    "a\\evil.txt",
+    "..\\evil.txt",
+    ".git/config",
+    "sub/.GIT/hooks/x",
+    "C:/evil.txt",
+    "c:evil",
+    "a//evil.txt",
+    "./evil.txt",
+    "a/./evil.txt",
+    "b/..",
+    "nul\0.txt",
+];
+
 #[test]
 fn unlawful_paths_are_refused_by_name_and_the_others_go_on() {
-    let evil = [
-        "../evil.txt",
-        "a/../../evil.txt",
-        "/etc/evil",
-        "a\\evil.txt",
-        "..\\evil.txt",
-        ".git/config",
-        "sub/.GIT/hooks/x",
-        "C:/evil.txt",
-        "c:evil",
-        "a//evil.txt",
-        "./evil.txt",
-        "a/./evil.txt",
-        "b/..",
-        "nul\0.txt",
-    ];
-    let files: Vec<_> = evil
+    let files: Vec<_> = UNLAWFUL
         .iter()
         .map(|path| json!({"path": path, "text": "evil"}))
         .collect();
@@ -31,9 +32,8 @@ fn unlawful_paths_are_refused_by_name_and_the_others_go_on() {
         &json!([{"path": "../evil.safetensors", "size": 5000, "seed": 4}, {"path": "..fine/.gitfine/a..b.txt", "text": "fine"}]),
     );
     let ran = migrate(&world);
-    let names: Vec<_> = evil
-        .iter()
-        .copied()
+    let names: Vec<_> = UNLAWFUL
+        .into_iter()
         .chain(["../evil.safetensors"])
         .map(|path| path.replace('\0', "\\u{0}"))
         .collect();
@@ -174,6 +174,15 @@ fn a_path_longer_than_any_hub_takes_is_refused_and_named_by_its_beginning() {
     others_arrived(&world, &[&long]);
 }
 
+/// A path as a report has it: control characters by their numbers.
+fn escaped(path: &str) -> String {
+    let sign = |c: char| match c.is_control() {
+        true => c.escape_unicode().to_string(),
+        false => c.to_string(),
+    };
+    path.chars().map(sign).collect()
+}
+
 #[test]
 fn control_characters_in_names_are_escaped_on_every_screen() {
     let evil = [
@@ -218,20 +227,7 @@ fn control_characters_in_names_are_escaped_on_every_screen() {
     }
     others_arrived(&world, &evil);
     let ran = migrate(&world);
-    let named: Vec<_> = evil
-        .iter()
-        .map(|path| {
-            path.chars()
-                .flat_map(|c| {
-                    if c.is_control() {
-                        c.escape_unicode().collect::<Vec<_>>()
-                    } else {
-                        vec![c]
-                    }
-                })
-                .collect::<String>()
-        })
-        .collect();
+    let named = evil.map(escaped);
     fails_for(
         &world,
         &ran,

@@ -71,31 +71,7 @@ fn whatever_is_missing_is_one_clear_line_before_anything_is_created() {
     let dynamic = binary("hf2ms-worker").display().to_string();
     let script = world.scripted_worker("exit 0").display().to_string();
     let full = scripted_daemon(FULL);
-    let cases: [Case<'_>; 10] = [
-        (
-            &[],
-            &[("DOCKER_HOST", "unix:///nowhere/docker.sock")],
-            1,
-            "Docker can't be reached at /nowhere/docker.sock",
-        ),
-        (
-            &[],
-            &[("DOCKER_HOST", "tcp://127.0.0.1:1")],
-            1,
-            "Docker can't be reached at tcp://127.0.0.1:1: ",
-        ),
-        (
-            &[],
-            &[("DOCKER_HOST", "nonsense")],
-            2,
-            "DOCKER_HOST is 'nonsense': expected unix:///path",
-        ),
-        (
-            &[],
-            &[("DOCKER_HOST", "ssh://me@there")],
-            2,
-            "expected unix:///path",
-        ),
+    let cases: [Case<'_>; 4] = [
         (
             &[],
             &[("DOCKER_HOST", &full), ("HF2MS_STATIC_WORKER", &dynamic)],
@@ -120,27 +96,9 @@ fn whatever_is_missing_is_one_clear_line_before_anything_is_created() {
             1,
             "no space left on device",
         ),
-        (&["--network", "../x"], &[], 2, "expected a name of letters"),
-        (&["--image", ""], &[], 2, "expected a name of letters"),
     ];
-    for (args, environment, code, words) in cases {
-        let ran = world.run_with(
-            &[&["migrate", "alice/model", "--on", "docker"], args].concat(),
-            environment,
-        );
-        if words.starts_with("expected a name") {
-            assert!(
-                ran.code == 2 && ran.stderr.contains(words),
-                "{}",
-                ran.stderr
-            );
-        } else {
-            ran.refused_with(code, words);
-        }
-        assert!(
-            world.stored("ms", "model", "alice/model").is_none(),
-            "{words}"
-        );
+    for case in cases.into_iter().chain(WRONG_SETTINGS) {
+        is_one_line(&world, case);
     }
     let doctor = world.run_with(
         &["doctor", "--on", "docker"],
@@ -158,6 +116,56 @@ fn whatever_is_missing_is_one_clear_line_before_anything_is_created() {
         .run(&["migrate", "alice/model", "--network", "x"])
         .refused_with(2, "--network is for containers of Docker");
 }
+
+/// A migration is refused with the case's exit code and words, and creates nothing.
+fn is_one_line(world: &World, (args, environment, code, words): Case<'_>) {
+    let ran = world.run_with(
+        &[&["migrate", "alice/model", "--on", "docker"], args].concat(),
+        environment,
+    );
+    if words.starts_with("expected a name") {
+        assert!(
+            ran.code == 2 && ran.stderr.contains(words),
+            "{}",
+            ran.stderr
+        );
+    } else {
+        ran.refused_with(code, words);
+    }
+    assert!(
+        world.stored("ms", "model", "alice/model").is_none(),
+        "{words}"
+    );
+}
+
+const WRONG_SETTINGS: [Case<'static>; 6] = [
+    (
+        &[],
+        &[("DOCKER_HOST", "unix:///nowhere/docker.sock")],
+        1,
+        "Docker can't be reached at /nowhere/docker.sock",
+    ),
+    (
+        &[],
+        &[("DOCKER_HOST", "tcp://127.0.0.1:1")],
+        1,
+        "Docker can't be reached at tcp://127.0.0.1:1: ",
+    ),
+    (
+        &[],
+        &[("DOCKER_HOST", "nonsense")],
+        2,
+        "DOCKER_HOST is 'nonsense': expected unix:///path",
+    ),
+    (
+        &[],
+        &[("DOCKER_HOST", "ssh://me@there")],
+        2,
+        "expected unix:///path",
+    ),
+    (&["--network", "../x"], &[], 2, "expected a name of letters"),
+    (&["--image", ""], &[], 2, "expected a name of letters"),
+];
 
 #[test]
 fn what_docker_lacks_is_one_clear_line_before_anything_is_created() {

@@ -31,6 +31,64 @@ fn a_private_source_stays_private() {
 /// Arguments, environment, exit code, words.
 type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], i32, &'a str);
 
+const REFUSED: [Case<'static>; 10] = [
+    (&["not-an-id"], &[], 2, "'not-an-id' is not a repo id"),
+    (
+        &["alice/absent"],
+        &[],
+        3,
+        "no model or dataset or space alice/absent was found on Hugging Face",
+    ),
+    (
+        &["alice/model", "--revision", "v9"],
+        &[],
+        3,
+        "has no revision v9: check --revision",
+    ),
+    (
+        &["alice/model"],
+        &[("MODELSCOPE_TOKEN", "")],
+        3,
+        "MODELSCOPE_TOKEN is not set: get one at",
+    ),
+    (
+        &["alice/model"],
+        &[("MODELSCOPE_TOKEN", "ms-wrong")],
+        3,
+        "ModelScope refuses MODELSCOPE_TOKEN",
+    ),
+    (
+        &["alice/model"],
+        &[("MODELSCOPE_TOKEN", "a\r\nb")],
+        2,
+        "MODELSCOPE_TOKEN can't be used",
+    ),
+    (
+        &["alice/model"],
+        &[("HF_TOKEN", "hf_wrong")],
+        3,
+        "Hugging Face refuses HF_TOKEN",
+    ),
+    (
+        &["alice/model"],
+        &[("MODELSCOPE_TOKEN", BOB)],
+        3,
+        "use --dest",
+    ),
+    (
+        &["bob/gated"],
+        &[("HF_TOKEN", "hf_sandboxAliceWrite")],
+        3,
+        "is gated or private: ask for access at",
+    ),
+    (
+        &["ms:alice/model"],
+        &[],
+        3,
+        "HF_TOKEN is not set: get one at",
+    ),
+];
+
 #[test]
 fn what_is_refused_is_refused_in_one_line_and_creates_nothing() {
     let world = World::with_model();
@@ -40,66 +98,7 @@ fn what_is_refused_is_refused_in_one_line_and_creates_nothing() {
         "/repo",
         r#"{"hub":"hf","kind":"model","id":"bob/gated","gated":true}"#,
     );
-    let none: &[(&str, &str)] = &[];
-    let alice = &[("HF_TOKEN", "hf_sandboxAliceWrite")][..];
-    let cases: [Case<'_>; 10] = [
-        (&["not-an-id"], none, 2, "'not-an-id' is not a repo id"),
-        (
-            &["alice/absent"],
-            none,
-            3,
-            "no model or dataset or space alice/absent was found on Hugging Face",
-        ),
-        (
-            &["alice/model", "--revision", "v9"],
-            none,
-            3,
-            "has no revision v9: check --revision",
-        ),
-        (
-            &["alice/model"],
-            &[("MODELSCOPE_TOKEN", "")],
-            3,
-            "MODELSCOPE_TOKEN is not set: get one at",
-        ),
-        (
-            &["alice/model"],
-            &[("MODELSCOPE_TOKEN", "ms-wrong")],
-            3,
-            "ModelScope refuses MODELSCOPE_TOKEN",
-        ),
-        (
-            &["alice/model"],
-            &[("MODELSCOPE_TOKEN", "a\r\nb")],
-            2,
-            "MODELSCOPE_TOKEN can't be used",
-        ),
-        (
-            &["alice/model"],
-            &[("HF_TOKEN", "hf_wrong")],
-            3,
-            "Hugging Face refuses HF_TOKEN",
-        ),
-        (
-            &["alice/model"],
-            &[("MODELSCOPE_TOKEN", BOB)],
-            3,
-            "use --dest",
-        ),
-        (
-            &["bob/gated"],
-            alice,
-            3,
-            "is gated or private: ask for access at",
-        ),
-        (
-            &["ms:alice/model"],
-            none,
-            3,
-            "HF_TOKEN is not set: get one at",
-        ),
-    ];
-    for (args, environment, code, words) in cases {
+    for (args, environment, code, words) in REFUSED {
         let args: Vec<&str> = std::iter::once("migrate")
             .chain(args.iter().copied())
             .collect();

@@ -46,9 +46,8 @@ fn differ(slots: Vec<(&str, Slot)>, hub: &str, kind: &str) {
     }
 }
 
-#[test]
-fn each_assumption_about_hugging_face_differs_once_it_does_something_else() {
-    let slots = vec![
+fn hugging_face_repos() -> Vec<(&'static str, Slot)> {
+    vec![
         (
             "hf-whoami",
             answers("hf.whoami", 0, 200, json!({"name": "alice"})),
@@ -76,6 +75,11 @@ fn each_assumption_about_hugging_face_differs_once_it_does_something_else() {
             "hf-card-other",
             answers("hf.validate_yaml", 0, 400, json!({})),
         ),
+    ]
+}
+
+fn hugging_face_files() -> Vec<(&'static str, Slot)> {
+    vec![
         ("hf-tree", answers("hf.tree", 1, 200, json!([]))),
         (
             "hf-tree-pages",
@@ -109,6 +113,11 @@ fn each_assumption_about_hugging_face_differs_once_it_does_something_else() {
             "hf-storage-range",
             other("hf_storage.get", 0, json!({"do": "ignore_range"})),
         ),
+    ]
+}
+
+fn hugging_face_blobs() -> Vec<(&'static str, Slot)> {
+    vec![
         (
             "hf-lfs-download",
             answers("hf.lfs_batch", 1, 404, json!({})),
@@ -134,6 +143,11 @@ fn each_assumption_about_hugging_face_differs_once_it_does_something_else() {
             "hf-xet-token",
             answers("hf.xet_write_token", 0, 200, json!({})),
         ),
+    ]
+}
+
+fn hugging_face_writes() -> Vec<(&'static str, Slot)> {
+    vec![
         ("hf-commit-id", answers("hf.commit", 0, 200, json!({}))),
         (
             "hf-preupload",
@@ -174,15 +188,23 @@ fn each_assumption_about_hugging_face_differs_once_it_does_something_else() {
         ),
         ("hf-git-write", setting(r#"{"hf_git_write":false}"#)),
         ("hf-delete", answers("hf.delete", 0, 403, json!({}))),
-    ];
-    differ(slots, "hf", "model");
+    ]
 }
 
 #[test]
-fn each_assumption_about_modelscope_differs_once_it_does_something_else() {
-    let none =
-        json!({"objects": [{"oid": "x", "actions": {"upload": {"href": "x", "offset": 131_072}}}]});
-    let slots = vec![
+fn each_assumption_about_hugging_face_differs_once_it_does_something_else() {
+    let parts = [
+        hugging_face_repos(),
+        hugging_face_files(),
+        hugging_face_blobs(),
+        hugging_face_writes(),
+    ];
+    let slots = parts.into_iter().flatten().collect();
+    differ(slots, "hf", "model");
+}
+
+fn modelscope_repos() -> Vec<(&'static str, Slot)> {
+    vec![
         ("ms-me", answers("ms.me", 0, 200, json!({}))),
         (
             "ms-create",
@@ -200,6 +222,13 @@ fn each_assumption_about_modelscope_differs_once_it_does_something_else() {
         ("ms-stranger", answers("ms.info", 1, 403, json!({}))),
         ("ms-absent-repo", answers("ms.info", 1, 404, json!({}))),
         ("ms-wrong-token", answers("ms.me", 1, 200, json!({}))),
+    ]
+}
+
+fn modelscope_files() -> Vec<(&'static str, Slot)> {
+    let none =
+        json!({"objects": [{"oid": "x", "actions": {"upload": {"href": "x", "offset": 131_072}}}]});
+    vec![
         ("ms-listing", setting(r#"{"ms_sha256":false}"#)),
         ("ms-listing-commit", setting(r#"{"ms_commit_id":true}"#)),
         ("ms-commits", setting(r#"{"ms_commits":"none"}"#)),
@@ -233,6 +262,11 @@ fn each_assumption_about_modelscope_differs_once_it_does_something_else() {
         ("ms-blob-stored", answers("ms.batch", 1, 500, json!({}))),
         ("ms-blob-size", setting(r#"{"ms_check_by_size":false}"#)),
         ("ms-blob-broken", answers("ms.batch", 2, 200, good(none))),
+    ]
+}
+
+fn modelscope_writes() -> Vec<(&'static str, Slot)> {
+    vec![
         (
             "ms-commit-id",
             answers("ms.commit", 0, 200, good(json!({}))),
@@ -275,7 +309,13 @@ fn each_assumption_about_modelscope_differs_once_it_does_something_else() {
             answers("ms.commit", 1, 200, good(json!({}))),
         ),
         ("ms-delete", answers("ms.delete", 0, 200, good(json!({})))),
-    ];
+    ]
+}
+
+#[test]
+fn each_assumption_about_modelscope_differs_once_it_does_something_else() {
+    let parts = [modelscope_repos(), modelscope_files(), modelscope_writes()];
+    let slots = parts.into_iter().flatten().collect();
     differ(slots, "ms", "model");
     differ(
         vec![(

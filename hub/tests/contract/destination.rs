@@ -177,13 +177,8 @@ pub async fn what_is_put_and_committed_is_listed(side: Side) {
             0
         );
         let stored = world.stored().await;
-        let file = stored["files"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|file| file["path"] == path)
-            .unwrap()
-            .clone();
+        let mut files = stored["files"].as_array().unwrap().iter();
+        let file = files.find(|file| file["path"] == path).unwrap();
         assert_eq!(
             file["sha256"],
             blob(&content).sha256.to_string(),
