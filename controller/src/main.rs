@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use hf2ms::cli::{Cli, Command};
 use hf2ms::settings;
 use hf2ms::stop::Stop;
@@ -43,7 +43,7 @@ async fn run(command: Command, screen: &Screen, stop: &Stop) -> CliResult<Exit> 
         Command::Doctor(args) => verbs::doctor::run(&args, screen, stop).await,
         Command::Probe(args) => verbs::probe::run(&args, screen, stop).await,
         Command::Demo(args) => verbs::demo::run(&args, screen, stop).await,
-        Command::Completions(args) => verbs::completions::run(&args, screen),
+        Command::Completions(args) => verbs::completions::run(&args, Cli::command(), screen),
     }
 }
 

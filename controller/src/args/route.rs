@@ -102,18 +102,21 @@ impl Route {
     /// # Errors
     /// It contradicts itself, or a pattern is none.
     pub fn resolve(source: &str, args: &RouteArgs, settings: &Settings) -> CliResult<Self> {
-        let place = RepoRef::parse(source, settings)?;
-        let (from, to) = direction(place.hub, args.to);
+        let reference = RepoRef::parse(source, settings)?;
+        let (from, to) = direction(reference.hub, args.to);
         spaces_fit(args, to)?;
         let asked = args
             .revision
             .clone()
-            .or(place.revision)
+            .or(reference.revision)
             .unwrap_or_else(|| Revision::main_of(from));
         Ok(Self {
-            kinds: kinds(place.kind, args.repo_type)?,
-            destination: (to, args.dest.clone().unwrap_or_else(|| place.id.clone())),
-            source: (from, place.id),
+            kinds: kinds(reference.kind, args.repo_type)?,
+            destination: (
+                to,
+                args.dest.clone().unwrap_or_else(|| reference.id.clone()),
+            ),
+            source: (from, reference.id),
             asked,
             kind_there: args.repo_type,
             spaces_as: args.spaces_as,

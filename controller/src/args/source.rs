@@ -204,12 +204,12 @@ mod tests {
         let endpoint =
             |name: &str| (name == "HF_ENDPOINT").then(|| "http://127.0.0.1:8100".to_owned());
         let settings = Settings::read(&endpoint).unwrap();
-        let place = RepoRef::parse(text, &settings)?;
+        let reference = RepoRef::parse(text, &settings)?;
         Ok((
-            place.hub,
-            place.kind,
-            place.id.to_string(),
-            place.revision.map(|revision| revision.to_string()),
+            reference.hub,
+            reference.kind,
+            reference.id.to_string(),
+            reference.revision.map(|revision| revision.to_string()),
         ))
     }
 

@@ -11,7 +11,7 @@ use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_repos};
 
 use crate::args::route::{Route, RouteArgs};
 use crate::copy::inspect::said;
-use crate::revisions::survey::is_about_all;
+use crate::revisions::survey::check_names_no_revision;
 use crate::settings::Settings;
 use crate::settings::hub_errors::AccessMode;
 use crate::ui::errors::{CliError, CliResult};
@@ -305,8 +305,8 @@ impl BatchEntry {
     ///
     /// # Errors
     /// It does; by its place.
-    pub fn is_about_all(&self) -> CliResult<()> {
-        is_about_all(&self.route).map_err(|why| at(&self.origin, &why))
+    pub fn check_names_no_revision(&self) -> CliResult<()> {
+        check_names_no_revision(&self.route).map_err(|why| at(&self.origin, &why))
     }
 
     /// Whether the destination may turn out to be of this kind.

@@ -13,7 +13,9 @@ use tokio::sync::Semaphore;
 
 use self::list::BatchEntry;
 use self::summary::BatchRow;
-use crate::copy::{CopyOptions, CopyResult, RepoCopy};
+use crate::copy::CopyResult;
+use crate::copy::options::CopyOptions;
+use crate::revisions::{RepoResult, copy_repo};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
@@ -50,7 +52,7 @@ impl<'a> Batch<'a> {
         let began = Instant::now();
         let ended = self.copy(entry).await;
         let over = match &ended {
-            Ok(CopyResult::RevisionsCopy(summary)) => summary.over.as_ref(),
+            Ok(RepoResult::All(summary)) => summary.over.as_ref(),
             Ok(_) => None,
             Err(failure) => Some(failure).filter(|failure| failure.ends_all()),
         };
@@ -60,7 +62,7 @@ impl<'a> Batch<'a> {
         BatchRow::of(entry, ended, began.elapsed().as_secs_f64())
     }
 
-    async fn copy(&self, entry: &BatchEntry) -> CliResult<CopyResult> {
+    async fn copy(&self, entry: &BatchEntry) -> CliResult<RepoResult> {
         let ahead = self.ahead.clone().acquire_owned().await.ok();
         if self.options.stop.is_asked() {
             return Err(CliError::interrupted());
@@ -69,16 +71,14 @@ impl<'a> Batch<'a> {
             return Err(CliError::new(why.exit(), format!("not tried: {why}")));
         }
         let screen = self.screen.of_repo(&entry.name);
-        let copy = RepoCopy {
-            options: self.options,
-            screen: &screen,
-            began: Instant::now(),
-        };
-        // Boxed: those who wait for their turn to be looked at are many, and small.
-        let ended = Box::pin(copy.go(&entry.route, ahead)).await;
+        let copy = copy_repo(&entry.route, self.options, &screen, Instant::now(), ahead);
+        // Boxed: many repos wait to be inspected, and their futures are to be small.
+        let ended = Box::pin(copy).await;
         match &ended {
             Err(failure) if failure.exit() != Exit::Interrupted => screen.fail(failure),
-            Ok(CopyResult::Skipped(why)) => screen.status(format!("skipped: {why}")),
+            Ok(RepoResult::One(CopyResult::Skipped(why))) => {
+                screen.status(format!("skipped: {why}"))
+            }
             _ => (),
         }
         ended

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::list::BatchEntry;
 use crate::copy::CopyResult;
+use crate::revisions::RepoResult;
 use crate::revisions::summary::{DoneCount, RevisionsSummary};
 use crate::runs::report::Report;
 use crate::ui::counts::{Counts, Status};
@@ -79,28 +80,28 @@ impl Status for RepoStatus {
 
 impl BatchRow {
     /// What came of an entry, so many seconds after the batch began.
-    pub fn of(entry: &BatchEntry, ended: CliResult<CopyResult>, seconds: f64) -> Self {
+    pub fn of(entry: &BatchEntry, ended: CliResult<RepoResult>, seconds: f64) -> Self {
         let row = Self {
             seconds,
             ..Self::new(&entry.name, entry.destination.as_str())
         };
         match ended {
-            Ok(CopyResult::Reported(report)) => row.reported(&report),
-            Ok(CopyResult::Detached(run, plan)) => Self {
+            Ok(RepoResult::One(CopyResult::Reported(report))) => row.reported(&report),
+            Ok(RepoResult::One(CopyResult::Detached(run, plan))) => Self {
                 state: RepoStatus::Submitted,
                 files: Some(plan.files),
                 bytes: Some(plan.bytes),
                 run: Some(run),
                 ..row
             },
-            Ok(CopyResult::Planned(plan)) => Self {
+            Ok(RepoResult::One(CopyResult::Planned(plan))) => Self {
                 state: RepoStatus::Planned,
                 files: Some(plan.files),
                 bytes: Some(plan.bytes),
                 ..row
             },
-            Ok(CopyResult::RevisionsCopy(summary)) => row.summed_up(&summary),
-            Ok(CopyResult::Skipped(why)) => Self {
+            Ok(RepoResult::All(summary)) => row.summed_up(&summary),
+            Ok(RepoResult::One(CopyResult::Skipped(why))) => Self {
                 state: RepoStatus::Skipped,
                 reason: Some(why.to_owned()),
                 ..row

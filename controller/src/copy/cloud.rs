@@ -11,13 +11,15 @@ use crate::copy::outcome::RunResult;
 use crate::copy::run::in_words;
 use crate::engine::job::{self, Ended};
 use crate::engine::local::Local;
-use crate::engine::modal::{Finalized, Function, RESULTS_LAST};
+use crate::engine::modal::{Finalized, Function, Modal, RESULTS_LAST};
 use crate::engine::queue::ChunkResults;
 use crate::engine::remote::{
-    CallResult, Completion, DetachMode, RemoteJob, RemoteRun, SubmittedCalls,
+    CallResult, Completion, DetachMode, RemoteJob, RemoteRun, SubmittedCalls, deployed, lost,
 };
-use crate::runs::JournalEntry;
-use crate::settings::Settings;
+use crate::runs::report::Report;
+use crate::runs::{JournalEntry, RunRecord, Runs, State, now};
+use crate::settings::{Settings, environment, state_dir};
+use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
@@ -141,4 +143,82 @@ impl ModalCopy<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Waits for a detached run and shows its report; `None` if the run goes on in the cloud.
+///
+/// # Errors
+/// Modal refuses or can't be reached: the run goes on there, unless it was stopped.
+pub async fn attach(
+    record: &RunRecord,
+    runs: &Runs,
+    settings: &Settings,
+    screen: &Screen,
+    stop: &Stop,
+) -> CliResult<Option<Report>> {
+    let plan: Plan = runs
+        .read(&record.id, "plan.json")
+        .ok_or_else(|| lost(record, "its plan"))?;
+    let journal = runs.journal(&record.id);
+    let (app, containers) =
+        deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
+    let mut run = runs.resume(record)?;
+    let mut result = RunResult::default();
+    let came = async {
+        let modal = stop
+            .unless(Modal::open(
+                &state_dir(&environment)?,
+                &run.log("bridge"),
+                settings,
+            ))
+            .await?;
+        let cloud = RemoteRun {
+            modal: &modal,
+            app: &app,
+            containers,
+            run: &run,
+            screen,
+            stop,
+        };
+        ModalCopy {
+            cloud,
+            plan: &plan,
+            settings,
+        }
+        .work(
+            SubmittedCalls::of(&journal),
+            DetachMode::Attached,
+            &mut result,
+        )
+        .await
+    };
+    let state = match came.await {
+        Ok(Completion::Home(())) => Ok(State::Done),
+        Ok(Completion::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
+        Err(failure) => Err(failure),
+    };
+    let ended = match &state {
+        Ok(state) => *state,
+        Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
+        Err(_) => State::Failed,
+    };
+    let seconds = now().saturating_sub(record.started) as f64;
+    let report = result.conclude(&plan, &mut run, ended, containers, seconds)?;
+    state?;
+    report.print(screen);
+    Ok(Some(report))
+}
+
+/// Prints the verbs that can be used on a run that goes on in the cloud.
+pub fn show_verbs_of_run(run: &str, screen: &Screen) {
+    let verbs = [
+        ("status", "how far it is"),
+        ("attach", "wait for it, and its report"),
+        ("logs", "what its containers say"),
+        ("stop", "end it"),
+    ];
+    screen.print("the cloud goes on by itself; from here, or another terminal, at any time:");
+    verbs
+        .iter()
+        .for_each(|(verb, does)| screen.print(format!("  hf2ms {verb:<6} {run}   {does}")));
 }

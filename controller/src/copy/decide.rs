@@ -1,4 +1,4 @@
-//! What is to be done about one repo: both sides looked at, and held against what earlier runs know.
+//! What is to be done about one repo, by both sides as they stand and by the runs of this machine.
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use serde::de::IgnoredAny;
 use crate::args::filter::Filter;
 use crate::args::route::Route;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
+use crate::copy::options::{CopyOptions, IfExists};
 use crate::copy::plan::{PlanOptions, Purpose, RepoPair, find as find_sides};
 use crate::copy::sync_state::SyncState;
-use crate::copy::{CopyOptions, Trial};
 use crate::engine::remote::DetachMode;
 use crate::runs::digests;
 use crate::runs::report::Report;
@@ -23,22 +23,13 @@ use crate::ui::screen::Screen;
 /// What is to be done.
 pub enum Decision {
     /// Carry out this plan.
-    CarryOut(Box<Plan>, Box<DestinationRepo>),
+    Copy(Box<Plan>, Box<DestinationRepo>),
     /// Wait for this run, which the cloud still does.
     Attach(Box<RunRecord>),
     /// Nothing: both sides stand where an earlier run verified them.
-    Proven(Box<SyncState>, Box<Report>),
+    UpToDate(Box<SyncState>, Box<Report>),
     /// Nothing, and why.
     Skip(&'static str),
-}
-
-/// What becomes of a destination that is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfExists {
-    /// It is met: what differs is sent.
-    Met,
-    /// It is left alone, unless a run of ours made it and did not get to its end.
-    LeftAlone,
 }
 
 /// Why nothing is done about a Space.
@@ -51,7 +42,7 @@ pub const EXISTS: &str = "exists there already: --force compares it and sends wh
 ///
 /// # Errors
 /// One of them can't be read, or the destination must not be written.
-pub async fn compare(
+pub async fn decide(
     route: &Route,
     options: &CopyOptions<'_>,
     screen: &Screen,
@@ -61,7 +52,7 @@ pub async fn compare(
     else {
         return Ok(Decision::Skip(SPACE));
     };
-    let attends = options.trial == Trial::ForReal && options.watch == DetachMode::Attached;
+    let attends = !options.dry_run && options.watch == DetachMode::Attached;
     if let Some(record) = runs
         .detached(&destination.at)
         .filter(|run| run.source.id == source.repo.at.id && attends)
@@ -69,7 +60,7 @@ pub async fn compare(
         return Ok(Decision::Attach(Box::new(record)));
     }
     let proven = proven(&source, &destination, route, options.prune, runs);
-    if options.existing == IfExists::LeftAlone
+    if options.if_exists == IfExists::Skip
         && proven.is_none()
         && destination.info.is_some()
         && !left_by_us(runs, &destination)
@@ -79,7 +70,7 @@ pub async fn compare(
     let wanted = options.visibility.unwrap_or(source.repo.info.visibility);
     destination.stays_hidden(wanted)?;
     if let Some((proof, earlier)) = proven {
-        return Ok(Decision::Proven(Box::new(proof), Box::new(earlier)));
+        return Ok(Decision::UpToDate(Box::new(proof), Box::new(earlier)));
     }
     let sides = RepoPair::list(source, destination, settings).await?;
     let known = digests::load(runs, &sides.source.repo.at, &sides.destination.at);
@@ -90,7 +81,7 @@ pub async fn compare(
         card: route.card(),
     };
     let (plan, destination) = sides.plan(&options, &known, settings).await?;
-    Ok(Decision::CarryOut(Box::new(plan), Box::new(destination)))
+    Ok(Decision::Copy(Box::new(plan), Box::new(destination)))
 }
 
 /// What an earlier run proves of these sides as they stand.
@@ -202,5 +193,5 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
         (_, exists) => plan.creation.exists = exists,
     }
     plan.rebase_on(&destination.listing);
-    Ok(Decision::CarryOut(Box::new(plan), Box::new(destination)))
+    Ok(Decision::Copy(Box::new(plan), Box::new(destination)))
 }

@@ -1,257 +1,154 @@
-//! One repo on its way, from the first look to its report: what `migrate` does for one, and `batch` for each of many.
+//! The copy of one repo at one revision: inspect both sides, plan, create, transfer, commit, verify.
+//!
+//! [`RepoCopy::run`] is that sentence. [`inspect`] finds both sides, [`plan`] compares them, [`decide`] says what is to be done and
+//! [`permission`] what must not be. [`run`] carries a plan out with workers, [`cloud`] leaves it to Modal. [`outcome`] collects the
+//! result of a run, [`sync_state`] keeps what a verified run proves, [`preview`] is a plan for a person.
 
 pub mod cloud;
 pub mod decide;
 pub mod inspect;
+pub mod options;
 pub mod outcome;
+pub mod permission;
 pub mod plan;
+pub mod preview;
 pub mod run;
 pub mod sync_state;
 
 use std::time::Instant;
 
-use hf2ms_hub::{Kind, Visibility};
-use hf2ms_worker::plan::{MaxDelete, Plan};
-use hf2ms_worker::protocol::{Exit, PlanSummary, Transport};
-use serde_json::json;
+use hf2ms_worker::plan::Plan;
+use hf2ms_worker::protocol::{Exit, PlanSummary};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::args::revisions::RevisionScope;
+use self::decide::{Decision, decide};
+use self::inspect::DestinationRepo;
+use self::options::{CopyOptions, IfExists};
+use self::permission::check_plan;
+use self::preview::announce;
+use self::run::CopyRun;
+use self::sync_state::SyncState;
 use crate::args::route::Route;
-use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
-use crate::copy::decide::{Decision, IfExists, compare};
-use crate::copy::inspect::{DestinationRepo, said};
-use crate::copy::run::{CopyRun, asked_about};
-use crate::copy::sync_state::SyncState;
-use crate::engine::open::{Runner, RunnerCache, RunnerSpec};
-use crate::engine::remote::DetachMode;
-use crate::engine::slots::WorkerSlots;
-use crate::estimate::budget::CostBudget;
-use crate::estimate::{CostArgs, Estimate};
-use crate::revisions::RevisionsCopy;
-use crate::revisions::summary::RevisionsSummary;
+use crate::args::workers::EngineKind;
+use crate::engine::open::{Runner, RunnerSpec};
+use crate::estimate::Estimate;
 use crate::runs::report::Report;
-use crate::runs::{NewRun, RunDir, RunRecord, RunVerb, Runs, State};
-use crate::settings::Settings;
-use crate::settings::hub_errors::AccessMode;
-use crate::stop::Stop;
-use crate::ui::errors::{CliError, CliResult};
+use crate::runs::{NewRun, RunDir, RunRecord, RunVerb, State};
+use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
-use crate::verbs::attach;
-use crate::verbs::plan::in_words;
 
-/// What is asked of every repo of one command, and what they share.
-pub struct CopyOptions<'a> {
-    /// How the hubs are reached.
-    pub settings: &'a Settings,
-    /// Where runs are kept.
-    pub runs: &'a Runs,
-    /// When to stop.
-    pub stop: &'a Stop,
-    /// Where the work is done, and how it is cut.
-    pub worker_args: WorkerArgs,
-    /// What containers of Docker are made of.
-    pub containers: &'a ContainerArgs,
-    /// Who may see a repo that has to be created; else as the source.
-    pub visibility: Option<Visibility>,
-    /// How many of the files that only the destination has are deleted at most; they stay without it.
-    pub prune: Option<MaxDelete>,
-    /// What becomes of a destination that is there already.
-    pub existing: IfExists,
-    /// Whether someone waits for the cloud.
-    pub watch: DetachMode,
-    /// Whether anything is done at all.
-    pub trial: Trial,
-    /// How much of each is copied.
-    pub revisions: RevisionScope,
-    /// What all may take.
-    pub budget: CostBudget,
-    /// Who may work.
-    pub slots: WorkerSlots,
-    /// What one of them has opened for all.
-    pub shared: RunnerCache,
+/// The copy of one repo.
+pub struct RepoCopy<'a> {
+    /// What the command asks of each repo.
+    pub options: &'a CopyOptions<'a>,
+    /// Where lines about this repo are printed.
+    pub screen: &'a Screen,
+    /// When the copy of this repo began.
+    pub began: Instant,
 }
 
-/// How the work of one command is done, be it about one repo or many.
-#[derive(Debug, clap::Args)]
-pub struct CopyArgs {
-    /// Show what would be done, and create nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Return as soon as all is submitted; only on modal, where the work goes on by itself
-    #[arg(long)]
-    detach: bool,
-    /// Do not ask: at a terminal, more than 100 GB in all are moved only after a yes
-    #[arg(long, short)]
-    yes: bool,
-    /// Where the work is done, and how it is cut.
-    #[command(flatten)]
-    pub worker_args: WorkerArgs,
-    #[command(flatten)]
-    cost: CostArgs,
-    /// What containers of Docker are made of.
-    #[command(flatten)]
-    pub containers: ContainerArgs,
-}
-
-impl CopyArgs {
-    /// Whether someone waits for the cloud, if all that was asked fits the engine.
-    ///
-    /// # Errors
-    /// It does not.
-    pub fn watch(&self) -> CliResult<DetachMode> {
-        self.containers.fit(self.worker_args.on)?;
-        DetachMode::of(self.detach, self.worker_args.on)
-    }
-
-    /// Whether anything is done at all.
-    pub fn trial(&self) -> Trial {
-        if self.dry_run {
-            Trial::DryRun
-        } else {
-            Trial::ForReal
-        }
-    }
-
-    /// What all may take.
-    pub fn budget(&self) -> CostBudget {
-        CostBudget::new(self.cost.clone(), self.yes || self.dry_run)
-    }
-}
-
-/// Whether anything is done at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trial {
-    /// It is.
-    ForReal,
-    /// What would be done is shown, and nothing is created.
-    DryRun,
-}
-
-/// How a repo's way ended, when nothing stopped it.
+/// How the copy of a repo ended, if no error ended it.
 pub enum CopyResult {
     /// With a report, which has been shown.
     Reported(Box<Report>),
-    /// The run goes on in the cloud, as asked.
+    /// The run with this id goes on in the cloud, as `--detach` asks.
     Detached(String, PlanSummary),
-    /// What would be done has been shown.
+    /// A dry run has shown the plan.
     Planned(PlanSummary),
-    /// Nothing was to be done, for this reason.
+    /// The repo is skipped for this reason.
     Skipped(&'static str),
-    /// All revisions came to an end of their own, and a table of them has been shown.
-    RevisionsCopy(Box<RevisionsSummary>),
 }
 
 impl CopyResult {
-    /// The exit code that this alone calls for.
+    /// The exit code of this repo alone.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Reported(report) => report.exit(),
-            Self::RevisionsCopy(summary) => summary.exit(),
             Self::Detached(..) | Self::Planned(_) | Self::Skipped(_) => Exit::Done,
         }
     }
 }
 
-/// One repo on its way.
-pub struct RepoCopy<'a> {
-    /// What is asked.
-    pub options: &'a CopyOptions<'a>,
-    /// Where words go.
-    pub screen: &'a Screen,
-    /// When it began.
-    pub began: Instant,
-}
-
 impl RepoCopy<'_> {
-    /// Goes the whole way. An earlier run of these repos that works in the cloud is seen through first; then both sides are
-    /// looked at again, unless what is there by then is to be left alone. `ahead` is let go once its own work has begun.
+    /// Inspects both sides and plans; then creates the destination, transfers the blobs, commits and verifies. A run of the same
+    /// repos that is in the cloud is waited for first. `ahead` is dropped when the first chunk starts.
     ///
     /// # Errors
-    /// Whatever stops it; what fails for single files is in the report.
-    pub async fn go(
+    /// What ended the copy of the whole repo; failures of single files are in the report.
+    pub async fn run(
         &self,
         route: &Route,
         mut ahead: Option<OwnedSemaphorePermit>,
     ) -> CliResult<CopyResult> {
-        if self.options.revisions == RevisionScope::All {
-            let Self {
-                options,
-                screen,
-                began,
-            } = *self;
-            return RevisionsCopy {
-                options,
-                screen,
-                began,
-            }
-            .go(route, ahead)
-            .await;
-        }
+        let stop = self.options.stop;
         loop {
-            match self
-                .options
-                .stop
-                .unless(compare(route, self.options, self.screen))
+            match stop
+                .unless(decide(route, self.options, self.screen))
                 .await?
             {
                 Decision::Attach(record) => {
                     drop(ahead.take());
-                    match self.see_through(&record).await? {
-                        Some(report)
-                            if report.exit() == Exit::Done
-                                && self.options.existing == IfExists::Met =>
-                        {
-                            ()
-                        }
-                        Some(report) => return Ok(CopyResult::Reported(Box::new(report))),
-                        None => return Ok(CopyResult::Detached(record.id, PlanSummary::default())),
+                    if let Some(result) = self.attach(&record).await? {
+                        return Ok(result);
                     }
                 }
-                decision => return self.carry_out(decision, ahead).await,
+                decision => return self.execute(decision, ahead).await,
             }
         }
     }
 
-    async fn see_through(&self, record: &RunRecord) -> CliResult<Option<Report>> {
+    /// Waits for a run that is in the cloud; `None` if both sides are to be inspected again after it.
+    async fn attach(&self, record: &RunRecord) -> CliResult<Option<CopyResult>> {
+        self.screen.status(format!(
+            "run {} of these repos is in the cloud already: waiting for it first",
+            record.id
+        ));
         let CopyOptions {
             runs,
             settings,
             stop,
             ..
-        } = self.options;
-        self.screen.status(format!(
-            "run {} of these repos is in the cloud already: waiting for it first",
-            record.id
-        ));
-        attach::see_through(record, runs, settings, self.screen, stop).await
+        } = *self.options;
+        let report = cloud::attach(record, runs, settings, self.screen, stop).await?;
+        Ok(match report {
+            None => Some(CopyResult::Detached(
+                record.id.clone(),
+                PlanSummary::default(),
+            )),
+            Some(report)
+                if report.exit() == Exit::Done && self.options.if_exists == IfExists::Update =>
+            {
+                None
+            }
+            Some(report) => Some(CopyResult::Reported(Box::new(report))),
+        })
     }
 
     /// Does what was decided.
     ///
     /// # Errors
-    /// Whatever stops it.
-    pub async fn carry_out(
+    /// As [`Self::run`].
+    pub async fn execute(
         &self,
         decision: Decision,
         ahead: Option<OwnedSemaphorePermit>,
     ) -> CliResult<CopyResult> {
         match decision {
-            Decision::CarryOut(plan, destination) => self.migrate(*plan, &destination, ahead).await,
-            Decision::Proven(proof, earlier) => self.has_everything(&proof, *earlier),
-            Decision::Skip(why) => Ok(CopyResult::Skipped(why)),
+            Decision::Copy(plan, destination) => self.copy(*plan, &destination, ahead).await,
+            Decision::UpToDate(state, earlier) => self.report_again(&state, *earlier),
+            Decision::Skip(reason) => Ok(CopyResult::Skipped(reason)),
             Decision::Attach(record) => Ok(CopyResult::Detached(record.id, PlanSummary::default())),
         }
     }
 
-    /// Says so, and leaves a run that says so too.
-    fn has_everything(&self, proof: &SyncState, earlier: Report) -> CliResult<CopyResult> {
+    /// Reports what an earlier run verified, as a run of its own.
+    fn report_again(&self, state: &SyncState, earlier: Report) -> CliResult<CopyResult> {
         let (id, hub) = (&earlier.destination.id, earlier.destination.hub);
         self.screen.status(format!(
             "{id} on {hub} has everything already: both sides stand where run {} verified them",
             earlier.run
         ));
-        if self.options.trial == Trial::DryRun {
+        if self.options.dry_run {
             let (files, bytes) = (earlier.tally.files, earlier.tally.bytes);
             return Ok(CopyResult::Planned(PlanSummary {
                 files,
@@ -260,208 +157,112 @@ impl RepoCopy<'_> {
                 ..PlanSummary::default()
             }));
         }
-        let report = sync_state::repeat(proof, earlier, self.options.runs, self.began)?;
+        let report = sync_state::repeat(state, earlier, self.options.runs, self.began)?;
         report.print(self.screen);
         Ok(CopyResult::Reported(Box::new(report)))
     }
 
-    async fn migrate(
+    /// Carries a plan out, if it may be and costs no more than allowed.
+    async fn copy(
         &self,
         plan: Plan,
         destination: &DestinationRepo,
         ahead: Option<OwnedSemaphorePermit>,
     ) -> CliResult<CopyResult> {
-        let Self {
-            options, screen, ..
-        } = *self;
-        let CopyOptions {
-            settings,
-            runs,
-            stop,
-            ref worker_args,
-            ..
-        } = *options;
-        stop.unless(may_go_on(&plan, destination, settings)).await?;
+        let (options, screen) = (self.options, self.screen);
+        let (stop, summary) = (options.stop, plan.summary());
+        stop.unless(check_plan(&plan, destination, options.settings))
+            .await?;
         announce(&plan, screen);
-        let estimate = Estimate::of(
-            &plan,
-            worker_args,
-            options.budget.rates(runs, worker_args.on, &plan),
-        );
-        let summary = plan.summary();
-        if options.trial == Trial::DryRun {
+        let rates = options
+            .budget
+            .rates(options.runs, options.worker_args.on, &plan);
+        let estimate = Estimate::of(&plan, &options.worker_args, rates);
+        if options.dry_run {
             screen.json(&estimate.json());
-            screen.print(in_words(&plan, &estimate));
-            return options
-                .budget
-                .admit(&estimate, screen)
-                .await
-                .map(|_| CopyResult::Planned(summary));
+            screen.print(preview::table(&plan, &estimate));
+            options.budget.admit(&estimate, screen).await?;
+            return Ok(CopyResult::Planned(summary));
         }
         estimate.print(screen);
-        let in_all = stop.unless(options.budget.admit(&estimate, screen)).await?;
-        options.slots.raise(worker_args.workers(in_all));
-        let mut migration = self.set_out(plan, destination, None).await?;
-        migration.ahead = ahead;
-        let id = migration.run.id().to_owned();
-        let report = migration.carry_out().await?;
-        report.iter().for_each(|report| report.print(screen));
-        Ok(report.map_or(CopyResult::Detached(id, summary), |report| {
-            CopyResult::Reported(Box::new(report))
-        }))
+        let bytes_of_all = stop.unless(options.budget.admit(&estimate, screen)).await?;
+        options
+            .slots
+            .raise(options.worker_args.workers(bytes_of_all));
+        let mut run = self.start(plan, destination, None).await?;
+        run.ahead = ahead;
+        let id = run.dir.id().to_owned();
+        let Some(report) = run.execute().await? else {
+            return Ok(CopyResult::Detached(id, summary));
+        };
+        report.print(screen);
+        Ok(CopyResult::Reported(Box::new(report)))
     }
 
-    /// Begins a run, beside another of the same destination if there is one, and opens the engine for it.
+    /// Makes the run's folder and opens its engine. `beside` is a run of the same destination that shares its lock.
     ///
     /// # Errors
     /// Another run writes to the destination; the engine can't be opened.
-    pub async fn set_out<'b>(
+    pub async fn start<'b>(
         &'b self,
         plan: Plan,
         destination: &'b DestinationRepo,
         beside: Option<&RunDir>,
     ) -> CliResult<CopyRun<'b>> {
-        let Self {
-            options,
-            screen,
-            began,
-        } = *self;
-        let CopyOptions {
-            settings,
-            runs,
-            stop,
-            ref worker_args,
-            ref slots,
-            prune,
-            ..
-        } = *options;
+        let options = self.options;
         let summary = plan.summary();
         let new = NewRun {
             verb: RunVerb::Migrate,
-            on: worker_args.on,
+            on: options.worker_args.on,
             source: &plan.source,
             destination: &plan.destination,
             plan: &summary,
         };
-        let mut run = match beside {
-            None => runs.begin(new)?,
-            Some(other) => runs.begin_beside(new, other)?,
+        let mut dir = match beside {
+            None => options.runs.begin(new)?,
+            Some(other) => options.runs.begin_beside(new, other)?,
         };
-        let runner = match self.runner(&plan, &run).await {
+        let runner = match self.open_engine(&plan, &dir).await {
             Ok(runner) => runner,
-            Err(failure) => return run.end(State::Failed).and(Err(failure)),
+            Err(failure) => return dir.end(State::Failed).and(Err(failure)),
         };
         Ok(CopyRun {
             plan,
             destination,
-            prune,
-            run,
+            options,
+            dir,
             runner,
-            slots,
             ahead: None,
-            settings,
-            screen,
-            stop,
-            began,
+            screen: self.screen,
+            began: self.began,
         })
     }
 
-    /// Opens the engine; nobody is needed when nothing differs.
-    async fn runner(&self, plan: &Plan, run: &RunDir) -> CliResult<Option<Runner>> {
+    /// Opens the engine; `None` if the plan has nothing to do.
+    async fn open_engine(&self, plan: &Plan, run: &RunDir) -> CliResult<Option<Runner>> {
         if plan.is_done() {
             return Ok(None);
         }
-        let CopyOptions {
-            worker_args,
-            containers,
-            settings,
-            stop,
-            watch,
-            revisions,
-            shared,
-            slots,
-            ..
-        } = self.options;
-        let workers = match worker_args.on {
-            // One app for all: how much there is in all shows only later.
-            EngineKind::Modal if worker_args.is_among_others() => worker_args.workers(u64::MAX),
-            _ => slots.workers().min(plan.chunks.len()).max(1),
+        let options = self.options;
+        let workers = match options.worker_args.on {
+            // All repos of a command share one app, and their number of bytes is known only later.
+            EngineKind::Modal if options.worker_args.is_among_others() => {
+                options.worker_args.workers(u64::MAX)
+            }
+            _ => options.slots.workers().min(plan.chunks.len()).max(1),
         };
         let opening = RunnerSpec {
-            worker_args,
+            worker_args: &options.worker_args,
             workers,
-            revisions: *revisions,
-            shared,
-            containers,
+            revisions: options.revisions,
+            shared: &options.shared,
+            containers: options.containers,
             plan,
             run,
-            settings,
+            settings: options.settings,
             screen: self.screen,
-            stop,
+            stop: options.stop,
         };
-        Runner::open(opening, *watch).await.map(Some)
+        Runner::open(opening, options.watch).await.map(Some)
     }
-}
-
-/// Refuses what must not be: showing what was hidden, and moving bytes to where we may not write.
-///
-/// # Errors
-/// That it would be.
-pub async fn may_go_on(
-    plan: &Plan,
-    destination: &DestinationRepo,
-    settings: &Settings,
-) -> CliResult<()> {
-    plan.check_folder_limit(destination.hub.limits().folder_entries)
-        .map_err(|error| CliError::refused(error.message()))?;
-    destination.stays_hidden(plan.creation.visibility)?;
-    if destination.info.is_none() || plan.is_done() || destination.is_ours() {
-        return Ok(());
-    }
-    match destination.hub.missing(&[asked_about(plan)]).await {
-        Err(error)
-            if matches!(
-                error.kind(),
-                Kind::Denied | Kind::Unauthorized | Kind::NotFound
-            ) =>
-        {
-            Err(said(
-                &error.with_kind(Kind::Denied),
-                &destination.at,
-                settings,
-                AccessMode::Writing,
-            ))
-        }
-        // Anything else is the workers' to meet: they ask again, with patience.
-        _ => Ok(()),
-    }
-}
-
-fn announce(plan: &Plan, screen: &Screen) {
-    plan.warnings
-        .iter()
-        .for_each(|warning| screen.warn(warning));
-    plan.withheld
-        .iter()
-        .for_each(|withheld| screen.warn(format!("nothing is deleted: {}", withheld.reason)));
-    let summary = plan.summary();
-    if plan.options.transport == Transport::Git && !plan.is_done() {
-        screen.status(format!(
-            "{} is read by Git: what is not in LFS comes in one pack",
-            plan.source.id
-        ));
-    }
-    let (id, hub) = (&plan.destination.id, plan.destination.hub);
-    let differ = summary.files - summary.unchanged;
-    match (plan.creation.exists, plan.is_done()) {
-        (true, true) => screen.status(format!("{id} on {hub} has everything already")),
-        (true, false) => screen.warn(format!(
-            "{id} exists on {hub}: only what differs is sent, {differ} of {} files",
-            summary.files
-        )),
-        (false, _) => (),
-    }
-    screen.json(&json!({
-        "event": "planned", "source": plan.source, "destination": plan.destination, "creation": plan.creation, "summary": summary,
-    }));
 }

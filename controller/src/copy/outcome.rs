@@ -1,38 +1,41 @@
-//! What came of a run's work so far, and the report that it ends in. Who works, and where, is elsewhere.
+//! The result of a run while it works, and the report it becomes. Who works, and where, is not known here.
+
+use std::collections::HashSet;
 
 use hf2ms_hub::Kind;
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
 
+use super::inspect::DestinationRepo;
 use crate::engine::job::WorkerOutput;
 use crate::runs::digests;
 use crate::runs::report::{Report, Tally, merged};
 use crate::runs::{JournalEntry, RunDir, State};
 use crate::ui::errors::CliResult;
 
-/// What came of the work so far.
+/// The result of a run so far.
 #[derive(Debug, Default)]
 pub struct RunResult {
-    /// What workers left behind.
+    /// One receipt a chunk, and one of each commit.
     pub receipts: Vec<Receipt>,
-    /// Files that are not there, and why.
+    /// Files that failed, and why.
     pub failed: Vec<FailedFile>,
     /// Commits written.
     pub commits: u64,
     /// Workers that died.
     pub lost: u64,
-    /// Seconds that the chunks took.
+    /// Seconds from the first chunk's start to the last one's end.
     pub seconds: f64,
-    /// Why the rest was not tried.
+    /// The error that ended the run for all files.
     pub ended_by: Option<(Kind, String)>,
-    /// What the verification found.
+    /// The result of the verification, once there is one.
     pub verification: Option<Verification>,
-    /// Digests that revisions before this one have learned.
+    /// Digests that other revisions of the repo have learned.
     pub known: DigestCache,
 }
 
 impl RunResult {
-    /// Takes note of what a finalizer said: what it wrote, what it found, and what ended it.
+    /// Takes in a finalizer's output: its commits, its verification, and the error that ended it.
     ///
     /// # Errors
     /// The journal can't be written.
@@ -50,7 +53,7 @@ impl RunResult {
         Ok(())
     }
 
-    /// Ends the run in this state and leaves its report. `seconds`: since the first look.
+    /// Ends the run in this state and writes its report. `seconds`: since the copy of the repo began.
     ///
     /// # Errors
     /// The disk's.
@@ -114,5 +117,28 @@ impl RunResult {
             workers,
             ..tally
         }
+    }
+}
+
+/// The verification of a plan with nothing to do: both listings, which were just compared, are equal.
+pub fn verification_of_listing(plan: &Plan, destination: &DestinationRepo) -> Verification {
+    let count = plan.files.len() as u64;
+    let planned: HashSet<_> = plan
+        .files
+        .iter()
+        .map(|planned| &planned.file.path)
+        .collect();
+    let listed = destination.listing.files.iter();
+    let extra = listed
+        .map(|listed| &listed.file.path)
+        .filter(|path| !planned.contains(path))
+        .cloned()
+        .collect();
+    Verification {
+        checked: count,
+        equal: count,
+        extra,
+        head: destination.head.clone(),
+        ..Verification::default()
     }
 }

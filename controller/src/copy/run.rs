@@ -1,101 +1,108 @@
-//! One migration, from its plan to its report: create, carry the chunks, commit once, verify. What is decided before is
-//! [`crate::verbs::migrate`]'s.
+//! One run of a copy, from its plan to its report: create the destination, transfer the blobs, commit, verify.
 
 use std::time::Instant;
 
-use hf2ms_hub::{Blob, File, Kind, Listing, Revision, Sha256};
+use hf2ms_hub::{Kind, Revision};
 use hf2ms_worker::pipeline::creation::Created;
-use hf2ms_worker::plan::{MaxDelete, Plan};
+use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Deletion;
-use hf2ms_worker::protocol::{Exit, VERSION, Verification};
+use hf2ms_worker::protocol::{Exit, VERSION};
 use hf2ms_worker::verbs::finalize::FinalizeJob;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::copy::cloud::ModalCopy;
 use crate::copy::inspect::{DestinationRepo, said};
-use crate::copy::outcome::RunResult;
+use crate::copy::options::CopyOptions;
+use crate::copy::outcome::{RunResult, verification_of_listing};
 use crate::copy::sync_state::SyncState;
 use crate::engine::Engine;
 use crate::engine::job::{Ended, SingleJob, Verb};
-use crate::engine::modal::{Deployment, Modal};
 use crate::engine::open::Runner;
 use crate::engine::queue::{ChunkResults, Queue};
-use crate::engine::remote::{Completion, DetachMode, RemoteRun, SubmittedCalls};
-use crate::engine::slots::WorkerSlots;
+use crate::engine::remote::{Completion, RemoteRun, SubmittedCalls};
 use crate::runs::report::Report;
 use crate::runs::{JournalEntry, RunDir, State};
 use crate::settings::Settings;
 use crate::settings::hub_errors::AccessMode;
-use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
 
-/// One migration under way.
+/// One run of a copy.
 pub struct CopyRun<'a> {
-    /// What it does.
+    /// The plan, brought up to date when the destination is listed again.
     pub plan: Plan,
     /// The destination as it was found.
     pub destination: &'a DestinationRepo,
-    /// How many of the files that only the destination has are deleted at most; they stay without it.
-    pub prune: Option<MaxDelete>,
-    /// Its folder.
-    pub run: RunDir,
-    /// Who does the work; nobody is needed when nothing differs.
+    /// What the command asks of each repo.
+    pub options: &'a CopyOptions<'a>,
+    /// The run's folder.
+    pub dir: RunDir,
+    /// The engine; `None` if the plan has nothing to do.
     pub runner: Option<Runner>,
-    /// When they may.
-    pub slots: &'a WorkerSlots,
-    /// That it was planned ahead of its turn; let go as soon as that has come.
+    /// The permit to plan ahead of a free worker, dropped when the first chunk starts.
     pub ahead: Option<OwnedSemaphorePermit>,
-    /// How the hubs are reached.
-    pub settings: &'a Settings,
-    /// Where words go.
+    /// Where lines about this repo are printed.
     pub screen: &'a Screen,
-    /// When to stop.
-    pub stop: &'a Stop,
-    /// When it began.
+    /// When the copy of this repo began.
     pub began: Instant,
 }
 
 impl CopyRun<'_> {
-    /// Does it all, and leaves a report however it ends; `None` when the cloud goes on without anyone here, as asked.
+    /// Carries the plan out and writes the report, also of a run that fails; `None` if the run goes on in the cloud, as asked.
     ///
     /// # Errors
-    /// What stopped it; the run's record says so too.
-    pub async fn carry_out(mut self) -> CliResult<Option<Report>> {
-        self.begin()?;
-        let mut work = RunResult::default();
-        let done = match self.work(&mut work).await {
+    /// What ended the run; its record says so too.
+    pub async fn execute(mut self) -> CliResult<Option<Report>> {
+        self.record_plan()?;
+        let mut result = RunResult::default();
+        let done = match self.steps(&mut result).await {
             Ok(Completion::Away(why)) => {
-                self.run.detach()?;
+                self.dir.detach()?;
                 return why.map_or(Ok(None), Err);
             }
             Ok(Completion::Home(())) => Ok(()),
             Err(failure) => Err(failure),
         };
-        let report = self.settle(work, &done).await?;
+        let report = self.conclude(result, &done).await?;
         done.map(|()| Some(report))
     }
 
-    /// Keeps what is to be done.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn begin(&self) -> CliResult<()> {
-        self.run.write("plan.json", &self.plan)?;
-        self.run.note(&JournalEntry::Planned(self.plan.summary()))
+    /// Creates the destination, transfers the blobs, commits and verifies; or submits all that to the cloud.
+    async fn steps(&mut self, result: &mut RunResult) -> CliResult<Completion> {
+        if self.plan.is_done() {
+            result.verification = Some(verification_of_listing(&self.plan, self.destination));
+            return Ok(Completion::Home(()));
+        }
+        self.options.stop.unless(self.create()).await?;
+        if let Some(Runner::Remote(..)) = &self.runner {
+            drop(self.ahead.take());
+            return self.submit(result).await;
+        }
+        self.transfer(result).await?;
+        let _finishing = self.options.slots.finishing().await;
+        self.commit(result, Deletion::WhenWhole).await?;
+        Ok(Completion::Home(()))
     }
 
-    /// Leaves a report of what came of it, and the proof where it can be one.
+    /// Writes the plan into the run's folder and notes it in the journal.
     ///
     /// # Errors
     /// The disk's.
-    pub async fn settle(&mut self, work: RunResult, done: &CliResult<()>) -> CliResult<Report> {
-        let head = if done.is_ok() {
-            self.verified_head(&work).await
-        } else {
-            None
+    pub fn record_plan(&self) -> CliResult<()> {
+        self.dir.write("plan.json", &self.plan)?;
+        self.dir.note(&JournalEntry::Planned(self.plan.summary()))
+    }
+
+    /// Ends the run: writes its report and, if the verification holds for where the destination stands, the sync state.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn conclude(&mut self, result: RunResult, done: &CliResult<()>) -> CliResult<Report> {
+        let head = match done {
+            Ok(()) => self.verified_head(&result).await,
+            Err(_) => None,
         };
         let state = match done {
             Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
@@ -103,52 +110,20 @@ impl CopyRun<'_> {
             Ok(()) => State::Done,
         };
         if let Some(head) = head {
-            self.proof(head).save(&self.run)?;
+            self.sync_state(head).save(&self.dir)?;
         }
         let workers = self.runner.as_ref().map_or(0, Runner::workers);
-        work.conclude(
-            &self.plan,
-            &mut self.run,
-            state,
-            workers,
-            self.began.elapsed().as_secs_f64(),
-        )
+        let seconds = self.began.elapsed().as_secs_f64();
+        result.conclude(&self.plan, &mut self.dir, state, workers, seconds)
     }
 
-    async fn work(&mut self, work: &mut RunResult) -> CliResult<Completion> {
-        if self.plan.is_done() {
-            work.verification = Some(self.compare_listing());
-            return Ok(Completion::Home(()));
-        }
-        self.stop.unless(self.create()).await?;
-        if let Some(Runner::Remote(modal, deployment, watch)) = &self.runner {
-            drop(self.ahead.take());
-            return self.in_the_cloud(modal, deployment, *watch, work).await;
-        }
-        self.carry_chunks(work).await?;
-        let _finishing = self.slots.finishing().await;
-        self.finalize(work, Deletion::WhenWhole).await?;
-        Ok(Completion::Home(()))
-    }
-
-    /// Submits everything, and waits for it unless nobody here should.
-    async fn in_the_cloud(
-        &self,
-        modal: &Modal,
-        deployment: &Deployment,
-        watch: DetachMode,
-        work: &mut RunResult,
-    ) -> CliResult<Completion> {
-        let Self {
-            plan,
-            run,
-            settings,
-            screen,
-            stop,
-            ..
-        } = self;
+    /// Submits the run to the cloud, and waits for it unless `--detach` was given.
+    async fn submit(&self, result: &mut RunResult) -> CliResult<Completion> {
+        let Some(Runner::Remote(modal, deployment, watch)) = &self.runner else {
+            return Err(CliError::usage("there is no cloud to submit to"));
+        };
         let containers = deployment.containers as u64;
-        run.note(&JournalEntry::Deployed {
+        self.dir.note(&JournalEntry::Deployed {
             app: deployment.app.clone(),
             containers,
         })?;
@@ -156,16 +131,16 @@ impl CopyRun<'_> {
             modal,
             app: &deployment.app,
             containers,
-            run,
-            screen,
-            stop,
+            run: &self.dir,
+            screen: self.screen,
+            stop: self.options.stop,
         };
         ModalCopy {
             cloud,
-            plan,
-            settings,
+            plan: &self.plan,
+            settings: self.options.settings,
         }
-        .work(SubmittedCalls::default(), watch, work)
+        .work(SubmittedCalls::default(), *watch, result)
         .await
     }
 
@@ -176,120 +151,72 @@ impl CopyRun<'_> {
         }
     }
 
-    /// The head that was verified: it stands where it stood before the verification.
-    async fn verified_head(&self, work: &RunResult) -> Option<Revision> {
-        let head = self.head_now().await.ok().flatten();
-        let verified = work
+    /// The commit that was verified, if the destination's branch still stands at it.
+    async fn verified_head(&self, result: &RunResult) -> Option<Revision> {
+        let asked = async { CliResult::Ok(self.destination.head_now().await) };
+        let head = self.options.stop.unless(asked).await.ok().flatten();
+        let verified = result
             .verification
             .as_ref()
             .and_then(|found| found.head.as_ref());
         head.filter(|head| verified == Some(head))
     }
 
-    /// Where the destination's branch stands now, unless it is asked to stop first.
-    async fn head_now(&self) -> CliResult<Option<Revision>> {
-        self.stop
-            .unless(async { Ok(self.destination.head_now().await) })
-            .await
-    }
-
-    fn proof(&self, head: Revision) -> SyncState {
+    fn sync_state(&self, head: Revision) -> SyncState {
         SyncState::new(
             &self.plan.source,
             &self.plan.destination,
             head,
             self.destination.filter(),
-            self.prune,
+            self.options.prune,
         )
         .with_card(self.plan.card)
     }
 
-    /// Everything was found equal: the fresh listing is the verification.
-    pub fn compare_listing(&self) -> Verification {
-        let count = self.plan.files.len() as u64;
-        let planned: std::collections::HashSet<_> = self
-            .plan
-            .files
-            .iter()
-            .map(|planned| &planned.file.path)
-            .collect();
-        let paths = self
-            .destination
-            .listing
-            .files
-            .iter()
-            .map(|listed| &listed.file.path);
-        let extra = paths
-            .filter(|path| !planned.contains(path))
-            .cloned()
-            .collect();
-        Verification {
-            checked: count,
-            equal: count,
-            extra,
-            head: self.destination.head.clone(),
-            ..Verification::default()
-        }
-    }
-
-    /// Creates the destination if it is absent, and notes what its hub put there.
+    /// Creates the destination if it is absent, and brings the plan up to date with what its hub put there.
     ///
     /// # Errors
-    /// It can't be created, or shows what is to be hidden.
+    /// The hub refuses; the destination exists meanwhile and is public, and the source is not.
     pub async fn create(&mut self) -> CliResult<()> {
         if self.plan.creation.exists {
             return Ok(());
         }
-        let visibility = self.plan.creation.visibility;
-        let created = self.destination.create(self.plan.creation, self.settings);
+        let (creation, destination) = (self.plan.creation, self.destination);
+        let (visibility, url) = (creation.visibility, destination.at.web_url());
+        let created = destination.create(creation, self.options.settings);
         match created.await? {
-            Created::New => self.screen.status(format!(
-                "created {} {}",
-                visibility,
-                self.destination.at.web_url()
-            )),
+            Created::New => self.screen.status(format!("created {visibility} {url}")),
             Created::ByAnother => self.screen.warn(format!(
                 "{} was created by someone else meanwhile: what differs is written into it",
-                self.destination.at.id
+                destination.at.id
             )),
         }
-        self.screen.json(
-            &json!({"event": "created", "visibility": visibility, "url": self.destination.at.web_url()}),
-        );
-        self.run.note(&JournalEntry::Created(self.plan.creation))?;
-        self.look_again().await.map(|_| ())
-    }
-
-    /// Lists the destination anew and notes what stands there.
-    async fn look_again(&mut self) -> CliResult<Listing> {
-        let listing = self
-            .stop
-            .unless(self.destination.list(self.settings))
-            .await?;
+        self.screen
+            .json(&json!({"event": "created", "visibility": visibility, "url": url}));
+        self.dir.note(&JournalEntry::Created(creation))?;
+        let listing = destination.list(self.options.settings);
+        let listing = self.options.stop.unless(listing).await?;
         self.plan.rebase_on(&listing);
-        Ok(listing)
+        Ok(())
     }
 
-    /// Has the chunks carried.
+    /// Has the engine's workers transfer all chunks.
     ///
     /// # Errors
-    /// A hub ended it for all files.
-    pub async fn carry_chunks(&mut self, work: &mut RunResult) -> CliResult<()> {
+    /// An error of a hub that ends the run for all files; failures of single files are in `result`.
+    pub async fn transfer(&mut self, result: &mut RunResult) -> CliResult<()> {
         let ahead = self.ahead.take();
         let summary = self.plan.summary();
-        let progress = &Progress::new(
-            self.screen,
-            "copying",
-            Amount {
-                files: summary.blobs,
-                bytes: summary.blob_bytes,
-            },
-        );
+        let of = Amount {
+            files: summary.blobs,
+            bytes: summary.blob_bytes,
+        };
+        let progress = &Progress::new(self.screen, "copying", of);
         let queue = Queue {
             engine: self.engine()?,
-            slots: self.slots,
+            slots: &self.options.slots,
             plan: &self.plan,
-            run: &self.run,
+            run: &self.dir,
             progress,
         };
         let carried = queue.carry(|| drop(ahead)).await;
@@ -300,59 +227,69 @@ impl CopyRun<'_> {
             lost,
             seconds,
         } = carried?;
-        work.failed = self.plan.unsent(&receipts);
-        (work.receipts, work.ended_by, work.lost, work.seconds) =
-            (receipts, ended_by, lost, seconds);
-        if self.stop.is_asked() {
+        result.failed = self.plan.unsent(&receipts);
+        (
+            result.receipts,
+            result.ended_by,
+            result.lost,
+            result.seconds,
+        ) = (receipts, ended_by, lost, seconds);
+        if self.options.stop.is_asked() {
             return Err(CliError::interrupted());
         }
-        match &work.ended_by {
-            Some((kind, error)) => Err(in_words(&self.plan, self.settings, *kind, error)),
-            None => Ok(()),
-        }
+        self.check_ended(result)
     }
 
-    /// Writes the commits, as far as the receipts say that blobs are stored, and compares every file.
+    /// Commits every file whose blob is stored, by the receipts, and then compares all files of both sides.
     ///
     /// # Errors
-    /// The finalizer died, or a hub ended it.
-    pub async fn finalize(&self, work: &mut RunResult, deletion: Deletion) -> CliResult<()> {
+    /// The finalizer died, or an error of a hub ended it.
+    pub async fn commit(&self, result: &mut RunResult, deletion: Deletion) -> CliResult<()> {
         if deletion == Deletion::WhenWhole
-            && !work.failed.is_empty()
+            && !result.failed.is_empty()
             && !self.plan.delete.is_empty()
         {
             self.screen
                 .warn("nothing is deleted at the destination, because some files failed");
         }
-        self.finish(&self.plan, work, deletion).await
+        self.finalize(&self.plan, result, deletion).await
     }
 
-    /// Compares every file with what stands there, and leaves it as it is.
+    /// Compares all files of both sides and writes nothing.
     ///
     /// # Errors
-    /// As [`Self::finalize`].
-    pub async fn compare(&self, work: &mut RunResult) -> CliResult<()> {
-        self.finish(&self.plan.compare_only(), work, Deletion::WhenWhole)
+    /// As [`Self::commit`].
+    pub async fn compare(&self, result: &mut RunResult) -> CliResult<()> {
+        self.finalize(&self.plan.compare_only(), result, Deletion::WhenWhole)
             .await
     }
 
-    async fn finish(&self, plan: &Plan, work: &mut RunResult, deletion: Deletion) -> CliResult<()> {
+    async fn finalize(
+        &self,
+        plan: &Plan,
+        result: &mut RunResult,
+        deletion: Deletion,
+    ) -> CliResult<()> {
         let engine = self.engine()?;
         let of = Amount {
             files: plan.files.len() as u64,
             bytes: plan.summary().bytes,
         };
-        let (run, receipts) = (self.run.id(), work.receipts.as_slice());
-        // A finalizer that crashed may have written: the next one reads the destination first.
+        let receipts = result.receipts.as_slice();
         let job = |attempt| FinalizeJob {
             version: VERSION,
-            run: run.to_owned(),
+            run: self.dir.id().to_owned(),
             plan,
             receipts,
+            // A finalizer that crashed may have committed: the next one lists the destination first.
             relist: attempt > 1,
             deletion,
         };
         let mut lost = 0;
+        let crashed = |attempt, why: &str| {
+            lost += 1;
+            self.dir.note_crash(attempt, why)
+        };
         let single = SingleJob {
             engine,
             verb: Verb::Finalize,
@@ -360,23 +297,23 @@ impl CopyRun<'_> {
             of,
             screen: self.screen,
         };
-        let crashed = |attempt, why: &str| {
-            lost += 1;
-            self.run.note_crash(attempt, why)
-        };
         let ended = single.run(job, |_| false, crashed).await?;
-        work.lost += lost;
-        self.finished(ended, work)
+        result.lost += lost;
+        self.finalized(ended, result)
     }
 
-    /// Takes note of what a finalizer did.
-    fn finished(&self, ended: Ended, work: &mut RunResult) -> CliResult<()> {
+    /// Takes a finalizer's output into the result.
+    fn finalized(&self, ended: Ended, result: &mut RunResult) -> CliResult<()> {
         let Ended::Finished(_, output) = ended else {
             return Err(ended.into_error("finalizer"));
         };
-        work.finalized(&self.run, output)?;
-        match &work.ended_by {
-            Some((kind, error)) => Err(in_words(&self.plan, self.settings, *kind, error)),
+        result.finalized(&self.dir, output)?;
+        self.check_ended(result)
+    }
+
+    fn check_ended(&self, result: &RunResult) -> CliResult<()> {
+        match &result.ended_by {
+            Some((kind, error)) => Err(in_words(&self.plan, self.options.settings, *kind, error)),
             None => Ok(()),
         }
     }
@@ -394,28 +331,4 @@ pub fn in_words(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> Cl
         return said(&error_of, &plan.source, settings, AccessMode::Reading);
     }
     CliError::new(Exit::of(kind), format!("the workers were stopped: {error}"))
-}
-
-/// The blob that a permission check asks about: one that moves anyway. Where none does there is still a commit to be
-/// written, so any blob will do: asking stores nothing.
-pub fn asked_about(plan: &Plan) -> Blob {
-    let moving = plan
-        .chunks
-        .iter()
-        .flatten()
-        .filter_map(|index| plan.files.get(*index as usize));
-    let blob = |file: &File| {
-        Some(Blob {
-            sha256: file.digest.sha256()?,
-            size: file.size,
-        })
-    };
-    const ANY: &[u8] = b"hf2ms";
-    moving
-        .filter_map(|planned| blob(&planned.file))
-        .next()
-        .unwrap_or(Blob {
-            sha256: Sha256::of(ANY),
-            size: ANY.len() as u64,
-        })
 }

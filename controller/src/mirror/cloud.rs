@@ -161,7 +161,7 @@ impl<'a> ModalMirror<'a> {
 ///
 /// # Errors
 /// Modal refuses or can't be reached: it works on, unless it was stopped.
-pub async fn see_through(
+pub async fn attach(
     record: &RunRecord,
     runs: &Runs,
     settings: &Settings,

@@ -69,14 +69,14 @@ pub fn parse_endpoint(text: &str, side: Side, environment: &Environment) -> CliR
     if text.starts_with(['/', '.', '~']) || (!text.contains("://") && text.contains('@')) {
         return Err(no_address(&text, side));
     }
-    let place = RepoRef::parse(&text, &settings)?;
-    let hub = place.hub.unwrap_or(Hub::USUAL_SOURCE);
+    let reference = RepoRef::parse(&text, &settings)?;
+    let hub = reference.hub.unwrap_or(Hub::USUAL_SOURCE);
     let access = if side == Side::Source {
         settings.access(hub)
     } else {
         settings.access_to(hub)
     };
-    let at = repo_at(&git_address(hub, &access.endpoint, &place), side)?;
+    let at = repo_at(&git_address(hub, &access.endpoint, &reference), side)?;
     let own = access
         .token
         .as_ref()
@@ -194,14 +194,14 @@ fn id(parts: &[&str]) -> Option<RepoId> {
 }
 
 /// Where Git finds a hub's repo (huggingface_hub 2.4.0, `repository.py`; modelscope-hub 0.5.1, `_repository.py`).
-fn git_address(hub: Hub, endpoint: &str, place: &RepoRef) -> String {
+fn git_address(hub: Hub, endpoint: &str, reference: &RepoRef) -> String {
     let profile = hub.profile();
     let folders = profile.folders.as_ref();
-    let kind = place.kind.unwrap_or(RepoKind::Model);
+    let kind = reference.kind.unwrap_or(RepoKind::Model);
     let folder = folders.map_or("", |folders| kind.folder(folders));
     let slash = if folder.is_empty() { "" } else { "/" };
     let suffix = profile.git_suffix;
-    format!("{endpoint}/{folder}{slash}{}{suffix}", place.id)
+    format!("{endpoint}/{folder}{slash}{}{suffix}", reference.id)
 }
 
 /// Who we are on that side: by the address, else by the side's own variables, else by the hub's token.

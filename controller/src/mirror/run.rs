@@ -11,7 +11,7 @@ use hf2ms_worker::protocol::{
 use hf2ms_worker::verbs::mirror::refs::updates;
 use serde_json::json;
 
-use super::cloud::{JOB, ModalMirror, see_through};
+use super::cloud::{JOB, ModalMirror, attach};
 use super::endpoints::{GitEndpoint, Side};
 use super::errors::explain;
 use super::options::MirrorOptions;
@@ -96,7 +96,7 @@ impl MirrorRun<'_> {
                 "run {} of these repos is in the cloud already: waiting for it first",
                 record.id
             ));
-            match see_through(&record, self.runs, self.settings, self.screen, self.stop).await? {
+            match attach(&record, self.runs, self.settings, self.screen, self.stop).await? {
                 None => return Ok(MirrorResult::Detached(record.id)),
                 Some(report) if report.exit() != Exit::Done => {
                     return Ok(MirrorResult::Reported(Box::new(report)));

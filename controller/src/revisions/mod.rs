@@ -1,10 +1,12 @@
-//! All branches and tags of a repo at once: each a run of its own, and each blob moved once.
+//! The copy of all branches and tags of a repo: a run for each commit, and each blob moved once.
 //!
-//! [`survey`] looks at both sides and plans: [`wanted`] says where each goes, [`look`] what is to be done about it. [`run`] carries it out, [`names`] makes its
-//! branches and tags, [`summary`] tells what came of all. The blobs of all
-//! revisions move first, by the same workers; then one revision after the other is written, since a hub takes one commit of
-//! a repo at a time. A branch or tag that is not there yet is built on a branch apart and gets its name when it has been verified:
-//! nobody sees half of one, and a killed run leaves no wrong one.
+//! [`survey`] lists the branches and tags of both sides and plans them: [`targets`] decides where each goes, [`plan`] what is to be done
+//! about one commit. [`write`] commits one, [`publish`] makes its branches and tags, [`summary`] is the table of all, and [`state`] keeps
+//! whether they all succeeded.
+//!
+//! All blobs move first, by the same workers. Then one revision after the other is committed, since a hub takes one commit of a
+//! repo at a time. A branch or tag that is absent is built on a temporary branch and gets its name after the verification, so that
+//! nobody sees half of one and a killed run leaves no wrong name.
 
 pub mod plan;
 pub mod publish;
@@ -19,6 +21,7 @@ use std::time::Instant;
 use futures_util::future::join_all;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::plan::shared::BlobResults;
+use hf2ms_worker::protocol::Exit;
 use tokio::sync::OwnedSemaphorePermit;
 
 use self::plan::{RevisionAction, RevisionPlan, plan_named};
@@ -28,76 +31,123 @@ use self::summary::RevisionsSummary;
 use self::survey::{Survey, SurveyResult};
 use self::targets::WriteTo;
 use self::write::{RevisionRun, WriteContext};
+use crate::args::revisions::RevisionScope;
 use crate::args::route::Route;
 use crate::copy::inspect::DestinationRepo;
+use crate::copy::options::CopyOptions;
+use crate::copy::permission::check_plan;
 use crate::copy::plan::Purpose;
-use crate::copy::{CopyOptions, CopyResult, RepoCopy, Trial, may_go_on};
+use crate::copy::{CopyResult, RepoCopy};
 use crate::engine::remote::DetachMode;
 use crate::estimate::Estimate;
 use crate::runs::report::Report;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
-/// All revisions of a repo.
+/// How the copy of a repo ended, if no error ended it.
+pub enum RepoResult {
+    /// One revision was copied.
+    One(CopyResult),
+    /// All revisions were copied, and a table of them has been shown.
+    All(Box<RevisionsSummary>),
+}
+
+impl RepoResult {
+    /// The exit code of this repo alone.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::One(result) => result.exit(),
+            Self::All(summary) => summary.exit(),
+        }
+    }
+}
+
+/// Copies one revision of a repo or all, as the options say. `ahead` is dropped when the first chunk starts.
+///
+/// # Errors
+/// What ended the copy of the whole repo; failures of single files are in its report.
+pub async fn copy_repo(
+    route: &Route,
+    options: &CopyOptions<'_>,
+    screen: &Screen,
+    began: Instant,
+    ahead: Option<OwnedSemaphorePermit>,
+) -> CliResult<RepoResult> {
+    match options.revisions {
+        RevisionScope::One => {
+            let copy = RepoCopy {
+                options,
+                screen,
+                began,
+            };
+            copy.run(route, ahead).await.map(RepoResult::One)
+        }
+        RevisionScope::All => {
+            let copy = RevisionsCopy {
+                options,
+                screen,
+                began,
+            };
+            copy.run(route, ahead).await
+        }
+    }
+}
+
+/// The copy of all revisions of a repo.
 pub struct RevisionsCopy<'a> {
-    /// What is asked.
+    /// What the command asks of each repo.
     pub options: &'a CopyOptions<'a>,
-    /// Where words go.
+    /// Where lines about this repo are printed.
     pub screen: &'a Screen,
-    /// When it began.
+    /// When the copy of this repo began.
     pub began: Instant,
 }
 
-/// What is to be done about all revisions of a repo.
+/// The plans of all revisions of a repo.
 pub struct RevisionsPlan {
-    /// As they were found.
+    /// The revisions as they were found.
     pub survey: Survey,
-    /// What all will take; nothing where nothing is to be done.
+    /// The estimate of all plans together; `None` if there is nothing to do.
     pub estimate: Option<Estimate>,
 }
 
 impl RevisionsCopy<'_> {
-    /// Copies them all. `ahead` is let go once their own work has begun.
+    /// Surveys and plans all revisions, transfers their blobs, and writes one after the other. `ahead` is dropped when the first
+    /// chunk starts.
     ///
     /// # Errors
-    /// One of the sides can't be read, or nothing may be written; what fails for one revision is in its row.
-    pub async fn go(
+    /// One of the sides can't be read, or nothing may be written; the failure of one revision is in its row.
+    pub async fn run(
         &self,
         route: &Route,
         ahead: Option<OwnedSemaphorePermit>,
-    ) -> CliResult<CopyResult> {
-        if self.options.watch == DetachMode::Detached {
+    ) -> CliResult<RepoResult> {
+        let options = self.options;
+        if options.watch == DetachMode::Detached {
             return Err(CliError::usage(
                 "--detach is not for --all-revisions: revisions are written one after the other, from here",
             ));
         }
         let RevisionsPlan { survey, estimate } = match self.plan(route, Purpose::Write).await? {
             SurveyResult::Found(planned) => *planned,
-            SurveyResult::Skip(why) => return Ok(CopyResult::Skipped(why)),
+            SurveyResult::Skip(reason) => return Ok(RepoResult::One(CopyResult::Skipped(reason))),
         };
-        let CopyOptions {
-            ref worker_args,
-            ref budget,
-            stop,
-            ref slots,
-            trial,
-            ..
-        } = *self.options;
         let mut bytes = 0;
         if let Some(estimate) = &estimate {
-            bytes = stop.unless(budget.admit(estimate, self.screen)).await?;
+            let admitted = options.budget.admit(estimate, self.screen);
+            bytes = options.stop.unless(admitted).await?;
         }
-        let summary = if trial == Trial::DryRun {
+        let summary = if options.dry_run {
             survey.summary(self.began)
         } else {
-            slots.raise(worker_args.workers(bytes));
+            options.slots.raise(options.worker_args.workers(bytes));
             self.copy(survey, ahead).await?
         };
         summary.print(self.screen);
-        Ok(CopyResult::RevisionsCopy(Box::new(summary)))
+        Ok(RepoResult::All(Box::new(summary)))
     }
 
-    /// Looks at them all, and says what they will take.
+    /// Surveys and plans all revisions, and prints the estimate.
     ///
     /// # Errors
     /// One of the sides can't be read.
@@ -108,9 +158,9 @@ impl RevisionsCopy<'_> {
     ) -> CliResult<SurveyResult<RevisionsPlan>> {
         let survey = match Survey::of(self.options, route, purpose, self.screen).await? {
             SurveyResult::Found(survey) => *survey,
-            SurveyResult::Skip(why) => return Ok(SurveyResult::Skip(why)),
+            SurveyResult::Skip(reason) => return Ok(SurveyResult::Skip(reason)),
         };
-        let estimate = self.estimate(&survey.looked);
+        let estimate = self.estimate(&survey.plans);
         estimate
             .iter()
             .for_each(|estimate| estimate.print(self.screen));
@@ -120,93 +170,91 @@ impl RevisionsCopy<'_> {
         })))
     }
 
-    fn estimate(&self, looked: &[RevisionPlan]) -> Option<Estimate> {
+    fn estimate(&self, plans: &[RevisionPlan]) -> Option<Estimate> {
         let CopyOptions {
             runs,
             ref worker_args,
             ref budget,
             ..
         } = *self.options;
-        let plans = looked.iter().filter_map(RevisionPlan::plan);
+        let plans = plans.iter().filter_map(RevisionPlan::plan);
         let estimates = plans
             .map(|plan| Estimate::of(plan, worker_args, budget.rates(runs, worker_args.on, plan)));
         estimates.reduce(|sum, next| sum.and(&next))
     }
 
-    /// Carries all blobs, then writes one revision after the other.
+    /// Transfers all blobs, then writes one revision after the other.
     async fn copy(
         &self,
         survey: Survey,
         ahead: Option<OwnedSemaphorePermit>,
     ) -> CliResult<RevisionsSummary> {
         let Survey {
-            looked,
-            lost,
+            plans,
+            failed,
             destination,
             references,
             known,
         } = survey;
         let references = references.as_ref();
-        let copy: Vec<RepoCopy<'_>> = looked
-            .iter()
-            .map(|one| RepoCopy {
-                options: self.options,
-                screen: &one.screen,
-                began: self.began,
-            })
-            .collect();
-        let mut runs = self.set_out(&looked, &copy, &destination).await?;
-        let leader = RevisionsState::of(&runs, self.options.runs, &destination.at);
-        leader.note(None)?;
-        carry_all(&mut runs, ahead).await;
+        let copies: Vec<RepoCopy<'_>> = plans.iter().map(|one| self.copy_of(one)).collect();
+        let mut runs = self.start_all(&plans, &copies, &destination).await?;
+        let state = RevisionsState::of(&runs, self.options.runs, &destination.at);
+        state.note(None)?;
+        transfer_all(&mut runs, ahead).await;
         let _finishing = self.options.slots.finishing().await;
         let mut context = WriteContext {
             references,
             base: None,
-            arrived: BlobResults::default(),
+            blobs: blob_results(&runs),
             known,
         };
-        for run in runs.iter().flatten().filter(|run| run.target.moves()) {
-            context.arrived.add(&run.migration.plan, &run.work.receipts);
-        }
-        let mut names = RefPublisher {
+        let mut publisher = RefPublisher {
             references,
             settings: self.options.settings,
             stop: self.options.stop,
             made: Vec::new(),
         };
         let (mut summary, mut over) = (RevisionsSummary::new(destination.at.web_url()), None);
-        for (one, run) in looked.iter().zip(runs) {
-            if context.base.is_none() && one.target.place == WriteTo::TemporaryBranch {
+        for (one, run) in plans.iter().zip(runs) {
+            if context.base.is_none() && one.target.write_to == WriteTo::TemporaryBranch {
                 context.base = head_of(&destination, references).await;
             }
-            let ended = self.finish(one, run, &mut context, &mut over).await;
-            summary.add(names.give(one, ended).await, one.extent());
+            let ended = self.write(one, run, &mut context, &mut over).await;
+            summary.add(publisher.publish(one, ended).await, one.size());
         }
-        names.check(&mut summary.rows).await;
-        summary.rows.extend(lost);
+        publisher.verify(&mut summary.rows).await;
+        summary.rows.extend(failed);
         summary.conclude(over, self.began);
-        leader.note(Some(&summary))?;
+        state.note(Some(&summary))?;
         Ok(summary)
     }
 
-    /// Begins a run for each that is not proven. When one can't be begun, none goes on.
-    async fn set_out<'a>(
+    fn copy_of<'a>(&'a self, one: &'a RevisionPlan) -> RepoCopy<'a> {
+        RepoCopy {
+            options: self.options,
+            screen: &one.screen,
+            began: self.began,
+        }
+    }
+
+    /// Starts a run for each revision that has a plan. If one can't be started, all are ended.
+    async fn start_all<'a>(
         &self,
-        looked: &'a [RevisionPlan],
-        copy: &'a [RepoCopy<'a>],
+        plans: &'a [RevisionPlan],
+        copies: &'a [RepoCopy<'a>],
         destination: &DestinationRepo,
     ) -> CliResult<Vec<Option<RevisionRun<'a>>>> {
         let mut runs: Vec<Option<RevisionRun<'a>>> = Vec::new();
-        for (one, copy) in looked.iter().zip(copy) {
-            let RevisionAction::Copy(plan) = &one.found else {
+        for (one, copy) in plans.iter().zip(copies) {
+            let RevisionAction::Copy(plan) = &one.action else {
                 runs.push(None);
                 continue;
             };
-            match self.begin(plan, one, copy, &runs, destination).await {
+            match self.start(plan, one, copy, &runs, destination).await {
                 Ok(run) => runs.push(Some(run)),
                 Err(failure) => {
-                    conclude(&mut runs, &failure).await?;
+                    end_all(&mut runs, &failure).await?;
                     return Err(failure);
                 }
             }
@@ -214,8 +262,8 @@ impl RevisionsCopy<'_> {
         Ok(runs)
     }
 
-    /// Begins a run; the first one creates the repo.
-    async fn begin<'a>(
+    /// Starts a run; the first one creates the repo.
+    async fn start<'a>(
         &self,
         plan: &Plan,
         one: &'a RevisionPlan,
@@ -223,47 +271,45 @@ impl RevisionsCopy<'_> {
         others: &[Option<RevisionRun<'a>>],
         destination: &DestinationRepo,
     ) -> CliResult<RevisionRun<'a>> {
-        let beside = others.iter().flatten().next().map(|run| &run.migration.run);
+        let (stop, settings) = (self.options.stop, self.options.settings);
+        let beside = others.iter().flatten().next().map(|run| &run.copy.dir);
         if beside.is_none() {
-            self.options
-                .stop
-                .unless(may_go_on(plan, &one.destination, self.options.settings))
+            stop.unless(check_plan(plan, &one.destination, settings))
                 .await?;
         }
-        let mut migration = copy
-            .set_out(plan_named(plan, &one.target), &one.destination, beside)
-            .await?;
-        migration.begin()?;
-        if one.target.place == WriteTo::TemporaryBranch {
-            // Blobs are asked about for a branch that is there.
-            migration.plan.destination.revision = destination.at.revision.clone();
-        } else if let Err(failure) = self.options.stop.unless(migration.create()).await {
-            migration
-                .settle(Default::default(), &Err(failure.clone()))
+        let is_temporary = one.target.write_to == WriteTo::TemporaryBranch;
+        let named = plan_named(plan, &one.target);
+        let mut run = copy.start(named, &one.destination, beside).await?;
+        run.record_plan()?;
+        if is_temporary {
+            // The hub is asked about missing blobs by a branch that exists.
+            run.plan.destination.revision = destination.at.revision.clone();
+        } else if let Err(failure) = stop.unless(run.create()).await {
+            run.conclude(Default::default(), &Err(failure.clone()))
                 .await?;
             return Err(failure);
         }
-        migration.plan.creation.exists = one.target.place != WriteTo::TemporaryBranch;
+        run.plan.creation.exists = !is_temporary;
         Ok(RevisionRun {
             target: &one.target,
-            migration,
-            work: Default::default(),
+            copy: run,
+            result: Default::default(),
             stopped: None,
         })
     }
 
-    async fn finish(
+    /// Writes one revision, unless an error of an earlier one ended all.
+    async fn write(
         &self,
         one: &RevisionPlan,
         run: Option<RevisionRun<'_>>,
         context: &mut WriteContext<'_>,
         over: &mut Option<CliError>,
     ) -> CliResult<Report> {
-        let (Some(mut run), RevisionAction::Copy(_)) = (run, &one.found) else {
-            let RevisionAction::UpToDate(report) = &one.found else {
-                return Err(CliError::interrupted());
-            };
-            return Ok((**report).clone());
+        let mut run = match (run, &one.action) {
+            (_, RevisionAction::UpToDate(report)) => return Ok((**report).clone()),
+            (None, RevisionAction::Copy(_)) => return Err(CliError::interrupted()),
+            (Some(run), RevisionAction::Copy(_)) => run,
         };
         if let Some(failure) = over {
             run.stopped.get_or_insert_with(|| {
@@ -287,24 +333,29 @@ impl RevisionsCopy<'_> {
     }
 }
 
-/// Ends the runs that were begun, when none can go on.
-async fn conclude(runs: &mut [Option<RevisionRun<'_>>], failure: &CliError) -> CliResult<()> {
+/// Ends the runs that were started, with the failure of one that could not be.
+async fn end_all(runs: &mut [Option<RevisionRun<'_>>], failure: &CliError) -> CliResult<()> {
     for run in runs.iter_mut().flatten() {
-        run.migration
-            .settle(std::mem::take(&mut run.work), &Err(failure.clone()))
-            .await?;
+        let result = std::mem::take(&mut run.result);
+        run.copy.conclude(result, &Err(failure.clone())).await?;
     }
     Ok(())
 }
 
-/// Has all blobs carried. `ahead` is let go when the first chunk has its turn, or there is none.
-async fn carry_all(runs: &mut [Option<RevisionRun<'_>>], ahead: Option<OwnedSemaphorePermit>) {
-    if let Some(first) = runs
-        .iter_mut()
-        .flatten()
-        .find(|run| !run.migration.plan.chunks.is_empty())
-    {
-        first.migration.ahead = ahead;
+/// Transfers the blobs of all runs. `ahead` is dropped when the first chunk starts, or at once if there is none.
+async fn transfer_all(runs: &mut [Option<RevisionRun<'_>>], ahead: Option<OwnedSemaphorePermit>) {
+    let has_chunks = |run: &&mut RevisionRun<'_>| !run.copy.plan.chunks.is_empty();
+    if let Some(first) = runs.iter_mut().flatten().find(has_chunks) {
+        first.copy.ahead = ahead;
     }
-    join_all(runs.iter_mut().flatten().map(RevisionRun::carry)).await;
+    join_all(runs.iter_mut().flatten().map(RevisionRun::transfer)).await;
+}
+
+/// The receipts of all blobs, for the revisions that share them.
+fn blob_results(runs: &[Option<RevisionRun<'_>>]) -> BlobResults {
+    let mut blobs = BlobResults::default();
+    for run in runs.iter().flatten().filter(|run| run.target.moves()) {
+        blobs.add(&run.copy.plan, &run.result.receipts);
+    }
+    blobs
 }

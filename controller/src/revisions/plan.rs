@@ -1,4 +1,4 @@
-//! One revision, looked at on both sides and planned. A commit that several branches stand at is listed once.
+//! The plan of one revision. A commit of several branches is listed once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,29 +9,30 @@ use hf2ms_worker::protocol::Transport;
 use serde::Serialize;
 
 use super::summary::{RevisionRow, RevisionStatus};
-use super::targets::{RefMapping, RevisionTarget, WriteTo};
+use super::targets::{RefMapping, RevisionTarget, Targets, WriteTo};
 use crate::args::route::Route;
-use crate::copy::CopyOptions;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
+use crate::copy::options::CopyOptions;
+use crate::copy::permission::check_folders;
 use crate::copy::plan::{PlanOptions, RepoPair};
 use crate::copy::sync_state::{SyncState, SyncStates};
 use crate::runs::report::Report;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
-/// A revision as it was found.
+/// A revision and what is to be done about it.
 pub struct RevisionPlan {
-    /// Where it goes.
+    /// The commit, and where its files go.
     pub target: RevisionTarget,
-    /// What stands there.
+    /// The destination at the branch or tag of the target.
     pub destination: DestinationRepo,
-    /// Where words about it go.
+    /// Where lines about this revision are printed.
     pub screen: Screen,
     /// What is to be done.
-    pub found: RevisionAction,
+    pub action: RevisionAction,
 }
 
-/// A plan, and the branches and tags that it is for.
+/// A plan as `hf2ms plan` prints it, with the branches and tags that it is for.
 #[derive(Serialize)]
 pub struct PrintedPlan<'a> {
     revisions: Vec<&'a RefMapping>,
@@ -40,16 +41,16 @@ pub struct PrintedPlan<'a> {
 }
 
 impl<'a> PrintedPlan<'a> {
-    /// Of a revision about which something is to be done.
+    /// The printed plan; `None` if the revision is up to date.
     pub fn new(one: &'a RevisionPlan) -> Option<Self> {
         Some(Self {
-            revisions: one.target.names().collect(),
+            revisions: one.target.refs().collect(),
             plan: plan_named(one.plan()?, &one.target),
         })
     }
 }
 
-/// The plan, whose run goes by the name that the revision is to have.
+/// The plan with the first branch or tag of the target as its destination, by which its run is known.
 pub fn plan_named(plan: &Plan, target: &RevisionTarget) -> Plan {
     let mut plan = plan.clone();
     if let Some(named) = target.first() {
@@ -59,18 +60,18 @@ pub fn plan_named(plan: &Plan, target: &RevisionTarget) -> Plan {
 }
 
 impl RevisionPlan {
-    /// What is to be done, if anything is.
+    /// The plan; `None` if the revision is up to date.
     pub fn plan(&self) -> Option<&Plan> {
-        if let RevisionAction::Copy(plan) = &self.found {
+        if let RevisionAction::Copy(plan) = &self.action {
             Some(plan)
         } else {
             None
         }
     }
 
-    /// A row a name: what would come of it.
+    /// The rows of a dry run, one for each branch or tag.
     pub fn planned(&self) -> Vec<RevisionRow> {
-        let row = |named: &RefMapping| match &self.found {
+        let row = |named: &RefMapping| match &self.action {
             RevisionAction::Copy(plan) => RevisionRow::planned(named, &plan.summary()),
             RevisionAction::UpToDate(report) => RevisionRow::reported(
                 named,
@@ -79,12 +80,12 @@ impl RevisionPlan {
                 self.destination.head.clone(),
             ),
         };
-        self.target.names().map(row).collect()
+        self.target.refs().map(row).collect()
     }
 
-    /// Its files and their bytes.
-    pub fn extent(&self) -> (u64, u64) {
-        match &self.found {
+    /// The number of files, and their bytes.
+    pub fn size(&self) -> (u64, u64) {
+        match &self.action {
             RevisionAction::Copy(plan) => (plan.summary().files, plan.summary().bytes),
             RevisionAction::UpToDate(report) => (report.tally.files, report.tally.bytes),
         }
@@ -93,25 +94,25 @@ impl RevisionPlan {
 
 /// What is to be done about a revision.
 pub enum RevisionAction {
-    /// Nothing: an earlier run proves that it is there.
+    /// Nothing: an earlier run verified both commits as equal.
     UpToDate(Box<Report>),
-    /// This.
+    /// Carry out this plan.
     Copy(Box<Plan>),
 }
 
-/// What all revisions of a repo are looked at with.
+/// Plans the revisions of one repo.
 pub struct RevisionPlanner<'a> {
     options: &'a CopyOptions<'a>,
     route: &'a Route,
     source: &'a SourceRepo,
     destination: &'a DestinationRepo,
-    theirs: &'a Refs,
+    destination_refs: &'a Refs,
     known: DigestCache,
-    proofs: SyncStates,
+    states: SyncStates,
     listings: Mutex<HashMap<Revision, Arc<tokio::sync::Mutex<Option<CachedListing>>>>>,
 }
 
-/// A commit that was listed.
+/// The listing of a commit, and how it was read.
 struct CachedListing {
     listing: Listing,
     transport: Transport,
@@ -119,82 +120,77 @@ struct CachedListing {
 }
 
 impl<'a> RevisionPlanner<'a> {
-    /// Of these sides; `theirs` is what the destination has, and `known` what earlier runs have learned.
+    /// A planner for these two repos. `known` holds the digests that earlier runs have learned.
     pub fn new(
         options: &'a CopyOptions<'a>,
         route: &'a Route,
         sides: (&'a SourceRepo, &'a DestinationRepo),
-        theirs: &'a Refs,
+        destination_refs: &'a Refs,
         known: DigestCache,
     ) -> Self {
-        let proofs = SyncStates::of(options.runs, &sides.1.at);
+        let states = SyncStates::of(options.runs, &sides.1.at);
         Self {
             options,
             route,
             source: sides.0,
             destination: sides.1,
-            theirs,
+            destination_refs,
             known,
-            proofs,
+            states,
             listings: Mutex::default(),
         }
     }
 
-    /// Looks at one.
+    /// Plans one revision.
     ///
     /// # Errors
-    /// It can't be read, or not be compared.
-    pub async fn look(&self, target: RevisionTarget, screen: Screen) -> CliResult<RevisionPlan> {
+    /// One of the sides can't be read, or the destination's hub can't hold the files.
+    pub async fn plan(&self, target: RevisionTarget, screen: Screen) -> CliResult<RevisionPlan> {
         let settings = self.options.settings;
         let (mut source, mut destination) = self.sides(&target)?;
-        if let Some(report) = self.proven(&source, &destination) {
+        if let Some(report) = self.verified(&source, &destination) {
             return Ok(RevisionPlan {
                 target,
                 destination,
                 screen,
-                found: RevisionAction::UpToDate(Box::new(report)),
+                action: RevisionAction::UpToDate(Box::new(report)),
             });
         }
-        if target.place != WriteTo::TemporaryBranch {
+        if target.write_to != WriteTo::TemporaryBranch {
             destination.listing = destination.current(settings).await?;
         }
         let listing = self.listing(&mut source).await?;
-        let prune = if target.place == WriteTo::TemporaryBranch {
-            None
-        } else {
-            self.options.prune
-        };
-        let (worker_args, visibility, card) = (
-            self.options.worker_args.clone(),
-            self.options.visibility,
-            self.route.card(),
-        );
+        let is_temporary = target.write_to == WriteTo::TemporaryBranch;
         let options = PlanOptions {
-            worker_args,
-            visibility,
-            prune,
-            card,
+            worker_args: self.options.worker_args.clone(),
+            visibility: self.options.visibility,
+            prune: self.options.prune.filter(|_| !is_temporary),
+            card: self.route.card(),
         };
         let (mut plan, destination) = RepoPair::of(source, destination, listing)
             .plan(&options, &self.known, settings)
             .await?;
-        plan.check_folder_limit(destination.hub.limits().folder_entries)
-            .map_err(|error| CliError::refused(error.message()))?;
-        if target.place == WriteTo::TemporaryBranch {
+        check_folders(&plan, &destination)?;
+        if is_temporary {
             plan.creation.exists = false;
         }
         Ok(RevisionPlan {
             target,
             destination,
             screen,
-            found: RevisionAction::Copy(Box::new(plan)),
+            action: RevisionAction::Copy(Box::new(plan)),
         })
     }
 
-    /// Whether an earlier run proves that it is there.
-    pub fn is_proven(&self, target: &RevisionTarget) -> bool {
+    /// Whether all branches and tags exist, and earlier runs verified them at the source's commits.
+    pub fn are_up_to_date(&self, targets: &Targets) -> bool {
+        let mut targets = targets.targets.iter();
+        targets.all(|target| target.new_refs.is_empty() && self.is_up_to_date(target))
+    }
+
+    fn is_up_to_date(&self, target: &RevisionTarget) -> bool {
         self.sides(target)
-            .is_ok_and(|(source, destination)| self.proven(&source, &destination).is_some())
+            .is_ok_and(|(source, destination)| self.verified(&source, &destination).is_some())
     }
 
     fn sides(&self, target: &RevisionTarget) -> CliResult<(SourceRepo, DestinationRepo)> {
@@ -204,23 +200,26 @@ impl<'a> RevisionPlanner<'a> {
         Ok((
             self.source
                 .at_commit(&target.commit, &first.source, self.options.settings)?,
-            self.place(target)?,
+            self.destination_of(target)?,
         ))
     }
 
-    /// The destination, where this goes.
-    fn place(&self, target: &RevisionTarget) -> CliResult<DestinationRepo> {
+    /// The destination at the branch or tag of the target.
+    fn destination_of(&self, target: &RevisionTarget) -> CliResult<DestinationRepo> {
         let at = |kind, named: &RefMapping| {
-            let head = self.theirs.find(kind, &named.destination).cloned();
+            let head = self
+                .destination_refs
+                .find(kind, &named.destination)
+                .cloned();
             self.destination
                 .at_branch(&named.destination, head, self.options.settings)
         };
-        match &target.place {
+        match &target.write_to {
             WriteTo::Branch(named) => at(RefKind::Branch, named),
             WriteTo::ExistingTag(named) => at(RefKind::Tag, named),
             WriteTo::TemporaryBranch => {
                 let branch = target
-                    .branch_apart()
+                    .temporary_branch()
                     .ok_or_else(|| CliError::usage("a commit that is none"))?;
                 self.destination
                     .at_branch(&branch, None, self.options.settings)
@@ -228,19 +227,20 @@ impl<'a> RevisionPlanner<'a> {
         }
     }
 
-    fn proven(&self, source: &SourceRepo, destination: &DestinationRepo) -> Option<Report> {
-        let proof = SyncState::new(
+    /// The report of the run that verified these commits as equal.
+    fn verified(&self, source: &SourceRepo, destination: &DestinationRepo) -> Option<Report> {
+        let state = SyncState::new(
             &source.repo.at,
             &destination.at,
             destination.head.clone()?,
             self.route.filter(),
             self.options.prune,
         );
-        self.proofs
-            .find(&proof.with_card(self.route.card()), self.options.runs)
+        self.states
+            .find(&state.with_card(self.route.card()), self.options.runs)
     }
 
-    /// The files at a commit. Who looks at it after another takes over how it was read, too.
+    /// The files of the source's commit, listed once; and `source` is read as they were.
     async fn listing(&self, source: &mut SourceRepo) -> CliResult<Listing> {
         let cell = {
             let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -249,13 +249,13 @@ impl<'a> RevisionPlanner<'a> {
                 .or_default()
                 .clone()
         };
-        let mut seen = cell.lock().await;
-        if let Some(seen) = &*seen {
-            source.take_over(seen.transport, seen.outside, self.options.settings)?;
-            return Ok(seen.listing.clone());
+        let mut cached = cell.lock().await;
+        if let Some(cached) = &*cached {
+            source.take_over(cached.transport, cached.outside, self.options.settings)?;
+            return Ok(cached.listing.clone());
         }
         let listing = source.list(self.options.settings).await?;
-        *seen = Some(CachedListing {
+        *cached = Some(CachedListing {
             listing: listing.clone(),
             transport: source.repo.transport,
             outside: source.repo.git_files,

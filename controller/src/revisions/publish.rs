@@ -1,4 +1,4 @@
-//! The branches and tags that are made of what was written and verified, and what came of each.
+//! The branches and tags of verified commits: created, listed once more, and told of in a row each.
 
 use hf2ms_hub::{Kind, RefKind, RefStore, Revision};
 use hf2ms_worker::protocol::Exit;
@@ -6,7 +6,7 @@ use hf2ms_worker::protocol::Exit;
 use super::plan::{RevisionAction, RevisionPlan};
 use super::summary::{RevisionRow, RevisionStatus};
 use super::targets::{RefMapping, WriteTo};
-use super::write::make;
+use super::write::create_ref;
 use crate::copy::inspect::{DestinationRepo, said};
 use crate::runs::report::Report;
 use crate::settings::Settings;
@@ -14,51 +14,55 @@ use crate::settings::hub_errors::AccessMode;
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 
-/// The names that were made so far.
+/// Creates branches and tags, and keeps which.
 pub struct RefPublisher<'a> {
     /// The destination's branches and tags.
     pub references: &'a dyn RefStore,
-    /// How the hubs are reached.
+    /// Endpoints, tokens and the HTTP client.
     pub settings: &'a Settings,
-    /// When to stop.
+    /// Set when the user stops the command.
     pub stop: &'a Stop,
-    /// Each, and the commit that it is to name.
+    /// The created refs, and the commit of each.
     pub made: Vec<(RefMapping, Revision)>,
 }
 
 impl RefPublisher<'_> {
-    /// Makes the names of a revision that is there, takes away the branch on which it was built, and tells what came of each name.
-    pub async fn give(&mut self, one: &RevisionPlan, ended: CliResult<Report>) -> Vec<RevisionRow> {
+    /// Creates the branches and tags of a revision and deletes its temporary branch: a row for each name.
+    pub async fn publish(
+        &mut self,
+        one: &RevisionPlan,
+        ended: CliResult<Report>,
+    ) -> Vec<RevisionRow> {
         let (rows, head) = match ended {
             Ok(report) => {
                 let head = self.head(one, &report).await;
-                (self.make_all(one, &report, head.as_ref()).await, head)
+                (self.create_all(one, &report, head.as_ref()).await, head)
             }
             Err(failure) => (
                 one.target
-                    .names()
+                    .refs()
                     .map(|named| RevisionRow::failure(named, &failure))
                     .collect(),
                 None,
             ),
         };
-        // A run that is stopped ends soon; the next one takes the branch up where it is.
-        if one.target.place == WriteTo::TemporaryBranch && !self.stop.is_asked() {
-            self.clear(one, head).await;
+        // A stopped run ends without this request; the next run takes the branch.
+        if one.target.write_to == WriteTo::TemporaryBranch && !self.stop.is_asked() {
+            self.delete_temporary_branch(one, head).await;
         }
         rows
     }
 
-    async fn make_all(
+    async fn create_all(
         &mut self,
         one: &RevisionPlan,
         report: &Report,
         head: Option<&Revision>,
     ) -> Vec<RevisionRow> {
         let mut rows: Vec<RevisionRow> = own_row(one, report, head.cloned()).into_iter().collect();
-        for named in &one.target.new {
+        for named in &one.target.new_refs {
             rows.push(
-                match self.make(named, report, head, &one.destination).await {
+                match self.create(named, report, head, &one.destination).await {
                     Ok(commit) => {
                         self.made.push((named.clone(), commit.clone()));
                         RevisionRow::reported(named, report, RevisionStatus::Copied, Some(commit))
@@ -70,14 +74,14 @@ impl RefPublisher<'_> {
         rows
     }
 
-    /// The commit that was verified or, where its hub does not tell that, the one at which it stands.
+    /// The verified commit or, if its hub does not tell it, the commit of the branch now.
     async fn head(&self, one: &RevisionPlan, report: &Report) -> Option<Revision> {
-        let known = match &one.found {
+        let known = match &one.action {
             RevisionAction::UpToDate(_) => one.destination.head.clone(),
             RevisionAction::Copy(_) => report
                 .verification
                 .as_ref()
-                .and_then(|found| found.head.clone()),
+                .and_then(|action| action.head.clone()),
         };
         match known {
             None => head_of(&one.destination, self.references).await,
@@ -85,7 +89,7 @@ impl RefPublisher<'_> {
         }
     }
 
-    async fn make(
+    async fn create(
         &self,
         named: &RefMapping,
         report: &Report,
@@ -106,7 +110,7 @@ impl RefPublisher<'_> {
                 destination.at.hub
             ))
         })?;
-        match make(self.references, kind, name, head).await {
+        match create_ref(self.references, kind, name, head).await {
             Ok(()) => Ok(head.clone()),
             Err(error) if error.kind() == Kind::Conflict => {
                 let why = format!(
@@ -124,8 +128,8 @@ impl RefPublisher<'_> {
         }
     }
 
-    /// Takes away the branch on which a revision was built, and which stands at `head` if that is known.
-    async fn clear(&self, one: &RevisionPlan, head: Option<Revision>) {
+    /// Deletes the branch on which a revision was built; `head` is its commit, if that is known.
+    async fn delete_temporary_branch(&self, one: &RevisionPlan, head: Option<Revision>) {
         let branch = &one.destination.at.revision;
         let at = match head {
             None => self
@@ -147,8 +151,8 @@ impl RefPublisher<'_> {
         }
     }
 
-    /// Looks once more whether what was made stands where it should.
-    pub async fn check(&self, rows: &mut [RevisionRow]) {
+    /// Lists the refs once more: the row of a created ref that is absent, or at another commit, fails.
+    pub async fn verify(&self, rows: &mut [RevisionRow]) {
         if self.made.is_empty() {
             return;
         }
@@ -158,8 +162,8 @@ impl RefPublisher<'_> {
                 .as_ref()
                 .map(|refs| refs.find(named.kind, &named.destination))
             {
-                Ok(Some(found)) if found == commit => continue,
-                Ok(Some(found)) => format!("it was made at {commit}, and stands at {found}"),
+                Ok(Some(action)) if action == commit => continue,
+                Ok(Some(action)) => format!("it was made at {commit}, and stands at {action}"),
                 Ok(None) => "it was made, and is not there".to_owned(),
                 Err(error) => format!("it was made, and could not be looked at again: {error}"),
             };
@@ -173,7 +177,7 @@ impl RefPublisher<'_> {
     }
 }
 
-/// Where a branch stands now.
+/// The commit of the destination's branch now.
 pub async fn head_of(destination: &DestinationRepo, references: &dyn RefStore) -> Option<Revision> {
     match destination.head_now().await {
         None => references
@@ -186,33 +190,33 @@ pub async fn head_of(destination: &DestinationRepo, references: &dyn RefStore) -
     }
 }
 
-/// Whether branches and tags may be made of this: all is there that can ever be.
+/// Whether branches and tags may be created of this: all files are equal, but for those that can never be copied.
 fn is_whole(report: &Report) -> bool {
-    let for_good = |kind| {
+    let is_permanent = |kind| {
         matches!(
             kind,
             Kind::NotFound | Kind::Corrupt | Kind::Invalid | Kind::Policy | Kind::Refused
         )
     };
-    is_equal(report) && report.failed.iter().all(|failed| for_good(failed.kind))
+    is_equal(report) && report.failed.iter().all(|failed| is_permanent(failed.kind))
 }
 
 fn is_equal(report: &Report) -> bool {
     report
         .verification
         .as_ref()
-        .is_some_and(|found| found.is_good())
+        .is_some_and(|action| action.is_good())
 }
 
-/// The row of a name that stood there before.
+/// The row of a branch or tag that existed before.
 fn own_row(one: &RevisionPlan, report: &Report, head: Option<Revision>) -> Option<RevisionRow> {
-    let written = matches!(one.found, RevisionAction::Copy(_)) && report.tally.commits > 0;
+    let written = matches!(one.action, RevisionAction::Copy(_)) && report.tally.commits > 0;
     let state = if written {
         RevisionStatus::Copied
     } else {
         RevisionStatus::Unchanged
     };
-    match &one.target.place {
+    match &one.target.write_to {
         WriteTo::TemporaryBranch => None,
         WriteTo::ExistingTag(named) if !is_equal(report) => {
             let why = "the tag is there with other content, and tags are not moved: delete it there to have it made anew";

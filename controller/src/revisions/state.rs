@@ -1,5 +1,5 @@
-//! What is kept of all revisions together, in the folder of the first of their runs: whether every branch and tag was as it should
-//! be at the end. Runs alone don't tell: some revisions never get as far as a run, and some names are not made after one.
+//! `revisions.json` in the folder of the first run of all revisions: whether every branch and tag succeeded. The runs alone don't tell:
+//! some revisions fail before they have a run, and some refs are not created after one.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::ui::errors::{CliError, CliResult};
 
 const FILE: &str = "revisions.json";
 
-/// What is kept.
+/// The file as it is written.
 #[derive(Serialize)]
 struct Kept<'a> {
     /// The exit code; none while it is under way.
@@ -23,17 +23,17 @@ struct Kept<'a> {
     revisions: &'a [RevisionRow],
 }
 
-/// What is read of it again.
+/// The field that is read again.
 #[derive(Deserialize)]
 struct Ended {
     exit: Option<u8>,
 }
 
-/// The run that stands for all.
+/// The folder that holds the file; `None` if there is no run.
 pub struct RevisionsState(Option<PathBuf>);
 
 impl RevisionsState {
-    /// The first of these; where nothing is to be written any more, that of the command before.
+    /// The folder of the first of these runs or, if nothing is to be written, that of the command before.
     pub fn of(
         revision_runs: &[Option<RevisionRun<'_>>],
         runs: &Runs,
@@ -43,7 +43,7 @@ impl RevisionsState {
             .iter()
             .flatten()
             .next()
-            .map(|run| run.migration.run.path().to_owned());
+            .map(|run| run.copy.dir.path().to_owned());
         let before = || {
             of_repo(runs, destination)
                 .map(|run| runs.path(&run.id))
@@ -52,7 +52,7 @@ impl RevisionsState {
         Self(first.or_else(before))
     }
 
-    /// Notes what came of all; nothing yet, while it is under way.
+    /// Writes the summary; without one the revisions are unfinished.
     ///
     /// # Errors
     /// The disk's.
@@ -69,16 +69,16 @@ impl RevisionsState {
     }
 }
 
-/// Whether a run of ours made this destination, and its branches and tags have not all got there since.
-pub fn is_left_by_us(runs: &Runs, destination: &RepoAt) -> bool {
+/// Whether a run of this machine created the destination, and no later one has copied all branches and tags.
+pub fn is_unfinished(runs: &Runs, destination: &RepoAt) -> bool {
     let mut alone = of_repo(runs, destination).filter(|run| run.beside.is_none());
     alone
-        .find_map(|run| verdict(runs, &run, destination))
+        .find_map(|run| leaves_unfinished(runs, &run, destination))
         .unwrap_or(false)
 }
 
-/// What a run says about that, if anything. Only one that writes the default branch can have made the repo.
-fn verdict(runs: &Runs, run: &RunRecord, destination: &RepoAt) -> Option<bool> {
+/// Whether this run leaves the destination unfinished; `None` if it doesn't tell. Only a run of the default branch creates the repo.
+fn leaves_unfinished(runs: &Runs, run: &RunRecord, destination: &RepoAt) -> Option<bool> {
     let made_it = run.destination == *destination && made(runs, run);
     match runs.read::<Ended>(&run.id, FILE) {
         Some(Ended { exit }) if exit == Some(Exit::Done as u8) => Some(false),

@@ -1,5 +1,4 @@
-//! A repo's revisions before anything is written: the branches and tags of both sides, where each goes, and what is to be done
-//! about each.
+//! The branches and tags of both sides and a plan for each, before anything is written.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,42 +13,42 @@ use super::state;
 use super::summary::{RevisionRow, RevisionsSummary};
 use super::targets::{DefaultBranches, RefMapping, RevisionTarget, Targets};
 use crate::args::route::Route;
-use crate::copy::CopyOptions;
-use crate::copy::decide::{EXISTS, IfExists, SPACE};
+use crate::copy::decide::{EXISTS, SPACE};
 use crate::copy::inspect::{DestinationRepo, SourceRepo, said};
+use crate::copy::options::{CopyOptions, IfExists};
 use crate::copy::plan::{Purpose, find};
 use crate::runs::digests;
 use crate::settings::hub_errors::AccessMode;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
-/// Revisions that are looked at at a time.
+/// Revisions that are planned at a time.
 const AHEAD: usize = 4;
 
-/// All revisions of a repo, as they were found.
+/// All revisions of a repo, planned.
 pub struct Survey {
-    /// Those that can be copied: the default branch first, what is only compared last.
-    pub looked: Vec<RevisionPlan>,
-    /// Those that can't, and why.
-    pub lost: Vec<RevisionRow>,
+    /// The revisions that can be copied: the default branch first, tags that are only compared last.
+    pub plans: Vec<RevisionPlan>,
+    /// The branches and tags that can't be copied, and why.
+    pub failed: Vec<RevisionRow>,
     /// The destination, at its default branch.
     pub destination: DestinationRepo,
-    /// Its branches and tags.
+    /// The client for the destination's branches and tags.
     pub references: Arc<dyn RefStore>,
     /// Digests that earlier runs have learned.
     pub known: DigestCache,
 }
 
-/// What came of looking.
+/// The result of a survey.
 pub enum SurveyResult<T> {
-    /// This is to be done.
+    /// The revisions were found.
     Found(Box<T>),
-    /// Nothing, for this reason.
+    /// The repo is skipped for this reason.
     Skip(&'static str),
 }
 
-/// One look at both sides.
-struct Look<'a> {
+/// Surveys one repo.
+struct Surveyor<'a> {
     options: &'a CopyOptions<'a>,
     screen: &'a Screen,
     source: SourceRepo,
@@ -57,17 +56,17 @@ struct Look<'a> {
 }
 
 impl Survey {
-    /// Looks at both sides.
+    /// Lists the branches and tags of both sides and plans each.
     ///
     /// # Errors
-    /// One of them can't be read, or shows what is to be hidden.
+    /// One of the sides can't be read; the destination is public and the source is not.
     pub async fn of(
         options: &CopyOptions<'_>,
         route: &Route,
         purpose: Purpose,
         screen: &Screen,
     ) -> CliResult<SurveyResult<Self>> {
-        is_about_all(route)?;
+        check_names_no_revision(route)?;
         let stop = options.stop;
         let Some((source, destination)) = stop
             .unless(find(route, purpose, options.settings, screen))
@@ -75,9 +74,9 @@ impl Survey {
         else {
             return Ok(SurveyResult::Skip(SPACE));
         };
-        let wanted = options.visibility.unwrap_or(source.repo.info.visibility);
-        destination.stays_hidden(wanted)?;
-        Look {
+        let visibility = options.visibility.unwrap_or(source.repo.info.visibility);
+        destination.stays_hidden(visibility)?;
+        Surveyor {
             options,
             screen,
             source,
@@ -87,19 +86,19 @@ impl Survey {
         .await
     }
 
-    /// What would come of all.
+    /// The table of a dry run.
     pub fn summary(self, began: Instant) -> RevisionsSummary {
         let mut summary = RevisionsSummary::new(self.destination.at.web_url());
-        self.looked
+        self.plans
             .iter()
-            .for_each(|one| summary.add(one.planned(), one.extent()));
-        summary.rows.extend(self.lost);
+            .for_each(|one| summary.add(one.planned(), one.size()));
+        summary.rows.extend(self.failed);
         summary.conclude(None, began);
         summary
     }
 }
 
-impl Look<'_> {
+impl Surveyor<'_> {
     async fn survey(self, route: &Route) -> CliResult<SurveyResult<Survey>> {
         let Self {
             options,
@@ -107,53 +106,50 @@ impl Look<'_> {
             ref source,
             ref destination,
         } = self;
-        let (ours, references, theirs) = options.stop.unless(self.both()).await?;
-        let wanted = Targets::of(&ours, &theirs, &self.defaults());
+        let (source_refs, references, destination_refs) =
+            options.stop.unless(self.list_refs()).await?;
+        let targets = Targets::of(&source_refs, &destination_refs, &self.defaults());
         let known = digests::load(options.runs, &source.repo.at, &destination.at);
-        let looking = RevisionPlanner::new(
+        let planner = RevisionPlanner::new(
             options,
             route,
             (source, destination),
-            &theirs,
+            &destination_refs,
             known.clone(),
         );
-        if options.existing == IfExists::LeftAlone
+        if options.if_exists == IfExists::Skip
             && destination.info.is_some()
-            && !state::is_left_by_us(options.runs, &destination.at)
+            && !state::is_unfinished(options.runs, &destination.at)
+            && !planner.are_up_to_date(&targets)
         {
-            let proven = wanted
-                .targets
-                .iter()
-                .all(|target| target.new.is_empty() && looking.is_proven(target));
-            if !proven {
-                return Ok(SurveyResult::Skip(EXISTS));
-            }
+            return Ok(SurveyResult::Skip(EXISTS));
         }
         source
             .repo
             .warnings
             .iter()
             .for_each(|warning| screen.warn(warning));
-        self.announce(&ours, &wanted);
-        self.name_left_over(&wanted, &theirs);
-        let mut lost: Vec<RevisionRow> = wanted.refused.iter().map(RevisionRow::refused).collect();
-        let mut looked = options
+        self.announce(&source_refs, &targets);
+        self.warn_of_leftovers(&targets, &destination_refs);
+        let mut failed: Vec<RevisionRow> =
+            targets.refused.iter().map(RevisionRow::refused).collect();
+        let mut plans = options
             .stop
-            .unless(self.look(wanted.targets, &looking, &mut lost))
+            .unless(self.plan_all(targets.targets, &planner, &mut failed))
             .await?;
-        drop(looking);
-        self.share(&mut looked);
+        drop(planner);
+        self.share(&mut plans);
         Ok(SurveyResult::Found(Box::new(Survey {
-            looked,
-            lost,
+            plans,
+            failed,
             destination: self.destination,
             references,
             known,
         })))
     }
 
-    /// The branches and tags of both sides, and how the destination's are asked for.
-    async fn both(&self) -> CliResult<(Refs, Arc<dyn RefStore>, Refs)> {
+    /// The source's refs, the client for the destination's refs, and the destination's refs.
+    async fn list_refs(&self) -> CliResult<(Refs, Arc<dyn RefStore>, Refs)> {
         let (
             Self {
                 source,
@@ -166,7 +162,7 @@ impl Look<'_> {
             open_ref_store(&side, settings.http())
                 .map_err(|error| said(&error, at, settings, doing))
         };
-        let ours = match open(
+        let source_refs = match open(
             settings.source(&source.repo.at),
             &source.repo.at,
             AccessMode::Reading,
@@ -177,9 +173,9 @@ impl Look<'_> {
             Err(error) if error.kind() == Kind::Locked => {
                 refs_by_git(&settings.source(&source.repo.at), settings.http()).await
             }
-            told => told,
+            listed => listed,
         };
-        let ours = ours
+        let source_refs = source_refs
             .map_err(|error| said(&error, &source.repo.at, settings, AccessMode::Reading))?
             .named();
         let references = open(
@@ -187,14 +183,14 @@ impl Look<'_> {
             &destination.at,
             AccessMode::Writing,
         )?;
-        let theirs = match &destination.info {
+        let destination_refs = match &destination.info {
             Some(_) => references
                 .refs()
                 .await
                 .map_err(|error| said(&error, &destination.at, settings, AccessMode::Writing))?,
             None => Refs::default(),
         };
-        Ok((ours, references, theirs))
+        Ok((source_refs, references, destination_refs))
     }
 
     fn defaults(&self) -> DefaultBranches {
@@ -204,8 +200,12 @@ impl Look<'_> {
         }
     }
 
-    fn announce(&self, ours: &Refs, wanted: &Targets) {
-        let (branches, tags, defaults) = (ours.branches.len(), ours.tags.len(), self.defaults());
+    fn announce(&self, source_refs: &Refs, targets: &Targets) {
+        let (branches, tags, defaults) = (
+            source_refs.branches.len(),
+            source_refs.tags.len(),
+            self.defaults(),
+        );
         let renamed = if defaults.source == defaults.destination {
             format!("{} is the default branch on both sides", defaults.source)
         } else {
@@ -216,11 +216,11 @@ impl Look<'_> {
         };
         self.screen.status(format!(
             "{branches} branches and {tags} tags at {} commits: {renamed}, the others keep their names",
-            wanted.targets.len()
+            targets.targets.len()
         ));
         if let Some(pattern) = self.source.repo.at.hub.profile().abilities.pull_requests {
-            let conversions = if ours.others > 0 {
-                format!(" and {} conversions", ours.others)
+            let conversions = if source_refs.others > 0 {
+                format!(" and {} conversions", source_refs.others)
             } else {
                 String::new()
             };
@@ -228,17 +228,17 @@ impl Look<'_> {
                 "pull requests ({pattern}){conversions} are the hub's own and are not copied"
             ));
         }
-        if wanted.left_over > 0 {
+        if targets.left_over > 0 {
             self.screen.warn(format!(
                 "{} branches hf2ms-copy-.. at the source are left over from an earlier run and are not copied",
-                wanted.left_over
+                targets.left_over
             ));
         }
     }
 
-    /// Branches apart that no revision of now takes up: their commits are gone from the source's refs.
-    fn name_left_over(&self, wanted: &Targets, theirs: &Refs) {
-        for branch in wanted.left_over_in(theirs) {
+    /// Warns of temporary branches that no revision uses: their commits are gone from the source's refs.
+    fn warn_of_leftovers(&self, targets: &Targets, destination_refs: &Refs) {
+        for branch in targets.left_over_in(destination_refs) {
             let id = &self.destination.at.id;
             self.screen.warn(format!(
                 "the branch {branch} of {id} is left over from a run that was killed: delete it, unless one is under way elsewhere"
@@ -246,30 +246,30 @@ impl Look<'_> {
         }
     }
 
-    /// Looks at each; what can't be looked at has failed alone.
-    async fn look(
+    /// Plans each target; one that can't be planned fails alone.
+    async fn plan_all(
         &self,
         targets: Vec<RevisionTarget>,
-        looking: &RevisionPlanner<'_>,
-        lost: &mut Vec<RevisionRow>,
+        planner: &RevisionPlanner<'_>,
+        failed: &mut Vec<RevisionRow>,
     ) -> CliResult<Vec<RevisionPlan>> {
-        let look = |target: RevisionTarget| async move {
+        let plan = |target: RevisionTarget| async move {
             let screen = self.screen.of_revision(&target.name());
-            let names: Vec<RefMapping> = target.names().cloned().collect();
-            looking
-                .look(target, screen.clone())
+            let names: Vec<RefMapping> = target.refs().cloned().collect();
+            planner
+                .plan(target, screen.clone())
                 .await
                 .map_err(|failure| (names, screen, failure))
         };
-        let mut looked = Vec::new();
-        let mut all = stream::iter(targets).map(look).buffered(AHEAD);
+        let mut plans = Vec::new();
+        let mut all = stream::iter(targets).map(plan).buffered(AHEAD);
         while let Some(one) = all.next().await {
             match one {
-                Ok(one) => looked.push(one),
+                Ok(one) => plans.push(one),
                 Err((_, _, failure)) if failure.ends_all() => return Err(failure),
                 Err((names, screen, failure)) => {
                     screen.fail(&failure);
-                    lost.extend(
+                    failed.extend(
                         names
                             .iter()
                             .map(|named| RevisionRow::failure(named, &failure)),
@@ -277,21 +277,21 @@ impl Look<'_> {
                 }
             }
         }
-        Ok(looked)
+        Ok(plans)
     }
 
-    /// Gives each blob to the first revision that has it, and cuts what is left of each.
-    fn share(&self, looked: &mut [RevisionPlan]) {
-        let mut spoken = ClaimedBlobs::default();
-        for one in looked {
-            let RevisionAction::Copy(plan) = &mut one.found else {
+    /// Gives each blob to the first revision that has it, and cuts the rest of each plan into chunks.
+    fn share(&self, plans: &mut [RevisionPlan]) {
+        let mut claimed = ClaimedBlobs::default();
+        for one in plans {
+            let RevisionAction::Copy(plan) = &mut one.action else {
                 continue;
             };
             if !one.target.moves() {
                 plan.chunks.clear();
                 continue;
             }
-            plan.claim_blobs(&mut spoken);
+            plan.claim_blobs(&mut claimed);
             let bytes = plan.summary().blob_bytes;
             plan.rechunk(self.options.worker_args.chunking(bytes));
             plan.warnings
@@ -301,11 +301,11 @@ impl Look<'_> {
     }
 }
 
-/// That the source was named without a revision.
+/// Refuses a source that names a revision.
 ///
 /// # Errors
-/// It names one.
-pub fn is_about_all(route: &Route) -> CliResult<()> {
+/// SOURCE names a revision.
+pub fn check_names_no_revision(route: &Route) -> CliResult<()> {
     if *route.asked() == Revision::main_of(route.from()) {
         return Ok(());
     }

@@ -1,19 +1,19 @@
-//! Which revisions there are, and where each goes. Pure.
+//! Where the source's branches and tags go. Pure.
 //!
-//! The source's default branch goes to the destination's; every other branch and tag keeps its name. What stands at the
-//! destination already is met there; the rest is built apart, each commit once, and only then gets its names.
+//! The source's default branch goes to the destination's; every other branch and tag keeps its name. A branch that exists is
+//! updated. All others are built on temporary branches, one for each commit, and are created from those at the end.
 
 use hf2ms_hub::{Ref, RefKind, Refs, Refused, Revision};
 use serde::{Serialize, Serializer};
 
-/// How branches begin on which a revision is built before it has its name. The commit of the source follows.
-const APART: &str = "hf2ms-copy-";
+/// The prefix of temporary branches; the source's commit follows.
+const TEMPORARY: &str = "hf2ms-copy-";
 
-/// A branch or tag of the source, and what it is to be called.
+/// A branch or tag of the source, and its name at the destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RefMapping {
-    /// What it is.
-    #[serde(serialize_with = "in_words")]
+    /// Branch or tag.
+    #[serde(serialize_with = "kind_name")]
     pub kind: RefKind,
     /// Its name at the source.
     pub source: Revision,
@@ -21,7 +21,7 @@ pub struct RefMapping {
     pub destination: Revision,
 }
 
-fn in_words<S: Serializer>(kind: &RefKind, serializer: S) -> Result<S::Ok, S::Error> {
+fn kind_name<S: Serializer>(kind: &RefKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.name())
 }
 
@@ -31,30 +31,30 @@ pub struct RevisionTarget {
     /// The source's commit.
     pub commit: Revision,
     /// Where its files go.
-    pub place: WriteTo,
-    /// What is to be made once they are there.
-    pub new: Vec<RefMapping>,
+    pub write_to: WriteTo,
+    /// The branches and tags to create when its files are verified.
+    pub new_refs: Vec<RefMapping>,
 }
 
-/// Where a revision's files go.
+/// Where the files of a revision go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteTo {
-    /// To a branch that is there, or comes with the repo.
+    /// To a branch that exists, or is created with the repo.
     Branch(RefMapping),
-    /// To a branch of its own, which goes once the names are made.
+    /// To a temporary branch, which is deleted when its branches and tags have been created.
     TemporaryBranch,
-    /// Nowhere: the tag is there, and tags are not moved. It is only compared.
+    /// Nowhere: the tag exists, and tags are not moved. Its files are only compared.
     ExistingTag(RefMapping),
 }
 
-/// All that is asked for.
+/// All commits of the source that branches and tags name, and where each goes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Targets {
-    /// Commits and where they go: the default branch first, what is only compared last.
+    /// The commits: the default branch first, tags that are only compared last.
     pub targets: Vec<RevisionTarget>,
-    /// What is not copied, and why.
+    /// The branches and tags that can't be copied, and why.
     pub refused: Vec<Refused>,
-    /// Branches at the source that an earlier run left there.
+    /// The number of temporary branches that an earlier run left at the source.
     pub left_over: usize,
 }
 
@@ -67,27 +67,27 @@ pub struct DefaultBranches {
 }
 
 impl RevisionTarget {
-    /// The branch on which it is built, when it has none yet.
-    pub fn branch_apart(&self) -> Option<Revision> {
-        format!("{APART}{}", self.commit).parse().ok()
+    /// The temporary branch of this commit.
+    pub fn temporary_branch(&self) -> Option<Revision> {
+        format!("{TEMPORARY}{}", self.commit).parse().ok()
     }
 
-    /// Whether its files go anywhere.
+    /// Whether its files are written, and not only compared.
     pub fn moves(&self) -> bool {
-        !matches!(self.place, WriteTo::ExistingTag(_))
+        !matches!(self.write_to, WriteTo::ExistingTag(_))
     }
 
-    /// The first of its names.
+    /// The first of its branches and tags.
     pub fn first(&self) -> Option<&RefMapping> {
-        match &self.place {
+        match &self.write_to {
             WriteTo::Branch(named) | WriteTo::ExistingTag(named) => Some(named),
-            WriteTo::TemporaryBranch => self.new.first(),
+            WriteTo::TemporaryBranch => self.new_refs.first(),
         }
     }
 
-    /// What it is called in words: `branch dev`, or `tag v1 and 3 more`.
+    /// The name for people: `branch dev`, or `tag v1 and 3 more`.
     pub fn name(&self) -> String {
-        let more = match self.names().count() {
+        let more = match self.refs().count() {
             0 | 1 => String::new(),
             count => format!(" and {} more", count - 1),
         };
@@ -96,13 +96,13 @@ impl RevisionTarget {
         })
     }
 
-    /// All of its names.
-    pub fn names(&self) -> impl Iterator<Item = &RefMapping> {
-        let own = match &self.place {
+    /// All of its branches and tags.
+    pub fn refs(&self) -> impl Iterator<Item = &RefMapping> {
+        let own = match &self.write_to {
             WriteTo::Branch(named) | WriteTo::ExistingTag(named) => Some(named),
             WriteTo::TemporaryBranch => None,
         };
-        own.into_iter().chain(&self.new)
+        own.into_iter().chain(&self.new_refs)
     }
 }
 
@@ -126,10 +126,10 @@ impl Targets {
                 None if is_default => Some(WriteTo::Branch(named.clone())),
                 None => None,
             };
-            let target = |place| RevisionTarget {
+            let target = |write_to| RevisionTarget {
                 commit: found.commit.clone(),
-                place,
-                new: Vec::new(),
+                write_to,
+                new_refs: Vec::new(),
             };
             match place {
                 Some(place @ WriteTo::ExistingTag(_)) => tagged.push(target(place)),
@@ -144,22 +144,22 @@ impl Targets {
         wanted
     }
 
-    /// Branches apart at the destination that no target of now takes up.
+    /// The temporary branches at the destination that no target uses.
     pub fn left_over_in<'a>(&self, destination: &'a Refs) -> Vec<&'a Revision> {
         let taken: Vec<Revision> = self
             .targets
             .iter()
-            .filter_map(RevisionTarget::branch_apart)
+            .filter_map(RevisionTarget::temporary_branch)
             .collect();
         let apart = destination
             .branches
             .iter()
             .map(|found| &found.name)
-            .filter(|name| name.as_str().starts_with(APART));
+            .filter(|name| name.as_str().starts_with(TEMPORARY));
         apart.filter(|name| !taken.contains(name)).collect()
     }
 
-    /// What a ref is to be called, unless it can't be.
+    /// The name of a ref at the destination; `None` for one that is refused or left over.
     fn name(
         &mut self,
         kind: RefKind,
@@ -167,7 +167,7 @@ impl Targets {
         defaults: &DefaultBranches,
         taken: &mut Vec<Revision>,
     ) -> Option<RefMapping> {
-        if kind == RefKind::Branch && found.name.as_str().starts_with(APART) {
+        if kind == RefKind::Branch && found.name.as_str().starts_with(TEMPORARY) {
             self.left_over += 1;
             return None;
         }
@@ -200,18 +200,18 @@ impl Targets {
         })
     }
 
-    /// A name to be made: of a branch that gets the same commit anyway, or of one apart.
+    /// Adds a ref to create, to the target of the same commit if there is one.
     fn add(&mut self, commit: Revision, named: RefMapping) {
         match self
             .targets
             .iter_mut()
             .find(|target| target.commit == commit)
         {
-            Some(target) => target.new.push(named),
+            Some(target) => target.new_refs.push(named),
             None => self.targets.push(RevisionTarget {
                 commit,
-                place: WriteTo::TemporaryBranch,
-                new: vec![named],
+                write_to: WriteTo::TemporaryBranch,
+                new_refs: vec![named],
             }),
         }
     }
@@ -266,13 +266,19 @@ mod tests {
     /// Each target's commit, where it goes, and what is made of it.
     fn told(wanted: &Targets) -> Vec<String> {
         let name = |named: &RefMapping| format!("{} {}", named.kind.name(), named.destination);
-        let place = |target: &RevisionTarget| match &target.place {
+        let place = |target: &RevisionTarget| match &target.write_to {
             WriteTo::Branch(named) => format!("to {}", name(named)),
             WriteTo::TemporaryBranch => "apart".to_owned(),
             WriteTo::ExistingTag(named) => format!("is {}", name(named)),
         };
-        let new =
-            |target: &RevisionTarget| target.new.iter().map(name).collect::<Vec<_>>().join(", ");
+        let new = |target: &RevisionTarget| {
+            target
+                .new_refs
+                .iter()
+                .map(name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         wanted
             .targets
             .iter()
@@ -339,10 +345,10 @@ mod tests {
 
     #[test]
     fn what_an_earlier_run_left_is_no_branch_of_the_source() {
-        let left = format!("{APART}{}", "a".repeat(40));
+        let left = format!("{TEMPORARY}{}", "a".repeat(40));
         let wanted = wanted(&refs(&[("main", 'a'), (&left, 'a')], &[]), &Refs::default());
         assert_eq!((wanted.targets.len(), wanted.left_over), (1, 1));
-        let old = format!("{APART}{}", "b".repeat(40));
+        let old = format!("{TEMPORARY}{}", "b".repeat(40));
         let destination = refs(&[("master", 'x'), (&left, 'x'), (&old, 'x')], &[]);
         assert_eq!(
             wanted.left_over_in(&destination),

@@ -1,4 +1,4 @@
-//! One revision under way: its files are written where it stands, or on a branch apart that is then given its names.
+//! The writing of one revision: its files are committed to its branch, or to a temporary branch whose names are made later.
 
 use hf2ms_hub::{Error, Kind, RefKind, RefStore, Revision};
 use hf2ms_worker::plan::DigestCache;
@@ -7,49 +7,49 @@ use hf2ms_worker::protocol::Deletion;
 
 use super::targets::{RevisionTarget, WriteTo};
 use crate::copy::inspect::said;
-use crate::copy::outcome::RunResult;
+use crate::copy::outcome::{RunResult, verification_of_listing};
 use crate::copy::run::CopyRun;
 use crate::runs::digests::learn;
 use crate::runs::report::Report;
 use crate::settings::hub_errors::AccessMode;
 use crate::ui::errors::{CliError, CliResult};
 
-/// What the revisions of a repo share when they are written.
+/// What the revisions of a repo share while they are written.
 pub struct WriteContext<'a> {
     /// The destination's branches and tags.
     pub references: &'a dyn RefStore,
-    /// Where the default branch stands: new branches begin there.
+    /// The commit of the default branch, at which new branches begin.
     pub base: Option<Revision>,
-    /// What became of blobs that several have.
-    pub arrived: BlobResults,
-    /// Digests that those before have learned.
+    /// The results of blobs that several revisions share.
+    pub blobs: BlobResults,
+    /// Digests that earlier revisions have learned.
     pub known: DigestCache,
 }
 
-/// One revision under way.
+/// The run of one revision.
 pub struct RevisionRun<'a> {
-    /// What it is.
+    /// The commit, and where its files go.
     pub target: &'a RevisionTarget,
-    /// How it is copied.
-    pub migration: CopyRun<'a>,
-    /// What came of it so far.
-    pub work: RunResult,
-    /// Why it ended before its turn.
+    /// The run of its copy.
+    pub copy: CopyRun<'a>,
+    /// The result so far.
+    pub result: RunResult,
+    /// The failure that ended it before it could be written.
     pub stopped: Option<CliError>,
 }
 
 impl RevisionRun<'_> {
-    /// Has its own blobs carried.
-    pub async fn carry(&mut self) {
-        if self.stopped.is_none() && !self.migration.plan.chunks.is_empty() {
-            self.stopped = self.migration.carry_chunks(&mut self.work).await.err();
+    /// Transfers the blobs that no earlier revision has.
+    pub async fn transfer(&mut self) {
+        if self.stopped.is_none() && !self.copy.plan.chunks.is_empty() {
+            self.stopped = self.copy.transfer(&mut self.result).await.err();
         }
     }
 
-    /// Writes and compares it; leaves a report however it ends.
+    /// Commits and verifies the revision, and writes its report, also if it fails.
     ///
     /// # Errors
-    /// What stopped it.
+    /// What ended the run.
     pub async fn finish(&mut self, context: &mut WriteContext<'_>) -> CliResult<Report> {
         let done = match self.stopped.take() {
             Some(failure) => Err(failure),
@@ -57,49 +57,52 @@ impl RevisionRun<'_> {
         };
         context
             .known
-            .extend(learn(&self.migration.plan, &self.work.receipts));
-        let work = RunResult {
+            .extend(learn(&self.copy.plan, &self.result.receipts));
+        let result = RunResult {
             known: context.known.clone(),
-            ..std::mem::take(&mut self.work)
+            ..std::mem::take(&mut self.result)
         };
-        let report = self.migration.settle(work, &done).await?;
+        let report = self.copy.conclude(result, &done).await?;
         done.map(|()| report)
     }
 
     async fn write(&mut self, context: &WriteContext<'_>) -> CliResult<()> {
         let Self {
             target,
-            migration,
-            work,
+            copy,
+            result,
             ..
         } = self;
-        if migration.plan.is_done() {
-            work.verification = Some(migration.compare_listing());
+        if copy.plan.is_done() {
+            result.verification = Some(verification_of_listing(&copy.plan, copy.destination));
             return Ok(());
         }
-        if let WriteTo::ExistingTag(_) = target.place {
-            return migration.compare(work).await;
+        if let WriteTo::ExistingTag(_) = target.write_to {
+            return copy.compare(result).await;
         }
-        let told = context.arrived.receipt(&migration.plan);
-        work.receipts.push(told);
-        work.failed = migration.plan.unsent(&work.receipts);
-        if target.place != WriteTo::TemporaryBranch {
-            return migration.finalize(work, Deletion::WhenWhole).await;
+        let receipt = context.blobs.receipt(&copy.plan);
+        result.receipts.push(receipt);
+        result.failed = copy.plan.unsent(&result.receipts);
+        if target.write_to != WriteTo::TemporaryBranch {
+            return copy.commit(result, Deletion::WhenWhole).await;
         }
-        begin_apart(migration, context).await?;
-        // What the branch began with and is not planned goes, though files are missing: nobody has seen it yet.
-        migration.finalize(work, Deletion::Always).await
+        prepare_temporary_branch(copy, context).await?;
+        // Files of the branch's first commit that the plan does not have are deleted even if some files failed: the branch is not visible yet.
+        copy.commit(result, Deletion::Always).await
     }
 }
 
-/// Makes the branch apart, or takes up the one that a killed run left, and meets what it holds.
-async fn begin_apart(migration: &mut CopyRun<'_>, context: &WriteContext<'_>) -> CliResult<()> {
-    let destination = migration.destination;
-    let refused = |error: &Error| {
+/// Creates the temporary branch, or takes the one that a killed run left, and brings the plan up to date with its files.
+async fn prepare_temporary_branch(
+    copy: &mut CopyRun<'_>,
+    context: &WriteContext<'_>,
+) -> CliResult<()> {
+    let destination = copy.destination;
+    let explained = |error: &Error| {
         said(
             error,
             &destination.at,
-            migration.settings,
+            copy.options.settings,
             AccessMode::Writing,
         )
     };
@@ -109,7 +112,7 @@ async fn begin_apart(migration: &mut CopyRun<'_>, context: &WriteContext<'_>) ->
             "{hub} does not say where {id} stands: no branch can be made"
         ))
     })?;
-    match make(
+    match create_ref(
         context.references,
         RefKind::Branch,
         &destination.at.revision,
@@ -118,24 +121,25 @@ async fn begin_apart(migration: &mut CopyRun<'_>, context: &WriteContext<'_>) ->
     .await
     {
         Err(error) if error.kind() == Kind::Conflict => (),
-        made => made.map_err(|error| refused(&error))?,
+        made => made.map_err(|error| explained(&error))?,
     }
     let listing = destination
         .hub
         .list_branch()
         .await
-        .map_err(|error| refused(&error))?;
-    migration.plan.rebase_exactly_on(&listing, &context.known);
-    migration.plan.creation.exists = true;
-    migration.plan.destination.revision = destination.at.revision.clone();
+        .map_err(|error| explained(&error))?;
+    copy.plan.rebase_exactly_on(&listing, &context.known);
+    copy.plan.creation.exists = true;
+    copy.plan.destination.revision = destination.at.revision.clone();
     Ok(())
 }
 
-/// Makes a branch or tag. Whether a lost answer, or one that says that it exists, means that it is as wanted, is looked up.
+/// Creates a branch or tag at a commit. If the response is lost, or says that the name exists, the refs are listed to learn where it
+/// stands.
 ///
 /// # Errors
-/// The hub's; [`Kind::Conflict`] when it stands elsewhere.
-pub async fn make(
+/// The hub's; [`Kind::Conflict`] if the name exists at another commit.
+pub async fn create_ref(
     references: &dyn RefStore,
     kind: RefKind,
     name: &Revision,

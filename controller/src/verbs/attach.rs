@@ -1,17 +1,13 @@
-//! `hf2ms attach`: sees a run in the cloud through, from any terminal that has its journal.
+//! `hf2ms attach`: waits for a run in the cloud, from any terminal that has its journal.
 
-use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Exit;
 
-use crate::copy::cloud::ModalCopy;
-use crate::copy::outcome::RunResult;
-use crate::engine::modal::Modal;
-use crate::engine::remote::{Completion, DetachMode, RemoteRun, SubmittedCalls, deployed, lost};
+use crate::copy::cloud as copies;
 use crate::mirror::cloud as mirrors;
 use crate::mirror::report::MirrorReport;
 use crate::runs::report::Report;
-use crate::runs::{RunRecord, RunVerb, Runs, State, now};
-use crate::settings::{self, Settings, environment, state_dir};
+use crate::runs::{RunRecord, RunVerb, Runs, State};
+use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -43,12 +39,12 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let record = runs.find(&args.run)?;
     match record.state {
         State::Detached if record.verb == RunVerb::Mirror => {
-            let report = mirrors::see_through(&record, &runs, &settings, screen, stop).await?;
+            let report = mirrors::attach(&record, &runs, &settings, screen, stop).await?;
             report.iter().for_each(|report| report.print(screen));
             Ok(report.map_or(Exit::Done, |report| report.exit()))
         }
         State::Detached => {
-            let report = see_through(&record, &runs, &settings, screen, stop).await?;
+            let report = copies::attach(&record, &runs, &settings, screen, stop).await?;
             Ok(report.map_or(Exit::Done, |report| report.exit()))
         }
         State::Running => Err(CliError::usage(format!("run {} is watched by another process: see hf2ms status {0}", record.id))),
@@ -70,68 +66,4 @@ fn show(record: &RunRecord, runs: &Runs, screen: &Screen) -> Option<Exit> {
     let report: Report = runs.read(&record.id, FILE)?;
     report.print(screen);
     Some(report.exit())
-}
-
-/// Watches a detached run until it has ended, and shows its report; `None` if it goes on without anyone here.
-///
-/// # Errors
-/// Modal refuses or can't be reached: the run works on, unless it was stopped.
-pub async fn see_through(
-    record: &RunRecord,
-    runs: &Runs,
-    settings: &Settings,
-    screen: &Screen,
-    stop: &Stop,
-) -> CliResult<Option<Report>> {
-    let plan: Plan = runs
-        .read(&record.id, "plan.json")
-        .ok_or_else(|| lost(record, "its plan"))?;
-    let journal = runs.journal(&record.id);
-    let (app, containers) =
-        deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
-    let mut run = runs.resume(record)?;
-    let mut work = RunResult::default();
-    let came = async {
-        let modal = stop
-            .unless(Modal::open(
-                &state_dir(&environment)?,
-                &run.log("bridge"),
-                settings,
-            ))
-            .await?;
-        let cloud = RemoteRun {
-            modal: &modal,
-            app: &app,
-            containers,
-            run: &run,
-            screen,
-            stop,
-        };
-        ModalCopy {
-            cloud,
-            plan: &plan,
-            settings,
-        }
-        .work(
-            SubmittedCalls::of(&journal),
-            DetachMode::Attached,
-            &mut work,
-        )
-        .await
-    };
-    let state = match came.await {
-        Ok(Completion::Home(())) => Ok(State::Done),
-        Ok(Completion::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
-        Err(failure) => Err(failure),
-    };
-    let ended = match &state {
-        Ok(state) => *state,
-        Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
-        Err(_) => State::Failed,
-    };
-    let seconds = now().saturating_sub(record.started) as f64;
-    let report = work.conclude(&plan, &mut run, ended, containers, seconds)?;
-    state?;
-    report.print(screen);
-    Ok(Some(report))
 }

@@ -12,11 +12,8 @@ use crate::args::visibility::VisibilityArgs;
 use crate::batch::Batch;
 use crate::batch::list::{self, BatchEntry, SourceLine};
 use crate::batch::summary::{BatchRow, BatchSummary, repos};
-use crate::copy::decide::IfExists;
-use crate::copy::{CopyArgs, CopyOptions};
-use crate::engine::open::RunnerCache;
+use crate::copy::options::{CopyArgs, CopyOptions, IfExists};
 use crate::engine::remote::DetachMode;
-use crate::engine::slots::WorkerSlots;
 use crate::runs::Runs;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
@@ -56,7 +53,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    work: CopyArgs,
+    copy: CopyArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -103,7 +100,7 @@ impl Args {
                 "--dest is for one repo: name destinations in a list (--file), or give --to-owner",
             ));
         }
-        self.work.watch()
+        self.copy.watch()
     }
 
     /// What is to be copied, and what was listed and can't be.
@@ -136,7 +133,9 @@ impl Args {
             screen,
         )?;
         if self.revisions.scope() == RevisionScope::All {
-            entries.iter().try_for_each(BatchEntry::is_about_all)?;
+            entries
+                .iter()
+                .try_for_each(BatchEntry::check_names_no_revision)?;
         }
         Ok((entries, refused.iter().map(BatchRow::refused).collect()))
     }
@@ -149,24 +148,15 @@ impl Args {
         watch: DetachMode,
     ) -> CopyOptions<'a> {
         CopyOptions {
-            settings,
-            runs,
-            stop,
-            worker_args: self.work.worker_args.clone().among_others(),
-            containers: &self.work.containers,
             visibility: self.visibility.visibility(),
-            prune: None,
-            existing: if self.force {
-                IfExists::Met
+            if_exists: if self.force {
+                IfExists::Update
             } else {
-                IfExists::LeftAlone
+                IfExists::Skip
             },
             watch,
-            trial: self.work.trial(),
             revisions: self.revisions.scope(),
-            budget: self.work.budget(),
-            slots: WorkerSlots::new(1),
-            shared: RunnerCache::default(),
+            ..self.copy.options(settings, runs, stop, true)
         }
     }
 }

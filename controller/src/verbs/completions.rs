@@ -1,10 +1,9 @@
-//! `hf2ms completions`.
+//! `hf2ms completions`: completions for a shell.
 
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
 use hf2ms_worker::protocol::Exit;
 
-use crate::cli::Cli;
 use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
 
@@ -17,13 +16,13 @@ pub struct Args {
     pub shell: Shell,
 }
 
-/// Prints the completions.
+/// Prints completions for `command`, the whole command line.
 ///
 /// # Errors
 /// None.
-pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
+pub fn run(args: &Args, mut command: Command, screen: &Screen) -> CliResult<Exit> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "hf2ms", &mut text);
+    clap_complete::generate(args.shell, &mut command, "hf2ms", &mut text);
     screen.print(String::from_utf8_lossy(&text).trim_end());
     Ok(Exit::Done)
 }

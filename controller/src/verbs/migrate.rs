@@ -1,4 +1,4 @@
-//! `hf2ms migrate`: looks at both sides, plans, decides whether it may, and has the plan carried out.
+//! `hf2ms migrate`: copies one repo, or carries out a plan from a file.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -9,10 +9,11 @@ use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
-use crate::copy::decide::{IfExists, read_plan};
-use crate::copy::{CopyArgs, CopyOptions, CopyResult, RepoCopy};
-use crate::engine::open::RunnerCache;
-use crate::engine::slots::WorkerSlots;
+use crate::copy::cloud::show_verbs_of_run;
+use crate::copy::decide::read_plan;
+use crate::copy::options::{CopyArgs, CopyOptions};
+use crate::copy::{CopyResult, RepoCopy};
+use crate::revisions::{RepoResult, copy_repo};
 use crate::runs::Runs;
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
@@ -47,7 +48,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    work: CopyArgs,
+    copy: CopyArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -65,67 +66,41 @@ Examples:
   hf2ms migrate org/big --on modal --max-cost 20 --detach  the cloud does it; see hf2ms attach
   hf2ms plan org/name --out plan.json && hf2ms migrate --plan plan.json";
 
-/// Migrates.
+/// Copies the repo.
 ///
 /// # Errors
-/// Whatever stops it; what fails for single files is in the report.
+/// What ended the copy of the whole repo; failures of single files are in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let began = Instant::now();
-    let watch = args.work.watch()?;
+    let watch = args.copy.watch()?;
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
-    let all = args.revisions.scope() == RevisionScope::All;
+    let revisions = args.revisions.scope();
+    let shared = revisions == RevisionScope::All;
     let options = CopyOptions {
-        settings: &settings,
-        runs: &runs,
-        stop,
-        worker_args: if all {
-            args.work.worker_args.clone().among_others()
-        } else {
-            args.work.worker_args.clone()
-        },
-        containers: &args.work.containers,
         visibility: args.visibility.visibility(),
         prune: args.pruning.max_delete(),
-        existing: IfExists::Met,
         watch,
-        trial: args.work.trial(),
-        revisions: args.revisions.scope(),
-        budget: args.work.budget(),
-        slots: WorkerSlots::new(1),
-        shared: RunnerCache::default(),
+        revisions,
+        ..args.copy.options(&settings, &runs, stop, shared)
     };
-    let copy = RepoCopy {
-        options: &options,
-        screen,
-        began,
-    };
-    let end = match (&args.plan, &args.source) {
+    let result = match (&args.plan, &args.source) {
         (Some(file), _) => {
-            copy.carry_out(stop.unless(read_plan(file, &options)).await?, None)
-                .await?
+            let copy = RepoCopy {
+                options: &options,
+                screen,
+                began,
+            };
+            let decision = stop.unless(read_plan(file, &options)).await?;
+            RepoResult::One(copy.execute(decision, None).await?)
         }
         (None, Some(source)) => {
-            copy.go(&Route::resolve(source, &args.route, &settings)?, None)
-                .await?
+            let route = Route::resolve(source, &args.route, &settings)?;
+            copy_repo(&route, &options, screen, began, None).await?
         }
         (None, None) => return Err(CliError::usage("SOURCE is missing: give the repo to copy")),
     };
-    if let CopyResult::Detached(run, _) = &end {
-        how_to_look_after(run, screen);
+    if let RepoResult::One(CopyResult::Detached(run, _)) = &result {
+        show_verbs_of_run(run, screen);
     }
-    Ok(end.exit())
-}
-
-/// Says what can be done about a run that goes on in the cloud.
-pub(super) fn how_to_look_after(run: &str, screen: &Screen) {
-    let verbs = [
-        ("status", "how far it is"),
-        ("attach", "wait for it, and its report"),
-        ("logs", "what its containers say"),
-        ("stop", "end it"),
-    ];
-    screen.print("the cloud goes on by itself; from here, or another terminal, at any time:");
-    verbs
-        .iter()
-        .for_each(|(verb, does)| screen.print(format!("  hf2ms {verb:<6} {run}   {does}")));
+    Ok(result.exit())
 }

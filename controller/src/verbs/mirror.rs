@@ -7,6 +7,7 @@ use hf2ms_worker::protocol::{Exit, Force, LfsPolicy, Memory, RefScope, ScratchFo
 
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::binaries::{WORKER, find};
+use crate::copy::cloud::show_verbs_of_run;
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::local::Local;
 use crate::engine::open::{Runner, deployed};
@@ -21,7 +22,6 @@ use crate::settings::{Environment, Settings, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
-use crate::verbs::migrate::how_to_look_after;
 
 /// Room in a container for Git's objects.
 const SCRATCH: Memory = Memory(1 << 30);
@@ -169,7 +169,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             Ok(report.exit())
         }
         MirrorResult::Detached(run) => {
-            how_to_look_after(&run, screen);
+            show_verbs_of_run(&run, screen);
             Ok(Exit::Done)
         }
     }

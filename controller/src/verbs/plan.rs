@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use hf2ms_worker::plan::{Plan, WithheldDeletions};
+use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Exit;
 
 use crate::args::prune::PruneArgs;
@@ -13,15 +13,13 @@ use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
 use crate::args::workers::{ContainerArgs, WorkerArgs};
-use crate::copy::decide::IfExists;
 use crate::copy::inspect::DestinationRepo;
+use crate::copy::options::CopyOptions;
+use crate::copy::permission::check_folders;
 use crate::copy::plan::{PlanOptions, Purpose, look};
-use crate::copy::{CopyOptions, Trial};
+use crate::copy::preview;
 use crate::emit::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::engine::network_settings::{Location, NetworkSettings};
-use crate::engine::open::RunnerCache;
-use crate::engine::remote::DetachMode;
-use crate::engine::slots::WorkerSlots;
 use crate::estimate::budget::CostBudget;
 use crate::estimate::rates::Rates;
 use crate::estimate::{CostArgs, Estimate, chunk_sizes};
@@ -35,8 +33,7 @@ use crate::simulate::args::SimulateArgs;
 use crate::simulate::simulation::Simulation;
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
-use crate::ui::screen::{Screen, size};
-use crate::ui::table::labelled;
+use crate::ui::screen::Screen;
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
 ///
@@ -145,7 +142,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             .map_err(|error| CliError::file(path, &error))?;
         screen.print(format!(
             "{}\nwritten to {}",
-            in_words(&plan, &estimate),
+            preview::table(&plan, &estimate),
             path.display()
         ));
     }
@@ -176,21 +173,14 @@ async fn of_all(
         Runs::new(&state_dir(&environment)?),
         ContainerArgs::default(),
     );
+    let workers = (args.worker_args.clone().among_others(), &containers);
+    let budget = CostBudget::new(args.cost.clone(), true);
     let options = CopyOptions {
-        settings,
-        runs: &runs,
-        stop,
-        worker_args: args.worker_args.clone().among_others(),
-        containers: &containers,
         visibility: args.visibility.visibility(),
         prune: args.pruning.max_delete(),
-        existing: IfExists::Met,
-        watch: DetachMode::Attached,
-        trial: Trial::DryRun,
+        dry_run: true,
         revisions: RevisionScope::All,
-        budget: CostBudget::new(args.cost.clone(), true),
-        slots: WorkerSlots::new(1),
-        shared: RunnerCache::default(),
+        ..CopyOptions::new(settings, &runs, stop, workers, budget)
     };
     let results = Screen::of_results();
     let is_shown = args.json || args.out.is_some() || args.simulation.simulate;
@@ -218,15 +208,15 @@ async fn of_all(
 
 /// Prints the plans where they were asked for, or simulates them.
 fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> CliResult<()> {
-    let looked = &planned.survey.looked;
+    let plans = &planned.survey.plans;
     if let Some(path) = &args.out {
-        write_aside(path, |file| write_all(looked, file))
+        write_aside(path, |file| write_all(plans, file))
             .map_err(|error| CliError::file(path, &error))?;
         screen.print(format!("written to {}", path.display()));
     }
     match (&planned.estimate, &args.out) {
         (Some(estimate), _) if args.simulation.simulate => {
-            let chunks: Vec<Vec<u64>> = looked
+            let chunks: Vec<Vec<u64>> = plans
                 .iter()
                 .filter_map(RevisionPlan::plan)
                 .flat_map(chunk_sizes)
@@ -237,7 +227,7 @@ fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> CliResult
         // Whoever read it is gone: there is nobody to tell.
         (_, None) => {
             write_all(
-                looked,
+                plans,
                 &mut std::io::BufWriter::new(std::io::stdout().lock()),
             )
             .unwrap_or_default();
@@ -247,8 +237,8 @@ fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> CliResult
 }
 
 /// A line a plan. What an earlier run proves to be there has none.
-fn write_all(looked: &[RevisionPlan], out: &mut impl Write) -> std::io::Result<()> {
-    for planned in looked.iter().filter_map(PrintedPlan::new) {
+fn write_all(plans: &[RevisionPlan], out: &mut impl Write) -> std::io::Result<()> {
+    for planned in plans.iter().filter_map(PrintedPlan::new) {
         serde_json::to_writer(&mut *out, &planned)?;
         writeln!(out)?;
     }
@@ -289,8 +279,7 @@ async fn for_cluster(
     worker_args: &WorkerArgs,
     screen: &Screen,
 ) -> CliResult<String> {
-    plan.check_folder_limit(destination.hub.limits().folder_entries)
-        .map_err(|error| CliError::refused(error.message()))?;
+    check_folders(plan, destination)?;
     destination.stays_hidden(plan.creation.visibility)?;
     let network = NetworkSettings::of(&environment, Location::Container).await;
     network.left_out.iter().for_each(|line| screen.warn(line));
@@ -302,63 +291,4 @@ async fn for_cluster(
         network,
     };
     kubernetes::emit(plan, &cluster)
-}
-
-/// A plan for a person, and what it will take.
-pub fn in_words(plan: &Plan, estimate: &Estimate) -> String {
-    let summary = plan.summary();
-    let creation = match plan.creation.exists {
-        true => "which exists".to_owned(),
-        false => format!("which is created, {}", plan.creation.visibility),
-    };
-    let rows = [
-        (
-            "from",
-            format!("{} at {}", plan.source.web_url(), plan.source.revision),
-        ),
-        ("to", format!("{}, {creation}", plan.destination.web_url())),
-        (
-            "files",
-            format!("{}, {}", summary.files, size(summary.bytes)),
-        ),
-        (
-            "to move",
-            format!(
-                "{} blobs, {}, in {} chunks",
-                summary.blobs,
-                size(summary.blob_bytes),
-                summary.chunks
-            ),
-        ),
-        ("duplicates", summary.duplicates.to_string()),
-        ("inline", summary.inline.to_string()),
-        ("unchanged", estimate.there_already()),
-        ("expected", estimate.expected()),
-        ("rates", estimate.rates.in_words(estimate.on)),
-        ("to delete", summary.deletes.to_string()),
-        ("refused", summary.refused.to_string()),
-    ];
-    let rows = rows.map(|(name, value)| labelled(name, value));
-    let deletes = plan
-        .delete
-        .iter()
-        .take(20)
-        .map(|file| format!("  to delete   {}", file.path));
-    let withheld = plan
-        .withheld
-        .iter()
-        .map(|WithheldDeletions { reason, paths }| {
-            format!("  not deleted {} files: {reason}", paths.len())
-        });
-    let refused = plan
-        .refused
-        .iter()
-        .take(20)
-        .map(|entry| format!("  refused     {}: {}", entry.path, entry.reason));
-    rows.into_iter()
-        .chain(deletes)
-        .chain(withheld)
-        .chain(refused)
-        .collect::<Vec<_>>()
-        .join("\n")
 }

@@ -1,0 +1,146 @@
+//! What one command asks of every repo that it copies, and what those repos share.
+
+use hf2ms_hub::Visibility;
+use hf2ms_worker::plan::MaxDelete;
+
+use crate::args::revisions::RevisionScope;
+use crate::args::workers::{ContainerArgs, WorkerArgs};
+use crate::engine::open::RunnerCache;
+use crate::engine::remote::DetachMode;
+use crate::engine::slots::WorkerSlots;
+use crate::estimate::CostArgs;
+use crate::estimate::budget::CostBudget;
+use crate::runs::Runs;
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::ui::errors::CliResult;
+
+/// What a command asks of every repo, and what the repos share.
+pub struct CopyOptions<'a> {
+    /// Endpoints, tokens and the HTTP client.
+    pub settings: &'a Settings,
+    /// The folder of all runs.
+    pub runs: &'a Runs,
+    /// Set when the user stops the command.
+    pub stop: &'a Stop,
+    /// The engine, its workers and the size of chunks.
+    pub worker_args: WorkerArgs,
+    /// The image and network of Docker's containers.
+    pub containers: &'a ContainerArgs,
+    /// The visibility of a repo that is created; `None` means that of the source.
+    pub visibility: Option<Visibility>,
+    /// The most files to delete of those that only the destination has; `None` keeps them.
+    pub prune: Option<MaxDelete>,
+    /// What happens to a destination that exists already.
+    pub if_exists: IfExists,
+    /// Whether this process waits for a run in the cloud.
+    pub watch: DetachMode,
+    /// Shows what would be done and creates nothing.
+    pub dry_run: bool,
+    /// One revision of each repo, or all.
+    pub revisions: RevisionScope,
+    /// The cost limit, the confirmation and the rates, shared by all repos.
+    pub budget: CostBudget,
+    /// The workers' slots, shared by all repos.
+    pub slots: WorkerSlots,
+    /// Engines that an earlier repo of the command has opened.
+    pub shared: RunnerCache,
+}
+
+/// What happens to a destination that exists already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfExists {
+    /// Files that differ are sent.
+    Update,
+    /// The repo is skipped, unless an unfinished run of this machine created the destination.
+    Skip,
+}
+
+impl<'a> CopyOptions<'a> {
+    /// The options of a command that updates one revision of each repo and waits for the end.
+    pub fn new(
+        settings: &'a Settings,
+        runs: &'a Runs,
+        stop: &'a Stop,
+        workers: (WorkerArgs, &'a ContainerArgs),
+        budget: CostBudget,
+    ) -> Self {
+        let (worker_args, containers) = workers;
+        Self {
+            settings,
+            runs,
+            stop,
+            worker_args,
+            containers,
+            visibility: None,
+            prune: None,
+            if_exists: IfExists::Update,
+            watch: DetachMode::Attached,
+            dry_run: false,
+            revisions: RevisionScope::One,
+            budget,
+            slots: WorkerSlots::new(1),
+            shared: RunnerCache::default(),
+        }
+    }
+}
+
+/// The arguments that `migrate` and `batch` share.
+#[derive(Debug, clap::Args)]
+pub struct CopyArgs {
+    /// Show what would be done, and create nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Return as soon as all is submitted; only on modal, where the work goes on by itself
+    #[arg(long)]
+    detach: bool,
+    /// Do not ask: at a terminal, more than 100 GB in all are moved only after a yes
+    #[arg(long, short)]
+    yes: bool,
+    /// The engine, its workers and the size of chunks.
+    #[command(flatten)]
+    pub worker_args: WorkerArgs,
+    #[command(flatten)]
+    cost: CostArgs,
+    /// The image and network of Docker's containers.
+    #[command(flatten)]
+    pub containers: ContainerArgs,
+}
+
+impl CopyArgs {
+    /// Whether this process waits for a run in the cloud.
+    ///
+    /// # Errors
+    /// An argument does not fit the engine.
+    pub fn watch(&self) -> CliResult<DetachMode> {
+        self.containers.fit(self.worker_args.on)?;
+        DetachMode::of(self.detach, self.worker_args.on)
+    }
+
+    /// The options that these arguments ask for. The workers take chunks of several repos, or of several revisions, if `shared`.
+    pub fn options<'a>(
+        &'a self,
+        settings: &'a Settings,
+        runs: &'a Runs,
+        stop: &'a Stop,
+        shared: bool,
+    ) -> CopyOptions<'a> {
+        let worker_args = self.worker_args.clone();
+        let worker_args = if shared {
+            worker_args.among_others()
+        } else {
+            worker_args
+        };
+        let budget = CostBudget::new(self.cost.clone(), self.yes || self.dry_run);
+        CopyOptions {
+            dry_run: self.dry_run,
+            ..CopyOptions::new(
+                settings,
+                runs,
+                stop,
+                (worker_args, &self.containers),
+                budget,
+            )
+        }
+    }
+}
