@@ -1,5 +1,6 @@
 //! What every verb works with: both sides, opened, and the worker's events.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,20 +128,22 @@ impl TransferContext {
     }
 }
 
-/// Both sides of one migration, opened.
+/// Both sides of a copy, opened: what moving blobs takes, and the branch.
 pub struct Context {
-    /// Where from.
+    /// The source, with its listing.
     pub source: Arc<dyn Source>,
-    /// Where to.
+    /// The destination, with its branch.
     pub destination: Arc<dyn Destination>,
-    /// What is said.
-    pub events: Arc<Events>,
-    /// How to work.
-    pub options: WorkerOptions,
-    /// The HTTP settings, their retries going into the events.
-    pub http: HttpOptions,
-    /// The memory for contents.
-    pub budget: Budget,
+    /// The same sides, as far as moving blobs takes them.
+    pub transfer: TransferContext,
+}
+
+impl Deref for Context {
+    type Target = TransferContext;
+
+    fn deref(&self) -> &TransferContext {
+        &self.transfer
+    }
 }
 
 impl Context {
@@ -157,35 +160,32 @@ impl Context {
     ) -> Result<Self> {
         let http = events.with_retry_events(settings.http());
         let source = open_source_by(&settings.source(from), options, http.clone())?;
-        let destination = open_destination_over(
-            &settings.destination(to),
-            http.clone(),
-            options.transport.of_blobs(),
-        )?;
-        Ok(Self {
-            source,
-            destination,
+        let transport = options.transport.of_blobs();
+        let destination =
+            open_destination_over(&settings.destination(to), http.clone(), transport)?;
+        Ok(Self::new(source, destination, events, options, http))
+    }
+
+    /// A context of sides that are open already.
+    pub fn new(
+        source: Arc<dyn Source>,
+        destination: Arc<dyn Destination>,
+        events: Arc<Events>,
+        options: &WorkerOptions,
+        http: HttpOptions,
+    ) -> Self {
+        let transfer = TransferContext {
+            source: source.clone(),
+            store: destination.clone(),
             events,
             options: options.clone(),
             http,
             budget: Budget::new(options),
-        })
-    }
-
-    /// A reader of the source.
-    pub fn reader(&self) -> Reader {
-        Reader::new(self.source.clone(), self.http.clone())
-    }
-
-    /// The part of this context that moving blobs takes.
-    pub fn transfer(&self) -> TransferContext {
-        TransferContext {
-            source: self.source.clone(),
-            store: self.destination.clone(),
-            events: self.events.clone(),
-            options: self.options.clone(),
-            http: self.http.clone(),
-            budget: self.budget.clone(),
+        };
+        Self {
+            source,
+            destination,
+            transfer,
         }
     }
 }

@@ -18,7 +18,6 @@ use hf2ms_hub::{
 use crate::context::Context;
 use crate::events::Events;
 use crate::protocol::{Memory, WorkerOptions};
-use crate::transfer::budget::Budget;
 
 /// What goes wrong at the next read.
 #[derive(Debug, Clone, Copy)]
@@ -377,14 +376,7 @@ pub(crate) fn context(
         memory: Memory(memory),
         ..WorkerOptions::default()
     };
-    let context = Context {
-        source: source.clone(),
-        destination: destination.clone(),
-        events,
-        budget: Budget::new(&options),
-        options,
-        http,
-    };
+    let context = Context::new(source.clone(), destination.clone(), events, &options, http);
     (context, source, destination)
 }
 

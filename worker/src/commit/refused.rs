@@ -158,7 +158,7 @@ impl<'a> BranchWriter<'a> {
         else {
             return Some(ready);
         };
-        match store(&self.context.transfer(), &file.file, blob).await {
+        match store(&self.context.transfer, &file.file, blob).await {
             Ok(()) => Some(ready),
             Err(error) => {
                 self.fail([&ready], &error);

@@ -45,7 +45,7 @@ impl<'a> BranchWriter<'a> {
             let Some(pause) = pauses.next().filter(|_| self.is_worth_repeating(&error)) else {
                 return Err((error, batch));
             };
-            self.context.transfer().pause(&error, pause).await;
+            self.context.pause(&error, pause).await;
             if !matches!(error.kind(), Kind::RateLimited | Kind::BlobMissing) {
                 batch = self.without_applied(batch).await?;
             }

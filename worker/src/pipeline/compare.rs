@@ -31,7 +31,7 @@ pub async fn compare(context: &Context, files: &[VerifyFile]) -> Result<Verifica
         let Some(pause) = pauses.next().filter(|_| listings < LISTINGS) else {
             return found;
         };
-        context.transfer().pause(&retry_reason, pause).await;
+        context.pause(&retry_reason, pause).await;
         listings += 1;
     }
 }

@@ -161,7 +161,7 @@ async fn copy(
             .ok()
             .and_then(|number| plan.chunk("alone", number));
         move_blobs(
-            &context.transfer(),
+            &context.transfer,
             &chunk.map(|chunk| chunk.files).unwrap_or_default(),
         )
         .await;

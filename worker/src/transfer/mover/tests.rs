@@ -12,7 +12,7 @@ async fn moved(
     files: &[File],
 ) -> (Receipt, std::sync::Arc<FakeDestination>, Exit) {
     let (context, _, destination) = context(source, destination, 1 << 20);
-    move_blobs(&context.transfer(), files).await;
+    move_blobs(&context.transfer, files).await;
     (
         context.events.receipt_so_far(),
         destination,
@@ -152,7 +152,7 @@ async fn a_revoked_token_stops_the_rest_without_asking() {
         .unwrap()
         .extend([ReadFault::Fail(Kind::Unauthorized); 40]);
     let (context, source, _) = context(source, FakeDestination::default(), 1 << 20);
-    move_blobs(&context.transfer(), &files).await;
+    move_blobs(&context.transfer, &files).await;
     assert_eq!(
         (
             context.events.receipt_so_far().failed.len(),
