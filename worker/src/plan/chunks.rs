@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::protocol::Chunking;
+use super::{PlannedFile, Step, by_git};
+use crate::protocol::{Chunking, Transport};
 
 /// What a file costs besides its bytes, in bytes: its requests. It keeps a million tiny files from sharing one chunk.
 pub const FILE_COST: u64 = 256 << 10;
@@ -160,6 +161,48 @@ fn cut_to_size(load: &Load, bytes: u64, at_most: usize) -> Vec<Vec<u32>> {
         }
         bins = (bins + bins / 20 + 1).min(most);
     }
+}
+
+/// The chunks of the files that move. By Git each chunk with a file outside LFS fetches the pack, so that those files share one.
+pub(super) fn of_files(
+    files: &[PlannedFile],
+    chunking: Chunking,
+    transport: Transport,
+) -> Vec<Vec<u32>> {
+    let moving = |index: &u32| files[*index as usize].step == Step::Stream;
+    let indices = (0..).take(files.len()).filter(moving);
+    let apart =
+        |index: &u32| transport == Transport::Git && by_git::is_outside(&files[*index as usize]);
+    let (packed, others): (Vec<u32>, Vec<u32>) = indices.partition(apart);
+    let mut chunks = cut_of(files, &others, chunking);
+    if chunks.len() == 1 && matches!(chunking, Chunking::Even { containers: 1 }) {
+        chunks[0].extend(&packed);
+    } else if !packed.is_empty() {
+        let weight = |chunk: &Vec<u32>| {
+            chunk
+                .iter()
+                .map(|index| files[*index as usize].file.size.saturating_add(FILE_COST))
+                .sum::<u64>()
+        };
+        let place = chunks
+            .iter()
+            .position(|chunk| weight(chunk) < weight(&packed))
+            .unwrap_or(chunks.len());
+        chunks.insert(place, packed);
+    }
+    chunks
+}
+
+fn cut_of(files: &[PlannedFile], moving: &[u32], chunking: Chunking) -> Vec<Vec<u32>> {
+    let sizes: Vec<u64> = moving
+        .iter()
+        .map(|index| files[*index as usize].file.size)
+        .collect();
+    let mut chunks = cut(&sizes, chunking);
+    for index in chunks.iter_mut().flatten() {
+        *index = moving[*index as usize];
+    }
+    chunks
 }
 
 #[cfg(test)]

@@ -1,0 +1,73 @@
+//! The check of a plan that came from a file: no plan that contradicts itself is carried out.
+
+use super::{Plan, Step, VERSION};
+
+/// A plan that contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadPlan(String);
+
+impl Plan {
+    /// Checks a plan that came from a file: its version, and that its chunks hold each blob that moves exactly once.
+    ///
+    /// # Errors
+    /// One line that says what is wrong.
+    pub fn check(&self) -> Result<(), BadPlan> {
+        if self.version != VERSION {
+            return Err(BadPlan(format!(
+                "version {} is not supported: expected {VERSION}",
+                self.version
+            )));
+        }
+        let by_name = !self.source.hub.profile().abilities.tells_commits
+            && self.source.revision == self.asked;
+        if !self.is_pinned() && !by_name {
+            return Err(BadPlan(format!(
+                "the source's revision '{}' is not a pinned commit",
+                self.source.revision
+            )));
+        }
+        if let Some(pair) = self
+            .files
+            .windows(2)
+            .find(|pair| pair[0].file.path >= pair[1].file.path)
+        {
+            return Err(BadPlan(format!(
+                "{} is listed twice or out of order",
+                pair[1].file.path
+            )));
+        }
+        self.check_chunks()
+    }
+
+    fn check_chunks(&self) -> Result<(), BadPlan> {
+        let mut waiting: Vec<bool> = self
+            .files
+            .iter()
+            .map(|planned| planned.step == Step::Stream)
+            .collect();
+        for index in self.chunks.iter().flatten() {
+            match waiting.get_mut(*index as usize) {
+                Some(waits) if *waits => *waits = false,
+                Some(_) => {
+                    return Err(BadPlan(format!(
+                        "file {index} is in a chunk but does not move, or is in two"
+                    )));
+                }
+                None => {
+                    return Err(BadPlan(format!(
+                        "a chunk names file {index}, but there are {}",
+                        self.files.len()
+                    )));
+                }
+            }
+        }
+        match waiting.iter().position(|waits| *waits) {
+            Some(left) => Err(BadPlan(format!(
+                "{} is in no chunk",
+                self.files[left].file.path
+            ))),
+            None => Ok(()),
+        }
+    }
+}
