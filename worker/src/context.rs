@@ -2,12 +2,11 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hf2ms_hub::git::GitLimits;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::{
-    BlobSource, BlobStore, Destination, Error, RepoAt, Result, Side, Source, open_blob_source,
+    BlobSource, BlobStore, Destination, RepoAt, Result, Side, Source, open_blob_source,
     open_blob_store, open_destination_over, open_source_by_git, open_source_over,
 };
 
@@ -118,13 +117,6 @@ impl TransferContext {
         } else {
             share
         }
-    }
-
-    /// Says that `error` is followed by another try, and waits before it.
-    pub async fn pause(&self, error: &Error, pause: Duration) {
-        let pause = error.retry_after().unwrap_or(pause);
-        self.events.retry(error, pause);
-        self.http.clock.sleep(pause).await;
     }
 }
 

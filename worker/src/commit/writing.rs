@@ -13,7 +13,7 @@ use super::{BranchWriter, Unwritten, Written};
 use crate::protocol::{Deletion, Event, ExistingFile, Exit, How};
 
 impl<'a> BranchWriter<'a> {
-    /// Writes one batch. What another writer or a lost answer did meanwhile is looked up before another try.
+    /// Writes one batch. Before another try the branch is listed, since another writer or a lost answer may have changed it.
     pub(super) async fn write(
         &self,
         mut batch: Vec<ReadyOperation<'a>>,
@@ -25,7 +25,7 @@ impl<'a> BranchWriter<'a> {
                 batch,
             ));
         }
-        let (mut pauses, mut stored_again) = (self.context.http.retry.pauses(), false);
+        let (mut attempts, mut stored_again) = (self.context.http.attempts(), false);
         while !batch.is_empty() {
             let Err(error) = self.send(&batch, &title).await else {
                 self.record_inline(batch);
@@ -42,14 +42,14 @@ impl<'a> BranchWriter<'a> {
                 }
                 _ => {}
             }
-            let Some(pause) = pauses.next().filter(|_| self.is_worth_repeating(&error)) else {
+            let (kind, may_pass) = (error.kind(), self.is_worth_repeating(&error));
+            if let Err(error) = attempts.wait_after_if(may_pass, error).await {
                 return Err((error, batch));
-            };
-            self.context.pause(&error, pause).await;
-            if !matches!(error.kind(), Kind::RateLimited | Kind::BlobMissing) {
+            }
+            if !matches!(kind, Kind::RateLimited | Kind::BlobMissing) {
                 batch = self.without_applied(batch).await?;
             }
-            if error.kind() == Kind::Transient && self.batch_size.is_adaptive() {
+            if kind == Kind::Transient && self.batch_size.is_adaptive() {
                 self.batch_size.failed();
                 if batch.len() > self.batch_size.size() {
                     return self.in_pieces(batch, title).await;

@@ -12,8 +12,8 @@ use crate::transfer::budget::held_by_source;
 
 /// Small files read at a time.
 const READERS: usize = 32;
-/// A listing may lag behind the commit: what looks wrong is looked at again this often.
-const LISTINGS: u32 = 3;
+/// A destination that looks wrong is listed again this often: a listing may lag behind the commit.
+const RELISTINGS: usize = 2;
 
 /// Compares `files` with what the destination lists.
 ///
@@ -21,18 +21,15 @@ const LISTINGS: u32 = 3;
 /// What listing the destination fails with.
 pub async fn compare(context: &Context, files: &[VerifyFile]) -> Result<Verification> {
     let mut expected: Vec<Expected> = files.iter().map(Expected::new).collect();
-    let mut pauses = context.http.retry.pauses();
-    let mut listings = 1;
+    let mut attempts = context.http.attempts().at_most(RELISTINGS);
     loop {
         let found = list_and_compare(context, &mut expected).await;
-        let Some(retry_reason) = retry_reason(&found) else {
+        let Some(doubt) = doubt(&found) else {
             return found;
         };
-        let Some(pause) = pauses.next().filter(|_| listings < LISTINGS) else {
+        if attempts.wait_after_if(true, doubt).await.is_err() {
             return found;
-        };
-        context.pause(&retry_reason, pause).await;
-        listings += 1;
+        }
     }
 }
 
@@ -52,17 +49,17 @@ async fn list_and_compare(
 
 /// Why another look may show something else: the listing lags, or the hub says 403, as ModelScope does now and then to
 /// one who may read (whoever verifies has just been there).
-fn retry_reason(found: &Result<Verification>) -> Option<Error> {
+fn doubt(found: &Result<Verification>) -> Option<Error> {
     match found {
         Ok(found) => {
             let wrong = found.missing.len() + found.different.len();
-            let retry_reason = || {
+            let doubt = || {
                 Error::new(
                     Kind::Transient,
                     format!("the destination does not list {wrong} files as expected yet"),
                 )
             };
-            (wrong > 0).then(retry_reason)
+            (wrong > 0).then(doubt)
         }
         Err(error) if error.kind() == Kind::Denied => {
             Some(Error::new(Kind::Transient, error.to_string()))

@@ -10,9 +10,6 @@ use crate::context::Context;
 use crate::plan::{Changeset, Plan, WithheldDeletions};
 use crate::protocol::{Deletion, Event, Exit, FailedFile, Receipt, Verification};
 
-/// Commits that end incomplete for reasons that may pass are tried again this often.
-const TRIES: u32 = 2;
-
 /// Commits what the receipts say is stored and compares every file that has not failed; both are said.
 ///
 /// # Errors
@@ -99,6 +96,7 @@ fn exit(plan: &Plan, failed: &[FailedFile], found: &Verification) -> Exit {
     found.exit().worse(Exit::of_failed(failed)).worse(left_out)
 }
 
+/// Commits what can be committed; once more, after a look at the branch, where files failed for a reason that may pass.
 async fn commit_files(
     context: &Context,
     plan: &mut Plan,
@@ -107,26 +105,31 @@ async fn commit_files(
     deletion: Deletion,
 ) -> Result<()> {
     let before = context.events.receipt_so_far().failed.len();
-    for attempt in 1..=TRIES {
-        let mut change = Changeset {
-            deletion,
-            ..plan.change(receipts)
-        };
-        if !unsent.is_empty() && deletion == Deletion::WhenWhole {
-            change.delete.clear();
-        }
-        if change.files.is_empty() && change.delete.is_empty() {
-            return Ok(());
-        }
-        commit::write_changeset(context, &change).await?;
-        let failed = context.events.receipt_so_far().failed.split_off(before);
-        if attempt == TRIES || !failed.iter().any(FailedFile::may_pass) {
-            return Ok(());
-        }
+    let deletion = (deletion == Deletion::Always || unsent.is_empty()).then_some(deletion);
+    commit_once(context, plan.change(receipts), deletion).await?;
+    let failed = context.events.receipt_so_far().failed.split_off(before);
+    if failed.iter().any(FailedFile::may_pass) {
         context.events.forget_failures_after(before);
         rebase_on_destination(context, plan).await?;
+        commit_once(context, plan.change(receipts), deletion).await?;
     }
     Ok(())
+}
+
+/// Writes a changeset; `None` deletes nothing.
+async fn commit_once(
+    context: &Context,
+    mut change: Changeset,
+    deletion: Option<Deletion>,
+) -> Result<()> {
+    match deletion {
+        Some(deletion) => change.deletion = deletion,
+        None => change.delete.clear(),
+    }
+    if change.files.is_empty() && change.delete.is_empty() {
+        return Ok(());
+    }
+    commit::write_changeset(context, &change).await
 }
 
 /// Lists the destination and rebases the plan on the listing. Deletions that are withheld, because another writer changed the file,

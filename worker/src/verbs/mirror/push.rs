@@ -249,7 +249,7 @@ impl RefPush<'_> {
     /// One push; after one that broke, or met a locked ref, what has not happened is pushed again. A ref that stays locked is refused.
     async fn push_until_settled(&self, updates: &[RefUpdate]) -> Result<Vec<Pushed>> {
         let retry = &self.sides.http.retry;
-        let mut pauses = retry.pauses();
+        let mut attempts = self.sides.http.attempts();
         let mut left = updates.to_vec();
         let mut done: Vec<Pushed> = Vec::new();
         loop {
@@ -278,13 +278,12 @@ impl RefPush<'_> {
                 Err(error) if retry.covers(&error) => error,
                 Err(error) => return Err(error.about("the target")),
             };
-            let pause = match pauses.next() {
-                Some(pause) => error.retry_after().unwrap_or(pause),
-                None if locked.is_empty() => return Err(error.about("the target")),
-                None => return Ok(done.into_iter().chain(locked).collect()),
-            };
-            self.events.retry(&error, pause);
-            self.sides.http.clock.sleep(pause).await;
+            if let Err(error) = attempts.wait_after_if(true, error).await {
+                return match locked.is_empty() {
+                    true => Err(error.about("the target")),
+                    false => Ok(done.into_iter().chain(locked).collect()),
+                };
+            }
             let there = by_name(&self.target_refs().await?);
             left.retain(|update| !is_applied(update, &there));
         }
