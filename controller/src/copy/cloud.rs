@@ -1,26 +1,24 @@
 //! A migration in the cloud: every chunk a call, and one finalizer that waits for them all, commits and verifies.
 
 use hf2ms_worker::plan::Plan;
-use hf2ms_worker::protocol::Deletion;
-use hf2ms_worker::protocol::{Exit, Receipt, VERSION};
+use hf2ms_worker::protocol::{Deletion, Receipt, VERSION};
 use hf2ms_worker::verbs::finalize::FinalizeJob;
 use serde_json::{Value, json};
 
 use crate::binaries::{WORKER, find};
 use crate::copy::outcome::RunResult;
 use crate::copy::run::in_words;
-use crate::engine::job::{self, Ended};
+use crate::engine::job;
 use crate::engine::local::Local;
-use crate::engine::modal::{Finalized, Function, Modal, RESULTS_LAST};
-use crate::engine::queue::ChunkResults;
-use crate::engine::remote::{
-    CallResult, Completion, DetachMode, RemoteJob, RemoteRun, SubmittedCalls, deployed, lost,
-};
+use crate::engine::modal::{Finalized, Function, RESULTS_KEPT};
+use crate::engine::remote::attach::{Attachment, incomplete};
+use crate::engine::remote::calls::SubmittedCalls;
+use crate::engine::remote::{CallResult, Completion, DetachMode, RemoteJob, RemoteRun};
 use crate::runs::report::Report;
-use crate::runs::{JournalEntry, RunRecord, Runs, State, now};
-use crate::settings::{Settings, environment, state_dir};
+use crate::runs::{RunRecord, Runs, State};
+use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::ui::errors::{CliError, CliResult};
+use crate::ui::errors::CliResult;
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
 
@@ -61,7 +59,7 @@ impl RemoteJob for ModalCopy<'_> {
         )
     }
 
-    fn who(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "finalizer"
     }
 
@@ -90,11 +88,11 @@ impl ModalCopy<'_> {
         work: &mut RunResult,
     ) -> CliResult<Completion> {
         match self.cloud.work(self, calls, watch).await? {
-            Completion::Home(CallResult::Result(given)) => self.gather(given, work)?,
-            Completion::Home(CallResult::Expired) => self.compare_from_here(work).await?,
-            Completion::Away(why) => return Ok(Completion::Away(why)),
+            Completion::Finished(CallResult::Result(given)) => self.gather(given, work)?,
+            Completion::Finished(CallResult::Expired) => self.compare_from_here(work).await?,
+            Completion::Detached(why) => return Ok(Completion::Detached(why)),
         }
-        Ok(Completion::Home(()))
+        Ok(Completion::Finished(()))
     }
 
     /// Compares both sides, because what the finalizer gave is gone.
@@ -102,7 +100,7 @@ impl ModalCopy<'_> {
         let RemoteRun {
             run, screen, stop, ..
         } = self.cloud;
-        let days = RESULTS_LAST.as_secs() / 86_400;
+        let days = RESULTS_KEPT.as_secs() / 86_400;
         screen.warn(format!("Modal keeps results for about {days} days, and this run's are gone: both sides are compared from here"));
         let (binary, logs) = (find(WORKER)?, Some(run.path().join("logs")));
         let engine = Local {
@@ -119,22 +117,9 @@ impl ModalCopy<'_> {
 
     fn gather(&self, given: Value, work: &mut RunResult) -> CliResult<()> {
         let run = self.cloud.run;
-        let bad = |error: serde_json::Error| {
-            CliError::new(
-                Exit::Incomplete,
-                format!("the finalizer says what nobody expects: {error}"),
-            )
-        };
-        let given: Finalized = serde_json::from_value(given).map_err(bad)?;
-        let mut carried = ChunkResults::default();
-        for (number, part) in &given.chunks {
-            let ended = part.ended();
-            carried.lost += u64::from(matches!(ended, Ended::Crashed(..)));
-            let receipt = carried.take(self.plan, *number, ended);
-            run.note(&JournalEntry::Chunk(receipt.clone()))?;
-            carried.receipts.push(receipt);
-        }
-        work.seconds = self.cloud.seconds(&carried.receipts);
+        let given: Finalized = self.cloud.read(self, given)?;
+        let carried = self.cloud.gather(self.plan, &given.chunks, &[])?;
+        work.seconds = carried.seconds;
         work.failed = self.plan.unsent(&carried.receipts);
         (work.receipts, work.lost) = (carried.receipts, carried.lost);
         work.finalized(run, given.own.output())?;
@@ -145,10 +130,10 @@ impl ModalCopy<'_> {
     }
 }
 
-/// Waits for a detached run and shows its report; `None` if the run goes on in the cloud.
+/// Waits for a detached run until it has ended, and prints its report; `None` if it works on without this process.
 ///
 /// # Errors
-/// Modal refuses or can't be reached: the run goes on there, unless it was stopped.
+/// Modal refuses or can't be reached: the run works on, unless a stop was asked for.
 pub async fn attach(
     record: &RunRecord,
     runs: &Runs,
@@ -158,53 +143,34 @@ pub async fn attach(
 ) -> CliResult<Option<Report>> {
     let plan: Plan = runs
         .read(&record.id, "plan.json")
-        .ok_or_else(|| lost(record, "its plan"))?;
-    let journal = runs.journal(&record.id);
-    let (app, containers) =
-        deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
-    let mut run = runs.resume(record)?;
-    let mut result = RunResult::default();
-    let came = async {
-        let modal = stop
-            .unless(Modal::open(
-                &state_dir(&environment)?,
-                &run.log("bridge"),
+        .ok_or_else(|| incomplete(record, "its plan"))?;
+    let mut attachment = Attachment::of(record, runs)?;
+    let mut work = RunResult::default();
+    let completion = attachment
+        .work(settings, screen, stop, async |cloud, calls| {
+            let copy = ModalCopy {
+                cloud,
+                plan: &plan,
                 settings,
-            ))
-            .await?;
-        let cloud = RemoteRun {
-            modal: &modal,
-            app: &app,
-            containers,
-            run: &run,
-            screen,
-            stop,
-        };
-        ModalCopy {
-            cloud,
-            plan: &plan,
-            settings,
+            };
+            copy.work(calls, DetachMode::Attached, &mut work).await
+        })
+        .await;
+    let done = match completion {
+        Ok(Completion::Finished(())) => Ok(()),
+        Ok(Completion::Detached(why)) => {
+            return attachment.run.detach().and(why.map_or(Ok(None), Err));
         }
-        .work(
-            SubmittedCalls::of(&journal),
-            DetachMode::Attached,
-            &mut result,
-        )
-        .await
-    };
-    let state = match came.await {
-        Ok(Completion::Home(())) => Ok(State::Done),
-        Ok(Completion::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
         Err(failure) => Err(failure),
     };
-    let ended = match &state {
-        Ok(state) => *state,
-        Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
-        Err(_) => State::Failed,
-    };
-    let seconds = now().saturating_sub(record.started) as f64;
-    let report = result.conclude(&plan, &mut run, ended, containers, seconds)?;
-    state?;
+    let state = State::of(&done);
+    let Attachment {
+        containers,
+        seconds,
+        ..
+    } = attachment;
+    let report = work.conclude(&plan, &mut attachment.run, state, containers, seconds)?;
+    done?;
     report.print(screen);
     Ok(Some(report))
 }

@@ -20,7 +20,8 @@ use crate::engine::Engine;
 use crate::engine::job::{Ended, SingleJob, Verb};
 use crate::engine::open::Runner;
 use crate::engine::queue::{ChunkResults, Queue};
-use crate::engine::remote::{Completion, RemoteRun, SubmittedCalls};
+use crate::engine::remote::Completion;
+use crate::engine::remote::calls::SubmittedCalls;
 use crate::runs::report::Report;
 use crate::runs::{JournalEntry, RunDir, State};
 use crate::settings::Settings;
@@ -58,11 +59,11 @@ impl CopyRun<'_> {
         self.record_plan()?;
         let mut result = RunResult::default();
         let done = match self.steps(&mut result).await {
-            Ok(Completion::Away(why)) => {
+            Ok(Completion::Detached(why)) => {
                 self.dir.detach()?;
                 return why.map_or(Ok(None), Err);
             }
-            Ok(Completion::Home(())) => Ok(()),
+            Ok(Completion::Finished(())) => Ok(()),
             Err(failure) => Err(failure),
         };
         let report = self.conclude(result, &done).await?;
@@ -73,17 +74,22 @@ impl CopyRun<'_> {
     async fn steps(&mut self, result: &mut RunResult) -> CliResult<Completion> {
         if self.plan.is_done() {
             result.verification = Some(verification_of_listing(&self.plan, self.destination));
-            return Ok(Completion::Home(()));
+            return Ok(Completion::Finished(()));
         }
         self.options.stop.unless(self.create()).await?;
-        if let Some(Runner::Remote(..)) = &self.runner {
+        if let Some(Runner::Remote(app, detach)) = &self.runner {
             drop(self.ahead.take());
-            return self.submit(result).await;
+            let copy = ModalCopy {
+                cloud: app.begin(&self.dir, self.screen, self.options.stop)?,
+                plan: &self.plan,
+                settings: self.options.settings,
+            };
+            return copy.work(SubmittedCalls::default(), *detach, result).await;
         }
         self.transfer(result).await?;
         let _finishing = self.options.slots.finishing().await;
         self.commit(result, Deletion::WhenWhole).await?;
-        Ok(Completion::Home(()))
+        Ok(Completion::Finished(()))
     }
 
     /// Writes the plan into the run's folder and notes it in the journal.
@@ -104,44 +110,12 @@ impl CopyRun<'_> {
             Ok(()) => self.verified_head(&result).await,
             Err(_) => None,
         };
-        let state = match done {
-            Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
-            Err(_) => State::Failed,
-            Ok(()) => State::Done,
-        };
         if let Some(head) = head {
             self.sync_state(head).save(&self.dir)?;
         }
         let workers = self.runner.as_ref().map_or(0, Runner::workers);
         let seconds = self.began.elapsed().as_secs_f64();
-        result.conclude(&self.plan, &mut self.dir, state, workers, seconds)
-    }
-
-    /// Submits the run to the cloud, and waits for it unless `--detach` was given.
-    async fn submit(&self, result: &mut RunResult) -> CliResult<Completion> {
-        let Some(Runner::Remote(modal, deployment, watch)) = &self.runner else {
-            return Err(CliError::usage("there is no cloud to submit to"));
-        };
-        let containers = deployment.containers as u64;
-        self.dir.note(&JournalEntry::Deployed {
-            app: deployment.app.clone(),
-            containers,
-        })?;
-        let cloud = RemoteRun {
-            modal,
-            app: &deployment.app,
-            containers,
-            run: &self.dir,
-            screen: self.screen,
-            stop: self.options.stop,
-        };
-        ModalCopy {
-            cloud,
-            plan: &self.plan,
-            settings: self.options.settings,
-        }
-        .work(SubmittedCalls::default(), *watch, result)
-        .await
+        result.conclude(&self.plan, &mut self.dir, State::of(done), workers, seconds)
     }
 
     fn engine(&self) -> CliResult<&dyn Engine> {

@@ -1,64 +1,61 @@
-//! Who does the work of one run: the engine that was asked for, opened before anything is created anywhere.
-
-use std::sync::Arc;
+//! The runner of a run: the engine of the command line, opened before anything is created anywhere.
 
 use hf2ms_worker::plan::Plan;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::args::revisions::RevisionScope;
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
-use crate::binaries::{WORKER, find, static_worker};
+use crate::binaries::{WORKER, find};
 use crate::engine::Engine;
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::local::Local;
-use crate::engine::modal::engine::ModalEngine;
-use crate::engine::modal::{Deployment, Modal};
-use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::engine::remote::DetachMode;
-use crate::runs::{JournalEntry, RunDir, Runs};
+use crate::engine::remote::app::DeployedApp;
+use crate::engine::remote::engine::ModalEngine;
+use crate::runs::{RunDir, Runs};
 use crate::settings::{Settings, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
 
-/// Who does the work.
+/// What does the jobs of a run.
 pub enum Runner {
-    /// Workers that are given one job after the other from here.
+    /// An engine that is given one job after the other by this process.
     Engine(Box<dyn Engine>),
-    /// Calls in the cloud, all submitted at once.
-    Remote(Arc<Modal>, Deployment, DetachMode),
+    /// An app in the cloud that is given all calls at once.
+    Remote(DeployedApp, DetachMode),
 }
 
 /// What the repos of one command share.
 #[derive(Default)]
 pub struct RunnerCache {
-    /// Modal with its app, opened for the first repo.
-    cloud: OnceCell<(Arc<Modal>, Deployment)>,
-    /// One engine is opened at a time: what the first one makes, an image say, the others find.
+    /// The app on Modal, deployed for the first repo.
+    app: OnceCell<DeployedApp>,
+    /// Engines are opened one after the other: an image that the first one builds is there for the next.
     opening: Mutex<()>,
 }
 
-/// What a crew is opened for.
+/// What a runner is opened for.
 pub struct RunnerSpec<'a> {
-    /// Where.
+    /// The engine.
     pub worker_args: &'a WorkerArgs,
-    /// How many at a time.
+    /// Workers at a time.
     pub workers: usize,
-    /// Of how much of the repo it is a part: all revisions of one are written in turn, from here.
+    /// How much of the repo is copied: all revisions are written one after the other, by this process.
     pub revisions: RevisionScope,
-    /// What other repos of this command have opened.
+    /// What the runners of other repos have opened.
     pub shared: &'a RunnerCache,
-    /// What containers of Docker are made of.
+    /// The image and the network of Docker's containers.
     pub containers: &'a ContainerArgs,
-    /// What it will do.
+    /// The plan of the run.
     pub plan: &'a Plan,
-    /// Whose logs it writes.
+    /// The folder of the run, for its logs.
     pub run: &'a RunDir,
     /// How the hubs are reached.
     pub settings: &'a Settings,
-    /// Where words go.
+    /// Where messages go.
     pub screen: &'a Screen,
-    /// When to stop.
+    /// The flag that ends the work.
     pub stop: &'a Stop,
 }
 
@@ -117,22 +114,14 @@ impl Runner {
                 Ok(Self::Engine(Box::new(stop.unless(docker).await?)))
             }
             EngineKind::Modal => {
-                let open = || stop.unless(deployed(workers, run, settings, screen));
-                let (modal, deployment) = shared.cloud.get_or_try_init(open).await?.clone();
-                if revisions == RevisionScope::All {
-                    let (app, containers) = (deployment.app.clone(), deployment.containers as u64);
-                    run.note(&JournalEntry::Deployed {
-                        app: app.clone(),
-                        containers,
-                    })?;
-                    return Ok(Self::Engine(Box::new(ModalEngine::new(
-                        modal,
-                        app,
-                        workers,
-                        stop.clone(),
-                    ))));
+                let open = || stop.unless(DeployedApp::deploy(workers, run, settings, screen));
+                let app = shared.app.get_or_try_init(open).await?.clone();
+                if revisions == RevisionScope::One {
+                    return Ok(Self::Remote(app, watch));
                 }
-                Ok(Self::Remote(modal, deployment, watch))
+                app.note(run)?;
+                let engine = ModalEngine::new(app, workers, stop.clone());
+                Ok(Self::Engine(Box::new(engine)))
             }
         }
     }
@@ -141,29 +130,7 @@ impl Runner {
     pub fn workers(&self) -> u64 {
         match self {
             Self::Engine(engine) => engine.workers() as u64,
-            Self::Remote(_, deployment, _) => deployment.containers as u64,
+            Self::Remote(app, _) => app.containers(),
         }
     }
-}
-
-/// Modal, with the app for so many containers.
-///
-/// # Errors
-/// It can't be reached, or something that it needs is missing.
-pub async fn deployed(
-    workers: usize,
-    run: &RunDir,
-    settings: &Settings,
-    screen: &Screen,
-) -> CliResult<(Arc<Modal>, Deployment)> {
-    let network = NetworkSettings::of(&environment, Location::Cloud).await;
-    network.left_out.iter().for_each(|line| screen.warn(line));
-    let deployment = Deployment::new(static_worker()?, workers, settings, network);
-    let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings).await?;
-    screen.status(format!(
-        "deploying {} to Modal, unless it is there already",
-        deployment.app
-    ));
-    modal.deploy(&deployment).await?;
-    Ok((Arc::new(modal), deployment))
 }

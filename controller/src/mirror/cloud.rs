@@ -3,21 +3,18 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{Event, Exit, PlanSummary, ScanJob};
 use serde_json::Value;
 
 use super::report::MirrorReport;
 use super::scan_report::{ScanSummary, follow};
 use super::work::{MirrorRunResult, settle};
-use crate::engine::job::Ended;
-use crate::engine::modal::{Function, Mirrored, Modal, Part, RESULTS_LAST};
-use crate::engine::queue::ChunkResults;
-use crate::engine::remote::{
-    CallResult, Completion, DetachMode, RemoteJob, RemoteRun, SubmittedCalls, deployed, lost,
-};
-use crate::runs::{JournalEntry, RunRecord, Runs, now};
-use crate::settings::{Settings, environment, state_dir};
+use crate::engine::modal::{Function, Mirrored, RESULTS_KEPT};
+use crate::engine::remote::attach::{Attachment, incomplete};
+use crate::engine::remote::calls::SubmittedCalls;
+use crate::engine::remote::{CallResult, Completion, DetachMode, RemoteJob, RemoteRun};
+use crate::runs::{RunRecord, Runs};
+use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
@@ -43,7 +40,7 @@ impl RemoteJob for ModalMirror<'_> {
         )
     }
 
-    fn who(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "mirror"
     }
 
@@ -91,15 +88,17 @@ impl<'a> ModalMirror<'a> {
         watch: DetachMode,
     ) -> CliResult<Completion<MirrorRunResult>> {
         match self.cloud.work(self, calls, watch).await? {
-            Completion::Home(CallResult::Result(given)) => self.gather(given).map(Completion::Home),
-            Completion::Home(CallResult::Expired) => {
-                let days = RESULTS_LAST.as_secs() / 86_400;
+            Completion::Finished(CallResult::Result(given)) => {
+                self.gather(given).map(Completion::Finished)
+            }
+            Completion::Finished(CallResult::Expired) => {
+                let days = RESULTS_KEPT.as_secs() / 86_400;
                 let line = format!(
                     "Modal keeps results for about {days} days, and this run's are gone: run the same command again"
                 );
                 Err(CliError::new(Exit::Incomplete, line))
             }
-            Completion::Away(why) => Ok(Completion::Away(why)),
+            Completion::Detached(why) => Ok(Completion::Detached(why)),
         }
     }
 
@@ -111,13 +110,7 @@ impl<'a> ModalMirror<'a> {
     }
 
     fn gather(&self, given: Value) -> CliResult<MirrorRunResult> {
-        let bad = |error: serde_json::Error| {
-            CliError::new(
-                Exit::Incomplete,
-                format!("the mirror says what nobody expects: {error}"),
-            )
-        };
-        let given: Mirrored = serde_json::from_value(given).map_err(bad)?;
+        let given: Mirrored = self.cloud.read(self, given)?;
         let output = given.own.output();
         let (Some(scan), landed) = (output.scan, output.landed) else {
             return Err(given.own.ended().into_error("mirror"));
@@ -127,7 +120,9 @@ impl<'a> ModalMirror<'a> {
             .for_each(|warning| self.cloud.screen.warn(warning));
         self.tell(ScanSummary::of(&scan));
         let steps = follow(self.job, &scan, self.cloud.screen)?;
-        let carried = self.carried(&steps.plan, &given)?;
+        let carried = self
+            .cloud
+            .gather(&steps.plan, &given.chunks, &given.before)?;
         let mut work = MirrorRunResult::new(scan);
         work.carried(&steps.plan, carried)?;
         if steps.push.is_some() && landed.is_none() {
@@ -135,32 +130,12 @@ impl<'a> ModalMirror<'a> {
         }
         Ok(MirrorRunResult { landed, ..work })
     }
-
-    /// What became of the chunks, those of an earlier try with them.
-    fn carried(&self, plan: &Plan, given: &Mirrored) -> CliResult<ChunkResults> {
-        let mut carried = ChunkResults::default();
-        for (number, part) in &given.chunks {
-            let ended = part.ended();
-            carried.lost += u64::from(matches!(ended, Ended::Crashed(..)));
-            let receipt = carried.take(plan, *number, ended);
-            carried.receipts.push(receipt);
-        }
-        carried
-            .receipts
-            .extend(given.before.iter().filter_map(Part::receipt));
-        carried
-            .receipts
-            .iter()
-            .try_for_each(|receipt| self.cloud.run.note(&JournalEntry::Chunk(receipt.clone())))?;
-        carried.seconds = self.cloud.seconds(&carried.receipts);
-        Ok(carried)
-    }
 }
 
-/// Watches a detached mirroring until it has ended; `None` if it goes on without anyone here.
+/// Waits for a detached mirror run until it has ended; `None` if it works on without this process.
 ///
 /// # Errors
-/// Modal refuses or can't be reached: it works on, unless it was stopped.
+/// Modal refuses or can't be reached: the run works on, unless a stop was asked for.
 pub async fn attach(
     record: &RunRecord,
     runs: &Runs,
@@ -170,31 +145,14 @@ pub async fn attach(
 ) -> CliResult<Option<MirrorReport>> {
     let job: ScanJob = runs
         .read(&record.id, JOB)
-        .ok_or_else(|| lost(record, "its job"))?;
-    let journal = runs.journal(&record.id);
-    let (app, containers) =
-        deployed(&journal).ok_or_else(|| lost(record, "the name of its app"))?;
-    let run = runs.resume(record)?;
-    let came = async {
-        let modal = stop
-            .unless(Modal::open(
-                &state_dir(&environment)?,
-                &run.log("bridge"),
-                settings,
-            ))
-            .await?;
-        let cloud = RemoteRun {
-            modal: &modal,
-            app: &app,
-            containers,
-            run: &run,
-            screen,
-            stop,
-        };
-        ModalMirror::new(cloud, &job)
-            .work(SubmittedCalls::of(&journal), DetachMode::Attached)
-            .await
-    };
-    let came = came.await;
-    settle(run, &job, came, now().saturating_sub(record.started) as f64)
+        .ok_or_else(|| incomplete(record, "its job"))?;
+    let attachment = Attachment::of(record, runs)?;
+    let completion = attachment
+        .work(settings, screen, stop, async |run, calls| {
+            ModalMirror::new(run, &job)
+                .work(calls, DetachMode::Attached)
+                .await
+        })
+        .await;
+    settle(attachment.run, &job, completion, attachment.seconds)
 }

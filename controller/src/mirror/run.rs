@@ -21,10 +21,11 @@ use super::scan_report::{SHOWN, ScanSummary, follow};
 use super::work::{MirrorRunResult, settle};
 use crate::engine::Engine;
 use crate::engine::job::{Ended, SingleJob, Verb, WorkerOutput};
-use crate::engine::modal::{Deployment, Modal};
 use crate::engine::open::Runner;
 use crate::engine::queue::Queue;
-use crate::engine::remote::{Completion, DetachMode, RemoteRun, SubmittedCalls};
+use crate::engine::remote::app::DeployedApp;
+use crate::engine::remote::calls::SubmittedCalls;
+use crate::engine::remote::{Completion, DetachMode};
 use crate::engine::slots::WorkerSlots;
 use crate::runs::{JournalEntry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
@@ -154,12 +155,9 @@ impl MirrorRun<'_> {
                 job.tell = ScanOutput::Found;
                 self.mirror(engine.as_ref(), &mut run, &mut job)
                     .await
-                    .map(Completion::Home)
+                    .map(Completion::Finished)
             }
-            Ok(Runner::Remote(modal, deployment, watch)) => {
-                self.leave_to_cloud(&modal, &deployment, watch, &run, &job)
-                    .await
-            }
+            Ok(Runner::Remote(app, detach)) => self.run_remotely(&app, detach, &run, &job).await,
             Err(failure) => Err(failure),
         };
         let report = settle(run, &job, came, self.began.elapsed().as_secs_f64())?;
@@ -168,30 +166,17 @@ impl MirrorRun<'_> {
         }))
     }
 
-    async fn leave_to_cloud(
+    async fn run_remotely(
         &self,
-        modal: &Modal,
-        deployment: &Deployment,
-        watch: DetachMode,
+        app: &DeployedApp,
+        detach: DetachMode,
         run: &RunDir,
         job: &ScanJob,
     ) -> CliResult<Completion<MirrorRunResult>> {
         run.write(JOB, job)?;
-        let (app, containers) = (deployment.app.as_str(), deployment.containers as u64);
-        run.note(&JournalEntry::Deployed {
-            app: app.to_owned(),
-            containers,
-        })?;
-        let cloud = RemoteRun {
-            modal,
-            app,
-            containers,
-            run,
-            screen: self.screen,
-            stop: self.stop,
-        };
-        ModalMirror::new(cloud, job)
-            .work(SubmittedCalls::default(), watch)
+        let remote = app.begin(run, self.screen, self.stop)?;
+        ModalMirror::new(remote, job)
+            .work(SubmittedCalls::default(), detach)
             .await
     }
 

@@ -121,8 +121,8 @@ pub fn settle(
     seconds: f64,
 ) -> CliResult<Option<MirrorReport>> {
     let work = match came {
-        Ok(Completion::Home(work)) => work,
-        Ok(Completion::Away(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
+        Ok(Completion::Finished(work)) => work,
+        Ok(Completion::Detached(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
         Err(failure) => {
             run.end(if failure.exit() == Exit::Interrupted {
                 State::Interrupted

@@ -1,10 +1,11 @@
 //! What is kept of a run: what it is and how it stands, and the lines of its journal.
 
 use hf2ms_hub::RepoAt;
-use hf2ms_worker::protocol::{Creation, PlanSummary, Receipt, Verification};
+use hf2ms_worker::protocol::{Creation, Exit, PlanSummary, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 
 use crate::args::workers::EngineKind;
+use crate::ui::errors::CliResult;
 
 /// What a run is, as `runs` tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +82,15 @@ pub enum State {
 }
 
 impl State {
+    /// The state of a run that ended with `done`.
+    pub fn of(done: &CliResult<()>) -> Self {
+        match done {
+            Ok(()) => Self::Done,
+            Err(error) if error.exit() == Exit::Interrupted => Self::Interrupted,
+            Err(_) => Self::Failed,
+        }
+    }
+
     /// Whether nobody works on it any more, nor ever will.
     pub(super) fn is_final(self) -> bool {
         matches!(

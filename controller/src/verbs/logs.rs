@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::args::workers::EngineKind;
 use crate::engine::modal::{Follow, Modal, explain};
-use crate::engine::remote::deployed;
+use crate::engine::remote::app::noted_app;
 use crate::runs::{RunRecord, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
@@ -66,7 +66,7 @@ async fn of_the_cloud(
             record.id
         ))
     };
-    let (app, _) = deployed(&runs.journal(&record.id)).ok_or_else(nowhere)?;
+    let (app, _) = noted_app(&runs.journal(&record.id)).ok_or_else(nowhere)?;
     let log = runs.path(&record.id).join("logs").join("bridge.log");
     let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
     let heard = |line: Value| {

@@ -10,8 +10,9 @@ use crate::binaries::{WORKER, find};
 use crate::copy::cloud::show_verbs_of_run;
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::local::Local;
-use crate::engine::open::{Runner, deployed};
+use crate::engine::open::Runner;
 use crate::engine::remote::DetachMode;
+use crate::engine::remote::app::DeployedApp;
 use crate::mirror::endpoints::{GitEndpoint, Side, parse_endpoint};
 use crate::mirror::options::MirrorOptions;
 use crate::mirror::remote::{self, PullMirrorArgs};
@@ -322,11 +323,8 @@ impl CrewOf<'_> {
             EngineKind::Modal => {
                 // How much there is shows only there.
                 let most = self.args.worker_args.workers(u64::MAX);
-                let (modal, deployment) = self
-                    .stop
-                    .unless(deployed(most, run, self.settings, self.screen))
-                    .await?;
-                return Ok(Runner::Remote(modal, deployment, self.watch));
+                let deploy = DeployedApp::deploy(most, run, self.settings, self.screen);
+                return Ok(Runner::Remote(self.stop.unless(deploy).await?, self.watch));
             }
             EngineKind::Docker => (),
         }

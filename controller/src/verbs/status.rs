@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::engine::modal::{CallState, ChildCall, Modal, explain};
-use crate::engine::remote::{AT_ONCE, SubmittedCalls};
+use crate::engine::remote::calls::{AT_ONCE, SubmittedCalls};
 use crate::mirror::report::MirrorReport;
 use crate::runs::report::{Report, Tally, table};
 use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
@@ -113,10 +113,7 @@ async fn in_the_cloud(
     let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
     let finished = match &calls.last {
         Some(call) => !matches!(
-            modal
-                .look(call)
-                .await
-                .map_err(|trouble| explain(&trouble))?,
+            modal.look(call).await.map_err(|error| explain(&error))?,
             CallState::Pending
         ),
         None => false,
@@ -124,26 +121,25 @@ async fn in_the_cloud(
     if record.verb == RunVerb::Mirror {
         // Its chunks are calls of its own; Modal tells of them as well as it can.
         let made = modal
-            .made_by(calls.last.as_deref().unwrap_or_default())
+            .children(calls.last.as_deref().unwrap_or_default())
             .await
             .unwrap_or_default();
         return Ok(InTheCloud::of_made(&made, finished));
     }
-    let standings = stream::iter(calls.chunks.values())
+    let states = stream::iter(calls.chunks.values())
         .map(|call| modal.look(call))
         .buffered(AT_ONCE);
-    let standings: Vec<CallState> = standings
+    let states: Vec<CallState> = states
         .try_collect()
         .await
-        .map_err(|trouble| explain(&trouble))?;
-    let count =
-        |is: fn(&CallState) -> bool| standings.iter().filter(|standing| is(standing)).count();
+        .map_err(|error| explain(&error))?;
+    let count = |is: fn(&CallState) -> bool| states.iter().filter(|state| is(state)).count();
     Ok(InTheCloud {
         submitted: calls.chunks.len(),
-        ended: count(|standing| matches!(standing, CallState::Done { .. })),
-        failed: count(|standing| {
+        ended: count(|state| matches!(state, CallState::Done { .. })),
+        failed: count(|state| {
             matches!(
-                standing,
+                state,
                 CallState::Failed { .. } | CallState::Cancelled | CallState::Expired
             )
         }),

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::args::workers::EngineKind;
 use crate::engine::docker;
 use crate::engine::modal::Modal;
-use crate::engine::remote::{self, SubmittedCalls};
+use crate::engine::remote::calls::{self, SubmittedCalls};
 use crate::runs::{RunRecord, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
@@ -78,7 +78,7 @@ async fn cancel_all(record: &RunRecord, runs: &Runs) -> CliResult<()> {
     )
     .await;
     let cancelled = match modal {
-        Ok(modal) => remote::cancel(&modal, &SubmittedCalls::of(&runs.journal(&record.id))).await,
+        Ok(modal) => calls::cancel(&modal, &SubmittedCalls::of(&runs.journal(&record.id))).await,
         Err(failure) => Err(failure),
     };
     match cancelled {

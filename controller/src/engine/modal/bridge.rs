@@ -16,7 +16,7 @@ use tokio::sync::{Mutex as Slot, mpsc};
 
 use crate::engine::output::keep_log;
 
-/// What the bridge could not do.
+/// An error of the bridge, or of Modal.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct BridgeError {
     /// What it means.
@@ -25,7 +25,7 @@ pub struct BridgeError {
     pub message: String,
 }
 
-/// What a trouble means.
+/// The meaning of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BridgeErrorKind {
@@ -145,19 +145,19 @@ impl Bridge {
     /// Asks for something and waits for the answer.
     ///
     /// # Errors
-    /// What the bridge could not do.
+    /// An error of the bridge, or of Modal.
     pub async fn ask(&self, request: Value) -> Result<Value, BridgeError> {
-        self.read_events(request, |_| ()).await
+        self.stream(request, |_| ()).await
     }
 
-    /// Asks for something, hears the lines that come before the answer, and waits for that.
+    /// Sends a request, passes on the lines that come before its reply, and returns the reply.
     ///
     /// # Errors
-    /// What the bridge could not do.
-    pub async fn read_events(
+    /// An error of the bridge, or of Modal.
+    pub async fn stream(
         &self,
         mut request: Value,
-        output: impl Fn(Value),
+        on_line: impl Fn(Value),
     ) -> Result<Value, BridgeError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         request["id"] = id.into();
@@ -170,7 +170,7 @@ impl Bridge {
         self.send(&request).await?;
         loop {
             match replies.recv().await {
-                Some(Reply::Line(line)) => output(line),
+                Some(Reply::Line(line)) => on_line(line),
                 Some(Reply::Ok(answer) | Reply::Ready(answer)) => return Ok(answer),
                 Some(Reply::Error(trouble)) => return Err(trouble),
                 None => {
@@ -274,7 +274,7 @@ mod tests {
         let lines = Mutex::new(Vec::new());
         let (first, second) = tokio::join!(
             bridge.ask(serde_json::json!({"verb": "a"})),
-            bridge.read_events(serde_json::json!({"verb": "b"}), |line| lines
+            bridge.stream(serde_json::json!({"verb": "b"}), |line| lines
                 .lock()
                 .unwrap()
                 .push(line["n"].clone()))

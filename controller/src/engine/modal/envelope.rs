@@ -1,4 +1,4 @@
-//! What the functions give back: how the worker ended and what it said, in one envelope.
+//! The values of the functions: how the worker ended and what it printed.
 
 use std::collections::BTreeMap;
 
@@ -9,47 +9,47 @@ use serde_json::Value;
 use crate::engine::job::{Ended, WorkerOutput};
 use crate::engine::output::{ExitStatus, StopRequest, classify};
 
-/// One worker's end.
+/// How one worker ended.
 #[derive(Debug, Default, Deserialize)]
 pub struct Envelope {
     /// Its exit code.
     pub exit: i32,
-    /// What it said, but for progress and single files.
+    /// Its events, without those of progress and single files.
     #[serde(default)]
     events: Vec<Value>,
-    /// Its last words.
+    /// The end of its log.
     #[serde(default)]
     log: String,
 }
 
-/// What the finalizer gives.
+/// The value of the finalizer.
 #[derive(Debug, Deserialize)]
 pub struct Finalized {
     /// Its own worker's end.
     #[serde(flatten)]
     pub own: Envelope,
-    /// What became of each chunk.
-    pub chunks: BTreeMap<u32, Part>,
+    /// How the call of each chunk ended.
+    pub chunks: BTreeMap<u32, ChunkEnd>,
 }
 
-/// What a mirror's call gives.
+/// The value of a mirror's call.
 #[derive(Debug, Deserialize)]
 pub struct Mirrored {
-    /// The end of its last worker, and what both said.
+    /// How its last worker ended, and the events of both.
     #[serde(flatten)]
     pub own: Envelope,
-    /// What became of each chunk.
-    pub chunks: BTreeMap<u32, Part>,
-    /// What became of chunks that an earlier try had given out, when this one looked.
+    /// How the call of each chunk ended.
+    pub chunks: BTreeMap<u32, ChunkEnd>,
+    /// How the calls ended that an earlier attempt had submitted.
     #[serde(default)]
-    pub before: Vec<Part>,
+    pub before: Vec<ChunkEnd>,
 }
 
-/// What became of one chunk.
+/// How the call of a chunk ended.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub enum Part {
-    /// Its call gave nothing.
+pub enum ChunkEnd {
+    /// It gave no value.
     Crashed {
         /// Why.
         lost: String,
@@ -59,15 +59,15 @@ pub enum Part {
 }
 
 impl Envelope {
-    /// Everything that the worker said.
+    /// Everything that the worker printed.
     pub fn output(&self) -> WorkerOutput {
         let mut output = WorkerOutput::default();
-        self.said().for_each(|event| output.note(event));
+        self.events().for_each(|event| output.note(event));
         output
     }
 
     /// Its events. One that this version does not know is passed over: the exit code and the receipt decide.
-    pub fn said(&self) -> impl Iterator<Item = Event> {
+    pub fn events(&self) -> impl Iterator<Item = Event> {
         self.events
             .iter()
             .filter_map(|event| serde_json::from_value(event.clone()).ok())
@@ -84,8 +84,8 @@ impl Envelope {
     }
 }
 
-impl Part {
-    /// How the chunk's worker ended.
+impl ChunkEnd {
+    /// How the worker of the chunk ended.
     pub fn ended(&self) -> Ended {
         match self {
             Self::Crashed { lost } => Ended::Crashed(lost.clone(), WorkerOutput::default()),
@@ -93,7 +93,7 @@ impl Part {
         }
     }
 
-    /// What its worker left behind, if it ended by itself.
+    /// The receipt of its worker, if that ended by itself.
     pub fn receipt(&self) -> Option<Receipt> {
         match self {
             Self::Crashed { .. } => None,
@@ -110,13 +110,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_finalizer_gives_is_read() {
+    fn the_value_of_the_finalizer_is_read() {
         let given = r#"{"exit":1,"events":[{"event":"committed","actions":3},{"event":"new_kind"}],"log":"",
             "chunks":{"0":{"exit":0,"events":[{"event":"receipt","run":"r","chunk":0,"files":[],"sent":7,"retries":0,"seconds":1.5}],"log":""},
                       "1":{"lost":"its container died"},"2":{"exit":3,"events":[{"event":"failed","error":"no","kind":"denied"}]}}}"#;
         let given: Finalized = serde_json::from_str(given).unwrap();
         assert_eq!((given.own.exit, given.own.output().commits.len()), (1, 1));
-        let ends: Vec<Ended> = given.chunks.values().map(Part::ended).collect();
+        let ends: Vec<Ended> = given.chunks.values().map(ChunkEnd::ended).collect();
         assert!(
             matches!(&ends[0], Ended::Finished(Exit::Done, output) if output.receipt.as_ref().unwrap().sent == 7)
         );
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_mirror_gives_is_read() {
+    fn the_value_of_a_mirror_is_read() {
         let receipt = r#"{"event":"receipt","run":"r","chunk":4,"files":[],"sent":7,"retries":0,"seconds":1.5}"#;
         let given = format!(
             r#"{{"exit":1,"events":[{{"event":"pushed","refs":[],"there":[{{"name":"refs/heads/a","oid":"1"}}]}},{receipt}],
@@ -136,7 +136,7 @@ mod tests {
         let before: Vec<u64> = given
             .before
             .iter()
-            .filter_map(Part::receipt)
+            .filter_map(ChunkEnd::receipt)
             .map(|receipt| receipt.sent)
             .collect();
         assert_eq!((given.chunks.len(), before), (1, vec![7]));

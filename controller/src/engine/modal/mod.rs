@@ -1,22 +1,21 @@
-//! Workers in Modal's cloud. Nothing here waits for a worker, but for all revisions of a repo ([`attended`]): work is submitted as calls, which outlive this process, and the
-//! last of them waits for the others. What is submitted when, and what comes back, is [`crate::engine::remote`]'s.
+//! Modal's cloud: apps, calls and their results, by the official SDK. Which calls a run submits is
+//! decided in [`crate::engine::remote`].
 
 pub mod bridge;
 pub mod container_size;
 mod deployment;
-pub mod engine;
 mod envelope;
 
 use std::path::Path;
 use std::time::Duration;
 
-use hf2ms_hub::{Redactor, Token};
+use hf2ms_hub::{Error, Kind, Redactor, Token};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::bridge::{Bridge, BridgeError, BridgeErrorKind};
 pub use self::deployment::Deployment;
-pub use self::envelope::{Envelope, Finalized, Mirrored, Part};
+pub use self::envelope::{ChunkEnd, Envelope, Finalized, Mirrored};
 use crate::settings::{Settings, environment, variables};
 use crate::ui::errors::{CliError, CliResult};
 use hf2ms_worker::protocol::{Event, Exit};
@@ -24,7 +23,9 @@ use hf2ms_worker::protocol::{Event, Exit};
 /// The release of the official SDK that the bridge is written for.
 pub const SDK: &str = "1.6.4";
 /// Spawned functions give their answer for about this long.
-pub const RESULTS_LAST: Duration = Duration::from_secs(7 * 86_400);
+pub const RESULTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// The pause before Modal is asked again after it could not be reached.
+pub const UNAVAILABLE: Duration = Duration::from_secs(10);
 /// How long Modal may hold a question back until there is an answer.
 const LONG_POLL: u64 = 50;
 
@@ -52,23 +53,36 @@ impl Function {
     }
 }
 
-/// How a call stands.
+/// The state of a call.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum CallState {
-    /// It waits or works.
+    /// It waits or runs.
     Pending,
-    /// It has ended, with this.
+    /// It has ended, with a value.
     Done {
-        /// What the function gave.
+        /// The value of the function.
         result: Value,
     },
-    /// It was given up, after all tries.
+    /// It failed in all attempts.
     Failed {
-        /// Why.
+        /// The last error.
         error: String,
     },
-    /// It ended so long ago that the answer is gone.
+    /// It ended so long ago that Modal has deleted its value.
+    Expired,
+    /// Someone cancelled it.
+    Cancelled,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub enum CallEnd {
+    /// With this value.
+    Done(Value),
+    /// With this error, after all attempts.
+    Failed(String),
+    /// So long ago that Modal has deleted its value.
     Expired,
     /// Someone cancelled it.
     Cancelled,
@@ -77,18 +91,18 @@ pub enum CallState {
 /// How a call that is cancelled ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CancelMode {
-    /// It is told, and ends what it has begun.
+    /// It is asked to end, and ends its own calls first.
     Graceful,
     /// Its container ends.
     Immediate,
 }
 
-/// A call that another call made.
+/// A call that another call submitted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ChildCall {
     /// Its id.
     pub call: String,
-    /// How it stands, in Modal's word: PENDING, SUCCESS, or any other.
+    /// Its state, in Modal's word: PENDING, SUCCESS, or any other.
     pub state: String,
 }
 
@@ -111,7 +125,7 @@ impl Modal {
         variables.extend(tokens(settings));
         let bridge = Bridge::start(&python, &folder, &variables, log, redactor)
             .await
-            .map_err(|trouble| explain(&trouble))?;
+            .map_err(|error| explain(&error))?;
         Ok(Self {
             bridge,
             settings: settings.clone(),
@@ -126,10 +140,10 @@ impl Modal {
         self.ask(deployment.request())
             .await
             .map(drop)
-            .map_err(|trouble| explain(&trouble))
+            .map_err(|error| explain(&error))
     }
 
-    /// Submits one call and returns its id. What may pass is tried again.
+    /// Submits one call and returns its id.
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
@@ -146,7 +160,7 @@ impl Modal {
         call.ok_or_else(|| BridgeError::gone("the bridge to Modal names no call"))
     }
 
-    /// How a call stands now.
+    /// The state of a call now.
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
@@ -154,7 +168,7 @@ impl Modal {
         self.poll(call, 0).await
     }
 
-    /// How a call stands when something has changed, or after a while.
+    /// The state of a call once it has changed, or after a while.
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
@@ -174,7 +188,37 @@ impl Modal {
         })
     }
 
-    /// Has a container look whether it reaches these endpoints.
+    /// Polls a call until it has ended, and goes on polling while Modal can't be reached; `unavailable` is called once for
+    /// each time in which it can't.
+    ///
+    /// # Errors
+    /// Modal refuses.
+    pub async fn wait_until_ended(
+        &self,
+        call: &str,
+        unavailable: impl Fn(&BridgeError),
+    ) -> Result<CallEnd, BridgeError> {
+        let mut is_available = true;
+        loop {
+            match self.wait(call).await {
+                Ok(CallState::Pending) => is_available = true,
+                Ok(CallState::Done { result }) => return Ok(CallEnd::Done(result)),
+                Ok(CallState::Failed { error }) => return Ok(CallEnd::Failed(error)),
+                Ok(CallState::Expired) => return Ok(CallEnd::Expired),
+                Ok(CallState::Cancelled) => return Ok(CallEnd::Cancelled),
+                Err(error) if error.may_pass() => {
+                    if is_available {
+                        unavailable(&error);
+                    }
+                    is_available = false;
+                    tokio::time::sleep(UNAVAILABLE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Has a container check whether it reaches these endpoints.
     ///
     /// # Errors
     /// Modal refuses or can't be reached; the container gives no answer.
@@ -182,7 +226,7 @@ impl Modal {
         let call = self
             .submit(app, Function::Check, json!(endpoints))
             .await
-            .map_err(|trouble| explain(&trouble))?;
+            .map_err(|error| explain(&error))?;
         let silent = |why: &str| {
             CliError::new(
                 Exit::Incomplete,
@@ -190,11 +234,7 @@ impl Modal {
             )
         };
         loop {
-            match self
-                .wait(&call)
-                .await
-                .map_err(|trouble| explain(&trouble))?
-            {
+            match self.wait(&call).await.map_err(|error| explain(&error))? {
                 CallState::Pending => (),
                 CallState::Done { result } => {
                     return checked(result).ok_or_else(|| silent("it ended without one"));
@@ -207,7 +247,7 @@ impl Modal {
         }
     }
 
-    /// Hears the lines that a run's containers print; returns when there are no more, never while it follows.
+    /// Reads the lines that the containers of a run print; returns when there are no more, never while it follows.
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
@@ -216,18 +256,18 @@ impl Modal {
         app: &str,
         run: &str,
         follow: Follow,
-        output: impl Fn(Value),
+        on_line: impl Fn(Value),
     ) -> Result<(), BridgeError> {
         let request =
             json!({"verb": "logs", "app": app, "run": run, "follow": follow == Follow::Yes});
-        self.bridge.read_events(request, output).await.map(drop)
+        self.bridge.stream(request, on_line).await.map(drop)
     }
 
     /// The calls that a call has made, as far as Modal can tell: it is no promise of Modal's that these are all.
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
-    pub async fn made_by(&self, call: &str) -> Result<Vec<ChildCall>, BridgeError> {
+    pub async fn children(&self, call: &str) -> Result<Vec<ChildCall>, BridgeError> {
         let answer = self
             .bridge
             .ask(json!({"verb": "made", "call": call}))
@@ -248,21 +288,23 @@ impl Modal {
             .ask(json!({"verb": "cancel", "call": call, "terminate": ending == CancelMode::Immediate}))
             .await
         {
-            Err(trouble) if trouble.kind != BridgeErrorKind::NotFound => Err(trouble),
+            Err(error) if error.kind != BridgeErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Asks, and asks again what may pass.
+    /// Sends a request, and sends it again after errors that may pass.
     async fn ask(&self, request: Value) -> Result<Value, BridgeError> {
-        let mut pauses = self.settings.http().retry.pauses();
+        let mut attempts = self.settings.http().attempts();
         loop {
-            match (self.bridge.ask(request.clone()).await, pauses.next()) {
-                (Err(trouble), Some(pause)) if trouble.may_pass() => {
-                    tracing::warn!("asking Modal again in {pause:?}: {}", trouble.message);
-                    tokio::time::sleep(pause).await;
+            match self.bridge.ask(request.clone()).await {
+                Err(error) if error.may_pass() => {
+                    tracing::warn!("asking Modal again: {}", error.message);
+                    let transient = Error::new(Kind::Transient, error.message.clone());
+                    let waited = attempts.wait_after_if(true, transient).await;
+                    waited.map_err(|_| error)?;
                 }
-                (answer, _) => return answer,
+                answer => return answer,
             }
         }
     }
@@ -271,7 +313,7 @@ impl Modal {
 fn checked(result: Value) -> Option<Event> {
     let envelope: Envelope = serde_json::from_value(result).ok()?;
     envelope
-        .said()
+        .events()
         .find(|event| matches!(event, Event::Checked { .. }))
 }
 
@@ -306,10 +348,10 @@ fn redactor(settings: &Settings, variables: &[(String, String)]) -> Redactor {
     )
 }
 
-/// Puts a trouble with Modal into words.
-pub fn explain(trouble: &BridgeError) -> CliError {
-    let said = &trouble.message;
-    match trouble.kind {
+/// The error of a command for an error of Modal.
+pub fn explain(error: &BridgeError) -> CliError {
+    let said = &error.message;
+    match error.kind {
         BridgeErrorKind::Missing => CliError::usage(format!(
             "--on modal needs Python with modal {SDK}: pip install modal=={SDK}, or set HF2MS_PYTHON to a Python that has it ({said})"
         )),
@@ -342,7 +384,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_trouble_says_what_to_do() {
+    fn every_error_says_what_to_do() {
         for (kind, exit, words) in [
             (BridgeErrorKind::Missing, Exit::Usage, "pip install modal=="),
             (
@@ -371,17 +413,17 @@ mod tests {
     }
 
     #[test]
-    fn a_standing_is_read_from_the_bridge() {
-        let standing = |json: &str| serde_json::from_str::<CallState>(json).unwrap();
+    fn a_state_is_read_from_the_bridge() {
+        let state = |json: &str| serde_json::from_str::<CallState>(json).unwrap();
         assert!(matches!(
-            standing(r#"{"state":"pending"}"#),
+            state(r#"{"state":"pending"}"#),
             CallState::Pending
         ));
         assert!(
-            matches!(standing(r#"{"state":"failed","error":"e"}"#), CallState::Failed { error } if error == "e")
+            matches!(state(r#"{"state":"failed","error":"e"}"#), CallState::Failed { error } if error == "e")
         );
         assert!(matches!(
-            standing(r#"{"state":"done","result":{"exit":0}}"#),
+            state(r#"{"state":"done","result":{"exit":0}}"#),
             CallState::Done { .. }
         ));
     }

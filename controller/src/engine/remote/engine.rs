@@ -1,0 +1,112 @@
+//! Modal as an engine: each job is a call that this process waits for. It is for all revisions of a repo, which are written
+//! one after the other; any other run submits its calls at once ([`crate::engine::remote`]).
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use hf2ms_hub::Kind;
+use serde_json::{Value, json};
+
+use super::app::DeployedApp;
+use crate::engine::job::{Ended, Job, Verb, WorkerOutput};
+use crate::engine::modal::bridge::BridgeError;
+use crate::engine::modal::{CallEnd, CancelMode, Envelope, Function, explain};
+use crate::engine::{Engine, Listener, Network};
+use crate::stop::Stop;
+
+/// An app on Modal that is given one job after the other.
+pub struct ModalEngine {
+    app: DeployedApp,
+    workers: usize,
+    stop: Stop,
+}
+
+impl ModalEngine {
+    /// The engine of an app with so many workers at a time.
+    pub fn new(app: DeployedApp, workers: usize, stop: Stop) -> Self {
+        Self { app, workers, stop }
+    }
+
+    async fn call(&self, job: &Job, listener: Listener<'_>) -> Ended {
+        if self.stop.is_asked() {
+            return Ended::Stopped(WorkerOutput::default());
+        }
+        let body: Value = serde_json::from_str(&job.json).unwrap_or_default();
+        let (function, body) = match job.verb {
+            Verb::Run => (Function::RunChunk, body),
+            Verb::Finalize => (Function::Finalize, finalizing(body)),
+            verb => {
+                return Ended::Refused(
+                    Kind::Invalid,
+                    format!("no call on Modal does {}", verb.name()),
+                );
+            }
+        };
+        match self.app.modal.submit(self.app.name(), function, body).await {
+            Ok(call) => self.wait(&call, listener).await,
+            Err(error) => failed(&error),
+        }
+    }
+
+    async fn wait(&self, call: &str, listener: Listener<'_>) -> Ended {
+        let end = tokio::select! {
+            () = self.stop.asked() => {
+                // A call that can't be cancelled ends by itself, and nothing of it is committed.
+                let _ = self.app.modal.cancel(call, CancelMode::Immediate).await;
+                return Ended::Stopped(WorkerOutput::default());
+            }
+            end = self.app.modal.wait_until_ended(call, |_| ()) => end,
+        };
+        let crashed = |why| Ended::Crashed(why, WorkerOutput::default());
+        match end {
+            Ok(CallEnd::Done(result)) => ended(result, listener),
+            Ok(CallEnd::Failed(error)) => crashed(error),
+            Ok(CallEnd::Expired | CallEnd::Cancelled) => {
+                crashed("its call was cancelled".to_owned())
+            }
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+/// The chunks have ended, and their receipts are in the job. Modal starts a finalizer anew that was preempted: it looks at what
+/// the one before has written.
+fn finalizing(mut job: Value) -> Value {
+    job["look"] = true.into();
+    json!({"calls": {}, "job": job})
+}
+
+fn ended(result: Value, listener: Listener<'_>) -> Ended {
+    match serde_json::from_value::<Envelope>(result) {
+        Ok(envelope) => {
+            envelope.events().for_each(|event| listener(&event));
+            envelope.ended()
+        }
+        Err(error) => Ended::Crashed(
+            format!("its call gave what nobody expects: {error}"),
+            WorkerOutput::default(),
+        ),
+    }
+}
+
+fn failed(error: &BridgeError) -> Ended {
+    let why = explain(error).to_string();
+    if error.may_pass() {
+        Ended::Crashed(why, WorkerOutput::default())
+    } else {
+        Ended::Refused(Kind::Refused, why)
+    }
+}
+
+impl Engine for ModalEngine {
+    fn workers(&self) -> usize {
+        self.workers
+    }
+
+    fn network(&self) -> Network {
+        Network::OfEachWorker
+    }
+
+    fn work<'a>(&'a self, job: &'a Job, listener: Listener<'a>) -> BoxFuture<'a, Ended> {
+        self.call(job, listener).boxed()
+    }
+}
