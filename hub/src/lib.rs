@@ -54,4 +54,4 @@ pub use reqwest::Url;
 pub use space::{Sdk, SpaceVariables};
 pub use stream::body::Body;
 pub use token::Token;
-pub use transport::Transport;
+pub use transport::BlobTransport;

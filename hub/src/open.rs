@@ -16,10 +16,10 @@ use crate::modelscope::ModelScopeRepo;
 use crate::refs::Refs;
 use crate::repo::Side;
 use crate::repos::{Destination, HubRepo, RefStore, Source, Spaces};
-use crate::transport::Transport;
+use crate::transport::BlobTransport;
 
 /// Opens a repo of a hub with an API, its blobs travelling as `transport` says. The only place that chooses a hub's type.
-fn open(side: &Side, http: HttpOptions, transport: Transport) -> Result<Arc<dyn HubRepo>> {
+fn open(side: &Side, http: HttpOptions, transport: BlobTransport) -> Result<Arc<dyn HubRepo>> {
     Ok(match side.at.hub {
         Hub::HuggingFace => Arc::new(HuggingFaceRepo::open(side, http)?.by(transport)?),
         Hub::ModelScope => Arc::new(ModelScopeRepo::open(side, http)?),
@@ -32,7 +32,7 @@ fn open(side: &Side, http: HttpOptions, transport: Transport) -> Result<Arc<dyn 
 /// # Errors
 /// [`crate::Kind::Usage`] or [`crate::Kind::Refused`] for an endpoint that is no address; what [`crate::http::Http::new`] fails with.
 pub fn open_source(side: &Side, http: HttpOptions) -> Result<Arc<dyn Source>> {
-    open_source_over(side, http, Transport::Auto)
+    open_source_over(side, http, BlobTransport::Auto)
 }
 
 /// Opens a repo for reading, its blobs travelling as `transport` says. A hub that knows one way only takes that.
@@ -42,7 +42,7 @@ pub fn open_source(side: &Side, http: HttpOptions) -> Result<Arc<dyn Source>> {
 pub fn open_source_over(
     side: &Side,
     http: HttpOptions,
-    transport: Transport,
+    transport: BlobTransport,
 ) -> Result<Arc<dyn Source>> {
     Ok(open(side, http, transport)?)
 }
@@ -74,7 +74,7 @@ pub fn open_source_by_git(
 pub fn open_blob_source(
     side: &Side,
     http: HttpOptions,
-    transport: Transport,
+    transport: BlobTransport,
 ) -> Result<Arc<dyn BlobSource>> {
     if side.at.hub == Hub::Git {
         return Ok(Arc::new(git::LfsStore::open(side, http)?));
@@ -89,7 +89,7 @@ pub fn open_blob_source(
 pub fn open_blob_store(
     side: &Side,
     http: HttpOptions,
-    transport: Transport,
+    transport: BlobTransport,
 ) -> Result<Arc<dyn BlobStore>> {
     if side.at.hub == Hub::Git {
         return Ok(Arc::new(git::LfsStore::open(side, http)?));
@@ -153,7 +153,7 @@ pub async fn refs_by_git(side: &Side, http: HttpOptions) -> Result<Refs> {
 /// # Errors
 /// As [`open_source`].
 pub fn open_destination(side: &Side, http: HttpOptions) -> Result<Arc<dyn Destination>> {
-    open_destination_over(side, http, Transport::Auto)
+    open_destination_over(side, http, BlobTransport::Auto)
 }
 
 /// Opens a repo for writing, its blobs travelling as `transport` says. A hub that knows one way only takes that.
@@ -163,7 +163,7 @@ pub fn open_destination(side: &Side, http: HttpOptions) -> Result<Arc<dyn Destin
 pub fn open_destination_over(
     side: &Side,
     http: HttpOptions,
-    transport: Transport,
+    transport: BlobTransport,
 ) -> Result<Arc<dyn Destination>> {
     Ok(open(side, http, transport)?)
 }
@@ -173,7 +173,7 @@ pub fn open_destination_over(
 /// # Errors
 /// As [`open_destination`]; [`Kind::Usage`] for a hub whose API has no branches.
 pub fn open_ref_store(side: &Side, http: HttpOptions) -> Result<Arc<dyn RefStore>> {
-    let opened = open(side, http, Transport::Auto)?.ref_store();
+    let opened = open(side, http, BlobTransport::Auto)?.ref_store();
     opened.ok_or_else(only_mirrored)
 }
 
@@ -182,7 +182,7 @@ pub fn open_ref_store(side: &Side, http: HttpOptions) -> Result<Arc<dyn RefStore
 /// # Errors
 /// As [`open_destination`]; [`Kind::Usage`] for a hub without apps.
 pub fn open_space(side: &Side, http: HttpOptions) -> Result<Arc<dyn Spaces>> {
-    let opened = open(side, http, Transport::Auto)?.spaces();
+    let opened = open(side, http, BlobTransport::Auto)?.spaces();
     opened.ok_or_else(only_mirrored)
 }
 
@@ -191,7 +191,7 @@ pub fn open_space(side: &Side, http: HttpOptions) -> Result<Arc<dyn Spaces>> {
 /// # Errors
 /// [`crate::Kind::Usage`] for a hub that lists no owner's repos; the hub's own errors.
 pub async fn list_repos(side: &Side, http: HttpOptions) -> Result<OwnerRepos> {
-    let listed = open(side, http, Transport::Auto)?.owner_repos().await?;
+    let listed = open(side, http, BlobTransport::Auto)?.owner_repos().await?;
     listed.ok_or_else(|| {
         Error::new(
             Kind::Usage,

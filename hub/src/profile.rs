@@ -3,7 +3,7 @@
 
 use crate::http::Credentials;
 use crate::token::Token;
-use crate::transport::Transport;
+use crate::transport::BlobTransport;
 
 /// The facts of one hub.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Profile {
     /// The hub's word for a repo that is an app; `None` where there are none.
     pub app: Option<&'static str>,
     /// The ways in which blobs travel, apart from Git.
-    pub transports: &'static [Transport],
+    pub transports: &'static [BlobTransport],
     /// What the hub does that others don't.
     pub abilities: Abilities,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The way that is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Transport {
+pub enum BlobTransport {
     /// HTTP, and Xet for what Hugging Face serves no other way.
     #[default]
     Auto,

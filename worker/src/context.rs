@@ -13,7 +13,7 @@ use hf2ms_hub::{
 use crate::events::Events;
 use crate::protocol::{Transport, WorkerOptions};
 use crate::settings::Settings;
-use crate::transfer::budget::Budget;
+use crate::transfer::budget::MemoryBudget;
 use crate::transfer::reader::Reader;
 
 /// Opens a repo for reading, by the way that the options say.
@@ -74,7 +74,7 @@ pub struct TransferContext {
     /// The HTTP settings, whose retries become events.
     pub http: HttpOptions,
     /// The memory for contents.
-    pub budget: Budget,
+    pub budget: MemoryBudget,
 }
 
 impl TransferContext {
@@ -99,7 +99,7 @@ impl TransferContext {
             events,
             options: options.clone(),
             http,
-            budget: Budget::new(options),
+            budget: MemoryBudget::new(options),
         })
     }
 
@@ -172,7 +172,7 @@ impl Context {
             events,
             options: options.clone(),
             http,
-            budget: Budget::new(options),
+            budget: MemoryBudget::new(options),
         };
         Self {
             source,

@@ -37,7 +37,7 @@ pub enum BadJob {
 }
 
 /// Settings by the names of environment variables.
-pub type Variables = HashMap<String, String>;
+pub type VariableMap = HashMap<String, String>;
 
 /// The lifeline of an attached worker: standard input, kept open by whoever gave the job.
 pub struct Lifeline(Option<Box<dyn AsyncBufRead + Send + Unpin>>);
@@ -64,7 +64,7 @@ impl Lifeline {
 ///
 /// # Errors
 /// [`BadJob::Unreadable`], [`BadJob::Settings`]
-pub fn variables(stdin: &mut impl io::BufRead) -> Result<Variables, BadJob> {
+pub fn variables(stdin: &mut impl io::BufRead) -> Result<VariableMap, BadJob> {
     let mut line = String::new();
     stdin
         .read_line(&mut line)
@@ -175,7 +175,7 @@ mod tests {
         ));
         assert_eq!(
             variables(&mut stdin).unwrap(),
-            Variables::from([("MODELSCOPE_TOKEN".to_owned(), "t".to_owned())])
+            VariableMap::from([("MODELSCOPE_TOKEN".to_owned(), "t".to_owned())])
         );
         let (job, lifeline) = Input(Box::new(BufReader::new(stdin)))
             .take::<crate::protocol::VerifyJob>(None, true)

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{Hub, Redactor, RepoAt, RepoKind, Revision, Visibility, open_destination};
 use hf2ms_worker::context::{Context, TransferContext};
 use hf2ms_worker::events::Events;
-use hf2ms_worker::job::{Input, Lifeline, Variables, variables};
+use hf2ms_worker::job::{Input, Lifeline, VariableMap, variables};
 use hf2ms_worker::plan::CardPolicy;
 use hf2ms_worker::protocol::{
     Chunk, Event, Exit, PushJob, ScanJob, Transport, VerifyJob, WorkerOptions,
@@ -211,7 +211,7 @@ fn main() -> ExitCode {
 
 /// Puts what the settings say of the network into this process's environment, where HTTP clients and TLS look for it.
 #[allow(unsafe_code)]
-fn inherit(given: &Variables) {
+fn inherit(given: &VariableMap) {
     for (name, value) in NETWORK
         .iter()
         .filter_map(|name| Some((name, given.get(*name)?)))
@@ -239,7 +239,7 @@ fn usage(error: impl ToString) -> Stop {
     }
 }
 
-async fn perform(verb: Verb, given: &Variables) -> Result<Exit, Stop> {
+async fn perform(verb: Verb, given: &VariableMap) -> Result<Exit, Stop> {
     let input = Input::standard();
     let variable = |name: &str| given.get(name).cloned().or_else(|| environment(name));
     let settings = &Settings::read(&variable).map_err(usage)?;

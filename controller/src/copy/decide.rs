@@ -68,7 +68,7 @@ pub async fn decide(
         return Ok(Decision::Skip(EXISTS));
     }
     let wanted = options.visibility.unwrap_or(source.repo.info.visibility);
-    destination.stays_hidden(wanted)?;
+    destination.check_not_exposed(wanted)?;
     if let Some((proof, earlier)) = proven {
         return Ok(Decision::UpToDate(Box::new(proof), Box::new(earlier)));
     }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::{
-    Action, Blob, Body, ByteStream, Commit, Content, Destination, Digest, Error, File, Hub, Kind,
-    RepoPath, Sha256, Side, Source, Transport, open_destination_over, open_source_over,
+    Action, Blob, BlobTransport, Body, ByteStream, Commit, Content, Destination, Digest, Error,
+    File, Hub, Kind, RepoPath, Sha256, Side, Source, open_destination_over, open_source_over,
 };
 use serde::Serialize;
 
@@ -84,11 +84,11 @@ pub async fn measure(
 /// A row for what was stored and one for what was read.
 fn both(
     scratch: &Scratch,
-    transport: Transport,
+    transport: BlobTransport,
     at_a_time: usize,
     told: Result<[f64; 2], String>,
 ) -> [Speed; 2] {
-    let by = if transport == Transport::Xet {
+    let by = if transport == BlobTransport::Xet {
         " by Xet"
     } else {
         ""
@@ -121,7 +121,7 @@ async fn round(
     scratch: &Scratch,
     side: &Side,
     http: HttpOptions,
-    transport: Transport,
+    transport: BlobTransport,
     (at_a_time, file): (usize, u64),
 ) -> Result<[f64; 2], Error> {
     let destination = open_destination_over(side, http.clone(), transport)?;
@@ -194,7 +194,7 @@ async fn commit(
     scratch: &Scratch,
     destination: &dyn Destination,
     blobs: &[Blob],
-    transport: Transport,
+    transport: BlobTransport,
 ) -> Result<Vec<File>, Error> {
     tokio::time::sleep(scratch.pause).await;
     let named = |(number, blob): (usize, &Blob)| {

@@ -75,7 +75,7 @@ impl Survey {
             return Ok(SurveyResult::Skip(SPACE));
         };
         let visibility = options.visibility.unwrap_or(source.repo.info.visibility);
-        destination.stays_hidden(visibility)?;
+        destination.check_not_exposed(visibility)?;
         Surveyor {
             options,
             screen,

@@ -280,7 +280,7 @@ async fn for_cluster(
     screen: &Screen,
 ) -> CliResult<String> {
     check_folders(plan, destination)?;
-    destination.stays_hidden(plan.creation.visibility)?;
+    destination.check_not_exposed(plan.creation.visibility)?;
     let network = NetworkSettings::of(&environment, Location::Container).await;
     network.left_out.iter().for_each(|line| screen.warn(line));
     let cluster = Cluster {

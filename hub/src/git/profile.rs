@@ -2,7 +2,7 @@
 
 use crate::http::Credentials;
 use crate::profile::{Abilities, Profile, Variables};
-use crate::transport::Transport;
+use crate::transport::BlobTransport;
 
 /// Any Git host.
 pub(crate) const PROFILE: Profile = Profile {
@@ -27,7 +27,7 @@ pub(crate) const PROFILE: Profile = Profile {
     git_suffix: "",
     credentials: |token| Credentials::basic(PROFILE.git_user, token),
     app: None,
-    transports: &[Transport::Http],
+    transports: &[BlobTransport::Http],
     abilities: Abilities {
         tells_commits: true,
         scopes_tokens: true,

@@ -39,9 +39,9 @@ use serde::de::DeserializeOwned;
 use crate::http::{Http, HttpOptions, JsonResponse, Request};
 use crate::lfs::Lfs;
 use crate::{
-    Account, Blob, BlobSource, BlobStore, Body, ByteStream, Cards, Commit, CommitLimits, Committer,
-    Error, File, Kind, Listing, Missing, OwnerRepos, Placement, RefStore, Repo, RepoAt, RepoInfo,
-    RepoKind, RepoPath, Result, Revision, Sha256, Side, Spaces, Transport, Visibility,
+    Account, Blob, BlobSource, BlobStore, BlobTransport, Body, ByteStream, Cards, Commit,
+    CommitLimits, Committer, Error, File, Kind, Listing, Missing, OwnerRepos, Placement, RefStore,
+    Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256, Side, Spaces, Visibility,
 };
 
 /// Everything but what RFC 3986 calls unreserved.
@@ -118,7 +118,7 @@ impl HuggingFaceRepo {
     ///
     /// # Errors
     /// [`Kind::Usage`] for Xet where this was built without it.
-    pub fn by(mut self, transport: Transport) -> Result<Self> {
+    pub fn by(mut self, transport: BlobTransport) -> Result<Self> {
         self.xet.set(transport)?;
         Ok(self)
     }

@@ -5,7 +5,7 @@ use reqwest::header::AUTHORIZATION;
 use crate::http::Credentials;
 use crate::profile::{Abilities, Folders, Profile, Variables};
 use crate::token::Token;
-use crate::transport::Transport;
+use crate::transport::BlobTransport;
 
 /// Hugging Face, and servers with the same API.
 pub(crate) const PROFILE: Profile = Profile {
@@ -35,7 +35,7 @@ pub(crate) const PROFILE: Profile = Profile {
     git_suffix: "",
     credentials,
     app: Some("space"),
-    transports: &[Transport::Http, Transport::Xet],
+    transports: &[BlobTransport::Http, BlobTransport::Xet],
     abilities: Abilities {
         tells_commits: true,
         scopes_tokens: true,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::http::Http;
-use crate::{Blob, ByteStream, Error, File, Kind, Result, Transport};
+use crate::{Blob, BlobTransport, ByteStream, Error, File, Kind, Result};
 
 use super::HuggingFaceRepo;
 
@@ -19,13 +19,13 @@ impl Xet {
     ///
     /// # Errors
     /// [`Kind::Usage`] where that is asked for.
-    pub(super) fn set(&mut self, transport: Transport) -> Result<()> {
+    pub(super) fn set(&mut self, transport: BlobTransport) -> Result<()> {
         match transport {
-            Transport::Xet => Err(Error::new(
+            BlobTransport::Xet => Err(Error::new(
                 Kind::Usage,
                 "this was built without Xet: use another --transport, or build it with the feature xet",
             )),
-            Transport::Auto | Transport::Http => Ok(()),
+            BlobTransport::Auto | BlobTransport::Http => Ok(()),
         }
     }
 

@@ -5,7 +5,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE};
 use crate::http::Credentials;
 use crate::profile::{Abilities, Folders, Profile, Variables};
 use crate::token::Token;
-use crate::transport::Transport;
+use crate::transport::BlobTransport;
 
 /// ModelScope: the Chinese site, and the international one with accounts and repos of its own.
 pub(crate) const PROFILE: Profile = Profile {
@@ -34,7 +34,7 @@ pub(crate) const PROFILE: Profile = Profile {
     git_suffix: ".git",
     credentials,
     app: Some("studio"),
-    transports: &[Transport::Http],
+    transports: &[BlobTransport::Http],
     abilities: Abilities {
         tells_commits: false,
         scopes_tokens: false,

@@ -6,7 +6,7 @@ use hf2ms_hub::{Cards, Destination, Result};
 use crate::plan::card::rename_licence;
 use crate::plan::{CardPolicy, Plan, PlannedFile, Step};
 use crate::protocol::Edit;
-use crate::transfer::budget::Budget;
+use crate::transfer::budget::MemoryBudget;
 use crate::transfer::reader::Reader;
 
 /// Cards are small; a larger one is left to the hub.
@@ -18,7 +18,7 @@ const CARD: &str = "README.md";
 /// # Errors
 /// The destination can't be asked. A card that can't be read is reported by the commit, which reads it again.
 pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destination) -> Result<()> {
-    let memory = Budget::new(&plan.options).reserve(LARGEST).await;
+    let memory = MemoryBudget::new(&plan.options).reserve(LARGEST).await;
     let Some(cards) = destination.cards() else {
         return Ok(());
     };

@@ -50,7 +50,7 @@ impl From<CreationError> for Error {
 /// [`CreationError`]
 pub async fn ensure(destination: &dyn Destination, wanted: Visibility) -> Result<()> {
     match destination.find().await? {
-        Some(found) => stays_hidden(wanted, found.visibility)?,
+        Some(found) => check_not_exposed(wanted, found.visibility)?,
         None => {
             let creation = destination.create(wanted);
             create_or_adopt(destination, wanted, creation).await?;
@@ -74,7 +74,7 @@ pub async fn create_or_adopt(
         Err(error) if error.kind() == Kind::Conflict => {
             let found = destination.find().await?;
             let found = found.ok_or(CreationError::NotVisible)?;
-            stays_hidden(wanted, found.visibility).map(|()| Created::ByAnother)
+            check_not_exposed(wanted, found.visibility).map(|()| Created::ByAnother)
         }
         Err(error) => Err(CreationError::Hub(error)),
     }
@@ -84,7 +84,7 @@ pub async fn create_or_adopt(
 ///
 /// # Errors
 /// [`CreationError::WouldShow`]
-pub fn stays_hidden(
+pub fn check_not_exposed(
     wanted: Visibility,
     found: Visibility,
 ) -> std::result::Result<(), CreationError> {
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use crate::testing::FakeDestination;
 
-    /// What becomes of a destination when `wanted` comes to it: how it ended, and who may see it then.
+    /// How [`ensure`] ended, and the visibility of the destination afterwards.
     async fn ensured(
         wanted: Visibility,
         there: FakeDestination,
@@ -167,7 +167,7 @@ mod tests {
             (Internal, Public, false),
         ] {
             assert_eq!(
-                stays_hidden(wanted, found).is_ok(),
+                check_not_exposed(wanted, found).is_ok(),
                 fits,
                 "{wanted} into {found}"
             );

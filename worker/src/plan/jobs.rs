@@ -90,7 +90,7 @@ impl Plan {
 }
 
 impl PlannedFile {
-    /// Whether a receipt has to tell what became of its content: a chunk moves it, of this plan or of another.
+    /// Whether a chunk of this plan or of another moves the content, so that a receipt names the blob.
     fn moves(&self) -> bool {
         matches!(self.step, Step::Stream | Step::Shared)
     }

@@ -1,5 +1,5 @@
-//! Several plans for one destination, as the revisions of a repo are: a blob that more than one has is moved by the first, and
-//! the others are told what became of it.
+//! Several plans for one destination, as the revisions of a repo are. A blob that more than one plan has is moved by the first, and
+//! the receipts of the others are made from its result.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ const ATTRIBUTES: &str = ".gitattributes";
 #[derive(Debug, Default)]
 pub struct ClaimedBlobs(HashSet<ContentKey>);
 
-/// What became of contents that more than one plan has.
+/// The blobs of contents that more than one plan has, or why there is none.
 #[derive(Debug, Default)]
 pub struct BlobResults(HashMap<ContentKey, Result<Stored, FailedFile>>);
 
@@ -111,7 +111,7 @@ impl BlobResults {
         }
     }
 
-    /// What became of the contents that another plan moved for this one, as if a worker of its own said so.
+    /// The receipt of the contents that another plan has moved for this one.
     pub fn receipt(&self, plan: &Plan) -> Receipt {
         let mut receipt = Receipt::default();
         for planned in plan

@@ -3,7 +3,7 @@
 use hf2ms_hub::{Error, GitSha1, Kind, Refused, RepoPath, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{Chunk, Exit, PushJob, PushReport, Scan};
+use super::{Chunk, PushJob, PushReport, Scan};
 
 /// One line of a worker's stdout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,7 +84,7 @@ pub enum Event {
         /// The push that comes after them, once it has their receipts; absent if no ref changes.
         push: Option<Box<PushJob>>,
     },
-    /// What became of every ref of a `push`.
+    /// The result of a `push`, ref by ref.
     Pushed(PushReport),
     /// What stands where, for `migrate`, or moves, for a mirror: the repo's plan in numbers.
     Planned(PlanSummary),
@@ -230,15 +230,6 @@ impl Verification {
             && self.missing.is_empty()
             && self.different.is_empty()
             && self.unread.is_empty()
-    }
-
-    /// [`Exit::Integrity`] where content differs, [`Exit::Incomplete`] where files are missing or unread.
-    pub fn exit(&self) -> Exit {
-        match (self.different.is_empty(), self.is_good()) {
-            (_, true) => Exit::Done,
-            (false, _) => Exit::Integrity,
-            (true, false) => Exit::Incomplete,
-        }
     }
 }
 

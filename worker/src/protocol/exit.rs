@@ -2,7 +2,7 @@
 
 use hf2ms_hub::Kind;
 
-use super::FailedFile;
+use super::{FailedFile, Verification};
 
 /// Exit codes of both binaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,5 +67,16 @@ impl Exit {
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
+    }
+}
+
+impl Verification {
+    /// [`Exit::Integrity`] where content differs, [`Exit::Incomplete`] where files are missing or unread.
+    pub fn exit(&self) -> Exit {
+        match (self.different.is_empty(), self.is_good()) {
+            (_, true) => Exit::Done,
+            (false, _) => Exit::Integrity,
+            (true, false) => Exit::Incomplete,
+        }
     }
 }

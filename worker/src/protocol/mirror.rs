@@ -187,19 +187,19 @@ pub struct RefUpdate {
     pub new: Option<String>,
 }
 
-/// What became of a ref.
+/// The result of a push for one ref.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefOutcome {
     /// Its name in full.
     pub name: String,
-    /// What became of it.
+    /// Where the ref stands now.
     pub state: RefState,
     /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-/// What became of a ref.
+/// Where a ref stands after a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RefState {
@@ -213,7 +213,7 @@ pub enum RefState {
     Refused,
 }
 
-/// What came of a `push`.
+/// The result of a `push`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushReport {
     /// The refs that were to change.

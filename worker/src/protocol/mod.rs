@@ -131,11 +131,11 @@ impl Transport {
     }
 
     /// How blobs travel, where a hub knows several ways.
-    pub fn of_blobs(self) -> hf2ms_hub::Transport {
+    pub fn of_blobs(self) -> hf2ms_hub::BlobTransport {
         match self {
-            Self::Auto | Self::Git => hf2ms_hub::Transport::Auto,
-            Self::Http => hf2ms_hub::Transport::Http,
-            Self::Xet => hf2ms_hub::Transport::Xet,
+            Self::Auto | Self::Git => hf2ms_hub::BlobTransport::Auto,
+            Self::Http => hf2ms_hub::BlobTransport::Http,
+            Self::Xet => hf2ms_hub::BlobTransport::Xet,
         }
     }
 }

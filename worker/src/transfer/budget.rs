@@ -19,7 +19,7 @@ const UNIT: u64 = 1 << 10;
 
 /// The bytes that contents may take together.
 #[derive(Debug, Clone)]
-pub struct Budget {
+pub struct MemoryBudget {
     units: Arc<Semaphore>,
     total: u32,
 }
@@ -31,7 +31,7 @@ pub struct Reserved {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Budget {
+impl MemoryBudget {
     /// The budget of a worker with these options.
     pub fn new(options: &WorkerOptions) -> Self {
         let total = u32::try_from(options.memory.0 / PART / UNIT).unwrap_or(u32::MAX);
@@ -101,8 +101,8 @@ mod tests {
     use super::*;
     use crate::protocol::Memory;
 
-    fn budget(memory: u64) -> Budget {
-        Budget::new(&WorkerOptions {
+    fn budget(memory: u64) -> MemoryBudget {
+        MemoryBudget::new(&WorkerOptions {
             memory: Memory(memory),
             ..WorkerOptions::default()
         })

@@ -12,7 +12,7 @@ use hf2ms_hub::{
 
 use crate::context::Context;
 use crate::events::Events;
-use crate::pipeline::creation::{create_or_adopt, stays_hidden};
+use crate::pipeline::creation::{check_not_exposed, create_or_adopt};
 use crate::pipeline::finish::commit_and_verify;
 use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
 use crate::pipeline::source::PinnedSource;
@@ -188,7 +188,7 @@ async fn make_whole_plan(
     let visibility = request.visibility.unwrap_or(source.info.visibility);
     let existing = destination.find().await?;
     if let Some(info) = &existing {
-        stays_hidden(visibility, info.visibility)?;
+        check_not_exposed(visibility, info.visibility)?;
     }
     let current = match &existing {
         Some(_) => destination.list_branch().await?,

@@ -141,9 +141,9 @@ impl DestinationRepo {
     ///
     /// # Errors
     /// That it would.
-    pub fn stays_hidden(&self, wanted: Visibility) -> CliResult<()> {
+    pub fn check_not_exposed(&self, wanted: Visibility) -> CliResult<()> {
         match &self.info {
-            Some(info) => creation::stays_hidden(wanted, info.visibility)
+            Some(info) => creation::check_not_exposed(wanted, info.visibility)
                 .map_err(|error| self.not_usable(&error)),
             None => Ok(()),
         }

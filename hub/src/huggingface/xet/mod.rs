@@ -29,7 +29,7 @@ use self::grants::Grants;
 use self::hash::Hash;
 use super::HuggingFaceRepo;
 use crate::http::{Http, Request};
-use crate::{Blob, ByteStream, Error, File, Kind, Result, Sha256, Transport};
+use crate::{Blob, BlobTransport, ByteStream, Error, File, Kind, Result, Sha256};
 
 /// Above this the bridge to plain HTTP answers 400 (huggingface_hub 2.4.0, `constants.py`).
 const LARGEST_WITHOUT_XET: u64 = 50_000_000_000;
@@ -43,7 +43,7 @@ const ONLY: &str = "Hugging Face refuses the plain download, as it does above 50
 
 /// A repo's way by Xet, and which of its blobs take it.
 pub(super) struct Xet {
-    transport: Transport,
+    transport: BlobTransport,
     read: Grants,
     write: Grants,
     ways: Arc<Mutex<Ways>>,
@@ -70,7 +70,7 @@ impl Xet {
     pub(super) fn new(http: &Http, [read, write]: [reqwest::Url; 2]) -> Self {
         let grants = |from| Grants::new(http.clone(), from);
         Self {
-            transport: Transport::Auto,
+            transport: BlobTransport::Auto,
             read: grants(read),
             write: grants(write),
             ways: Arc::default(),
@@ -84,7 +84,7 @@ impl Xet {
     ///
     /// # Errors
     /// None: this is built with Xet.
-    pub(super) fn set(&mut self, transport: Transport) -> Result<()> {
+    pub(super) fn set(&mut self, transport: BlobTransport) -> Result<()> {
         self.transport = transport;
         Ok(())
     }
@@ -97,16 +97,18 @@ impl Xet {
     pub(super) fn reads(&self, blob: Blob) -> bool {
         let ways = self.ways();
         let is_chosen = match self.transport {
-            Transport::Auto => blob.size > LARGEST_WITHOUT_XET || ways.only.contains(&blob.sha256),
-            Transport::Http => false,
-            Transport::Xet => true,
+            BlobTransport::Auto => {
+                blob.size > LARGEST_WITHOUT_XET || ways.only.contains(&blob.sha256)
+            }
+            BlobTransport::Http => false,
+            BlobTransport::Xet => true,
         };
         is_chosen && !ways.without.contains(&blob.sha256)
     }
 
     /// Whether a blob is sent this way.
     pub(super) fn sends(&self, blob: Blob) -> bool {
-        self.transport == Transport::Xet && !self.ways().without.contains(&blob.sha256)
+        self.transport == BlobTransport::Xet && !self.ways().without.contains(&blob.sha256)
     }
 
     /// Opens a part of a blob; `None` for one that is not stored there.
@@ -146,7 +148,7 @@ impl Xet {
         range: Range<u64>,
         refusal: Error,
     ) -> Result<ByteStream> {
-        if self.transport == Transport::Http {
+        if self.transport == BlobTransport::Http {
             return Err(refusal.about(format!("{ONLY}, and plain HTTP was asked for")));
         }
         self.ways().only.insert(blob.sha256);
@@ -175,7 +177,7 @@ impl Xet {
         Turning {
             ways: self.ways.clone(),
             blob: blob.sha256,
-            has_other: !self.is_only(blob) && self.transport == Transport::Xet,
+            has_other: !self.is_only(blob) && self.transport == BlobTransport::Xet,
         }
     }
 

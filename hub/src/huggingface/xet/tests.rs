@@ -13,7 +13,7 @@ use crate::clock::tests::ManualClock;
 use crate::http::testing::{Reply, Seen, Server};
 use crate::huggingface::HuggingFaceRepo;
 use crate::{
-    Blob, BlobSource, BlobStore, Body, Digest, Error, File, Kind, Result, Sha256, Transport,
+    Blob, BlobSource, BlobStore, BlobTransport, Body, Digest, Error, File, Kind, Result, Sha256,
 };
 
 const HASH: &str = "07060504030201000f0e0d0c0b0a090817161514131211101f1e1d1c1b1a1918";
@@ -78,7 +78,7 @@ async fn hub(cas: &str) -> Server {
 }
 
 fn by_xet(hub: &Server) -> HuggingFaceRepo {
-    repo(hub).by(Transport::Xet).unwrap()
+    repo(hub).by(BlobTransport::Xet).unwrap()
 }
 
 async fn read(repo: &HuggingFaceRepo, range: Range<u64>) -> Result<Vec<u8>> {
@@ -290,7 +290,7 @@ async fn a_token_is_used_until_shortly_before_its_end() {
         false => Reply::json(&json!([{"path": "w.bin", "xetHash": HASH}])),
     })
     .await;
-    let repo = timed(&hub, &clock).by(Transport::Xet).unwrap();
+    let repo = timed(&hub, &clock).by(BlobTransport::Xet).unwrap();
     let tokens = || {
         hub.lines()
             .iter()
@@ -319,7 +319,7 @@ async fn a_file_above_50_gb_goes_by_xet_at_once_and_without_xet_says_why_not() {
     .await;
     let plain = HuggingFaceRepo::open(&side(&hub.endpoint(), "main"), Default::default())
         .unwrap()
-        .by(Transport::Http)
+        .by(BlobTransport::Http)
         .unwrap();
     let error = plain.read(&large, 0..1000).await.err().unwrap();
     assert!(

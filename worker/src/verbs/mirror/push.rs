@@ -20,7 +20,7 @@ use crate::protocol::{
 };
 use crate::settings::Settings;
 
-/// Pushes, and says what became of each ref.
+/// Pushes the refs, and reports each of them as an event.
 pub async fn push(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> Exit {
     events.start("push", &job.run, 0, job.updates.len() as u64, 0);
     exit_or_report(events, push_refs(job, settings, events).await)

@@ -41,7 +41,7 @@ pub(super) fn specs(updates: &[RefUpdate], force: Force) -> Vec<String> {
     updates.iter().map(spec).collect()
 }
 
-/// What became of each of `updates`; one that was not answered for stood there already.
+/// The answer for each of `updates`; a ref without an answer stood there already.
 pub(super) fn sort_answers(updates: &[RefUpdate], pushed: Vec<Pushed>) -> PushResults {
     let mut results = PushResults {
         outcomes: Vec::new(),
