@@ -224,7 +224,7 @@ mod tests {
     #[tokio::test]
     async fn headers_are_sent_as_they_were_told_and_no_other_login_with_them() {
         let chunked = json!({"Transfer-Encoding": "chunked", "content-length": "1", "Expect": "100-continue"});
-        let mut headed = json!({"Authorization": "RemoteAuth xyz", "X-LfsStore": "yes", "Accept": "application/vnd.git-lfs+json; charset=utf-8"});
+        let mut headed = json!({"Authorization": "RemoteAuth xyz", "X-Store": "yes", "Accept": "application/vnd.git-lfs+json; charset=utf-8"});
         headed
             .as_object_mut()
             .unwrap()
