@@ -39,57 +39,11 @@ fn usable(span: Duration) -> Duration {
 
 /// The moment that an RFC 3339 date names (`2016-11-10T15:29:07Z`, fractions and offsets allowed).
 fn date(text: &str) -> Option<SystemTime> {
-    let (day, time) = text.split_once(['T', 't', ' '])?;
-    let [year, month, day] = numbers(day, '-')?;
-    let (time, offset) = time.split_at(time.find(['Z', 'z', '+', '-'])?);
-    let [hour, minute, second] = numbers(time.split('.').next()?, ':')?;
-    let lawful =
-        (1970..10_000).contains(&year) && (1..13).contains(&month) && (1..32).contains(&day);
-    let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
-        - offset_seconds(offset)?;
-    lawful
-        .then(|| {
-            u64::try_from(seconds)
-                .ok()
-                .map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-        })
-        .flatten()
-}
-
-/// Three numbers of at most four digits.
-fn numbers(text: &str, separator: char) -> Option<[i64; 3]> {
-    let all: Option<Vec<i64>> = text.split(separator).map(number).collect();
-    all?.try_into().ok()
-}
-
-fn number(digits: &str) -> Option<i64> {
-    let is_number =
-        (1..=4).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse().ok()).flatten()
-}
-
-fn offset_seconds(offset: &str) -> Option<i64> {
-    if offset.eq_ignore_ascii_case("z") {
-        return Some(0);
-    }
-    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
-    let seconds = number(hours)? * 3600 + number(minutes)? * 60;
-    Some(if offset.starts_with('-') {
-        -seconds
-    } else {
-        seconds
-    })
-}
-
-/// The Gregorian calendar, counting years from March so that the leap day comes last.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let leap_days = year / 4 - year / 100 + year / 400;
-    year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+    // A date without its seconds is shorter, and is none.
+    let is_whole = text.len() >= "2016-11-10T15:29:07Z".len();
+    let moment: jiff::Timestamp = is_whole.then(|| text.parse().ok()).flatten()?;
+    let seconds = u64::try_from(moment.as_second()).ok()?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
