@@ -9,8 +9,8 @@ use hf2ms_hub::git::GitLimits;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::http::retry::RetryPolicy;
 use hf2ms_hub::{
-    ByteStream, Destination, Hub, RefStore, RepoAt, RepoKind, Result, Source, Spaces, Token,
-    Transport, open_destination, open_destination_over, open_ref_store, open_source,
+    BlobTransport, ByteStream, Destination, Hub, RefStore, RepoAt, RepoKind, Result, Source,
+    Spaces, Token, open_destination, open_destination_over, open_ref_store, open_source,
     open_source_by_git, open_source_over, open_space,
 };
 use hf2ms_sandbox::{HAS_XET, Running, Sandbox};
@@ -229,7 +229,7 @@ impl World {
         match self.side.2 {
             Way::Api => open_source(&side, quick()).unwrap(),
             Way::Git => open_source_by_git(&side, quick(), GitLimits::default()).unwrap(),
-            Way::Xet => open_source_over(&side, quick(), Transport::Xet).unwrap(),
+            Way::Xet => open_source_over(&side, quick(), BlobTransport::Xet).unwrap(),
         }
     }
 
@@ -257,7 +257,7 @@ impl World {
         let side = self.opened("alice/repo", branch, Some(token));
         let opened = match self.side.2 {
             Way::Api | Way::Git => open_destination(&side, quick()),
-            Way::Xet => open_destination_over(&side, quick(), Transport::Xet),
+            Way::Xet => open_destination_over(&side, quick(), BlobTransport::Xet),
         };
         opened.unwrap()
     }
