@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::binaries::{WORKER, find};
 use crate::copy::outcome::RunResult;
-use crate::copy::run::in_words;
 use crate::engine::job;
 use crate::engine::local::Local;
 use crate::engine::modal::{Finalized, Function, RESULTS_KEPT};
@@ -123,10 +122,8 @@ impl ModalCopy<'_> {
         work.failed = self.plan.unsent(&carried.receipts);
         (work.receipts, work.lost) = (carried.receipts, carried.lost);
         work.finalized(run, given.own.output())?;
-        match work.ended_by.clone().or(carried.ended_by) {
-            Some((kind, error)) => Err(in_words(self.plan, self.settings, kind, &error)),
-            None => Ok(()),
-        }
+        work.ended_by = work.ended_by.take().or(carried.ended_by);
+        work.check(self.plan, self.settings)
     }
 }
 

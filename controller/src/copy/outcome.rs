@@ -6,12 +6,14 @@ use hf2ms_hub::Kind;
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
 
-use super::inspect::DestinationRepo;
+use super::inspect::{DestinationRepo, said};
 use crate::engine::job::WorkerOutput;
 use crate::runs::digests;
 use crate::runs::report::{Report, Tally, merged};
 use crate::runs::{JournalEntry, RunDir, State};
-use crate::ui::errors::CliResult;
+use crate::settings::Settings;
+use crate::settings::hub_errors::AccessMode;
+use crate::ui::errors::{CliError, CliResult};
 
 /// The result of a run so far.
 #[derive(Debug, Default)]
@@ -51,6 +53,17 @@ impl RunResult {
         self.verification = output.verification;
         self.receipts.push(receipt);
         Ok(())
+    }
+
+    /// Refuses to go on after an error that ended the run for all files.
+    ///
+    /// # Errors
+    /// That error, for a person.
+    pub fn check(&self, plan: &Plan, settings: &Settings) -> CliResult<()> {
+        match &self.ended_by {
+            Some((kind, error)) => Err(explain_worker_error(plan, settings, *kind, error)),
+            None => Ok(()),
+        }
     }
 
     /// Ends the run in this state and writes its report. `seconds`: since the copy of the repo began.
@@ -118,6 +131,20 @@ impl RunResult {
             ..tally
         }
     }
+}
+
+/// A worker's error for a person. The address in it tells which hub it is about.
+pub fn explain_worker_error(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> CliError {
+    let error_of = hf2ms_hub::Error::new(kind, error);
+    let of_source = plan.destination.endpoint == plan.source.endpoint
+        && !error.contains(plan.destination.id.as_str());
+    if error.contains(&plan.destination.endpoint) && !of_source {
+        return said(&error_of, &plan.destination, settings, AccessMode::Writing);
+    }
+    if error.contains(&plan.source.endpoint) {
+        return said(&error_of, &plan.source, settings, AccessMode::Reading);
+    }
+    CliError::new(Exit::of(kind), format!("the workers were stopped: {error}"))
 }
 
 /// The verification of a plan with nothing to do: both listings, which were just compared, are equal.

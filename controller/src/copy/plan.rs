@@ -1,4 +1,4 @@
-//! From a command line to a plan: both sides looked at, compared, and the work cut. Nothing is written anywhere.
+//! From a route to a plan: both sides are found, listed and compared, and the difference is cut into chunks. Nothing is written.
 
 use hf2ms_hub::{Listing, RepoKind, Visibility};
 use hf2ms_worker::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
@@ -14,7 +14,7 @@ use crate::settings::hub_errors::{AccessMode, token_missing};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
-/// What the destination is looked at for.
+/// Whether the destination will be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// It will be written: a token is needed, and the right to write.
@@ -23,7 +23,7 @@ pub enum Purpose {
     Read,
 }
 
-/// Both sides as they were found.
+/// The source and the destination, listed.
 pub struct RepoPair {
     /// The source.
     pub source: SourceRepo,
@@ -32,24 +32,24 @@ pub struct RepoPair {
     listing: Listing,
 }
 
-/// How a plan is made.
+/// What the command asks of a plan.
 #[derive(Debug, Clone)]
 pub struct PlanOptions {
-    /// How the work is cut.
+    /// The workers and the size of chunks.
     pub worker_args: WorkerArgs,
-    /// Who may see a repo that has to be created; else as the source.
+    /// The visibility of a repo that is created; `None` means that of the source.
     pub visibility: Option<Visibility>,
-    /// How many of the files that only the destination has are deleted at most; they stay without it.
+    /// The most files to delete of those that only the destination has; `None` keeps them.
     pub prune: Option<MaxDelete>,
-    /// What is done about a card that the destination refuses.
+    /// What happens to a card that the destination refuses.
     pub card: CardPolicy,
 }
 
-/// Looks at both sides and lists them. `None` for what is skipped, which has been said.
+/// Finds and lists both sides. `None` for a Space that is skipped, of which a warning was printed.
 ///
 /// # Errors
 /// One of them can't be read, or the destination can't be written.
-pub async fn look(
+pub async fn find_and_list(
     route: &Route,
     purpose: Purpose,
     settings: &Settings,
@@ -63,7 +63,7 @@ pub async fn look(
     }
 }
 
-/// Finds both sides without listing them. `None` for what is skipped, which has been said.
+/// Finds both sides without listing them. `None` for a Space that is skipped, of which a warning was printed.
 ///
 /// # Errors
 /// One of them can't be found, or the destination can't be written.
@@ -99,7 +99,7 @@ pub async fn find(
     Ok(Some((source, destination)))
 }
 
-/// What is said of a Space that is left where it is.
+/// The warning for a Space that is skipped.
 fn skipped(source: &SourceRepo, route: &Route) -> String {
     let (id, destination) = (&source.repo.at.id, route.to());
     let app = match destination.profile().app {
@@ -130,7 +130,7 @@ impl RepoPair {
         })
     }
 
-    /// Both sides, listed before.
+    /// The pair of repos whose listings are known.
     pub fn of(source: SourceRepo, destination: DestinationRepo, listing: Listing) -> Self {
         Self {
             source,
@@ -139,7 +139,7 @@ impl RepoPair {
         }
     }
 
-    /// Compares the sides and cuts what differs.
+    /// Compares both sides and cuts the difference into chunks.
     ///
     /// # Errors
     /// The destination can't be asked about the card.
@@ -154,24 +154,7 @@ impl RepoPair {
             destination,
             listing,
         } = self;
-        let request = PlanRequest {
-            source: source.repo.at.clone(),
-            asked: source.repo.asked.clone(),
-            destination: destination.at.clone(),
-            creation: Creation {
-                visibility: options.visibility.unwrap_or(source.repo.info.visibility),
-                exists: destination.info.is_some(),
-                sdk: source
-                    .app
-                    .filter(|_| destination.at.kind == RepoKind::Space),
-            },
-            chunking: Chunking::Even { containers: 1 },
-            prune: options.prune,
-            options: WorkerOptions {
-                transport: options.worker_args.transport,
-                ..WorkerOptions::default()
-            },
-        };
+        let request = request(&source, &destination, options);
         let is_open = options.worker_args.transport == Transport::Auto;
         let listings = Listings {
             source: listing,
@@ -206,5 +189,31 @@ impl RepoPair {
         plan.warnings
             .splice(0..0, source.repo.warnings.into_iter().chain(of_destination));
         Ok((plan, destination))
+    }
+}
+
+fn request(
+    source: &SourceRepo,
+    destination: &DestinationRepo,
+    options: &PlanOptions,
+) -> PlanRequest {
+    let creation = Creation {
+        visibility: options.visibility.unwrap_or(source.repo.info.visibility),
+        exists: destination.info.is_some(),
+        sdk: source
+            .app
+            .filter(|_| destination.at.kind == RepoKind::Space),
+    };
+    PlanRequest {
+        source: source.repo.at.clone(),
+        asked: source.repo.asked.clone(),
+        destination: destination.at.clone(),
+        creation,
+        chunking: Chunking::Even { containers: 1 },
+        prune: options.prune,
+        options: WorkerOptions {
+            transport: options.worker_args.transport,
+            ..WorkerOptions::default()
+        },
     }
 }

@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
-use hf2ms_hub::{Kind, Revision};
+use hf2ms_hub::Revision;
 use hf2ms_worker::pipeline::creation::Created;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Deletion;
-use hf2ms_worker::protocol::{Exit, VERSION};
+use hf2ms_worker::protocol::VERSION;
 use hf2ms_worker::verbs::finalize::FinalizeJob;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::copy::cloud::ModalCopy;
-use crate::copy::inspect::{DestinationRepo, said};
+use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
 use crate::copy::outcome::{RunResult, verification_of_listing};
 use crate::copy::sync_state::SyncState;
@@ -24,8 +24,6 @@ use crate::engine::remote::Completion;
 use crate::engine::remote::calls::SubmittedCalls;
 use crate::runs::report::Report;
 use crate::runs::{JournalEntry, RunDir, State};
-use crate::settings::Settings;
-use crate::settings::hub_errors::AccessMode;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
@@ -211,7 +209,7 @@ impl CopyRun<'_> {
         if self.options.stop.is_asked() {
             return Err(CliError::interrupted());
         }
-        self.check_ended(result)
+        result.check(&self.plan, self.options.settings)
     }
 
     /// Commits every file whose blob is stored, by the receipts, and then compares all files of both sides.
@@ -282,27 +280,6 @@ impl CopyRun<'_> {
             return Err(ended.into_error("finalizer"));
         };
         result.finalized(&self.dir, output)?;
-        self.check_ended(result)
+        result.check(&self.plan, self.options.settings)
     }
-
-    fn check_ended(&self, result: &RunResult) -> CliResult<()> {
-        match &result.ended_by {
-            Some((kind, error)) => Err(in_words(&self.plan, self.options.settings, *kind, error)),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A worker's error for a person. The request that it names tells which hub it is about.
-pub fn in_words(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> CliError {
-    let error_of = hf2ms_hub::Error::new(kind, error);
-    let of_source = plan.destination.endpoint == plan.source.endpoint
-        && !error.contains(plan.destination.id.as_str());
-    if error.contains(&plan.destination.endpoint) && !of_source {
-        return said(&error_of, &plan.destination, settings, AccessMode::Writing);
-    }
-    if error.contains(&plan.source.endpoint) {
-        return said(&error_of, &plan.source, settings, AccessMode::Reading);
-    }
-    CliError::new(Exit::of(kind), format!("the workers were stopped: {error}"))
 }

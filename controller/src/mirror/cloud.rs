@@ -1,5 +1,5 @@
-//! A mirroring in the cloud: one call that scans, has the LFS objects copied by others, and pushes. Nobody here is needed for it;
-//! what it gives becomes the report of whoever attends it.
+//! A mirror run in the cloud: one call scans, makes the calls that copy the LFS objects, and pushes. It goes on without this process;
+//! its result becomes the report of the process that waits for it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

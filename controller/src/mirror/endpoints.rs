@@ -10,14 +10,14 @@ use crate::ui::errors::{CliError, CliResult};
 
 /// Which side of a mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum MirrorSide {
     /// What is read.
     Source,
     /// What is written.
     Target,
 }
 
-impl Side {
+impl MirrorSide {
     /// The word for people.
     pub fn name(self) -> &'static str {
         match self {
@@ -50,7 +50,11 @@ pub struct GitEndpoint {
 ///
 /// # Errors
 /// Neither; or a login that can't be sent.
-pub fn parse_endpoint(text: &str, side: Side, environment: &Environment) -> CliResult<GitEndpoint> {
+pub fn parse_endpoint(
+    text: &str,
+    side: MirrorSide,
+    environment: &Environment,
+) -> CliResult<GitEndpoint> {
     let (text, inside) = without_credentials(text.trim(), side)?;
     let settings = environment.settings(&[])?;
     let host = text
@@ -71,7 +75,7 @@ pub fn parse_endpoint(text: &str, side: Side, environment: &Environment) -> CliR
     }
     let reference = RepoRef::parse(&text, &settings)?;
     let hub = reference.hub.unwrap_or(Hub::USUAL_SOURCE);
-    let access = if side == Side::Source {
+    let access = if side == MirrorSide::Source {
         settings.access(hub)
     } else {
         settings.access_to(hub)
@@ -95,7 +99,10 @@ struct AddressCredentials {
 }
 
 /// The address without its credentials, and those.
-fn without_credentials(text: &str, side: Side) -> CliResult<(String, Option<AddressCredentials>)> {
+fn without_credentials(
+    text: &str,
+    side: MirrorSide,
+) -> CliResult<(String, Option<AddressCredentials>)> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return Ok((text.to_owned(), None));
     };
@@ -129,7 +136,7 @@ fn without_credentials(text: &str, side: Side) -> CliResult<(String, Option<Addr
     ))
 }
 
-fn repo_at(address: &str, side: Side) -> CliResult<RepoAt> {
+fn repo_at(address: &str, side: MirrorSide) -> CliResult<RepoAt> {
     let bad = || no_address(address, side);
     let url: Url = address.parse().map_err(|_| bad())?;
     let parts: Vec<&str> = url
@@ -155,7 +162,7 @@ fn repo_at(address: &str, side: Side) -> CliResult<RepoAt> {
     Ok(git::repo_at(endpoint, id(&parts).ok_or_else(bad)?))
 }
 
-fn no_address(address: &str, side: Side) -> CliError {
+fn no_address(address: &str, side: MirrorSide) -> CliError {
     let shown = hf2ms_hub::path::escape(address);
     CliError::usage(format!(
         "the {} '{shown}' is no address of a Git repo: expected https://host/path/repo.git",
@@ -207,7 +214,7 @@ fn git_address(hub: Hub, endpoint: &str, reference: &RepoRef) -> String {
 /// Who we are on that side: by the address, else by the side's own variables, else by the hub's token.
 fn login(
     inside: Option<AddressCredentials>,
-    side: Side,
+    side: MirrorSide,
     hub: Option<(Hub, String)>,
     environment: &Environment,
 ) -> CliResult<Option<Token>> {
@@ -247,7 +254,7 @@ fn login(
 mod tests {
     use super::*;
 
-    fn read(text: &str, side: Side, set: &[(&str, &str)]) -> CliResult<GitEndpoint> {
+    fn read(text: &str, side: MirrorSide, set: &[(&str, &str)]) -> CliResult<GitEndpoint> {
         let set = set
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -255,7 +262,7 @@ mod tests {
         parse_endpoint(text, side, &Environment::of(set))
     }
 
-    fn login_of(text: &str, side: Side, set: &[(&str, &str)]) -> Option<String> {
+    fn login_of(text: &str, side: MirrorSide, set: &[(&str, &str)]) -> Option<String> {
         read(text, side, set)
             .unwrap()
             .login
@@ -266,7 +273,7 @@ mod tests {
     fn addresses_are_taken_whole_and_ids_are_their_last_two_parts() {
         let endpoint = read(
             "https://git.example/a/deep/path/Intern-S1.git",
-            Side::Target,
+            MirrorSide::Target,
             &[],
         )
         .unwrap();
@@ -279,7 +286,7 @@ mod tests {
         );
         assert!(endpoint.login.is_none());
         assert_eq!(
-            read("https://git.example/~me/my--repo", Side::Target, &[])
+            read("https://git.example/~me/my--repo", MirrorSide::Target, &[])
                 .unwrap()
                 .at
                 .id
@@ -287,7 +294,7 @@ mod tests {
             "me/my-repo"
         );
         assert_eq!(
-            read("http://h/repo.git", Side::Target, &[])
+            read("http://h/repo.git", MirrorSide::Target, &[])
                 .unwrap()
                 .at
                 .id
@@ -298,7 +305,7 @@ mod tests {
 
     #[test]
     fn hubs_are_named_as_elsewhere() {
-        let at = |text: &str| read(text, Side::Source, &[]).unwrap().at.endpoint;
+        let at = |text: &str| read(text, MirrorSide::Source, &[]).unwrap().at.endpoint;
         assert_eq!(at("org/name"), "https://huggingface.co/org/name");
         assert_eq!(
             at("https://huggingface.co/datasets/org/name/tree/main"),
@@ -321,14 +328,19 @@ mod tests {
     #[test]
     fn credentials_leave_the_address_whatever_signs_they_have() {
         let text = "https://o%40d%20%C3%BC:p%40ss%2Fw:rd%25@git.example/a/b.git";
-        let endpoint = read(text, Side::Target, &[("TARGET_TOKEN", "other")]).unwrap();
+        let endpoint = read(text, MirrorSide::Target, &[("TARGET_TOKEN", "other")]).unwrap();
         assert_eq!(endpoint.at.endpoint, "https://git.example/a/b.git");
         assert_eq!(endpoint.login.unwrap().expose(), "o@d ü:p@ss/w:rd%");
         assert_eq!(
-            login_of("https://me@h/a/b", Side::Target, &[("TARGET_TOKEN", "t")]).as_deref(),
+            login_of(
+                "https://me@h/a/b",
+                MirrorSide::Target,
+                &[("TARGET_TOKEN", "t")]
+            )
+            .as_deref(),
             Some("me:t")
         );
-        assert!(read("https://a:b%0d%0aX@h/a/b", Side::Target, &[]).is_err());
+        assert!(read("https://a:b%0d%0aX@h/a/b", MirrorSide::Target, &[]).is_err());
     }
 
     #[test]
@@ -340,23 +352,28 @@ mod tests {
             ("TARGET_USERNAME", "you"),
         ];
         assert_eq!(
-            login_of("https://huggingface.co/a/b", Side::Source, &set).as_deref(),
+            login_of("https://huggingface.co/a/b", MirrorSide::Source, &set).as_deref(),
             Some("me:hf_x")
         );
         assert_eq!(
-            login_of("https://git.example/a/b", Side::Source, &set),
+            login_of("https://git.example/a/b", MirrorSide::Source, &set),
             None
         );
         assert_eq!(
-            login_of("https://git.example/a/b", Side::Target, &set).as_deref(),
+            login_of("https://git.example/a/b", MirrorSide::Target, &set).as_deref(),
             Some("you:t")
         );
         assert_eq!(
-            login_of("hf:a/b", Side::Target, &set[..2]).as_deref(),
+            login_of("hf:a/b", MirrorSide::Target, &set[..2]).as_deref(),
             Some("me:hf_x")
         );
         assert_eq!(
-            login_of("ms:a/b", Side::Source, &[("MODELSCOPE_TOKEN", "ms-x")]).as_deref(),
+            login_of(
+                "ms:a/b",
+                MirrorSide::Source,
+                &[("MODELSCOPE_TOKEN", "ms-x")]
+            )
+            .as_deref(),
             Some("oauth2:ms-x")
         );
     }
@@ -372,7 +389,7 @@ mod tests {
             "/home/me/repo",
             "https://h/a?x=1",
         ] {
-            let line = read(text, Side::Target, &[]).unwrap_err().to_string();
+            let line = read(text, MirrorSide::Target, &[]).unwrap_err().to_string();
             assert!(
                 !line.contains("canary") && !line.contains('\n'),
                 "{text}: {line}"

@@ -3,11 +3,11 @@
 use hf2ms_hub::{Error, Kind};
 use hf2ms_worker::protocol::Exit;
 
-use super::endpoints::{GitEndpoint, Side};
+use super::endpoints::{GitEndpoint, MirrorSide};
 use crate::ui::errors::CliError;
 
 /// A side's error in one line: what is wrong, and what to do.
-pub(super) fn explain(error: &Error, endpoint: &GitEndpoint, side: Side) -> CliError {
+pub(super) fn explain(error: &Error, endpoint: &GitEndpoint, side: MirrorSide) -> CliError {
     let (name, url, token) = (side.name(), &endpoint.at.endpoint, endpoint.token_name);
     let [user_name, ..] = side.variables();
     let line = match (error.kind(), endpoint.login.is_some()) {
@@ -19,7 +19,7 @@ pub(super) fn explain(error: &Error, endpoint: &GitEndpoint, side: Side) -> CliE
                 "the {name} {url} does not take the user name and {token}: check both, and that the token is valid"
             )
         }
-        (Kind::Denied, _) if side == Side::Target => {
+        (Kind::Denied, _) if side == MirrorSide::Target => {
             format!(
                 "{token} may not push to the target {url}: give it the right to write the repository ({})",
                 error.message()

@@ -12,7 +12,7 @@ use hf2ms_worker::verbs::mirror::refs::updates;
 use serde_json::json;
 
 use super::cloud::{JOB, ModalMirror, attach};
-use super::endpoints::{GitEndpoint, Side};
+use super::endpoints::{GitEndpoint, MirrorSide};
 use super::errors::explain;
 use super::options::MirrorOptions;
 use super::refs::{outcomes, stand};
@@ -254,8 +254,8 @@ impl MirrorRun<'_> {
         let here = async { self.repo(source)?.advertised().await };
         let there = async { self.repo(target)?.writable().await };
         let (here, there) = tokio::join!(here, there);
-        let here = here.map_err(|error| explain(&error, source, Side::Source))?;
-        let there = there.map_err(|error| explain(&error, target, Side::Target))?;
+        let here = here.map_err(|error| explain(&error, source, MirrorSide::Source))?;
+        let there = there.map_err(|error| explain(&error, target, MirrorSide::Target))?;
         Ok(RefPositions {
             here: scope.of(&here),
             there: scope.of(&there),

@@ -11,12 +11,12 @@ const FOR_CLEANUP: u64 = 10;
 
 /// What was asked so far.
 #[derive(Debug, Default)]
-pub struct Budget {
+pub struct RequestBudget {
     requests: AtomicU64,
     bytes: AtomicU64,
 }
 
-impl Budget {
+impl RequestBudget {
     /// Counts one request that sends `bytes`.
     ///
     /// # Errors
@@ -63,14 +63,14 @@ mod tests {
 
     #[test]
     fn neither_limit_is_passed_and_cleaning_up_is_always_allowed() {
-        let budget = Budget::default();
+        let budget = RequestBudget::default();
         let taken = (0..1000).filter(|_| budget.take(1).is_ok()).count() as u64;
         assert_eq!(
             (taken, budget.requests()),
             (MOST_REQUESTS - FOR_CLEANUP, MOST_REQUESTS - FOR_CLEANUP)
         );
         budget.take_for_cleanup(0);
-        let budget = Budget::default();
+        let budget = RequestBudget::default();
         budget.received(MOST_BYTES as usize);
         assert!(budget.take(1).unwrap_err().contains("100 MB"));
     }

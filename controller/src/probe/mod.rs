@@ -23,7 +23,7 @@ use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision, Side};
 use serde_json::json;
 
 use self::assumption::{Assumption, HubProbe};
-use self::budget::Budget;
+use self::budget::RequestBudget;
 use self::finding::{Finding, NotTried, Seen, Tried, Verdict};
 use self::hubs::{of_hub, probe_of};
 use self::scratch::Scratch;
@@ -93,7 +93,7 @@ impl Probe {
         screen: &Screen,
         stop: &Stop,
     ) -> CliResult<Probed> {
-        let budget = Arc::new(Budget::default());
+        let budget = Arc::new(RequestBudget::default());
         let mut probed = Probed::default();
         for hub in self
             .hubs
@@ -113,7 +113,7 @@ impl Probe {
         hub: Hub,
         settings: &Settings,
         (screen, stop): (&Screen, &Stop),
-        budget: &Arc<Budget>,
+        budget: &Arc<RequestBudget>,
         probed: &mut Probed,
     ) -> CliResult<()> {
         let access = settings.access_to(hub);

@@ -35,7 +35,7 @@ pub struct Scratch {
     /// The variable that holds the token.
     pub token_name: &'static str,
     /// A blob that no hub has yet.
-    pub blob: Blob,
+    pub blob: ScratchBlob,
     /// What was answered while it was made.
     pub base: Base,
     /// The least time between two commits.
@@ -44,7 +44,7 @@ pub struct Scratch {
 }
 
 /// Bytes and their name.
-pub struct Blob {
+pub struct ScratchBlob {
     /// The bytes.
     pub bytes: Vec<u8>,
     /// Their SHA-256.
@@ -76,7 +76,7 @@ pub struct Base {
     pub why: Option<String>,
 }
 
-impl Blob {
+impl ScratchBlob {
     /// `length` bytes that no hub has yet.
     pub fn fresh(length: usize) -> Self {
         let bytes: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
@@ -109,7 +109,7 @@ impl Scratch {
             .take(10)
             .collect::<String>();
         let name = format!("hf2ms-probe-{digits}");
-        let (blob, base) = (Blob::fresh(BLOB), Base::default());
+        let (blob, base) = (ScratchBlob::fresh(BLOB), Base::default());
         Self {
             wire,
             hub,

@@ -6,7 +6,7 @@ use hf2ms_hub::http::{HttpOptions, RawRequest, RawResponse};
 use hf2ms_hub::{Error, Hub, Kind, RawHub, Side, open_raw};
 use serde_json::Value;
 
-use super::budget::Budget;
+use super::budget::RequestBudget;
 use super::finding::{NotTried, not_tried};
 
 /// The most of an answer that is read.
@@ -101,7 +101,7 @@ impl Ask {
 pub struct Wire {
     endpoint: String,
     raw: RawHub,
-    budget: Arc<Budget>,
+    budget: Arc<RequestBudget>,
     closed: Mutex<Option<String>>,
     hub: Hub,
 }
@@ -111,7 +111,7 @@ impl Wire {
     ///
     /// # Errors
     /// What [`open_raw`] fails with.
-    pub fn open(side: &Side, http: HttpOptions, budget: Arc<Budget>) -> Result<Self, Error> {
+    pub fn open(side: &Side, http: HttpOptions, budget: Arc<RequestBudget>) -> Result<Self, Error> {
         let endpoint = side.at.endpoint.trim_end_matches('/').to_owned();
         Ok(Self {
             endpoint,

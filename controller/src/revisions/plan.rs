@@ -9,7 +9,7 @@ use hf2ms_worker::protocol::Transport;
 use serde::Serialize;
 
 use super::summary::{RevisionRow, RevisionStatus};
-use super::targets::{RefMapping, RevisionTarget, Targets, WriteTo};
+use super::targets::{RefMapping, RevisionTarget, RevisionTargets, WriteTo};
 use crate::args::route::Route;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::options::CopyOptions;
@@ -183,7 +183,7 @@ impl<'a> RevisionPlanner<'a> {
     }
 
     /// Whether all branches and tags exist, and earlier runs verified them at the source's commits.
-    pub fn are_up_to_date(&self, targets: &Targets) -> bool {
+    pub fn are_up_to_date(&self, targets: &RevisionTargets) -> bool {
         let mut targets = targets.targets.iter();
         targets.all(|target| target.new_refs.is_empty() && self.is_up_to_date(target))
     }

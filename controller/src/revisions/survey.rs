@@ -11,7 +11,7 @@ use hf2ms_worker::plan::shared::ClaimedBlobs;
 use super::plan::{RevisionAction, RevisionPlan, RevisionPlanner};
 use super::state;
 use super::summary::{RevisionRow, RevisionsSummary};
-use super::targets::{DefaultBranches, RefMapping, RevisionTarget, Targets};
+use super::targets::{DefaultBranches, RefMapping, RevisionTarget, RevisionTargets};
 use crate::args::route::Route;
 use crate::copy::decide::{EXISTS, SPACE};
 use crate::copy::inspect::{DestinationRepo, SourceRepo, said};
@@ -108,7 +108,7 @@ impl Surveyor<'_> {
         } = self;
         let (source_refs, references, destination_refs) =
             options.stop.unless(self.list_refs()).await?;
-        let targets = Targets::of(&source_refs, &destination_refs, &self.defaults());
+        let targets = RevisionTargets::of(&source_refs, &destination_refs, &self.defaults());
         let known = digests::load(options.runs, &source.repo.at, &destination.at);
         let planner = RevisionPlanner::new(
             options,
@@ -200,7 +200,7 @@ impl Surveyor<'_> {
         }
     }
 
-    fn announce(&self, source_refs: &Refs, targets: &Targets) {
+    fn announce(&self, source_refs: &Refs, targets: &RevisionTargets) {
         let (branches, tags, defaults) = (
             source_refs.branches.len(),
             source_refs.tags.len(),
@@ -237,7 +237,7 @@ impl Surveyor<'_> {
     }
 
     /// Warns of temporary branches that no revision uses: their commits are gone from the source's refs.
-    fn warn_of_leftovers(&self, targets: &Targets, destination_refs: &Refs) {
+    fn warn_of_leftovers(&self, targets: &RevisionTargets, destination_refs: &Refs) {
         for branch in targets.left_over_in(destination_refs) {
             let id = &self.destination.at.id;
             self.screen.warn(format!(

@@ -49,7 +49,7 @@ pub enum WriteTo {
 
 /// All commits of the source that branches and tags name, and where each goes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Targets {
+pub struct RevisionTargets {
     /// The commits: the default branch first, tags that are only compared last.
     pub targets: Vec<RevisionTarget>,
     /// The branches and tags that can't be copied, and why.
@@ -106,7 +106,7 @@ impl RevisionTarget {
     }
 }
 
-impl Targets {
+impl RevisionTargets {
     /// Where the source's refs go, given what the destination has.
     pub fn of(source: &Refs, destination: &Refs, defaults: &DefaultBranches) -> Self {
         let mut wanted = Self {
@@ -255,16 +255,16 @@ mod tests {
         }
     }
 
-    fn wanted(source: &Refs, destination: &Refs) -> Targets {
+    fn wanted(source: &Refs, destination: &Refs) -> RevisionTargets {
         let defaults = DefaultBranches {
             source: "main".parse().unwrap(),
             destination: "master".parse().unwrap(),
         };
-        Targets::of(source, destination, &defaults)
+        RevisionTargets::of(source, destination, &defaults)
     }
 
     /// Each target's commit, where it goes, and what is made of it.
-    fn told(wanted: &Targets) -> Vec<String> {
+    fn told(wanted: &RevisionTargets) -> Vec<String> {
         let name = |named: &RefMapping| format!("{} {}", named.kind.name(), named.destination);
         let place = |target: &RevisionTarget| match &target.write_to {
             WriteTo::Branch(named) => format!("to {}", name(named)),

@@ -13,7 +13,7 @@ use crate::engine::local::Local;
 use crate::engine::open::Runner;
 use crate::engine::remote::DetachMode;
 use crate::engine::remote::app::DeployedApp;
-use crate::mirror::endpoints::{GitEndpoint, Side, parse_endpoint};
+use crate::mirror::endpoints::{GitEndpoint, MirrorSide, parse_endpoint};
 use crate::mirror::options::MirrorOptions;
 use crate::mirror::remote::{self, PullMirrorArgs};
 use crate::mirror::run::{MirrorResult, MirrorRun};
@@ -105,8 +105,8 @@ Environment, also from .env or --env-file:
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let environment = Environment::load(args.env_file.as_deref())?;
     let (source, mut target) = (
-        parse_endpoint(&args.source, Side::Source, &environment)?,
-        parse_endpoint(&args.target, Side::Target, &environment)?,
+        parse_endpoint(&args.source, MirrorSide::Source, &environment)?,
+        parse_endpoint(&args.target, MirrorSide::Target, &environment)?,
     );
     let remote = remote::PullMirror::of(&args.remote, &source, &target, &environment)?;
     if let (Some(remote), None) = (&remote, &target.login) {
@@ -182,16 +182,19 @@ fn settings_of(
     target: &GitEndpoint,
     environment: &Environment,
 ) -> CliResult<Settings> {
-    let of = |side: Side, endpoint: &GitEndpoint| {
+    let of = |side: MirrorSide, endpoint: &GitEndpoint| {
         endpoint
             .login
             .as_ref()
             .map(|login| (side.variables()[2], login.expose().to_owned()))
     };
-    let logins: Vec<_> = [of(Side::Source, source), of(Side::Target, target)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let logins: Vec<_> = [
+        of(MirrorSide::Source, source),
+        of(MirrorSide::Target, target),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     environment.settings(&logins)
 }
 

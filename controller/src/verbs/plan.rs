@@ -1,4 +1,4 @@
-//! `hf2ms plan`.
+//! `hf2ms plan`: prints a plan, as JSON or for a cluster, or simulates it.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::args::workers::{ContainerArgs, WorkerArgs};
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
 use crate::copy::permission::check_folders;
-use crate::copy::plan::{PlanOptions, Purpose, look};
+use crate::copy::plan::{PlanOptions, Purpose, find_and_list};
 use crate::copy::preview;
 use crate::emit::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::engine::network_settings::{Location, NetworkSettings};
@@ -90,7 +90,7 @@ enum Emit {
     Kubernetes,
 }
 
-/// Makes and prints the plan.
+/// Plans the copy and prints the plan.
 ///
 /// # Errors
 /// One of the sides can't be read.
@@ -101,7 +101,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         return of_all(&args, &route, &settings, screen, stop).await;
     }
     let Some(sides) = stop
-        .unless(look(&route, Purpose::Read, &settings, screen))
+        .unless(find_and_list(&route, Purpose::Read, &settings, screen))
         .await?
     else {
         return Ok(Exit::Done);
@@ -137,30 +137,42 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         }
         None => None,
     };
+    print_one(&args, &plan, yaml.as_deref(), &estimate, screen)?;
+    Ok(Exit::Done)
+}
+
+/// Writes the plan to the file of `--out` or to stdout, or simulates it.
+fn print_one(
+    args: &Args,
+    plan: &Plan,
+    yaml: Option<&str>,
+    estimate: &Estimate,
+    screen: &Screen,
+) -> CliResult<()> {
     if let Some(path) = &args.out {
-        write_aside(path, |file| write(&plan, yaml.as_deref(), file))
+        write_aside(path, |file| write(plan, yaml, file))
             .map_err(|error| CliError::file(path, &error))?;
         screen.print(format!(
             "{}\nwritten to {}",
-            preview::table(&plan, &estimate),
+            preview::table(plan, estimate),
             path.display()
         ));
     }
     match (args.simulation.simulate, &args.out) {
-        (true, _) => simulate(&chunk_sizes(&plan), &estimate, &args.simulation, screen)?,
+        (true, _) => simulate(&chunk_sizes(plan), estimate, &args.simulation, screen)?,
         (false, Some(_)) => (),
-        // Whoever read it is gone: there is nobody to tell.
+        // A reader that has closed the pipe needs no error.
         (false, None) => write(
-            &plan,
-            yaml.as_deref(),
+            plan,
+            yaml,
             &mut std::io::BufWriter::new(std::io::stdout().lock()),
         )
         .unwrap_or_default(),
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
-/// Makes and prints the plans of all revisions, as `migrate --all-revisions` would carry them out.
+/// Plans the copy of all revisions, as `migrate --all-revisions` would carry it out, and prints the plans.
 async fn of_all(
     args: &Args,
     route: &Route,
@@ -206,7 +218,7 @@ async fn of_all(
     Ok(summary.exit())
 }
 
-/// Prints the plans where they were asked for, or simulates them.
+/// Writes all plans to the file of `--out` or to stdout, or simulates them.
 fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> CliResult<()> {
     let plans = &planned.survey.plans;
     if let Some(path) = &args.out {
@@ -224,7 +236,7 @@ fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> CliResult
             simulate(&chunks, estimate, &args.simulation, screen)
         }
         (_, Some(_)) => Ok(()),
-        // Whoever read it is gone: there is nobody to tell.
+        // A reader that has closed the pipe needs no error.
         (_, None) => {
             write_all(
                 plans,
@@ -236,7 +248,7 @@ fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> CliResult
     }
 }
 
-/// A line a plan. What an earlier run proves to be there has none.
+/// Writes one line for each plan; a revision that is up to date has none.
 fn write_all(plans: &[RevisionPlan], out: &mut impl Write) -> std::io::Result<()> {
     for planned in plans.iter().filter_map(PrintedPlan::new) {
         serde_json::to_writer(&mut *out, &planned)?;
@@ -259,7 +271,7 @@ fn simulate(
     Ok(())
 }
 
-/// Writes the plan in the form that was asked for, else as JSON.
+/// Writes the plan as YAML if there is one, else as JSON.
 fn write(plan: &Plan, form: Option<&str>, out: &mut impl Write) -> std::io::Result<()> {
     match form {
         Some(text) => out.write_all(text.as_bytes())?,
@@ -271,7 +283,7 @@ fn write(plan: &Plan, form: Option<&str>, out: &mut impl Write) -> std::io::Resu
     out.flush()
 }
 
-/// The plan as YAML. What the cluster would meet after all bytes have moved is refused now.
+/// The plan as YAML. Errors that the cluster would meet only after the transfer are reported now.
 async fn for_cluster(
     plan: &Plan,
     destination: &DestinationRepo,

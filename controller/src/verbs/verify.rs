@@ -1,18 +1,18 @@
-//! `hf2ms verify`.
+//! `hf2ms verify`: compares a repo with its copy.
 
-use hf2ms_worker::plan::DigestCache;
-use hf2ms_worker::protocol::Exit;
+use hf2ms_worker::plan::{DigestCache, Plan};
+use hf2ms_worker::protocol::{Exit, Verification};
 use serde_json::json;
 
 use crate::args::route::{Route, RouteArgs};
 use crate::args::workers::{EngineKind, WorkerArgs};
 use crate::binaries::{WORKER, find};
-use crate::copy::plan::{PlanOptions, Purpose, look};
+use crate::copy::plan::{PlanOptions, Purpose, find_and_list};
 use crate::engine::job;
 use crate::engine::local::Local;
 use crate::runs::report::table;
 use crate::runs::{JournalEntry, NewRun, RunVerb, Runs, State};
-use crate::settings::{self, environment, state_dir};
+use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -32,7 +32,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Verifies.
+/// Compares both sides and prints the result.
 ///
 /// # Errors
 /// One of the sides can't be read.
@@ -41,7 +41,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let route = Route::resolve(&args.source, &args.route, &settings)?;
     let Some(sides) = stop
-        .unless(look(&route, Purpose::Read, &settings, screen))
+        .unless(find_and_list(&route, Purpose::Read, &settings, screen))
         .await?
     else {
         return Ok(Exit::Done);
@@ -64,31 +64,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             "{kind} {id} was not found on {hub}: copy it first, with hf2ms migrate"
         )));
     }
-    let (source, destination, summary) = (&plan.source, &plan.destination, &plan.summary());
-    let mut run = runs.begin(NewRun {
-        verb: RunVerb::Verify,
-        on: EngineKind::Local,
-        source,
-        destination,
-        plan: summary,
-    })?;
-    let engine = Local {
-        binary: find(WORKER)?,
-        workers: 1,
-        logs: Some(run.path().join("logs")),
-        settings: settings.clone(),
-        stop: stop.clone(),
-    };
-    let found = job::verify(&engine, &plan.verify_job(run.id(), &[], &[]), screen, &run).await;
-    let state = match &found {
-        Ok(found) if found.is_good() => State::Done,
-        Ok(_) => State::Incomplete,
-        Err(failure) if failure.exit() == Exit::Interrupted => State::Interrupted,
-        Err(_) => State::Failed,
-    };
-    run.end(state)?;
-    let found = found?;
-    run.note(&JournalEntry::Verified(found.clone()))?;
+    let found = verify_as_run(&plan, &runs, &settings, screen, stop).await?;
     let exit = if plan.refused.is_empty() {
         found.exit()
     } else {
@@ -105,4 +81,39 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         .for_each(|entry| screen.warn(format!("{}: {}", entry.path, entry.reason)));
     screen.json(&json!({"event": "verified", "exit": exit as u8, "verification": found, "refused": plan.refused}));
     Ok(exit)
+}
+
+/// Compares all files of both sides in a local worker, as a run with a journal.
+async fn verify_as_run(
+    plan: &Plan,
+    runs: &Runs,
+    settings: &Settings,
+    screen: &Screen,
+    stop: &Stop,
+) -> CliResult<Verification> {
+    let mut run = runs.begin(NewRun {
+        verb: RunVerb::Verify,
+        on: EngineKind::Local,
+        source: &plan.source,
+        destination: &plan.destination,
+        plan: &plan.summary(),
+    })?;
+    let engine = Local {
+        binary: find(WORKER)?,
+        workers: 1,
+        logs: Some(run.path().join("logs")),
+        settings: settings.clone(),
+        stop: stop.clone(),
+    };
+    let found = job::verify(&engine, &plan.verify_job(run.id(), &[], &[]), screen, &run).await;
+    let state = match &found {
+        Ok(found) if found.is_good() => State::Done,
+        Ok(_) => State::Incomplete,
+        Err(error) if error.exit() == Exit::Interrupted => State::Interrupted,
+        Err(_) => State::Failed,
+    };
+    run.end(state)?;
+    let found = found?;
+    run.note(&JournalEntry::Verified(found.clone()))?;
+    Ok(found)
 }

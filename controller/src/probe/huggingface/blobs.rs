@@ -7,7 +7,7 @@ use super::files::host;
 use super::{api, upload_batch};
 use crate::probe::assumption::Assumption;
 use crate::probe::finding::{Tried, not_tried, seen};
-use crate::probe::scratch::{Blob, Scratch};
+use crate::probe::scratch::{Scratch, ScratchBlob};
 use crate::probe::wire::{Ask, brief, json as read};
 
 pub const LINES: &[Assumption] = &[
@@ -121,7 +121,7 @@ async fn stored(scratch: &Scratch) -> Tried {
 
 async fn broken(scratch: &Scratch) -> Tried {
     scratch.ready()?;
-    let blob = Blob::fresh(256 << 10);
+    let blob = ScratchBlob::fresh(256 << 10);
     let object = [(blob.oid(), blob.size())];
     let before = read(&upload_batch(scratch, &object, false).await?);
     let Some(href) = before["objects"][0]["actions"]["upload"]["href"].as_str() else {
@@ -153,7 +153,7 @@ async fn parts_by_git(scratch: &Scratch) -> Tried {
 fn large() -> Vec<(String, u64)> {
     SIZES
         .iter()
-        .map(|size| (Blob::fresh(32).oid(), size << 20))
+        .map(|size| (ScratchBlob::fresh(32).oid(), size << 20))
         .collect()
 }
 

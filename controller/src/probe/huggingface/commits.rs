@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{api, commit, deleted, file, head, lfs_file};
 use crate::probe::assumption::Assumption;
 use crate::probe::finding::{NotTried, Tried, not_tried, seen};
-use crate::probe::scratch::{Blob, NOTES, Scratch};
+use crate::probe::scratch::{NOTES, Scratch, ScratchBlob};
 use crate::probe::wire::{Ask, brief, json as read};
 
 pub const LINES: &[Assumption] = &[
@@ -177,7 +177,7 @@ async fn parent(scratch: &Scratch) -> Tried {
 
 async fn absent_blob(scratch: &Scratch) -> Tried {
     scratch.ready()?;
-    let blob = Blob::fresh(1000);
+    let blob = ScratchBlob::fresh(1000);
     let answer = commit(
         scratch,
         "main",
@@ -238,7 +238,7 @@ async fn unnamed(scratch: &Scratch) -> Tried {
 }
 
 async fn binary(scratch: &Scratch) -> Tried {
-    let blob = Blob::fresh(300_000);
+    let blob = ScratchBlob::fresh(300_000);
     let told = modes(scratch, &[("binary.xyz".to_owned(), blob.size(), false)]).await?;
     if told.iter().any(|(_, mode)| mode == "lfs") {
         return seen(true, "preupload says lfs");

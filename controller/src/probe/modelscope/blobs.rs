@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{check, data, is_success, upload_of};
 use crate::probe::assumption::Assumption;
 use crate::probe::finding::{Tried, not_tried, seen};
-use crate::probe::scratch::{Blob, Scratch};
+use crate::probe::scratch::{Scratch, ScratchBlob};
 use crate::probe::wire::{Ask, brief};
 
 pub const LINES: &[Assumption] = &[
@@ -68,7 +68,7 @@ async fn put(scratch: &Scratch) -> Tried {
 
 async fn without_token(scratch: &Scratch) -> Tried {
     scratch.ready()?;
-    let blob = Blob::fresh(1000);
+    let blob = ScratchBlob::fresh(1000);
     let Some(href) = address_of(scratch, &blob).await? else {
         return not_tried("no address for a new blob");
     };
@@ -80,7 +80,7 @@ async fn without_token(scratch: &Scratch) -> Tried {
 
 async fn address_of(
     scratch: &Scratch,
-    blob: &Blob,
+    blob: &ScratchBlob,
 ) -> Result<Option<String>, crate::probe::finding::NotTried> {
     Ok(
         upload_of(&check(scratch, &[(blob.oid(), blob.size())]).await?)["href"]
@@ -113,7 +113,7 @@ async fn other_size(scratch: &Scratch) -> Tried {
 
 async fn broken(scratch: &Scratch) -> Tried {
     scratch.ready()?;
-    let blob = Blob::fresh(256 << 10);
+    let blob = ScratchBlob::fresh(256 << 10);
     let Some(href) = address_of(scratch, &blob).await? else {
         return not_tried("no address for a new blob");
     };

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::probe::assumption::Assumption;
 use crate::probe::finding::{Tried, seen};
-use crate::probe::scratch::{Blob, NOTES, Scratch};
+use crate::probe::scratch::{NOTES, Scratch, ScratchBlob};
 use crate::probe::wire::brief;
 
 /// Words of a commit that is refused for now: it may be sent again.
@@ -194,7 +194,7 @@ fn refused_by_policy(answer: &RawResponse) -> Tried {
 
 async fn absent_blob(scratch: &Scratch) -> Tried {
     scratch.ready()?;
-    let blob = Blob::fresh(1000);
+    let blob = ScratchBlob::fresh(1000);
     let answer = commit(
         scratch,
         "master",
