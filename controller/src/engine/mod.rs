@@ -1,6 +1,7 @@
 //! Where workers run. An engine does one [`Job`] in one worker and passes on its events. The queue that distributes the
 //! chunks ([`queue`]) and the slots that all repos of a command share ([`slots`]) are the same for all engines.
 
+pub mod chunk_results;
 pub mod docker;
 pub mod job;
 pub mod local;

@@ -5,7 +5,7 @@ use hf2ms_worker::protocol::{Exit, FailedFile, How, LfsPolicy, PushReport, Scan,
 
 use super::refs::{outcomes, stand};
 use super::report::{MirrorReport, MirrorTally};
-use crate::engine::queue::ChunkResults;
+use crate::engine::chunk_results::ChunkResults;
 use crate::engine::remote::Completion;
 use crate::runs::{RunDir, State};
 use crate::ui::errors::{CliError, CliResult};

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::calls::{AT_ONCE, SubmittedCalls, cancel};
 use super::{CallResult, Completion, DetachMode, RemoteJob};
+use crate::engine::chunk_results::ChunkResults;
 use crate::engine::job::{ATTEMPTS, Ended};
 use crate::engine::modal::bridge::BridgeError;
 use crate::engine::modal::{CallEnd, ChunkEnd, Follow, Function, Modal, UNAVAILABLE, explain};
-use crate::engine::queue::ChunkResults;
 use crate::runs::{JournalEntry, RunDir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
