@@ -29,14 +29,14 @@ class Sandbox:
         self.process.stdin.close()
         assert self.process.wait(10) == 0
 
-    def ask(self, method, path, body=None, **query):
+    def ask(self, method, path, body=None, /, **query):
         url = f"{self.admin}{path}?{urllib.parse.urlencode(query)}" if query else self.admin + path
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data=data, method=method)
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
-    def post(self, path, **body):
+    def post(self, path, /, **body):
         return self.ask("POST", path, body)
 
     def seed(self, hub, kind, id, *files, **more):
