@@ -15,6 +15,7 @@ mod git;
 mod hf;
 mod hub;
 mod ms;
+mod multiparts;
 mod quota;
 mod repo;
 mod server;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Oid};
-use crate::git::bare::Bare;
+use crate::git::folder::Bare;
 use crate::sync::Guarded;
 use crate::tree::Dir;
 

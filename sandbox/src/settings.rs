@@ -15,7 +15,7 @@ pub struct Settings {
     pub ms_down: Option<u64>,
     /// Bytes a second to ModelScope and its storage.
     pub ms_up: Option<u64>,
-    /// What becomes of the bytes of large uploads. Uploads in parts are kept where others are hashed: they come in no order.
+    /// How the bytes of large uploads are kept. Uploads in parts are kept where others are hashed: they come in no order.
     pub uploads: Uploads,
     /// How long each answer takes to begin, in milliseconds.
     pub latency_ms: u64,
@@ -138,7 +138,7 @@ pub enum StudioFiles {
     Both,
 }
 
-/// What becomes of the bytes of large uploads.
+/// How the bytes of large uploads are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Uploads {

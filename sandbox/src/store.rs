@@ -197,7 +197,7 @@ impl Store {
             .is_some_and(|blob| blob.verified)
     }
 
-    /// Begins an upload of `len` bytes; `uploads` says what becomes of a large one.
+    /// Begins an upload of `len` bytes; `uploads` says how a large one is kept.
     pub fn upload(&self, len: u64, uploads: Uploads) -> io::Result<Upload> {
         if len <= SMALL {
             return Ok(Upload {

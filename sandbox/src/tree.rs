@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::digest::{Digest, Oid};
-use crate::git::objects;
 
 /// What a tree says about one file.
 #[derive(Clone, Debug)]
@@ -93,9 +92,7 @@ impl Dir {
 
     /// Git's id of it.
     pub fn oid(&self) -> Oid {
-        *self
-            .oid
-            .get_or_init(|| Oid::of("tree", &objects::tree(self)))
+        *self.oid.get_or_init(|| Oid::of("tree", &git_object(self)))
     }
 
     /// How many entries lie directly in here.
@@ -249,6 +246,33 @@ fn split(path: &str) -> (&str, Option<&str>) {
     match path.split_once('/') {
         Some((first, rest)) => (first, Some(rest)),
         None => (path, None),
+    }
+}
+
+/// A folder as a tree of Git: each entry's mode, name and id, in Git's order, in which a folder's name ends in a slash.
+pub fn git_object(dir: &Dir) -> Vec<u8> {
+    let mut entries: Vec<(Vec<u8>, &str, &str, [u8; 20])> =
+        dir.nodes().map(|(name, node)| entry(name, node)).collect();
+    entries.sort();
+    let mut text = Vec::new();
+    for (_, mode, name, id) in entries {
+        text.extend_from_slice(format!("{mode} {name}\0").as_bytes());
+        text.extend_from_slice(&id);
+    }
+    text
+}
+
+fn entry<'a>(name: &'a str, node: &Node) -> (Vec<u8>, &'static str, &'a str, [u8; 20]) {
+    match node {
+        Node::Dir(dir) => (format!("{name}/").into(), "40000", name, dir.oid().0),
+        Node::File(file) => {
+            let mode = match file.mode {
+                Mode::File => "100644",
+                Mode::Symlink => "120000",
+                Mode::Submodule => "160000",
+            };
+            (name.into(), mode, name, file.oid.0)
+        }
     }
 }
 

@@ -20,14 +20,14 @@ struct Hubs {
     _dir: tempfile::TempDir,
 }
 
-/// What came back: the head, the body, and whether the connection was reset.
-struct Heard {
+/// An answer: the head, the body, and whether the connection was reset.
+struct Received {
     head: String,
     body: Vec<u8>,
     reset: bool,
 }
 
-impl Heard {
+impl Received {
     fn status(&self) -> &str {
         self.head.split(' ').nth(1).unwrap_or("none")
     }
@@ -45,7 +45,7 @@ impl Heard {
 }
 
 /// Sends `body` to `url` and reads until the connection ends.
-async fn ask(method: &str, url: &str, headers: &str, body: &[u8]) -> Heard {
+async fn ask(method: &str, url: &str, headers: &str, body: &[u8]) -> Received {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_at(rest.find('/').unwrap());
     let mut stream = TcpStream::connect(host).await.unwrap();
@@ -59,21 +59,21 @@ async fn ask(method: &str, url: &str, headers: &str, body: &[u8]) -> Heard {
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body).await.ok();
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     let reset = loop {
-        match stream.read_buf(&mut heard).await {
+        match stream.read_buf(&mut received).await {
             Ok(0) => break false,
             Ok(_) => {}
             Err(error) => break error.kind() == ErrorKind::ConnectionReset,
         }
     };
-    let end = heard
+    let end = received
         .windows(4)
         .position(|four| four == b"\r\n\r\n")
-        .map_or(heard.len(), |at| at + 4);
-    Heard {
-        head: String::from_utf8_lossy(&heard[..end]).into(),
-        body: heard[end..].to_vec(),
+        .map_or(received.len(), |at| at + 4);
+    Received {
+        head: String::from_utf8_lossy(&received[..end]).into(),
+        body: received[end..].to_vec(),
         reset,
     }
 }
@@ -88,7 +88,7 @@ impl Hubs {
     }
 
     async fn admin(&self, method: &str, path: &str, body: Value) -> Value {
-        let heard = ask(
+        let received = ask(
             method,
             &format!("{}{path}", self.running.admin),
             "",
@@ -96,12 +96,12 @@ impl Hubs {
         )
         .await;
         assert_eq!(
-            heard.status(),
+            received.status(),
             "200",
             "{}",
-            String::from_utf8_lossy(&heard.body)
+            String::from_utf8_lossy(&received.body)
         );
-        heard.json()
+        received.json()
     }
 
     async fn fault(&self, route: &str, kind: Value) {
@@ -118,15 +118,15 @@ impl Hubs {
     }
 
     async fn resolved(&self) -> String {
-        let heard = ask(
+        let received = ask(
             "GET",
             &format!("{}/alice/x/resolve/main/a.bin", self.running.hf),
             "",
             b"",
         )
         .await;
-        assert_eq!(heard.status(), "302");
-        heard.header("location").unwrap().to_owned()
+        assert_eq!(received.status(), "302");
+        received.header("location").unwrap().to_owned()
     }
 
     /// Where ModelScope wants a blob with the digest of `n`s put.
@@ -136,8 +136,8 @@ impl Hubs {
             self.running.ms
         );
         let asked = json!({"operation": "upload", "objects": [{"oid": n.to_string().repeat(64), "size": size}]});
-        let heard = ask("POST", &url, ALICE, asked.to_string().as_bytes()).await;
-        heard.json()["Data"]["objects"][0]["actions"]["upload"]["href"]
+        let received = ask("POST", &url, ALICE, asked.to_string().as_bytes()).await;
+        received.json()["Data"]["objects"][0]["actions"]["upload"]["href"]
             .as_str()
             .map(str::to_owned)
     }
@@ -152,31 +152,31 @@ async fn bodies_end_as_told() {
 
     hubs.fault("hf_storage.get", json!({"do": "reset", "after": 0}))
         .await;
-    let heard = ask("GET", &url, "", b"").await;
-    assert!(heard.reset && heard.head.is_empty());
+    let received = ask("GET", &url, "", b"").await;
+    assert!(received.reset && received.head.is_empty());
 
     hubs.fault("hf_storage.get", json!({"do": "reset", "after": 70_000}))
         .await;
-    let heard = ask("GET", &url, "", b"").await;
-    assert!(heard.reset && heard.body == whole[..70_000]);
+    let received = ask("GET", &url, "", b"").await;
+    assert!(received.reset && received.body == whole[..70_000]);
 
     hubs.fault("hf_storage.get", json!({"do": "truncate", "after": 70_000}))
         .await;
-    let heard = ask("GET", &url, "", b"").await;
-    assert!(!heard.reset && heard.body == whole[..70_000]);
-    assert_eq!(heard.header("content-length"), Some("100000"));
+    let received = ask("GET", &url, "", b"").await;
+    assert!(!received.reset && received.body == whole[..70_000]);
+    assert_eq!(received.header("content-length"), Some("100000"));
 
     hubs.fault(
         "hf_storage.get",
         json!({"do": "undeclared", "after": 70_000}),
     )
     .await;
-    let heard = ask("GET", &url, "", b"").await;
-    assert!(!heard.reset && heard.body == whole[..70_000]);
+    let received = ask("GET", &url, "", b"").await;
+    assert!(!received.reset && received.body == whole[..70_000]);
     assert_eq!(
         (
-            heard.header("content-length"),
-            heard.header("transfer-encoding")
+            received.header("content-length"),
+            received.header("transfer-encoding")
         ),
         (None, None)
     );
@@ -199,40 +199,40 @@ async fn bodies_are_not_what_they_were() {
 
     hubs.fault("hf_storage.get", json!({"do": "corrupt", "at": 5}))
         .await;
-    let heard = ask("GET", &url, "", b"").await;
+    let received = ask("GET", &url, "", b"").await;
     assert!(
-        heard.body[5] == !whole[5]
-            && heard.body[6..] == whole[6..]
-            && heard.body[..5] == whole[..5]
+        received.body[5] == !whole[5]
+            && received.body[6..] == whole[6..]
+            && received.body[..5] == whole[..5]
     );
 
     hubs.fault("hf_storage.get", json!({"do": "longer", "extra": 3}))
         .await;
-    let heard = ask("GET", &url, "", b"").await;
-    assert!(heard.header("content-length") == Some("100003") && heard.body.len() == 100_003);
+    let received = ask("GET", &url, "", b"").await;
+    assert!(received.header("content-length") == Some("100003") && received.body.len() == 100_003);
 
     hubs.fault("hf_storage.get", json!({"do": "ignore_range"}))
         .await;
-    let heard = ask("GET", &url, "Range: bytes=10-19\r\n", b"").await;
-    assert!(heard.status() == "200" && heard.body == whole);
+    let received = ask("GET", &url, "Range: bytes=10-19\r\n", b"").await;
+    assert!(received.status() == "200" && received.body == whole);
 
     hubs.fault("hf_storage.get", json!({"do": "wrong_range"}))
         .await;
-    let heard = ask("GET", &url, "Range: bytes=10-19\r\n", b"").await;
+    let received = ask("GET", &url, "Range: bytes=10-19\r\n", b"").await;
     assert_eq!(
-        (heard.status(), heard.header("content-range")),
+        (received.status(), received.header("content-range")),
         ("206", Some("bytes 11-20/100000"))
     );
 
     hubs.admin("DELETE", "/faults", json!({})).await;
-    let heard = ask("GET", &url, "Range: bytes=10-19\r\n", b"").await;
+    let received = ask("GET", &url, "Range: bytes=10-19\r\n", b"").await;
     assert_eq!(
-        (heard.header("content-range"), &heard.body[..]),
+        (received.header("content-range"), &received.body[..]),
         (Some("bytes 10-19/100000"), &whole[10..20])
     );
-    let heard = ask("GET", &url, "Range: bytes=100000-\r\n", b"").await;
+    let received = ask("GET", &url, "Range: bytes=100000-\r\n", b"").await;
     assert_eq!(
-        (heard.status(), heard.header("content-range")),
+        (received.status(), received.header("content-range")),
         ("416", Some("bytes */100000"))
     );
 }
@@ -249,8 +249,10 @@ async fn urls_are_good_for_one_thing_and_a_while() {
     );
     assert_eq!(ask("PUT", &url, "", b"x").await.status(), "403");
     hubs.fault("hf.resolve", json!({"do": "expired"})).await;
-    let heard = ask("GET", &hubs.resolved().await, "", b"").await;
-    assert!(heard.status() == "403" && String::from_utf8_lossy(&heard.body).contains("expired"));
+    let received = ask("GET", &hubs.resolved().await, "", b"").await;
+    assert!(
+        received.status() == "403" && String::from_utf8_lossy(&received.body).contains("expired")
+    );
 }
 
 #[tokio::test]
@@ -315,7 +317,7 @@ async fn modelscope_keeps_wrong_bytes_and_the_judge_says_so() {
         "{}/api/v1/repos/models/alice/x/commit/master",
         hubs.running.ms
     );
-    let heard = ask(
+    let received = ask(
         "POST",
         &commit,
         ALICE,
@@ -324,7 +326,7 @@ async fn modelscope_keeps_wrong_bytes_and_the_judge_says_so() {
             .as_bytes(),
     )
     .await;
-    assert_eq!(heard.json()["Success"], true);
+    assert_eq!(received.json()["Success"], true);
     let repo = hubs
         .admin("GET", "/repo?hub=ms&kind=model&id=alice/x", json!({}))
         .await;
@@ -351,7 +353,7 @@ async fn listings_lie_as_told() {
         json!({"hub": "hf", "kind": "model", "id": "alice/x", "files": files}),
     )
     .await;
-    let heard = ask(
+    let received = ask(
         "GET",
         &format!(
             "{}/api/models/alice/x/tree/main?recursive=true",
@@ -361,7 +363,7 @@ async fn listings_lie_as_told() {
         b"",
     )
     .await;
-    let listed: Vec<Value> = heard
+    let listed: Vec<Value> = received
         .json()
         .as_array()
         .unwrap()
@@ -376,15 +378,15 @@ async fn listings_lie_as_told() {
         ["file", "lost.bin", 10]
     ]);
     assert_eq!(Value::from(listed), expected);
-    let heard = ask(
+    let received = ask(
         "HEAD",
         &format!("{}/alice/x/resolve/main/lost.bin", hubs.running.hf),
         "",
         b"",
     )
     .await;
-    let heard = ask("GET", heard.header("location").unwrap(), "", b"").await;
-    assert_eq!(heard.status(), "404");
+    let received = ask("GET", received.header("location").unwrap(), "", b"").await;
+    assert_eq!(received.status(), "404");
 }
 
 #[tokio::test]
@@ -403,14 +405,14 @@ async fn a_repo_moves_under_a_commit() {
     let lines =
         json!({"key": "header", "value": {"summary": "mine", "parentCommit": head}}).to_string();
     let url = format!("{}/api/models/alice/x/commit/main", hubs.running.hf);
-    let heard = ask(
+    let received = ask(
         "POST",
         &url,
         "Authorization: Bearer hf_sandboxAliceWrite\r\n",
         lines.as_bytes(),
     )
     .await;
-    assert_eq!(heard.status(), "412");
+    assert_eq!(received.status(), "412");
     let repo = hubs
         .admin("GET", "/repo?hub=hf&kind=model&id=alice/x", json!({}))
         .await;

@@ -1,6 +1,6 @@
 //! What tests steer the sandbox with, on an origin of its own. README.md has the reference.
 
-pub mod judge;
+pub mod inspect;
 pub mod seed;
 
 use std::sync::Arc;
@@ -55,11 +55,11 @@ fn bad(why: impl ToString) -> (u16, String) {
 async fn answer(world: &Arc<World>, mut call: Call) -> Outcome {
     match (call.method.as_str(), call.path.as_str()) {
         ("POST", "/seed") => seed::seed(world, call.json().await.map_err(bad)?).await,
-        ("GET", "/repo") => judge::repo(world, call).await,
-        ("GET", "/repos") => judge::repos(world, &call),
+        ("GET", "/repo") => inspect::repo(world, call).await,
+        ("GET", "/repos") => inspect::repos(world, &call),
         ("POST", "/repo") => flags(world, call.json().await.map_err(bad)?),
         ("DELETE", "/repo") => delete(world, &call),
-        ("POST", "/blob/remove") => judge::remove_blob(world, call.json().await.map_err(bad)?),
+        ("POST", "/blob/remove") => inspect::remove_blob(world, call.json().await.map_err(bad)?),
         ("POST", "/faults") => {
             let rule: Rule = call.json().await.map_err(bad)?;
             Ok(json!({"id": world.faults.arm(rule)}))

@@ -7,28 +7,15 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use super::cgi;
+use super::folder::Bare;
 use super::objects;
 use super::pack::{Pack, Type};
-use crate::digest::Oid;
 use crate::hub::Hub;
 use crate::repo::{Commit, Repo};
 use crate::store::Store;
-use crate::tree::{Dir, File, Mode, Node};
+use crate::tree::{Dir, File, Mode, Node, git_object};
 
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n[uploadpack]\n\tallowAnySHA1InWant = true\n";
-
-/// A folder with what a repo holds, in Git's form. It goes with this value.
-pub struct Bare {
-    folder: PathBuf,
-    written: HashSet<Oid>,
-    commits: usize,
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.folder).ok();
-    }
-}
 
 /// The folder of `repo`, with every commit that there is now.
 pub async fn up_to_date(hub: &Hub, repo: &Repo) -> io::Result<PathBuf> {
@@ -92,7 +79,7 @@ impl Bare {
         if !self.written.insert(dir.oid()) {
             return Ok(());
         }
-        new.push((Type::Tree, objects::tree(dir)));
+        new.push((Type::Tree, git_object(dir)));
         for (_, node) in dir.nodes() {
             match node {
                 Node::Dir(dir) => self.gather(store, dir, new)?,

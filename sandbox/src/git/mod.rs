@@ -4,6 +4,7 @@
 
 pub mod bare;
 pub mod cgi;
+pub mod folder;
 pub mod host;
 pub mod objects;
 mod pack;

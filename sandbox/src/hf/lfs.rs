@@ -1,8 +1,7 @@
 //! Hugging Face's Git LFS: the batch, uploads in parts, and the check of what was uploaded.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,8 +11,9 @@ use super::storage::{failure, forbidden};
 use crate::accounts::Caller;
 use crate::answer::{Answer, Refusal, broken, json as json_answer, typed};
 use crate::call::{Call, Origin};
-use crate::content::{Content, StoredFile};
+use crate::content::Content;
 use crate::digest::Digest;
+use crate::multiparts::Multipart;
 use crate::repo::Repo;
 use crate::settings::Uploads;
 use crate::sync::Guarded;
@@ -141,16 +141,14 @@ fn upload(
     }
     let settings = world.settings();
     let target = if multipart && object.size > settings.hf_multipart_above {
-        world
-            .multiparts
-            .begin(
-                world,
-                call,
-                repo,
-                (digest, object.size),
-                settings.hf_part_size,
-            )
-            .map_err(|error| broken(&error))?
+        begin_parts(
+            world,
+            call,
+            repo,
+            (digest, object.size),
+            settings.hf_part_size,
+        )
+        .map_err(|error| broken(&error))?
     } else {
         action(
             call,
@@ -212,95 +210,36 @@ pub async fn is_whole(world: &Arc<World>, digest: Digest, size: u64) -> bool {
         .unwrap_or(false)
 }
 
-/// Uploads in parts that have begun.
-#[derive(Default)]
-pub struct Multiparts {
-    begun: Mutex<HashMap<String, Multipart>>,
-    next: AtomicU64,
-}
-
-struct Multipart {
-    repo: Arc<Repo>,
-    digest: Digest,
-    size: u64,
+/// Begins an upload in parts, and returns its LFS action.
+fn begin_parts(
+    world: &World,
+    call: &Call,
+    repo: &Arc<Repo>,
+    (digest, size): (Digest, u64),
     part_size: u64,
-    file: Option<Arc<StoredFile>>,
-    etags: HashMap<u64, String>,
-}
-
-/// Where a part goes.
-pub struct Part {
-    /// Into this file; nowhere when it is only counted.
-    pub file: Option<Arc<StoredFile>>,
-    /// From here.
-    pub offset: u64,
-    /// So many bytes.
-    pub len: u64,
-}
-
-impl Multiparts {
-    fn begin(
-        &self,
-        world: &World,
-        call: &Call,
-        repo: &Arc<Repo>,
-        (digest, size): (Digest, u64),
-        part_size: u64,
-    ) -> std::io::Result<Value> {
-        let id = format!("u{}", self.next.fetch_add(1, Ordering::Relaxed));
-        let file = match world.settings().uploads {
-            Uploads::Count => None,
-            Uploads::Keep | Uploads::Hash => Some(Arc::new(world.hf.store.blank(size)?)),
-        };
-        let upload = Multipart {
-            repo: Arc::clone(repo),
-            digest,
-            size,
-            part_size,
-            file,
-            etags: HashMap::new(),
-        };
-        let parts = size.div_ceil(part_size);
-        let mut header = json!({"chunk_size": part_size.to_string()});
-        for number in 1..=parts {
-            header[format!("{number:05}")] = world
-                .signed(
-                    Origin::HfStorage,
-                    "PUT",
-                    &format!("/parts/{id}/{number}"),
-                    call.ttl,
-                )
-                .into();
-        }
-        self.begun.guarded().insert(id.clone(), upload);
-        let href = world.signed(
-            Origin::Hf,
-            "POST",
-            &format!("/api/complete_multipart/{id}"),
-            call.ttl,
-        );
-        Ok(json!({"href": href, "header": header, "expires_in": call.ttl.as_secs().max(1)}))
+) -> std::io::Result<Value> {
+    let file = match world.settings().uploads {
+        Uploads::Count => None,
+        Uploads::Keep | Uploads::Hash => Some(Arc::new(world.hf.store.blank(size)?)),
+    };
+    let upload = Multipart {
+        repo: Arc::clone(repo),
+        digest,
+        size,
+        part_size,
+        file,
+        etags: HashMap::new(),
+    };
+    let parts = size.div_ceil(part_size);
+    let id = world.multiparts.begin(upload);
+    let sign = |origin, method, path: &str| world.signed(origin, method, path, call.ttl);
+    let mut header = json!({"chunk_size": part_size.to_string()});
+    for number in 1..=parts {
+        let path = format!("/parts/{id}/{number}");
+        header[format!("{number:05}")] = sign(Origin::HfStorage, "PUT", &path).into();
     }
-
-    /// Where part `number` of an upload goes.
-    pub fn part(&self, id: &str, number: u64) -> Option<Part> {
-        let begun = self.begun.guarded();
-        let upload = begun.get(id)?;
-        let offset = number.checked_sub(1)?.checked_mul(upload.part_size)?;
-        let len = upload.part_size.min(upload.size.checked_sub(offset)?);
-        Some(Part {
-            file: upload.file.clone(),
-            offset,
-            len,
-        })
-    }
-
-    /// Notes that a part has come.
-    pub fn done(&self, id: &str, number: &str, etag: &str) {
-        if let (Some(upload), Ok(number)) = (self.begun.guarded().get_mut(id), number.parse()) {
-            upload.etags.insert(number, etag.to_owned());
-        }
-    }
+    let href = sign(Origin::Hf, "POST", &format!("/api/complete_multipart/{id}"));
+    Ok(json!({"href": href, "header": header, "expires_in": call.ttl.as_secs().max(1)}))
 }
 
 #[derive(Deserialize)]

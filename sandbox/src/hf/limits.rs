@@ -111,7 +111,7 @@ fn of_action(world: &World, route: &Route, call: &Call) -> Option<String> {
                 Duration::from_secs(settings.hf_commit_window_s.max(1)),
             );
             let left = world.quotas.count(key("commit", call), quota, window);
-            let again = in_words(left.resets_in);
+            let again = rounded_wait(left.resets_in);
             let words = format!(
                 "You have exceeded the rate limit for repository commits ({quota} per hour). You can retry this action in {again}."
             );
@@ -121,7 +121,7 @@ fn of_action(world: &World, route: &Route, call: &Call) -> Option<String> {
     }
 }
 
-fn in_words(wait: Duration) -> String {
+fn rounded_wait(wait: Duration) -> String {
     match wait.as_secs_f64().ceil() as u64 {
         seconds @ ..60 => format!("{seconds} seconds"),
         seconds @ 60..3000 => format!("{} minutes", seconds.div_ceil(60)),

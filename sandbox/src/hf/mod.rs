@@ -19,7 +19,7 @@ use crate::accounts::Caller;
 use crate::answer::{Answer, Refusal, broken, settle};
 use crate::call::Call;
 use crate::git;
-use crate::repo::Kind;
+use crate::repo::{Kind, Repo};
 use crate::world::World;
 use axum::body::Body;
 use axum::http::Response;
@@ -284,20 +284,14 @@ fn gated_file(world: &World, route: &Route) -> Option<Refusal> {
     access::through_gate(&repo, Caller::Anonymous).err()
 }
 
-async fn about_repo(
-    world: &Arc<World>,
-    call: Call,
-    caller: Caller,
-    place: (Kind, &str),
-    verb: Verb,
-) -> Answer {
-    let repo = access::repo(world, caller, place)?;
+/// Refuses what a locked API refuses, and has Xet's storage take in what is read.
+async fn ready(world: &Arc<World>, repo: &Arc<Repo>, verb: &Verb) -> Result<(), Refusal> {
     // Git and its large files go on while the API is locked.
     if !matches!(
         verb,
         Verb::LfsBatch | Verb::LfsVerify | Verb::GitRefs | Verb::GitObjects | Verb::GitPush
     ) {
-        access::not_locked(&repo)?;
+        access::not_locked(repo)?;
     }
     if matches!(
         verb,
@@ -306,10 +300,22 @@ async fn about_repo(
     {
         world
             .xet
-            .adopt(&world.hf, &repo)
+            .adopt(&world.hf, repo)
             .await
             .map_err(|error| broken(&error))?;
     }
+    Ok(())
+}
+
+async fn about_repo(
+    world: &Arc<World>,
+    call: Call,
+    caller: Caller,
+    place: (Kind, &str),
+    verb: Verb,
+) -> Answer {
+    let repo = access::repo(world, caller, place)?;
+    ready(world, &repo, &verb).await?;
     match verb {
         Verb::AuthCheck { write } => read::auth_check(&repo, caller, write),
         Verb::Info { revision } => read::info(&repo, &call, revision.as_deref()),

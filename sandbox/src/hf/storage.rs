@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::Response;
 
-use super::lfs::Part;
 use crate::answer::{Answer, Refusal, broken, content, empty, settle, typed, with};
 use crate::call::{Call, Origin};
 use crate::digest::{Digest, Oid};
+use crate::multiparts::Part;
 use crate::repo::Kind;
 use crate::sign::Refused;
 use crate::world::World;

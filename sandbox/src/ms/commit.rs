@@ -77,7 +77,7 @@ pub async fn commit(
     if count == 0 {
         return Err(access::bad_request("a commit has actions"));
     }
-    let _turn = Turn::take(&repo.committing).ok_or_else(|| busy(&settings))?;
+    let _lock = CommitLock::take(&repo.committing).ok_or_else(|| busy(&settings))?;
     let head = repo
         .state()
         .head(branch)
@@ -236,16 +236,16 @@ fn change(
     }
 }
 
-/// A repo's only commit at the moment.
-struct Turn<'a>(&'a AtomicBool);
+/// The right to commit to a repo, which one request at a time has.
+struct CommitLock<'a>(&'a AtomicBool);
 
-impl<'a> Turn<'a> {
+impl<'a> CommitLock<'a> {
     fn take(busy: &'a AtomicBool) -> Option<Self> {
         (!busy.swap(true, Ordering::AcqRel)).then_some(Self(busy))
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for CommitLock<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }

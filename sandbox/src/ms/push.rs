@@ -14,8 +14,7 @@ use crate::repo::{Repo, State};
 
 const NONE: &str = "0000000000000000000000000000000000000000";
 
-/// `GET /S/{id}.git/info/refs?service=git-receive-pack`: what stands where. `POST ../git-receive-pack`: a report of what became of
-/// each ref.
+/// `GET /S/{id}.git/info/refs?service=git-receive-pack`: the refs. `POST ../git-receive-pack`: a report with the result of each ref.
 pub async fn push(mut call: Call, caller: Caller, repo: &Repo) -> Answer {
     access::writer(Surface::Legacy, caller, repo.owner())?;
     if call.method == "GET" {

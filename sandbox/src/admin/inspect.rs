@@ -1,4 +1,4 @@
-//! What is really there, as nobody's client would tell it.
+//! What the hubs really hold: repos and blobs, as no client of theirs is told.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ fn describe(world: &World, which: Which, repo: &Repo, revision: &str, hash: bool
         .tree
         .files()
         .iter()
-        .map(|(path, file)| judged(world, which, path, file, hash))
+        .map(|(path, file)| described(world, which, path, file, hash))
         .collect();
     let state = repo.state();
     let commits: Vec<Value> = state
@@ -60,7 +60,7 @@ fn describe(world: &World, which: Which, repo: &Repo, revision: &str, hash: bool
     }))
 }
 
-fn judged(world: &World, which: Which, path: &str, file: &File, hash: bool) -> Value {
+fn described(world: &World, which: Which, path: &str, file: &File, hash: bool) -> Value {
     let content = which.of(world).store.get(&file.digest);
     let actual = content
         .as_ref()
