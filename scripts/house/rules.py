@@ -21,6 +21,7 @@ LONGEST_FUNCTION = 60
 LONGEST_FILE = 500
 LONGEST_README = 120
 MOST_CONTROLLER_ROOMS = 18
+LONGEST_WALK = 25
 RETRY = "hub/src/http/retry.rs"
 
 # The controller's rooms, bottom to top. A room imports only from rooms before it.
@@ -52,8 +53,10 @@ PUBLIC_TYPE = re.compile(r"\bpub(?:\([^)]*\))?\s+(?:struct|enum|trait|type|union
 SLEEP = re.compile(r"\bsleep(?:_until)?\s*\(")
 # A function of such a name that sleeps is itself a pause.
 WAITS = re.compile(r"pause|wait|sleep|delay|back_?off")
+# A row of the walk of one blob: a number, a file, a function.
+WALK_STEP = re.compile(r"\| \d+ \| (\S+\.rs) \| `(\w+)` \|")
 DOC_PATH = re.compile(r"(?<![\w./-])((?:hub|worker|controller|sandbox|scripts|docs|tests|modal|docker)/[\w./{},*<>-]*[\w}*/])")
-RULES = ("imports", "names", "hubs", "pauses", "lengths", "words", "links", "format")
+RULES = ("imports", "names", "hubs", "pauses", "lengths", "words", "links", "walk", "format")
 
 
 @dataclass(frozen=True, order=True)
@@ -244,6 +247,21 @@ class House:
                 for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", line):
                     if not (self.root / path).parent.joinpath(target).exists():
                         yield Breach(path, number, "links", f"the link to {target} leads nowhere; mend it")
+
+    def walk(self) -> Iterator[Breach]:
+        """The walk of one blob is short, and its functions are where it says."""
+        page = "docs/architecture.md"
+        if not (self.root / page).is_file():
+            return
+        steps = []
+        for number, line in enumerate(self.read(page).splitlines(), 1):
+            step = WALK_STEP.match(line)
+            if step and (self.root / step.group(1)).is_file():
+                steps.append(number)
+                if not re.search(rf"\bfn {step.group(2)}\b", self.read(step.group(1))):
+                    yield Breach(page, number, "walk", f"{step.group(1)} has no function `{step.group(2)}`; name the one of today")
+        if len(steps) > LONGEST_WALK:
+            yield Breach(page, steps[0], "walk", f"{len(steps)} files, at most {LONGEST_WALK}; shorten the way of a blob")
 
     def exists(self, named: str) -> bool:
         if "<" in named or named.startswith("docker/") and "." not in named:

@@ -43,6 +43,6 @@ OLD_NAMES = {
 RIDDLES = {
     r"whose turn": "name the queue and the slot",
     r"(?:see|sees|seen|seeing) through": "attach to, or wait for, the run",
-    r"what (?:came|comes|became|becomes) of": "name the result",
+    r"what (?:came|comes) of": "name the result",
     r"judged? by": "checked by",
 }

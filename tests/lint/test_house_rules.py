@@ -186,6 +186,17 @@ def test_docs_may_name_what_exists(lint):
     assert lint("links", {"docs/a.md": text, "hub/src/a.rs": "", "hub/src/b.rs": ""}) == []
 
 
+def walk(files):
+    return "".join(f"| {number} | hub/src/a{number}.rs | `go` | goes |\n" for number in range(files))
+
+
+def test_the_walk_of_a_blob_names_functions_that_exist_in_few_files(lint):
+    files = {f"hub/src/a{number}.rs": "pub async fn go() {}\n" for number in range(26)}
+    assert lint("walk", {**files, "docs/architecture.md": walk(25)}) == []
+    only(lint("walk", {"docs/architecture.md": walk(26)}), "docs/architecture.md:1 26 files, at most 25")
+    only(lint("walk", {"docs/architecture.md": walk(25), "hub/src/a3.rs": "fn gone() {}\n"}), "docs/architecture.md:4 hub/src/a3.rs has no function `go`")
+
+
 def test_unformatted_code_is_found(lint):
     manifest = '[workspace]\nmembers = ["hub"]\nresolver = "2"\n'
     package = '[package]\nname = "hub"\nversion = "0.0.0"\nedition = "2024"\n'
