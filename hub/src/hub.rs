@@ -17,11 +17,20 @@ pub enum Hub {
     ModelScope,
     /// Any Git host with LFS; a repo there is known by its whole address.
     Git,
+    /// The hub of the tests.
+    #[cfg(feature = "toy-hub")]
+    Toy,
 }
 
 impl Hub {
     /// Every hub, in the order in which they are named.
-    pub const ALL: &'static [Self] = &[Self::HuggingFace, Self::ModelScope, Self::Git];
+    pub const ALL: &'static [Self] = &[
+        Self::HuggingFace,
+        Self::ModelScope,
+        Self::Git,
+        #[cfg(feature = "toy-hub")]
+        Self::Toy,
+    ];
 
     /// The source of a copy whose command names no hub.
     pub const USUAL_SOURCE: Self = Self::HuggingFace;
@@ -40,6 +49,8 @@ impl Hub {
             Self::HuggingFace => &huggingface::profile::PROFILE,
             Self::ModelScope => &modelscope::profile::PROFILE,
             Self::Git => &git::profile::PROFILE,
+            #[cfg(feature = "toy-hub")]
+            Self::Toy => &crate::toy::profile::PROFILE,
         }
     }
 

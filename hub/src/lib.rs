@@ -28,6 +28,8 @@ pub mod repos;
 pub mod space;
 pub mod stream;
 pub mod token;
+#[cfg(feature = "toy-hub")]
+pub mod toy;
 pub mod transport;
 pub use blobs::{BlobSource, BlobStore, Missing};
 pub use commit::{Action, Commit, CommitLimits, Content, Placement};

@@ -24,6 +24,8 @@ fn open(side: &Side, http: HttpOptions, transport: BlobTransport) -> Result<Arc<
         Hub::HuggingFace => Arc::new(HuggingFaceRepo::open(side, http)?.by(transport)?),
         Hub::ModelScope => Arc::new(ModelScopeRepo::open(side, http)?),
         Hub::Git => return Err(only_mirrored()),
+        #[cfg(feature = "toy-hub")]
+        Hub::Toy => Arc::new(crate::toy::ToyRepo::open(side, http)?),
     })
 }
 

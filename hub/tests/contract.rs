@@ -7,6 +7,7 @@ mod contract {
     pub mod references;
     pub mod source;
     pub mod spaces;
+    pub mod toy;
     pub mod world;
 }
 
@@ -123,3 +124,39 @@ apps!(
     its_files_go_as_any_repos_do,
     a_stranger_creates_none,
 );
+
+/// The toy hub goes through what needs no fault: its server has none.
+#[cfg(feature = "toy-hub")]
+mod toy {
+    use super::*;
+    use hf2ms_hub::Hub::Toy;
+
+    macro_rules! toy {
+        ($module:ident: $($test:ident),* $(,)?) => {
+            mod $module { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(Toy, Model, Way::Api)).await; })* }
+        };
+    }
+
+    toy!(source:
+        the_account_is_the_tokens,
+        a_repo_is_described_at_a_commit,
+        what_is_absent_is_not_found,
+        every_file_is_listed_with_size_and_digest,
+        a_pinned_commit_is_read_though_the_branch_moves_on,
+        files_are_read_whole_and_in_ranges,
+        a_range_outside_the_file_is_invalid,
+    );
+
+    toy!(destination:
+        an_absent_repo_is_none_and_one_that_exists_a_conflict,
+        a_private_repo_is_made_private,
+        what_is_put_and_committed_is_listed,
+        a_blob_that_is_stored_is_not_wanted_again,
+        a_body_that_fails_leaves_nothing_stored,
+        a_body_that_is_not_the_blob_is_never_stored,
+        files_are_replaced_and_deleted,
+        the_head_is_the_commit_that_was_written,
+        a_branch_that_moved_is_a_conflict_and_nothing_is_written,
+        one_who_may_not_write_is_told_so,
+    );
+}

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::toy;
 use futures_util::StreamExt;
 use hf2ms_hub::git::GitLimits;
 use hf2ms_hub::http::HttpOptions;
@@ -37,26 +38,22 @@ pub enum Way {
 impl Side {
     /// The sandbox's word for the hub.
     pub fn hub(self) -> &'static str {
-        if self.0 == Hub::HuggingFace {
-            "hf"
-        } else {
-            "ms"
-        }
+        self.0.profile().prefix
     }
 
     pub fn alice(self) -> &'static str {
-        if self.0 == Hub::HuggingFace {
-            "hf_sandboxAliceWrite"
-        } else {
-            "ms-sandbox-alice-write"
+        match self.hub() {
+            "hf" => "hf_sandboxAliceWrite",
+            "ms" => "ms-sandbox-alice-write",
+            _ => toy::ALICE,
         }
     }
 
     pub fn bob(self) -> &'static str {
-        if self.0 == Hub::HuggingFace {
-            "hf_sandboxBobWrite"
-        } else {
-            "ms-sandbox-bob-write"
+        match self.hub() {
+            "hf" => "hf_sandboxBobWrite",
+            "ms" => "ms-sandbox-bob-write",
+            _ => toy::BOB,
         }
     }
 
@@ -102,21 +99,37 @@ pub fn has_xet(test: &str) -> bool {
     HAS_XET
 }
 
-/// A sandbox of one test.
+/// A sandbox of one test, or the toy hub's server.
 pub struct World {
     pub side: Side,
-    sandbox: Running,
-    _folder: TempDir,
+    endpoint: String,
+    admin: String,
+    _sandbox: Option<(Running, TempDir)>,
 }
 
 impl World {
     pub async fn new(side: Side) -> Self {
+        if side.hub() == "toy" {
+            let toy::ToyServer { endpoint } = toy::ToyServer::start();
+            return Self {
+                side,
+                admin: endpoint.clone(),
+                endpoint,
+                _sandbox: None,
+            };
+        }
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::start(folder.path()).await.unwrap();
+        let endpoint = if side.hub() == "hf" {
+            &sandbox.hf
+        } else {
+            &sandbox.ms
+        };
         let world = Self {
             side,
-            sandbox,
-            _folder: folder,
+            endpoint: endpoint.clone(),
+            admin: sandbox.admin.clone(),
+            _sandbox: Some((sandbox, folder)),
         };
         if side.2 == Way::Xet {
             world
@@ -143,7 +156,7 @@ impl World {
     }
 
     pub async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
-        let host = self.sandbox.admin.trim_start_matches("http://");
+        let host = self.admin.trim_start_matches("http://");
         let mut stream = TcpStream::connect(host).await.unwrap();
         let body = if body.is_null() {
             String::new()
@@ -209,19 +222,11 @@ impl World {
 
     /// The hub's address.
     pub fn endpoint(&self) -> &str {
-        if self.side.0 == Hub::HuggingFace {
-            &self.sandbox.hf
-        } else {
-            &self.sandbox.ms
-        }
+        &self.endpoint
     }
 
     pub fn main(&self) -> &'static str {
-        if self.side.0 == Hub::HuggingFace {
-            "main"
-        } else {
-            "master"
-        }
+        self.side.0.profile().main_branch
     }
 
     pub fn source_of(&self, id: &str, revision: &str, token: Option<&str>) -> Arc<dyn Source> {

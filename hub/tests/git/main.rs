@@ -5,6 +5,8 @@
 #[path = "../contract"]
 mod contract {
     #[allow(dead_code, reason = "the suites use the rest")]
+    pub mod toy;
+    #[allow(dead_code, reason = "the suites use the rest")]
     pub mod world;
 }
 
