@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use self::wire::{
     Change, CommitAnswer, CommitQuestion, Creation, Digests, Entry, RepoAnswer, User,
 };
-use crate::http::{Http, HttpOptions, PlainDialect, Request};
+use crate::http::{Http, HttpOptions, PlainErrorDecoder, Request};
 use crate::stream::range::{checked, is_worth_asking, nothing, part};
 use crate::{
     Account, Action, Blob, BlobSource, BlobStore, Body, ByteStream, Commit, CommitLimits,
@@ -48,7 +48,7 @@ impl ToyRepo {
         })?;
         let credentials = profile::credentials(side.token.as_ref());
         Ok(Self {
-            http: Http::new(&base, credentials, PlainDialect, options)?,
+            http: Http::new(&base, credentials, PlainErrorDecoder, options)?,
             side: side.clone(),
             base,
         })
