@@ -40,7 +40,7 @@ HUB_FOLDERS = {"HuggingFace": "hub/src/huggingface/", "ModelScope": "hub/src/mod
 PAUSES = (
     ("hub/src/http/", "pass", "waits until the rate limit of a host lets the next request through"),
     ("worker/src/events.rs", "tick", "prints progress each second"),
-    ("controller/src/engine/modal/", "wait_until_ended", "polls a call of Modal until it has ended"),
+    ("controller/src/engine/modal/", "poll_until_ended", "polls a call of Modal until it has ended"),
     ("controller/src/engine/remote/", "follow_logs", "follows the logs of Modal's containers until their run has ended"),
     ("controller/src/engine/docker/", "clear", "polls the daemon until containers are gone"),
     ("controller/src/mirror/", "see_through", "polls GitLab until a pull has ended"),

@@ -91,7 +91,7 @@ fn rows(plan: &Plan, estimate: &Estimate) -> [(&'static str, String); 11] {
         ("inline", summary.inline.to_string()),
         ("unchanged", estimate.there_already()),
         ("expected", estimate.expected()),
-        ("rates", estimate.rates.in_words(estimate.on)),
+        ("rates", estimate.rates.describe(estimate.on)),
         ("to delete", summary.deletes.to_string()),
         ("refused", summary.refused.to_string()),
     ]

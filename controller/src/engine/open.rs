@@ -60,67 +60,21 @@ pub struct RunnerSpec<'a> {
 }
 
 impl Runner {
-    /// Opens the engine.
+    /// Opens the engine of the command line.
     ///
     /// # Errors
-    /// It can't be reached, or something that it needs is missing.
-    pub async fn open(opening: RunnerSpec<'_>, watch: DetachMode) -> CliResult<Self> {
-        let RunnerSpec {
-            worker_args,
-            workers,
-            revisions,
-            shared,
-            containers,
-            plan,
-            run,
-            settings,
-            screen,
-            stop,
-        } = opening;
-        match worker_args.on {
-            EngineKind::Local => {
-                let (binary, logs) = (find(WORKER)?, Some(run.path().join("logs")));
-                Ok(Self::Engine(Box::new(Local {
-                    binary,
-                    workers,
-                    logs,
-                    settings: settings.clone(),
-                    stop: stop.clone(),
-                })))
-            }
-            EngineKind::Docker => {
-                let (memory, scratch, runs) = (
-                    plan.options.memory,
-                    plan.options.scratch,
-                    Runs::new(&state_dir(&environment)?),
-                );
-                let terms = DockerOptions {
-                    workers,
-                    memory,
-                    scratch,
-                    settings: settings.clone(),
-                    stop: stop.clone(),
-                };
-                let _alone = shared.opening.lock().await;
-                let docker = Docker::open(
-                    containers,
-                    terms,
-                    ContainerOwner {
-                        runs: &runs,
-                        run: Some(run),
-                    },
-                    screen,
-                );
-                Ok(Self::Engine(Box::new(stop.unless(docker).await?)))
-            }
+    /// It can't be reached, or a program that it needs is missing.
+    pub async fn open(spec: RunnerSpec<'_>, detach: DetachMode) -> CliResult<Self> {
+        match spec.worker_args.on {
+            EngineKind::Local => Ok(Self::Engine(Box::new(spec.local()?))),
+            EngineKind::Docker => Ok(Self::Engine(Box::new(spec.docker().await?))),
             EngineKind::Modal => {
-                let open = || stop.unless(DeployedApp::deploy(workers, run, settings, screen));
-                let app = shared.app.get_or_try_init(open).await?.clone();
-                if revisions == RevisionScope::One {
-                    return Ok(Self::Remote(app, watch));
+                let app = spec.app().await?;
+                if spec.revisions == RevisionScope::One {
+                    return Ok(Self::Remote(app, detach));
                 }
-                app.note(run)?;
-                let engine = ModalEngine::new(app, workers, stop.clone());
+                app.note(spec.run)?;
+                let engine = ModalEngine::new(app, spec.workers, spec.stop.clone());
                 Ok(Self::Engine(Box::new(engine)))
             }
         }
@@ -132,5 +86,43 @@ impl Runner {
             Self::Engine(engine) => engine.workers() as u64,
             Self::Remote(app, _) => app.containers(),
         }
+    }
+}
+
+impl RunnerSpec<'_> {
+    fn local(&self) -> CliResult<Local> {
+        Ok(Local {
+            binary: find(WORKER)?,
+            workers: self.workers,
+            logs: Some(self.run.path().join("logs")),
+            settings: self.settings.clone(),
+            stop: self.stop.clone(),
+        })
+    }
+
+    async fn docker(&self) -> CliResult<Docker> {
+        let runs = Runs::new(&state_dir(&environment)?);
+        let options = DockerOptions {
+            workers: self.workers,
+            memory: self.plan.options.memory,
+            scratch: self.plan.options.scratch,
+            settings: self.settings.clone(),
+            stop: self.stop.clone(),
+        };
+        let owner = ContainerOwner {
+            runs: &runs,
+            run: Some(self.run),
+        };
+        let _alone = self.shared.opening.lock().await;
+        let docker = Docker::open(self.containers, options, owner, self.screen);
+        self.stop.unless(docker).await
+    }
+
+    async fn app(&self) -> CliResult<DeployedApp> {
+        let deploy = || {
+            let deploy = DeployedApp::deploy(self.workers, self.run, self.settings, self.screen);
+            self.stop.unless(deploy)
+        };
+        Ok(self.shared.app.get_or_try_init(deploy).await?.clone())
     }
 }

@@ -132,7 +132,7 @@ impl Estimate {
             screen.status(format!(
                 "expected: {}; {}",
                 self.expected(),
-                self.rates.in_words(self.on)
+                self.rates.describe(self.on)
             ));
         }
     }

@@ -105,7 +105,7 @@ impl Rates {
     }
 
     /// `assumed: 8 MB/s a container`, `as the last 3 runs on local: 45 MB/s a worker, 90 MB/s in all`.
-    pub fn in_words(&self, on: EngineKind) -> String {
+    pub fn describe(&self, on: EngineKind) -> String {
         let rate = |rate: f64| format!("{}/s", size(rate as u64));
         let one = if on == EngineKind::Local {
             "worker"
@@ -263,7 +263,7 @@ mod tests {
             "too small, and another engine"
         );
         assert_eq!(
-            Rates::assumed(EngineKind::Modal).in_words(EngineKind::Modal),
+            Rates::assumed(EngineKind::Modal).describe(EngineKind::Modal),
             "assumed: 8 MB/s a container"
         );
     }
@@ -287,7 +287,7 @@ mod tests {
             }
         );
         assert_eq!(
-            learned.in_words(EngineKind::Local),
+            learned.describe(EngineKind::Local),
             "as the last 5 runs on local: 20 MB/s a worker, 120 MB/s in all"
         );
     }
@@ -330,7 +330,7 @@ mod tests {
             }
         );
         assert_eq!(
-            learned.in_words(EngineKind::Local),
+            learned.describe(EngineKind::Local),
             "as hf2ms probe measured: 20 MB/s a worker, 80 MB/s in all"
         );
         assert_eq!(

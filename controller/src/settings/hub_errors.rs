@@ -46,7 +46,12 @@ pub fn explain(error: &Error, at: &RepoAt, access: &Access, doing: AccessMode) -
     }
 }
 
-fn line(error: &Error, at: &RepoAt, access: &Access, doing: AccessMode) -> String {
+fn line(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> String {
+    refusal(error, at, access, mode).unwrap_or_else(|| failure(error, at, access))
+}
+
+/// The line for a hub that refuses the account, or does not show the repo to it.
+fn refusal(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> Option<String> {
     let (hub, id, kind, token, has_token) = (
         at.hub,
         &at.id,
@@ -54,7 +59,7 @@ fn line(error: &Error, at: &RepoAt, access: &Access, doing: AccessMode) -> Strin
         access.token_name,
         access.token.is_some(),
     );
-    match error.kind() {
+    Some(match error.kind() {
         Kind::Unauthorized if !has_token => token_missing(hub, access).to_string(),
         Kind::Unauthorized => {
             format!(
@@ -70,7 +75,7 @@ fn line(error: &Error, at: &RepoAt, access: &Access, doing: AccessMode) -> Strin
         Kind::NotFound => format!(
             "{kind} {id} was not found on {hub}: check the id, or set {token} if it is private"
         ),
-        Kind::Gated if doing == AccessMode::Writing => {
+        Kind::Gated if mode == AccessMode::Writing => {
             format!(
                 "{id} on {hub} is another's, private or gated: use --dest with an owner of yours ({error})"
             )
@@ -91,13 +96,21 @@ fn line(error: &Error, at: &RepoAt, access: &Access, doing: AccessMode) -> Strin
             "{hub} has disabled {kind} {id}: nothing of it can be read ({})",
             error.message()
         ),
-        Kind::Denied if doing == AccessMode::Writing => {
+        Kind::Denied if mode == AccessMode::Writing => {
             format!(
                 "{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})"
             )
         }
         Kind::Denied => format!("{token} may not read {kind} {id} on {hub}: {error}"),
         Kind::Locked => format!("{hub} has locked its API for this account: {error}"),
+        _ => return None,
+    })
+}
+
+/// The line for a hub that fails, is full or limits requests.
+fn failure(error: &Error, at: &RepoAt, access: &Access) -> String {
+    let (hub, id) = (at.hub, &at.id);
+    match error.kind() {
         Kind::Full => {
             format!(
                 "{hub} takes no more for {id}: make room there or leave files out (--exclude), then run the same command again ({error})"

@@ -193,7 +193,7 @@ impl Modal {
     ///
     /// # Errors
     /// Modal refuses.
-    pub async fn wait_until_ended(
+    pub async fn poll_until_ended(
         &self,
         call: &str,
         unavailable: impl Fn(&BridgeError),

@@ -54,7 +54,7 @@ impl ModalEngine {
                 let _ = self.app.modal.cancel(call, CancelMode::Immediate).await;
                 return Ended::Stopped(WorkerOutput::default());
             }
-            end = self.app.modal.wait_until_ended(call, |_| ()) => end,
+            end = self.app.modal.poll_until_ended(call, |_| ()) => end,
         };
         let crashed = |why| Ended::Crashed(why, WorkerOutput::default());
         match end {

@@ -185,7 +185,7 @@ impl RemoteRun<'_> {
             };
             match self
                 .modal
-                .wait_until_ended(&call, |error| self.unavailable(error))
+                .poll_until_ended(&call, |error| self.unavailable(error))
                 .await
             {
                 Ok(CallEnd::Done(result)) => {
