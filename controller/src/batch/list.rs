@@ -1,5 +1,4 @@
-//! What a batch is about: repos as they are named on the command line, in a file, or by their owner. All of it is read and checked
-//! before anything starts.
+//! The repos of a batch, from the command line, a file, or the listing of an owner. All are read and checked before any copy begins.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,20 +18,20 @@ use crate::ui::screen::Screen;
 
 /// One repo of a batch.
 pub struct BatchEntry {
-    /// What it is called in words: the source's id, and its kind where that was said.
+    /// The name for people: the source's id, and its kind if that was given.
     pub name: String,
-    /// Where from, where to.
+    /// The source and the destination.
     pub route: Route,
     /// The destination's id.
     pub destination: RepoId,
     origin: EntryOrigin,
     from: RepoAt,
     to: RepoAt,
-    /// The destination's kind, where it is known without asking.
+    /// The destination's kind, if it is known without a request.
     kind: Option<RepoKind>,
 }
 
-/// A source as it was named, and where.
+/// A source as it was written, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceLine {
     origin: EntryOrigin,
@@ -40,10 +39,10 @@ pub struct SourceLine {
     destination: Option<RepoId>,
 }
 
-/// Where a source was named.
+/// Where a source was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum EntryOrigin {
-    /// On the command line, or by its owner's listing.
+    /// On the command line, or in the listing of an owner.
     Itself(String),
     /// In this file, on this line.
     Line(String, usize),
@@ -59,7 +58,7 @@ impl fmt::Display for EntryOrigin {
 }
 
 impl SourceLine {
-    /// As it stands on the command line.
+    /// A source of the command line.
     pub fn plain(source: &str) -> Self {
         Self {
             origin: EntryOrigin::Itself(source.to_owned()),
@@ -69,10 +68,10 @@ impl SourceLine {
     }
 }
 
-/// What is named, or why it can't be.
+/// One line of a list, or why it is wrong.
 pub type Line = CliResult<SourceLine>;
 
-/// Reads a list: a line a repo, source and perhaps destination; what follows a `#` is a comment. `-` is stdin.
+/// Reads a list with one repo on a line: its source and, optionally, its destination. A `#` begins a comment. `-` is stdin.
 ///
 /// # Errors
 /// It can't be read.
@@ -100,7 +99,7 @@ fn parse(text: &str, file: &str) -> Vec<Line> {
         .collect()
 }
 
-/// The words before a comment. An address may hold a `#` in its middle.
+/// The words before a comment. A `#` inside a word is part of an address.
 fn words(line: &str) -> Vec<&str> {
     line.split_whitespace()
         .take_while(|word| !word.starts_with('#'))
@@ -131,7 +130,7 @@ fn at(origin: &EntryOrigin, why: &CliError) -> CliError {
     CliError::new(why.exit(), format!("{origin}: {why}"))
 }
 
-/// All, or the first failure and how many follow.
+/// All values, or the first error and the number of the others.
 fn all_or_first<T>(all: Vec<CliResult<T>>) -> CliResult<Vec<T>> {
     let bad = all.iter().filter(|one| one.is_err()).count();
     let all: CliResult<Vec<T>> = all.into_iter().collect();
@@ -144,10 +143,11 @@ fn all_or_first<T>(all: Vec<CliResult<T>>) -> CliResult<Vec<T>> {
     })
 }
 
-/// Everything that an owner has at the source: models and datasets, and Spaces if something becomes of them; or what `--repo-type` says. `owner` may have a hub's prefix.
+/// All repos of an owner at the source: models, datasets and, with `--spaces-as`, Spaces; or those of `--repo-type`. `owner` may
+/// have a hub's prefix.
 ///
 /// # Errors
-/// It is no owner's name; the hub's; nothing is there.
+/// `owner` is no name; the hub's; the owner has no repo.
 pub async fn of_owner(
     owner: &str,
     args: &RouteArgs,
@@ -189,15 +189,15 @@ pub async fn of_owner(
     Ok((named, refused))
 }
 
-/// A source that leaves nothing to find out.
+/// The source of a repo of a known hub and kind.
 fn source(hub: Hub, kind: RepoKind, id: &RepoId) -> String {
     format!("{}:{kind}s/{id}", hub.profile().prefix)
 }
 
-/// Routes for what was named; what has no destination of its own goes to this owner, if one is given.
+/// The routes of all lines. A source without a destination of its own goes to `to_owner`, if there is one.
 ///
 /// # Errors
-/// A line or a source that is none, by its place; two that go to the same destination.
+/// A line or a source is wrong, with its file and number; two repos have the same destination.
 pub fn entries(
     named: Vec<Line>,
     args: &RouteArgs,
@@ -259,7 +259,7 @@ fn entry(
     })
 }
 
-/// Each destination once: who names a repo twice means it once, and two repos can't become one.
+/// Each destination once. A repo that is named twice is copied once; two repos with the same destination are an error.
 fn distinct(entries: Vec<BatchEntry>, screen: &Screen) -> CliResult<Vec<BatchEntry>> {
     let mut kept: Vec<BatchEntry> = Vec::with_capacity(entries.len());
     let mut by_destination: HashMap<(String, String), Vec<usize>> = HashMap::new();
@@ -301,15 +301,15 @@ fn distinct(entries: Vec<BatchEntry>, screen: &Screen) -> CliResult<Vec<BatchEnt
 }
 
 impl BatchEntry {
-    /// That it names no revision, where all of them are copied.
+    /// Refuses a source that names a revision, for `--all-revisions`.
     ///
     /// # Errors
-    /// It does; by its place.
+    /// The source names a revision, with its file and line.
     pub fn check_names_no_revision(&self) -> CliResult<()> {
         check_names_no_revision(&self.route).map_err(|why| at(&self.origin, &why))
     }
 
-    /// Whether the destination may turn out to be of this kind.
+    /// Whether the destination may be of this kind.
     fn may_be(&self, kind: Option<RepoKind>) -> bool {
         self.kind.is_none() || kind.is_none() || self.kind == kind
     }

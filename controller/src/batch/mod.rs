@@ -1,5 +1,4 @@
-//! Many repos at once: each its own way ([`crate::copy`]), all chunks by the same workers. What they are is [`list`]'s, what came of
-//! them [`summary`]'s.
+//! The copy of many repos at once, whose chunks share the workers. [`list`] reads which repos, [`summary`] is the table of results.
 
 pub mod list;
 pub mod summary;
@@ -19,8 +18,8 @@ use crate::revisions::{RepoResult, copy_repo};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
-/// Repos that are looked at, or planned and wait for their first turn: enough that no worker waits for a plan, few enough that the
-/// hubs, which ration requests, and the memory bear it.
+/// Repos that are inspected, or planned and wait for a worker. With four no worker waits for a plan, and requests to the hubs and
+/// memory stay few.
 const AHEAD: usize = 4;
 
 /// Many repos at once.
@@ -28,12 +27,12 @@ pub struct Batch<'a> {
     options: &'a CopyOptions<'a>,
     screen: &'a Screen,
     ahead: Arc<Semaphore>,
-    /// Why no other repo is tried any more.
+    /// The error after which no other repo is tried.
     over: OnceLock<CliError>,
 }
 
 impl<'a> Batch<'a> {
-    /// Of what the task says.
+    /// A batch with these options.
     pub fn new(options: &'a CopyOptions<'a>, screen: &'a Screen) -> Self {
         Self {
             options,
@@ -43,8 +42,8 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Sees all through, whatever becomes of each: a row an entry, in their order.
-    pub async fn go(&self, entries: &[BatchEntry]) -> Vec<BatchRow> {
+    /// Copies all repos; the failure of one does not end the others. Returns a row for each entry, in their order.
+    pub async fn run(&self, entries: &[BatchEntry]) -> Vec<BatchRow> {
         join_all(entries.iter().map(|entry| self.row(entry))).await
     }
 
@@ -56,7 +55,7 @@ impl<'a> Batch<'a> {
             Ok(_) => None,
             Err(failure) => Some(failure).filter(|failure| failure.ends_all()),
         };
-        // The first one is the reason; a later one says the same.
+        // Later errors repeat the first one.
         over.into_iter()
             .for_each(|failure| drop(self.over.set(failure.clone())));
         BatchRow::of(entry, ended, began.elapsed().as_secs_f64())

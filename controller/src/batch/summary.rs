@@ -1,4 +1,4 @@
-//! What came of a batch: a row a repo, for a person as a table, for a program as one event.
+//! The results of a batch: a row for each repo, as a table for people and as one event for programs.
 
 use hf2ms_worker::protocol::Exit;
 use serde::Serialize;
@@ -14,27 +14,27 @@ use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, duration, size};
 use crate::ui::table::{Column, Table, number};
 
-/// What came of one repo.
+/// The result of one repo.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BatchRow {
     /// The source.
     pub source: String,
     /// The destination's id.
     pub destination: String,
-    /// How it stands.
+    /// Its status.
     pub state: RepoStatus,
-    /// Its files, if it was looked at.
+    /// The number of its files, if it was listed.
     pub files: Option<u64>,
     /// Their bytes.
     pub bytes: Option<u64>,
-    /// How many of its revisions are there, if all were to be copied.
+    /// The number of its revisions that were copied, with `--all-revisions`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revisions: Option<DoneCount>,
-    /// Why it is not done.
+    /// Why it failed or was skipped.
     pub reason: Option<String>,
-    /// The run, if one was begun and has ended or goes on in the cloud.
+    /// The id of its run, if one has ended or goes on in the cloud.
     pub run: Option<String>,
-    /// The exit code that this alone calls for.
+    /// The exit code of this repo alone.
     pub exit: u8,
     /// Seconds since the batch began.
     pub seconds: f64,
@@ -42,19 +42,19 @@ pub struct BatchRow {
     code: Exit,
 }
 
-/// How a repo stands.
+/// The status of a repo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RepoStatus {
-    /// Done and verified.
+    /// Copied and verified.
     Ok,
-    /// Left as it is.
+    /// Skipped.
     Skipped,
-    /// Not all is there.
+    /// Not all was copied.
     Failed,
-    /// The cloud works on it.
+    /// The run goes on in the cloud.
     Submitted,
-    /// It would be done.
+    /// A dry run has planned it.
     Planned,
 }
 
@@ -79,7 +79,7 @@ impl Status for RepoStatus {
 }
 
 impl BatchRow {
-    /// What came of an entry, so many seconds after the batch began.
+    /// The row of an entry, so many seconds after the batch began.
     pub fn of(entry: &BatchEntry, ended: CliResult<RepoResult>, seconds: f64) -> Self {
         let row = Self {
             seconds,
@@ -110,7 +110,7 @@ impl BatchRow {
         }
     }
 
-    /// What the source lists and can't be taken.
+    /// The row of a repo that the source lists and that can't be copied.
     pub fn refused(refused: &hf2ms_hub::Refused) -> Self {
         Self::new(&refused.path, "-")
             .failed(&CliError::new(Exit::Incomplete, refused.reason.clone()))
@@ -172,7 +172,7 @@ impl BatchRow {
     fn summed_up(self, summary: &RevisionsSummary) -> Self {
         let code = summary.exit();
         let state = match code {
-            Exit::Done if summary.is_trial() => RepoStatus::Planned,
+            Exit::Done if summary.is_dry_run() => RepoStatus::Planned,
             Exit::Done => RepoStatus::Ok,
             _ => RepoStatus::Failed,
         };
@@ -194,12 +194,12 @@ impl BatchRow {
     }
 }
 
-/// What came of all.
+/// The results of all repos.
 #[derive(Debug)]
 pub struct BatchSummary {
-    /// A row a repo.
+    /// A row for each repo.
     pub rows: Vec<BatchRow>,
-    /// Seconds that it took.
+    /// Seconds from the beginning to the end.
     pub seconds: f64,
 }
 
@@ -212,7 +212,7 @@ impl BatchSummary {
             .fold(Exit::Done, Exit::worse)
     }
 
-    /// Shows it: to a person as a table, to a program as the last line.
+    /// Prints the table for people, or the last event for programs.
     pub fn print(&self, screen: &Screen) {
         let counts = self.counts().json();
         let (files, bytes) = self.sums();
@@ -223,7 +223,7 @@ impl BatchSummary {
         screen.print(self.readable());
     }
 
-    /// The table.
+    /// The table for people, and a line with the counts.
     pub fn readable(&self) -> String {
         let columns = [
             Column::Text("repo"),
@@ -262,7 +262,7 @@ impl BatchSummary {
         Counts::of(self.rows.iter().map(|row| row.state))
     }
 
-    /// Files and bytes of what was looked at.
+    /// The files and bytes of all repos that were listed.
     fn sums(&self) -> (u64, u64) {
         let sum = |of: fn(&BatchRow) -> Option<u64>| self.rows.iter().filter_map(of).sum();
         (sum(|row| row.files), sum(|row| row.bytes))

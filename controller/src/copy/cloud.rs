@@ -1,4 +1,4 @@
-//! A migration in the cloud: every chunk a call, and one finalizer that waits for them all, commits and verifies.
+//! A copy in the cloud: a call for each chunk, and the call of a finalizer, which waits for them, commits and verifies.
 
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{Deletion, Receipt, VERSION};
@@ -21,13 +21,13 @@ use crate::ui::errors::CliResult;
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
 
-/// One migration in the cloud.
+/// The copy of one repo on Modal.
 pub struct ModalCopy<'a> {
-    /// Where it is done.
+    /// The run in the cloud.
     pub cloud: RemoteRun<'a>,
-    /// What is done.
+    /// What it copies.
     pub plan: &'a Plan,
-    /// How the hubs are reached.
+    /// Endpoints, tokens and the HTTP client.
     pub settings: &'a Settings,
 }
 
@@ -76,7 +76,7 @@ impl RemoteJob for ModalCopy<'_> {
 }
 
 impl ModalCopy<'_> {
-    /// Submits what `calls` lacks and sees it through, unless nobody here should wait.
+    /// Submits the calls that `calls` lacks, and waits for the result unless `watch` says otherwise.
     ///
     /// # Errors
     /// As [`RemoteRun::work`]; or what ended it there.
@@ -94,7 +94,7 @@ impl ModalCopy<'_> {
         Ok(Completion::Finished(()))
     }
 
-    /// Compares both sides, because what the finalizer gave is gone.
+    /// Compares both sides from here, because the finalizer's result has expired.
     async fn compare_from_here(&self, work: &mut RunResult) -> CliResult<()> {
         let RemoteRun {
             run, screen, stop, ..

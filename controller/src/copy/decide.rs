@@ -24,21 +24,21 @@ use crate::ui::screen::Screen;
 pub enum Decision {
     /// Carry out this plan.
     Copy(Box<Plan>, Box<DestinationRepo>),
-    /// Wait for this run, which the cloud still does.
+    /// Wait for this run, which goes on in the cloud.
     Attach(Box<RunRecord>),
-    /// Nothing: both sides stand where an earlier run verified them.
+    /// Nothing: an earlier run verified both sides as they stand.
     UpToDate(Box<SyncState>, Box<Report>),
-    /// Nothing, and why.
+    /// Skip the repo for this reason.
     Skip(&'static str),
 }
 
-/// Why nothing is done about a Space.
+/// Why a Space is skipped.
 pub const SPACE: &str =
     "a Space: --spaces-as makes an app of it there; --repo-type model copies its files as a model";
-/// Why nothing is done about what is there.
+/// Why a destination that exists is skipped.
 pub const EXISTS: &str = "exists there already: --force compares it and sends what differs";
 
-/// Looks at both sides and decides.
+/// Inspects both sides, compares them with the runs of this machine, and plans.
 ///
 /// # Errors
 /// One of them can't be read, or the destination must not be written.
@@ -59,18 +59,18 @@ pub async fn decide(
     {
         return Ok(Decision::Attach(Box::new(record)));
     }
-    let proven = proven(&source, &destination, route, options.prune, runs);
+    let verified = verified(&source, &destination, route, options.prune, runs);
     if options.if_exists == IfExists::Skip
-        && proven.is_none()
+        && verified.is_none()
         && destination.info.is_some()
-        && !left_by_us(runs, &destination)
+        && !is_unfinished(runs, &destination)
     {
         return Ok(Decision::Skip(EXISTS));
     }
     let wanted = options.visibility.unwrap_or(source.repo.info.visibility);
     destination.check_not_exposed(wanted)?;
-    if let Some((proof, earlier)) = proven {
-        return Ok(Decision::UpToDate(Box::new(proof), Box::new(earlier)));
+    if let Some((state, earlier)) = verified {
+        return Ok(Decision::UpToDate(Box::new(state), Box::new(earlier)));
     }
     let sides = RepoPair::list(source, destination, settings).await?;
     let known = digests::load(runs, &sides.source.repo.at, &sides.destination.at);
@@ -84,15 +84,15 @@ pub async fn decide(
     Ok(Decision::Copy(Box::new(plan), Box::new(destination)))
 }
 
-/// What an earlier run proves of these sides as they stand.
-fn proven(
+/// The sync state of both sides as they stand, and the report of the run that verified it.
+fn verified(
     source: &SourceRepo,
     destination: &DestinationRepo,
     route: &Route,
     prune: Option<MaxDelete>,
     runs: &Runs,
 ) -> Option<(SyncState, Report)> {
-    let proof = SyncState::new(
+    let state = SyncState::new(
         &source.repo.at,
         &destination.at,
         destination.head.clone()?,
@@ -100,22 +100,22 @@ fn proven(
         prune,
     )
     .with_card(route.card());
-    let report = proof.find(runs)?;
-    Some((proof, report))
+    let report = state.find(runs)?;
+    Some((state, report))
 }
 
-/// Whether a run of ours made this destination and none has come to its end since.
-fn left_by_us(runs: &Runs, destination: &DestinationRepo) -> bool {
+/// Whether a run of this machine created the destination, and none has finished since.
+fn is_unfinished(runs: &Runs, destination: &DestinationRepo) -> bool {
     let ours = runs
         .list()
         .into_iter()
         .filter(|run| run.verb == RunVerb::Migrate && run.destination == destination.at);
     ours.take_while(|run| run.state != State::Done)
-        .any(|run| made(runs, &run))
+        .any(|run| created_destination(runs, &run))
 }
 
-/// Whether a run made its destination: its journal says so or, where it was killed before it could, its plan.
-pub fn made(runs: &Runs, run: &RunRecord) -> bool {
+/// Whether a run created its destination: by its journal or, if it was killed before the entry, by its plan.
+pub fn created_destination(runs: &Runs, run: &RunRecord) -> bool {
     #[derive(Deserialize)]
     struct Planned {
         creation: Creation,
@@ -134,7 +134,7 @@ pub fn made(runs: &Runs, run: &RunRecord) -> bool {
         || (was_cut_off && was_to())
 }
 
-/// Whether plans were made with `--all-revisions`: each relies on blobs that another moves.
+/// Whether the file holds plans of `--all-revisions`, each of which relies on blobs that another one moves.
 fn is_of_revisions(content: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Marked {
@@ -146,10 +146,10 @@ fn is_of_revisions(content: &[u8]) -> bool {
     matches!(first, Some(Ok(Marked { revisions: Some(_) })))
 }
 
-/// A plan from a file, checked as any input is, and held against the destination as it is now.
+/// Reads a plan from a file, checks it, and brings it up to date with the destination.
 ///
 /// # Errors
-/// It is no plan, or one for other hubs or another destination than there is.
+/// The file is no plan, or its hubs or its destination are not those of now.
 pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Decision> {
     let settings = options.settings;
     let bad = |error: &dyn std::fmt::Display| {

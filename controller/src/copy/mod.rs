@@ -124,7 +124,7 @@ impl RepoCopy<'_> {
         })
     }
 
-    /// Does what was decided.
+    /// Carries out a decision.
     ///
     /// # Errors
     /// As [`Self::run`].

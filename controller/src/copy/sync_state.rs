@@ -1,5 +1,5 @@
-//! What a finished run proves: that between this commit of the source and this head of the destination everything was
-//! compared and equal. Commits name content, so while both stand a second run need not list anything.
+//! `proof.json` of a finished run: a commit of the source and a commit of the destination whose files were all compared and equal.
+//! Commits name content, so a second run lists nothing while both branches stand at these commits.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::ui::errors::CliResult;
 
 const FILE: &str = "proof.json";
 
-/// Where both sides stood when all was verified, and which files were asked for.
+/// The verified commits of both sides, and which files were compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncState {
     source: RepoAt,
@@ -28,7 +28,7 @@ pub struct SyncState {
     card: CardPolicy,
 }
 
-/// What became of files that only the destination had.
+/// What happened to files that only the destination had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ExtraFiles {
@@ -47,7 +47,7 @@ impl From<Option<MaxDelete>> for ExtraFiles {
 }
 
 impl SyncState {
-    /// What would be proven: these files, between this commit and this head.
+    /// The state of these files at the source's commit and the destination's head.
     pub fn new(
         source: &RepoAt,
         destination: &RepoAt,
@@ -65,23 +65,23 @@ impl SyncState {
         }
     }
 
-    /// The same, with a card that was treated so.
+    /// The same state with this policy for the card.
     pub fn with_card(self, card: CardPolicy) -> Self {
         Self { card, ..self }
     }
 
-    /// The report of the newest run that proves this, be it of this branch or of another that stood at the same commit.
+    /// The report of the newest run that verified this state, on this branch or another one at the same commit.
     pub fn find(&self, runs: &Runs) -> Option<Report> {
         SyncStates::of(runs, &self.destination).find(self, runs)
     }
 
-    /// The same of another's branch: commits name content, whatever they are called.
+    /// The same state on the branch of `other`: commits name content on every branch.
     fn at_branch_of(mut self, other: &Self) -> Self {
         self.destination.revision = other.destination.revision.clone();
         self
     }
 
-    /// Keeps the proof with its run. A source that was read by a branch's name proves nothing: what that names changes.
+    /// Writes the state into the run's folder, unless the source was read by a branch's name, since a branch moves.
     ///
     /// # Errors
     /// The disk's.
@@ -94,7 +94,7 @@ impl SyncState {
     }
 }
 
-/// What finished runs prove of one destination, the newest first.
+/// The verified states of one destination, the newest first.
 pub struct SyncStates(Vec<(SyncState, String)>);
 
 impl SyncStates {
@@ -110,13 +110,13 @@ impl SyncStates {
         )
     }
 
-    /// The report of the newest run that proves this.
+    /// The report of the newest run that verified this state.
     pub fn find(&self, wanted: &SyncState, runs: &Runs) -> Option<Report> {
-        let proving = self
+        let matching = self
             .0
             .iter()
-            .filter(|(proof, _)| proof.clone().at_branch_of(wanted) == *wanted);
-        let mut reports = proving.filter_map(|(_, run)| runs.read(run, "report.json"));
+            .filter(|(state, _)| state.clone().at_branch_of(wanted) == *wanted);
+        let mut reports = matching.filter_map(|(_, run)| runs.read(run, "report.json"));
         reports.next().filter(|report: &Report| {
             report
                 .verification
@@ -126,12 +126,12 @@ impl SyncStates {
     }
 }
 
-/// A run that had nothing to do, because `earlier` proves so.
+/// Begins and ends a run that has nothing to do, since `earlier` verified the same state.
 ///
 /// # Errors
 /// Another run writes to the destination; the disk's.
 pub fn repeat(
-    proof: &SyncState,
+    state: &SyncState,
     earlier: Report,
     runs: &Runs,
     began: Instant,
@@ -146,8 +146,8 @@ pub fn repeat(
     let mut run = runs.begin(NewRun {
         verb: RunVerb::Migrate,
         on: EngineKind::Local,
-        source: &proof.source,
-        destination: &proof.destination,
+        source: &state.source,
+        destination: &state.destination,
         plan: &summary,
     })?;
     let report = Report {
@@ -163,7 +163,7 @@ pub fn repeat(
         ..earlier
     };
     run.note(&JournalEntry::Planned(summary))?;
-    proof.save(&run)?;
+    state.save(&run)?;
     run.write("report.json", &report)?;
     run.end(State::Done)?;
     Ok(report)

@@ -20,19 +20,19 @@ use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
 
-/// The file of a run that holds its job.
+/// The file of a run's folder that holds its job.
 pub const JOB: &str = "mirror.json";
 
-/// One mirroring in the cloud.
+/// A mirror run on Modal.
 pub struct ModalMirror<'a> {
     cloud: RemoteRun<'a>,
     job: &'a ScanJob,
-    /// Whether it was said what the scan found.
+    /// Whether the scan's numbers were printed.
     told: AtomicBool,
 }
 
 impl RemoteJob for ModalMirror<'_> {
-    /// The only call: which chunks there are it finds out, and it makes theirs itself.
+    /// The only call of the controller: it scans, and makes the calls of the chunks itself.
     fn last(&self, _calls: &SubmittedCalls) -> (Function, Value) {
         (
             Function::Mirror,
@@ -69,7 +69,7 @@ impl RemoteJob for ModalMirror<'_> {
 }
 
 impl<'a> ModalMirror<'a> {
-    /// A mirroring that is done there.
+    /// A mirror run with this job.
     pub fn new(cloud: RemoteRun<'a>, job: &'a ScanJob) -> Self {
         Self {
             cloud,
@@ -78,7 +78,7 @@ impl<'a> ModalMirror<'a> {
         }
     }
 
-    /// Submits it unless `calls` has it, and sees it through, unless nobody here should wait.
+    /// Submits the call unless `calls` has it, and waits for the result unless `watch` says otherwise.
     ///
     /// # Errors
     /// As [`RemoteRun::work`]; or what ended it there.
@@ -102,7 +102,7 @@ impl<'a> ModalMirror<'a> {
         }
     }
 
-    /// Says what the scan found, once.
+    /// Prints the scan's numbers, once.
     fn tell(&self, found: ScanSummary) {
         if !self.told.swap(true, Ordering::Relaxed) {
             found.print(self.cloud.screen);

@@ -1,5 +1,5 @@
-//! The two sides of a mirror as the command line names them: addresses of Git repos, or ids on the hubs. Credentials inside an
-//! address are taken out at once; each login goes to its own side's origin only.
+//! The source and the target of a mirror, from the command line: addresses of Git repos, or ids on the hubs. Credentials are taken out
+//! of an address first, and each login goes to the origin of its own side only.
 
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Token, Url, git};
 use percent_encoding::percent_decode_str;
@@ -8,12 +8,12 @@ use crate::args::source::{RepoRef, hub_at};
 use crate::settings::Environment;
 use crate::ui::errors::{CliError, CliResult};
 
-/// Which side of a mirror.
+/// One side of a mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MirrorSide {
-    /// What is read.
+    /// The repo that is read.
     Source,
-    /// What is written.
+    /// The repo that is written.
     Target,
 }
 
@@ -35,7 +35,7 @@ impl MirrorSide {
     }
 }
 
-/// One side, and who we are there.
+/// A Git repo and its login.
 #[derive(Debug, Clone)]
 pub struct GitEndpoint {
     /// The repo: its endpoint is its whole address, without credentials.
@@ -46,7 +46,7 @@ pub struct GitEndpoint {
     pub token_name: &'static str,
 }
 
-/// Reads one side: an address, `hf:org/name`, `ms:org/name`, `org/name`.
+/// Parses one side: an address, `hf:org/name`, `ms:org/name`, `org/name`.
 ///
 /// # Errors
 /// Neither; or a login that can't be sent.
@@ -92,7 +92,7 @@ pub fn parse_endpoint(
     })
 }
 
-/// What stands in an address before its host.
+/// The credentials in an address.
 struct AddressCredentials {
     user: String,
     password: Option<String>,
@@ -211,7 +211,7 @@ fn git_address(hub: Hub, endpoint: &str, reference: &RepoRef) -> String {
     format!("{endpoint}/{folder}{slash}{}{suffix}", reference.id)
 }
 
-/// Who we are on that side: by the address, else by the side's own variables, else by the hub's token.
+/// The login of a side: from the address, else from the variables of the side, else the hub's token.
 fn login(
     inside: Option<AddressCredentials>,
     side: MirrorSide,

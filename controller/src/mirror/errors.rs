@@ -1,4 +1,4 @@
-//! What Git hosts' errors mean for a person who mirrors.
+//! The errors of Git hosts for a person who mirrors.
 
 use hf2ms_hub::{Error, Kind};
 use hf2ms_worker::protocol::Exit;
@@ -6,7 +6,7 @@ use hf2ms_worker::protocol::Exit;
 use super::endpoints::{GitEndpoint, MirrorSide};
 use crate::ui::errors::CliError;
 
-/// A side's error in one line: what is wrong, and what to do.
+/// A host's error in one line: what is wrong, and what to do.
 pub(super) fn explain(error: &Error, endpoint: &GitEndpoint, side: MirrorSide) -> CliError {
     let (name, url, token) = (side.name(), &endpoint.at.endpoint, endpoint.token_name);
     let [user_name, ..] = side.variables();

@@ -1,8 +1,8 @@
-//! Mirroring a Git repo with its history: look at both sides, scan, stream LFS objects, push refs. The controller moves no bytes:
-//! workers do each step ([`hf2ms_worker::mirror`], and `run` for the objects).
+//! The mirror of a Git repo with its whole history: list the refs of both sides, scan, transfer LFS objects, push refs. Workers do each
+//! step, and the controller moves no bytes ([`hf2ms_worker::mirror`], and `run` for the objects).
 //!
-//! [`sides`] reads addresses and logins, [`options`] is what is asked, [`round`] is one mirroring, which [`cloud`] leaves to Modal,
-//! [`work`] and [`report`] what came of it, [`watch`] repeats it. [`remote`] has GitLab do it all.
+//! [`endpoints`] reads addresses and logins, [`options`] is what the command asks, [`run`] is one mirror run, which [`cloud`] leaves to
+//! Modal. [`work`] collects its result, [`report`] is its report, and [`watch`] repeats it. [`remote`] has GitLab pull instead.
 
 pub mod cloud;
 pub mod endpoints;

@@ -1,4 +1,4 @@
-//! What is asked of a mirroring, and the job that it makes.
+//! What the command asks of a mirror, and the scan job that follows.
 
 use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{
@@ -9,26 +9,26 @@ use hf2ms_worker::protocol::{
 use super::endpoints::GitEndpoint;
 use crate::args::workers::WorkerArgs;
 
-/// What is asked of a mirroring.
+/// What the command asks of a mirror.
 pub struct MirrorOptions {
-    /// Where from.
+    /// The source.
     pub source: GitEndpoint,
-    /// Where to.
+    /// The target.
     pub target: GitEndpoint,
-    /// Which refs.
+    /// Which refs are mirrored.
     pub scope: RefScope,
-    /// Whether a ref may lose what it has.
+    /// Whether a ref may lose commits.
     pub force: Force,
     /// What happens to LFS objects.
     pub lfs: LfsPolicy,
-    /// Where Git's objects go meanwhile.
+    /// The temporary folder of Git's objects.
     pub folder: ScratchFolder,
-    /// How the work is cut.
+    /// The workers and the size of chunks.
     pub worker_args: WorkerArgs,
 }
 
 impl MirrorOptions {
-    /// The scan's job; it says all about the mirroring but who we are on both sides.
+    /// The job of the scan. It holds all options but the logins.
     pub fn job(&self, run: &str, chunking: Chunking, tell: ScanOutput) -> ScanJob {
         ScanJob {
             version: VERSION,

@@ -1,13 +1,13 @@
-//! What is told of refs: what became of each, and where they stand. Pure.
+//! The outcome of each ref, and a digest of where all refs stand. Pure.
 
 use std::collections::BTreeMap;
 
 use hf2ms_hub::Sha256;
 use hf2ms_worker::protocol::{RefAt, RefOutcome, RefState};
 
-/// Every ref of both sides and what became of it: what was pushed, and what stood there before.
-pub fn outcomes(here: &[RefAt], pushed: Vec<RefOutcome>) -> Vec<RefOutcome> {
-    let mut all: BTreeMap<String, RefOutcome> = here
+/// The outcome of every ref of the source: those in `pushed`, and all others as unchanged.
+pub fn outcomes(source: &[RefAt], pushed: Vec<RefOutcome>) -> Vec<RefOutcome> {
+    let mut all: BTreeMap<String, RefOutcome> = source
         .iter()
         .map(|found| {
             (
@@ -28,8 +28,8 @@ pub fn outcomes(here: &[RefAt], pushed: Vec<RefOutcome>) -> Vec<RefOutcome> {
     all.into_values().collect()
 }
 
-/// One digest for where all these refs stand, whatever their order.
-pub fn stand(refs: &[RefAt]) -> Sha256 {
+/// A digest of the names and commits of these refs, whatever their order.
+pub fn digest(refs: &[RefAt]) -> Sha256 {
     let mut lines: Vec<String> = refs
         .iter()
         .map(|found| format!("{} {}\n", found.oid, found.name))
@@ -58,8 +58,8 @@ mod tests {
             refs(&[("a", "1"), ("b", "2")]),
             refs(&[("b", "2"), ("a", "1")]),
         );
-        assert_eq!(stand(&one), stand(&other));
-        assert_ne!(stand(&one), stand(&refs(&[("a", "1")])));
+        assert_eq!(digest(&one), digest(&other));
+        assert_ne!(digest(&one), digest(&refs(&[("a", "1")])));
     }
 
     #[test]

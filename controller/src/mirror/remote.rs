@@ -1,4 +1,4 @@
-//! `--pull-by gitlab`: GitLab pulls the repo by itself. Only its API is spoken to; no byte of the repo passes here.
+//! `--pull-by gitlab`: GitLab pulls the repo by itself. This process uses GitLab's API only and moves no byte of the repo.
 
 use hf2ms_hub::gitlab::{GitLab, MirrorState};
 use hf2ms_hub::http::Origin;
@@ -15,7 +15,7 @@ use crate::ui::screen::Screen;
 /// The state is asked for after so many of the retry policy's shortest pauses.
 const PAUSES: u32 = 5;
 
-/// Who pulls.
+/// The host that pulls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Puller {
     /// GitLab, by its pull mirroring (Premium and above).
@@ -142,7 +142,7 @@ impl<'a> PullMirror<'a> {
             screen.json(&json!({"event": "report", "project": project, "source": from, "exit": Exit::Done as u8}));
             return Ok(None);
         }
-        stop.unless(self.see_through(&gitlab, &before, settings, stop))
+        stop.unless(self.wait_for_pull(&gitlab, &before, settings, stop))
             .await
             .map(Some)
     }
@@ -199,7 +199,7 @@ impl<'a> PullMirror<'a> {
         Ok(before)
     }
 
-    async fn see_through(
+    async fn wait_for_pull(
         &self,
         gitlab: &GitLab,
         before: &MirrorState,

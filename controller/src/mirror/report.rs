@@ -1,4 +1,4 @@
-//! What came of a mirroring: `report.json`, and the same for a person to read.
+//! The report of a mirror run: `report.json`, and the same for people.
 
 use std::fmt::Write;
 
@@ -13,37 +13,37 @@ use crate::ui::table::labelled;
 /// More refs or failures than this are counted, not shown; the file has them all.
 const SHOWN: usize = 20;
 
-/// What came of a mirroring.
+/// The report of a mirror run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MirrorReport {
     /// The run's id.
     pub run: String,
-    /// How it ended.
+    /// The run's state.
     pub state: State,
-    /// Where from.
+    /// The source.
     pub source: RepoAt,
-    /// Where to.
+    /// The target.
     pub destination: RepoAt,
-    /// Which refs.
+    /// Which refs were mirrored.
     pub scope: RefScope,
-    /// What was done, in numbers.
+    /// The numbers.
     #[serde(flatten)]
     pub tally: MirrorTally,
-    /// Every ref, and what became of it.
+    /// The outcome of every ref.
     pub refs: Vec<RefOutcome>,
-    /// LFS objects that are not at the target, and why.
+    /// The LFS objects that the target lacks, and why.
     pub failed: Vec<FailedFile>,
-    /// Where the source's refs stood.
+    /// The digest of the source's refs.
     pub source_stood: Sha256,
-    /// Where the target's refs stand now.
+    /// The digest of the target's refs after the push.
     pub target_stands: Sha256,
-    /// Seconds from the first look to the last.
+    /// Seconds from the beginning to the end.
     pub seconds: f64,
-    /// What a person should know.
+    /// Warnings for people.
     pub warnings: Vec<String>,
 }
 
-/// What was done, in numbers.
+/// The numbers of a mirror run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MirrorTally {
     /// Git objects of the source.
@@ -71,7 +71,7 @@ pub struct MirrorTally {
 }
 
 impl MirrorReport {
-    /// How many refs ended so.
+    /// The number of refs with this outcome.
     pub fn count(&self, state: RefState) -> usize {
         self.refs
             .iter()

@@ -1,4 +1,4 @@
-//! One mirroring, from the first look at both sides to its report: scan, stream the LFS objects, push the refs.
+//! One mirror run, from the refs of both sides to its report: scan, transfer the LFS objects, push the refs.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use super::cloud::{JOB, ModalMirror, attach};
 use super::endpoints::{GitEndpoint, MirrorSide};
 use super::errors::explain;
 use super::options::MirrorOptions;
-use super::refs::{outcomes, stand};
+use super::refs::{digest, outcomes};
 use super::report::{MirrorReport, MirrorTally};
 use super::scan_report::{SHOWN, ScanSummary, follow};
 use super::work::{MirrorRunResult, settle};
@@ -34,35 +34,35 @@ use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::{Screen, size};
 
-/// One mirroring.
+/// One mirror run.
 pub struct MirrorRun<'a> {
-    /// What is asked.
+    /// What the command asks.
     pub options: &'a MirrorOptions,
-    /// How the hosts are reached.
+    /// Endpoints, logins and the HTTP client.
     pub settings: &'a Settings,
-    /// Where runs are kept.
+    /// The folder of all runs.
     pub runs: &'a Runs,
-    /// Where words go.
+    /// Where lines are printed.
     pub screen: &'a Screen,
-    /// When to stop.
+    /// Set when the user stops the command.
     pub stop: &'a Stop,
-    /// Whether someone waits for the cloud.
+    /// Whether this process waits for a run in the cloud.
     pub watch: DetachMode,
-    /// When it began.
+    /// When the run began.
     pub began: Instant,
 }
 
-/// Where the refs of both sides stand.
-struct RefPositions {
-    here: Vec<RefAt>,
-    there: Vec<RefAt>,
+/// The refs of both sides before the run.
+struct RefStates {
+    source: Vec<RefAt>,
+    target: Vec<RefAt>,
 }
 
-/// How a mirroring ended, when nothing stopped it.
+/// How a mirror run ended, if no error ended it.
 pub enum MirrorResult {
     /// With a report.
     Reported(Box<MirrorReport>),
-    /// The run of this id goes on in the cloud, as asked.
+    /// The run of this id goes on in the cloud, as `--detach` asks.
     Detached(String),
 }
 
@@ -83,12 +83,12 @@ impl MirrorResult {
 }
 
 impl MirrorRun<'_> {
-    /// Looks at both sides and, unless nothing has changed since a run that verified them, mirrors. An earlier run of these two that
-    /// works in the cloud is seen through first.
+    /// Lists the refs of both sides and mirrors, unless nothing has changed since the last run. A run of the same repos that is in the
+    /// cloud is waited for first.
     ///
     /// # Errors
-    /// Whatever stops it; what fails for single refs and objects is in the report.
-    pub async fn go(
+    /// What ended the run; failures of single refs and objects are in the report.
+    pub async fn run(
         &self,
         open: impl AsyncFn(&RunDir) -> CliResult<Runner>,
     ) -> CliResult<MirrorResult> {
@@ -105,8 +105,8 @@ impl MirrorRun<'_> {
                 Some(_) => (),
             }
         }
-        let stood = self.stop.unless(self.look()).await?;
-        if let Some(report) = self.earlier(&stood) {
+        let refs = self.stop.unless(self.list_refs()).await?;
+        if let Some(report) = self.up_to_date(&refs) {
             self.screen
                 .status(format!("nothing has changed since run {}", report.run));
             return Ok(MirrorResult::Reported(Box::new(report)));
@@ -114,7 +114,7 @@ impl MirrorRun<'_> {
         self.begin(open).await
     }
 
-    /// A run of these two that nobody watches, if someone here may wait for it.
+    /// The detached run of these repos, if this process may wait for it.
     fn in_the_cloud(&self) -> Option<RunRecord> {
         let MirrorOptions { source, target, .. } = self.options;
         let run = self.runs.detached(&target.at)?;
@@ -180,12 +180,12 @@ impl MirrorRun<'_> {
             .await
     }
 
-    /// Says what would be done; nothing is written anywhere.
+    /// Prints what would be done and writes nothing.
     ///
     /// # Errors
-    /// Whatever stops the look.
-    pub async fn rehearse(&self, engine: &dyn Engine) -> CliResult<Exit> {
-        self.stop.unless(self.look()).await?;
+    /// What ended the scan.
+    pub async fn dry_run(&self, engine: &dyn Engine) -> CliResult<Exit> {
+        self.stop.unless(self.list_refs()).await?;
         let job = self.options.job(
             "dry-run",
             self.options.worker_args.chunking(0),
@@ -219,10 +219,10 @@ impl MirrorRun<'_> {
         Ok(Exit::Done)
     }
 
-    /// What the target lacks of the source; nothing is written anywhere.
+    /// What the target lacks of the source. Nothing is written.
     ///
     /// # Errors
-    /// Whatever stops the scan.
+    /// What ended the scan.
     pub async fn scanned(&self, engine: &dyn Engine) -> CliResult<Scan> {
         self.scan(
             engine,
@@ -235,8 +235,8 @@ impl MirrorRun<'_> {
         .await
     }
 
-    /// Both advertisements: who may not read or push is told so before any byte moves.
-    async fn look(&self) -> CliResult<RefPositions> {
+    /// The refs that both hosts advertise. A missing permission to read or to push shows here, before any byte moves.
+    async fn list_refs(&self) -> CliResult<RefStates> {
         let MirrorOptions {
             source,
             target,
@@ -251,14 +251,14 @@ impl MirrorRun<'_> {
                 source.at.endpoint
             )));
         }
-        let here = async { self.repo(source)?.advertised().await };
-        let there = async { self.repo(target)?.writable().await };
-        let (here, there) = tokio::join!(here, there);
-        let here = here.map_err(|error| explain(&error, source, MirrorSide::Source))?;
-        let there = there.map_err(|error| explain(&error, target, MirrorSide::Target))?;
-        Ok(RefPositions {
-            here: scope.of(&here),
-            there: scope.of(&there),
+        let readable = async { self.repo(source)?.advertised().await };
+        let writable = async { self.repo(target)?.writable().await };
+        let (readable, writable) = tokio::join!(readable, writable);
+        let readable = readable.map_err(|error| explain(&error, source, MirrorSide::Source))?;
+        let writable = writable.map_err(|error| explain(&error, target, MirrorSide::Target))?;
+        Ok(RefStates {
+            source: scope.of(&readable),
+            target: scope.of(&writable),
         })
     }
 
@@ -279,8 +279,8 @@ impl MirrorRun<'_> {
         )
     }
 
-    /// The report of the last run of these two, if it left nothing to do and both stand where it left them.
-    fn earlier(&self, stood: &RefPositions) -> Option<MirrorReport> {
+    /// The report of the last run of these repos, if it left nothing to do and no ref has changed since.
+    fn up_to_date(&self, now: &RefStates) -> Option<MirrorReport> {
         let MirrorOptions {
             source,
             target,
@@ -294,13 +294,13 @@ impl MirrorRun<'_> {
         let last = self.runs.list().into_iter().find(|run| is_ours(&run))?;
         let report: MirrorReport = self.runs.read(&last.id, "report.json")?;
         let stands = (report.source_stood, report.target_stands)
-            == (stand(&stood.here), stand(&stood.there));
+            == (digest(&now.source), digest(&now.target));
         let is_whole = report.exit() == Exit::Done
             && report.tally.lacking == 0
             && report.scope == *scope
             && last.state == State::Done;
         let refs = outcomes(
-            &stood.here,
+            &now.source,
             report
                 .refs
                 .iter()
@@ -401,7 +401,7 @@ impl MirrorRun<'_> {
         ScanSummary::of(scan).print(self.screen);
     }
 
-    /// Streams the LFS objects that the target lacks, as chunks of a migration.
+    /// Transfers the LFS objects that the target lacks, as chunks of a plan.
     async fn carry(
         &self,
         engine: &dyn Engine,

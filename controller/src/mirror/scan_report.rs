@@ -1,4 +1,4 @@
-//! What a scan found, as people and programs are told.
+//! The result of a scan, for people and programs.
 
 use hf2ms_worker::protocol::{Scan, ScanJob};
 use hf2ms_worker::verbs::mirror::steps::{MirrorRefused, Steps};
@@ -11,7 +11,7 @@ use crate::ui::screen::{Screen, size};
 /// More names than this are counted, not shown.
 pub(super) const SHOWN: usize = 20;
 
-/// What a scan found, in numbers.
+/// The numbers of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanSummary {
     objects: u64,
@@ -61,7 +61,7 @@ impl ScanSummary {
     }
 }
 
-/// What follows from what was found.
+/// The steps that follow a scan.
 ///
 /// # Errors
 /// Nothing may: something would be lost, or pointers would lead to nothing. What the target lacks is shown then.

@@ -1,4 +1,4 @@
-//! `--watch`: a mirroring again and again, a line each, until it is stopped. A round that fails does not end it.
+//! `--watch`: a mirror run again and again, with a line for each, until the user stops it. A run that fails does not end it.
 
 use std::time::Duration;
 
@@ -35,10 +35,10 @@ pub fn interval(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a time as 15m, 90s or 2h".to_owned())
 }
 
-/// Goes round until it is asked to stop; the last round's exit code.
+/// Repeats the run until the user stops it, and returns the last run's exit code.
 ///
 /// # Errors
-/// The command line is wrong: that would be so in every round.
+/// The command line is wrong, which would fail every run.
 pub async fn repeat(
     every: Duration,
     screen: &Screen,

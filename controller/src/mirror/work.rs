@@ -1,29 +1,29 @@
-//! What came of a mirroring's steps, wherever they were done, and how the run ends with it.
+//! The result of a mirror run while it works, here or in the cloud, and the end of the run.
 
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{Exit, FailedFile, How, LfsPolicy, PushReport, Scan, ScanJob};
 
-use super::refs::{outcomes, stand};
+use super::refs::{digest, outcomes};
 use super::report::{MirrorReport, MirrorTally};
 use crate::engine::chunk_results::ChunkResults;
 use crate::engine::remote::Completion;
 use crate::runs::{RunDir, State};
 use crate::ui::errors::{CliError, CliResult};
 
-/// What came of the steps.
+/// The result of a mirror run so far.
 pub struct MirrorRunResult {
-    /// What was found first.
+    /// The scan.
     pub scan: Scan,
-    /// What became of the LFS objects that were to move.
+    /// The results of the chunks of LFS objects.
     pub carried: ChunkResults,
-    /// LFS objects that are not at the target, and why.
+    /// The LFS objects that the target lacks, and why.
     pub failed: Vec<FailedFile>,
-    /// What came of the push; there was none if no ref was to change.
+    /// The result of the push; `None` if no ref had to change.
     pub landed: Option<PushReport>,
 }
 
 impl MirrorRunResult {
-    /// Before anything moves.
+    /// The result before anything moves.
     pub fn new(scan: Scan) -> Self {
         Self {
             carried: ChunkResults::default(),
@@ -33,10 +33,10 @@ impl MirrorRunResult {
         }
     }
 
-    /// Takes note of what became of the chunks of this plan.
+    /// Takes in the results of the chunks of this plan.
     ///
     /// # Errors
-    /// A host ended it for all of them.
+    /// An error of a host that ended all chunks.
     pub fn carried(&mut self, plan: &Plan, carried: ChunkResults) -> CliResult<()> {
         self.failed.extend(plan.unsent(&carried.receipts));
         self.carried = carried;
@@ -49,7 +49,7 @@ impl MirrorRunResult {
         }
     }
 
-    /// The report. `seconds`: since the first look.
+    /// The report. `seconds`: since the run began.
     pub fn report(self, job: &ScanJob, seconds: f64) -> MirrorReport {
         let tally = self.tally(job);
         let PushReport { refs, there } = self.landed.unwrap_or_else(|| PushReport {
@@ -65,8 +65,8 @@ impl MirrorRunResult {
             tally,
             refs: outcomes(&self.scan.refs, refs),
             failed: self.failed,
-            source_stood: stand(&self.scan.refs),
-            target_stands: stand(&there),
+            source_stood: digest(&self.scan.refs),
+            target_stands: digest(&there),
             seconds,
             warnings: self.scan.warnings,
         };
@@ -110,10 +110,10 @@ impl MirrorRunResult {
     }
 }
 
-/// Ends the run as it came out; without a report where the cloud goes on.
+/// Ends the run and writes its report; `None` if the run goes on in the cloud.
 ///
 /// # Errors
-/// What stopped it; the run's record says so too.
+/// The error that ended the run; its record says so too.
 pub fn settle(
     mut run: RunDir,
     job: &ScanJob,

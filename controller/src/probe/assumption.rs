@@ -1,22 +1,22 @@
-//! What an assumption is, and how a hub is probed. The assumptions of a group stand beside what tries them.
+//! The types of an assumption and of a hub's probe. The assumptions themselves stand beside the functions that test them.
 
 use futures_util::future::BoxFuture;
 
 use super::finding::{Removed, Tried};
 use super::scratch::Scratch;
 
-/// Something that is believed of a hub.
+/// One assumption about a hub.
 pub struct Assumption {
     /// Its name, as `--only` takes it: `ms-git-agent`.
     pub id: &'static str,
-    /// What is believed, in one sentence.
+    /// The assumption in one sentence.
     pub says: &'static str,
-    /// What tries it.
+    /// The function that tests it.
     pub look: fn(&Scratch) -> BoxFuture<'_, Tried>,
 }
 
 impl Assumption {
-    /// The prefix of the hub that it is about.
+    /// The prefix of its hub.
     pub fn prefix(&self) -> &'static str {
         self.id.split('-').next().unwrap_or_default()
     }
@@ -26,7 +26,7 @@ impl Assumption {
 pub struct HubProbe {
     /// The hub's prefix, with which the names of its assumptions begin.
     pub prefix: &'static str,
-    /// The assumptions about the hub, in the order in which they are tried.
+    /// The assumptions about the hub, in the order in which they are tested.
     pub assumptions: fn() -> Vec<&'static Assumption>,
     /// Makes the scratch repo and fills it.
     pub prepare: for<'a> fn(&'a mut Scratch) -> BoxFuture<'a, ()>,

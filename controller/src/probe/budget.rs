@@ -1,15 +1,15 @@
-//! How much a probe may ask of the hubs: requests and bytes, counted before each exchange.
+//! The limits of a probe: requests and bytes, counted before each request.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Requests in all, of both hubs.
+/// The most requests, to all hubs together.
 pub const MOST_REQUESTS: u64 = 200;
-/// Bytes in all, sent and received.
+/// The most bytes, sent and received.
 pub const MOST_BYTES: u64 = 100_000_000;
-/// Requests that are kept for deleting what was made.
+/// Requests that are kept for the deletion of the scratch repo.
 const FOR_CLEANUP: u64 = 10;
 
-/// What was asked so far.
+/// The requests and bytes so far.
 #[derive(Debug, Default)]
 pub struct RequestBudget {
     requests: AtomicU64,
@@ -20,7 +20,7 @@ impl RequestBudget {
     /// Counts one request that sends `bytes`.
     ///
     /// # Errors
-    /// Which limit it would pass; nothing is counted then.
+    /// The limit that it would exceed; nothing is counted then.
     pub fn take(&self, bytes: usize) -> Result<(), String> {
         if self.requests() >= MOST_REQUESTS - FOR_CLEANUP {
             return Err(format!("the limit of {MOST_REQUESTS} requests was reached"));
@@ -35,13 +35,13 @@ impl RequestBudget {
         Ok(())
     }
 
-    /// Counts one request that deletes what was made: it is never too much.
+    /// Counts one request of the deletion, which no limit stops.
     pub fn take_for_cleanup(&self, bytes: usize) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.received(bytes);
     }
 
-    /// Counts bytes that came.
+    /// Counts received bytes.
     pub fn received(&self, bytes: usize) {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }

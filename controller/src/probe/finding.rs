@@ -1,19 +1,19 @@
-//! What came of an assumption, and why one was not tried.
+//! The result of testing an assumption, or why it was not tested.
 
 use std::fmt;
 
 use hf2ms_hub::Hub;
 use serde::Serialize;
 
-/// What came of an assumption.
+/// The verdict on an assumption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The hub does what is believed.
+    /// The hub does what the assumption says.
     Holds,
     /// The hub does something else.
     Differs,
-    /// Nothing was seen that tells.
+    /// The assumption was not tested.
     NotTried,
 }
 
@@ -32,33 +32,33 @@ impl fmt::Display for Verdict {
 pub struct Finding {
     /// The assumption's name.
     pub id: &'static str,
-    /// The hub it is about.
+    /// Its hub.
     pub hub: Hub,
-    /// What is believed.
+    /// The assumption in one sentence.
     pub assumption: &'static str,
-    /// What came of it.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What was seen, or why it was not tried.
+    /// The observation, or why there is none.
     pub seen: String,
 }
 
-/// What a look at one assumption showed.
+/// What was observed.
 #[derive(Debug)]
 pub struct Seen {
-    /// Whether it is what is believed.
+    /// Whether the observation agrees with the assumption.
     pub holds: bool,
-    /// What was seen.
+    /// The observation, for people.
     pub what: String,
 }
 
-/// Why an assumption was not tried.
+/// Why an assumption was not tested.
 #[derive(Debug, Clone)]
 pub struct NotTried(pub String);
 
-/// What comes of a look.
+/// The result of testing one assumption.
 pub type Tried = Result<Seen, NotTried>;
 
-/// What was seen, and whether it is what is believed.
+/// An observation, and whether it agrees with the assumption.
 pub fn seen(holds: bool, what: impl Into<String>) -> Tried {
     Ok(Seen {
         holds,
@@ -66,22 +66,22 @@ pub fn seen(holds: bool, what: impl Into<String>) -> Tried {
     })
 }
 
-/// Not tried, for this reason.
+/// Not tested, for this reason.
 pub fn not_tried<T>(why: impl Into<String>) -> Result<T, NotTried> {
     Err(NotTried(why.into()))
 }
 
-/// What came of taking the repo away.
+/// The result of deleting the scratch repo.
 #[derive(Debug)]
 pub struct Removed {
-    /// The look at it.
+    /// The result of the assumption about deletion.
     pub tried: Tried,
-    /// Whether there is no repo any more.
+    /// Whether the repo is gone.
     pub is_gone: bool,
 }
 
 impl Removed {
-    /// There was nothing to take away.
+    /// There was no repo to delete.
     pub fn nothing(why: Option<String>) -> Self {
         let why = why.unwrap_or_else(|| "the scratch repo was not made".to_owned());
         Self {

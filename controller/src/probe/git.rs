@@ -1,4 +1,4 @@
-//! Git's smart HTTP, as either hub has it: what is advertised, and a pack of one commit. Facts: Git's `gitprotocol-pack`.
+//! Git's smart HTTP of a hub: the advertised refs, and the pack of one commit. Source: Git's `gitprotocol-pack`.
 
 use hf2ms_hub::http::RawResponse;
 
@@ -15,7 +15,7 @@ pub fn packet(text: &str) -> String {
     format!("{:04x}{text}", text.len() + 4)
 }
 
-/// What Git advertises to this agent.
+/// The refs that Git advertises to this user agent.
 ///
 /// # Errors
 /// As [`Scratch::send`].
@@ -70,7 +70,7 @@ pub async fn advertised(scratch: &Scratch, repo: &str) -> Tried {
     )
 }
 
-/// Whether Git advertises refs to whoever wants to push.
+/// Whether Git advertises refs for a push.
 pub async fn writable(scratch: &Scratch, repo: &str) -> Tried {
     let answer = refs(scratch, repo, "git-receive-pack", AGENT).await?;
     seen(
@@ -79,7 +79,7 @@ pub async fn writable(scratch: &Scratch, repo: &str) -> Tried {
     )
 }
 
-/// Whether an answer is what Git advertises.
+/// Whether a response is a ref advertisement.
 pub fn is_advertisement(answer: &RawResponse, service: &str) -> bool {
     answer.status == 200
         && header(answer, "content-type")
@@ -94,7 +94,7 @@ fn words(answer: &RawResponse) -> String {
     }
 }
 
-/// Whether Git gives the pack of one commit that is asked for by its id.
+/// Whether Git sends the pack of one commit by its id.
 pub async fn pack_of(scratch: &Scratch, repo: &str, commit: &str) -> Tried {
     let body = format!(
         "{}{}0000{}",

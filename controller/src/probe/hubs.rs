@@ -7,20 +7,20 @@ use super::{huggingface, modelscope};
 
 const PROBES: [HubProbe; 2] = [huggingface::PROBE, modelscope::PROBE];
 
-/// How this hub is probed, if it is.
+/// The probe of this hub; `None` if there is none.
 pub fn probe_of(hub: Hub) -> Option<&'static HubProbe> {
     PROBES
         .iter()
         .find(|probe| probe.prefix == hub.profile().prefix)
 }
 
-/// The hubs that can be probed, in the order in which they are.
+/// The hubs that can be probed, in order.
 pub fn probed() -> Vec<Hub> {
     let hubs = PROBES.iter().map(|probe| Hub::by_prefix(probe.prefix));
     hubs.flatten().collect()
 }
 
-/// Every assumption about a hub, in the order in which they are tried.
+/// Every assumption about a hub, in the order in which they are tested.
 pub fn of_hub(hub: Hub) -> Vec<&'static Assumption> {
     probe_of(hub).map_or_else(Vec::new, |probe| (probe.assumptions)())
 }

@@ -1,8 +1,8 @@
-//! The live hubs, held against what is believed of them: a private scratch repo on each, one look an assumption, a table.
+//! Tests of the assumptions about the live hubs, each in a private scratch repo.
 //!
-//! [`assumption`] has the table's entries, [`huggingface`] and [`modelscope`] what they do, [`git`] what both have of Git. [`scratch`] is the
-//! repo they work in, [`wire`] the raw requests, [`budget`] their limit. [`finding`] is what comes of it, [`report`] how it is written
-//! down, [`speed`] the rates.
+//! [`assumption`] has the types, [`huggingface`] and [`modelscope`] have the assumptions of their hubs, [`git`] those about Git.
+//! [`scratch`] is the repo, [`wire`] sends raw requests, [`budget`] limits them. [`finding`] is a result, [`report`] writes all
+//! results down, [`speed`] measures the rates.
 
 pub mod assumption;
 pub mod budget;
@@ -33,40 +33,40 @@ use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
-/// What is to be tried.
+/// What is tested.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// The hubs whose tokens are there.
+    /// The hubs that have a token.
     pub hubs: Vec<Hub>,
     /// A model or a dataset.
     pub kind: RepoKind,
-    /// The names of assumptions; all of them where none is named.
+    /// The names of the assumptions to test; none means all.
     pub only: Vec<String>,
     /// The least time between two commits on ModelScope.
     pub pause: Duration,
-    /// The size of each file of the speed test; none without it.
+    /// The bytes of each file of the speed test; `None` without that test.
     pub speed: Option<u64>,
 }
 
-/// What came of it.
+/// The results of a probe.
 #[derive(Debug, Default)]
 pub struct Probed {
-    /// A row an assumption.
+    /// A row for each assumption.
     pub findings: Vec<Finding>,
-    /// Repos that are still there: where they are.
+    /// The URLs of scratch repos that still exist.
     pub left: Vec<String>,
-    /// What was measured.
+    /// The results of the speed test.
     pub speeds: Vec<speed::Speed>,
-    /// Requests in all.
+    /// The number of requests.
     pub requests: u64,
-    /// Bytes in all, without those of the speed test.
+    /// The number of bytes, without those of the speed test.
     pub bytes: u64,
-    /// A signal ended it early.
+    /// Whether a signal ended it early.
     pub interrupted: bool,
 }
 
 impl Probed {
-    /// How many assumptions came out so.
+    /// The number of assumptions with this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.findings
             .iter()
@@ -76,17 +76,17 @@ impl Probed {
 }
 
 impl Probe {
-    /// The assumptions about a hub that are to be tried.
+    /// The assumptions about a hub to test.
     fn lines(&self, hub: Hub) -> Vec<&'static Assumption> {
         let wanted =
             |line: &&Assumption| self.only.is_empty() || self.only.iter().any(|id| id == line.id);
         of_hub(hub).into_iter().filter(wanted).collect()
     }
 
-    /// Tries everything, one hub after the other. What was made is taken away, or named, however it ends.
+    /// Tests all assumptions, one hub after the other. Each scratch repo is deleted, or named in the results, also after an error.
     ///
     /// # Errors
-    /// A hub's endpoint is no address.
+    /// A hub's endpoint is no URL.
     pub async fn run(
         &self,
         settings: &Settings,
@@ -164,7 +164,7 @@ impl Probe {
     }
 }
 
-/// Takes the repo away, and writes down what was not tried any more. Where the repo stays, the path of its page.
+/// Deletes the scratch repo and records the assumptions that were not tested. Returns the path of the repo's page if it still exists.
 async fn end(
     probe: &HubProbe,
     scratch: &Scratch,
@@ -193,7 +193,7 @@ async fn end(
     left
 }
 
-/// The assumption about the repo's end is tried when it ends.
+/// Whether the assumption is about the repo's deletion, which is tested last.
 fn is_removal(line: &Assumption) -> bool {
     line.id.ends_with("-delete") && line.id.matches('-').count() == 1
 }
@@ -207,7 +207,7 @@ fn page(scratch: &Scratch) -> String {
     }
 }
 
-/// One row, told to programs as it comes.
+/// Adds one row, and prints it for programs.
 fn tell(screen: &Screen, scratch: &Scratch, line: &Assumption, tried: Tried) -> Finding {
     let (verdict, seen) = match tried {
         Ok(Seen { holds: true, what }) => (Verdict::Holds, what),
@@ -225,10 +225,10 @@ fn tell(screen: &Screen, scratch: &Scratch, line: &Assumption, tried: Tried) -> 
     finding
 }
 
-/// A repo on a hub, with the token that writes there.
+/// The scratch repo of a hub, with the token that writes it.
 ///
 /// # Errors
-/// The id is none.
+/// The id is not valid.
 fn side_of(hub: Hub, kind: RepoKind, access: &Access, id: &str) -> CliResult<Side> {
     let id: RepoId = id
         .parse()

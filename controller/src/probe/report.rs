@@ -21,7 +21,7 @@ pub fn event(finding: &Finding) -> Value {
     event
 }
 
-/// The end, for programs.
+/// The last event, for programs.
 pub fn summary(probed: &Probed) -> Value {
     json!({
         "event": "probed", "holds": probed.count(Verdict::Holds), "differs": probed.count(Verdict::Differs),
@@ -60,7 +60,7 @@ pub fn table(probed: &Probed) -> String {
     Table::new(columns, probed.findings.iter().map(row)).to_string()
 }
 
-/// The table of speeds for a terminal; nothing where none was measured.
+/// The table of speeds for a terminal; empty if none was measured.
 pub fn speeds(probed: &Probed) -> Option<String> {
     let row = |speed: &super::speed::Speed| {
         let rate = speed.bytes_per_second.map_or_else(
@@ -130,7 +130,7 @@ pub fn write(path: &Path, text: &str) -> CliResult<()> {
         .map_err(|error| CliError::file(path, &error))
 }
 
-/// Takes every token out of what was seen.
+/// Takes every token out of the observations.
 pub fn redact(probed: &mut Probed, redactor: &Redactor) {
     for finding in &mut probed.findings {
         finding.seen = redactor.clean(&finding.seen);

@@ -1,4 +1,4 @@
-//! The private repo that a probe works in: its name, the answers that came while it was made, and how it goes away.
+//! The private repo of a probe: its name, the responses to its creation, and its requests.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -9,41 +9,41 @@ use hf2ms_hub::{Hub, RepoKind, Sha256};
 use super::finding::{NotTried, not_tried};
 use super::wire::{Ask, Wire, brief};
 
-/// A small text file's path.
+/// The path of a small text file.
 pub const NOTES: &str = "notes.txt";
 /// The path of a file that is stored as a blob.
 pub const WEIGHTS: &str = "data/weights.safetensors";
-/// A card's path.
+/// The path of the card.
 pub const CARD: &str = "README.md";
-/// What the card holds.
+/// The content of the card.
 pub const CARD_TEXT: &str = "---\nlicense: mit\n---\n# A scratch repo of hf2ms probe: delete it\n";
-/// Bytes of the blob.
+/// The size of the blob in bytes.
 const BLOB: usize = 256 << 10;
 
 /// A scratch repo.
 pub struct Scratch {
-    /// Its hub.
+    /// The requests to its hub.
     pub wire: Wire,
-    /// Which hub that is.
+    /// Its hub.
     pub hub: Hub,
     /// A model or a dataset.
     pub kind: RepoKind,
     /// Its name without the owner.
     pub name: String,
-    /// Whose token it is, once that is known.
+    /// The token's account, once that is known.
     pub owner: String,
     /// The variable that holds the token.
     pub token_name: &'static str,
-    /// A blob that no hub has yet.
+    /// A random blob, which no hub has.
     pub blob: ScratchBlob,
-    /// What was answered while it was made.
+    /// The responses to its creation.
     pub base: Base,
     /// The least time between two commits.
     pub pause: Duration,
     committed: Mutex<Option<Instant>>,
 }
 
-/// Bytes and their name.
+/// Random bytes and their digest.
 pub struct ScratchBlob {
     /// The bytes.
     pub bytes: Vec<u8>,
@@ -51,33 +51,33 @@ pub struct ScratchBlob {
     pub sha256: Sha256,
 }
 
-/// The answers that came while the repo was made; none after the first that failed.
+/// The responses to the creation of the repo; `None` after the first that failed.
 #[derive(Default)]
 pub struct Base {
-    /// Whose token it is.
+    /// The account.
     pub account: Option<RawResponse>,
-    /// The request that makes a repo was sent: there may be one.
+    /// Whether the request that creates the repo was sent, so that it may exist.
     pub begun: bool,
-    /// The repo was made.
+    /// The creation.
     pub created: Option<RawResponse>,
-    /// What the hub said of it at once.
+    /// The description right after.
     pub about: Option<RawResponse>,
-    /// What was in it at once.
+    /// The listing right after.
     pub first_files: Option<RawResponse>,
-    /// Where its blob is to go.
+    /// The blob check.
     pub checked: Option<RawResponse>,
-    /// The blob was stored.
+    /// The upload of the blob.
     pub stored: Option<RawResponse>,
-    /// The blob was verified, where the hub does that.
+    /// The verification of the blob, if the hub has one.
     pub verified: Option<RawResponse>,
-    /// Its files were committed.
+    /// The commit of its files.
     pub committed: Option<RawResponse>,
-    /// Why it went no further.
+    /// The error that ended the creation.
     pub why: Option<String>,
 }
 
 impl ScratchBlob {
-    /// `length` bytes that no hub has yet.
+    /// `length` random bytes.
     pub fn fresh(length: usize) -> Self {
         let bytes: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
             .take(length)
@@ -91,14 +91,14 @@ impl ScratchBlob {
         self.sha256.to_string()
     }
 
-    /// Its bytes' number.
+    /// Its size in bytes.
     pub fn size(&self) -> u64 {
         self.bytes.len() as u64
     }
 }
 
 impl Scratch {
-    /// A scratch repo that is still to be made.
+    /// A scratch repo that does not exist yet.
     pub fn new(
         wire: Wire,
         (hub, kind): (Hub, RepoKind),
@@ -137,16 +137,16 @@ impl Scratch {
         }
     }
 
-    /// The small text file's bytes.
+    /// The content of the small text file.
     pub fn notes(&self) -> Vec<u8> {
         let line = format!("{}: a line of text that says nothing\n", self.name);
         line.repeat(20).into_bytes()
     }
 
-    /// An answer from the making of the repo.
+    /// A response to the creation of the repo.
     ///
     /// # Errors
-    /// It went no further; the reason.
+    /// The creation ended before it; the reason.
     pub fn need<'a>(&self, answer: &'a Option<RawResponse>) -> Result<&'a RawResponse, NotTried> {
         match answer {
             Some(answer) => Ok(answer),
@@ -159,10 +159,10 @@ impl Scratch {
         }
     }
 
-    /// Fails unless the repo holds its files.
+    /// Refuses an assumption that needs the repo's files, if they were not committed.
     ///
     /// # Errors
-    /// It does not; the reason.
+    /// The reason.
     pub fn ready(&self) -> Result<(), NotTried> {
         match &self.base.why {
             None => Ok(()),
@@ -173,7 +173,7 @@ impl Scratch {
     /// Sends a request.
     ///
     /// # Errors
-    /// Why nothing was sent, or why nothing came.
+    /// Why no request was sent, or why no response came.
     pub async fn send(&self, ask: Ask) -> Result<RawResponse, NotTried> {
         self.wire.send(ask).await
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::summary::{RevisionRow, RevisionsSummary};
 use super::write::RevisionRun;
-use crate::copy::decide::made;
+use crate::copy::decide::created_destination;
 use crate::runs::{RunRecord, RunVerb, Runs, State, write_aside};
 use crate::ui::errors::{CliError, CliResult};
 
@@ -79,11 +79,11 @@ pub fn is_unfinished(runs: &Runs, destination: &RepoAt) -> bool {
 
 /// Whether this run leaves the destination unfinished; `None` if it doesn't tell. Only a run of the default branch creates the repo.
 fn leaves_unfinished(runs: &Runs, run: &RunRecord, destination: &RepoAt) -> Option<bool> {
-    let made_it = run.destination == *destination && made(runs, run);
+    let created_it = run.destination == *destination && created_destination(runs, run);
     match runs.read::<Ended>(&run.id, FILE) {
         Some(Ended { exit }) if exit == Some(Exit::Done as u8) => Some(false),
-        Some(_) => made_it.then_some(true),
-        None => made_it.then_some(run.state != State::Done),
+        Some(_) => created_it.then_some(true),
+        None => created_it.then_some(run.state != State::Done),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What came of a repo's revisions: a row each, for a person as a table, for a program as one event.
+//! The results of a repo's revisions: a row for each branch or tag, as a table for people and as one event for programs.
 
 use std::fmt;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::ui::errors::CliError;
 use crate::ui::screen::{Screen, duration, size};
 use crate::ui::table::{Column, Table, number};
 
-/// What came of one branch or tag.
+/// The result of one branch or tag.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RevisionRow {
     /// `branch` or `tag`.
@@ -24,35 +24,35 @@ pub struct RevisionRow {
     pub source: String,
     /// Its name at the destination.
     pub destination: String,
-    /// How it stands.
+    /// Its status.
     pub state: RevisionStatus,
-    /// The commit at which it stands at the destination, where its hub tells it.
+    /// Its commit at the destination, if the hub tells it.
     pub commit: Option<Revision>,
-    /// Its files, if it was looked at.
+    /// The number of its files, if it was listed.
     pub files: Option<u64>,
     /// Their bytes.
     pub bytes: Option<u64>,
-    /// Why it is not done.
+    /// Why it failed.
     pub reason: Option<String>,
     /// The run that copied or compared it.
     pub run: Option<String>,
-    /// The exit code that this alone calls for.
+    /// The exit code of this row alone.
     pub exit: u8,
     #[serde(skip)]
     code: Exit,
 }
 
-/// How a revision stands.
+/// The status of a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RevisionStatus {
     /// Written and verified.
     Copied,
-    /// It was there already, and is equal.
+    /// It existed and is equal.
     Unchanged,
-    /// Not there, or not as it should be.
+    /// It is absent or differs.
     Failed,
-    /// It would be done.
+    /// A dry run has planned it.
     Planned,
 }
 
@@ -96,7 +96,7 @@ impl RevisionRow {
         }
     }
 
-    /// It would be copied, or is there.
+    /// The row of a dry run.
     pub fn planned(named: &RefMapping, plan: &PlanSummary) -> Self {
         Self {
             files: Some(plan.files),
@@ -105,7 +105,7 @@ impl RevisionRow {
         }
     }
 
-    /// It stands there as its run's report says.
+    /// The row of a revision whose run left this report.
     pub fn reported(
         named: &RefMapping,
         report: &Report,
@@ -133,12 +133,12 @@ impl RevisionRow {
         }
     }
 
-    /// It could not be done.
+    /// The row of a revision that failed.
     pub fn failure(named: &RefMapping, failure: &CliError) -> Self {
         Self::of(named, RevisionStatus::Failed).failed(failure)
     }
 
-    /// What the source lists and can't be taken.
+    /// The row of a ref that the source lists and that can't be copied.
     pub fn refused(refused: &Refused) -> Self {
         let (kind, name) = refused
             .path
@@ -154,7 +154,7 @@ impl RevisionRow {
         row.failed(&CliError::new(Exit::Incomplete, refused.reason.clone()))
     }
 
-    /// The same, not done for this reason.
+    /// The same row, failed for this reason.
     pub fn failed(self, failure: &CliError) -> Self {
         let code = failure.exit();
         Self {
@@ -167,12 +167,12 @@ impl RevisionRow {
     }
 }
 
-/// How many revisions are there, of how many.
+/// The number of revisions that were copied, of how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DoneCount {
-    /// Those that are there.
+    /// Revisions that exist and are equal.
     pub done: usize,
-    /// All that were asked for.
+    /// All revisions of the source.
     pub of: usize,
 }
 
@@ -182,25 +182,25 @@ impl fmt::Display for DoneCount {
     }
 }
 
-/// What came of all.
+/// The results of all revisions of a repo.
 #[derive(Debug)]
 pub struct RevisionsSummary {
-    /// A row a branch or tag.
+    /// A row for each branch or tag.
     pub rows: Vec<RevisionRow>,
     /// The destination's page.
     pub url: String,
-    /// Files of all, those of a commit once.
+    /// The number of files; those of a commit count once.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Seconds that it took.
+    /// Seconds from the beginning to the end.
     pub seconds: f64,
-    /// Why no other repo could do better, if that ended it.
+    /// The error that ended it, if it would end every other repo too.
     pub over: Option<CliError>,
 }
 
 impl RevisionsSummary {
-    /// Of a destination with this page, and no revision yet.
+    /// A summary without rows of the destination at this URL.
     pub fn new(url: String) -> Self {
         Self {
             rows: Vec::new(),
@@ -212,18 +212,18 @@ impl RevisionsSummary {
         }
     }
 
-    /// Takes in one commit: a row a name of it, and its files with their bytes.
+    /// Adds one commit: a row for each of its branches and tags, and its number of files and bytes.
     pub fn add(&mut self, rows: Vec<RevisionRow>, (files, bytes): (u64, u64)) {
         self.rows.extend(rows);
         (self.files, self.bytes) = (self.files + files, self.bytes + bytes);
     }
 
-    /// Closes it: why it ended, if something ended it, and how long it took.
+    /// Sets the error that ended it, and its duration.
     pub fn conclude(&mut self, over: Option<CliError>, began: Instant) {
         (self.over, self.seconds) = (over, began.elapsed().as_secs_f64());
     }
 
-    /// How many revisions are there, of how many.
+    /// The number of revisions that were copied, of how many.
     pub fn done(&self) -> DoneCount {
         let is_done = |row: &&RevisionRow| {
             matches!(
@@ -237,12 +237,12 @@ impl RevisionsSummary {
         }
     }
 
-    /// Whether nothing was done, and more than nothing would be.
-    pub fn is_trial(&self) -> bool {
+    /// Whether it is the summary of a dry run.
+    pub fn is_dry_run(&self) -> bool {
         self.counts().get(RevisionStatus::Planned) > 0
     }
 
-    /// The first revision that is not there and why, and how many more are not.
+    /// The first revision that failed and why, and how many more failed.
     pub fn first_failure(&self) -> Option<String> {
         let mut failed = self
             .rows
@@ -269,7 +269,7 @@ impl RevisionsSummary {
             .fold(Exit::Done, Exit::worse)
     }
 
-    /// Shows it: to a person as a table, or a line if it is one of several repos and all is well; to a program as the last line.
+    /// Prints the table for people, or one line if it is one of several repos and nothing failed; the last event for programs.
     pub fn print(&self, screen: &Screen) {
         let counts = self.counts().json();
         screen.json(&json!({
@@ -284,7 +284,7 @@ impl RevisionsSummary {
         }
     }
 
-    /// The table.
+    /// The table for people, and a line with the counts.
     pub fn readable(&self) -> String {
         let columns = [
             Column::Text("revision"),

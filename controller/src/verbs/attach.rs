@@ -29,7 +29,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Attends the run.
+/// Waits for the run and prints its report.
 ///
 /// # Errors
 /// There is no such run, or nothing of it is left to wait for.
@@ -55,7 +55,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     }
 }
 
-/// Shows the report that a run has left, if it has one.
+/// Prints the report of a run that has ended, if there is one.
 fn show(record: &RunRecord, runs: &Runs, screen: &Screen) -> Option<Exit> {
     const FILE: &str = "report.json";
     if record.verb == RunVerb::Mirror {

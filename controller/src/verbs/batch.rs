@@ -1,4 +1,4 @@
-//! `hf2ms batch`.
+//! `hf2ms batch`: copies many repos.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -80,7 +80,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let (entries, mut rows) = stop.unless(args.entries(&settings, screen)).await?;
     screen.status(format!("{} to copy", repos(entries.len())));
     let options = args.options(&settings, &runs, stop, watch);
-    rows.extend(Batch::new(&options, screen).go(&entries).await);
+    rows.extend(Batch::new(&options, screen).run(&entries).await);
     let summary = BatchSummary {
         rows,
         seconds: began.elapsed().as_secs_f64(),
@@ -93,7 +93,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
 }
 
 impl Args {
-    /// Whether someone waits for the cloud, if all fits together.
+    /// Whether this process waits for the cloud.
     fn fit(&self) -> CliResult<DetachMode> {
         if self.route.dest.is_some() {
             return Err(CliError::usage(
@@ -103,7 +103,7 @@ impl Args {
         self.copy.watch()
     }
 
-    /// What is to be copied, and what was listed and can't be.
+    /// The repos to copy, and the rows of those that were listed and can't be copied.
     async fn entries(
         &self,
         settings: &Settings,

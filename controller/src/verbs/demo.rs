@@ -1,4 +1,4 @@
-//! `hf2ms demo`: two hubs on this machine, a small model, and the real thing.
+//! `hf2ms demo`: copies a small model between two loopback hubs.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -29,10 +29,10 @@ struct Sandbox {
     addresses: Value,
 }
 
-/// Shows it all.
+/// Runs the demo.
 ///
 /// # Errors
-/// The sandbox or the worker is not there, or a step fails.
+/// The sandbox or the worker is missing, or a step fails.
 pub async fn run(_args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let worker = find(WORKER)?;
     let folder = Folder::new()?;
@@ -94,7 +94,7 @@ fn model() -> Value {
     ]})
 }
 
-/// This very program, as a user would start it.
+/// This program, started as a user would.
 async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> CliResult<ExitStatus> {
     let program = std::env::current_exe()
         .map_err(|error| CliError::usage(format!("this program can't be found: {error}")))?;
@@ -204,7 +204,7 @@ async fn ask(host: &str, method: &str, path: &str, body: &str) -> std::io::Resul
     Ok(answer)
 }
 
-/// A folder that goes with the demo.
+/// A temporary folder, removed at the end.
 struct Folder(std::path::PathBuf);
 
 impl Folder {

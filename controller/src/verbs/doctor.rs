@@ -1,4 +1,4 @@
-//! `hf2ms doctor`.
+//! `hf2ms doctor`: checks the tokens, the hubs and the worker.
 
 use std::process::Stdio;
 
@@ -34,7 +34,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
     what: String,
@@ -51,7 +51,7 @@ enum Verdict {
     Bad,
 }
 
-/// Looks at everything.
+/// Runs all checks and prints their results.
 ///
 /// # Errors
 /// The environment can't be read.
@@ -108,7 +108,7 @@ impl Finding {
     }
 }
 
-/// Whose token it is, and what it may.
+/// The account of a token, and its rights.
 async fn account(hub: Hub, access: &Access, settings: &Settings) -> Finding {
     let name = access.token_name;
     if access.token.is_none() {
@@ -188,7 +188,7 @@ fn judge(hub: Hub, name: &str, account: &Account) -> Finding {
     )
 }
 
-/// The worker, and whether it reaches the hubs: it is what moves the bytes.
+/// Checks the worker, and whether it reaches the hubs.
 async fn worker(settings: &Settings) -> Vec<Finding> {
     let binary = match find(WORKER) {
         Ok(binary) => binary,
@@ -228,7 +228,7 @@ async fn worker(settings: &Settings) -> Vec<Finding> {
         })
 }
 
-/// Where the hubs are, each address once.
+/// The endpoints of the hubs, each once.
 fn endpoints(settings: &Settings) -> Vec<String> {
     let mut all: Vec<String> = Hub::with_api()
         .flat_map(|hub| [settings.access(hub), settings.access_to(hub)])
@@ -238,7 +238,7 @@ fn endpoints(settings: &Settings) -> Vec<String> {
     all
 }
 
-/// The same in a container: Docker, the image, and whether the hubs are reached from there.
+/// Checks Docker and the image, and whether a container reaches the hubs.
 async fn container(
     args: &Args,
     settings: &Settings,
@@ -291,7 +291,7 @@ async fn container(
         .collect())
 }
 
-/// The same in the cloud: Modal's tokens, a deployment, and whether the hubs are reached from a container there.
+/// Checks Modal's tokens and a deployment, and whether a container there reaches the hubs.
 async fn cloud(settings: &Settings) -> CliResult<Vec<Finding>> {
     let home = state_dir(&environment)?;
     let network = NetworkSettings::of(&environment, Location::Cloud).await;
@@ -327,7 +327,7 @@ async fn cloud(settings: &Settings) -> CliResult<Vec<Finding>> {
     })
 }
 
-/// What a worker's answer to its check shows; `None` for another event.
+/// The results in a worker's `checked` event; `None` for another event.
 fn answered(event: Event, place: &str) -> Option<Vec<Finding>> {
     let Event::Checked { version, endpoints } = event else {
         return None;

@@ -1,4 +1,4 @@
-//! `hf2ms logs`: what a run's workers said beside their events.
+//! `hf2ms logs`: the logs of a run's workers.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -17,7 +17,7 @@ use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
-/// How often files are looked at for more.
+/// The pause between two reads of the log files.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Show what the workers of a run said
@@ -36,7 +36,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Shows the logs.
+/// Prints the logs.
 ///
 /// # Errors
 /// There is no such run; Modal can't be reached.
@@ -126,7 +126,7 @@ async fn of_files(
     }
 }
 
-/// Shows what every file has got since it was last read.
+/// Prints what was appended to each file since the last read.
 fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> CliResult<()> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .into_iter()
@@ -156,7 +156,7 @@ fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> 
     Ok(())
 }
 
-/// Whole lines from `offset` on, which is moved behind them.
+/// The whole lines from `offset` on; moves `offset` behind them.
 fn rest(path: &Path, offset: &mut u64) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(*offset))?;

@@ -1,4 +1,4 @@
-//! `hf2ms mirror`: reads what the Python tool read, and hands the work to [`crate::mirror`].
+//! `hf2ms mirror`: the options of the Python tool, given to [`crate::mirror`].
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::engine::remote::DetachMode;
 use crate::engine::remote::app::DeployedApp;
 use crate::mirror::endpoints::{GitEndpoint, MirrorSide, parse_endpoint};
 use crate::mirror::options::MirrorOptions;
-use crate::mirror::remote::{self, PullMirrorArgs};
+use crate::mirror::remote::{PullMirror, PullMirrorArgs};
 use crate::mirror::run::{MirrorResult, MirrorRun};
 use crate::mirror::watch::{interval, repeat};
 use crate::runs::{RunDir, Runs};
@@ -98,17 +98,17 @@ Environment, also from .env or --env-file:
   GITLAB_API_BASE, GITLAB_PROJECT_PATH, GITLAB_API_TOKEN
                                                   for --pull-by gitlab, where the target's address does not tell";
 
-/// Mirrors.
+/// Mirrors the repo.
 ///
 /// # Errors
-/// Whatever stops it; what fails for single refs and objects is in the report.
+/// What ended the run; failures of single refs and objects are in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let environment = Environment::load(args.env_file.as_deref())?;
     let (source, mut target) = (
         parse_endpoint(&args.source, MirrorSide::Source, &environment)?,
         parse_endpoint(&args.target, MirrorSide::Target, &environment)?,
     );
-    let remote = remote::PullMirror::of(&args.remote, &source, &target, &environment)?;
+    let remote = PullMirror::of(&args.remote, &source, &target, &environment)?;
     if let (Some(remote), None) = (&remote, &target.login) {
         target.login = Some(remote.login()?);
     }
@@ -125,54 +125,22 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let watch = args.watched()?;
     let options = args.options(source.clone(), target, &environment)?;
     let runs = Runs::new(&state_dir(&crate::settings::environment)?);
-    let began = Instant::now;
-    let round = || MirrorRun {
-        options: &options,
-        settings: &settings,
-        runs: &runs,
-        screen,
-        stop,
-        watch,
-        began: began(),
-    };
-    let runner = CrewOf {
+    let command = Command {
         args: &args,
+        options,
         watch,
         settings: &settings,
         runs: &runs,
         screen,
         stop,
     };
-    if let Some(remote) = remote {
-        let Some(state) = remote.set_up(&settings, screen, stop).await? else {
-            return Ok(Exit::Done);
-        };
-        return Ok(remote.conclude(
-            &state,
-            &round().scanned(&runner.local(None)?).await?,
-            screen,
-        ));
-    }
-    if args.dry_run {
-        return round().rehearse(&runner.local(None)?).await;
-    }
-    let mirror = async || {
-        round()
-            .go(async |run: &RunDir| runner.open(run).await)
-            .await
-    };
-    if let Some(every) = args.watch {
-        return repeat(every, screen, stop, async || mirror().await?.report()).await;
-    }
-    match mirror().await? {
-        MirrorResult::Reported(report) => {
-            report.print(screen);
-            Ok(report.exit())
+    match remote {
+        Some(remote) => command.pull(&remote).await,
+        None if args.dry_run => {
+            let engine = command.local(None)?;
+            command.mirror_run().dry_run(&engine).await
         }
-        MirrorResult::Detached(run) => {
-            show_verbs_of_run(&run, screen);
-            Ok(Exit::Done)
-        }
+        None => command.mirror().await,
     }
 }
 
@@ -291,9 +259,10 @@ impl Args {
     }
 }
 
-/// Opens who does the work.
-struct CrewOf<'a> {
+/// The command with its parsed options.
+struct Command<'a> {
     args: &'a Args,
+    options: MirrorOptions,
     watch: DetachMode,
     settings: &'a Settings,
     runs: &'a Runs,
@@ -301,7 +270,50 @@ struct CrewOf<'a> {
     stop: &'a Stop,
 }
 
-impl CrewOf<'_> {
+impl Command<'_> {
+    fn mirror_run(&self) -> MirrorRun<'_> {
+        MirrorRun {
+            options: &self.options,
+            settings: self.settings,
+            runs: self.runs,
+            screen: self.screen,
+            stop: self.stop,
+            watch: self.watch,
+            began: Instant::now(),
+        }
+    }
+
+    /// Has the target's host pull, and then scans what the target lacks.
+    async fn pull(&self, remote: &PullMirror<'_>) -> CliResult<Exit> {
+        let Some(state) = remote.set_up(self.settings, self.screen, self.stop).await? else {
+            return Ok(Exit::Done);
+        };
+        let scan = self.mirror_run().scanned(&self.local(None)?).await?;
+        Ok(remote.conclude(&state, &scan, self.screen))
+    }
+
+    /// Mirrors once, or again and again with `--watch`.
+    async fn mirror(&self) -> CliResult<Exit> {
+        let once = async || {
+            let run = self.mirror_run();
+            run.run(async |run: &RunDir| self.open(run).await).await
+        };
+        if let Some(every) = self.args.watch {
+            let report = async || once().await?.report();
+            return repeat(every, self.screen, self.stop, report).await;
+        }
+        match once().await? {
+            MirrorResult::Reported(report) => {
+                report.print(self.screen);
+                Ok(report.exit())
+            }
+            MirrorResult::Detached(run) => {
+                show_verbs_of_run(&run, self.screen);
+                Ok(Exit::Done)
+            }
+        }
+    }
+
     fn workers(&self) -> usize {
         self.args.worker_args.workers(0)
     }

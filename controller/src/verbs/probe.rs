@@ -1,4 +1,4 @@
-//! `hf2ms probe`.
+//! `hf2ms probe`: tests the assumptions about the live hubs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -71,10 +71,10 @@ fn seconds(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected seconds, up to 3600".to_owned())
 }
 
-/// Asks, tries, prints, writes the report.
+/// Asks for confirmation, runs the probe, prints its findings and writes the report.
 ///
 /// # Errors
-/// No token, no consent, a name of no assumption; the report can't be written.
+/// No token, no confirmation, an unknown assumption; the report can't be written.
 pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let settings = settings::load()?;
     let probe = args.probe(&settings)?;
@@ -87,7 +87,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     Ok(exit(&probed))
 }
 
-/// Goes on after a yes.
+/// Asks for confirmation.
 async fn agreed(promise: &str, yes: bool, screen: &Screen) -> CliResult<()> {
     if yes {
         screen.status(promise);
@@ -131,7 +131,7 @@ impl Args {
         })
     }
 
-    /// The hubs that have a token, and are asked for.
+    /// The hubs of the command line that have a token.
     fn hubs(&self, settings: &Settings) -> CliResult<Vec<Hub>> {
         let asked = |hub: &Hub| match self.hub.as_deref() {
             None => true,
@@ -161,7 +161,7 @@ impl Args {
     }
 }
 
-/// What will be done, and how much of it.
+/// What the probe will do, for people.
 fn promise(probe: &Probe, settings: &Settings) -> String {
     let places: Vec<String> = probe
         .hubs
@@ -184,7 +184,7 @@ fn promise(probe: &Probe, settings: &Settings) -> String {
     )
 }
 
-/// What becomes of the scratch repos.
+/// What happens to the scratch repos, for people.
 fn end_of_repos(hubs: &[Hub]) -> String {
     let deletes = |hub: &&Hub| hub.profile().abilities.deletes_repos;
     let (deleted, left): (Vec<&Hub>, Vec<&Hub>) = hubs.iter().partition(deletes);
@@ -199,7 +199,7 @@ fn end_of_repos(hubs: &[Hub]) -> String {
     }
 }
 
-/// What was measured on a worker's usual way.
+/// The rates that a worker's usual transport reached.
 fn rates(probed: &Probed, settings: &Settings) -> Vec<Rate> {
     let rate = |speed: &speed::Speed| {
         let way = match speed.what.as_str() {

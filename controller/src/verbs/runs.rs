@@ -1,4 +1,4 @@
-//! `hf2ms runs`.
+//! `hf2ms runs`: lists the runs of this machine.
 
 use hf2ms_hub::Revision;
 use hf2ms_worker::protocol::Exit;
@@ -20,7 +20,7 @@ pub struct Args {
 /// Lists the runs.
 ///
 /// # Errors
-/// There is no place for them.
+/// The folder of runs is not known.
 pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?).list();
     if args.json {

@@ -1,4 +1,4 @@
-//! `hf2ms status`.
+//! `hf2ms status`: the report of a run, or its progress.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_worker::protocol::Exit;
@@ -26,7 +26,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Shows the run.
+/// Prints the run's report or its progress.
 ///
 /// # Errors
 /// There is no such run.
@@ -76,7 +76,7 @@ async fn of_mirror(
     Ok(Exit::Done)
 }
 
-/// How the calls of a run stand that nobody watches; says so if Modal does not tell.
+/// The state of a detached run's calls; prints a warning if Modal does not answer.
 async fn cloud(
     record: &RunRecord,
     runs: &Runs,
@@ -93,13 +93,13 @@ async fn cloud(
         .ok()
 }
 
-/// How the calls of a run stand.
+/// The state of a run's calls.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct InTheCloud {
     submitted: usize,
     ended: usize,
     failed: usize,
-    /// Whether the finalizer has ended, well or not: the report can be had.
+    /// Whether the finalizer has ended, so that `attach` shows the report.
     finished: bool,
 }
 
@@ -197,7 +197,7 @@ fn head(run: &RunRecord) -> String {
     )
 }
 
-/// What the receipts in the journal add up to.
+/// The sum of the receipts in the journal.
 fn so_far(journal: &[JournalEntry]) -> Tally {
     let mut tally = Tally::default();
     for entry in journal {

@@ -1,4 +1,4 @@
-//! `hf2ms stop`.
+//! `hf2ms stop`: stops a run and all its workers.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
-/// How long a run may take to end: its workers have a few seconds to say how far they are.
+/// How long a run may take to end; its workers have a few seconds to print their receipts.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Stop a run and all its workers; the same command goes on later
@@ -30,10 +30,10 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Stops the run, and clears what it left.
+/// Stops the run and removes its containers.
 ///
 /// # Errors
-/// There is no such run, it does not end, or what it left can't be removed.
+/// There is no such run, it does not end, or its containers can't be removed.
 pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
     let record = runs.find(&args.run)?;
@@ -68,7 +68,7 @@ fn in_words(was: &RunRecord, now: State) -> String {
     }
 }
 
-/// Cancels every call of a run that nobody watches.
+/// Cancels every call of a detached run.
 async fn cancel_all(record: &RunRecord, runs: &Runs) -> CliResult<()> {
     let mut run = runs.resume(record)?;
     let modal = Modal::open(
@@ -87,7 +87,7 @@ async fn cancel_all(record: &RunRecord, runs: &Runs) -> CliResult<()> {
     }
 }
 
-/// Asks the run's process to stop, if there is one, and waits until it has.
+/// Sends SIGTERM to the run's process, if there is one, and waits for its end.
 async fn end(record: &RunRecord, runs: &Runs) -> CliResult<()> {
     let Some(process) = runs.controller(&record.id) else {
         return Ok(());

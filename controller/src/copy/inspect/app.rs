@@ -1,4 +1,4 @@
-//! A Space that becomes an app elsewhere: what runs it, and what has to be set by hand there.
+//! A Space that is copied as an app: its SDK, and the variables that the user has to set at the destination.
 
 use hf2ms_hub::path::escape;
 use hf2ms_hub::{Hub, Sdk, SpaceVariables, open_space};
@@ -10,7 +10,7 @@ use crate::settings::hub_errors::AccessMode;
 use crate::ui::errors::{CliError, CliResult};
 
 impl SourceRepo {
-    /// Finds out what runs the app, and warns of what is not copied with it.
+    /// Reads the app's SDK, and warns of secrets and variables, which are not copied.
     ///
     /// # Errors
     /// Its SDK is not known here; its files can't be read.
@@ -39,7 +39,7 @@ impl SourceRepo {
     }
 }
 
-/// What is to be set by hand: names only.
+/// The warnings about secrets and variables, with their names only.
 fn by_hand(found: &SpaceVariables, page: &str, to: Hub) -> Vec<String> {
     let list = |names: &[String]| {
         names

@@ -1,4 +1,4 @@
-//! The destination: who we are there, what it is, what it has.
+//! The destination: the account, the repo and its files.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, token_missing, token_page};
 use crate::ui::errors::{CliError, CliResult};
 
-/// The destination as it was found.
+/// The destination as it was found: absent, or with its branch and files.
 pub struct DestinationRepo {
     /// The repo and its branch.
     pub at: RepoAt,
@@ -32,7 +32,7 @@ pub struct DestinationRepo {
 }
 
 impl DestinationRepo {
-    /// Looks at a destination that will be written: who we are there comes first.
+    /// Finds a destination that will be written; the account is checked first.
     ///
     /// # Errors
     /// No token, a bad one, or one that may not write there.
@@ -58,7 +58,7 @@ impl DestinationRepo {
         Ok(destination)
     }
 
-    /// Looks at a destination that is only read.
+    /// Finds a destination that is only read.
     ///
     /// # Errors
     /// The hub's.

@@ -1,5 +1,5 @@
-//! Looking at both sides, before anything is decided: what the source holds at which commit ([`source`]), what the
-//! destination has, and whether it may be written ([`destination`]); of a Space, what runs it ([`app`]).
+//! Both sides as they are found: the source at its commit ([`source`]), the destination and the right to write it
+//! ([`destination`]), and the SDK of a Space ([`app`]).
 
 mod app;
 mod destination;
@@ -14,12 +14,12 @@ use crate::settings::hub_errors::{AccessMode, explain};
 use crate::settings::{Access, Settings};
 use crate::ui::errors::CliError;
 
-/// A hub's error in words.
+/// The error of a command for a hub's error about this repo.
 pub fn said(error: &Error, at: &RepoAt, settings: &Settings, doing: AccessMode) -> CliError {
     explain(error, at, access(settings, at, doing), doing)
 }
 
-/// The line about a repo that its hub knows by another name.
+/// The warning for a repo that was renamed.
 pub fn renamed(at: &RepoAt, info: &RepoInfo) -> Option<String> {
     let now = info.renamed.as_ref()?;
     Some(format!(
@@ -28,7 +28,7 @@ pub fn renamed(at: &RepoAt, info: &RepoInfo) -> Option<String> {
     ))
 }
 
-/// How this side's hub is reached.
+/// The endpoint and token of this side's hub.
 fn access<'a>(settings: &'a Settings, at: &RepoAt, doing: AccessMode) -> &'a Access {
     match doing {
         AccessMode::Reading => settings.access(at.hub),

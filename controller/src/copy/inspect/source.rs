@@ -75,7 +75,7 @@ impl SourceRepo {
         self.filter != Filter::default()
     }
 
-    /// Takes over what was found out when another looked at the same commit.
+    /// Reads the commit as an earlier listing of it did.
     ///
     /// # Errors
     /// The hub can't be spoken to.
