@@ -1,4 +1,4 @@
-//! What every verb works with: both sides, opened, and the worker's events.
+//! The context of a verb: both sides, opened, the worker's events, and its memory.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ fn open_blobs_by(
     }
 }
 
-/// What moving blobs takes: where they are read, and where they are stored.
+/// The context of moving blobs: a source to read from, and a store to write to.
 pub struct TransferContext {
     /// Where blobs are read.
     pub source: Arc<dyn BlobSource>,

@@ -1,4 +1,4 @@
-//! What a worker says: one JSON line an event, and the receipt that adds up. Every line passes the redactor.
+//! The events of a worker, one JSON line each, and the receipt that they add up to. Every line passes the redactor.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use hf2ms_hub::{ByteStream, Error, File, GitSha1, Redactor, RepoPath, Sha256};
 
 use crate::protocol::{Event, Exit, FailedFile, How, Receipt, Stored};
 
-/// The worker's mouth and memory. Shared by all its tasks.
+/// The worker's output and its receipt so far, shared by all its tasks.
 pub struct Events {
     out: Mutex<Box<dyn Write + Send>>,
     redactor: Redactor,
@@ -37,7 +37,7 @@ impl Events {
         })
     }
 
-    /// Says one event.
+    /// Writes one event.
     pub fn say(&self, event: &Event) {
         let Ok(line) = serde_json::to_string(event) else {
             return;
@@ -48,7 +48,7 @@ impl Events {
         let _ = writeln!(out, "{line}").and_then(|()| out.flush());
     }
 
-    /// Begins the receipt of this run and chunk, and says so.
+    /// Begins the receipt of this run and chunk, with an event.
     pub fn start(&self, verb: &str, run: &str, chunk: u32, files: u64, bytes: u64) {
         {
             let mut receipt = self.receipt();
@@ -66,7 +66,7 @@ impl Events {
         });
     }
 
-    /// A file is where it belongs.
+    /// Reports a file whose blob is stored, or that is unchanged.
     pub fn file(&self, path: &RepoPath, size: u64, sha256: Sha256, how: How) {
         self.noted(Stored {
             path: path.clone(),
@@ -77,7 +77,7 @@ impl Events {
         });
     }
 
-    /// A file of this content is inside a commit, or stood there before.
+    /// Reports a file whose content is inside a commit, or was there before.
     pub fn small(&self, path: &RepoPath, content: &[u8], how: How) {
         let (sha256, git_sha1) = (Sha256::of(content), Some(GitSha1::of(content)));
         self.noted(Stored {
@@ -108,7 +108,7 @@ impl Events {
         });
     }
 
-    /// A file is not, and why.
+    /// Reports a file that failed.
     pub fn failed(&self, path: &RepoPath, error: &Error) {
         let failed = FailedFile {
             path: path.to_string(),
@@ -128,7 +128,7 @@ impl Events {
         self.receipt().failed.truncate(keep);
     }
 
-    /// The verb as a whole failed.
+    /// Reports that the verb as a whole failed.
     pub fn verb_failed(&self, error: &Error) {
         self.say(&Event::Failed {
             path: None,
@@ -137,7 +137,7 @@ impl Events {
         });
     }
 
-    /// Something is tried again after `wait`.
+    /// Reports another try after `wait`.
     pub fn retry(&self, error: &Error, wait: Duration) {
         self.retries.fetch_add(1, Ordering::Relaxed);
         self.say(&Event::Retry {
@@ -147,7 +147,7 @@ impl Events {
         });
     }
 
-    /// `http` with its retries said here.
+    /// `http`, whose retries become events.
     pub fn with_retry_events(self: &Arc<Self>, http: HttpOptions) -> HttpOptions {
         let events = self.clone();
         HttpOptions {
@@ -166,7 +166,7 @@ impl Events {
         .boxed()
     }
 
-    /// Says the progress each second, until dropped.
+    /// Reports the progress each second, until dropped.
     pub async fn tick(self: Arc<Self>) {
         let mut last = None;
         loop {

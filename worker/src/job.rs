@@ -1,5 +1,5 @@
-//! Where a worker's job comes from: its standard input, a file, or an address; and how it notices that
-//! whoever gave it has gone.
+//! The source of a worker's job: standard input, a file, or an address; and the lifeline, by which the worker notices that its
+//! controller has ended.
 
 use std::collections::HashMap;
 use std::io;
@@ -39,11 +39,11 @@ pub enum BadJob {
 /// Settings by the names of environment variables.
 pub type VariableMap = HashMap<String, String>;
 
-/// The lifeline of an attached worker: standard input, kept open by whoever gave the job.
+/// The lifeline of an attached worker: standard input, which the controller keeps open.
 pub struct Lifeline(Option<Box<dyn AsyncBufRead + Send + Unpin>>);
 
 impl Lifeline {
-    /// Of a worker that nobody attends.
+    /// The lifeline of a worker that is not attached; it is never cut.
     pub fn none() -> Self {
         Self(None)
     }
@@ -72,7 +72,7 @@ pub fn variables(stdin: &mut impl io::BufRead) -> Result<VariableMap, BadJob> {
     serde_json::from_str(&line).map_err(|_| BadJob::Settings)
 }
 
-/// What a worker is told by whoever starts it: the job.
+/// The input from which a worker takes its job.
 pub struct Input(Box<dyn AsyncBufRead + Send + Unpin>);
 
 impl Input {

@@ -1,5 +1,5 @@
-//! How a change is cut into commits. One, when the hub takes it in one; else in batches, such that the files
-//! that make a repo look finished come last and deletions after everything. A pure function.
+//! The cutting of a changeset into commits. One commit, when the hub takes it; else batches. The files by which a repo looks complete
+//! come last, and deletions after them. Pure.
 
 use std::iter::Peekable;
 

@@ -1,5 +1,5 @@
-//! What follows when the hub refuses a batch: what it names is left out or stored again, what it does not name is found by
-//! halves, and what came too soon waits.
+//! Batches that the hub refuses. Files that the hub names are left out or stored again, files that it does not name are found by
+//! halving the batch, and commits that came too soon are spaced.
 
 use std::collections::HashSet;
 use std::sync::{MutexGuard, PoisonError};
@@ -46,7 +46,7 @@ impl<'a> BranchWriter<'a> {
     ) -> Written<'a> {
         let count = batch.len();
         if batch.iter().any(ReadyOperation::is_deletion) {
-            // It may mean a deletion that someone else made first.
+            // The hub may mean a deletion that another writer made first.
             batch = self.without_applied(batch).await?;
         }
         if batch.len() < count {

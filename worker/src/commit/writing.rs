@@ -92,7 +92,7 @@ impl<'a> BranchWriter<'a> {
             batch.len(),
             self.context.http.clock.now().duration_since(began),
         );
-        // Where the hub does not say, the branch stands where nobody knows.
+        // Without an id in the answer the branch's commit is unknown.
         *self.parent() = commit.as_ref().and_then(|commit| commit.parse().ok());
         self.context.events.say(&Event::Committed {
             commit,
@@ -125,7 +125,7 @@ impl<'a> BranchWriter<'a> {
         .boxed()
     }
 
-    /// Leaves out what stands there already: an answer was lost, or someone else did the same.
+    /// Leaves out the operations that the branch holds already: an answer was lost, or another writer did the same.
     pub(super) async fn without_applied(
         &self,
         batch: Vec<ReadyOperation<'a>>,

@@ -37,7 +37,7 @@ async fn list_and_compare(
     context: &Context,
     expected: &mut [Expected<'_>],
 ) -> Result<Verification> {
-    // A hub that does not tell is listed by whoever asks again.
+    // Without the head a later run can't prove that nothing has changed, and lists again.
     let head = context.destination.head().await.ok().flatten();
     let listing = context.destination.list_branch().await?;
     hash_unknown(context, expected, &listing).await;
@@ -47,8 +47,8 @@ async fn list_and_compare(
     })
 }
 
-/// Why another look may show something else: the listing lags, or the hub says 403, as ModelScope does now and then to
-/// one who may read (whoever verifies has just been there).
+/// Why another listing may differ: a listing lags behind the commit, and ModelScope now and then answers 403 to a token that may
+/// read.
 fn doubt(found: &Result<Verification>) -> Option<Error> {
     match found {
         Ok(found) => {
@@ -90,7 +90,7 @@ impl<'a> Expected<'a> {
         std::iter::once(self.file.digest).chain(self.also)
     }
 
-    /// Whether what is listed there can't be told apart from this without reading it.
+    /// Whether the listed file can only be compared by reading the content.
     fn is_unknown(&self, there: &File) -> bool {
         let same_kind =
             |digest: Digest| digest.sha256().is_some() == there.digest.sha256().is_some();
@@ -109,7 +109,7 @@ fn other_kind(digest: Digest, content: &[u8]) -> Digest {
     }
 }
 
-/// Reads the files of which the destination lists a digest that nobody told: no file is believed by its size.
+/// Reads and hashes the files whose listed digest is of the other kind: no file is believed by its size.
 async fn hash_unknown(context: &Context, expected: &mut [Expected<'_>], listing: &Listing) {
     let there = by_path(listing);
     let unknown = |expected: &Expected<'_>| {

@@ -10,7 +10,8 @@ use crate::context::Context;
 use crate::plan::{Changeset, Plan, WithheldDeletions};
 use crate::protocol::{Deletion, Event, Exit, FailedFile, Receipt, Verification};
 
-/// Commits what the receipts say is stored and compares every file that has not failed; both are said.
+/// Commits the files whose blobs are stored, as the receipts say, and compares every file that has not failed. Both are reported as
+/// events.
 ///
 /// # Errors
 /// The destination can't be listed, or a hub ended the commit for good.
@@ -96,7 +97,8 @@ fn exit(plan: &Plan, failed: &[FailedFile], found: &Verification) -> Exit {
     found.exit().worse(Exit::of_failed(failed)).worse(left_out)
 }
 
-/// Commits what can be committed; once more, after a look at the branch, where files failed for a reason that may pass.
+/// Commits what can be committed. Where files failed for a reason that may pass, the branch is listed and the commit is tried once
+/// more.
 async fn commit_files(
     context: &Context,
     plan: &mut Plan,

@@ -1,22 +1,22 @@
-//! By which way files outside LFS are read: a request each, or all of them in one pack by Git.
+//! The choice between a request for each file outside LFS, and one pack by Git for all of them.
 
 use hf2ms_hub::{Digest, Listing};
 
 use super::{Plan, PlannedFile, Step};
 use crate::protocol::{Memory, Transport};
 
-/// From so many files on Git is sooner, and spares the hub's quota (docs/decisions.md).
+/// From so many files on Git takes less time, and less of the hub's request quota (docs/decisions.md).
 const MANY: u64 = 200;
-/// A pack that is fetched unasked is no larger.
+/// The largest pack that is fetched unless `--use-git` asks for it.
 const LARGEST: u64 = 256 << 20;
-/// A pack holds the whole commit: files that nobody needs are fetched too, up to so many times those that are needed.
+/// A pack holds the whole commit. It may be so many times larger than the files that are needed.
 const MOST_IN_VAIN: u64 = 4;
 /// What an entry takes in a pack and in its index: its pointer, its name in a tree, its id.
 const ENTRY: u64 = 300;
-/// Room for what is little in any case.
+/// A pack up to this size is fetched in any case; a temporary folder has this much room beside the pack.
 const LITTLE: u64 = 8 << 20;
 
-/// What a commit holds outside LFS: what its pack is made of.
+/// The files of a commit outside LFS, which its pack is made of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GitFiles {
     bytes: u64,
@@ -46,7 +46,7 @@ impl GitFiles {
 }
 
 impl Plan {
-    /// Has the files outside LFS read by Git, within the room that their pack takes.
+    /// Has the files outside LFS read by Git, and limits the temporary folder to the size of their pack.
     pub fn read_by_git(&mut self, outside: GitFiles) {
         self.options.transport = Transport::Git;
         self.options.scratch = Some(Memory(outside.pack().saturating_add(LITTLE)));

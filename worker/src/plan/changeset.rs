@@ -1,4 +1,4 @@
-//! What is committed: every file that must change, and every one that goes.
+//! The changeset of a copy: the files that are written, and those that are deleted.
 
 use hf2ms_hub::{File, RepoPath, Revision, Sha256};
 

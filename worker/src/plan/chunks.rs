@@ -1,4 +1,4 @@
-//! Cutting work into chunks: pure arithmetic on sizes. What a file is, and which of them move, is [`crate::plan`]'s.
+//! The cutting of work into chunks, by the sizes of files. Pure.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

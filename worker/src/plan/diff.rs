@@ -1,4 +1,4 @@
-//! Comparing the sides: which files stand at the destination already, and how each of the others gets there.
+//! The comparison of both listings: the files that are equal, and how each of the others is copied.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use hf2ms_hub::{Digest, File, Listed, Listing, Placement, RepoPath};
 use super::{DigestCache, PlannedFile, Step};
 use crate::protocol::ExistingFile;
 
-/// A content, as far as its hub names it: files that share one move once.
+/// A content by the digest that its hub lists, and its size. Files of one content move once.
 pub(super) type ContentKey = (Digest, u64);
 
 /// Every file of `source`, by path, with what is to be done and what `destination` has in its place. A content that

@@ -1,4 +1,4 @@
-//! Folders that a hub could not list again: what can't be listed can't be verified, and is better said before it moves.
+//! Folders with more entries than a hub lists: a copy that can't be listed can't be verified, and is refused before it begins.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! What is made of a plan: chunks to run, a change to commit, a verification.
+//! The jobs that a plan leads to: chunks, a changeset, a verification.
 
 use std::collections::HashMap;
 
@@ -28,8 +28,8 @@ impl Plan {
         })
     }
 
-    /// What has to be committed once the chunks' receipts are in. Files whose blob is in none of them are left out:
-    /// [`Plan::unsent`] names those.
+    /// The changeset, once the chunks have ended. It leaves out the files whose blob is in no receipt, which are in
+    /// [`Plan::unsent`].
     pub fn change(&self, receipts: &[Receipt]) -> Changeset {
         let sent = Sent::of(self, receipts);
         Changeset {
@@ -47,7 +47,7 @@ impl Plan {
         }
     }
 
-    /// The files whose blob did not arrive, each with its reason; the duplicates of a failed file among them.
+    /// The files whose blob was not stored, each with the reason. The duplicates of a failed file are among them.
     pub fn unsent(&self, receipts: &[Receipt]) -> Vec<FailedFile> {
         let sent = Sent::of(self, receipts);
         let failures = failures(self, receipts);
@@ -63,8 +63,7 @@ impl Plan {
         .collect()
     }
 
-    /// What has to stand at the destination, with every digest that the receipts tell; files in `except` (escaped
-    /// paths) are known to have failed.
+    /// The verification of all files but those in `except`, which have failed. Each file has every digest that a receipt names.
     pub fn verify_job(&self, run: &str, receipts: &[Receipt], except: &[FailedFile]) -> VerifyJob {
         let stored = stored_by_path(receipts);
         let except: std::collections::HashSet<&str> =
@@ -96,7 +95,7 @@ impl PlannedFile {
     }
 }
 
-/// The contents that move, and the blob of each that has arrived.
+/// The contents that move, and the blob of each that was stored.
 struct Sent(HashMap<ContentKey, Option<Sha256>>);
 
 impl Sent {
@@ -112,7 +111,7 @@ impl Sent {
         )
     }
 
-    /// The blob that holds a file which is not inline. A duplicate of nothing that moves stands at the destination.
+    /// The blob of a file that is not inline. A duplicate of no moving content is at the destination already.
     fn blob(&self, planned: &PlannedFile) -> Option<Sha256> {
         self.0
             .get(&diff::content(&planned.file))
@@ -176,8 +175,8 @@ fn failed(planned: &PlannedFile, cause: Option<&FailedFile>) -> FailedFile {
     }
 }
 
-/// The file as it must stand there, by every digest that is known: its own, a receipt's, that of the equal content that stands
-/// there, or those after its edit.
+/// The file that the destination must hold, by every known digest: the source's, a receipt's, that of the equal existing file, or
+/// those after the edit.
 fn expected(planned: &PlannedFile, stored: &HashMap<&RepoPath, &Stored>) -> VerifyFile {
     let file = &planned.file;
     if let Some(edit) = &planned.edit {

@@ -41,11 +41,11 @@ pub type DigestCache = HashMap<GitSha1, Sha256>;
 pub struct Plan {
     /// [`VERSION`].
     pub version: u32,
-    /// Where from, at a pinned commit; by the name that was asked for where the hub tells no commit.
+    /// The source, at a pinned commit, or at the name that was asked for where the hub tells no commit.
     pub source: RepoAt,
     /// The revision that was asked for.
     pub asked: Revision,
-    /// Where to.
+    /// The destination.
     pub destination: RepoAt,
     /// Whether the destination has to be created, and how.
     pub creation: Creation,
@@ -60,10 +60,10 @@ pub struct Plan {
     /// What was to be deleted there and is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withheld: Vec<WithheldDeletions>,
-    /// What the source has and can't be moved.
+    /// Entries of the source that can't be copied.
     #[serde(default)]
     pub refused: Vec<Refused>,
-    /// What a person should know before it runs.
+    /// Warnings for the user, before anything is copied.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// The work: indices into `files`, the heaviest chunk first.
@@ -74,7 +74,7 @@ pub struct Plan {
     /// Whether filters may have left files of the source out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub part: bool,
-    /// How workers work.
+    /// Streams, memory and transport of workers.
     #[serde(default)]
     pub options: WorkerOptions,
 }
@@ -111,22 +111,22 @@ pub enum Step {
     Inline,
 }
 
-/// What a plan is made for.
+/// The request for a plan.
 #[derive(Debug, Clone)]
 pub struct PlanRequest {
-    /// Where from, at a pinned commit.
+    /// The source, at a pinned commit.
     pub source: RepoAt,
     /// The revision that was asked for.
     pub asked: Revision,
-    /// Where to.
+    /// The destination.
     pub destination: RepoAt,
     /// Whether the destination has to be created, and how.
     pub creation: Creation,
-    /// How the work is cut.
+    /// How the work is cut into chunks.
     pub chunking: Chunking,
     /// How many of the files that only the destination has are deleted at most; they stay without it.
     pub prune: Option<MaxDelete>,
-    /// How workers work.
+    /// Streams, memory and transport of workers.
     pub options: WorkerOptions,
 }
 
@@ -203,13 +203,13 @@ impl Plan {
         }
     }
 
-    /// Cuts the same work anew.
+    /// Cuts the same work into other chunks.
     pub fn rechunk(&mut self, chunking: Chunking) {
         self.chunks = chunks::of_files(&self.files, chunking, self.options.transport);
     }
 
-    /// Takes note of what stands at the destination now, after it was created: a hub puts files of its own into
-    /// a new repo. [`PlannedFile::current`] and the parent change; the commit finds out what is equal. Deletions of files that
+    /// Compares the plan with a later listing of the destination: a hub puts files of its own into a new repo, and other writers
+    /// commit. [`PlannedFile::current`] and the parent change; the commit finds out what is equal. Deletions of files that
     /// were rewritten since the plan was made are withheld.
     pub fn rebase_on(&mut self, destination: &Listing) {
         let there = diff::by_path(destination);

@@ -1,5 +1,5 @@
-//! What a source did meanwhile that tells no commit: its files were read by a branch's name, so it is listed again at the end, and that
-//! is held against the plan.
+//! Changes of a source during the copy. A source whose hub tells no commit is read by the name of a branch, so that its listing at the
+//! end is compared with the plan.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use hf2ms_hub::{File, Listing, RepoPath};
 use super::Plan;
 
 impl Plan {
-    /// Whether the source is read at a commit: then nothing that it does meanwhile matters.
+    /// Whether the source is read at a commit, so that later changes of its branch do not matter.
     pub fn is_pinned(&self) -> bool {
         let commit = self.source.revision.as_str();
         commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -1,5 +1,5 @@
-//! Paths that differ only in case or in Unicode form: lawful, copied byte for byte, and a trap for whoever checks the
-//! repo out on a system that folds them.
+//! Paths that differ only in case or in Unicode form. They are valid and copied byte for byte, but a checkout on a system that
+//! folds such names loses files.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::ExistingFile;
 
-/// What hubs put into each new repo by themselves: it stays, whoever else has it not.
+/// Files that hubs put into each new repo by themselves: they stay, though the source has none.
 const OF_THE_PLATFORM: [&str; 2] = [".gitattributes", "configuration.json"];
 
 /// The largest part of a destination's files that one run deletes.
@@ -77,7 +77,7 @@ impl DeletedFile {
 }
 
 impl WithheldDeletions {
-    /// Files that someone rewrote after the plan was made; `None` where there are none.
+    /// Files that another writer changed after the plan was made; `None` where there are none.
     pub(super) fn rewritten(paths: Vec<RepoPath>) -> Option<Self> {
         let reason = "not deleted: rewritten since the plan was made; make a new plan to see what stands there now".to_owned();
         (!paths.is_empty()).then_some(Self { reason, paths })

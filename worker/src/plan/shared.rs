@@ -21,7 +21,7 @@ pub struct ClaimedBlobs(HashSet<ContentKey>);
 pub struct BlobResults(HashMap<ContentKey, Result<Stored, FailedFile>>);
 
 impl Plan {
-    /// Leaves to the plans before this one what they move already. The chunks are to be cut anew.
+    /// Leaves the contents that earlier plans move to those plans. The chunks have to be cut again afterwards.
     pub fn claim_blobs(&mut self, spoken: &mut ClaimedBlobs) {
         for planned in self
             .files
@@ -34,7 +34,7 @@ impl Plan {
         }
     }
 
-    /// The same files, compared with what stands there and left as they are.
+    /// The same files, to be compared and not changed.
     pub fn compare_only(&self) -> Self {
         let left = |planned: &PlannedFile| PlannedFile {
             step: Step::Unchanged,
@@ -49,8 +49,7 @@ impl Plan {
         }
     }
 
-    /// Takes note of a branch that is to hold the files of this plan and no others: what is equal stays, what is not planned
-    /// goes.
+    /// Compares the plan with a branch that has to hold its files and no others: equal files stay, unplanned files are deleted.
     pub fn rebase_exactly_on(&mut self, destination: &Listing, known: &DigestCache) {
         let there = diff::by_path(destination);
         for planned in &mut self.files {
@@ -82,7 +81,7 @@ impl Plan {
 }
 
 impl BlobResults {
-    /// Takes note of what a plan's chunks left behind.
+    /// Adds the receipts of a plan's chunks.
     pub fn add(&mut self, plan: &Plan, receipts: &[Receipt]) {
         let stored: HashMap<&RepoPath, &Stored> = receipts
             .iter()

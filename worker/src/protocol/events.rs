@@ -1,4 +1,4 @@
-//! What a worker says: NDJSON events on stdout, and last the receipt.
+//! The output of a worker: NDJSON events on stdout, the last of which is the receipt.
 
 use hf2ms_hub::{Error, GitSha1, Kind, Refused, RepoPath, Revision, Sha256};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub enum Event {
         /// The worker's version.
         version: String,
     },
-    /// Each second: what was sent so far.
+    /// The counts so far, each second.
     Progress {
         /// Bytes received by the destination so far.
         bytes: u64,
@@ -43,14 +43,14 @@ pub enum Event {
         /// Git's id of it, of a file inside a commit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         git_sha1: Option<GitSha1>,
-        /// What was done.
+        /// How it got there.
         how: How,
     },
-    /// Something is tried again.
+    /// A request or an upload is tried again.
     Retry {
-        /// What failed.
+        /// The error.
         error: String,
-        /// Its meaning.
+        /// The kind of error.
         kind: Kind,
         /// Seconds until the next try.
         wait: f64,
@@ -60,9 +60,9 @@ pub enum Event {
         /// Its path; absent when the whole verb failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         path: Option<String>,
-        /// Why.
+        /// The error.
         error: String,
-        /// Its meaning.
+        /// The kind of error.
         kind: Kind,
     },
     /// A commit was written.
@@ -73,11 +73,11 @@ pub enum Event {
         /// How many changes it holds.
         actions: u64,
     },
-    /// What a verification found.
+    /// The result of a verification.
     Verified(Verification),
-    /// What a `scan` found.
+    /// The result of a `scan`.
     Scanned(Box<Scan>),
-    /// What follows a `scan`, where that is to be told.
+    /// The jobs that follow a `scan`, where the scan's job asks for them.
     Steps {
         /// The LFS objects that move.
         chunks: Vec<Chunk>,
@@ -86,16 +86,16 @@ pub enum Event {
     },
     /// The result of a `push`, ref by ref.
     Pushed(PushReport),
-    /// What stands where, for `migrate`, or moves, for a mirror: the repo's plan in numbers.
+    /// The plan in numbers, of `migrate` or of a mirror.
     Planned(PlanSummary),
-    /// What `check` found.
+    /// The result of a `check`.
     Checked {
         /// The worker's version.
         version: String,
         /// The endpoints it was asked to reach.
         endpoints: Vec<EndpointCheck>,
     },
-    /// The last line: what is stored now.
+    /// The last line: the files that are stored now.
     Receipt(Receipt),
 }
 
@@ -129,7 +129,7 @@ pub enum How {
     Unchanged,
 }
 
-/// What a worker leaves behind: what is stored now, and what is not.
+/// The result of a worker: the files that are stored now, and those that failed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The run's id.
@@ -137,9 +137,9 @@ pub struct Receipt {
     /// The chunk's number; 0 for other verbs.
     #[serde(default)]
     pub chunk: u32,
-    /// What is stored.
+    /// The stored files.
     pub files: Vec<Stored>,
-    /// What is not.
+    /// The failed files.
     #[serde(default)]
     pub failed: Vec<FailedFile>,
     /// Bytes sent, repeats included.
@@ -171,9 +171,9 @@ pub struct Stored {
 pub struct FailedFile {
     /// Its path, escaped.
     pub path: String,
-    /// Why.
+    /// The error.
     pub error: String,
-    /// Its meaning.
+    /// The kind of error.
     pub kind: Kind,
 }
 
@@ -183,7 +183,7 @@ impl FailedFile {
         Error::new(self.kind, self.error.clone())
     }
 
-    /// Whether another try may do what this one could not.
+    /// Whether another try may succeed.
     pub fn may_pass(&self) -> bool {
         matches!(self.kind, Kind::Transient | Kind::Conflict)
     }
@@ -203,7 +203,7 @@ impl FailedFile {
     }
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
     /// Files compared.

@@ -1,4 +1,4 @@
-//! What stands at a path, as far as its hub tells, and what is changed about a file on its way.
+//! A file that the destination has, by what its hub lists, and an edit of a file during the copy.
 
 use hf2ms_hub::{Blob, Digest, File, GitSha1, Sha256};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub struct ExistingFile {
 }
 
 impl ExistingFile {
-    /// What stands where this file is listed.
+    /// The file at a path, as its hub lists it.
     pub fn of(file: &File) -> Self {
         let digest = if file.size == 0 {
             Digest::Sha256(Sha256::of(b""))
@@ -38,14 +38,14 @@ impl ExistingFile {
     }
 }
 
-/// A few bytes of a file that are written otherwise than they were read.
+/// A replacement of a few bytes of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edit {
-    /// Where they begin, in bytes.
+    /// The offset of the first byte that is replaced.
     pub start: u64,
-    /// Where they end.
+    /// The offset after the last byte that is replaced.
     pub end: u64,
-    /// What stands there afterwards.
+    /// The text that replaces them.
     pub insert: String,
     /// The SHA-256 of the whole afterwards.
     pub sha256: Sha256,
@@ -89,7 +89,7 @@ impl Edit {
         (Sha256::of(&edited) == self.sha256).then_some(edited)
     }
 
-    /// Whether this already stands there.
+    /// Whether the destination has the file after the edit already.
     pub fn is_done(&self, standing: &ExistingFile) -> bool {
         self.size == standing.size
             && [Digest::Sha256(self.sha256), Digest::GitSha1(self.git_sha1)]

@@ -1,4 +1,4 @@
-//! Exit codes of both binaries, and which meaning calls for which.
+//! The exit codes of both binaries, and the code for each kind of error.
 
 use hf2ms_hub::Kind;
 

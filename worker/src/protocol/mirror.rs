@@ -1,4 +1,4 @@
-//! What the two verbs of a mirror are given and what they find: `scan` looks at a repo's history, `push` writes its refs.
+//! The jobs and results of a mirror's two verbs: `scan` reads a repo's history, `push` writes its refs.
 
 use hf2ms_hub::git::Advertisement;
 use hf2ms_hub::{File, RepoAt, Revision, Sha256};
@@ -6,33 +6,33 @@ use serde::{Deserialize, Serialize};
 
 use super::{Chunking, FailedFile, Receipt, WorkerOptions};
 
-/// What one `scan` is given.
+/// The job of one `scan`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanJob {
     /// [`super::VERSION`].
     pub version: u32,
     /// The run's id.
     pub run: String,
-    /// Where from: a Git host's repo.
+    /// The source, a repo at a Git host.
     pub source: RepoAt,
-    /// Where to: a Git host's repo.
+    /// The destination, a repo at a Git host.
     pub destination: RepoAt,
-    /// Which refs.
+    /// The refs that are mirrored.
     pub scope: RefScope,
-    /// What is to be done with what is found.
+    /// What follows the scan.
     pub policy: MirrorPolicy,
-    /// What is told of it.
+    /// The events that report it.
     #[serde(default)]
     pub tell: ScanOutput,
     /// Where Git's objects go.
     #[serde(default)]
     pub folder: ScratchFolder,
-    /// How to work.
+    /// Streams, memory and transport.
     #[serde(default)]
     pub options: WorkerOptions,
 }
 
-/// What is to be done with what a scan finds.
+/// What follows a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorPolicy {
     /// Whether a ref may lose what it has.
@@ -43,49 +43,49 @@ pub struct MirrorPolicy {
     pub chunking: Chunking,
 }
 
-/// What a scan tells.
+/// The events that report a scan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScanOutput {
-    /// What it found.
+    /// The result.
     #[default]
     Found,
-    /// And the jobs that follow, for one who only hands them on.
+    /// The result and the jobs that follow, for a caller that hands them on.
     Steps,
 }
 
-/// What one `push` is given: every ref that is to change. LFS objects are there before.
+/// The job of one `push`: every ref that is to change. The LFS objects are stored before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PushJob {
     /// [`super::VERSION`].
     pub version: u32,
     /// The run's id.
     pub run: String,
-    /// Where from: a Git host's repo.
+    /// The source, a repo at a Git host.
     pub source: RepoAt,
-    /// Where to: a Git host's repo.
+    /// The destination, a repo at a Git host.
     pub destination: RepoAt,
-    /// Which refs.
+    /// The refs that are mirrored.
     pub scope: RefScope,
-    /// What changes.
+    /// The changes of refs.
     pub updates: Vec<RefUpdate>,
     /// Whether a ref may lose what it has.
     pub force: Force,
     /// What happens to LFS objects.
     pub lfs: LfsPolicy,
-    /// LFS objects that the destination does not take: refs that lead to one stay where they are.
+    /// LFS objects that the destination does not take. A ref that leads to one of them is not pushed.
     #[serde(default)]
     pub lost: Vec<Sha256>,
-    /// LFS objects that chunks were to bring there. One that no receipt has is lost too.
+    /// LFS objects that chunks were to store. An object that no receipt names is lost, too.
     #[serde(default)]
     pub awaited: Vec<Sha256>,
-    /// What the chunks left behind.
+    /// The receipts of the chunks.
     #[serde(default)]
     pub receipts: Vec<Receipt>,
     /// Where Git's objects go.
     #[serde(default)]
     pub folder: ScratchFolder,
-    /// How to work.
+    /// Streams, memory and transport.
     #[serde(default)]
     pub options: WorkerOptions,
 }
@@ -101,7 +101,7 @@ pub enum RefScope {
 }
 
 impl RefScope {
-    /// Whether a ref of this full name is mirrored. What an annotated tag names (`^{}`) is no ref of its own.
+    /// Whether a ref of this full name is mirrored. The object that an annotated tag names (`^{}`) is no ref of its own.
     pub fn has(self, name: &str) -> bool {
         let is_ref = name.starts_with("refs/") && !name.ends_with("^{}");
         is_ref && (self == Self::All || is_plain(name))
@@ -118,7 +118,7 @@ impl RefScope {
             .collect()
     }
 
-    /// What is fetched.
+    /// The refspecs of a fetch.
     pub fn refspecs(self) -> &'static [&'static str] {
         match self {
             Self::Branches => &["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"],
@@ -127,7 +127,7 @@ impl RefScope {
     }
 }
 
-/// Whether it is a branch or a tag, which every host takes.
+/// Whether the name is that of a branch or a tag, which every host takes.
 pub fn is_plain(name: &str) -> bool {
     name.starts_with("refs/heads/") || name.starts_with("refs/tags/")
 }
@@ -203,13 +203,13 @@ pub struct RefOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RefState {
-    /// It stands where the source's does, and was looked at there.
+    /// At the source's commit; the destination was asked after the push.
     Pushed,
-    /// It stood there before.
+    /// At the source's commit, since before the push.
     Unchanged,
-    /// It is gone, as at the source.
+    /// Deleted, as at the source.
     Deleted,
-    /// It is not where the source's is.
+    /// Not at the source's commit.
     Refused,
 }
 
@@ -218,11 +218,11 @@ pub enum RefState {
 pub struct PushReport {
     /// The refs that were to change.
     pub refs: Vec<RefOutcome>,
-    /// Where the destination's refs stood at the end.
+    /// The destination's refs after the push.
     pub there: Vec<RefAt>,
 }
 
-/// What a `scan` found.
+/// The result of a `scan`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scan {
     /// The source's refs.

@@ -1,5 +1,4 @@
-//! The worker protocol, version 1: what a worker is given and what it says. JSON in, NDJSON out; tokens
-//! come from the environment and never appear here.
+//! The worker protocol, version 1: jobs in JSON, events in NDJSON. Tokens come from the environment and are in no job and no event.
 
 mod events;
 mod existing_file;
@@ -24,7 +23,7 @@ pub use mirror::{
 /// The version of everything in this module.
 pub const VERSION: u32 = 1;
 
-/// What one `run` is given: the files whose blobs it moves. Self-contained and safe to run twice.
+/// The job of one `run`: the files whose blobs it moves. A chunk is self-contained and safe to run twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
     /// [`VERSION`].
@@ -35,31 +34,31 @@ pub struct Chunk {
     pub chunk: u32,
     /// How many chunks the run has.
     pub chunks: u32,
-    /// Where from, at a pinned commit.
+    /// The source, at a pinned commit.
     pub source: RepoAt,
-    /// Where to.
+    /// The destination.
     pub destination: RepoAt,
-    /// One file a distinct blob.
+    /// One file for each distinct blob.
     pub files: Vec<File>,
-    /// How to work.
+    /// Streams, memory and transport.
     #[serde(default)]
     pub options: WorkerOptions,
 }
 
-/// What one `verify` is given: the files that must be there, byte for byte.
+/// The job of one `verify`: the files that the destination must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyJob {
     /// [`VERSION`].
     pub version: u32,
     /// The run's id.
     pub run: String,
-    /// Where files of unknown SHA-256 are read from.
+    /// The source, from which files of unknown SHA-256 are read.
     pub source: RepoAt,
-    /// What is checked.
+    /// The destination that is checked.
     pub destination: RepoAt,
-    /// What must be there.
+    /// The files that it must hold.
     pub files: Vec<VerifyFile>,
-    /// How to work.
+    /// Streams, memory and transport.
     #[serde(default)]
     pub options: WorkerOptions,
 }
@@ -67,7 +66,7 @@ pub struct VerifyJob {
 /// One file of a [`VerifyJob`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyFile {
-    /// The file as it must stand there, by one of its digests.
+    /// The file at the destination, by one of its digests.
     #[serde(flatten)]
     pub file: File,
     /// The digest of the other kind, where it is known: a hub lists one or the other.
@@ -75,15 +74,15 @@ pub struct VerifyFile {
     pub also: Option<Digest>,
 }
 
-/// How a worker works.
+/// Streams, memory and transport of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WorkerOptions {
-    /// Blobs in flight at a time.
+    /// Blobs that move at a time.
     pub streams: usize,
-    /// The memory its buffers may take in all.
+    /// The memory of the worker. Contents take a quarter of it.
     pub memory: Memory,
-    /// How bytes travel.
+    /// How contents are read and stored.
     pub transport: Transport,
     /// Bytes that a temporary folder may hold; none is needed where this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,11 +100,11 @@ impl Default for WorkerOptions {
     }
 }
 
-/// How bytes travel.
+/// How contents are read from the source and stored at the destination.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// The worker chooses.
+    /// HTTP, and Xet for what Hugging Face serves no other way.
     #[default]
     Auto,
     /// HTTP ranges.
@@ -140,7 +139,7 @@ impl Transport {
     }
 }
 
-/// How work is cut.
+/// How work is cut into chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Chunking {
@@ -169,10 +168,10 @@ pub enum Chunking {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deletion {
-    /// Once all others are there: nothing goes while something is missing.
+    /// Once all other files are committed.
     #[default]
     WhenWhole,
-    /// Whatever is missing: the branch is our own, and nobody has seen it yet.
+    /// Also while files are missing: the branch is new and has no readers yet.
     Always,
 }
 

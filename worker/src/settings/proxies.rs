@@ -15,7 +15,7 @@ pub const PROXIES: [&str; 8] = [
     "NO_PROXY",
     "no_proxy",
 ];
-/// All that is said of the network by variables.
+/// All variables about the network.
 pub const NETWORK: [&str; 9] = {
     let [a, b, c, d, e, f, g, h] = PROXIES;
     [a, b, c, d, e, f, g, h, AUTHORITIES]

@@ -1,4 +1,4 @@
-//! `check`: says the worker's version and whether the endpoints answer. The smoke test of an engine.
+//! `check`: reports the worker's version and whether the endpoints answer. It is the smoke test of an engine.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use hf2ms_hub::http::{HttpOptions, reach};
 use crate::events::Events;
 use crate::protocol::{EndpointCheck, Event, Exit};
 
-/// Reaches for each endpoint and says what was found.
+/// Sends a request to each endpoint, and reports the answers as an event.
 pub async fn check(events: &Events, endpoints: &[String], http: &HttpOptions) -> Exit {
     let endpoints = join_all(endpoints.iter().map(|endpoint| reach_one(endpoint, http))).await;
     let all_answer = endpoints.iter().all(|check| check.ok);

@@ -1,5 +1,4 @@
-//! `migrate`: a whole repo in one worker, for a container that runs alone: plan, run, commit, verify, and nothing
-//! kept anywhere.
+//! `migrate`: a whole repo in one worker, for a container that runs alone. No state is kept anywhere.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -63,22 +62,22 @@ impl FromStr for RepoArg {
     }
 }
 
-/// What is asked for.
+/// The request to copy one repo.
 #[derive(Debug, Clone)]
 pub struct MigrateRequest {
-    /// Where from.
+    /// The source.
     pub source: RepoArg,
-    /// Where to.
+    /// The destination.
     pub destination: RepoArg,
-    /// What the repo holds; looked for when absent.
+    /// The kind of repo; `None` tries a model, then a dataset.
     pub kind: Option<RepoKind>,
-    /// Which branch, tag or commit of the source.
+    /// A branch, tag or commit of the source.
     pub revision: Revision,
     /// Who may see a repo that has to be created; the source's own when absent.
     pub visibility: Option<Visibility>,
     /// What is done about a card that the destination refuses.
     pub card: CardPolicy,
-    /// How blobs travel.
+    /// How blobs are read and stored.
     pub transport: Transport,
 }
 
@@ -108,7 +107,7 @@ impl MigrateRequest {
     }
 }
 
-/// Copies the whole repo, and says each step as an event.
+/// Copies the whole repo, and reports each step as an event.
 pub async fn migrate(
     request: &MigrateRequest,
     (source, to): (PinnedSource, RepoAt),

@@ -15,9 +15,9 @@ use super::budget::{Reserved, held_by_source};
 use crate::context::TransferContext;
 use crate::protocol::How;
 
-/// Blobs a group: one check at the destination and at most one look-up at the source.
+/// Blobs in a group, which are checked in one request at the destination and at most one at the source.
 const GROUP: usize = 64;
-/// A blob whose bytes came out wrong is read again this often: the fault may lie on the way.
+/// A blob whose digest is wrong is read again this often: the fault may lie in the transfer.
 const CORRUPT_RETRIES: u32 = 1;
 
 /// Moves the blobs of `files`, `streams` at a time within one memory budget.
@@ -93,7 +93,7 @@ impl<'a> Mover<'a> {
         groups
     }
 
-    /// Asks both hubs about a group: what is stored already is done, what is refused has failed.
+    /// Asks both hubs about a group. A blob that is stored already is done, and one that is refused has failed.
     async fn check(&self, group: Group<'a>) -> Vec<Task<'a>> {
         match group {
             Group::Known(files) => self.check_known(files).await,
@@ -136,7 +136,7 @@ impl<'a> Mover<'a> {
         }
     }
 
-    /// Which of these the destination lacks, and which of them one of the hubs refuses; the rest is stored.
+    /// The blobs that the destination lacks, and those that one of the hubs refuses. The others are stored already.
     async fn missing_blobs(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
         let missing = self.ask_store(files).await?;
         let lost = self.context.source.locate(&missing.wanted).await?;

@@ -1,6 +1,6 @@
-//! A mirror's two verbs: `scan` fetches a repo's Git objects and finds every LFS object that they name and the destination
-//! lacks; `push` writes the refs, once those are there. What lies between, chunks of LFS objects, is [`crate::run`]'s; which
-//! chunks, and what is pushed then, [`steps`] says.
+//! The two verbs of a mirror. `scan` fetches a repo's Git objects and finds every LFS object that they name and the destination lacks;
+//! `push` writes the refs, once these objects are stored. The chunks in between are those of [`super::run`]; [`steps`] makes them and
+//! the push.
 
 mod push;
 pub mod refs;
@@ -90,7 +90,7 @@ fn opened(side: &Side, http: &HttpOptions) -> Result<(GitRepo, Url)> {
     ))
 }
 
-/// Ends the bare repository as the job wants it.
+/// Deletes the bare repository, unless the job keeps it.
 fn close_folder(bare: Bare, folder: &ScratchFolder) {
     if folder.kept {
         eprintln!(
@@ -100,7 +100,7 @@ fn close_folder(bare: Bare, folder: &ScratchFolder) {
     }
 }
 
-/// Says how a verb ended that did what it should, or why it could not.
+/// The exit code of a verb; an error is reported as an event.
 fn exit_or_report(events: &Events, ended: Result<Exit>) -> Exit {
     ended.unwrap_or_else(|error| {
         events.verb_failed(&error);

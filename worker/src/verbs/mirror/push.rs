@@ -1,5 +1,5 @@
-//! `push`: writes the refs of a mirror, each to where the source's was scanned, and looks where they stand then. What a host
-//! refuses costs only itself: a hook that refuses a whole push for one ref is asked again without it.
+//! `push`: writes the refs of a mirror, each to the commit that was scanned, and lists them afterwards. A ref that the host refuses costs
+//! only itself: where a hook refuses a whole push for one ref, the others are pushed without it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ async fn push_refs(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> 
     Ok(exit)
 }
 
-/// LFS objects that are not there: those that the target does not take, and those that no chunk has brought.
+/// The LFS objects that the target lacks for good: those that it does not take, and those that no chunk has stored.
 fn lost(job: &PushJob) -> HashSet<Sha256> {
     let brought: HashSet<Sha256> = job
         .receipts
@@ -82,7 +82,7 @@ struct RefPush<'a> {
     sides: &'a MirrorRepos,
     bare: &'a Bare,
     events: &'a Arc<Events>,
-    /// The target's list of LFS objects was given its time.
+    /// The pause for the target's list of LFS objects was made.
     has_waited: AtomicBool,
 }
 
@@ -95,7 +95,7 @@ impl RefPush<'_> {
         self.confirmed(refused).await
     }
 
-    /// LFS objects before the refs that name them: asked again, since it is the last moment.
+    /// Asks once more for the LFS objects, since the refs that name them are pushed next.
     async fn check_lfs_objects(&self) -> Result<()> {
         if self.job.lfs == LfsPolicy::Missing {
             return Ok(());
@@ -175,8 +175,7 @@ impl RefPush<'_> {
         Ok((may, refused))
     }
 
-    /// Where the target's refs stand, if a ref may not lose what it has: one that moved on since the scan may have something new,
-    /// which nobody here knows.
+    /// The target's refs, if nothing is forced: a ref that has changed since the scan may hold commits that this run does not know.
     async fn target_refs_unless_forced(&self) -> Result<Option<HashMap<String, String>>> {
         match self.job.force {
             Force::Never => Ok(Some(by_name(&self.target_refs().await?))),
@@ -194,7 +193,7 @@ impl RefPush<'_> {
         }
     }
 
-    /// Pushes these at once; what is refused for the sake of others is pushed again without them.
+    /// Pushes these refs together. Refs that are refused because of others are pushed again without those.
     fn push_together<'a>(
         &'a self,
         updates: &'a [RefUpdate],
@@ -225,7 +224,7 @@ impl RefPush<'_> {
         .boxed()
     }
 
-    /// GitLab's list of LFS objects may lag some seconds behind their upload: it is given that time, once.
+    /// Waits once, since GitLab's list of LFS objects may lag some seconds behind their upload.
     async fn wait_for_lfs_list(&self, declined: &[Refusal]) -> bool {
         let is_late = declined
             .iter()
@@ -246,7 +245,8 @@ impl RefPush<'_> {
         true
     }
 
-    /// One push; after one that broke, or met a locked ref, what has not happened is pushed again. A ref that stays locked is refused.
+    /// Pushes until each ref has an answer. After a broken push, or one that met a locked ref, the refs that have not changed are
+    /// pushed again. A ref that stays locked is refused.
     async fn push_until_settled(&self, updates: &[RefUpdate]) -> Result<Vec<Pushed>> {
         let retry = &self.sides.http.retry;
         let mut attempts = self.sides.http.attempts();
@@ -289,7 +289,7 @@ impl RefPush<'_> {
         }
     }
 
-    /// Where the target's refs stand now.
+    /// The target's refs now.
     async fn target_refs(&self) -> Result<Advertisement> {
         self.sides
             .to
@@ -298,7 +298,7 @@ impl RefPush<'_> {
             .map_err(|error| error.about("the target"))
     }
 
-    /// What stands there is said, not what was answered.
+    /// The outcomes, corrected by the refs that the target has now.
     async fn confirmed(&self, outcomes: Vec<RefOutcome>) -> Result<PushReport> {
         let refs = self.target_refs().await?;
         let there = by_name(&refs);

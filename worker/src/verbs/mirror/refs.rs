@@ -1,4 +1,4 @@
-//! Which refs change: the source's against the destination's. Pure.
+//! The refs that change, by comparison of both sides. Pure.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
-//! `scan`: all of a repo's history, and the LFS objects that it names and the destination lacks. Nothing is written anywhere.
+//! `scan`: fetches all history of a repo, and finds the LFS objects that it names and the destination lacks. Nothing is written to
+//! either side.
 
 use std::sync::Arc;
 
@@ -13,11 +14,11 @@ use crate::events::{Events, total};
 use crate::protocol::{Event, Exit, FailedFile, RefAt, Scan, ScanJob, ScanOutput};
 use crate::settings::Settings;
 
-/// Objects a question, and questions at a time.
+/// Objects in a request, and requests at a time.
 const A_CHECK: usize = 100;
 const AT_ONCE: usize = 8;
 
-/// Scans, and says what was found.
+/// Scans the source, and reports the result as an event.
 pub async fn scan(job: &ScanJob, settings: &Settings, events: &Arc<Events>) -> Exit {
     events.start("scan", &job.run, 0, 0, 0);
     exit_or_report(events, scan_repo(job, settings, events).await)
@@ -96,7 +97,7 @@ async fn found(
     })
 }
 
-/// Asks which of these the server lacks, a hundred at a time. What it refuses only for now is wanted: it is asked again.
+/// The objects that the server lacks. An object that it refuses only for now is among them, since its upload asks again.
 pub(super) async fn lacking(store: &LfsStore, files: &[File]) -> Result<Missing> {
     let blobs: Vec<Blob> = files
         .iter()

@@ -1,4 +1,4 @@
-//! What follows a scan: the LFS objects that move, in chunks, and the push once they are there; or why nothing may follow. Pure.
+//! The steps after a scan: the chunks of LFS objects and the push, or the reason why there is none. Pure.
 
 use hf2ms_hub::{Error, File, Kind, RepoAt};
 
@@ -6,24 +6,24 @@ use super::refs::updates;
 use crate::plan::Plan;
 use crate::protocol::{Event, Force, LfsPolicy, PushJob, Scan, ScanJob, VERSION};
 
-/// What follows a scan.
+/// The steps after a scan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Steps {
-    /// The LFS objects that move, each in one chunk; of none, if none does.
+    /// The LFS objects that move, each in one chunk; empty if none moves.
     pub plan: Plan,
-    /// The push that comes after them, which is still to be given their receipts; none if no ref changes.
+    /// The push after the chunks, without their receipts; `None` if no ref changes.
     pub push: Option<PushJob>,
 }
 
-/// Why nothing may follow.
+/// Why the mirror stops after the scan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MirrorRefused {
-    /// All that the destination has would be lost, and nothing may be.
+    /// The destination's refs would be replaced, and nothing may be forced.
     #[error(
         "the target {0} is not empty and has nothing in common with the source: without --no-force its refs would be replaced"
     )]
     Unrelated(String),
-    /// Pointers would lead to nothing.
+    /// Pointers would name LFS objects that the destination lacks.
     #[error(
         "the target {0} lacks {1} LFS objects: leave GIT_LFS_SKIP_SMUDGE out to move them, or give --allow-missing"
     )]
@@ -37,7 +37,7 @@ impl From<MirrorRefused> for Error {
 }
 
 impl Steps {
-    /// What follows from what a scan found.
+    /// The steps after a scan with this result.
     ///
     /// # Errors
     /// [`MirrorRefused`]
@@ -74,7 +74,7 @@ impl Steps {
         })
     }
 
-    /// The same as an event: whole jobs, for one who only hands them on.
+    /// The steps as an event that holds whole jobs, for a caller that hands them on.
     pub(super) fn event(self, run: &str) -> Event {
         let numbers = 0..u32::try_from(self.plan.chunks.len()).unwrap_or(u32::MAX);
         Event::Steps {

@@ -6,9 +6,9 @@ use hf2ms_hub::git::{Pushed, Rejection};
 
 use crate::protocol::{Force, RefOutcome, RefState, RefUpdate, is_plain};
 
-/// What a push said.
+/// The answers to a push.
 pub(super) struct PushResults {
-    /// Refs of which all is said.
+    /// Refs whose answer is final.
     pub(super) outcomes: Vec<RefOutcome>,
     /// Refs that were refused together, maybe for the sake of some of them.
     pub(super) declined: Vec<Refusal>,

@@ -1,0 +1,156 @@
+//! The command line of `hf2ms-worker`. Its doc comments are the help text.
+
+use clap::{Args, Parser, Subcommand};
+use hf2ms_hub::{RepoKind, Revision, Visibility};
+use hf2ms_worker::plan::CardPolicy;
+use hf2ms_worker::protocol::Transport;
+use hf2ms_worker::verbs::migrate::{MigrateRequest, RepoArg};
+
+/// Streams one chunk of a repo from source to destination.
+///
+/// Tokens come from HF_TOKEN and MODELSCOPE_TOKEN, logins of Git hosts (user:password) from HF2MS_SOURCE_LOGIN and HF2MS_TARGET_LOGIN (and HF_DESTINATION_TOKEN and MODELSCOPE_DESTINATION_TOKEN, where a destination
+/// has its own) only, or by --settings-on-stdin. Events go to stdout as NDJSON, the last line being the receipt;
+/// the log goes to stderr. Exit codes: 0 done, 1 some files failed, 2 usage, 3 refused, 4 integrity, 130 interrupted.
+#[derive(Parser)]
+#[command(version, name = "hf2ms-worker")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Move the blobs of one chunk.
+    Run(Run),
+    /// Compare the destination with a manifest, file by file.
+    Verify(Job),
+    /// Commit and verify when all chunks have ended: what a run's last worker does
+    Finalize(Job),
+    /// Find what a mirror of a Git repo has to move: its refs, and the LFS objects of all its history
+    Scan(Job),
+    /// Push the refs of a mirror, once its LFS objects are there
+    Push(Job),
+    /// Move a whole repo alone: plan, run, commit, verify
+    #[command(after_help = "Example: hf2ms-worker migrate hf:org/name ms:org/name --private")]
+    Migrate(Migrate),
+    /// Say the version and whether the endpoints answer.
+    Check {
+        /// Addresses to reach [default: those of Hugging Face and ModelScope]
+        endpoints: Vec<String>,
+        /// Take the first line of standard input as a JSON object of variables, which count as if the environment had them
+        #[arg(long)]
+        settings_on_stdin: bool,
+    },
+}
+
+impl Verb {
+    /// Whether the first line of standard input holds variables.
+    pub(crate) fn has_settings_on_stdin(&self) -> bool {
+        match self {
+            Self::Run(Run { job, .. })
+            | Self::Verify(job)
+            | Self::Finalize(job)
+            | Self::Scan(job)
+            | Self::Push(job) => job.settings_on_stdin,
+            Self::Check {
+                settings_on_stdin, ..
+            } => *settings_on_stdin,
+            Self::Migrate(_) => false,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Job {
+    /// Where the job is read from: a file or an http(s) address [default: standard input]
+    #[arg(long, value_name = "FILE|URL")]
+    pub(super) chunk: Option<String>,
+    /// Take the first line of standard input as the job and stop when standard input closes
+    #[arg(long)]
+    pub(super) attached: bool,
+    /// Take the line before the job as a JSON object of variables, which count as if the environment had them
+    #[arg(long, requires = "attached", conflicts_with = "chunk")]
+    settings_on_stdin: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(super) job: Job,
+    /// Create the destination like this if it is absent: public, internal or private [default: it has to be there]
+    #[arg(long, value_name = "VISIBILITY", value_parser = visibility)]
+    pub(super) create: Option<Visibility>,
+}
+
+#[derive(Args)]
+pub(crate) struct Migrate {
+    /// Where from, as hf:owner/name or ms:owner/name
+    source: RepoArg,
+    /// Where to, as ms:owner/name or hf:owner/name
+    destination: RepoArg,
+    /// What the repo holds [default: what is found]
+    #[arg(long, value_name = "KIND", value_parser = repo_kind)]
+    repo_type: Option<RepoKind>,
+    /// Branch, tag or commit of the source [default: its main branch]
+    #[arg(long)]
+    revision: Option<Revision>,
+    /// Create the destination private [default: as the source is]
+    #[arg(long, conflicts_with = "public")]
+    private: bool,
+    /// Create the destination public, or write into one that is
+    #[arg(long)]
+    public: bool,
+    /// Send README.md as it is, though the destination refuses its license
+    #[arg(long)]
+    keep_readme: bool,
+    /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
+    #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked)]
+    transport: Transport,
+}
+
+fn visibility(text: &str) -> Result<Visibility, String> {
+    let known = [
+        Visibility::Public,
+        Visibility::Internal,
+        Visibility::Protected,
+        Visibility::Private,
+    ]
+    .into_iter()
+    .find(|known| known.to_string() == text);
+    known.ok_or_else(|| "expected public, internal or private".to_owned())
+}
+
+fn repo_kind(text: &str) -> Result<RepoKind, String> {
+    let known = [RepoKind::Model, RepoKind::Dataset]
+        .into_iter()
+        .find(|kind| kind.to_string() == text);
+    known.ok_or_else(|| "expected model or dataset".to_owned())
+}
+
+impl Migrate {
+    /// What is asked of the library.
+    pub(super) fn request(self) -> MigrateRequest {
+        let visibility = match (self.private, self.public) {
+            (true, _) => Some(Visibility::Private),
+            (_, true) => Some(Visibility::Public),
+            _ => None,
+        };
+        let revision = self
+            .revision
+            .unwrap_or_else(|| Revision::main_of(self.source.hub));
+        let card = if self.keep_readme {
+            CardPolicy::Kept
+        } else {
+            CardPolicy::Mended
+        };
+        MigrateRequest {
+            source: self.source,
+            destination: self.destination,
+            kind: self.repo_type,
+            revision,
+            visibility,
+            card,
+            transport: self.transport,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! One verb, from its job to its exit code: the job is taken, the repos are opened, and the library's function is called.
+
+use std::io;
+use std::sync::Arc;
+
+use hf2ms_hub::{Hub, RepoAt, open_destination};
+use hf2ms_worker::context::{Context, TransferContext};
+use hf2ms_worker::events::Events;
+use hf2ms_worker::job::{Input, Lifeline};
+use hf2ms_worker::protocol::{Chunk, Exit, PushJob, ScanJob, VerifyJob, WorkerOptions};
+use hf2ms_worker::settings::Settings;
+use hf2ms_worker::verbs::finalize::{FinalizeJob, finalize};
+use hf2ms_worker::verbs::migrate::{self, MigrateRequest};
+use hf2ms_worker::verbs::{check, mirror, run, verify};
+use serde::de::DeserializeOwned;
+
+use super::args::{Job, Run, Verb};
+use super::stop::{signalled, until_stopped};
+
+/// Why a verb did not begin.
+pub(crate) struct NotBegun {
+    /// The exit code.
+    pub(crate) exit: Exit,
+    /// One line for stderr.
+    pub(crate) message: String,
+}
+
+/// The command line, the job or a variable is wrong.
+pub(crate) fn usage(error: impl ToString) -> NotBegun {
+    NotBegun {
+        exit: Exit::Usage,
+        message: error.to_string(),
+    }
+}
+
+fn refused(error: hf2ms_hub::Error) -> NotBegun {
+    NotBegun {
+        exit: Exit::of(error.kind()),
+        message: error.to_string(),
+    }
+}
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// [`NotBegun`], before any event.
+pub(crate) async fn perform(verb: Verb, settings: &Settings) -> Result<Exit, NotBegun> {
+    match verb {
+        Verb::Run(args) => run_chunk(args, settings).await,
+        Verb::Verify(job) => {
+            let (job, lifeline) = take::<VerifyJob>(&job).await?;
+            let events = events_of(settings);
+            let sides = (&job.source, &job.destination);
+            let context = open(sides, settings, &job.options, &events)?;
+            Ok(until_stopped(&events, lifeline, verify::verify(&context, &job)).await)
+        }
+        Verb::Finalize(job) => {
+            let (job, lifeline) = take::<FinalizeJob>(&job).await?;
+            let events = events_of(settings);
+            let sides = (&job.plan.source, &job.plan.destination);
+            let context = open(sides, settings, &job.plan.options, &events)?;
+            Ok(until_stopped(&events, lifeline, finalize(&context, job)).await)
+        }
+        Verb::Scan(job) => {
+            let (job, lifeline) = take::<ScanJob>(&job).await?;
+            let events = events_of(settings);
+            Ok(until_stopped(&events, lifeline, mirror::scan(&job, settings, &events)).await)
+        }
+        Verb::Push(job) => {
+            let (job, lifeline) = take::<PushJob>(&job).await?;
+            let events = events_of(settings);
+            Ok(until_stopped(&events, lifeline, mirror::push(&job, settings, &events)).await)
+        }
+        Verb::Migrate(args) => copy_alone(&args.request(), settings).await,
+        Verb::Check { endpoints, .. } => {
+            let hubs = Hub::with_api().map(|hub| settings.access(hub).endpoint.clone());
+            let endpoints = match endpoints.is_empty() {
+                true => hubs.collect(),
+                false => endpoints,
+            };
+            Ok(check::check(&events_of(settings), &endpoints, &settings.http()).await)
+        }
+    }
+}
+
+/// Events on stdout, whose receipt counts the seconds from now on.
+fn events_of(settings: &Settings) -> Arc<Events> {
+    Events::new(io::stdout(), settings.redactor())
+}
+
+/// The job, from where the command line says, and the lifeline of a worker that is attached.
+async fn take<T: DeserializeOwned>(job: &Job) -> Result<(T, Lifeline), NotBegun> {
+    let taken = Input::standard().take(job.chunk.as_deref(), job.attached);
+    taken.await.map_err(usage)
+}
+
+fn open(
+    (source, destination): (&RepoAt, &RepoAt),
+    settings: &Settings,
+    options: &WorkerOptions,
+    events: &Arc<Events>,
+) -> Result<Context, NotBegun> {
+    Context::open(source, destination, settings, options, events.clone()).map_err(refused)
+}
+
+async fn run_chunk(Run { job, create }: Run, settings: &Settings) -> Result<Exit, NotBegun> {
+    let (chunk, lifeline) = take::<Chunk>(&job).await?;
+    let events = events_of(settings);
+    let create = match create {
+        Some(visibility) => {
+            let http = events.with_retry_events(settings.http());
+            let to = settings.destination(&chunk.destination);
+            Some((open_destination(&to, http).map_err(refused)?, visibility))
+        }
+        None => None,
+    };
+    let context = TransferContext::open(
+        &chunk.source,
+        &chunk.destination,
+        settings,
+        &chunk.options,
+        events.clone(),
+    )
+    .map_err(refused)?;
+    Ok(until_stopped(&events, lifeline, run::run(&context, &chunk, create)).await)
+}
+
+/// A whole repo, attached to nothing. The first process of a container gets no signal by default, so both are waited for.
+async fn copy_alone(request: &MigrateRequest, settings: &Settings) -> Result<Exit, NotBegun> {
+    let found = tokio::select! {
+        found = request.resolve(settings) => found.map_err(refused)?,
+        () = signalled() => return Ok(Exit::Interrupted),
+    };
+    let events = events_of(settings);
+    let copy = migrate::migrate(request, found, settings, &events);
+    Ok(until_stopped(&events, Lifeline::none(), copy).await)
+}
