@@ -1,4 +1,4 @@
-//! Time, as the retry and rate-limit layers see it: injected, so that tests need not wait.
+//! The one clock. Retries and rate limits get it injected, so that tests need not wait.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,15 +11,23 @@ pub type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub trait Clock: Send + Sync {
     /// A moment for measuring spans.
     fn now(&self) -> Instant;
-    /// The date, only for reading headers that hold one.
+    /// The date and time of day, for headers and files that hold one.
     fn date(&self) -> SystemTime;
-    /// Waits.
+    /// Waits for `span`.
     fn sleep(&self, span: Duration) -> Pause;
 }
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
+
+impl SystemClock {
+    /// The date in seconds since 1970; 0 on a machine whose clock is earlier.
+    pub fn unix_seconds(self) -> u64 {
+        let since = self.date().duration_since(SystemTime::UNIX_EPOCH);
+        since.unwrap_or_default().as_secs()
+    }
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> Instant {

@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::git::profile::PROFILE as GIT;
+use crate::huggingface::profile::PROFILE as HUGGING_FACE;
+use crate::modelscope::profile::PROFILE as MODELSCOPE;
 use crate::profile::Profile;
-use crate::{git, huggingface, modelscope};
 
 /// A hub. Code outside `open.rs` and the hubs' folders names no variant and asks [`Hub::profile`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,9 +48,9 @@ impl Hub {
     /// The hub's facts.
     pub fn profile(self) -> &'static Profile {
         match self {
-            Self::HuggingFace => &huggingface::profile::PROFILE,
-            Self::ModelScope => &modelscope::profile::PROFILE,
-            Self::Git => &git::profile::PROFILE,
+            Self::HuggingFace => &HUGGING_FACE,
+            Self::ModelScope => &MODELSCOPE,
+            Self::Git => &GIT,
             #[cfg(feature = "toy-hub")]
             Self::Toy => &crate::toy::profile::PROFILE,
         }

@@ -15,7 +15,6 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use hf2ms_hub::RepoAt;
 use serde::de::DeserializeOwned;
@@ -229,10 +228,7 @@ fn in_the_cloud(run: &RunRecord) -> CliError {
 
 /// Seconds since 1970.
 pub fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map(|since| since.as_secs())
-        .unwrap_or(0)
+    hf2ms_hub::clock::SystemClock.unix_seconds()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use reqwest::Url;
 
 use super::credentials::Credentials;
 use super::endpoint::Endpoint;
-use super::error_response::{ErrorDecoder, PlainErrorDecoder};
+use super::error_response::ErrorDecoder;
 use super::options::HttpOptions;
 use super::origin::Origin;
 use super::proxy::Proxies;
@@ -19,6 +19,7 @@ use super::redirect::RedirectCache;
 use super::request::Request;
 use super::resolve::{Resolver, system_lookup};
 use super::response::Response;
+use super::storage_error::PlainErrorDecoder;
 use super::{tls, user_agent};
 use crate::error::{Error, Kind, Result};
 use crate::redact::Redactor;

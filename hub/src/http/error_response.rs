@@ -38,15 +38,6 @@ pub trait ErrorDecoder: Send + Sync {
     }
 }
 
-/// A server of which only the status is known, or object storage.
-pub struct PlainErrorDecoder;
-
-impl ErrorDecoder for PlainErrorDecoder {
-    fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
-        super::storage_error::decode(answer)
-    }
-}
-
 impl ErrorResponse<'_> {
     /// A header's text.
     pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
@@ -161,6 +152,7 @@ fn kind_of(status: StatusCode) -> Kind {
 
 #[cfg(test)]
 mod tests {
+    use super::super::storage_error::PlainErrorDecoder;
     use super::*;
 
     fn error(status: u16, headers: &[(&'static str, &'static str)], body: &'static str) -> Error {

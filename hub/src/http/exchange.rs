@@ -13,11 +13,12 @@ use reqwest::{Method, Url};
 use super::body::ByteStream;
 use super::client::Http;
 use super::encoding::Encoding;
-use super::error_response::{ErrorDecoder, ErrorResponse, PlainErrorDecoder};
+use super::error_response::{ErrorDecoder, ErrorResponse};
 use super::network_error::network_error;
 use super::origin::{Origin, is_signed};
 use super::request::{Request, RequestBody};
 use super::response::Response;
+use super::storage_error::{PlainErrorDecoder, expired_address};
 use super::{redirect, resolve, stall};
 use crate::error::{Error, Kind, Result};
 
@@ -46,7 +47,7 @@ impl Http {
                         .response_of(answer, &url, name, !apart && self.is_hub(&url))
                         .await;
                     return if in_storage || is_signed(&url) {
-                        judged.map_err(refused_address)
+                        judged.map_err(expired_address)
                     } else {
                         judged
                     };
@@ -207,14 +208,6 @@ impl Http {
 
     pub(super) fn host<'a>(&self, url: &'a Url) -> &'a str {
         url.host_str().unwrap_or_default()
-    }
-}
-
-/// Storage saw no token: what it refuses is the address.
-fn refused_address(error: Error) -> Error {
-    match error.status() {
-        Some(401 | 403) => error.with_kind(Kind::Expired),
-        _ => error,
     }
 }
 

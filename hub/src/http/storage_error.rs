@@ -1,13 +1,30 @@
 //! What object storage says when it refuses: XML with a `Code` and a `Message`, as S3, Alibaba's, Google's and Azure's have it.
 
-use super::error_response::ErrorResponse;
-use crate::error::Kind;
+use super::error_response::{ErrorDecoder, ErrorResponse};
+use crate::error::{Error, Kind};
+
+/// Reads the errors of object storage; of any other server the status alone counts.
+pub struct PlainErrorDecoder;
+
+impl ErrorDecoder for PlainErrorDecoder {
+    fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
+        decode(answer)
+    }
+}
+
+/// Storage sees no token: what it refuses with 401 or 403 is the address, which has expired.
+pub(crate) fn expired_address(error: Error) -> Error {
+    match error.status() {
+        Some(401 | 403) => error.with_kind(Kind::Expired),
+        _ => error,
+    }
+}
 
 /// The meaning and the words of a refusal; `None` where the body says nothing that the status does not.
 ///
 /// A stalled upload gets 400 `RequestTimeout`, which passes when it is sent again (recorded behind Hugging Face). An old address
 /// gets 400 `ExpiredToken` or 403 "Request has expired".
-pub(super) fn decode(answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
+fn decode(answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
     let body = String::from_utf8_lossy(&answer.body);
     let code = element(&body, "Code");
     let words = code.map(|code| {
@@ -42,9 +59,8 @@ mod tests {
     use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
 
-    use super::super::PlainErrorDecoder;
     use super::*;
-    use crate::{Error, Redactor};
+    use crate::Redactor;
 
     fn error(status: u16, body: &'static str) -> Error {
         let answer = ErrorResponse {

@@ -9,6 +9,7 @@
 mod account;
 mod commit;
 mod create;
+mod entries;
 mod errors;
 mod list_repos;
 mod placement;

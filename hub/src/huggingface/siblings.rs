@@ -5,8 +5,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::entries::Walk;
 use super::repo::LONGEST;
-use super::tree::Walk;
 use super::{HuggingFaceRepo, escaped};
 use crate::http::Request;
 use crate::{Error, Kind, Listing, Result, Revision};

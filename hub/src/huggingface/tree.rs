@@ -1,27 +1,20 @@
-//! The listing: pages of entries, each judged by itself. Facts: huggingface_hub 2.4.0, `hf_api.py`
+//! The listing: pages of entries, whose files [`super::entries`] reads. Facts: huggingface_hub 2.4.0, `hf_api.py`
 //! (`list_repo_tree`), `utils/_pagination.py`.
 //!
 //! The tree shows no file modes: a symlink can't be told from the small file that holds its target, and is
 //! listed as that file. A submodule is shown as of type `unknown`.
 
-use std::collections::HashSet;
-
 use reqwest::Url;
 use reqwest::header::{HeaderMap, LINK};
 use serde_json::Value;
 
-use super::wire::Entry;
+use super::entries::Walk;
 use super::{HuggingFaceRepo, siblings};
 use crate::http::{Http, JsonResponse, Origin, Request, address_of};
-use crate::path::escape;
-use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Revision};
+use crate::{Error, Kind, Listing, Result, Revision};
 
 /// A page of 1,000 entries has about 1 MiB.
 const LONGEST_PAGE: u64 = 32 << 20;
-const MOST_PAGES: usize = 20_000;
-const MOST_ENTRIES: usize = 5_000_000;
-/// No hub stores a file of a pebibyte (Hugging Face: 500 GB).
-const LARGEST: u64 = 1 << 50;
 
 /// Every file at the repo's own revision.
 pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<Listing> {
@@ -57,121 +50,12 @@ async fn page(repo: &HuggingFaceRepo, url: &Url, walk: &Walk) -> Result<JsonResp
     loop {
         match repo.ask(LONGEST_PAGE, || Request::get(url.clone())).await {
             Err(error) => {
-                let may_pass = error.kind() == Kind::Denied && walk.visited.len() > 1;
+                let may_pass = error.kind() == Kind::Denied && walk.is_beyond_the_first();
                 attempts.wait_after_if(may_pass, error).await?;
             }
             answered => return answered,
         }
     }
-}
-
-/// The way through the pages so far.
-#[derive(Default)]
-pub(super) struct Walk {
-    visited: HashSet<Url>,
-    listing: Listing,
-}
-
-impl Walk {
-    /// Whether this page is another one than those before.
-    fn enter(&mut self, url: &Url) -> Result<bool> {
-        if self.visited.len() >= MOST_PAGES {
-            return Err(Error::new(
-                Kind::Refused,
-                format!("the listing has more than {MOST_PAGES} pages"),
-            ));
-        }
-        Ok(self.visited.insert(url.clone()))
-    }
-
-    /// What was listed, each path once.
-    pub(super) fn ended(mut self) -> Listing {
-        self.listing.drop_repeats();
-        self.listing
-    }
-
-    pub(super) fn take(&mut self, entries: Vec<Value>) -> Result<()> {
-        let before = self.listing.files.len() + self.listing.refused.len();
-        if before + entries.len() > MOST_ENTRIES {
-            return Err(Error::new(
-                Kind::Refused,
-                format!("the listing has more than {MOST_ENTRIES} entries"),
-            ));
-        }
-        for entry in entries {
-            match judge(entry) {
-                Ok(Some(file)) => self.listing.files.push(file),
-                Ok(None) => (),
-                Err(refused) => self.listing.refused.push(refused),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What an entry is: a file, a folder (nothing), or something that is not moved.
-fn judge(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
-    let path = entry
-        .get("path")
-        .and_then(Value::as_str)
-        .unwrap_or("(no path)")
-        .to_owned();
-    let refused = |reason: String| refused(&path, reason);
-    if is_blank(&entry) {
-        return Ok(None);
-    }
-    let entry: Entry = serde_json::from_value(entry)
-        .map_err(|error| refused(format!("the hub describes it oddly: {error}")))?;
-    match entry.kind.as_str() {
-        "directory" => Ok(None),
-        "file" => file_of(entry).map(Some).map_err(refused),
-        "unknown" => Err(refused(
-            "it is neither a file nor a folder (a submodule, most likely), and is not fetched"
-                .to_owned(),
-        )),
-        kind => Err(refused(format!(
-            "it is of the unknown type '{}'",
-            escape(kind)
-        ))),
-    }
-}
-
-/// MatrixHub leaves the entries of folders blank.
-fn is_blank(entry: &Value) -> bool {
-    ["path", "type", "oid"].iter().all(|key| entry[key] == "")
-}
-
-fn refused(path: &str, reason: String) -> Refused {
-    Refused {
-        path: escape(path).chars().take(1000).collect(),
-        reason,
-    }
-}
-
-fn file_of(entry: Entry) -> std::result::Result<Listed, String> {
-    let path: RepoPath = entry.path.parse().map_err(|error| format!("{error}"))?;
-    let (size, digest) = match &entry.lfs {
-        Some(lfs) => (Some(lfs.size), lfs.oid.parse().map(Digest::Sha256)),
-        None => (
-            entry.size,
-            entry
-                .oid
-                .as_deref()
-                .unwrap_or_default()
-                .parse()
-                .map(Digest::GitSha1),
-        ),
-    };
-    let size = size.ok_or("the hub does not tell its size")?;
-    let size = u64::try_from(size)
-        .ok()
-        .filter(|size| *size <= LARGEST)
-        .ok_or_else(|| format!("its size of {size} bytes can't be"))?;
-    let digest = digest.map_err(|error| format!("its digest can't be: {error}"))?;
-    Ok(Listed {
-        file: File { path, size, digest },
-        lfs: entry.lfs.is_some(),
-    })
 }
 
 /// The page after this one, if it says so. It is asked where this one was, by whatever name the server calls itself: one behind a
@@ -234,7 +118,7 @@ mod tests {
     use super::super::testing::{COMMIT, repo};
     use super::*;
     use crate::http::testing::{Reply, Server};
-    use crate::{GitSha1, Repo, Sha256};
+    use crate::{Digest, GitSha1, Repo, Sha256};
 
     fn entry(path: &str) -> Value {
         json!({"type": "file", "path": path, "size": 3, "oid": GitSha1::of(b"abc").to_string()})
@@ -247,8 +131,7 @@ mod tests {
     fn judged(entries: Vec<Value>) -> Listing {
         let mut walk = Walk::default();
         walk.take(entries).unwrap();
-        walk.listing.drop_repeats();
-        walk.listing
+        walk.ended()
     }
 
     fn reason(entry: Value) -> String {

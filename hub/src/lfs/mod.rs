@@ -28,7 +28,6 @@ pub(crate) use check::BLOBS_A_CHECK;
 #[cfg(feature = "xet")]
 pub(crate) use expiry::remaining;
 #[cfg(feature = "xet")]
-pub(crate) use put::read_storage;
 
 /// One repo's LFS server. It keeps the addresses of blobs, where they are and where they go.
 pub(crate) struct Lfs {

@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 
 use super::Lfs;
 use super::batch::MEDIA_TYPE;
-use super::put::read_storage;
 use super::wire::{Completion, Part};
+use crate::http::expired_address;
 use crate::http::{Http, Request, user_agent};
 use crate::stream::body::Reopen;
 use crate::stream::verify::{PartCheck, VerifyStream};
@@ -217,7 +217,7 @@ impl Sent {
             .http
             .upload_permitted(self.url.clone(), user_agent::git_lfs(), body, self.size())
             .await
-            .map_err(read_storage)?;
+            .map_err(expired_address)?;
         let etag = answer
             .header("etag")
             .filter(|etag| !etag.is_empty())

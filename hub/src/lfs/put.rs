@@ -7,7 +7,7 @@ use super::Lfs;
 use super::batch::MEDIA_TYPE;
 use super::check::{Way, target};
 use super::wire::Wanted;
-use crate::http::{Request, user_agent};
+use crate::http::{Request, expired_address, user_agent};
 use crate::{Blob, Body, Error, Kind, Result};
 
 /// Puts a blob where the last check said, or a new one; sends nothing if the hub has it by then.
@@ -35,7 +35,7 @@ pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
                 true => lfs.http.upload_permitted(url, all, body, blob.size).await,
                 false => lfs.http.upload(url, all, body, blob.size).await,
             };
-            sent.map_err(read_storage)?;
+            sent.map_err(expired_address)?;
         }
         Way::Parts(parts) => {
             let completed = parts.send(lfs, blob, body).await?.tell(lfs).await;
@@ -65,14 +65,6 @@ async fn looked_for(lfs: &Lfs, hub: Option<Verify>, blob: Blob, lost: Error) -> 
             verify(lfs, hub, blob).await.map_err(|_| lost)
         }
         _ => Err(lost),
-    }
-}
-
-/// Storage saw no token: what it refuses is the address.
-pub(crate) fn read_storage(error: Error) -> Error {
-    match error.status() {
-        Some(401 | 403) => error.with_kind(Kind::Expired),
-        _ => error,
     }
 }
 

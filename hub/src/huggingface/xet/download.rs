@@ -16,8 +16,8 @@ use super::hash::Hash;
 use super::repeats::{Place, Repeats};
 use super::wire::{Reconstruction, Term};
 use super::xorb::Chunks;
-use crate::http::{Http, Request};
-use crate::lfs::{read_storage, safe};
+use crate::http::{Http, Request, expired_address};
+use crate::lfs::safe;
 use crate::{ByteStream, Error, Kind, Result};
 
 /// Bytes of a file that the storage is asked about at once: the addresses that it names live for some minutes only.
@@ -215,7 +215,7 @@ impl Open {
             .once()
             .range(&part.bytes);
         let sent = cas::patiently(grants.http(), || grants.http().send(request.clone()));
-        let response = sent.await.map_err(read_storage)?;
+        let response = sent.await.map_err(expired_address)?;
         let chunks = Chunks::new(response.exactly(part.bytes.end - part.bytes.start)?);
         Ok(Self {
             part: number,
