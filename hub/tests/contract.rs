@@ -11,40 +11,40 @@ mod contract {
     pub mod world;
 }
 
-use contract::world::{Side, Way, has_xet};
+use contract::world::{Protocol, Side, has_xet};
 use hf2ms_hub::Hub::{HuggingFace, ModelScope};
 use hf2ms_hub::RepoKind::{Dataset, Model, Space};
 
 /// Runs each test of a suite for each hub and kind, under a name of its own.
 macro_rules! suite {
-    ($name:ident of $module:ident by $way:expr; $($test:ident),* $(,)?) => {
+    ($name:ident of $module:ident by $protocol:expr; $($test:ident),* $(,)?) => {
         mod $name {
             use super::*;
 
-            mod hugging_face_models { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(HuggingFace, Model, $way)).await; })* }
-            mod hugging_face_datasets { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(HuggingFace, Dataset, $way)).await; })* }
-            mod modelscope_models { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(ModelScope, Model, $way)).await; })* }
-            mod modelscope_datasets { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(ModelScope, Dataset, $way)).await; })* }
+            mod hugging_face_models { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(HuggingFace, Model, $protocol)).await; })* }
+            mod hugging_face_datasets { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(HuggingFace, Dataset, $protocol)).await; })* }
+            mod modelscope_models { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(ModelScope, Model, $protocol)).await; })* }
+            mod modelscope_datasets { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(ModelScope, Dataset, $protocol)).await; })* }
         }
     };
 }
 
 /// The same for Hugging Face alone, where the sandbox has Xet's storage.
 macro_rules! suite_by_xet {
-    ($name:ident of $module:ident by $way:expr; $($test:ident),* $(,)?) => {
+    ($name:ident of $module:ident by $protocol:expr; $($test:ident),* $(,)?) => {
         mod $name {
             use super::*;
 
-            mod hugging_face_models { use super::*; $(#[tokio::test] async fn $test() { if has_xet(stringify!($test)) { contract::$module::$test(Side(HuggingFace, Model, $way)).await; } })* }
-            mod hugging_face_datasets { use super::*; $(#[tokio::test] async fn $test() { if has_xet(stringify!($test)) { contract::$module::$test(Side(HuggingFace, Dataset, $way)).await; } })* }
+            mod hugging_face_models { use super::*; $(#[tokio::test] async fn $test() { if has_xet(stringify!($test)) { contract::$module::$test(Side(HuggingFace, Model, $protocol)).await; } })* }
+            mod hugging_face_datasets { use super::*; $(#[tokio::test] async fn $test() { if has_xet(stringify!($test)) { contract::$module::$test(Side(HuggingFace, Dataset, $protocol)).await; } })* }
         }
     };
 }
 
 /// The suite of sources, by one way to read them.
 macro_rules! sources {
-    ($suite:ident: $name:ident by $way:expr) => {
-        $suite!($name of source by $way;
+    ($suite:ident: $name:ident by $protocol:expr) => {
+        $suite!($name of source by $protocol;
             the_account_is_the_tokens,
             a_repo_is_described_at_a_commit,
             what_is_absent_is_not_found,
@@ -61,18 +61,18 @@ macro_rules! sources {
     };
 }
 
-sources!(suite: source by Way::Api);
-sources!(suite: source_by_git by Way::Git);
-sources!(suite_by_xet: source_by_xet by Way::Xet);
+sources!(suite: source by Protocol::Api);
+sources!(suite: source_by_git by Protocol::Git);
+sources!(suite_by_xet: source_by_xet by Protocol::Xet);
 
 // Xet gives a part of a file and does not tell how long all of it is: the digest tells.
-suite!(longer_source of source by Way::Api; a_file_longer_than_listed_is_never_handed_on_whole);
-suite!(longer_source_by_git of source by Way::Git; a_file_longer_than_listed_is_never_handed_on_whole);
+suite!(longer_source of source by Protocol::Api; a_file_longer_than_listed_is_never_handed_on_whole);
+suite!(longer_source_by_git of source by Protocol::Git; a_file_longer_than_listed_is_never_handed_on_whole);
 
 /// The suite of destinations, by one way to write them.
 macro_rules! destinations {
-    ($suite:ident: $name:ident by $way:expr) => {
-        $suite!($name of destination by $way;
+    ($suite:ident: $name:ident by $protocol:expr) => {
+        $suite!($name of destination by $protocol;
             an_absent_repo_is_none_and_one_that_exists_a_conflict,
             a_private_repo_is_made_private,
             what_is_put_and_committed_is_listed,
@@ -90,13 +90,13 @@ macro_rules! destinations {
     };
 }
 
-destinations!(suite: destination by Way::Api);
-destinations!(suite_by_xet: destination_by_xet by Way::Xet);
+destinations!(suite: destination by Protocol::Api);
+destinations!(suite_by_xet: destination_by_xet by Protocol::Xet);
 
 // By Xet nothing is read a second time: what is sent again is still in memory.
-suite!(destination_in_parts of destination by Way::Api; a_part_that_reads_otherwise_the_second_time_is_not_stored);
+suite!(destination_in_parts of destination by Protocol::Api; a_part_that_reads_otherwise_the_second_time_is_not_stored);
 
-suite!(references of references by Way::Api;
+suite!(references of references by Protocol::Api;
     branches_and_tags_are_told_with_their_commits,
     an_absent_repo_has_no_refs_and_is_not_found,
     a_branch_that_is_made_takes_commits_and_can_be_taken_away,
@@ -112,8 +112,8 @@ macro_rules! apps {
         mod spaces {
             use super::*;
 
-            mod hugging_face_spaces { use super::*; $(#[tokio::test] async fn $test() { contract::spaces::$test(Side(HuggingFace, Space, Way::Api)).await; })* }
-            mod modelscope_studios { use super::*; $(#[tokio::test] async fn $test() { contract::spaces::$test(Side(ModelScope, Space, Way::Api)).await; })* }
+            mod hugging_face_spaces { use super::*; $(#[tokio::test] async fn $test() { contract::spaces::$test(Side(HuggingFace, Space, Protocol::Api)).await; })* }
+            mod modelscope_studios { use super::*; $(#[tokio::test] async fn $test() { contract::spaces::$test(Side(ModelScope, Space, Protocol::Api)).await; })* }
         }
     };
 }

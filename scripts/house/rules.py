@@ -38,7 +38,7 @@ HUB_FOLDERS = {"HuggingFace": "hub/src/huggingface/", "ModelScope": "hub/src/mod
 
 # Loops that wait and are no retry: a file, or a folder that ends with `/`; the function; why it waits.
 PAUSES = (
-    ("hub/src/http/", "pass", "waits until the rate limit of a host lets the next request through"),
+    ("hub/src/http/rate_limit.rs", "wait", "waits until the rate limit of a host lets the next request through"),
     ("worker/src/events.rs", "tick", "prints progress each second"),
     ("controller/src/engine/modal/", "poll_until_ended", "polls a call of Modal until it has ended"),
     ("controller/src/engine/remote/", "follow_logs", "follows the logs of Modal's containers until their run has ended"),
@@ -51,7 +51,7 @@ PAUSES = (
 
 PUBLIC_TYPE = re.compile(r"\bpub(?:\([^)]*\))?\s+(?:struct|enum|trait|type|union)\s+(\w+)")
 SLEEP = re.compile(r"\bsleep(?:_until)?\s*\(")
-# A function of such a name that sleeps is itself a pause.
+# A function of such a name that sleeps is a pause in every file of its crate; any other, in its own file.
 WAITS = re.compile(r"pause|wait|sleep|delay|back_?off")
 # A row of the walk of one blob: a number, a file, a function.
 WALK_STEP = re.compile(r"\| \d+ \| (\S+\.rs) \| `(\w+)` \|")
@@ -162,19 +162,33 @@ class House:
 
     def pauses(self) -> Iterator[Breach]:
         """Only the retry module loops over pauses."""
+        used = set()
         for crate in PRODUCT:
             files = self.sources(crate)
-            waits = {name for file in files for name, start, end in file.functions() if WAITS.search(name) and SLEEP.search(file.live[start:end])}
-            call = re.compile(rf"\b(?:{'|'.join(sorted(waits | {'sleep', 'sleep_until'}))})\s*\(")
+            pausing = {file.path: self.pausing(file) for file in files}
+            everywhere = {name for names in pausing.values() for name in names if WAITS.search(name)} | {"sleep", "sleep_until"}
             for file in files:
-                if file.path == RETRY:
-                    continue
+                call = re.compile(rf"\b(?:{'|'.join(sorted(everywhere | pausing[file.path]))})\s*\(")
                 found = {at.start() for start, end in file.loops() for at in call.finditer(file.live, start, end)}
-                for position in sorted(found):
+                for position in sorted(found) if file.path != RETRY else ():
                     inside = [name for name, start, end in file.functions() if start <= position < end]
-                    if not any(self.matches(file.path, place) and name in inside for place, name, _ in PAUSES):
+                    allowed = {place for place in PAUSES if self.matches(file.path, place[0]) and place[1] in inside}
+                    used |= allowed
+                    if not allowed:
                         text = f"a pause inside a loop, in `{inside[-1] if inside else '?'}`; use Attempts of {RETRY}"
                         yield Breach(file.path, file.line(position), "pauses", text)
+        for path, name, _ in PAUSES:
+            if not any(place[:2] == (path, name) for place in used) and (self.root / path).exists():
+                yield Breach("scripts/house/rules.py", 1, "pauses", f"`{name}` of {path} has no pause in a loop; take it out of PAUSES")
+
+    @staticmethod
+    def pausing(file: Rust) -> set[str]:
+        """Functions that sleep once: a call of one is itself a pause."""
+        loops = list(file.loops())
+        sleeps = [at.start() for at in SLEEP.finditer(file.live)]
+        once = [at for at in sleeps if not any(start <= at < end for start, end in loops)]
+        inside = {at: [name for name, start, end in file.functions() if start <= at < end] for at in once}
+        return {names[-1] for names in inside.values() if names} - {"sleep"}
 
     @staticmethod
     def matches(path: str, place: str) -> bool:

@@ -141,6 +141,17 @@ def test_pauses_outside_loops_in_the_retry_module_and_on_the_list_are_fine(lint)
     assert lint("pauses", files) == []
 
 
+def test_a_function_that_pauses_is_a_pause_in_its_file_and_one_that_polls_is_not(lint):
+    code = "async fn once() { sleep(SHORT).await }\nasync fn again() { loop { once().await } }\n"
+    only(lint("pauses", {"worker/src/a.rs": code, "worker/src/b.rs": "async fn f() { loop { once().await } }\n"}), "worker/src/a.rs:2", "in `again`")
+    poll = "async fn end() { loop { sleep(SHORT).await } }\nasync fn f() { loop { end().await } }\n"
+    assert lint("pauses", {"worker/src/a.rs": "", "worker/src/b.rs": "", "controller/src/verbs/stop.rs": poll}) == []
+
+
+def test_an_allowed_pause_that_is_gone_is_taken_off_the_list(lint):
+    only(lint("pauses", {"worker/src/events.rs": "fn tick() {}\n"}), "scripts/house/rules.py", "`tick` of worker/src/events.rs has no pause in a loop")
+
+
 def function(lines):
     return "fn long() {\n" + "    step();\n" * (lines - 2) + "}\n"
 

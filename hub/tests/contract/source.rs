@@ -3,7 +3,7 @@
 use hf2ms_hub::{Blob, Digest, File, GitSha1, Kind, Sha256, Source, Visibility};
 use serde_json::{Value, json};
 
-use super::world::{Side, Way, World, all};
+use super::world::{Protocol, Side, World, all};
 
 const TEXT: &str = "small and plain";
 
@@ -235,7 +235,7 @@ pub async fn a_cut_body_is_an_error(side: Side) {
 pub async fn an_expired_address_is_asked_for_again(side: Side) {
     let world = World::with(side, files()).await;
     match side.2 {
-        Way::Xet => {
+        Protocol::Xet => {
             world
                 .fault(
                     &side.storage().1,
@@ -244,7 +244,7 @@ pub async fn an_expired_address_is_asked_for_again(side: Side) {
                 )
                 .await
         }
-        Way::Api | Way::Git => {
+        Protocol::Api | Protocol::Git => {
             world
                 .fault(
                     &side.route("lfs_batch", "download"),
@@ -308,7 +308,7 @@ pub async fn storage_sees_no_credentials(side: Side) {
         // Xet's storage has a token of its own.
         assert!(
             told.is_null()
-                || (side.2 == Way::Xet && told.as_str().unwrap().starts_with("Bearer xet_")),
+                || (side.2 == Protocol::Xet && told.as_str().unwrap().starts_with("Bearer xet_")),
             "{request}"
         );
         assert!(

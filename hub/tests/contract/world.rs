@@ -20,13 +20,13 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Which hub, which kind of repo, and by which way it is read.
+/// Which hub, which kind of repo, and by which protocol it is read.
 #[derive(Clone, Copy)]
-pub struct Side(pub Hub, pub RepoKind, pub Way);
+pub struct Side(pub Hub, pub RepoKind, pub Protocol);
 
-/// By which way a repo is read.
+/// How a repo is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Protocol {
     /// The hub's API.
     Api,
     /// Git, as far as it goes.
@@ -60,8 +60,8 @@ impl Side {
     /// Where the sandbox gives a blob's bytes out: the origin, and the route.
     pub fn storage(self) -> (String, String) {
         match self.2 {
-            Way::Xet => ("hf_cas".to_owned(), "hf_cas.term".to_owned()),
-            Way::Api | Way::Git => (
+            Protocol::Xet => ("hf_cas".to_owned(), "hf_cas.term".to_owned()),
+            Protocol::Api | Protocol::Git => (
                 format!("{}_storage", self.hub()),
                 format!("{}_storage.get", self.hub()),
             ),
@@ -131,7 +131,7 @@ impl World {
             admin: sandbox.admin.clone(),
             _sandbox: Some((sandbox, folder)),
         };
-        if side.2 == Way::Xet {
+        if side.2 == Protocol::Xet {
             world
                 .ask("POST", "/settings", json!({"hf_xet": true}))
                 .await;
@@ -232,9 +232,9 @@ impl World {
     pub fn source_of(&self, id: &str, revision: &str, token: Option<&str>) -> Arc<dyn Source> {
         let side = self.opened(id, revision, token);
         match self.side.2 {
-            Way::Api => open_source(&side, quick()).unwrap(),
-            Way::Git => open_source_by_git(&side, quick(), GitLimits::default()).unwrap(),
-            Way::Xet => open_source_over(&side, quick(), BlobTransport::Xet).unwrap(),
+            Protocol::Api => open_source(&side, quick()).unwrap(),
+            Protocol::Git => open_source_by_git(&side, quick(), GitLimits::default()).unwrap(),
+            Protocol::Xet => open_source_over(&side, quick(), BlobTransport::Xet).unwrap(),
         }
     }
 
@@ -261,8 +261,8 @@ impl World {
     fn written_at(&self, branch: &str, token: &str) -> Arc<dyn Destination> {
         let side = self.opened("alice/repo", branch, Some(token));
         let opened = match self.side.2 {
-            Way::Api | Way::Git => open_destination(&side, quick()),
-            Way::Xet => open_destination_over(&side, quick(), BlobTransport::Xet),
+            Protocol::Api | Protocol::Git => open_destination(&side, quick()),
+            Protocol::Xet => open_destination_over(&side, quick(), BlobTransport::Xet),
         };
         opened.unwrap()
     }

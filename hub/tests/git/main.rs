@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use contract::world::{Side, Way, World, all};
+use contract::world::{Protocol, Side, World, all};
 use hf2ms_hub::git::{Bare, Depth, GitLimits, GitRepo};
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::http::retry::RetryPolicy;
@@ -27,7 +27,7 @@ use hf2ms_hub::{Blob, GitSha1, Hub, Kind, RepoKind, Source, Token, Visibility};
 use hf2ms_sandbox::GitHost;
 use serde_json::{Value, json};
 
-const HF: Side = Side(Hub::HuggingFace, RepoKind::Model, Way::Git);
+const HF: Side = Side(Hub::HuggingFace, RepoKind::Model, Protocol::Git);
 const MAIN: &str = "+refs/heads/*:refs/heads/*";
 
 fn quick() -> HttpOptions {
