@@ -9,10 +9,9 @@ use hf2ms_hub::path::escape;
 use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_repos};
 
 use crate::args::route::{Route, RouteArgs};
-use crate::copy::inspect::said;
 use crate::revisions::survey::check_names_no_revision;
 use crate::settings::Settings;
-use crate::settings::hub_errors::AccessMode;
+use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
@@ -166,7 +165,7 @@ pub async fn of_owner(
         let at = any.source_at(settings, *kind, any.asked());
         let owned = list_repos(&settings.source(&at), settings.http())
             .await
-            .map_err(|error| said(&error, &at, settings, AccessMode::Reading))?;
+            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Reading))?;
         named.extend(
             owned
                 .repos

@@ -6,13 +6,13 @@ use hf2ms_hub::Kind;
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
 
-use super::inspect::{DestinationRepo, said};
+use super::inspect::DestinationRepo;
 use crate::engine::job::WorkerOutput;
 use crate::runs::digests;
 use crate::runs::report::{Report, Tally, merged};
 use crate::runs::{JournalEntry, RunDir, State};
 use crate::settings::Settings;
-use crate::settings::hub_errors::AccessMode;
+use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
 
 /// The result of a run so far.
@@ -139,10 +139,10 @@ pub fn explain_worker_error(plan: &Plan, settings: &Settings, kind: Kind, error:
     let of_source = plan.destination.endpoint == plan.source.endpoint
         && !error.contains(plan.destination.id.as_str());
     if error.contains(&plan.destination.endpoint) && !of_source {
-        return said(&error_of, &plan.destination, settings, AccessMode::Writing);
+        return hub_error(&error_of, &plan.destination, settings, AccessMode::Writing);
     }
     if error.contains(&plan.source.endpoint) {
-        return said(&error_of, &plan.source, settings, AccessMode::Reading);
+        return hub_error(&error_of, &plan.source, settings, AccessMode::Reading);
     }
     CliError::new(Exit::of(kind), format!("the workers were stopped: {error}"))
 }

@@ -3,9 +3,9 @@
 use hf2ms_hub::{Blob, File, Kind, Sha256};
 use hf2ms_worker::plan::Plan;
 
-use super::inspect::{DestinationRepo, said};
+use super::inspect::DestinationRepo;
 use crate::settings::Settings;
-use crate::settings::hub_errors::AccessMode;
+use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
 
 /// Refuses a plan that the destination cannot hold, would show private content, or that the token may not write.
@@ -29,7 +29,7 @@ pub async fn check_plan(
                 Kind::Denied | Kind::Unauthorized | Kind::NotFound
             ) =>
         {
-            Err(said(
+            Err(hub_error(
                 &error.with_kind(Kind::Denied),
                 &destination.at,
                 settings,

@@ -8,9 +8,9 @@ use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 
 use crate::args::route::Route;
 use crate::args::workers::WorkerArgs;
-use crate::copy::inspect::{DestinationRepo, SourceRepo, renamed, said};
+use crate::copy::inspect::{DestinationRepo, SourceRepo, renamed};
 use crate::settings::Settings;
-use crate::settings::hub_errors::{AccessMode, token_missing};
+use crate::settings::hub_errors::{AccessMode, hub_error, token_missing};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
@@ -180,7 +180,7 @@ impl RepoPair {
         );
         let mut plan = made
             .await
-            .map_err(|error| said(&error, &destination.at, settings, AccessMode::Writing))?;
+            .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Writing))?;
         plan.part = source.is_part();
         let of_destination = destination
             .info

@@ -7,10 +7,10 @@ use super::plan::{RevisionAction, RevisionPlan};
 use super::summary::{RevisionRow, RevisionStatus};
 use super::targets::{RefMapping, WriteTo};
 use super::write::create_ref;
-use crate::copy::inspect::{DestinationRepo, said};
+use crate::copy::inspect::DestinationRepo;
 use crate::runs::report::Report;
 use crate::settings::Settings;
-use crate::settings::hub_errors::AccessMode;
+use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 
@@ -119,7 +119,7 @@ impl RefPublisher<'_> {
                 );
                 Err(CliError::new(Exit::Incomplete, why))
             }
-            Err(error) => Err(said(
+            Err(error) => Err(hub_error(
                 &error,
                 &destination.at,
                 self.settings,

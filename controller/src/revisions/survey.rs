@@ -14,11 +14,11 @@ use super::summary::{RevisionRow, RevisionsSummary};
 use super::targets::{DefaultBranches, RefMapping, RevisionTarget, RevisionTargets};
 use crate::args::route::Route;
 use crate::copy::decide::{EXISTS, SPACE};
-use crate::copy::inspect::{DestinationRepo, SourceRepo, said};
+use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::options::{CopyOptions, IfExists};
 use crate::copy::plan::{Purpose, find};
 use crate::runs::digests;
-use crate::settings::hub_errors::AccessMode;
+use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
@@ -160,7 +160,7 @@ impl Surveyor<'_> {
         ) = (self, self.options.settings);
         let open = |side, at: &RepoAt, doing| {
             open_ref_store(&side, settings.http())
-                .map_err(|error| said(&error, at, settings, doing))
+                .map_err(|error| hub_error(&error, at, settings, doing))
         };
         let source_refs = match open(
             settings.source(&source.repo.at),
@@ -176,7 +176,7 @@ impl Surveyor<'_> {
             listed => listed,
         };
         let source_refs = source_refs
-            .map_err(|error| said(&error, &source.repo.at, settings, AccessMode::Reading))?
+            .map_err(|error| hub_error(&error, &source.repo.at, settings, AccessMode::Reading))?
             .named();
         let references = open(
             settings.destination(&destination.at),
@@ -184,10 +184,9 @@ impl Surveyor<'_> {
             AccessMode::Writing,
         )?;
         let destination_refs = match &destination.info {
-            Some(_) => references
-                .refs()
-                .await
-                .map_err(|error| said(&error, &destination.at, settings, AccessMode::Writing))?,
+            Some(_) => references.refs().await.map_err(|error| {
+                hub_error(&error, &destination.at, settings, AccessMode::Writing)
+            })?,
             None => Refs::default(),
         };
         Ok((source_refs, references, destination_refs))

@@ -6,12 +6,11 @@ use hf2ms_worker::plan::shared::BlobResults;
 use hf2ms_worker::protocol::Deletion;
 
 use super::targets::{RevisionTarget, WriteTo};
-use crate::copy::inspect::said;
 use crate::copy::outcome::{RunResult, verification_of_listing};
 use crate::copy::run::CopyRun;
 use crate::runs::digests::learn;
 use crate::runs::report::Report;
-use crate::settings::hub_errors::AccessMode;
+use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
 
 /// What the revisions of a repo share while they are written.
@@ -99,7 +98,7 @@ async fn prepare_temporary_branch(
 ) -> CliResult<()> {
     let destination = copy.destination;
     let explained = |error: &Error| {
-        said(
+        hub_error(
             error,
             &destination.at,
             copy.options.settings,

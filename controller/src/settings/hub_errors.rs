@@ -3,7 +3,7 @@
 use hf2ms_hub::{Error, Hub, Kind, RepoAt};
 use hf2ms_worker::protocol::Exit;
 
-use crate::settings::Access;
+use crate::settings::{Access, Settings};
 use crate::ui::errors::CliError;
 
 /// What was being done with a repo when its hub returned an error.
@@ -34,6 +34,15 @@ pub fn token_missing(hub: Hub, access: &Access) -> CliError {
         token_page(hub, &access.endpoint)
     ))
     .for_all()
+}
+
+/// The error of a command for a hub's error about the repo at `at`, with the variable or page that helps.
+pub fn hub_error(error: &Error, at: &RepoAt, settings: &Settings, mode: AccessMode) -> CliError {
+    let access = match mode {
+        AccessMode::Reading => settings.access(at.hub),
+        AccessMode::Writing => settings.access_to(at.hub),
+    };
+    explain(error, at, access, mode)
 }
 
 /// The error of a command for a hub's error: `access` says which token and endpoint were used.

@@ -3,10 +3,10 @@
 use hf2ms_hub::path::escape;
 use hf2ms_hub::{Hub, Sdk, SpaceVariables, open_space};
 
-use super::{SourceRepo, said};
+use super::SourceRepo;
 use crate::args::route::Route;
 use crate::settings::Settings;
-use crate::settings::hub_errors::AccessMode;
+use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
 
 impl SourceRepo {
@@ -16,7 +16,7 @@ impl SourceRepo {
     /// Its SDK is not known here; its files can't be read.
     pub async fn look_at_app(&mut self, route: &Route, settings: &Settings) -> CliResult<()> {
         let id = &self.repo.at.id;
-        let explained = |error| said(&error, &self.repo.at, settings, AccessMode::Reading);
+        let explained = |error| hub_error(&error, &self.repo.at, settings, AccessMode::Reading);
         let space =
             open_space(&settings.source(&self.repo.at), settings.http()).map_err(explained)?;
         let told = space.sdk().await.map_err(explained)?;

@@ -9,10 +9,9 @@ use hf2ms_hub::{
 use hf2ms_worker::pipeline::creation::{self, Created, CreationError, create_or_adopt};
 use hf2ms_worker::protocol::Creation;
 
-use super::said;
 use crate::args::filter::Filter;
 use crate::settings::Settings;
-use crate::settings::hub_errors::{AccessMode, token_missing, token_page};
+use crate::settings::hub_errors::{AccessMode, hub_error, token_missing, token_page};
 use crate::ui::errors::{CliError, CliResult};
 
 /// The destination as it was found: absent, or with its branch and files.
@@ -45,7 +44,7 @@ impl DestinationRepo {
         let account = hub
             .account_if_told()
             .await
-            .map_err(|error| said(&error, &at, settings, AccessMode::Writing))?;
+            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Writing))?;
         account
             .iter()
             .try_for_each(|account| may_write(account, &at, access.token_name))?;
@@ -77,7 +76,7 @@ impl DestinationRepo {
         let info = hub
             .find()
             .await
-            .map_err(|error| said(&error, &at, settings, AccessMode::Writing))?;
+            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Writing))?;
         Ok(Self {
             at,
             info,
@@ -132,7 +131,7 @@ impl DestinationRepo {
             }
         });
         created.await.map_err(|error| match error {
-            CreationError::Hub(error) => said(&error, &self.at, settings, AccessMode::Writing),
+            CreationError::Hub(error) => hub_error(&error, &self.at, settings, AccessMode::Writing),
             error => self.not_usable(&error),
         })
     }
@@ -189,7 +188,7 @@ impl DestinationRepo {
             .hub
             .list_branch()
             .await
-            .map_err(|error| said(&error, &self.at, settings, AccessMode::Writing))?;
+            .map_err(|error| hub_error(&error, &self.at, settings, AccessMode::Writing))?;
         self.filter.apply(&mut listing);
         Ok(listing)
     }
@@ -212,7 +211,7 @@ impl DestinationRepo {
 
 fn open(at: &RepoAt, settings: &Settings) -> CliResult<Arc<dyn Destination>> {
     open_destination(&settings.destination(at), settings.http())
-        .map_err(|error| said(&error, at, settings, AccessMode::Writing))
+        .map_err(|error| hub_error(&error, at, settings, AccessMode::Writing))
 }
 
 fn owns(account: &Account, owner: &str) -> bool {

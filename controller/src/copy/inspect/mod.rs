@@ -8,16 +8,7 @@ mod source;
 pub use destination::DestinationRepo;
 pub use source::SourceRepo;
 
-use hf2ms_hub::{Error, RepoAt, RepoInfo};
-
-use crate::settings::hub_errors::{AccessMode, explain};
-use crate::settings::{Access, Settings};
-use crate::ui::errors::CliError;
-
-/// The error of a command for a hub's error about this repo.
-pub fn said(error: &Error, at: &RepoAt, settings: &Settings, doing: AccessMode) -> CliError {
-    explain(error, at, access(settings, at, doing), doing)
-}
+use hf2ms_hub::{RepoAt, RepoInfo};
 
 /// The warning for a repo that was renamed.
 pub fn renamed(at: &RepoAt, info: &RepoInfo) -> Option<String> {
@@ -26,12 +17,4 @@ pub fn renamed(at: &RepoAt, info: &RepoInfo) -> Option<String> {
         "{} is now {now} on {}: give that name from now on",
         at.id, at.hub
     ))
-}
-
-/// The endpoint and token of this side's hub.
-fn access<'a>(settings: &'a Settings, at: &RepoAt, doing: AccessMode) -> &'a Access {
-    match doing {
-        AccessMode::Reading => settings.access(at.hub),
-        AccessMode::Writing => settings.access_to(at.hub),
-    }
 }
