@@ -133,7 +133,7 @@ mod toy {
 
     macro_rules! toy {
         ($module:ident: $($test:ident),* $(,)?) => {
-            mod $module { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(Toy, Model, Way::Api)).await; })* }
+            mod $module { use super::*; $(#[tokio::test] async fn $test() { contract::$module::$test(Side(Toy, Model, Protocol::Api)).await; })* }
         };
     }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Iterator
 
 from house.crate import Crate, cycles
-from house.source import Rust
+from house.source import Rust, closing
 from house.vocabulary import OLD_NAMES, RIDDLES
 
 CRATES = ("hub", "worker", "controller", "sandbox")
@@ -32,9 +32,10 @@ cli""".split()
 # `without_xet.rs` has in place of a module that is left out.
 SHARED_NAMES = {"Args"}
 
-# Where the variants of `Hub` may be named: the type, the one `match`, and each hub's own folder.
-HUB_FILES = ("hub/src/hub.rs", "hub/src/open.rs")
-HUB_FOLDERS = {"HuggingFace": "hub/src/huggingface/", "ModelScope": "hub/src/modelscope/", "Git": "hub/src/git/"}
+# Where the variants of `Hub` may be named: the type, the one `match`, and each hub's own folder, whose name is the variant's.
+HUB_TYPE = "hub/src/hub.rs"
+HUB_FILES = (HUB_TYPE, "hub/src/open.rs")
+HUBS = ("HuggingFace", "ModelScope", "Git")
 
 # Loops that wait and are no retry: a file, or a folder that ends with `/`; the function; why it waits.
 PAUSES = (
@@ -43,7 +44,7 @@ PAUSES = (
     ("controller/src/engine/modal/", "poll_until_ended", "polls a call of Modal until it has ended"),
     ("controller/src/engine/remote/", "follow_logs", "follows the logs of Modal's containers until their run has ended"),
     ("controller/src/engine/docker/", "clear", "polls the daemon until containers are gone"),
-    ("controller/src/mirror/", "see_through", "polls GitLab until a pull has ended"),
+    ("controller/src/mirror/", "wait_for_pull", "polls GitLab until a pull has ended"),
     ("controller/src/mirror/watch.rs", "repeat", "runs a mirror at an interval"),
     ("controller/src/verbs/logs.rs", "of_files", "follows log files until their run has ended"),
     ("controller/src/verbs/stop.rs", "end", "polls a process until it has ended"),
@@ -150,15 +151,25 @@ class House:
 
     def hubs(self) -> Iterator[Breach]:
         """What one hub is like is known in its own folder only."""
-        variant = re.compile(rf"\bHub\s*::\s*({'|'.join(HUB_FOLDERS)}|\*|\{{)")
+        variants = "|".join(self.hub_variants())
+        variant = re.compile(rf"\bHub\s*::\s*({variants}|\*|\{{)")
         for file in self.sources(*PRODUCT):
             if file.path in HUB_FILES:
                 continue
             for found in variant.finditer(file.live):
-                if file.path.startswith(HUB_FOLDERS.get(found.group(1), "nowhere")):
+                if file.path.startswith(f"hub/src/{found.group(1).lower()}/"):
                     continue
                 text = f"`{found.group()}` outside the hub's folder; ask the hub's `Profile`, or a trait"
                 yield Breach(file.path, file.line(found.start()), "hubs", text)
+
+    def hub_variants(self) -> list[str]:
+        """The variants of `Hub`, so that a new hub needs no change here."""
+        if not (self.root / HUB_TYPE).is_file():
+            return list(HUBS)
+        code = Rust(HUB_TYPE, self.read(HUB_TYPE)).code
+        found = re.search(r"\benum Hub\s*(\{)", code)
+        body = code[found.start(1) : closing(code, found.start(1))] if found else ""
+        return re.findall(r"^\s*([A-Z]\w*)", body, re.M) or list(HUBS)
 
     def pauses(self) -> Iterator[Breach]:
         """Only the retry module loops over pauses."""

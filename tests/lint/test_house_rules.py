@@ -115,6 +115,12 @@ def test_one_hubs_folder_names_no_other_hub(lint):
     only(lint("hubs", {"hub/src/huggingface/mod.rs": code}), "hub/src/huggingface/mod.rs:1")
 
 
+def test_a_new_hub_has_a_folder_of_its_own_too(lint):
+    enum = "pub enum Hub {\n    /// A.\n    #[serde(rename = \"x\")]\n    HuggingFace,\n    NewHub,\n}\n"
+    files = {"hub/src/hub.rs": enum, "hub/src/newhub/mod.rs": "fn f() { Hub::NewHub }\n", "worker/src/a.rs": "fn f() { Hub::NewHub }\n"}
+    only(lint("hubs", files), "worker/src/a.rs:1 `Hub::NewHub`")
+
+
 @pytest.mark.parametrize(
     "loop",
     [

@@ -26,12 +26,12 @@ fn a_signal_or_a_stop_leaves_no_container_and_no_half_blob() {
             (&json!("running"), &json!("interrupted"), &json!(0))
         );
     };
-    let ways: [Way<'_>; 3] = [
+    let endings: [Ending<'_>; 3] = [
         &|_, running| running.signal("-INT"),
         &|_, running| running.signal("-TERM"),
         &stop,
     ];
-    for way in ways {
+    for way in endings {
         let fleet = Fleet::with_model();
         let running = fleet.in_mid_upload();
         assert_eq!(fleet.working().len(), 1);

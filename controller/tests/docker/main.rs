@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 const READER: &str = "hf_sandboxAliceRead";
 
 /// How a migration under way is ended.
-type Way<'a> = &'a dyn Fn(&Fleet, &Running);
+type Ending<'a> = &'a dyn Fn(&Fleet, &Running);
 /// Arguments and an environment, and the exit code and the words that they end in.
 type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], i32, &'a str);
 
