@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::settings::environment;
 use crate::ui::errors::{CliError, CliResult};
 
-/// Carries blobs.
+/// The worker's program.
 pub const WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_WORKER");
-/// The same, as one static file.
+/// The worker's program, as one static file.
 const STATIC_WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_STATIC_WORKER");
-/// The loopback hubs.
+/// The sandbox's program.
 pub const SANDBOX: (&str, &str) = ("hf2ms-sandbox", "HF2MS_SANDBOX");
 
 /// The path of a program, from its name and the variable that may name it.
@@ -46,12 +46,12 @@ pub fn find((name, variable): (&str, &str)) -> CliResult<PathBuf> {
         })
 }
 
-/// What containers are made of: a worker that needs nothing beside it.
+/// A static worker, for containers.
 #[derive(Debug, Clone)]
 pub struct StaticWorker {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// What it holds.
+    /// Its content.
     pub content: Vec<u8>,
 }
 

@@ -15,7 +15,7 @@ pub struct Filter {
     exclude: GlobSet,
 }
 
-/// A filter as it was asked for.
+/// The filter of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Patterns {
     include: Vec<String>,

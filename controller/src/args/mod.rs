@@ -1,4 +1,4 @@
-//! What the command line says, as types: the repo, the route, the filter, the workers.
+//! The options of the command line, as types: the repo, the route, the filter, the workers.
 
 pub mod filter;
 pub mod prune;

@@ -1,4 +1,4 @@
-//! What was asked for: which repo goes where, as which kind, and which of its files.
+//! The options for the route: which repo is copied where, as which kind, and which of its files.
 
 use std::sync::LazyLock;
 
@@ -82,7 +82,7 @@ fn kind(text: &str) -> Result<RepoKind, String> {
         .ok_or_else(|| "expected model, dataset or space".to_owned())
 }
 
-/// What was asked for, both sides named.
+/// The route of the command line, with both sides.
 #[derive(Debug, Clone)]
 pub struct Route {
     source: (Hub, RepoId),
@@ -159,12 +159,12 @@ impl Route {
         }
     }
 
-    /// What is done about a card that the destination refuses.
+    /// The policy for a card that the destination refuses.
     pub fn card(&self) -> CardPolicy {
         self.card
     }
 
-    /// How the source is to be read, if that was said.
+    /// How the source is to be read, if the command line says it.
     pub fn transport(&self) -> Transport {
         self.transport
     }
@@ -179,7 +179,7 @@ impl Route {
         &self.kinds
     }
 
-    /// The revision that was asked for.
+    /// The revision of the command line.
     pub fn asked(&self) -> &Revision {
         &self.asked
     }
@@ -194,7 +194,7 @@ impl Route {
         self.destination.0
     }
 
-    /// What becomes of a Space, if it is not skipped.
+    /// The kind of app that a Space is copied as, if it is not skipped.
     pub fn spaces_as(&self) -> Option<SpacesAs> {
         self.spaces_as
     }

@@ -1,4 +1,4 @@
-//! How many workers, and how the work is cut for them.
+//! The options for workers: the engine, how many work at a time, and how a plan is divided into chunks.
 
 use clap::{Args, ValueEnum};
 use hf2ms_worker::plan::chunks::workers_for;
@@ -14,12 +14,12 @@ const PARALLEL_FROM: u64 = 50_000_000_000;
 const MOST_LOCAL: usize = 8;
 /// A cloud container gets this many bytes before another is started, unless told otherwise.
 const CLOUD_SHARE: u64 = 2_000_000_000;
-/// A repo among others is cut no finer than this: the others keep the workers busy, and each chunk costs the start of one.
+/// The smallest chunk of a repo among others: the others keep the workers busy, and each chunk costs the start of one.
 const SMALLEST_AMONG_OTHERS: u64 = 256 << 20;
 /// Containers at a time, and chunks of a given size: these grow so that no more are needed.
 const MOST: u16 = 100;
 
-/// Where and how many workers run.
+/// The options for workers.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Workers")]
 pub struct WorkerArgs {
@@ -57,10 +57,10 @@ pub struct ContainerArgs {
 }
 
 impl ContainerArgs {
-    /// That nothing is asked of containers where there are none.
+    /// Checks that the options fit the engine.
     ///
     /// # Errors
-    /// Something is.
+    /// An option is for containers, and the engine has none.
     pub fn fit(&self, on: EngineKind) -> CliResult<()> {
         let given = [("--network", &self.network), ("--image", &self.image)]
             .into_iter()
@@ -87,7 +87,7 @@ fn docker_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Where workers run.
+/// The engine of the workers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
@@ -159,7 +159,7 @@ impl WorkerArgs {
             })
     }
 
-    /// How this many bytes are cut.
+    /// How this many bytes are divided into chunks.
     pub fn chunking(&self, bytes: u64) -> Chunking {
         match self.chunk_size {
             Some(bytes) => Chunking::Sized {
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_in_the_cloud_is_cut_as_it_would_be_here() {
+    fn chunks_in_the_cloud_are_those_of_this_machine() {
         let args = WorkerArgs {
             on: EngineKind::Modal,
             ..WorkerArgs::default()

@@ -165,7 +165,7 @@ pub async fn of_owner(
         let at = any.source_at(settings, *kind, any.asked());
         let owned = list_repos(&settings.source(&at), settings.http())
             .await
-            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Reading))?;
+            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Read))?;
         named.extend(
             owned
                 .repos

@@ -139,10 +139,10 @@ pub fn explain_worker_error(plan: &Plan, settings: &Settings, kind: Kind, error:
     let of_source = plan.destination.endpoint == plan.source.endpoint
         && !error.contains(plan.destination.id.as_str());
     if error.contains(&plan.destination.endpoint) && !of_source {
-        return hub_error(&error_of, &plan.destination, settings, AccessMode::Writing);
+        return hub_error(&error_of, &plan.destination, settings, AccessMode::Write);
     }
     if error.contains(&plan.source.endpoint) {
-        return hub_error(&error_of, &plan.source, settings, AccessMode::Reading);
+        return hub_error(&error_of, &plan.source, settings, AccessMode::Read);
     }
     CliError::new(Exit::of(kind), format!("the workers were stopped: {error}"))
 }

@@ -33,7 +33,7 @@ pub async fn check_plan(
                 &error.with_kind(Kind::Denied),
                 &destination.at,
                 settings,
-                AccessMode::Writing,
+                AccessMode::Write,
             ))
         }
         // Any other error meets the workers, which retry.

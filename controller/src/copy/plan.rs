@@ -180,7 +180,7 @@ impl RepoPair {
         );
         let mut plan = made
             .await
-            .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Writing))?;
+            .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Write))?;
         plan.part = source.is_part();
         let of_destination = destination
             .info

@@ -1,5 +1,5 @@
 //! Workers as processes on this machine. The job goes in as the first line of stdin, which then stays open: its end
-//! tells the worker that the controller is gone, or asks it to stop. Tokens go by environment only.
+//! tells the worker that the controller has ended, or asks it to stop. Tokens are passed by environment only.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -101,8 +101,8 @@ impl Local {
         Some(self.logs.as_ref()?.join(format!("{}.log", job.label())))
     }
 
-    /// Until the worker has ended: by itself, on request, or killed after the grace. Its receipt is its last word; then
-    /// the line is closed, so that nothing keeps it waiting.
+    /// Waits until the worker has ended: by itself, on request, or killed after the grace period. After its receipt the
+    /// standard input is closed, so that the worker does not wait for more.
     async fn converse(
         &self,
         child: &mut Child,
@@ -127,7 +127,7 @@ impl Local {
         }
     }
 
-    /// Gives the job, holds the line open until it is time to stop, and returns when patience is over.
+    /// Writes the job, keeps the standard input open until a stop is asked for, and returns after the grace period.
     async fn feed(&self, stdin: &mut Option<ChildStdin>, json: &str) {
         if let Some(stdin) = stdin {
             // A worker that died early is noticed by its exit.
@@ -211,7 +211,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_killed_worker_is_lost_and_its_files_are_kept() {
+    async fn a_killed_worker_has_crashed_and_its_files_are_kept() {
         let file = format!(
             r#"{{"event":"file","path":"a","bytes":1,"sha256":"{}","how":"streamed"}}"#,
             "0".repeat(64)
@@ -230,7 +230,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_another_worker_could_not_do_either_is_refused() {
+    async fn an_error_that_any_worker_would_meet_refuses_the_job() {
         let failed =
             r#"{"event":"failed","error":"MODELSCOPE_TOKEN is wrong","kind":"unauthorized"}"#;
         let (ended, _) = ended(&format!("read job; echo '{failed}'; exit 3")).await;
@@ -247,13 +247,13 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_worker_that_waits_for_its_line_to_close_is_not_waited_for() {
+    async fn a_worker_that_waits_for_its_input_to_close_is_not_waited_for() {
         let (ended, _) = ended(&format!("read job; echo '{RECEIPT}'; cat")).await;
         assert!(matches!(ended, Ended::Finished(Exit::Done, _)), "{ended:?}");
     }
 
     #[tokio::test]
-    async fn stopping_closes_the_line_and_takes_the_receipt_so_far() {
+    async fn stopping_closes_the_input_and_takes_the_receipt_so_far() {
         let folder = tempfile::tempdir().unwrap();
         let engine = scripted(
             folder.path(),

@@ -1,4 +1,4 @@
-//! What workers beyond this machine get of its network settings: the proxies that they can reach, and the certificate
+//! The network settings of this machine that workers elsewhere get: the proxies that they can reach, and the certificate
 //! authorities that the user names.
 
 use std::net::IpAddr;
@@ -16,11 +16,11 @@ pub enum Location {
     ThisNetwork,
     /// In containers with networks of their own, on this machine or near it.
     Container,
-    /// In someone's cloud.
+    /// In the cloud.
     Cloud,
 }
 
-/// What workers somewhere are given.
+/// The network settings of workers at one location.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetworkSettings {
     /// Variables by name. The login of a proxy may be in them.
@@ -30,7 +30,7 @@ pub struct NetworkSettings {
 }
 
 impl NetworkSettings {
-    /// What workers at `location` can use of the variables that `get` gives, and of the authorities that this process is told of.
+    /// The settings that workers at `location` can use, of the variables of `get` and the authorities of this process.
     pub async fn of(get: GetVariable<'_>, location: Location) -> Self {
         let (mut variables, mut out_of_reach) = (Vec::new(), Vec::new());
         for (name, value) in PROXIES

@@ -1,5 +1,5 @@
-//! What an engine does with what a worker says and how it ends, wherever it ran: lines become events, the log is kept
-//! without tokens, and the end is judged.
+//! The output of a worker and its end, the same for all engines: lines become events, the log is kept without tokens, and
+//! the exit status is classified.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::settings::Settings;
 /// How long a worker may take to stop before it is killed.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// A process's end, as its engine saw it.
+/// How a process ended, as its engine reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExitStatus {
     /// Its exit code, if it ended by itself.
     pub code: Option<i32>,
-    /// How it ended, in words.
+    /// How it ended, for the user.
     pub how: String,
 }
 
@@ -38,7 +38,7 @@ impl ExitStatus {
         Self::unseen(format!("killed by signal {signal}"))
     }
 
-    /// It has no exit code, for this reason.
+    /// It has no exit code, for the reason `how`.
     pub fn unseen(how: impl Into<String>) -> Self {
         Self {
             code: None,
@@ -47,16 +47,16 @@ impl ExitStatus {
     }
 }
 
-/// Whether it was asked to stop.
+/// Whether the worker was asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopRequest {
     /// It was.
     Made,
-    /// It was left to work.
+    /// It was not.
     NotMade,
 }
 
-/// What a worker's end means for its job. `last_log_line`: the last line of its log.
+/// How a job ended, from the worker's exit status, its output and the last line of its log.
 pub fn classify(
     asked: StopRequest,
     exit_status: &ExitStatus,
@@ -94,7 +94,7 @@ fn crash_reason(exit_status: &ExitStatus, output: &WorkerOutput, last_log_line: 
     }
 }
 
-/// Takes note of all that a worker says, until its receipt, which is its last word, or its end.
+/// Reads a worker's events until its receipt, which is its last event, or until its output ends.
 pub async fn read_events(
     stdout: impl AsyncRead + Unpin,
     output: &mut WorkerOutput,
@@ -103,7 +103,7 @@ pub async fn read_events(
 ) {
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        // A line that is no event is a stray print: the exit code and the receipt decide.
+        // A line that is no event is no event of ours: the exit code and the receipt decide.
         if let Ok(event) = serde_json::from_str::<Event>(&settings.redact(&line)) {
             listener(&event);
             output.note(event);
@@ -114,7 +114,7 @@ pub async fn read_events(
     }
 }
 
-/// Keeps a worker's log without tokens, if it has a place; returns its last line.
+/// Writes a worker's log without tokens to `path`, if there is one; returns its last line.
 pub async fn keep_log(
     stderr: impl AsyncRead + Unpin,
     path: Option<PathBuf>,

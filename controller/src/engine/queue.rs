@@ -1,5 +1,5 @@
-//! The queue: a repo's chunks in their order, the heaviest first, each when it is its turn. A chunk whose worker died, or was
-//! cut off from the network that it alone uses, is given to another, three times in all.
+//! The queue of a repo's chunks: the heaviest first, each when it gets a slot. A chunk whose worker crashed, or lost a network
+//! of its own, is given to another worker, three times in all.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -19,28 +19,28 @@ use crate::runs::{JournalEntry, RunDir};
 use crate::ui::errors::CliResult;
 use crate::ui::progress::{Amount, Progress};
 
-/// The chunks of one repo, and who carries them.
+/// The chunks of one repo, and the engine that transfers them.
 pub struct Queue<'a> {
     /// Where the workers run.
     pub engine: &'a dyn Engine,
-    /// How many may work at a time, and when.
+    /// The slots that all repos of the command share.
     pub slots: &'a WorkerSlots,
-    /// What is carried.
+    /// The plan with the chunks.
     pub plan: &'a Plan,
-    /// Whose journal is written.
+    /// The run, for its journal.
     pub run: &'a RunDir,
-    /// Who is told how far it is.
+    /// The progress of the run.
     pub progress: &'a Progress,
 }
 
-/// A chunk, and which try this is, from 1.
+/// A chunk's number, and the number of the attempt, from 1.
 type Try = (u32, u32);
 
 impl Queue<'_> {
-    /// Has every chunk carried; `begun` is called when the first one has its turn.
+    /// Transfers every chunk; `begun` is called when the first one has its slot.
     ///
     /// # Errors
-    /// The journal can't be written. What failed on the way is in the receipts.
+    /// The journal can't be written. Files that failed are in the receipts.
     pub async fn carry(&self, begun: impl FnOnce()) -> CliResult<ChunkResults> {
         let mut waiting: VecDeque<Try> = (0..self.plan.chunks.len())
             .filter_map(|number| Some((u32::try_from(number).ok()?, 1)))
@@ -54,15 +54,15 @@ impl Queue<'_> {
                 asking = None;
             }
             if let (None, Some(next)) = (&asking, waiting.front()) {
-                asking = Some(self.slots.turn(self.weight(*next)).boxed());
+                asking = Some(self.slots.slot(self.weight(*next)).boxed());
             }
             tokio::select! {
                 biased;
-                turn = given(&mut asking), if asking.is_some() => {
+                slot = given(&mut asking), if asking.is_some() => {
                     asking = None;
                     begun.take().into_iter().for_each(|begun| begun());
                     since.get_or_insert_with(Instant::now);
-                    working.extend(waiting.pop_front().map(|next| self.attempt(next, turn)));
+                    working.extend(waiting.pop_front().map(|next| self.attempt(next, slot)));
                 }
                 Some((tried, ended)) = working.next() => {
                     if self.ended(tried, ended, &mut carried)? {
@@ -77,7 +77,7 @@ impl Queue<'_> {
         Ok(carried)
     }
 
-    /// Takes note of a worker's end; whether its chunk is to be tried again.
+    /// Records how a worker ended; whether its chunk is to be tried again.
     fn ended(
         &self,
         (number, attempt): Try,
@@ -101,7 +101,7 @@ impl Queue<'_> {
         Ok(false)
     }
 
-    async fn attempt(&self, tried: Try, _turn: Slot) -> (Try, Ended) {
+    async fn attempt(&self, tried: Try, _slot: Slot) -> (Try, Ended) {
         let (
             number,
             Self {
@@ -136,7 +136,7 @@ impl Queue<'_> {
         (tried, ended)
     }
 
-    /// What counts when it is decided whose turn is next: bytes, and what each file costs. One that was begun goes on first.
+    /// The weight of a chunk in the queue for slots: its bytes, and a cost for each file.
     fn weight(&self, (number, attempt): Try) -> u64 {
         let chunk = self.plan.chunks.get(number as usize).into_iter().flatten();
         let files = chunk.filter_map(|index| self.plan.files.get(*index as usize));
@@ -150,15 +150,15 @@ impl Queue<'_> {
     }
 }
 
-/// The turn that is asked for; never, if none is.
+/// The slot that was asked for; pending forever if none was.
 async fn given(asking: &mut Option<BoxFuture<'_, Slot>>) -> Slot {
     match asking {
-        Some(turn) => turn.await,
+        Some(slot) => slot.await,
         None => std::future::pending().await,
     }
 }
 
-/// What a worker's end adds to the progress for good.
+/// The files and bytes that a worker has finished.
 fn done(plan: &Plan, number: u32, ended: &Ended) -> Amount {
     match ended {
         Ended::Finished(..) => {

@@ -1,5 +1,5 @@
-//! Turns: as many chunks at a time as there are workers, over all repos of one command. Whoever has the heaviest chunk that waits
-//! is next, so that no worker rests while any repo has work, and none is left alone with a large chunk at the end.
+//! Slots for workers: as many chunks at a time as there are workers, over all repos of one command. The heaviest waiting
+//! chunk gets the next slot, so that no worker idles while a repo has work, and no large chunk is left for the end.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,17 +10,17 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 /// Repos that are committed or verified at a time, beside the chunks: these workers wait for the hubs more than they work.
 const FINISHING: usize = 4;
 
-/// What comes before every chunk that waits: one that was begun already.
+/// The weight of a chunk that was begun before: it goes first.
 pub const FIRST: u64 = u64::MAX;
 
-/// Who may work.
+/// The slots of one command.
 #[derive(Debug)]
 pub struct WorkerSlots {
     line: Arc<Line>,
     finishing: Semaphore,
 }
 
-/// The right to work, until it is dropped.
+/// The right of one worker to run. Dropping it frees the slot.
 #[derive(Debug)]
 pub struct Slot(Arc<Line>);
 
@@ -29,7 +29,7 @@ struct Line(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    places: usize,
+    slots: usize,
     taken: usize,
     asked: u64,
     waiting: BinaryHeap<Waiting>,
@@ -42,10 +42,10 @@ struct Waiting {
 }
 
 impl WorkerSlots {
-    /// For so many workers at a time.
+    /// Slots for so many workers at a time.
     pub fn new(workers: usize) -> Self {
         let state = State {
-            places: workers.max(1),
+            slots: workers.max(1),
             ..State::default()
         };
         Self {
@@ -54,31 +54,31 @@ impl WorkerSlots {
         }
     }
 
-    /// From now on at least so many may work at a time.
+    /// Raises the number of slots to at least so many.
     pub fn raise(&self, workers: usize) {
         let mut state = self.line.state();
-        state.places = state.places.max(workers);
+        state.slots = state.slots.max(workers);
         drop(state);
         self.line.give();
     }
 
-    /// How many may work at a time.
+    /// The number of slots.
     pub fn workers(&self) -> usize {
-        self.line.state().places
+        self.line.state().slots
     }
 
-    /// Waits until it is the turn of a chunk of this weight. Of equal ones the first to ask is first.
-    pub async fn turn(&self, weight: u64) -> Slot {
-        let (tell, told) = oneshot::channel();
+    /// Waits for a slot for a chunk of this weight. Of chunks of equal weight the first to ask is first.
+    pub async fn slot(&self, weight: u64) -> Slot {
+        let (tell, given) = oneshot::channel();
         self.line.queue_up(weight, tell);
-        match told.await {
-            Ok(turn) => turn,
-            // Who waits is in the line, which lives as long as this: it is always told.
+        match given.await {
+            Ok(slot) => slot,
+            // A waiting request is in the line, which lives as long as these slots: it always gets a slot.
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// Waits until a repo may be finished.
+    /// Waits until a repo may be committed and verified.
     pub async fn finishing(&self) -> Option<SemaphorePermit<'_>> {
         // Nobody closes it.
         self.finishing.acquire().await.ok()
@@ -99,7 +99,7 @@ impl Line {
         self.give();
     }
 
-    /// Gives free places to those who wait. A turn whose owner is gone meanwhile comes back by being dropped.
+    /// Gives free slots to waiting requests. A slot whose request is gone is dropped, and so is free again.
     fn give(self: &Arc<Self>) {
         loop {
             let next = self.state().next();
@@ -111,7 +111,7 @@ impl Line {
 
 impl State {
     fn next(&mut self) -> Option<Waiting> {
-        while self.taken < self.places {
+        while self.taken < self.slots {
             let next = self.waiting.pop()?;
             if !next.tell.is_closed() {
                 self.taken += 1;
@@ -156,17 +156,17 @@ mod tests {
 
     use super::*;
 
-    /// Asks for turns of these weights, in this order; none is given while `slots` is full.
+    /// Asks for slots for these weights, in this order; none is given while `slots` is full.
     fn asked(slots: &WorkerSlots, weights: [u64; 4]) -> Vec<(u64, BoxFuture<'_, Slot>)> {
         let asked = weights.map(|weight| {
-            let mut turn = slots.turn(weight).boxed();
+            let mut turn = slots.slot(weight).boxed();
             assert!((&mut turn).now_or_never().is_none());
             (weight, turn)
         });
         asked.into_iter().collect()
     }
 
-    /// Those who are given a turn now, and no other.
+    /// The requests that have a slot now.
     fn given(asked: &mut Vec<(u64, BoxFuture<'_, Slot>)>) -> Vec<(u64, Slot)> {
         let mut given = Vec::new();
         asked.retain_mut(|(weight, turn)| match turn.now_or_never() {
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn the_heaviest_is_next_and_only_as_many_as_there_are_workers() {
         let slots = WorkerSlots::new(1);
-        let mut first = slots.turn(1).now_or_never();
+        let mut first = slots.slot(1).now_or_never();
         let mut asked = asked(&slots, [5, 9, FIRST, 7]);
         let mut order = Vec::new();
         for _ in 0..4 {
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn who_gave_up_holds_no_place() {
         let slots = WorkerSlots::new(1);
-        let first = slots.turn(1).now_or_never();
+        let first = slots.slot(1).now_or_never();
         let mut asked = asked(&slots, [5, 9, 8, 7]);
         drop(asked.remove(1));
         drop(first);
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn more_workers_make_more_places_and_fewer_none_less() {
         let slots = WorkerSlots::new(1);
-        let _first = slots.turn(1).now_or_never();
+        let _first = slots.slot(1).now_or_never();
         let mut asked = asked(&slots, [4, 3, 2, 1]);
         slots.raise(3);
         let two = given(&mut asked);

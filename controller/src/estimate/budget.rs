@@ -1,4 +1,4 @@
-//! What all repos of one command take together: held against the limit, and asked about once.
+//! The cost of all repos of one command together: it is compared with the limit, and confirmed once.
 
 use std::collections::HashMap;
 use std::sync::PoisonError;
@@ -14,11 +14,11 @@ use crate::runs::Runs;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, dollars};
 
-/// What was begun so far, and what may be.
+/// The cost of the repos that were begun, and its limit.
 #[derive(Debug, Default)]
 pub struct CostBudget {
     cost: CostArgs,
-    /// Held while a person is asked: one question at a time.
+    /// Locked while a question waits for its answer.
     so_far: Mutex<SoFar>,
     /// By both endpoints.
     rates: std::sync::Mutex<HashMap<[String; 2], Rates>>,
@@ -31,7 +31,7 @@ struct SoFar {
 }
 
 impl CostBudget {
-    /// Nothing was begun yet. `agreed`: nobody is to be asked.
+    /// An empty budget. `agreed`: there is no question to the user.
     pub fn new(cost: CostArgs, agreed: bool) -> Self {
         Self {
             cost,
@@ -40,7 +40,7 @@ impl CostBudget {
         }
     }
 
-    /// The rates of the runs before the first repo between these hubs: earlier runs are read through once.
+    /// The rates between two hubs, read from earlier runs once.
     pub fn rates(&self, runs: &Runs, on: EngineKind, plan: &Plan) -> Rates {
         let (source, destination) = (&plan.source, &plan.destination);
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,7 +51,7 @@ impl CostBudget {
             .clone()
     }
 
-    /// Takes one repo in, if it may be begun; the bytes of all so far.
+    /// Adds a repo, if it may be begun, and returns the bytes of all repos so far.
     ///
     /// # Errors
     /// It would cost too much, together with those before it; or a person says no, and then that is for all.

@@ -1,4 +1,4 @@
-//! Asking a person before a large move. Only where a person is: at a terminal, for input and for output.
+//! The confirmation of a large plan by the user. It needs a terminal for input and for output.
 
 use std::io::IsTerminal;
 
@@ -9,10 +9,10 @@ use super::Estimate;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Mode, Screen};
 
-/// More bytes than this are asked about.
+/// Plans with more bytes than this need a confirmation.
 const ASK_ABOVE: u64 = 100_000_000_000;
 
-/// Goes on if there is nobody to ask, nothing to ask about, or the answer is yes; whether that was said.
+/// Asks the user to confirm a large plan, if there is a terminal. Returns whether the user has confirmed, now or before.
 ///
 /// # Errors
 /// The answer is no: exit code 130, as if it had been stopped by a signal.
@@ -30,7 +30,7 @@ pub async fn confirm(estimate: &Estimate, yes: bool, screen: &Screen) -> CliResu
     }
 }
 
-/// What a person answers to a question; `None` where there is nobody to ask.
+/// The user's answer to a question; `None` without a terminal.
 pub async fn ask(question: &str, screen: &Screen) -> Option<bool> {
     if screen.mode() != Mode::Bars || !std::io::stdin().is_terminal() {
         return None;

@@ -20,7 +20,7 @@ use crate::ui::screen::{Screen, dollars, duration, size};
 use play::play;
 use rates::Rates;
 
-/// What a run may cost.
+/// The limit of the cost of a run.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct CostArgs {
     /// Refuse, before anything is created, what would cost more than this by Modal's price list [default: no limit]
@@ -35,7 +35,7 @@ fn amount(text: &str) -> Result<f64, String> {
     }
 }
 
-/// What a plan will take.
+/// The estimate of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// Files that have to be moved, or written otherwise.
@@ -56,12 +56,12 @@ pub struct Estimate {
     pub seconds: f64,
     /// Expected dollars.
     pub dollars: f64,
-    /// What the time is reckoned with.
+    /// The rates of the estimate.
     pub rates: Rates,
 }
 
 impl Estimate {
-    /// Reckons what a plan will take on these workers.
+    /// The estimate of a plan on these workers.
     pub fn of(plan: &Plan, worker_args: &WorkerArgs, rates: Rates) -> Self {
         let (on, summary) = (worker_args.on, plan.summary());
         let workers = worker_args.workers(summary.blob_bytes);
@@ -90,7 +90,7 @@ impl Estimate {
         }
     }
 
-    /// Both together, on the same workers: one after the other.
+    /// The estimate of both plans, one after the other on the same workers.
     pub fn and(&self, other: &Self) -> Self {
         Self {
             files: self.files + other.files,
@@ -119,7 +119,7 @@ impl Estimate {
         }
     }
 
-    /// Says it: two lines for a person, an event for a program.
+    /// Prints it: two lines for a person, an event for a program.
     pub fn print(&self, screen: &Screen) {
         screen.json(&self.json());
         if self.files > 0 {

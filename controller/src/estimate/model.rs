@@ -9,14 +9,14 @@
 
 use serde::Serialize;
 
-/// What the containers can do. Rates are in bytes a second; what has no limit is infinite.
+/// The containers of a simulation. Rates are in bytes a second; a rate without a limit is infinite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Model {
     /// Containers at a time.
     pub containers: usize,
-    /// What one container moves.
+    /// The rate of one container.
     pub container_rate: f64,
-    /// What all move together.
+    /// The rate of all containers together.
     pub total_rate: f64,
     /// Seconds until a container is ready.
     pub startup: f64,

@@ -1,4 +1,4 @@
-//! The game itself: what happens next, and what that changes. Two kinds of things happen: some at a time (a container is
+//! The simulation of a plan by discrete events. Two kinds of things happen: some at a time (a container is
 //! ready, a file is prepared, a container dies), and files end when enough bytes have moved, whenever that is.
 //!
 //! All containers that move have the same rate, so one meter serves all: the bytes that a container which always moves
@@ -15,21 +15,21 @@ use super::container::{Container, Key, Load};
 use super::model::Model;
 use crate::engine::job::ATTEMPTS;
 
-/// A game in which more containers die than this won't end.
+/// A simulation in which more containers die than this does not end.
 const MOST_LOST: u64 = 100_000;
 
-/// How a game ended.
+/// The result of a simulation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct PlayResult {
     /// Seconds from the start to the end of the last file.
     pub seconds: f64,
-    /// Seconds that containers were there, all added up.
+    /// Seconds that containers ran, added up.
     pub container_seconds: f64,
     /// Containers that died.
     pub lost: u64,
-    /// Bytes that moved in vain, because their container died.
+    /// Bytes that were lost, because their container died.
     pub vain: f64,
-    /// Chunks that killed as many containers as a run allows: it would report those, and a second run would move them.
+    /// Chunks on which as many containers died as a run allows: a second run would move them.
     pub given_up: u64,
 }
 
@@ -60,7 +60,7 @@ pub fn play(chunks: &[Vec<u64>], model: &Model) -> Result<PlayResult, Endless> {
     Ok(world.played)
 }
 
-/// What happens at a time.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Ready,
@@ -94,7 +94,7 @@ impl<'a> World<'a> {
             })
             .collect();
         let places = model.containers.min(queue.len());
-        // Each place has chances of its own, so that two ways of cutting meet the same ones.
+        // Each place has random numbers of its own, so that two plans meet the same ones.
         let mut chances = Rng::with_seed(model.seed);
         let containers = (0..places)
             .map(|_| Container::new(chances.fork()))
@@ -132,7 +132,7 @@ impl<'a> World<'a> {
         true
     }
 
-    /// What a container that moves something moves now.
+    /// The rate now of a container that moves a file.
     fn rate(&self) -> f64 {
         self.model
             .container_rate

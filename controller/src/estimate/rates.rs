@@ -1,5 +1,5 @@
 //! How fast workers are: as the last runs on the same engine were, between the same hubs if there were such; else as
-//! is assumed, which is said.
+//! is assumed, which the estimate says.
 
 use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::WorkerOptions;
@@ -14,7 +14,7 @@ use crate::ui::screen::size;
 
 /// Runs that count: the last of those that moved enough.
 const RUNS: usize = 5;
-/// A run that moved less tells of latency, not of rates.
+/// The rate of a run that moved less is one of latency.
 const ENOUGH: u64 = 64 << 20;
 /// Seconds of requests that a file takes besides its bytes: assumed, some round trips to either hub and to storage.
 pub const FILE_SECONDS: f64 = 0.5;
@@ -22,11 +22,11 @@ pub const FILE_SECONDS: f64 = 0.5;
 /// How fast workers are, in bytes a second.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rates {
-    /// What one worker moves.
+    /// The rate of one worker.
     pub container: f64,
-    /// What all move together, where that has a limit.
+    /// The rate of all workers together, where it has a limit.
     pub total: Option<f64>,
-    /// Earlier runs that tell so; none when it is measured or assumed.
+    /// The number of earlier runs with these rates; 0 when they are measured or assumed.
     pub runs: usize,
     /// `hf2ms probe --speed` measured both hubs from this machine.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -34,8 +34,8 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// What earlier runs between the same hubs tell, else what was measured, else what earlier runs between others tell, else
-    /// what is assumed.
+    /// The rates of earlier runs between the same hubs, else the measured ones, else those of runs between other hubs, else
+    /// the assumed ones.
     pub fn of(runs: &Runs, on: EngineKind, source: &RepoAt, destination: &RepoAt) -> Self {
         let earlier: Vec<RunRecord> = runs
             .list()
@@ -53,7 +53,7 @@ impl Rates {
         learned.unwrap_or_else(|| Self::assumed(on))
     }
 
-    /// What `hf2ms probe --speed` measured: of this machine, so not of the cloud.
+    /// The rates that `hf2ms probe --speed` measured on this machine; the cloud has others.
     fn measured(
         runs: &Runs,
         on: EngineKind,
@@ -160,7 +160,7 @@ fn learn<'a>(
     })
 }
 
-/// What one run tells: the rate of a worker while it worked, and of all over the time that they took. The former is
+/// The rates of one run: that of a worker while it worked, and of all over the time that they took. The former is
 /// from the receipts, because a worker may have had several chunks, or none at the end.
 fn told(runs: &Runs, id: &str) -> Option<(f64, f64)> {
     let report: Report = runs

@@ -123,7 +123,7 @@ impl RefPublisher<'_> {
                 &error,
                 &destination.at,
                 self.settings,
-                AccessMode::Writing,
+                AccessMode::Write,
             )),
         }
     }

@@ -165,7 +165,7 @@ impl Surveyor<'_> {
         let source_refs = match open(
             settings.source(&source.repo.at),
             &source.repo.at,
-            AccessMode::Reading,
+            AccessMode::Read,
         )?
         .refs()
         .await
@@ -176,17 +176,18 @@ impl Surveyor<'_> {
             listed => listed,
         };
         let source_refs = source_refs
-            .map_err(|error| hub_error(&error, &source.repo.at, settings, AccessMode::Reading))?
+            .map_err(|error| hub_error(&error, &source.repo.at, settings, AccessMode::Read))?
             .named();
         let references = open(
             settings.destination(&destination.at),
             &destination.at,
-            AccessMode::Writing,
+            AccessMode::Write,
         )?;
         let destination_refs = match &destination.info {
-            Some(_) => references.refs().await.map_err(|error| {
-                hub_error(&error, &destination.at, settings, AccessMode::Writing)
-            })?,
+            Some(_) => references
+                .refs()
+                .await
+                .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Write))?,
             None => Refs::default(),
         };
         Ok((source_refs, references, destination_refs))

@@ -102,7 +102,7 @@ async fn prepare_temporary_branch(
             error,
             &destination.at,
             copy.options.settings,
-            AccessMode::Writing,
+            AccessMode::Write,
         )
     };
     let base = context.base.as_ref().ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! What earlier runs learned: the SHA-256 of contents that the source knows by Git's id only. With it a second run
+//! The digests that earlier runs computed: the SHA-256 of contents that the source knows by Git's id only. With it a second run
 //! compares small files without reading them; without it nothing is lost but that.
 
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use crate::ui::errors::CliResult;
 
 const FILE: &str = "known.json";
 
-/// What the newest run between these repos knew at its end.
+/// The digests that the newest run between these repos had at its end.
 pub fn load(runs: &Runs, source: &RepoAt, destination: &RepoAt) -> DigestCache {
     let same = |a: &RepoAt, b: &RepoAt| {
         (a.hub, &a.endpoint, a.kind, &a.id) == (b.hub, &b.endpoint, b.kind, &b.id)
@@ -46,7 +46,7 @@ pub fn save(
     }
 }
 
-/// What a plan and its receipts tell.
+/// The digests that a plan and its receipts contain.
 pub fn learn(plan: &Plan, receipts: &[Receipt]) -> DigestCache {
     let stored: HashMap<&RepoPath, &Stored> = receipts
         .iter()

@@ -1,4 +1,4 @@
-//! How a run's files are written: for nobody else to read, aside and renamed, so that a crash leaves the old one.
+//! How the files of a run are written: readable by this user alone, under another name first, so that a crash leaves the old file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
@@ -34,7 +34,7 @@ pub fn write_aside(
     File::open(folder)?.sync_all()
 }
 
-/// Names of private repos are nobody else's business.
+/// Options for files that only this user can read: they name private repos.
 pub(super) fn private() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = OpenOptions::new();

@@ -1,4 +1,4 @@
-//! Who works on what: a lock on each run that is under way, and one on its destination. They die with their holder.
+//! Locks: one on each run that is under way, and one on its destination. They end with the process that holds them.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -111,7 +111,7 @@ impl Runs {
         RunDir::new(path, record, destination)
     }
 
-    /// Takes up a run again that nobody watches.
+    /// Continues a run that no process holds.
     ///
     /// # Errors
     /// Someone does; the folder can't be written.
@@ -165,7 +165,7 @@ impl Runs {
         Some(found)
     }
 
-    /// The run with this id, or one whose id ends so; `last` is the newest.
+    /// The run with this id, or the one whose id ends with it; `last` is the newest.
     ///
     /// # Errors
     /// There is none, or more than one.
@@ -198,7 +198,7 @@ impl Runs {
     pub fn controller(&self, id: &str) -> Option<u32> {
         let path = self.path(id).join("alive");
         let process = fs::read_to_string(&path).ok()?.parse().ok();
-        // What a process left behind may be another's number by now: it counts while the lock is held.
+        // The number of a process that has ended may be another's by now: it counts while the lock is held.
         process.filter(|_| is_held(&path))
     }
 

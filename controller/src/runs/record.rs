@@ -1,4 +1,4 @@
-//! What is kept of a run: what it is and how it stands, and the lines of its journal.
+//! The record of a run: its sides, its engine and its state; and the lines of its journal.
 
 use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::{Creation, Exit, PlanSummary, Receipt, Verification};
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::args::workers::EngineKind;
 use crate::ui::errors::CliResult;
 
-/// What a run is, as `runs` tells.
+/// A run, as `hf2ms runs` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// Its id.
     pub id: String,
-    /// What it does.
+    /// Its command.
     pub verb: RunVerb,
     /// When it began, in seconds since 1970.
     pub started: u64,
@@ -34,10 +34,10 @@ pub struct RunRecord {
     pub beside: Option<String>,
 }
 
-/// What a run is to be.
+/// A run that is to begin.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRun<'a> {
-    /// What it does.
+    /// Its command.
     pub verb: RunVerb,
     /// Where its workers run.
     pub on: EngineKind,
@@ -49,7 +49,7 @@ pub struct NewRun<'a> {
     pub plan: &'a PlanSummary,
 }
 
-/// What a run does.
+/// The command of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunVerb {
@@ -61,15 +61,15 @@ pub enum RunVerb {
     Verify,
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It works; or its process was killed, if nobody holds its lock.
+    /// Its process works; or was killed, if no process holds its lock.
     Running,
     /// Killed: the same command goes on.
     Killed,
-    /// Nobody here watches; the cloud works, or has ended.
+    /// No process attends it; its calls in the cloud work, or have ended.
     Detached,
     /// Everything is there and verified.
     Done,
@@ -91,7 +91,7 @@ impl State {
         }
     }
 
-    /// Whether nobody works on it any more, nor ever will.
+    /// Whether it has ended for good.
     pub(super) fn is_final(self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! What came of a run: `report.json`, and the same for a person to read.
+//! The report of a run: `report.json`, and its text for the user.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -16,7 +16,7 @@ use crate::ui::table::labelled;
 /// More failures than this are counted, not shown; the file has them all.
 const SHOWN: usize = 20;
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The run's id.
@@ -29,28 +29,28 @@ pub struct Report {
     pub destination: RepoAt,
     /// The destination's page.
     pub url: String,
-    /// What was done.
+    /// Its counts.
     #[serde(flatten)]
     pub tally: Tally,
     /// Seconds from the first look to the last.
     pub seconds: f64,
     /// Bytes sent a second, over the time that chunks took.
     pub bytes_per_second: f64,
-    /// What the verification found; absent if none was made.
+    /// The result of the verification, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
     /// Files that are not there, and why.
     pub failed: Vec<FailedFile>,
-    /// What the source has and can't be moved.
+    /// Entries of the source that can't be copied.
     pub refused: Vec<Refused>,
-    /// What was to be deleted at the destination and is not.
+    /// Files that were to be deleted at the destination and are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withheld: Vec<WithheldDeletions>,
-    /// What a person should know.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// What was done, in numbers.
+/// The counts of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// Files that are to stand at the destination.
@@ -86,7 +86,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// What a plan alone tells.
+    /// The counts of a plan that is not carried out yet.
     pub fn of_plan(plan: &Plan) -> Self {
         let summary = plan.summary();
         Self {
@@ -99,7 +99,7 @@ impl Tally {
         }
     }
 
-    /// Adds what a worker's receipt tells.
+    /// Adds a worker's receipt.
     pub fn add(&mut self, receipt: &Receipt) {
         self.sent += receipt.sent;
         self.retries += receipt.retries;
@@ -263,7 +263,7 @@ impl Report {
         }
     }
 
-    /// Whether everything is as it was asked, but for deletions.
+    /// Whether every file is copied and verified; deletions don't count.
     fn only_withholds(&self) -> bool {
         let is_good = self
             .verification

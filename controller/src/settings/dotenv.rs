@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// What a file sets.
+/// The variables of a file.
 #[derive(Debug, Default)]
 pub struct Dotenv {
     /// Values by the names of their variables. Of two lines for one variable the later one counts.

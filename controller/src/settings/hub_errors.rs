@@ -6,13 +6,13 @@ use hf2ms_worker::protocol::Exit;
 use crate::settings::{Access, Settings};
 use crate::ui::errors::CliError;
 
-/// What was being done with a repo when its hub returned an error.
+/// The access to a repo for which its hub returned an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessMode {
     /// Reading the source.
-    Reading,
+    Read,
     /// Reading or writing the destination.
-    Writing,
+    Write,
 }
 
 /// How the user makes a run wait longer for a hub that limits requests.
@@ -39,15 +39,15 @@ pub fn token_missing(hub: Hub, access: &Access) -> CliError {
 /// The error of a command for a hub's error about the repo at `at`, with the variable or page that helps.
 pub fn hub_error(error: &Error, at: &RepoAt, settings: &Settings, mode: AccessMode) -> CliError {
     let access = match mode {
-        AccessMode::Reading => settings.access(at.hub),
-        AccessMode::Writing => settings.access_to(at.hub),
+        AccessMode::Read => settings.access(at.hub),
+        AccessMode::Write => settings.access_to(at.hub),
     };
     explain(error, at, access, mode)
 }
 
 /// The error of a command for a hub's error: `access` says which token and endpoint were used.
-pub fn explain(error: &Error, at: &RepoAt, access: &Access, doing: AccessMode) -> CliError {
-    let failure = CliError::new(Exit::of(error.kind()), line(error, at, access, doing));
+pub fn explain(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> CliError {
+    let failure = CliError::new(Exit::of(error.kind()), line(error, at, access, mode));
     if matches!(error.kind(), Kind::Unauthorized | Kind::Unreachable) {
         failure.for_all()
     } else {
@@ -84,7 +84,7 @@ fn refusal(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> Opt
         Kind::NotFound => format!(
             "{kind} {id} was not found on {hub}: check the id, or set {token} if it is private"
         ),
-        Kind::Gated if mode == AccessMode::Writing => {
+        Kind::Gated if mode == AccessMode::Write => {
             format!(
                 "{id} on {hub} is another's, private or gated: use --dest with an owner of yours ({error})"
             )
@@ -105,7 +105,7 @@ fn refusal(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> Opt
             "{hub} has disabled {kind} {id}: nothing of it can be read ({})",
             error.message()
         ),
-        Kind::Denied if mode == AccessMode::Writing => {
+        Kind::Denied if mode == AccessMode::Write => {
             format!(
                 "{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})"
             )
@@ -169,7 +169,7 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    fn said(kind: Kind, hub: &str, has_token: bool, doing: AccessMode) -> (Exit, String) {
+    fn said(kind: Kind, hub: &str, has_token: bool, mode: AccessMode) -> (Exit, String) {
         let of_both = |name: &str| match name {
             "HF_ENDPOINT" | "MODELSCOPE_ENDPOINT" => Some("https://h".to_owned()),
             "HF_TOKEN" | "MODELSCOPE_TOKEN" => has_token.then(|| "t-1234567".to_owned()),
@@ -180,14 +180,14 @@ mod tests {
             &Error::new(kind, "no"),
             &at(hub),
             settings.access(at(hub).hub),
-            doing,
+            mode,
         );
         (failure.exit(), failure.to_string())
     }
 
     #[test]
     fn a_missing_token_is_named_with_the_page_that_gives_one() {
-        let said = said(Kind::Unauthorized, "modelscope", false, AccessMode::Writing);
+        let said = said(Kind::Unauthorized, "modelscope", false, AccessMode::Write);
         assert_eq!(
             said,
             (
@@ -214,7 +214,7 @@ mod tests {
                 "run the same command again, or give another --dest",
             ),
         ] {
-            let (exit, line) = said(kind, "modelscope", true, AccessMode::Writing);
+            let (exit, line) = said(kind, "modelscope", true, AccessMode::Write);
             assert!(
                 exit == Exit::Incomplete && line.contains(words) && line.ends_with("(no)"),
                 "{line}"
@@ -224,51 +224,46 @@ mod tests {
 
     #[test]
     fn every_refusal_says_what_to_do() {
-        for (kind, hub, doing, words) in [
+        for (kind, hub, mode, words) in [
             (
                 Kind::Unauthorized,
                 "huggingface",
-                AccessMode::Reading,
+                AccessMode::Read,
                 "refuses HF_TOKEN",
             ),
             (
                 Kind::NotFound,
                 "huggingface",
-                AccessMode::Reading,
+                AccessMode::Read,
                 "model org/name was not found",
             ),
             (
                 Kind::Gated,
                 "huggingface",
-                AccessMode::Reading,
+                AccessMode::Read,
                 "ask for access at https://h/org/name",
             ),
-            (
-                Kind::Denied,
-                "modelscope",
-                AccessMode::Writing,
-                "use --dest",
-            ),
+            (Kind::Denied, "modelscope", AccessMode::Write, "use --dest"),
             (
                 Kind::Gated,
                 "modelscope",
-                AccessMode::Writing,
+                AccessMode::Write,
                 "is another's, private or gated: use --dest",
             ),
             (
                 Kind::Disabled,
                 "huggingface",
-                AccessMode::Reading,
+                AccessMode::Read,
                 "has disabled",
             ),
             (
                 Kind::Full,
                 "huggingface",
-                AccessMode::Writing,
+                AccessMode::Write,
                 "leave files out (--exclude)",
             ),
         ] {
-            let (exit, line) = said(kind, hub, true, doing);
+            let (exit, line) = said(kind, hub, true, mode);
             assert_eq!(exit, Exit::Refused, "{line}");
             assert!(line.contains(words) && !line.contains('\n'), "{line}");
         }

@@ -97,7 +97,7 @@ impl Environment {
     }
 }
 
-/// What is set by `.env` alone, of the variables whose names begin so.
+/// The variables that `.env` alone sets, with names of this prefix.
 ///
 /// # Errors
 /// A `.env` that can't be read.
@@ -108,7 +108,7 @@ pub fn variables(prefix: &str) -> CliResult<Vec<(String, String)>> {
         .collect())
 }
 
-/// What `.env` here or in a folder above sets.
+/// The variables of `.env` here or in a folder above.
 fn dotenv() -> CliResult<HashMap<String, String>> {
     let unreadable = |_| CliError::usage(".env can't be read: check its permissions");
     let Some(path) = nearest(".env").map_err(unreadable)? else {
@@ -142,7 +142,7 @@ fn named_file(path: &Path) -> CliResult<HashMap<String, String>> {
     ours(&content, &name)
 }
 
-/// What the file `name` with this content sets. An error shows no value: values are tokens.
+/// The variables of the file `name` with this content. An error shows no value: values are tokens.
 fn ours(content: &[u8], name: &str) -> CliResult<HashMap<String, String>> {
     let Dotenv { values, unreadable } = Dotenv::parse(content);
     let is_missed =

@@ -1,4 +1,4 @@
-//! The options of a simulation. What is not given is as an estimate would have it.
+//! The options of a simulation. Their defaults are those of the estimate.
 
 use crate::args::workers::EngineKind;
 use crate::estimate::model::Model;

@@ -7,7 +7,7 @@ use hf2ms_worker::protocol::Exit;
 
 use crate::stop::Interrupted;
 
-/// Why a verb ends early.
+/// The error that ends a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CliError {
     exit: Exit,
@@ -15,18 +15,18 @@ pub struct CliError {
     reach: Reach,
 }
 
-/// What a failure means for the other repos of a command.
+/// Whether an error ends the other repos of a command too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
     One,
     All,
 }
 
-/// What a verb's steps give.
+/// The result of a step of a command.
 pub type CliResult<T> = Result<T, CliError>;
 
 impl CliError {
-    /// A failure with its exit code and its line.
+    /// An error with its exit code and its line.
     pub fn new(exit: Exit, line: impl Into<String>) -> Self {
         Self {
             exit,
@@ -35,7 +35,7 @@ impl CliError {
         }
     }
 
-    /// The same, and no other repo of the command could do better.
+    /// The same error, for the other repos of the command too.
     pub fn for_all(self) -> Self {
         Self {
             reach: Reach::All,
@@ -43,7 +43,7 @@ impl CliError {
         }
     }
 
-    /// Whether no other repo could do better: a hub refuses the token, or can't be reached.
+    /// Whether every other repo would fail too: a hub refuses the token, or can't be reached.
     pub fn ends_all(&self) -> bool {
         self.reach == Reach::All
     }

@@ -1,4 +1,4 @@
-//! What people and programs read: lines, progress, tables, errors.
+//! The output of a command: lines, progress, tables, counts and errors.
 
 pub mod counts;
 pub mod errors;

@@ -1,4 +1,4 @@
-//! How far a fan-out is: what its workers say, added up. The bar, the lines and the NDJSON are [`Screen`]'s.
+//! The progress of a run: that of its workers, added up. The bar, the lines and the NDJSON are [`Screen`]'s.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -63,7 +63,7 @@ impl Progress {
         }
     }
 
-    /// How much there is has been found out.
+    /// Sets the total, once it is known.
     pub fn aim(&self, of: Amount) {
         self.state().of = of;
         self.screen.bar().set_length(of.bytes);
@@ -82,7 +82,7 @@ impl Progress {
         self.draw();
     }
 
-    /// A worker says something.
+    /// Takes an event of a worker.
     pub fn hear(&self, worker: u32, event: &Event) {
         match event {
             Event::Progress { bytes, files } => {
@@ -128,7 +128,7 @@ impl Progress {
         self.draw();
     }
 
-    /// A worker has ended; what it said last is what it has done.
+    /// A worker has ended: its last progress is what it has done.
     pub fn rest(&self, worker: u32) {
         let done = self
             .state()
@@ -139,7 +139,7 @@ impl Progress {
         self.end(worker, done);
     }
 
-    /// All is over.
+    /// Ends the progress.
     pub fn finish(&self) {
         self.screen.end_bar();
     }

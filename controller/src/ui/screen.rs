@@ -1,4 +1,4 @@
-//! Where words go: a terminal gets a bar and lines, a pipe gets lines, `--json` gets NDJSON on stdout and nothing else.
+//! The output of a command: a terminal gets a bar and lines, a pipe gets lines, `--json` gets NDJSON on stdout and nothing else.
 //! A closed stdout ends nothing: the work goes on.
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::ui::errors::CliError;
 
-/// How the user reads.
+/// The reader of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// A person at a terminal.
@@ -21,17 +21,17 @@ pub enum Mode {
     Lines,
     /// A program.
     Json,
-    /// Whoever takes a result that is no event: a plan, say.
+    /// A reader of a result that is no event, as a plan.
     Results,
 }
 
-/// What is written to. Cheap to clone.
+/// The output of a command. A clone writes to the same output.
 #[derive(Debug, Clone)]
 pub struct Screen {
     mode: Mode,
     bars: MultiProgress,
     bar: Arc<ProgressBar>,
-    /// What all is about, if it is one of several: a `repo`, a `revision`, or both.
+    /// The subject of all messages, if it is one of several: a `repo`, a `revision`, or both.
     part: Vec<(&'static str, Arc<str>)>,
 }
 
@@ -45,7 +45,7 @@ impl Screen {
         })
     }
 
-    /// A screen where only a result is shown, by whoever has it: words are left out, warnings are not.
+    /// A screen for a result that is no message: it shows warnings only.
     pub fn of_results() -> Self {
         Self::of(Mode::Results)
     }
@@ -92,12 +92,12 @@ impl Screen {
         (!names.is_empty()).then(|| names.join(": "))
     }
 
-    /// How the user reads.
+    /// The reader of the output.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// One line about what happens; nothing for programs.
+    /// Prints a line about what happens; nothing for programs.
     pub fn status(&self, text: impl AsRef<str>) {
         match self.mode {
             Mode::Bars => self.between(|| to_stderr(&self.named(text.as_ref()))),
@@ -106,14 +106,14 @@ impl Screen {
         }
     }
 
-    /// A result that was asked for; nothing for programs.
+    /// Prints a result for a person; nothing for programs.
     pub fn print(&self, text: impl AsRef<str>) {
         if !matches!(self.mode, Mode::Json | Mode::Results) {
             self.between(|| to_stdout(text.as_ref()));
         }
     }
 
-    /// What a person should know, and a program too.
+    /// Prints a warning, for persons and programs.
     pub fn warn(&self, text: impl AsRef<str>) {
         match self.mode {
             Mode::Json => self.json(&json!({"event": "warning", "message": text.as_ref()})),
@@ -128,7 +128,7 @@ impl Screen {
         let _ = write!(stderr, "{}", question.as_ref()).and_then(|()| stderr.flush());
     }
 
-    /// Why the verb ends early.
+    /// Prints the error that ends the command.
     pub fn fail(&self, failure: &CliError) {
         match self.mode {
             Mode::Json => self.json(&json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
@@ -136,7 +136,7 @@ impl Screen {
         }
     }
 
-    /// One line for programs; nothing for people.
+    /// Prints a line of JSON for programs; nothing for people.
     pub fn json(&self, line: &impl Serialize) {
         if self.mode == Mode::Json
             && let Ok(line) = self.written(line)
@@ -212,7 +212,7 @@ fn hidden_bar() -> Arc<ProgressBar> {
 }
 
 fn to_stdout(text: &str) {
-    // Whoever read it is gone: there is nobody to tell.
+    // The reader of a closed pipe needs no error.
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 

@@ -1,4 +1,4 @@
-//! What the user reads in columns: tables, and lines of a name and a value.
+//! Aligned output: tables, and lines of a name and a value.
 
 use std::fmt;
 

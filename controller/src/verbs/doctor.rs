@@ -136,7 +136,7 @@ async fn account(hub: Hub, access: &Access, settings: &Settings) -> Finding {
         Err(error) => Finding::new(
             name,
             Verdict::Bad,
-            explain(&error, &at, access, AccessMode::Writing).to_string(),
+            explain(&error, &at, access, AccessMode::Write).to_string(),
         ),
     }
 }

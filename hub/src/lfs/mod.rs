@@ -27,7 +27,6 @@ pub(crate) use batch::{date_of, safe};
 pub(crate) use check::BLOBS_A_CHECK;
 #[cfg(feature = "xet")]
 pub(crate) use expiry::remaining;
-#[cfg(feature = "xet")]
 
 /// One repo's LFS server. It keeps the addresses of blobs, where they are and where they go.
 pub(crate) struct Lfs {

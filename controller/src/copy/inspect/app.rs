@@ -16,7 +16,7 @@ impl SourceRepo {
     /// Its SDK is not known here; its files can't be read.
     pub async fn look_at_app(&mut self, route: &Route, settings: &Settings) -> CliResult<()> {
         let id = &self.repo.at.id;
-        let explained = |error| hub_error(&error, &self.repo.at, settings, AccessMode::Reading);
+        let explained = |error| hub_error(&error, &self.repo.at, settings, AccessMode::Read);
         let space =
             open_space(&settings.source(&self.repo.at), settings.http()).map_err(explained)?;
         let told = space.sdk().await.map_err(explained)?;

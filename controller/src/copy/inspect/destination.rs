@@ -44,7 +44,7 @@ impl DestinationRepo {
         let account = hub
             .account_if_told()
             .await
-            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Writing))?;
+            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Write))?;
         account
             .iter()
             .try_for_each(|account| may_write(account, &at, access.token_name))?;
@@ -76,7 +76,7 @@ impl DestinationRepo {
         let info = hub
             .find()
             .await
-            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Writing))?;
+            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Write))?;
         Ok(Self {
             at,
             info,
@@ -131,7 +131,7 @@ impl DestinationRepo {
             }
         });
         created.await.map_err(|error| match error {
-            CreationError::Hub(error) => hub_error(&error, &self.at, settings, AccessMode::Writing),
+            CreationError::Hub(error) => hub_error(&error, &self.at, settings, AccessMode::Write),
             error => self.not_usable(&error),
         })
     }
@@ -188,7 +188,7 @@ impl DestinationRepo {
             .hub
             .list_branch()
             .await
-            .map_err(|error| hub_error(&error, &self.at, settings, AccessMode::Writing))?;
+            .map_err(|error| hub_error(&error, &self.at, settings, AccessMode::Write))?;
         self.filter.apply(&mut listing);
         Ok(listing)
     }
@@ -211,7 +211,7 @@ impl DestinationRepo {
 
 fn open(at: &RepoAt, settings: &Settings) -> CliResult<Arc<dyn Destination>> {
     open_destination(&settings.destination(at), settings.http())
-        .map_err(|error| hub_error(&error, at, settings, AccessMode::Writing))
+        .map_err(|error| hub_error(&error, at, settings, AccessMode::Write))
 }
 
 fn owns(account: &Account, owner: &str) -> bool {

@@ -64,7 +64,7 @@ impl SourceRepo {
         let repo = self.repo.at_commit(commit, asked, settings);
         Ok(Self {
             repo: repo
-                .map_err(|error| hub_error(&error, &self.repo.at, settings, AccessMode::Reading))?,
+                .map_err(|error| hub_error(&error, &self.repo.at, settings, AccessMode::Read))?,
             app: self.app,
             filter: self.filter.clone(),
         })
@@ -87,7 +87,7 @@ impl SourceRepo {
     ) -> CliResult<()> {
         self.repo
             .reuse_listing(transport, git_files, settings)
-            .map_err(|error| hub_error(&error, &self.repo.at, settings, AccessMode::Reading))
+            .map_err(|error| hub_error(&error, &self.repo.at, settings, AccessMode::Read))
     }
 
     /// Lists what the run is about.
@@ -96,8 +96,8 @@ impl SourceRepo {
     /// The hub's.
     pub async fn list(&mut self, settings: &Settings) -> CliResult<Listing> {
         let listed = self.repo.list(settings).await;
-        let mut listing = listed
-            .map_err(|error| hub_error(&error, &self.repo.at, settings, AccessMode::Reading))?;
+        let mut listing =
+            listed.map_err(|error| hub_error(&error, &self.repo.at, settings, AccessMode::Read))?;
         self.filter.apply(&mut listing);
         Ok(listing)
     }
@@ -129,7 +129,7 @@ async fn explained(route: &Route, settings: &Settings, error: SourceError) -> Cl
         SourceError::Hub(at, error) if error.kind() == Kind::NotFound => {
             not_found(route, settings, &error, &at).await
         }
-        SourceError::Hub(at, error) => hub_error(&error, &at, settings, AccessMode::Reading),
+        SourceError::Hub(at, error) => hub_error(&error, &at, settings, AccessMode::Read),
         error @ SourceError::NoCommit(_) => {
             CliError::refused(hf2ms_hub::Error::from(error).message())
         }
@@ -176,5 +176,5 @@ async fn not_found(
             kinds.join(" or ")
         ));
     }
-    hub_error(error, at, settings, AccessMode::Reading)
+    hub_error(error, at, settings, AccessMode::Read)
 }

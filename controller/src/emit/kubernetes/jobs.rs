@@ -11,7 +11,7 @@ use super::Objects;
 const RETRIES: u32 = 3;
 /// The image's user, who owns nothing.
 const USER: u32 = 65532;
-/// What the worker's memory budget is multiplied with for the pod's limit: above it the pod is killed.
+/// The factor between the worker's memory budget and the limit of the pod, above which the pod is killed.
 const HEADROOM: u64 = 2;
 /// The last Job holds the listings of both sides besides.
 const LAST_HEADROOM: u64 = 8;
@@ -51,7 +51,7 @@ impl Objects<'_> {
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": self.metadata(self.name), "spec": spec})
     }
 
-    /// What follows: it finds the blobs stored, commits, and compares every file.
+    /// The last Job: it finds the blobs stored, commits, and compares every file.
     pub(super) fn last_job(&self, waits: bool) -> Value {
         let Plan {
             source,
@@ -71,7 +71,7 @@ impl Objects<'_> {
             source.kind.to_string(),
         ]);
         match (self.cluster.visibility, creation.visibility) {
-            // To show what is hidden, that has to be said; else the source decides again.
+            // A hidden repo becomes public only by an option; else the source decides again.
             (Some(Visibility::Public), _) => args.push("--public".to_owned()),
             (_, Visibility::Private | Visibility::Protected | Visibility::Internal) => {
                 args.push("--private".to_owned())
@@ -197,8 +197,8 @@ fn endpoint_name(hub: Hub, reached: Reached) -> &'static str {
     }
 }
 
-/// What becomes of a pod that failed, by the worker's exit code: what is refused or wrong stays so, anything else is tried
-/// again, and a pod that had to make room does not count.
+/// The policy for a pod that failed, by the worker's exit code: refusals and usage errors end it, other failures are
+/// retried, and an evicted pod does not count.
 fn failure_policy(for_good: &str) -> Value {
     let codes = [Exit::Usage, Exit::Refused, Exit::Integrity].map(|exit| exit as u8);
     json!({"rules": [

@@ -27,9 +27,9 @@ pub struct Cluster {
     pub parallelism: usize,
     /// The Secret that holds the tokens.
     pub secret: String,
-    /// Who may see a destination that has to be created, if that was said.
+    /// The visibility of a destination that has to be created, if the command line says it.
     pub visibility: Option<Visibility>,
-    /// What the pods get of this machine's network settings.
+    /// The network settings of the pods.
     pub network: NetworkSettings,
 }
 
@@ -122,7 +122,7 @@ impl Objects<'_> {
 /// A name of Kubernetes (RFC 1123): small letters, digits, `-` and `.`.
 ///
 /// # Errors
-/// What was expected.
+/// A message with what was expected.
 pub fn object_name(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let inside = text.chars().all(|c| plain(c) || c == '-' || c == '.');

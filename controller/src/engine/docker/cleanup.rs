@@ -21,7 +21,7 @@ pub async fn remove(daemon: &Daemon, container: &str) -> Result<bool, Error> {
         .build();
     match daemon.api.remove_container(container, Some(options)).await {
         Ok(()) => Ok(true),
-        // 409: someone removes it already.
+        // 409: it is being removed already.
         Err(Error::DockerResponseServerError {
             status_code: 404 | 409,
             ..
@@ -60,8 +60,8 @@ pub async fn sweep(
     Ok(counts)
 }
 
-/// What was removed, in words.
-pub fn said(run: &str, count: u64) -> String {
+/// The message about containers that were removed.
+pub fn message(run: &str, count: u64) -> String {
     format!(
         "removed {count} container{} that run {run} had left",
         if count == 1 { "" } else { "s" }

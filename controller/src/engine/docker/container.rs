@@ -1,5 +1,5 @@
-//! What a worker's container is like: nothing is writable, nothing is allowed but what moving bytes needs, and it is marked
-//! with who made it and why.
+//! The container of a worker: it can write nowhere, has no capability that moving bytes does not need, and its labels name
+//! the run and the chunk.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub const CHUNK: &str = "hf2ms.chunk";
 /// Threads and processes of one worker: a thread a core, and those that read files and names.
 const PIDS: i64 = 512;
 
-/// What the containers of one run have in common.
+/// The settings that the containers of one run share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContainerTemplate {
     /// The image they are made of.
@@ -32,13 +32,13 @@ pub struct ContainerTemplate {
     pub scratch: Option<u64>,
     /// CPUs that each may use.
     pub cpus: f64,
-    /// Who keeps the run.
+    /// The identity of the state folder of the run.
     pub controller: String,
     /// The run.
     pub run: String,
 }
 
-/// What one container is for.
+/// The command of one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerSpec {
     /// The worker's verb.
@@ -47,17 +47,17 @@ pub struct ContainerSpec {
     pub args: Vec<String>,
     /// The chunk, if it is about one.
     pub chunk: Option<u32>,
-    /// What its name and its log are called after.
+    /// The part of its name and its log's name that names the command.
     pub label: String,
 }
 
 impl ContainerTemplate {
-    /// The name of its container for an errand; `serial` tells it from others for the same.
+    /// The name of the container for a command; `serial` distinguishes attempts.
     pub fn name(&self, spec: &ContainerSpec, serial: u32) -> String {
         format!("hf2ms-{}-{}-{serial}", self.run.to_lowercase(), spec.label)
     }
 
-    /// The container for an errand. Nothing secret is in it: whoever may ask the daemon can read it.
+    /// The container for a command. It holds no secret, because every user of the daemon can read it.
     pub fn container(&self, spec: &ContainerSpec) -> ContainerCreateBody {
         ContainerCreateBody {
             image: Some(self.image.clone()),
@@ -113,7 +113,7 @@ impl ContainerTemplate {
             memory_swap: Some(memory),
             nano_cpus: Some((self.cpus * 1e9) as i64),
             pids_limit: Some(PIDS),
-            // What workers say reaches us by the line we hold: nothing of it is kept on the daemon's disk.
+            // Output comes by the attached streams: the daemon keeps none of it on its disk.
             log_config: Some(HostConfigLogConfig {
                 typ: Some("none".to_owned()),
                 config: None,
@@ -123,7 +123,7 @@ impl ContainerTemplate {
         }
     }
 
-    /// How a container ended, of its state.
+    /// The exit status of a container in this state.
     pub fn exit_status(&self, state: &ContainerState) -> ExitStatus {
         let code = state
             .exit_code
@@ -224,7 +224,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_container_says_whose_it_is() {
+    fn a_container_names_its_run() {
         assert_eq!(template().name(&spec(), 7), "hf2ms-01k-run-0003-7");
         let labels = template().container(&spec()).labels.unwrap();
         let of = |name: &str| labels[name].as_str();
@@ -235,7 +235,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_end_is_told_as_what_it_was() {
+    fn an_exit_status_says_how_the_container_ended() {
         let exit_status = |code: i64, oom_killed: bool, error: &str| {
             let state = ContainerState {
                 exit_code: Some(code),

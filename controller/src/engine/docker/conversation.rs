@@ -1,5 +1,5 @@
-//! One container from its start to its end: attached before it starts, so that no word is missed; told its job; heard out;
-//! and asked how it ended.
+//! One container from its start to its end. It is attached to before it starts, so that no output is missed. It gets its job,
+//! its output is read, and its exit status is asked for.
 
 use std::io::Result;
 use std::pin::Pin;
@@ -25,10 +25,10 @@ const BETWEEN: usize = 64 << 10;
 const LAST_LOG_LINES: Duration = Duration::from_secs(2);
 /// The exit code of a process that was ended by SIGKILL.
 const KILLED: i64 = 137;
-/// How much later than an end its reason may be told.
+/// How much later than the end the daemon may report its reason.
 const LATE: Duration = Duration::from_millis(500);
 
-/// What a container said, and how it ended.
+/// The output of a container, and how it ended.
 pub(super) struct ContainerResult {
     pub exit_status: ExitStatus,
     pub output: WorkerOutput,
@@ -36,11 +36,11 @@ pub(super) struct ContainerResult {
     pub last_log_line: String,
 }
 
-/// The end of the line that the container's standard input hangs on.
+/// The container's standard input.
 type Line = Pin<Box<dyn AsyncWrite + Send>>;
 
 impl Docker {
-    /// Has a container that was created do its errand.
+    /// Starts a container that was created, and returns when it has ended.
     pub(super) async fn converse(
         &self,
         name: &str,
@@ -75,7 +75,7 @@ impl Docker {
             () = read_events(stdout, &mut output, listener, &self.terms.settings) => (),
             () = self.feed(&mut line, told) => (),
         }
-        // A line that is cut already needs no closing.
+        // An input that is closed already needs no closing.
         let _ = line.shutdown().await;
         let exit_status = self.exit_status(name).await;
         let last_log_line = tokio::time::timeout(LAST_LOG_LINES, log)
@@ -91,7 +91,7 @@ impl Docker {
         })
     }
 
-    /// Tells what is to be told, holds the line open until it is time to stop, and returns when patience is over.
+    /// Writes settings and job, keeps the standard input open until a stop is asked for, and returns after the grace period.
     async fn feed(&self, line: &mut Line, told: &str) {
         // A worker that died early is noticed by its end.
         let _ = write(line, told).await;
@@ -107,7 +107,7 @@ impl Docker {
             Err(_) => (None, self.daemon.api.kill_container(name, None).await),
         };
         match self.inspected(name).await {
-            // A daemon with much to do may be late to tell of an end: what can't be killed may have ended by itself.
+            // A busy daemon may report an end late: a container that can't be killed may have ended by itself.
             Ok(found) => match (killed, found.state.unwrap_or_default()) {
                 (Err(error), state) if state.running == Some(true) => {
                     ExitStatus::unseen(DaemonError::of(&error).to_string())
@@ -124,8 +124,8 @@ impl Docker {
         }
     }
 
-    /// What the daemon says of a container that has ended. It hears of a kill for want of memory by another way than of the end, and may
-    /// tell it a moment later.
+    /// The state of a container that has ended. The daemon learns of a kill for lack of memory apart from the end, and may
+    /// report it a moment later.
     async fn inspected(&self, name: &str) -> std::result::Result<ContainerInspectResponse, Error> {
         let inspect = async || understood(self.daemon.api.inspect_container(name, None).await);
         let found = inspect().await?;
@@ -139,7 +139,7 @@ impl Docker {
         inspect().await
     }
 
-    /// Returns the exit code of a container when it has ended; none when nobody can tell.
+    /// Waits until a container has ended, and returns its exit code; `None` when the daemon does not know it.
     async fn ended(&self, name: &str) -> Option<i64> {
         match std::pin::pin!(self.daemon.api.wait_container(name, None))
             .next()
@@ -157,7 +157,7 @@ async fn write(line: &mut Line, told: &str) -> Result<()> {
     line.flush().await
 }
 
-/// Sorts what a container says into its two outputs, until it ends. Who has heard enough of one may still listen to the other.
+/// Sorts the output of a container into its two streams, until it ends. One stream may be closed while the other is read.
 async fn sort(
     mut stream: Pin<Box<dyn Stream<Item = std::result::Result<LogOutput, Error>> + Send>>,
     mut stdout: DuplexStream,

@@ -1,4 +1,4 @@
-//! The Docker daemon: where it is, how it is reached, and its troubles in words. `DOCKER_HOST` names it; without it the
+//! The Docker daemon: where it is, how it is reached, and its errors. `DOCKER_HOST` names it; without it the
 //! usual sockets are tried: Docker's, rootless Docker's, podman's.
 
 use std::fmt;
@@ -38,7 +38,7 @@ enum DaemonAddress {
     Tcp(String),
 }
 
-/// What came between us and the daemon.
+/// Why the daemon can't be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DaemonError {
     /// It is not there, or not any more.
@@ -50,7 +50,7 @@ pub enum DaemonError {
 }
 
 impl Daemon {
-    /// Reaches the daemon that the environment names. `screen` is told what should be known about the way there.
+    /// Reaches the daemon that the environment names. `screen` gets warnings about the connection.
     ///
     /// # Errors
     /// There is none, it can't be reached, or we may not speak to it.
@@ -95,7 +95,7 @@ impl Daemon {
             .max(1))
     }
 
-    /// An error of its API in words.
+    /// The error of a command for an error of its API.
     pub fn failure(&self, error: &Error) -> CliError {
         self.place.failure(&DaemonError::of(error))
     }
@@ -149,7 +149,7 @@ impl DaemonAddress {
         }
     }
 
-    /// Whether others may read what is said on the way there.
+    /// Whether others may read the connection.
     fn is_open_to_listeners(&self) -> bool {
         match self {
             Self::Socket(_) => false,
@@ -209,7 +209,7 @@ fn with_port(host: &str) -> String {
 }
 
 impl DaemonError {
-    /// What an error of the API means.
+    /// The meaning of an error of the API.
     pub fn of(error: &Error) -> Self {
         match error {
             Error::DockerResponseServerError {
@@ -227,7 +227,7 @@ impl DaemonError {
         }
     }
 
-    /// Whether what was asked about is not there.
+    /// Whether the object of the request does not exist.
     pub fn is_absence(&self) -> bool {
         matches!(self, Self::Refused(404, _))
     }

@@ -1,5 +1,5 @@
-//! Workers in containers, one a job, through the Docker Engine API. As a local worker has its standard input for a lifeline, a
-//! container has the line that it is attached by: settings and the job go in, events come out, and its end is the worker's.
+//! Workers in containers, one a job, through the Docker Engine API. A container's standard
+//! input is attached as a local worker's is: settings and the job go in, and its end asks the worker to stop.
 
 mod cleanup;
 mod container;
@@ -36,7 +36,7 @@ use daemon::{Daemon, DaemonError, understood};
 
 /// A worker's budget is for its buffers and itself; what else a container has, the page cache of sockets say, is not more than that.
 const MEMORY_OF_BUDGET: u64 = 2;
-/// How long the removal of containers may take whose work was cut short.
+/// How long the removal of interrupted containers may take.
 const CLEARING: Duration = Duration::from_secs(20);
 
 /// Workers in containers.
@@ -47,7 +47,7 @@ pub struct Docker {
     terms: DockerOptions,
     logs: Option<PathBuf>,
     begun: AtomicU32,
-    /// Containers whose work was cut short: they go when this does.
+    /// Interrupted containers: they are removed when the engine is dropped.
     orphans: Mutex<Vec<String>>,
 }
 
@@ -58,7 +58,7 @@ pub struct DockerOptions {
     pub workers: usize,
     /// The budget of each.
     pub memory: Memory,
-    /// What each may keep in a folder that is its memory, too.
+    /// Bytes that each may write in a folder that counts as memory.
     pub scratch: Option<Memory>,
     /// The tokens they get, and that no log keeps.
     pub settings: Settings,
@@ -91,7 +91,7 @@ impl Docker {
         let daemon = Daemon::open(&environment, |warning| screen.warn(warning)).await?;
         let controller = runs.identity()?;
         for (run, count) in cleanup::sweep(&daemon, &controller, |run| !runs.is_alive(run)).await? {
-            screen.status(cleanup::said(&run, count));
+            screen.status(cleanup::message(&run, count));
         }
         let image = match &wish.image {
             Some(name) => image::named(&daemon, name).await?,
@@ -130,7 +130,7 @@ impl Docker {
         Ok(docker)
     }
 
-    /// The daemon and the image, in words.
+    /// The daemon and the image, for the user.
     pub fn described(&self) -> String {
         format!(
             "{} at {}, image {}",
@@ -229,7 +229,7 @@ impl Docker {
         }
     }
 
-    /// Does an errand in a container of its own, which is gone when this returns.
+    /// Runs a command in a container of its own, which is removed before this returns.
     async fn perform(
         &self,
         spec: &ContainerSpec,
@@ -275,7 +275,7 @@ impl Engine for Docker {
     }
 }
 
-/// A container that has to go. Where that was cut short, it goes with the engine.
+/// A container that is removed when this is dropped, at the latest with the engine.
 struct Held<'a> {
     name: String,
     docker: &'a Docker,
@@ -308,12 +308,12 @@ impl Drop for Docker {
             return;
         };
         let cleared = tokio::time::timeout(CLEARING, clear(&self.daemon, orphans));
-        // What is not gone after that is found by its labels at the next start.
+        // A container that is still there is found by its labels at the next start.
         tokio::task::block_in_place(|| runtime.block_on(cleared).unwrap_or_default());
     }
 }
 
-/// Removes containers; one that is not there yet, because its creation was cut short, is waited for a little.
+/// Removes containers; one whose creation was interrupted is waited for a little.
 async fn clear(daemon: &Daemon, mut containers: Vec<String>) {
     for _ in 0..3 {
         let removed = join_all(containers.iter().map(|name| cleanup::remove(daemon, name))).await;
@@ -339,7 +339,7 @@ async fn made(daemon: &Daemon, screen: &Screen) -> CliResult<String> {
     Ok(image)
 }
 
-/// What containers in `network`, or in the daemon's own, get of this machine's network settings.
+/// The network settings for containers in `network`, or in the daemon's own network.
 ///
 /// # Errors
 /// There is no such network.
@@ -401,7 +401,7 @@ pub async fn clear_run(run: &str, runs: &Runs, screen: &Screen) -> CliResult<u64
     let found = cleanup::sweep(&daemon, &runs.identity()?, |other| other == run).await?;
     found
         .iter()
-        .for_each(|(run, count)| screen.status(cleanup::said(run, *count)));
+        .for_each(|(run, count)| screen.status(cleanup::message(run, *count)));
     Ok(found.values().sum())
 }
 

@@ -19,7 +19,7 @@ use crate::engine::output::keep_log;
 /// An error of the bridge, or of Modal.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct BridgeError {
-    /// What it means.
+    /// Its meaning.
     pub kind: BridgeErrorKind,
     /// One line.
     pub message: String,
@@ -67,7 +67,7 @@ impl BridgeError {
     }
 }
 
-/// One line that the bridge says.
+/// One line that the bridge prints.
 #[derive(Debug, Deserialize)]
 struct Line {
     #[serde(default)]
@@ -210,7 +210,7 @@ fn waiting(map: &Mutex<HashMap<u64, Replies>>) -> std::sync::MutexGuard<'_, Hash
     map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes each reply to whoever waits for it; when the bridge ends, nobody waits any more.
+/// Sends each reply to the request that waits for it; all requests end with the bridge.
 async fn hear(
     mut lines: Lines<BufReader<ChildStdout>>,
     map: Arc<Mutex<HashMap<u64, Replies>>>,

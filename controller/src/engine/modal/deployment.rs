@@ -1,4 +1,4 @@
-//! What is deployed: the app's two programs, which this binary carries, the worker, and how much of everything. An app is
+//! The app that is deployed: its two programs, which this binary contains, the worker, and the size of its containers. It is
 //! named by all of that, so that a run never meets another version of itself.
 
 use std::fs;
@@ -67,7 +67,7 @@ impl Deployment {
         }
     }
 
-    /// What the bridge is asked.
+    /// The request to the bridge.
     pub fn request(&self) -> Value {
         let variables: Value = self.network.variables.iter().cloned().collect();
         let (app, worker, containers) = (&self.app, &self.worker, self.containers);

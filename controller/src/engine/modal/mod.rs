@@ -29,7 +29,7 @@ pub const UNAVAILABLE: Duration = Duration::from_secs(10);
 /// How long Modal may hold a question back until there is an answer.
 const LONG_POLL: u64 = 50;
 
-/// What runs in the cloud.
+/// A function of the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
     /// Moves a chunk's blobs.
@@ -263,7 +263,7 @@ impl Modal {
         self.bridge.stream(request, on_line).await.map(drop)
     }
 
-    /// The calls that a call has made, as far as Modal can tell: it is no promise of Modal's that these are all.
+    /// The calls that a call has submitted. Modal does not promise that these are all.
     ///
     /// # Errors
     /// Modal refuses or can't be reached.
@@ -320,9 +320,9 @@ fn checked(result: Value) -> Option<Event> {
 /// Whether logs are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follow {
-    /// What comes is heard too.
+    /// New lines are read as they come.
     Yes,
-    /// What is there now.
+    /// Only the lines of now are read.
     No,
 }
 

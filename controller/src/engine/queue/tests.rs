@@ -177,7 +177,7 @@ async fn repos_that_share_the_workers_take_turns_by_weight() {
         progress,
     };
     let (one, other) = (queue(&one, &run), queue(&other, &other_run));
-    let held = slots.turn(FIRST).await;
+    let held = slots.slot(FIRST).await;
     // Polled last: both wait in the line by then.
     let release = async { drop(held) };
     let (first, second, ()) = tokio::join!(one.carry(|| ()), other.carry(|| ()), release);

@@ -31,7 +31,7 @@ pub struct RemoteRun<'a> {
     pub containers: u64,
     /// The run's folder.
     pub run: &'a RunDir,
-    /// Where words go.
+    /// Where messages go.
     pub screen: &'a Screen,
     /// When to stop.
     pub stop: &'a Stop,
@@ -106,7 +106,7 @@ impl RemoteRun<'_> {
                 .map(|number| self.submit_chunk(job, *number))
                 .collect();
             let mut noted = Ok(());
-            // Each is heard out, whatever comes of the others: a call that was made must not be forgotten.
+            // Each reply is read, also after an error: a call that was submitted must be in the journal.
             while let Some((number, call)) = submitting.next().await {
                 noted = noted.and(self.note(calls, Some(number), call));
             }
