@@ -7,7 +7,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
-use cli::args::Cli;
+use cli::args::WorkerCli;
 use cli::perform::{NotBegun, perform, usage};
 use hf2ms_hub::Redactor;
 use hf2ms_worker::job::{VariableMap, variables};
@@ -19,7 +19,7 @@ use hf2ms_worker::settings::{NETWORK, Settings, environment};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match WorkerCli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli) -> Result<Exit, NotBegun> {
+fn start(cli: WorkerCli) -> Result<Exit, NotBegun> {
     let given = match cli.verb.has_settings_on_stdin() {
         true => variables(&mut io::stdin().lock()).map_err(usage)?,
         false => VariableMap::default(),

@@ -13,23 +13,23 @@ use hf2ms_worker::verbs::migrate::{MigrateRequest, RepoArg};
 /// the log goes to stderr. Exit codes: 0 done, 1 some files failed, 2 usage, 3 refused, 4 integrity, 130 interrupted.
 #[derive(Parser)]
 #[command(version, name = "hf2ms-worker")]
-pub(crate) struct Cli {
+pub(crate) struct WorkerCli {
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub(crate) verb: WorkerVerb,
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Verb {
+pub(crate) enum WorkerVerb {
     /// Move the blobs of one chunk.
     Run(Run),
     /// Compare the destination with a manifest, file by file.
-    Verify(Job),
+    Verify(JobArgs),
     /// Commit and verify when all chunks have ended: what a run's last worker does
-    Finalize(Job),
+    Finalize(JobArgs),
     /// Find what a mirror of a Git repo has to move: its refs, and the LFS objects of all its history
-    Scan(Job),
+    Scan(JobArgs),
     /// Push the refs of a mirror, once its LFS objects are there
-    Push(Job),
+    Push(JobArgs),
     /// Move a whole repo alone: plan, run, commit, verify
     #[command(after_help = "Example: hf2ms-worker migrate hf:org/name ms:org/name --private")]
     Migrate(Migrate),
@@ -43,7 +43,7 @@ pub(crate) enum Verb {
     },
 }
 
-impl Verb {
+impl WorkerVerb {
     /// Whether the first line of standard input holds variables.
     pub(crate) fn has_settings_on_stdin(&self) -> bool {
         match self {
@@ -61,7 +61,7 @@ impl Verb {
 }
 
 #[derive(Args)]
-pub(crate) struct Job {
+pub(crate) struct JobArgs {
     /// Where the job is read from: a file or an http(s) address [default: standard input]
     #[arg(long, value_name = "FILE|URL")]
     pub(super) chunk: Option<String>,
@@ -76,7 +76,7 @@ pub(crate) struct Job {
 #[derive(Args)]
 pub(crate) struct Run {
     #[command(flatten)]
-    pub(super) job: Job,
+    pub(super) job: JobArgs,
     /// Create the destination like this if it is absent: public, internal or private [default: it has to be there]
     #[arg(long, value_name = "VISIBILITY", value_parser = visibility)]
     pub(super) create: Option<Visibility>,

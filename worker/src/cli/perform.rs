@@ -14,7 +14,7 @@ use hf2ms_worker::verbs::migrate::{self, MigrateRequest};
 use hf2ms_worker::verbs::{check, mirror, run, verify};
 use serde::de::DeserializeOwned;
 
-use super::args::{Job, Run, Verb};
+use super::args::{JobArgs, Run, WorkerVerb};
 use super::stop::{signalled, until_stopped};
 
 /// Why a verb did not begin.
@@ -44,35 +44,35 @@ fn refused(error: hf2ms_hub::Error) -> NotBegun {
 ///
 /// # Errors
 /// [`NotBegun`], before any event.
-pub(crate) async fn perform(verb: Verb, settings: &Settings) -> Result<Exit, NotBegun> {
+pub(crate) async fn perform(verb: WorkerVerb, settings: &Settings) -> Result<Exit, NotBegun> {
     match verb {
-        Verb::Run(args) => run_chunk(args, settings).await,
-        Verb::Verify(job) => {
+        WorkerVerb::Run(args) => run_chunk(args, settings).await,
+        WorkerVerb::Verify(job) => {
             let (job, lifeline) = take::<VerifyJob>(&job).await?;
             let events = events_of(settings);
             let sides = (&job.source, &job.destination);
             let context = open(sides, settings, &job.options, &events)?;
             Ok(until_stopped(&events, lifeline, verify::verify(&context, &job)).await)
         }
-        Verb::Finalize(job) => {
+        WorkerVerb::Finalize(job) => {
             let (job, lifeline) = take::<FinalizeJob>(&job).await?;
             let events = events_of(settings);
             let sides = (&job.plan.source, &job.plan.destination);
             let context = open(sides, settings, &job.plan.options, &events)?;
             Ok(until_stopped(&events, lifeline, finalize(&context, job)).await)
         }
-        Verb::Scan(job) => {
+        WorkerVerb::Scan(job) => {
             let (job, lifeline) = take::<ScanJob>(&job).await?;
             let events = events_of(settings);
             Ok(until_stopped(&events, lifeline, mirror::scan(&job, settings, &events)).await)
         }
-        Verb::Push(job) => {
+        WorkerVerb::Push(job) => {
             let (job, lifeline) = take::<PushJob>(&job).await?;
             let events = events_of(settings);
             Ok(until_stopped(&events, lifeline, mirror::push(&job, settings, &events)).await)
         }
-        Verb::Migrate(args) => copy_alone(&args.request(), settings).await,
-        Verb::Check { endpoints, .. } => {
+        WorkerVerb::Migrate(args) => copy_alone(&args.request(), settings).await,
+        WorkerVerb::Check { endpoints, .. } => {
             let hubs = Hub::with_api().map(|hub| settings.access(hub).endpoint.clone());
             let endpoints = match endpoints.is_empty() {
                 true => hubs.collect(),
@@ -89,7 +89,7 @@ fn events_of(settings: &Settings) -> Arc<Events> {
 }
 
 /// The job, from where the command line says, and the lifeline of a worker that is attached.
-async fn take<T: DeserializeOwned>(job: &Job) -> Result<(T, Lifeline), NotBegun> {
+async fn take<T: DeserializeOwned>(job: &JobArgs) -> Result<(T, Lifeline), NotBegun> {
     let taken = Input::standard().take(job.chunk.as_deref(), job.attached);
     taken.await.map_err(usage)
 }

@@ -5,13 +5,13 @@ mod existing_file;
 mod exit;
 mod memory;
 mod mirror;
+mod receipt;
+mod results;
 
 use hf2ms_hub::{Digest, File, RepoAt, Sdk, Visibility};
 use serde::{Deserialize, Serialize};
 
-pub use events::{
-    EndpointCheck, Event, FailedFile, How, PlanSummary, Receipt, Stored, Verification,
-};
+pub use events::Event;
 pub use existing_file::{Edit, ExistingFile};
 pub use exit::Exit;
 pub use memory::{BadMemory, Memory};
@@ -19,6 +19,8 @@ pub use mirror::{
     Force, LfsPolicy, MirrorPolicy, PushJob, PushReport, RefAt, RefOutcome, RefScope, RefState,
     RefUpdate, Scan, ScanJob, ScanOutput, ScratchFolder, is_plain,
 };
+pub use receipt::{FailedFile, How, Receipt, Stored};
+pub use results::{EndpointCheck, PlanSummary, Verification};
 
 /// The version of everything in this module.
 pub const VERSION: u32 = 1;

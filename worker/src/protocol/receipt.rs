@@ -1,0 +1,119 @@
+//! The receipt of a worker: the files that are stored, and those that failed.
+
+use hf2ms_hub::{Error, GitSha1, Kind, RepoPath, Sha256};
+use serde::{Deserialize, Serialize};
+
+/// How a file got where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// Its bytes were sent.
+    Streamed,
+    /// The hub had its blob already.
+    Reused,
+    /// Another file of the same content was sent.
+    Duplicate,
+    /// Its bytes went into a commit.
+    Inline,
+    /// It stood there already with the same content.
+    Unchanged,
+}
+
+/// The result of a worker: the files that are stored now, and those that failed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The run's id.
+    pub run: String,
+    /// The chunk's number; 0 for other verbs.
+    #[serde(default)]
+    pub chunk: u32,
+    /// The stored files.
+    pub files: Vec<Stored>,
+    /// The failed files.
+    #[serde(default)]
+    pub failed: Vec<FailedFile>,
+    /// Bytes sent, repeats included.
+    pub sent: u64,
+    /// Tries after a failure.
+    pub retries: u64,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// One stored file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// Its path.
+    pub path: RepoPath,
+    /// The digest that was computed, or that the source gave and the hub confirmed.
+    pub sha256: Sha256,
+    /// Git's id of it, of a file inside a commit: what Hugging Face lists of such a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_sha1: Option<GitSha1>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How it got there.
+    pub how: How,
+}
+
+/// One file that is not stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedFile {
+    /// Its path, escaped.
+    pub path: String,
+    /// The error.
+    pub error: String,
+    /// The kind of error.
+    pub kind: Kind,
+}
+
+impl FailedFile {
+    /// The failure as an error of the same meaning.
+    pub fn to_error(&self) -> Error {
+        Error::new(self.kind, self.error.clone())
+    }
+
+    /// Whether another try may succeed.
+    pub fn may_pass(&self) -> bool {
+        matches!(self.kind, Kind::Transient | Kind::Conflict)
+    }
+
+    /// The failure after which a hub answers everything else the same way, if there is one among these: where any does, one that names its
+    /// request, and so its hub.
+    pub fn fatal<'a>(failed: impl IntoIterator<Item = &'a Self>) -> Option<&'a Self> {
+        let mut fatal = failed
+            .into_iter()
+            .filter(|failed| failed.kind.ends_the_hub());
+        let first = fatal.next()?;
+        let names_its_request = |failed: &&Self| failed.error.contains("://");
+        Some(first)
+            .filter(names_its_request)
+            .or_else(|| fatal.find(names_its_request))
+            .or(Some(first))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_failures_that_end_a_hub_the_one_that_names_it_counts() {
+        let failed = |error: &str, kind| FailedFile {
+            path: "a".into(),
+            error: error.into(),
+            kind,
+        };
+        let (lost, cut_off) = (
+            failed("gone", Kind::NotFound),
+            failed("nothing more was sent", Kind::Unauthorized),
+        );
+        let refused = failed("GET https://hub/x: 401", Kind::Unauthorized);
+        assert_eq!(
+            FailedFile::fatal([&lost, &cut_off, &refused]),
+            Some(&refused)
+        );
+        assert_eq!(FailedFile::fatal([&lost, &cut_off]), Some(&cut_off));
+        assert_eq!(FailedFile::fatal([&lost]), None);
+    }
+}
