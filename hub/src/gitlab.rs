@@ -1,4 +1,4 @@
-//! GitLab's REST API, as far as a pull mirror needs it: a project, its mirror, and how that stands. Facts: docs.gitlab.com,
+//! GitLab's REST API, as far as a pull mirror needs it: a project, its pull mirror, and the mirror's state. Facts: docs.gitlab.com,
 //! "Projects API" and "Project pull mirroring API"; the dedicated route for the mirror came with 17.6.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -23,7 +23,7 @@ pub struct GitLab {
     path: String,
 }
 
-/// How a pull mirror stands.
+/// The state of a pull mirror.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MirrorState {
@@ -38,7 +38,7 @@ pub struct MirrorState {
 }
 
 impl MirrorState {
-    /// Whether an update has ended since the mirror stood as `before`: well, or why not.
+    /// The result of an update that has ended since `before`; `None` when none has.
     pub fn ended_since(&self, before: &Self) -> Option<std::result::Result<(), String>> {
         let times = |state: &Self| {
             (
@@ -75,13 +75,13 @@ impl GitLab {
         let credentials =
             Credentials::of(Some(token), |token| [(header.clone(), token.header(""))]);
         Ok(Self {
-            http: Http::new(&url, credentials, Words, options)?,
+            http: Http::new(&url, credentials, GitLabErrors, options)?,
             api,
             path: path.trim_matches('/').to_owned(),
         })
     }
 
-    /// Whether the project is there, as far as the token may see.
+    /// Whether the project exists, as far as the token may see.
     ///
     /// # Errors
     /// GitLab's.
@@ -93,7 +93,7 @@ impl GitLab {
         }
     }
 
-    /// Creates the project, empty.
+    /// Creates the project without files.
     ///
     /// # Errors
     /// [`Kind::NotFound`] for a namespace that is not there; GitLab's.
@@ -113,7 +113,7 @@ impl GitLab {
             .map(drop)
     }
 
-    /// Has the project pull `from`, with this login, by the dedicated route or, before 17.6, by the project's own settings.
+    /// Sets the project up to pull `from` with this login: by the dedicated route or, before 17.6, by the project's settings.
     ///
     /// # Errors
     /// [`Kind::Denied`] without a maintainer's role, [`Kind::Disabled`] where the edition has no pull mirrors; GitLab's.
@@ -151,7 +151,7 @@ impl GitLab {
                     .json(&json!({"mirror": true, "import_url": url.as_str()}))?,
             )
             .await?;
-        // An edition without mirrors takes no note of what it does not know.
+        // An edition without mirrors ignores settings that it does not know.
         match told["mirror"].as_bool() {
             Some(true) => Ok(()),
             _ => Err(Error::new(
@@ -170,7 +170,7 @@ impl GitLab {
         self.http.send(request).await.map(drop)
     }
 
-    /// How the mirror stands.
+    /// The mirror's state.
     ///
     /// # Errors
     /// GitLab's.
@@ -209,10 +209,10 @@ fn escaped(part: &str) -> String {
     utf8_percent_encode(part, ESCAPED).to_string()
 }
 
-/// How GitLab says no: `{"message": ..}`, of a text or of lists by field, or `{"error": .., "error_description": ..}`.
-struct Words;
+/// Reads GitLab's errors: `{"message": ..}`, of a text or of lists by field, or `{"error": .., "error_description": ..}`.
+struct GitLabErrors;
 
-impl ErrorDecoder for Words {
+impl ErrorDecoder for GitLabErrors {
     fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
         let told: Value = serde_json::from_slice(&answer.body).ok()?;
         let text = |value: &Value| {

@@ -89,7 +89,7 @@ impl Refs {
         Ok(())
     }
 
-    /// The same, where a branch or tag without a commit stands for itself: it is read by its name.
+    /// The same refs, where a branch or tag whose commit is not known is read by its name.
     pub fn named(mut self) -> Self {
         for (kind, name) in std::mem::take(&mut self.by_name) {
             let among = if kind == RefKind::Branch {

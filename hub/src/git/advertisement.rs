@@ -1,10 +1,10 @@
-//! What a Git server says that it has: its advertisement of refs, one packet a line. Facts: gitprotocol-pack(5), gitprotocol-http(5).
+//! A Git server's advertisement of refs, one packet for each line. Facts: gitprotocol-pack(5), gitprotocol-http(5).
 
 use crate::path::escape;
 use crate::refs::{RefKind, Refs};
 use crate::{Error, Kind, Result, Revision};
 
-/// More refs than this are an attack, or a mistake.
+/// An advertisement with more refs is refused.
 const MOST_REFS: usize = 2_000_000;
 
 /// One ref of a server.
@@ -17,7 +17,7 @@ pub struct RemoteRef {
     pub oid: Revision,
 }
 
-/// Every ref that a server advertises, and what it can do.
+/// The refs that a server advertises, and its capabilities.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Advertisement {
     /// The refs, in the server's order.
@@ -79,12 +79,12 @@ impl Advertisement {
         Ok(())
     }
 
-    /// What the ref of this full name names.
+    /// The object of the ref with this full name.
     pub fn oid(&self, name: &str) -> Option<&Revision> {
         self.all.iter().find(|r| r.name == name).map(|r| &r.oid)
     }
 
-    /// The commit of a branch, or a tag, or the commit itself where a ref stands at it.
+    /// The commit of a branch or tag; the commit itself where a ref points at it.
     pub fn commit(&self, revision: &str) -> Option<&Revision> {
         let named = |pattern: &str| self.oid(&pattern.replace('*', revision));
         named("refs/heads/*")
@@ -94,7 +94,7 @@ impl Advertisement {
             .or_else(|| self.at(revision).map(|at| &at.oid))
     }
 
-    /// A ref that stands at this object, a tag's commit counting as the tag.
+    /// A ref that points at this object; a tag's commit counts as the tag's.
     pub fn at(&self, oid: &str) -> Option<&RemoteRef> {
         self.all.iter().find(|r| r.oid.as_str() == oid)
     }
@@ -120,7 +120,7 @@ impl Advertisement {
         Ok(refs.sorted())
     }
 
-    /// The branch that `HEAD` stands for, where the server says so.
+    /// The branch of `HEAD`, where the server tells it.
     pub fn head(&self) -> Option<&str> {
         self.capabilities
             .iter()
@@ -133,7 +133,7 @@ impl Advertisement {
     }
 }
 
-/// What makes a repo one that is not taken. Facts: gitprotocol-capabilities(5) (`object-format`), gitprotocol-pack(5) (`shallow`).
+/// Why a repo is not supported: its object format, or a shallow clone. Facts: gitprotocol-capabilities(5) (`object-format`), gitprotocol-pack(5) (`shallow`).
 fn unsupported(line: &str, capabilities: &str) -> Option<String> {
     let format = capabilities
         .split_whitespace()
@@ -160,7 +160,7 @@ fn spelled(bytes: &[u8]) -> String {
     bytes.utf8_chunks().map(chunk).collect()
 }
 
-/// Whether a ref's name is what stands in Git, rather than spelled.
+/// Whether a ref's name is the one in Git, without bytes written as `\xff`.
 pub fn is_exact(name: &str) -> bool {
     !name.contains('\\')
 }

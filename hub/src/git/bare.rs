@@ -1,32 +1,32 @@
-//! A bare repository in a temporary folder: objects without files, gone when it is.
+//! A bare repository in a temporary folder: Git objects without a working tree.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::failure::meaning;
+use super::failure::error_of;
 use super::limits::GitLimits;
 use super::pointer;
 use super::temp_folder::TempFolder;
 use crate::{Blob, Error, GitSha1, Kind, Result};
 use bytes::Bytes;
 
-/// A bare repository below `TMPDIR`. Its folder goes when it is dropped, even while libgit2 still works in it.
+/// A bare repository below `TMPDIR`. Its folder is removed when it is dropped, even while libgit2 still works in it.
 pub struct Bare {
     repository: Arc<Mutex<git2::Repository>>,
-    /// What is too much.
+    /// The limits of what is fetched and read.
     pub(super) limits: GitLimits,
     folder: TempFolder,
 }
 
 impl Bare {
-    /// An empty one.
+    /// An empty repository.
     ///
     /// # Errors
-    /// [`Kind::Transient`] when there is no room for it.
+    /// [`Kind::Transient`] when the folder can't be made.
     pub fn new(limits: GitLimits) -> Result<Self> {
         Self::below(limits, None)
     }
 
-    /// An empty one below this folder.
+    /// An empty repository below this folder.
     ///
     /// # Errors
     /// As [`Bare::new`].
@@ -54,17 +54,17 @@ impl Bare {
         })
     }
 
-    /// Leaves it where it is.
+    /// Leaves the repository on the disk and returns its path.
     pub fn keep(self) -> std::path::PathBuf {
         self.folder.keep()
     }
 
-    /// Where it is.
+    /// The repository's path.
     pub fn path(&self) -> &std::path::Path {
         self.folder.path()
     }
 
-    /// Does something with the repository, on a thread where it may take its time.
+    /// Runs `work` with the repository on a thread that may block.
     ///
     /// # Errors
     /// The work's own.
@@ -93,8 +93,8 @@ impl Bare {
 
 /// The blob's content, if it has at most `most` bytes.
 pub(super) fn read(repository: &git2::Repository, oid: git2::Oid, most: u64) -> Result<Bytes> {
-    let odb = repository.odb().map_err(|error| meaning(&error))?;
-    let (size, kind) = odb.read_header(oid).map_err(|error| meaning(&error))?;
+    let odb = repository.odb().map_err(|error| error_of(&error))?;
+    let (size, kind) = odb.read_header(oid).map_err(|error| error_of(&error))?;
     if kind != git2::ObjectType::Blob {
         return Err(Error::new(
             Kind::Corrupt,
@@ -107,21 +107,21 @@ pub(super) fn read(repository: &git2::Repository, oid: git2::Oid, most: u64) -> 
             format!("Git's object {oid} has {size} bytes, more than the {most} that are read"),
         ));
     }
-    let object = odb.read(oid).map_err(|error| meaning(&error))?;
+    let object = odb.read(oid).map_err(|error| error_of(&error))?;
     Ok(Bytes::copy_from_slice(object.data()))
 }
 
-/// A blob's size, and the blob in storage that it points at, if it does.
+/// The size of a Git blob, and the LFS blob that it points at if it is a pointer.
 pub(super) fn look(odb: &git2::Odb<'_>, oid: git2::Oid) -> Result<(u64, Option<Blob>)> {
-    let (size, kind) = odb.read_header(oid).map_err(|error| meaning(&error))?;
+    let (size, kind) = odb.read_header(oid).map_err(|error| error_of(&error))?;
     if kind != git2::ObjectType::Blob || size > pointer::LONGEST {
         return Ok((size as u64, None));
     }
-    let object = odb.read(oid).map_err(|error| meaning(&error))?;
+    let object = odb.read(oid).map_err(|error| error_of(&error))?;
     Ok((size as u64, pointer::parse(object.data())))
 }
 
-/// The id as libgit2 has it.
+/// The id in libgit2's type.
 pub(super) fn oid(id: GitSha1) -> Result<git2::Oid> {
-    git2::Oid::from_str(&id.to_string()).map_err(|error| meaning(&error))
+    git2::Oid::from_str(&id.to_string()).map_err(|error| error_of(&error))
 }

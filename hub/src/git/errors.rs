@@ -1,9 +1,9 @@
-//! How Git servers say no: by HTTP's status, in words of their own.
+//! The errors of Git servers, by their HTTP status.
 
 use crate::Kind;
 use crate::http::{ErrorDecoder, ErrorResponse};
 
-/// A Git server, and whether it was shown credentials.
+/// Reads the errors of a Git server.
 pub(super) struct GitErrors {
     pub(super) has_token: bool,
 }
@@ -23,7 +23,7 @@ impl ErrorDecoder for GitErrors {
     }
 }
 
-/// What the server adds, when that is a line of text and no page.
+/// The message with the body's first line, where that is text and no web page.
 fn with_first_line(said: &str, answer: &ErrorResponse<'_>) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let line = text.lines().next().unwrap_or_default().trim();

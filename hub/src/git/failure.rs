@@ -5,8 +5,8 @@ use git2::{ErrorClass, ErrorCode};
 use crate::path::escape;
 use crate::{Error, Kind};
 
-/// The error of an operation whose transfer did not fail by itself.
-pub(super) fn meaning(error: &git2::Error) -> Error {
+/// The error of a libgit2 operation whose transfer did not fail by itself.
+pub(super) fn error_of(error: &git2::Error) -> Error {
     let kind = match (error.code(), error.class()) {
         (ErrorCode::Eof, _) => Kind::Transient,
         (ErrorCode::NotFastForward, _) => Kind::Conflict,
@@ -28,7 +28,7 @@ pub(super) fn meaning(error: &git2::Error) -> Error {
     Error::new(kind, format!("Git: {}", escape(error.message())))
 }
 
-/// A server that ends its answer too early.
+/// Whether the message means that the server's response ended too early.
 fn is_cut(message: &str) -> bool {
     ["early EOF", "unexpected EOF", "hung up"]
         .iter()
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn errors_have_a_meaning() {
-        let kind = |code, class, text| meaning(&git2::Error::new(code, class, text)).kind();
+        let kind = |code, class, text| error_of(&git2::Error::new(code, class, text)).kind();
         assert_eq!(
             kind(ErrorCode::GenericError, ErrorClass::Net, "early EOF"),
             Kind::Transient

@@ -1,16 +1,16 @@
-//! All that was fetched, history and all: every pointer in it, and which refs lead to one.
+//! The whole fetched history: every pointer in it, and which refs reach one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::bare::{Bare, look};
-use super::failure::meaning;
+use super::failure::error_of;
 use super::limits::GitLimits;
 use crate::{Blob, Digest, Error, File, Kind, RepoPath, Result, Sha256};
 
 impl Bare {
-    /// Every blob that a pointer in these objects names, each once, the largest first. Its path is one where a branch or tag has
-    /// it today, and no other blob's: where branches differ, the smaller ones have their digest behind it. What only history
-    /// has is called by its digest.
+    /// Every blob that a pointer in these objects names, each once, the largest first. A blob's path is one that a branch or tag has
+    /// today. Where two blobs share a path, the smaller one's ends with its digest. A blob of older commits has its digest as
+    /// path.
     ///
     /// # Errors
     /// [`Kind::Refused`] beyond the limits, [`Kind::Corrupt`] for objects that can't be read.
@@ -34,7 +34,7 @@ impl Bare {
         .await
     }
 
-    /// Objects, and the bytes of their packs.
+    /// The number of objects, and the bytes of their packs.
     ///
     /// # Errors
     /// [`Kind::Corrupt`] for objects that can't be counted.
@@ -44,7 +44,7 @@ impl Bare {
             let mut objects = 0;
             odb(repository)?
                 .foreach(|_| (objects += 1, true).1)
-                .map_err(|error| meaning(&error))?;
+                .map_err(|error| error_of(&error))?;
             let sizes = std::fs::read_dir(packs)
                 .into_iter()
                 .flatten()
@@ -55,7 +55,7 @@ impl Bare {
         .await
     }
 
-    /// Of these objects (40 hex digits), those that were fetched.
+    /// The objects among these (40 hex digits) that were fetched.
     ///
     /// # Errors
     /// None today.
@@ -68,10 +68,10 @@ impl Bare {
         .await
     }
 
-    /// Whether `new` has all of `old`'s history: nothing is lost when a branch goes from one to the other.
+    /// Whether `new` descends from `old`: a branch that goes from one to the other loses no commit.
     ///
     /// # Errors
-    /// None today: what is not known here is not had.
+    /// None today: an unknown commit has no descendants.
     pub async fn continues(&self, new: &str, old: &str) -> Result<bool> {
         let (new, old) = (new.to_owned(), old.to_owned());
         self.work(move |repository| {
@@ -89,7 +89,7 @@ impl Bare {
         .await
     }
 
-    /// Of these objects (commits, or tags of such), those from which a pointer to one of `blobs` is reached.
+    /// The objects among these (commits, or tags of commits) that reach a pointer to one of `blobs`.
     ///
     /// # Errors
     /// [`Kind::Corrupt`] for objects that can't be read.
@@ -127,7 +127,7 @@ fn pointers(repository: &git2::Repository, limits: GitLimits) -> Result<HashMap<
         if error.code() == git2::ErrorCode::User {
             Ok(())
         } else {
-            Err(meaning(&error))
+            Err(error_of(&error))
         }
     })?;
     match failed {
@@ -140,7 +140,7 @@ fn pointers(repository: &git2::Repository, limits: GitLimits) -> Result<HashMap<
     }
 }
 
-/// A path for each blob that a ref's own tree points at.
+/// A path for each blob that the tree of a ref points at.
 fn paths(
     repository: &git2::Repository,
     pointers: &HashMap<git2::Oid, Blob>,
@@ -149,7 +149,7 @@ fn paths(
     let (mut paths, mut seen) = (BTreeMap::new(), HashSet::new());
     for reference in repository
         .references()
-        .map_err(|error| meaning(&error))?
+        .map_err(|error| error_of(&error))?
         .flatten()
     {
         let Ok(tree) = reference.peel_to_tree() else {
@@ -176,7 +176,7 @@ fn paths(
             if error.code() == git2::ErrorCode::User {
                 Ok(())
             } else {
-                Err(meaning(&error))
+                Err(error_of(&error))
             }
         })?;
     }
@@ -209,13 +209,13 @@ fn file(blob: Blob, path: Option<&String>, taken: &mut HashSet<RepoPath>) -> Res
     })
 }
 
-/// Parents before children, so that a commit's parents are judged when its turn comes.
+/// Commits, parents before children.
 fn reaching(
     repository: &git2::Repository,
     oids: Vec<String>,
     tainted: &HashSet<git2::Oid>,
 ) -> Result<HashSet<String>> {
-    let failed = |error: git2::Error| meaning(&error);
+    let failed = |error: git2::Error| error_of(&error);
     let commit = |oid: &String| {
         repository
             .revparse_single(oid)
@@ -250,7 +250,7 @@ fn reaching(
         .collect())
 }
 
-/// Whether a tree, or one below it, holds one of these; each tree is looked at once.
+/// Whether a tree, or one below it, holds one of these; each tree is read once.
 fn holds(
     repository: &git2::Repository,
     tree: git2::Oid,
@@ -262,7 +262,7 @@ fn holds(
     }
     let found = repository
         .find_tree(tree)
-        .map_err(|error| meaning(&error))?;
+        .map_err(|error| error_of(&error))?;
     let mut holding = false;
     for entry in &found {
         holding = of.contains(&entry.id())
@@ -278,7 +278,7 @@ fn holds(
 }
 
 fn odb(repository: &git2::Repository) -> Result<git2::Odb<'_>> {
-    repository.odb().map_err(|error| meaning(&error))
+    repository.odb().map_err(|error| error_of(&error))
 }
 
 #[cfg(test)]

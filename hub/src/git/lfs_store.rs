@@ -63,7 +63,7 @@ pub fn lfs_address(repo: &Url) -> String {
     format!("{repo}{git}/info/lfs")
 }
 
-/// How LFS servers say no: by HTTP's status, and a message.
+/// Reads the errors of LFS servers: an HTTP status and a message.
 struct LfsErrors {
     has_login: bool,
 }
@@ -71,11 +71,11 @@ struct LfsErrors {
 impl ErrorDecoder for LfsErrors {
     fn decode(&self, answer: &ErrorResponse<'_>) -> Option<(Kind, String)> {
         #[derive(serde::Deserialize)]
-        struct Told {
+        struct Message {
             message: String,
         }
         let told = serde_json::from_slice(&answer.body)
-            .map(|told: Told| format!(": {}", told.message))
+            .map(|told: Message| format!(": {}", told.message))
             .unwrap_or_default();
         let (kind, said) = match (answer.status.as_u16(), self.has_login) {
             (401, false) => (

@@ -1,4 +1,4 @@
-//! A repo on a Git server: where it is, and what it advertises.
+//! A repo on a Git server: its address, and the request for its refs.
 
 use bytes::Bytes;
 use reqwest::Url;
@@ -11,12 +11,12 @@ use crate::{Error, Kind, Result, Token};
 /// An advertisement of a million refs has some 100 MiB.
 const LONGEST: u64 = 256 << 20;
 
-/// What a server is asked for.
+/// A service of Git's smart HTTP protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
-    /// Objects from it.
+    /// Fetches objects.
     UploadPack,
-    /// Objects to it.
+    /// Pushes objects.
     ReceivePack,
 }
 
@@ -28,7 +28,7 @@ impl Service {
         }
     }
 
-    /// The media type of what is asked.
+    /// The media type of a request.
     pub(super) fn request_type(self) -> &'static str {
         match self {
             Self::UploadPack => "application/x-git-upload-pack-request",
@@ -36,7 +36,7 @@ impl Service {
         }
     }
 
-    /// The media type of what is answered.
+    /// The media type of a response.
     pub(super) fn result_type(self) -> &'static str {
         match self {
             Self::UploadPack => "application/x-git-upload-pack-result",
@@ -80,7 +80,7 @@ impl GitRepo {
         Ok(Self { http, url })
     }
 
-    /// What the server has, in one request.
+    /// The server's refs for fetching, in one request.
     ///
     /// # Errors
     /// [`Kind::Unauthorized`], [`Kind::Denied`] or [`Kind::NotFound`] as the server says; [`Kind::Refused`] when no Git server
@@ -90,7 +90,7 @@ impl GitRepo {
         Advertisement::parse(&told.bytes).map_err(|error| error.without(self.http.redactor()))
     }
 
-    /// What the server says to someone who wants to write: who may not, is told so here.
+    /// The server's refs for pushing. A login that may not push is refused here.
     ///
     /// # Errors
     /// As [`GitRepo::advertised`].
@@ -122,7 +122,7 @@ pub(super) fn below(base: &Url, path: &str) -> Result<Url> {
         .map_err(|error| Error::new(Kind::Invalid, format!("the Git address is none: {error}")))
 }
 
-/// Where the repo is, by the address that answered for its refs.
+/// The repo's address, from the address that answered for its refs.
 fn base_of(answered: &Url) -> Result<Url> {
     let path = answered.path().strip_suffix("/info/refs");
     let path = path.ok_or_else(|| {
@@ -137,7 +137,7 @@ fn base_of(answered: &Url) -> Result<Url> {
     Ok(base)
 }
 
-/// A page, a proxy's words, or a server that knows only the old "dumb" protocol are no answer.
+/// Refuses a response of another media type: a web page, a proxy's text, or Git's old "dumb" protocol.
 pub(super) fn expect(answer: &Response, media_type: &str) -> Result<()> {
     let told = answer.header("content-type").unwrap_or("nothing".into());
     let told = told.split(';').next().unwrap_or_default().trim();

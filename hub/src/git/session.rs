@@ -1,7 +1,7 @@
-//! libgit2's transfers, carried by the project's own HTTP client: its retries, redirects, watchdog and redaction hold here too.
+//! libgit2's transfers, carried by the project's own HTTP client: its redirects, stall timeout and redaction hold here too.
 //!
 //! libgit2 finds a transport by the scheme of an address, for the whole process and once. So one private scheme is registered
-//! ([`scheme`]), and an address of it names nothing but the session of the operation under way, which knows the rest.
+//! ([`scheme`]). An address of that scheme names the session of one operation, which has the server and the credentials.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -18,13 +18,13 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::failure::meaning;
+use super::failure::error_of;
 use super::remote::{GitRepo, RefsResponse, Service, below, expect};
 use crate::http::{Request, Response, user_agent};
 use crate::{ByteStream, Error, Kind, Result};
 
 const SCHEME: &str = "hf2ms-session";
-/// How long a server may work on a pack before it says anything.
+/// How long a server may work on a pack before the first byte of its response.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Pieces of a pack on their way to the server.
 const PIECES: usize = 4;
@@ -33,29 +33,30 @@ const PIECE: usize = 64 << 10;
 
 static SESSIONS: Mutex<Option<HashMap<u64, Arc<Session>>>> = Mutex::new(None);
 
-/// One operation with a server. Lives on libgit2's thread; what it waits for is done by the runtime.
+/// One operation with a server. It lives on libgit2's thread; the async runtime sends its requests.
 pub(super) struct Session {
     repo: GitRepo,
     runtime: Handle,
-    /// Becomes true, or is dropped, when nobody waits for the operation any more.
+    /// Becomes true, or is dropped, when the caller no longer waits for the operation.
     cut: watch::Receiver<bool>,
-    /// Where the repo answered.
+    /// The address at which the repo answered.
     base: Mutex<Option<Url>>,
-    /// An advertisement that was read before, for the first who asks.
+    /// An advertisement that was read before; the first question takes it.
     told: Mutex<Option<RefsResponse>>,
-    /// Bytes that may still come.
+    /// Bytes that the server may still send.
     room: AtomicU64,
     failure: Mutex<Option<Error>>,
 }
 
-/// A session that libgit2 can find, until this goes.
-pub(super) struct Open {
+/// A session that libgit2 can find, until this value is dropped.
+pub(super) struct OpenSession {
     number: u64,
     session: Arc<Session>,
 }
 
 impl Session {
-    /// Opens a session with `repo` that may receive `room` bytes, ends when `cut` says so, and starts from `told` if that is known.
+    /// Opens a session with `repo` that may receive `room` bytes and ends when `cut` becomes true. `told` is an advertisement that
+    /// was read before.
     ///
     /// # Errors
     /// [`Kind::Refused`] when libgit2 can't be set up.
@@ -64,7 +65,7 @@ impl Session {
         told: Option<RefsResponse>,
         room: u64,
         cut: watch::Receiver<bool>,
-    ) -> Result<Open> {
+    ) -> Result<OpenSession> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         scheme()?;
         let session = Arc::new(Self {
@@ -81,10 +82,10 @@ impl Session {
         sessions
             .get_or_insert_default()
             .insert(number, session.clone());
-        Ok(Open { number, session })
+        Ok(OpenSession { number, session })
     }
 
-    /// Waits for `work`; remembers why it failed, since libgit2 only knows that it did.
+    /// Waits for `work` and keeps its error: libgit2 only knows that the transfer failed.
     fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> io::Result<T> {
         let mut cut = self.cut.clone();
         let done = self.runtime.block_on(async {
@@ -130,7 +131,7 @@ impl Session {
         )
     }
 
-    /// Sends a question whose answer is a pack, or a step towards one.
+    /// Sends one request of the fetch protocol; the response is a pack, or a step towards one.
     async fn ask(&self, question: Bytes) -> Result<ByteStream> {
         let service = Service::UploadPack;
         let request = Request::post(self.url(service)?)
@@ -144,7 +145,7 @@ impl Session {
         )
     }
 
-    /// Counts what comes against what may.
+    /// Counts the received bytes against the limit.
     fn take(&self, bytes: usize) -> Result<()> {
         let left = self.room.load(Ordering::Relaxed).checked_sub(bytes as u64);
         self.room.store(left.unwrap_or(0), Ordering::Relaxed);
@@ -162,13 +163,13 @@ fn answer(response: Response, service: Service) -> Result<ByteStream> {
     Ok(response.into_stream())
 }
 
-impl Open {
+impl OpenSession {
     /// The address by which libgit2 finds this session.
     pub(super) fn address(&self) -> String {
         format!("{SCHEME}://{}", self.number)
     }
 
-    /// Why an operation failed: what its transfer met, else what libgit2 says. Without the token.
+    /// The error of an operation: its transfer's, or else libgit2's. The token is redacted.
     pub(super) fn failed(&self, error: &git2::Error) -> Error {
         let met = self
             .session
@@ -176,12 +177,12 @@ impl Open {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        met.unwrap_or_else(|| meaning(error))
+        met.unwrap_or_else(|| error_of(error))
             .without(self.session.repo.http.redactor())
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenSession {
     fn drop(&mut self) {
         SESSIONS
             .lock()
@@ -191,7 +192,7 @@ impl Drop for Open {
     }
 }
 
-/// Registers the scheme and keeps libgit2 to itself: no settings of this machine, small windows, no cache.
+/// Registers the scheme. libgit2 reads no settings of this machine, maps small windows and keeps no cache.
 fn scheme() -> Result<()> {
     static DONE: OnceLock<std::result::Result<(), String>> = OnceLock::new();
     let done = DONE.get_or_init(|| set_up().map_err(|error| error.message().to_owned()));
@@ -215,14 +216,16 @@ fn set_up() -> std::result::Result<(), git2::Error> {
         }
         git2::opts::set_mwindow_size(WINDOW)?;
         git2::opts::set_mwindow_mapped_limit(WINDOWS)?;
-        git2::transport::register(SCHEME, |remote| Transport::smart(remote, true, Carrier))
+        git2::transport::register(SCHEME, |remote| {
+            Transport::smart(remote, true, HttpTransport)
+        })
     }
 }
 
-/// Leads from an address to its session.
-struct Carrier;
+/// The transport that libgit2 finds by the scheme.
+struct HttpTransport;
 
-impl SmartSubtransport for Carrier {
+impl SmartSubtransport for HttpTransport {
     fn action(
         &self,
         url: &str,
@@ -232,19 +235,19 @@ impl SmartSubtransport for Carrier {
             session_of(url).ok_or_else(|| git2::Error::from_str("the session has ended"))?;
         let failed = |error: io::Error| git2::Error::from_str(&error.to_string());
         Ok(match wanted {
-            Wanted::UploadPackLs => Box::new(Told(
+            Wanted::UploadPackLs => Box::new(RefsStream(
                 session.advertised(Service::UploadPack).map_err(failed)?,
             )),
-            Wanted::ReceivePackLs => Box::new(Told(
+            Wanted::ReceivePackLs => Box::new(RefsStream(
                 session.advertised(Service::ReceivePack).map_err(failed)?,
             )),
-            Wanted::UploadPack => Box::new(Asking {
+            Wanted::UploadPack => Box::new(FetchStream {
                 session,
                 question: Vec::new(),
                 answer: None,
                 piece: Bytes::new(),
             }),
-            Wanted::ReceivePack => Box::new(Pouring::new(session).map_err(failed)?),
+            Wanted::ReceivePack => Box::new(PushStream::new(session).map_err(failed)?),
         })
     }
 
@@ -273,16 +276,16 @@ fn read_piece(piece: &mut Bytes, into: &mut [u8]) -> usize {
     count
 }
 
-/// An advertisement.
-struct Told(Bytes);
+/// An advertisement, as libgit2 reads it.
+struct RefsStream(Bytes);
 
-impl Read for Told {
+impl Read for RefsStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         Ok(read_piece(&mut self.0, into))
     }
 }
 
-impl Write for Told {
+impl Write for RefsStream {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
         Err(io::Error::other("nothing is asked here"))
     }
@@ -292,15 +295,15 @@ impl Write for Told {
     }
 }
 
-/// A question, sent whole when its answer is first read, so that it can be sent again; and the answer as it arrives.
-struct Asking {
+/// A fetch request and its response. The request is sent whole when the response is first read, so that a redirect can repeat it.
+struct FetchStream {
     session: Arc<Session>,
     question: Vec<u8>,
     answer: Option<ByteStream>,
     piece: Bytes,
 }
 
-impl Read for Asking {
+impl Read for FetchStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut answer = match self.answer.take() {
             Some(answer) => answer,
@@ -323,13 +326,13 @@ impl Read for Asking {
     }
 }
 
-/// The piece, unless it is too much; nothing at the end.
+/// The next bytes of a response, empty at its end; an error beyond the limit.
 fn counted(session: &Session, piece: Option<Bytes>) -> Result<Bytes> {
     let piece = piece.unwrap_or_default();
     session.take(piece.len()).map(|()| piece)
 }
 
-impl Write for Asking {
+impl Write for FetchStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.question.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -340,19 +343,19 @@ impl Write for Asking {
     }
 }
 
-/// A push, and what the server says to it. A small one goes whole, with its length: there are servers that answer 400, 411 or 501
-/// to a body without one, and git itself sends no other below this size (`http.postBuffer`). A larger one is sent while it is made.
-struct Pouring {
+/// A push and the server's report. A small push is sent whole, with its length: some servers answer 400, 411 or 501 to a body
+/// without one, and git does the same below this size (`http.postBuffer`). A larger push is sent while libgit2 writes it.
+struct PushStream {
     session: Arc<Session>,
     url: Url,
-    /// What has not been handed on.
+    /// Bytes that libgit2 has written and that are not sent yet.
     piece: Vec<u8>,
     pieces: Option<mpsc::Sender<Result<Bytes>>>,
     sent: Sent,
     said: Bytes,
 }
 
-/// How far the request of a push has come.
+/// The state of a push's request.
 enum Sent {
     Nothing,
     Begun(JoinHandle<Result<Bytes>>),
@@ -362,10 +365,10 @@ enum Sent {
 /// Bytes of a push that goes whole.
 const WHOLE: usize = 1 << 20;
 
-/// What a server says to a push has a line a ref.
+/// The report of a push has one line for each ref.
 const LONGEST_REPORT: u64 = 64 << 20;
 
-impl Pouring {
+impl PushStream {
     fn new(session: Arc<Session>) -> io::Result<Self> {
         let url = session
             .url(Service::ReceivePack)
@@ -410,7 +413,7 @@ impl Pouring {
         }));
     }
 
-    /// Hands the piece on. A server that has answered already takes no more: what it said is read instead.
+    /// Sends the piece. A server that has answered already takes no more: its response is read instead.
     fn hand_on(&mut self) -> io::Result<()> {
         if matches!(self.sent, Sent::Nothing) {
             self.begin();
@@ -449,7 +452,7 @@ fn headers() -> HeaderMap {
     headers
 }
 
-impl Read for Pouring {
+impl Read for PushStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self.sent {
             Sent::Nothing => self.send_whole(),
@@ -460,7 +463,7 @@ impl Read for Pouring {
     }
 }
 
-impl Write for Pouring {
+impl Write for PushStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.piece.extend_from_slice(bytes);
         let most = if matches!(self.sent, Sent::Nothing) {
@@ -479,7 +482,7 @@ impl Write for Pouring {
     }
 }
 
-impl Drop for Pouring {
+impl Drop for PushStream {
     /// A push that was broken off must not look like one that has ended.
     fn drop(&mut self) {
         if let Sent::Begun(answer) = &self.sent {

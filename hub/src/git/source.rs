@@ -1,5 +1,5 @@
-//! A hub's repo read by Git: its files come in one pack, its blobs in storage by the hub's own way, which goes on when its API is
-//! locked.
+//! A hub's repo read by Git. Files outside LFS come in one pack; blobs in storage come by the hub's API, whose downloads go on
+//! when the rest of the API is locked.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::advertisement::Advertisement;
 use super::bare::{self, Bare};
-use super::failure::meaning;
+use super::failure::error_of;
 use super::limits::GitLimits;
 use super::remote::{GitRepo, Service};
 use super::transfer::Depth;
@@ -23,23 +23,23 @@ use crate::{
     Repo, RepoAt, RepoInfo, Result, Revision, Sha256, Source, Visibility,
 };
 
-/// What the pinned commit is called in the repository that it is fetched into.
+/// The ref of the pinned commit in the temporary repository.
 const PINNED: &str = "refs/heads/pinned";
-/// A hub that tells the SHA-256 of every file keeps none of this size outside storage: no pack is fetched for it.
+/// A hub that tells the SHA-256 of every file keeps larger files in storage only, so that no pack is fetched for them.
 const LARGEST_OUTSIDE: u64 = 5 << 20;
-/// From here on a file is read in parts.
+/// Files above this size are read in parts.
 const LARGE: u64 = 4 << 20;
 
 /// A source whose listing and whose files outside storage come by Git.
 pub struct GitSource {
     at: RepoAt,
     repo: GitRepo,
-    /// The same without credentials: whoever it lets in makes the repo a public one.
+    /// The same repo without credentials: a repo that it may read is public.
     stranger: GitRepo,
-    /// The hub's own way.
+    /// The repo by the hub's API.
     hub: Arc<dyn Source>,
     limits: GitLimits,
-    /// The last large file that was read: its parts are asked for side by side.
+    /// The last large file that was read, whose parts are read side by side.
     large: Mutex<Option<(GitSha1, Bytes)>>,
     fetched: OnceCell<std::result::Result<Fetched, Failed>>,
 }
@@ -50,11 +50,11 @@ struct Fetched {
     ids: OnceCell<Arc<HashMap<String, git2::Oid>>>,
 }
 
-/// An error that is told again to whoever asks again.
+/// The kind and message of an error, which each later call returns again.
 type Failed = (Kind, String);
 
 impl GitSource {
-    /// The repo at `at`, `hub` being its hub's own way to it.
+    /// The repo at `at`; `hub` is the same repo by the hub's API.
     pub(crate) fn new(
         at: RepoAt,
         [repo, stranger]: [GitRepo; 2],
@@ -110,7 +110,7 @@ impl GitSource {
     }
 
     fn oid(&self) -> Result<git2::Oid> {
-        git2::Oid::from_str(self.at.revision.as_str()).map_err(|error| meaning(&error))
+        git2::Oid::from_str(self.at.revision.as_str()).map_err(|error| error_of(&error))
     }
 
     fn moved_on(&self) -> Error {
@@ -123,7 +123,7 @@ impl GitSource {
         )
     }
 
-    /// What Git alone tells of the repo, where the hub's API tells nothing.
+    /// The description of the repo as far as Git tells it.
     async fn described(&self) -> Result<RepoInfo> {
         let refs = self.repo.advertised().await?;
         let asked = &self.at.revision;
@@ -147,7 +147,7 @@ impl GitSource {
         })
     }
 
-    /// The content of a file that Git holds itself; `None` of one that is in storage, or by a way that is closed.
+    /// The content of a file in Git; `None` for a file in storage.
     async fn held(&self, file: &File) -> Result<Option<Bytes>> {
         match file.digest {
             Digest::GitSha1(id) if file.size > LARGE => self.large(id).await.map(Some),
@@ -159,7 +159,7 @@ impl GitSource {
         }
     }
 
-    /// The content of a large file, once in memory for all its parts.
+    /// The content of a large file, kept in memory for its next parts.
     async fn large(&self, id: GitSha1) -> Result<Bytes> {
         let mut last = self.large.lock().await;
         if let Some((_, content)) = last.as_ref().filter(|(of, _)| *of == id) {
@@ -171,7 +171,7 @@ impl GitSource {
         Ok(content)
     }
 
-    /// Where the hub tells a SHA-256 of every file, only its path says which of Git's objects it is.
+    /// The content of the file at this path, for a hub that tells a SHA-256 and no Git id.
     async fn by_path(&self, file: &File, sha256: Sha256) -> Result<Option<Bytes>> {
         let fetched = self.fetched().await?;
         let (commit, limits) = (self.oid()?, self.limits);
@@ -192,7 +192,7 @@ impl GitSource {
     }
 }
 
-/// What a server is asked for to get this commit: a ref that stands at it, else itself where that is allowed.
+/// The ref or id by which a server gives this commit: a ref that points at it, or its id where the server allows that.
 fn wanted(refs: &Advertisement, commit: &str) -> Option<String> {
     let named = refs
         .all
@@ -210,7 +210,7 @@ impl Repo for GitSource {
         self.hub.account().await
     }
 
-    /// As the hub tells it; by Git where its API is locked.
+    /// Asks the hub's API, and Git where the API is locked.
     async fn describe(&self) -> Result<RepoInfo> {
         match self.hub.describe().await {
             Err(error) if error.kind() == Kind::Locked => self.described().await,
@@ -238,7 +238,8 @@ impl BlobSource for GitSource {
         self.hub.locate(blobs).await
     }
 
-    /// From the pack, if Git holds the file; where Git's way is closed, by the hub's own, and if that is closed too, Git's reason.
+    /// Reads the pack where Git has the file, and the hub's API otherwise. Where both fail and the API is locked, Git's error is
+    /// returned.
     async fn read(&self, file: &File, range: Range<u64>) -> Result<ByteStream> {
         if !is_worth_asking(file, &range)? {
             return Ok(nothing());
@@ -259,7 +260,7 @@ impl BlobSource for GitSource {
     }
 }
 
-/// The bytes asked for, if the content has the size that was listed.
+/// The range of the content, whose size must be the listed one.
 fn cut(content: &Bytes, file: &File, range: &Range<u64>) -> Result<ByteStream> {
     if content.len() as u64 != file.size {
         let message = format!(

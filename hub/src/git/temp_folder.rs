@@ -1,5 +1,5 @@
-//! The temporary folders of bare repositories, and what makes sure that they go: each with its owner, all with the process, and
-//! those of a process that was killed at the next start of another.
+//! The temporary folders of bare repositories. A folder is removed with its owner, or at the end of the process. Folders of a
+//! process that was killed are removed when the next folder is made.
 
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
@@ -15,20 +15,20 @@ const ALIVE: &str = "alive";
 
 static OPEN: Mutex<Option<HashMap<PathBuf, Kept>>> = Mutex::new(None);
 
-/// A folder that goes with this value.
+/// A folder that is removed when this value is dropped.
 pub(super) struct TempFolder(PathBuf);
 
-/// What keeps a folder: the folder itself, and the lock that says so.
+/// A folder and the lock that shows that it is in use.
 struct Kept {
     folder: TempDir,
     _alive: File,
 }
 
 impl TempFolder {
-    /// A new one below `all`, or else below `TMPDIR`. Those that killed processes have left there are removed first.
+    /// Makes a folder below `all`, or else below `TMPDIR`. Folders of killed processes are removed there first.
     ///
     /// # Errors
-    /// There is no room, or no place to write.
+    /// The file system's.
     pub(super) fn below(all: Option<&Path>) -> io::Result<Self> {
         let all = all.map_or_else(std::env::temp_dir, Path::to_owned);
         // A container made of nothing has no such folder, but may have room for it.
@@ -53,19 +53,19 @@ impl TempFolder {
         &self.0
     }
 
-    /// Leaves it where it is.
+    /// Leaves the folder on the disk and returns its path.
     pub(super) fn keep(self) -> PathBuf {
         let path = self.0.clone();
         if let Some(kept) = taken(&path) {
             let _ = kept.folder.keep();
-            // Nobody is to take it for abandoned.
+            // No later process is to remove the folder as abandoned.
             let _ = fs::remove_file(path.join(ALIVE));
         }
         path
     }
 }
 
-/// The folder that was open until now.
+/// Takes the folder out of those that are open.
 fn taken(path: &Path) -> Option<Kept> {
     OPEN.lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -82,7 +82,7 @@ impl Drop for TempFolder {
 }
 
 impl Kept {
-    /// Removes the folder. Whoever still writes into it is not waited for: what that leaves goes at the next start.
+    /// Removes the folder. A thread that still writes into it may leave files, which the next start removes.
     fn remove(self) {
         let path = self.folder.path().to_owned();
         drop(self);
@@ -92,7 +92,7 @@ impl Kept {
     }
 }
 
-/// Removes every folder that this process still has: for its end, when tasks that hold one may not come to theirs.
+/// Removes every folder of this process. For the end of the process, when a task that owns one may not be dropped.
 pub fn leave_nothing() {
     let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner).take();
     open.into_iter()
@@ -100,7 +100,7 @@ pub fn leave_nothing() {
         .for_each(|(_, kept)| kept.remove());
 }
 
-/// Removes what nobody has any more.
+/// Removes the folders of processes that have ended.
 fn sweep(all: &Path) {
     let entries = fs::read_dir(all).into_iter().flatten().flatten();
     let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
@@ -112,7 +112,7 @@ fn sweep(all: &Path) {
     }
 }
 
-/// Whether whoever made the folder is gone: its lock is. One without a file to lock is about to get it.
+/// Whether the folder's process has ended: its lock is free. A folder without the file is about to get one.
 fn is_abandoned(folder: &Path) -> bool {
     let alive = File::options().write(true).open(folder.join(ALIVE));
     alive.is_ok_and(|alive| {

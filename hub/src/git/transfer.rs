@@ -1,4 +1,4 @@
-//! Objects from a server into a [`Bare`], and from there to a server.
+//! Fetches objects from a server into a [`Bare`], and pushes them from there.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,28 +8,28 @@ use tokio::sync::watch;
 use super::bare::Bare;
 use super::limits::GitLimits;
 use super::remote::{GitRepo, RefsResponse, Service};
-use super::session::{Open, Session};
+use super::session::{OpenSession, Session};
 use crate::path::escape;
 use crate::{Error, Kind, Result};
 
-/// Bytes of a server's words that are kept.
+/// Bytes of a server's messages that are kept.
 const MOST_SAID: usize = 4 << 10;
 
 /// How much history is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// The commits that are named, and none before them.
+    /// The commits that the refspecs name, without their parents.
     One,
-    /// All.
+    /// Every commit.
     All,
 }
 
-/// What became of one ref of a push.
+/// The result of one ref of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
-    /// Its name at the server, in full.
+    /// The ref's full name at the server.
     pub name: String,
-    /// Why the server refuses it; `None` when it stands there now.
+    /// Why the server refuses the ref; `None` when the server has updated it.
     pub refused: Option<Rejection>,
 }
 
@@ -38,7 +38,7 @@ pub struct Pushed {
 pub struct Rejection {
     /// The ref's own status in the server's report: `pre-receive hook declined`, `failed to update ref`.
     pub status: String,
-    /// What the server said while it took the push, its hooks' words among it: about any of the refs.
+    /// The messages of the server and its hooks during the push. They may be about any of the refs.
     pub words: String,
 }
 
@@ -79,7 +79,7 @@ impl std::fmt::Display for Rejection {
 
 impl Bare {
     /// Fetches what `refspecs` name (`refs/heads/*:refs/heads/*`, or `{commit}:refs/heads/x` from servers that allow it). A
-    /// transfer that breaks is begun again, as the retry policy says.
+    /// transfer that breaks is tried again, as the retry policy says.
     ///
     /// # Errors
     /// [`Kind::Refused`] beyond the limits and for what is not Git's protocol, [`Kind::Corrupt`] for a pack that is none; the
@@ -88,7 +88,7 @@ impl Bare {
         self.fetch_told(from, None, refspecs, depth).await
     }
 
-    /// The same, the refs being known already.
+    /// Fetches as [`Bare::fetch`] does, from an advertisement that was read already.
     pub(super) async fn fetch_told(
         &self,
         from: &GitRepo,
@@ -125,7 +125,7 @@ impl Bare {
     }
 
     /// Pushes what `refspecs` name (`+refs/heads/*` with force) in one request, tried once: a broken push may have
-    /// happened. Says what became of each ref; those that stand there already are not among them.
+    /// happened. Returns the result of each ref; refs that are up to date are not among them.
     ///
     /// # Errors
     /// [`Kind::Denied`] and [`Kind::Unauthorized`] without the right to push, [`Kind::Conflict`] where without force something would
@@ -143,7 +143,7 @@ impl Bare {
 /// A fetch, on libgit2's thread.
 fn fetch(
     repository: &git2::Repository,
-    session: &Open,
+    session: &OpenSession,
     specs: &[String],
     depth: Depth,
     limits: GitLimits,
@@ -187,7 +187,11 @@ fn fetch(
 }
 
 /// A push, on libgit2's thread.
-fn push(repository: &git2::Repository, session: &Open, specs: &[String]) -> Result<Vec<Pushed>> {
+fn push(
+    repository: &git2::Repository,
+    session: &OpenSession,
+    specs: &[String],
+) -> Result<Vec<Pushed>> {
     let results = Arc::new(Mutex::new(Vec::new()));
     let mut callbacks = RemoteCallbacks::new();
     callbacks.push_update_reference({
@@ -246,7 +250,7 @@ fn push(repository: &git2::Repository, session: &Open, specs: &[String]) -> Resu
         .collect())
 }
 
-/// Whether the server took the push and refused its pack: all that libgit2 says of it.
+/// Whether libgit2's error means that the server took the push and refused its pack.
 fn is_unpackers(error: &git2::Error) -> bool {
     error.class() == git2::ErrorClass::Net
         && error
@@ -259,7 +263,7 @@ fn named(spec: &str) -> String {
     spec.rsplit(':').next().unwrap_or_default().to_owned()
 }
 
-/// What was said, in one line, without the counts of a progress.
+/// The server's messages in one line, without progress counts.
 fn words(said: &str) -> String {
     let lines = said.split(['\n', '\r']).map(str::trim);
     let lines =

@@ -1,25 +1,25 @@
-//! A commit's files as a listing: its trees walked, each entry judged by itself, pointers read for what they stand for.
+//! A commit's files as a listing. Each entry is checked by itself; a pointer is listed as the blob that it names.
 
 use std::collections::HashMap;
 
 use git2::{ObjectType, Oid, Repository};
 
 use super::bare::look;
-use super::failure::meaning;
+use super::failure::error_of;
 use super::limits::GitLimits;
 use crate::path::escape;
 use crate::{Digest, Error, File, GitSha1, Kind, Listed, Listing, Refused, RepoPath, Result};
 
 const SYMLINK: i32 = 0o120_000;
-/// No path is longer; a folder's name may not make it so.
+/// The longest path in bytes; a folder that makes a longer one is refused.
 const LONGEST_PATH: usize = 4096;
 
 /// Every file of a commit that was fetched.
 ///
 /// # Errors
-/// [`Kind::NotFound`] when it was not, [`Kind::Refused`] beyond the limits, [`Kind::Corrupt`] for objects that are none.
+/// [`Kind::NotFound`] when it was not fetched, [`Kind::Refused`] beyond the limits, [`Kind::Corrupt`] for broken objects.
 pub(super) fn list(repository: &Repository, commit: Oid, limits: GitLimits) -> Result<Listing> {
-    let odb = repository.odb().map_err(|error| meaning(&error))?;
+    let odb = repository.odb().map_err(|error| error_of(&error))?;
     let mut manifest = Manifest {
         odb,
         limits,
@@ -34,7 +34,7 @@ pub(super) fn list(repository: &Repository, commit: Oid, limits: GitLimits) -> R
     Ok(manifest.listing)
 }
 
-/// The id of each file's content by path; of its pointer where that stands for it.
+/// The id of each file's content, or of its pointer, by path.
 ///
 /// # Errors
 /// As [`list`].
@@ -66,13 +66,13 @@ struct Entry {
 }
 
 struct Folder {
-    /// With a slash at its end, but for the top.
+    /// The folder's path with a slash at its end; empty for the top.
     path: Vec<u8>,
     tree: Oid,
     depth: usize,
 }
 
-/// Hands each entry of a commit to `take`, but for the folders that are walked into.
+/// Gives each entry of a commit to `take`, except the folders, whose entries are given instead.
 fn walk(
     repository: &Repository,
     commit: Oid,
@@ -81,7 +81,7 @@ fn walk(
 ) -> Result<()> {
     let tree = repository
         .find_commit(commit)
-        .map_err(|error| meaning(&error))?
+        .map_err(|error| error_of(&error))?
         .tree_id();
     let (mut folders, mut entries) = (
         vec![Folder {
@@ -94,7 +94,7 @@ fn walk(
     while let Some(folder) = folders.pop() {
         let tree = repository
             .find_tree(folder.tree)
-            .map_err(|error| meaning(&error))?;
+            .map_err(|error| error_of(&error))?;
         for entry in &tree {
             entries += 1;
             bounded(entries, limits.entries, "entries")?;
@@ -197,7 +197,7 @@ fn judge(entry: &Entry) -> std::result::Result<RepoPath, String> {
     }
 }
 
-/// Whether a folder's name stays inside: what is below another is reported as one, not file by file.
+/// Whether a folder's name is lawful. A folder with another name is reported once, not file by file.
 fn is_inner(name: &[u8]) -> bool {
     std::str::from_utf8(name)
         .is_ok_and(|name| name.parse::<RepoPath>().is_ok() && !name.contains('/'))

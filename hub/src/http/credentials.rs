@@ -1,4 +1,4 @@
-//! What proves to a hub who we are: headers that go to its own origin, and the token, which must turn up nowhere else.
+//! A hub's credentials: headers that go to the hub's own origin, and the token, which goes nowhere else.
 
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};

@@ -1,9 +1,9 @@
-//! What a failure below HTTP means: names, certificates, and connections that end.
+//! The meaning of failures below HTTP: names, certificates, and connections that end.
 
 use super::resolve::NameError;
 use crate::error::{Error, Kind};
 
-/// What a failure below HTTP means; `hint` is added where no connection came about. A name, a certificate or a proxy's login does
+/// The error of a failure below HTTP; `hint` is added where no connection was made. A name, a certificate or a proxy's login does
 /// not get better by trying again.
 pub(super) fn network_error(error: reqwest::Error, request: &str, hint: &str) -> Error {
     let hint = if error.is_connect() { hint } else { "" };

@@ -1,5 +1,5 @@
-//! One exchange as it is on the wire: whatever status, its headers and its bytes, read by nobody, sent once and followed nowhere.
-//! For those who hold a hub's answers against what is believed of them. Credentials go where they always go.
+//! One exchange as it is on the wire: the status, the headers and the bytes. It is sent once, and no redirect is followed. For
+//! probes that compare a hub's responses with what the project expects. Credentials go to the hub's own origin only.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -12,7 +12,7 @@ use super::request::{Request, RequestBody};
 use super::stall;
 use crate::error::{Error, Kind, Result};
 
-/// What is sent.
+/// A request as it is sent.
 #[derive(Debug, Clone)]
 pub struct RawRequest {
     /// The method: `GET`.
@@ -27,7 +27,7 @@ pub struct RawRequest {
     pub with_token: bool,
 }
 
-/// What is answered.
+/// A response as it came.
 #[derive(Debug, Clone)]
 pub struct RawResponse {
     /// The status, an error's too.

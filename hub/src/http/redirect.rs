@@ -14,12 +14,12 @@ use crate::error::{Error, Kind, Result};
 /// More hops than this are a loop.
 pub(crate) const MOST_HOPS: usize = 10;
 
-/// Where an answer sends us; `None` when it is no redirect.
+/// The address that a response redirects to; `None` when the response is no redirect.
 ///
 /// # Errors
 /// [`Kind::Refused`] for a redirect without a usable address, to plain http, or of a request that changes something to an origin
-/// that the asked one does not trust. Within what it trusts the very request is repeated, its method and body kept: so hubs lead on
-/// from a repo's old name, and from http to https.
+/// that the asked one does not trust. To a trusted origin the request is repeated with its method and body: hubs redirect from a
+/// repo's old name, and from http to https.
 pub(crate) fn target(
     method: &Method,
     from: &Url,
@@ -80,7 +80,7 @@ impl RedirectCache {
         }
     }
 
-    /// `url`, or where earlier answers lead from there.
+    /// `url`, or the address that earlier redirects lead to from there.
     ///
     /// # Errors
     /// [`Kind::Refused`] when they lead in a circle.

@@ -1,5 +1,5 @@
-//! Names resolve here. A public hub may not send us to an address of this machine or of a private
-//! network: not by a literal address, and not by a name that resolves to one.
+//! Resolves names. A public hub must not point at an address of this machine or of a private network: neither by a literal
+//! address, nor by a name that resolves to one.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -22,7 +22,7 @@ pub(crate) fn system_lookup() -> AddressLookup {
     })
 }
 
-/// A name that led nowhere we go.
+/// A name without an address that may be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NameError {
     /// The name has no address.

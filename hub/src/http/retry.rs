@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 
-/// How often and how patiently something is tried again.
+/// How often an operation is tried again, and how long the pauses are.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
     /// Tries after the first.
@@ -37,7 +37,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// New addresses that are asked for when storage refuses one.
+/// How often a new address is asked for when storage refuses one.
 const RENEWALS: u32 = 2;
 
 impl RetryPolicy {
@@ -49,7 +49,7 @@ impl RetryPolicy {
         })
     }
 
-    /// What an answer means: a server that fails, and asks to wait longer than the budget allows, is not waited for either.
+    /// The same error, as [`Kind::RateLimited`] where a failing server asks for a longer wait than the policy allows.
     pub(super) fn bounded(&self, error: Error) -> Error {
         match error.retry_after() {
             Some(wait) if error.kind() == Kind::Transient && wait > self.longest_wait => {

@@ -71,7 +71,7 @@ impl StallTimeout {
         };
     }
 
-    /// `body` of `length` bytes as the client pulls it, each pull which shows that the server takes bytes.
+    /// `body` of `length` bytes as the client pulls it. Each pull shows that the server takes bytes.
     pub(crate) fn outgoing(
         &self,
         body: ByteStream,

@@ -187,7 +187,7 @@ impl Http {
         }
     }
 
-    /// A body that was streamed can't follow a redirect: the next one goes there at once.
+    /// The error of a redirect that a streamed body can't follow. The next try goes to the new address at once.
     fn redirected(&self, from: &Url, to: &Url, status: StatusCode) -> Error {
         self.0.redirects.keep(from, to);
         let message = format!(

@@ -1,4 +1,4 @@
-//! A blob's bytes on their way to a destination: once in order, and any part again.
+//! The body of an upload: a blob's bytes in order, and what opens a part of them again.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use crate::file::Blob;
 use crate::http::ByteStream;
 use crate::stream::verify::{VerifyStream, verified};
 
-/// Opens a part of a blob once more. What it yields is not checked yet.
+/// Opens a part of a blob again. Its bytes are not checked yet.
 pub(crate) type Reopen = Arc<dyn Fn(Range<u64>) -> ByteStream + Send + Sync>;
 
-/// What [`crate::Destination::put`] sends. Its bytes come out only through the check of their digest.
+/// What [`crate::BlobStore::put`] sends. Its bytes come out only through the digest check.
 pub struct Body {
     stream: ByteStream,
     reopen: Option<Reopen>,
@@ -26,7 +26,7 @@ impl Body {
         self
     }
 
-    /// The whole, in order. It fails with [`crate::Kind::Corrupt`] before its last bytes when it is not `blob`.
+    /// The whole body, in order. The stream fails with [`crate::Kind::Corrupt`] before its last bytes when it is not `blob`.
     pub fn verified(self, blob: Blob) -> ByteStream {
         verified(self.stream, blob)
     }

@@ -1,4 +1,4 @@
-//! Opening part of a file over HTTP: the answer must be the one to the question.
+//! Reads part of a file over HTTP, and checks that the response holds the bytes that were asked for.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use crate::http::{Request, Response};
 use crate::{ByteStream, Error, File, Kind, Result};
 
-/// Whether there is something to ask for; an empty range needs no request.
+/// Whether the range needs a request; an empty one does not.
 ///
 /// # Errors
 /// [`Kind::Invalid`] for a range outside the file.
@@ -40,7 +40,7 @@ fn is_whole(file: &File, range: &Range<u64>) -> bool {
     *range == (0..file.size)
 }
 
-/// 416 to a range inside the file: the server is confused, not the range.
+/// 416 to a range inside the file is the server's mistake, which another try may avoid.
 pub(crate) fn restarted(error: Error, range: &Range<u64>) -> Error {
     match error.status() {
         Some(416) => Error::new(
@@ -55,7 +55,7 @@ pub(crate) fn restarted(error: Error, range: &Range<u64>) -> Error {
     }
 }
 
-/// The body, once the answer is the one to the question. What an answer is, its `Content-Range` says rather than its status: ModelScope
+/// The body, once the response holds the range. Its `Content-Range` decides, rather than its status: ModelScope
 /// gives a part of a small file under 200 (recorded at the real hub), and other servers give the whole under 206. Every other
 /// contradiction is refused.
 ///

@@ -1,5 +1,5 @@
-//! The digest check as a wrapper round the body, so that no upload can forget it: the last bytes are
-//! held back until the whole content has the right SHA-256. Without them no server completes a blob.
+//! The digest check, as a stream around the body: the last bytes are held back until the whole content has the right SHA-256.
+//! Without them no server completes a blob. Every upload goes through this stream.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,15 +9,15 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use sha2::Digest;
 
-/// `body`, of which nothing but `blob` comes out whole.
+/// `body`, which ends without an error only if its content is `blob`.
 ///
 /// The stream fails with [`Kind::Corrupt`] before its last bytes when size or digest differ.
 pub(crate) fn verified(body: ByteStream, blob: Blob) -> ByteStream {
     VerifyStream::new(body, blob).boxed()
 }
 
-/// A body on its way through the check. It can be cut into parts, each of which can be checked alone later, though all
-/// bytes are hashed once: the state of the digest is kept where a part ends and the next begins.
+/// A body whose digest is checked as it passes. It can be cut into parts: the state of the digest is kept between two parts, so that
+/// a part that is sent again can be checked alone.
 pub(crate) struct VerifyStream {
     body: ByteStream,
     blob: Blob,
@@ -28,7 +28,7 @@ pub(crate) struct VerifyStream {
     cuts: Option<Cuts>,
 }
 
-/// Where a body is cut, and what was hashed up to there.
+/// The size of the parts, and the state of the digest between them.
 struct Cuts {
     size: u64,
     /// What is over of a frame that reached beyond a cut.
