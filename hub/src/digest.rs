@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha1::Digest as _;
 
-/// A digest that is not what its type says.
+/// A text that is no digest of its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a {kind}: expected {expected} hex digits")]
 pub struct BadDigest {
@@ -122,7 +122,7 @@ impl From<sha1::Sha1> for GitSha1 {
     }
 }
 
-/// What a hub tells of a file's content: the SHA-256, or only Git's id for files kept in Git itself.
+/// The digest that a hub lists for a file: the SHA-256, or only Git's id for a file outside LFS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Digest {

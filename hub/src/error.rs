@@ -1,4 +1,4 @@
-//! Errors by meaning. What to do about one is said at the command line's edge, not here.
+//! Errors by meaning. Advice for a person is the command line's, and not here.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::path::RepoPath;
 use crate::redact::Redactor;
 
-/// What an error means for whoever asked.
+/// The meaning of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -18,23 +18,23 @@ pub enum Kind {
     Unauthorized,
     /// The token is good but may not do this.
     Denied,
-    /// The repo asks its readers to be let in first.
+    /// The repo is gated: its readers must ask for access.
     Gated,
     /// The hub has disabled the repo.
     Disabled,
     /// The hub's API is locked for this account (storage limits); the Git path may still work.
     Locked,
-    /// The account or the repo is full (storage, files in the repo or in a folder): nothing more of it is taken.
+    /// The account or the repo is full (storage, files in the repo or in a folder).
     Full,
     /// The hub asks to wait longer than the budget allows.
     RateLimited,
     /// Someone else changed the branch or made the repo meanwhile.
     Conflict,
-    /// The hub's policy rejects the commit, for its pace or for one path in it: the same may pass later, or in parts.
+    /// The hub's policy rejects the commit, for its rate or for one path in it. The commit may pass later, or in parts.
     Policy,
     /// The commit names a blob that the hub does not have: store it again.
     BlobMissing,
-    /// The bytes are not those that were promised.
+    /// The content has another size or digest than its hub listed.
     Corrupt,
     /// A signed address has expired: ask for a new one.
     Expired,
@@ -44,16 +44,16 @@ pub enum Kind {
     Transient,
     /// The server could not be reached at all: name, certificate or connection.
     Unreachable,
-    /// The answer breaks the protocol or would be unsafe to follow.
+    /// The response breaks the protocol, or would be unsafe to follow.
     Refused,
     /// The request can't succeed as it is (a bad path, an unlawful file).
     Invalid,
-    /// The command line or a setting asks for what can't be. No server's answer means this.
+    /// The command line or a setting is wrong. No server's response means this.
     Usage,
 }
 
 impl Kind {
-    /// Whether the hub will answer everything else the same way: going on would be a storm.
+    /// Whether the hub will answer every other request the same way, so that nothing more is sent.
     pub fn ends_the_hub(self) -> bool {
         matches!(
             self,
@@ -67,7 +67,7 @@ impl Kind {
     }
 }
 
-/// An error of a hub, with the request it answers. No message holds a token or a signed address.
+/// An error of a hub, with the request that failed. No message holds a token or a signed address.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
@@ -141,35 +141,35 @@ impl Error {
         self.paths.iter().any(|named| named == path.as_str())
     }
 
-    /// The same error, read as something else: a hub's module knows better what a status means there.
+    /// The same error with another meaning: a hub's module knows what a status means there.
     pub fn with_kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
         self
     }
 
-    /// The same error, once its layer has tried in vain.
+    /// The same error, marked as tried again without success.
     pub fn after_retries(mut self) -> Self {
         self.retried = true;
         self
     }
 
-    /// Whether the layer that it comes from has tried again already.
+    /// Whether the operation was tried again already.
     pub fn was_retried(&self) -> bool {
         self.retried
     }
 
-    /// The same error, once nothing has moved for as long as is allowed.
+    /// The same error, marked as a stall: no byte has moved within the limit.
     pub(crate) fn after_a_stall(mut self) -> Self {
         self.stall = true;
         self
     }
 
-    /// Whether nothing moved: another way may be open.
+    /// Whether no byte moved: another transport may work.
     pub fn is_stall(&self) -> bool {
         self.stall
     }
 
-    /// What it means.
+    /// The error's meaning.
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -184,12 +184,12 @@ impl Error {
         self.retry_after
     }
 
-    /// What was said, without the request.
+    /// The message, without the request.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Whether another try by the next layer out makes sense: it may pass, and nobody tried yet.
+    /// Whether the caller should try again: the error may pass, and the operation was not tried again yet.
     pub fn is_transient(&self) -> bool {
         self.kind == Kind::Transient && !self.retried
     }

@@ -9,11 +9,11 @@ use crate::repo::Revision;
 /// One file of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// Where it stands in the repo.
+    /// Its path in the repo.
     pub path: RepoPath,
     /// Its size in bytes.
     pub size: u64,
-    /// Its digest, as its hub knows it.
+    /// Its digest, as the hub lists it.
     #[serde(flatten)]
     pub digest: Digest,
 }
@@ -36,7 +36,7 @@ pub struct Listed {
     pub lfs: bool,
 }
 
-/// An entry that is listed but not moved, and why.
+/// An entry of a listing that can't be copied, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// The entry's path, escaped.
@@ -50,14 +50,14 @@ pub struct Refused {
 pub struct Listing {
     /// Its files, in the hub's order, each path once.
     pub files: Vec<Listed>,
-    /// What can't be moved: unlawful paths, submodules, entries of unknown type.
+    /// Entries that can't be copied: unlawful paths, submodules, entries of unknown type.
     pub refused: Vec<Refused>,
     /// The commit that was listed, where the hub tells it.
     pub commit: Option<Revision>,
 }
 
 impl Listing {
-    /// Keeps each path once: the first. Sorts numbers, not a copy of a million paths.
+    /// Keeps the first file of each path. Sorts indexes rather than a copy of a million paths.
     pub(crate) fn drop_repeats(&mut self) {
         let Self { files, refused, .. } = self;
         let path = |index: usize| &files[index].file.path;

@@ -1,8 +1,14 @@
-//! What a hub is, and how each one is spoken to. No planning, no processes, no words for people.
+//! What a hub is, and the requests that each hub takes. No planning, no processes, no texts for people.
 //!
-//! Read in this order: the nouns ([`digest`], [`path`], [`hub`], [`profile`], [`repo`], [`token`], [`file`], [`refs`], [`space`],
-//! [`commit`]); the traits that a hub implements ([`blobs`], [`repos`]); [`open`], which has the hubs; [`stream`], a blob's way
-//! and its check; [`http`], one client for all; [`git`] and [`gitlab`], Git hosts; then one folder a hub.
+//! Rooms, in the order to read. No module imports one that imports it.
+//!
+//! 1. The nouns: [`digest`], [`path`], [`repo`], [`file`], [`refs`], [`space`], [`commit`], [`token`], [`transport`]; their
+//!    [`error`]s, the [`redact`]or and the [`clock`].
+//! 2. The hubs: [`hub`] names them, and a [`profile`] has the facts of each.
+//! 3. The traits that a hub implements: [`blobs`] for reading and storing blobs, [`repos`] for repos and commits.
+//! 4. [`open`] returns a hub's repo as these traits. It is the one place that chooses a hub's type.
+//! 5. [`stream`] is a blob's way from source to destination, with the digest check. [`http`] is the one client, with the retries.
+//! 6. [`git`] is any Git server, [`gitlab`] GitLab's API. Then one folder for each hub: [`huggingface`], [`modelscope`].
 
 pub mod blobs;
 pub mod clock;

@@ -49,7 +49,7 @@ pub fn open_source_over(
     Ok(open(side, http, transport)?)
 }
 
-/// Opens a repo for reading by Git, as far as that goes and within `limits`: blobs in storage are read by the hub's own way.
+/// Opens a repo whose files outside LFS are read by Git, within `limits`. Blobs in storage are read by the hub's API.
 ///
 /// # Errors
 /// As [`open_source`].
@@ -99,7 +99,7 @@ pub fn open_blob_store(
     Ok(open(side, http, transport)?)
 }
 
-/// A hub's API and its Git, for exchanges that nobody reads on the way ([`Http::exchange_raw`]).
+/// A hub's API and its Git server, for raw exchanges ([`Http::exchange_raw`]).
 pub struct RawHub {
     /// With the hub's own credentials.
     pub api: Http,
@@ -141,7 +141,7 @@ fn git_address(side: &Side) -> Result<(Url, &'static str)> {
 /// The branches and tags of a repo as Git tells them, where its hub's API does not.
 ///
 /// # Errors
-/// What Git's door says.
+/// The Git server's.
 pub async fn refs_by_git(side: &Side, http: HttpOptions) -> Result<Refs> {
     let (url, user) = git_address(side)?;
     GitRepo::open(&url, user, side.token.as_ref(), http)?

@@ -1,4 +1,4 @@
-//! A path inside a repo. Its rules are stated here once; nothing downstream checks again.
+//! A path inside a repo. Its rules are checked here once, when it is parsed.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,4 @@
-//! The last line of defence for tokens: whatever is printed, logged or written passes here, because a
-//! server may echo in its words what it was sent.
+//! Takes tokens out of texts. Whatever is printed, logged or written passes here, because a server may echo what it was sent.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -25,8 +24,8 @@ impl Redactor {
             .fold(text.to_owned(), |text, token| token.redact(&text))
     }
 
-    /// What a server said, fit to be repeated: without the tokens, escaped, 300 characters at most. Cut last: half a token
-    /// would be no token to [`Redactor::clean`].
+    /// A server's message without the tokens, escaped, 300 characters at most. It is cut last: [`Redactor::clean`] would not find
+    /// half a token.
     pub fn quote(&self, said: &str) -> String {
         crate::path::escape(self.clean(said).trim())
             .chars()
@@ -44,7 +43,7 @@ impl Redactor {
     }
 }
 
-/// See [`Redactor::writer`]. Holds back a line until it is whole, so that no token slips through in two halves.
+/// See [`Redactor::writer`]. A line is held back until it is whole, so that no token passes in two halves.
 pub struct RedactingWriter<W: Write> {
     inner: W,
     redactor: Redactor,

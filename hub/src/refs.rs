@@ -5,7 +5,7 @@ use crate::file::Refused;
 use crate::path::escape;
 use crate::repo::Revision;
 
-/// Branches and tags that are read of one repo.
+/// The most branches and tags of one repo.
 const MOST: usize = 10_000;
 
 /// A branch or a tag, and the commit that it names.
@@ -13,18 +13,18 @@ const MOST: usize = 10_000;
 pub struct Ref {
     /// Its name, without `refs/heads/` or `refs/tags/`.
     pub name: Revision,
-    /// The commit; of an annotated tag, too. Its own name where it is read by that ([`Refs::named`]).
+    /// The commit, also of an annotated tag. The ref's own name where the commit is not known ([`Refs::named`]).
     pub commit: Revision,
 }
 
-/// What a repo has of both.
+/// The branches and tags of a repo.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refs {
     /// Its branches, by name.
     pub branches: Vec<Ref>,
     /// Its tags, by name.
     pub tags: Vec<Ref>,
-    /// What it lists and can't be taken, and why.
+    /// Refs that can't be copied, and why.
     pub refused: Vec<Refused>,
     /// Branches and tags whose commit the hub does not tell.
     pub by_name: Vec<(RefKind, Revision)>,
@@ -32,17 +32,17 @@ pub struct Refs {
     pub others: usize,
 }
 
-/// What a ref is.
+/// The kind of a ref.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefKind {
-    /// Commits are added to it.
+    /// A branch: commits are added to it.
     Branch,
-    /// It names one commit.
+    /// A tag: it names one commit.
     Tag,
 }
 
 impl RefKind {
-    /// The word for it.
+    /// `branch` or `tag`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Branch => "branch",
@@ -52,10 +52,10 @@ impl RefKind {
 }
 
 impl Refs {
-    /// Takes a ref in, as the hub tells it; what is no lawful name, or has no commit, is refused alone.
+    /// Adds a ref. One with an unlawful name, or without a commit, is added to those that are refused.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when there are more than can be meant.
+    /// [`Kind::Refused`] when the repo has more than 10,000 branches and tags.
     pub(crate) fn add(&mut self, kind: RefKind, name: &str, commit: Option<&str>) -> Result<()> {
         if self.branches.len() + self.tags.len() + self.refused.len() >= MOST {
             return Err(Error::new(
@@ -77,10 +77,10 @@ impl Refs {
         Ok(())
     }
 
-    /// Takes a ref in of which the hub tells no commit; what is no lawful name is refused alone.
+    /// Adds a ref whose commit the hub does not tell. One with an unlawful name is added to those that are refused.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when there are more than can be meant.
+    /// [`Kind::Refused`] when the repo has more than 10,000 branches and tags.
     pub(crate) fn add_by_name(&mut self, kind: RefKind, name: &str) -> Result<()> {
         match lawful(name) {
             Ok(name) if self.by_name.len() < MOST => self.by_name.push((kind, name)),
@@ -105,7 +105,7 @@ impl Refs {
         self.sorted()
     }
 
-    /// The same, in order.
+    /// The same refs, sorted by name.
     pub(crate) fn sorted(mut self) -> Self {
         self.branches
             .sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
@@ -114,7 +114,7 @@ impl Refs {
         self
     }
 
-    /// The commit at which the branch or tag of this name stands, if there is one.
+    /// The commit of the branch or tag with this name.
     pub fn find(&self, kind: RefKind, name: &Revision) -> Option<&Revision> {
         let among = if kind == RefKind::Branch {
             &self.branches

@@ -1,8 +1,8 @@
-//! How a blob's bytes travel, where a hub knows several ways.
+//! The protocol by which a blob's bytes travel, where a hub has several.
 
 use serde::{Deserialize, Serialize};
 
-/// The way that is asked for.
+/// The protocol that the user asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BlobTransport {

@@ -150,8 +150,8 @@ impl Http {
     }
 }
 
-/// A connection ends when the other side acknowledges nothing for `stall`: bytes that wait in the kernel are out of the
-/// watchdog's sight.
+/// A connection ends when the other side acknowledges nothing for `stall`: the stall timeout does
+/// not see bytes that wait in the kernel.
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
 fn unacknowledged_for(stall: Duration, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     #[cfg(target_os = "linux")]
