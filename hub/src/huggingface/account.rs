@@ -52,7 +52,7 @@ pub(super) async fn account(repo: &HuggingFaceRepo) -> Result<Account> {
 }
 
 async fn ask(repo: &HuggingFaceRepo) -> Result<Option<Account>> {
-    let url = super::address(&format!("{}/api/whoami-v2", repo.base))?;
+    let url = super::api::address(&format!("{}/api/whoami-v2", repo.base))?;
     let attempt = || async {
         match repo.http.send(Request::get(url.clone()).once()).await {
             Err(error) if error.kind() == Kind::RateLimited => Ok(None),

@@ -27,14 +27,14 @@ pub(super) const BINARIES: &str = "contains binary files";
 const OFFENDING: &str = "Offending file";
 
 /// The errors of one repo, named in the words people use for it.
-pub(super) struct Words {
+pub(super) struct HuggingFaceErrors {
     repo: String,
     revision: String,
     page: String,
     has_token: bool,
 }
 
-impl Words {
+impl HuggingFaceErrors {
     pub(super) fn of(at: &RepoAt, has_token: bool) -> Self {
         let repo = format!("the {} {}", at.kind, at.id);
         Self {
@@ -95,7 +95,7 @@ impl Words {
     }
 }
 
-impl ErrorDecoder for Words {
+impl ErrorDecoder for HuggingFaceErrors {
     fn public_origins(&self) -> &'static [&'static str] {
         &["https://huggingface.co"]
     }
@@ -209,7 +209,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        Words::of(&at, has_token).decode(&ErrorResponse {
+        HuggingFaceErrors::of(&at, has_token).decode(&ErrorResponse {
             status: StatusCode::from_u16(status).unwrap(),
             headers: &headers,
             body: Bytes::from(body),

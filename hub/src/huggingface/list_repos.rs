@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use super::HuggingFaceRepo;
+use super::api::{address, escaped};
 use super::tree::next_page;
-use super::{HuggingFaceRepo, address, escaped};
 use crate::http::Request;
 use crate::path::escape;
 use crate::{Error, Kind, OwnerRepos, Refused, Result};

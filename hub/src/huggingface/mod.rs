@@ -1,14 +1,14 @@
 //! Hugging Face as a source and as a destination: this file is its table of contents. Facts: huggingface_hub 2.4.0.
 //!
-//! [`account`] looks accounts up and [`repo`] repos, [`list_repos`] lists an owner's repos, [`tree`] files, [`read`] opens them. [`create`]
-//! looks destinations up and creates them, [`placement`] says where a file goes, [`refs`] has branches and tags, [`space`] what a
-//! Space has beyond its files, [`commit`] writes. [`errors`] understands errors and [`quota`] waits, [`wire`] holds the JSON. Where
-//! blobs are, which are missing and how they are stored is [`crate::lfs`]'s; [`xet`] is the other way, and the only one for what
-//! storage serves no other way. Other servers with the same API are taken as they are (docs/self-hosted.md).
+//! [`account`] asks whose token it is, [`list_repos`] lists an owner's repos, [`repo`] describes and creates a repo, [`tree`] lists
+//! its files, [`read`] opens them. [`placement`] says where a file goes, [`commit`] writes, [`refs`] has branches and tags, [`space`]
+//! the SDK and the variables of a Space. [`api`] has the addresses, [`wire`] the JSON, [`errors`] decodes error answers and [`quota`]
+//! reads how long to wait. Blobs go by [`crate::lfs`], or by [`xet`], which is the only way for blobs that storage serves no other
+//! way. Other servers with the same API are taken as they are (docs/self-hosted.md).
 
 mod account;
+mod api;
 mod commit;
-mod create;
 mod entries;
 mod errors;
 mod list_repos;
@@ -33,24 +33,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Url;
-use serde::de::DeserializeOwned;
 
-use crate::http::{Http, HttpOptions, JsonResponse, Request};
+use self::api::{address, api_url, escaped, page_of};
+use crate::http::{Http, HttpOptions};
 use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, BlobTransport, Body, ByteStream, Cards, Commit,
     CommitLimits, Committer, Error, File, Kind, Listing, Missing, OwnerRepos, Placement, RefStore,
-    Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256, Side, Spaces, Visibility,
+    Repo, RepoAt, RepoInfo, RepoPath, Result, Revision, Sha256, Side, Spaces, Visibility,
 };
-
-/// Everything but what RFC 3986 calls unreserved.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
 
 /// A repo on Hugging Face, at a revision. Cheap to share; it keeps the addresses of blobs, where they are and where they go.
 pub struct HuggingFaceRepo {
@@ -84,7 +75,7 @@ impl HuggingFaceRepo {
         let http = Http::new(
             &endpoint,
             profile::credentials(side.token.as_ref()),
-            errors::Words::of(&side.at, account.is_some()),
+            errors::HuggingFaceErrors::of(&side.at, account.is_some()),
             options,
         )?;
         let batch = address(&format!(
@@ -101,8 +92,8 @@ impl HuggingFaceRepo {
             )
         };
         let grants = [
-            api(&base, &side.at, &rest("read"))?,
-            api(&base, &side.at, &rest("write"))?,
+            api_url(&base, &side.at, &rest("read"))?,
+            api_url(&base, &side.at, &rest("write"))?,
         ];
         let xet = xet::Xet::new(&http, grants);
         Ok(Self {
@@ -123,70 +114,6 @@ impl HuggingFaceRepo {
         self.xet.set(transport)?;
         Ok(self)
     }
-
-    /// `{endpoint}/api/T/{id}{rest}`.
-    fn api(&self, rest: &str) -> Result<Url> {
-        api(&self.base, &self.at, rest)
-    }
-
-    /// The kind as the API names it.
-    fn kinds(&self) -> &'static str {
-        kinds(self.at.kind)
-    }
-
-    /// `{endpoint}/{prefix}{id}{rest}`: outside the API a model has no prefix.
-    fn page(&self, rest: &str) -> Result<Url> {
-        address(&format!("{}/{}{rest}", self.base, page_of(&self.at)))
-    }
-
-    /// The revision as one part of an address.
-    fn revision(&self) -> String {
-        escaped(self.at.revision.as_str())
-    }
-
-    /// Asks for JSON of at most `cap` bytes. An answer whose body breaks is asked for again.
-    async fn ask<T: DeserializeOwned>(
-        &self,
-        cap: u64,
-        request: impl Fn() -> Request,
-    ) -> Result<JsonResponse<T>> {
-        self.http.ask(cap, request).await
-    }
-}
-
-/// A repo's page, below the endpoint.
-fn page_of(at: &RepoAt) -> String {
-    let prefix = match at.kind {
-        RepoKind::Model => "",
-        RepoKind::Dataset => "datasets/",
-        RepoKind::Space => "spaces/",
-    };
-    format!("{prefix}{}", at.id)
-}
-
-fn api(base: &str, at: &RepoAt, rest: &str) -> Result<Url> {
-    address(&format!("{base}/api/{}/{}{rest}", kinds(at.kind), at.id))
-}
-
-fn kinds(kind: RepoKind) -> &'static str {
-    match kind {
-        RepoKind::Model => "models",
-        RepoKind::Dataset => "datasets",
-        RepoKind::Space => "spaces",
-    }
-}
-
-fn address(text: &str) -> Result<Url> {
-    text.parse().map_err(|error| {
-        Error::new(
-            Kind::Usage,
-            format!("the Hugging Face endpoint is no address: {error}"),
-        )
-    })
-}
-
-fn escaped(part: &str) -> String {
-    utf8_percent_encode(part, ESCAPED).to_string()
 }
 
 #[async_trait]
@@ -216,7 +143,7 @@ impl Repo for HuggingFaceRepo {
     }
 
     async fn head(&self) -> Result<Option<Revision>> {
-        create::head(self).await
+        repo::head(self).await
     }
 
     fn ref_store(self: Arc<Self>) -> Option<Arc<dyn RefStore>> {
@@ -267,15 +194,15 @@ impl BlobStore for HuggingFaceRepo {
 #[async_trait]
 impl Committer for HuggingFaceRepo {
     async fn find(&self) -> Result<Option<RepoInfo>> {
-        create::look_up(self).await
+        repo::look_up(self).await
     }
 
     async fn create(&self, visibility: Visibility) -> Result<()> {
-        create::create(self, visibility).await
+        repo::create(self, visibility).await
     }
 
     async fn list_branch(&self) -> Result<Listing> {
-        create::list(self).await
+        repo::list(self).await
     }
 
     fn placement(&self, path: &RepoPath, size: u64) -> Placement {
@@ -306,7 +233,7 @@ impl Committer for HuggingFaceRepo {
 #[async_trait]
 impl Cards for HuggingFaceRepo {
     async fn refusal_of(&self, card: &str) -> Result<Option<String>> {
-        create::refuses_card(self, card).await
+        repo::refuses_card(self, card).await
     }
 }
 
@@ -317,7 +244,7 @@ pub(crate) mod testing {
     use super::*;
     use crate::clock::tests::ManualClock;
     use crate::http::testing::{Server, quick};
-    use crate::{Hub, Token};
+    use crate::{Hub, RepoKind, Token};
 
     pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
     pub(crate) const TOKEN: &str = "hf_canary";
@@ -357,6 +284,7 @@ pub(crate) mod testing {
 mod tests {
     use super::testing::side;
     use super::*;
+    use crate::RepoKind;
 
     #[test]
     fn each_kind_of_repo_has_its_own_addresses() {

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::HuggingFaceRepo;
+use super::api::escaped;
 use super::wire::{Refs as Told, RefsEntry};
-use super::{HuggingFaceRepo, escaped};
 use crate::http::Request;
 use crate::refs::{RefKind, Refs};
 use crate::repos::RefStore;

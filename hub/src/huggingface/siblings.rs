@@ -5,9 +5,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::HuggingFaceRepo;
+use super::api::escaped;
 use super::entries::Walk;
 use super::repo::LONGEST;
-use super::{HuggingFaceRepo, escaped};
 use crate::http::Request;
 use crate::{Error, Kind, Listing, Result, Revision};
 

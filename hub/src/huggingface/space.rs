@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::{HuggingFaceRepo, create, repo};
+use super::{HuggingFaceRepo, repo};
 use crate::http::Request;
 use crate::repos::Spaces;
 use crate::space::{Sdk, SpaceVariables};
@@ -63,7 +63,7 @@ impl Spaces for HuggingFaceRepo {
         };
         let id = &self.at.id;
         let wanted = json!({"name": id.name(), "organization": id.owner(), "type": "space", "visibility": word, "sdk": sdk});
-        create::ask_for(self, &wanted).await
+        repo::ask_for(self, &wanted).await
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn list_at(repo: &HuggingFaceRepo, revision: &Revision) -> Resu
     let mut walk = Walk::default();
     let mut next = Some(repo.api(&format!(
         "/tree/{}?recursive=true&expand=false",
-        super::escaped(revision.as_str())
+        super::api::escaped(revision.as_str())
     ))?);
     while let Some(url) = next {
         if !walk.enter(&url)? {

@@ -1,16 +1,16 @@
 //! A repo's LFS server: where its blobs are, which it lacks, and how they get there. The same for every Git host with LFS, Hugging
 //! Face among them. Facts: Git LFS specification, `batch.md` and `basic-transfers.md`.
 //!
-//! [`batch`] asks and checks the answer object by object; [`read`] opens blobs ([`addresses`] keeps where they are, [`expiry`] says
-//! until when); [`check`] finds what is missing, [`put`] and [`parts`] store it. [`wire`] holds the JSON.
+//! [`batch`] asks and checks the answer object by object; [`download`] opens blobs ([`addresses`] keeps where they are, [`expiry`] says
+//! until when); [`missing`] finds what is missing, [`upload`] and [`multipart`] store it. [`wire`] holds the JSON.
 
 mod addresses;
 mod batch;
-mod check;
+mod download;
 mod expiry;
-mod parts;
-mod put;
-mod read;
+mod missing;
+mod multipart;
+mod upload;
 mod wire;
 
 use std::ops::Range;
@@ -24,7 +24,6 @@ use crate::{Blob, Body, Error, File, Missing, Result, Sha256};
 
 #[cfg(feature = "xet")]
 pub(crate) use batch::{date_of, safe};
-pub(crate) use check::BLOBS_A_CHECK;
 #[cfg(feature = "xet")]
 pub(crate) use expiry::remaining;
 
@@ -37,7 +36,7 @@ pub(crate) struct Lfs {
     /// The ref that blobs belong to, as the server is told.
     reference: Option<String>,
     addresses: addresses::Addresses,
-    targets: check::Targets,
+    targets: missing::UploadAddresses,
     /// There is no batch API at `batch`.
     absent: AtomicBool,
 }
@@ -45,7 +44,10 @@ pub(crate) struct Lfs {
 impl Lfs {
     /// The server whose batch API is at `batch`.
     pub(crate) fn new(http: Http, batch: Url) -> Self {
-        let (addresses, targets) = (addresses::Addresses::default(), check::Targets::default());
+        let (addresses, targets) = (
+            addresses::Addresses::default(),
+            missing::UploadAddresses::default(),
+        );
         Self {
             http,
             batch,
@@ -110,17 +112,17 @@ impl Lfs {
         blob: Blob,
         range: &Range<u64>,
     ) -> Result<Response> {
-        read::open(self, file, blob, range).await
+        download::open(self, file, blob, range).await
     }
 
     /// See [`crate::Destination::missing`].
     pub(crate) async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
-        check::missing(self, blobs).await
+        missing::missing(self, blobs).await
     }
 
     /// See [`crate::Destination::put`].
     pub(crate) async fn put(&self, blob: Blob, body: Body) -> Result<()> {
-        put::put(self, blob, body).await
+        upload::put(self, blob, body).await
     }
 
     /// The transfers that are offered for uploads.
@@ -135,7 +137,7 @@ impl Lfs {
     /// Blobs in one check: Hugging Face takes more than git-lfs asks for.
     fn a_check(&self) -> usize {
         if self.in_parts {
-            BLOBS_A_CHECK
+            missing::BLOBS_A_CHECK
         } else {
             batch::A_CALL
         }

@@ -11,14 +11,14 @@ use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Resul
 
 /// What the listings of a repo have told so far.
 #[derive(Default)]
-pub(super) struct Tree {
+pub(super) struct RepoEntries {
     seen: HashSet<String>,
     listing: Listing,
     /// Files whose digest is not told: theirs stands for none yet.
     unhashed: Vec<Listed>,
 }
 
-impl Tree {
+impl RepoEntries {
     /// Takes the entries that were listed below `root` (empty: the top); returns the folders among them.
     ///
     /// # Errors
@@ -194,7 +194,7 @@ mod tests {
     }
 
     fn listing(entries: Vec<Value>) -> Listing {
-        let mut tree = Tree::default();
+        let mut tree = RepoEntries::default();
         tree.add("", entries).unwrap();
         tree.into_parts().0
     }
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_is_listed_twice_counts_once() {
-        let mut tree = Tree::default();
+        let mut tree = RepoEntries::default();
         for root in ["", "a"] {
             tree.add(
                 root,
@@ -286,7 +286,7 @@ mod tests {
     fn folders_are_returned_to_be_walked_but_not_the_root_itself() {
         let folder = |path: &str| json!({"Path": path, "Type": "tree"});
         assert_eq!(
-            Tree::default()
+            RepoEntries::default()
                 .add("a", vec![folder("a"), folder("a/b"), blob("a/c")])
                 .unwrap(),
             ["a/b"]
@@ -297,7 +297,7 @@ mod tests {
     fn entries_outside_the_folder_asked_for_are_refused() {
         for path in ["x", "ab/c", "b"] {
             assert_eq!(
-                Tree::default()
+                RepoEntries::default()
                     .add("a", vec![blob(path)])
                     .unwrap_err()
                     .kind(),

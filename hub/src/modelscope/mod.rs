@@ -1,7 +1,10 @@
 //! ModelScope as a source and as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
 //!
-//! [`errors`] reads what the hub says, [`api`] sends and opens envelopes, [`wire`] has the bodies' shapes; [`repo`], [`list_repos`],
-//! [`space`], [`head`] and [`resolve`], [`refs`] and [`push`], [`tree`], [`entries`] and [`unhashed`], [`oss`], [`read`], [`upload`], [`put`], [`commit`] and [`placement`] are one task each.
+//! [`api`] sends requests and opens the envelopes of their answers, [`errors`] decodes them, [`wire`] has the JSON. [`list_repos`] lists
+//! an owner's repos, [`repo`] describes and creates a repo, [`head`] and [`resolve`] find commits, [`tree`] and [`entries`] list files,
+//! [`unhashed`] learns digests that are not listed, [`oss`] has the files beside a dataset's repo, [`read`] opens files. [`placement`]
+//! says where a file goes, [`upload`] checks blobs and [`put`] stores them, [`commit`] writes. [`refs`] has branches and tags, which
+//! [`push`] makes by Git; [`space`] is the studio.
 
 mod api;
 mod commit;
@@ -47,9 +50,9 @@ pub struct ModelScopeRepo {
     token: Option<Token>,
     http: Http,
     /// Where the blobs that the hub wants are to be put.
-    targets: Mutex<HashMap<Sha256, upload::Target>>,
+    targets: Mutex<HashMap<Sha256, upload::PutAddress>>,
     /// Where files were found in storage.
-    found: read::Found,
+    found: read::StorageAddresses,
     /// A listing has succeeded: a later 403 on one is not about permission.
     readable: AtomicBool,
     /// The studio's files are found by the official client's route ([`ModelScopeRepo::by_either_route`]).
@@ -85,7 +88,7 @@ impl ModelScopeRepo {
             token,
             http,
             targets: Mutex::default(),
-            found: read::Found::default(),
+            found: read::StorageAddresses::default(),
             readable: AtomicBool::new(false),
             plural: AtomicBool::new(false),
         })

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ModelScopeRepo;
 use super::api::{REQUEST_ID, request_id};
 use super::errors::complaint;
-use super::upload::Target;
+use super::upload::PutAddress;
 use crate::http::{Origin, Response, is_signed};
 use crate::{Blob, ByteStream, Error, Kind, Redactor, Result};
 
@@ -32,7 +32,7 @@ impl ModelScopeRepo {
     }
 
     /// Where the blob is to be put; `None` when the hub has it.
-    async fn target_for(&self, blob: Blob) -> Result<Option<Target>> {
+    async fn target_for(&self, blob: Blob) -> Result<Option<PutAddress>> {
         if let Some(target) = self.recall(blob.sha256) {
             return Ok(Some(target));
         }
@@ -42,7 +42,7 @@ impl ModelScopeRepo {
         }
     }
 
-    async fn send_to(&self, target: Target, size: u64, body: ByteStream) -> Result<()> {
+    async fn send_to(&self, target: PutAddress, size: u64, body: ByteStream) -> Result<()> {
         let of_hub =
             self.http.origin().trusts(&Origin::of(&target.url)?) && !is_signed(&target.url);
         let source_failed = Arc::new(AtomicBool::new(false));

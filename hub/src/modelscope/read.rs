@@ -24,9 +24,9 @@ const LONGEST_COMPLAINT: u64 = 64 << 10;
 
 /// Where files were found in storage: the ranges of one file ask the hub once.
 #[derive(Default)]
-pub(super) struct Found(Mutex<HashMap<RepoPath, (Url, Instant)>>);
+pub(super) struct StorageAddresses(Mutex<HashMap<RepoPath, (Url, Instant)>>);
 
-impl Found {
+impl StorageAddresses {
     fn all(&self) -> std::sync::MutexGuard<'_, HashMap<RepoPath, (Url, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -27,7 +27,7 @@ const MOST_TARGETS: usize = 4_096;
 
 /// Where a blob is to be put.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(super) struct PutAddress {
     pub url: Url,
     /// What the hub wants said there.
     pub headers: HeaderMap,
@@ -36,7 +36,7 @@ pub(super) struct Target {
 /// What the hub says of one blob that it mentions.
 enum Verdict {
     Stored,
-    Wanted(Target),
+    Wanted(PutAddress),
     Refused(Error),
 }
 
@@ -115,7 +115,7 @@ impl ModelScopeRepo {
         }
     }
 
-    fn target(&self, upload: &Upload) -> Result<Target> {
+    fn target(&self, upload: &Upload) -> Result<PutAddress> {
         let href = upload
             .href
             .as_deref()
@@ -133,7 +133,7 @@ impl ModelScopeRepo {
         let headers = told
             .filter_map(|(name, value)| self.header(name, value, &there))
             .collect();
-        Ok(Target { url, headers })
+        Ok(PutAddress { url, headers })
     }
 
     /// A header the hub wants sent: none that describes the body or the connection, and never our token to
@@ -155,7 +155,7 @@ impl ModelScopeRepo {
         (!ours).then_some((name, value))
     }
 
-    fn remember(&self, sha256: Sha256, target: Target) {
+    fn remember(&self, sha256: Sha256, target: PutAddress) {
         let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
         if targets.len() < MOST_TARGETS || targets.contains_key(&sha256) {
             targets.insert(sha256, target);
@@ -163,7 +163,7 @@ impl ModelScopeRepo {
     }
 
     /// The address that the last check gave, taken out.
-    pub(super) fn recall(&self, sha256: Sha256) -> Option<Target> {
+    pub(super) fn recall(&self, sha256: Sha256) -> Option<PutAddress> {
         self.targets
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -429,7 +429,7 @@ mod tests {
     async fn no_more_addresses_are_remembered_than_fit() {
         let server = Server::scripted([]).await;
         let repo = repo(&server, RepoKind::Model);
-        let target = Target {
+        let target = PutAddress {
             url: server.url().clone(),
             headers: HeaderMap::new(),
         };

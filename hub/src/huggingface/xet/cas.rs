@@ -8,7 +8,7 @@ use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde::de::DeserializeOwned;
 
-use super::grants::{Grant, Grants};
+use super::tokens::{Grant, TokenCache};
 use crate::http::{Http, Request};
 use crate::{Error, Kind, Result};
 
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// [`Kind::Denied`] when a new permission was refused, too; what the storage complains of.
 pub(super) async fn ask<T: DeserializeOwned>(
-    grants: &Grants,
+    grants: &TokenCache,
     rest: &str,
     range: &Range<u64>,
 ) -> Result<T> {
@@ -30,7 +30,7 @@ pub(super) async fn ask<T: DeserializeOwned>(
 }
 
 async fn ask_once<T: DeserializeOwned>(
-    grants: &Grants,
+    grants: &TokenCache,
     rest: &str,
     range: &Range<u64>,
 ) -> Result<T> {
@@ -54,11 +54,11 @@ async fn ask_once<T: DeserializeOwned>(
 ///
 /// # Errors
 /// As [`ask`].
-pub(super) async fn post(grants: Grants, rest: String, content: Bytes) -> Result<()> {
+pub(super) async fn post(grants: TokenCache, rest: String, content: Bytes) -> Result<()> {
     patiently(grants.http(), || post_once(&grants, &rest, &content)).await
 }
 
-async fn post_once(grants: &Grants, rest: &str, content: &Bytes) -> Result<()> {
+async fn post_once(grants: &TokenCache, rest: &str, content: &Bytes) -> Result<()> {
     permitted(grants, |grant| async move {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, grant.header())]);
         grants
@@ -89,7 +89,7 @@ pub(super) async fn patiently<T, A: Future<Output = Result<T>>>(
 
 /// Does something with a permission. One that is refused has expired, or was taken back: the second is the last.
 async fn permitted<T, A: Future<Output = Result<T>>>(
-    grants: &Grants,
+    grants: &TokenCache,
     attempt: impl Fn(Grant) -> A,
 ) -> Result<T> {
     let grant = grants.get().await?;

@@ -11,9 +11,9 @@ use reqwest::Url;
 use tokio::sync::Semaphore;
 
 use super::cas;
-use super::grants::Grants;
 use super::hash::Hash;
 use super::repeats::{Place, Repeats};
+use super::tokens::TokenCache;
 use super::wire::{Reconstruction, Term};
 use super::xorb::Chunks;
 use crate::http::{Http, Request, expired_address};
@@ -30,7 +30,7 @@ const MOST_CHUNKS: u32 = 8 << 10;
 /// # Errors
 /// What the storage says about the first segment.
 pub(super) async fn open(
-    grants: &Grants,
+    grants: &TokenCache,
     hash: Hash,
     range: Range<u64>,
     room: Arc<Semaphore>,
@@ -83,7 +83,7 @@ struct Row {
 impl Segment {
     /// Asks what the first bytes of `range` are made of.
     async fn ask(
-        grants: &Grants,
+        grants: &TokenCache,
         hash: Hash,
         range: &Range<u64>,
         room: Arc<Semaphore>,
@@ -209,7 +209,7 @@ struct Open {
 }
 
 impl Open {
-    async fn new(grants: &Grants, number: usize, part: &Part) -> Result<Self> {
+    async fn new(grants: &TokenCache, number: usize, part: &Part) -> Result<Self> {
         let request = Request::get(part.url.clone())
             .signed()
             .once()
@@ -235,7 +235,7 @@ impl Open {
 }
 
 struct Reading {
-    grants: Grants,
+    grants: TokenCache,
     hash: Hash,
     room: Arc<Semaphore>,
     /// What is still to be handed on.

@@ -105,11 +105,11 @@ type Node = (Hash, u64);
 
 /// The tree over a row of chunks, built as they come: a few nodes a level are kept, whatever the size.
 #[derive(Default)]
-pub(super) struct Tree {
+pub(super) struct MerkleTree {
     levels: Vec<Vec<Node>>,
 }
 
-impl Tree {
+impl MerkleTree {
     /// Adds the next chunk.
     pub(super) fn add(&mut self, chunk: Hash, bytes: u64) {
         self.push(0, (chunk, bytes));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn root(chunks: &[u64]) -> Hash {
-        let mut tree = Tree::default();
+        let mut tree = MerkleTree::default();
         chunks
             .iter()
             .for_each(|number| tree.add(hash(*number), number * 100));

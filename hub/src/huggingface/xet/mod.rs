@@ -1,16 +1,16 @@
 //! Xet, Hugging Face's own way of storage: this file is its table of contents, and decides which blobs go that way.
 //!
-//! [`grants`] gets the permission to speak to the storage, [`cas`] speaks to it, [`wire`] holds its JSON. [`download`] reads a file
+//! [`tokens`] gets the permission to speak to the storage, [`cas`] speaks to it, [`wire`] holds its JSON. [`download`] reads a file
 //! ([`repeats`] keeps what it has several times), [`upload`] writes one: cut by [`chunker`], packed by [`xorb`], named by [`hash`] and told by [`shard`]. All of it goes through the one
 //! HTTP client, with its rules; nothing touches the disk.
 
 mod cas;
 mod chunker;
 mod download;
-mod grants;
 mod hash;
 mod repeats;
 mod shard;
+mod tokens;
 mod upload;
 mod wire;
 mod xorb;
@@ -25,8 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::StreamExt;
 use tokio::sync::Semaphore;
 
-use self::grants::Grants;
 use self::hash::Hash;
+use self::tokens::TokenCache;
 use super::HuggingFaceRepo;
 use crate::http::{Http, Request};
 use crate::{Blob, BlobTransport, ByteStream, Error, File, Kind, Result, Sha256};
@@ -44,9 +44,9 @@ const ONLY: &str = "Hugging Face refuses the plain download, as it does above 50
 /// A repo's way by Xet, and which of its blobs take it.
 pub(super) struct Xet {
     transport: BlobTransport,
-    read: Grants,
-    write: Grants,
-    ways: Arc<Mutex<Ways>>,
+    read: TokenCache,
+    write: TokenCache,
+    ways: Arc<Mutex<Routes>>,
     /// Held while asking for a hash: the streams of one file ask once.
     asking: tokio::sync::Mutex<()>,
     /// For xorbs on their way out.
@@ -57,7 +57,7 @@ pub(super) struct Xet {
 
 /// What was learned about blobs.
 #[derive(Default)]
-struct Ways {
+struct Routes {
     hashes: HashMap<Sha256, Hash>,
     /// By Xet, and not otherwise.
     only: HashSet<Sha256>,
@@ -68,7 +68,7 @@ struct Ways {
 impl Xet {
     /// The way of a repo whose hub gives permissions at these addresses.
     pub(super) fn new(http: &Http, [read, write]: [reqwest::Url; 2]) -> Self {
-        let grants = |from| Grants::new(http.clone(), from);
+        let grants = |from| TokenCache::new(http.clone(), from);
         Self {
             transport: BlobTransport::Auto,
             read: grants(read),
@@ -89,7 +89,7 @@ impl Xet {
         Ok(())
     }
 
-    fn ways(&self) -> MutexGuard<'_, Ways> {
+    fn ways(&self) -> MutexGuard<'_, Routes> {
         locked(&self.ways)
     }
 
@@ -173,8 +173,8 @@ impl Xet {
         blob.size > LARGEST_WITHOUT_XET || self.ways().only.contains(&blob.sha256)
     }
 
-    fn turning(&self, blob: Blob) -> Turning {
-        Turning {
+    fn turning(&self, blob: Blob) -> Fallback {
+        Fallback {
             ways: self.ways.clone(),
             blob: blob.sha256,
             has_other: !self.is_only(blob) && self.transport == BlobTransport::Xet,
@@ -224,13 +224,13 @@ async fn ask_hash(repo: &HuggingFaceRepo, file: &File) -> Result<Option<Hash>> {
 }
 
 /// What becomes of a blob whose way by Xet fails.
-struct Turning {
-    ways: Arc<Mutex<Ways>>,
+struct Fallback {
+    ways: Arc<Mutex<Routes>>,
     blob: Sha256,
     has_other: bool,
 }
 
-impl Turning {
+impl Fallback {
     /// After a stall the blob goes the other way, if there is one: whoever tries again takes it.
     fn judge(&self, error: Error) -> Error {
         if !self.has_other || !error.is_stall() {
@@ -241,6 +241,6 @@ impl Turning {
     }
 }
 
-fn locked(ways: &Mutex<Ways>) -> MutexGuard<'_, Ways> {
+fn locked(ways: &Mutex<Routes>) -> MutexGuard<'_, Routes> {
     ways.lock().unwrap_or_else(PoisonError::into_inner)
 }

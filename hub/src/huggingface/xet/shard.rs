@@ -28,7 +28,7 @@ pub(super) struct Term {
 }
 
 /// A file: its terms in order.
-pub(super) struct File<'a> {
+pub(super) struct ShardFile<'a> {
     pub(super) hash: Hash,
     pub(super) terms: &'a [Term],
     pub(super) sha256: Sha256,
@@ -57,7 +57,7 @@ impl Xorbs {
 }
 
 /// A shard of these xorbs, and of a file if it is told now.
-pub(super) fn build(file: Option<File<'_>>, xorbs: &Xorbs) -> Vec<u8> {
+pub(super) fn build(file: Option<ShardFile<'_>>, xorbs: &Xorbs) -> Vec<u8> {
     let entries = file.as_ref().map_or(0, |file| 2 + 2 * file.terms.len());
     let mut shard = Vec::with_capacity(TAG.len() + 16 + (entries + 2) * ENTRY + xorbs.len());
     shard.extend_from_slice(&TAG);
@@ -72,7 +72,7 @@ pub(super) fn build(file: Option<File<'_>>, xorbs: &Xorbs) -> Vec<u8> {
     shard
 }
 
-fn add_file(shard: &mut Vec<u8>, file: &File<'_>) {
+fn add_file(shard: &mut Vec<u8>, file: &ShardFile<'_>) {
     entry(
         shard,
         file.hash,
@@ -122,7 +122,7 @@ mod tests {
         }];
         let sha256 = Sha256::of(b"x");
         let shard = build(
-            Some(File {
+            Some(ShardFile {
                 hash: Hash::of_file(chunk),
                 terms: &terms,
                 sha256,

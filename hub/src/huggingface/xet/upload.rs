@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 
 use super::cas;
 use super::chunker::{self, Chunker};
-use super::grants::Grants;
-use super::hash::{Hash, Tree};
-use super::shard::{self, File, Term, Xorbs};
+use super::hash::{Hash, MerkleTree};
+use super::shard::{self, ShardFile, Term, Xorbs};
+use super::tokens::TokenCache;
 use super::xorb::append;
 use crate::{ByteStream, Error, Kind, Result, Sha256};
 
@@ -31,7 +31,7 @@ const LARGEST_SHARD: usize = 4 << 20;
 /// # Errors
 /// The body's own; what the storage complains of.
 pub(super) async fn send(
-    grants: &Grants,
+    grants: &TokenCache,
     room: &Arc<Semaphore>,
     mut body: ByteStream,
     sha256: Sha256,
@@ -53,7 +53,7 @@ struct Filling {
 }
 
 struct Upload {
-    grants: Grants,
+    grants: TokenCache,
     room: Arc<Semaphore>,
     chunker: Chunker,
     /// The chunk that is not whole yet.
@@ -61,7 +61,7 @@ struct Upload {
     filling: Option<Filling>,
     /// The one that is on its way; ends with this value.
     sending: JoinSet<Result<()>>,
-    tree: Tree,
+    tree: MerkleTree,
     terms: Vec<Term>,
     /// Told with the next shard.
     untold: Xorbs,
@@ -69,7 +69,7 @@ struct Upload {
 }
 
 impl Upload {
-    fn new(grants: Grants, room: Arc<Semaphore>) -> Self {
+    fn new(grants: TokenCache, room: Arc<Semaphore>) -> Self {
         Self {
             grants,
             room,
@@ -77,7 +77,7 @@ impl Upload {
             chunk: Vec::with_capacity(chunker::MOST),
             filling: None,
             sending: JoinSet::new(),
-            tree: Tree::default(),
+            tree: MerkleTree::default(),
             terms: Vec::new(),
             untold: Xorbs::default(),
             told: HashSet::new(),
@@ -152,7 +152,7 @@ impl Upload {
     async fn tell(&mut self, file: Option<(Hash, Sha256)>) -> Result<()> {
         self.arrived().await?;
         let untold = std::mem::take(&mut self.untold);
-        let file = file.map(|(hash, sha256)| File {
+        let file = file.map(|(hash, sha256)| ShardFile {
             hash,
             terms: &self.terms,
             sha256,
@@ -190,7 +190,7 @@ impl Filling {
         })
     }
 
-    fn add(&mut self, chunk: &[u8], tree: &mut Tree) -> Result<()> {
+    fn add(&mut self, chunk: &[u8], tree: &mut MerkleTree) -> Result<()> {
         let hash = Hash::of_chunk(chunk);
         append(&mut self.content, chunk)?;
         self.chunks.push((hash, chunk.len() as u32));
@@ -200,7 +200,7 @@ impl Filling {
     }
 
     fn hash(&self) -> Hash {
-        let mut tree = Tree::default();
+        let mut tree = MerkleTree::default();
         self.chunks
             .iter()
             .for_each(|(hash, bytes)| tree.add(*hash, u64::from(*bytes)));

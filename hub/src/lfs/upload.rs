@@ -5,7 +5,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 
 use super::Lfs;
 use super::batch::MEDIA_TYPE;
-use super::check::{Way, target};
+use super::missing::{UploadShape, target};
 use super::wire::Wanted;
 use crate::http::{Request, expired_address, user_agent};
 use crate::{Blob, Body, Error, Kind, Result};
@@ -27,7 +27,7 @@ pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
         authenticated,
     });
     match target.way {
-        Way::Whole(url, headers) => {
+        UploadShape::Whole(url, headers) => {
             let mut all = user_agent::git_lfs();
             all.extend(headers);
             let body = body.verified(blob);
@@ -37,7 +37,7 @@ pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
             };
             sent.map_err(expired_address)?;
         }
-        Way::Parts(parts) => {
+        UploadShape::Parts(parts) => {
             let completed = parts.send(lfs, blob, body).await?.tell(lfs).await;
             if let Err(lost) = completed {
                 return looked_for(lfs, hub, blob, lost).await;

@@ -48,7 +48,7 @@ impl Grant {
 
 /// The permission for one direction. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Grants(Arc<Inner>);
+pub(super) struct TokenCache(Arc<Inner>);
 
 struct Inner {
     http: Http,
@@ -59,7 +59,7 @@ struct Inner {
     asking: tokio::sync::Mutex<()>,
 }
 
-impl Grants {
+impl TokenCache {
     pub(super) fn new(http: Http, from: Url) -> Self {
         Self(Arc::new(Inner {
             http,

@@ -10,12 +10,12 @@ use reqwest::header::HeaderMap;
 
 use super::Lfs;
 use super::batch::{Objects, When, actions, batch, headers_of, safe, unanswered, url_of, wanted};
-use super::parts::Parts;
+use super::multipart::Parts;
 use super::wire::{Action, Actions, BatchQuestion};
 use crate::{Blob, Error, Kind, Missing, Result, Sha256};
 
 /// Blobs in one check (`UPLOAD_BATCH_MAX_NUM_FILES`).
-pub(crate) const BLOBS_A_CHECK: usize = 256;
+pub(super) const BLOBS_A_CHECK: usize = 256;
 /// Parts that the answer to one check may list, as far as can be foreseen: each is an address of some hundred bytes.
 const PARTS_A_CHECK: u64 = 4_000;
 /// The smallest part that is foreseen.
@@ -29,8 +29,8 @@ const MOST_PARTS_KEPT: usize = 16;
 
 /// Where a blob goes, and who is told then.
 #[derive(Clone)]
-pub(super) struct Target {
-    pub(super) way: Way,
+pub(super) struct UploadAddress {
+    pub(super) way: UploadShape,
     /// The server says that the addresses carry their own permission.
     pub(super) authenticated: bool,
     /// Where the hub wants to hear that all is there.
@@ -40,14 +40,14 @@ pub(super) struct Target {
 
 /// How a blob goes there.
 #[derive(Clone)]
-pub(super) enum Way {
+pub(super) enum UploadShape {
     /// In one PUT.
     Whole(Url, HeaderMap),
     /// In several.
     Parts(Parts),
 }
 
-impl Way {
+impl UploadShape {
     fn is_worth_keeping(&self) -> bool {
         match self {
             Self::Whole(..) => true,
@@ -58,14 +58,14 @@ impl Way {
 
 /// The targets that checks have given.
 #[derive(Default)]
-pub(super) struct Targets(Mutex<HashMap<Sha256, Target>>);
+pub(super) struct UploadAddresses(Mutex<HashMap<Sha256, UploadAddress>>);
 
-impl Targets {
-    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<Sha256, Target>> {
+impl UploadAddresses {
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<Sha256, UploadAddress>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, sha256: Sha256, target: Target) {
+    fn keep(&self, sha256: Sha256, target: UploadAddress) {
         let mut all = self.all();
         if target.way.is_worth_keeping() && (all.len() < MOST_KEPT || all.contains_key(&sha256)) {
             all.insert(sha256, target);
@@ -73,7 +73,7 @@ impl Targets {
     }
 
     /// Taken out: an address serves once, whatever comes of it.
-    fn take(&self, sha256: Sha256, now: Instant) -> Option<Target> {
+    fn take(&self, sha256: Sha256, now: Instant) -> Option<UploadAddress> {
         self.all()
             .remove(&sha256)
             .filter(|target| target.fresh_until > now)
@@ -105,7 +105,7 @@ pub(super) async fn missing(lfs: &Lfs, blobs: &[Blob]) -> Result<Missing> {
 ///
 /// # Errors
 /// What the hub says of this blob, or complains of.
-pub(super) async fn target(lfs: &Lfs, blob: Blob) -> Result<Option<Target>> {
+pub(super) async fn target(lfs: &Lfs, blob: Blob) -> Result<Option<UploadAddress>> {
     if let Some(target) = lfs.targets.take(blob.sha256, lfs.now()) {
         return Ok(Some(target));
     }
@@ -134,7 +134,7 @@ fn calls(blobs: &[Blob], most: usize) -> Vec<Vec<Blob>> {
     calls
 }
 
-type Answer = Result<Option<Target>>;
+type Answer = Result<Option<UploadAddress>>;
 
 /// One call. Every blob asked for has its own outcome.
 async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Blob, Answer)>> {
@@ -171,7 +171,7 @@ fn judge(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
             let verify = verify.map(told).transpose()?;
             let (fresh_until, url) = (when.until(&upload), url_of(&upload, hub)?);
             let way = way(url, upload.header.unwrap_or_default(), blob, lfs)?;
-            Ok(Some(Target {
+            Ok(Some(UploadAddress {
                 way,
                 authenticated,
                 verify,
@@ -184,10 +184,10 @@ fn judge(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
 }
 
 /// A `chunk_size` among the headers means parts; the numbered ones are their addresses.
-fn way(url: Url, header: BTreeMap<String, String>, blob: &Blob, lfs: &Lfs) -> Result<Way> {
+fn way(url: Url, header: BTreeMap<String, String>, blob: &Blob, lfs: &Lfs) -> Result<UploadShape> {
     let refused = |why: &str| Error::new(Kind::Refused, format!("the hub's LFS answer {why}"));
     let Some(size) = header.get("chunk_size") else {
-        return Ok(Way::Whole(url, headers_of(header)?));
+        return Ok(UploadShape::Whole(url, headers_of(header)?));
     };
     let size: u64 = size
         .parse()
@@ -206,7 +206,7 @@ fn way(url: Url, header: BTreeMap<String, String>, blob: &Blob, lfs: &Lfs) -> Re
         .values()
         .map(|href| safe(href, &lfs.http))
         .collect::<Result<Vec<_>>>()?;
-    Ok(Way::Parts(Parts::new(size, urls, url)))
+    Ok(UploadShape::Parts(Parts::new(size, urls, url)))
 }
 
 fn number(name: &str) -> Option<u64> {
