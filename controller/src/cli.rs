@@ -53,7 +53,7 @@ pub enum Command {
     Migrate(Box<verbs::migrate::Args>),
     #[command(mut_arg("dest", |arg| arg.hide(true)))]
     Batch(Box<verbs::batch::Args>),
-    // LFS objects of Git hosts travel one way; and there is no `--use-git` that another could clash with.
+    // LFS objects of Git hosts have one transport, and `mirror` has no `--use-git` to conflict with.
     #[command(mut_arg("transport", |arg| arg.hide(true).conflicts_with(clap::builder::Resettable::Reset)))]
     Mirror(Box<verbs::mirror::Args>),
     Plan(Box<verbs::plan::Args>),

@@ -47,7 +47,7 @@ async fn run(command: Command, screen: &Screen, stop: &Stop) -> CliResult<Exit> 
     }
 }
 
-/// Silent unless `HF2MS_LOG` (or `RUST_LOG`) asks: the screen has the words for people. No token and, but at a terminal, no
+/// Logs nothing unless `HF2MS_LOG` (or `RUST_LOG`) is set, since the screen prints what people need. No token and, but at a terminal, no
 /// colour gets into it.
 fn log_to_stderr() {
     let level = std::env::var("HF2MS_LOG")

@@ -192,7 +192,7 @@ impl<'a> PullMirror<'a> {
             .endpoint
             .parse()
             .map_err(|_| Error::new(Kind::Usage, "the source is no address"))?;
-        // Not a mirror yet: there is nothing to be said of it.
+        // A project that is no mirror yet has no state.
         let before = gitlab.state().await.unwrap_or_default();
         gitlab.mirror(&from, self.source.login.as_ref()).await?;
         gitlab.start().await?;

@@ -79,7 +79,7 @@ impl MirrorReport {
             .count()
     }
 
-    /// The exit code. Refs that no host takes from outside, and branches that the target won't let go, cost nothing: each is named.
+    /// The exit code. Refs that no host accepts, and branches that the target refuses to delete, do not count: the report names them.
     pub fn exit(&self) -> Exit {
         let counts = |outcome: &&RefOutcome| {
             outcome.state == RefState::Refused && is_plain(&outcome.name) && !is_kept(outcome)

@@ -152,7 +152,7 @@ impl Probe {
             }
             CliResult::Ok(())
         };
-        // A signal ends the tries, not what follows: it takes the repo away.
+        // A signal ends the tests, and then the scratch repo is deleted.
         let _ = stop.unless(work).await;
         probed.left.extend(
             end(probe, &scratch, screen, &lines, &mut findings)

@@ -1,4 +1,4 @@
-//! How fast a hub is from here: files stored and read back, so many at a time. The way is a worker's own.
+//! The rates of a hub from this machine: files are uploaded and read back, several at a time, by a worker's code.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,7 +45,7 @@ pub fn bytes_of(hub: Hub, file: u64) -> u64 {
     AT_A_TIME.iter().sum::<usize>() as u64 * file * 2 * ways
 }
 
-/// Stores files in the scratch repo and reads them, by each way that the hub has.
+/// Uploads files to the scratch repo and reads them, by each transport of the hub.
 pub async fn measure(
     scratch: &Scratch,
     access: &Access,

@@ -11,9 +11,9 @@ use super::finding::{NotTried, not_tried};
 
 /// The most of an answer that is read.
 const LONGEST: usize = 8 << 20;
-/// Words of a 429 that is no limit but another commit under way (recorded at ModelScope).
+/// Messages of a 429 that is no rate limit but a concurrent commit (recorded at ModelScope).
 const BUSY: &str = "commit lock busy";
-/// Characters of a server's words that are repeated.
+/// The most characters of a server's message that are printed.
 const WORDS: usize = 110;
 
 /// A request, and which of a hub's doors it goes to.
@@ -145,7 +145,7 @@ impl Wire {
         Ok(answer)
     }
 
-    /// Sends a request that takes away what was made: nothing holds it back.
+    /// Sends a request of the deletion, which no limit stops.
     ///
     /// # Errors
     /// Why nothing came.
@@ -195,7 +195,7 @@ impl Wire {
         ask
     }
 
-    /// Sends nothing more but what takes away.
+    /// Ends all requests but those of the deletion.
     pub fn close(&self, why: String) {
         self.closed
             .lock()
@@ -236,7 +236,7 @@ pub fn header<'a>(answer: &'a RawResponse, name: &str) -> &'a str {
     answer.header(name).unwrap_or("-")
 }
 
-/// `404 RepoNotFound: Repository not found`: the status, the code and the words that an answer has.
+/// `404 RepoNotFound: Repository not found`: the status, the code and the message of a response.
 pub fn brief(answer: &RawResponse) -> String {
     let body = json(answer);
     let field = |names: &[&str]| {
@@ -277,7 +277,7 @@ fn between(answer: &RawResponse, element: &str) -> Option<String> {
     Some(rest.split_once("</")?.0.to_owned())
 }
 
-/// The first words of a text, on one line.
+/// The beginning of a text, on one line.
 pub fn cut(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(WORDS) {

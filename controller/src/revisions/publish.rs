@@ -1,4 +1,4 @@
-//! The branches and tags of verified commits: created, listed once more, and told of in a row each.
+//! The branches and tags of verified commits: created, listed once more, with a row of results for each.
 
 use hf2ms_hub::{Kind, RefKind, RefStore, Revision};
 use hf2ms_worker::protocol::Exit;

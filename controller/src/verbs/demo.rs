@@ -217,7 +217,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // The system empties its temporary folder anyway.
+        // The operating system empties its temporary folder later.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

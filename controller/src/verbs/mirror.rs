@@ -166,7 +166,7 @@ fn settings_of(
     environment.settings(&logins)
 }
 
-/// A password on an open line can be read by whoever carries it.
+/// Warns of a password that is sent without encryption.
 fn in_the_open(endpoint: &GitEndpoint, screen: &Screen) {
     let host = endpoint
         .at

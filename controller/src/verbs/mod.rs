@@ -1,4 +1,4 @@
-//! One verb a file: its arguments, whose comments are the help, and what it does.
+//! One verb a file: its arguments, whose doc comments are the help text, and a function that runs it.
 
 pub mod attach;
 pub mod batch;

@@ -42,7 +42,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         EngineKind::Modal if record.state == State::Detached => {
             stop.unless(cancel_all(&record, &runs)).await?
         }
-        // Whoever watches a run on Modal cancels its calls when it is stopped.
+        // The process that waits for a run on Modal cancels the calls when it is stopped.
         EngineKind::Local | EngineKind::Docker | EngineKind::Modal => {
             stop.unless(end(&record, &runs)).await?
         }

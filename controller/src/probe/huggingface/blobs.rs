@@ -58,7 +58,7 @@ pub const LINES: &[Assumption] = &[
     },
 ];
 
-/// Sizes at which the hub may turn to parts, in MiB.
+/// Sizes in MiB from which the hub may offer an upload in parts.
 const SIZES: [u64; 5] = [5, 33, 100, 1024, 6 << 10];
 
 async fn upload(scratch: &Scratch) -> Tried {

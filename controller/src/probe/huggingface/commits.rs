@@ -83,7 +83,7 @@ fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// The mode that preupload gives each of these files of a path and a size, whose sample is letters or not.
+/// The upload mode that preupload returns for each file of this path and size, with a sample of text or of bytes.
 async fn modes(
     scratch: &Scratch,
     files: &[(String, u64, bool)],

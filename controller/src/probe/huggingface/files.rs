@@ -328,7 +328,7 @@ fn exactly(answer: &RawResponse, status: u16, whole: &[u8]) -> Tried {
     )
 }
 
-/// The status of an answer that may be a file: its words only where it is an error.
+/// The status of a response that may be a file, and the message of an error.
 fn brief_of_file(answer: &RawResponse) -> String {
     if answer.status < 400 {
         answer.status.to_string()

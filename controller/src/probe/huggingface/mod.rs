@@ -1,4 +1,4 @@
-//! What is believed of Hugging Face, and what tries it. This file makes the scratch repo and takes it away.
+//! The assumptions about Hugging Face and their tests. This file creates the scratch repo and deletes it.
 
 mod blobs;
 mod commits;

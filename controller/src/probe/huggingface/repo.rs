@@ -220,7 +220,7 @@ async fn validated(
         .await
 }
 
-/// Deletes the repo and looks whether it is gone. Sent whatever the hub said before.
+/// Deletes the repo and asks whether it is gone, also after an earlier request failed.
 pub async fn remove(scratch: &Scratch) -> Removed {
     let base = &scratch.base;
     let is_refused = base

@@ -14,7 +14,7 @@ use crate::probe::finding::{Tried, seen};
 use crate::probe::scratch::{NOTES, Scratch, ScratchBlob};
 use crate::probe::wire::brief;
 
-/// Words of a commit that is refused for now: it may be sent again.
+/// Messages of a commit that may be sent again later.
 const LATER: [&str; 4] = [
     POLICY,
     "commit lock busy",

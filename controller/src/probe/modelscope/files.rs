@@ -264,7 +264,7 @@ fn exactly(answer: &RawResponse, status: u16, whole: &[u8]) -> Tried {
     seen(good, format!("{}, Content-Range {told}", in_short(answer)))
 }
 
-/// Status and length, and the words of what is no file.
+/// The status and length of a response, and the message of an error.
 fn in_short(answer: &RawResponse) -> String {
     let words = if read(answer).is_object() {
         brief(answer)

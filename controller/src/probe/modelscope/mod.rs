@@ -1,4 +1,4 @@
-//! What is believed of ModelScope, and what tries it. This file makes the scratch repo; no token can take it away.
+//! The assumptions about ModelScope and their tests. This file creates the scratch repo, which no token may delete.
 
 mod blobs;
 mod commits;
@@ -21,7 +21,7 @@ use super::wire::{Ask, brief, json as read};
 const LICENSE: &str = "Other";
 /// Between the parts of a form.
 const BOUNDARY: &str = "hf2ms-probe-7c1e55aa";
-/// Words of a commit that is refused for coming too soon, or for one of its paths (recorded there).
+/// Messages of a commit that is refused because it comes too soon, or for one of its paths (recorded there).
 const POLICY: &str = "rejected by repository policy";
 
 /// How ModelScope is probed.
@@ -109,7 +109,7 @@ fn good(scratch: &Scratch, what: &str, answer: RawResponse) -> Result<RawRespons
     }
 }
 
-/// A 200 whose envelope does not complain.
+/// A response of status 200 whose envelope has no error.
 fn is_success(answer: &RawResponse) -> bool {
     let said = read(answer);
     let complains = said["Success"] == false || said.get("Code").is_some_and(|code| *code != 200);

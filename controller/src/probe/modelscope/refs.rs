@@ -14,7 +14,7 @@ const NONE: &str = "0000000000000000000000000000000000000000";
 /// A pack of no objects, and its SHA-1.
 const EMPTY_PACK: &[u8] = b"PACK\0\0\0\x02\0\0\0\0\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e";
 const LFS_TYPE: &str = "application/vnd.git-lfs+json";
-/// What a commit to something that is no branch is told (reported there).
+/// The message for a commit to a revision that is no branch (reported there).
 const NO_BRANCH: &str = "when you are on a branch";
 
 pub const LINES: &[Assumption] = &[

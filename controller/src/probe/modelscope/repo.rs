@@ -56,7 +56,7 @@ pub const LINES: &[Assumption] = &[
     },
 ];
 
-/// The end: no token takes the repo away.
+/// The assumption that no token may delete the repo.
 pub const LAST: &[Assumption] = &[Assumption {
     id: "ms-delete",
     says: "A token deletes no repo; its words name the web page",
@@ -146,7 +146,7 @@ async fn wrong_token(scratch: &Scratch) -> Tried {
     )
 }
 
-/// Asks for the repo to be deleted. Sent whatever the hub said before.
+/// Asks for the deletion of the repo, also after an earlier request failed.
 pub async fn remove(scratch: &Scratch) -> Removed {
     let base = &scratch.base;
     let is_refused = base
