@@ -18,7 +18,7 @@ use crate::copy::outcome::{RunResult, verification_of_listing};
 use crate::copy::sync_state::SyncState;
 use crate::engine::Engine;
 use crate::engine::chunk_results::ChunkResults;
-use crate::engine::job::{Ended, SingleJob, Verb};
+use crate::engine::job::{Ended, SingleJob, WorkerCommand};
 use crate::engine::open::Runner;
 use crate::engine::queue::Queue;
 use crate::engine::remote::Completion;
@@ -265,7 +265,7 @@ impl CopyRun<'_> {
         };
         let single = SingleJob {
             engine,
-            verb: Verb::Finalize,
+            verb: WorkerCommand::Finalize,
             title: "finishing",
             of,
             screen: self.screen,

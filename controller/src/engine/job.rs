@@ -18,9 +18,9 @@ pub const ATTEMPTS: u32 = 3;
 
 /// The work of one worker.
 #[derive(Debug, Clone)]
-pub struct Job {
+pub struct WorkerJob {
     /// The worker's command.
-    pub verb: Verb,
+    pub verb: WorkerCommand,
     /// The chunk's number; 0 for other verbs.
     pub number: u32,
     /// The protocol's JSON, on one line.
@@ -29,7 +29,7 @@ pub struct Job {
 
 /// The command of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
+pub enum WorkerCommand {
     /// Moves a chunk's blobs.
     Run,
     /// Writes the commits, and compares both sides.
@@ -42,7 +42,7 @@ pub enum Verb {
     Push,
 }
 
-impl Verb {
+impl WorkerCommand {
     /// The worker's name for the command.
     pub fn name(self) -> &'static str {
         match self {
@@ -55,11 +55,11 @@ impl Verb {
     }
 }
 
-impl Job {
+impl WorkerJob {
     /// The name of the worker's log, without `.log`.
     pub fn label(&self) -> String {
         match self.verb {
-            Verb::Run => format!("run-{:04}", self.number),
+            WorkerCommand::Run => format!("run-{:04}", self.number),
             verb => verb.name().to_owned(),
         }
     }
@@ -147,8 +147,8 @@ impl Ended {
     /// Why another worker has to repeat the job, if one has to: this one crashed or, on a network of its own, did not reach
     /// the hubs. A chunk's files that failed with a transient error there are tried from elsewhere; a finalizer retries its
     /// own files itself.
-    pub fn to_be_repeated(&self, verb: Verb, network: Network) -> Option<&str> {
-        let cut_off: &[Kind] = if verb == Verb::Run {
+    pub fn to_be_repeated(&self, verb: WorkerCommand, network: Network) -> Option<&str> {
+        let cut_off: &[Kind] = if verb == WorkerCommand::Run {
             &[Kind::Unreachable, Kind::Transient]
         } else {
             &[Kind::Unreachable]
@@ -192,7 +192,7 @@ pub struct SingleJob<'a> {
     /// Where the worker runs.
     pub engine: &'a dyn Engine,
     /// The worker's command.
-    pub verb: Verb,
+    pub verb: WorkerCommand,
     /// The title of the progress.
     pub title: &'static str,
     /// The end of the progress.
@@ -233,7 +233,7 @@ impl SingleJob<'_> {
         let (verb, number) = (self.verb, 0);
         let progress = Progress::new(self.screen, self.title, self.of);
         progress.begin(number);
-        let job = Job { verb, number, json };
+        let job = WorkerJob { verb, number, json };
         let ended = self
             .engine
             .work(&job, &|event| progress.hear(number, event))
@@ -262,7 +262,7 @@ pub async fn verify(
     };
     let single = SingleJob {
         engine,
-        verb: Verb::Verify,
+        verb: WorkerCommand::Verify,
         title: "verifying",
         of,
         screen,

@@ -11,7 +11,7 @@ use hf2ms_hub::{Hub, Kind};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::job::{Ended, Job, WorkerOutput};
+use super::job::{Ended, WorkerJob, WorkerOutput};
 use super::output::{ExitStatus, GRACE, StopRequest, classify, keep_log, read_events};
 use super::{Engine, Listener, Network};
 use crate::settings::Settings;
@@ -40,13 +40,13 @@ impl Engine for Local {
         Network::OfThisMachine
     }
 
-    fn work<'a>(&'a self, job: &'a Job, listener: Listener<'a>) -> BoxFuture<'a, Ended> {
+    fn work<'a>(&'a self, job: &'a WorkerJob, listener: Listener<'a>) -> BoxFuture<'a, Ended> {
         self.process(job, listener).boxed()
     }
 }
 
 impl Local {
-    async fn process(&self, job: &Job, listener: Listener<'_>) -> Ended {
+    async fn process(&self, job: &WorkerJob, listener: Listener<'_>) -> Ended {
         if self.stop.is_asked() {
             return Ended::Stopped(WorkerOutput::default());
         }
@@ -77,7 +77,7 @@ impl Local {
         classify(asked, &exit_status(status), output, &last_log_line)
     }
 
-    fn spawn(&self, job: &Job) -> std::io::Result<Child> {
+    fn spawn(&self, job: &WorkerJob) -> std::io::Result<Child> {
         let mut command = Command::new(&self.binary);
         command
             .args([job.verb.name(), "--attached"])
@@ -97,7 +97,7 @@ impl Local {
         command.process_group(0).kill_on_drop(true).spawn()
     }
 
-    fn log(&self, job: &Job) -> Option<PathBuf> {
+    fn log(&self, job: &WorkerJob) -> Option<PathBuf> {
         Some(self.logs.as_ref()?.join(format!("{}.log", job.label())))
     }
 
@@ -106,7 +106,7 @@ impl Local {
     async fn converse(
         &self,
         child: &mut Child,
-        job: &Job,
+        job: &WorkerJob,
         output: &mut WorkerOutput,
         listener: Listener<'_>,
     ) -> std::io::Result<process::ExitStatus> {
@@ -159,7 +159,7 @@ pub(crate) mod tests {
     use hf2ms_worker::protocol::Exit;
 
     use super::*;
-    use crate::engine::job::Verb;
+    use crate::engine::job::WorkerCommand;
 
     const TOKEN: &str = "ms-canary-token";
 
@@ -179,9 +179,9 @@ pub(crate) mod tests {
         }
     }
 
-    fn job() -> Job {
-        Job {
-            verb: Verb::Run,
+    fn job() -> WorkerJob {
+        WorkerJob {
+            verb: WorkerCommand::Run,
             number: 3,
             json: "{\"x\":1}".to_owned(),
         }

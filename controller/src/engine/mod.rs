@@ -1,4 +1,4 @@
-//! Where workers run. An engine does one [`Job`] in one worker and passes on its events. The queue that distributes the
+//! Where workers run. An engine does one [`WorkerJob`] in one worker and passes on its events. The queue that distributes the
 //! chunks ([`queue`]) and the slots that all repos of a command share ([`slots`]) are the same for all engines.
 
 pub mod chunk_results;
@@ -16,7 +16,7 @@ pub mod slots;
 use futures_util::future::BoxFuture;
 use hf2ms_worker::protocol::Event;
 
-use self::job::{Ended, Job};
+use self::job::{Ended, WorkerJob};
 
 /// Whether all workers see the hubs the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,5 +39,5 @@ pub trait Engine: Send + Sync {
     fn network(&self) -> Network;
 
     /// Does one job in one worker. Ends when the worker has ended, and leaves nothing running.
-    fn work<'a>(&'a self, job: &'a Job, listener: Listener<'a>) -> BoxFuture<'a, Ended>;
+    fn work<'a>(&'a self, job: &'a WorkerJob, listener: Listener<'a>) -> BoxFuture<'a, Ended>;
 }

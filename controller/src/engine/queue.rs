@@ -13,7 +13,7 @@ use hf2ms_worker::protocol::Event;
 
 use super::Engine;
 use super::chunk_results::ChunkResults;
-use super::job::{ATTEMPTS, Ended, Job, Verb};
+use super::job::{ATTEMPTS, Ended, WorkerCommand, WorkerJob};
 use super::slots::{FIRST, Slot, WorkerSlots};
 use crate::runs::{JournalEntry, RunDir};
 use crate::ui::errors::CliResult;
@@ -84,7 +84,7 @@ impl Queue<'_> {
         ended: Ended,
         carried: &mut ChunkResults,
     ) -> CliResult<bool> {
-        if let Some(why) = ended.to_be_repeated(Verb::Run, self.engine.network()) {
+        if let Some(why) = ended.to_be_repeated(WorkerCommand::Run, self.engine.network()) {
             carried.lost += 1;
             self.run.note(&JournalEntry::Crashed {
                 chunk: number,
@@ -115,8 +115,8 @@ impl Queue<'_> {
             .chunk(self.run.id(), number)
             .map(|chunk| serde_json::to_string(&chunk).unwrap_or_default())
             .unwrap_or_default();
-        let job = Job {
-            verb: Verb::Run,
+        let job = WorkerJob {
+            verb: WorkerCommand::Run,
             number,
             json,
         };
@@ -124,7 +124,9 @@ impl Queue<'_> {
         let ended = engine
             .work(&job, &|event: &Event| progress.hear(number, event))
             .await;
-        let repeated = ended.to_be_repeated(Verb::Run, engine.network()).is_some();
+        let repeated = ended
+            .to_be_repeated(WorkerCommand::Run, engine.network())
+            .is_some();
         progress.end(
             number,
             if repeated {

@@ -20,7 +20,7 @@ use super::report::{MirrorReport, MirrorTally};
 use super::scan_report::{SHOWN, ScanSummary, follow};
 use super::work::{MirrorRunResult, settle};
 use crate::engine::Engine;
-use crate::engine::job::{Ended, SingleJob, Verb, WorkerOutput};
+use crate::engine::job::{Ended, SingleJob, WorkerCommand, WorkerOutput};
 use crate::engine::open::Runner;
 use crate::engine::queue::Queue;
 use crate::engine::remote::app::DeployedApp;
@@ -356,7 +356,7 @@ impl MirrorRun<'_> {
 
     async fn scan(&self, engine: &dyn Engine, job: &ScanJob) -> CliResult<Scan> {
         let is_complete = |output: &WorkerOutput| output.scan.is_some();
-        let single = self.single(engine, Verb::Scan, "scanning");
+        let single = self.single(engine, WorkerCommand::Scan, "scanning");
         match single.run(|_| job, is_complete, |_, _| Ok(())).await? {
             Ended::Finished(
                 _,
@@ -371,7 +371,7 @@ impl MirrorRun<'_> {
     fn single<'a>(
         &'a self,
         engine: &'a dyn Engine,
-        verb: Verb,
+        verb: WorkerCommand,
         title: &'static str,
     ) -> SingleJob<'a> {
         SingleJob {
@@ -449,7 +449,7 @@ impl MirrorRun<'_> {
             *lost += 1;
             Ok(())
         };
-        let single = self.single(engine, Verb::Push, "pushing");
+        let single = self.single(engine, WorkerCommand::Push, "pushing");
         match single.run(|_| job, is_complete, crashed).await? {
             Ended::Finished(
                 _,

@@ -20,7 +20,7 @@ use hf2ms_worker::protocol::{Event, Memory};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use ulid::Ulid;
 
-use super::job::{Ended, Job, Verb, WorkerOutput};
+use super::job::{Ended, WorkerCommand, WorkerJob, WorkerOutput};
 use super::network_settings::{Location, NetworkSettings};
 use super::output::{StopRequest, classify};
 use super::{Engine, Listener, Network};
@@ -193,14 +193,14 @@ impl Docker {
         checked.ok_or_else(|| format!("{} {}", said.exit_status.how, said.last_log_line))
     }
 
-    async fn work_on(&self, job: &Job, listener: Listener<'_>) -> Ended {
+    async fn work_on(&self, job: &WorkerJob, listener: Listener<'_>) -> Ended {
         if self.terms.stop.is_asked() {
             return Ended::Stopped(WorkerOutput::default());
         }
         let spec = ContainerSpec {
             verb: job.verb.name().to_owned(),
             args: vec!["--attached".to_owned(), "--settings-on-stdin".to_owned()],
-            chunk: (job.verb == Verb::Run).then_some(job.number),
+            chunk: (job.verb == WorkerCommand::Run).then_some(job.number),
             label: job.label(),
         };
         let told = format!(
@@ -270,7 +270,7 @@ impl Engine for Docker {
         Network::OfEachWorker
     }
 
-    fn work<'a>(&'a self, job: &'a Job, listener: Listener<'a>) -> BoxFuture<'a, Ended> {
+    fn work<'a>(&'a self, job: &'a WorkerJob, listener: Listener<'a>) -> BoxFuture<'a, Ended> {
         self.work_on(job, listener).boxed()
     }
 }

@@ -34,7 +34,7 @@ impl Engine for Scripted {
         self.network.unwrap_or(Network::OfThisMachine)
     }
 
-    fn work<'a>(&'a self, job: &'a Job, _: Listener<'a>) -> BoxFuture<'a, Ended> {
+    fn work<'a>(&'a self, job: &'a WorkerJob, _: Listener<'a>) -> BoxFuture<'a, Ended> {
         self.begun.lock().unwrap().push(job.number);
         let chunk: Chunk = serde_json::from_str(&job.json).unwrap();
         self.sizes

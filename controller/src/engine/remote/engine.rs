@@ -7,7 +7,7 @@ use hf2ms_hub::Kind;
 use serde_json::{Value, json};
 
 use super::app::DeployedApp;
-use crate::engine::job::{Ended, Job, Verb, WorkerOutput};
+use crate::engine::job::{Ended, WorkerCommand, WorkerJob, WorkerOutput};
 use crate::engine::modal::bridge::BridgeError;
 use crate::engine::modal::{CallEnd, CancelMode, Envelope, Function, explain};
 use crate::engine::{Engine, Listener, Network};
@@ -26,14 +26,14 @@ impl ModalEngine {
         Self { app, workers, stop }
     }
 
-    async fn call(&self, job: &Job, listener: Listener<'_>) -> Ended {
+    async fn call(&self, job: &WorkerJob, listener: Listener<'_>) -> Ended {
         if self.stop.is_asked() {
             return Ended::Stopped(WorkerOutput::default());
         }
         let body: Value = serde_json::from_str(&job.json).unwrap_or_default();
         let (function, body) = match job.verb {
-            Verb::Run => (Function::RunChunk, body),
-            Verb::Finalize => (Function::Finalize, finalizing(body)),
+            WorkerCommand::Run => (Function::RunChunk, body),
+            WorkerCommand::Finalize => (Function::Finalize, finalizing(body)),
             verb => {
                 return Ended::Refused(
                     Kind::Invalid,
@@ -106,7 +106,7 @@ impl Engine for ModalEngine {
         Network::OfEachWorker
     }
 
-    fn work<'a>(&'a self, job: &'a Job, listener: Listener<'a>) -> BoxFuture<'a, Ended> {
+    fn work<'a>(&'a self, job: &'a WorkerJob, listener: Listener<'a>) -> BoxFuture<'a, Ended> {
         self.call(job, listener).boxed()
     }
 }
