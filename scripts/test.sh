@@ -42,6 +42,11 @@ say "rust tests"
 cargo test --workspace --no-fail-fast "${with[@]}" 2>&1 | tee "$log" || broken=yes
 say "the official clients, the Modal app and its bridge, mirrors between Git servers, and the house rules' own tests"
 "$venv/bin/python" -m pytest -q tests 2>&1 | tee -a "$log" || broken=yes
+# Last, since the programs that it builds have a third hub.
+say "a third hub"
+cargo build --quiet --features hf2ms/toy-hub --package hf2ms --package hf2ms-worker --package hf2ms-sandbox || broken=yes
+cargo test --package hf2ms-hub --features toy-hub --test contract toy 2>&1 | tee -a "$log" || broken=yes
+cargo test --package hf2ms --features toy-hub --test toy_hub 2>&1 | tee -a "$log" || broken=yes
 
 # sum WORD: adds up "N WORD" over the closing lines of every runner.
 sum() {
