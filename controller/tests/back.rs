@@ -50,43 +50,6 @@ fn is_whole(world: &World) -> bool {
     blob("hf").is_some() && blob("hf") == blob("ms")
 }
 
-fn ranges(world: &World) -> Vec<String> {
-    let asked = world.asked("ms_storage", "GET");
-    asked
-        .iter()
-        .map(|get| get["headers"]["range"].as_str().unwrap_or("all").to_owned())
-        .collect()
-}
-
-#[test]
-fn an_address_that_ends_in_mid_file_is_renewed_and_the_file_goes_on_where_it_was() {
-    let world = world("ms");
-    world.once(
-        "ms_storage.get",
-        json!({"do": "truncate", "after": 1_200_000}),
-    );
-    world.strike(
-        "ms_storage.get",
-        json!({"do": "status", "status": 403, "body": EXPIRED}),
-        json!({"skip": 1, "count": 1}),
-    );
-    run(&world, &BACK).done();
-    assert!(
-        is_whole(&world) && world.requests("hf_storage.put") == 4,
-        "the upload stayed open"
-    );
-    assert_eq!(
-        ranges(&world),
-        ["all", "bytes=1200000-1999999", "bytes=1200000-1999999"]
-    );
-    let renewed = world
-        .asked("ms", "GET")
-        .iter()
-        .filter(|asked| asked["path"].as_str().unwrap().contains("w.safetensors"))
-        .count();
-    assert_eq!(renewed, 2, "asked for once more");
-}
-
 #[test]
 fn a_parts_address_that_ends_costs_a_new_upload_and_completes_one() {
     let world = world("ms");

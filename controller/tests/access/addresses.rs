@@ -3,23 +3,6 @@
 use super::*;
 
 #[test]
-fn an_address_that_expired_before_its_download_is_asked_for_again() {
-    let world = with_blob();
-    fault(
-        &world,
-        &json!({"route": "hf.lfs_batch", "count": 1, "kind": {"do": "expired"}}),
-    );
-    is_done(&world, &migrate(&world));
-    assert_eq!(
-        (
-            answers(&world, "hf_storage.get", 403),
-            world.requests("hf.lfs_batch")
-        ),
-        (1, 2)
-    );
-}
-
-#[test]
 fn an_address_that_expired_before_its_upload_is_asked_for_again() {
     let world = with_blob();
     world.admin("POST", "/settings", SIGNED_UPLOADS).unwrap();

@@ -158,15 +158,6 @@ fn a_blob_that_the_source_lost_fails_alone_though_its_pointer_is_there() {
 }
 
 #[test]
-fn an_expired_address_of_a_locked_repos_blob_is_asked_for_again() {
-    let world = World::with_model();
-    lock(&world, "private");
-    world.once("hf.lfs_batch", json!({"do": "expired"}));
-    is_done(&world, &run(&world, &MIGRATE));
-    world.all_struck();
-}
-
-#[test]
 fn a_blobs_address_with_credentials_in_it_is_not_followed_and_small_files_go_on() {
     let world = World::with_model();
     lock(&world, "private");

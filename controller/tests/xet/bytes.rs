@@ -23,18 +23,6 @@ fn what_breaks_on_the_way_goes_on_where_it_was() {
 }
 
 #[test]
-fn an_address_in_storage_that_expired_is_asked_for_again() {
-    let Some(world) = world() else { return };
-    world.strike(
-        "hf_cas.term",
-        json!({"do": "status", "status": 403, "body": "Request has expired"}),
-        json!({"count": 2}),
-    );
-    by_xet(&world).done();
-    assert!(world.is_whole() && world.all_struck());
-}
-
-#[test]
 fn wrong_bytes_out_of_xorbs_are_never_committed() {
     let Some(world) = world() else { return };
     world.always("hf_cas.term", json!({"do": "corrupt", "at": 5000}));
