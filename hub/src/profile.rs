@@ -96,6 +96,8 @@ impl Variables {
 pub struct Abilities {
     /// The hub always tells the commit of a revision; without it a repo may have to be read by a branch's name.
     pub tells_commits: bool,
+    /// The listing has Git's id of a file outside LFS, and a SHA-256 only of a blob; elsewhere it has a SHA-256 of every file.
+    pub lists_git_ids: bool,
     /// A token has scopes: it may read only, or write to one repo and not to another of the same owner.
     pub scopes_tokens: bool,
     /// A token may delete a repo.

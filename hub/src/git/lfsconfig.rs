@@ -40,11 +40,12 @@ impl Bare {
         let named = config
             .await?
             .and_then(|config| lfs_url(&String::from_utf8_lossy(&config)));
-        Ok(judge(url, named.as_deref()))
+        Ok(choose(url, named.as_deref()))
     }
 }
 
-fn judge(repo: &Url, named: Option<&str>) -> LfsAddress {
+/// The server that `.lfsconfig` names, if it is at the repo's origin; else the usual one, with a warning.
+fn choose(repo: &Url, named: Option<&str>) -> LfsAddress {
     let usual = lfs_address(repo);
     let Some(named) = named else {
         return LfsAddress {
@@ -107,10 +108,10 @@ mod tests {
     #[test]
     fn only_an_address_at_the_same_origin_is_followed() {
         let repo: Url = "https://h/a/b.git".parse().unwrap();
-        let judged = |config: &str| judge(&repo, lfs_url(config).as_deref());
-        assert_eq!(judged("").url, "https://h/a/b.git/info/lfs");
+        let chosen = |config: &str| choose(&repo, lfs_url(config).as_deref());
+        assert_eq!(chosen("").url, "https://h/a/b.git/info/lfs");
         assert_eq!(
-            judged("[core]\n url = https://h/no\n[lfs]\n\turl = \"https://h/lfs/a/\"\n").url,
+            chosen("[core]\n url = https://h/no\n[lfs]\n\turl = \"https://h/lfs/a/\"\n").url,
             "https://h/lfs/a"
         );
         for elsewhere in [
@@ -121,10 +122,10 @@ mod tests {
             "https://user:canary@h/a",
             "file:///etc",
         ] {
-            let judged = judged(&format!("[lfs]\nurl={elsewhere}\n"));
-            assert_eq!(judged.url, "https://h/a/b.git/info/lfs", "{elsewhere}");
+            let address = chosen(&format!("[lfs]\nurl={elsewhere}\n"));
+            assert_eq!(address.url, "https://h/a/b.git/info/lfs", "{elsewhere}");
             assert!(
-                judged
+                address
                     .warning
                     .is_some_and(|warning| !warning.contains("canary")),
                 "{elsewhere}"

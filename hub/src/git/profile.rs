@@ -30,6 +30,7 @@ pub(crate) const PROFILE: Profile = Profile {
     transports: &[BlobTransport::Http],
     abilities: Abilities {
         tells_commits: true,
+        lists_git_ids: false,
         scopes_tokens: true,
         deletes_repos: false,
         separate_sites: false,

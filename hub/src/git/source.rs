@@ -19,8 +19,8 @@ use super::transfer::Depth;
 use super::{pointer, tree};
 use crate::stream::range::{is_worth_asking, nothing};
 use crate::{
-    Account, Blob, BlobSource, ByteStream, Digest, Error, File, Gate, GitSha1, Hub, Kind, Listing,
-    Repo, RepoAt, RepoInfo, Result, Revision, Sha256, Source, Visibility,
+    Account, Blob, BlobSource, ByteStream, Digest, Error, File, Gate, GitSha1, Kind, Listing, Repo,
+    RepoAt, RepoInfo, Result, Revision, Sha256, Source, Visibility,
 };
 
 /// The ref of the pinned commit in the temporary repository.
@@ -152,11 +152,14 @@ impl GitSource {
         match file.digest {
             Digest::GitSha1(id) if file.size > LARGE => self.large(id).await.map(Some),
             Digest::GitSha1(id) => self.fetched().await?.bare.blob(id).await.map(Some),
-            Digest::Sha256(_) if self.at.hub == Hub::HuggingFace || file.size > LARGEST_OUTSIDE => {
-                Ok(None)
-            }
-            Digest::Sha256(sha256) => self.by_path(file, sha256).await,
+            Digest::Sha256(sha256) if self.may_hold(file) => self.by_path(file, sha256).await,
+            Digest::Sha256(_) => Ok(None),
         }
+    }
+
+    /// Whether Git may have a file that is listed by its SHA-256.
+    fn may_hold(&self, file: &File) -> bool {
+        !self.at.hub.profile().abilities.lists_git_ids && file.size <= LARGEST_OUTSIDE
     }
 
     /// The content of a large file, kept in memory for its next parts.

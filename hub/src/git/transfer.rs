@@ -1,6 +1,6 @@
 //! Fetches objects from a server into a [`Bare`], and pushes them from there.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use git2::{AutotagOption, FetchOptions, PushOptions, RemoteCallbacks};
 use tokio::sync::watch;
@@ -186,68 +186,78 @@ fn fetch(
     }
 }
 
+/// What a server reports of a push, as libgit2 tells it piece by piece. Cheap to clone.
+#[derive(Clone, Default)]
+struct PushReport {
+    /// Each ref with its status; `None` for one that was updated.
+    statuses: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    messages: Arc<Mutex<Vec<u8>>>,
+}
+
+impl PushReport {
+    /// The callbacks that fill this report.
+    fn callbacks(&self) -> RemoteCallbacks<'static> {
+        let mut callbacks = RemoteCallbacks::new();
+        let report = self.clone();
+        callbacks.push_update_reference(move |name, refused| {
+            let refused = refused.map(|status| escape(status.trim()));
+            locked(&report.statuses).push((name.to_owned(), refused));
+            Ok(())
+        });
+        let report = self.clone();
+        callbacks.sideband_progress(move |bytes| {
+            let mut messages = locked(&report.messages);
+            let room = MOST_SAID.saturating_sub(messages.len());
+            messages.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            true
+        });
+        callbacks
+    }
+
+    /// The result of each ref.
+    fn results(&self) -> Vec<Pushed> {
+        let words = words(&String::from_utf8_lossy(&locked(&self.messages)));
+        let pushed = |(name, refused): (String, Option<String>)| Pushed {
+            name,
+            refused: refused.map(|status| Rejection {
+                status,
+                words: words.clone(),
+            }),
+        };
+        std::mem::take(&mut *locked(&self.statuses))
+            .into_iter()
+            .map(pushed)
+            .collect()
+    }
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A push, on libgit2's thread.
 fn push(
     repository: &git2::Repository,
     session: &OpenSession,
     specs: &[String],
 ) -> Result<Vec<Pushed>> {
-    let results = Arc::new(Mutex::new(Vec::new()));
-    let mut callbacks = RemoteCallbacks::new();
-    callbacks.push_update_reference({
-        let results = results.clone();
-        move |name, refused| {
-            let refused = refused.map(|status| escape(status.trim()));
-            results
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((name.to_owned(), refused));
-            Ok(())
-        }
-    });
-    let said = Arc::new(Mutex::new(Vec::new()));
-    callbacks.sideband_progress({
-        let said = said.clone();
-        move |bytes| {
-            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-            let room = MOST_SAID.saturating_sub(said.len());
-            said.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            true
-        }
-    });
+    let report = PushReport::default();
     let mut options = PushOptions::new();
     options
-        .remote_callbacks(callbacks)
+        .remote_callbacks(report.callbacks())
         .packbuilder_parallelism(0);
     let mut remote = repository
         .remote_anonymous(&session.address())
         .map_err(|error| session.failed(&error))?;
-    let pushed = remote.push(specs, Some(&mut options));
-    let words = words(&String::from_utf8_lossy(
-        &said.lock().unwrap_or_else(PoisonError::into_inner),
-    ));
-    let mut results = std::mem::take(&mut *results.lock().unwrap_or_else(PoisonError::into_inner));
-    match pushed {
+    match remote.push(specs, Some(&mut options)) {
         Ok(()) => {}
         Err(error) if is_unpackers(&error) => {
-            results = specs
-                .iter()
-                .map(|spec| (named(spec), Some(UNPACKER.to_owned())))
-                .collect()
+            let refused = |spec: &String| (named(spec), Some(UNPACKER.to_owned()));
+            *locked(&report.statuses) = specs.iter().map(refused).collect();
         }
         Err(error) => return Err(session.failed(&error)),
     }
-    let rejection = |status| Rejection {
-        status,
-        words: words.clone(),
-    };
-    Ok(results
-        .into_iter()
-        .map(|(name, refused)| Pushed {
-            name,
-            refused: refused.map(rejection),
-        })
-        .collect())
+    Ok(report.results())
 }
 
 /// Whether libgit2's error means that the server took the push and refused its pack.

@@ -142,7 +142,7 @@ struct Manifest<'a> {
 
 impl Manifest<'_> {
     fn take(&mut self, entry: Entry) -> Result<()> {
-        match judge(&entry) {
+        match path_of(&entry) {
             Ok(path) => self.file(path, entry.id),
             Err(reason) => {
                 let path = escape(&String::from_utf8_lossy(&entry.path))
@@ -181,8 +181,8 @@ impl Manifest<'_> {
     }
 }
 
-/// The path of a file; else why the entry is not moved.
-fn judge(entry: &Entry) -> std::result::Result<RepoPath, String> {
+/// The path of a file, or why the entry can't be copied.
+fn path_of(entry: &Entry) -> std::result::Result<RepoPath, String> {
     let path = std::str::from_utf8(&entry.path).map_err(|_| "its name is not UTF-8".to_owned())?;
     match entry.kind {
         Some(ObjectType::Tree) => {

@@ -38,6 +38,7 @@ pub(crate) const PROFILE: Profile = Profile {
     transports: &[BlobTransport::Http, BlobTransport::Xet],
     abilities: Abilities {
         tells_commits: true,
+        lists_git_ids: true,
         scopes_tokens: true,
         deletes_repos: true,
         separate_sites: false,

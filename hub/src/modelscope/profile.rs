@@ -37,6 +37,7 @@ pub(crate) const PROFILE: Profile = Profile {
     transports: &[BlobTransport::Http],
     abilities: Abilities {
         tells_commits: false,
+        lists_git_ids: false,
         scopes_tokens: false,
         deletes_repos: false,
         separate_sites: true,

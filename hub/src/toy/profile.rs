@@ -37,6 +37,7 @@ pub(crate) const PROFILE: Profile = Profile {
     transports: &[Transport::Http],
     abilities: Abilities {
         tells_commits: true,
+        lists_git_ids: false,
         scopes_tokens: false,
         deletes_repos: false,
         separate_sites: false,
