@@ -12,9 +12,10 @@ use tokio::sync::Semaphore;
 
 use self::list::BatchEntry;
 use self::summary::BatchRow;
-use crate::copy::CopyResult;
+use crate::args::revisions::RevisionScope;
 use crate::copy::options::CopyOptions;
-use crate::revisions::{RepoResult, copy_repo};
+use crate::copy::{CopyResult, RepoCopy};
+use crate::revisions::{RepoResult, RevisionsCopy};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
@@ -70,9 +71,18 @@ impl<'a> Batch<'a> {
             return Err(CliError::new(why.exit(), format!("not tried: {why}")));
         }
         let screen = self.screen.of_repo(&entry.name);
-        let copy = copy_repo(&entry.route, self.options, &screen, Instant::now(), ahead);
+        let copy = RepoCopy {
+            options: self.options,
+            screen: &screen,
+            began: Instant::now(),
+        };
         // Boxed: many repos wait to be inspected, and their futures are to be small.
-        let ended = Box::pin(copy).await;
+        let ended = match self.options.revisions {
+            RevisionScope::One => Box::pin(copy.run(&entry.route, ahead))
+                .await
+                .map(RepoResult::One),
+            RevisionScope::All => Box::pin(RevisionsCopy::of(copy).run(&entry.route, ahead)).await,
+        };
         match &ended {
             Err(failure) if failure.exit() != Exit::Interrupted => screen.fail(failure),
             Ok(RepoResult::One(CopyResult::Skipped(why))) => {

@@ -31,7 +31,6 @@ use self::summary::RevisionsSummary;
 use self::survey::{Survey, SurveyResult};
 use self::targets::WriteTo;
 use self::write::{RevisionRun, WriteContext};
-use crate::args::revisions::RevisionScope;
 use crate::args::route::Route;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
@@ -62,37 +61,6 @@ impl RepoResult {
     }
 }
 
-/// Copies one revision of a repo or all, as the options say. `ahead` is dropped when the first chunk starts.
-///
-/// # Errors
-/// What ended the copy of the whole repo; failures of single files are in its report.
-pub async fn copy_repo(
-    route: &Route,
-    options: &CopyOptions<'_>,
-    screen: &Screen,
-    began: Instant,
-    ahead: Option<OwnedSemaphorePermit>,
-) -> CliResult<RepoResult> {
-    match options.revisions {
-        RevisionScope::One => {
-            let copy = RepoCopy {
-                options,
-                screen,
-                began,
-            };
-            copy.run(route, ahead).await.map(RepoResult::One)
-        }
-        RevisionScope::All => {
-            let copy = RevisionsCopy {
-                options,
-                screen,
-                began,
-            };
-            copy.run(route, ahead).await
-        }
-    }
-}
-
 /// The copy of all revisions of a repo.
 pub struct RevisionsCopy<'a> {
     /// What the command asks of each repo.
@@ -109,6 +77,22 @@ pub struct RevisionsPlan {
     pub survey: Survey,
     /// The estimate of all plans together; `None` if there is nothing to do.
     pub estimate: Option<Estimate>,
+}
+
+impl<'a> RevisionsCopy<'a> {
+    /// The copy of all revisions with the options of a copy of one.
+    pub fn of(copy: RepoCopy<'a>) -> Self {
+        let RepoCopy {
+            options,
+            screen,
+            began,
+        } = copy;
+        Self {
+            options,
+            screen,
+            began,
+        }
+    }
 }
 
 impl RevisionsCopy<'_> {

@@ -13,7 +13,7 @@ use crate::copy::cloud::show_verbs_of_run;
 use crate::copy::decide::read_plan;
 use crate::copy::options::{CopyArgs, CopyOptions};
 use crate::copy::{CopyResult, RepoCopy};
-use crate::revisions::{RepoResult, copy_repo};
+use crate::revisions::{RepoResult, RevisionsCopy};
 use crate::runs::Runs;
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
@@ -83,19 +83,22 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         revisions,
         ..args.copy.options(&settings, &runs, stop, shared)
     };
+    let copy = RepoCopy {
+        options: &options,
+        screen,
+        began,
+    };
     let result = match (&args.plan, &args.source) {
         (Some(file), _) => {
-            let copy = RepoCopy {
-                options: &options,
-                screen,
-                began,
-            };
             let decision = stop.unless(read_plan(file, &options)).await?;
             RepoResult::One(copy.execute(decision, None).await?)
         }
         (None, Some(source)) => {
             let route = Route::resolve(source, &args.route, &settings)?;
-            copy_repo(&route, &options, screen, began, None).await?
+            match revisions {
+                RevisionScope::One => RepoResult::One(copy.run(&route, None).await?),
+                RevisionScope::All => RevisionsCopy::of(copy).run(&route, None).await?,
+            }
         }
         (None, None) => return Err(CliError::usage("SOURCE is missing: give the repo to copy")),
     };
