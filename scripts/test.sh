@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# All tests: format, clippy without warnings, unit, contract, fault and end-to-end tests, those of the static worker and
-# its image, and the official clients: against the sandbox, and Modal's on a loopback Modal. Installs what is missing; the
-# last line counts.
+# All tests: the house rules with the format, clippy without warnings, unit, contract, fault and end-to-end tests, those of the
+# static worker and its image, and the Python suites: official clients, Modal on loopback, Git servers. Installs what is missing;
+# the last line counts.
 source "$(dirname "$0")/setup.sh"
 
 setup_rust
@@ -9,8 +9,9 @@ setup_rust_checks
 setup_python
 setup_git
 
-say "format"
-cargo fmt --all --check
+broken=no
+say "house rules"
+./scripts/lint-house || broken=yes
 # The sandbox's Xet comes of crates that need a newer Rust than the rest; without them its tests are skipped.
 with=()
 rustc_is 95 && with=(--features hf2ms-sandbox/xet)
@@ -29,7 +30,6 @@ HF2MS_SKIPPED=$(mktemp)
 export HF2MS_SKIPPED
 # A test that was killed may leave its network: nothing else outlives it.
 trap 'rm -f "$log" "$HF2MS_SKIPPED"; docker network prune --force --filter label=hf2ms.test >/dev/null 2>&1 || true' EXIT
-broken=no
 export HF2MS_STATIC_WORKER="$root/target/static/hf2ms-worker"
 if setup_docker; then
     ./scripts/image.sh || broken=yes
@@ -42,11 +42,13 @@ say "rust tests"
 cargo test --workspace --no-fail-fast "${with[@]}" 2>&1 | tee "$log" || broken=yes
 say "the official clients, the Modal app and its bridge, mirrors between Git servers, and the house rules' own tests"
 "$venv/bin/python" -m pytest -q tests 2>&1 | tee -a "$log" || broken=yes
-# Last, since the programs that it builds have a third hub.
+
+# Last, since the programs that it builds have a third hub. The same features as before: so no dependency is built anew.
 say "a third hub"
-cargo build --quiet --features hf2ms/toy-hub --package hf2ms --package hf2ms-worker --package hf2ms-sandbox || broken=yes
-cargo test --package hf2ms-hub --features toy-hub --test contract toy 2>&1 | tee -a "$log" || broken=yes
-cargo test --package hf2ms --features toy-hub --test toy_hub 2>&1 | tee -a "$log" || broken=yes
+third=(--workspace --no-fail-fast "${with[@]}" --features hf2ms/toy-hub)
+cargo build --quiet --workspace --bins "${with[@]}" --features hf2ms/toy-hub || broken=yes
+cargo test "${third[@]}" --test contract toy 2>&1 | tee -a "$log" || broken=yes
+cargo test "${third[@]}" --test toy_hub 2>&1 | tee -a "$log" || broken=yes
 
 # sum WORD: adds up "N WORD" over the closing lines of every runner.
 sum() {
