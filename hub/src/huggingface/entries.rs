@@ -53,7 +53,7 @@ impl Walk {
             ));
         }
         for entry in entries {
-            match judge(entry) {
+            match check_entry(entry) {
                 Ok(Some(file)) => self.listing.files.push(file),
                 Ok(None) => (),
                 Err(refused) => self.listing.refused.push(refused),
@@ -64,7 +64,7 @@ impl Walk {
 }
 
 /// What an entry is: a file, a folder (nothing), or something that is not moved.
-fn judge(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
+fn check_entry(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
     let path = entry
         .get("path")
         .and_then(Value::as_str)

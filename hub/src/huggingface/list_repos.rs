@@ -44,7 +44,7 @@ pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<OwnerRepos> {
         next = next_page(&page, &repo.http)?;
         page.value
             .into_iter()
-            .for_each(|entry| judge(entry, repo.at.id.owner(), &mut owned));
+            .for_each(|entry| check_entry(entry, repo.at.id.owner(), &mut owned));
     }
     owned.repos.sort();
     owned.repos.dedup();
@@ -52,7 +52,7 @@ pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<OwnerRepos> {
 }
 
 /// A repo that is whose it should be; anything else is not copied, and said.
-fn judge(entry: Entry, owner: &str, owned: &mut OwnerRepos) {
+fn check_entry(entry: Entry, owner: &str, owned: &mut OwnerRepos) {
     match entry.id.parse::<crate::RepoId>() {
         Ok(id) if id.owner().eq_ignore_ascii_case(owner) => owned.repos.push(id),
         Ok(_) => owned

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::HuggingFaceRepo;
 use super::api::escaped;
-use super::wire::{Refs as Told, RefsEntry};
+use super::wire::{Refs as RefsAnswer, RefsEntry};
 use crate::http::Request;
 use crate::refs::{RefKind, Refs};
 use crate::repos::RefStore;
@@ -16,10 +16,10 @@ const LONGEST: u64 = 8 << 20;
 
 impl HuggingFaceRepo {
     /// The hub's own list.
-    pub(super) async fn told_refs(&self) -> Result<Told> {
+    pub(super) async fn told_refs(&self) -> Result<RefsAnswer> {
         let url = self.api("/refs")?;
         Ok(self
-            .ask::<Told>(LONGEST, || Request::get(url.clone()))
+            .ask::<RefsAnswer>(LONGEST, || Request::get(url.clone()))
             .await?
             .value)
     }

@@ -63,7 +63,7 @@ async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Sha256, Result<Address>)>
     let outcome = |blob: &Blob| {
         objects.remove(&blob.sha256).map_or_else(
             || Err(unanswered()),
-            |object| judge(object, blob, lfs, when),
+            |object| download_address(object, blob, lfs, when),
         )
     };
     Ok(blobs
@@ -157,7 +157,7 @@ fn by_digest(answer: BatchAnswer, transfers: &[&str], asked: &[Blob]) -> Result<
     Ok(objects)
 }
 
-fn judge(object: Object, blob: &Blob, lfs: &Lfs, when: When) -> Result<Address> {
+fn download_address(object: Object, blob: &Blob, lfs: &Lfs, when: When) -> Result<Address> {
     let authenticated = object.authenticated == Some(true);
     let action = actions(object, blob, lfs)?.and_then(|actions| actions.download);
     let action =

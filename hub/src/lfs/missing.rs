@@ -148,11 +148,11 @@ async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Blob, Answer)>> {
     let (mut objects, when) = batch(lfs, &question, blobs, LONGEST_ANSWER).await?;
     Ok(blobs
         .iter()
-        .map(|blob| (*blob, judge(&mut objects, blob, lfs, when)))
+        .map(|blob| (*blob, upload_address(&mut objects, blob, lfs, when)))
         .collect())
 }
 
-fn judge(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
+fn upload_address(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
     let object = objects.remove(&blob.sha256).ok_or_else(unanswered)?;
     let authenticated = object.authenticated == Some(true);
     match actions(object, blob, lfs)? {

@@ -314,7 +314,7 @@ pub(super) struct Complete {
 }
 
 impl Complete {
-    /// Has storage join the parts. Asked once: should the answer be lost, a look tells what came of it.
+    /// Has storage join the parts. Asked once: should the answer be lost, a look tells whether the upload was completed.
     pub(super) async fn tell(self, lfs: &Lfs) -> Result<()> {
         let parts = self
             .etags

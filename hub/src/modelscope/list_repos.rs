@@ -47,7 +47,7 @@ impl ModelScopeRepo {
                 return Ok(owned);
             }
             page.iter()
-                .for_each(|entry| judge(entry, self.at.id.owner(), &mut owned));
+                .for_each(|entry| check_entry(entry, self.at.id.owner(), &mut owned));
         }
         Err(Error::new(Kind::Refused, "the listing never ends"))
     }
@@ -91,7 +91,7 @@ fn entries(data: Value) -> Result<Vec<Value>> {
 }
 
 /// A repo that is whose it should be; anything else is not copied, and said.
-fn judge(entry: &Value, owner: &str, owned: &mut OwnerRepos) {
+fn check_entry(entry: &Value, owner: &str, owned: &mut OwnerRepos) {
     let text = |names: &[&str]| names.iter().find_map(|name| entry.get(*name)?.as_str());
     let whole = text(&["id"])
         .filter(|id| id.contains('/'))

@@ -58,7 +58,7 @@ pub(super) async fn push(
         )
         .accept("application/x-git-receive-pack-result");
     let answer = repo.http.send(repo.to_git(request)).await.map_err(closed)?;
-    judge(
+    check_report(
         &String::from_utf8_lossy(&answer.bytes(LONGEST).await?),
         branch,
     )
@@ -75,7 +75,7 @@ fn closed(error: Error) -> Error {
 }
 
 /// Reads `report-status`: `unpack ok`, then `ok REF` or `ng REF WHY`.
-fn judge(report: &str, branch: &Revision) -> Result<()> {
+fn check_report(report: &str, branch: &Revision) -> Result<()> {
     let name = format!("refs/heads/{branch}");
     let word = |text: &str| report.contains(&format!("{text} {name}"));
     if word("ng") {
@@ -147,7 +147,7 @@ mod tests {
         let commit = name(git(folder.path(), &["rev-parse", "HEAD"], b"").trim());
         let branch = name("feat/x");
         let sent = |change: &Change<'_>| {
-            judge(
+            check_report(
                 &git(
                     folder.path(),
                     &["receive-pack", "--stateless-rpc", "."],
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn what_a_hook_says_is_told_and_silence_is_no_success() {
         let branch = name("x");
-        let error = judge(
+        let error = check_report(
             "000eunpack ok\n0000ng refs/heads/x pre-receive hook declined\n",
             &branch,
         )
@@ -225,7 +225,7 @@ mod tests {
             "unpack failed\nok refs/heads/x",
         ] {
             assert_eq!(
-                judge(silent, &branch).unwrap_err().kind(),
+                check_report(silent, &branch).unwrap_err().kind(),
                 Kind::Refused,
                 "{silent}"
             );

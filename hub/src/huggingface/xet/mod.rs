@@ -126,12 +126,12 @@ impl Xet {
             self.ways().without.insert(blob.sha256);
             return Ok(None);
         };
-        let turning = self.turning(blob);
+        let fallback = self.fallback(blob);
         let body = download::open(&self.read, hash, range, self.repeats.clone())
             .await
-            .map_err(|error| turning.judge(error))?;
+            .map_err(|error| fallback.classify(error))?;
         Ok(Some(
-            body.map(move |frame| frame.map_err(|error| turning.judge(error)))
+            body.map(move |frame| frame.map_err(|error| fallback.classify(error)))
                 .boxed(),
         ))
     }
@@ -166,14 +166,14 @@ impl Xet {
     /// The body's own, before anything is a file; what the storage complains of. After a stall it is sent the other way next time.
     pub(super) async fn put(&self, blob: Blob, body: ByteStream) -> Result<()> {
         let sent = upload::send(&self.write, &self.room, body, blob.sha256).await;
-        sent.map_err(|error| self.turning(blob).judge(error))
+        sent.map_err(|error| self.fallback(blob).classify(error))
     }
 
     fn is_only(&self, blob: Blob) -> bool {
         blob.size > LARGEST_WITHOUT_XET || self.ways().only.contains(&blob.sha256)
     }
 
-    fn turning(&self, blob: Blob) -> Fallback {
+    fn fallback(&self, blob: Blob) -> Fallback {
         Fallback {
             ways: self.ways.clone(),
             blob: blob.sha256,
@@ -232,7 +232,7 @@ struct Fallback {
 
 impl Fallback {
     /// After a stall the blob goes the other way, if there is one: whoever tries again takes it.
-    fn judge(&self, error: Error) -> Error {
+    fn classify(&self, error: Error) -> Error {
         if !self.has_other || !error.is_stall() {
             return error;
         }
