@@ -1,5 +1,7 @@
 //! The command line: which verbs there are. Each verb's arguments live with the verb.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 use crate::verbs;
@@ -8,6 +10,9 @@ use crate::verbs;
 #[derive(Debug, Parser)]
 #[command(name = "hf2ms", version, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Cli {
+    /// Read settings from this file instead of .env of this folder
+    #[arg(long, global = true, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -29,7 +34,7 @@ Examples:
   hf2ms probe                                     hold the live hubs against what is believed of them
   hf2ms demo                                      see it work, without any account
 
-Environment, also from .env in this folder or above:
+Environment, also from ./.env or --env-file:
   HF_TOKEN, HF_ENDPOINT                           needed for private and gated repos, and to write
   MODELSCOPE_TOKEN (or MODELSCOPE_API_TOKEN)      from https://modelscope.cn/my/myaccesstoken
   MODELSCOPE_ENDPOINT, MODELSCOPE_DOMAIN          modelscope.ai is the international site
@@ -70,6 +75,11 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether settings are read, and a file of them with them.
+    pub fn reads_settings(&self) -> bool {
+        !matches!(self, Self::Runs(_) | Self::Demo(_) | Self::Completions(_))
+    }
+
     /// Whether a program reads stdout.
     pub fn wants_json(&self) -> bool {
         match self {

@@ -1,11 +1,12 @@
 //! `hf2ms`: reads the command line, does the verb, ends with its exit code.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use hf2ms::cli::{Cli, Command};
-use hf2ms::settings;
+use hf2ms::settings::{self, EnvFile};
 use hf2ms::stop::Stop;
 use hf2ms::ui::errors::CliResult;
 use hf2ms::ui::screen::Screen;
@@ -14,18 +15,37 @@ use hf2ms_worker::protocol::Exit;
 
 #[tokio::main]
 async fn main() -> std::io::Result<ExitCode> {
-    log_to_stderr();
-    let command = Cli::parse().command;
+    let Cli { command, env_file } = Cli::parse();
     let screen = Screen::new(command.wants_json());
+    let read = read_file(&command, env_file.as_deref(), &screen);
+    log_to_stderr();
     let stop = Stop::on_signals()?;
-    let exit = run(command, &screen, &stop)
-        .await
-        .unwrap_or_else(|failure| {
-            screen.fail(&failure);
-            failure.exit()
-        });
+    let done = match read {
+        Ok(()) => run(command, &screen, &stop).await,
+        Err(failure) => Err(failure),
+    };
+    let exit = done.unwrap_or_else(|failure| {
+        screen.fail(&failure);
+        failure.exit()
+    });
     hf2ms_hub::git::leave_nothing();
     Ok(exit.into())
+}
+
+/// Reads the file of settings, if the verb has a use for it, and says so once.
+fn read_file(command: &Command, named: Option<&Path>, screen: &Screen) -> CliResult<()> {
+    if !command.reads_settings() && named.is_none() {
+        return Ok(());
+    }
+    let file = EnvFile::read(named)?;
+    if let Some(line) = file.left_alone() {
+        screen.warn(line);
+    }
+    if let Some(line) = file.said() {
+        screen.note(line);
+    }
+    settings::use_file(file);
+    Ok(())
 }
 
 async fn run(command: Command, screen: &Screen, stop: &Stop) -> CliResult<Exit> {

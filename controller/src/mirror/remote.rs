@@ -91,6 +91,9 @@ impl<'a> PullMirror<'a> {
         }
         let url = address(&target.at.endpoint)?;
         let api = set("GITLAB_API_BASE").unwrap_or_else(|| format!("{}/api/v4", origin_of(&url)));
+        if !is_same_origin(&api, &url) {
+            environment.keeps_token("GITLAB_API_BASE", "GITLAB_API_TOKEN")?;
+        }
         let project = set("GITLAB_PROJECT_PATH").unwrap_or_else(|| {
             url.path()
                 .trim_matches('/')
@@ -267,6 +270,11 @@ fn origin_of(url: &Url) -> String {
     )
 }
 
+fn is_same_origin(api: &str, target: &Url) -> bool {
+    let api = api.parse().map(|api: Url| Origin::of(&api));
+    matches!((api, Origin::of(target)), (Ok(Ok(a)), Ok(b)) if a == b)
+}
+
 /// The target's token is GitLab's too, where its API is at the same origin.
 fn token(own: Option<String>, api: &str, target: &Url, endpoint: &GitEndpoint) -> CliResult<Token> {
     let bad = |bad| {
@@ -277,10 +285,11 @@ fn token(own: Option<String>, api: &str, target: &Url, endpoint: &GitEndpoint) -
     if let Some(own) = own {
         return Token::parse(&own).map_err(bad);
     }
-    let api: Url = api.parse().map_err(|_| {
-        CliError::usage("GITLAB_API_BASE is no address: expected https://host/api/v4")
-    })?;
-    if !matches!((Origin::of(&api), Origin::of(target)), (Ok(a), Ok(b)) if a == b) {
+    if api.parse::<Url>().is_err() {
+        let bad = "GITLAB_API_BASE is no address: expected https://host/api/v4";
+        return Err(CliError::usage(bad));
+    }
+    if !is_same_origin(api, target) {
         return Err(CliError::usage(
             "GITLAB_API_BASE is at another host than the target: set GITLAB_API_TOKEN for it",
         ));

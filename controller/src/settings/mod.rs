@@ -1,33 +1,21 @@
-//! Settings from the environment and from `.env`, which never overrides what is set; and where runs are kept.
+//! Settings from the environment and from a file, which never overrides what is set; and where runs are kept.
 
 mod dotenv;
+mod env_file;
 pub mod hub_errors;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use hf2ms_hub::Hub;
+use hf2ms_hub::profile::Variables;
 
 pub use hf2ms_worker::settings::{Access, GetVariable, Settings, environment};
 
-use self::dotenv::Dotenv;
+pub use self::env_file::EnvFile;
 use crate::ui::errors::{CliError, CliResult};
 
-/// Variables that a `.env` file is read for, beside those of the hubs. A line of any other name may be whatever it likes.
-const READ: [&str; 11] = [
-    "SOURCE_USERNAME",
-    "SOURCE_TOKEN",
-    "TARGET_USERNAME",
-    "TARGET_TOKEN",
-    "GIT_LFS_SKIP_SMUDGE",
-    "GITLAB_API_BASE",
-    "GITLAB_API_TOKEN",
-    "GITLAB_PROJECT_PATH",
-    "MIRROR_PLATFORM",
-    "MODAL_TOKEN_ID",
-    "MODAL_TOKEN_SECRET",
-];
 /// Variables of this process that a worker elsewhere gets besides its tokens: how patient to be, and how much to log.
 pub const PASSED_ON: [&str; 4] = [
     "HF2MS_STALL",
@@ -36,50 +24,79 @@ pub const PASSED_ON: [&str; 4] = [
     "HF2MS_LOG",
 ];
 
-/// Reads the environment, then `.env` here or in a folder above. Patience comes from the environment alone, which workers inherit.
+/// Variables of this process that say nothing about hubs: what a program on this machine needs to run.
+pub const OF_MACHINE: [&str; 13] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "LC_ALL",
+    "TERM",
+    "COLORTERM",
+    "NO_COLOR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+    "HF2MS_STATE",
+];
+
+/// The file of this process, read once when it starts.
+static FILE: OnceLock<EnvFile> = OnceLock::new();
+
+/// Makes `file` the one that settings are read from, below the environment. Only the first call counts.
+pub fn use_file(file: EnvFile) {
+    let _ = FILE.set(file);
+}
+
+/// Reads the environment, and below it the file of this process. Patience comes from the environment alone, which workers inherit.
 ///
 /// # Errors
-/// A token that can't be sent, an endpoint that is no address, a `.env` that can't be read; none shows a value.
+/// A token that can't be sent, an endpoint that is no address or that may not have its token; none shows a value.
 pub fn load() -> CliResult<Settings> {
-    Environment::load(None)?.settings(&[])
+    Environment::of_process().settings(&[])
 }
 
 /// Variables of this process, and below them those of a file.
 #[derive(Debug, Default)]
 pub struct Environment {
-    file: HashMap<String, String>,
-    ours: bool,
+    process: HashMap<String, String>,
+    file: EnvFile,
+}
+
+/// Where a variable's value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Process,
+    File,
 }
 
 impl Environment {
-    /// The process's variables, and those of `file`; of `.env` here or in a folder above, where none is named.
-    ///
-    /// # Errors
-    /// A file that can't be read; a named one that is not there.
-    pub fn load(file: Option<&Path>) -> CliResult<Self> {
-        let file = match file {
-            Some(path) => named_file(path)?,
-            None => dotenv()?,
-        };
-        Ok(Self { file, ours: true })
+    /// The process's variables, and those of its file.
+    pub fn of_process() -> Self {
+        let process = std::env::vars_os()
+            .map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()))
+            .map(|[name, value]| (name, value))
+            .collect();
+        Self {
+            process,
+            file: FILE.get().cloned().unwrap_or_default(),
+        }
     }
 
     /// These variables and no others.
     #[cfg(test)]
-    pub fn of(file: HashMap<String, String>) -> Self {
-        Self { file, ours: false }
+    pub fn of(process: HashMap<String, String>) -> Self {
+        Self {
+            process,
+            file: EnvFile::default(),
+        }
     }
 
-    /// A variable's value. Patience comes from the process alone, which workers inherit.
+    /// A variable's value. One that the process sets, even to nothing, does not count in the file.
     pub fn get(&self, name: &str) -> Option<String> {
-        let from_file = || {
-            self.file
-                .get(name)
-                .filter(|_| !name.starts_with("HF2MS_"))
-                .cloned()
-        };
-        let process = if self.ours { environment(name) } else { None };
-        process.or_else(from_file)
+        let process = self.process.get(name).map(String::as_str);
+        process.or_else(|| self.file.get(name)).map(str::to_owned)
     }
 
     /// The settings that they make, `more` variables winning over them.
@@ -87,6 +104,7 @@ impl Environment {
     /// # Errors
     /// As [`load`].
     pub fn settings(&self, more: &[(&str, String)]) -> CliResult<Settings> {
+        Hub::with_api().try_for_each(|hub| self.keeps_tokens(&hub.profile().variables))?;
         let told = |name: &str| {
             more.iter()
                 .find(|(told, _)| *told == name)
@@ -95,71 +113,58 @@ impl Environment {
         Settings::read(&|name| told(name).or_else(|| self.get(name)))
             .map_err(|bad| CliError::usage(bad.to_string()))
     }
-}
 
-/// The variables that `.env` alone sets, with names of this prefix.
-///
-/// # Errors
-/// A `.env` that can't be read.
-pub fn variables(prefix: &str) -> CliResult<Vec<(String, String)>> {
-    Ok(dotenv()?
-        .into_iter()
-        .filter(|(name, _)| name.starts_with(prefix) && environment(name).is_none())
-        .collect())
-}
+    /// Checks that no endpoint of the file gets a token of the process.
+    ///
+    /// # Errors
+    /// The file has this endpoint, and not the token that would go there.
+    pub fn keeps_token(&self, endpoint: &str, token: &str) -> CliResult<()> {
+        let of_file = |name| self.place(name) == Some(Place::File);
+        if !of_file(endpoint) || of_file(token) {
+            return Ok(());
+        }
+        Err(CliError::usage(format!(
+            "{} sets {endpoint} without its token: set {token} there too, or {endpoint} in the environment",
+            self.file.name()
+        )))
+    }
 
-/// The variables of `.env` here or in a folder above.
-fn dotenv() -> CliResult<HashMap<String, String>> {
-    let unreadable = |_| CliError::usage(".env can't be read: check its permissions");
-    let Some(path) = nearest(".env").map_err(unreadable)? else {
-        return Ok(HashMap::new());
-    };
-    ours(&fs::read(path).map_err(unreadable)?, ".env")
-}
-
-/// The file of this name here or in the nearest folder above.
-fn nearest(name: &str) -> io::Result<Option<PathBuf>> {
-    for path in std::env::current_dir()?
-        .ancestors()
-        .map(|folder| folder.join(name))
-    {
-        match fs::metadata(&path) {
-            Ok(found) if found.is_file() => return Ok(Some(path)),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => (),
+    /// The same for a hub, as a source and as a destination.
+    fn keeps_tokens(&self, names: &Variables) -> CliResult<()> {
+        let is_set = |name: &&&str| self.place(name).is_some();
+        let token = names.token.iter().find(is_set).copied();
+        let token = token.unwrap_or_else(|| names.token_name());
+        let domain = names
+            .domain
+            .filter(|_| self.place(names.endpoint).is_none());
+        let endpoint = domain.unwrap_or(names.endpoint);
+        self.keeps_token(endpoint, token)?;
+        let has = |name: &str| self.place(name).is_some();
+        let (to_endpoint, to_token) = (names.destination_endpoint, names.destination_token);
+        match (has(to_endpoint), has(to_token)) {
+            (true, _) => self.keeps_token(to_endpoint, to_token),
+            (false, true) => self.keeps_token(endpoint, to_token),
+            (false, false) => Ok(()),
         }
     }
-    Ok(None)
-}
 
-fn named_file(path: &Path) -> CliResult<HashMap<String, String>> {
-    let name = path.display().to_string();
-    let content = fs::read(path).map_err(|_| {
-        CliError::usage(format!(
-            "{name} can't be read: check the path and its permissions"
-        ))
-    })?;
-    ours(&content, &name)
-}
-
-/// The variables of the file `name` with this content. An error shows no value: values are tokens.
-fn ours(content: &[u8], name: &str) -> CliResult<HashMap<String, String>> {
-    let Dotenv { values, unreadable } = Dotenv::parse(content);
-    let is_missed =
-        |variable: &&str| unreadable.contains_key(*variable) && !values.contains_key(*variable);
-    match names().find(|variable| is_missed(variable) && environment(variable).is_none()) {
-        Some(missed) => Err(CliError::usage(format!(
-            "{name}: the value of {missed} in line {} can't be read: write {missed}=value on one line, quotes only in pairs",
-            unreadable[missed]
-        ))),
-        None => Ok(values),
+    /// Where a variable's value comes from, if it has one.
+    fn place(&self, name: &str) -> Option<Place> {
+        match self.process.get(name) {
+            Some(value) => (!value.trim_matches(' ').is_empty()).then_some(Place::Process),
+            None => self.file.get(name).map(|_| Place::File),
+        }
     }
 }
 
-/// Every variable that a `.env` file is read for.
-fn names() -> impl Iterator<Item = &'static str> {
-    let of_hubs = Hub::with_api().flat_map(|hub| hub.profile().variables.all());
-    of_hubs.chain(READ)
+/// What the file sets of these variables, where the process does not.
+pub fn variables(names: &[&str]) -> Vec<(String, String)> {
+    let file = FILE.get();
+    names
+        .iter()
+        .filter(|name| environment(name).is_none())
+        .filter_map(|name| Some(((*name).to_owned(), file?.get(name)?.to_owned())))
+        .collect()
 }
 
 /// Where runs are kept: `$HF2MS_STATE`, `$XDG_STATE_HOME/hf2ms`, or `~/.local/state/hf2ms`.
@@ -187,25 +192,56 @@ pub fn state_dir(get: GetVariable<'_>) -> CliResult<PathBuf> {
 mod tests {
     use super::*;
 
+    fn read(process: &[(&str, &str)], file: &[(&str, &str)]) -> CliResult<Settings> {
+        let all = |set: &[(&str, &str)]| {
+            set.iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        let environment = Environment {
+            process: all(process),
+            file: EnvFile::of(all(file)),
+        };
+        environment.settings(&[])
+    }
+
     #[test]
-    fn a_line_that_cant_be_read_is_named_if_it_is_for_us() {
-        let set = ours(
-            b"- yaml: x\nHF_HOME: /x\nHF_USERNAME=me\nTARGET_TOKEN: x\nTARGET_TOKEN=y\n",
-            "f",
-        )
-        .unwrap();
+    fn an_endpoint_of_the_file_counts_with_a_token_of_the_file() {
+        let there = ("HF_ENDPOINT", "https://elsewhere");
+        let settings = read(&[], &[there, ("HF_TOKEN", "hf_file")]).unwrap();
         assert_eq!(
-            (set["HF_USERNAME"].as_str(), set["TARGET_TOKEN"].as_str()),
-            ("me", "y")
+            settings.access(Hub::USUAL_SOURCE).endpoint,
+            "https://elsewhere"
         );
-        let line = ours(b"A=1\nTARGET_TOKEN=\"canary\n", "f")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            line.starts_with("f: the value of TARGET_TOKEN in line 2 can't be read")
-                && !line.contains("canary"),
-            "{line}"
-        );
+        let settings = read(&[("HF_ENDPOINT", "https://mine")], &[there]).unwrap();
+        assert_eq!(settings.access(Hub::USUAL_SOURCE).endpoint, "https://mine");
+    }
+
+    #[test]
+    fn an_endpoint_of_the_file_gets_no_token_of_the_process() {
+        for (process, file) in [
+            (&["HF_TOKEN"][..], &["HF_ENDPOINT"][..]),
+            (&[], &["HF_ENDPOINT"]),
+            (&["HF_TOKEN"], &["HF_ENDPOINT", "HF_TOKEN"]),
+            (&["HF_DESTINATION_TOKEN"], &["HF_ENDPOINT", "HF_TOKEN"]),
+            (&["HF_DESTINATION_TOKEN"], &["HF_DESTINATION_ENDPOINT"]),
+            (&["HF_TOKEN"], &["HF_DESTINATION_ENDPOINT"]),
+            (&["MODELSCOPE_API_TOKEN"], &["MODELSCOPE_DOMAIN"]),
+        ] {
+            let set = |names: &[&'static str]| -> Vec<_> {
+                names
+                    .iter()
+                    .map(|name| (*name, "https://elsewhere"))
+                    .collect()
+            };
+            let line = read(&set(process), &set(file))
+                .err()
+                .map(|line| line.to_string());
+            assert!(
+                line.is_some_and(|line| line.contains("without its token")),
+                "{process:?} {file:?}"
+            );
+        }
     }
 
     #[test]

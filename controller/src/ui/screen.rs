@@ -121,6 +121,11 @@ impl Screen {
         }
     }
 
+    /// One line on stderr, whoever reads: what is asked for is on stdout.
+    pub fn note(&self, text: impl AsRef<str>) {
+        self.between(|| to_stderr(text.as_ref()));
+    }
+
     /// A question to a person, whose answer follows on the same line.
     pub fn ask(&self, question: impl AsRef<str>) {
         let mut stderr = std::io::stderr().lock();

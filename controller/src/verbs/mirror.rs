@@ -58,9 +58,6 @@ pub struct Args {
     /// Leave Git's objects there
     #[arg(long)]
     no_cleanup: bool,
-    /// Read settings from this file instead of .env
-    #[arg(long, value_name = "FILE")]
-    env_file: Option<PathBuf>,
     /// Mirror again and again with this pause, as 15m or 2h, until stopped
     #[arg(long, value_name = "TIME", value_parser = interval, conflicts_with = "dry_run")]
     watch: Option<Duration>,
@@ -90,7 +87,7 @@ Examples:
   hf2ms mirror -s ... -t ... --on modal --detach           the cloud does it; see hf2ms attach
   hf2ms mirror -s ... -t ... --pull-by gitlab --wait       GitLab pulls it by itself
 
-Environment, also from .env or --env-file:
+Environment, also from ./.env or --env-file:
   HF_USERNAME, HF_TOKEN                           a source on Hugging Face
   SOURCE_USERNAME, SOURCE_TOKEN                   a source elsewhere
   TARGET_USERNAME, TARGET_TOKEN                   the target; the user name is oauth2 unless set
@@ -103,7 +100,7 @@ Environment, also from .env or --env-file:
 /// # Errors
 /// What ended the run; failures of single refs and objects are in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
-    let environment = Environment::load(args.env_file.as_deref())?;
+    let environment = Environment::of_process();
     let (source, mut target) = (
         parse_endpoint(&args.source, MirrorSide::Source, &environment)?,
         parse_endpoint(&args.target, MirrorSide::Target, &environment)?,

@@ -61,9 +61,15 @@ const GROUPS: &[Group] = &[
         "Git hosts, for `mirror`",
         &[
             ("SOURCE_USERNAME", "User name at the source."),
-            ("SOURCE_TOKEN", "Password or token at the source."),
+            (
+                "SOURCE_TOKEN",
+                "Password or token at the source, if that is no hub.",
+            ),
             ("TARGET_USERNAME", "User name at the target."),
-            ("TARGET_TOKEN", "Password or token at the target."),
+            (
+                "TARGET_TOKEN",
+                "Password or token at the target, if that is no hub.",
+            ),
             (
                 "GITLAB_API_BASE",
                 "Address of GitLab's API for `--pull-by gitlab`. Default: `/api/v4` at the target's host.",
@@ -192,7 +198,7 @@ const NO_VARIABLES: [&str; 3] = [
 
 /// The groups as tables.
 pub fn table() -> String {
-    let mut text = "## Environment variables\n\nThose of the hubs and Git hosts, and Modal's token, also count from a `.env` file in the working folder or above. The file never\noverrides what is set.\n".to_owned();
+    let mut text = "## Environment variables\n\nThose of the hubs and Git hosts, and Modal's token, also count from the file `.env` of the working folder, or from that of\n`--env-file`, if it belongs to you or to root. The file never overrides what is set, and an endpoint of it counts only together with a\ntoken of it.\n".to_owned();
     for (title, variables) in GROUPS {
         write!(text, "\n### {title}\n\n| variable | meaning |\n|---|---|\n").unwrap();
         for (name, meaning) in *variables {

@@ -120,7 +120,7 @@ impl Modal {
     pub async fn open(home: &Path, log: &Path, settings: &Settings) -> CliResult<Self> {
         let python = environment("HF2MS_PYTHON").unwrap_or_else(|| "python3".to_owned());
         let folder = deployment::unpack(home)?;
-        let mut variables = variables("MODAL_")?;
+        let mut variables = variables(&["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"]);
         let redactor = redactor(settings, &variables);
         variables.extend(tokens(settings));
         let bridge = Bridge::start(&python, &folder, &variables, log, redactor)

@@ -1,0 +1,203 @@
+//! The one file that settings are read from besides the environment: `.env` of the working folder, or the file that `--env-file`
+//! names. Only a file of this user or of root counts: the file says where tokens go.
+
+use std::collections::HashMap;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use hf2ms_hub::Hub;
+use hf2ms_worker::settings::environment;
+
+use super::dotenv::Dotenv;
+use crate::ui::errors::{CliError, CliResult};
+
+/// The file that is read when none is named.
+const USUAL: &str = ".env";
+/// Variables that the file is read for, beside those of the hubs. A line of any other name may be whatever it likes.
+const READ: [&str; 11] = [
+    "SOURCE_USERNAME",
+    "SOURCE_TOKEN",
+    "TARGET_USERNAME",
+    "TARGET_TOKEN",
+    "GIT_LFS_SKIP_SMUDGE",
+    "GITLAB_API_BASE",
+    "GITLAB_API_TOKEN",
+    "GITLAB_PROJECT_PATH",
+    "MIRROR_PLATFORM",
+    "MODAL_TOKEN_ID",
+    "MODAL_TOKEN_SECRET",
+];
+
+/// What the file sets.
+#[derive(Debug, Clone, Default)]
+pub struct EnvFile {
+    path: PathBuf,
+    values: HashMap<String, String>,
+    /// Why a file that is there was left alone.
+    left_alone: Option<String>,
+}
+
+impl EnvFile {
+    /// Reads `named`, or `.env` of the working folder where none is named.
+    ///
+    /// # Errors
+    /// A file that can't be read, or that has no readable value for a variable of ours; a named one that is not there or is another
+    /// user's. No error shows a value: values are tokens.
+    pub fn read(named: Option<&Path>) -> CliResult<Self> {
+        let path = named.unwrap_or(Path::new(USUAL));
+        let unreadable = |_| {
+            CliError::usage(format!(
+                "{} can't be read: check the path and its permissions",
+                path.display()
+            ))
+        };
+        let found = fs::symlink_metadata(path).and_then(|link| Ok((link, fs::metadata(path)?)));
+        let (link, file) = match found {
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Ok((_, file)) if named.is_none() && !file.is_file() => return Ok(Self::default()),
+            found => found.map_err(unreadable)?,
+        };
+        let is_ours = |found: &Metadata| is_trusted(found.uid(), user());
+        if !is_ours(&link) || !is_ours(&file) {
+            return Self::of_a_stranger(path, named);
+        }
+        Self::parse(path, &fs::read(path).map_err(unreadable)?)
+    }
+
+    fn of_a_stranger(path: &Path, named: Option<&Path>) -> CliResult<Self> {
+        let line = format!(
+            "{} belongs to another user and is not read, since it could send tokens elsewhere",
+            path.display()
+        );
+        match named {
+            Some(_) => Err(CliError::usage(line)),
+            None => Ok(Self {
+                left_alone: Some(line),
+                ..Self::default()
+            }),
+        }
+    }
+
+    fn parse(path: &Path, content: &[u8]) -> CliResult<Self> {
+        let Dotenv { values, unreadable } = Dotenv::parse(content);
+        let is_missed =
+            |variable: &&str| unreadable.contains_key(*variable) && !values.contains_key(*variable);
+        match names().find(|variable| is_missed(variable) && environment(variable).is_none()) {
+            Some(missed) => Err(CliError::usage(format!(
+                "{}: the value of {missed} in line {} can't be read: write {missed}=value on one line, quotes only in pairs",
+                path.display(),
+                unreadable[missed]
+            ))),
+            None => Ok(Self {
+                path: path.to_owned(),
+                values,
+                left_alone: None,
+            }),
+        }
+    }
+
+    /// A file with these values.
+    #[cfg(test)]
+    pub fn of(values: HashMap<String, String>) -> Self {
+        Self {
+            path: USUAL.into(),
+            values,
+            left_alone: None,
+        }
+    }
+
+    /// The file's name for people.
+    pub fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// The value of a variable that the file is read for.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let value = self.values.get(name)?;
+        names()
+            .any(|known| known == name)
+            .then_some(value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// One line about which variables come from which file; `None` where none does.
+    pub fn said(&self) -> Option<String> {
+        let counts = |name: &&str| self.get(name).is_some() && environment(name).is_none();
+        let names: Vec<&str> = names().filter(counts).collect();
+        (!names.is_empty()).then(|| format!("settings from {}: {}", self.name(), names.join(", ")))
+    }
+
+    /// Why a file that is there was left alone.
+    pub fn left_alone(&self) -> Option<&str> {
+        self.left_alone.as_deref()
+    }
+}
+
+/// Every variable that the file is read for.
+fn names() -> impl Iterator<Item = &'static str> {
+    let of_hubs = Hub::with_api().flat_map(|hub| hub.profile().variables.all());
+    of_hubs.chain(READ)
+}
+
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Whether `user` trusts a file of `owner`.
+fn is_trusted(owner: u32, user: u32) -> bool {
+    owner == user || owner == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_cant_be_read_is_named_if_it_is_for_us() {
+        let file = Path::new("f");
+        let set = EnvFile::parse(
+            file,
+            b"- yaml: x\nHF_HOME: /x\nHF_USERNAME=me\nTARGET_TOKEN: x\nTARGET_TOKEN=y\n",
+        )
+        .unwrap();
+        assert_eq!(
+            (set.get("HF_USERNAME"), set.get("TARGET_TOKEN")),
+            (Some("me"), Some("y"))
+        );
+        let line = EnvFile::parse(file, b"A=1\nTARGET_TOKEN=\"canary\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            line.starts_with("f: the value of TARGET_TOKEN in line 2 can't be read")
+                && !line.contains("canary"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn only_variables_that_the_file_is_read_for_count() {
+        let set = EnvFile::parse(
+            Path::new("f"),
+            b"MODAL_SERVER_URL=http://x\nHTTPS_PROXY=x:1\nHF2MS_STALL=1\nMODAL_TOKEN_ID=ak\nHF_TOKEN=\n",
+        )
+        .unwrap();
+        for name in ["MODAL_SERVER_URL", "HTTPS_PROXY", "HF2MS_STALL", "HF_TOKEN"] {
+            assert_eq!(set.get(name), None, "{name}");
+        }
+        assert_eq!(set.said().unwrap(), "settings from f: MODAL_TOKEN_ID");
+    }
+
+    #[test]
+    fn a_file_counts_whose_owner_is_this_user_or_root() {
+        assert!(is_trusted(1000, 1000) && is_trusted(0, 1000) && is_trusted(0, 0));
+        assert!(!is_trusted(1001, 1000) && !is_trusted(1000, 0));
+        let stranger = |named| EnvFile::of_a_stranger(Path::new(".env"), named);
+        let usual = stranger(None).unwrap();
+        assert!(usual.said().is_none() && usual.left_alone().unwrap().contains("another user"));
+        assert!(stranger(Some(Path::new("f"))).is_err());
+    }
+}
