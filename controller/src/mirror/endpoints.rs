@@ -1,6 +1,7 @@
 //! The source and the target of a mirror, from the command line: addresses of Git repos, or ids on the hubs. Credentials are taken out
 //! of an address first, and each login goes to the origin of its own side only.
 
+use hf2ms_hub::profile::Profile;
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Token, Url, git};
 use percent_encoding::percent_decode_str;
 
@@ -81,15 +82,21 @@ pub fn parse_endpoint(
         settings.access_to(hub)
     };
     let at = repo_at(&git_address(hub, &access.endpoint, &reference), side)?;
-    let own = access
-        .token
-        .as_ref()
-        .map(|token| (hub, token.expose().to_owned()));
+    let own = HubLogin {
+        profile: hub.profile(),
+        token: access.token.as_ref().map(|token| token.expose().to_owned()),
+    };
     Ok(GitEndpoint {
         at,
-        login: login(inside, side, own, environment)?,
+        login: login(inside, side, Some(own), environment)?,
         token_name: access.token_name,
     })
+}
+
+/// What a hub is logged in to by: its own token, if that is set.
+struct HubLogin {
+    profile: &'static Profile,
+    token: Option<String>,
 }
 
 /// The credentials in an address.
@@ -211,34 +218,32 @@ fn git_address(hub: Hub, endpoint: &str, reference: &RepoRef) -> String {
     format!("{endpoint}/{folder}{slash}{}{suffix}", reference.id)
 }
 
-/// The login of a side: from the address, else from the variables of the side, else the hub's token.
+/// The login of a side: from the address, else the hub's own token; at any other host, from the variables of the side. A hub gets
+/// nothing that is meant for another host.
 fn login(
     inside: Option<AddressCredentials>,
     side: MirrorSide,
-    hub: Option<(Hub, String)>,
+    hub: Option<HubLogin>,
     environment: &Environment,
 ) -> CliResult<Option<Token>> {
     let [user_name, token_name, _] = side.variables();
     let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-    let profile = hub.as_ref().map(|(hub, _)| hub.profile());
-    let usual = profile.map_or("oauth2", |profile| profile.git_user);
-    let of_hub = profile
-        .and_then(|profile| profile.variables.user)
-        .and_then(set);
-    let named = |inside: Option<&AddressCredentials>| {
-        inside
-            .map(|inside| inside.user.clone())
-            .filter(|user| !user.is_empty())
+    let (user, usual, password) = match hub {
+        Some(HubLogin { profile, token }) => (
+            profile.variables.user.and_then(set),
+            profile.git_user,
+            token,
+        ),
+        None => (set(user_name), "oauth2", set(token_name)),
     };
-    let user = named(inside.as_ref())
-        .or_else(|| set(user_name))
-        .or(of_hub)
-        .unwrap_or_else(|| usual.to_owned());
-    let own = inside.and_then(|inside| inside.password);
-    let Some(password) = own
-        .or_else(|| set(token_name))
-        .or(hub.map(|(_, token)| token))
-    else {
+    let (own_user, own_password) = inside.map_or((None, None), |inside| {
+        (
+            Some(inside.user).filter(|user| !user.is_empty()),
+            inside.password,
+        )
+    });
+    let user = own_user.or(user).unwrap_or_else(|| usual.to_owned());
+    let Some(password) = own_password.or(password) else {
         return Ok(None);
     };
     let bad = |bad| {
@@ -375,6 +380,34 @@ mod tests {
             )
             .as_deref(),
             Some("oauth2:ms-x")
+        );
+    }
+
+    #[test]
+    fn a_hub_gets_its_own_token_and_never_that_of_another_host() {
+        let sides = [
+            ("SOURCE_USERNAME", "me"),
+            ("SOURCE_TOKEN", "s"),
+            ("TARGET_USERNAME", "you"),
+            ("TARGET_TOKEN", "t"),
+        ];
+        for (text, side, own) in [
+            ("hf:a/b", MirrorSide::Source, ("HF_TOKEN", "hf_x")),
+            (
+                "https://huggingface.co/a/b",
+                MirrorSide::Target,
+                ("HF_TOKEN", "hf_x"),
+            ),
+            ("ms:a/b", MirrorSide::Source, ("MODELSCOPE_TOKEN", "ms-x")),
+        ] {
+            assert_eq!(login_of(text, side, &sides), None, "{text}");
+            let login = login_of(text, side, &[&sides[..], &[own]].concat()).unwrap();
+            assert!(login.ends_with(&format!(":{}", own.1)), "{text}: {login}");
+            assert!(!login.starts_with("me") && !login.starts_with("you"));
+        }
+        assert_eq!(
+            login_of("https://me@huggingface.co/a/b", MirrorSide::Source, &sides),
+            None
         );
     }
 

@@ -9,11 +9,15 @@ use crate::ui::errors::CliError;
 /// A host's error in one line: what is wrong, and what to do.
 pub(super) fn explain(error: &Error, endpoint: &GitEndpoint, side: MirrorSide) -> CliError {
     let (name, url, token) = (side.name(), &endpoint.at.endpoint, endpoint.token_name);
-    let [user_name, ..] = side.variables();
+    let [user_name, of_side, _] = side.variables();
+    let both = match token == of_side {
+        true => format!("{user_name} and {token}"),
+        false => token.to_owned(),
+    };
     let line = match (error.kind(), endpoint.login.is_some()) {
-        (Kind::Unauthorized, false) => format!(
-            "the {name} {url} wants credentials, or does not exist: set {user_name} and {token}"
-        ),
+        (Kind::Unauthorized, false) => {
+            format!("the {name} {url} wants credentials, or does not exist: set {both}")
+        }
         (Kind::Unauthorized, true) => {
             format!(
                 "the {name} {url} does not take the user name and {token}: check both, and that the token is valid"

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::binaries::{SANDBOX, WORKER, find};
+use crate::settings::{OF_MACHINE, PASSED_ON};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, size};
@@ -98,7 +99,7 @@ fn model() -> Value {
 async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> CliResult<ExitStatus> {
     let program = std::env::current_exe()
         .map_err(|error| CliError::usage(format!("this program can't be found: {error}")))?;
-    let mut command = Command::new(program);
+    let mut command = without_hubs(&program);
     command
         .args(["migrate", REPO])
         .current_dir(folder)
@@ -112,12 +113,20 @@ async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> CliResult<E
         .env("MODELSCOPE_TOKEN", sandbox.token("ms"));
     command
         .env("HF2MS_STATE", folder.join("state"))
-        .env("HF2MS_WORKER", worker)
-        .env_remove("MODELSCOPE_DOMAIN");
+        .env("HF2MS_WORKER", worker);
     command
         .status()
         .await
         .map_err(|error| CliError::usage(format!("hf2ms can't be started: {error}")))
+}
+
+/// A program that knows no token, no endpoint and no proxy of the user.
+fn without_hubs(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    let kept = OF_MACHINE.iter().chain(&PASSED_ON);
+    command.envs(kept.filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
 }
 
 impl Sandbox {
@@ -125,7 +134,7 @@ impl Sandbox {
         let binary = find(SANDBOX)?;
         let failed =
             |why: String| CliError::usage(format!("{} can't be started: {why}", binary.display()));
-        let mut command = Command::new(&binary);
+        let mut command = without_hubs(&binary);
         command
             .args(["serve", "--parent-stdin", "--dir"])
             .arg(folder.join("blobs"));
