@@ -211,7 +211,7 @@ impl MirrorRun<'_> {
                 size(scan.pointer_bytes)
             ),
         ];
-        lines.extend(updates.iter().take(SHOWN).map(in_words));
+        lines.extend(updates.iter().take(SHOWN).map(ref_update_line));
         lines.extend(
             (updates.len() > SHOWN).then(|| format!("  and {} more", updates.len() - SHOWN)),
         );
@@ -463,7 +463,7 @@ impl MirrorRun<'_> {
     }
 }
 
-fn in_words(update: &RefUpdate) -> String {
+fn ref_update_line(update: &RefUpdate) -> String {
     let name = hf2ms_hub::path::escape(&update.name);
     let short = |oid: &Option<String>| {
         oid.as_ref()

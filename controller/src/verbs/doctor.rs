@@ -127,7 +127,7 @@ async fn account(hub: Hub, access: &Access, settings: &Settings) -> Finding {
         return Finding::new(name, Verdict::Bad, "can't be checked");
     };
     match who(&at, access, settings).await {
-        Ok(account) => judge(hub, name, &account),
+        Ok(account) => token_finding(hub, name, &account),
         Err(error) if error.kind() == Kind::RateLimited => Finding::new(
             name,
             Verdict::Optional,
@@ -165,7 +165,7 @@ async fn who(at: &RepoAt, access: &Access, settings: &Settings) -> Result<Accoun
     .await
 }
 
-fn judge(hub: Hub, name: &str, account: &Account) -> Finding {
+fn token_finding(hub: Hub, name: &str, account: &Account) -> Finding {
     let may = match account.can_write {
         Some(true) => "may read and write",
         Some(false) => "may read",
@@ -378,13 +378,13 @@ mod tests {
             organisations: vec!["acme".into()],
             can_write: Some(false),
         };
-        let finding = judge(Hub::ModelScope, "MODELSCOPE_TOKEN", &account);
+        let finding = token_finding(Hub::ModelScope, "MODELSCOPE_TOKEN", &account);
         assert_eq!(
             finding.line(),
             "! MODELSCOPE_TOKEN  is bob on ModelScope, in acme; may read"
         );
         assert_eq!(
-            judge(Hub::HuggingFace, "HF_TOKEN", &account).verdict,
+            token_finding(Hub::HuggingFace, "HF_TOKEN", &account).verdict,
             Verdict::Good
         );
     }

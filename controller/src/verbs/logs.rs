@@ -71,7 +71,7 @@ async fn of_the_cloud(
     let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
     let heard = |line: Value| {
         screen.json(&line);
-        screen.print(in_words(&line));
+        screen.print(log_line(&line));
     };
     modal
         .logs(&app, &record.id, follow, heard)
@@ -80,7 +80,7 @@ async fn of_the_cloud(
 }
 
 /// `chunk 3: event started, files 2`.
-fn in_words(line: &Value) -> String {
+fn log_line(line: &Value) -> String {
     let text = |value: &Value| {
         value
             .as_str()
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_line_of_a_container_is_put_into_words() {
-        let words = |json: &str| in_words(&serde_json::from_str(json).unwrap());
+        let words = |json: &str| log_line(&serde_json::from_str(json).unwrap());
         assert_eq!(
             words(r#"{"run":"r","chunk":3,"log":"hello"}"#),
             "chunk 3: hello"

@@ -45,8 +45,8 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     match report {
         Some(report) => screen.print(report.readable()),
         None => screen.print(cloud.map_or_else(
-            || in_words(&so_far, &journal),
-            |cloud| cloud.in_words(&record),
+            || tally_summary(&so_far, &journal),
+            |cloud| cloud.summary(&record),
         )),
     }
     screen.print(format!("  kept in     {}", runs.path(&record.id).display()));
@@ -68,8 +68,8 @@ async fn of_mirror(
     match report {
         Some(report) => screen.print(report.readable()),
         None => screen.print(cloud.map_or_else(
-            || in_words(&so_far, &journal),
-            |cloud| cloud.in_words(record),
+            || tally_summary(&so_far, &journal),
+            |cloud| cloud.summary(record),
         )),
     }
     screen.print(format!("  kept in     {}", runs.path(&record.id).display()));
@@ -162,7 +162,7 @@ impl InTheCloud {
         }
     }
 
-    fn in_words(&self, run: &RunRecord) -> String {
+    fn summary(&self, run: &RunRecord) -> String {
         let Self {
             submitted,
             ended,
@@ -216,7 +216,7 @@ fn so_far(journal: &[JournalEntry]) -> Tally {
     tally
 }
 
-fn in_words(tally: &Tally, journal: &[JournalEntry]) -> String {
+fn tally_summary(tally: &Tally, journal: &[JournalEntry]) -> String {
     let ended = journal
         .iter()
         .filter(|entry| matches!(entry, JournalEntry::Chunk(_)))

@@ -56,11 +56,11 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     };
     let now = runs.find(&record.id)?.state;
     screen.json(&json!({"run": record.id, "was": was, "state": now, "removed": removed}));
-    screen.print(in_words(&record, now));
+    screen.print(stopped_line(&record, now));
     Ok(Exit::Done)
 }
 
-fn in_words(was: &RunRecord, now: State) -> String {
+fn stopped_line(was: &RunRecord, now: State) -> String {
     match was.state {
         State::Running | State::Detached => format!("stopped run {}: it is {}", was.id, now.name()),
         State::Killed => format!("run {} was killed before: nothing of it runs", was.id),
