@@ -60,10 +60,9 @@ pub fn open_source_by_git(
 ) -> Result<Arc<dyn Source>> {
     let (url, user) = git_address(side)?;
     let repo = GitRepo::open(&url, user, side.token.as_ref(), http.clone())?;
-    let stranger = GitRepo::open(&url, user, None, http.clone())?;
     Ok(Arc::new(GitSource::new(
         side.at.clone(),
-        [repo, stranger],
+        repo,
         open_source(side, http)?,
         limits,
     )))

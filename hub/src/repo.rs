@@ -262,6 +262,17 @@ impl Visibility {
     pub fn is_betrayed_by(self, there: Self) -> bool {
         self != Self::Public && there == Self::Public
     }
+
+    /// Whether a repo of this visibility has more readers than one of visibility `other`.
+    pub fn shows_more_than(self, other: Self) -> bool {
+        let readers = |visibility| match visibility {
+            Self::Private => 0,
+            Self::Protected => 1,
+            Self::Internal => 2,
+            Self::Public => 3,
+        };
+        readers(self) > readers(other)
+    }
 }
 
 impl fmt::Display for Visibility {
@@ -283,6 +294,8 @@ pub enum Gate {
     Open,
     /// Access is granted on request, by itself or by hand.
     Gated,
+    /// It is not known: Git does not tell.
+    Untold,
 }
 
 /// What a hub says of a repo.
@@ -310,6 +323,18 @@ mod tests {
             "", "org", "/x", "org/", "a/b/c", "a b/c", "org/../x", "-a/b", "a/b.", "a/b--c", "ü/b",
         ] {
             assert!(bad.parse::<RepoId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn each_visibility_has_more_readers_than_those_before() {
+        use Visibility::{Internal, Private, Protected, Public};
+        let all = [Private, Protected, Internal, Public];
+        for (place, one) in all.iter().enumerate() {
+            for (other_place, other) in all.iter().enumerate() {
+                let expected = place > other_place;
+                assert_eq!(one.shows_more_than(*other), expected, "{one}, {other}");
+            }
         }
     }
 

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::repo::Visibility;
+
 /// Everything `POST /settings` can change.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +17,8 @@ pub struct Settings {
     pub ms_down: Option<u64>,
     /// Bytes a second to ModelScope and its storage.
     pub ms_up: Option<u64>,
+    /// Both hubs create public repos, whatever visibility is asked for.
+    pub ignores_visibility: bool,
     /// How the bytes of large uploads are kept. Uploads in parts are kept where others are hashed: they come in no order.
     pub uploads: Uploads,
     /// How long each answer takes to begin, in milliseconds.
@@ -157,6 +161,7 @@ impl Default for Settings {
             hf_up: None,
             ms_down: None,
             ms_up: None,
+            ignores_visibility: false,
             uploads: Uploads::Keep,
             latency_ms: 0,
             url_ttl_s: 900,
@@ -210,6 +215,14 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The visibility of a new repo for which this one is asked.
+    pub fn visibility_given(&self, asked: Visibility) -> Visibility {
+        match self.ignores_visibility {
+            true => Visibility::Public,
+            false => asked,
+        }
+    }
+
     /// These settings with the keys of `changes` in place of their own; an unknown key is an error.
     pub fn changed(&self, changes: Value) -> Result<Self, String> {
         let Value::Object(changes) = changes else {

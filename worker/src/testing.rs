@@ -157,6 +157,8 @@ pub(crate) struct FakeDestination {
     pub(crate) visibility: Mutex<Option<Visibility>>,
     /// Someone else creates it like this while we do.
     pub(crate) made_meanwhile: Mutex<Option<Visibility>>,
+    /// It creates repos like this, whatever is asked for.
+    pub(crate) creates: Option<Visibility>,
     /// It exists, but is not ours to see.
     pub(crate) taken: bool,
 }
@@ -266,7 +268,7 @@ impl Committer for FakeDestination {
         let mut standing = self.visibility.lock().unwrap();
         let conflicts = self.taken || standing.is_some() || earlier.is_some();
         if !self.taken {
-            *standing = standing.or(earlier).or(Some(visibility));
+            *standing = standing.or(earlier).or(self.creates).or(Some(visibility));
         }
         if conflicts {
             Err(Error::new(Kind::Conflict, "it exists"))

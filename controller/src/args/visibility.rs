@@ -5,10 +5,10 @@ use hf2ms_hub::Visibility;
 /// Who may see a repo that has to be created.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct VisibilityArgs {
-    /// Create the repo private [default: as the source is]
+    /// Create the repo private [default: as the source is; private if that is gated]
     #[arg(long, conflicts_with = "public")]
     private: bool,
-    /// Create the repo public, or write to a public one, though the source is private
+    /// Create the repo public, or write to a public one, though the source is private or gated
     #[arg(long)]
     public: bool,
 }

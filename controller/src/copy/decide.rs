@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hf2ms_worker::pipeline::creation::visibility_of_copy;
 use hf2ms_worker::plan::{MaxDelete, Plan};
 use hf2ms_worker::protocol::Creation;
 use serde::Deserialize;
@@ -67,7 +68,7 @@ pub async fn decide(
     {
         return Ok(Decision::Skip(EXISTS));
     }
-    let wanted = options.visibility.unwrap_or(source.repo.info.visibility);
+    let wanted = visibility_of_copy(&source.repo.info, options.visibility);
     destination.check_not_exposed(wanted)?;
     if let Some((state, earlier)) = verified {
         return Ok(Decision::UpToDate(Box::new(state), Box::new(earlier)));

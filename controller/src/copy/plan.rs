@@ -1,6 +1,7 @@
 //! From a route to a plan: both sides are found, listed and compared, and the difference is cut into chunks. Nothing is written.
 
 use hf2ms_hub::{Listing, RepoKind, Visibility};
+use hf2ms_worker::pipeline::creation::visibility_of_copy;
 use hf2ms_worker::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
 use hf2ms_worker::plan::{CardPolicy, DigestCache, MaxDelete, Plan, PlanRequest};
 use hf2ms_worker::protocol::Chunking;
@@ -198,7 +199,7 @@ fn request(
     options: &PlanOptions,
 ) -> PlanRequest {
     let creation = Creation {
-        visibility: options.visibility.unwrap_or(source.repo.info.visibility),
+        visibility: visibility_of_copy(&source.repo.info, options.visibility),
         exists: destination.info.is_some(),
         sdk: source
             .app

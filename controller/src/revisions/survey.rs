@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Kind, RefStore, Refs, RepoAt, Revision, open_ref_store, refs_by_git};
+use hf2ms_worker::pipeline::creation::visibility_of_copy;
 use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::plan::shared::ClaimedBlobs;
 
@@ -74,7 +75,7 @@ impl Survey {
         else {
             return Ok(SurveyResult::Skip(SPACE));
         };
-        let visibility = options.visibility.unwrap_or(source.repo.info.visibility);
+        let visibility = visibility_of_copy(&source.repo.info, options.visibility);
         destination.check_not_exposed(visibility)?;
         Surveyor {
             options,

@@ -46,6 +46,19 @@ fn a_locked_private_repo_becomes_a_private_copy() {
 }
 
 #[test]
+fn a_locked_repo_may_be_gated_and_becomes_a_private_copy_unless_public_is_asked_for() {
+    let public = [&MIGRATE[..], &["--public"]].concat();
+    for (args, visibility) in [(&MIGRATE[..], "private"), (&public, "public")] {
+        let world = World::with_model();
+        lock(&world, "private");
+        let report = is_done(&world, &run(&world, args));
+        let stored = world.stored("ms", "model", "alice/model").unwrap();
+        assert_eq!(stored["visibility"], visibility, "{report}");
+        assert!(report.to_string().contains("Git does not tell whether"));
+    }
+}
+
+#[test]
 fn a_repo_that_is_locked_between_two_looks_is_copied_by_git() {
     let world = World::with_model();
     let locked = json!({"do": "status", "status": 403, "body": {"error": "Your storage patterns tripped our internal systems!"}});

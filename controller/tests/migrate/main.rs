@@ -9,6 +9,7 @@ mod copies;
 mod output;
 mod plans;
 mod refusals;
+mod visibility;
 
 use std::process::Stdio;
 

@@ -34,8 +34,6 @@ const LARGE: u64 = 4 << 20;
 pub struct GitSource {
     at: RepoAt,
     repo: GitRepo,
-    /// The same repo without credentials: a repo that it may read is public.
-    stranger: GitRepo,
     /// The repo by the hub's API.
     hub: Arc<dyn Source>,
     limits: GitLimits,
@@ -55,16 +53,10 @@ type Failed = (Kind, String);
 
 impl GitSource {
     /// The repo at `at`; `hub` is the same repo by the hub's API.
-    pub(crate) fn new(
-        at: RepoAt,
-        [repo, stranger]: [GitRepo; 2],
-        hub: Arc<dyn Source>,
-        limits: GitLimits,
-    ) -> Self {
+    pub(crate) fn new(at: RepoAt, repo: GitRepo, hub: Arc<dyn Source>, limits: GitLimits) -> Self {
         Self {
             at,
             repo,
-            stranger,
             hub,
             limits,
             large: Mutex::default(),
@@ -133,16 +125,11 @@ impl GitSource {
             .or_else(|| asked.is_commit().then(|| asked.clone()));
         let commit = commit
             .ok_or_else(|| Error::new(Kind::NotFound, format!("there is no revision {asked}")))?;
-        // What is not seen to be public must not become so.
-        let visibility = if self.stranger.advertised().await.is_ok() {
-            Visibility::Public
-        } else {
-            Visibility::Private
-        };
+        // Git tells neither who may see the repo nor whether it is gated.
         Ok(RepoInfo {
             commit: Some(commit),
-            visibility,
-            gate: Gate::Open,
+            visibility: Visibility::Private,
+            gate: Gate::Untold,
             renamed: None,
         })
     }

@@ -121,7 +121,8 @@ pub(super) async fn look_up(repo: &HuggingFaceRepo) -> Result<Option<RepoInfo>> 
     }))
 }
 
-/// Creates the repo. There is no "internal" here: the narrower word is sent. Sent again when the answer is lost: the
+/// Creates the repo. There is no "internal" here: the narrower word is sent. `private`, the field of older clients, is never
+/// sent beside `visibility` by `create_repo`. Sent again when the answer is lost: the
 /// second answer is then [`Kind::Conflict`].
 ///
 /// # Errors

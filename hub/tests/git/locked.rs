@@ -13,8 +13,9 @@ async fn a_locked_repo_is_described_listed_and_read_by_git() {
     );
     let info = source(&world, "main").describe().await.unwrap();
     assert_eq!(
-        (info.commit.unwrap().as_str(), info.visibility),
-        (commit.as_str(), Visibility::Public)
+        (info.commit.unwrap().as_str(), info.visibility, info.gate),
+        (commit.as_str(), Visibility::Private, Gate::Untold),
+        "Git tells neither"
     );
     let source = source(&world, &commit);
     let listing = source.list().await.unwrap();

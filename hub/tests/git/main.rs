@@ -23,7 +23,7 @@ use contract::world::{Protocol, Side, World, all};
 use hf2ms_hub::git::{Bare, Depth, GitLimits, GitRepo};
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::http::retry::RetryPolicy;
-use hf2ms_hub::{Blob, GitSha1, Hub, Kind, RepoKind, Source, Token, Visibility};
+use hf2ms_hub::{Blob, Gate, GitSha1, Hub, Kind, RepoKind, Source, Token, Visibility};
 use hf2ms_sandbox::GitHost;
 use serde_json::{Value, json};
 

@@ -63,9 +63,10 @@ pub async fn create(world: &World, mut call: Call, caller: Caller) -> Answer {
     let url = format!("{}/{}{id}", world.named(Origin::Hf), wanted.kind().prefix());
     let files = [(".gitattributes", rules::gitattributes())];
     let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
+    let visibility = world.settings().visibility_given(wanted.visibility());
     let made = world
         .hf
-        .create(wanted.kind(), &id, wanted.visibility(), &files)
+        .create(wanted.kind(), &id, visibility, &files)
         .map_err(|error| broken(&error))?;
     Ok(match made {
         Ok(repo) => {

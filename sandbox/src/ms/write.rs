@@ -92,6 +92,7 @@ pub async fn create(world: &World, mut call: Call, caller: Caller, kind: Kind) -
         Some("5") | None => Visibility::Public,
         Some(_) => return Err(access::bad_request("invalid visibility")),
     };
+    let visibility = world.settings().visibility_given(visibility);
     let made = world
         .ms
         .create(kind, &format!("{owner}/{name}"), visibility, seeds(kind))
@@ -176,14 +177,11 @@ pub async fn create_studio(world: &World, mut call: Call, caller: Caller) -> Ans
         ));
     }
     let id = format!("{}/{}", wanted.owner, wanted.repo_name);
+    let visibility = wanted.visibility.unwrap_or(private);
+    let visibility = world.settings().visibility_given(visibility);
     let made = world
         .ms
-        .create(
-            Kind::Space,
-            &id,
-            wanted.visibility.unwrap_or(private),
-            seeds(Kind::Space),
-        )
+        .create(Kind::Space, &id, visibility, seeds(Kind::Space))
         .map_err(|error| broken(&error))?;
     let repo = made
         .map_err(|_| access::open_refused(409, "DuplicateEntity", "the studio already exists"))?;

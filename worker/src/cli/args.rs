@@ -94,7 +94,7 @@ pub(crate) struct Migrate {
     /// Branch, tag or commit of the source [default: its main branch]
     #[arg(long)]
     revision: Option<Revision>,
-    /// Create the destination private [default: as the source is]
+    /// Create the destination private [default: as the source is; private if that is gated]
     #[arg(long, conflicts_with = "public")]
     private: bool,
     /// Create the destination public, or write into one that is

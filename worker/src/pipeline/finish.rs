@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use hf2ms_hub::{Error, Kind, RepoPath, Result};
 
 use super::compare::compare;
+use super::creation::check_before_commit;
 use crate::commit;
 use crate::context::Context;
 use crate::plan::{Changeset, Plan, WithheldDeletions};
@@ -108,30 +109,31 @@ async fn commit_files(
 ) -> Result<()> {
     let before = context.events.receipt_so_far().failed.len();
     let deletion = (deletion == Deletion::Always || unsent.is_empty()).then_some(deletion);
-    commit_once(context, plan.change(receipts), deletion).await?;
+    let change = allowed(plan.change(receipts), deletion);
+    if change.is_empty() {
+        return Ok(());
+    }
+    check_before_commit(context.destination.as_ref(), plan.creation.visibility).await?;
+    commit::write_changeset(context, &change).await?;
     let failed = context.events.receipt_so_far().failed.split_off(before);
     if failed.iter().any(FailedFile::may_pass) {
         context.events.forget_failures_after(before);
         rebase_on_destination(context, plan).await?;
-        commit_once(context, plan.change(receipts), deletion).await?;
+        let change = allowed(plan.change(receipts), deletion);
+        if !change.is_empty() {
+            commit::write_changeset(context, &change).await?;
+        }
     }
     Ok(())
 }
 
-/// Writes a changeset; `None` deletes nothing.
-async fn commit_once(
-    context: &Context,
-    mut change: Changeset,
-    deletion: Option<Deletion>,
-) -> Result<()> {
+/// The changeset with the deletions that are allowed; `None` allows none.
+fn allowed(mut change: Changeset, deletion: Option<Deletion>) -> Changeset {
     match deletion {
         Some(deletion) => change.deletion = deletion,
         None => change.delete.clear(),
     }
-    if change.files.is_empty() && change.delete.is_empty() {
-        return Ok(());
-    }
-    commit::write_changeset(context, &change).await
+    change
 }
 
 /// Lists the destination and rebases the plan on the listing. Deletions that are withheld, because another writer changed the file,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hf2ms_hub::{Error, Kind, Listing, RepoAt, RepoInfo, Revision, Source};
+use hf2ms_hub::{Error, Gate, Kind, Listing, RepoAt, RepoInfo, Revision, Source};
 
 use crate::context::open_source_by;
 use crate::plan::GitFiles;
@@ -95,6 +95,7 @@ impl PinnedSource {
             }
             None => return Err(SourceError::NoCommit(Box::new(at))),
         };
+        warnings.extend(copied_private(&at, info.gate));
         let pinned = RepoAt {
             revision: commit,
             ..at.clone()
@@ -243,6 +244,18 @@ fn read_by_git(at: &RepoAt, lock: &Error) -> String {
         lock.message(),
         at.id
     )
+}
+
+/// Why the copy of a repo is private though the repo may be public.
+fn copied_private(at: &RepoAt, gate: Gate) -> Option<String> {
+    let why = match gate {
+        Gate::Open => return None,
+        Gate::Gated => format!("{} is gated, and gates are not copied", at.id),
+        Gate::Untold => format!("Git does not tell whether {} is public or gated", at.id),
+    };
+    Some(format!(
+        "{why}: its copy is private, unless --public shows it to everyone"
+    ))
 }
 
 fn read_by_name(at: &RepoAt) -> String {

@@ -19,6 +19,13 @@ pub struct Changeset {
     pub parent: Option<Revision>,
 }
 
+impl Changeset {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.delete.is_empty()
+    }
+}
+
 /// One file that must change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitFile {

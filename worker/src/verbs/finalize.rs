@@ -57,7 +57,7 @@ async fn finalize_plan(context: &Context, mut job: FinalizeJob) -> Result<Exit> 
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_hub::{File, Kind, Listed, Listing, Placement};
+    use hf2ms_hub::{File, Kind, Listed, Listing, Placement, Visibility};
 
     use super::*;
     use crate::plan::DigestCache;
@@ -216,6 +216,24 @@ mod tests {
             (exit, destination.commits.lock().unwrap().len()),
             (Exit::Refused, 0)
         );
+    }
+
+    #[tokio::test]
+    async fn a_destination_that_became_public_since_the_plan_gets_no_commit() {
+        for (now, code, commits) in [
+            (Visibility::Public, Exit::Refused, 0),
+            (Visibility::Private, Exit::Done, 1),
+        ] {
+            let (source, mut job) = two_files();
+            job.plan.creation.visibility = Visibility::Private;
+            let destination = FakeDestination {
+                visibility: Some(now).into(),
+                ..FakeDestination::default()
+            };
+            let (exit, destination) = finalized(source, destination, job).await;
+            let written = destination.commits.lock().unwrap().len();
+            assert_eq!((exit, written), (code, commits), "{now}");
+        }
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use hf2ms_hub::{
 
 use crate::context::Context;
 use crate::events::Events;
-use crate::pipeline::creation::{check_not_exposed, create_or_adopt};
+use crate::pipeline::creation::{check_not_exposed, create_or_adopt, visibility_of_copy};
 use crate::pipeline::finish::commit_and_verify;
 use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
 use crate::pipeline::source::PinnedSource;
@@ -73,7 +73,7 @@ pub struct MigrateRequest {
     pub kind: Option<RepoKind>,
     /// A branch, tag or commit of the source.
     pub revision: Revision,
-    /// Who may see a repo that has to be created; the source's own when absent.
+    /// Who may see a repo that has to be created; `None` means as with the source.
     pub visibility: Option<Visibility>,
     /// What is done about a card that the destination refuses.
     pub card: CardPolicy,
@@ -140,10 +140,10 @@ async fn copy(
         request.transport.of_blobs(),
     )?;
     destination.account_if_told().await?;
-    let wanted = request.visibility.unwrap_or(source.info.visibility);
     let mut plan =
         make_whole_plan(request, &mut source, to, destination.as_ref(), settings).await?;
     if !plan.creation.exists {
+        let wanted = plan.creation.visibility;
         create_or_adopt(destination.as_ref(), wanted, destination.create(wanted)).await?;
         plan.rebase_on(&destination.list_branch().await?);
     }
@@ -184,7 +184,7 @@ async fn make_whole_plan(
     destination: &dyn Destination,
     settings: &Settings,
 ) -> Result<Plan> {
-    let visibility = request.visibility.unwrap_or(source.info.visibility);
+    let visibility = visibility_of_copy(&source.info, request.visibility);
     let existing = destination.find().await?;
     if let Some(info) = &existing {
         check_not_exposed(visibility, info.visibility)?;

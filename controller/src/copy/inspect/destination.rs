@@ -155,6 +155,9 @@ impl DestinationRepo {
             CreationError::WouldShow(wanted) => format!(
                 "{id} is public at the destination, and what would be copied is {wanted}: give --public to show it, or --dest with another id"
             ),
+            CreationError::ShowsMore { wanted, found } => format!(
+                "{hub} created {id} {found}, though {wanted} was asked for, and no file was committed: make it {wanted} there, or delete it"
+            ),
             CreationError::NotVisible => {
                 format!("{id} exists on {hub} and is not ours to see: use --dest with another id")
             }

@@ -1,6 +1,6 @@
 //! The source of a copy, as the controller sees it: found and pinned by the pipeline, with warnings and errors for a person.
 
-use hf2ms_hub::{Gate, Kind, Listing, RepoAt, RepoKind, Revision, Sdk};
+use hf2ms_hub::{Kind, Listing, RepoAt, RepoKind, Revision, Sdk};
 use hf2ms_worker::pipeline::source::{PinnedSource, SourceError, describe};
 use hf2ms_worker::plan::GitFiles;
 use hf2ms_worker::protocol::Transport;
@@ -38,12 +38,6 @@ impl SourceRepo {
         };
         warn_of_dataset(&mut repo, route, settings).await;
         repo.warnings.extend(renamed(&repo.at, &repo.info));
-        if repo.info.gate == Gate::Gated {
-            repo.warnings.push(format!(
-                "{} is gated, and the copy will not be: give --private unless its terms allow that",
-                repo.at.id
-            ));
-        }
         Ok(Self {
             repo,
             app: None,

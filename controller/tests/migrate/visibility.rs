@@ -1,0 +1,121 @@
+//! Who may see the copy.
+
+use std::process::Command;
+
+use super::*;
+use crate::common::{ALICE, Ran, binary};
+
+const TOKEN: (&str, &str) = ("HF_TOKEN", "hf_sandboxAliceWrite");
+
+/// Puts a repo of one file on a hub, and changes it.
+fn with_repo(world: &World, hub: &str, id: &str, change: &str) {
+    let about = format!(r#""hub":"{hub}","kind":"model","id":"{id}""#);
+    world.seed(&format!(
+        r#"{{{about},"message":"m","files":[{{"path":"a.txt","text":"x"}}]}}"#
+    ));
+    world.admin("POST", "/repo", &format!("{{{about},{change}}}"));
+}
+
+/// Who may see a model, and whether the file was committed.
+fn seen(world: &World, hub: &str, id: &str) -> (String, bool) {
+    let repo = world.stored(hub, "model", id).unwrap();
+    let files = repo["files"].as_array().unwrap();
+    let is_there = files.iter().any(|file| file["path"] == "a.txt");
+    (repo["visibility"].as_str().unwrap().to_owned(), is_there)
+}
+
+/// `hf2ms-worker` as a container runs it.
+fn lone_worker(world: &World, args: &[&str]) -> Ran {
+    let mut worker = Command::new(binary("hf2ms-worker"));
+    worker.args(args).env_clear().envs([
+        ("HF_ENDPOINT", world.address("hf")),
+        ("MODELSCOPE_ENDPOINT", world.address("ms")),
+        ("MODELSCOPE_TOKEN", ALICE),
+        TOKEN,
+    ]);
+    Ran::of(worker.output().unwrap())
+}
+
+#[test]
+fn a_gated_source_becomes_a_private_copy_unless_public_is_asked_for() {
+    let world = World::new();
+    let gated = r#""gated":"manual""#;
+    for id in ["alice/one", "alice/two", "alice/three", "alice/all"] {
+        with_repo(&world, "hf", id, gated);
+    }
+    let ran = world.run_with(&["migrate", "alice/one"], &[TOKEN]);
+    assert!(
+        ran.code == 0
+            && ran.stderr.contains("alice/one is gated")
+            && ran.stderr.contains("--public"),
+        "{}",
+        ran.stderr
+    );
+    let ran = lone_worker(&world, &["migrate", "hf:alice/two", "ms:alice/two"]);
+    assert!(
+        ran.code == 0 && ran.stderr.contains("alice/two is gated"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(world.run_with(&["batch", "alice/three"], &[TOKEN]).code, 0);
+    let all = ["migrate", "alice/all", "--all-revisions"];
+    assert_eq!(world.run_with(&all, &[TOKEN]).code, 0);
+    for id in ["alice/one", "alice/two", "alice/three", "alice/all"] {
+        assert_eq!(seen(&world, "ms", id), ("private".to_owned(), true), "{id}");
+    }
+    with_repo(&world, "hf", "alice/open", gated);
+    assert_eq!(
+        world
+            .run_with(&["migrate", "alice/open", "--public"], &[TOKEN])
+            .code,
+        0
+    );
+    assert_eq!(
+        seen(&world, "ms", "alice/open"),
+        ("public".to_owned(), true)
+    );
+}
+
+#[test]
+fn a_gated_source_never_goes_into_a_public_repo_that_exists() {
+    let world = World::new();
+    with_repo(&world, "hf", "alice/model", r#""gated":"auto""#);
+    let seed = r#"{"hub":"ms","kind":"model","id":"alice/model","message":"m","files":[{"path":"b.txt","text":"b"}]}"#;
+    world.seed(seed);
+    let refused = "alice/model is public at the destination";
+    for args in [
+        &["migrate", "alice/model"][..],
+        &["migrate", "alice/model", "--all-revisions"],
+    ] {
+        world.run_with(args, &[TOKEN]).refused_with(3, refused);
+    }
+    let ran = lone_worker(&world, &["migrate", "hf:alice/model", "ms:alice/model"]);
+    assert_eq!(ran.code, 3, "{}", ran.stdout);
+    assert_eq!(
+        seen(&world, "ms", "alice/model"),
+        ("public".to_owned(), false)
+    );
+}
+
+#[test]
+fn a_hub_that_ignores_the_visibility_gets_no_file() {
+    let world = World::new();
+    let private = r#""private":true"#;
+    with_repo(&world, "hf", "alice/secret", private);
+    with_repo(&world, "ms", "alice/back", private);
+    world
+        .admin("POST", "/settings", r#"{"ignores_visibility":true}"#)
+        .unwrap();
+    for (from, to) in [("hf:alice/secret", "ms"), ("ms:alice/back", "hf")] {
+        let id = &from[3..];
+        let ran = world.run_with(&["migrate", from], &[TOKEN]);
+        ran.refused_with(3, "though private was asked for, and no file was committed");
+        assert_eq!(seen(&world, to, id), ("public".to_owned(), false));
+    }
+    let ran = lone_worker(&world, &["migrate", "hf:alice/secret", "ms:alice/alone"]);
+    assert_eq!(ran.code, 3, "{}", ran.stdout);
+    assert_eq!(
+        seen(&world, "ms", "alice/alone"),
+        ("public".to_owned(), false)
+    );
+}
