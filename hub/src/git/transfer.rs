@@ -186,11 +186,13 @@ fn fetch(
     }
 }
 
+/// A ref's name and why the server refused it; `None` for one that was updated.
+type RefStatus = (String, Option<String>);
+
 /// What a server reports of a push, as libgit2 tells it piece by piece. Cheap to clone.
 #[derive(Clone, Default)]
 struct PushReport {
-    /// Each ref with its status; `None` for one that was updated.
-    statuses: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    statuses: Arc<Mutex<Vec<RefStatus>>>,
     messages: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -217,7 +219,7 @@ impl PushReport {
     /// The result of each ref.
     fn results(&self) -> Vec<Pushed> {
         let words = words(&String::from_utf8_lossy(&locked(&self.messages)));
-        let pushed = |(name, refused): (String, Option<String>)| Pushed {
+        let pushed = |(name, refused): RefStatus| Pushed {
             name,
             refused: refused.map(|status| Rejection {
                 status,
