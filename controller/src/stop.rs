@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use hf2ms_worker::signals::StopSignals;
+use tokio::signal::unix::SignalKind;
 use tokio::sync::watch;
 
 /// Why waiting ended: a signal asked to stop.
@@ -27,21 +28,22 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Listens to SIGINT, SIGTERM and SIGHUP. The second one ends the process at once.
+    /// Listens to SIGINT, SIGTERM and SIGHUP, as far as they were not ignored at the start: under `nohup` a terminal that goes away
+    /// ends nothing. The second one ends the process at once.
     ///
     /// # Errors
     /// When the system gives no signal handlers.
     pub fn on_signals() -> std::io::Result<Self> {
         let stop = Self::default();
         let ask = stop.ask.clone();
-        let (mut int, mut term) = (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        );
-        let mut hup = signal(SignalKind::hangup())?;
+        let mut signals = StopSignals::listen(&[
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ])?;
         tokio::spawn(async move {
             loop {
-                tokio::select! { _ = int.recv() => (), _ = term.recv() => (), _ = hup.recv() => () }
+                signals.next().await;
                 if ask.send_replace(true) {
                     std::process::exit(130);
                 }

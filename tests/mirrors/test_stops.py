@@ -33,6 +33,27 @@ def interrupted(world, target, at, flags, env):
     assert code == 130
 
 
+def test_under_nohup_a_terminal_that_goes_away_ends_nothing(history):
+    world, objects = history
+    target, reached, ended = world.target(hook=True), threading.Event(), threading.Event()
+
+    def hold(seen):
+        if STORAGE in seen.path:
+            reached.set()
+            ended.wait(120)
+        return False
+
+    world.host.rule(hold)
+    command = ["nohup", str(HF2MS), "mirror", "-s", world.source.url, "-t", target.url]
+    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    child = subprocess.Popen(command, env=world.environment(), cwd=world.folder, start_new_session=True, **quiet)
+    assert reached.wait(120)
+    os.killpg(child.pid, signal.SIGHUP)
+    ended.set()
+    assert child.wait() == 0
+    world.is_mirrored(target, objects)
+
+
 @needs_docker
 @pytest.mark.parametrize("at", ["git-upload-pack", STORAGE, "git-receive-pack"])
 def test_a_signal_leaves_no_container(history, at):

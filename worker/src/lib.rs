@@ -12,6 +12,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod protocol;
 pub mod settings;
+pub mod signals;
 pub mod transfer;
 pub mod verbs;
 

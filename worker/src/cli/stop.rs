@@ -5,6 +5,8 @@ use std::sync::Arc;
 use hf2ms_worker::events::Events;
 use hf2ms_worker::job::Lifeline;
 use hf2ms_worker::protocol::{Event, Exit};
+use hf2ms_worker::signals::StopSignals;
+use tokio::signal::unix::SignalKind;
 
 /// Runs a verb until it ends, a signal comes, or the lifeline is cut; the receipt is the last event in any case.
 pub(super) async fn until_stopped(
@@ -22,17 +24,10 @@ pub(super) async fn until_stopped(
     exit
 }
 
-/// Returns at SIGTERM or SIGINT.
+/// Returns at SIGTERM or SIGINT, unless they were ignored at the start.
 pub(super) async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => (),
-        _ = interrupt.recv() => (),
+    match StopSignals::listen(&[SignalKind::terminate(), SignalKind::interrupt()]) {
+        Ok(mut signals) => signals.next().await,
+        Err(_) => std::future::pending().await,
     }
 }
