@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import random
 import signal
 import subprocess
 import threading
@@ -388,6 +389,32 @@ def test_a_worker_that_is_killed_is_replaced(history):
 def test_a_disk_without_room_is_said(history):
     world, _ = history
     world.mirror(world.target(), "--temp-dir", "/proc/nowhere").ended(1, "/proc/nowhere")
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A folder with room for 256 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_final_and_names_the_folder(world, small):
+    world.source.commit("refs/heads/main", {"large.dat": random.Random(7).randbytes(1 << 20)}).flush()
+    world.mirror(world.target(), TMPDIR=str(small)).ended(1, "TMPDIR", str(small), "No space left")
+    assert len(world.host.asked("POST", "/git-upload-pack")) == 1
+
+
+def test_a_pipe_among_temporary_folders_is_waited_for_by_nobody(history):
+    world, objects = history
+    target, folder = world.target(), world.folder / "tmp"
+    (folder / "hf2ms-git-x").mkdir(parents=True)
+    os.mkfifo(folder / "hf2ms-git-x/alive")
+    world.mirror(target, TMPDIR=str(folder)).ended(0)
+    world.is_mirrored(target, objects)
 
 
 def test_nothing_is_left_on_the_disk_but_what_was_asked_for(history):

@@ -14,23 +14,21 @@ pub fn write_aside(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let aside = path.with_extension("partial");
-    let mut file = BufWriter::new(
-        private()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&aside)?,
-    );
-    fill(&mut file)?;
-    file.into_inner()
-        .map_err(|error| error.into_error())?
-        .sync_all()?;
-    fs::rename(&aside, path)?;
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
+    // A name of its own that nobody had: no file of that name is destroyed, and no link followed.
+    let aside = tempfile::Builder::new()
+        .prefix(".hf2ms-")
+        .suffix(".partial")
+        .tempfile_in(folder)?;
+    let mut file = BufWriter::new(aside.as_file().try_clone()?);
+    fill(&mut file)?;
+    file.into_inner()
+        .map_err(|error| error.into_error())?
+        .sync_all()?;
+    aside.persist(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()
 }
 
@@ -69,5 +67,23 @@ mod tests {
             .is_err()
         );
         assert_eq!(fs::read(&path).unwrap(), b"old");
+        let left = fs::read_dir(state.path()).unwrap().count();
+        assert_eq!(left, 1, "what was written aside is gone");
+    }
+
+    #[test]
+    fn a_file_that_is_called_partial_is_somebodys_and_a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, partial) = (
+            folder.path().join("x.json"),
+            folder.path().join("x.partial"),
+        );
+        let other = folder.path().join("other");
+        fs::write(&other, "theirs").unwrap();
+        std::os::unix::fs::symlink(&other, &partial).unwrap();
+        write_aside(&path, |file| file.write_all(b"new")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read(&partial).unwrap(), b"theirs");
+        assert!(fs::symlink_metadata(&partial).unwrap().is_symlink());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::failure::error_of;
+use super::failure::{error_of, is_full, no_space};
 use super::limits::GitLimits;
 use super::pointer;
 use super::temp_folder::TempFolder;
@@ -32,6 +32,10 @@ impl Bare {
     /// As [`Bare::new`].
     pub fn below(limits: GitLimits, folder: Option<&std::path::Path>) -> Result<Self> {
         let no_room = |error: &dyn std::fmt::Display| {
+            let said = error.to_string();
+            if is_full(&said) {
+                return no_space(&said);
+            }
             Error::new(
                 Kind::Transient,
                 format!(

@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::OFlags;
 use tempfile::TempDir;
 
 const PREFIX: &str = "hf2ms-git-";
@@ -112,15 +114,30 @@ fn sweep(all: &Path) {
     }
 }
 
-/// Whether the folder's process has ended: its lock is free. A folder without the file is about to get one.
+/// Whether the folder's process has ended: its lock is free. A folder without the file is about to get one. Other users may have put
+/// anything into a shared folder: only this user's folders and regular files count, and no open waits for a reader.
 fn is_abandoned(folder: &Path) -> bool {
-    let alive = File::options().write(true).open(folder.join(ALIVE));
-    alive.is_ok_and(|alive| {
-        !matches!(
-            alive.try_lock(),
-            Err(TryLockError::WouldBlock | TryLockError::Error(_))
-        )
-    })
+    let owner = rustix::process::getuid().as_raw();
+    let is_own_folder =
+        fs::symlink_metadata(folder).is_ok_and(|about| about.is_dir() && about.uid() == owner);
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits();
+    let open = || {
+        File::options()
+            .write(true)
+            .custom_flags(i32::try_from(flags).unwrap_or(0))
+            .open(folder.join(ALIVE))
+    };
+    is_own_folder
+        && open().is_ok_and(|alive| {
+            let is_own_file = alive
+                .metadata()
+                .is_ok_and(|about| about.is_file() && about.uid() == owner);
+            is_own_file
+                && !matches!(
+                    alive.try_lock(),
+                    Err(TryLockError::WouldBlock | TryLockError::Error(_))
+                )
+        })
 }
 
 #[cfg(test)]
@@ -151,5 +168,34 @@ mod tests {
         let kept = TempFolder::below(Some(all.path())).unwrap().keep();
         sweep(all.path());
         assert!(kept.is_dir(), "someone wanted it");
+    }
+
+    #[test]
+    fn what_only_looks_like_a_folder_of_ours_is_left_alone_and_waited_for_by_nobody() {
+        let all = tempfile::tempdir().unwrap();
+        let [pipe, linked, link] = ["hf2ms-git-pipe", "hf2ms-git-file", "hf2ms-git-link"]
+            .map(|name| all.path().join(name));
+        let other = all.path().join("other");
+        for folder in [&pipe, &linked, &other] {
+            fs::create_dir(folder).unwrap();
+        }
+        let made = std::process::Command::new("mkfifo")
+            .arg(pipe.join(ALIVE))
+            .status();
+        assert!(made.unwrap().success());
+        fs::write(other.join(ALIVE), "").unwrap();
+        std::os::unix::fs::symlink(other.join(ALIVE), linked.join(ALIVE)).unwrap();
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        let (done, ended) = std::sync::mpsc::channel();
+        let folder = all.path().to_owned();
+        std::thread::spawn(move || {
+            sweep(&folder);
+            let _ = done.send(());
+        });
+        ended
+            .recv_timeout(std::time::Duration::from_secs(10))
+            .expect("the sweep waits for a reader of the pipe");
+        assert!(pipe.is_dir() && linked.is_dir() && other.join(ALIVE).is_file());
+        assert!(fs::symlink_metadata(&link).is_ok());
     }
 }
