@@ -94,7 +94,7 @@ def test_mirror_has_all_refs_and_deletes_what_the_source_lacks(history):
     target = world.target()
     world.source.ref("refs/notes/x", "refs/heads/main")
     target.commit("refs/heads/theirs", {"other": b"other"}).flush()
-    ran = world.mirror(target, "--mirror").ended(0)
+    ran = world.mirror(target, "--mirror", "--allow-unrelated").ended(0)
     assert target.refs() == world.source.refs() and ran.refs()["refs/heads/theirs"] == "deleted"
     world.is_mirrored(target, objects, world.source.refs())
 
@@ -106,7 +106,7 @@ def test_what_gitlab_refuses_of_a_mirror_falls_back_to_branches_and_tags(history
     target.commit("refs/heads/trunk", {"x": b"x"}).flush()
     git(target.path, "symbolic-ref", "HEAD", "refs/heads/trunk")
     world.source.ref("refs/pr/1", "refs/heads/main").ref("refs/keep-around/1", "refs/heads/main")
-    ran = world.mirror(target, "--mirror").ended(0)
+    ran = world.mirror(target, "--mirror", "--allow-unrelated").ended(0)
     states = ran.refs()
     assert {states[ref] for ref in ("refs/heads/main", "refs/heads/dev/x", "refs/tags/v1", "refs/tags/v2")} == {"pushed"}
     assert {states[ref] for ref in ("refs/pr/1", "refs/keep-around/1", "refs/heads/trunk")} == {"refused"}

@@ -2,8 +2,8 @@
 
 use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{
-    Force, LfsPolicy, MirrorPolicy, RefScope, ScanJob, ScanOutput, ScratchFolder, VERSION,
-    WorkerOptions,
+    Force, LfsPolicy, MirrorPolicy, RefScope, Safeguards, ScanJob, ScanOutput, ScratchFolder,
+    VERSION, WorkerOptions,
 };
 
 use super::endpoints::GitEndpoint;
@@ -21,6 +21,8 @@ pub struct MirrorOptions {
     pub force: Force,
     /// What happens to LFS objects.
     pub lfs: LfsPolicy,
+    /// What is refused unless the user says so.
+    pub safeguards: Safeguards,
     /// The temporary folder of Git's objects.
     pub folder: ScratchFolder,
     /// The workers and the size of chunks.
@@ -40,6 +42,7 @@ impl MirrorOptions {
                 force: self.force,
                 lfs: self.lfs,
                 chunking,
+                safeguards: self.safeguards,
             },
             tell,
             folder: self.folder.clone(),

@@ -82,7 +82,10 @@ impl MirrorReport {
     /// The exit code. Refs that no host accepts, and branches that the target refuses to delete, do not count: the report names them.
     pub fn exit(&self) -> Exit {
         let counts = |outcome: &&RefOutcome| {
-            outcome.state == RefState::Refused && is_plain(&outcome.name) && !is_kept(outcome)
+            outcome.is_conflict()
+                || outcome.state == RefState::Refused
+                    && is_plain(&outcome.name)
+                    && !is_kept(outcome)
         };
         match self.state {
             State::Interrupted => Exit::Interrupted,
@@ -282,6 +285,14 @@ mod tests {
         );
         assert_eq!(
             exit(&[("refs/heads/main", Refused, Some("protected"))]),
+            Exit::Incomplete
+        );
+        assert_eq!(
+            exit(&[(
+                "refs/notes/x",
+                Refused,
+                Some("conflict: it moved at the target")
+            )]),
             Exit::Incomplete
         );
         let failed = |kind| {

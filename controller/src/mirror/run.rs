@@ -9,6 +9,7 @@ use hf2ms_worker::protocol::{
     Exit, PlanSummary, PushJob, PushReport, RefAt, RefUpdate, Scan, ScanJob, ScanOutput,
 };
 use hf2ms_worker::verbs::mirror::refs::updates;
+use hf2ms_worker::verbs::mirror::steps::spares_target;
 use serde_json::json;
 
 use super::cloud::{JOB, ModalMirror, attach};
@@ -216,6 +217,7 @@ impl MirrorRun<'_> {
             (updates.len() > SHOWN).then(|| format!("  and {} more", updates.len() - SHOWN)),
         );
         self.screen.print(lines.join("\n"));
+        spares_target(&job, &scan).map_err(|refused| CliError::refused(refused.to_string()))?;
         Ok(Exit::Done)
     }
 

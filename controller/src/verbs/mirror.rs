@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hf2ms_worker::protocol::{Exit, Force, LfsPolicy, Memory, RefScope, ScratchFolder};
+use hf2ms_worker::protocol::{
+    Exit, Force, LfsPolicy, Memory, RefScope, Safeguard, Safeguards, ScratchFolder,
+};
 
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::binaries::{WORKER, find};
@@ -46,6 +48,15 @@ pub struct Args {
     /// Leave refs alone that would lose something
     #[arg(long)]
     no_force: bool,
+    /// Write refs although someone has moved them at the target during the run
+    #[arg(long, conflicts_with = "no_force")]
+    overwrite: bool,
+    /// Go on although the source has no branch or tag and the target has refs: with --mirror they are deleted
+    #[arg(long)]
+    allow_empty_source: bool,
+    /// Go on although the target has refs and nothing in common with the source: they are replaced
+    #[arg(long)]
+    allow_unrelated: bool,
     /// Show which refs and objects would move, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -217,6 +228,14 @@ impl Args {
         }
     }
 
+    fn safeguards(&self) -> Safeguards {
+        Safeguards {
+            empty_source: Safeguard::waived_if(self.allow_empty_source),
+            unrelated_target: Safeguard::waived_if(self.allow_unrelated),
+            moved_refs: Safeguard::waived_if(self.overwrite),
+        }
+    }
+
     fn options(
         &self,
         source: GitEndpoint,
@@ -250,6 +269,7 @@ impl Args {
                 Force::Always
             },
             lfs,
+            safeguards: self.safeguards(),
             folder: self.folder()?,
             worker_args: self.worker_args.clone(),
         })

@@ -3,7 +3,7 @@
 //! [`remote`] is a server's repo, [`advertisement`] the refs that the server tells. [`Bare`] is a repository in a
 //! [`temp_folder`] that objects are fetched into and pushed from ([`bare`], [`transfer`]). libgit2 does the packing; its bytes
 //! travel by the project's own HTTP client ([`session`]). [`tree`] lists a commit's files, [`history`] every pointer in all
-//! commits, [`pointer`] reads one. [`limits`] says what is too much. [`source`] reads a hub's repo by Git, as a
+//! commits, [`pointer`] reads one. [`relation`] says what two repos have in common. [`limits`] says what is too much. [`source`] reads a hub's repo by Git, as a
 //! [`crate::Source`]. [`lfs_store`] has the blobs of a repo's LFS server, whose address [`lfsconfig`] may give.
 
 mod advertisement;
@@ -16,6 +16,7 @@ mod lfsconfig;
 mod limits;
 pub mod pointer;
 pub(crate) mod profile;
+mod relation;
 mod remote;
 mod session;
 mod source;
@@ -30,10 +31,11 @@ pub use bare::Bare;
 pub use lfs_store::{LfsStore, lfs_address};
 pub use lfsconfig::LfsAddress;
 pub use limits::GitLimits;
+pub use relation::Relation;
 pub use remote::GitRepo;
 pub use source::GitSource;
 pub use temp_folder::leave_nothing;
-pub use transfer::{Depth, Pushed, Rejection};
+pub use transfer::{Depth, PushResponse, Pushed, Rejection};
 
 /// The repo of a Git host at `endpoint`, its whole address; the id is for people.
 pub fn repo_at(endpoint: String, id: RepoId) -> RepoAt {

@@ -1,10 +1,13 @@
 //! Fetches objects from a server into a [`Bare`], and pushes them from there.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use git2::{AutotagOption, FetchOptions, PushOptions, RemoteCallbacks};
 use tokio::sync::watch;
 
+use super::advertisement::Advertisement;
 use super::bare::Bare;
 use super::limits::GitLimits;
 use super::remote::{GitRepo, RefsResponse, Service};
@@ -31,6 +34,26 @@ pub struct Pushed {
     pub name: String,
     /// Why the server refuses the ref; `None` when the server has updated it.
     pub refused: Option<Rejection>,
+}
+
+/// The response to a push.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PushResponse {
+    /// What became of each ref.
+    pub refs: Vec<Pushed>,
+    /// Bytes of the pack that was sent.
+    pub bytes: u64,
+}
+
+impl Pushed {
+    /// A ref that was not sent at all.
+    fn kept(name: String, why: String) -> Self {
+        let refused = Some(Rejection {
+            status: why,
+            words: String::new(),
+        });
+        Self { name, refused }
+    }
 }
 
 /// Why a server refuses a ref.
@@ -88,6 +111,17 @@ impl Bare {
         self.fetch_told(from, None, refspecs, depth).await
     }
 
+    /// Fetches all history as [`Bare::fetch`] does, with limits of its own.
+    pub(super) async fn fetch_within(
+        &self,
+        from: &GitRepo,
+        specs: Vec<String>,
+        limits: GitLimits,
+    ) -> Result<()> {
+        let attempt = || self.fetch_once(from, None, specs.clone(), Depth::All, limits);
+        from.http.options().retrying(attempt).await
+    }
+
     /// Fetches as [`Bare::fetch`] does, from an advertisement that was read already.
     pub(super) async fn fetch_told(
         &self,
@@ -103,7 +137,7 @@ impl Bare {
                 told.lock().unwrap_or_else(PoisonError::into_inner).take(),
                 specs.clone(),
             );
-            self.fetch_once(from, told, specs, depth)
+            self.fetch_once(from, told, specs, depth, self.limits)
         };
         options.retrying(attempt).await
     }
@@ -114,12 +148,10 @@ impl Bare {
         told: Option<RefsResponse>,
         specs: Vec<String>,
         depth: Depth,
+        limits: GitLimits,
     ) -> Result<()> {
         let (_alive, cut) = watch::channel(false);
-        let (session, limits) = (
-            Session::open(from, told, self.limits.pack_bytes, cut)?,
-            self.limits,
-        );
+        let session = Session::open(from, told, limits.pack_bytes, cut)?;
         self.work(move |repository| fetch(repository, &session, &specs, depth, limits))
             .await
     }
@@ -127,16 +159,47 @@ impl Bare {
     /// Pushes what `refspecs` name (`+refs/heads/*` with force) in one request, tried once: a broken push may have
     /// happened. Returns the result of each ref; refs that are up to date are not among them.
     ///
+    /// `keeps` says of a ref's full name, and of the object that it names at the server now, why it is left alone. It is asked about
+    /// the advertisement that the push goes by: a ref that moves after that is refused by the server.
+    ///
     /// # Errors
     /// [`Kind::Denied`] and [`Kind::Unauthorized`] without the right to push, [`Kind::Conflict`] where without force something would
     /// be lost; the server's and the network's.
-    pub async fn push(&self, to: &GitRepo, refspecs: &[&str]) -> Result<Vec<Pushed>> {
-        let specs: Vec<String> = refspecs.iter().map(|spec| (*spec).to_owned()).collect();
+    pub async fn push(
+        &self,
+        to: &GitRepo,
+        refspecs: &[&str],
+        keeps: impl Fn(&str, Option<&str>) -> Option<String>,
+    ) -> Result<PushResponse> {
         let told = to.advertisement(Service::ReceivePack).await?;
+        let there =
+            Advertisement::parse(&told.bytes).map_err(|error| error.without(to.http.redactor()))?;
+        let there: HashMap<&str, &str> = there
+            .all
+            .iter()
+            .map(|found| (found.name.as_str(), found.oid.as_str()))
+            .collect();
+        let (mut specs, mut kept) = (Vec::new(), Vec::new());
+        for spec in refspecs {
+            let name = named(spec);
+            match keeps(&name, there.get(name.as_str()).copied()) {
+                Some(why) => kept.push(Pushed::kept(name, why)),
+                None => specs.push((*spec).to_owned()),
+            }
+        }
+        if specs.is_empty() {
+            return Ok(PushResponse {
+                refs: kept,
+                bytes: 0,
+            });
+        }
         let (_alive, cut) = watch::channel(false);
         let session = Session::open(to, Some(told), u64::MAX, cut)?;
-        self.work(move |repository| push(repository, &session, &specs))
-            .await
+        let mut answer = self
+            .work(move |repository| push(repository, &session, &specs))
+            .await?;
+        answer.refs.extend(kept);
+        Ok(answer)
     }
 }
 
@@ -194,6 +257,8 @@ type RefStatus = (String, Option<String>);
 struct PushReport {
     statuses: Arc<Mutex<Vec<RefStatus>>>,
     messages: Arc<Mutex<Vec<u8>>>,
+    /// Bytes of the pack.
+    sent: Arc<AtomicU64>,
 }
 
 impl PushReport {
@@ -213,11 +278,15 @@ impl PushReport {
             messages.extend_from_slice(&bytes[..bytes.len().min(room)]);
             true
         });
+        let report = self.clone();
+        callbacks.push_transfer_progress(move |_, _, bytes| {
+            report.sent.store(bytes as u64, Ordering::Relaxed);
+        });
         callbacks
     }
 
-    /// The result of each ref.
-    fn results(&self) -> Vec<Pushed> {
+    /// The result of each ref, and the size of the pack.
+    fn results(&self) -> PushResponse {
         let words = words(&String::from_utf8_lossy(&locked(&self.messages)));
         let pushed = |(name, refused): RefStatus| Pushed {
             name,
@@ -226,10 +295,13 @@ impl PushReport {
                 words: words.clone(),
             }),
         };
-        std::mem::take(&mut *locked(&self.statuses))
-            .into_iter()
-            .map(pushed)
-            .collect()
+        PushResponse {
+            refs: std::mem::take(&mut *locked(&self.statuses))
+                .into_iter()
+                .map(pushed)
+                .collect(),
+            bytes: self.sent.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -242,7 +314,7 @@ fn push(
     repository: &git2::Repository,
     session: &OpenSession,
     specs: &[String],
-) -> Result<Vec<Pushed>> {
+) -> Result<PushResponse> {
     let report = PushReport::default();
     let mut options = PushOptions::new();
     options

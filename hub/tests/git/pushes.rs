@@ -24,9 +24,14 @@ async fn what_is_fetched_from_one_server_is_pushed_to_another() {
         .await
         .unwrap();
     let pushed = bare
-        .push(&repo("empty"), &["+refs/heads/main:refs/heads/main"])
+        .push(
+            &repo("empty"),
+            &["+refs/heads/main:refs/heads/main"],
+            |_, _| None,
+        )
         .await
-        .unwrap();
+        .unwrap()
+        .refs;
     assert!(
         pushed.len() == 1 && pushed[0].name == "refs/heads/main" && pushed[0].refused.is_none(),
         "{pushed:?}"
@@ -40,10 +45,12 @@ async fn what_is_fetched_from_one_server_is_pushed_to_another() {
     assert!(made.oid("refs/heads/main").is_some());
     let stranger = opened(&format!("{}/empty.git", host.url), "me", Some("t-other"));
     assert_eq!(
-        bare.push(&stranger, &["+refs/heads/main:refs/heads/main"])
-            .await
-            .unwrap_err()
-            .kind(),
+        bare.push(&stranger, &["+refs/heads/main:refs/heads/main"], |_, _| {
+            None
+        })
+        .await
+        .unwrap_err()
+        .kind(),
         Kind::Unauthorized
     );
 }
@@ -73,10 +80,17 @@ async fn a_ref_that_the_server_refuses_is_told_with_its_reason() {
             &[
                 "refs/heads/main:refs/heads/yes",
                 "refs/heads/main:refs/heads/no",
+                "refs/heads/main:refs/heads/kept",
             ],
+            |name, now| {
+                assert_eq!(now, None, "none of them is there");
+                (name == "refs/heads/kept").then(|| "it has moved".to_owned())
+            },
         )
         .await
         .unwrap();
+    assert!(pushed.bytes > 0);
+    let pushed = pushed.refs;
     let of = |name: &str| {
         pushed
             .iter()
@@ -86,6 +100,10 @@ async fn a_ref_that_the_server_refuses_is_told_with_its_reason() {
             .clone()
     };
     assert_eq!(of("refs/heads/yes"), None);
+    assert_eq!(
+        of("refs/heads/kept").map(|why| why.to_string()),
+        Some("it has moved".to_owned())
+    );
     assert!(
         of("refs/heads/no").is_some_and(|why| why.to_string().starts_with("hook declined: never")),
         "{pushed:?}"

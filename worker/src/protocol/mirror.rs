@@ -41,6 +41,39 @@ pub struct MirrorPolicy {
     pub lfs: LfsPolicy,
     /// How those that move are cut into chunks.
     pub chunking: Chunking,
+    /// What is refused unless the user says so.
+    #[serde(default)]
+    pub safeguards: Safeguards,
+}
+
+/// What a mirror refuses unless the user says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Safeguards {
+    /// A source without branches and tags, whose target has refs.
+    pub empty_source: Safeguard,
+    /// A target that has refs and shares no commit with the source.
+    pub unrelated_target: Safeguard,
+    /// Refs of the target that have moved since the scan.
+    pub moved_refs: Safeguard,
+}
+
+/// Whether one of [`Safeguards`] holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Safeguard {
+    /// It holds.
+    #[default]
+    Kept,
+    /// The user waived it.
+    Waived,
+}
+
+impl Safeguard {
+    /// Waived, if the user said so.
+    pub fn waived_if(said: bool) -> Self {
+        if said { Self::Waived } else { Self::Kept }
+    }
 }
 
 /// The events that report a scan.
@@ -73,6 +106,9 @@ pub struct PushJob {
     pub force: Force,
     /// What happens to LFS objects.
     pub lfs: LfsPolicy,
+    /// What is refused unless the user says so.
+    #[serde(default)]
+    pub safeguards: Safeguards,
     /// LFS objects that the destination does not take. A ref that leads to one of them is not pushed.
     #[serde(default)]
     pub lost: Vec<Sha256>,
@@ -116,6 +152,14 @@ impl RefScope {
                 oid: found.oid.to_string(),
             })
             .collect()
+    }
+
+    /// The patterns of the refs' names.
+    pub fn patterns(self) -> &'static [&'static str] {
+        match self {
+            Self::Branches => &["refs/heads/*", "refs/tags/*"],
+            Self::All => &["refs/*"],
+        }
     }
 
     /// The refspecs of a fetch.
@@ -199,6 +243,20 @@ pub struct RefOutcome {
     pub why: Option<String>,
 }
 
+/// The first word about a ref that someone else moved during the run.
+pub const CONFLICT: &str = "conflict";
+
+impl RefOutcome {
+    /// Whether the ref was left alone because someone else moved it during the run.
+    pub fn is_conflict(&self) -> bool {
+        self.state == RefState::Refused
+            && self
+                .why
+                .as_ref()
+                .is_some_and(|why| why.starts_with(CONFLICT))
+    }
+}
+
 /// Where a ref stands after a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -232,7 +290,7 @@ pub struct Scan {
     pub branch: Option<Revision>,
     /// The destination's refs.
     pub there: Vec<RefAt>,
-    /// Whether the destination is empty, or has something of the source's history.
+    /// Whether the destination is empty but for its host's own first commit, or has something of the source's history.
     pub related: bool,
     /// Git objects of the source.
     pub objects: u64,

@@ -16,8 +16,8 @@ pub use existing_file::{Edit, ExistingFile};
 pub use exit::Exit;
 pub use memory::{BadMemory, Memory};
 pub use mirror::{
-    Force, LfsPolicy, MirrorPolicy, PushJob, PushReport, RefAt, RefOutcome, RefScope, RefState,
-    RefUpdate, Scan, ScanJob, ScanOutput, ScratchFolder, is_plain,
+    CONFLICT, Force, LfsPolicy, MirrorPolicy, PushJob, PushReport, RefAt, RefOutcome, RefScope,
+    RefState, RefUpdate, Safeguard, Safeguards, Scan, ScanJob, ScanOutput, ScratchFolder, is_plain,
 };
 pub use receipt::{FailedFile, How, Receipt, Stored};
 pub use results::{EndpointCheck, PlanSummary, Verification};

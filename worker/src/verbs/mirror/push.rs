@@ -1,22 +1,20 @@
 //! `push`: writes the refs of a mirror, each to the commit that was scanned, and lists them afterwards. A ref that the host refuses costs
 //! only itself: where a hook refuses a whole push for one ref, the others are pushed without it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use hf2ms_hub::git::{Advertisement, Bare, Pushed, Rejection, is_exact, lfs_address};
+use hf2ms_hub::git::{Advertisement, Bare, PushResponse, Pushed, Rejection, is_exact, lfs_address};
 use hf2ms_hub::{Error, Kind, Result, Sha256};
 
 use super::scan::lacking;
-use super::updates::{PushResults, Refusal, halves, sort_answers, specs};
+use super::updates::{PushBudget, PushResults, Refusal, conflict, halves, sort_answers, specs};
 use super::{MirrorRepos, close_folder, exit_or_report};
 use crate::events::Events;
 use crate::protocol::{
     Event, Exit, FailedFile, Force, LfsPolicy, PushJob, PushReport, RefOutcome, RefScope, RefState,
-    RefUpdate,
+    RefUpdate, Safeguard,
 };
 use crate::settings::Settings;
 
@@ -90,7 +88,7 @@ impl RefPush<'_> {
     async fn run(&self) -> Result<PushReport> {
         self.check_lfs_objects().await?;
         let (may, mut refused) = self.allowed_updates().await?;
-        let pushed = self.push_together(&may).await?;
+        let pushed = self.push_in_groups(may).await?;
         refused.extend(pushed);
         self.confirmed(refused).await
     }
@@ -145,17 +143,12 @@ impl RefPush<'_> {
                     .await?
             }
         };
-        let there = self.target_refs_unless_forced().await?;
         let (mut may, mut refused) = (Vec::new(), Vec::new());
         for update in &self.job.updates {
-            let moved_on = there.as_ref().is_some_and(|there| {
-                there.get(&update.name) != update.old.as_ref() && !is_applied(update, there)
-            });
             let why = match &update.new {
                 _ if !is_exact(&update.name) => {
                     Some("its name is not UTF-8, and such a name is not written: rename it")
                 }
-                _ if moved_on => Some("it moved on at the target meanwhile: run again"),
                 Some(new) if !known.contains(new) => {
                     Some("it moved on at the source meanwhile: run again")
                 }
@@ -175,14 +168,6 @@ impl RefPush<'_> {
         Ok((may, refused))
     }
 
-    /// The target's refs, if nothing is forced: a ref that has changed since the scan may hold commits that this run does not know.
-    async fn target_refs_unless_forced(&self) -> Result<Option<HashMap<String, String>>> {
-        match self.job.force {
-            Force::Never => Ok(Some(by_name(&self.target_refs().await?))),
-            Force::Always => Ok(None),
-        }
-    }
-
     async fn may_go_to(&self, update: &RefUpdate, new: &str) -> Result<bool> {
         match (&update.old, self.job.force) {
             (Some(old), Force::Never) if update.name.starts_with("refs/heads/") => {
@@ -193,35 +178,54 @@ impl RefPush<'_> {
         }
     }
 
-    /// Pushes these refs together. Refs that are refused because of others are pushed again without those.
-    fn push_together<'a>(
-        &'a self,
-        updates: &'a [RefUpdate],
-    ) -> BoxFuture<'a, Result<Vec<RefOutcome>>> {
-        async move {
-            if updates.is_empty() {
-                return Ok(Vec::new());
+    /// Pushes these refs together. Refs that are refused because of others are pushed again without those, in ever smaller groups,
+    /// as long as the budget lasts; then the rest is refused with the hook's words.
+    async fn push_in_groups(&self, updates: Vec<RefUpdate>) -> Result<Vec<RefOutcome>> {
+        let (mut outcomes, mut budget) = (Vec::new(), PushBudget::new());
+        let mut groups = VecDeque::from([updates
+            .into_iter()
+            .map(Refusal::none_yet)
+            .collect::<Vec<_>>()]);
+        while let Some(group) = groups.pop_front() {
+            if group.is_empty() || !budget.has_room() {
+                outcomes.extend(group.into_iter().map(Refusal::outcome));
+                continue;
             }
+            let updates: Vec<RefUpdate> = group.into_iter().map(|refusal| refusal.update).collect();
             let PushResults {
-                mut outcomes,
+                outcomes: settled,
                 declined,
-            } = sort_answers(updates, self.push_until_settled(updates).await?);
-            if self.wait_for_lfs_list(&declined).await {
-                let again: Vec<RefUpdate> =
-                    declined.into_iter().map(|refusal| refusal.update).collect();
-                outcomes.extend(self.push_together(&again).await?);
-                return Ok(outcomes);
-            }
+            } = self.push_group(&updates, &mut budget).await?;
+            outcomes.extend(settled);
             match halves(&declined) {
-                Some((one, other)) => {
-                    outcomes.extend(self.push_together(&one).await?);
-                    outcomes.extend(self.push_together(&other).await?);
-                }
+                Some((one, other)) => groups.extend([one, other]),
                 None => outcomes.extend(declined.into_iter().map(Refusal::outcome)),
             }
-            Ok(outcomes)
         }
-        .boxed()
+        Ok(outcomes)
+    }
+
+    /// Pushes these refs together; once in a run, what was declined for the LFS objects' sake again after a while.
+    async fn push_group(
+        &self,
+        updates: &[RefUpdate],
+        budget: &mut PushBudget,
+    ) -> Result<PushResults> {
+        let response = self.push_until_settled(updates).await?;
+        budget.spend(response.bytes);
+        let mut results = sort_answers(updates, response.refs);
+        if self.wait_for_lfs_list(&results.declined).await {
+            let again: Vec<RefUpdate> = std::mem::take(&mut results.declined)
+                .into_iter()
+                .map(|refusal| refusal.update)
+                .collect();
+            let response = self.push_until_settled(&again).await?;
+            budget.spend(response.bytes);
+            let second = sort_answers(&again, response.refs);
+            results.outcomes.extend(second.outcomes);
+            results.declined = second.declined;
+        }
+        Ok(results)
     }
 
     /// Waits once, since GitLab's list of LFS objects may lag some seconds behind their upload.
@@ -247,11 +251,11 @@ impl RefPush<'_> {
 
     /// Pushes until each ref has an answer. After a broken push, or one that met a locked ref, the refs that have not changed are
     /// pushed again. A ref that stays locked is refused.
-    async fn push_until_settled(&self, updates: &[RefUpdate]) -> Result<Vec<Pushed>> {
+    async fn push_until_settled(&self, updates: &[RefUpdate]) -> Result<PushResponse> {
         let retry = &self.sides.http.retry;
         let mut attempts = self.sides.http.attempts();
         let mut left = updates.to_vec();
-        let mut done: Vec<Pushed> = Vec::new();
+        let mut done = PushResponse::default();
         loop {
             let mut locked: Vec<Pushed> = Vec::new();
             let specs = specs(&left, self.job.force);
@@ -260,12 +264,16 @@ impl RefPush<'_> {
                 .push(
                     &self.sides.to,
                     &specs.iter().map(String::as_str).collect::<Vec<_>>(),
+                    |name, now| self.conflict(&left, name, now),
                 )
                 .await;
             let error = match pushed {
-                Ok(pushed) => {
-                    let (met, settled): (Vec<_>, Vec<_>) = pushed.into_iter().partition(is_locked);
-                    (done, locked) = (done.into_iter().chain(settled).collect(), met);
+                Ok(response) => {
+                    let (met, settled): (Vec<_>, Vec<_>) =
+                        response.refs.into_iter().partition(is_locked);
+                    done.bytes += response.bytes;
+                    done.refs.extend(settled);
+                    locked = met;
                     left.retain(|update| locked.iter().any(|pushed| pushed.name == update.name));
                     match left.is_empty() {
                         true => return Ok(done),
@@ -281,11 +289,25 @@ impl RefPush<'_> {
             if let Err(error) = attempts.wait_after_if(true, error).await {
                 return match locked.is_empty() {
                     true => Err(error.about("the target")),
-                    false => Ok(done.into_iter().chain(locked).collect()),
+                    false => {
+                        done.refs.extend(locked);
+                        Ok(done)
+                    }
                 };
             }
             let there = by_name(&self.target_refs().await?);
             left.retain(|update| !is_applied(update, &there));
+        }
+    }
+
+    /// Why one of these refs is left alone, unless the user waived that: it stands at `now` at the target.
+    fn conflict(&self, updates: &[RefUpdate], name: &str, now: Option<&str>) -> Option<String> {
+        match self.job.safeguards.moved_refs {
+            Safeguard::Waived => None,
+            Safeguard::Kept => {
+                let update = updates.iter().find(|update| update.name == name)?;
+                conflict(update, now)
+            }
         }
     }
 

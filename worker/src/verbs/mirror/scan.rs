@@ -1,17 +1,18 @@
 //! `scan`: fetches all history of a repo, and finds the LFS objects that it names and the destination lacks. Nothing is written to
 //! either side.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hf2ms_hub::git::{Advertisement, Bare, LfsStore, lfs_address};
-use hf2ms_hub::{Blob, BlobStore, File, Kind, Missing, Result};
+use hf2ms_hub::git::{Advertisement, Bare, LfsStore, Relation, lfs_address};
+use hf2ms_hub::{Blob, BlobStore, File, Kind, Missing, Result, Sha256};
 
 use super::refs::main_branch;
 use super::steps::Steps;
 use super::{MirrorRepos, close_folder, exit_or_report};
 use crate::events::{Events, total};
-use crate::protocol::{Event, Exit, FailedFile, RefAt, Scan, ScanJob, ScanOutput};
+use crate::protocol::{Event, Exit, FailedFile, RefAt, Safeguard, Scan, ScanJob, ScanOutput};
 use crate::settings::Settings;
 
 /// Objects in a request, and requests at a time.
@@ -66,8 +67,7 @@ async fn found(
     let lacking = lacking(&store, &files)
         .await
         .map_err(|error| error.about("the target"))?;
-    let wanted: std::collections::HashSet<_> =
-        lacking.wanted.iter().map(|blob| blob.sha256).collect();
+    let wanted: HashSet<Sha256> = lacking.wanted.iter().map(|blob| blob.sha256).collect();
     let is_wanted = |file: &&File| {
         file.digest
             .sha256()
@@ -75,13 +75,12 @@ async fn found(
     };
     let missing: Vec<File> = files.iter().filter(is_wanted).cloned().collect();
     let (objects, git_bytes) = bare.extent().await?;
-    let known = bare
-        .known(there.iter().map(|r| r.oid.clone()).collect())
-        .await?;
+    // Last of all that is asked of the bare repository: the target's own objects may come into it.
+    let related = is_related(job, sides, bare, &there).await?;
     Ok(Scan {
         refs: job.scope.of(refs),
         branch,
-        related: there.is_empty() || !known.is_empty(),
+        related,
         there,
         objects,
         git_bytes,
@@ -95,6 +94,30 @@ async fn found(
         lfs_there,
         warnings: lfs.warning.into_iter().collect(),
     })
+}
+
+/// Whether the destination has nothing that another repo's history could replace, or has some of this history. Where the user has
+/// waived the answer, no objects are fetched for it.
+async fn is_related(
+    job: &ScanJob,
+    sides: &MirrorRepos,
+    bare: &Bare,
+    there: &[RefAt],
+) -> Result<bool> {
+    let known = bare
+        .known(there.iter().map(|found| found.oid.clone()).collect())
+        .await?;
+    if there.is_empty() || !known.is_empty() {
+        return Ok(true);
+    }
+    if job.policy.safeguards.unrelated_target == Safeguard::Waived {
+        return Ok(false);
+    }
+    let relation = bare
+        .relation(&sides.to, job.scope.patterns())
+        .await
+        .map_err(|error| error.about("the target"))?;
+    Ok(relation != Relation::Unrelated)
 }
 
 /// The objects that the server lacks. An object that it refuses only for now is among them, since its upload asks again.
@@ -113,14 +136,13 @@ pub(super) async fn lacking(store: &LfsStore, files: &[File]) -> Result<Missing>
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
+    let by_digest: HashMap<Sha256, Blob> = blobs.iter().map(|blob| (blob.sha256, *blob)).collect();
     let mut all = Missing::default();
     for answer in answers {
         all.wanted.extend(answer.wanted);
         for (sha256, error) in answer.refused {
             match error.kind() {
-                Kind::Transient => all
-                    .wanted
-                    .extend(blobs.iter().find(|blob| blob.sha256 == sha256)),
+                Kind::Transient => all.wanted.extend(by_digest.get(&sha256)),
                 _ => all.refused.push((sha256, error)),
             }
         }
@@ -129,15 +151,14 @@ pub(super) async fn lacking(store: &LfsStore, files: &[File]) -> Result<Missing>
 }
 
 fn refused(files: &[File], lacking: &Missing) -> Vec<FailedFile> {
-    let of = |sha256| {
-        files
-            .iter()
-            .find(|file| file.digest.sha256() == Some(sha256))
-    };
+    let by_digest: HashMap<Sha256, &File> = files
+        .iter()
+        .filter_map(|file| Some((file.digest.sha256()?, file)))
+        .collect();
     let failed = lacking
         .refused
         .iter()
-        .filter_map(|(sha256, error)| Some((of(*sha256)?, error)));
+        .filter_map(|(sha256, error)| Some((by_digest.get(sha256)?, error)));
     failed
         .map(|(file, error)| FailedFile {
             path: file.path.to_string(),

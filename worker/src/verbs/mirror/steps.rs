@@ -4,7 +4,9 @@ use hf2ms_hub::{Error, File, Kind, RepoAt};
 
 use super::refs::updates;
 use crate::plan::Plan;
-use crate::protocol::{Event, Force, LfsPolicy, PushJob, Scan, ScanJob, VERSION};
+use crate::protocol::{
+    Event, LfsPolicy, PushJob, Safeguard, Safeguards, Scan, ScanJob, VERSION, is_plain,
+};
 
 /// The steps after a scan.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,9 +20,14 @@ pub struct Steps {
 /// Why the mirror stops after the scan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MirrorRefused {
-    /// The destination's refs would be replaced, and nothing may be forced.
+    /// The source has no branch and no tag, and the destination has refs: the source's address, then the destination's.
     #[error(
-        "the target {0} is not empty and has nothing in common with the source: without --no-force its refs would be replaced"
+        "the source {0} has no branch or tag, and the target {1} has refs: check the source, or give --allow-empty-source"
+    )]
+    EmptySource(String, String),
+    /// The destination's refs are of another history.
+    #[error(
+        "the target {0} is not empty and has nothing in common with the source: check its address, or give --allow-unrelated to replace its refs"
     )]
     Unrelated(String),
     /// Pointers would name LFS objects that the destination lacks.
@@ -62,6 +69,7 @@ impl Steps {
             updates,
             force: job.policy.force,
             lfs: job.policy.lfs,
+            safeguards: job.policy.safeguards,
             lost: scan.lost.clone(),
             awaited,
             receipts: Vec::new(),
@@ -107,11 +115,33 @@ fn of_branch(side: &RepoAt, scan: &Scan) -> RepoAt {
     }
 }
 
-fn may_follow(job: &ScanJob, scan: &Scan) -> Result<(), MirrorRefused> {
-    let url = || job.destination.endpoint.clone();
-    if job.policy.force == Force::Never && !scan.related {
-        return Err(MirrorRefused::Unrelated(url()));
+/// Nothing that the destination has is lost for an empty source, or for another repo's history.
+///
+/// # Errors
+/// [`MirrorRefused::EmptySource`] and [`MirrorRefused::Unrelated`], unless the user waived that.
+pub fn spares_target(job: &ScanJob, scan: &Scan) -> Result<(), MirrorRefused> {
+    let Safeguards {
+        empty_source,
+        unrelated_target,
+        ..
+    } = job.policy.safeguards;
+    let url = |side: &RepoAt| side.endpoint.clone();
+    let is_empty = !scan.refs.iter().any(|found| is_plain(&found.name));
+    if is_empty && !scan.there.is_empty() && empty_source == Safeguard::Kept {
+        return Err(MirrorRefused::EmptySource(
+            url(&job.source),
+            url(&job.destination),
+        ));
     }
+    if !is_empty && !scan.related && unrelated_target == Safeguard::Kept {
+        return Err(MirrorRefused::Unrelated(url(&job.destination)));
+    }
+    Ok(())
+}
+
+fn may_follow(job: &ScanJob, scan: &Scan) -> Result<(), MirrorRefused> {
+    spares_target(job, scan)?;
+    let url = || job.destination.endpoint.clone();
     match (job.policy.lfs, scan.missing.len()) {
         (LfsPolicy::Expected, lacks @ 1..) => Err(MirrorRefused::Lacking(url(), lacks)),
         _ => Ok(()),
@@ -124,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::{
-        Chunking, MirrorPolicy, RefAt, RefScope, ScanOutput, ScratchFolder, WorkerOptions,
+        Chunking, Force, MirrorPolicy, RefAt, RefScope, ScanOutput, ScratchFolder, WorkerOptions,
     };
 
     fn job(force: Force, lfs: LfsPolicy) -> ScanJob {
@@ -147,6 +177,7 @@ mod tests {
                     bytes: 1,
                     at_most: 100,
                 },
+                safeguards: Safeguards::default(),
             },
             tell: ScanOutput::Steps,
             folder: ScratchFolder::default(),
@@ -239,10 +270,36 @@ mod tests {
             related: false,
             ..scan()
         };
+        let waived = |empty_source, unrelated_target| {
+            let mut job = job(Force::Always, LfsPolicy::Moved);
+            job.policy.safeguards = Safeguards {
+                empty_source,
+                unrelated_target,
+                ..Safeguards::default()
+            };
+            job
+        };
+        let (kept, waiver) = (Safeguard::Kept, Safeguard::Waived);
+        for force in [Force::Never, Force::Always] {
+            let said = stopped(&job(force, LfsPolicy::Moved), &unrelated);
+            assert!(said.contains("nothing in common") && said.contains("--allow-unrelated"));
+        }
+        assert!(Steps::of(&waived(kept, waiver), &unrelated).is_ok());
+        let empty = Scan {
+            refs: Vec::new(),
+            ..unrelated.clone()
+        };
+        assert!(stopped(&waived(kept, waiver), &empty).contains("--allow-empty-source"));
+        assert!(Steps::of(&waived(waiver, kept), &empty).is_ok());
+        let both = Scan {
+            there: Vec::new(),
+            related: true,
+            ..empty
+        };
         assert!(
-            stopped(&job(Force::Never, LfsPolicy::Moved), &unrelated).contains("nothing in common")
+            Steps::of(&waived(kept, kept), &both).is_ok(),
+            "there is nothing to lose"
         );
-        assert!(Steps::of(&job(Force::Always, LfsPolicy::Moved), &unrelated).is_ok());
         assert!(
             stopped(&job(Force::Always, LfsPolicy::Expected), &scan())
                 .contains("lacks 2 LFS objects")

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hf2ms_hub::git::{Pushed, Rejection};
 
-use crate::protocol::{Force, RefOutcome, RefState, RefUpdate, is_plain};
+use crate::protocol::{CONFLICT, Force, RefOutcome, RefState, RefUpdate, is_plain};
 
 /// The answers to a push.
 pub(super) struct PushResults {
@@ -22,6 +22,14 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// The update before anyone has refused it.
+    pub(super) fn none_yet(update: RefUpdate) -> Self {
+        Self {
+            update,
+            why: String::new(),
+        }
+    }
+
     pub(super) fn outcome(self) -> RefOutcome {
         RefOutcome {
             name: self.update.name,
@@ -29,6 +37,14 @@ impl Refusal {
             why: Some(self.why),
         }
     }
+}
+
+/// Why this ref is left alone when it stands at `now` at the destination: someone else has moved it since the scan.
+pub(super) fn conflict(update: &RefUpdate, now: Option<&str>) -> Option<String> {
+    let has_moved = now != update.old.as_deref() && now != update.new.as_deref();
+    has_moved.then(|| {
+        format!("{CONFLICT}: it moved at the target after the scan, and is left alone: look at it before another run")
+    })
 }
 
 /// The updates as refspecs.
@@ -77,20 +93,77 @@ pub(super) fn sort_answers(updates: &[RefUpdate], pushed: Vec<Pushed>) -> PushRe
     results
 }
 
-/// Two parts to push apart, if that could help: branches and tags without the rest, then halves of them. The rest is refused
-/// together: no host takes some hidden refs and not others.
-pub(super) fn halves(declined: &[Refusal]) -> Option<(Vec<RefUpdate>, Vec<RefUpdate>)> {
-    let (plain, rest): (Vec<_>, Vec<_>) = declined
+/// Two parts to push apart, if that could help: branches and tags without the rest, then halves of them, in which refs of one
+/// commit stay together as long as there are other commits. The rest is refused together: no host takes some hidden refs and not
+/// others.
+pub(super) fn halves(declined: &[Refusal]) -> Option<(Vec<Refusal>, Vec<Refusal>)> {
+    let (mut plain, rest): (Vec<_>, Vec<_>) = declined
         .iter()
-        .map(|refusal| refusal.update.clone())
-        .partition(|update| is_plain(&update.name));
+        .cloned()
+        .partition(|refusal| is_plain(&refusal.update.name));
     match (plain.len(), rest.len()) {
         (0, _) | (1, 0) => None,
-        (count, 0) => {
-            let (one, other) = plain.split_at(count / 2);
-            Some((one.to_vec(), other.to_vec()))
+        (_, 0) => {
+            // Stable: within a commit, and among commits that one ref has each, the order of the job stays.
+            let mut first_with = HashMap::new();
+            for (index, refusal) in plain.iter().enumerate() {
+                first_with
+                    .entry(refusal.update.new.clone())
+                    .or_insert(index);
+            }
+            plain.sort_by_key(|refusal| first_with[&refusal.update.new]);
+            let other = plain.split_off(middle(&plain));
+            Some((plain, other))
         }
         _ => Some((plain, rest)),
+    }
+}
+
+/// The boundary between two commits that is the nearest to the middle; the middle itself where all have one commit.
+fn middle(sorted: &[Refusal]) -> usize {
+    let half = sorted.len() / 2;
+    let is_boundary = |index: &usize| sorted[index - 1].update.new != sorted[*index].update.new;
+    (1..sorted.len())
+        .filter(is_boundary)
+        .min_by_key(|index| index.abs_diff(half))
+        .unwrap_or(half)
+}
+
+/// What pushing apart may cost: pushes, and bytes of packs.
+#[derive(Debug)]
+pub(super) struct PushBudget {
+    pushes: u32,
+    bytes: u64,
+    /// The first push's, which holds everything.
+    whole: u64,
+    last: u64,
+}
+
+impl PushBudget {
+    /// Pushes of one run, the first among them.
+    const PUSHES: u32 = 16;
+    /// Packs of the first push's size.
+    const PACKS: u64 = 4;
+
+    pub(super) fn new() -> Self {
+        Self {
+            pushes: 0,
+            bytes: 0,
+            whole: 0,
+            last: 0,
+        }
+    }
+
+    /// Counts a push that sent a pack of this size.
+    pub(super) fn spend(&mut self, bytes: u64) {
+        self.whole = self.whole.max(bytes);
+        (self.pushes, self.bytes, self.last) = (self.pushes + 1, self.bytes + bytes, bytes);
+    }
+
+    /// Whether another push fits, if it sends as much as the last: once shared objects are there, pushes are small.
+    pub(super) fn has_room(&self) -> bool {
+        let bytes = self.bytes.saturating_add(self.last);
+        self.pushes < Self::PUSHES && bytes <= self.whole.saturating_mul(Self::PACKS)
     }
 }
 
@@ -116,8 +189,70 @@ mod tests {
             .collect()
     }
 
-    fn names(updates: &[RefUpdate]) -> Vec<&str> {
-        updates.iter().map(|update| update.name.as_str()).collect()
+    fn names(declined: &[Refusal]) -> Vec<&str> {
+        declined
+            .iter()
+            .map(|refusal| refusal.update.name.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn refs_of_one_commit_stay_together() {
+        let of = |name: &str, new: &str| Refusal {
+            update: update(name, Some(new)),
+            why: "no".to_owned(),
+        };
+        let (one, other) = halves(&[
+            of("refs/heads/a", "1"),
+            of("refs/heads/b", "2"),
+            of("refs/tags/c", "1"),
+        ])
+        .unwrap();
+        assert_eq!(
+            (names(&one), names(&other)),
+            (vec!["refs/heads/a", "refs/tags/c"], vec!["refs/heads/b"])
+        );
+        let (one, other) = halves(&[of("refs/heads/a", "1"), of("refs/tags/c", "1")]).unwrap();
+        assert_eq!(
+            (names(&one), names(&other)),
+            (vec!["refs/heads/a"], vec!["refs/tags/c"])
+        );
+    }
+
+    #[test]
+    fn parting_costs_four_packs_or_sixteen_pushes() {
+        let pushes = |sizes: &mut dyn Iterator<Item = u64>| {
+            let mut budget = PushBudget::new();
+            sizes
+                .take_while(|bytes| {
+                    let fits = budget.has_room();
+                    budget.spend(*bytes);
+                    fits
+                })
+                .count()
+        };
+        assert_eq!(pushes(&mut std::iter::repeat(1000)), 4);
+        assert_eq!(pushes(&mut std::iter::repeat(0)), 16);
+        // Objects that all share are there after the third push.
+        let sizes = [1000, 990, 990].into_iter().chain(std::iter::repeat(1));
+        assert_eq!(pushes(&mut sizes.into_iter()), 16);
+    }
+
+    #[test]
+    fn a_ref_that_someone_moved_is_a_conflict_and_one_that_was_applied_is_none() {
+        let moves = RefUpdate {
+            old: Some("1".to_owned()),
+            ..update("refs/heads/a", Some("2"))
+        };
+        for (now, is_conflict) in [
+            (Some("1"), false),
+            (Some("2"), false),
+            (Some("3"), true),
+            (None, true),
+        ] {
+            assert_eq!(conflict(&moves, now).is_some(), is_conflict, "{now:?}");
+        }
+        assert!(conflict(&update("refs/heads/new", Some("2")), Some("3")).is_some());
     }
 
     #[test]
