@@ -96,7 +96,8 @@ impl GitLab {
     /// Creates the project without files.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] for a namespace that is not there; GitLab's.
+    /// [`Kind::NotFound`] for a namespace that is not there; [`Kind::Denied`] for a project that GitLab shows to more readers than
+    /// were asked for; GitLab's.
     pub async fn create(&self, visibility: Visibility) -> Result<()> {
         let (space, name) = self
             .path
@@ -108,9 +109,18 @@ impl GitLab {
             ))
             .await?;
         let wish = json!({"name": name, "path": name, "namespace_id": found["id"], "visibility": visibility});
-        self.ask(Request::post(self.url("projects")?).json(&wish)?.once())
-            .await
-            .map(drop)
+        let created = self
+            .ask(Request::post(self.url("projects")?).json(&wish)?.once())
+            .await?;
+        match serde_json::from_value::<Visibility>(created["visibility"].clone()) {
+            Ok(found) if found.shows_more_than(visibility) => Err(Error::new(
+                Kind::Denied,
+                format!(
+                    "GitLab created the project {found}, though {visibility} was asked for, and nothing was sent: make it {visibility} there, or delete it"
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Sets the project up to pull `from` with this login: by the dedicated route or, before 17.6, by the project's settings.
@@ -256,6 +266,23 @@ mod tests {
                 Some("glpat-canary")
             )
         );
+    }
+
+    #[tokio::test]
+    async fn a_project_with_more_readers_than_were_asked_for_is_refused() {
+        for (wanted, told, is_refused) in [
+            (Visibility::Private, "public", true),
+            (Visibility::Private, "internal", true),
+            (Visibility::Private, "private", false),
+            (Visibility::Public, "private", false),
+        ] {
+            let created = json!({"id": 2, "visibility": told});
+            let replies = [json!({"id": 1}), created].map(|told| Reply::json(&told));
+            let server = Server::scripted(replies).await;
+            let ended = gitlab(&server).create(wanted).await;
+            let refused = ended.is_err_and(|error| error.kind() == Kind::Denied);
+            assert_eq!(refused, is_refused, "{wanted} asked for, {told} created");
+        }
     }
 
     #[tokio::test]

@@ -240,11 +240,11 @@ impl<'a> PullMirror<'a> {
                     "{api} does not take GITLAB_API_TOKEN (or TARGET_TOKEN): it needs a valid token with the scope api"
                 )
             }
-            Kind::Denied => format!(
+            Kind::Denied if error.status().is_some() => format!(
                 "the token may not set up a mirror of {project}: it needs the scope api and a maintainer's role ({})",
                 error.message()
             ),
-            Kind::NotFound => format!("{project} on {api}: {}", error.message()),
+            Kind::NotFound | Kind::Denied => format!("{project} on {api}: {}", error.message()),
             Kind::Disabled => format!("{api}: {}", error.message()),
             _ => format!("{project} on {api}: {error}"),
         };
