@@ -247,12 +247,13 @@ def test_a_target_that_moved_on_meanwhile_is_not_taken_back_without_force(histor
     assert target.refs()["refs/heads/dev/x"] == base and ran.refs()["refs/tags/v2"] == "pushed"
 
 
-def test_a_target_of_another_history_is_refused_before_anything_moves(history, cloud):
+@pytest.mark.parametrize("flags", [[], ["--no-force"]])
+def test_a_target_of_another_history_is_refused_before_anything_moves(history, cloud, flags):
     world, _ = history
     target = world.target()
     target.commit("refs/heads/main", {"other": b"other"}).flush()
     stood = target.refs()
-    run = detach(cloud, target, "--no-force")
+    run = detach(cloud, target, *flags)
     cloud.from_elsewhere("attach", run).ended(3, "nothing in common")
     assert target.refs() == stood and not world.host.transfers() and not cloud.calls("run_chunk")
     assert cloud.hf2ms("runs", "--json").events()[0]["state"] == "failed"
