@@ -13,6 +13,9 @@ pub struct Cli {
     /// Read settings from this file instead of .env of this folder
     #[arg(long, global = true, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
+    /// Send tokens over plain http to other machines without a warning
+    #[arg(long, global = true)]
+    pub allow_http: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

@@ -317,6 +317,7 @@ fn two_workers_with_one_chunk_do_no_harm() {
         worker
             .arg("run")
             .env("MODELSCOPE_TOKEN", common::ALICE)
+            .env("MODELSCOPE_ENDPOINT", world.address("ms"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut worker = worker.spawn().unwrap();

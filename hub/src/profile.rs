@@ -58,7 +58,7 @@ pub struct Folders {
 pub struct Variables {
     /// The token, or the login of a Git host; messages name the first, and the others are read where that is not set.
     pub token: &'static [&'static str],
-    /// The endpoint; of a Git host, the words that messages have for it.
+    /// The endpoint; of a Git host, the origin that gets the login.
     pub endpoint: &'static str,
     /// The endpoint's host, read where [`Variables::endpoint`] is not set.
     pub domain: Option<&'static str>,

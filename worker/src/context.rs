@@ -90,9 +90,9 @@ impl TransferContext {
         events: Arc<Events>,
     ) -> Result<Self> {
         let http = events.with_retry_events(settings.http());
-        let source = open_blobs_by(&settings.source(from), options, http.clone())?;
+        let source = open_blobs_by(&settings.source(from)?, options, http.clone())?;
         let transport = options.transport.of_blobs();
-        let store = open_blob_store(&settings.destination(to), http.clone(), transport)?;
+        let store = open_blob_store(&settings.destination(to)?, http.clone(), transport)?;
         Ok(Self {
             source,
             store,
@@ -151,10 +151,10 @@ impl Context {
         events: Arc<Events>,
     ) -> Result<Self> {
         let http = events.with_retry_events(settings.http());
-        let source = open_source_by(&settings.source(from), options, http.clone())?;
+        let source = open_source_by(&settings.source(from)?, options, http.clone())?;
         let transport = options.transport.of_blobs();
         let destination =
-            open_destination_over(&settings.destination(to), http.clone(), transport)?;
+            open_destination_over(&settings.destination(to)?, http.clone(), transport)?;
         Ok(Self::new(source, destination, events, options, http))
     }
 

@@ -21,6 +21,9 @@ pub enum BadJob {
         /// Why.
         error: String,
     },
+    /// Whoever carries it could change it.
+    #[error("the job at {0} is not taken: plain http is for this machine only, use https")]
+    Open(String),
     /// It is no such job.
     #[error("the job is malformed: {0}")]
     Malformed(#[from] serde_json::Error),
@@ -119,18 +122,26 @@ impl Input {
 }
 
 async fn read_place(place: &str) -> Result<Vec<u8>, BadJob> {
+    if place.starts_with("http://") && !hf2ms_hub::http::is_loopback(place) {
+        return Err(BadJob::Open(shown(place)));
+    }
     if place.starts_with("http://") || place.starts_with("https://") {
         return hf2ms_hub::http::fetch_once(place)
             .await
             .map(|bytes| bytes.to_vec())
             .map_err(|error| BadJob::Unreadable {
-                place: place.split('?').next().unwrap_or_default().to_owned(),
+                place: shown(place),
                 error: error.to_string(),
             });
     }
     tokio::fs::read(Path::new(place))
         .await
         .map_err(|error| unreadable(place, &error))
+}
+
+/// An address without its query, which may be a signature.
+fn shown(place: &str) -> String {
+    place.split('?').next().unwrap_or_default().to_owned()
 }
 
 fn unreadable(place: &str, error: &io::Error) -> BadJob {
@@ -183,6 +194,23 @@ mod tests {
             .unwrap();
         assert_eq!(job.run, "r");
         lifeline.cut().await;
+    }
+
+    #[tokio::test]
+    async fn a_job_is_not_taken_over_plain_http_from_another_machine() {
+        for place in [
+            "http://jobs.example/a?sig=x",
+            "http://10.0.0.1/a",
+            "http://127.0.0.1.example/a",
+        ] {
+            let error = read_place(place).await.unwrap_err().to_string();
+            assert!(
+                error.contains("plain http is for this machine only") && !error.contains("sig"),
+                "{error}"
+            );
+        }
+        let error = read_place("http://127.0.0.1:1/a").await.unwrap_err();
+        assert!(matches!(error, BadJob::Unreadable { .. }), "{error}");
     }
 
     #[test]

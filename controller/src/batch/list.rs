@@ -163,9 +163,11 @@ pub async fn of_owner(
     let (mut named, mut refused) = (Vec::new(), Vec::new());
     for kind in &kinds {
         let at = any.source_at(settings, *kind, any.asked());
-        let owned = list_repos(&settings.source(&at), settings.http())
+        let explained = |error| hub_error(&error, &at, settings, AccessMode::Read);
+        let side = settings.source(&at).map_err(explained)?;
+        let owned = list_repos(&side, settings.http())
             .await
-            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Read))?;
+            .map_err(explained)?;
         named.extend(
             owned
                 .repos

@@ -102,11 +102,12 @@ impl ModalCopy<'_> {
         let days = RESULTS_KEPT.as_secs() / 86_400;
         screen.warn(format!("Modal keeps results for about {days} days, and this run's are gone: both sides are compared from here"));
         let (binary, logs) = (find(WORKER)?, Some(run.path().join("logs")));
+        let (source, destination) = (self.plan.source.hub, self.plan.destination.hub);
         let engine = Local {
             binary,
             workers: 1,
             logs,
-            settings: self.settings.clone(),
+            settings: self.settings.of_job(source, destination),
             stop: stop.clone(),
         };
         let job = self.plan.verify_job(run.id(), &[], &[]);

@@ -1,20 +1,22 @@
 //! Workers as processes on this machine. The job goes in as the first line of stdin, which then stays open: its end
 //! tells the worker that the controller has ended, or asks it to stop. Tokens are passed by environment only.
 
+use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{self, Stdio};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hf2ms_hub::{Hub, Kind};
+use hf2ms_hub::Kind;
+use hf2ms_worker::settings::NETWORK;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
 use super::job::{Ended, WorkerJob, WorkerOutput};
 use super::output::{ExitStatus, GRACE, StopRequest, classify, keep_log, read_events};
 use super::{Engine, Listener, Network};
-use crate::settings::Settings;
+use crate::settings::{OF_MACHINE, PASSED_ON, Settings};
 use crate::stop::Stop;
 
 /// Workers as processes on this machine.
@@ -84,14 +86,12 @@ impl Local {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        command.env_clear().envs(of_process());
+        command.envs(self.settings.endpoint_variables());
         for (name, token) in self.settings.token_variables() {
-            match token {
-                Some(token) => command.env(name, token.expose()),
-                None => command.env_remove(name),
-            };
-        }
-        for name in Hub::with_api().flat_map(|hub| &hub.profile().variables.token[1..]) {
-            command.env_remove(name);
+            if let Some(token) = token {
+                command.env(name, token.expose());
+            }
         }
         // A group of its own: Ctrl-C reaches the controller alone, which then asks its workers in order.
         command.process_group(0).kill_on_drop(true).spawn()
@@ -139,6 +139,12 @@ impl Local {
         stdin.take();
         tokio::time::sleep(GRACE).await;
     }
+}
+
+/// What a worker gets of this process's variables: the machine's, the network's, and how patient to be.
+fn of_process() -> impl Iterator<Item = (&'static str, OsString)> {
+    let names = OF_MACHINE.iter().chain(&PASSED_ON).chain(&NETWORK);
+    names.filter_map(|name| Some((*name, std::env::var_os(name)?)))
 }
 
 fn exit_status(status: std::io::Result<process::ExitStatus>) -> ExitStatus {
@@ -244,6 +250,32 @@ pub(crate) mod tests {
     async fn logs_hold_no_token() {
         let (_, log) = ended("read job; echo \"token $MODELSCOPE_TOKEN\" >&2; exit 1").await;
         assert_eq!(log, "token ***\n");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_a_word_of_the_protocol_changes_no_event() {
+        for token in ["files", "receipt", "7"] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut engine = scripted(folder.path(), &format!("read job; echo '{RECEIPT}'"));
+            engine.settings =
+                Settings::read(&|name| (name == "HF_TOKEN").then(|| token.to_owned())).unwrap();
+            let ended = engine.work(&job(), &|_| ()).await;
+            let Ended::Finished(Exit::Done, output) = ended else {
+                panic!("{token}: {ended:?}")
+            };
+            assert_eq!(output.receipt.unwrap().sent, 7, "{token}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_gets_the_variables_that_it_needs_and_no_others() {
+        let (_, log) = ended("read job; env | cut -d= -f1 >&2; exit 1").await;
+        let names: Vec<&str> = log.lines().collect();
+        for name in ["PATH", "MODELSCOPE_TOKEN", "MODELSCOPE_ENDPOINT"] {
+            assert!(names.contains(&name), "{name} in {names:?}");
+        }
+        // Cargo sets this one for tests.
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some() && !names.contains(&"CARGO_PKG_NAME"));
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
 //! The runner of a run: the engine of the command line, opened before anything is created anywhere.
 
+use hf2ms_hub::Hub;
 use hf2ms_worker::plan::Plan;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use crate::args::revisions::RevisionScope;
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
@@ -29,8 +30,8 @@ pub enum Runner {
 /// What the repos of one command share.
 #[derive(Default)]
 pub struct RunnerCache {
-    /// The app on Modal, deployed for the first repo.
-    app: OnceCell<DeployedApp>,
+    /// The apps on Modal by their hubs, source and destination: each is deployed for the first repo of these hubs.
+    apps: Mutex<Vec<((Hub, Hub), DeployedApp)>>,
     /// Engines are opened one after the other: an image that the first one builds is there for the next.
     opening: Mutex<()>,
 }
@@ -90,12 +91,22 @@ impl Runner {
 }
 
 impl RunnerSpec<'_> {
+    /// What workers of this run need: the tokens of its hubs.
+    fn settings_of_job(&self) -> Settings {
+        let (source, destination) = self.hubs();
+        self.settings.of_job(source, destination)
+    }
+
+    fn hubs(&self) -> (Hub, Hub) {
+        (self.plan.source.hub, self.plan.destination.hub)
+    }
+
     fn local(&self) -> CliResult<Local> {
         Ok(Local {
             binary: find(WORKER)?,
             workers: self.workers,
             logs: Some(self.run.path().join("logs")),
-            settings: self.settings.clone(),
+            settings: self.settings_of_job(),
             stop: self.stop.clone(),
         })
     }
@@ -106,7 +117,7 @@ impl RunnerSpec<'_> {
             workers: self.workers,
             memory: self.plan.options.memory,
             scratch: self.plan.options.scratch,
-            settings: self.settings.clone(),
+            settings: self.settings_of_job(),
             stop: self.stop.clone(),
         };
         let owner = ContainerOwner {
@@ -119,10 +130,14 @@ impl RunnerSpec<'_> {
     }
 
     async fn app(&self) -> CliResult<DeployedApp> {
-        let deploy = || {
-            let deploy = DeployedApp::deploy(self.workers, self.run, self.settings, self.screen);
-            self.stop.unless(deploy)
-        };
-        Ok(self.shared.app.get_or_try_init(deploy).await?.clone())
+        let mut apps = self.shared.apps.lock().await;
+        if let Some((_, app)) = apps.iter().find(|(hubs, _)| *hubs == self.hubs()) {
+            return Ok(app.clone());
+        }
+        let settings = self.settings_of_job();
+        let deploy = DeployedApp::deploy(self.workers, self.run, &settings, self.screen);
+        let app = self.stop.unless(deploy).await?;
+        apps.push((self.hubs(), app.clone()));
+        Ok(app)
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::runs::write_aside;
+use crate::runs::{create_private, write_aside};
 use crate::ui::errors::{CliError, CliResult};
 
 /// Streams of a worker.
@@ -74,13 +74,11 @@ pub fn keep(state: &Path, rates: &[Rate]) -> CliResult<()> {
         of_way.insert(rate.at_a_time, rate.bytes_per_second);
     }
     let path = path(state);
-    let write = || {
-        fs::create_dir_all(state)?;
-        write_aside(&path, |file| {
-            file.write_all(serde_json::to_string_pretty(&all)?.as_bytes())
-        })
-    };
-    write().map_err(|error| CliError::file(&path, &error))
+    create_private(state)?;
+    write_aside(&path, |file| {
+        file.write_all(serde_json::to_string_pretty(&all)?.as_bytes())
+    })
+    .map_err(|error| CliError::file(&path, &error))
 }
 
 /// The rate of one worker and of all, from one hub to another, where both were measured from this machine.

@@ -36,6 +36,16 @@ impl MirrorSide {
     }
 }
 
+impl MirrorSide {
+    /// The variable by which a worker gets the origin that the login is for.
+    pub fn origin_variable(self) -> &'static str {
+        match self {
+            Self::Source => "HF2MS_SOURCE_ENDPOINT",
+            Self::Target => "HF2MS_TARGET_ENDPOINT",
+        }
+    }
+}
+
 /// A Git repo and its login.
 #[derive(Debug, Clone)]
 pub struct GitEndpoint {
@@ -45,6 +55,15 @@ pub struct GitEndpoint {
     pub login: Option<Token>,
     /// The variable that the password came from, or could have come from.
     pub token_name: &'static str,
+}
+
+impl GitEndpoint {
+    /// The scheme, the host and the port of its address.
+    pub fn origin(&self) -> String {
+        let mut slashes = self.at.endpoint.match_indices('/').skip(2);
+        let end = slashes.next().map_or(self.at.endpoint.len(), |(at, _)| at);
+        self.at.endpoint[..end].to_owned()
+    }
 }
 
 /// Parses one side: an address, `hf:org/name`, `ms:org/name`, `org/name`.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Kind, RefStore, Refs, RepoAt, Revision, open_ref_store, refs_by_git};
 use hf2ms_worker::pipeline::creation::visibility_of_copy;
+
+use hf2ms_hub::{Error, Kind, RefStore, Refs, RepoAt, Revision, Side, open_ref_store, refs_by_git};
 use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::plan::shared::ClaimedBlobs;
 
@@ -159,8 +160,8 @@ impl Surveyor<'_> {
             },
             settings,
         ) = (self, self.options.settings);
-        let open = |side, at: &RepoAt, doing| {
-            open_ref_store(&side, settings.http())
+        let open = |side: Result<Side, Error>, at: &RepoAt, doing| {
+            side.and_then(|side| open_ref_store(&side, settings.http()))
                 .map_err(|error| hub_error(&error, at, settings, doing))
         };
         let source_refs = match open(
@@ -171,9 +172,10 @@ impl Surveyor<'_> {
         .refs()
         .await
         {
-            Err(error) if error.kind() == Kind::Locked => {
-                refs_by_git(&settings.source(&source.repo.at), settings.http()).await
-            }
+            Err(error) if error.kind() == Kind::Locked => match settings.source(&source.repo.at) {
+                Ok(side) => refs_by_git(&side, settings.http()).await,
+                Err(error) => Err(error),
+            },
             listed => listed,
         };
         let source_refs = source_refs

@@ -40,7 +40,12 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-pub(super) fn create_private(path: &Path) -> CliResult<()> {
+/// Creates a folder, and those above it that are missing, for this user alone, whatever the umask. A folder that is there stays as
+/// it is: it may be the user's.
+///
+/// # Errors
+/// The disk's.
+pub fn create_private(path: &Path) -> CliResult<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new()
         .recursive(true)

@@ -21,8 +21,7 @@ use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
 pub use self::dir::RunDir;
-use self::files::create_private;
-pub use self::files::write_aside;
+pub use self::files::{create_private, write_aside};
 use self::locks::{is_held, lock_destination, lock_name};
 use self::read::{journal, record};
 pub use self::record::{JournalEntry, NewRun, RunRecord, RunVerb, State};

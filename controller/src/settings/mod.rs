@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use hf2ms_hub::Hub;
 use hf2ms_hub::profile::Variables;
 
+use hf2ms_worker::settings::is_in_the_open;
 pub use hf2ms_worker::settings::{Access, GetVariable, Settings, environment};
 
 pub use self::env_file::EnvFile;
@@ -43,10 +44,44 @@ pub const OF_MACHINE: [&str; 13] = [
 
 /// The file of this process, read once when it starts.
 static FILE: OnceLock<EnvFile> = OnceLock::new();
+/// What the command line says of tokens over plain http.
+static PLAIN_HTTP: OnceLock<PlainHttp> = OnceLock::new();
+
+/// What is said of a token that goes to another machine over plain http.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PlainHttp {
+    /// A warning names the address.
+    #[default]
+    Warned,
+    /// Nothing: the user knows.
+    Allowed,
+}
 
 /// Makes `file` the one that settings are read from, below the environment. Only the first call counts.
 pub fn use_file(file: EnvFile) {
     let _ = FILE.set(file);
+}
+
+/// Says once for the process what plain http is worth. Only the first call counts.
+pub fn use_plain_http(plain: PlainHttp) {
+    let _ = PLAIN_HTTP.set(plain);
+}
+
+/// The warning about a token whose text may stand in other words.
+pub fn short_secret_warning(name: &str) -> String {
+    format!(
+        "{name} is shorter than 8 characters: wherever its text stands in a message, *** is shown"
+    )
+}
+
+/// The warning about an address that gets a token over plain http; `None` for one that may have it.
+pub fn plain_http_warning(address: &str, token: &str) -> Option<String> {
+    let plain = PLAIN_HTTP.get().copied().unwrap_or_default();
+    (plain == PlainHttp::Warned && is_in_the_open(address)).then(|| {
+        format!(
+            "{address} is not encrypted: whoever carries the requests can read {token}; --allow-http leaves this warning out"
+        )
+    })
 }
 
 /// Reads the environment, and below it the file of this process. Patience comes from the environment alone, which workers inherit.

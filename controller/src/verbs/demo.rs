@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::binaries::{SANDBOX, WORKER, find};
+use crate::runs::create_private;
 use crate::settings::{OF_MACHINE, PASSED_ON};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
@@ -219,7 +220,7 @@ struct Folder(std::path::PathBuf);
 impl Folder {
     fn new() -> CliResult<Self> {
         let path = std::env::temp_dir().join(format!("hf2ms-demo-{}", ulid::Ulid::new()));
-        std::fs::create_dir(&path).map_err(|error| CliError::file(&path, &error))?;
+        create_private(&path)?;
         Ok(Self(path))
     }
 }

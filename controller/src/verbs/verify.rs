@@ -102,7 +102,7 @@ async fn verify_as_run(
         binary: find(WORKER)?,
         workers: 1,
         logs: Some(run.path().join("logs")),
-        settings: settings.clone(),
+        settings: settings.of_job(plan.source.hub, plan.destination.hub),
         stop: stop.clone(),
     };
     let found = job::verify(&engine, &plan.verify_job(run.id(), &[], &[]), screen, &run).await;

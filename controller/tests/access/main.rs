@@ -6,6 +6,7 @@
 mod addresses;
 #[path = "../common/mod.rs"]
 mod common;
+mod endpoints;
 mod env_file;
 mod permissions;
 mod revoked;

@@ -120,6 +120,7 @@ fn a_lone_worker_says_its_receipt_and_ends_with_130_though_its_line_stays_open()
     worker
         .args(["run", "--attached"])
         .env("MODELSCOPE_TOKEN", common::ALICE)
+        .env("MODELSCOPE_ENDPOINT", world.address("ms"))
         .env("HF2MS_STATE", world.path("state"));
     let (line, mut job) = std::io::pipe().unwrap();
     let running = world.start(worker.stdin(Stdio::from(line)));

@@ -165,6 +165,14 @@ const GROUPS: &[Group] = &[
         "Of the worker only: the controller sets them",
         &[
             (
+                "HF2MS_SOURCE_ENDPOINT",
+                "Origin of the Git host that is the source: the login goes nowhere else.",
+            ),
+            (
+                "HF2MS_TARGET_ENDPOINT",
+                "Origin of the Git host that is the target.",
+            ),
+            (
                 "HF2MS_SOURCE_LOGIN",
                 "`user:password` at the Git host that is the source.",
             ),

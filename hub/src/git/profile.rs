@@ -16,10 +16,10 @@ pub(crate) const PROFILE: Profile = Profile {
     main_branch: "main",
     variables: Variables {
         token: &["HF2MS_SOURCE_LOGIN"],
-        endpoint: "the address",
+        endpoint: "HF2MS_SOURCE_ENDPOINT",
         domain: None,
         destination_token: "HF2MS_TARGET_LOGIN",
-        destination_endpoint: "the address",
+        destination_endpoint: "HF2MS_TARGET_ENDPOINT",
         user: None,
     },
     token_page: None,

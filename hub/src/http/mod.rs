@@ -47,7 +47,7 @@ pub use origin::Origin;
 pub(crate) use origin::is_signed;
 pub use raw::{RawRequest, RawResponse};
 pub use request::{Request, RequestBody};
-pub use resolve::is_private;
+pub use resolve::{is_loopback, is_private};
 pub use response::Response;
 pub use storage_error::PlainErrorDecoder;
 pub(crate) use storage_error::expired_address;

@@ -86,6 +86,18 @@ impl Resolve for Resolver {
     }
 }
 
+/// Whether a web address names this machine by its loopback: what is sent there leaves it for no network.
+pub fn is_loopback(address: &str) -> bool {
+    let Ok(url) = address.parse::<reqwest::Url>() else {
+        return false;
+    };
+    let host = url.host_str().unwrap_or_default();
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
 /// Whether an address is loopback, private, link-local (cloud metadata lives there) or otherwise not
 /// one of the public internet.
 pub fn is_private(address: IpAddr) -> bool {

@@ -109,7 +109,7 @@ async fn run_chunk(Run { job, create }: Run, settings: &Settings) -> Result<Exit
     let create = match create {
         Some(visibility) => {
             let http = events.with_retry_events(settings.http());
-            let to = settings.destination(&chunk.destination);
+            let to = settings.destination(&chunk.destination).map_err(refused)?;
             Some((open_destination(&to, http).map_err(refused)?, visibility))
         }
         None => None,

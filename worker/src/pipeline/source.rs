@@ -227,7 +227,7 @@ fn open(at: &RepoAt, transport: Transport, settings: &Settings) -> Result<Arc<dy
         transport,
         ..WorkerOptions::default()
     };
-    open_source_by(&settings.source(at), &options, settings.http())
+    open_source_by(&settings.source(at)?, &options, settings.http())
 }
 
 /// The lock and what Git says; where Git finds no such repo, that alone.

@@ -1,7 +1,7 @@
 //! The access to one hub: its address and its token, for reading and for writing.
 
-use hf2ms_hub::Token;
 use hf2ms_hub::profile::{Profile, Variables};
+use hf2ms_hub::{Error, Kind, RepoAt, Token};
 
 use super::{BadSetting, GetVariable, set};
 
@@ -18,6 +18,27 @@ pub struct Access {
     pub token_name: &'static str,
 }
 
+impl Access {
+    /// The token for a repo.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if there is a token, and the repo is not at the endpoint that it is for.
+    pub fn token_for(&self, at: &RepoAt) -> Result<Option<Token>, Error> {
+        let rest = at.endpoint.strip_prefix(&self.endpoint);
+        let is_here = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        match &self.token {
+            Some(_) if !is_here || self.endpoint.is_empty() => Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "{} is not the endpoint that {} is for: set {} to it if the token may go there",
+                    at.endpoint, self.token_name, self.endpoint_name
+                ),
+            )),
+            token => Ok(token.clone()),
+        }
+    }
+}
+
 /// A hub that is a source by one access and a destination by another: another site, or another account.
 #[derive(Clone)]
 pub(super) struct HubAccess {
@@ -32,7 +53,11 @@ impl HubAccess {
         let Some(public) = profile.endpoint else {
             return Ok(Self {
                 from: git_host(get, names.token_name(), names.endpoint)?,
-                to: Some(git_host(get, names.destination_token, names.endpoint)?),
+                to: Some(git_host(
+                    get,
+                    names.destination_token,
+                    names.destination_endpoint,
+                )?),
             });
         };
         let domain = || names.domain.and_then(|name| Some((name, set(get, name)?)));
@@ -85,7 +110,7 @@ fn with_scheme(host: String) -> String {
     }
 }
 
-/// A Git host's login; its address is the repo's.
+/// A Git host's login, and the origin that gets it: a repo's address is longer.
 fn git_host(
     get: GetVariable<'_>,
     name: &'static str,
@@ -98,7 +123,10 @@ fn git_host(
     let token = login
         .map_err(|bad| BadSetting(format!("{name} can't be used: {bad}; it is user:password")))?;
     Ok(Access {
-        endpoint: String::new(),
+        endpoint: set(get, endpoint_name)
+            .map(|value| address(endpoint_name, value))
+            .transpose()?
+            .unwrap_or_default(),
         token,
         endpoint_name,
         token_name: name,

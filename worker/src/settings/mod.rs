@@ -5,8 +5,8 @@ mod proxies;
 
 use std::time::Duration;
 
-use hf2ms_hub::http::HttpOptions;
-use hf2ms_hub::{Hub, Redactor, RepoAt, Side, Token};
+use hf2ms_hub::http::{HttpOptions, is_loopback};
+use hf2ms_hub::{Error, Hub, Redactor, RepoAt, Side, Token};
 
 pub use access::Access;
 use access::HubAccess;
@@ -70,19 +70,37 @@ impl Settings {
     }
 
     /// A repo that is read, with its hub's token.
-    pub fn source(&self, at: &RepoAt) -> Side {
-        Side {
+    ///
+    /// # Errors
+    /// As [`Access::token_for`]: a job may name any endpoint.
+    pub fn source(&self, at: &RepoAt) -> Result<Side, Error> {
+        Ok(Side {
             at: at.clone(),
-            token: self.access(at.hub).token.clone(),
-        }
+            token: self.access(at.hub).token_for(at)?,
+        })
     }
 
     /// A repo that is written, with its hub's token.
-    pub fn destination(&self, at: &RepoAt) -> Side {
-        Side {
+    ///
+    /// # Errors
+    /// As [`Access::token_for`]: a job may name any endpoint.
+    pub fn destination(&self, at: &RepoAt) -> Result<Side, Error> {
+        Ok(Side {
             at: at.clone(),
-            token: self.access_to(at.hub).token.clone(),
-        }
+            token: self.access_to(at.hub).token_for(at)?,
+        })
+    }
+
+    /// Every variable that holds an endpoint, with the endpoint if it is known: a worker elsewhere sends its tokens nowhere else.
+    pub fn endpoint_variables(&self) -> Vec<(&'static str, String)> {
+        let of = |hub: &Hub| {
+            let HubAccess { from, to } = self.hub_access(*hub);
+            let apart = hub.profile().variables.destination_endpoint;
+            let to = to.as_ref().map(|to| (apart, to.endpoint.clone()));
+            [Some((from.endpoint_name, from.endpoint.clone())), to]
+        };
+        let all = Hub::ALL.iter().flat_map(of).flatten();
+        all.filter(|(_, endpoint)| !endpoint.is_empty()).collect()
     }
 
     /// Every variable that holds a token, with the token if it is set: what a worker elsewhere has to be given.
@@ -99,6 +117,42 @@ impl Settings {
             ]
         };
         Hub::ALL.iter().flat_map(of).collect()
+    }
+
+    /// The same settings with the tokens of these hubs alone: what reads from the one and writes to the other needs no more.
+    pub fn of_job(&self, source: Hub, destination: Hub) -> Self {
+        self.with_tokens(|hub| [hub == source, hub == destination])
+    }
+
+    /// The same settings without any token.
+    pub fn without_tokens(&self) -> Self {
+        self.with_tokens(|_| [false, false])
+    }
+
+    /// The tokens of the hubs that `is_used` as a source, and as a destination.
+    fn with_tokens(&self, is_used: impl Fn(Hub) -> [bool; 2]) -> Self {
+        let mut kept = self.clone();
+        for (hub, HubAccess { from, to }) in Hub::ALL.iter().zip(&mut kept.hubs) {
+            let [reads, writes] = is_used(*hub);
+            if !reads && (!writes || to.is_some()) {
+                from.token = None;
+            }
+            if let Some(to) = to.as_mut().filter(|_| !writes) {
+                to.token = None;
+            }
+        }
+        kept
+    }
+
+    /// The endpoints that get a token over plain http although they are on no loopback, with the variable of the token.
+    pub fn in_the_open(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let accesses = self
+            .hubs
+            .iter()
+            .flat_map(|access| std::iter::once(&access.from).chain(&access.to));
+        accesses
+            .filter(|access| access.token.is_some() && is_in_the_open(&access.endpoint))
+            .map(|access| (access.endpoint.as_str(), access.token_name))
     }
 
     /// Timeouts and retries of requests to hubs.
@@ -119,6 +173,12 @@ impl Settings {
             .chain(self.proxies.clone())
     }
 
+    /// Variables whose tokens are so short that their text may stand in other words ([`Token::is_short`]).
+    pub fn short_secrets(&self) -> impl Iterator<Item = &'static str> {
+        let all = self.token_variables().into_iter();
+        all.filter_map(|(name, token)| token.filter(Token::is_short).map(|_| name))
+    }
+
     /// Takes the secrets out of what is printed.
     pub fn redactor(&self) -> Redactor {
         Redactor::new(self.secrets())
@@ -128,6 +188,11 @@ impl Settings {
     pub fn redact(&self, text: &str) -> String {
         self.redactor().clean(text)
     }
+}
+
+/// Whether what is sent to an address can be read on its way.
+pub fn is_in_the_open(address: &str) -> bool {
+    address.starts_with("http://") && !is_loopback(address)
 }
 
 /// Timeouts and retries, as variables say.

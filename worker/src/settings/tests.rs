@@ -200,3 +200,92 @@ fn a_destination_that_is_not_set_apart_is_reached_like_the_source() {
         ("http://h:1", true, "HF_TOKEN")
     );
 }
+
+#[test]
+fn a_token_goes_to_the_endpoint_of_the_settings_whatever_a_job_names() {
+    let at = |hub: &str, endpoint: &str| -> RepoAt {
+        let json = serde_json::json!({"hub": hub, "endpoint": endpoint, "kind": "model", "id": "a/b", "revision": "m"});
+        serde_json::from_value(json).unwrap()
+    };
+    let settings = read(&[
+        ("HF_TOKEN", "hf_canary"),
+        ("HF2MS_SOURCE_LOGIN", "me:canary"),
+        ("HF2MS_SOURCE_ENDPOINT", "https://git.example"),
+        ("HF2MS_TARGET_LOGIN", "me:canary"),
+    ])
+    .unwrap();
+    for (hub, endpoint, gets_it) in [
+        ("huggingface", "https://huggingface.co", true),
+        ("huggingface", "https://evil.example", false),
+        ("huggingface", "https://huggingface.co.evil.example", false),
+        ("huggingface", "http://huggingface.co", false),
+        ("git", "https://git.example/a/b.git", true),
+        ("git", "https://git.example:444/a/b.git", false),
+        ("git", "https://git.example@evil.example/a/b.git", false),
+    ] {
+        let side = settings.source(&at(hub, endpoint));
+        assert_eq!(side.is_ok(), gets_it, "{endpoint}");
+    }
+    assert!(
+        settings
+            .destination(&at("git", "https://git.example/a/b.git"))
+            .is_err()
+    );
+    let anonymous = settings.source(&at("modelscope", "https://evil.example"));
+    assert!(anonymous.unwrap().token.is_none());
+    let named = settings.endpoint_variables();
+    assert!(named.contains(&("HF_ENDPOINT", "https://huggingface.co".to_owned())));
+    assert!(named.contains(&("HF2MS_SOURCE_ENDPOINT", "https://git.example".to_owned())));
+}
+
+#[test]
+fn a_job_gets_the_tokens_of_its_own_hubs() {
+    let settings = read(&[
+        ("HF_TOKEN", "hf_canary"),
+        ("HF_DESTINATION_TOKEN", "hf_other"),
+        ("MODELSCOPE_TOKEN", "ms-canary"),
+        ("HF2MS_SOURCE_LOGIN", "me:canary"),
+    ])
+    .unwrap();
+    let names = |settings: Settings| -> Vec<&str> {
+        let all = settings.token_variables().into_iter();
+        all.filter_map(|(name, token)| token.map(|_| name))
+            .collect()
+    };
+    let (hf, ms) = (Hub::HuggingFace, Hub::ModelScope);
+    assert_eq!(
+        names(settings.of_job(hf, ms)),
+        ["HF_TOKEN", "MODELSCOPE_TOKEN"]
+    );
+    assert_eq!(
+        names(settings.of_job(ms, hf)),
+        ["HF_DESTINATION_TOKEN", "MODELSCOPE_TOKEN"]
+    );
+    assert_eq!(
+        names(settings.of_job(hf, hf)),
+        ["HF_TOKEN", "HF_DESTINATION_TOKEN"]
+    );
+    assert_eq!(
+        names(settings.of_job(Hub::Git, Hub::Git)),
+        ["HF2MS_SOURCE_LOGIN"]
+    );
+    assert!(names(settings.without_tokens()).is_empty());
+}
+
+#[test]
+fn a_token_over_plain_http_to_another_machine_is_in_the_open() {
+    for (endpoint, open) in [
+        ("http://hub.example", true),
+        ("http://10.0.0.1:80", true),
+        ("http://127.0.0.1:80", false),
+        ("http://[::1]:80", false),
+        ("http://localhost:80", false),
+        ("http://localhost.example", true),
+        ("https://hub.example", false),
+    ] {
+        let set = [("HF_ENDPOINT", endpoint), ("HF_TOKEN", "hf_canary")];
+        let named = read(&set).unwrap();
+        assert_eq!(named.in_the_open().next().is_some(), open, "{endpoint}");
+        assert!(read(&set[..1]).unwrap().in_the_open().next().is_none());
+    }
+}

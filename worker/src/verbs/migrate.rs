@@ -135,7 +135,7 @@ async fn copy(
     events: &Arc<Events>,
 ) -> Result<Exit> {
     let destination = open_destination_over(
-        &settings.destination(&to),
+        &settings.destination(&to)?,
         settings.http(),
         request.transport.of_blobs(),
     )?;

@@ -17,8 +17,8 @@ impl SourceRepo {
     pub async fn look_at_app(&mut self, route: &Route, settings: &Settings) -> CliResult<()> {
         let id = &self.repo.at.id;
         let explained = |error| hub_error(&error, &self.repo.at, settings, AccessMode::Read);
-        let space =
-            open_space(&settings.source(&self.repo.at), settings.http()).map_err(explained)?;
+        let side = settings.source(&self.repo.at).map_err(explained)?;
+        let space = open_space(&side, settings.http()).map_err(explained)?;
         let told = space.sdk().await.map_err(explained)?;
         let told = told.ok_or_else(|| {
             CliError::refused(format!(

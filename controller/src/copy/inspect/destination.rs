@@ -124,7 +124,7 @@ impl DestinationRepo {
             match creation.sdk {
                 None => self.hub.create(wanted).await,
                 Some(sdk) => {
-                    open_space(&settings.destination(&self.at), settings.http())?
+                    open_space(&settings.destination(&self.at)?, settings.http())?
                         .create_space(wanted, sdk)
                         .await
                 }
@@ -213,7 +213,9 @@ impl DestinationRepo {
 }
 
 fn open(at: &RepoAt, settings: &Settings) -> CliResult<Arc<dyn Destination>> {
-    open_destination(&settings.destination(at), settings.http())
+    settings
+        .destination(at)
+        .and_then(|side| open_destination(&side, settings.http()))
         .map_err(|error| hub_error(&error, at, settings, AccessMode::Write))
 }
 

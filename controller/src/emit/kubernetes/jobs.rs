@@ -87,20 +87,20 @@ impl Objects<'_> {
             // Whether Git is the way is found again: it is the hub's lock that decides.
             Transport::Auto | Transport::Git => {}
         }
-        let mut pod = self.pod(&args, LAST_HEADROOM);
-        let endpoints = [
-            (endpoint_name(source.hub, Reached::AsUsual), source),
-            (self.destination_endpoint_name(), destination),
-        ];
-        for (name, at) in endpoints {
-            add(
-                &mut pod["spec"]["containers"][0]["env"],
-                json!({"name": name, "value": at.endpoint}),
-            );
-        }
+        let pod = self.pod(&args, LAST_HEADROOM);
         let policy = failure_policy("FailJob");
         let spec = json!({"suspend": waits, "backoffLimit": RETRIES, "podFailurePolicy": policy, "template": pod});
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": self.metadata(&self.last_name()), "spec": spec})
+    }
+
+    /// The endpoints that the tokens are for, as variables: a worker sends them nowhere else.
+    fn endpoints(&self) -> Vec<Value> {
+        let of = |name: &str, at: &RepoAt| json!({"name": name, "value": at.endpoint});
+        let source = &self.plan.source;
+        vec![
+            of(endpoint_name(source.hub, Reached::AsUsual), source),
+            of(self.destination_endpoint_name(), &self.plan.destination),
+        ]
     }
 
     /// Within one hub the destination's address has a variable of its own.
@@ -129,6 +129,7 @@ impl Objects<'_> {
             "image": self.cluster.image,
             "args": args,
             "envFrom": [{"secretRef": {"name": self.cluster.secret}}],
+            "env": self.endpoints(),
             "resources": {
                 "requests": {"cpu": "500m", "memory": mebibytes(budget)},
                 "limits": {"cpu": "2", "memory": mebibytes(budget.saturating_mul(headroom).saturating_add(scratch))},

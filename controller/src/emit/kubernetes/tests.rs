@@ -142,6 +142,14 @@ fn pods_may_nothing_and_get_tokens_by_reference() {
             ),
             (&json!(["ALL"]), &json!("tokens"))
         );
+        let named = |at: usize| [&worker["env"][at]["name"], &worker["env"][at]["value"]];
+        assert_eq!(
+            [named(0), named(1)],
+            [
+                [&json!("HF_ENDPOINT"), &json!("https://huggingface")],
+                [&json!("MODELSCOPE_ENDPOINT"), &json!("https://modelscope")]
+            ]
+        );
         assert_eq!(
             (&worker["image"], &worker["resources"]["requests"]["memory"]),
             (&json!("registry/worker:1"), &json!("128Mi"))

@@ -379,7 +379,7 @@ async fn is_there(daemon: &Daemon, network: &str) -> CliResult<()> {
     }
 }
 
-/// A worker's settings on one line: tokens, how patient to be, and how the network is reached.
+/// A worker's settings on one line: tokens and their endpoints, how patient to be, and how the network is reached.
 fn variables(settings: &Settings, network: &NetworkSettings) -> String {
     let tokens = settings
         .token_variables()
@@ -388,8 +388,9 @@ fn variables(settings: &Settings, network: &NetworkSettings) -> String {
     let passed_on = PASSED_ON
         .into_iter()
         .filter_map(|name| Some((name, environment(name)?)));
-    serde_json::Value::from_iter(tokens.chain(passed_on).chain(network.variables.clone()))
-        .to_string()
+    let known = settings.endpoint_variables().into_iter();
+    let all = tokens.chain(known).chain(passed_on);
+    serde_json::Value::from_iter(all.chain(network.variables.clone())).to_string()
 }
 
 /// Removes what a run has left in containers; says what.

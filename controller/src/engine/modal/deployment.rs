@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::container_size::WORKER;
 use crate::binaries::StaticWorker;
 use crate::engine::network_settings::NetworkSettings;
-use crate::runs::write_aside;
+use crate::runs::{create_private, write_aside};
 use crate::settings::{PASSED_ON, Settings, environment};
 use crate::ui::errors::{CliError, CliResult};
 
@@ -30,7 +30,8 @@ pub struct Deployment {
     /// Containers at a time.
     pub containers: usize,
     worker: PathBuf,
-    network: NetworkSettings,
+    /// What containers get besides tokens: the endpoints that those are for, and what they need of the network.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Deployment {
@@ -45,7 +46,8 @@ impl Deployment {
             token.map(|token| Sha256::of(token.expose().as_bytes()).to_string())
         };
         let tokens: Vec<_> = settings.token_variables().into_iter().map(token).collect();
-        let (patience, variables) = (PASSED_ON.map(environment), &network.variables);
+        let patience = PASSED_ON.map(environment);
+        let variables = [settings.endpoint_variables(), network.variables].concat();
         let all = json!([
             Sha256::of(&worker.content).to_string(),
             APP,
@@ -63,13 +65,13 @@ impl Deployment {
             app: format!("hf2ms-{version}-{}", &mark[..12]),
             containers,
             worker: worker.path,
-            network,
+            variables,
         }
     }
 
     /// The request to the bridge.
     pub fn request(&self) -> Value {
-        let variables: Value = self.network.variables.iter().cloned().collect();
+        let variables: Value = self.variables.iter().cloned().collect();
         let (app, worker, containers) = (&self.app, &self.worker, self.containers);
         json!({"verb": "deploy", "app": app, "worker": worker, "containers": containers, "cpu": CPU, "memory": MEMORY, "variables": variables})
     }
@@ -82,7 +84,7 @@ impl Deployment {
 pub fn unpack(home: &Path) -> CliResult<PathBuf> {
     let mark = Sha256::of([APP, BRIDGE].concat().as_bytes()).to_string();
     let folder = home.join("modal").join(&mark[..12]);
-    fs::create_dir_all(&folder).map_err(|error| CliError::file(&folder, &error))?;
+    create_private(&folder)?;
     for (name, program) in [("app.py", APP), ("bridge.py", BRIDGE)] {
         let path = folder.join(name);
         if fs::read(&path).ok().as_deref() != Some(program.as_bytes()) {
@@ -97,6 +99,8 @@ pub fn unpack(home: &Path) -> CliResult<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn app(worker: &str, containers: usize, token: &str, proxy: &str) -> String {
@@ -139,5 +143,9 @@ mod tests {
         let folder = unpack(home.path()).unwrap();
         assert_eq!(unpack(home.path()).unwrap(), folder);
         assert_eq!(fs::read_to_string(folder.join("app.py")).unwrap(), APP);
+        for folder in [&folder, folder.parent().unwrap()] {
+            let mode = fs::metadata(folder).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+        }
     }
 }

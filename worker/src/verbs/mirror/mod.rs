@@ -34,7 +34,7 @@ struct MirrorRepos {
 impl MirrorRepos {
     fn open(from: &RepoAt, to: &RepoAt, settings: &Settings, events: &Arc<Events>) -> Result<Self> {
         let http = events.with_retry_events(settings.http());
-        let (from_side, to_side) = (settings.source(from), settings.destination(to));
+        let (from_side, to_side) = (settings.source(from)?, settings.destination(to)?);
         let ((from, from_url), (to, to_url)) =
             (opened(&from_side, &http)?, opened(&to_side, &http)?);
         Ok(Self {
