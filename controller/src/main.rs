@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use hf2ms::cli::{Cli, Command};
-use hf2ms::settings::{self, EnvFile};
+use hf2ms::settings::{self, EnvFile, PlainHttp, plain_http_warning, short_secret_warning};
 use hf2ms::stop::Stop;
 use hf2ms::ui::errors::CliResult;
 use hf2ms::ui::screen::Screen;
@@ -15,7 +15,14 @@ use hf2ms_worker::protocol::Exit;
 
 #[tokio::main]
 async fn main() -> std::io::Result<ExitCode> {
-    let Cli { command, env_file } = Cli::parse();
+    let Cli {
+        command,
+        env_file,
+        allow_http,
+    } = Cli::parse();
+    if allow_http {
+        settings::use_plain_http(PlainHttp::Allowed);
+    }
     let screen = Screen::new(command.wants_json());
     let read = read_file(&command, env_file.as_deref(), &screen);
     log_to_stderr();
@@ -45,6 +52,15 @@ fn read_file(command: &Command, named: Option<&Path>, screen: &Screen) -> CliRes
         screen.note(line);
     }
     settings::use_file(file);
+    // Settings that can't be read are the verb's to complain of.
+    if let Ok(settings) = settings::load() {
+        screen.hide(&settings.redactor());
+        let short = settings.short_secrets();
+        short.for_each(|name| screen.warn(short_secret_warning(name)));
+        let open = settings.in_the_open();
+        open.filter_map(|(address, token)| plain_http_warning(address, token))
+            .for_each(|line| screen.warn(line));
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::token::Token;
 const LONGEST_QUOTE: usize = 300;
 
 /// Takes known tokens out of text. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Redactor(Arc<[Token]>);
 
 impl Redactor {
@@ -17,7 +17,18 @@ impl Redactor {
         Self(tokens.into_iter().collect())
     }
 
-    /// `text` without any of the tokens.
+    /// A redactor for the tokens of both.
+    pub fn with(&self, other: &Self) -> Self {
+        Self(self.0.iter().chain(other.0.iter()).cloned().collect())
+    }
+
+    /// Whether `text` holds one of the tokens. A short one is not looked for: its text may be part of any address.
+    pub fn is_in(&self, text: &str) -> bool {
+        let mut long = self.0.iter().filter(|token| !token.is_short());
+        long.any(|token| token.redact(text) != text)
+    }
+
+    /// `text` without any of the tokens. For what is shown or written, never for what is parsed again.
     pub fn clean(&self, text: &str) -> String {
         self.0
             .iter()

@@ -6,6 +6,9 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
+/// Bytes of a secret below which its text is likely to be a word or a number of something else.
+const SHORT: usize = 8;
+
 /// A hub's access token, or a login: a password after its user name and a colon. It has no `Display`, its `Debug` hides it, and it
 /// can't be serialised.
 #[derive(Clone)]
@@ -107,6 +110,11 @@ impl Token {
             text: self.pair(user).into(),
             secret_at: 0,
         }
+    }
+
+    /// Whether it is so short that its text may stand in names and words that have nothing to do with it.
+    pub fn is_short(&self) -> bool {
+        self.secret().len() < SHORT
     }
 
     /// `text` with every occurrence of this token taken out, also as JSON writes it.

@@ -5,7 +5,7 @@ import subprocess
 
 from mirrors.world import CLEAN
 from programs import HF2MS, until
-from servers.git.host import ALICE
+from servers.git.host import ALICE, WORD
 from servers.git.repos import Lfs, Repo, git
 
 LOGIN = f"TARGET_USERNAME={ALICE[0]}\nTARGET_TOKEN={ALICE[1]}\nSOURCE_USERNAME={ALICE[0]}\nSOURCE_TOKEN={ALICE[1]}\n"
@@ -47,6 +47,14 @@ def test_hugging_faces_token_is_for_hugging_face(history):
     world.run("-s", elsewhere, "-t", other.url, **mine).ended(3, "SOURCE_TOKEN")
     there = int(world.host.other.rsplit(":", 1)[1])
     assert not any(seen.authorization for seen in world.host.seen if seen.port == there)
+
+
+def test_a_password_that_is_a_branch_changes_no_name_and_is_warned_of(history):
+    world, objects = history
+    target = world.target(hook=True)
+    ran = world.run("-s", world.source.url, "-t", target.url, TARGET_USERNAME=WORD[0], TARGET_TOKEN=WORD[1]).ended(0)
+    world.is_mirrored(target, objects)
+    assert "TARGET_TOKEN is shorter than 8 characters" in ran.stderr
 
 
 def test_pointers_alone_are_pushed_where_the_objects_are(history):

@@ -1,4 +1,4 @@
-//! The events of a worker, one JSON line each, and the receipt that they add up to. Every line passes the redactor.
+//! The events of a worker, one JSON line each, and the receipt that they add up to. Their texts for people pass the redactor.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,10 +39,11 @@ impl Events {
 
     /// Writes one event.
     pub fn say(&self, event: &Event) {
-        let Ok(line) = serde_json::to_string(event) else {
+        let mut event = event.clone();
+        event.redact(&self.redactor);
+        let Ok(line) = serde_json::to_string(&event) else {
             return;
         };
-        let line = self.redactor.clean(&line);
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         // A reader that has gone is noticed elsewhere; what was moved stays moved.
         let _ = writeln!(out, "{line}").and_then(|()| out.flush());

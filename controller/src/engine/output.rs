@@ -101,10 +101,12 @@ pub async fn read_events(
     listener: Listener<'_>,
     settings: &Settings,
 ) {
+    let redactor = settings.redactor();
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         // A line that is no event is no event of ours: the exit code and the receipt decide.
-        if let Ok(event) = serde_json::from_str::<Event>(&settings.redact(&line)) {
+        if let Ok(mut event) = serde_json::from_str::<Event>(&line) {
+            event.redact(&redactor);
             listener(&event);
             output.note(event);
         }

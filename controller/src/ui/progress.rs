@@ -44,11 +44,10 @@ impl Progress {
     /// Progress towards these files and bytes.
     pub fn new(screen: &Screen, verb: &'static str, of: Amount) -> Self {
         screen.start_bar(of.bytes);
-        screen.bar().set_prefix(
-            screen
-                .part()
-                .map_or_else(|| verb.to_owned(), |part| format!("{verb} {part}")),
-        );
+        let prefix = screen
+            .part()
+            .map_or_else(|| verb.to_owned(), |part| format!("{verb} {part}"));
+        screen.bar().set_prefix(screen.shown(&prefix));
         let state = State {
             of,
             working: HashMap::new(),

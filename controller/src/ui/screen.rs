@@ -3,8 +3,10 @@
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use hf2ms_hub::Redactor;
+use hf2ms_hub::path::escape;
 use humansize::{DECIMAL, format_size};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -31,6 +33,8 @@ pub struct Screen {
     mode: Mode,
     bars: MultiProgress,
     bar: Arc<ProgressBar>,
+    /// What no text may show.
+    redactor: Arc<Mutex<Redactor>>,
     /// The subject of all messages, if it is one of several: a `repo`, a `revision`, or both.
     part: Vec<(&'static str, Arc<str>)>,
 }
@@ -57,8 +61,25 @@ impl Screen {
             mode,
             bars,
             bar: hidden_bar(),
+            redactor: Arc::default(),
             part: Vec::new(),
         }
+    }
+
+    /// From now on no text shows these tokens.
+    pub fn hide(&self, more: &Redactor) {
+        let mut redactor = self.redactor.lock().unwrap_or_else(PoisonError::into_inner);
+        *redactor = redactor.with(more);
+    }
+
+    /// A text as it may be shown: without tokens, and without characters that steer a terminal. All that hubs, servers and files say
+    /// passes here on its way to a person.
+    pub fn shown(&self, text: &str) -> String {
+        let redactor = self.redactor.lock().unwrap_or_else(PoisonError::into_inner);
+        let clean = redactor.clean(text);
+        let escaped = |line: &str| line.split('\t').map(escape).collect::<Vec<_>>().join("\t");
+        let lines: Vec<String> = clean.split('\n').map(escaped).collect();
+        lines.join("\n")
     }
 
     /// The same screen for one of several repos: every line names it, and it has a bar of its own.
@@ -82,6 +103,7 @@ impl Screen {
             mode: self.mode,
             bars: self.bars.clone(),
             bar: hidden_bar(),
+            redactor: self.redactor.clone(),
             part,
         }
     }
@@ -100,8 +122,8 @@ impl Screen {
     /// Prints a line about what happens; nothing for programs.
     pub fn status(&self, text: impl AsRef<str>) {
         match self.mode {
-            Mode::Bars => self.between(|| to_stderr(&self.named(text.as_ref()))),
-            Mode::Lines => to_stdout(&self.named(text.as_ref())),
+            Mode::Bars => self.between(|| to_stderr(&self.shown(&self.named(text.as_ref())))),
+            Mode::Lines => to_stdout(&self.shown(&self.named(text.as_ref()))),
             Mode::Json | Mode::Results => (),
         }
     }
@@ -109,36 +131,43 @@ impl Screen {
     /// Prints a result for a person; nothing for programs.
     pub fn print(&self, text: impl AsRef<str>) {
         if !matches!(self.mode, Mode::Json | Mode::Results) {
-            self.between(|| to_stdout(text.as_ref()));
+            self.between(|| to_stdout(&self.shown(text.as_ref())));
         }
     }
 
     /// Prints a warning, for persons and programs.
     pub fn warn(&self, text: impl AsRef<str>) {
         match self.mode {
-            Mode::Json => self.json(&json!({"event": "warning", "message": text.as_ref()})),
-            _ => self.between(|| to_stderr(&format!("warning: {}", self.named(text.as_ref())))),
+            Mode::Json => {
+                self.json(&json!({"event": "warning", "message": self.shown(text.as_ref())}))
+            }
+            _ => self.complain("warning", text.as_ref()),
         }
     }
 
     /// One line on stderr, whoever reads: what is asked for is on stdout.
     pub fn note(&self, text: impl AsRef<str>) {
-        self.between(|| to_stderr(text.as_ref()));
+        self.between(|| to_stderr(&self.shown(text.as_ref())));
     }
 
     /// A question to a person, whose answer follows on the same line.
     pub fn ask(&self, question: impl AsRef<str>) {
         let mut stderr = std::io::stderr().lock();
         // Whoever read it is gone, and then no answer comes.
-        let _ = write!(stderr, "{}", question.as_ref()).and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{}", self.shown(question.as_ref())).and_then(|()| stderr.flush());
     }
 
     /// Prints the error that ends the command.
     pub fn fail(&self, failure: &CliError) {
         match self.mode {
-            Mode::Json => self.json(&json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
-            _ => self.between(|| to_stderr(&format!("error: {}", self.named(&failure.to_string())))),
+            Mode::Json => self.json(&json!({"event": "error", "message": self.shown(&failure.to_string()), "exit": failure.exit() as u8})),
+            _ => self.complain("error", &failure.to_string()),
         }
+    }
+
+    fn complain(&self, what: &str, text: &str) {
+        let line = format!("{what}: {}", self.named(text));
+        self.between(|| to_stderr(&self.shown(&line)));
     }
 
     /// Prints a line of JSON for programs; nothing for people.
@@ -268,6 +297,19 @@ pub fn when(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_has_no_token_and_steers_no_terminal() {
+        let screen = Screen::of(Mode::Lines);
+        let part = screen.of_repo("a");
+        let token = |text| Redactor::new([hf2ms_hub::Token::parse(text).unwrap()]);
+        screen.hide(&token("hf_canary"));
+        part.hide(&token("ms-canary"));
+        assert_eq!(
+            screen.shown("in hf_canary\u{1b}]0;x\u{7}, ms-canary\n\u{9b}2J\u{202e}"),
+            "in ***\\u{1b}]0;x\\u{7}, ***\n\\u{9b}2J\\u{202e}"
+        );
+    }
 
     #[test]
     fn times_are_those_of_the_calendar() {

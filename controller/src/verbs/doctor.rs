@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use hf2ms_hub::path::escape;
 use hf2ms_hub::{Account, Error, Hub, Kind, RepoAt, RepoKind, Side, open_source};
 use hf2ms_worker::protocol::{EndpointCheck, Event, Exit, WorkerOptions};
 use serde::Serialize;
@@ -104,7 +105,8 @@ impl Finding {
             Verdict::Optional => "-",
             Verdict::Bad => "!",
         };
-        format!("{mark} {:<17} {}", self.what, self.says)
+        // One line each, whatever a hub calls its accounts.
+        format!("{mark} {:<17} {}", self.what, escape(&self.says))
     }
 }
 
@@ -300,8 +302,10 @@ async fn cloud(settings: &Settings) -> CliResult<Vec<Finding>> {
         .clone()
         .map(|line| Finding::new("proxy", Verdict::Optional, line));
     let look = async {
-        let deployment = Deployment::new(static_worker()?, 1, settings, network);
-        let modal = Modal::open(&home, &home.join("bridge.log"), settings).await?;
+        // Whether a hub is reached takes no token.
+        let reaching = settings.without_tokens();
+        let deployment = Deployment::new(static_worker()?, 1, &reaching, network);
+        let modal = Modal::open(&home, &home.join("bridge.log"), &reaching).await?;
         modal.deploy(&deployment).await?;
         Ok((
             modal.check(&deployment.app, &endpoints(settings)).await?,

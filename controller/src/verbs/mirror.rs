@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use hf2ms_hub::Token;
 use hf2ms_worker::protocol::{
     Exit, Force, LfsPolicy, Memory, RefScope, Safeguard, Safeguards, ScratchFolder,
 };
@@ -21,7 +22,7 @@ use crate::mirror::remote::{PullMirror, PullMirrorArgs};
 use crate::mirror::run::{MirrorResult, MirrorRun};
 use crate::mirror::watch::{interval, repeat};
 use crate::runs::{RunDir, Runs};
-use crate::settings::{Environment, Settings, state_dir};
+use crate::settings::{Environment, Settings, plain_http_warning, short_secret_warning, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -121,6 +122,11 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         target.login = Some(remote.login()?);
     }
     let settings = settings_of(&source, &target, &environment)?;
+    screen.hide(&settings.redactor());
+    [&source, &target]
+        .into_iter()
+        .filter(|endpoint| endpoint.login.as_ref().is_some_and(Token::is_short))
+        .for_each(|endpoint| screen.warn(short_secret_warning(endpoint.token_name)));
     if args.use_xget {
         screen.warn(
             "--use-xget does nothing here: LFS objects are streamed from host to host as they are",
@@ -128,7 +134,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     }
     [&source, &target]
         .into_iter()
-        .for_each(|endpoint| in_the_open(endpoint, screen));
+        .filter(|endpoint| endpoint.login.is_some())
+        .filter_map(|endpoint| plain_http_warning(&endpoint.at.endpoint, "the password"))
+        .for_each(|line| screen.warn(line));
     args.containers.fit(args.worker_args.on)?;
     let watch = args.watched()?;
     let options = args.options(source.clone(), target, &environment)?;
@@ -152,7 +160,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     }
 }
 
-/// Settings in which each side has its login, and workers are given both.
+/// Settings in which each side has its login and the origin that gets it, and workers are given both.
 fn settings_of(
     source: &GitEndpoint,
     target: &GitEndpoint,
@@ -164,31 +172,17 @@ fn settings_of(
             .as_ref()
             .map(|login| (side.variables()[2], login.expose().to_owned()))
     };
-    let logins: Vec<_> = [
+    let logins = [
         of(MirrorSide::Source, source),
         of(MirrorSide::Target, target),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    environment.settings(&logins)
-}
-
-/// Warns of a password that is sent without encryption.
-fn in_the_open(endpoint: &GitEndpoint, screen: &Screen) {
-    let host = endpoint
-        .at
-        .endpoint
-        .strip_prefix("http://")
-        .and_then(|rest| rest.split(['/', ':']).next());
-    if let (Some(host), Some(_)) = (host, &endpoint.login)
-        && !matches!(host, "localhost" | "127.0.0.1" | "[")
-    {
-        screen.warn(format!(
-            "{} is not encrypted: whoever carries the requests can read the password",
-            endpoint.at.endpoint
-        ));
-    }
+    ];
+    let origins = [
+        (MirrorSide::Source.origin_variable(), source.origin()),
+        (MirrorSide::Target.origin_variable(), target.origin()),
+    ];
+    let all: Vec<_> = logins.into_iter().flatten().chain(origins).collect();
+    let settings = environment.settings(&all)?;
+    Ok(settings.of_job(source.at.hub, target.at.hub))
 }
 
 impl Args {

@@ -142,7 +142,7 @@ impl ModelScopeRepo {
         let leaks = self
             .token
             .as_ref()
-            .is_some_and(|token| token.redact(value) != value);
+            .is_some_and(|token| !token.is_short() && token.redact(value) != value);
         if leaks && !self.http.origin().trusts(there) {
             return None;
         }

@@ -26,7 +26,9 @@ BACKEND = subprocess.check_output(["git", "--exec-path"], text=True).strip() + "
 HOOK = Path(__file__).resolve().parent / "pre_receive.py"
 # Whom the host knows: a password, and whether its owner may write. One has signs that an address can't hold as they are.
 ALICE, RITA, ODD = ("alice", "glpat-alice-canary"), ("rita", "glpat-rita-canary"), ("odd@ü", "p@ss/w?rd#%41 ü:canary")
-ACCOUNTS = {"alice": (ALICE[1], True), "rita": (RITA[1], False), "oauth2": (ALICE[1], True), "odd": (ODD[1], True)}
+# Its password is a word that stands in many names.
+WORD = ("word", "main")
+ACCOUNTS = {"alice": (ALICE[1], True), "rita": (RITA[1], False), "oauth2": (ALICE[1], True), "odd": (ODD[1], True), "word": (WORD[1], True)}
 LFS_JSON = [("Content-Type", "application/vnd.git-lfs+json")]
 CHUNKED = {"Transfer-Encoding": "chunked", "Content-Type": "application/octet-stream"}
 VERIFY_ACCEPT = "application/vnd.git-lfs+json"

@@ -1,6 +1,6 @@
 //! The output of a worker: NDJSON events on stdout, the last of which is the receipt.
 
-use hf2ms_hub::{GitSha1, Kind, RepoPath, Sha256};
+use hf2ms_hub::{GitSha1, Kind, Redactor, RepoPath, Sha256};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -101,9 +101,70 @@ pub enum Event {
     Receipt(Receipt),
 }
 
+impl Event {
+    /// Takes tokens out of its texts for people. Its data stays as it is: someone parses it, and a token may be a name there, too.
+    pub fn redact(&mut self, redactor: &Redactor) {
+        let clean = |text: &mut String| *text = redactor.clean(text);
+        match self {
+            Self::Retry { error, .. } | Self::Failed { error, .. } => clean(error),
+            Self::Checked { endpoints, .. } => {
+                let errors = endpoints
+                    .iter_mut()
+                    .filter_map(|check| check.error.as_mut());
+                errors.for_each(clean);
+            }
+            Self::Verified(found) => found
+                .unread
+                .iter_mut()
+                .for_each(|refused| clean(&mut refused.reason)),
+            Self::Scanned(scan) => {
+                let errors = scan.refused.iter_mut().map(|failed| &mut failed.error);
+                errors.chain(&mut scan.warnings).for_each(clean);
+            }
+            Self::Pushed(report) => {
+                let reasons = report
+                    .refs
+                    .iter_mut()
+                    .filter_map(|of_ref| of_ref.why.as_mut());
+                reasons.for_each(clean);
+            }
+            Self::Receipt(receipt) => receipt
+                .failed
+                .iter_mut()
+                .for_each(|failed| clean(&mut failed.error)),
+            Self::Started { .. }
+            | Self::Progress { .. }
+            | Self::File { .. }
+            | Self::Committed { .. }
+            | Self::Steps { .. }
+            | Self::Planned(_) => (),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_taken_out_of_words_and_left_in_data() {
+        let redactor = Redactor::new([hf2ms_hub::Token::login("me", "files").unwrap()]);
+        let redacted = |json: &str| {
+            let mut event: Event = serde_json::from_str(json).unwrap();
+            event.redact(&redactor);
+            serde_json::to_string(&event).unwrap()
+        };
+        for json in [
+            r#"{"event":"progress","bytes":1,"files":2}"#,
+            r#"{"event":"pushed","refs":[{"name":"refs/heads/files","state":"pushed"}],"there":[]}"#,
+        ] {
+            assert_eq!(redacted(json), json);
+        }
+        assert_eq!(
+            redacted(r#"{"event":"failed","path":"files/a","error":"no files","kind":"denied"}"#),
+            r#"{"event":"failed","path":"files/a","error":"no ***","kind":"denied"}"#
+        );
+    }
 
     #[test]
     fn events_are_flat_lines() {

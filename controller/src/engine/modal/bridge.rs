@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hf2ms_hub::Redactor;
+use hf2ms_hub::{Hub, Redactor};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -85,6 +85,19 @@ enum Reply {
     Ready(Value),
 }
 
+impl Reply {
+    /// The same, without tokens in the words of an error. What workers say in a result is clean already.
+    fn without(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Error(error) => Self::Error(BridgeError {
+                message: redactor.clean(&error.message),
+                ..error
+            }),
+            other => other,
+        }
+    }
+}
+
 type Replies = mpsc::UnboundedSender<Reply>;
 
 /// The process. Ends when it is dropped.
@@ -112,9 +125,15 @@ impl Bridge {
             message: format!("{python} can't be started: {error}"),
         };
         let mut command = Command::new(python);
+        command.arg("bridge.py").current_dir(folder);
+        // The app takes its tokens from this environment: those of other hubs stay out of it.
+        for name in Hub::ALL
+            .iter()
+            .flat_map(|hub| hub.profile().variables.all())
+        {
+            command.env_remove(name);
+        }
         command
-            .arg("bridge.py")
-            .current_dir(folder)
             .envs(variables.iter().cloned())
             .env("PYTHONUNBUFFERED", "1");
         command
@@ -218,10 +237,10 @@ async fn hear(
 ) {
     while let Ok(Some(line)) = lines.next_line().await {
         // A line that is no reply is a stray print.
-        if let Ok(Line { id, reply }) = serde_json::from_str::<Line>(&redactor.clean(&line))
+        if let Ok(Line { id, reply }) = serde_json::from_str::<Line>(&line)
             && let Some(replies) = waiting(&map).get(&id)
         {
-            let _ = replies.send(reply);
+            let _ = replies.send(reply.without(&redactor));
         }
     }
     waiting(&map).clear();
@@ -233,11 +252,8 @@ async fn greeted(
     redactor: &Redactor,
 ) -> Result<(), BridgeError> {
     let first = lines.next_line().await.ok().flatten().unwrap_or_default();
-    match serde_json::from_str::<Line>(&redactor.clean(&first)) {
-        Ok(Line {
-            reply: Reply::Error(trouble),
-            ..
-        }) => Err(trouble),
+    match serde_json::from_str::<Line>(&first).map(|line| line.reply.without(redactor)) {
+        Ok(Reply::Error(trouble)) => Err(trouble),
         Ok(_) => Ok(()),
         Err(_) => Err(BridgeError::gone(
             "the bridge to Modal did not start: see the run's logs",
