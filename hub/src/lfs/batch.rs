@@ -11,7 +11,7 @@ use super::Lfs;
 use super::addresses::Address;
 use super::expiry::lifetime;
 use super::wire::{Action, Actions, BatchAnswer, BatchQuestion, Object, ObjectError, Wanted};
-use crate::http::{Http, JsonResponse, Origin, Request, user_agent};
+use crate::http::{Http, Origin, Request, Response, user_agent};
 use crate::{Blob, Error, Kind, Redactor, Result, Sha256};
 
 /// What git-lfs asks at once.
@@ -59,7 +59,7 @@ async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Sha256, Result<Address>)>
         objects: wanted(blobs),
         r#ref: lfs.full_reference(),
     };
-    let (mut objects, when) = batch(lfs, &question, blobs, LONGEST_ANSWER).await?;
+    let (mut objects, when) = batch(lfs, &question, blobs).await?;
     let outcome = |blob: &Blob| {
         objects.remove(&blob.sha256).map_or_else(
             || Err(unanswered()),
@@ -73,7 +73,7 @@ async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Sha256, Result<Address>)>
         .collect())
 }
 
-pub(super) fn wanted(blobs: &[Blob]) -> Vec<Wanted> {
+pub(crate) fn wanted(blobs: &[Blob]) -> Vec<Wanted> {
     blobs
         .iter()
         .map(|blob| Wanted {
@@ -84,26 +84,42 @@ pub(super) fn wanted(blobs: &[Blob]) -> Vec<Wanted> {
 }
 
 /// Asks the batch API about these blobs.
-pub(super) async fn batch(
+async fn batch(lfs: &Lfs, question: &BatchQuestion<'_>, asked: &[Blob]) -> Result<(Objects, When)> {
+    let attempt = || async {
+        let response = lfs.http.send(request(lfs, question)?).await?;
+        objects(lfs, response, question.transfers, asked, LONGEST_ANSWER).await
+    };
+    lfs.http.options().retrying(attempt).await
+}
+
+/// The request that asks the batch API.
+pub(super) fn request(lfs: &Lfs, question: &BatchQuestion<'_>) -> Result<Request> {
+    let body = serde_json::to_vec(question)
+        .map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
+    Ok(Request::post(lfs.batch.clone())
+        .headers(user_agent::git_lfs())
+        .accept(MEDIA_TYPE)
+        .body(MEDIA_TYPE, body))
+}
+
+/// The objects of an answer of at most `cap` bytes, and its moment.
+///
+/// # Errors
+/// [`Kind::Refused`] for an answer that is longer, or does not fit the question.
+pub(super) async fn objects(
     lfs: &Lfs,
-    question: &BatchQuestion<'_>,
+    response: Response,
+    transfers: &[&str],
     asked: &[Blob],
     cap: u64,
 ) -> Result<(Objects, When)> {
-    let body = serde_json::to_vec(question)
-        .map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-    let request = || {
-        Request::post(lfs.batch.clone())
-            .headers(user_agent::git_lfs())
-            .accept(MEDIA_TYPE)
-            .body(MEDIA_TYPE, body.clone())
-    };
-    let told: JsonResponse<BatchAnswer> = lfs.http.ask(cap, request).await?;
+    let date = date_of(response.headers());
+    let answer: BatchAnswer = response.json_within(cap).await?;
     let when = When {
         now: lfs.now(),
-        answered: date_of(&told.headers).unwrap_or_else(|| lfs.http.options().clock.date()),
+        answered: date.unwrap_or_else(|| lfs.http.options().clock.date()),
     };
-    Ok((by_digest(told.value, question.transfers, asked)?, when))
+    Ok((by_digest(answer, transfers, asked)?, when))
 }
 
 /// What the batch API answered, by digest.

@@ -5,23 +5,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use futures_util::TryFutureExt;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
 use super::Lfs;
-use super::batch::{Objects, When, actions, batch, headers_of, safe, unanswered, url_of, wanted};
+use super::batch::{Objects, When, actions, headers_of, safe, unanswered, url_of};
 use super::multipart::Parts;
-use super::wire::{Action, Actions, BatchQuestion};
+use super::wire::{Action, Actions};
 use crate::{Blob, Error, Kind, Missing, Result, Sha256};
 
-/// Blobs in one check (`UPLOAD_BATCH_MAX_NUM_FILES`).
-pub(super) const BLOBS_A_CHECK: usize = 256;
 /// Parts that the answer to one check may list, as far as can be foreseen: each is an address of some hundred bytes.
 const PARTS_A_CHECK: u64 = 4_000;
 /// The smallest part that is foreseen.
 const PART: u64 = 8 << 20;
-/// The answer for a file of 500 GB in such parts.
-const LONGEST_ANSWER: u64 = 96 << 20;
 /// Addresses remembered at once; the others are asked for again when their turn comes.
 const MOST_KEPT: usize = 4_096;
 /// Parts of an upload whose addresses are worth keeping until its turn.
@@ -29,13 +26,26 @@ const MOST_PARTS_KEPT: usize = 16;
 
 /// Where a blob goes, and who is told then.
 #[derive(Clone)]
-pub(super) struct UploadAddress {
+pub(crate) struct UploadAddress {
     pub(super) way: UploadShape,
     /// The server says that the addresses carry their own permission.
     pub(super) authenticated: bool,
     /// Where the hub wants to hear that all is there.
     pub(super) verify: Option<(Url, HeaderMap)>,
-    fresh_until: Instant,
+    /// `None` where the server tells no end.
+    fresh_until: Option<Instant>,
+}
+
+impl UploadAddress {
+    /// An address for one PUT that names no end and wants nothing else.
+    pub(crate) fn of_put(url: Url, headers: HeaderMap) -> Self {
+        Self {
+            way: UploadShape::Whole(url, headers),
+            authenticated: false,
+            verify: None,
+            fresh_until: None,
+        }
+    }
 }
 
 /// How a blob goes there.
@@ -76,7 +86,7 @@ impl UploadAddresses {
     fn take(&self, sha256: Sha256, now: Instant) -> Option<UploadAddress> {
         self.all()
             .remove(&sha256)
-            .filter(|target| target.fresh_until > now)
+            .filter(|target| target.fresh_until.is_none_or(|end| end > now))
     }
 }
 
@@ -86,7 +96,7 @@ impl UploadAddresses {
 /// What the hub complains of; [`Kind::Refused`] for an answer about something nobody asked for.
 pub(super) async fn missing(lfs: &Lfs, blobs: &[Blob]) -> Result<Missing> {
     let mut missing = Missing::default();
-    for blobs in calls(blobs, lfs.a_check()) {
+    for blobs in calls(blobs, lfs.protocol.blobs_a_check(), lfs.in_parts) {
         for (blob, answer) in ask(lfs, &blobs).await? {
             match answer {
                 Ok(None) => {}
@@ -116,12 +126,16 @@ pub(super) async fn target(lfs: &Lfs, blob: Blob) -> Result<Option<UploadAddress
 }
 
 /// Each blob once, in calls whose answers stay small.
-fn calls(blobs: &[Blob], most: usize) -> Vec<Vec<Blob>> {
+fn calls(blobs: &[Blob], most: usize, in_parts: bool) -> Vec<Vec<Blob>> {
     let mut seen = HashSet::new();
     let mut calls: Vec<Vec<Blob>> = Vec::new();
     let mut room = 0;
     for blob in blobs.iter().filter(|blob| seen.insert(blob.sha256)) {
-        let parts = blob.size.div_ceil(PART);
+        let parts = if in_parts {
+            blob.size.div_ceil(PART)
+        } else {
+            0
+        };
         match calls.last_mut() {
             Some(call) if call.len() < most && parts <= room => call.push(*blob),
             _ => {
@@ -134,25 +148,26 @@ fn calls(blobs: &[Blob], most: usize) -> Vec<Vec<Blob>> {
     calls
 }
 
-type Answer = Result<Option<UploadAddress>>;
+/// What a server says of one blob: where it goes, `None` when it is stored, or why it is refused.
+pub(crate) type UploadAnswer = Result<Option<UploadAddress>>;
 
 /// One call. Every blob asked for has its own outcome.
-async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Blob, Answer)>> {
-    let question = BatchQuestion {
-        operation: "upload",
-        transfers: lfs.transfers(),
-        hash_algo: "sha256",
-        objects: wanted(blobs),
-        r#ref: lfs.reference(),
+async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Blob, UploadAnswer)>> {
+    let attempt = || async {
+        let response = lfs.http.send(lfs.protocol.request(lfs, blobs)?).await?;
+        lfs.protocol.answers(lfs, response, blobs).await
     };
-    let (mut objects, when) = batch(lfs, &question, blobs, LONGEST_ANSWER).await?;
-    Ok(blobs
-        .iter()
-        .map(|blob| (*blob, upload_address(&mut objects, blob, lfs, when)))
-        .collect())
+    let doubted = || attempt().map_err(|error| lfs.protocol.read_error(error));
+    lfs.http.options().retrying(doubted).await
 }
 
-fn upload_address(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> Answer {
+/// What Git LFS says of one of the blobs asked for.
+pub(super) fn upload_address(
+    objects: &mut Objects,
+    blob: &Blob,
+    lfs: &Lfs,
+    when: When,
+) -> UploadAnswer {
     let object = objects.remove(&blob.sha256).ok_or_else(unanswered)?;
     let authenticated = object.authenticated == Some(true);
     match actions(object, blob, lfs)? {
@@ -175,7 +190,7 @@ fn upload_address(objects: &mut Objects, blob: &Blob, lfs: &Lfs, when: When) -> 
                 way,
                 authenticated,
                 verify,
-                fresh_until,
+                fresh_until: Some(fresh_until),
             }))
         }
         // No upload is asked for: it is stored already.
@@ -322,12 +337,23 @@ mod tests {
             ..blob(n)
         };
         let calls_of = |blobs: &[Blob]| {
-            calls(blobs, BLOBS_A_CHECK)
+            calls(blobs, super::super::protocol::BLOBS_A_CHECK, true)
                 .iter()
                 .map(Vec::len)
                 .collect::<Vec<_>>()
         };
         assert_eq!(calls_of(&[large(1), large(2), large(3)]), [1, 1, 1]);
         assert_eq!(calls_of(&(0..300).map(blob).collect::<Vec<_>>()), [256, 44]);
+    }
+
+    #[test]
+    fn no_more_addresses_are_remembered_than_fit() {
+        let (targets, now) = (UploadAddresses::default(), Instant::now());
+        let url: Url = "https://s/x".parse().unwrap();
+        let target = UploadAddress::of_put(url, HeaderMap::new());
+        (0..=MOST_KEPT as u64).for_each(|n| targets.keep(blob(n).sha256, target.clone()));
+        assert_eq!(targets.all().len(), MOST_KEPT);
+        assert!(targets.take(blob(0).sha256, now).is_some());
+        assert!(targets.take(blob(0).sha256, now).is_none());
     }
 }

@@ -1,8 +1,9 @@
 //! A repo's LFS server: where its blobs are, which it lacks, and how they get there. The same for every Git host with LFS, Hugging
-//! Face among them. Facts: Git LFS specification, `batch.md` and `basic-transfers.md`.
+//! Face among them, and for uploads to ModelScope. Facts: Git LFS specification, `batch.md` and `basic-transfers.md`.
 //!
 //! [`batch`] asks and checks the answer object by object; [`download`] opens blobs ([`addresses`] keeps where they are, [`expiry`] says
-//! until when); [`missing`] finds what is missing, [`upload`] and [`multipart`] store it. [`wire`] holds the JSON.
+//! until when); [`missing`] finds what is missing, [`upload`] and [`multipart`] store it. [`protocol`] is what
+//! hubs differ in when a blob is stored. [`wire`] holds the JSON.
 
 mod addresses;
 mod batch;
@@ -10,6 +11,7 @@ mod download;
 mod expiry;
 mod missing;
 mod multipart;
+mod protocol;
 mod upload;
 mod wire;
 
@@ -22,6 +24,12 @@ use reqwest::Url;
 use crate::http::{Http, Response};
 use crate::{Blob, Body, Error, File, Missing, Result, Sha256};
 
+pub(crate) use batch::wanted;
+pub(crate) use missing::{UploadAddress, UploadAnswer};
+pub(crate) use protocol::UploadProtocol;
+pub(crate) use upload::WholeUpload;
+pub(crate) use wire::Wanted;
+
 #[cfg(feature = "xet")]
 pub(crate) use batch::{date_of, safe};
 #[cfg(feature = "xet")]
@@ -29,12 +37,14 @@ pub(crate) use expiry::remaining;
 
 /// One repo's LFS server. It keeps the addresses of blobs, where they are and where they go.
 pub(crate) struct Lfs {
-    http: Http,
-    batch: Url,
+    pub(crate) http: Http,
+    /// The address of the batch API.
+    pub(crate) batch: Url,
     /// Large uploads may go in parts, as Hugging Face has them; other servers do not take the offer.
     in_parts: bool,
     /// The ref that blobs belong to, as the server is told.
     reference: Option<String>,
+    protocol: Box<dyn UploadProtocol>,
     addresses: addresses::Addresses,
     targets: missing::UploadAddresses,
     /// There is no batch API at `batch`.
@@ -53,6 +63,7 @@ impl Lfs {
             batch,
             in_parts: false,
             reference: None,
+            protocol: Box::new(protocol::GitLfs),
             addresses,
             targets,
             absent: AtomicBool::new(false),
@@ -71,6 +82,14 @@ impl Lfs {
     pub(crate) fn of_ref(self, name: String) -> Self {
         Self {
             reference: Some(name),
+            ..self
+        }
+    }
+
+    /// The same, which stores blobs by this protocol.
+    pub(crate) fn storing_by(self, protocol: impl UploadProtocol + 'static) -> Self {
+        Self {
+            protocol: Box::new(protocol),
             ..self
         }
     }
@@ -131,15 +150,6 @@ impl Lfs {
             &["basic", "multipart"]
         } else {
             &["basic"]
-        }
-    }
-
-    /// Blobs in one check: Hugging Face takes more than git-lfs asks for.
-    fn a_check(&self) -> usize {
-        if self.in_parts {
-            missing::BLOBS_A_CHECK
-        } else {
-            batch::A_CALL
         }
     }
 

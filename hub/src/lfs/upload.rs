@@ -7,8 +7,8 @@ use super::Lfs;
 use super::batch::MEDIA_TYPE;
 use super::missing::{UploadShape, target};
 use super::wire::Wanted;
-use crate::http::{Request, expired_address, user_agent};
-use crate::{Blob, Body, Error, Kind, Result};
+use crate::http::{Request, user_agent};
+use crate::{Blob, Body, ByteStream, Error, Kind, Result};
 
 /// Puts a blob where the last check said, or a new one; sends nothing if the hub has it by then.
 ///
@@ -28,14 +28,14 @@ pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
     });
     match target.way {
         UploadShape::Whole(url, headers) => {
-            let mut all = user_agent::git_lfs();
-            all.extend(headers);
-            let body = body.verified(blob);
-            let sent = match target.authenticated {
-                true => lfs.http.upload_permitted(url, all, body, blob.size).await,
-                false => lfs.http.upload(url, all, body, blob.size).await,
+            let upload = WholeUpload {
+                url,
+                headers,
+                authenticated: target.authenticated,
+                body: body.verified(blob),
+                size: blob.size,
             };
-            sent.map_err(expired_address)?;
+            lfs.protocol.put(lfs, upload).await?;
         }
         UploadShape::Parts(parts) => {
             let completed = parts.send(lfs, blob, body).await?.tell(lfs).await;
@@ -48,6 +48,18 @@ pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
         Some(hub) => verify(lfs, hub, blob).await,
         None => Ok(()),
     }
+}
+
+/// A blob that goes in one PUT.
+pub(crate) struct WholeUpload {
+    pub(crate) url: Url,
+    /// What the server wants said there.
+    pub(crate) headers: HeaderMap,
+    /// The server says that the address carries its own permission.
+    pub(crate) authenticated: bool,
+    /// The verified body.
+    pub(crate) body: ByteStream,
+    pub(crate) size: u64,
 }
 
 /// Who wants to be told that a blob is there.

@@ -23,7 +23,7 @@ pub(super) struct Ref<'a> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     pub(super) oid: String,
     pub(super) size: u64,
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{ModelScopeRepo, errors};
 use crate::http::Request;
-use crate::{Error, RepoKind, Result};
+use crate::{Error, RepoAt, RepoKind, Result};
 
 /// Names a request in ModelScope's own logs (modelscope-hub 0.5.1, `_legacy_api.py`).
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -17,11 +17,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 impl ModelScopeRepo {
     /// `{endpoint}/{parts}`, each part encoded.
     pub(super) fn url(&self, parts: &[&str]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(parts);
-        }
-        url
+        below(&self.base, parts)
     }
 
     /// `/api/v1/{kind}/{owner}/{name}/{rest}`.
@@ -63,22 +59,9 @@ impl ModelScopeRepo {
         told
     }
 
-    /// `/api/v1/repos/{kind}/{owner}/{name}/{rest}`.
+    /// The address of [`git_api`] for this repo.
     pub(super) fn git_api(&self, rest: &[&str]) -> Url {
-        self.url(
-            &[
-                &[
-                    "api",
-                    "v1",
-                    "repos",
-                    self.segment(),
-                    self.at.id.owner(),
-                    self.at.id.name(),
-                ],
-                rest,
-            ]
-            .concat(),
-        )
+        git_api(&self.base, &self.at, rest)
     }
 
     /// `{endpoint}/{kind}/{owner}/{name}.git/{rest}`: the official client's address for cloning (modelscope-hub 0.5.1, `_repository.py`).
@@ -87,13 +70,9 @@ impl ModelScopeRepo {
         self.url(&[&[self.segment(), self.at.id.owner(), &name], rest].concat())
     }
 
-    /// The kind as addresses name it (modelscope-hub 0.5.1, `_REPO_TYPE_SEGMENT`).
+    /// The repo's kind as addresses name it.
     pub(super) fn segment(&self) -> &'static str {
-        match self.at.kind {
-            RepoKind::Model => "models",
-            RepoKind::Dataset => "datasets",
-            RepoKind::Space => "studios",
-        }
+        segment(self.at.kind)
     }
 
     /// Sends a request that may be repeated, and returns its answer's data.
@@ -121,6 +100,31 @@ impl ModelScopeRepo {
     }
 }
 
+/// `{base}/{parts}`, each part encoded.
+fn below(base: &Url, parts: &[&str]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(parts);
+    }
+    url
+}
+
+/// `{base}/api/v1/repos/{kind}/{owner}/{name}/{rest}`.
+pub(super) fn git_api(base: &Url, at: &RepoAt, rest: &[&str]) -> Url {
+    let (owner, name) = (at.id.owner(), at.id.name());
+    let repo = ["api", "v1", "repos", segment(at.kind), owner, name];
+    below(base, &[&repo, rest].concat())
+}
+
+/// A kind as addresses name it (modelscope-hub 0.5.1, `_REPO_TYPE_SEGMENT`).
+fn segment(kind: RepoKind) -> &'static str {
+    match kind {
+        RepoKind::Model => "models",
+        RepoKind::Dataset => "datasets",
+        RepoKind::Space => "studios",
+    }
+}
+
 /// 32 random hex digits.
 pub(super) fn request_id() -> HeaderValue {
     let digits = format!("{:032x}", fastrand::u128(..));
@@ -136,7 +140,7 @@ pub(super) mod tests {
     use super::*;
     use crate::clock::tests::ManualClock;
     use crate::http::testing::{Reply, Server, quick};
-    use crate::{Hub, Kind, RepoAt, Side, Token};
+    use crate::{Hub, Kind, Side, Token};
 
     pub(crate) const TOKEN: &str = "ms-canary";
 

@@ -1,16 +1,15 @@
 //! ModelScope as a source and as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
 //!
 //! [`api`] sends requests and opens the envelopes of their answers, [`errors`] decodes them, [`wire`] has the JSON. [`list_repos`] lists
-//! an owner's repos, [`repo`] describes and creates a repo, [`head`] and [`resolve`] find commits, [`tree`] and [`entries`] list files,
+//! an owner's repos, [`repo`] describes and creates a repo, [`resolve`] finds commits, [`tree`] and [`entries`] list files,
 //! [`unhashed`] learns digests that are not listed, [`oss`] has the files beside a dataset's repo, [`read`] opens files. [`placement`]
-//! says where a file goes, [`upload`] checks blobs and [`put`] stores them, [`commit`] writes. [`refs`] has branches and tags, which
+//! says where a file goes, [`upload`] is the protocol by which [`crate::lfs`] stores blobs, [`put`] its PUT, [`commit`] writes. [`refs`] has branches and tags, which
 //! [`push`] makes by Git; [`space`] is the studio.
 
 mod api;
 mod commit;
 mod entries;
 mod errors;
-mod head;
 mod list_repos;
 mod oss;
 mod placement;
@@ -27,15 +26,15 @@ mod unhashed;
 mod upload;
 mod wire;
 
-use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use reqwest::Url;
 
 use crate::http::{Http, HttpOptions};
+use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, Body, ByteStream, Commit, CommitLimits, Committer, Error,
     File, Kind, Listing, Missing, OwnerRepos, Placement, RefStore, Repo, RepoAt, RepoInfo,
@@ -49,8 +48,8 @@ pub struct ModelScopeRepo {
     base: Url,
     token: Option<Token>,
     http: Http,
-    /// Where the blobs that the hub wants are to be put.
-    targets: Mutex<HashMap<Sha256, upload::PutAddress>>,
+    /// The store of its blobs.
+    lfs: Lfs,
     /// Where files were found in storage.
     found: read::StorageAddresses,
     /// A listing has succeeded: a later 403 on one is not about permission.
@@ -82,12 +81,17 @@ impl ModelScopeRepo {
             errors::ModelScope,
             http,
         )?;
+        let batch = api::git_api(&base, &at, &["info", "lfs", "objects", "batch"]);
+        let lfs = Lfs::new(http.clone(), batch).storing_by(upload::ModelScopeLfs {
+            base: base.clone(),
+            token: token.clone(),
+        });
         Ok(Self {
             at,
             base,
             token,
             http,
-            targets: Mutex::default(),
+            lfs,
             found: read::StorageAddresses::default(),
             readable: AtomicBool::new(false),
             plural: AtomicBool::new(false),
@@ -147,11 +151,11 @@ impl BlobStore for ModelScopeRepo {
     }
 
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
-        self.check_blobs(blobs).await
+        self.lfs.missing(blobs).await
     }
 
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
-        self.put_blob(blob, body.verified(blob)).await
+        self.lfs.put(blob, body).await
     }
 }
 

@@ -7,65 +7,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
-use super::ModelScopeRepo;
 use super::api::{REQUEST_ID, request_id};
 use super::errors::complaint;
-use super::upload::PutAddress;
-use crate::http::{Origin, Response, is_signed};
-use crate::{Blob, ByteStream, Error, Kind, Redactor, Result};
+use crate::http::{Http, Origin, Response, is_signed};
+use crate::lfs::WholeUpload;
+use crate::{Error, Kind, Redactor, Result};
 
 /// An answer to a PUT is empty or a short envelope.
 const LONGEST_ANSWER: u64 = 64 << 10;
 
-impl ModelScopeRepo {
-    /// Puts a blob where the last check said; asks again where none is remembered, and sends nothing if the
-    /// hub has it by then. An address serves once, whatever comes of it: the next try asks for a new one.
-    ///
-    /// # Errors
-    /// The body's own; [`Kind::Expired`] when the address was too old (try again: it is renewed);
-    /// [`Kind::Transient`] when the network or the server failed; what the hub complains of.
-    pub(super) async fn put_blob(&self, blob: Blob, body: ByteStream) -> Result<()> {
-        match self.target_for(blob).await? {
-            Some(target) => self.send_to(target, blob.size, body).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Where the blob is to be put; `None` when the hub has it.
-    async fn target_for(&self, blob: Blob) -> Result<Option<PutAddress>> {
-        if let Some(target) = self.recall(blob.sha256) {
-            return Ok(Some(target));
-        }
-        match self.check_blobs(&[blob]).await?.refused.pop() {
-            Some((_, error)) => Err(error),
-            None => Ok(self.recall(blob.sha256)),
-        }
-    }
-
-    async fn send_to(&self, target: PutAddress, size: u64, body: ByteStream) -> Result<()> {
-        let of_hub =
-            self.http.origin().trusts(&Origin::of(&target.url)?) && !is_signed(&target.url);
-        let source_failed = Arc::new(AtomicBool::new(false));
-        let note = source_failed.clone();
-        let body = body
-            .inspect_err(move |_| note.store(true, Ordering::Relaxed))
-            .boxed();
-        let mut headers = target.headers;
-        headers.insert(REQUEST_ID, request_id());
-        let sent = self.http.upload(target.url, headers, body, size).await;
-        let of_storage = !of_hub && !source_failed.load(Ordering::Relaxed);
-        accepted(
-            sent.map_err(|error| {
-                if of_storage {
-                    read_storage(error)
-                } else {
-                    error
-                }
-            })?,
-            self.http.redactor(),
-        )
-        .await
-    }
+/// Puts a blob where the check said.
+///
+/// # Errors
+/// The body's own; [`Kind::Expired`] when the address was too old (try again: it is renewed);
+/// [`Kind::Transient`] when the network or the server failed; what the hub complains of.
+pub(super) async fn send(http: &Http, upload: WholeUpload) -> Result<()> {
+    let (url, mut headers) = (upload.url, upload.headers);
+    let of_hub = http.origin().trusts(&Origin::of(&url)?) && !is_signed(&url);
+    let source_failed = Arc::new(AtomicBool::new(false));
+    let note = source_failed.clone();
+    let body = upload
+        .body
+        .inspect_err(move |_| note.store(true, Ordering::Relaxed))
+        .boxed();
+    headers.insert(REQUEST_ID, request_id());
+    let sent = http.upload(url, headers, body, upload.size).await;
+    let of_storage = !of_hub && !source_failed.load(Ordering::Relaxed);
+    let response = sent.map_err(|error| match of_storage {
+        true => read_storage(error),
+        false => error,
+    })?;
+    accepted(response, http.redactor()).await
 }
 
 /// Another origin saw no token: what it refuses is the address.
@@ -105,7 +77,7 @@ mod tests {
     use super::super::api::tests::{TOKEN, bad, good, repo};
     use super::*;
     use crate::http::testing::{Reply, Server};
-    use crate::{RepoKind, Sha256};
+    use crate::{Blob, BlobStore, Body, RepoKind, Sha256};
 
     const CONTENT: &[u8] = b"weights";
 
@@ -116,8 +88,10 @@ mod tests {
         }
     }
 
-    fn body() -> ByteStream {
-        stream::iter(CONTENT.chunks(3).map(|piece| Ok(Bytes::from_static(piece)))).boxed()
+    fn body() -> Body {
+        Body::from(
+            stream::iter(CONTENT.chunks(3).map(|piece| Ok(Bytes::from_static(piece)))).boxed(),
+        )
     }
 
     fn wanted(href: &str) -> Reply {
@@ -131,8 +105,8 @@ mod tests {
         let server =
             Server::scripted([wanted("/api/v1/repos/models/org/name/blobs/x/7"), answer]).await;
         let repo = repo(&server, RepoKind::Model);
-        assert_eq!(repo.check_blobs(&[blob()]).await.unwrap().wanted, [blob()]);
-        (repo.put_blob(blob(), body()).await, server)
+        assert_eq!(repo.missing(&[blob()]).await.unwrap().wanted, [blob()]);
+        (repo.put(blob(), body()).await, server)
     }
 
     #[tokio::test]
@@ -163,7 +137,7 @@ mod tests {
         let hub =
             Server::scripted([wanted(storage.url().join("/bucket/x").unwrap().as_str())]).await;
         repo(&hub, RepoKind::Model)
-            .put_blob(blob(), body())
+            .put(blob(), body())
             .await
             .unwrap();
         let seen = &storage.seen()[0];
@@ -190,10 +164,10 @@ mod tests {
             let hub = Server::answering(move |_| wanted(href.as_str())).await;
             let repo = repo(&hub, RepoKind::Model);
             assert_eq!(
-                repo.put_blob(blob(), body()).await.unwrap_err().kind(),
+                repo.put(blob(), body()).await.unwrap_err().kind(),
                 Kind::Expired
             );
-            repo.put_blob(blob(), body()).await.unwrap();
+            repo.put(blob(), body()).await.unwrap();
             assert_eq!(hub.seen().len(), 2, "the second address was asked for anew");
         }
     }
@@ -252,10 +226,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_blob_of_which_no_address_is_remembered_is_sent() {
+        let server = Server::answering(|seen| {
+            if seen.line().starts_with("PUT") {
+                return Reply::new(200, &[], "");
+            }
+            let wanted = |object: &Value| json!({"oid": object["oid"], "actions": {"upload": {"href": "/x"}}});
+            let asked = seen.json()["objects"].as_array().unwrap().clone();
+            good(json!({"objects": asked.iter().map(wanted).collect::<Vec<_>>()}))
+        })
+        .await;
+        let other = |n: u64| Blob {
+            sha256: Sha256::of(&n.to_be_bytes()),
+            size: n,
+        };
+        let repo = repo(&server, RepoKind::Model);
+        let others: Vec<_> = (0..4_096).map(other).collect();
+        assert_eq!(repo.missing(&others).await.unwrap().wanted.len(), 4_096);
+        repo.put(blob(), body()).await.unwrap();
+        assert_eq!(server.lines().last().unwrap(), "PUT /x");
+    }
+
+    #[tokio::test]
     async fn a_blob_that_is_stored_meanwhile_is_not_sent() {
         let server = Server::scripted([good(json!({"objects": []}))]).await;
         repo(&server, RepoKind::Model)
-            .put_blob(blob(), body())
+            .put(blob(), body())
             .await
             .unwrap();
         assert_eq!(server.seen().len(), 1);
@@ -266,7 +262,7 @@ mod tests {
         let refusal = json!({"objects": [{"oid": blob().sha256, "error": {"code": 422, "message": "too large"}}]});
         let server = Server::scripted([good(refusal)]).await;
         let error = repo(&server, RepoKind::Model)
-            .put_blob(blob(), body())
+            .put(blob(), body())
             .await
             .unwrap_err();
         assert_eq!(
@@ -285,7 +281,7 @@ mod tests {
         ])
         .boxed();
         let error = repo(&hub, RepoKind::Model)
-            .put_blob(blob(), broken)
+            .put(blob(), Body::from(broken))
             .await
             .unwrap_err();
         assert_eq!(

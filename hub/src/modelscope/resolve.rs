@@ -1,12 +1,17 @@
-//! The repo as a source: what it is, and the commit that the asked revision stands at. Git's advertisement tells it ([`super::head`]), or
-//! else the route `commits`. Where neither does, there is none: the listing's SHA-256 digests pin what is read by the branch's name.
+//! What the repo is, and the commit that the asked revision stands at. Git's advertisement of refs tells it in one request whatever the
+//! repo's size, or else the route `commits`. Where neither does, there is none: the listing's SHA-256 digests pin what is read by the branch's name.
 
+use reqwest::header::AUTHORIZATION;
 use serde_json::Value;
 
 use super::ModelScopeRepo;
 use super::repo::{gate_of, said_visibility};
-use crate::http::Request;
+use crate::git::Advertisement;
+use crate::http::{Request, user_agent};
 use crate::{Kind, RepoInfo, RepoKind, Result, Revision, Visibility};
+
+/// Refs of a repo with many thousands of branches.
+const LONGEST: u64 = 8 << 20;
 
 impl ModelScopeRepo {
     /// What the hub knows of the repo, with its commit where that is told.
@@ -23,6 +28,51 @@ impl ModelScopeRepo {
             gate: gate_of(&info),
             renamed: None,
         })
+    }
+
+    /// The commit of the branch or tag: by Git, or else by the route `commits`; `None` where neither tells it.
+    ///
+    /// # Errors
+    /// What that route fails with for now.
+    pub(super) async fn branch_head(&self) -> Result<Option<Revision>> {
+        match self.advertised_commit().await {
+            None => self.commit_told(self.at.revision.as_str()).await,
+            told => Ok(told),
+        }
+    }
+
+    /// The commit of the branch, tag or commit that was asked for, where Git's door is open and shows it.
+    pub(super) async fn advertised_commit(&self) -> Option<Revision> {
+        self.advertised()
+            .await
+            .ok()?
+            .commit(self.at.revision.as_str())
+            .cloned()
+    }
+
+    /// What Git's door says of all refs.
+    pub(super) async fn advertised(&self) -> Result<Advertisement> {
+        let mut url = self.git_url(&["info", "refs"]);
+        url.set_query(Some("service=git-upload-pack"));
+        let body = self
+            .http
+            .send(self.to_git(Request::get(url)))
+            .await?
+            .bytes(LONGEST)
+            .await?;
+        Advertisement::parse(&body)
+    }
+
+    /// A request to Git's door: by an agent that is let in there, and as a signed one, since what the door says of the password,
+    /// which may be another than the API's token, says nothing about the token.
+    pub(super) fn to_git(&self, request: Request) -> Request {
+        let request = request.headers(user_agent::git()).signed().once();
+        match &self.token {
+            Some(token) => {
+                request.header(AUTHORIZATION, token.basic(super::profile::PROFILE.git_user))
+            }
+            None => request,
+        }
     }
 
     async fn pinned(&self) -> Result<Option<Revision>> {

@@ -1,149 +1,124 @@
-//! The blob check: which blobs the hub lacks, and where each of them is to be put.
+//! The blob check and the PUT, as ModelScope has them: what [`crate::lfs`] asks, and how it reads the answers.
 //!
 //! The hub names the blobs it wants; one that it does not mention is stored already, anywhere on the hub
 //! (modelscope-hub 0.5.1, `_upload.py`, `_validate_blobs_batch`). So silence means "stored" inside a good
 //! answer only: whatever is no good answer is an error here.
 
 use std::collections::HashMap;
-use std::sync::PoisonError;
 
+use async_trait::async_trait;
 use reqwest::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
 use reqwest::{StatusCode, Url};
 use serde_json::Value;
 
+use super::api::{REQUEST_ID, request_id};
 use super::commit::read_denial;
-use super::wire::{Check, Checked, Named, Object, ObjectError, Upload};
-use super::{ModelScopeRepo, errors};
-use crate::http::{Origin, Request};
+use super::wire::{Check, Checked, Object, ObjectError, Upload};
+use super::{errors, put};
+use crate::http::{Http, Origin, Request, Response};
+use crate::lfs::{Lfs, UploadAddress, UploadAnswer, UploadProtocol, WholeUpload, wanted};
 use crate::path::escape;
-use crate::{Blob, Error, Kind, Missing, Redactor, Result, Sha256};
+use crate::{Blob, Error, Kind, Redactor, Result, Sha256, Token};
 
 /// Blobs in one check (`UPLOAD_BLOB_VALIDATION_BATCH_MAX_OBJECTS`).
-pub(super) const BLOBS_A_CHECK: usize = 64;
-/// Addresses remembered at once, some KiB each; the others are asked for again when their turn comes.
-const MOST_TARGETS: usize = 4_096;
+const BLOBS_A_CHECK: usize = 64;
 
-/// Where a blob is to be put.
-#[derive(Debug, Clone)]
-pub(super) struct PutAddress {
-    pub url: Url,
-    /// What the hub wants said there.
-    pub headers: HeaderMap,
+/// ModelScope's protocol: LFS's batch in an envelope, one PUT a blob.
+pub(super) struct ModelScopeLfs {
+    /// What relative addresses are below.
+    pub(super) base: Url,
+    pub(super) token: Option<Token>,
 }
 
-/// What the hub says of one blob that it mentions.
-enum Verdict {
-    Stored,
-    Wanted(PutAddress),
-    Refused(Error),
-}
-
-impl ModelScopeRepo {
-    /// Asks in as many requests as the hub's limit takes. A blob given twice is answered once.
-    ///
-    /// # Errors
-    /// [`Kind::Refused`] for an answer about something nobody asked for; what the hub complains of.
-    pub(super) async fn check_blobs(&self, blobs: &[Blob]) -> Result<Missing> {
-        let mut missing = Missing::default();
-        for part in once_each(blobs).chunks(BLOBS_A_CHECK) {
-            self.check_some(part, &mut missing).await?;
-        }
-        Ok(missing)
+#[async_trait]
+impl UploadProtocol for ModelScopeLfs {
+    fn blobs_a_check(&self) -> usize {
+        BLOBS_A_CHECK
     }
 
-    async fn check_some(&self, blobs: &[Blob], missing: &mut Missing) -> Result<()> {
-        let objects = blobs
-            .iter()
-            .map(|blob| Named {
-                oid: blob.sha256.to_string(),
-                size: blob.size,
-            })
-            .collect();
-        let request = Request::post(self.git_api(&["info", "lfs", "objects", "batch"]));
-        let answer = self
-            .ask_doubting(
-                request.json(&Check {
-                    operation: "upload",
-                    objects,
-                })?,
-                read_denial,
-            )
-            .await?;
-        let mut verdicts = self.verdicts(answer, blobs)?;
-        for blob in blobs {
-            match verdicts.remove(&blob.sha256) {
-                None | Some(Verdict::Stored) => {}
-                Some(Verdict::Refused(error)) => missing.refused.push((blob.sha256, error)),
-                Some(Verdict::Wanted(target)) => {
-                    self.remember(blob.sha256, target);
-                    missing.wanted.push(*blob);
-                }
-            }
-        }
-        Ok(())
+    fn request(&self, lfs: &Lfs, blobs: &[Blob]) -> Result<Request> {
+        let request = Request::post(lfs.batch.clone()).json(&Check {
+            operation: "upload",
+            objects: wanted(blobs),
+        })?;
+        Ok(request.once().header(REQUEST_ID, request_id()))
     }
 
-    fn verdicts(&self, answer: Value, asked: &[Blob]) -> Result<HashMap<Sha256, Verdict>> {
-        // A good envelope whose `Data` is null mentions nothing, which is how the official client reads it too.
-        if answer.is_null() {
-            return Ok(HashMap::new());
-        }
-        if !answer.is_object() {
-            return Err(refused("the hub answered nothing about the blobs"));
-        }
-        let answer: Checked = serde_json::from_value(answer)
-            .map_err(|error| refused(format!("not a blob check's answer: {error}")))?;
-        only(answer.transfer.as_deref(), "basic", "transfer")?;
-        only(answer.hash_algo.as_deref(), "sha256", "hash")?;
+    async fn answers(
+        &self,
+        lfs: &Lfs,
+        response: Response,
+        asked: &[Blob],
+    ) -> Result<Vec<(Blob, UploadAnswer)>> {
+        let data = errors::data_of(response, lfs.http.redactor()).await?;
         let sizes: HashMap<_, _> = asked.iter().map(|blob| (blob.sha256, blob.size)).collect();
-        let objects = answer.objects.unwrap_or_default().into_iter();
-        objects
-            .map(|object| Ok((asked_for(&object, &sizes)?, self.verdict(object))))
-            .collect()
+        let mut answers = HashMap::new();
+        for object in checked(data)? {
+            answers.insert(asked_for(&object, &sizes)?, self.answer(&lfs.http, object));
+        }
+        let answer = |blob: &Blob| (*blob, answers.remove(&blob.sha256).unwrap_or(Ok(None)));
+        Ok(asked.iter().map(answer).collect())
     }
 
-    fn verdict(&self, object: Object) -> Verdict {
+    fn read_error(&self, error: Error) -> Error {
+        read_denial(error)
+    }
+
+    async fn put(&self, lfs: &Lfs, upload: WholeUpload) -> Result<()> {
+        put::send(&lfs.http, upload).await
+    }
+}
+
+impl ModelScopeLfs {
+    fn answer(&self, http: &Http, object: Object) -> UploadAnswer {
         let upload = object.actions.and_then(|actions| actions.upload);
         match (object.error, upload) {
-            (Some(error), _) => Verdict::Refused(error_of(&error, self.http.redactor())),
-            (None, None) => Verdict::Stored,
-            (None, Some(upload)) => self
-                .target(&upload)
-                .map_or_else(Verdict::Refused, Verdict::Wanted),
+            (Some(error), _) => Err(error_of(&error, http.redactor())),
+            (None, None) => Ok(None),
+            (None, Some(upload)) => {
+                let (url, headers) = self.address(http, &upload)?;
+                Ok(Some(UploadAddress::of_put(url, headers)))
+            }
         }
     }
 
-    fn target(&self, upload: &Upload) -> Result<PutAddress> {
+    fn address(&self, http: &Http, upload: &Upload) -> Result<(Url, HeaderMap)> {
         let href = upload
             .href
             .as_deref()
             .ok_or_else(|| refused("the hub wants it but names no address"))?;
-        let url = self.http.own(
+        let url = http.own(
             self.base
                 .join(href)
                 .map_err(|_| refused("the hub names something that is no address"))?,
         );
         let there = Origin::of(&url)?;
-        if self.http.origin().is_downgraded_by(&there) {
+        if http.origin().is_downgraded_by(&there) {
             return Err(refused("the hub names an address without encryption"));
         }
         let told = upload.header.iter().flatten();
         let headers = told
-            .filter_map(|(name, value)| self.header(name, value, &there))
+            .filter_map(|(name, value)| self.header(http, name, value, &there))
             .collect();
-        Ok(PutAddress { url, headers })
+        Ok((url, headers))
     }
 
     /// A header the hub wants sent: none that describes the body or the connection, and never our token to
     /// another origin.
-    fn header(&self, name: &str, value: &str, there: &Origin) -> Option<(HeaderName, HeaderValue)> {
+    fn header(
+        &self,
+        http: &Http,
+        name: &str,
+        value: &str,
+        there: &Origin,
+    ) -> Option<(HeaderName, HeaderValue)> {
         let leaks = self
             .token
             .as_ref()
             .is_some_and(|token| !token.is_short() && token.redact(value) != value);
-        if leaks && !self.http.origin().trusts(there) {
+        if leaks && !http.origin().trusts(there) {
             return None;
         }
         let (name, mut value) = (
@@ -154,30 +129,22 @@ impl ModelScopeRepo {
         let ours = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name);
         (!ours).then_some((name, value))
     }
-
-    fn remember(&self, sha256: Sha256, target: PutAddress) {
-        let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
-        if targets.len() < MOST_TARGETS || targets.contains_key(&sha256) {
-            targets.insert(sha256, target);
-        }
-    }
-
-    /// The address that the last check gave, taken out.
-    pub(super) fn recall(&self, sha256: Sha256) -> Option<PutAddress> {
-        self.targets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&sha256)
-    }
 }
 
-fn once_each(blobs: &[Blob]) -> Vec<Blob> {
-    let mut seen = std::collections::HashSet::new();
-    blobs
-        .iter()
-        .copied()
-        .filter(|blob| seen.insert(blob.sha256))
-        .collect()
+/// The objects that a check's answer mentions.
+fn checked(data: Value) -> Result<Vec<Object>> {
+    // A good envelope whose `Data` is null mentions nothing, which is how the official client reads it too.
+    if data.is_null() {
+        return Ok(Vec::new());
+    }
+    if !data.is_object() {
+        return Err(refused("the hub answered nothing about the blobs"));
+    }
+    let answer: Checked = serde_json::from_value(data)
+        .map_err(|error| refused(format!("not a blob check's answer: {error}")))?;
+    only(answer.transfer.as_deref(), "basic", "transfer")?;
+    only(answer.hash_algo.as_deref(), "sha256", "hash")?;
+    Ok(answer.objects.unwrap_or_default())
 }
 
 fn refused(message: impl Into<String>) -> Error {
@@ -231,10 +198,11 @@ fn error_of(error: &ObjectError, redactor: &Redactor) -> Error {
 mod tests {
     use serde_json::json;
 
+    use super::super::ModelScopeRepo;
     use super::super::api::tests::{TOKEN, bad, good, repo};
     use super::*;
-    use crate::RepoKind;
     use crate::http::testing::{Reply, Server};
+    use crate::{BlobStore, Missing, RepoKind};
 
     fn blob(n: u64) -> Blob {
         Blob {
@@ -247,9 +215,16 @@ mod tests {
         json!({"oid": blob(n).sha256, "size": n, "actions": {"upload": {"href": href}}})
     }
 
+    fn protocol_of(repo: &ModelScopeRepo) -> ModelScopeLfs {
+        ModelScopeLfs {
+            base: repo.base.clone(),
+            token: repo.token.clone(),
+        }
+    }
+
     async fn check(answer: Reply, blobs: &[Blob]) -> (Result<Missing>, Server) {
         let server = Server::answering(move |_| answer.clone()).await;
-        let missing = repo(&server, RepoKind::Model).check_blobs(blobs).await;
+        let missing = repo(&server, RepoKind::Model).missing(blobs).await;
         (missing, server)
     }
 
@@ -296,7 +271,7 @@ mod tests {
         let blobs: Vec<_> = (0..130).map(blob).collect();
         assert!(
             repo(&server, RepoKind::Dataset)
-                .check_blobs(&blobs)
+                .missing(&blobs)
                 .await
                 .unwrap()
                 .wanted
@@ -386,10 +361,11 @@ mod tests {
         let repo =
             ModelScopeRepo::open(&crate::Side { at, token: None }, Default::default()).unwrap();
         let target = |href: &str| {
-            repo.target(&Upload {
+            let upload = Upload {
                 href: Some(href.to_owned()),
                 header: None,
-            })
+            };
+            protocol_of(&repo).address(&repo.http, &upload)
         };
         assert_eq!(
             target("http://oss.example/x").unwrap_err().kind(),
@@ -400,7 +376,7 @@ mod tests {
             Kind::Refused
         );
         assert_eq!(
-            target("/x?s").unwrap().url.as_str(),
+            target("/x?s").unwrap().0.as_str(),
             "https://modelscope.cn/x?s"
         );
     }
@@ -414,27 +390,15 @@ mod tests {
             href: Some(href.to_owned()),
             header: serde_json::from_value(header.clone()).unwrap(),
         };
-        let elsewhere = repo
-            .target(&upload("http://127.0.0.2:1/x"))
-            .unwrap()
-            .headers;
+        let headers_for = |href: &str| {
+            let address = protocol_of(&repo).address(&repo.http, &upload(href));
+            address.unwrap().1
+        };
+        let elsewhere = headers_for("http://127.0.0.2:1/x");
         assert_eq!(
             elsewhere.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
             ["x-oss-meta"]
         );
-        assert_eq!(repo.target(&upload("/x")).unwrap().headers.len(), 2);
-    }
-
-    #[tokio::test]
-    async fn no_more_addresses_are_remembered_than_fit() {
-        let server = Server::scripted([]).await;
-        let repo = repo(&server, RepoKind::Model);
-        let target = PutAddress {
-            url: server.url().clone(),
-            headers: HeaderMap::new(),
-        };
-        (0..=MOST_TARGETS as u64).for_each(|n| repo.remember(blob(n).sha256, target.clone()));
-        assert_eq!(repo.targets.lock().unwrap().len(), MOST_TARGETS);
-        assert!(repo.recall(blob(0).sha256).is_some() && repo.recall(blob(0).sha256).is_none());
+        assert_eq!(headers_for("/x").len(), 2);
     }
 }

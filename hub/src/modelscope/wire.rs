@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lfs::Wanted;
+
 /// One entry of a file tree (modelscope-hub 0.5.1, `_legacy_api.py`, `_entry_path`).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -41,14 +43,7 @@ pub(super) struct Stored {
 #[derive(Debug, Serialize)]
 pub(super) struct Check {
     pub operation: &'static str,
-    pub objects: Vec<Named>,
-}
-
-/// A blob in a check.
-#[derive(Debug, Serialize)]
-pub(super) struct Named {
-    pub oid: String,
-    pub size: u64,
+    pub objects: Vec<Wanted>,
 }
 
 /// The answer to a check: LFS's batch answer.
