@@ -1,3 +1,5 @@
+//! Tests of the folders of runs.
+
 use hf2ms_worker::protocol::{PlanSummary, Receipt};
 
 use super::*;

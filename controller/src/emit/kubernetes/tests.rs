@@ -1,3 +1,5 @@
+//! Tests of the manifests for Kubernetes.
+
 use hf2ms_hub::http::AUTHORITIES;
 
 use super::config_maps::ChunkFile;

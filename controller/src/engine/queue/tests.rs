@@ -1,3 +1,5 @@
+//! Tests of the queue of chunks.
+
 use std::collections::HashMap;
 use std::sync::Mutex;
 
