@@ -83,6 +83,11 @@ impl Command {
         !matches!(self, Self::Runs(_) | Self::Demo(_) | Self::Completions(_))
     }
 
+    /// Whether hubs are asked, and tokens sent to them.
+    pub fn asks_hubs(&self) -> bool {
+        self.reads_settings() && !matches!(self, Self::Status(_) | Self::Logs(_) | Self::Stop(_))
+    }
+
     /// Whether a program reads stdout.
     pub fn wants_json(&self) -> bool {
         match self {

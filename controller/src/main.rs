@@ -57,9 +57,11 @@ fn read_file(command: &Command, named: Option<&Path>, screen: &Screen) -> CliRes
         screen.hide(&settings.redactor());
         let short = settings.short_secrets();
         short.for_each(|name| screen.warn(short_secret_warning(name)));
-        let open = settings.in_the_open();
-        open.filter_map(|(address, token)| plain_http_warning(address, token))
-            .for_each(|line| screen.warn(line));
+        if command.asks_hubs() {
+            let open = settings.in_the_open();
+            open.filter_map(|(address, token)| plain_http_warning(address, token))
+                .for_each(|line| screen.warn(line));
+        }
     }
     Ok(())
 }
