@@ -209,8 +209,22 @@ mod tests {
                 "{error}"
             );
         }
-        let error = read_place("http://127.0.0.1:1/a").await.unwrap_err();
-        assert!(matches!(error, BadJob::Unreadable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_job_is_taken_over_plain_http_from_this_machine() {
+        use tokio::io::AsyncWriteExt as _;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let place = format!("http://{}/a", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+            stream.write_all(answer).await.unwrap();
+        });
+        assert_eq!(read_place(&place).await.unwrap(), b"{}");
+        server.await.unwrap();
     }
 
     #[test]
