@@ -19,23 +19,28 @@ def tokens(sandbox):
 
 
 @pytest.fixture
-def cloud(plane, home, worker, tokens):
+def endpoints(sandbox):
+    """Where the tokens may go: containers get these variables, and send a token nowhere else."""
+    return {"HF_ENDPOINT": sandbox.hf, "MODELSCOPE_ENDPOINT": sandbox.ms}
+
+
+@pytest.fixture
+def cloud(plane, home, worker, tokens, endpoints):
     """An app with the real worker, deployed by a bridge that has the hubs' tokens."""
     bridge = Bridge(settings(plane, home, **tokens))
-    yield App(bridge, worker)
+    yield App(bridge, worker, variables=endpoints)
     assert bridge.close() == 0 and bridge.log == []
 
 
 @pytest.fixture
-def plan(sandbox, home, tokens, tmp_path):
+def plan(sandbox, home, tokens, endpoints, tmp_path):
     """Plans `alice/NAME`, which has three blobs and a small file, in chunks of one blob."""
 
     def make(name):
         blobs = [{"path": f"w-{n}.safetensors", "size": 300_000 + n, "seed": n} for n in range(3)]
         sandbox.seed("hf", "model", f"alice/{name}", *blobs, {"path": "README.md", "text": "# W\n"})
         sandbox.seed("ms", "model", f"alice/{name}", {"path": "old.txt", "text": "old"})
-        environment = {"PATH": os.environ["PATH"], "HOME": str(home), **tokens}
-        environment |= {"HF_ENDPOINT": sandbox.hf, "MODELSCOPE_ENDPOINT": sandbox.ms, "HF2MS_STATE": str(tmp_path)}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(home), **tokens, **endpoints, "HF2MS_STATE": str(tmp_path)}
         command = [HF2MS, "plan", f"hf:alice/{name}", "--to", "ms", "--chunk-size", "0.0003"]
         return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60).stdout)
 
@@ -95,10 +100,10 @@ def test_a_second_finalizer_finds_it_done(cloud, plan, sandbox):
     assert is_copied(sandbox, "twice")
 
 
-def test_a_refused_token_ends_the_run_with_its_reason(plane, home, worker, sandbox, plan, tokens):
+def test_a_refused_token_ends_the_run_with_its_reason(plane, home, worker, sandbox, plan, tokens, endpoints):
     made = plan("refused")
     bridge = Bridge(settings(plane, home, **{**tokens, "MODELSCOPE_TOKEN": "ms-nobody"}))
-    app = App(bridge, worker)
+    app = App(bridge, worker, variables=endpoints)
     envelope = finalized(app, made, submitted(app, made))
     assert 3 in [chunk.get("exit") for chunk in envelope["chunks"].values()] and envelope["exit"] == 3, envelope
     assert not is_copied(sandbox, "refused")

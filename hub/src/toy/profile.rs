@@ -5,7 +5,7 @@ use reqwest::header::AUTHORIZATION;
 use crate::http::Credentials;
 use crate::profile::{Abilities, Folders, Profile, Variables};
 use crate::token::Token;
-use crate::transport::Transport;
+use crate::transport::BlobTransport;
 
 /// The toy hub, which has no public address: `TOY_ENDPOINT` names its server.
 pub(crate) const PROFILE: Profile = Profile {
@@ -34,7 +34,7 @@ pub(crate) const PROFILE: Profile = Profile {
     git_suffix: "",
     credentials,
     app: None,
-    transports: &[Transport::Http],
+    transports: &[BlobTransport::Http],
     abilities: Abilities {
         tells_commits: true,
         lists_git_ids: false,
