@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All tests: the house rules with the format, clippy without warnings, unit, contract, fault and end-to-end tests, those of the
-# static worker and its image, and the Python suites: official clients, Modal on loopback, Git servers. Installs what is missing;
-# the last line counts.
+# static worker and its image, and the Python suites: official clients, Modal on loopback, Git servers, dependencies. Installs what is
+# missing; the last line counts.
 # A signal that is ignored when a program starts stays ignored (a shell does that to what it starts in the background), and the
 # tests send signals: so this script begins anew with none ignored.
 [ -n "${HF2MS_SIGNALS_ARE_DEFAULT:-}" ] || HF2MS_SIGNALS_ARE_DEFAULT=1 exec env --default-signal=HUP,INT,QUIT,TERM bash "$0" "$@"
