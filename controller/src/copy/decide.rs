@@ -115,7 +115,8 @@ fn is_unfinished(runs: &Runs, destination: &DestinationRepo) -> bool {
         .any(|run| created_destination(runs, &run))
 }
 
-/// Whether a run created its destination: by its journal or, if it was killed before the entry, by its plan.
+/// Whether a run created its destination, or may have: by its journal, in which a creation without an answer counts, or, if it was killed before
+/// any entry, by its plan.
 pub fn created_destination(runs: &Runs, run: &RunRecord) -> bool {
     #[derive(Deserialize)]
     struct Planned {
@@ -129,10 +130,12 @@ pub fn created_destination(runs: &Runs, run: &RunRecord) -> bool {
     let was_cut_off = !journal
         .iter()
         .any(|entry| matches!(entry, JournalEntry::Ended { .. }));
-    journal
-        .iter()
-        .any(|entry| matches!(entry, JournalEntry::Created(_)))
-        || (was_cut_off && was_to())
+    let creation = journal.iter().rev().find_map(|entry| match entry {
+        JournalEntry::Created(_) | JournalEntry::Creating => Some(true),
+        JournalEntry::NotCreated => Some(false),
+        _ => None,
+    });
+    creation.unwrap_or_else(|| was_cut_off && was_to())
 }
 
 /// Whether the file holds plans of `--all-revisions`, each of which relies on blobs that another one moves.

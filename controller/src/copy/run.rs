@@ -6,7 +6,7 @@ use hf2ms_hub::Revision;
 use hf2ms_worker::pipeline::creation::Created;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Deletion;
-use hf2ms_worker::protocol::VERSION;
+use hf2ms_worker::protocol::{Exit, VERSION};
 use hf2ms_worker::verbs::finalize::FinalizeJob;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
@@ -156,8 +156,13 @@ impl CopyRun<'_> {
         }
         let (creation, destination) = (self.plan.creation, self.destination);
         let (visibility, url) = (creation.visibility, destination.at.web_url());
-        let created = destination.create(creation, self.options.settings);
-        match created.await? {
+        // Without an answer nobody knows whether the hub did it: a later run takes the repo for ours then.
+        self.dir.note(&JournalEntry::Creating)?;
+        let created = destination
+            .create(creation, self.options.settings)
+            .await
+            .inspect_err(|error| self.note_refusal(error))?;
+        match created {
             Created::New => self.screen.status(format!("created {visibility} {url}")),
             Created::ByAnother => self.screen.warn(format!(
                 "{} was created by someone else meanwhile: what differs is written into it",
@@ -171,6 +176,13 @@ impl CopyRun<'_> {
         let listing = self.options.stop.unless(listing).await?;
         self.plan.rebase_on(&listing);
         Ok(())
+    }
+
+    fn note_refusal(&self, error: &CliError) {
+        if error.exit() == Exit::Refused {
+            // The refusal itself is what has to be told.
+            self.dir.note(&JournalEntry::NotCreated).ok();
+        }
     }
 
     /// Has the engine's workers transfer all chunks.

@@ -119,8 +119,12 @@ impl State {
 pub enum JournalEntry {
     /// The plan was made.
     Planned(PlanSummary),
+    /// The destination's hub is asked to create it.
+    Creating,
     /// The destination was created.
     Created(Creation),
+    /// The hub refused to create it.
+    NotCreated,
     /// The cloud is ready to work.
     Deployed {
         /// The app there.

@@ -223,3 +223,24 @@ fn what_someone_else_made_after_a_run_of_ours_failed_is_skipped() {
         ran.stdout
     );
 }
+
+#[test]
+fn what_was_created_without_an_answer_is_gone_on_with() {
+    let world = world(&[("alice/ra", 300_000)]);
+    world.fault(r#"{"route":"ms.create","kind":{"do":"lose_answer"},"count":1}"#);
+    let held =
+        world.fault(r#"{"route":"ms.create","kind":{"do":"delay","ms":60000},"skip":1,"count":1}"#);
+    let running = world.start(&mut world.command(&["batch", "alice/ra"]));
+    world.until_struck(held);
+    running.signal("-TERM");
+    assert_eq!(running.wait().code, 130);
+    world.admin("DELETE", "/faults", "");
+    let ran = world.run(&["batch", "alice/ra", "--json"]);
+    assert_eq!(
+        (ran.code, states(&ran)),
+        (0, vec!["ok".to_owned()]),
+        "{}",
+        ran.stdout
+    );
+    copied(&world, &["alice/ra"]);
+}
