@@ -323,6 +323,8 @@ pub fn overtaking(call: &Call, files: &Value) -> Option<Seed> {
     let [kind, owner, name, ..] = &call.segments[at..] else {
         return None;
     };
+    // Git and LFS write `.git` after the name.
+    let name = name.trim_end_matches(".git");
     let asked = json!({"hub": hub, "kind": Kind::from_plural(kind), "id": format!("{owner}/{name}"), "files": files, "message": "someone else's"});
     serde_json::from_value(asked)
         .inspect_err(|why| tracing::warn!("moved: {why}"))

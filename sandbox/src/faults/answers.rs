@@ -180,9 +180,13 @@ fn edit(value: &mut Value, kind: &Kind) {
         };
     }
     let batch = if value["objects"].is_array() {
-        value
+        Some(value)
     } else {
-        &mut value["Data"]
+        value.get_mut("Data")
+    };
+    // Any answer may be struck, not only a batch.
+    let Some(batch) = batch.filter(|batch| batch.is_object()) else {
+        return;
     };
     if matches!(kind, Kind::WrongAlgo) {
         batch["hash_algo"] = "sha1".into();
@@ -266,5 +270,21 @@ mod tests {
             },
         );
         assert_eq!(ms["Data"]["objects"][0]["error"]["code"], 404);
+    }
+
+    #[test]
+    fn what_is_no_batch_is_left_as_it_is() {
+        for other in [
+            json!([1]),
+            json!("text"),
+            json!({"Data": [1]}),
+            json!({"Data": null}),
+        ] {
+            for kind in [Kind::WrongAlgo, Kind::ForeignObject] {
+                let mut answer = other.clone();
+                edit(&mut answer, &kind);
+                assert_eq!(answer, other);
+            }
+        }
     }
 }

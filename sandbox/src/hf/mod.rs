@@ -13,6 +13,7 @@ mod space;
 pub mod storage;
 mod write;
 
+use std::io;
 use std::sync::Arc;
 
 use crate::accounts::Caller;
@@ -298,10 +299,13 @@ async fn ready(world: &Arc<World>, repo: &Arc<Repo>, verb: &Verb) -> Result<(), 
         Verb::Tree { .. } | Verb::PathsInfo { .. } | Verb::Resolve { .. }
     ) && world.settings().hf_xet
     {
-        world
-            .xet
-            .adopt(&world.hf, repo)
+        let (world, repo) = (Arc::clone(world), Arc::clone(repo));
+        // Whoever asked may go away in the middle; what is begun there has to be ended.
+        let adopted = tokio::spawn(async move { world.xet.adopt(&world.hf, &repo).await });
+        adopted
             .await
+            .map_err(io::Error::other)
+            .flatten()
             .map_err(|error| broken(&error))?;
     }
     Ok(())
