@@ -190,15 +190,17 @@ pub async fn head_of(destination: &DestinationRepo, references: &dyn RefStore) -
     }
 }
 
-/// Whether branches and tags may be created of this: all files are equal, but for those that can never be copied.
+/// Whether branches and tags may be created of this: all files are equal, but for those that can never be copied. Where files failed and nothing
+/// was committed, the commit itself may have failed: then the branch stands where it stood before.
 fn is_whole(report: &Report) -> bool {
     let is_permanent = |kind| {
         matches!(
             kind,
-            Kind::NotFound | Kind::Corrupt | Kind::Invalid | Kind::Policy | Kind::Refused
+            Kind::NotFound | Kind::Corrupt | Kind::Invalid | Kind::Policy
         )
     };
-    is_equal(report) && report.failed.iter().all(|failed| is_permanent(failed.kind))
+    let is_written = report.failed.is_empty() || report.tally.commits > 0;
+    is_equal(report) && is_written && report.failed.iter().all(|failed| is_permanent(failed.kind))
 }
 
 fn is_equal(report: &Report) -> bool {

@@ -200,3 +200,23 @@ fn a_token_that_is_revoked_half_way_ends_all() {
     done(&run(&world, &ALL));
     assert_eq!(refs(&world, "ms").0, ["dev/x", "master", "twin"]);
 }
+
+#[test]
+fn a_commit_that_was_not_written_gets_no_branch_or_tag() {
+    let answers = [
+        json!({"do": "html"}),
+        json!({"do": "status", "status": 404}),
+        json!({"do": "status", "status": 400}),
+    ];
+    for answer in answers {
+        let world = with_history("hf", "main");
+        world.fault(&json!({"route": "ms.commit", "kind": answer}).to_string());
+        let ran = run(&world, &ALL);
+        assert_ne!(ran.code, 0, "{}", ran.stdout);
+        assert_eq!(refs(&world, "ms"), (vec!["master".to_owned()], vec![]));
+        world.admin("DELETE", "/faults", "");
+        done(&run(&world, &ALL));
+        is_copied(&world, ("hf", "v1"), ("ms", "v1"));
+        is_copied(&world, ("hf", "dev/x"), ("ms", "dev/x"));
+    }
+}
