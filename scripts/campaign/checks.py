@@ -49,6 +49,8 @@ class Stranger:
     after_the_plan: bool
     # Whether nobody committed after them.
     last: bool
+    # Whether it came between a look at the destination and a commit that no hub holds against it: only telling is left then.
+    unseen: bool = False
 
 
 def whole(found: dict, versions: list[dict[str, str]], excused: set[str]) -> list[Problem]:
@@ -85,12 +87,13 @@ def deletions(found: dict, previous: dict, sources: set[str], strangers: list[St
             yield Problem("deletions", f"{stranger.path}, which someone else wrote during this run, is gone")
 
 
-def overwritten(found: dict, strangers: list[Stranger], run: int, output: str) -> Iterator[Problem]:
-    """What someone wrote after the plan was made is there, or named."""
+def overwritten(found: dict, strangers: list[Stranger], run: int, ran) -> Iterator[Problem]:
+    """What someone wrote after the plan was made is there, or named. A run that was killed names nothing."""
+    killed = ran.code < 0 or ran.code == 130
     for stranger in strangers:
-        if stranger.run != run or not stranger.after_the_plan or stranger.path not in found:
+        if stranger.run != run or not stranger.after_the_plan or stranger.path not in found or stranger.unseen and killed:
             continue
-        if found[stranger.path] != stranger.sha256 and stranger.path not in output:
+        if found[stranger.path] != stranger.sha256 and stranger.path not in ran.output:
             yield Problem("overwritten", f"{stranger.path} held what someone else wrote")
 
 
@@ -149,10 +152,10 @@ def of_process(ran, name: str) -> Iterator[Problem]:
         yield Problem("left behind", f"a process outlives {name}: {line[:120]}")
 
 
-def stranger_files(rules: list[dict]) -> list[tuple[str, str, bool]]:
-    """What the rules of a round have someone commit: path, digest, and whether that is after the plan."""
+def stranger_files(rules: list[dict]) -> list[tuple[str, str, str]]:
+    """What the rules of a round have someone commit: path, digest, and the route at which, if that is asked after the plan was made."""
     found = []
     for rule in rules:
         if rule["kind"]["do"] == "moved":
-            found += [(file["path"], sha256(file["text"].encode()), bool(rule.get("after_the_plan"))) for file in rule["kind"]["files"]]
+            found += [(file["path"], sha256(file["text"].encode()), rule.get("after_the_plan", "")) for file in rule["kind"]["files"]]
     return found

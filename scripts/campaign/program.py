@@ -111,7 +111,7 @@ def outlived(session: int) -> list[str]:
     return sorted(left.values())
 
 
-def containers(identity: str) -> list[str]:
-    """The running containers of the state folder with this identity."""
-    asked = ["docker", "ps", "--quiet", "--filter", f"label={CONTROLLER_LABEL}={identity}"]
+def containers(identity: str, ended: bool = False) -> list[str]:
+    """The running containers of the state folder with this identity; with `ended` all that the engine still has."""
+    asked = ["docker", "ps", "--quiet", "--filter", f"label={CONTROLLER_LABEL}={identity}", *(["--all"] if ended else [])]
     return subprocess.run(asked, capture_output=True, text=True).stdout.split()

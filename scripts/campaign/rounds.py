@@ -117,7 +117,7 @@ class Attempt:
         for rule in rules:
             self.sandbox.post("/faults", **rule)
         if someone and rules and self.mirror is None:
-            rules[-1]["after_the_plan"] = True
+            rules[-1]["after_the_plan"] = someone["route"]
         if self.mirror:
             host = self.site.host
             host.faults = {self.rng.randrange(1, 14): self.rng.choice(githost.FAULTS) for _ in range(self.rng.choice([0, 0, 1, 2]))}
@@ -143,12 +143,12 @@ class Attempt:
         killer = program.Killer(kill, self.requests, self.containers)
         return program.run(command, self.site.environment(self.folder), self.folder, f"run{number}", killer)
 
-    def containers(self) -> list[str]:
-        """The containers of this round's runs."""
+    def containers(self, ended: bool = False) -> list[str]:
+        """The running containers of this round; with `ended` all that the engine still has."""
         identity = self.folder / "state/id"
         if self.round.engine == "local" or not identity.is_file():
             return []
-        return program.containers(identity.read_text().strip())
+        return program.containers(identity.read_text().strip(), ended)
 
     def look(self, ran: program.Ran, number: int, rules: list[dict], done: bool, calm: bool):
         """Everything that has to hold after a run: `done` if it has to have got to its end, `calm` if no fault struck it."""
@@ -184,19 +184,21 @@ class Attempt:
             counted[armed["rule"]["kind"]["do"]] += armed["fired"]
         return +counted
 
-    def is_end(self, code: int, faults: bool) -> bool:
-        """Whether a run that ended so has got to the right end of this round."""
+    def is_end(self, ran: program.Ran) -> bool:
+        """Whether a run without faults has got to the right end of this round."""
         if self.round.ends_refused:
-            return code == 3 and not faults
-        # An entry that can't be copied is told by the exit code, and costs no other.
-        return code == 0 or not faults and code in (1, 4) and any(copy.spoiled for copy in self.round.copies)
+            return ran.code == 3
+        # An entry that can't be copied is told by the exit code, and costs no other; so are more deletions than --max-delete allows.
+        withholds = self.round.prunes and '"withheld":[{' in ran.output
+        spoiled = any(copy.spoiled for copy in self.round.copies)
+        return ran.code == 0 or ran.code in (1, 4) and spoiled or ran.code == 1 and withholds
 
     def finish(self, rules: list[dict]) -> bool:
         """Runs the same command without faults until it is done. Whether it was."""
         for number in range(2, MOST_TRIES + 2):
             ran = self.run(number, None)
             self.codes.append(ran.code)
-            done = self.is_end(ran.code, faults=False)
+            done = self.is_end(ran)
             self.look(ran, number, rules, done and not self.round.ends_refused, self.is_calm)
             if done:
                 return True
@@ -215,12 +217,17 @@ class Attempt:
         self.is_calm = not thrown
         self.look(first, 1, rules, first.code == 0, self.is_calm)
         done = first.code == 0 or self.finish(rules)
-        clean = done and (first.killed is None) and len(self.codes) == 1
-        left = [path.name for path in (self.folder / "tmp").iterdir()] if clean else []
-        self.problems += [Problem("left behind", f"{name} in the temporary folder") for name in left]
+        self.problems += self.remains(done and first.killed is None and len(self.codes) == 1)
         strangers = sum(len(repo.strangers) + len(repo.versions) - 1 for repo in self.repos) + bool(self.mirror and self.mirror.theirs)
         self.tidy()
         return Result(self.round, self.problems, self.codes, first.killed, thrown, strangers, self.round.ends_refused, time.monotonic() - began)
+
+    def remains(self, clean: bool):
+        """What is left when all has ended; temporary files only after a `clean` end, since a killed run can't take its own away."""
+        for name in self.containers(ended=True):
+            yield Problem("left behind", f"the container {name}")
+        for path in (self.folder / "tmp").iterdir() if clean else ():
+            yield Problem("left behind", f"{path.name} in the temporary folder")
 
     def tidy(self):
         self.sandbox.ask("DELETE", "/faults")
