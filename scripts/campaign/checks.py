@@ -83,7 +83,9 @@ def deletions(found: dict, previous: dict, sources: set[str], strangers: list[St
     if prunes and not no_limit and len(gone) > DELETED_AT_MOST * len(previous):
         yield Problem("deletions", f"{len(gone)} of {len(previous)} files are gone, more than half")
     for stranger in strangers:
-        if stranger.run == run and stranger.path not in found and stranger.path not in gone:
+        # Before the plan it may have been seen, and then it is pruned as any other.
+        unplanned = not prunes or stranger.after_the_plan
+        if stranger.run == run and unplanned and stranger.path not in found and stranger.path not in gone:
             yield Problem("deletions", f"{stranger.path}, which someone else wrote during this run, is gone")
 
 

@@ -101,8 +101,8 @@ class RepoCheck:
             return self.named(problems)
         problems += checks.bytes_are_known(found, self.allowed())
         sources = {path for version in self.versions for path in version} | {entry["path"] for entry in self.copy.spoiled}
-        # While an entry can't be copied nothing is deleted.
-        limits = (self.round.prunes and not self.copy.spoiled, "--max-delete" in self.round.options)
+        # While an entry can't be copied nothing is deleted; a success says that all were.
+        limits = (self.round.prunes and (not self.copy.spoiled or ran.code == 0), "--max-delete" in self.round.options)
         problems += checks.deletions(found, self.previous, sources, self.strangers, run, *limits)
         problems += checks.overwritten(found, self.strangers, run, ran)
         problems += self.visibility(found)

@@ -28,7 +28,7 @@ DELETED_AT_MOST = 0.5
 
 @dataclass
 class Kill:
-    """Who gets which signal, after how many requests of the run."""
+    """Who gets which signal, after how many requests of the run; `stop` is hf2ms's own way to end it."""
 
     whom: str
     signal: str
@@ -110,11 +110,12 @@ def stranger(rng, destination: str, copy: Copy) -> dict:
     }
 
 
-def kill(rng) -> Kill | None:
+def kill(rng, verb: str) -> Kill | None:
     if rng.random() < 0.3:
         return None
-    whom = rng.choice(["controller", "controller", "worker"])
-    signal = rng.choice(["KILL", "KILL", "TERM", "INT", "HUP"] if whom == "controller" else ["KILL", "KILL", "TERM", "INT"])
+    # A worker alone is no run of hf2ms, which could be stopped.
+    whom = rng.choice(["controller", "controller", "worker", "worker" if verb == "worker" else "stop"])
+    signal = rng.choice({"controller": ["KILL", "KILL", "TERM", "INT", "HUP"], "worker": ["KILL", "KILL", "TERM", "INT"], "stop": [""]}[whom])
     return Kill(whom, signal, rng.choice([rng.randrange(1, 8), rng.randrange(4, 20), rng.randrange(10, 50)]))
 
 
@@ -169,13 +170,13 @@ def drawn(seed: int, known: list[str], trap: str, docker: bool = False) -> Round
     chosen = mirror_options(rng) if verb == "mirror" else options(rng, verb, {source, destination}, settings, exists)
     engine = "docker" if docker and verb != "worker" and rng.random() < 0.4 else "local"
     places = faults.routes(source, source if verb == "mirror" else destination)
-    rules = [faults.drawn(rng, known, places, trap) for _ in range(rng.choice([0, 2, 3, 4, 6, 8]))]
+    kind = rng.choice(["model", "model", "dataset"])
+    rules = [faults.drawn(rng, known, places, trap, kind) for _ in range(rng.choice([0, 2, 3, 4, 6, 8]))]
     someone = stranger(rng, destination, copies[0]) if rng.random() < 0.2 else None
     target = rng.choice(["empty", "empty", "older", "older", "unrelated"])
     if verb != "batch" and rng.random() < 0.05:
         settings["ignores_visibility"] = True
-    kind = rng.choice(["model", "model", "dataset"])
-    return Round(seed, verb, engine, kind, source, destination, chosen, copies, settings, rules, kill(rng), someone, target)
+    return Round(seed, verb, engine, kind, source, destination, chosen, copies, settings, rules, kill(rng, verb), someone, target)
 
 
 def mirror_options(rng) -> list[str]:

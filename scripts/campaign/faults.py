@@ -99,11 +99,20 @@ def routes(source: str, destination: str) -> list[str]:
     return [*named, *3 * (STORAGE[source] + STORAGE[destination]), *2 * AFTER_THE_PLAN[destination]]
 
 
-def drawn(rng, known: list[str], places: list[str], trap: str) -> dict:
-    """One rule for `POST /faults`."""
+def is_beyond_finding(do: str, route: str, kind: str) -> bool:
+    """Whether no client could notice it: storage that changes what it was sent and calls it by the right name, and a short listing of a
+    ModelScope model, which has no pages and no count."""
+    uploads = route.endswith(("storage.put", "storage.*"))
+    unpaged = kind == "model" and route in ("ms.files", "ms.*")
+    return do == "corrupt" and uploads or do == "cut" and unpaged
+
+
+def drawn(rng, known: list[str], places: list[str], trap: str, kind: str) -> dict:
+    """One rule for `POST /faults`, for repos of a kind."""
     do = rng.choice(known)
     fields = VALUES.get(do, lambda rng, trap: {})(rng, trap)
-    rule = {"route": rng.choice(places), "kind": {"do": do, **fields}, "skip": rng.choice([0, 0, 0, 1, rng.randrange(10)])}
+    route = rng.choice([place for place in places if not is_beyond_finding(do, place, kind)])
+    rule = {"route": route, "kind": {"do": do, **fields}, "skip": rng.choice([0, 0, 0, 1, rng.randrange(10)])}
     # Someone else commits once: the same commit again would be another.
     rule["count"] = 1 if do == "moved" else rng.choice([1, 1, 1, 2, 3, 8, None])
     return rule

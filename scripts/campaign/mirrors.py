@@ -115,14 +115,14 @@ class MirrorCheck:
         refs = dict(reversed(line.split("\t")) for line in lines)
         return {name: oid for name, oid in refs.items() if name.startswith(SHOWN_REFS) and not name.endswith("^{}")}
 
-    def problems(self, ran, run: int) -> list[Problem]:
-        """What may not be, after the run of this number."""
+    def problems(self, ran, run: int, done: bool) -> list[Problem]:
+        """What may not be, after the run of this number; `done` is whether it has to have got to its end."""
         if self.theirs and self.their_run is None:
             self.their_run = run
         self.states.append(self.source_refs())
         found = refs_of(self.path)
         problems = [*self.of_objects(), *self.of_refs(found, run, ran.output)]
-        if ran.code == 0 and self.round.target != "unrelated":
+        if done and self.round.target != "unrelated":
             problems += self.whole(found, run)
         if self.round.target == "unrelated" and found != self.before | self.theirs:
             problems.append(Problem("deletions", "the refs of an unrelated target were changed"))
@@ -160,10 +160,14 @@ class MirrorCheck:
             elif found[name] != oid and name not in output:
                 yield Problem("overwritten", f"{name} held what someone else pushed")
 
+    def keeps_theirs(self) -> bool:
+        """Whether a ref stays where someone else put it, because without force nothing may be lost."""
+        return "--no-force" in self.round.options and bool(self.theirs.keys() & self.source_refs())
+
     def whole(self, found: dict[str, str], run: int) -> Iterator[Problem]:
-        """Every branch and tag is where the source's is, but for one that someone else moved in this very run."""
+        """Every branch and tag is where the source's is, but for one that someone else moved in this very run, or that can't be forced."""
         for name, oid in self.states[-1].items():
-            if found.get(name) != oid and not (name in self.theirs and self.their_run == run):
+            if found.get(name) != oid and not (name in self.theirs and (self.their_run == run or self.keeps_theirs())):
                 yield Problem("lost files", f"{name} is not where the source's is, though success was said")
 
     def command(self, programs: dict, engine: list[str]) -> list[str]:

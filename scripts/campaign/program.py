@@ -58,23 +58,37 @@ def send(pid: int, name: str) -> bool:
 
 
 class Killer:
-    """Waits for the moment of a kill, and does it once."""
+    """Waits for the moment of a kill, and does it once. `stop` starts the command that asks hf2ms itself to end the run."""
 
-    def __init__(self, kill, requests, containers=lambda: []):
-        self.kill, self.requests, self.containers = kill, requests, containers
+    def __init__(self, kill, requests, containers=lambda: [], stop=lambda: None):
+        self.kill, self.requests, self.containers, self.stop = kill, requests, containers, stop
         self.killed = None
+        self.stopping = None
         self.begun = requests() if kill else 0
 
     def step(self, controller: int, pids: dict[int, str]):
         if self.kill is None or self.killed or self.requests() - self.begun < self.kill.after:
             return
-        if self.kill.whom == "controller":
+        if self.kill.whom == "stop":
+            done = self.stopping = self.stop()
+        elif self.kill.whom == "controller":
             done = send(controller, self.kill.signal)
         else:
             workers = [pid for pid in pids if pid != controller]
             done = bool(workers) and send(random.choice(workers), self.kill.signal) or self.kill_container()
         if done:
-            self.killed = f"{self.kill.whom} {self.kill.signal}"
+            self.killed = f"{self.kill.whom} {self.kill.signal}".strip()
+
+    def end(self) -> list[str]:
+        """Waits for the command that stops; what does not end is named."""
+        if self.stopping is None:
+            return []
+        try:
+            self.stopping.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self.stopping.kill()
+            return ["hf2ms stop"]
+        return []
 
     def kill_container(self) -> bool:
         running = self.containers()
@@ -96,7 +110,7 @@ def run(command: list[str], env: dict[str, str], folder: Path, name: str, killer
             hung = True
             process.kill()
         time.sleep(PAUSE)
-    left = outlived(process.pid)
+    left = killer.end() + outlived(process.pid)
     seconds = time.monotonic() - began
     return Ran(process.returncode, output.read_text(errors="replace"), killer.killed, seconds, shown, left, hung)
 

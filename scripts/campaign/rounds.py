@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -140,8 +141,14 @@ class Attempt:
             command = self.mirror.command(self.site.programs, self.engine())
         else:
             command = copies.command(self.round, self.site.programs, self.engine(), self.folder)
-        killer = program.Killer(kill, self.requests, self.containers)
+        killer = program.Killer(kill, self.requests, self.containers, self.stop)
         return program.run(command, self.site.environment(self.folder), self.folder, f"run{number}", killer)
+
+    def stop(self) -> subprocess.Popen:
+        """Has hf2ms end its newest run."""
+        with (self.folder / "stop.out").open("wb") as out:
+            command = [self.site.programs["hf2ms"], "stop", "last"]
+            return subprocess.Popen(command, env=self.site.environment(self.folder), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     def containers(self, ended: bool = False) -> list[str]:
         """The running containers of this round; with `ended` all that the engine still has."""
@@ -155,18 +162,17 @@ class Attempt:
         name = f"run {number}"
         found = list(checks.of_process(ran, name))
         owners = self.site.owners()
-        found += checks.leaked(owners, f"the output of {name}", ran.output)
         found += checks.leaked(owners, f"a command line of {name}", "\n".join(ran.shown))
         found += checks.leaked_in_requests(hubs.requests(self.sandbox), owners)
         found += checks.leaked(owners, "what another origin was told", "\n".join(self.site.trap.heard))
         foreign = [token for token in owners if token != githost.PASSWORD]
         found += checks.leaked(foreign, "what the Git host was told", "\n".join(self.site.host.heard))
-        for place in ("state", "tmp"):
-            found += checks.leaked_on_disk(owners, self.folder / place)
+        # Output, state, temporary files, and whatever else is written.
+        found += checks.leaked_on_disk(owners, self.folder)
         for watched in self.repos:
             found += watched.problems(ran, rules, number, done, calm)
         if self.mirror:
-            found += self.mirror.problems(ran, number)
+            found += self.mirror.problems(ran, number, done)
         found += self.strange_repos()
         self.problems += [Problem(problem.kind, f"{problem.text} (after {name}, exit {ran.code})") for problem in found]
 
@@ -188,6 +194,8 @@ class Attempt:
         """Whether a run without faults has got to the right end of this round."""
         if self.round.ends_refused:
             return ran.code == 3
+        if self.mirror and self.mirror.keeps_theirs():
+            return ran.code == 1
         # An entry that can't be copied is told by the exit code, and costs no other; so are more deletions than --max-delete allows.
         withholds = self.round.prunes and '"withheld":[{' in ran.output
         spoiled = any(copy.spoiled for copy in self.round.copies)

@@ -38,7 +38,7 @@ class Tally:
         parts = [seeds, rows(["has to be 0", "what it counts", "count"], [(kind, text, self.problems[kind]) for kind, text in KINDS.items()])]
         verbs = sorted(self.kinds.items(), key=lambda item: item[0])
         parts.append(rows(["verb", "direction", "engine", "rounds"], [(*key, count) for key, count in verbs]))
-        parts.append(rows(["killed, and by which signal", "rounds"], self.kills.most_common()))
+        parts.append(rows(["ended by", "rounds"], self.kills.most_common()))
         parts.append(rows(["fault", "times it struck"], self.thrown.most_common()))
         parts.append(rows(["how the first run ended", "rounds"], sorted(self.first.items())))
         parts.append(rows(["runs needed after the first", "rounds"], sorted(self.tries.items())))
@@ -56,7 +56,7 @@ def line_of(result: Result) -> str:
     round = result.round
     parts = [f"seed {round.seed}", round.verb, round.direction, round.kind, *round.options]
     parts.append(f"{sum(result.thrown.values())} faults")
-    parts += [f"killed {result.killed}"] if result.killed else []
+    parts += [f"ended by {result.killed}"] if result.killed else []
     parts += [f"{result.strangers} strangers"] if result.strangers else []
     ended = "PROBLEMS" if result.problems else "ok"
     return f"{' '.join(parts)}: exit {', '.join(map(str, result.codes))}: {ended} ({result.seconds:.1f} s)"

@@ -132,7 +132,7 @@ def test_every_kind_of_fault_of_the_sandbox_can_be_thrown(site):
     rng = draw.random.Random(1)
     assert len(site.known) > 25 and set(faults.VALUES) <= set(site.known)
     for kind in site.known:
-        assert site.sandbox.post("/faults", **faults.drawn(rng, [kind], ["hf.none"], site.trap.url))["id"]
+        assert site.sandbox.post("/faults", **faults.drawn(rng, [kind], ["hf.none"], site.trap.url, "model"))["id"]
     site.sandbox.ask("DELETE", "/faults")
 
 
