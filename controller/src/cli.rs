@@ -88,6 +88,37 @@ impl Command {
         self.reads_settings() && !matches!(self, Self::Status(_) | Self::Logs(_) | Self::Stop(_))
     }
 
+    /// The verb, as it is typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Migrate(_) => "migrate",
+            Self::Batch(_) => "batch",
+            Self::Mirror(_) => "mirror",
+            Self::Plan(_) => "plan",
+            Self::Verify(_) => "verify",
+            Self::Runs(_) => "runs",
+            Self::Status(_) => "status",
+            Self::Attach(_) => "attach",
+            Self::Logs(_) => "logs",
+            Self::Stop(_) => "stop",
+            Self::Doctor(_) => "doctor",
+            Self::Probe(_) => "probe",
+            Self::Demo(_) => "demo",
+            Self::Completions(_) => "completions",
+        }
+    }
+
+    /// Whether it starts a run of its own.
+    pub fn starts_run(&self) -> bool {
+        match self {
+            Self::Migrate(args) => !args.copy.dry_run,
+            Self::Batch(args) => !args.copy.dry_run,
+            Self::Mirror(args) => !args.dry_run,
+            Self::Verify(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether a program reads stdout.
     pub fn wants_json(&self) -> bool {
         match self {

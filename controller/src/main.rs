@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use hf2ms::cli::{Cli, Command};
+use hf2ms::runs::first_id;
 use hf2ms::settings::{self, EnvFile, PlainHttp, plain_http_warning, short_secret_warning};
 use hf2ms::stop::Stop;
 use hf2ms::ui::errors::CliResult;
+use hf2ms::ui::json::StartEvent;
 use hf2ms::ui::screen::Screen;
 use hf2ms::verbs;
 use hf2ms_worker::protocol::Exit;
@@ -24,6 +26,8 @@ async fn main() -> std::io::Result<ExitCode> {
         settings::use_plain_http(PlainHttp::Allowed);
     }
     let screen = Screen::new(command.wants_json());
+    let id = command.starts_run().then(|| first_id().to_owned());
+    screen.json(&StartEvent::new(command.name(), id));
     let read = read_file(&command, env_file.as_deref(), &screen);
     log_to_stderr();
     let stop = Stop::on_signals()?;

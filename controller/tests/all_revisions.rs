@@ -471,7 +471,7 @@ fn a_plan_of_all_revisions_is_shown_as_a_trial_is_and_written_to_a_file() {
     );
     let played = run(&world, &[&PLAN[..], &["--simulate", "--json"]].concat());
     assert_eq!(
-        (played.code, &played.event("simulation")["files"]),
+        (played.code, &played.event("simulation")["to_move"]),
         (0, &json!(3)),
         "{}",
         played.stdout

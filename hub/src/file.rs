@@ -1,5 +1,6 @@
 //! Files and blobs as the hubs list them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Sha256};
@@ -7,7 +8,7 @@ use crate::path::RepoPath;
 use crate::repo::Revision;
 
 /// One file of a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct File {
     /// Its path in the repo.
     pub path: RepoPath,
@@ -37,7 +38,7 @@ pub struct Listed {
 }
 
 /// An entry of a listing that can't be copied, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refused {
     /// The entry's path, escaped.
     pub path: String,

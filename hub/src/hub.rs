@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::git::profile::PROFILE as GIT;
@@ -10,7 +11,7 @@ use crate::modelscope::profile::PROFILE as MODELSCOPE;
 use crate::profile::Profile;
 
 /// A hub. Code outside `open.rs` and the hubs' folders names no variant and asks [`Hub::profile`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Hub {
     /// huggingface.co, or the server that `HF_ENDPOINT` names.

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Paths longer than this are refused: no hub stores them and Git itself warns long before.
 const MAX_BYTES: usize = 4096;
 
 /// A relative path with `/` between its parts: never empty, absolute, or able to leave the repo.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct RepoPath(Box<str>);
 

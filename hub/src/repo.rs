@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::hub::Hub;
@@ -10,7 +11,9 @@ use crate::profile::Folders;
 use crate::token::Token;
 
 /// What a repo holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum RepoKind {
     /// Weights, tokenizers, configurations.
@@ -46,7 +49,7 @@ impl fmt::Display for RepoKind {
 }
 
 /// `owner/name`. Letters, digits, `-`, `_` and `.`; neither part starts or ends with `-` or `.`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct RepoId {
     text: String,
@@ -132,7 +135,7 @@ impl fmt::Debug for RepoId {
 }
 
 /// A branch, tag or commit as a hub names it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Revision(String);
 
@@ -191,7 +194,7 @@ impl fmt::Display for Revision {
 }
 
 /// A repo on a hub at a revision: what a chunk says of its source and its destination.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RepoAt {
     /// Which hub's protocol.
     pub hub: Hub,
@@ -244,7 +247,7 @@ pub struct Side {
 }
 
 /// Who may see a repo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     /// Anyone.

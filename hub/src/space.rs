@@ -3,11 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What runs an app (huggingface_hub 2.4.0, `constants.py`, `SPACES_SDK_TYPES`; modelscope-hub 0.5.1, `_openapi.py`,
 /// `_STUDIO_SDK_TYPES`: the same four).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sdk {
     /// Python with Gradio.

@@ -65,7 +65,7 @@ def test_an_attended_mirror_is_one_call_and_shows_how_far_it_is(history, cloud):
     ran = cloud.mirror(target).ended(0)
     report = ran.report()
     assert (report["moved"], report["lost_workers"], ran.refs()) == (3, 0, dict.fromkeys(world.source.refs(), "pushed"))
-    assert [event["missing"] for event in ran.events() if event["event"] == "scanned"] == [3]
+    assert [event["lacking"] for event in ran.events() if event["event"] == "scanned"] == [3]
     assert len(cloud.calls("mirror")) == 1 and len(cloud.calls("run_chunk")) >= 2
     world.is_mirrored(target, objects)
 
@@ -86,7 +86,7 @@ def test_the_terminal_goes_away_and_another_has_the_report(history, cloud, gate)
     listed = cloud.hf2ms("runs", "--json").events()[0]
     assert (listed["state"], listed["files"]) == ("done", 3)
     said = cloud.from_elsewhere("logs", run).ended(0).events()
-    assert {"started", "scanned", "planned", "pushed", "ended"} <= {line.get("event") for line in said}
+    assert {"started", "scanned", "planned", "pushed", "ended"} <= {line.get("said", {}).get("event") for line in said}
     assert cloud.from_elsewhere("attach", run).ended(0).report() == ran.report(), "again, from its folder"
 
 

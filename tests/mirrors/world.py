@@ -26,10 +26,11 @@ class Ran:
     stderr: str
 
     def events(self):
-        return [json.loads(line) for line in self.stdout.splitlines()]
+        lines = [json.loads(line) for line in self.stdout.splitlines()]
+        return [line for line in lines if line.get("event") != "start"]
 
     def report(self):
-        return next(event for event in reversed(self.events()) if event["event"] == "report")
+        return next(event for event in reversed(self.events()) if event["event"] in ("mirror_report", "pull_mirror"))
 
     def refs(self):
         """What became of each ref: state, and why."""

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use hf2ms_worker::plan::chunks::workers_for;
 use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::Transport;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ui::errors::{CliError, CliResult};
@@ -88,7 +89,9 @@ fn docker_name(text: &str) -> Result<String, String> {
 }
 
 /// The engine of the workers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
     /// As processes on this machine.

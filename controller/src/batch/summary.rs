@@ -1,8 +1,10 @@
 //! The results of a batch: a row for each repo, as a table for people and as one event for programs.
 
+use std::collections::BTreeMap;
+
 use hf2ms_worker::protocol::Exit;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use super::list::BatchEntry;
 use crate::copy::CopyResult;
@@ -15,7 +17,7 @@ use crate::ui::screen::{Screen, duration, size};
 use crate::ui::table::{Column, Table, number};
 
 /// The result of one repo.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct BatchRow {
     /// The source.
     pub source: String,
@@ -43,7 +45,7 @@ pub struct BatchRow {
 }
 
 /// The status of a repo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RepoStatus {
     /// Copied and verified.
@@ -194,6 +196,24 @@ impl BatchRow {
     }
 }
 
+/// A batch has ended.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "batch")]
+pub struct BatchEvent<'a> {
+    /// The worst exit code of all repos.
+    exit: u8,
+    /// The number of repos in each state.
+    counts: BTreeMap<&'static str, usize>,
+    /// Files of all repos that were listed.
+    files: u64,
+    /// Their bytes.
+    bytes: u64,
+    /// Seconds from the beginning to the end.
+    seconds: f64,
+    /// A row for each repo.
+    repos: &'a [BatchRow],
+}
+
 /// The results of all repos.
 #[derive(Debug)]
 pub struct BatchSummary {
@@ -214,12 +234,15 @@ impl BatchSummary {
 
     /// Prints the table for people, or the last event for programs.
     pub fn print(&self, screen: &Screen) {
-        let counts = self.counts().json();
         let (files, bytes) = self.sums();
-        screen.json(&json!({
-            "event": "batch", "exit": self.exit() as u8, "counts": counts, "files": files, "bytes": bytes, "seconds": self.seconds,
-            "repos": self.rows,
-        }));
+        screen.json(&BatchEvent {
+            exit: self.exit() as u8,
+            counts: self.counts().by_name(),
+            files,
+            bytes,
+            seconds: self.seconds,
+            repos: &self.rows,
+        });
         screen.print(self.readable());
     }
 

@@ -179,7 +179,7 @@ impl RepoCopy<'_> {
             .rates(options.runs, options.worker_args.on, &plan);
         let estimate = Estimate::of(&plan, &options.worker_args, rates);
         if options.dry_run {
-            screen.json(&estimate.json());
+            screen.json(&estimate.event());
             screen.print(preview::table(&plan, &estimate));
             options.budget.admit(&estimate, screen).await?;
             return Ok(CopyResult::Planned(summary));

@@ -90,7 +90,7 @@ impl<'a> CopyOptions<'a> {
 pub struct CopyArgs {
     /// Show what would be done, and create nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Return as soon as all is submitted; only on modal, where the work goes on by itself
     #[arg(long)]
     detach: bool,

@@ -1,8 +1,10 @@
 //! A plan for a person: one line before the copy, and the table of `--dry-run` and `plan --out`.
 
+use hf2ms_hub::RepoAt;
 use hf2ms_worker::plan::{Plan, WithheldDeletions};
-use hf2ms_worker::protocol::Transport;
-use serde_json::json;
+use hf2ms_worker::protocol::{Creation, PlanSummary, Transport};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::estimate::Estimate;
 use crate::ui::screen::{Screen, size};
@@ -10,6 +12,18 @@ use crate::ui::table::labelled;
 
 /// More files than this are counted, not shown.
 const SHOWN: usize = 20;
+
+/// The plan of a copy is made.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "planned")]
+pub struct PlannedEvent<'a> {
+    source: &'a RepoAt,
+    destination: &'a RepoAt,
+    /// Whether the destination is created, and who may see it.
+    creation: &'a Creation,
+    /// The plan in numbers.
+    summary: &'a PlanSummary,
+}
 
 /// Prints the plan's warnings and how much of the repo differs; tells a program the plan's summary.
 pub fn announce(plan: &Plan, screen: &Screen) {
@@ -36,9 +50,12 @@ pub fn announce(plan: &Plan, screen: &Screen) {
         )),
         (false, _) => (),
     }
-    screen.json(&json!({
-        "event": "planned", "source": plan.source, "destination": plan.destination, "creation": plan.creation, "summary": summary,
-    }));
+    screen.json(&PlannedEvent {
+        source: &plan.source,
+        destination: &plan.destination,
+        creation: &plan.creation,
+        summary: &summary,
+    });
 }
 
 /// The plan and its estimate as a table, without a final newline.

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use hf2ms_hub::Revision;
+use hf2ms_hub::{Revision, Visibility};
 use hf2ms_worker::pipeline::creation::Created;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Deletion;
 use hf2ms_worker::protocol::{Exit, VERSION};
 use hf2ms_worker::verbs::finalize::FinalizeJob;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::copy::cloud::ModalCopy;
@@ -47,6 +48,16 @@ pub struct CopyRun<'a> {
     pub screen: &'a Screen,
     /// When the copy of this repo began.
     pub began: Instant,
+}
+
+/// The destination was created.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "created")]
+pub struct CreatedEvent<'a> {
+    /// Who may see it.
+    visibility: Visibility,
+    /// Its page.
+    url: &'a str,
 }
 
 impl CopyRun<'_> {
@@ -169,8 +180,10 @@ impl CopyRun<'_> {
                 destination.at.id
             )),
         }
-        self.screen
-            .json(&json!({"event": "created", "visibility": visibility, "url": url}));
+        self.screen.json(&CreatedEvent {
+            visibility,
+            url: &url,
+        });
         self.dir.note(&JournalEntry::Created(creation))?;
         let listing = destination.list(self.options.settings);
         let listing = self.options.stop.unless(listing).await?;

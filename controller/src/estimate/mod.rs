@@ -12,7 +12,8 @@ pub mod price;
 pub mod rates;
 
 use hf2ms_worker::plan::{Plan, Step};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::args::workers::{EngineKind, WorkerArgs};
 use crate::ui::errors::{CliError, CliResult};
@@ -33,6 +34,30 @@ fn amount(text: &str) -> Result<f64, String> {
         Ok(number) if number >= 0.0 && number.is_finite() => Ok(number),
         _ => Err("expected an amount of dollars, as 20 or 0.5".to_owned()),
     }
+}
+
+/// What a run will take.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "estimate")]
+pub struct EstimateEvent<'a> {
+    /// Files whose content moves.
+    to_move: u64,
+    /// Their bytes.
+    to_move_bytes: u64,
+    /// Files that need nothing.
+    there: u64,
+    /// Their bytes.
+    there_bytes: u64,
+    /// Where the workers run.
+    on: EngineKind,
+    /// Workers at a time.
+    containers: u64,
+    /// Seconds that the run is expected to take.
+    expected_seconds: f64,
+    /// What Modal's price list asks for that; 0 elsewhere.
+    expected_dollars: f64,
+    /// Bytes a second that the estimate counts on.
+    rates: &'a Rates,
 }
 
 /// The estimate of a plan.
@@ -121,7 +146,7 @@ impl Estimate {
 
     /// Prints it: two lines for a person, an event for a program.
     pub fn print(&self, screen: &Screen) {
-        screen.json(&self.json());
+        screen.json(&self.event());
         if self.files > 0 {
             screen.status(format!(
                 "{} to move for {}; there already: {}",
@@ -138,11 +163,18 @@ impl Estimate {
     }
 
     /// For a program.
-    pub fn json(&self) -> Value {
-        json!({
-            "event": "estimate", "files": self.files, "bytes": self.bytes, "there": self.there, "there_bytes": self.there_bytes,
-            "on": self.on, "containers": self.containers, "seconds": self.seconds, "dollars": self.dollars, "rates": self.rates,
-        })
+    pub fn event(&self) -> EstimateEvent<'_> {
+        EstimateEvent {
+            to_move: self.files,
+            to_move_bytes: self.bytes,
+            there: self.there,
+            there_bytes: self.there_bytes,
+            on: self.on,
+            containers: self.containers as u64,
+            expected_seconds: self.seconds,
+            expected_dollars: self.dollars,
+            rates: &self.rates,
+        }
     }
 
     /// The files that need nothing.

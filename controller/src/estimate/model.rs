@@ -7,16 +7,19 @@
 //! and the chunk goes to the front of the queue. Files that it had stored are not sent again, files in flight are. A
 //! container that finds no chunk left ends. Listing, committing and verifying are not simulated.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The containers of a simulation. Rates are in bytes a second; a rate without a limit is infinite.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Model {
     /// Containers at a time.
     pub containers: usize,
     /// The rate of one container.
+    #[schemars(with = "Option<f64>")]
     pub container_rate: f64,
     /// The rate of all containers together.
+    #[schemars(with = "Option<f64>")]
     pub total_rate: f64,
     /// Seconds until a container is ready.
     pub startup: f64,
@@ -25,6 +28,7 @@ pub struct Model {
     /// Files that a container moves at a time.
     pub streams: usize,
     /// Seconds that a container lives on average: how long is exponentially distributed.
+    #[schemars(with = "Option<f64>")]
     pub lifetime: f64,
     /// The seed of the random numbers: the same seed gives the same simulation.
     pub seed: u64,

@@ -3,6 +3,7 @@
 
 use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::WorkerOptions;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::measured;
@@ -20,7 +21,7 @@ const ENOUGH: u64 = 64 << 20;
 pub const FILE_SECONDS: f64 = 0.5;
 
 /// How fast workers are, in bytes a second.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Rates {
     /// The rate of one worker.
     pub container: f64,

@@ -12,6 +12,6 @@ mod refs;
 pub mod remote;
 pub mod report;
 pub mod run;
-mod scan_report;
+pub mod scan_report;
 pub mod watch;
 pub mod work;

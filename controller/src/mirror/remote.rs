@@ -4,7 +4,8 @@ use hf2ms_hub::gitlab::{GitLab, MirrorState};
 use hf2ms_hub::http::Origin;
 use hf2ms_hub::{Error, Kind, Token, Url, Visibility};
 use hf2ms_worker::protocol::{Exit, Scan};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::endpoints::GitEndpoint;
 use crate::settings::{Environment, Settings};
@@ -41,6 +42,24 @@ pub struct PullMirrorArgs {
     /// Create the project public
     #[arg(long, requires = "create_project")]
     public: bool,
+}
+
+/// A host pulls the repo by itself.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "pull_mirror")]
+pub struct PullMirrorEvent<'a> {
+    /// The project that pulls.
+    project: &'a str,
+    /// The address that it pulls from.
+    pull_url: &'a str,
+    /// How the first pull ended, where it was waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mirror: Option<&'a MirrorState>,
+    /// LFS objects that the target lacks after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacking: Option<u64>,
+    /// The exit code.
+    exit: u8,
 }
 
 /// A pull mirror that is to be set up.
@@ -142,7 +161,13 @@ impl<'a> PullMirror<'a> {
             "GitLab pulls {from} into {project} by itself from now on"
         ));
         if !self.args.wait {
-            screen.json(&json!({"event": "report", "project": project, "source": from, "exit": Exit::Done as u8}));
+            screen.json(&PullMirrorEvent {
+                project,
+                pull_url: from,
+                mirror: None,
+                lacking: None,
+                exit: Exit::Done as u8,
+            });
             return Ok(None);
         }
         stop.unless(self.wait_for_pull(&gitlab, &before, settings, stop))
@@ -167,8 +192,13 @@ impl<'a> PullMirror<'a> {
                 scan.pointers
             ),
         });
-        let told = json!({"event": "report", "project": project, "source": from, "mirror": state, "lacking": lacking, "exit": exit as u8});
-        screen.json(&told);
+        screen.json(&PullMirrorEvent {
+            project,
+            pull_url: from,
+            mirror: Some(state),
+            lacking: Some(lacking as u64),
+            exit: exit as u8,
+        });
         exit
     }
 

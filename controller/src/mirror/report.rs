@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use hf2ms_hub::{RepoAt, Sha256};
 use hf2ms_worker::protocol::{Exit, FailedFile, RefOutcome, RefScope, RefState, is_plain};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::runs::State;
@@ -14,7 +15,7 @@ use crate::ui::table::labelled;
 const SHOWN: usize = 20;
 
 /// The report of a mirror run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MirrorReport {
     /// The run's id.
     pub run: String,
@@ -43,8 +44,18 @@ pub struct MirrorReport {
     pub warnings: Vec<String>,
 }
 
+/// A mirror run has ended.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "mirror_report")]
+pub struct MirrorReportEvent<'a> {
+    #[serde(flatten)]
+    report: &'a MirrorReport,
+    /// The exit code.
+    exit: u8,
+}
+
 /// The numbers of a mirror run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MirrorTally {
     /// Git objects of the source.
     pub objects: u64,
@@ -98,11 +109,16 @@ impl MirrorReport {
 
     /// Shows it: to a person as a table, to a program as a line.
     pub fn print(&self, screen: &Screen) {
-        let mut line = serde_json::to_value(self).unwrap_or_default();
-        line["event"] = "report".into();
-        line["exit"] = (self.exit() as u8).into();
-        screen.json(&line);
+        screen.json(&self.event());
         screen.print(self.readable());
+    }
+
+    /// For a program.
+    pub fn event(&self) -> MirrorReportEvent<'_> {
+        MirrorReportEvent {
+            report: self,
+            exit: self.exit() as u8,
+        }
     }
 
     /// The report in one line.

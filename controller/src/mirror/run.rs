@@ -10,7 +10,8 @@ use hf2ms_worker::protocol::{
 };
 use hf2ms_worker::verbs::mirror::refs::updates;
 use hf2ms_worker::verbs::mirror::steps::spares_target;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::cloud::{JOB, ModalMirror, attach};
 use super::endpoints::{GitEndpoint, MirrorSide};
@@ -51,6 +52,16 @@ pub struct MirrorRun<'a> {
     pub watch: DetachMode,
     /// When the run began.
     pub began: Instant,
+}
+
+/// A mirror would do this: a dry run.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "mirror_planned")]
+pub struct MirrorPlannedEvent<'a> {
+    /// The refs that would change.
+    updates: &'a [RefUpdate],
+    /// The refs of both sides, and the LFS objects.
+    scan: &'a Scan,
 }
 
 /// The refs of both sides before the run.
@@ -194,8 +205,10 @@ impl MirrorRun<'_> {
         );
         let scan = self.scan(engine, &job).await?;
         let updates = updates(&scan.refs, &scan.there, self.options.scope);
-        self.screen
-            .json(&json!({"event": "planned", "updates": updates, "scan": scan}));
+        self.screen.json(&MirrorPlannedEvent {
+            updates: &updates,
+            scan: &scan,
+        });
         let mut lines = vec![
             format!(
                 "{} of {} refs would change; Git has {} objects, {}",

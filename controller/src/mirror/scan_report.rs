@@ -1,9 +1,10 @@
 //! The result of a scan, for people and programs.
 
+use hf2ms_hub::File;
 use hf2ms_worker::protocol::{Scan, ScanJob};
 use hf2ms_worker::verbs::mirror::steps::{MirrorRefused, Steps};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, size};
@@ -20,6 +21,32 @@ pub struct ScanSummary {
     pointer_bytes: u64,
     missing: u64,
     missing_bytes: u64,
+}
+
+/// Both sides of a mirror are scanned.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "scanned")]
+pub struct ScannedEvent {
+    /// Git objects of the source.
+    objects: u64,
+    /// The bytes of their pack.
+    git_bytes: u64,
+    /// LFS objects that all history names.
+    pointers: u64,
+    /// Their bytes.
+    pointer_bytes: u64,
+    /// LFS objects that the target lacks.
+    lacking: u64,
+    /// Their bytes.
+    lacking_bytes: u64,
+}
+
+/// LFS objects that the target lacks and that may not be left out.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "lacking")]
+pub struct LackingEvent<'a> {
+    /// The objects, each by the first path that names it.
+    lfs_objects: &'a [File],
 }
 
 impl ScanSummary {
@@ -55,9 +82,14 @@ impl ScanSummary {
         } = *self;
         let (git, lacks) = (size(git_bytes), size(missing_bytes));
         screen.status(format!("Git has {objects} objects, {git}; the target lacks {missing} of {pointers} LFS objects, {lacks}"));
-        let mut line = serde_json::to_value(self).unwrap_or_default();
-        line["event"] = "scanned".into();
-        screen.json(&line);
+        screen.json(&ScannedEvent {
+            objects,
+            git_bytes,
+            pointers,
+            pointer_bytes: self.pointer_bytes,
+            lacking: missing,
+            lacking_bytes: missing_bytes,
+        });
     }
 }
 
@@ -78,7 +110,9 @@ pub fn follow(job: &ScanJob, scan: &Scan, screen: &Screen) -> CliResult<Steps> {
                 .chain((rest > 0).then(|| format!("  and {rest} more")))
                 .collect();
             screen.print(lines.join("\n"));
-            screen.json(&json!({"event": "lacking", "files": scan.missing}));
+            screen.json(&LackingEvent {
+                lfs_objects: &scan.missing,
+            });
         }
         CliError::refused(stopped.to_string())
     })

@@ -8,6 +8,7 @@ use super::report::MirrorReport;
 use crate::runs::now;
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::json::ErrorEvent;
 use crate::ui::screen::{Screen, when};
 
 /// Reads `15m`, `90s`, `2h`, or a number of seconds.
@@ -68,12 +69,11 @@ fn tell(ended: &CliResult<MirrorReport>, screen: &Screen) {
         .map_or_else(CliError::to_string, MirrorReport::line);
     screen.print(format!("{} UTC  {line}", when(now())));
     match ended {
-        Ok(report) => {
-            let mut line = serde_json::to_value(report).unwrap_or_default();
-            (line["event"], line["exit"]) = ("report".into(), (report.exit() as u8).into());
-            screen.json(&line);
-        }
-        Err(failure) => screen.json(&serde_json::json!({"event": "error", "message": failure.to_string(), "exit": failure.exit() as u8})),
+        Ok(report) => screen.json(&report.event()),
+        Err(failure) => screen.json(&ErrorEvent {
+            message: screen.shown(&failure.to_string()),
+            exit: failure.exit() as u8,
+        }),
     }
 }
 

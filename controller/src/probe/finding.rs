@@ -3,10 +3,11 @@
 use std::fmt;
 
 use hf2ms_hub::Hub;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The verdict on an assumption.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The hub does what the assumption says.
@@ -28,7 +29,7 @@ impl fmt::Display for Verdict {
 }
 
 /// One row of the table.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Finding {
     /// The assumption's name.
     pub id: &'static str,

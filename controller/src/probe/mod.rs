@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision, Side};
-use serde_json::json;
 
 use self::assumption::{Assumption, HubProbe};
 use self::budget::RequestBudget;
@@ -130,7 +129,10 @@ impl Probe {
         };
         let mut scratch = Scratch::new(wire, (hub, self.kind), access.token_name, pause);
         let lines = self.lines(hub);
-        screen.json(&json!({"event": "scratch", "hub": hub, "name": scratch.name}));
+        screen.json(&report::ScratchEvent {
+            hub,
+            name: &scratch.name,
+        });
         screen.status(format!(
             "{hub}: {} assumptions, in the new private {} {}",
             lines.len(),

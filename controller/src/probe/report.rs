@@ -4,30 +4,75 @@ use std::io::Write;
 use std::path::Path;
 
 use hf2ms_hub::{Hub, Redactor};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::Probed;
 use super::finding::{Finding, Verdict};
+use super::speed::Speed;
 use crate::runs::write_aside;
 use crate::settings::Settings;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{rate, size};
 use crate::ui::table::{Column, Table};
 
+/// A probe makes its scratch repo.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "scratch")]
+pub struct ScratchEvent<'a> {
+    pub(super) hub: Hub,
+    /// The repo's name, below the token's account.
+    pub(super) name: &'a str,
+}
+
+/// One assumption was tried, or was not.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "probe")]
+pub struct ProbeEvent<'a> {
+    #[serde(flatten)]
+    finding: &'a Finding,
+}
+
+/// The probe has ended.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "probed")]
+pub struct ProbedEvent<'a> {
+    /// Assumptions that hold.
+    holds: u64,
+    /// Assumptions that differ.
+    differs: u64,
+    /// Assumptions that were not tried.
+    not_tried: u64,
+    /// Requests that were sent.
+    requests: u64,
+    /// Bytes that were sent and read, without those of the speed test.
+    traffic_bytes: u64,
+    /// The addresses of scratch repos that still exist.
+    left: &'a [String],
+    /// The results of the speed test.
+    speeds: &'a [Speed],
+    /// Whether a signal ended it early.
+    interrupted: bool,
+}
+
 /// One row, for programs.
-pub fn event(finding: &Finding) -> Value {
-    let mut event = serde_json::to_value(finding).unwrap_or_default();
-    event["event"] = "probe".into();
-    event
+pub fn event(finding: &Finding) -> ProbeEvent<'_> {
+    ProbeEvent { finding }
 }
 
 /// The last event, for programs.
-pub fn summary(probed: &Probed) -> Value {
-    json!({
-        "event": "probed", "holds": probed.count(Verdict::Holds), "differs": probed.count(Verdict::Differs),
-        "not_tried": probed.count(Verdict::NotTried), "requests": probed.requests, "bytes": probed.bytes, "left": probed.left,
-        "speeds": probed.speeds, "interrupted": probed.interrupted,
-    })
+pub fn summary(probed: &Probed) -> ProbedEvent<'_> {
+    let count = |verdict| probed.count(verdict) as u64;
+    ProbedEvent {
+        holds: count(Verdict::Holds),
+        differs: count(Verdict::Differs),
+        not_tried: count(Verdict::NotTried),
+        requests: probed.requests,
+        traffic_bytes: probed.bytes,
+        left: &probed.left,
+        speeds: &probed.speeds,
+        interrupted: probed.interrupted,
+    }
 }
 
 /// `41 hold, 2 differ, 1 not tried; 120 requests, 12 MB`.

@@ -10,6 +10,7 @@ use hf2ms_hub::{
     Action, Blob, BlobTransport, Body, ByteStream, Commit, Content, Destination, Digest, Error,
     File, Hub, Kind, RepoPath, Sha256, Side, Source, open_destination_over, open_source_over,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::scratch::Scratch;
@@ -25,7 +26,7 @@ pub const FILE: u64 = 8 << 20;
 const PIECE: usize = 64 << 10;
 
 /// One rate, or why there is none.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Speed {
     /// Of which hub.
     pub hub: Hub,

@@ -1,12 +1,13 @@
 //! The results of a repo's revisions: a row for each branch or tag, as a table for people and as one event for programs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
 use hf2ms_hub::{Refused, Revision};
 use hf2ms_worker::protocol::{Exit, PlanSummary};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use super::targets::RefMapping;
 use crate::runs::report::Report;
@@ -16,7 +17,7 @@ use crate::ui::screen::{Screen, duration, size};
 use crate::ui::table::{Column, Table, number};
 
 /// The result of one branch or tag.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RevisionRow {
     /// `branch` or `tag`.
     pub kind: &'static str,
@@ -43,7 +44,7 @@ pub struct RevisionRow {
 }
 
 /// The status of a revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RevisionStatus {
     /// Written and verified.
@@ -168,7 +169,7 @@ impl RevisionRow {
 }
 
 /// The number of revisions that were copied, of how many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DoneCount {
     /// Revisions that exist and are equal.
     pub done: usize,
@@ -180,6 +181,22 @@ impl fmt::Display for DoneCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", self.done, self.of)
     }
+}
+
+/// All revisions of a repo are done.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "revisions")]
+pub struct RevisionsEvent<'a> {
+    /// The exit code of this repo alone.
+    exit: u8,
+    /// The number of revisions in each state.
+    counts: BTreeMap<&'static str, usize>,
+    /// Seconds from the beginning to the end.
+    seconds: f64,
+    /// The destination's page.
+    url: &'a str,
+    /// A row for each branch or tag.
+    revisions: &'a [RevisionRow],
 }
 
 /// The results of all revisions of a repo.
@@ -271,10 +288,13 @@ impl RevisionsSummary {
 
     /// Prints the table for people, or one line if it is one of several repos and nothing failed; the last event for programs.
     pub fn print(&self, screen: &Screen) {
-        let counts = self.counts().json();
-        screen.json(&json!({
-            "event": "revisions", "exit": self.exit() as u8, "counts": counts, "seconds": self.seconds, "url": self.url, "revisions": self.rows,
-        }));
+        screen.json(&RevisionsEvent {
+            exit: self.exit() as u8,
+            counts: self.counts().by_name(),
+            seconds: self.seconds,
+            url: &self.url,
+            revisions: &self.rows,
+        });
         match screen.part() {
             Some(_) if self.counts().get(RevisionStatus::Failed) == 0 => {
                 screen.status(self.last_line())

@@ -14,7 +14,8 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use hf2ms_hub::RepoAt;
 use serde::de::DeserializeOwned;
@@ -26,6 +27,23 @@ use self::locks::{is_held, lock_destination, lock_name};
 use self::read::{journal, record};
 pub use self::record::{JournalEntry, NewRun, RunRecord, RunVerb, State};
 use crate::ui::errors::{CliError, CliResult};
+
+/// The id of the first run of this process, which is known before the run begins.
+static FIRST: LazyLock<String> = LazyLock::new(|| Ulid::new().to_string());
+/// Whether a run has [`FIRST`] already.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The id that the first run of this process gets: `--json` says it in its first line.
+pub fn first_id() -> &'static str {
+    &FIRST
+}
+
+fn next_id() -> String {
+    match IS_TAKEN.swap(true, Ordering::Relaxed) {
+        false => FIRST.clone(),
+        true => Ulid::new().to_string(),
+    }
+}
 
 /// The folder of all runs.
 #[derive(Debug, Clone)]
@@ -54,7 +72,7 @@ impl Runs {
     /// # Errors
     /// Another run writes to the destination; the folder can't be written.
     pub fn begin(&self, new: NewRun<'_>) -> CliResult<RunDir> {
-        let id = Ulid::new().to_string();
+        let id = next_id();
         let lock = match new.verb {
             RunVerb::Migrate | RunVerb::Mirror => {
                 self.detached(new.destination)
@@ -72,7 +90,7 @@ impl Runs {
     /// The folder can't be written.
     pub fn begin_beside(&self, new: NewRun<'_>, other: &RunDir) -> CliResult<RunDir> {
         self.make(
-            Ulid::new().to_string(),
+            next_id(),
             new,
             other.destination.clone(),
             Some(other.id().to_owned()),

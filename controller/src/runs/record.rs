@@ -2,13 +2,14 @@
 
 use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::{Creation, Exit, PlanSummary, Receipt, Verification};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::args::workers::EngineKind;
 use crate::ui::errors::CliResult;
 
 /// A run, as `hf2ms runs` lists it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// Its id.
     pub id: String,
@@ -50,7 +51,7 @@ pub struct NewRun<'a> {
 }
 
 /// The command of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunVerb {
     /// Writes to its destination: one at a time does.
@@ -62,7 +63,7 @@ pub enum RunVerb {
 }
 
 /// The state of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Its process works; or was killed, if no process holds its lock.

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use hf2ms_hub::{Kind, Refused, RepoAt};
 use hf2ms_worker::plan::{Plan, WithheldDeletions};
 use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::runs::State;
@@ -17,7 +18,7 @@ use crate::ui::table::labelled;
 const SHOWN: usize = 20;
 
 /// The result of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The run's id.
     pub run: String,
@@ -50,8 +51,18 @@ pub struct Report {
     pub warnings: Vec<String>,
 }
 
+/// The report of a run that has ended.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "report")]
+pub struct ReportEvent<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    /// The exit code of this run alone.
+    exit: u8,
+}
+
 /// The counts of a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tally {
     /// Files that are to stand at the destination.
     pub files: u64,
@@ -150,10 +161,10 @@ impl Report {
 
     /// Shows it: to a person as a table, or a line if it is one of several; to a program as a line.
     pub fn print(&self, screen: &Screen) {
-        let mut line = serde_json::to_value(self).unwrap_or_default();
-        line["event"] = "report".into();
-        line["exit"] = (self.exit() as u8).into();
-        screen.json(&line);
+        screen.json(&ReportEvent {
+            report: self,
+            exit: self.exit() as u8,
+        });
         match screen.part() {
             Some(_) => screen.status(self.line()),
             None => screen.print(self.readable()),

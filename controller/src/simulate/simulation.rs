@@ -1,12 +1,52 @@
 //! The simulation of a plan: its time, its cost and its distance from the lower bound, for a person and for a program.
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::args::workers::EngineKind;
 use crate::estimate::model::Model;
 use crate::estimate::play::{Endless, PlayResult, play};
 use crate::estimate::price;
 use crate::ui::screen::{dollars, duration, size};
+
+/// A simulation of the plan.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "simulation")]
+pub struct SimulationEvent {
+    /// The containers.
+    model: Model,
+    /// Files whose content moves.
+    to_move: u64,
+    /// Their bytes.
+    to_move_bytes: u64,
+    /// Seconds before which no distribution of the files over chunks can end.
+    lower_bound: f64,
+    /// The plan's chunks on these containers.
+    plan: SimulatedPlan,
+}
+
+/// What a simulated plan took.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SimulatedPlan {
+    /// Chunks of work.
+    chunks: u64,
+    /// Seconds from the beginning to the end.
+    makespan: f64,
+    /// The time as a multiple of the lower bound.
+    ratio: f64,
+    /// The bytes as a part of what the containers could have moved in that time.
+    utilisation: f64,
+    /// Dollars by Modal's price list.
+    dollars: f64,
+    /// Seconds of all containers together.
+    container_seconds: f64,
+    /// Containers that died.
+    lost: u64,
+    /// Bytes that were moved in vain.
+    vain: f64,
+    /// Chunks that were given up.
+    given_up: u64,
+}
 
 /// A plan's chunks, played on a model's containers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,16 +96,25 @@ impl Simulation {
     }
 
     /// The event for a program.
-    pub fn json(&self) -> Value {
-        let plan = json!({
-            "chunks": self.chunks, "makespan": self.played.seconds, "ratio": self.ratio, "utilisation": self.utilisation,
-            "dollars": self.dollars, "container_seconds": self.played.container_seconds, "lost": self.played.lost,
-            "vain": self.played.vain, "given_up": self.played.given_up,
-        });
-        json!({
-            "event": "simulation", "model": self.model, "files": self.files, "bytes": self.bytes,
-            "lower_bound": self.bound, "plan": plan,
-        })
+    pub fn event(&self) -> SimulationEvent {
+        let played = &self.played;
+        SimulationEvent {
+            model: self.model,
+            to_move: self.files as u64,
+            to_move_bytes: self.bytes,
+            lower_bound: self.bound,
+            plan: SimulatedPlan {
+                chunks: self.chunks as u64,
+                makespan: played.seconds,
+                ratio: self.ratio,
+                utilisation: self.utilisation,
+                dollars: self.dollars,
+                container_seconds: played.container_seconds,
+                lost: played.lost,
+                vain: played.vain,
+                given_up: played.given_up,
+            },
+        }
     }
 
     /// The lines for a person.

@@ -1,6 +1,6 @@
 //! The counts of a summary: how many of its rows have each status.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// The statuses of the rows of a summary.
 pub trait Status: Copy + PartialEq + 'static {
@@ -31,9 +31,11 @@ impl<S: Status> Counts<S> {
     }
 
     /// Every status with its count.
-    pub fn json(&self) -> Map<String, Value> {
-        let count = |(status, count): &(S, usize)| (status.name().to_owned(), (*count).into());
-        self.0.iter().map(count).collect()
+    pub fn by_name(&self) -> BTreeMap<&'static str, usize> {
+        self.0
+            .iter()
+            .map(|(status, count)| (status.name(), *count))
+            .collect()
     }
 
     /// `2 failed, 1 planned`: the statuses that some row has.

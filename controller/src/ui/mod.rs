@@ -2,6 +2,8 @@
 
 pub mod counts;
 pub mod errors;
+pub mod json;
 pub mod progress;
 pub mod screen;
 pub mod table;
+pub mod worker_events;

@@ -5,9 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hf2ms_worker::protocol::Event;
-use serde_json::{Value, json};
 
 use crate::ui::screen::{Mode, Screen, duration, rate, size};
+use crate::ui::worker_events::{ProgressEvent, pass_on};
 
 /// A pipe gets a line this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -149,11 +149,8 @@ impl Progress {
 
     /// A worker's own event, for programs, with the worker's number.
     fn pass_on(&self, worker: u32, event: &Event) {
-        if self.screen.mode() == Mode::Json
-            && let Ok(Value::Object(mut line)) = serde_json::to_value(event)
-        {
-            line.insert("worker".to_owned(), worker.into());
-            self.screen.json(&line);
+        if self.screen.mode() == Mode::Json {
+            pass_on(worker, event, &self.screen);
         }
     }
 
@@ -183,10 +180,15 @@ impl Progress {
     }
 
     fn print(&self, done: Amount, of: Amount, workers: usize, seconds: f64) {
-        self.screen.json(&json!({
-            "event": "progress", "verb": self.verb, "files": done.files, "of_files": of.files,
-            "bytes": done.bytes, "of_bytes": of.bytes, "workers": workers, "seconds": seconds,
-        }));
+        self.screen.json(&ProgressEvent {
+            step: self.verb,
+            done: done.files,
+            total: of.files,
+            done_bytes: done.bytes,
+            total_bytes: of.bytes,
+            workers,
+            seconds,
+        });
         let left = of.bytes.saturating_sub(done.bytes) as f64 * seconds / done.bytes as f64;
         self.screen.status(format!(
             "{}: {}/{} files, {} of {}, {}, {} left, {workers} workers",

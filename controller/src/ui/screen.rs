@@ -10,9 +10,10 @@ use hf2ms_hub::path::escape;
 use humansize::{DECIMAL, format_size};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::Map;
 
 use crate::ui::errors::CliError;
+use crate::ui::json::{ErrorEvent, JsonLine, WarningEvent};
 
 /// The reader of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,9 +139,9 @@ impl Screen {
     /// Prints a warning, for persons and programs.
     pub fn warn(&self, text: impl AsRef<str>) {
         match self.mode {
-            Mode::Json => {
-                self.json(&json!({"event": "warning", "message": self.shown(text.as_ref())}))
-            }
+            Mode::Json => self.json(&WarningEvent {
+                message: self.shown(text.as_ref()),
+            }),
             _ => self.complain("warning", text.as_ref()),
         }
     }
@@ -160,7 +161,10 @@ impl Screen {
     /// Prints the error that ends the command.
     pub fn fail(&self, failure: &CliError) {
         match self.mode {
-            Mode::Json => self.json(&json!({"event": "error", "message": self.shown(&failure.to_string()), "exit": failure.exit() as u8})),
+            Mode::Json => self.json(&ErrorEvent {
+                message: self.shown(&failure.to_string()),
+                exit: failure.exit() as u8,
+            }),
             _ => self.complain("error", &failure.to_string()),
         }
     }
@@ -170,7 +174,7 @@ impl Screen {
         self.between(|| to_stderr(&self.shown(&line)));
     }
 
-    /// Prints a line of JSON for programs; nothing for people.
+    /// Prints an event of `--json` for programs, with its time; nothing for people.
     pub fn json(&self, line: &impl Serialize) {
         if self.mode == Mode::Json
             && let Ok(line) = self.written(line)
@@ -180,14 +184,11 @@ impl Screen {
     }
 
     fn written(&self, line: &impl Serialize) -> serde_json::Result<String> {
-        if self.part.is_empty() {
-            return serde_json::to_string(line);
-        }
-        let mut line = serde_json::to_value(line)?;
-        self.part
-            .iter()
-            .for_each(|(what, name)| line[*what] = name.as_ref().into());
-        serde_json::to_string(&line)
+        let parts = self.part.iter();
+        let part: Map<_, _> = parts
+            .map(|(what, name)| ((*what).to_owned(), name.as_ref().into()))
+            .collect();
+        serde_json::to_string(&JsonLine::now(line, part))
     }
 
     /// The text, and what it is about.

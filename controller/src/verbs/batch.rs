@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    copy: CopyArgs,
+    pub(crate) copy: CopyArgs,
 }
 
 const EXAMPLES: &str = "\

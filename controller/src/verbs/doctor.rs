@@ -5,6 +5,7 @@ use std::process::Stdio;
 use hf2ms_hub::path::escape;
 use hf2ms_hub::{Account, Error, Hub, Kind, RepoAt, RepoKind, Side, open_source};
 use hf2ms_worker::protocol::{EndpointCheck, Event, Exit, WorkerOptions};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::process::Command;
 
@@ -36,19 +37,26 @@ pub struct Args {
 }
 
 /// The result of one check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Finding {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "check")]
+pub struct CheckEvent {
+    /// What was checked: a variable, a hub, the worker, an engine.
     what: String,
-    verdict: Verdict,
+    /// Whether it is in order.
+    verdict: CheckVerdict,
+    /// What was found, and what to do.
     says: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The verdict of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Verdict {
+pub enum CheckVerdict {
+    /// In order.
     Good,
     /// Not needed for everything.
     Optional,
+    /// A copy needs it, and it is wrong.
     Bad,
 }
 
@@ -81,7 +89,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     }
     let bad = findings
         .iter()
-        .any(|finding| finding.verdict == Verdict::Bad);
+        .any(|finding| finding.verdict == CheckVerdict::Bad);
     screen.print(if bad {
         "not ready: see the lines marked with !"
     } else {
@@ -90,8 +98,8 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     Ok(if bad { Exit::Refused } else { Exit::Done })
 }
 
-impl Finding {
-    fn new(what: impl Into<String>, verdict: Verdict, says: impl Into<String>) -> Self {
+impl CheckEvent {
+    fn new(what: impl Into<String>, verdict: CheckVerdict, says: impl Into<String>) -> Self {
         Self {
             what: what.into(),
             verdict,
@@ -101,9 +109,9 @@ impl Finding {
 
     fn line(&self) -> String {
         let mark = match self.verdict {
-            Verdict::Good => "+",
-            Verdict::Optional => "-",
-            Verdict::Bad => "!",
+            CheckVerdict::Good => "+",
+            CheckVerdict::Optional => "-",
+            CheckVerdict::Bad => "!",
         };
         // One line each, whatever a hub calls its accounts.
         format!("{mark} {:<17} {}", self.what, escape(&self.says))
@@ -111,33 +119,37 @@ impl Finding {
 }
 
 /// The account of a token, and its rights.
-async fn account(hub: Hub, access: &Access, settings: &Settings) -> Finding {
+async fn account(hub: Hub, access: &Access, settings: &Settings) -> CheckEvent {
     let name = access.token_name;
     if access.token.is_none() {
         let is_sources = hub == Hub::USUAL_SOURCE && name == hub.profile().variables.token_name();
         return if is_sources {
-            Finding::new(
+            CheckEvent::new(
                 name,
-                Verdict::Optional,
+                CheckVerdict::Optional,
                 "is not set: public repos can be read, private and gated ones can't",
             )
         } else {
-            Finding::new(name, Verdict::Bad, token_missing(hub, access).to_string())
+            CheckEvent::new(
+                name,
+                CheckVerdict::Bad,
+                token_missing(hub, access).to_string(),
+            )
         };
     }
     let Some(at) = any_repo(hub, access) else {
-        return Finding::new(name, Verdict::Bad, "can't be checked");
+        return CheckEvent::new(name, CheckVerdict::Bad, "can't be checked");
     };
     match who(&at, access, settings).await {
         Ok(account) => token_finding(hub, name, &account),
-        Err(error) if error.kind() == Kind::RateLimited => Finding::new(
+        Err(error) if error.kind() == Kind::RateLimited => CheckEvent::new(
             name,
-            Verdict::Optional,
+            CheckVerdict::Optional,
             format!("can't be checked now: {hub} answers this a few times in five minutes only"),
         ),
-        Err(error) => Finding::new(
+        Err(error) => CheckEvent::new(
             name,
-            Verdict::Bad,
+            CheckVerdict::Bad,
             explain(&error, &at, access, AccessMode::Write).to_string(),
         ),
     }
@@ -167,7 +179,7 @@ async fn who(at: &RepoAt, access: &Access, settings: &Settings) -> Result<Accoun
     .await
 }
 
-fn token_finding(hub: Hub, name: &str, account: &Account) -> Finding {
+fn token_finding(hub: Hub, name: &str, account: &Account) -> CheckEvent {
     let may = match account.can_write {
         Some(true) => "may read and write",
         Some(false) => "may read",
@@ -179,11 +191,11 @@ fn token_finding(hub: Hub, name: &str, account: &Account) -> Finding {
     };
     let is_of_no_use = !hub.profile().abilities.scopes_tokens && account.can_write == Some(false);
     let verdict = if is_of_no_use {
-        Verdict::Bad
+        CheckVerdict::Bad
     } else {
-        Verdict::Good
+        CheckVerdict::Good
     };
-    Finding::new(
+    CheckEvent::new(
         name,
         verdict,
         format!("is {} on {hub}{also}; {may}", account.name),
@@ -191,10 +203,16 @@ fn token_finding(hub: Hub, name: &str, account: &Account) -> Finding {
 }
 
 /// Checks the worker, and whether it reaches the hubs.
-async fn worker(settings: &Settings) -> Vec<Finding> {
+async fn worker(settings: &Settings) -> Vec<CheckEvent> {
     let binary = match find(WORKER) {
         Ok(binary) => binary,
-        Err(failure) => return vec![Finding::new("worker", Verdict::Bad, failure.to_string())],
+        Err(failure) => {
+            return vec![CheckEvent::new(
+                "worker",
+                CheckVerdict::Bad,
+                failure.to_string(),
+            )];
+        }
     };
     let output = Command::new(&binary)
         .arg("check")
@@ -206,9 +224,9 @@ async fn worker(settings: &Settings) -> Vec<Finding> {
     let output = match output {
         Ok(output) => output,
         Err(error) => {
-            return vec![Finding::new(
+            return vec![CheckEvent::new(
                 "worker",
-                Verdict::Bad,
+                CheckVerdict::Bad,
                 format!("{} can't be started: {error}", binary.display()),
             )];
         }
@@ -219,9 +237,9 @@ async fn worker(settings: &Settings) -> Vec<Finding> {
     let place = format!("at {}", binary.display());
     said.and_then(|event| answered(event, &place))
         .unwrap_or_else(|| {
-            vec![Finding::new(
+            vec![CheckEvent::new(
                 "worker",
-                Verdict::Bad,
+                CheckVerdict::Bad,
                 format!(
                     "{} does not answer its check: install it anew",
                     binary.display()
@@ -246,7 +264,7 @@ async fn container(
     settings: &Settings,
     screen: &Screen,
     stop: &Stop,
-) -> CliResult<Vec<Finding>> {
+) -> CliResult<Vec<CheckEvent>> {
     let terms = DockerOptions {
         workers: 1,
         memory: WorkerOptions::default().memory,
@@ -268,18 +286,18 @@ async fn container(
     {
         Ok(docker) => docker,
         Err(failure) => {
-            return Ok(vec![Finding::new(
+            return Ok(vec![CheckEvent::new(
                 "docker",
-                Verdict::Bad,
+                CheckVerdict::Bad,
                 failure.to_string(),
             )]);
         }
     };
-    let found = Finding::new("docker", Verdict::Good, docker.described());
+    let found = CheckEvent::new("docker", CheckVerdict::Good, docker.described());
     let silent = |why: String| {
-        vec![Finding::new(
+        vec![CheckEvent::new(
             "worker",
-            Verdict::Bad,
+            CheckVerdict::Bad,
             format!("a container does not answer its check: {why}"),
         )]
     };
@@ -294,13 +312,13 @@ async fn container(
 }
 
 /// Checks Modal's tokens and a deployment, and whether a container there reaches the hubs.
-async fn cloud(settings: &Settings) -> CliResult<Vec<Finding>> {
+async fn cloud(settings: &Settings) -> CliResult<Vec<CheckEvent>> {
     let home = state_dir(&environment)?;
     let network = NetworkSettings::of(&environment, Location::Cloud).await;
     let left_out = network
         .left_out
         .clone()
-        .map(|line| Finding::new("proxy", Verdict::Optional, line));
+        .map(|line| CheckEvent::new("proxy", CheckVerdict::Optional, line));
     let look = async {
         // Whether a hub is reached takes no token.
         let reaching = settings.without_tokens();
@@ -314,9 +332,9 @@ async fn cloud(settings: &Settings) -> CliResult<Vec<Finding>> {
     };
     Ok(match look.await {
         Ok((event, app)) => {
-            let found = Finding::new(
+            let found = CheckEvent::new(
                 "modal",
-                Verdict::Good,
+                CheckVerdict::Good,
                 format!("takes the tokens and runs {app}"),
             );
             [found]
@@ -326,13 +344,17 @@ async fn cloud(settings: &Settings) -> CliResult<Vec<Finding>> {
                 .collect()
         }
         Err::<_, CliError>(failure) => {
-            vec![Finding::new("modal", Verdict::Bad, failure.to_string())]
+            vec![CheckEvent::new(
+                "modal",
+                CheckVerdict::Bad,
+                failure.to_string(),
+            )]
         }
     })
 }
 
 /// The results in a worker's `checked` event; `None` for another event.
-fn answered(event: Event, place: &str) -> Option<Vec<Finding>> {
+fn answered(event: Event, place: &str) -> Option<Vec<CheckEvent>> {
     let Event::Checked { version, endpoints } = event else {
         return None;
     };
@@ -345,24 +367,28 @@ fn answered(event: Event, place: &str) -> Option<Vec<Finding>> {
             ", another version than hf2ms: install both alike"
         }
     );
-    let verdict = if matches { Verdict::Good } else { Verdict::Bad };
+    let verdict = if matches {
+        CheckVerdict::Good
+    } else {
+        CheckVerdict::Bad
+    };
     Some(
-        std::iter::once(Finding::new("worker", verdict, says))
+        std::iter::once(CheckEvent::new("worker", verdict, says))
             .chain(endpoints.iter().map(reached))
             .collect(),
     )
 }
 
-fn reached(check: &EndpointCheck) -> Finding {
+fn reached(check: &EndpointCheck) -> CheckEvent {
     match &check.error {
-        None => Finding::new(
+        None => CheckEvent::new(
             "reach",
-            Verdict::Good,
+            CheckVerdict::Good,
             format!("{} answers in {} ms", check.endpoint, check.ms),
         ),
-        Some(error) => Finding::new(
+        Some(error) => CheckEvent::new(
             "reach",
-            Verdict::Bad,
+            CheckVerdict::Bad,
             format!(
                 "{} does not answer: {error}; check the network or the proxy",
                 check.endpoint
@@ -389,7 +415,7 @@ mod tests {
         );
         assert_eq!(
             token_finding(Hub::HuggingFace, "HF_TOKEN", &account).verdict,
-            Verdict::Good
+            CheckVerdict::Good
         );
     }
 }

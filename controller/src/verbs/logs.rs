@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hf2ms_worker::protocol::Exit;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::workers::EngineKind;
@@ -70,13 +72,45 @@ async fn of_the_cloud(
     let log = runs.path(&record.id).join("logs").join("bridge.log");
     let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
     let heard = |line: Value| {
-        screen.json(&line);
+        screen.json(&LogEvent::of_container(&line));
         screen.print(log_line(&line));
     };
     modal
         .logs(&app, &record.id, follow, heard)
         .await
         .map_err(|trouble| explain(&trouble))
+}
+
+/// A line that a worker logged, or an event that it printed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "log")]
+pub struct LogEvent {
+    /// The worker: its log's name, or `chunk N` of a container.
+    worker: String,
+    /// The line of its log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+    /// An event of the worker protocol, of a container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<Value>,
+}
+
+impl LogEvent {
+    fn of_container(line: &Value) -> Self {
+        let log = logged(line).map(ToOwned::to_owned);
+        Self {
+            worker: line["chunk"]
+                .as_u64()
+                .map_or_else(|| "last".to_owned(), |chunk| format!("chunk {chunk}")),
+            said: log.is_none().then(|| line.clone()),
+            log,
+        }
+    }
+}
+
+/// The words of a container's line; nothing of one that is an event.
+fn logged(line: &Value) -> Option<&str> {
+    line["log"].as_str().or(line["text"].as_str())
 }
 
 /// `chunk 3: event started, files 2`.
@@ -90,7 +124,7 @@ fn log_line(line: &Value) -> String {
         .as_u64()
         .map(|chunk| format!("chunk {chunk}: "))
         .unwrap_or_default();
-    if let Some(said) = line["log"].as_str().or(line["text"].as_str()) {
+    if let Some(said) = logged(line) {
         return format!("{who}{said}");
     }
     let fields = line
@@ -149,7 +183,11 @@ fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> 
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
         for line in text.lines() {
-            screen.json(&serde_json::json!({"worker": worker, "log": line}));
+            screen.json(&LogEvent {
+                worker: worker.clone(),
+                log: Some(line.to_owned()),
+                said: None,
+            });
             screen.print(format!("{worker}: {line}"));
         }
     }

@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    copy: CopyArgs,
+    pub(crate) copy: CopyArgs,
 }
 
 const EXAMPLES: &str = "\

@@ -60,7 +60,7 @@ pub struct Args {
     allow_unrelated: bool,
     /// Show which refs and objects would move, and change nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// With GIT_LFS_SKIP_SMUDGE=1: push although the target lacks LFS objects
     #[arg(long)]
     allow_missing: bool,

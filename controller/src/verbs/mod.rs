@@ -5,6 +5,7 @@ pub mod batch;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
+pub mod events;
 pub mod logs;
 pub mod migrate;
 pub mod mirror;

@@ -7,6 +7,9 @@ use std::time::Instant;
 use clap::ValueEnum;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Exit;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
@@ -66,6 +69,22 @@ pub struct Args {
     cost: CostArgs,
     #[command(flatten)]
     simulation: SimulateArgs,
+}
+
+/// The plan itself, where no file takes it.
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "plan")]
+pub struct PlanEvent<'a> {
+    /// As `migrate --plan` takes it; with `--all-revisions` also the branches and tags that it is for.
+    #[schemars(with = "Map<String, Value>")]
+    plan: PlanForm<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum PlanForm<'a> {
+    One(&'a Plan),
+    OfRevisions(Box<PrintedPlan<'a>>),
 }
 
 /// Writing the plan for someone else to carry out.
@@ -129,7 +148,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         &options.worker_args,
         Rates::of(&runs, args.worker_args.on, &plan.source, &plan.destination),
     );
-    screen.json(&estimate.json());
+    screen.json(&estimate.event());
     estimate.allowed_by(&args.cost)?;
     let yaml = match args.emission.emit {
         Some(Emit::Kubernetes) => {
@@ -161,6 +180,9 @@ fn print_one(
     match (args.simulation.simulate, &args.out) {
         (true, _) => simulate(&chunk_sizes(plan), estimate, &args.simulation, screen)?,
         (false, Some(_)) => (),
+        (false, None) if args.json => screen.json(&PlanEvent {
+            plan: PlanForm::One(plan),
+        }),
         // A reader that has closed the pipe needs no error.
         (false, None) => write(
             plan,
@@ -236,6 +258,12 @@ fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> CliResult
             simulate(&chunks, estimate, &args.simulation, screen)
         }
         (_, Some(_)) => Ok(()),
+        (_, None) if args.json => {
+            let all = plans.iter().filter_map(PrintedPlan::new);
+            all.map(|plan| PlanForm::OfRevisions(Box::new(plan)))
+                .for_each(|plan| screen.json(&PlanEvent { plan }));
+            Ok(())
+        }
         // A reader that has closed the pipe needs no error.
         (_, None) => {
             write_all(
@@ -266,7 +294,7 @@ fn simulate(
     let model = args.model(&estimate.rates, estimate.on, estimate.workers);
     let simulation = Simulation::play(chunks, model, estimate.on)
         .map_err(|endless| CliError::usage(format!("--lifetime: {endless}")))?;
-    screen.json(&simulation.json());
+    screen.json(&simulation.event());
     screen.print(simulation.readable());
     Ok(())
 }

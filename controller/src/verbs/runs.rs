@@ -2,6 +2,8 @@
 
 use hf2ms_hub::Revision;
 use hf2ms_worker::protocol::Exit;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::runs::{RunRecord, RunVerb, Runs};
 use crate::settings::{environment, state_dir};
@@ -24,7 +26,8 @@ pub struct Args {
 pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?).list();
     if args.json {
-        runs.iter().for_each(|run| screen.json(run));
+        runs.iter()
+            .for_each(|record| screen.json(&RunEvent { record }));
     } else if runs.is_empty() {
         screen.print("no runs yet: start one with hf2ms migrate");
     } else {
@@ -39,6 +42,14 @@ pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
         screen.print(Table::new(columns, runs.iter().map(cells)).to_string());
     }
     Ok(Exit::Done)
+}
+
+/// A run of this machine.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "run")]
+pub struct RunEvent<'a> {
+    #[serde(flatten)]
+    record: &'a RunRecord,
 }
 
 fn cells(run: &RunRecord) -> Vec<String> {

@@ -2,8 +2,8 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_worker::protocol::Exit;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::engine::modal::{CallState, ChildCall, Modal, explain};
 use crate::engine::remote::calls::{AT_ONCE, SubmittedCalls};
@@ -40,7 +40,13 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
     let cloud = cloud(&record, &runs, &journal, screen, stop).await;
-    screen.json(&json!({"run": record, "so_far": so_far, "cloud": cloud, "report": report}));
+    screen.json(&StatusEvent {
+        record: &record,
+        so_far: &so_far,
+        cloud: cloud.as_ref(),
+        report: report.as_ref(),
+        mirror_report: None,
+    });
     screen.print(head(&record));
     match report {
         Some(report) => screen.print(report.readable()),
@@ -53,6 +59,22 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     Ok(Exit::Done)
 }
 
+/// How a run stands.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "status")]
+pub struct StatusEvent<'a> {
+    /// What the run is, and its state.
+    record: &'a RunRecord,
+    /// The counts of the chunks that have ended.
+    so_far: &'a Tally,
+    /// The calls of a run that works in the cloud.
+    cloud: Option<&'a InTheCloud>,
+    /// The report of a copy that has ended.
+    report: Option<&'a Report>,
+    /// The report of a mirror that has ended.
+    mirror_report: Option<&'a MirrorReport>,
+}
+
 async fn of_mirror(
     record: &RunRecord,
     runs: &Runs,
@@ -63,7 +85,13 @@ async fn of_mirror(
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
     let cloud = cloud(record, runs, &journal, screen, stop).await;
-    screen.json(&json!({"run": record, "so_far": so_far, "cloud": cloud, "report": report}));
+    screen.json(&StatusEvent {
+        record,
+        so_far: &so_far,
+        cloud: cloud.as_ref(),
+        report: None,
+        mirror_report: report.as_ref(),
+    });
     screen.print(head(record));
     match report {
         Some(report) => screen.print(report.readable()),
@@ -94,10 +122,13 @@ async fn cloud(
 }
 
 /// The state of a run's calls.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct InTheCloud {
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct InTheCloud {
+    /// Calls of chunks that were submitted.
     submitted: usize,
+    /// Those that have ended.
     ended: usize,
+    /// Those that failed.
     failed: usize,
     /// Whether the finalizer has ended, so that `attach` shows the report.
     finished: bool,

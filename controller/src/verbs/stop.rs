@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use hf2ms_worker::protocol::Exit;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::args::workers::EngineKind;
 use crate::engine::docker;
@@ -55,9 +56,28 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         EngineKind::Local | EngineKind::Modal => 0,
     };
     let now = runs.find(&record.id)?.state;
-    screen.json(&json!({"run": record.id, "was": was, "state": now, "removed": removed}));
+    screen.json(&StoppedEvent {
+        run: &record.id,
+        was,
+        state: now,
+        removed,
+    });
     screen.print(stopped_line(&record, now));
     Ok(Exit::Done)
+}
+
+/// A run is stopped, or had ended before.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "stopped")]
+pub struct StoppedEvent<'a> {
+    /// The run's id.
+    run: &'a str,
+    /// Its state before.
+    was: State,
+    /// Its state now.
+    state: State,
+    /// Containers that were removed.
+    removed: u64,
 }
 
 fn stopped_line(was: &RunRecord, now: State) -> String {

@@ -1,8 +1,10 @@
 //! `hf2ms verify`: compares a repo with its copy.
 
+use hf2ms_hub::{Refused, RepoAt};
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{Exit, Verification};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::args::route::{Route, RouteArgs};
 use crate::args::workers::{EngineKind, WorkerArgs};
@@ -79,8 +81,28 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     plan.refused
         .iter()
         .for_each(|entry| screen.warn(format!("{}: {}", entry.path, entry.reason)));
-    screen.json(&json!({"event": "verified", "exit": exit as u8, "verification": found, "refused": plan.refused}));
+    screen.json(&VerifiedEvent {
+        source: &plan.source,
+        destination: &plan.destination,
+        verification: &found,
+        refused: &plan.refused,
+        exit: exit as u8,
+    });
     Ok(exit)
+}
+
+/// Both sides are compared.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "verified")]
+pub struct VerifiedEvent<'a> {
+    source: &'a RepoAt,
+    destination: &'a RepoAt,
+    /// The result of the comparison.
+    verification: &'a Verification,
+    /// Entries of the source that can't be compared, and why.
+    refused: &'a [Refused],
+    /// The exit code.
+    exit: u8,
 }
 
 /// Compares all files of both sides in a local worker, as a run with a journal.

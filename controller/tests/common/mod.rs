@@ -5,6 +5,7 @@
 pub mod docker;
 pub mod fleet;
 pub mod history;
+pub mod json;
 pub mod modal;
 pub mod processes;
 
@@ -218,11 +219,13 @@ impl Drop for World {
 impl Ran {
     pub fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Self {
+        let ran = Self {
             code: output.status.code().unwrap_or(-1),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
-        }
+        };
+        json::check(&ran.stdout);
+        ran
     }
 
     /// It ended with `code` and one line on stderr that has these words.
@@ -240,8 +243,15 @@ impl Ran {
         );
     }
 
-    /// Stdout as lines of JSON.
+    /// Stdout as lines of JSON, without the line that each command starts with.
     pub fn events(&self) -> Vec<Value> {
+        let mut all = self.all_events();
+        all.retain(|event| event["event"] != "start");
+        all
+    }
+
+    /// Stdout as lines of JSON.
+    pub fn all_events(&self) -> Vec<Value> {
         self.stdout
             .lines()
             .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))

@@ -78,7 +78,8 @@ fn every_assumption_holds_on_the_sandbox_within_the_limits_and_nothing_is_left_b
     );
     let end = ran.event("probed");
     assert!(
-        end["requests"].as_u64().unwrap() <= 200 && end["bytes"].as_u64().unwrap() < 100_000_000,
+        end["requests"].as_u64().unwrap() <= 200
+            && end["traffic_bytes"].as_u64().unwrap() < 100_000_000,
         "{end}"
     );
     assert_eq!((ran.code, hf_repos(&world)), (0, before), "{}", ran.stderr);

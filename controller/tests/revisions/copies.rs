@@ -213,7 +213,7 @@ fn a_trial_shows_every_revision_and_creates_nothing() {
         rows(&ran)
     );
     assert_eq!(
-        ran.event("estimate")["bytes"],
+        ran.event("estimate")["to_move_bytes"],
         900_000,
         "each blob counts once"
     );

@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use hf2ms_hub::{Listed, Listing, RepoPath, path};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::ExistingFile;
@@ -34,7 +35,7 @@ pub struct DeletedFile {
 }
 
 /// Deletions that were asked for and are not made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WithheldDeletions {
     /// One line that says why, and what to do.
     pub reason: String,

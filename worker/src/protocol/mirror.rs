@@ -2,6 +2,7 @@
 
 use hf2ms_hub::git::Advertisement;
 use hf2ms_hub::{File, RepoAt, Revision, Sha256};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Chunking, FailedFile, Receipt, WorkerOptions};
@@ -127,7 +128,7 @@ pub struct PushJob {
 }
 
 /// Which refs of a repo are mirrored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RefScope {
     /// Branches and tags.
@@ -210,7 +211,9 @@ pub struct ScratchFolder {
 }
 
 /// A ref and what it names, in 40 hex digits.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct RefAt {
     /// Its name in full.
     pub name: String,
@@ -219,7 +222,7 @@ pub struct RefAt {
 }
 
 /// One ref that is to change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefUpdate {
     /// Its name in full.
     pub name: String,
@@ -232,7 +235,7 @@ pub struct RefUpdate {
 }
 
 /// The result of a push for one ref.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefOutcome {
     /// Its name in full.
     pub name: String,
@@ -258,7 +261,7 @@ impl RefOutcome {
 }
 
 /// Where a ref stands after a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RefState {
     /// At the source's commit; the destination was asked after the push.
@@ -281,7 +284,7 @@ pub struct PushReport {
 }
 
 /// The result of a `scan`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Scan {
     /// The source's refs.
     pub refs: Vec<RefAt>,

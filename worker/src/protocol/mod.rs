@@ -9,6 +9,7 @@ mod receipt;
 mod results;
 
 use hf2ms_hub::{Digest, File, RepoAt, Sdk, Visibility};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use events::Event;
@@ -178,7 +179,7 @@ pub enum Deletion {
 }
 
 /// Who may see a repo that has to be created, and whether it has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Creation {
     /// The visibility it gets.
     pub visibility: Visibility,

@@ -1,10 +1,11 @@
 //! The receipt of a worker: the files that are stored, and those that failed.
 
 use hf2ms_hub::{Error, GitSha1, Kind, RepoPath, Sha256};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a file got where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// Its bytes were sent.
@@ -57,7 +58,7 @@ pub struct Stored {
 }
 
 /// One file that is not stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedFile {
     /// Its path, escaped.
     pub path: String,

@@ -1,6 +1,7 @@
 //! The results that events carry: of a check, of a verification, and a plan in numbers.
 
 use hf2ms_hub::{Refused, RepoPath, Revision};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Whether an endpoint answers.
@@ -18,7 +19,7 @@ pub struct EndpointCheck {
 }
 
 /// The result of a verification.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verification {
     /// Files compared.
     pub checked: u64,
@@ -48,7 +49,7 @@ impl Verification {
 }
 
 /// A plan in numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanSummary {
     /// Files of the source that are to stand at the destination.
     pub files: u64,

@@ -20,7 +20,7 @@ use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::Progress;
 use crate::ui::screen::Screen;
 
-pub use self::run::RemoteRun;
+pub use self::run::{RemoteRun, SubmittedEvent};
 
 /// The calls of a run.
 pub trait RemoteJob {

@@ -6,8 +6,10 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{Event, Exit};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::calls::{AT_ONCE, SubmittedCalls, cancel};
 use super::{CallResult, Completion, DetachMode, RemoteJob};
@@ -37,6 +39,18 @@ pub struct RemoteRun<'a> {
     pub stop: &'a Stop,
 }
 
+/// The calls of a run are submitted to Modal.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "submitted")]
+pub struct SubmittedEvent<'a> {
+    /// The run's id.
+    run: &'a str,
+    /// The app that works.
+    app: &'a str,
+    /// The number of calls: one a chunk, and the last one.
+    calls: usize,
+}
+
 impl RemoteRun<'_> {
     /// Submits the calls that `calls` lacks, and waits for the last one unless the run is to be detached. All calls are
     /// cancelled when one can't be submitted, and when a stop is asked for.
@@ -63,7 +77,11 @@ impl RemoteRun<'_> {
     }
 
     fn say_submitted(&self, job: &dyn RemoteJob, calls: &SubmittedCalls) {
-        self.screen.json(&json!({"event": "submitted", "run": self.run.id(), "app": self.app, "calls": calls.all().count()}));
+        self.screen.json(&SubmittedEvent {
+            run: self.run.id(),
+            app: self.app,
+            calls: calls.all().count(),
+        });
         let (run, name) = (self.run.id(), job.name());
         self.screen.status(match calls.chunks.len() {
             0 => format!("run {run}: the {name} is submitted to Modal"),

@@ -1,0 +1,125 @@
+//! A worker's own events for programs, with the worker's number.
+
+use hf2ms_hub::{GitSha1, Kind, RepoPath, Sha256};
+use hf2ms_worker::protocol::{Event, How};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::ui::screen::Screen;
+
+/// How far the verb's work is, each second.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "progress")]
+pub struct ProgressEvent {
+    /// The step: `copying`, `finishing`, `verifying` or `mirroring`.
+    pub step: &'static str,
+    /// What is done of `total`: blobs while copying, files else.
+    pub done: u64,
+    /// What there is to do.
+    pub total: u64,
+    /// The bytes that are done.
+    pub done_bytes: u64,
+    /// The bytes that there are.
+    pub total_bytes: u64,
+    /// Workers at work now.
+    pub workers: usize,
+    /// Seconds since the step began.
+    pub seconds: f64,
+}
+
+/// One file is done.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "file")]
+pub struct FileEvent {
+    path: RepoPath,
+    /// Its size in bytes.
+    size: u64,
+    sha256: Sha256,
+    /// Git's id of it, of a file inside a commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    git_sha1: Option<GitSha1>,
+    /// How it got there.
+    how: How,
+    /// The number of the worker.
+    worker: u32,
+}
+
+/// A request or an upload is tried again.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "retry")]
+pub struct RetryEvent {
+    /// The error in words.
+    error: String,
+    /// The kind of error.
+    kind: Kind,
+    /// Seconds until the next try.
+    wait: f64,
+    /// The number of the worker.
+    worker: u32,
+}
+
+/// One file could not be done, or a worker's whole verb.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "failed")]
+pub struct FailedEvent {
+    /// The file's path; absent when the whole verb failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    /// The error in words.
+    error: String,
+    /// The kind of error.
+    kind: Kind,
+    /// The number of the worker.
+    worker: u32,
+}
+
+/// A commit was written.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "committed")]
+pub struct CommittedEvent {
+    /// Its id, where the hub tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    /// The number of changes in it.
+    actions: u64,
+    /// The number of the worker.
+    worker: u32,
+}
+
+/// Prints those events of a worker that a program is to see.
+pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
+    match event.clone() {
+        Event::File {
+            path,
+            bytes: size,
+            sha256,
+            git_sha1,
+            how,
+        } => screen.json(&FileEvent {
+            path,
+            size,
+            sha256,
+            git_sha1,
+            how,
+            worker,
+        }),
+        Event::Retry { error, kind, wait } => screen.json(&RetryEvent {
+            error,
+            kind,
+            wait,
+            worker,
+        }),
+        Event::Failed { path, error, kind } => screen.json(&FailedEvent {
+            path,
+            error,
+            kind,
+            worker,
+        }),
+        Event::Committed { commit, actions } => screen.json(&CommittedEvent {
+            commit,
+            actions,
+            worker,
+        }),
+        _ => (),
+    }
+}

@@ -1,0 +1,136 @@
+//! All events of `--json` in one list. `docs/events.schema.json` and `docs/json.md` are made of it.
+
+use schemars::JsonSchema;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use serde_json::{Value, json};
+
+use crate::batch::summary::BatchEvent;
+use crate::copy::preview::PlannedEvent;
+use crate::copy::run::CreatedEvent;
+use crate::engine::remote::SubmittedEvent;
+use crate::estimate::EstimateEvent;
+use crate::mirror::remote::PullMirrorEvent;
+use crate::mirror::report::MirrorReportEvent;
+use crate::mirror::run::MirrorPlannedEvent;
+use crate::mirror::scan_report::{LackingEvent, ScannedEvent};
+use crate::probe::report::{ProbeEvent, ProbedEvent, ScratchEvent};
+use crate::revisions::summary::RevisionsEvent;
+use crate::runs::report::ReportEvent;
+use crate::simulate::simulation::SimulationEvent;
+use crate::ui::json::{ErrorEvent, StartEvent, WarningEvent};
+use crate::ui::worker_events::{CommittedEvent, FailedEvent, FileEvent, ProgressEvent, RetryEvent};
+use crate::verbs::doctor::CheckEvent;
+use crate::verbs::logs::LogEvent;
+use crate::verbs::plan::PlanEvent;
+use crate::verbs::runs::RunEvent;
+use crate::verbs::status::StatusEvent;
+use crate::verbs::stop::StoppedEvent;
+use crate::verbs::verify::VerifiedEvent;
+
+/// The JSON Schema of every line that `--json` prints.
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut generator = settings.into_generator();
+    let events = all(&mut generator);
+    let one_of: Vec<Value> = events
+        .iter()
+        .map(|(name, _)| json!({"$ref": format!("#/$defs/{name}")}))
+        .collect();
+    let mut definitions = generator.take_definitions(true);
+    definitions.extend(events);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A line of hf2ms --json",
+        "oneOf": one_of,
+        "$defs": definitions,
+    })
+}
+
+/// Every event by its name, in the order of `docs/json.md`.
+fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
+    vec![
+        of::<StartEvent>(generator, "start"),
+        of::<WarningEvent>(generator, "warning"),
+        of::<ErrorEvent>(generator, "error"),
+        of::<PlannedEvent<'static>>(generator, "planned"),
+        of::<EstimateEvent<'static>>(generator, "estimate"),
+        of::<SimulationEvent>(generator, "simulation"),
+        of::<PlanEvent<'static>>(generator, "plan"),
+        of::<CreatedEvent<'static>>(generator, "created"),
+        of::<SubmittedEvent<'static>>(generator, "submitted"),
+        of::<ProgressEvent>(generator, "progress"),
+        of::<FileEvent>(generator, "file"),
+        of::<RetryEvent>(generator, "retry"),
+        of::<FailedEvent>(generator, "failed"),
+        of::<CommittedEvent>(generator, "committed"),
+        of::<ReportEvent<'static>>(generator, "report"),
+        of::<RevisionsEvent<'static>>(generator, "revisions"),
+        of::<BatchEvent<'static>>(generator, "batch"),
+        of::<VerifiedEvent<'static>>(generator, "verified"),
+        of::<MirrorPlannedEvent<'static>>(generator, "mirror_planned"),
+        of::<ScannedEvent>(generator, "scanned"),
+        of::<LackingEvent<'static>>(generator, "lacking"),
+        of::<MirrorReportEvent<'static>>(generator, "mirror_report"),
+        of::<PullMirrorEvent<'static>>(generator, "pull_mirror"),
+        of::<RunEvent<'static>>(generator, "run"),
+        of::<StatusEvent<'static>>(generator, "status"),
+        of::<LogEvent>(generator, "log"),
+        of::<StoppedEvent<'static>>(generator, "stopped"),
+        of::<CheckEvent>(generator, "check"),
+        of::<ScratchEvent<'static>>(generator, "scratch"),
+        of::<ProbeEvent<'static>>(generator, "probe"),
+        of::<ProbedEvent<'static>>(generator, "probed"),
+    ]
+}
+
+/// The name and the schema of one event, with what each line has.
+fn of<E: JsonSchema>(generator: &mut SchemaGenerator, name: &str) -> (String, Value) {
+    let mut event = E::json_schema(generator);
+    let fields = event.ensure_object();
+    if let Value::Object(properties) = fields.entry("properties").or_insert(json!({})) {
+        let text = |meaning| json!({"type": "string", "description": meaning});
+        let common = [
+            ("event", json!({"const": name, "type": "string"})),
+            (
+                "time",
+                text("When the line was printed, in UTC: 2026-11-20T09:40:00.123Z."),
+            ),
+            ("repo", text("The repo that the line is about, of several.")),
+            (
+                "revision",
+                text("The branch or tag that the line is about, of several."),
+            ),
+        ];
+        let common = common.map(|(name, schema)| (name.to_owned(), schema));
+        properties.extend(common);
+    }
+    if let Value::Array(required) = fields.entry("required").or_insert(json!([])) {
+        required.extend(["event".into(), "time".into()]);
+    }
+    (name.to_owned(), event.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_event_has_its_name_and_its_time() {
+        let schema = schema();
+        let events = schema["oneOf"].as_array().unwrap();
+        assert_eq!(events.len(), 31);
+        for event in events {
+            let name = event["$ref"]
+                .as_str()
+                .unwrap()
+                .trim_start_matches("#/$defs/");
+            let event = &schema["$defs"][name];
+            assert_eq!(event["properties"]["event"]["const"], name);
+            let required = event["required"].as_array().unwrap();
+            assert!(
+                required.contains(&"time".into()) && required.contains(&"event".into()),
+                "{name}"
+            );
+        }
+    }
+}
