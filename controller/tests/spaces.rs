@@ -165,17 +165,10 @@ fn an_sdk_that_is_not_known_is_refused_before_anything_is_created() {
 }
 
 #[test]
-fn without_the_option_it_is_skipped_and_as_a_model_only_its_files_go() {
+fn without_the_option_it_is_refused_and_as_a_model_only_its_files_go() {
     let world = with_space(&json!({}));
-    let skipped = run(&world, &["migrate", "alice/app"]);
-    assert_eq!(skipped.code, 0);
-    assert!(
-        skipped
-            .stderr
-            .contains("--spaces-as studio makes a studio of it"),
-        "{}",
-        skipped.stderr
-    );
+    run(&world, &["migrate", "alice/app"])
+        .refused_with(2, "--spaces-as studio makes a studio of it");
     assert!(world.stored("ms", "space", "alice/app").is_none());
     assert_eq!(
         run(&world, &["migrate", "alice/app", "--repo-type", "model"]).code,
@@ -253,7 +246,10 @@ fn what_does_not_fit_together_is_refused_in_one_line() {
     );
     let skipped = run(&world, &["migrate", "ms:studios/alice/studio"]);
     assert!(
-        skipped.code == 0 && skipped.stderr.contains("--spaces-as space makes one of it"),
+        skipped.code == 2
+            && skipped
+                .stderr
+                .contains("ms:studios/alice/studio is a Space: --spaces-as space makes one of it"),
         "{}",
         skipped.stderr
     );

@@ -174,6 +174,11 @@ impl Route {
         &self.filter
     }
 
+    /// The id of the source.
+    pub fn source_id(&self) -> &RepoId {
+        &self.source.1
+    }
+
     /// The kinds that the source may be, in the order in which it is looked for.
     pub fn kinds(&self) -> &[RepoKind] {
         &self.kinds

@@ -105,7 +105,7 @@ impl BatchRow {
             Ok(RepoResult::All(summary)) => row.summed_up(&summary),
             Ok(RepoResult::One(CopyResult::Skipped(why))) => Self {
                 state: RepoStatus::Skipped,
-                reason: Some(why.to_owned()),
+                reason: Some(why),
                 ..row
             },
             Err(failure) => row.failed(&failure),

@@ -12,14 +12,13 @@ use crate::args::filter::Filter;
 use crate::args::route::Route;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::options::{CopyOptions, IfExists};
-use crate::copy::plan::{PlanOptions, Purpose, RepoPair, find as find_sides};
+use crate::copy::plan::{FoundSides, PlanOptions, Purpose, RepoPair, find as find_sides};
 use crate::copy::sync_state::SyncState;
 use crate::engine::remote::DetachMode;
 use crate::runs::digests;
 use crate::runs::report::Report;
 use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
 use crate::ui::errors::{CliError, CliResult};
-use crate::ui::screen::Screen;
 
 /// What is to be done.
 pub enum Decision {
@@ -30,12 +29,9 @@ pub enum Decision {
     /// Nothing: an earlier run verified both sides as they stand.
     UpToDate(Box<SyncState>, Box<Report>),
     /// Skip the repo for this reason.
-    Skip(&'static str),
+    Skip(String),
 }
 
-/// Why a Space is skipped.
-pub const SPACE: &str =
-    "a Space: --spaces-as makes an app of it there; --repo-type model copies its files as a model";
 /// Why a destination that exists is skipped.
 pub const EXISTS: &str = "exists there already: --force compares it and sends what differs";
 
@@ -43,15 +39,11 @@ pub const EXISTS: &str = "exists there already: --force compares it and sends wh
 ///
 /// # Errors
 /// One of them can't be read, or the destination must not be written.
-pub async fn decide(
-    route: &Route,
-    options: &CopyOptions<'_>,
-    screen: &Screen,
-) -> CliResult<Decision> {
+pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decision> {
     let CopyOptions { settings, runs, .. } = options;
-    let Some((source, destination)) = find_sides(route, Purpose::Write, settings, screen).await?
-    else {
-        return Ok(Decision::Skip(SPACE));
+    let (source, destination) = match find_sides(route, Purpose::Write, settings).await? {
+        FoundSides::Both(both) => *both,
+        FoundSides::Skip(reason) => return Ok(Decision::Skip(reason)),
     };
     let attends = !options.dry_run && options.watch == DetachMode::Attached;
     if let Some(record) = runs
@@ -66,7 +58,7 @@ pub async fn decide(
         && destination.info.is_some()
         && !is_unfinished(runs, &destination)
     {
-        return Ok(Decision::Skip(EXISTS));
+        return Ok(Decision::Skip(EXISTS.to_owned()));
     }
     let wanted = visibility_of_copy(&source.repo.info, options.visibility);
     destination.check_not_exposed(wanted)?;

@@ -56,7 +56,7 @@ pub enum CopyResult {
     /// A dry run has shown the plan.
     Planned(PlanSummary),
     /// The repo is skipped for this reason.
-    Skipped(&'static str),
+    Skipped(String),
 }
 
 impl CopyResult {
@@ -82,10 +82,7 @@ impl RepoCopy<'_> {
     ) -> CliResult<CopyResult> {
         let stop = self.options.stop;
         loop {
-            match stop
-                .unless(decide(route, self.options, self.screen))
-                .await?
-            {
+            match stop.unless(decide(route, self.options)).await? {
                 Decision::Attach(record) => {
                     drop(ahead.take());
                     if let Some(result) = self.attach(&record).await? {

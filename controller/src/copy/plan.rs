@@ -13,7 +13,6 @@ use crate::copy::inspect::{DestinationRepo, SourceRepo, renamed};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error, token_missing};
 use crate::ui::errors::{CliError, CliResult};
-use crate::ui::screen::Screen;
 
 /// Whether the destination will be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,34 +45,39 @@ pub struct PlanOptions {
     pub card: CardPolicy,
 }
 
-/// Finds and lists both sides. `None` for a Space that is skipped, of which a warning was printed.
+/// Both sides, found and not listed yet.
+pub enum FoundSides {
+    /// They are there, or can be made.
+    Both(Box<(SourceRepo, DestinationRepo)>),
+    /// The source is skipped for this reason: a Space that no option makes into something.
+    Skip(String),
+}
+
+/// Finds and lists both sides of the one repo of a command.
 ///
 /// # Errors
-/// One of them can't be read, or the destination can't be written.
+/// One of them can't be read, the destination can't be written, or nothing can be made of the source.
 pub async fn find_and_list(
     route: &Route,
     purpose: Purpose,
     settings: &Settings,
-    screen: &Screen,
-) -> CliResult<Option<RepoPair>> {
-    match find(route, purpose, settings, screen).await? {
-        Some((source, destination)) => RepoPair::list(source, destination, settings)
-            .await
-            .map(Some),
-        None => Ok(None),
+) -> CliResult<RepoPair> {
+    match find(route, purpose, settings).await? {
+        FoundSides::Both(both) => RepoPair::list(both.0, both.1, settings).await,
+        FoundSides::Skip(reason) => Err(not_skipped(route.source_id(), &reason)),
     }
 }
 
-/// Finds both sides without listing them. `None` for a Space that is skipped, of which a warning was printed.
+/// The error of a command whose only repo would be skipped.
+pub fn not_skipped(repo: impl std::fmt::Display, reason: &str) -> CliError {
+    CliError::usage(format!("{repo} is {reason}"))
+}
+
+/// Finds both sides without listing them.
 ///
 /// # Errors
 /// One of them can't be found, or the destination can't be written.
-pub async fn find(
-    route: &Route,
-    purpose: Purpose,
-    settings: &Settings,
-    screen: &Screen,
-) -> CliResult<Option<(SourceRepo, DestinationRepo)>> {
+pub async fn find(route: &Route, purpose: Purpose, settings: &Settings) -> CliResult<FoundSides> {
     let access = settings.access_to(route.to());
     if purpose == Purpose::Write && access.token.is_none() {
         return Err(token_missing(route.to(), access));
@@ -81,8 +85,7 @@ pub async fn find(
     let mut source = SourceRepo::find(route, settings).await?;
     if source.repo.at.kind == RepoKind::Space && route.keeps_space(source.repo.at.kind) {
         if route.spaces_as().is_none() {
-            screen.warn(skipped(&source, route));
-            return Ok(None);
+            return Ok(FoundSides::Skip(why_skipped(route)));
         }
         source.look_at_app(route, settings).await?;
     }
@@ -97,18 +100,18 @@ pub async fn find(
         Purpose::Write => DestinationRepo::to_write(at, route.filter().clone(), settings).await?,
         Purpose::Read => DestinationRepo::to_read(at, route.filter().clone(), settings).await?,
     };
-    Ok(Some((source, destination)))
+    Ok(FoundSides::Both(Box::new((source, destination))))
 }
 
-/// The warning for a Space that is skipped.
-fn skipped(source: &SourceRepo, route: &Route) -> String {
-    let (id, destination) = (&source.repo.at.id, route.to());
+/// Why a Space is skipped, and what can be made of it.
+fn why_skipped(route: &Route) -> String {
+    let destination = route.to();
     let app = match destination.profile().app {
         Some("space") => "--spaces-as space makes one of it".to_owned(),
         Some(app) => format!("--spaces-as {app} makes a {app} of it"),
         None => "its hub gives its files by Git only".to_owned(),
     };
-    format!("{id} is a Space and is skipped: {app}; --repo-type model copies its files as a model")
+    format!("a Space: {app}; --repo-type model copies its files as a model")
 }
 
 impl RepoPair {

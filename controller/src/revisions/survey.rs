@@ -15,10 +15,10 @@ use super::state;
 use super::summary::{RevisionRow, RevisionsSummary};
 use super::targets::{DefaultBranches, RefMapping, RevisionTarget, RevisionTargets};
 use crate::args::route::Route;
-use crate::copy::decide::{EXISTS, SPACE};
+use crate::copy::decide::EXISTS;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::options::{CopyOptions, IfExists};
-use crate::copy::plan::{Purpose, find};
+use crate::copy::plan::{FoundSides, Purpose, find};
 use crate::runs::digests;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
@@ -46,7 +46,7 @@ pub enum SurveyResult<T> {
     /// The revisions were found.
     Found(Box<T>),
     /// The repo is skipped for this reason.
-    Skip(&'static str),
+    Skip(String),
 }
 
 /// Surveys one repo.
@@ -70,11 +70,10 @@ impl Survey {
     ) -> CliResult<SurveyResult<Self>> {
         check_names_no_revision(route)?;
         let stop = options.stop;
-        let Some((source, destination)) = stop
-            .unless(find(route, purpose, options.settings, screen))
-            .await?
-        else {
-            return Ok(SurveyResult::Skip(SPACE));
+        let found = stop.unless(find(route, purpose, options.settings));
+        let (source, destination) = match found.await? {
+            FoundSides::Both(both) => *both,
+            FoundSides::Skip(reason) => return Ok(SurveyResult::Skip(reason)),
         };
         let visibility = visibility_of_copy(&source.repo.info, options.visibility);
         destination.check_not_exposed(visibility)?;
@@ -124,7 +123,7 @@ impl Surveyor<'_> {
             && !state::is_unfinished(options.runs, &destination.at)
             && !planner.are_up_to_date(&targets)
         {
-            return Ok(SurveyResult::Skip(EXISTS));
+            return Ok(SurveyResult::Skip(EXISTS.to_owned()));
         }
         source
             .repo

@@ -12,6 +12,7 @@ use crate::args::visibility::VisibilityArgs;
 use crate::copy::cloud::show_verbs_of_run;
 use crate::copy::decide::read_plan;
 use crate::copy::options::{CopyArgs, CopyOptions};
+use crate::copy::plan::not_skipped;
 use crate::copy::{CopyResult, RepoCopy};
 use crate::revisions::{RepoResult, RevisionsCopy};
 use crate::runs::Runs;
@@ -102,8 +103,13 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         }
         (None, None) => return Err(CliError::usage("SOURCE is missing: give the repo to copy")),
     };
-    if let RepoResult::One(CopyResult::Detached(run, _)) = &result {
-        show_verbs_of_run(run, screen);
+    match &result {
+        RepoResult::One(CopyResult::Detached(run, _)) => show_verbs_of_run(run, screen),
+        RepoResult::One(CopyResult::Skipped(reason)) => {
+            let source = args.source.unwrap_or_default();
+            return Err(not_skipped(hf2ms_hub::path::escape(&source), reason));
+        }
+        _ => (),
     }
     Ok(result.exit())
 }

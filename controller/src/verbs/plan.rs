@@ -19,7 +19,7 @@ use crate::args::workers::{ContainerArgs, WorkerArgs};
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
 use crate::copy::permission::check_folders;
-use crate::copy::plan::{PlanOptions, Purpose, find_and_list};
+use crate::copy::plan::{PlanOptions, Purpose, find_and_list, not_skipped};
 use crate::copy::preview;
 use crate::emit::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::engine::network_settings::{Location, NetworkSettings};
@@ -119,12 +119,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     if args.revisions.scope() == RevisionScope::All {
         return of_all(&args, &route, &settings, screen, stop).await;
     }
-    let Some(sides) = stop
-        .unless(find_and_list(&route, Purpose::Read, &settings, screen))
-        .await?
-    else {
-        return Ok(Exit::Done);
-    };
+    let sides = stop
+        .unless(find_and_list(&route, Purpose::Read, &settings))
+        .await?;
     let prune = args.pruning.max_delete();
     let worker_args = if args.emission.emit.is_some() {
         args.worker_args.clone().in_cluster()
@@ -228,7 +225,7 @@ async fn of_all(
     .await?
     {
         SurveyResult::Found(planned) => *planned,
-        SurveyResult::Skip(_) => return Ok(Exit::Done),
+        SurveyResult::Skip(reason) => return Err(not_skipped(route.source_id(), &reason)),
     };
     planned
         .estimate

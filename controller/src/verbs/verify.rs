@@ -42,12 +42,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let settings = settings::load()?;
     let runs = Runs::new(&state_dir(&environment)?);
     let route = Route::resolve(&args.source, &args.route, &settings)?;
-    let Some(sides) = stop
-        .unless(find_and_list(&route, Purpose::Read, &settings, screen))
-        .await?
-    else {
-        return Ok(Exit::Done);
-    };
+    let sides = stop
+        .unless(find_and_list(&route, Purpose::Read, &settings))
+        .await?;
     let options = PlanOptions {
         worker_args: WorkerArgs::default(),
         visibility: None,

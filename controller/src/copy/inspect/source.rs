@@ -92,6 +92,14 @@ impl SourceRepo {
         let listed = self.repo.list(settings).await;
         let mut listing =
             listed.map_err(|error| hub_error(&error, &self.repo.at, settings, AccessMode::Read))?;
+        let at = &self.repo.at;
+        if let Some(why) = self.filter.leaves_nothing(&listing) {
+            let (id, hub, revision) = (&at.id, at.hub, &self.repo.asked);
+            return Err(CliError::usage(format!(
+                "{why}, of {id} at {revision} on {hub}: nothing would be copied"
+            )));
+        }
+        self.repo.warnings.extend(self.filter.unused(&listing));
         self.filter.apply(&mut listing);
         Ok(listing)
     }
