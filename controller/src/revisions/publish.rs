@@ -97,7 +97,7 @@ impl RefPublisher<'_> {
         destination: &DestinationRepo,
     ) -> CliResult<Revision> {
         let (kind, name) = (named.kind, &named.destination);
-        if !is_whole(report) {
+        if !is_whole(report, kind) {
             let why = report.first_failure().unwrap_or_default();
             return Err(CliError::new(
                 report.exit().worse(Exit::Incomplete),
@@ -190,14 +190,14 @@ pub async fn head_of(destination: &DestinationRepo, references: &dyn RefStore) -
     }
 }
 
-/// Whether branches and tags may be created of this: all files are equal, but for those that can never be copied. Where files failed and nothing
-/// was committed, the commit itself may have failed: then the branch stands where it stood before.
-fn is_whole(report: &Report) -> bool {
-    let is_permanent = |kind| {
-        matches!(
-            kind,
-            Kind::NotFound | Kind::Corrupt | Kind::Invalid | Kind::Policy
-        )
+/// Whether a branch or tag may be created of this: all files are equal, but for those that can never be copied. What a hub refused may pass another
+/// time, and no later run moves a tag: a tag waits for it. Where files failed and nothing was committed, the commit itself may have failed:
+/// then the branch stands where it stood before.
+fn is_whole(report: &Report, named: RefKind) -> bool {
+    let is_permanent = |kind| match kind {
+        Kind::NotFound | Kind::Corrupt => true,
+        Kind::Invalid | Kind::Policy => named == RefKind::Branch,
+        _ => false,
     };
     let is_written = report.failed.is_empty() || report.tally.commits > 0;
     is_equal(report) && is_written && report.failed.iter().all(|failed| is_permanent(failed.kind))

@@ -220,3 +220,19 @@ fn a_commit_that_was_not_written_gets_no_branch_or_tag() {
         is_copied(&world, ("hf", "dev/x"), ("ms", "dev/x"));
     }
 }
+
+#[test]
+fn a_tag_waits_for_a_file_that_storage_refused() {
+    let world = with_history("hf", "main");
+    world.fault(r#"{"route":"ms_storage.put","kind":{"do":"status","status":416},"count":1}"#);
+    assert_ne!(run(&world, &ALL).code, 0);
+    done(&run(&world, &ALL));
+    for (from, to) in [
+        ("v0", "v0"),
+        ("v1", "v1"),
+        ("main", "master"),
+        ("dev/x", "dev/x"),
+    ] {
+        is_copied(&world, ("hf", from), ("ms", to));
+    }
+}
