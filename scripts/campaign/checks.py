@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ KINDS = {
     "left behind": "a process that outlives its run, or a temporary file after a clean end",
     "unfinished": "a run that hangs, crashes, or does not get to its end without faults",
 }
+# Events, and states of refs, that tell of no trouble.
+ORDINARY_EVENTS = {"file", "planned", "started", "progress", "scanned", "pushed"}
+ORDINARY_STATES = {"pushed", "unchanged", "deleted"}
 # What hubs put into a new repo by themselves.
 PLATFORM_FILES = {".gitattributes", "README.md", "configuration.json", "dataset_infos.json", ".gitignore"}
 
@@ -49,8 +53,6 @@ class Stranger:
     after_the_plan: bool
     # Whether nobody committed after them.
     last: bool
-    # Whether it came between a look at the destination and a commit that no hub holds against it: only telling is left then.
-    unseen: bool = False
 
 
 def whole(found: dict, versions: list[dict[str, str]], excused: set[str]) -> list[Problem]:
@@ -89,13 +91,29 @@ def deletions(found: dict, previous: dict, sources: set[str], strangers: list[St
             yield Problem("deletions", f"{stranger.path}, which someone else wrote during this run, is gone")
 
 
-def overwritten(found: dict, strangers: list[Stranger], run: int, ran) -> Iterator[Problem]:
-    """What someone wrote after the plan was made is there, or named. A run that was killed names nothing."""
-    killed = ran.code < 0 or ran.code == 130
-    for stranger in strangers:
-        if stranger.run != run or not stranger.after_the_plan or stranger.path not in found or stranger.unseen and killed:
+def troubles(output: str) -> str:
+    """What a run says of things that went another way than planned: not the events and lists that name every file or ref."""
+    told = []
+    for line in output.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            told.append(line)
             continue
-        if found[stranger.path] != stranger.sha256 and stranger.path not in ran.output:
+        if event.get("event") in ORDINARY_EVENTS:
+            continue
+        event["refs"] = [ref for ref in event.get("refs") or [] if ref.get("state") not in ORDINARY_STATES]
+        told.append(json.dumps({key: value for key, value in event.items() if key != "files"}, ensure_ascii=False))
+    return "\n".join(told)
+
+
+def overwritten(found: dict, strangers: list[Stranger], run: int, output: str) -> Iterator[Problem]:
+    """What someone wrote after the plan was made is there, or named."""
+    told = troubles(output)
+    for stranger in strangers:
+        if stranger.run != run or not stranger.after_the_plan or stranger.path not in found:
+            continue
+        if found[stranger.path] != stranger.sha256 and stranger.path not in told:
             yield Problem("overwritten", f"{stranger.path} held what someone else wrote")
 
 
@@ -154,10 +172,10 @@ def of_process(ran, name: str) -> Iterator[Problem]:
         yield Problem("left behind", f"a process outlives {name}: {line[:120]}")
 
 
-def stranger_files(rules: list[dict]) -> list[tuple[str, str, str]]:
-    """What the rules of a round have someone commit: path, digest, and the route at which, if that is asked after the plan was made."""
+def stranger_files(rules: list[dict]) -> list[tuple[str, str, bool]]:
+    """What the rules of a round have someone commit: path, digest, and whether that is after the plan."""
     found = []
     for rule in rules:
         if rule["kind"]["do"] == "moved":
-            found += [(file["path"], sha256(file["text"].encode()), rule.get("after_the_plan", "")) for file in rule["kind"]["files"]]
+            found += [(file["path"], sha256(file["text"].encode()), bool(rule.get("after_the_plan"))) for file in rule["kind"]["files"]]
     return found

@@ -59,8 +59,8 @@ class RepoCheck:
             if commit["message"] != SOMEONE:
                 continue
             for path, digest in self.written(self.round.destination_hub, self.copy.destination, commit, candidates).items():
-                route = next(route for known, content, route in candidates if (known, content) == (path, digest))
-                self.strangers.append(Stranger(path, digest, run, bool(route), number == len(commits) - 1, route == "ms.commit"))
+                after = any(late for known, content, late in candidates if (known, content) == (path, digest))
+                self.strangers.append(Stranger(path, digest, run, after, number == len(commits) - 1))
         self.noticed = [len(sources), len(commits)]
         return began
 
@@ -104,7 +104,7 @@ class RepoCheck:
         # While an entry can't be copied nothing is deleted; a success says that all were.
         limits = (self.round.prunes and (not self.copy.spoiled or ran.code == 0), "--max-delete" in self.round.options)
         problems += checks.deletions(found, self.previous, sources, self.strangers, run, *limits)
-        problems += checks.overwritten(found, self.strangers, run, ran)
+        problems += checks.overwritten(found, self.strangers, run, ran.output)
         problems += self.visibility(found)
         if done:
             excused = {stranger.path for stranger in self.strangers if stranger.run == run and stranger.last}

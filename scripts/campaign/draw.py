@@ -101,9 +101,12 @@ class Round:
 
 def stranger(rng, destination: str, copy: Copy) -> dict:
     """A commit of someone else to the destination, when the plan has been made: a new file, or another content of one of the copy's."""
-    path = rng.choice(["theirs.txt", rng.choice(sorted(copy.files))])
+    route = rng.choice(faults.AFTER_THE_PLAN[destination])
+    # ModelScope's commits name no parent: what comes between the last look and the commit can't be seen.
+    own = "theirs.txt" if route == "ms.commit" else rng.choice(sorted(copy.files))
+    path = rng.choice(["theirs.txt", own, own])
     return {
-        "route": rng.choice(faults.AFTER_THE_PLAN[destination]),
+        "route": route,
         "kind": {"do": "moved", "files": [{"path": path, "text": "a stranger's own words\n"}]},
         "count": 1,
         "skip": 0,
@@ -172,7 +175,7 @@ def drawn(seed: int, known: list[str], trap: str, docker: bool = False) -> Round
     places = faults.routes(source, source if verb == "mirror" else destination)
     kind = rng.choice(["model", "model", "dataset"])
     rules = [faults.drawn(rng, known, places, trap, kind) for _ in range(rng.choice([0, 2, 3, 4, 6, 8]))]
-    someone = stranger(rng, destination, copies[0]) if rng.random() < 0.2 else None
+    someone = stranger(rng, destination, copies[0]) if rng.random() < 0.25 else None
     target = rng.choice(["empty", "empty", "older", "older", "unrelated"])
     if verb != "batch" and rng.random() < 0.05:
         settings["ignores_visibility"] = True

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from campaign import content, githost, hubs
+from campaign import checks, content, githost, hubs
 from campaign.checks import Problem
 from campaign.content import seeded, sha256
 from campaign.draw import Round
@@ -157,7 +157,7 @@ class MirrorCheck:
         for name, oid in self.theirs.items():
             if name not in found:
                 yield Problem("deletions", f"{name}, which someone else pushed during this run, is gone")
-            elif found[name] != oid and name not in output:
+            elif found[name] != oid and name not in checks.troubles(output):
                 yield Problem("overwritten", f"{name} held what someone else pushed")
 
     def keeps_theirs(self) -> bool:

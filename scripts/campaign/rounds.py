@@ -118,7 +118,7 @@ class Attempt:
         for rule in rules:
             self.sandbox.post("/faults", **rule)
         if someone and rules and self.mirror is None:
-            rules[-1]["after_the_plan"] = someone["route"]
+            rules[-1]["after_the_plan"] = True
         if self.mirror:
             host = self.site.host
             host.faults = {self.rng.randrange(1, 14): self.rng.choice(githost.FAULTS) for _ in range(self.rng.choice([0, 0, 1, 2]))}

@@ -33,7 +33,7 @@ LIES = {
     "wrong bytes": "files['w.safetensors'] = b'!' + files['w.safetensors'][1:]; write(files)",
     "lost files": "del files['w.safetensors']; write(files)",
     "deletions": "write(files, delete=['extra.txt'])",
-    "overwritten": "write({'README.md': b'of a stranger'}); write(files)",
+    "overwritten": "write({'README.md': b'of a stranger'}); write(files); print(json.dumps(dict(event='file', path='README.md')))",
     "half shown": "del files['w.safetensors']; write(files); sys.exit(1)",
     "left behind": f"{COPIES}; subprocess.Popen(['sleep', '60'])",
     "unfinished": "sys.exit(1)",
