@@ -71,10 +71,7 @@ fn a_commit_that_was_overtaken_is_compared_and_made_once_however_the_hub_says_so
     ];
     for (status, code, message) in forms {
         let world = World::with_model();
-        overtake(
-            &world,
-            json!([{"path": "theirs.txt", "text": "theirs"}, {"path": "b.safetensors", "text": "not ours"}]),
-        );
+        overtake(&world, json!([{"path": "theirs.txt", "text": "theirs"}]));
         refuse_commits(&world, Some(1), status, code, message);
         done(&world, &world.run_with(MIGRATE, HASTY));
         assert_eq!(
@@ -132,8 +129,90 @@ fn a_branch_that_never_rests_is_given_up_and_said_and_later_costs_one_commit() {
     );
 }
 
+/// The run left exactly these files alone and named each as a conflict; the others are there.
+fn conflicts(ran: &Ran, paths: &[&str]) {
+    let report = ran.event("report");
+    let failed: Vec<_> = report["failed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failed| {
+            assert_eq!(failed["kind"], "conflict", "{report}");
+            assert!(
+                failed["error"].as_str().unwrap().contains("left alone"),
+                "{report}"
+            );
+            failed["path"].as_str().unwrap()
+        })
+        .collect();
+    assert_eq!((ran.code, failed), (1, paths.to_vec()), "{report}");
+    let found = &report["verification"];
+    assert_eq!(found["equal"], found["checked"], "{report}");
+}
+
+/// A world whose model was copied once and has got another text and a new file since.
+fn copied_and_changed() -> World {
+    let world = World::with_model();
+    done(&world, &world.run(MIGRATE));
+    let changed = json!([{"path": "config.json", "text": "ours"}, {"path": "new.bin", "size": 5000, "seed": 9}]);
+    world.seed(
+        &json!({"hub": "hf", "kind": "model", "id": "alice/model", "message": "m", "files": changed})
+            .to_string(),
+    );
+    world
+}
+
 #[test]
-fn a_file_that_someone_else_changed_meanwhile_is_found_by_the_comparison() {
+fn what_someone_else_changed_meanwhile_is_left_alone_and_named_unless_overwrite_says_so() {
+    for (args, words) in [(&[][..], Some("conflict")), (&["--overwrite"], None)] {
+        let world = copied_and_changed();
+        let slow = world.fault(r#"{"route":"ms.batch","kind":{"do":"delay","ms":600},"count":1}"#);
+        let running = world.start(&mut world.command(&[MIGRATE, args].concat()));
+        world.until_struck(slow);
+        let theirs = json!([{"path": "config.json", "text": "theirs"}]);
+        world.seed(&commit_of_someone_else(theirs));
+        let before = sha256(&world, "config.json");
+        let ran = running.wait();
+        if words.is_none() {
+            done(&world, &ran);
+            continue;
+        }
+        conflicts(&ran, &["config.json"]);
+        assert_eq!(sha256(&world, "config.json"), before, "theirs stays");
+        assert!(sha256(&world, "new.bin").is_some(), "the other files go on");
+        let shown = world.run(&["status"]).stdout;
+        assert!(
+            shown.contains("conflict    config.json: someone else changed it"),
+            "{shown}"
+        );
+        done(&world, &world.run(MIGRATE));
+    }
+}
+
+#[test]
+fn a_commit_that_someone_else_overtook_leaves_theirs_alone_too() {
+    let world = copied_and_changed();
+    overtake(&world, json!([{"path": "config.json", "text": "theirs"}]));
+    refuse_commits(&world, Some(1), 409, 10_030_000_001, "branch changed");
+    conflicts(&world.run_with(MIGRATE, HASTY), &["config.json"]);
+}
+
+#[test]
+fn two_machines_with_one_destination_do_not_undo_each_other() {
+    let world = copied_and_changed();
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/other","message":"m","files":[{"path":"config.json","text":"of the other"},{"path":"other.bin","size":5000,"seed":3}]}"#);
+    let slow = world.fault(r#"{"route":"ms.batch","kind":{"do":"delay","ms":900},"count":1}"#);
+    let mut other = world.command(&["migrate", "alice/other", "--dest", "alice/model", "--json"]);
+    let other = world.start(other.env("HF2MS_STATE", world.path("another")));
+    world.until_struck(slow);
+    done(&world, &world.run(MIGRATE));
+    conflicts(&other.wait(), &["config.json"]);
+    assert!(sha256(&world, "other.bin").is_some());
+    assert!(world.is_copied("model", "alice/model", "alice/model"));
+}
+
+#[test]
+fn a_file_that_was_equal_and_is_not_any_more_is_a_conflict_and_no_corruption() {
     let world = World::with_model();
     done(&world, &world.run(MIGRATE));
     world.seed(r#"{"hub":"hf","kind":"model","id":"alice/model","message":"m","files":[{"path":"new.txt","text":"new"}]}"#);
@@ -141,13 +220,7 @@ fn a_file_that_someone_else_changed_meanwhile_is_found_by_the_comparison() {
         &world,
         json!([{"path": "b.safetensors", "text": "not ours"}]),
     );
-    let ran = world.run_with(MIGRATE, HASTY);
-    assert_eq!(
-        (ran.code, &ran.event("report")["verification"]["different"]),
-        (4, &json!(["b.safetensors"])),
-        "{}",
-        ran.stdout
-    );
+    conflicts(&world.run_with(MIGRATE, HASTY), &["b.safetensors"]);
     done(&world, &world.run(MIGRATE));
     assert_eq!(world.uploads().len(), 2, "the blob is there still");
 }
@@ -249,7 +322,7 @@ fn created_meanwhile(world: &World, visibility: &str) -> Ran {
 }
 
 #[test]
-fn a_repo_that_was_created_meanwhile_is_adopted() {
+fn a_repo_that_was_created_meanwhile_is_adopted_and_what_was_written_there_stays() {
     for (private, visibility) in [(false, "public"), (false, "private"), (true, "private")] {
         let world = World::with_model();
         world.admin(
@@ -259,7 +332,13 @@ fn a_repo_that_was_created_meanwhile_is_adopted() {
                 .to_string(),
         );
         let ran = created_meanwhile(&world, visibility);
-        done(&world, &ran);
+        let theirs = "conflict    config.json: someone else changed it";
+        assert!(
+            ran.code == 1 && ran.stdout.contains(theirs),
+            "{}{}",
+            ran.stdout,
+            ran.stderr
+        );
         assert!(
             ran.stderr
                 .contains("alice/model was created by someone else meanwhile"),

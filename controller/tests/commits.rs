@@ -206,3 +206,121 @@ fn blobs_that_hugging_face_only_remembers_are_stored_again() {
         ran.stderr
     );
 }
+
+/// The paths of a report's failures whose error has these words.
+fn failed_with(report: &Value, words: &str) -> Vec<String> {
+    let failed = report["failed"].as_array().unwrap().iter();
+    let such = failed.filter(|failed| failed["error"].as_str().unwrap().contains(words));
+    such.map(|failed| failed["path"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn what_makes_a_repo_look_complete_is_held_back_while_another_file_fails_for_now() {
+    for (route, path) in [("hf.resolve", "notes.txt"), ("ms_storage.put", "/7001")] {
+        let world = with(
+            "hf",
+            &json!([{"path": "README.md", "text": "# mine"}, {"path": "config.json", "text": "{}"}, {"path": "notes.txt", "text": "n"},
+                {"path": "v.bin", "size": 5000, "seed": 2}, {"path": "w.bin", "size": 7001, "seed": 1}]),
+        );
+        let rule = json!({"route": route, "path": path, "kind": {"do": "status", "status": 503}});
+        world.fault(&rule.to_string());
+        let ran = migrate(&world, &["alice/model", "--json"]);
+        let report = ran.event("report");
+        assert_eq!(
+            (ran.code, failed_with(&report, "held back")),
+            (1, vec!["README.md".to_owned(), "config.json".to_owned()]),
+            "{report}"
+        );
+        let there = world.stored("ms", "model", "alice/model").unwrap();
+        let text = there["files"].to_string();
+        assert!(
+            text.contains("v.bin") && !text.contains("\"config.json\""),
+            "{there}"
+        );
+        world.admin("DELETE", "/faults", "");
+        assert_eq!(migrate(&world, &["alice/model", "--json"]).code, 0);
+        assert!(world.is_copied("model", "alice/model", "alice/model"));
+    }
+}
+
+#[test]
+fn a_commit_that_is_cut_after_a_timeout_still_ends_with_what_makes_the_repo_look_complete() {
+    let mut files = texts(230);
+    files.push(json!({"path": "README.md", "text": "# mine"}));
+    let world = with("ms", &json!(files));
+    world.fault(r#"{"route":"hf.commit","count":1,"kind":{"do":"status","status":504}}"#);
+    let ran = migrate(&world, &["ms:alice/model", "--json"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let repo = world.stored("hf", "model", "alice/model").unwrap();
+    let commits = repo["commits"].as_array().unwrap().clone();
+    let ours: Vec<_> = commits
+        .iter()
+        .filter(|commit| commit["message"].as_str().unwrap().starts_with("Copy"))
+        .map(|commit| commit["id"].as_str().unwrap())
+        .collect();
+    let has_readme = |commit: &&str| {
+        let at = format!("/repo?hub=hf&kind=model&id=alice/model&hash=false&revision={commit}");
+        let files = world.admin("GET", &at, "").unwrap()["files"].to_string();
+        files.contains("README.md")
+    };
+    assert!(ours.len() > 1, "{repo}");
+    assert_eq!(ours.iter().filter(|commit| has_readme(commit)).count(), 1);
+}
+
+#[test]
+fn one_unreadable_file_keeps_deletions_back_and_nothing_else() {
+    let files = json!([{"path": "README.md", "text": "r"}, {"path": "a.txt", "text": "a"}]);
+    let world = with("hf", &files);
+    assert_eq!(migrate(&world, &["alice/model", "--json"]).code, 0);
+    let seed = |hub: &str, files: Value| {
+        let seed = json!({"hub": hub, "kind": "model", "id": "alice/model", "message": "m", "files": files});
+        world.seed(&seed.to_string());
+    };
+    seed("ms", json!([{"path": "old.txt", "text": "old"}]));
+    seed(
+        "hf",
+        json!([{"path": "a.txt", "text": "new"}, {"path": "bad.txt", "text": "bad"}]),
+    );
+    world.fault(r#"{"route":"hf.resolve","path":"bad.txt","kind":{"do":"status","status":404}}"#);
+    let ran = migrate(
+        &world,
+        &["alice/model", "--prune", "--max-delete", "100%", "--json"],
+    );
+    let report = ran.event("report");
+    let named: Vec<_> = report["failed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failed| failed["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (ran.code, named),
+        (1, vec!["bad.txt", "old.txt"]),
+        "{report}"
+    );
+    assert_eq!(failed_with(&report, "not deleted"), ["old.txt"]);
+    let there = world.stored("ms", "model", "alice/model").unwrap()["files"].to_string();
+    assert!(there.contains("old.txt"), "{there}");
+    let state = migrate(&world, &["alice/model", "--dry-run", "--json"]).stdout;
+    assert!(state.contains("\"inline\":1"), "a.txt was written: {state}");
+}
+
+#[test]
+fn an_edit_that_hugging_face_says_412_about_is_left_alone() {
+    let world = with("ms", &json!(texts(3)));
+    assert_eq!(migrate(&world, &["ms:alice/model", "--json"]).code, 0);
+    let seed = json!({"hub": "ms", "kind": "model", "id": "alice/model", "message": "m",
+        "files": [{"path": "texts/00.txt", "text": "ours"}, {"path": "texts/01.txt", "text": "ours, too"}]});
+    world.seed(&seed.to_string());
+    let theirs = json!({"route": "hf.commit", "count": 1,
+        "kind": {"do": "moved", "files": [{"path": "texts/00.txt", "text": "theirs"}]}});
+    world.fault(&theirs.to_string());
+    let ran = migrate(&world, &["ms:alice/model", "--json"]);
+    only_failed(&ran, "texts/00.txt", "someone else changed it");
+    assert_eq!(
+        (commits(&world, "hf", "412"), commits(&world, "hf", "200")),
+        (1, 2),
+        "one of the first run, one of the second"
+    );
+}

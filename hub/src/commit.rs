@@ -32,6 +32,8 @@ pub struct CommitLimits {
     pub folder_entries: Option<usize>,
     /// Whether the hub refuses a commit that names a blob which is not stored. Elsewhere the caller asks for the blobs first.
     pub checks_blobs: bool,
+    /// Whether the hub refuses a commit whose parent is not where the branch stands. Elsewhere the caller looks at the branch first.
+    pub checks_parent: bool,
 }
 
 /// One commit.

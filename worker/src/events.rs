@@ -1,5 +1,6 @@
 //! The events of a worker, one JSON line each, and the receipt that they add up to. Their texts for people pass the redactor.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -124,9 +125,17 @@ impl Events {
         self.receipt().failed.push(failed);
     }
 
-    /// Forgets all failures after the first `keep`: those files are tried again.
-    pub fn forget_failures_after(&self, keep: usize) {
-        self.receipt().failed.truncate(keep);
+    /// Forgets the failures of these files after the first `keep`: they are tried again.
+    pub fn forget_failures_after(&self, keep: usize, paths: &HashSet<String>) {
+        let failed = &mut self.receipt().failed;
+        let later = failed.split_off(keep.min(failed.len()));
+        let stay = |failed: &FailedFile| !paths.contains(&failed.path);
+        failed.extend(later.into_iter().filter(stay));
+    }
+
+    /// Whether any file has failed that this is true of.
+    pub fn any_failed(&self, is: impl Fn(&FailedFile) -> bool) -> bool {
+        self.receipt().failed.iter().any(is)
     }
 
     /// Reports that the verb as a whole failed.

@@ -150,6 +150,10 @@ pub(crate) struct FakeDestination {
     pub(crate) rejected: Option<&'static str>,
     /// It takes commits without looking for their blobs.
     pub(crate) blind: bool,
+    /// Its branch's commit, if it tells one; each commit moves it on.
+    pub(crate) tip: Mutex<Option<u64>>,
+    /// How often its branch was listed.
+    pub(crate) listings: Mutex<usize>,
     /// Cards that hold this are refused.
     pub(crate) bad_card: Option<&'static str>,
     pub(crate) checks: Mutex<Vec<usize>>,
@@ -204,7 +208,8 @@ impl Repo for FakeDestination {
     }
 
     async fn head(&self) -> Result<Option<Revision>> {
-        Ok(None)
+        let tip = *self.tip.lock().unwrap();
+        Ok(tip.map(|tip| format!("{tip:040}").parse().unwrap()))
     }
 }
 
@@ -278,6 +283,7 @@ impl Committer for FakeDestination {
     }
 
     async fn list_branch(&self) -> Result<Listing> {
+        *self.listings.lock().unwrap() += 1;
         let files = self.files.lock().unwrap();
         let listed = files.iter().map(|(path, blob)| Listed {
             file: File {
@@ -309,6 +315,7 @@ impl Committer for FakeDestination {
             commit_time: None,
             folder_entries: None,
             checks_blobs: !self.blind,
+            checks_parent: false,
         }
     }
 
@@ -341,7 +348,9 @@ impl Committer for FakeDestination {
             }
             None => {
                 self.apply(commit);
-                Ok(Some("c0ffee".into()))
+                let mut tip = self.tip.lock().unwrap();
+                *tip = tip.map(|tip| tip + 1);
+                Ok(tip.map(|tip| format!("{tip:040}")))
             }
         }
     }

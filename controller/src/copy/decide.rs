@@ -72,6 +72,7 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
         visibility: options.visibility,
         prune: options.prune,
         card: route.card(),
+        overwrite: options.overwrite,
     };
     let (plan, destination) = sides.plan(&options, &known, settings).await?;
     Ok(Decision::Copy(Box::new(plan), Box::new(destination)))
@@ -179,15 +180,15 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
     let mut destination =
         DestinationRepo::to_write(plan.destination.clone(), Filter::default(), settings).await?;
     destination.listing = destination.current(settings).await?;
-    match (plan.creation.exists, destination.info.is_some()) {
-        (true, false) => {
-            return Err(bad(&format!(
-                "{} does not exist any more: make the plan anew",
-                plan.destination.id
-            )));
-        }
-        (_, exists) => plan.creation.exists = exists,
+    let exists = destination.info.is_some();
+    if plan.creation.exists && !exists {
+        return Err(bad(&format!(
+            "{} does not exist any more: make the plan anew",
+            plan.destination.id
+        )));
     }
+    plan.overwrite |= options.overwrite;
     plan.rebase_on(&destination.listing);
+    plan.creation.exists = exists;
     Ok(Decision::Copy(Box::new(plan), Box::new(destination)))
 }

@@ -31,6 +31,8 @@ pub struct CopyOptions<'a> {
     pub visibility: Option<Visibility>,
     /// The most files to delete of those that only the destination has; `None` keeps them.
     pub prune: Option<MaxDelete>,
+    /// Whether files are written that someone else has changed at the destination meanwhile.
+    pub overwrite: bool,
     /// What happens to a destination that exists already.
     pub if_exists: IfExists,
     /// Whether this process waits for a run in the cloud.
@@ -74,6 +76,7 @@ impl<'a> CopyOptions<'a> {
             containers,
             visibility: None,
             prune: None,
+            overwrite: false,
             if_exists: IfExists::Update,
             watch: DetachMode::Attached,
             dry_run: false,
@@ -91,6 +94,9 @@ pub struct CopyArgs {
     /// Show what would be done, and create nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Write files although someone else has changed them at the destination during the run; nothing that was rewritten is deleted
+    #[arg(long)]
+    overwrite: bool,
     /// Return as soon as all is submitted; only on modal, where the work goes on by itself
     #[arg(long)]
     detach: bool,
@@ -134,6 +140,7 @@ impl CopyArgs {
         let budget = CostBudget::new(self.cost.clone(), self.yes || self.dry_run);
         CopyOptions {
             dry_run: self.dry_run,
+            overwrite: self.overwrite,
             ..CopyOptions::new(
                 settings,
                 runs,

@@ -43,6 +43,8 @@ pub struct PlanOptions {
     pub prune: Option<MaxDelete>,
     /// What happens to a card that the destination refuses.
     pub card: CardPolicy,
+    /// Whether files are written that someone else has changed at the destination meanwhile.
+    pub overwrite: bool,
 }
 
 /// Both sides, found and not listed yet.
@@ -186,6 +188,7 @@ impl RepoPair {
             .await
             .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Write))?;
         plan.part = source.is_part();
+        plan.overwrite = options.overwrite;
         let of_destination = destination
             .info
             .as_ref()

@@ -176,7 +176,7 @@ impl CopyRun<'_> {
         match created {
             Created::New => self.screen.status(format!("created {visibility} {url}")),
             Created::ByAnother => self.screen.warn(format!(
-                "{} was created by someone else meanwhile: what differs is written into it",
+                "{} was created by someone else meanwhile: what they wrote there is left alone",
                 destination.at.id
             )),
         }
@@ -187,7 +187,10 @@ impl CopyRun<'_> {
         self.dir.note(&JournalEntry::Created(creation))?;
         let listing = destination.list(self.options.settings);
         let listing = self.options.stop.unless(listing).await?;
-        self.plan.rebase_on(&listing);
+        match created {
+            Created::New => self.plan.adopt_new(&listing),
+            Created::ByAnother => self.plan.rebase_on(&listing),
+        }
         Ok(())
     }
 

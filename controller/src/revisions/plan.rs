@@ -166,6 +166,7 @@ impl<'a> RevisionPlanner<'a> {
             visibility: self.options.visibility,
             prune: self.options.prune.filter(|_| !is_temporary),
             card: self.route.card(),
+            overwrite: self.options.overwrite,
         };
         let (mut plan, destination) = RepoPair::of(source, destination, listing)
             .plan(&options, &self.known, settings)

@@ -284,17 +284,21 @@ impl Report {
     }
 
     fn failures(&self) -> String {
+        let label = |kind| match kind {
+            Kind::Conflict => "conflict",
+            _ => "failed",
+        };
         let failed = self
             .failed
             .iter()
-            .map(|failed| (&failed.path, &failed.error));
+            .map(|failed| (label(failed.kind), &failed.path, &failed.error));
         let refused = self
             .refused
             .iter()
-            .map(|refused| (&refused.path, &refused.reason));
+            .map(|refused| ("failed", &refused.path, &refused.reason));
         let mut text = String::new();
-        for (path, why) in failed.chain(refused).take(SHOWN) {
-            let _ = writeln!(text, "  failed      {path}: {why}");
+        for (label, path, why) in failed.chain(refused).take(SHOWN) {
+            let _ = writeln!(text, "  {label:<12}{path}: {why}");
         }
         let rest = (self.failed.len() + self.refused.len()).saturating_sub(SHOWN);
         if rest > 0 {
@@ -381,7 +385,10 @@ pub fn merged(failed: impl IntoIterator<Item = FailedFile>) -> Vec<FailedFile> {
         .map(|failed| (failed.path.clone(), failed))
         .collect();
     let mut failed: Vec<FailedFile> = by_path.into_values().collect();
-    failed.sort_by(|a, b| a.path.cmp(&b.path));
+    failed.sort_by(|a, b| {
+        let waits = a.waits_for_others().cmp(&b.waits_for_others());
+        waits.then_with(|| a.path.cmp(&b.path))
+    });
     failed
 }
 

@@ -133,6 +133,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         visibility: args.visibility.visibility(),
         prune,
         card: route.card(),
+        overwrite: false,
     };
     let runs = Runs::new(&state_dir(&environment)?);
     let known = digests::load(&runs, &sides.source.repo.at, &sides.destination.at);

@@ -50,6 +50,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         visibility: None,
         prune: None,
         card: route.card(),
+        overwrite: false,
     };
     let (plan, destination) = stop
         .unless(sides.plan(&options, &DigestCache::new(), &settings))

@@ -187,10 +187,11 @@ impl Ran {
         self.event("report")
     }
 
-    /// It ended with `code`, and with a report in which exactly these files failed, for these reasons.
+    /// It ended with `code`, and with a report in which exactly these files failed, for these reasons, but for those that were
+    /// held back for them.
     pub fn failed(&self, code: i32, files: &[&str], words: &str) -> Value {
         let report = self.event("report");
-        let failed = report["failed"].as_array().unwrap();
+        let failed = self.failures();
         let paths: Vec<_> = failed
             .iter()
             .map(|failed| failed["path"].as_str().unwrap())

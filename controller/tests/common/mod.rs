@@ -264,4 +264,16 @@ impl Ran {
             .rfind(|event| event["event"] == name)
             .unwrap_or_else(|| panic!("no {name} in {}", self.stdout))
     }
+
+    /// The failures of its report, but for files that were held back because of them.
+    pub fn failures(&self) -> Vec<Value> {
+        let report = self.event("report");
+        let failed = report["failed"].as_array().unwrap().iter();
+        let held_back =
+            |failed: &&Value| failed["error"].as_str().unwrap().starts_with("held back");
+        failed
+            .filter(|failed| !held_back(failed))
+            .cloned()
+            .collect()
+    }
 }

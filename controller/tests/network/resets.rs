@@ -86,9 +86,9 @@ fn a_body_that_is_always_short_is_never_accepted_and_given_up_after_a_few_tries(
         7,
         "one layer tries again, not one inside the other"
     );
-    assert_eq!(
-        (world.arrived(), world.wrong()),
-        (vec!["README.md".to_owned()], vec![])
+    assert!(
+        world.arrived().is_empty() && world.wrong().is_empty(),
+        "README.md waits for it"
     );
     world.finishes();
 }

@@ -129,7 +129,7 @@ fn a_wait_beyond_the_budget_parks_that_item_says_so_and_the_others_go_on() {
         ),
         (Some("rate_limited"), Some(0))
     );
-    assert!(world.arrived().len() == 5 && world.wrong().is_empty());
+    assert!(world.arrived().len() == 3 && world.wrong().is_empty());
     world.finishes();
 }
 

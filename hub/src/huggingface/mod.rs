@@ -218,6 +218,7 @@ impl Committer for HuggingFaceRepo {
             commit_time: Some(Duration::from_secs(40)),
             folder_entries: None,
             checks_blobs: true,
+            checks_parent: true,
         }
     }
 

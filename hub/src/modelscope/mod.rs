@@ -184,7 +184,7 @@ impl Committer for ModelScopeRepo {
 
     /// modelscope-hub 0.5.1, `constants.py`: `COMMIT_MAX_ACTIONS_PER_REQUEST` (the server's own limit),
     /// `UPLOAD_COMMIT_BATCH_MAX_OPERATIONS`, `UPLOAD_COMMIT_MAX_INLINE_BYTES`. A commit with blobs that the hub does not have
-    /// is taken (recorded at the real hub).
+    /// is taken (recorded at the real hub), and no commit names its parent.
     fn limits(&self) -> CommitLimits {
         CommitLimits {
             max_actions: 2_000,
@@ -193,6 +193,7 @@ impl Committer for ModelScopeRepo {
             commit_time: None,
             folder_entries: tree::widest(self.at.kind),
             checks_blobs: false,
+            checks_parent: false,
         }
     }
 

@@ -231,6 +231,7 @@ impl Committer for ToyRepo {
             commit_time: None,
             folder_entries: None,
             checks_blobs: true,
+            checks_parent: true,
         }
     }
 

@@ -103,6 +103,9 @@ pub(crate) struct Migrate {
     /// Send README.md as it is, though the destination refuses its license
     #[arg(long)]
     keep_readme: bool,
+    /// Write files although someone else has changed them at the destination meanwhile
+    #[arg(long)]
+    overwrite: bool,
     /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
     #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked)]
     transport: Transport,
@@ -150,6 +153,7 @@ impl Migrate {
             revision,
             visibility,
             card,
+            overwrite: self.overwrite,
             transport: self.transport,
         }
     }

@@ -73,6 +73,7 @@ mod tests {
             commit_time,
             folder_entries: None,
             checks_blobs: true,
+            checks_parent: true,
         })
     }
 

@@ -1,9 +1,11 @@
 //! The cutting of a changeset into commits. One commit, when the hub takes it; else batches. The files by which a repo looks complete
-//! come last, and deletions after them. Pure.
+//! come last, and deletions after them, also in a single commit: the hub may refuse it, and then it is cut where it stands. Pure.
 
 use std::iter::Peekable;
 
 use hf2ms_hub::{CommitLimits, RepoPath};
+
+use crate::protocol::FailedFile;
 
 /// What an action adds to a commit's body besides its content: JSON keys, quotes, a digest
 /// (modelscope-hub 0.5.1, `_estimate_commit_operation_bytes`: 192 and 128 for a blob's pointer).
@@ -34,7 +36,12 @@ pub enum Stage {
 impl Stage {
     /// The stage at which `path` is written.
     pub fn of(path: &RepoPath) -> Self {
-        let name = path.name().to_ascii_lowercase();
+        Self::of_name(path.name())
+    }
+
+    /// The stage at which a file of this name is written.
+    fn of_name(name: &str) -> Self {
+        let name = name.to_ascii_lowercase();
         let finishing = matches!(
             name.as_str(),
             "readme.md"
@@ -48,6 +55,12 @@ impl Stage {
         } else {
             Self::Ordinary
         }
+    }
+
+    /// Whether a file among others has failed for now: a repo that looks complete without it would mislead.
+    pub fn holds_back(failed: &FailedFile) -> bool {
+        let name = failed.path.rsplit('/').next().unwrap_or_default();
+        failed.fails_for_now() && Self::of_name(name) == Self::Ordinary
     }
 }
 
@@ -76,9 +89,7 @@ impl<T> Batches<T> {
             .iter()
             .fold(0, |sum, action| sum.saturating_add(action.weight));
         let in_one = actions.len() <= limits.max_actions && weight <= limits.body_bytes;
-        if !in_one {
-            actions.sort_by_key(|action| action.stage);
-        }
+        actions.sort_by_key(|action| action.stage);
         Self {
             rest: actions.into_iter().peekable(),
             in_one,
@@ -119,6 +130,8 @@ impl<T> Batches<T> {
 
 #[cfg(test)]
 mod tests {
+    use hf2ms_hub::Kind;
+
     use super::*;
 
     const LIMITS: CommitLimits = CommitLimits {
@@ -128,6 +141,7 @@ mod tests {
         commit_time: None,
         folder_entries: None,
         checks_blobs: true,
+        checks_parent: true,
     };
 
     fn cut<T>(actions: Vec<WeighedAction<T>>, limits: &CommitLimits) -> Vec<Vec<T>> {
@@ -183,6 +197,31 @@ mod tests {
             Some(&vec![0]),
             "nothing is deleted in a commit that also writes"
         );
+    }
+
+    #[test]
+    fn a_single_commit_is_in_order_too() {
+        let mut all = actions(3, 1);
+        (all[0].stage, all[1].stage) = (Stage::Deletion, Stage::Finishing);
+        assert_eq!(cut(all, &LIMITS), [vec![2, 1, 0]]);
+    }
+
+    #[test]
+    fn a_file_that_failed_for_now_holds_back_unless_it_would_be_held_back_itself() {
+        for (path, kind, holds) in [
+            ("a/w.bin", Kind::Transient, true),
+            ("w.bin", Kind::BlobMissing, true),
+            ("w.bin", Kind::NotFound, false),
+            ("w.bin", Kind::Conflict, false),
+            ("a/README.md", Kind::Transient, false),
+        ] {
+            let failed = FailedFile {
+                path: path.into(),
+                error: "no".into(),
+                kind,
+            };
+            assert_eq!(Stage::holds_back(&failed), holds, "{path} {kind:?}");
+        }
     }
 
     #[test]

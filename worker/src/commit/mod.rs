@@ -1,10 +1,11 @@
 //! The commits of a run: stored blobs and inline files become the destination's branch. One worker of a run does this.
 //!
-//! [`batches`] cuts the changeset into commits, [`reading`] gets the content that a commit carries, [`writing`] sends it, and
-//! [`refused`] finds the files that the hub refuses.
+//! [`batches`] cuts the changeset into commits, [`reading`] gets the content that a commit carries, [`writing`] sends it,
+//! [`branch`] compares the branch with what the plan saw, and [`refused`] finds the files that the hub refuses.
 
 mod batch_size;
 mod batches;
+mod branch;
 mod operation;
 mod reading;
 mod refused;
@@ -12,48 +13,63 @@ mod refused;
 mod tests;
 mod writing;
 
-use std::sync::Mutex;
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use hf2ms_hub::{Error, Kind, Result, Revision};
+use hf2ms_hub::{Error, Kind, Result};
 use tokio::sync::mpsc;
 
 use crate::context::Context;
 use crate::plan::Changeset;
-use crate::protocol::Deletion;
+use crate::protocol::{Deletion, Exit};
 use batch_size::BatchSize;
-use batches::Batches;
+use batches::{Batches, Stage};
+use branch::Branch;
 use operation::{Operation, ReadyOperation};
 use reading::ReadBatch;
+
+/// Whether files that failed like this keep others from being written, by which a repo looks complete.
+pub(crate) fn holds_back(failed: &crate::protocol::FailedFile) -> bool {
+    Stage::holds_back(failed)
+}
+
+/// What a changeset leaves undone on purpose, by the paths of its failures.
+#[derive(Debug, Default)]
+pub struct LeftUndone {
+    /// What someone else has changed.
+    pub conflicts: HashSet<String>,
+    /// What waits for other files.
+    pub waiting: HashSet<String>,
+}
 
 /// Commits a changeset: its files and then its deletions. Each file ends as an event.
 ///
 /// # Errors
 /// The error that ends a hub for all files; no file is reported as failed then.
-pub async fn write_changeset(context: &Context, change: &Changeset) -> Result<()> {
+pub async fn write_changeset(context: &Context, change: &Changeset) -> Result<LeftUndone> {
     let limits = context.destination.limits();
-    let writer = BranchWriter {
+    let mut writer = BranchWriter {
         context,
-        message: &change.message,
-        deletion: change.deletion,
+        change,
+        checks_parent: limits.checks_parent,
+        several: false,
         batch_size: BatchSize::new(&limits),
-        parent: Mutex::new(change.parent.clone()),
+        branch: Mutex::new(Branch::at(change.parent.clone())),
+        left: Mutex::default(),
         halted: Mutex::default(),
         spaced_since: Mutex::default(),
     };
-    let mut batches = Batches::new(writer.operations(&change.files, &change.delete), &limits);
+    let mut batches = Batches::new(writer.operations(change), &limits);
+    writer.several = !batches.is_one();
     let (sender, receiver) = mpsc::channel(1);
-    let parts = match batches.is_one() {
-        true => Parts::One,
-        false => Parts::Several,
-    };
     // The next batch is read while this one is written.
     let (unsent, stopped) = tokio::join!(
         writer.read_all(&mut batches, sender),
-        writer.write_all(receiver, parts)
+        writer.write_all(receiver)
     );
     let Some((error, undone)) = stopped.or_else(|| Some((writer.halted()?, Vec::new()))) else {
-        return Ok(());
+        return Ok(std::mem::take(&mut *writer.left()));
     };
     if error.ends_the_hub() {
         return Err(error);
@@ -62,14 +78,8 @@ pub async fn write_changeset(context: &Context, change: &Changeset) -> Result<()
     for operation in batches.next(usize::MAX) {
         context.events.failed(operation.path(), &error);
     }
-    Ok(())
-}
-
-/// Whether a changeset is one commit, or several, which are numbered.
-#[derive(Clone, Copy)]
-enum Parts {
-    One,
-    Several,
+    let left = std::mem::take(&mut *writer.left());
+    Ok(left)
 }
 
 /// The operations that could not be written, and why.
@@ -80,11 +90,14 @@ type Written<'a> = std::result::Result<(), Unwritten<'a>>;
 /// One changeset on its way into a branch.
 struct BranchWriter<'a> {
     context: &'a Context,
-    message: &'a str,
-    deletion: Deletion,
+    change: &'a Changeset,
+    /// Whether the hub refuses a commit whose parent is not where the branch stands.
+    checks_parent: bool,
+    /// Whether the change takes several commits, which are numbered.
+    several: bool,
     batch_size: BatchSize,
-    /// The commit of the branch when it was last listed or written; `None` where the hub does not tell.
-    parent: Mutex<Option<Revision>>,
+    branch: Mutex<Branch<'a>>,
+    left: Mutex<LeftUndone>,
     /// The error that ended the source: nothing more is read, and a batch that was cut short is not written.
     halted: Mutex<Option<(Kind, String)>>,
     /// When the last commit was answered, once the hub's policy has rejected one: later commits keep a distance from it.
@@ -92,11 +105,24 @@ struct BranchWriter<'a> {
 }
 
 impl<'a> BranchWriter<'a> {
-    fn title(&self, index: usize, parts: Parts) -> String {
-        match parts {
-            Parts::One => self.message.to_owned(),
-            Parts::Several => format!("{} (part {})", self.message, index + 1),
+    fn title(&self, index: usize) -> String {
+        let message = &self.change.message;
+        match self.several {
+            false => message.clone(),
+            true => format!("{message} (part {})", index + 1),
         }
+    }
+
+    fn left(&self) -> MutexGuard<'_, LeftUndone> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keeps_deletions(&self) -> bool {
+        self.change.deletion == Deletion::WhenWhole && self.context.events.exit() != Exit::Done
+    }
+
+    fn holds_back(&self) -> bool {
+        self.change.hold_back || self.context.events.any_failed(Stage::holds_back)
     }
 
     /// Reads batch after batch, until none is left or the writing has stopped. Returns the operations that were read in vain.
@@ -121,14 +147,10 @@ impl<'a> BranchWriter<'a> {
     }
 
     /// Writes batch after batch. The first that can't be written ends it, together with all batches that were read since.
-    async fn write_all(
-        &self,
-        mut batches: mpsc::Receiver<ReadBatch<'a>>,
-        parts: Parts,
-    ) -> Option<Unwritten<'a>> {
+    async fn write_all(&self, mut batches: mpsc::Receiver<ReadBatch<'a>>) -> Option<Unwritten<'a>> {
         let mut index = 0;
         while let Some(ReadBatch { operations, memory }) = batches.recv().await {
-            let written = self.write(operations, self.title(index, parts)).await;
+            let written = self.write(operations, self.title(index)).await;
             drop(memory);
             let Err((error, mut undone)) = written else {
                 index += 1;

@@ -2,7 +2,8 @@
 
 use hf2ms_hub::{Action, Blob, Content, File, RepoPath};
 
-use crate::plan::CommitFile;
+use super::batches::Stage;
+use crate::plan::{CommitFile, DeletedFile};
 use crate::protocol::ExistingFile;
 
 /// One change that a commit makes.
@@ -10,15 +11,20 @@ use crate::protocol::ExistingFile;
 pub(super) enum Operation<'a> {
     Inline(&'a CommitFile),
     Stored(&'a CommitFile, Blob),
-    Delete(&'a RepoPath),
+    Delete(&'a DeletedFile),
 }
 
 impl Operation<'_> {
     pub(super) fn path(&self) -> &RepoPath {
         match self {
             Self::Inline(file) | Self::Stored(file, _) => &file.file.path,
-            Self::Delete(path) => path,
+            Self::Delete(file) => &file.path,
         }
+    }
+
+    /// Whether a repo looks complete once it has the file.
+    pub(super) fn is_finishing(&self) -> bool {
+        Stage::of(self.path()) == Stage::Finishing
     }
 }
 

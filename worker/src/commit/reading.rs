@@ -4,12 +4,12 @@ use std::sync::PoisonError;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Action, Blob, Content, Error, File, Kind, Placement, RepoPath, Result};
+use hf2ms_hub::{Action, Blob, Content, Error, File, Kind, Placement, Result};
 
 use super::BranchWriter;
 use super::batches::{Stage, WeighedAction, blob_weight, inline_weight};
 use super::operation::{Operation, ReadyOperation, inline_blob, inline_file, put_operation};
-use crate::plan::CommitFile;
+use crate::plan::{Changeset, CommitFile};
 use crate::protocol::How;
 use crate::transfer::budget::{Reserved, held_by_source};
 
@@ -24,15 +24,11 @@ pub(super) struct ReadBatch<'a> {
 }
 
 impl<'a> BranchWriter<'a> {
-    pub(super) fn operations(
-        &self,
-        files: &'a [CommitFile],
-        delete: &'a [RepoPath],
-    ) -> Vec<WeighedAction<Operation<'a>>> {
-        let puts = files.iter().filter_map(|file| self.operation(file));
-        let deletes = delete.iter().map(|path| WeighedAction {
-            action: Operation::Delete(path),
-            weight: blob_weight(path),
+    pub(super) fn operations(&self, change: &'a Changeset) -> Vec<WeighedAction<Operation<'a>>> {
+        let puts = change.files.iter().filter_map(|file| self.operation(file));
+        let deletes = change.delete.iter().map(|file| WeighedAction {
+            action: Operation::Delete(file),
+            weight: blob_weight(&file.path),
             stage: Stage::Deletion,
         });
         puts.chain(deletes).collect()
@@ -95,9 +91,11 @@ impl<'a> BranchWriter<'a> {
         memory: &Reserved,
     ) -> Option<ReadyOperation<'a>> {
         match operation {
-            Operation::Delete(path) => Some(ReadyOperation {
+            Operation::Delete(file) => Some(ReadyOperation {
                 operation,
-                action: Action::Delete { path: path.clone() },
+                action: Action::Delete {
+                    path: file.path.clone(),
+                },
             }),
             Operation::Stored(file, blob) => {
                 Some(put_operation(operation, file, Content::Stored(blob)))

@@ -47,7 +47,10 @@ impl<'a> BranchWriter<'a> {
         let count = batch.len();
         if batch.iter().any(ReadyOperation::is_deletion) {
             // The hub may mean a deletion that another writer made first.
-            batch = self.without_applied(batch).await?;
+            if let Err(error) = self.list_branch().await {
+                return Err((error, batch));
+            }
+            batch = self.without_changed(batch, false);
         }
         if batch.len() < count {
             return self.write(batch, title).await;

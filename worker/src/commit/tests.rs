@@ -1,11 +1,13 @@
 //! A changeset written to a destination in memory, with faults on demand.
 
+mod others;
+
 use std::sync::Arc;
 
 use hf2ms_hub::{Blob, Digest, File, RepoPath, Sha256};
 
 use super::*;
-use crate::plan::CommitFile;
+use crate::plan::{CommitFile, DeletedFile};
 use crate::protocol::{ExistingFile, Exit, How};
 use crate::testing::{CommitFault, FakeDestination, FakeSource, ReadFault, content, context};
 
@@ -18,13 +20,41 @@ fn inline(file: File) -> CommitFile {
     }
 }
 
+const NOTHING: &[u8] = b"";
+
+/// What an empty file is, by a listing.
+fn empty() -> ExistingFile {
+    ExistingFile {
+        digest: Digest::Sha256(Sha256::of(NOTHING)),
+        size: 0,
+    }
+}
+
 fn change(files: &[CommitFile], delete: &[RepoPath], deletion: Deletion) -> Changeset {
+    let deleted = |path: &RepoPath| DeletedFile {
+        path: path.clone(),
+        current: Some(empty()),
+    };
     Changeset {
         files: files.to_vec(),
-        delete: delete.to_vec(),
+        delete: delete.iter().map(deleted).collect(),
         deletion,
         message: "Add files".to_owned(),
         parent: None,
+        hold_back: false,
+        overwrite: false,
+    }
+}
+
+/// Puts files into the destination, as someone else would.
+fn hold(destination: &FakeDestination, files: &[(&str, &[u8])]) {
+    for (path, content) in files {
+        let blob = Blob {
+            sha256: Sha256::of(content),
+            size: content.len() as u64,
+        };
+        let mut held = destination.files.lock().unwrap();
+        held.insert(path.parse().unwrap(), blob);
     }
 }
 
@@ -40,6 +70,9 @@ async fn committed(
     files: &[CommitFile],
     delete: &[RepoPath],
 ) -> (Context, Arc<FakeDestination>) {
+    delete
+        .iter()
+        .for_each(|path| hold(&destination, &[(path.as_str(), NOTHING)]));
     let (context, _, destination) = context(source, destination, 1 << 20);
     write_changeset(&context, &change(files, delete, Deletion::WhenWhole))
         .await
@@ -93,47 +126,6 @@ async fn a_larger_change_ends_with_what_makes_it_look_finished_and_then_the_dele
         "{commits:?}"
     );
     assert_eq!(commits.last().unwrap(), &["-old"]);
-}
-
-#[tokio::test]
-async fn a_branch_that_moved_is_compared_and_tried_again() {
-    let mut source = FakeSource::default();
-    let files = texts(&mut source, 3);
-    let destination = FakeDestination::default();
-    destination
-        .faults
-        .lock()
-        .unwrap()
-        .extend([CommitFault::BranchMoved, CommitFault::BranchMoved]);
-    let (context, destination) = committed(source, destination, &files, &[]).await;
-    assert_eq!(
-        (
-            destination.files.lock().unwrap().len(),
-            context.events.exit()
-        ),
-        (3, Exit::Done)
-    );
-}
-
-#[tokio::test]
-async fn a_lost_answer_is_looked_up_and_not_repeated() {
-    let mut source = FakeSource::default();
-    let files = texts(&mut source, 3);
-    let destination = FakeDestination::default();
-    destination
-        .faults
-        .lock()
-        .unwrap()
-        .push_back(CommitFault::LostAnswer);
-    let (context, destination) = committed(source, destination, &files, &[]).await;
-    assert_eq!(
-        (
-            destination.commits.lock().unwrap().len(),
-            context.events.exit()
-        ),
-        (1, Exit::Done)
-    );
-    assert_eq!(context.events.receipt_so_far().files.len(), 3);
 }
 
 #[tokio::test]

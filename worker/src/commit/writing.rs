@@ -1,34 +1,31 @@
 //! The writing half: a batch becomes a commit. After a lost answer, and after another writer's commit, the branch is listed
 //! before anything is written again.
 
-use std::collections::HashMap;
-use std::sync::PoisonError;
-
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hf2ms_hub::{Action, Commit, Content, Error, Kind, Result, Revision};
+use hf2ms_hub::{Action, Commit, Content, Error, Kind, Result};
 
-use super::operation::ReadyOperation;
-use super::{BranchWriter, Unwritten, Written};
-use crate::protocol::{Deletion, Event, ExistingFile, Exit, How};
+use super::operation::{Operation, ReadyOperation};
+use super::{BranchWriter, Written};
+use crate::protocol::{Event, How};
 
 impl<'a> BranchWriter<'a> {
-    /// Writes one batch. Before another try the branch is listed, since another writer or a lost answer may have changed it.
-    pub(super) async fn write(
-        &self,
-        mut batch: Vec<ReadyOperation<'a>>,
-        title: String,
-    ) -> Written<'a> {
-        if self.deletes_too_early(&batch) {
-            return Err((
-                Error::new(Kind::Conflict, "not deleted, because other files failed"),
-                batch,
-            ));
+    /// Writes one batch. Before the first try and before another the branch is looked at, since another writer or a lost answer may
+    /// have changed it.
+    pub(super) async fn write(&self, batch: Vec<ReadyOperation<'a>>, title: String) -> Written<'a> {
+        let mut batch = self.without_premature(batch);
+        if let Err(error) = self.look_unless_empty(&batch).await {
+            return Err((error, batch));
         }
-        let (mut attempts, mut stored_again) = (self.context.http.attempts(), false);
-        while !batch.is_empty() {
+        let mut attempts = self.context.http.attempts();
+        let (mut stored_again, mut lost_answer) = (false, false);
+        loop {
+            batch = self.without_premature(self.without_changed(batch, lost_answer));
+            if batch.is_empty() {
+                return Ok(());
+            }
             let Err(error) = self.send(&batch, &title).await else {
-                self.record_inline(batch);
+                self.record(batch, How::Inline);
                 return Ok(());
             };
             match error.kind() {
@@ -46,23 +43,29 @@ impl<'a> BranchWriter<'a> {
             if let Err(error) = attempts.wait_after_if(may_pass, error).await {
                 return Err((error, batch));
             }
-            if !matches!(kind, Kind::RateLimited | Kind::BlobMissing) {
-                batch = self.without_applied(batch).await?;
+            lost_answer |= kind == Kind::Transient;
+            let looked = match kind {
+                Kind::RateLimited | Kind::BlobMissing => self.look_unless_empty(&batch).await,
+                _ => self.list_branch().await,
+            };
+            if let Err(error) = looked {
+                return Err((error, batch));
             }
             if kind == Kind::Transient && self.batch_size.is_adaptive() {
                 self.batch_size.failed();
+                batch = self.without_changed(batch, lost_answer);
                 if batch.len() > self.batch_size.size() {
                     return self.in_pieces(batch, title).await;
                 }
             }
         }
-        Ok(())
     }
 
-    fn deletes_too_early(&self, batch: &[ReadyOperation<'a>]) -> bool {
-        self.deletion == Deletion::WhenWhole
-            && batch.iter().any(ReadyOperation::is_deletion)
-            && self.context.events.exit() != Exit::Done
+    async fn look_unless_empty(&self, batch: &[ReadyOperation<'a>]) -> Result<()> {
+        match batch.is_empty() {
+            true => Ok(()),
+            false => self.look_at_branch().await,
+        }
     }
 
     fn is_worth_repeating(&self, error: &Error) -> bool {
@@ -75,7 +78,7 @@ impl<'a> BranchWriter<'a> {
     async fn send(&self, batch: &[ReadyOperation<'a>], title: &str) -> Result<()> {
         self.wait_for_spacing().await;
         let actions = batch.iter().map(|ready| ready.action.clone()).collect();
-        let parent = self.parent().clone();
+        let parent = self.branch().parent.clone();
         let began = self.context.http.clock.now();
         let answer = self
             .context
@@ -92,17 +95,12 @@ impl<'a> BranchWriter<'a> {
             batch.len(),
             self.context.http.clock.now().duration_since(began),
         );
-        // Without an id in the answer the branch's commit is unknown.
-        *self.parent() = commit.as_ref().and_then(|commit| commit.parse().ok());
+        self.note_commit(commit.as_ref()).await;
         self.context.events.say(&Event::Committed {
             commit,
             actions: batch.len() as u64,
         });
         Ok(())
-    }
-
-    fn parent(&self) -> std::sync::MutexGuard<'_, Option<Revision>> {
-        self.parent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A batch that the hub could not write in time, in smaller ones.
@@ -125,34 +123,6 @@ impl<'a> BranchWriter<'a> {
         .boxed()
     }
 
-    /// Leaves out the operations that the branch holds already: an answer was lost, or another writer did the same.
-    pub(super) async fn without_applied(
-        &self,
-        batch: Vec<ReadyOperation<'a>>,
-    ) -> std::result::Result<Vec<ReadyOperation<'a>>, Unwritten<'a>> {
-        let listing = match self.context.destination.list_branch().await {
-            Ok(listing) => listing,
-            Err(error) => return Err((error, batch)),
-        };
-        *self.parent() = listing.commit.clone();
-        let there: HashMap<_, _> = listing
-            .files
-            .iter()
-            .map(|listed| (&listed.file.path, ExistingFile::of(&listed.file)))
-            .collect();
-        let (done, rest): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .partition(|ready| ready.is_applied(there.get(ready.operation.path()).copied()));
-        if !done.is_empty() {
-            self.context.events.say(&Event::Committed {
-                commit: None,
-                actions: done.len() as u64,
-            });
-        }
-        self.record_inline(done);
-        Ok(rest)
-    }
-
     pub(super) fn fail<'b>(
         &self,
         batch: impl IntoIterator<Item = &'b ReadyOperation<'a>>,
@@ -165,15 +135,24 @@ impl<'a> BranchWriter<'a> {
             .for_each(|ready| self.context.events.failed(ready.operation.path(), error));
     }
 
-    fn record_inline(&self, batch: Vec<ReadyOperation<'a>>) {
+    /// Reports operations that are done: inline files as having got there like this. A stored blob has been reported by whoever stored
+    /// it, unless it was found there.
+    pub(super) fn record(&self, batch: Vec<ReadyOperation<'a>>, how: How) {
         for ready in batch {
-            if let Action::Put {
-                path,
-                content: Content::Inline(content),
-                ..
-            } = &ready.action
-            {
-                self.context.events.small(path, content, How::Inline);
+            match (&ready.action, &ready.operation) {
+                (
+                    Action::Put {
+                        path,
+                        content: Content::Inline(content),
+                        ..
+                    },
+                    _,
+                ) => self.context.events.small(path, content, how),
+                (_, Operation::Stored(file, blob)) if how == How::Unchanged => {
+                    let path = &file.file.path;
+                    self.context.events.file(path, blob.size, blob.sha256, how);
+                }
+                _ => (),
             }
         }
     }

@@ -8,7 +8,7 @@ use super::compare::compare;
 use super::creation::check_before_commit;
 use crate::commit;
 use crate::context::Context;
-use crate::plan::{Changeset, Plan, WithheldDeletions};
+use crate::plan::{Changeset, Plan, changed_meanwhile};
 use crate::protocol::{Deletion, Event, Exit, FailedFile, Receipt, Verification};
 
 /// Commits the files whose blobs are stored, as the receipts say, and compares every file that has not failed. Both are reported as
@@ -28,7 +28,9 @@ pub async fn commit_and_verify(
     let committed = context.events.receipt_so_far();
     let failed: Vec<FailedFile> = unsent.iter().chain(&committed.failed).cloned().collect();
     receipts.push(committed);
-    let found = compare(context, &plan.verify_job(run, &receipts, &failed).files).await?;
+    let mut found = compare(context, &plan.verify_job(run, &receipts, &failed).files).await?;
+    let mut failed = failed;
+    failed.extend(changed_by_others(context, plan, &mut found));
     let failed = if plan.is_pinned() {
         failed
     } else {
@@ -37,6 +39,19 @@ pub async fn commit_and_verify(
     let exit = exit(plan, &failed, &found);
     context.events.say(&Event::Verified(found));
     Ok(exit)
+}
+
+/// The failures of files that were equal when the plan was made, and are not any more: nothing of this run has written them. They
+/// leave the verification, which is of what this run answers for.
+fn changed_by_others(context: &Context, plan: &Plan, found: &mut Verification) -> Vec<FailedFile> {
+    let before = context.events.receipt_so_far().failed.len();
+    let equal: HashSet<&RepoPath> = plan.equal_when_compared().collect();
+    let theirs = |path: &mut RepoPath| equal.contains(path);
+    for path in found.different.extract_if(.., theirs) {
+        context.events.failed(&path, &changed_meanwhile("changed"));
+        found.checked -= 1;
+    }
+    context.events.receipt_so_far().failed.split_off(before)
 }
 
 /// The failures of a copy whose source names no commit, once the source is listed again. A file that the source has changed since
@@ -98,58 +113,65 @@ fn exit(plan: &Plan, failed: &[FailedFile], found: &Verification) -> Exit {
     found.exit().worse(Exit::of_failed(failed)).worse(left_out)
 }
 
-/// Commits what can be committed. Where files failed for a reason that may pass, the branch is listed and the commit is tried once
-/// more.
+/// Commits what can be committed. Where files failed for a reason that may pass, the branch is listed and they are tried once more.
 async fn commit_files(
     context: &Context,
-    plan: &mut Plan,
+    plan: &Plan,
     receipts: &[Receipt],
     unsent: &[FailedFile],
     deletion: Deletion,
 ) -> Result<()> {
     let before = context.events.receipt_so_far().failed.len();
-    let deletion = (deletion == Deletion::Always || unsent.is_empty()).then_some(deletion);
-    let change = allowed(plan.change(receipts), deletion);
+    let mut change = Changeset {
+        deletion,
+        hold_back: unsent.iter().any(commit::holds_back),
+        ..plan.change(receipts)
+    };
+    if deletion == Deletion::WhenWhole && !unsent.is_empty() {
+        keep_deletions(context, &mut change);
+    }
     if change.is_empty() {
         return Ok(());
     }
     check_before_commit(context.destination.as_ref(), plan.creation.visibility).await?;
-    commit::write_changeset(context, &change).await?;
+    let left = commit::write_changeset(context, &change).await?;
     let failed = context.events.receipt_so_far().failed.split_off(before);
-    if failed.iter().any(FailedFile::may_pass) {
-        context.events.forget_failures_after(before);
-        rebase_on_destination(context, plan).await?;
-        let change = allowed(plan.change(receipts), deletion);
-        if !change.is_empty() {
-            commit::write_changeset(context, &change).await?;
-        }
+    let again: Vec<_> = failed
+        .into_iter()
+        .filter(|failed| !left.conflicts.contains(&failed.path))
+        .collect();
+    let is_worth_it =
+        |failed: &FailedFile| failed.may_pass() && !left.waiting.contains(&failed.path);
+    if !again.iter().any(is_worth_it) {
+        return Ok(());
     }
+    let again: HashSet<String> = again.into_iter().map(|failed| failed.path).collect();
+    context.events.forget_failures_after(before, &again);
+    change.keep_only(&again);
+    // Where the branch stands is not known any more: it is listed first.
+    change.parent = None;
+    commit::write_changeset(context, &change).await?;
     Ok(())
 }
 
-/// The changeset with the deletions that are allowed; `None` allows none.
-fn allowed(mut change: Changeset, deletion: Option<Deletion>) -> Changeset {
-    match deletion {
-        Some(deletion) => change.deletion = deletion,
-        None => change.delete.clear(),
+/// Takes the deletions out of a change beside which other files failed, and names them in the report.
+fn keep_deletions(context: &Context, change: &mut Changeset) {
+    for file in change.delete.drain(..) {
+        let error = Error::new(Kind::Transient, FailedFile::NOT_DELETED);
+        context.events.failed(&file.path, &error);
     }
-    change
 }
 
-/// Lists the destination and rebases the plan on the listing. Deletions that are withheld, because another writer changed the file,
-/// are reported as failures: the controller, which made the plan, does not know of them.
+/// Compares the plan with what the destination holds now, where an earlier writer of the run may have committed. Of a repo that exists
+/// since the plan was made, the commit finds out what is done; a repo that was created since is listed for what its hub put there.
 ///
 /// # Errors
 /// The destination can't be listed.
 pub async fn rebase_on_destination(context: &Context, plan: &mut Plan) -> Result<()> {
-    let known = plan.withheld.len();
-    plan.rebase_on(&context.destination.list_branch().await?);
-    for WithheldDeletions { reason, paths } in &plan.withheld[known..] {
-        paths.iter().for_each(|path| {
-            context
-                .events
-                .failed(path, &Error::new(Kind::Conflict, reason.clone()))
-        });
+    if plan.creation.exists {
+        plan.parent = None;
+        return Ok(());
     }
+    plan.rebase_on(&context.destination.list_branch().await?);
     Ok(())
 }

@@ -37,9 +37,11 @@ impl Plan {
                 .changing()
                 .filter_map(|planned| commit_file(planned, &sent))
                 .collect(),
-            delete: self.delete.iter().map(|file| file.path.clone()).collect(),
+            delete: self.delete.clone(),
             deletion: Deletion::default(),
             parent: self.parent.clone(),
+            hold_back: false,
+            overwrite: self.overwrite,
             message: format!(
                 "Copy {} from {} at {}",
                 self.source.id, self.source.hub, self.source.revision
@@ -81,7 +83,16 @@ impl Plan {
         }
     }
 
-    fn changing(&self) -> impl Iterator<Item = &PlannedFile> {
+    /// The files that the destination had when it was compared, and that nothing of this plan writes.
+    pub fn equal_when_compared(&self) -> impl Iterator<Item = &RepoPath> {
+        let equal = self
+            .files
+            .iter()
+            .filter(|planned| planned.step == Step::Unchanged && planned.current.is_some());
+        equal.map(|planned| &planned.file.path)
+    }
+
+    pub(super) fn changing(&self) -> impl Iterator<Item = &PlannedFile> {
         self.files
             .iter()
             .filter(|planned| planned.step != Step::Unchanged)

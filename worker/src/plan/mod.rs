@@ -13,6 +13,7 @@ pub mod jobs;
 mod moved;
 mod path_collisions;
 mod prune;
+mod rebase;
 pub mod shared;
 
 use std::collections::HashMap;
@@ -26,7 +27,7 @@ use crate::protocol::{Chunking, Creation, Edit, ExistingFile, PlanSummary, Worke
 
 pub use by_git::GitFiles;
 pub use card::CardPolicy;
-pub use changeset::{Changeset, CommitFile};
+pub use changeset::{Changeset, CommitFile, changed_meanwhile};
 pub use check::BadPlan;
 pub use prune::{DeletedFile, MaxDelete, WithheldDeletions};
 
@@ -49,7 +50,7 @@ pub struct Plan {
     pub destination: RepoAt,
     /// Whether the destination has to be created, and how.
     pub creation: Creation,
-    /// Where its branch stood when it was compared; absent where its hub tells no commits.
+    /// Where its branch stood when it was compared; absent where its hub tells no commits, or it is not known to hold what was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Revision>,
     /// Every file that is to stand at the destination, by path.
@@ -74,6 +75,9 @@ pub struct Plan {
     /// Whether filters may have left files of the source out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub part: bool,
+    /// Whether files are written that someone else has changed at the destination since they were compared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overwrite: bool,
     /// Streams, memory and transport of workers.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -87,7 +91,8 @@ pub struct PlannedFile {
     pub file: File,
     /// What is done with it.
     pub step: Step,
-    /// What the destination has at the path, when it has something.
+    /// What the destination had at the path when it was compared, when it had something. What stands there later and is neither
+    /// that nor what is wanted is someone else's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<ExistingFile>,
     /// What is changed about its content on the way ([`crate::pipeline::card`]).
@@ -161,6 +166,7 @@ impl Plan {
             chunks,
             card: CardPolicy::default(),
             part: false,
+            overwrite: false,
             options: order.options,
         }
     }
@@ -199,6 +205,7 @@ impl Plan {
             files,
             card: CardPolicy::default(),
             part: false,
+            overwrite: false,
             options,
         }
     }
@@ -206,27 +213,6 @@ impl Plan {
     /// Cuts the same work into other chunks.
     pub fn rechunk(&mut self, chunking: Chunking) {
         self.chunks = chunks::of_files(&self.files, chunking, self.options.transport);
-    }
-
-    /// Compares the plan with a later listing of the destination: a hub puts files of its own into a new repo, and other writers
-    /// commit. [`PlannedFile::current`] and the parent change; the commit finds out what is equal. Deletions of files that
-    /// were rewritten since the plan was made are withheld.
-    pub fn rebase_on(&mut self, destination: &Listing) {
-        let there = diff::by_path(destination);
-        let (delete, rewritten) = prune::still_as_planned(std::mem::take(&mut self.delete), &there);
-        self.delete = delete;
-        self.withheld
-            .extend(WithheldDeletions::rewritten(rewritten));
-        self.parent = destination.commit.clone();
-        for planned in self
-            .files
-            .iter_mut()
-            .filter(|planned| planned.step != Step::Unchanged)
-        {
-            planned.current = there
-                .get(&planned.file.path)
-                .map(|listed| ExistingFile::of(&listed.file));
-        }
     }
 
     /// Whether something of the source or of the request is left undone on purpose: entries refused, deletions withheld.

@@ -159,17 +159,6 @@ fn by_git_files_outside_lfs_share_one_chunk() {
     assert_eq!(with_small(Transport::Git), (1, 3));
 }
 
-#[test]
-fn what_a_new_repo_holds_is_noted() {
-    let mut fresh = plan(vec![listed("README.md", b"mine", false)], vec![], None);
-    fresh.rebase_on(&listing(vec![
-        there("README.md", b"theirs", false),
-        there("configuration.json", b"{}", false),
-    ]));
-    assert!(fresh.files[0].current.unwrap().is(b"theirs"));
-    assert!(fresh.delete.is_empty());
-}
-
 fn any_file() -> impl Strategy<Value = (String, u8, bool)> {
     ("[a-c]{1,2}(\\.bin)?", 0..6_u8, any::<bool>())
 }

@@ -69,6 +69,17 @@ pub struct FailedFile {
 }
 
 impl FailedFile {
+    /// Why a deletion is not made.
+    pub const NOT_DELETED: &str =
+        "not deleted, because other files failed: run the same command again";
+    /// Why a file by which a repo looks complete is not written.
+    pub const HELD_BACK: &str = "held back, because other files failed for now and the repo would look complete without them: run the same command again";
+
+    /// Whether nothing is wrong with the file itself: it waits for others that failed.
+    pub fn waits_for_others(&self) -> bool {
+        [Self::NOT_DELETED, Self::HELD_BACK].contains(&self.error.as_str())
+    }
+
     /// The failure as an error of the same meaning.
     pub fn to_error(&self) -> Error {
         Error::new(self.kind, self.error.clone())
@@ -77,6 +88,14 @@ impl FailedFile {
     /// Whether another try may succeed.
     pub fn may_pass(&self) -> bool {
         matches!(self.kind, Kind::Transient | Kind::Conflict)
+    }
+
+    /// Whether the file may be whole another time, and is missing until then.
+    pub fn fails_for_now(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Transient | Kind::RateLimited | Kind::Expired | Kind::BlobMissing
+        )
     }
 
     /// The failure after which a hub answers everything else the same way, if there is one among these: where any does, one that names its

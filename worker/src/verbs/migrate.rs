@@ -11,7 +11,7 @@ use hf2ms_hub::{
 
 use crate::context::Context;
 use crate::events::Events;
-use crate::pipeline::creation::{check_not_exposed, create_or_adopt, visibility_of_copy};
+use crate::pipeline::creation::{Created, check_not_exposed, create_or_adopt, visibility_of_copy};
 use crate::pipeline::finish::commit_and_verify;
 use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
 use crate::pipeline::source::PinnedSource;
@@ -77,6 +77,8 @@ pub struct MigrateRequest {
     pub visibility: Option<Visibility>,
     /// What is done about a card that the destination refuses.
     pub card: CardPolicy,
+    /// Whether files are written that someone else has changed at the destination meanwhile.
+    pub overwrite: bool,
     /// How blobs are read and stored.
     pub transport: Transport,
 }
@@ -144,8 +146,13 @@ async fn copy(
         make_whole_plan(request, &mut source, to, destination.as_ref(), settings).await?;
     if !plan.creation.exists {
         let wanted = plan.creation.visibility;
-        create_or_adopt(destination.as_ref(), wanted, destination.create(wanted)).await?;
-        plan.rebase_on(&destination.list_branch().await?);
+        let creation = destination.create(wanted);
+        let created = create_or_adopt(destination.as_ref(), wanted, creation).await?;
+        let listing = destination.list_branch().await?;
+        match created {
+            Created::New => plan.adopt_new(&listing),
+            Created::ByAnother => plan.rebase_on(&listing),
+        }
     }
     let context = &Context::open(
         &plan.source,
@@ -221,7 +228,7 @@ async fn make_whole_plan(
         git: GitUse::WhenLocked,
         chunking: &|_| chunking,
     };
-    let plan = make_plan(
+    let mut plan = make_plan(
         plan_request,
         listings,
         policy,
@@ -230,6 +237,7 @@ async fn make_whole_plan(
         settings,
     )
     .await?;
+    plan.overwrite = request.overwrite;
     plan.check_folder_limit(destination.limits().folder_entries)?;
     let warnings = source.warnings.iter().chain(&plan.warnings);
     warnings.for_each(|warning| tracing::warn!("{warning}"));
