@@ -85,18 +85,46 @@ fn a_completion_whose_answer_is_lost_is_looked_up_and_the_blob_not_sent_again() 
 }
 
 #[test]
-fn a_completion_that_never_happened_is_found_out_and_the_blob_sent_again() {
+fn a_completion_that_never_happened_is_asked_again_and_the_blob_not_sent_again() {
     let world = world("ms");
-    world.once("hf.lfs_complete", json!({"do": "status", "status": 504}));
+    world.strike(
+        "hf.lfs_complete",
+        json!({"do": "status", "status": 504}),
+        json!({"count": 4}),
+    );
     run(&world, &BACK).done();
     assert!(is_whole(&world));
     assert_eq!(
         (
             world.requests("hf_storage.put"),
+            world.bytes_in("hf_storage.put"),
             world.requests("hf.lfs_complete")
         ),
-        (8, 2)
+        (4, SIZE, 5)
     );
+}
+
+// 72
+#[test]
+fn what_a_gateway_lost_patience_with_is_looked_for_and_not_sent_again() {
+    for (hub, args, settings, routes) in [
+        ("ms", BACK, json!({}), ["hf.lfs_complete", "hf_storage.put"]),
+        (
+            "ms",
+            BACK,
+            json!({"hf_multipart_above": 2 * SIZE}),
+            ["hf_storage.put"; 2],
+        ),
+        ("hf", THERE, json!({}), ["ms_storage.put"; 2]),
+    ] {
+        let world = world(hub);
+        world.set(settings);
+        let [lost, put] = routes;
+        world.once(lost, json!({"do": "work_later", "ms": 300}));
+        run(&world, &args).done();
+        assert!(is_whole(&world) && world.all_struck(), "{lost}");
+        assert_eq!(world.bytes_in(put), SIZE, "{lost}");
+    }
 }
 
 /// Answers as deep as no parser likes: they end the run in words, not in a crash, and the same command finishes later.

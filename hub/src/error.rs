@@ -79,6 +79,7 @@ pub struct Error {
     paths: Vec<String>,
     retried: bool,
     stall: bool,
+    unanswered: bool,
 }
 
 /// A result with a hub's error.
@@ -97,6 +98,7 @@ impl Error {
             paths: Vec::new(),
             retried: false,
             stall: false,
+            unanswered: false,
         }
     }
 
@@ -168,6 +170,17 @@ impl Error {
     /// Whether no byte moved: another transport may work.
     pub fn is_stall(&self) -> bool {
         self.stall
+    }
+
+    /// The same error, of a request that the server may have carried out although no answer of its own came.
+    pub(crate) fn unanswered_if(mut self, is_unanswered: bool) -> Self {
+        self.unanswered = is_unanswered;
+        self
+    }
+
+    /// Whether the server may have done what it was asked: the answer was lost, or a gateway lost patience with it.
+    pub fn is_unanswered(&self) -> bool {
+        self.unanswered
     }
 
     /// The error's meaning.

@@ -20,6 +20,7 @@ use crate::transport::BlobTransport;
 
 /// Opens a repo of a hub with an API, its blobs travelling as `transport` says. The only place that chooses a hub's type.
 fn open(side: &Side, http: HttpOptions, transport: BlobTransport) -> Result<Arc<dyn HubRepo>> {
+    let http = of_hub(side, http);
     Ok(match side.at.hub {
         Hub::HuggingFace => Arc::new(HuggingFaceRepo::open(side, http)?.by(transport)?),
         Hub::ModelScope => Arc::new(ModelScopeRepo::open(side, http)?),
@@ -27,6 +28,14 @@ fn open(side: &Side, http: HttpOptions, transport: BlobTransport) -> Result<Arc<
         #[cfg(feature = "toy-hub")]
         Hub::Toy => Arc::new(crate::toy::ToyRepo::open(side, http)?),
     })
+}
+
+/// `http` with what is known of the storage of this side's hub.
+fn of_hub(side: &Side, http: HttpOptions) -> HttpOptions {
+    HttpOptions {
+        storage: side.at.hub.profile().storage,
+        ..http
+    }
 }
 
 /// Opens a repo for reading.
@@ -78,7 +87,7 @@ pub fn open_blob_source(
     transport: BlobTransport,
 ) -> Result<Arc<dyn BlobSource>> {
     if side.at.hub == Hub::Git {
-        return Ok(Arc::new(git::LfsStore::open(side, http)?));
+        return Ok(Arc::new(git::LfsStore::open(side, of_hub(side, http))?));
     }
     Ok(open(side, http, transport)?)
 }
@@ -93,7 +102,7 @@ pub fn open_blob_store(
     transport: BlobTransport,
 ) -> Result<Arc<dyn BlobStore>> {
     if side.at.hub == Hub::Git {
-        return Ok(Arc::new(git::LfsStore::open(side, http)?));
+        return Ok(Arc::new(git::LfsStore::open(side, of_hub(side, http))?));
     }
     Ok(open(side, http, transport)?)
 }
@@ -113,6 +122,7 @@ pub struct RawHub {
 pub fn open_raw(side: &Side, http: HttpOptions) -> Result<RawHub> {
     let (url, user) = git_address(side)?;
     let credentials = (side.at.hub.profile().credentials)(side.token.as_ref());
+    let http = of_hub(side, http);
     let git = Http::new(
         &url,
         Credentials::basic(user, side.token.as_ref()),

@@ -20,6 +20,8 @@ pub struct Profile {
     pub hosts: &'static [&'static str],
     /// Hosts that serve this hub's repos for others; their web addresses are read like those of [`Profile::hosts`].
     pub mirrors: &'static [&'static str],
+    /// Domains at and below which the hub keeps blobs: behind a proxy these need not resolve on this machine.
+    pub storage: &'static [&'static str],
     /// The folder of each kind in web addresses and Git URLs; `None` where the endpoint is the repo's whole address.
     pub folders: Option<Folders>,
     /// The branch that a new repo has.

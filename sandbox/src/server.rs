@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::answer::empty;
 use crate::call::{Call, Origin};
 use crate::counters::Underway;
 use crate::faults::bodies::{End, Line, cut, flipped, slowed};
@@ -136,11 +137,37 @@ async fn exchange(
             return Ok(response);
         }
     }
+    if let Some(pause) = kinds.iter().find_map(later) {
+        return work_later(world, call, pause).await;
+    }
     let response = dispatch(world, call).await;
     if line.is_reset() {
         return Err(Dropped);
     }
     after(response, &kinds, &target, line, uploads).await
+}
+
+fn later(kind: &Kind) -> Option<Duration> {
+    match kind {
+        Kind::WorkLater { ms } => Some(Duration::from_millis(*ms)),
+        _ => None,
+    }
+}
+
+/// Answers 504 once the request was heard out, and does its work after a pause.
+async fn work_later(
+    world: &Arc<World>,
+    mut call: Call,
+    pause: Duration,
+) -> Result<Response<Body>, Dropped> {
+    let body = axum::body::to_bytes(std::mem::take(&mut call.body), usize::MAX).await;
+    call.body = Body::from(body.map_err(|_| Dropped)?);
+    let world = Arc::clone(world);
+    tokio::spawn(async move {
+        tokio::time::sleep(pause).await;
+        dispatch(&world, call).await;
+    });
+    Ok(empty(504))
 }
 
 /// What goes wrong before the request is looked at.

@@ -61,6 +61,15 @@ fn open_blobs_by(
     }
 }
 
+/// The HTTP settings of one worker among those that `options` tells of, whose retries become events.
+pub fn shared_http(
+    settings: &Settings,
+    options: &WorkerOptions,
+    events: &Arc<Events>,
+) -> HttpOptions {
+    events.with_retry_events(settings.http().shared_by(options.workers))
+}
+
 /// The context of moving blobs: a source to read from, and a store to write to.
 pub struct TransferContext {
     /// Where blobs are read.
@@ -89,7 +98,7 @@ impl TransferContext {
         options: &WorkerOptions,
         events: Arc<Events>,
     ) -> Result<Self> {
-        let http = events.with_retry_events(settings.http());
+        let http = shared_http(settings, options, &events);
         let source = open_blobs_by(&settings.source(from)?, options, http.clone())?;
         let transport = options.transport.of_blobs();
         let store = open_blob_store(&settings.destination(to)?, http.clone(), transport)?;
@@ -150,7 +159,7 @@ impl Context {
         options: &WorkerOptions,
         events: Arc<Events>,
     ) -> Result<Self> {
-        let http = events.with_retry_events(settings.http());
+        let http = shared_http(settings, options, &events);
         let source = open_source_by(&settings.source(from)?, options, http.clone())?;
         let transport = options.transport.of_blobs();
         let destination =

@@ -111,14 +111,15 @@ impl Queue<'_> {
                 ..
             },
         ) = (tried.0, self);
-        let json = plan
-            .chunk(self.run.id(), number)
-            .map(|chunk| serde_json::to_string(&chunk).unwrap_or_default())
-            .unwrap_or_default();
+        let chunk = plan.chunk(self.run.id(), number).map(|mut chunk| {
+            // The chunks of other repos share the workers.
+            chunk.options.workers = u32::try_from(self.slots.workers()).unwrap_or(u32::MAX);
+            serde_json::to_string(&chunk).unwrap_or_default()
+        });
         let job = WorkerJob {
             verb: WorkerCommand::Run,
             number,
-            json,
+            json: chunk.unwrap_or_default(),
         };
         progress.begin(number);
         let ended = engine

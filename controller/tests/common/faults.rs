@@ -172,6 +172,13 @@ impl World {
         self.asked("hf_storage", "GET").iter().map(range).collect()
     }
 
+    /// Bytes that a route was sent in all.
+    pub fn bytes_in(&self, route: &str) -> u64 {
+        self.admin("GET", "/counters", "").unwrap()[route]["bytes_in"]
+            .as_u64()
+            .unwrap()
+    }
+
     /// Bytes that a route's answers had in all.
     pub fn bytes_out(&self, route: &str) -> u64 {
         self.admin("GET", "/counters", "").unwrap()[route]["bytes_out"]

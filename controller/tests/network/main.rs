@@ -7,6 +7,7 @@ mod common;
 #[path = "../common/faults.rs"]
 mod faults;
 mod mirror_sites;
+mod names;
 mod ranges;
 mod reach;
 mod resets;

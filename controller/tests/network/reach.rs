@@ -68,6 +68,37 @@ fn a_proxy_by_a_private_name_is_used_and_one_that_is_none_is_refused_by_its_vari
     assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("secret"));
 }
 
+// 30
+#[test]
+fn a_proxy_is_asked_for_no_private_host_that_a_hub_points_at() {
+    let (port, asked) = proxy();
+    let named = format!("http://127.0.0.1:{port}");
+    let inside = TcpListener::bind("127.0.0.1:0").unwrap();
+    let inside = inside.local_addr().unwrap().port();
+    for (host, words) in [
+        (
+            "localhost",
+            "the name localhost resolves to a private address",
+        ),
+        ("127.0.0.1", "private address"),
+        (
+            "inside.invalid",
+            "the name inside.invalid does not resolve here",
+        ),
+    ] {
+        let world = World::serving(&["--advertise", ELSEWHERE]).holding_blob(MB);
+        let href = format!("http://{host}:{inside}/secret");
+        world.always("hf.lfs_batch", json!({"do": "href", "href": href}));
+        let ran = world.migrate_with(&[("HTTP_PROXY", &named)]);
+        ran.ended(1, words);
+        let asked = asked.lock().unwrap().clone();
+        assert!(
+            !asked.is_empty() && asked.iter().all(|line| line.contains(ELSEWHERE)),
+            "{asked:?}"
+        );
+    }
+}
+
 // 10
 #[test]
 fn a_name_that_does_not_resolve_ends_the_run_with_the_name_and_without_retries() {

@@ -209,6 +209,9 @@ impl<'a> Packets<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     const COMMIT: &str = "8f434346648f6b96df89dda901c5176b10a6d839";
@@ -344,6 +347,34 @@ mod tests {
                 Kind::Refused,
                 "{odd:?}"
             );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_bytes_are_refs_or_an_error(bytes in vec(any::<u8>(), 0..600), lines in vec(vec(any::<u8>(), 0..80), 0..8)) {
+            let _ = Advertisement::parse(&bytes);
+            let packet = |line: &Vec<u8>| [format!("{:04x}", line.len() + 4).as_bytes(), line].concat();
+            let body = lines.iter().map(packet).collect::<Vec<_>>().concat();
+            if let Ok(read) = Advertisement::parse(&body) {
+                prop_assert!(read.all.len() <= lines.len());
+            }
+            let mut packets = Packets(&body);
+            for line in lines.iter().filter(|line| !line.is_empty()) {
+                prop_assert_eq!(packets.next().unwrap(), Some(&line[..]));
+            }
+            prop_assert_eq!(packets.next().unwrap(), None);
+        }
+
+        #[test]
+        fn what_is_advertised_is_read(names in vec("refs/(heads|tags)/[a-zA-Z0-9._/é-]{1,40}", 0..20), seed in "[0-9a-f]{40}") {
+            let lines: Vec<_> = names.iter().map(|name| format!("{seed} {name}\n")).collect();
+            let read = advertised(&lines);
+            let found: Vec<_> = read.all.iter().map(|found| (&*found.name, found.oid.as_str())).collect();
+            let expected: Vec<_> = names.iter().map(|name| (&**name, &*seed)).collect();
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -81,6 +81,9 @@ fn digest(value: &str) -> Option<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     const OID: &str = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
@@ -177,5 +180,23 @@ mod tests {
         assert!(
             parse(padded(1023).as_bytes()).is_some() && parse(padded(1024).as_bytes()).is_none()
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_bytes_are_a_pointer_or_a_plain_file(bytes in vec(any::<u8>(), 0..1200), lines in "(version|oid|size|ext-0-a| |\n|[a-f0-9:/+-]{1,9}){0,30}") {
+            prop_assert!(parse(&bytes).is_none() || bytes.len() <= LONGEST);
+            parse(lines.as_bytes());
+            parse(pointer(&lines).as_bytes());
+        }
+
+        #[test]
+        fn what_is_written_as_a_pointer_is_read_as_its_blob(seed in any::<[u8; 8]>(), size in 0..=i64::MAX as u64) {
+            let blob = Blob { sha256: Sha256::of(&seed), size };
+            let text = pointer(&format!("oid sha256:{}\nsize {size}\n", blob.sha256));
+            prop_assert_eq!(parse(text.as_bytes()), Some(blob));
+        }
     }
 }

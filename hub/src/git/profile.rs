@@ -12,6 +12,8 @@ pub(crate) const PROFILE: Profile = Profile {
     endpoint: None,
     hosts: &[],
     mirrors: &[],
+    // GitHub's; other hosts keep blobs below their own domain, or where a user's resolver has to know the name.
+    storage: &["githubusercontent.com", "github-cloud.s3.amazonaws.com"],
     folders: None,
     main_branch: "main",
     variables: Variables {

@@ -34,6 +34,7 @@ pub(super) struct Inner {
     pub(super) client: reqwest::Client,
     pub(super) endpoint: Endpoint,
     pub(super) proxies: Proxies,
+    pub(super) resolver: Arc<Resolver>,
     pub(super) credentials: Credentials,
     /// The hub has refused these credentials: they are not sent again.
     pub(super) revoked: AtomicBool,
@@ -74,6 +75,13 @@ impl Http {
     ) -> Result<Self> {
         let endpoint = Endpoint::new(endpoint, decoder.public_origins())?;
         let hub = endpoint.origin();
+        let resolver = Arc::new(Resolver::new(
+            hub.host(),
+            hub.is_plainly_private(),
+            proxies.clone(),
+            options.storage,
+            system_lookup(),
+        ));
         let client = proxies
             .apply(unacknowledged_for(
                 options.stall,
@@ -84,12 +92,7 @@ impl Http {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
-            .dns_resolver(Resolver::new(
-                hub.host(),
-                hub.is_plainly_private(),
-                proxies.clone(),
-                system_lookup(),
-            ))
+            .dns_resolver(resolver.clone())
             .tls_backend_preconfigured(tls::config()?)
             .build()
             .map_err(|error| {
@@ -98,11 +101,12 @@ impl Http {
                     format!("the HTTP client can't be set up: {error}"),
                 )
             })?;
-        let rate_limit = RateLimit::new(options.clock.clone());
+        let rate_limit = RateLimit::new(options.clock.clone(), options.retry);
         let inner = Inner {
             client,
             endpoint,
             proxies,
+            resolver,
             credentials,
             revoked: AtomicBool::new(false),
             decoder: Box::new(decoder),

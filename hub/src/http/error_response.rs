@@ -152,6 +152,10 @@ fn kind_of(status: StatusCode) -> Kind {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use reqwest::header::HeaderValue;
+
     use super::super::storage_error::PlainErrorDecoder;
     use super::*;
 
@@ -225,5 +229,45 @@ mod tests {
             error(502, &[], "<html>").to_string(),
             "the server answered 502 Bad Gateway"
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_headers_ask_for_some_wait_or_none(limit in any_header(), after in any_header(), body in vec(any::<u8>(), 0..200)) {
+            let headers = [("ratelimit", limit), ("retry-after", after)];
+            let headers = headers.map(|(name, value)| (name.parse().unwrap(), value));
+            let headers = headers.into_iter().collect();
+            let answer = ErrorResponse {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                headers: &headers,
+                body: body.into(),
+            };
+            let error = answer.into_error(&PlainErrorDecoder, SystemTime::UNIX_EPOCH, &Redactor::default());
+            prop_assert!(error.retry_after().is_none_or(|wait| !wait.is_zero()));
+            prop_assert!(error.to_string().chars().all(|c| !c.is_control()));
+        }
+
+        #[test]
+        fn the_longest_wait_of_empty_buckets_is_read(buckets in vec((0..3_u64, 0..100_000_u64), 1..6)) {
+            let shown = buckets.iter().map(|(left, seconds)| format!("\"b\";r={left};t={seconds}"));
+            let value: HeaderValue = shown.collect::<Vec<_>>().join(", ").parse().unwrap();
+            let headers = [("ratelimit".parse().unwrap(), value)].into_iter().collect();
+            let answer = ErrorResponse {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                headers: &headers,
+                body: Bytes::new(),
+            };
+            let longest = buckets.iter().filter(|(left, _)| *left == 0).map(|(_, seconds)| seconds + 1).max();
+            prop_assert_eq!(answer.wait(SystemTime::UNIX_EPOCH), longest.map(Duration::from_secs));
+        }
+    }
+
+    fn any_header() -> impl Strategy<Value = HeaderValue> {
+        let odd = vec(any::<u8>(), 0..60)
+            .prop_filter_map("no header", |bytes| HeaderValue::from_bytes(&bytes).ok());
+        let near = "([a-z]=|r=|t=|;|,| |\"|[0-9]{1,21}|-|Sun, 06 Nov 1994|08:49:37 GMT){0,12}";
+        prop_oneof![odd, near.prop_map(|text| text.parse().unwrap())]
     }
 }

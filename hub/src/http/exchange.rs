@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT,
 };
-use reqwest::{Method, Url};
+use reqwest::{Method, StatusCode, Url};
 
 use super::body::ByteStream;
 use super::client::Http;
@@ -84,7 +84,8 @@ impl Http {
         name: &str,
         apart: bool,
     ) -> Result<reqwest::Response> {
-        let mut builder = self.prepare(request.method.clone(), url, headers_for(request, url)?)?;
+        let headers = headers_for(request, url)?;
+        let mut builder = self.prepare(request.method.clone(), url, headers).await?;
         if !apart {
             builder = builder.headers(self.credentials_for(url)?);
         }
@@ -94,7 +95,8 @@ impl Http {
         self.0.rate_limit.wait(self.host(url)).await;
         let patience = request.patience.unwrap_or(self.0.options.stall);
         let sent = tokio::time::timeout(patience, builder.send()).await;
-        sent.map_err(|_| stall::stalled(patience).of_request(name))?
+        let stalled = || stall::stalled(patience).unanswered_if(true);
+        sent.map_err(|_| stalled().of_request(name))?
             .map_err(|error| self.unsent(error, url, name))
     }
 
@@ -103,7 +105,7 @@ impl Http {
     }
 
     /// A request with its own headers, if it may be sent there at all.
-    pub(super) fn prepare(
+    pub(super) async fn prepare(
         &self,
         method: Method,
         url: &Url,
@@ -128,6 +130,10 @@ impl Http {
                 Kind::Refused,
                 format!("the hub points at the proxy {origin}"),
             ));
+        }
+        if origin.ip().is_none() && self.0.proxies.may_carry(url) {
+            let admitted = self.0.resolver.admit(origin.host()).await;
+            admitted.map_err(|error| Error::new(error.kind(), error.to_string()))?;
         }
         if !self.is_hub(url) {
             self.0.credentials.stay_out_of(url, &headers)?;
@@ -193,7 +199,10 @@ impl Http {
         } else {
             &PlainErrorDecoder
         };
-        let error = answer.into_error(decoder, self.0.options.clock.date(), self.redactor());
+        let is_gateways = answer.status == StatusCode::GATEWAY_TIMEOUT;
+        let error = answer
+            .into_error(decoder, self.0.options.clock.date(), self.redactor())
+            .unanswered_if(is_gateways);
         let error = self.0.options.retry.bounded(error);
         if ours && error.kind() == Kind::Unauthorized && !self.0.credentials.headers().is_empty() {
             self.0.revoked.store(true, Ordering::Relaxed);

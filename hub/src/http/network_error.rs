@@ -3,18 +3,18 @@
 use super::resolve::NameError;
 use crate::error::{Error, Kind};
 
-/// The error of a failure below HTTP; `hint` is added where no connection was made. A name, a certificate or a proxy's login does
-/// not get better by trying again.
+/// The error of a failure below HTTP; `hint` is added where no connection was made. A name that is
+/// not there, a certificate or a proxy's login does not get better by trying again; a resolver without an answer may have one then.
 pub(super) fn network_error(error: reqwest::Error, request: &str, hint: &str) -> Error {
-    let hint = if error.is_connect() { hint } else { "" };
+    let is_connected = !error.is_connect();
+    let hint = if is_connected { "" } else { hint };
     let error = error.without_url();
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     let mut last = error.to_string();
     let (mut kind, mut stalled) = (Kind::Transient, false);
     while let Some(inner) = cause {
         kind = match inner.downcast_ref::<NameError>() {
-            Some(NameError::Unknown(_)) => Kind::Unreachable,
-            Some(NameError::Private(_)) => Kind::Refused,
+            Some(name) => name.kind(),
             None if is_certificate_error(inner) || is_refused_login(inner) => Kind::Unreachable,
             None => kind,
         };
@@ -22,7 +22,9 @@ pub(super) fn network_error(error: reqwest::Error, request: &str, hint: &str) ->
         last = inner.to_string();
         cause = inner.source();
     }
-    let error = Error::new(kind, crate::path::escape(&last) + hint).of_request(request);
+    let error = Error::new(kind, crate::path::escape(&last) + hint)
+        .of_request(request)
+        .unanswered_if(is_connected && kind == Kind::Transient);
     if stalled {
         error.after_a_stall()
     } else {

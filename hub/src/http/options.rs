@@ -18,6 +18,8 @@ pub struct HttpOptions {
     pub clock: Arc<dyn Clock>,
     /// Told of each retry before its pause.
     pub on_retry: OnRetry,
+    /// Domains of the hub's storage: behind a proxy these need not resolve here.
+    pub storage: &'static [&'static str],
 }
 
 impl Default for HttpOptions {
@@ -27,11 +29,18 @@ impl Default for HttpOptions {
             stall: Duration::from_secs(60),
             clock: Arc::new(SystemClock),
             on_retry: Arc::new(|_, _| ()),
+            storage: &[],
         }
     }
 }
 
 impl HttpOptions {
+    /// The same where so many workers ask the hubs at a time.
+    pub fn shared_by(mut self, workers: u32) -> Self {
+        self.retry.workers = workers.max(1);
+        self
+    }
+
     /// The tries of one operation, as [`Attempts`] says.
     pub fn attempts(&self) -> Attempts {
         Attempts::new(self.retry, self.clock.clone(), self.on_retry.clone())

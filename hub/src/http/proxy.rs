@@ -94,13 +94,24 @@ impl Proxies {
         })
     }
 
-    /// What someone who can't reach an address of this scheme should know, without the proxy's password.
-    pub(crate) fn hint(&self, scheme: &str) -> String {
+    /// Whether requests to this address may go by a proxy, which resolves the name itself. The system's own settings (macOS, Windows)
+    /// can't be seen here.
+    pub(crate) fn may_carry(&self, url: &Url) -> bool {
+        let named = self.of_scheme(url.scheme()).is_some();
+        named || (cfg!(any(target_os = "macos", windows)) && self.all().next().is_none())
+    }
+
+    fn of_scheme(&self, scheme: &str) -> Option<&Named> {
         let named = if scheme == "https" {
             &self.https
         } else {
             &self.http
         };
+        named.as_ref()
+    }
+
+    /// What someone who can't reach an address of this scheme should know, without the proxy's password.
+    pub(crate) fn hint(&self, scheme: &str) -> String {
         let address = |url: &Url| {
             format!(
                 "{}{}",
@@ -110,8 +121,7 @@ impl Proxies {
                     .unwrap_or_default()
             )
         };
-        named
-            .as_ref()
+        self.of_scheme(scheme)
             .map(|Named { variable, url }| {
                 format!("; {variable} names the proxy {}", escape(&address(url)))
             })

@@ -23,6 +23,8 @@ pub struct RetryPolicy {
     pub cap: Duration,
     /// The longest wait that a server may ask for; beyond it the item is given up for now.
     pub longest_wait: Duration,
+    /// Workers that ask the same hubs at a time, this one included.
+    pub workers: u32,
 }
 
 impl Default for RetryPolicy {
@@ -33,10 +35,13 @@ impl Default for RetryPolicy {
             base: Duration::from_secs(2),
             cap: Duration::from_secs(60),
             longest_wait: Duration::from_secs(1800),
+            workers: 1,
         }
     }
 }
 
+/// The share of a common wait over which the requests of one worker spread afterwards.
+const SPREAD: f64 = 0.05;
 /// How often a new address is asked for when storage refuses one.
 const RENEWALS: u32 = 2;
 
@@ -47,6 +52,19 @@ impl RetryPolicy {
             let bound = self.base.saturating_mul(1 << attempt.min(16)).min(self.cap);
             bound.mul_f64(fastrand::f64())
         })
+    }
+
+    /// What a request waits beyond `wait`, which the server asked of all: the more workers there are, the longer is the span over which
+    /// they come back, up to the wait again. `random` is from 0 to 1.
+    pub(super) fn spread(&self, wait: Duration, random: f64) -> Duration {
+        let share = (SPREAD * f64::from(self.workers)).min(1.0);
+        wait.min(self.longest_wait).mul_f64(share * random)
+    }
+
+    /// The pause before another try: our own, or what the server asks for if that is longer.
+    fn pause(&self, own: Duration, asked: Option<Duration>, random: f64) -> Duration {
+        let asked = asked.map(|wait| wait.saturating_add(self.spread(wait, random)));
+        own.max(asked.unwrap_or_default())
     }
 
     /// The same error, as [`Kind::RateLimited`] where a failing server asks for a longer wait than the policy allows.
@@ -121,7 +139,7 @@ impl Attempts {
         renewed || self.policy.covers(error)
     }
 
-    /// Waits before the next try, as long as the server asks or else the policy says.
+    /// Waits before the next try, as long as the server asks or the policy says, whichever is longer.
     ///
     /// # Errors
     /// `error` itself when it will not pass; the same, marked as retried, when no try is left.
@@ -160,8 +178,41 @@ impl Attempts {
         }
     }
 
+    /// Whether something turns up within `patience` that may be done already: looks after each pause, which grows from the policy's
+    /// first to its longest. Each is told as one after `error`.
+    ///
+    /// # Errors
+    /// `error` itself when the time is over; what a look fails with for good.
+    pub(crate) async fn found_within<F, L>(
+        self,
+        patience: Duration,
+        error: Error,
+        mut look: L,
+    ) -> Result<()>
+    where
+        F: Future<Output = Result<bool>>,
+        L: FnMut(u32) -> F,
+    {
+        let begun = self.clock.now();
+        let mut pause = self.policy.base.min(self.policy.cap);
+        for number in 0.. {
+            if look(number).await? {
+                break;
+            }
+            let left = patience.saturating_sub(self.clock.now() - begun);
+            if left.is_zero() {
+                return Err(error);
+            }
+            self.pause(&error, pause.min(left)).await;
+            pause = pause.saturating_mul(2).min(self.policy.cap);
+        }
+        Ok(())
+    }
+
     async fn pause(&self, error: &Error, pause: Duration) {
-        let pause = error.retry_after().unwrap_or(pause);
+        let pause = self
+            .policy
+            .pause(pause, error.retry_after(), fastrand::f64());
         (self.on_retry)(error, pause);
         self.clock.sleep(pause).await;
     }
@@ -218,12 +269,45 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_servers_wait_wins_over_the_jitter() {
+    async fn the_servers_wait_wins_over_a_shorter_pause() {
         let wait =
             Error::new(Kind::RateLimited, "429").with_retry_after(Some(Duration::from_secs(77)));
         let (result, clock, _) = run(RetryPolicy::default(), vec![wait]).await;
         assert!(result.is_ok());
-        assert_eq!(clock.total(), Duration::from_secs(77));
+        let waited = clock.total().as_secs_f64();
+        assert!((77.0..=77.0 * (1.0 + SPREAD)).contains(&waited), "{waited}");
+    }
+
+    #[test]
+    fn a_wait_shorter_than_our_own_pause_does_not_shorten_it() {
+        let policy = RetryPolicy::default();
+        let [own, asked] = [20, 1].map(Duration::from_secs);
+        for told in [None, Some(Duration::ZERO), Some(asked)] {
+            assert_eq!(policy.pause(own, told, 0.5), own);
+        }
+        assert_eq!(policy.pause(asked, Some(own), 0.0), own);
+        let endless = Some(Duration::MAX);
+        assert_eq!(policy.pause(own, endless, 1.0), Duration::MAX);
+    }
+
+    #[test]
+    fn workers_come_back_one_after_the_other_after_a_common_wait() {
+        let wait = Duration::from_secs(60);
+        let random = &mut fastrand::Rng::with_seed(12);
+        for (workers, spread) in [(1_u32, 3.0), (12, 36.0), (20, 60.0), (100, 60.0)] {
+            let policy = RetryPolicy {
+                workers,
+                ..RetryPolicy::default()
+            };
+            let mut back: Vec<f64> = (0..workers)
+                .map(|_| policy.pause(Duration::ZERO, Some(wait), random.f64()))
+                .map(|pause| pause.as_secs_f64())
+                .collect();
+            back.sort_by(f64::total_cmp);
+            assert!(back[0] >= 60.0 && back[back.len() - 1] <= 60.0 + spread);
+            let together = back.windows(4).filter(|four| four[3] - four[0] < 0.06);
+            assert_eq!(together.count(), 0, "{workers}: {back:?}");
+        }
     }
 
     #[tokio::test]
@@ -263,6 +347,30 @@ mod tests {
         }
         let error = attempts.wait_after(transient()).await.unwrap_err();
         assert!(error.was_retried(), "6 retries in all");
+    }
+
+    #[tokio::test]
+    async fn what_may_be_done_already_is_looked_for_until_it_is_there_or_the_time_is_over() {
+        let quarter = Duration::from_secs(900);
+        let looked = |there_after: u64| async move {
+            let clock = ManualClock::new();
+            let attempts = attempts_of(RetryPolicy::default(), &clock);
+            let is_there = |_| async { Ok(clock.total() >= Duration::from_secs(there_after)) };
+            let found = attempts.found_within(quarter, transient(), is_there).await;
+            (found.is_ok(), clock.total())
+        };
+        assert_eq!(looked(0).await, (true, Duration::ZERO));
+        let (found, waited) = looked(100).await;
+        assert!(
+            found && (100..160).contains(&waited.as_secs()),
+            "{waited:?}"
+        );
+        assert_eq!(looked(901).await, (false, quarter));
+        let clock = ManualClock::new();
+        let denied = |_| async { Err(Error::new(Kind::Unauthorized, "no")) };
+        let attempts = attempts_of(RetryPolicy::default(), &clock);
+        let found = attempts.found_within(quarter, transient(), denied).await;
+        assert_eq!(found.unwrap_err().kind(), Kind::Unauthorized);
     }
 
     #[tokio::test]

@@ -102,11 +102,17 @@ impl StallTimeout {
         }
     }
 
+    /// Whether everything was handed over, so that the server may have done what it was asked.
+    pub(crate) fn is_finished(&self) -> bool {
+        let progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.finished
+    }
+
     fn check(&self, span: Duration, patience: Duration) -> Result<()> {
         let progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = if progress.finished { patience } else { span };
         if !progress.starved && progress.moved.elapsed() > limit {
-            Err(stalled(limit))
+            Err(stalled(limit).unanswered_if(true))
         } else {
             Ok(())
         }

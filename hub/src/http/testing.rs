@@ -28,7 +28,7 @@ pub(crate) fn quick(clock: &Arc<ManualClock>) -> HttpOptions {
         retry,
         stall: Duration::from_secs(60),
         clock: clock.clone(),
-        on_retry: Arc::new(|_, _| ()),
+        ..HttpOptions::default()
     }
 }
 

@@ -31,12 +31,40 @@ struct Upload {
     permitted: bool,
 }
 
+impl Upload {
+    /// One whose address or headers tell whether they permit it: a signature, or a login that the hub named.
+    fn new(method: Method, url: Url, headers: HeaderMap, body: ByteStream) -> Self {
+        Self {
+            permitted: headers.contains_key(AUTHORIZATION) || is_signed(&url),
+            method,
+            url,
+            headers,
+            body,
+            length: None,
+        }
+    }
+
+    fn of_length(self, length: u64) -> Self {
+        Self {
+            length: Some(length),
+            ..self
+        }
+    }
+
+    fn permitted(self) -> Self {
+        Self {
+            permitted: true,
+            ..self
+        }
+    }
+}
+
 impl Http {
     /// PUTs `length` bytes in one streamed request with that exact length. Tried once: the body is gone.
     ///
     /// # Errors
     /// The body's own error when it failed; else what the server or the network says. A redirect is [`Kind::Transient`]: a fresh body
-    /// goes where it led.
+    /// goes where it led. An error is unanswered where the server has had the whole body and may have stored it.
     pub async fn upload(
         &self,
         url: Url,
@@ -44,16 +72,8 @@ impl Http {
         body: ByteStream,
         length: u64,
     ) -> Result<Response> {
-        let permitted = is_permitted(&url, &headers);
-        self.stream(Upload {
-            method: Method::PUT,
-            url,
-            headers,
-            body,
-            length: Some(length),
-            permitted,
-        })
-        .await
+        self.stream(Upload::new(Method::PUT, url, headers, body).of_length(length))
+            .await
     }
 
     /// PUTs as [`Http::upload`] does, to an address that carries its own permission.
@@ -67,15 +87,8 @@ impl Http {
         body: ByteStream,
         length: u64,
     ) -> Result<Response> {
-        self.stream(Upload {
-            method: Method::PUT,
-            url,
-            headers,
-            body,
-            length: Some(length),
-            permitted: true,
-        })
-        .await
+        let upload = Upload::new(Method::PUT, url, headers, body).of_length(length);
+        self.stream(upload.permitted()).await
     }
 
     /// POSTs a body that ends when it ends, to a server that takes bodies without a length (Git's do). Tried once.
@@ -88,16 +101,8 @@ impl Http {
         headers: HeaderMap,
         body: ByteStream,
     ) -> Result<Response> {
-        let permitted = is_permitted(&url, &headers);
-        self.stream(Upload {
-            method: Method::POST,
-            url,
-            headers,
-            body,
-            length: None,
-            permitted,
-        })
-        .await
+        self.stream(Upload::new(Method::POST, url, headers, body))
+            .await
     }
 
     /// POSTs `content`, watched like an upload: it may take as long as it likes, as long as something moves. Tried once.
@@ -115,22 +120,16 @@ impl Http {
             .step_by(PIECE)
             .map(move |at| Ok(content.slice(at..length.min(at + PIECE))));
         let body = futures_util::stream::iter(pieces).boxed();
-        let permitted = is_permitted(&url, &headers);
-        self.stream(Upload {
-            method: Method::POST,
-            url,
-            headers,
-            body,
-            length: Some(length as u64),
-            permitted,
-        })
-        .await
+        self.stream(Upload::new(Method::POST, url, headers, body).of_length(length as u64))
+            .await
     }
 
     async fn stream(&self, upload: Upload) -> Result<Response> {
-        self.try_stream(upload)
-            .await
-            .map_err(|error| error.without(self.redactor()))
+        let stall = StallTimeout::new();
+        self.try_stream(upload, &stall).await.map_err(|error| {
+            let may_be_done = error.is_unanswered() && stall.is_finished();
+            error.unanswered_if(may_be_done).without(self.redactor())
+        })
     }
 
     async fn try_stream(
@@ -143,13 +142,13 @@ impl Http {
             length,
             permitted,
         }: Upload,
+        stall: &StallTimeout,
     ) -> Result<Response> {
         let url = self.0.redirects.follow(url)?;
         let name = format!("{method} {}", show(&url));
-        let stall = StallTimeout::new();
         let body_error = BodyError::default();
         let outgoing = body_error.note(stall.outgoing(body, length.unwrap_or(u64::MAX)));
-        let mut builder = self.prepare(method.clone(), &url, headers)?;
+        let mut builder = self.prepare(method.clone(), &url, headers).await?;
         if !permitted {
             builder = builder.headers(self.credentials_for(&url)?);
         }
@@ -164,19 +163,12 @@ impl Http {
                 .await
                 .map_err(|error| self.unsent(error, &url, &name))
         };
-        let answered = stall
-            .over(
-                sent,
-                self.0.options.stall,
-                UPLOAD_PATIENCE.max(self.0.options.stall),
-            )
-            .await;
+        let patience = UPLOAD_PATIENCE.max(self.0.options.stall);
+        let answered = stall.over(sent, self.0.options.stall, patience).await;
         let answer =
             answered.map_err(|error| body_error.take().unwrap_or(error.of_request(&name)))?;
-        match self
-            .redirect_of(&method, &url, &answer)
-            .map_err(|error| error.of_request(&name))?
-        {
+        let next = self.redirect_of(&method, &url, &answer);
+        match next.map_err(|error| error.of_request(&name))? {
             Some(next) => Err(self
                 .redirected(&url, &next, answer.status())
                 .of_request(name)),
@@ -209,6 +201,8 @@ impl BodyError {
     ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
         let slot = self.0.clone();
         body.map_err(move |error| {
+            // Whether the source has answered says nothing of this request.
+            let error = error.unanswered_if(false);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             std::io::Error::other("the body failed")
         })
@@ -217,9 +211,4 @@ impl BodyError {
     fn take(&self) -> Option<Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
-}
-
-/// Whether something else than the hub's credentials permits a request: a signature, or headers that are sent as they were told.
-fn is_permitted(url: &Url, headers: &HeaderMap) -> bool {
-    headers.contains_key(AUTHORIZATION) || is_signed(url)
 }

@@ -15,6 +15,14 @@ pub(crate) const PROFILE: Profile = Profile {
     endpoint: Some("https://huggingface.co"),
     hosts: &["huggingface.co", "hf.co"],
     mirrors: &["hf-mirror.com"],
+    // Below its own domains, and in S3 by either form of the address (recorded).
+    storage: &[
+        "huggingface.co",
+        "hf.co",
+        "s3-accelerate.amazonaws.com",
+        "s3.us-east-1.amazonaws.com",
+        "s3.amazonaws.com",
+    ],
     folders: Some(Folders {
         model: "",
         dataset: "datasets",

@@ -113,6 +113,11 @@ fn is_next(parameter: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use proptest::collection::{btree_map, btree_set, vec};
+    use proptest::prelude::*;
+    use reqwest::header::HeaderValue;
     use serde_json::json;
 
     use super::super::testing::{COMMIT, repo};
@@ -324,5 +329,59 @@ mod tests {
         let server = Server::answering(|_| Reply::new(403, &[], "")).await;
         assert_eq!(repo(&server).list().await.unwrap_err().kind(), Kind::Denied);
         assert_eq!(server.seen().len(), 1, "at the first page it is meant");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_link_header_names_a_next_page_or_none(bytes in vec(any::<u8>(), 0..80), near in "(<|>|;|,| |=|rel|\"next\"|next|http://h/x){0,20}") {
+            for value in [HeaderValue::from_bytes(&bytes), near.parse()].into_iter().flatten() {
+                let length = value.len();
+                let found = next_link(&[(LINK, value)].into_iter().collect());
+                // A byte is written as three at most.
+                prop_assert!(found.is_none_or(|link| link.len() <= 3 * length));
+            }
+        }
+
+        #[test]
+        fn a_next_page_is_found_wherever_it_stands(page in "/[a-z0-9/?=&%]{1,60}", others in vec("(first|last|prev)", 0..4), at in 0..4_usize) {
+            let mut links: Vec<_> = others.iter().map(|rel| format!("</other>; rel=\"{rel}\"")).collect();
+            links.insert(at.min(links.len()), format!("<{page}>; rel=\"next\""));
+            let headers = [(LINK, links.join(", ").parse().unwrap())].into_iter().collect();
+            prop_assert_eq!(next_link(&headers), Some(page));
+        }
+
+        #[test]
+        fn any_page_costs_only_its_odd_entries(odd in vec(any_entry(), 0..12), names in btree_set("[a-z]{1,8}(/[a-zé ]{1,8})?", 0..12)) {
+            let entries: Vec<_> = names.iter().map(|name| entry(name)).collect();
+            let mut walk = Walk::default();
+            walk.take(odd.clone()).unwrap();
+            walk.take(entries).unwrap();
+            let listing = walk.ended();
+            let paths: HashSet<_> = listing.files.iter().map(|listed| listed.file.path.as_str().to_owned()).collect();
+            let of_odd = |name: &&String| odd.iter().any(|entry| entry["path"] == **name);
+            prop_assert!(names.iter().filter(|name| !of_odd(name)).all(|name| paths.contains(name)));
+            prop_assert!(listing.files.len() + listing.refused.len() <= odd.len() + names.len());
+        }
+    }
+
+    /// An entry that is nearly one.
+    fn any_entry() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![
+            any::<String>(),
+            "(file|directory|unknown|[0-9a-f]{40,64}|\\.\\./x|a/b)"
+        ];
+        let value = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+        ];
+        let lfs = btree_map("(oid|sha256|size)", value.clone(), 0..3).prop_map(|map| json!(map));
+        let value = prop_oneof![4 => value, 1 => lfs];
+        let keys = "(type|path|size|oid|lfs|xetHash)";
+        btree_map(keys, value, 0..6).prop_map(|map| json!(map))
     }
 }

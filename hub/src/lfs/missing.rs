@@ -119,6 +119,14 @@ pub(super) async fn target(lfs: &Lfs, blob: Blob) -> Result<Option<UploadAddress
     if let Some(target) = lfs.targets.take(blob.sha256, lfs.now()) {
         return Ok(Some(target));
     }
+    address(lfs, blob).await
+}
+
+/// Where one blob goes by the hub's answer of now; `None` when the hub has it.
+///
+/// # Errors
+/// As [`target`].
+pub(super) async fn address(lfs: &Lfs, blob: Blob) -> UploadAnswer {
     ask(lfs, &[blob])
         .await?
         .pop()

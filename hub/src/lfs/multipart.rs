@@ -314,12 +314,11 @@ pub(super) struct Complete {
 }
 
 impl Complete {
-    /// Has storage join the parts. Asked once: should the answer be lost, a look tells whether the upload was completed.
-    pub(super) async fn tell(self, lfs: &Lfs) -> Result<()> {
-        let parts = self
-            .etags
-            .into_iter()
-            .zip(1..)
+    /// Has storage join the parts. Asked once: should the answer be lost, a look tells whether the upload was completed. It may be
+    /// asked again, since the parts stay where they are until they are joined.
+    pub(super) async fn tell(&self, lfs: &Lfs) -> Result<()> {
+        let etags = self.etags.iter().zip(1..);
+        let parts = etags
             .map(|(etag, part_number)| Part { part_number, etag })
             .collect();
         let told = serde_json::to_vec(&Completion {
@@ -327,7 +326,7 @@ impl Complete {
             parts,
         });
         let told = told.map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-        let request = Request::post(self.url)
+        let request = Request::post(self.url.clone())
             .headers(user_agent::git_lfs())
             .accept(MEDIA_TYPE)
             .body(MEDIA_TYPE, told)

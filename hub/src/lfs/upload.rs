@@ -1,11 +1,14 @@
 //! Storing one blob: whole or in parts, and then the hub is told. Facts: huggingface_hub 2.4.0, `lfs.py` (`lfs_upload`).
 
+use std::time::Duration;
+
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
 use super::Lfs;
 use super::batch::MEDIA_TYPE;
-use super::missing::{UploadShape, target};
+use super::missing::{UploadShape, address, target};
+use super::multipart::Complete;
 use super::wire::Wanted;
 use crate::http::{Request, user_agent};
 use crate::{Blob, Body, ByteStream, Error, Kind, Result};
@@ -26,7 +29,7 @@ pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
         headers,
         authenticated,
     });
-    match target.way {
+    let (sent, complete) = match target.way {
         UploadShape::Whole(url, headers) => {
             let upload = WholeUpload {
                 url,
@@ -35,18 +38,25 @@ pub(super) async fn put(lfs: &Lfs, blob: Blob, body: Body) -> Result<()> {
                 body: body.verified(blob),
                 size: blob.size,
             };
-            lfs.protocol.put(lfs, upload).await?;
+            (lfs.protocol.put(lfs, upload).await, None)
         }
         UploadShape::Parts(parts) => {
-            let completed = parts.send(lfs, blob, body).await?.tell(lfs).await;
-            if let Err(lost) = completed {
-                return looked_for(lfs, hub, blob, lost).await;
-            }
+            let complete = parts.send(lfs, blob, body).await?;
+            (complete.tell(lfs).await, Some(complete))
         }
-    }
-    match hub {
-        Some(hub) => verify(lfs, hub, blob).await,
-        None => Ok(()),
+    };
+    match (sent, hub) {
+        (Err(error), hub) => {
+            LostAnswer {
+                hub,
+                complete,
+                blob,
+            }
+            .found(lfs, error)
+            .await
+        }
+        (Ok(()), Some(hub)) => verify(lfs, &hub, blob).await,
+        (Ok(()), None) => Ok(()),
     }
 }
 
@@ -69,35 +79,95 @@ struct Verify {
     authenticated: bool,
 }
 
-/// Storage may have joined the parts though its answer was `lost`, as after a gateway's patience: the hub knows, where it can be
-/// asked, and a blob of many gigabytes is not sent again for an answer.
-async fn looked_for(lfs: &Lfs, hub: Option<Verify>, blob: Blob, lost: Error) -> Result<()> {
-    match hub {
-        Some(hub) if lost.kind() == Kind::Transient => {
-            verify(lfs, hub, blob).await.map_err(|_| lost)
+/// How long a blob is looked for whose upload may be done: storage joins the parts of a large one, or a gateway loses patience.
+const LOOKED_FOR: Duration = Duration::from_secs(15 * 60);
+/// A small blob is soon sent again.
+const SHORTEST_LOOK: Duration = Duration::from_secs(60);
+/// Bytes a second below which no upload was measured: what takes longer to look for than to send is sent.
+const SLOWEST: u64 = 100_000;
+
+/// An upload whose answer did not come. Nothing of the blob is sent again until the hub was asked for it.
+struct LostAnswer {
+    /// Who knows whether the blob is there; without one, the check of blobs does.
+    hub: Option<Verify>,
+    /// The parts, which are all there: to be joined once more.
+    complete: Option<Complete>,
+    blob: Blob,
+}
+
+impl LostAnswer {
+    /// Ends well when the blob is there all the same.
+    ///
+    /// # Errors
+    /// `error` itself where nothing can have been stored, or nothing was within the time.
+    async fn found(&self, lfs: &Lfs, error: Error) -> Result<()> {
+        let retry = &lfs.http.options().retry;
+        let by_size = Duration::from_secs(self.blob.size / SLOWEST);
+        let (may_be_there, patience) = match self.complete {
+            Some(_) => (retry.covers(&error), LOOKED_FOR),
+            None => (
+                error.kind() == Kind::Transient && error.is_unanswered(),
+                by_size.clamp(SHORTEST_LOOK, LOOKED_FOR),
+            ),
+        };
+        if !may_be_there {
+            return Err(error);
         }
-        _ => Err(lost),
+        let patience = patience.min(retry.longest_wait);
+        let attempts = lfs.http.options().attempts();
+        attempts
+            .found_within(patience, error, |look| self.is_there(lfs, look))
+            .await
+    }
+
+    /// Looks; from the second time on the parts are joined again, if that was not done.
+    async fn is_there(&self, lfs: &Lfs, look: u32) -> Result<bool> {
+        if settled(self.is_stored(lfs).await)? {
+            return Ok(true);
+        }
+        let Some(complete) = self.complete.as_ref().filter(|_| look > 0) else {
+            return Ok(false);
+        };
+        let is_joined = settled(complete.tell(lfs).await.map(|()| true))?;
+        Ok(is_joined && settled(self.is_stored(lfs).await)?)
+    }
+
+    async fn is_stored(&self, lfs: &Lfs) -> Result<bool> {
+        match &self.hub {
+            Some(hub) => verify(lfs, hub, self.blob).await.map(|()| true),
+            None => Ok(address(lfs, self.blob).await?.is_none()),
+        }
+    }
+}
+
+/// What a look found. A hub that does not find the blob, or fails in passing, may do better next time.
+fn settled(look: Result<bool>) -> Result<bool> {
+    match look {
+        Err(error)
+            if matches!(
+                error.kind(),
+                Kind::Corrupt | Kind::Expired | Kind::Transient | Kind::RateLimited
+            ) =>
+        {
+            Ok(false)
+        }
+        look => look,
     }
 }
 
 /// Tells the hub that the blob is there; it looks.
-async fn verify(lfs: &Lfs, hub: Verify, blob: Blob) -> Result<()> {
-    let Verify {
-        url,
-        headers,
-        authenticated,
-    } = hub;
+async fn verify(lfs: &Lfs, hub: &Verify, blob: Blob) -> Result<()> {
     let told = Wanted {
         oid: blob.sha256.to_string(),
         size: blob.size,
     };
     let told =
         serde_json::to_vec(&told).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
-    let permitted = authenticated || headers.contains_key(AUTHORIZATION);
-    let request = Request::post(url)
+    let permitted = hub.authenticated || hub.headers.contains_key(AUTHORIZATION);
+    let request = Request::post(hub.url.clone())
         .headers(user_agent::git_lfs())
         .accept(MEDIA_TYPE)
-        .headers(headers)
+        .headers(hub.headers.clone())
         .body(MEDIA_TYPE, told);
     let request = if permitted { request.signed() } else { request };
     match lfs.http.send(request).await {
@@ -110,13 +180,17 @@ async fn verify(lfs: &Lfs, hub: Verify, blob: Blob) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use bytes::Bytes;
     use futures_util::{StreamExt, stream};
     use serde_json::json;
 
     use super::*;
-    use crate::http::testing::{Reply, Seen, Server};
-    use crate::huggingface::testing::{TOKEN, repo};
+    use crate::clock::tests::ManualClock;
+    use crate::http::testing::{Reply, Seen, Server, quick};
+    use crate::huggingface::HuggingFaceRepo;
+    use crate::huggingface::testing::{COMMIT, TOKEN, repo, side};
     use crate::{BlobStore, Sha256};
 
     const CONTENT: &[u8] = b"weights";
@@ -224,6 +298,81 @@ mod tests {
                 .unwrap_err()
                 .is_transient()
         );
+    }
+
+    /// A hub that finds the blob at the look of this number, and whose check says whether it has it then. Storage answers so.
+    async fn put_and_looked_for(
+        answer: Reply,
+        found_at: usize,
+        with_verify: bool,
+    ) -> (Result<()>, Vec<String>, usize, Duration) {
+        let storage = Server::answering(move |_| answer.clone()).await;
+        let (href, looks) = (storage.endpoint(), AtomicUsize::new(0));
+        let hub = Server::answering(move |seen: &Seen| {
+            let is_verify = seen.path() == "/verify";
+            let is_look = is_verify == with_verify;
+            let is_there = is_look && looks.fetch_add(1, Ordering::Relaxed) >= found_at;
+            if is_verify {
+                return if is_there {
+                    Reply::json(&json!({}))
+                } else {
+                    Reply::new(404, &[], "")
+                };
+            }
+            let verify = json!({"href": format!("http://{}/verify", seen.header("host").unwrap())});
+            let mut actions = json!({"upload": {"href": format!("{href}/put?sig=1")}});
+            if with_verify {
+                actions["verify"] = verify;
+            }
+            let actions = if is_there { json!(null) } else { actions };
+            Reply::json(
+                &json!({"objects": [{"oid": blob().sha256, "size": 7, "actions": actions}]}),
+            )
+        })
+        .await;
+        let clock = ManualClock::new();
+        let repo = HuggingFaceRepo::open(&side(&hub.endpoint(), COMMIT), quick(&clock)).unwrap();
+        let put = repo.put(blob(), body()).await;
+        (put, hub.lines(), storage.seen().len(), clock.total())
+    }
+
+    #[tokio::test]
+    async fn a_blob_whose_answer_came_from_a_gateway_is_looked_for_and_not_sent_again() {
+        // The check that says where the blob goes is the first look.
+        for (with_verify, found_at) in [(true, 4), (false, 5)] {
+            let timeout = Reply::new(504, &[], "");
+            let (put, asked, puts, waited) =
+                put_and_looked_for(timeout, found_at, with_verify).await;
+            put.unwrap();
+            assert_eq!((asked.len(), puts), (6, 1), "{asked:?}");
+            assert_eq!(waited, Duration::from_secs(2 + 4 + 8 + 16));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_is_not_found_in_time_is_to_be_sent_again() {
+        let timeout = Reply::new(504, &[], "");
+        let (put, _, puts, waited) = put_and_looked_for(timeout, usize::MAX, true).await;
+        let error = put.unwrap_err();
+        assert!(
+            error.is_transient() && error.status() == Some(504),
+            "{error}"
+        );
+        assert_eq!((puts, waited), (1, SHORTEST_LOOK));
+    }
+
+    #[tokio::test]
+    async fn what_storage_refused_itself_is_not_looked_for() {
+        for status in [500, 503, 403] {
+            let refused = Reply::new(status, &[], "");
+            let (put, asked, puts, waited) = put_and_looked_for(refused, 0, true).await;
+            assert!(put.is_err());
+            assert_eq!(
+                (asked.len(), puts, waited),
+                (1, 1, Duration::ZERO),
+                "{status}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -71,14 +71,14 @@ pub(super) struct ObjectError {
 
 /// What is posted to the address of an upload in parts once all are there.
 #[derive(Debug, Serialize)]
-pub(super) struct Completion {
+pub(super) struct Completion<'a> {
     pub(super) oid: String,
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<Part<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Part {
+pub(super) struct Part<'a> {
     pub(super) part_number: usize,
-    pub(super) etag: String,
+    pub(super) etag: &'a str,
 }

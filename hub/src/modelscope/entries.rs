@@ -185,6 +185,8 @@ fn astray(root: &str, path: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::{btree_map, btree_set, vec};
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -305,5 +307,45 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_page_costs_only_its_odd_entries(odd in vec(any_entry(), 0..12), names in btree_set("[a-z]{1,8}(/[a-zé ]{1,8})?", 0..12)) {
+            let mut tree = RepoEntries::default();
+            let named: HashSet<_> = odd.iter().flat_map(Value::as_object).flat_map(|entry| entry.values()).filter_map(Value::as_str).collect();
+            tree.add("", odd.clone()).unwrap();
+            tree.add("", names.iter().map(|name| blob(name)).collect()).unwrap();
+            let (listing, unhashed) = tree.into_parts();
+            let paths: HashSet<_> = listing.files.iter().map(|listed| listed.file.path.as_str().to_owned()).collect();
+            prop_assert!(names.iter().filter(|name| !named.contains(name.as_str())).all(|name| paths.contains(name)));
+            prop_assert!(listing.files.len() + listing.refused.len() + unhashed.len() <= odd.len() + names.len());
+            let mut below = RepoEntries::default();
+            let _ = below.add("a/b", odd);
+        }
+    }
+
+    /// An entry that is nearly one.
+    fn any_entry() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![
+            any::<String>(),
+            "(blob|tree|commit|[0-9a-f]{64}|\\.\\./x|a/b|a)"
+        ];
+        let value = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+            Just(json!([[]])),
+        ];
+        btree_map(
+            "(Path|path|Type|type|Size|size|Sha256|IsLFS|Name)",
+            value,
+            0..6,
+        )
+        .prop_map(|map| json!(map))
     }
 }

@@ -15,6 +15,12 @@ pub(crate) const PROFILE: Profile = Profile {
     endpoint: Some("https://modelscope.cn"),
     hosts: &["modelscope.cn", "modelscope.ai"],
     mirrors: &[],
+    // Below its own domains (recorded), and in OSS at Hangzhou, where its open data are.
+    storage: &[
+        "modelscope.cn",
+        "modelscope.ai",
+        "oss-cn-hangzhou.aliyuncs.com",
+    ],
     folders: Some(Folders {
         model: "models",
         dataset: "datasets",

@@ -15,6 +15,7 @@ pub(crate) const PROFILE: Profile = Profile {
     endpoint: Some("https://toy.invalid"),
     hosts: &["toy.invalid"],
     mirrors: &[],
+    storage: &[],
     folders: Some(Folders {
         model: "models",
         dataset: "datasets",

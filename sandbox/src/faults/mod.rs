@@ -97,6 +97,11 @@ pub enum Kind {
     },
     /// The work is done, and the connection dropped without an answer.
     LoseAnswer,
+    /// A gateway answers 504 at once, and the work is done so much later.
+    WorkLater {
+        /// How much later.
+        ms: u64,
+    },
     /// The answer takes longer.
     Delay {
         /// How much longer.

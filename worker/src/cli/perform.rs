@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use hf2ms_hub::{Hub, RepoAt, open_destination};
-use hf2ms_worker::context::{Context, TransferContext};
+use hf2ms_worker::context::{Context, TransferContext, shared_http};
 use hf2ms_worker::events::Events;
 use hf2ms_worker::job::{Input, Lifeline};
 use hf2ms_worker::protocol::{Chunk, Exit, PushJob, ScanJob, VerifyJob, WorkerOptions};
@@ -108,7 +108,7 @@ async fn run_chunk(Run { job, create }: Run, settings: &Settings) -> Result<Exit
     let events = events_of(settings);
     let create = match create {
         Some(visibility) => {
-            let http = events.with_retry_events(settings.http());
+            let http = shared_http(settings, &chunk.options, &events);
             let to = settings.destination(&chunk.destination).map_err(refused)?;
             Some((open_destination(&to, http).map_err(refused)?, visibility))
         }

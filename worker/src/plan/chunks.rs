@@ -34,6 +34,16 @@ pub fn cut(sizes: &[u64], chunking: Chunking) -> Vec<Vec<u32>> {
     }
 }
 
+/// Workers at a time for `chunks` chunks of these bytes that were cut so.
+pub(super) fn workers_of(chunking: Chunking, chunks: usize, bytes: u64) -> u32 {
+    let most = match chunking {
+        Chunking::Even { containers } => containers,
+        Chunking::Shared { bytes: a, at_most } => workers_for(bytes, a, at_most),
+        Chunking::Sized { at_most, .. } => at_most,
+    };
+    u32::try_from(most.min(chunks).max(1)).unwrap_or(u32::MAX)
+}
+
 fn total(sizes: &[u64]) -> u64 {
     sizes.iter().fold(0, |sum, size| sum.saturating_add(*size))
 }
@@ -267,6 +277,25 @@ mod tests {
             .iter()
             .map(|chunk| chunk.iter().map(|i| sizes[*i as usize]).sum())
             .collect()
+    }
+
+    #[test]
+    fn there_are_as_many_workers_as_were_planned_for_and_no_more_than_chunks() {
+        let shared = |bytes| Chunking::Shared { bytes, at_most: 8 };
+        let sized = Chunking::Sized {
+            bytes: GB,
+            at_most: 100,
+        };
+        for (chunking, chunks, workers) in [
+            (Chunking::Even { containers: 12 }, 48, 12),
+            (Chunking::Even { containers: 12 }, 5, 5),
+            (Chunking::Even { containers: 12 }, 0, 1),
+            (shared(GB), 20, 3),
+            (shared(1), 20, 8),
+            (sized, 7, 7),
+        ] {
+            assert_eq!(workers_of(chunking, chunks, 3 * GB), workers);
+        }
     }
 
     #[test]

@@ -150,8 +150,7 @@ impl Plan {
             .unwrap_or_default();
         let refused = source.refused.clone();
         let files = diff::diff(source, destination, placement, known);
-        let chunks = chunks::of_files(&files, order.chunking, order.options.transport);
-        Self {
+        let mut plan = Self {
             version: VERSION,
             source: order.source,
             asked: order.asked,
@@ -163,12 +162,14 @@ impl Plan {
             delete,
             withheld: withheld.into_iter().collect(),
             refused,
-            chunks,
+            chunks: Vec::new(),
             card: CardPolicy::default(),
             part: false,
             overwrite: false,
             options: order.options,
-        }
+        };
+        plan.rechunk(order.chunking);
+        plan
     }
 
     /// A plan of blobs alone, each of which moves: what a mirror does between its scan and its push.
@@ -185,8 +186,7 @@ impl Plan {
             edit: None,
         };
         let files: Vec<_> = files.into_iter().map(moved).collect();
-        let options = WorkerOptions::default();
-        Self {
+        let mut plan = Self {
             version: VERSION,
             asked: source.revision.clone(),
             source,
@@ -201,18 +201,24 @@ impl Plan {
             withheld: Vec::new(),
             refused: Vec::new(),
             warnings: Vec::new(),
-            chunks: chunks::of_files(&files, chunking, options.transport),
+            chunks: Vec::new(),
             files,
             card: CardPolicy::default(),
             part: false,
             overwrite: false,
-            options,
-        }
+            options: WorkerOptions::default(),
+        };
+        plan.rechunk(chunking);
+        plan
     }
 
     /// Cuts the same work into other chunks.
     pub fn rechunk(&mut self, chunking: Chunking) {
         self.chunks = chunks::of_files(&self.files, chunking, self.options.transport);
+        let moving = self.chunks.iter().flatten();
+        let bytes = moving.map(|index| self.files[*index as usize].file.size);
+        let bytes = bytes.fold(0, u64::saturating_add);
+        self.options.workers = chunks::workers_of(chunking, self.chunks.len(), bytes);
     }
 
     /// Whether something of the source or of the request is left undone on purpose: entries refused, deletions withheld.

@@ -90,6 +90,13 @@ pub struct WorkerOptions {
     /// Bytes that a temporary folder may hold; none is needed where this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scratch: Option<Memory>,
+    /// Workers that ask the hubs at a time, this one included. After a wait that a hub asks of all they come back one after the other.
+    #[serde(skip_serializing_if = "is_alone")]
+    pub workers: u32,
+}
+
+fn is_alone(workers: &u32) -> bool {
+    *workers <= 1
 }
 
 impl Default for WorkerOptions {
@@ -99,6 +106,7 @@ impl Default for WorkerOptions {
             memory: Memory(128 << 20),
             transport: Transport::Auto,
             scratch: None,
+            workers: 1,
         }
     }
 }
@@ -206,6 +214,15 @@ mod tests {
         assert_eq!(chunk.options, WorkerOptions::default());
         let again: Chunk = serde_json::from_str(&serde_json::to_string(&chunk).unwrap()).unwrap();
         assert_eq!(again, chunk);
+        let options = WorkerOptions {
+            workers: 12,
+            ..WorkerOptions::default()
+        };
+        let text = serde_json::to_string(&options).unwrap();
+        assert_eq!(
+            serde_json::from_str::<WorkerOptions>(&text).unwrap(),
+            options
+        );
     }
 
     #[test]

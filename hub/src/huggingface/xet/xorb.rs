@@ -193,7 +193,9 @@ impl Chunks {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::stream;
+    use futures_util::{FutureExt, stream};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -290,5 +292,42 @@ mod tests {
             Kind::Corrupt
         );
         assert_eq!(refused(&header(0, 0, 0)).await, Kind::Corrupt);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn any_bytes_are_chunks_or_an_error(bytes in vec(any::<u8>(), 0..400), packing in 0..4_u8, length in 0..2_000_usize, frame in 1..64_usize) {
+            let near = [header(bytes.len(), packing, length), bytes.clone()].concat();
+            for xorb in [bytes, near] {
+                if let Ok(chunk) = chunks(&xorb, frame).next().now_or_never().unwrap() {
+                    prop_assert!(chunk.len() <= MOST);
+                }
+            }
+        }
+
+        #[test]
+        fn a_packed_chunk_with_a_byte_changed_is_a_chunk_of_its_length_or_an_error(content in vec(0..4_u8, 1..3_000), at in any::<usize>(), to in any::<u8>()) {
+            let mut xorb = Vec::new();
+            append(&mut xorb, &content).unwrap();
+            let at = at % xorb.len();
+            xorb[at] = to;
+            if let Ok(chunk) = chunks(&xorb, 1000).next().now_or_never().unwrap() {
+                prop_assert!(chunk.len() <= MOST);
+            }
+        }
+
+        #[test]
+        fn what_is_packed_comes_out_again_whatever_it_is(contents in vec(vec(any::<u8>(), 1..600), 1..6), frame in 1..700_usize) {
+            let mut xorb = Vec::new();
+            for content in &contents {
+                append(&mut xorb, content).unwrap();
+            }
+            let mut chunks = chunks(&xorb, frame);
+            for content in &contents {
+                prop_assert_eq!(&chunks.next().now_or_never().unwrap().unwrap()[..], &content[..]);
+            }
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Tests of `batch.rs`.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -258,4 +261,64 @@ async fn many_readers_of_one_blob_ask_once() {
     let asked = futures_util::future::join_all((0..8).map(|_| address(&repo.lfs, blob))).await;
     assert!(asked.iter().all(Result::is_ok));
     assert_eq!(server.seen().len(), 1);
+}
+
+static HUB: LazyLock<Http> = LazyLock::new(|| {
+    let hub = "https://hub.example".parse().unwrap();
+    let options = HttpOptions::default();
+    Http::new(&hub, Credentials::default(), PlainErrorDecoder, options).unwrap()
+});
+
+/// An object of an answer that is nearly one; those named are asked for.
+fn any_object() -> impl Strategy<Value = Value> {
+    let text = prop_oneof![
+        any::<String>(),
+        (0..4_usize).prop_map(|number| blobs(4)[number].sha256.to_string()),
+        "https?://[a-z0-9.]{1,12}(/[a-z?=&%]{0,12})?",
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z",
+    ];
+    let value = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        text.prop_map(Value::from),
+    ];
+    let inner = value.prop_recursive(3, 24, 6, |value| {
+        let keys = "(download|upload|verify|href|header|expires_in|expires_at|code|message|chunk_size|0000[12]|te)";
+        btree_map(keys, value, 0..6).prop_map(|map| json!(map))
+    });
+    btree_map("(oid|size|authenticated|actions|error)", inner, 0..5).prop_map(|map| json!(map))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn any_answer_is_about_what_was_asked_or_is_refused(objects in vec(any_object(), 0..5), bytes in any::<String>()) {
+        let asked = blobs(4);
+        let _ = serde_json::from_str::<BatchAnswer>(&bytes);
+        let answer = serde_json::from_value::<BatchAnswer>(json!({"objects": objects}));
+        let read = answer.ok().and_then(|answer| by_digest(answer, &["basic"], &asked).ok());
+        for object in read.unwrap_or_default().into_values() {
+            for action in object.actions.into_iter().flat_map(|all| [all.download, all.upload, all.verify]).flatten() {
+                lifetime(&action, SystemTime::UNIX_EPOCH);
+                if let Ok(url) = url_of(&action, &HUB) {
+                    prop_assert_eq!(url.scheme(), "https");
+                }
+                let headers = headers_of(action.header.unwrap_or_default());
+                prop_assert!(headers.is_err() || headers.unwrap().len() <= MOST_HEADERS);
+            }
+        }
+    }
+
+    #[test]
+    fn a_whole_answer_is_read_object_by_object(count in 0..20_usize, shift in 0..20_usize) {
+        let asked = blobs(count);
+        let mut objects: Vec<_> = asked.iter().map(object).collect();
+        objects.rotate_left(shift % count.max(1));
+        let text = json!({"transfer": "basic", "hash_algo": "sha256", "objects": objects}).to_string();
+        let read = by_digest(serde_json::from_str(&text).unwrap(), &["basic"], &asked).unwrap();
+        prop_assert_eq!(read.len(), count);
+        prop_assert!(asked.iter().all(|blob| read[&blob.sha256].size == i64::try_from(blob.size).ok()));
+    }
 }

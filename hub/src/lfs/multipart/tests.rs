@@ -1,6 +1,6 @@
 //! Tests of `multipart.rs`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
 
@@ -24,21 +24,28 @@ fn frames(content: &'static [u8]) -> ByteStream {
     stream::iter(content.chunks(3).map(|piece| Ok(Bytes::from_static(piece)))).boxed()
 }
 
+/// What a hub answers that wants parts of four bytes at `storage`, and to be told of them.
+fn offer(seen: &Seen, storage: &str, with_verify: bool) -> Reply {
+    let parts =
+        (1..=3).map(|number| (format!("{number:05}"), json!(format!("{storage}/{number}"))));
+    let mut header: serde_json::Map<_, _> = parts.collect();
+    header.insert("chunk_size".to_owned(), json!("4"));
+    let href = |path: &str| format!("http://{}/{path}", seen.header("host").unwrap());
+    let mut actions = json!({"upload": {"href": href("complete"), "header": header}});
+    if with_verify {
+        actions["verify"] = json!({"href": href("verify")});
+    }
+    Reply::json(
+        &json!({"transfer": "multipart", "objects": [{"oid": blob().sha256, "size": 10, "actions": actions}]}),
+    )
+}
+
 /// A hub that wants parts of four bytes in `storage`.
 async fn hub(storage: &Server) -> Server {
     let storage = storage.endpoint();
     Server::answering(move |seen: &Seen| match seen.path() {
         "/complete" => Reply::json(&json!({})),
-        _ => {
-            let parts: Vec<_> = (1..=3).map(|number| (format!("{number:05}"), json!(format!("{storage}/{number}")))).collect();
-            let mut header: serde_json::Map<_, _> = parts.into_iter().collect();
-            header.insert("chunk_size".to_owned(), json!("4"));
-            let href = format!("http://{}/complete", seen.header("host").unwrap());
-            let upload = json!({"href": href, "header": header});
-            Reply::json(
-                &json!({"transfer": "multipart", "objects": [{"oid": blob().sha256, "size": 10, "actions": {"upload": upload}}]}),
-            )
-        }
+        _ => offer(seen, &storage, false),
     })
     .await
 }
@@ -187,5 +194,50 @@ async fn a_body_that_fails_ends_the_upload_with_its_own_error_and_no_part_is_tri
         storage.seen().len() <= 1 && !hub.lines().iter().any(|line| line.contains("complete")),
         "{:?}",
         hub.lines()
+    );
+}
+
+#[tokio::test]
+async fn parts_that_are_there_are_joined_later_and_not_sent_again() {
+    let storage = Server::answering(|_| taken()).await;
+    let (href, tries) = (storage.endpoint(), AtomicUsize::new(0));
+    let hub = Server::answering(move |seen: &Seen| match seen.path() {
+        "/complete" if tries.fetch_add(1, Ordering::Relaxed) < 5 => Reply::new(504, &[], ""),
+        "/complete" => Reply::json(&json!({})),
+        "/verify" if tries.load(Ordering::Relaxed) < 6 => Reply::new(404, &[], ""),
+        "/verify" => Reply::json(&json!({})),
+        _ => offer(seen, &href, true),
+    })
+    .await;
+    let clock = ManualClock::new();
+    let repo =
+        crate::huggingface::HuggingFaceRepo::open(&side(&hub.endpoint(), COMMIT), quick(&clock));
+    let repo = repo.unwrap();
+    repo.put(blob(), Body::from(frames(CONTENT))).await.unwrap();
+    assert_eq!(storage.seen().len(), 3, "each part once");
+    let asked = hub.lines();
+    let completions = asked.iter().filter(|line| line.ends_with("/complete"));
+    assert_eq!(completions.count(), 6, "{asked:?}");
+    assert_eq!(clock.total(), Duration::from_secs(2 + 4 + 8 + 16 + 32));
+}
+
+#[tokio::test]
+async fn parts_that_are_never_joined_are_looked_for_a_quarter_of_an_hour() {
+    let storage = Server::answering(|_| taken()).await;
+    let href = storage.endpoint();
+    let hub = Server::answering(move |seen: &Seen| match seen.path() {
+        "/complete" => Reply::new(504, &[], ""),
+        "/verify" => Reply::new(404, &[], ""),
+        _ => offer(seen, &href, true),
+    })
+    .await;
+    let clock = ManualClock::new();
+    let repo =
+        crate::huggingface::HuggingFaceRepo::open(&side(&hub.endpoint(), COMMIT), quick(&clock));
+    let put = repo.unwrap().put(blob(), Body::from(frames(CONTENT))).await;
+    assert_eq!(put.unwrap_err().status(), Some(504));
+    assert_eq!(
+        (storage.seen().len(), clock.total()),
+        (3, Duration::from_secs(900))
     );
 }
