@@ -70,7 +70,12 @@ def run_chunk(job: dict) -> dict:
         return envelope
 
 
-@app.function(**container, cpu=0.125, memory=(256, 4096), retries=modal.Retries(max_retries=5, initial_delay=2.0))
+@app.function(
+    **container,
+    cpu=0.125,
+    memory=tuple(deployer("finalizer", (256, 4096))),
+    retries=modal.Retries(max_retries=5, initial_delay=2.0),
+)
 def finalize(job: dict) -> dict:
     """Waits for all chunks' calls, then commits and verifies what they and the job's own receipts say is stored. Returns the
     worker's envelope and, as `chunks`, theirs. Idempotent: a preempted one starts again and finds what was done."""
@@ -105,7 +110,8 @@ def mirror(job: dict) -> dict:
 @app.function(**{**container, "timeout": 300}, cpu=0.125, memory=(128, 512))
 def check(endpoints: list) -> dict:
     """Starts a worker that says its version and whether the endpoints answer from here."""
-    return attend(["check", *endpoints], Voice())
+    with Attempt():
+        return attend(["check", *endpoints], Voice())
 
 
 class WorkerDied(Exception):

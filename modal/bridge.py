@@ -1,7 +1,7 @@
 """Modal for hf2ms: JSON lines on standard input and output, spoken to Modal's official SDK. Requests are answered as
 they are done, several at a time; standard output carries nothing else, and ends with standard input.
 
-    {"id":1,"verb":"deploy","app":NAME,"worker":PATH,"containers":100,"cpu":[1,4],"memory":[512,1024],"variables":{..}}
+    {"id":1,"verb":"deploy","app":NAME,"worker":PATH,"containers":100,"cpu":[1,4],"memory":[512,1024],"finalizer":[256,4096],"variables":{..}}
     {"id":2,"verb":"submit","app":NAME,"function":NAME,"job":{..}}
     {"id":3,"verb":"poll","call":"fc-..","wait":50}
     {"id":4,"verb":"logs","app":NAME,"run":RUN,"follow":false}
@@ -19,6 +19,7 @@ import os
 import re
 import sys
 import threading
+import time
 
 OLDEST = (1, 6)
 # Modal asks to wait by itself when it is busy; longer than this it is the controller's turn to decide.
@@ -31,6 +32,8 @@ SECRETS = (
 BIG, BIG_AT_ONCE = 1 << 13, 4
 # Modal keeps logs for a day; its clock may differ by some moments from the one here.
 KEPT_LOGS, MOMENTS = datetime.timedelta(days=2), datetime.timedelta(minutes=2)
+# The states of a call that has ended without a value, by the names of the SDK.
+FAILED = ("FAILURE", "INIT_FAILURE", "TERMINATED", "TIMEOUT")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -125,24 +128,12 @@ class Bridge:
 
     async def poll(self, request):
         """How a call stands, after `wait` seconds at most."""
-        import modal
-
-        call = call_of(request)
+        call, wait = call_of(request), request.get("wait", 0)
+        began = time.monotonic()
         try:
-            return {"state": "done", "result": await result_of(call, request.get("wait", 0))}
-        except TimeoutError:
-            return {"state": "pending"}
-        except modal.exception.OutputExpiredError:
-            return {"state": "expired"}
-        except modal.exception.FunctionTimeoutError as error:
-            return {"state": "failed", "error": one_line(f"timed out: run the same command again ({error})")}
-        except modal.exception.RemoteError as error:
-            cancelled = await was_cancelled(call)
-            return {"state": "cancelled"} if cancelled else {"state": "failed", "error": one_line(error)}
+            return {"state": "done", "result": await result_of(call, wait)}
         except Exception as error:
-            if is_about_modal(error):
-                raise
-            return {"state": "failed", "error": one_line(error)}
+            return await state_of(call, error, has_waited=time.monotonic() - began >= wait)
 
     async def cancel(self, request):
         await call_of(request).cancel.aio(terminate_containers=request.get("terminate", False))
@@ -168,7 +159,7 @@ class Bridge:
 def load_app(request):
     """The app, with this request's settings. Its folder becomes the current one: Modal notes the Git commit of the
     folder that deploys, and the user's has nothing to do with it."""
-    names = ("app", "containers", "cpu", "memory", "variables")
+    names = ("app", "containers", "cpu", "memory", "finalizer", "variables")
     settings = {name: request[name] for name in names if name in request}
     settings["worker"] = os.path.abspath(request["worker"])
     if not os.path.isfile(settings["worker"]):
@@ -198,13 +189,38 @@ async def result_of(call, seconds):
     return await call.get.aio(timeout=seconds)
 
 
-async def was_cancelled(call):
-    """Whether a call without a result was cancelled: Modal says that only in its graph of calls."""
+async def state_of(call, error, has_waited):
+    """How a call stands whose result can't be had because of this error. Raises what comes from talking to Modal.
+
+    What the function raised comes by its own type, an OSError or a TimeoutError say, and looks like an error of the talk with Modal.
+    Then Modal is asked whether the call has failed."""
+    import modal
+
+    if isinstance(error, modal.exception.OutputExpiredError):
+        return {"state": "expired"}
+    if isinstance(error, modal.exception.FunctionTimeoutError):
+        return {"state": "failed", "error": one_line(f"timed out: run the same command again ({error})")}
+    if isinstance(error, TimeoutError) and not error.args and has_waited:
+        return {"state": "pending"}
+    if isinstance(error, modal.exception.RemoteError):
+        cancelled = await status_of(call) == "TERMINATED"
+        return {"state": "cancelled"} if cancelled else {"state": "failed", "error": one_line(error)}
+    if not is_about_modal(error):
+        return {"state": "failed", "error": one_line(error)}
+    if await status_of(call) in FAILED:
+        return {"state": "failed", "error": one_line(f"{type(error).__name__}: {error}")}
+    if isinstance(error, TimeoutError):
+        return {"state": "pending"}
+    raise error
+
+
+async def status_of(call):
+    """How a call stands by Modal's graph of calls; None where Modal does not tell."""
     try:
         graph = await call.get_call_graph.aio()
     except Exception:
-        return False
-    return any(one.function_call_id == call.object_id and one.status.name == "TERMINATED" for one in graph)
+        return None
+    return next((one.status.name for one in graph if one.function_call_id == call.object_id), None)
 
 
 async def entries(name, follow):

@@ -108,6 +108,32 @@ def test_an_error_of_the_function_is_not_one_of_modal(bridge, tmp_path):
     assert state["state"] == "failed" and state["error"].startswith("FileNotFoundError: "), state
 
 
+def test_a_check_whose_worker_can_not_be_started_has_failed(bridge, tmp_path):
+    worker = tmp_path / "worker"
+    worker.write_text("#!/nowhere/sh\n")
+    worker.chmod(0o755)
+    app = App(bridge, worker)
+    state = app.ended(app.submit("check", []))
+    assert state["state"] == "failed" and "FileNotFoundError" in state["error"], state
+
+
+@pytest.mark.parametrize("raised", ['OSError(5, "disk")', 'ConnectionResetError("disk")', 'TimeoutError("disk")', 'modal.exception.AuthError("disk")'])
+def test_whatever_a_function_raises_the_call_has_failed(another, tmp_path, raised):
+    for name in ("app.py", "bridge.py"):
+        (tmp_path / name).write_text((MODAL / name).read_text().replace("    with Attempt():\n        return attend", f"    raise {raised}\n    if 0:\n        return attend"))
+    app = App(another(folder=tmp_path), script(tmp_path, receipt()))
+    state = app.ended(app.submit("check", []))
+    assert state["state"] == "failed" and "disk" in state["error"], state
+
+
+def test_a_function_that_raises_what_a_poll_without_an_answer_raises_has_failed(another, tmp_path):
+    for name in ("app.py", "bridge.py"):
+        (tmp_path / name).write_text((MODAL / name).read_text().replace("    with Attempt():\n        return attend", "    raise TimeoutError\n    if 0:\n        return attend"))
+    app = App(another(folder=tmp_path), script(tmp_path, receipt()))
+    call = app.submit("check", [])
+    assert app.bridge.ok("poll", call=call, wait=50)["state"] == "failed"
+
+
 def test_what_the_deployer_says_of_the_network_reaches_the_worker_and_no_password_is_shown(bridge, plane, tmp_path):
     worker = script(tmp_path, f'echo "$HTTPS_PROXY $NO_PROXY" >&2; {receipt()}')
     app = App(bridge, worker, variables={"HTTPS_PROXY": "http://me:canary-password@proxy.example:3128", "NO_PROXY": "a.example"})

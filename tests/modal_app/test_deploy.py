@@ -42,6 +42,13 @@ def test_chunks_get_what_they_were_promised_and_no_more(functions):
     assert chunk["retryPolicy"]["retries"] == 2
 
 
+def test_the_finalizer_gets_the_memory_that_the_deployer_says(functions, bridge, plane, tmp_path):
+    memory = lambda of: (of["finalize"]["resources"]["memoryMb"], of["finalize"]["resources"]["memoryMbMax"])
+    assert memory(functions) == (256, 4096)
+    app = App(bridge, script(tmp_path, receipt()), finalizer=[2048, 8192])
+    assert memory({of["functionName"]: of for of in plane.ask("GET", "/functions")[app.name]}) == (2048, 8192)
+
+
 def test_nothing_is_asked_for_that_costs_without_need(functions):
     for of in functions.values():
         assert "ephemeralDiskMb" not in of["resources"] and not of["resources"]["gpuConfig"]

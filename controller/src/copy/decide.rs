@@ -13,6 +13,7 @@ use crate::args::route::Route;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::options::{CopyOptions, IfExists};
 use crate::copy::plan::{FoundSides, PlanOptions, Purpose, RepoPair, find as find_sides};
+use crate::copy::request::CopyRequest;
 use crate::copy::sync_state::SyncState;
 use crate::engine::remote::DetachMode;
 use crate::runs::digests;
@@ -45,10 +46,11 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
         FoundSides::Both(both) => *both,
         FoundSides::Skip(reason) => return Ok(Decision::Skip(reason)),
     };
+    let request = CopyRequest::new(&source.repo.asked, route.filter());
     let attends = !options.dry_run && options.watch == DetachMode::Attached;
     if let Some(record) = runs
         .detached(&destination.at)
-        .filter(|run| run.source.id == source.repo.at.id && attends)
+        .filter(|run| attends && request.is_of(run, &source, runs))
     {
         return Ok(Decision::Attach(Box::new(record)));
     }

@@ -2,7 +2,7 @@
 //!
 //! [`RepoCopy::run`] is that sentence. [`inspect`] finds both sides, [`plan`] compares them, [`decide`] says what is to be done and
 //! [`permission`] what must not be. [`run`] carries a plan out with workers, [`cloud`] leaves it to Modal. [`outcome`] collects the
-//! result of a run, [`sync_state`] keeps what a verified run proves, [`preview`] is a plan for a person.
+//! result of a run, [`sync_state`] keeps what a verified run proves, [`request`] what was asked for, [`preview`] is a plan for a person.
 
 pub mod cloud;
 pub mod decide;
@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod permission;
 pub mod plan;
 pub mod preview;
+pub mod request;
 pub mod run;
 pub mod sync_state;
 

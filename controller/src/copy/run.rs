@@ -16,6 +16,7 @@ use crate::copy::cloud::ModalCopy;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
 use crate::copy::outcome::{RunResult, verification_of_listing};
+use crate::copy::request::CopyRequest;
 use crate::copy::sync_state::SyncState;
 use crate::engine::Engine;
 use crate::engine::chunk_results::ChunkResults;
@@ -102,12 +103,13 @@ impl CopyRun<'_> {
         Ok(Completion::Finished(()))
     }
 
-    /// Writes the plan into the run's folder and notes it in the journal.
+    /// Writes the plan and its request into the run's folder and notes it in the journal.
     ///
     /// # Errors
     /// The disk's.
     pub fn record_plan(&self) -> CliResult<()> {
         self.dir.write("plan.json", &self.plan)?;
+        CopyRequest::new(&self.plan.asked, self.destination.filter()).save(&self.dir)?;
         self.dir.note(&JournalEntry::Planned(self.plan.summary()))
     }
 

@@ -10,6 +10,8 @@ use crate::binaries::{WORKER, find};
 use crate::engine::Engine;
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::local::Local;
+use crate::engine::modal::AppSize;
+use crate::engine::modal::container_size::finalizer;
 use crate::engine::remote::DetachMode;
 use crate::engine::remote::app::DeployedApp;
 use crate::engine::remote::engine::ModalEngine;
@@ -27,11 +29,15 @@ pub enum Runner {
     Remote(DeployedApp, DetachMode),
 }
 
+/// The hubs of a run: source and destination.
+type Hubs = (Hub, Hub);
+
 /// What the repos of one command share.
 #[derive(Default)]
 pub struct RunnerCache {
-    /// The apps on Modal by their hubs, source and destination: each is deployed for the first repo of these hubs.
-    apps: Mutex<Vec<((Hub, Hub), DeployedApp)>>,
+    /// The apps on Modal by their hubs, source and destination, and the MiB of their finalizers: each is deployed for the first
+    /// repo of these hubs and that size.
+    apps: Mutex<Vec<((Hubs, u64), DeployedApp)>>,
     /// Engines are opened one after the other: an image that the first one builds is there for the next.
     opening: Mutex<()>,
 }
@@ -97,7 +103,7 @@ impl RunnerSpec<'_> {
         self.settings.of_job(source, destination)
     }
 
-    fn hubs(&self) -> (Hub, Hub) {
+    fn hubs(&self) -> Hubs {
         (self.plan.source.hub, self.plan.destination.hub)
     }
 
@@ -116,6 +122,7 @@ impl RunnerSpec<'_> {
         let options = DockerOptions {
             workers: self.workers,
             memory: self.plan.options.memory,
+            files_memory: self.plan.files_memory(),
             scratch: self.plan.options.scratch,
             settings: self.settings_of_job(),
             stop: self.stop.clone(),
@@ -131,13 +138,19 @@ impl RunnerSpec<'_> {
 
     async fn app(&self) -> CliResult<DeployedApp> {
         let mut apps = self.shared.apps.lock().await;
-        if let Some((_, app)) = apps.iter().find(|(hubs, _)| *hubs == self.hubs()) {
+        let finalizer = finalizer(self.plan.files_memory());
+        let of = (self.hubs(), finalizer.mib);
+        if let Some((_, app)) = apps.iter().find(|(other, _)| *other == of) {
             return Ok(app.clone());
         }
         let settings = self.settings_of_job();
-        let deploy = DeployedApp::deploy(self.workers, self.run, &settings, self.screen);
+        let size = AppSize {
+            containers: self.workers,
+            finalizer,
+        };
+        let deploy = DeployedApp::deploy(size, self.run, &settings, self.screen);
         let app = self.stop.unless(deploy).await?;
-        apps.push((self.hubs(), app.clone()));
+        apps.push((of, app.clone()));
         Ok(app)
     }
 }

@@ -102,10 +102,10 @@ pub async fn read_events(
     settings: &Settings,
 ) {
     let redactor = settings.redactor();
-    let mut lines = BufReader::new(stdout).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        // A line that is no event is no event of ours: the exit code and the receipt decide.
-        if let Ok(mut event) = serde_json::from_str::<Event>(&line) {
+    let mut lines = BufReader::new(stdout).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        // A line that is no event, not even text, is passed over: the exit code and the receipt decide.
+        if let Ok(mut event) = serde_json::from_slice::<Event>(&line) {
             event.redact(&redactor);
             listener(&event);
             output.note(event);
@@ -126,10 +126,10 @@ pub async fn keep_log(
         Some(path) => open_log(path).await,
         None => None,
     };
-    let mut lines = BufReader::new(stderr).lines();
+    let mut lines = BufReader::new(stderr).split(b'\n');
     let mut last = String::new();
-    while let Ok(Some(line)) = lines.next_line().await {
-        last = redactor.clean(&line);
+    while let Ok(Some(line)) = lines.next_segment().await {
+        last = redactor.clean(String::from_utf8_lossy(&line).trim_end_matches('\r'));
         if let Some(file) = &mut file {
             // A full disk costs the log, not the run.
             let _ = file.write_all(format!("{last}\n").as_bytes()).await;
@@ -150,3 +150,6 @@ async fn open_log(path: &Path) -> Option<tokio::fs::File> {
         .await
         .ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::workers::{EngineKind, WorkerArgs};
+use crate::engine::modal::container_size::finalizer;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::{Screen, dollars, duration, size};
 use play::play;
@@ -101,6 +102,7 @@ impl Estimate {
         // The committer reads inline files as a worker does, so many at a time.
         let seconds =
             played.seconds + summary.inline as f64 * model.file_seconds / model.streams as f64;
+        let last = finalizer(plan.files_memory());
         Self {
             files: summary.files - summary.unchanged,
             bytes: summary.blob_bytes,
@@ -110,7 +112,7 @@ impl Estimate {
             workers,
             containers,
             seconds,
-            dollars: price::dollars(on, played.container_seconds, seconds),
+            dollars: price::dollars(on, played.container_seconds, seconds, last),
             rates,
         }
     }

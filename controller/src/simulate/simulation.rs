@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::workers::EngineKind;
+use crate::engine::modal::container_size::finalizer;
 use crate::estimate::model::Model;
 use crate::estimate::play::{Endless, PlayResult, play};
 use crate::estimate::price;
@@ -91,7 +92,7 @@ impl Simulation {
             played,
             ratio: part(played.seconds, bound),
             utilisation: part(bytes as f64, could),
-            dollars: price::dollars(on, played.container_seconds, played.seconds),
+            dollars: price::dollars(on, played.container_seconds, played.seconds, finalizer(0)),
         })
     }
 

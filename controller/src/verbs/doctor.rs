@@ -12,7 +12,7 @@ use tokio::process::Command;
 use crate::args::workers::{ContainerArgs, EngineKind};
 use crate::binaries::{WORKER, find, static_worker};
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
-use crate::engine::modal::{Deployment, Modal};
+use crate::engine::modal::{AppSize, Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::runs::Runs;
 use crate::settings::hub_errors::{AccessMode, explain, token_missing};
@@ -268,6 +268,7 @@ async fn container(
     let terms = DockerOptions {
         workers: 1,
         memory: WorkerOptions::default().memory,
+        files_memory: 0,
         scratch: None,
         settings: settings.clone(),
         stop: stop.clone(),
@@ -322,7 +323,7 @@ async fn cloud(settings: &Settings) -> CliResult<Vec<CheckEvent>> {
     let look = async {
         // Whether a hub is reached takes no token.
         let reaching = settings.without_tokens();
-        let deployment = Deployment::new(static_worker()?, 1, &reaching, network);
+        let deployment = Deployment::new(static_worker()?, AppSize::of(1), &reaching, network);
         let modal = Modal::open(&home, &home.join("bridge.log"), &reaching).await?;
         modal.deploy(&deployment).await?;
         Ok((

@@ -13,6 +13,7 @@ use crate::binaries::{WORKER, find};
 use crate::copy::cloud::show_verbs_of_run;
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::local::Local;
+use crate::engine::modal::AppSize;
 use crate::engine::open::Runner;
 use crate::engine::remote::DetachMode;
 use crate::engine::remote::app::DeployedApp;
@@ -29,6 +30,8 @@ use crate::ui::screen::Screen;
 
 /// Room in a container for Git's objects.
 const SCRATCH: Memory = Memory(1 << 30);
+/// Memory in a container for an object of Git and what it is made of (`GitLimits::object_bytes`).
+const GIT_MEMORY: u64 = 256 << 20;
 
 /// Mirror a Git repo with its whole history and all its LFS objects to another Git host
 ///
@@ -349,7 +352,8 @@ impl Command<'_> {
             EngineKind::Modal => {
                 // How much there is shows only there.
                 let most = self.args.worker_args.workers(u64::MAX);
-                let deploy = DeployedApp::deploy(most, run, self.settings, self.screen);
+                let deploy =
+                    DeployedApp::deploy(AppSize::of(most), run, self.settings, self.screen);
                 return Ok(Runner::Remote(self.stop.unless(deploy).await?, self.watch));
             }
             EngineKind::Docker => (),
@@ -357,6 +361,7 @@ impl Command<'_> {
         let terms = DockerOptions {
             workers: self.workers(),
             memory: Memory(128 << 20),
+            files_memory: GIT_MEMORY,
             scratch: Some(SCRATCH),
             settings: self.settings.clone(),
             stop: self.stop.clone(),

@@ -105,3 +105,62 @@ fn ten_thousand_equal_files_are_one_blob() {
         .filter(|file| file["path"].as_str().unwrap().ends_with(".safetensors"));
     assert_eq!(files.count(), 10_000);
 }
+
+#[test]
+fn a_readme_of_60_mb_is_refused_with_words_and_costs_only_itself() {
+    let world = with(&json!([{"path": "README.md", "size": 60_000_000, "seed": 1, "lfs": false}]));
+    let ran = migrate(&world);
+    let report = ran.event("report");
+    assert_eq!(ran.code, 1, "{report}");
+    let failed = report["failed"].to_string();
+    assert!(
+        failed.contains("README.md") && failed.contains("57 MiB") && failed.contains("--exclude"),
+        "{failed}"
+    );
+    let there = holds(&world, "ms", "model");
+    assert!(there.contains_key("good.safetensors") && there.contains_key("good.txt"));
+    let counters = world.admin("GET", "/counters", "").unwrap();
+    let read = counters["hf.resolve"]["bytes_out"].as_u64().unwrap();
+    assert!(read < 1_000_000, "{read} bytes of the source were read");
+}
+
+#[test]
+fn a_file_of_60_mb_is_compared_in_little_memory() {
+    let file = json!([{"path": "README.md", "size": 60_000_000, "seed": 1, "lfs": false}]);
+    let world = World::new();
+    for hub in ["hf", "ms"] {
+        let body = json!({"hub": hub, "kind": "model", "id": "alice/model", "message": "m", "files": file});
+        world.seed(&body.to_string());
+    }
+    let mut child = world
+        .command(&["verify", "alice/model", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        most = children(child.id())
+            .into_iter()
+            .map(peak)
+            .fold(most, u64::max);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    assert_eq!(
+        ran.event("verified")["verification"]["equal"],
+        1,
+        "{}",
+        ran.stdout
+    );
+    assert!((1_000..60_000).contains(&most), "{most} KiB");
+}
+
+/// The processes that a process has started.
+fn children(id: u32) -> Vec<u32> {
+    let told = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+    let told = told.unwrap_or_default();
+    told.split_whitespace()
+        .filter_map(|id| id.parse().ok())
+        .collect()
+}

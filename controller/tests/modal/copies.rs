@@ -186,6 +186,19 @@ fn the_same_command_waits_for_the_run_that_is_in_the_cloud() {
 }
 
 #[test]
+fn a_command_for_other_files_or_another_revision_is_not_the_run_that_is_in_the_cloud() {
+    let (world, cloud) = world(2);
+    hold(&world);
+    world.seed(r#"{"hub":"hf","kind":"model","id":"alice/model","message":"m","tags":["v1"],"files":[{"path":"x.txt","text":"x"}]}"#);
+    detach(&world, &cloud);
+    for other in [["--include", "*.md"], ["--revision", "v1"]] {
+        cloud
+            .run(&world, &[&MIGRATE[..], &other[..]].concat())
+            .refused_with(1, "works on alice/model on ModelScope in the cloud");
+    }
+}
+
+#[test]
 fn another_source_does_not_write_into_what_the_cloud_writes() {
     let (world, cloud) = world(2);
     hold(&world);

@@ -9,6 +9,9 @@ use super::temp_folder::TempFolder;
 use crate::{Blob, Error, GitSha1, Kind, Result};
 use bytes::Bytes;
 
+/// Bytes that packing may hold besides the object that is packed.
+const PACKING_BYTES: i64 = 16 << 20;
+
 /// A bare repository below `TMPDIR`. Its folder is removed when it is dropped, even while libgit2 still works in it.
 pub struct Bare {
     repository: Arc<Mutex<git2::Repository>>,
@@ -51,6 +54,7 @@ impl Bare {
             .initial_head("hf2ms");
         let repository = git2::Repository::init_opts(folder.path(), &options)
             .map_err(|error| no_room(&error.message().to_owned()))?;
+        bound_packing(&repository).map_err(|error| error_of(&error))?;
         Ok(Self {
             repository: Arc::new(Mutex::new(repository)),
             limits,
@@ -93,6 +97,14 @@ impl Bare {
         self.work(move |repository| read(repository, oid(id)?, most))
             .await
     }
+}
+
+/// Bounds the memory in which libgit2 looks for deltas when it packs: unbounded, ten objects of any size are held by each thread.
+/// From `pack.deltaCacheSize` libgit2 takes the size, too, from which on objects are packed as they are (libgit2 1.9, `pack-objects.c`).
+fn bound_packing(repository: &git2::Repository) -> std::result::Result<(), git2::Error> {
+    let mut config = repository.config()?;
+    config.set_i64("pack.windowMemory", PACKING_BYTES)?;
+    config.set_i64("pack.deltaCacheSize", PACKING_BYTES)
 }
 
 /// The blob's content, if it has at most `most` bytes.

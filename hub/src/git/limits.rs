@@ -5,6 +5,10 @@
 pub struct GitLimits {
     /// Bytes that a server may send for one fetch.
     pub pack_bytes: u64,
+    /// Bytes that one object of a pack unpacks to: it is taken into memory whole, and a delta's base with it.
+    pub object_bytes: u64,
+    /// Bytes that all objects of a pack unpack to, one after the other.
+    pub unpacked_bytes: u64,
     /// Objects in a pack.
     pub objects: usize,
     /// Folders inside each other.
@@ -19,9 +23,12 @@ pub struct GitLimits {
 
 impl Default for GitLimits {
     /// More than any hub stores: Hugging Face advises against 100,000 files a repo, and takes none above 10 MiB outside LFS.
+    /// GitHub and gitlab.com take no file of more than 100 MiB there.
     fn default() -> Self {
         Self {
             pack_bytes: 16 << 30,
+            object_bytes: 128 << 20,
+            unpacked_bytes: 1 << 40,
             objects: 20_000_000,
             depth: 512,
             entries: 5_000_000,

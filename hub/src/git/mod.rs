@@ -3,7 +3,8 @@
 //! [`remote`] is a server's repo, [`advertisement`] the refs that the server tells. [`Bare`] is a repository in a
 //! [`temp_folder`] that objects are fetched into and pushed from ([`bare`], [`transfer`]). libgit2 does the packing; its bytes
 //! travel by the project's own HTTP client ([`session`]). [`tree`] lists a commit's files, [`history`] every pointer in all
-//! commits, [`pointer`] reads one. [`relation`] says what two repos have in common. [`limits`] says what is too much. [`source`] reads a hub's repo by Git, as a
+//! commits, [`pointer`] reads one. [`relation`] says what two repos have in common. [`limits`] says what is too much,
+//! and [`pack_check`] holds a pack to that. [`source`] reads a hub's repo by Git, as a
 //! [`crate::Source`]. [`lfs_store`] has the blobs of a repo's LFS server, whose address [`lfsconfig`] may give.
 
 mod advertisement;
@@ -14,6 +15,7 @@ mod history;
 mod lfs_store;
 mod lfsconfig;
 mod limits;
+mod pack_check;
 pub mod pointer;
 pub(crate) mod profile;
 mod relation;

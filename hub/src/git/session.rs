@@ -19,6 +19,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::failure::error_of;
+use super::limits::GitLimits;
+use super::pack_check::PackCheck;
 use super::remote::{GitRepo, RefsResponse, Service, below, expect};
 use crate::http::{Request, Response, user_agent};
 use crate::{ByteStream, Error, Kind, Result};
@@ -43,6 +45,8 @@ pub(super) struct Session {
     base: Mutex<Option<Url>>,
     /// An advertisement that was read before; the first question takes it.
     told: Mutex<Option<RefsResponse>>,
+    /// How much may be taken.
+    limits: GitLimits,
     /// Bytes that the server may still send.
     room: AtomicU64,
     failure: Mutex<Option<Error>>,
@@ -55,15 +59,15 @@ pub(super) struct OpenSession {
 }
 
 impl Session {
-    /// Opens a session with `repo` that may receive `room` bytes and ends when `cut` becomes true. `told` is an advertisement that
-    /// was read before.
+    /// Opens a session with `repo` that keeps to `limits` and ends when `cut` becomes true. `told` is an advertisement that was read
+    /// before.
     ///
     /// # Errors
     /// [`Kind::Refused`] when libgit2 can't be set up.
     pub(super) fn open(
         repo: &GitRepo,
         told: Option<RefsResponse>,
-        room: u64,
+        limits: GitLimits,
         cut: watch::Receiver<bool>,
     ) -> Result<OpenSession> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -74,7 +78,8 @@ impl Session {
             cut,
             base: Mutex::new(None),
             told: Mutex::new(told),
-            room: room.into(),
+            limits,
+            room: limits.pack_bytes.into(),
             failure: Mutex::new(None),
         });
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -242,6 +247,7 @@ impl SmartSubtransport for HttpTransport {
                 session.advertised(Service::ReceivePack).map_err(failed)?,
             )),
             Wanted::UploadPack => Box::new(FetchStream {
+                check: PackCheck::new(session.limits),
                 session,
                 question: Vec::new(),
                 answer: None,
@@ -300,6 +306,7 @@ struct FetchStream {
     session: Arc<Session>,
     question: Vec<u8>,
     answer: Option<ByteStream>,
+    check: PackCheck,
     piece: Bytes,
 }
 
@@ -312,24 +319,16 @@ impl Read for FetchStream {
                 .wait(self.session.ask(std::mem::take(&mut self.question).into()))?,
         };
         if self.piece.is_empty() {
-            let next = async {
-                answer
-                    .next()
-                    .await
-                    .transpose()
-                    .and_then(|piece| counted(&self.session, piece))
-            };
-            self.piece = self.session.wait(next)?;
+            let (session, check) = (&self.session, &mut self.check);
+            self.piece = session.wait(async {
+                let piece = answer.next().await.transpose()?.unwrap_or_default();
+                session.take(piece.len())?;
+                check.take(&piece).map(|()| piece)
+            })?;
         }
         self.answer = Some(answer);
         Ok(read_piece(&mut self.piece, into))
     }
-}
-
-/// The next bytes of a response, empty at its end; an error beyond the limit.
-fn counted(session: &Session, piece: Option<Bytes>) -> Result<Bytes> {
-    let piece = piece.unwrap_or_default();
-    session.take(piece.len()).map(|()| piece)
 }
 
 impl Write for FetchStream {

@@ -151,7 +151,7 @@ impl Bare {
         limits: GitLimits,
     ) -> Result<()> {
         let (_alive, cut) = watch::channel(false);
-        let session = Session::open(from, told, limits.pack_bytes, cut)?;
+        let session = Session::open(from, told, limits, cut)?;
         self.work(move |repository| fetch(repository, &session, &specs, depth, limits))
             .await
     }
@@ -194,7 +194,7 @@ impl Bare {
             });
         }
         let (_alive, cut) = watch::channel(false);
-        let session = Session::open(to, Some(told), u64::MAX, cut)?;
+        let session = Session::open(to, Some(told), self.limits, cut)?;
         let mut answer = self
             .work(move |repository| push(repository, &session, &specs))
             .await?;

@@ -164,6 +164,18 @@ async fn packs_made_to_explode_are_refused() {
         bytes.kind() == Kind::Refused && bytes.message().contains("sends more than is taken"),
         "{bytes}"
     );
+    let unpacked = refusal(
+        &world,
+        GitLimits {
+            unpacked_bytes: 100,
+            ..GitLimits::default()
+        },
+    )
+    .await;
+    assert!(
+        unpacked.kind() == Kind::Refused && unpacked.message().contains("unpacks to more than"),
+        "{unpacked}"
+    );
     let bare = Bare::new(GitLimits {
         blob_bytes: 3,
         ..GitLimits::default()
@@ -179,4 +191,40 @@ async fn packs_made_to_explode_are_refused() {
             .kind(),
         Kind::Refused
     );
+}
+
+/// What `git` itself packs: whole objects and deltas, in the packets of its own server.
+#[tokio::test]
+async fn an_object_that_unpacks_to_more_than_the_limit_is_refused_whole_or_as_a_delta() {
+    let folder = tempfile::tempdir().unwrap();
+    made_by_git(folder.path(), "one");
+    let zeros = vec![0; 6 << 20];
+    let noise: Vec<u8> = (0..3_u32 << 18)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    let more = [&noise[..], b"and more"].concat();
+    branch_by_git(folder.path(), "zeros", &[&zeros]);
+    branch_by_git(folder.path(), "noise", &[&noise, &more]);
+    git_in(folder.path(), &["-C", "made.git", "repack", "-adfq"]);
+    let host = GitHost::start(folder.path(), "me", "t-secret")
+        .await
+        .unwrap();
+    let repo = opened(&format!("{}/made.git", host.url), "me", Some("t-secret"));
+    let fetched = async |refs: &str, object_bytes| {
+        let limits = GitLimits {
+            object_bytes,
+            ..GitLimits::default()
+        };
+        let bare = Bare::new(limits).unwrap();
+        let spec = format!("+refs/heads/{refs}:refs/heads/{refs}");
+        bare.fetch(&repo, &[&spec], Depth::All).await
+    };
+    for (branch, largest) in [("zeros", 6 << 20), ("noise", (3 << 20) + 8)] {
+        fetched(branch, largest).await.unwrap();
+        let error = fetched(branch, largest - 1).await.unwrap_err();
+        assert!(
+            error.kind() == Kind::Refused && error.message().contains("belong into LFS"),
+            "{branch}: {error}"
+        );
+    }
 }

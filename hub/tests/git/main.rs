@@ -78,28 +78,44 @@ async fn lock(world: &World) {
     world.ask("POST", "/repo", lock).await;
 }
 
+/// Runs `git` in a folder.
+fn git_in(folder: &Path, arguments: &[&str]) {
+    let mut git = Command::new("git");
+    git.args([
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.com",
+        "-c",
+        "init.defaultBranch=main",
+    ]);
+    assert!(
+        git.args(arguments)
+            .current_dir(folder)
+            .output()
+            .unwrap()
+            .status
+            .success(),
+        "{arguments:?}"
+    );
+}
+
+/// A new branch of the bare repository, with a commit for each content of a file of the branch's name.
+fn branch_by_git(folder: &Path, name: &str, contents: &[&[u8]]) {
+    let git = |arguments: &[&str]| git_in(folder, arguments);
+    git(&["-C", "work", "checkout", "-q", "-b", name]);
+    for content in contents {
+        std::fs::write(folder.join("work").join(name), content).unwrap();
+        git(&["-C", "work", "add", "."]);
+        git(&["-C", "work", "commit", "-qm", name]);
+    }
+    git(&["-C", "work", "push", "-q", "../made.git", name]);
+    git(&["-C", "work", "checkout", "-q", "main"]);
+}
+
 /// A bare repository with one commit, made by `git` itself.
 fn made_by_git(folder: &Path, text: &str) {
-    let git = |arguments: &[&str]| {
-        let mut git = Command::new("git");
-        git.args([
-            "-c",
-            "user.name=a",
-            "-c",
-            "user.email=a@example.com",
-            "-c",
-            "init.defaultBranch=main",
-        ]);
-        assert!(
-            git.args(arguments)
-                .current_dir(folder)
-                .output()
-                .unwrap()
-                .status
-                .success(),
-            "{arguments:?}"
-        );
-    };
+    let git = |arguments: &[&str]| git_in(folder, arguments);
     git(&["init", "-q", "work"]);
     std::fs::write(folder.join("work/a.txt"), text).unwrap();
     git(&["-C", "work", "add", "."]);

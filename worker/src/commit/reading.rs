@@ -15,6 +15,8 @@ use crate::transfer::budget::{Reserved, held_by_source};
 
 /// Small files read at a time.
 const READERS: usize = 32;
+/// Larger files are not sent inside a commit: a commit's content stands in memory, in base64 too.
+const LARGEST_INLINE: u64 = 10 << 20;
 
 /// A batch with its content at hand.
 pub(super) struct ReadBatch<'a> {
@@ -38,6 +40,10 @@ impl<'a> BranchWriter<'a> {
         let File { path, size, digest } = &file.file;
         let stage = Stage::of(path);
         if self.context.destination.placement(path, *size) == Placement::Inline {
+            if *size > LARGEST_INLINE {
+                self.context.events.failed(path, &too_large(*size));
+                return None;
+            }
             return Some(WeighedAction {
                 action: Operation::Inline(file),
                 weight: inline_weight(path, *size),
@@ -159,4 +165,12 @@ impl<'a> BranchWriter<'a> {
             .as_ref()
             .map(|(kind, reason)| Error::new(*kind, reason.clone()))
     }
+}
+
+fn too_large(size: u64) -> Error {
+    let [size, most] = [size, LARGEST_INLINE].map(|bytes| bytes >> 20);
+    let message = format!(
+        "it has {size} MiB, and the hub takes a file of this name inside a commit only, where at most {most} MiB of a file are sent: make it smaller, or leave it out with --exclude"
+    );
+    Error::new(Kind::Invalid, message)
 }

@@ -430,3 +430,22 @@ async fn contents_larger_than_the_memory_budget_are_committed_batch_by_batch() {
     assert_eq!(destination.files.lock().unwrap().len(), 31);
     assert_eq!(destination.blobs.lock().unwrap().len(), 1, "stored again");
 }
+
+#[tokio::test]
+async fn a_file_too_large_to_be_inside_a_commit_is_not_read_and_costs_only_itself() {
+    let mut source = FakeSource::default();
+    let mut files = texts(&mut source, 2);
+    files[0].file.size = (10 << 20) + 1;
+    let (context, source, destination) = context(source, FakeDestination::default(), 1 << 20);
+    let change = change(&files, &[], Deletion::WhenWhole);
+    write_changeset(&context, &change).await.unwrap();
+    let failed = context.events.receipt_so_far().failed;
+    assert!(
+        failed[0].path == "00.txt"
+            && failed[0].error.contains("it has 10 MiB")
+            && failed[0].error.contains("--exclude"),
+        "{failed:?}"
+    );
+    assert_eq!(*destination.commits.lock().unwrap(), [["01.txt"]]);
+    assert_eq!(source.reads.lock().unwrap().len(), 1);
+}

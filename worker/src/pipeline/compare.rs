@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::protocol::{Verification, VerifyFile};
 use crate::transfer::budget::held_by_source;
 
-/// Small files read at a time.
+/// Files read at a time.
 const READERS: usize = 32;
 /// A destination that looks wrong is listed again this often: a listing may lag behind the commit.
 const RELISTINGS: usize = 2;
@@ -117,14 +117,15 @@ async fn hash_unknown(context: &Context, expected: &mut [Expected<'_>], listing:
             .get(&expected.file.path)
             .is_some_and(|there| expected.is_unknown(there))
     };
+    let share = context.share(context.options.streams);
     let read = stream::iter(expected.iter_mut().filter(|expected| unknown(expected)));
     read.for_each_concurrent(READERS, |expected| async move {
-        let held = held_by_source(expected.file, &context.options);
-        let memory = context.budget.reserve(expected.file.size + held).await;
-        match context.reader().whole(expected.file, &memory).await {
-            Ok(content) => {
-                (expected.also, expected.unread) =
-                    (Some(other_kind(expected.file.digest, &content)), None)
+        let file = expected.file;
+        let read = share.min(file.size) + held_by_source(file, &context.options);
+        let memory = context.budget.reserve(read).await;
+        match context.reader().digests(file, &memory).await {
+            Ok(digests) => {
+                (expected.also, expected.unread) = (Some(digests.beside(file.digest)), None)
             }
             Err(error) => expected.unread = Some(error),
         }
@@ -172,10 +173,13 @@ fn compare_listings(expected: &[Expected<'_>], listing: &Listing) -> Verificatio
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_hub::Listed;
+    use std::time::Duration;
+
+    use hf2ms_hub::{Blob, Listed};
 
     use super::*;
     use crate::protocol::Exit;
+    use crate::testing::{FakeDestination, FakeSource, content, context};
 
     fn file(path: &str, content: &str) -> File {
         File {
@@ -233,5 +237,47 @@ mod tests {
             (1, Exit::Integrity)
         );
         assert!(!different.is_good());
+    }
+
+    /// A file that the source names by Git's id and the destination by its SHA-256, compared while so many bytes of the budget of
+    /// 256 KiB are taken.
+    async fn compared_within(taken: u64, wrong: bool) -> Option<(Verification, usize)> {
+        let mut source = FakeSource::default();
+        let file = source.git("README.md", content(600_000, 1));
+        let destination = FakeDestination::default();
+        let there = Blob {
+            sha256: Sha256::of(&content(600_000, 1 + u8::from(wrong))),
+            size: file.size,
+        };
+        destination
+            .files
+            .lock()
+            .unwrap()
+            .insert(file.path.clone(), there);
+        let (context, source, _) = context(source, destination, 1 << 20);
+        let _taken = context.budget.reserve(taken).await;
+        let files = [VerifyFile { file, also: None }];
+        let comparing = compare(&context, &files);
+        let found = tokio::time::timeout(Duration::from_millis(200), comparing).await;
+        let reads = source.reads.lock().unwrap().len();
+        found.ok().map(|found| (found.unwrap(), reads))
+    }
+
+    #[tokio::test]
+    async fn a_file_larger_than_the_budget_is_hashed_within_its_share() {
+        let (found, reads) = compared_within(0, false).await.unwrap();
+        assert_eq!((found.equal, found.is_good(), reads), (1, true, 1));
+        let (found, _) = compared_within(0, true).await.unwrap();
+        assert_eq!(found.different.len(), 1);
+        let share = 256 * 1024 / 3;
+        assert!(
+            compared_within(256 * 1024 - share - 1024, false)
+                .await
+                .is_some()
+        );
+        assert!(
+            compared_within(256 * 1024, false).await.is_none(),
+            "the budget is asked"
+        );
     }
 }

@@ -46,6 +46,11 @@ impl MemoryBudget {
         u64::from(self.total) * UNIT / streams.max(1) as u64
     }
 
+    /// The bytes of the largest file that is read whole though it could be streamed: two of them fit.
+    pub fn largest_whole(&self) -> u64 {
+        self.share(2)
+    }
+
     /// Waits until `bytes` are free. A larger content than the whole budget gets all of it, and is alone in memory.
     pub async fn reserve(&self, bytes: u64) -> Reserved {
         let permit = self.units.clone().acquire_many_owned(self.units_of(bytes));

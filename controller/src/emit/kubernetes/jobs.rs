@@ -34,7 +34,7 @@ impl Objects<'_> {
         let sources: Vec<Value> = (0..maps)
             .map(|number| json!({"configMap": {"name": self.map_name(number)}}))
             .collect();
-        let mut pod = self.pod(&args, HEADROOM);
+        let mut pod = self.pod(&args, HEADROOM, 0);
         mount(
             &mut pod,
             json!({"mountPath": "/chunks", "readOnly": true}),
@@ -87,7 +87,7 @@ impl Objects<'_> {
             // Whether Git is the way is found again: it is the hub's lock that decides.
             Transport::Auto | Transport::Git => {}
         }
-        let pod = self.pod(&args, LAST_HEADROOM);
+        let pod = self.pod(&args, LAST_HEADROOM, self.plan.files_memory());
         let policy = failure_policy("FailJob");
         let spec = json!({"suspend": waits, "backoffLimit": RETRIES, "podFailurePolicy": policy, "template": pod});
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": self.metadata(&self.last_name()), "spec": spec})
@@ -120,10 +120,12 @@ impl Objects<'_> {
         )
     }
 
-    /// A worker that may nothing on its node, with the tokens of the Secret, by reference.
-    pub(super) fn pod(&self, args: &[String], headroom: u64) -> Value {
+    /// A worker that may nothing on its node, with the tokens of the Secret, by reference. It has `files_memory` besides its budget.
+    pub(super) fn pod(&self, args: &[String], headroom: u64, files_memory: u64) -> Value {
         let budget = self.plan.options.memory.0;
         let scratch = self.plan.options.scratch.map_or(0, |scratch| scratch.0);
+        let besides = scratch.saturating_add(files_memory);
+        let most = budget.saturating_mul(headroom).saturating_add(besides);
         let container = json!({
             "name": "worker",
             "image": self.cluster.image,
@@ -131,8 +133,8 @@ impl Objects<'_> {
             "envFrom": [{"secretRef": {"name": self.cluster.secret}}],
             "env": self.endpoints(),
             "resources": {
-                "requests": {"cpu": "500m", "memory": mebibytes(budget)},
-                "limits": {"cpu": "2", "memory": mebibytes(budget.saturating_mul(headroom).saturating_add(scratch))},
+                "requests": {"cpu": "500m", "memory": mebibytes(budget.saturating_add(files_memory))},
+                "limits": {"cpu": "2", "memory": mebibytes(most)},
             },
             "securityContext": {
                 "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},

@@ -26,8 +26,10 @@ pub struct ContainerTemplate {
     pub image: String,
     /// The network they are in; else the daemon's own.
     pub network: Option<String>,
-    /// The memory of each in bytes; more kills it.
+    /// The memory in bytes of a container that carries a chunk; more kills it.
     pub memory: u64,
+    /// What others have besides: the finalizer knows every file.
+    pub files_memory: u64,
     /// How many of these bytes files in its temporary folder may take; without them it can write nowhere.
     pub scratch: Option<u64>,
     /// CPUs that each may use.
@@ -76,7 +78,7 @@ impl ContainerTemplate {
             // The end of the line that we hold is the end of the worker's input.
             stdin_once: Some(true),
             tty: Some(false),
-            host_config: Some(self.limits()),
+            host_config: Some(self.limits(spec)),
             ..ContainerCreateBody::default()
         }
     }
@@ -96,8 +98,16 @@ impl ContainerTemplate {
             .collect()
     }
 
-    fn limits(&self) -> HostConfig {
-        let memory = i64::try_from(self.memory).unwrap_or(i64::MAX);
+    /// The memory of the container for a command, in bytes.
+    fn memory_of(&self, spec: &ContainerSpec) -> u64 {
+        match spec.chunk {
+            Some(_) => self.memory,
+            None => self.memory.saturating_add(self.files_memory),
+        }
+    }
+
+    fn limits(&self, spec: &ContainerSpec) -> HostConfig {
+        let memory = i64::try_from(self.memory_of(spec)).unwrap_or(i64::MAX);
         HostConfig {
             readonly_rootfs: Some(true),
             tmpfs: self.scratch.map(|bytes| {
@@ -123,8 +133,8 @@ impl ContainerTemplate {
         }
     }
 
-    /// The exit status of a container in this state.
-    pub fn exit_status(&self, state: &ContainerState) -> ExitStatus {
+    /// The exit status of a command whose container is in this state.
+    pub fn exit_status(&self, spec: &ContainerSpec, state: &ContainerState) -> ExitStatus {
         let code = state
             .exit_code
             .and_then(|code| i32::try_from(code).ok())
@@ -136,7 +146,7 @@ impl ContainerTemplate {
         ) {
             (Some(true), _, 1..) => ExitStatus::unseen(format!(
                 "out of memory: it may have {} MiB",
-                self.memory >> 20
+                self.memory_of(spec) >> 20
             )),
             (_, Some(error), _) => ExitStatus::unseen(hf2ms_hub::path::escape(error)),
             // A shell's way to say that a signal ended it, which is the daemon's too; 130 is the worker's own.
@@ -156,6 +166,7 @@ pub(super) mod tests {
             image,
             network: Some("n".to_owned()),
             memory: 256 << 20,
+            files_memory: 100 << 20,
             scratch: None,
             cpus: 0.5,
             controller,
@@ -224,6 +235,16 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_container_that_is_about_no_chunk_has_room_for_every_file() {
+        let finalize = ContainerSpec {
+            chunk: None,
+            ..spec()
+        };
+        let host = template().container(&finalize).host_config.unwrap();
+        assert_eq!(host.memory, Some(356 << 20));
+    }
+
+    #[test]
     fn a_container_names_its_run() {
         assert_eq!(template().name(&spec(), 7), "hf2ms-01k-run-0003-7");
         let labels = template().container(&spec()).labels.unwrap();
@@ -243,7 +264,7 @@ pub(super) mod tests {
                 error: Some(error.to_owned()),
                 ..Default::default()
             };
-            template().exit_status(&state)
+            template().exit_status(&spec(), &state)
         };
         assert_eq!(
             exit_status(137, true, "").how,

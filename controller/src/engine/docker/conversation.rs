@@ -77,7 +77,7 @@ impl Docker {
         }
         // An input that is closed already needs no closing.
         let _ = line.shutdown().await;
-        let exit_status = self.exit_status(name).await;
+        let exit_status = self.exit_status(name, spec).await;
         let last_log_line = tokio::time::timeout(LAST_LOG_LINES, log)
             .await
             .ok()
@@ -101,7 +101,7 @@ impl Docker {
     }
 
     /// How a container ended, once it has; after the grace it is killed.
-    async fn exit_status(&self, name: &str) -> ExitStatus {
+    async fn exit_status(&self, name: &str, spec: &ContainerSpec) -> ExitStatus {
         let (code, killed) = match tokio::time::timeout(GRACE, self.ended(name)).await {
             Ok(code) => (code, Ok(())),
             Err(_) => (None, self.daemon.api.kill_container(name, None).await),
@@ -112,10 +112,11 @@ impl Docker {
                 (Err(error), state) if state.running == Some(true) => {
                     ExitStatus::unseen(DaemonError::of(&error).to_string())
                 }
-                (_, state) => self.template.exit_status(&ContainerState {
-                    exit_code: state.exit_code.or(code),
-                    ..state
-                }),
+                (_, state) => {
+                    let exit_code = state.exit_code.or(code);
+                    let state = ContainerState { exit_code, ..state };
+                    self.template.exit_status(spec, &state)
+                }
             },
             Err(error) if DaemonError::of(&error).is_absence() => {
                 ExitStatus::unseen("removed by someone else")

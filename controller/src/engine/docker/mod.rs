@@ -58,6 +58,8 @@ pub struct DockerOptions {
     pub workers: usize,
     /// The budget of each.
     pub memory: Memory,
+    /// Bytes that those besides get which know every file.
+    pub files_memory: u64,
     /// Bytes that each may write in a folder that counts as memory.
     pub scratch: Option<Memory>,
     /// The tokens they get, and that no log keeps.
@@ -111,6 +113,7 @@ impl Docker {
             image,
             network: wish.network.clone(),
             memory,
+            files_memory: terms.files_memory,
             scratch,
             cpus,
             controller,

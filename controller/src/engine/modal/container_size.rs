@@ -15,8 +15,30 @@ pub const WORKER: ContainerSize = ContainerSize {
     cores: 1.0,
     mib: 512,
 };
-/// The container that waits for the others, commits and verifies (`finalize` in modal/app.py).
-pub const FINALIZER: ContainerSize = ContainerSize {
-    cores: 0.125,
-    mib: 256,
-};
+/// MiB that a finalizer reserves at least, and what it needs of them for itself.
+const LEAST: u64 = 256;
+const OWN: u64 = 128;
+
+/// The container that waits for the others, commits and verifies (`finalize` in modal/app.py), where what is known of all files takes
+/// so many bytes. Only a few sizes exist: each is an app of its own.
+pub fn finalizer(files_memory: u64) -> ContainerSize {
+    let mib = OWN.saturating_add(files_memory >> 20).next_power_of_two();
+    ContainerSize {
+        cores: 0.125,
+        mib: mib.max(LEAST),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finalizer_is_as_large_as_what_it_knows_of_the_files() {
+        let mib = |files_memory| finalizer(files_memory).mib;
+        assert_eq!(
+            [0, 128 << 20, 129 << 20, 1 << 30].map(mib),
+            [256, 256, 512, 2048]
+        );
+    }
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hf2ms_hub::{Sha256, Token};
 use serde_json::{Value, json};
 
-use super::container_size::WORKER;
+use super::container_size::{ContainerSize, WORKER, finalizer};
 use crate::binaries::StaticWorker;
 use crate::engine::network_settings::NetworkSettings;
 use crate::runs::{create_private, write_aside};
@@ -22,23 +22,52 @@ const CPU: [f64; 2] = [WORKER.cores, 4.0];
 /// MiB of memory: reserved, and at most. The worker keeps under 128; the rest is Python.
 const MEMORY: [u64; 2] = [WORKER.mib, 1024];
 
+/// MiB that a finalizer may have at least. It may have some times what it reserves: results pass through Python there.
+const FINALIZER_LIMIT: u64 = 4096;
+const FINALIZER_HEADROOM: u64 = 4;
+
+/// The size of an app.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AppSize {
+    /// Containers at a time that carry chunks.
+    pub containers: usize,
+    /// The container that ends a run.
+    pub finalizer: ContainerSize,
+}
+
+impl AppSize {
+    /// So many containers, and a finalizer of the smallest size.
+    pub fn of(containers: usize) -> Self {
+        Self {
+            containers,
+            finalizer: finalizer(0),
+        }
+    }
+
+    /// MiB of memory of the finalizer: reserved, and at most.
+    fn finalizer_memory(self) -> [u64; 2] {
+        let most = self.finalizer.mib.saturating_mul(FINALIZER_HEADROOM);
+        [self.finalizer.mib, most.max(FINALIZER_LIMIT)]
+    }
+}
+
 /// One app, as it is to be deployed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Deployment {
     /// Its name.
     pub app: String,
-    /// Containers at a time.
-    pub containers: usize,
+    /// Its containers.
+    pub size: AppSize,
     worker: PathBuf,
     /// What containers get besides tokens: the endpoints that those are for, and what they need of the network.
     variables: Vec<(&'static str, String)>,
 }
 
 impl Deployment {
-    /// The app for this worker and so many containers, with these settings' tokens and these of the network.
+    /// The app for this worker and of this size, with these settings' tokens and these of the network.
     pub fn new(
         worker: StaticWorker,
-        containers: usize,
+        size: AppSize,
         settings: &Settings,
         network: NetworkSettings,
     ) -> Self {
@@ -51,9 +80,10 @@ impl Deployment {
         let all = json!([
             Sha256::of(&worker.content).to_string(),
             APP,
-            containers,
+            size.containers,
             CPU,
             MEMORY,
+            size.finalizer_memory(),
             tokens,
             patience,
             variables
@@ -63,7 +93,7 @@ impl Deployment {
         let mark = Sha256::of(all.as_bytes()).to_string();
         Self {
             app: format!("hf2ms-{version}-{}", &mark[..12]),
-            containers,
+            size,
             worker: worker.path,
             variables,
         }
@@ -72,8 +102,9 @@ impl Deployment {
     /// The request to the bridge.
     pub fn request(&self) -> Value {
         let variables: Value = self.variables.iter().cloned().collect();
-        let (app, worker, containers) = (&self.app, &self.worker, self.containers);
-        json!({"verb": "deploy", "app": app, "worker": worker, "containers": containers, "cpu": CPU, "memory": MEMORY, "variables": variables})
+        let (app, worker, size) = (&self.app, &self.worker, self.size);
+        json!({"verb": "deploy", "app": app, "worker": worker, "containers": size.containers, "cpu": CPU, "memory": MEMORY,
+            "finalizer": size.finalizer_memory(), "variables": variables})
     }
 }
 
@@ -103,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    fn app(worker: &str, containers: usize, token: &str, proxy: &str) -> String {
+    fn app(worker: &str, containers: usize, token: &str, proxy: &str, files_memory: u64) -> String {
         let settings =
             Settings::read(&|name| (name == "HF_TOKEN").then(|| token.to_owned())).unwrap();
         let worker = StaticWorker {
@@ -114,23 +145,28 @@ mod tests {
             variables: vec![("HTTPS_PROXY", proxy.to_owned())],
             left_out: None,
         };
-        Deployment::new(worker, containers, &settings, network).app
+        let size = AppSize {
+            containers,
+            finalizer: finalizer(files_memory),
+        };
+        Deployment::new(worker, size, &settings, network).app
     }
 
     #[test]
     fn an_app_is_named_by_all_that_it_is() {
         let others = [
-            app("two", 4, "hf_a", ""),
-            app("one", 5, "hf_a", ""),
-            app("one", 4, "hf_b", ""),
-            app("one", 4, "hf_a", "p:1"),
+            app("two", 4, "hf_a", "", 0),
+            app("one", 5, "hf_a", "", 0),
+            app("one", 4, "hf_b", "", 0),
+            app("one", 4, "hf_a", "p:1", 0),
+            app("one", 4, "hf_a", "", 1 << 30),
         ];
-        let names = [&[app("one", 4, "hf_a", "")], &others[..]].concat();
+        let names = [&[app("one", 4, "hf_a", "", 0)], &others[..]].concat();
         assert_eq!(
             names.iter().collect::<std::collections::HashSet<_>>().len(),
-            5
+            6
         );
-        assert_eq!(names[0], app("one", 4, "hf_a", ""));
+        assert_eq!(names[0], app("one", 4, "hf_a", "", 9));
         assert!(
             names[0].starts_with("hf2ms-0-") && !names[0].contains("hf_a"),
             "{names:?}"

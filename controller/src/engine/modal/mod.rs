@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::bridge::{Bridge, BridgeError, BridgeErrorKind};
-pub use self::deployment::Deployment;
+pub use self::deployment::{AppSize, Deployment};
 pub use self::envelope::{ChunkEnd, Envelope, Finalized, Mirrored};
 use crate::settings::{Settings, environment, variables};
 use crate::ui::errors::{CliError, CliResult};
@@ -26,6 +26,8 @@ pub const SDK: &str = "1.6.4";
 pub const RESULTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// The pause before Modal is asked again after it could not be reached.
 pub const UNAVAILABLE: Duration = Duration::from_secs(10);
+/// How often Modal is asked in vain before whoever waits is told. The SDK tries for some seconds each time.
+const MOST_IN_VAIN: u32 = 300;
 /// How long Modal may hold a question back until there is an answer.
 const LONG_POLL: u64 = 50;
 
@@ -188,34 +190,17 @@ impl Modal {
         })
     }
 
-    /// Polls a call until it has ended, and goes on polling while Modal can't be reached; `unavailable` is called once for
-    /// each time in which it can't.
+    /// Polls a call until it has ended, and goes on polling for an hour or two while Modal can't be reached; `unavailable` is called
+    /// once for each time in which it can't.
     ///
     /// # Errors
-    /// Modal refuses.
+    /// Modal refuses, or can't be reached for too long.
     pub async fn poll_until_ended(
         &self,
         call: &str,
         unavailable: impl Fn(&BridgeError),
     ) -> Result<CallEnd, BridgeError> {
-        let mut is_available = true;
-        loop {
-            match self.wait(call).await {
-                Ok(CallState::Pending) => is_available = true,
-                Ok(CallState::Done { result }) => return Ok(CallEnd::Done(result)),
-                Ok(CallState::Failed { error }) => return Ok(CallEnd::Failed(error)),
-                Ok(CallState::Expired) => return Ok(CallEnd::Expired),
-                Ok(CallState::Cancelled) => return Ok(CallEnd::Cancelled),
-                Err(error) if error.may_pass() => {
-                    if is_available {
-                        unavailable(&error);
-                    }
-                    is_available = false;
-                    tokio::time::sleep(UNAVAILABLE).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        poll_until_ended(|| self.wait(call), unavailable, UNAVAILABLE).await
     }
 
     /// Has a container check whether it reaches these endpoints.
@@ -310,6 +295,31 @@ impl Modal {
     }
 }
 
+async fn poll_until_ended<F: Future<Output = Result<CallState, BridgeError>>>(
+    poll: impl Fn() -> F,
+    unavailable: impl Fn(&BridgeError),
+    pause: Duration,
+) -> Result<CallEnd, BridgeError> {
+    let mut in_vain = 0;
+    loop {
+        match poll().await {
+            Ok(CallState::Pending) => in_vain = 0,
+            Ok(CallState::Done { result }) => return Ok(CallEnd::Done(result)),
+            Ok(CallState::Failed { error }) => return Ok(CallEnd::Failed(error)),
+            Ok(CallState::Expired) => return Ok(CallEnd::Expired),
+            Ok(CallState::Cancelled) => return Ok(CallEnd::Cancelled),
+            Err(error) if error.may_pass() && in_vain < MOST_IN_VAIN => {
+                if in_vain == 0 {
+                    unavailable(&error);
+                }
+                in_vain += 1;
+                tokio::time::sleep(pause).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 fn checked(result: Value) -> Option<Event> {
     let envelope: Envelope = serde_json::from_value(result).ok()?;
     envelope
@@ -381,6 +391,9 @@ pub fn explain(error: &BridgeError) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::future::ready;
+
     use super::*;
 
     #[test]
@@ -410,6 +423,40 @@ mod tests {
                 "{failure}"
             );
         }
+    }
+
+    fn unreachable() -> BridgeError {
+        BridgeError {
+            kind: BridgeErrorKind::Unreachable,
+            message: "no route".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn modal_out_of_reach_is_said_once_and_ends_the_wait_at_last() {
+        let (polls, said) = (Cell::new(0), Cell::new(0));
+        let poll = || {
+            polls.set(polls.get() + 1);
+            ready(Err(unreachable()))
+        };
+        let ended = poll_until_ended(poll, |_| said.set(said.get() + 1), Duration::ZERO).await;
+        assert_eq!(ended.unwrap_err(), unreachable());
+        assert_eq!((polls.get(), said.get()), (MOST_IN_VAIN + 1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_works_again_is_waited_for_as_long_as_it_takes() {
+        let polls = Cell::new(0);
+        let poll = || {
+            polls.set(polls.get() + 1);
+            ready(match polls.get() {
+                2000 => Ok(CallState::Failed { error: "e".into() }),
+                polls if polls % 100 == 0 => Ok(CallState::Pending),
+                _ => Err(unreachable()),
+            })
+        };
+        let ended = poll_until_ended(poll, |_| (), Duration::ZERO).await;
+        assert!(matches!(ended, Ok(CallEnd::Failed(error)) if error == "e"));
     }
 
     #[test]

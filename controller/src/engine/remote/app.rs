@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::RemoteRun;
 use crate::binaries::static_worker;
-use crate::engine::modal::{Deployment, Modal};
+use crate::engine::modal::{AppSize, Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::runs::{JournalEntry, RunDir};
 use crate::settings::{Settings, environment, state_dir};
@@ -21,19 +21,19 @@ pub struct DeployedApp {
 }
 
 impl DeployedApp {
-    /// Connects to Modal, and deploys the app for so many containers unless it is there.
+    /// Connects to Modal, and deploys the app of this size unless it is there.
     ///
     /// # Errors
     /// Modal refuses or can't be reached, or a program that it needs is missing.
     pub async fn deploy(
-        workers: usize,
+        size: AppSize,
         run: &RunDir,
         settings: &Settings,
         screen: &Screen,
     ) -> CliResult<Self> {
         let network = NetworkSettings::of(&environment, Location::Cloud).await;
         network.left_out.iter().for_each(|line| screen.warn(line));
-        let deployment = Deployment::new(static_worker()?, workers, settings, network);
+        let deployment = Deployment::new(static_worker()?, size, settings, network);
         let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings).await?;
         screen.status(format!(
             "deploying {} to Modal, unless it is there already",
@@ -53,7 +53,7 @@ impl DeployedApp {
 
     /// Containers at a time.
     pub fn containers(&self) -> u64 {
-        self.deployment.containers as u64
+        self.deployment.size.containers as u64
     }
 
     /// Notes in the journal that the run uses this app.

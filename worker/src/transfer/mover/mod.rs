@@ -64,7 +64,7 @@ struct Mover<'a> {
 enum Group<'a> {
     /// Blobs of known SHA-256.
     Known(Vec<&'a File>),
-    /// Small files of which only Git's digest is known, together within one share of memory.
+    /// Files of which only Git's digest is known: several small ones within one share of memory, or one that is read whole.
     Small(Vec<&'a File>),
     /// A file of which only Git's digest is known, too large for memory: read twice.
     Unknown(&'a File),
@@ -86,8 +86,8 @@ impl<'a> Mover<'a> {
             .chunks(GROUP)
             .map(|files| Group::Known(files.to_vec()))
             .collect();
-        let (small, large): (Vec<_>, Vec<_>) =
-            git.into_iter().partition(|file| file.size <= self.share);
+        let most = self.context.budget.largest_whole();
+        let (small, large): (Vec<_>, Vec<_>) = git.into_iter().partition(|file| file.size <= most);
         groups.extend(large.into_iter().map(Group::Unknown));
         groups.extend(packed(&small, self.share).into_iter().map(Group::Small));
         groups
@@ -270,7 +270,7 @@ fn blob_of(file: &File) -> Option<Blob> {
     })
 }
 
-/// Files in groups of at most [`GROUP`] and `share` bytes.
+/// Files in groups of at most [`GROUP`] and `share` bytes; a larger file is alone.
 fn packed<'a>(files: &[&'a File], share: u64) -> Vec<Vec<&'a File>> {
     let mut groups: Vec<Vec<&File>> = Vec::new();
     let mut room = 0;

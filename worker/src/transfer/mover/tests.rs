@@ -6,6 +6,9 @@ use super::*;
 use crate::protocol::{Exit, Receipt};
 use crate::testing::{FakeDestination, FakeSource, ReadFault, content, context};
 
+/// Long enough for what does not wait.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
 async fn moved(
     source: FakeSource,
     destination: FakeDestination,
@@ -174,4 +177,39 @@ async fn checks_are_made_in_groups() {
         .collect();
     let (_, destination, _) = moved(source, FakeDestination::default(), &files).await;
     assert_eq!(*destination.checks.lock().unwrap(), [64, 64, 2]);
+}
+
+#[tokio::test]
+async fn a_file_without_a_sha256_is_read_once_if_two_such_fit_into_memory_and_else_twice() {
+    // Of a MiB of memory contents take a quarter: 256 KiB.
+    for (size, reads) in [(131_072, 1), (131_073, 2)] {
+        let mut source = FakeSource::default();
+        let file = source.git("a.bin", content(size, 1));
+        let (context, source, destination) = context(source, FakeDestination::default(), 1 << 20);
+        move_blobs(&context.transfer, &[file]).await;
+        assert_eq!(context.events.exit(), Exit::Done);
+        assert_eq!(destination.blobs.lock().unwrap().len(), 1);
+        assert_eq!(source.reads.lock().unwrap().len(), reads, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn no_file_is_read_before_the_budget_has_room_for_it() {
+    for is_named in [true, false] {
+        let mut source = FakeSource::default();
+        let file = match is_named {
+            true => source.lfs("a.bin", content(9_000, 1)),
+            false => source.git("a.bin", content(9_000, 1)),
+        };
+        let (context, source, _) = context(source, FakeDestination::default(), 1 << 20);
+        let all = context.budget.reserve(1 << 20).await;
+        let files = [file];
+        let moving = move_blobs(&context.transfer, &files);
+        tokio::pin!(moving);
+        assert!(tokio::time::timeout(PAUSE, &mut moving).await.is_err());
+        assert_eq!(source.reads.lock().unwrap().len(), 0);
+        drop(all);
+        moving.await;
+        assert_eq!(context.events.exit(), Exit::Done);
+    }
 }

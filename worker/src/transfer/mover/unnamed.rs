@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use hf2ms_hub::{Blob, Digest, Error, File, GitSha1, Kind, Result, Sha256};
+use hf2ms_hub::{Blob, Error, File, Result, Sha256};
 
-use super::{Mover, Reserved, Wanted};
+use super::{Mover, Wanted};
 use crate::protocol::How;
 
 impl Mover<'_> {
-    /// Reads small files into memory, learns their SHA-256, and puts those that the destination lacks.
+    /// Reads files that fit into memory, learns their SHA-256, and puts those that the destination lacks.
     pub(super) async fn transfer_small(&self, files: &[&File]) {
         let bytes = files.iter().map(|file| file.size);
         let memory = &self.context.budget.reserve(bytes.sum()).await;
@@ -63,7 +63,8 @@ impl Mover<'_> {
     /// Reads a large file once to learn its SHA-256, and again to send it.
     pub(super) async fn transfer_large(&self, file: &File) -> Result<(Sha256, How)> {
         let memory = self.reserve_share(file).await;
-        let sha256 = self.hash(file, &memory).await?;
+        self.halted()?;
+        let sha256 = self.context.reader().digests(file, &memory).await?.sha256;
         let blob = Blob {
             sha256,
             size: file.size,
@@ -76,24 +77,5 @@ impl Mover<'_> {
         }
         self.put_within(file, blob, &memory).await?;
         Ok((sha256, How::Streamed))
-    }
-
-    async fn hash(&self, file: &File, memory: &Reserved) -> Result<Sha256> {
-        use sha2::Digest as _;
-        self.halted()?;
-        let mut git = GitSha1::hasher(file.size);
-        let mut sha256 = sha2::Sha256::new();
-        let mut body = self.context.reader().stream(file, memory);
-        while let Some(frame) = body.next().await {
-            let frame = frame?;
-            git.update(&frame);
-            sha256.update(&frame);
-        }
-        if Digest::GitSha1(git.into()) != file.digest {
-            let path = &file.path;
-            let message = format!("{path}: its content is not what the source's listing says");
-            return Err(Error::new(Kind::Corrupt, message));
-        }
-        Ok(sha256.into())
     }
 }

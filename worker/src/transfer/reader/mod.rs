@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
 use hf2ms_hub::http::{HttpOptions, exactly};
-use hf2ms_hub::{BlobSource, ByteStream, Error, File, Kind, Result};
+use hf2ms_hub::{BlobSource, ByteStream, Digest, Error, File, GitSha1, Kind, Result, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -61,6 +61,33 @@ impl Window {
     }
 }
 
+/// The digests of one content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContentDigests {
+    /// By which storage names it.
+    pub sha256: Sha256,
+    /// By which Git names it.
+    pub git_sha1: GitSha1,
+}
+
+impl ContentDigests {
+    /// Whether this is one of them.
+    fn contains(self, digest: Digest) -> bool {
+        match digest {
+            Digest::Sha256(sha256) => sha256 == self.sha256,
+            Digest::GitSha1(git_sha1) => git_sha1 == self.git_sha1,
+        }
+    }
+
+    /// The digest of the other kind than this one.
+    pub fn beside(self, digest: Digest) -> Digest {
+        match digest {
+            Digest::Sha256(_) => Digest::GitSha1(self.git_sha1),
+            Digest::GitSha1(_) => Digest::Sha256(self.sha256),
+        }
+    }
+}
+
 /// Reads files from one source.
 #[derive(Clone)]
 pub struct Reader {
@@ -96,6 +123,36 @@ impl Reader {
         exactly(beginning(state.frames(), length), length)
     }
 
+    /// Both digests of a file's content, which is read in order within `memory` and checked against the listed digest. The caller
+    /// keeps the memory reserved meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::whole`].
+    pub async fn digests(&self, file: &File, memory: &Reserved) -> Result<ContentDigests> {
+        for _ in 0..2 {
+            let found = self.hash(file, memory).await?;
+            if found.contains(file.digest) {
+                return Ok(found);
+            }
+        }
+        Err(unlisted(file))
+    }
+
+    async fn hash(&self, file: &File, memory: &Reserved) -> Result<ContentDigests> {
+        use sha2::Digest as _;
+        let (mut git, mut sha256) = (GitSha1::hasher(file.size), sha2::Sha256::new());
+        let mut frames = self.stream(file, memory);
+        while let Some(frame) = frames.next().await {
+            let frame = frame?;
+            git.update(&frame);
+            sha256.update(&frame);
+        }
+        Ok(ContentDigests {
+            sha256: sha256.into(),
+            git_sha1: git.into(),
+        })
+    }
+
     /// A file's bytes, checked against its digest. The caller keeps the memory reserved while it has them.
     ///
     /// # Errors
@@ -107,9 +164,7 @@ impl Reader {
                 return Ok(content);
             }
         }
-        let path = &file.path;
-        let message = format!("{path}: its content is not what the source's listing says");
-        Err(Error::new(Kind::Corrupt, message))
+        Err(unlisted(file))
     }
 
     async fn collect(&self, file: &File) -> Result<Bytes> {
@@ -191,6 +246,13 @@ fn beginning(frames: ByteStream, length: u64) -> ByteStream {
         Some((frame, (frames, left)))
     })
     .boxed()
+}
+
+/// The error of a content that is another than the listed one.
+fn unlisted(file: &File) -> Error {
+    let path = &file.path;
+    let message = format!("{path}: its content is not what the source's listing says");
+    Error::new(Kind::Corrupt, message)
 }
 
 fn may_pass(error: &Error) -> bool {
