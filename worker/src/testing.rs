@@ -78,11 +78,11 @@ impl FakeSource {
 #[async_trait]
 impl Repo for FakeSource {
     async fn account(&self) -> Result<Account> {
-        unimplemented!()
+        Ok(account())
     }
 
     async fn describe(&self) -> Result<RepoInfo> {
-        unimplemented!()
+        Ok(info(Visibility::Public))
     }
 
     async fn list(&self) -> Result<Listing> {
@@ -90,7 +90,7 @@ impl Repo for FakeSource {
     }
 
     async fn head(&self) -> Result<Option<Revision>> {
-        unimplemented!()
+        Ok(None)
     }
 }
 
@@ -196,15 +196,16 @@ impl FakeDestination {
 #[async_trait]
 impl Repo for FakeDestination {
     async fn account(&self) -> Result<Account> {
-        unimplemented!()
+        Ok(account())
     }
 
     async fn describe(&self) -> Result<RepoInfo> {
-        unimplemented!()
+        let found = self.find().await?;
+        found.ok_or_else(|| Error::new(Kind::NotFound, "it does not exist"))
     }
 
     async fn list(&self) -> Result<Listing> {
-        unimplemented!()
+        self.list_branch().await
     }
 
     async fn head(&self) -> Result<Option<Revision>> {
@@ -260,12 +261,7 @@ impl BlobStore for FakeDestination {
 impl Committer for FakeDestination {
     async fn find(&self) -> Result<Option<RepoInfo>> {
         let visibility = *self.visibility.lock().unwrap();
-        Ok(visibility.map(|visibility| RepoInfo {
-            commit: None,
-            visibility,
-            gate: Gate::Open,
-            renamed: None,
-        }))
+        Ok(visibility.map(info))
     }
 
     async fn create(&self, visibility: Visibility) -> Result<()> {
@@ -363,6 +359,24 @@ impl Cards for FakeDestination {
             .bad_card
             .filter(|bad| card.contains(bad))
             .map(|bad| format!("no {bad} here")))
+    }
+}
+
+fn account() -> Account {
+    Account {
+        name: "alice".to_owned(),
+        organisations: Vec::new(),
+        can_write: Some(true),
+    }
+}
+
+/// An open repo whose hub tells no commits.
+fn info(visibility: Visibility) -> RepoInfo {
+    RepoInfo {
+        commit: None,
+        visibility,
+        gate: Gate::Open,
+        renamed: None,
     }
 }
 
