@@ -8,7 +8,7 @@ use crate::verbs;
 
 /// Copies model and dataset repositories between Hugging Face and ModelScope, and mirrors Git repos with LFS: streamed, verified.
 #[derive(Debug, Parser)]
-#[command(name = "hf2ms", version, max_term_width = 110, after_help = EXAMPLES)]
+#[command(name = "hf2ms", version, disable_help_subcommand = true, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Cli {
     /// Read settings from this file instead of .env of this folder
     #[arg(long, global = true, value_name = "FILE")]
@@ -75,12 +75,16 @@ pub enum Command {
     Probe(verbs::probe::Args),
     Demo(verbs::demo::Args),
     Completions(verbs::completions::Args),
+    Help(verbs::help::Args),
 }
 
 impl Command {
     /// Whether settings are read, and a file of them with them.
     pub fn reads_settings(&self) -> bool {
-        !matches!(self, Self::Runs(_) | Self::Demo(_) | Self::Completions(_))
+        !matches!(
+            self,
+            Self::Runs(_) | Self::Demo(_) | Self::Completions(_) | Self::Help(_)
+        )
     }
 
     /// Whether hubs are asked, and tokens sent to them.
@@ -105,6 +109,7 @@ impl Command {
             Self::Probe(_) => "probe",
             Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",
+            Self::Help(_) => "help",
         }
     }
 
@@ -134,7 +139,7 @@ impl Command {
             Self::Doctor(args) => args.json,
             Self::Probe(args) => args.json,
             Self::Plan(args) => args.json,
-            Self::Demo(_) | Self::Completions(_) => false,
+            Self::Demo(_) | Self::Completions(_) | Self::Help(_) => false,
         }
     }
 }

@@ -85,6 +85,7 @@ async fn run(command: Command, screen: &Screen, stop: &Stop) -> CliResult<Exit> 
         Command::Doctor(args) => verbs::doctor::run(&args, screen, stop).await,
         Command::Probe(args) => verbs::probe::run(&args, screen, stop).await,
         Command::Demo(args) => verbs::demo::run(&args, screen, stop).await,
+        Command::Help(args) => verbs::help::run(&args, Cli::command(), screen),
         Command::Completions(args) => verbs::completions::run(&args, Cli::command(), screen),
     }
 }

@@ -58,7 +58,7 @@ fn a_batch_copies_every_branch_and_tag_of_each_repo() {
     let (world, _) = two();
     let ran = run(&world, &[&BATCH[..], &["--containers", "2"]].concat());
     done(&ran);
-    assert_eq!(rows(&ran), ["alice/ra ok 5/5", "alice/rb ok 5/5"]);
+    assert_eq!(rows(&ran), ["alice/ra moved 5/5", "alice/rb moved 5/5"]);
     ["alice/ra", "alice/rb"]
         .iter()
         .for_each(|id| all_copied(&world, id));
@@ -86,7 +86,10 @@ fn a_batch_copies_every_branch_and_tag_of_each_repo() {
         (again.code, rows(&again)),
         (
             0,
-            vec!["alice/ra ok 5/5".to_owned(), "alice/rb ok 5/5".into()]
+            vec![
+                "alice/ra there_already 5/5".to_owned(),
+                "alice/rb there_already 5/5".into()
+            ]
         ),
         "proven, not skipped"
     );
@@ -102,8 +105,8 @@ fn a_person_is_told_of_each_repo_how_many_of_its_revisions_are_there() {
     let ran = run(&world, &BATCH[..4]);
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     for words in [
-        "ok      5 of 5",
-        "failed  4 of 5",
+        "moved   -           5 of 5",
+        "failed  -           4 of 5",
         "2 repos: 1 ok, 1 failed",
         "alice/rb:\nrevision",
         "branch dev/x: ",
@@ -135,7 +138,7 @@ fn a_bad_repo_costs_only_itself_and_a_bad_revision_only_itself() {
             [
                 "alice/ra failed 4/5",
                 "alice/absent failed null/null",
-                "alice/rb ok 5/5"
+                "alice/rb moved 5/5"
             ]
             .map(str::to_owned)
             .to_vec()
@@ -242,7 +245,7 @@ fn what_exists_is_skipped_unless_it_is_forced_or_was_left_unfinished_by_us() {
     let skipped = ["alice/ra skipped null/null", "alice/rb skipped null/null"];
     ended(&moved_on, 0, skipped);
     let forced = run(&world, &[&BATCH[..], &["--force"]].concat());
-    ended(&forced, 0, ["alice/ra ok 6/6", "alice/rb ok 5/5"]);
+    ended(&forced, 0, ["alice/ra moved 6/6", "alice/rb moved 5/5"]);
     assert!(
         holds(&world, "ms", "alice/rb", "master").contains_key("theirs.bin"),
         "nothing is deleted unasked"
@@ -259,7 +262,10 @@ fn a_name_that_could_not_be_made_is_made_by_the_next_batch() {
         (ran.code, rows(&ran)),
         (
             3,
-            vec!["alice/ra failed 3/5".to_owned(), "alice/rb ok 5/5".into()]
+            vec![
+                "alice/ra failed 3/5".to_owned(),
+                "alice/rb moved 5/5".into()
+            ]
         ),
         "{}",
         ran.stdout

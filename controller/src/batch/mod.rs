@@ -1,6 +1,7 @@
 //! The copy of many repos at once, whose chunks share the workers. [`list`] reads which repos, [`summary`] is the table of results.
 
 pub mod list;
+pub mod status;
 pub mod summary;
 
 use std::sync::{Arc, OnceLock};

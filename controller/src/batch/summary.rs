@@ -2,22 +2,30 @@
 
 use std::collections::BTreeMap;
 
+use hf2ms_hub::Visibility;
 use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::list::BatchEntry;
+use crate::args::workers::EngineKind;
 use crate::copy::CopyResult;
+use crate::engine::modal::container_size::finalizer;
+use crate::engine::remote::DetachMode;
+use crate::estimate::price;
 use crate::revisions::RepoResult;
 use crate::revisions::summary::{DoneCount, RevisionsSummary};
+use crate::runs::State;
+use crate::runs::failures::any_may_pass;
 use crate::runs::report::Report;
 use crate::ui::counts::{Counts, Status};
 use crate::ui::errors::{CliError, CliResult};
-use crate::ui::screen::{Screen, duration, size};
+use crate::ui::nouns::counted;
+use crate::ui::screen::{Screen, dollars, duration, size};
 use crate::ui::table::{Column, Table, number};
 
 /// The result of one repo.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BatchRow {
     /// The source.
     pub source: String,
@@ -25,6 +33,9 @@ pub struct BatchRow {
     pub destination: String,
     /// Its status.
     pub state: RepoStatus,
+    /// Who may see the destination, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
     /// The number of its files, if it was listed.
     pub files: Option<u64>,
     /// Their bytes.
@@ -38,18 +49,28 @@ pub struct BatchRow {
     pub run: Option<String>,
     /// The exit code of this repo alone.
     pub exit: u8,
-    /// Seconds since the batch began.
+    /// Whether the same command may bring what is not there.
+    pub may_pass: bool,
+    /// Seconds that its workers worked, added up.
+    pub worker_seconds: f64,
+    /// Seconds from the beginning to the end of this repo.
     pub seconds: f64,
-    #[serde(skip)]
+    #[serde(skip, default = "done")]
     code: Exit,
 }
 
+fn done() -> Exit {
+    Exit::Done
+}
+
 /// The status of a repo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum RepoStatus {
-    /// Copied and verified.
-    Ok,
+    /// Something was written, and all is verified.
+    Moved,
+    /// All of it stood there already.
+    ThereAlready,
     /// Skipped.
     Skipped,
     /// Not all was copied.
@@ -62,7 +83,8 @@ pub enum RepoStatus {
 
 impl Status for RepoStatus {
     const ALL: &[Self] = &[
-        Self::Ok,
+        Self::Moved,
+        Self::ThereAlready,
         Self::Skipped,
         Self::Failed,
         Self::Submitted,
@@ -71,7 +93,8 @@ impl Status for RepoStatus {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Ok => "ok",
+            Self::Moved => "moved",
+            Self::ThereAlready => "there already",
             Self::Skipped => "skipped",
             Self::Failed => "failed",
             Self::Submitted => "submitted",
@@ -124,13 +147,16 @@ impl BatchRow {
         Self {
             source,
             destination,
-            state: RepoStatus::Ok,
+            state: RepoStatus::Moved,
+            visibility: None,
             files,
             bytes,
             revisions,
             reason,
             run,
             exit: 0,
+            may_pass: true,
+            worker_seconds: 0.0,
             seconds: 0.0,
             code: Exit::Done,
         }
@@ -141,6 +167,7 @@ impl BatchRow {
         Self {
             state: RepoStatus::Failed,
             reason: Some(failure.to_string()),
+            may_pass: matches!(code, Exit::Incomplete | Exit::Interrupted),
             exit: code as u8,
             code,
             ..self
@@ -154,16 +181,19 @@ impl BatchRow {
             Some(report.tally.bytes),
             Some(report.run.clone()),
         );
-        let state = if code == Exit::Done {
-            RepoStatus::Ok
-        } else {
-            RepoStatus::Failed
+        let state = match code {
+            Exit::Done if report.tally.commits == 0 => RepoStatus::ThereAlready,
+            Exit::Done => RepoStatus::Moved,
+            _ => RepoStatus::Failed,
         };
         Self {
             state,
             files,
             bytes,
             run,
+            visibility: report.visibility,
+            worker_seconds: report.tally.worker_seconds,
+            may_pass: any_may_pass(&report.failed) || report.failed.is_empty(),
             reason: report.first_failure(),
             exit: code as u8,
             code,
@@ -175,7 +205,8 @@ impl BatchRow {
         let code = summary.exit();
         let state = match code {
             Exit::Done if summary.is_dry_run() => RepoStatus::Planned,
-            Exit::Done => RepoStatus::Ok,
+            Exit::Done if summary.has_copied() => RepoStatus::Moved,
+            Exit::Done => RepoStatus::ThereAlready,
             _ => RepoStatus::Failed,
         };
         let (files, bytes, revisions) = (
@@ -200,6 +231,9 @@ impl BatchRow {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename = "batch")]
 pub struct BatchEvent<'a> {
+    /// The batch's id; absent of a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a str>,
     /// The worst exit code of all repos.
     exit: u8,
     /// The number of repos in each state.
@@ -210,6 +244,10 @@ pub struct BatchEvent<'a> {
     bytes: u64,
     /// Seconds from the beginning to the end.
     seconds: f64,
+    /// Where the workers ran.
+    on: EngineKind,
+    /// What the workers cost by Modal's price list; 0 elsewhere.
+    dollars: f64,
     /// A row for each repo.
     repos: &'a [BatchRow],
 }
@@ -221,9 +259,45 @@ pub struct BatchSummary {
     pub rows: Vec<BatchRow>,
     /// Seconds from the beginning to the end.
     pub seconds: f64,
+    /// Where the workers ran.
+    pub on: EngineKind,
+    /// The batch's id, if it is no dry run.
+    pub id: Option<String>,
 }
 
 impl BatchSummary {
+    /// For a program.
+    pub fn event(&self) -> BatchEvent<'_> {
+        let (files, bytes) = self.sums();
+        BatchEvent {
+            run: self.id.as_deref(),
+            exit: self.exit() as u8,
+            counts: self.counts().by_name(),
+            files,
+            bytes,
+            seconds: self.seconds,
+            on: self.on,
+            dollars: self.dollars(),
+            repos: &self.rows,
+        }
+    }
+
+    /// The batch's state after it.
+    pub fn state(&self, watch: DetachMode) -> State {
+        match (self.exit(), watch) {
+            (Exit::Interrupted, _) => State::Interrupted,
+            (Exit::Done, DetachMode::Detached) => State::Detached,
+            (Exit::Done, DetachMode::Attached) => State::Done,
+            _ => State::Incomplete,
+        }
+    }
+
+    /// What all workers cost by Modal's price list; 0 elsewhere.
+    fn dollars(&self) -> f64 {
+        let of_rows: f64 = self.rows.iter().map(|row| row.worker_seconds).sum();
+        price::dollars(self.on, of_rows, 0.0, finalizer(0))
+    }
+
     /// The worst of all exit codes.
     pub fn exit(&self) -> Exit {
         self.rows
@@ -234,15 +308,7 @@ impl BatchSummary {
 
     /// Prints the table for people, or the last event for programs.
     pub fn print(&self, screen: &Screen) {
-        let (files, bytes) = self.sums();
-        screen.json(&BatchEvent {
-            exit: self.exit() as u8,
-            counts: self.counts().by_name(),
-            files,
-            bytes,
-            seconds: self.seconds,
-            repos: &self.rows,
-        });
+        screen.json(&self.event());
         screen.print(self.readable());
     }
 
@@ -252,6 +318,7 @@ impl BatchSummary {
             Column::Text("repo"),
             Column::Text("destination"),
             Column::Text("state"),
+            Column::Text("visible to"),
             Column::Text("revisions"),
             Column::Number("files"),
             Column::Number("bytes"),
@@ -267,15 +334,23 @@ impl BatchSummary {
     fn last_line(&self) -> String {
         let counts = self.counts();
         let (files, bytes) = self.sums();
-        let again = if counts.get(RepoStatus::Failed) > 0 {
-            "; the same command goes on"
-        } else {
-            ""
+        let failed = self.rows.iter().filter(|row| row.code != Exit::Done);
+        let again = match failed.clone().any(|row| row.may_pass) {
+            true => "; the same command goes on",
+            false if counts.get(RepoStatus::Failed) > 0 => {
+                "; what failed fails again until its reason is gone"
+            }
+            false => "",
+        };
+        let cost = match self.dollars() {
+            cost if cost > 0.0 => format!(", about {} $", dollars(cost)),
+            _ => String::new(),
         };
         format!(
-            "{}: {}; {files} files, {}, {}{again}",
-            repos(self.rows.len()),
+            "{}: {}; {}, {}, {}{cost}{again}",
+            counted(self.rows.len() as u64, "repo"),
             counts.readable(),
+            counted(files, "file"),
             size(bytes),
             duration(self.seconds)
         )
@@ -297,16 +372,12 @@ fn cells(row: &BatchRow) -> Vec<String> {
         row.source.clone(),
         row.destination.clone(),
         row.state.name().to_owned(),
+        row.visibility.map_or("-".to_owned(), |who| who.to_string()),
         number(row.revisions),
         number(row.files),
         number(row.bytes.map(size)),
         row.reason.clone().unwrap_or_default(),
     ]
-}
-
-/// `1 repo`, `17 repos`.
-pub fn repos(count: usize) -> String {
-    format!("{count} repo{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -317,6 +388,7 @@ mod tests {
         let ok = BatchRow {
             files: Some(6),
             bytes: Some(8_000_000),
+            visibility: Some(Visibility::Private),
             ..BatchRow::new("org/a", "org/a")
         };
         let skipped = BatchRow {
@@ -329,17 +401,19 @@ mod tests {
         BatchSummary {
             rows: vec![ok, skipped, failed],
             seconds: 61.0,
+            on: EngineKind::Local,
+            id: None,
         }
     }
 
     #[test]
     fn a_person_gets_a_table_and_a_line_with_the_counts() {
         let expected = "
-repo               destination  state    files  bytes  reason
-org/a              org/a        ok           6   8 MB
-datasets/org/long  me/b         skipped      -      -  exists
-org/c              org/c        failed       -      -  model org/c is gated
-3 repos: 1 ok, 1 skipped, 1 failed; 6 files, 8 MB, 1 min 01 s; the same command goes on";
+repo               destination  state    visible to  files  bytes  reason
+org/a              org/a        moved    private         6   8 MB
+datasets/org/long  me/b         skipped  -               -      -  exists
+org/c              org/c        failed   -               -      -  model org/c is gated
+3 repos: 1 moved, 1 skipped, 1 failed; 6 files, 8 MB, 1 min 01 s; what failed fails again until its reason is gone";
         assert_eq!(summary().readable(), expected);
     }
 
@@ -348,9 +422,9 @@ org/c              org/c        failed       -      -  model org/c is gated
         let mut summary = summary();
         summary.rows[0].revisions = Some(DoneCount { done: 2, of: 3 });
         let expected = "
-repo               destination  state    revisions  files  bytes  reason
-org/a              org/a        ok       2 of 3         6   8 MB
-datasets/org/long  me/b         skipped  -              -      -  exists";
+repo               destination  state    visible to  revisions  files  bytes  reason
+org/a              org/a        moved    private     2 of 3         6   8 MB
+datasets/org/long  me/b         skipped  -           -              -      -  exists";
         assert_eq!(
             summary
                 .readable()

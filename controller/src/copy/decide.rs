@@ -64,7 +64,8 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
     }
     let wanted = visibility_of_copy(&source.repo.info, options.visibility);
     destination.check_not_exposed(wanted)?;
-    if let Some((state, earlier)) = verified {
+    if let Some((state, mut earlier)) = verified {
+        earlier.visibility = destination.info.as_ref().map(|info| info.visibility);
         return Ok(Decision::UpToDate(Box::new(state), Box::new(earlier)));
     }
     let sides = RepoPair::list(source, destination, settings).await?;

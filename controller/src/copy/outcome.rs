@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hf2ms_hub::Kind;
+use hf2ms_hub::{Kind, Visibility};
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
 
@@ -13,6 +13,7 @@ use crate::runs::report::{Report, Tally, merged};
 use crate::runs::{JournalEntry, RunDir, State};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
+use crate::settings::remedies::remedy;
 use crate::ui::errors::{CliError, CliResult};
 
 /// The result of a run so far.
@@ -32,6 +33,8 @@ pub struct RunResult {
     pub ended_by: Option<(Kind, String)>,
     /// The result of the verification, once there is one.
     pub verification: Option<Verification>,
+    /// Who may see the destination.
+    pub visibility: Option<Visibility>,
     /// Digests that other revisions of the repo have learned.
     pub known: DigestCache,
 }
@@ -97,6 +100,7 @@ impl RunResult {
             source: plan.source.clone(),
             destination: plan.destination.clone(),
             url: plan.destination.web_url(),
+            visibility: self.visibility,
             bytes_per_second: if self.seconds > 0.0 {
                 tally.sent as f64 / self.seconds
             } else {
@@ -144,7 +148,10 @@ pub fn explain_worker_error(plan: &Plan, settings: &Settings, kind: Kind, error:
     if error.contains(&plan.source.endpoint) {
         return hub_error(&error_of, &plan.source, settings, AccessMode::Read);
     }
-    CliError::new(Exit::of(kind), format!("the workers were stopped: {error}"))
+    CliError::new(
+        Exit::of(kind),
+        format!("the workers were stopped: {error}; {}", remedy(kind)),
+    )
 }
 
 /// The verification of a plan with nothing to do: both listings, which were just compared, are equal.

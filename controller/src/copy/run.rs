@@ -117,7 +117,14 @@ impl CopyRun<'_> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn conclude(&mut self, result: RunResult, done: &CliResult<()>) -> CliResult<Report> {
+    pub async fn conclude(
+        &mut self,
+        mut result: RunResult,
+        done: &CliResult<()>,
+    ) -> CliResult<Report> {
+        let found = self.destination.info.as_ref();
+        let created = self.plan.creation.visibility;
+        result.visibility = Some(found.map_or(created, |found| found.visibility));
         let head = match done {
             Ok(()) => self.verified_head(&result).await,
             Err(_) => None,

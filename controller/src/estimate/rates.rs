@@ -219,6 +219,7 @@ mod tests {
             source: source.clone(),
             destination: destination.clone(),
             url: String::new(),
+            visibility: None,
             tally: Tally {
                 sent,
                 workers,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use hf2ms_hub::{Refused, Revision};
 use hf2ms_worker::protocol::{Exit, PlanSummary};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::targets::RefMapping;
 use crate::runs::report::Report;
@@ -169,7 +169,7 @@ impl RevisionRow {
 }
 
 /// The number of revisions that were copied, of how many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DoneCount {
     /// Revisions that exist and are equal.
     pub done: usize,
@@ -252,6 +252,11 @@ impl RevisionsSummary {
             done: self.rows.iter().filter(is_done).count(),
             of: self.rows.len(),
         }
+    }
+
+    /// Whether a revision was written.
+    pub fn has_copied(&self) -> bool {
+        self.counts().get(RevisionStatus::Copied) > 0
     }
 
     /// Whether it is the summary of a dry run.

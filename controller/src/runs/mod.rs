@@ -1,8 +1,10 @@
 //! One run on disk: `run.json` (what it is), `plan.json`, `journal.ndjson` (what happened), `report.json`, `known.json`
 //! and the workers' logs. Files are written aside and renamed; a torn last line of the journal is forgiven.
 
+pub mod batches;
 pub mod digests;
 mod dir;
+pub mod failures;
 mod files;
 mod identity;
 mod locks;
@@ -51,6 +53,8 @@ pub struct Runs {
     state: PathBuf,
     /// Records of runs that have ended: nothing changes them any more, and a batch asks for all runs again and again.
     ended: Arc<Mutex<HashMap<PathBuf, RunRecord>>>,
+    /// The batch that new runs belong to.
+    batch: Option<Arc<str>>,
 }
 
 impl Runs {
@@ -59,6 +63,7 @@ impl Runs {
         Self {
             state: state.to_owned(),
             ended: Arc::default(),
+            batch: None,
         }
     }
 
@@ -124,6 +129,7 @@ impl Runs {
             files: plan.files,
             bytes: plan.bytes,
             beside,
+            batch: self.batch.as_deref().map(ToOwned::to_owned),
         };
         RunDir::new(path, record, destination)
     }

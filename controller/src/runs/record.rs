@@ -33,6 +33,9 @@ pub struct RunRecord {
     /// The first run of the command about all revisions of a repo that this one belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<String>,
+    /// The batch that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
 }
 
 /// A run that is to begin.

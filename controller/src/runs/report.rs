@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use hf2ms_hub::{Kind, Refused, RepoAt};
+use hf2ms_hub::{Kind, Refused, RepoAt, Visibility};
 use hf2ms_worker::plan::{Plan, WithheldDeletions};
 use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::runs::State;
-use crate::settings::hub_errors::WAIT_LONGER;
+use crate::runs::failures::{self, any_may_pass, by_cause};
+use crate::ui::nouns::{FEW, counted, few_of, grouped};
 use crate::ui::screen::{Screen, duration, rate, size};
 use crate::ui::table::labelled;
 
@@ -30,6 +31,9 @@ pub struct Report {
     pub destination: RepoAt,
     /// The destination's page.
     pub url: String,
+    /// Who may see the destination, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
     /// Its counts.
     #[serde(flatten)]
     pub tally: Tally,
@@ -90,6 +94,9 @@ pub struct Tally {
     pub retries: u64,
     /// Workers that died and were replaced.
     pub lost_workers: u64,
+    /// Seconds that workers worked, added up.
+    #[serde(default)]
+    pub worker_seconds: f64,
     /// Chunks of work.
     pub chunks: u64,
     /// Workers at a time.
@@ -114,6 +121,7 @@ impl Tally {
     pub fn add(&mut self, receipt: &Receipt) {
         self.sent += receipt.sent;
         self.retries += receipt.retries;
+        self.worker_seconds += receipt.seconds;
         for stored in &receipt.files {
             match stored.how {
                 How::Streamed => {
@@ -126,6 +134,48 @@ impl Tally {
                 How::Unchanged => self.unchanged += 1,
             }
         }
+    }
+
+    /// The counts that are not zero, for people.
+    fn rows(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let file = |count| counted(count, "file");
+        let blob = |count| counted(count, "blob");
+        let rows = [
+            (
+                self.moved,
+                "moved",
+                format!("{}, {}", blob(self.moved), size(self.moved_bytes)),
+            ),
+            (
+                self.reused,
+                "reused",
+                format!("{} that the hub had already", blob(self.reused)),
+            ),
+            (
+                self.duplicates,
+                "duplicates",
+                format!("{} of the same content as another", file(self.duplicates)),
+            ),
+            (
+                self.inline,
+                "inline",
+                format!(
+                    "{} inside {}",
+                    file(self.inline),
+                    counted(self.commits, "commit")
+                ),
+            ),
+            (self.unchanged, "unchanged", file(self.unchanged)),
+            (self.deleted, "deleted", file(self.deleted)),
+            (self.retries, "retries", self.retries.to_string()),
+            (
+                self.lost_workers,
+                "replaced",
+                counted(self.lost_workers, "worker"),
+            ),
+        ];
+        let shown = rows.into_iter().filter(|(count, ..)| *count > 0);
+        shown.map(|(_, name, value)| (name, value))
     }
 }
 
@@ -174,15 +224,16 @@ impl Report {
     /// The report in one line.
     pub fn line(&self) -> String {
         let Tally { files, bytes, .. } = self.tally;
-        let lost = self.failed.len() + self.refused.len();
+        let lost = (self.failed.len() + self.refused.len()) as u64;
         let failed = if lost > 0 {
             format!(", {lost} failed: see report.json of run {}", self.run)
         } else {
             String::new()
         };
         format!(
-            "{}: {files} files, {} in {}{failed}  {}",
+            "{}: {}, {} in {}{failed}  {}",
             self.headline(),
+            counted(files, "file"),
             size(bytes),
             duration(self.seconds),
             self.url
@@ -192,41 +243,7 @@ impl Report {
     /// The report for a person.
     pub fn readable(&self) -> String {
         let mut text = format!("\n{}  {}\n", self.headline(), self.url);
-        let tally = &self.tally;
-        let rows = [
-            ("files", format!("{}, {}", tally.files, size(tally.bytes))),
-            (
-                "moved",
-                format!("{} blobs, {}", tally.moved, size(tally.moved_bytes)),
-            ),
-            (
-                "reused",
-                format!("{} blobs that the hub had already", tally.reused),
-            ),
-            (
-                "duplicates",
-                format!("{} files share a blob with another", tally.duplicates),
-            ),
-            (
-                "inline",
-                format!("{} files inside {} commits", tally.inline, tally.commits),
-            ),
-            ("unchanged", tally.unchanged.to_string()),
-            ("deleted", tally.deleted.to_string()),
-            (
-                "retries",
-                format!("{}; {} workers replaced", tally.retries, tally.lost_workers),
-            ),
-            (
-                "time",
-                format!(
-                    "{}{}",
-                    duration(self.seconds),
-                    rate_text(self.bytes_per_second)
-                ),
-            ),
-        ];
-        for (name, value) in rows {
+        for (name, value) in self.rows() {
             text.push_str(&(labelled(name, value) + "\n"));
         }
         text.push_str(
@@ -236,29 +253,37 @@ impl Report {
                 .map(table)
                 .unwrap_or_else(|| "  verified    not at all\n".to_owned()),
         );
-        text.push_str(&self.failures());
+        text.push_str(&failures::rows(&self.failed, &self.refused, &self.run));
         self.withheld
             .iter()
             .for_each(|withheld| text.push_str(&stayed(withheld)));
         text.trim_end().to_owned()
     }
 
+    /// The rows of the report: its counts, its time, and who may see the destination.
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let Tally { files, bytes, .. } = self.tally;
+        let all = format!("{}, {}", grouped(files), size(bytes));
+        let rate = rate_text(self.bytes_per_second);
+        let visible = self
+            .visibility
+            .map(|who| ("visible", visible_to(who).to_owned()));
+        [("files", all)]
+            .into_iter()
+            .chain(self.tally.rows())
+            .chain(visible)
+            .chain([("time", format!("{}{rate}", duration(self.seconds)))])
+            .collect()
+    }
+
     /// The first thing that is wrong, if anything is.
     pub fn first_failure(&self) -> Option<String> {
-        let failed = self
-            .failed
-            .iter()
-            .map(|failed| format!("{}: {}", failed.path, failed.error));
-        let refused = self
-            .refused
-            .iter()
-            .map(|refused| format!("{}: {}", refused.path, refused.reason));
-        let lost = self.failed.len() + self.refused.len();
-        let first = failed.chain(refused).next().map(|first| {
-            if lost > 1 {
-                format!("{first} (and {} more)", lost - 1)
-            } else {
-                first
+        let causes = by_cause(&self.failed, &self.refused);
+        let first = causes.first().map(|first| {
+            let lost = self.failed.len() + self.refused.len();
+            match (lost - first.paths.len()) as u64 {
+                0 => first.line(),
+                rest => format!("{} (and {})", first.line(), counted(rest, "other file")),
             }
         });
         first.or_else(|| (self.exit() != Exit::Done).then(|| self.headline().to_owned()))
@@ -268,8 +293,11 @@ impl Report {
         match self.exit() {
             Exit::Done => "done and verified",
             Exit::Integrity => "NOT EQUAL",
-            Exit::Interrupted => "stopped",
+            Exit::Interrupted => "stopped: the same command goes on",
             _ if self.only_withholds() => "copied and verified, but nothing was deleted",
+            _ if !self.failed.is_empty() && !any_may_pass(&self.failed) => {
+                "incomplete: the same command alone does not bring the rest"
+            }
             _ => "incomplete: run the same command again",
         }
     }
@@ -282,43 +310,15 @@ impl Report {
             .is_some_and(Verification::is_good);
         is_good && self.failed.is_empty() && self.refused.is_empty() && !self.withheld.is_empty()
     }
+}
 
-    fn failures(&self) -> String {
-        let label = |kind| match kind {
-            Kind::Conflict => "conflict",
-            _ => "failed",
-        };
-        let failed = self
-            .failed
-            .iter()
-            .map(|failed| (label(failed.kind), &failed.path, &failed.error));
-        let refused = self
-            .refused
-            .iter()
-            .map(|refused| ("failed", &refused.path, &refused.reason));
-        let mut text = String::new();
-        for (label, path, why) in failed.chain(refused).take(SHOWN) {
-            let _ = writeln!(text, "  {label:<12}{path}: {why}");
-        }
-        let rest = (self.failed.len() + self.refused.len()).saturating_sub(SHOWN);
-        if rest > 0 {
-            let _ = writeln!(
-                text,
-                "  failed      {rest} more: see report.json of run {}",
-                self.run
-            );
-        }
-        if self
-            .failed
-            .iter()
-            .any(|failed| failed.kind == Kind::RateLimited)
-        {
-            let _ = writeln!(
-                text,
-                "  limited     the hub asks to wait: run the same command again later, or {WAIT_LONGER}"
-            );
-        }
-        text
+/// Who may see a repo, for people.
+pub fn visible_to(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Public => "to anyone (public)",
+        Visibility::Internal => "to members (internal)",
+        Visibility::Protected => "the app to anyone (protected)",
+        Visibility::Private => "to its owner (private)",
     }
 }
 
@@ -347,14 +347,14 @@ pub fn table(found: &Verification) -> String {
     let paths = |paths: &[hf2ms_hub::RepoPath]| {
         paths
             .iter()
-            .take(SHOWN)
+            .take(FEW)
             .map(ToString::to_string)
             .collect::<Vec<_>>()
     };
     let unread = found
         .unread
         .iter()
-        .take(SHOWN)
+        .take(FEW)
         .map(|entry| format!("{}: {}", entry.path, entry.reason))
         .collect();
     let rows = [
@@ -366,14 +366,16 @@ pub fn table(found: &Verification) -> String {
             paths(&found.different),
         ),
         ("unread", found.unread.len() as u64, unread),
-        ("extra", found.extra.len() as u64, Vec::new()),
+        ("extra", found.extra.len() as u64, paths(&found.extra)),
     ];
-    let mut text = format!("  verified    {} files\n", found.checked);
-    for (name, count, paths) in rows {
-        let _ = writeln!(text, "    {name:<9} {count:>9}");
-        for path in paths {
-            let _ = writeln!(text, "      {path}");
-        }
+    let mut text = format!("  verified    {}\n", counted(found.checked, "file"));
+    for (name, count, paths) in rows.into_iter().filter(|(_, count, _)| *count > 0) {
+        let names = if paths.is_empty() {
+            String::new()
+        } else {
+            format!("  {}", few_of(&paths, count as usize))
+        };
+        let _ = writeln!(text, "    {name:<9} {:>9}{names}", grouped(count));
     }
     text
 }
@@ -404,6 +406,7 @@ mod tests {
             source: at("huggingface", "org/a"),
             destination: at("modelscope", "org/a"),
             url: "https://m/models/org/a".into(),
+            visibility: None,
             tally: Tally {
                 files: 3,
                 bytes: 3000,

@@ -3,6 +3,7 @@
 use hf2ms_hub::{Error, Hub, Kind, RepoAt};
 use hf2ms_worker::protocol::Exit;
 
+use crate::settings::remedies::remedy;
 use crate::settings::{Access, Settings};
 use crate::ui::errors::CliError;
 
@@ -102,7 +103,7 @@ fn refusal(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> Opt
             )
         }
         Kind::Disabled => format!(
-            "{hub} has disabled {kind} {id}: nothing of it can be read ({})",
+            "{hub} has disabled {kind} {id}: nothing of it can be read, and only its support can help ({})",
             error.message()
         ),
         Kind::Denied if mode == AccessMode::Write => {
@@ -110,8 +111,12 @@ fn refusal(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> Opt
                 "{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})"
             )
         }
-        Kind::Denied => format!("{token} may not read {kind} {id} on {hub}: {error}"),
-        Kind::Locked => format!("{hub} has locked its API for this account: {error}"),
+        Kind::Denied => format!(
+            "{token} may not read {kind} {id} on {hub}: use the token of an account that may ({error})"
+        ),
+        Kind::Locked => format!(
+            "{hub} has locked its API for this account: read by --use-git, or free storage on its pages ({error})"
+        ),
         _ => return None,
     })
 }
@@ -149,7 +154,7 @@ fn failure(error: &Error, at: &RepoAt, access: &Access) -> String {
         Kind::Conflict => format!(
             "{id} on {hub} was changed by someone else meanwhile: run the same command again ({error})"
         ),
-        _ => format!("{hub}: {error}"),
+        kind => format!("{hub}: {error}; {}", remedy(kind)),
     }
 }
 
@@ -218,6 +223,51 @@ mod tests {
             assert!(
                 exit == Exit::Incomplete && line.contains(words) && line.ends_with("(no)"),
                 "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_kind_of_error_is_without_a_remedy() {
+        const REMEDIES: [&str; 14] = [
+            "run the same command again",
+            "set ",
+            "check ",
+            "use ",
+            "use the token",
+            "give ",
+            "ask ",
+            "get ",
+            "leave ",
+            "make room",
+            "correct ",
+            "rename ",
+            "support can help",
+            "read by",
+        ];
+        let schema = schemars::schema_for!(Kind).to_value();
+        let kinds = schema["oneOf"].as_array().unwrap().iter();
+        let kinds: Vec<Kind> = kinds
+            .map(|kind| serde_json::from_value(kind["const"].clone()).unwrap())
+            .collect();
+        assert!(kinds.len() > 15 && kinds.contains(&Kind::Usage));
+        for kind in kinds {
+            for has_token in [true, false] {
+                for mode in [AccessMode::Read, AccessMode::Write] {
+                    let (_, line) = said(kind, "huggingface", has_token, mode);
+                    let acts = REMEDIES.iter().any(|remedy| line.contains(remedy));
+                    assert!(acts && line.lines().count() == 1, "{kind:?}: {line}");
+                }
+            }
+            let advice = remedy(kind);
+            assert!(
+                REMEDIES.iter().any(|remedy| advice.contains(remedy)),
+                "{kind:?}: {advice}"
+            );
+            let says_again = advice.starts_with("run the same command again");
+            assert!(
+                !says_again || crate::settings::remedies::may_pass(kind),
+                "{kind:?}: {advice}"
             );
         }
     }

@@ -3,6 +3,7 @@
 mod dotenv;
 mod env_file;
 pub mod hub_errors;
+pub mod remedies;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 //! errors are written in [`crate::settings::hub_errors`].
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use hf2ms_worker::protocol::Exit;
 
@@ -68,7 +69,23 @@ impl CliError {
 
     /// A file of this program's own can't be read or written.
     pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new(Exit::Incomplete, format!("{}: {error}", path.display()))
+        let remedy = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "; make room on that disk, then run the same command again"
+            }
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                "; let this account write there, or name another place (HF2MS_STATE for the state of runs)"
+            }
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                "; a file is where a folder has to be: move it away, or name another place"
+            }
+            ErrorKind::NotFound => "; check the path",
+            _ => "",
+        };
+        Self::new(
+            Exit::Incomplete,
+            format!("{}: {error}{remedy}", path.display()),
+        )
     }
 
     /// The exit code.

@@ -3,6 +3,7 @@
 pub mod counts;
 pub mod errors;
 pub mod json;
+pub mod nouns;
 pub mod progress;
 pub mod screen;
 pub mod table;

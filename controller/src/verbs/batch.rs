@@ -11,13 +11,14 @@ use crate::args::route::RouteArgs;
 use crate::args::visibility::VisibilityArgs;
 use crate::batch::Batch;
 use crate::batch::list::{self, BatchEntry, SourceLine};
-use crate::batch::summary::{BatchRow, BatchSummary, repos};
+use crate::batch::summary::{BatchRow, BatchSummary};
 use crate::copy::options::{CopyArgs, CopyOptions, IfExists};
 use crate::engine::remote::DetachMode;
 use crate::runs::Runs;
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::nouns::counted;
 use crate::ui::screen::Screen;
 
 /// Copy many repos: those that are named, listed in a file, or all of an owner
@@ -78,13 +79,32 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let watch = args.fit()?;
     let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
     let (entries, mut rows) = stop.unless(args.entries(&settings, screen)).await?;
-    screen.status(format!("{} to copy", repos(entries.len())));
+    let folder = match args.copy.dry_run {
+        true => None,
+        false => Some(runs.begin_batch(entries.len())?),
+    };
+    let runs = folder
+        .as_ref()
+        .map_or(runs.clone(), |batch| runs.of_batch(batch));
+    let id = folder.as_ref().map(|batch| batch.id().to_owned());
+    let named = id
+        .as_ref()
+        .map_or(String::new(), |id| format!("batch {id}: "));
+    screen.status(format!(
+        "{named}{} to copy",
+        counted(entries.len() as u64, "repo")
+    ));
     let options = args.options(&settings, &runs, stop, watch);
     rows.extend(Batch::new(&options, screen).run(&entries).await);
     let summary = BatchSummary {
         rows,
         seconds: began.elapsed().as_secs_f64(),
+        on: options.worker_args.on,
+        id,
     };
+    if let Some(folder) = folder {
+        folder.end(summary.state(watch), &summary.event())?;
+    }
     summary.print(screen);
     if watch == DetachMode::Detached {
         screen.print("the cloud goes on by itself: hf2ms runs lists the runs, hf2ms attach RUN waits for one, hf2ms stop RUN ends it");

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Value, json};
 
+use crate::batch::status::BatchStatusEvent;
 use crate::batch::summary::BatchEvent;
 use crate::copy::preview::PlannedEvent;
 use crate::copy::run::CreatedEvent;
@@ -65,6 +66,7 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<CommittedEvent>(generator, "committed"),
         of::<ReportEvent<'static>>(generator, "report"),
         of::<RevisionsEvent<'static>>(generator, "revisions"),
+        of::<BatchStatusEvent<'static>>(generator, "batch_status"),
         of::<BatchEvent<'static>>(generator, "batch"),
         of::<VerifiedEvent<'static>>(generator, "verified"),
         of::<MirrorPlannedEvent<'static>>(generator, "mirror_planned"),
@@ -118,7 +120,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 31);
+        assert_eq!(events.len(), 32);
         for event in events {
             let name = event["$ref"]
                 .as_str()

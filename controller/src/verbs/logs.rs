@@ -13,7 +13,8 @@ use serde_json::Value;
 use crate::args::workers::EngineKind;
 use crate::engine::modal::{Follow, Modal, explain};
 use crate::engine::remote::app::noted_app;
-use crate::runs::{RunRecord, Runs, State};
+use crate::runs::batches::RunOrBatch;
+use crate::runs::{RunRecord, Runs};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
@@ -27,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// On modal these are the containers' own lines, kept there for about a day; elsewhere the files in the run's folder.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run's id, the end of it, or `last`
+    /// The id of a run or a batch, the end of it, or `last`
     #[arg(default_value = "last")]
     pub run: String,
     /// Go on until the run has ended
@@ -44,14 +45,26 @@ pub struct Args {
 /// There is no such run; Modal can't be reached.
 pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
-    let record = runs.find(&args.run)?;
     let follow = if args.follow { Follow::Yes } else { Follow::No };
-    if record.on == EngineKind::Modal {
-        stop.unless(of_the_cloud(&record, &runs, follow, screen))
-            .await?;
-    } else {
-        stop.unless(of_files(&record, &runs, follow, screen))
-            .await?;
+    match runs.find_any(&args.run)? {
+        RunOrBatch::Run(record) if record.on == EngineKind::Modal => {
+            stop.unless(of_the_cloud(&record, &runs, follow, screen))
+                .await?;
+        }
+        RunOrBatch::Run(record) => {
+            let one = || vec![(record.id.clone(), screen.clone())];
+            stop.unless(of_files(&record.id, one, &runs, follow))
+                .await?;
+        }
+        RunOrBatch::Batch(batch) => {
+            let all = || {
+                let of_batch = runs.runs_of(&batch.id).into_iter();
+                of_batch
+                    .map(|run| (run.id, screen.of_repo(run.source.id.as_str())))
+                    .collect()
+            };
+            stop.unless(of_files(&batch.id, all, &runs, follow)).await?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -142,17 +155,19 @@ fn log_line(line: &Value) -> String {
     )
 }
 
+/// Prints the log files of runs, each on its screen, until the process that works on `id` has ended.
 async fn of_files(
-    record: &RunRecord,
+    id: &str,
+    all: impl Fn() -> Vec<(String, Screen)>,
     runs: &Runs,
     follow: Follow,
-    screen: &Screen,
 ) -> CliResult<()> {
-    let folder = runs.path(&record.id).join("logs");
     let mut read: Vec<(PathBuf, u64)> = Vec::new();
     loop {
-        let runs_on = runs.find(&record.id)?.state == State::Running;
-        show_more(&folder, &mut read, screen)?;
+        let runs_on = runs.is_alive(id);
+        for (run, screen) in all() {
+            show_more(&runs.path(&run).join("logs"), &mut read, &screen)?;
+        }
         if follow == Follow::No || !runs_on {
             return Ok(());
         }
@@ -182,13 +197,16 @@ fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> 
             .file_stem()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
+        let of = screen
+            .part()
+            .map_or(String::new(), |part| format!("{part}: "));
         for line in text.lines() {
             screen.json(&LogEvent {
                 worker: worker.clone(),
                 log: Some(line.to_owned()),
                 said: None,
             });
-            screen.print(format!("{worker}: {line}"));
+            screen.print(format!("{of}{worker}: {line}"));
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod events;
+pub mod help;
 pub mod logs;
 pub mod migrate;
 pub mod mirror;

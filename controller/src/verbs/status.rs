@@ -5,9 +5,11 @@ use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::batch;
 use crate::engine::modal::{CallState, ChildCall, Modal, explain};
 use crate::engine::remote::calls::{AT_ONCE, SubmittedCalls};
 use crate::mirror::report::MirrorReport;
+use crate::runs::batches::RunOrBatch;
 use crate::runs::report::{Report, Tally, table};
 use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
 use crate::settings::{self, environment, state_dir};
@@ -18,7 +20,7 @@ use crate::ui::screen::{Screen, size, when};
 /// Show one run: its report, or how far it is
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run's id, the end of it, or `last`
+    /// The id of a run or a batch, the end of it, or `last`
     #[arg(default_value = "last")]
     pub run: String,
     /// Print one line of JSON
@@ -32,7 +34,10 @@ pub struct Args {
 /// There is no such run.
 pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
-    let record = runs.find(&args.run)?;
+    let record = match runs.find_any(&args.run)? {
+        RunOrBatch::Run(record) => *record,
+        RunOrBatch::Batch(batch) => return Ok(batch::status::print(&batch, &runs, screen)),
+    };
     if record.verb == RunVerb::Mirror {
         return of_mirror(&record, &runs, screen, stop).await;
     }

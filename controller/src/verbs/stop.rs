@@ -11,10 +11,12 @@ use crate::args::workers::EngineKind;
 use crate::engine::docker;
 use crate::engine::modal::Modal;
 use crate::engine::remote::calls::{self, SubmittedCalls};
+use crate::runs::batches::{BatchRecord, RunOrBatch};
 use crate::runs::{RunRecord, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::nouns::{counted, few};
 use crate::ui::screen::Screen;
 
 /// How long a run may take to end; its workers have a few seconds to print their receipts.
@@ -23,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Stop a run and all its workers; the same command goes on later
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run's id, the end of it, or `last`
+    /// The id of a run or a batch, the end of it, or `last`
     #[arg(default_value = "last")]
     pub run: String,
     /// Print one line of JSON
@@ -37,33 +39,109 @@ pub struct Args {
 /// There is no such run, it does not end, or its containers can't be removed.
 pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
-    let record = runs.find(&args.run)?;
-    let was = record.state;
-    match record.on {
-        EngineKind::Modal if record.state == State::Detached => {
-            stop.unless(cancel_all(&record, &runs)).await?
-        }
-        // The process that waits for a run on Modal cancels the calls when it is stopped.
-        EngineKind::Local | EngineKind::Docker | EngineKind::Modal => {
-            stop.unless(end(&record, &runs)).await?
-        }
+    match runs.find_any(&args.run)? {
+        RunOrBatch::Run(record) => of_run(&record, &runs, screen, stop).await,
+        RunOrBatch::Batch(batch) => of_batch(&batch, &runs, screen, stop).await,
     }
-    let removed = match record.on {
-        EngineKind::Docker => {
-            stop.unless(docker::clear_run(&record.id, &runs, screen))
-                .await?
-        }
-        EngineKind::Local | EngineKind::Modal => 0,
-    };
+}
+
+async fn of_run(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
+    let was = record.state;
+    let batch = record.batch.as_ref().and_then(|batch| runs.batch(batch));
+    if let Some(batch) = batch.filter(|batch| batch.state == State::Running)
+        && was == State::Running
+    {
+        screen.status(format!(
+            "run {} belongs to batch {}, whose one process carries all of its runs: the batch is stopped",
+            record.id, batch.id
+        ));
+        return of_batch(&batch, runs, screen, stop).await;
+    }
+    if was != State::Detached || record.on != EngineKind::Modal {
+        // The process that waits for a run on Modal cancels the calls when it is stopped.
+        stop.unless(end(&record.id, runs)).await?;
+    }
+    let removed = release(record, runs, screen, stop).await?;
     let now = runs.find(&record.id)?.state;
     screen.json(&StoppedEvent {
         run: &record.id,
         was,
         state: now,
         removed,
+        runs: Vec::new(),
     });
-    screen.print(stopped_line(&record, now));
+    screen.print(stopped_line(record, now));
     Ok(Exit::Done)
+}
+
+async fn of_batch(
+    batch: &BatchRecord,
+    runs: &Runs,
+    screen: &Screen,
+    stop: &Stop,
+) -> CliResult<Exit> {
+    let is_at_work = |run: &RunRecord| matches!(run.state, State::Running | State::Detached);
+    stop.unless(end(&batch.id, runs)).await?;
+    let (mut removed, before) = (0, runs.runs_of(&batch.id));
+    for run in before.iter().filter(|run| is_at_work(run)) {
+        removed += release(run, runs, screen, stop).await?;
+    }
+    let after = runs.runs_of(&batch.id);
+    let stopped: Vec<&RunRecord> = after
+        .iter()
+        .filter(|run| run.state == State::Interrupted)
+        .collect();
+    let state = runs.batch(&batch.id).map_or(batch.state, |now| now.state);
+    screen.json(&StoppedEvent {
+        run: &batch.id,
+        was: batch.state,
+        state,
+        removed,
+        runs: stopped.iter().map(|run| run.id.as_str()).collect(),
+    });
+    screen.print(stopped_batch_line(batch, state, &stopped, after.len()));
+    Ok(Exit::Done)
+}
+
+fn stopped_batch_line(
+    was: &BatchRecord,
+    now: State,
+    stopped: &[&RunRecord],
+    begun: usize,
+) -> String {
+    if stopped.is_empty() && was.state != State::Running {
+        return format!("batch {} has ended already: it is {}", was.id, now.name());
+    }
+    let names: Vec<String> = stopped
+        .iter()
+        .map(|run| run.source.id.to_string())
+        .collect();
+    let names = match names.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", few(&names)),
+    };
+    format!(
+        "stopped batch {}: {} stopped{names}, {} had ended, {} not begun",
+        was.id,
+        counted(stopped.len() as u64, "run"),
+        counted((begun - stopped.len()) as u64, "run"),
+        counted(was.repos.saturating_sub(begun as u64), "repo"),
+    )
+}
+
+/// Cancels the calls of a run in the cloud that no process attends, and removes a run's containers; returns their number.
+async fn release(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) -> CliResult<u64> {
+    match record.on {
+        EngineKind::Modal if record.state == State::Detached => {
+            stop.unless(cancel_all(record, runs)).await?;
+            Ok(0)
+        }
+        EngineKind::Docker => {
+            stop.unless(docker::clear_run(&record.id, runs, screen))
+                .await
+        }
+        EngineKind::Local | EngineKind::Modal => Ok(0),
+    }
 }
 
 /// A run is stopped, or had ended before.
@@ -78,6 +156,9 @@ pub struct StoppedEvent<'a> {
     state: State,
     /// Containers that were removed.
     removed: u64,
+    /// Of a batch: its runs that are interrupted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    runs: Vec<&'a str>,
 }
 
 fn stopped_line(was: &RunRecord, now: State) -> String {
@@ -107,27 +188,24 @@ async fn cancel_all(record: &RunRecord, runs: &Runs) -> CliResult<()> {
     }
 }
 
-/// Sends SIGTERM to the run's process, if there is one, and waits for its end.
-async fn end(record: &RunRecord, runs: &Runs) -> CliResult<()> {
-    let Some(process) = runs.controller(&record.id) else {
+/// Sends SIGTERM to the process of a run or a batch, if there is one, and waits for its end.
+async fn end(id: &str, runs: &Runs) -> CliResult<()> {
+    let Some(process) = runs.controller(id) else {
         return Ok(());
     };
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM))
-        && runs.is_alive(&record.id)
+        && runs.is_alive(id)
     {
         return Err(CliError::refused(format!(
-            "process {process} of run {} can't be stopped: {error}; use the account that started it",
-            record.id
+            "process {process} of run {id} can't be stopped: {error}; use the account that started it"
         )));
     }
     let began = Instant::now();
-    while runs.is_alive(&record.id) {
+    while runs.is_alive(id) {
         if began.elapsed() > PATIENCE {
-            let line = format!(
-                "run {} does not end: kill its process {process}, then do this again",
-                record.id
-            );
+            let line =
+                format!("run {id} does not end: kill its process {process}, then do this again");
             return Err(CliError::new(Exit::Incomplete, line));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

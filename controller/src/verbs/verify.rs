@@ -17,6 +17,7 @@ use crate::runs::{JournalEntry, NewRun, RunVerb, Runs, State};
 use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::nouns::{counted, grouped};
 use crate::ui::screen::Screen;
 
 /// Compare a repo with its copy, every file by its content
@@ -79,6 +80,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     plan.refused
         .iter()
         .for_each(|entry| screen.warn(format!("{}: {}", entry.path, entry.reason)));
+    screen.print(verdict(&found, plan.refused.len(), &args.source));
     screen.json(&VerifiedEvent {
         source: &plan.source,
         destination: &plan.destination,
@@ -87,6 +89,30 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         exit: exit as u8,
     });
     Ok(exit)
+}
+
+/// The last line for a person.
+fn verdict(found: &Verification, refused: usize, source: &str) -> String {
+    let bad = [
+        (found.missing.len(), "missing"),
+        (found.different.len(), "different"),
+        (found.unread.len(), "unread"),
+        (refused, "refused"),
+    ];
+    let bad: Vec<String> = bad
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{} {word}", grouped(*count as u64)))
+        .collect();
+    let files = counted(found.checked, "file");
+    match bad.is_empty() {
+        true => format!("equal: {files} on both sides"),
+        false => format!(
+            "NOT EQUAL: of {files} {}; hf2ms migrate {} copies what differs",
+            bad.join(", "),
+            hf2ms_hub::path::escape(source)
+        ),
+    }
 }
 
 /// Both sides are compared.

@@ -37,9 +37,9 @@ fn a_list_is_copied_and_what_is_named_twice_once() {
         ran.stderr
     );
     for row in [
-        "repo      destination  state  files   bytes  reason",
-        "alice/ra  alice/ra     ok         1  300 kB",
-        "2 repos: 2 ok; 2 files, 700 kB",
+        "repo      destination  state  visible to  files   bytes  reason",
+        "alice/ra  alice/ra     moved  private         1  300 kB",
+        "2 repos: 2 moved; 2 files, 700 kB",
     ] {
         assert!(ran.stdout.contains(row), "{row} in {}", ran.stdout);
     }
@@ -86,9 +86,9 @@ fn all_of_an_owner_is_copied_to_another() {
     assert!(world.stored("ms", "model", "acme/ra").is_none() && !world.path("state").exists());
     let ran = batch("hf:alice", &[]);
     let expected = [
-        ["alice/ra", "acme/ra", "ok"],
-        ["alice/rb", "acme/rb", "ok"],
-        ["datasets/alice/ra", "acme/ra", "ok"],
+        ["alice/ra", "acme/ra", "moved"],
+        ["alice/rb", "acme/rb", "moved"],
+        ["datasets/alice/ra", "acme/ra", "moved"],
     ];
     assert_eq!(
         (ran.code, rows(&ran)),
@@ -104,7 +104,7 @@ fn all_of_an_owner_is_copied_to_another() {
     let datasets = batch("alice", &["--repo-type", "dataset"]);
     assert_eq!(
         (datasets.code, states(&datasets)),
-        (0, vec!["ok".to_owned()]),
+        (0, vec!["there_already".to_owned()]),
         "proven"
     );
     world

@@ -42,7 +42,7 @@ fn a_bad_repo_costs_only_itself() {
         (ran.code, states(&ran)),
         (
             3,
-            ["ok", "failed", "failed", "failed", "ok"]
+            ["moved", "failed", "failed", "failed", "moved"]
                 .map(str::to_owned)
                 .to_vec()
         ),
@@ -64,7 +64,7 @@ fn a_bad_repo_costs_only_itself() {
     let batch = ran.event("batch");
     assert_eq!(
         (
-            &batch["counts"]["ok"],
+            &batch["counts"]["moved"],
             &batch["exit"],
             &batch["repos"][3]["exit"]
         ),
@@ -119,7 +119,10 @@ fn what_exists_is_skipped_unless_it_is_forced() {
     let ran = world.run(&batch);
     assert_eq!(
         (ran.code, states(&ran)),
-        (0, ["ok", "skipped", "skipped"].map(str::to_owned).to_vec()),
+        (
+            0,
+            ["moved", "skipped", "skipped"].map(str::to_owned).to_vec()
+        ),
         "{}",
         ran.stdout
     );
@@ -131,7 +134,12 @@ fn what_exists_is_skipped_unless_it_is_forced() {
     let forced = world.run(&[&batch[..], &["--force"]].concat());
     assert_eq!(
         (forced.code, states(&forced)),
-        (0, ["ok", "ok", "skipped"].map(str::to_owned).to_vec())
+        (
+            0,
+            ["there_already", "moved", "skipped"]
+                .map(str::to_owned)
+                .to_vec()
+        )
     );
     copied(&world, &["alice/ra", "alice/rb"]);
 }

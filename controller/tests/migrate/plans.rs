@@ -53,15 +53,12 @@ fn a_malformed_plan_is_refused_with_its_position() {
 }
 
 #[test]
-fn a_space_is_skipped_unless_its_files_are_asked_for() {
+fn a_space_is_refused_unless_its_files_are_asked_for() {
     let world = World::new();
     world.seed(r#"{"hub":"hf","kind":"space","id":"alice/app","message":"m","files":[{"path":"app.py","text":"print()"}]}"#);
-    let ran = world.run(&["migrate", "alice/app"]);
-    assert!(
-        ran.code == 0 && ran.stderr.contains("--repo-type model"),
-        "{}",
-        ran.stderr
-    );
+    world
+        .run(&["migrate", "alice/app"])
+        .refused_with(2, "--repo-type model");
     assert_eq!(
         world.admin("GET", "/repos?hub=ms", "").unwrap(),
         serde_json::json!([])
