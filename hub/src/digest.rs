@@ -178,6 +178,16 @@ mod tests {
     }
 
     #[test]
+    fn a_content_has_the_digest_of_either_kind_or_not() {
+        let (sha256, git) = (Sha256::of(b"x"), GitSha1::of(b"x"));
+        for digest in [Digest::Sha256(sha256), Digest::GitSha1(git)] {
+            assert!(digest.matches(b"x") && !digest.matches(b"y"), "{digest:?}");
+        }
+        assert_eq!(Digest::Sha256(sha256).sha256(), Some(sha256));
+        assert_eq!(Digest::GitSha1(git).sha256(), None);
+    }
+
+    #[test]
     fn wrong_length_or_letters_are_refused() {
         assert!("abc".parse::<Sha256>().is_err());
         assert!("g".repeat(64).parse::<Sha256>().is_err());

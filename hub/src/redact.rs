@@ -118,4 +118,21 @@ mod tests {
         }
         assert_eq!(String::from_utf8(written).unwrap(), "echo *** back\n***");
     }
+
+    #[test]
+    fn a_line_passes_as_soon_as_it_is_whole() {
+        let mut writer = Redactor::default().writer(io::BufWriter::new(Vec::new()));
+        writer.write_all(b"one\ntwo\nthr").unwrap();
+        assert_eq!(writer.inner.buffer(), b"one\ntwo\n");
+        writer.flush().unwrap();
+        assert_eq!(writer.inner.get_ref(), b"one\ntwo\n");
+    }
+
+    #[test]
+    fn the_tokens_of_both_redactors_are_taken_out() {
+        let [one, two] =
+            ["hf_secret1", "ms_secret2"].map(|token| Redactor::new([Token::parse(token).unwrap()]));
+        assert_eq!(one.with(&two).clean("hf_secret1 ms_secret2"), "*** ***");
+        assert!(one.with(&two).is_in("ms_secret2") && !one.is_in("ms_secret2"));
+    }
 }

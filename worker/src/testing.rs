@@ -1,5 +1,7 @@
 //! Hubs in memory, with faults on demand, for this crate's own tests.
 
+mod observed;
+
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -18,6 +20,7 @@ use hf2ms_hub::{
 use crate::context::Context;
 use crate::events::Events;
 use crate::protocol::{Memory, WorkerOptions};
+pub(crate) use observed::{EventLog, SteppedClock};
 
 /// What goes wrong at the next read.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +40,8 @@ pub(crate) enum CommitFault {
     Fail(Kind),
     /// The hub names this path.
     Naming(Kind, &'static str),
+    /// Someone deletes this path first, and the hub refuses the whole.
+    Gone(&'static str),
 }
 
 #[derive(Default)]
@@ -143,6 +148,8 @@ pub(crate) struct FakeDestination {
     pub(crate) blobs: Mutex<HashMap<Sha256, Bytes>>,
     pub(crate) files: Mutex<HashMap<RepoPath, Blob>>,
     pub(crate) commits: Mutex<Vec<Vec<String>>>,
+    /// The first line of each commit.
+    pub(crate) messages: Mutex<Vec<String>>,
     pub(crate) faults: Mutex<VecDeque<CommitFault>>,
     pub(crate) put_faults: Mutex<VecDeque<Kind>>,
     pub(crate) bad_path: Option<&'static str>,
@@ -150,6 +157,8 @@ pub(crate) struct FakeDestination {
     pub(crate) rejected: Option<&'static str>,
     /// It takes commits without looking for their blobs.
     pub(crate) blind: bool,
+    /// It says that it took a blob, and keeps nothing.
+    pub(crate) forgets: bool,
     /// Its branch's commit, if it tells one; each commit moves it on.
     pub(crate) tip: Mutex<Option<u64>>,
     /// How often its branch was listed.
@@ -165,6 +174,8 @@ pub(crate) struct FakeDestination {
     pub(crate) creates: Option<Visibility>,
     /// It exists, but is not ours to see.
     pub(crate) taken: bool,
+    /// Its commits take these many actions at most, and this long at best.
+    pub(crate) adaptive: Option<(usize, Duration)>,
 }
 
 impl FakeDestination {
@@ -190,6 +201,7 @@ impl FakeDestination {
             }
         }
         self.commits.lock().unwrap().push(names);
+        self.messages.lock().unwrap().push(commit.message.clone());
     }
 }
 
@@ -249,10 +261,10 @@ impl BlobStore for FakeDestination {
             blob.size,
             "a short body must have failed"
         );
-        self.blobs
-            .lock()
-            .unwrap()
-            .insert(blob.sha256, content.into());
+        if !self.forgets {
+            let mut blobs = self.blobs.lock().unwrap();
+            blobs.insert(blob.sha256, content.into());
+        }
         Ok(())
     }
 }
@@ -304,11 +316,12 @@ impl Committer for FakeDestination {
     }
 
     fn limits(&self) -> CommitLimits {
+        let (max_actions, commit_time) = self.adaptive.unzip();
         CommitLimits {
-            max_actions: 8,
-            batch_actions: 4,
+            max_actions: max_actions.unwrap_or(8),
+            batch_actions: max_actions.unwrap_or(4),
             body_bytes: 1 << 20,
-            commit_time: None,
+            commit_time,
             folder_entries: None,
             checks_blobs: !self.blind,
             checks_parent: false,
@@ -337,6 +350,10 @@ impl Committer for FakeDestination {
             Some(CommitFault::Fail(kind)) => Err(Error::new(kind, "no")),
             Some(CommitFault::Naming(kind, path)) => {
                 Err(Error::new(kind, "no").naming(vec![path.to_owned()]))
+            }
+            Some(CommitFault::Gone(path)) => {
+                self.files.lock().unwrap().remove(&path.parse().unwrap());
+                Err(Error::new(Kind::Invalid, "no such file"))
             }
             Some(CommitFault::LostAnswer) => {
                 self.apply(commit);
@@ -386,15 +403,41 @@ pub(crate) fn context(
     destination: FakeDestination,
     memory: u64,
 ) -> (Context, Arc<FakeSource>, Arc<FakeDestination>) {
-    let events = Events::new(std::io::sink(), Redactor::default());
     let retry = RetryPolicy {
         base: Duration::from_micros(1),
         ..RetryPolicy::default()
     };
-    let http = events.with_retry_events(HttpOptions {
+    let http = HttpOptions {
         retry,
         ..HttpOptions::default()
-    });
+    };
+    let events = Events::new(std::io::sink(), Redactor::default());
+    context_with(source, destination, memory, events, http)
+}
+
+/// The same with a clock that moves by sleeping alone, and what the worker has written.
+pub(crate) fn observed(
+    source: FakeSource,
+    destination: FakeDestination,
+) -> (Context, Arc<FakeDestination>, Arc<SteppedClock>, EventLog) {
+    let (clock, log) = (Arc::new(SteppedClock::new()), EventLog::default());
+    let events = Events::new(log.clone(), Redactor::default());
+    let http = HttpOptions {
+        clock: clock.clone(),
+        ..HttpOptions::default()
+    };
+    let (context, _, destination) = context_with(source, destination, 1 << 20, events, http);
+    (context, destination, clock, log)
+}
+
+fn context_with(
+    source: FakeSource,
+    destination: FakeDestination,
+    memory: u64,
+    events: Arc<Events>,
+    http: HttpOptions,
+) -> (Context, Arc<FakeSource>, Arc<FakeDestination>) {
+    let http = events.with_retry_events(http);
     let (source, destination) = (Arc::new(source), Arc::new(destination));
     let options = WorkerOptions {
         streams: 3,

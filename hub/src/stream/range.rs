@@ -104,14 +104,148 @@ fn is_range(told: &str, range: &Range<u64>, size: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::stream;
     use proptest::collection::vec;
     use proptest::prelude::*;
-    use reqwest::StatusCode;
-    use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue};
+    use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
+    use reqwest::{StatusCode, Url};
 
     use super::*;
     use crate::http::encoding::Encoding;
     use crate::{Digest, Sha256};
+
+    const PART: Range<u64> = 2..5;
+    const WHOLE: Range<u64> = 0..10;
+
+    fn response(status: u16, told: Option<HeaderValue>, body: &'static str) -> Response {
+        let headers: HeaderMap = told.map(|told| (CONTENT_RANGE, told)).into_iter().collect();
+        Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            encoding: Encoding::of(&headers),
+            headers,
+            url: url(),
+            request: "GET http://h/a".to_owned(),
+            body: stream::iter([Ok(body.into())]).boxed(),
+        }
+    }
+
+    fn file() -> File {
+        File {
+            path: "a".parse().unwrap(),
+            size: 10,
+            digest: Digest::Sha256(Sha256::of(b"0123456789")),
+        }
+    }
+
+    fn url() -> Url {
+        "http://h/a".parse().unwrap()
+    }
+
+    /// What is read of an answer with this status, `Content-Range` and body, when `range` was asked for.
+    async fn read(
+        status: u16,
+        told: Option<&'static str>,
+        body: &'static str,
+        range: Range<u64>,
+    ) -> Result<String> {
+        let told = told.map(HeaderValue::from_static);
+        let response = response(status, told, body);
+        let mut stream = checked(response, &file(), &range)?;
+        let mut read = String::new();
+        while let Some(frame) = stream.next().await {
+            read.push_str(std::str::from_utf8(&frame?).unwrap());
+        }
+        Ok(read)
+    }
+
+    #[tokio::test]
+    async fn the_bytes_asked_for_pass_under_either_status() {
+        for (status, told, range, body) in [
+            (206, Some("bytes 2-4/10"), PART, "234"),
+            (200, Some("bytes 2-4/10"), PART, "234"),
+            (206, Some(" Bytes 2-4/*"), PART, "234"),
+            (206, Some("bytes 0-9/10"), WHOLE, "0123456789"),
+            (200, None, WHOLE, "0123456789"),
+            (206, None, WHOLE, "0123456789"),
+        ] {
+            let read = read(status, told, body, range).await.unwrap();
+            assert_eq!(read, body, "{status} {told:?}");
+        }
+        let short = read(206, Some("bytes 2-4/10"), "23", PART).await;
+        assert_eq!(short.unwrap_err().kind(), Kind::Transient);
+    }
+
+    #[tokio::test]
+    async fn the_whole_in_place_of_a_part_is_said_to_be_that() {
+        for told in [None, Some("bytes 0-9/10")] {
+            let error = read(200, told, "0123456789", PART).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::RangeIgnored, "{told:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn anything_else_is_refused() {
+        for (status, told, range) in [
+            (206, None, PART),
+            (206, Some("bytes 0-9/10"), PART),
+            (206, Some("bytes 2-5/10"), PART),
+            (206, Some("bytes 1-4/10"), PART),
+            (206, Some("bytes 2-4/11"), PART),
+            (200, Some("bytes 3-5/10"), PART),
+            (206, Some("bytes 0-8/10"), WHOLE),
+            (204, Some("bytes 2-4/10"), PART),
+            (204, None, WHOLE),
+        ] {
+            let error = read(status, told, "234", range).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Refused, "{status} {told:?}");
+        }
+        let error = read(206, Some("bytes 3-5/10"), "345", PART)
+            .await
+            .unwrap_err();
+        let message = "the server answered the range 'bytes 3-5/10' to 'bytes 2-4/10'";
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn a_range_within_the_file_is_asked_for_unless_it_is_empty() {
+        let asked = |start, end| is_worth_asking(&file(), &Range { start, end });
+        for (start, end, worth) in [(0, 10, true), (9, 10, true), (3, 3, false), (10, 10, false)] {
+            assert_eq!(asked(start, end).unwrap(), worth, "{start}..{end}");
+        }
+        for (start, end) in [(4, 3), (0, 11), (11, 11)] {
+            assert_eq!(
+                asked(start, end).unwrap_err().kind(),
+                Kind::Invalid,
+                "{start}..{end}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_part_is_asked_for_with_a_range() {
+        let header = |range| {
+            let request = part(Request::get(url()), &file(), &range);
+            let value = request.headers.get(RANGE)?;
+            Some(value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(header(WHOLE), None);
+        assert_eq!(header(PART).as_deref(), Some("bytes=2-4"));
+        assert_eq!(header(0..9).as_deref(), Some("bytes=0-8"));
+    }
+
+    #[test]
+    fn bytes_that_do_not_exist_may_exist_at_the_next_try() {
+        let error = |status| restarted(Error::new(Kind::Invalid, "no").with_status(status), &PART);
+        let restarted = error(416);
+        assert_eq!(
+            (restarted.kind(), restarted.status()),
+            (Kind::Transient, Some(416))
+        );
+        assert_eq!(
+            (error(400).kind(), error(400).status()),
+            (Kind::Invalid, Some(400))
+        );
+    }
 
     /// What is made of an answer to this range of a file of `size` bytes.
     fn answered(
@@ -120,21 +254,12 @@ mod tests {
         range: &Range<u64>,
         size: u64,
     ) -> Result<()> {
-        let headers: HeaderMap = told.map(|told| (CONTENT_RANGE, told)).into_iter().collect();
-        let response = Response {
-            status: StatusCode::from_u16(status).unwrap(),
-            encoding: Encoding::of(&headers),
-            headers,
-            url: "https://hub.example/x".parse().unwrap(),
-            request: String::new(),
-            body: nothing(),
-        };
         let file = File {
             path: "x".parse().unwrap(),
             size,
             digest: Digest::Sha256(Sha256::of(b"")),
         };
-        checked(response, &file, range).map(drop)
+        checked(response(status, told, ""), &file, range).map(drop)
     }
 
     fn ranges() -> impl Strategy<Value = (Range<u64>, u64)> {

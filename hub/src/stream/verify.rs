@@ -221,6 +221,11 @@ mod tests {
             "longer"
         );
         assert_eq!(
+            through(&["abcdX", ""], "abcde").await,
+            (String::new(), Some(Kind::Corrupt)),
+            "an empty frame releases nothing"
+        );
+        assert_eq!(
             through(&["ab"], "abcde").await,
             (String::new(), Some(Kind::Corrupt))
         );
@@ -248,8 +253,8 @@ mod tests {
         )
         .cut_every(4);
         let mut out = Vec::new();
-        while let Some(frame) = body.next().await {
-            out.push(String::from_utf8(frame.unwrap().to_vec()).unwrap());
+        while let Some(Ok(frame)) = body.next().await {
+            out.push(String::from_utf8(frame.to_vec()).unwrap());
         }
         let mut passes = Vec::new();
         for (index, part) in again.iter().enumerate() {
@@ -287,6 +292,12 @@ mod tests {
             (frames.len(), passes),
             (2, vec![true; 2]),
             "the last part is a whole one"
+        );
+        let (frames, passes) = parts(&["abcdefgX"], "abcdefgh", &["abcd", "efgX"]).await;
+        assert_eq!(
+            (frames, passes),
+            (vec!["abcd".to_owned()], vec![true, false]),
+            "a last part that was wrong is no pattern for itself"
         );
     }
 }

@@ -90,6 +90,8 @@ mod tests {
         );
         batch_size.wrote(400, Duration::from_secs(50));
         assert_eq!(batch_size.size(), 250);
+        batch_size.wrote(250, Duration::from_secs(40));
+        assert_eq!(batch_size.size(), 400, "in time is quick");
         (0..20).for_each(|_| batch_size.failed());
         assert_eq!(batch_size.size(), 20);
     }
@@ -100,5 +102,6 @@ mod tests {
         batch_size.wrote(250, Duration::from_secs(500));
         batch_size.failed();
         assert_eq!(batch_size.size(), 250);
+        assert!(!batch_size.is_adaptive());
     }
 }

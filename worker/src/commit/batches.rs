@@ -234,6 +234,61 @@ mod tests {
     }
 
     #[test]
+    fn a_change_at_a_limit_is_one_commit_and_beyond_it_is_not() {
+        let is_one = |actions| Batches::new(actions, &LIMITS).is_one();
+        assert!(is_one(actions(20, 50)) && is_one(actions(1, 1000)));
+        assert!(!is_one(actions(21, 1)) && !is_one(actions(1, 1001)));
+    }
+
+    #[test]
+    fn a_batch_is_filled_up_to_the_body_limit() {
+        let sizes = |weight| {
+            let batches = cut(actions(6, weight), &LIMITS);
+            batches.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(500), [2, 2, 2]);
+        assert_eq!(sizes(501), [1; 6]);
+    }
+
+    #[test]
+    fn deletions_share_commits_with_each_other_alone() {
+        let mut all = actions(24, 1);
+        for action in &mut all[..3] {
+            action.stage = Stage::Deletion;
+        }
+        assert_eq!(cut(all, &LIMITS)[5..], [vec![0, 1, 2]]);
+    }
+
+    #[test]
+    fn a_repo_looks_complete_by_these_files() {
+        for name in [
+            "ReadMe.md",
+            "config.json",
+            "sub/configuration.json",
+            "model_index.json",
+            "dataset_infos.json",
+            "a.INDEX.json",
+        ] {
+            assert_eq!(
+                Stage::of(&name.parse().unwrap()),
+                Stage::Finishing,
+                "{name}"
+            );
+        }
+        for name in ["index.json", "my_config.json", "README.md/a", "README"] {
+            assert_eq!(Stage::of(&name.parse().unwrap()), Stage::Ordinary, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_inline_file_weighs_its_base64_beside_what_each_action_does() {
+        let path = "a/b".parse().unwrap();
+        let weights = [0, 1, 3, 4, u64::MAX].map(|size| inline_weight(&path, size));
+        assert_eq!(weights, [323, 327, 327, 331, usize::MAX]);
+        assert_eq!(blob_weight(&path), 323);
+    }
+
+    #[test]
     fn nothing_is_lost_or_doubled() {
         let mut flat: Vec<_> = cut(actions(1234, 7), &LIMITS).concat();
         flat.sort_unstable();

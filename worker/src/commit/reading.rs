@@ -11,7 +11,7 @@ use super::batches::{Stage, WeighedAction, blob_weight, inline_weight};
 use super::operation::{Operation, ReadyOperation, inline_blob, inline_file, put_operation};
 use crate::plan::{Changeset, CommitFile};
 use crate::protocol::How;
-use crate::transfer::budget::{Reserved, held_by_source};
+use crate::transfer::budget::Reserved;
 
 /// Small files read at a time.
 const READERS: usize = 32;
@@ -83,8 +83,10 @@ impl<'a> BranchWriter<'a> {
             tracing::warn!("the source could not say where {count} files are: {error}");
         }
         let inline = batch.iter().filter_map(inline_file);
-        let bytes = inline.map(|file| file.size + held_by_source(file, &context.options));
-        let memory = context.budget.reserve(bytes.sum()).await;
+        let memory = context
+            .budget
+            .reserve_contents(inline, &context.options)
+            .await;
         let read = stream::iter(batch).map(|operation| self.prepare(operation, &memory));
         let read = read.buffered(READERS).filter_map(std::future::ready);
         let operations = self.with_blobs(read.collect().await).await;

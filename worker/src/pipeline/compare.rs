@@ -280,4 +280,93 @@ mod tests {
             "the budget is asked"
         );
     }
+
+    #[test]
+    fn a_listing_that_lags_or_is_denied_is_doubted() {
+        let (one, two) = (file("a", "1"), file("b", "2"));
+        let doubted = |found| doubt(&found).map(|doubt| doubt.kind());
+        let wanted = [one.clone(), two.clone()];
+        let missing = compared(&wanted, std::slice::from_ref(&one));
+        let different = compared(&wanted, &[one, file("b", "3")]);
+        for found in [missing, different] {
+            assert_eq!(doubted(Ok(found)), Some(Kind::Transient));
+        }
+        assert_eq!(doubted(Ok(compared(&wanted, &wanted))), None);
+        let denied = Error::new(Kind::Denied, "403");
+        assert_eq!(doubted(Err(denied)), Some(Kind::Transient));
+        assert_eq!(doubted(Err(Error::new(Kind::NotFound, "404"))), None);
+    }
+
+    #[test]
+    fn a_file_is_unknown_while_no_digest_of_the_listed_kind_is_known() {
+        let by = |digest, size| File {
+            digest,
+            size,
+            ..file("a", "1")
+        };
+        let (sha256, git) = (Sha256::of(b"1"), GitSha1::of(b"1"));
+        let (sha256, git) = (Digest::Sha256(sha256), Digest::GitSha1(git));
+        let also = |also| {
+            let file = by(git, 1);
+            Expected::new(&VerifyFile { file, also }).also
+        };
+        assert_eq!((also(None), also(Some(sha256))), (None, Some(sha256)));
+        let wanted = VerifyFile {
+            file: by(git, 1),
+            also: None,
+        };
+        let of_git = Expected::new(&wanted);
+        assert!(of_git.is_unknown(&by(sha256, 1)) && !of_git.is(&by(sha256, 1)));
+        assert!(!of_git.is_unknown(&by(sha256, 2)) && !of_git.is_unknown(&by(git, 1)));
+        assert!(of_git.is(&by(git, 1)) && !of_git.is(&by(git, 2)));
+        let wanted = VerifyFile {
+            also: Some(sha256),
+            ..wanted
+        };
+        let of_both = Expected::new(&wanted);
+        assert!(of_both.is(&by(sha256, 1)) && !of_both.is_unknown(&by(sha256, 1)));
+        let empty = VerifyFile {
+            file: File {
+                digest: Digest::GitSha1(GitSha1::of(b"")),
+                ..file("a", "")
+            },
+            also: None,
+        };
+        assert!(
+            Expected::new(&empty).is(&file("a", "")),
+            "nothing has both digests"
+        );
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_read_is_neither_equal_nor_different() {
+        let wanted = File {
+            digest: Digest::GitSha1(GitSha1::of(b"1")),
+            ..file("a", "1")
+        };
+        let found = |there: File| {
+            let expected = Expected {
+                file: &wanted,
+                also: None,
+                unread: Some(Error::new(Kind::Transient, "reset")),
+            };
+            let listed = Listed {
+                file: there,
+                lfs: false,
+            };
+            let files = vec![listed];
+            compare_listings(
+                &[expected],
+                &Listing {
+                    files,
+                    ..Listing::default()
+                },
+            )
+        };
+        let unread = found(file("a", "1"));
+        assert_eq!((unread.unread.len(), unread.different.len()), (1, 0));
+        assert_eq!(unread.exit(), Exit::Incomplete);
+        assert_eq!(found(wanted.clone()).equal, 1);
+        assert_eq!(found(file("a", "22")).different.len(), 1);
+    }
 }

@@ -148,6 +148,10 @@ mod tests {
             prefers(&listing(2_000, 2_000, 0), 300),
             "little is fetched anyway"
         );
+        assert!(
+            prefers(&listing(10_000, 2_000, 0), 4_000),
+            "less than four times what is needed"
+        );
     }
 
     #[test]

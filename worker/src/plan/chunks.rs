@@ -361,6 +361,53 @@ mod tests {
         assert_eq!((shared(GB, 5), shared(u64::MAX, 5)), (even(5), even(1)));
     }
 
+    #[test]
+    fn a_worker_is_had_for_each_share_that_was_begun() {
+        for (bytes, share, at_most, workers) in [
+            (9, 3, 100, 3),
+            (10, 3, 100, 4),
+            (10, 3, 2, 2),
+            (0, 3, 100, 1),
+            (5, 0, 100, 5),
+            (5, 1, 0, 1),
+        ] {
+            assert_eq!(
+                workers_for(bytes, share, at_most),
+                workers,
+                "{bytes}/{share}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_worker_takes_the_next_load_as_soon_as_it_is_free() {
+        assert_eq!(makespan([5, 3, 4], 2), 7);
+        assert_eq!((makespan([5, 3, 4], 0), makespan([], 3)), (12, 0));
+        assert_eq!(makespan([u64::MAX, 1], 1), u64::MAX);
+    }
+
+    #[test]
+    fn more_chunks_are_worth_a_little_time() {
+        let sizes = [6, 14, 7, 10, 9, 6, 7, 7, 9].map(|size| size * GB / 10);
+        let ends = |count: usize| {
+            let load = Load::with_cost(&sizes);
+            makespan(load.pack(count).loads, 2)
+        };
+        assert!(ends(6) < ends(8) && ends(8) < ends(6) + ends(6) / 100);
+        assert_eq!(cut(&sizes, Chunking::Even { containers: 2 }).len(), 8);
+    }
+
+    #[test]
+    fn chunks_of_a_size_are_as_few_as_the_files_allow() {
+        let count =
+            |sizes: &[u64], bytes, at_most| cut(sizes, Chunking::Sized { bytes, at_most }).len();
+        assert_eq!(count(&[6; 4], 12, 100), 2, "filled to the size");
+        assert_eq!(count(&[6; 4], 10, 100), 4, "two are too large");
+        assert_eq!(count(&[6; 4], 10, 3), 3, "no more than allowed");
+        assert_eq!(count(&[6; 60], 13, 100), 30, "two each");
+        assert_eq!(count(&[13, 1, 1, 1, 1], 12, 100), 2, "a large one is alone");
+    }
+
     fn any_chunking() -> impl Strategy<Value = Chunking> {
         prop_oneof![
             (1..120_usize).prop_map(|containers| Chunking::Even { containers }),

@@ -53,7 +53,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{listed, plan};
-    use super::Plan;
+    use super::{Kind, Plan};
 
     fn plan_of(paths: &[&str]) -> Plan {
         plan(
@@ -70,5 +70,21 @@ mod tests {
         assert_eq!(plan.folder_wider_than(3), None);
         let plan = plan_of(&["a/x", "a/y", "a/b/z", "a/b/w"]);
         assert_eq!(plan.folder_wider_than(2), Some(("a", 3)));
+        assert_eq!(plan_of(&["a/b/c"]).folder_wider_than(0), Some(("", 1)));
+    }
+
+    #[test]
+    fn a_folder_that_the_hub_could_not_list_is_named() {
+        let said = |paths: &[&str], most| {
+            let error = plan_of(paths).check_folder_limit(most).unwrap_err();
+            assert_eq!(error.kind(), Kind::Denied);
+            error.to_string()
+        };
+        assert!(said(&["x", "y", "z"], Some(2)).starts_with("the top folder has 3 entries, more"));
+        let inside = ["a/x", "a/y", "a/z"];
+        assert!(said(&inside, Some(2)).starts_with("the folder a has 3 entries, more"));
+        for most in [None, Some(3)] {
+            assert!(plan_of(&inside).check_folder_limit(most).is_ok());
+        }
     }
 }

@@ -158,10 +158,10 @@ fn failures<'a>(plan: &Plan, receipts: &'a [Receipt]) -> HashMap<ContentKey, &'a
         .flat_map(|receipt| &receipt.failed)
         .map(|failed| (failed.path.as_str(), failed))
         .collect();
-    let moving = plan
-        .files
-        .iter()
-        .filter(|planned| !by_path.is_empty() && planned.moves());
+    if by_path.is_empty() {
+        return HashMap::new();
+    }
+    let moving = plan.files.iter().filter(|planned| planned.moves());
     let failure =
         |planned: &PlannedFile| by_path.get(planned.file.path.to_string().as_str()).copied();
     moving
@@ -316,6 +316,19 @@ mod tests {
             ["gone", "same content as a.bin: gone"]
         );
         assert_eq!(plan.verify_job("r", &receipts, &unsent).files.len(), 3);
+    }
+
+    #[test]
+    fn a_verification_knows_the_digest_of_an_equal_file_that_stands_there() {
+        let mut plan = plan(
+            vec![listed("a", b"1", false), listed("b", b"1", false)],
+            vec![there("a", b"1", false), there("b", b"2", false)],
+            None,
+        );
+        plan.files[0].step = Step::Unchanged;
+        let also: Vec<_> = plan.verify_job("r", &[], &[]).files;
+        let also: Vec<_> = also.iter().map(|file| file.also).collect();
+        assert_eq!(also, [Some(Digest::Sha256(Sha256::of(b"1"))), None]);
     }
 
     #[test]

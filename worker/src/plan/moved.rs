@@ -84,6 +84,11 @@ mod tests {
         assert!(plan.is_pinned());
         plan.source.revision = plan.asked.clone();
         assert!(!plan.is_pinned() && plan.check().is_err());
+        for name in ["abc", &"g".repeat(40)] {
+            plan.source.revision = name.parse().unwrap();
+            assert!(!plan.is_pinned(), "{name}");
+        }
+        plan.source.revision = plan.asked.clone();
         plan.source.hub = hf2ms_hub::Hub::ModelScope;
         assert_eq!(plan.check(), Ok(()));
     }

@@ -159,6 +159,190 @@ fn by_git_files_outside_lfs_share_one_chunk() {
     assert_eq!(with_small(Transport::Git), (1, 3));
 }
 
+#[test]
+fn the_chunk_of_files_outside_lfs_stands_where_its_weight_belongs() {
+    let place = |small: u8, large: u8, chunking| {
+        let small = (0..small).map(|n| listed(&format!("s{n}.bin"), &[n; 900], false));
+        let large = (0..large).map(|n| listed(&format!("l{n}.bin"), &[n; 900], true));
+        let mut made = plan(small.chain(large).collect(), vec![], None);
+        made.options.transport = Transport::Git;
+        made.rechunk(chunking);
+        assert_eq!(made.check(), Ok(()));
+        let holds = |chunk: &Vec<u32>| by_git::is_outside(&made.files[chunk[0] as usize]);
+        let place = made.chunks.iter().position(holds);
+        (place, made.chunks.iter().map(Vec::len).collect::<Vec<_>>())
+    };
+    let even = |containers| Chunking::Even { containers };
+    assert_eq!(place(9, 4, even(2)), (Some(0), vec![9, 2, 2]));
+    assert_eq!(place(2, 4, even(3)), (Some(1), vec![2, 2, 1, 1]));
+    assert_eq!(
+        place(2, 6, even(3)),
+        (Some(3), vec![2; 4]),
+        "equal ones before"
+    );
+    assert_eq!(place(0, 4, even(2)), (None, vec![2, 2]));
+    assert_eq!(place(3, 0, even(2)), (Some(0), vec![3]));
+    assert_eq!(
+        place(3, 2, even(1)),
+        (None, vec![5]),
+        "one container has one chunk"
+    );
+    let (bytes, at_most) = (u64::MAX, 9);
+    let shared = Chunking::Shared { bytes, at_most };
+    assert_eq!(place(3, 2, shared), (Some(0), vec![3, 2]));
+}
+
+#[test]
+fn a_change_without_files_and_deletions_is_empty() {
+    let change = || plan(vec![], vec![], None).change(&[]);
+    let written = mixed().change(&[]).files;
+    assert!(!written.is_empty() && change().is_empty());
+    let files = Changeset {
+        files: written,
+        ..change()
+    };
+    let delete = Changeset {
+        delete: mixed().delete,
+        ..change()
+    };
+    assert!(!files.is_empty() && !delete.is_empty());
+}
+
+/// Files of every step: one that moves, its duplicate, an inline one, one that stands there; a deletion and a refused entry beside.
+fn mixed() -> Plan {
+    let mut source = listing(vec![
+        listed("a.bin", b"four", true),
+        listed("b.bin", b"four", true),
+        listed("note.txt", b"hello", false),
+        there("same.bin", b"x", true),
+    ]);
+    let destination = listing(vec![
+        there("same.bin", b"x", true),
+        there("note.txt", b"old", false),
+        there("old", b"1", false),
+    ]);
+    let mut made = Plan::make(
+        order(Some(MaxDelete::default())),
+        source.clone(),
+        &destination,
+        by_suffix,
+        &DigestCache::new(),
+    );
+    source.refused = vec![refused("link"), refused("module")];
+    made.refused = source.refused;
+    made
+}
+
+fn refused(path: &str) -> Refused {
+    Refused {
+        path: path.into(),
+        reason: "a symbolic link".into(),
+    }
+}
+
+#[test]
+fn a_summary_counts_each_file_by_its_step() {
+    let mut made = mixed();
+    let wanted = PlanSummary {
+        files: 4,
+        bytes: 14,
+        blobs: 1,
+        blob_bytes: 4,
+        duplicates: 1,
+        inline: 1,
+        unchanged: 1,
+        deletes: 1,
+        refused: 2,
+        chunks: 1,
+    };
+    assert_eq!(made.summary(), wanted);
+    made.files[0].step = Step::Shared;
+    made.files[3].step = Step::Stream;
+    let wanted = PlanSummary {
+        blob_bytes: 1,
+        duplicates: 2,
+        unchanged: 0,
+        ..wanted
+    };
+    assert_eq!(made.summary(), wanted);
+}
+
+#[test]
+fn a_plan_is_done_when_nothing_is_to_be_made_written_or_deleted() {
+    let done = plan(
+        vec![there("a", b"1", false)],
+        vec![there("a", b"1", false)],
+        None,
+    );
+    assert!(done.is_done());
+    let is_done = |change: fn(&mut Plan)| {
+        let mut plan = done.clone();
+        change(&mut plan);
+        plan.is_done()
+    };
+    assert!(!is_done(|plan| plan.creation.exists = false));
+    assert!(!is_done(|plan| plan.delete = mixed().delete));
+    assert!(!is_done(|plan| plan.files[0].step = Step::Inline));
+}
+
+#[test]
+fn entries_refused_and_deletions_withheld_are_each_left_out() {
+    let leaves_out = |change: fn(&mut Plan)| {
+        let mut plan = plan(vec![there("a", b"1", false)], vec![], None);
+        change(&mut plan);
+        plan.leaves_out()
+    };
+    assert!(!leaves_out(|_| ()));
+    assert!(leaves_out(|plan| plan.refused.push(refused("link"))));
+    assert!(leaves_out(|plan| plan.withheld.push(WithheldDeletions {
+        reason: "too many".into(),
+        paths: vec![]
+    })));
+}
+
+#[test]
+fn the_same_work_is_cut_anew_and_a_plan_of_blobs_is_cut_at_once() {
+    let files = || (0..6_u8).map(|n| listed(&format!("{n}.bin"), &[n], true));
+    let mut made = plan(files().collect(), vec![], None);
+    assert_eq!(made.chunks.len(), 2);
+    made.rechunk(Chunking::Even { containers: 3 });
+    assert_eq!((made.chunks.len(), made.check()), (3, Ok(())));
+    let blobs = Plan::of_blobs(
+        made.source.clone(),
+        made.destination.clone(),
+        files().map(|listed| listed.file).collect(),
+        Chunking::Even { containers: 3 },
+    );
+    assert_eq!((&blobs.chunks, blobs.check()), (&made.chunks, Ok(())));
+}
+
+#[test]
+fn a_later_listing_withholds_what_was_rewritten_and_changes_nothing_that_was_seen() {
+    let mut made = plan(
+        vec![there("a", b"1", false), there("same", b"1", false)],
+        vec![
+            there("a", b"old", false),
+            there("gone", b"1", false),
+            there("new", b"1", false),
+            there("same", b"1", false),
+        ],
+        Some(MaxDelete::Percent(100)),
+    );
+    assert_eq!(made.delete.len(), 2);
+    let before = made.files.clone();
+    let mut now = listing(vec![
+        there("new", b"2", false),
+        there("same", b"other", false),
+    ]);
+    now.commit = Some("b".repeat(40).parse().unwrap());
+    made.rebase_on(&now);
+    assert_eq!(
+        (made.files, made.delete, made.parent),
+        (before, vec![], None)
+    );
+    assert_eq!(made.withheld[0].paths, ["new".parse().unwrap()]);
+}
+
 fn any_file() -> impl Strategy<Value = (String, u8, bool)> {
     ("[a-c]{1,2}(\\.bin)?", 0..6_u8, any::<bool>())
 }

@@ -61,6 +61,16 @@ impl MemoryBudget {
         }
     }
 
+    /// Waits until what reading `files` takes is free: their contents, and what the source itself holds of them.
+    pub async fn reserve_contents<'a>(
+        &self,
+        files: impl Iterator<Item = &'a File>,
+        options: &WorkerOptions,
+    ) -> Reserved {
+        let bytes = files.map(|file| file.size + held_by_source(file, options));
+        self.reserve(bytes.sum()).await
+    }
+
     /// Reserves `bytes` if they are free, else none: for code that holds a reservation already, and must not wait for another.
     pub fn try_reserve(&self, bytes: u64) -> Reserved {
         let permit = self
@@ -102,6 +112,7 @@ impl Reserved {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
+    use hf2ms_hub::{GitSha1, Sha256};
 
     use super::*;
     use crate::protocol::Memory;
@@ -128,6 +139,36 @@ mod tests {
         let large = budget.reserve(1 << 40).await;
         assert!(budget.reserve(1).now_or_never().is_none());
         assert_eq!((large.bytes(), budget.try_reserve(1).bytes()), (1 << 40, 0));
+    }
+
+    #[tokio::test]
+    async fn what_a_pack_unpacks_to_counts_beside_the_content() {
+        let file = |size, digest| File {
+            path: "a".parse().unwrap(),
+            size,
+            digest,
+        };
+        let (git, sha256) = (GitSha1::of(b""), Sha256::of(b""));
+        let files = [
+            file(UNPACKED_WHOLE, Digest::GitSha1(git)),
+            file(UNPACKED_WHOLE + 1, Digest::GitSha1(git)),
+            file(UNPACKED_WHOLE + 1, Digest::Sha256(sha256)),
+        ];
+        let reserved = async |transport| {
+            let options = WorkerOptions {
+                transport,
+                ..WorkerOptions::default()
+            };
+            let budget = budget(1 << 30);
+            let reserved = budget.reserve_contents(files.iter(), &options).await;
+            reserved.bytes()
+        };
+        let contents = 3 * UNPACKED_WHOLE + 2;
+        assert_eq!(reserved(Transport::Http).await, contents);
+        assert_eq!(
+            reserved(Transport::Git).await,
+            contents + UNPACKED_WHOLE + 1
+        );
     }
 
     #[tokio::test]

@@ -57,11 +57,11 @@ async fn finalize_plan(context: &Context, mut job: FinalizeJob) -> Result<Exit> 
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_hub::{File, Kind, Listed, Listing, Placement, Visibility};
+    use hf2ms_hub::{Blob, File, Kind, Listed, Listing, Placement, Refused, Sha256, Visibility};
 
     use super::*;
-    use crate::plan::DigestCache;
     use crate::plan::tests::{by_suffix, order};
+    use crate::plan::{DeletedFile, DigestCache};
     use crate::protocol::{How, Stored};
     use crate::testing::{CommitFault, FakeDestination, FakeSource, content, context};
 
@@ -257,5 +257,81 @@ mod tests {
             (exit, destination.commits.lock().unwrap().len()),
             (Exit::Done, 1)
         );
+    }
+
+    /// A destination that has a file besides, and the same job with its deletion.
+    fn with_deletion(job: FinalizeJob, content: &[u8]) -> (FakeDestination, FinalizeJob) {
+        let (destination, mut job) = (FakeDestination::default(), job);
+        let old = crate::plan::tests::there("old", content, false);
+        job.plan.delete = vec![DeletedFile::of(&old)];
+        let blob = Blob {
+            sha256: Sha256::of(b"old"),
+            size: 3,
+        };
+        let mut files = destination.files.lock().unwrap();
+        files.insert(old.file.path, blob);
+        drop(files);
+        (destination, job)
+    }
+
+    fn has(destination: &FakeDestination, path: &str) -> bool {
+        let files = destination.files.lock().unwrap();
+        files.contains_key(&path.parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn nothing_is_deleted_while_a_blob_is_missing_unless_it_goes_in_any_case() {
+        for (arrived, deletion, stays) in [
+            (true, Deletion::WhenWhole, false),
+            (false, Deletion::WhenWhole, true),
+            (false, Deletion::Always, false),
+        ] {
+            let (source, job) = two_files();
+            let (destination, mut job) = with_deletion(job, b"old");
+            job.deletion = deletion;
+            if !arrived {
+                job.receipts.clear();
+            }
+            let (exit, destination) = finalized(source, destination, job).await;
+            assert_eq!(has(&destination, "old"), stays, "{arrived} {deletion:?}");
+            assert_eq!(exit == Exit::Done, arrived);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_rewritten_since_the_plan_stays_and_is_named() {
+        let (source, job) = two_files();
+        let (destination, job) = with_deletion(job, b"older");
+        let (context, _, destination) = context(source, destination, 1 << 20);
+        assert_eq!(finalize(&context, job).await, Exit::Incomplete);
+        let failed = context.events.receipt_so_far().failed;
+        assert!(has(&destination, "old") && has(&destination, "w.bin"));
+        assert_eq!(
+            (failed[0].path.as_str(), failed[0].kind),
+            ("old", Kind::Conflict)
+        );
+    }
+
+    #[tokio::test]
+    async fn what_the_plan_leaves_out_makes_a_whole_copy_incomplete() {
+        let (source, mut job) = two_files();
+        job.plan.refused.push(Refused {
+            path: "link".into(),
+            reason: "a symbolic link".into(),
+        });
+        let (exit, destination) = finalized(source, FakeDestination::default(), job).await;
+        let copied = destination.files.lock().unwrap().len();
+        assert_eq!((exit, copied), (Exit::Incomplete, 2));
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_is_refused_is_not_tried_again() {
+        let (source, job) = two_files();
+        let destination = FakeDestination::default();
+        let fault = CommitFault::Fail(Kind::Denied);
+        destination.faults.lock().unwrap().push_back(fault);
+        let (exit, destination) = finalized(source, destination, job).await;
+        assert_ne!(exit, Exit::Done);
+        assert!(destination.commits.lock().unwrap().is_empty());
     }
 }
