@@ -236,6 +236,7 @@ impl CopyRun<'_> {
             ended_by,
             lost,
             seconds,
+            ..
         } = carried?;
         result.failed = self.plan.unsent(&receipts);
         (

@@ -15,6 +15,8 @@ pub struct ChunkResults {
     pub receipts: Vec<Receipt>,
     /// The error that ended the transfer before all chunks were begun.
     pub ended_by: Option<(Kind, String)>,
+    /// Whether a worker gave up on an outage, before all chunks were begun.
+    pub gave_up: bool,
     /// Workers that crashed.
     pub lost: u64,
     /// Seconds from the start of the first chunk to the end of the last one.
@@ -46,10 +48,12 @@ impl ChunkResults {
     }
 
     fn finished(&mut self, plan: &Plan, number: u32, output: WorkerOutput) -> Receipt {
+        let gave_up = output.gave_up;
         let receipt = match output.failure.clone() {
             Some((kind, error)) => rest_failed(plan, number, output, kind, &error),
             None => output.receipt.unwrap_or_default(),
         };
+        self.gave_up |= gave_up;
         let fatal = FailedFile::fatal(&receipt.failed);
         self.ended_by = self
             .ended_by

@@ -82,6 +82,8 @@ pub struct WorkerOutput {
     pub commits: Vec<Option<String>>,
     /// The error that ended its whole command.
     pub failure: Option<(Kind, String)>,
+    /// Whether it gave up on an outage.
+    pub gave_up: bool,
 }
 
 impl WorkerOutput {
@@ -120,6 +122,7 @@ impl WorkerOutput {
                 error,
                 kind,
             } => self.failure = Some((kind, error)),
+            Event::PauseEnded { answers } => self.gave_up = !answers,
             Event::Committed { commit, .. } => self.commits.push(commit),
             Event::Verified(found) => self.verification = Some(found),
             Event::Scanned(found) => self.scan = Some(*found),

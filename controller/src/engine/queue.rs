@@ -1,5 +1,5 @@
 //! The queue of a repo's chunks: the heaviest first, each when it gets a slot. A chunk whose worker crashed, or lost a network
-//! of its own, is given to another worker, three times in all.
+//! of its own, is given to another worker, three times in all. Once a worker has given up on an outage no further chunk is begun.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -49,7 +49,7 @@ impl Queue<'_> {
         let (mut begun, mut since) = (Some(begun), None);
         let mut asking = None;
         loop {
-            if carried.ended_by.is_some() {
+            if carried.ended_by.is_some() || carried.gave_up {
                 waiting.clear();
                 asking = None;
             }

@@ -62,7 +62,12 @@ impl RemoteJob for ModalMirror<'_> {
                 files: blobs,
                 bytes: blob_bytes,
             }),
-            Ok(event @ (Event::Retry { .. } | Event::Failed { .. })) => progress.hear(0, &event),
+            Ok(
+                event @ (Event::Retry { .. }
+                | Event::Paused { .. }
+                | Event::PauseEnded { .. }
+                | Event::Failed { .. }),
+            ) => progress.hear(0, &event),
             _ => (),
         }
     }

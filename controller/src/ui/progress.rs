@@ -112,6 +112,20 @@ impl Progress {
                         .unwrap_or_default()
                 ));
             }
+            Event::Paused { error } => {
+                self.pass_on(worker, event);
+                self.screen
+                    .status(format!("paused, and trying one file at a time: {error}"));
+            }
+            Event::PauseEnded { answers } => {
+                self.pass_on(worker, event);
+                self.screen.status(match answers {
+                    true => "the pause is over: files are stored again",
+                    false => {
+                        "the pause is over: nothing was stored meanwhile, the rest is given up"
+                    }
+                });
+            }
             Event::File { .. } | Event::Committed { .. } => self.pass_on(worker, event),
             _ => (),
         }

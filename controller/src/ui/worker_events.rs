@@ -58,6 +58,26 @@ pub struct RetryEvent {
     worker: u32,
 }
 
+/// Several files failed one after the other, as in an outage: the worker tries one at a time until one is stored.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "paused")]
+pub struct PausedEvent {
+    /// How many files, and the last error in words.
+    error: String,
+    /// The number of the worker.
+    worker: u32,
+}
+
+/// A worker's pause has ended.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "pause_ended")]
+pub struct PauseEndedEvent {
+    /// Whether a file was stored, so that all go on; else the rest is given up.
+    answers: bool,
+    /// The number of the worker.
+    worker: u32,
+}
+
 /// One file could not be done, or a worker's whole verb.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename = "failed")]
@@ -109,6 +129,8 @@ pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
             wait,
             worker,
         }),
+        Event::Paused { error } => screen.json(&PausedEvent { error, worker }),
+        Event::PauseEnded { answers } => screen.json(&PauseEndedEvent { answers, worker }),
         Event::Failed { path, error, kind } => screen.json(&FailedEvent {
             path,
             error,

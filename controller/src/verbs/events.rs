@@ -19,7 +19,9 @@ use crate::revisions::summary::RevisionsEvent;
 use crate::runs::report::ReportEvent;
 use crate::simulate::simulation::SimulationEvent;
 use crate::ui::json::{ErrorEvent, StartEvent, WarningEvent};
-use crate::ui::worker_events::{CommittedEvent, FailedEvent, FileEvent, ProgressEvent, RetryEvent};
+use crate::ui::worker_events::{
+    CommittedEvent, FailedEvent, FileEvent, PauseEndedEvent, PausedEvent, ProgressEvent, RetryEvent,
+};
 use crate::verbs::doctor::CheckEvent;
 use crate::verbs::logs::LogEvent;
 use crate::verbs::plan::PlanEvent;
@@ -62,6 +64,8 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<ProgressEvent>(generator, "progress"),
         of::<FileEvent>(generator, "file"),
         of::<RetryEvent>(generator, "retry"),
+        of::<PausedEvent>(generator, "paused"),
+        of::<PauseEndedEvent>(generator, "pause_ended"),
         of::<FailedEvent>(generator, "failed"),
         of::<CommittedEvent>(generator, "committed"),
         of::<ReportEvent<'static>>(generator, "report"),
@@ -120,7 +124,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 32);
+        assert_eq!(events.len(), 34);
         for event in events {
             let name = event["$ref"]
                 .as_str()

@@ -89,3 +89,51 @@ fn a_listing_that_is_refused_is_not_asked_again() {
         );
     }
 }
+
+// 8
+#[test]
+fn an_outage_pauses_the_queue_and_costs_no_file() {
+    for route in ["ms_storage.put", "ms.batch"] {
+        let world = World::with_blobs(30, 1000);
+        let count = if route == "ms.batch" { 20 } else { 100 };
+        world.strike(route, status(503), json!({"count": count}));
+        let ran = world.migrate();
+        assert_eq!(ran.done()["failed"], json!([]));
+        assert!(world.all_struck() && world.is_whole());
+        let told = |name: &str| {
+            let events = ran.events().into_iter();
+            events
+                .filter(|event| event["event"] == name)
+                .collect::<Vec<_>>()
+        };
+        let (paused, ended) = (told("paused"), told("pause_ended"));
+        assert!(
+            !paused.is_empty() && paused.len() == ended.len(),
+            "{paused:?}"
+        );
+        assert!(
+            ended.iter().all(|event| event["answers"] == true),
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn an_outage_that_does_not_end_is_given_up_and_the_next_run_finishes() {
+    let world = World::with_blobs(30, 1000);
+    world.always("ms_storage.put", status(503));
+    let arguments = [
+        "migrate",
+        "alice/model",
+        "--chunk-size",
+        "0.00001",
+        "--json",
+    ];
+    let impatient = [IMPATIENT, ("HF2MS_LONGEST_WAIT", "0.5")];
+    let ran = world.run_with(&arguments, &impatient);
+    assert_eq!((ran.code, ran.failures().len()), (1, 30), "{}", ran.stderr);
+    assert_eq!(ran.event("pause_ended")["answers"], false);
+    // Each file of a chunk has 7 tries, and a few of them are tried alone.
+    assert!(world.requests("ms_storage.put") < 30 * 7 * 3);
+    world.finishes();
+}

@@ -44,14 +44,27 @@ impl Default for RetryPolicy {
 const SPREAD: f64 = 0.05;
 /// How often a new address is asked for when storage refuses one.
 const RENEWALS: u32 = 2;
+/// An outage is waited for as long as so many files one after the other.
+const FILES_OF_PATIENCE: u32 = 15;
 
 impl RetryPolicy {
     /// The pauses: exponential with full jitter, one a retry.
     pub fn pauses(self) -> impl Iterator<Item = Duration> + Send + Sync + Unpin {
-        (0..self.retries).map(move |attempt| {
-            let bound = self.base.saturating_mul(1 << attempt.min(16)).min(self.cap);
-            bound.mul_f64(fastrand::f64())
-        })
+        self.bounds().map(|bound| bound.mul_f64(fastrand::f64()))
+    }
+
+    /// The longest that each pause may be.
+    fn bounds(self) -> impl Iterator<Item = Duration> + Send + Sync + Unpin {
+        (0..self.retries)
+            .map(move |attempt| self.base.saturating_mul(1 << attempt.min(16)).min(self.cap))
+    }
+
+    /// How long a hub that fails for every file is waited for: many times what one file may wait, and no longer than any server.
+    pub fn patience_in_outage(self) -> Duration {
+        let of_one: Duration = self.bounds().sum();
+        of_one
+            .saturating_mul(FILES_OF_PATIENCE)
+            .min(self.longest_wait)
     }
 
     /// What a request waits beyond `wait`, which the server asked of all: the more workers there are, the longer is the span over which
@@ -183,7 +196,7 @@ impl Attempts {
     ///
     /// # Errors
     /// `error` itself when the time is over; what a look fails with for good.
-    pub(crate) async fn found_within<F, L>(
+    pub async fn found_within<F, L>(
         self,
         patience: Duration,
         error: Error,
@@ -371,6 +384,23 @@ mod tests {
         let attempts = attempts_of(RetryPolicy::default(), &clock);
         let found = attempts.found_within(quarter, transient(), denied).await;
         assert_eq!(found.unwrap_err().kind(), Kind::Unauthorized);
+    }
+
+    #[test]
+    fn an_outage_is_waited_for_as_long_as_a_server_may_ask_unless_pauses_are_short() {
+        let patience = |retries, base| {
+            let base = Duration::from_millis(base);
+            let policy = RetryPolicy {
+                retries,
+                base,
+                ..RetryPolicy::default()
+            };
+            policy.patience_in_outage().as_millis()
+        };
+        assert_eq!(
+            (patience(6, 2000), patience(6, 10), patience(0, 2000)),
+            (1_800_000, 9450, 0)
+        );
     }
 
     #[tokio::test]

@@ -57,6 +57,17 @@ pub enum Event {
         /// Seconds until the next try.
         wait: f64,
     },
+    /// Several files failed in passing one after the other, as in an outage: no further one is begun until one that is tried
+    /// is stored.
+    Paused {
+        /// How many files, and the last error.
+        error: String,
+    },
+    /// That pause has ended.
+    PauseEnded {
+        /// Whether a file was stored, so that all go on; else the rest is given up.
+        answers: bool,
+    },
     /// One file could not be done.
     Failed {
         /// Its path; absent when the whole verb failed.
@@ -106,7 +117,9 @@ impl Event {
     pub fn redact(&mut self, redactor: &Redactor) {
         let clean = |text: &mut String| *text = redactor.clean(text);
         match self {
-            Self::Retry { error, .. } | Self::Failed { error, .. } => clean(error),
+            Self::Retry { error, .. } | Self::Paused { error } | Self::Failed { error, .. } => {
+                clean(error);
+            }
             Self::Checked { endpoints, .. } => {
                 let errors = endpoints
                     .iter_mut()
@@ -134,6 +147,7 @@ impl Event {
                 .for_each(|failed| clean(&mut failed.error)),
             Self::Started { .. }
             | Self::Progress { .. }
+            | Self::PauseEnded { .. }
             | Self::File { .. }
             | Self::Committed { .. }
             | Self::Steps { .. }

@@ -321,3 +321,39 @@ async fn where_all_share_a_network_one_that_reaches_nothing_ends_it_for_all() {
         (vec![0, 1], 0, true)
     );
 }
+
+#[tokio::test]
+async fn after_an_outage_that_does_not_end_no_further_chunk_is_begun() {
+    let failed = FailedFile {
+        path: "1.bin".to_owned(),
+        error: "503".to_owned(),
+        kind: Kind::Transient,
+    };
+    let gave_up = || {
+        let mut output = WorkerOutput {
+            receipt: Some(Receipt {
+                chunk: 1,
+                failed: vec![failed.clone()],
+                ..Receipt::default()
+            }),
+            ..WorkerOutput::default()
+        };
+        output.note(Event::PauseEnded { answers: false });
+        Ended::Finished(Exit::Incomplete, output)
+    };
+    for (network, expected) in [
+        (Network::OfThisMachine, vec![0, 1]),
+        (Network::OfEachWorker, vec![0, 1, 1, 1]),
+    ] {
+        let engine = Scripted {
+            ends: Mutex::new(HashMap::from([(1, vec![gave_up(), gave_up(), gave_up()])])),
+            network: Some(network),
+            ..Scripted::default()
+        };
+        let (carried, begun, plan) = carried_by(engine).await;
+        assert_eq!((begun, carried.ended_by), (expected, None));
+        let unsent: Vec<_> = plan.unsent(&carried.receipts);
+        let why: Vec<_> = unsent.iter().map(|failed| failed.error.as_str()).collect();
+        assert_eq!(why, ["503", "it was not reached"]);
+    }
+}

@@ -1,6 +1,7 @@
 //! The blobs of a chunk, moved from source to destination. Each is checked, streamed, and verified on its way; a file that fails
-//! costs only itself. Files of which no SHA-256 is known are in [`unnamed`].
+//! costs only itself. Files of which no SHA-256 is known are in [`unnamed`], and what happens when all of them fail is in [`outage`].
 
+mod outage;
 #[cfg(test)]
 mod tests;
 mod unnamed;
@@ -11,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Body, Error, File, Kind, Missing, Result, Sha256};
 
+use self::outage::Outage;
 use super::budget::{Reserved, held_by_source};
 use crate::context::TransferContext;
 use crate::protocol::How;
@@ -20,21 +22,15 @@ const GROUP: usize = 64;
 /// A blob whose digest is wrong is read again this often: the fault may lie in the transfer.
 const CORRUPT_RETRIES: u32 = 1;
 
-/// Moves the blobs of `files`, `streams` at a time within one memory budget.
+/// Moves the blobs of `files`, `streams` at a time within one memory budget. An outage is waited for.
 pub async fn move_blobs(context: &TransferContext, files: &[File]) {
     let streams = context.options.streams.clamp(1, files.len().max(1));
-    let mover = &Mover {
-        context,
-        share: context.share(streams),
-        halted: Mutex::default(),
-    };
-    stream::iter(mover.groups(files))
-        .then(|group| mover.check(group))
-        .flat_map(stream::iter)
-        .map(|task| mover.transfer(task))
-        .buffer_unordered(streams)
-        .collect::<()>()
-        .await;
+    let mover = Mover::new(context, context.share(streams));
+    let mut left: Vec<&File> = files.iter().collect();
+    while !left.is_empty() {
+        mover.pass(&left, streams).await;
+        left = mover.after_outage().await;
+    }
 }
 
 /// Stores one blob for code that holds memory already: a smaller window is taken where no more is free. An upload that fails
@@ -44,11 +40,7 @@ pub async fn move_blobs(context: &TransferContext, files: &[File]) {
 /// What either hub fails with.
 pub async fn store(context: &TransferContext, file: &File, blob: Blob) -> Result<()> {
     let share = context.share(context.options.streams);
-    let mover = Mover {
-        context,
-        share,
-        halted: Mutex::default(),
-    };
+    let mover = Mover::new(context, share);
     let memory = context.budget.try_reserve(share);
     mover.put_within(file, blob, &memory).await
 }
@@ -58,6 +50,8 @@ struct Mover<'a> {
     share: u64,
     /// The error that ended one of the hubs: nothing more is tried.
     halted: Mutex<Option<(Kind, String)>>,
+    /// Whether all files fail.
+    outage: Outage<'a>,
 }
 
 /// Files that are checked together.
@@ -78,7 +72,27 @@ enum Task<'a> {
 }
 
 impl<'a> Mover<'a> {
-    fn groups(&self, files: &'a [File]) -> Vec<Group<'a>> {
+    fn new(context: &'a TransferContext, share: u64) -> Self {
+        Self {
+            context,
+            share,
+            halted: Mutex::default(),
+            outage: Outage::default(),
+        }
+    }
+
+    /// Tries each of these files, `streams` at a time, until an outage begins.
+    async fn pass(&self, files: &[&'a File], streams: usize) {
+        stream::iter(self.groups(files))
+            .then(|group| self.check(group))
+            .flat_map(stream::iter)
+            .map(|task| self.transfer(task))
+            .buffer_unordered(streams)
+            .collect::<()>()
+            .await;
+    }
+
+    fn groups(&self, files: &[&'a File]) -> Vec<Group<'a>> {
         let (known, git): (Vec<_>, Vec<_>) = files
             .iter()
             .partition(|file| file.digest.sha256().is_some());
@@ -96,6 +110,10 @@ impl<'a> Mover<'a> {
     /// Asks both hubs about a group. A blob that is stored already is done, and one that is refused has failed.
     async fn check(&self, group: Group<'a>) -> Vec<Task<'a>> {
         match group {
+            Group::Known(files) | Group::Small(files) if self.outage.is_on() => {
+                self.outage.skip(files);
+                Vec::new()
+            }
             Group::Known(files) => self.check_known(files).await,
             Group::Small(files) => vec![Task::Small(files)],
             Group::Unknown(file) => vec![Task::Unknown(file)],
@@ -110,7 +128,7 @@ impl<'a> Mover<'a> {
         let wanted = match self.missing_blobs(&by_blob).await {
             Ok(wanted) => wanted,
             Err(error) => {
-                by_blob.iter().for_each(|(file, _)| self.fail(file, &error));
+                self.fail_all(files, &error);
                 return Vec::new();
             }
         };
@@ -124,7 +142,7 @@ impl<'a> Mover<'a> {
         match wanted.get(&blob.sha256) {
             Some(Ok(())) => Some(Task::Put(file, blob)),
             Some(Err((kind, reason))) => {
-                self.fail(file, &Error::new(*kind, reason));
+                self.fail(file, Error::new(*kind, reason));
                 None
             }
             None => {
@@ -170,6 +188,10 @@ impl<'a> Mover<'a> {
 
     async fn transfer(&self, task: Task<'a>) {
         match task {
+            Task::Put(file, _) | Task::Unknown(file) if self.outage.is_on() => {
+                self.outage.skip([file]);
+            }
+            Task::Small(files) if self.outage.is_on() => self.outage.skip(files),
             Task::Put(file, blob) => {
                 let result = self.put(file, blob).await;
                 self.record(file, result.map(|()| (blob.sha256, How::Streamed)));
@@ -182,19 +204,35 @@ impl<'a> Mover<'a> {
         }
     }
 
-    fn record(&self, file: &File, result: Result<(Sha256, How)>) {
+    fn record(&self, file: &'a File, result: Result<(Sha256, How)>) {
         match result {
-            Ok((sha256, how)) => self.context.events.file(&file.path, file.size, sha256, how),
-            Err(error) => self.fail(file, &error),
+            Ok((sha256, how)) => {
+                self.context.events.file(&file.path, file.size, sha256, how);
+                // What is there already shows nothing of what moves.
+                if how == How::Streamed {
+                    self.report(&self.outage.stored());
+                }
+            }
+            Err(error) => self.fail(file, error),
         }
     }
 
-    fn fail(&self, file: &File, error: &Error) {
+    /// Reports a file as failed; one that failed in passing is kept until it is known whether all do.
+    fn fail(&self, file: &'a File, error: Error) {
+        if error.kind() == Kind::Transient {
+            return self.outage.failed(file, error);
+        }
         if error.ends_the_hub() {
             let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
             halted.get_or_insert_with(|| (error.kind(), error.to_string()));
         }
-        self.context.events.failed(&file.path, error);
+        self.context.events.failed(&file.path, &error);
+    }
+
+    fn fail_all(&self, files: impl IntoIterator<Item = &'a File>, error: &Error) {
+        for file in files {
+            self.fail(file, Error::new(error.kind(), error.to_string()));
+        }
     }
 
     fn halted(&self) -> Result<()> {

@@ -213,3 +213,136 @@ async fn no_file_is_read_before_the_budget_has_room_for_it() {
         assert_eq!(context.events.exit(), Exit::Done);
     }
 }
+
+/// A clock that moves only by sleeping on it.
+struct ManualClock {
+    begun: std::time::Instant,
+    slept: Mutex<Vec<std::time::Duration>>,
+}
+
+impl ManualClock {
+    fn new() -> std::sync::Arc<Self> {
+        std::sync::Arc::new(Self {
+            begun: std::time::Instant::now(),
+            slept: Mutex::default(),
+        })
+    }
+
+    fn total(&self) -> std::time::Duration {
+        self.slept.lock().unwrap().iter().sum()
+    }
+}
+
+impl hf2ms_hub::clock::Clock for ManualClock {
+    fn now(&self) -> std::time::Instant {
+        self.begun + self.total()
+    }
+
+    fn date(&self) -> std::time::SystemTime {
+        std::time::SystemTime::UNIX_EPOCH + self.total()
+    }
+
+    fn sleep(&self, span: std::time::Duration) -> hf2ms_hub::clock::Pause {
+        self.slept.lock().unwrap().push(span);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// Moves 12 blobs to a destination whose first uploads fail like this. Returns the receipt, the pauses, and the events by name.
+async fn moved_through(
+    faults: impl IntoIterator<Item = Kind>,
+) -> (Receipt, Vec<std::time::Duration>, Vec<String>) {
+    let mut source = FakeSource::default();
+    let files: Vec<_> = (0..12)
+        .map(|n| source.lfs(&format!("{n}.bin"), content(9_000, n)))
+        .collect();
+    let destination = FakeDestination::default();
+    destination.put_faults.lock().unwrap().extend(faults);
+    let (context, _, _) = context(source, destination, 1 << 20);
+    let (mut transfer, clock, said) = (context.transfer, ManualClock::new(), Said::default());
+    transfer.events = crate::events::Events::new(said.clone(), hf2ms_hub::Redactor::default());
+    transfer.http = hf2ms_hub::http::HttpOptions {
+        clock: clock.clone(),
+        ..hf2ms_hub::http::HttpOptions::default()
+    };
+    move_blobs(&transfer, &files).await;
+    let pauses = clock.slept.lock().unwrap().clone();
+    (transfer.events.receipt_so_far(), pauses, said.names())
+}
+
+/// What a worker prints.
+#[derive(Clone, Default)]
+struct Said(std::sync::Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Said {
+    fn names(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let name = |line: &str| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            let answers = event["answers"]
+                .as_bool()
+                .map(|answers| format!(" {answers}"));
+            format!(
+                "{}{}",
+                event["event"].as_str().unwrap(),
+                answers.unwrap_or_default()
+            )
+        };
+        text.lines().map(name).collect()
+    }
+}
+
+/// Uploads of one file: the first and its 6 retries.
+const TRIES: usize = 7;
+
+#[tokio::test]
+async fn an_outage_pauses_the_queue_and_costs_no_file() {
+    // Three streams: six files fail before the fourth is known of; then two that are tried alone.
+    let (receipt, pauses, said) = moved_through(vec![Kind::Transient; 8 * TRIES]).await;
+    assert_eq!((receipt.files.len(), receipt.failed.len()), (12, 0));
+    let paused: Vec<_> = said.iter().filter(|name| name.contains("pause")).collect();
+    assert_eq!(paused, ["paused", "pause_ended true"]);
+    assert!(
+        pauses.iter().all(|pause| pause.as_secs() <= 60),
+        "{pauses:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_outage_that_does_not_end_is_given_up_after_the_longest_wait() {
+    let (receipt, pauses, said) = moved_through(vec![Kind::Transient; 9_999]).await;
+    assert_eq!((receipt.files.len(), receipt.failed.len()), (0, 12));
+    assert!(
+        receipt
+            .failed
+            .iter()
+            .all(|failed| failed.kind == Kind::Transient)
+    );
+    let paused: Vec<_> = said.iter().filter(|name| name.contains("pause")).collect();
+    assert_eq!(paused, ["paused", "pause_ended false"]);
+    let waited: std::time::Duration = pauses.iter().sum();
+    assert!((1800..2700).contains(&waited.as_secs()), "{waited:?}");
+}
+
+#[tokio::test]
+async fn fewer_failures_in_a_row_and_those_of_another_kind_are_the_files_own() {
+    let (receipt, _, said) = moved_through(vec![Kind::Transient; 3 * TRIES]).await;
+    // The tries of three streams mix.
+    assert!((1..=3).contains(&receipt.failed.len()));
+    assert_eq!(receipt.files.len() + receipt.failed.len(), 12);
+    assert!(!said.contains(&"paused".to_owned()));
+    let (receipt, _, said) = moved_through(vec![Kind::Denied; 6]).await;
+    assert_eq!((receipt.files.len(), receipt.failed.len()), (6, 6));
+    assert!(!said.contains(&"paused".to_owned()));
+}

@@ -7,9 +7,9 @@ use hf2ms_hub::{Blob, Error, File, Result, Sha256};
 use super::{Mover, Wanted};
 use crate::protocol::How;
 
-impl Mover<'_> {
+impl<'a> Mover<'a> {
     /// Reads files that fit into memory, learns their SHA-256, and puts those that the destination lacks.
-    pub(super) async fn transfer_small(&self, files: &[&File]) {
+    pub(super) async fn transfer_small(&self, files: &[&'a File]) {
         let bytes = files.iter().map(|file| file.size);
         let memory = &self.context.budget.reserve(bytes.sum()).await;
         let read = stream::iter(files).map(|file| async move {
@@ -30,7 +30,7 @@ impl Mover<'_> {
                     },
                     content,
                 )),
-                Err(error) => self.fail(file, &error),
+                Err(error) => self.fail(file, error),
             }
         }
         let blobs: Vec<_> = contents
@@ -39,11 +39,13 @@ impl Mover<'_> {
             .collect();
         match self.ask_store(&blobs).await {
             Ok(missing) => self.put_small(contents, &self.verdicts(missing)).await,
-            Err(error) => blobs.iter().for_each(|(file, _)| self.fail(file, &error)),
+            Err(error) => {
+                self.fail_all(contents.into_iter().map(|(file, ..)| file), &error);
+            }
         }
     }
 
-    async fn put_small(&self, contents: Vec<(&File, Blob, Bytes)>, wanted: &Wanted) {
+    async fn put_small(&self, contents: Vec<(&'a File, Blob, Bytes)>, wanted: &Wanted) {
         for (file, blob, content) in contents {
             let result = match wanted.get(&blob.sha256) {
                 None => Ok((blob.sha256, How::Reused)),
