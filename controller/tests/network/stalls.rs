@@ -33,7 +33,8 @@ fn an_upload_that_stalls_after_everything_was_handed_over_is_given_up_too() {
     let world = World::serving(&["--receive-buffer", "16384"]).holding_blob(600_000);
     world.once("ms_storage.put", json!({"do": "stall", "after": 100_000}));
     let ran = world.migrate_with(&[STALL]);
-    assert_eq!(ran.done()["retries"], 1);
+    // One for the look whether it is stored, one for the upload.
+    assert_eq!(ran.done()["retries"], 2);
     let why = ran.event("retry")["error"].as_str().unwrap().to_owned();
     assert!(
         ["nothing moved for 2 s", "timed out"]

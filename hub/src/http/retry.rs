@@ -192,7 +192,7 @@ impl Attempts {
     }
 
     /// Whether something turns up within `patience` that may be done already: looks after each pause, which grows from the policy's
-    /// first to its longest. Each is told as one after `error`.
+    /// first to its longest. The first is told as one after `error`.
     ///
     /// # Errors
     /// `error` itself when the time is over; what a look fails with for good.
@@ -216,18 +216,25 @@ impl Attempts {
             if left.is_zero() {
                 return Err(error);
             }
-            self.pause(&error, pause.min(left)).await;
+            let wait = self.drawn(&error, pause.min(left));
+            if number == 0 {
+                (self.on_retry)(&error, wait);
+            }
+            self.clock.sleep(wait).await;
             pause = pause.saturating_mul(2).min(self.policy.cap);
         }
         Ok(())
     }
 
     async fn pause(&self, error: &Error, pause: Duration) {
-        let pause = self
-            .policy
-            .pause(pause, error.retry_after(), fastrand::f64());
+        let pause = self.drawn(error, pause);
         (self.on_retry)(error, pause);
         self.clock.sleep(pause).await;
+    }
+
+    fn drawn(&self, error: &Error, pause: Duration) -> Duration {
+        self.policy
+            .pause(pause, error.retry_after(), fastrand::f64())
     }
 }
 

@@ -82,9 +82,9 @@ struct Verify {
 /// How long a blob is looked for whose upload may be done: storage joins the parts of a large one, or a gateway loses patience.
 const LOOKED_FOR: Duration = Duration::from_secs(15 * 60);
 /// A small blob is soon sent again.
-const SHORTEST_LOOK: Duration = Duration::from_secs(60);
-/// Bytes a second below which no upload was measured: what takes longer to look for than to send is sent.
-const SLOWEST: u64 = 100_000;
+const SHORTEST_LOOK: Duration = Duration::from_secs(10);
+/// Bytes a second of a slow upload: what takes longer to look for than to send is sent.
+const SLOW: u64 = 1_000_000;
 
 /// An upload whose answer did not come. Nothing of the blob is sent again until the hub was asked for it.
 struct LostAnswer {
@@ -102,7 +102,7 @@ impl LostAnswer {
     /// `error` itself where nothing can have been stored, or nothing was within the time.
     async fn found(&self, lfs: &Lfs, error: Error) -> Result<()> {
         let retry = &lfs.http.options().retry;
-        let by_size = Duration::from_secs(self.blob.size / SLOWEST);
+        let by_size = Duration::from_secs(self.blob.size / SLOW);
         let (may_be_there, patience) = match self.complete {
             Some(_) => (retry.covers(&error), LOOKED_FOR),
             None => (
@@ -339,13 +339,13 @@ mod tests {
     #[tokio::test]
     async fn a_blob_whose_answer_came_from_a_gateway_is_looked_for_and_not_sent_again() {
         // The check that says where the blob goes is the first look.
-        for (with_verify, found_at) in [(true, 4), (false, 5)] {
+        for (with_verify, found_at) in [(true, 2), (false, 3)] {
             let timeout = Reply::new(504, &[], "");
             let (put, asked, puts, waited) =
                 put_and_looked_for(timeout, found_at, with_verify).await;
             put.unwrap();
-            assert_eq!((asked.len(), puts), (6, 1), "{asked:?}");
-            assert_eq!(waited, Duration::from_secs(2 + 4 + 8 + 16));
+            assert_eq!((asked.len(), puts), (4, 1), "{asked:?}");
+            assert_eq!(waited, Duration::from_secs(2 + 4));
         }
     }
 
