@@ -107,7 +107,7 @@ fn a_person_is_told_of_each_repo_how_many_of_its_revisions_are_there() {
     for words in [
         "moved   -           5 of 5",
         "failed  -           4 of 5",
-        "2 repos: 1 ok, 1 failed",
+        "2 repos: 1 moved, 1 failed",
         "alice/rb:\nrevision",
         "branch dev/x: ",
     ] {
