@@ -73,6 +73,7 @@ VALUES = {
     "corrupt": lambda rng, trap: {"at": rng.choice([0, rng.randrange(500), rng.randrange(100_000)])},
     "longer": lambda rng, trap: {"extra": rng.choice([1, 1000])},
     "delay": lambda rng, trap: {"ms": rng.randrange(20, 1500)},
+    "work_later": lambda rng, trap: {"ms": rng.randrange(20, 1500)},
     "href": lambda rng, trap: {"href": f"{trap}/handed-out"},
     "object_error": object_error,
     "omit_object": lambda rng, trap: {"index": rng.randrange(3)},
