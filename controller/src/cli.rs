@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::ui::errors::{CliError, CliResult};
+use crate::ui::log::Log;
+use crate::ui::screen::{Screen, Verbosity};
 use crate::verbs;
 
 /// Copies model and dataset repositories between Hugging Face and ModelScope, and mirrors Git repos with LFS: streamed, verified.
@@ -16,6 +19,9 @@ pub struct Cli {
     /// Send tokens over plain http to other machines without a warning
     #[arg(long, global = true)]
     pub allow_http: bool,
+    /// What is said, and where it is kept.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -53,6 +59,46 @@ Environment, also from ./.env or --env-file:
 Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage;
 3 refused (token, permission, not found, cost); 4 content is not what it should be;
 130 interrupted, or not confirmed.";
+
+/// How much is said, and where it is kept.
+#[derive(Debug, Default, clap::Args)]
+pub struct OutputArgs {
+    /// Say each file, retry and worker too
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// Say results, warnings and errors only
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Append all that is said, with the time, to this file too
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+}
+
+impl OutputArgs {
+    /// The screen that they ask for.
+    ///
+    /// # Errors
+    /// The log file can't be written.
+    pub fn screen(&self, json: bool) -> CliResult<Screen> {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Usual,
+        };
+        let screen = Screen::new(json).with_verbosity(verbosity);
+        let Some(path) = &self.log_file else {
+            return Ok(screen);
+        };
+        let log = Log::default();
+        log.open(path).map_err(|error| {
+            CliError::usage(format!(
+                "--log-file {}: {error}: give a file that can be written",
+                path.display()
+            ))
+        })?;
+        Ok(screen.with_log_file(log))
+    }
+}
 
 /// What to do. The help of a verb is the comment of its arguments.
 #[derive(Debug, Subcommand)]

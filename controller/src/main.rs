@@ -21,16 +21,25 @@ async fn main() -> std::io::Result<ExitCode> {
         command,
         env_file,
         allow_http,
+        output,
     } = Cli::parse();
     if allow_http {
         settings::use_plain_http(PlainHttp::Allowed);
     }
-    let screen = Screen::new(command.wants_json());
+    let screen = match output.screen(command.wants_json()) {
+        Ok(screen) => screen,
+        Err(failure) => {
+            Screen::new(command.wants_json()).fail(&failure);
+            return Ok(failure.exit().into());
+        }
+    };
     let id = command.starts_run().then(|| first_id().to_owned());
     screen.json(&StartEvent::new(command.name(), id));
     let read = read_file(&command, env_file.as_deref(), &screen);
     log_to_stderr();
-    let stop = Stop::on_signals()?;
+    let of_signals = screen.clone();
+    settings::show_retries(&screen);
+    let stop = Stop::on_signals(move || of_signals.bars().clear())?;
     let done = match read {
         Ok(()) => run(command, &screen, &stop).await,
         Err(failure) => Err(failure),
@@ -39,6 +48,7 @@ async fn main() -> std::io::Result<ExitCode> {
         screen.fail(&failure);
         failure.exit()
     });
+    screen.bars().clear();
     hf2ms_hub::git::leave_nothing();
     Ok(exit.into())
 }

@@ -29,11 +29,11 @@ impl Default for Stop {
 
 impl Stop {
     /// Listens to SIGINT, SIGTERM and SIGHUP, as far as they were not ignored at the start: under `nohup` a terminal that goes away
-    /// ends nothing. The second one ends the process at once.
+    /// ends nothing. The second one ends the process at once, after `leaving`.
     ///
     /// # Errors
     /// When the system gives no signal handlers.
-    pub fn on_signals() -> std::io::Result<Self> {
+    pub fn on_signals(leaving: impl Fn() + Send + 'static) -> std::io::Result<Self> {
         let stop = Self::default();
         let ask = stop.ask.clone();
         let mut signals = StopSignals::listen(&[
@@ -45,6 +45,7 @@ impl Stop {
             loop {
                 signals.next().await;
                 if ask.send_replace(true) {
+                    leaving();
                     std::process::exit(130);
                 }
             }

@@ -80,6 +80,7 @@ pub struct Error {
     retried: bool,
     stall: bool,
     unanswered: bool,
+    unconnected: bool,
 }
 
 /// A result with a hub's error.
@@ -99,6 +100,7 @@ impl Error {
             retried: false,
             stall: false,
             unanswered: false,
+            unconnected: false,
         }
     }
 
@@ -181,6 +183,17 @@ impl Error {
     /// Whether the server may have done what it was asked: the answer was lost, or a gateway lost patience with it.
     pub fn is_unanswered(&self) -> bool {
         self.unanswered
+    }
+
+    /// The same error, marked as one of a server that took no connection, if it is one.
+    pub(crate) fn unconnected_if(mut self, is_unconnected: bool) -> Self {
+        self.unconnected = is_unconnected;
+        self
+    }
+
+    /// Whether the server took no connection: nothing was sent.
+    pub fn is_unconnected(&self) -> bool {
+        self.unconnected
     }
 
     /// The error's meaning.

@@ -65,9 +65,10 @@ impl Hub {
             .filter(|hub| hub.profile().endpoint.is_some())
     }
 
-    /// The hub with an API that the command line names by this word: `hf` or `huggingface`.
+    /// The hub with an API that the command line names by this word: `hf` or `huggingface`, in any case.
     pub fn by_prefix(word: &str) -> Option<Self> {
-        Self::with_api().find(|hub| [hub.profile().prefix, hub.profile().id].contains(&word))
+        let is_it = |name: &str| name.eq_ignore_ascii_case(word);
+        Self::with_api().find(|hub| is_it(hub.profile().prefix) || is_it(hub.profile().id))
     }
 
     /// The hub whose web addresses have this host, in lower case and without `www.`.

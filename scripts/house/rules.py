@@ -41,12 +41,14 @@ HUBS = ("HuggingFace", "ModelScope", "Git")
 PAUSES = (
     ("hub/src/http/rate_limit.rs", "wait", "waits until the rate limit of a host lets the next request through"),
     ("worker/src/events.rs", "tick", "prints progress each second"),
+    ("controller/src/ui/progress.rs", "tick", "shows and keeps the progress each second"),
     ("controller/src/engine/modal/", "poll_until_ended", "polls a call of Modal until it has ended"),
     ("controller/src/engine/remote/", "follow_logs", "follows the logs of Modal's containers until their run has ended"),
     ("controller/src/engine/docker/", "clear", "polls the daemon until containers are gone"),
     ("controller/src/mirror/", "wait_for_pull", "polls GitLab until a pull has ended"),
     ("controller/src/mirror/watch.rs", "repeat", "runs a mirror at an interval"),
     ("controller/src/verbs/logs.rs", "of_files", "follows log files until their run has ended"),
+    ("controller/src/verbs/status.rs", "watch", "shows a run until it has ended"),
     ("controller/src/verbs/stop.rs", "end", "polls a process until it has ended"),
 )
 

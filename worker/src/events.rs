@@ -18,10 +18,48 @@ pub struct Events {
     out: Mutex<Box<dyn Write + Send>>,
     redactor: Redactor,
     receipt: Mutex<Receipt>,
+    /// Bytes sent, repeats included.
     sent: AtomicU64,
+    /// Bytes of the files that are done.
+    done_bytes: AtomicU64,
+    /// Bytes of the uploads that are under way.
+    in_flight: AtomicU64,
     done: AtomicU64,
     retries: AtomicU64,
     began: Instant,
+}
+
+/// One try of an upload. Its bytes count as progress while it lives: dropped, it takes them back, and the file that it stored
+/// counts as a whole.
+pub struct UploadAttempt {
+    events: Arc<Events>,
+    size: u64,
+    counted: Arc<AtomicU64>,
+}
+
+impl UploadAttempt {
+    /// `body`, its bytes counted as sent and, up to the file's size, as progress: a part may go twice.
+    pub fn count(&self, body: ByteStream) -> ByteStream {
+        let (events, counted, size) = (self.events.clone(), self.counted.clone(), self.size);
+        body.inspect(move |frame| {
+            let length = frame.as_ref().map_or(0, Bytes::len) as u64;
+            events.sent.fetch_add(length, Ordering::Relaxed);
+            let before = counted.fetch_add(length, Ordering::Relaxed).min(size);
+            let more = (before + length).min(size) - before;
+            events.in_flight.fetch_add(more, Ordering::Relaxed);
+        })
+        .boxed()
+    }
+}
+
+impl Drop for UploadAttempt {
+    fn drop(&mut self) {
+        // What the body counts from now on does not reach the progress any more.
+        let counted = self.counted.swap(self.size, Ordering::Relaxed);
+        self.events
+            .in_flight
+            .fetch_sub(counted.min(self.size), Ordering::Relaxed);
+    }
 }
 
 impl Events {
@@ -32,6 +70,8 @@ impl Events {
             redactor,
             receipt: Mutex::default(),
             sent: AtomicU64::new(0),
+            done_bytes: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
             done: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             began: Instant::now(),
@@ -93,6 +133,7 @@ impl Events {
 
     fn noted(&self, stored: Stored) {
         self.done.fetch_add(1, Ordering::Relaxed);
+        self.done_bytes.fetch_add(stored.size, Ordering::Relaxed);
         self.receipt().files.push(stored.clone());
         let Stored {
             path,
@@ -166,14 +207,18 @@ impl Events {
         }
     }
 
-    /// `body`, its bytes counted as sent.
-    pub fn count_sent(self: &Arc<Self>, body: ByteStream) -> ByteStream {
-        let events = self.clone();
-        body.inspect(move |frame| {
-            let length = frame.as_ref().map_or(0, Bytes::len);
-            events.sent.fetch_add(length as u64, Ordering::Relaxed);
-        })
-        .boxed()
+    /// Begins one try of the upload of `size` bytes.
+    pub fn upload_attempt(self: &Arc<Self>, size: u64) -> UploadAttempt {
+        UploadAttempt {
+            events: self.clone(),
+            size,
+            counted: Arc::default(),
+        }
+    }
+
+    /// Bytes of the files that are done, and of uploads under way; those of an upload that failed are not among them.
+    fn moved(&self) -> u64 {
+        self.done_bytes.load(Ordering::Relaxed) + self.in_flight.load(Ordering::Relaxed)
     }
 
     /// Reports the progress each second, until dropped.
@@ -181,10 +226,7 @@ impl Events {
         let mut last = None;
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let now = (
-                self.sent.load(Ordering::Relaxed),
-                self.done.load(Ordering::Relaxed),
-            );
+            let now = (self.moved(), self.done.load(Ordering::Relaxed));
             if last.replace(now) != Some(now) {
                 self.say(&Event::Progress {
                     bytes: now.0,
@@ -216,4 +258,37 @@ impl Events {
 /// Bytes of a set of files.
 pub fn total(files: &[File]) -> u64 {
     files.iter().map(|file| file.size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    fn body(frames: &[&'static [u8]]) -> ByteStream {
+        let frames: Vec<_> = frames
+            .iter()
+            .map(|frame| Ok(Bytes::from_static(frame)))
+            .collect();
+        stream::iter(frames).boxed()
+    }
+
+    #[tokio::test]
+    async fn a_failed_upload_takes_its_bytes_back_and_no_part_counts_twice() {
+        let events = Events::new(std::io::sink(), Redactor::default());
+        let first = events.upload_attempt(10);
+        first.count(body(&[b"abcd"])).count().await;
+        assert_eq!(events.moved(), 4);
+        drop(first);
+        assert_eq!(events.moved(), 0, "the try failed");
+        let second = events.upload_attempt(10);
+        second.count(body(&[b"abcdefgh"])).count().await;
+        second.count(body(&[b"efghij"])).count().await;
+        assert_eq!(events.moved(), 10, "a part went twice");
+        drop(second);
+        let path: RepoPath = "a.bin".parse().unwrap();
+        events.file(&path, 10, Sha256::of(b"abcdefghij"), How::Streamed);
+        assert_eq!((events.moved(), events.receipt_so_far().sent), (10, 18));
+    }
 }

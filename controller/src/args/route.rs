@@ -12,6 +12,7 @@ use crate::args::filter::Filter;
 use crate::args::source::{RepoRef, direction};
 use crate::settings::Settings;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::screen::Screen;
 
 /// Which repo goes where, and which of its files.
 #[derive(Debug, Clone, Args)]
@@ -144,6 +145,14 @@ impl Route {
             id,
             revision: revision.clone(),
         }
+    }
+
+    /// Says which repos are looked at, before a hub is asked.
+    pub fn announce(&self, screen: &Screen) {
+        let ((from, source), (to, destination)) = (&self.source, &self.destination);
+        screen.looking(format!(
+            "looking at both sides: {source} on {from} and {destination} on {to}"
+        ));
     }
 
     /// Where a source that was found to be of this kind goes.

@@ -46,6 +46,7 @@ impl<'a> Batch<'a> {
 
     /// Copies all repos; the failure of one does not end the others. Returns a row for each entry, in their order.
     pub async fn run(&self, entries: &[BatchEntry]) -> Vec<BatchRow> {
+        self.screen.bars().expect_repos(entries.len());
         join_all(entries.iter().map(|entry| self.row(entry))).await
     }
 
@@ -57,6 +58,7 @@ impl<'a> Batch<'a> {
             Ok(_) => None,
             Err(failure) => Some(failure).filter(|failure| failure.ends_all()),
         };
+        self.screen.bars().repo_ended();
         // Later errors repeat the first one.
         over.into_iter()
             .for_each(|failure| drop(self.over.set(failure.clone())));

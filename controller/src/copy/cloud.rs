@@ -167,7 +167,11 @@ pub async fn attach(
         seconds,
         ..
     } = attachment;
-    let report = work.conclude(&plan, &mut attachment.run, state, containers, seconds)?;
+    if let Err(failure) = &done {
+        attachment.run.because(&failure.to_string(), screen);
+    }
+    let run = &mut attachment.run;
+    let report = work.conclude(&plan, run, state, containers, seconds, screen)?;
     done?;
     report.print(screen);
     Ok(Some(report))

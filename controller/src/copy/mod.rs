@@ -14,6 +14,7 @@ pub mod plan;
 pub mod preview;
 pub mod request;
 pub mod run;
+pub mod stored;
 pub mod sync_state;
 
 use std::time::Instant;
@@ -28,15 +29,38 @@ use self::options::{CopyOptions, IfExists};
 use self::permission::check_plan;
 use self::preview::announce;
 use self::run::CopyRun;
+use self::stored::StoredBlobs;
 use self::sync_state::SyncState;
 use crate::args::route::Route;
-use crate::args::workers::EngineKind;
+use crate::args::workers::{EngineKind, WorkerArgs};
 use crate::engine::open::{Runner, RunnerSpec};
 use crate::estimate::Estimate;
+use crate::estimate::rates::Rates;
 use crate::runs::report::Report;
-use crate::runs::{NewRun, RunDir, RunRecord, RunVerb, State};
+use crate::runs::{NewRun, RunDir, RunRecord, RunVerb};
 use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
+
+/// The estimate of what a plan has left to move, once it is known which blobs are stored.
+fn estimate_of_rest(
+    plan: &Plan,
+    stored: &StoredBlobs,
+    worker_args: &WorkerArgs,
+    rates: Rates,
+) -> Estimate {
+    let estimate = if stored.is_empty() {
+        Estimate::of(plan, worker_args, rates)
+    } else {
+        Estimate::of(&stored.rest_of(plan), worker_args, rates)
+    };
+    let (stored_blobs, stored_bytes) = stored.amount(plan);
+    Estimate {
+        stored: stored_blobs,
+        stored_bytes,
+        up_to: stored.is_partial(),
+        ..estimate
+    }
+}
 
 /// The copy of one repo.
 pub struct RepoCopy<'a> {
@@ -83,6 +107,7 @@ impl RepoCopy<'_> {
     ) -> CliResult<CopyResult> {
         let stop = self.options.stop;
         loop {
+            route.announce(self.screen);
             match stop.unless(decide(route, self.options)).await? {
                 Decision::Attach(record) => {
                     drop(ahead.take());
@@ -175,7 +200,9 @@ impl RepoCopy<'_> {
         let rates = options
             .budget
             .rates(options.runs, options.worker_args.on, &plan);
-        let estimate = Estimate::of(&plan, &options.worker_args, rates);
+        let asked = async { CliResult::Ok(StoredBlobs::of(&plan, &*destination.hub).await) };
+        let stored = stop.unless(asked).await?;
+        let estimate = estimate_of_rest(&plan, &stored, &options.worker_args, rates);
         if options.dry_run {
             screen.json(&estimate.event());
             screen.print(preview::table(&plan, &estimate));
@@ -220,9 +247,10 @@ impl RepoCopy<'_> {
             None => options.runs.begin(new)?,
             Some(other) => options.runs.begin_beside(new, other)?,
         };
+        self.screen.enter_run(dir.path());
         let runner = match self.open_engine(&plan, &dir).await {
             Ok(runner) => runner,
-            Err(failure) => return dir.end(State::Failed).and(Err(failure)),
+            Err(failure) => return dir.fail(&failure, self.screen).and(Err(failure)),
         };
         Ok(CopyRun {
             plan,

@@ -15,6 +15,7 @@ use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::settings::remedies::remedy;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::screen::Screen;
 
 /// The result of a run so far.
 #[derive(Debug, Default)]
@@ -80,9 +81,14 @@ impl RunResult {
         state: State,
         workers: u64,
         seconds: f64,
+        screen: &Screen,
     ) -> CliResult<Report> {
         digests::save(run, plan, &self.receipts, &self.known)?;
-        let report = self.report(plan, run.id(), state, workers, seconds);
+        let mut report = self.report(plan, run.id(), state, workers, seconds);
+        report.last_error = screen.log().last_error();
+        if let (State::Incomplete, Some(reason)) = (report.state, report.first_failure()) {
+            run.because(&reason, screen);
+        }
         run.write("report.json", &report)?;
         report
             .verification
@@ -113,6 +119,7 @@ impl RunResult {
             refused: plan.refused.clone(),
             withheld: plan.withheld.clone(),
             warnings: plan.warnings.clone(),
+            last_error: None,
         };
         if state == State::Done && report.exit() != Exit::Done {
             report.state = State::Incomplete;

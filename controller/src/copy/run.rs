@@ -28,6 +28,7 @@ use crate::engine::remote::calls::SubmittedCalls;
 use crate::runs::report::Report;
 use crate::runs::{JournalEntry, RunDir, State};
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::log::Level;
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
 
@@ -132,9 +133,20 @@ impl CopyRun<'_> {
         if let Some(head) = head {
             self.sync_state(head).save(&self.dir)?;
         }
+        if let Err(failure) = done {
+            self.dir.because(&failure.to_string(), self.screen);
+            self.screen.note_in_log(Level::Error, &failure.to_string());
+        }
         let workers = self.runner.as_ref().map_or(0, Runner::workers);
-        let seconds = self.began.elapsed().as_secs_f64();
-        result.conclude(&self.plan, &mut self.dir, State::of(done), workers, seconds)
+        let (seconds, state) = (self.began.elapsed().as_secs_f64(), State::of(done));
+        result.conclude(
+            &self.plan,
+            &mut self.dir,
+            state,
+            workers,
+            seconds,
+            self.screen,
+        )
     }
 
     fn engine(&self) -> CliResult<&dyn Engine> {

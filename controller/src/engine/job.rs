@@ -234,7 +234,7 @@ impl SingleJob<'_> {
         let json = serde_json::to_string(job)
             .map_err(|error| CliError::usage(format!("the job can't be written: {error}")))?;
         let (verb, number) = (self.verb, 0);
-        let progress = Progress::new(self.screen, self.title, self.of);
+        let progress = Progress::of_job(self.screen, self.title, self.of);
         progress.begin(number);
         let job = WorkerJob { verb, number, json };
         let ended = self

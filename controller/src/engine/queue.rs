@@ -17,7 +17,7 @@ use super::job::{ATTEMPTS, Ended, WorkerCommand, WorkerJob};
 use super::slots::{FIRST, Slot, WorkerSlots};
 use crate::runs::{JournalEntry, RunDir};
 use crate::ui::errors::CliResult;
-use crate::ui::progress::{Amount, Progress};
+use crate::ui::progress::{Amount, Done, Progress};
 
 /// The chunks of one repo, and the engine that transfers them.
 pub struct Queue<'a> {
@@ -130,13 +130,33 @@ impl Queue<'_> {
             .is_some();
         progress.end(
             number,
-            if repeated {
-                Amount::default()
+            if repeated && tried.1 < ATTEMPTS {
+                Done::default()
             } else {
-                done(plan, number, &ended)
+                self.done(number, &ended)
             },
         );
         (tried, ended)
+    }
+
+    /// The files of a chunk that a worker has finished, by its receipt; those of a chunk without one have failed.
+    fn done(&self, number: u32, ended: &Ended) -> Done {
+        let receipt = match ended {
+            Ended::Finished(_, output) | Ended::Stopped(output) => output.receipt.as_ref(),
+            Ended::Refused(..) | Ended::Crashed(..) => None,
+        };
+        let Some(receipt) = receipt else {
+            let chunk = self.plan.chunks.get(number as usize).map_or(0, Vec::len);
+            return Done::failed(chunk as u64);
+        };
+        let (files, bytes) = (
+            receipt.files.len() as u64,
+            receipt.files.iter().map(|stored| stored.size).sum(),
+        );
+        Done {
+            done: Amount { files, bytes },
+            ..Done::failed(receipt.failed.len() as u64)
+        }
     }
 
     /// The weight of a chunk in the queue for slots: its bytes, and a cost for each file.
@@ -158,28 +178,6 @@ async fn given(asking: &mut Option<BoxFuture<'_, Slot>>) -> Slot {
     match asking {
         Some(slot) => slot.await,
         None => std::future::pending().await,
-    }
-}
-
-/// The files and bytes that a worker has finished.
-fn done(plan: &Plan, number: u32, ended: &Ended) -> Amount {
-    match ended {
-        Ended::Finished(..) => {
-            let chunk = plan
-                .chunks
-                .get(number as usize)
-                .map(Vec::as_slice)
-                .unwrap_or_default();
-            let sizes = chunk
-                .iter()
-                .filter_map(|index| plan.files.get(*index as usize))
-                .map(|planned| planned.file.size);
-            Amount {
-                files: chunk.len() as u64,
-                bytes: sizes.sum(),
-            }
-        }
-        _ => Amount::default(),
     }
 }
 

@@ -62,9 +62,9 @@ impl CostBudget {
             .as_ref()
             .map_or_else(|| estimate.clone(), |before| before.and(estimate));
         self.allow(&sum, so_far.sum.is_some())?;
-        screen.hide_bars();
+        screen.bars().hide();
         let agreed = confirm(&sum, so_far.agreed, screen).await;
-        screen.show_bars();
+        screen.bars().show();
         so_far.agreed |= agreed.map_err(CliError::for_all)?;
         let bytes = sum.bytes;
         so_far.sum = Some(sum);
@@ -104,6 +104,9 @@ mod tests {
         Estimate {
             files,
             bytes,
+            stored: 0,
+            stored_bytes: 0,
+            up_to: false,
             there,
             there_bytes,
             on: EngineKind::Modal,

@@ -49,6 +49,12 @@ pub struct EstimateEvent<'a> {
     there: u64,
     /// Their bytes.
     there_bytes: u64,
+    /// Blobs that an earlier run uploaded: they are not among those to move.
+    stored: u64,
+    /// Their bytes.
+    stored_bytes: u64,
+    /// Whether more may be stored there than was asked about.
+    up_to: bool,
     /// Where the workers run.
     on: EngineKind,
     /// Workers at a time.
@@ -68,6 +74,12 @@ pub struct Estimate {
     pub files: u64,
     /// Bytes to move.
     pub bytes: u64,
+    /// Blobs that the destination's storage holds already, and that are not among the bytes to move.
+    pub stored: u64,
+    /// Their bytes.
+    pub stored_bytes: u64,
+    /// Whether more may be stored there than was asked about.
+    pub up_to: bool,
     /// Files that the destination has.
     pub there: u64,
     /// Their bytes.
@@ -106,6 +118,9 @@ impl Estimate {
         Self {
             files: summary.files - summary.unchanged,
             bytes: summary.blob_bytes,
+            stored: 0,
+            stored_bytes: 0,
+            up_to: false,
             there: summary.unchanged,
             there_bytes: unchanged.map(|planned| planned.file.size).sum(),
             on,
@@ -122,6 +137,9 @@ impl Estimate {
         Self {
             files: self.files + other.files,
             bytes: self.bytes + other.bytes,
+            stored: self.stored + other.stored,
+            stored_bytes: self.stored_bytes + other.stored_bytes,
+            up_to: self.up_to || other.up_to,
             there: self.there + other.there,
             there_bytes: self.there_bytes + other.there_bytes,
             workers: self.workers.max(other.workers),
@@ -151,10 +169,11 @@ impl Estimate {
         screen.json(&self.event());
         if self.files > 0 {
             screen.status(format!(
-                "{} to move for {}; there already: {}",
-                size(self.bytes),
+                "{} to move for {}; there already: {}{}",
+                self.to_move(),
                 files(self.files),
-                self.there_already()
+                self.there_already(),
+                self.stored_already()
             ));
             screen.status(format!(
                 "expected: {}; {}",
@@ -171,11 +190,32 @@ impl Estimate {
             to_move_bytes: self.bytes,
             there: self.there,
             there_bytes: self.there_bytes,
+            stored: self.stored,
+            stored_bytes: self.stored_bytes,
+            up_to: self.up_to,
             on: self.on,
             containers: self.containers as u64,
             expected_seconds: self.seconds,
             expected_dollars: self.dollars,
             rates: &self.rates,
+        }
+    }
+
+    /// `12 MB`, or `up to 12 MB`.
+    fn to_move(&self) -> String {
+        let up_to = if self.up_to { "up to " } else { "" };
+        format!("{up_to}{}", size(self.bytes))
+    }
+
+    fn stored_already(&self) -> String {
+        match self.stored {
+            0 => String::new(),
+            1 => format!("; uploaded before: 1 blob, {}", size(self.stored_bytes)),
+            _ => format!(
+                "; uploaded before: {} blobs, {}",
+                self.stored,
+                size(self.stored_bytes)
+            ),
         }
     }
 
@@ -198,7 +238,7 @@ impl Estimate {
     pub fn question(&self) -> String {
         format!(
             "Move {} in {}, about {}{}?",
-            size(self.bytes),
+            self.to_move(),
             self.how_many(),
             duration(self.seconds),
             self.price()

@@ -232,6 +232,7 @@ mod tests {
             refused: Vec::new(),
             withheld: Vec::new(),
             warnings: Vec::new(),
+            last_error: None,
         };
         run.write("report.json", &report).unwrap();
         // Two chunks a worker, one after the other.

@@ -159,5 +159,5 @@ pub async fn attach(
                 .await
         })
         .await;
-    settle(attachment.run, &job, completion, attachment.seconds)
+    settle(attachment.run, &job, completion, attachment.seconds, screen)
 }

@@ -12,6 +12,7 @@ mod refs;
 pub mod remote;
 pub mod report;
 pub mod run;
+pub mod run_report;
 pub mod scan_report;
 pub mod watch;
 pub mod work;

@@ -74,6 +74,8 @@ struct RefStates {
 pub enum MirrorResult {
     /// With a report.
     Reported(Box<MirrorReport>),
+    /// With the report of an earlier run, since which nothing has changed.
+    Unchanged(Box<MirrorReport>),
     /// The run of this id goes on in the cloud, as `--detach` asks.
     Detached(String),
 }
@@ -85,7 +87,7 @@ impl MirrorResult {
     /// There is none yet.
     pub fn report(self) -> CliResult<MirrorReport> {
         match self {
-            Self::Reported(report) => Ok(*report),
+            Self::Reported(report) | Self::Unchanged(report) => Ok(*report),
             Self::Detached(run) => Err(CliError::new(
                 Exit::Incomplete,
                 format!("run {run} goes on in the cloud: hf2ms attach {run}"),
@@ -119,9 +121,7 @@ impl MirrorRun<'_> {
         }
         let refs = self.stop.unless(self.list_refs()).await?;
         if let Some(report) = self.up_to_date(&refs) {
-            self.screen
-                .status(format!("nothing has changed since run {}", report.run));
-            return Ok(MirrorResult::Reported(Box::new(report)));
+            return Ok(MirrorResult::Unchanged(Box::new(report)));
         }
         self.begin(open).await
     }
@@ -154,6 +154,7 @@ impl MirrorRun<'_> {
             destination: &target.at,
             plan,
         })?;
+        self.screen.enter_run(run.path());
         let (id, mut job) = (
             run.id().to_owned(),
             self.options.job(
@@ -172,7 +173,8 @@ impl MirrorRun<'_> {
             Ok(Runner::Remote(app, detach)) => self.run_remotely(&app, detach, &run, &job).await,
             Err(failure) => Err(failure),
         };
-        let report = settle(run, &job, came, self.began.elapsed().as_secs_f64())?;
+        let seconds = self.began.elapsed().as_secs_f64();
+        let report = settle(run, &job, came, seconds, self.screen)?;
         Ok(report.map_or(MirrorResult::Detached(id), |report| {
             MirrorResult::Reported(Box::new(report))
         }))

@@ -9,6 +9,7 @@ use crate::engine::chunk_results::ChunkResults;
 use crate::engine::remote::Completion;
 use crate::runs::{RunDir, State};
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::screen::Screen;
 
 /// The result of a mirror run so far.
 pub struct MirrorRunResult {
@@ -119,16 +120,13 @@ pub fn settle(
     job: &ScanJob,
     came: CliResult<Completion<MirrorRunResult>>,
     seconds: f64,
+    screen: &Screen,
 ) -> CliResult<Option<MirrorReport>> {
     let work = match came {
         Ok(Completion::Finished(work)) => work,
         Ok(Completion::Detached(why)) => return run.detach().and(why.map_or(Ok(None), Err)),
         Err(failure) => {
-            run.end(if failure.exit() == Exit::Interrupted {
-                State::Interrupted
-            } else {
-                State::Failed
-            })?;
+            run.fail(&failure, screen)?;
             return Err(failure);
         }
     };

@@ -70,6 +70,7 @@ impl Survey {
     ) -> CliResult<SurveyResult<Self>> {
         check_names_no_revision(route)?;
         let stop = options.stop;
+        route.announce(screen);
         let found = stop.unless(find(route, purpose, options.settings));
         let (source, destination) = match found.await? {
             FoundSides::Both(both) => *both,

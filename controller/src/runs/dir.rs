@@ -11,6 +11,7 @@ use super::files::{private, write_aside};
 use super::locks::hold_alive;
 use super::record::{JournalEntry, RunRecord, State};
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::screen::Screen;
 
 /// The folder of a run that is under way. Dropping it releases its locks.
 #[derive(Debug)]
@@ -105,6 +106,20 @@ impl RunDir {
     pub fn extent(&mut self, files: u64, bytes: u64) -> CliResult<()> {
         (self.record.files, self.record.bytes) = (files, bytes);
         self.write("run.json", &self.record)
+    }
+
+    /// Records that an error ended the run; `screen` takes tokens out of its words.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn fail(&mut self, failure: &CliError, screen: &Screen) -> CliResult<()> {
+        self.because(&failure.to_string(), screen);
+        self.end(State::after(failure))
+    }
+
+    /// Says why the run does not end well; the record has it once the run ends.
+    pub fn because(&mut self, reason: &str, screen: &Screen) {
+        self.record.reason = Some(screen.shown(reason));
     }
 
     /// Ends the work of this process on a run that goes on in the cloud.

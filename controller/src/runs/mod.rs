@@ -128,6 +128,7 @@ impl Runs {
             state: State::Running,
             files: plan.files,
             bytes: plan.bytes,
+            reason: None,
             beside,
             batch: self.batch.as_deref().map(ToOwned::to_owned),
         };
@@ -142,6 +143,7 @@ impl Runs {
         let lock = self.lock(&record.id, &record.destination)?;
         let record = RunRecord {
             state: State::Running,
+            reason: None,
             ..record.clone()
         };
         RunDir::new(self.path(&record.id), record, Some(Arc::new(lock)))
@@ -233,6 +235,15 @@ impl Runs {
     /// A JSON file of a run, if it is there and readable.
     pub fn read<T: DeserializeOwned>(&self, id: &str, name: &str) -> Option<T> {
         serde_json::from_reader(BufReader::new(File::open(self.path(id).join(name)).ok()?)).ok()
+    }
+
+    /// Seconds since a file of a run was written.
+    pub fn age(&self, id: &str, name: &str) -> Option<u64> {
+        let written = fs::metadata(self.path(id).join(name))
+            .ok()?
+            .modified()
+            .ok()?;
+        Some(written.elapsed().unwrap_or_default().as_secs())
     }
 
     /// A run's journal: every whole line.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::args::workers::EngineKind;
-use crate::ui::errors::CliResult;
+use crate::ui::errors::{CliError, CliResult};
 
 /// A run, as `hf2ms runs` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,9 @@ pub struct RunRecord {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Why it failed or is incomplete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The first run of the command about all revisions of a repo that this one belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<String>,
@@ -90,8 +93,15 @@ impl State {
     pub fn of(done: &CliResult<()>) -> Self {
         match done {
             Ok(()) => Self::Done,
-            Err(error) if error.exit() == Exit::Interrupted => Self::Interrupted,
-            Err(_) => Self::Failed,
+            Err(failure) => Self::after(failure),
+        }
+    }
+
+    /// The state of a run that this error ended.
+    pub fn after(failure: &CliError) -> Self {
+        match failure.exit() {
+            Exit::Interrupted => Self::Interrupted,
+            _ => Self::Failed,
         }
     }
 

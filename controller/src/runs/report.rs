@@ -53,6 +53,9 @@ pub struct Report {
     pub withheld: Vec<WithheldDeletions>,
     /// Warnings for the user.
     pub warnings: Vec<String>,
+    /// The last error that was met, also one that a later try survived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
 }
 
 /// The report of a run that has ended.
@@ -420,6 +423,7 @@ mod tests {
             refused: Vec::new(),
             withheld: Vec::new(),
             warnings: Vec::new(),
+            last_error: None,
         }
     }
 

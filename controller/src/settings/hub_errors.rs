@@ -4,7 +4,7 @@ use hf2ms_hub::{Error, Hub, Kind, RepoAt};
 use hf2ms_worker::protocol::Exit;
 
 use crate::settings::remedies::remedy;
-use crate::settings::{Access, Settings};
+use crate::settings::{Access, Settings, named};
 use crate::ui::errors::CliError;
 
 /// The access to a repo for which its hub returned an error.
@@ -66,7 +66,7 @@ fn refusal(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> Opt
         at.hub,
         &at.id,
         at.kind,
-        access.token_name,
+        &named(access.token_name),
         access.token.is_some(),
     );
     Some(match error.kind() {
@@ -111,17 +111,17 @@ fn refusal(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> Opt
                 "{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})"
             )
         }
+        Kind::Denied if !has_token => format!(
+            "{hub} does not give {kind} {id} to everyone: set {token} of an account that may read it ({error})"
+        ),
         Kind::Denied => format!(
             "{token} may not read {kind} {id} on {hub}: use the token of an account that may ({error})"
-        ),
-        Kind::Locked => format!(
-            "{hub} has locked its API for this account: read by --use-git, or free storage on its pages ({error})"
         ),
         _ => return None,
     })
 }
 
-/// The line for a hub that fails, is full or limits requests.
+/// The line for a hub that fails, is full or locked, or limits requests.
 fn failure(error: &Error, at: &RepoAt, access: &Access) -> String {
     let (hub, id) = (at.hub, &at.id);
     match error.kind() {
@@ -153,6 +153,9 @@ fn failure(error: &Error, at: &RepoAt, access: &Access) -> String {
         }
         Kind::Conflict => format!(
             "{id} on {hub} was changed by someone else meanwhile: run the same command again ({error})"
+        ),
+        Kind::Locked => format!(
+            "{hub} has locked its API for this account: read by --use-git, or free storage on its pages ({error})"
         ),
         kind => format!("{hub}: {error}; {}", remedy(kind)),
     }

@@ -6,17 +6,23 @@ pub mod hub_errors;
 pub mod remedies;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use hf2ms_hub::Hub;
+use hf2ms_hub::http::retry::OnRetry;
 use hf2ms_hub::profile::Variables;
+use hf2ms_hub::{Error, Hub};
 
 use hf2ms_worker::settings::is_in_the_open;
 pub use hf2ms_worker::settings::{Access, GetVariable, Settings, environment};
 
 pub use self::env_file::EnvFile;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::log::Level;
+use crate::ui::screen::{Screen, duration};
+use crate::ui::worker_events::RetryEvent;
 
 /// Variables of this process that a worker elsewhere gets besides its tokens: how patient to be, and how much to log.
 pub const PASSED_ON: [&str; 4] = [
@@ -48,6 +54,11 @@ static FILE: OnceLock<EnvFile> = OnceLock::new();
 /// What the command line says of tokens over plain http.
 static PLAIN_HTTP: OnceLock<PlainHttp> = OnceLock::new();
 
+/// Who is told of the tries of this process's own requests.
+static ON_RETRY: OnceLock<OnRetry> = OnceLock::new();
+/// A hub that takes no connection is tried for so long by this process; a worker is more patient, since a hub may start anew.
+const UNREACHED: Duration = Duration::from_secs(8);
+
 /// What is said of a token that goes to another machine over plain http.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PlainHttp {
@@ -61,6 +72,22 @@ pub enum PlainHttp {
 /// Makes `file` the one that settings are read from, below the environment. Only the first call counts.
 pub fn use_file(file: EnvFile) {
     let _ = FILE.set(file);
+}
+
+/// Makes the tries of this process's own requests known on the screen: what failed, and how long is waited. Only the first call
+/// counts.
+pub fn show_retries(screen: &Screen) {
+    let screen = screen.clone();
+    let _ = ON_RETRY.set(Arc::new(move |error: &Error, wait: Duration| {
+        let (error, kind, wait) = (error.to_string(), error.kind(), wait.as_secs_f64());
+        screen.tell(
+            Level::Info,
+            format!("trying again in {}: {error}", duration(wait)),
+        );
+        screen.log().failed(&screen.shown(&error));
+        let error = screen.shown(&error);
+        screen.json(&RetryEvent::own(error, kind, wait));
+    }));
 }
 
 /// Says once for the process what plain http is worth. Only the first call counts.
@@ -146,8 +173,14 @@ impl Environment {
                 .find(|(told, _)| *told == name)
                 .map(|(_, value)| value.clone())
         };
-        Settings::read(&|name| told(name).or_else(|| self.get(name)))
-            .map_err(|bad| CliError::usage(bad.to_string()))
+        let settings = Settings::read(&|name| told(name).or_else(|| self.get(name)))
+            .map_err(|bad| CliError::usage(bad.to_string()))?;
+        let mut http = settings.http();
+        http.unreached = Some(UNREACHED);
+        if let Some(on_retry) = ON_RETRY.get() {
+            http.on_retry = on_retry.clone();
+        }
+        Ok(settings.with_http(http))
     }
 
     /// Checks that no endpoint of the file gets a token of the process.
@@ -201,6 +234,37 @@ pub fn variables(names: &[&str]) -> Vec<(String, String)> {
         .filter(|name| environment(name).is_none())
         .filter_map(|name| Some(((*name).to_owned(), file?.get(name)?.to_owned())))
         .collect()
+}
+
+/// A variable's name for people: `HF_TOKEN of .env` where its value comes from the file.
+pub fn named(name: &str) -> String {
+    let file = FILE.get().filter(|file| file.get(name).is_some());
+    match file.filter(|_| environment(name).is_none()) {
+        Some(file) => format!("{name} of {}", file.name()),
+        None => name.to_owned(),
+    }
+}
+
+/// Where runs are kept, once it is sure that they can be: nothing is begun whose journal can't be written.
+///
+/// # Errors
+/// As [`state_dir`]; the place is a file, is full or can't be written.
+pub fn writable_state_dir() -> CliResult<PathBuf> {
+    let path = state_dir(&environment)?;
+    let probe = || -> std::io::Result<()> {
+        // A folder that is not there yet is made by the first run.
+        let there = path.ancestors().find(|above| above.exists());
+        let mut probe = tempfile::tempfile_in(there.unwrap_or(Path::new(".")))?;
+        probe.write_all(&[0; 4096])?;
+        probe.sync_all()
+    };
+    probe().map_err(|error| {
+        CliError::usage(format!(
+            "the state of runs can't be kept in {}: {error}; set HF2MS_STATE to a folder that can be written",
+            path.display()
+        ))
+    })?;
+    Ok(path)
 }
 
 /// Where runs are kept: `$HF2MS_STATE`, `$XDG_STATE_HOME/hf2ms`, or `~/.local/state/hf2ms`.

@@ -1,10 +1,15 @@
-//! The output of a command: lines, progress, tables, counts and errors.
+//! The output of a command: lines, bars, progress, logs, tables, counts and errors.
 
+pub mod bars;
 pub mod counts;
 pub mod errors;
 pub mod json;
+pub mod log;
 pub mod nouns;
+pub mod numbers;
+mod pace;
 pub mod progress;
 pub mod screen;
+pub mod snapshot;
 pub mod table;
 pub mod worker_events;

@@ -1,26 +1,35 @@
-//! The progress of a run: that of its workers, added up. The bar, the lines and the NDJSON are [`Screen`]'s.
+//! The progress of a run: that of its workers, added up. The bars, the lines and the NDJSON are [`Screen`]'s; a run's folder keeps the
+//! last of it, for `hf2ms status` in another terminal.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use hf2ms_hub::Kind;
 use hf2ms_worker::protocol::Event;
 
-use crate::ui::screen::{Mode, Screen, duration, rate, size};
-use crate::ui::worker_events::{ProgressEvent, pass_on};
+use crate::ui::bars::BarId;
+use crate::ui::log::Level;
+use crate::ui::pace::Pace;
+use crate::ui::screen::{Mode, Screen, duration, size};
+use crate::ui::snapshot::{Snapshot, Wait, count};
+use crate::ui::worker_events::{ProgressEvent, pass_on, pause_ended};
 
 /// A pipe gets a line this often.
-const LINE_EVERY: Duration = Duration::from_secs(10);
-/// A program gets a line this often.
-const JSON_EVERY: Duration = Duration::from_secs(1);
+pub const LINE_EVERY: Duration = Duration::from_secs(10);
+/// A program, a bar and the run's folder get the progress this often, also while nothing happens.
+const TICK: Duration = Duration::from_secs(1);
+/// A shorter wait is no line of its own.
+const LONG_WAIT: f64 = 5.0;
+/// Of more failures of one kind no line is printed: the report counts them.
+const LINES_OF_KIND: usize = 5;
+/// The file of a run's folder that holds the progress.
+pub const FILE: &str = "progress.json";
 
 /// The progress of one verb over all its workers.
 #[derive(Debug)]
-pub struct Progress {
-    screen: Screen,
-    verb: &'static str,
-    state: Mutex<State>,
-}
+pub struct Progress(Arc<Shown>);
 
 /// Files and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,134 +40,267 @@ pub struct Amount {
     pub bytes: u64,
 }
 
+/// Files that are done, their bytes, and files that failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// What is there.
+    pub done: Amount,
+    /// Files that failed.
+    pub failed: u64,
+}
+
+#[derive(Debug)]
+struct Shown {
+    screen: Screen,
+    bar: BarId,
+    verb: &'static str,
+    counted: bool,
+    state: Mutex<State>,
+}
+
 #[derive(Debug)]
 struct State {
     of: Amount,
-    working: HashMap<u32, Amount>,
-    ended: Amount,
+    working: BTreeMap<u32, Working>,
+    ended: Done,
+    pace: Pace,
     started: Instant,
+    /// When the last line was printed.
     told: Instant,
+    /// The wait that was said last, and its end.
+    wait_said: Option<(String, Instant)>,
+    failures: HashMap<Kind, usize>,
+    is_finished: bool,
+}
+
+#[derive(Debug, Default)]
+struct Working {
+    so_far: Done,
+    wait: Option<(Instant, String)>,
 }
 
 impl Progress {
-    /// Progress towards these files and bytes.
+    /// Progress of workers that move files, towards these files and bytes.
     pub fn new(screen: &Screen, verb: &'static str, of: Amount) -> Self {
-        screen.start_bar(of.bytes);
-        let prefix = screen
-            .part()
-            .map_or_else(|| verb.to_owned(), |part| format!("{verb} {part}"));
-        screen.bar().set_prefix(screen.shown(&prefix));
+        Self::begun(screen, verb, of, true)
+    }
+
+    /// Progress of one job about these files, whose steps are not counted.
+    pub fn of_job(screen: &Screen, verb: &'static str, of: Amount) -> Self {
+        Self::begun(screen, verb, of, false)
+    }
+
+    fn begun(screen: &Screen, verb: &'static str, of: Amount, counted: bool) -> Self {
+        let now = Instant::now();
         let state = State {
             of,
-            working: HashMap::new(),
-            ended: Amount::default(),
-            started: Instant::now(),
-            told: Instant::now(),
+            working: BTreeMap::new(),
+            ended: Done::default(),
+            pace: Pace::default(),
+            started: now,
+            told: now,
+            wait_said: None,
+            failures: HashMap::new(),
+            is_finished: false,
         };
-        Self {
+        let shown = Arc::new(Shown {
             screen: screen.clone(),
+            bar: screen.bars().add(),
             verb,
+            counted,
             state: Mutex::new(state),
+        });
+        if tokio::runtime::Handle::try_current().is_ok() {
+            tokio::spawn(tick(Arc::downgrade(&shown)));
         }
+        Self(shown)
     }
 
     /// Sets the total, once it is known.
     pub fn aim(&self, of: Amount) {
-        self.state().of = of;
-        self.screen.bar().set_length(of.bytes);
-        self.draw();
+        self.0.state().of = of;
+        self.0.draw();
     }
 
     /// A worker begins.
     pub fn begin(&self, worker: u32) {
-        let mut state = self.state();
-        if state.working.is_empty() && state.ended == Amount::default() {
+        let mut state = self.0.state();
+        if state.working.is_empty() && state.ended == Done::default() {
             // Until now it has only waited.
             state.started = Instant::now();
         }
-        state.working.insert(worker, Amount::default());
+        state.working.insert(worker, Working::default());
         drop(state);
-        self.draw();
+        self.0.detail(worker, "begins");
+        self.0.draw();
     }
 
     /// Takes an event of a worker.
     pub fn hear(&self, worker: u32, event: &Event) {
         match event {
-            Event::Progress { bytes, files } => {
-                self.state().working.insert(
-                    worker,
-                    Amount {
-                        files: *files,
-                        bytes: *bytes,
-                    },
-                );
-                self.draw();
-            }
-            Event::Retry { error, wait, .. } => {
-                self.pass_on(worker, event);
-                if *wait >= 5.0 {
-                    self.screen.status(format!(
-                        "waiting {} before another try: {error}",
-                        duration(*wait)
-                    ));
+            Event::Progress { bytes, files } => self.0.moved(worker, *files, *bytes),
+            Event::Retry { error, wait, kind } => {
+                self.0.pass_on(worker, event);
+                if *kind == Kind::Conflict {
+                    let line =
+                        "someone else wrote to the destination meanwhile: it is compared again";
+                    self.0.screen.warn(format!("{line} ({error})"));
                 }
+                self.0.waits(worker, error, *wait);
             }
-            Event::Failed { path, error, .. } => {
-                self.pass_on(worker, event);
-                self.screen.status(format!(
-                    "failed: {}{error}",
-                    path.as_ref()
-                        .map(|path| format!("{path}: "))
-                        .unwrap_or_default()
-                ));
+            Event::Failed { path, error, kind } => {
+                self.0.pass_on(worker, event);
+                self.0.failed(worker, path.as_deref(), error, *kind);
+            }
+            Event::File {
+                path, bytes, how, ..
+            } => {
+                self.0.pass_on(worker, event);
+                let how = format!("{how:?}").to_lowercase();
+                let line = format!("{how}: {path}, {}", size(*bytes));
+                self.0.screen.detail(Level::Detail, line);
+            }
+            Event::Committed { commit, actions } => {
+                self.0.pass_on(worker, event);
+                let id = commit.as_deref().unwrap_or("a hub that tells no id");
+                let line = format!("committed {}: {id}", count(*actions, "change"));
+                self.0.screen.detail(Level::Info, line);
             }
             Event::Paused { error } => {
-                self.pass_on(worker, event);
-                self.screen
+                self.0.pass_on(worker, event);
+                self.0.screen.log().failed(&self.0.screen.shown(error));
+                self.0
+                    .screen
                     .status(format!("paused, and trying one file at a time: {error}"));
             }
             Event::PauseEnded { answers } => {
-                self.pass_on(worker, event);
-                self.screen.status(match answers {
-                    true => "the pause is over: files are stored again",
-                    false => {
-                        "the pause is over: nothing was stored meanwhile, the rest is given up"
-                    }
-                });
+                self.0.pass_on(worker, event);
+                self.0.screen.status(pause_ended(*answers));
             }
-            Event::File { .. } | Event::Committed { .. } => self.pass_on(worker, event),
             _ => (),
         }
     }
 
     /// A worker ends, having done this much; nothing, if its work is given to another.
-    pub fn end(&self, worker: u32, done: Amount) {
-        let mut state = self.state();
+    pub fn end(&self, worker: u32, done: Done) {
+        let mut state = self.0.state();
         state.working.remove(&worker);
-        state.ended.files += done.files;
-        state.ended.bytes += done.bytes;
+        state.ended.add(done);
         drop(state);
-        self.draw();
+        let Done { done, failed } = done;
+        let failed = (failed > 0).then(|| format!(", {failed} failed"));
+        self.0.detail(
+            worker,
+            &format!(
+                "ends: {}, {}{}",
+                count(done.files, "file"),
+                size(done.bytes),
+                failed.unwrap_or_default()
+            ),
+        );
+        self.0.draw();
     }
 
     /// A worker has ended: its last progress is what it has done.
     pub fn rest(&self, worker: u32) {
-        let done = self
-            .state()
-            .working
-            .get(&worker)
-            .copied()
-            .unwrap_or_default();
-        self.end(worker, done);
+        let working = self.0.state().working.remove(&worker);
+        self.end(worker, working.unwrap_or_default().so_far);
     }
 
     /// Ends the progress.
     pub fn finish(&self) {
-        self.screen.end_bar();
+        self.0.finish();
     }
+}
 
+impl Drop for Progress {
+    fn drop(&mut self) {
+        // Also of work that is given up: nothing of a bar stays.
+        self.0.finish();
+    }
+}
+
+/// Shows and keeps the progress each second, until its owner has dropped it.
+async fn tick(shown: std::sync::Weak<Shown>) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        match shown.upgrade() {
+            Some(shown) => shown.show(),
+            None => return,
+        }
+    }
+}
+
+impl Shown {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moved(&self, worker: u32, files: u64, bytes: u64) {
+        let mut state = self.state();
+        let working = state.working.entry(worker).or_default();
+        if bytes > working.so_far.done.bytes {
+            working.wait = None;
+        }
+        working.so_far.done = Amount { files, bytes };
+        drop(state);
+        self.draw();
+    }
+
+    /// Notes a wait, and prints a long one, once for all workers that wait for the same.
+    fn waits(&self, worker: u32, error: &str, wait: f64) {
+        let until = Instant::now() + Duration::from_secs_f64(wait.clamp(0.0, 1e6));
+        let line = format!("waiting {} before another try: {error}", duration(wait));
+        let mut state = self.state();
+        let working = state.working.entry(worker).or_default();
+        working.wait = Some((until, error.to_owned()));
+        let is_said = state
+            .wait_said
+            .as_ref()
+            .is_some_and(|(said, end)| said == error && *end > Instant::now());
+        let is_new = wait >= LONG_WAIT && !is_said;
+        if is_new {
+            state.wait_said = Some((error.to_owned(), until));
+        }
+        drop(state);
+        self.screen.log().failed(&self.screen.shown(error));
+        if is_new {
+            self.screen.status(line);
+        } else {
+            self.screen.detail(Level::Info, line);
+        }
+        self.draw();
+    }
+
+    /// Counts a file that failed, and prints the first of each kind.
+    fn failed(&self, worker: u32, path: Option<&str>, error: &str, kind: Kind) {
+        let mut state = self.state();
+        if path.is_some() {
+            state.working.entry(worker).or_default().so_far.failed += 1;
+        }
+        let seen = state.failures.entry(kind).or_default();
+        *seen += 1;
+        let seen = *seen;
+        drop(state);
+        let path = path.map(|path| format!("{path}: ")).unwrap_or_default();
+        let line = format!("failed: {path}{error}");
+        if seen <= LINES_OF_KIND {
+            self.screen.tell(Level::Error, line);
+        } else {
+            self.screen.detail(Level::Error, line);
+        }
+        if seen == LINES_OF_KIND {
+            self.screen
+                .status("more failures of this kind are counted, not shown; -v shows them");
+        }
+        self.draw();
+    }
+
+    fn detail(&self, worker: u32, what: &str) {
+        if self.counted {
+            let line = format!("{} chunk {worker} {what}", self.verb);
+            self.screen.detail(Level::Info, line);
+        }
     }
 
     /// A worker's own event, for programs, with the worker's number.
@@ -168,65 +310,123 @@ impl Progress {
         }
     }
 
-    fn draw(&self) {
-        let mut state = self.state();
-        let (done, of, workers) = (state.done(), state.of, state.working.len());
-        if self.screen.mode() == Mode::Bars {
-            self.screen.bar().set_position(done.bytes);
-            self.screen.bar().set_message(format!(
-                "{}/{} files, {workers} workers",
-                done.files, of.files
-            ));
-            return;
-        }
-        let every = if self.screen.mode() == Mode::Json {
-            JSON_EVERY
-        } else {
-            LINE_EVERY
+    /// How far it is now.
+    fn snapshot(&self, state: &mut State) -> Snapshot {
+        let (now, sum) = (Instant::now(), state.sum());
+        state.pace.note(now, sum.done.bytes);
+        let wait = |(worker, working): (&u32, &Working)| {
+            let (until, error) = working.wait.as_ref()?;
+            let seconds = until.checked_duration_since(now)?.as_secs_f64();
+            let (worker, error) = (*worker, self.screen.shown(error));
+            Some(Wait {
+                worker,
+                seconds,
+                error,
+            })
         };
-        if state.told.elapsed() < every {
-            return;
-        }
-        state.told = Instant::now();
-        let seconds = state.started.elapsed().as_secs_f64();
-        drop(state);
-        self.print(done, of, workers, seconds);
+        let snapshot = Snapshot {
+            verb: self.verb.to_owned(),
+            files: sum.done.files,
+            of_files: state.of.files,
+            failed: sum.failed,
+            bytes: sum.done.bytes,
+            of_bytes: state.of.bytes,
+            workers: state.working.len() as u64,
+            seconds: now.duration_since(state.started).as_secs_f64(),
+            bytes_per_second: state.pace.rate(now, sum.done.bytes),
+            seconds_left: None,
+            waits: state.working.iter().filter_map(wait).collect(),
+            counted: self.counted,
+        };
+        snapshot.with_time_left()
     }
 
-    fn print(&self, done: Amount, of: Amount, workers: usize, seconds: f64) {
-        self.screen.json(&ProgressEvent {
+    /// Draws the bar; a pipe and a program get a line each time that one is due.
+    fn draw(&self) {
+        if self.screen.has_bars() {
+            let mut state = self.state();
+            if !state.is_finished {
+                let snapshot = self.snapshot(&mut state);
+                let part = self.screen.part().map(|part| self.screen.shown(&part));
+                self.screen.bars().draw(self.bar, part, snapshot);
+            }
+        }
+    }
+
+    fn show(&self) {
+        self.draw();
+        let mut state = self.state();
+        if state.is_finished {
+            return;
+        }
+        let snapshot = self.snapshot(&mut state);
+        let is_due = state.told.elapsed() >= LINE_EVERY && !state.working.is_empty();
+        if is_due {
+            state.told = Instant::now();
+        }
+        drop(state);
+        if let Some(folder) = self.screen.run_folder() {
+            // Who asks is told less, then; the run goes on.
+            let _ = write_whole(&folder.join(FILE), &snapshot);
+        }
+        if snapshot.workers > 0 {
+            self.screen.json(&self.event(&snapshot));
+        }
+        if is_due && self.screen.mode() == Mode::Lines {
+            self.screen.status(snapshot.line());
+        }
+    }
+
+    fn event(&self, now: &Snapshot) -> ProgressEvent {
+        ProgressEvent {
             step: self.verb,
-            done: done.files,
-            total: of.files,
-            done_bytes: done.bytes,
-            total_bytes: of.bytes,
-            workers,
-            seconds,
-        });
-        let left = of.bytes.saturating_sub(done.bytes) as f64 * seconds / done.bytes as f64;
-        self.screen.status(format!(
-            "{}: {}/{} files, {} of {}, {}, {} left, {workers} workers",
-            self.verb,
-            done.files,
-            of.files,
-            size(done.bytes),
-            size(of.bytes),
-            rate(done.bytes, seconds),
-            if left.is_finite() {
-                duration(left)
-            } else {
-                "?".to_owned()
-            },
-        ));
+            done: now.files,
+            total: now.of_files,
+            failed_files: now.failed,
+            done_bytes: now.bytes,
+            total_bytes: now.of_bytes,
+            workers: now.workers,
+            seconds: now.seconds,
+            bytes_per_second: now.bytes_per_second,
+            seconds_left: now.seconds_left,
+            waits: now.waits.clone(),
+        }
+    }
+
+    fn finish(&self) {
+        self.state().is_finished = true;
+        self.screen.bars().remove(self.bar);
+    }
+}
+
+/// Writes the file aside and renames it. It is not synced: after a crash of the machine nobody asks for it.
+fn write_whole(path: &Path, snapshot: &Snapshot) -> std::io::Result<()> {
+    let aside = path.with_extension("json.partial");
+    std::fs::write(&aside, serde_json::to_vec(snapshot)?)?;
+    std::fs::rename(&aside, path)
+}
+
+impl Done {
+    /// So many files failed.
+    pub fn failed(failed: u64) -> Self {
+        let done = Amount::default();
+        Self { done, failed }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.done.files += other.done.files;
+        self.done.bytes += other.done.bytes;
+        self.failed += other.failed;
     }
 }
 
 impl State {
-    fn done(&self) -> Amount {
-        self.working.values().fold(self.ended, |sum, done| Amount {
-            files: sum.files + done.files,
-            bytes: sum.bytes + done.bytes,
-        })
+    fn sum(&self) -> Done {
+        let mut sum = self.ended;
+        self.working
+            .values()
+            .for_each(|working| sum.add(working.so_far));
+        sum
     }
 }
 
@@ -234,53 +434,67 @@ impl State {
 mod tests {
     use super::*;
 
+    fn progress() -> Progress {
+        let (files, bytes) = (9, 90);
+        Progress::new(&Screen::of(Mode::Json), "copying", Amount { files, bytes })
+    }
+
+    fn done(files: u64, bytes: u64, failed: u64) -> Done {
+        let done = Amount { files, bytes };
+        Done { done, failed }
+    }
+
+    fn now(progress: &Progress) -> Snapshot {
+        progress.0.snapshot(&mut progress.0.state())
+    }
+
     #[test]
     fn a_lost_worker_takes_its_progress_with_it() {
-        let progress = Progress::new(
-            &Screen::of(Mode::Lines),
-            "copying",
-            Amount {
-                files: 9,
-                bytes: 90,
-            },
-        );
+        let progress = progress();
         progress.begin(0);
         progress.begin(1);
+        for (worker, bytes, files) in [(0, 50, 5), (1, 10, 1)] {
+            progress.hear(worker, &Event::Progress { bytes, files });
+        }
+        assert_eq!(progress.0.state().sum(), done(6, 60, 0));
+        progress.end(0, Done::default());
+        progress.end(1, done(2, 20, 1));
+        assert_eq!(progress.0.state().sum(), done(2, 20, 1));
+    }
+
+    #[test]
+    fn a_failed_file_is_counted_apart_and_a_wait_ends_with_the_next_bytes() {
+        let progress = progress();
+        progress.begin(0);
+        let (error, kind) = ("https://h: 429".to_owned(), Kind::RateLimited);
         progress.hear(
             0,
-            &Event::Progress {
-                bytes: 50,
-                files: 5,
+            &Event::Failed {
+                path: Some("a".into()),
+                error: error.clone(),
+                kind,
             },
         );
-        progress.hear(
-            1,
-            &Event::Progress {
-                bytes: 10,
-                files: 1,
-            },
-        );
-        assert_eq!(
-            progress.state().done(),
-            Amount {
-                files: 6,
-                bytes: 60
-            }
-        );
-        progress.end(0, Amount::default());
-        progress.end(
-            1,
-            Amount {
-                files: 2,
-                bytes: 20,
-            },
-        );
-        assert_eq!(
-            progress.state().done(),
-            Amount {
-                files: 2,
-                bytes: 20
-            }
-        );
+        let wait = 55.0;
+        progress.hear(0, &Event::Retry { error, kind, wait });
+        let seen = now(&progress);
+        assert_eq!((seen.files, seen.failed, seen.waits.len()), (0, 1, 1));
+        assert!(seen.seconds_left.is_none() && seen.line().contains("waiting 55"));
+        let (bytes, files) = (30, 2);
+        progress.hear(0, &Event::Progress { bytes, files });
+        assert!(now(&progress).waits.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_folder_of_the_run_keeps_the_last_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let screen = Screen::of(Mode::Json);
+        screen.enter_run(folder.path());
+        let progress = Progress::new(&screen, "copying", Amount::default());
+        progress.begin(0);
+        progress.0.show();
+        let kept = std::fs::read(folder.path().join(FILE)).unwrap();
+        let kept: Snapshot = serde_json::from_slice(&kept).unwrap();
+        assert_eq!((kept.verb.as_str(), kept.workers), ("copying", 1));
     }
 }

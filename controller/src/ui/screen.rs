@@ -3,17 +3,22 @@
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hf2ms_hub::Redactor;
 use hf2ms_hub::path::escape;
-use humansize::{DECIMAL, format_size};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::Map;
 
+use crate::ui::bars::Bars;
 use crate::ui::errors::CliError;
 use crate::ui::json::{ErrorEvent, JsonLine, WarningEvent};
+use crate::ui::log::{Level, Log};
+pub use crate::ui::numbers::{dollars, duration, rate, size, when};
+
+/// The log of a run, in its folder.
+const LOG_FILE: &str = "logs/hf2ms.log";
 
 /// The reader of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +33,30 @@ pub enum Mode {
     Results,
 }
 
+/// How much a person wants to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Results, warnings and errors.
+    Quiet,
+    /// What happens, too.
+    #[default]
+    Usual,
+    /// Also each file and each retry.
+    Verbose,
+}
+
 /// The output of a command. A clone writes to the same output.
 #[derive(Debug, Clone)]
 pub struct Screen {
     mode: Mode,
-    bars: MultiProgress,
-    bar: Arc<ProgressBar>,
+    verbosity: Verbosity,
+    bars: Arc<Bars>,
+    /// The file of `--log-file`.
+    log_file: Option<Log>,
+    /// The log of the run that all is about.
+    log: Log,
+    /// That run's folder, once it has one.
+    folder: Arc<Mutex<Option<PathBuf>>>,
     /// What no text may show.
     redactor: Arc<Mutex<Redactor>>,
     /// The subject of all messages, if it is one of several: a `repo`, a `revision`, or both.
@@ -41,13 +64,25 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// The screen that stderr is, or NDJSON.
+    /// The screen that stderr is, or NDJSON. A terminal that can't move its cursor (`TERM=dumb`) gets lines as a pipe does.
     pub fn new(json: bool) -> Self {
-        Self::of(match (json, std::io::stderr().is_terminal()) {
+        let is_terminal = std::io::stderr().is_terminal() && !is_dumb(std::env::var("TERM").ok());
+        Self::of(match (json, is_terminal) {
             (true, _) => Mode::Json,
             (false, true) => Mode::Bars,
             (false, false) => Mode::Lines,
         })
+    }
+
+    /// The same screen for someone who wants to read this much.
+    pub fn with_verbosity(self, verbosity: Verbosity) -> Self {
+        Self { verbosity, ..self }
+    }
+
+    /// The same screen, all of whose lines go to a file too.
+    pub fn with_log_file(self, log: Log) -> Self {
+        let log_file = Some(log);
+        Self { log_file, ..self }
     }
 
     /// A screen for a result that is no message: it shows warnings only.
@@ -57,11 +92,13 @@ impl Screen {
 
     /// A screen of this mode.
     pub fn of(mode: Mode) -> Self {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         Self {
             mode,
-            bars,
-            bar: hidden_bar(),
+            verbosity: Verbosity::default(),
+            bars: Arc::default(),
+            log_file: None,
+            log: Log::default(),
+            folder: Arc::default(),
             redactor: Arc::default(),
             part: Vec::new(),
         }
@@ -83,7 +120,7 @@ impl Screen {
         lines.join("\n")
     }
 
-    /// The same screen for one of several repos: every line names it, and it has a bar of its own.
+    /// The same screen for one of several repos: every line names it, and it has a bar and a log of its own.
     pub fn of_repo(&self, name: &str) -> Self {
         self.of_part("repo", name)
     }
@@ -101,11 +138,10 @@ impl Screen {
             .chain([(what, name.into())])
             .collect();
         Self {
-            mode: self.mode,
-            bars: self.bars.clone(),
-            bar: hidden_bar(),
-            redactor: self.redactor.clone(),
+            log: Log::default(),
+            folder: Arc::default(),
             part,
+            ..self.clone()
         }
     }
 
@@ -122,11 +158,84 @@ impl Screen {
 
     /// Prints a line about what happens; nothing for programs.
     pub fn status(&self, text: impl AsRef<str>) {
+        self.tell(Level::Info, text);
+    }
+
+    /// The same, of this weight in the log.
+    pub fn tell(&self, level: Level, text: impl AsRef<str>) {
+        self.note_in_log(level, text.as_ref());
+        self.say_if(Verbosity::Usual, text.as_ref());
+    }
+
+    /// The first line of a command, before any hub is asked. A person gets it on stderr, since a result may follow on stdout.
+    pub fn looking(&self, text: impl AsRef<str>) {
+        let text = text.as_ref();
+        self.note_in_log(Level::Info, text);
+        if self.mode != Mode::Json && self.verbosity > Verbosity::Quiet {
+            self.note(self.named(text));
+        }
+    }
+
+    /// A line about what happens that is printed with `-v` only, and kept in the log.
+    pub fn detail(&self, level: Level, text: impl AsRef<str>) {
+        self.note_in_log(level, text.as_ref());
+        self.say_if(Verbosity::Verbose, text.as_ref());
+    }
+
+    fn say_if(&self, wanted: Verbosity, text: &str) {
+        if self.verbosity < wanted {
+            return;
+        }
         match self.mode {
-            Mode::Bars => self.between(|| to_stderr(&self.shown(&self.named(text.as_ref())))),
-            Mode::Lines => to_stdout(&self.shown(&self.named(text.as_ref()))),
+            Mode::Bars => self.between(|| to_stderr(&self.shown(&self.named(text)))),
+            Mode::Lines => to_stdout(&self.shown(&self.named(text))),
             Mode::Json | Mode::Results => (),
         }
+    }
+
+    /// Keeps a line in the run's log and in the file of `--log-file`; nothing is printed.
+    pub fn note_in_log(&self, level: Level, text: &str) {
+        let line = |text: &str| self.shown(text).replace('\n', "\\n");
+        if level >= Level::Info || self.verbosity == Verbosity::Verbose {
+            self.log.line(level, &line(text));
+            self.log_file
+                .iter()
+                .for_each(|log| log.line(level, &line(&self.named(text))));
+        }
+    }
+
+    /// From now on all is about the run with this folder: it keeps the log and the progress. A log that can't be kept is done
+    /// without.
+    pub fn enter_run(&self, folder: &Path) {
+        let mut entered = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        if entered.replace(folder.to_owned()).is_some() {
+            self.log.close();
+        }
+        drop(entered);
+        if let Err(error) = self.log.open(&folder.join(LOG_FILE)) {
+            self.detail(Level::Warning, format!("the log can't be kept: {error}"));
+        }
+    }
+
+    /// The folder of the run that all is about.
+    pub fn run_folder(&self) -> Option<PathBuf> {
+        let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        folder.clone()
+    }
+
+    /// The log of the run that all is about.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The bars of the terminal.
+    pub fn bars(&self) -> &Bars {
+        &self.bars
+    }
+
+    /// Whether bars are drawn.
+    pub fn has_bars(&self) -> bool {
+        self.mode == Mode::Bars && self.verbosity > Verbosity::Quiet
     }
 
     /// Prints a result for a person; nothing for programs.
@@ -138,6 +247,7 @@ impl Screen {
 
     /// Prints a warning, for persons and programs.
     pub fn warn(&self, text: impl AsRef<str>) {
+        self.note_in_log(Level::Warning, text.as_ref());
         match self.mode {
             Mode::Json => self.json(&WarningEvent {
                 message: self.shown(text.as_ref()),
@@ -160,6 +270,7 @@ impl Screen {
 
     /// Prints the error that ends the command.
     pub fn fail(&self, failure: &CliError) {
+        self.note_in_log(Level::Error, &failure.to_string());
         match self.mode {
             Mode::Json => self.json(&ErrorEvent {
                 message: self.shown(&failure.to_string()),
@@ -200,50 +311,13 @@ impl Screen {
 
     /// Prints while no bar is in the way.
     fn between(&self, print: impl FnOnce()) {
-        self.bars.suspend(print);
-    }
-
-    /// No bar is drawn until [`Self::show_bars`]: a question stands there.
-    pub fn hide_bars(&self) {
-        self.bars.set_draw_target(ProgressDrawTarget::hidden());
-    }
-
-    /// Bars are drawn again.
-    pub fn show_bars(&self) {
-        self.bars.set_draw_target(ProgressDrawTarget::stderr());
-    }
-
-    /// Starts a bar of this length; nothing but at a terminal.
-    pub fn start_bar(&self, bytes: u64) {
-        if self.mode != Mode::Bars {
-            return;
-        }
-        let template = "{prefix:>10} [{bar:30}] {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left  {msg}";
-        let style =
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bars.add((*self.bar).clone());
-        self.bar.set_style(style.progress_chars("=> "));
-        self.bar.reset();
-        self.bar.set_length(bytes);
-    }
-
-    /// The bar itself.
-    pub fn bar(&self) -> &ProgressBar {
-        &self.bar
-    }
-
-    /// Takes the bar away.
-    pub fn end_bar(&self) {
-        self.bar.finish_and_clear();
-        self.bars.remove(&self.bar);
+        self.bars.between(print);
     }
 }
 
-fn hidden_bar() -> Arc<ProgressBar> {
-    Arc::new(ProgressBar::with_draw_target(
-        None,
-        ProgressDrawTarget::hidden(),
-    ))
+/// Whether a terminal of this name can't move its cursor.
+fn is_dumb(term: Option<String>) -> bool {
+    term.is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 fn to_stdout(text: &str) {
@@ -253,46 +327,6 @@ fn to_stdout(text: &str) {
 
 fn to_stderr(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
-
-/// `4.3 GB`.
-pub fn size(bytes: u64) -> String {
-    format_size(bytes, DECIMAL)
-}
-
-/// `4.3 GB/s`; nothing for no time.
-pub fn rate(bytes: u64, seconds: f64) -> String {
-    let rate = bytes as f64 / seconds.max(0.001);
-    format!("{}/s", size(rate as u64))
-}
-
-/// `1 h 02 min`, `2 min 05 s`, `4.2 s`.
-pub fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        0..60 => format!("{seconds:.1} s"),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
-/// `12`, `6.2`, `0.0031`: two digits that count, for amounts that are estimated; nothing finer than a millionth.
-pub fn dollars(amount: f64) -> String {
-    let decimals = if amount > 0.0 {
-        (1.0 - amount.log10().floor()).clamp(0.0, 6.0) as usize
-    } else {
-        0
-    };
-    format!("{amount:.decimals$}")
-}
-
-/// `2026-11-20 09:40`, in UTC, of seconds since 1970.
-pub fn when(seconds: u64) -> String {
-    let moment = i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
-        .unwrap_or_default();
-    moment.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 #[cfg(test)]
@@ -309,32 +343,6 @@ mod tests {
         assert_eq!(
             screen.shown("in hf_canary\u{1b}]0;x\u{7}, ms-canary\n\u{9b}2J\u{202e}"),
             "in ***\\u{1b}]0;x\\u{7}, ***\n\\u{9b}2J\\u{202e}"
-        );
-    }
-
-    #[test]
-    fn times_are_those_of_the_calendar() {
-        assert_eq!(when(0), "1970-01-01 00:00");
-        assert_eq!(when(1_709_210_096), "2024-02-29 12:34");
-        assert_eq!(when(1_795_167_600), "2026-11-20 09:40");
-    }
-
-    #[test]
-    fn dollars_have_two_digits_that_count() {
-        let written = [0.0, 0.000_000_1, 0.003_14, 0.62, 6.17, 12.4, 1234.5].map(dollars);
-        assert_eq!(
-            written,
-            ["0", "0.000000", "0.0031", "0.62", "6.2", "12", "1234"]
-        );
-    }
-
-    #[test]
-    fn numbers_are_written_as_people_read_them() {
-        assert_eq!(size(4_300_000_000), "4.30 GB");
-        assert_eq!(rate(2_000_000, 2.0), "1 MB/s");
-        assert_eq!(
-            (duration(4.25), duration(125.0), duration(3720.0)),
-            ("4.2 s".into(), "2 min 05 s".into(), "1 h 02 min".into())
         );
     }
 }

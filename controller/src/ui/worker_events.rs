@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ui::screen::Screen;
+use crate::ui::snapshot::Wait;
 
 /// How far the verb's work is, each second.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -17,14 +18,24 @@ pub struct ProgressEvent {
     pub done: u64,
     /// What there is to do.
     pub total: u64,
-    /// The bytes that are done.
+    /// Files that failed.
+    pub failed_files: u64,
+    /// The bytes that are done; less after an upload has failed.
     pub done_bytes: u64,
     /// The bytes that there are.
     pub total_bytes: u64,
     /// Workers at work now.
-    pub workers: usize,
+    pub workers: u64,
     /// Seconds since the step began.
     pub seconds: f64,
+    /// Bytes a second in the last seconds.
+    pub bytes_per_second: f64,
+    /// Seconds that the rest takes at this rate; absent where nobody can know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<f64>,
+    /// Workers that wait before another try.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
 }
 
 /// One file is done.
@@ -54,8 +65,22 @@ pub struct RetryEvent {
     kind: Kind,
     /// Seconds until the next try.
     wait: f64,
-    /// The number of the worker.
-    worker: u32,
+    /// The number of the worker; absent where this process itself tries again, as while it plans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<u32>,
+}
+
+impl RetryEvent {
+    /// A try of this process itself.
+    pub fn own(error: String, kind: Kind, wait: f64) -> Self {
+        let worker = None;
+        Self {
+            error,
+            kind,
+            wait,
+            worker,
+        }
+    }
 }
 
 /// Several files failed one after the other, as in an outage: the worker tries one at a time until one is stored.
@@ -106,6 +131,14 @@ pub struct CommittedEvent {
     worker: u32,
 }
 
+/// The line that a person gets at the end of a pause.
+pub(super) fn pause_ended(answers: bool) -> &'static str {
+    match answers {
+        true => "the pause is over: files are stored again",
+        false => "the pause is over: nothing was stored meanwhile, the rest is given up",
+    }
+}
+
 /// Prints those events of a worker that a program is to see.
 pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
     match event.clone() {
@@ -124,10 +157,8 @@ pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
             worker,
         }),
         Event::Retry { error, kind, wait } => screen.json(&RetryEvent {
-            error,
-            kind,
-            wait,
-            worker,
+            worker: Some(worker),
+            ..RetryEvent::own(error, kind, wait)
         }),
         Event::Paused { error } => screen.json(&PausedEvent { error, worker }),
         Event::PauseEnded { answers } => screen.json(&PauseEndedEvent { answers, worker }),

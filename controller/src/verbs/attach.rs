@@ -4,9 +4,8 @@ use hf2ms_worker::protocol::Exit;
 
 use crate::copy::cloud as copies;
 use crate::mirror::cloud as mirrors;
-use crate::mirror::report::MirrorReport;
-use crate::runs::report::Report;
-use crate::runs::{RunRecord, RunVerb, Runs, State};
+use crate::mirror::run_report::RunReport;
+use crate::runs::{RunVerb, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
@@ -47,23 +46,21 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             let report = copies::attach(&record, &runs, &settings, screen, stop).await?;
             Ok(report.map_or(Exit::Done, |report| report.exit()))
         }
-        State::Running => Err(CliError::usage(format!("run {} is watched by another process: see hf2ms status {0}", record.id))),
-        state => show(&record, &runs, screen).ok_or_else(|| {
-            let (id, state) = (&record.id, state.name());
-            CliError::usage(format!("run {id} is {state}, and nothing of it works any more: run the same command again to go on"))
-        }),
+        State::Running => Err(CliError::usage(format!(
+            "run {} is watched by another process: see hf2ms status {0}",
+            record.id
+        ))),
+        state => match RunReport::read(&record, &runs) {
+            Some(report) => {
+                report.print(screen);
+                Ok(report.exit())
+            }
+            None => {
+                let (id, state) = (&record.id, state.name());
+                Err(CliError::usage(format!(
+                    "run {id} is {state}, and nothing of it works any more: run the same command again to go on"
+                )))
+            }
+        },
     }
-}
-
-/// Prints the report of a run that has ended, if there is one.
-fn show(record: &RunRecord, runs: &Runs, screen: &Screen) -> Option<Exit> {
-    const FILE: &str = "report.json";
-    if record.verb == RunVerb::Mirror {
-        let report: MirrorReport = runs.read(&record.id, FILE)?;
-        report.print(screen);
-        return Some(report.exit());
-    }
-    let report: Report = runs.read(&record.id, FILE)?;
-    report.print(screen);
-    Some(report.exit())
 }

@@ -15,7 +15,7 @@ use crate::batch::summary::{BatchRow, BatchSummary};
 use crate::copy::options::{CopyArgs, CopyOptions, IfExists};
 use crate::engine::remote::DetachMode;
 use crate::runs::Runs;
-use crate::settings::{self, Settings, environment, state_dir};
+use crate::settings::{self, Settings, writable_state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::nouns::counted;
@@ -77,7 +77,7 @@ A list:
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let began = Instant::now();
     let watch = args.fit()?;
-    let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
+    let (settings, runs) = (settings::load()?, Runs::new(&writable_state_dir()?));
     let (entries, mut rows) = stop.unless(args.entries(&settings, screen)).await?;
     let folder = match args.copy.dry_run {
         true => None,

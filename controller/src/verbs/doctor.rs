@@ -67,6 +67,7 @@ pub enum CheckVerdict {
 pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     args.containers.fit(args.on)?;
     let settings = settings::load()?;
+    screen.status("asking the hubs about the tokens");
     let looks = async {
         let mut findings = match args.on {
             EngineKind::Local => worker(&settings).await,
@@ -198,8 +199,19 @@ fn token_finding(hub: Hub, name: &str, account: &Account) -> CheckEvent {
     CheckEvent::new(
         name,
         verdict,
-        format!("is {} on {hub}{also}; {may}", account.name),
+        format!("is {} on {hub}{also}; {may}{}", account.name, place(name)),
     )
+}
+
+/// Where a token comes from, if not from the environment.
+fn place(name: &str) -> String {
+    let named = settings::named(name);
+    let file = named.strip_prefix(name).unwrap_or_default();
+    if file.is_empty() {
+        String::new()
+    } else {
+        format!("; it is that{file}")
+    }
 }
 
 /// Checks the worker, and whether it reaches the hubs.

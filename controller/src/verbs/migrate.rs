@@ -16,7 +16,7 @@ use crate::copy::plan::not_skipped;
 use crate::copy::{CopyResult, RepoCopy};
 use crate::revisions::{RepoResult, RevisionsCopy};
 use crate::runs::Runs;
-use crate::settings::{self, environment, state_dir};
+use crate::settings::{self, writable_state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -74,7 +74,7 @@ Examples:
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let began = Instant::now();
     let watch = args.copy.watch()?;
-    let (settings, runs) = (settings::load()?, Runs::new(&state_dir(&environment)?));
+    let (settings, runs) = (settings::load()?, Runs::new(&writable_state_dir()?));
     let revisions = args.revisions.scope();
     let shared = revisions == RevisionScope::All;
     let options = CopyOptions {

@@ -23,7 +23,9 @@ use crate::mirror::remote::{PullMirror, PullMirrorArgs};
 use crate::mirror::run::{MirrorResult, MirrorRun};
 use crate::mirror::watch::{interval, repeat};
 use crate::runs::{RunDir, Runs};
-use crate::settings::{Environment, Settings, plain_http_warning, short_secret_warning, state_dir};
+use crate::settings::{
+    Environment, Settings, plain_http_warning, short_secret_warning, writable_state_dir,
+};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -143,7 +145,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     args.containers.fit(args.worker_args.on)?;
     let watch = args.watched()?;
     let options = args.options(source.clone(), target, &environment)?;
-    let runs = Runs::new(&state_dir(&crate::settings::environment)?);
+    let runs = Runs::new(&writable_state_dir()?);
     let command = Command {
         args: &args,
         options,
@@ -153,6 +155,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         screen,
         stop,
     };
+    screen.looking("looking at the branches and tags of both sides");
     match remote {
         Some(remote) => command.pull(&remote).await,
         None if args.dry_run => {
@@ -317,6 +320,12 @@ impl Command<'_> {
             return repeat(every, self.screen, self.stop, report).await;
         }
         match once().await? {
+            MirrorResult::Unchanged(report) => {
+                self.screen
+                    .status(format!("nothing has changed since run {}", report.run));
+                report.print(self.screen);
+                Ok(report.exit())
+            }
             MirrorResult::Reported(report) => {
                 report.print(self.screen);
                 Ok(report.exit())

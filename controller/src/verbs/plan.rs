@@ -119,6 +119,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     if args.revisions.scope() == RevisionScope::All {
         return of_all(&args, &route, &settings, screen, stop).await;
     }
+    route.announce(screen);
     let sides = stop
         .unless(find_and_list(&route, Purpose::Read, &settings))
         .await?;
@@ -233,6 +234,9 @@ async fn of_all(
         .iter()
         .try_for_each(|estimate| estimate.allowed_by(&args.cost))?;
     print_all(args, &planned, words)?;
+    if planned.survey.plans.iter().all(|one| one.plan().is_none()) {
+        screen.note("every branch and tag is at the destination already: there is nothing to plan");
+    }
     let summary = planned.survey.summary(began);
     summary.print(words);
     Ok(summary.exit())

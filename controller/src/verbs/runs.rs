@@ -11,12 +11,18 @@ use crate::ui::errors::CliResult;
 use crate::ui::screen::{Screen, size, when};
 use crate::ui::table::{Column, Table};
 
+/// Characters of a reason in the table.
+const LONGEST_REASON: usize = 80;
+
 /// List the runs of this machine, the newest first
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print one line of JSON a run
     #[arg(long)]
     pub json: bool,
+    /// Print the ids alone, for a shell's completions
+    #[arg(long, hide = true)]
+    pub ids: bool,
 }
 
 /// Lists the runs.
@@ -25,7 +31,9 @@ pub struct Args {
 /// The folder of runs is not known.
 pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?).list();
-    if args.json {
+    if args.ids {
+        runs.iter().for_each(|run| screen.print(&run.id));
+    } else if args.json {
         runs.iter()
             .for_each(|record| screen.json(&RunEvent { record }));
     } else if runs.is_empty() {
@@ -38,8 +46,14 @@ pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
             Column::Number("files"),
             Column::Number("bytes"),
             Column::Text("what"),
+            Column::Text("why"),
         ];
-        screen.print(Table::new(columns, runs.iter().map(cells)).to_string());
+        let table = Table::new(columns, runs.iter().map(cells));
+        let table = match runs.iter().any(|run| run.reason.is_some()) {
+            true => table,
+            false => table.without("why"),
+        };
+        screen.print(table.to_string());
     }
     Ok(Exit::Done)
 }
@@ -50,6 +64,18 @@ pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
 pub struct RunEvent<'a> {
     #[serde(flatten)]
     record: &'a RunRecord,
+}
+
+/// As much of a reason as a table has room for; `hf2ms status` shows it whole.
+fn first_words(reason: &str) -> String {
+    let (mut words, line) = (String::new(), reason.lines().next().unwrap_or_default());
+    line.chars()
+        .take(LONGEST_REASON)
+        .for_each(|c| words.push(c));
+    if words.len() < line.len() {
+        words.push_str("..");
+    }
+    words
 }
 
 fn cells(run: &RunRecord) -> Vec<String> {
@@ -74,5 +100,6 @@ fn cells(run: &RunRecord) -> Vec<String> {
             "{} {} {verb} {} {}{revision}",
             run.source.hub, run.source.id, at.hub, at.id
         ),
+        run.reason.as_deref().map(first_words).unwrap_or_default(),
     ]
 }

@@ -1,5 +1,7 @@
 //! `hf2ms status`: the report of a run, or its progress.
 
+use std::time::{Duration, Instant};
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
@@ -9,13 +11,24 @@ use crate::batch;
 use crate::engine::modal::{CallState, ChildCall, Modal, explain};
 use crate::engine::remote::calls::{AT_ONCE, SubmittedCalls};
 use crate::mirror::report::MirrorReport;
+use crate::mirror::run_report::RunReport;
 use crate::runs::batches::RunOrBatch;
 use crate::runs::report::{Report, Tally, table};
 use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::CliResult;
-use crate::ui::screen::{Screen, size, when};
+use crate::ui::progress;
+use crate::ui::screen::{Screen, duration, size, when};
+use crate::ui::snapshot::Snapshot;
+use crate::ui::table::labelled;
+
+/// How often `--watch` looks at the run's folder.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// More waits than this are counted, not shown.
+const MOST_WAITS: usize = 5;
+/// Progress that is older than this is said to be.
+const FRESH: u64 = 3;
 
 /// Show one run: its report, or how far it is
 #[derive(Debug, clap::Args)]
@@ -23,7 +36,10 @@ pub struct Args {
     /// The id of a run or a batch, the end of it, or `last`
     #[arg(default_value = "last")]
     pub run: String,
-    /// Print one line of JSON
+    /// Show how far it is until it ends, and then its report
+    #[arg(long, short)]
+    pub watch: bool,
+    /// Print one line of JSON; with --watch one each second
     #[arg(long)]
     pub json: bool,
 }
@@ -34,33 +50,16 @@ pub struct Args {
 /// There is no such run.
 pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let runs = Runs::new(&state_dir(&environment)?);
-    let record = match runs.find_any(&args.run)? {
+    let mut record = match runs.find_any(&args.run)? {
         RunOrBatch::Run(record) => *record,
         RunOrBatch::Batch(batch) => return Ok(batch::status::print(&batch, &runs, screen)),
     };
-    if record.verb == RunVerb::Mirror {
-        return of_mirror(&record, &runs, screen, stop).await;
+    if args.watch && record.state == State::Running {
+        screen.print(head(&record));
+        stop.unless(watch(&record, &runs, screen)).await?;
+        record = runs.find(&record.id)?;
     }
-    let report: Option<Report> = runs.read(&record.id, "report.json");
-    let journal = runs.journal(&record.id);
-    let so_far = so_far(&journal);
-    let cloud = cloud(&record, &runs, &journal, screen, stop).await;
-    screen.json(&StatusEvent {
-        record: &record,
-        so_far: &so_far,
-        cloud: cloud.as_ref(),
-        report: report.as_ref(),
-        mirror_report: None,
-    });
-    screen.print(head(&record));
-    match report {
-        Some(report) => screen.print(report.readable()),
-        None => screen.print(cloud.map_or_else(
-            || tally_summary(&so_far, &journal),
-            |cloud| cloud.summary(&record),
-        )),
-    }
-    screen.print(format!("  kept in     {}", runs.path(&record.id).display()));
+    show(&record, &runs, screen, stop).await;
     Ok(Exit::Done)
 }
 
@@ -74,39 +73,102 @@ pub struct StatusEvent<'a> {
     so_far: &'a Tally,
     /// The calls of a run that works in the cloud.
     cloud: Option<&'a InTheCloud>,
+    /// How far it is, or was when it was killed.
+    progress: Option<&'a Snapshot>,
     /// The report of a copy that has ended.
     report: Option<&'a Report>,
     /// The report of a mirror that has ended.
     mirror_report: Option<&'a MirrorReport>,
 }
 
-async fn of_mirror(
-    record: &RunRecord,
-    runs: &Runs,
-    screen: &Screen,
-    stop: &Stop,
-) -> CliResult<Exit> {
-    let report: Option<MirrorReport> = runs.read(&record.id, "report.json");
+/// Shows how far a run is until no process works on it.
+async fn watch(record: &RunRecord, runs: &Runs, screen: &Screen) -> CliResult<()> {
+    let (bar, mut told) = (screen.bars().add(), None::<Instant>);
+    while runs.find(&record.id)?.state == State::Running {
+        if let Some(now) = runs.read::<Snapshot>(&record.id, progress::FILE) {
+            screen.json(&StatusEvent {
+                record,
+                so_far: &so_far(&runs.journal(&record.id)),
+                cloud: None,
+                progress: Some(&now),
+                report: None,
+                mirror_report: None,
+            });
+            if screen.has_bars() {
+                screen.bars().draw(bar, None, now);
+            } else if told.is_none_or(|told| told.elapsed() >= progress::LINE_EVERY) {
+                told = Some(Instant::now());
+                screen.status(now.line());
+            }
+        }
+        tokio::time::sleep(WATCH_EVERY).await;
+    }
+    screen.bars().remove(bar);
+    Ok(())
+}
+
+/// Prints what is known of a run: its report, or how far it is, here or in the cloud.
+async fn show(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) {
+    let report = RunReport::read(record, runs);
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
     let cloud = cloud(record, runs, &journal, screen, stop).await;
+    let progress: Option<Snapshot> = match record.state {
+        State::Running | State::Killed => runs.read(&record.id, progress::FILE),
+        _ => None,
+    };
     screen.json(&StatusEvent {
         record,
         so_far: &so_far,
         cloud: cloud.as_ref(),
-        report: None,
-        mirror_report: report.as_ref(),
+        progress: progress.as_ref(),
+        report: report.as_ref().and_then(RunReport::of_copy),
+        mirror_report: report.as_ref().and_then(RunReport::of_mirror),
     });
     screen.print(head(record));
-    match report {
-        Some(report) => screen.print(report.readable()),
-        None => screen.print(cloud.map_or_else(
-            || tally_summary(&so_far, &journal),
-            |cloud| cloud.summary(record),
-        )),
+    let reason = record.reason.as_ref();
+    reason
+        .iter()
+        .for_each(|reason| screen.print(labelled("reason", reason.to_string())));
+    match (report, cloud) {
+        (Some(report), _) => screen.print(report.readable()),
+        (None, Some(cloud)) => screen.print(cloud.summary(record)),
+        (None, None) => {
+            let age = runs.age(&record.id, progress::FILE).unwrap_or_default();
+            progress
+                .iter()
+                .for_each(|progress| screen.print(progress_lines(progress, record.state, age)));
+            screen.print(tally_summary(&so_far, &journal));
+        }
     }
-    screen.print(format!("  kept in     {}", runs.path(&record.id).display()));
-    Ok(Exit::Done)
+    let path = runs.path(&record.id).display().to_string();
+    screen.print(labelled("kept in", path));
+}
+
+/// How far a run is: what is done, and who waits for what. `age` is that of the progress, in seconds.
+fn progress_lines(progress: &Snapshot, state: State, age: u64) -> String {
+    let line = progress.line();
+    let (verb, rest) = line.split_once(": ").unwrap_or(("", &line));
+    let when = match state {
+        State::Running if age <= FRESH => String::new(),
+        State::Running => format!("  ({age} s ago)"),
+        _ => "  (when it was killed)".to_owned(),
+    };
+    let waits = progress.waits.iter().take(MOST_WAITS).map(|wait| {
+        let left = duration((wait.seconds - age as f64).max(0.0));
+        labelled(
+            "waiting",
+            format!("chunk {}, {left}: {}", wait.worker, wait.error),
+        )
+    });
+    let more = progress.waits.len().saturating_sub(MOST_WAITS);
+    let more = (more > 0).then(|| labelled("waiting", format!("{more} more")));
+    let lines = std::iter::once(labelled(verb, format!("{rest}{when}")));
+    lines
+        .chain(waits)
+        .chain(more)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The state of a detached run's calls; prints a warning if Modal does not answer.

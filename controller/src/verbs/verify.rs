@@ -14,7 +14,7 @@ use crate::engine::job;
 use crate::engine::local::Local;
 use crate::runs::report::table;
 use crate::runs::{JournalEntry, NewRun, RunVerb, Runs, State};
-use crate::settings::{self, Settings, environment, state_dir};
+use crate::settings::{self, Settings, writable_state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::nouns::{counted, grouped};
@@ -41,8 +41,9 @@ pub struct Args {
 /// One of the sides can't be read.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let settings = settings::load()?;
-    let runs = Runs::new(&state_dir(&environment)?);
+    let runs = Runs::new(&writable_state_dir()?);
     let route = Route::resolve(&args.source, &args.route, &settings)?;
+    route.announce(screen);
     let sides = stop
         .unless(find_and_list(&route, Purpose::Read, &settings))
         .await?;
@@ -144,6 +145,7 @@ async fn verify_as_run(
         destination: &plan.destination,
         plan: &plan.summary(),
     })?;
+    screen.enter_run(run.path());
     let engine = Local {
         binary: find(WORKER)?,
         workers: 1,
@@ -152,14 +154,15 @@ async fn verify_as_run(
         stop: stop.clone(),
     };
     let found = job::verify(&engine, &plan.verify_job(run.id(), &[], &[]), screen, &run).await;
-    let state = match &found {
-        Ok(found) if found.is_good() => State::Done,
-        Ok(_) => State::Incomplete,
-        Err(error) if error.exit() == Exit::Interrupted => State::Interrupted,
-        Err(_) => State::Failed,
+    let found = match found {
+        Ok(found) => found,
+        Err(failure) => return run.fail(&failure, screen).and(Err(failure)),
     };
-    run.end(state)?;
-    let found = found?;
+    run.end(if found.is_good() {
+        State::Done
+    } else {
+        State::Incomplete
+    })?;
     run.note(&JournalEntry::Verified(found.clone()))?;
     Ok(found)
 }

@@ -38,6 +38,8 @@ pub(super) struct Inner {
     pub(super) credentials: Credentials,
     /// The hub has refused these credentials: they are not sent again.
     pub(super) revoked: AtomicBool,
+    /// Something has answered: the address is right, and what fails from now on may pass.
+    pub(super) reached: AtomicBool,
     pub(super) decoder: Box<dyn ErrorDecoder>,
     pub(super) rate_limit: RateLimit,
     pub(super) redirects: RedirectCache,
@@ -109,6 +111,7 @@ impl Http {
             resolver,
             credentials,
             revoked: AtomicBool::new(false),
+            reached: AtomicBool::new(false),
             decoder: Box::new(decoder),
             rate_limit,
             redirects: RedirectCache::default(),
@@ -150,7 +153,12 @@ impl Http {
         if !request.retried {
             return self.attempt(&request).await;
         }
-        self.0.options.retrying(|| self.attempt(&request)).await
+        let options = &self.0.options;
+        let is_new = !self.0.reached.load(Ordering::Relaxed);
+        let attempts = options
+            .attempts()
+            .connected_within(options.unreached.filter(|_| is_new));
+        attempts.run(|| self.attempt(&request)).await
     }
 }
 

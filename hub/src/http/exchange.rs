@@ -96,8 +96,11 @@ impl Http {
         let patience = request.patience.unwrap_or(self.0.options.stall);
         let sent = tokio::time::timeout(patience, builder.send()).await;
         let stalled = || stall::stalled(patience).unanswered_if(true);
-        sent.map_err(|_| stalled().of_request(name))?
-            .map_err(|error| self.unsent(error, url, name))
+        let answer = sent
+            .map_err(|_| stalled().of_request(name))?
+            .map_err(|error| self.unsent(error, url, name))?;
+        self.0.reached.store(true, Ordering::Relaxed);
+        Ok(answer)
     }
 
     pub(super) fn unsent(&self, error: reqwest::Error, url: &Url, name: &str) -> Error {

@@ -24,6 +24,7 @@ pub(super) fn network_error(error: reqwest::Error, request: &str, hint: &str) ->
     }
     let error = Error::new(kind, crate::path::escape(&last) + hint)
         .of_request(request)
+        .unconnected_if(!is_connected)
         .unanswered_if(is_connected && kind == Kind::Transient);
     if stalled {
         error.after_a_stall()

@@ -14,6 +14,8 @@ pub struct HttpOptions {
     pub retry: RetryPolicy,
     /// A transfer in which no byte moves for this long is given up.
     pub stall: Duration,
+    /// A server that has not taken any connection yet is given up after this long; `None` tries it as often as any other failure.
+    pub unreached: Option<Duration>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Told of each retry before its pause.
@@ -27,6 +29,7 @@ impl Default for HttpOptions {
         Self {
             retry: RetryPolicy::default(),
             stall: Duration::from_secs(60),
+            unreached: None,
             clock: Arc::new(SystemClock),
             on_retry: Arc::new(|_, _| ()),
             storage: &[],

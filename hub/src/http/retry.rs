@@ -7,7 +7,7 @@
 //! something between the tries, or has a rule of its own, counts with [`Attempts`].
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
@@ -125,6 +125,8 @@ pub struct Attempts {
     on_retry: OnRetry,
     pauses: Box<dyn Iterator<Item = Duration> + Send + Sync>,
     renewals: u32,
+    /// When a server that takes no connection is given up.
+    unconnected_until: Option<Instant>,
 }
 
 impl Attempts {
@@ -135,7 +137,14 @@ impl Attempts {
             on_retry,
             pauses: Box::new(policy.pauses()),
             renewals: RENEWALS,
+            unconnected_until: None,
         }
+    }
+
+    /// The same; a server that takes no connection is tried for so long only.
+    pub(super) fn connected_within(mut self, limit: Option<Duration>) -> Self {
+        self.unconnected_until = limit.map(|limit| self.clock.now() + limit);
+        self
     }
 
     /// The same with at most `retries` tries after the first.
@@ -172,6 +181,10 @@ impl Attempts {
         let Some(pause) = self.pauses.next() else {
             return Err(error.after_retries());
         };
+        let is_given_up = |until| self.clock.now() + pause > until;
+        if error.is_unconnected() && self.unconnected_until.is_some_and(is_given_up) {
+            return Err(error.with_kind(Kind::Unreachable).after_retries());
+        }
         self.pause(&error, pause).await;
         Ok(())
     }
@@ -286,6 +299,24 @@ mod tests {
         let error = result.unwrap_err();
         assert_eq!(attempts, 7);
         assert!(!error.is_transient(), "an outer layer must not start again");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_no_connection_is_given_up_early() {
+        let clock = ManualClock::new();
+        let limit = Duration::from_secs(8);
+        let attempts = attempts_of(RetryPolicy::default(), &clock).connected_within(Some(limit));
+        let refused = || async { Result::<()>::Err(transient().unconnected_if(true)) };
+        let error = attempts.run(refused).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.was_retried()),
+            (Kind::Unreachable, true)
+        );
+        assert!(clock.total() <= limit, "{:?}", clock.total());
+        let attempts = attempts_of(RetryPolicy::default(), &clock).connected_within(Some(limit));
+        let busy = || async { Result::<()>::Err(transient()) };
+        let error = attempts.run(busy).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Transient, "it was connected to");
     }
 
     #[tokio::test]

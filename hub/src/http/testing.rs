@@ -25,6 +25,7 @@ pub(crate) fn quick(clock: &Arc<ManualClock>) -> HttpOptions {
         ..RetryPolicy::default()
     };
     HttpOptions {
+        unreached: None,
         retry,
         stall: Duration::from_secs(60),
         clock: clock.clone(),

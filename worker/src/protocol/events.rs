@@ -29,7 +29,7 @@ pub enum Event {
     },
     /// The counts so far, each second.
     Progress {
-        /// Bytes received by the destination so far.
+        /// Bytes of the files that are done and of uploads under way; less after an upload has failed.
         bytes: u64,
         /// Files done so far.
         files: u64,

@@ -53,6 +53,7 @@ impl Attachment {
         stop: &Stop,
         work: impl AsyncFnOnce(RemoteRun<'_>, SubmittedCalls) -> CliResult<Completion<T>>,
     ) -> CliResult<Completion<T>> {
+        screen.enter_run(self.run.path());
         let (home, log) = (state_dir(&environment)?, self.run.log("bridge"));
         let modal = stop.unless(Modal::open(&home, &log, settings)).await?;
         let run = RemoteRun {

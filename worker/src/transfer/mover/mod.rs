@@ -7,7 +7,7 @@ mod tests;
 mod unnamed;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Body, Error, File, Kind, Missing, Result, Sha256};
@@ -257,13 +257,14 @@ impl<'a> Mover<'a> {
     async fn put_within(&self, file: &File, blob: Blob, memory: &Reserved) -> Result<()> {
         let events = &self.context.events;
         self.retry_upload(|| {
-            let body = self.context.reader().stream(file, memory);
-            let (reader, again, parts) = (self.context.reader(), file.clone(), events.clone());
-            let body = Body::from(events.count_sent(body));
-            self.upload(
-                blob,
-                body.reopened_by(move |range| parts.count_sent(reader.part(&again, range))),
-            )
+            let attempt = Arc::new(events.upload_attempt(file.size));
+            let body = Body::from(attempt.count(self.context.reader().stream(file, memory)));
+            let (reader, again, parts) = (self.context.reader(), file.clone(), attempt.clone());
+            let body = body.reopened_by(move |range| parts.count(reader.part(&again, range)));
+            async move {
+                let _attempt = attempt;
+                self.upload(blob, body).await
+            }
         })
         .await
     }

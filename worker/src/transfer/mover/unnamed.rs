@@ -53,7 +53,8 @@ impl<'a> Mover<'a> {
                 Some(Ok(())) => {
                     let body = || stream::once(std::future::ready(Ok(content.clone()))).boxed();
                     let put = self.retry_upload(|| {
-                        self.upload(blob, self.context.events.count_sent(body()).into())
+                        let attempt = self.context.events.upload_attempt(blob.size);
+                        async move { self.upload(blob, attempt.count(body()).into()).await }
                     });
                     put.await.map(|()| (blob.sha256, How::Streamed))
                 }
