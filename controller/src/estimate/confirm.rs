@@ -32,7 +32,9 @@ pub async fn confirm(estimate: &Estimate, yes: bool, screen: &Screen) -> CliResu
 
 /// The user's answer to a question; `None` without a terminal.
 pub async fn ask(question: &str, screen: &Screen) -> Option<bool> {
-    if screen.mode() != Mode::Bars || !std::io::stdin().is_terminal() {
+    // A terminal that shows no bars, as `TERM=dumb`, has a person before it too.
+    let has_terminal = std::io::stderr().is_terminal() && std::io::stdin().is_terminal();
+    if !has_terminal || !matches!(screen.mode(), Mode::Bars | Mode::Lines) {
         return None;
     }
     screen.ask(format!("{question} [y/N] "));

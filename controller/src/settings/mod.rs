@@ -6,7 +6,7 @@ pub mod hub_errors;
 pub mod remedies;
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use hf2ms_hub::http::retry::OnRetry;
 use hf2ms_hub::profile::Variables;
 use hf2ms_hub::{Error, Hub};
 
+use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::settings::is_in_the_open;
 pub use hf2ms_worker::settings::{Access, GetVariable, Settings, environment};
 
@@ -259,10 +260,21 @@ pub fn writable_state_dir() -> CliResult<PathBuf> {
         probe.sync_all()
     };
     probe().map_err(|error| {
-        CliError::usage(format!(
-            "the state of runs can't be kept in {}: {error}; set HF2MS_STATE to a folder that can be written",
+        let why = match error.kind() {
+            ErrorKind::NotADirectory => "a file is where a folder has to be".to_owned(),
+            _ => error.to_string(),
+        };
+        let line = format!(
+            "the state of runs can't be kept in {}: {why}; set HF2MS_STATE to a folder that can be written",
             path.display()
-        ))
+        );
+        match error.kind() {
+            // The command is right, and may succeed once there is room.
+            ErrorKind::StorageFull | ErrorKind::FileTooLarge | ErrorKind::QuotaExceeded => {
+                CliError::new(Exit::Incomplete, line)
+            }
+            _ => CliError::usage(line),
+        }
     })?;
     Ok(path)
 }

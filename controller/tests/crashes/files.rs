@@ -84,7 +84,7 @@ fn a_state_that_cannot_be_kept_is_one_clear_line_before_anything_is_created() {
         let place = place.to_str().unwrap();
         world
             .run_with(&["migrate", "alice/model"], &[("HF2MS_STATE", place)])
-            .refused_with(1, place);
+            .refused_with(2, place);
         assert!(world.stored("ms", "model", "alice/model").is_none());
         assert_eq!(world.run_with(&["runs"], &[("HF2MS_STATE", place)]).code, 0);
     }

@@ -209,6 +209,6 @@ fn a_403_that_stays_is_no_whim() {
     let world = World::with_blobs(25, 1000);
     world.set(json!({"hf_page": 4}));
     world.strike("hf.tree", status(403), json!({"skip": 3}));
-    world.migrate().ended(3, "may not read");
+    world.migrate().ended(3, "set HF_TOKEN");
     assert!(world.requests("hf.tree") <= 10 && world.requests("ms.create") == 0);
 }
