@@ -65,7 +65,8 @@ fn a_parts_address_that_ends_costs_a_new_upload_and_completes_one() {
             world.requests("hf.lfs_complete"),
             world.requests("hf.lfs_batch")
         ),
-        (1, 2)
+        // Two uploads, and once where the content stands for the sample.
+        (1, 3)
     );
 }
 

@@ -1,9 +1,12 @@
 //! Files and blobs as the hubs list them.
 
+use std::collections::HashSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Sha256};
+use crate::error::{Error, Kind};
 use crate::path::RepoPath;
 use crate::repo::Revision;
 
@@ -58,6 +61,37 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Checks that it holds as many files as the hub counts in another way.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] where it holds fewer: then it is not whole.
+    pub fn check_count(&self, count: u64) -> Result<(), Error> {
+        let listed = self.entries();
+        if listed >= count {
+            return Ok(());
+        }
+        let message = format!(
+            "the hub counts {count} files and lists {listed}: the listing is not whole, and nothing is copied or deleted by it"
+        );
+        Err(Error::new(Kind::Refused, message))
+    }
+
+    /// Files and entries that can't be copied, each path once.
+    fn entries(&self) -> u64 {
+        let files: HashSet<&str> = self
+            .files
+            .iter()
+            .map(|listed| listed.file.path.as_str())
+            .collect();
+        let refused: HashSet<&str> = self
+            .refused
+            .iter()
+            .map(|refused| refused.path.as_str())
+            .filter(|path| !files.contains(path))
+            .collect();
+        (files.len() + refused.len()) as u64
+    }
+
     /// Keeps the first file of each path. Sorts indexes rather than a copy of a million paths.
     pub(crate) fn drop_repeats(&mut self) {
         let Self { files, refused, .. } = self;

@@ -55,8 +55,8 @@ pub use path::RepoPath;
 pub use profile::Profile;
 pub use redact::Redactor;
 pub use refs::{Ref, RefKind, Refs};
-pub use repo::{Gate, RepoAt, RepoId, RepoInfo, RepoKind, Revision, Side, Visibility};
-pub use repos::{Account, Cards, Committer, Destination, RefStore, Repo, Source, Spaces};
+pub use repo::{Gate, GateMode, RepoAt, RepoId, RepoInfo, RepoKind, Revision, Side, Visibility};
+pub use repos::{Account, Cards, Committer, Destination, Gates, RefStore, Repo, Source, Spaces};
 /// An address, as the HTTP client reads it.
 pub use reqwest::Url;
 pub use space::{Sdk, SpaceVariables};

@@ -289,14 +289,23 @@ impl fmt::Display for Visibility {
     }
 }
 
-/// Whether readers must ask for access first (Hugging Face's `gated`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How access to a gated repo is granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+pub enum GateMode {
+    /// To everyone who asks.
+    Auto,
+    /// By the owner, or it is not known how.
+    Manual,
+}
+
+/// Whether readers must ask for access first (Hugging Face's `gated`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// No gate.
     Open,
-    /// Access is granted on request, by itself or by hand.
-    Gated,
+    /// Access is granted on request.
+    Gated(GateMode),
     /// It is not known: Git does not tell.
     Untold,
 }
@@ -312,6 +321,8 @@ pub struct RepoInfo {
     pub gate: Gate,
     /// Its id, where the hub says another than was asked for: the repo was renamed.
     pub renamed: Option<RepoId>,
+    /// How many files the revision has at least, where the hub tells it apart from the listing: a listing with fewer is short.
+    pub files: Option<u64>,
 }
 
 #[cfg(test)]

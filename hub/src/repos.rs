@@ -1,5 +1,5 @@
-//! What a hub can do with a repo: [`Repo`] describes and lists it, [`Committer`] writes it. [`Cards`], [`RefStore`] and
-//! [`Spaces`] are for the hubs that have them.
+//! What a hub can do with a repo: [`Repo`] describes and lists it, [`Committer`] writes it. [`Cards`], [`Gates`],
+//! [`RefStore`] and [`Spaces`] are for the hubs that have them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::file::Listing;
 use crate::list_repos::OwnerRepos;
 use crate::path::RepoPath;
 use crate::refs::Refs;
-use crate::repo::{RepoInfo, Revision, Visibility};
+use crate::repo::{GateMode, RepoInfo, Revision, Visibility};
 use crate::space::{Sdk, SpaceVariables};
 
 /// A repo on a hub, bound to one revision.
@@ -86,6 +86,11 @@ pub trait Committer: Send + Sync {
         None
     }
 
+    /// The hub's gates; `None` where repos of this kind have none.
+    fn gates(&self) -> Option<&dyn Gates> {
+        None
+    }
+
     /// Writes one commit and returns its id where the hub tells it. A lost answer is not retried here: the caller looks
     /// at the branch first.
     ///
@@ -99,6 +104,17 @@ pub trait Committer: Send + Sync {
 pub trait Cards: Send + Sync {
     /// What the hub would refuse in this card, in the hub's words; `None` when the hub takes the card.
     async fn refusal_of(&self, card: &str) -> Result<Option<String>>;
+}
+
+/// A hub whose repos can be gated: who reads has to be let in first.
+#[async_trait]
+pub trait Gates: Send + Sync {
+    /// Creates the repo behind a gate. Nobody but the owner sees it before the gate stands. A hub whose gated repos have one visibility
+    /// gives it that.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Conflict`] when the repo exists.
+    async fn create_gated(&self, visibility: Visibility, mode: GateMode) -> Result<()>;
 }
 
 /// The branches and tags of a repo.
@@ -144,10 +160,10 @@ pub trait Source: Repo + BlobSource {}
 
 impl<T: Repo + BlobSource> Source for T {}
 
-/// A repo that is written.
-pub trait Destination: Repo + BlobStore + Committer {}
+/// A repo that is written, and whose files are read again to verify them.
+pub trait Destination: Repo + BlobStore + BlobSource + Committer {}
 
-impl<T: Repo + BlobStore + Committer> Destination for T {}
+impl<T: Repo + BlobStore + BlobSource + Committer> Destination for T {}
 
 /// A repo of a hub with an API: what each hub's folder has to define.
 pub trait HubRepo: Source + Destination {}

@@ -95,6 +95,7 @@ fn order() -> Result<PlanRequest, serde_json::Error> {
         destination: at("modelscope", "master")?,
         creation: Creation {
             visibility: Visibility::Public,
+            gate: None,
             exists: true,
             sdk: None,
         },

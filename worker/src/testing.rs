@@ -1,5 +1,6 @@
 //! Hubs in memory, with faults on demand, for this crate's own tests.
 
+mod answers;
 mod observed;
 
 use std::collections::{HashMap, VecDeque};
@@ -13,13 +14,14 @@ use futures_util::{StreamExt, stream};
 use hf2ms_hub::http::{HttpOptions, retry::RetryPolicy};
 use hf2ms_hub::{
     Account, Action, Blob, BlobSource, BlobStore, Body, ByteStream, Cards, Commit, CommitLimits,
-    Committer, Content, Digest, Error, File, Gate, GitSha1, Kind, Listed, Listing, Missing,
-    Placement, Redactor, Repo, RepoInfo, RepoPath, Result, Revision, Sha256, Visibility,
+    Committer, Content, Digest, Error, File, Gate, GateMode, Gates, GitSha1, Kind, Listed, Listing,
+    Missing, Placement, Redactor, Repo, RepoInfo, RepoPath, Result, Revision, Sha256, Visibility,
 };
 
 use crate::context::Context;
 use crate::events::Events;
-use crate::protocol::{Memory, WorkerOptions};
+use crate::protocol::{Memory, VerifyLevel, WorkerOptions};
+use answers::{account, info};
 pub(crate) use observed::{EventLog, SteppedClock};
 
 /// What goes wrong at the next read.
@@ -176,6 +178,16 @@ pub(crate) struct FakeDestination {
     pub(crate) taken: bool,
     /// Its commits take these many actions at most, and this long at best.
     pub(crate) adaptive: Option<(usize, Duration)>,
+    /// It can set gates.
+    pub(crate) has_gates: bool,
+    /// It says that it has set one and has not.
+    pub(crate) ignores_gates: bool,
+    /// The gate before its files.
+    pub(crate) gate: Mutex<Option<GateMode>>,
+    /// The bytes that it serves of a blob, in place of those stored.
+    pub(crate) served: Mutex<HashMap<Sha256, Bytes>>,
+    /// The ranges of files that were read.
+    pub(crate) reads: Mutex<Vec<(String, Range<u64>)>>,
 }
 
 impl FakeDestination {
@@ -227,6 +239,24 @@ impl Repo for FakeDestination {
 }
 
 #[async_trait]
+impl BlobSource for FakeDestination {
+    async fn locate(&self, _: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
+        Ok(Vec::new())
+    }
+
+    async fn read(&self, file: &File, range: Range<u64>) -> Result<ByteStream> {
+        let read = (file.path.to_string(), range.clone());
+        self.reads.lock().unwrap().push(read);
+        let sha256 = file.digest.sha256().unwrap();
+        let served = self.served.lock().unwrap().get(&sha256).cloned();
+        let content = served.or_else(|| self.blobs.lock().unwrap().get(&sha256).cloned());
+        let content = content.ok_or_else(|| Error::new(Kind::NotFound, "no such key"))?;
+        let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+        Ok(stream::iter([Ok(content.slice(range))]).boxed())
+    }
+}
+
+#[async_trait]
 impl BlobStore for FakeDestination {
     fn sends_in_parts(&self) -> bool {
         false
@@ -273,7 +303,11 @@ impl BlobStore for FakeDestination {
 impl Committer for FakeDestination {
     async fn find(&self) -> Result<Option<RepoInfo>> {
         let visibility = *self.visibility.lock().unwrap();
-        Ok(visibility.map(info))
+        let gate = self.gate.lock().unwrap().map_or(Gate::Open, Gate::Gated);
+        Ok(visibility.map(|visibility| RepoInfo {
+            gate,
+            ..info(visibility)
+        }))
     }
 
     async fn create(&self, visibility: Visibility) -> Result<()> {
@@ -328,6 +362,10 @@ impl Committer for FakeDestination {
         }
     }
 
+    fn gates(&self) -> Option<&dyn Gates> {
+        self.has_gates.then_some(self as &dyn Gates)
+    }
+
     fn cards(&self) -> Option<&dyn Cards> {
         self.bad_card.is_some().then_some(self as &dyn Cards)
     }
@@ -370,30 +408,21 @@ impl Committer for FakeDestination {
 }
 
 #[async_trait]
+impl Gates for FakeDestination {
+    async fn create_gated(&self, visibility: Visibility, mode: GateMode) -> Result<()> {
+        self.create(visibility).await?;
+        *self.gate.lock().unwrap() = (!self.ignores_gates).then_some(mode);
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl Cards for FakeDestination {
     async fn refusal_of(&self, card: &str) -> Result<Option<String>> {
         Ok(self
             .bad_card
             .filter(|bad| card.contains(bad))
             .map(|bad| format!("no {bad} here")))
-    }
-}
-
-fn account() -> Account {
-    Account {
-        name: "alice".to_owned(),
-        organisations: Vec::new(),
-        can_write: Some(true),
-    }
-}
-
-/// An open repo whose hub tells no commits.
-fn info(visibility: Visibility) -> RepoInfo {
-    RepoInfo {
-        commit: None,
-        visibility,
-        gate: Gate::Open,
-        renamed: None,
     }
 }
 
@@ -442,6 +471,7 @@ fn context_with(
     let options = WorkerOptions {
         streams: 3,
         memory: Memory(memory),
+        verify: VerifyLevel::Listing,
         ..WorkerOptions::default()
     };
     let context = Context::new(source.clone(), destination.clone(), events, &options, http);

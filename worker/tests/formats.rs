@@ -63,6 +63,7 @@ fn plan(source: &[AnyFile], destination: &[AnyFile]) -> Plan {
         visibility: Visibility::Private,
         exists: true,
         sdk: None,
+        gate: None,
     };
     let request = PlanRequest {
         source: at("huggingface", &"a".repeat(40)),

@@ -1,6 +1,7 @@
-//! `--private` and `--public`.
+//! `--private`, `--public` and `--gated`.
 
 use hf2ms_hub::Visibility;
+use hf2ms_worker::pipeline::creation::{GatePolicy, VisibilityRequest};
 
 /// Who may see a repo that has to be created.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -11,15 +12,20 @@ pub struct VisibilityArgs {
     /// Create the repo public, or write to a public one, though the source is private or gated
     #[arg(long)]
     public: bool,
+    /// What becomes of the gate of a gated source: private (the copy is private) or keep (the gate is set at the copy before its first
+    /// file; on ModelScope such a repo is private and gives its files to those who are let in)
+    #[arg(long, value_name = "HOW", default_value = "private", value_parser = GatePolicy::asked)]
+    gated: GatePolicy,
 }
 
 impl VisibilityArgs {
-    /// The visibility that the command line asks for; `None` means that of the source.
-    pub fn visibility(self) -> Option<Visibility> {
-        if self.private {
-            Some(Visibility::Private)
-        } else {
-            self.public.then_some(Visibility::Public)
-        }
+    /// Who may read the copy, as the command line asks.
+    pub fn request(self) -> VisibilityRequest {
+        let visibility = match self.private {
+            true => Some(Visibility::Private),
+            false => self.public.then_some(Visibility::Public),
+        };
+        let gate = self.gated;
+        VisibilityRequest { visibility, gate }
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use hf2ms_worker::plan::chunks::workers_for;
 use hf2ms_worker::protocol::Chunking;
-use hf2ms_worker::protocol::Transport;
+use hf2ms_worker::protocol::{Transport, VerifyLevel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,10 @@ pub struct WorkerArgs {
     /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
     #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked, conflicts_with = "use_git")]
     pub transport: Transport,
+    /// How the copy is verified: by its listing, by a sample (the first and last bytes of the files that were sent, 1,000 at most, are
+    /// compared, too), or deep (every byte of every file is read there and hashed)
+    #[arg(long, value_name = "LEVEL", default_value = "sample", value_parser = VerifyLevel::asked)]
+    pub verify: VerifyLevel,
     #[arg(skip)]
     in_cluster: bool,
     #[arg(skip)]
@@ -136,6 +140,11 @@ impl WorkerArgs {
             among_others: true,
             ..self
         }
+    }
+
+    /// The same with this way of verifying.
+    pub fn verifying(self, verify: VerifyLevel) -> Self {
+        Self { verify, ..self }
     }
 
     /// Whether the repo is one of several whose chunks share the workers.

@@ -1,7 +1,7 @@
 //! A copy in the cloud: a call for each chunk, and the call of a finalizer, which waits for them, commits and verifies.
 
 use hf2ms_worker::plan::Plan;
-use hf2ms_worker::protocol::{Deletion, Receipt, VERSION};
+use hf2ms_worker::protocol::{Deletion, Receipt, VERSION, VerifyLevel};
 use hf2ms_worker::verbs::finalize::FinalizeJob;
 use serde_json::{Value, json};
 
@@ -110,7 +110,8 @@ impl ModalCopy<'_> {
             settings: self.settings.of_job(source, destination),
             stop: stop.clone(),
         };
-        let job = self.plan.verify_job(run.id(), &[], &[]);
+        let mut job = self.plan.verify_job(run.id(), &[], &[]);
+        job.options.verify = VerifyLevel::Listing;
         work.verification = Some(job::verify(&engine, &job, screen, run).await?);
         Ok(())
     }

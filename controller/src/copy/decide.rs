@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use hf2ms_worker::pipeline::creation::visibility_of_copy;
+use hf2ms_worker::pipeline::creation::readers_of_copy;
 use hf2ms_worker::plan::{MaxDelete, Plan};
-use hf2ms_worker::protocol::Creation;
+use hf2ms_worker::protocol::{Creation, VerifyLevel};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -54,7 +54,9 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
     {
         return Ok(Decision::Attach(Box::new(record)));
     }
-    let verified = verified(&source, &destination, route, options.prune, runs);
+    // What an earlier run verified says nothing of the bytes as they are now.
+    let is_deep = options.worker_args.verify == VerifyLevel::Deep;
+    let verified = verified(&source, &destination, route, options.prune, runs).filter(|_| !is_deep);
     if options.if_exists == IfExists::Skip
         && verified.is_none()
         && destination.info.is_some()
@@ -62,7 +64,7 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
     {
         return Ok(Decision::Skip(EXISTS.to_owned()));
     }
-    let wanted = visibility_of_copy(&source.repo.info, options.visibility);
+    let wanted = readers_of_copy(&source.repo.info, options.visibility);
     destination.check_not_exposed(wanted)?;
     if let Some((state, mut earlier)) = verified {
         earlier.visibility = destination.info.as_ref().map(|info| info.visibility);
@@ -179,7 +181,10 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
             )));
         }
     }
-    plan.creation.visibility = options.visibility.unwrap_or(plan.creation.visibility);
+    plan.creation.visibility = options
+        .visibility
+        .visibility
+        .unwrap_or(plan.creation.visibility);
     let mut destination =
         DestinationRepo::to_write(plan.destination.clone(), Filter::default(), settings).await?;
     destination.listing = destination.current(settings).await?;

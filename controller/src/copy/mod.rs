@@ -266,7 +266,7 @@ impl RepoCopy<'_> {
 
     /// Opens the engine; `None` if the plan has nothing to do.
     async fn open_engine(&self, plan: &Plan, run: &RunDir) -> CliResult<Option<Runner>> {
-        if plan.is_done() {
+        if plan.is_done() && !plan.reads_contents() {
             return Ok(None);
         }
         let options = self.options;

@@ -1,6 +1,6 @@
 //! What one command asks of every repo that it copies, and what those repos share.
 
-use hf2ms_hub::Visibility;
+use hf2ms_worker::pipeline::creation::VisibilityRequest;
 use hf2ms_worker::plan::MaxDelete;
 
 use crate::args::revisions::RevisionScope;
@@ -27,8 +27,8 @@ pub struct CopyOptions<'a> {
     pub worker_args: WorkerArgs,
     /// The image and network of Docker's containers.
     pub containers: &'a ContainerArgs,
-    /// The visibility of a repo that is created; `None` means that of the source.
-    pub visibility: Option<Visibility>,
+    /// Who may read a repo that is created.
+    pub visibility: VisibilityRequest,
     /// The most files to delete of those that only the destination has; `None` keeps them.
     pub prune: Option<MaxDelete>,
     /// Whether files are written that someone else has changed at the destination meanwhile.
@@ -74,7 +74,7 @@ impl<'a> CopyOptions<'a> {
             stop,
             worker_args,
             containers,
-            visibility: None,
+            visibility: VisibilityRequest::default(),
             prune: None,
             overwrite: false,
             if_exists: IfExists::Update,

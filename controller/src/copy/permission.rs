@@ -18,7 +18,7 @@ pub async fn check_plan(
     settings: &Settings,
 ) -> CliResult<()> {
     check_folders(plan, destination)?;
-    destination.check_not_exposed(plan.creation.visibility)?;
+    destination.check_not_exposed(plan.creation)?;
     if destination.info.is_none() || plan.is_done() || destination.is_ours() {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! From a route to a plan: both sides are found, listed and compared, and the difference is cut into chunks. Nothing is written.
 
-use hf2ms_hub::{Listing, RepoKind, Visibility};
-use hf2ms_worker::pipeline::creation::visibility_of_copy;
+use hf2ms_hub::{Listing, RepoKind};
+use hf2ms_worker::pipeline::creation::{VisibilityRequest, readers_of_copy};
 use hf2ms_worker::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
 use hf2ms_worker::plan::{CardPolicy, DigestCache, MaxDelete, Plan, PlanRequest};
 use hf2ms_worker::protocol::Chunking;
@@ -37,8 +37,8 @@ pub struct RepoPair {
 pub struct PlanOptions {
     /// The workers and the size of chunks.
     pub worker_args: WorkerArgs,
-    /// The visibility of a repo that is created; `None` means that of the source.
-    pub visibility: Option<Visibility>,
+    /// Who may read a repo that is created.
+    pub visibility: VisibilityRequest,
     /// The most files to delete of those that only the destination has; `None` keeps them.
     pub prune: Option<MaxDelete>,
     /// What happens to a card that the destination refuses.
@@ -193,8 +193,12 @@ impl RepoPair {
             .info
             .as_ref()
             .and_then(|info| renamed(&destination.at, info));
-        plan.warnings
-            .splice(0..0, source.repo.warnings.into_iter().chain(of_destination));
+        let of_gate = source
+            .repo
+            .gate_warning
+            .filter(|_| plan.creation.gate.is_none());
+        let of_source = source.repo.warnings.into_iter().chain(of_gate);
+        plan.warnings.splice(0..0, of_source.chain(of_destination));
         Ok((plan, destination))
     }
 }
@@ -204,8 +208,10 @@ fn request(
     destination: &DestinationRepo,
     options: &PlanOptions,
 ) -> PlanRequest {
+    let readers = readers_of_copy(&source.repo.info, options.visibility);
     let creation = Creation {
-        visibility: visibility_of_copy(&source.repo.info, options.visibility),
+        visibility: readers.visibility,
+        gate: readers.gate,
         exists: destination.info.is_some(),
         sdk: source
             .app
@@ -220,6 +226,7 @@ fn request(
         prune: options.prune,
         options: WorkerOptions {
             transport: options.worker_args.transport,
+            verify: options.worker_args.verify,
             ..WorkerOptions::default()
         },
     }

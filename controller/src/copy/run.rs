@@ -84,7 +84,7 @@ impl CopyRun<'_> {
 
     /// Creates the destination, transfers the blobs, commits and verifies; or submits all that to the cloud.
     async fn steps(&mut self, result: &mut RunResult) -> CliResult<Completion> {
-        if self.plan.is_done() {
+        if self.plan.is_done() && !self.plan.reads_contents() {
             result.verification = Some(verification_of_listing(&self.plan, self.destination));
             return Ok(Completion::Finished(()));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
-use hf2ms_worker::pipeline::creation::visibility_of_copy;
+use hf2ms_worker::pipeline::creation::readers_of_copy;
 
 use hf2ms_hub::{Error, Kind, RefStore, Refs, RepoAt, Revision, Side, open_ref_store, refs_by_git};
 use hf2ms_worker::plan::DigestCache;
@@ -76,8 +76,8 @@ impl Survey {
             FoundSides::Both(both) => *both,
             FoundSides::Skip(reason) => return Ok(SurveyResult::Skip(reason)),
         };
-        let visibility = visibility_of_copy(&source.repo.info, options.visibility);
-        destination.check_not_exposed(visibility)?;
+        let readers = readers_of_copy(&source.repo.info, options.visibility);
+        destination.check_not_exposed(readers)?;
         Surveyor {
             options,
             screen,
@@ -126,11 +126,12 @@ impl Surveyor<'_> {
         {
             return Ok(SurveyResult::Skip(EXISTS.to_owned()));
         }
-        source
-            .repo
-            .warnings
-            .iter()
-            .for_each(|warning| screen.warn(warning));
+        let keeps_gate = readers_of_copy(&source.repo.info, options.visibility)
+            .gate
+            .is_some();
+        let of_gate = source.repo.gate_warning.iter().filter(|_| !keeps_gate);
+        let warnings = source.repo.warnings.iter().chain(of_gate);
+        warnings.for_each(|warning| screen.warn(warning));
         self.announce(&source_refs, &targets);
         self.warn_of_leftovers(&targets, &destination_refs);
         let mut failed: Vec<RevisionRow> =

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use hf2ms_hub::{Kind, Refused, RepoAt, Visibility};
 use hf2ms_worker::plan::{Plan, WithheldDeletions};
-use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification};
+use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification, VerifyLevel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,8 @@ pub struct ReportEvent<'a> {
     report: &'a Report,
     /// The exit code of this run alone.
     exit: u8,
+    /// How the copy was verified: `listing`, `sampled` or `every byte`.
+    verified: &'static str,
 }
 
 /// The counts of a run.
@@ -217,6 +219,7 @@ impl Report {
         screen.json(&ReportEvent {
             report: self,
             exit: self.exit() as u8,
+            verified: self.level().words(),
         });
         match screen.part() {
             Some(_) => screen.status(self.line()),
@@ -249,13 +252,8 @@ impl Report {
         for (name, value) in self.rows() {
             text.push_str(&(labelled(name, value) + "\n"));
         }
-        text.push_str(
-            &self
-                .verification
-                .as_ref()
-                .map(table)
-                .unwrap_or_else(|| "  verified    not at all\n".to_owned()),
-        );
+        let verified = self.verification.as_ref().map(table);
+        text += verified.as_deref().unwrap_or("  verified    not at all\n");
         text.push_str(&failures::rows(&self.failed, &self.refused, &self.run));
         self.withheld
             .iter()
@@ -289,19 +287,28 @@ impl Report {
                 rest => format!("{} (and {})", first.line(), counted(rest, "other file")),
             }
         });
-        first.or_else(|| (self.exit() != Exit::Done).then(|| self.headline().to_owned()))
+        first.or_else(|| (self.exit() != Exit::Done).then(|| self.headline()))
     }
 
-    fn headline(&self) -> &'static str {
+    fn level(&self) -> VerifyLevel {
+        self.verification
+            .as_ref()
+            .map_or(VerifyLevel::Listing, |found| found.level)
+    }
+
+    fn headline(&self) -> String {
         match self.exit() {
-            Exit::Done => "done and verified",
-            Exit::Integrity => "NOT EQUAL",
-            Exit::Interrupted => "stopped: the same command goes on",
-            _ if self.only_withholds() => "copied and verified, but nothing was deleted",
+            Exit::Done => format!("done and verified ({})", self.level().words()),
+            Exit::Integrity => "NOT EQUAL".to_owned(),
+            Exit::Interrupted => "stopped: the same command goes on".to_owned(),
+            _ if self.only_withholds() => format!(
+                "copied and verified ({}), but nothing was deleted",
+                self.level().words()
+            ),
             _ if !self.failed.is_empty() && !any_may_pass(&self.failed) => {
-                "incomplete: the same command alone does not bring the rest"
+                "incomplete: the same command alone does not bring the rest".to_owned()
             }
-            _ => "incomplete: run the same command again",
+            _ => "incomplete: run the same command again".to_owned(),
         }
     }
 
@@ -371,7 +378,8 @@ pub fn table(found: &Verification) -> String {
         ("unread", found.unread.len() as u64, unread),
         ("extra", found.extra.len() as u64, paths(&found.extra)),
     ];
-    let mut text = format!("  verified    {}\n", counted(found.checked, "file"));
+    let (files, scope) = (counted(found.checked, "file"), found.scope());
+    let mut text = format!("  verified    {files}: {scope}\n");
     for (name, count, paths) in rows.into_iter().filter(|(_, count, _)| *count > 0) {
         let names = if paths.is_empty() {
             String::new()

@@ -168,7 +168,7 @@ impl Args {
         watch: DetachMode,
     ) -> CopyOptions<'a> {
         CopyOptions {
-            visibility: self.visibility.visibility(),
+            visibility: self.visibility.request(),
             if_exists: if self.force {
                 IfExists::Update
             } else {

@@ -41,8 +41,8 @@ pub struct Args {
     revisions: RevisionArgs,
     /// Carry out a plan that `hf2ms plan --out FILE` wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "source", "to", "dest", "repo_type", "spaces_as", "revision", "all_revisions", "include", "exclude", "keep_readme", "use_git", "chunk_size", "transport",
-        "prune", "max_delete", "private",
+        "source", "to", "dest", "repo_type", "spaces_as", "revision", "all_revisions", "include", "exclude", "keep_readme", "use_git", "chunk_size", "transport", "verify",
+        "prune", "max_delete", "private", "gated",
     ])]
     plan: Option<PathBuf>,
     /// Print NDJSON and nothing else: one line an event, the report last
@@ -78,7 +78,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let revisions = args.revisions.scope();
     let shared = revisions == RevisionScope::All;
     let options = CopyOptions {
-        visibility: args.visibility.visibility(),
+        visibility: args.visibility.request(),
         prune: args.pruning.max_delete(),
         watch,
         revisions,

@@ -131,7 +131,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     };
     let options = PlanOptions {
         worker_args,
-        visibility: args.visibility.visibility(),
+        visibility: args.visibility.request(),
         prune,
         card: route.card(),
         overwrite: false,
@@ -209,7 +209,7 @@ async fn of_all(
     let workers = (args.worker_args.clone().among_others(), &containers);
     let budget = CostBudget::new(args.cost.clone(), true);
     let options = CopyOptions {
-        visibility: args.visibility.visibility(),
+        visibility: args.visibility.request(),
         prune: args.pruning.max_delete(),
         dry_run: true,
         revisions: RevisionScope::All,
@@ -322,14 +322,14 @@ async fn for_cluster(
     screen: &Screen,
 ) -> CliResult<String> {
     check_folders(plan, destination)?;
-    destination.check_not_exposed(plan.creation.visibility)?;
+    destination.check_not_exposed(plan.creation)?;
     let network = NetworkSettings::of(&environment, Location::Container).await;
     network.left_out.iter().for_each(|line| screen.warn(line));
     let cluster = Cluster {
         image: args.emission.image.clone(),
         parallelism: worker_args.workers(plan.summary().blob_bytes),
         secret: args.emission.secret.clone(),
-        visibility: args.visibility.visibility(),
+        visibility: args.visibility.request().visibility,
         network,
     };
     kubernetes::emit(plan, &cluster)

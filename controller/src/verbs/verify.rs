@@ -1,8 +1,9 @@
 //! `hf2ms verify`: compares a repo with its copy.
 
 use hf2ms_hub::{Refused, RepoAt};
+use hf2ms_worker::pipeline::creation::VisibilityRequest;
 use hf2ms_worker::plan::{DigestCache, Plan};
-use hf2ms_worker::protocol::{Exit, Verification};
+use hf2ms_worker::protocol::{Exit, Verification, VerifyLevel};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -30,9 +31,25 @@ pub struct Args {
     pub source: String,
     #[command(flatten)]
     route: RouteArgs,
+    /// Compare the first and last bytes of files, too: of all, or of 1,000 that are chosen at random
+    #[arg(long, conflicts_with = "deep")]
+    sample: bool,
+    /// Read every byte of every file at the copy, and hash it
+    #[arg(long)]
+    deep: bool,
     /// Print NDJSON and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+impl Args {
+    fn level(&self) -> VerifyLevel {
+        match (self.deep, self.sample) {
+            (true, _) => VerifyLevel::Deep,
+            (_, true) => VerifyLevel::Sample,
+            _ => VerifyLevel::Listing,
+        }
+    }
 }
 
 /// Compares both sides and prints the result.
@@ -48,8 +65,8 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         .unless(find_and_list(&route, Purpose::Read, &settings))
         .await?;
     let options = PlanOptions {
-        worker_args: WorkerArgs::default(),
-        visibility: None,
+        worker_args: WorkerArgs::default().verifying(args.level()),
+        visibility: VisibilityRequest::default(),
         prune: None,
         card: route.card(),
         overwrite: false,

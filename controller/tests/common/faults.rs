@@ -13,7 +13,8 @@ pub const STALL: (&str, &str) = ("HF2MS_STALL", "2");
 /// A server may ask to wait for a minute at most.
 pub const MINUTE: (&str, &str) = ("HF2MS_LONGEST_WAIT", "60");
 
-const MIGRATE: [&str; 3] = ["migrate", "alice/model", "--json"];
+/// Verified by the listing, so that each content that is read is read for the copy.
+const MIGRATE: [&str; 5] = ["migrate", "alice/model", "--json", "--verify", "listing"];
 /// What ModelScope itself puts into a new repo.
 const OF_PLATFORM: [&str; 3] = ["README.md", ".gitattributes", "configuration.json"];
 

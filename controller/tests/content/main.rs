@@ -5,6 +5,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod contents;
 mod digests;
 mod paths;
 mod sizes;

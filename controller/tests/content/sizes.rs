@@ -89,7 +89,8 @@ fn ten_thousand_equal_files_are_one_blob() {
             world.requests("ms_storage.put"),
             world.requests("hf_storage.get")
         ),
-        (1, 1)
+        // Once to be copied, and both ends to be compared.
+        (1, 3)
     );
     let repo = world
         .admin(

@@ -98,6 +98,96 @@ fn a_gated_source_never_goes_into_a_public_repo_that_exists() {
 }
 
 #[test]
+fn a_gate_is_kept_where_both_hubs_have_gates() {
+    let world = World::new();
+    for hub in ["hf", "ms"] {
+        with_repo(&world, hub, "alice/one", r#""gated":"manual""#);
+    }
+    let keep = |source, dest, more: &[&str]| {
+        let args = [
+            &["migrate", source, "--dest", dest, "--gated", "keep"],
+            more,
+        ]
+        .concat();
+        world.run_with(&args, &[TOKEN])
+    };
+    let gate = |hub, id| world.stored(hub, "model", id).unwrap()["gated"].clone();
+    let ran = keep("hf:alice/one", "alice/there", &[]);
+    assert!(
+        ran.code == 0 && !ran.stderr.contains("is gated"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        seen(&world, "ms", "alice/there"),
+        ("private".to_owned(), true)
+    );
+    assert_eq!(gate("ms", "alice/there"), "manual");
+    let ran = keep("hf:alice/one", "alice/beside", &["--to", "hf"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(
+        seen(&world, "hf", "alice/beside"),
+        ("public".to_owned(), true)
+    );
+    assert_eq!(gate("hf", "alice/beside"), "manual");
+    let alone = [
+        "migrate",
+        "hf:alice/one",
+        "ms:alice/alone",
+        "--gated",
+        "keep",
+    ];
+    assert_eq!(lone_worker(&world, &alone).code, 0);
+    assert_eq!(
+        (
+            gate("ms", "alice/alone"),
+            seen(&world, "ms", "alice/alone").0
+        ),
+        ("manual".into(), "private".to_owned())
+    );
+}
+
+#[test]
+fn a_gate_that_does_not_stand_gets_no_file() {
+    let world = World::new();
+    with_repo(&world, "hf", "alice/one", r#""gated":"auto""#);
+    let unset = r#"{"route":"hf.settings","kind":{"do":"status","status":200,"body":{}}}"#;
+    world.admin("POST", "/faults", unset).unwrap();
+    let args = [
+        "migrate",
+        "hf:alice/one",
+        "--to",
+        "hf",
+        "--dest",
+        "alice/two",
+        "--gated",
+        "keep",
+    ];
+    world.run_with(&args, &[TOKEN]).refused_with(
+        3,
+        "without the gate that was asked for, and no file was committed",
+    );
+    assert_eq!(
+        seen(&world, "hf", "alice/two"),
+        ("private".to_owned(), false)
+    );
+    with_repo(&world, "hf", "alice/open", r#""private":false"#);
+    let args = [
+        "migrate",
+        "hf:alice/one",
+        "--to",
+        "hf",
+        "--dest",
+        "alice/open",
+        "--gated",
+        "keep",
+    ];
+    world
+        .run_with(&args, &[TOKEN])
+        .refused_with(3, "is open to all at the destination");
+}
+
+#[test]
 fn a_hub_that_ignores_the_visibility_gets_no_file() {
     let world = World::new();
     let private = r#""private":true"#;

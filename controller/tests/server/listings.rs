@@ -33,6 +33,82 @@ fn pages_that_go_round_in_a_circle_are_left() {
     assert!(world.is_whole());
 }
 
+// 60
+#[test]
+fn a_listing_that_lost_its_next_page_is_refused_and_nothing_is_pruned() {
+    let world = World::with_blobs(25, 1000);
+    world.seed(
+        r#"{"hub":"ms","kind":"model","id":"alice/model","files":[{"path":"of-theirs.txt","text":"t"}]}"#,
+    );
+    world.set(json!({"hf_page": 10}));
+    let short = "the hub counts 25 files and lists 10";
+    for more in [
+        &[][..],
+        &["--prune", "--max-delete", "100%"],
+        &["--use-git"],
+    ] {
+        world.clear_faults();
+        world.once("hf.tree", json!({"do": "lose_next"}));
+        let args = [&["migrate", "alice/model"], more].concat();
+        let ran = world.run_with(&args, &[IMPATIENT]);
+        match more {
+            // By Git every file of the commit comes, whatever the API's pages hold.
+            ["--use-git"] => assert_eq!(ran.code, 0, "{}", ran.stderr),
+            _ => ran.refused_with(1, short),
+        }
+    }
+    let (there, from) = (world.arrived(), world.requests("ms.commit"));
+    assert_eq!((there.len(), from), (25, 1));
+    world.clear_faults();
+    world.once("hf.tree", json!({"do": "lose_next"}));
+    let mut worker = std::process::Command::new(crate::common::binary("hf2ms-worker"));
+    worker
+        .args(["migrate", "hf:alice/model", "ms:alice/alone"])
+        .env_clear()
+        .envs([
+            ("HF_ENDPOINT", world.address("hf")),
+            ("MODELSCOPE_ENDPOINT", world.address("ms")),
+            ("MODELSCOPE_TOKEN", crate::common::ALICE),
+        ]);
+    let ran = crate::common::Ran::of(worker.output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(ran.stdout.contains(short) && !ran.stdout.contains("\"verified\""));
+}
+
+// 60
+#[test]
+fn a_dataset_of_modelscope_that_lists_less_than_its_total_is_refused() {
+    let world = World::new();
+    let files = json!({"count": 30, "size": 1000, "suffix": ".bin", "distinct": 2, "lfs": true});
+    world.seed(
+        &json!({"hub": "ms", "kind": "dataset", "id": "alice/data", "generate": files}).to_string(),
+    );
+    let token = ("HF_TOKEN", "hf_sandboxAliceWrite");
+    let args = ["migrate", "ms:alice/data"];
+    world.set(json!({"ms_page": 10}));
+    let ran = world.run_with(&args, &[IMPATIENT, token]);
+    assert_eq!(ran.code, 0, "pages smaller than asked for: {}", ran.stderr);
+    world.always("ms.files", json!({"do": "cut", "entries": 4}));
+    let args = [
+        "migrate",
+        "ms:alice/data",
+        "--dest",
+        "alice/other",
+        "--repo-type",
+        "dataset",
+    ];
+    let ran = world.run_with(&args, &[IMPATIENT, token]);
+    assert!(
+        ran.code == 1
+            && ran
+                .stderr
+                .contains("the hub counts 30 entries and lists 12"),
+        "{}",
+        ran.stderr
+    );
+    assert!(world.stored("hf", "dataset", "alice/other").is_none());
+}
+
 #[test]
 fn a_destination_whose_pages_repeat_themselves_is_left() {
     let world = World::new();

@@ -131,6 +131,7 @@ impl GitSource {
             visibility: Visibility::Private,
             gate: Gate::Untold,
             renamed: None,
+            files: None,
         })
     }
 

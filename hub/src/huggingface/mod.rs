@@ -39,8 +39,9 @@ use crate::http::{Http, HttpOptions};
 use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, BlobTransport, Body, ByteStream, Cards, Commit,
-    CommitLimits, Committer, Error, File, Kind, Listing, Missing, OwnerRepos, Placement, RefStore,
-    Repo, RepoAt, RepoInfo, RepoPath, Result, Revision, Sha256, Side, Spaces, Visibility,
+    CommitLimits, Committer, Error, File, GateMode, Gates, Kind, Listing, Missing, OwnerRepos,
+    Placement, RefStore, Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256,
+    Side, Spaces, Visibility,
 };
 
 /// A repo on Hugging Face, at a revision. Cheap to share; it keeps the addresses of blobs, where they are and where they go.
@@ -226,6 +227,10 @@ impl Committer for HuggingFaceRepo {
         Some(self)
     }
 
+    fn gates(&self) -> Option<&dyn Gates> {
+        (self.at.kind != RepoKind::Space).then_some(self)
+    }
+
     async fn commit(&self, commit: &Commit) -> Result<Option<String>> {
         commit::write(self, commit).await
     }
@@ -238,6 +243,13 @@ impl Cards for HuggingFaceRepo {
     }
 }
 
+#[async_trait]
+impl Gates for HuggingFaceRepo {
+    async fn create_gated(&self, visibility: Visibility, mode: GateMode) -> Result<()> {
+        repo::create_gated(self, visibility, mode).await
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod testing {
     //! A repo on a scripted server.
@@ -245,7 +257,7 @@ pub(crate) mod testing {
     use super::*;
     use crate::clock::tests::ManualClock;
     use crate::http::testing::{Server, quick};
-    use crate::{Hub, RepoKind, Token};
+    use crate::{Hub, Token};
 
     pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
     pub(crate) const TOKEN: &str = "hf_canary";
@@ -285,7 +297,6 @@ pub(crate) mod testing {
 mod tests {
     use super::testing::side;
     use super::*;
-    use crate::RepoKind;
 
     #[test]
     fn each_kind_of_repo_has_its_own_addresses() {

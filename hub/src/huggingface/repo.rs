@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::wire::RepoAnswer;
 use super::{HuggingFaceRepo, quota};
 use crate::http::Request;
-use crate::{Error, Gate, Kind, Listing, RepoId, RepoInfo, RepoKind, Result, Revision, Visibility};
+use crate::{
+    Error, Gate, GateMode, Kind, Listing, RepoId, RepoInfo, RepoKind, Result, Revision, Visibility,
+};
 
 /// A repo's description lists its files too: tens of megabytes for the largest.
 pub(super) const LONGEST: u64 = 256 << 20;
@@ -32,15 +34,12 @@ pub(super) async fn describe(repo: &HuggingFaceRepo) -> Result<RepoInfo> {
         seen_by(&told).unwrap_or(Visibility::Private),
         renamed(repo, &told),
     );
-    let gate = if told.gated.is_some_and(|gated| gated.is_closed()) {
-        Gate::Gated
-    } else {
-        Gate::Open
-    };
-    if gate == Gate::Gated {
+    let gate = gate_of(&told);
+    if gate != Gate::Open {
         knock(repo).await?;
     }
     Ok(RepoInfo {
+        files: told.siblings.map(|siblings| siblings.0),
         commit: Some(commit_of(told.sha)?),
         visibility,
         gate,
@@ -59,6 +58,16 @@ pub(super) async fn commit(repo: &HuggingFaceRepo) -> Result<Revision> {
     )
 }
 
+/// How many files a revision has, as its description counts them: all of them up to 50,000. `None` where it does not say.
+pub(super) async fn count_of(repo: &HuggingFaceRepo, revision: &Revision) -> Result<Option<u64>> {
+    let url = repo.api(&format!(
+        "/revision/{}",
+        super::api::escaped(revision.as_str())
+    ))?;
+    let told = repo.ask::<RepoAnswer>(LONGEST, || Request::get(url.clone()));
+    Ok(told.await?.value.siblings.map(|siblings| siblings.0))
+}
+
 /// Who may see it, as far as it is said. A Space can be `protected`: then everyone sees its app, and nobody else its files.
 pub(super) fn seen_by(told: &RepoAnswer) -> Option<Visibility> {
     match (told.visibility.as_deref(), told.private) {
@@ -66,6 +75,13 @@ pub(super) fn seen_by(told: &RepoAnswer) -> Option<Visibility> {
         (_, Some(true)) => Some(Visibility::Private),
         (_, Some(false)) => Some(Visibility::Public),
         (_, None) => None,
+    }
+}
+
+fn gate_of(told: &RepoAnswer) -> Gate {
+    match &told.gated {
+        Some(gated) if gated.is_closed() => Gate::Gated(gated.mode()),
+        _ => Gate::Open,
     }
 }
 
@@ -108,16 +124,13 @@ pub(super) async fn look_up(repo: &HuggingFaceRepo) -> Result<Option<RepoInfo>> 
         seen_by(&told).unwrap_or(Visibility::Public),
         renamed(repo, &told),
     );
-    let gate = if told.gated.is_some_and(|gated| gated.is_closed()) {
-        Gate::Gated
-    } else {
-        Gate::Open
-    };
+    let gate = gate_of(&told);
     Ok(Some(RepoInfo {
         commit: None,
         visibility,
         gate,
         renamed,
+        files: None,
     }))
 }
 
@@ -141,6 +154,29 @@ pub(super) async fn create(repo: &HuggingFaceRepo, visibility: Visibility) -> Re
     };
     let id = &repo.at.id;
     ask_for(repo, &json!({"name": id.name(), "organization": id.owner(), "type": repo.at.kind, "visibility": visibility})).await
+}
+
+/// Creates the repo behind a gate: private at first, and shown to more readers by the request that sets the gate
+/// (`update_repo_settings`).
+///
+/// # Errors
+/// As [`create`]; what the hub says to the settings.
+pub(super) async fn create_gated(
+    repo: &HuggingFaceRepo,
+    visibility: Visibility,
+    mode: GateMode,
+) -> Result<()> {
+    create(repo, Visibility::Private).await?;
+    let visibility = match visibility {
+        Visibility::Public => "public",
+        _ => "private",
+    };
+    let settings = json!({"gated": mode, "visibility": visibility});
+    let request = Request::put(repo.api("/settings")?).json(&settings)?;
+    let set = repo.http.send(request).await;
+    set.map(drop).map_err(|error| {
+        error.about("the destination was created private, and its gate could not be set")
+    })
 }
 
 /// Asks for a repo.
@@ -307,6 +343,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_gated_repo_is_private_until_its_gate_stands() {
+        let server = Server::scripted([Reply::json(&json!({})), Reply::json(&json!({}))]).await;
+        let repo = repo(&server);
+        let gated = create_gated(&repo, Visibility::Public, GateMode::Manual);
+        gated.await.unwrap();
+        let seen = server.seen();
+        assert_eq!(seen[0].json()["visibility"], "private");
+        assert_eq!(seen[1].line(), "PUT /api/datasets/org/name/settings");
+        let settings = json!({"gated": "manual", "visibility": "public"});
+        assert_eq!(seen[1].json(), settings);
+    }
+
+    #[tokio::test]
+    async fn a_description_counts_the_files() {
+        let named = json!({"siblings": [{"rfilename": "a"}, {"rfilename": "b"}]});
+        let server =
+            Server::scripted([described(named), described(json!({"siblings": null}))]).await;
+        let repo = repo(&server);
+        assert_eq!(repo.describe().await.unwrap().files, Some(2));
+        assert_eq!(repo.describe().await.unwrap().files, None);
+    }
+
+    #[tokio::test]
     async fn what_is_not_said_to_be_public_is_private() {
         let server =
             Server::scripted([described(json!({"private": null})), described(json!({}))]).await;
@@ -382,7 +441,10 @@ mod tests {
     async fn an_open_gate_and_a_mirror_that_knows_none_let_in() {
         for answer in [Reply::new(200, &[], "OK"), Reply::new(404, &[], "")] {
             let server = Server::scripted([described(json!({"gated": "auto"})), answer]).await;
-            assert_eq!(repo(&server).describe().await.unwrap().gate, Gate::Gated);
+            assert_eq!(
+                repo(&server).describe().await.unwrap().gate,
+                Gate::Gated(GateMode::Auto)
+            );
         }
     }
 

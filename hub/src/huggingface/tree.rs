@@ -15,6 +15,8 @@ use crate::{Error, Kind, Listing, Result, Revision};
 
 /// A page of 1,000 entries has about 1 MiB.
 const LONGEST_PAGE: u64 = 32 << 20;
+/// Entries of a full page (recorded at the real hub).
+const FULL_PAGE: usize = 1_000;
 
 /// Every file at the repo's own revision.
 pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<Listing> {
@@ -23,7 +25,7 @@ pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<Listing> {
 
 /// Every file at a revision.
 pub(super) async fn list_at(repo: &HuggingFaceRepo, revision: &Revision) -> Result<Listing> {
-    let mut walk = Walk::default();
+    let (mut walk, mut last) = (Walk::default(), 0);
     let mut next = Some(repo.api(&format!(
         "/tree/{}?recursive=true&expand=false",
         super::api::escaped(revision.as_str())
@@ -39,9 +41,29 @@ pub(super) async fn list_at(repo: &HuggingFaceRepo, revision: &Revision) -> Resu
         }
         let page = page(repo, &url, &walk).await?;
         next = next_page(&page, &repo.http)?;
+        last = page.value.len();
         walk.take(page.value)?;
     }
-    Ok(walk.ended())
+    let listing = walk.ended();
+    // A full last page may be one whose link to the next was lost.
+    if last >= FULL_PAGE {
+        check_count(repo, revision, &listing).await?;
+    }
+    Ok(listing)
+}
+
+/// Compares a listing with the number of files that the repo's description tells.
+///
+/// # Errors
+/// [`Kind::Refused`] where it tells more, or nothing.
+async fn check_count(repo: &HuggingFaceRepo, revision: &Revision, listing: &Listing) -> Result<()> {
+    match super::repo::count_of(repo, revision).await? {
+        Some(count) => listing.check_count(count),
+        None => Err(Error::new(
+            Kind::Refused,
+            "the listing ends with a full page, and the hub does not say how many files there are",
+        )),
+    }
 }
 
 /// One page. Once a page was answered, a 403 on a later one is a whim that passes.
@@ -262,6 +284,32 @@ mod tests {
         assert_eq!(listing.files.len(), 2);
         let tree = format!("GET /api/datasets/org/name/tree/{COMMIT}?recursive=true&expand=false");
         assert_eq!(server.lines(), [tree, "GET /api/next?cursor=2".to_owned()]);
+    }
+
+    #[tokio::test]
+    async fn a_full_page_without_a_link_to_the_next_is_doubted() {
+        let full: Vec<Value> = (0..1_000)
+            .map(|number| entry(&format!("{number}")))
+            .collect();
+        let count = |count: usize| json!({"sha": COMMIT, "siblings": vec![json!({"rfilename": "x"}); count]});
+        for (described, fits) in [
+            (count(1_000), true),
+            (count(1_500), false),
+            (json!({"sha": COMMIT}), false),
+        ] {
+            let server =
+                Server::scripted([Reply::json(&full.clone().into()), Reply::json(&described)])
+                    .await;
+            let listed = repo(&server).list().await;
+            assert_eq!(listed.is_ok(), fits, "{listed:?}");
+            if let Err(error) = listed {
+                assert_eq!(error.kind(), Kind::Refused);
+            }
+            assert_eq!(
+                server.lines()[1],
+                format!("GET /api/datasets/org/name/revision/{COMMIT}")
+            );
+        }
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::GateMode;
+
 /// `GET /api/whoami-v2`.
 #[derive(Debug, Deserialize)]
 pub(super) struct WhoAmI {
@@ -37,6 +39,18 @@ pub(super) struct RepoAnswer {
     pub(super) visibility: Option<String>,
     pub(super) gated: Option<Gated>,
     pub(super) disabled: Option<bool>,
+    pub(super) siblings: Option<Count>,
+}
+
+/// How many entries a list has, of which nothing else is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Count(pub(super) u64);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: serde::Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
+        let entries: Vec<serde::de::IgnoredAny> = Deserialize::deserialize(list)?;
+        Ok(Self(entries.len() as u64))
+    }
 }
 
 /// `false`, or how access is granted: `"auto"` or `"manual"`.
@@ -53,6 +67,14 @@ impl Gated {
         match self {
             Self::Switch(closed) => *closed,
             Self::How(how) => !how.is_empty(),
+        }
+    }
+
+    /// How access is granted.
+    pub(super) fn mode(&self) -> GateMode {
+        match self {
+            Self::How(how) if how == "auto" => GateMode::Auto,
+            _ => GateMode::Manual,
         }
     }
 }

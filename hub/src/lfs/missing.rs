@@ -21,6 +21,8 @@ const PARTS_A_CHECK: u64 = 4_000;
 const PART: u64 = 8 << 20;
 /// Addresses remembered at once; the others are asked for again when their turn comes.
 const MOST_KEPT: usize = 4_096;
+/// A check that is answered by nothing is asked so often.
+const ASKED: usize = 2;
 /// Parts of an upload whose addresses are worth keeping until its turn.
 const MOST_PARTS_KEPT: usize = 16;
 
@@ -159,14 +161,22 @@ fn calls(blobs: &[Blob], most: usize, in_parts: bool) -> Vec<Vec<Blob>> {
 /// What a server says of one blob: where it goes, `None` when it is stored, or why it is refused.
 pub(crate) type UploadAnswer = Result<Option<UploadAddress>>;
 
-/// One call. Every blob asked for has its own outcome.
+/// One call. Every blob asked for has its own outcome. Nothing is no answer: it does not mean that a blob is stored.
 async fn ask(lfs: &Lfs, blobs: &[Blob]) -> Result<Vec<(Blob, UploadAnswer)>> {
     let attempt = || async {
         let response = lfs.http.send(lfs.protocol.request(lfs, blobs)?).await?;
         lfs.protocol.answers(lfs, response, blobs).await
     };
     let doubted = || attempt().map_err(|error| lfs.protocol.read_error(error));
-    lfs.http.options().retrying(doubted).await
+    for _ in 0..ASKED {
+        if let Some(answers) = lfs.http.options().retrying(doubted).await? {
+            return Ok(answers);
+        }
+    }
+    Err(Error::new(
+        Kind::Refused,
+        "the hub's blob check was answered by nothing, twice: whether the blobs are stored is not known",
+    ))
 }
 
 /// What Git LFS says of one of the blobs asked for.

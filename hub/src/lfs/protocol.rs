@@ -27,7 +27,7 @@ pub(crate) trait UploadProtocol: Send + Sync {
     /// [`crate::Kind::Invalid`] when it can't be written as JSON.
     fn request(&self, lfs: &Lfs, blobs: &[Blob]) -> Result<Request>;
 
-    /// What an answer says of each of the blobs asked for.
+    /// What an answer says of each of the blobs asked for; `None` where it is well-formed and says nothing about any.
     ///
     /// # Errors
     /// [`crate::Kind::Refused`] for an answer about something nobody asked for; what the server complains of.
@@ -36,7 +36,7 @@ pub(crate) trait UploadProtocol: Send + Sync {
         lfs: &Lfs,
         response: Response,
         asked: &[Blob],
-    ) -> Result<Vec<(Blob, UploadAnswer)>>;
+    ) -> Result<Option<Vec<(Blob, UploadAnswer)>>>;
 
     /// What an error of the check means.
     fn read_error(&self, error: Error) -> Error {
@@ -75,11 +75,11 @@ impl UploadProtocol for GitLfs {
         lfs: &Lfs,
         response: Response,
         asked: &[Blob],
-    ) -> Result<Vec<(Blob, UploadAnswer)>> {
+    ) -> Result<Option<Vec<(Blob, UploadAnswer)>>> {
         let (mut objects, when) =
             batch::objects(lfs, response, lfs.transfers(), asked, LONGEST_ANSWER).await?;
         let answer = |blob: &Blob| (*blob, upload_address(&mut objects, blob, lfs, when));
-        Ok(asked.iter().map(answer).collect())
+        Ok(Some(asked.iter().map(answer).collect()))
     }
 
     async fn put(&self, lfs: &Lfs, upload: WholeUpload) -> Result<()> {

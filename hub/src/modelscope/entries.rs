@@ -53,20 +53,25 @@ impl RepoEntries {
         Ok(is_full)
     }
 
+    /// Whether there are fewer entries than the hub counts.
+    pub(super) fn lacks(&self, total: Option<u64>) -> bool {
+        total.is_some_and(|total| (self.seen.len() as u64) < total)
+    }
+
     /// Checks that there are as many entries as the hub counts.
     ///
     /// # Errors
     /// [`Kind::Refused`] when there are fewer.
     pub(super) fn holds(&self, total: Option<u64>) -> Result<()> {
-        match total {
-            Some(total) if (self.seen.len() as u64) < total => {
+        match total.filter(|_| self.lacks(total)) {
+            Some(total) => {
+                let listed = self.seen.len();
                 let message = format!(
-                    "the hub counts {total} entries and lists {}",
-                    self.seen.len()
+                    "the hub counts {total} entries and lists {listed}: the listing is not whole, and nothing is copied or deleted by it"
                 );
                 Err(Error::new(Kind::Refused, message))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 

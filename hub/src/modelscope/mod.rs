@@ -37,8 +37,8 @@ use crate::http::{Http, HttpOptions};
 use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, Body, ByteStream, Commit, CommitLimits, Committer, Error,
-    File, Kind, Listing, Missing, OwnerRepos, Placement, RefStore, Repo, RepoAt, RepoInfo,
-    RepoPath, Result, Revision, Sha256, Side, Spaces, Token, Visibility,
+    File, GateMode, Gates, Kind, Listing, Missing, OwnerRepos, Placement, RefStore, Repo, RepoAt,
+    RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256, Side, Spaces, Token, Visibility,
 };
 
 /// A repo on ModelScope at a revision. Only the token, addresses in storage and whether the repo could be listed are
@@ -160,6 +160,13 @@ impl BlobStore for ModelScopeRepo {
 }
 
 #[async_trait]
+impl Gates for ModelScopeRepo {
+    async fn create_gated(&self, _: Visibility, mode: GateMode) -> Result<()> {
+        self.create_gated_repo(mode).await
+    }
+}
+
+#[async_trait]
 impl Committer for ModelScopeRepo {
     async fn find(&self) -> Result<Option<RepoInfo>> {
         self.look_up().await
@@ -180,6 +187,10 @@ impl Committer for ModelScopeRepo {
 
     fn placement(&self, path: &RepoPath, size: u64) -> Placement {
         placement::placement(self.at.kind, path, size)
+    }
+
+    fn gates(&self) -> Option<&dyn Gates> {
+        (self.at.kind != RepoKind::Space).then_some(self)
     }
 
     /// modelscope-hub 0.5.1, `constants.py`: `COMMIT_MAX_ACTIONS_PER_REQUEST` (the server's own limit),

@@ -5,13 +5,15 @@ use serde_json::{Value, json};
 
 use super::ModelScopeRepo;
 use crate::http::Request;
-use crate::repo::Gate;
-use crate::{Account, Error, Kind, RepoInfo, RepoKind, Result, Visibility};
+use crate::{Account, Error, Gate, GateMode, Kind, RepoInfo, RepoKind, Result, Visibility};
 
 /// The licence a new repo is given. The hub wants one (modelscope-hub 0.5.1 sends `Apache-2.0` unless told);
 /// `Other` is on its list (`constants.py`, `License`) and claims nothing about files that aren't ours. The
 /// card's own `license:` comes with README.md.
 const LICENSE: &str = "Other";
+
+/// `ProtectedMode` of a gated repo.
+const GATED: u8 = 1;
 
 /// Between the parts of a form. What is sent in one is an id, a digit or [`LICENSE`]: none can hold this.
 const BOUNDARY: &str = "hf2ms-1f3c7a52e0b94d68";
@@ -68,6 +70,7 @@ impl ModelScopeRepo {
                 visibility: visibility_of(&info),
                 gate: gate_of(&info),
                 renamed: None,
+                files: None,
             })),
             Ok(_) => Err(Error::new(
                 Kind::Refused,
@@ -99,9 +102,22 @@ impl ModelScopeRepo {
     /// # Errors
     /// [`Kind::Conflict`] when the id is taken; [`Kind::Invalid`] for a studio, which [`super::space`] creates.
     pub(super) async fn create_repo(&self, visibility: Visibility) -> Result<()> {
+        self.create_as(visibility, Gate::Open).await
+    }
+
+    /// Creates the repo behind a gate. The hub knows gates of private repos only: such a repo is shown, and its files are given to those
+    /// who are let in (`api.py`, `create_repo`).
+    ///
+    /// # Errors
+    /// As [`Self::create_repo`].
+    pub(super) async fn create_gated_repo(&self, mode: GateMode) -> Result<()> {
+        self.create_as(Visibility::Private, Gate::Gated(mode)).await
+    }
+
+    async fn create_as(&self, visibility: Visibility, gate: Gate) -> Result<()> {
         let request = match self.at.kind {
-            RepoKind::Model => self.create_model(visibility)?,
-            RepoKind::Dataset => self.create_dataset(visibility)?,
+            RepoKind::Model => self.create_model(visibility, gate)?,
+            RepoKind::Dataset => self.create_dataset(visibility, gate)?,
             RepoKind::Space => {
                 return Err(Error::new(
                     Kind::Invalid,
@@ -112,21 +128,27 @@ impl ModelScopeRepo {
         self.ask(request).await.map(drop).map_err(read_exists)
     }
 
-    fn create_model(&self, visibility: Visibility) -> Result<Request> {
+    fn create_model(&self, visibility: Visibility, gate: Gate) -> Result<Request> {
         let (owner, name) = (self.at.id.owner(), self.at.id.name());
-        Request::post(self.url(&["api", "v1", "models"]))
-            .json(&json!({"Path": owner, "Name": name, "Visibility": level(visibility), "License": LICENSE}))
+        let mut about = json!({"Path": owner, "Name": name, "Visibility": level(visibility), "License": LICENSE});
+        if gate != Gate::Open {
+            about["ProtectedMode"] = GATED.into();
+        }
+        Request::post(self.url(&["api", "v1", "models"])).json(&about)
     }
 
     /// Datasets want a form where models take JSON (`_legacy_api.py`, `create_repo`).
-    fn create_dataset(&self, visibility: Visibility) -> Result<Request> {
-        let level = level(visibility).to_string();
-        let fields = [
+    fn create_dataset(&self, visibility: Visibility, gate: Gate) -> Result<Request> {
+        let (level, gated) = (level(visibility).to_string(), GATED.to_string());
+        let mut fields = vec![
             ("Owner", self.at.id.owner()),
             ("Name", self.at.id.name()),
             ("Visibility", &level),
             ("License", LICENSE),
         ];
+        if gate != Gate::Open {
+            fields.push(("ProtectedMode", &gated));
+        }
         let request = Request::post(self.url(&["api", "v1", "datasets"]))
             .body("multipart/form-data", form(&fields));
         Ok(request.header(CONTENT_TYPE, HeaderValue::from_static(FORM)))
@@ -198,10 +220,14 @@ pub(super) fn said_visibility(info: &Value) -> Option<Visibility> {
     }
 }
 
-/// `ProtectedMode` 1 is gated, 2 is not (`api.py`, `create_repo`).
+/// `ProtectedMode` 1 is gated, 2 is not (`api.py`, `create_repo`). How access is granted is not told.
 pub(super) fn gate_of(info: &Value) -> Gate {
-    let gated = info["ProtectedMode"] == 1 || info["gated"] == true;
-    if gated { Gate::Gated } else { Gate::Open }
+    let gated = info["ProtectedMode"] == GATED || info["gated"] == true;
+    if gated {
+        Gate::Gated(GateMode::Manual)
+    } else {
+        Gate::Open
+    }
 }
 
 #[cfg(test)]
@@ -314,7 +340,7 @@ mod tests {
                 gate_of(&json!({"ProtectedMode": 1})),
                 gate_of(&json!({"ProtectedMode": 2}))
             ),
-            (Gate::Gated, Gate::Open)
+            (Gate::Gated(GateMode::Manual), Gate::Open)
         );
     }
 
@@ -355,6 +381,26 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with(&format!("--{BOUNDARY}--\r\n")));
+    }
+
+    #[tokio::test]
+    async fn a_gated_repo_is_created_private_with_its_gate() {
+        let server = Server::answering(|_| good(json!({}))).await;
+        for kind in [RepoKind::Model, RepoKind::Dataset] {
+            let repo = repo(&server, kind);
+            repo.create_gated_repo(GateMode::Auto).await.unwrap();
+        }
+        let seen = server.seen();
+        let model = seen[0].json();
+        assert_eq!(
+            (&model["Visibility"], &model["ProtectedMode"]),
+            (&json!(1), &json!(1))
+        );
+        let form = String::from_utf8(seen[1].body.to_vec()).unwrap();
+        assert!(
+            form.contains("name=\"ProtectedMode\"\r\n\r\n1\r\n"),
+            "{form}"
+        );
     }
 
     #[tokio::test]

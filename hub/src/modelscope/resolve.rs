@@ -27,6 +27,7 @@ impl ModelScopeRepo {
             visibility,
             gate: gate_of(&info),
             renamed: None,
+            files: None,
         })
     }
 

@@ -125,18 +125,20 @@ impl ModelScopeRepo {
             .boxed()
     }
 
-    /// Pages until one is short. Later pages are asked ahead of it; what is asked beyond the end does not count.
+    /// Pages until one is short and as many entries are listed as the hub counts: a server may give fewer a page than it is asked for.
+    /// Later pages are asked ahead; what is asked beyond the end does not count.
     async fn read_pages(&self) -> Result<RepoEntries> {
         let mut tree = RepoEntries::default();
         let Entries { entries, total } = self.page(1).await?;
-        if tree.add_page(entries, PAGE)? {
+        if tree.add_page(entries, PAGE)? || tree.lacks(total) {
             let mut pages = stream::iter(2..=MOST_PAGES)
                 .map(|number| self.page(number))
                 .buffered(PAGES_AT_ONCE)
                 .boxed();
             loop {
                 let page = pages.try_next().await?.ok_or_else(too_many_pages)?;
-                if !tree.add_page(page.entries, PAGE)? {
+                let is_empty = page.entries.is_empty();
+                if !tree.add_page(page.entries, PAGE)? && (is_empty || !tree.lacks(total)) {
                     break;
                 }
             }

@@ -2,7 +2,7 @@
 //!
 //! The hub names the blobs it wants; one that it does not mention is stored already, anywhere on the hub
 //! (modelscope-hub 0.5.1, `_upload.py`, `_validate_blobs_batch`). So silence means "stored" inside a good
-//! answer only: whatever is no good answer is an error here.
+//! answer only, one with a list of objects (recorded at the real hub: an empty one): nothing in its place is no answer.
 
 use std::collections::HashMap;
 
@@ -51,15 +51,18 @@ impl UploadProtocol for ModelScopeLfs {
         lfs: &Lfs,
         response: Response,
         asked: &[Blob],
-    ) -> Result<Vec<(Blob, UploadAnswer)>> {
+    ) -> Result<Option<Vec<(Blob, UploadAnswer)>>> {
         let data = errors::data_of(response, lfs.http.redactor()).await?;
+        let Some(objects) = checked(data)? else {
+            return Ok(None);
+        };
         let sizes: HashMap<_, _> = asked.iter().map(|blob| (blob.sha256, blob.size)).collect();
         let mut answers = HashMap::new();
-        for object in checked(data)? {
+        for object in objects {
             answers.insert(asked_for(&object, &sizes)?, self.answer(&lfs.http, object));
         }
         let answer = |blob: &Blob| (*blob, answers.remove(&blob.sha256).unwrap_or(Ok(None)));
-        Ok(asked.iter().map(answer).collect())
+        Ok(Some(asked.iter().map(answer).collect()))
     }
 
     fn read_error(&self, error: Error) -> Error {
@@ -131,11 +134,10 @@ impl ModelScopeLfs {
     }
 }
 
-/// The objects that a check's answer mentions.
-fn checked(data: Value) -> Result<Vec<Object>> {
-    // A good envelope whose `Data` is null mentions nothing, which is how the official client reads it too.
+/// The objects that a check's answer mentions; `None` where it has no list of them. The official client reads that as "all stored".
+fn checked(data: Value) -> Result<Option<Vec<Object>>> {
     if data.is_null() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     if !data.is_object() {
         return Err(refused("the hub answered nothing about the blobs"));
@@ -144,7 +146,7 @@ fn checked(data: Value) -> Result<Vec<Object>> {
         .map_err(|error| refused(format!("not a blob check's answer: {error}")))?;
     only(answer.transfer.as_deref(), "basic", "transfer")?;
     only(answer.hash_algo.as_deref(), "sha256", "hash")?;
-    Ok(answer.objects.unwrap_or_default())
+    Ok(answer.objects)
 }
 
 fn refused(message: impl Into<String>) -> Error {
@@ -260,14 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn more_blobs_than_a_check_takes_are_asked_in_parts() {
-        let server = Server::answering(|seen| {
-            good(if seen.json()["objects"][2].is_null() {
-                Value::Null
-            } else {
-                json!({"objects": null})
-            })
-        })
-        .await;
+        let server = Server::answering(|_| good(json!({"objects": []}))).await;
         let blobs: Vec<_> = (0..130).map(blob).collect();
         assert!(
             repo(&server, RepoKind::Dataset)
@@ -283,6 +278,19 @@ mod tests {
             .map(|seen| seen.json()["objects"].as_array().unwrap().len())
             .collect();
         assert_eq!(counts, [64, 64, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_check_that_is_answered_by_nothing_is_asked_twice_and_then_an_error() {
+        for nothing in [Value::Null, json!({}), json!({"objects": null})] {
+            let all = || good(json!({"objects": [], "reused-objects": []}));
+            let server = Server::scripted([good(nothing.clone()), all()]).await;
+            let missing = repo(&server, RepoKind::Model).missing(&[blob(1)]).await;
+            assert!(missing.unwrap().wanted.is_empty());
+            let (missing, server) = check(good(nothing), &[blob(1)]).await;
+            assert_eq!(missing.unwrap_err().kind(), Kind::Refused);
+            assert_eq!(server.seen().len(), 2);
+        }
     }
 
     #[tokio::test]

@@ -88,6 +88,7 @@ impl RepoAnswer {
             visibility,
             gate: Gate::Open,
             renamed: None,
+            files: None,
         })
     }
 

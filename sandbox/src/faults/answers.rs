@@ -93,6 +93,10 @@ pub async fn changed(mut response: Response<Body>, kind: &Kind, target: &str) ->
             let next = if url == "loop" { target } else { url };
             with(response, "link", &format!("<{next}>; rel=\"next\""))
         }
+        Kind::LoseNext => {
+            response.headers_mut().remove(header::LINK);
+            response
+        }
         Kind::Href { href } if response.headers().contains_key(header::LOCATION) => {
             with(response, "location", href)
         }

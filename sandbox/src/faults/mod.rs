@@ -143,6 +143,8 @@ pub enum Kind {
         /// Where.
         url: String,
     },
+    /// The next page is not told of.
+    LoseNext,
     /// A listing has only its first entries, and says nothing of it.
     Cut {
         /// How many.

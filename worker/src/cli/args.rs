@@ -2,8 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{RepoKind, Revision, Visibility};
+use hf2ms_worker::pipeline::creation::{GatePolicy, VisibilityRequest};
 use hf2ms_worker::plan::CardPolicy;
-use hf2ms_worker::protocol::Transport;
+use hf2ms_worker::protocol::{Transport, VerifyLevel};
 use hf2ms_worker::verbs::migrate::{MigrateRequest, RepoArg};
 
 /// Streams one chunk of a repo from source to destination.
@@ -100,6 +101,9 @@ pub(crate) struct Migrate {
     /// Create the destination public, or write into one that is
     #[arg(long)]
     public: bool,
+    /// What becomes of the gate of a gated source: private (the copy is private) or keep (the gate is set at the copy, too)
+    #[arg(long, value_name = "HOW", default_value = "private", value_parser = GatePolicy::asked)]
+    gated: GatePolicy,
     /// Send README.md as it is, though the destination refuses its license
     #[arg(long)]
     keep_readme: bool,
@@ -109,6 +113,9 @@ pub(crate) struct Migrate {
     /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
     #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked)]
     transport: Transport,
+    /// How the copy is verified: listing, sample (the first and last bytes of the files that were sent, too) or deep (every byte)
+    #[arg(long, value_name = "LEVEL", default_value = "sample", value_parser = VerifyLevel::asked)]
+    verify: VerifyLevel,
 }
 
 fn visibility(text: &str) -> Result<Visibility, String> {
@@ -151,10 +158,14 @@ impl Migrate {
             destination: self.destination,
             kind: self.repo_type,
             revision,
-            visibility,
+            visibility: VisibilityRequest {
+                visibility,
+                gate: self.gated,
+            },
             card,
             overwrite: self.overwrite,
             transport: self.transport,
+            verify: self.verify,
         }
     }
 }

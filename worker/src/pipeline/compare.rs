@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Digest, Error, File, GitSha1, Kind, Listing, Refused, RepoPath, Result, Sha256};
 
+use super::contents::{self, Pair};
 use crate::context::Context;
-use crate::protocol::{Verification, VerifyFile};
+use crate::protocol::{Verification, VerifyFile, VerifyLevel};
 use crate::transfer::budget::held_by_source;
 
 /// Files read at a time.
@@ -15,41 +16,70 @@ const READERS: usize = 32;
 /// A destination that looks wrong is listed again this often: a listing may lag behind the commit.
 const RELISTINGS: usize = 2;
 
-/// Compares `files` with what the destination lists.
+/// The files of which a sample is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sampling {
+    /// Those that the run has stored as blobs.
+    Sent,
+    /// All.
+    All,
+}
+
+/// Compares `files` with what the destination lists, and reads contents there as the options say.
 ///
 /// # Errors
 /// What listing the destination fails with.
-pub async fn compare(context: &Context, files: &[VerifyFile]) -> Result<Verification> {
+pub async fn compare(
+    context: &Context,
+    files: &[VerifyFile],
+    sampling: Sampling,
+) -> Result<Verification> {
     let mut expected: Vec<Expected> = files.iter().map(Expected::new).collect();
     let mut attempts = context.http.attempts().at_most(RELISTINGS);
-    loop {
-        let found = list_and_compare(context, &mut expected).await;
-        let Some(doubt) = doubt(&found) else {
-            return found;
+    let (mut found, listing) = loop {
+        let compared = list_and_compare(context, &mut expected).await;
+        let Some(doubt) = doubt(compared.as_ref().map(|(found, _)| found)) else {
+            break compared?;
         };
         if attempts.wait_after_if(true, doubt).await.is_err() {
-            return found;
+            break compared?;
+        }
+    };
+    let level = context.options.verify;
+    let is_read = |file: &VerifyFile| {
+        let is_chosen = level == VerifyLevel::Deep || sampling == Sampling::All || file.sent;
+        is_chosen && file.file.size > 0
+    };
+    let by_path = by_path(&listing);
+    let mut pairs = Vec::new();
+    for (one, file) in expected.iter().zip(files).filter(|(_, file)| is_read(file)) {
+        if let Some(there) = by_path.get(&one.file.path).filter(|there| one.is(there)) {
+            let wanted = &file.file;
+            pairs.push(Pair { wanted, there });
         }
     }
+    contents::check(context, pairs, level, &mut found).await;
+    Ok(found)
 }
 
 async fn list_and_compare(
     context: &Context,
     expected: &mut [Expected<'_>],
-) -> Result<Verification> {
+) -> Result<(Verification, Listing)> {
     // Without the head a later run can't prove that nothing has changed, and lists again.
     let head = context.destination.head().await.ok().flatten();
     let listing = context.destination.list_branch().await?;
     hash_unknown(context, expected, &listing).await;
-    Ok(Verification {
+    let found = Verification {
         head,
         ..compare_listings(expected, &listing)
-    })
+    };
+    Ok((found, listing))
 }
 
 /// Why another listing may differ: a listing lags behind the commit, and ModelScope now and then answers 403 to a token that may
 /// read.
-fn doubt(found: &Result<Verification>) -> Option<Error> {
+fn doubt(found: std::result::Result<&Verification, &Error>) -> Option<Error> {
     match found {
         Ok(found) => {
             let wrong = found.missing.len() + found.different.len();
@@ -239,6 +269,14 @@ mod tests {
         assert!(!different.is_good());
     }
 
+    fn unsent(file: File, also: Option<Digest>) -> VerifyFile {
+        VerifyFile {
+            file,
+            also,
+            sent: false,
+        }
+    }
+
     /// A file that the source names by Git's id and the destination by its SHA-256, compared while so many bytes of the budget of
     /// 256 KiB are taken.
     async fn compared_within(taken: u64, wrong: bool) -> Option<(Verification, usize)> {
@@ -256,8 +294,8 @@ mod tests {
             .insert(file.path.clone(), there);
         let (context, source, _) = context(source, destination, 1 << 20);
         let _taken = context.budget.reserve(taken).await;
-        let files = [VerifyFile { file, also: None }];
-        let comparing = compare(&context, &files);
+        let files = [unsent(file, None)];
+        let comparing = compare(&context, &files, Sampling::Sent);
         let found = tokio::time::timeout(Duration::from_millis(200), comparing).await;
         let reads = source.reads.lock().unwrap().len();
         found.ok().map(|found| (found.unwrap(), reads))
@@ -284,7 +322,7 @@ mod tests {
     #[test]
     fn a_listing_that_lags_or_is_denied_is_doubted() {
         let (one, two) = (file("a", "1"), file("b", "2"));
-        let doubted = |found| doubt(&found).map(|doubt| doubt.kind());
+        let doubted = |found: Result<Verification>| doubt(found.as_ref()).map(|doubt| doubt.kind());
         let wanted = [one.clone(), two.clone()];
         let missing = compared(&wanted, std::slice::from_ref(&one));
         let different = compared(&wanted, &[one, file("b", "3")]);
@@ -308,13 +346,10 @@ mod tests {
         let (sha256, git) = (Digest::Sha256(sha256), Digest::GitSha1(git));
         let also = |also| {
             let file = by(git, 1);
-            Expected::new(&VerifyFile { file, also }).also
+            Expected::new(&unsent(file, also)).also
         };
         assert_eq!((also(None), also(Some(sha256))), (None, Some(sha256)));
-        let wanted = VerifyFile {
-            file: by(git, 1),
-            also: None,
-        };
+        let wanted = unsent(by(git, 1), None);
         let of_git = Expected::new(&wanted);
         assert!(of_git.is_unknown(&by(sha256, 1)) && !of_git.is(&by(sha256, 1)));
         assert!(!of_git.is_unknown(&by(sha256, 2)) && !of_git.is_unknown(&by(git, 1)));
@@ -325,13 +360,11 @@ mod tests {
         };
         let of_both = Expected::new(&wanted);
         assert!(of_both.is(&by(sha256, 1)) && !of_both.is_unknown(&by(sha256, 1)));
-        let empty = VerifyFile {
-            file: File {
-                digest: Digest::GitSha1(GitSha1::of(b"")),
-                ..file("a", "")
-            },
-            also: None,
+        let empty = File {
+            digest: Digest::GitSha1(GitSha1::of(b"")),
+            ..file("a", "")
         };
+        let empty = unsent(empty, None);
         assert!(
             Expected::new(&empty).is(&file("a", "")),
             "nothing has both digests"

@@ -1,7 +1,91 @@
 //! The creation of a destination: an absent repo is created, one that exists is taken as it is, unless it would show what
 //! is to be hidden. The hub is asked whether it created what was asked for.
 
-use hf2ms_hub::{Destination, Error, Gate, Kind, RepoInfo, Result, Visibility};
+use hf2ms_hub::{Destination, Error, Gate, GateMode, Kind, RepoInfo, Result, Visibility};
+
+use crate::protocol::Creation;
+
+/// What becomes of a source's gate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum GatePolicy {
+    /// The copy is private.
+    #[default]
+    Private,
+    /// The same gate is set at the copy.
+    Keep,
+}
+
+impl GatePolicy {
+    /// Reads what a command line asks for.
+    ///
+    /// # Errors
+    /// Names the policies that there are.
+    pub fn asked(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "private" => Ok(Self::Private),
+            "keep" => Ok(Self::Keep),
+            _ => Err("expected private or keep".to_owned()),
+        }
+    }
+}
+
+/// Who may read a copy that has to be created, as the command line asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VisibilityRequest {
+    /// Its visibility; `None` means that of the source.
+    pub visibility: Option<Visibility>,
+    /// What becomes of the source's gate.
+    pub gate: GatePolicy,
+}
+
+/// Who may read a repo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readers {
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// The gate before its files, if there is one.
+    pub gate: Option<GateMode>,
+}
+
+impl From<Visibility> for Readers {
+    fn from(visibility: Visibility) -> Self {
+        let gate = None;
+        Self { visibility, gate }
+    }
+}
+
+impl From<Creation> for Readers {
+    fn from(
+        Creation {
+            visibility, gate, ..
+        }: Creation,
+    ) -> Self {
+        Self { visibility, gate }
+    }
+}
+
+impl From<&RepoInfo> for Readers {
+    fn from(info: &RepoInfo) -> Self {
+        let gate = match info.gate {
+            Gate::Gated(mode) => Some(mode),
+            Gate::Open | Gate::Untold => None,
+        };
+        let visibility = info.visibility;
+        Self { visibility, gate }
+    }
+}
+
+impl Readers {
+    /// Whether all may read.
+    fn are_all(self) -> bool {
+        self.visibility == Visibility::Public && self.gate.is_none()
+    }
+
+    /// Whether what is meant for these would be seen by all in a repo with the readers `found`.
+    fn are_betrayed_by(self, found: Self) -> bool {
+        self.visibility.is_betrayed_by(found.visibility) || (self.gate.is_some() && found.are_all())
+    }
+}
 
 /// How a destination came to exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +110,10 @@ pub enum CreationError {
         /// The visibility that the hub gave it.
         found: Visibility,
     },
+    /// The destination is open to all, and what would be copied is behind a gate.
+    WouldOpen,
+    /// The hub created the repo without the gate that was asked for.
+    NoGate,
     /// The destination exists, and the account may not see it.
     NotVisible,
 }
@@ -46,6 +134,12 @@ impl From<CreationError> for Error {
             CreationError::ShowsMore { wanted, found } => format!(
                 "the hub created the destination {found}, though {wanted} was asked for, and no file was committed: make it {wanted} there, or delete it"
             ),
+            CreationError::WouldOpen => {
+                "the destination is open to all, and what would be copied is behind a gate: set the gate there, or give --public without --gated keep".to_owned()
+            }
+            CreationError::NoGate => {
+                "the hub created the destination without the gate that was asked for, and no file was committed: set it there, or delete the repo".to_owned()
+            }
             CreationError::NotVisible => {
                 "the destination exists and is not ours to see: take another id".to_owned()
             }
@@ -54,24 +148,48 @@ impl From<CreationError> for Error {
     }
 }
 
-/// The visibility that a copy of `source` is created with, and that a destination which exists must not exceed: what was
-/// asked for, else the source's own. A source that is gated, or may be, counts as private.
-pub fn visibility_of_copy(source: &RepoInfo, asked: Option<Visibility>) -> Visibility {
-    asked.unwrap_or(match source.gate {
-        Gate::Open => source.visibility,
-        Gate::Gated | Gate::Untold => Visibility::Private,
-    })
+/// The readers that a copy of `source` is created with, and that a destination which exists must not exceed: what was
+/// asked for, else the source's own. A source that is gated, or may be, counts as private where its gate is not kept.
+pub fn readers_of_copy(source: &RepoInfo, asked: VisibilityRequest) -> Readers {
+    let (usual, gate) = match source.gate {
+        Gate::Open => (source.visibility, None),
+        Gate::Gated(mode) if asked.gate == GatePolicy::Keep => (source.visibility, Some(mode)),
+        Gate::Gated(_) | Gate::Untold => (Visibility::Private, None),
+    };
+    let visibility = asked.visibility.unwrap_or(usual);
+    Readers { visibility, gate }
+}
+
+/// Asks the hub to create the destination for these readers.
+///
+/// # Errors
+/// What the hub fails with; [`Kind::Denied`] where it has no gates for such a repo.
+pub async fn create(destination: &dyn Destination, wanted: Readers) -> Result<()> {
+    let Some(mode) = wanted.gate else {
+        return destination.create(wanted.visibility).await;
+    };
+    match destination.gates() {
+        Some(gates) => gates.create_gated(wanted.visibility, mode).await,
+        None => Err(no_gates()),
+    }
+}
+
+/// The refusal of a gate that the destination's hub can't set.
+pub fn no_gates() -> Error {
+    let message = "the destination's hub sets no gate for such a repo: leave out --gated keep for a private copy";
+    Error::new(Kind::Denied, message)
 }
 
 /// Makes sure that there is a destination to write to. Many workers may do so at once: one creates it, the others take it.
 ///
 /// # Errors
 /// [`CreationError`]
-pub async fn ensure(destination: &dyn Destination, wanted: Visibility) -> Result<()> {
+pub async fn ensure(destination: &dyn Destination, wanted: impl Into<Readers>) -> Result<()> {
+    let wanted = wanted.into();
     match destination.find().await? {
-        Some(found) => check_not_exposed(wanted, found.visibility)?,
+        Some(found) => check_not_exposed(wanted, &found)?,
         None => {
-            let creation = destination.create(wanted);
+            let creation = create(destination, wanted);
             create_or_adopt(destination, wanted, creation).await?;
         }
     }
@@ -85,7 +203,7 @@ pub async fn ensure(destination: &dyn Destination, wanted: Visibility) -> Result
 /// [`CreationError`]
 pub async fn create_or_adopt(
     destination: &dyn Destination,
-    wanted: Visibility,
+    wanted: Readers,
     creation: impl Future<Output = Result<()>>,
 ) -> std::result::Result<Created, CreationError> {
     match creation.await {
@@ -96,7 +214,7 @@ pub async fn create_or_adopt(
         Err(error) if error.kind() == Kind::Conflict => {
             let found = destination.find().await?;
             let found = found.ok_or(CreationError::NotVisible)?;
-            check_not_exposed(wanted, found.visibility).map(|()| Created::ByAnother)
+            check_not_exposed(wanted, &found).map(|()| Created::ByAnother)
         }
         Err(error) => Err(CreationError::Hub(error)),
     }
@@ -106,16 +224,24 @@ pub async fn create_or_adopt(
 /// [`check_before_commit`].
 async fn check_created(
     destination: &dyn Destination,
-    wanted: Visibility,
+    wanted: Readers,
 ) -> std::result::Result<(), CreationError> {
-    if wanted == Visibility::Public {
+    if wanted.are_all() {
         return Ok(());
     }
-    match destination.find().await?.map(|found| found.visibility) {
-        Some(found) if found.shows_more_than(wanted) => {
-            Err(CreationError::ShowsMore { wanted, found })
-        }
-        _ => Ok(()),
+    let Some(info) = destination.find().await? else {
+        return Ok(());
+    };
+    let (found, visibility) = (Readers::from(&info), wanted.visibility);
+    if found.visibility.shows_more_than(visibility) {
+        return Err(CreationError::ShowsMore {
+            wanted: visibility,
+            found: found.visibility,
+        });
+    }
+    match wanted.gate.is_some() && found.gate.is_none() {
+        true => Err(CreationError::NoGate),
+        false => Ok(()),
     }
 }
 
@@ -126,25 +252,28 @@ async fn check_created(
 /// [`CreationError::WouldShow`], and [`CreationError::NotVisible`] where the hub does not tell.
 pub async fn check_before_commit(
     destination: &dyn Destination,
-    wanted: Visibility,
+    wanted: impl Into<Readers>,
 ) -> std::result::Result<(), CreationError> {
-    if wanted == Visibility::Public {
+    let wanted = wanted.into();
+    if wanted.are_all() {
         return Ok(());
     }
     let found = destination.find().await?.ok_or(CreationError::NotVisible)?;
-    check_not_exposed(wanted, found.visibility)
+    check_not_exposed(wanted, &found)
 }
 
-/// Refuses a destination that shows to everyone what is not public.
+/// Refuses a destination that shows to everyone what is not public, or what is behind a gate.
 ///
 /// # Errors
-/// [`CreationError::WouldShow`]
+/// [`CreationError::WouldShow`], [`CreationError::WouldOpen`]
 pub fn check_not_exposed(
-    wanted: Visibility,
-    found: Visibility,
+    wanted: impl Into<Readers>,
+    found: impl Into<Readers>,
 ) -> std::result::Result<(), CreationError> {
-    match wanted.is_betrayed_by(found) {
-        true => Err(CreationError::WouldShow(wanted)),
+    let (wanted, found) = (wanted.into(), found.into());
+    match wanted.are_betrayed_by(found) {
+        true if wanted.visibility == Visibility::Public => Err(CreationError::WouldOpen),
+        true => Err(CreationError::WouldShow(wanted.visibility)),
         false => Ok(()),
     }
 }
@@ -222,6 +351,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_gate_is_looked_for_once_created_and_before_the_first_commit() {
+        let gated = Readers {
+            visibility: Public,
+            gate: Some(GateMode::Auto),
+        };
+        let with = |has_gates, ignores_gates| FakeDestination {
+            has_gates,
+            ignores_gates,
+            ..FakeDestination::default()
+        };
+        let keeping = with(true, false);
+        ensure(&keeping, gated).await.unwrap();
+        check_before_commit(&keeping, gated).await.unwrap();
+        *keeping.gate.lock().unwrap() = None;
+        let opened = check_before_commit(&keeping, gated).await;
+        assert!(matches!(opened, Err(CreationError::WouldOpen)));
+        for (there, words) in [
+            (with(false, false), "sets no gate"),
+            (with(true, true), "without the gate"),
+            (standing(Public), "open to all"),
+        ] {
+            let refused = ensure(&there, gated).await.unwrap_err();
+            assert!(refused.kind() == Kind::Denied && refused.message().contains(words));
+        }
+        ensure(&standing(Private), gated).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn before_the_first_commit_the_destination_is_looked_at_again() {
         for (wanted, there, is_refused) in [
             (Private, standing(Public), true),
@@ -236,20 +393,32 @@ mod tests {
 
     #[test]
     fn a_gate_makes_the_copy_private_unless_asked_otherwise() {
-        for (gate, asked, expected) in [
-            (Gate::Open, None, Public),
-            (Gate::Gated, None, Private),
-            (Gate::Untold, None, Private),
-            (Gate::Gated, Some(Public), Public),
-            (Gate::Open, Some(Private), Private),
+        let (gated, manual) = (Gate::Gated(GateMode::Manual), Some(GateMode::Manual));
+        let usual = GatePolicy::Private;
+        for (gate, visibility, policy, expected) in [
+            (Gate::Open, None, usual, (Public, None)),
+            (gated, None, usual, (Private, None)),
+            (Gate::Untold, None, usual, (Private, None)),
+            (gated, Some(Public), usual, (Public, None)),
+            (Gate::Open, Some(Private), usual, (Private, None)),
+            (gated, None, GatePolicy::Keep, (Public, manual)),
+            (gated, Some(Private), GatePolicy::Keep, (Private, manual)),
+            (Gate::Open, None, GatePolicy::Keep, (Public, None)),
+            (Gate::Untold, None, GatePolicy::Keep, (Private, None)),
         ] {
             let source = RepoInfo {
                 commit: None,
                 visibility: Public,
                 gate,
                 renamed: None,
+                files: None,
             };
-            assert_eq!(visibility_of_copy(&source, asked), expected, "{gate:?}");
+            let asked = VisibilityRequest {
+                visibility,
+                gate: policy,
+            };
+            let Readers { visibility, gate } = readers_of_copy(&source, asked);
+            assert_eq!((visibility, gate), expected, "{source:?} {asked:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use hf2ms_hub::{Error, Kind, RepoPath, Result};
 
-use super::compare::compare;
+use super::compare::{Sampling, compare};
 use super::creation::check_before_commit;
 use crate::commit;
 use crate::context::Context;
@@ -28,7 +28,8 @@ pub async fn commit_and_verify(
     let committed = context.events.receipt_so_far();
     let failed: Vec<FailedFile> = unsent.iter().chain(&committed.failed).cloned().collect();
     receipts.push(committed);
-    let mut found = compare(context, &plan.verify_job(run, &receipts, &failed).files).await?;
+    let files = plan.verify_job(run, &receipts, &failed).files;
+    let mut found = compare(context, &files, Sampling::Sent).await?;
     let mut failed = failed;
     failed.extend(changed_by_others(context, plan, &mut found));
     let failed = if plan.is_pinned() {
@@ -46,7 +47,11 @@ pub async fn commit_and_verify(
 fn changed_by_others(context: &Context, plan: &Plan, found: &mut Verification) -> Vec<FailedFile> {
     let before = context.events.receipt_so_far().failed.len();
     let equal: HashSet<&RepoPath> = plan.equal_when_compared().collect();
-    let theirs = |path: &mut RepoPath| equal.contains(path);
+    let read = found.contents.as_ref();
+    let wrong: HashSet<RepoPath> =
+        read.map_or_else(HashSet::new, |read| read.wrong.iter().cloned().collect());
+    // Wrong bytes of a file that is listed as it was are nobody's change.
+    let theirs = |path: &mut RepoPath| equal.contains(path) && !wrong.contains(path);
     for path in found.different.extract_if(.., theirs) {
         context.events.failed(&path, &changed_meanwhile("changed"));
         found.checked -= 1;
@@ -133,7 +138,7 @@ async fn commit_files(
     if change.is_empty() {
         return Ok(());
     }
-    check_before_commit(context.destination.as_ref(), plan.creation.visibility).await?;
+    check_before_commit(context.destination.as_ref(), plan.creation).await?;
     let left = commit::write_changeset(context, &change).await?;
     let failed = context.events.receipt_so_far().failed.split_off(before);
     let again: Vec<_> = failed

@@ -24,6 +24,8 @@ pub struct PinnedSource {
     pub git_files: GitFiles,
     /// Lines for the user about how the source is read.
     pub warnings: Vec<String>,
+    /// The line about a copy that is private since the source is gated and its gate is not kept.
+    pub gate_warning: Option<String>,
     hub: Arc<dyn Source>,
 }
 
@@ -95,7 +97,7 @@ impl PinnedSource {
             }
             None => return Err(SourceError::NoCommit(Box::new(at))),
         };
-        warnings.extend(copied_private(&at, info.gate));
+        let gate_warning = copied_private(&at, info.gate);
         let pinned = RepoAt {
             revision: commit,
             ..at.clone()
@@ -109,6 +111,7 @@ impl PinnedSource {
             transport,
             git_files: GitFiles::default(),
             warnings,
+            gate_warning,
             hub,
         })
     }
@@ -129,10 +132,14 @@ impl PinnedSource {
         };
         Ok(Self {
             asked: asked.clone(),
-            info: self.info.clone(),
+            info: RepoInfo {
+                files: None,
+                ..self.info.clone()
+            },
             transport: self.transport,
             git_files: GitFiles::default(),
             warnings: Vec::new(),
+            gate_warning: None,
             hub: open(&at, self.transport, settings)?,
             at,
         })
@@ -158,7 +165,7 @@ impl PinnedSource {
     /// Every file of the commit; by Git where the hub's API is locked, and then all that is read later, too.
     ///
     /// # Errors
-    /// What the hub fails with.
+    /// What the hub fails with; [`Kind::Refused`] where its description counts more files than are listed.
     pub async fn list(&mut self, settings: &Settings) -> Result<Listing, Error> {
         let listing = match self.hub.list().await {
             Err(lock) if lock.kind() == Kind::Locked && self.transport != Transport::Git => {
@@ -170,6 +177,9 @@ impl PinnedSource {
             }
             listed => listed?,
         };
+        if let Some(count) = self.info.files {
+            listing.check_count(count)?;
+        }
         self.git_files = GitFiles::of(&listing);
         Ok(listing)
     }
@@ -248,13 +258,19 @@ fn read_by_git(at: &RepoAt, lock: &Error) -> String {
 
 /// Why the copy of a repo is private though the repo may be public.
 fn copied_private(at: &RepoAt, gate: Gate) -> Option<String> {
-    let why = match gate {
+    let (why, keep) = match gate {
         Gate::Open => return None,
-        Gate::Gated => format!("{} is gated, and gates are not copied", at.id),
-        Gate::Untold => format!("Git does not tell whether {} is public or gated", at.id),
+        Gate::Gated(_) => (
+            format!("{} is gated", at.id),
+            "--gated keep sets the gate there, too, or ",
+        ),
+        Gate::Untold => (
+            format!("Git does not tell whether {} is public or gated", at.id),
+            "",
+        ),
     };
     Some(format!(
-        "{why}: its copy is private, unless --public shows it to everyone"
+        "{why}: its copy is private, unless {keep}--public shows it to everyone"
     ))
 }
 

@@ -6,7 +6,9 @@ use hf2ms_hub::{Digest, File, Kind, RepoPath, Sha256};
 
 use super::diff::{self, ContentKey};
 use super::{Changeset, CommitFile, Plan, PlannedFile, Step};
-use crate::protocol::{self, Chunk, Deletion, FailedFile, Receipt, Stored, VerifyFile, VerifyJob};
+use crate::protocol::{
+    self, Chunk, Deletion, FailedFile, How, Receipt, Stored, VerifyFile, VerifyJob,
+};
 
 impl Plan {
     /// The chunk with this number, from 0; `None` past the last.
@@ -199,6 +201,7 @@ fn expected(planned: &PlannedFile, stored: &HashMap<&RepoPath, &Stored>) -> Veri
         return VerifyFile {
             file,
             also: Some(Digest::GitSha1(edit.git_sha1)),
+            sent: false,
         };
     }
     let standing = planned
@@ -206,6 +209,9 @@ fn expected(planned: &PlannedFile, stored: &HashMap<&RepoPath, &Stored>) -> Veri
         .filter(|_| planned.step == Step::Unchanged)
         .map(|current| current.digest);
     let receipt = stored.get(&file.path);
+    let is_stored = |stored: &&&Stored| !matches!(stored.how, How::Inline | How::Unchanged);
+    let sent = receipt.filter(is_stored).is_some()
+        || matches!(planned.step, Step::Stream | Step::Duplicate | Step::Shared);
     let told = receipt
         .map(|stored| Digest::Sha256(stored.sha256))
         .into_iter();
@@ -223,6 +229,7 @@ fn expected(planned: &PlannedFile, stored: &HashMap<&RepoPath, &Stored>) -> Veri
     VerifyFile {
         file: file.clone(),
         also,
+        sent,
     }
 }
 
@@ -230,7 +237,6 @@ fn expected(planned: &PlannedFile, stored: &HashMap<&RepoPath, &Stored>) -> Veri
 mod tests {
     use super::super::tests::{listed, plan, there};
     use super::*;
-    use crate::protocol::How;
 
     fn three() -> Plan {
         let source = vec![

@@ -23,7 +23,9 @@ use hf2ms_hub::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Chunking, Creation, Edit, ExistingFile, PlanSummary, WorkerOptions};
+use crate::protocol::{
+    Chunking, Creation, Edit, ExistingFile, PlanSummary, VerifyLevel, WorkerOptions,
+};
 
 pub use by_git::GitFiles;
 pub use card::CardPolicy;
@@ -181,6 +183,11 @@ impl Plan {
         plan
     }
 
+    /// Whether contents are to be read at the destination though nothing is to be done.
+    pub fn reads_contents(&self) -> bool {
+        self.options.verify == VerifyLevel::Deep
+    }
+
     /// A plan of blobs alone, each of which moves: what a mirror does between its scan and its push.
     pub fn of_blobs(
         source: RepoAt,
@@ -202,6 +209,7 @@ impl Plan {
             destination,
             creation: Creation {
                 visibility: Visibility::Private,
+                gate: None,
                 exists: true,
                 sdk: None,
             },

@@ -50,6 +50,7 @@ pub(crate) fn order(prune: Option<MaxDelete>) -> PlanRequest {
         destination: at("modelscope", "master"),
         creation: Creation {
             visibility: Visibility::Public,
+            gate: None,
             exists: true,
             sdk: None,
         },

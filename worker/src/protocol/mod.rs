@@ -7,8 +7,9 @@ mod memory;
 mod mirror;
 mod receipt;
 mod results;
+mod verify_level;
 
-use hf2ms_hub::{Digest, File, RepoAt, Sdk, Visibility};
+use hf2ms_hub::{Digest, File, GateMode, RepoAt, Sdk, Visibility};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,8 @@ pub use mirror::{
     RefState, RefUpdate, Safeguard, Safeguards, Scan, ScanJob, ScanOutput, ScratchFolder, is_plain,
 };
 pub use receipt::{FailedFile, How, Receipt, Stored};
-pub use results::{EndpointCheck, PlanSummary, Verification};
+pub use results::{ContentsRead, EndpointCheck, PlanSummary, Verification};
+pub use verify_level::VerifyLevel;
 
 /// The version of everything in this module.
 pub const VERSION: u32 = 1;
@@ -75,6 +77,9 @@ pub struct VerifyFile {
     /// The digest of the other kind, where it is known: a hub lists one or the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub also: Option<Digest>,
+    /// Whether the run has stored it as a blob.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sent: bool,
 }
 
 /// Streams, memory and transport of a worker.
@@ -93,6 +98,9 @@ pub struct WorkerOptions {
     /// Workers that ask the hubs at a time, this one included. After a wait that a hub asks of all they come back one after the other.
     #[serde(skip_serializing_if = "is_alone")]
     pub workers: u32,
+    /// How the destination is verified.
+    #[serde(skip_serializing_if = "VerifyLevel::is_usual")]
+    pub verify: VerifyLevel,
 }
 
 fn is_alone(workers: &u32) -> bool {
@@ -107,6 +115,7 @@ impl Default for WorkerOptions {
             transport: Transport::Auto,
             scratch: None,
             workers: 1,
+            verify: VerifyLevel::USUAL,
         }
     }
 }
@@ -191,6 +200,9 @@ pub enum Deletion {
 pub struct Creation {
     /// The visibility it gets.
     pub visibility: Visibility,
+    /// The gate it gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateMode>,
     /// It exists already: nothing is created or changed.
     pub exists: bool,
     /// What runs the app, if it is a Space or studio.

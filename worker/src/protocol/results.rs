@@ -4,6 +4,8 @@ use hf2ms_hub::{Refused, RepoPath, Revision};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::VerifyLevel;
+
 /// Whether an endpoint answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndpointCheck {
@@ -36,6 +38,30 @@ pub struct Verification {
     /// Where the destination stood just before it was listed, if its hub tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Revision>,
+    /// How much of the destination was read.
+    #[serde(default)]
+    pub level: VerifyLevel,
+    /// The contents that were read there; absent where only the listing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<ContentsRead>,
+}
+
+/// The contents that a verification has read at the destination.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContentsRead {
+    /// Files of which bytes were read and found right.
+    pub files: u64,
+    /// Files of which bytes were to be read, or among which they were chosen: of a run's sample those that it stored as blobs, equal
+    /// ones once.
+    pub of: u64,
+    /// Bytes read of them.
+    pub bytes: u64,
+    /// Files whose bytes are not those that the destination lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrong: Vec<RepoPath>,
+    /// The seed of the random choice, where not all were chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u32>,
 }
 
 impl Verification {
@@ -45,6 +71,28 @@ impl Verification {
             && self.missing.is_empty()
             && self.different.is_empty()
             && self.unread.is_empty()
+    }
+
+    /// What was compared, in half a sentence for people.
+    pub fn scope(&self) -> String {
+        let Some(ContentsRead {
+            files, of, seed, ..
+        }) = &self.contents
+        else {
+            return "by the destination's listing alone".to_owned();
+        };
+        if self.level == VerifyLevel::Deep {
+            return format!("every byte read of the {files} that are not empty");
+        }
+        let listed = self.checked.saturating_sub(*of);
+        let chosen = seed.map_or(String::new(), |seed| format!(", chosen by seed {seed}"));
+        let others = match files == of {
+            true => format!("{of}"),
+            false => format!("{files} of {of}"),
+        };
+        format!(
+            "{listed} by the destination's listing alone; the first and last bytes read of {others} others{chosen}"
+        )
     }
 }
 

@@ -5,18 +5,23 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use hf2ms_hub::{
-    Destination, Error, Hub, Kind, Listing, RepoAt, RepoId, RepoKind, Result, Revision, Visibility,
+    Destination, Error, Hub, Kind, Listing, RepoAt, RepoId, RepoKind, Result, Revision,
     open_destination_over,
 };
 
 use crate::context::Context;
 use crate::events::Events;
-use crate::pipeline::creation::{Created, check_not_exposed, create_or_adopt, visibility_of_copy};
+use crate::pipeline::creation::{
+    Created, Readers, VisibilityRequest, check_not_exposed, create, create_or_adopt,
+    readers_of_copy,
+};
 use crate::pipeline::finish::commit_and_verify;
 use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
 use crate::pipeline::source::PinnedSource;
 use crate::plan::{CardPolicy, Plan, PlanRequest};
-use crate::protocol::{Chunking, Creation, Deletion, Event, Exit, Transport, WorkerOptions};
+use crate::protocol::{
+    Chunking, Creation, Deletion, Event, Exit, Transport, VerifyLevel, WorkerOptions,
+};
 use crate::settings::{Access, Settings};
 use crate::transfer::mover::move_blobs;
 
@@ -73,14 +78,16 @@ pub struct MigrateRequest {
     pub kind: Option<RepoKind>,
     /// A branch, tag or commit of the source.
     pub revision: Revision,
-    /// Who may see a repo that has to be created; `None` means as with the source.
-    pub visibility: Option<Visibility>,
+    /// Who may read a repo that has to be created.
+    pub visibility: VisibilityRequest,
     /// What is done about a card that the destination refuses.
     pub card: CardPolicy,
     /// Whether files are written that someone else has changed at the destination meanwhile.
     pub overwrite: bool,
     /// How blobs are read and stored.
     pub transport: Transport,
+    /// How the copy is verified.
+    pub verify: VerifyLevel,
 }
 
 impl MigrateRequest {
@@ -145,8 +152,8 @@ async fn copy(
     let mut plan =
         make_whole_plan(request, &mut source, to, destination.as_ref(), settings).await?;
     if !plan.creation.exists {
-        let wanted = plan.creation.visibility;
-        let creation = destination.create(wanted);
+        let wanted = Readers::from(plan.creation);
+        let creation = create(destination.as_ref(), wanted);
         let created = create_or_adopt(destination.as_ref(), wanted, creation).await?;
         let listing = destination.list_branch().await?;
         match created {
@@ -191,33 +198,24 @@ async fn make_whole_plan(
     destination: &dyn Destination,
     settings: &Settings,
 ) -> Result<Plan> {
-    let visibility = visibility_of_copy(&source.info, request.visibility);
+    let readers = readers_of_copy(&source.info, request.visibility);
     let existing = destination.find().await?;
     if let Some(info) = &existing {
-        check_not_exposed(visibility, info.visibility)?;
+        check_not_exposed(readers, info)?;
     }
     let current = match &existing {
         Some(_) => destination.list_branch().await?,
         None => Listing::default(),
     };
     let listing = source.list(settings).await?;
-    let chunking = Chunking::Even { containers: 1 };
-    let plan_request = PlanRequest {
-        source: source.at.clone(),
-        asked: source.asked.clone(),
-        destination: to,
-        creation: Creation {
-            visibility,
-            exists: existing.is_some(),
-            sdk: None,
-        },
-        chunking,
-        prune: None,
-        options: WorkerOptions {
-            transport: source.transport,
-            ..WorkerOptions::default()
-        },
+    let creation = Creation {
+        visibility: readers.visibility,
+        gate: readers.gate,
+        exists: existing.is_some(),
+        sdk: None,
     };
+    let plan_request = plan_request(request, source, to, creation);
+    let chunking = plan_request.chunking;
     let listings = Listings {
         source: listing,
         destination: &current,
@@ -239,9 +237,35 @@ async fn make_whole_plan(
     .await?;
     plan.overwrite = request.overwrite;
     plan.check_folder_limit(destination.limits().folder_entries)?;
-    let warnings = source.warnings.iter().chain(&plan.warnings);
+    let of_gate = source
+        .gate_warning
+        .iter()
+        .filter(|_| readers.gate.is_none());
+    let warnings = source.warnings.iter().chain(of_gate).chain(&plan.warnings);
     warnings.for_each(|warning| tracing::warn!("{warning}"));
     Ok(plan)
+}
+
+/// What is asked of the plan.
+fn plan_request(
+    request: &MigrateRequest,
+    source: &PinnedSource,
+    destination: RepoAt,
+    creation: Creation,
+) -> PlanRequest {
+    PlanRequest {
+        source: source.at.clone(),
+        asked: source.asked.clone(),
+        destination,
+        creation,
+        chunking: Chunking::Even { containers: 1 },
+        prune: None,
+        options: WorkerOptions {
+            transport: source.transport,
+            verify: request.verify,
+            ..WorkerOptions::default()
+        },
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `verify`: compares every file of a destination with a manifest.
 
 use crate::context::Context;
-use crate::pipeline::compare::compare;
+use crate::pipeline::compare::{Sampling, compare};
 use crate::protocol::{Event, Exit, VerifyJob};
 
 /// Compares the job's files and says what was found.
@@ -10,7 +10,7 @@ pub async fn verify(context: &Context, job: &VerifyJob) -> Exit {
     context
         .events
         .start("verify", &job.run, 0, job.files.len() as u64, bytes);
-    match compare(context, &job.files).await {
+    match compare(context, &job.files, Sampling::All).await {
         Ok(found) => {
             let exit = found.exit();
             context.events.say(&Event::Verified(found));
@@ -56,7 +56,11 @@ mod tests {
             destination: order.destination,
             files: files
                 .into_iter()
-                .map(|file| VerifyFile { file, also: None })
+                .map(|file| VerifyFile {
+                    file,
+                    also: None,
+                    sent: false,
+                })
                 .collect(),
             options: WorkerOptions::default(),
         };

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use hf2ms_hub::{
-    Account, Destination, Listing, RepoAt, RepoInfo, Revision, Visibility, open_destination,
-    open_space,
+    Account, Destination, Listing, RepoAt, RepoInfo, Revision, open_destination, open_space,
 };
-use hf2ms_worker::pipeline::creation::{self, Created, CreationError, create_or_adopt};
+use hf2ms_worker::pipeline::creation::{
+    self, Created, CreationError, Readers, create_or_adopt, no_gates,
+};
 use hf2ms_worker::protocol::Creation;
 
 use crate::args::filter::Filter;
@@ -119,13 +120,14 @@ impl DestinationRepo {
     /// # Errors
     /// It can't be created, may not be seen, or is public when what comes is not.
     pub async fn create(&self, creation: Creation, settings: &Settings) -> CliResult<Created> {
-        let wanted = creation.visibility;
+        let wanted = Readers::from(creation);
         let created = create_or_adopt(self.hub.as_ref(), wanted, async {
             match creation.sdk {
-                None => self.hub.create(wanted).await,
+                None => creation::create(self.hub.as_ref(), wanted).await,
+                Some(_) if wanted.gate.is_some() => Err(no_gates()),
                 Some(sdk) => {
                     open_space(&settings.destination(&self.at)?, settings.http())?
-                        .create_space(wanted, sdk)
+                        .create_space(wanted.visibility, sdk)
                         .await
                 }
             }
@@ -136,14 +138,15 @@ impl DestinationRepo {
         })
     }
 
-    /// Refuses a destination that would show to everyone what is to have this visibility.
+    /// Refuses a destination that would show to everyone what is to have these readers.
     ///
     /// # Errors
     /// That it would.
-    pub fn check_not_exposed(&self, wanted: Visibility) -> CliResult<()> {
+    pub fn check_not_exposed(&self, wanted: impl Into<Readers>) -> CliResult<()> {
         match &self.info {
-            Some(info) => creation::check_not_exposed(wanted, info.visibility)
-                .map_err(|error| self.not_usable(&error)),
+            Some(info) => {
+                creation::check_not_exposed(wanted, info).map_err(|error| self.not_usable(&error))
+            }
             None => Ok(()),
         }
     }
@@ -157,6 +160,12 @@ impl DestinationRepo {
             ),
             CreationError::ShowsMore { wanted, found } => format!(
                 "{hub} created {id} {found}, though {wanted} was asked for, and no file was committed: make it {wanted} there, or delete it"
+            ),
+            CreationError::WouldOpen => format!(
+                "{id} is open to all at the destination, and what would be copied is behind a gate: set the gate there, or use --dest with another id"
+            ),
+            CreationError::NoGate => format!(
+                "{hub} created {id} without the gate that was asked for, and no file was committed: set it there, or delete the repo"
             ),
             CreationError::NotVisible => {
                 format!("{id} exists on {hub} and is not ours to see: use --dest with another id")

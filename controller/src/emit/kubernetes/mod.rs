@@ -43,6 +43,11 @@ pub fn emit(plan: &Plan, cluster: &Cluster) -> CliResult<String> {
             "a Space can't be created from a cluster: use hf2ms migrate",
         ));
     }
+    if plan.creation.gate.is_some() && !plan.creation.exists {
+        return Err(CliError::usage(
+            "a gated repo can't be created from a cluster: use hf2ms migrate, or create it first",
+        ));
+    }
     if plan.source.kind != plan.destination.kind {
         let (from, to) = (plan.source.kind, plan.destination.kind);
         return Err(CliError::usage(format!(

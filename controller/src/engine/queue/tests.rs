@@ -94,6 +94,7 @@ fn plan(id: &str, sizes: &[u64]) -> Plan {
         destination: at("modelscope", id),
         creation: Creation {
             visibility: Visibility::Public,
+            gate: None,
             exists: true,
             sdk: None,
         },

@@ -1,0 +1,163 @@
+//! Bytes that a hub says it has: the blob check before the commit, and what is read afterwards.
+
+use super::*;
+
+/// A blob of two files, of which the larger has a middle that no sample reads.
+fn two_blobs() -> World {
+    let world = World::new();
+    let files = json!([
+        {"path": "bad.safetensors", "size": 400_000, "seed": 3},
+        {"path": "good.safetensors", "size": 100_000, "seed": 77}, {"path": "good.txt", "text": "good"}]);
+    seed(&world, "model", &files);
+    world
+}
+
+/// An answer of ModelScope that is good and holds this.
+fn good(data: &Value) -> Value {
+    let body = json!({"Code": 200, "Data": data, "Message": "", "Success": true});
+    json!({"do": "status", "status": 200, "body": body})
+}
+
+/// Storage that answers well to an upload and keeps nothing of it.
+fn keeps_nothing(world: &World, path: &str) {
+    let rule =
+        json!({"route": "ms_storage.put", "path": digest(world, path), "kind": good(&json!({}))});
+    fault(world, &rule);
+}
+
+/// ModelScope's blob check takes everything for stored, from the `skip`th on.
+fn says_that_all_is_stored(world: &World, skip: u64) {
+    let answer = good(&json!({"objects": [], "reused-objects": []}));
+    fault(
+        world,
+        &json!({"route": "ms.batch", "kind": answer, "skip": skip}),
+    );
+}
+
+// 65
+#[test]
+fn storage_that_keeps_nothing_is_noticed_before_the_commit() {
+    let world = two_blobs();
+    keeps_nothing(&world, "bad.safetensors");
+    let ran = migrate(&world);
+    let report = fails_for(&world, &ran, 1, &["bad.safetensors"]);
+    assert!(
+        report["failed"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("does not have it"),
+        "{report}"
+    );
+    others_arrived(&world, &["bad.safetensors"]);
+}
+
+// 65
+#[test]
+fn a_blob_check_that_is_answered_by_nothing_is_no_success() {
+    let world = two_blobs();
+    fault(
+        &world,
+        &json!({"route": "ms.batch", "kind": good(&Value::Null)}),
+    );
+    let ran = migrate(&world);
+    let report = fails_for(&world, &ran, 1, &["bad.safetensors", "good.safetensors"]);
+    let error = report["failed"][0]["error"].as_str().unwrap();
+    assert!(error.contains("answered by nothing, twice"), "{report}");
+    assert!(!holds(&world, "ms", "model").contains_key("bad.safetensors"));
+}
+
+// 65
+#[test]
+fn bytes_that_are_not_there_after_the_commit_are_no_success() {
+    let world = two_blobs();
+    keeps_nothing(&world, "bad.safetensors");
+    // Once it is asked what it wants, and then it takes everything for stored.
+    says_that_all_is_stored(&world, 1);
+    let ran = migrate(&world);
+    let report = ran.event("report");
+    assert_eq!(ran.code, 1, "{report}");
+    let unread = &report["verification"]["unread"];
+    assert_eq!(unread[0]["path"], "bad.safetensors", "{report}");
+    assert_eq!(unread.as_array().unwrap().len(), 1, "{report}");
+    let listing = [
+        "migrate",
+        "alice/model",
+        "--dest",
+        "alice/blind",
+        "--verify",
+        "listing",
+    ];
+    let ran = world.run_with(&listing, &[("HF2MS_RETRY_BASE", "0.01")]);
+    assert!(
+        ran.code == 0 && ran.stdout.contains("done and verified (listing)"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout
+            .contains("3 files: by the destination's listing alone"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn the_report_says_how_much_was_read() {
+    let world = two_blobs();
+    let ran = migrate(&world);
+    let report = ran.event("report");
+    assert_eq!(
+        (ran.code, &report["verified"]),
+        (0, &json!("sampled")),
+        "{report}"
+    );
+    let contents = &report["verification"]["contents"];
+    assert_eq!(
+        (&contents["files"], &contents["of"]),
+        (&json!(2), &json!(2))
+    );
+    let ran = world.run(&["migrate", "alice/model"]);
+    assert!(
+        ran.code == 0 && ran.stdout.contains("done and verified (sampled)"),
+        "{}",
+        ran.stdout
+    );
+    seed(
+        &world,
+        "model",
+        &json!([{"path": "new.txt", "text": "new"}]),
+    );
+    let ran = world.run(&["migrate", "alice/model"]);
+    assert!(
+        ran.stdout.contains("done and verified (listing)"),
+        "no blob was sent: {}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn deep_reads_every_byte_and_finds_one_that_is_wrong() {
+    let world = two_blobs();
+    let path = digest(&world, "bad.safetensors");
+    let corrupt =
+        json!({"route": "ms_storage.get", "path": path, "kind": {"do": "corrupt", "at": 200_000}});
+    fault(&world, &corrupt);
+    assert_eq!(migrate(&world).code, 0, "the sample does not read it");
+    assert_eq!(world.run(&["verify", "alice/model", "--sample"]).code, 0);
+    let ran = world.run(&["verify", "alice/model", "--deep", "--json"]);
+    let found = &ran.event("verified")["verification"];
+    assert_eq!(
+        (ran.code, &found["different"]),
+        (4, &json!(["bad.safetensors"])),
+        "{found}"
+    );
+    let deep = ["migrate", "alice/model", "--verify", "deep"];
+    assert_eq!(world.run(&deep).code, 4, "though there is nothing to send");
+    world.admin("DELETE", "/faults", "");
+    let ran = world.run(&deep);
+    assert!(
+        ran.code == 0 && ran.stdout.contains("done and verified (every byte)"),
+        "{}",
+        ran.stdout
+    );
+}

@@ -1,0 +1,22 @@
+//! What hubs in memory say of themselves.
+
+use hf2ms_hub::{Account, Gate, RepoInfo, Visibility};
+
+pub(super) fn account() -> Account {
+    Account {
+        name: "alice".to_owned(),
+        organisations: Vec::new(),
+        can_write: Some(true),
+    }
+}
+
+/// An open repo whose hub tells no commits.
+pub(super) fn info(visibility: Visibility) -> RepoInfo {
+    RepoInfo {
+        commit: None,
+        visibility,
+        gate: Gate::Open,
+        renamed: None,
+        files: None,
+    }
+}
