@@ -1,6 +1,7 @@
 //! Hubs in memory, with faults on demand, for this crate's own tests.
 
 mod answers;
+mod faults;
 mod observed;
 
 use std::collections::{HashMap, VecDeque};
@@ -22,29 +23,8 @@ use crate::context::Context;
 use crate::events::Events;
 use crate::protocol::{Memory, VerifyLevel, WorkerOptions};
 use answers::{account, info};
+pub(crate) use faults::{CommitFault, ReadFault};
 pub(crate) use observed::{EventLog, SteppedClock};
-
-/// What goes wrong at the next read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum ReadFault {
-    Cut(usize),
-    IgnoreRange,
-    Expired,
-    Corrupt,
-    Fail(Kind),
-}
-
-/// What goes wrong at the next commit.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum CommitFault {
-    BranchMoved,
-    LostAnswer,
-    Fail(Kind),
-    /// The hub names this path.
-    Naming(Kind, &'static str),
-    /// Someone deletes this path first, and the hub refuses the whole.
-    Gone(&'static str),
-}
 
 #[derive(Default)]
 pub(crate) struct FakeSource {
@@ -165,6 +145,16 @@ pub(crate) struct FakeDestination {
     pub(crate) tip: Mutex<Option<u64>>,
     /// How often its branch was listed.
     pub(crate) listings: Mutex<usize>,
+    /// What goes wrong when it is.
+    pub(crate) listing_faults: Mutex<VecDeque<Kind>>,
+    /// How often its branch's commit was asked for.
+    pub(crate) heads: Mutex<usize>,
+    /// The parent of each commit.
+    pub(crate) parents: Mutex<Vec<Option<Revision>>>,
+    /// It says that it refuses a commit whose parent is an older one.
+    pub(crate) checks_parent: bool,
+    /// Its answers to commits tell no id.
+    pub(crate) tells_no_id: bool,
     /// Cards that hold this are refused.
     pub(crate) bad_card: Option<&'static str>,
     pub(crate) checks: Mutex<Vec<usize>>,
@@ -214,6 +204,7 @@ impl FakeDestination {
         }
         self.commits.lock().unwrap().push(names);
         self.messages.lock().unwrap().push(commit.message.clone());
+        self.parents.lock().unwrap().push(commit.parent.clone());
     }
 }
 
@@ -233,6 +224,7 @@ impl Repo for FakeDestination {
     }
 
     async fn head(&self) -> Result<Option<Revision>> {
+        *self.heads.lock().unwrap() += 1;
         let tip = *self.tip.lock().unwrap();
         Ok(tip.map(|tip| format!("{tip:040}").parse().unwrap()))
     }
@@ -326,6 +318,9 @@ impl Committer for FakeDestination {
 
     async fn list_branch(&self) -> Result<Listing> {
         *self.listings.lock().unwrap() += 1;
+        if let Some(kind) = self.listing_faults.lock().unwrap().pop_front() {
+            return Err(Error::new(kind, "no listing"));
+        }
         let files = self.files.lock().unwrap();
         let listed = files.iter().map(|(path, blob)| Listed {
             file: File {
@@ -358,7 +353,7 @@ impl Committer for FakeDestination {
             commit_time,
             folder_entries: None,
             checks_blobs: !self.blind,
-            checks_parent: false,
+            checks_parent: self.checks_parent,
         }
     }
 
@@ -386,6 +381,9 @@ impl Committer for FakeDestination {
         match fault {
             Some(CommitFault::BranchMoved) => Err(Error::new(Kind::Conflict, "branch changed")),
             Some(CommitFault::Fail(kind)) => Err(Error::new(kind, "no")),
+            Some(CommitFault::Wait(wait)) => {
+                Err(Error::new(Kind::RateLimited, "later").with_retry_after(Some(wait)))
+            }
             Some(CommitFault::Naming(kind, path)) => {
                 Err(Error::new(kind, "no").naming(vec![path.to_owned()]))
             }
@@ -401,7 +399,8 @@ impl Committer for FakeDestination {
                 self.apply(commit);
                 let mut tip = self.tip.lock().unwrap();
                 *tip = tip.map(|tip| tip + 1);
-                Ok(tip.map(|tip| format!("{tip:040}")))
+                let told = tip.filter(|_| !self.tells_no_id);
+                Ok(told.map(|tip| format!("{tip:040}")))
             }
         }
     }

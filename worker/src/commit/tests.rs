@@ -1,5 +1,6 @@
 //! A changeset written to a destination in memory, with faults on demand.
 
+mod looks;
 mod order;
 mod others;
 

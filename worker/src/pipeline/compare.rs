@@ -208,7 +208,7 @@ mod tests {
     use hf2ms_hub::{Blob, Listed};
 
     use super::*;
-    use crate::protocol::Exit;
+    use crate::protocol::{Exit, Transport};
     use crate::testing::{FakeDestination, FakeSource, content, context};
 
     fn file(path: &str, content: &str) -> File {
@@ -317,6 +317,82 @@ mod tests {
             compared_within(256 * 1024, false).await.is_none(),
             "the budget is asked"
         );
+    }
+
+    #[tokio::test]
+    async fn a_file_that_the_source_unpacks_whole_is_hashed_within_the_whole_budget() {
+        let unpacked = vec![0_u8; (4 << 20) + 1];
+        for taken in [0, 1] {
+            let mut source = FakeSource::default();
+            let file = source.git("vocab.json", unpacked.clone());
+            let (sha256, size) = (Sha256::of(&unpacked), file.size);
+            let destination = FakeDestination::default();
+            let blob = Blob { sha256, size };
+            let there = HashMap::from([(file.path.clone(), blob)]);
+            *destination.files.lock().unwrap() = there;
+            let (mut context, ..) = context(source, destination, 1 << 20);
+            context.transfer.options.transport = Transport::Git;
+            let _taken = context.budget.reserve(taken).await;
+            let files = [unsent(file, None)];
+            let comparing = compare(&context, &files, Sampling::Sent);
+            match taken {
+                0 => assert_eq!(comparing.await.unwrap().equal, 1),
+                _ => assert!(
+                    tokio::time::timeout(Duration::from_millis(50), comparing)
+                        .await
+                        .is_err(),
+                    "the budget is asked"
+                ),
+            }
+        }
+    }
+
+    /// What is found of a file that the run has sent, one that it has not, and an empty one.
+    async fn read_there(level: VerifyLevel, sampling: Sampling) -> Verification {
+        let mut source = FakeSource::default();
+        let destination = FakeDestination {
+            tip: Some(7).into(),
+            ..FakeDestination::default()
+        };
+        let contents = [
+            ("sent.bin", "one"),
+            ("unsent.bin", "two"),
+            ("empty.bin", ""),
+        ];
+        let files = contents.map(|(path, content)| {
+            let file = source.lfs(path, content);
+            let sha256 = Sha256::of(content.as_bytes());
+            let (mut blobs, mut there) = (
+                destination.blobs.lock().unwrap(),
+                destination.files.lock().unwrap(),
+            );
+            let size = file.size;
+            blobs.insert(sha256, content.into());
+            there.insert(file.path.clone(), Blob { sha256, size });
+            VerifyFile {
+                sent: path == "sent.bin",
+                ..unsent(file, None)
+            }
+        });
+        let (mut context, ..) = context(source, destination, 1 << 20);
+        context.transfer.options.verify = level;
+        compare(&context, &files, sampling).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_sample_of_a_run_reads_what_it_sent_and_anything_more_reads_every_file_with_content()
+    {
+        for (level, sampling, of) in [
+            (VerifyLevel::Sample, Sampling::Sent, 1),
+            (VerifyLevel::Sample, Sampling::All, 2),
+            (VerifyLevel::Deep, Sampling::Sent, 2),
+        ] {
+            let found = read_there(level, sampling).await;
+            let read = found.contents.unwrap();
+            assert_eq!((read.of, read.files, found.equal), (of, of, 3), "{level:?}");
+            let head = format!("{:040}", 7).parse().ok();
+            assert_eq!(found.head, head);
+        }
     }
 
     #[test]

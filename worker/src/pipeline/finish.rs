@@ -180,3 +180,134 @@ pub async fn rebase_on_destination(context: &Context, plan: &mut Plan) -> Result
     plan.rebase_on(&context.destination.list_branch().await?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use hf2ms_hub::{Blob, Sha256};
+
+    use super::*;
+    use crate::plan::tests::{listed, listing, plan, there};
+    use crate::protocol::ContentsRead;
+    use crate::testing::{FakeDestination, FakeSource, context};
+
+    fn failed(path: &str, kind: Kind) -> FailedFile {
+        FailedFile {
+            path: path.to_owned(),
+            error: "no".to_owned(),
+            kind,
+        }
+    }
+
+    /// The paths of failures, each with its error's kind and whether it tells of this.
+    fn told<'a>(failed: &'a [FailedFile], words: &str) -> Vec<(&'a str, Kind, bool)> {
+        let told = |failed: &'a FailedFile| {
+            let tells = failed.error.contains(words);
+            (failed.path.as_str(), failed.kind, tells)
+        };
+        failed.iter().map(told).collect()
+    }
+
+    /// A copy of three files whose source lists this as the first later on, and its failures: of the first and second content that
+    /// is corrupt, and of the third another one.
+    async fn compared_again(first: &[u8]) -> Vec<FailedFile> {
+        let files = |first| {
+            vec![
+                listed("a.txt", first, false),
+                listed("b.txt", b"b", false),
+                listed("c.txt", b"c", false),
+            ]
+        };
+        let mut source = FakeSource::default();
+        source.listing = listing(files(first));
+        let (context, ..) = context(source, FakeDestination::default(), 1 << 20);
+        let plan = plan(files(b"a"), vec![], None);
+        let failed = vec![
+            failed("a.txt", Kind::Corrupt),
+            failed("b.txt", Kind::Corrupt),
+            failed("c.txt", Kind::NotFound),
+        ];
+        compare_with_source(&context, &plan, failed).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_source_that_has_changed_explains_corrupt_content_and_no_other_failure() {
+        let same = compared_again(b"a").await;
+        let kinds = [Kind::Corrupt, Kind::Corrupt, Kind::NotFound];
+        assert!(same.iter().map(|failed| failed.kind).eq(kinds), "{same:?}");
+        let changed = compared_again(b"new").await;
+        let expected = [
+            ("c.txt", Kind::NotFound, false),
+            ("a.txt", Kind::Conflict, true),
+            ("b.txt", Kind::Conflict, false),
+        ];
+        assert_eq!(told(&changed, "has changed it since"), expected);
+    }
+
+    #[tokio::test]
+    async fn an_equal_file_that_differs_later_was_changed_by_others_unless_its_bytes_are_wrong() {
+        let all = || ["equal", "rotten", "sent"].map(|path| listed(path, b"1", true));
+        let plan = plan(
+            all().to_vec(),
+            vec![there("equal", b"1", true), there("rotten", b"1", true)],
+            None,
+        );
+        let path = |path: &str| path.parse::<RepoPath>().unwrap();
+        let mut found = Verification {
+            checked: 3,
+            different: all().map(|listed| listed.file.path).to_vec(),
+            contents: Some(ContentsRead {
+                wrong: vec![path("rotten")],
+                ..ContentsRead::default()
+            }),
+            ..Verification::default()
+        };
+        let (context, ..) = context(FakeSource::default(), FakeDestination::default(), 1 << 20);
+        context
+            .events
+            .failed(&path("earlier"), &Error::new(Kind::NotFound, "no"));
+        let failed = changed_by_others(&context, &plan, &mut found);
+        let expected = [("equal", Kind::Conflict, true)];
+        assert_eq!(told(&failed, "changed"), expected);
+        assert_eq!(found.different, [path("rotten"), path("sent")]);
+        assert_eq!(found.checked, 2);
+    }
+    #[tokio::test]
+    async fn a_blob_that_is_missing_for_now_holds_back_what_makes_a_repo_look_complete() {
+        for (kind, is_written) in [(Kind::Transient, false), (Kind::NotFound, true)] {
+            let mut source = FakeSource::default();
+            source.git("README.md", "hello");
+            let files = vec![
+                listed("README.md", b"hello", false),
+                listed("w.bin", b"1", true),
+            ];
+            let plan = plan(files, vec![], None);
+            let (context, _, destination) = context(source, FakeDestination::default(), 1 << 20);
+            let unsent = [failed("w.bin", kind)];
+            commit_files(&context, &plan, &[], &unsent, Deletion::WhenWhole)
+                .await
+                .unwrap();
+            let written = destination.files.lock().unwrap().len();
+            assert_eq!(written, usize::from(is_written), "{kind:?}");
+        }
+    }
+    #[tokio::test]
+    async fn of_a_new_repo_what_its_hub_put_there_is_seen_and_of_an_older_one_nothing() {
+        for exists in [false, true] {
+            let files = vec![listed("README.md", b"hello", false)];
+            let mut plan = plan(files, vec![], None);
+            plan.creation.exists = exists;
+            plan.parent = "c".repeat(40).parse().ok();
+            let destination = FakeDestination::default();
+            let (sha256, size) = (Sha256::of(b"theirs"), 6);
+            let blob = Blob { sha256, size };
+            let held = ("README.md".parse().unwrap(), blob);
+            *destination.files.lock().unwrap() = [held].into();
+            let (context, _, destination) = context(FakeSource::default(), destination, 1 << 20);
+            rebase_on_destination(&context, &mut plan).await.unwrap();
+            let is_seen = plan.files[0].current.is_some();
+            assert_eq!((is_seen, plan.parent), (!exists, None));
+            let listings = *destination.listings.lock().unwrap();
+            assert_eq!(listings, usize::from(!exists));
+        }
+    }
+}

@@ -141,6 +141,21 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_another_size_or_of_another_digest_of_its_kind_is_not_ours() {
+        for (standing, is_ours) in [
+            (there("a.txt", b"a", false), true),
+            (there("a.txt", b"longer", false), false),
+            (listed("a.txt", b"a", false), true),
+            (listed("a.txt", b"b", false), false),
+        ] {
+            let mut found = fresh();
+            let hub_made = there("README.md", b"the hub's", false);
+            found.rebase_on(&listing(vec![hub_made, standing]));
+            assert_eq!(seen(&found), [is_ours, false]);
+        }
+    }
+
+    #[test]
     fn a_branch_that_holds_something_else_than_was_seen_has_to_be_listed_before_a_commit() {
         for (now, known) in [(&b"old"[..], true), (b"new", false)] {
             let mut plan = plan(

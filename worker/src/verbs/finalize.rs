@@ -63,7 +63,7 @@ mod tests {
     use crate::plan::tests::{by_suffix, order};
     use crate::plan::{DeletedFile, DigestCache};
     use crate::protocol::{How, Stored};
-    use crate::testing::{CommitFault, FakeDestination, FakeSource, content, context};
+    use crate::testing::{CommitFault, FakeDestination, FakeSource, ReadFault, content, context};
 
     /// A blob and a small file; the plan of both, and the receipt of a worker that stored the blob.
     fn two_files() -> (FakeSource, FinalizeJob) {
@@ -295,6 +295,20 @@ mod tests {
             let (exit, destination) = finalized(source, destination, job).await;
             assert_eq!(has(&destination, "old"), stays, "{arrived} {deletion:?}");
             assert_eq!(exit == Exit::Done, arrived);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_deleted_when_a_commit_lacks_a_file_unless_it_goes_in_any_case() {
+        for (deletion, stays) in [(Deletion::WhenWhole, true), (Deletion::Always, false)] {
+            let (source, job) = two_files();
+            let fault = ReadFault::Fail(Kind::NotFound);
+            source.faults.lock().unwrap().push_back(fault);
+            let (destination, mut job) = with_deletion(job, b"old");
+            job.deletion = deletion;
+            let (exit, destination) = finalized(source, destination, job).await;
+            let stayed = has(&destination, "old");
+            assert_eq!((exit, stayed), (Exit::Incomplete, stays), "{deletion:?}");
         }
     }
 
