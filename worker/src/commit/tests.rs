@@ -436,7 +436,8 @@ async fn contents_larger_than_the_memory_budget_are_committed_batch_by_batch() {
 #[tokio::test]
 async fn a_file_too_large_to_be_inside_a_commit_is_not_read_and_costs_only_itself() {
     let mut source = FakeSource::default();
-    let mut files = texts(&mut source, 2);
+    let largest = inline(source.git("01.txt", vec![0; 10 << 20]));
+    let mut files = vec![inline(source.git("00.txt", "more")), largest];
     files[0].file.size = (10 << 20) + 1;
     let (context, source, destination) = context(source, FakeDestination::default(), 1 << 20);
     let change = change(&files, &[], Deletion::WhenWhole);
