@@ -194,6 +194,33 @@ fn the_chunk_of_files_outside_lfs_stands_where_its_weight_belongs() {
 }
 
 #[test]
+fn a_change_can_be_left_with_these_files_and_deletions_alone() {
+    let mut change = mixed().change(&[]);
+    let (files, delete) = (change.files.clone(), change.delete.clone());
+    let path = files[0].file.path.to_string();
+    change.keep_only(&[path].into());
+    assert!(change.files == files[..1] && change.delete.is_empty());
+    change.delete.clone_from(&delete);
+    change.keep_only(&[delete[0].path.to_string()].into());
+    assert!(change.files.is_empty() && change.delete == delete);
+}
+
+#[test]
+fn each_file_takes_memory_and_only_a_deep_verification_reads_what_is_there() {
+    let mut made = mixed();
+    let files = made.files.len() as u64;
+    assert!(files > 0 && made.files_memory() == files * BYTES_A_FILE);
+    for (level, reads) in [
+        (VerifyLevel::Listing, false),
+        (VerifyLevel::Sample, false),
+        (VerifyLevel::Deep, true),
+    ] {
+        made.options.verify = level;
+        assert_eq!(made.reads_contents(), reads, "{level:?}");
+    }
+}
+
+#[test]
 fn a_change_without_files_and_deletions_is_empty() {
     let change = || plan(vec![], vec![], None).change(&[]);
     let written = mixed().change(&[]).files;
