@@ -356,4 +356,30 @@ mod tests {
             "the worker reads and hashes it"
         );
     }
+
+    #[test]
+    fn a_file_that_is_written_was_not_equal_when_compared() {
+        let source = vec![listed("new", b"2", true), listed("same", b"1", true)];
+        let before = vec![there("new", b"1", true), there("same", b"1", true)];
+        let plan = plan(source, before, None);
+        let equal: Vec<_> = plan.equal_when_compared().collect();
+        assert_eq!(equal, [&"same".parse().unwrap()]);
+    }
+
+    #[test]
+    fn what_moves_or_was_stored_as_a_blob_counts_as_sent() {
+        let files = vec![listed("a.txt", b"a", false), listed("w.bin", b"1", true)];
+        let plan = plan(files, vec![], None);
+        for (how, is_sent) in [
+            (How::Inline, false),
+            (How::Unchanged, false),
+            (How::Streamed, true),
+        ] {
+            let mut receipt = receipt(&[("a.txt", b"a")]);
+            receipt.files[0].how = how;
+            let files = plan.verify_job("r", &[receipt], &[]).files;
+            let sent: Vec<bool> = files.iter().map(|file| file.sent).collect();
+            assert_eq!(sent, [is_sent, true], "{how:?}");
+        }
+    }
 }
