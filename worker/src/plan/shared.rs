@@ -218,6 +218,7 @@ mod tests {
             ..Receipt::default()
         };
         let receipts = [own, arrived.receipt(&second)];
+        assert_eq!(receipts[1].files[0].how, How::Duplicate);
         assert_eq!(second.unsent(&receipts), []);
         let sent: Vec<_> = second
             .change(&receipts)
@@ -233,6 +234,15 @@ mod tests {
                 Sha256::of(b"shared")
             ]
         );
+    }
+
+    #[test]
+    fn a_plan_that_only_compares_deletes_nothing() {
+        let wanted = vec![listed("a.bin", b"own", true)];
+        let extra = vec![there("old.bin", b"old", true)];
+        let made = plan(wanted, extra, Some(MaxDelete::Percent(100)));
+        assert_eq!(made.delete.len(), 1);
+        assert!(made.compare_only().delete.is_empty());
     }
 
     #[test]
