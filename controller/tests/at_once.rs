@@ -455,8 +455,8 @@ fn a_second_controller_says_who_is_first_and_the_lock_dies_with_its_holder() {
     );
     assert_eq!(
         world.requests("ms.batch"),
-        1,
-        "the second asked for nothing"
+        2,
+        "each asked once what is stored, and the second for nothing more"
     );
     assert_eq!(
         world

@@ -34,7 +34,7 @@ fn containers_copy_a_repo_and_leave_nothing() {
         (&json!("docker"), &json!("done"))
     );
     let logs = fs::read_dir(fleet.run_file("logs")).unwrap().count();
-    assert_eq!(logs, 3, "of two chunks, and of the end");
+    assert_eq!(logs, 4, "of two chunks, of the end, and of hf2ms");
 }
 
 #[test]

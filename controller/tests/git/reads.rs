@@ -166,7 +166,10 @@ fn a_small_file_that_becomes_a_blob_comes_from_the_pack_too() {
     );
     let report = is_done(
         &world,
-        &run(&world, &[&BY_GIT[..], &["--containers", "3"]].concat()),
+        &run(
+            &world,
+            &[&BY_GIT[..], &["--containers", "3", "--verify", "listing"]].concat(),
+        ),
     );
     assert!(report["chunks"].as_u64().unwrap() >= 2, "{report}");
     assert_eq!(
@@ -189,7 +192,14 @@ fn from_modelscope_small_files_come_by_git_too() {
     world.seed(
         &json!({"hub": "ms", "kind": "model", "id": "alice/model", "files": files}).to_string(),
     );
-    let args = ["migrate", "ms:alice/model", "--json", "--use-git"];
+    let args = [
+        "migrate",
+        "ms:alice/model",
+        "--json",
+        "--use-git",
+        "--verify",
+        "listing",
+    ];
     let ran = world.run_with(&args, &[IMPATIENT, ("HF_TOKEN", "hf_sandboxAliceWrite")]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     let held = |hub: &str| -> Vec<(Value, Value)> {
