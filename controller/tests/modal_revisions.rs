@@ -188,7 +188,7 @@ fn a_batch_takes_all_revisions_of_each_repo_to_one_app() {
     ];
     let ran = cloud.run(&world, &batch);
     assert_eq!(
-        (ran.code, &ran.event("batch")["counts"]["ok"]),
+        (ran.code, &ran.event("batch")["counts"]["moved"]),
         (0, &json!(2)),
         "{}{}",
         ran.stdout,

@@ -76,7 +76,7 @@ def test_the_terminal_goes_away_and_another_has_the_report(history, cloud, gate)
     run = detach(cloud, target)
     until(lambda: gate.waiting)
     status = cloud.from_elsewhere("status", run).ended(0).events()[-1]
-    assert (status["run"]["state"], status["run"]["verb"], status["cloud"]["finished"]) == ("detached", "mirror", False)
+    assert (status["record"]["state"], status["record"]["verb"], status["cloud"]["finished"]) == ("detached", "mirror", False)
     assert status["cloud"]["submitted"] >= 2 and not target.refs()
     gate.open()
     cloud.until_quiet()
@@ -164,7 +164,7 @@ def test_ctrl_c_ends_it_everywhere(history, cloud, gate):
     gate.open()
     cloud.until_quiet()
     assert cloud.states("mirror") == ["cancelled"] and set(cloud.states("run_chunk")) == {"cancelled"}
-    assert cloud.from_elsewhere("status").events()[-1]["run"]["state"] == "interrupted"
+    assert cloud.from_elsewhere("status").events()[-1]["record"]["state"] == "interrupted"
 
 
 @pytest.mark.parametrize("line", ['"scanned"', '"pushed"'])

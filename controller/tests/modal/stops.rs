@@ -18,7 +18,7 @@ fn ctrl_c_cancels_every_call() {
         ),
         (2, 1)
     );
-    assert_eq!(status(&world, &cloud)["run"]["state"], "interrupted");
+    assert_eq!(status(&world, &cloud)["record"]["state"], "interrupted");
     assert!(world.our_commits().is_empty());
 }
 

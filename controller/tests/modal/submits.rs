@@ -31,7 +31,7 @@ fn a_submit_that_broke_in_the_middle_is_finished_by_attach() {
     // Else its bridge would have what it asked last, now that nothing is refused any more.
     until("the bridge's end", || world.bridges() == 0);
     cloud.mend();
-    assert_eq!(status(&world, &cloud)["run"]["state"], "detached");
+    assert_eq!(status(&world, &cloud)["record"]["state"], "detached");
     let ran = cloud.run(&world, &["attach", "--json"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     assert!(is_whole(&world));
@@ -55,7 +55,7 @@ fn a_controller_killed_before_its_submit_leaves_nothing_to_wait_for() {
     running.signal("-KILL");
     drop(running);
     cloud.mend();
-    assert_eq!(status(&world, &cloud)["run"]["state"], "killed");
+    assert_eq!(status(&world, &cloud)["record"]["state"], "killed");
     cloud
         .run(&world, &["attach"])
         .refused_with(2, "run the same command again");
