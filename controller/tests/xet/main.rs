@@ -52,9 +52,10 @@ fn world_the_other_way() -> Option<World> {
     with_xet(world)
 }
 
+/// Verified by the listing, so that nothing is read but what moves.
 fn copy(world: &World, args: &[&str]) -> Ran {
     world.run_with(
-        &[&["migrate", "--json"], args].concat(),
+        &[&["migrate", "--json", "--verify", "listing"], args].concat(),
         &[HF_ALICE, IMPATIENT, STALL],
     )
 }
