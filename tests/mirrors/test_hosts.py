@@ -138,4 +138,4 @@ def test_a_source_that_is_not_whole_or_of_another_hash_is_named_as_that(history,
         path.parent.mkdir()
         git(world.folder, "init", "--quiet", "--bare", "--object-format=sha256", str(path))
     ran = world.run("-s", f"{world.host.url}/{name}.git", "-t", world.target().url).ended(3, words)
-    assert ran.stderr.count("error: ") == 1 and ran.stderr.count("\n") == 1, ran.stderr
+    assert ran.stderr.count("error: ") == 1 and ran.stderr.count("\n") <= 2, ran.stderr
