@@ -61,7 +61,7 @@ def test_pointers_alone_are_pushed_where_the_objects_are(history):
     world, objects = history
     target = world.target(hook=True)
     ran = world.mirror(target, GIT_LFS_SKIP_SMUDGE="1").ended(3, "lacks 3 LFS objects", "--allow-missing")
-    assert {file["path"] for file in ran.events()[-2]["files"]} >= {"side.bin", "w.bin"}
+    assert {file["path"] for file in ran.events()[-2]["lfs_objects"]} >= {"side.bin", "w.bin"}
     assert not target.refs() and not world.host.transfers()
     for oid in objects:
         target.put(Lfs((world.host.store / world.source.name / oid).read_bytes()))
