@@ -22,7 +22,7 @@ pub enum Placement {
 pub struct CommitLimits {
     /// Actions that the server takes in one commit.
     pub max_actions: usize,
-    /// Actions of each commit when a change needs several.
+    /// Actions of the first commit when a change needs several; later ones are smaller after one that was too large.
     pub batch_actions: usize,
     /// Bytes of a commit's body.
     pub body_bytes: usize,

@@ -174,6 +174,11 @@ impl Events {
         failed.extend(later.into_iter().filter(stay));
     }
 
+    /// How many files have failed.
+    pub fn failures(&self) -> usize {
+        self.receipt().failed.len()
+    }
+
     /// Whether any file has failed that this is true of.
     pub fn any_failed(&self, is: impl Fn(&FailedFile) -> bool) -> bool {
         self.receipt().failed.iter().any(is)

@@ -381,6 +381,9 @@ impl Committer for FakeDestination {
         match fault {
             Some(CommitFault::BranchMoved) => Err(Error::new(Kind::Conflict, "branch changed")),
             Some(CommitFault::Fail(kind)) => Err(Error::new(kind, "no")),
+            Some(CommitFault::Status(kind, status)) => {
+                Err(Error::new(kind, "no").with_status(status))
+            }
             Some(CommitFault::Wait(wait)) => {
                 Err(Error::new(Kind::RateLimited, "later").with_retry_after(Some(wait)))
             }

@@ -193,13 +193,13 @@ impl Committer for ModelScopeRepo {
         (self.at.kind != RepoKind::Space).then_some(self)
     }
 
-    /// modelscope-hub 0.5.1, `constants.py`: `COMMIT_MAX_ACTIONS_PER_REQUEST` (the server's own limit),
-    /// `UPLOAD_COMMIT_BATCH_MAX_OPERATIONS`, `UPLOAD_COMMIT_MAX_INLINE_BYTES`. A commit with blobs that the hub does not have
+    /// modelscope-hub 0.5.1, `constants.py`: `COMMIT_MAX_ACTIONS_PER_REQUEST` (the server's own limit; the official client sends
+    /// `UPLOAD_COMMIT_BATCH_MAX_OPERATIONS`, 256), `UPLOAD_COMMIT_MAX_INLINE_BYTES`. A commit with blobs that the hub does not have
     /// is taken (recorded at the real hub), and no commit names its parent.
     fn limits(&self) -> CommitLimits {
         CommitLimits {
             max_actions: 2_000,
-            batch_actions: 256,
+            batch_actions: 2_000,
             body_bytes: 8 << 20,
             commit_time: None,
             folder_entries: tree::widest(self.at.kind),

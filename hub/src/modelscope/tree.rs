@@ -22,10 +22,10 @@ const CUT_AT: usize = 3_000;
 const FOLDERS_AT_ONCE: usize = 8;
 /// Requests that one listing may take (`REPO_TREE_MAX_REQUESTS`): a tree that needs more is one made to explode.
 const MOST_REQUESTS: usize = 5_000;
-/// Entries a page of `repo/tree` (`_legacy_api.py`, `list_dataset_files_paginated`).
-const PAGE: usize = 200;
+/// Entries a page of `repo/tree`: the most that the real hub was recorded to give. The official client asks for 200.
+const PAGE: usize = 3_000;
 const PAGES_AT_ONCE: usize = 4;
-/// Two million entries: a million files, each in a folder of its own.
+/// Two million entries where a page holds 200: a million files, each in a folder of its own.
 const MOST_PAGES: usize = 10_000;
 
 /// Direct entries with which a folder can be told from one that was cut.
@@ -125,23 +125,23 @@ impl ModelScopeRepo {
             .boxed()
     }
 
-    /// Pages until one is short and as many entries are listed as the hub counts: a server may give fewer a page than it is asked for.
-    /// Later pages are asked ahead; what is asked beyond the end does not count.
+    /// Pages until one is short and as many entries are listed as the hub counts. A server may give fewer a page than it is asked for:
+    /// the first page is the measure. As many pages as the count makes are asked ahead.
     async fn read_pages(&self) -> Result<RepoEntries> {
         let mut tree = RepoEntries::default();
         let Entries { entries, total } = self.page(1).await?;
-        if tree.add_page(entries, PAGE)? || tree.lacks(total) {
-            let mut pages = stream::iter(2..=MOST_PAGES)
-                .map(|number| self.page(number))
-                .buffered(PAGES_AT_ONCE)
-                .boxed();
-            loop {
-                let page = pages.try_next().await?.ok_or_else(too_many_pages)?;
-                let is_empty = page.entries.is_empty();
-                if !tree.add_page(page.entries, PAGE)? && (is_empty || !tree.lacks(total)) {
-                    break;
-                }
-            }
+        let full = entries.len();
+        let mut whole = !tree.add_page(entries, PAGE)? && is_all(&tree, total, full);
+        let counted = total.map_or(1, |total| pages_of(total, full));
+        let mut pages = stream::iter(2..=counted)
+            .map(|number| self.page(number))
+            .buffered(PAGES_AT_ONCE)
+            .chain(stream::iter(counted + 1..=MOST_PAGES).then(|number| self.page(number)))
+            .boxed();
+        while !whole {
+            let Entries { entries, .. } = pages.try_next().await?.ok_or_else(too_many_pages)?;
+            let count = entries.len();
+            whole = !tree.add_page(entries, full)? && is_all(&tree, total, count);
         }
         tree.holds(total)?;
         Ok(tree)
@@ -225,6 +225,22 @@ fn entries_of(data: Value, revision: &str) -> Result<Entries> {
             "the hub answered no list of files",
         )),
     }
+}
+
+/// Whether a page of `count` entries, which was not full, is the last. Where nothing is counted, a round number may be the server's own
+/// size of a page.
+fn is_all(tree: &RepoEntries, total: Option<u64>, count: usize) -> bool {
+    count == 0
+        || match total {
+            Some(_) => !tree.lacks(total),
+            None => !count.is_multiple_of(100),
+        }
+}
+
+/// The pages that hold `total` entries, `each` on a page: at least the first.
+fn pages_of(total: u64, each: usize) -> usize {
+    let pages = total.div_ceil(each.max(1) as u64).max(1);
+    usize::try_from(pages).map_or(MOST_PAGES, |pages| pages.min(MOST_PAGES))
 }
 
 fn within_budget(requests: usize) -> Result<()> {

@@ -1,26 +1,30 @@
-//! How many actions a commit takes, where the hub gives up on commits that take long: more after a quick one, fewer after a slow or failed one.
+//! How many actions a commit takes: fewer after one that was too large for the hub. Where the hub gives up on commits that take
+//! long, also more after a quick one and fewer after a slow one.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hf2ms_hub::CommitLimits;
+use hf2ms_hub::{CommitLimits, Error, Kind};
 
-/// The sizes to choose from (huggingface_hub 2.4.0, `_upload_pipeline.py`, `COMMIT_SIZE_SCALE`).
-const SIZES: [usize; 10] = [20, 50, 75, 100, 125, 200, 250, 400, 600, 1000];
+/// The sizes to choose from (huggingface_hub 2.4.0, `_upload_pipeline.py`, `COMMIT_SIZE_SCALE`), up to what any hub takes.
+const SIZES: [usize; 11] = [20, 50, 75, 100, 125, 200, 250, 400, 600, 1000, 2000];
 
 /// The size of the next batch.
 #[derive(Debug)]
 pub struct BatchSize {
-    /// How long a commit should take; `None` where all are of one size.
+    /// How long a commit should take; `None` where the time says nothing.
     towards: Option<Duration>,
+    /// The largest that the hub takes.
+    most: usize,
     size: AtomicUsize,
 }
 
 impl BatchSize {
-    /// The pace at which commits begin.
+    /// The size at which commits begin.
     pub fn new(limits: &CommitLimits) -> Self {
         Self {
             towards: limits.commit_time,
+            most: limits.max_actions,
             size: AtomicUsize::new(limits.batch_actions),
         }
     }
@@ -30,15 +34,10 @@ impl BatchSize {
         self.size.load(Ordering::Relaxed)
     }
 
-    /// Whether it changes at all.
-    pub fn is_adaptive(&self) -> bool {
-        self.towards.is_some()
-    }
-
     /// A commit of `count` actions took so long.
     pub fn wrote(&self, count: usize, took: Duration) {
         match self.towards {
-            Some(towards) if took > towards => self.failed(),
+            Some(towards) if took > towards => drop(self.shrink()),
             Some(_) if count >= self.size() => {
                 self.become_next(SIZES.iter().find(|size| **size > self.size()))
             }
@@ -46,16 +45,34 @@ impl BatchSize {
         }
     }
 
-    /// A commit was not made in time.
-    pub fn failed(&self) {
-        if self.is_adaptive() {
-            self.become_next(SIZES.iter().rev().find(|size| **size < self.size()));
+    /// A commit failed like this; returns whether fewer actions may help, and then makes later ones smaller.
+    pub fn failed(&self, error: &Error) -> bool {
+        let too_large = match (error.kind(), error.status()) {
+            (_, Some(413 | 504)) => true,
+            (Kind::Transient, _) => self.towards.is_some(),
+            _ => false,
+        };
+        if too_large {
+            self.shrink();
         }
+        too_large
+    }
+
+    /// The hub refused a batch of `count` actions, and took all of them in smaller ones.
+    pub fn was_too_large(&self, count: usize) {
+        while count <= self.size() && self.shrink() {}
+    }
+
+    /// Returns whether there is a smaller size.
+    fn shrink(&self) -> bool {
+        let smaller = SIZES.iter().rev().find(|size| **size < self.size());
+        self.become_next(smaller);
+        smaller.is_some()
     }
 
     fn become_next(&self, size: Option<&usize>) {
         if let Some(size) = size {
-            self.size.store(*size, Ordering::Relaxed);
+            self.size.store(self.most.min(*size), Ordering::Relaxed);
         }
     }
 }
@@ -77,6 +94,14 @@ mod tests {
         })
     }
 
+    fn error(kind: Kind, status: Option<u16>) -> Error {
+        let error = Error::new(kind, "no");
+        match status {
+            Some(status) => error.with_status(status),
+            None => error,
+        }
+    }
+
     #[test]
     fn batches_grow_after_full_quick_commits_and_shrink_after_slow_or_failed_ones() {
         let batch_size = batch_size(Some(40));
@@ -92,16 +117,46 @@ mod tests {
         assert_eq!(batch_size.size(), 250);
         batch_size.wrote(250, Duration::from_secs(40));
         assert_eq!(batch_size.size(), 400, "in time is quick");
-        (0..20).for_each(|_| batch_size.failed());
+        for _ in 0..20 {
+            batch_size.failed(&error(Kind::Transient, None));
+        }
         assert_eq!(batch_size.size(), 20);
     }
 
     #[test]
-    fn a_hub_that_takes_its_time_gets_batches_of_one_size() {
+    fn batches_never_grow_beyond_what_the_hub_takes() {
+        let batch_size = batch_size(Some(40));
+        for _ in 0..9 {
+            batch_size.wrote(batch_size.size(), Duration::from_secs(1));
+        }
+        assert_eq!(batch_size.size(), 1000);
+    }
+
+    #[test]
+    fn where_time_says_nothing_only_a_commit_that_was_too_large_makes_later_ones_smaller() {
         let batch_size = batch_size(None);
         batch_size.wrote(250, Duration::from_secs(500));
-        batch_size.failed();
+        for (kind, status) in [
+            (Kind::Transient, None),
+            (Kind::Transient, Some(502)),
+            (Kind::Invalid, Some(400)),
+            (Kind::Conflict, Some(409)),
+        ] {
+            assert!(!batch_size.failed(&error(kind, status)), "{kind:?}");
+        }
         assert_eq!(batch_size.size(), 250);
-        assert!(!batch_size.is_adaptive());
+        for (kind, status, left) in [
+            (Kind::Invalid, Some(413), 200),
+            (Kind::Transient, Some(504), 125),
+        ] {
+            assert!(batch_size.failed(&error(kind, status)));
+            assert_eq!(batch_size.size(), left);
+        }
+        batch_size.was_too_large(126);
+        assert_eq!(batch_size.size(), 125);
+        batch_size.was_too_large(60);
+        assert_eq!(batch_size.size(), 50);
+        batch_size.was_too_large(1);
+        assert_eq!(batch_size.size(), 20);
     }
 }

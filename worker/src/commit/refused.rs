@@ -59,12 +59,17 @@ impl<'a> BranchWriter<'a> {
             self.fail(&batch, &error);
             return Ok(());
         }
+        let failures = self.context.events.failures();
         let second = batch.split_off(batch.len() / 2);
         if let Err((error, mut undone)) = self.write(batch, title.clone()).await {
             undone.extend(second);
             return Err((error, undone));
         }
-        self.write(second, title).await
+        let written = self.write(second, title).await;
+        if written.is_ok() && failures == self.context.events.failures() {
+            self.batch_size.was_too_large(count);
+        }
+        written
     }
 
     /// Stores again what the hub lacks of the batch's blobs; files that can't be read any more have failed. Where the hub can't be

@@ -14,6 +14,9 @@ impl<'a> BranchWriter<'a> {
     /// have changed it.
     pub(super) async fn write(&self, batch: Vec<ReadyOperation<'a>>, title: String) -> Written<'a> {
         let mut batch = self.without_premature(batch);
+        if self.several && batch.len() > self.batch_size.size() {
+            return self.in_pieces(batch, title).await;
+        }
         if let Err(error) = self.look_unless_empty(&batch).await {
             return Err((error, batch));
         }
@@ -28,8 +31,14 @@ impl<'a> BranchWriter<'a> {
                 self.record(batch, How::Inline);
                 return Ok(());
             };
-            match error.kind() {
+            let too_large = match error.kind() {
                 Kind::Policy if self.starts_spacing(&error) => continue,
+                _ => self.batch_size.failed(&error) && batch.len() > self.batch_size.size(),
+            };
+            match error.kind() {
+                _ if too_large && error.status() == Some(413) => {
+                    return self.in_pieces(batch, title).await;
+                }
                 Kind::BlobMissing if !stored_again => {
                     stored_again = true;
                     batch = self.store_again(batch).await;
@@ -51,12 +60,9 @@ impl<'a> BranchWriter<'a> {
             if let Err(error) = looked {
                 return Err((error, batch));
             }
-            if kind == Kind::Transient && self.batch_size.is_adaptive() {
-                self.batch_size.failed();
+            if too_large {
                 batch = self.without_changed(batch, lost_answer);
-                if batch.len() > self.batch_size.size() {
-                    return self.in_pieces(batch, title).await;
-                }
+                return self.in_pieces(batch, title).await;
             }
         }
     }

@@ -20,6 +20,8 @@ pub(crate) enum CommitFault {
     BranchMoved,
     LostAnswer,
     Fail(Kind),
+    /// The hub answers this status.
+    Status(Kind, u16),
     /// The hub asks for this pause.
     Wait(Duration),
     /// The hub names this path.

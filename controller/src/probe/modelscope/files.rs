@@ -125,7 +125,7 @@ async fn pages(scratch: &Scratch) -> Tried {
         return not_tried("a model's listing has no pages: try --repo-type dataset");
     }
     let answer = scratch
-        .get(listing(scratch, "master").replace("PageSize=200", "PageSize=2"))
+        .get(listing(scratch, "master").replace("PageSize=3000", "PageSize=2"))
         .await?;
     let (files, total) = (
         files_of(&answer).len(),

@@ -178,7 +178,7 @@ fn listing(scratch: &Scratch, revision: &str) -> String {
     match scratch.kind {
         RepoKind::Dataset => api(
             scratch,
-            &format!("/repo/tree?Revision={revision}&Recursive=True&PageNumber=1&PageSize=200"),
+            &format!("/repo/tree?Revision={revision}&Recursive=True&PageNumber=1&PageSize=3000"),
         ),
         RepoKind::Model | RepoKind::Space => api(
             scratch,

@@ -123,20 +123,44 @@ async fn a_folder_too_full_to_be_listed_is_an_error_that_names_it() {
 
 #[tokio::test]
 async fn datasets_are_read_page_by_page_until_one_is_short() {
-    for count in [0, 1, 199, 200, 201, 1_000, 1_001] {
+    for count in [0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, 3 * PAGE + 1] {
         let all = paths(&[("d/", count)]);
         let server = Server::answering(move |seen| page(&all, seen)).await;
         let listing = repo(&server, RepoKind::Dataset).list_all().await.unwrap();
         assert_eq!(listing.files.len(), count);
         assert!(
-            server.lines()[0].contains("/api/v1/datasets/org/name/repo/tree?Revision=master&Recursive=True&PageNumber=1&PageSize=200")
+            server.lines()[0].contains("/api/v1/datasets/org/name/repo/tree?Revision=master&Recursive=True&PageNumber=1&PageSize=3000")
+        );
+    }
+}
+
+#[tokio::test]
+async fn pages_smaller_than_asked_for_are_read_to_the_end() {
+    for (counts, requests) in [(true, 5..=5), (false, 5..=8)] {
+        let all = paths(&[("", 900)]);
+        let server = Server::answering(move |seen| {
+            let number: usize = query(seen, "PageNumber").unwrap().parse().unwrap();
+            let page = all.iter().skip((number - 1) * 200).take(200);
+            let entries: Vec<_> = page.map(|path| file(path)).collect();
+            good(match counts {
+                true => json!({"Files": entries, "TotalCount": all.len()}),
+                false => json!({"Files": entries}),
+            })
+        })
+        .await;
+        let listing = repo(&server, RepoKind::Dataset).list_all().await.unwrap();
+        assert_eq!(listing.files.len(), 900);
+        assert!(
+            requests.contains(&server.seen().len()),
+            "{:?}",
+            server.lines()
         );
     }
 }
 
 #[tokio::test]
 async fn an_error_on_a_page_beyond_the_end_does_not_count() {
-    let all = paths(&[("", 250)]);
+    let all = paths(&[("", PAGE + 50)]);
     let server = Server::answering(move |seen| match query(seen, "PageNumber").as_deref() {
         Some("1" | "2") => page(&all, seen),
         _ => bad(400, 1, "fromIndex > toIndex"),
@@ -149,13 +173,13 @@ async fn an_error_on_a_page_beyond_the_end_does_not_count() {
             .unwrap()
             .files
             .len(),
-        250
+        PAGE + 50
     );
 }
 
 #[tokio::test]
 async fn pages_that_repeat_themselves_end_in_an_error() {
-    let all = paths(&[("", 200)]);
+    let all = paths(&[("", PAGE)]);
     let server = Server::answering(move |_| {
         good(json!({"Files": all.iter().map(|path| file(path)).collect::<Vec<_>>()}))
     })
@@ -172,7 +196,7 @@ async fn pages_that_repeat_themselves_end_in_an_error() {
 
 #[tokio::test]
 async fn a_403_after_a_listing_succeeded_is_retried_and_before_is_believed() {
-    let all = paths(&[("", 250)]);
+    let all = paths(&[("", PAGE + 50)]);
     let denied = std::sync::atomic::AtomicUsize::new(0);
     let server = Server::answering(move |seen| {
         let second = query(seen, "PageNumber").as_deref() == Some("2");
@@ -191,7 +215,7 @@ async fn a_403_after_a_listing_succeeded_is_retried_and_before_is_believed() {
             .unwrap()
             .files
             .len(),
-        250
+        PAGE + 50
     );
     assert!(
         clock.slept.lock().unwrap().len() >= 2,
@@ -208,7 +232,7 @@ async fn a_403_after_a_listing_succeeded_is_retried_and_before_is_believed() {
 
 #[tokio::test]
 async fn a_403_that_never_ends_is_given_up() {
-    let all = paths(&[("", 200)]);
+    let all = paths(&[("", PAGE)]);
     let server = Server::answering(move |seen| match query(seen, "PageNumber").as_deref() {
         Some("1") => page(&all, seen),
         _ => bad(403, 403, "access denied"),
@@ -265,7 +289,7 @@ async fn an_unknown_revision_is_not_found_where_it_is_read_and_holds_nothing_whe
 
 #[tokio::test]
 async fn pages_that_end_before_their_total_are_an_error() {
-    for (count, total) in [(3, 3), (200, 200), (200, 400), (3, 4)] {
+    for (count, total) in [(3, 3), (PAGE, PAGE), (PAGE, 2 * PAGE), (3, 4)] {
         let all = paths(&[("", count)]);
         let server = Server::answering(move |seen| {
             let number: usize = query(seen, "PageNumber").unwrap().parse().unwrap();

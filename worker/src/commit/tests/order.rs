@@ -102,7 +102,33 @@ async fn a_commit_that_is_not_made_in_time_is_made_in_pieces() {
     let (_, destination, ..) = written(45, &[], &moved, adaptive()).await;
     assert_eq!(sizes(&destination), [45], "another commit came first");
     let (_, destination, ..) = written(45, &[], &slow, FakeDestination::default()).await;
-    assert_eq!(sizes(&destination)[0], 4, "batches of one size");
+    assert_eq!(
+        sizes(&destination)[0],
+        4,
+        "one size where the time says nothing"
+    );
+}
+
+#[tokio::test]
+async fn commits_that_are_too_large_are_made_in_pieces_and_later_ones_are_smaller() {
+    let large = || FakeDestination {
+        adaptive: Some((50, Duration::MAX)),
+        ..FakeDestination::default()
+    };
+    for fault in [
+        CommitFault::Status(Kind::Invalid, 413),
+        CommitFault::Status(Kind::Transient, 504),
+    ] {
+        let (context, destination, ..) = written(45, &[], &[fault], large()).await;
+        assert_eq!(sizes(&destination), [20, 25], "{fault:?}");
+        assert_eq!(context.events.exit(), Exit::Done);
+    }
+    let policy = [CommitFault::Fail(Kind::Policy); 2];
+    let (_, destination, ..) = written(120, &[], &policy, large()).await;
+    assert_eq!(sizes(&destination)[..3], [25, 25, 20], "the later ones too");
+    let one_bad = [CommitFault::Naming(Kind::Invalid, "03.txt")];
+    let (_, destination, ..) = written(120, &[], &one_bad, large()).await;
+    assert_eq!(sizes(&destination), [49, 50, 20], "the size was no reason");
 }
 
 #[tokio::test]
