@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "e2e/common/mod.rs"]
 mod common;
 #[path = "../../hub/tests/contract/toy.rs"]
 #[allow(dead_code)]

@@ -1,0 +1,190 @@
+//! What a person and a program learn while `hf2ms` works: the first line, waits, the progress of a run in another terminal, its log,
+//! and what is left to move.
+
+mod waits;
+
+use std::fs;
+
+use crate::common::World;
+use crate::common::processes::until;
+use serde_json::Value;
+
+#[test]
+fn status_tells_of_a_run_at_work_and_why_one_failed() {
+    let world = World::with_model();
+    world.fault(
+        r#"{"route":"ms_storage.put","kind":{"do":"slow","bytes_per_second":300000},"count":9}"#,
+    );
+    let running = world.start(&mut world.command(&["migrate", "alice/model", "--yes"]));
+    let status = || world.run(&["status", "--json"]);
+    until("the progress", || {
+        // There is no run at first.
+        status().events().iter().any(|line| {
+            line["progress"]["workers"] == 1 && line["progress"]["done_bytes"].as_u64() > Some(0)
+        })
+    });
+    let told = world.run(&["status"]).stdout;
+    for words in ["running", "copying", "of 5 MB", "1 worker"] {
+        assert!(told.contains(words), "{words} in {told}");
+    }
+    running.signal("-TERM");
+    assert_eq!(running.wait().code, 130);
+    world.fault(
+        r#"{"route":"ms.batch","kind":{"do":"status","status":403,"body":"no"},"count":99}"#,
+    );
+    let failed = world.run(&["migrate", "alice/model", "--yes"]);
+    assert_ne!(failed.code, 0, "{}", failed.stdout);
+    let record = status().event("status");
+    let reason = record["record"]["reason"].as_str().unwrap_or_default();
+    assert!(!reason.is_empty(), "{record}");
+    for verb in [&["status"][..], &["runs"]] {
+        let shown = world.run(verb).stdout;
+        let begin: String = reason.chars().take(40).collect();
+        assert!(shown.contains(&begin), "{begin} in {shown}");
+    }
+    // A watched run that has ended is shown as any other.
+    assert!(world.run(&["status", "--watch"]).stdout.contains("reason"));
+}
+
+#[test]
+fn the_log_of_a_run_has_its_decisions_retries_and_commits_and_no_token() {
+    let world = World::with_model();
+    world.fault(r#"{"route":"ms_storage.put","kind":{"do":"status","status":503},"count":1}"#);
+    let file = world.path("all.log").display().to_string();
+    let arguments = ["migrate", "alice/model", "--yes", "--log-file", &file];
+    let copied = world.run_with(&arguments, &[("HF2MS_RETRY_BASE", "0.05")]);
+    assert_eq!(copied.code, 0, "{}", copied.stderr);
+    let kept = world.run(&["logs"]).stdout;
+    let all = fs::read_to_string(&file).unwrap();
+    for words in [
+        "info    looking at both sides",
+        "5 MB to move",
+        "copying chunk 0 begins",
+        "before another try",
+        "503",
+        "committed 6 changes",
+    ] {
+        assert!(kept.contains(words), "{words} in {kept}");
+        assert!(all.contains(words), "{words} in {all}");
+    }
+    assert!(!kept.contains(crate::common::ALICE) && !all.contains(crate::common::ALICE));
+    let report = fs::read_to_string(world.run_file("report.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let last = report["last_error"].as_str().unwrap_or_default();
+    assert!(last.contains("503"), "{report}");
+}
+
+#[test]
+fn quiet_says_the_result_and_verbose_says_each_file() {
+    let world = World::with_model();
+    let quiet = world.run(&["migrate", "alice/model", "--yes", "-q"]);
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
+    assert!(
+        quiet.stdout.trim_start().starts_with("done and verified"),
+        "{}",
+        quiet.stdout
+    );
+    let verbose = world.run(&[
+        "migrate",
+        "alice/model",
+        "--dest",
+        "alice/other",
+        "--yes",
+        "-v",
+    ]);
+    assert!(
+        verbose.stdout.contains("reused: b.safetensors, 2 MB"),
+        "{}",
+        verbose.stdout
+    );
+}
+
+#[test]
+fn after_an_interruption_the_estimate_is_of_what_is_left() {
+    let world = World::with_model();
+    world.fault(
+        r#"{"route":"ms.commit","kind":{"do":"status","status":403,"body":"no"},"count":1}"#,
+    );
+    assert_ne!(world.run(&["migrate", "alice/model", "--yes"]).code, 0);
+    let asked = world.requests("ms.batch");
+    let planned = world.run(&["migrate", "alice/model", "--dry-run", "--json"]);
+    let estimate = planned.event("estimate");
+    assert_eq!(
+        (
+            &estimate["to_move_bytes"],
+            &estimate["stored"],
+            &estimate["stored_bytes"]
+        ),
+        (&0.into(), &2.into(), &5_000_000.into()),
+        "{estimate}"
+    );
+    assert_eq!(world.requests("ms.batch"), asked + 1, "one request for all");
+    let copied = world.run(&["migrate", "alice/model", "--yes"]);
+    assert!(
+        copied.stdout.contains("uploaded before: 2 blobs, 5 MB"),
+        "{}",
+        copied.stdout
+    );
+    assert!(world.is_copied("model", "alice/model", "alice/model"));
+}
+
+#[test]
+fn a_state_that_cant_be_kept_is_named_before_anything_is_asked() {
+    let world = World::with_model();
+    let file = world.path("file");
+    fs::write(&file, "mine").unwrap();
+    let state = file.display().to_string();
+    let refused = world.run_with(
+        &["migrate", "alice/model", "--yes"],
+        &[("HF2MS_STATE", &state)],
+    );
+    refused.refused_with(2, "set HF2MS_STATE to a folder that can be written");
+    assert_eq!(world.all_requests(), 0);
+}
+
+#[test]
+fn a_shell_is_offered_runs_and_values() {
+    let world = World::with_model();
+    assert_eq!(world.run(&["migrate", "alice/model", "--yes"]).code, 0);
+    let id = world.run(&["runs", "--ids"]).stdout.trim().to_owned();
+    assert!(
+        id.len() == 26 && world.run(&["status"]).stdout.contains(&id),
+        "{id}"
+    );
+    let script = world.run(&["completions", "bash"]).stdout;
+    fs::write(world.path("hf2ms.bash"), script).unwrap();
+    let offered = |words: &str, after: &str| {
+        let ask = format!(
+            "hf2ms() {{ '{}' \"$@\"; }}; source hf2ms.bash; COMP_WORDS=({words} ''); COMP_CWORD={}; _hf2ms hf2ms '' {after}; echo \"${{COMPREPLY[@]}}\"",
+            env!("CARGO_BIN_EXE_hf2ms"),
+            words.split(' ').count(),
+        );
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", &ask]).current_dir(world.path(""));
+        bash.env("HF2MS_STATE", world.path("state"));
+        crate::common::Ran::of(bash.output().unwrap()).stdout
+    };
+    let runs = offered("hf2ms status", "status");
+    assert!(runs.contains("last") && runs.contains(&id), "{runs}");
+    let engines = offered("hf2ms migrate org/name --on", "--on");
+    assert_eq!(engines.trim(), "local docker modal");
+}
+
+#[test]
+fn a_token_of_the_file_is_said_to_be_from_there() {
+    let world = World::with_model();
+    let mut command = world.command(&["migrate", "alice/model", "--yes"]);
+    command
+        .env_remove("MODELSCOPE_TOKEN")
+        .env_remove("MODELSCOPE_ENDPOINT");
+    fs::write(
+        world.path(".env"),
+        format!(
+            "MODELSCOPE_TOKEN=ms-wrong-token\nMODELSCOPE_ENDPOINT={}\n",
+            world.address("ms")
+        ),
+    )
+    .unwrap();
+    let refused = crate::common::Ran::of(command.output().unwrap());
+    refused.refused_with(3, "MODELSCOPE_TOKEN of .env");
+}
