@@ -33,7 +33,7 @@ pub enum Kind {
     Conflict,
     /// The hub's policy rejects the commit, for its rate or for one path in it. The commit may pass later, or in parts.
     Policy,
-    /// The commit names a blob that the hub does not have: store it again.
+    /// The hub does not have a blob that a commit names, or its storage took none: store it again.
     BlobMissing,
     /// The content has another size or digest than its hub listed.
     Corrupt,

@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode, Url};
 
 use super::body::ByteStream;
 use super::client::Http;
+use super::options::HttpOptions;
 use super::origin::{is_signed, show};
 use super::response::Response;
 use super::stall::StallTimeout;
@@ -17,8 +18,25 @@ use crate::error::{Error, Kind, Result};
 
 /// Bytes that a watched POST hands over at a time.
 const PIECE: usize = 64 << 10;
-/// How long object storage may work on a blob after its last byte.
+/// How long object storage may work on a blob after its last byte, if no shorter wait is set.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(900);
+
+/// How long an answer may take once everything is sent: no longer than any wait that a server may ask for, and no shorter than a stall.
+fn patience(options: &HttpOptions) -> Duration {
+    UPLOAD_PATIENCE
+        .min(options.retry.longest_wait)
+        .max(options.stall)
+}
+
+/// Storage that answers 404 to a PUT did not take the content: it says nothing of the source, which has it.
+fn not_taken(error: Error) -> Error {
+    match error.kind() {
+        Kind::NotFound => error
+            .with_kind(Kind::BlobMissing)
+            .about("the destination's storage did not take it"),
+        _ => error,
+    }
+}
 
 /// A request whose body is made while it is sent.
 struct Upload {
@@ -163,7 +181,7 @@ impl Http {
                 .await
                 .map_err(|error| self.unsent(error, &url, &name))
         };
-        let patience = UPLOAD_PATIENCE.max(self.0.options.stall);
+        let patience = patience(&self.0.options);
         let answered = stall.over(sent, self.0.options.stall, patience).await;
         let answer =
             answered.map_err(|error| body_error.take().unwrap_or(error.of_request(&name)))?;
@@ -173,8 +191,12 @@ impl Http {
                 .redirected(&url, &next, answer.status())
                 .of_request(name)),
             None => {
-                self.response_of(answer, &url, name, !permitted && self.is_hub(&url))
-                    .await
+                let is_hub = !permitted && self.is_hub(&url);
+                let answered = self.response_of(answer, &url, name, is_hub).await;
+                match method {
+                    Method::PUT => answered.map_err(not_taken),
+                    _ => answered,
+                }
             }
         }
     }
@@ -210,5 +232,36 @@ impl BodyError {
 
     fn take(&self) -> Option<Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::http::retry::RetryPolicy;
+
+    #[test]
+    fn silence_after_the_last_byte_is_waited_for_no_longer_than_any_server_may_ask_and_no_shorter_than_a_stall()
+     {
+        for (stall, longest_wait, expected) in [
+            (60, 1800, 900),
+            (60, 300, 300),
+            (60, 2, 60),
+            (1, 2, 2),
+            (1200, 1800, 1200),
+        ] {
+            let options = HttpOptions {
+                stall: Duration::from_secs(stall),
+                retry: RetryPolicy {
+                    longest_wait: Duration::from_secs(longest_wait),
+                    ..RetryPolicy::default()
+                },
+                ..HttpOptions::default()
+            };
+            let waited = patience(&options).as_secs();
+            assert_eq!(waited, expected, "{stall} {longest_wait}");
+        }
     }
 }

@@ -376,6 +376,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn storage_that_knows_no_such_place_says_nothing_of_the_source() {
+        let refused = Reply::new(404, &[], "");
+        let (put, ..) = put_and_looked_for(refused, 0, true).await;
+        let error = put.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.status()),
+            (Kind::BlobMissing, Some(404))
+        );
+        let storage = Server::answering(|_| Reply::new(200, &[], "")).await;
+        let hub = hub(&storage, Reply::json(&json!({}))).await;
+        let lost = Error::new(Kind::NotFound, "the source lost it").with_status(404);
+        let body = Body::from(stream::iter([Err(lost)]).boxed());
+        let error = repo(&hub).put(blob(), body).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::NotFound, "{error}");
+    }
+
+    #[tokio::test]
     async fn the_hubs_public_address_is_told_at_the_endpoint() {
         let storage = Server::answering(|_| Reply::new(200, &[], "")).await;
         let upload = format!("{}/put?sig=1", storage.endpoint());

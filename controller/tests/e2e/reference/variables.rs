@@ -147,7 +147,7 @@ const GROUPS: &[Group] = &[
             ),
             (
                 "HF2MS_LONGEST_WAIT",
-                "Seconds that a hub may ask to wait. Default: 1800.",
+                "Seconds that a hub may ask to wait, or be silent once it has all of a blob. Default: 1800; of the latter 900.",
             ),
             (
                 "HTTP_PROXY",
