@@ -1,9 +1,13 @@
 //! Outages. Where several files fail in passing one after the other, and none is stored between them, it is a hub that fails and not
 //! the files: no further file is begun, and one at a time is tried, after growing pauses, until one is stored. Then all go on.
+//!
+//! A chunk may have fewer files than that. There it is an outage when all that moves has failed in passing and nothing of the chunk
+//! was stored. The fewer files say so, the less time they are given.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hf2ms_hub::{Error, File, Kind, Result};
 
@@ -11,7 +15,7 @@ use super::Mover;
 use crate::protocol::Event;
 
 /// So many files in a row make an outage.
-const FILES: usize = 4;
+const FILES: u32 = 4;
 
 /// A file, and why it is not stored.
 type Unstored<'a> = (&'a File, Error);
@@ -26,12 +30,24 @@ struct Streak<'a> {
     failed: Vec<Unstored<'a>>,
     /// Files that were not tried for that reason.
     skipped: Vec<&'a File>,
+    /// Whether any file of the chunk was stored.
+    has_stored: bool,
+}
+
+impl Streak<'_> {
+    /// How much the failures say of the hub, from 0 to [`FILES`]; none of them says anything where the files alone may be to blame.
+    fn weight(&self) -> u32 {
+        match u32::try_from(self.failed.len()).unwrap_or(u32::MAX) {
+            few if few < FILES && self.has_stored => 0,
+            count => count.min(FILES),
+        }
+    }
 }
 
 impl<'a> Outage<'a> {
     /// Whether nothing is to be tried now. It stays so until a file is tried on purpose.
     pub(super) fn is_on(&self) -> bool {
-        self.streak().failed.len() >= FILES
+        self.streak().failed.len() >= FILES as usize
     }
 
     /// Keeps files for later.
@@ -47,14 +63,23 @@ impl<'a> Outage<'a> {
     /// Notes that a file was stored. Returns those before it, which have failed by themselves.
     pub(super) fn stored(&self) -> Vec<Unstored<'a>> {
         let mut streak = self.streak();
-        if streak.failed.len() >= FILES {
+        streak.has_stored = true;
+        if streak.failed.len() >= FILES as usize {
             return Vec::new();
         }
         mem::take(&mut streak.failed)
     }
 
     fn take(&self) -> Streak<'a> {
-        mem::take(&mut *self.streak())
+        let mut streak = self.streak();
+        let has_stored = streak.has_stored;
+        mem::replace(
+            &mut *streak,
+            Streak {
+                has_stored,
+                ..Streak::default()
+            },
+        )
     }
 
     fn streak(&self) -> MutexGuard<'_, Streak<'a>> {
@@ -65,8 +90,12 @@ impl<'a> Outage<'a> {
 impl<'a> Mover<'a> {
     /// Waits for the end of the outage that the last pass has met, if it met one. Returns the files to be tried again.
     pub(super) async fn after_outage(&self) -> Vec<&'a File> {
-        let Streak { failed, skipped } = self.outage.take();
-        if failed.len() < FILES || self.halted().is_err() {
+        let streak = self.outage.take();
+        let weight = streak.weight();
+        let Streak {
+            failed, skipped, ..
+        } = streak;
+        if weight == 0 || self.halted().is_err() {
             self.report(&failed);
             return skipped;
         }
@@ -79,7 +108,9 @@ impl<'a> Mover<'a> {
         let mut waiting: VecDeque<_> = skipped.collect();
         waiting.extend(failed);
         let waiting = Mutex::new(waiting);
-        let answers = self.wait_until_one_is_stored(&waiting, error).await;
+        let patience = self.context.http.retry.patience_in_outage() * weight / FILES;
+        let answers = self.wait_until_one_is_stored(&waiting, error, patience);
+        let answers = answers.await;
         let waiting = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.context.events.say(&Event::PauseEnded {
             answers: answers.is_ok(),
@@ -95,9 +126,9 @@ impl<'a> Mover<'a> {
         &self,
         waiting: &Mutex<VecDeque<Unstored<'a>>>,
         error: Error,
+        patience: Duration,
     ) -> Result<()> {
         let http = &self.context.http;
-        let patience = http.retry.patience_in_outage();
         let look = |number| async move { Ok(number > 0 && self.stores_one_of(waiting).await) };
         http.attempts().found_within(patience, error, look).await
     }
@@ -128,11 +159,11 @@ impl<'a> Mover<'a> {
 }
 
 fn error_of(failed: &[Unstored<'_>]) -> Error {
-    let count = failed.len();
     let last = failed.last().map(|(_, error)| error.to_string());
     let last = last.unwrap_or_default();
-    Error::new(
-        Kind::Transient,
-        format!("{count} files failed one after the other: {last}"),
-    )
+    let message = match failed.len() {
+        1 => format!("nothing could be stored: {last}"),
+        count => format!("{count} files failed one after the other: {last}"),
+    };
+    Error::new(Kind::Transient, message)
 }

@@ -252,8 +252,16 @@ impl hf2ms_hub::clock::Clock for ManualClock {
 async fn moved_through(
     faults: impl IntoIterator<Item = Kind>,
 ) -> (Receipt, Vec<std::time::Duration>, Vec<String>) {
+    chunk_moved_through(12, faults).await
+}
+
+/// The same of a chunk of so many blobs.
+async fn chunk_moved_through(
+    blobs: u8,
+    faults: impl IntoIterator<Item = Kind>,
+) -> (Receipt, Vec<std::time::Duration>, Vec<String>) {
     let mut source = FakeSource::default();
-    let files: Vec<_> = (0..12)
+    let files: Vec<_> = (0..blobs)
         .map(|n| source.lfs(&format!("{n}.bin"), content(9_000, n)))
         .collect();
     let destination = FakeDestination::default();
@@ -344,5 +352,40 @@ async fn fewer_failures_in_a_row_and_those_of_another_kind_are_the_files_own() {
     assert!(!said.contains(&"paused".to_owned()));
     let (receipt, _, said) = moved_through(vec![Kind::Denied; 6]).await;
     assert_eq!((receipt.files.len(), receipt.failed.len()), (6, 6));
+    assert!(!said.contains(&"paused".to_owned()));
+}
+
+#[tokio::test]
+async fn a_chunk_of_few_files_waits_too_while_nothing_of_it_can_be_stored() {
+    for blobs in 1..=3_u8 {
+        let tries = usize::from(blobs) * TRIES;
+        let (receipt, _, said) =
+            chunk_moved_through(blobs, vec![Kind::Transient; tries + TRIES]).await;
+        let stored = (receipt.files.len(), receipt.failed.len());
+        assert_eq!(stored, (usize::from(blobs), 0));
+        let paused: Vec<_> = said.iter().filter(|name| name.contains("pause")).collect();
+        assert_eq!(paused, ["paused", "pause_ended true"], "{blobs}");
+
+        let (receipt, pauses, said) =
+            chunk_moved_through(blobs, vec![Kind::Transient; 9_999]).await;
+        assert_eq!(receipt.failed.len(), usize::from(blobs));
+        assert!(said.contains(&"pause_ended false".to_owned()));
+        // Half an hour for four, and the tries of one file besides.
+        let waited: std::time::Duration = pauses.iter().sum();
+        let share = 450 * u64::from(blobs);
+        let span = share..share + 120 * (u64::from(blobs) + 8);
+        assert!(span.contains(&waited.as_secs()), "{blobs}: {waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_chunk_of_few_files_one_that_is_stored_leaves_the_others_to_themselves() {
+    let (receipt, _, said) = chunk_moved_through(1, vec![Kind::Denied]).await;
+    assert_eq!(receipt.failed.len(), 1);
+    assert!(!said.contains(&"paused".to_owned()));
+    // Either of the two uses all its tries; the other one is stored with its last.
+    let faults = vec![Kind::Transient; 2 * TRIES - 1];
+    let (receipt, _, said) = chunk_moved_through(2, faults).await;
+    assert_eq!((receipt.files.len(), receipt.failed.len()), (1, 1));
     assert!(!said.contains(&"paused".to_owned()));
 }
