@@ -18,6 +18,8 @@ pub struct Events {
     out: Mutex<Box<dyn Write + Send>>,
     redactor: Redactor,
     receipt: Mutex<Receipt>,
+    /// Failures after the first so many are in the receipt, and not told yet.
+    held: Mutex<Option<usize>>,
     /// Bytes sent, repeats included.
     sent: AtomicU64,
     /// Bytes of the files that are done.
@@ -69,6 +71,7 @@ impl Events {
             out: Mutex::new(Box::new(out)),
             redactor,
             receipt: Mutex::default(),
+            held: Mutex::default(),
             sent: AtomicU64::new(0),
             done_bytes: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
@@ -151,27 +154,50 @@ impl Events {
         });
     }
 
-    /// Reports a file that failed.
+    /// Reports a file that failed; later on while failures are held.
     pub fn failed(&self, path: &RepoPath, error: &Error) {
         let failed = FailedFile {
             path: path.to_string(),
             error: self.redactor.clean(&error.to_string()),
             kind: error.kind(),
         };
+        if self.held().is_none() {
+            self.say_failed(&failed);
+        }
+        self.receipt().failed.push(failed);
+    }
+
+    fn say_failed(&self, failed: &FailedFile) {
         self.say(&Event::Failed {
             path: Some(failed.path.clone()),
             error: failed.error.clone(),
             kind: failed.kind,
         });
-        self.receipt().failed.push(failed);
     }
 
-    /// Forgets the failures of these files after the first `keep`: they are tried again.
-    pub fn forget_failures_after(&self, keep: usize, paths: &HashSet<String>) {
-        let failed = &mut self.receipt().failed;
-        let later = failed.split_off(keep.min(failed.len()));
-        let stay = |failed: &FailedFile| !paths.contains(&failed.path);
-        failed.extend(later.into_iter().filter(stay));
+    /// Holds the events of failures back: the files may be tried again, and a file fails once.
+    pub fn hold_failures(&self) {
+        let told = self.receipt().failed.len();
+        self.held().get_or_insert(told);
+    }
+
+    /// The failures since they are held.
+    pub fn held_failures(&self) -> Vec<FailedFile> {
+        let told = *self.held();
+        told.map_or_else(Vec::new, |told| self.receipt().failed[told..].to_vec())
+    }
+
+    /// Tells the failures that were held, and forgets those of the files that are tried again.
+    pub fn release_failures(&self, again: &HashSet<String>) {
+        let Some(told) = self.held().take() else {
+            return;
+        };
+        let held = self.receipt().failed.split_off(told);
+        let stay = |failed: &FailedFile| !again.contains(&failed.path);
+        for failed in held.into_iter().filter(stay) {
+            self.say_failed(&failed);
+            self.receipt().failed.push(failed);
+        }
     }
 
     /// How many files have failed.
@@ -257,6 +283,10 @@ impl Events {
 
     fn receipt(&self) -> std::sync::MutexGuard<'_, Receipt> {
         self.receipt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,7 +6,7 @@ use hf2ms_hub::{Error, Kind, RepoPath, Result};
 
 use super::compare::{Sampling, compare};
 use super::creation::check_before_commit;
-use crate::commit;
+use crate::commit::{self, LeftUndone};
 use crate::context::Context;
 use crate::plan::{Changeset, Plan, changed_meanwhile};
 use crate::protocol::{Deletion, Event, Exit, FailedFile, Receipt, Verification};
@@ -126,7 +126,6 @@ async fn commit_files(
     unsent: &[FailedFile],
     deletion: Deletion,
 ) -> Result<()> {
-    let before = context.events.receipt_so_far().failed.len();
     let mut change = Changeset {
         deletion,
         hold_back: unsent.iter().any(commit::holds_back),
@@ -139,24 +138,36 @@ async fn commit_files(
         return Ok(());
     }
     check_before_commit(context.destination.as_ref(), plan.creation).await?;
-    let left = commit::write_changeset(context, &change).await?;
-    let failed = context.events.receipt_so_far().failed.split_off(before);
-    let again: Vec<_> = failed
-        .into_iter()
-        .filter(|failed| !left.conflicts.contains(&failed.path))
-        .collect();
-    let is_worth_it =
-        |failed: &FailedFile| failed.may_pass() && !left.waiting.contains(&failed.path);
-    if !again.iter().any(is_worth_it) {
+    context.events.hold_failures();
+    let written = commit::write_changeset(context, &change).await;
+    let again = match &written {
+        Ok(left) => worth_another_try(context.events.held_failures(), left),
+        Err(_) => HashSet::new(),
+    };
+    context.events.release_failures(&again);
+    written?;
+    if again.is_empty() {
         return Ok(());
     }
-    let again: HashSet<String> = again.into_iter().map(|failed| failed.path).collect();
-    context.events.forget_failures_after(before, &again);
     change.keep_only(&again);
     // Where the branch stands is not known any more: it is listed first.
     change.parent = None;
     commit::write_changeset(context, &change).await?;
     Ok(())
+}
+
+/// The paths that another commit may bring; none where only files failed that no other try helps.
+fn worth_another_try(failed: Vec<FailedFile>, left: &LeftUndone) -> HashSet<String> {
+    let is_worth_it =
+        |failed: &FailedFile| failed.may_pass() && !left.waiting.contains(&failed.path);
+    let again: Vec<_> = failed
+        .into_iter()
+        .filter(|failed| !left.conflicts.contains(&failed.path))
+        .collect();
+    match again.iter().any(is_worth_it) {
+        true => again.into_iter().map(|failed| failed.path).collect(),
+        false => HashSet::new(),
+    }
 }
 
 /// Takes the deletions out of a change beside which other files failed, and names them in the report.

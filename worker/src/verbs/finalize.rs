@@ -57,13 +57,16 @@ async fn finalize_plan(context: &Context, mut job: FinalizeJob) -> Result<Exit> 
 
 #[cfg(test)]
 mod tests {
+    use hf2ms_hub::http::HttpOptions;
     use hf2ms_hub::{Blob, File, Kind, Listed, Listing, Placement, Refused, Sha256, Visibility};
 
     use super::*;
     use crate::plan::tests::{by_suffix, order};
     use crate::plan::{DeletedFile, DigestCache};
-    use crate::protocol::{How, Stored};
-    use crate::testing::{CommitFault, FakeDestination, FakeSource, ReadFault, content, context};
+    use crate::protocol::{Event, How, Stored};
+    use crate::testing::{
+        CommitFault, FakeDestination, FakeSource, ReadFault, content, context, observed,
+    };
 
     /// A blob and a small file; the plan of both, and the receipt of a worker that stored the blob.
     fn two_files() -> (FakeSource, FinalizeJob) {
@@ -237,26 +240,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_commit_that_failed_for_now_is_tried_again() {
-        let (source, job) = two_files();
-        let destination = FakeDestination::default();
-        let patience =
-            crate::testing::context(FakeSource::default(), FakeDestination::default(), 1)
-                .0
-                .http
-                .retry
-                .pauses()
-                .count();
-        destination
-            .faults
-            .lock()
-            .unwrap()
-            .extend(vec![CommitFault::BranchMoved; patience + 1]);
-        let (exit, destination) = finalized(source, destination, job).await;
-        assert_eq!(
-            (exit, destination.commits.lock().unwrap().len()),
-            (Exit::Done, 1)
-        );
+    async fn a_commit_that_failed_for_now_is_tried_again_and_a_file_is_said_to_have_failed_once() {
+        let tries = 1 + HttpOptions::default().retry.pauses().count();
+        for (faults, code, commits) in [(tries, Exit::Done, 1), (2 * tries, Exit::Incomplete, 0)] {
+            let (source, job) = two_files();
+            let destination = FakeDestination::default();
+            let moved = vec![CommitFault::BranchMoved; faults];
+            destination.faults.lock().unwrap().extend(moved);
+            let (context, destination, _, log) = observed(source, destination);
+            assert_eq!(finalize(&context, job).await, code);
+            assert_eq!(destination.commits.lock().unwrap().len(), commits);
+            let failed = |event: &Event| matches!(event, Event::Failed { .. });
+            let said = log.events().iter().filter(|event| failed(event)).count();
+            let in_receipt = context.events.receipt_so_far().failed.len();
+            assert_eq!((said, in_receipt), (2 - 2 * commits, 2 - 2 * commits));
+        }
     }
 
     /// A destination that has a file besides, and the same job with its deletion.
