@@ -64,6 +64,7 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
     {
         return Ok(Decision::Skip(EXISTS.to_owned()));
     }
+    options.check_free(&destination.at)?;
     let wanted = readers_of_copy(&source.repo.info, options.visibility);
     destination.check_not_exposed(wanted)?;
     if let Some((state, mut earlier)) = verified {

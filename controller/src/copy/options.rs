@@ -1,5 +1,6 @@
 //! What one command asks of every repo that it copies, and what those repos share.
 
+use hf2ms_hub::RepoAt;
 use hf2ms_worker::pipeline::creation::VisibilityRequest;
 use hf2ms_worker::plan::MaxDelete;
 
@@ -84,6 +85,17 @@ impl<'a> CopyOptions<'a> {
             budget,
             slots: WorkerSlots::new(1),
             shared: RunnerCache::default(),
+        }
+    }
+
+    /// Fails while another run writes to the destination, unless nothing is to be written.
+    ///
+    /// # Errors
+    /// Another run does.
+    pub fn check_free(&self, destination: &RepoAt) -> CliResult<()> {
+        match self.dry_run {
+            true => Ok(()),
+            false => self.runs.check_free(destination),
         }
     }
 }

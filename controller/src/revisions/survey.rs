@@ -76,6 +76,9 @@ impl Survey {
             FoundSides::Both(both) => *both,
             FoundSides::Skip(reason) => return Ok(SurveyResult::Skip(reason)),
         };
+        if purpose == Purpose::Write {
+            options.check_free(&destination.at)?;
+        }
         let readers = readers_of_copy(&source.repo.info, options.visibility);
         destination.check_not_exposed(readers)?;
         Surveyor {

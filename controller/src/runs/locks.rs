@@ -46,18 +46,26 @@ pub(super) fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> C
                 .map(|()| file)
                 .map_err(|error| CliError::file(path, &error))
         }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            let holder = fs::read_to_string(path).unwrap_or_default();
-            let (repo, hub) = (&destination.id, destination.hub);
-            Err(CliError::new(
-                Exit::Incomplete,
-                format!(
-                    "run {holder} is writing to {repo} on {hub}: wait until it ends, or stop it"
-                ),
-            ))
-        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(taken(path, destination)),
         Err(error) => Err(CliError::file(path, &error)),
     }
+}
+
+/// Fails as [`lock_destination`] does while someone holds the lock, and takes it from nobody.
+pub(super) fn check_free(path: &Path, destination: &RepoAt) -> CliResult<()> {
+    match is_held(path) {
+        true => Err(taken(path, destination)),
+        false => Ok(()),
+    }
+}
+
+fn taken(path: &Path, destination: &RepoAt) -> CliError {
+    let holder = fs::read_to_string(path).unwrap_or_default();
+    let (repo, hub) = (&destination.id, destination.hub);
+    CliError::new(
+        Exit::Incomplete,
+        format!("run {holder} is writing to {repo} on {hub}: wait until it ends, or stop it"),
+    )
 }
 
 pub(super) fn lock_name(at: &RepoAt) -> String {

@@ -25,7 +25,7 @@ use ulid::Ulid;
 
 pub use self::dir::RunDir;
 pub use self::files::{create_private, write_aside};
-use self::locks::{is_held, lock_destination, lock_name};
+use self::locks::{check_free, is_held, lock_destination, lock_name};
 use self::read::{journal, record};
 pub use self::record::{JournalEntry, NewRun, RunRecord, RunVerb, State};
 use crate::ui::errors::{CliError, CliResult};
@@ -156,14 +156,22 @@ impl Runs {
             .find(|run| run.state == State::Detached && run.destination == *destination)
     }
 
+    /// Fails while another run writes to the destination: it is asked before the hubs are asked for anything large.
+    ///
+    /// # Errors
+    /// Another run does.
+    pub fn check_free(&self, destination: &RepoAt) -> CliResult<()> {
+        check_free(&self.lock_path(destination), destination)
+    }
+
     fn lock(&self, id: &str, destination: &RepoAt) -> CliResult<File> {
-        let locks = self.state.join("locks");
-        create_private(&locks)?;
-        lock_destination(
-            &locks.join(format!("{}.lock", lock_name(destination))),
-            id,
-            destination,
-        )
+        create_private(&self.state.join("locks"))?;
+        lock_destination(&self.lock_path(destination), id, destination)
+    }
+
+    fn lock_path(&self, destination: &RepoAt) -> PathBuf {
+        let name = format!("{}.lock", lock_name(destination));
+        self.state.join("locks").join(name)
     }
 
     /// Every run, the newest first; folders without a readable record are passed over.
