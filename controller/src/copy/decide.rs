@@ -14,7 +14,7 @@ use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::options::{CopyOptions, IfExists};
 use crate::copy::plan::{FoundSides, PlanOptions, Purpose, RepoPair, find as find_sides};
 use crate::copy::request::CopyRequest;
-use crate::copy::sync_state::SyncState;
+use crate::copy::sync_state::{SyncState, trust_in};
 use crate::engine::remote::DetachMode;
 use crate::runs::digests;
 use crate::runs::report::Report;
@@ -71,6 +71,7 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
         earlier.visibility = destination.info.as_ref().map(|info| info.visibility);
         return Ok(Decision::UpToDate(Box::new(state), Box::new(earlier)));
     }
+    let trust = trust_in(runs, &destination, route.filter());
     let sides = RepoPair::list(source, destination, settings).await?;
     let known = digests::load(runs, &sides.source.repo.at, &sides.destination.at);
     let options = PlanOptions {
@@ -79,6 +80,7 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
         prune: options.prune,
         card: route.card(),
         overwrite: options.overwrite,
+        trust,
     };
     let (plan, destination) = sides.plan(&options, &known, settings).await?;
     Ok(Decision::Copy(Box::new(plan), Box::new(destination)))
@@ -182,6 +184,7 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
             )));
         }
     }
+    options.check_free(&plan.destination)?;
     plan.creation.visibility = options
         .visibility
         .visibility

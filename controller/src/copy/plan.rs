@@ -2,7 +2,7 @@
 
 use hf2ms_hub::{Listing, RepoKind};
 use hf2ms_worker::pipeline::creation::{VisibilityRequest, readers_of_copy};
-use hf2ms_worker::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
+use hf2ms_worker::pipeline::planning::{GitUse, Listings, PlanPolicy, Trust, make_plan};
 use hf2ms_worker::plan::{CardPolicy, DigestCache, MaxDelete, Plan, PlanRequest};
 use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
@@ -45,6 +45,8 @@ pub struct PlanOptions {
     pub card: CardPolicy,
     /// Whether files are written that someone else has changed at the destination meanwhile.
     pub overwrite: bool,
+    /// Whether what the destination lists may be lost there.
+    pub trust: Trust,
 }
 
 /// Both sides, found and not listed yet.
@@ -175,6 +177,7 @@ impl RepoPair {
                 GitUse::WhenLocked
             },
             chunking: &|bytes| options.worker_args.chunking(bytes),
+            trust: &options.trust,
         };
         let made = make_plan(
             request,

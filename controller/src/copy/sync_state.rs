@@ -1,15 +1,18 @@
 //! `proof.json` of a finished run: a commit of the source and a commit of the destination whose files were all compared and equal.
 //! Commits name content, so a second run lists nothing while both branches stand at these commits.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use hf2ms_hub::{RepoAt, Revision};
+use hf2ms_worker::pipeline::planning::Trust;
 use hf2ms_worker::plan::CardPolicy;
 use hf2ms_worker::plan::MaxDelete;
 use serde::{Deserialize, Serialize};
 
 use crate::args::filter::Filter;
 use crate::args::workers::EngineKind;
+use crate::copy::inspect::DestinationRepo;
 use crate::runs::report::{Report, Tally};
 use crate::runs::{JournalEntry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::ui::errors::CliResult;
@@ -124,6 +127,30 @@ impl SyncStates {
                 .is_some_and(|found| found.is_good())
         })
     }
+}
+
+/// How far the destination's listing is believed: as the newest run left it when that has compared all of these files and found them
+/// well, and no further after anyone else's commit, a run that ended early, or one that could not read a content.
+pub fn trust_in(runs: &Runs, destination: &DestinationRepo, filter: &Filter) -> Trust {
+    let to_here =
+        |run: &RunRecord| run.verb == RunVerb::Migrate && run.destination == destination.at;
+    let newest = runs.list().into_iter().filter(to_here).find_map(|run| {
+        let report: Report = runs.read(&run.id, "report.json")?;
+        Some((report.verification?, run))
+    });
+    let Some((found, run)) = newest else {
+        return Trust::BlobCheck(HashSet::new());
+    };
+    let state: Option<SyncState> = runs.read(&run.id, FILE);
+    let is_as_left = |state: SyncState| {
+        destination.head.as_ref() == Some(&state.head) && state.filter == *filter
+    };
+    if found.is_good() && state.is_some_and(is_as_left) {
+        return Trust::Listing;
+    }
+    let wrong = found.contents.into_iter().flat_map(|read| read.wrong);
+    let unread = found.unread.into_iter().map(|unread| unread.path);
+    Trust::BlobCheck(unread.chain(wrong.map(|path| path.to_string())).collect())
 }
 
 /// Begins and ends a run that has nothing to do, since `earlier` verified the same state.

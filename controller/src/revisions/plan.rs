@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hf2ms_hub::{Listing, RefKind, Refs, Revision};
+use hf2ms_worker::pipeline::planning::Trust;
 use hf2ms_worker::plan::{DigestCache, GitFiles, Plan};
 use hf2ms_worker::protocol::Transport;
 use serde::Serialize;
@@ -15,7 +16,7 @@ use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::options::CopyOptions;
 use crate::copy::permission::check_folders;
 use crate::copy::plan::{PlanOptions, RepoPair};
-use crate::copy::sync_state::{SyncState, SyncStates};
+use crate::copy::sync_state::{SyncState, SyncStates, trust_in};
 use crate::runs::report::Report;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -167,6 +168,10 @@ impl<'a> RevisionPlanner<'a> {
             prune: self.options.prune.filter(|_| !is_temporary),
             card: self.route.card(),
             overwrite: self.options.overwrite,
+            trust: match is_temporary {
+                true => Trust::Listing,
+                false => trust_in(self.options.runs, &destination, self.route.filter()),
+            },
         };
         let (mut plan, destination) = RepoPair::of(source, destination, listing)
             .plan(&options, &self.known, settings)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
+use hf2ms_worker::pipeline::planning::Trust;
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
@@ -135,6 +136,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         prune,
         card: route.card(),
         overwrite: false,
+        trust: Trust::Listing,
     };
     let runs = Runs::new(&state_dir(&environment)?);
     let known = digests::load(&runs, &sides.source.repo.at, &sides.destination.at);

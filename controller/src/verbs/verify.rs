@@ -2,6 +2,7 @@
 
 use hf2ms_hub::{Refused, RepoAt};
 use hf2ms_worker::pipeline::creation::VisibilityRequest;
+use hf2ms_worker::pipeline::planning::Trust;
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{Exit, Verification, VerifyLevel};
 use schemars::JsonSchema;
@@ -70,6 +71,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         prune: None,
         card: route.card(),
         overwrite: false,
+        trust: Trust::Listing,
     };
     let (plan, destination) = stop
         .unless(sides.plan(&options, &DigestCache::new(), &settings))

@@ -105,11 +105,11 @@ fn chosen(mut pairs: Vec<Pair<'_>>, seed: u32) -> Vec<Pair<'_>> {
     pairs
 }
 
-/// A content that is listed and can't be read. A copy of what is listed sends nothing again, so the way out is told.
+/// A content that is listed and can't be read. The next copy asks for it and sends what is lacking, so that is told.
 fn unread(path: &RepoPath, error: &Error) -> Refused {
     let way_out = match error.kind() {
         Kind::NotFound | Kind::Expired | Kind::Refused | Kind::Corrupt | Kind::Invalid => {
-            "; if that stays so, delete the file there and copy it again"
+            "; run the same command again: it sends what the hub lacks"
         }
         _ => "",
     };

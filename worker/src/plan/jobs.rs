@@ -31,12 +31,13 @@ impl Plan {
     }
 
     /// The changeset, once the chunks have ended. It leaves out the files whose blob is in no receipt, which are in
-    /// [`Plan::unsent`].
+    /// [`Plan::unsent`], and those that the destination lists as they are to be.
     pub fn change(&self, receipts: &[Receipt]) -> Changeset {
         let sent = Sent::of(self, receipts);
         Changeset {
             files: self
                 .changing()
+                .filter(|planned| !planned.stands())
                 .filter_map(|planned| commit_file(planned, &sent))
                 .collect(),
             delete: self.delete.clone(),
@@ -90,7 +91,7 @@ impl Plan {
         let equal = self
             .files
             .iter()
-            .filter(|planned| planned.step == Step::Unchanged && planned.current.is_some());
+            .filter(|planned| planned.stands() && planned.current.is_some());
         equal.map(|planned| &planned.file.path)
     }
 

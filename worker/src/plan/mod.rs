@@ -10,6 +10,7 @@ pub mod chunks;
 pub mod diff;
 mod folder_limit;
 pub mod jobs;
+mod lost;
 mod moved;
 mod path_collisions;
 mod prune;

@@ -1,6 +1,6 @@
 //! `migrate`: a whole repo in one worker, for a container that runs alone. No state is kept anywhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::pipeline::creation::{
     readers_of_copy,
 };
 use crate::pipeline::finish::commit_and_verify;
-use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, make_plan};
+use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, Trust, make_plan};
 use crate::pipeline::source::PinnedSource;
 use crate::plan::{CardPolicy, Plan, PlanRequest};
 use crate::protocol::{
@@ -225,6 +225,8 @@ async fn make_whole_plan(
         card: request.card,
         git: GitUse::WhenLocked,
         chunking: &|_| chunking,
+        // A worker alone keeps nothing of earlier runs.
+        trust: &Trust::BlobCheck(HashSet::new()),
     };
     let mut plan = make_plan(
         plan_request,

@@ -79,6 +79,13 @@ fn bytes_that_are_not_there_after_the_commit_are_no_success() {
     let unread = &report["verification"]["unread"];
     assert_eq!(unread[0]["path"], "bad.safetensors", "{report}");
     assert_eq!(unread.as_array().unwrap().len(), 1, "{report}");
+    assert!(
+        unread[0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("run the same command again"),
+        "{report}"
+    );
     let listing = [
         "migrate",
         "alice/model",
@@ -99,6 +106,65 @@ fn bytes_that_are_not_there_after_the_commit_are_no_success() {
         "{}",
         ran.stdout
     );
+}
+
+/// A copy whose blob is lost once all is committed, and nothing goes wrong afterwards.
+fn lost_after_the_commit() -> World {
+    let world = two_blobs();
+    keeps_nothing(&world, "bad.safetensors");
+    says_that_all_is_stored(&world, 1);
+    assert_eq!(migrate(&world).code, 1);
+    world.admin("DELETE", "/faults", "");
+    world
+}
+
+// 65
+#[test]
+fn the_same_command_sends_again_what_was_lost_after_the_commit() {
+    let world = lost_after_the_commit();
+    let commits = world.requests("ms.commit");
+    let ran = migrate(&world);
+    let report = ran.event("report");
+    assert_eq!((ran.code, &report["files"]), (0, &json!(3)), "{report}");
+    assert_eq!(report["verified"], "sampled", "{report}");
+    assert_eq!(world.requests("ms.commit"), commits, "its pointer is there");
+    is_copied(&world, "model");
+    // All is verified now, so that nobody is asked again.
+    let asked = world.requests("ms.batch");
+    assert_eq!(migrate(&world).code, 0);
+    assert_eq!(world.requests("ms.batch"), asked);
+}
+
+// 65
+#[test]
+fn another_machine_which_knows_of_no_run_sends_it_too() {
+    let world = lost_after_the_commit();
+    let elsewhere = world.path("elsewhere");
+    let state = ("HF2MS_STATE", elsewhere.to_str().unwrap());
+    let ran = world.run_with(&["migrate", "alice/model"], &[state]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    is_copied(&world, "model");
+}
+
+// 65
+#[test]
+fn content_that_the_hub_says_it_has_and_does_not_give_stays_no_success() {
+    let world = two_blobs();
+    let gone = json!({"route": "ms_storage.get", "path": digest(&world, "bad.safetensors"),
+        "kind": {"do": "status", "status": 404}});
+    fault(&world, &gone);
+    for _ in 0..2 {
+        let ran = migrate(&world);
+        let report = ran.event("report");
+        let unread = &report["verification"]["unread"];
+        assert_eq!(
+            (ran.code, &unread[0]["path"]),
+            (1, &json!("bad.safetensors")),
+            "{report}"
+        );
+    }
+    world.admin("DELETE", "/faults", "");
+    assert_eq!(migrate(&world).code, 0);
 }
 
 #[test]
