@@ -171,7 +171,7 @@ def drawn(seed: int, known: list[str], trap: str, docker: bool = False) -> Round
     copies = [copy(rng, seed, number, verb, source == destination) for number in range(rng.randrange(2, 4) if verb == "batch" else 1)]
     exists = any(copy.before is not None for copy in copies)
     chosen = mirror_options(rng) if verb == "mirror" else options(rng, verb, {source, destination}, settings, exists)
-    engine = "docker" if docker and verb != "worker" and rng.random() < 0.4 else "local"
+    engine = "docker" if docker and verb != "worker" else "local"
     places = faults.routes(source, source if verb == "mirror" else destination)
     kind = rng.choice(["model", "model", "dataset"])
     rules = [faults.drawn(rng, known, places, trap, kind) for _ in range(rng.choice([0, 2, 3, 4, 6, 8]))]

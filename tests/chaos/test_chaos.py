@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from campaign import checks, draw, faults  # noqa: E402
 from campaign.rounds import Attempt, Site  # noqa: E402
-from campaign.table import Tally  # noqa: E402
+from campaign.table import CONTAINERS, LOCAL, Tally, ranges  # noqa: E402
 
 FILES = {"README.md": b"# one\n", "w.safetensors": bytes(range(256)) * 40}
 # What a program does that copies as it should; ACT is what a test has it do besides. `post` writes behind the hubs' backs.
@@ -99,7 +99,22 @@ def test_a_program_that_does_wrong_is_found_out(kind, carried_out, monkeypatch):
     assert kind in kinds(result), result.problems
     tally = Tally()
     tally.add(result)
-    assert f"| {kind} | {checks.KINDS[kind]} | 0 |" not in tally.markdown(1)
+    table = tally.markdown()
+    assert f"| {kind} | {checks.KINDS[kind]} | 0 |" not in table and f"| {LOCAL} | 1 | {kind}: " in table
+
+
+def test_the_sums_of_two_campaigns_make_one_table(carried_out, tmp_path):
+    sums, result = tmp_path / "sums.json", carried_out(COPIES)
+    for place in (LOCAL, CONTAINERS):
+        tally = Tally.load(sums)
+        tally.add(result, place)
+        tally.save(sums)
+    tally = Tally.load(sums)
+    assert (tally.rounds, tally.kills) == (2, {"nobody": 2})
+    table = tally.markdown()
+    assert "2 rounds: 1 with workers in processes (seeds 1), 1 with workers in containers (seeds 1)." in table
+    assert "| migrate | hf to ms | local | 2 |" in table
+    assert ranges([3, 1, 2, 9, 7]) == "1 to 3, 7, 9"
 
 
 def test_a_pointer_to_nothing_is_lost_whatever_the_exit_code(carried_out):
