@@ -195,10 +195,8 @@ impl Report {
         };
         let whole = self.failed.is_empty() && self.refused.is_empty() && self.withheld.is_empty();
         let lost = if whole { Exit::Done } else { Exit::Incomplete };
-        let corrupt = self
-            .failed
-            .iter()
-            .any(|failed| failed.kind == Kind::Corrupt);
+        let is_corrupt = |failed: &FailedFile| failed.kind == Kind::Corrupt;
+        let corrupt = self.failed.iter().any(is_corrupt);
         let refused =
             self.tally.commits == 0 && self.failed.iter().any(|failed| self.ends_all(failed.kind));
         let worst = [(corrupt, Exit::Integrity), (refused, Exit::Refused)]
@@ -208,10 +206,12 @@ impl Report {
         checked.worse(worst)
     }
 
-    /// Whether a failure of this kind means that the whole run was refused. A file that is not found beside others that stand there
-    /// is missing alone.
+    /// Whether a failure of this kind means that the whole run was refused. A file that is not found beside others that stand there,
+    /// or may come another time, is missing alone.
     fn ends_all(&self, kind: Kind) -> bool {
-        Exit::of(kind) == Exit::Refused && (kind != Kind::NotFound || self.tally.unchanged == 0)
+        let may_come = || self.failed.iter().any(FailedFile::fails_for_now);
+        let is_alone = || self.tally.unchanged > 0 || may_come();
+        Exit::of(kind) == Exit::Refused && (kind != Kind::NotFound || !is_alone())
     }
 
     /// Shows it: to a person as a table, or a line if it is one of several; to a program as a line.
