@@ -13,7 +13,7 @@ from campaign.rounds import Result
 SIGNALS = {-9: "killed", -15: "SIGTERM", -2: "SIGINT", -1: "SIGHUP"}
 COUNTERS = ("kinds", "kills", "thrown", "first", "tries", "problems")
 LONGEST_PROBLEM = 200
-LOCAL, CONTAINERS = "processes", "containers"
+LOCAL, CONTAINERS = "scripts/chaos", "scripts/chaos --docker"
 
 
 class Tally:
@@ -79,7 +79,9 @@ class Tally:
 
     def summary(self) -> str:
         """What was done, in two sentences."""
-        places = [f"{len(seeds)} with workers in {place} (seeds {ranges(seeds)})" for place, seeds in sorted(self.seeds.items(), reverse=True) if seeds]
+        in_containers = sum(count for (_, _, engine), count in self.kinds.items() if engine == "docker")
+        notes = {LOCAL: "workers in processes", CONTAINERS: f"{in_containers} of them with workers in containers"}
+        places = [f"{len(seeds)} by {place} ({notes[place]}; seeds {ranges(seeds)})" for place, seeds in sorted(self.seeds.items()) if seeds]
         said = f"{self.rounds} rounds: {', '.join(places)}. " if places else "0 rounds. "
         said += f"In them {sum(self.thrown.values())} faults struck, {self.rounds - self.kills['nobody']} runs were killed or stopped, "
         return said + f"and someone else committed or pushed {self.strangers} times."

@@ -112,7 +112,7 @@ def test_the_sums_of_two_campaigns_make_one_table(carried_out, tmp_path):
     tally = Tally.load(sums)
     assert (tally.rounds, tally.kills) == (2, {"nobody": 2})
     table = tally.markdown()
-    assert "2 rounds: 1 with workers in processes (seeds 1), 1 with workers in containers (seeds 1)." in table
+    assert "2 rounds: 1 by scripts/chaos (workers in processes; seeds 1), 1 by scripts/chaos --docker (0 of them with workers in containers; seeds 1)." in table
     assert "| migrate | hf to ms | local | 2 |" in table
     assert ranges([3, 1, 2, 9, 7]) == "1 to 3, 7, 9"
 
