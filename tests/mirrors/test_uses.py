@@ -90,9 +90,13 @@ def test_watching_mirrors_what_is_new_until_it_is_stopped(history):
     until(lambda: rounds("4 refs changed"))
     new = Lfs(b"while it is watched")
     world.source.commit("refs/heads/main", {"new.bin": new}, parent="refs/heads/main").flush()
-    until(lambda: rounds("1 refs changed"))
+    until(lambda: rounds("1 ref changed"))
     world.host.rule(lambda seen: "info/refs" in seen.path, lambda seen: ("403 Forbidden", [], b""), times=2)
-    until(lambda: rounds("may not") and "0 refs changed" in rounds("")[-1])
+    until(lambda: rounds("may not") and "no ref changed" in rounds("")[-1])
+    # An idle round is a line, and nothing beside it.
+    idle = len(told.read_text().splitlines())
+    until(lambda: len(rounds("")) and len(told.read_text().splitlines()) >= idle + 2)
+    assert all("no ref changed" in line for line in told.read_text().splitlines()[idle:])
     child.send_signal(signal.SIGTERM)
     assert child.wait() == 0, "the exit code of the last round"
     world.is_mirrored(target, objects | {new.oid})

@@ -8,10 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::runs::State;
+use crate::runs::failures::{self, any_may_pass};
+use crate::ui::nouns::{counted, few, grouped};
 use crate::ui::screen::{Screen, duration, rate, size};
 use crate::ui::table::labelled;
 
-/// More refs or failures than this are counted, not shown; the file has them all.
+/// More refs than this are counted, not shown; the file has them all.
 const SHOWN: usize = 20;
 
 /// The report of a mirror run.
@@ -124,109 +126,143 @@ impl MirrorReport {
     /// The report in one line.
     pub fn line(&self) -> String {
         let changed = self.count(RefState::Pushed) + self.count(RefState::Deleted);
-        let refused = self.count(RefState::Refused);
-        let refused = if refused > 0 {
-            format!(", {refused} refused")
-        } else {
-            String::new()
+        let changed = match changed {
+            0 => "no ref changed".to_owned(),
+            count => format!("{} changed", counted(count as u64, "ref")),
         };
+        let refused = self.count(RefState::Refused) as u64;
+        let refused = (refused > 0).then(|| format!(", {} refused", grouped(refused)));
         let tally = &self.tally;
-        let objects = format!("{} LFS objects, {}", tally.moved, size(tally.moved_bytes));
+        let moved = (tally.moved > 0).then(|| {
+            let objects = counted(tally.moved, "LFS object");
+            format!(", {objects}, {}", size(tally.moved_bytes))
+        });
         format!(
-            "{}: {changed} refs changed{refused}, {objects} in {}",
+            "{}: {changed}{}{} in {}",
             self.headline(),
+            refused.unwrap_or_default(),
+            moved.unwrap_or_default(),
             duration(self.seconds)
         )
     }
 
-    fn headline(&self) -> &'static str {
+    fn headline(&self) -> String {
+        let lacking = self.tally.lacking;
         match self.exit() {
-            Exit::Done => "mirrored and looked at",
-            Exit::Integrity => "NOT EQUAL",
-            Exit::Interrupted => "stopped",
-            _ => "incomplete: run the same command again",
+            Exit::Done if lacking > 0 => format!(
+                "mirrored, without {} that may be missing",
+                counted(lacking, "LFS object")
+            ),
+            Exit::Done => "mirrored, and every ref compared".to_owned(),
+            Exit::Integrity => "NOT EQUAL".to_owned(),
+            Exit::Interrupted => "stopped: the same command goes on".to_owned(),
+            _ if any_may_pass(&self.failed) || self.refs.iter().any(RefOutcome::is_conflict) => {
+                "incomplete: run the same command again".to_owned()
+            }
+            _ => "incomplete: the same command alone does not bring the rest".to_owned(),
         }
     }
 
-    /// The report for a person.
+    /// The report for a person: the verdict, then what is not zero.
     pub fn readable(&self) -> String {
-        let tally = &self.tally;
         let mut text = format!("\n{}  {}\n", self.headline(), self.destination.web_url());
+        for (name, value) in self.rows() {
+            text.push_str(&(labelled(name, value) + "\n"));
+        }
+        self.write_changes(&mut text);
+        text.push_str(&failures::rows(&self.failed, &[], &self.run));
+        text.trim_end().to_owned()
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let tally = &self.tally;
         let rate = if tally.bytes_per_second > 0.0 {
             format!(", {}", rate(tally.bytes_per_second as u64, 1.0))
         } else {
             String::new()
         };
+        let objects = |count| counted(count, "object");
         let rows = [
             (
+                tally.objects,
                 "git",
-                format!("{} objects, {}", tally.objects, size(tally.git_bytes)),
+                format!("{}, {}", objects(tally.objects), size(tally.git_bytes)),
             ),
             (
+                tally.pointers,
                 "lfs",
                 format!(
-                    "{} objects in all history, {}",
-                    tally.pointers,
+                    "{} in all history, {}",
+                    objects(tally.pointers),
                     size(tally.pointer_bytes)
                 ),
             ),
             (
+                tally.moved,
                 "moved",
-                format!("{} objects, {}{rate}", tally.moved, size(tally.moved_bytes)),
+                format!(
+                    "{}, {}{rate}",
+                    objects(tally.moved),
+                    size(tally.moved_bytes)
+                ),
             ),
             (
-                "retries",
-                format!("{}; {} workers replaced", tally.retries, tally.lost_workers),
+                tally.reused,
+                "reused",
+                format!("{} that came there meanwhile", objects(tally.reused)),
             ),
-            ("time", duration(self.seconds)),
+            (tally.retries, "retries", grouped(tally.retries)),
+            (
+                tally.lost_workers,
+                "replaced",
+                counted(tally.lost_workers, "worker"),
+            ),
+            (1, "time", duration(self.seconds)),
+            (1, "refs", self.counts()),
         ];
-        for (name, value) in rows {
-            text.push_str(&(labelled(name, value) + "\n"));
-        }
-        text.push_str(&self.table());
-        text.trim_end().to_owned()
+        let shown = rows.into_iter().filter(|(count, ..)| *count > 0);
+        shown.map(|(_, name, value)| (name, value))
     }
 
-    fn table(&self) -> String {
+    /// `1 pushed, 3 unchanged`: how many refs have each outcome.
+    fn counts(&self) -> String {
         let counts = [
             RefState::Pushed,
             RefState::Unchanged,
             RefState::Deleted,
             RefState::Refused,
         ]
-        .map(|state| self.count(state));
-        let [pushed, unchanged, deleted, refused] = counts;
-        let mut text = format!(
-            "  refs        {pushed} pushed, {unchanged} unchanged, {deleted} deleted, {refused} refused\n"
-        );
-        let changed = self
-            .refs
-            .iter()
-            .filter(|outcome| outcome.state != RefState::Unchanged);
-        for RefOutcome { name, state, why } in changed.clone().take(SHOWN) {
-            let why = why
-                .as_ref()
-                .map(|why| format!(": {why}"))
-                .unwrap_or_default();
-            let _ = writeln!(
-                text,
-                "    {:<9} {}{why}",
-                word(*state),
-                hf2ms_hub::path::escape(name)
-            );
+        .map(|state| (self.count(state) as u64, word(state)));
+        let some = counts.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = some
+            .map(|(count, word)| format!("{} {word}", grouped(*count)))
+            .collect();
+        match words.is_empty() {
+            true => "none".to_owned(),
+            false => words.join(", "),
         }
-        let failed = self
-            .failed
-            .iter()
-            .map(|failed| format!("  failed      {}: {}", failed.path, failed.error));
-        failed
-            .take(SHOWN)
-            .for_each(|line| text.push_str(&(line + "\n")));
-        let rest = changed.count().saturating_sub(SHOWN) + self.failed.len().saturating_sub(SHOWN);
-        if rest > 0 {
+    }
+
+    /// Writes a line for each ref that changed, and one for each reason why some did not.
+    fn write_changes(&self, text: &mut String) {
+        let mut changes: Vec<(RefState, Option<&str>, Vec<String>)> = Vec::new();
+        for RefOutcome { name, state, why } in &self.refs {
+            let (name, why) = (hf2ms_hub::path::escape(name), why.as_deref());
+            let mut before = changes.iter_mut();
+            match before.find(|(_, other, _)| why.is_some() && *other == why) {
+                _ if *state == RefState::Unchanged => (),
+                Some((.., names)) => names.push(name),
+                None => changes.push((*state, why, vec![name])),
+            }
+        }
+        for (state, why, names) in changes.iter().take(SHOWN) {
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            let _ = writeln!(text, "    {:<9} {}{why}", word(*state), few(names));
+        }
+        if let rest @ 1.. = changes.len().saturating_sub(SHOWN) {
+            let rest = grouped(rest as u64);
             let _ = writeln!(text, "    {rest} more: see report.json of run {}", self.run);
         }
-        text
     }
 }
 
@@ -338,6 +374,43 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words} in {text}");
         }
+    }
+
+    #[test]
+    fn what_is_zero_is_not_said_and_a_reason_is_said_once() {
+        use RefState::{Pushed, Refused, Unchanged};
+        let hook = Some("declined by a hook");
+        let refs = [
+            ("refs/heads/a", Refused, hook),
+            ("refs/heads/b", Refused, hook),
+            ("refs/heads/main", Pushed, None),
+            ("refs/tags/v1", Unchanged, None),
+        ];
+        let mut report = report(&refs, Vec::new());
+        (report.tally.pointers, report.tally.moved) = (1, 0);
+        let expected = "
+incomplete: the same command alone does not bring the rest  URL
+  lfs         1 object in all history, 0 B
+  time        1 min 01 s
+  refs        1 pushed, 1 unchanged, 2 refused
+    refused   refs/heads/a and refs/heads/b: declined by a hook
+    pushed    refs/heads/main";
+        let url = report.destination.web_url();
+        assert_eq!(report.readable().replace(&url, "URL"), expected);
+        assert_eq!(
+            report.line(),
+            "incomplete: the same command alone does not bring the rest: 1 ref changed, 2 refused in 1 min 01 s"
+        );
+    }
+
+    #[test]
+    fn an_object_that_may_be_missing_is_told_in_the_verdict() {
+        let mut report = report(&[], Vec::new());
+        (report.tally.lacking, report.tally.moved) = (3, 0);
+        assert_eq!(
+            report.line(),
+            "mirrored, without 3 LFS objects that may be missing: no ref changed in 1 min 01 s"
+        );
     }
 
     #[test]

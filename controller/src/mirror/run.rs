@@ -19,7 +19,7 @@ use super::errors::explain;
 use super::options::MirrorOptions;
 use super::refs::{digest, outcomes};
 use super::report::{MirrorReport, MirrorTally};
-use super::scan_report::{SHOWN, ScanSummary, follow};
+use super::scan_report::{ScanSummary, dry_run_table, follow};
 use super::work::{MirrorRunResult, settle};
 use crate::engine::Engine;
 use crate::engine::job::{Ended, SingleJob, WorkerCommand, WorkerOutput};
@@ -34,7 +34,7 @@ use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
-use crate::ui::screen::{Screen, size};
+use crate::ui::screen::Screen;
 
 /// One mirror run.
 pub struct MirrorRun<'a> {
@@ -211,27 +211,7 @@ impl MirrorRun<'_> {
             updates: &updates,
             scan: &scan,
         });
-        let mut lines = vec![
-            format!(
-                "{} of {} refs would change; Git has {} objects, {}",
-                updates.len(),
-                scan.refs.len(),
-                scan.objects,
-                size(scan.git_bytes)
-            ),
-            format!(
-                "{} of {} LFS objects would move, {} of {}",
-                scan.missing.len(),
-                scan.pointers,
-                size(scan.missing_bytes),
-                size(scan.pointer_bytes)
-            ),
-        ];
-        lines.extend(updates.iter().take(SHOWN).map(ref_update_line));
-        lines.extend(
-            (updates.len() > SHOWN).then(|| format!("  and {} more", updates.len() - SHOWN)),
-        );
-        self.screen.print(lines.join("\n"));
+        self.screen.print(dry_run_table(&scan, &updates));
         spares_target(&job, &scan).map_err(|refused| CliError::refused(refused.to_string()))?;
         Ok(Exit::Done)
     }
@@ -477,18 +457,5 @@ impl MirrorRun<'_> {
             ) => Ok(report),
             ended => Err(ended.into_error("push")),
         }
-    }
-}
-
-fn ref_update_line(update: &RefUpdate) -> String {
-    let name = hf2ms_hub::path::escape(&update.name);
-    let short = |oid: &Option<String>| {
-        oid.as_ref()
-            .map(|oid| oid.chars().take(10).collect::<String>())
-    };
-    match (short(&update.old), short(&update.new)) {
-        (None, Some(new)) => format!("  new       {name} {new}"),
-        (Some(old), Some(new)) => format!("  changed   {name} {old} -> {new}"),
-        (old, None) => format!("  deleted   {name} {}", old.unwrap_or_default()),
     }
 }

@@ -1,16 +1,17 @@
 //! The result of a scan, for people and programs.
 
 use hf2ms_hub::File;
-use hf2ms_worker::protocol::{Scan, ScanJob};
+use hf2ms_worker::protocol::{RefUpdate, Scan, ScanJob};
 use hf2ms_worker::verbs::mirror::steps::{MirrorRefused, Steps};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::nouns::{counted, grouped};
 use crate::ui::screen::{Screen, size};
 
 /// More names than this are counted, not shown.
-pub(super) const SHOWN: usize = 20;
+const SHOWN: usize = 20;
 
 /// The numbers of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +82,20 @@ impl ScanSummary {
             ..
         } = *self;
         let (git, lacks) = (size(git_bytes), size(missing_bytes));
-        screen.status(format!("Git has {objects} objects, {git}; the target lacks {missing} of {pointers} LFS objects, {lacks}"));
+        let objects_of_git = counted(objects, "object");
+        let lacks = match (pointers, missing) {
+            (0, _) => "no LFS objects".to_owned(),
+            (_, 0) => format!(
+                "the target has all {} already",
+                counted(pointers, "LFS object")
+            ),
+            _ => format!(
+                "the target lacks {} of {}, {lacks}",
+                grouped(missing),
+                counted(pointers, "LFS object")
+            ),
+        };
+        screen.status(format!("Git has {objects_of_git}, {git}; {lacks}"));
         screen.json(&ScannedEvent {
             objects,
             git_bytes,
@@ -116,4 +130,42 @@ pub fn follow(job: &ScanJob, scan: &Scan, screen: &Screen) -> CliResult<Steps> {
         }
         CliError::refused(stopped.to_string())
     })
+}
+
+/// What a dry run found: what would change, then the names, and nothing that is zero.
+pub fn dry_run_table(scan: &Scan, updates: &[RefUpdate]) -> String {
+    let refs = counted(scan.refs.len() as u64, "ref");
+    let lacking = scan.missing.len() as u64;
+    let verdict = match (updates.len() as u64, lacking) {
+        (0, 0) => format!("nothing to do: all {refs} stand at the target"),
+        (count, _) => format!("{} of {refs} would change", grouped(count)),
+    };
+    let git = counted(scan.objects, "object");
+    let lfs = counted(scan.pointers, "LFS object");
+    let (bytes, all) = (size(scan.missing_bytes), size(scan.pointer_bytes));
+    let mut lines = vec![format!(
+        "{verdict}; Git has {git}, {}",
+        size(scan.git_bytes)
+    )];
+    lines.extend((scan.pointers > 0).then(|| match lacking {
+        0 => format!("no LFS object would move: the target has all {lfs}, {all}"),
+        _ => format!("{} of {lfs} would move, {bytes} of {all}", grouped(lacking)),
+    }));
+    lines.extend(updates.iter().take(SHOWN).map(ref_update_line));
+    let more = updates.len().saturating_sub(SHOWN) as u64;
+    lines.extend((more > 0).then(|| format!("  and {} more, which --json names", grouped(more))));
+    lines.join("\n")
+}
+
+fn ref_update_line(update: &RefUpdate) -> String {
+    let name = hf2ms_hub::path::escape(&update.name);
+    let short = |oid: &Option<String>| {
+        oid.as_ref()
+            .map(|oid| oid.chars().take(10).collect::<String>())
+    };
+    match (short(&update.old), short(&update.new)) {
+        (None, Some(new)) => format!("  new       {name} {new}"),
+        (Some(old), Some(new)) => format!("  changed   {name} {old} -> {new}"),
+        (old, None) => format!("  deleted   {name} {}", old.unwrap_or_default()),
+    }
 }

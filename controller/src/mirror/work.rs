@@ -8,6 +8,7 @@ use super::report::{MirrorReport, MirrorTally};
 use crate::engine::chunk_results::ChunkResults;
 use crate::engine::remote::Completion;
 use crate::runs::{RunDir, State};
+use crate::settings::remedies::remedy;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
@@ -44,7 +45,7 @@ impl MirrorRunResult {
         match &self.carried.ended_by {
             Some((kind, error)) => Err(CliError::new(
                 Exit::of(*kind),
-                format!("the workers were stopped: {error}"),
+                format!("the workers were stopped: {error}; {}", remedy(*kind)),
             )),
             None => Ok(()),
         }
