@@ -26,6 +26,8 @@ pub struct Profile {
     pub folders: Option<Folders>,
     /// The branch that a new repo has.
     pub main_branch: &'static str,
+    /// Files that the hub puts into the root of a new repo by itself.
+    pub own_files: &'static [&'static str],
     /// The variables of the environment that say how the hub is reached.
     pub variables: Variables,
     /// The path of the web page that gives tokens, below the endpoint.

@@ -137,7 +137,7 @@ def options(rng, verb: str, hubs: set[str], settings: dict, exists: bool) -> lis
     if exists and verb == "batch":
         drawn.append("--force")
     if exists and verb in ("migrate", "revisions") and rng.random() < 0.6:
-        drawn.append("--prune")
+        drawn += ["--prune", "--yes"]
         drawn += ["--max-delete", "100%"] if rng.random() < 0.3 else []
     return drawn
 

@@ -154,6 +154,12 @@ impl Events {
         });
     }
 
+    /// Reports a file that was deleted at the destination.
+    pub fn deleted(&self, path: &RepoPath) {
+        self.receipt().deleted.push(path.clone());
+        self.say(&Event::Deleted { path: path.clone() });
+    }
+
     /// Reports a file that failed; later on while failures are held.
     pub fn failed(&self, path: &RepoPath, error: &Error) {
         let failed = FailedFile {

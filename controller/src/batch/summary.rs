@@ -16,13 +16,12 @@ use crate::estimate::price;
 use crate::revisions::RepoResult;
 use crate::revisions::summary::{DoneCount, RevisionsSummary};
 use crate::runs::State;
-use crate::runs::failures::any_may_pass;
 use crate::runs::report::Report;
 use crate::ui::counts::{Counts, Status};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::nouns::counted;
 use crate::ui::screen::{Screen, dollars, duration, size};
-use crate::ui::table::{Column, Table, number};
+use crate::ui::table::{Column, Table, number, say_reasons_once};
 
 /// The result of one repo.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -137,8 +136,11 @@ impl BatchRow {
 
     /// The row of a repo that the source lists and that can't be copied.
     pub fn refused(refused: &hf2ms_hub::Refused) -> Self {
-        Self::new(&refused.path, "-")
-            .failed(&CliError::new(Exit::Incomplete, refused.reason.clone()))
+        let failure = CliError::new(Exit::Incomplete, refused.reason.clone());
+        Self {
+            may_pass: false,
+            ..Self::new(&refused.path, "-").failed(&failure)
+        }
     }
 
     fn new(source: &str, destination: &str) -> Self {
@@ -193,7 +195,7 @@ impl BatchRow {
             run,
             visibility: report.visibility,
             worker_seconds: report.tally.worker_seconds,
-            may_pass: any_may_pass(&report.failed) || report.failed.is_empty(),
+            may_pass: report.may_pass(),
             reason: report.first_failure(),
             exit: code as u8,
             code,
@@ -220,6 +222,7 @@ impl BatchRow {
             bytes,
             revisions,
             reason: summary.first_failure(),
+            may_pass: summary.may_pass(),
             exit: code as u8,
             code,
             ..self
@@ -324,7 +327,9 @@ impl BatchSummary {
             Column::Number("bytes"),
             Column::Text("reason"),
         ];
-        let mut table = Table::new(columns, self.rows.iter().map(cells));
+        let mut rows: Vec<Vec<String>> = self.rows.iter().map(cells).collect();
+        say_reasons_once(&mut rows);
+        let mut table = Table::new(columns, rows);
         if self.rows.iter().all(|row| row.revisions.is_none()) {
             table = table.without("revisions");
         }
@@ -433,6 +438,27 @@ datasets/org/long  me/b         skipped  -           -              -      -  ex
                 .collect::<Vec<_>>()
                 .join("\n"),
             expected
+        );
+    }
+
+    #[test]
+    fn a_reason_of_many_repos_is_said_once() {
+        let refused = CliError::refused("the token was refused");
+        let not_tried = CliError::refused(format!("not tried: {refused}"));
+        let row = |name: &str, failure| BatchRow::new(name, "me/x").failed(failure);
+        let summary = BatchSummary {
+            rows: vec![
+                row("org/a", &refused),
+                row("org/b", &not_tried),
+                row("org/c", &not_tried),
+            ],
+            ..summary()
+        };
+        let text = summary.readable();
+        assert_eq!(text.matches("the token was refused").count(), 1, "{text}");
+        assert!(
+            text.contains("org/c  me/x         failed  -               -      -  as org/a\n"),
+            "{text}"
         );
     }
 

@@ -56,7 +56,8 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
     }
     // What an earlier run verified says nothing of the bytes as they are now.
     let is_deep = options.worker_args.verify == VerifyLevel::Deep;
-    let verified = verified(&source, &destination, route, options.prune, runs).filter(|_| !is_deep);
+    let verified =
+        verified(&source, &destination, route, options.max_delete(), runs).filter(|_| !is_deep);
     if options.if_exists == IfExists::Skip
         && verified.is_none()
         && destination.info.is_some()
@@ -77,7 +78,7 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
     let options = PlanOptions {
         worker_args: options.worker_args.clone(),
         visibility: options.visibility,
-        prune: options.prune,
+        prune: options.max_delete(),
         card: route.card(),
         overwrite: options.overwrite,
         trust,

@@ -2,10 +2,11 @@
 //!
 //! [`RepoCopy::run`] is that sentence. [`inspect`] finds both sides, [`plan`] compares them, [`decide`] says what is to be done and
 //! [`permission`] what must not be. [`run`] carries a plan out with workers, [`cloud`] leaves it to Modal. [`outcome`] collects the
-//! result of a run, [`sync_state`] keeps what a verified run proves, [`request`] what was asked for, [`preview`] is a plan for a person.
+//! result of a run, [`deletions`] asks before anything is deleted, [`sync_state`] keeps what a verified run proves, [`request`] what was asked for, [`preview`] is a plan for a person.
 
 pub mod cloud;
 pub mod decide;
+pub mod deletions;
 pub mod inspect;
 pub mod options;
 pub mod outcome;
@@ -32,35 +33,12 @@ use self::run::CopyRun;
 use self::stored::StoredBlobs;
 use self::sync_state::SyncState;
 use crate::args::route::Route;
-use crate::args::workers::{EngineKind, WorkerArgs};
+use crate::args::workers::EngineKind;
 use crate::engine::open::{Runner, RunnerSpec};
-use crate::estimate::Estimate;
-use crate::estimate::rates::Rates;
 use crate::runs::report::Report;
 use crate::runs::{NewRun, RunDir, RunRecord, RunVerb};
 use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
-
-/// The estimate of what a plan has left to move, once it is known which blobs are stored.
-fn estimate_of_rest(
-    plan: &Plan,
-    stored: &StoredBlobs,
-    worker_args: &WorkerArgs,
-    rates: Rates,
-) -> Estimate {
-    let estimate = if stored.is_empty() {
-        Estimate::of(plan, worker_args, rates)
-    } else {
-        Estimate::of(&stored.rest_of(plan), worker_args, rates)
-    };
-    let (stored_blobs, stored_bytes) = stored.amount(plan);
-    Estimate {
-        stored: stored_blobs,
-        stored_bytes,
-        up_to: stored.is_partial(),
-        ..estimate
-    }
-}
 
 /// The copy of one repo.
 pub struct RepoCopy<'a> {
@@ -197,12 +175,18 @@ impl RepoCopy<'_> {
         stop.unless(check_plan(&plan, destination, options.settings))
             .await?;
         announce(&plan, screen);
+        deletions::list(&plan, screen);
+        if !options.dry_run {
+            let plans = [&plan];
+            stop.unless(deletions::confirm(&plans, options, screen))
+                .await?;
+        }
         let rates = options
             .budget
             .rates(options.runs, options.worker_args.on, &plan);
-        let asked = async { CliResult::Ok(StoredBlobs::of(&plan, &*destination.hub).await) };
+        let asked = async { CliResult::Ok(StoredBlobs::of(&[&plan], &*destination.hub).await) };
         let stored = stop.unless(asked).await?;
-        let estimate = estimate_of_rest(&plan, &stored, &options.worker_args, rates);
+        let estimate = stored.estimate_of_rest(&plan, &options.worker_args, rates);
         if options.dry_run {
             screen.json(&estimate.event());
             screen.print(preview::table(&plan, &estimate));

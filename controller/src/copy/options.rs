@@ -2,7 +2,7 @@
 
 use hf2ms_hub::RepoAt;
 use hf2ms_worker::pipeline::creation::VisibilityRequest;
-use hf2ms_worker::plan::MaxDelete;
+use hf2ms_worker::plan::{MaxDelete, PruneRequest};
 
 use crate::args::revisions::RevisionScope;
 use crate::args::workers::{ContainerArgs, WorkerArgs};
@@ -30,8 +30,8 @@ pub struct CopyOptions<'a> {
     pub containers: &'a ContainerArgs,
     /// Who may read a repo that is created.
     pub visibility: VisibilityRequest,
-    /// The most files to delete of those that only the destination has; `None` keeps them.
-    pub prune: Option<MaxDelete>,
+    /// Whether files that only the destination has are deleted; `None` keeps them.
+    pub prune: Option<PruneRequest>,
     /// Whether files are written that someone else has changed at the destination meanwhile.
     pub overwrite: bool,
     /// What happens to a destination that exists already.
@@ -60,6 +60,11 @@ pub enum IfExists {
 }
 
 impl<'a> CopyOptions<'a> {
+    /// The most files to delete of those that only the destination has; `None` keeps them.
+    pub fn max_delete(&self) -> Option<MaxDelete> {
+        self.prune.map(|prune| prune.max)
+    }
+
     /// The options of a command that updates one revision of each repo and waits for the end.
     pub fn new(
         settings: &'a Settings,
@@ -112,9 +117,9 @@ pub struct CopyArgs {
     /// Return as soon as all is submitted; only on modal, where the work goes on by itself
     #[arg(long)]
     detach: bool,
-    /// Do not ask: at a terminal, more than 100 GB in all are moved only after a yes
+    /// Do not ask: at a terminal, more than 100 GB in all are moved, and files deleted by --prune, only after a yes
     #[arg(long, short)]
-    yes: bool,
+    pub(crate) yes: bool,
     /// The engine, its workers and the size of chunks.
     #[command(flatten)]
     pub worker_args: WorkerArgs,

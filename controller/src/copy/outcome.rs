@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hf2ms_hub::{Kind, Visibility};
+use hf2ms_hub::{Kind, RepoPath, Visibility};
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
 
@@ -100,6 +100,8 @@ impl RunResult {
 
     fn report(self, plan: &Plan, run: &str, state: State, workers: u64, seconds: f64) -> Report {
         let tally = self.tally(plan, workers);
+        let deleted = self.receipts.iter().flat_map(|receipt| &receipt.deleted);
+        let deleted_files: Vec<RepoPath> = deleted.cloned().collect();
         let mut report = Report {
             run: run.to_owned(),
             state,
@@ -117,6 +119,7 @@ impl RunResult {
             verification: self.verification,
             failed: self.failed,
             refused: plan.refused.clone(),
+            deleted_files,
             withheld: plan.withheld.clone(),
             warnings: plan.warnings.clone(),
             last_error: None,
@@ -130,11 +133,6 @@ impl RunResult {
     fn tally(&self, plan: &Plan, workers: u64) -> Tally {
         let mut tally = Tally::of_plan(plan);
         self.receipts.iter().for_each(|receipt| tally.add(receipt));
-        tally.deleted = if self.failed.is_empty() && self.commits > 0 {
-            plan.delete.len() as u64
-        } else {
-            0
-        };
         Tally {
             commits: self.commits,
             lost_workers: self.lost,

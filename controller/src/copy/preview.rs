@@ -1,12 +1,13 @@
 //! A plan for a person: one line before the copy, and the table of `--dry-run` and `plan --out`.
 
 use hf2ms_hub::RepoAt;
-use hf2ms_worker::plan::{Plan, WithheldDeletions};
+use hf2ms_worker::plan::{Plan, WithheldDeletions, named};
 use hf2ms_worker::protocol::{Creation, PlanSummary, Transport};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::estimate::Estimate;
+use crate::ui::nouns::{counted, grouped};
 use crate::ui::screen::{Screen, size};
 use crate::ui::table::labelled;
 
@@ -44,11 +45,12 @@ pub fn announce(plan: &Plan, screen: &Screen) {
     let differ = summary.files - summary.unchanged;
     match (plan.creation.exists, plan.is_done()) {
         (true, true) => screen.status(format!("{id} on {hub} has everything already")),
-        (true, false) => screen.warn(format!(
-            "{id} exists on {hub}: only what differs is sent, {differ} of {} files",
-            summary.files
+        (true, false) if differ > 0 => screen.warn(format!(
+            "{id} exists on {hub}: only what differs is sent, {} of {}",
+            grouped(differ),
+            counted(summary.files, "file")
         )),
-        (false, _) => (),
+        _ => (),
     }
     screen.json(&PlannedEvent {
         source: &plan.source,
@@ -58,58 +60,109 @@ pub fn announce(plan: &Plan, screen: &Screen) {
     });
 }
 
-/// The plan and its estimate as a table, without a final newline.
+/// The plan and its estimate as a table, without a final newline: what would be done first, and nothing that is zero.
 pub fn table(plan: &Plan, estimate: &Estimate) -> String {
-    let rows = rows(plan, estimate).map(|(name, value)| labelled(name, value));
-    let deletes = plan
-        .delete
-        .iter()
-        .take(SHOWN)
-        .map(|file| format!("  to delete   {}", file.path));
-    let withheld = plan
-        .withheld
-        .iter()
-        .map(|WithheldDeletions { reason, paths }| {
-            format!("  not deleted {} files: {reason}", paths.len())
-        });
-    let refused = plan
-        .refused
-        .iter()
-        .take(SHOWN)
-        .map(|entry| format!("  refused     {}: {}", entry.path, entry.reason));
-    rows.into_iter()
-        .chain(deletes)
-        .chain(withheld)
-        .chain(refused)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let refused = plan.refused.iter();
+    let refused = refused.map(|entry| format!("{}: {}", entry.path, entry.reason));
+    let (shown, more) = (SHOWN, plan.refused.len().saturating_sub(SHOWN) as u64);
+    let more = (more > 0).then(|| ("refused", format!("{} more", grouped(more))));
+    let rows = [("", verdict(plan, estimate))]
+        .into_iter()
+        .chain(sides(plan))
+        .chain(counts(plan, estimate))
+        .chain(refused.take(shown).map(|line| ("refused", line)))
+        .chain(more);
+    let lines = rows.map(|(name, value)| match name {
+        "" => value,
+        name => labelled(name, value),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
-fn rows(plan: &Plan, estimate: &Estimate) -> [(&'static str, String); 11] {
+/// What would be done, in one line.
+fn verdict(plan: &Plan, estimate: &Estimate) -> String {
     let summary = plan.summary();
+    let change = summary.files - summary.unchanged;
+    let deletions = match summary.deletes {
+        0 => String::new(),
+        count => format!(", and {} deleted", counted(count, "file")),
+    };
+    let left_out = match summary.refused {
+        0 => "",
+        _ => "; what is refused stays behind",
+    };
+    match (plan.is_done(), plan.creation.exists) {
+        (true, _) => format!(
+            "nothing to do: all {} stand there{left_out}",
+            counted(summary.files, "file")
+        ),
+        (false, true) => format!(
+            "{} of {} would be written{deletions}, {}{left_out}",
+            grouped(change),
+            counted(summary.files, "file"),
+            estimate.expected()
+        ),
+        (false, false) => format!(
+            "a new {} repo of {}, {}{left_out}",
+            plan.creation.visibility,
+            counted(summary.files, "file"),
+            estimate.expected()
+        ),
+    }
+}
+
+fn sides(plan: &Plan) -> [(&'static str, String); 2] {
     let creation = match plan.creation.exists {
         true => "which exists".to_owned(),
         false => format!("which is created, {}", plan.creation.visibility),
     };
     let from = format!("{} at {}", plan.source.web_url(), plan.source.revision);
+    let to = format!("{}, {creation}", plan.destination.web_url());
+    [("from", from), ("to", to)]
+}
+
+/// The counts that are not zero. Nothing is said of rates where nothing moves.
+fn counts(plan: &Plan, estimate: &Estimate) -> impl Iterator<Item = (&'static str, String)> {
+    let summary = plan.summary();
+    let left = summary.blobs.saturating_sub(estimate.stored);
     let to_move = format!(
-        "{} blobs, {}, in {} chunks",
-        summary.blobs,
-        size(summary.blob_bytes),
-        summary.chunks
+        "{}, {}, in {}",
+        counted(left, "blob"),
+        estimate.to_move(),
+        counted(summary.chunks, "chunk")
     );
-    let files = format!("{}, {}", summary.files, size(summary.bytes));
-    [
-        ("from", from),
-        ("to", format!("{}, {creation}", plan.destination.web_url())),
-        ("files", files),
-        ("to move", to_move),
-        ("duplicates", summary.duplicates.to_string()),
-        ("inline", summary.inline.to_string()),
-        ("unchanged", estimate.there_already()),
-        ("expected", estimate.expected()),
-        ("rates", estimate.rates.describe(estimate.on)),
-        ("to delete", summary.deletes.to_string()),
-        ("refused", summary.refused.to_string()),
-    ]
+    let duplicates = counted(summary.duplicates, "file");
+    let files = grouped(summary.files);
+    let delete: Vec<_> = plan.delete.iter().map(|file| &file.path).collect();
+    let withheld: Vec<_> = plan.withheld.iter().map(not_deleted).collect();
+    let rows = [
+        (1, "files", format!("{files}, {}", size(summary.bytes))),
+        (left, "to move", to_move),
+        (
+            estimate.stored,
+            "uploaded",
+            format!(
+                "before: {}, {}",
+                counted(estimate.stored, "blob"),
+                size(estimate.stored_bytes)
+            ),
+        ),
+        (
+            summary.duplicates,
+            "duplicates",
+            format!("{duplicates} of the same content as another"),
+        ),
+        (summary.inline, "inline", counted(summary.inline, "file")),
+        (summary.unchanged, "unchanged", estimate.there_already()),
+        (left, "rates", estimate.rates.describe(estimate.on)),
+        (summary.deletes, "to delete", named(&delete)),
+    ];
+    let shown = rows.into_iter().filter(|(count, ..)| *count > 0);
+    shown
+        .map(|(_, name, value)| (name, value))
+        .chain(withheld.into_iter().map(|line| ("not deleted", line)))
+}
+
+fn not_deleted(WithheldDeletions { reason, paths }: &WithheldDeletions) -> String {
+    format!("{}: {reason}", named(paths))
 }

@@ -79,6 +79,10 @@ impl CopyRun<'_> {
             Err(failure) => Err(failure),
         };
         let report = self.conclude(result, &done).await?;
+        if let (Err(_), Some(stands)) = (&done, report.stands()) {
+            let line = format!("at the destination: {stands}  {}", report.url);
+            self.screen.status(line);
+        }
         done.map(|()| Some(report))
     }
 
@@ -125,7 +129,8 @@ impl CopyRun<'_> {
     ) -> CliResult<Report> {
         let found = self.destination.info.as_ref();
         let created = self.plan.creation.visibility;
-        result.visibility = Some(found.map_or(created, |found| found.visibility));
+        let created = self.plan.creation.exists.then_some(created);
+        result.visibility = found.map(|found| found.visibility).or(created);
         let head = match done {
             Ok(()) => self.verified_head(&result).await,
             Err(_) => None,
@@ -173,7 +178,7 @@ impl CopyRun<'_> {
             &self.plan.destination,
             head,
             self.destination.filter(),
-            self.options.prune,
+            self.options.max_delete(),
         )
         .with_card(self.plan.card)
     }

@@ -7,6 +7,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_hub::{Blob, Destination, Result, Sha256};
 use hf2ms_worker::plan::{Plan, Step};
 
+use crate::args::workers::WorkerArgs;
+use crate::estimate::Estimate;
+use crate::estimate::rates::Rates;
+
 /// Blobs that one request asks about.
 const BATCH: usize = 256;
 /// Requests at most: the largest blobs come first, and of the others nobody asks.
@@ -23,13 +27,11 @@ pub struct StoredBlobs {
 }
 
 impl StoredBlobs {
-    /// Asks a destination that exists about the blobs of a plan. A failure tells nothing, and the copy meets it itself.
-    pub async fn of(plan: &Plan, destination: &dyn Destination) -> Self {
-        let mut blobs = if plan.creation.exists {
-            moving(plan)
-        } else {
-            Vec::new()
-        };
+    /// Asks a destination that exists about the blobs of plans for it, which share no blob. A failure tells nothing, and the copy meets
+    /// it itself.
+    pub async fn of(plans: &[&Plan], destination: &dyn Destination) -> Self {
+        let existing = plans.iter().filter(|plan| plan.creation.exists);
+        let mut blobs: Vec<Blob> = existing.flat_map(|plan| moving(plan)).collect();
         blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
         let asked = &blobs[..blobs.len().min(BATCH * REQUESTS)];
         let groups = stream::iter(asked.chunks(BATCH)).map(|group| stored(group, destination));
@@ -49,18 +51,38 @@ impl StoredBlobs {
         }
     }
 
-    /// Whether no blob is known to be stored.
-    pub fn is_empty(&self) -> bool {
-        self.stored.is_empty()
+    /// Blobs of a destination that is not asked: some of them may be stored.
+    pub fn not_asked(plans: &[&Plan]) -> Self {
+        let mut existing = plans.iter().filter(|plan| plan.creation.exists);
+        Self {
+            stored: HashSet::new(),
+            is_partial: existing.any(|plan| !moving(plan).is_empty()),
+        }
     }
 
-    /// Whether less may have to be moved than the estimate says.
-    pub fn is_partial(&self) -> bool {
-        self.is_partial
+    /// The estimate of what a plan has left to move.
+    pub fn estimate_of_rest(
+        &self,
+        plan: &Plan,
+        worker_args: &WorkerArgs,
+        rates: Rates,
+    ) -> Estimate {
+        let estimate = if self.stored.is_empty() {
+            Estimate::of(plan, worker_args, rates)
+        } else {
+            Estimate::of(&self.rest_of(plan), worker_args, rates)
+        };
+        let (stored, stored_bytes) = self.amount(plan);
+        Estimate {
+            stored,
+            stored_bytes,
+            up_to: self.is_partial,
+            ..estimate
+        }
     }
 
     /// How many blobs of the plan are stored, and their bytes.
-    pub fn amount(&self, plan: &Plan) -> (u64, u64) {
+    fn amount(&self, plan: &Plan) -> (u64, u64) {
         let stored = moving(plan).into_iter();
         let sizes: Vec<u64> = stored
             .filter(|blob| self.stored.contains(&blob.sha256))
@@ -70,7 +92,7 @@ impl StoredBlobs {
     }
 
     /// The plan of what is left to move: for its numbers alone, since a worker asks about each blob itself.
-    pub fn rest_of(&self, plan: &Plan) -> Plan {
+    fn rest_of(&self, plan: &Plan) -> Plan {
         let mut rest = plan.clone();
         for planned in &mut rest.files {
             let sha256 = planned.file.digest.sha256();

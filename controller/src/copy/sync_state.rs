@@ -187,6 +187,8 @@ pub fn repeat(
         },
         seconds: began.elapsed().as_secs_f64(),
         bytes_per_second: 0.0,
+        deleted_files: Vec::new(),
+        last_error: None,
         ..earlier
     };
     run.note(&JournalEntry::Planned(summary))?;

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use hf2ms_worker::plan::Plan;
 use tokio::sync::Mutex;
 
-use super::confirm::confirm;
+use super::confirm::{ask, confirm};
 use super::rates::Rates;
 use super::{CostArgs, Estimate};
 use crate::args::workers::EngineKind;
@@ -69,6 +69,15 @@ impl CostBudget {
         let bytes = sum.bytes;
         so_far.sum = Some(sum);
         Ok(bytes)
+    }
+
+    /// The user's answer to a question of one of the repos, while no other one asks; `None` without a terminal.
+    pub async fn ask(&self, question: &str, screen: &Screen) -> Option<bool> {
+        let _alone = self.so_far.lock().await;
+        screen.bars().hide();
+        let answer = ask(question, screen).await;
+        screen.bars().show();
+        answer
     }
 
     fn allow(&self, sum: &Estimate, has_others: bool) -> CliResult<()> {

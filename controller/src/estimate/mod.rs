@@ -202,7 +202,7 @@ impl Estimate {
     }
 
     /// `12 MB`, or `up to 12 MB`.
-    fn to_move(&self) -> String {
+    pub fn to_move(&self) -> String {
         let up_to = if self.up_to { "up to " } else { "" };
         format!("{up_to}{}", size(self.bytes))
     }

@@ -230,6 +230,7 @@ mod tests {
             verification: None,
             failed: Vec::new(),
             refused: Vec::new(),
+            deleted_files: Vec::new(),
             withheld: Vec::new(),
             warnings: Vec::new(),
             last_error: None,

@@ -32,10 +32,12 @@ use self::survey::{Survey, SurveyResult};
 use self::targets::WriteTo;
 use self::write::{RevisionRun, WriteContext};
 use crate::args::route::Route;
+use crate::copy::deletions;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
 use crate::copy::permission::check_plan;
 use crate::copy::plan::Purpose;
+use crate::copy::stored::StoredBlobs;
 use crate::copy::{CopyResult, RepoCopy};
 use crate::engine::remote::DetachMode;
 use crate::estimate::Estimate;
@@ -116,6 +118,11 @@ impl RevisionsCopy<'_> {
             SurveyResult::Found(planned) => *planned,
             SurveyResult::Skip(reason) => return Ok(RepoResult::One(CopyResult::Skipped(reason))),
         };
+        let plans: Vec<&Plan> = survey.plans.iter().filter_map(RevisionPlan::plan).collect();
+        if !options.dry_run {
+            let agreed = deletions::confirm(&plans, options, self.screen);
+            options.stop.unless(agreed).await?;
+        }
         let mut bytes = 0;
         if let Some(estimate) = &estimate {
             let admitted = options.budget.admit(estimate, self.screen);
@@ -144,7 +151,14 @@ impl RevisionsCopy<'_> {
             SurveyResult::Found(survey) => *survey,
             SurveyResult::Skip(reason) => return Ok(SurveyResult::Skip(reason)),
         };
-        let estimate = self.estimate(&survey.plans);
+        for one in &survey.plans {
+            one.plan()
+                .iter()
+                .for_each(|plan| deletions::list(plan, &one.screen));
+        }
+        let stored = async { CliResult::Ok(Self::stored(&survey, purpose).await) };
+        let stored = self.options.stop.unless(stored).await?;
+        let estimate = self.estimate(&survey.plans, &stored);
         estimate
             .iter()
             .for_each(|estimate| estimate.print(self.screen));
@@ -154,7 +168,16 @@ impl RevisionsCopy<'_> {
         })))
     }
 
-    fn estimate(&self, plans: &[RevisionPlan]) -> Option<Estimate> {
+    /// The blobs that the destination holds already. One that is only read is asked about none.
+    async fn stored(survey: &Survey, purpose: Purpose) -> StoredBlobs {
+        let plans: Vec<&Plan> = survey.plans.iter().filter_map(RevisionPlan::plan).collect();
+        match purpose {
+            Purpose::Write => StoredBlobs::of(&plans, &*survey.destination.hub).await,
+            Purpose::Read => StoredBlobs::not_asked(&plans),
+        }
+    }
+
+    fn estimate(&self, plans: &[RevisionPlan], stored: &StoredBlobs) -> Option<Estimate> {
         let CopyOptions {
             runs,
             ref worker_args,
@@ -162,8 +185,10 @@ impl RevisionsCopy<'_> {
             ..
         } = *self.options;
         let plans = plans.iter().filter_map(RevisionPlan::plan);
-        let estimates = plans
-            .map(|plan| Estimate::of(plan, worker_args, budget.rates(runs, worker_args.on, plan)));
+        let estimates = plans.map(|plan| {
+            let rates = budget.rates(runs, worker_args.on, plan);
+            stored.estimate_of_rest(plan, worker_args, rates)
+        });
         estimates.reduce(|sum, next| sum.and(&next))
     }
 
@@ -303,9 +328,12 @@ impl RevisionsCopy<'_> {
         if self.options.stop.is_asked() {
             run.stopped.get_or_insert_with(CliError::interrupted);
         }
+        let is_said = over.is_some();
         let ended = run.finish(context).await;
         match &ended {
             Ok(report) => report.print(&one.screen),
+            // What ended an earlier revision, and has been said of it.
+            Err(_) if is_said => (),
             Err(failure) => {
                 one.screen.fail(failure);
                 if failure.ends_all() {

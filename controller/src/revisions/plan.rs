@@ -165,7 +165,7 @@ impl<'a> RevisionPlanner<'a> {
         let options = PlanOptions {
             worker_args: self.options.worker_args.clone(),
             visibility: self.options.visibility,
-            prune: self.options.prune.filter(|_| !is_temporary),
+            prune: self.options.max_delete().filter(|_| !is_temporary),
             card: self.route.card(),
             overwrite: self.options.overwrite,
             trust: match is_temporary {
@@ -240,7 +240,7 @@ impl<'a> RevisionPlanner<'a> {
             &destination.at,
             destination.head.clone()?,
             self.route.filter(),
-            self.options.prune,
+            self.options.max_delete(),
         );
         self.states
             .find(&state.with_card(self.route.card()), self.options.runs)

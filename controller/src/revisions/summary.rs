@@ -13,8 +13,9 @@ use super::targets::RefMapping;
 use crate::runs::report::Report;
 use crate::ui::counts::{Counts, Status};
 use crate::ui::errors::CliError;
+use crate::ui::nouns::{counted, grouped};
 use crate::ui::screen::{Screen, duration, size};
-use crate::ui::table::{Column, Table, number};
+use crate::ui::table::{Column, Table, number, say_reasons_once};
 
 /// The result of one branch or tag.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -41,6 +42,9 @@ pub struct RevisionRow {
     pub exit: u8,
     #[serde(skip)]
     code: Exit,
+    /// Whether the same command may bring what is not there.
+    #[serde(skip)]
+    may_pass: bool,
 }
 
 /// The status of a revision.
@@ -94,6 +98,7 @@ impl RevisionRow {
             run,
             exit: 0,
             code: Exit::Done,
+            may_pass: true,
         }
     }
 
@@ -127,10 +132,13 @@ impl RevisionRow {
         };
         match report.exit() {
             Exit::Done => row,
-            code => row.failed(&CliError::new(
-                code,
-                report.first_failure().unwrap_or_default(),
-            )),
+            code => Self {
+                may_pass: report.may_pass(),
+                ..row.failed(&CliError::new(
+                    code,
+                    report.first_failure().unwrap_or_default(),
+                ))
+            },
         }
     }
 
@@ -152,7 +160,10 @@ impl RevisionRow {
             "-".to_owned(),
             RevisionStatus::Failed,
         );
-        row.failed(&CliError::new(Exit::Incomplete, refused.reason.clone()))
+        Self {
+            may_pass: false,
+            ..row.failed(&CliError::new(Exit::Incomplete, refused.reason.clone()))
+        }
     }
 
     /// The same row, failed for this reason.
@@ -161,6 +172,7 @@ impl RevisionRow {
         Self {
             state: RevisionStatus::Failed,
             reason: Some(failure.to_string()),
+            may_pass: matches!(code, Exit::Incomplete | Exit::Interrupted),
             exit: code as u8,
             code,
             ..self
@@ -271,9 +283,9 @@ impl RevisionsSummary {
             .iter()
             .filter(|row| row.state == RevisionStatus::Failed);
         let first = failed.next()?;
-        let more = match failed.count() {
+        let more = match failed.count() as u64 {
             0 => String::new(),
-            count => format!(" (and {count} more)"),
+            count => format!(" (and {} more)", grouped(count)),
         };
         Some(format!(
             "{} {}: {}{more}",
@@ -281,6 +293,12 @@ impl RevisionsSummary {
             first.source,
             first.reason.as_deref().unwrap_or_default()
         ))
+    }
+
+    /// Whether the same command may bring a revision that failed.
+    pub fn may_pass(&self) -> bool {
+        let mut failed = self.rows.iter().filter(|row| row.code != Exit::Done);
+        failed.any(|row| row.may_pass)
     }
 
     /// The worst of all exit codes.
@@ -319,20 +337,22 @@ impl RevisionsSummary {
             Column::Number("bytes"),
             Column::Text("reason"),
         ];
-        let table = Table::new(columns, self.rows.iter().map(cells));
+        let mut rows: Vec<Vec<String>> = self.rows.iter().map(cells).collect();
+        say_reasons_once(&mut rows);
+        let table = Table::new(columns, rows);
         format!("\n{table}\n{}", self.last_line())
     }
 
     fn last_line(&self) -> String {
-        let (counts, count) = (self.counts(), self.rows.len());
-        let again = if counts.get(RevisionStatus::Failed) > 0 {
-            "; the same command goes on"
-        } else {
-            ""
+        let counts = self.counts();
+        let again = match counts.get(RevisionStatus::Failed) > 0 {
+            true if self.may_pass() => "; the same command goes on",
+            true => "; what failed fails again until its reason is gone",
+            false => "",
         };
-        let some = if count == 1 { "" } else { "s" };
         format!(
-            "{count} revision{some}: {}; {}{again}  {}",
+            "{}: {}; {}{again}  {}",
+            counted(self.rows.len() as u64, "revision"),
             counts.readable(),
             duration(self.seconds),
             self.url
@@ -400,7 +420,7 @@ revision     destination  state    files  bytes  reason
 branch main  master       planned      6   8 MB
 branch dev   dev          failed       -      -  no
 tag a b      -            failed       -      -  its name is none that Git allows
-3 revisions: 2 failed, 1 planned; 1 min 01 s; the same command goes on  https://m/x";
+3 revisions: 2 failed, 1 planned; 1 min 01 s; what failed fails again until its reason is gone  https://m/x";
         assert_eq!(
             (summary.readable().as_str(), summary.exit()),
             (expected, Exit::Refused)

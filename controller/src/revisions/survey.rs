@@ -22,6 +22,7 @@ use crate::copy::plan::{FoundSides, Purpose, find};
 use crate::runs::digests;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::nouns::{counted, grouped};
 use crate::ui::screen::Screen;
 
 /// Revisions that are planned at a time.
@@ -221,13 +222,18 @@ impl Surveyor<'_> {
                 defaults.source, defaults.destination
             )
         };
+        let commits = counted(targets.targets.len() as u64, "commit");
+        let branches = match branches {
+            1 => "1 branch".to_owned(),
+            count => format!("{} branches", grouped(count as u64)),
+        };
+        let tags = counted(tags as u64, "tag");
         self.screen.status(format!(
-            "{branches} branches and {tags} tags at {} commits: {renamed}, the others keep their names",
-            targets.targets.len()
+            "{branches} and {tags} at {commits}: {renamed}, the others keep their names"
         ));
         if let Some(pattern) = self.source.repo.at.hub.profile().abilities.pull_requests {
             let conversions = if source_refs.others > 0 {
-                format!(" and {} conversions", source_refs.others)
+                format!(" and {}", counted(source_refs.others as u64, "conversion"))
             } else {
                 String::new()
             };

@@ -32,18 +32,23 @@ pub struct Cause<'a> {
     pub paths: Vec<&'a str>,
 }
 
-/// Whether the same command may bring one of these files.
+/// Whether the same command may bring one of these files. What waits for others comes when they do.
 pub fn any_may_pass(failed: &[FailedFile]) -> bool {
-    failed.iter().any(|failed| may_pass(failed.kind))
+    let mut first = failed.iter().filter(|failed| !failed.waits_for_others());
+    first.any(|failed| may_pass(failed.kind))
 }
 
 /// The causes, the one of most files first. Errors that differ only in the file, in digests and in numbers have one cause.
 pub fn by_cause<'a>(failed: &'a [FailedFile], refused: &'a [Refused]) -> Vec<Cause<'a>> {
     let failed = failed.iter().map(|failed| Cause {
         error: failed.error.as_str(),
-        remedy: remedy(failed.kind),
-        label: match failed.kind {
-            Kind::Conflict => "conflict",
+        remedy: match failed.waits_for_others() {
+            true => AFTER_OTHERS,
+            false => remedy(failed.kind),
+        },
+        label: match (failed.kind, failed.waits_for_others()) {
+            (_, true) => "waiting",
+            (Kind::Conflict, _) => "conflict",
             _ => "failed",
         },
         waits: failed.waits_for_others(),
@@ -73,7 +78,9 @@ pub fn by_cause<'a>(failed: &'a [FailedFile], refused: &'a [Refused]) -> Vec<Cau
 }
 
 /// What to do about an entry that no hub takes.
-const NEVER_COPIED: &str = "no destination takes it: leave it out, or change it at the source";
+pub const NEVER_COPIED: &str = "no destination takes it: leave it out, or change it at the source";
+/// What to do about a file that waits for others.
+const AFTER_OTHERS: &str = "it follows in the run in which the other files succeed";
 
 impl Cause<'_> {
     /// The files and the cause, in one line.
@@ -178,5 +185,19 @@ mod tests {
             "{text}"
         );
         assert!(any_may_pass(&all) && !any_may_pass(&all[1..4]));
+    }
+
+    #[test]
+    fn what_waits_for_a_lost_file_does_not_come_by_the_same_command() {
+        let all = [
+            failed("a", "404", Kind::NotFound),
+            failed("old.txt", FailedFile::NOT_DELETED, Kind::Transient),
+        ];
+        assert!(!any_may_pass(&all));
+        let text = rows(&all, &[], "01K");
+        assert!(
+            text.ends_with("  waiting     old.txt: not deleted, because other files failed\n  to do       it follows in the run in which the other files succeed\n"),
+            "{text}"
+        );
     }
 }

@@ -11,6 +11,7 @@ mod locks;
 mod read;
 mod record;
 pub mod report;
+mod tally;
 
 use std::collections::HashMap;
 use std::fs::{self, File};

@@ -3,20 +3,18 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use hf2ms_hub::{Kind, Refused, RepoAt, Visibility};
-use hf2ms_worker::plan::{Plan, WithheldDeletions};
-use hf2ms_worker::protocol::{Exit, FailedFile, How, Receipt, Verification, VerifyLevel};
+use hf2ms_hub::{Kind, Refused, RepoAt, RepoPath, Visibility};
+use hf2ms_worker::plan::{WithheldDeletions, named};
+use hf2ms_worker::protocol::{Exit, FailedFile, Verification, VerifyLevel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::runs::State;
 use crate::runs::failures::{self, any_may_pass, by_cause};
+pub use crate::runs::tally::Tally;
 use crate::ui::nouns::{FEW, counted, few_of, grouped};
 use crate::ui::screen::{Screen, duration, rate, size};
 use crate::ui::table::labelled;
-
-/// More failures than this are counted, not shown; the file has them all.
-const SHOWN: usize = 20;
 
 /// The result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +46,9 @@ pub struct Report {
     pub failed: Vec<FailedFile>,
     /// Entries of the source that can't be copied.
     pub refused: Vec<Refused>,
+    /// Files that were deleted at the destination.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted_files: Vec<RepoPath>,
     /// Files that were to be deleted at the destination and are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withheld: Vec<WithheldDeletions>,
@@ -68,120 +69,6 @@ pub struct ReportEvent<'a> {
     exit: u8,
     /// How the copy was verified: `listing`, `sampled` or `every byte`.
     verified: &'static str,
-}
-
-/// The counts of a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Tally {
-    /// Files that are to stand at the destination.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Blobs whose bytes were sent.
-    pub moved: u64,
-    /// Their bytes.
-    pub moved_bytes: u64,
-    /// Bytes sent, repeats included.
-    pub sent: u64,
-    /// Blobs that the hub had already.
-    pub reused: u64,
-    /// Files that share a blob with another.
-    pub duplicates: u64,
-    /// Files whose bytes went into a commit.
-    pub inline: u64,
-    /// Files that stood there already.
-    pub unchanged: u64,
-    /// Files deleted.
-    pub deleted: u64,
-    /// Commits written.
-    pub commits: u64,
-    /// Tries after a failure.
-    pub retries: u64,
-    /// Workers that died and were replaced.
-    pub lost_workers: u64,
-    /// Seconds that workers worked, added up.
-    #[serde(default)]
-    pub worker_seconds: f64,
-    /// Chunks of work.
-    pub chunks: u64,
-    /// Workers at a time.
-    pub workers: u64,
-}
-
-impl Tally {
-    /// The counts of a plan that is not carried out yet.
-    pub fn of_plan(plan: &Plan) -> Self {
-        let summary = plan.summary();
-        Self {
-            files: summary.files,
-            bytes: summary.bytes,
-            duplicates: summary.duplicates,
-            unchanged: summary.unchanged,
-            chunks: summary.chunks,
-            ..Self::default()
-        }
-    }
-
-    /// Adds a worker's receipt.
-    pub fn add(&mut self, receipt: &Receipt) {
-        self.sent += receipt.sent;
-        self.retries += receipt.retries;
-        self.worker_seconds += receipt.seconds;
-        for stored in &receipt.files {
-            match stored.how {
-                How::Streamed => {
-                    self.moved += 1;
-                    self.moved_bytes += stored.size;
-                }
-                How::Reused => self.reused += 1,
-                How::Duplicate => self.duplicates += 1,
-                How::Inline => self.inline += 1,
-                How::Unchanged => self.unchanged += 1,
-            }
-        }
-    }
-
-    /// The counts that are not zero, for people.
-    fn rows(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let file = |count| counted(count, "file");
-        let blob = |count| counted(count, "blob");
-        let rows = [
-            (
-                self.moved,
-                "moved",
-                format!("{}, {}", blob(self.moved), size(self.moved_bytes)),
-            ),
-            (
-                self.reused,
-                "reused",
-                format!("{} that the hub had already", blob(self.reused)),
-            ),
-            (
-                self.duplicates,
-                "duplicates",
-                format!("{} of the same content as another", file(self.duplicates)),
-            ),
-            (
-                self.inline,
-                "inline",
-                format!(
-                    "{} inside {}",
-                    file(self.inline),
-                    counted(self.commits, "commit")
-                ),
-            ),
-            (self.unchanged, "unchanged", file(self.unchanged)),
-            (self.deleted, "deleted", file(self.deleted)),
-            (self.retries, "retries", self.retries.to_string()),
-            (
-                self.lost_workers,
-                "replaced",
-                counted(self.lost_workers, "worker"),
-            ),
-        ];
-        let shown = rows.into_iter().filter(|(count, ..)| *count > 0);
-        shown.map(|(_, name, value)| (name, value))
-    }
 }
 
 impl Report {
@@ -232,18 +119,18 @@ impl Report {
         let Tally { files, bytes, .. } = self.tally;
         let lost = (self.failed.len() + self.refused.len()) as u64;
         let failed = if lost > 0 {
+            let lost = grouped(lost);
             format!(", {lost} failed: see report.json of run {}", self.run)
         } else {
             String::new()
         };
-        format!(
-            "{}: {}, {} in {}{failed}  {}",
-            self.headline(),
-            counted(files, "file"),
-            size(bytes),
-            duration(self.seconds),
-            self.url
-        )
+        let visible = self.stands().filter(|_| self.exit() != Exit::Done);
+        let what = match visible {
+            Some(stands) => format!("visible are {stands}"),
+            None => format!("{}, {}", counted(files, "file"), size(bytes)),
+        };
+        let (headline, time) = (self.headline(), duration(self.seconds));
+        format!("{headline}: {what} in {time}{failed}  {}", self.url)
     }
 
     /// The report for a person.
@@ -252,29 +139,84 @@ impl Report {
         for (name, value) in self.rows() {
             text.push_str(&(labelled(name, value) + "\n"));
         }
-        let verified = self.verification.as_ref().map(table);
-        text += verified.as_deref().unwrap_or("  verified    not at all\n");
         text.push_str(&failures::rows(&self.failed, &self.refused, &self.run));
-        self.withheld
-            .iter()
-            .for_each(|withheld| text.push_str(&stayed(withheld)));
+        for WithheldDeletions { reason, paths } in &self.withheld {
+            let line = format!("{}: {reason}", named(paths));
+            text.push_str(&(labelled("not deleted", line) + "\n"));
+        }
+        match &self.verification {
+            Some(found) if self.is_whole() || !found.is_good() => text.push_str(&table(found)),
+            Some(_) => (),
+            None => text.push_str("  verified    not at all\n"),
+        }
         text.trim_end().to_owned()
     }
 
-    /// The rows of the report: its counts, its time, and who may see the destination.
+    /// Whether no file has failed.
+    fn is_whole(&self) -> bool {
+        self.failed.is_empty() && self.refused.is_empty()
+    }
+
+    /// The rows of the report: its counts, its time, and who may see the destination. Where files failed they are few: the failures
+    /// are what has to be read, and `report.json` has all.
     fn rows(&self) -> Vec<(&'static str, String)> {
+        if !self.is_whole() {
+            return self.rows_beside_failures();
+        }
         let Tally { files, bytes, .. } = self.tally;
         let all = format!("{}, {}", grouped(files), size(bytes));
         let rate = rate_text(self.bytes_per_second);
-        let visible = self
-            .visibility
-            .map(|who| ("visible", visible_to(who).to_owned()));
+        let deleted =
+            (!self.deleted_files.is_empty()).then(|| ("deleted", named(&self.deleted_files)));
+        let stands = self.stands().map(|stands| ("visible", stands));
         [("files", all)]
             .into_iter()
             .chain(self.tally.rows())
-            .chain(visible)
+            .chain(deleted)
+            .chain(stands)
             .chain([("time", format!("{}{rate}", duration(self.seconds)))])
             .collect()
+    }
+
+    fn rows_beside_failures(&self) -> Vec<(&'static str, String)> {
+        let tally = &self.tally;
+        let moved = (tally.moved > 0).then(|| {
+            let (blobs, bytes) = (counted(tally.moved, "blob"), size(tally.moved_bytes));
+            (
+                "moved",
+                format!("{blobs}, {bytes} in {}", duration(self.seconds)),
+            )
+        });
+        let deleted =
+            (!self.deleted_files.is_empty()).then(|| ("deleted", named(&self.deleted_files)));
+        let stands = match self.stands() {
+            Some(stands) => ("visible", stands),
+            None => ("files", counted(tally.files, "file")),
+        };
+        [stands].into_iter().chain(moved).chain(deleted).collect()
+    }
+
+    /// What can be seen at the destination, and by whom, if that is known.
+    pub fn stands(&self) -> Option<String> {
+        let who = visible_to(self.visibility?);
+        if self.exit() == Exit::Done {
+            return Some(who.to_owned());
+        }
+        let Tally {
+            files, unchanged, ..
+        } = self.tally;
+        let (all, compared) = (counted(files, "file"), self.verification.as_ref());
+        let what = match (compared, self.tally.commits) {
+            (Some(found), _) if found.equal == files => format!("all {all}"),
+            (Some(found), _) => format!("{} of {all}", grouped(found.equal)),
+            (None, 0) => format!("{} of {all}, as before", grouped(unchanged)),
+            (None, commits) => format!(
+                "{} of {all}, and what {} brought",
+                grouped(unchanged),
+                counted(commits, "commit")
+            ),
+        };
+        Some(format!("{what}, {who}"))
     }
 
     /// The first thing that is wrong, if anything is.
@@ -305,11 +247,15 @@ impl Report {
                 "copied and verified ({}), but nothing was deleted",
                 self.level().words()
             ),
-            _ if !self.failed.is_empty() && !any_may_pass(&self.failed) => {
-                "incomplete: the same command alone does not bring the rest".to_owned()
-            }
-            _ => "incomplete: run the same command again".to_owned(),
+            _ if self.may_pass() => "incomplete: run the same command again".to_owned(),
+            _ => "incomplete: the same command alone does not bring the rest".to_owned(),
         }
+    }
+
+    /// Whether the same command may bring what is not there: a failure may pass, or there is no good verification.
+    pub fn may_pass(&self) -> bool {
+        let is_good = |found: &Verification| found.is_good();
+        any_may_pass(&self.failed) || !self.verification.as_ref().is_some_and(is_good)
     }
 
     /// Whether every file is copied and verified; deletions don't count.
@@ -330,18 +276,6 @@ pub fn visible_to(visibility: Visibility) -> &'static str {
         Visibility::Protected => "the app to anyone (protected)",
         Visibility::Private => "to its owner (private)",
     }
-}
-
-/// Files that were not deleted: why, and the first of them.
-fn stayed(WithheldDeletions { reason, paths }: &WithheldDeletions) -> String {
-    let mut text = format!("  not deleted {reason}\n");
-    paths.iter().take(SHOWN).for_each(|path| {
-        let _ = writeln!(text, "      {path}");
-    });
-    if paths.len() > SHOWN {
-        let _ = writeln!(text, "      {} more: see report.json", paths.len() - SHOWN);
-    }
-    text
 }
 
 fn rate_text(bytes_per_second: f64) -> String {
@@ -429,6 +363,7 @@ mod tests {
             verification,
             failed,
             refused: Vec::new(),
+            deleted_files: Vec::new(),
             withheld: Vec::new(),
             warnings: Vec::new(),
             last_error: None,
@@ -485,16 +420,56 @@ mod tests {
 
     #[test]
     fn a_person_sees_the_address_the_numbers_and_the_failures() {
-        let text = report(good(), failed(Kind::Transient)).readable();
+        let mut whole = report(good(), vec![]);
+        whole.visibility = Some(Visibility::Private);
+        whole.deleted_files = vec!["old.txt".parse().unwrap()];
+        let expected = "
+done and verified (listing)  https://m/models/org/a
+  files       3, 3 kB
+  deleted     1 file (old.txt)
+  visible     to its owner (private)
+  time        1 min 01 s, 1 GB/s
+  verified    3 files: by the destination's listing alone
+    equal             3";
+        assert_eq!(whole.readable(), expected);
+    }
+
+    #[test]
+    fn where_files_failed_the_report_says_what_can_be_seen_and_what_to_do() {
+        let mut partly = report(good(), failed(Kind::NotFound));
+        (partly.tally.files, partly.visibility) = (4, Some(Visibility::Public));
+        let text = partly.readable();
         for words in [
-            "incomplete",
-            "https://m/models/org/a",
-            "3, 3 kB",
-            "1 min 01 s",
-            "equal             3",
-            "failed      a: no",
+            "incomplete: the same command alone does not bring the rest  https://m/models/org/a\n",
+            "  visible     3 of 4 files, to anyone (public)\n",
+            "  failed      a: no\n",
         ] {
             assert!(text.contains(words), "{words} in {text}");
         }
+        assert!(text.lines().count() == 5, "{text}");
+        partly.verification = None;
+        let stands = |report: &Report| report.stands().unwrap();
+        assert_eq!(
+            stands(&partly),
+            "0 of 4 files, and what 1 commit brought, to anyone (public)"
+        );
+        partly.tally.commits = 0;
+        assert_eq!(
+            stands(&partly),
+            "0 of 4 files, as before, to anyone (public)"
+        );
+    }
+
+    #[test]
+    fn what_is_refused_or_lost_does_not_come_by_the_same_command() {
+        assert!(report(good(), failed(Kind::Transient)).may_pass());
+        assert!(report(None, vec![]).may_pass());
+        assert!(!report(good(), failed(Kind::NotFound)).may_pass());
+        let mut refused = report(good(), vec![]);
+        refused.refused.push(Refused {
+            path: "link".into(),
+            reason: "a symbolic link".into(),
+        });
+        assert!(!refused.may_pass());
     }
 }

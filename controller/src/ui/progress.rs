@@ -1,7 +1,7 @@
 //! The progress of a run: that of its workers, added up. The bars, the lines and the NDJSON are [`Screen`]'s; a run's folder keeps the
 //! last of it, for `hf2ms status` in another terminal.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,8 +22,10 @@ pub const LINE_EVERY: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_secs(1);
 /// A shorter wait is no line of its own.
 const LONG_WAIT: f64 = 5.0;
-/// Of more failures of one kind no line is printed: the report counts them.
-const LINES_OF_KIND: usize = 5;
+/// What a conflict that is survived says.
+const MOVED: &str = "someone else wrote to the destination meanwhile: it is compared again";
+/// What follows the first failure of a kind: the report has the others, by their cause.
+const OTHERS: &str = "others like it are counted, and -v shows each";
 /// The file of a run's folder that holds the progress.
 pub const FILE: &str = "progress.json";
 
@@ -69,7 +71,7 @@ struct State {
     told: Instant,
     /// The wait that was said last, and its end.
     wait_said: Option<(String, Instant)>,
-    failures: HashMap<Kind, usize>,
+    failures: HashSet<Kind>,
     is_finished: bool,
 }
 
@@ -100,7 +102,7 @@ impl Progress {
             started: now,
             told: now,
             wait_said: None,
-            failures: HashMap::new(),
+            failures: HashSet::new(),
             is_finished: false,
         };
         let shown = Arc::new(Shown {
@@ -142,9 +144,7 @@ impl Progress {
             Event::Retry { error, wait, kind } => {
                 self.0.pass_on(worker, event);
                 if *kind == Kind::Conflict {
-                    let line =
-                        "someone else wrote to the destination meanwhile: it is compared again";
-                    self.0.screen.warn(format!("{line} ({error})"));
+                    self.0.screen.warn(format!("{MOVED} ({error})"));
                 }
                 self.0.waits(worker, error, *wait);
             }
@@ -160,6 +160,11 @@ impl Progress {
                 let line = format!("{how}: {path}, {}", size(*bytes));
                 self.0.screen.detail(Level::Detail, line);
             }
+            Event::Deleted { path } => {
+                self.0.pass_on(worker, event);
+                let line = format!("deleted: {path}");
+                self.0.screen.detail(Level::Info, line);
+            }
             Event::Committed { commit, actions } => {
                 self.0.pass_on(worker, event);
                 let id = commit.as_deref().unwrap_or("a hub that tells no id");
@@ -168,10 +173,9 @@ impl Progress {
             }
             Event::Paused { error } => {
                 self.0.pass_on(worker, event);
-                self.0.screen.log().failed(&self.0.screen.shown(error));
-                self.0
-                    .screen
-                    .status(format!("paused, and trying one file at a time: {error}"));
+                let screen = &self.0.screen;
+                screen.log().failed(&screen.shown(error));
+                screen.status(format!("paused, and trying one file at a time: {error}"));
             }
             Event::PauseEnded { answers } => {
                 self.0.pass_on(worker, event);
@@ -278,20 +282,15 @@ impl Shown {
         if path.is_some() {
             state.working.entry(worker).or_default().so_far.failed += 1;
         }
-        let seen = state.failures.entry(kind).or_default();
-        *seen += 1;
-        let seen = *seen;
+        let is_first = state.failures.insert(kind);
         drop(state);
+        // Some errors begin with their file.
+        let path = path.filter(|path| !error.starts_with(*path));
         let path = path.map(|path| format!("{path}: ")).unwrap_or_default();
         let line = format!("failed: {path}{error}");
-        if seen <= LINES_OF_KIND {
-            self.screen.tell(Level::Error, line);
-        } else {
-            self.screen.detail(Level::Error, line);
-        }
-        if seen == LINES_OF_KIND {
-            self.screen
-                .status("more failures of this kind are counted, not shown; -v shows them");
+        match is_first {
+            true => self.screen.tell(Level::Error, format!("{line} ({OTHERS})")),
+            false => self.screen.detail(Level::Error, line),
         }
         self.draw();
     }

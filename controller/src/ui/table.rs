@@ -1,6 +1,10 @@
 //! Aligned output: tables, and lines of a name and a value.
 
+use std::collections::HashMap;
 use std::fmt;
+
+/// A reason of fewer bytes is repeated: it is no longer than the reference to another row.
+const SHORT: usize = 20;
 
 /// A column of a table, by its title.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +96,22 @@ pub fn number(number: Option<impl ToString>) -> String {
 /// A line with a name and its value, as in `  files       7`.
 pub fn labelled(name: &str, value: impl fmt::Display) -> String {
     format!("  {name:<11} {value}")
+}
+
+/// Has a reason, which is the last cell of a row, said once: later rows of the same reason name the first one.
+pub fn say_reasons_once(rows: &mut [Vec<String>]) {
+    let mut first: HashMap<String, String> = HashMap::new();
+    for row in rows {
+        let [name, .., reason] = row.as_mut_slice() else {
+            continue;
+        };
+        let bare = reason.strip_prefix("not tried: ").unwrap_or(reason);
+        match first.get(bare) {
+            _ if bare.len() < SHORT => (),
+            Some(first) => *reason = format!("as {first}"),
+            None => drop(first.insert(bare.to_owned(), name.clone())),
+        }
+    }
 }
 
 #[cfg(test)]

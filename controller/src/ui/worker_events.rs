@@ -55,6 +55,15 @@ pub struct FileEvent {
     worker: u32,
 }
 
+/// One file was deleted at the destination.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "deleted")]
+pub struct DeletedEvent {
+    path: RepoPath,
+    /// The number of the worker.
+    worker: u32,
+}
+
 /// A request or an upload is tried again.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename = "retry")]
@@ -156,6 +165,7 @@ pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
             how,
             worker,
         }),
+        Event::Deleted { path } => screen.json(&DeletedEvent { path, worker }),
         Event::Retry { error, kind, wait } => screen.json(&RetryEvent {
             worker: Some(worker),
             ..RetryEvent::own(error, kind, wait)

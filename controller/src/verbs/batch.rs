@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::ArgGroup;
 use hf2ms_worker::protocol::Exit;
 
+use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::RouteArgs;
 use crate::args::visibility::VisibilityArgs;
@@ -50,6 +51,8 @@ pub struct Args {
     route: RouteArgs,
     #[command(flatten)]
     visibility: VisibilityArgs,
+    #[command(flatten)]
+    pruning: PruneArgs,
     /// Print NDJSON and nothing else: events with their repo, a report each, and a `batch` event last
     #[arg(long)]
     pub json: bool,
@@ -120,6 +123,11 @@ impl Args {
                 "--dest is for one repo: name destinations in a list (--file), or give --to-owner",
             ));
         }
+        if self.pruning.request(false).is_some() && !self.force {
+            return Err(CliError::usage(
+                "--prune compares what exists at the destination, and without --force that is skipped: give both",
+            ));
+        }
         self.copy.watch()
     }
 
@@ -169,6 +177,7 @@ impl Args {
     ) -> CopyOptions<'a> {
         CopyOptions {
             visibility: self.visibility.request(),
+            prune: self.pruning.request(self.copy.yes),
             if_exists: if self.force {
                 IfExists::Update
             } else {

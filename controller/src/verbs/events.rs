@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::batch::status::BatchStatusEvent;
 use crate::batch::summary::BatchEvent;
+use crate::copy::deletions::DeletionsEvent;
 use crate::copy::preview::PlannedEvent;
 use crate::copy::run::CreatedEvent;
 use crate::engine::remote::SubmittedEvent;
@@ -20,7 +21,8 @@ use crate::runs::report::ReportEvent;
 use crate::simulate::simulation::SimulationEvent;
 use crate::ui::json::{ErrorEvent, StartEvent, WarningEvent};
 use crate::ui::worker_events::{
-    CommittedEvent, FailedEvent, FileEvent, PauseEndedEvent, PausedEvent, ProgressEvent, RetryEvent,
+    CommittedEvent, DeletedEvent, FailedEvent, FileEvent, PauseEndedEvent, PausedEvent,
+    ProgressEvent, RetryEvent,
 };
 use crate::verbs::doctor::CheckEvent;
 use crate::verbs::logs::LogEvent;
@@ -56,6 +58,7 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<WarningEvent>(generator, "warning"),
         of::<ErrorEvent>(generator, "error"),
         of::<PlannedEvent<'static>>(generator, "planned"),
+        of::<DeletionsEvent<'static>>(generator, "deletions"),
         of::<EstimateEvent<'static>>(generator, "estimate"),
         of::<SimulationEvent>(generator, "simulation"),
         of::<PlanEvent<'static>>(generator, "plan"),
@@ -63,6 +66,7 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<SubmittedEvent<'static>>(generator, "submitted"),
         of::<ProgressEvent>(generator, "progress"),
         of::<FileEvent>(generator, "file"),
+        of::<DeletedEvent>(generator, "deleted"),
         of::<RetryEvent>(generator, "retry"),
         of::<PausedEvent>(generator, "paused"),
         of::<PauseEndedEvent>(generator, "pause_ended"),
@@ -124,7 +128,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 34);
+        assert_eq!(events.len(), 36);
         for event in events {
             let name = event["$ref"]
                 .as_str()

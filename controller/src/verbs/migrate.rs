@@ -79,7 +79,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let shared = revisions == RevisionScope::All;
     let options = CopyOptions {
         visibility: args.visibility.request(),
-        prune: args.pruning.max_delete(),
+        prune: args.pruning.request(args.copy.yes),
         watch,
         revisions,
         ..args.copy.options(&settings, &runs, stop, shared)

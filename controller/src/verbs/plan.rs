@@ -17,11 +17,13 @@ use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
 use crate::args::workers::{ContainerArgs, WorkerArgs};
+use crate::copy::deletions;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
 use crate::copy::permission::check_folders;
 use crate::copy::plan::{PlanOptions, Purpose, find_and_list, not_skipped};
 use crate::copy::preview;
+use crate::copy::stored::StoredBlobs;
 use crate::emit::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::estimate::budget::CostBudget;
@@ -124,7 +126,6 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let sides = stop
         .unless(find_and_list(&route, Purpose::Read, &settings))
         .await?;
-    let prune = args.pruning.max_delete();
     let worker_args = if args.emission.emit.is_some() {
         args.worker_args.clone().in_cluster()
     } else {
@@ -133,7 +134,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let options = PlanOptions {
         worker_args,
         visibility: args.visibility.request(),
-        prune,
+        prune: args.pruning.request(true).map(|prune| prune.max),
         card: route.card(),
         overwrite: false,
         trust: Trust::Listing,
@@ -144,11 +145,10 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     plan.warnings
         .iter()
         .for_each(|warning| screen.warn(warning));
-    let estimate = Estimate::of(
-        &plan,
-        &options.worker_args,
-        Rates::of(&runs, args.worker_args.on, &plan.source, &plan.destination),
-    );
+    deletions::list(&plan, screen);
+    let rates = Rates::of(&runs, args.worker_args.on, &plan.source, &plan.destination);
+    let estimate =
+        StoredBlobs::not_asked(&[&plan]).estimate_of_rest(&plan, &options.worker_args, rates);
     screen.json(&estimate.event());
     estimate.allowed_by(&args.cost)?;
     let yaml = match args.emission.emit {
@@ -212,7 +212,7 @@ async fn of_all(
     let budget = CostBudget::new(args.cost.clone(), true);
     let options = CopyOptions {
         visibility: args.visibility.request(),
-        prune: args.pruning.max_delete(),
+        prune: args.pruning.request(true),
         dry_run: true,
         revisions: RevisionScope::All,
         ..CopyOptions::new(settings, &runs, stop, workers, budget)

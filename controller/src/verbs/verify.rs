@@ -14,6 +14,7 @@ use crate::binaries::{WORKER, find};
 use crate::copy::plan::{PlanOptions, Purpose, find_and_list};
 use crate::engine::job;
 use crate::engine::local::Local;
+use crate::runs::failures::{NEVER_COPIED, by_cause};
 use crate::runs::report::table;
 use crate::runs::{JournalEntry, NewRun, RunVerb, Runs, State};
 use crate::settings::{self, Settings, writable_state_dir};
@@ -97,9 +98,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         plan.destination.web_url(),
         table(&found).trim_end()
     ));
-    plan.refused
-        .iter()
-        .for_each(|entry| screen.warn(format!("{}: {}", entry.path, entry.reason)));
+    for cause in by_cause(&[], &plan.refused) {
+        screen.warn(format!("{}; {NEVER_COPIED}", cause.line()));
+    }
     screen.print(verdict(&found, plan.refused.len(), &args.source));
     screen.json(&VerifiedEvent {
         source: &plan.source,
@@ -124,12 +125,15 @@ fn verdict(found: &Verification, refused: usize, source: &str) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, word)| format!("{} {word}", grouped(*count as u64)))
         .collect();
-    let files = counted(found.checked, "file");
-    match bad.is_empty() {
-        true => format!("equal: {files} on both sides"),
-        false => format!(
-            "NOT EQUAL: of {files} {}; hf2ms migrate {} copies what differs",
-            bad.join(", "),
+    let (files, bad_words) = (counted(found.checked, "file"), bad.join(", "));
+    match (found.missing.len() + found.different.len(), bad.is_empty()) {
+        (_, true) => format!("equal: {files} on both sides"),
+        (0, false) => format!(
+            "NOT ALL COMPARED: of {files} {bad_words}, and {} equal",
+            grouped(found.equal)
+        ),
+        (_, false) => format!(
+            "NOT EQUAL: of {files} {bad_words}; hf2ms migrate {} copies what differs",
             hf2ms_hub::path::escape(source)
         ),
     }

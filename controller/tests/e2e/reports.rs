@@ -68,7 +68,12 @@ fn many_failures_with_one_cause_are_said_once_with_what_to_do() {
     world.always("hf_storage.get", lost);
     let ran = world.run_with(&["migrate", "alice/model"], &[IMPATIENT]);
     let report = ran.stdout.split("\n\n").last().unwrap();
-    assert!(report.lines().count() <= 10, "{report}");
+    let all = format!("{}{}", ran.stderr, ran.stdout);
+    assert!(all.lines().count() <= 10, "{all}");
+    assert!(
+        report.contains("  visible     0 of 300 files, to anyone (public)\n"),
+        "{report}"
+    );
     assert!(
         report.starts_with("incomplete: the same command alone does not bring the rest"),
         "{report}"
@@ -78,6 +83,50 @@ fn many_failures_with_one_cause_are_said_once_with_what_to_do() {
         report.contains("300 files (blob-") && report.contains("leave it out with --exclude"),
         "{report}"
     );
+}
+
+#[test]
+fn five_thousand_files_that_a_hub_refuses_to_commit_have_one_line_and_what_is_visible_another() {
+    let world = World::new();
+    let texts = json!({"count": 5000, "size": 20, "prefix": "text-", "suffix": ".txt"});
+    let data = json!({"hub": "hf", "kind": "dataset", "id": "alice/data", "generate": texts});
+    world.seed(&data.to_string());
+    world.always(
+        "ms.commit",
+        json!({"do": "status", "status": 403, "body": "no"}),
+    );
+    let ran = world.run_with(&["migrate", "datasets/alice/data"], &[IMPATIENT]);
+    assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+    let all = format!("{}{}", ran.stderr, ran.stdout);
+    assert!(all.lines().count() <= 10, "{all}");
+    for words in [
+        "  visible     0 of 5,000 files, to anyone (public)\n",
+        "  failed      5,000 files (text-",
+        "give it the permission",
+    ] {
+        assert!(all.contains(words), "{words} in {all}");
+    }
+}
+
+#[test]
+fn a_lost_file_among_others_is_named_with_what_can_be_seen() {
+    let world = World::new();
+    world.seed(SMALL_MODEL);
+    let lost = json!({"do": "status", "status": 404});
+    world.strike("hf_storage.get", lost, json!({"path": "b.safetensors"}));
+    world.strike(
+        "hf.resolve",
+        json!({"do": "status", "status": 404}),
+        json!({"path": "b.safetensors"}),
+    );
+    let ran = world.run_with(&["migrate", "alice/model"], &[IMPATIENT]);
+    for words in [
+        "incomplete: the same command alone does not bring the rest",
+        "  visible     5 of 6 files, to anyone (public)\n",
+        "  failed      b.safetensors: ",
+    ] {
+        assert!(ran.stdout.contains(words), "{words} in {}", ran.stdout);
+    }
 }
 
 #[test]

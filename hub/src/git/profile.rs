@@ -16,6 +16,7 @@ pub(crate) const PROFILE: Profile = Profile {
     storage: &["githubusercontent.com", "github-cloud.s3.amazonaws.com"],
     folders: None,
     main_branch: "main",
+    own_files: &[],
     variables: Variables {
         token: &["HF2MS_SOURCE_LOGIN"],
         endpoint: "HF2MS_SOURCE_ENDPOINT",

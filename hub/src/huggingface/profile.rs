@@ -29,6 +29,7 @@ pub(crate) const PROFILE: Profile = Profile {
         space: "spaces",
     }),
     main_branch: "main",
+    own_files: &[".gitattributes"],
     variables: Variables {
         token: &["HF_TOKEN"],
         endpoint: "HF_ENDPOINT",

@@ -27,6 +27,7 @@ pub(crate) const PROFILE: Profile = Profile {
         space: "studios",
     }),
     main_branch: "master",
+    own_files: &[".gitattributes", "README.md", "configuration.json"],
     variables: Variables {
         token: &["MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN"],
         endpoint: "MODELSCOPE_ENDPOINT",

@@ -22,6 +22,7 @@ pub(crate) const PROFILE: Profile = Profile {
         space: "spaces",
     }),
     main_branch: "trunk",
+    own_files: &[],
     variables: Variables {
         token: &["TOY_TOKEN"],
         endpoint: "TOY_ENDPOINT",

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{RepoKind, Revision, Visibility};
 use hf2ms_worker::pipeline::creation::{GatePolicy, VisibilityRequest};
-use hf2ms_worker::plan::CardPolicy;
+use hf2ms_worker::plan::{CardPolicy, MaxDelete, PruneRequest};
 use hf2ms_worker::protocol::{Transport, VerifyLevel};
 use hf2ms_worker::verbs::migrate::{MigrateRequest, RepoArg};
 
@@ -110,6 +110,15 @@ pub(crate) struct Migrate {
     /// Write files although someone else has changed them at the destination meanwhile
     #[arg(long)]
     overwrite: bool,
+    /// Delete what only the destination has; needs --yes or --max-delete, since a worker asks nobody
+    #[arg(long)]
+    prune: bool,
+    /// Delete this many files at most, or this share of those that the destination has [default: 50%]
+    #[arg(long, value_name = "N|N%", requires = "prune")]
+    max_delete: Option<MaxDelete>,
+    /// Delete what --prune finds
+    #[arg(long, short, requires = "prune")]
+    yes: bool,
     /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
     #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked)]
     transport: Transport,
@@ -153,6 +162,10 @@ impl Migrate {
         } else {
             CardPolicy::Mended
         };
+        let prune = self.prune.then(|| PruneRequest {
+            max: self.max_delete.unwrap_or_default(),
+            agreed: self.yes || self.max_delete.is_some(),
+        });
         MigrateRequest {
             source: self.source,
             destination: self.destination,
@@ -164,6 +177,7 @@ impl Migrate {
             },
             card,
             overwrite: self.overwrite,
+            prune,
             transport: self.transport,
             verify: self.verify,
         }

@@ -7,7 +7,7 @@ use hf2ms_hub::{Action, Commit, Content, Error, Kind, Result};
 
 use super::operation::{Operation, ReadyOperation};
 use super::{BranchWriter, Written};
-use crate::protocol::{Event, How};
+use crate::protocol::{Deletion, Event, How};
 
 impl<'a> BranchWriter<'a> {
     /// Writes one batch. Before the first try and before another the branch is looked at, since another writer or a lost answer may
@@ -142,7 +142,7 @@ impl<'a> BranchWriter<'a> {
     }
 
     /// Reports operations that are done: inline files as having got there like this. A stored blob has been reported by whoever stored
-    /// it, unless it was found there.
+    /// it, unless it was found there. What is deleted of a branch that nobody sees yet is no deletion for anyone.
     pub(super) fn record(&self, batch: Vec<ReadyOperation<'a>>, how: How) {
         for ready in batch {
             match (&ready.action, &ready.operation) {
@@ -157,6 +157,11 @@ impl<'a> BranchWriter<'a> {
                 (_, Operation::Stored(file, blob)) if how == How::Unchanged => {
                     let path = &file.file.path;
                     self.context.events.file(path, blob.size, blob.sha256, how);
+                }
+                (Action::Delete { path }, _)
+                    if how == How::Inline && self.change.deletion == Deletion::WhenWhole =>
+                {
+                    self.context.events.deleted(path);
                 }
                 _ => (),
             }

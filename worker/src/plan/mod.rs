@@ -32,7 +32,7 @@ pub use by_git::GitFiles;
 pub use card::CardPolicy;
 pub use changeset::{Changeset, CommitFile, changed_meanwhile};
 pub use check::BadPlan;
-pub use prune::{DeletedFile, MaxDelete, WithheldDeletions};
+pub use prune::{DeletedFile, MaxDelete, PruneRequest, WithheldDeletions, named, not_agreed};
 
 /// The version of a plan's JSON.
 pub const VERSION: u32 = 1;
@@ -156,9 +156,10 @@ impl Plan {
         placement: impl Fn(&RepoPath, u64) -> Placement,
         known: &DigestCache,
     ) -> Self {
+        let own_files = order.destination.hub.profile().own_files;
         let (delete, withheld) = order
             .prune
-            .map(|max| prune::deletions(&source, destination, max))
+            .map(|max| prune::deletions(&source, destination, max, own_files))
             .unwrap_or_default();
         let refused = source.refused.clone();
         let files = diff::diff(source, destination, placement, known);

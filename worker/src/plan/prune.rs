@@ -5,14 +5,23 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
-use hf2ms_hub::{Listed, Listing, RepoPath, path};
+use hf2ms_hub::{Listed, Listing, RepoAt, RepoPath, path};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::ExistingFile;
 
-/// Files that hubs put into each new repo by themselves: they stay, though the source has none.
-const OF_THE_PLATFORM: [&str; 2] = [".gitattributes", "configuration.json"];
+/// More names than this are counted.
+const FEW: usize = 3;
+
+/// The request to delete what only the destination has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PruneRequest {
+    /// How many files may go.
+    pub max: MaxDelete,
+    /// Whether the command line itself agrees, so that nobody has to be asked.
+    pub agreed: bool,
+}
 
 /// The largest part of a destination's files that one run deletes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,8 +141,10 @@ pub(super) fn deletions(
     source: &Listing,
     destination: &Listing,
     max: MaxDelete,
+    own_files: &[&str],
 ) -> (Vec<DeletedFile>, Option<WithheldDeletions>) {
-    let extra = only_at(destination, source);
+    let is_own = |path: &RepoPath| own_files.contains(&path.as_str());
+    let extra = only_at(destination, source, is_own);
     let withhold = |reason: String| {
         let paths = extra.iter().map(|file| file.path.clone()).collect();
         (Vec::new(), Some(WithheldDeletions { reason, paths }))
@@ -143,7 +154,7 @@ pub(super) fn deletions(
         destination
             .files
             .iter()
-            .filter(|listed| !is_of_the_platform(&listed.file.path))
+            .filter(|listed| !is_own(&listed.file.path))
             .count(),
     );
     if count == 0 {
@@ -167,12 +178,34 @@ pub(super) fn deletions(
     (extra, None)
 }
 
-fn is_of_the_platform(path: &RepoPath) -> bool {
-    OF_THE_PLATFORM.contains(&path.as_str())
+/// The refusal of deletions to which nobody has agreed. `paths`: the files that would go.
+pub fn not_agreed<P: fmt::Display>(paths: &[P], destination: &RepoAt) -> String {
+    let (id, hub) = (&destination.id, destination.hub);
+    format!(
+        "--prune would delete {} of {id} on {hub}, and without a terminal nobody can be asked: nothing was written. Give --yes to delete them, or --max-delete N for N files at most",
+        named(paths)
+    )
 }
 
-/// What `destination` has and `source` lists in no form: neither as a file nor as an entry that can't be copied.
-fn only_at(destination: &Listing, source: &Listing) -> Vec<DeletedFile> {
+/// `2 files (a and b)`, or the first of many.
+pub fn named<P: fmt::Display>(paths: &[P]) -> String {
+    let first: Vec<String> = paths.iter().take(FEW).map(P::to_string).collect();
+    let names = match (first.split_last(), paths.len().saturating_sub(FEW)) {
+        (Some((last, rest)), 0) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        (_, 0) => first.concat(),
+        (_, more) => format!("{} and {more} more", first.join(", ")),
+    };
+    let ending = if paths.len() == 1 { "" } else { "s" };
+    format!("{} file{ending} ({names})", paths.len())
+}
+
+/// What `destination` has and `source` lists in no form: neither as a file nor as an entry that can't be copied. What the hub itself
+/// puts into each repo stays.
+fn only_at(
+    destination: &Listing,
+    source: &Listing,
+    is_own: impl Fn(&RepoPath) -> bool,
+) -> Vec<DeletedFile> {
     let files: HashSet<&RepoPath> = source
         .files
         .iter()
@@ -184,7 +217,7 @@ fn only_at(destination: &Listing, source: &Listing) -> Vec<DeletedFile> {
         .map(|refused| refused.path.as_str())
         .collect();
     let stays = |path: &RepoPath| {
-        is_of_the_platform(path)
+        is_own(path)
             || files.contains(path)
             || refused.contains(path::escape(path.as_str()).as_str())
     };
@@ -233,6 +266,8 @@ mod tests {
         )
     }
 
+    const OWN: [&str; 2] = [".gitattributes", "README.md"];
+
     fn paths(files: &[DeletedFile]) -> Vec<&str> {
         files.iter().map(|file| file.path.as_str()).collect()
     }
@@ -242,7 +277,7 @@ mod tests {
         destination: &Listing,
         max: MaxDelete,
     ) -> (Vec<String>, Option<WithheldDeletions>) {
-        let (delete, withheld) = deletions(source, destination, max);
+        let (delete, withheld) = deletions(source, destination, max, &OWN);
         (
             paths(&delete).into_iter().map(str::to_owned).collect(),
             withheld,
@@ -329,15 +364,34 @@ mod tests {
 
     #[test]
     fn what_the_platform_put_there_stays_and_does_not_count() {
-        let destination = of(&["a", "old", ".gitattributes", "configuration.json"]);
+        let destination = of(&["a", "old", ".gitattributes", "README.md"]);
         assert_eq!(
             asked(&of(&["a"]), &destination, MaxDelete::default()).0,
             ["old"]
+        );
+        let in_a_folder = of(&["a", "docs/README.md"]);
+        assert_eq!(
+            asked(&of(&["a"]), &in_a_folder, MaxDelete::default()).0,
+            ["docs/README.md"]
         );
         assert!(
             asked(&of(&[]), &destination, MaxDelete::Percent(99))
                 .1
                 .is_some()
+        );
+    }
+
+    #[test]
+    fn few_deletions_are_named_and_many_are_counted() {
+        let written = |count: usize| named(&["a", "b", "c", "d", "e"][..count]);
+        assert_eq!(
+            [1, 2, 3, 5].map(written),
+            [
+                "1 file (a)",
+                "2 files (a and b)",
+                "3 files (a, b and c)",
+                "5 files (a, b, c and 2 more)"
+            ]
         );
     }
 

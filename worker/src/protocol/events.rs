@@ -48,6 +48,11 @@ pub enum Event {
         /// How it got there.
         how: How,
     },
+    /// One file was deleted at the destination.
+    Deleted {
+        /// Its path.
+        path: RepoPath,
+    },
     /// A request or an upload is tried again.
     Retry {
         /// The error.
@@ -149,6 +154,7 @@ impl Event {
             | Self::Progress { .. }
             | Self::PauseEnded { .. }
             | Self::File { .. }
+            | Self::Deleted { .. }
             | Self::Committed { .. }
             | Self::Steps { .. }
             | Self::Planned(_) => (),

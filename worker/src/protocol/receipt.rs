@@ -33,6 +33,9 @@ pub struct Receipt {
     /// The failed files.
     #[serde(default)]
     pub failed: Vec<FailedFile>,
+    /// The files that a commit of it has deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<RepoPath>,
     /// Bytes sent, repeats included.
     pub sent: u64,
     /// Tries after a failure.
@@ -70,10 +73,9 @@ pub struct FailedFile {
 
 impl FailedFile {
     /// Why a deletion is not made.
-    pub const NOT_DELETED: &str =
-        "not deleted, because other files failed: run the same command again";
+    pub const NOT_DELETED: &str = "not deleted, because other files failed";
     /// Why a file by which a repo looks complete is not written.
-    pub const HELD_BACK: &str = "held back, because other files failed for now and the repo would look complete without them: run the same command again";
+    pub const HELD_BACK: &str = "held back, because other files failed for now and the repo would look complete without them";
 
     /// Whether nothing is wrong with the file itself: it waits for others that failed.
     pub fn waits_for_others(&self) -> bool {

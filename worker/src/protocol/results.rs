@@ -86,12 +86,13 @@ impl Verification {
         }
         let listed = self.checked.saturating_sub(*of);
         let chosen = seed.map_or(String::new(), |seed| format!(", chosen by seed {seed}"));
+        let ending = if *of == 1 { "" } else { "s" };
         let others = match files == of {
-            true => format!("{of}"),
-            false => format!("{files} of {of}"),
+            true => format!("{of} other{ending}"),
+            false => format!("{files} of {of} other{ending}"),
         };
         format!(
-            "{listed} by the destination's listing alone; the first and last bytes read of {others} others{chosen}"
+            "{listed} by the destination's listing alone; the first and last bytes read of {others}{chosen}"
         )
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use hf2ms_hub::{
-    Destination, Error, Hub, Kind, Listing, RepoAt, RepoId, RepoKind, Result, Revision,
+    Destination, Error, Hub, Kind, Listing, RepoAt, RepoId, RepoKind, RepoPath, Result, Revision,
     open_destination_over,
 };
 
@@ -18,7 +18,7 @@ use crate::pipeline::creation::{
 use crate::pipeline::finish::commit_and_verify;
 use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, Trust, make_plan};
 use crate::pipeline::source::PinnedSource;
-use crate::plan::{CardPolicy, Plan, PlanRequest};
+use crate::plan::{CardPolicy, Plan, PlanRequest, PruneRequest, not_agreed};
 use crate::protocol::{
     Chunking, Creation, Deletion, Event, Exit, Transport, VerifyLevel, WorkerOptions,
 };
@@ -84,6 +84,8 @@ pub struct MigrateRequest {
     pub card: CardPolicy,
     /// Whether files are written that someone else has changed at the destination meanwhile.
     pub overwrite: bool,
+    /// Whether files that only the destination has are deleted, and how many at most; they stay without it.
+    pub prune: Option<PruneRequest>,
     /// How blobs are read and stored.
     pub transport: Transport,
     /// How the copy is verified.
@@ -239,6 +241,7 @@ async fn make_whole_plan(
     .await?;
     plan.overwrite = request.overwrite;
     plan.check_folder_limit(destination.limits().folder_entries)?;
+    check_agreed(request, &plan)?;
     let of_gate = source
         .gate_warning
         .iter()
@@ -246,6 +249,17 @@ async fn make_whole_plan(
     let warnings = source.warnings.iter().chain(of_gate).chain(&plan.warnings);
     warnings.for_each(|warning| tracing::warn!("{warning}"));
     Ok(plan)
+}
+
+/// Refuses deletions to which the command line has not agreed: a worker alone has nobody to ask.
+fn check_agreed(request: &MigrateRequest, plan: &Plan) -> Result<()> {
+    let agreed = request.prune.is_some_and(|prune| prune.agreed);
+    if agreed || plan.delete.is_empty() {
+        return Ok(());
+    }
+    let paths: Vec<&RepoPath> = plan.delete.iter().map(|file| &file.path).collect();
+    let message = not_agreed(&paths, &plan.destination);
+    Err(Error::new(Kind::Usage, message))
 }
 
 /// What is asked of the plan.
@@ -261,7 +275,7 @@ fn plan_request(
         destination,
         creation,
         chunking: Chunking::Even { containers: 1 },
-        prune: None,
+        prune: request.prune.map(|prune| prune.max),
         options: WorkerOptions {
             transport: source.transport,
             verify: request.verify,

@@ -3,6 +3,7 @@
 mod control;
 mod ends;
 mod lists;
+mod prune;
 mod results;
 
 use std::fs;

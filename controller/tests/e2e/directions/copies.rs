@@ -125,7 +125,7 @@ fn nothing_is_deleted_there_unless_pruning_is_asked_for() {
     );
     done(&run(&world, &["ms:alice/model"]));
     assert!(holds(&world, "hf", "model", "alice/model").contains_key("theirs.txt"));
-    done(&run(&world, &["ms:alice/model", "--prune"]));
+    done(&run(&world, &["ms:alice/model", "--prune", "--yes"]));
     assert!(!holds(&world, "hf", "model", "alice/model").contains_key("theirs.txt"));
 }
 

@@ -4,6 +4,7 @@ mod choices;
 mod copies;
 mod output;
 mod plans;
+mod prune;
 mod refusals;
 mod visibility;
 

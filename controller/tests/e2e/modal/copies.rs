@@ -25,6 +25,25 @@ fn the_cloud_moves_commits_and_verifies_and_its_report_is_shown() {
 }
 
 #[test]
+fn what_the_cloud_deletes_is_agreed_to_here_and_named() {
+    let (world, cloud) = world(1);
+    let theirs = json!({"hub": "ms", "kind": "model", "id": "alice/model", "message": "m",
+        "files": [{"path": "old.txt", "text": "old"}]});
+    world.seed(&theirs.to_string());
+    let prune = [&MIGRATE[..], &["--prune"]].concat();
+    let refused = cloud.run(&world, &prune);
+    assert_eq!(
+        (refused.code, cloud.calls("finalize").len()),
+        (2, 0),
+        "{}",
+        refused.stdout
+    );
+    let agreed = cloud.run(&world, &[&prune[..], &["--max-delete", "1"]].concat());
+    assert_eq!(agreed.code, 0, "{}{}", agreed.stdout, agreed.stderr);
+    assert_eq!(agreed.event("report")["deleted_files"], json!(["old.txt"]));
+}
+
+#[test]
 fn a_batch_shares_one_app_and_attends_all_its_repos() {
     let (world, cloud) = world(2);
     world.seed(r#"{"hub":"hf","kind":"model","id":"alice/other","message":"m","files":[{"path":"a.bin","size":500000,"seed":9}]}"#);

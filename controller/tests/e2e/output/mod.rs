@@ -129,6 +129,72 @@ fn after_an_interruption_the_estimate_is_of_what_is_left() {
 }
 
 #[test]
+fn of_all_revisions_too_the_estimate_is_of_what_is_left() {
+    let world = World::with_model();
+    world.fault(
+        r#"{"route":"ms.commit","kind":{"do":"status","status":403,"body":"no"},"count":1}"#,
+    );
+    let migrate = ["migrate", "alice/model", "--all-revisions"];
+    assert_ne!(world.run(&migrate).code, 0);
+    let planned = world.run(&[&migrate[..], &["--dry-run", "--json"]].concat());
+    let estimate = planned.event("estimate");
+    assert_eq!(
+        (&estimate["to_move_bytes"], &estimate["stored_bytes"]),
+        (&0.into(), &5_000_000.into()),
+        "{estimate}"
+    );
+    // A plan writes nowhere, and asks nothing that needs the right to write.
+    let only_planned = world.run(&["plan", "alice/model", "--all-revisions", "--json"]);
+    let estimate = only_planned.event("estimate");
+    assert_eq!(
+        (&estimate["to_move_bytes"], &estimate["up_to"]),
+        (&5_000_000.into(), &true.into()),
+        "{estimate}"
+    );
+}
+
+#[test]
+fn a_plan_of_all_revisions_says_that_there_is_nothing_to_plan() {
+    let world = World::with_model();
+    let copied = world.run(&["migrate", "alice/model", "--all-revisions"]);
+    assert_eq!(copied.code, 0, "{}", copied.stderr);
+    let planned = world.run(&["plan", "alice/model", "--all-revisions"]);
+    assert_eq!((planned.code, planned.stdout.as_str()), (0, ""));
+    assert!(
+        planned.stderr.contains("there is nothing to plan"),
+        "{}",
+        planned.stderr
+    );
+}
+
+#[test]
+fn a_prefix_may_be_in_capitals() {
+    let world = World::with_model();
+    let planned = world.run(&["migrate", "HF:alice/model", "--dry-run"]);
+    assert_eq!(planned.code, 0, "{}", planned.stderr);
+    let url = format!("{}/models/alice/model", world.address("ms"));
+    assert!(planned.stdout.contains(&url), "{}", planned.stdout);
+}
+
+#[test]
+fn a_commit_of_someone_else_that_was_survived_is_a_warning() {
+    let world = World::new();
+    world.seed(
+        r#"{"hub":"ms","kind":"model","id":"alice/model","files":[{"path":"a.txt","text":"a"}]}"#,
+    );
+    world.fault(r#"{"route":"hf.commit","count":1,"kind":{"do":"moved","files":[{"path":"theirs.txt","text":"t"}]}}"#);
+    let token = ("HF_TOKEN", "hf_sandboxAliceWrite");
+    let ran = world.run_with(&["migrate", "ms:alice/model"], &[token]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("warning: someone else wrote to the destination meanwhile"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn a_state_that_cant_be_kept_is_named_before_anything_is_asked() {
     let world = World::with_model();
     let file = world.path("file");

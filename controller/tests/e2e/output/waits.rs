@@ -1,5 +1,7 @@
 //! Hubs that can't be reached, and hubs that ask to wait, before anything is planned.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::common::World;
@@ -29,6 +31,29 @@ fn a_hub_that_takes_no_connection_is_named_with_its_variable() {
         began.elapsed() < Duration::from_secs(20),
         "{:?}",
         began.elapsed()
+    );
+}
+
+#[test]
+fn the_first_line_comes_before_the_first_answer() {
+    let world = World::with_model();
+    for route in ["hf.info", "ms.info"] {
+        world.fault(&format!(
+            r#"{{"route":"{route}","kind":{{"do":"delay","ms":600000}}}}"#
+        ));
+    }
+    let mut command = world.command(&["migrate", "alice/model"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stderr.take().unwrap())
+        .read_line(&mut first)
+        .unwrap();
+    let is_at_work = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        is_at_work && first.starts_with("looking at both sides: alice/model"),
+        "{first}"
     );
 }
 

@@ -102,6 +102,17 @@ fn a_branch_that_stands_there_is_written_where_it_is() {
         "nothing is deleted unasked: {there:?}"
     );
     assert_eq!(world.requests("ms.git_push"), pushes, "no branch is made");
-    assert_eq!(run(&world, &[&ALL[..], &["--prune"]].concat()).code, 0);
+    let prune = run(&world, &[&ALL[..], &["--prune"]].concat());
+    let message = prune.event("error")["message"].to_string();
+    assert!(
+        prune.code == 2 && message.contains("theirs.txt"),
+        "{message}"
+    );
+    let agreed = run(&world, &[&ALL[..], &["--prune", "--yes"]].concat());
+    let listed = agreed.event("deletions");
+    assert_eq!(
+        (agreed.code, &listed["revision"], &listed["paths"]),
+        (0, &json!("branch dev/x"), &json!(["theirs.txt"]))
+    );
     is_copied(&world, ("hf", "dev/x"), ("ms", "dev/x"));
 }
