@@ -201,7 +201,7 @@ fn a_worker_alone_deletes_only_what_its_command_line_agrees_to() {
             .get_envs()
             .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
             .collect();
-        command = std::process::Command::new(common::binary("hf2ms-worker"));
+        command = std::process::Command::new(crate::common::binary("hf2ms-worker"));
         let args = ["migrate", "hf:alice/model", "ms:alice/model", "--prune"];
         command.args(args).args(more).env_clear().envs(environment);
         let output = command.output().unwrap();
