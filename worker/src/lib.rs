@@ -11,6 +11,7 @@ pub mod job;
 pub mod pipeline;
 pub mod plan;
 pub mod protocol;
+pub mod repo_ref;
 pub mod settings;
 pub mod signals;
 pub mod transfer;

@@ -1,5 +1,6 @@
 //! The options for the route: which repo is copied where, as which kind, and which of its files.
 
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use clap::builder::PossibleValue;
@@ -7,20 +8,42 @@ use clap::{Args, ValueEnum};
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Revision};
 use hf2ms_worker::plan::CardPolicy;
 use hf2ms_worker::protocol::Transport;
+use hf2ms_worker::repo_ref::{DestinationRef, HubSites, RepoRef, direction};
 
 use crate::args::filter::Filter;
-use crate::args::source::{RepoRef, direction};
 use crate::settings::Settings;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
+/// The second name on the command line of verbs for one repo.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DestinationArg {
+    /// Where to: ms:org/name, ms:OWNER/ (the source's name), ms: (the source's id), org/name (the other hub), or a web address
+    #[arg(value_name = "DESTINATION")]
+    destination: Option<String>,
+}
+
+impl DestinationArg {
+    /// The destination that is named, or one that is as the source in all.
+    ///
+    /// # Errors
+    /// It is no destination.
+    pub fn parse(&self, settings: &Settings) -> CliResult<DestinationRef> {
+        Ok(match &self.destination {
+            Some(text) => DestinationRef::parse(text, settings)
+                .map_err(|bad| CliError::usage(format!("DESTINATION: {bad}")))?,
+            None => DestinationRef::default(),
+        })
+    }
+}
+
 /// Which repo goes where, and which of its files.
 #[derive(Debug, Clone, Args)]
 pub struct RouteArgs {
-    /// The hub to copy to: hf or ms [default: the other one than SOURCE's; ModelScope for a bare org/name]
+    /// The hub to copy to: hf or ms [default: DESTINATION's; else the other one than SOURCE's, and ModelScope for a bare org/name]
     #[arg(long, value_name = "HUB", value_parser = hub)]
     pub to: Option<Hub>,
-    /// The repo to copy to [default: the source's id]
+    /// The repo to copy to [default: DESTINATION's; else the source's id]
     #[arg(long, value_name = "OWNER/NAME")]
     pub dest: Option<RepoId>,
     /// What the repo is [default: found out; models before datasets before spaces]. `model` also copies a Space's files
@@ -69,7 +92,11 @@ impl ValueEnum for SpacesAs {
     }
 }
 
-fn hub(text: &str) -> Result<Hub, String> {
+/// The hub of a word: its prefix or its name.
+///
+/// # Errors
+/// It is no hub's.
+pub fn hub(text: &str) -> Result<Hub, String> {
     Hub::by_prefix(text).ok_or_else(|| {
         let prefixes = Hub::with_api().map(|hub| hub.profile().prefix);
         format!("expected {}", prefixes.collect::<Vec<_>>().join(" or "))
@@ -102,24 +129,29 @@ impl Route {
     ///
     /// # Errors
     /// It contradicts itself, or a pattern is none.
-    pub fn resolve(source: &str, args: &RouteArgs, settings: &Settings) -> CliResult<Self> {
-        let reference = RepoRef::parse(source, settings)?;
-        let (from, to) = direction(reference.hub, args.to);
-        spaces_fit(args, to)?;
+    pub fn resolve(
+        source: &str,
+        named: &DestinationRef,
+        args: &RouteArgs,
+        settings: &Settings,
+    ) -> CliResult<Self> {
+        let reference = RepoRef::parse(source, HubSites::read(settings))?;
+        let to = agreed(named.hub, args.to, "--to")?;
+        let (from, to) = direction(reference.hub, to);
+        let kind_there = agreed(named.kind, args.repo_type, "--repo-type")?;
+        spaces_fit(args.spaces_as, kind_there, to)?;
+        let dest = agreed(named.id(&reference.id)?, args.dest.clone(), "--dest")?;
         let asked = args
             .revision
             .clone()
             .or(reference.revision)
             .unwrap_or_else(|| Revision::main_of(from));
         Ok(Self {
-            kinds: kinds(reference.kind, args.repo_type)?,
-            destination: (
-                to,
-                args.dest.clone().unwrap_or_else(|| reference.id.clone()),
-            ),
+            kinds: kinds(reference.kind, kind_there)?,
+            destination: (to, dest.unwrap_or_else(|| reference.id.clone())),
             source: (from, reference.id),
             asked,
-            kind_there: args.repo_type,
+            kind_there,
             spaces_as: args.spaces_as,
             filter: Filter::new(&args.include, &args.exclude)?,
             card: if args.keep_readme {
@@ -219,14 +251,28 @@ impl Route {
     }
 }
 
+/// What DESTINATION or an option says, where they say the same.
+fn agreed<T: PartialEq + Display>(
+    named: Option<T>,
+    given: Option<T>,
+    option: &str,
+) -> CliResult<Option<T>> {
+    match (named, given) {
+        (Some(named), Some(given)) if named != given => Err(CliError::usage(format!(
+            "DESTINATION says {named}, and {option} {given}: leave one of them out"
+        ))),
+        (named, given) => Ok(named.or(given)),
+    }
+}
+
 /// An app is made where there are such, and not of what is to be something else.
-fn spaces_fit(args: &RouteArgs, to: Hub) -> CliResult<()> {
-    let Some(app) = args.spaces_as else {
+fn spaces_fit(app: Option<SpacesAs>, kind: Option<RepoKind>, to: Hub) -> CliResult<()> {
+    let Some(app) = app else {
         return Ok(());
     };
-    if let Some(kind @ (RepoKind::Model | RepoKind::Dataset)) = args.repo_type {
+    if let Some(kind @ (RepoKind::Model | RepoKind::Dataset)) = kind {
         return Err(CliError::usage(format!(
-            "--spaces-as makes an app, and --repo-type {kind} a {kind}: leave one of them out"
+            "--spaces-as makes an app, and the destination is to be a {kind} (--repo-type, or DESTINATION): leave one of them out"
         )));
     }
     if app.0 != to {
@@ -243,7 +289,7 @@ fn kinds(named: Option<RepoKind>, forced: Option<RepoKind>) -> CliResult<Vec<Rep
     match (named, forced) {
         (Some(named), Some(forced)) if named != forced && named != RepoKind::Space => {
             Err(CliError::usage(format!(
-                "SOURCE names a {named}, and --repo-type a {forced}: leave one of them out"
+                "SOURCE names a {named}, and --repo-type or DESTINATION a {forced}: give one kind"
             )))
         }
         (Some(named), _) => Ok(vec![named]),
@@ -256,6 +302,69 @@ fn kinds(named: Option<RepoKind>, forced: Option<RepoKind>) -> CliResult<Vec<Rep
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        source: String,
+        #[command(flatten)]
+        destination: DestinationArg,
+        #[command(flatten)]
+        route: RouteArgs,
+    }
+
+    fn way(words: &[&str]) -> CliResult<String> {
+        let settings = Settings::read(&|_| None).unwrap();
+        let args = <Command as clap::Parser>::try_parse_from([&["x"], words].concat()).unwrap();
+        let named = args.destination.parse(&settings)?;
+        let route = Route::resolve(&args.source, &named, &args.route, &settings)?;
+        let prefix = |hub: Hub| hub.profile().prefix;
+        let ((from, source), (to, destination)) = (&route.source, &route.destination);
+        let (from, to) = (prefix(*from), prefix(*to));
+        Ok(format!("{from}:{source} {to}:{destination}"))
+    }
+
+    #[test]
+    fn a_destination_is_named_once_or_twice_alike() {
+        for (words, route) in [
+            (&["a/b"][..], "hf:a/b ms:a/b"),
+            (&["a/b", "c/d"], "hf:a/b ms:c/d"),
+            (&["ms:a/b", "c/d"], "ms:a/b hf:c/d"),
+            (&["a/b", "hf:"], "ms:a/b hf:a/b"),
+            (&["hf:a/b", "ms:me/"], "hf:a/b ms:me/b"),
+            (&["hf:a/b", "hf:c/d"], "hf:a/b hf:c/d"),
+            (&["hf:a/b", "ms:", "--dest", "c/d"], "hf:a/b ms:c/d"),
+            (
+                &["hf:a/b", "ms:c/d", "--to", "ms", "--dest", "c/d"],
+                "hf:a/b ms:c/d",
+            ),
+            (&["hf:a/b", "c/d", "--to", "hf"], "hf:a/b hf:c/d"),
+        ] {
+            assert_eq!(way(words).as_deref(), Ok(route), "{words:?}");
+        }
+        for (words, line) in [
+            (
+                &["a/b", "ms:c/d", "--to", "hf"][..],
+                "DESTINATION says ModelScope, and --to Hugging Face",
+            ),
+            (
+                &["a/b", "c/d", "--dest", "c/e"],
+                "DESTINATION says c/d, and --dest c/e",
+            ),
+            (
+                &["a/b", "ms:c/", "--dest", "d/b"],
+                "DESTINATION says c/b, and --dest d/b",
+            ),
+            (
+                &["a/b", "ms:datasets/c/d", "--repo-type", "model"],
+                "DESTINATION says dataset, and --repo-type model",
+            ),
+            (&["datasets/a/b", "ms:models/c/d"], "SOURCE names a dataset"),
+        ] {
+            let failure = way(words).unwrap_err();
+            assert_eq!(failure.exit(), hf2ms_worker::protocol::Exit::Usage);
+            assert!(failure.to_string().starts_with(line), "{failure}");
+        }
+    }
 
     #[test]
     fn a_type_that_is_forced_still_finds_a_space() {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use hf2ms_hub::path::escape;
 use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_repos};
+use hf2ms_worker::repo_ref::DestinationRef;
 
 use crate::args::route::{Route, RouteArgs};
 use crate::revisions::survey::check_names_no_revision;
@@ -35,7 +36,7 @@ pub struct BatchEntry {
 pub struct SourceLine {
     origin: EntryOrigin,
     source: String,
-    destination: Option<RepoId>,
+    destination: Option<String>,
 }
 
 /// Where a source was written.
@@ -107,16 +108,14 @@ fn words(line: &str) -> Vec<&str> {
 
 fn named(words: &[&str], origin: EntryOrigin) -> Line {
     let destination = match words {
-        [_] => Ok(None),
-        [_, to] => to
-            .parse()
-            .map(Some)
-            .map_err(|bad| CliError::usage(format!("the destination {bad}"))),
-        _ => Err(CliError::usage(
-            "more than a source and a destination: what is meant as a comment begins with #",
-        )),
+        [_] => None,
+        [_, to] => Some((*to).to_owned()),
+        _ => {
+            let why =
+                "more than a source and a destination: what is meant as a comment begins with #";
+            return Err(at(&origin, &CliError::usage(why)));
+        }
     };
-    let destination = destination.map_err(|why| at(&origin, &why))?;
     let source = words.first().copied().unwrap_or_default().to_owned();
     Ok(SourceLine {
         origin,
@@ -152,7 +151,8 @@ pub async fn of_owner(
     args: &RouteArgs,
     settings: &Settings,
 ) -> CliResult<(Vec<Line>, Vec<Refused>)> {
-    let any = Route::resolve(&format!("{owner}/any"), args, settings)
+    let (source_of_any, same) = (format!("{owner}/any"), DestinationRef::default());
+    let any = Route::resolve(&source_of_any, &same, args, settings)
         .map_err(|bad| CliError::usage(format!("--owner: {bad}")))?;
     let all = [RepoKind::Model, RepoKind::Dataset]
         .into_iter()
@@ -223,27 +223,22 @@ fn entry(
     to_owner: Option<&str>,
     settings: &Settings,
 ) -> CliResult<BatchEntry> {
-    let routed = |dest| {
-        Route::resolve(
-            &named.source,
-            &RouteArgs {
-                dest,
-                ..args.clone()
-            },
-            settings,
-        )
+    let mut destination = match &named.destination {
+        Some(text) => DestinationRef::parse(text, settings)
+            .map_err(|bad| CliError::usage(format!("the destination: {bad}")))?,
+        None => DestinationRef::default(),
     };
-    let mut route = routed(named.destination.clone())?;
+    if let Some(owner) = to_owner {
+        let bad = |bad| CliError::usage(format!("--to-owner: {bad}"));
+        destination = destination.at_owner(owner).map_err(bad)?;
+    }
+    let route = Route::resolve(&named.source, &destination, args, settings)?;
     let kind = route.kinds().first().copied().unwrap_or(RepoKind::Model);
     let from = route.source_at(settings, kind, route.asked());
-    if let (Some(owner), None) = (to_owner, &named.destination) {
-        let id = format!("{owner}/{}", from.id.name())
-            .parse()
-            .map_err(|bad| CliError::usage(format!("--to-owner: {bad}")))?;
-        route = routed(Some(id))?;
-    }
     let to = route.destination_at(settings, kind);
-    let kind = (route.kinds().len() == 1 || args.repo_type.is_some()).then_some(to.kind);
+    let is_known =
+        route.kinds().len() == 1 || args.repo_type.is_some() || destination.kind.is_some();
+    let kind = is_known.then_some(to.kind);
     let folder = if from.kind == RepoKind::Model {
         String::new()
     } else {
@@ -362,8 +357,22 @@ mod tests {
         );
         let line = made("org/a", Some("m/e")).unwrap_err().to_string();
         assert!(
-            line.starts_with("l.txt:1: --to-owner: 'm/e/a' is not a repo id"),
+            line.starts_with("l.txt:1: --to-owner: 'm/e' is not an owner"),
             "{line}"
+        );
+    }
+
+    #[test]
+    fn a_destination_of_a_list_is_named_as_elsewhere() {
+        let text = "org/a ms:me/\nms:org/b hf:me/c\norg/d hf:\norg/e ms:\n";
+        assert_eq!(
+            made(text, Some("you")).unwrap(),
+            [
+                "org/a -> me/a",
+                "org/b -> me/c",
+                "org/d -> you/d",
+                "org/e -> you/e"
+            ]
         );
     }
 
@@ -371,7 +380,7 @@ mod tests {
     fn a_bad_line_is_named_by_file_and_number_and_others_are_counted() {
         for (text, words) in [
             ("org/a\n\norg", "l.txt:3: 'org' is not a repo id"),
-            ("org/a b", "l.txt:1: the destination 'b' is not a repo id"),
+            ("org/a b", "l.txt:1: the destination: 'b' is not a repo id"),
             ("org/a org/b org/c", "l.txt:1: more than a source"),
             ("https://x.example/a/b", "l.txt:1: x.example is no hub"),
         ] {

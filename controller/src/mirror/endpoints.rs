@@ -3,10 +3,10 @@
 
 use hf2ms_hub::profile::Profile;
 use hf2ms_hub::{Hub, RepoAt, RepoId, RepoKind, Token, Url, git};
+use hf2ms_worker::repo_ref::{DestinationRef, HubSites, RepoRef};
 use percent_encoding::percent_decode_str;
 
-use crate::args::source::{RepoRef, hub_at};
-use crate::settings::Environment;
+use crate::settings::{Environment, Settings};
 use crate::ui::errors::{CliError, CliResult};
 
 /// One side of a mirror.
@@ -55,6 +55,8 @@ pub struct GitEndpoint {
     pub login: Option<Token>,
     /// The variable that the password came from, or could have come from.
     pub token_name: &'static str,
+    /// What the repo is, where it is one of a hub and its name tells.
+    kind: Option<RepoKind>,
 }
 
 impl GitEndpoint {
@@ -66,49 +68,107 @@ impl GitEndpoint {
     }
 }
 
-/// Parses one side: an address, `hf:org/name`, `ms:org/name`, `org/name`.
+/// A hub's repo: what an address of Git is made of.
+struct HubRepo {
+    hub: Hub,
+    kind: Option<RepoKind>,
+    id: RepoId,
+}
+
+/// Parses the source: an address, `hf:org/name`, `ms:org/name`, `org/name`.
 ///
 /// # Errors
 /// Neither; or a login that can't be sent.
-pub fn parse_endpoint(
+pub fn parse_source(text: &str, environment: &Environment) -> CliResult<GitEndpoint> {
+    parse(text, MirrorSide::Source, environment, |text, settings| {
+        let RepoRef { hub, kind, id, .. } = RepoRef::parse(text, HubSites::read(settings))?;
+        let hub = hub.unwrap_or(Hub::USUAL_SOURCE);
+        Ok(HubRepo { hub, kind, id })
+    })
+}
+
+/// Parses the target: an address, `hf:org/name`, `ms:org/name`, and without what is as at the source: `hf:org/`, `hf:`.
+///
+/// # Errors
+/// As [`parse_source`]; it names no hub and no host, since any Git host may be meant.
+pub fn parse_target(
+    text: &str,
+    source: &GitEndpoint,
+    environment: &Environment,
+) -> CliResult<GitEndpoint> {
+    parse(text, MirrorSide::Target, environment, |text, settings| {
+        let named = DestinationRef::parse(text, settings);
+        let begins = text.split_once(':').map(|(start, _)| start);
+        let has_prefix = begins.is_some_and(|start| Hub::by_prefix(start).is_some());
+        let named = match named {
+            Err(bad) if has_prefix || text.contains("://") => return Err(bad.into()),
+            named => named.unwrap_or_default(),
+        };
+        let Some(hub) = named.hub else {
+            return Err(no_hub(text));
+        };
+        let id = named.id(&source.at.id)?;
+        Ok(HubRepo {
+            hub,
+            kind: named.kind.or(source.kind),
+            id: id.unwrap_or_else(|| source.at.id.clone()),
+        })
+    })
+}
+
+/// What to write instead of a target that could be anywhere.
+fn no_hub(text: &str) -> CliError {
+    let shown = hf2ms_hub::path::escape(text);
+    let prefixed = Hub::with_api().map(|hub| format!("{}:org/name", hub.profile().prefix));
+    CliError::usage(format!(
+        "the target '{shown}' names no hub and no host: write {}, or https://host/path/repo.git",
+        prefixed.collect::<Vec<_>>().join(", ")
+    ))
+}
+
+fn parse(
     text: &str,
     side: MirrorSide,
     environment: &Environment,
+    repo_of_hub: impl FnOnce(&str, &Settings) -> CliResult<HubRepo>,
 ) -> CliResult<GitEndpoint> {
     let (text, inside) = without_credentials(text.trim(), side)?;
     let settings = environment.settings(&[])?;
+    let sites = match side {
+        MirrorSide::Source => HubSites::read(&settings),
+        MirrorSide::Target => HubSites::written(&settings),
+    };
     let host = text
         .split_once("://")
         .map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
-    let hub = hub_at(host, &settings);
-    if text.contains("://") && hub.is_none() {
+    if text.contains("://") && sites.hub_at(host).is_none() {
         let at = repo_at(&text, side)?;
         let [_, token_name, _] = side.variables();
         return Ok(GitEndpoint {
             at,
             login: login(inside, side, None, environment)?,
             token_name,
+            kind: None,
         });
     }
     if text.starts_with(['/', '.', '~']) || (!text.contains("://") && text.contains('@')) {
         return Err(no_address(&text, side));
     }
-    let reference = RepoRef::parse(&text, &settings)?;
-    let hub = reference.hub.unwrap_or(Hub::USUAL_SOURCE);
-    let access = if side == MirrorSide::Source {
-        settings.access(hub)
-    } else {
-        settings.access_to(hub)
+    let repo = repo_of_hub(&text, &settings)?;
+    let access = match side {
+        MirrorSide::Source => settings.access(repo.hub),
+        MirrorSide::Target => settings.access_to(repo.hub),
     };
-    let at = repo_at(&git_address(hub, &access.endpoint, &reference), side)?;
+    let at = repo_at(&git_address(&access.endpoint, &repo), side)?;
     let own = HubLogin {
-        profile: hub.profile(),
+        profile: repo.hub.profile(),
         token: access.token.as_ref().map(|token| token.expose().to_owned()),
     };
     Ok(GitEndpoint {
         at,
         login: login(inside, side, Some(own), environment)?,
         token_name: access.token_name,
+        kind: repo.kind,
     })
 }
 
@@ -227,14 +287,14 @@ fn id(parts: &[&str]) -> Option<RepoId> {
 }
 
 /// Where Git finds a hub's repo (huggingface_hub 2.4.0, `repository.py`; modelscope-hub 0.5.1, `_repository.py`).
-fn git_address(hub: Hub, endpoint: &str, reference: &RepoRef) -> String {
-    let profile = hub.profile();
+fn git_address(endpoint: &str, repo: &HubRepo) -> String {
+    let profile = repo.hub.profile();
     let folders = profile.folders.as_ref();
-    let kind = reference.kind.unwrap_or(RepoKind::Model);
+    let kind = repo.kind.unwrap_or(RepoKind::Model);
     let folder = folders.map_or("", |folders| kind.folder(folders));
     let slash = if folder.is_empty() { "" } else { "/" };
     let suffix = profile.git_suffix;
-    format!("{endpoint}/{folder}{slash}{}{suffix}", reference.id)
+    format!("{endpoint}/{folder}{slash}{}{suffix}", repo.id)
 }
 
 /// The login of a side: from the address, else the hub's own token; at any other host, from the variables of the side. A hub gets
@@ -275,177 +335,4 @@ fn login(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str, side: MirrorSide, set: &[(&str, &str)]) -> CliResult<GitEndpoint> {
-        let set = set
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        parse_endpoint(text, side, &Environment::of(set))
-    }
-
-    fn login_of(text: &str, side: MirrorSide, set: &[(&str, &str)]) -> Option<String> {
-        read(text, side, set)
-            .unwrap()
-            .login
-            .map(|login| login.expose().to_owned())
-    }
-
-    #[test]
-    fn addresses_are_taken_whole_and_ids_are_their_last_two_parts() {
-        let endpoint = read(
-            "https://git.example/a/deep/path/Intern-S1.git",
-            MirrorSide::Target,
-            &[],
-        )
-        .unwrap();
-        assert_eq!(
-            (endpoint.at.endpoint.as_str(), endpoint.at.id.as_str()),
-            (
-                "https://git.example/a/deep/path/Intern-S1.git",
-                "path/Intern-S1"
-            )
-        );
-        assert!(endpoint.login.is_none());
-        assert_eq!(
-            read("https://git.example/~me/my--repo", MirrorSide::Target, &[])
-                .unwrap()
-                .at
-                .id
-                .as_str(),
-            "me/my-repo"
-        );
-        assert_eq!(
-            read("http://h/repo.git", MirrorSide::Target, &[])
-                .unwrap()
-                .at
-                .id
-                .as_str(),
-            "repos/repo"
-        );
-    }
-
-    #[test]
-    fn hubs_are_named_as_elsewhere() {
-        let at = |text: &str| read(text, MirrorSide::Source, &[]).unwrap().at.endpoint;
-        assert_eq!(at("org/name"), "https://huggingface.co/org/name");
-        assert_eq!(
-            at("https://huggingface.co/datasets/org/name/tree/main"),
-            "https://huggingface.co/datasets/org/name"
-        );
-        assert_eq!(
-            at("ms:org/name"),
-            "https://modelscope.cn/models/org/name.git"
-        );
-        assert_eq!(
-            at("ms:studios/org/app"),
-            "https://modelscope.cn/studios/org/app.git"
-        );
-        assert_eq!(
-            at("hf:spaces/org/app"),
-            "https://huggingface.co/spaces/org/app"
-        );
-    }
-
-    #[test]
-    fn credentials_leave_the_address_whatever_signs_they_have() {
-        let text = "https://o%40d%20%C3%BC:p%40ss%2Fw:rd%25@git.example/a/b.git";
-        let endpoint = read(text, MirrorSide::Target, &[("TARGET_TOKEN", "other")]).unwrap();
-        assert_eq!(endpoint.at.endpoint, "https://git.example/a/b.git");
-        assert_eq!(endpoint.login.unwrap().expose(), "o@d ü:p@ss/w:rd%");
-        assert_eq!(
-            login_of(
-                "https://me@h/a/b",
-                MirrorSide::Target,
-                &[("TARGET_TOKEN", "t")]
-            )
-            .as_deref(),
-            Some("me:t")
-        );
-        assert!(read("https://a:b%0d%0aX@h/a/b", MirrorSide::Target, &[]).is_err());
-    }
-
-    #[test]
-    fn each_side_has_its_own_login_and_a_hubs_token_goes_to_that_hub_only() {
-        let set = [
-            ("HF_TOKEN", "hf_x"),
-            ("HF_USERNAME", "me"),
-            ("TARGET_TOKEN", "t"),
-            ("TARGET_USERNAME", "you"),
-        ];
-        assert_eq!(
-            login_of("https://huggingface.co/a/b", MirrorSide::Source, &set).as_deref(),
-            Some("me:hf_x")
-        );
-        assert_eq!(
-            login_of("https://git.example/a/b", MirrorSide::Source, &set),
-            None
-        );
-        assert_eq!(
-            login_of("https://git.example/a/b", MirrorSide::Target, &set).as_deref(),
-            Some("you:t")
-        );
-        assert_eq!(
-            login_of("hf:a/b", MirrorSide::Target, &set[..2]).as_deref(),
-            Some("me:hf_x")
-        );
-        assert_eq!(
-            login_of(
-                "ms:a/b",
-                MirrorSide::Source,
-                &[("MODELSCOPE_TOKEN", "ms-x")]
-            )
-            .as_deref(),
-            Some("oauth2:ms-x")
-        );
-    }
-
-    #[test]
-    fn a_hub_gets_its_own_token_and_never_that_of_another_host() {
-        let sides = [
-            ("SOURCE_USERNAME", "me"),
-            ("SOURCE_TOKEN", "s"),
-            ("TARGET_USERNAME", "you"),
-            ("TARGET_TOKEN", "t"),
-        ];
-        for (text, side, own) in [
-            ("hf:a/b", MirrorSide::Source, ("HF_TOKEN", "hf_x")),
-            (
-                "https://huggingface.co/a/b",
-                MirrorSide::Target,
-                ("HF_TOKEN", "hf_x"),
-            ),
-            ("ms:a/b", MirrorSide::Source, ("MODELSCOPE_TOKEN", "ms-x")),
-        ] {
-            assert_eq!(login_of(text, side, &sides), None, "{text}");
-            let login = login_of(text, side, &[&sides[..], &[own]].concat()).unwrap();
-            assert!(login.ends_with(&format!(":{}", own.1)), "{text}: {login}");
-            assert!(!login.starts_with("me") && !login.starts_with("you"));
-        }
-        assert_eq!(
-            login_of("https://me@huggingface.co/a/b", MirrorSide::Source, &sides),
-            None
-        );
-    }
-
-    #[test]
-    fn what_is_no_git_address_is_said_in_one_line_without_its_password() {
-        for text in [
-            "git@github.com:a/b.git",
-            "ssh://git@h/a/b.git",
-            "https://h",
-            "file:///etc",
-            "ftp://me:canary@h/a/b",
-            "/home/me/repo",
-            "https://h/a?x=1",
-        ] {
-            let line = read(text, MirrorSide::Target, &[]).unwrap_err().to_string();
-            assert!(
-                !line.contains("canary") && !line.contains('\n'),
-                "{text}: {line}"
-            );
-        }
-    }
-}
+mod tests;

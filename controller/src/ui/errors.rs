@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::ErrorKind;
 
 use hf2ms_worker::protocol::Exit;
+use hf2ms_worker::repo_ref::BadRepoRef;
 
 use crate::stop::Interrupted;
 
@@ -103,5 +104,11 @@ impl fmt::Display for CliError {
 impl From<Interrupted> for CliError {
     fn from(_: Interrupted) -> Self {
         Self::interrupted()
+    }
+}
+
+impl From<BadRepoRef> for CliError {
+    fn from(bad: BadRepoRef) -> Self {
+        Self::usage(bad.to_string())
     }
 }

@@ -30,7 +30,7 @@ use crate::ui::screen::Screen;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, group = ArgGroup::new("repos").args(["sources", "file", "owner"]).required(true))]
 pub struct Args {
-    /// The repos: org/name, hf:org/name, or their web addresses
+    /// The repos to copy: org/name, hf:org/name, or their web addresses; a list (--file) may name a destination for each
     sources: Vec<String>,
     /// Read them from a file (- for stdin): a line a repo, its source and, if it is to be another, its destination; # begins a
     /// comment
@@ -71,7 +71,8 @@ Examples:
 A list:
   # source                                  destination, if it is to be another
   org/one
-  https://huggingface.co/datasets/org/two   me/two";
+  https://huggingface.co/datasets/org/two   me/two
+  hf:org/three                              ms:me/";
 
 /// Copies them all.
 ///

@@ -7,7 +7,7 @@ use hf2ms_worker::protocol::Exit;
 
 use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
-use crate::args::route::{Route, RouteArgs};
+use crate::args::route::{DestinationArg, Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
 use crate::copy::cloud::show_verbs_of_run;
 use crate::copy::decide::read_plan;
@@ -32,6 +32,8 @@ pub struct Args {
     #[arg(required_unless_present = "plan")]
     pub source: Option<String>,
     #[command(flatten)]
+    destination: DestinationArg,
+    #[command(flatten)]
     route: RouteArgs,
     #[command(flatten)]
     visibility: VisibilityArgs,
@@ -41,7 +43,7 @@ pub struct Args {
     revisions: RevisionArgs,
     /// Carry out a plan that `hf2ms plan --out FILE` wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "source", "to", "dest", "repo_type", "spaces_as", "revision", "all_revisions", "include", "exclude", "keep_readme", "use_git", "chunk_size", "transport", "verify",
+        "source", "destination", "to", "dest", "repo_type", "spaces_as", "revision", "all_revisions", "include", "exclude", "keep_readme", "use_git", "chunk_size", "transport", "verify",
         "prune", "max_delete", "private", "gated",
     ])]
     plan: Option<PathBuf>,
@@ -55,10 +57,11 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   hf2ms migrate org/name                                   whatever it is: model, dataset
-  hf2ms migrate hf:org/name --dest me/name --private
+  hf2ms migrate hf:org/name ms:me/name --private
+  hf2ms migrate hf:org/name ms:me/                         the same name, at another owner
   hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet'
-  hf2ms migrate ms:org/name --dest me/name                 from ModelScope to Hugging Face
-  hf2ms migrate hf:org/name --to hf --dest me/name         within Hugging Face
+  hf2ms migrate ms:org/name hf:me/name                     from ModelScope to Hugging Face
+  hf2ms migrate hf:org/name hf:me/name                     within Hugging Face
   hf2ms migrate org/name --revision v1.0 --dry-run
   hf2ms migrate org/name --all-revisions                   every branch and tag; also of plan and batch
   hf2ms migrate spaces/org/app --spaces-as studio          a Space becomes a studio
@@ -95,7 +98,8 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             RepoResult::One(copy.execute(decision, None).await?)
         }
         (None, Some(source)) => {
-            let route = Route::resolve(source, &args.route, &settings)?;
+            let destination = args.destination.parse(&settings)?;
+            let route = Route::resolve(source, &destination, &args.route, &settings)?;
             match revisions {
                 RevisionScope::One => RepoResult::One(copy.run(&route, None).await?),
                 RevisionScope::All => RevisionsCopy::of(copy).run(&route, None).await?,

@@ -1,4 +1,4 @@
-//! `hf2ms mirror`: the options of the Python tool, given to [`crate::mirror`].
+//! `hf2ms mirror`: its options, given to [`crate::mirror`].
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::engine::modal::AppSize;
 use crate::engine::open::Runner;
 use crate::engine::remote::DetachMode;
 use crate::engine::remote::app::DeployedApp;
-use crate::mirror::endpoints::{GitEndpoint, MirrorSide, parse_endpoint};
+use crate::mirror::endpoints::{GitEndpoint, MirrorSide, parse_source, parse_target};
 use crate::mirror::options::MirrorOptions;
 use crate::mirror::remote::{PullMirror, PullMirrorArgs};
 use crate::mirror::run::{MirrorResult, MirrorRun};
@@ -42,12 +42,8 @@ const GIT_MEMORY: u64 = 256 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Where from: the address of a Git repo, hf:org/name, ms:org/name or org/name
-    #[arg(long, short, value_name = "URL")]
-    pub source: String,
-    /// Where to: the address of a Git repo that exists, hf:org/name or ms:org/name
-    #[arg(long, short, value_name = "URL")]
-    pub target: String,
+    #[command(flatten)]
+    sides: SidesArgs,
     /// All refs instead of branches and tags, and what the source does not have is deleted at the target
     #[arg(long)]
     mirror: bool,
@@ -95,14 +91,61 @@ pub struct Args {
     containers: ContainerArgs,
 }
 
+/// The source and the target, by their places or by options.
+#[derive(Debug, clap::Args)]
+struct SidesArgs {
+    /// Where from: the address of a Git repo, hf:org/name, ms:org/name or org/name
+    #[arg(value_name = "SOURCE", id = "source_place")]
+    source: Option<String>,
+    /// Where to: the address of a Git repo that exists, hf:org/name or ms:org/name; hf:OWNER/ and hf: take the rest from SOURCE
+    #[arg(value_name = "TARGET", id = "target_place")]
+    target: Option<String>,
+    /// SOURCE as an option
+    #[arg(long = "source", short = 's', value_name = "URL", id = "source")]
+    source_option: Option<String>,
+    /// TARGET as an option
+    #[arg(long = "target", short = 't', value_name = "URL", id = "target")]
+    target_option: Option<String>,
+}
+
+impl SidesArgs {
+    /// The source and the target.
+    ///
+    /// # Errors
+    /// One is missing, or given twice and not alike.
+    fn given(&self) -> CliResult<(&str, &str)> {
+        let source = given_once("SOURCE", &self.source, &self.source_option)?;
+        let target = given_once("TARGET", &self.target, &self.target_option)?;
+        Ok((source, target))
+    }
+}
+
+/// The text at a place of the command line, or that of the option of the same name.
+fn given_once<'a>(
+    place: &str,
+    named: &'a Option<String>,
+    option: &'a Option<String>,
+) -> CliResult<&'a str> {
+    let flag = place.to_lowercase();
+    match (named, option) {
+        (Some(named), Some(option)) if named != option => Err(CliError::usage(format!(
+            "{place} and --{flag} are both given and differ: leave one of them out"
+        ))),
+        (named, option) => named.as_deref().or(option.as_deref()).ok_or_else(|| {
+            CliError::usage(format!("{place} is missing: hf2ms mirror SOURCE TARGET"))
+        }),
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
-  hf2ms mirror -s https://huggingface.co/org/name -t https://gitlab.example/group/name.git
-  hf2ms mirror -s hf:org/name -t https://gitlab.example/group/name.git --dry-run
-  hf2ms mirror -s ... -t ... --mirror                      all refs, deletions included
-  hf2ms mirror -s ... -t ... --watch 15m                   keep it up to date
-  hf2ms mirror -s ... -t ... --on modal --detach           the cloud does it; see hf2ms attach
-  hf2ms mirror -s ... -t ... --pull-by gitlab --wait       GitLab pulls it by itself
+  hf2ms mirror https://huggingface.co/org/name https://gitlab.example/group/name.git
+  hf2ms mirror hf:org/name https://gitlab.example/group/name.git --dry-run
+  hf2ms mirror hf:org/name ms:me/                          to an empty repo of ModelScope
+  hf2ms mirror SOURCE TARGET --mirror                      all refs, deletions included
+  hf2ms mirror SOURCE TARGET --watch 15m                   keep it up to date
+  hf2ms mirror SOURCE TARGET --on modal --detach           the cloud does it; see hf2ms attach
+  hf2ms mirror SOURCE TARGET --pull-by gitlab --wait       GitLab pulls it by itself
 
 Environment, also from ./.env or --env-file:
   HF_USERNAME, HF_TOKEN                           a source on Hugging Face
@@ -118,10 +161,9 @@ Environment, also from ./.env or --env-file:
 /// What ended the run; failures of single refs and objects are in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let environment = Environment::of_process();
-    let (source, mut target) = (
-        parse_endpoint(&args.source, MirrorSide::Source, &environment)?,
-        parse_endpoint(&args.target, MirrorSide::Target, &environment)?,
-    );
+    let (source, target) = args.sides.given()?;
+    let source = parse_source(source, &environment)?;
+    let mut target = parse_target(target, &source, &environment)?;
     let remote = PullMirror::of(&args.remote, &source, &target, &environment)?;
     if let (Some(remote), None) = (&remote, &target.login) {
         target.login = Some(remote.login()?);

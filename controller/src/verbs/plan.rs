@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
-use crate::args::route::{Route, RouteArgs};
+use crate::args::route::{DestinationArg, Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
 use crate::args::workers::{ContainerArgs, WorkerArgs};
 use crate::copy::deletions;
@@ -50,6 +50,8 @@ use crate::ui::screen::Screen;
 pub struct Args {
     /// The repo: org/name, hf:org/name, ms:org/name, or its web address
     pub source: String,
+    #[command(flatten)]
+    destination: DestinationArg,
     #[command(flatten)]
     revisions: RevisionArgs,
     #[command(flatten)]
@@ -118,7 +120,8 @@ enum Emit {
 /// One of the sides can't be read.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let settings = settings::load()?;
-    let route = Route::resolve(&args.source, &args.route, &settings)?;
+    let destination = args.destination.parse(&settings)?;
+    let route = Route::resolve(&args.source, &destination, &args.route, &settings)?;
     if args.revisions.scope() == RevisionScope::All {
         return of_all(&args, &route, &settings, screen, stop).await;
     }

@@ -8,7 +8,7 @@ use hf2ms_worker::protocol::{Exit, Verification, VerifyLevel};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::args::route::{Route, RouteArgs};
+use crate::args::route::{DestinationArg, Route, RouteArgs};
 use crate::args::workers::{EngineKind, WorkerArgs};
 use crate::binaries::{WORKER, find};
 use crate::copy::plan::{PlanOptions, Purpose, find_and_list};
@@ -31,6 +31,8 @@ use crate::ui::screen::Screen;
 pub struct Args {
     /// The repo: org/name, hf:org/name, ms:org/name, or its web address
     pub source: String,
+    #[command(flatten)]
+    destination: DestinationArg,
     #[command(flatten)]
     route: RouteArgs,
     /// Compare the first and last bytes of files, too: of all, or of 1,000 that are chosen at random
@@ -61,7 +63,8 @@ impl Args {
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let settings = settings::load()?;
     let runs = Runs::new(&writable_state_dir()?);
-    let route = Route::resolve(&args.source, &args.route, &settings)?;
+    let destination = args.destination.parse(&settings)?;
+    let route = Route::resolve(&args.source, &destination, &args.route, &settings)?;
     route.announce(screen);
     let sides = stop
         .unless(find_and_list(&route, Purpose::Read, &settings))
@@ -101,7 +104,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     for cause in by_cause(&[], &plan.refused) {
         screen.warn(format!("{}; {NEVER_COPIED}", cause.line()));
     }
-    screen.print(verdict(&found, plan.refused.len(), &args.source));
+    screen.print(verdict(&found, &plan, &args.source));
     screen.json(&VerifiedEvent {
         source: &plan.source,
         destination: &plan.destination,
@@ -113,12 +116,12 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
 }
 
 /// The last line for a person.
-fn verdict(found: &Verification, refused: usize, source: &str) -> String {
+fn verdict(found: &Verification, plan: &Plan, source: &str) -> String {
     let bad = [
         (found.missing.len(), "missing"),
         (found.different.len(), "different"),
         (found.unread.len(), "unread"),
-        (refused, "refused"),
+        (plan.refused.len(), "refused"),
     ];
     let bad: Vec<String> = bad
         .iter()
@@ -133,8 +136,10 @@ fn verdict(found: &Verification, refused: usize, source: &str) -> String {
             grouped(found.equal)
         ),
         (_, false) => format!(
-            "NOT EQUAL: of {files} {bad_words}; hf2ms migrate {} copies what differs",
-            hf2ms_hub::path::escape(source)
+            "NOT EQUAL: of {files} {bad_words}; hf2ms migrate {} {}:{} copies what differs",
+            hf2ms_hub::path::escape(source),
+            plan.destination.hub.profile().prefix,
+            plan.destination.id
         ),
     }
 }

@@ -5,7 +5,9 @@ use hf2ms_hub::{RepoKind, Revision, Visibility};
 use hf2ms_worker::pipeline::creation::{GatePolicy, VisibilityRequest};
 use hf2ms_worker::plan::{CardPolicy, MaxDelete, PruneRequest};
 use hf2ms_worker::protocol::{Transport, VerifyLevel};
-use hf2ms_worker::verbs::migrate::{MigrateRequest, RepoArg};
+use hf2ms_worker::repo_ref::BadRepoRef;
+use hf2ms_worker::settings::Settings;
+use hf2ms_worker::verbs::migrate::{MigrateRequest, NamedSides};
 
 /// Streams one chunk of a repo from source to destination.
 ///
@@ -85,10 +87,10 @@ pub(crate) struct Run {
 
 #[derive(Args)]
 pub(crate) struct Migrate {
-    /// Where from, as hf:owner/name or ms:owner/name
-    source: RepoArg,
-    /// Where to, as ms:owner/name or hf:owner/name
-    destination: RepoArg,
+    /// Where from: hf:owner/name, ms:owner/name, owner/name, or its web address
+    source: String,
+    /// Where to: the same, or ms:OWNER/ (the source's name), or ms: (the source's id)
+    destination: String,
     /// What the repo holds [default: what is found]
     #[arg(long, value_name = "KIND", value_parser = repo_kind)]
     repo_type: Option<RepoKind>,
@@ -148,15 +150,23 @@ fn repo_kind(text: &str) -> Result<RepoKind, String> {
 
 impl Migrate {
     /// What is asked of the library.
-    pub(super) fn request(self) -> MigrateRequest {
+    ///
+    /// # Errors
+    /// A name is none, or contradicts another option.
+    pub(super) fn request(self, settings: &Settings) -> Result<MigrateRequest, BadRepoRef> {
+        let NamedSides {
+            source,
+            destination,
+            kind,
+            revision,
+        } = NamedSides::parse(&self.source, &self.destination, self.repo_type, settings)?;
         let visibility = match (self.private, self.public) {
             (true, _) => Some(Visibility::Private),
             (_, true) => Some(Visibility::Public),
             _ => None,
         };
-        let revision = self
-            .revision
-            .unwrap_or_else(|| Revision::main_of(self.source.hub));
+        let revision = self.revision.or(revision);
+        let revision = revision.unwrap_or_else(|| Revision::main_of(source.hub));
         let card = if self.keep_readme {
             CardPolicy::Kept
         } else {
@@ -166,10 +176,10 @@ impl Migrate {
             max: self.max_delete.unwrap_or_default(),
             agreed: self.yes || self.max_delete.is_some(),
         });
-        MigrateRequest {
-            source: self.source,
-            destination: self.destination,
-            kind: self.repo_type,
+        Ok(MigrateRequest {
+            source,
+            destination,
+            kind,
             revision,
             visibility: VisibilityRequest {
                 visibility,
@@ -180,6 +190,6 @@ impl Migrate {
             prune,
             transport: self.transport,
             verify: self.verify,
-        }
+        })
     }
 }

@@ -71,7 +71,10 @@ pub(crate) async fn perform(verb: WorkerVerb, settings: &Settings) -> Result<Exi
             let events = events_of(settings);
             Ok(until_stopped(&events, lifeline, mirror::push(&job, settings, &events)).await)
         }
-        WorkerVerb::Migrate(args) => copy_alone(&args.request(), settings).await,
+        WorkerVerb::Migrate(args) => {
+            let request = args.request(settings).map_err(usage)?;
+            copy_alone(&request, settings).await
+        }
         WorkerVerb::Check { endpoints, .. } => {
             let hubs = Hub::with_api().map(|hub| settings.access(hub).endpoint.clone());
             let endpoints = match endpoints.is_empty() {

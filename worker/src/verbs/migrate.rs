@@ -1,7 +1,6 @@
 //! `migrate`: a whole repo in one worker, for a container that runs alone. No state is kept anywhere.
 
 use std::collections::{HashMap, HashSet};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use hf2ms_hub::{
@@ -22,10 +21,11 @@ use crate::plan::{CardPolicy, Plan, PlanRequest, PruneRequest, not_agreed};
 use crate::protocol::{
     Chunking, Creation, Deletion, Event, Exit, Transport, VerifyLevel, WorkerOptions,
 };
+use crate::repo_ref::{BadRepoRef, DestinationRef, HubSites, RepoRef, direction};
 use crate::settings::{Access, Settings};
 use crate::transfer::mover::move_blobs;
 
-/// `hf:owner/name` or `ms:owner/name`.
+/// A repo of one side, whatever its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepoArg {
     /// Which hub.
@@ -47,22 +47,59 @@ impl RepoArg {
     }
 }
 
-impl FromStr for RepoArg {
-    type Err = String;
+/// Both sides as the command line names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedSides {
+    /// The source.
+    pub source: RepoArg,
+    /// The destination.
+    pub destination: RepoArg,
+    /// The kind of repo, where a name or `--repo-type` tells.
+    pub kind: Option<RepoKind>,
+    /// The revision, where the source's address names one.
+    pub revision: Option<Revision>,
+}
 
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let named = text
-            .split_once(':')
-            .and_then(|(prefix, id)| Some((Hub::by_prefix(prefix)?, id)));
-        let (hub, id) = named.ok_or_else(|| {
-            let forms = Hub::with_api().map(|hub| format!("{}:owner/name", hub.profile().prefix));
-            format!("expected {}", forms.collect::<Vec<_>>().join(" or "))
-        })?;
+impl NamedSides {
+    /// Reads both names; `kind` is that of `--repo-type`.
+    ///
+    /// # Errors
+    /// A name is none, a kind contradicts another, or a Space is named.
+    pub fn parse(
+        source: &str,
+        destination: &str,
+        kind: Option<RepoKind>,
+        settings: &Settings,
+    ) -> std::result::Result<Self, BadRepoRef> {
+        let source = RepoRef::parse(source, HubSites::read(settings))?;
+        let destination = DestinationRef::parse(destination, settings)?;
+        let (from, to) = direction(source.hub, destination.hub);
+        let named: Vec<RepoKind> = [source.kind, kind, destination.kind]
+            .into_iter()
+            .flatten()
+            .collect();
+        if let Some(other) = named.iter().find(|kind| **kind != named[0]) {
+            let first = named[0];
+            return Err(BadRepoRef::new(format!(
+                "a {first} and a {other} are named: name one kind"
+            )));
+        }
+        if named.contains(&RepoKind::Space) {
+            return Err(BadRepoRef::new(
+                "a Space is named: hf2ms migrate --spaces-as copies Spaces",
+            ));
+        }
+        let id = destination
+            .id(&source.id)?
+            .unwrap_or_else(|| source.id.clone());
         Ok(Self {
-            hub,
-            id: id
-                .parse()
-                .map_err(|bad: hf2ms_hub::repo::BadRepoId| bad.to_string())?,
+            source: RepoArg {
+                hub: from,
+                id: source.id,
+            },
+            destination: RepoArg { hub: to, id },
+            kind: named.first().copied(),
+            revision: source.revision,
         })
     }
 }
@@ -289,18 +326,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_names_its_hub() {
-        let place: RepoArg = "hf:org/name".parse().unwrap();
-        assert_eq!(
-            (place.hub, place.id.as_str()),
-            (Hub::HuggingFace, "org/name")
-        );
-        assert_eq!(
-            "modelscope:a1/b2".parse::<RepoArg>().unwrap().hub,
-            Hub::ModelScope
-        );
-        for bad in ["org/name", "gh:org/name", "hf:name", "hf:"] {
-            assert!(bad.parse::<RepoArg>().is_err(), "{bad}");
+    fn sides_are_named_as_for_the_controller() {
+        let settings = Settings::read(&|_| None).unwrap();
+        let read = |source: &str, destination: &str, kind| {
+            let sides = NamedSides::parse(source, destination, kind, &settings)?;
+            let show = |side: &RepoArg| format!("{}:{}", side.hub.profile().prefix, side.id);
+            let (from, to) = (show(&sides.source), show(&sides.destination));
+            std::result::Result::<_, BadRepoRef>::Ok((format!("{from} {to}"), sides.kind))
+        };
+        let (model, dataset) = (Some(RepoKind::Model), Some(RepoKind::Dataset));
+        for (source, destination, kind, route, found) in [
+            ("hf:a/b", "modelscope:c/d", None, "hf:a/b ms:c/d", None),
+            ("a/b", "hf:", None, "ms:a/b hf:a/b", None),
+            ("a/b", "c/d", model, "hf:a/b ms:c/d", model),
+            (
+                "https://huggingface.co/datasets/a/b/tree/v1",
+                "ms:me/",
+                None,
+                "hf:a/b ms:me/b",
+                dataset,
+            ),
+        ] {
+            assert_eq!(
+                read(source, destination, kind),
+                Ok((route.to_owned(), found))
+            );
+        }
+        for (source, destination, kind) in [
+            ("gh:a/b", "ms:", None),
+            ("hf:a", "ms:", None),
+            ("hf:datasets/a/b", "ms:", model),
+            ("hf:datasets/a/b", "ms:models/c/d", None),
+            ("hf:spaces/a/b", "ms:", None),
+        ] {
+            assert!(read(source, destination, kind).is_err(), "{source}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod choices;
 mod copies;
+mod destinations;
 mod output;
 mod plans;
 mod prune;

@@ -1,10 +1,99 @@
-//! SOURCE, as people write it: `org/name`, `hf:org/name`, `ms:org/name`, or the web address of a repo. Where a hub is
-//! reached comes from the settings, never from an address: a token goes to no host that a link names.
+//! Repos as people name them: `org/name`, `hf:org/name`, `ms:org/name`, or the web address of a repo. Where a hub is reached comes
+//! from the settings, never from an address: a token goes to no host that a link names.
+
+mod destination;
 
 use hf2ms_hub::{Hub, RepoId, RepoKind, Revision};
 
-use crate::settings::Settings;
-use crate::ui::errors::{CliError, CliResult};
+pub use self::destination::DestinationRef;
+use crate::settings::{Access, Settings};
+
+/// A text that names no repo.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadRepoRef(String);
+
+impl BadRepoRef {
+    /// The line that says what was expected.
+    pub(crate) fn new(line: impl Into<String>) -> Self {
+        Self(line.into())
+    }
+}
+
+type Result<T> = std::result::Result<T, BadRepoRef>;
+
+/// Where the hubs of one side are reached.
+#[derive(Clone, Copy)]
+pub struct HubSites<'a> {
+    settings: &'a Settings,
+    side: SiteSide,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SiteSide {
+    Read,
+    Written,
+}
+
+impl<'a> HubSites<'a> {
+    /// Those of sources.
+    pub fn read(settings: &'a Settings) -> Self {
+        let side = SiteSide::Read;
+        Self { settings, side }
+    }
+
+    /// Those of destinations.
+    pub fn written(settings: &'a Settings) -> Self {
+        let side = SiteSide::Written;
+        Self { settings, side }
+    }
+
+    fn access(self, hub: Hub) -> &'a Access {
+        match self.side {
+            SiteSide::Read => self.settings.access(hub),
+            SiteSide::Written => self.settings.access_to(hub),
+        }
+    }
+
+    /// The hub whose site, or whose public site, has this host.
+    pub fn hub_at(self, host: &str) -> Option<Hub> {
+        let host = host.to_lowercase();
+        let own = Hub::with_api().find(|hub| {
+            let address = self.access(*hub).endpoint.split_once("://");
+            address.is_some_and(|(_, rest)| rest.split('/').next() == Some(host.as_str()))
+        });
+        let bare = host.strip_prefix("www.").unwrap_or(&host);
+        own.or_else(|| Hub::by_host(bare))
+    }
+
+    /// Where a hub has several sites, an address on one site does not stand for a repo on another.
+    fn check_same(self, hub: Hub, host: &str) -> Result<()> {
+        let (profile, access) = (hub.profile(), self.access(hub));
+        let site = |text: &str| {
+            let mut sites = profile.hosts.iter();
+            sites.find(|site| text.to_lowercase().ends_with(*site))
+        };
+        if !profile.abilities.separate_sites {
+            return Ok(());
+        }
+        let names = &profile.variables;
+        let (done, endpoint_name, token_name) = match self.side {
+            SiteSide::Read => ("read", names.endpoint, names.token_name()),
+            SiteSide::Written => (
+                "written",
+                names.destination_endpoint,
+                names.destination_token,
+            ),
+        };
+        let endpoint = &access.endpoint;
+        match (site(host), site(endpoint)) {
+            (Some(named), Some(used)) if named != used => Err(BadRepoRef::new(format!(
+                "the address is on {named}, and {hub} is {done} at {endpoint}: set {endpoint_name}=https://{named} and its {token_name}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
 
 /// A repo as the command line names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,26 +109,23 @@ pub struct RepoRef {
 }
 
 impl RepoRef {
-    /// Reads a SOURCE.
+    /// Reads the name of a repo on one side.
     ///
     /// # Errors
     /// One line that says what was expected.
-    pub fn parse(text: &str, settings: &Settings) -> CliResult<Self> {
+    pub fn parse(text: &str, sites: HubSites<'_>) -> Result<Self> {
         let text = text.trim();
-        let named = text
-            .split_once(':')
-            .and_then(|(prefix, rest)| Some((Hub::by_prefix(prefix)?, rest)));
-        if let Some((hub, rest)) = named {
+        if let Some((hub, rest)) = split_prefix(text) {
             return Self::from_path(Some(hub), None, rest);
         }
-        match Address::split(text, settings)? {
+        match Address::split(text, sites)? {
             Some(Address { hub, path }) => Self::from_path(Some(hub), kind_in(hub, ""), &path),
             None => Self::from_path(None, None, text),
         }
     }
 
     /// Reads `[folder/]owner/name[/tree/REVISION]`; without a folder the kind is `plain`.
-    fn from_path(hub: Option<Hub>, plain: Option<RepoKind>, path: &str) -> CliResult<Self> {
+    fn from_path(hub: Option<Hub>, plain: Option<RepoKind>, path: &str) -> Result<Self> {
         let mut parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         let kind = Some(parts[0])
             .filter(|_| parts.len() > 2)
@@ -52,7 +138,7 @@ impl RepoRef {
             .strip_suffix(".git")
             .unwrap_or(&id)
             .parse()
-            .map_err(|bad| CliError::usage(format!("{bad}")))?;
+            .map_err(|bad| BadRepoRef::new(format!("{bad}")))?;
         let revision = revision(parts.get(2..).unwrap_or_default())?;
         Ok(Self {
             hub,
@@ -61,6 +147,12 @@ impl RepoRef {
             revision,
         })
     }
+}
+
+/// The hub whose prefix a text begins with, and the rest.
+fn split_prefix(text: &str) -> Option<(Hub, &str)> {
+    let (prefix, rest) = text.split_once(':')?;
+    Some((Hub::by_prefix(prefix)?, rest))
 }
 
 /// The kind of repo that this folder stands for, on any hub; the plural of a kind's name is understood everywhere.
@@ -83,20 +175,20 @@ fn kind_in(hub: Hub, folder: &str) -> Option<RepoKind> {
 }
 
 /// What follows the id in an address: a page of the repo, or a revision.
-fn revision(rest: &[&str]) -> CliResult<Option<Revision>> {
+fn revision(rest: &[&str]) -> Result<Option<Revision>> {
     match rest {
         [] | [""] | ["summary" | "files" | "discussions" | "tree"] => Ok(None),
         ["tree" | "commit", revision] => decode(revision)
             .parse()
             .map(Some)
-            .map_err(|bad| CliError::usage(format!("the address: {bad}"))),
+            .map_err(|bad| BadRepoRef::new(format!("the address: {bad}"))),
         ["tree" | "blob" | "resolve", _, inside @ ..] if !inside.is_empty() => {
             let inside = hf2ms_hub::path::escape(&inside.join("/"));
-            Err(CliError::usage(format!(
+            Err(BadRepoRef::new(format!(
                 "the address names {inside} inside the repo: give the repo's own, and --include '{inside}*'"
             )))
         }
-        _ => Err(CliError::usage(
+        _ => Err(BadRepoRef::new(
             "this is more than a repo: expected owner/name or the address of a repo's page",
         )),
     }
@@ -114,7 +206,7 @@ struct Address {
 
 impl Address {
     /// `None` when the text is no address at all.
-    fn split(text: &str, settings: &Settings) -> CliResult<Option<Self>> {
+    fn split(text: &str, sites: HubSites<'_>) -> Result<Option<Self>> {
         let (scheme, rest) = text
             .split_once("://")
             .map_or((None, text), |(scheme, rest)| {
@@ -122,12 +214,12 @@ impl Address {
             });
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        match (scheme.as_deref(), hub_at(host, settings)) {
-            (_, _) if host.contains('@') => Err(CliError::usage(
+        match (scheme.as_deref(), sites.hub_at(host)) {
+            (_, _) if host.contains('@') => Err(BadRepoRef::new(
                 "the address holds a user or a token: remove it and use the environment",
             )),
             (None | Some("http" | "https"), Some(hub)) => {
-                same_site(hub, host, &settings.access(hub).endpoint)?;
+                sites.check_same(hub, host)?;
                 Ok(Some(Self {
                     hub,
                     path: path.to_owned(),
@@ -139,22 +231,10 @@ impl Address {
     }
 }
 
-pub(crate) fn hub_at(host: &str, settings: &Settings) -> Option<Hub> {
-    let host = host.to_lowercase();
-    let own = Hub::with_api().find(|hub| {
-        let endpoint = &settings.access(*hub).endpoint;
-        endpoint
-            .split_once("://")
-            .is_some_and(|(_, rest)| rest.split('/').next() == Some(host.as_str()))
-    });
-    let bare = host.strip_prefix("www.").unwrap_or(&host);
-    own.or_else(|| Hub::by_host(bare))
-}
-
-fn unknown_host(host: &str) -> CliError {
+fn unknown_host(host: &str) -> BadRepoRef {
     let hosts = Hub::with_api().flat_map(|hub| hub.profile().hosts.first());
     let variables = Hub::with_api().map(|hub| hub.profile().variables.endpoint);
-    CliError::usage(format!(
+    BadRepoRef::new(format!(
         "{} is no hub that is known: expected {}, or the host of {}",
         hf2ms_hub::path::escape(host),
         hosts.copied().collect::<Vec<_>>().join(", "),
@@ -162,28 +242,7 @@ fn unknown_host(host: &str) -> CliError {
     ))
 }
 
-/// Where a hub has several sites, an address on one site is not read on another.
-fn same_site(hub: Hub, host: &str, endpoint: &str) -> CliResult<()> {
-    let profile = hub.profile();
-    let site = |text: &str| {
-        let mut sites = profile.hosts.iter();
-        sites.find(|site| text.to_lowercase().ends_with(*site))
-    };
-    if !profile.abilities.separate_sites {
-        return Ok(());
-    }
-    let names = &profile.variables;
-    match (site(host), site(endpoint)) {
-        (Some(named), Some(read)) if named != read => Err(CliError::usage(format!(
-            "the address is on {named}, and {hub} is read at {endpoint}: set {}=https://{named} and its {}",
-            names.endpoint,
-            names.token_name()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// Which way: from the hub that SOURCE names to the one that `--to` names; each is the other's default.
+/// Which way: from the hub that the source names to the one that the destination names; each is the other's default.
 pub fn direction(source: Option<Hub>, to: Option<Hub>) -> (Hub, Hub) {
     match (source, to) {
         (Some(from), to) => (from, to.unwrap_or(from.counterpart())),
@@ -200,11 +259,11 @@ mod tests {
 
     type Parts = (Option<Hub>, Option<RepoKind>, String, Option<String>);
 
-    fn parse(text: &str) -> CliResult<Parts> {
+    fn parse(text: &str) -> Result<Parts> {
         let endpoint =
             |name: &str| (name == "HF_ENDPOINT").then(|| "http://127.0.0.1:8100".to_owned());
         let settings = Settings::read(&endpoint).unwrap();
-        let reference = RepoRef::parse(text, &settings)?;
+        let reference = RepoRef::parse(text, HubSites::read(&settings))?;
         Ok((
             reference.hub,
             reference.kind,
