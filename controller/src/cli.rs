@@ -19,6 +19,12 @@ pub struct Cli {
     /// Send tokens over plain http to other machines without a warning
     #[arg(long, global = true)]
     pub allow_http: bool,
+    /// Take defaults of options from this profile of config.toml, too [default: HF2MS_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Print each option that is set and where, and do nothing else
+    #[arg(long, global = true)]
+    pub show_config: bool,
     /// What is said, and where it is kept.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -29,21 +35,22 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  hf2ms login                                     keep the tokens of both hubs, once they are checked
   hf2ms doctor                                    are the tokens and the hubs in order?
   hf2ms migrate org/name                          copy a repo from Hugging Face to ModelScope
-  hf2ms migrate hf:org/name --dest me/name        the same, to another id
+  hf2ms migrate hf:org/name ms:me/name            the same, to another id; ms:me/ keeps the name
   hf2ms migrate https://huggingface.co/datasets/org/name --include '*.parquet'
   hf2ms migrate ms:org/name                       copy a repo from ModelScope to Hugging Face
   hf2ms migrate org/name --dry-run                what would be done, and what it would take
   hf2ms migrate org/big --on modal --detach       in the cloud; then hf2ms attach, status, logs, stop
   hf2ms batch --file repos.txt --to-owner me      copy many, with the workers always busy
-  hf2ms mirror -s hf:org/name -t https://gitlab.example/group/name.git
+  hf2ms mirror hf:org/name https://gitlab.example/group/name.git
                                                   with branches, tags, history and every LFS object
-  hf2ms verify org/name --dest me/name            compare both sides, file by file
+  hf2ms verify hf:org/name ms:me/name             compare both sides, file by file
   hf2ms probe                                     hold the live hubs against what is believed of them
   hf2ms demo                                      see it work, without any account
 
-Environment, also from ./.env or --env-file:
+Environment, also from ./.env or --env-file; a token that neither sets is that of hf2ms login:
   HF_TOKEN, HF_ENDPOINT                           needed for private and gated repos, and to write
   MODELSCOPE_TOKEN (or MODELSCOPE_API_TOKEN)      from https://modelscope.cn/my/myaccesstoken
   MODELSCOPE_ENDPOINT, MODELSCOPE_DOMAIN          modelscope.ai is the international site
@@ -55,6 +62,11 @@ Environment, also from ./.env or --env-file:
   HF2MS_PYTHON, HF2MS_STATIC_WORKER               a Python with Modal's SDK; the worker that containers run
   DOCKER_HOST                                     for --on docker, when the daemon is elsewhere
   HF2MS_STATE                                     where runs are kept [~/.local/state/hf2ms]
+
+Defaults of options stand in ~/.config/hf2ms/config.toml, by verb and by profile:
+  [migrate]
+  on = \"docker\"
+--show-config says what is set where; --FLAG=false takes a flag of the file back.
 
 Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage;
 3 refused (token, permission, not found, cost); 4 content is not what it should be;
@@ -117,6 +129,8 @@ pub enum Command {
     Attach(verbs::attach::Args),
     Logs(verbs::logs::Args),
     Stop(verbs::stop::Args),
+    Login(verbs::login::LoginArgs),
+    Logout(verbs::login::LogoutArgs),
     Doctor(verbs::doctor::Args),
     Probe(verbs::probe::Args),
     Demo(verbs::demo::Args),
@@ -129,8 +143,13 @@ impl Command {
     pub fn reads_settings(&self) -> bool {
         !matches!(
             self,
-            Self::Runs(_) | Self::Demo(_) | Self::Completions(_) | Self::Help(_)
+            Self::Runs(_) | Self::Logout(_) | Self::Demo(_) | Self::Completions(_) | Self::Help(_)
         )
+    }
+
+    /// Whether the tokens of logins are read; `login` itself is about them.
+    pub fn reads_logins(&self) -> bool {
+        self.reads_settings() && !matches!(self, Self::Login(_))
     }
 
     /// Whether hubs are asked, and tokens sent to them.
@@ -151,6 +170,8 @@ impl Command {
             Self::Attach(_) => "attach",
             Self::Logs(_) => "logs",
             Self::Stop(_) => "stop",
+            Self::Login(_) => "login",
+            Self::Logout(_) => "logout",
             Self::Doctor(_) => "doctor",
             Self::Probe(_) => "probe",
             Self::Demo(_) => "demo",
@@ -185,7 +206,11 @@ impl Command {
             Self::Doctor(args) => args.json,
             Self::Probe(args) => args.json,
             Self::Plan(args) => args.json,
-            Self::Demo(_) | Self::Completions(_) | Self::Help(_) => false,
+            Self::Login(_)
+            | Self::Logout(_)
+            | Self::Demo(_)
+            | Self::Completions(_)
+            | Self::Help(_) => false,
         }
     }
 }

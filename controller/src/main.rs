@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use hf2ms::cli::{Cli, Command};
 use hf2ms::runs::first_id;
+use hf2ms::settings::config::{self, LayeredArgs};
+use hf2ms::settings::logins::Logins;
 use hf2ms::settings::{self, EnvFile, PlainHttp, plain_http_warning, short_secret_warning};
 use hf2ms::stop::Stop;
 use hf2ms::ui::errors::CliResult;
@@ -17,12 +19,25 @@ use hf2ms_worker::protocol::Exit;
 
 #[tokio::main]
 async fn main() -> std::io::Result<ExitCode> {
+    let words = match layered() {
+        Ok(words) if words.is_shown() => {
+            words.print(&Screen::new(false));
+            return Ok(Exit::Done.into());
+        }
+        Ok(words) => words,
+        Err(failure) => {
+            let json = std::env::args().any(|word| word == "--json");
+            Screen::new(json).fail(&failure);
+            return Ok(failure.exit().into());
+        }
+    };
     let Cli {
         command,
         env_file,
         allow_http,
         output,
-    } = Cli::parse();
+        ..
+    } = Cli::parse_from(words.words());
     if allow_http {
         settings::use_plain_http(PlainHttp::Allowed);
     }
@@ -53,6 +68,15 @@ async fn main() -> std::io::Result<ExitCode> {
     Ok(exit.into())
 }
 
+/// The words of the command line, and those that the user's defaults add.
+fn layered() -> CliResult<LayeredArgs> {
+    let variables: Vec<String> = std::env::vars_os()
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .collect();
+    let words = std::env::args_os().collect();
+    config::layered(Cli::command(), words, &settings::environment, &variables)
+}
+
 /// Reads the file of settings, if the verb has a use for it, and says so once.
 fn read_file(command: &Command, named: Option<&Path>, screen: &Screen) -> CliResult<()> {
     if !command.reads_settings() && named.is_none() {
@@ -66,6 +90,9 @@ fn read_file(command: &Command, named: Option<&Path>, screen: &Screen) -> CliRes
         screen.note(line);
     }
     settings::use_file(file);
+    if command.reads_logins() {
+        settings::use_logins(Logins::read()?);
+    }
     // Settings that can't be read are the verb's to complain of.
     if let Ok(settings) = settings::load() {
         screen.hide(&settings.redactor());
@@ -92,6 +119,8 @@ async fn run(command: Command, screen: &Screen, stop: &Stop) -> CliResult<Exit> 
         Command::Attach(args) => verbs::attach::run(&args, screen, stop).await,
         Command::Logs(args) => verbs::logs::run(&args, screen, stop).await,
         Command::Stop(args) => verbs::stop::run(&args, screen, stop).await,
+        Command::Login(args) => verbs::login::run(&args, screen, stop).await,
+        Command::Logout(args) => verbs::login::run_logout(&args, screen),
         Command::Doctor(args) => verbs::doctor::run(&args, screen, stop).await,
         Command::Probe(args) => verbs::probe::run(&args, screen, stop).await,
         Command::Demo(args) => verbs::demo::run(&args, screen, stop).await,

@@ -32,6 +32,8 @@ pub struct Profile {
     pub variables: Variables,
     /// The path of the web page that gives tokens, below the endpoint.
     pub token_page: Option<&'static str>,
+    /// Where the hub's own client keeps the token of its login; `None` where no other program can use that.
+    pub client_login: Option<ClientLogin>,
     /// The user name that Git sends beside the hub's token.
     pub git_user: &'static str,
     /// The ending of the Git URL that a mirror's report shows.
@@ -55,6 +57,19 @@ pub struct Folders {
     pub dataset: &'static str,
     /// The folder of apps.
     pub space: &'static str,
+}
+
+/// The file in which a hub's own client keeps its token.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientLogin {
+    /// The variable that holds the file's path.
+    pub path: &'static str,
+    /// The variable that holds the folder with the file, where [`ClientLogin::path`] is not set.
+    pub home: &'static str,
+    /// That folder's name in the user's folder of caches, where neither is set.
+    pub folder: &'static str,
+    /// The file's name.
+    pub file: &'static str,
 }
 
 /// The names of a hub's environment variables.

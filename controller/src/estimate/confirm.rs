@@ -1,12 +1,10 @@
 //! The confirmation of a large plan by the user. It needs a terminal for input and for output.
 
-use std::io::IsTerminal;
-
 use hf2ms_worker::protocol::Exit;
-use tokio::sync::oneshot;
 
 use super::Estimate;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::input;
 use crate::ui::screen::{Mode, Screen};
 
 /// Plans with more bytes than this need a confirmation.
@@ -33,25 +31,11 @@ pub async fn confirm(estimate: &Estimate, yes: bool, screen: &Screen) -> CliResu
 /// The user's answer to a question; `None` without a terminal.
 pub async fn ask(question: &str, screen: &Screen) -> Option<bool> {
     // A terminal that shows no bars, as `TERM=dumb`, has a person before it too.
-    let has_terminal = std::io::stderr().is_terminal() && std::io::stdin().is_terminal();
-    if !has_terminal || !matches!(screen.mode(), Mode::Bars | Mode::Lines) {
+    if !input::has_terminal() || !matches!(screen.mode(), Mode::Bars | Mode::Lines) {
         return None;
     }
     screen.ask(format!("{question} [y/N] "));
-    Some(answer().await.is_some_and(|answer| is_yes(&answer)))
-}
-
-/// One line of stdin. A thread of its own reads it, because the runtime would wait for one of its own to end, and a person
-/// who presses Ctrl-C answers no more.
-async fn answer() -> Option<String> {
-    let (tell, told) = oneshot::channel();
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = std::io::stdin().read_line(&mut line);
-        // Nobody waits any more: the process ends.
-        let _ = tell.send(read.is_ok().then_some(line));
-    });
-    told.await.ok().flatten()
+    Some(input::line().await.is_some_and(|answer| is_yes(&answer)))
 }
 
 fn is_yes(answer: &str) -> bool {

@@ -143,12 +143,12 @@ fn names() -> impl Iterator<Item = &'static str> {
     of_hubs.chain(READ)
 }
 
-fn user() -> u32 {
+pub(super) fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
 /// Whether `user` trusts a file of `owner`.
-fn is_trusted(owner: u32, user: u32) -> bool {
+pub(super) fn is_trusted(owner: u32, user: u32) -> bool {
     owner == user || owner == 0
 }
 

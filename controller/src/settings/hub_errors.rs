@@ -29,8 +29,13 @@ pub fn token_page(hub: Hub, endpoint: &str) -> String {
 
 /// The error for a token that is needed and not set.
 pub fn token_missing(hub: Hub, access: &Access) -> CliError {
+    let profile = hub.profile();
+    let then = match access.token_name == profile.variables.token_name() {
+        true => format!(", then hf2ms login {}", profile.prefix),
+        false => String::new(),
+    };
     CliError::refused(format!(
-        "{} is not set: get one at {}",
+        "{} is not set: get one at {}{then}",
         access.token_name,
         token_page(hub, &access.endpoint)
     ))
@@ -200,7 +205,7 @@ mod tests {
             said,
             (
                 Exit::Refused,
-                "MODELSCOPE_TOKEN is not set: get one at https://h/my/myaccesstoken".to_owned()
+                "MODELSCOPE_TOKEN is not set: get one at https://h/my/myaccesstoken, then hf2ms login ms".to_owned()
             )
         );
     }

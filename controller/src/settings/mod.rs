@@ -1,25 +1,29 @@
 //! Settings from the environment and from a file, which never overrides what is set; and where runs are kept.
 
+pub mod account;
+pub mod config;
 mod dotenv;
 mod env_file;
 pub mod hub_errors;
+pub mod logins;
 pub mod remedies;
+mod sources;
 
-use std::collections::HashMap;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use hf2ms_hub::Error;
 use hf2ms_hub::http::retry::OnRetry;
-use hf2ms_hub::profile::Variables;
-use hf2ms_hub::{Error, Hub};
 
 use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::settings::is_in_the_open;
 pub use hf2ms_worker::settings::{Access, GetVariable, Settings, environment};
 
 pub use self::env_file::EnvFile;
+use self::logins::Logins;
+pub use self::sources::{Environment, ValueOrigin};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::log::Level;
 use crate::ui::screen::{Screen, duration};
@@ -52,6 +56,8 @@ pub const OF_MACHINE: [&str; 13] = [
 
 /// The file of this process, read once when it starts.
 static FILE: OnceLock<EnvFile> = OnceLock::new();
+/// The logins of this process's user, read once when it starts.
+static LOGINS: OnceLock<Logins> = OnceLock::new();
 /// What the command line says of tokens over plain http.
 static PLAIN_HTTP: OnceLock<PlainHttp> = OnceLock::new();
 
@@ -73,6 +79,11 @@ pub enum PlainHttp {
 /// Makes `file` the one that settings are read from, below the environment. Only the first call counts.
 pub fn use_file(file: EnvFile) {
     let _ = FILE.set(file);
+}
+
+/// Makes `logins` those that count below the environment and the file. Only the first call counts.
+pub fn use_logins(logins: Logins) {
+    let _ = LOGINS.set(logins);
 }
 
 /// Makes the tries of this process's own requests known on the screen: what failed, and how long is waited. Only the first call
@@ -121,112 +132,6 @@ pub fn load() -> CliResult<Settings> {
     Environment::of_process().settings(&[])
 }
 
-/// Variables of this process, and below them those of a file.
-#[derive(Debug, Default)]
-pub struct Environment {
-    process: HashMap<String, String>,
-    file: EnvFile,
-}
-
-/// Where a variable's value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Process,
-    File,
-}
-
-impl Environment {
-    /// The process's variables, and those of its file.
-    pub fn of_process() -> Self {
-        let process = std::env::vars_os()
-            .map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()))
-            .map(|[name, value]| (name, value))
-            .collect();
-        Self {
-            process,
-            file: FILE.get().cloned().unwrap_or_default(),
-        }
-    }
-
-    /// These variables and no others.
-    #[cfg(test)]
-    pub fn of(process: HashMap<String, String>) -> Self {
-        Self {
-            process,
-            file: EnvFile::default(),
-        }
-    }
-
-    /// A variable's value. One that the process sets, even to nothing, does not count in the file.
-    pub fn get(&self, name: &str) -> Option<String> {
-        let process = self.process.get(name).map(String::as_str);
-        process.or_else(|| self.file.get(name)).map(str::to_owned)
-    }
-
-    /// The settings that they make, `more` variables winning over them.
-    ///
-    /// # Errors
-    /// As [`load`].
-    pub fn settings(&self, more: &[(&str, String)]) -> CliResult<Settings> {
-        Hub::with_api().try_for_each(|hub| self.keeps_tokens(&hub.profile().variables))?;
-        let told = |name: &str| {
-            more.iter()
-                .find(|(told, _)| *told == name)
-                .map(|(_, value)| value.clone())
-        };
-        let settings = Settings::read(&|name| told(name).or_else(|| self.get(name)))
-            .map_err(|bad| CliError::usage(bad.to_string()))?;
-        let mut http = settings.http();
-        http.unreached = Some(UNREACHED);
-        if let Some(on_retry) = ON_RETRY.get() {
-            http.on_retry = on_retry.clone();
-        }
-        Ok(settings.with_http(http))
-    }
-
-    /// Checks that no endpoint of the file gets a token of the process.
-    ///
-    /// # Errors
-    /// The file has this endpoint, and not the token that would go there.
-    pub fn keeps_token(&self, endpoint: &str, token: &str) -> CliResult<()> {
-        let of_file = |name| self.place(name) == Some(Place::File);
-        if !of_file(endpoint) || of_file(token) {
-            return Ok(());
-        }
-        Err(CliError::usage(format!(
-            "{} sets {endpoint} without its token: set {token} there too, or {endpoint} in the environment",
-            self.file.name()
-        )))
-    }
-
-    /// The same for a hub, as a source and as a destination.
-    fn keeps_tokens(&self, names: &Variables) -> CliResult<()> {
-        let is_set = |name: &&&str| self.place(name).is_some();
-        let token = names.token.iter().find(is_set).copied();
-        let token = token.unwrap_or_else(|| names.token_name());
-        let domain = names
-            .domain
-            .filter(|_| self.place(names.endpoint).is_none());
-        let endpoint = domain.unwrap_or(names.endpoint);
-        self.keeps_token(endpoint, token)?;
-        let has = |name: &str| self.place(name).is_some();
-        let (to_endpoint, to_token) = (names.destination_endpoint, names.destination_token);
-        match (has(to_endpoint), has(to_token)) {
-            (true, _) => self.keeps_token(to_endpoint, to_token),
-            (false, true) => self.keeps_token(endpoint, to_token),
-            (false, false) => Ok(()),
-        }
-    }
-
-    /// Where a variable's value comes from, if it has one.
-    fn place(&self, name: &str) -> Option<Place> {
-        match self.process.get(name) {
-            Some(value) => (!value.trim_matches(' ').is_empty()).then_some(Place::Process),
-            None => self.file.get(name).map(|_| Place::File),
-        }
-    }
-}
-
 /// What the file sets of these variables, where the process does not.
 pub fn variables(names: &[&str]) -> Vec<(String, String)> {
     let file = FILE.get();
@@ -237,13 +142,25 @@ pub fn variables(names: &[&str]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A variable's name for people: `HF_TOKEN of .env` where its value comes from the file.
+/// A variable's name for people, with the place of its value if that is not the environment: `HF_TOKEN of .env`.
 pub fn named(name: &str) -> String {
-    let file = FILE.get().filter(|file| file.get(name).is_some());
-    match file.filter(|_| environment(name).is_none()) {
-        Some(file) => format!("{name} of {}", file.name()),
-        None => name.to_owned(),
+    match Environment::of_process().origin(name) {
+        None | Some(ValueOrigin::Environment) => name.to_owned(),
+        Some(elsewhere) => format!("{name} of {elsewhere}"),
     }
+}
+
+/// The folder of what the user keeps for this program: `$XDG_CONFIG_HOME/hf2ms`, or `~/.config/hf2ms`; `None` where neither is
+/// known.
+pub fn config_dir(get: GetVariable<'_>) -> Option<PathBuf> {
+    // A relative path is to be ignored (XDG Base Directory Specification 0.8).
+    let absolute = |name: &str| {
+        get(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let own = absolute("XDG_CONFIG_HOME").map(|root| root.join("hf2ms"));
+    own.or_else(|| absolute("HOME").map(|home| home.join(".config/hf2ms")))
 }
 
 /// Where runs are kept, once it is sure that they can be: nothing is begun whose journal can't be written.
@@ -302,59 +219,9 @@ pub fn state_dir(get: GetVariable<'_>) -> CliResult<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
-
-    fn read(process: &[(&str, &str)], file: &[(&str, &str)]) -> CliResult<Settings> {
-        let all = |set: &[(&str, &str)]| {
-            set.iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect()
-        };
-        let environment = Environment {
-            process: all(process),
-            file: EnvFile::of(all(file)),
-        };
-        environment.settings(&[])
-    }
-
-    #[test]
-    fn an_endpoint_of_the_file_counts_with_a_token_of_the_file() {
-        let there = ("HF_ENDPOINT", "https://elsewhere");
-        let settings = read(&[], &[there, ("HF_TOKEN", "hf_file")]).unwrap();
-        assert_eq!(
-            settings.access(Hub::USUAL_SOURCE).endpoint,
-            "https://elsewhere"
-        );
-        let settings = read(&[("HF_ENDPOINT", "https://mine")], &[there]).unwrap();
-        assert_eq!(settings.access(Hub::USUAL_SOURCE).endpoint, "https://mine");
-    }
-
-    #[test]
-    fn an_endpoint_of_the_file_gets_no_token_of_the_process() {
-        for (process, file) in [
-            (&["HF_TOKEN"][..], &["HF_ENDPOINT"][..]),
-            (&[], &["HF_ENDPOINT"]),
-            (&["HF_TOKEN"], &["HF_ENDPOINT", "HF_TOKEN"]),
-            (&["HF_DESTINATION_TOKEN"], &["HF_ENDPOINT", "HF_TOKEN"]),
-            (&["HF_DESTINATION_TOKEN"], &["HF_DESTINATION_ENDPOINT"]),
-            (&["HF_TOKEN"], &["HF_DESTINATION_ENDPOINT"]),
-            (&["MODELSCOPE_API_TOKEN"], &["MODELSCOPE_DOMAIN"]),
-        ] {
-            let set = |names: &[&'static str]| -> Vec<_> {
-                names
-                    .iter()
-                    .map(|name| (*name, "https://elsewhere"))
-                    .collect()
-            };
-            let line = read(&set(process), &set(file))
-                .err()
-                .map(|line| line.to_string());
-            assert!(
-                line.is_some_and(|line| line.contains("without its token")),
-                "{process:?} {file:?}"
-            );
-        }
-    }
 
     #[test]
     fn the_state_has_three_places() {
@@ -373,5 +240,24 @@ mod tests {
         );
         assert_eq!(place(&[("HOME", "/h")]).unwrap(), "/h/.local/state/hf2ms");
         assert!(place(&[]).is_err());
+    }
+
+    #[test]
+    fn the_config_folder_has_two_places_and_no_relative_one() {
+        let place = |pairs: &[(&str, &str)]| {
+            let pairs: HashMap<_, _> = pairs.iter().copied().collect();
+            config_dir(&|name| pairs.get(name).map(|value| (*value).to_owned()))
+                .map(|path| path.display().to_string())
+        };
+        let home = ("HOME", "/h");
+        assert_eq!(
+            place(&[("XDG_CONFIG_HOME", "/x"), home]).as_deref(),
+            Some("/x/hf2ms")
+        );
+        assert_eq!(
+            place(&[("XDG_CONFIG_HOME", "x"), home]).as_deref(),
+            Some("/h/.config/hf2ms")
+        );
+        assert_eq!(place(&[("XDG_CONFIG_HOME", ""), ("HOME", "")]), None);
     }
 }

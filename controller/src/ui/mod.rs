@@ -3,6 +3,7 @@
 pub mod bars;
 pub mod counts;
 pub mod errors;
+pub mod input;
 pub mod json;
 pub mod log;
 pub mod nouns;

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use hf2ms_hub::path::escape;
-use hf2ms_hub::{Account, Error, Hub, Kind, RepoAt, RepoKind, Side, open_source};
+use hf2ms_hub::{Account, Hub, Kind};
 use hf2ms_worker::protocol::{EndpointCheck, Event, Exit, WorkerOptions};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,8 +15,10 @@ use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::modal::{AppSize, Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::runs::Runs;
+use crate::settings::account::{any_repo, described};
+use crate::settings::config::{self, without_password};
 use crate::settings::hub_errors::{AccessMode, explain, token_missing};
-use crate::settings::{self, Access, Settings, environment, state_dir};
+use crate::settings::{self, Access, Environment, Settings, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -74,6 +76,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             EngineKind::Docker => container(args, &settings, screen, stop).await?,
             EngineKind::Modal => cloud(&settings).await?,
         };
+        findings.extend(defaults());
         for hub in Hub::with_api() {
             let (from, to) = (settings.access(hub), settings.access_to(hub));
             findings.push(account(hub, from, &settings).await);
@@ -128,20 +131,27 @@ async fn account(hub: Hub, access: &Access, settings: &Settings) -> CheckEvent {
             CheckEvent::new(
                 name,
                 CheckVerdict::Optional,
-                "is not set: public repos can be read, private and gated ones can't",
+                format!(
+                    "is not set: public repos can be read, private and gated ones can't{}",
+                    logins_elsewhere(hub, access)
+                ),
             )
         } else {
             CheckEvent::new(
                 name,
                 CheckVerdict::Bad,
-                token_missing(hub, access).to_string(),
+                format!(
+                    "{}{}",
+                    token_missing(hub, access),
+                    logins_elsewhere(hub, access)
+                ),
             )
         };
     }
     let Some(at) = any_repo(hub, access) else {
         return CheckEvent::new(name, CheckVerdict::Bad, "can't be checked");
     };
-    match who(&at, access, settings).await {
+    match settings::account::account(&at, access, settings).await {
         Ok(account) => token_finding(hub, name, &account),
         Err(error) if error.kind() == Kind::RateLimited => CheckEvent::new(
             name,
@@ -156,40 +166,7 @@ async fn account(hub: Hub, access: &Access, settings: &Settings) -> CheckEvent {
     }
 }
 
-/// Accounts are asked through a repo; which one does not matter.
-fn any_repo(hub: Hub, access: &Access) -> Option<RepoAt> {
-    let (id, revision) = ("hf2ms/hf2ms".parse().ok()?, "main".parse().ok()?);
-    Some(RepoAt {
-        hub,
-        endpoint: access.endpoint.clone(),
-        kind: RepoKind::Model,
-        id,
-        revision,
-    })
-}
-
-async fn who(at: &RepoAt, access: &Access, settings: &Settings) -> Result<Account, Error> {
-    open_source(
-        &Side {
-            at: at.clone(),
-            token: access.token.clone(),
-        },
-        settings.http(),
-    )?
-    .account()
-    .await
-}
-
 fn token_finding(hub: Hub, name: &str, account: &Account) -> CheckEvent {
-    let may = match account.can_write {
-        Some(true) => "may read and write",
-        Some(false) => "may read",
-        None => "may read; whether it may write shows when a repo is created",
-    };
-    let also = match account.organisations.as_slice() {
-        [] => String::new(),
-        organisations => format!(", in {}", organisations.join(", ")),
-    };
     let is_of_no_use = !hub.profile().abilities.scopes_tokens && account.can_write == Some(false);
     let verdict = if is_of_no_use {
         CheckVerdict::Bad
@@ -199,18 +176,41 @@ fn token_finding(hub: Hub, name: &str, account: &Account) -> CheckEvent {
     CheckEvent::new(
         name,
         verdict,
-        format!("is {} on {hub}{also}; {may}{}", account.name, place(name)),
+        format!("is {}{}", described(hub, account), place(name)),
     )
 }
 
-/// Where a token comes from, if not from the environment.
+/// Where a token comes from.
 fn place(name: &str) -> String {
-    let named = settings::named(name);
-    let file = named.strip_prefix(name).unwrap_or_default();
-    if file.is_empty() {
-        String::new()
-    } else {
-        format!("; it is that{file}")
+    let origin = Environment::of_process().origin(name);
+    origin.map_or(String::new(), |origin| format!("; from {origin}"))
+}
+
+/// The defaults of options that variables and `config.toml` set.
+fn defaults() -> impl Iterator<Item = CheckEvent> {
+    config::defaults().iter().map(|set| {
+        let (value, origin) = (without_password(&set.value), &set.origin);
+        let of = match set.verb.as_str() {
+            "" => "every verb",
+            verb => verb,
+        };
+        let says = format!("{of}: {} = {value}, from {origin}", set.option);
+        CheckEvent::new("default", CheckVerdict::Good, says)
+    })
+}
+
+/// The endpoints for which there is a login, though not for the one in use.
+fn logins_elsewhere(hub: Hub, access: &Access) -> String {
+    let names = &hub.profile().variables;
+    let logins = Environment::of_process();
+    let elsewhere = logins.logins_elsewhere(names.token_name(), &access.endpoint);
+    match elsewhere.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; there is a login for {}, and none for {}",
+            elsewhere.join(" and "),
+            access.endpoint
+        ),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod events;
 pub mod help;
+pub mod login;
 pub mod logs;
 pub mod migrate;
 pub mod mirror;

@@ -23,6 +23,8 @@ fn help_teaches_with_examples() {
         "runs",
         "status",
         "stop",
+        "login",
+        "logout",
         "doctor",
         "probe",
         "demo",

@@ -26,6 +26,7 @@ pub(crate) const PROFILE: Profile = Profile {
         user: None,
     },
     token_page: None,
+    client_login: None,
     git_user: "oauth2",
     git_suffix: "",
     credentials: |token| Credentials::basic(PROFILE.git_user, token),

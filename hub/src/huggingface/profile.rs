@@ -3,7 +3,7 @@
 use reqwest::header::AUTHORIZATION;
 
 use crate::http::Credentials;
-use crate::profile::{Abilities, Folders, Profile, Variables};
+use crate::profile::{Abilities, ClientLogin, Folders, Profile, Variables};
 use crate::token::Token;
 use crate::transport::BlobTransport;
 
@@ -39,6 +39,12 @@ pub(crate) const PROFILE: Profile = Profile {
         user: Some("HF_USERNAME"),
     },
     token_page: Some("/settings/tokens"),
+    client_login: Some(ClientLogin {
+        path: "HF_TOKEN_PATH",
+        home: "HF_HOME",
+        folder: "huggingface",
+        file: "token",
+    }),
     // Any user name does ("git over https").
     git_user: "user",
     git_suffix: "",

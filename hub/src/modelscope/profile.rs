@@ -37,6 +37,7 @@ pub(crate) const PROFILE: Profile = Profile {
         user: None,
     },
     token_page: Some("/my/myaccesstoken"),
+    client_login: None,
     git_user: "oauth2",
     git_suffix: ".git",
     credentials,

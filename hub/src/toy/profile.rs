@@ -32,6 +32,7 @@ pub(crate) const PROFILE: Profile = Profile {
         user: None,
     },
     token_page: Some("/tokens"),
+    client_login: None,
     git_user: "toy",
     git_suffix: "",
     credentials,

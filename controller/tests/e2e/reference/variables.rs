@@ -16,6 +16,14 @@ const GROUPS: &[Group] = &[
                 "Token of Hugging Face: for private and gated repos, and to write.",
             ),
             (
+                "HF_TOKEN_PATH",
+                "File with the token of Hugging Face's own client, which counts where no other is set. Default: `token` in `HF_HOME`.",
+            ),
+            (
+                "HF_HOME",
+                "Folder of that client. Default: `huggingface` in `$XDG_CACHE_HOME`, else in `~/.cache`.",
+            ),
+            (
                 "HF_ENDPOINT",
                 "Address of Hugging Face or of a mirror site. Default: `https://huggingface.co`.",
             ),
@@ -127,6 +135,14 @@ const GROUPS: &[Group] = &[
                 "Folder of runs. Default: `$XDG_STATE_HOME/hf2ms`, else `~/.local/state/hf2ms`.",
             ),
             ("XDG_STATE_HOME", "See `HF2MS_STATE`."),
+            (
+                "HF2MS_PROFILE",
+                "The profile of `config.toml`, where `--profile` names none.",
+            ),
+            (
+                "XDG_CONFIG_HOME",
+                "Folder that has the folder `hf2ms` with `config.toml` and the logins. Default: `~/.config`.",
+            ),
             ("TMPDIR", "Folder of Git's packs while a run needs them."),
             (
                 "HF2MS_LOG",
@@ -206,7 +222,7 @@ const NO_VARIABLES: [&str; 3] = [
 
 /// The groups as tables.
 pub fn table() -> String {
-    let mut text = "## Environment variables\n\nThose of the hubs and Git hosts, and Modal's token, also count from the file `.env` of the working folder, or from that of\n`--env-file`, if it belongs to you or to root. The file never overrides what is set, and an endpoint of it counts only together with a\ntoken of it.\n".to_owned();
+    let mut text = "## Environment variables\n\nThose of the hubs and Git hosts, and Modal's token, also count from the file `.env` of the working folder, or from that of\n`--env-file`, if it belongs to you or to root. The file never overrides what is set, and an endpoint of it counts only together with a\ntoken of it. Below both count the tokens of `hf2ms login`, see [configuration.md](configuration.md).\nDefaults of options are read from variables `HF2MS_VERB_OPTION`, as `HF2MS_MIGRATE_ON=docker`, and from `config.toml`.\n".to_owned();
     for (title, variables) in GROUPS {
         write!(text, "\n### {title}\n\n| variable | meaning |\n|---|---|\n").unwrap();
         for (name, meaning) in *variables {

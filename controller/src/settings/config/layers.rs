@@ -1,0 +1,392 @@
+//! Which defaults count beside the words of a command line: those of options that were not typed, as far as they go with what was. A
+//! default that contradicts a typed option, or lacks one that it needs, is left out.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
+
+use super::file::{ConfigFile, is_flag, nearest, option, options, values_of};
+use super::{DefaultOption, GetVariable, OptionOrigin};
+use crate::ui::errors::{CliError, CliResult};
+use crate::ui::screen::Screen;
+
+/// A default that may count.
+pub struct Candidate {
+    /// What is set, and where.
+    pub set: DefaultOption,
+    /// The words that set it.
+    words: Vec<OsString>,
+}
+
+/// Every default for a verb, the first of an option counting: variables, the profile, the file.
+///
+/// # Errors
+/// A variable of the verb is no option or has no value for one; there is no such profile.
+pub fn candidates(
+    program: &Command,
+    verb: &str,
+    file: &ConfigFile,
+    profile: Option<&str>,
+    get: GetVariable<'_>,
+    variables: &[String],
+) -> CliResult<Vec<Candidate>> {
+    let Some(command) = program.find_subcommand(verb) else {
+        return Ok(Vec::new());
+    };
+    let mut found = of_variables(command, get, variables)?;
+    for section in file.sections(profile, verb)? {
+        // What stands above the verbs is for all of them.
+        let verb = if section.is_of_verb { verb } else { "" };
+        for (key, value) in section.options {
+            let values = option(command, key).and_then(|arg| Some((arg, values_of(arg, value)?)));
+            found.extend(values.map(|(arg, values)| {
+                let origin = OptionOrigin::File(file.path().to_owned(), section.name.clone());
+                Candidate::new(verb, arg, &values, origin)
+            }));
+        }
+    }
+    Ok(found)
+}
+
+/// The variables `HF2MS_VERB_OPTION` that are set.
+fn of_variables(
+    command: &Command,
+    get: GetVariable<'_>,
+    variables: &[String],
+) -> CliResult<Vec<Candidate>> {
+    let start = variable(command, "");
+    let verb = command.get_name();
+    let unknown = variables.iter().find(|name| {
+        let long = name.strip_prefix(&start);
+        long.is_some_and(|long| !options(command).any(|arg| variable_of(arg) == long))
+    });
+    if let Some(name) = unknown {
+        let names: Vec<String> = options(command)
+            .map(|arg| variable(command, &variable_of(arg)))
+            .collect();
+        let near = nearest(name, names.iter().map(String::as_str));
+        let near = near.map_or(String::new(), |near| format!("; the nearest is {near}"));
+        return Err(CliError::usage(format!(
+            "{name} stands for no option of hf2ms {verb}{near}"
+        )));
+    }
+    let mut found = Vec::new();
+    for arg in options(command) {
+        let name = variable(command, &variable_of(arg));
+        let Some(text) = get(&name).filter(|text| !text.is_empty()) else {
+            continue;
+        };
+        let value = match (is_flag(arg), text.as_str()) {
+            (false, _) => text,
+            (true, "1" | "true") => "true".to_owned(),
+            (true, "0" | "false") => "false".to_owned(),
+            (true, _) => return Err(CliError::usage(format!("{name}: expected true or false"))),
+        };
+        found.push(Candidate::new(
+            verb,
+            arg,
+            &[value],
+            OptionOrigin::Variable(name),
+        ));
+    }
+    Ok(found)
+}
+
+fn variable(command: &Command, option: &str) -> String {
+    let verb = command.get_name().to_uppercase().replace('-', "_");
+    format!("HF2MS_{verb}_{option}")
+}
+
+fn variable_of(arg: &Arg) -> String {
+    arg.get_long()
+        .unwrap_or_default()
+        .to_uppercase()
+        .replace('-', "_")
+}
+
+impl Candidate {
+    fn new(verb: &str, arg: &Arg, values: &[String], origin: OptionOrigin) -> Self {
+        let long = arg.get_long().unwrap_or_default();
+        let words = match (is_flag(arg), values) {
+            (true, [value]) if value == "true" => vec![format!("--{long}").into()],
+            (true, _) => Vec::new(),
+            (false, values) => values
+                .iter()
+                .map(|value| format!("--{long}={value}").into())
+                .collect(),
+        };
+        let set = DefaultOption {
+            verb: verb.to_owned(),
+            option: long.to_owned(),
+            value: values.join(", "),
+            origin,
+        };
+        Self { set, words }
+    }
+}
+
+/// What was typed.
+pub struct TypedWords {
+    typed: Vec<OsString>,
+    /// Flags that are switched off, as `--prune=false` does.
+    off: BTreeSet<String>,
+}
+
+impl TypedWords {
+    /// Takes the words apart: a flag with `=true` is the flag, one with `=false` is none.
+    pub fn of(words: Vec<OsString>, program: &Command) -> Self {
+        let is_verb = |word: &OsString| program.find_subcommand(word).is_some();
+        let verb = words
+            .iter()
+            .skip(1)
+            .find(|word| is_verb(word))
+            .and_then(|verb| program.find_subcommand(verb));
+        let switched = |word: &OsString| {
+            let (long, value) = word.to_str()?.strip_prefix("--")?.split_once('=')?;
+            option(verb?, long).filter(|arg| is_flag(arg))?;
+            Some((long.to_owned(), value.parse::<bool>().ok()?))
+        };
+        let end = end_of_options(&words);
+        let (mut typed, mut off) = (Vec::new(), BTreeSet::new());
+        for (index, word) in words.into_iter().enumerate() {
+            match switched(&word).filter(|_| index < end) {
+                Some((long, true)) => typed.push(format!("--{long}").into()),
+                Some((long, false)) => {
+                    off.insert(long);
+                }
+                None => typed.push(word),
+            }
+        }
+        Self { typed, off }
+    }
+
+    /// The words for clap.
+    pub fn typed(&self) -> &[OsString] {
+        &self.typed
+    }
+
+    /// The words without any default.
+    pub fn alone(self) -> LayeredArgs {
+        LayeredArgs {
+            words: self.typed,
+            verb: String::new(),
+            set: Vec::new(),
+            left_out: Vec::new(),
+            is_asked: false,
+        }
+    }
+
+    /// The words with those of the candidates that count.
+    ///
+    /// # Errors
+    /// A default has a value that its option does not take.
+    pub fn with(
+        self,
+        candidates: Vec<Candidate>,
+        program: &Command,
+        (verb, of_verb): (&str, &ArgMatches),
+    ) -> CliResult<LayeredArgs> {
+        let typed = self.typed_options(program, verb, of_verb);
+        let mut seen: BTreeSet<String> = typed.iter().map(|set| set.option.clone()).collect();
+        let first_of_each = candidates
+            .into_iter()
+            .filter(|one| seen.insert(one.set.option.clone()));
+        let mut rest: Vec<Candidate> = first_of_each.collect();
+        let (mut layered, mut before) = (self.alone(), usize::MAX);
+        let mut fault = fault(program, &layered.words);
+        // What needs another default may come before it.
+        while rest.len() < before {
+            before = rest.len();
+            for one in std::mem::take(&mut rest) {
+                let words = inserted(&layered.words, &one.words);
+                match (self::fault(program, &words), &fault) {
+                    (None, _) => fault = None,
+                    (Some(now), Some(then)) if now.is_same(then) => (),
+                    (Some(now), _) if now.is_about_others() => {
+                        rest.push(one);
+                        continue;
+                    }
+                    (Some(now), _) => return Err(one.refused(&now)),
+                }
+                layered.words = words;
+                layered.set.push(one.set);
+            }
+        }
+        layered.left_out = rest.into_iter().map(|one| one.set).collect();
+        layered.set.splice(0..0, typed);
+        layered.verb = verb.to_owned();
+        layered.is_asked = of_verb.try_get_one::<bool>("show_config").ok().flatten() == Some(&true);
+        Ok(layered)
+    }
+
+    /// The options that were typed.
+    fn typed_options(
+        &self,
+        program: &Command,
+        verb: &str,
+        of_verb: &ArgMatches,
+    ) -> Vec<DefaultOption> {
+        let Some(command) = program.find_subcommand(verb) else {
+            return Vec::new();
+        };
+        let value = |arg: &Arg| {
+            let (id, long) = (arg.get_id().as_str(), arg.get_long()?);
+            if self.off.contains(long) {
+                return Some("false".to_owned());
+            }
+            let source = of_verb
+                .try_contains_id(id)
+                .ok()?
+                .then(|| of_verb.value_source(id));
+            if source.flatten() != Some(ValueSource::CommandLine) {
+                return None;
+            }
+            let raw = of_verb.try_get_raw(id).ok().flatten().into_iter().flatten();
+            let values: Vec<_> = raw.map(|value| value.to_string_lossy()).collect();
+            Some(if values.is_empty() {
+                "true".to_owned()
+            } else {
+                values.join(", ")
+            })
+        };
+        let set = |arg: &Arg| {
+            Some(DefaultOption {
+                verb: verb.to_owned(),
+                option: arg.get_long()?.to_owned(),
+                value: value(arg)?,
+                origin: OptionOrigin::CommandLine,
+            })
+        };
+        options(command).filter_map(set).collect()
+    }
+}
+
+/// Where the options end: at `--`, or behind the last word.
+fn end_of_options(words: &[OsString]) -> usize {
+    words
+        .iter()
+        .position(|word| word == "--")
+        .unwrap_or(words.len())
+}
+
+/// The words, and more options behind those that are there.
+fn inserted(words: &[OsString], more: &[OsString]) -> Vec<OsString> {
+    let (before, after) = words.split_at(end_of_options(words));
+    [before, more, after].concat()
+}
+
+/// What clap finds wrong with words.
+struct Fault {
+    kind: ErrorKind,
+    about: Vec<String>,
+    line: String,
+}
+
+/// What is wrong with these words, if anything is.
+fn fault(program: &Command, words: &[OsString]) -> Option<Fault> {
+    let error = program.clone().try_get_matches_from(words).err()?;
+    let about = [
+        ContextKind::InvalidArg,
+        ContextKind::PriorArg,
+        ContextKind::InvalidSubcommand,
+    ];
+    let about = about
+        .into_iter()
+        .filter_map(|kind| Some(error.get(kind)?.to_string()));
+    let (kind, about, text) = (error.kind(), about.collect(), error.to_string());
+    let lines = text
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let line = lines
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let line = line.trim_start_matches("error: ").to_owned();
+    Some(Fault { kind, about, line })
+}
+
+impl Fault {
+    fn is_same(&self, other: &Self) -> bool {
+        (self.kind, &self.about) == (other.kind, &other.about)
+    }
+
+    /// Whether an option contradicts or lacks another, and is right by itself.
+    fn is_about_others(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::ArgumentConflict | ErrorKind::MissingRequiredArgument
+        )
+    }
+}
+
+impl Candidate {
+    fn refused(&self, fault: &Fault) -> CliError {
+        CliError::usage(format!("{}: {}", self.set.origin, fault.line))
+    }
+}
+
+/// The words of the command line and of the defaults that count.
+pub struct LayeredArgs {
+    words: Vec<OsString>,
+    verb: String,
+    set: Vec<DefaultOption>,
+    left_out: Vec<DefaultOption>,
+    is_asked: bool,
+}
+
+impl LayeredArgs {
+    /// All words, for clap.
+    pub fn words(&self) -> &[OsString] {
+        &self.words
+    }
+
+    /// Whether `--show-config` was typed.
+    pub fn is_shown(&self) -> bool {
+        self.is_asked
+    }
+
+    /// Prints each option that is set, its value and where that comes from.
+    pub fn print(&self, screen: &Screen) {
+        if self.set.is_empty() {
+            screen.print(format!("no option of hf2ms {} is set", self.verb));
+        } else {
+            screen.print(format!("options of hf2ms {} that are set:", self.verb));
+        }
+        for set in &self.set {
+            screen.print(set.line());
+        }
+        for set in &self.left_out {
+            let DefaultOption { option, origin, .. } = set;
+            screen.print(format!(
+                "  left out: {option} of {origin}, since it does not go with the others"
+            ));
+        }
+    }
+}
+
+impl DefaultOption {
+    /// The option, its value without a password, and where it is set.
+    pub fn line(&self) -> String {
+        format!(
+            "  {:<18} {:<24} {}",
+            self.option,
+            without_password(&self.value),
+            self.origin
+        )
+    }
+}
+
+/// A value without the password of an address.
+pub fn without_password(value: &str) -> String {
+    match value
+        .split_once("://")
+        .map(|(scheme, rest)| (scheme, rest.rsplit_once('@')))
+    {
+        Some((scheme, Some((_, host)))) => format!("{scheme}://***@{host}"),
+        _ => value.to_owned(),
+    }
+}

@@ -1,0 +1,74 @@
+//! What a person types, or a script writes, into standard input.
+
+use std::io::{self, IsTerminal, Read};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::sync::oneshot;
+
+/// More than this is no token.
+const LONGEST: u64 = 64 << 10;
+
+/// Whether a person can be asked.
+pub fn has_terminal() -> bool {
+    io::stderr().is_terminal() && io::stdin().is_terminal()
+}
+
+/// One line of stdin.
+pub async fn line() -> Option<String> {
+    read(|| {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
+    })
+    .await
+}
+
+/// One line of stdin, which the terminal does not show. It shows what is typed again once this ends or is dropped.
+///
+/// # Errors
+/// Stdin is no terminal.
+pub async fn hidden_line() -> io::Result<Option<String>> {
+    let _hidden = Hidden::begin()?;
+    Ok(line().await)
+}
+
+/// All of stdin, as far as a token could go.
+pub async fn all() -> Option<String> {
+    read(|| {
+        let mut text = String::new();
+        io::stdin().take(LONGEST).read_to_string(&mut text)?;
+        Ok(text)
+    })
+    .await
+}
+
+/// The result of a read of stdin. A thread of its own reads, because the runtime would wait for one of its own to end, and a person
+/// who presses Ctrl-C answers no more.
+async fn read(read: impl FnOnce() -> io::Result<String> + Send + 'static) -> Option<String> {
+    let (tell, told) = oneshot::channel();
+    std::thread::spawn(move || {
+        // Nobody waits any more when this fails: the process ends.
+        let _ = tell.send(read().ok());
+    });
+    told.await.ok().flatten()
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Hidden(Termios);
+
+impl Hidden {
+    fn begin() -> io::Result<Self> {
+        let shown = tcgetattr(io::stdin())?;
+        let mut hidden = shown.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        hidden.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &hidden)?;
+        Ok(Self(shown))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // Nothing more can be done about a terminal that is gone.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+    }
+}
