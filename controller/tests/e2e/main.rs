@@ -10,6 +10,7 @@ mod back;
 mod batch;
 mod commits;
 mod common;
+mod config;
 mod container_faults;
 mod content;
 mod crashes;

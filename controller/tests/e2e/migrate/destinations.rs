@@ -30,12 +30,12 @@ fn a_destination_is_the_second_name_for_every_verb() {
     let ran = world.run(&["batch", "--file", "list"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     assert!(is_there(&world, "alice/listed"));
-    let alone = std::process::Command::new(common::binary("hf2ms-worker"))
+    let alone = std::process::Command::new(crate::common::binary("hf2ms-worker"))
         .args(["migrate", "alice/model", "ms:alice/alone"])
         .env_clear()
         .env("HF_ENDPOINT", world.address("hf"))
         .env("MODELSCOPE_ENDPOINT", world.address("ms"))
-        .env("MODELSCOPE_TOKEN", common::ALICE)
+        .env("MODELSCOPE_TOKEN", crate::common::ALICE)
         .output()
         .unwrap();
     assert!(alone.status.success(), "{alone:?}");

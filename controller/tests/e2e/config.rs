@@ -1,12 +1,8 @@
 //! `config.toml`, profiles and variables of options, through the program.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 
-use common::{Ran, World};
+use crate::common::{Ran, World};
 
 /// Runs `hf2ms` for someone whose home has this `config.toml`.
 fn run(world: &World, config: &str, args: &[&str], variables: &[(&str, &str)]) -> Ran {
