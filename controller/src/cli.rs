@@ -147,9 +147,9 @@ impl Command {
         )
     }
 
-    /// Whether the tokens of logins are read; `login` itself is about them.
+    /// Whether the tokens of logins are read: `login` itself is about them, and a file of them that is wrong keeps nobody from a `stop`.
     pub fn reads_logins(&self) -> bool {
-        self.reads_settings() && !matches!(self, Self::Login(_))
+        self.asks_hubs() && !matches!(self, Self::Login(_))
     }
 
     /// Whether hubs are asked, and tokens sent to them.

@@ -63,6 +63,9 @@ class Terminal:
             assert not self.read() and time.monotonic() < end, "\n".join(self.lines())
         return self.lines()
 
+    def type(self, text):
+        os.write(self.master, text.encode())
+
     def press_ctrl_c(self):
         os.write(self.master, b"\x03")
 

@@ -22,12 +22,14 @@ pub async fn line() -> Option<String> {
     .await
 }
 
-/// One line of stdin, which the terminal does not show. It shows what is typed again once this ends or is dropped.
+/// One line of stdin, which the terminal does not show from before `ask` is called on. It shows what is typed again once this ends or
+/// is dropped.
 ///
 /// # Errors
 /// Stdin is no terminal.
-pub async fn hidden_line() -> io::Result<Option<String>> {
+pub async fn hidden_line(ask: impl FnOnce()) -> io::Result<Option<String>> {
     let _hidden = Hidden::begin()?;
+    ask();
     Ok(line().await)
 }
 

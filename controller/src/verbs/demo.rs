@@ -113,6 +113,8 @@ async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> CliResult<E
         .env("HF_TOKEN", sandbox.token("hf"))
         .env("MODELSCOPE_TOKEN", sandbox.token("ms"));
     command
+        // No default of the user's options counts.
+        .env("XDG_CONFIG_HOME", folder.join("config"))
         .env("HF2MS_STATE", folder.join("state"))
         .env("HF2MS_WORKER", worker);
     command

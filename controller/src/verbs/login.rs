@@ -117,10 +117,8 @@ async fn typed(
         input::all().await
     } else {
         let page = token_page(hub, &access.endpoint);
-        screen.ask(format!(
-            "token of {hub}, from {page} (not shown; empty to leave it out): "
-        ));
-        let typed = input::hidden_line().await;
+        let question = format!("token of {hub}, from {page} (not shown; empty to leave it out): ");
+        let typed = input::hidden_line(|| screen.ask(question)).await;
         typed
             .map_err(|error| CliError::usage(format!("the terminal can't hide a token: {error}")))?
     };

@@ -64,11 +64,13 @@ fn of_variables(
         long.is_some_and(|long| !options(command).any(|arg| variable_of(arg) == long))
     });
     if let Some(name) = unknown {
-        let names: Vec<String> = options(command)
-            .map(|arg| variable(command, &variable_of(arg)))
-            .collect();
-        let near = nearest(name, names.iter().map(String::as_str));
-        let near = near.map_or(String::new(), |near| format!("; the nearest is {near}"));
+        let longs = options(command).filter_map(Arg::get_long);
+        let near = nearest(name.trim_start_matches(&start), longs);
+        let near = near.and_then(|long| option(command, long));
+        let near = near.map_or(String::new(), |arg| {
+            let near = variable(command, &variable_of(arg));
+            format!("; the nearest is {near}")
+        });
         return Err(CliError::usage(format!(
             "{name} stands for no option of hf2ms {verb}{near}"
         )));
@@ -362,7 +364,7 @@ impl LayeredArgs {
         for set in &self.left_out {
             let DefaultOption { option, origin, .. } = set;
             screen.print(format!(
-                "  left out: {option} of {origin}, since it does not go with the others"
+                "  left out: {option} of {origin}, since it contradicts or lacks another option"
             ));
         }
     }
