@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BIN = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+BIN = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / os.environ.get("HF2MS_BENCH_PROFILE", "release")
 REPO = "alice/bench"
 GIB = 1 << 30
 HF_TOKEN, MS_TOKEN = "hf_sandboxAliceWrite", "ms-sandbox-alice-write"
@@ -121,7 +121,7 @@ def python_path(hubs: Hubs, program: str = PYTHON_PATH) -> Figures:
 
 
 def hf2ms(hubs: Hubs) -> Figures:
-    return measure([BIN / "hf2ms", "migrate", f"hf:{REPO}", "--to", "ms", "--json"], hubs.env, hubs.work / "log")
+    return measure([BIN / "hf2ms", "migrate", f"hf:{REPO}", "--to", "ms", "--verify", "listing", "--json"], hubs.env, hubs.work / "log")
 
 
 # Requests at the source, run by run.
@@ -129,7 +129,7 @@ BY_GIT: list[int] = []
 
 
 def hf2ms_by_git(hubs: Hubs) -> Figures:
-    figures = measure([BIN / "hf2ms", "migrate", f"hf:{REPO}", "--to", "ms", "--use-git", "--json"], hubs.env, hubs.work / "log")
+    figures = measure([BIN / "hf2ms", "migrate", f"hf:{REPO}", "--to", "ms", "--use-git", "--verify", "listing", "--json"], hubs.env, hubs.work / "log")
     BY_GIT.append(hubs.requests_at("hf"))
     return figures
 
@@ -139,7 +139,7 @@ def python_path_back(hubs: Hubs) -> Figures:
 
 
 def hf2ms_back(hubs: Hubs) -> Figures:
-    return measure([BIN / "hf2ms", "migrate", f"ms:{REPO}", "--json"], hubs.env, hubs.work / "log")
+    return measure([BIN / "hf2ms", "migrate", f"ms:{REPO}", "--verify", "listing", "--json"], hubs.env, hubs.work / "log")
 
 
 def relay(hubs: Hubs) -> Figures:
@@ -344,9 +344,16 @@ def bench_mirror(args: argparse.Namespace) -> None:
     mirrors.bench_mirror(args)
 
 
+def bench_lines(args: argparse.Namespace) -> None:
+    import bench_lines as lines
+
+    lines.bench_lines(args)
+
+
 CASES = {
     "large": bench_large, "back": bench_back, "shaped": bench_shaped, "small": bench_small, "again": bench_again, "relay": bench_relay,
     "batch": bench_batch, "git": bench_git, "ways": bench_ways, "mirror": bench_mirror,
+    "lines": bench_lines,
 }
 
 
@@ -355,6 +362,10 @@ def main() -> None:
     parser.add_argument("--cases", default=",".join(CASES), help="which, by comma (default: all)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each way (default: 3)")
     parser.add_argument("--gib", type=float, default=1.0, help="GiB a large file (default: 1)")
+    parser.add_argument("--lines", default="near,far,lossy,rationed", help="with the case lines: which of them")
+    parser.add_argument("--shapes", default="one,many,small", help="with the case lines: one (a large file), many (64 of 16 MiB), sixteen (of 64 MiB), small (5,000)")
+    parser.add_argument("--ways", default="to,back", help="with the case lines: to ModelScope, back, or both")
+    parser.add_argument("--no-python", action="store_true", help="with the case lines: hf2ms alone")
     args = parser.parse_args()
     for name in args.cases.split(","):
         CASES[name](args)

@@ -80,6 +80,15 @@ impl Counters {
         Underway::begin(Arc::clone(self.routes.guarded().entry(route).or_default()))
     }
 
+    /// Requests that a hub and its storage are working on.
+    pub fn under_way(&self, hub: &str) -> u64 {
+        let routes = self.routes.guarded();
+        let of_hub = routes.iter().filter(|(route, _)| route.starts_with(hub));
+        of_hub
+            .map(|(_, counts)| counts.now.load(Ordering::Relaxed))
+            .sum()
+    }
+
     /// Remembers a request.
     pub fn remember(&self, request: Value) {
         let mut requests = self.requests.guarded();

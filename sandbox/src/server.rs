@@ -18,9 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::answer::empty;
 use crate::call::{Call, Origin};
 use crate::counters::Underway;
-use crate::faults::bodies::{End, Line, cut, flipped, slowed};
+use crate::faults::bodies::{End, Line, cut, flipped};
 use crate::faults::{Kind, answers};
-use crate::shape::{frames, shaped};
+use crate::shape::{frames, slowed};
 use crate::world::World;
 use crate::{admin, hf, ms, xet};
 
@@ -37,6 +37,9 @@ pub async fn serve(world: Arc<World>, origin: Origin, listener: TcpListener) {
 
 async fn connection(world: Arc<World>, origin: Origin, stream: TcpStream) {
     stream.set_nodelay(true).ok();
+    if origin != Origin::Admin {
+        pause(world.settings().connections.connect_ms).await;
+    }
     let line = Arc::new(Line::default());
     let wire = Wire {
         stream,
@@ -53,6 +56,12 @@ async fn connection(world: Arc<World>, origin: Origin, stream: TcpStream) {
         .serve_connection(TokioIo::new(wire), service)
         .await
         .ok();
+}
+
+async fn pause(ms: u64) {
+    if ms > 0 {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
 }
 
 /// The connection is dropped instead of an answer.
@@ -84,9 +93,7 @@ async fn answer(
     if origin == Origin::Admin {
         return Ok(admin::handle(&world, call).await);
     }
-    if settings.latency_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(settings.latency_ms)).await;
-    }
+    pause(settings.latency_ms).await;
     let route = route_name(&call);
     let underway = world.counters.begin(route);
     let memory = memory_of(&call);
@@ -120,12 +127,17 @@ async fn exchange(
     underway: &Underway,
     line: &Arc<Line>,
 ) -> Result<Response<Body>, Dropped> {
+    if is_busy(world, call.origin) {
+        // The request is heard out first, so that the answer is not lost to a reset.
+        call.bytes_dropped().await;
+        return Ok(empty(429));
+    }
     let kinds = world.faults.take(route, &call.target);
     let uploads =
         call.method == "PUT" || (call.origin, call.method.as_str()) == (Origin::HfCas, "POST");
     let mut body = underway.incoming(frames(std::mem::take(&mut call.body)));
-    if let Some([_, up]) = world.links(call.origin) {
-        body = shaped(body, Arc::clone(up));
+    if let Some(lines) = world.lines(call.origin) {
+        body = lines.up(body);
     }
     for kind in kinds.iter().filter(|_| uploads) {
         body = disturbed_upload(body, kind, line);
@@ -145,6 +157,13 @@ async fn exchange(
         return Err(Dropped);
     }
     after(response, &kinds, &target, line, uploads).await
+}
+
+/// Whether the hub works on as many requests as it takes at a time, this one left out.
+fn is_busy(world: &World, origin: Origin) -> bool {
+    world
+        .most_at_once(origin)
+        .is_some_and(|(hub, most)| world.counters.under_way(hub) > most)
 }
 
 fn later(kind: &Kind) -> Option<Duration> {
@@ -257,8 +276,8 @@ fn metered(
     let declared = http_body::Body::size_hint(response.body()).exact();
     let mut response = response.map(|body| {
         let body = frames(body);
-        let body = match world.links(origin) {
-            Some([down, _]) => shaped(body, Arc::clone(down)),
+        let body = match world.lines(origin) {
+            Some(lines) => lines.down(body),
             None => body,
         };
         Body::from_stream(underway.outgoing(body))

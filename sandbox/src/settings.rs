@@ -7,7 +7,6 @@ use crate::repo::Visibility;
 
 /// Everything `POST /settings` can change.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Bytes a second from Hugging Face and its storage, all connections together.
     pub hf_down: Option<u64>,
@@ -17,6 +16,9 @@ pub struct Settings {
     pub ms_down: Option<u64>,
     /// Bytes a second to ModelScope and its storage.
     pub ms_up: Option<u64>,
+    /// What limits a connection.
+    #[serde(flatten)]
+    pub connections: ConnectionLimits,
     /// Both hubs create public repos, whatever visibility is asked for.
     pub ignores_visibility: bool,
     /// How the bytes of large uploads are kept. Uploads in parts are kept where others are hashed: they come in no order.
@@ -118,6 +120,25 @@ pub struct Settings {
     pub ms_studio_files: StudioFiles,
 }
 
+/// What limits one connection, and how many there may be.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct ConnectionLimits {
+    /// Bytes a second of one answer of Hugging Face or its storage.
+    pub hf_down_each: Option<u64>,
+    /// Bytes a second of one request to Hugging Face or its storage.
+    pub hf_up_each: Option<u64>,
+    /// Bytes a second of one answer of ModelScope or its storage.
+    pub ms_down_each: Option<u64>,
+    /// Bytes a second of one request to ModelScope or its storage.
+    pub ms_up_each: Option<u64>,
+    /// Requests that Hugging Face and its storage work on at a time; more are answered with 429.
+    pub hf_at_once: Option<u64>,
+    /// Requests that ModelScope and its storage work on at a time; more are answered with 429.
+    pub ms_at_once: Option<u64>,
+    /// How long a new connection takes before its first request is heard, in milliseconds, as for the round trips of TCP and TLS.
+    pub connect_ms: u64,
+}
+
 /// Of which repos ModelScope tells the commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -161,6 +182,7 @@ impl Default for Settings {
             hf_up: None,
             ms_down: None,
             ms_up: None,
+            connections: ConnectionLimits::default(),
             ignores_visibility: false,
             uploads: Uploads::Keep,
             latency_ms: 0,
@@ -230,6 +252,9 @@ impl Settings {
         };
         let mut whole = serde_json::to_value(self).map_err(|error| error.to_string())?;
         if let Value::Object(whole) = &mut whole {
+            if let Some(unknown) = changes.keys().find(|key| !whole.contains_key(*key)) {
+                return Err(format!("unknown field `{unknown}`"));
+            }
             whole.extend(changes);
         }
         let changed: Self = serde_json::from_value(whole).map_err(|error| error.to_string())?;

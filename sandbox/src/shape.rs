@@ -1,8 +1,8 @@
 //! How fast bytes go: a rate for each hub and direction, shared by all its connections.
 
 use std::io;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
@@ -67,8 +67,43 @@ impl Link {
     }
 }
 
+/// What limits the bodies of one hub: a link of all its connections in each direction, and a rate of each.
+pub struct Lines<'a> {
+    /// From the hub and to it.
+    pub links: &'a [Arc<Link>; 2],
+    /// Bytes a second of one body, in the same order.
+    pub each: [Option<u64>; 2],
+}
+
+impl Lines<'_> {
+    /// The body of an answer.
+    pub fn down(&self, body: Frames) -> Frames {
+        self.limited(body, 0)
+    }
+
+    /// The body of a request.
+    pub fn up(&self, body: Frames) -> Frames {
+        self.limited(body, 1)
+    }
+
+    fn limited(&self, body: Frames, way: usize) -> Frames {
+        let body = match self.each[way] {
+            Some(rate) => slowed(body, rate),
+            None => body,
+        };
+        shaped(body, Arc::clone(&self.links[way]))
+    }
+}
+
+/// A body at its own rate.
+pub fn slowed(body: Frames, rate: u64) -> Frames {
+    let link = Arc::new(Link::default());
+    link.limit(Some(rate.max(1)));
+    shaped(body, link)
+}
+
 /// A body that `link` lets through at its rate.
-pub fn shaped(body: Frames, link: std::sync::Arc<Link>) -> Frames {
+pub fn shaped(body: Frames, link: Arc<Link>) -> Frames {
     stream::unfold(
         (body, Bytes::new(), link),
         |(mut body, mut rest, link)| async move {
@@ -90,7 +125,6 @@ pub fn shaped(body: Frames, link: std::sync::Arc<Link>) -> Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     #[tokio::test]
     async fn two_bodies_share_a_rate() {

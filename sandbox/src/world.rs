@@ -13,7 +13,7 @@ use crate::hub::Hub;
 use crate::multiparts::Multiparts;
 use crate::quota::Quotas;
 use crate::settings::Settings;
-use crate::shape::Link;
+use crate::shape::{Lines, Link};
 use crate::sign::Signer;
 use crate::store::BlobDir;
 use crate::sync::Shared;
@@ -94,13 +94,35 @@ impl World {
         self.quotas.reset();
     }
 
-    /// The links from and to an origin; none for the admin.
-    pub fn links(&self, origin: Origin) -> Option<&[Arc<Link>; 2]> {
-        match origin {
-            Origin::Hf | Origin::HfStorage | Origin::HfCas => Some(&self.links[0]),
-            Origin::Ms | Origin::MsStorage => Some(&self.links[1]),
-            Origin::Admin => None,
-        }
+    /// What limits the bodies from and to an origin; nothing at the admin.
+    pub fn lines(&self, origin: Origin) -> Option<Lines<'_>> {
+        let settings = self.settings.shared();
+        let hub = hub_of(origin)?;
+        let each = [
+            [
+                settings.connections.hf_down_each,
+                settings.connections.hf_up_each,
+            ],
+            [
+                settings.connections.ms_down_each,
+                settings.connections.ms_up_each,
+            ],
+        ];
+        Some(Lines {
+            links: &self.links[hub],
+            each: each[hub],
+        })
+    }
+
+    /// The hub of an origin as routes begin, and how many requests it works on at a time where that is limited.
+    pub fn most_at_once(&self, origin: Origin) -> Option<(&'static str, u64)> {
+        let settings = self.settings.shared();
+        let limits = [
+            ("hf", settings.connections.hf_at_once),
+            ("ms", settings.connections.ms_at_once),
+        ];
+        let (hub, most) = limits[hub_of(origin)?];
+        Some((hub, most?))
     }
 
     /// An absolute URL at `origin` that allows `method` on `path` for `ttl`.
@@ -110,5 +132,14 @@ impl World {
             self.named(origin),
             self.signer.sign(method, path, ttl)
         )
+    }
+}
+
+/// The number of the hub that an origin belongs to.
+fn hub_of(origin: Origin) -> Option<usize> {
+    match origin {
+        Origin::Hf | Origin::HfStorage | Origin::HfCas => Some(0),
+        Origin::Ms | Origin::MsStorage => Some(1),
+        Origin::Admin => None,
     }
 }

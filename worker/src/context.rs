@@ -15,6 +15,7 @@ use crate::protocol::{Transport, WorkerOptions};
 use crate::settings::Settings;
 use crate::transfer::budget::MemoryBudget;
 use crate::transfer::reader::Reader;
+use crate::transfer::streams::ceiling;
 
 /// Opens a repo for reading, by the way that the options say.
 ///
@@ -115,6 +116,13 @@ impl TransferContext {
     /// A reader of the source.
     pub fn reader(&self) -> Reader {
         Reader::new(self.source.clone(), self.http.clone())
+    }
+
+    /// The streams for so many files: as many as the options say, or else as may be, and whether their number may change.
+    pub fn streams_for(&self, files: usize) -> (usize, bool) {
+        let asked = self.options.streams;
+        let most = asked.unwrap_or_else(|| ceiling(self.options.memory.0));
+        (most.clamp(1, files.max(1)), asked.is_none())
     }
 
     /// The bytes of memory that one of `streams` blobs may fill.

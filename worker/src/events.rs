@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use hf2ms_hub::http::HttpOptions;
-use hf2ms_hub::{ByteStream, Error, File, GitSha1, Redactor, RepoPath, Sha256};
+use hf2ms_hub::{ByteStream, Error, File, GitSha1, Kind, Redactor, RepoPath, Sha256};
 
-use crate::protocol::{Event, Exit, FailedFile, How, Receipt, Stored};
+use crate::protocol::{Event, Exit, FailedFile, How, Receipt, Stored, StreamsReason};
 
 /// The worker's output and its receipt so far, shared by all its tasks.
 pub struct Events {
@@ -28,6 +28,11 @@ pub struct Events {
     in_flight: AtomicU64,
     done: AtomicU64,
     retries: AtomicU64,
+    /// Retries after a hub said that it is too busy, and after nothing had moved.
+    busy: AtomicU64,
+    stalls: AtomicU64,
+    /// The most blobs that were let through at a time.
+    streams: AtomicU64,
     began: Instant,
 }
 
@@ -77,6 +82,9 @@ impl Events {
             in_flight: AtomicU64::new(0),
             done: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            busy: AtomicU64::new(0),
+            stalls: AtomicU64::new(0),
+            streams: AtomicU64::new(0),
             began: Instant::now(),
         })
     }
@@ -228,6 +236,11 @@ impl Events {
     /// Reports another try after `wait`.
     pub fn retry(&self, error: &Error, wait: Duration) {
         self.retries.fetch_add(1, Ordering::Relaxed);
+        if is_of_busy_server(error) {
+            self.busy.fetch_add(1, Ordering::Relaxed);
+        } else if error.is_stall() {
+            self.stalls.fetch_add(1, Ordering::Relaxed);
+        }
         self.say(&Event::Retry {
             error: error.to_string(),
             kind: error.kind(),
@@ -258,6 +271,27 @@ impl Events {
         self.done_bytes.load(Ordering::Relaxed) + self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Bytes sent, repeats included; files done; how often a hub was too busy; how often nothing moved until a timeout.
+    pub fn flow(&self) -> [u64; 4] {
+        [&self.sent, &self.done, &self.busy, &self.stalls]
+            .map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// Notes that so many blobs move at a time.
+    pub fn streams_are(&self, streams: usize) {
+        self.streams.fetch_max(streams as u64, Ordering::Relaxed);
+    }
+
+    /// Reports that from now on another number of blobs moves at a time, at the rate of now.
+    pub fn streams_change(&self, streams: usize, reason: StreamsReason, rate: f64) {
+        self.streams_are(streams);
+        self.say(&Event::Streams {
+            streams: streams as u64,
+            reason,
+            bytes_per_second: rate as u64,
+        });
+    }
+
     /// Reports the progress each second, until dropped.
     pub async fn tick(self: Arc<Self>) {
         let mut last = None;
@@ -278,6 +312,7 @@ impl Events {
         let mut receipt = self.receipt().clone();
         receipt.sent = self.sent.load(Ordering::Relaxed);
         receipt.retries = self.retries.load(Ordering::Relaxed);
+        receipt.streams = self.streams.load(Ordering::Relaxed);
         receipt.seconds = self.began.elapsed().as_secs_f64();
         receipt
     }
@@ -294,6 +329,14 @@ impl Events {
     fn held(&self) -> std::sync::MutexGuard<'_, Option<usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a server answered that it is too busy, or for now unable.
+fn is_of_busy_server(error: &Error) -> bool {
+    error.kind() == Kind::RateLimited
+        || error
+            .status()
+            .is_some_and(|status| status == 429 || status >= 500)
 }
 
 /// Bytes of a set of files.

@@ -471,7 +471,7 @@ fn context_with(
     let http = events.with_retry_events(http);
     let (source, destination) = (Arc::new(source), Arc::new(destination));
     let options = WorkerOptions {
-        streams: 3,
+        streams: Some(3),
         memory: Memory(memory),
         verify: VerifyLevel::Listing,
         ..WorkerOptions::default()

@@ -36,6 +36,9 @@ pub struct WorkerArgs {
     /// Share the work out among several workers, however small it is
     #[arg(long)]
     pub parallel: bool,
+    /// Blobs that a worker moves at a time [default: 8, and up to 32 as long as more are faster]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub streams: Option<u8>,
     /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
     #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked, conflicts_with = "use_git")]
     pub transport: Transport,

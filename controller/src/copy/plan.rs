@@ -228,6 +228,7 @@ fn request(
         chunking: Chunking::Even { containers: 1 },
         prune: options.prune,
         options: WorkerOptions {
+            streams: options.worker_args.streams.map(usize::from),
             transport: options.worker_args.transport,
             verify: options.worker_args.verify,
             ..WorkerOptions::default()

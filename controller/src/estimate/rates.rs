@@ -99,7 +99,7 @@ impl Rates {
             total_rate: self.total.unwrap_or(f64::INFINITY),
             startup: startup(on),
             file_seconds: FILE_SECONDS,
-            streams: WorkerOptions::default().streams,
+            streams: WorkerOptions::default().readers(),
             lifetime: f64::INFINITY,
             seed: 1,
         }

@@ -46,7 +46,10 @@ impl MirrorOptions {
             },
             tell,
             folder: self.folder.clone(),
-            options: WorkerOptions::default(),
+            options: WorkerOptions {
+                streams: self.worker_args.streams.map(usize::from),
+                ..WorkerOptions::default()
+            },
         }
     }
 }

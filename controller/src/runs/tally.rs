@@ -1,7 +1,7 @@
 //! The counts of a run.
 
 use hf2ms_worker::plan::Plan;
-use hf2ms_worker::protocol::{How, Receipt};
+use hf2ms_worker::protocol::{How, Receipt, WorkerOptions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,9 @@ pub struct Tally {
     pub chunks: u64,
     /// Workers at a time.
     pub workers: u64,
+    /// The most blobs that one worker moved at a time.
+    #[serde(default)]
+    pub streams: u64,
 }
 
 impl Tally {
@@ -65,6 +68,7 @@ impl Tally {
         self.sent += receipt.sent;
         self.retries += receipt.retries;
         self.worker_seconds += receipt.seconds;
+        self.streams = self.streams.max(receipt.streams);
         self.deleted += receipt.deleted.len() as u64;
         for stored in &receipt.files {
             match stored.how {
@@ -111,6 +115,12 @@ impl Tally {
             ),
             (self.unchanged, "unchanged", file(self.unchanged)),
             (self.retries, "retries", self.retries.to_string()),
+            (
+                self.streams
+                    .saturating_sub(WorkerOptions::FIRST_STREAMS as u64),
+                "streams",
+                format!("up to {} a worker", self.streams),
+            ),
             (
                 self.lost_workers,
                 "replaced",

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hf2ms_hub::Kind;
-use hf2ms_worker::protocol::Event;
+use hf2ms_worker::protocol::{Event, WorkerOptions};
 
 use crate::ui::bars::BarId;
 use crate::ui::log::Level;
 use crate::ui::pace::Pace;
 use crate::ui::screen::{Mode, Screen, duration, size};
 use crate::ui::snapshot::{Snapshot, Wait, count};
-use crate::ui::worker_events::{ProgressEvent, pass_on, pause_ended};
+use crate::ui::worker_events::{ProgressEvent, pass_on, pause_ended, streams_line};
 
 /// A pipe gets a line this often.
 pub const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -79,6 +79,8 @@ struct State {
 struct Working {
     so_far: Done,
     wait: Option<(Instant, String)>,
+    /// Blobs at a time, once it has told.
+    streams: Option<u64>,
 }
 
 impl Progress {
@@ -177,6 +179,14 @@ impl Progress {
                 screen.log().failed(&screen.shown(error));
                 screen.status(format!("paused, and trying one file at a time: {error}"));
             }
+            Event::Streams {
+                streams, reason, ..
+            } => {
+                self.0.pass_on(worker, event);
+                self.0.streams(worker, *streams);
+                let line = streams_line(*streams, *reason);
+                self.0.screen.detail(Level::Info, line);
+            }
             Event::PauseEnded { answers } => {
                 self.0.pass_on(worker, event);
                 self.0.screen.status(pause_ended(*answers));
@@ -247,6 +257,13 @@ impl Shown {
             working.wait = None;
         }
         working.so_far.done = Amount { files, bytes };
+        drop(state);
+        self.draw();
+    }
+
+    fn streams(&self, worker: u32, streams: u64) {
+        let mut state = self.state();
+        state.working.entry(worker).or_default().streams = Some(streams);
         drop(state);
         self.draw();
     }
@@ -331,6 +348,7 @@ impl Shown {
             bytes: sum.done.bytes,
             of_bytes: state.of.bytes,
             workers: state.working.len() as u64,
+            streams: state.streams(),
             seconds: now.duration_since(state.started).as_secs_f64(),
             bytes_per_second: state.pace.rate(now, sum.done.bytes),
             seconds_left: None,
@@ -385,6 +403,7 @@ impl Shown {
             done_bytes: now.bytes,
             total_bytes: now.of_bytes,
             workers: now.workers,
+            streams: now.streams,
             seconds: now.seconds,
             bytes_per_second: now.bytes_per_second,
             seconds_left: now.seconds_left,
@@ -420,6 +439,16 @@ impl Done {
 }
 
 impl State {
+    /// Blobs that the workers move at a time; 0 until one has told that it has changed the number.
+    fn streams(&self) -> u64 {
+        let told = self.working.values().map(|working| working.streams);
+        if told.clone().flatten().next().is_none() {
+            return 0;
+        }
+        let first = WorkerOptions::FIRST_STREAMS as u64;
+        told.map(|streams| streams.unwrap_or(first)).sum()
+    }
+
     fn sum(&self) -> Done {
         let mut sum = self.ended;
         self.working
@@ -430,70 +459,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn progress() -> Progress {
-        let (files, bytes) = (9, 90);
-        Progress::new(&Screen::of(Mode::Json), "copying", Amount { files, bytes })
-    }
-
-    fn done(files: u64, bytes: u64, failed: u64) -> Done {
-        let done = Amount { files, bytes };
-        Done { done, failed }
-    }
-
-    fn now(progress: &Progress) -> Snapshot {
-        progress.0.snapshot(&mut progress.0.state())
-    }
-
-    #[test]
-    fn a_lost_worker_takes_its_progress_with_it() {
-        let progress = progress();
-        progress.begin(0);
-        progress.begin(1);
-        for (worker, bytes, files) in [(0, 50, 5), (1, 10, 1)] {
-            progress.hear(worker, &Event::Progress { bytes, files });
-        }
-        assert_eq!(progress.0.state().sum(), done(6, 60, 0));
-        progress.end(0, Done::default());
-        progress.end(1, done(2, 20, 1));
-        assert_eq!(progress.0.state().sum(), done(2, 20, 1));
-    }
-
-    #[test]
-    fn a_failed_file_is_counted_apart_and_a_wait_ends_with_the_next_bytes() {
-        let progress = progress();
-        progress.begin(0);
-        let (error, kind) = ("https://h: 429".to_owned(), Kind::RateLimited);
-        progress.hear(
-            0,
-            &Event::Failed {
-                path: Some("a".into()),
-                error: error.clone(),
-                kind,
-            },
-        );
-        let wait = 55.0;
-        progress.hear(0, &Event::Retry { error, kind, wait });
-        let seen = now(&progress);
-        assert_eq!((seen.files, seen.failed, seen.waits.len()), (0, 1, 1));
-        assert!(seen.seconds_left.is_none() && seen.line().contains("waiting 55"));
-        let (bytes, files) = (30, 2);
-        progress.hear(0, &Event::Progress { bytes, files });
-        assert!(now(&progress).waits.is_empty());
-    }
-
-    #[tokio::test]
-    async fn the_folder_of_the_run_keeps_the_last_of_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let screen = Screen::of(Mode::Json);
-        screen.enter_run(folder.path());
-        let progress = Progress::new(&screen, "copying", Amount::default());
-        progress.begin(0);
-        progress.0.show();
-        let kept = std::fs::read(folder.path().join(FILE)).unwrap();
-        let kept: Snapshot = serde_json::from_slice(&kept).unwrap();
-        assert_eq!((kept.verb.as_str(), kept.workers), ("copying", 1));
-    }
-}
+mod tests;

@@ -33,6 +33,9 @@ pub struct Snapshot {
     pub of_bytes: u64,
     /// Workers at work.
     pub workers: u64,
+    /// Blobs that they move at a time; 0 until one of them tells that it has changed the number.
+    #[serde(default, skip_serializing_if = "is_untold")]
+    pub streams: u64,
     /// Seconds since the first worker began.
     pub seconds: f64,
     /// Bytes a second in the last seconds.
@@ -60,6 +63,11 @@ pub struct Wait {
     pub error: String,
 }
 
+/// Whether a number of streams is not known.
+pub(super) fn is_untold(streams: &u64) -> bool {
+    *streams == 0
+}
+
 /// A part of a line. Those of the lowest rank stay where there is little room.
 struct Field {
     rank: u8,
@@ -80,6 +88,7 @@ impl Snapshot {
         self.bytes += other.bytes;
         self.of_bytes += other.of_bytes;
         self.workers += other.workers;
+        self.streams += other.streams;
         self.seconds = self.seconds.max(other.seconds);
         self.bytes_per_second += other.bytes_per_second;
         self.waits.extend(other.waits.iter().cloned());
@@ -133,6 +142,9 @@ impl Snapshot {
             fields.push(field(6, files));
             if self.workers > 0 {
                 fields.push(field(7, count(self.workers, "worker")));
+            }
+            if self.streams > 0 {
+                fields.push(field(8, count(self.streams, "stream")));
             }
         }
         fields

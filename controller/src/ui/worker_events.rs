@@ -1,12 +1,12 @@
 //! A worker's own events for programs, with the worker's number.
 
 use hf2ms_hub::{GitSha1, Kind, RepoPath, Sha256};
-use hf2ms_worker::protocol::{Event, How};
+use hf2ms_worker::protocol::{Event, How, StreamsReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ui::screen::Screen;
-use crate::ui::snapshot::Wait;
+use crate::ui::snapshot::{Wait, count, is_untold};
 
 /// How far the verb's work is, each second.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -26,6 +26,9 @@ pub struct ProgressEvent {
     pub total_bytes: u64,
     /// Workers at work now.
     pub workers: u64,
+    /// Blobs that they move at a time; absent until one of them tells that it has changed the number.
+    #[serde(skip_serializing_if = "is_untold")]
+    pub streams: u64,
     /// Seconds since the step began.
     pub seconds: f64,
     /// Bytes a second in the last seconds.
@@ -112,6 +115,31 @@ pub struct PauseEndedEvent {
     worker: u32,
 }
 
+/// From now on a worker moves more blobs at a time, or fewer.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "streams")]
+pub struct StreamsEvent {
+    /// Blobs at a time.
+    streams: u64,
+    /// Why.
+    reason: StreamsReason,
+    /// The rate that the worker measured last, in bytes a second; 0 before the first.
+    bytes_per_second: u64,
+    /// The number of the worker.
+    worker: u32,
+}
+
+/// The line that a person gets with `-v` of another number of streams.
+pub(super) fn streams_line(streams: u64, reason: StreamsReason) -> String {
+    let why = match reason {
+        StreamsReason::Growth => "more are faster, or may be",
+        StreamsReason::Plateau => "fewer are as fast, or may be",
+        StreamsReason::Busy => "a hub is too busy",
+        StreamsReason::Stall => "one of them stood still",
+    };
+    format!("{} at a time: {why}", count(streams, "blob"))
+}
+
 /// One file could not be done, or a worker's whole verb.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename = "failed")]
@@ -171,6 +199,16 @@ pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
             ..RetryEvent::own(error, kind, wait)
         }),
         Event::Paused { error } => screen.json(&PausedEvent { error, worker }),
+        Event::Streams {
+            streams,
+            reason,
+            bytes_per_second,
+        } => screen.json(&StreamsEvent {
+            streams,
+            reason,
+            bytes_per_second,
+            worker,
+        }),
         Event::PauseEnded { answers } => screen.json(&PauseEndedEvent { answers, worker }),
         Event::Failed { path, error, kind } => screen.json(&FailedEvent {
             path,

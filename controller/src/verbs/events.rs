@@ -22,7 +22,7 @@ use crate::simulate::simulation::SimulationEvent;
 use crate::ui::json::{ErrorEvent, StartEvent, WarningEvent};
 use crate::ui::worker_events::{
     CommittedEvent, DeletedEvent, FailedEvent, FileEvent, PauseEndedEvent, PausedEvent,
-    ProgressEvent, RetryEvent,
+    ProgressEvent, RetryEvent, StreamsEvent,
 };
 use crate::verbs::doctor::CheckEvent;
 use crate::verbs::logs::LogEvent;
@@ -70,6 +70,7 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<RetryEvent>(generator, "retry"),
         of::<PausedEvent>(generator, "paused"),
         of::<PauseEndedEvent>(generator, "pause_ended"),
+        of::<StreamsEvent>(generator, "streams"),
         of::<FailedEvent>(generator, "failed"),
         of::<CommittedEvent>(generator, "committed"),
         of::<ReportEvent<'static>>(generator, "report"),
@@ -128,7 +129,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 36);
+        assert_eq!(events.len(), 37);
         for event in events {
             let name = event["$ref"]
                 .as_str()

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::{Envelope, Kind};
 use crate::answer::{empty, json as json_answer, typed, with};
-use crate::faults::bodies::{End, cut, flipped, lengthened, slowed};
+use crate::faults::bodies::{End, cut, flipped, lengthened};
 use crate::shape::frames;
+use crate::shape::slowed;
 
 /// The answer that `kind` gives instead of the real one, if it does.
 pub fn instead(kind: &Kind, target: &str) -> Option<Response<Body>> {

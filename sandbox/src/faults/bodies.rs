@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use futures_util::stream::{self, StreamExt};
 
-use crate::shape::{Frames, Link, shaped};
+use crate::shape::Frames;
 
 /// Time for what was sent to be received, since a reset takes back what was not.
 const SETTLE: Duration = Duration::from_millis(30);
@@ -76,13 +76,6 @@ async fn finish(end: End) -> Option<io::Result<Bytes>> {
         }
     }
     Some(Err(io::ErrorKind::ConnectionReset.into()))
-}
-
-/// A body at its own rate.
-pub fn slowed(body: Frames, rate: u64) -> Frames {
-    let link = Arc::new(Link::default());
-    link.limit(Some(rate.max(1)));
-    shaped(body, link)
 }
 
 /// A body whose byte `at` is another.

@@ -179,6 +179,8 @@ pub struct Rule {
     /// How many matching requests pass first.
     #[serde(default)]
     pub skip: u64,
+    /// Of so many matching requests one is hit; each if absent.
+    pub every: Option<u64>,
     /// How likely it is.
     #[serde(default = "always")]
     pub probability: f64,
@@ -255,6 +257,9 @@ impl Armed {
         }
         self.seen += 1;
         if self.seen <= rule.skip
+            || rule
+                .every
+                .is_some_and(|every| !self.seen.is_multiple_of(every.max(1)))
             || rule.count.is_some_and(|count| self.fired >= count)
             || chance() >= rule.probability
         {
@@ -306,6 +311,14 @@ mod tests {
         );
         faults.clear(None);
         assert_eq!(faults.listed(), json!([]));
+    }
+
+    #[test]
+    fn one_of_so_many_is_hit() {
+        let faults = Faults::default();
+        faults.arm(rule(r#"{"route":"*","kind":{"do":"reset"},"every":3}"#));
+        let hit = [(); 7].map(|()| !faults.take("hf.tree", "/").is_empty());
+        assert_eq!(hit, [false, false, true, false, false, true, false]);
     }
 
     #[test]

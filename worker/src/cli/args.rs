@@ -121,6 +121,9 @@ pub(crate) struct Migrate {
     /// Delete what --prune finds
     #[arg(long, short, requires = "prune")]
     yes: bool,
+    /// Blobs that move at a time [default: 8, and up to 32 as long as more are faster]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
+    streams: Option<u8>,
     /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
     #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked)]
     transport: Transport,
@@ -188,6 +191,7 @@ impl Migrate {
             card,
             overwrite: self.overwrite,
             prune,
+            streams: self.streams.map(usize::from),
             transport: self.transport,
             verify: self.verify,
         })

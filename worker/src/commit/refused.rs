@@ -150,7 +150,7 @@ impl<'a> BranchWriter<'a> {
             .map(|ready| self.with_blob(ready, lacking))
             .collect();
         let ready: Vec<_> = stream::iter(each)
-            .buffered(self.context.options.streams.max(1))
+            .buffered(self.context.options.readers())
             .collect()
             .await;
         ready.into_iter().flatten().collect()

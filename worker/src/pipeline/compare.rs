@@ -147,7 +147,7 @@ async fn hash_unknown(context: &Context, expected: &mut [Expected<'_>], listing:
             .get(&expected.file.path)
             .is_some_and(|there| expected.is_unknown(there))
     };
-    let share = context.share(context.options.streams);
+    let share = context.share(context.options.readers());
     let read = stream::iter(expected.iter_mut().filter(|expected| unknown(expected)));
     read.for_each_concurrent(READERS, |expected| async move {
         let file = expected.file;

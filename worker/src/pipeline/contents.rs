@@ -130,7 +130,7 @@ impl Checker<'_> {
     /// What each of these files shows, several at a time.
     async fn check_all<'b>(&self, pairs: &'b [Pair<'b>]) -> Vec<(&'b RepoPath, Finding)> {
         let at_once = match self.level {
-            VerifyLevel::Deep => self.context.options.streams.max(1),
+            VerifyLevel::Deep => self.context.options.readers(),
             _ => READERS,
         };
         stream::iter(pairs.chunks(GROUP))
@@ -222,7 +222,7 @@ impl Checker<'_> {
     }
 
     async fn digest(&self, there: &File) -> Result<Digest> {
-        let share = self.context.budget.share(self.context.options.streams);
+        let share = self.context.budget.share(self.context.options.readers());
         let memory = self.context.budget.reserve(share).await;
         let reader = Reader::new(self.destination.clone(), self.context.http.clone());
         let mut frames = reader.stream(there, &memory);

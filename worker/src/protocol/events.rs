@@ -1,6 +1,7 @@
 //! The output of a worker: NDJSON events on stdout, the last of which is the receipt.
 
 use hf2ms_hub::{GitSha1, Kind, Redactor, RepoPath, Sha256};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -73,6 +74,15 @@ pub enum Event {
         /// Whether a file was stored, so that all go on; else the rest is given up.
         answers: bool,
     },
+    /// From now on the worker moves more blobs at a time, or fewer.
+    Streams {
+        /// Blobs at a time.
+        streams: u64,
+        /// Why.
+        reason: StreamsReason,
+        /// The rate that was measured last, in bytes a second; 0 before the first.
+        bytes_per_second: u64,
+    },
     /// One file could not be done.
     Failed {
         /// Its path; absent when the whole verb failed.
@@ -117,6 +127,20 @@ pub enum Event {
     Receipt(Receipt),
 }
 
+/// Why a worker moves more blobs at a time, or fewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamsReason {
+    /// More are faster, or may be.
+    Growth,
+    /// Fewer are as fast, or may be.
+    Plateau,
+    /// A hub said that it is too busy: 429 or 5xx.
+    Busy,
+    /// Nothing moved on one of them until its timeout.
+    Stall,
+}
+
 impl Event {
     /// Takes tokens out of its texts for people. Its data stays as it is: someone parses it, and a token may be a name there, too.
     pub fn redact(&mut self, redactor: &Redactor) {
@@ -153,6 +177,7 @@ impl Event {
             Self::Started { .. }
             | Self::Progress { .. }
             | Self::PauseEnded { .. }
+            | Self::Streams { .. }
             | Self::File { .. }
             | Self::Deleted { .. }
             | Self::Committed { .. }

@@ -13,7 +13,7 @@ use hf2ms_hub::{Digest, File, GateMode, RepoAt, Sdk, Visibility};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use events::Event;
+pub use events::{Event, StreamsReason};
 pub use existing_file::{Edit, ExistingFile};
 pub use exit::Exit;
 pub use memory::{BadMemory, Memory};
@@ -86,8 +86,9 @@ pub struct VerifyFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WorkerOptions {
-    /// Blobs that move at a time.
-    pub streams: usize,
+    /// Blobs that move at a time; as many as make the worker faster where this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub streams: Option<usize>,
     /// The memory of the worker. Contents take a quarter of it.
     pub memory: Memory,
     /// How contents are read and stored.
@@ -103,6 +104,16 @@ pub struct WorkerOptions {
     pub verify: VerifyLevel,
 }
 
+impl WorkerOptions {
+    /// Blobs that move at a time until it is known whether more are faster.
+    pub const FIRST_STREAMS: usize = 8;
+
+    /// Contents that are read at a time where nothing tells whether more would be faster.
+    pub fn readers(&self) -> usize {
+        self.streams.unwrap_or(Self::FIRST_STREAMS).max(1)
+    }
+}
+
 fn is_alone(workers: &u32) -> bool {
     *workers <= 1
 }
@@ -110,7 +121,7 @@ fn is_alone(workers: &u32) -> bool {
 impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
-            streams: 8,
+            streams: None,
             memory: Memory(128 << 20),
             transport: Transport::Auto,
             scratch: None,
@@ -223,7 +234,11 @@ mod tests {
                      {"path":"notes.txt","size":612,"git_sha1":"ce013625030ba8dba906f756967f9e9ca394464a"}],
             "options":{"streams":8,"memory":"128MiB","transport":"auto"}}"#;
         let chunk: Chunk = serde_json::from_str(json).unwrap();
-        assert_eq!(chunk.options, WorkerOptions::default());
+        let of_eight = WorkerOptions {
+            streams: Some(8),
+            ..WorkerOptions::default()
+        };
+        assert_eq!(chunk.options, of_eight);
         let again: Chunk = serde_json::from_str(&serde_json::to_string(&chunk).unwrap()).unwrap();
         assert_eq!(again, chunk);
         let options = WorkerOptions {

@@ -42,6 +42,13 @@ pub struct Receipt {
     pub retries: u64,
     /// Seconds it took.
     pub seconds: f64,
+    /// The most blobs that moved at a time; 0 where none did.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub streams: u64,
+}
+
+fn is_none(streams: &u64) -> bool {
+    *streams == 0
 }
 
 /// One stored file.

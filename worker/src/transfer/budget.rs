@@ -43,7 +43,7 @@ impl MemoryBudget {
 
     /// The bytes that one of `streams` contents may take, when all take as much.
     pub fn share(&self, streams: usize) -> u64 {
-        u64::from(self.total) * UNIT / streams.max(1) as u64
+        u64::from(self.total) / streams.max(1) as u64 * UNIT
     }
 
     /// The bytes of the largest file that is read whole though it could be streamed: two of them fit.
@@ -174,8 +174,11 @@ mod tests {
     #[tokio::test]
     async fn as_many_shares_as_there_are_streams_fit() {
         let budget = budget(128 << 20);
-        let share = budget.share(8);
-        let reserved: Vec<_> = (0..8).map(|_| budget.try_reserve(share)).collect();
-        assert!(share == 4 << 20 && reserved.iter().all(|one| one.bytes() == share));
+        assert_eq!(budget.share(8), 4 << 20);
+        for streams in 1..=64 {
+            let share = budget.share(streams);
+            let reserved: Vec<_> = (0..streams).map(|_| budget.try_reserve(share)).collect();
+            assert!(reserved.iter().all(|one| one.bytes() == share), "{streams}");
+        }
     }
 }

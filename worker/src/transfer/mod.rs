@@ -2,5 +2,7 @@
 //! keep to the [`budget`] of memory.
 
 pub mod budget;
+mod gate;
 pub mod mover;
 pub mod reader;
+pub mod streams;

@@ -123,6 +123,8 @@ pub struct MigrateRequest {
     pub overwrite: bool,
     /// Whether files that only the destination has are deleted, and how many at most; they stay without it.
     pub prune: Option<PruneRequest>,
+    /// Blobs that move at a time; as many as make it faster where this is absent.
+    pub streams: Option<usize>,
     /// How blobs are read and stored.
     pub transport: Transport,
     /// How the copy is verified.
@@ -314,6 +316,7 @@ fn plan_request(
         chunking: Chunking::Even { containers: 1 },
         prune: request.prune.map(|prune| prune.max),
         options: WorkerOptions {
+            streams: request.streams,
             transport: source.transport,
             verify: request.verify,
             ..WorkerOptions::default()

@@ -81,6 +81,9 @@ impl Objects<'_> {
         if self.plan.card == CardPolicy::Kept {
             args.push("--keep-readme".to_owned());
         }
+        if let Some(streams) = self.plan.options.streams {
+            args.extend(["--streams".to_owned(), streams.to_string()]);
+        }
         match self.plan.options.transport {
             Transport::Http => args.extend(["--transport".to_owned(), "http".to_owned()]),
             Transport::Xet => args.extend(["--transport".to_owned(), "xet".to_owned()]),

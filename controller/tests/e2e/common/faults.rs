@@ -177,7 +177,7 @@ impl World {
     pub fn bytes_in(&self, route: &str) -> u64 {
         self.admin("GET", "/counters", "").unwrap()[route]["bytes_in"]
             .as_u64()
-            .unwrap()
+            .unwrap_or(0)
     }
 
     /// Bytes that a route's answers had in all.

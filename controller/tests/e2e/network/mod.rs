@@ -6,6 +6,7 @@ mod ranges;
 mod reach;
 mod resets;
 mod stalls;
+mod streams;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -8,28 +8,44 @@ mod unnamed;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Body, Error, File, Kind, Missing, Result, Sha256};
 
 use self::outage::Outage;
 use super::budget::{Reserved, held_by_source};
+use super::gate::{StreamGate, StreamSlot};
+use super::streams::{Sample, StreamLimit};
 use crate::context::TransferContext;
-use crate::protocol::How;
+use crate::protocol::{How, WorkerOptions};
 
 /// Blobs in a group, which are checked in one request at the destination and at most one at the source.
 const GROUP: usize = 64;
+/// The number of streams is thought over this often.
+const TICK: Duration = Duration::from_millis(50);
 /// A blob whose digest is wrong is read again this often: the fault may lie in the transfer.
 const CORRUPT_RETRIES: u32 = 1;
 
-/// Moves the blobs of `files`, `streams` at a time within one memory budget. An outage is waited for.
+/// Moves the blobs of `files`, several at a time within one memory budget. An outage is waited for.
 pub async fn move_blobs(context: &TransferContext, files: &[File]) {
-    let streams = context.options.streams.clamp(1, files.len().max(1));
-    let mover = Mover::new(context, context.share(streams));
-    let mut left: Vec<&File> = files.iter().collect();
-    while !left.is_empty() {
-        mover.pass(&left, streams).await;
-        left = mover.after_outage().await;
+    let (most, may_change) = context.streams_for(files.len());
+    let limit = may_change.then(|| StreamLimit::new(WorkerOptions::FIRST_STREAMS, most));
+    let streams = limit.as_ref().map_or(most, StreamLimit::streams);
+    let mover = Mover::new(context, context.share(most), streams);
+    let moved = async {
+        let mut left: Vec<&File> = files.iter().collect();
+        while !left.is_empty() {
+            mover.pass(&left, most).await;
+            left = mover.after_outage().await;
+        }
+    };
+    match limit {
+        Some(limit) => tokio::select! {
+            () = moved => (),
+            () = mover.follow(limit) => (),
+        },
+        None => moved.await,
     }
 }
 
@@ -39,15 +55,18 @@ pub async fn move_blobs(context: &TransferContext, files: &[File]) {
 /// # Errors
 /// What either hub fails with.
 pub async fn store(context: &TransferContext, file: &File, blob: Blob) -> Result<()> {
-    let share = context.share(context.options.streams);
-    let mover = Mover::new(context, share);
+    let share = context.share(context.options.readers());
+    let mover = Mover::new(context, share, 1);
     let memory = context.budget.try_reserve(share);
-    mover.put_within(file, blob, &memory).await
+    let mut slot = mover.gate.enter().await;
+    mover.put_within(file, blob, &memory, &mut slot).await
 }
 
 struct Mover<'a> {
     context: &'a TransferContext,
     share: u64,
+    /// Where blobs wait until fewer move.
+    gate: StreamGate,
     /// The error that ended one of the hubs: nothing more is tried.
     halted: Mutex<Option<(Kind, String)>>,
     /// Whether all files fail.
@@ -72,22 +91,45 @@ enum Task<'a> {
 }
 
 impl<'a> Mover<'a> {
-    fn new(context: &'a TransferContext, share: u64) -> Self {
+    fn new(context: &'a TransferContext, share: u64, streams: usize) -> Self {
+        context.events.streams_are(streams);
         Self {
             context,
             share,
+            gate: StreamGate::new(streams),
             halted: Mutex::default(),
             outage: Outage::default(),
         }
     }
 
-    /// Tries each of these files, `streams` at a time, until an outage begins.
-    async fn pass(&self, files: &[&'a File], streams: usize) {
+    /// Lets as many blobs through as `limit` decides, for ever.
+    async fn follow(&self, mut limit: StreamLimit) {
+        let (events, clock) = (&self.context.events, &self.context.http.clock);
+        let begun = clock.now();
+        loop {
+            clock.sleep(TICK).await;
+            let [bytes, blobs, busy, stalls] = events.flow();
+            let sample = Sample {
+                bytes,
+                blobs,
+                busy,
+                stalls,
+                in_use: self.gate.in_use(),
+            };
+            if let Some(change) = limit.tick(clock.now() - begun, sample) {
+                self.gate.resize(change.streams);
+                events.streams_change(change.streams, change.reason, change.rate);
+            }
+        }
+    }
+
+    /// Tries each of these files until an outage begins; `most` of them wait at the gate or have passed it.
+    async fn pass(&self, files: &[&'a File], most: usize) {
         stream::iter(self.groups(files))
             .then(|group| self.check(group))
             .flat_map(stream::iter)
             .map(|task| self.transfer(task))
-            .buffer_unordered(streams)
+            .buffer_unordered(most)
             .collect::<()>()
             .await;
     }
@@ -103,7 +145,11 @@ impl<'a> Mover<'a> {
         let most = self.context.budget.largest_whole();
         let (small, large): (Vec<_>, Vec<_>) = git.into_iter().partition(|file| file.size <= most);
         groups.extend(large.into_iter().map(Group::Unknown));
-        groups.extend(packed(&small, self.share).into_iter().map(Group::Small));
+        let packed = packed(
+            &small,
+            self.context.budget.share(WorkerOptions::FIRST_STREAMS),
+        );
+        groups.extend(packed.into_iter().map(Group::Small));
         groups
     }
 
@@ -187,18 +233,19 @@ impl<'a> Mover<'a> {
     }
 
     async fn transfer(&self, task: Task<'a>) {
+        let slot = &mut self.gate.enter().await;
         match task {
             Task::Put(file, _) | Task::Unknown(file) if self.outage.is_on() => {
                 self.outage.skip([file]);
             }
             Task::Small(files) if self.outage.is_on() => self.outage.skip(files),
             Task::Put(file, blob) => {
-                let result = self.put(file, blob).await;
+                let result = self.put(file, blob, slot).await;
                 self.record(file, result.map(|()| (blob.sha256, How::Streamed)));
             }
-            Task::Small(files) => self.transfer_small(&files).await,
+            Task::Small(files) => self.transfer_small(&files, slot).await,
             Task::Unknown(file) => {
-                let result = self.transfer_large(file).await;
+                let result = self.transfer_large(file, slot).await;
                 self.record(file, result);
             }
         }
@@ -243,9 +290,9 @@ impl<'a> Mover<'a> {
     }
 
     /// Streams one blob from source to destination; a failed upload starts that blob again.
-    async fn put(&self, file: &File, blob: Blob) -> Result<()> {
+    async fn put(&self, file: &File, blob: Blob, slot: &mut StreamSlot) -> Result<()> {
         let memory = self.reserve_share(file).await;
-        self.put_within(file, blob, &memory).await
+        self.put_within(file, blob, &memory, slot).await
     }
 
     /// The memory in which one blob is read.
@@ -254,9 +301,15 @@ impl<'a> Mover<'a> {
         self.context.budget.reserve(self.share.max(held)).await
     }
 
-    async fn put_within(&self, file: &File, blob: Blob, memory: &Reserved) -> Result<()> {
+    async fn put_within(
+        &self,
+        file: &File,
+        blob: Blob,
+        memory: &Reserved,
+        slot: &mut StreamSlot,
+    ) -> Result<()> {
         let events = &self.context.events;
-        self.retry_upload(|| {
+        self.retry_upload(slot, || {
             let attempt = Arc::new(events.upload_attempt(file.size));
             let body = Body::from(attempt.count(self.context.reader().stream(file, memory)));
             let (reader, again, parts) = (self.context.reader(), file.clone(), attempt.clone());
@@ -274,9 +327,10 @@ impl<'a> Mover<'a> {
         self.context.store.put(blob, body).await
     }
 
-    /// Tries an upload again as the retry policy says: the body is made anew each time.
+    /// Tries an upload again as the retry policy says: the body is made anew each time. Another blob has the slot meanwhile.
     async fn retry_upload<F: Future<Output = Result<()>>>(
         &self,
+        slot: &mut StreamSlot,
         mut upload: impl FnMut() -> F,
     ) -> Result<()> {
         let mut attempts = self.context.http.attempts();
@@ -292,7 +346,8 @@ impl<'a> Mover<'a> {
                 Kind::Expired if error.was_retried() => false,
                 _ => attempts.covers(&error),
             };
-            attempts.wait_after_if(may_pass, error).await?;
+            let pause = attempts.wait_after_if(may_pass, error);
+            self.gate.leave_during(slot, pause).await?;
         }
     }
 }

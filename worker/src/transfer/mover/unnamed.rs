@@ -6,10 +6,11 @@ use hf2ms_hub::{Blob, Error, File, Result, Sha256};
 
 use super::{Mover, Wanted};
 use crate::protocol::How;
+use crate::transfer::gate::StreamSlot;
 
 impl<'a> Mover<'a> {
     /// Reads files that fit into memory, learns their SHA-256, and puts those that the destination lacks.
-    pub(super) async fn transfer_small(&self, files: &[&'a File]) {
+    pub(super) async fn transfer_small(&self, files: &[&'a File], slot: &mut StreamSlot) {
         let bytes = files.iter().map(|file| file.size);
         let memory = &self.context.budget.reserve(bytes.sum()).await;
         let read = stream::iter(files).map(|file| async move {
@@ -38,21 +39,29 @@ impl<'a> Mover<'a> {
             .map(|(file, blob, _)| (*file, *blob))
             .collect();
         match self.ask_store(&blobs).await {
-            Ok(missing) => self.put_small(contents, &self.verdicts(missing)).await,
+            Ok(missing) => {
+                let wanted = self.verdicts(missing);
+                self.put_small(contents, &wanted, slot).await;
+            }
             Err(error) => {
                 self.fail_all(contents.into_iter().map(|(file, ..)| file), &error);
             }
         }
     }
 
-    async fn put_small(&self, contents: Vec<(&'a File, Blob, Bytes)>, wanted: &Wanted) {
+    async fn put_small(
+        &self,
+        contents: Vec<(&'a File, Blob, Bytes)>,
+        wanted: &Wanted,
+        slot: &mut StreamSlot,
+    ) {
         for (file, blob, content) in contents {
             let result = match wanted.get(&blob.sha256) {
                 None => Ok((blob.sha256, How::Reused)),
                 Some(Err((kind, reason))) => Err(Error::new(*kind, reason)),
                 Some(Ok(())) => {
                     let body = || stream::once(std::future::ready(Ok(content.clone()))).boxed();
-                    let put = self.retry_upload(|| {
+                    let put = self.retry_upload(slot, || {
                         let attempt = self.context.events.upload_attempt(blob.size);
                         async move { self.upload(blob, attempt.count(body()).into()).await }
                     });
@@ -64,7 +73,11 @@ impl<'a> Mover<'a> {
     }
 
     /// Reads a large file once to learn its SHA-256, and again to send it.
-    pub(super) async fn transfer_large(&self, file: &File) -> Result<(Sha256, How)> {
+    pub(super) async fn transfer_large(
+        &self,
+        file: &File,
+        slot: &mut StreamSlot,
+    ) -> Result<(Sha256, How)> {
         let memory = self.reserve_share(file).await;
         self.halted()?;
         let sha256 = self.context.reader().digests(file, &memory).await?.sha256;
@@ -78,7 +91,7 @@ impl<'a> Mover<'a> {
             None if missing.wanted.is_empty() => return Ok((sha256, How::Reused)),
             _ => {}
         }
-        self.put_within(file, blob, &memory).await?;
+        self.put_within(file, blob, &memory, slot).await?;
         Ok((sha256, How::Streamed))
     }
 }

@@ -1,20 +1,23 @@
 //! A file's bytes in order, read by several ranges at once into a bounded window.
 //!
 //! At most `ranges` pieces are requested at a time. The first is handed on as it arrives, while the others fill their channels. A
-//! piece that breaks goes on where it stopped, and the consumer of the stream does not notice.
+//! piece that breaks goes on where it stopped, and the consumer of the stream does not notice. Where the consumer waits for slow
+//! connections, more and smaller pieces are requested at a time ([`pace`]).
+
+mod pace;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::{FutureExt, StreamExt, stream};
 use hf2ms_hub::http::{HttpOptions, exactly};
 use hf2ms_hub::{BlobSource, ByteStream, Digest, Error, File, GitSha1, Kind, Result, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use self::pace::RangePace;
 use super::budget::Reserved;
 
 const MOST_RANGES: u64 = 8;
@@ -25,22 +28,29 @@ const SMALLEST_FRAME: u64 = 4 << 10;
 /// Frames of a file that is read in one go which may wait: each has some hundred KiB at most. The kernel reads ahead; what waits
 /// here leaves the processor's caches before it is hashed.
 const FRAMES_AHEAD: u64 = 2;
+/// The memory for each of them, with what connections hold of the same file.
+const LARGEST_FRAMES: u64 = 1 << 20;
 
-/// How a file is read: so many pieces at once, each of so many bytes.
+/// How a file is read: so many pieces at once, each of so many bytes, within so many bytes of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Window {
     ranges: u64,
     piece: u64,
+    share: u64,
 }
 
 impl Window {
     /// The window that fits into `share` bytes of memory.
     fn within(share: u64) -> Self {
         match (share / SMALLEST_PIECE).min(MOST_RANGES) {
-            0 | 1 => Self::WHOLE,
+            0 | 1 => Self {
+                share,
+                ..Self::WHOLE
+            },
             ranges => Self {
                 ranges,
                 piece: share / ranges,
+                share,
             },
         }
     }
@@ -49,12 +59,22 @@ impl Window {
     const WHOLE: Self = Self {
         ranges: 1,
         piece: u64::MAX,
+        share: u64::MAX,
     };
+
+    /// The same memory for another number of pieces.
+    fn of_ranges(self, ranges: u64) -> Self {
+        Self {
+            ranges,
+            piece: self.share / ranges.max(1),
+            ..self
+        }
+    }
 
     /// Frames of one piece that may wait to be handed on.
     fn capacity(&self) -> u64 {
         if self.ranges == 1 {
-            FRAMES_AHEAD
+            (self.share / LARGEST_FRAMES).clamp(1, FRAMES_AHEAD)
         } else {
             (self.piece / SMALLEST_FRAME).max(16)
         }
@@ -211,25 +231,31 @@ impl Reader {
             return Ok(());
         }
         let mut body = self.source.read(file, range.clone()).await?;
-        while let Some(frame) = body.next().await {
+        // Room comes first: a frame that waits for it would be one more in memory.
+        while let Ok(room) = frames.reserve().await {
+            let Some(frame) = body.next().await else {
+                return is_whole(file, range);
+            };
             let mut frame = frame?;
             range.start += frame.len() as u64;
             let skipped = (*skip).min(frame.len() as u64);
             *skip -= skipped;
             let _ = frame.split_to(usize::try_from(skipped).unwrap_or(frame.len()));
-            if !frame.is_empty() && frames.send(Ok(frame)).await.is_err() {
-                return Ok(());
+            if !frame.is_empty() {
+                room.send(Ok(frame));
             }
         }
-        if range.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::new(
-                Kind::Transient,
-                format!("{}: the body ended early", file.path),
-            ))
-        }
+        Ok(())
     }
+}
+
+/// Whether nothing is left of the range when its body has ended.
+fn is_whole(file: &File, left: &Range<u64>) -> Result<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{}: the body ended early", file.path);
+    Err(Error::new(Kind::Transient, message))
 }
 
 /// The first `length` bytes: a server without ranges gives what follows a part, too.
@@ -273,6 +299,8 @@ struct Ordered {
     reader: Reader,
     file: File,
     window: Window,
+    /// Whether more ranges would be faster; absent where the file is read in one go.
+    pace: Option<RangePace>,
     pieces: VecDeque<Piece>,
     /// Where the next piece starts.
     next: u64,
@@ -295,10 +323,12 @@ impl Drop for Piece {
 
 impl Ordered {
     fn new(reader: Reader, file: File, window: Window) -> Self {
+        let pace = (window.ranges > 1).then(|| RangePace::new(reader.http.clock.now(), window));
         Self {
             reader,
             file,
             window,
+            pace,
             pieces: VecDeque::new(),
             next: 0,
             delivered: 0,
@@ -322,10 +352,10 @@ impl Ordered {
     async fn next(&mut self) -> Option<Result<Bytes>> {
         loop {
             self.fill();
-            let head = self.pieces.front_mut()?;
-            match head.frames.recv().await {
+            match self.receive().await? {
                 Some(Ok(frame)) => {
                     self.delivered += frame.len() as u64;
+                    self.follow_pace();
                     return Some(Ok(frame));
                 }
                 Some(Err(error))
@@ -343,6 +373,32 @@ impl Ordered {
         }
     }
 
+    /// What comes next of the head, if there is one: `None` at its end.
+    async fn receive(&mut self) -> Option<Option<Result<Bytes>>> {
+        let head = self.pieces.front_mut()?;
+        let Some(pace) = &mut self.pace else {
+            return Some(head.frames.recv().await);
+        };
+        let ready = head.frames.recv().now_or_never();
+        if let Some(received) = ready {
+            return Some(received);
+        }
+        let clock = &self.reader.http.clock;
+        let begun = clock.now();
+        let received = head.frames.recv().await;
+        pace.waited(clock.now() - begun);
+        Some(received)
+    }
+
+    /// Reads the rest by more ranges, or by fewer, where that is faster.
+    fn follow_pace(&mut self) {
+        let now = self.reader.http.clock.now();
+        let pace = self.pace.as_mut();
+        if let Some(ranges) = pace.and_then(|pace| pace.ranges(now, self.delivered)) {
+            self.window = self.window.of_ranges(ranges);
+        }
+    }
+
     /// The head's channel closed although bytes are missing: its task panicked.
     fn head_died(&self) -> bool {
         let rest = self.pieces.len() as u64 - 1;
@@ -355,6 +411,10 @@ impl Ordered {
                 .next
                 .saturating_add(self.window.piece)
                 .min(self.file.size);
+            // Pieces of another size may be under way.
+            if !self.pieces.is_empty() && end - self.delivered > self.window.share {
+                return;
+            }
             let piece = self.spawn(self.next..end, 0, self.window.capacity());
             self.pieces.push_back(piece);
             self.next = end;
