@@ -1,5 +1,5 @@
-//! The benchmark "a plan beside the Python tool's chunks" of docs/benchmarks.md: reads a plan of `hf2ms plan` on stdin, and
-//! simulates its chunks and those that the Python tool would make of the same files, on the same containers of Modal.
+//! The benchmark "a plan beside the Python tool's chunks" of docs/benchmarks.md. It reads a plan of `hf2ms plan` on stdin, and
+//! simulates its chunks on containers of Modal. It does the same with the chunks that the Python tool would make of these files.
 //!
 //! The Python tool puts the small files (those outside LFS) into chunk 0. Then it takes the large ones by next-fit
 //! decreasing: each into the last chunk if it fits there, else into a new one.
@@ -145,9 +145,9 @@ mod tests {
     }
 
     /// The published case: a dataset of 3.3 TB in 678 files, of which two are small ones outside LFS (a README and
-    /// `.gitattributes`). The sizes of the archives were not published. Here they grow evenly from 4.764 to 5.0 GB, because
-    /// six of them must fit into 30 GB, and seven into no chunk, for 676 to fill the 113 chunks that were; one takes what is
-    /// missing to 3.3 TB, which is within the same range.
+    /// `.gitattributes`). The sizes of the archives were not published. Here they grow evenly from 4.764 to 5.0 GB. So
+    /// six of them fit into 30 GB, seven into no chunk, and 676 fill the 113 chunks that were. One takes what is missing to
+    /// 3.3 TB, which is within the same range.
     fn published() -> Vec<Moving> {
         let even = (0..675_u64)
             .map(|n| 4_764_000_000 + n * 349_000)

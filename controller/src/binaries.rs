@@ -24,7 +24,7 @@ pub fn find((name, variable): (&str, &str)) -> CliResult<PathBuf> {
             Ok(path)
         } else {
             Err(CliError::usage(format!(
-                "{variable} names {named}, which is no file"
+                "{variable} names {named}, which is no file: set it to the path of {name}"
             )))
         };
     }

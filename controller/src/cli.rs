@@ -68,6 +68,9 @@ Defaults of options stand in ~/.config/hf2ms/config.toml, by verb and by profile
   on = \"docker\"
 --show-config says what is set where; --FLAG=false takes a flag of the file back.
 
+Topics: hf2ms help TOPIC, which is one of private, tokens, filters, prune, resume, engines, costs, mirrors,
+  exit-codes, words
+
 Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage;
 3 refused (token, permission, not found, cost); 4 content is not what it should be;
 130 interrupted, or not confirmed.";

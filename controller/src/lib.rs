@@ -2,7 +2,7 @@
 //!
 //! The way down from the command line: [`cli`] parses, a verb in [`verbs`] does one command; [`copy`] copies one repo,
 //! which [`batch`] does for many repos and [`revisions`] for all branches and tags of one; [`mirror`] carries a Git repo.
-//! Below them: [`engine`] runs workers, [`runs`] keeps what a run leaves, [`estimate`] and [`simulate`] say what it will take,
+//! Below them: [`engine`] runs workers, [`runs`] keeps what a run leaves, [`estimate`] and [`simulate`] say what it will take.
 //! [`args`] and [`settings`] are what the user asked for, [`ui`] is what the user reads.
 
 pub mod args;

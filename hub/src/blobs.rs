@@ -19,9 +19,9 @@ pub trait BlobSource: Send + Sync {
     /// Opens `range` of a file. The stream ends after exactly that many bytes or with an error.
     ///
     /// # Errors
-    /// [`crate::Kind::Transient`] when the stream broke (ask for the rest), [`crate::Kind::Expired`] when the address was too
-    /// old (ask again: the address is renewed), [`crate::Kind::RangeIgnored`] when the server gives the whole file only (ask
-    /// for all of it), [`crate::Kind::Corrupt`] when the content is longer than declared.
+    /// [`crate::Kind::Transient`] when the stream broke (ask for the rest); [`crate::Kind::Expired`] when the address was too
+    /// old (ask again: the address is renewed); [`crate::Kind::RangeIgnored`] when the server gives the whole file only (ask
+    /// for all of it); [`crate::Kind::Corrupt`] when the content is longer than declared.
     async fn read(&self, file: &File, range: Range<u64>) -> Result<ByteStream>;
 }
 

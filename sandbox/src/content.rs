@@ -234,7 +234,7 @@ pub fn fill(seed: u64, offset: u64, mut out: &mut [u8]) {
 }
 
 /// The bytes of a seed from `at` on, `most` or fewer. Each frame of them is one tile, the same for the whole seed and made
-/// once, but for a stamp at its start that tells where it stands: sending them costs next to nothing.
+/// once. A stamp at its start tells where it stands. Sending them costs next to nothing.
 fn piece(seed: u64, at: u64, most: usize) -> Bytes {
     let (frame, inside) = (at / FRAME as u64, (at % FRAME as u64) as usize);
     if inside < STAMP {

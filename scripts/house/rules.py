@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Iterator
 
 from house.crate import Crate, cycles
+from house.messages import WITHOUT_ADVICE, without_remedy
+from house.sentences import LONGEST_SENTENCE, comment_lines, long_sentences, topic_lines
 from house.source import Rust, closing
 from house.vocabulary import OLD_NAMES, RIDDLES
 
@@ -53,6 +55,9 @@ PAUSES = (
     ("controller/src/verbs/stop.rs", "end", "polls a process until it has ended"),
 )
 
+# Pages that tests write of the code: what they say is mended there.
+GENERATED = ("docs/reference.md", "docs/json.md")
+
 PUBLIC_TYPE = re.compile(r"\bpub(?:\([^)]*\))?\s+(?:struct|enum|trait|type|union)\s+(\w+)")
 SLEEP = re.compile(r"\bsleep(?:_until)?\s*\(")
 # A function of such a name that sleeps is a pause in every file of its crate; any other, in its own file.
@@ -60,7 +65,7 @@ WAITS = re.compile(r"pause|wait|sleep|delay|back_?off")
 # A row of the walk of one blob: a number, a file, a function.
 WALK_STEP = re.compile(r"\| \d+ \| (\S+\.rs) \| `(\w+)` \|")
 DOC_PATH = re.compile(r"(?<![\w./-])((?:hub|worker|controller|sandbox|scripts|docs|tests|modal|docker)/[\w./{},*<>-]*[\w}*/])")
-RULES = ("imports", "names", "hubs", "pauses", "lengths", "words", "links", "walk", "format")
+RULES = ("imports", "names", "hubs", "pauses", "lengths", "words", "remedies", "sentences", "links", "walk", "format")
 
 
 @dataclass(frozen=True, order=True)
@@ -260,6 +265,28 @@ class House:
         for riddle, advice in RIDDLES.items():
             for found in re.finditer(rf"\b{riddle}\b", text, re.I):
                 yield Breach(path, line + text[: found.start()].count("\n"), "words", f"`{found.group()}` is a riddle; {advice}")
+
+    def remedies(self) -> Iterator[Breach]:
+        """Each error of the command line says what to do."""
+        excused = {(path, name) for path, name, _ in WITHOUT_ADVICE}
+        used = set()
+        for path, line, name, words in without_remedy(self.sources("controller")):
+            used.add((path, name))
+            if (path, name) not in excused:
+                yield Breach(path, line, "remedies", f"\"{words[:60]}\" of `{name}` does not say what to do; say it after a colon")
+        for path, name in sorted(excused - used):
+            if (self.root / path).exists():
+                yield Breach("scripts/house/messages.py", 1, "remedies", f"`{name}` of {path} says what to do; take it out of WITHOUT_ADVICE")
+
+    def sentences(self) -> Iterator[Breach]:
+        """Sentences of comments, help and docs are short."""
+        texts = [(file.path, comment_lines(file.text)) for file in self.rust]
+        texts += [(path, self.read(path).splitlines()) for path in self.docs() if path not in GENERATED]
+        texts += [(path, topic_lines(self.read(path))) for path in self.paths("*.txt", "controller")]
+        for path, lines in texts:
+            for line, count, begins in long_sentences(lines):
+                text = f"a sentence of {count} words, at most {LONGEST_SENTENCE}: \"{begins} ..\"; make two of it"
+                yield Breach(path, line, "sentences", text)
 
     def docs(self) -> list[str]:
         tops = [str(path.relative_to(self.root)) for path in self.root.glob("*.md")]

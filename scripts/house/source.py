@@ -33,6 +33,16 @@ def closing(code: str, start: int) -> int:
     return len(code)
 
 
+def arguments(code: str, start: int) -> int:
+    """The end of the call whose parenthesis opens at `start`."""
+    depth = 0
+    for found in re.compile(r"[()]").finditer(code, start):
+        depth += 1 if found.group() == "(" else -1
+        if depth == 0:
+            return found.end()
+    return len(code)
+
+
 def body_start(code: str, start: int) -> int | None:
     """Where the block of the item or the loop at `start` opens; None when a `;` ends it before."""
     depth = 0

@@ -178,6 +178,44 @@ def test_files_are_short(path, most, lint):
     only(lint("lengths", {path: "\n" * (most + 1)}), f"{path}:1", f"{most + 1} lines, at most {most}")
 
 
+BARE = 'fn f() { Err(CliError::usage(format!("{name} is no file"))) }\n'
+
+
+def test_an_error_without_advice_is_found(lint):
+    only(lint("remedies", {"controller/src/a.rs": BARE}), "controller/src/a.rs:1", "{name} is no file", "does not say what to do")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        BARE.replace("is no file", "is no file: check the path"),
+        BARE.replace('format!("{name} is no file")', 'format!("{name}: {error}; {}", remedy(kind))'),
+        'fn f() { let line = format!("{name} is no file: check the path"); Err(CliError::new(Exit::Usage, line)) }\n',
+        f"#[cfg(test)]\nmod tests {{ {BARE} }}\n",
+    ],
+)
+def test_an_error_with_advice_is_fine(code, lint):
+    assert lint("remedies", {"controller/src/a.rs": code}) == []
+
+
+LONG = " ".join(["word"] * 25) + ".\n"
+
+
+@pytest.mark.parametrize("path, text", [("docs/a.md", LONG), ("hub/src/a.rs", f"// {LONG}"), ("controller/src/a.txt", LONG), ("docs/a.md", f"| a | {LONG.strip()} |\n")])
+def test_a_long_sentence_is_found(path, text, lint):
+    only(lint("sentences", {path: text}), f"{path}:1", "a sentence of 25 words")
+
+
+def test_short_sentences_examples_and_code_are_fine(lint):
+    short = " ".join(["word"] * 12)
+    files = {
+        "docs/a.md": f"{short}: {short}; {short}.\n\n    {LONG}\n```\n{LONG}```\nA `{LONG.strip()}` is code ({short}).\n",
+        "controller/src/a.txt": f"{short}.\n\n  {LONG}",
+        "hub/src/a.rs": f'const A: &str = "{LONG.strip()}";\n',
+    }
+    assert lint("sentences", files) == []
+
+
 @pytest.mark.parametrize("text", ["struct Crew;", "fn in_words() {}", "#[cfg(test)]\nmod tests { fn judge() {} }", "/// Asks the `Errand`.\nfn f() {}"])
 def test_old_private_names_are_found_in_code_and_quotes(text, lint):
     only(lint("words", {"controller/src/a.rs": text + "\n"}), "controller/src/a.rs:", "is an old private name; say")
@@ -243,4 +281,4 @@ def test_breaches_are_printed_counted_and_told_by_the_exit_code(tmp_path):
     assert found.returncode == 1
     first, last = found.stdout.splitlines()
     assert first.startswith("hub/src/a.rs:1: [words] ") and last == "1 breach of the house rules (1 words)"
-    assert run("nonsense").returncode == 2 and set(RULES) >= {"imports", "names", "hubs", "pauses", "lengths", "words", "links", "format"}
+    assert run("nonsense").returncode == 2 and set(RULES) >= {"imports", "names", "hubs", "pauses", "lengths", "words", "remedies", "sentences", "links", "format"}

@@ -168,7 +168,11 @@ fn nearest<'a>(pattern: &str, paths: impl Iterator<Item = &'a RepoPath>) -> Opti
 
 fn set(patterns: &[String]) -> CliResult<GlobSet> {
     let mut set = GlobSetBuilder::new();
-    let bad = |error: globset::Error| CliError::usage(format!("not a pattern: {error}"));
+    let bad = |error: globset::Error| {
+        CliError::usage(format!(
+            "not a pattern: {error}; write it as '*.json' or 'folder/*'"
+        ))
+    };
     for pattern in patterns {
         let below = if pattern.ends_with('/') {
             format!("{pattern}*")

@@ -77,7 +77,11 @@ pub type Line = CliResult<SourceLine>;
 /// It can't be read.
 pub fn read_file(path: &Path) -> CliResult<Vec<Line>> {
     let name = path.display().to_string();
-    let bad = |error: std::io::Error| CliError::usage(format!("{name}: {error}"));
+    let bad = |error: std::io::Error| {
+        CliError::usage(format!(
+            "{name}: {error}; check the path of the list, or give - to read standard input"
+        ))
+    };
     let mut text = String::new();
     if name == "-" {
         std::io::stdin().read_to_string(&mut text).map_err(bad)?;

@@ -343,7 +343,7 @@ impl BatchSummary {
         let again = match failed.clone().any(|row| row.may_pass) {
             true => "; the same command goes on",
             false if counts.get(RepoStatus::Failed) > 0 => {
-                "; what failed fails again until its reason is gone"
+                "; mend the reasons, then run the same command again"
             }
             false => "",
         };
@@ -418,7 +418,7 @@ repo               destination  state    visible to  files  bytes  reason
 org/a              org/a        moved    private         6   8 MB
 datasets/org/long  me/b         skipped  -               -      -  exists
 org/c              org/c        failed   -               -      -  model org/c is gated
-3 repos: 1 moved, 1 skipped, 1 failed; 6 files, 8 MB, 1 min 01 s; what failed fails again until its reason is gone";
+3 repos: 1 moved, 1 skipped, 1 failed; 6 files, 8 MB, 1 min 01 s; mend the reasons, then run the same command again";
         assert_eq!(summary().readable(), expected);
     }
 

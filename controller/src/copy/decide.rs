@@ -165,14 +165,20 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
             hf2ms_hub::path::escape(&error.to_string())
         ))
     };
-    let content = std::fs::read(file).map_err(|error| bad(&error))?;
+    let content = std::fs::read(file)
+        .map_err(|error| bad(&format!("{error}; check the path of the plan")))?;
     if is_of_revisions(&content) {
         return Err(bad(
             &"its plans are for all revisions of a repo: hf2ms migrate SOURCE --all-revisions carries them out together",
         ));
     }
-    let mut plan: Plan = serde_json::from_slice(&content).map_err(|error| bad(&error))?;
-    plan.check().map_err(|error| bad(&error))?;
+    let no_plan = |error: &dyn std::fmt::Display| {
+        bad(&format!(
+            "{error}; give a plan that hf2ms plan SOURCE --out FILE wrote"
+        ))
+    };
+    let mut plan: Plan = serde_json::from_slice(&content).map_err(|error| no_plan(&error))?;
+    plan.check().map_err(|error| no_plan(&error))?;
     for (at, access) in [
         (&plan.source, settings.access(plan.source.hub)),
         (&plan.destination, settings.access_to(plan.destination.hub)),
@@ -180,8 +186,8 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
         let endpoint = &access.endpoint;
         if at.endpoint != *endpoint {
             return Err(bad(&format!(
-                "it is for {} at {}, but the environment names {endpoint}",
-                at.hub, at.endpoint
+                "it is for {} at {}, but the environment names {endpoint}: set {} to that address, or make the plan again",
+                at.hub, at.endpoint, access.endpoint_name
             )));
         }
     }

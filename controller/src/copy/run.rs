@@ -157,7 +157,9 @@ impl CopyRun<'_> {
     fn engine(&self) -> CliResult<&dyn Engine> {
         match &self.runner {
             Some(Runner::Engine(engine)) => Ok(engine.as_ref()),
-            _ => Err(CliError::usage("there is nobody here to work")),
+            _ => Err(CliError::usage(
+                "this run has no workers: run the same command again",
+            )),
         }
     }
 

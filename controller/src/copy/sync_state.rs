@@ -129,8 +129,8 @@ impl SyncStates {
     }
 }
 
-/// How far the destination's listing is believed: as the newest run left it when that has compared all of these files and found them
-/// well, and no further after anyone else's commit, a run that ended early, or one that could not read a content.
+/// How far the destination's listing is believed. That is as the newest run left it, when that has compared all of these files and
+/// found them well. It goes no further after anyone else's commit, a run that ended early, or one that could not read a content.
 pub fn trust_in(runs: &Runs, destination: &DestinationRepo, filter: &Filter) -> Trust {
     let to_here =
         |run: &RunRecord| run.verb == RunVerb::Migrate && run.destination == destination.at;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Engine, Network};
 use crate::runs::RunDir;
+use crate::settings::remedies::remedy;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
@@ -167,15 +168,20 @@ impl Ended {
     /// The error of a job that gave no result; `worker` is the name of its worker for the user.
     pub fn into_error(self, worker: &str) -> CliError {
         match self {
-            Self::Refused(kind, error) => CliError::new(Exit::of(kind), error),
+            Self::Refused(kind, error) => {
+                CliError::new(Exit::of(kind), format!("{error}; {}", remedy(kind)))
+            }
             Self::Crashed(why, _) => CliError::new(
                 Exit::Incomplete,
-                format!("the {worker} died {ATTEMPTS} times: {why}"),
+                format!(
+                    "the {worker} died {ATTEMPTS} times: {why}; see hf2ms logs last, then run the same command again"
+                ),
             ),
             Self::Finished(exit, output) => {
-                let why = output
-                    .failure
-                    .map_or_else(|| "it gave no result".to_owned(), |(_, error)| error);
+                let why = output.failure.map_or_else(
+                    || "it gave no result; run the same command again".to_owned(),
+                    |(kind, error)| format!("{error}; {}", remedy(kind)),
+                );
                 CliError::new(
                     if exit == Exit::Done {
                         Exit::Incomplete
@@ -231,8 +237,11 @@ impl SingleJob<'_> {
     }
 
     async fn attempt(&self, job: &impl Serialize) -> CliResult<Ended> {
-        let json = serde_json::to_string(job)
-            .map_err(|error| CliError::usage(format!("the job can't be written: {error}")))?;
+        let json = serde_json::to_string(job).map_err(|error| {
+            CliError::usage(format!(
+                "the job can't be written: {error}; run the same command again"
+            ))
+        })?;
         let (verb, number) = (self.verb, 0);
         let progress = Progress::of_job(self.screen, self.title, self.of);
         progress.begin(number);

@@ -1,5 +1,5 @@
 //! Slots for workers: as many chunks at a time as there are workers, over all repos of one command. The heaviest waiting
-//! chunk gets the next slot, so that no worker idles while a repo has work, and no large chunk is left for the end.
+//! chunk gets the next slot. So no worker idles while a repo has work, and no large chunk is left for the end.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -86,7 +86,7 @@ impl CostBudget {
             (Err(failure), Some(limit)) if has_others => Err(CliError::new(
                 failure.exit(),
                 format!(
-                    "with the repos before it this would cost about {} $, and --max-cost allows {limit} $: it was not begun",
+                    "with the repos before it this would cost about {} $, and --max-cost allows {limit} $: it was not begun; give more, or use --include",
                     dollars(sum.dollars)
                 ),
             )),

@@ -169,10 +169,13 @@ impl Estimate {
         screen.json(&self.event());
         if self.files > 0 {
             screen.status(format!(
-                "{} to move for {}; there already: {}{}",
+                "{} to move for {}{}{}",
                 self.to_move(),
                 files(self.files),
-                self.there_already(),
+                match self.there {
+                    0 => String::new(),
+                    _ => format!("; there already: {}", self.there_already()),
+                },
                 self.stored_already()
             ));
             screen.status(format!(

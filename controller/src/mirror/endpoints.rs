@@ -327,7 +327,7 @@ fn login(
     };
     let bad = |bad| {
         CliError::usage(format!(
-            "the {}'s credentials can't be used: {bad} (see {token_name})",
+            "the {}'s credentials can't be used: {bad}; copy {token_name} again",
             side.name()
         ))
     };

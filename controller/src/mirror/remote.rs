@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::endpoints::GitEndpoint;
+use crate::settings::remedies::remedy;
 use crate::settings::{Environment, Settings};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
@@ -86,7 +87,7 @@ impl<'a> PullMirror<'a> {
         if !asked {
             return match args.wait || args.create_project {
                 true => Err(CliError::usage(
-                    "--wait and --create-project go with --pull-by gitlab",
+                    "--wait and --create-project go with --pull-by gitlab: give it too, or leave them out",
                 )),
                 false => Ok(None),
             };
@@ -103,7 +104,7 @@ impl<'a> PullMirror<'a> {
             {
                 let platform = hf2ms_hub::path::escape(&platform);
                 return Err(CliError::usage(format!(
-                    "MIRROR_PLATFORM is {platform}, and only gitlab can pull by itself"
+                    "MIRROR_PLATFORM is {platform}, and only gitlab can pull by itself: leave --use-remote-mirror out, and hf2ms mirrors"
                 )));
             }
             _ => (),
@@ -134,8 +135,11 @@ impl<'a> PullMirror<'a> {
     /// # Errors
     /// The token can't be sent as a password.
     pub fn login(&self) -> CliResult<Token> {
-        Token::login("oauth2", self.token.secret())
-            .map_err(|bad| CliError::usage(format!("GITLAB_API_TOKEN can't be used: {bad}")))
+        Token::login("oauth2", self.token.secret()).map_err(|bad| {
+            CliError::usage(format!(
+                "GITLAB_API_TOKEN can't be used: {bad}; copy it again"
+            ))
+        })
     }
 
     /// Sets the mirror up, starts it and, if that was asked, waits until GitLab says that it has pulled: how the mirror stands then.
@@ -250,7 +254,10 @@ impl<'a> PullMirror<'a> {
                     let why = settings.redact(&hf2ms_hub::path::escape(&why));
                     return Err(CliError::new(
                         Exit::Incomplete,
-                        format!("GitLab could not pull {}: {why}", self.source.at.endpoint),
+                        format!(
+                            "GitLab could not pull {}: {why}; check the source's login, or leave --pull-by out, and hf2ms mirrors",
+                            self.source.at.endpoint
+                        ),
                     ));
                 }
                 None => tokio::select! {
@@ -267,25 +274,32 @@ impl<'a> PullMirror<'a> {
         let line = match error.kind() {
             Kind::Unauthorized => {
                 format!(
-                    "{api} does not take GITLAB_API_TOKEN (or TARGET_TOKEN): it needs a valid token with the scope api"
+                    "{api} does not take GITLAB_API_TOKEN (or TARGET_TOKEN): set a valid token that has the scope api"
                 )
             }
             Kind::Denied if error.status().is_some() => format!(
-                "the token may not set up a mirror of {project}: it needs the scope api and a maintainer's role ({})",
+                "the token may not set up a mirror of {project}: give it the scope api and a maintainer's role ({})",
                 error.message()
             ),
-            Kind::NotFound | Kind::Denied => format!("{project} on {api}: {}", error.message()),
-            Kind::Disabled => format!("{api}: {}", error.message()),
-            _ => format!("{project} on {api}: {error}"),
+            Kind::NotFound => format!(
+                "{project} on {api}: {}; check GITLAB_PROJECT_PATH, or give --create-project",
+                error.message()
+            ),
+            Kind::Denied => format!(
+                "{project} on {api}: {}; check GITLAB_API_TOKEN",
+                error.message()
+            ),
+            Kind::Disabled => format!("{api}: {}; check GITLAB_API_BASE", error.message()),
+            kind => format!("{project} on {api}: {error}; {}", remedy(kind)),
         };
         CliError::new(Exit::of(error.kind()), settings.redact(&line))
     }
 }
 
 fn address(endpoint: &str) -> CliResult<Url> {
-    endpoint
-        .parse()
-        .map_err(|_| CliError::usage("the target is no address"))
+    endpoint.parse().map_err(|_| {
+        CliError::usage("the target is no address: expected https://host/path/repo.git")
+    })
 }
 
 fn origin_of(url: &Url) -> String {
@@ -324,9 +338,10 @@ fn token(own: Option<String>, api: &str, target: &Url, endpoint: &GitEndpoint) -
             "GITLAB_API_BASE is at another host than the target: set GITLAB_API_TOKEN for it",
         ));
     }
-    let login = endpoint
-        .login
-        .as_ref()
-        .ok_or_else(|| CliError::refused("GITLAB_API_TOKEN is not set, and neither is TARGET_TOKEN: one with the scope api is needed"))?;
+    let login = endpoint.login.as_ref().ok_or_else(|| {
+        CliError::refused(
+            "neither GITLAB_API_TOKEN nor TARGET_TOKEN is set: set one that has the scope api",
+        )
+    })?;
     Token::parse(login.secret()).map_err(bad)
 }

@@ -244,7 +244,7 @@ impl MirrorRun<'_> {
             == target.at.endpoint.trim_end_matches(".git")
         {
             return Err(CliError::usage(format!(
-                "{} is both source and target",
+                "{} is both source and target: give another address with -t",
                 source.at.endpoint
             )));
         }

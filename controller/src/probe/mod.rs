@@ -118,7 +118,7 @@ impl Probe {
         let access = settings.access_to(hub);
         let side = side_of(hub, self.kind, access, "hf2ms/probe")?;
         let wire = Wire::open(&side, settings.http(), Arc::clone(budget))
-            .map_err(|error| CliError::usage(format!("{hub}: {error}")))?;
+            .map_err(|error| CliError::usage(format!("{hub}: {error}; check its endpoint")))?;
         let Some(probe) = probe_of(hub) else {
             return Ok(());
         };

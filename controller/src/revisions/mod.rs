@@ -5,8 +5,8 @@
 //! whether they all succeeded.
 //!
 //! All blobs move first, by the same workers. Then one revision after the other is committed, since a hub takes one commit of a
-//! repo at a time. A branch or tag that is absent is built on a temporary branch and gets its name after the verification, so that
-//! nobody sees half of one and a killed run leaves no wrong name.
+//! repo at a time. A branch or tag that is absent is built on a temporary branch, and gets its name after the verification. So
+//! nobody sees half of one, and a killed run leaves no wrong name.
 
 pub mod plan;
 pub mod publish;
@@ -111,7 +111,7 @@ impl RevisionsCopy<'_> {
         let options = self.options;
         if options.watch == DetachMode::Detached {
             return Err(CliError::usage(
-                "--detach is not for --all-revisions: revisions are written one after the other, from here",
+                "--all-revisions writes one revision after the other from this machine: leave --detach out",
             ));
         }
         let RevisionsPlan { survey, estimate } = match self.plan(route, Purpose::Write).await? {

@@ -202,7 +202,7 @@ impl<'a> RevisionPlanner<'a> {
     fn sides(&self, target: &RevisionTarget) -> CliResult<(SourceRepo, DestinationRepo)> {
         let first = target
             .first()
-            .ok_or_else(|| CliError::usage("a revision without a name"))?;
+            .ok_or_else(|| CliError::usage("a revision has no name: name it with --revision"))?;
         Ok((
             self.source
                 .at_commit(&target.commit, &first.source, self.options.settings)?,
@@ -224,9 +224,9 @@ impl<'a> RevisionPlanner<'a> {
             WriteTo::Branch(named) => at(RefKind::Branch, named),
             WriteTo::ExistingTag(named) => at(RefKind::Tag, named),
             WriteTo::TemporaryBranch => {
-                let branch = target
-                    .temporary_branch()
-                    .ok_or_else(|| CliError::usage("a commit that is none"))?;
+                let branch = target.temporary_branch().ok_or_else(|| {
+                    CliError::usage("a revision has no commit: name it with --revision")
+                })?;
                 self.destination
                     .at_branch(&branch, None, self.options.settings)
             }

@@ -106,7 +106,7 @@ impl RefPublisher<'_> {
         }
         let head = head.ok_or_else(|| {
             CliError::refused(format!(
-                "{} does not say where it stands",
+                "{} does not say where it stands: run the same command again",
                 destination.at.hub
             ))
         })?;
@@ -114,7 +114,7 @@ impl RefPublisher<'_> {
             Ok(()) => Ok(head.clone()),
             Err(error) if error.kind() == Kind::Conflict => {
                 let why = format!(
-                    "someone else made the {} {name} meanwhile, and it stands elsewhere",
+                    "someone else made the {} {name} meanwhile, and it stands elsewhere: delete it there, or leave it",
                     kind.name()
                 );
                 Err(CliError::new(Exit::Incomplete, why))
@@ -163,9 +163,13 @@ impl RefPublisher<'_> {
                 .map(|refs| refs.find(named.kind, &named.destination))
             {
                 Ok(Some(action)) if action == commit => continue,
-                Ok(Some(action)) => format!("it was made at {commit}, and stands at {action}"),
-                Ok(None) => "it was made, and is not there".to_owned(),
-                Err(error) => format!("it was made, and could not be looked at again: {error}"),
+                Ok(Some(action)) => format!(
+                    "it was made at {commit}, and someone moved it to {action}: look at it there"
+                ),
+                Ok(None) => "it was made, and is not there: run the same command again".to_owned(),
+                Err(error) => format!(
+                    "it was made, and could not be looked at again: {error}; run the same command again"
+                ),
             };
             let own = |row: &&mut RevisionRow| {
                 row.kind == named.kind.name() && row.destination == named.destination.as_str()

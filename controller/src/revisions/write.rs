@@ -108,7 +108,7 @@ async fn prepare_temporary_branch(
     let base = context.base.as_ref().ok_or_else(|| {
         let (hub, id) = (destination.at.hub, &destination.at.id);
         CliError::refused(format!(
-            "{hub} does not say where {id} stands: no branch can be made"
+            "{hub} does not say where {id} stands, so that no branch can be made: run the same command again"
         ))
     })?;
     match create_ref(

@@ -64,7 +64,9 @@ fn taken(path: &Path, destination: &RepoAt) -> CliError {
     let (repo, hub) = (&destination.id, destination.hub);
     CliError::new(
         Exit::Incomplete,
-        format!("run {holder} is writing to {repo} on {hub}: wait until it ends, or stop it"),
+        format!(
+            "run {holder} is writing to {repo} on {hub}: wait until it ends, or end it with hf2ms stop {holder}"
+        ),
     )
 }
 

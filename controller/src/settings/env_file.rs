@@ -70,7 +70,7 @@ impl EnvFile {
 
     fn of_a_stranger(path: &Path, named: Option<&Path>) -> CliResult<Self> {
         let line = format!(
-            "{} belongs to another user and is not read, since it could send tokens elsewhere",
+            "{} belongs to another user and is not read, since it could send tokens elsewhere: copy it to a file of your own, or set the variables",
             path.display()
         );
         match named {

@@ -60,3 +60,35 @@ pub fn may_pass(kind: Kind) -> bool {
             | Kind::Transient
     )
 }
+
+/// Every kind of error there is, so that no table of messages lacks one.
+#[cfg(test)]
+pub(crate) fn every_kind() -> Vec<Kind> {
+    let schema = schemars::schema_for!(Kind).to_value();
+    let kinds = schema["oneOf"].as_array().cloned().unwrap_or_default();
+    let kinds: Vec<Kind> = kinds
+        .into_iter()
+        .filter_map(|kind| serde_json::from_value(kind["const"].clone()).ok())
+        .collect();
+    assert!(kinds.len() > 15 && kinds.contains(&Kind::Usage));
+    kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::errors::says_what_to_do;
+
+    #[test]
+    fn every_kind_has_a_remedy_and_only_what_may_pass_is_simply_run_again() {
+        for kind in every_kind() {
+            let advice = remedy(kind);
+            assert!(
+                says_what_to_do(&format!("x: {advice}")),
+                "{kind:?}: {advice}"
+            );
+            let says_again = advice.starts_with("run the same command again");
+            assert!(!says_again || may_pass(kind), "{kind:?}: {advice}");
+        }
+    }
+}

@@ -81,7 +81,7 @@ impl CliError {
                 "; a file is where a folder has to be: move it away, or name another place"
             }
             ErrorKind::NotFound => "; check the path",
-            _ => "",
+            _ => "; check that disk, then run the same command again",
         };
         Self::new(
             Exit::Incomplete,
@@ -110,5 +110,63 @@ impl From<Interrupted> for CliError {
 impl From<BadRepoRef> for CliError {
     fn from(bad: BadRepoRef) -> Self {
         Self::usage(bad.to_string())
+    }
+}
+
+/// Whether a line says what to do: tests of every table of messages ask it.
+#[cfg(test)]
+pub(crate) fn says_what_to_do(line: &str) -> bool {
+    const REMEDIES: [&str; 21] = [
+        "run the same command again",
+        "run it again",
+        "set ",
+        "check ",
+        "use ",
+        "give ",
+        "ask ",
+        "get ",
+        "leave ",
+        "make room",
+        "move it",
+        "correct ",
+        "rename ",
+        "delete ",
+        "start it",
+        "join ",
+        "raise ",
+        "support can help",
+        "read by",
+        "pip install",
+        "let this account",
+    ];
+    let words = line.split_once([':', ';']).map_or("", |(_, rest)| rest);
+    REMEDIES.iter().any(|remedy| words.contains(remedy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_of_a_file_names_it_and_says_what_to_do() {
+        let kinds = [
+            ErrorKind::NotFound,
+            ErrorKind::PermissionDenied,
+            ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::StorageFull,
+            ErrorKind::QuotaExceeded,
+            ErrorKind::NotADirectory,
+            ErrorKind::AlreadyExists,
+            ErrorKind::Interrupted,
+            ErrorKind::Other,
+        ];
+        for kind in kinds {
+            let path = std::path::Path::new("/state/runs");
+            let line = CliError::file(path, &kind.into()).to_string();
+            assert!(
+                line.starts_with("/state/runs: ") && says_what_to_do(&line),
+                "{kind:?}: {line}"
+            );
+        }
     }
 }

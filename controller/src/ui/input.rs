@@ -43,7 +43,7 @@ pub async fn all() -> Option<String> {
     .await
 }
 
-/// The result of a read of stdin. A thread of its own reads, because the runtime would wait for one of its own to end, and a person
+/// The result of a read of stdin. A thread of its own reads, because the runtime would wait for one of its own to end. A person
 /// who presses Ctrl-C answers no more.
 async fn read(read: impl FnOnce() -> io::Result<String> + Send + 'static) -> Option<String> {
     let (tell, told) = oneshot::channel();

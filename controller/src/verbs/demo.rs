@@ -20,8 +20,8 @@ const REPO: &str = "alice/tiny-model";
 
 /// Copy a small model between two hubs on this machine, to see it work
 ///
-/// Starts the sandbox (loopback hubs that behave like Hugging Face and ModelScope), puts a model of about 65 MB on the one,
-/// copies it to the other with this program, and copies it again. No account, no network, nothing kept.
+/// The demo starts the sandbox: loopback hubs that behave like Hugging Face and ModelScope. It puts a model of about 65 MB on the
+/// one, copies it to the other with this program, and copies it again. It needs no account and no network, and keeps nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
@@ -60,7 +60,9 @@ async fn show(screen: &Screen, worker: &Path, folder: &Path) -> CliResult<Exit> 
         if !status.success() {
             return Err(CliError::new(
                 Exit::Incomplete,
-                format!("the migration ended with {status}"),
+                format!(
+                    "the migration ended with {status}: see its last line, then run hf2ms demo again"
+                ),
             ));
         }
     }
@@ -98,8 +100,11 @@ fn model() -> Value {
 
 /// This program, started as a user would.
 async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> CliResult<ExitStatus> {
-    let program = std::env::current_exe()
-        .map_err(|error| CliError::usage(format!("this program can't be found: {error}")))?;
+    let program = std::env::current_exe().map_err(|error| {
+        CliError::usage(format!(
+            "this program can't be found: {error}; start it by its whole path"
+        ))
+    })?;
     let mut command = without_hubs(&program);
     command
         .args(["migrate", REPO])
@@ -117,10 +122,11 @@ async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> CliResult<E
         .env("XDG_CONFIG_HOME", folder.join("config"))
         .env("HF2MS_STATE", folder.join("state"))
         .env("HF2MS_WORKER", worker);
-    command
-        .status()
-        .await
-        .map_err(|error| CliError::usage(format!("hf2ms can't be started: {error}")))
+    command.status().await.map_err(|error| {
+        CliError::usage(format!(
+            "hf2ms can't be started: {error}; start it by its whole path"
+        ))
+    })
 }
 
 /// A program that knows no token, no endpoint and no proxy of the user.
@@ -135,8 +141,12 @@ fn without_hubs(program: &Path) -> Command {
 impl Sandbox {
     async fn start(folder: &Path) -> CliResult<Self> {
         let binary = find(SANDBOX)?;
-        let failed =
-            |why: String| CliError::usage(format!("{} can't be started: {why}", binary.display()));
+        let failed = |why: String| {
+            CliError::usage(format!(
+                "{} can't be started: {why}; build it again with cargo build --bins",
+                binary.display()
+            ))
+        };
         let mut command = without_hubs(&binary);
         command
             .args(["serve", "--parent-stdin", "--dir"])
@@ -185,18 +195,20 @@ impl Sandbox {
 
     async fn ask(&self, method: &str, path: &str, body: &str) -> CliResult<Value> {
         let host = self.address("admin").trim_start_matches("http://");
-        let answer = ask(host, method, path, body)
-            .await
-            .map_err(|error| CliError::usage(format!("the sandbox does not answer: {error}")))?;
+        let answer = ask(host, method, path, body).await.map_err(|error| {
+            CliError::usage(format!(
+                "the sandbox does not answer: {error}; run hf2ms demo again"
+            ))
+        })?;
         let (head, json) = answer.split_once("\r\n\r\n").unwrap_or_default();
         if !head.starts_with("HTTP/1.1 200") {
             return Err(CliError::usage(format!(
-                "the sandbox refuses {path}: {json}"
+                "the sandbox refuses {path}: {json}; build both programs anew with cargo build --bins"
             )));
         }
         serde_json::from_str(json).map_err(|error| {
             CliError::usage(format!(
-                "the sandbox says something else to {path}: {error}"
+                "the sandbox's answer to {path} can't be read: {error}; build both programs anew with cargo build --bins"
             ))
         })
     }

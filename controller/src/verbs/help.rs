@@ -6,82 +6,148 @@ use hf2ms_worker::protocol::Exit;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
-/// Explain a verb, or the words of reports: `hf2ms help words`
+/// Explain a verb or a task, as `hf2ms help migrate` or `hf2ms help private`; alone, list both
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A verb, or `words`
+    /// A verb or a topic
     #[arg(value_name = "VERB|TOPIC")]
     what: Option<String>,
 }
 
-/// The topics, each with its text.
-const TOPICS: [(&str, &str); 1] = [("words", WORDS)];
+/// A task, or a matter that belongs to no verb.
+#[derive(Debug, Clone, Copy)]
+pub struct Topic {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is about, in one line.
+    pub about: &'static str,
+    /// The text.
+    pub text: &'static str,
+}
 
-const WORDS: &str = "\
-Words of plans, reports and tables, in the order in which a copy meets them:
+/// All topics, in the order in which they are listed.
+pub const TOPICS: [Topic; 10] = [
+    Topic {
+        name: "private",
+        about: "Private and gated repos: who may see the copy",
+        text: include_str!("topics/private.txt"),
+    },
+    Topic {
+        name: "tokens",
+        about: "Which token is for what, and where it is read from",
+        text: include_str!("topics/tokens.txt"),
+    },
+    Topic {
+        name: "filters",
+        about: "Copying a part of a repo",
+        text: include_str!("topics/filters.txt"),
+    },
+    Topic {
+        name: "prune",
+        about: "What is deleted at the destination, and when",
+        text: include_str!("topics/prune.txt"),
+    },
+    Topic {
+        name: "resume",
+        about: "Going on after a stop, a crash or a failure",
+        text: include_str!("topics/resume.txt"),
+    },
+    Topic {
+        name: "engines",
+        about: "Workers on this machine, in containers, in the cloud",
+        text: include_str!("topics/engines.txt"),
+    },
+    Topic {
+        name: "costs",
+        about: "What a run will take, and limits on it",
+        text: include_str!("topics/costs.txt"),
+    },
+    Topic {
+        name: "mirrors",
+        about: "Git repos with their whole history, kept up to date",
+        text: include_str!("topics/mirrors.txt"),
+    },
+    Topic {
+        name: "exit-codes",
+        about: "How a command ends, for scripts",
+        text: include_str!("topics/exit-codes.txt"),
+    },
+    Topic {
+        name: "words",
+        about: "The words of plans, reports and tables",
+        text: include_str!("topics/words.txt"),
+    },
+];
 
-  blob          the content of a file, named by its SHA-256; several files may share one
-  chunk         the files that one worker is given at a time; safe to carry out twice
-  worker        a process or container that carries blobs from the source to the destination
-  to move       blobs whose content has to go from the source to the destination
-  moved         blobs whose content was sent
-  reused        blobs that the destination's hub had already, of whatever repo; nothing was sent
-  duplicate     a file of the same content as another file of the repo; its content is sent once
-  inline        a file that goes into a commit itself, because the hub keeps it in Git and not as a blob
-  unchanged     a file that stood at the destination already, with the same content
-  held back     the last bytes of a blob, until its digest is right; also README.md, config.json and indexes,
-                while another file has failed for now: no repo looks complete before it is
-  conflict      a file that someone else changed at the destination meanwhile: it is left alone
-  retry         a request or an upload that was tried again after a failure
-  replaced      a worker that died; its chunk was given to another
-  refused       an entry of the source that no destination takes: an unlawful path, a submodule
-  failed        a file that is not at the destination, with the reason and what to do
-  not deleted   files that --prune was to delete and that stay, with the reason
-  equal         a file with the same size and content on both sides
-  missing       a file of the source that the destination does not have
-  different     a file whose content differs between both sides
-  unread        a file that could not be compared, with the reason
-  extra         a file that only the destination has; no error
-  skipped       a repo that was left as it is, with the reason
-  there already a repo whose files all stood at the destination
-
-Exit codes: hf2ms --help. What each verb does: hf2ms help VERB.";
+/// From this similarity on, of 0 to 1, a name may be what was meant.
+const ALIKE: f64 = 0.7;
 
 /// Prints what is asked for.
 ///
 /// # Errors
 /// There is neither a verb nor a topic of this name.
 pub fn run(args: &Args, mut program: Command, screen: &Screen) -> CliResult<Exit> {
+    program.build();
     let help = match args.what.as_deref() {
-        None => program.render_long_help().to_string(),
+        None => overview(&program),
         Some(what) => of_topic(what)
             .map(str::to_owned)
             .or_else(|| of_verb(what, &mut program))
-            .ok_or_else(|| unknown(what))?,
+            .ok_or_else(|| unknown(what, &program))?,
     };
     screen.print(help.trim_end());
     Ok(Exit::Done)
 }
 
+/// The verbs and the topics, a line each.
+fn overview(program: &Command) -> String {
+    let verbs = verbs(program).map(|verb| {
+        let about = verb.get_about().map(ToString::to_string);
+        row(verb.get_name(), &about.unwrap_or_default())
+    });
+    let topics = TOPICS.iter().map(|topic| row(topic.name, topic.about));
+    let lines = ["Verbs: hf2ms help VERB shows the options of one".to_owned()]
+        .into_iter()
+        .chain(verbs)
+        .chain([String::new(), "Topics: hf2ms help TOPIC".to_owned()])
+        .chain(topics)
+        .chain([
+            String::new(),
+            "Examples and variables: hf2ms --help".to_owned(),
+        ]);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn row(name: &str, about: &str) -> String {
+    format!("  {name:<13} {about}")
+}
+
+fn verbs(program: &Command) -> impl Iterator<Item = &Command> {
+    program.get_subcommands().filter(|verb| !verb.is_hide_set())
+}
+
 fn of_topic(name: &str) -> Option<&'static str> {
-    TOPICS
-        .iter()
-        .find(|(topic, _)| *topic == name)
-        .map(|(_, text)| *text)
+    let topic = TOPICS.iter().find(|topic| topic.name == name)?;
+    Some(topic.text)
 }
 
 fn of_verb(name: &str, program: &mut Command) -> Option<String> {
-    program.build();
     let verb = program.find_subcommand_mut(name)?;
     Some(verb.render_long_help().to_string())
 }
 
-fn unknown(what: &str) -> CliError {
-    let topics: Vec<&str> = TOPICS.iter().map(|(topic, _)| *topic).collect();
+fn unknown(what: &str, program: &Command) -> CliError {
+    let names = verbs(program).map(Command::get_name);
+    let names = names.chain(TOPICS.iter().map(|topic| topic.name));
+    let nearest = names
+        .map(|name| (strsim::jaro_winkler(&what.to_lowercase(), name), name))
+        .filter(|(similarity, _)| *similarity >= ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| format!(" (the nearest is {name})"));
     CliError::usage(format!(
-        "there is no verb and no topic {}: hf2ms --help lists the verbs, and the topics are {}",
+        "there is no verb and no topic {}{}: run hf2ms help, which lists both",
         hf2ms_hub::path::escape(what),
-        topics.join(", ")
+        nearest.unwrap_or_default()
     ))
 }
 
@@ -90,7 +156,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_word_has_one_line_that_fits_a_terminal() {
+    fn each_topic_fits_a_terminal_and_two_screens() {
+        for topic in TOPICS {
+            let lines: Vec<&str> = topic.text.lines().collect();
+            let widest = lines.iter().map(|line| line.chars().count()).max();
+            assert!(
+                lines.len() <= 46 && widest <= Some(110),
+                "{}: {} lines, {widest:?} wide",
+                topic.name,
+                lines.len()
+            );
+        }
+    }
+
+    #[test]
+    fn each_word_has_one_line() {
+        let words = of_topic("words").unwrap();
         for word in [
             "inline",
             "duplicate",
@@ -100,8 +181,22 @@ mod tests {
             "refused",
             "held back",
         ] {
-            assert_eq!(WORDS.matches(&format!("\n  {word} ")).count(), 1, "{word}");
+            assert_eq!(words.matches(&format!("\n  {word} ")).count(), 1, "{word}");
         }
-        assert!(WORDS.lines().all(|line| line.chars().count() <= 110));
+    }
+
+    #[test]
+    fn the_topic_of_exit_codes_has_every_code_and_no_other() {
+        let is_code = |word: &str| word.chars().all(|c| c.is_ascii_digit());
+        let told: Vec<i32> = of_topic("exit-codes")
+            .unwrap()
+            .lines()
+            .filter(|line| line.starts_with("  "))
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|word| is_code(word))
+            .map(|word| word.parse().unwrap())
+            .collect();
+        let known = (0..256).filter(|code| Exit::from_code(*code).is_some());
+        assert_eq!(told, known.collect::<Vec<_>>());
     }
 }

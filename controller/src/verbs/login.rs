@@ -99,7 +99,9 @@ pub async fn run(args: &LoginArgs, screen: &Screen, stop: &Stop) -> CliResult<Ex
             file.path().display()
         )),
         (false, Exit::Done) => {
-            return Err(CliError::usage("no token was given: nothing is kept"));
+            return Err(CliError::usage(
+                "no token was given: nothing is kept; run hf2ms login again",
+            ));
         }
         (false, _) => (),
     }
@@ -119,10 +121,15 @@ async fn typed(
         let page = token_page(hub, &access.endpoint);
         let question = format!("token of {hub}, from {page} (not shown; empty to leave it out): ");
         let typed = input::hidden_line(|| screen.ask(question)).await;
-        typed
-            .map_err(|error| CliError::usage(format!("the terminal can't hide a token: {error}")))?
+        typed.map_err(|error| {
+            CliError::usage(format!(
+                "the terminal can't hide a token: {error}; use --with-token"
+            ))
+        })?
     };
-    let text = text.ok_or_else(|| CliError::usage("standard input can't be read as text"))?;
+    let text = text.ok_or_else(|| {
+        CliError::usage("standard input can't be read as text: write the token alone into it")
+    })?;
     Ok(Some(text).filter(|text| !text.trim().is_empty()))
 }
 
@@ -149,8 +156,11 @@ async fn checked(
     };
     let warning = plain_http_warning(&access.endpoint, "the token");
     warning.iter().for_each(|line| screen.warn(line));
-    let at = any_repo(hub, &access)
-        .ok_or_else(|| CliError::usage(format!("{hub} has no accounts that can be asked for")))?;
+    let at = any_repo(hub, &access).ok_or_else(|| {
+        CliError::usage(format!(
+            "{hub} has no accounts that can be asked for: set its token in the environment"
+        ))
+    })?;
     let account = account(&at, &access, settings).await.map_err(|error| {
         let failure = explain(&error, &at, &access, AccessMode::Write);
         let why = match error.kind() {

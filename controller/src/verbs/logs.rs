@@ -77,7 +77,7 @@ async fn of_the_cloud(
 ) -> CliResult<()> {
     let nowhere = || {
         CliError::usage(format!(
-            "run {} never reached Modal: there are no logs of it",
+            "run {0} never reached Modal, so that it has no logs there: see hf2ms status {0}",
             record.id
         ))
     };

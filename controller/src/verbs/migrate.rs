@@ -23,7 +23,7 @@ use crate::ui::screen::Screen;
 
 /// Copy a repo: plan, stream, commit, verify
 ///
-/// Both sides are listed, what differs is streamed from hub to hub without touching the disk, committed once, and every
+/// Both sides are listed, and what differs is streamed from hub to hub without touching the disk. It is committed once, and every
 /// file is compared at the end. Stopped or killed anywhere, the same command goes on where it was.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -293,7 +293,7 @@ impl Args {
             (true, true) => LfsPolicy::Missing,
             (false, true) => {
                 return Err(CliError::usage(
-                    "--allow-missing goes with GIT_LFS_SKIP_SMUDGE=1: otherwise missing LFS objects are moved",
+                    "--allow-missing goes with GIT_LFS_SKIP_SMUDGE=1: set that too, or leave --allow-missing out, and missing LFS objects are moved",
                 ));
             }
         };

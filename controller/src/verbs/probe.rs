@@ -19,10 +19,10 @@ use crate::ui::screen::{Screen, size};
 
 /// Hold the live hubs against what this program believes of them
 ///
-/// Makes a private scratch repo, hf2ms-probe-RANDOM, on each hub that has a token, tries one assumption after the other in it, and
-/// deletes it where the hub allows that (ModelScope does not: the address to click is told). Nothing of yours is read. Without --speed it
-/// sends and reads less than 100 MB in at most 200 requests. The report names no token, account or repo: please open an issue with it
-/// where something differs.
+/// The probe makes a private scratch repo, hf2ms-probe-RANDOM, on each hub that has a token. It tries one assumption after the other
+/// in it, and deletes it where the hub allows that (ModelScope does not: the address to click is told). Nothing of yours is read.
+/// Without --speed it sends and reads less than 100 MB in at most 200 requests. The report names no token, account or repo: please
+/// open an issue with it where something differs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

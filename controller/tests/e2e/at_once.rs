@@ -447,7 +447,7 @@ fn a_second_controller_says_who_is_first_and_the_lock_dies_with_its_holder() {
     second.refused_with(
         1,
         &format!(
-            "run {id} is writing to alice/model on ModelScope: wait until it ends, or stop it"
+            "run {id} is writing to alice/model on ModelScope: wait until it ends, or end it with hf2ms stop"
         ),
     );
     let asked = ["ms.batch", "ms.files", "hf.tree"].map(|route| world.requests(route));

@@ -137,7 +137,7 @@ fn a_second_controller_says_who_is_first() {
     );
     second.refused_with(
         1,
-        "is writing to alice/model on ModelScope: wait until it ends, or stop it",
+        "is writing to alice/model on ModelScope: wait until it ends, or end it with hf2ms stop",
     );
     running.signal("-INT");
     assert_eq!(running.wait().code, 130);

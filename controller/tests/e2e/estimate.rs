@@ -67,7 +67,7 @@ fn it_is_said_before_it_starts_what_it_will_take() {
     let ran = world.run(&["migrate", "alice/model"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     for words in [
-        "5 MB to move for 6 files; there already: 0 files",
+        "5 MB to move for 6 files\n",
         "expected: 1 worker, about",
         "assumed: 80 MB/s a worker",
     ] {

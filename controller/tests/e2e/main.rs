@@ -34,5 +34,6 @@ mod reports;
 mod revisions;
 mod server;
 mod spaces;
+mod topics;
 mod words;
 mod xet;

@@ -1,7 +1,7 @@
 //! One HTTP client for all hubs. Its layers, outermost first:
 //!
 //! [`Http::send`] tries again ([`retry`]) what may pass. Each try is an [`exchange`]: redirects are followed by hand
-//! ([`redirect`]), the host's rate limit is kept ([`rate_limit`]), credentials go to the hub's own origin only ([`origin`]),
+//! ([`redirect`]), the host's rate limit is kept ([`rate_limit`]), credentials go to the hub's own origin only ([`origin`]);
 //! names resolve to no private address ([`resolve`]), the user's proxy is used if there is one ([`proxy`]), and a transfer
 //! that stands still is given up ([`stall`]). Content that a server packed unasked is unpacked ([`encoding`]). A response that
 //! means an error becomes a [`crate::Error`], read by the hub's own [`ErrorDecoder`].

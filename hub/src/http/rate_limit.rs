@@ -23,7 +23,7 @@ impl RateLimit {
         }
     }
 
-    /// Returns when the host may be asked again. Each caller waits longer than the host said, by a random part, so that
+    /// Returns when the host may be asked again. Each caller waits longer than the host said, by a random part. So
     /// the requests of all workers don't arrive in the same instant.
     pub(crate) async fn wait(&self, host: &str) {
         loop {

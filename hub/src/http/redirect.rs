@@ -17,8 +17,8 @@ pub(crate) const MOST_HOPS: usize = 10;
 /// The address that a response redirects to; `None` when the response is no redirect.
 ///
 /// # Errors
-/// [`Kind::Refused`] for a redirect without a usable address, to plain http, or of a request that changes something to an origin
-/// that the asked one does not trust. To a trusted origin the request is repeated with its method and body: hubs redirect from a
+/// [`Kind::Refused`] for a redirect without a usable address or to plain http. It is also the error for a request that changes something,
+/// where the new origin is none that the asked one trusts. To a trusted origin the request is repeated with its method and body: hubs redirect from a
 /// repo's old name, and from http to https.
 pub(crate) fn target(
     method: &Method,

@@ -1,5 +1,5 @@
-//! Asking the hub: addresses, the request's id, and one retry loop around sending *and* opening the
-//! envelope, because an answer can break, or say no, after its 200.
+//! Asking the hub: addresses, the request's id, and one retry loop. The loop is around sending *and* opening the envelope, because
+//! an answer can break, or say no, after its 200.
 
 use std::sync::atomic::Ordering;
 

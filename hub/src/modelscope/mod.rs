@@ -1,7 +1,7 @@
 //! ModelScope as a source and as a destination: a table of contents. Facts: modelscope-hub 0.5.1.
 //!
 //! [`api`] sends requests and opens the envelopes of their answers, [`errors`] decodes them, [`wire`] has the JSON. [`list_repos`] lists
-//! an owner's repos, [`repo`] describes and creates a repo, [`resolve`] finds commits, [`tree`] and [`entries`] list files,
+//! an owner's repos, [`repo`] describes and creates a repo, [`resolve`] finds commits, [`tree`] and [`entries`] list files;
 //! [`unhashed`] learns digests that are not listed, [`oss`] has the files beside a dataset's repo, [`read`] opens files. [`placement`]
 //! says where a file goes, [`upload`] is the protocol by which [`crate::lfs`] stores blobs, [`put`] its PUT, [`commit`] writes. [`refs`] has branches and tags, which
 //! [`push`] makes by Git; [`space`] is the studio.

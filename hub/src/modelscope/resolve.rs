@@ -64,8 +64,8 @@ impl ModelScopeRepo {
         Advertisement::parse(&body)
     }
 
-    /// A request to Git's door: by an agent that is let in there, and as a signed one, since what the door says of the password,
-    /// which may be another than the API's token, says nothing about the token.
+    /// A request to Git's door, by an agent that is let in there. It counts as signed: the door's answer about the password, which
+    /// may be another than the API's token, says nothing about the token.
     pub(super) fn to_git(&self, request: Request) -> Request {
         let request = request.headers(user_agent::git()).signed().once();
         match &self.token {

@@ -1,9 +1,9 @@
 //! The whole file tree, where one answer may hold only part of it: models and spaces are silently cut at
 //! 3,000 entries and then walked folder by folder; datasets come in pages.
 //!
-//! A folder that alone holds as many entries as an answer can, ends the listing with an error: a listing
-//! known to be short would let verification call present files lost, and a plan write them again at each
-//! run, so whoever asks must know rather than find a note beside it.
+//! A folder that alone holds as many entries as an answer can, ends the listing with an error. With a listing
+//! known to be short, verification would call present files lost, and a plan would write them again at each
+//! run. So whoever asks must know rather than find a note beside it.
 
 use std::sync::atomic::Ordering;
 

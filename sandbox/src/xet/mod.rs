@@ -1,5 +1,5 @@
-//! Xet behind Hugging Face: the real CAS server of xet-core, on a port of its own that nobody else is told, and what of the hub's
-//! blobs is in it. It starts when it is first needed.
+//! Xet behind Hugging Face: the real CAS server of xet-core, on a port of its own that nobody else is told. This says which of the
+//! hub's blobs are in it. It starts when it is first needed.
 
 mod carrier;
 pub mod door;

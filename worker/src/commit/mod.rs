@@ -1,6 +1,6 @@
 //! The commits of a run: stored blobs and inline files become the destination's branch. One worker of a run does this.
 //!
-//! [`batches`] cuts the changeset into commits, [`reading`] gets the content that a commit carries, [`writing`] sends it,
+//! [`batches`] cuts the changeset into commits, [`reading`] gets the content that a commit carries, [`writing`] sends it;
 //! [`branch`] compares the branch with what the plan saw, and [`refused`] finds the files that the hub refuses.
 
 mod batch_size;

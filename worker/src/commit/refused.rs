@@ -1,4 +1,4 @@
-//! Batches that the hub refuses. Files that the hub names are left out or stored again, files that it does not name are found by
+//! Batches that the hub refuses. Files that the hub names are left out or stored again. Files that it does not name are found by
 //! halving the batch, and commits that came too soon are spaced.
 
 use std::collections::HashSet;

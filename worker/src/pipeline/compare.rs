@@ -277,8 +277,8 @@ mod tests {
         }
     }
 
-    /// A file that the source names by Git's id and the destination by its SHA-256, compared while so many bytes of the budget of
-    /// 256 KiB are taken.
+    /// A comparison while so many bytes of the budget of 256 KiB are taken. The source names the file by Git's id, the destination by
+    /// its SHA-256.
     async fn compared_within(taken: u64, wrong: bool) -> Option<(Verification, usize)> {
         let mut source = FakeSource::default();
         let file = source.git("README.md", content(600_000, 1));

@@ -30,8 +30,8 @@ impl Plan {
         })
     }
 
-    /// The changeset, once the chunks have ended. It leaves out the files whose blob is in no receipt, which are in
-    /// [`Plan::unsent`], and those that the destination lists as they are to be.
+    /// The changeset, once the chunks have ended. Left out are the files whose blob is in no receipt, which are in
+    /// [`Plan::unsent`]. So are those that the destination lists as they are to be.
     pub fn change(&self, receipts: &[Receipt]) -> Changeset {
         let sent = Sent::of(self, receipts);
         Changeset {

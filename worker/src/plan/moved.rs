@@ -1,4 +1,4 @@
-//! Changes of a source during the copy. A source whose hub tells no commit is read by the name of a branch, so that its listing at the
+//! Changes of a source during the copy. A source whose hub tells no commit is read by the name of a branch. So its listing at the
 //! end is compared with the plan.
 
 use std::collections::HashMap;

@@ -12,7 +12,7 @@ pub const MOST: usize = 64;
 /// stream's share of the budget is (docs/benchmarks.md).
 const MEMORY_A_STREAM: u64 = 4 << 20;
 
-/// A connection that takes so many bytes a second needs no others beside the first ones, as far as anyone can tell at the start.
+/// A connection that takes so many bytes a second needs no others beside the first ones, so far as the start can tell.
 const FAST_CONNECTION: f64 = 32e6;
 /// Until so many streams a worker of slower connections grows at once, before it can know what more streams are worth: buffers of the
 /// system take the first bytes of each, however slow the line is behind them.
@@ -24,8 +24,8 @@ const SETTLE: Duration = Duration::from_millis(1000);
 /// A rate is measured until each stream has stored two blobs, but for so long at least and at most.
 const LEAST_MEASURE: Duration = Duration::from_millis(3000);
 const MOST_MEASURE: Duration = Duration::from_millis(12_000);
-/// More streams are kept where the rate has grown by this part of what it would have, had each new stream brought as much as the
-/// others.
+/// More streams are kept where the rate has grown by this part of what is expected. Expected is that each new stream brings as
+/// much as the others.
 const WORTH: f64 = 0.4;
 /// Fewer streams are kept where the rate is this part of what it was.
 const AS_FAST: f64 = 0.97;

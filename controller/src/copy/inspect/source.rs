@@ -96,7 +96,7 @@ impl SourceRepo {
         if let Some(why) = self.filter.leaves_nothing(&listing) {
             let (id, hub, revision) = (&at.id, at.hub, &self.repo.asked);
             return Err(CliError::usage(format!(
-                "{why}, of {id} at {revision} on {hub}: nothing would be copied"
+                "{why}, of {id} at {revision} on {hub}: nothing would be copied; change --include or --exclude"
             )));
         }
         self.repo.warnings.extend(self.filter.unused(&listing));
@@ -133,9 +133,15 @@ async fn explained(route: &Route, settings: &Settings, error: SourceError) -> Cl
         }
         SourceError::Hub(at, error) => hub_error(&error, &at, settings, AccessMode::Read),
         error @ SourceError::NoCommit(_) => {
-            CliError::refused(hf2ms_hub::Error::from(error).message())
+            let error = hf2ms_hub::Error::from(error);
+            CliError::refused(format!(
+                "{}; name one with --revision, or read by --use-git",
+                error.message()
+            ))
         }
-        SourceError::NoKind => CliError::usage("there is no kind to look for"),
+        SourceError::NoKind => CliError::usage(
+            "there is no kind of repo to look for: give --repo-type model, dataset or space",
+        ),
     }
 }
 
@@ -168,14 +174,17 @@ async fn not_found(
         let (id, hub, access) = (&at.id, at.hub, settings.access(at.hub));
         let token = access.token_name;
         let kinds: Vec<String> = route.kinds().iter().map(RepoKind::to_string).collect();
+        let kinds = match kinds.split_last() {
+            Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+            None => String::new(),
+        };
         let rest = if access.token.is_some() {
             format!("and that the account of {token} may see it")
         } else {
             format!("or set {token} if it is private")
         };
         return CliError::refused(format!(
-            "no {} {id} was found on {hub}: check the id, {rest}",
-            kinds.join(" or ")
+            "no {kinds} {id} was found on {hub}: check the id, {rest}"
         ));
     }
     hub_error(error, at, settings, AccessMode::Read)

@@ -25,12 +25,15 @@ pub(super) fn chunk_files(plan: &Plan, run: &str) -> CliResult<Vec<ChunkFile>> {
 }
 
 pub(super) fn chunk_file(chunk: &Chunk) -> CliResult<ChunkFile> {
-    let content = serde_json::to_string(chunk)
-        .map_err(|error| CliError::usage(format!("a chunk can't be written: {error}")))?;
+    let content = serde_json::to_string(chunk).map_err(|error| {
+        CliError::usage(format!(
+            "a chunk can't be written: {error}; use hf2ms migrate"
+        ))
+    })?;
     if content.len() > CONFIG_MAP {
         return Err(CliError::usage(format!(
             "chunk {} takes {} bytes to describe its {} files, and a ConfigMap holds {CONFIG_MAP}: \
-             cut smaller, with more --containers or a smaller --chunk-size",
+             give more --containers or a smaller --chunk-size",
             chunk.chunk,
             content.len(),
             chunk.files.len(),

@@ -73,15 +73,21 @@ pub fn emit(plan: &Plan, cluster: &Cluster) -> CliResult<String> {
     all.push(objects.last_job(!maps.is_empty()));
     // Chunks are long lines, not prose to be folded.
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    let yaml = serde_saphyr::to_string_multiple_with_options(&all, options)
-        .map_err(|error| CliError::usage(format!("the plan can't be written as YAML: {error}")))?;
+    let yaml = serde_saphyr::to_string_multiple_with_options(&all, options).map_err(|error| {
+        CliError::usage(format!(
+            "the plan can't be written as YAML: {error}; use hf2ms migrate"
+        ))
+    })?;
     Ok(objects.header(!maps.is_empty()) + &yaml)
 }
 
 /// A name for all that the plan becomes, the same for the same plan: 46 letters at most, as pods add to it.
 fn name(plan: &Plan) -> CliResult<String> {
-    let json = serde_json::to_vec(plan)
-        .map_err(|error| CliError::usage(format!("the plan can't be written: {error}")))?;
+    let json = serde_json::to_vec(plan).map_err(|error| {
+        CliError::usage(format!(
+            "the plan can't be written: {error}; use hf2ms migrate"
+        ))
+    })?;
     let digest = Sha256::of(&json).to_string();
     let readable: String = plan
         .destination

@@ -183,9 +183,10 @@ impl DaemonAddress {
             DaemonError::Denied => CliError::refused(format!(
                 "no permission to use Docker at {self}: join the group that owns it, or use sudo or podman"
             )),
-            DaemonError::Refused(_, why) => {
-                CliError::new(Exit::Incomplete, format!("Docker at {self} refuses: {why}"))
-            }
+            DaemonError::Refused(_, why) => CliError::new(
+                Exit::Incomplete,
+                format!("Docker at {self} refuses: {why}; check it with hf2ms doctor --on docker"),
+            ),
         }
     }
 }
@@ -278,6 +279,26 @@ mod tests {
             there.iter().any(|known| Path::new(known) == path)
         })
         .map(|place| place.to_string())
+    }
+
+    #[test]
+    fn no_error_of_the_daemon_is_without_a_remedy() {
+        let address = DaemonAddress::Socket("/var/run/docker.sock".into());
+        for error in [
+            DaemonError::Away("no answer".to_owned()),
+            DaemonError::Denied,
+            DaemonError::Refused(500, "no room".to_owned()),
+        ] {
+            // A new variant does not compile until it is above.
+            match error {
+                DaemonError::Away(_) | DaemonError::Denied | DaemonError::Refused(..) => (),
+            }
+            let line = address.failure(&error).to_string();
+            assert!(
+                crate::ui::errors::says_what_to_do(&line) && line.contains("/var/run/docker.sock"),
+                "{line}"
+            );
+        }
     }
 
     #[test]

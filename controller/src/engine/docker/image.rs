@@ -48,7 +48,7 @@ pub async fn own(daemon: &Daemon) -> CliResult<(String, bool)> {
 
 async fn build(daemon: &Daemon, image: &str, worker: &[u8]) -> CliResult<()> {
     let context = context(worker)
-        .map_err(|error| CliError::usage(format!("the image can't be packed: {error}")))?;
+        .map_err(|error| CliError::usage(format!("the image can't be packed: {error}; build it with scripts/image.sh and give --image hf2ms-worker")))?;
     let arguments = std::collections::HashMap::from([("VERSION", VERSION)]);
     let options = BuildImageOptionsBuilder::default()
         .dockerfile("Dockerfile")

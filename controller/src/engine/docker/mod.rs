@@ -152,7 +152,9 @@ impl Docker {
         let cant = |why: &str| {
             CliError::new(
                 hf2ms_worker::protocol::Exit::Incomplete,
-                format!("a container of {image} can't work: {why}"),
+                format!(
+                    "a container of {image} can't work: {why}; check --image, or build the worker again with scripts/build-worker.sh"
+                ),
             )
         };
         let said = self

@@ -5,6 +5,7 @@ pub mod bridge;
 pub mod container_size;
 mod deployment;
 mod envelope;
+mod errors;
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use self::bridge::{Bridge, BridgeError, BridgeErrorKind};
 pub use self::deployment::{AppSize, Deployment};
 pub use self::envelope::{ChunkEnd, Envelope, Finalized, Mirrored};
+pub use self::errors::explain;
 use crate::settings::{Settings, environment, variables};
 use crate::ui::errors::{CliError, CliResult};
 use hf2ms_worker::protocol::{Event, Exit};
@@ -215,7 +217,9 @@ impl Modal {
         let silent = |why: &str| {
             CliError::new(
                 Exit::Incomplete,
-                format!("a container on Modal does not answer its check: {why}"),
+                format!(
+                    "a container on Modal does not answer its check: {why}; run the same command again, or look at https://modal.com/apps"
+                ),
             )
         };
         loop {
@@ -358,72 +362,12 @@ fn redactor(settings: &Settings, variables: &[(String, String)]) -> Redactor {
     )
 }
 
-/// The error of a command for an error of Modal.
-pub fn explain(error: &BridgeError) -> CliError {
-    let said = &error.message;
-    match error.kind {
-        BridgeErrorKind::Missing => CliError::usage(format!(
-            "--on modal needs Python with modal {SDK}: pip install modal=={SDK}, or set HF2MS_PYTHON to a Python that has it ({said})"
-        )),
-        BridgeErrorKind::Unauthorized => CliError::refused(format!(
-            "Modal refuses the token: set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, from https://modal.com/settings/tokens ({said})"
-        )),
-        BridgeErrorKind::Quota => CliError::refused(format!(
-            "Modal gives this workspace no more: use fewer --containers or raise its limits ({said})"
-        )),
-        BridgeErrorKind::Spent => CliError::refused(format!(
-            "Modal's spend limit for this workspace is reached: raise it at https://modal.com/settings/usage, then run the same command again ({said})"
-        )),
-        BridgeErrorKind::NotFound => CliError::refused(format!(
-            "Modal knows no such app or call: was it stopped or deleted there? ({said})"
-        )),
-        BridgeErrorKind::Unreachable | BridgeErrorKind::Busy => CliError::new(
-            Exit::Incomplete,
-            format!(
-                "Modal can't be reached: check the network, then run the same command again ({said})"
-            ),
-        ),
-        BridgeErrorKind::Gone | BridgeErrorKind::Other => {
-            CliError::new(Exit::Incomplete, format!("Modal: {said}"))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
     use std::future::ready;
 
     use super::*;
-
-    #[test]
-    fn every_error_says_what_to_do() {
-        for (kind, exit, words) in [
-            (BridgeErrorKind::Missing, Exit::Usage, "pip install modal=="),
-            (
-                BridgeErrorKind::Unauthorized,
-                Exit::Refused,
-                "set MODAL_TOKEN_ID",
-            ),
-            (BridgeErrorKind::Quota, Exit::Refused, "fewer --containers"),
-            (BridgeErrorKind::Spent, Exit::Refused, "spend limit"),
-            (
-                BridgeErrorKind::Unreachable,
-                Exit::Incomplete,
-                "check the network",
-            ),
-        ] {
-            let failure = explain(&BridgeError {
-                kind,
-                message: "m".into(),
-            });
-            assert_eq!(failure.exit(), exit);
-            assert!(
-                failure.to_string().contains(words) && failure.to_string().contains("(m)"),
-                "{failure}"
-            );
-        }
-    }
 
     fn unreachable() -> BridgeError {
         BridgeError {

@@ -83,7 +83,7 @@ impl DetachMode {
         match (detach, on) {
             (true, EngineKind::Modal) => Ok(Self::Detached),
             (true, _) => Err(CliError::usage(
-                "--detach needs --on modal: elsewhere the work ends with this process",
+                "--detach needs --on modal, since elsewhere the work ends with this process: give --on modal, or leave --detach out",
             )),
             (false, _) => Ok(Self::Attached),
         }

@@ -20,6 +20,7 @@ use crate::engine::modal::{CallEnd, ChunkEnd, Follow, Function, Modal, UNAVAILAB
 use crate::runs::{JournalEntry, RunDir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::nouns::counted;
 use crate::ui::progress::Progress;
 use crate::ui::screen::Screen;
 
@@ -85,7 +86,10 @@ impl RemoteRun<'_> {
         let (run, name) = (self.run.id(), job.name());
         self.screen.status(match calls.chunks.len() {
             0 => format!("run {run}: the {name} is submitted to Modal"),
-            chunks => format!("run {run}: {chunks} chunks and their {name} are submitted to Modal"),
+            chunks => {
+                let chunks = counted(chunks as u64, "chunk");
+                format!("run {run}: {chunks} and the {name} are submitted to Modal")
+            }
         });
     }
 
@@ -199,7 +203,9 @@ impl RemoteRun<'_> {
         let (mut failed, name) = (0, job.name());
         loop {
             let Some(call) = calls.last.clone() else {
-                return Err(CliError::usage(format!("this run has no {name}")));
+                return Err(CliError::usage(format!(
+                    "this run has no call of {name}: run the same command again"
+                )));
             };
             match self
                 .modal
@@ -222,7 +228,9 @@ impl RemoteRun<'_> {
                     if failed == ATTEMPTS {
                         return Err(CliError::new(
                             Exit::Incomplete,
-                            format!("the {name} died {ATTEMPTS} times: {error}"),
+                            format!(
+                                "the {name} died {ATTEMPTS} times: {error}; see hf2ms logs last, then run the same command again"
+                            ),
                         ));
                     }
                     self.submit_last(job, calls).await?;
@@ -266,7 +274,10 @@ impl RemoteRun<'_> {
     /// It is of another form.
     pub fn read<T: DeserializeOwned>(&self, job: &dyn RemoteJob, value: Value) -> CliResult<T> {
         serde_json::from_value(value).map_err(|error| {
-            let line = format!("the {} says what nobody expects: {error}", job.name());
+            let line = format!(
+                "the result of {} can't be read: {error}; run the same command again",
+                job.name()
+            );
             CliError::new(Exit::Incomplete, line)
         })
     }

@@ -55,11 +55,15 @@ impl ConfigFile {
             {
                 return Ok(Self::at(path, Table::new()));
             }
-            Err(error) => return Err(CliError::usage(format!("{shown} can't be read: {error}"))),
+            Err(error) => {
+                return Err(CliError::usage(format!(
+                    "{shown} can't be read: {error}; check the path and its permissions"
+                )));
+            }
         };
         if !is_trusted(found.uid(), user()) {
             return Err(CliError::usage(format!(
-                "{shown} belongs to another user and is not read: it could have repos written elsewhere"
+                "{shown} belongs to another user and is not read: it could have repos written elsewhere; make it your own, or move it away"
             )));
         }
         if found.mode() & 0o022 != 0 {
@@ -68,16 +72,24 @@ impl ConfigFile {
             )));
         }
         if !found.is_file() || found.len() > LONGEST {
-            return Err(CliError::usage(format!("{shown} is no file of options")));
+            return Err(CliError::usage(format!(
+                "{shown} is no file of options: move it away"
+            )));
         }
-        let text = fs::read_to_string(path)
-            .map_err(|error| CliError::usage(format!("{shown} can't be read: {error}")))?;
+        let text = fs::read_to_string(path).map_err(|error| {
+            CliError::usage(format!(
+                "{shown} can't be read: {error}; check the path and its permissions"
+            ))
+        })?;
         let root = text.parse::<Table>().map_err(|bad| {
             let line = bad
                 .span()
                 .map(|span| text[..span.start].matches('\n').count() + 1);
             let line = line.map_or(String::new(), |line| format!(":{line}"));
-            CliError::usage(format!("{shown}{line}: {}", escape(bad.message())))
+            CliError::usage(format!(
+                "{shown}{line}: {}; correct that line",
+                escape(bad.message())
+            ))
         })?;
         let file = Self::at(path, root);
         file.check(&file.root, "", program)?;

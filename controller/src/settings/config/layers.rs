@@ -72,7 +72,7 @@ fn of_variables(
             format!("; the nearest is {near}")
         });
         return Err(CliError::usage(format!(
-            "{name} stands for no option of hf2ms {verb}{near}"
+            "{name} stands for no option of hf2ms {verb}{near}; correct or unset it"
         )));
     }
     let mut found = Vec::new();

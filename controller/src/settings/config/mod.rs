@@ -1,5 +1,5 @@
 //! Defaults of options: from variables, from a profile, and from `config.toml`. They are put behind the words of the command line, as
-//! if they had been typed, so that clap checks them as it checks those.
+//! if they had been typed. So clap checks them as it checks those.
 
 mod file;
 mod layers;

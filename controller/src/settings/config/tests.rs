@@ -249,7 +249,7 @@ fn what_is_wrong_is_named_with_the_file_and_the_nearest_name() {
     let shown = home.refusal("copy x").to_string();
     assert_eq!(
         shown,
-        "HF2MS_COPY_PRUNES stands for no option of hf2ms copy; the nearest is HF2MS_COPY_PRUNE"
+        "HF2MS_COPY_PRUNES stands for no option of hf2ms copy; the nearest is HF2MS_COPY_PRUNE; correct or unset it"
     );
 }
 

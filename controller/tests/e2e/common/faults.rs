@@ -195,8 +195,8 @@ impl Ran {
         self.event("report")
     }
 
-    /// It ended with `code`, and with a report in which exactly these files failed, for these reasons, but for those that were
-    /// held back for them.
+    /// It ended with `code`, and with a report in which exactly these files failed, for these reasons. Files that were held back
+    /// for them don't count.
     pub fn failed(&self, code: i32, files: &[&str], words: &str) -> Value {
         let report = self.event("report");
         let failed = self.failures();

@@ -37,7 +37,7 @@ const REFUSED: [Case<'static>; 10] = [
         &["alice/absent"],
         &[],
         3,
-        "no model or dataset or space alice/absent was found on Hugging Face",
+        "no model, dataset or space alice/absent was found on Hugging Face",
     ),
     (
         &["alice/model", "--revision", "v9"],

@@ -30,8 +30,8 @@ fn start(range: &str) -> u64 {
         .unwrap()
 }
 
-/// The run succeeded; every try but the first went on behind the one before, on the same pinned file, and the
-/// upload that they fed stayed open all the time.
+/// The run succeeded; every try but the first went on behind the one before, on the same pinned file. The upload that they fed
+/// stayed open all the time.
 fn resumed(world: &World, ran: &crate::common::Ran, downloads: usize) {
     assert_eq!(
         ran.done()["retries"],

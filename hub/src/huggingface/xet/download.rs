@@ -1,4 +1,4 @@
-//! A file's bytes out of xorbs, in order and as they arrive: the storage is asked what a segment of the file is made of, and the
+//! A file's bytes out of xorbs, in order and as they arrive. The storage is asked what a segment of the file is made of. The
 //! parts of xorbs that hold it are read one after the other. What comes out is not checked here, like any other source's bytes.
 
 use std::collections::{HashMap, VecDeque};

@@ -1,5 +1,5 @@
-//! Outages. Where several files fail in passing one after the other, and none is stored between them, it is a hub that fails and not
-//! the files: no further file is begun, and one at a time is tried, after growing pauses, until one is stored. Then all go on.
+//! Outages. Where several files fail in passing one after the other, and none is stored between them, the hub fails and not the
+//! files: no further file is begun, and one at a time is tried, after growing pauses, until one is stored. Then all go on.
 //!
 //! A chunk may have fewer files than that. There it is an outage when all that moves has failed in passing and nothing of the chunk
 //! was stored. The fewer files say so, the less time they are given.

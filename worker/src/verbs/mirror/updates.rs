@@ -93,7 +93,7 @@ pub(super) fn sort_answers(updates: &[RefUpdate], pushed: Vec<Pushed>) -> PushRe
     results
 }
 
-/// Two parts to push apart, if that could help: branches and tags without the rest, then halves of them, in which refs of one
+/// Two parts to push apart, if that could help: branches and tags without the rest, then halves of them. Refs of one
 /// commit stay together as long as there are other commits. The rest is refused together: no host takes some hidden refs and not
 /// others.
 pub(super) fn halves(declined: &[Refusal]) -> Option<(Vec<Refusal>, Vec<Refusal>)> {

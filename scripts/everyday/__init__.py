@@ -1,0 +1,1 @@
+"""Ten everyday situations and the page of their transcripts: what scripts/transcripts runs."""
