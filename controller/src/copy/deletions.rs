@@ -58,7 +58,7 @@ pub async fn confirm(plans: &[&Plan], options: &CopyOptions<'_>, screen: &Screen
     let (Some(first), false) = (plans.first(), paths.is_empty()) else {
         return Ok(());
     };
-    if options.prune.is_some_and(|prune| prune.agreed) {
+    if options.yes || options.prune.is_some_and(|prune| prune.agreed) {
         return Ok(());
     }
     let destination = &first.destination;

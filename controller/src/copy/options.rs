@@ -32,6 +32,8 @@ pub struct CopyOptions<'a> {
     pub visibility: VisibilityRequest,
     /// Whether files that only the destination has are deleted; `None` keeps them.
     pub prune: Option<PruneRequest>,
+    /// Whether nobody is asked about deletions, those of a plan from a file among them.
+    pub yes: bool,
     /// Whether files are written that someone else has changed at the destination meanwhile.
     pub overwrite: bool,
     /// What happens to a destination that exists already.
@@ -82,6 +84,7 @@ impl<'a> CopyOptions<'a> {
             containers,
             visibility: VisibilityRequest::default(),
             prune: None,
+            yes: false,
             overwrite: false,
             if_exists: IfExists::Update,
             watch: DetachMode::Attached,
@@ -157,6 +160,7 @@ impl CopyArgs {
         let budget = CostBudget::new(self.cost.clone(), self.yes || self.dry_run);
         CopyOptions {
             dry_run: self.dry_run,
+            yes: self.yes,
             overwrite: self.overwrite,
             ..CopyOptions::new(
                 settings,

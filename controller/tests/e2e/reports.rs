@@ -98,7 +98,9 @@ fn five_thousand_files_that_a_hub_refuses_to_commit_have_one_line_and_what_is_vi
     let ran = world.run_with(&["migrate", "datasets/alice/data"], &[IMPATIENT]);
     assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
     let all = format!("{}{}", ran.stderr, ran.stdout);
-    assert!(all.lines().count() <= 10, "{all}");
+    // A busy machine takes long enough for lines of progress.
+    let lines = all.lines().filter(|line| !line.starts_with("finishing"));
+    assert!(lines.count() <= 10, "{all}");
     for words in [
         "  visible     0 of 5,000 files, to anyone (public)\n",
         "  failed      5,000 files (text-",
@@ -110,20 +112,15 @@ fn five_thousand_files_that_a_hub_refuses_to_commit_have_one_line_and_what_is_vi
 
 #[test]
 fn a_lost_file_among_others_is_named_with_what_can_be_seen() {
-    let world = World::new();
-    world.seed(SMALL_MODEL);
-    let lost = json!({"do": "status", "status": 404});
-    world.strike("hf_storage.get", lost, json!({"path": "b.safetensors"}));
-    world.strike(
-        "hf.resolve",
-        json!({"do": "status", "status": 404}),
-        json!({"path": "b.safetensors"}),
-    );
+    let world = World::with_blob(1000);
+    let lost =
+        json!({"do": "status", "status": 404, "body": "<Error><Code>NoSuchKey</Code></Error>"});
+    world.always("hf_storage.get", lost);
     let ran = world.run_with(&["migrate", "alice/model"], &[IMPATIENT]);
     for words in [
         "incomplete: the same command alone does not bring the rest",
-        "  visible     5 of 6 files, to anyone (public)\n",
-        "  failed      b.safetensors: ",
+        "  visible     1 of 2 files, to anyone (public)\n",
+        "  failed      w.safetensors: ",
     ] {
         assert!(ran.stdout.contains(words), "{words} in {}", ran.stdout);
     }

@@ -89,7 +89,9 @@ impl DeletedFile {
 impl WithheldDeletions {
     /// Files that another writer changed after the plan was made; `None` where there are none.
     pub(super) fn rewritten(paths: Vec<RepoPath>) -> Option<Self> {
-        let reason = "not deleted: rewritten since the plan was made; make a new plan to see what stands there now".to_owned();
+        let reason =
+            "rewritten since the plan was made; make a new plan to see what stands there now"
+                .to_owned();
         (!paths.is_empty()).then_some(Self { reason, paths })
     }
 }

@@ -116,8 +116,8 @@ fn a_file_that_is_rewritten_after_the_plan_was_made_stays_and_is_named() {
 /// A copy at whose destination someone has put two files, and ModelScope its own.
 fn with_two_more() -> World {
     let world = World::new();
-    let text = json!({"path": "a.txt", "text": "a"});
-    seed_source(&world, &json!([text]), &[]);
+    let texts = ["a.txt", "b.txt", "c.txt"].map(|path| json!({"path": path, "text": path}));
+    seed_source(&world, &json!(texts), &[]);
     assert_eq!(world.run(&["migrate", "alice/model"]).code, 0);
     add_two(&world);
     world
