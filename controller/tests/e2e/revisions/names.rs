@@ -112,7 +112,11 @@ fn a_branch_that_stands_there_is_written_where_it_is() {
     let listed = agreed.event("deletions");
     assert_eq!(
         (agreed.code, &listed["revision"], &listed["paths"]),
-        (0, &json!("branch dev/x"), &json!(["theirs.txt"]))
+        (
+            0,
+            &json!("branch dev/x"),
+            &json!(["notes.txt", "theirs.txt"])
+        )
     );
     is_copied(&world, ("hf", "dev/x"), ("ms", "dev/x"));
 }
