@@ -108,6 +108,7 @@ fn the_command_lines_that_need_no_cloud_work_on_two_hubs() {
             "attach",
             "probe",
             "kubernetes",
+            "login",
             "org",
         ];
         line.iter().any(|word| words.contains(&word.as_str()))
