@@ -283,6 +283,29 @@ def bench_again(_: argparse.Namespace) -> None:
     print("\n(goal: no blob, 500 files a request)")
 
 
+def bench_requests(args: argparse.Namespace) -> None:
+    """How often the hubs are asked, in each direction."""
+    table("Requests for text files of 2 KB in 50 folders", "files", "to", "way", "requests", "commits", "routes")
+    ways = (("ModelScope", "Python path", "hf", python_path), ("ModelScope", "hf2ms", "hf", hf2ms), ("Hugging Face", "hf2ms", "ms", hf2ms_back))
+    for count in map(int, args.counts.split(",")):
+        for to, name, source, way in ways:
+            # The Python path takes minutes for more.
+            if way is python_path and (count > 1000 or args.no_python):
+                continue
+            with Hubs() as hubs:
+                hubs.ask("/seed", {"hub": source, "kind": "model", "id": REPO, "private": True, **small_files(count, 50)})
+                hubs.ask("/counters/reset", {})
+                way(hubs)
+                routes = {name: route["requests"] for name, route in hubs.ask("/counters").items() if isinstance(route, dict) and route["requests"]}
+            commits = routes.get("ms.commit", 0) + routes.get("hf.commit", 0)
+            most = sorted(routes.items(), key=lambda route: -route[1])
+            row(grouped(count), to, name, grouped(sum(routes.values())), commits, ", ".join(f"{name} {grouped(asked)}" for name, asked in most))
+
+
+def grouped(count: int) -> str:
+    return f"{count:,}"
+
+
 def bench_relay(args: argparse.Namespace) -> None:
     piped, ours = in_turn([relay, hf2ms], args.runs, large_files(4, int(args.gib * GIB)))
     table(f"4 files of {args.gib:g} GiB against a relay that only pipes (curl to curl, no digest)", *HEAD)
@@ -353,7 +376,7 @@ def bench_lines(args: argparse.Namespace) -> None:
 CASES = {
     "large": bench_large, "back": bench_back, "shaped": bench_shaped, "small": bench_small, "again": bench_again, "relay": bench_relay,
     "batch": bench_batch, "git": bench_git, "ways": bench_ways, "mirror": bench_mirror,
-    "lines": bench_lines,
+    "lines": bench_lines, "requests": bench_requests,
 }
 
 
@@ -365,7 +388,8 @@ def main() -> None:
     parser.add_argument("--lines", default="near,far,lossy,rationed", help="with the case lines: which of them")
     parser.add_argument("--shapes", default="one,many,small", help="with the case lines: one (a large file), many (64 of 16 MiB), sixteen (of 64 MiB), small (5,000)")
     parser.add_argument("--ways", default="to,back", help="with the case lines: to ModelScope, back, or both")
-    parser.add_argument("--no-python", action="store_true", help="with the case lines: hf2ms alone")
+    parser.add_argument("--no-python", action="store_true", help="with the cases lines and requests: hf2ms alone")
+    parser.add_argument("--counts", default="1000,10000,100000", help="with the case requests: how many files")
     args = parser.parse_args()
     for name in args.cases.split(","):
         CASES[name](args)
