@@ -12,13 +12,13 @@ case "$on:$#" in local:0 | modal:0) ;; *) die "usage: scripts/demo.sh [--on loca
 setup_rust
 setup_python
 setup_model
-say "building hf2ms (release)"
-cargo build --release --quiet --bins
+say "building hf2ms"
+cargo build --profile demo --quiet --bins
 
 work=$(mktemp -d)
 trap 'kill "${sandbox:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
 say "starting the sandbox: two hubs on loopback"
-target/release/hf2ms-sandbox serve --dir "$work/hubs" >"$work/ready.json" &
+target/demo/hf2ms-sandbox serve --dir "$work/hubs" >"$work/ready.json" &
 sandbox=$!
 for _ in $(seq 100); do [ -s "$work/ready.json" ] && break; sleep 0.1; done
 [ -s "$work/ready.json" ] || die "the sandbox did not start"
@@ -49,6 +49,6 @@ if [ "$on" = modal ]; then
     migrate+=(--on modal --containers 3)
 fi
 say "hf2ms ${migrate[*]}"
-target/release/hf2ms "${migrate[@]}"
+target/demo/hf2ms "${migrate[@]}"
 say "downloading it from the ModelScope side (modelscope) and comparing every byte"
 demo compare
