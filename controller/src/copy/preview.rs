@@ -33,7 +33,7 @@ pub fn announce(plan: &Plan, screen: &Screen) {
         .for_each(|warning| screen.warn(warning));
     plan.withheld
         .iter()
-        .for_each(|withheld| screen.warn(format!("nothing is deleted: {}", withheld.reason)));
+        .for_each(|withheld| screen.warn(format!("not deleted: {}", not_deleted(withheld))));
     let summary = plan.summary();
     if plan.options.transport == Transport::Git && !plan.is_done() {
         screen.status(format!(

@@ -141,7 +141,7 @@ mod tests {
         assert_eq!((failure.exit(), failure.ends_all()), (Exit::Refused, false));
         assert_eq!(
             failure.to_string(),
-            "with the repos before it this would cost about 5.5 $, and --max-cost allows 5 $: it was not begun"
+            "with the repos before it this would cost about 5.5 $, and --max-cost allows 5 $: it was not begun; give more, or use --include"
         );
         assert_eq!(budget.admit(&costing(2.0), &screen).await, Ok(20));
     }

@@ -20,7 +20,7 @@ fn twenty_thousand_files_are_planned_from_one_listing_in_little_memory() {
     }
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 0);
-    assert!(ran.stdout.contains("20000, 2 MB"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("20,000, 2 MB"), "{}", ran.stdout);
     assert!((1_000..100_000).contains(&most), "{most} KiB");
     let pages = world.requests("hf.tree");
     assert!(pages <= 25, "{pages} pages were asked for");

@@ -70,7 +70,7 @@ fn a_doubtful_source_deletes_nothing_and_the_report_says_what_stayed() {
     assert_eq!(ran.code, 1);
     assert!(
         ran.stderr
-            .contains("nothing is deleted: the source has entries that can't be copied"),
+            .contains("): the source has entries that can't be copied"),
         "{}",
         ran.stderr
     );
