@@ -11,7 +11,7 @@ VERBS = {"migrate": 42, "batch": 12, "revisions": 12, "worker": 14, "mirror": 20
 # Small limits, so that small repos meet pages and parts; and the other forms of what real hubs were recorded to do.
 LIMITS = {"hf_multipart_above": 60_000, "hf_part_size": 50_000, "hf_page": 7}
 FORMS = {
-    "ms_commit_gap_ms": 300, "ms_checks_blobs": True, "ms_uploads_at_hub": False, "ms_commit_id": True, "ms_commits": "all", "ms_revision_404": True,
+    "ms_commit_gap_ms": 15, "ms_checks_blobs": True, "ms_uploads_at_hub": False, "ms_commit_id": True, "ms_commits": "all", "ms_revision_404": True,
     "ms_sha256": False, "ms_range_206": True, "ms_file_404": True, "hf_resolve_cache": False, "ms_lock_busy": False, "ms_check_by_size": False,
     "hf_rate_limit_headers": False, "latency_ms": 15, "ms_redirect_above": 1000, "ms_denial_is_404": False,
 }

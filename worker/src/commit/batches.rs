@@ -57,10 +57,13 @@ impl Stage {
         }
     }
 
-    /// Whether a file among others has failed for now: a repo that looks complete without it would mislead.
+    /// Whether a file among others has failed for now: a repo that looks complete without it would mislead. A file that stays because
+    /// others failed is none.
     pub fn holds_back(failed: &FailedFile) -> bool {
         let name = failed.path.rsplit('/').next().unwrap_or_default();
-        failed.fails_for_now() && Self::of_name(name) == Self::Ordinary
+        failed.fails_for_now()
+            && !failed.waits_for_others()
+            && Self::of_name(name) == Self::Ordinary
     }
 }
 
@@ -222,6 +225,12 @@ mod tests {
             };
             assert_eq!(Stage::holds_back(&failed), holds, "{path} {kind:?}");
         }
+        let not_deleted = FailedFile {
+            path: "old.txt".into(),
+            error: FailedFile::NOT_DELETED.into(),
+            kind: Kind::Transient,
+        };
+        assert!(!Stage::holds_back(&not_deleted), "it is there");
     }
 
     #[test]
