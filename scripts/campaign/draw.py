@@ -171,6 +171,10 @@ def drawn(seed: int, known: list[str], trap: str, docker: bool = False) -> Round
     copies = [copy(rng, seed, number, verb, source == destination) for number in range(rng.randrange(2, 4) if verb == "batch" else 1)]
     exists = any(copy.before is not None for copy in copies)
     chosen = mirror_options(rng) if verb == "mirror" else options(rng, verb, {source, destination}, settings, exists)
+    if "--use-git" in chosen:
+        # No server makes a pack of a repo that has lost a text.
+        for one in copies:
+            one.spoiled = [entry for entry in one.spoiled if not ("text" in entry and entry.get("missing"))]
     engine = "docker" if docker and verb != "worker" else "local"
     places = faults.routes(source, source if verb == "mirror" else destination)
     kind = rng.choice(["model", "model", "dataset"])
