@@ -121,7 +121,8 @@ impl TransferContext {
     /// The streams for so many files: as many as the options say, or else as may be, and whether their number may change.
     pub fn streams_for(&self, files: usize) -> (usize, bool) {
         let asked = self.options.streams;
-        let most = asked.unwrap_or_else(|| ceiling(self.options.memory.0));
+        let ceiling = ceiling(self.options.memory.0);
+        let most = asked.map_or(ceiling, |asked| asked.min(ceiling));
         (most.clamp(1, files.max(1)), asked.is_none())
     }
 

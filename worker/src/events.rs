@@ -331,12 +331,9 @@ impl Events {
     }
 }
 
-/// Whether a server answered that it is too busy, or for now unable.
+/// Whether a server answered that it is too busy. Another fault of a server may be about one file.
 fn is_of_busy_server(error: &Error) -> bool {
-    error.kind() == Kind::RateLimited
-        || error
-            .status()
-            .is_some_and(|status| status == 429 || status >= 500)
+    error.kind() == Kind::RateLimited || matches!(error.status(), Some(429 | 503))
 }
 
 /// Bytes of a set of files.

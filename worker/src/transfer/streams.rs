@@ -308,6 +308,11 @@ impl StreamLimit {
 
     /// A hub is too busy: half of the streams are taken back, or those of a growth that is not compared yet.
     fn refused(&mut self, now: Duration) -> Option<StreamChange> {
+        if self.streams == 1 {
+            // It is not for the number of streams.
+            self.next_try = now + PATIENCE;
+            return None;
+        }
         let last = self.refusal;
         if last.is_some_and(|last| now.saturating_sub(last.at) < ONE_REFUSAL) {
             return None;

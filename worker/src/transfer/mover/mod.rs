@@ -233,6 +233,8 @@ impl<'a> Mover<'a> {
     }
 
     async fn transfer(&self, task: Task<'a>) {
+        // Memory comes first everywhere: a try that waits for a slot again keeps its memory.
+        let memory = &self.memory_for(&task).await;
         let slot = &mut self.gate.enter().await;
         match task {
             Task::Put(file, _) | Task::Unknown(file) if self.outage.is_on() => {
@@ -240,12 +242,12 @@ impl<'a> Mover<'a> {
             }
             Task::Small(files) if self.outage.is_on() => self.outage.skip(files),
             Task::Put(file, blob) => {
-                let result = self.put(file, blob, slot).await;
+                let result = self.put_within(file, blob, memory, slot).await;
                 self.record(file, result.map(|()| (blob.sha256, How::Streamed)));
             }
-            Task::Small(files) => self.transfer_small(&files, slot).await,
+            Task::Small(files) => self.transfer_small(&files, memory, slot).await,
             Task::Unknown(file) => {
-                let result = self.transfer_large(file, slot).await;
+                let result = self.transfer_large(file, memory, slot).await;
                 self.record(file, result);
             }
         }
@@ -289,18 +291,18 @@ impl<'a> Mover<'a> {
         }
     }
 
+    /// The memory in which a task's content is read.
+    async fn memory_for(&self, task: &Task<'a>) -> Reserved {
+        let bytes = match task {
+            Task::Put(file, _) | Task::Unknown(file) => {
+                self.share.max(held_by_source(file, &self.context.options))
+            }
+            Task::Small(files) => files.iter().map(|file| file.size).sum(),
+        };
+        self.context.budget.reserve(bytes).await
+    }
+
     /// Streams one blob from source to destination; a failed upload starts that blob again.
-    async fn put(&self, file: &File, blob: Blob, slot: &mut StreamSlot) -> Result<()> {
-        let memory = self.reserve_share(file).await;
-        self.put_within(file, blob, &memory, slot).await
-    }
-
-    /// The memory in which one blob is read.
-    async fn reserve_share(&self, file: &File) -> Reserved {
-        let held = held_by_source(file, &self.context.options);
-        self.context.budget.reserve(self.share.max(held)).await
-    }
-
     async fn put_within(
         &self,
         file: &File,

@@ -389,3 +389,20 @@ async fn of_a_chunk_of_few_files_one_that_is_stored_leaves_the_others_to_themsel
     assert_eq!((receipt.files.len(), receipt.failed.len()), (1, 1));
     assert!(!said.contains(&"paused".to_owned()));
 }
+
+#[tokio::test]
+async fn tries_that_wait_for_a_stream_and_files_that_wait_for_memory_dont_wait_for_each_other() {
+    let mut source = FakeSource::default();
+    let files: Vec<File> = (0..16)
+        .map(|n| source.git(&format!("{n}.bin"), vec![n; 5 << 20]))
+        .collect();
+    let destination = FakeDestination::default();
+    let busy = [Kind::RateLimited; 6];
+    destination.put_faults.lock().unwrap().extend(busy);
+    let (mut context, _, destination) = context(source, destination, 128 << 20);
+    context.transfer.options.streams = None;
+    let moved = move_blobs(&context.transfer, &files);
+    let limit = std::time::Duration::from_secs(60);
+    tokio::time::timeout(limit, moved).await.unwrap();
+    assert_eq!(destination.blobs.lock().unwrap().len(), 16);
+}

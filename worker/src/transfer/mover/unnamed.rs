@@ -6,13 +6,17 @@ use hf2ms_hub::{Blob, Error, File, Result, Sha256};
 
 use super::{Mover, Wanted};
 use crate::protocol::How;
+use crate::transfer::budget::Reserved;
 use crate::transfer::gate::StreamSlot;
 
 impl<'a> Mover<'a> {
     /// Reads files that fit into memory, learns their SHA-256, and puts those that the destination lacks.
-    pub(super) async fn transfer_small(&self, files: &[&'a File], slot: &mut StreamSlot) {
-        let bytes = files.iter().map(|file| file.size);
-        let memory = &self.context.budget.reserve(bytes.sum()).await;
+    pub(super) async fn transfer_small(
+        &self,
+        files: &[&'a File],
+        memory: &Reserved,
+        slot: &mut StreamSlot,
+    ) {
         let read = stream::iter(files).map(|file| async move {
             let content = match self.halted() {
                 Ok(()) => self.context.reader().whole(file, memory).await,
@@ -76,11 +80,11 @@ impl<'a> Mover<'a> {
     pub(super) async fn transfer_large(
         &self,
         file: &File,
+        memory: &Reserved,
         slot: &mut StreamSlot,
     ) -> Result<(Sha256, How)> {
-        let memory = self.reserve_share(file).await;
         self.halted()?;
-        let sha256 = self.context.reader().digests(file, &memory).await?.sha256;
+        let sha256 = self.context.reader().digests(file, memory).await?.sha256;
         let blob = Blob {
             sha256,
             size: file.size,
@@ -91,7 +95,7 @@ impl<'a> Mover<'a> {
             None if missing.wanted.is_empty() => return Ok((sha256, How::Reused)),
             _ => {}
         }
-        self.put_within(file, blob, &memory, slot).await?;
+        self.put_within(file, blob, memory, slot).await?;
         Ok((sha256, How::Streamed))
     }
 }

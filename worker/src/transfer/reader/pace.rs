@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Window;
-use crate::transfer::streams::{Sample, StreamLimit};
+use crate::transfer::streams::{MOST, Sample, StreamLimit};
 
 /// Whether the consumer waits is asked this often.
 const TICK: Duration = Duration::from_millis(100);
@@ -23,7 +23,7 @@ pub(super) struct RangePace {
 impl RangePace {
     /// A reading that begins now with this window.
     pub(super) fn new(now: Instant, window: Window) -> Self {
-        let ranges = |number| usize::try_from(number).unwrap_or(1);
+        let ranges = |number| usize::try_from(number).unwrap_or(1).min(MOST);
         Self {
             limit: StreamLimit::new(ranges(window.ranges), ranges(window.share / LEAST_PIECE)),
             begun: now,
