@@ -125,13 +125,15 @@ impl ModelScopeRepo {
             .boxed()
     }
 
-    /// Pages until one is short and as many entries are listed as the hub counts. A server may give fewer a page than it is asked for:
-    /// the first page is the measure. As many pages as the count makes are asked ahead.
+    /// Pages until one is short and as many entries are listed as the hub counts; where it counts nothing, until one is empty. A server
+    /// may give fewer a page than it is asked for: the first page is the measure. As many pages as the count makes are asked ahead. One
+    /// beyond the end may be answered with an error.
     async fn read_pages(&self) -> Result<RepoEntries> {
         let mut tree = RepoEntries::default();
         let Entries { entries, total } = self.page(1).await?;
         let full = entries.len();
-        let mut whole = !tree.add_page(entries, PAGE)? && is_all(&tree, total, full);
+        let mut is_full = tree.add_page(entries, PAGE)?;
+        let mut whole = !is_full && is_all(&tree, total, full);
         let counted = total.map_or(1, |total| pages_of(total, full));
         let mut pages = stream::iter(2..=counted)
             .map(|number| self.page(number))
@@ -139,9 +141,20 @@ impl ModelScopeRepo {
             .chain(stream::iter(counted + 1..=MOST_PAGES).then(|number| self.page(number)))
             .boxed();
         while !whole {
-            let Entries { entries, .. } = pages.try_next().await?.ok_or_else(too_many_pages)?;
+            let page = match pages.try_next().await {
+                Err(error)
+                    if error.kind() == Kind::Invalid
+                        && !tree.lacks(total)
+                        && (total.is_some() || !is_full) =>
+                {
+                    break;
+                }
+                page => page?,
+            };
+            let entries = page.ok_or_else(too_many_pages)?.entries;
             let count = entries.len();
-            whole = !tree.add_page(entries, full)? && is_all(&tree, total, count);
+            is_full = tree.add_page(entries, full)?;
+            whole = !is_full && is_all(&tree, total, count);
         }
         tree.holds(total)?;
         Ok(tree)
@@ -227,14 +240,10 @@ fn entries_of(data: Value, revision: &str) -> Result<Entries> {
     }
 }
 
-/// Whether a page of `count` entries, which was not full, is the last. Where nothing is counted, a round number may be the server's own
-/// size of a page.
+/// Whether a page of `count` entries, which was not full, is the last. Where nothing is counted it may be as large as the server makes
+/// any.
 fn is_all(tree: &RepoEntries, total: Option<u64>, count: usize) -> bool {
-    count == 0
-        || match total {
-            Some(_) => !tree.lacks(total),
-            None => !count.is_multiple_of(100),
-        }
+    count == 0 || (total.is_some() && !tree.lacks(total))
 }
 
 /// The pages that hold `total` entries, `each` on a page: at least the first.

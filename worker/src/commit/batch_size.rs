@@ -37,7 +37,7 @@ impl BatchSize {
     /// A commit of `count` actions took so long.
     pub fn wrote(&self, count: usize, took: Duration) {
         match self.towards {
-            Some(towards) if took > towards => drop(self.shrink()),
+            Some(towards) if took > towards => self.shrink(),
             Some(_) if count >= self.size() => {
                 self.become_next(SIZES.iter().find(|size| **size > self.size()))
             }
@@ -45,29 +45,25 @@ impl BatchSize {
         }
     }
 
-    /// A commit failed like this; returns whether fewer actions may help, and then makes later ones smaller.
-    pub fn failed(&self, error: &Error) -> bool {
-        let too_large = match (error.kind(), error.status()) {
-            (_, Some(413 | 504)) => true,
-            (Kind::Transient, _) => self.towards.is_some(),
-            _ => false,
-        };
-        if too_large {
+    /// A commit of `count` actions failed like this. Returns whether the hub took too long for it; then later ones are smaller.
+    pub fn failed(&self, error: &Error, count: usize) -> bool {
+        let took_too_long = error.status() == Some(504)
+            || (error.kind() == Kind::Transient && (self.towards.is_some() || error.is_stall()));
+        if took_too_long {
+            self.was_too_large(count);
+        }
+        took_too_long
+    }
+
+    /// The hub did not take a batch of `count` actions, and fewer may help. A batch that was small says nothing about full ones.
+    pub fn was_too_large(&self, count: usize) {
+        if count * 2 >= self.size() {
             self.shrink();
         }
-        too_large
     }
 
-    /// The hub refused a batch of `count` actions, and took all of them in smaller ones.
-    pub fn was_too_large(&self, count: usize) {
-        while count <= self.size() && self.shrink() {}
-    }
-
-    /// Returns whether there is a smaller size.
-    fn shrink(&self) -> bool {
-        let smaller = SIZES.iter().rev().find(|size| **size < self.size());
-        self.become_next(smaller);
-        smaller.is_some()
+    fn shrink(&self) {
+        self.become_next(SIZES.iter().rev().find(|size| **size < self.size()));
     }
 
     fn become_next(&self, size: Option<&usize>) {
@@ -118,7 +114,7 @@ mod tests {
         batch_size.wrote(250, Duration::from_secs(40));
         assert_eq!(batch_size.size(), 400, "in time is quick");
         for _ in 0..20 {
-            batch_size.failed(&error(Kind::Transient, None));
+            batch_size.failed(&error(Kind::Transient, None), 250);
         }
         assert_eq!(batch_size.size(), 20);
     }
@@ -133,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn where_time_says_nothing_only_a_commit_that_was_too_large_makes_later_ones_smaller() {
+    fn where_time_says_nothing_a_full_commit_that_was_too_large_makes_later_ones_smaller() {
         let batch_size = batch_size(None);
         batch_size.wrote(250, Duration::from_secs(500));
         for (kind, status) in [
@@ -142,21 +138,18 @@ mod tests {
             (Kind::Invalid, Some(400)),
             (Kind::Conflict, Some(409)),
         ] {
-            assert!(!batch_size.failed(&error(kind, status)), "{kind:?}");
+            batch_size.failed(&error(kind, status), 250);
         }
-        assert_eq!(batch_size.size(), 250);
-        for (kind, status, left) in [
-            (Kind::Invalid, Some(413), 200),
-            (Kind::Transient, Some(504), 125),
-        ] {
-            assert!(batch_size.failed(&error(kind, status)));
+        let late = error(Kind::Transient, Some(504));
+        batch_size.failed(&late, 100);
+        assert_eq!(batch_size.size(), 250, "a small one says nothing");
+        for left in [200, 125, 100] {
+            batch_size.failed(&late, 250);
             assert_eq!(batch_size.size(), left);
         }
-        batch_size.was_too_large(126);
-        assert_eq!(batch_size.size(), 125);
-        batch_size.was_too_large(60);
-        assert_eq!(batch_size.size(), 50);
-        batch_size.was_too_large(1);
-        assert_eq!(batch_size.size(), 20);
+        batch_size.was_too_large(49);
+        assert_eq!(batch_size.size(), 100);
+        batch_size.was_too_large(50);
+        assert_eq!(batch_size.size(), 75);
     }
 }

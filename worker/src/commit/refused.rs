@@ -59,14 +59,16 @@ impl<'a> BranchWriter<'a> {
             self.fail(&batch, &error);
             return Ok(());
         }
-        let failures = self.context.events.failures();
+        let (kind, failures) = (error.kind(), self.context.events.failures());
         let second = batch.split_off(batch.len() / 2);
         if let Err((error, mut undone)) = self.write(batch, title.clone()).await {
             undone.extend(second);
             return Err((error, undone));
         }
         let written = self.write(second, title).await;
-        if written.is_ok() && failures == self.context.events.failures() {
+        // What policy rejects came too soon, or holds a path that it dislikes: the size is no reason.
+        let none_failed = written.is_ok() && failures == self.context.events.failures();
+        if kind == Kind::Invalid && none_failed {
             self.batch_size.was_too_large(count);
         }
         written

@@ -31,14 +31,9 @@ impl<'a> BranchWriter<'a> {
                 self.record(batch, How::Inline);
                 return Ok(());
             };
-            let too_large = match error.kind() {
-                Kind::Policy if self.starts_spacing(&error) => continue,
-                _ => self.batch_size.failed(&error) && batch.len() > self.batch_size.size(),
-            };
+            let took_too_long = self.batch_size.failed(&error, batch.len());
             match error.kind() {
-                _ if too_large && error.status() == Some(413) => {
-                    return self.in_pieces(batch, title).await;
-                }
+                Kind::Policy if self.starts_spacing(&error) => continue,
                 Kind::BlobMissing if !stored_again => {
                     stored_again = true;
                     batch = self.store_again(batch).await;
@@ -60,7 +55,7 @@ impl<'a> BranchWriter<'a> {
             if let Err(error) = looked {
                 return Err((error, batch));
             }
-            if too_large {
+            if took_too_long && batch.len() > self.batch_size.size() {
                 batch = self.without_changed(batch, lost_answer);
                 return self.in_pieces(batch, title).await;
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Destination, Listing, Result, Sha256};
 
 use super::card;
@@ -43,8 +43,8 @@ pub enum Trust {
     /// What is listed is there: a run has read it since, or nothing is to be written.
     #[default]
     Listing,
-    /// The blob check is asked for it. Of these files, as a report names them, an earlier run could not read the content: they move in
-    /// any case.
+    /// The blob check is asked for it. Of these files, as a report names them, an earlier run could not read the content: a worker is
+    /// given them whatever the check says, and asks it itself.
     BlobCheck(HashSet<String>),
 }
 
@@ -93,7 +93,7 @@ pub async fn make_plan(
     Ok(plan)
 }
 
-/// The contents that the destination lists and does not have, by its blob check, and those that could not be read. A check that fails
+/// The contents that the destination lists and does not have, by its blob check, and those that could not be read. A request that fails
 /// tells nothing.
 async fn lost_contents(
     plan: &Plan,
@@ -112,12 +112,12 @@ async fn lost_contents(
     }
     asked.truncate(BLOBS * REQUESTS);
     let groups = stream::iter(asked.chunks(BLOBS)).map(|group: &[Blob]| destination.missing(group));
-    match groups.buffered(AT_ONCE).try_collect::<Vec<_>>().await {
-        Ok(answers) => {
-            let wanted = answers.into_iter().flat_map(|missing| missing.wanted);
-            lost.extend(wanted.map(|blob| blob.sha256));
+    let mut answers = groups.buffered(AT_ONCE);
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(missing) => lost.extend(missing.wanted.iter().map(|blob| blob.sha256)),
+            Err(error) => tracing::debug!("whether listed blobs are stored is not known: {error}"),
         }
-        Err(error) => tracing::debug!("whether listed blobs are stored is not known: {error}"),
     }
     lost
 }

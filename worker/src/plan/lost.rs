@@ -63,7 +63,7 @@ impl Plan {
         }
         if files > 0 {
             self.warnings.push(format!(
-                "the destination lists {files} files whose content it does not give: what it lacks of them is sent again"
+                "contents that the destination lists are missing there (files: {files}): what it lacks of them is sent again"
             ));
         }
     }

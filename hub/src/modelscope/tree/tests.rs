@@ -175,6 +175,30 @@ async fn an_error_on_a_page_beyond_the_end_does_not_count() {
             .len(),
         PAGE + 50
     );
+    let all = paths(&[("", 2 * PAGE)]);
+    let server = Server::answering(move |seen| match query(seen, "PageNumber").as_deref() {
+        Some(number @ ("1" | "2")) => {
+            let first = (number.parse::<usize>().unwrap() - 1) * PAGE;
+            let page = all[first..first + PAGE].iter().map(|path| file(path));
+            good(json!({"Files": page.collect::<Vec<_>>(), "TotalCount": all.len()}))
+        }
+        _ => bad(400, 1, "fromIndex > toIndex"),
+    })
+    .await;
+    let listing = repo(&server, RepoKind::Dataset).list_all().await.unwrap();
+    assert_eq!(listing.files.len(), 2 * PAGE);
+}
+
+#[tokio::test]
+async fn an_error_in_the_middle_is_no_end() {
+    let all = paths(&[("", PAGE)]);
+    let server = Server::answering(move |seen| match query(seen, "PageNumber").as_deref() {
+        Some("1") => page(&all, seen),
+        _ => bad(400, 1, "bad request"),
+    })
+    .await;
+    let listed = repo(&server, RepoKind::Dataset).list_all().await;
+    assert_eq!(listed.unwrap_err().kind(), Kind::Invalid);
 }
 
 #[tokio::test]

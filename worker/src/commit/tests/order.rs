@@ -115,17 +115,20 @@ async fn commits_that_are_too_large_are_made_in_pieces_and_later_ones_are_smalle
         adaptive: Some((50, Duration::MAX)),
         ..FakeDestination::default()
     };
-    for fault in [
-        CommitFault::Status(Kind::Invalid, 413),
-        CommitFault::Status(Kind::Transient, 504),
-    ] {
-        let (context, destination, ..) = written(45, &[], &[fault], large()).await;
-        assert_eq!(sizes(&destination), [20, 25], "{fault:?}");
-        assert_eq!(context.events.exit(), Exit::Done);
-    }
-    let policy = [CommitFault::Fail(Kind::Policy); 2];
-    let (_, destination, ..) = written(120, &[], &policy, large()).await;
+    let late = [CommitFault::Status(Kind::Transient, 504)];
+    let (context, destination, ..) = written(45, &[], &late, large()).await;
+    assert_eq!(sizes(&destination), [20, 25]);
+    assert_eq!(context.events.exit(), Exit::Done);
+    let refused = [CommitFault::Status(Kind::Invalid, 413)];
+    let (_, destination, ..) = written(120, &[], &refused, large()).await;
     assert_eq!(sizes(&destination)[..3], [25, 25, 20], "the later ones too");
+    let too_soon = [CommitFault::Fail(Kind::Policy); 2];
+    let (_, destination, ..) = written(120, &[], &too_soon, large()).await;
+    assert_eq!(
+        sizes(&destination),
+        [25, 25, 50, 20],
+        "the size was no reason"
+    );
     let one_bad = [CommitFault::Naming(Kind::Invalid, "03.txt")];
     let (_, destination, ..) = written(120, &[], &one_bad, large()).await;
     assert_eq!(sizes(&destination), [49, 50, 20], "the size was no reason");
