@@ -26,7 +26,7 @@ async fn main() -> std::io::Result<ExitCode> {
         }
         Ok(words) => words,
         Err(failure) => {
-            let json = std::env::args().any(|word| word == "--json");
+            let json = std::env::args_os().any(|word| word == "--json");
             Screen::new(json).fail(&failure);
             return Ok(failure.exit().into());
         }
@@ -50,6 +50,12 @@ async fn main() -> std::io::Result<ExitCode> {
     };
     let id = command.starts_run().then(|| first_id().to_owned());
     screen.json(&StartEvent::new(command.name(), id));
+    for set in words.consents() {
+        let (option, origin) = (&set.option, &set.origin);
+        screen.warn(format!(
+            "--{option} counts, though it was not typed: {origin} sets it"
+        ));
+    }
     let read = read_file(&command, env_file.as_deref(), &screen);
     log_to_stderr();
     let of_signals = screen.clone();

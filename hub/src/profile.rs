@@ -70,6 +70,8 @@ pub struct ClientLogin {
     pub folder: &'static str,
     /// The file's name.
     pub file: &'static str,
+    /// The variable by which a user says that the file is not to be used unasked.
+    pub opt_out: &'static str,
 }
 
 /// The names of a hub's environment variables.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::endpoints::GitEndpoint;
 use crate::settings::remedies::remedy;
-use crate::settings::{Environment, Settings};
+use crate::settings::{Environment, Settings, ValueOrigin};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -231,9 +231,24 @@ impl<'a> PullMirror<'a> {
             .map_err(|_| Error::new(Kind::Usage, "the source is no address"))?;
         // A project that is no mirror yet has no state.
         let before = gitlab.state().await.unwrap_or_default();
-        gitlab.mirror(&from, self.source.login.as_ref()).await?;
+        gitlab.mirror(&from, self.login_for_gitlab(screen)).await?;
         gitlab.start().await?;
         Ok(before)
+    }
+
+    /// The source's login, which GitLab keeps: that of a variable, which someone set for this. What this user has logged in with stays here.
+    fn login_for_gitlab(&self, screen: &Screen) -> Option<&Token> {
+        let name = self.source.token_name;
+        if matches!(
+            Environment::of_process().origin(name),
+            Some(ValueOrigin::Login(_))
+        ) {
+            screen.warn(format!(
+                "GitLab gets no token for the source: set {name} in the environment if it is to read a private one"
+            ));
+            return None;
+        }
+        self.source.login.as_ref()
     }
 
     async fn wait_for_pull(

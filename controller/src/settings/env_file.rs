@@ -2,15 +2,15 @@
 //! names. Only a file of this user or of root counts: the file says where tokens go.
 
 use std::collections::HashMap;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use hf2ms_hub::Hub;
 use hf2ms_worker::settings::environment;
 
 use super::dotenv::Dotenv;
+use super::owned_file::is_ours;
 use crate::ui::errors::{CliError, CliResult};
 
 /// The file that is read when none is named.
@@ -61,7 +61,6 @@ impl EnvFile {
             Ok((_, file)) if named.is_none() && !file.is_file() => return Ok(Self::default()),
             found => found.map_err(unreadable)?,
         };
-        let is_ours = |found: &Metadata| is_trusted(found.uid(), user());
         if !is_ours(&link) || !is_ours(&file) {
             return Self::of_a_stranger(path, named);
         }
@@ -143,15 +142,6 @@ fn names() -> impl Iterator<Item = &'static str> {
     of_hubs.chain(READ)
 }
 
-pub(super) fn user() -> u32 {
-    rustix::process::geteuid().as_raw()
-}
-
-/// Whether `user` trusts a file of `owner`.
-pub(super) fn is_trusted(owner: u32, user: u32) -> bool {
-    owner == user || owner == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,9 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_counts_whose_owner_is_this_user_or_root() {
-        assert!(is_trusted(1000, 1000) && is_trusted(0, 1000) && is_trusted(0, 0));
-        assert!(!is_trusted(1001, 1000) && !is_trusted(1000, 0));
+    fn a_strangers_file_is_left_alone_and_refused_where_it_was_named() {
         let stranger = |named| EnvFile::of_a_stranger(Path::new(".env"), named);
         let usual = stranger(None).unwrap();
         assert!(usual.said().is_none() && usual.left_alone().unwrap().contains("another user"));

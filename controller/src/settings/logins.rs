@@ -1,22 +1,23 @@
 //! The tokens of logins: those that `hf2ms login` keeps in `credentials.toml` of the config folder, and that of a hub's own client. A
 //! token counts for the endpoint at which it was checked, and for no other.
 
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use hf2ms_hub::{Hub, Token};
 use serde::{Deserialize, Serialize};
 
-use super::env_file::{is_trusted, user};
+use super::owned_file::OwnedFile;
 use super::{GetVariable, config_dir, environment};
 use crate::ui::errors::{CliError, CliResult};
 
 /// The file's name in the config folder.
 const FILE: &str = "credentials.toml";
-/// A file of a token is no longer than this.
-const LONGEST: u64 = 1 << 20;
+
+/// Values of a client's opt-out that mean yes (huggingface_hub 2.4.0, `constants.py`, `ENV_VARS_TRUE_VALUES`).
+const OPTED_OUT: [&str; 4] = ["1", "ON", "YES", "TRUE"];
 
 /// A token that someone has logged in with.
 #[derive(Debug, Clone)]
@@ -79,19 +80,24 @@ impl Logins {
 }
 
 /// The token of the hub's own client. It counts at the hub's public address: the client does not note where it was checked.
-fn of_client(hub: Hub, get: GetVariable<'_>) -> Option<Login> {
+pub fn of_client(hub: Hub, get: GetVariable<'_>) -> Option<Login> {
     let (profile, set) = (hub.profile(), |name: &str| {
         get(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     });
     let client = profile.client_login?;
+    if set(client.opt_out)
+        .is_some_and(|value| OPTED_OUT.contains(&value.to_string_lossy().to_uppercase().as_str()))
+    {
+        return None;
+    }
     let caches = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     let home = || set(client.home).or_else(|| Some(caches()?.join(client.folder)));
     let path = set(client.path).or_else(|| Some(home()?.join(client.file)))?;
-    let found = fs::metadata(&path).ok()?;
-    let is_usable = found.is_file() && found.len() < LONGEST && is_trusted(found.uid(), user());
-    let text = fs::read_to_string(&path).ok().filter(|_| is_usable)?;
+    let Ok(OwnedFile::Text(text, _)) = OwnedFile::read(&path) else {
+        return None;
+    };
     Some(Login {
         variable: profile.variables.token_name().to_owned(),
         endpoint: profile.endpoint?.to_owned(),
@@ -136,9 +142,8 @@ impl LoginFile {
     /// # Errors
     /// It can't be read, is another user's, or others may read it. No error shows what it holds.
     pub fn read(path: &Path) -> CliResult<Self> {
-        Self::checked(path, |found| {
-            let shown = path.display();
-            (found.mode() & 0o077 != 0).then(|| {
+        Self::unless(path, |shown, mode| {
+            (mode & 0o077 != 0).then(|| {
                 format!(
                     "{shown} can be read by others: chmod 600 {shown}, and hf2ms login with new tokens if anyone may have read it"
                 )
@@ -149,34 +154,38 @@ impl LoginFile {
     /// Reads the file to write it anew, whoever may read it now.
     ///
     /// # Errors
-    /// It can't be read, or is another user's.
+    /// It can't be read, is another user's, or others may write it: its tokens may be theirs.
     pub fn to_change(path: &Path) -> CliResult<Self> {
-        Self::checked(path, |_| None)
+        Self::unless(path, |shown, mode| {
+            (mode & 0o022 != 0).then(|| {
+                format!("{shown} can be written by others: remove it, then hf2ms login again")
+            })
+        })
     }
 
-    fn checked(path: &Path, objection: impl Fn(&Metadata) -> Option<String>) -> CliResult<Self> {
+    /// Reads the file, unless there is an objection to its mode.
+    fn unless(path: &Path, objection: impl Fn(&str, u32) -> Option<String>) -> CliResult<Self> {
         let (path, shown) = (path.to_owned(), path.display().to_string());
         let unreadable = |why: &str| {
             CliError::usage(format!("{shown} {why}: remove it, then hf2ms login again"))
         };
-        let found = match fs::metadata(&path) {
-            Ok(found) => found,
-            Err(error) if is_absent(error.kind()) => {
+        let read = OwnedFile::read(&path).map_err(|error| CliError::file(&path, &error))?;
+        let text = match read {
+            OwnedFile::Absent => {
                 let logins = Vec::new();
                 return Ok(Self { path, logins });
             }
-            Err(error) => return Err(CliError::file(&path, &error)),
+            OwnedFile::Foreign => {
+                return Err(CliError::usage(format!(
+                    "{shown} belongs to another user and is not read: set XDG_CONFIG_HOME, or HOME, to a folder of your own"
+                )));
+            }
+            OwnedFile::Unusable => return Err(unreadable("is no file of logins")),
+            OwnedFile::Text(text, mode) => match objection(&shown, mode) {
+                Some(line) => return Err(CliError::usage(line)),
+                None => text,
+            },
         };
-        if !is_trusted(found.uid(), user()) {
-            return Err(unreadable("belongs to another user and is not read"));
-        }
-        if let Some(line) = objection(&found) {
-            return Err(CliError::usage(line));
-        }
-        if !found.is_file() || found.len() > LONGEST {
-            return Err(unreadable("is no file of logins"));
-        }
-        let text = fs::read_to_string(&path).map_err(|error| CliError::file(&path, &error))?;
         let content: Content =
             toml::from_str(&text).map_err(|_| unreadable("is not as hf2ms login writes it"))?;
         let logins = content.login.into_iter().map(|entry| entry.login(&shown));
@@ -215,7 +224,11 @@ impl LoginFile {
     pub fn write(&self) -> CliResult<()> {
         let written = match self.logins.is_empty() {
             true => match fs::remove_file(&self.path) {
-                Err(error) if is_absent(error.kind()) => Ok(()),
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+                {
+                    Ok(())
+                }
                 removed => removed,
             },
             false => self.replace(),
@@ -252,11 +265,6 @@ impl LoginFile {
     }
 }
 
-/// Whether there is no file, or no folder that could hold it.
-fn is_absent(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
-}
-
 impl Entry {
     fn of(login: &Login) -> Self {
         Self {
@@ -280,6 +288,8 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -313,6 +323,9 @@ mod tests {
             found(&[("HF_HOME", "/nowhere"), ("HF_TOKEN_PATH", &path)]),
             all
         );
+        let (implicit, home) = ("HF_HUB_DISABLE_IMPLICIT_TOKEN", ("HF_HOME", &*folder));
+        assert_eq!(found(&[(implicit, "0"), home]), all);
+        assert_eq!(found(&[(implicit, "true"), home]), None);
         assert_eq!(found(&[("HOME", &folder)]), None);
         assert_eq!(found(&[]), None);
     }
@@ -337,6 +350,10 @@ mod tests {
             .map(|login| login.token.expose())
             .collect();
         assert_eq!(tokens, ["two", "three"]);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let planted = LoginFile::to_change(&path).unwrap_err().to_string();
+        assert!(planted.contains("can be written by others"), "{planted}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let mut again = LoginFile::to_change(&path).unwrap();
         assert_eq!(again.remove("T").len(), 2);
         again.write().unwrap();

@@ -6,6 +6,7 @@ mod dotenv;
 mod env_file;
 pub mod hub_errors;
 pub mod logins;
+mod owned_file;
 pub mod remedies;
 mod sources;
 

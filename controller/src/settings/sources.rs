@@ -79,7 +79,7 @@ impl Environment {
     /// The settings that they make, `more` variables winning over them.
     ///
     /// # Errors
-    /// As [`load`].
+    /// As [`super::load`].
     pub fn settings(&self, more: &[(&str, String)]) -> CliResult<Settings> {
         Hub::with_api().try_for_each(|hub| self.keeps_tokens(&hub.profile().variables))?;
         let told = |name: &str| {

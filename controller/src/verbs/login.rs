@@ -6,9 +6,10 @@ use hf2ms_worker::protocol::Exit;
 use crate::args::route::hub;
 use crate::settings::account::{account, any_repo, described};
 use crate::settings::hub_errors::{AccessMode, explain, token_page};
-use crate::settings::logins::{Login, LoginFile};
+use crate::settings::logins::{Login, LoginFile, of_client};
 use crate::settings::{
-    self, Access, Environment, Settings, ValueOrigin, plain_http_warning, short_secret_warning,
+    self, Access, Environment, Settings, ValueOrigin, environment, plain_http_warning,
+    short_secret_warning,
 };
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
@@ -71,8 +72,13 @@ pub async fn run(args: &LoginArgs, screen: &Screen, stop: &Stop) -> CliResult<Ex
             "there is no terminal to ask at: give a hub and --with-token, and the token on standard input",
         ));
     }
-    let (mut file, settings) = (file()?, settings::load()?);
-    let (mut exit, mut kept) = (Exit::Done, false);
+    let settings = settings::load()?;
+    // Before anyone types a token that could not be kept.
+    file()?;
+    hubs(args.hub)
+        .into_iter()
+        .try_for_each(goes_where_the_user_says)?;
+    let (mut exit, mut kept) = (Exit::Done, None::<LoginFile>);
     for hub in hubs(args.hub) {
         let access = settings.access(hub);
         let Some(text) = stop.unless(typed(hub, access, args, screen)).await? else {
@@ -80,9 +86,11 @@ pub async fn run(args: &LoginArgs, screen: &Screen, stop: &Stop) -> CliResult<Ex
         };
         match stop.unless(checked(hub, &text, &settings, screen)).await {
             Ok((login, whose)) => {
+                // Another login may have been made while this one was typed.
+                let mut file = file()?;
                 file.keep(login);
                 file.write()?;
-                kept = true;
+                kept = Some(file);
                 screen.print(format!("logged in as {whose}"));
                 remind(hub, screen);
             }
@@ -94,18 +102,31 @@ pub async fn run(args: &LoginArgs, screen: &Screen, stop: &Stop) -> CliResult<Ex
         }
     }
     match (kept, exit) {
-        (true, _) => screen.print(format!(
+        (Some(file), _) => screen.print(format!(
             "kept in {}, which you alone can read; hf2ms doctor says which tokens count",
             file.path().display()
         )),
-        (false, Exit::Done) => {
+        (None, Exit::Done) => {
             return Err(CliError::usage(
                 "no token was given: nothing is kept; run hf2ms login again",
             ));
         }
-        (false, _) => (),
+        (None, _) => (),
     }
     Ok(exit)
+}
+
+/// A token that is typed goes to no address that a file of the working folder names.
+fn goes_where_the_user_says(hub: Hub) -> CliResult<()> {
+    let (names, environment) = (&hub.profile().variables, Environment::of_process());
+    for name in [Some(names.endpoint), names.domain].into_iter().flatten() {
+        if let Some(ValueOrigin::EnvFile(file)) = environment.origin(name) {
+            return Err(CliError::usage(format!(
+                "{name} of {file} would have the token sent to that address: set it in the environment to log in there, or log in from another folder"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The token that a person types or a script writes; `None` for an empty line.
@@ -205,6 +226,12 @@ pub fn run_logout(args: &LogoutArgs, screen: &Screen) -> CliResult<Exit> {
         let gone = file.remove(hub.profile().variables.token_name());
         if gone.is_empty() {
             screen.print(format!("no login is kept for {hub}"));
+        }
+        if let Some(login) = of_client(hub, &environment) {
+            screen.warn(format!(
+                "the login of {hub}'s own client counts as before, from {}: log out there, or set {} to nothing",
+                login.origin, login.variable
+            ));
         }
         for Login {
             endpoint, account, ..

@@ -120,24 +120,57 @@ fn a_file_that_is_wrong_is_refused_before_any_request() {
 }
 
 #[test]
-fn every_option_of_every_verb_may_have_a_default() {
+fn every_flag_of_every_verb_may_have_a_default() {
     use clap::CommandFactory;
     let mut program = hf2ms::cli::Cli::command();
     program.build();
     let flag = |arg: &&clap::Arg| matches!(arg.get_action(), clap::ArgAction::SetTrue);
     let world = World::new();
-    for verb in program
+    let without = [
+        "help",
+        "completions",
+        "login",
+        "logout",
+        "runs",
+        "status",
+        "logs",
+        "stop",
+    ];
+    let verbs = program
         .get_subcommands()
-        .filter(|verb| !["help", "completions"].contains(&verb.get_name()))
-    {
-        let options = verb
-            .get_arguments()
-            .filter(flag)
-            .filter_map(clap::Arg::get_long);
-        let options = options.filter(|long| *long != "show-config");
-        let lines: String = options.map(|long| format!("{long} = false\n")).collect();
-        let config = format!("[{}]\n{lines}", verb.get_name());
-        let ran = run(&world, &config, &[verb.get_name(), "--show-config"], &[]);
-        assert_eq!(ran.code, 0, "{config}{}", ran.stderr);
+        .filter(|verb| !without.contains(&verb.get_name()));
+    for verb in verbs {
+        let name = verb.get_name();
+        let flags = verb.get_arguments().filter(flag);
+        let longs = flags.filter_map(clap::Arg::get_long);
+        for long in longs.filter(|long| *long != "show-config") {
+            let config = format!("[{name}]\n{long} = true\n");
+            let ran = run(&world, &config, &[name, "--show-config"], &[]);
+            assert_eq!(ran.code, 0, "{config}{}", ran.stderr);
+            let (set, left_out) = (format!("  {long} "), format!("left out: {long} of "));
+            let is_told = ran.stdout.contains(&set) || ran.stdout.contains(&left_out);
+            assert!(is_told, "{config}{}", ran.stdout);
+        }
     }
+}
+
+#[test]
+fn a_default_that_agrees_to_deletions_is_named_in_each_run_and_one_that_cant_be_read_stops_no_stop()
+{
+    let world = World::with_model();
+    let config = "[migrate]\nprune = true\nyes = true\n";
+    let ran = run(&world, config, &["migrate", "alice/model"], &[]);
+    for option in ["prune", "yes"] {
+        let line = format!("--{option} counts, though it was not typed: ");
+        assert!(ran.stderr.contains(&line), "{}", ran.stderr);
+    }
+    let ran = run(
+        &world,
+        config,
+        &["migrate", "alice/model", "--prune=false"],
+        &[],
+    );
+    assert!(!ran.stderr.contains("--prune counts"), "{}", ran.stderr);
+    let ran = run(&world, "[plan]\nprun = true\n", &["runs"], &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
 }

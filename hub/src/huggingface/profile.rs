@@ -44,6 +44,7 @@ pub(crate) const PROFILE: Profile = Profile {
         home: "HF_HOME",
         folder: "huggingface",
         file: "token",
+        opt_out: "HF_HUB_DISABLE_IMPLICIT_TOKEN",
     }),
     // Any user name does ("git over https").
     git_user: "user",

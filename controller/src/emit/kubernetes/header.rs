@@ -16,7 +16,7 @@ impl Objects<'_> {
             source_argument(&plan.destination),
             plan.chunks.len()
         );
-        let needs = "# For Kubernetes 1.29 or later. `kubectl delete -f` of this file takes everything back, but the Secret.\n";
+        let needs = "# The variables of the first command have to be set in that shell: hf2ms login sets none.\n# For Kubernetes 1.29 or later. `kubectl delete -f` of this file takes everything back, but the Secret.\n";
         let refused = match plan.refused.len() {
             0 => String::new(),
             some => format!(

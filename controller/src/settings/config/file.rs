@@ -1,16 +1,13 @@
 //! `config.toml` of the config folder: defaults of options by verb, and profiles. What it may hold is what the command line takes, so
 //! a key is held against the options of its verb.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command};
 use hf2ms_hub::path::escape;
 use toml::{Table, Value};
 
-use super::super::env_file::{is_trusted, user};
+use super::super::owned_file::OwnedFile;
 use crate::ui::errors::{CliError, CliResult};
 
 /// The table of profiles.
@@ -19,8 +16,6 @@ const PROFILE: &str = "profile";
 const NO_DEFAULTS: [&str; 4] = ["profile", "show-config", "help", "version"];
 /// Words in a key that stands for a secret.
 const SECRETS: [&str; 4] = ["token", "secret", "password", "api-key"];
-/// A longer file is none of ours.
-const LONGEST: u64 = 1 << 20;
 /// From this similarity on, of 0 to 1, a word may be what was meant.
 const ALIKE: f64 = 0.7;
 
@@ -48,39 +43,30 @@ impl ConfigFile {
     /// It can't be read, others may write it, or a key is no option or has no value for one. No error shows the value of a secret.
     pub fn read(path: &Path, program: &Command) -> CliResult<Self> {
         let shown = path.display();
-        let found = match fs::metadata(path) {
-            Ok(found) => found,
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-            {
-                return Ok(Self::at(path, Table::new()));
-            }
-            Err(error) => {
-                return Err(CliError::usage(format!(
-                    "{shown} can't be read: {error}; check the path and its permissions"
-                )));
-            }
-        };
-        if !is_trusted(found.uid(), user()) {
-            return Err(CliError::usage(format!(
-                "{shown} belongs to another user and is not read: it could have repos written elsewhere; make it your own, or move it away"
-            )));
-        }
-        if found.mode() & 0o022 != 0 {
-            return Err(CliError::usage(format!(
-                "{shown} can be written by others and is not read: chmod go-w {shown}"
-            )));
-        }
-        if !found.is_file() || found.len() > LONGEST {
-            return Err(CliError::usage(format!(
-                "{shown} is no file of options: move it away"
-            )));
-        }
-        let text = fs::read_to_string(path).map_err(|error| {
+        let unreadable = |error| {
             CliError::usage(format!(
                 "{shown} can't be read: {error}; check the path and its permissions"
             ))
-        })?;
+        };
+        let text = match OwnedFile::read(path).map_err(unreadable)? {
+            OwnedFile::Absent => return Ok(Self::at(path, Table::new())),
+            OwnedFile::Foreign => {
+                return Err(CliError::usage(format!(
+                    "{shown} belongs to another user and is not read: it could have repos written elsewhere; make it your own, or move it away"
+                )));
+            }
+            OwnedFile::Text(_, mode) if mode & 0o022 != 0 => {
+                return Err(CliError::usage(format!(
+                    "{shown} can be written by others and is not read: chmod go-w {shown}"
+                )));
+            }
+            OwnedFile::Unusable => {
+                return Err(CliError::usage(format!(
+                    "{shown} is no file of options: move it away"
+                )));
+            }
+            OwnedFile::Text(text, _) => text,
+        };
         let root = text.parse::<Table>().map_err(|bad| {
             let line = bad
                 .span()

@@ -13,6 +13,19 @@ use super::{DefaultOption, GetVariable, OptionOrigin};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
+/// Options that agree to what is not done unasked: to delete, to write over, to show, to send in the clear.
+const CONSENTS: [&str; 9] = [
+    "allow-empty-source",
+    "allow-http",
+    "allow-unrelated",
+    "force",
+    "max-delete",
+    "overwrite",
+    "prune",
+    "public",
+    "yes",
+];
+
 /// A default that may count.
 pub struct Candidate {
     /// What is set, and where.
@@ -351,6 +364,16 @@ impl LayeredArgs {
         self.is_asked
     }
 
+    /// The defaults that count and agree to what a run does not do unasked.
+    pub fn consents(&self) -> impl Iterator<Item = &DefaultOption> {
+        let is_one = |set: &&DefaultOption| {
+            set.origin != OptionOrigin::CommandLine
+                && set.value != "false"
+                && CONSENTS.contains(&set.option.as_str())
+        };
+        self.set.iter().filter(is_one)
+    }
+
     /// Prints each option that is set, its value and where that comes from.
     pub fn print(&self, screen: &Screen) {
         if self.set.is_empty() {
@@ -384,11 +407,14 @@ impl DefaultOption {
 
 /// A value without the password of an address.
 pub fn without_password(value: &str) -> String {
-    match value
-        .split_once("://")
-        .map(|(scheme, rest)| (scheme, rest.rsplit_once('@')))
-    {
-        Some((scheme, Some((_, host)))) => format!("{scheme}://***@{host}"),
+    let (scheme, rest) = match value.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), value),
+    };
+    match rest.rsplit_once('@') {
+        Some((login, host)) if login.contains(':') || !scheme.is_empty() => {
+            format!("{scheme}***@{host}")
+        }
         _ => value.to_owned(),
     }
 }

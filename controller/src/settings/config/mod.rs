@@ -23,10 +23,19 @@ use crate::ui::errors::{CliError, CliResult};
 const FILE: &str = "config.toml";
 /// The variable that names a profile.
 const PROFILE: &str = "HF2MS_PROFILE";
-/// Verbs that have to work whatever the file says.
-const WITHOUT: [&str; 2] = ["help", "completions"];
+/// Verbs that have to work whatever the file says: they read no settings of a run, or end one.
+const WITHOUT_DEFAULTS: [&str; 8] = [
+    "help",
+    "completions",
+    "login",
+    "logout",
+    "runs",
+    "status",
+    "logs",
+    "stop",
+];
 
-/// The defaults of all verbs, as they were when the process began.
+/// The defaults of all verbs, as they were when the process began; `doctor` alone needs them.
 static DEFAULTS: OnceLock<Vec<DefaultOption>> = OnceLock::new();
 
 /// An option that is set, and where.
@@ -81,17 +90,17 @@ pub fn layered(
 ) -> CliResult<LayeredArgs> {
     program.build();
     let words = layers::TypedWords::of(words, &program);
-    // TypedWords that clap can't read are its to complain of; `--help` is no error, and ends here too.
+    // Clap reports words that it can't read; `--help` is no error, and ends here too.
     let lenient = program.clone().ignore_errors(true);
     let Ok(matches) = lenient.try_get_matches_from(words.typed()) else {
         return Ok(words.alone());
     };
-    let Some((verb, of_verb)) = matches
-        .subcommand()
-        .filter(|(verb, _)| !WITHOUT.contains(verb))
-    else {
+    let Some((verb, of_verb)) = matches.subcommand() else {
         return Ok(words.alone());
     };
+    if WITHOUT_DEFAULTS.contains(&verb) {
+        return words.with(Vec::new(), &program, (verb, of_verb));
+    }
     let file = match config_dir(get) {
         Some(folder) => ConfigFile::read(&folder.join(FILE), &program)?,
         None => ConfigFile::default(),
@@ -103,7 +112,9 @@ pub fn layered(
         ));
     }
     let all = |verb: &str| candidates(&program, verb, &file, profile.as_deref(), get, variables);
-    note_defaults(&program, &all)?;
+    if verb == "doctor" {
+        note_defaults(&program, &all)?;
+    }
     words.with(all(verb)?, &program, (verb, of_verb))
 }
 

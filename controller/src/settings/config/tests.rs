@@ -273,6 +273,8 @@ fn the_password_of_an_address_is_not_shown() {
         ("docker", "docker"),
         ("https://me:canary@host/a/b", "https://***@host/a/b"),
         ("https://host/a", "https://host/a"),
+        ("me:canary@host/a.git", "***@host/a.git"),
+        ("docs/a@1.json", "docs/a@1.json"),
     ] {
         assert_eq!(without_password(value), shown);
     }

@@ -161,3 +161,23 @@ fn the_login_of_the_hubs_own_client_counts_at_its_public_address() {
     assert!(ran.stdout.contains(words), "{}", ran.stdout);
     assert!(!json!(requests(&world)).to_string().contains(WRITER));
 }
+
+#[test]
+fn no_token_is_sent_to_an_address_that_a_file_of_the_folder_names() {
+    let (world, other) = (World::new(), World::new());
+    let hub = other.address("hf");
+    std::fs::write(
+        world.path(".env"),
+        format!("HF_ENDPOINT={hub}\nHF_TOKEN=hf_theirs\n"),
+    )
+    .unwrap();
+    let mut command = of_user(&world, &["login", "hf", "--with-token"]);
+    command
+        .env_remove("HF_ENDPOINT")
+        .env_remove("HF_TOKEN")
+        .stdin(Stdio::null());
+    Ran::of(command.output().unwrap())
+        .refused_with(2, "HF_ENDPOINT of .env would have the token sent");
+    assert_eq!(other.all_requests(), 0);
+    assert!(!kept(&world).exists());
+}
