@@ -18,8 +18,6 @@ ADVICE = re.compile(rf"(?:[:;,(]|\bor|\band|\bthen)\s+(?:{'|'.join(VERBS)})\b|\b
 # Errors without advice of their own: a file, a function, and why.
 WITHOUT_ADVICE = (
     ("controller/src/args/route.rs", "parse", "the name says which form is expected"),
-    ("controller/src/args/source.rs", "from_path", "the id says which form is expected"),
-    ("controller/src/args/source.rs", "revision", "the revision says which form is expected"),
     ("controller/src/batch/list.rs", "named", "the id says which form is expected"),
     ("controller/src/batch/list.rs", "at", "names the line of an error that says what to do"),
     ("controller/src/batch/list.rs", "all_or_first", "counts the errors beside one that says what to do"),

@@ -54,12 +54,6 @@ pub struct BatchRow {
     pub worker_seconds: f64,
     /// Seconds from the beginning to the end of this repo.
     pub seconds: f64,
-    #[serde(skip, default = "done")]
-    code: Exit,
-}
-
-fn done() -> Exit {
-    Exit::Done
 }
 
 /// The status of a repo.
@@ -103,6 +97,11 @@ impl Status for RepoStatus {
 }
 
 impl BatchRow {
+    /// The exit code of this row alone.
+    fn code(&self) -> Exit {
+        Exit::from_code(self.exit.into()).unwrap_or(Exit::Incomplete)
+    }
+
     /// The row of an entry, so many seconds after the batch began.
     pub fn of(entry: &BatchEntry, ended: CliResult<RepoResult>, seconds: f64) -> Self {
         let row = Self {
@@ -160,7 +159,6 @@ impl BatchRow {
             may_pass: true,
             worker_seconds: 0.0,
             seconds: 0.0,
-            code: Exit::Done,
         }
     }
 
@@ -171,7 +169,6 @@ impl BatchRow {
             reason: Some(failure.to_string()),
             may_pass: matches!(code, Exit::Incomplete | Exit::Interrupted),
             exit: code as u8,
-            code,
             ..self
         }
     }
@@ -198,7 +195,6 @@ impl BatchRow {
             may_pass: report.may_pass(),
             reason: report.first_failure(),
             exit: code as u8,
-            code,
             ..self
         }
     }
@@ -224,7 +220,6 @@ impl BatchRow {
             reason: summary.first_failure(),
             may_pass: summary.may_pass(),
             exit: code as u8,
-            code,
             ..self
         }
     }
@@ -305,7 +300,7 @@ impl BatchSummary {
     pub fn exit(&self) -> Exit {
         self.rows
             .iter()
-            .map(|row| row.code)
+            .map(|row| row.code())
             .fold(Exit::Done, Exit::worse)
     }
 
@@ -339,7 +334,7 @@ impl BatchSummary {
     fn last_line(&self) -> String {
         let counts = self.counts();
         let (files, bytes) = self.sums();
-        let failed = self.rows.iter().filter(|row| row.code != Exit::Done);
+        let failed = self.rows.iter().filter(|row| row.code() != Exit::Done);
         let again = match failed.clone().any(|row| row.may_pass) {
             true => "; the same command goes on",
             false if counts.get(RepoStatus::Failed) > 0 => {

@@ -1,7 +1,7 @@
 //! The deletions of `--prune`: listed before anything is written, and made only after a yes, of a person or of the command line.
 
 use hf2ms_hub::RepoPath;
-use hf2ms_worker::plan::{Plan, named, not_agreed};
+use hf2ms_worker::plan::{AGREE, Plan, named, not_agreed};
 use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,9 +53,8 @@ pub fn list(plan: &Plan, screen: &Screen) {
 /// # Errors
 /// The answer is no (exit code 130), or nobody can be asked (exit code 2). Nothing was written then.
 pub async fn confirm(plans: &[&Plan], options: &CopyOptions<'_>, screen: &Screen) -> CliResult<()> {
-    let deletions = plans.iter().flat_map(|plan| &plan.delete);
-    let paths: Vec<&RepoPath> = deletions.map(|file| &file.path).collect();
-    let (Some(first), false) = (plans.first(), paths.is_empty()) else {
+    let deletes = plans.iter().any(|plan| !plan.delete.is_empty());
+    let (Some(first), true) = (plans.first(), deletes) else {
         return Ok(());
     };
     if options.yes || options.prune.is_some_and(|prune| prune.agreed) {
@@ -63,13 +62,34 @@ pub async fn confirm(plans: &[&Plan], options: &CopyOptions<'_>, screen: &Screen
     }
     let destination = &first.destination;
     let (id, hub) = (&destination.id, destination.hub);
+    let paths: Vec<String> = plans
+        .iter()
+        .flat_map(|plan| paths_of(plan, plans.len() > 1))
+        .collect();
+    // A plan from a file takes no option of `--prune`.
+    let (refuse, agree) = match options.prune {
+        Some(_) => ("without --prune the same command deletes nothing", AGREE),
+        None => (
+            "a plan that is made without --prune deletes nothing",
+            "Give --yes to delete them, or make the plan again without --prune",
+        ),
+    };
     let question = format!("Delete {} of {id} on {hub}?", named(&paths));
     match options.budget.ask(&question, screen).await {
         Some(true) => Ok(()),
         Some(false) => Err(CliError::new(
             Exit::Interrupted,
-            "not confirmed: nothing was written; without --prune the same command deletes nothing",
+            format!("not confirmed: nothing was written; {refuse}"),
         )),
-        None => Err(CliError::usage(not_agreed(&paths, destination))),
+        None => Err(CliError::usage(not_agreed(&paths, destination, agree))),
     }
+}
+
+/// The files that a plan deletes, with their branch where several are meant.
+fn paths_of(plan: &Plan, several: bool) -> impl Iterator<Item = String> {
+    let revision = &plan.destination.revision;
+    plan.delete.iter().map(move |file| match several {
+        true => format!("{} at {revision}", file.path),
+        false => file.path.to_string(),
+    })
 }

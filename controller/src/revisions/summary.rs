@@ -40,8 +40,6 @@ pub struct RevisionRow {
     pub run: Option<String>,
     /// The exit code of this row alone.
     pub exit: u8,
-    #[serde(skip)]
-    code: Exit,
     /// Whether the same command may bring what is not there.
     #[serde(skip)]
     may_pass: bool,
@@ -75,6 +73,11 @@ impl Status for RevisionStatus {
 }
 
 impl RevisionRow {
+    /// The exit code of this row alone.
+    fn code(&self) -> Exit {
+        Exit::from_code(self.exit.into()).unwrap_or(Exit::Incomplete)
+    }
+
     fn of(named: &RefMapping, state: RevisionStatus) -> Self {
         Self::new(
             named.kind.name(),
@@ -97,7 +100,6 @@ impl RevisionRow {
             reason,
             run,
             exit: 0,
-            code: Exit::Done,
             may_pass: true,
         }
     }
@@ -174,7 +176,6 @@ impl RevisionRow {
             reason: Some(failure.to_string()),
             may_pass: matches!(code, Exit::Incomplete | Exit::Interrupted),
             exit: code as u8,
-            code,
             ..self
         }
     }
@@ -297,7 +298,7 @@ impl RevisionsSummary {
 
     /// Whether the same command may bring a revision that failed.
     pub fn may_pass(&self) -> bool {
-        let mut failed = self.rows.iter().filter(|row| row.code != Exit::Done);
+        let mut failed = self.rows.iter().filter(|row| row.code() != Exit::Done);
         failed.any(|row| row.may_pass)
     }
 
@@ -305,7 +306,7 @@ impl RevisionsSummary {
     pub fn exit(&self) -> Exit {
         self.rows
             .iter()
-            .map(|row| row.code)
+            .map(|row| row.code())
             .fold(Exit::Done, Exit::worse)
     }
 

@@ -244,8 +244,13 @@ impl Report {
             Exit::Integrity => "NOT EQUAL".to_owned(),
             Exit::Interrupted => "stopped: the same command goes on".to_owned(),
             _ if self.only_withholds() => format!(
-                "copied and verified ({}), but nothing was deleted",
-                self.level().words()
+                "copied and verified ({}), but {} was deleted",
+                self.level().words(),
+                if self.deleted_files.is_empty() {
+                    "nothing"
+                } else {
+                    "not all"
+                }
             ),
             _ if self.may_pass() => "incomplete: run the same command again".to_owned(),
             _ => "incomplete: the same command alone does not bring the rest".to_owned(),

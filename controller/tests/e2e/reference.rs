@@ -23,8 +23,8 @@ const EXIT_CODES: &str = "\
 | code | of `hf2ms` and `hf2ms-worker` |
 |---|---|
 | 0 | done and verified |
-| 1 | some files failed: run the same command again |
-| 2 | usage: an option or a variable is wrong |
+| 1 | some files failed or were left alone: the report says whether the same command helps |
+| 2 | usage: an option, a variable or a file is wrong, or nobody agreed to deletions |
 | 3 | refused: token, permission, not found, cost |
 | 4 | content is not what it should be |
 | 130 | interrupted, or not confirmed |

@@ -32,7 +32,9 @@ pub use by_git::GitFiles;
 pub use card::CardPolicy;
 pub use changeset::{Changeset, CommitFile, changed_meanwhile};
 pub use check::BadPlan;
-pub use prune::{DeletedFile, MaxDelete, PruneRequest, WithheldDeletions, named, not_agreed};
+pub use prune::{
+    AGREE, DeletedFile, MaxDelete, PruneRequest, WithheldDeletions, named, not_agreed,
+};
 
 /// The version of a plan's JSON.
 pub const VERSION: u32 = 1;

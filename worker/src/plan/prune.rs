@@ -180,11 +180,14 @@ pub(super) fn deletions(
     (extra, None)
 }
 
-/// The refusal of deletions to which nobody has agreed. `paths`: the files that would go.
-pub fn not_agreed<P: fmt::Display>(paths: &[P], destination: &RepoAt) -> String {
+/// The remedy on a command line with `--prune`.
+pub const AGREE: &str = "Give --yes to delete them, or --max-delete N for N files at most";
+
+/// The refusal of deletions to which nobody has agreed. `paths`: the files that would go; `remedy`: how to agree.
+pub fn not_agreed<P: fmt::Display>(paths: &[P], destination: &RepoAt, remedy: &str) -> String {
     let (id, hub) = (&destination.id, destination.hub);
     format!(
-        "--prune would delete {} of {id} on {hub}, and without a terminal nobody can be asked: nothing was written. Give --yes to delete them, or --max-delete N for N files at most",
+        "--prune would delete {} of {id} on {hub}, and without a terminal nobody can be asked: nothing was written. {remedy}",
         named(paths)
     )
 }

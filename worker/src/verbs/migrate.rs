@@ -17,7 +17,7 @@ use crate::pipeline::creation::{
 use crate::pipeline::finish::commit_and_verify;
 use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, Trust, make_plan};
 use crate::pipeline::source::PinnedSource;
-use crate::plan::{CardPolicy, Plan, PlanRequest, PruneRequest, not_agreed};
+use crate::plan::{AGREE, CardPolicy, Plan, PlanRequest, PruneRequest, not_agreed};
 use crate::protocol::{
     Chunking, Creation, Deletion, Event, Exit, Transport, VerifyLevel, WorkerOptions,
 };
@@ -297,7 +297,7 @@ fn check_agreed(request: &MigrateRequest, plan: &Plan) -> Result<()> {
         return Ok(());
     }
     let paths: Vec<&RepoPath> = plan.delete.iter().map(|file| &file.path).collect();
-    let message = not_agreed(&paths, &plan.destination);
+    let message = not_agreed(&paths, &plan.destination, AGREE);
     Err(Error::new(Kind::Usage, message))
 }
 

@@ -1,7 +1,5 @@
 //! What goes wrong in a test's world, and what was asked of it meanwhile.
 
-#![allow(clippy::unwrap_used, dead_code)]
-
 use serde_json::{Value, json};
 
 use crate::common::{Ran, World};

@@ -100,12 +100,15 @@ fn a_file_that_is_rewritten_after_the_plan_was_made_stays_and_is_named() {
         &json!({"hub": "ms", "kind": "model", "id": "alice/model", "message": "m", "files": [{"path": "config.json", "text": "mine"}]})
             .to_string(),
     );
-    world
-        .run(&["migrate", "--plan", "plan.json"])
-        .refused_with(2, "--prune would delete 4 files");
+    world.run(&["migrate", "--plan", "plan.json"]).refused_with(
+        2,
+        "Give --yes to delete them, or make the plan again without --prune",
+    );
     let ran = world.run(&["migrate", "--plan", "plan.json", "--yes"]);
     assert!(
-        ran.code == 1 && ran.stdout.contains("config.json"),
+        ran.code == 1
+            && ran.stdout.contains("config.json")
+            && ran.stdout.contains("but not all was deleted"),
         "{}{}",
         ran.stdout,
         ran.stderr

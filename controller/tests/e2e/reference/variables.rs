@@ -9,11 +9,11 @@ type Group = (&'static str, &'static [(&'static str, &'static str)]);
 
 const GROUPS: &[Group] = &[
     (
-        "The hubs",
+        "The login of Hugging Face's own client, not from `.env`",
         &[
             (
-                "HF_TOKEN",
-                "Token of Hugging Face: for private and gated repos, and to write.",
+                "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+                "Set to `1`, the token of Hugging Face's own client does not count.",
             ),
             (
                 "HF_TOKEN_PATH",
@@ -22,6 +22,15 @@ const GROUPS: &[Group] = &[
             (
                 "HF_HOME",
                 "Folder of that client. Default: `huggingface` in `$XDG_CACHE_HOME`, else in `~/.cache`.",
+            ),
+        ],
+    ),
+    (
+        "The hubs",
+        &[
+            (
+                "HF_TOKEN",
+                "Token of Hugging Face: for private and gated repos, and to write.",
             ),
             (
                 "HF_ENDPOINT",
