@@ -27,7 +27,7 @@ pub struct WorkerArgs {
     /// Where the workers run
     #[arg(long, value_name = "ENGINE", default_value = "local")]
     pub on: EngineKind,
-    /// Workers at a time, 100 at most [default: 1; from 50 GB on as many as there are cores, 8 at most; on modal and with --emit one for 2 GB]
+    /// Workers at a time, 100 at most [default: 1; from 50 GB on as many as there are cores, 8 at most; on modal and with --emit as few as take hardly longer than one for each 2 GB]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
     pub containers: Option<u16>,
     /// Gigabytes a chunk; a larger file stands alone, and chunks grow so that 100 suffice
@@ -172,6 +172,11 @@ impl WorkerArgs {
                 EngineKind::Local | EngineKind::Docker if shared => here().max(2),
                 EngineKind::Local | EngineKind::Docker => 1,
             })
+    }
+
+    /// Whether nobody asked for a number of workers, and each costs money or the resources of a cluster.
+    pub fn may_take_fewer(&self) -> bool {
+        self.containers.is_none() && (self.in_cluster || self.on == EngineKind::Modal)
     }
 
     /// How this many bytes are divided into chunks.

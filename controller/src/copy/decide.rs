@@ -77,6 +77,7 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
     let known = digests::load(runs, &sides.source.repo.at, &sides.destination.at);
     let options = PlanOptions {
         worker_args: options.worker_args.clone(),
+        rates: options.rates(&sides.source.repo.at, &sides.destination.at),
         visibility: options.visibility,
         prune: options.max_delete(),
         card: route.card(),

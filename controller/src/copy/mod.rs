@@ -181,9 +181,7 @@ impl RepoCopy<'_> {
             stop.unless(deletions::confirm(&plans, options, screen))
                 .await?;
         }
-        let rates = options
-            .budget
-            .rates(options.runs, options.worker_args.on, &plan);
+        let rates = options.rates(&plan.source, &plan.destination);
         let asked = async { CliResult::Ok(StoredBlobs::of(&[&plan], &*destination.hub).await) };
         let stored = stop.unless(asked).await?;
         let estimate = stored.estimate_of_rest(&plan, &options.worker_args, rates);
@@ -195,9 +193,13 @@ impl RepoCopy<'_> {
         }
         estimate.print(screen);
         let bytes_of_all = stop.unless(options.budget.admit(&estimate, screen)).await?;
+        let workers = options.worker_args.workers(bytes_of_all);
         options
             .slots
-            .raise(options.worker_args.workers(bytes_of_all));
+            .raise(match options.worker_args.is_among_others() {
+                true => workers,
+                false => workers.min(estimate.workers),
+            });
         let mut run = self.start(plan, destination, None).await?;
         run.ahead = ahead;
         let id = run.dir.id().to_owned();

@@ -11,6 +11,7 @@ use crate::engine::remote::DetachMode;
 use crate::engine::slots::WorkerSlots;
 use crate::estimate::CostArgs;
 use crate::estimate::budget::CostBudget;
+use crate::estimate::rates::Rates;
 use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -94,6 +95,12 @@ impl<'a> CopyOptions<'a> {
             slots: WorkerSlots::new(1),
             shared: RunnerCache::default(),
         }
+    }
+
+    /// How fast workers are between these two.
+    pub fn rates(&self, source: &RepoAt, destination: &RepoAt) -> Rates {
+        let on = self.worker_args.on;
+        self.budget.rates(self.runs, on, source, destination)
     }
 
     /// Fails while another run writes to the destination, unless nothing is to be written.

@@ -10,6 +10,8 @@ use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 use crate::args::route::Route;
 use crate::args::workers::WorkerArgs;
 use crate::copy::inspect::{DestinationRepo, SourceRepo, renamed};
+use crate::estimate::containers::chunking;
+use crate::estimate::rates::Rates;
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error, token_missing};
 use crate::ui::errors::{CliError, CliResult};
@@ -37,6 +39,8 @@ pub struct RepoPair {
 pub struct PlanOptions {
     /// The workers and the size of chunks.
     pub worker_args: WorkerArgs,
+    /// How fast workers are.
+    pub rates: Rates,
     /// Who may read a repo that is created.
     pub visibility: VisibilityRequest,
     /// The most files to delete of those that only the destination has; `None` keeps them.
@@ -176,7 +180,7 @@ impl RepoPair {
             } else {
                 GitUse::WhenLocked
             },
-            chunking: &|bytes| options.worker_args.chunking(bytes),
+            chunking: &|sizes| chunking(&options.worker_args, sizes, &options.rates),
             trust: &options.trust,
         };
         let made = make_plan(

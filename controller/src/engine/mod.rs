@@ -12,6 +12,7 @@ pub mod output;
 pub mod queue;
 pub mod remote;
 pub mod slots;
+pub mod worker_limit;
 
 use futures_util::future::BoxFuture;
 use hf2ms_worker::protocol::Event;

@@ -2,6 +2,7 @@
 //! of its own, is given to another worker, three times in all. Once a worker has given up on an outage no further chunk is begun.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures_util::future::BoxFuture;
@@ -122,9 +123,14 @@ impl Queue<'_> {
             json: chunk.unwrap_or_default(),
         };
         progress.begin(number);
-        let ended = engine
-            .work(&job, &|event: &Event| progress.hear(number, event))
-            .await;
+        let seen = AtomicU64::new(0);
+        let listener = |event: &Event| {
+            progress.hear(number, event);
+            if let Event::Progress { bytes, .. } = event {
+                self.moved(*bytes, &seen);
+            }
+        };
+        let ended = engine.work(&job, &listener).await;
         let repeated = ended
             .to_be_repeated(WorkerCommand::Run, engine.network())
             .is_some();
@@ -137,6 +143,14 @@ impl Queue<'_> {
             },
         );
         (tried, ended)
+    }
+
+    /// A worker has moved so many bytes until now, and `seen` of them were counted.
+    fn moved(&self, bytes: u64, seen: &AtomicU64) {
+        let before = seen.fetch_max(bytes, Ordering::Relaxed);
+        if let Some(change) = self.slots.moved(bytes.saturating_sub(before)) {
+            self.progress.workers_change(change);
+        }
     }
 
     /// The files of a chunk that a worker has finished, by its receipt; those of a chunk without one have failed.

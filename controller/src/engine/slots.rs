@@ -1,11 +1,15 @@
-//! Slots for workers: as many chunks at a time as there are workers, over all repos of one command. The heaviest waiting
-//! chunk gets the next slot. So no worker idles while a repo has work, and no large chunk is left for the end.
+//! Slots for workers: as many chunks at a time as workers pay ([`super::worker_limit`]), over all repos of one command. The
+//! heaviest waiting chunk gets the next slot. So no worker idles while a repo has work, and no large chunk is left for the end.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+
+use super::worker_limit::WorkerLimit;
+use crate::ui::worker_events::WorkersEvent;
 
 /// Repos that are committed or verified at a time, beside the chunks: these workers wait for the hubs more than they work.
 const FINISHING: usize = 4;
@@ -24,12 +28,16 @@ pub struct WorkerSlots {
 #[derive(Debug)]
 pub struct Slot(Arc<Line>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Line(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    slots: usize,
+    limit: WorkerLimit,
+    /// When the first worker moved something.
+    since: Option<Instant>,
+    /// Bytes that workers have moved.
+    moved: u64,
     taken: usize,
     asked: u64,
     waiting: BinaryHeap<Waiting>,
@@ -42,11 +50,15 @@ struct Waiting {
 }
 
 impl WorkerSlots {
-    /// Slots for so many workers at a time.
+    /// Slots for so many workers at a time, or for fewer where those are as fast.
     pub fn new(workers: usize) -> Self {
         let state = State {
-            slots: workers.max(1),
-            ..State::default()
+            limit: WorkerLimit::new(workers),
+            since: None,
+            moved: 0,
+            taken: 0,
+            asked: 0,
+            waiting: BinaryHeap::new(),
         };
         Self {
             line: Arc::new(Line(Mutex::new(state))),
@@ -54,17 +66,22 @@ impl WorkerSlots {
         }
     }
 
-    /// Raises the number of slots to at least so many.
+    /// Raises the number of workers that there may be to at least so many.
     pub fn raise(&self, workers: usize) {
-        let mut state = self.line.state();
-        state.slots = state.slots.max(workers);
-        drop(state);
+        self.line.state().limit.raise(workers);
         self.line.give();
     }
 
-    /// The number of slots.
+    /// The number of workers that there may be.
     pub fn workers(&self) -> usize {
-        self.line.state().slots
+        self.line.state().limit.most()
+    }
+
+    /// Takes so many bytes that workers have moved; the new number of slots, if it changes.
+    pub fn moved(&self, bytes: u64) -> Option<WorkersEvent> {
+        let change = self.line.state().moved(bytes);
+        self.line.give();
+        change
     }
 
     /// Waits for a slot for a chunk of this weight. Of chunks of equal weight the first to ask is first.
@@ -110,8 +127,15 @@ impl Line {
 }
 
 impl State {
+    fn moved(&mut self, bytes: u64) -> Option<WorkersEvent> {
+        self.moved += bytes;
+        let now = self.since.get_or_insert_with(Instant::now).elapsed();
+        let waiting = self.waiting.len();
+        self.limit.tick(now, self.moved, self.taken, waiting)
+    }
+
     fn next(&mut self) -> Option<Waiting> {
-        while self.taken < self.slots {
+        while self.taken < self.limit.workers() {
             let next = self.waiting.pop()?;
             if !next.tell.is_closed() {
                 self.taken += 1;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::PoisonError;
 
-use hf2ms_worker::plan::Plan;
+use hf2ms_hub::RepoAt;
 use tokio::sync::Mutex;
 
 use super::confirm::{ask, confirm};
@@ -41,8 +41,13 @@ impl CostBudget {
     }
 
     /// The rates between two hubs, read from earlier runs once.
-    pub fn rates(&self, runs: &Runs, on: EngineKind, plan: &Plan) -> Rates {
-        let (source, destination) = (&plan.source, &plan.destination);
+    pub fn rates(
+        &self,
+        runs: &Runs,
+        on: EngineKind,
+        source: &RepoAt,
+        destination: &RepoAt,
+    ) -> Rates {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let between = [source.endpoint.clone(), destination.endpoint.clone()];
         rates
@@ -104,6 +109,8 @@ mod tests {
 
     fn costing(dollars: f64) -> Estimate {
         let rates = Rates {
+            stream: 1.0,
+            streams: 8,
             container: 1.0,
             total: None,
             runs: 0,

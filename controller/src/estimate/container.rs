@@ -1,12 +1,15 @@
 //! One container of the simulation: which files of its chunk wait, are prepared, and move.
 //!
 //! Its files share its rate evenly, so each has moved as much as any other since both began. `mark` counts that, and a
-//! file ends at the mark where it began plus its size: no file is touched until it ends, however the rate changes.
+//! file ends at the mark where it began plus its size: no file is touched until it ends, however the rate changes. The meter
+//! counts the seconds in which it would have moved what it has, were its rate not cut down by the line that all share.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use fastrand::Rng;
+
+use super::model::Model;
 
 /// A number that can be a key: no NaN gets in here.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,6 +49,7 @@ pub struct Container {
     pub version: u32,
     /// Its chances.
     pub luck: Rng,
+    model: Model,
     load: Load,
     prepared: VecDeque<u64>,
     moving: BinaryHeap<Reverse<(Key, u64)>>,
@@ -55,12 +59,13 @@ pub struct Container {
 
 impl Container {
     /// A place with nothing in it.
-    pub fn new(luck: Rng) -> Self {
+    pub fn new(model: &Model, luck: Rng) -> Self {
         Self {
             begun: 0.0,
             life: 0,
             version: 0,
             luck,
+            model: *model,
             load: Load::default(),
             prepared: VecDeque::new(),
             moving: BinaryHeap::new(),
@@ -79,14 +84,17 @@ impl Container {
         self.load.files.is_empty() && self.prepared.is_empty() && self.moving.is_empty()
     }
 
-    /// Whether bytes move.
-    pub fn is_moving(&self) -> bool {
-        !self.moving.is_empty()
+    /// Bytes a second that it moves where nothing but itself limits it.
+    pub fn rate(&self) -> f64 {
+        match self.moving.len() {
+            0 => 0.0,
+            files => self.model.rate_of(files),
+        }
     }
 
     /// Begins another file if one waits and a stream is free; says whether it did.
-    pub fn prepare(&mut self, streams: usize) -> bool {
-        if self.prepared.len() + self.moving.len() >= streams.max(1) {
+    pub fn prepare(&mut self) -> bool {
+        if self.prepared.len() + self.moving.len() >= self.model.streams.max(1) {
             return false;
         }
         let next = self.load.files.pop_front();
@@ -94,7 +102,7 @@ impl Container {
         next.is_some()
     }
 
-    /// The file that was prepared first moves from now on. `meter`: what a container that moves all the time has moved.
+    /// The file that was prepared first moves from now on.
     pub fn start_file(&mut self, meter: f64) {
         self.catch_up(meter);
         if let Some(size) = self.prepared.pop_front() {
@@ -112,7 +120,7 @@ impl Container {
     /// Where the meter stands when its next file ends, if its files stay as they are.
     pub fn next_end(&self) -> Option<f64> {
         let Reverse((Key(end), _)) = self.moving.peek()?;
-        Some(self.meter + (end - self.mark).max(0.0) * self.moving.len() as f64)
+        Some(self.meter + (end - self.mark).max(0.0) / self.rate_of_file())
     }
 
     /// It dies: what is left of its chunk, the largest first again, and the bytes that moved in vain.
@@ -132,9 +140,13 @@ impl Container {
         (load, vain)
     }
 
+    fn rate_of_file(&self) -> f64 {
+        self.rate() / self.moving.len() as f64
+    }
+
     fn catch_up(&mut self, meter: f64) {
         if !self.moving.is_empty() {
-            self.mark += (meter - self.meter) / self.moving.len() as f64;
+            self.mark += (meter - self.meter) * self.rate_of_file();
         }
         self.meter = meter;
     }

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::runs::{create_private, write_aside};
 use crate::ui::errors::{CliError, CliResult};
 
-/// Streams of a worker.
-const OF_A_WORKER: usize = 8;
+/// Files that are measured first.
+pub const OF_A_WORKER: usize = 8;
 /// As many as are measured at once.
-const OF_ALL: usize = 32;
+pub const OF_ALL: usize = 32;
 
 /// A hub's rates in bytes a second, by how many went at a time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -1,10 +1,11 @@
 //! The estimate of a plan, printed before it starts: files, bytes, containers, time and money. The time is that of a
-//! simulation ([`play`]) in which no container dies. Its rates come from [`rates`]; [`confirm`] asks a person, and
-//! [`budget`] adds up the repos of one command.
+//! simulation ([`play`]) in which no container dies. Its rates come from [`rates`], and [`containers`] says how many pay;
+//! [`confirm`] asks a person, and [`budget`] adds up the repos of one command.
 
 pub mod budget;
 pub mod confirm;
 mod container;
+pub mod containers;
 pub mod measured;
 pub mod model;
 pub mod play;
@@ -102,18 +103,21 @@ impl Estimate {
     /// The estimate of a plan on these workers.
     pub fn of(plan: &Plan, worker_args: &WorkerArgs, rates: Rates) -> Self {
         let (on, summary) = (worker_args.on, plan.summary());
-        let workers = worker_args.workers(summary.blob_bytes);
+        let workers = worker_args
+            .workers(summary.blob_bytes)
+            .min(plan.options.workers as usize);
         let unchanged = plan
             .files
             .iter()
             .filter(|planned| planned.step == Step::Unchanged);
         let containers = workers.min(plan.chunks.len()).max(1);
+        let rates = rates.with_streams(worker_args.streams);
         let model = rates.model(on, containers);
         // A simulation in which no container dies ends.
         let played = play(&chunk_sizes(plan), &model).unwrap_or_default();
-        // The committer reads inline files as a worker does, so many at a time.
-        let seconds =
-            played.seconds + summary.inline as f64 * model.file_seconds / model.streams as f64;
+        // The committer reads so many inline files at a time.
+        let readers = plan.options.readers();
+        let seconds = played.seconds + summary.inline as f64 * model.file_seconds / readers as f64;
         let last = finalizer(plan.files_memory());
         Self {
             files: summary.files - summary.unchanged,

@@ -2,10 +2,11 @@
 //!
 //! A container is ready some seconds after the engine asked for it. It takes the next chunk and moves its files, so many
 //! at a time ([`Model::streams`], as the worker does), the largest first. A file holds its stream for
-//! [`Model::file_seconds`] (requests, responses), then its bytes move. The files that move share the container's rate
-//! evenly, and the containers share the total rate evenly. A container may die at any time: the engine asks for a new one,
-//! and the chunk goes to the front of the queue. Files that it had stored are not sent again, files in flight are. A
-//! container that finds no chunk left ends. Listing, committing and verifying are not simulated.
+//! [`Model::file_seconds`] (requests, responses), then its bytes move. A file moves at the rate of one stream at most. The
+//! files that move share the container's rate evenly. Where all containers together would exceed the total rate, each is
+//! slowed down by the same factor. A container may die at any time: the engine asks for a new one, and the chunk goes to
+//! the front of the queue. Files that it had stored are not sent again, files in flight are. A container that finds no
+//! chunk left ends. Listing, committing and verifying are not simulated.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,6 +16,9 @@ use serde::Serialize;
 pub struct Model {
     /// Containers at a time.
     pub containers: usize,
+    /// The rate of one file.
+    #[schemars(with = "Option<f64>")]
+    pub stream_rate: f64,
     /// The rate of one container.
     #[schemars(with = "Option<f64>")]
     pub container_rate: f64,
@@ -35,9 +39,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// Bytes a second of so many containers together.
+    /// Bytes a second of so many containers together, all of whose streams are used.
     pub fn capacity(&self, containers: usize) -> f64 {
-        (self.container_rate * containers.max(1) as f64).min(self.total_rate)
+        (self.rate_of(self.streams) * containers.max(1) as f64).min(self.total_rate)
+    }
+
+    /// Bytes a second of a container that moves so many files.
+    pub fn rate_of(&self, files: usize) -> f64 {
+        (self.stream_rate * files.max(1) as f64).min(self.container_rate)
     }
 
     /// Seconds before which no way of sharing these files out can end, even if no container dies: the bytes at the full
@@ -49,7 +58,7 @@ impl Model {
         let containers = self.containers.min(sizes.len());
         let bytes: f64 = sizes.iter().map(|size| *size as f64).sum();
         let all = bytes / self.capacity(containers);
-        let longest = self.file_seconds + *largest as f64 / self.capacity(1);
+        let longest = self.file_seconds + *largest as f64 / self.rate_of(1).min(self.total_rate);
         let requests =
             self.file_seconds * sizes.len() as f64 / (containers * self.streams.max(1)) as f64;
         self.startup + all.max(longest).max(requests)
@@ -64,6 +73,7 @@ pub(super) mod tests {
     pub(in crate::estimate) fn plain() -> Model {
         Model {
             containers: 2,
+            stream_rate: f64::INFINITY,
             container_rate: 10.0,
             total_rate: f64::INFINITY,
             startup: 0.0,
@@ -105,6 +115,16 @@ pub(super) mod tests {
             .lower_bound(&[1, 1, 1]),
             75.0,
             "the requests"
+        );
+        assert_eq!(
+            Model {
+                stream_rate: 2.0,
+                streams: 4,
+                ..plain()
+            }
+            .lower_bound(&[100, 100, 100]),
+            50.0,
+            "one stream"
         );
         assert_eq!(plain().lower_bound(&[]), 0.0);
     }

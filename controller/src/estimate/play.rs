@@ -1,8 +1,8 @@
 //! The simulation of a plan by discrete events. Two kinds of things happen: some at a time (a container is
 //! ready, a file is prepared, a container dies), and files end when enough bytes have moved, whenever that is.
 //!
-//! All containers that move have the same rate, so one meter serves all: the bytes that a container which always moves
-//! has moved. An end is expected at a reading of the meter, and no other's coming or going changes that.
+//! The line that all share slows all down by the same factor, so one meter serves all: it counts seconds, slowed down like
+//! the containers. An end is expected at a reading of the meter, and no other's coming or going changes that.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -77,7 +77,8 @@ struct World<'a> {
     containers: Vec<Container>,
     now: f64,
     meter: f64,
-    moving: usize,
+    /// Bytes a second that the containers would move if no line limited them.
+    wanted: f64,
     clock: BinaryHeap<Expected>,
     ends: BinaryHeap<Reverse<(Key, usize, u32)>>,
     count: u64,
@@ -97,7 +98,7 @@ impl<'a> World<'a> {
         // Each place has random numbers of its own, so that two plans meet the same ones.
         let mut chances = Rng::with_seed(model.seed);
         let containers = (0..places)
-            .map(|_| Container::new(chances.fork()))
+            .map(|_| Container::new(model, chances.fork()))
             .collect();
         let (clock, ends) = (BinaryHeap::new(), BinaryHeap::new());
         let mut world = Self {
@@ -106,7 +107,7 @@ impl<'a> World<'a> {
             containers,
             now: 0.0,
             meter: 0.0,
-            moving: 0,
+            wanted: 0.0,
             clock,
             ends,
             count: 0,
@@ -123,7 +124,7 @@ impl<'a> World<'a> {
         let end = self
             .ends
             .peek()
-            .map(|Reverse((Key(end), ..))| self.now + (end - self.meter).max(0.0) / self.rate());
+            .map(|Reverse((Key(end), ..))| self.now + (end - self.meter).max(0.0) / self.pace());
         match (event, end) {
             (None, None) => return false,
             (_, Some(end)) if event.is_none_or(|event| end <= event) => self.end_file(end),
@@ -132,11 +133,13 @@ impl<'a> World<'a> {
         true
     }
 
-    /// The rate now of a container that moves a file.
-    fn rate(&self) -> f64 {
-        self.model
-            .container_rate
-            .min(self.model.total_rate / self.moving.max(1) as f64)
+    /// The part of its own rate that each container has now.
+    fn pace(&self) -> f64 {
+        if self.wanted > self.model.total_rate {
+            self.model.total_rate / self.wanted
+        } else {
+            1.0
+        }
     }
 
     fn forget_what_will_not_happen(&mut self) {
@@ -171,9 +174,7 @@ impl<'a> World<'a> {
         let Some(Reverse((Key(at), _, place, _, what))) = self.clock.pop() else {
             return;
         };
-        if self.moving > 0 {
-            self.meter += (at - self.now) * self.rate();
-        }
+        self.meter += (at - self.now) * self.pace();
         self.now = at;
         match what {
             What::Ready => self.refill(place),
@@ -185,19 +186,19 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Changes which of a container's files move, and counts the containers that do.
+    /// Changes which of a container's files move, and so what all want of the line.
     fn change<T>(&mut self, place: usize, change: impl FnOnce(&mut Container, f64) -> T) -> T {
         let container = &mut self.containers[place];
-        let before = usize::from(container.is_moving());
+        let before = container.rate();
         let changed = change(container, self.meter);
-        self.moving = self.moving + usize::from(container.is_moving()) - before;
+        self.wanted = (self.wanted + container.rate() - before).max(0.0);
         changed
     }
 
     /// Gives every free stream a file, of the next chunk if this one is done; a container that finds none ends.
     fn refill(&mut self, place: usize) {
         loop {
-            while self.containers[place].prepare(self.model.streams) {
+            while self.containers[place].prepare() {
                 self.expect(self.now + self.model.file_seconds, place, What::Prepared);
             }
             if !self.containers[place].is_idle() {
@@ -295,6 +296,24 @@ mod tests {
         };
         // Both at 6 a second for 10 s; then the longer one alone, at 10.
         assert_eq!(seconds(&[vec![100], vec![60]], narrow), 14.0);
+    }
+
+    #[test]
+    fn a_file_is_no_faster_than_its_stream() {
+        let slow = Model {
+            stream_rate: 2.0,
+            streams: 8,
+            ..plain()
+        };
+        assert_eq!(seconds(&[vec![20, 20, 20]], slow), 10.0, "6 a second");
+        // Eight files share the 10 of the container. The two that wait for a stream move at 2 a second each.
+        assert_eq!(seconds(&[vec![10; 10]], slow), 13.0);
+        let narrow = Model {
+            total_rate: 6.0,
+            ..slow
+        };
+        // The line halves what both want: 8 and 4 a second.
+        assert_eq!(seconds(&[vec![20; 4], vec![20; 2]], narrow), 20.0);
     }
 
     #[test]

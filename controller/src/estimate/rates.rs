@@ -2,7 +2,8 @@
 //! is assumed, which the estimate says.
 
 use hf2ms_hub::RepoAt;
-use hf2ms_worker::protocol::WorkerOptions;
+use hf2ms_worker::protocol::{How, WorkerOptions};
+use hf2ms_worker::transfer::streams::ceiling;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -13,6 +14,8 @@ use crate::runs::report::Report;
 use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs};
 use crate::ui::screen::size;
 
+/// So many files at a time show what a worker can do.
+const FULL: f64 = WorkerOptions::FIRST_STREAMS as f64;
 /// Runs that count: the last of those that moved enough.
 const RUNS: usize = 5;
 /// The rate of a run that moved less is one of latency.
@@ -20,9 +23,18 @@ const ENOUGH: u64 = 64 << 20;
 /// Seconds of requests that a file takes besides its bytes: assumed, some round trips to either hub and to storage.
 pub const FILE_SECONDS: f64 = 0.5;
 
+/// Bytes a second of one upload where nothing is known: some 5 MiB/s were measured at ModelScope.
+const STREAM: f64 = (5 << 20) as f64;
+/// Bytes a second of one worker where nothing is known: a line of 1 Gbit/s.
+const LINE: f64 = 125e6;
+
 /// How fast workers are, in bytes a second.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Rates {
+    /// The rate of one file.
+    pub stream: f64,
+    /// The files that a worker moves at a time.
+    pub streams: usize,
     /// The rate of one worker.
     pub container: f64,
     /// The rate of all workers together, where it has a limit.
@@ -61,33 +73,36 @@ impl Rates {
         source: &RepoAt,
         destination: &RepoAt,
     ) -> Option<Self> {
-        let (container, total) =
+        let (first, most) =
             measured::between(runs.state(), &source.endpoint, &destination.endpoint)?;
         (on != EngineKind::Modal).then_some(Self {
-            container,
-            total: Some(total),
+            stream: first / measured::OF_A_WORKER as f64,
+            streams: measured::OF_ALL,
+            container: most,
+            total: Some(most),
             runs: 0,
             measured: true,
         })
     }
 
-    /// Where nothing is known: 80 MB/s a worker, within the 125 MB/s of a line of 1 Gbit/s. On Modal 8 MB/s a container:
-    /// what 3.3 TB in 2 h through 100 containers, two chunks of about 30 GB in most, come to (github.com/Linaqruf/hf2ms,
-    /// README, Benchmarks).
+    /// Where nothing is known: 5 MiB/s a file, and a line of 1 Gbit/s. All workers of one machine share such a line, and each
+    /// container in the cloud has one.
     pub fn assumed(on: EngineKind) -> Self {
-        match on {
-            EngineKind::Local | EngineKind::Docker => Self {
-                container: 80e6,
-                total: Some(125e6),
-                runs: 0,
-                measured: false,
-            },
-            EngineKind::Modal => Self {
-                container: 8e6,
-                total: None,
-                runs: 0,
-                measured: false,
-            },
+        Self {
+            stream: STREAM,
+            streams: ceiling(WorkerOptions::default().memory.0),
+            container: LINE,
+            total: (on != EngineKind::Modal).then_some(LINE),
+            runs: 0,
+            measured: false,
+        }
+    }
+
+    /// The same with so many files at a time, if they are given.
+    pub fn with_streams(self, streams: Option<u8>) -> Self {
+        Self {
+            streams: streams.map_or(self.streams, usize::from),
+            ..self
         }
     }
 
@@ -95,37 +110,30 @@ impl Rates {
     pub fn model(&self, on: EngineKind, containers: usize) -> Model {
         Model {
             containers: containers.max(1),
+            stream_rate: self.stream,
             container_rate: self.container,
             total_rate: self.total.unwrap_or(f64::INFINITY),
             startup: startup(on),
             file_seconds: FILE_SECONDS,
-            streams: WorkerOptions::default().readers(),
+            streams: self.streams,
             lifetime: f64::INFINITY,
             seed: 1,
         }
     }
 
-    /// `assumed: 8 MB/s a container`, `as the last 3 runs on local: 45 MB/s a worker, 90 MB/s in all`.
+    /// `assumed: 5.24 MB/s a file, 125 MB/s in all`, `as the last 3 runs on modal: 4 MB/s a file, 125 MB/s a container`.
     pub fn describe(&self, on: EngineKind) -> String {
         let rate = |rate: f64| format!("{}/s", size(rate as u64));
-        let one = if on == EngineKind::Local {
-            "worker"
-        } else {
-            "container"
+        let most = match self.total {
+            Some(total) => format!("{} in all", rate(total)),
+            None => format!("{} a container", rate(self.container)),
         };
-        let total = self
-            .total
-            .map(|total| format!(", {} in all", rate(total)))
-            .unwrap_or_default();
-        let each = rate(self.container);
+        let rates = format!("{} a file, {most}", rate(self.stream));
         match self.runs {
-            _ if self.measured => format!("as hf2ms probe measured: {each} a {one}{total}"),
-            0 => format!("assumed: {each} a {one}{total}"),
-            1 => format!("as the last run on {}: {each} a {one}{total}", on.name()),
-            runs => format!(
-                "as the last {runs} runs on {}: {each} a {one}{total}",
-                on.name()
-            ),
+            _ if self.measured => format!("as hf2ms probe measured: {rates}"),
+            0 => format!("assumed: {rates}"),
+            1 => format!("as the last run on {}: {rates}", on.name()),
+            runs => format!("as the last {runs} runs on {}: {rates}", on.name()),
         }
     }
 }
@@ -139,52 +147,100 @@ fn startup(on: EngineKind) -> f64 {
     }
 }
 
-/// The median rate of a worker. One machine has one line, so there all together get no more than any run has had.
+/// The rates of the last runs: those of the run whose stream had the median rate. A run with so few files that more streams had
+/// nothing to do says nothing of the ceilings. One machine has one line, so there all together get no more than any run has had.
 fn learn<'a>(
     runs: &Runs,
     on: EngineKind,
     earlier: impl Iterator<Item = &'a RunRecord>,
 ) -> Option<Rates> {
-    let last: Vec<(f64, f64)> = earlier
-        .filter_map(|run| told(runs, &run.id))
+    let mut last: Vec<RunRates> = earlier
+        .filter_map(|run| RunRates::of(runs, &run.id))
         .take(RUNS)
         .collect();
-    let mut each: Vec<f64> = last.iter().map(|(each, _)| *each).collect();
-    each.sort_by(f64::total_cmp);
-    let container = *each.get(each.len() / 2)?;
-    let most = last.iter().map(|(_, all)| *all).fold(0.0, f64::max);
+    let assumed = Rates::assumed(on);
+    let full = last.iter().filter(|run| run.streams >= FULL);
+    let most = full.map(|run| run.total).reduce(f64::max);
+    last.sort_by(|a, b| a.stream().total_cmp(&b.stream()));
+    let median = last.get(last.len() / 2)?;
+    let is_full = median.streams >= FULL;
     Some(Rates {
-        container,
-        total: (on != EngineKind::Modal).then_some(most),
+        stream: median.stream(),
+        streams: if is_full {
+            median.streams.round() as usize
+        } else {
+            assumed.streams
+        },
+        container: if is_full {
+            median.container
+        } else {
+            assumed.container.max(median.container)
+        },
+        total: assumed
+            .total
+            .map(|line| most.unwrap_or_else(|| line.max(median.total))),
         runs: last.len(),
         measured: false,
     })
 }
 
-/// The rates of one run: that of a worker while it worked, and of all over the time that they took. The former is
-/// from the receipts, because a worker may have had several chunks, or none at the end.
-fn told(runs: &Runs, id: &str) -> Option<(f64, f64)> {
-    let report: Report = runs
-        .read(id, "report.json")
-        .filter(|report: &Report| report.tally.sent >= ENOUGH)?;
-    let receipts = runs
-        .journal(id)
-        .into_iter()
-        .filter_map(|entry| match entry {
-            JournalEntry::Chunk(receipt) => Some((receipt.sent as f64, receipt.seconds)),
+/// What one run says. The rate of a worker is that of its receipts: it may have had several chunks, or none at the end.
+struct RunRates {
+    /// Bytes a second of a worker while it worked.
+    container: f64,
+    /// The files that a worker moved at a time.
+    streams: f64,
+    /// Bytes a second of all over the time that they took.
+    total: f64,
+}
+
+impl RunRates {
+    fn stream(&self) -> f64 {
+        self.container / self.streams
+    }
+
+    fn of(runs: &Runs, id: &str) -> Option<Self> {
+        let report: Report = runs
+            .read(id, "report.json")
+            .filter(|report: &Report| report.tally.sent >= ENOUGH)?;
+        let entries = runs.journal(id).into_iter();
+        let receipts = entries.filter_map(|entry| match entry {
+            JournalEntry::Chunk(receipt) if receipt.sent > 0 => Some(receipt),
             _ => None,
         });
-    let (sent, seconds) = receipts.fold((0.0, 0.0), |sum, (sent, seconds)| {
-        (sum.0 + sent, sum.1 + seconds)
-    });
-    let each = sent / seconds;
-    (each.is_finite() && each > 0.0 && report.bytes_per_second > 0.0)
-        .then_some((each, report.bytes_per_second))
+        let (mut sent, mut seconds, mut of_streams) = (0.0, 0.0, 0.0);
+        for receipt in receipts {
+            sent += receipt.sent as f64;
+            seconds += receipt.seconds;
+            let sending = receipt
+                .files
+                .iter()
+                .filter(|file| file.how == How::Streamed);
+            of_streams += receipt.seconds * at_a_time(receipt.streams, sending.count());
+        }
+        let run = Self {
+            container: sent / seconds,
+            streams: of_streams / seconds,
+            total: report.bytes_per_second,
+        };
+        (run.stream().is_finite() && run.stream() > 0.0 && run.total > 0.0).then_some(run)
+    }
+}
+
+/// Files that a worker moved at a time: its streams, or all that it sent if those are fewer. A receipt of an earlier version tells no
+/// streams.
+fn at_a_time(streams: u64, sent: usize) -> f64 {
+    let streams = match streams {
+        0 => WorkerOptions::FIRST_STREAMS,
+        streams => streams as usize,
+    };
+    streams.min(sent.max(1)) as f64
 }
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_worker::protocol::{PlanSummary, Receipt};
+    use hf2ms_hub::Sha256;
+    use hf2ms_worker::protocol::{PlanSummary, Receipt, Stored};
 
     use super::*;
     use crate::runs::report::Tally;
@@ -193,13 +249,14 @@ mod tests {
 
     const MB: u64 = 1_000_000;
 
-    /// A run that moved so many bytes with so many workers at this rate in all.
+    /// A run that moved so many bytes with so many workers, in so many files a chunk, at this rate in all.
     fn ran(
         runs: &Runs,
         on: EngineKind,
         source: &RepoAt,
         sent: u64,
         workers: u64,
+        files: u64,
         bytes_per_second: f64,
     ) {
         let destination = &at("modelscope", "org/a");
@@ -239,9 +296,18 @@ mod tests {
         // Two chunks a worker, one after the other.
         let chunks = 2 * workers;
         let seconds = sent as f64 / bytes_per_second / 2.0;
+        let file = |n| Stored {
+            path: format!("{n}").parse().unwrap(),
+            sha256: Sha256::of(b""),
+            git_sha1: None,
+            size: sent / chunks / files,
+            how: How::Streamed,
+        };
         (0..chunks).for_each(|_| {
             run.note(&JournalEntry::Chunk(Receipt {
+                files: (0..files).map(file).collect(),
                 sent: sent / chunks,
+                streams: 20,
                 seconds,
                 ..Receipt::default()
             }))
@@ -259,8 +325,8 @@ mod tests {
     fn without_runs_that_tell_rates_are_assumed_and_said_to_be() {
         let state = tempfile::tempdir().unwrap();
         let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
-        ran(&runs, EngineKind::Local, &source, 3 * MB, 1, 3e6);
-        ran(&runs, EngineKind::Docker, &source, 300 * MB, 1, 30e6);
+        ran(&runs, EngineKind::Local, &source, 3 * MB, 1, 20, 3e6);
+        ran(&runs, EngineKind::Docker, &source, 300 * MB, 1, 20, 30e6);
         assert_eq!(
             rates(&runs, EngineKind::Local, &source),
             Rates::assumed(EngineKind::Local),
@@ -268,7 +334,7 @@ mod tests {
         );
         assert_eq!(
             Rates::assumed(EngineKind::Modal).describe(EngineKind::Modal),
-            "assumed: 8 MB/s a container"
+            "assumed: 5.24 MB/s a file, 125 MB/s a container"
         );
     }
 
@@ -276,14 +342,24 @@ mod tests {
     fn the_median_worker_of_the_last_five_runs_tells() {
         let state = tempfile::tempdir().unwrap();
         let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
-        ran(&runs, EngineKind::Local, &source, 300 * MB, 1, 1e6);
+        ran(&runs, EngineKind::Local, &source, 300 * MB, 1, 20, 1e6);
         for (workers, rate) in [(1, 10e6), (2, 40e6), (1, 50e6), (4, 120e6), (1, 5e6)] {
-            ran(&runs, EngineKind::Local, &source, 300 * MB, workers, rate);
+            ran(
+                &runs,
+                EngineKind::Local,
+                &source,
+                300 * MB,
+                workers,
+                20,
+                rate,
+            );
         }
         let learned = rates(&runs, EngineKind::Local, &source);
         assert_eq!(
             learned,
             Rates {
+                stream: 1e6,
+                streams: 20,
                 container: 20e6,
                 total: Some(120e6),
                 runs: 5,
@@ -292,7 +368,22 @@ mod tests {
         );
         assert_eq!(
             learned.describe(EngineKind::Local),
-            "as the last 5 runs on local: 20 MB/s a worker, 120 MB/s in all"
+            "as the last 5 runs on local: 1 MB/s a file, 120 MB/s in all"
+        );
+    }
+
+    #[test]
+    fn a_run_of_few_files_says_how_fast_a_file_is_and_nothing_of_the_line() {
+        let state = tempfile::tempdir().unwrap();
+        let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
+        ran(&runs, EngineKind::Local, &source, 300 * MB, 1, 2, 12e6);
+        assert_eq!(
+            rates(&runs, EngineKind::Local, &source),
+            Rates {
+                stream: 6e6,
+                runs: 1,
+                ..Rates::assumed(EngineKind::Local)
+            }
         );
     }
 
@@ -322,12 +413,14 @@ mod tests {
             endpoint: "http://mirror".to_owned(),
             ..source.clone()
         };
-        ran(&runs, EngineKind::Local, &mirror, 300 * MB, 1, 5e6);
+        ran(&runs, EngineKind::Local, &mirror, 300 * MB, 1, 20, 5e6);
         let learned = rates(&runs, EngineKind::Local, &source);
         assert_eq!(
             learned,
             Rates {
-                container: 20e6,
+                stream: 2.5e6,
+                streams: 32,
+                container: 80e6,
                 total: Some(80e6),
                 runs: 0,
                 measured: true
@@ -335,7 +428,7 @@ mod tests {
         );
         assert_eq!(
             learned.describe(EngineKind::Local),
-            "as hf2ms probe measured: 20 MB/s a worker, 80 MB/s in all"
+            "as hf2ms probe measured: 2.50 MB/s a file, 80 MB/s in all"
         );
         assert_eq!(
             rates(&runs, EngineKind::Modal, &source),
@@ -352,10 +445,12 @@ mod tests {
             endpoint: "http://mirror".to_owned(),
             ..source.clone()
         };
-        ran(&runs, EngineKind::Modal, &mirror, 300 * MB, 2, 60e6);
+        ran(&runs, EngineKind::Modal, &mirror, 300 * MB, 2, 20, 60e6);
         assert_eq!(
             rates(&runs, EngineKind::Modal, &source),
             Rates {
+                stream: 1.5e6,
+                streams: 20,
                 container: 30e6,
                 total: None,
                 runs: 1,
@@ -363,11 +458,13 @@ mod tests {
             },
             "better than nothing"
         );
-        ran(&runs, EngineKind::Modal, &source, 300 * MB, 10, 80e6);
-        ran(&runs, EngineKind::Modal, &mirror, 300 * MB, 2, 60e6);
+        ran(&runs, EngineKind::Modal, &source, 300 * MB, 10, 20, 80e6);
+        ran(&runs, EngineKind::Modal, &mirror, 300 * MB, 2, 20, 60e6);
         assert_eq!(
             rates(&runs, EngineKind::Modal, &source),
             Rates {
+                stream: 0.4e6,
+                streams: 20,
                 container: 8e6,
                 total: None,
                 runs: 1,

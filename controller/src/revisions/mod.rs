@@ -178,16 +178,11 @@ impl RevisionsCopy<'_> {
     }
 
     fn estimate(&self, plans: &[RevisionPlan], stored: &StoredBlobs) -> Option<Estimate> {
-        let CopyOptions {
-            runs,
-            ref worker_args,
-            ref budget,
-            ..
-        } = *self.options;
+        let options = self.options;
         let plans = plans.iter().filter_map(RevisionPlan::plan);
         let estimates = plans.map(|plan| {
-            let rates = budget.rates(runs, worker_args.on, plan);
-            stored.estimate_of_rest(plan, worker_args, rates)
+            let rates = options.rates(&plan.source, &plan.destination);
+            stored.estimate_of_rest(plan, &options.worker_args, rates)
         });
         estimates.reduce(|sum, next| sum.and(&next))
     }

@@ -164,6 +164,7 @@ impl<'a> RevisionPlanner<'a> {
         let is_temporary = target.write_to == WriteTo::TemporaryBranch;
         let options = PlanOptions {
             worker_args: self.options.worker_args.clone(),
+            rates: self.options.rates(&source.repo.at, &destination.at),
             visibility: self.options.visibility,
             prune: self.options.max_delete().filter(|_| !is_temporary),
             card: self.route.card(),

@@ -19,6 +19,7 @@ use crate::copy::decide::EXISTS;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::options::{CopyOptions, IfExists};
 use crate::copy::plan::{FoundSides, Purpose, find};
+use crate::estimate::containers::chunking;
 use crate::runs::digests;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
@@ -305,8 +306,9 @@ impl Surveyor<'_> {
                 continue;
             }
             plan.claim_blobs(&mut claimed);
-            let bytes = plan.summary().blob_bytes;
-            plan.rechunk(self.options.worker_args.chunking(bytes));
+            let rates = self.options.rates(&plan.source, &plan.destination);
+            let sizes = plan.blob_sizes();
+            plan.rechunk(chunking(&self.options.worker_args, &sizes, &rates));
             plan.warnings
                 .iter()
                 .for_each(|warning| one.screen.warn(warning));

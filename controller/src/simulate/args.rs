@@ -11,6 +11,9 @@ pub struct SimulateArgs {
     /// Play the plan by discrete events, and print how long it takes
     #[arg(long)]
     pub simulate: bool,
+    /// What one file moves, in MB/s [default: no limit with --container-rate; else as the last runs, else as is assumed]
+    #[arg(long, value_name = "MB/S", requires = "simulate", value_parser = above_zero)]
+    stream_rate: Option<f64>,
     /// What one container moves, in MB/s [default: as the last runs, else as is assumed]
     #[arg(long, value_name = "MB/S", requires = "simulate", value_parser = above_zero)]
     container_rate: Option<f64>,
@@ -20,7 +23,7 @@ pub struct SimulateArgs {
     /// Seconds until a container is ready [default: local 0.1, docker 0.5, modal 10]
     #[arg(long, value_name = "SECONDS", requires = "simulate", value_parser = zero_or_more)]
     startup: Option<f64>,
-    /// Seconds that a file takes besides its bytes; eight files of a container take them at the same time
+    /// Seconds that a file takes besides its bytes; files that a container moves at a time take them at the same time
     #[arg(long, value_name = "SECONDS", requires = "simulate", value_parser = zero_or_more, default_value_t = FILE_SECONDS)]
     file_seconds: f64,
     /// Hours that a container lives on average before it dies and another takes over [default: none dies]
@@ -48,21 +51,19 @@ fn zero_or_more(text: &str) -> Result<f64, String> {
 }
 
 impl SimulateArgs {
-    /// The containers, as they were asked for, else as these rates have them. A rate a container that was given says
-    /// nothing of a limit that earlier runs met, so that limit does not hold beside it.
+    /// The containers, as they were asked for, else as these rates have them. Limits that earlier runs met, or that are assumed,
+    /// do not hold beside a rate of a container that was given.
     pub fn model(&self, rates: &Rates, on: EngineKind, containers: usize) -> Model {
         let usual = rates.model(on, containers);
-        let total = self.total_rate.map(|rate| rate * 1e6);
-        let usual_total = if self.container_rate.is_some() {
-            f64::INFINITY
-        } else {
-            usual.total_rate
+        let rate = |given: Option<f64>, usual| given.map_or(usual, |rate| rate * 1e6);
+        let within = |usual| match self.container_rate {
+            Some(_) => f64::INFINITY,
+            None => usual,
         };
         Model {
-            container_rate: self
-                .container_rate
-                .map_or(usual.container_rate, |rate| rate * 1e6),
-            total_rate: total.unwrap_or(usual_total),
+            stream_rate: rate(self.stream_rate, within(usual.stream_rate)),
+            container_rate: rate(self.container_rate, usual.container_rate),
+            total_rate: rate(self.total_rate, within(usual.total_rate)),
             startup: self.startup.unwrap_or(usual.startup),
             file_seconds: self.file_seconds,
             lifetime: self.lifetime.map_or(f64::INFINITY, |hours| hours * 3600.0),
@@ -79,6 +80,8 @@ mod tests {
     #[test]
     fn options_are_in_their_units() {
         let rates = Rates {
+            stream: 1e6,
+            streams: 8,
             container: 5e6,
             total: Some(9e6),
             runs: 1,
@@ -93,12 +96,13 @@ mod tests {
         let model = args.model(&rates, EngineKind::Docker, 4);
         assert_eq!(
             (
+                model.stream_rate,
                 model.container_rate,
                 model.total_rate,
                 model.lifetime,
                 model.startup
             ),
-            (5e6, 50e6, 7200.0, 3.0)
+            (1e6, 5e6, 50e6, 7200.0, 3.0)
         );
         let model = SimulateArgs {
             container_rate: Some(80.0),
@@ -109,6 +113,7 @@ mod tests {
             (model.container_rate, model.total_rate, model.startup),
             (80e6, f64::INFINITY, 0.5)
         );
+        assert_eq!(model.stream_rate, f64::INFINITY);
         assert!(
             above_zero("0").is_err()
                 && above_zero("NaN").is_err()

@@ -154,11 +154,17 @@ fn describe(model: &Model) -> String {
     } else {
         "none dies".to_owned()
     };
-    let (each, start, file) = (
-        rate(model.container_rate),
-        duration(model.startup),
-        duration(model.file_seconds),
-    );
+    let each = if model.stream_rate.is_finite() {
+        format!(
+            "{} ({} a file, {} at a time)",
+            rate(model.rate_of(model.streams)),
+            rate(model.stream_rate),
+            model.streams
+        )
+    } else {
+        rate(model.container_rate)
+    };
+    let (start, file) = (duration(model.startup), duration(model.file_seconds));
     format!(
         "{} containers of {each}{total}, ready after {start}, {file} a file, {death}",
         model.containers

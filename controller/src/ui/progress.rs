@@ -14,7 +14,9 @@ use crate::ui::log::Level;
 use crate::ui::pace::Pace;
 use crate::ui::screen::{Mode, Screen, duration, size};
 use crate::ui::snapshot::{Snapshot, Wait, count};
-use crate::ui::worker_events::{ProgressEvent, pass_on, pause_ended, streams_line};
+use crate::ui::worker_events::{
+    ProgressEvent, WorkersEvent, pass_on, pause_ended, streams_line, workers_line,
+};
 
 /// A pipe gets a line this often.
 pub const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -192,6 +194,17 @@ impl Progress {
                 self.0.screen.status(pause_ended(*answers));
             }
             _ => (),
+        }
+    }
+
+    /// From now on more workers work at a time, or fewer.
+    pub fn workers_change(&self, change: WorkersEvent) {
+        let screen = &self.0.screen;
+        screen.json(&change);
+        let line = workers_line(change);
+        match change.enough {
+            true => screen.status(line),
+            false => screen.detail(Level::Info, line),
         }
     }
 

@@ -5,7 +5,7 @@ use hf2ms_worker::protocol::{Event, How, StreamsReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::ui::screen::Screen;
+use crate::ui::screen::{Screen, size};
 use crate::ui::snapshot::{Wait, count, is_untold};
 
 /// How far the verb's work is, each second.
@@ -138,6 +138,32 @@ pub(super) fn streams_line(streams: u64, reason: StreamsReason) -> String {
         StreamsReason::Stall => "one of them stood still",
     };
     format!("{} at a time: {why}", count(streams, "blob"))
+}
+
+/// From now on more workers work at a time, or fewer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "workers")]
+pub struct WorkersEvent {
+    /// Workers at a time. More than that may work until they have ended.
+    pub workers: usize,
+    /// Workers that there may be.
+    pub most: usize,
+    /// Whether more were tried, and made it no faster.
+    pub enough: bool,
+    /// The rate of all workers that was measured last, in bytes a second.
+    pub bytes_per_second: u64,
+}
+
+/// The line that a person gets of another number of workers.
+pub(super) fn workers_line(change: WorkersEvent) -> String {
+    let (workers, rate) = (change.workers, size(change.bytes_per_second));
+    match change.enough {
+        true => format!(
+            "{workers} of {} workers are enough: more were no faster than these, with {rate}/s",
+            change.most
+        ),
+        false => format!("{workers} workers at a time: more are faster, or may be"),
+    }
 }
 
 /// One file could not be done, or a worker's whole verb.

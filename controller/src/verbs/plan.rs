@@ -16,7 +16,7 @@ use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{DestinationArg, Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
-use crate::args::workers::{ContainerArgs, WorkerArgs};
+use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::copy::deletions;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
@@ -129,34 +129,39 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let sides = stop
         .unless(find_and_list(&route, Purpose::Read, &settings))
         .await?;
-    let worker_args = if args.emission.emit.is_some() {
-        args.worker_args.clone().in_cluster()
-    } else {
-        args.worker_args.clone()
+    let runs = Runs::new(&state_dir(&environment)?);
+    let (source, to) = (&sides.source.repo.at, &sides.destination.at);
+    let worker_args = args.worker_args.clone();
+    // Each container of a cluster has a line of its own, as in the cloud.
+    let (worker_args, rates) = match args.emission.emit {
+        Some(_) => (worker_args.in_cluster(), Rates::assumed(EngineKind::Modal)),
+        None => (
+            worker_args,
+            Rates::of(&runs, args.worker_args.on, source, to),
+        ),
     };
     let options = PlanOptions {
         worker_args,
+        rates: rates.clone(),
         visibility: args.visibility.request(),
         prune: args.pruning.request(true).map(|prune| prune.max),
         card: route.card(),
         overwrite: false,
         trust: Trust::Listing,
     };
-    let runs = Runs::new(&state_dir(&environment)?);
     let known = digests::load(&runs, &sides.source.repo.at, &sides.destination.at);
     let (plan, destination) = stop.unless(sides.plan(&options, &known, &settings)).await?;
     plan.warnings
         .iter()
         .for_each(|warning| screen.warn(warning));
     deletions::list(&plan, screen);
-    let rates = Rates::of(&runs, args.worker_args.on, &plan.source, &plan.destination);
     let estimate =
         StoredBlobs::not_asked(&[&plan]).estimate_of_rest(&plan, &options.worker_args, rates);
     screen.json(&estimate.event());
     estimate.allowed_by(&args.cost)?;
     let yaml = match args.emission.emit {
         Some(Emit::Kubernetes) => {
-            Some(for_cluster(&plan, &destination, &args, &options.worker_args, screen).await?)
+            Some(for_cluster(&plan, &destination, &args, estimate.workers, screen).await?)
         }
         None => None,
     };
@@ -323,7 +328,7 @@ async fn for_cluster(
     plan: &Plan,
     destination: &DestinationRepo,
     args: &Args,
-    worker_args: &WorkerArgs,
+    parallelism: usize,
     screen: &Screen,
 ) -> CliResult<String> {
     check_folders(plan, destination)?;
@@ -332,7 +337,7 @@ async fn for_cluster(
     network.left_out.iter().for_each(|line| screen.warn(line));
     let cluster = Cluster {
         image: args.emission.image.clone(),
-        parallelism: worker_args.workers(plan.summary().blob_bytes),
+        parallelism,
         secret: args.emission.secret.clone(),
         visibility: args.visibility.request().visibility,
         network,

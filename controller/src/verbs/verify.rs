@@ -14,6 +14,7 @@ use crate::binaries::{WORKER, find};
 use crate::copy::plan::{PlanOptions, Purpose, find_and_list};
 use crate::engine::job;
 use crate::engine::local::Local;
+use crate::estimate::rates::Rates;
 use crate::runs::failures::{NEVER_COPIED, by_cause};
 use crate::runs::report::table;
 use crate::runs::{JournalEntry, NewRun, RunVerb, Runs, State};
@@ -71,6 +72,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         .await?;
     let options = PlanOptions {
         worker_args: WorkerArgs::default().verifying(args.level()),
+        rates: Rates::assumed(EngineKind::Local),
         visibility: VisibilityRequest::default(),
         prune: None,
         card: route.card(),

@@ -54,8 +54,8 @@ pub struct PlanPolicy<'a> {
     pub card: CardPolicy,
     /// When Git is used.
     pub git: GitUse,
-    /// How work of so many bytes in blobs is cut.
-    pub chunking: &'a (dyn Fn(u64) -> Chunking + Sync),
+    /// How blobs of these sizes are cut into chunks.
+    pub chunking: &'a (dyn Fn(&[u64]) -> Chunking + Sync),
     /// Whether what the destination lists may be lost there.
     pub trust: &'a Trust,
 }
@@ -87,7 +87,7 @@ pub async fn make_plan(
     if source.transport == Transport::Git || is_faster {
         plan.read_by_git(source.git_files);
     }
-    plan.rechunk((policy.chunking)(plan.summary().blob_bytes));
+    plan.rechunk((policy.chunking)(&plan.blob_sizes()));
     plan.card = policy.card;
     card::mend(&mut plan, &source.reader(settings), destination).await?;
     Ok(plan)

@@ -10,6 +10,9 @@ use crate::protocol::{Chunking, Transport};
 pub const FILE_COST: u64 = 256 << 10;
 /// Chunks are not cut smaller than this on average only to have more of them.
 const SMALLEST_AVERAGE: u64 = 256 << 20;
+/// A chunk has no fewer files on average only to have more chunks. A worker moves up to 32 files at a time, and at the end of each chunk
+/// some of its streams have nothing left to do.
+const FEWEST_FILES: usize = 128;
 /// Chunks a container, in order of preference: several, so that a slow or lost container costs little.
 const CHUNKS_A_CONTAINER: [usize; 5] = [4, 3, 2, 1, 8];
 /// A preferred cut may take this much longer than the best one.
@@ -132,7 +135,10 @@ impl Load {
 }
 
 fn cut_evenly(load: &Load, containers: usize) -> Vec<Vec<u32>> {
-    let worth_it = |bins: usize| bins <= containers || load.total / bins as u64 >= SMALLEST_AVERAGE;
+    let worth_it = |bins: usize| {
+        let is_large = load.total / bins as u64 >= SMALLEST_AVERAGE;
+        bins <= containers || (is_large && load.files() / bins >= FEWEST_FILES)
+    };
     let cuts: Vec<(u64, Cut)> = CHUNKS_A_CONTAINER
         .iter()
         .map(|times| {
@@ -388,13 +394,14 @@ mod tests {
 
     #[test]
     fn more_chunks_are_worth_a_little_time() {
-        let sizes = [6, 14, 7, 10, 9, 6, 7, 7, 9].map(|size| size * GB / 10);
-        let ends = |count: usize| {
-            let load = Load::with_cost(&sizes);
-            makespan(load.pack(count).loads, 2)
-        };
-        assert!(ends(6) < ends(8) && ends(8) < ends(6) + ends(6) / 100);
-        assert_eq!(cut(&sizes, Chunking::Even { containers: 2 }).len(), 8);
+        let sizes: Vec<u64> = shards(8 * 128, GB / 2, GB).collect();
+        let two = Chunking::Even { containers: 2 };
+        assert_eq!(cut(&sizes, two).len(), 8);
+        assert_eq!(
+            cut(&sizes[..255], two).len(),
+            2,
+            "a worker has many files to move at a time"
+        );
     }
 
     #[test]

@@ -242,6 +242,12 @@ impl Plan {
         self.options.workers = chunks::workers_of(chunking, self.chunks.len(), bytes);
     }
 
+    /// The sizes in bytes of the blobs to move.
+    pub fn blob_sizes(&self) -> Vec<u64> {
+        let moving = self.files.iter().filter(|file| file.step == Step::Stream);
+        moving.map(|planned| planned.file.size).collect()
+    }
+
     /// Whether something of the source or of the request is left undone on purpose: entries refused, deletions withheld.
     pub fn leaves_out(&self) -> bool {
         !self.refused.is_empty() || !self.withheld.is_empty()

@@ -126,3 +126,19 @@ fn a_line_that_halves_and_comes_back_is_followed() {
     assert!(!told.is_empty() && told.iter().all(is_steady), "{told:?}");
     assert!(told.len() <= 12 && world.is_whole(), "{told:?}");
 }
+
+#[test]
+fn workers_that_make_it_no_faster_are_not_started() {
+    let world = World::with_blobs(240, 2 * MB);
+    world.set(json!({"ms_up": 20 * MB, "uploads": "hash"}));
+    let many = ["--containers", "12", "--chunk-size", "0.01"];
+    let ran = world.run(&[&MIGRATE[..], &many].concat());
+    ran.done();
+    let events = ran.events().into_iter();
+    let workers: Vec<_> = events
+        .filter(|event| event["event"] == "workers")
+        .map(|event| (event["workers"].as_u64().unwrap(), event["enough"] == true))
+        .collect();
+    assert_eq!(workers[..2], [(8, false), (4, true)], "{workers:?}");
+    assert!(world.is_whole());
+}
