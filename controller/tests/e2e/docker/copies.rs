@@ -202,10 +202,15 @@ fn a_hundred_chunks_over_twenty_containers_survive_ten_deaths_and_a_cut_line() {
     let fleet = Fleet::with(&json!(files));
     let slow = |rate: Option<u64>| {
         fleet
-            .admin("POST", "/settings", &json!({"hf_down": rate}).to_string())
+            .admin(
+                "POST",
+                "/settings",
+                &json!({"hf_down_each": rate}).to_string(),
+            )
             .unwrap()
     };
-    slow(Some(1_500_000));
+    // More containers are faster then, so that all twenty are started.
+    slow(Some(75_000));
     let mut migrate = fleet.migrate();
     migrate
         .args(["--containers", "20", "--chunk-size", "0.002"])
