@@ -25,14 +25,23 @@ pub struct Quotas {
 impl Quotas {
     /// Counts one request against `limit` per `window`.
     pub fn count(&self, key: String, limit: u64, window: Duration) -> Left {
+        self.counted(key, 1, limit, window)
+    }
+
+    /// What is left, without a request that counts.
+    pub fn look(&self, key: String, limit: u64, window: Duration) -> Left {
+        self.counted(key, 0, limit, window)
+    }
+
+    fn counted(&self, key: String, requests: u64, limit: u64, window: Duration) -> Left {
         let mut windows = self.windows.guarded();
         let (begun, used) = windows.entry(key).or_insert_with(|| (Instant::now(), 0));
         if begun.elapsed() >= window {
             (*begun, *used) = (Instant::now(), 0);
         }
-        *used += 1;
+        *used += requests;
         Left {
-            allowed: *used <= limit,
+            allowed: requests == 0 || *used <= limit,
             remaining: limit.saturating_sub(*used),
             resets_in: window.saturating_sub(begun.elapsed()),
         }

@@ -14,7 +14,7 @@ use crate::events::Events;
 use crate::protocol::{Transport, WorkerOptions};
 use crate::settings::Settings;
 use crate::transfer::budget::MemoryBudget;
-use crate::transfer::reader::Reader;
+use crate::transfer::reader::{BusyCount, Reader};
 use crate::transfer::streams::ceiling;
 
 /// Opens a repo for reading, by the way that the options say.
@@ -85,6 +85,8 @@ pub struct TransferContext {
     pub http: HttpOptions,
     /// The memory for contents.
     pub budget: MemoryBudget,
+    /// How often the source was too busy.
+    pub source_busy: BusyCount,
 }
 
 impl TransferContext {
@@ -100,7 +102,9 @@ impl TransferContext {
         events: Arc<Events>,
     ) -> Result<Self> {
         let http = shared_http(settings, options, &events);
-        let source = open_blobs_by(&settings.source(from)?, options, http.clone())?;
+        let source_busy = BusyCount::default();
+        let source_http = source_busy.counting(http.clone());
+        let source = open_blobs_by(&settings.source(from)?, options, source_http)?;
         let transport = options.transport.of_blobs();
         let store = open_blob_store(&settings.destination(to)?, http.clone(), transport)?;
         Ok(Self {
@@ -110,12 +114,13 @@ impl TransferContext {
             options: options.clone(),
             http,
             budget: MemoryBudget::new(options),
+            source_busy,
         })
     }
 
     /// A reader of the source.
     pub fn reader(&self) -> Reader {
-        Reader::new(self.source.clone(), self.http.clone())
+        Reader::new(self.source.clone(), self.http.clone()).heeding(self.source_busy.clone())
     }
 
     /// The streams for so many files: as many as the options say, or else as may be, and whether their number may change.
@@ -169,11 +174,15 @@ impl Context {
         events: Arc<Events>,
     ) -> Result<Self> {
         let http = shared_http(settings, options, &events);
-        let source = open_source_by(&settings.source(from)?, options, http.clone())?;
+        let source_busy = BusyCount::default();
+        let source_http = source_busy.counting(http.clone());
+        let source = open_source_by(&settings.source(from)?, options, source_http)?;
         let transport = options.transport.of_blobs();
         let destination =
             open_destination_over(&settings.destination(to)?, http.clone(), transport)?;
-        Ok(Self::new(source, destination, events, options, http))
+        let mut context = Self::new(source, destination, events, options, http);
+        context.transfer.source_busy = source_busy;
+        Ok(context)
     }
 
     /// A context of sides that are open already.
@@ -191,6 +200,7 @@ impl Context {
             options: options.clone(),
             http,
             budget: MemoryBudget::new(options),
+            source_busy: BusyCount::default(),
         };
         Self {
             source,

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::{ByteStream, Error, File, GitSha1, Kind, Redactor, RepoPath, Sha256};
 
-use crate::protocol::{Event, Exit, FailedFile, How, Receipt, Stored, StreamsReason};
+use crate::protocol::{Event, Exit, FailedFile, HostWait, How, Receipt, Stored, StreamsReason};
 
 /// The worker's output and its receipt so far, shared by all its tasks.
 pub struct Events {
@@ -248,11 +248,17 @@ impl Events {
         });
     }
 
-    /// `http`, whose retries become events.
+    /// Reports that a host asks for a wait.
+    fn rate_limited(&self, host: &str, wait: Duration) {
+        self.say(&Event::RateLimited(HostWait::new(host, wait)));
+    }
+
+    /// `http`, whose retries and waits become events.
     pub fn with_retry_events(self: &Arc<Self>, http: HttpOptions) -> HttpOptions {
-        let events = self.clone();
+        let (retries, waits) = (self.clone(), self.clone());
         HttpOptions {
-            on_retry: Arc::new(move |error, wait| events.retry(error, wait)),
+            on_retry: Arc::new(move |error, wait| retries.retry(error, wait)),
+            on_wait: Arc::new(move |host, wait| waits.rate_limited(host, wait)),
             ..http
         }
     }
@@ -332,7 +338,7 @@ impl Events {
 }
 
 /// Whether a server answered that it is too busy. Another fault of a server may be about one file.
-fn is_of_busy_server(error: &Error) -> bool {
+pub(crate) fn is_of_busy_server(error: &Error) -> bool {
     error.kind() == Kind::RateLimited || matches!(error.status(), Some(429 | 503))
 }
 

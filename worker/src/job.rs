@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use crate::protocol::VERSION;
+use crate::protocol::{Notice, VERSION};
 
 /// Why a job could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,10 @@ pub enum BadJob {
 /// Settings by the names of environment variables.
 pub type VariableMap = HashMap<String, String>;
 
-/// The lifeline of an attached worker: standard input, which the controller keeps open.
+/// The longest line that a controller sends after a job.
+const LONGEST_NOTICE: u64 = 64 << 10;
+
+/// The lifeline of an attached worker: standard input, which the controller keeps open, and on which it sends notices.
 pub struct Lifeline(Option<Box<dyn AsyncBufRead + Send + Unpin>>);
 
 impl Lifeline {
@@ -51,13 +54,19 @@ impl Lifeline {
         Self(None)
     }
 
-    /// Returns when the other end is gone; never for a worker that is not attached.
-    pub async fn cut(self) {
-        match self.0 {
-            None => std::future::pending().await,
-            Some(mut stdin) => {
-                let mut rest = [0; 64];
-                while matches!(stdin.read(&mut rest).await, Ok(read) if read > 0) {}
+    /// Takes notices until the other end is gone, and returns then; never for a worker that is not attached. Lines that are no
+    /// notices are passed over: the controller may be newer.
+    pub async fn follow(self, mut take: impl FnMut(Notice)) {
+        let Some(mut stdin) = self.0 else {
+            return std::future::pending().await;
+        };
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let mut bounded = (&mut stdin).take(LONGEST_NOTICE);
+            match bounded.read_until(b'\n', &mut line).await {
+                Ok(1..) => Notice::of_line(&line).into_iter().for_each(&mut take),
+                _ => return,
             }
         }
     }
@@ -167,7 +176,7 @@ fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, BadJob> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Chunk;
+    use crate::protocol::{Chunk, HostWait};
 
     #[test]
     fn another_version_is_said_before_anything_else() {
@@ -193,7 +202,28 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(job.run, "r");
-        lifeline.cut().await;
+        lifeline.follow(|notice| panic!("{notice:?}")).await;
+    }
+
+    #[tokio::test]
+    async fn notices_are_taken_from_among_other_lines_until_the_end() {
+        let notice = |host: &str| {
+            let wait = std::time::Duration::from_secs(55);
+            Notice::RateLimited(HostWait::new(host, wait))
+        };
+        let long = "x".repeat(100_000);
+        let (first, second) = (notice("a").line(), notice("b").line());
+        let torn = &first[..first.len() - 10];
+        let lines = format!("{JOB}\n{first}{{\"later\":1}}\n\n{long}\n\u{fffd}\n{second}{torn}");
+        let lines = lines.replacen(",\n", ",", 1);
+        let stdin = Input(Box::new(BufReader::new(io::Cursor::new(lines))));
+        let (_, lifeline) = stdin
+            .take::<crate::protocol::VerifyJob>(None, true)
+            .await
+            .unwrap();
+        let mut taken = Vec::new();
+        lifeline.follow(|notice| taken.push(notice)).await;
+        assert_eq!(taken, [notice("a"), notice("b")]);
     }
 
     #[tokio::test]

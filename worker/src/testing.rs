@@ -24,7 +24,7 @@ use crate::events::Events;
 use crate::protocol::{Memory, VerifyLevel, WorkerOptions};
 use answers::{account, info};
 pub(crate) use faults::{CommitFault, ReadFault};
-pub(crate) use observed::{EventLog, SteppedClock};
+pub(crate) use observed::{AtOnce, EventLog, SteppedClock};
 
 #[derive(Default)]
 pub(crate) struct FakeSource {
@@ -32,6 +32,8 @@ pub(crate) struct FakeSource {
     by_sha: HashMap<Sha256, Bytes>,
     pub(crate) faults: Mutex<VecDeque<ReadFault>>,
     pub(crate) reads: Mutex<Vec<Range<u64>>>,
+    /// The reads that are answered at a time.
+    pub(crate) at_once: AtOnce,
     /// What it lists.
     pub(crate) listing: Listing,
 }
@@ -102,6 +104,7 @@ impl BlobSource for FakeSource {
         let content = self.contents[&file.path]
             .slice(usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap());
         let fault = self.faults.lock().unwrap().pop_front();
+        self.at_once.moment().await;
         let mut frames: Vec<Result<Bytes>> = content
             .chunks(1000)
             .map(|frame| Ok(Bytes::copy_from_slice(frame)))

@@ -1,5 +1,5 @@
-//! Workers as processes on this machine. The job goes in as the first line of stdin, which then stays open: its end
-//! tells the worker that the controller has ended, or asks it to stop. Tokens are passed by environment only.
+//! Workers as processes on this machine. The job goes in as the first line of stdin, which then stays open ([`super::lifeline`]): its
+//! end tells the worker that the controller has ended, or asks it to stop. Tokens are passed by environment only.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -10,12 +10,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hf2ms_hub::Kind;
 use hf2ms_worker::settings::NETWORK;
-use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
 use super::job::{Ended, WorkerJob, WorkerOutput};
 use super::output::{ExitStatus, GRACE, StopRequest, classify, keep_log, read_events};
-use super::{Engine, Listener, Network};
+use super::{Engine, Listener, Network, lifeline};
 use crate::settings::{OF_MACHINE, PASSED_ON, Settings};
 use crate::stop::Stop;
 
@@ -130,10 +129,8 @@ impl Local {
     /// Writes the job, keeps the standard input open until a stop is asked for, and returns after the grace period.
     async fn feed(&self, stdin: &mut Option<ChildStdin>, json: &str) {
         if let Some(stdin) = stdin {
-            // A worker that died early is noticed by its exit.
-            let _ = stdin.write_all(json.as_bytes()).await;
-            let _ = stdin.write_all(b"\n").await;
-            let _ = stdin.flush().await;
+            let http = self.settings.http();
+            lifeline::feed(stdin, &format!("{json}\n"), &http, &self.stop).await;
         }
         self.stop.asked().await;
         stdin.take();
@@ -162,7 +159,7 @@ pub(crate) mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
-    use hf2ms_worker::protocol::Exit;
+    use hf2ms_worker::protocol::{Event, Exit};
 
     use super::*;
     use crate::engine::job::WorkerCommand;
@@ -282,6 +279,36 @@ pub(crate) mod tests {
     async fn a_worker_that_waits_for_its_input_to_close_is_not_waited_for() {
         let (ended, _) = ended(&format!("read job; echo '{RECEIPT}'; cat")).await;
         assert!(matches!(ended, Ended::Finished(Exit::Done, _)), "{ended:?}");
+    }
+
+    #[tokio::test]
+    async fn the_wait_that_one_worker_met_is_told_to_the_others_and_heard_of_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let limited = r#"{"event":"rate_limited","host":"h","seconds":90}"#;
+        let script =
+            format!("read job; echo '{limited}'; read wait; echo \"$wait\" >&2; echo '{RECEIPT}'");
+        let engine = scripted(folder.path(), &script);
+        let heard = std::sync::Mutex::new(Vec::new());
+        let listener = |event: &Event| heard.lock().unwrap().push(event.clone());
+        let jobs = [3, 4].map(|number| WorkerJob { number, ..job() });
+        let ended =
+            futures_util::future::join_all(jobs.iter().map(|job| engine.work(job, &listener)));
+        for ended in ended.await {
+            assert!(matches!(ended, Ended::Finished(Exit::Done, _)), "{ended:?}");
+        }
+        for number in [3, 4] {
+            let log = folder.path().join(format!("run-000{number}.log"));
+            let log = std::fs::read_to_string(log).unwrap();
+            assert!(
+                log.starts_with(r#"{"rate_limited":{"host":"h","seconds":8"#),
+                "{log}"
+            );
+        }
+        let heard = heard.into_inner().unwrap();
+        let waits = heard
+            .iter()
+            .filter(|event| matches!(event, Event::RateLimited(_)));
+        assert_eq!(waits.count(), 1, "{heard:?}");
     }
 
     #[tokio::test]

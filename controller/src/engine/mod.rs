@@ -4,6 +4,7 @@
 pub mod chunk_results;
 pub mod docker;
 pub mod job;
+mod lifeline;
 pub mod local;
 pub mod modal;
 pub mod network_settings;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hf2ms_hub::http::{HttpOptions, WaitNews};
 use hf2ms_hub::{Kind, Redactor};
 use hf2ms_worker::protocol::{Event, Exit};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
@@ -101,19 +102,30 @@ pub async fn read_events(
     listener: Listener<'_>,
     settings: &Settings,
 ) {
-    let redactor = settings.redactor();
+    let (redactor, http) = (settings.redactor(), settings.http());
     let mut lines = BufReader::new(stdout).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         // A line that is no event, not even text, is passed over: the exit code and the receipt decide.
         if let Ok(mut event) = serde_json::from_slice::<Event>(&line) {
             event.redact(&redactor);
-            listener(&event);
-            output.note(event);
+            if !is_known_wait(&event, &http) {
+                listener(&event);
+                output.note(event);
+            }
         }
         if output.receipt.is_some() {
             return;
         }
     }
+}
+
+/// Keeps to the wait that a host asks a worker for, as all who have these settings do from now on; whether it was known already.
+fn is_known_wait(event: &Event, http: &HttpOptions) -> bool {
+    let Event::RateLimited(told) = event else {
+        return false;
+    };
+    let is_known = |wait| http.hear_wait(&told.host, wait) == WaitNews::Known;
+    told.wait().is_none_or(is_known)
 }
 
 /// Writes a worker's log without tokens to `path`, if there is one; returns its last line.

@@ -2,15 +2,13 @@
 //! names. Only a file of this user or of root counts: the file says where tokens go.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use hf2ms_hub::Hub;
 use hf2ms_worker::settings::environment;
 
 use super::dotenv::Dotenv;
-use super::owned_file::is_ours;
+use super::owned_file::{OwnedFile, Pipes};
 use crate::ui::errors::{CliError, CliResult};
 
 /// The file that is read when none is named.
@@ -47,24 +45,22 @@ impl EnvFile {
     /// user's. No error shows a value: values are tokens.
     pub fn read(named: Option<&Path>) -> CliResult<Self> {
         let path = named.unwrap_or(Path::new(USUAL));
-        let unreadable = |_| {
+        let pipes = match named {
+            Some(_) => Pipes::Read,
+            None => Pipes::Refused,
+        };
+        let unreadable = || {
             CliError::usage(format!(
                 "{} can't be read: check the path and its permissions",
                 path.display()
             ))
         };
-        let found = fs::symlink_metadata(path).and_then(|link| Ok((link, fs::metadata(path)?)));
-        let (link, file) = match found {
-            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self::default());
-            }
-            Ok((_, file)) if named.is_none() && !file.is_file() => return Ok(Self::default()),
-            found => found.map_err(unreadable)?,
-        };
-        if !is_ours(&link) || !is_ours(&file) {
-            return Self::of_a_stranger(path, named);
+        match OwnedFile::read_bytes(path, pipes).map_err(|_| unreadable())? {
+            OwnedFile::Content(content, _) => Self::parse(path, &content),
+            OwnedFile::Foreign => Self::of_a_stranger(path, named),
+            OwnedFile::Absent | OwnedFile::Unusable if named.is_none() => Ok(Self::default()),
+            OwnedFile::Absent | OwnedFile::Unusable => Err(unreadable()),
         }
-        Self::parse(path, &fs::read(path).map_err(unreadable)?)
     }
 
     fn of_a_stranger(path: &Path, named: Option<&Path>) -> CliResult<Self> {
@@ -179,6 +175,22 @@ mod tests {
             assert_eq!(set.get(name), None, "{name}");
         }
         assert_eq!(set.said().unwrap(), "settings from f: MODAL_TOKEN_ID");
+    }
+
+    #[test]
+    fn what_is_no_file_is_nothing_unless_it_was_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), b"\xff: x\nMODAL_TOKEN_ID=ak\n").unwrap();
+        let read = |name: &str| EnvFile::read(Some(&at(name)));
+        let set = read("file").unwrap();
+        assert_eq!(set.get("MODAL_TOKEN_ID"), Some("ak"));
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        assert_eq!(read("link").unwrap().get("MODAL_TOKEN_ID"), Some("ak"));
+        for name in ["", "nowhere", "file/below"] {
+            let error = read(name).unwrap_err().to_string();
+            assert!(error.contains("can't be read"), "{name}: {error}");
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub fn of_client(hub: Hub, get: GetVariable<'_>) -> Option<Login> {
     let caches = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     let home = || set(client.home).or_else(|| Some(caches()?.join(client.folder)));
     let path = set(client.path).or_else(|| Some(home()?.join(client.file)))?;
-    let Ok(OwnedFile::Text(text, _)) = OwnedFile::read(&path) else {
+    let Ok(OwnedFile::Content(text, _)) = OwnedFile::read(&path) else {
         return None;
     };
     Some(Login {
@@ -181,7 +181,7 @@ impl LoginFile {
                 )));
             }
             OwnedFile::Unusable => return Err(unreadable("is no file of logins")),
-            OwnedFile::Text(text, mode) => match objection(&shown, mode) {
+            OwnedFile::Content(text, mode) => match objection(&shown, mode) {
                 Some(line) => return Err(CliError::usage(line)),
                 None => text,
             },

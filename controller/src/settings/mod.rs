@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hf2ms_hub::Error;
+use hf2ms_hub::http::OnHostWait;
 use hf2ms_hub::http::retry::OnRetry;
 
 use hf2ms_worker::protocol::Exit;
@@ -28,7 +29,7 @@ pub use self::sources::{Environment, ValueOrigin};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::log::Level;
 use crate::ui::screen::{Screen, duration};
-use crate::ui::worker_events::RetryEvent;
+use crate::ui::worker_events::{RateLimitedEvent, RetryEvent};
 
 /// Variables of this process that a worker elsewhere gets besides its tokens: how patient to be, and how much to log.
 pub const PASSED_ON: [&str; 4] = [
@@ -64,6 +65,8 @@ static PLAIN_HTTP: OnceLock<PlainHttp> = OnceLock::new();
 
 /// Who is told of the tries of this process's own requests.
 static ON_RETRY: OnceLock<OnRetry> = OnceLock::new();
+/// Who is told of the waits that hosts ask this process for.
+static ON_WAIT: OnceLock<OnHostWait> = OnceLock::new();
 /// A hub that takes no connection is tried for so long by this process; a worker is more patient, since a hub may start anew.
 const UNREACHED: Duration = Duration::from_secs(8);
 
@@ -87,9 +90,10 @@ pub fn use_logins(logins: Logins) {
     let _ = LOGINS.set(logins);
 }
 
-/// Makes the tries of this process's own requests known on the screen: what failed, and how long is waited. Only the first call
-/// counts.
+/// Makes the tries of this process's own requests known on the screen: what failed, and how long is waited; and the waits that hosts
+/// ask it for. Only the first call counts.
 pub fn show_retries(screen: &Screen) {
+    show_waits(screen);
     let screen = screen.clone();
     let _ = ON_RETRY.set(Arc::new(move |error: &Error, wait: Duration| {
         let (error, kind, wait) = (error.to_string(), error.kind(), wait.as_secs_f64());
@@ -100,6 +104,18 @@ pub fn show_retries(screen: &Screen) {
         screen.log().failed(&screen.shown(&error));
         let error = screen.shown(&error);
         screen.json(&RetryEvent::own(error, kind, wait));
+    }));
+}
+
+fn show_waits(screen: &Screen) {
+    let screen = screen.clone();
+    let _ = ON_WAIT.set(Arc::new(move |host: &str, wait: Duration| {
+        screen.say_wait(host, wait);
+        screen.json(&RateLimitedEvent {
+            host: host.to_owned(),
+            seconds: wait.as_secs_f64(),
+            worker: None,
+        });
     }));
 }
 

@@ -1,8 +1,8 @@
 //! Files that count only if they are this user's own, or root's: opened once, and checked by what was opened.
 
-use std::fs::{Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, symlink_metadata};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -12,27 +12,53 @@ const LONGEST: u64 = 1 << 20;
 
 /// What stands at a path.
 #[derive(Debug, PartialEq, Eq)]
-pub enum OwnedFile {
+pub enum OwnedFile<T = String> {
     /// Nothing.
     Absent,
-    /// A file of another user, which is not read.
+    /// A file of another user, or another user's link to one, which is not read.
     Foreign,
     /// No file, or one that is too long.
     Unusable,
-    /// The text of a file, and its mode.
-    Text(String, u32),
+    /// The content of a file, and its mode.
+    Content(T, u32),
+}
+
+/// What becomes of a pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pipes {
+    /// It is read to its end: someone named it, as a shell does that makes one of a command.
+    Read,
+    /// It is no file: nothing is waited for.
+    Refused,
 }
 
 impl OwnedFile {
-    /// Reads the file, if it is this user's or root's. Nothing is waited for: a pipe is no file.
+    /// Reads the file's text, if it is this user's or root's.
     ///
     /// # Errors
     /// It can't be opened or read as text.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-        let mut file = match options.read(true).custom_flags(flags).open(path) {
-            Ok(file) => file,
+        Ok(match OwnedFile::read_bytes(path, Pipes::Refused)? {
+            OwnedFile::Absent => Self::Absent,
+            OwnedFile::Foreign => Self::Foreign,
+            OwnedFile::Unusable => Self::Unusable,
+            OwnedFile::Content(bytes, mode) => {
+                let text = String::from_utf8(bytes).map_err(|_| ErrorKind::InvalidData)?;
+                Self::Content(text, mode)
+            }
+        })
+    }
+}
+
+impl OwnedFile<Vec<u8>> {
+    /// Reads the file, if it is this user's or root's.
+    ///
+    /// # Errors
+    /// It can't be opened or read.
+    pub fn read_bytes(path: &Path, pipes: Pipes) -> io::Result<Self> {
+        let opened = symlink_metadata(path).and_then(|link| Ok((link, open(path, pipes)?)));
+        let (link, mut file) = match opened {
+            Ok(opened) => opened,
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
@@ -41,20 +67,32 @@ impl OwnedFile {
             Err(error) => return Err(error),
         };
         let found = file.metadata()?;
-        if !is_ours(&found) {
+        if !is_ours(&link) || !is_ours(&found) {
             return Ok(Self::Foreign);
         }
-        if !found.is_file() || found.len() > LONGEST {
+        let is_pipe = pipes == Pipes::Read && found.file_type().is_fifo();
+        if !found.is_file() && !is_pipe {
             return Ok(Self::Unusable);
         }
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
-        Ok(Self::Text(text, found.mode()))
+        let mut content = Vec::new();
+        (&mut file).take(LONGEST + 1).read_to_end(&mut content)?;
+        if content.len() as u64 > LONGEST {
+            return Ok(Self::Unusable);
+        }
+        Ok(Self::Content(content, found.mode()))
     }
 }
 
+fn open(path: &Path, pipes: Pipes) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    if pipes == Pipes::Refused {
+        options.custom_flags(i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default());
+    }
+    options.read(true).open(path)
+}
+
 /// Whether this user trusts the file: it is its own, or root's.
-pub fn is_ours(found: &Metadata) -> bool {
+fn is_ours(found: &Metadata) -> bool {
     is_trusted(found.uid(), rustix::process::geteuid().as_raw())
 }
 
@@ -80,7 +118,7 @@ mod tests {
             .status();
         assert!(fifo.unwrap().success());
         let read = |name: &str| OwnedFile::read(&at(name)).unwrap();
-        assert!(matches!(read("text"), OwnedFile::Text(text, _) if text == "a = 1"));
+        assert!(matches!(read("text"), OwnedFile::Content(text, _) if text == "a = 1"));
         for (name, found) in [
             ("absent", OwnedFile::Absent),
             ("text/below", OwnedFile::Absent),
@@ -90,6 +128,23 @@ mod tests {
         ] {
             assert_eq!(read(name), found, "{name}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_read_as_bytes_alone_and_a_pipe_where_one_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let [bytes, fifo] = ["bytes", "fifo"].map(|name| folder.path().join(name));
+        fs::write(&bytes, b"\xff=1").unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success() && OwnedFile::read(&bytes).is_err());
+        let read = |path: &Path| OwnedFile::read_bytes(path, Pipes::Read).unwrap();
+        assert!(matches!(read(&bytes), OwnedFile::Content(read, _) if read == b"\xff=1"));
+        let writer = {
+            let fifo = fifo.clone();
+            std::thread::spawn(move || fs::write(fifo, "a=1"))
+        };
+        assert!(matches!(read(&fifo), OwnedFile::Content(read, _) if read == b"a=1"));
+        writer.join().unwrap().unwrap();
     }
 
     #[test]

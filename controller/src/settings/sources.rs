@@ -9,7 +9,7 @@ use hf2ms_hub::profile::Variables;
 use hf2ms_worker::settings::{BadSetting, Settings};
 
 use super::logins::{Login, Logins};
-use super::{EnvFile, FILE, LOGINS, ON_RETRY, UNREACHED};
+use super::{EnvFile, FILE, LOGINS, ON_RETRY, ON_WAIT, UNREACHED};
 use crate::ui::errors::{CliError, CliResult};
 
 /// Variables of this process, below them those of a file, and below both the tokens of logins.
@@ -99,6 +99,9 @@ impl Environment {
         http.unreached = Some(UNREACHED);
         if let Some(on_retry) = ON_RETRY.get() {
             http.on_retry = on_retry.clone();
+        }
+        if let Some(on_wait) = ON_WAIT.get() {
+            http.on_wait = on_wait.clone();
         }
         Ok(settings.with_http(http))
     }

@@ -10,6 +10,7 @@ pub mod nouns;
 pub mod numbers;
 mod pace;
 pub mod progress;
+mod said_waits;
 pub mod screen;
 pub mod snapshot;
 pub mod table;

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hf2ms_hub::Kind;
-use hf2ms_worker::protocol::{Event, WorkerOptions};
+use hf2ms_worker::protocol::{Event, HostWait, WorkerOptions};
 
 use crate::ui::bars::BarId;
 use crate::ui::log::Level;
 use crate::ui::pace::Pace;
-use crate::ui::screen::{Mode, Screen, duration, size};
+use crate::ui::screen::{Mode, Screen, duration, size, wait_of_host};
 use crate::ui::snapshot::{Snapshot, Wait, count};
 use crate::ui::worker_events::{
     ProgressEvent, WorkersEvent, pass_on, pause_ended, streams_line, workers_line,
@@ -22,8 +22,8 @@ use crate::ui::worker_events::{
 pub const LINE_EVERY: Duration = Duration::from_secs(10);
 /// A program, a bar and the run's folder get the progress this often, also while nothing happens.
 const TICK: Duration = Duration::from_secs(1);
-/// A shorter wait is no line of its own.
-const LONG_WAIT: f64 = 5.0;
+/// What is said of a longer wait is said of this one.
+const LONGEST_WAIT: Duration = Duration::from_secs(1_000_000);
 /// What a conflict that is survived says.
 const MOVED: &str = "someone else wrote to the destination meanwhile: it is compared again";
 /// What follows the first failure of a kind: the report has the others, by their cause.
@@ -71,8 +71,6 @@ struct State {
     started: Instant,
     /// When the last line was printed.
     told: Instant,
-    /// The wait that was said last, and its end.
-    wait_said: Option<(String, Instant)>,
     failures: HashSet<Kind>,
     is_finished: bool,
 }
@@ -105,7 +103,6 @@ impl Progress {
             pace: Pace::default(),
             started: now,
             told: now,
-            wait_said: None,
             failures: HashSet::new(),
             is_finished: false,
         };
@@ -150,7 +147,11 @@ impl Progress {
                 if *kind == Kind::Conflict {
                     self.0.screen.warn(format!("{MOVED} ({error})"));
                 }
-                self.0.waits(worker, error, *wait);
+                self.0.waits(worker, error, *kind, *wait);
+            }
+            Event::RateLimited(told) => {
+                self.0.pass_on(worker, event);
+                self.0.all_wait(told);
             }
             Event::Failed { path, error, kind } => {
                 self.0.pass_on(worker, event);
@@ -281,22 +282,29 @@ impl Shown {
         self.draw();
     }
 
+    /// Notes that a host asks all workers for a wait, and prints a long one once for all of them.
+    fn all_wait(&self, told: &HostWait) {
+        let wait = told.wait().unwrap_or_default().min(LONGEST_WAIT);
+        let (until, line) = (Instant::now() + wait, wait_of_host(&told.host, wait));
+        let mut state = self.state();
+        for working in state.working.values_mut() {
+            working.wait = Some((until, line.clone()));
+        }
+        drop(state);
+        self.screen.say_wait(&told.host, wait);
+        self.draw();
+    }
+
     /// Notes a wait, and prints a long one, once for all workers that wait for the same.
-    fn waits(&self, worker: u32, error: &str, wait: f64) {
-        let until = Instant::now() + Duration::from_secs_f64(wait.clamp(0.0, 1e6));
+    fn waits(&self, worker: u32, error: &str, kind: Kind, wait: f64) {
+        let span = Duration::from_secs_f64(wait.clamp(0.0, LONGEST_WAIT.as_secs_f64()));
+        let until = Instant::now() + span;
         let line = format!("waiting {} before another try: {error}", duration(wait));
         let mut state = self.state();
         let working = state.working.entry(worker).or_default();
         working.wait = Some((until, error.to_owned()));
-        let is_said = state
-            .wait_said
-            .as_ref()
-            .is_some_and(|(said, end)| said == error && *end > Instant::now());
-        let is_new = wait >= LONG_WAIT && !is_said;
-        if is_new {
-            state.wait_said = Some((error.to_owned(), until));
-        }
         drop(state);
+        let is_new = self.screen.waits().is_new_of_try(error, kind, span);
         self.screen.log().failed(&self.screen.shown(error));
         if is_new {
             self.screen.status(line);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hf2ms_hub::Redactor;
 use hf2ms_hub::path::escape;
@@ -16,6 +17,7 @@ use crate::ui::errors::CliError;
 use crate::ui::json::{ErrorEvent, JsonLine, WarningEvent};
 use crate::ui::log::{Level, Log};
 pub use crate::ui::numbers::{dollars, duration, rate, size, when};
+use crate::ui::said_waits::SaidWaits;
 
 /// The log of a run, in its folder.
 const LOG_FILE: &str = "logs/hf2ms.log";
@@ -51,6 +53,7 @@ pub struct Screen {
     mode: Mode,
     verbosity: Verbosity,
     bars: Arc<Bars>,
+    waits: SaidWaits,
     /// The file of `--log-file`.
     log_file: Option<Log>,
     /// The log of the run that all is about.
@@ -96,6 +99,7 @@ impl Screen {
             mode,
             verbosity: Verbosity::default(),
             bars: Arc::default(),
+            waits: SaidWaits::default(),
             log_file: None,
             log: Log::default(),
             folder: Arc::default(),
@@ -233,6 +237,21 @@ impl Screen {
         &self.bars
     }
 
+    /// Says that a host asks for a wait, if it is a long one that was not said yet.
+    pub fn say_wait(&self, host: &str, wait: Duration) {
+        let line = wait_of_host(host, wait);
+        if self.waits.is_new_of_host(host, wait) {
+            self.status(line);
+        } else {
+            self.detail(Level::Info, line);
+        }
+    }
+
+    /// The waits that were said.
+    pub fn waits(&self) -> &SaidWaits {
+        &self.waits
+    }
+
     /// Whether bars are drawn.
     pub fn has_bars(&self) -> bool {
         self.mode == Mode::Bars && self.verbosity > Verbosity::Quiet
@@ -313,6 +332,12 @@ impl Screen {
     fn between(&self, print: impl FnOnce()) {
         self.bars.between(print);
     }
+}
+
+/// What is said of a wait that a host asks for.
+pub fn wait_of_host(host: &str, wait: Duration) -> String {
+    let wait = duration(wait.as_secs_f64());
+    format!("{host} asks to wait {wait}: its quota of requests is used up")
 }
 
 /// Whether a terminal of this name can't move its cursor.

@@ -1,7 +1,7 @@
 //! A worker's own events for programs, with the worker's number.
 
 use hf2ms_hub::{GitSha1, Kind, RepoPath, Sha256};
-use hf2ms_worker::protocol::{Event, How, StreamsReason};
+use hf2ms_worker::protocol::{Event, HostWait, How, StreamsReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -93,6 +93,19 @@ impl RetryEvent {
             worker,
         }
     }
+}
+
+/// A host asks for a wait, which all workers and this process keep: its quota of requests is used up.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "rate_limited")]
+pub struct RateLimitedEvent {
+    /// The host, with its port if that is not the usual one.
+    pub host: String,
+    /// Seconds from now.
+    pub seconds: f64,
+    /// The number of the worker that was asked; absent where it was this process itself, as while it plans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<u32>,
 }
 
 /// Several files failed one after the other, as in an outage: the worker tries one at a time until one is stored.
@@ -223,6 +236,11 @@ pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
         Event::Retry { error, kind, wait } => screen.json(&RetryEvent {
             worker: Some(worker),
             ..RetryEvent::own(error, kind, wait)
+        }),
+        Event::RateLimited(HostWait { host, seconds }) => screen.json(&RateLimitedEvent {
+            host: screen.shown(&host),
+            seconds,
+            worker: Some(worker),
         }),
         Event::Paused { error } => screen.json(&PausedEvent { error, worker }),
         Event::Streams {

@@ -22,7 +22,7 @@ use crate::simulate::simulation::SimulationEvent;
 use crate::ui::json::{ErrorEvent, StartEvent, WarningEvent};
 use crate::ui::worker_events::{
     CommittedEvent, DeletedEvent, FailedEvent, FileEvent, PauseEndedEvent, PausedEvent,
-    ProgressEvent, RetryEvent, StreamsEvent, WorkersEvent,
+    ProgressEvent, RateLimitedEvent, RetryEvent, StreamsEvent, WorkersEvent,
 };
 use crate::verbs::doctor::CheckEvent;
 use crate::verbs::logs::LogEvent;
@@ -68,6 +68,7 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<FileEvent>(generator, "file"),
         of::<DeletedEvent>(generator, "deleted"),
         of::<RetryEvent>(generator, "retry"),
+        of::<RateLimitedEvent>(generator, "rate_limited"),
         of::<PausedEvent>(generator, "paused"),
         of::<PauseEndedEvent>(generator, "pause_ended"),
         of::<StreamsEvent>(generator, "streams"),
@@ -130,7 +131,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 37);
+        assert_eq!(events.len(), 38);
         for event in events {
             let name = event["$ref"]
                 .as_str()

@@ -14,6 +14,7 @@ use super::error_response::ErrorDecoder;
 use super::options::HttpOptions;
 use super::origin::Origin;
 use super::proxy::Proxies;
+use super::quota_share::QuotaShares;
 use super::rate_limit::RateLimit;
 use super::redirect::RedirectCache;
 use super::request::Request;
@@ -42,6 +43,7 @@ pub(super) struct Inner {
     pub(super) reached: AtomicBool,
     pub(super) decoder: Box<dyn ErrorDecoder>,
     pub(super) rate_limit: RateLimit,
+    pub(super) quotas: QuotaShares,
     pub(super) redirects: RedirectCache,
     pub(super) options: HttpOptions,
 }
@@ -103,7 +105,8 @@ impl Http {
                     format!("the HTTP client can't be set up: {error}"),
                 )
             })?;
-        let rate_limit = RateLimit::new(options.clock.clone(), options.retry);
+        let rate_limit = RateLimit::new(&options);
+        let quotas = QuotaShares::new(&options.clock, options.retry.workers);
         let inner = Inner {
             client,
             endpoint,
@@ -114,6 +117,7 @@ impl Http {
             reached: AtomicBool::new(false),
             decoder: Box::new(decoder),
             rate_limit,
+            quotas,
             redirects: RedirectCache::default(),
             options,
         };

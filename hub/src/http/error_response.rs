@@ -9,6 +9,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::time::SystemTime;
 
 use super::header_text::text;
+use super::quota_header::QuotaLeft;
 use crate::error::{Error, Kind};
 use crate::redact::Redactor;
 
@@ -106,22 +107,14 @@ impl ErrorResponse<'_> {
     /// `RateLimit: "api";r=0;t=55` asks for t + 1 seconds when r is 0 (huggingface_hub 2.4.0, `_http.py`). Of several buckets the
     /// one that takes longest counts.
     fn rate_limit_reset(&self) -> Option<Duration> {
-        let value = self.header("ratelimit")?;
-        let seconds = value.split(',').filter_map(|bucket| {
-            let number = |key: &str| {
-                bucket.split(';').find_map(|part| {
-                    part.trim()
-                        .strip_prefix(key)?
-                        .strip_prefix('=')?
-                        .parse::<u64>()
-                        .ok()
-                })
-            };
-            if number("r")? == 0 { number("t") } else { None }
-        });
-        seconds
-            .max()
-            .map(|seconds| Duration::from_secs(seconds.saturating_add(1)))
+        let told = QuotaLeft::of(self.headers)?;
+        (told.remaining == 0).then_some(told.resets_in)
+    }
+
+    /// Whether a wait holds for all requests to this host. One that comes while the quota has requests left is about this action
+    /// alone: whoami and commits have limits of their own (recorded).
+    pub(super) fn is_of_host(&self) -> bool {
+        QuotaLeft::of(self.headers).is_none_or(|told| told.remaining == 0)
     }
 
     fn retry_after(&self, now: SystemTime) -> Option<Duration> {

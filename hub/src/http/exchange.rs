@@ -1,5 +1,5 @@
-//! One exchange: redirects followed by hand, the host's rate limit, credentials to the hub's own origin only, and the stall
-//! timeout. A response that means an error becomes one.
+//! One exchange: redirects followed by hand, the share of the hub's quota, the host's rate limit, and the stall timeout. Credentials
+//! go to the hub's own origin only. A response that means an error becomes one.
 
 use std::sync::atomic::Ordering;
 
@@ -16,6 +16,8 @@ use super::encoding::Encoding;
 use super::error_response::{ErrorDecoder, ErrorResponse};
 use super::network_error::network_error;
 use super::origin::{Origin, is_signed};
+use super::quota_share::UnderWay;
+use super::rate_limit::host;
 use super::request::{Request, RequestBody};
 use super::response::Response;
 use super::storage_error::{PlainErrorDecoder, expired_address};
@@ -35,10 +37,15 @@ impl Http {
     async fn follow(&self, request: &Request) -> Result<Response> {
         let name = request.name();
         let mut url = request.url.clone();
+        let mut under_way = self.begin(request).await;
         for _ in 0..=redirect::MOST_HOPS {
             let in_storage = request.of_file && !is_at_home(request, &url)?;
             let apart = request.signed || in_storage || is_signed(&url);
             let answer = self.exchange(request, &url, &name, apart).await?;
+            // The hub counts what it was asked, and not where that led.
+            if let Some(under_way) = under_way.take() {
+                under_way.answered(answer.headers());
+            }
             let next = self.redirect_of(&request.method, &url, &answer);
             match next.map_err(|error| error.of_request(&name))? {
                 Some(next) => url = next,
@@ -59,6 +66,20 @@ impl Http {
             format!("more than {} redirects", redirect::MOST_HOPS),
         )
         .of_request(name))
+    }
+
+    /// Waits until this worker's share of the hub's quota lets a request through. Where the quota is used up, all requests wait for
+    /// the next window, as after a refusal.
+    async fn begin(&self, request: &Request) -> Option<UnderWay<'_>> {
+        if request.signed || !self.is_hub(&request.url) {
+            return None;
+        }
+        let share = self.0.quotas.of(request);
+        let under_way = share.begin().await;
+        if let Some(wait) = share.used_up_for() {
+            self.0.rate_limit.limit(&host(&request.url), wait);
+        }
+        Some(under_way)
     }
 
     /// The address that a response redirects to: the endpoint, where the response names the hub's public address.
@@ -92,7 +113,7 @@ impl Http {
         if let RequestBody::Bytes(bytes) = &request.body {
             builder = builder.body(bytes.clone());
         }
-        self.0.rate_limit.wait(self.host(url)).await;
+        self.0.rate_limit.wait(&host(url)).await;
         let patience = request.patience.unwrap_or(self.0.options.stall);
         let sent = tokio::time::timeout(patience, builder.send()).await;
         let stalled = || stall::stalled(patience).unanswered_if(true);
@@ -203,6 +224,7 @@ impl Http {
             &PlainErrorDecoder
         };
         let is_gateways = answer.status == StatusCode::GATEWAY_TIMEOUT;
+        let is_of_host = answer.is_of_host();
         let error = answer
             .into_error(decoder, self.0.options.clock.date(), self.redactor())
             .unanswered_if(is_gateways);
@@ -211,15 +233,11 @@ impl Http {
             self.0.revoked.store(true, Ordering::Relaxed);
         }
         if let (Kind::RateLimited, Some(wait)) = (error.kind(), error.retry_after())
-            && wait <= self.0.options.retry.longest_wait
+            && is_of_host
         {
-            self.0.rate_limit.limit(self.host(url), wait);
+            self.0.rate_limit.limit(&host(url), wait);
         }
         error
-    }
-
-    pub(super) fn host<'a>(&self, url: &'a Url) -> &'a str {
-        url.host_str().unwrap_or_default()
     }
 }
 

@@ -1,7 +1,8 @@
 //! One HTTP client for all hubs. Its layers, outermost first:
 //!
 //! [`Http::send`] tries again ([`retry`]) what may pass. Each try is an [`exchange`]: redirects are followed by hand
-//! ([`redirect`]), the host's rate limit is kept ([`rate_limit`]), credentials go to the hub's own origin only ([`origin`]);
+//! ([`redirect`]), the worker keeps to its share of the hub's quota ([`quota_share`]) and to the host's rate limit
+//! ([`rate_limit`]), credentials go to the hub's own origin only ([`origin`]);
 //! names resolve to no private address ([`resolve`]), the user's proxy is used if there is one ([`proxy`]), and a transfer
 //! that stands still is given up ([`stall`]). Content that a server packed unasked is unpacked ([`encoding`]). A response that
 //! means an error becomes a [`crate::Error`], read by the hub's own [`ErrorDecoder`].
@@ -14,11 +15,14 @@ mod endpoint;
 mod error_response;
 mod exchange;
 mod header_text;
+mod host_waits;
 mod json;
 mod network_error;
 mod options;
 mod origin;
 mod proxy;
+mod quota_header;
+mod quota_share;
 mod rate_limit;
 mod raw;
 mod redirect;
@@ -41,6 +45,7 @@ pub use client::{Http, fetch_once, reach};
 pub use credentials::Credentials;
 pub use error_response::{ErrorDecoder, ErrorResponse};
 pub(crate) use header_text::address as address_of;
+pub use host_waits::{HostWaits, OnHostWait, WaitNews};
 pub(crate) use json::JsonResponse;
 pub use options::HttpOptions;
 pub use origin::Origin;

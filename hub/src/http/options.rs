@@ -1,8 +1,11 @@
-//! The settings of a client: retries, the stall timeout, and time.
+//! The settings of a client: retries, the waits that hosts have asked for, the stall timeout, and time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
+use super::host_waits::{HostWaits, OnHostWait, WaitNews};
 use super::retry::{Attempts, OnRetry, RetryPolicy};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
@@ -20,6 +23,10 @@ pub struct HttpOptions {
     pub clock: Arc<dyn Clock>,
     /// Told of each retry before its pause.
     pub on_retry: OnRetry,
+    /// The waits that hosts have asked for: all clients with the same ones keep to them.
+    pub waits: HostWaits,
+    /// Told of each new wait that a host asks of one of the clients; of none that was heard of elsewhere.
+    pub on_wait: OnHostWait,
     /// Domains of the hub's storage: behind a proxy these need not resolve here.
     pub storage: &'static [&'static str],
 }
@@ -32,6 +39,8 @@ impl Default for HttpOptions {
             unreached: None,
             clock: Arc::new(SystemClock),
             on_retry: Arc::new(|_, _| ()),
+            waits: HostWaits::default(),
+            on_wait: Arc::new(|_, _| ()),
             storage: &[],
         }
     }
@@ -42,6 +51,23 @@ impl HttpOptions {
     pub fn shared_by(mut self, workers: u32) -> Self {
         self.retry.workers = workers.max(1);
         self
+    }
+
+    /// Keeps to a wait that another process was asked for, but for no longer than any wait may be.
+    pub fn hear_wait(&self, host: &str, wait: Duration) -> WaitNews {
+        let wait = wait.min(self.retry.longest_wait);
+        let until = self.clock.now().checked_add(wait);
+        until.map_or(WaitNews::Known, |until| self.waits.note(host, until))
+    }
+
+    /// The waits of now, by host.
+    pub fn waits_of_now(&self) -> Vec<(String, Duration)> {
+        self.waits.all(self.clock.now())
+    }
+
+    /// Changes with each new wait, own or heard.
+    pub fn new_waits(&self) -> watch::Receiver<()> {
+        self.waits.news()
     }
 
     /// The tries of one operation, as [`Attempts`] says.

@@ -1,25 +1,30 @@
 //! The rate limit of each host: when a host says "wait", every request to the host waits.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use reqwest::Url;
+
+use super::host_waits::{HostWaits, OnHostWait, WaitNews};
+use super::options::HttpOptions;
 use super::retry::RetryPolicy;
 use crate::clock::Clock;
 
-/// Per host, the moment before which nothing is sent.
+/// The waits of all hosts, as one client keeps them.
 pub(crate) struct RateLimit {
     clock: Arc<dyn Clock>,
     policy: RetryPolicy,
-    limited_until: Mutex<HashMap<String, Instant>>,
+    waits: HostWaits,
+    on_wait: OnHostWait,
 }
 
 impl RateLimit {
-    pub(crate) fn new(clock: Arc<dyn Clock>, policy: RetryPolicy) -> Self {
+    pub(crate) fn new(options: &HttpOptions) -> Self {
         Self {
-            clock,
-            policy,
-            limited_until: Mutex::default(),
+            clock: options.clock.clone(),
+            policy: options.retry,
+            waits: options.waits.clone(),
+            on_wait: options.on_wait.clone(),
         }
     }
 
@@ -27,7 +32,7 @@ impl RateLimit {
     /// the requests of all workers don't arrive in the same instant.
     pub(crate) async fn wait(&self, host: &str) {
         loop {
-            let Some(wait) = self.remaining(host) else {
+            let Some(wait) = self.waits.left(host, self.clock.now()) else {
                 return;
             };
             let spread = self.policy.spread(wait, fastrand::f64());
@@ -35,30 +40,23 @@ impl RateLimit {
         }
     }
 
-    /// Holds requests to the host back for `wait` from now. An earlier limit that ends later stays.
+    /// Holds requests to the host back for `wait` from now, unless that is longer than any wait may be. A new wait is told.
     pub(crate) fn limit(&self, host: &str, wait: Duration) {
-        let until = self.clock.now() + wait;
-        let mut limited = self
-            .limited_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let entry = limited.entry(host.to_owned()).or_insert(until);
-        *entry = (*entry).max(until);
-    }
-
-    fn remaining(&self, host: &str) -> Option<Duration> {
-        let mut limited = self
-            .limited_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let until = *limited.get(host)?;
-        let now = self.clock.now();
-        if until <= now {
-            limited.remove(host);
-            return None;
+        if wait > self.policy.longest_wait {
+            return;
         }
-        Some(until - now)
+        let until = self.clock.now().checked_add(wait);
+        if until.is_some_and(|until| self.waits.note(host, until) == WaitNews::New) {
+            (self.on_wait)(host, wait);
+        }
     }
+}
+
+/// The host whose rate limit an address counts in, with its port if that is not the usual one.
+pub(super) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 #[cfg(test)]
@@ -66,10 +64,18 @@ mod tests {
     use super::*;
     use crate::clock::tests::ManualClock;
 
+    fn limit_of(clock: &Arc<ManualClock>, workers: u32) -> RateLimit {
+        let options = HttpOptions {
+            clock: clock.clone(),
+            ..HttpOptions::default()
+        };
+        RateLimit::new(&options.shared_by(workers))
+    }
+
     #[tokio::test]
     async fn a_limited_host_waits_and_others_do_not() {
         let clock = ManualClock::new();
-        let limit = RateLimit::new(clock.clone(), RetryPolicy::default());
+        let limit = limit_of(&clock, 1);
         limit.limit("a", Duration::from_secs(55));
         limit.wait("b").await;
         assert_eq!(clock.total(), Duration::ZERO);
@@ -85,11 +91,7 @@ mod tests {
     async fn the_more_workers_wait_the_longer_is_the_span_over_which_they_come_back() {
         let waited = |workers: u32| async move {
             let (clock, mut longest) = (ManualClock::new(), Duration::ZERO);
-            let policy = RetryPolicy {
-                workers,
-                ..RetryPolicy::default()
-            };
-            let limit = RateLimit::new(clock.clone(), policy);
+            let limit = limit_of(&clock, workers);
             for _ in 0..100 {
                 let before = clock.total();
                 limit.limit("a", Duration::from_secs(60));
@@ -106,10 +108,42 @@ mod tests {
     #[tokio::test]
     async fn a_shorter_wait_does_not_shorten_a_longer_one() {
         let clock = ManualClock::new();
-        let limit = RateLimit::new(clock.clone(), RetryPolicy::default());
+        let limit = limit_of(&clock, 1);
         limit.limit("a", Duration::from_secs(60));
         limit.limit("a", Duration::from_secs(1));
         limit.wait("a").await;
         assert!(clock.total() >= Duration::from_secs(60));
+    }
+
+    #[tokio::test]
+    async fn all_clients_of_a_process_wait_and_one_of_them_tells_it_once() {
+        let (clock, told) = (
+            ManualClock::new(),
+            Arc::new(std::sync::Mutex::new(Vec::new())),
+        );
+        let tell = told.clone();
+        let options = HttpOptions {
+            clock: clock.clone(),
+            on_wait: Arc::new(move |host, wait| tell.lock().unwrap().push((host.to_owned(), wait))),
+            ..HttpOptions::default()
+        };
+        let [one, other] = [(); 2].map(|()| RateLimit::new(&options));
+        let wait = Duration::from_secs(55);
+        one.limit("a", wait);
+        other.limit("a", wait);
+        other.limit("b", options.retry.longest_wait + wait);
+        other.wait("b").await;
+        assert_eq!(clock.total(), Duration::ZERO, "nobody waits for so long");
+        other.wait("a").await;
+        assert!(clock.total() >= wait);
+        assert_eq!(*told.lock().unwrap(), [("a".to_owned(), wait)]);
+    }
+
+    #[test]
+    fn a_port_of_its_own_is_a_host_of_its_own() {
+        let of = |url: &str| host(&url.parse().unwrap());
+        assert_eq!(of("https://huggingface.co/api"), "huggingface.co");
+        assert_eq!(of("https://huggingface.co:443/"), "huggingface.co");
+        assert_eq!(of("http://127.0.0.1:8080/"), "127.0.0.1:8080");
     }
 }

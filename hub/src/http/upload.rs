@@ -12,6 +12,7 @@ use super::body::ByteStream;
 use super::client::Http;
 use super::options::HttpOptions;
 use super::origin::{is_signed, show};
+use super::rate_limit::host;
 use super::response::Response;
 use super::stall::StallTimeout;
 use crate::error::{Error, Kind, Result};
@@ -174,7 +175,7 @@ impl Http {
             builder = builder.header(CONTENT_LENGTH, length);
         }
         builder = builder.body(reqwest::Body::wrap_stream(outgoing));
-        self.0.rate_limit.wait(self.host(&url)).await;
+        self.0.rate_limit.wait(&host(&url)).await;
         let sent = async {
             builder
                 .send()

@@ -32,13 +32,20 @@ impl Limits {
         let settings = world.settings();
         let (bucket, quota) = match route {
             Route::Repo(_, _, Verb::Resolve { .. }) => ("resolvers", settings.hf_resolve_quota),
-            // The second half of a resolve is not counted again.
-            Route::Repo(_, _, Verb::ResolveCache { .. }) => ("resolvers", None),
+            Route::Repo(_, _, Verb::ResolveCache { .. }) => {
+                ("resolvers", settings.hf_resolve_quota)
+            }
             _ => ("api", settings.hf_api_quota),
         };
         let quota = quota.unwrap_or(USUAL);
         let window = Duration::from_secs(settings.quota_window_s.max(1));
-        let left = world.quotas.count(key(bucket, call), quota, window);
+        // The second half of a resolve is not counted again.
+        let is_second = matches!(route, Route::Repo(_, _, Verb::ResolveCache { .. }));
+        let key = key(bucket, call);
+        let left = match is_second {
+            true => world.quotas.look(key, quota, window),
+            false => world.quotas.count(key, quota, window),
+        };
         Self {
             bucket,
             quota,

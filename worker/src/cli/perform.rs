@@ -52,24 +52,36 @@ pub(crate) async fn perform(verb: WorkerVerb, settings: &Settings) -> Result<Exi
             let events = events_of(settings);
             let sides = (&job.source, &job.destination);
             let context = open(sides, settings, &job.options, &events)?;
-            Ok(until_stopped(&events, lifeline, verify::verify(&context, &job)).await)
+            Ok(until_stopped(&events, settings, lifeline, verify::verify(&context, &job)).await)
         }
         WorkerVerb::Finalize(job) => {
             let (job, lifeline) = take::<FinalizeJob>(&job).await?;
             let events = events_of(settings);
             let sides = (&job.plan.source, &job.plan.destination);
             let context = open(sides, settings, &job.plan.options, &events)?;
-            Ok(until_stopped(&events, lifeline, finalize(&context, job)).await)
+            Ok(until_stopped(&events, settings, lifeline, finalize(&context, job)).await)
         }
         WorkerVerb::Scan(job) => {
             let (job, lifeline) = take::<ScanJob>(&job).await?;
             let events = events_of(settings);
-            Ok(until_stopped(&events, lifeline, mirror::scan(&job, settings, &events)).await)
+            Ok(until_stopped(
+                &events,
+                settings,
+                lifeline,
+                mirror::scan(&job, settings, &events),
+            )
+            .await)
         }
         WorkerVerb::Push(job) => {
             let (job, lifeline) = take::<PushJob>(&job).await?;
             let events = events_of(settings);
-            Ok(until_stopped(&events, lifeline, mirror::push(&job, settings, &events)).await)
+            Ok(until_stopped(
+                &events,
+                settings,
+                lifeline,
+                mirror::push(&job, settings, &events),
+            )
+            .await)
         }
         WorkerVerb::Migrate(args) => {
             let request = args.request(settings).map_err(usage)?;
@@ -125,7 +137,13 @@ async fn run_chunk(Run { job, create }: Run, settings: &Settings) -> Result<Exit
         events.clone(),
     )
     .map_err(refused)?;
-    Ok(until_stopped(&events, lifeline, run::run(&context, &chunk, create)).await)
+    Ok(until_stopped(
+        &events,
+        settings,
+        lifeline,
+        run::run(&context, &chunk, create),
+    )
+    .await)
 }
 
 /// A whole repo, attached to nothing. The first process of a container gets no signal by default, so both are waited for.
@@ -136,5 +154,5 @@ async fn copy_alone(request: &MigrateRequest, settings: &Settings) -> Result<Exi
     };
     let events = events_of(settings);
     let copy = migrate::migrate(request, found, settings, &events);
-    Ok(until_stopped(&events, Lifeline::none(), copy).await)
+    Ok(until_stopped(&events, settings, Lifeline::none(), copy).await)
 }

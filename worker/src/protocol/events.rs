@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Chunk, EndpointCheck, How, PlanSummary, PushJob, PushReport, Receipt, Scan, Verification,
+    Chunk, EndpointCheck, HostWait, How, PlanSummary, PushJob, PushReport, Receipt, Scan,
+    Verification,
 };
 
 /// One line of a worker's stdout.
@@ -63,6 +64,8 @@ pub enum Event {
         /// Seconds until the next try.
         wait: f64,
     },
+    /// A host asks for a wait of all requests to it, or the quota that it tells of is used up.
+    RateLimited(HostWait),
     /// Several files failed in passing one after the other, as in an outage: no further one is begun until one that is tried
     /// is stored.
     Paused {
@@ -176,6 +179,7 @@ impl Event {
                 .for_each(|failed| clean(&mut failed.error)),
             Self::Started { .. }
             | Self::Progress { .. }
+            | Self::RateLimited(_)
             | Self::PauseEnded { .. }
             | Self::Streams { .. }
             | Self::File { .. }

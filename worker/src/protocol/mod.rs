@@ -1,10 +1,11 @@
-//! The worker protocol, version 1: jobs in JSON, events in NDJSON. Tokens come from the environment and are in no job and no event.
+//! The worker protocol, version 1: jobs in JSON, events in NDJSON, and notices of the controller meanwhile, in NDJSON too. Tokens come from the environment and are in no job and no event.
 
 mod events;
 mod existing_file;
 mod exit;
 mod memory;
 mod mirror;
+mod notice;
 mod receipt;
 mod results;
 mod verify_level;
@@ -21,6 +22,7 @@ pub use mirror::{
     CONFLICT, Force, LfsPolicy, MirrorPolicy, PushJob, PushReport, RefAt, RefOutcome, RefScope,
     RefState, RefUpdate, Safeguard, Safeguards, Scan, ScanJob, ScanOutput, ScratchFolder, is_plain,
 };
+pub use notice::{HostWait, Notice};
 pub use receipt::{FailedFile, How, Receipt, Stored};
 pub use results::{ContentsRead, EndpointCheck, PlanSummary, Verification};
 pub use verify_level::VerifyLevel;
@@ -96,7 +98,8 @@ pub struct WorkerOptions {
     /// Bytes that a temporary folder may hold; none is needed where this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scratch: Option<Memory>,
-    /// Workers that ask the hubs at a time, this one included. After a wait that a hub asks of all they come back one after the other.
+    /// Workers that ask the hubs at a time, this one included: they share the quotas of the hubs, and come back one after the other after
+    /// a wait that a hub asks of all.
     #[serde(skip_serializing_if = "is_alone")]
     pub workers: u32,
     /// How the destination is verified.

@@ -1,5 +1,6 @@
-//! What a test sees of a worker: its pauses and its events.
+//! What a test sees of a worker: its pauses, its events, and how much it does at a time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -38,6 +39,28 @@ impl Clock for SteppedClock {
     fn sleep(&self, span: Duration) -> Pause {
         self.slept.lock().unwrap().push(span);
         Box::pin(std::future::ready(()))
+    }
+}
+
+/// How many do something at a time.
+#[derive(Default)]
+pub(crate) struct AtOnce {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl AtOnce {
+    /// A moment in which others may begin.
+    pub(super) async fn moment(&self) {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+        self.now.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The most that there were.
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
     }
 }
 

@@ -56,10 +56,14 @@ impl StreamGate {
         Ok(())
     }
 
+    /// The slots that there are.
+    pub fn streams(&self) -> usize {
+        *self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Slots that are taken now.
     pub fn in_use(&self) -> usize {
-        let streams = *self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = streams + self.owed.load(Ordering::Relaxed);
+        let all = self.streams() + self.owed.load(Ordering::Relaxed);
         all.saturating_sub(self.free.available_permits())
     }
 

@@ -1,7 +1,6 @@
 //! One container from its start to its end. It is attached to before it starts, so that no output is missed. It gets its job,
 //! its output is read, and its exit status is asked for.
 
-use std::io::Result;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -15,9 +14,9 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use super::Docker;
 use super::container::ContainerSpec;
 use super::daemon::{DaemonError, understood};
-use crate::engine::Listener;
 use crate::engine::job::WorkerOutput;
 use crate::engine::output::{ExitStatus, GRACE, keep_log, read_events};
+use crate::engine::{Listener, lifeline};
 
 /// Bytes that may wait between the daemon's stream and who reads its lines.
 const BETWEEN: usize = 64 << 10;
@@ -93,9 +92,8 @@ impl Docker {
 
     /// Writes settings and job, keeps the standard input open until a stop is asked for, and returns after the grace period.
     async fn feed(&self, line: &mut Line, told: &str) {
-        // A worker that died early is noticed by its end.
-        let _ = write(line, told).await;
-        self.terms.stop.asked().await;
+        let http = self.terms.settings.http();
+        lifeline::feed(line, told, &http, &self.terms.stop).await;
         let _ = line.shutdown().await;
         tokio::time::sleep(GRACE).await;
     }
@@ -151,11 +149,6 @@ impl Docker {
             Err(_) => None,
         }
     }
-}
-
-async fn write(line: &mut Line, told: &str) -> Result<()> {
-    line.write_all(told.as_bytes()).await?;
-    line.flush().await
 }
 
 /// Sorts the output of a container into its two streams, until it ends. One stream may be closed while the other is read.

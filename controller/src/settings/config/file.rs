@@ -55,7 +55,7 @@ impl ConfigFile {
                     "{shown} belongs to another user and is not read: it could have repos written elsewhere; make it your own, or move it away"
                 )));
             }
-            OwnedFile::Text(_, mode) if mode & 0o022 != 0 => {
+            OwnedFile::Content(_, mode) if mode & 0o022 != 0 => {
                 return Err(CliError::usage(format!(
                     "{shown} can be written by others and is not read: chmod go-w {shown}"
                 )));
@@ -65,7 +65,7 @@ impl ConfigFile {
                     "{shown} is no file of options: move it away"
                 )));
             }
-            OwnedFile::Text(text, _) => text,
+            OwnedFile::Content(text, _) => text,
         };
         let root = text.parse::<Table>().map_err(|bad| {
             let line = bad

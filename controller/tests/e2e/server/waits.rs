@@ -98,12 +98,83 @@ fn a_quota_is_kept_once_it_is_known() {
         .collect();
     world.seed_model(&json!(files));
     world.set(json!({"hf_resolve_quota": 8, "quota_window_s": 1}));
-    world.migrate().done();
-    let requests = world.requests("hf.resolve");
-    assert!(
-        (13..=24).contains(&requests) && world.is_whole(),
-        "{requests} requests for 12 files"
+    let ran = world.migrate();
+    assert_eq!(ran.done()["retries"], 0);
+    assert_eq!(world.requests("hf.resolve"), 12, "none is refused");
+    assert!(world.is_whole());
+}
+
+/// `count` small files outside LFS, which workers read one by one at the hub.
+fn small_files(count: u64) -> World {
+    let world = World::new();
+    let files =
+        json!({"count": count, "size": 1000, "prefix": "blob-", "suffix": ".bin", "lfs": false});
+    world.seed(
+        &json!({"hub": "hf", "kind": "model", "id": "alice/model", "generate": files}).to_string(),
     );
+    world
+}
+
+/// Copies them by four workers.
+fn by_four_workers(world: &World) -> crate::common::Ran {
+    let arguments = ["--containers", "4", "--json", "--verify", "listing"];
+    world.run(&[&["migrate", "alice/model"][..], &arguments].concat())
+}
+
+/// The waits of hosts that were told.
+fn host_waits(ran: &crate::common::Ran) -> Vec<Value> {
+    let events = ran.events().into_iter();
+    events
+        .filter(|event| event["event"] == "rate_limited")
+        .collect()
+}
+
+#[test]
+fn workers_keep_to_one_quota_together() {
+    let world = small_files(120);
+    world.set(json!({"hf_resolve_quota": 50, "quota_window_s": 2}));
+    let ran = by_four_workers(&world);
+    ran.done();
+    let asked = world.asked("hf", "GET");
+    let refused = asked.iter().filter(|request| request["status"] == 429);
+    let (refused, told) = (refused.count(), host_waits(&ran));
+    assert!(asked.len() >= 120, "{} requests for 120 files", asked.len());
+    assert!(refused <= 8, "{refused} refusals");
+    // Each of three windows is waited for once at most, by all workers together.
+    assert!((1..=4).contains(&told.len()), "{told:?}");
+    assert!(world.is_whole());
+}
+
+#[test]
+fn a_wait_that_one_worker_meets_is_kept_by_all() {
+    let world = small_files(160);
+    world.set(json!({"latency_ms": 100}));
+    world.strike(
+        "hf.resolve",
+        json!({"do": "status", "status": 429, "headers": {"Retry-After": "3"}}),
+        json!({"skip": 40, "count": 1}),
+    );
+    let ran = by_four_workers(&world);
+    ran.done();
+    let asked = world.asked("hf", "GET");
+    let at = |request: &Value| request["at_ms"].as_u64().unwrap();
+    let of_files = || {
+        asked
+            .iter()
+            .filter(|request| request["path"].as_str().unwrap().contains("/resolve/"))
+    };
+    let refused = of_files().find(|request| request["status"] == 429).unwrap();
+    let wait = at(refused)..at(refused) + 3000;
+    let meanwhile = of_files().filter(|request| wait.contains(&at(request)));
+    let (meanwhile, later) = (
+        meanwhile.count(),
+        of_files().filter(|request| at(request) >= wait.end),
+    );
+    // What was under way could not know.
+    assert!(meanwhile < 60 && later.count() > 50, "{meanwhile}");
+    let told = host_waits(&ran);
+    assert!(told.len() == 1 && told[0]["seconds"] == 3.0, "{told:?}");
+    assert!(world.is_whole());
 }
 
 // 14

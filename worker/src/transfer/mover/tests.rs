@@ -194,6 +194,21 @@ async fn a_file_without_a_sha256_is_read_once_if_two_such_fit_into_memory_and_el
 }
 
 #[tokio::test]
+async fn small_files_are_read_as_many_at_a_time_as_there_are_streams() {
+    for (streams, expected) in [(1, 1), (3, 3)] {
+        let mut source = FakeSource::default();
+        let files: Vec<_> = (0..20)
+            .map(|n| source.git(&format!("{n}.txt"), content(500, n)))
+            .collect();
+        let (mut context, source, _) = context(source, FakeDestination::default(), 16 << 20);
+        context.transfer.options.streams = Some(streams);
+        move_blobs(&context.transfer, &files).await;
+        assert_eq!(context.events.receipt_so_far().files.len(), 20);
+        assert_eq!(source.at_once.most(), expected, "{streams}");
+    }
+}
+
+#[tokio::test]
 async fn no_file_is_read_before_the_budget_has_room_for_it() {
     for is_named in [true, false] {
         let mut source = FakeSource::default();

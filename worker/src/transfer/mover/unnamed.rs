@@ -9,6 +9,9 @@ use crate::protocol::How;
 use crate::transfer::budget::Reserved;
 use crate::transfer::gate::StreamSlot;
 
+/// Small files of one group that are read at a time, as far as there are so many streams.
+const SMALL_READS: usize = 8;
+
 impl<'a> Mover<'a> {
     /// Reads files that fit into memory, learns their SHA-256, and puts those that the destination lacks.
     pub(super) async fn transfer_small(
@@ -24,8 +27,9 @@ impl<'a> Mover<'a> {
             };
             (*file, content)
         });
+        let at_once = SMALL_READS.min(self.gate.streams()).max(1);
         let mut contents = Vec::new();
-        for (file, content) in read.buffer_unordered(8).collect::<Vec<_>>().await {
+        for (file, content) in read.buffer_unordered(at_once).collect::<Vec<_>>().await {
             match content {
                 Ok(content) => contents.push((
                     file,

@@ -2,8 +2,9 @@
 //!
 //! At most `ranges` pieces are requested at a time. The first is handed on as it arrives, while the others fill their channels. A
 //! piece that breaks goes on where it stopped, and the consumer of the stream does not notice. Where the consumer waits for slow
-//! connections, more and smaller pieces are requested at a time ([`pace`]).
+//! connections, more and smaller pieces are requested at a time, and fewer where the source is too busy ([`pace`]).
 
+mod busy;
 mod pace;
 
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use hf2ms_hub::{BlobSource, ByteStream, Digest, Error, File, GitSha1, Kind, Resu
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+pub use self::busy::BusyCount;
 use self::pace::RangePace;
 use super::budget::Reserved;
 
@@ -113,12 +115,19 @@ impl ContentDigests {
 pub struct Reader {
     source: Arc<dyn BlobSource>,
     http: HttpOptions,
+    busy: BusyCount,
 }
 
 impl Reader {
     /// A reader of `source` with the retry policy of `http`.
     pub fn new(source: Arc<dyn BlobSource>, http: HttpOptions) -> Self {
-        Self { source, http }
+        let busy = BusyCount::default();
+        Self { source, http, busy }
+    }
+
+    /// The same, which reads fewer ranges at a time when the source is too busy, as is counted here.
+    pub fn heeding(self, busy: BusyCount) -> Self {
+        Self { busy, ..self }
     }
 
     /// The whole file, in order, read as far ahead as `memory` allows. The stream ends after the file's size in bytes, or
@@ -323,7 +332,8 @@ impl Drop for Piece {
 
 impl Ordered {
     fn new(reader: Reader, file: File, window: Window) -> Self {
-        let pace = (window.ranges > 1).then(|| RangePace::new(reader.http.clock.now(), window));
+        let pace = (window.ranges > 1)
+            .then(|| RangePace::new(reader.http.clock.now(), window, reader.busy.so_far()));
         Self {
             reader,
             file,
@@ -392,9 +402,9 @@ impl Ordered {
 
     /// Reads the rest by more ranges, or by fewer, where that is faster.
     fn follow_pace(&mut self) {
-        let now = self.reader.http.clock.now();
+        let (now, busy) = (self.reader.http.clock.now(), self.reader.busy.so_far());
         let pace = self.pace.as_mut();
-        if let Some(ranges) = pace.and_then(|pace| pace.ranges(now, self.delivered)) {
+        if let Some(ranges) = pace.and_then(|pace| pace.ranges(now, self.delivered, busy)) {
             self.window = self.window.of_ranges(ranges);
         }
     }

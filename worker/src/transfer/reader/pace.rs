@@ -1,4 +1,5 @@
-//! How many ranges of a file are read at a time: more only where the consumer waits for them, and connections are slow.
+//! How many ranges of a file are read at a time: more only where the consumer waits for them, and connections are slow; fewer where
+//! the source is too busy.
 
 use std::time::{Duration, Instant};
 
@@ -18,17 +19,20 @@ pub(super) struct RangePace {
     last: Instant,
     /// How long the consumer has waited since.
     waited: Duration,
+    /// How often the source had been too busy before.
+    busy_before: u64,
 }
 
 impl RangePace {
-    /// A reading that begins now with this window.
-    pub(super) fn new(now: Instant, window: Window) -> Self {
+    /// A reading that begins now with this window, when the source has been too busy so often.
+    pub(super) fn new(now: Instant, window: Window, busy_before: u64) -> Self {
         let ranges = |number| usize::try_from(number).unwrap_or(1).min(MOST);
         Self {
             limit: StreamLimit::new(ranges(window.ranges), ranges(window.share / LEAST_PIECE)),
             begun: now,
             last: now,
             waited: Duration::ZERO,
+            busy_before,
         }
     }
 
@@ -37,8 +41,8 @@ impl RangePace {
         self.waited += span;
     }
 
-    /// Takes how far the reading is; the new number of ranges, if it changes.
-    pub(super) fn ranges(&mut self, now: Instant, delivered: u64) -> Option<u64> {
+    /// Takes how far the reading is, and how often the source has been too busy; the new number of ranges, if it changes.
+    pub(super) fn ranges(&mut self, now: Instant, delivered: u64, busy: u64) -> Option<u64> {
         let span = now - self.last;
         if span < TICK {
             return None;
@@ -48,6 +52,7 @@ impl RangePace {
         (self.last, self.waited) = (now, Duration::ZERO);
         let sample = Sample {
             bytes: delivered,
+            busy: busy.saturating_sub(self.busy_before),
             in_use: if is_starved { self.limit.streams() } else { 0 },
             ..Sample::default()
         };
@@ -63,14 +68,14 @@ mod tests {
     /// The ranges after a minute at so many bytes a second each, while the consumer takes at most so many.
     fn ranges_at(each: u64, consumer: u64) -> u64 {
         let (mut now, mut delivered, mut ranges) = (Instant::now(), 0, 8);
-        let mut pace = RangePace::new(now, Window::within(32 << 20));
+        let mut pace = RangePace::new(now, Window::within(32 << 20), 0);
         for _ in 0..600 {
             now += TICK;
             delivered += (ranges * each).min(consumer) / 10;
             if ranges * each < consumer {
                 pace.waited(TICK);
             }
-            ranges = pace.ranges(now, delivered).unwrap_or(ranges);
+            ranges = pace.ranges(now, delivered, 0).unwrap_or(ranges);
         }
         ranges
     }
@@ -80,5 +85,17 @@ mod tests {
         let found = [(4_000_000, 1 << 40), (25_000_000, 4_000_000)]
             .map(|(each, consumer)| ranges_at(each, consumer));
         assert_eq!(found, [32, 8]);
+    }
+
+    #[test]
+    fn a_busy_source_is_asked_for_fewer_ranges_and_an_earlier_refusal_is_none_of_this_file() {
+        let mut now = Instant::now();
+        let mut pace = RangePace::new(now, Window::within(32 << 20), 7);
+        let mut ranges = |busy| {
+            now += Duration::from_secs(2);
+            pace.ranges(now, 0, busy)
+        };
+        let found = [7, 8, 8, 9].map(&mut ranges);
+        assert_eq!(found, [None, Some(4), None, Some(2)]);
     }
 }
