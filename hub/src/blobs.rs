@@ -1,5 +1,6 @@
 //! Blobs: where their bytes are read, and where they are stored. What a Git LFS server can do, and nothing more.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use async_trait::async_trait;
@@ -37,6 +38,29 @@ pub trait BlobStore: Send + Sync {
     /// Stores one blob that [`BlobStore::missing`] named. `body` yields exactly the blob's bytes, or fails before the last
     /// of them, which leaves nothing stored.
     async fn put(&self, blob: Blob, body: Body) -> Result<()>;
+}
+
+/// A hub that copies blobs from one of its repos to another by itself: none of their bytes pass through here. A copied blob is
+/// invisible until a commit names it.
+#[async_trait]
+pub trait ServerSideCopy: Send + Sync {
+    /// The most files that one call takes.
+    fn files_a_call(&self) -> usize;
+
+    /// Copies the blobs of these files of the source, at its revision.
+    ///
+    /// # Errors
+    /// The hub's, where it copies none.
+    async fn copy(&self, files: &[&File]) -> Result<CopiedBlobs>;
+}
+
+/// The answer to a request for copies. Blobs that it does not name were not copied.
+#[derive(Debug, Default)]
+pub struct CopiedBlobs {
+    /// Blobs that the hub says it has copied.
+    pub copied: HashSet<Sha256>,
+    /// Why others were not, where the hub says so.
+    pub refused: Vec<String>,
 }
 
 /// The answer to a blob check.

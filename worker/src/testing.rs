@@ -1,6 +1,7 @@
 //! Hubs in memory, with faults on demand, for this crate's own tests.
 
 mod answers;
+mod copies;
 mod faults;
 mod observed;
 
@@ -23,6 +24,7 @@ use crate::context::Context;
 use crate::events::Events;
 use crate::protocol::{Memory, VerifyLevel, WorkerOptions};
 use answers::{account, info};
+pub(crate) use copies::FakeServerSideCopy;
 pub(crate) use faults::{CommitFault, ReadFault};
 pub(crate) use observed::{EventLog, SteppedClock};
 
@@ -32,6 +34,8 @@ pub(crate) struct FakeSource {
     by_sha: HashMap<Sha256, Bytes>,
     pub(crate) faults: Mutex<VecDeque<ReadFault>>,
     pub(crate) reads: Mutex<Vec<Range<u64>>>,
+    /// What goes wrong when it is asked where blobs are.
+    pub(crate) location_fault: Mutex<Option<Kind>>,
     /// What it lists.
     pub(crate) listing: Listing,
 }
@@ -84,6 +88,9 @@ impl Repo for FakeSource {
 #[async_trait]
 impl BlobSource for FakeSource {
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
+        if let Some(kind) = *self.location_fault.lock().unwrap() {
+            return Err(Error::new(kind, "no"));
+        }
         let lost = blobs
             .iter()
             .filter(|blob| !self.by_sha.contains_key(&blob.sha256));

@@ -53,7 +53,7 @@ pub struct EstimateEvent<'a> {
     stored: u64,
     /// Their bytes.
     stored_bytes: u64,
-    /// Whether more may be stored there than was asked about.
+    /// Whether less may move: more may be stored there than was asked about, or the hub copies blobs by itself.
     up_to: bool,
     /// Where the workers run.
     on: EngineKind,
@@ -78,7 +78,7 @@ pub struct Estimate {
     pub stored: u64,
     /// Their bytes.
     pub stored_bytes: u64,
-    /// Whether more may be stored there than was asked about.
+    /// Whether less may move: more may be stored there than was asked about, or the hub copies blobs by itself.
     pub up_to: bool,
     /// Files that the destination has.
     pub there: u64,
@@ -120,7 +120,7 @@ impl Estimate {
             bytes: summary.blob_bytes,
             stored: 0,
             stored_bytes: 0,
-            up_to: false,
+            up_to: plan.source.may_copy_blobs_to(&plan.destination),
             there: summary.unchanged,
             there_bytes: unchanged.map(|planned| planned.file.size).sum(),
             on,

@@ -14,7 +14,7 @@ use crate::ui::log::Level;
 use crate::ui::pace::Pace;
 use crate::ui::screen::{Mode, Screen, duration, size};
 use crate::ui::snapshot::{Snapshot, Wait, count};
-use crate::ui::worker_events::{ProgressEvent, pass_on, pause_ended, streams_line};
+use crate::ui::worker_events::{ProgressEvent, how_text, pass_on, pause_ended, streams_line};
 
 /// A pipe gets a line this often.
 pub const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -158,8 +158,7 @@ impl Progress {
                 path, bytes, how, ..
             } => {
                 self.0.pass_on(worker, event);
-                let how = format!("{how:?}").to_lowercase();
-                let line = format!("{how}: {path}, {}", size(*bytes));
+                let line = format!("{}: {path}, {}", how_text(*how), size(*bytes));
                 self.0.screen.detail(Level::Detail, line);
             }
             Event::Deleted { path } => {

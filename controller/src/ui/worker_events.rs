@@ -140,6 +140,18 @@ pub(super) fn streams_line(streams: u64, reason: StreamsReason) -> String {
     format!("{} at a time: {why}", count(streams, "blob"))
 }
 
+/// How a file got where it is, for the line that a person gets of it with `-v`.
+pub(super) fn how_text(how: How) -> &'static str {
+    match how {
+        How::Streamed => "streamed",
+        How::Reused => "reused",
+        How::CopiedByHub => "copied by the hub",
+        How::Duplicate => "duplicate",
+        How::Inline => "inline",
+        How::Unchanged => "unchanged",
+    }
+}
+
 /// One file could not be done, or a worker's whole verb.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename = "failed")]

@@ -22,7 +22,7 @@ fn world() -> Option<World> {
 }
 
 /// The world with Xet; nothing, and the test is counted as skipped, where the sandbox was built without.
-fn with_xet(world: World) -> Option<World> {
+pub fn with_xet(world: World) -> Option<World> {
     if world
         .admin("POST", "/settings", r#"{"hf_xet":true}"#)
         .is_some()

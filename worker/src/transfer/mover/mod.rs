@@ -1,7 +1,9 @@
 //! The blobs of a chunk, moved from source to destination. Each is checked, streamed, and verified on its way; a file that fails
-//! costs only itself. Files of which no SHA-256 is known are in [`unnamed`], and what happens when all of them fail is in [`outage`].
+//! costs only itself. Files of which no SHA-256 is known are in [`unnamed`], what the hub copies by itself is in [`server_side`], and
+//! what happens when all of them fail is in [`outage`].
 
 mod outage;
+mod server_side;
 #[cfg(test)]
 mod tests;
 mod unnamed;
@@ -14,6 +16,7 @@ use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Body, Error, File, Kind, Missing, Result, Sha256};
 
 use self::outage::Outage;
+use self::server_side::ServerSide;
 use super::budget::{Reserved, held_by_source};
 use super::gate::{StreamGate, StreamSlot};
 use super::streams::{Sample, StreamLimit};
@@ -71,6 +74,7 @@ struct Mover<'a> {
     halted: Mutex<Option<(Kind, String)>>,
     /// Whether all files fail.
     outage: Outage<'a>,
+    server_side: ServerSide<'a>,
 }
 
 /// Files that are checked together.
@@ -99,6 +103,7 @@ impl<'a> Mover<'a> {
             gate: StreamGate::new(streams),
             halted: Mutex::default(),
             outage: Outage::default(),
+            server_side: ServerSide::of(context),
         }
     }
 
@@ -139,7 +144,7 @@ impl<'a> Mover<'a> {
             .iter()
             .partition(|file| file.digest.sha256().is_some());
         let mut groups: Vec<_> = known
-            .chunks(GROUP)
+            .chunks(self.server_side.files_a_call().unwrap_or(GROUP))
             .map(|files| Group::Known(files.to_vec()))
             .collect();
         let most = self.context.budget.largest_whole();
@@ -167,14 +172,14 @@ impl<'a> Mover<'a> {
     }
 
     async fn check_known(&self, files: Vec<&'a File>) -> Vec<Task<'a>> {
-        let by_blob: Vec<_> = files
-            .iter()
-            .filter_map(|file| Some((*file, blob_of(file)?)))
-            .collect();
-        let wanted = match self.missing_blobs(&by_blob).await {
+        let blobs = files
+            .into_iter()
+            .filter_map(|file| Some((file, blob_of(file)?)));
+        let mut by_blob: Vec<_> = blobs.collect();
+        let wanted = match self.missing_blobs(&mut by_blob).await {
             Ok(wanted) => wanted,
             Err(error) => {
-                self.fail_all(files, &error);
+                self.fail_all(by_blob.into_iter().map(|(file, _)| file), &error);
                 return Vec::new();
             }
         };
@@ -200,9 +205,11 @@ impl<'a> Mover<'a> {
         }
     }
 
-    /// The blobs that the destination lacks, and those that one of the hubs refuses. The others are stored already.
-    async fn missing_blobs(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
-        let missing = self.ask_store(files).await?;
+    /// The blobs that the destination lacks, and those that one of the hubs refuses. The others are stored already. Files whose blobs
+    /// the hub copies by itself are done then, and no more among `files`.
+    async fn missing_blobs(&self, files: &mut Vec<(&'a File, Blob)>) -> Result<Wanted> {
+        let mut missing = self.ask_store(files).await?;
+        self.copy_server_side(files, &mut missing).await;
         let lost = self.context.source.locate(&missing.wanted).await?;
         let mut wanted = self.verdicts(missing);
         let lost = lost.iter();
