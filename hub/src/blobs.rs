@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use crate::file::{Blob, File};
 use crate::http::ByteStream;
 use crate::stream::body::Body;
+use crate::transport::BlobTransport;
 use crate::{Error, Result, Sha256};
 
 /// Reads the files of one repo at one revision.
@@ -35,9 +36,24 @@ pub trait BlobStore: Send + Sync {
     /// Asks which of these blobs the store lacks. A failed request is an error, never "has it".
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing>;
 
+    /// The same store by a protocol that the caller chooses; `None` where there is one only, or one was asked for.
+    fn several_transports(&self) -> Option<&dyn SeveralTransports> {
+        None
+    }
+
     /// Stores one blob that [`BlobStore::missing`] named. `body` yields exactly the blob's bytes, or fails before the last
     /// of them, which leaves nothing stored.
     async fn put(&self, blob: Blob, body: Body) -> Result<()>;
+}
+
+/// A store that takes blobs by HTTP and by Xet.
+#[async_trait]
+pub trait SeveralTransports: Send + Sync {
+    /// Whether the hub takes blobs by Xet, from whoever this store's token belongs to.
+    async fn offers_xet(&self) -> bool;
+
+    /// As [`BlobStore::put`], by this protocol. A failure says nothing about the other one.
+    async fn put_by(&self, transport: BlobTransport, blob: Blob, body: Body) -> Result<()>;
 }
 
 /// A hub that copies blobs from one of its repos to another by itself: none of their bytes pass through here. A copied blob is

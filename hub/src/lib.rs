@@ -37,7 +37,7 @@ pub mod token;
 #[cfg(feature = "toy-hub")]
 pub mod toy;
 pub mod transport;
-pub use blobs::{BlobSource, BlobStore, CopiedBlobs, Missing, ServerSideCopy};
+pub use blobs::{BlobSource, BlobStore, CopiedBlobs, Missing, ServerSideCopy, SeveralTransports};
 pub use commit::{Action, Commit, CommitLimits, Content, Placement};
 pub use digest::{Digest, GitSha1, Sha256};
 pub use error::{Error, Kind, Result};

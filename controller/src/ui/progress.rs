@@ -14,7 +14,9 @@ use crate::ui::log::Level;
 use crate::ui::pace::Pace;
 use crate::ui::screen::{Mode, Screen, duration, size};
 use crate::ui::snapshot::{Snapshot, Wait, count};
-use crate::ui::worker_events::{ProgressEvent, how_text, pass_on, pause_ended, streams_line};
+use crate::ui::worker_events::{
+    ProgressEvent, how_text, pass_on, pause_ended, show_transport, streams_line,
+};
 
 /// A pipe gets a line this often.
 pub const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -185,6 +187,10 @@ impl Progress {
                 self.0.streams(worker, *streams);
                 let line = streams_line(*streams, *reason);
                 self.0.screen.detail(Level::Info, line);
+            }
+            Event::Transport { .. } => {
+                self.0.pass_on(worker, event);
+                show_transport(event, &self.0.screen);
             }
             Event::PauseEnded { answers } => {
                 self.0.pass_on(worker, event);

