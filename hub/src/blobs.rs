@@ -1,5 +1,6 @@
 //! Blobs: where their bytes are read, and where they are stored. What a Git LFS server can do, and nothing more.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use async_trait::async_trait;
@@ -7,6 +8,7 @@ use async_trait::async_trait;
 use crate::file::{Blob, File};
 use crate::http::ByteStream;
 use crate::stream::body::Body;
+use crate::transport::BlobTransport;
 use crate::{Error, Result, Sha256};
 
 /// Reads the files of one repo at one revision.
@@ -34,9 +36,47 @@ pub trait BlobStore: Send + Sync {
     /// Asks which of these blobs the store lacks. A failed request is an error, never "has it".
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing>;
 
+    /// The same store by a protocol that the caller chooses; `None` where there is one only, or one was asked for.
+    fn several_transports(&self) -> Option<&dyn SeveralTransports> {
+        None
+    }
+
     /// Stores one blob that [`BlobStore::missing`] named. `body` yields exactly the blob's bytes, or fails before the last
     /// of them, which leaves nothing stored.
     async fn put(&self, blob: Blob, body: Body) -> Result<()>;
+}
+
+/// A store that takes blobs by HTTP and by Xet.
+#[async_trait]
+pub trait SeveralTransports: Send + Sync {
+    /// Whether the hub takes blobs by Xet, from whoever this store's token belongs to.
+    async fn offers_xet(&self) -> bool;
+
+    /// As [`BlobStore::put`], by this protocol. A failure says nothing about the other one.
+    async fn put_by(&self, transport: BlobTransport, blob: Blob, body: Body) -> Result<()>;
+}
+
+/// A hub that copies blobs from one of its repos to another by itself: none of their bytes pass through here. A copied blob is
+/// invisible until a commit names it.
+#[async_trait]
+pub trait ServerSideCopy: Send + Sync {
+    /// The most files that one call takes.
+    fn files_a_call(&self) -> usize;
+
+    /// Copies the blobs of these files of the source, at its revision.
+    ///
+    /// # Errors
+    /// The hub's, where it copies none.
+    async fn copy(&self, files: &[&File]) -> Result<CopiedBlobs>;
+}
+
+/// The answer to a request for copies. Blobs that it does not name were not copied.
+#[derive(Debug, Default)]
+pub struct CopiedBlobs {
+    /// Blobs that the hub says it has copied.
+    pub copied: HashSet<Sha256>,
+    /// Why others were not, where the hub says so.
+    pub refused: Vec<String>,
 }
 
 /// The answer to a blob check.

@@ -37,7 +37,7 @@ pub mod token;
 #[cfg(feature = "toy-hub")]
 pub mod toy;
 pub mod transport;
-pub use blobs::{BlobSource, BlobStore, Missing};
+pub use blobs::{BlobSource, BlobStore, CopiedBlobs, Missing, ServerSideCopy, SeveralTransports};
 pub use commit::{Action, Commit, CommitLimits, Content, Placement};
 pub use digest::{Digest, GitSha1, Sha256};
 pub use error::{Error, Kind, Result};
@@ -48,8 +48,8 @@ pub use hub::Hub;
 pub use list_repos::OwnerRepos;
 pub use open::{
     RawHub, list_repos, open_blob_source, open_blob_store, open_destination, open_destination_over,
-    open_raw, open_ref_store, open_source, open_source_by_git, open_source_over, open_space,
-    refs_by_git,
+    open_raw, open_ref_store, open_server_side_copy, open_source, open_source_by_git,
+    open_source_over, open_space, refs_by_git,
 };
 pub use path::RepoPath;
 pub use profile::Profile;

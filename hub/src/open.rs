@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use reqwest::Url;
 
-use crate::blobs::{BlobSource, BlobStore};
+use crate::blobs::{BlobSource, BlobStore, ServerSideCopy};
 use crate::error::{Error, Kind, Result};
 use crate::git;
 use crate::git::{GitLimits, GitRepo, GitSource};
 use crate::http::{Credentials, Http, HttpOptions, PlainErrorDecoder};
 use crate::hub::Hub;
-use crate::huggingface::HuggingFaceRepo;
+use crate::huggingface::{BlobDuplication, HuggingFaceRepo};
 use crate::list_repos::OwnerRepos;
 use crate::modelscope::ModelScopeRepo;
 use crate::refs::Refs;
-use crate::repo::Side;
+use crate::repo::{RepoAt, Side};
 use crate::repos::{Destination, HubRepo, RefStore, Source, Spaces};
 use crate::transport::BlobTransport;
 
@@ -105,6 +105,25 @@ pub fn open_blob_store(
         return Ok(Arc::new(git::LfsStore::open(side, of_hub(side, http))?));
     }
     Ok(open(side, http, transport)?)
+}
+
+/// Opens the way by which a hub itself copies blobs from one of its repos to another, asked with the token of the other. `None` where
+/// there is no such way: between two hubs or sites, and at hubs that copy nothing.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_server_side_copy(
+    from: &RepoAt,
+    to: &Side,
+    http: HttpOptions,
+) -> Result<Option<Arc<dyn ServerSideCopy>>> {
+    if to.token.is_none() || !from.may_copy_blobs_to(&to.at) {
+        return Ok(None);
+    }
+    Ok(match to.at.hub {
+        Hub::HuggingFace => Some(Arc::new(BlobDuplication::open(from, to, of_hub(to, http))?)),
+        _ => None,
+    })
 }
 
 /// A hub's API and its Git server, for raw exchanges ([`Http::exchange_raw`]).

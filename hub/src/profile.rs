@@ -125,6 +125,8 @@ pub struct Abilities {
     pub deletes_repos: bool,
     /// Each of the hosts is a site with accounts and repos of its own.
     pub separate_sites: bool,
+    /// The hub copies blobs from one of its repos to another by itself.
+    pub copies_blobs: bool,
     /// The pattern of the refs that hold pull requests.
     pub pull_requests: Option<&'static str>,
 }

@@ -215,6 +215,12 @@ impl RepoAt {
             == (other.hub, &other.endpoint, other.kind, &other.id)
     }
 
+    /// Whether the hub of both may copy blobs from this repo to the other by itself.
+    pub fn may_copy_blobs_to(&self, other: &Self) -> bool {
+        (self.hub, &self.endpoint) == (other.hub, &other.endpoint)
+            && self.hub.profile().abilities.copies_blobs
+    }
+
     /// The address a person opens in a browser.
     pub fn web_url(&self) -> String {
         match &self.hub.profile().folders {

@@ -113,6 +113,8 @@ pub struct State {
     pub disabled: bool,
     /// Why the hub's API refuses it though git works.
     pub storage_locked: Option<String>,
+    /// Where Hugging Face stores it, if that is not the usual region.
+    pub region: Option<String>,
     /// What runs the app of a space.
     pub sdk: Option<String>,
     /// A space's secrets.

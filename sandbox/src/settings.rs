@@ -76,6 +76,8 @@ pub struct Settings {
     pub hf_part_size: u64,
     /// Hugging Face keeps blobs in Xet's storage, and takes what was sent there.
     pub hf_xet: bool,
+    /// Hugging Face copies blobs from repo to repo up to this size; larger ones fail.
+    pub hf_duplicates_up_to: Option<u64>,
     /// Hugging Face refuses commits with binary files outside LFS.
     pub hf_refuses_binary: bool,
     /// Hugging Face refuses commits with files that hold a token of its own.
@@ -211,6 +213,7 @@ impl Default for Settings {
             hf_multipart_above: 64 << 20,
             hf_part_size: 16 << 20,
             hf_xet: false,
+            hf_duplicates_up_to: None,
             hf_refuses_binary: true,
             hf_finds_secrets: true,
             hf_remembers_blobs: true,

@@ -9,6 +9,9 @@ import urllib.request
 
 import pytest
 
+from huggingface_hub import CommitOperationCopy, HfApi, snapshot_download
+from huggingface_hub.errors import FileDuplicationError
+
 from clients.copies import TREE, arrived, from_modelscope, make_files, read_files, up_to_modelscope
 
 # Whether the client uses Xet is settled when it is imported: here it has a process of its own.
@@ -86,3 +89,40 @@ def test_both_clients_give_a_file_the_same_hash(xet, hf2ms, tmp_path):  # noqa: 
     hf2ms("ms:alice/hash-ours", "--transport", "xet")
     ours = {entry["path"]: entry.get("xetHash") for entry in tree(xet, "alice/hash-ours")}
     assert ours["noise.safetensors"] == theirs["noise.safetensors"] is not None
+
+
+WEIGHTS = [{"path": "a.safetensors", "size": 3_000_000, "seed": 5}, {"path": "b.safetensors", "size": 2_000_000, "seed": 6}]
+
+
+def copied_by_the_client(sandbox, source, target):
+    """Copies the weights from repo to repo by the official client, which downloads nothing of them."""
+    api = HfApi(endpoint=sandbox.hf, token=sandbox.hf_alice)
+    api.create_repo(target, exist_ok=True)
+    copies = [CommitOperationCopy(file["path"], file["path"], src_repo_id=source, src_repo_type="model") for file in WEIGHTS]
+    api.create_commit(target, operations=copies, commit_message="copies")
+    return {entry["path"]: entry["lfs"]["oid"] for entry in tree(sandbox, target) if "lfs" in entry}
+
+
+def test_the_official_client_has_the_hub_copy_blobs_from_repo_to_repo(xet):
+    xet.seed("hf", "model", "alice/copied-from", *WEIGHTS)
+    oids = {entry["path"]: entry["lfs"]["oid"] for entry in tree(xet, "alice/copied-from")}
+    assert copied_by_the_client(xet, "alice/copied-from", "acme/copied-to") == oids
+    assert requests(xet, "hf.lfs_duplicate", "hf_storage.put", "hf_storage.get", "hf_cas.xorb") == [1, 0, 0, 0]
+
+
+def test_the_official_client_is_told_which_blobs_are_not_copied(xet):
+    xet.seed("hf", "model", "alice/from-elsewhere", *WEIGHTS)
+    xet.post("/repo", hub="hf", kind="model", id="alice/from-elsewhere", region="eu")
+    with pytest.raises(FileDuplicationError, match="different storage regions"):
+        copied_by_the_client(xet, "alice/from-elsewhere", "acme/to-here")
+
+
+def test_what_hf2ms_has_the_hub_copy_the_official_client_reads(xet, hf2ms, tmp_path):
+    xet.seed("hf", "model", "alice/within", *WEIGHTS)
+    report = hf2ms("hf:alice/within", "hf:acme/within")
+    assert (report["copied_by_hub"], report["moved"], report["sent"]) == (2, 0, 0)
+    assert requests(xet, "hf.lfs_duplicate", "hf_storage.put", "hf_cas.xorb") == [1, 0, 0]
+    for owner in ("alice", "acme"):
+        snapshot_download(f"{owner}/within", endpoint=xet.hf, token=xet.hf_alice, local_dir=tmp_path / owner)
+    weights = [{file["path"]: read_files(tmp_path / owner)[file["path"]] for file in WEIGHTS} for owner in ("alice", "acme")]
+    assert weights[0] == weights[1]

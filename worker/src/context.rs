@@ -6,8 +6,9 @@ use std::sync::Arc;
 use hf2ms_hub::git::GitLimits;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::{
-    BlobSource, BlobStore, Destination, RepoAt, Result, Side, Source, open_blob_source,
-    open_blob_store, open_destination_over, open_source_by_git, open_source_over,
+    BlobSource, BlobStore, Destination, RepoAt, Result, ServerSideCopy, Side, Source,
+    open_blob_source, open_blob_store, open_destination_over, open_server_side_copy,
+    open_source_by_git, open_source_over,
 };
 
 use crate::events::Events;
@@ -77,6 +78,8 @@ pub struct TransferContext {
     pub source: Arc<dyn BlobSource>,
     /// Where blobs are stored.
     pub store: Arc<dyn BlobStore>,
+    /// The hub's own way from the source to the store, where it has one.
+    pub server_side: Option<Arc<dyn ServerSideCopy>>,
     /// The worker's events.
     pub events: Arc<Events>,
     /// Streams, memory and transport.
@@ -106,10 +109,13 @@ impl TransferContext {
         let source_http = source_busy.counting(http.clone());
         let source = open_blobs_by(&settings.source(from)?, options, source_http)?;
         let transport = options.transport.of_blobs();
-        let store = open_blob_store(&settings.destination(to)?, http.clone(), transport)?;
+        let to = settings.destination(to)?;
+        let store = open_blob_store(&to, http.clone(), transport)?;
+        let server_side = open_server_side_copy(from, &to, http.clone())?;
         Ok(Self {
             source,
             store,
+            server_side,
             events,
             options: options.clone(),
             http,
@@ -178,9 +184,11 @@ impl Context {
         let source_http = source_busy.counting(http.clone());
         let source = open_source_by(&settings.source(from)?, options, source_http)?;
         let transport = options.transport.of_blobs();
-        let destination =
-            open_destination_over(&settings.destination(to)?, http.clone(), transport)?;
+        let to = settings.destination(to)?;
+        let destination = open_destination_over(&to, http.clone(), transport)?;
+        let server_side = open_server_side_copy(from, &to, http.clone())?;
         let mut context = Self::new(source, destination, events, options, http);
+        context.transfer.server_side = server_side;
         context.transfer.source_busy = source_busy;
         Ok(context)
     }
@@ -196,6 +204,7 @@ impl Context {
         let transfer = TransferContext {
             source: source.clone(),
             store: destination.clone(),
+            server_side: None,
             events,
             options: options.clone(),
             http,

@@ -2,16 +2,20 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use hf2ms_hub::http::HttpOptions;
-use hf2ms_hub::{ByteStream, Error, File, GitSha1, Kind, Redactor, RepoPath, Sha256};
+use hf2ms_hub::{
+    BlobTransport, ByteStream, Error, File, GitSha1, Kind, Redactor, RepoPath, Sha256,
+};
 
-use crate::protocol::{Event, Exit, FailedFile, HostWait, How, Receipt, Stored, StreamsReason};
+use crate::protocol::{
+    Event, Exit, FailedFile, HostWait, How, Receipt, Stored, StreamsReason, TransportReason,
+};
 
 /// The worker's output and its receipt so far, shared by all its tasks.
 pub struct Events {
@@ -42,15 +46,31 @@ pub struct UploadAttempt {
     events: Arc<Events>,
     size: u64,
     counted: Arc<AtomicU64>,
+    /// Bytes that went out, repeats included.
+    went: Arc<AtomicU64>,
+    body_failed: Arc<AtomicBool>,
 }
 
 impl UploadAttempt {
+    /// The bytes that went out so far.
+    pub fn counter(&self) -> Arc<AtomicU64> {
+        self.went.clone()
+    }
+
+    /// Whether the body itself has failed.
+    pub fn body_failed(&self) -> bool {
+        self.body_failed.load(Ordering::Relaxed)
+    }
+
     /// `body`, its bytes counted as sent and, up to the file's size, as progress: a part may go twice.
     pub fn count(&self, body: ByteStream) -> ByteStream {
         let (events, counted, size) = (self.events.clone(), self.counted.clone(), self.size);
+        let (went, failed) = (self.went.clone(), self.body_failed.clone());
         body.inspect(move |frame| {
+            failed.fetch_or(frame.is_err(), Ordering::Relaxed);
             let length = frame.as_ref().map_or(0, Bytes::len) as u64;
             events.sent.fetch_add(length, Ordering::Relaxed);
+            went.fetch_add(length, Ordering::Relaxed);
             let before = counted.fetch_add(length, Ordering::Relaxed).min(size);
             let more = (before + length).min(size) - before;
             events.in_flight.fetch_add(more, Ordering::Relaxed);
@@ -269,6 +289,8 @@ impl Events {
             events: self.clone(),
             size,
             counted: Arc::default(),
+            went: Arc::default(),
+            body_failed: Arc::default(),
         }
     }
 
@@ -295,6 +317,21 @@ impl Events {
             streams: streams as u64,
             reason,
             bytes_per_second: rate as u64,
+        });
+    }
+
+    /// Reports the transport by which blobs go from now on, and the bytes a second of a stream by HTTP and by Xet.
+    pub fn transport_changes(
+        &self,
+        transport: BlobTransport,
+        reason: TransportReason,
+        [http, xet]: [f64; 2],
+    ) {
+        self.say(&Event::Transport {
+            transport,
+            reason,
+            http_bytes_per_second: http as u64,
+            xet_bytes_per_second: xet as u64,
         });
     }
 

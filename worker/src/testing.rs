@@ -1,6 +1,7 @@
 //! Hubs in memory, with faults on demand, for this crate's own tests.
 
 mod answers;
+mod copies;
 mod faults;
 mod observed;
 
@@ -23,6 +24,7 @@ use crate::context::Context;
 use crate::events::Events;
 use crate::protocol::{Memory, VerifyLevel, WorkerOptions};
 use answers::{account, info};
+pub(crate) use copies::FakeServerSideCopy;
 pub(crate) use faults::{CommitFault, ReadFault};
 pub(crate) use observed::{AtOnce, EventLog, SteppedClock};
 
@@ -34,6 +36,8 @@ pub(crate) struct FakeSource {
     pub(crate) reads: Mutex<Vec<Range<u64>>>,
     /// The reads that are answered at a time.
     pub(crate) at_once: AtOnce,
+    /// What goes wrong when it is asked where blobs are.
+    pub(crate) location_fault: Mutex<Option<Kind>>,
     /// What it lists.
     pub(crate) listing: Listing,
 }
@@ -86,6 +90,9 @@ impl Repo for FakeSource {
 #[async_trait]
 impl BlobSource for FakeSource {
     async fn locate(&self, blobs: &[Blob]) -> Result<Vec<(Sha256, Error)>> {
+        if let Some(kind) = *self.location_fault.lock().unwrap() {
+            return Err(Error::new(kind, "no"));
+        }
         let lost = blobs
             .iter()
             .filter(|blob| !self.by_sha.contains_key(&blob.sha256));

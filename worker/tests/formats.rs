@@ -73,6 +73,7 @@ fn plan(source: &[AnyFile], destination: &[AnyFile]) -> Plan {
         chunking: Chunking::Even { containers: 3 },
         prune: Some(MaxDelete::default()),
         options: WorkerOptions {
+            measured_above: Some(Memory(1 << 20)),
             scratch: Some(Memory(1 << 20)),
             ..WorkerOptions::default()
         },

@@ -39,7 +39,8 @@ pub struct WorkerArgs {
     /// Blobs that a worker moves at a time [default: 8, and up to 32 as long as more are faster]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
     pub streams: Option<u8>,
-    /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
+    /// How blobs travel from and to Hugging Face: auto, http or xet. Auto measures both where a chunk sends more than 1 GB, and reads by
+    /// Xet what is served no other way
     #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked, conflicts_with = "use_git")]
     pub transport: Transport,
     /// How the copy is verified: by its listing, by a sample (the first and last bytes of the files that were sent, 1,000 at most, are

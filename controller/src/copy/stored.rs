@@ -76,7 +76,7 @@ impl StoredBlobs {
         Estimate {
             stored,
             stored_bytes,
-            up_to: self.is_partial,
+            up_to: self.is_partial || estimate.up_to,
             ..estimate
         }
     }

@@ -54,7 +54,7 @@ pub struct EstimateEvent<'a> {
     stored: u64,
     /// Their bytes.
     stored_bytes: u64,
-    /// Whether more may be stored there than was asked about.
+    /// Whether less may move: more may be stored there than was asked about, or the hub copies blobs by itself.
     up_to: bool,
     /// Where the workers run.
     on: EngineKind,
@@ -79,7 +79,7 @@ pub struct Estimate {
     pub stored: u64,
     /// Their bytes.
     pub stored_bytes: u64,
-    /// Whether more may be stored there than was asked about.
+    /// Whether less may move: more may be stored there than was asked about, or the hub copies blobs by itself.
     pub up_to: bool,
     /// Files that the destination has.
     pub there: u64,
@@ -124,7 +124,7 @@ impl Estimate {
             bytes: summary.blob_bytes,
             stored: 0,
             stored_bytes: 0,
-            up_to: false,
+            up_to: plan.source.may_copy_blobs_to(&plan.destination),
             there: summary.unchanged,
             there_bytes: unchanged.map(|planned| planned.file.size).sum(),
             on,

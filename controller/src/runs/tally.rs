@@ -23,6 +23,12 @@ pub struct Tally {
     pub sent: u64,
     /// Blobs that the hub had already.
     pub reused: u64,
+    /// Blobs that the hub copied from the source's repo by itself.
+    #[serde(default)]
+    pub copied_by_hub: u64,
+    /// Their bytes, none of which moved.
+    #[serde(default)]
+    pub copied_by_hub_bytes: u64,
     /// Files that share a blob with another.
     pub duplicates: u64,
     /// Files whose bytes went into a commit.
@@ -77,6 +83,10 @@ impl Tally {
                     self.moved_bytes += stored.size;
                 }
                 How::Reused => self.reused += 1,
+                How::CopiedByHub => {
+                    self.copied_by_hub += 1;
+                    self.copied_by_hub_bytes += stored.size;
+                }
                 How::Duplicate => self.duplicates += 1,
                 How::Inline => self.inline += 1,
                 How::Unchanged => self.unchanged += 1,
@@ -93,6 +103,15 @@ impl Tally {
                 self.moved,
                 "moved",
                 format!("{}, {}", blob(self.moved), size(self.moved_bytes)),
+            ),
+            (
+                self.copied_by_hub,
+                "copied",
+                format!(
+                    "{} by the hub itself, {} that did not move",
+                    blob(self.copied_by_hub),
+                    size(self.copied_by_hub_bytes)
+                ),
             ),
             (
                 self.reused,

@@ -15,7 +15,8 @@ use crate::ui::pace::Pace;
 use crate::ui::screen::{Mode, Screen, duration, size, wait_of_host};
 use crate::ui::snapshot::{Snapshot, Wait, count};
 use crate::ui::worker_events::{
-    ProgressEvent, WorkersEvent, pass_on, pause_ended, streams_line, workers_line,
+    ProgressEvent, WorkersEvent, how_text, pass_on, pause_ended, show_transport, streams_line,
+    workers_line,
 };
 
 /// A pipe gets a line this often.
@@ -161,8 +162,7 @@ impl Progress {
                 path, bytes, how, ..
             } => {
                 self.0.pass_on(worker, event);
-                let how = format!("{how:?}").to_lowercase();
-                let line = format!("{how}: {path}, {}", size(*bytes));
+                let line = format!("{}: {path}, {}", how_text(*how), size(*bytes));
                 self.0.screen.detail(Level::Detail, line);
             }
             Event::Deleted { path } => {
@@ -189,6 +189,10 @@ impl Progress {
                 self.0.streams(worker, *streams);
                 let line = streams_line(*streams, *reason);
                 self.0.screen.detail(Level::Info, line);
+            }
+            Event::Transport { .. } => {
+                self.0.pass_on(worker, event);
+                show_transport(event, &self.0.screen);
             }
             Event::PauseEnded { answers } => {
                 self.0.pass_on(worker, event);

@@ -1,10 +1,11 @@
 //! A worker's own events for programs, with the worker's number.
 
-use hf2ms_hub::{GitSha1, Kind, RepoPath, Sha256};
-use hf2ms_worker::protocol::{Event, HostWait, How, StreamsReason};
+use hf2ms_hub::{BlobTransport, GitSha1, Kind, RepoPath, Sha256};
+use hf2ms_worker::protocol::{Event, HostWait, How, StreamsReason, TransportReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::ui::log::Level;
 use crate::ui::screen::{Screen, size};
 use crate::ui::snapshot::{Wait, count, is_untold};
 
@@ -179,6 +180,62 @@ pub(super) fn workers_line(change: WorkersEvent) -> String {
     }
 }
 
+/// A worker has measured both transports of the destination, or one of them does not work: from now on its blobs go by this one.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "transport")]
+pub struct TransportEvent {
+    /// `http` or `xet`.
+    transport: BlobTransport,
+    /// Why.
+    reason: TransportReason,
+    /// Bytes a second of a stream by HTTP; 0 before anything was measured.
+    http_bytes_per_second: u64,
+    /// Bytes a second of a stream by Xet; 0 before anything was measured.
+    xet_bytes_per_second: u64,
+    /// The number of the worker.
+    worker: u32,
+}
+
+/// Shows a person the transport; with `-v` only, where blobs go on as before.
+pub(super) fn show_transport(event: &Event, screen: &Screen) {
+    let Event::Transport {
+        transport,
+        reason,
+        http_bytes_per_second: http,
+        xet_bytes_per_second: xet,
+    } = event
+    else {
+        return;
+    };
+    let (name, other, times) = match transport {
+        BlobTransport::Xet => ("Xet", "HTTP", *xet as f64 / (*http as f64).max(1.0)),
+        _ => ("HTTP", "Xet", 0.0),
+    };
+    let why = match reason {
+        TransportReason::Stall => format!("{other} stood still"),
+        TransportReason::Failure => format!("{other} failed"),
+        TransportReason::Faster if name == "HTTP" => {
+            let line = "by HTTP as before: Xet is not clearly faster here";
+            return screen.detail(Level::Info, line);
+        }
+        TransportReason::Faster if *http == 0 => "nothing moves by HTTP here".to_owned(),
+        TransportReason::Faster => format!("{times:.1} times faster than HTTP here"),
+    };
+    screen.status(format!("by {name} from now on: {why}"));
+}
+
+/// How a file got where it is, for the line that a person gets of it with `-v`.
+pub(super) fn how_text(how: How) -> &'static str {
+    match how {
+        How::Streamed => "streamed",
+        How::Reused => "reused",
+        How::CopiedByHub => "copied by the hub",
+        How::Duplicate => "duplicate",
+        How::Inline => "inline",
+        How::Unchanged => "unchanged",
+    }
+}
+
 /// One file could not be done, or a worker's whole verb.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename = "failed")]
@@ -251,6 +308,18 @@ pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
             streams,
             reason,
             bytes_per_second,
+            worker,
+        }),
+        Event::Transport {
+            transport,
+            reason,
+            http_bytes_per_second,
+            xet_bytes_per_second,
+        } => screen.json(&TransportEvent {
+            transport,
+            reason,
+            http_bytes_per_second,
+            xet_bytes_per_second,
             worker,
         }),
         Event::PauseEnded { answers } => screen.json(&PauseEndedEvent { answers, worker }),

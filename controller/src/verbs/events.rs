@@ -22,7 +22,7 @@ use crate::simulate::simulation::SimulationEvent;
 use crate::ui::json::{ErrorEvent, StartEvent, WarningEvent};
 use crate::ui::worker_events::{
     CommittedEvent, DeletedEvent, FailedEvent, FileEvent, PauseEndedEvent, PausedEvent,
-    ProgressEvent, RateLimitedEvent, RetryEvent, StreamsEvent, WorkersEvent,
+    ProgressEvent, RateLimitedEvent, RetryEvent, StreamsEvent, TransportEvent, WorkersEvent,
 };
 use crate::verbs::doctor::CheckEvent;
 use crate::verbs::logs::LogEvent;
@@ -73,6 +73,7 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<PauseEndedEvent>(generator, "pause_ended"),
         of::<StreamsEvent>(generator, "streams"),
         of::<WorkersEvent>(generator, "workers"),
+        of::<TransportEvent>(generator, "transport"),
         of::<FailedEvent>(generator, "failed"),
         of::<CommittedEvent>(generator, "committed"),
         of::<ReportEvent<'static>>(generator, "report"),

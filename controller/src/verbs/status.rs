@@ -323,10 +323,14 @@ fn tally_summary(tally: &Tally, journal: &[JournalEntry]) -> String {
         format!("  files       {}, {}", tally.files, size(tally.bytes)),
         format!("  chunks      {ended} of {} have ended", tally.chunks),
         format!(
-            "  moved       {} blobs, {}; {} reused",
+            "  moved       {} blobs, {}; {} reused{}",
             tally.moved,
             size(tally.moved_bytes),
-            tally.reused
+            tally.reused,
+            match tally.copied_by_hub {
+                0 => String::new(),
+                copied => format!(", {copied} copied by the hub"),
+            }
         ),
     ];
     let found = journal.iter().rev().find_map(|entry| match entry {

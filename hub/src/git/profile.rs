@@ -38,6 +38,7 @@ pub(crate) const PROFILE: Profile = Profile {
         scopes_tokens: true,
         deletes_repos: false,
         separate_sites: false,
+        copies_blobs: false,
         pull_requests: None,
     },
 };

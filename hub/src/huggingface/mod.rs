@@ -1,17 +1,19 @@
 //! Hugging Face as a source and as a destination: this file is its table of contents. Facts: huggingface_hub 2.4.0.
 //!
 //! [`account`] asks whose token it is, [`list_repos`] lists an owner's repos, [`repo`] describes and creates a repo, [`tree`] lists
-//! its files, [`read`] opens them. [`placement`] says where a file goes, [`commit`] writes, [`refs`] has branches and tags, [`space`]
-//! the SDK and the variables of a Space. [`api`] has the addresses, [`wire`] the JSON, [`errors`] decodes error answers and [`quota`]
+//! its files, [`read`] opens them. [`paths`] asks about some of them. [`placement`] says where a file goes, [`commit`] writes, [`duplicate`] has
+//! the hub copy blobs between its repos, [`refs`] has branches and tags, [`space`] the SDK and the variables of a Space. [`api`] has the addresses, [`wire`] the JSON, [`errors`] decodes error answers and [`quota`]
 //! reads how long to wait. Blobs go by [`crate::lfs`], or by [`xet`], which is the only way for blobs that storage serves no other
 //! way. Other servers with the same API are taken as they are (docs/self-hosted.md).
 
 mod account;
 mod api;
 mod commit;
+mod duplicate;
 mod entries;
 mod errors;
 mod list_repos;
+mod paths;
 mod placement;
 pub(crate) mod profile;
 mod quota;
@@ -35,13 +37,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::api::{address, api_url, escaped, page_of};
+pub(crate) use self::duplicate::BlobDuplication;
 use crate::http::{Http, HttpOptions};
 use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, BlobTransport, Body, ByteStream, Cards, Commit,
     CommitLimits, Committer, Error, File, GateMode, Gates, Kind, Listing, Missing, OwnerRepos,
-    Placement, RefStore, Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256,
-    Side, Spaces, Visibility,
+    Placement, RefStore, Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision,
+    SeveralTransports, Sha256, Side, Spaces, Visibility,
 };
 
 /// A repo on Hugging Face, at a revision. Cheap to share; it keeps the addresses of blobs, where they are and where they go.
@@ -183,11 +186,29 @@ impl BlobStore for HuggingFaceRepo {
         self.lfs.missing(blobs).await
     }
 
+    fn several_transports(&self) -> Option<&dyn SeveralTransports> {
+        self.xet.is_open().then_some(self)
+    }
+
     async fn put(&self, blob: Blob, body: Body) -> Result<()> {
-        if self.xet.sends(blob) {
-            self.xet.put(blob, body.verified(blob)).await
-        } else {
-            self.lfs.put(blob, body).await
+        let transport = match self.xet.sends(blob) {
+            true => BlobTransport::Xet,
+            false => BlobTransport::Http,
+        };
+        self.put_by(transport, blob, body).await
+    }
+}
+
+#[async_trait]
+impl SeveralTransports for HuggingFaceRepo {
+    async fn offers_xet(&self) -> bool {
+        self.xet.is_offered().await
+    }
+
+    async fn put_by(&self, transport: BlobTransport, blob: Blob, body: Body) -> Result<()> {
+        match transport {
+            BlobTransport::Xet => self.xet.put(blob, body.verified(blob)).await,
+            BlobTransport::Auto | BlobTransport::Http => self.lfs.put(blob, body).await,
         }
     }
 }

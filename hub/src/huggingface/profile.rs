@@ -58,6 +58,7 @@ pub(crate) const PROFILE: Profile = Profile {
         scopes_tokens: true,
         deletes_repos: true,
         separate_sites: false,
+        copies_blobs: true,
         pull_requests: Some("refs/pr/*"),
     },
 };

@@ -1,9 +1,9 @@
 //! The JSON of Hugging Face's API, as far as it is read here. Facts: huggingface_hub 2.4.0, `hf_api.py`,
-//! `lfs.py`. Unknown fields (`xetHash`, say) are ignored.
+//! `lfs.py`. Unknown fields are ignored.
 
 use serde::{Deserialize, Serialize};
 
-use crate::GateMode;
+use crate::{GateMode, RepoId, RepoKind};
 
 /// `GET /api/whoami-v2`.
 #[derive(Debug, Deserialize)]
@@ -79,7 +79,7 @@ impl Gated {
     }
 }
 
-/// One entry of `GET /api/T/{id}/tree/{rev}`.
+/// One entry of `GET /api/T/{id}/tree/{rev}`, or of the answer of `paths-info`. `xet_hash` names an LFS file in Xet's storage.
 #[derive(Debug, Deserialize)]
 pub(super) struct Entry {
     #[serde(rename = "type")]
@@ -88,6 +88,48 @@ pub(super) struct Entry {
     pub(super) size: Option<i64>,
     pub(super) oid: Option<String>,
     pub(super) lfs: Option<Lfs>,
+    #[serde(rename = "xetHash")]
+    pub(super) xet_hash: Option<String>,
+}
+
+/// What is posted to `/api/T/{id}/paths-info/{rev}`.
+#[derive(Debug, Serialize)]
+pub(super) struct Paths<'a> {
+    pub(super) paths: &'a [&'a str],
+}
+
+/// What is posted to `/api/T/{id}/lfs-files/duplicate` of the source.
+#[derive(Debug, Serialize)]
+pub(super) struct Duplication<'a> {
+    pub(super) target: DuplicationTarget<'a>,
+    pub(super) files: Vec<DuplicatedFile<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DuplicationTarget<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: RepoKind,
+    pub(super) name: &'a RepoId,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DuplicatedFile<'a> {
+    pub(super) xet_hash: String,
+    pub(super) sha256: String,
+    pub(super) filename: &'a str,
+}
+
+/// Its answer: what it names was not copied. The official client takes an answer without the list for success.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct DuplicationAnswer {
+    pub(super) failed: Option<Vec<NotDuplicated>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct NotDuplicated {
+    pub(super) sha256: String,
+    pub(super) error: Option<String>,
 }
 
 /// `oid` is the SHA-256, `size` the content's (not the pointer's).
@@ -200,7 +242,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_ignored() {
-        let json = r#"{"type":"file","path":"a","size":3,"oid":"x","xetHash":"y","lfs":{"oid":"z","size":3,"pointerSize":9}}"#;
+        let json = r#"{"type":"file","path":"a","size":3,"oid":"x","unknown":"y","lfs":{"oid":"z","size":3,"pointerSize":9}}"#;
         let entry: Entry = serde_json::from_str(json).unwrap();
         assert_eq!(
             (entry.kind.as_str(), entry.lfs.unwrap().oid.as_str()),

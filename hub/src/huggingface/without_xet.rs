@@ -33,6 +33,14 @@ impl Xet {
         false
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        false
+    }
+
+    pub(super) async fn is_offered(&self) -> bool {
+        false
+    }
+
     pub(super) fn sends(&self, _: Blob) -> bool {
         false
     }

@@ -49,6 +49,7 @@ pub(crate) const PROFILE: Profile = Profile {
         scopes_tokens: false,
         deletes_repos: false,
         separate_sites: true,
+        copies_blobs: false,
         pull_requests: None,
     },
 };

@@ -44,6 +44,7 @@ pub(crate) const PROFILE: Profile = Profile {
         scopes_tokens: false,
         deletes_repos: false,
         separate_sites: false,
+        copies_blobs: false,
         pull_requests: None,
     },
 };

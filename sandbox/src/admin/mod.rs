@@ -132,6 +132,7 @@ struct Flags {
     granted: Option<Vec<String>>,
     disabled: Option<bool>,
     storage_locked: Option<Value>,
+    region: Option<String>,
 }
 
 fn flags(world: &World, flags: Flags) -> Outcome {
@@ -159,6 +160,7 @@ fn flags(world: &World, flags: Flags) -> Outcome {
     if let Some(locked) = flags.storage_locked {
         state.storage_locked = switch(locked, "patterns");
     }
+    state.region = flags.region.or(state.region.take());
     Ok(json!({}))
 }
 

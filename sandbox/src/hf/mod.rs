@@ -2,6 +2,7 @@
 
 mod access;
 mod commit;
+mod duplicate;
 pub mod lfs;
 mod limits;
 mod listing;
@@ -67,6 +68,8 @@ pub enum Verb {
     ResolveCache { revision: String, path: String },
     /// Where do these blobs come from or go to?
     LfsBatch,
+    /// Copy these blobs to another repo.
+    LfsDuplicate,
     /// Is this blob whole?
     LfsVerify,
     /// What branches and tags are there? Asked as Git asks.
@@ -112,6 +115,7 @@ impl Route {
                 Verb::Resolve { .. } => "hf.resolve",
                 Verb::ResolveCache { .. } => "hf.resolve_cache",
                 Verb::LfsBatch => "hf.lfs_batch",
+                Verb::LfsDuplicate => "hf.lfs_duplicate",
                 Verb::LfsVerify => "hf.lfs_verify",
                 Verb::GitRefs => "hf.git_refs",
                 Verb::GitObjects => "hf.git_upload_pack",
@@ -185,6 +189,7 @@ fn api_verb(rest: &[&str]) -> Option<Verb> {
         ["commits", revision] => Verb::Commits {
             revision: (*revision).to_owned(),
         },
+        ["lfs-files", "duplicate"] => Verb::LfsDuplicate,
         ["preupload", revision] => Verb::Preupload {
             revision: (*revision).to_owned(),
         },
@@ -337,6 +342,7 @@ async fn about_repo(
             Err(access::refused(404, Some("RepoNotFound"), NO_PAGE))
         }
         Verb::LfsBatch => lfs::batch(world, call, caller, &repo).await,
+        Verb::LfsDuplicate => duplicate::duplicate(world, call, caller, &repo).await,
         Verb::LfsVerify => lfs::verify(world, call, caller, &repo).await,
         Verb::GitRefs => access::through_gate(&repo, caller)
             .map(|()| git::refs::advertised(&repo, world.hf.branch)),

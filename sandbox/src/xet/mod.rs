@@ -4,7 +4,7 @@
 mod carrier;
 pub mod door;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Cursor};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,6 +39,8 @@ pub struct Xet {
     server: OnceCell<Server>,
     /// By SHA-256: Xet's hash and the size.
     files: Mutex<HashMap<Digest, (MerkleHash, u64)>>,
+    /// Those that someone has sent there, and that are not in the hub yet.
+    sent: Mutex<HashSet<Digest>>,
     /// Held while blobs are stored, so that each is stored once.
     storing: tokio::sync::Mutex<()>,
 }
@@ -62,6 +64,7 @@ impl Xet {
             dir: dir.join("xet"),
             server: OnceCell::new(),
             files: Mutex::default(),
+            sent: Mutex::default(),
             storing: tokio::sync::Mutex::default(),
         }
     }
@@ -141,6 +144,7 @@ impl Xet {
                 .as_ref()
                 .and_then(|ext| Digest::parse(&ext.sha256.hex()));
             if let Some(digest) = digest {
+                self.sent.guarded().insert(digest);
                 self.files
                     .guarded()
                     .insert(digest, (file.metadata.file_hash, size));
@@ -149,9 +153,11 @@ impl Xet {
         Ok(())
     }
 
-    /// Puts a blob that came this way into the hub's own store; whether there is one.
+    /// Puts a blob that was sent this way into the hub's own store; whether there is one. What another repo has counts for none.
     pub async fn hand_over(&self, hub: &Hub, digest: &Digest) -> io::Result<bool> {
-        let Some((hash, size)) = self.files.guarded().get(digest).copied() else {
+        let sent = self.sent.guarded().contains(digest);
+        let file = self.files.guarded().get(digest).copied();
+        let Some((hash, size)) = file.filter(|_| sent) else {
             return Ok(false);
         };
         let server = self.server().await?;

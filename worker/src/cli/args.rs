@@ -124,7 +124,8 @@ pub(crate) struct Migrate {
     /// Blobs that move at a time [default: 8, and up to 32 as long as more are faster]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
     streams: Option<u8>,
-    /// How blobs travel from and to Hugging Face: auto (by Xet what it serves no other way), http or xet
+    /// How blobs travel from and to Hugging Face: auto, http or xet. Auto measures both where a chunk sends more than 1 GB, and reads by
+    /// Xet what is served no other way
     #[arg(long, value_name = "WAY", default_value = "auto", value_parser = Transport::asked)]
     transport: Transport,
     /// How the copy is verified: listing, sample (the first and last bytes of the files that were sent, too) or deep (every byte)

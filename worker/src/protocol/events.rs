@@ -1,6 +1,6 @@
 //! The output of a worker: NDJSON events on stdout, the last of which is the receipt.
 
-use hf2ms_hub::{GitSha1, Kind, Redactor, RepoPath, Sha256};
+use hf2ms_hub::{BlobTransport, GitSha1, Kind, Redactor, RepoPath, Sha256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +86,17 @@ pub enum Event {
         /// The rate that was measured last, in bytes a second; 0 before the first.
         bytes_per_second: u64,
     },
+    /// Both transports of the destination were measured, or one of them does not work: from now on blobs go by this one.
+    Transport {
+        /// HTTP or Xet.
+        transport: BlobTransport,
+        /// Why.
+        reason: TransportReason,
+        /// Bytes a second of a stream by HTTP; 0 before anything was measured.
+        http_bytes_per_second: u64,
+        /// Bytes a second of a stream by Xet; 0 before anything was measured.
+        xet_bytes_per_second: u64,
+    },
     /// One file could not be done.
     Failed {
         /// Its path; absent when the whole verb failed.
@@ -144,6 +155,18 @@ pub enum StreamsReason {
     Stall,
 }
 
+/// Why blobs go by one transport and not by the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TransportReason {
+    /// It is the faster one; Xet has to be faster by half.
+    Faster,
+    /// Nothing moved by the other until its timeout.
+    Stall,
+    /// The other failed.
+    Failure,
+}
+
 impl Event {
     /// Takes tokens out of its texts for people. Its data stays as it is: someone parses it, and a token may be a name there, too.
     pub fn redact(&mut self, redactor: &Redactor) {
@@ -182,6 +205,7 @@ impl Event {
             | Self::RateLimited(_)
             | Self::PauseEnded { .. }
             | Self::Streams { .. }
+            | Self::Transport { .. }
             | Self::File { .. }
             | Self::Deleted { .. }
             | Self::Committed { .. }

@@ -14,7 +14,7 @@ use hf2ms_hub::{Digest, File, GateMode, RepoAt, Sdk, Visibility};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use events::{Event, StreamsReason};
+pub use events::{Event, StreamsReason, TransportReason};
 pub use existing_file::{Edit, ExistingFile};
 pub use exit::Exit;
 pub use memory::{BadMemory, Memory};
@@ -95,6 +95,9 @@ pub struct WorkerOptions {
     pub memory: Memory,
     /// How contents are read and stored.
     pub transport: Transport,
+    /// Chunks of more bytes than these measure both transports of a destination that has two [default: 1 GB].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured_above: Option<Memory>,
     /// Bytes that a temporary folder may hold; none is needed where this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scratch: Option<Memory>,
@@ -127,6 +130,7 @@ impl Default for WorkerOptions {
             streams: None,
             memory: Memory(128 << 20),
             transport: Transport::Auto,
+            measured_above: None,
             scratch: None,
             workers: 1,
             verify: VerifyLevel::USUAL,
@@ -138,7 +142,7 @@ impl Default for WorkerOptions {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// HTTP, and Xet for what Hugging Face serves no other way.
+    /// HTTP, and Xet for what Hugging Face serves no other way, or takes faster by it.
     #[default]
     Auto,
     /// HTTP ranges.

@@ -12,6 +12,8 @@ pub enum How {
     Streamed,
     /// The hub had its blob already.
     Reused,
+    /// The hub copied its blob from the source's repo by itself.
+    CopiedByHub,
     /// Another file of the same content was sent.
     Duplicate,
     /// Its bytes went into a commit.

@@ -2,6 +2,7 @@
 //! keep to the [`budget`] of memory.
 
 pub mod budget;
+pub mod faster;
 mod gate;
 pub mod mover;
 pub mod reader;

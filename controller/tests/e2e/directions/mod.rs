@@ -6,6 +6,7 @@ mod copies;
 mod parts;
 mod sites;
 mod sources;
+mod within;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! By Xet: both directions, what is served no other way, and what goes wrong on the way.
 
 mod bytes;
+mod faster;
 mod stalls;
 mod tokens;
 mod ways;
@@ -22,7 +23,7 @@ fn world() -> Option<World> {
 }
 
 /// The world with Xet; nothing, and the test is counted as skipped, where the sandbox was built without.
-fn with_xet(world: World) -> Option<World> {
+pub fn with_xet(world: World) -> Option<World> {
     if world
         .admin("POST", "/settings", r#"{"hf_xet":true}"#)
         .is_some()

@@ -27,8 +27,8 @@ use tokio::sync::Semaphore;
 
 use self::hash::Hash;
 use self::tokens::TokenCache;
-use super::HuggingFaceRepo;
-use crate::http::{Http, Request};
+use super::{HuggingFaceRepo, paths};
+use crate::http::Http;
 use crate::{Blob, BlobTransport, ByteStream, Error, File, Kind, Result, Sha256};
 
 /// Above this the bridge to plain HTTP answers 400 (huggingface_hub 2.4.0, `constants.py`).
@@ -37,7 +37,6 @@ const LARGEST_WITHOUT_XET: u64 = 50_000_000_000;
 const XORBS: usize = 3;
 /// KiB of repeated chunks that are kept, in all downloads together.
 const REPEATS: usize = 8 << 10;
-const LONGEST_ANSWER: u64 = 1 << 20;
 /// What a refusal of the plain way means.
 const ONLY: &str = "Hugging Face refuses the plain download, as it does above 50 GB: the file is served by Xet only";
 
@@ -104,6 +103,16 @@ impl Xet {
             BlobTransport::Xet => true,
         };
         is_chosen && !ways.without.contains(&blob.sha256)
+    }
+
+    /// Whether nobody asked for one way, so that blobs may be sent either way.
+    pub(super) fn is_open(&self) -> bool {
+        self.transport == BlobTransport::Auto
+    }
+
+    /// Whether the hub gives a permission to send.
+    pub(super) async fn is_offered(&self) -> bool {
+        self.write.get().await.is_ok()
     }
 
     /// Whether a blob is sent this way.
@@ -200,16 +209,7 @@ impl Xet {
 }
 
 async fn ask_hash(repo: &HuggingFaceRepo, file: &File) -> Result<Option<Hash>> {
-    let url = repo.api(&format!("/paths-info/{}", repo.revision()))?;
-    let request = Request::post(url).json(&wire::Paths {
-        paths: [file.path.as_str()],
-    })?;
-    let told: Vec<wire::PathInfo> = repo
-        .http
-        .send(request)
-        .await?
-        .json_within(LONGEST_ANSWER)
-        .await?;
+    let told = paths::info(repo, &[file.path.as_str()]).await?;
     let told = told
         .into_iter()
         .find(|told| told.path == file.path.as_str())

@@ -287,7 +287,7 @@ async fn a_token_is_used_until_shortly_before_its_end() {
         + 900;
     let hub = Server::answering(move |seen: &Seen| match seen.path().contains("-token/") {
         true => Reply::json(&json!({"casUrl": cas, "accessToken": XET_TOKEN, "exp": end})),
-        false => Reply::json(&json!([{"path": "w.bin", "xetHash": HASH}])),
+        false => Reply::json(&json!([{"type": "file", "path": "w.bin", "xetHash": HASH}])),
     })
     .await;
     let repo = timed(&hub, &clock).by(BlobTransport::Xet).unwrap();

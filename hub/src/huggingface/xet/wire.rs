@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// `GET /api/T/{id}/xet-{read|write}-token/{rev}`; `exp` is in seconds since 1970.
 #[derive(Deserialize)]
@@ -12,20 +12,6 @@ pub(super) struct Grant {
     pub(super) cas_url: String,
     pub(super) access_token: String,
     pub(super) exp: u64,
-}
-
-/// What is posted to `/api/T/{id}/paths-info/{rev}`.
-#[derive(Serialize)]
-pub(super) struct Paths<'a> {
-    pub(super) paths: [&'a str; 1],
-}
-
-/// One entry of its answer.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PathInfo {
-    pub(super) path: String,
-    pub(super) xet_hash: Option<String>,
 }
 
 /// `GET /v1/reconstructions/{file hash}`: the terms that make the bytes asked for, and where the xorbs' parts are.

@@ -1,9 +1,14 @@
 //! The blobs of a chunk, moved from source to destination. Each is checked, streamed, and verified on its way; a file that fails
-//! costs only itself. Files of which no SHA-256 is known are in [`unnamed`], and what happens when all of them fail is in [`outage`].
+//! costs only itself. [`groups`] says which are checked together, and [`unnamed`] has files of which no SHA-256 is known. What the hub
+//! copies by itself is in [`server_side`], and the choice between two transports in [`transports`]. What happens when all files fail
+//! is in [`outage`].
 
+mod groups;
 mod outage;
+mod server_side;
 #[cfg(test)]
 mod tests;
+mod transports;
 mod unnamed;
 
 use std::collections::HashMap;
@@ -13,16 +18,18 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Body, Error, File, Kind, Missing, Result, Sha256};
 
+use self::groups::Group;
 use self::outage::Outage;
+use self::server_side::ServerSide;
+use self::transports::Transports;
 use super::budget::{Reserved, held_by_source};
 use super::gate::{StreamGate, StreamSlot};
 use super::streams::{Sample, StreamLimit};
 use crate::context::TransferContext;
+use crate::events::UploadAttempt;
 use crate::protocol::{How, WorkerOptions};
 
-/// Blobs in a group, which are checked in one request at the destination and at most one at the source.
-const GROUP: usize = 64;
-/// The number of streams is thought over this often.
+/// The number of streams and the transport are thought over this often.
 const TICK: Duration = Duration::from_millis(50);
 /// A blob whose digest is wrong is read again this often: the fault may lie in the transfer.
 const CORRUPT_RETRIES: u32 = 1;
@@ -32,7 +39,10 @@ pub async fn move_blobs(context: &TransferContext, files: &[File]) {
     let (most, may_change) = context.streams_for(files.len());
     let limit = may_change.then(|| StreamLimit::new(WorkerOptions::FIRST_STREAMS, most));
     let streams = limit.as_ref().map_or(most, StreamLimit::streams);
-    let mover = Mover::new(context, context.share(most), streams);
+    let mover = Mover {
+        transports: Transports::of(context, files).await,
+        ..Mover::new(context, context.share(most), streams)
+    };
     let moved = async {
         let mut left: Vec<&File> = files.iter().collect();
         while !left.is_empty() {
@@ -40,12 +50,12 @@ pub async fn move_blobs(context: &TransferContext, files: &[File]) {
             left = mover.after_outage().await;
         }
     };
-    match limit {
-        Some(limit) => tokio::select! {
-            () = moved => (),
-            () = mover.follow(limit) => (),
-        },
-        None => moved.await,
+    if limit.is_none() && mover.transports.is_none() {
+        return moved.await;
+    }
+    tokio::select! {
+        () = moved => (),
+        () = mover.follow(limit) => (),
     }
 }
 
@@ -71,16 +81,9 @@ struct Mover<'a> {
     halted: Mutex<Option<(Kind, String)>>,
     /// Whether all files fail.
     outage: Outage<'a>,
-}
-
-/// Files that are checked together.
-enum Group<'a> {
-    /// Blobs of known SHA-256.
-    Known(Vec<&'a File>),
-    /// Files of which only Git's digest is known: several small ones within one share of memory, or one that is read whole.
-    Small(Vec<&'a File>),
-    /// A file of which only Git's digest is known, too large for memory: read twice.
-    Unknown(&'a File),
+    server_side: ServerSide<'a>,
+    /// The destination's transports, where there is a choice.
+    transports: Option<Transports<'a>>,
 }
 
 /// One stream's worth of work.
@@ -99,27 +102,39 @@ impl<'a> Mover<'a> {
             gate: StreamGate::new(streams),
             halted: Mutex::default(),
             outage: Outage::default(),
+            server_side: ServerSide::of(context),
+            transports: None,
         }
     }
 
-    /// Lets as many blobs through as `limit` decides, for ever.
-    async fn follow(&self, mut limit: StreamLimit) {
-        let (events, clock) = (&self.context.events, &self.context.http.clock);
+    /// Lets as many blobs through as `limit` decides, by the transport that is faster, for ever.
+    async fn follow(&self, mut limit: Option<StreamLimit>) {
+        let clock = &self.context.http.clock;
         let begun = clock.now();
         loop {
             clock.sleep(TICK).await;
-            let [bytes, blobs, busy, stalls] = events.flow();
-            let sample = Sample {
-                bytes,
-                blobs,
-                busy,
-                stalls,
-                in_use: self.gate.in_use(),
-            };
-            if let Some(change) = limit.tick(clock.now() - begun, sample) {
-                self.gate.resize(change.streams);
-                events.streams_change(change.streams, change.reason, change.rate);
+            if let Some(limit) = &mut limit {
+                self.limit_streams(limit, clock.now() - begun);
             }
+            if let Some(transports) = &self.transports {
+                transports.decide();
+            }
+        }
+    }
+
+    fn limit_streams(&self, limit: &mut StreamLimit, now: Duration) {
+        let events = &self.context.events;
+        let [bytes, blobs, busy, stalls] = events.flow();
+        let sample = Sample {
+            bytes,
+            blobs,
+            busy,
+            stalls,
+            in_use: self.gate.in_use(),
+        };
+        if let Some(change) = limit.tick(now, sample) {
+            self.gate.resize(change.streams);
+            events.streams_change(change.streams, change.reason, change.rate);
         }
     }
 
@@ -132,25 +147,6 @@ impl<'a> Mover<'a> {
             .buffer_unordered(most)
             .collect::<()>()
             .await;
-    }
-
-    fn groups(&self, files: &[&'a File]) -> Vec<Group<'a>> {
-        let (known, git): (Vec<_>, Vec<_>) = files
-            .iter()
-            .partition(|file| file.digest.sha256().is_some());
-        let mut groups: Vec<_> = known
-            .chunks(GROUP)
-            .map(|files| Group::Known(files.to_vec()))
-            .collect();
-        let most = self.context.budget.largest_whole();
-        let (small, large): (Vec<_>, Vec<_>) = git.into_iter().partition(|file| file.size <= most);
-        groups.extend(large.into_iter().map(Group::Unknown));
-        let packed = packed(
-            &small,
-            self.context.budget.share(WorkerOptions::FIRST_STREAMS),
-        );
-        groups.extend(packed.into_iter().map(Group::Small));
-        groups
     }
 
     /// Asks both hubs about a group. A blob that is stored already is done, and one that is refused has failed.
@@ -167,14 +163,14 @@ impl<'a> Mover<'a> {
     }
 
     async fn check_known(&self, files: Vec<&'a File>) -> Vec<Task<'a>> {
-        let by_blob: Vec<_> = files
-            .iter()
-            .filter_map(|file| Some((*file, blob_of(file)?)))
-            .collect();
-        let wanted = match self.missing_blobs(&by_blob).await {
+        let blobs = files
+            .into_iter()
+            .filter_map(|file| Some((file, blob_of(file)?)));
+        let mut by_blob: Vec<_> = blobs.collect();
+        let wanted = match self.missing_blobs(&mut by_blob).await {
             Ok(wanted) => wanted,
             Err(error) => {
-                self.fail_all(files, &error);
+                self.fail_all(by_blob.into_iter().map(|(file, _)| file), &error);
                 return Vec::new();
             }
         };
@@ -200,9 +196,11 @@ impl<'a> Mover<'a> {
         }
     }
 
-    /// The blobs that the destination lacks, and those that one of the hubs refuses. The others are stored already.
-    async fn missing_blobs(&self, files: &[(&File, Blob)]) -> Result<Wanted> {
-        let missing = self.ask_store(files).await?;
+    /// The blobs that the destination lacks, and those that one of the hubs refuses. The others are stored already. Files whose blobs
+    /// the hub copies by itself are done then, and no more among `files`.
+    async fn missing_blobs(&self, files: &mut Vec<(&'a File, Blob)>) -> Result<Wanted> {
+        let mut missing = self.ask_store(files).await?;
+        self.copy_server_side(files, &mut missing).await;
         let lost = self.context.source.locate(&missing.wanted).await?;
         let mut wanted = self.verdicts(missing);
         let lost = lost.iter();
@@ -316,17 +314,18 @@ impl<'a> Mover<'a> {
             let body = Body::from(attempt.count(self.context.reader().stream(file, memory)));
             let (reader, again, parts) = (self.context.reader(), file.clone(), attempt.clone());
             let body = body.reopened_by(move |range| parts.count(reader.part(&again, range)));
-            async move {
-                let _attempt = attempt;
-                self.upload(blob, body).await
-            }
+            async move { self.upload(blob, body, &attempt).await }
         })
         .await
     }
 
-    async fn upload(&self, blob: Blob, body: Body) -> Result<()> {
+    /// Sends a body that `attempt` counts.
+    async fn upload(&self, blob: Blob, body: Body, attempt: &UploadAttempt) -> Result<()> {
         self.halted()?;
-        self.context.store.put(blob, body).await
+        match &self.transports {
+            Some(transports) => transports.put(blob, body, attempt).await,
+            None => self.context.store.put(blob, body).await,
+        }
     }
 
     /// Tries an upload again as the retry policy says: the body is made anew each time. Another blob has the slot meanwhile.
@@ -364,23 +363,4 @@ fn blob_of(file: &File) -> Option<Blob> {
         sha256: file.digest.sha256()?,
         size: file.size,
     })
-}
-
-/// Files in groups of at most [`GROUP`] and `share` bytes; a larger file is alone.
-fn packed<'a>(files: &[&'a File], share: u64) -> Vec<Vec<&'a File>> {
-    let mut groups: Vec<Vec<&File>> = Vec::new();
-    let mut room = 0;
-    for file in files {
-        match groups.last_mut() {
-            Some(group) if group.len() < GROUP && file.size <= room => {
-                group.push(file);
-                room -= file.size;
-            }
-            _ => {
-                groups.push(vec![file]);
-                room = share - file.size.min(share);
-            }
-        }
-    }
-    groups
 }

@@ -71,7 +71,10 @@ impl<'a> Mover<'a> {
                     let body = || stream::once(std::future::ready(Ok(content.clone()))).boxed();
                     let put = self.retry_upload(slot, || {
                         let attempt = self.context.events.upload_attempt(blob.size);
-                        async move { self.upload(blob, attempt.count(body()).into()).await }
+                        async move {
+                            let body = attempt.count(body()).into();
+                            self.upload(blob, body, &attempt).await
+                        }
                     });
                     put.await.map(|()| (blob.sha256, How::Streamed))
                 }
