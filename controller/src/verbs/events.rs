@@ -132,7 +132,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 38);
+        assert_eq!(events.len(), 40);
         for event in events {
             let name = event["$ref"]
                 .as_str()
