@@ -1,6 +1,8 @@
 //! The blobs of a chunk, moved from source to destination. Each is checked, streamed, and verified on its way; a file that fails
 //! costs only itself. Files of which no SHA-256 is known are in [`unnamed`], and what happens when all of them fail is in [`outage`].
+//! [`ahead`] has the next files checked while others move.
 
+mod ahead;
 mod outage;
 #[cfg(test)]
 mod tests;
@@ -10,18 +12,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Body, Error, File, Kind, Missing, Result, Sha256};
 
 use self::outage::Outage;
 use super::budget::{Reserved, held_by_source};
-use super::gate::{StreamGate, StreamSlot};
+use super::gate::{SlotShare, StreamGate, StreamSlot};
 use super::streams::{Sample, StreamLimit};
 use crate::context::TransferContext;
 use crate::protocol::{How, WorkerOptions};
 
-/// Blobs in a group, which are checked in one request at the destination and at most one at the source.
-const GROUP: usize = 64;
+/// Blobs in a group, which are checked in one request at the destination and at most one at the source: what LFS servers are
+/// asked at once.
+const GROUP: usize = 100;
+/// A blob of so many bytes at most is a small one: its time is that of its requests, however slow the line.
+const SMALL: u64 = 256 << 10;
+/// Small blobs that move in the place of one other where the worker decides how many do.
+const SMALL_A_STREAM: usize = 4;
 /// The number of streams is thought over this often.
 const TICK: Duration = Duration::from_millis(50);
 /// A blob whose digest is wrong is read again this often: the fault may lie in the transfer.
@@ -32,7 +38,10 @@ pub async fn move_blobs(context: &TransferContext, files: &[File]) {
     let (most, may_change) = context.streams_for(files.len());
     let limit = may_change.then(|| StreamLimit::new(WorkerOptions::FIRST_STREAMS, most));
     let streams = limit.as_ref().map_or(most, StreamLimit::streams);
-    let mover = Mover::new(context, context.share(most), streams);
+    let small_a_stream = if may_change { SMALL_A_STREAM } else { 1 };
+    let gate = StreamGate::new(streams, small_a_stream);
+    let mover = Mover::new(context, context.share(most), gate, streams);
+    let most = most * small_a_stream;
     let moved = async {
         let mut left: Vec<&File> = files.iter().collect();
         while !left.is_empty() {
@@ -56,9 +65,9 @@ pub async fn move_blobs(context: &TransferContext, files: &[File]) {
 /// What either hub fails with.
 pub async fn store(context: &TransferContext, file: &File, blob: Blob) -> Result<()> {
     let share = context.share(context.options.readers());
-    let mover = Mover::new(context, share, 1);
+    let mover = Mover::new(context, share, StreamGate::new(1, 1), 1);
     let memory = context.budget.try_reserve(share);
-    let mut slot = mover.gate.enter().await;
+    let mut slot = mover.gate.enter(SlotShare::Whole).await;
     mover.put_within(file, blob, &memory, &mut slot).await
 }
 
@@ -90,13 +99,32 @@ enum Task<'a> {
     Unknown(&'a File),
 }
 
+impl Group<'_> {
+    /// Tasks that come of it at most.
+    fn tasks(&self) -> usize {
+        match self {
+            Self::Known(files) => files.len(),
+            Self::Small(_) | Self::Unknown(_) => 1,
+        }
+    }
+}
+
+impl Task<'_> {
+    fn slot_share(&self) -> SlotShare {
+        match self {
+            Self::Put(file, _) if is_small(file) => SlotShare::Part,
+            _ => SlotShare::Whole,
+        }
+    }
+}
+
 impl<'a> Mover<'a> {
-    fn new(context: &'a TransferContext, share: u64, streams: usize) -> Self {
+    fn new(context: &'a TransferContext, share: u64, gate: StreamGate, streams: usize) -> Self {
         context.events.streams_are(streams);
         Self {
             context,
             share,
-            gate: StreamGate::new(streams),
+            gate,
             halted: Mutex::default(),
             outage: Outage::default(),
         }
@@ -121,17 +149,6 @@ impl<'a> Mover<'a> {
                 events.streams_change(change.streams, change.reason, change.rate);
             }
         }
-    }
-
-    /// Tries each of these files until an outage begins; `most` of them wait at the gate or have passed it.
-    async fn pass(&self, files: &[&'a File], most: usize) {
-        stream::iter(self.groups(files))
-            .then(|group| self.check(group))
-            .flat_map(stream::iter)
-            .map(|task| self.transfer(task))
-            .buffer_unordered(most)
-            .collect::<()>()
-            .await;
     }
 
     fn groups(&self, files: &[&'a File]) -> Vec<Group<'a>> {
@@ -235,7 +252,7 @@ impl<'a> Mover<'a> {
     async fn transfer(&self, task: Task<'a>) {
         // Memory comes first everywhere: a try that waits for a slot again keeps its memory.
         let memory = &self.memory_for(&task).await;
-        let slot = &mut self.gate.enter().await;
+        let slot = &mut self.gate.enter(task.slot_share()).await;
         match task {
             Task::Put(file, _) | Task::Unknown(file) if self.outage.is_on() => {
                 self.outage.skip([file]);
@@ -294,6 +311,7 @@ impl<'a> Mover<'a> {
     /// The memory in which a task's content is read.
     async fn memory_for(&self, task: &Task<'a>) -> Reserved {
         let bytes = match task {
+            Task::Put(file, _) if is_small(file) => self.share.min(file.size),
             Task::Put(file, _) | Task::Unknown(file) => {
                 self.share.max(held_by_source(file, &self.context.options))
             }
@@ -358,6 +376,10 @@ impl<'a> Mover<'a> {
 type Wanted = HashMap<Sha256, Verdict>;
 
 type Verdict = std::result::Result<(), (Kind, String)>;
+
+fn is_small(file: &File) -> bool {
+    file.size <= SMALL
+}
 
 fn blob_of(file: &File) -> Option<Blob> {
     Some(Blob {
