@@ -5,16 +5,16 @@ use futures_util::{StreamExt, future, stream};
 use hf2ms_hub::File;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{GROUP, Group, Mover, Task};
+use super::{Group, Mover, Task};
 
-/// Files that are asked about, or wait to be begun after the answer.
-const AHEAD: usize = 2 * GROUP;
+/// Groups that are asked about, or wait to be begun after the answer.
+const AHEAD: usize = 2;
 
 impl<'a> Mover<'a> {
     /// Tries each of these files until an outage begins; `most` of them wait at the gate or have passed it.
     pub(super) async fn pass(&self, files: &[&'a File], most: usize) {
         let (checked, mut tasks) = mpsc::unbounded_channel();
-        let room = &Semaphore::new(AHEAD);
+        let room = &Semaphore::new(AHEAD * self.group_size());
         let checks = self.check_ahead(self.groups(files), room, checked);
         let transfers = stream::poll_fn(|context| tasks.poll_recv(context))
             .map(|task| {

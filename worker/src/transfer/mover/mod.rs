@@ -21,9 +21,9 @@ use super::streams::{Sample, StreamLimit};
 use crate::context::TransferContext;
 use crate::protocol::{How, WorkerOptions};
 
-/// Blobs in a group, which are checked in one request at the destination and at most one at the source: what LFS servers are
-/// asked at once.
-const GROUP: usize = 100;
+/// Blobs in a group at most, which is checked in one request at the destination and at most one at the source: LFS servers are
+/// asked about so many at once.
+const LARGEST_GROUP: usize = 100;
 /// A blob of so many bytes at most is a small one: its time is that of its requests, however slow the line.
 const SMALL: u64 = 256 << 10;
 /// Small blobs that move in the place of one other where the worker decides how many do.
@@ -151,21 +151,23 @@ impl<'a> Mover<'a> {
         }
     }
 
+    fn group_size(&self) -> usize {
+        self.context.store.blobs_a_check().clamp(1, LARGEST_GROUP)
+    }
+
     fn groups(&self, files: &[&'a File]) -> Vec<Group<'a>> {
         let (known, git): (Vec<_>, Vec<_>) = files
             .iter()
             .partition(|file| file.digest.sha256().is_some());
         let mut groups: Vec<_> = known
-            .chunks(GROUP)
+            .chunks(self.group_size())
             .map(|files| Group::Known(files.to_vec()))
             .collect();
         let most = self.context.budget.largest_whole();
         let (small, large): (Vec<_>, Vec<_>) = git.into_iter().partition(|file| file.size <= most);
         groups.extend(large.into_iter().map(Group::Unknown));
-        let packed = packed(
-            &small,
-            self.context.budget.share(WorkerOptions::FIRST_STREAMS),
-        );
+        let share = self.context.budget.share(WorkerOptions::FIRST_STREAMS);
+        let packed = packed(&small, share, self.group_size());
         groups.extend(packed.into_iter().map(Group::Small));
         groups
     }
@@ -388,13 +390,13 @@ fn blob_of(file: &File) -> Option<Blob> {
     })
 }
 
-/// Files in groups of at most [`GROUP`] and `share` bytes; a larger file is alone.
-fn packed<'a>(files: &[&'a File], share: u64) -> Vec<Vec<&'a File>> {
+/// Files in groups of at most `most` and `share` bytes; a larger file is alone.
+fn packed<'a>(files: &[&'a File], share: u64, most: usize) -> Vec<Vec<&'a File>> {
     let mut groups: Vec<Vec<&File>> = Vec::new();
     let mut room = 0;
     for file in files {
         match groups.last_mut() {
-            Some(group) if group.len() < GROUP && file.size <= room => {
+            Some(group) if group.len() < most && file.size <= room => {
                 group.push(file);
                 room -= file.size;
             }
