@@ -367,6 +367,12 @@ def bench_mirror(args: argparse.Namespace) -> None:
     mirrors.bench_mirror(args)
 
 
+def bench_mirror_small(args: argparse.Namespace) -> None:
+    import bench_mirror as mirrors
+
+    mirrors.bench_small(args)
+
+
 def bench_lines(args: argparse.Namespace) -> None:
     import bench_lines as lines
 
@@ -375,7 +381,7 @@ def bench_lines(args: argparse.Namespace) -> None:
 
 CASES = {
     "large": bench_large, "back": bench_back, "shaped": bench_shaped, "small": bench_small, "again": bench_again, "relay": bench_relay,
-    "batch": bench_batch, "git": bench_git, "ways": bench_ways, "mirror": bench_mirror,
+    "batch": bench_batch, "git": bench_git, "ways": bench_ways, "mirror": bench_mirror, "mirror-small": bench_mirror_small,
     "lines": bench_lines, "requests": bench_requests,
 }
 

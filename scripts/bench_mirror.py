@@ -38,8 +38,10 @@ class Mirrored:
 class Hosts:
     """Two fresh hosts, the first one filled; nginx before each of them if `front` says so."""
 
-    def __init__(self, commits: int, objects: int, size: int, front: tuple[str, ...] = ()) -> None:
+    def __init__(self, commits: int, objects: int, size: int, front: tuple[object, ...] = ()) -> None:
         self.wish = [["--commits", commits, "--objects", objects, "--bytes", size, *front], [*front]]
+        # How often each route of either was asked, once they have ended.
+        self.asked: list[dict[str, int]] = []
 
     def __enter__(self) -> "Hosts":
         self.work = Path(tempfile.mkdtemp(prefix="hf2ms-bench-", dir="/dev/shm"))
@@ -59,6 +61,7 @@ class Hosts:
     def __exit__(self, *_: object) -> None:
         for process in self.processes:
             process.stdin.close()
+        self.asked = [json.loads(process.stdout.read() or "{}") for process in self.processes]
         for process in self.processes:
             process.wait()
         for folder in (self.work, self.temp):
@@ -150,6 +153,34 @@ def compare(args, front: tuple[str, ...]) -> None:
     print(f"\nhf2ms is {ratio([one.way for one in hand], [one.way for one in ours])} times faster (goal: 3).")
     servers = [statistics.median(one.servers for one in all) for all in (hand, ours)]
     print(f"The servers took {servers[0]:.1f} CPU seconds for git and git-lfs, {servers[1]:.1f} for hf2ms.")
+
+
+# The small objects of a history, and their bytes.
+SMALL, SMALL_BYTES = 5_000, 200
+# How the servers of small objects stand. Far away, what counts is how many requests are under way.
+SERVERS = {"giftless": (), "giftless behind nginx": ("--nginx",), "giftless, 100 ms away": ("--latency", 100)}
+
+
+def bench_small(args) -> None:
+    """Small objects, whose time is that of their requests; who asks how often is told, since the servers' own time is a bound for both."""
+    table(f"A mirror: {SMALL:,} LFS objects of {SMALL_BYTES} bytes", "servers", "way", "seconds", "CPU seconds", "peak MiB", "CPU s of the servers", "requests for LFS")
+    for name, wish in SERVERS.items():
+        ways: dict[str, list[Mirrored]] = {"by_hand": [], "ours": []}
+        for _ in range(args.runs):
+            for way, all in ways.items():
+                with Hosts(SMALL, SMALL, SMALL_BYTES, wish) as hosts:
+                    all.append(hosts.mirrored(way))
+                asked = sum(count for counts in hosts.asked for route, count in counts.items() if "/lfs/" in route)
+                if len(all) == args.runs:
+                    mid = {part: statistics.median(of(one) for one in all) for part, of in PARTS.items()}
+                    row(name, "hf2ms" if way == "ours" else "git and git-lfs", *(f"{mid[part]:.1f}" for part in PARTS), f"{asked:,}")
+        print(f"<!-- {name}: hf2ms is {ratio([one.way for one in ways['by_hand']], [one.way for one in ways['ours']])} times faster (goal: 5, and 10 s) -->", flush=True)
+
+
+PARTS = {
+    "seconds": lambda one: one.way.seconds, "cpu": lambda one: one.way.cpu,
+    "peak": lambda one: one.way.peak_mib, "servers": lambda one: one.servers,
+}
 
 
 def history() -> None:

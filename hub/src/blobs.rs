@@ -33,6 +33,11 @@ pub trait BlobStore: Send + Sync {
     /// Whether a large blob goes in several requests side by side, whose buffers take memory of their own.
     fn sends_in_parts(&self) -> bool;
 
+    /// Blobs that one request asks about; Git LFS servers are asked about a hundred.
+    fn blobs_a_check(&self) -> usize {
+        100
+    }
+
     /// Asks which of these blobs the store lacks. A failed request is an error, never "has it".
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing>;
 

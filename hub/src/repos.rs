@@ -74,6 +74,13 @@ pub trait Committer: Send + Sync {
     /// Lists every file on the branch, at one commit where the hub can pin it. A branch that does not exist has no files.
     async fn list_branch(&self) -> Result<Listing>;
 
+    /// The same of a branch that was just found to stand at `head`, if its hub told: a hub that lists commits needs not ask for it
+    /// again.
+    async fn list_branch_at(&self, head: Option<&Revision>) -> Result<Listing> {
+        let _ = head;
+        self.list_branch().await
+    }
+
     /// Whether a file of this path and size is stored as a blob or inline in the commit. A hub that decides by content may
     /// store as a blob what was sent inline.
     fn placement(&self, path: &RepoPath, size: u64) -> Placement;

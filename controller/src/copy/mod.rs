@@ -172,8 +172,10 @@ impl RepoCopy<'_> {
     ) -> CliResult<CopyResult> {
         let (options, screen) = (self.options, self.screen);
         let (stop, summary) = (options.stop, plan.summary());
-        stop.unless(check_plan(&plan, destination, options.settings))
-            .await?;
+        let checked = check_plan(&plan, destination, options.settings);
+        let asked = async { Ok(StoredBlobs::of(&[&plan], &*destination.hub).await) };
+        let both = async { futures_util::try_join!(checked, asked) };
+        let ((), stored) = stop.unless(both).await?;
         announce(&plan, screen);
         deletions::list(&plan, screen);
         if !options.dry_run {
@@ -182,8 +184,6 @@ impl RepoCopy<'_> {
                 .await?;
         }
         let rates = options.rates(&plan.source, &plan.destination);
-        let asked = async { CliResult::Ok(StoredBlobs::of(&[&plan], &*destination.hub).await) };
-        let stored = stop.unless(asked).await?;
         let estimate = stored.estimate_of_rest(&plan, &options.worker_args, rates);
         if options.dry_run {
             screen.json(&estimate.event());

@@ -9,7 +9,7 @@ use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 
 use crate::args::route::Route;
 use crate::args::workers::WorkerArgs;
-use crate::copy::inspect::{DestinationRepo, SourceRepo, renamed};
+use crate::copy::inspect::{DestinationRepo, SourceRepo, Writer, renamed};
 use crate::estimate::containers::chunking;
 use crate::estimate::rates::Rates;
 use crate::settings::Settings;
@@ -90,7 +90,9 @@ pub async fn find(route: &Route, purpose: Purpose, settings: &Settings) -> CliRe
     if purpose == Purpose::Write && access.token.is_none() {
         return Err(token_missing(route.to(), access));
     }
-    let mut source = SourceRepo::find(route, settings).await?;
+    // Whose the token is does not depend on the source, whose error comes first.
+    let writer = async { Ok(writer(route, purpose, settings).await) };
+    let (mut source, writer) = futures_util::try_join!(SourceRepo::find(route, settings), writer)?;
     if source.repo.at.kind == RepoKind::Space && route.keeps_space(source.repo.at.kind) {
         if route.spaces_as().is_none() {
             return Ok(FoundSides::Skip(why_skipped(route)));
@@ -104,11 +106,23 @@ pub async fn find(route: &Route, purpose: Purpose, settings: &Settings) -> CliRe
             at.kind, at.id, at.hub
         )));
     }
-    let destination = match purpose {
-        Purpose::Write => DestinationRepo::to_write(at, route.filter().clone(), settings).await?,
-        Purpose::Read => DestinationRepo::to_read(at, route.filter().clone(), settings).await?,
+    let filter = route.filter().clone();
+    let destination = match writer? {
+        Some(writer) => DestinationRepo::written_by(writer, at, filter, settings).await?,
+        None => DestinationRepo::to_read(at, filter, settings).await?,
     };
     Ok(FoundSides::Both(Box::new((source, destination))))
+}
+
+/// The account that will write, if one will.
+async fn writer(route: &Route, purpose: Purpose, settings: &Settings) -> CliResult<Option<Writer>> {
+    match (purpose, route.kinds().first()) {
+        (Purpose::Write, Some(likely)) => {
+            let at = route.destination_at(settings, *likely);
+            Writer::ask(at, settings).await.map(Some)
+        }
+        (Purpose::Write, None) | (Purpose::Read, _) => Ok(None),
+    }
 }
 
 /// Why a Space is skipped, and what can be made of it.

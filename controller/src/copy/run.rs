@@ -197,7 +197,7 @@ impl CopyRun<'_> {
         let (visibility, url) = (creation.visibility, destination.at.web_url());
         // Without an answer nobody knows whether the hub did it: a later run takes the repo for ours then.
         self.dir.note(&JournalEntry::Creating)?;
-        let created = destination
+        let (created, listing) = destination
             .create(creation, self.options.settings)
             .await
             .inspect_err(|error| self.note_refusal(error))?;
@@ -213,11 +213,9 @@ impl CopyRun<'_> {
             url: &url,
         });
         self.dir.note(&JournalEntry::Created(creation))?;
-        let listing = destination.list(self.options.settings);
-        let listing = self.options.stop.unless(listing).await?;
         match created {
-            Created::New => self.plan.adopt_new(&listing),
-            Created::ByAnother => self.plan.rebase_on(&listing),
+            Created::New => self.plan.adopt_new(&listing?),
+            Created::ByAnother => self.plan.rebase_on(&listing?),
         }
         Ok(())
     }

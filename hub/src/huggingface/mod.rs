@@ -227,6 +227,13 @@ impl Committer for HuggingFaceRepo {
         repo::list(self).await
     }
 
+    async fn list_branch_at(&self, head: Option<&Revision>) -> Result<Listing> {
+        match head {
+            Some(head) => repo::list_at(self, head).await,
+            None => repo::list(self).await,
+        }
+    }
+
     fn placement(&self, path: &RepoPath, size: u64) -> Placement {
         placement::placement(path, size)
     }

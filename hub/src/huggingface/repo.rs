@@ -224,12 +224,17 @@ pub(super) async fn head(repo: &HuggingFaceRepo) -> Result<Option<Revision>> {
 /// Every file on the branch, at the commit where it stands now, so that no commit falls between two pages.
 pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<Listing> {
     match head(repo).await? {
-        Some(commit) => Ok(Listing {
-            commit: Some(commit.clone()),
-            ..super::tree::list_at(repo, &commit).await?
-        }),
+        Some(commit) => list_at(repo, &commit).await,
         None => Ok(Listing::default()),
     }
+}
+
+/// Every file of this commit.
+pub(super) async fn list_at(repo: &HuggingFaceRepo, commit: &Revision) -> Result<Listing> {
+    Ok(Listing {
+        commit: Some(commit.clone()),
+        ..super::tree::list_at(repo, commit).await?
+    })
 }
 
 /// What the hub would refuse in the front matter of this README.md; `None` when it takes it, or can't be asked.

@@ -150,6 +150,10 @@ impl BlobStore for ModelScopeRepo {
         false
     }
 
+    fn blobs_a_check(&self) -> usize {
+        upload::BLOBS_A_CHECK
+    }
+
     async fn missing(&self, blobs: &[Blob]) -> Result<Missing> {
         self.lfs.missing(blobs).await
     }

@@ -23,7 +23,7 @@ use crate::path::escape;
 use crate::{Blob, Error, Kind, Redactor, Result, Sha256, Token};
 
 /// Blobs in one check (`UPLOAD_BLOB_VALIDATION_BATCH_MAX_OBJECTS`).
-const BLOBS_A_CHECK: usize = 64;
+pub(super) const BLOBS_A_CHECK: usize = 64;
 
 /// ModelScope's protocol: LFS's batch in an envelope, one PUT a blob.
 pub(super) struct ModelScopeLfs {

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,8 @@ class Form:
     unsized: str = ""
     # So many pushes are told that LFS objects are missing, which are there (GitLab's list lags).
     late: int = 0
+    # Each answer comes so many seconds later, as from far away.
+    latency: float = 0.0
 
 
 @dataclass
@@ -156,6 +159,8 @@ class Host:
             environ.get("HTTP_AUTHORIZATION", ""), environ["REMOTE_ADDR"], environ.get("HTTP_USER_AGENT", ""),
         )
         self.seen.append(seen)
+        if self.form.latency:
+            time.sleep(self.form.latency)
 
         def begin(status, headers, exc_info=None):
             seen.answered = int(status[:3])

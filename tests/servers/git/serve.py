@@ -1,10 +1,12 @@
-"""One host as a process of its own, for measurements: says where it is as a line of JSON, and ends with its standard input.
+"""One host as a process of its own, for measurements: says where it is as a line of JSON, and ends with its standard input. Then it says
+how often each route was asked, as another line.
 
 `--commits N --objects N --bytes N` fills `bench/model` with a history whose LFS objects are spread over its commits. With `--nginx`
-that program moves LFS contents.
+that program moves LFS contents. With `--latency MS` each answer comes so many milliseconds later.
 """
 
 import argparse
+import collections
 import json
 import random
 import sys
@@ -28,12 +30,19 @@ def fill(repo, commits, objects, size):
     repo.flush().tag("v1", "main")
 
 
+def route_of(seen):
+    _, _, below = seen.path.partition(".git/")
+    folder, _, name = below.rpartition("/")
+    return f"{seen.method} {folder}/OID" if folder.endswith("/storage") and name != "verify" else f"{seen.method} {below}"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dir")
     for name in ("--commits", "--objects", "--bytes"):
         parser.add_argument(name, type=int, default=0)
     parser.add_argument("--nginx", action="store_true")
+    parser.add_argument("--latency", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hf2ms-forge-", dir=args.dir) as folder:
         host = Host(Path(folder) / "git", Path(folder) / "lfs")
@@ -45,8 +54,10 @@ def main():
             fill(repo, args.commits, args.objects, args.bytes)
         front = Nginx(host, Path(folder) / "nginx") if args.nginx else None
         url = repo.url.replace(host.url, front.url) if front else repo.url
+        host.form.latency = args.latency / 1000
         print(json.dumps({"url": url, "user": ALICE[0], "password": ALICE[1]}), flush=True)
         sys.stdin.read()
+        print(json.dumps(collections.Counter(route_of(seen) for seen in host.seen)), flush=True)
         if front:
             front.stop()
         host.stop()

@@ -48,6 +48,18 @@ pub struct LeftUndone {
 /// # Errors
 /// The error that ends a hub for all files; no file is reported as failed then.
 pub async fn write_changeset(context: &Context, change: &Changeset) -> Result<LeftUndone> {
+    write_permitted(context, change, std::future::ready(Ok(()))).await
+}
+
+/// The same where `permission` has to be had first: content is read meanwhile, and nothing is written without it.
+///
+/// # Errors
+/// As [`write_changeset`], and that of `permission`.
+pub async fn write_permitted(
+    context: &Context,
+    change: &Changeset,
+    permission: impl Future<Output = Result<()>>,
+) -> Result<LeftUndone> {
     let limits = context.destination.limits();
     let mut writer = BranchWriter {
         context,
@@ -64,10 +76,12 @@ pub async fn write_changeset(context: &Context, change: &Changeset) -> Result<Le
     writer.several = !batches.is_one();
     let (sender, receiver) = mpsc::channel(1);
     // The next batch is read while this one is written.
-    let (unsent, stopped) = tokio::join!(
-        writer.read_all(&mut batches, sender),
-        writer.write_all(receiver)
-    );
+    let reading = async { Ok::<_, Error>(writer.read_all(&mut batches, sender).await) };
+    let writing = async {
+        permission.await?;
+        Ok(writer.write_all(receiver).await)
+    };
+    let (unsent, stopped) = tokio::try_join!(reading, writing)?;
     let Some((error, undone)) = stopped.or_else(|| Some((writer.halted()?, Vec::new()))) else {
         return Ok(std::mem::take(&mut *writer.left()));
     };

@@ -9,6 +9,7 @@ use hf2ms_hub::{Action, Blob, Content, Error, File, Kind, Placement, Result};
 use super::BranchWriter;
 use super::batches::{Stage, WeighedAction, blob_weight, inline_weight};
 use super::operation::{Operation, ReadyOperation, inline_blob, inline_file, put_operation};
+use super::refused::stored;
 use crate::plan::{Changeset, CommitFile};
 use crate::protocol::How;
 use crate::transfer::budget::Reserved;
@@ -87,9 +88,12 @@ impl<'a> BranchWriter<'a> {
             .budget
             .reserve_contents(inline, &context.options)
             .await;
+        let stored = batch.iter().filter_map(stored).map(|(_, blob)| blob);
+        let lacking = self.lacking_before_commit(stored.collect());
         let read = stream::iter(batch).map(|operation| self.prepare(operation, &memory));
         let read = read.buffered(READERS).filter_map(std::future::ready);
-        let operations = self.with_blobs(read.collect().await).await;
+        let (operations, lacking) = tokio::join!(read.collect(), lacking);
+        let operations = self.with_blobs(operations, lacking).await;
         ReadBatch { operations, memory }
     }
 

@@ -80,9 +80,17 @@ impl<'a> BranchWriter<'a> {
         &self,
         batch: Vec<ReadyOperation<'a>>,
     ) -> Vec<ReadyOperation<'a>> {
-        match self.lacking(&batch).await {
+        match self.lacking(&blobs_of(&batch)).await {
             Ok(lacking) if !lacking.is_empty() => self.with_all(batch, &lacking).await,
             _ => batch,
+        }
+    }
+
+    /// What the hub lacks of the blobs of a batch; nothing where it checks each commit itself.
+    pub(super) async fn lacking_before_commit(&self, blobs: Vec<Blob>) -> Result<HashSet<Sha256>> {
+        match self.context.destination.limits().checks_blobs {
+            true => Ok(HashSet::new()),
+            false => self.lacking(&blobs).await,
         }
     }
 
@@ -90,18 +98,16 @@ impl<'a> BranchWriter<'a> {
     pub(super) async fn with_blobs(
         &self,
         batch: Vec<ReadyOperation<'a>>,
+        lacking: Result<HashSet<Sha256>>,
     ) -> Vec<ReadyOperation<'a>> {
-        if self.context.destination.limits().checks_blobs {
-            return batch;
-        }
-        match self.lacking(&batch).await {
+        match lacking {
             Ok(lacking) if lacking.is_empty() => return batch,
             _ => {
                 tracing::warn!("the destination lacks blobs that were stored: they are sent again")
             }
         }
         let batch = self.store_again(batch).await;
-        let lacking = self.lacking(&batch).await;
+        let lacking = self.lacking(&blobs_of(&batch)).await;
         let wrong = |ready: &ReadyOperation<'a>| match (&lacking, stored(&ready.operation)?) {
             (Ok(lacking), (_, blob)) if !lacking.contains(&blob.sha256) => None,
             (Ok(_), _) => Some(Error::new(
@@ -118,14 +124,9 @@ impl<'a> BranchWriter<'a> {
         batch.into_iter().filter(is_there).collect()
     }
 
-    /// The batch's blobs that the hub wants now.
-    async fn lacking(&self, batch: &[ReadyOperation<'a>]) -> Result<HashSet<Sha256>> {
-        let blobs: Vec<Blob> = batch
-            .iter()
-            .filter_map(|ready| stored(&ready.operation))
-            .map(|(_, blob)| blob)
-            .collect();
-        let missing = self.context.destination.missing(&blobs).await?;
+    /// Those of these blobs that the hub wants now.
+    async fn lacking(&self, blobs: &[Blob]) -> Result<HashSet<Sha256>> {
+        let missing = self.context.destination.missing(blobs).await?;
         Ok(missing.wanted.iter().map(|blob| blob.sha256).collect())
     }
 
@@ -217,7 +218,14 @@ impl<'a> BranchWriter<'a> {
 }
 
 /// The blob of a file that is stored as one.
-fn stored<'a>(operation: &Operation<'a>) -> Option<(&'a crate::plan::CommitFile, Blob)> {
+/// The stored blobs of a batch.
+fn blobs_of(batch: &[ReadyOperation<'_>]) -> Vec<Blob> {
+    let blobs = batch.iter().filter_map(|ready| stored(&ready.operation));
+    blobs.map(|(_, blob)| blob).collect()
+}
+
+/// The file of an operation whose blob is stored, and that blob.
+pub(super) fn stored<'a>(operation: &Operation<'a>) -> Option<(&'a crate::plan::CommitFile, Blob)> {
     match operation {
         Operation::Stored(file, blob) => Some((file, *blob)),
         _ => None,

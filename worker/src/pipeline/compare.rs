@@ -68,7 +68,7 @@ async fn list_and_compare(
 ) -> Result<(Verification, Listing)> {
     // Without the head a later run can't prove that nothing has changed, and lists again.
     let head = context.destination.head().await.ok().flatten();
-    let listing = context.destination.list_branch().await?;
+    let listing = context.destination.list_branch_at(head.as_ref()).await?;
     hash_unknown(context, expected, &listing).await;
     let found = Verification {
         head,

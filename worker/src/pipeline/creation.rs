@@ -1,6 +1,7 @@
 //! The creation of a destination: an absent repo is created, one that exists is taken as it is, unless it would show what
 //! is to be hidden. The hub is asked whether it created what was asked for.
 
+use futures_util::try_join;
 use hf2ms_hub::{Destination, Error, Gate, GateMode, Kind, RepoInfo, Result, Visibility};
 
 use crate::protocol::Creation;
@@ -190,34 +191,45 @@ pub async fn ensure(destination: &dyn Destination, wanted: impl Into<Readers>) -
         Some(found) => check_not_exposed(wanted, &found)?,
         None => {
             let creation = create(destination, wanted);
-            create_or_adopt(destination, wanted, creation).await?;
+            create_or_adopt(destination, wanted, creation, std::future::ready(())).await?;
         }
     }
     Ok(())
 }
 
 /// Awaits `creation`, the request that creates the destination, and asks the hub who may see what it created. Where another
-/// writer was first, the repo of that writer is taken.
+/// writer was first, the repo of that writer is taken. Meanwhile `beside` asks for what it holds, or for nothing.
 ///
 /// # Errors
 /// [`CreationError`]
-pub async fn create_or_adopt(
+pub async fn create_or_adopt<T>(
     destination: &dyn Destination,
     wanted: Readers,
     creation: impl Future<Output = Result<()>>,
-) -> std::result::Result<Created, CreationError> {
+    beside: impl Future<Output = T>,
+) -> std::result::Result<(Created, T), CreationError> {
+    let beside = async { Ok(beside.await) };
     match creation.await {
         Ok(()) => {
-            check_created(destination, wanted).await?;
-            Ok(Created::New)
+            let ((), beside) = try_join!(check_created(destination, wanted), beside)?;
+            Ok((Created::New, beside))
         }
         Err(error) if error.kind() == Kind::Conflict => {
-            let found = destination.find().await?;
-            let found = found.ok_or(CreationError::NotVisible)?;
-            check_not_exposed(wanted, &found).map(|()| Created::ByAnother)
+            let ((), beside) = try_join!(check_adopted(destination, wanted), beside)?;
+            Ok((Created::ByAnother, beside))
         }
         Err(error) => Err(CreationError::Hub(error)),
     }
+}
+
+/// Refuses another writer's repo that may not be seen, or that shows more than was asked for.
+async fn check_adopted(
+    destination: &dyn Destination,
+    wanted: Readers,
+) -> std::result::Result<(), CreationError> {
+    let found = destination.find().await?;
+    let found = found.ok_or(CreationError::NotVisible)?;
+    check_not_exposed(wanted, &found)
 }
 
 /// Refuses a new destination that shows more than was asked for. One that the hub does not show yet is left to

@@ -137,9 +137,12 @@ async fn commit_files(
     if change.is_empty() {
         return Ok(());
     }
-    check_before_commit(context.destination.as_ref(), plan.creation).await?;
+    let permission = async {
+        let checked = check_before_commit(context.destination.as_ref(), plan.creation);
+        checked.await.map_err(Error::from)
+    };
     context.events.hold_failures();
-    let written = commit::write_changeset(context, &change).await;
+    let written = commit::write_permitted(context, &change, permission).await;
     let again = match &written {
         Ok(left) => worth_another_try(context.events.held_failures(), left),
         Err(_) => HashSet::new(),

@@ -1,4 +1,5 @@
-//! The slots of one worker's streams: so many blobs move at a time as [`super::streams`] decides, and the others wait.
+//! The slots of one worker's streams: so many blobs move at a time as [`super::streams`] decides, and the others wait. A slot may
+//! be shared by several small blobs, whose time is that of their requests and not of their bytes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,34 +10,54 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// So many slots, whose number may change.
 #[derive(Debug)]
 pub struct StreamGate {
+    /// Parts of slots.
     free: Arc<Semaphore>,
-    /// Slots that are taken back as soon as those who have them leave.
+    /// Parts that are taken back as soon as those who have them leave.
     owed: Arc<AtomicUsize>,
     streams: Mutex<usize>,
+    /// Small blobs that share a slot.
+    parts: usize,
 }
 
-/// A slot, until dropped.
+/// How much of a slot a blob takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotShare {
+    /// All of it.
+    Whole,
+    /// The part of a small blob.
+    Part,
+}
+
+/// A slot or a part of one, until dropped.
 #[derive(Debug)]
 pub struct StreamSlot {
     permit: Option<OwnedSemaphorePermit>,
+    share: SlotShare,
     owed: Arc<AtomicUsize>,
 }
 
 impl StreamGate {
-    /// A gate of so many slots.
-    pub fn new(streams: usize) -> Self {
+    /// A gate of so many slots, each for one blob or for so many small ones.
+    pub fn new(streams: usize, small_a_slot: usize) -> Self {
+        let parts = small_a_slot.max(1);
         Self {
-            free: Arc::new(Semaphore::new(streams)),
+            free: Arc::new(Semaphore::new(streams * parts)),
             owed: Arc::default(),
             streams: Mutex::new(streams),
+            parts,
         }
     }
 
-    /// Waits for a slot.
-    pub async fn enter(&self) -> StreamSlot {
+    /// Waits for a slot, or for a part of one.
+    pub async fn enter(&self, share: SlotShare) -> StreamSlot {
+        let parts = match share {
+            SlotShare::Whole => u32::try_from(self.parts).unwrap_or(u32::MAX),
+            SlotShare::Part => 1,
+        };
         StreamSlot {
             // The semaphore is never closed.
-            permit: self.free.clone().acquire_owned().await.ok(),
+            permit: self.free.clone().acquire_many_owned(parts).await.ok(),
+            share,
             owed: self.owed.clone(),
         }
     }
@@ -52,7 +73,7 @@ impl StreamGate {
     ) -> Result<()> {
         slot.leave();
         pause.await?;
-        *slot = self.enter().await;
+        *slot = self.enter(slot.share).await;
         Ok(())
     }
 
@@ -61,17 +82,18 @@ impl StreamGate {
         *self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Slots that are taken now.
+    /// Slots that are taken now, in whole or in part.
     pub fn in_use(&self) -> usize {
-        let all = self.streams() + self.owed.load(Ordering::Relaxed);
-        all.saturating_sub(self.free.available_permits())
+        let all = self.streams() * self.parts + self.owed.load(Ordering::Relaxed);
+        let taken = all.saturating_sub(self.free.available_permits());
+        taken.div_ceil(self.parts)
     }
 
     /// Has this many slots from now on. Who has one too many keeps it.
     pub fn resize(&self, streams: usize) {
         let mut now = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         if streams > *now {
-            let more = streams - *now;
+            let more = (streams - *now) * self.parts;
             let owed = |owed: usize| Some(owed.saturating_sub(more));
             let before = self
                 .owed
@@ -79,7 +101,7 @@ impl StreamGate {
             self.free
                 .add_permits(more.saturating_sub(before.unwrap_or(0)));
         } else {
-            let fewer = *now - streams;
+            let fewer = (*now - streams) * self.parts;
             let taken = fewer - self.free.forget_permits(fewer);
             self.owed.fetch_add(taken, Ordering::Relaxed);
         }
@@ -89,16 +111,17 @@ impl StreamGate {
 
 impl StreamSlot {
     fn leave(&mut self) {
-        let Some(permit) = self.permit.take() else {
+        let Some(mut permit) = self.permit.take() else {
             return;
         };
-        let owed = |owed: usize| owed.checked_sub(1);
-        if self
+        let parts = permit.num_permits();
+        let left = |owed: usize| Some(owed.saturating_sub(parts));
+        let owed = self
             .owed
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, owed)
-            .is_ok()
-        {
-            permit.forget();
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left)
+            .unwrap_or(0);
+        if let Some(taken_back) = permit.split(owed.min(parts)) {
+            taken_back.forget();
         }
     }
 }
@@ -115,10 +138,12 @@ mod tests {
 
     use super::*;
 
+    use super::SlotShare::{Part, Whole};
+
     #[tokio::test]
     async fn as_many_enter_as_there_are_places_now() {
-        let gate = StreamGate::new(1);
-        let enters = || gate.enter().now_or_never();
+        let gate = StreamGate::new(1, 1);
+        let enters = || gate.enter(Whole).now_or_never();
         let first = enters().unwrap();
         assert!(gate.in_use() == 1 && enters().is_none());
         gate.resize(3);
@@ -137,11 +162,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn small_blobs_share_a_slot_and_leave_it_whole() {
+        let gate = StreamGate::new(2, 3);
+        let enters = |share| gate.enter(share).now_or_never();
+        let small: Vec<_> = (0..3).map(|_| enters(Part).unwrap()).collect();
+        assert_eq!(gate.in_use(), 1);
+        let large = enters(Whole).unwrap();
+        assert!(gate.in_use() == 2 && enters(Part).is_none());
+        gate.resize(1);
+        drop(large);
+        assert!(gate.in_use() == 1 && enters(Part).is_none());
+        drop(small);
+        assert!(enters(Whole).is_some() && gate.in_use() == 0);
+    }
+
+    #[tokio::test]
+    async fn a_slot_of_which_a_part_is_taken_back_gives_the_others_free() {
+        let gate = StreamGate::new(2, 2);
+        let enters = |share| gate.enter(share).now_or_never();
+        let (small, large) = (enters(Part).unwrap(), enters(Whole).unwrap());
+        gate.resize(1);
+        drop(large);
+        assert!(gate.in_use() == 1 && enters(Part).is_some());
+        drop(small);
+        assert!(enters(Whole).is_some() && gate.in_use() == 0);
+    }
+
+    #[tokio::test]
     async fn a_pause_leaves_the_place_to_another() {
-        let gate = StreamGate::new(1);
-        let mut slot = gate.enter().await;
+        let gate = StreamGate::new(1, 1);
+        let mut slot = gate.enter(Whole).await;
         let another = async {
-            assert!(gate.enter().now_or_never().is_some());
+            assert!(gate.enter(Whole).now_or_never().is_some());
             Ok(())
         };
         gate.leave_during(&mut slot, another).await.unwrap();

@@ -195,11 +195,10 @@ async fn copy(
     if !plan.creation.exists {
         let wanted = Readers::from(plan.creation);
         let creation = create(destination.as_ref(), wanted);
-        let created = create_or_adopt(destination.as_ref(), wanted, creation).await?;
-        let listing = destination.list_branch().await?;
-        match created {
-            Created::New => plan.adopt_new(&listing),
-            Created::ByAnother => plan.rebase_on(&listing),
+        let listing = destination.list_branch();
+        match create_or_adopt(destination.as_ref(), wanted, creation, listing).await? {
+            (Created::New, listing) => plan.adopt_new(&listing?),
+            (Created::ByAnother, listing) => plan.rebase_on(&listing?),
         }
     }
     let context = &Context::open(
@@ -244,11 +243,13 @@ async fn make_whole_plan(
     if let Some(info) = &existing {
         check_not_exposed(readers, info)?;
     }
-    let current = match &existing {
-        Some(_) => destination.list_branch().await?,
-        None => Listing::default(),
+    let current = async {
+        match &existing {
+            Some(_) => destination.list_branch().await,
+            None => Ok(Listing::default()),
+        }
     };
-    let listing = source.list(settings).await?;
+    let (listing, current) = futures_util::try_join!(source.list(settings), current)?;
     let creation = Creation {
         visibility: readers.visibility,
         gate: readers.gate,

@@ -31,12 +31,19 @@ pub struct DestinationRepo {
     filter: Filter,
 }
 
-impl DestinationRepo {
-    /// Finds a destination that will be written; the account is checked first.
+/// The account that writes at the destination's hub.
+pub struct Writer {
+    at: RepoAt,
+    hub: Arc<dyn Destination>,
+    account: Option<Account>,
+}
+
+impl Writer {
+    /// Asks the hub of this repo whose the token is.
     ///
     /// # Errors
-    /// No token, a bad one, or one that may not write there.
-    pub async fn to_write(at: RepoAt, filter: Filter, settings: &Settings) -> CliResult<Self> {
+    /// No token, or a bad one.
+    pub async fn ask(at: RepoAt, settings: &Settings) -> CliResult<Self> {
         let access = settings.access_to(at.hub);
         if access.token.is_none() {
             return Err(token_missing(at.hub, access));
@@ -46,9 +53,42 @@ impl DestinationRepo {
             .account_if_told()
             .await
             .map_err(|error| hub_error(&error, &at, settings, AccessMode::Write))?;
+        Ok(Self { at, hub, account })
+    }
+}
+
+impl DestinationRepo {
+    /// Finds a destination that will be written; the account is checked first.
+    ///
+    /// # Errors
+    /// No token, a bad one, or one that may not write there.
+    pub async fn to_write(at: RepoAt, filter: Filter, settings: &Settings) -> CliResult<Self> {
+        let writer = Writer::ask(at.clone(), settings).await?;
+        Self::written_by(writer, at, filter, settings).await
+    }
+
+    /// The same for an account that is known already.
+    ///
+    /// # Errors
+    /// The hub's, or that the token may not write there.
+    pub async fn written_by(
+        writer: Writer,
+        at: RepoAt,
+        filter: Filter,
+        settings: &Settings,
+    ) -> CliResult<Self> {
+        let (hub, account) = match writer {
+            Writer {
+                at: asked,
+                hub,
+                account,
+            } if asked == at => (hub, account),
+            Writer { account, .. } => (open(&at, settings)?, account),
+        };
+        let token_name = settings.access_to(at.hub).token_name;
         account
             .iter()
-            .try_for_each(|account| may_write(account, &at, access.token_name))?;
+            .try_for_each(|account| may_write(account, &at, token_name))?;
         let mut destination = Self::look(at, filter, settings, hub, account).await?;
         destination.head = if destination.info.is_some() {
             destination.head_now().await
@@ -115,13 +155,18 @@ impl DestinationRepo {
         })
     }
 
-    /// Creates it, as a repo of files or as an app; where another writer was first, the repo of that writer is taken.
+    /// Creates it, as a repo of files or as an app; where another writer was first, the repo of that writer is taken. What it holds
+    /// then is listed while the hub is asked who may see it.
     ///
     /// # Errors
     /// It can't be created, may not be seen, or is public when what comes is not.
-    pub async fn create(&self, creation: Creation, settings: &Settings) -> CliResult<Created> {
+    pub async fn create(
+        &self,
+        creation: Creation,
+        settings: &Settings,
+    ) -> CliResult<(Created, CliResult<Listing>)> {
         let wanted = Readers::from(creation);
-        let created = create_or_adopt(self.hub.as_ref(), wanted, async {
+        let creating = async {
             match creation.sdk {
                 None => creation::create(self.hub.as_ref(), wanted).await,
                 Some(_) if wanted.gate.is_some() => Err(no_gates()),
@@ -131,7 +176,9 @@ impl DestinationRepo {
                         .await
                 }
             }
-        });
+        };
+        let listing = self.list(settings);
+        let created = create_or_adopt(self.hub.as_ref(), wanted, creating, listing);
         created.await.map_err(|error| match error {
             CreationError::Hub(error) => hub_error(&error, &self.at, settings, AccessMode::Write),
             error => self.not_usable(&error),
@@ -179,11 +226,11 @@ impl DestinationRepo {
     /// # Errors
     /// The hub's.
     pub async fn current(&self, settings: &Settings) -> CliResult<Listing> {
-        if self.info.is_some() {
-            self.list(settings).await
-        } else {
-            Ok(Listing::default())
+        if self.info.is_none() {
+            return Ok(Listing::default());
         }
+        let listed = self.hub.list_branch_at(self.head.as_ref()).await;
+        self.filtered(listed, settings)
     }
 
     /// Where its branch stands now, if its hub tells.
@@ -196,11 +243,16 @@ impl DestinationRepo {
     /// # Errors
     /// The hub's.
     pub async fn list(&self, settings: &Settings) -> CliResult<Listing> {
-        let mut listing = self
-            .hub
-            .list_branch()
-            .await
-            .map_err(|error| hub_error(&error, &self.at, settings, AccessMode::Write))?;
+        self.filtered(self.hub.list_branch().await, settings)
+    }
+
+    fn filtered(
+        &self,
+        listed: hf2ms_hub::Result<Listing>,
+        settings: &Settings,
+    ) -> CliResult<Listing> {
+        let mut listing =
+            listed.map_err(|error| hub_error(&error, &self.at, settings, AccessMode::Write))?;
         self.filter.apply(&mut listing);
         Ok(listing)
     }

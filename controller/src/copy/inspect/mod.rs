@@ -5,7 +5,7 @@ mod app;
 mod destination;
 mod source;
 
-pub use destination::DestinationRepo;
+pub use destination::{DestinationRepo, Writer};
 pub use source::SourceRepo;
 
 use hf2ms_hub::{RepoAt, RepoInfo};

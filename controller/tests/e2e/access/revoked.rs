@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// The most requests of a worker that are under way at a time: four small blobs in the place of each of its streams, and two checks.
+const UNDER_WAY: u64 = 4 * 32 + 2;
+
 /// Starts a migration and takes a token away as soon as `route` has been asked; returns how it ended.
 fn revoked_after(world: &World, route: &str, token: &str) -> Ran {
     let mut command = world.command(&MIGRATE);
@@ -57,7 +60,7 @@ fn finishes_with(world: &World, token: &str) {
 }
 
 #[test]
-fn a_destinations_token_revoked_half_way_ends_it_with_a_handful_of_requests() {
+fn a_destinations_token_revoked_half_way_ends_it_with_the_requests_under_way() {
     let world = World::new();
     let files: Vec<_> = (0..1_280)
         .map(|n| json!({"path": format!("{n}.bin"), "size": 1_000, "seed": n}))
@@ -70,7 +73,7 @@ fn a_destinations_token_revoked_half_way_ends_it_with_a_handful_of_requests() {
     assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("MODELSCOPE_TOKEN"), "{}", ran.stdout);
     assert!(
-        (1..=8).contains(&refusals(&world, "ms")),
+        (1..=UNDER_WAY).contains(&refusals(&world, "ms")),
         "{} refusals",
         refusals(&world, "ms")
     );

@@ -5,6 +5,7 @@ mod names;
 mod ranges;
 mod reach;
 mod resets;
+mod round_trips;
 mod stalls;
 mod streams;
 

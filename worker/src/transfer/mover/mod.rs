@@ -1,8 +1,9 @@
 //! The blobs of a chunk, moved from source to destination. Each is checked, streamed, and verified on its way; a file that fails
-//! costs only itself. [`groups`] says which are checked together, and [`unnamed`] has files of which no SHA-256 is known. What the hub
-//! copies by itself is in [`server_side`], and the choice between two transports in [`transports`]. What happens when all files fail
-//! is in [`outage`].
+//! costs only itself. [`groups`] says which are checked together, and [`ahead`] has the next ones checked while others move.
+//! [`unnamed`] has files of which no SHA-256 is known. What the hub copies by itself is in [`server_side`], and the choice between two
+//! transports in [`transports`]. What happens when all files fail is in [`outage`].
 
+mod ahead;
 mod groups;
 mod outage;
 mod server_side;
@@ -15,7 +16,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Blob, Body, Error, File, Kind, Missing, Result, Sha256};
 
 use self::groups::Group;
@@ -23,12 +23,16 @@ use self::outage::Outage;
 use self::server_side::ServerSide;
 use self::transports::Transports;
 use super::budget::{Reserved, held_by_source};
-use super::gate::{StreamGate, StreamSlot};
+use super::gate::{SlotShare, StreamGate, StreamSlot};
 use super::streams::{Sample, StreamLimit};
 use crate::context::TransferContext;
 use crate::events::UploadAttempt;
 use crate::protocol::{How, WorkerOptions};
 
+/// A blob of so many bytes at most is a small one: its time is that of its requests, however slow the line.
+const SMALL: u64 = 256 << 10;
+/// Small blobs that move in the place of one other where the worker decides how many do.
+const SMALL_A_STREAM: usize = 4;
 /// The number of streams and the transport are thought over this often.
 const TICK: Duration = Duration::from_millis(50);
 /// A blob whose digest is wrong is read again this often: the fault may lie in the transfer.
@@ -39,10 +43,13 @@ pub async fn move_blobs(context: &TransferContext, files: &[File]) {
     let (most, may_change) = context.streams_for(files.len());
     let limit = may_change.then(|| StreamLimit::new(WorkerOptions::FIRST_STREAMS, most));
     let streams = limit.as_ref().map_or(most, StreamLimit::streams);
+    let small_a_stream = if may_change { SMALL_A_STREAM } else { 1 };
+    let gate = StreamGate::new(streams, small_a_stream);
     let mover = Mover {
         transports: Transports::of(context, files).await,
-        ..Mover::new(context, context.share(most), streams)
+        ..Mover::new(context, context.share(most), gate, streams)
     };
+    let most = most * small_a_stream;
     let moved = async {
         let mut left: Vec<&File> = files.iter().collect();
         while !left.is_empty() {
@@ -66,9 +73,9 @@ pub async fn move_blobs(context: &TransferContext, files: &[File]) {
 /// What either hub fails with.
 pub async fn store(context: &TransferContext, file: &File, blob: Blob) -> Result<()> {
     let share = context.share(context.options.readers());
-    let mover = Mover::new(context, share, 1);
+    let mover = Mover::new(context, share, StreamGate::new(1, 1), 1);
     let memory = context.budget.try_reserve(share);
-    let mut slot = mover.gate.enter().await;
+    let mut slot = mover.gate.enter(SlotShare::Whole).await;
     mover.put_within(file, blob, &memory, &mut slot).await
 }
 
@@ -93,13 +100,22 @@ enum Task<'a> {
     Unknown(&'a File),
 }
 
+impl Task<'_> {
+    fn slot_share(&self) -> SlotShare {
+        match self {
+            Self::Put(file, _) if is_small(file) => SlotShare::Part,
+            _ => SlotShare::Whole,
+        }
+    }
+}
+
 impl<'a> Mover<'a> {
-    fn new(context: &'a TransferContext, share: u64, streams: usize) -> Self {
+    fn new(context: &'a TransferContext, share: u64, gate: StreamGate, streams: usize) -> Self {
         context.events.streams_are(streams);
         Self {
             context,
             share,
-            gate: StreamGate::new(streams),
+            gate,
             halted: Mutex::default(),
             outage: Outage::default(),
             server_side: ServerSide::of(context),
@@ -136,17 +152,6 @@ impl<'a> Mover<'a> {
             self.gate.resize(change.streams);
             events.streams_change(change.streams, change.reason, change.rate);
         }
-    }
-
-    /// Tries each of these files until an outage begins; `most` of them wait at the gate or have passed it.
-    async fn pass(&self, files: &[&'a File], most: usize) {
-        stream::iter(self.groups(files))
-            .then(|group| self.check(group))
-            .flat_map(stream::iter)
-            .map(|task| self.transfer(task))
-            .buffer_unordered(most)
-            .collect::<()>()
-            .await;
     }
 
     /// Asks both hubs about a group. A blob that is stored already is done, and one that is refused has failed.
@@ -233,7 +238,7 @@ impl<'a> Mover<'a> {
     async fn transfer(&self, task: Task<'a>) {
         // Memory comes first everywhere: a try that waits for a slot again keeps its memory.
         let memory = &self.memory_for(&task).await;
-        let slot = &mut self.gate.enter().await;
+        let slot = &mut self.gate.enter(task.slot_share()).await;
         match task {
             Task::Put(file, _) | Task::Unknown(file) if self.outage.is_on() => {
                 self.outage.skip([file]);
@@ -292,6 +297,7 @@ impl<'a> Mover<'a> {
     /// The memory in which a task's content is read.
     async fn memory_for(&self, task: &Task<'a>) -> Reserved {
         let bytes = match task {
+            Task::Put(file, _) if is_small(file) => self.share.min(file.size),
             Task::Put(file, _) | Task::Unknown(file) => {
                 self.share.max(held_by_source(file, &self.context.options))
             }
@@ -357,6 +363,10 @@ impl<'a> Mover<'a> {
 type Wanted = HashMap<Sha256, Verdict>;
 
 type Verdict = std::result::Result<(), (Kind, String)>;
+
+fn is_small(file: &File) -> bool {
+    file.size <= SMALL
+}
 
 fn blob_of(file: &File) -> Option<Blob> {
     Some(Blob {

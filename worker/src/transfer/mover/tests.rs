@@ -176,7 +176,7 @@ async fn checks_are_made_in_groups() {
         .map(|n| source.lfs(&format!("{n}.bin"), content(100 + usize::from(n), n)))
         .collect();
     let (_, destination, _) = moved(source, FakeDestination::default(), &files).await;
-    assert_eq!(*destination.checks.lock().unwrap(), [64, 64, 2]);
+    assert_eq!(*destination.checks.lock().unwrap(), [100, 30]);
 }
 
 #[tokio::test]
