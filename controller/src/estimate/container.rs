@@ -2,7 +2,7 @@
 //!
 //! Its files share its rate evenly, so each has moved as much as any other since both began. `mark` counts that, and a
 //! file ends at the mark where it began plus its size: no file is touched until it ends, however the rate changes. The meter
-//! counts the seconds in which it would have moved what it has, were its rate not cut down by the line that all share.
+//! counts seconds, slowed down as much as the line that all share slows the container down.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

@@ -270,28 +270,12 @@ mod tests {
                 plan,
             })
             .unwrap();
-        let report = Report {
-            run: run.id().to_owned(),
-            state: State::Done,
-            source: source.clone(),
-            destination: destination.clone(),
-            url: String::new(),
-            visibility: None,
-            tally: Tally {
-                sent,
-                workers,
-                ..Tally::default()
-            },
-            seconds: 1.0,
+        let report = reported(
+            run.id(),
+            (source, destination),
+            (sent, workers),
             bytes_per_second,
-            verification: None,
-            failed: Vec::new(),
-            refused: Vec::new(),
-            deleted_files: Vec::new(),
-            withheld: Vec::new(),
-            warnings: Vec::new(),
-            last_error: None,
-        };
+        );
         run.write("report.json", &report).unwrap();
         // Two chunks a worker, one after the other.
         let chunks = 2 * workers;
@@ -315,6 +299,36 @@ mod tests {
         });
         // Ids made within one millisecond have no order.
         std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+
+    fn reported(
+        run: &str,
+        (source, destination): (&RepoAt, &RepoAt),
+        (sent, workers): (u64, u64),
+        bytes_per_second: f64,
+    ) -> Report {
+        Report {
+            run: run.to_owned(),
+            state: State::Done,
+            source: source.clone(),
+            destination: destination.clone(),
+            url: String::new(),
+            visibility: None,
+            tally: Tally {
+                sent,
+                workers,
+                ..Tally::default()
+            },
+            seconds: 1.0,
+            bytes_per_second,
+            verification: None,
+            failed: Vec::new(),
+            refused: Vec::new(),
+            deleted_files: Vec::new(),
+            withheld: Vec::new(),
+            warnings: Vec::new(),
+            last_error: None,
+        }
     }
 
     fn rates(runs: &Runs, on: EngineKind, source: &RepoAt) -> Rates {

@@ -141,43 +141,35 @@ impl Progress {
 
     /// Takes an event of a worker.
     pub fn hear(&self, worker: u32, event: &Event) {
+        self.0.pass_on(worker, event);
         match event {
             Event::Progress { bytes, files } => self.0.moved(worker, *files, *bytes),
             Event::Retry { error, wait, kind } => {
-                self.0.pass_on(worker, event);
                 if *kind == Kind::Conflict {
                     self.0.screen.warn(format!("{MOVED} ({error})"));
                 }
                 self.0.waits(worker, error, *kind, *wait);
             }
-            Event::RateLimited(told) => {
-                self.0.pass_on(worker, event);
-                self.0.all_wait(told);
-            }
+            Event::RateLimited(told) => self.0.all_wait(told),
             Event::Failed { path, error, kind } => {
-                self.0.pass_on(worker, event);
                 self.0.failed(worker, path.as_deref(), error, *kind);
             }
             Event::File {
                 path, bytes, how, ..
             } => {
-                self.0.pass_on(worker, event);
                 let line = format!("{}: {path}, {}", how_text(*how), size(*bytes));
                 self.0.screen.detail(Level::Detail, line);
             }
             Event::Deleted { path } => {
-                self.0.pass_on(worker, event);
                 let line = format!("deleted: {path}");
                 self.0.screen.detail(Level::Info, line);
             }
             Event::Committed { commit, actions } => {
-                self.0.pass_on(worker, event);
                 let id = commit.as_deref().unwrap_or("a hub that tells no id");
                 let line = format!("committed {}: {id}", count(*actions, "change"));
                 self.0.screen.detail(Level::Info, line);
             }
             Event::Paused { error } => {
-                self.0.pass_on(worker, event);
                 let screen = &self.0.screen;
                 screen.log().failed(&screen.shown(error));
                 screen.status(format!("paused, and trying one file at a time: {error}"));
@@ -185,17 +177,12 @@ impl Progress {
             Event::Streams {
                 streams, reason, ..
             } => {
-                self.0.pass_on(worker, event);
                 self.0.streams(worker, *streams);
                 let line = streams_line(*streams, *reason);
                 self.0.screen.detail(Level::Info, line);
             }
-            Event::Transport { .. } => {
-                self.0.pass_on(worker, event);
-                show_transport(event, &self.0.screen);
-            }
+            Event::Transport { .. } => show_transport(event, &self.0.screen),
             Event::PauseEnded { answers } => {
-                self.0.pass_on(worker, event);
                 self.0.screen.status(pause_ended(*answers));
             }
             _ => (),

@@ -300,6 +300,25 @@ pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
             worker: Some(worker),
         }),
         Event::Paused { error } => screen.json(&PausedEvent { error, worker }),
+        Event::PauseEnded { answers } => screen.json(&PauseEndedEvent { answers, worker }),
+        Event::Failed { path, error, kind } => screen.json(&FailedEvent {
+            path,
+            error,
+            kind,
+            worker,
+        }),
+        Event::Committed { commit, actions } => screen.json(&CommittedEvent {
+            commit,
+            actions,
+            worker,
+        }),
+        other => pass_on_change(worker, other, screen),
+    }
+}
+
+/// The same of what a worker does otherwise from now on.
+fn pass_on_change(worker: u32, event: Event, screen: &Screen) {
+    match event {
         Event::Streams {
             streams,
             reason,
@@ -320,18 +339,6 @@ pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
             reason,
             http_bytes_per_second,
             xet_bytes_per_second,
-            worker,
-        }),
-        Event::PauseEnded { answers } => screen.json(&PauseEndedEvent { answers, worker }),
-        Event::Failed { path, error, kind } => screen.json(&FailedEvent {
-            path,
-            error,
-            kind,
-            worker,
-        }),
-        Event::Committed { commit, actions } => screen.json(&CommittedEvent {
-            commit,
-            actions,
             worker,
         }),
         _ => (),

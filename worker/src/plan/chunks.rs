@@ -10,7 +10,7 @@ use crate::protocol::{Chunking, Transport};
 pub const FILE_COST: u64 = 256 << 10;
 /// Chunks are not cut smaller than this on average only to have more of them.
 const SMALLEST_AVERAGE: u64 = 256 << 20;
-/// A chunk has no fewer files on average only to have more chunks. A worker moves up to 32 files at a time, and at the end of each chunk
+/// A chunk has no fewer files on average only to have more chunks. A worker moves up to 32 files at a time. At the end of each chunk
 /// some of its streams have nothing left to do.
 const FEWEST_FILES: usize = 128;
 /// Chunks a container, in order of preference: several, so that a slow or lost container costs little.
