@@ -8,7 +8,6 @@ import urllib.error
 import urllib.request
 
 import pytest
-
 from huggingface_hub import CommitOperationCopy, HfApi, snapshot_download
 from huggingface_hub.errors import FileDuplicationError
 
@@ -106,7 +105,7 @@ def copied_by_the_client(sandbox, source, target):
 def test_the_official_client_has_the_hub_copy_blobs_from_repo_to_repo(xet):
     xet.seed("hf", "model", "alice/copied-from", *WEIGHTS)
     oids = {entry["path"]: entry["lfs"]["oid"] for entry in tree(xet, "alice/copied-from")}
-    assert copied_by_the_client(xet, "alice/copied-from", "acme/copied-to") == oids
+    assert copied_by_the_client(xet, "alice/copied-from", "alice/copied-to") == oids
     assert requests(xet, "hf.lfs_duplicate", "hf_storage.put", "hf_storage.get", "hf_cas.xorb") == [1, 0, 0, 0]
 
 
@@ -114,15 +113,15 @@ def test_the_official_client_is_told_which_blobs_are_not_copied(xet):
     xet.seed("hf", "model", "alice/from-elsewhere", *WEIGHTS)
     xet.post("/repo", hub="hf", kind="model", id="alice/from-elsewhere", region="eu")
     with pytest.raises(FileDuplicationError, match="different storage regions"):
-        copied_by_the_client(xet, "alice/from-elsewhere", "acme/to-here")
+        copied_by_the_client(xet, "alice/from-elsewhere", "alice/to-here")
 
 
 def test_what_hf2ms_has_the_hub_copy_the_official_client_reads(xet, hf2ms, tmp_path):
     xet.seed("hf", "model", "alice/within", *WEIGHTS)
-    report = hf2ms("hf:alice/within", "hf:acme/within")
+    report = hf2ms("hf:alice/within", "hf:alice/within-copy")
     assert (report["copied_by_hub"], report["moved"], report["sent"]) == (2, 0, 0)
     assert requests(xet, "hf.lfs_duplicate", "hf_storage.put", "hf_cas.xorb") == [1, 0, 0]
-    for owner in ("alice", "acme"):
-        snapshot_download(f"{owner}/within", endpoint=xet.hf, token=xet.hf_alice, local_dir=tmp_path / owner)
-    weights = [{file["path"]: read_files(tmp_path / owner)[file["path"]] for file in WEIGHTS} for owner in ("alice", "acme")]
+    for name in ("within", "within-copy"):
+        snapshot_download(f"alice/{name}", endpoint=xet.hf, token=xet.hf_alice, local_dir=tmp_path / name)
+    weights = [{file["path"]: read_files(tmp_path / name)[file["path"]] for file in WEIGHTS} for name in ("within", "within-copy")]
     assert weights[0] == weights[1]

@@ -7,8 +7,8 @@ use hf2ms_hub::BlobTransport;
 
 use crate::protocol::TransportReason;
 
-/// A transport is known well enough once each of its streams has taken so many bytes or blobs. Being in use for so long is enough as
-/// well. What the system's buffers take at first says little.
+/// A transport is known once each of its streams has taken so many bytes or blobs, or has run for so long. What the system's buffers
+/// take at first says little.
 const BYTES_A_STREAM: u64 = 16 << 20;
 const BLOBS_A_STREAM: u64 = 2;
 const TIME_A_STREAM: Duration = Duration::from_secs(10);
@@ -145,6 +145,11 @@ impl FasterTransport {
             BlobTransport::Http
         };
         Some(self.choose(faster, TransportReason::Faster))
+    }
+
+    /// Whether the choice is made.
+    pub fn is_chosen(&self) -> bool {
+        self.chosen.is_some()
     }
 
     /// Whether an upload that has sent so much of its blob ends sooner if it begins again by the transport that was chosen.

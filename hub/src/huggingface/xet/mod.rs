@@ -35,6 +35,8 @@ use crate::{Blob, BlobTransport, ByteStream, Error, File, Kind, Result, Sha256};
 const LARGEST_WITHOUT_XET: u64 = 50_000_000_000;
 /// Xorbs in memory at a time, in all uploads together.
 const XORBS: usize = 3;
+/// Uploads at a time: as many keep the xorbs filled, and each holds the buffers of a connection to the source.
+const UPLOADS: usize = 4;
 /// KiB of repeated chunks that are kept, in all downloads together.
 const REPEATS: usize = 8 << 10;
 /// What a refusal of the plain way means.
@@ -50,6 +52,8 @@ pub(super) struct Xet {
     asking: tokio::sync::Mutex<()>,
     /// For xorbs on their way out.
     room: Arc<Semaphore>,
+    /// For uploads under way.
+    uploads: Semaphore,
     /// For chunks that come again, in KiB.
     repeats: Arc<Semaphore>,
 }
@@ -75,6 +79,7 @@ impl Xet {
             ways: Arc::default(),
             asking: tokio::sync::Mutex::default(),
             room: Arc::new(Semaphore::new(XORBS)),
+            uploads: Semaphore::new(UPLOADS),
             repeats: Arc::new(Semaphore::new(REPEATS)),
         }
     }
@@ -174,6 +179,8 @@ impl Xet {
     /// # Errors
     /// The body's own, before anything is a file; what the storage complains of. After a stall it is sent the other way next time.
     pub(super) async fn put(&self, blob: Blob, body: ByteStream) -> Result<()> {
+        // The semaphore is never closed. A body that waits is not read yet.
+        let _turn = self.uploads.acquire().await.ok();
         let sent = upload::send(&self.write, &self.room, body, blob.sha256).await;
         sent.map_err(|error| self.fallback(blob).classify(error))
     }

@@ -42,12 +42,17 @@ const CORRUPT_RETRIES: u32 = 1;
 pub async fn move_blobs(context: &TransferContext, files: &[File]) {
     let (most, may_change) = context.streams_for(files.len());
     let limit = may_change.then(|| StreamLimit::new(WorkerOptions::FIRST_STREAMS, most));
-    let streams = limit.as_ref().map_or(most, StreamLimit::streams);
+    let transports = Transports::of(context, files).await;
+    // While both transports are measured, each takes memory of its own.
+    let first = match (&limit, &transports) {
+        (None, None) => most,
+        _ => most.min(WorkerOptions::FIRST_STREAMS),
+    };
     let small_a_stream = if may_change { SMALL_A_STREAM } else { 1 };
-    let gate = StreamGate::new(streams, small_a_stream);
+    let gate = StreamGate::new(first, small_a_stream);
     let mover = Mover {
-        transports: Transports::of(context, files).await,
-        ..Mover::new(context, context.share(most), gate, streams)
+        transports,
+        ..Mover::new(context, context.share(most), gate, first)
     };
     let most = most * small_a_stream;
     let moved = async {
@@ -62,7 +67,7 @@ pub async fn move_blobs(context: &TransferContext, files: &[File]) {
     }
     tokio::select! {
         () = moved => (),
-        () = mover.follow(limit) => (),
+        () = mover.follow(limit, most) => (),
     }
 }
 
@@ -123,17 +128,21 @@ impl<'a> Mover<'a> {
         }
     }
 
-    /// Lets as many blobs through as `limit` decides, by the transport that is faster, for ever.
-    async fn follow(&self, mut limit: Option<StreamLimit>) {
+    /// Lets as many blobs through as `limit` decides, else `most`, for ever. The number is the first one until it is known which
+    /// transport is faster.
+    async fn follow(&self, mut limit: Option<StreamLimit>, most: usize) {
         let clock = &self.context.http.clock;
         let begun = clock.now();
         loop {
             clock.sleep(TICK).await;
-            if let Some(limit) = &mut limit {
-                self.limit_streams(limit, clock.now() - begun);
-            }
-            if let Some(transports) = &self.transports {
-                transports.decide();
+            let transports = self.transports.as_ref();
+            match &mut limit {
+                _ if transports.is_some_and(|transports| !transports.decide()) => (),
+                Some(limit) => self.limit_streams(limit, clock.now() - begun),
+                None => {
+                    self.gate.resize(most);
+                    self.context.events.streams_are(most);
+                }
             }
         }
     }

@@ -94,14 +94,16 @@ impl<'a> Transports<'a> {
         result.map_err(|error| passing(error, &upload, attempt))
     }
 
-    /// Chooses the transport, once both are known well enough.
-    pub(super) fn decide(&self) {
+    /// Chooses the transport, once both are known well enough; whether it is chosen.
+    pub(super) fn decide(&self) -> bool {
         let now = self.now();
         let mut state = self.state();
         state.tell();
         let change = state.faster.decide(now);
+        let is_chosen = state.faster.is_chosen();
         drop(state);
         self.changed(change);
+        is_chosen
     }
 
     fn begin(&self, blob: Blob, attempt: &UploadAttempt) -> Arc<Upload> {
