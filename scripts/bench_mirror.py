@@ -155,8 +155,8 @@ def compare(args, front: tuple[str, ...]) -> None:
     print(f"The servers took {servers[0]:.1f} CPU seconds for git and git-lfs, {servers[1]:.1f} for hf2ms.")
 
 
-# The small objects of a history, and their bytes.
-SMALL, SMALL_BYTES = 5_000, 200
+# Small objects, their bytes, and the commits over which they are spread: few, since a history takes time of its own.
+SMALL, SMALL_BYTES, SMALL_COMMITS = 5_000, 200, 50
 # How the servers of small objects stand. Far away, what counts is how many requests are under way.
 SERVERS = {"giftless": (), "giftless behind nginx": ("--nginx",), "giftless, 100 ms away": ("--latency", 100)}
 
@@ -168,7 +168,7 @@ def bench_small(args) -> None:
         ways: dict[str, list[Mirrored]] = {"by_hand": [], "ours": []}
         for _ in range(args.runs):
             for way, all in ways.items():
-                with Hosts(SMALL, SMALL, SMALL_BYTES, wish) as hosts:
+                with Hosts(SMALL_COMMITS, SMALL, SMALL_BYTES, wish) as hosts:
                     all.append(hosts.mirrored(way))
                 asked = sum(count for counts in hosts.asked for route, count in counts.items() if "/lfs/" in route)
                 if len(all) == args.runs:

@@ -36,7 +36,7 @@ pub struct WorkerArgs {
     /// Share the work out among several workers, however small it is
     #[arg(long)]
     pub parallel: bool,
-    /// Blobs that a worker moves at a time [default: 8, and up to 32 as long as more are faster; four of 256 KiB or less count as one]
+    /// Blobs that a worker moves at a time [default: 8, and up to 32 as long as more are faster; two of 256 KiB or less count as one]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
     pub streams: Option<u8>,
     /// How blobs travel from and to Hugging Face: auto, http or xet. Auto measures both where a chunk sends more than 1 GB, and reads by

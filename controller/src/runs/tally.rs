@@ -50,7 +50,7 @@ pub struct Tally {
     pub chunks: u64,
     /// Workers at a time.
     pub workers: u64,
-    /// The most blobs that one worker moved at a time; four small ones count as one.
+    /// The most blobs that one worker moved at a time; two small ones count as one.
     #[serde(default)]
     pub streams: u64,
 }

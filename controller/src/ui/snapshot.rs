@@ -33,7 +33,7 @@ pub struct Snapshot {
     pub of_bytes: u64,
     /// Workers at work.
     pub workers: u64,
-    /// Blobs that they move at a time, where four small ones count as one; 0 until one of them tells that it has changed the number.
+    /// Blobs that they move at a time, where two small ones count as one; 0 until one of them tells that it has changed the number.
     #[serde(default, skip_serializing_if = "is_untold")]
     pub streams: u64,
     /// Seconds since the first worker began.

@@ -27,7 +27,7 @@ pub struct ProgressEvent {
     pub total_bytes: u64,
     /// Workers at work now.
     pub workers: u64,
-    /// Blobs that they move at a time, where four small ones count as one; absent until one of them tells that it has changed the number.
+    /// Blobs that they move at a time, where two small ones count as one; absent until one of them tells that it has changed the number.
     #[serde(skip_serializing_if = "is_untold")]
     pub streams: u64,
     /// Seconds since the step began.
@@ -133,7 +133,7 @@ pub struct PauseEndedEvent {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename = "streams")]
 pub struct StreamsEvent {
-    /// Blobs at a time; four small ones count as one.
+    /// Blobs at a time; two small ones count as one.
     streams: u64,
     /// Why.
     reason: StreamsReason,

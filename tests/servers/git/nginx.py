@@ -1,7 +1,7 @@
 """nginx before a host, as one that serves many would have it: it moves LFS contents by itself and hands everything else on.
 
 The host's Python takes more CPU for each byte than a client does; nginx stands for the servers that Git hosts run. For measurements only: that
-something permits a transfer is enough for it.
+something permits a transfer is enough for it. It has as many connections as Debian's own settings give it.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 CONFIG = """
 daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors warn;
-events {{ worker_connections 256; }}
+events {{ worker_connections 768; }}
 http {{
     access_log off; default_type application/octet-stream; server_tokens off;
     client_max_body_size 0; client_body_buffer_size 1m; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;

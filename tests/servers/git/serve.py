@@ -22,10 +22,14 @@ from servers.git.repos import Lfs, Repo  # noqa: E402
 
 def fill(repo, commits, objects, size):
     every = max(commits // max(objects, 1), 1)
+    # Of more objects than commits, each commit has as many as another.
+    together = max(objects // commits, 1)
     for number in range(commits):
         files = {f"notes/{number % 100}.txt": f"{number}\n".encode()}
         if number % every == 0 and number // every < objects:
             files[f"weights-{number // every}.bin"] = Lfs(random.Random(number).randbytes(size))
+        for more in range(number * together + 1, (number + 1) * together):
+            files[f"more/{number}/{more}.bin"] = Lfs(random.Random(1_000_000 + more).randbytes(size))
         repo.commit("refs/heads/main", files)
     repo.flush().tag("v1", "main")
 

@@ -79,7 +79,7 @@ pub enum Event {
     },
     /// From now on the worker moves more blobs at a time, or fewer.
     Streams {
-        /// Blobs at a time; four small ones count as one.
+        /// Blobs at a time; two small ones count as one.
         streams: u64,
         /// Why.
         reason: StreamsReason,

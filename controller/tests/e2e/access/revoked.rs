@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// The most requests of a worker that are under way at a time: four small blobs in the place of each of its streams, and two checks.
-const UNDER_WAY: u64 = 4 * 32 + 2;
+/// The most requests of a worker that are under way at a time: two small blobs in the place of each of its streams, and two checks.
+const UNDER_WAY: u64 = 2 * 32 + 2;
 
 /// Starts a migration and takes a token away as soon as `route` has been asked; returns how it ended.
 fn revoked_after(world: &World, route: &str, token: &str) -> Ran {

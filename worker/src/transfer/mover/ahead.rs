@@ -121,8 +121,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn four_small_blobs_move_in_the_place_of_one_unless_their_number_is_fixed() {
-        for (streams, together) in [(None, 32), (Some(8), 8)] {
+    async fn two_small_blobs_move_in_the_place_of_one_unless_their_number_is_fixed() {
+        for (streams, together) in [(None, 16), (Some(8), 8)] {
             let (mut context, stored, files) = worker(64);
             let store = Arc::new(WaitingStore {
                 stored: stored.clone(),
