@@ -1,5 +1,8 @@
 //! The client against servers that redirect, pack and sign, and behind proxies.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::StreamExt;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
@@ -326,4 +329,39 @@ async fn no_header_value_makes_an_answer_unreadable() {
         answer.json::<serde_json::Value>().await.unwrap(),
         serde_json::json!({})
     );
+}
+
+/// A client for the hub whose pauses `clock` counts.
+fn paced(hub: &Server, clock: &Arc<ManualClock>) -> Http {
+    Http::new(hub.url(), credentials(), PlainErrorDecoder, quick(clock)).unwrap()
+}
+
+fn limited(status: u16, left: u64) -> Reply {
+    let told = format!("\"api\";r={left};t=29");
+    Reply::new(status, &[("RateLimit", &told), ("Retry-After", "30")], "{}")
+}
+
+#[tokio::test]
+async fn a_refusal_holds_back_the_whole_host_unless_the_quota_has_requests_left() {
+    for (left, waited) in [(0, 30), (5, 0)] {
+        let hub = Server::scripted([limited(429, left), ok()]).await;
+        let clock = ManualClock::new();
+        let http = paced(&hub, &clock);
+        let refused = Request::get(hub.url().clone()).once();
+        let error = http.send(refused).await.err().unwrap();
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+        get(&http, hub.url().as_str()).await.unwrap();
+        assert_eq!(clock.total().as_secs(), waited, "{left} left");
+    }
+}
+
+#[tokio::test]
+async fn the_next_window_is_waited_for_before_a_request_is_refused() {
+    let hub = Server::scripted([limited(200, 1), limited(200, 0), ok()]).await;
+    let clock = ManualClock::new();
+    let http = paced(&hub, &clock);
+    for waited in [0, 0, 30] {
+        get(&http, hub.url().as_str()).await.unwrap();
+        assert_eq!(clock.total().as_secs(), waited);
+    }
 }

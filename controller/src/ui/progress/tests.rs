@@ -53,6 +53,23 @@ fn a_failed_file_is_counted_apart_and_a_wait_ends_with_the_next_bytes() {
     assert!(now(&progress).waits.is_empty());
 }
 
+#[test]
+fn a_wait_that_a_host_asks_of_one_worker_is_one_of_all() {
+    let progress = progress();
+    (0..2).for_each(|worker| progress.begin(worker));
+    let wait = HostWait::new("h", Duration::from_secs(55));
+    progress.hear(0, &Event::RateLimited(wait));
+    let seen = now(&progress);
+    assert_eq!((seen.waits.len(), seen.seconds_left), (2, None));
+    assert!(
+        seen.waits[1].error.contains("h asks to wait 55"),
+        "{seen:?}"
+    );
+    let (bytes, files) = (30, 2);
+    progress.hear(1, &Event::Progress { bytes, files });
+    assert_eq!(now(&progress).waits.len(), 1);
+}
+
 #[tokio::test]
 async fn the_folder_of_the_run_keeps_the_last_of_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -81,3 +81,21 @@ fn an_encoding_nobody_asked_for_is_refused_unless_the_bytes_are_right_as_they_ar
     );
     assert!(world.is_whole());
 }
+
+#[test]
+fn a_source_that_takes_four_at_a_time_is_asked_for_fewer_ranges() {
+    let world = World::with_blob(64 * MB);
+    world.set(json!({"hf_down_each": 2 * MB, "hf_at_once": 4, "uploads": "hash"}));
+    let one = ["--streams", "1", "--verify", "listing", "--json"];
+    let ran = world.run_with(
+        &[&["migrate", "alice/model"][..], &one].concat(),
+        &[("HF2MS_RETRY_BASE", "0.5")],
+    );
+    ran.done();
+    let asked = world.asked("hf_storage", "GET");
+    let refused = asked.iter().filter(|request| request["status"] == 429);
+    // Eight ranges at a time are refused some 85 times.
+    let refused = refused.count();
+    assert!((1..=40).contains(&refused), "{refused}");
+    assert!(world.is_whole());
+}
