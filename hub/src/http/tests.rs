@@ -343,7 +343,7 @@ fn limited(status: u16, left: u64) -> Reply {
 
 #[tokio::test]
 async fn a_refusal_holds_back_the_whole_host_unless_the_quota_has_requests_left() {
-    for (left, waited) in [(0, 30), (5, 0)] {
+    for (left, waited) in [(0, 30..=31), (5, 0..=0)] {
         let hub = Server::scripted([limited(429, left), ok()]).await;
         let clock = ManualClock::new();
         let http = paced(&hub, &clock);
@@ -351,7 +351,7 @@ async fn a_refusal_holds_back_the_whole_host_unless_the_quota_has_requests_left(
         let error = http.send(refused).await.err().unwrap();
         assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
         get(&http, hub.url().as_str()).await.unwrap();
-        assert_eq!(clock.total().as_secs(), waited, "{left} left");
+        assert!(waited.contains(&clock.total().as_secs()), "{left} left");
     }
 }
 
@@ -360,8 +360,9 @@ async fn the_next_window_is_waited_for_before_a_request_is_refused() {
     let hub = Server::scripted([limited(200, 1), limited(200, 0), ok()]).await;
     let clock = ManualClock::new();
     let http = paced(&hub, &clock);
-    for waited in [0, 0, 30] {
+    // A common wait is a random part longer, up to a twentieth.
+    for waited in [0..=0, 0..=0, 30..=31] {
         get(&http, hub.url().as_str()).await.unwrap();
-        assert_eq!(clock.total().as_secs(), waited);
+        assert!(waited.contains(&clock.total().as_secs()), "{waited:?}");
     }
 }

@@ -80,8 +80,14 @@ fn where_http_crawls_the_rest_goes_by_xet_and_a_large_upload_begins_again() {
     assert_eq!(told(&ran), [["xet", "faster"]]);
     let by_http = world.requests("hf_storage.put");
     assert!((1..30).contains(&by_http), "{by_http}");
-    let begun_again = "Xet is faster here than HTTP: the upload begins again by it";
-    assert_eq!(retries(&ran), [begun_again]);
+    // An upload that has just begun may begin again as well.
+    let begun_again = "by HTTP, going on by Xet: the rest would take longer";
+    let retries = retries(&ran);
+    let is_said = |error: &String| error == begun_again;
+    assert!(
+        !retries.is_empty() && retries.iter().all(is_said),
+        "{retries:?}"
+    );
 }
 
 #[test]

@@ -194,12 +194,12 @@ fn passing(error: Error, upload: &Upload, attempt: &UploadAttempt) -> Error {
 }
 
 fn begun_again(transport: BlobTransport) -> Error {
-    let (slow, fast) = match transport {
+    let (left, chosen) = match transport {
         BlobTransport::Xet => ("Xet", "HTTP"),
         _ => ("HTTP", "Xet"),
     };
     Error::new(
         Kind::Transient,
-        format!("{fast} is faster here than {slow}: the upload begins again by it"),
+        format!("by {left}, going on by {chosen}: the rest would take longer"),
     )
 }
