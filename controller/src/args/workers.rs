@@ -27,7 +27,7 @@ pub struct WorkerArgs {
     /// Where the workers run
     #[arg(long, value_name = "ENGINE", default_value = "local")]
     pub on: EngineKind,
-    /// Workers at a time, 100 at most [default: 1; from 50 GB on as many as there are cores, 8 at most; on modal and with --emit as few as take hardly longer than one for each 2 GB]
+    /// Workers at a time, 100 at most [default: 1; from 50 GB on as many as there are cores, 8 at most; on modal and with --emit one for each 2 GB, or fewer where those take at most 5 % longer]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
     pub containers: Option<u16>,
     /// Gigabytes a chunk; a larger file stands alone, and chunks grow so that 100 suffice

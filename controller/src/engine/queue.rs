@@ -131,6 +131,8 @@ impl Queue<'_> {
             }
         };
         let ended = engine.work(&job, &listener).await;
+        // A chunk that takes less than a second tells no progress.
+        self.moved(self.done(number, &ended).done.bytes, &seen);
         let repeated = ended
             .to_be_repeated(WorkerCommand::Run, engine.network())
             .is_some();
