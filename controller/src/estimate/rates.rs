@@ -2,24 +2,22 @@
 //! is assumed, which the estimate says.
 
 use hf2ms_hub::RepoAt;
-use hf2ms_worker::protocol::{How, WorkerOptions};
-use hf2ms_worker::transfer::streams::ceiling;
+use hf2ms_worker::protocol::WorkerOptions;
+use hf2ms_worker::transfer::streams;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::measured;
 use super::model::Model;
+use super::run_rates::{RunRates, ceiling};
 use crate::args::workers::EngineKind;
-use crate::runs::report::Report;
-use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs};
+use crate::runs::{RunRecord, RunVerb, Runs};
 use crate::ui::screen::size;
 
 /// So many files at a time show what a worker can do.
 const FULL: f64 = WorkerOptions::FIRST_STREAMS as f64;
 /// Runs that count: the last of those that moved enough.
 const RUNS: usize = 5;
-/// The rate of a run that moved less is one of latency.
-const ENOUGH: u64 = 64 << 20;
 /// Seconds of requests that a file takes besides its bytes: assumed, some round trips to either hub and to storage.
 pub const FILE_SECONDS: f64 = 0.5;
 
@@ -90,7 +88,7 @@ impl Rates {
     pub fn assumed(on: EngineKind) -> Self {
         Self {
             stream: STREAM,
-            streams: ceiling(WorkerOptions::default().memory.0),
+            streams: streams::ceiling(WorkerOptions::default().memory.0),
             container: LINE,
             total: (on != EngineKind::Modal).then_some(LINE),
             runs: 0,
@@ -149,6 +147,7 @@ fn startup(on: EngineKind) -> f64 {
 
 /// The rates of the last runs: those of the run whose stream had the median rate. A run with so few files that more streams had
 /// nothing to do says nothing of the ceilings. One machine has one line, so there all together get no more than any run has had.
+/// In the cloud that holds where more containers brought no more ([`ceiling`]); streams of the most of them are slower for it.
 fn learn<'a>(
     runs: &Runs,
     on: EngineKind,
@@ -161,91 +160,42 @@ fn learn<'a>(
     let assumed = Rates::assumed(on);
     let full = last.iter().filter(|run| run.streams >= FULL);
     let most = full.map(|run| run.total).reduce(f64::max);
+    let ceiling = ceiling(&last).filter(|_| assumed.total.is_none());
     last.sort_by(|a, b| a.stream().total_cmp(&b.stream()));
-    let median = last.get(last.len() / 2)?;
-    let is_full = median.streams >= FULL;
+    let telling = if ceiling.is_some() {
+        last.last()?
+    } else {
+        last.get(last.len() / 2)?
+    };
+    let is_full = telling.streams >= FULL;
+    let of_a_line = |line: f64| most.unwrap_or_else(|| line.max(telling.total));
     Some(Rates {
-        stream: median.stream(),
+        stream: telling.stream(),
         streams: if is_full {
-            median.streams.round() as usize
+            telling.streams.round() as usize
         } else {
             assumed.streams
         },
         container: if is_full {
-            median.container
+            telling.container
         } else {
-            assumed.container.max(median.container)
+            assumed.container.max(telling.container)
         },
-        total: assumed
-            .total
-            .map(|line| most.unwrap_or_else(|| line.max(median.total))),
+        total: assumed.total.map(of_a_line).or(ceiling),
         runs: last.len(),
         measured: false,
     })
 }
 
-/// What one run says. The rate of a worker is that of its receipts: it may have had several chunks, or none at the end.
-struct RunRates {
-    /// Bytes a second of a worker while it worked.
-    container: f64,
-    /// The files that a worker moved at a time.
-    streams: f64,
-    /// Bytes a second of all over the time that they took.
-    total: f64,
-}
-
-impl RunRates {
-    fn stream(&self) -> f64 {
-        self.container / self.streams
-    }
-
-    fn of(runs: &Runs, id: &str) -> Option<Self> {
-        let report: Report = runs
-            .read(id, "report.json")
-            .filter(|report: &Report| report.tally.sent >= ENOUGH)?;
-        let entries = runs.journal(id).into_iter();
-        let receipts = entries.filter_map(|entry| match entry {
-            JournalEntry::Chunk(receipt) if receipt.sent > 0 => Some(receipt),
-            _ => None,
-        });
-        let (mut sent, mut seconds, mut of_streams) = (0.0, 0.0, 0.0);
-        for receipt in receipts {
-            sent += receipt.sent as f64;
-            seconds += receipt.seconds;
-            let sending = receipt
-                .files
-                .iter()
-                .filter(|file| file.how == How::Streamed);
-            of_streams += receipt.seconds * at_a_time(receipt.streams, sending.count());
-        }
-        let run = Self {
-            container: sent / seconds,
-            streams: of_streams / seconds,
-            total: report.bytes_per_second,
-        };
-        (run.stream().is_finite() && run.stream() > 0.0 && run.total > 0.0).then_some(run)
-    }
-}
-
-/// Files that a worker moved at a time: its streams, or all that it sent if those are fewer. A receipt of an earlier version tells no
-/// streams.
-fn at_a_time(streams: u64, sent: usize) -> f64 {
-    let streams = match streams {
-        0 => WorkerOptions::FIRST_STREAMS,
-        streams => streams as usize,
-    };
-    streams.min(sent.max(1)) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use hf2ms_hub::Sha256;
-    use hf2ms_worker::protocol::{PlanSummary, Receipt, Stored};
+    use hf2ms_worker::protocol::{How, PlanSummary, Receipt, Stored};
 
     use super::*;
-    use crate::runs::report::Tally;
+    use crate::runs::report::{Report, Tally};
     use crate::runs::tests::at;
-    use crate::runs::{NewRun, State};
+    use crate::runs::{JournalEntry, NewRun, State};
 
     const MB: u64 = 1_000_000;
 
@@ -485,5 +435,19 @@ mod tests {
                 measured: false
             }
         );
+    }
+
+    #[test]
+    fn a_hub_that_takes_no_more_from_more_containers_has_a_ceiling() {
+        let state = tempfile::tempdir().unwrap();
+        let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
+        let on = EngineKind::Modal;
+        ran(&runs, on, &source, 900 * MB, 4, 20, 180e6);
+        assert_eq!(rates(&runs, on, &source).total, None, "one run tells none");
+        ran(&runs, on, &source, 900 * MB, 28, 20, 170e6);
+        let learned = rates(&runs, on, &source);
+        assert_eq!(learned.total, Some(180e6));
+        assert!((learned.container - 45e6).abs() < 1e3, "{learned:?}");
+        assert!(learned.describe(on).ends_with("180 MB/s in all"));
     }
 }
