@@ -1,5 +1,6 @@
 //! The command line: which verbs there are. Each verb's arguments live with the verb.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,32 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// The options that hold for every verb, as they are typed.
+    pub fn globals(&self) -> Vec<OsString> {
+        let env_file = self
+            .env_file
+            .as_ref()
+            .map(|file| option("env-file", file.as_os_str()));
+        let profile = self
+            .profile
+            .as_ref()
+            .map(|name| option("profile", name.as_ref()));
+        let allow_http = self.allow_http.then(|| "--allow-http".into());
+        env_file
+            .into_iter()
+            .chain(profile)
+            .chain(allow_http)
+            .collect()
+    }
+}
+
+fn option(name: &str, value: &OsStr) -> OsString {
+    let mut word = OsString::from(format!("--{name}="));
+    word.push(value);
+    word
+}
+
 const EXAMPLES: &str = "\
 Examples:
   hf2ms login                                     keep the tokens of both hubs, once they are checked
@@ -49,6 +76,7 @@ Examples:
   hf2ms verify hf:org/name ms:me/name             compare both sides, file by file
   hf2ms probe                                     hold the live hubs against what is believed of them
   hf2ms demo                                      see it work, without any account
+  hf2ms mcp                                       tools for a coding assistant
 
 Environment, also from ./.env or --env-file; a token that neither sets is that of hf2ms login:
   HF_TOKEN, HF_ENDPOINT                           needed for private and gated repos, and to write
@@ -137,6 +165,8 @@ pub enum Command {
     Doctor(verbs::doctor::Args),
     Probe(verbs::probe::Args),
     Demo(verbs::demo::Args),
+    Mcp(verbs::mcp::Args),
+    Skill(verbs::skill::Args),
     Completions(verbs::completions::Args),
     Help(verbs::help::Args),
 }
@@ -146,7 +176,13 @@ impl Command {
     pub fn reads_settings(&self) -> bool {
         !matches!(
             self,
-            Self::Runs(_) | Self::Logout(_) | Self::Demo(_) | Self::Completions(_) | Self::Help(_)
+            Self::Runs(_)
+                | Self::Logout(_)
+                | Self::Demo(_)
+                | Self::Mcp(_)
+                | Self::Skill(_)
+                | Self::Completions(_)
+                | Self::Help(_)
         )
     }
 
@@ -178,6 +214,8 @@ impl Command {
             Self::Doctor(_) => "doctor",
             Self::Probe(_) => "probe",
             Self::Demo(_) => "demo",
+            Self::Mcp(_) => "mcp",
+            Self::Skill(_) => "skill",
             Self::Completions(_) => "completions",
             Self::Help(_) => "help",
         }
@@ -212,6 +250,8 @@ impl Command {
             Self::Login(_)
             | Self::Logout(_)
             | Self::Demo(_)
+            | Self::Mcp(_)
+            | Self::Skill(_)
             | Self::Completions(_)
             | Self::Help(_) => false,
         }

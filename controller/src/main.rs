@@ -1,5 +1,6 @@
 //! `hf2ms`: reads the command line, does the verb, ends with its exit code.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,13 +32,15 @@ async fn main() -> std::io::Result<ExitCode> {
             return Ok(failure.exit().into());
         }
     };
+    let cli = Cli::parse_from(words.words());
+    let globals = cli.globals();
     let Cli {
         command,
         env_file,
         allow_http,
         output,
         ..
-    } = Cli::parse_from(words.words());
+    } = cli;
     if allow_http {
         settings::use_plain_http(PlainHttp::Allowed);
     }
@@ -62,7 +65,7 @@ async fn main() -> std::io::Result<ExitCode> {
     settings::show_retries(&screen);
     let stop = Stop::on_signals(move || of_signals.bars().clear())?;
     let done = match read {
-        Ok(()) => run(command, &screen, &stop).await,
+        Ok(()) => run(command, globals, &screen, &stop).await,
         Err(failure) => Err(failure),
     };
     let exit = done.unwrap_or_else(|failure| {
@@ -113,7 +116,12 @@ fn read_file(command: &Command, named: Option<&Path>, screen: &Screen) -> CliRes
     Ok(())
 }
 
-async fn run(command: Command, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
+async fn run(
+    command: Command,
+    globals: Vec<OsString>,
+    screen: &Screen,
+    stop: &Stop,
+) -> CliResult<Exit> {
     match command {
         Command::Migrate(args) => verbs::migrate::run(*args, screen, stop).await,
         Command::Batch(args) => verbs::batch::run(*args, screen, stop).await,
@@ -130,6 +138,8 @@ async fn run(command: Command, screen: &Screen, stop: &Stop) -> CliResult<Exit> 
         Command::Doctor(args) => verbs::doctor::run(&args, screen, stop).await,
         Command::Probe(args) => verbs::probe::run(&args, screen, stop).await,
         Command::Demo(args) => verbs::demo::run(&args, screen, stop).await,
+        Command::Mcp(_) => verbs::mcp::run(globals, stop).await,
+        Command::Skill(_) => Ok(verbs::skill::run(screen)),
         Command::Help(args) => verbs::help::run(&args, Cli::command(), screen),
         Command::Completions(args) => verbs::completions::run(&args, Cli::command(), screen),
     }

@@ -1,0 +1,273 @@
+//! What a tool answers: the lines of JSON of a process, shortened so that an assistant can read them.
+
+use hf2ms_worker::protocol::Exit;
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde_json::{Map, Value, json};
+
+/// Lines that an answer holds at most.
+const MOST_EVENTS: usize = 200;
+/// Entries of a list that an answer holds at most.
+const MOST_ENTRIES: usize = 50;
+/// Lines that say only that the work goes on.
+const OMITTED: [&str; 5] = ["start", "progress", "streams", "workers", "retry"];
+
+/// How far a process is.
+#[derive(Debug, PartialEq)]
+pub struct StepProgress {
+    /// Bytes, or what the step counts.
+    pub done: f64,
+    /// All of them.
+    pub total: f64,
+    /// What is done.
+    pub step: String,
+}
+
+/// The lines of one process.
+#[derive(Debug, Default)]
+pub struct Answer {
+    run: Option<String>,
+    exit: Option<i32>,
+    events: Vec<Value>,
+    left_out: usize,
+    complaint: Option<String>,
+}
+
+impl Answer {
+    /// Takes one line.
+    pub fn take(&mut self, event: Value, listener: &dyn Fn(StepProgress)) {
+        if let Some(progress) = progress_of(&event) {
+            listener(progress);
+        }
+        let name = event["event"].as_str().unwrap_or_default();
+        if name == "start" {
+            self.run = event["run"].as_str().map(ToOwned::to_owned);
+        }
+        if OMITTED.contains(&name) {
+            return;
+        }
+        if self.events.len() == MOST_EVENTS {
+            self.events.remove(0);
+            self.left_out += 1;
+        }
+        self.events.push(shortened(event));
+    }
+
+    /// The process has ended with this exit code, or by a signal, and printed this as text.
+    pub fn ended(&mut self, exit: Option<i32>, printed: &str) {
+        self.exit = exit;
+        let has_said = self.events.iter().any(|event| event["event"] == "error");
+        if exit != Some(0) && !has_said && !printed.trim().is_empty() {
+            self.complaint = Some(printed.trim().to_owned());
+        }
+    }
+
+    /// So many of the first lines.
+    pub fn keep(mut self, most: usize) -> Self {
+        self.left_out += self.events.len().saturating_sub(most);
+        self.events.truncate(most);
+        self
+    }
+
+    /// The last line: each line tells all that the one before did.
+    pub fn last_only(mut self) -> Self {
+        self.events = self.events.pop().into_iter().collect();
+        self.left_out = 0;
+        self
+    }
+
+    /// The report in the status of a run that has ended.
+    ///
+    /// # Errors
+    /// There is none yet.
+    pub fn report(self) -> Result<Self, String> {
+        let status = self.events.iter().rfind(|event| event["event"] == "status");
+        let Some(status) = status else {
+            return Ok(self);
+        };
+        let report = ["report", "mirror_report"].map(|name| &status[name]);
+        let report = report.into_iter().find(|report| report.is_object());
+        match report.cloned() {
+            Some(report) => Ok(Self {
+                events: vec![report],
+                ..self
+            }),
+            None => {
+                let state = &status["record"]["state"];
+                Err(format!(
+                    "there is no report: the run is {}; ask for its status",
+                    state.as_str().unwrap_or("not known")
+                ))
+            }
+        }
+    }
+
+    /// As the protocol has it. A command that failed in part has done something: only a refusal is a failure of the tool.
+    pub fn into_result(self) -> CallToolResult {
+        let mut fields = Map::new();
+        if let Some(run) = &self.run {
+            fields.insert("run".to_owned(), json!(run));
+        }
+        if let Some(exit) = self.exit {
+            fields.insert("exit".to_owned(), json!(exit));
+            fields.insert("meaning".to_owned(), json!(meaning(exit)));
+        }
+        fields.insert("events".to_owned(), Value::Array(self.events));
+        if self.left_out > 0 {
+            fields.insert("events_left_out".to_owned(), json!(self.left_out));
+        }
+        if let Some(complaint) = self.complaint {
+            fields.insert("message".to_owned(), json!(complaint));
+        }
+        let fields = Value::Object(fields);
+        let has_failed = self.exit.is_some_and(|exit| !is_done(exit));
+        if has_failed {
+            CallToolResult::error(vec![ContentBlock::text(fields.to_string())])
+        } else {
+            CallToolResult::structured(fields)
+        }
+    }
+}
+
+fn is_done(exit: i32) -> bool {
+    [Exit::Done, Exit::Incomplete]
+        .iter()
+        .any(|done| exit == *done as i32)
+}
+
+/// What an exit code says.
+fn meaning(exit: i32) -> &'static str {
+    const CODES: [(Exit, &str); 6] = [
+        (Exit::Done, "done"),
+        (
+            Exit::Incomplete,
+            "not all is done, or not all is equal: the same call goes on",
+        ),
+        (Exit::Usage, "the arguments do not fit"),
+        (Exit::Refused, "refused: token, permission, not found, cost"),
+        (Exit::Integrity, "content is not what it should be"),
+        (Exit::Interrupted, "stopped, or not confirmed"),
+    ];
+    let known = CODES.iter().find(|(code, _)| exit == *code as i32);
+    known.map_or("unknown", |(_, words)| words)
+}
+
+/// How far the work is by this line: of a verb's own work, or of another process's.
+fn progress_of(event: &Value) -> Option<StepProgress> {
+    let numbers = match event["event"].as_str()? {
+        "progress" => event,
+        "status" => event.get("progress")?,
+        _ => return None,
+    };
+    let of = |bytes: &str, count: &str| {
+        let bytes = numbers[bytes].as_f64().filter(|bytes| *bytes > 0.0);
+        bytes.or_else(|| numbers[count].as_f64())
+    };
+    Some(StepProgress {
+        done: of("done_bytes", "done").unwrap_or_default(),
+        total: of("total_bytes", "total")?,
+        step: numbers["step"].as_str().unwrap_or("working").to_owned(),
+    })
+}
+
+/// The same with the first entries of long lists.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::Array(mut entries) => {
+            let more = entries.len().saturating_sub(MOST_ENTRIES);
+            entries.truncate(MOST_ENTRIES);
+            let mut entries: Vec<Value> = entries.into_iter().map(shortened).collect();
+            if more > 0 {
+                entries.push(json!(format!("and {more} more")));
+            }
+            Value::Array(entries)
+        }
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name, shortened(value)))
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(events: impl IntoIterator<Item = Value>) -> Answer {
+        let mut answer = Answer::default();
+        events
+            .into_iter()
+            .for_each(|event| answer.take(event, &|_| ()));
+        answer
+    }
+
+    #[test]
+    fn a_long_list_and_many_lines_are_cut_and_that_is_told() {
+        let long = json!({"event": "verified", "missing": vec!["x"; 1_000]});
+        let many = (0..300).map(|n| json!({"event": "file", "n": n}));
+        let mut answer = answer(many.chain([long]));
+        answer.ended(Some(0), "");
+        let told = answer.into_result().structured_content.unwrap();
+        assert_eq!(told["events_left_out"], 101);
+        let events = told["events"].as_array().unwrap();
+        let missing = events.last().unwrap()["missing"].as_array().unwrap();
+        assert_eq!(
+            (events.len(), missing.len()),
+            (MOST_EVENTS, MOST_ENTRIES + 1)
+        );
+        assert_eq!(missing.last().unwrap(), "and 950 more");
+    }
+
+    #[test]
+    fn only_a_refusal_is_a_failure_and_it_has_words() {
+        for (exit, failed) in [
+            (0, false),
+            (1, false),
+            (2, true),
+            (3, true),
+            (4, true),
+            (130, true),
+        ] {
+            let mut answer = answer([json!({"event": "start", "run": "01X"})]);
+            answer.ended(Some(exit), " what happened\n");
+            let result = answer.into_result();
+            assert_eq!(result.is_error, Some(failed), "{exit}");
+            let text = serde_json::to_string(&result).unwrap();
+            assert_eq!(text.contains("what happened"), exit != 0, "{text}");
+            assert!(text.contains("01X") && !text.contains("unknown"), "{text}");
+        }
+    }
+
+    #[test]
+    fn progress_is_that_of_this_or_another_process() {
+        let of = |event: Value| progress_of(&event).map(|progress| (progress.done, progress.total));
+        let bytes = json!({"event": "progress", "step": "copying", "done": 1, "total": 2, "done_bytes": 10, "total_bytes": 20});
+        assert_eq!(of(bytes.clone()), Some((10.0, 20.0)));
+        assert_eq!(
+            of(json!({"event": "status", "progress": bytes})),
+            Some((10.0, 20.0))
+        );
+        let files =
+            json!({"event": "progress", "done": 1, "total": 2, "done_bytes": 0, "total_bytes": 0});
+        assert_eq!(of(files), Some((1.0, 2.0)));
+        assert_eq!(of(json!({"event": "status", "progress": null})), None);
+        assert_eq!(of(json!({"event": "report"})), None);
+    }
+
+    #[test]
+    fn a_run_that_has_not_ended_has_no_report() {
+        let running = json!({"event": "status", "record": {"state": "running"}, "report": null});
+        assert!(
+            answer([running])
+                .report()
+                .unwrap_err()
+                .contains("is running")
+        );
+        let ended =
+            json!({"event": "status", "record": {"state": "done"}, "report": {"state": "done"}});
+        let report = answer([ended]).report().unwrap();
+        assert_eq!(report.events, [json!({"state": "done"})]);
+    }
+}

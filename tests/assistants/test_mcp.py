@@ -1,0 +1,144 @@
+"""`hf2ms mcp`, driven by the official Python client of the Model Context Protocol."""
+
+import contextlib
+import json
+
+import anyio
+import pytest
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from clients.copies import TREE, arrived, from_modelscope, make_files, up_to_hugging_face
+from programs import HF2MS, environment, until
+
+TOOLS = {"doctor", "plan", "start", "status", "report", "verify", "stop", "runs"}
+
+
+class Assistant:
+    """What a client asks for, and all that it was told."""
+
+    def __init__(self, session):
+        self.session, self.told, self.progress = session, [], []
+
+    async def call(self, tool, **arguments):
+        async def listen(done, total, message):
+            self.progress.append((done, total, message))
+
+        answer = await self.session.call_tool(tool, arguments, progress_callback=listen)
+        text = answer.content[0].text
+        self.told.append(text)
+        return answer.is_error, json.loads(text) if text.startswith("{") else text
+
+    async def done(self, tool, **arguments):
+        failed, answer = await self.call(tool, **arguments)
+        assert not failed, answer
+        return answer
+
+    async def refused(self, tool, *words, **arguments):
+        failed, answer = await self.call(tool, **arguments)
+        assert failed and all(word in str(answer) for word in words), answer
+
+
+@pytest.fixture
+def assistant(sandbox, tmp_path):
+    """Runs a coroutine with an assistant that has started `hf2ms mcp`, and returns all that it was told."""
+    hubs = {"HF_ENDPOINT": sandbox.hf, "HF_TOKEN": sandbox.hf_alice, "MODELSCOPE_ENDPOINT": sandbox.ms, "MODELSCOPE_TOKEN": sandbox.ms_alice}
+    env = environment("HOME", **hubs, HF2MS_STATE=str(tmp_path / "state"))
+
+    def run(work):
+        @contextlib.asynccontextmanager
+        async def started():
+            server = StdioServerParameters(command=str(HF2MS), args=["mcp"], env=env, cwd=tmp_path)
+            with open(tmp_path / "stderr", "w") as log:
+                async with stdio_client(server, errlog=log) as (read, write), ClientSession(read, write) as session:
+                    await session.initialize()
+                    yield Assistant(session)
+
+        async def main():
+            async with started() as assistant:
+                await work(assistant)
+            return assistant
+
+        assistant = anyio.run(main)
+        said = "".join(assistant.told) + (tmp_path / "stderr").read_text()
+        assert sandbox.hf_alice not in said and sandbox.ms_alice not in said
+        return assistant
+
+    return run
+
+
+def test_a_whole_copy_by_an_assistant(sandbox, assistant, tmp_path):
+    folder = make_files(tmp_path / "up", TREE)
+    up_to_hugging_face(sandbox, folder, "alice/by-assistant", "model")
+    route = {"source": "hf:alice/by-assistant", "destination": "ms:alice/by-assistant"}
+
+    async def work(assistant):
+        tools = (await assistant.session.list_tools()).tools
+        assert {tool.name for tool in tools} == TOOLS
+        reading = {tool.name for tool in tools if tool.annotations.read_only_hint}
+        assert reading == TOOLS - {"start", "stop"}
+        assert "event" in json.dumps(await assistant.done("doctor"))
+        planned = await assistant.done("plan", **route)
+        estimate = next(event for event in planned["events"] if event["event"] == "estimate")
+        assert estimate["to_move"] > 0 and not sandbox.counted("ms.commit")["requests"]
+        sandbox.post("/settings", hf_down=1_500_000)
+        run = (await assistant.done("start", **route))["run"]
+        status = await assistant.done("status", run=run, wait_seconds=60)
+        assert status["events"][0]["record"]["state"] == "done", status
+        assert assistant.progress and all(total > 0 for _, total, _ in assistant.progress)
+        report = (await assistant.done("report", run=run))["events"][0]
+        assert report["verification"]["equal"] == report["files"]
+        verified = await assistant.done("verify", **route, level="deep")
+        assert verified["exit"] == 0
+        assert run in json.dumps(await assistant.done("runs"))
+
+    assistant(work)
+    arrived(from_modelscope(sandbox, "alice/by-assistant", "model", tmp_path / "down"), folder)
+
+
+def test_what_does_not_fit_is_said_and_nothing_is_done(sandbox, assistant):
+    sandbox.seed("hf", "model", "alice/refused", {"path": "a.txt", "text": "a"})
+
+    async def work(assistant):
+        route = {"source": "hf:alice/refused"}
+        await assistant.refused("start", "max_delete", **route, prune=True)
+        await assistant.refused("start", "max_cost", **route, on="modal")
+        await assistant.refused("start", "no argument yes", **route, yes=True)
+        await assistant.refused("plan", "was found", source="hf:alice/absent")
+        await assistant.refused("start", "was found", source="hf:alice/absent")
+        await assistant.refused("plan", "is not a repo id", source="--env-file=x")
+        await assistant.refused("status", "no run", run="01NONE")
+        await assistant.refused("stop", "nothing was stopped", run="last", confirm=False)
+
+    assistant(work)
+    assert not sandbox.counted("ms.create")["requests"] and not sandbox.counted("ms.commit")["requests"]
+
+
+def test_a_copy_goes_on_when_the_client_ends(sandbox, assistant):
+    sandbox.seed("hf", "model", "alice/left-alone", *({"path": f"{n}.bin", "size": 300_000, "seed": n} for n in range(10)))
+    sandbox.post("/settings", hf_down=1_000_000)
+
+    async def work(assistant):
+        await assistant.done("start", source="hf:alice/left-alone")
+
+    assistant(work)
+    assert not sandbox.counted("ms.commit")["requests"], "the copy has not ended yet"
+    until(lambda: sandbox.counted("ms.commit")["requests"])
+    until(lambda: len(sandbox.stored("ms", "model", "alice/left-alone")) >= 10)
+
+
+def test_a_copy_is_stopped_and_gone_on_with(sandbox, assistant):
+    sandbox.seed("hf", "model", "alice/stopped", *({"path": f"{n}.bin", "size": 300_000, "seed": n} for n in range(10)))
+    sandbox.post("/settings", hf_down=500_000)
+
+    async def work(assistant):
+        run = (await assistant.done("start", source="hf:alice/stopped"))["run"]
+        await assistant.refused("report", "there is no report", run=run)
+        assert (await assistant.done("stop", run=run, confirm=True))["exit"] == 0
+        sandbox.post("/settings", hf_down=None)
+        run = (await assistant.done("start", source="hf:alice/stopped"))["run"]
+        status = await assistant.done("status", run=run, wait_seconds=60)
+        assert status["events"][0]["record"]["state"] == "done", status
+
+    assistant(work)
+    assert len(sandbox.stored("ms", "model", "alice/stopped")) >= 10
