@@ -11,6 +11,7 @@ pub mod model;
 pub mod play;
 pub mod price;
 pub mod rates;
+pub mod totals;
 
 use hf2ms_worker::plan::{Plan, Step};
 use schemars::JsonSchema;
