@@ -37,7 +37,6 @@ pub async fn run(
     screen: &Screen,
     stop: &Stop,
 ) -> CliResult<Vec<InventoryRow>> {
-    screen.bars().expect_repos(entries.len());
     let look = |entry| async move { stop.unless(inspector.row(entry)).await };
     let mut rows = Vec::with_capacity(entries.len());
     let mut found = stream::iter(entries).map(look).buffered(AT_ONCE);
@@ -50,9 +49,12 @@ pub async fn run(
             format!("{} {}", row.state.name(), row.detail()),
         );
         of_repo.json(&InventoryRepoEvent { row: &row });
-        screen.bars().repo_ended();
         rows.push(row);
+        if screen.has_bars() {
+            screen.bars().looked_at(rows.len(), entries.len());
+        }
     }
+    screen.bars().clear();
     Ok(rows)
 }
 

@@ -113,13 +113,13 @@ pub struct InventoryRow {
     /// The number of files of the source.
     #[serde(default)]
     pub files: Option<u64>,
-    /// Their bytes.
+    /// The bytes of all files of the source.
     #[serde(default)]
     pub bytes: Option<u64>,
     /// Files of the source in object storage (LFS).
     #[serde(default)]
     pub large_files: Option<u64>,
-    /// Their bytes.
+    /// The bytes of files of the source in object storage (LFS).
     #[serde(default)]
     pub large_bytes: Option<u64>,
     /// Who may see the source.
@@ -146,7 +146,7 @@ pub struct InventoryRow {
     /// Files that the copy has, equal by digest or by size.
     #[serde(default)]
     pub present: Option<u64>,
-    /// Those that are equal by size alone.
+    /// Files of the copy that are equal by size alone.
     #[serde(default)]
     pub by_size: Option<u64>,
     /// Files that the copy lacks.
@@ -155,7 +155,7 @@ pub struct InventoryRow {
     /// Files that differ.
     #[serde(default)]
     pub different: Option<u64>,
-    /// The first paths of those.
+    /// The paths of the first 20 files that differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub different_files: Vec<String>,
     /// Entries of the source that can't be copied.
@@ -167,16 +167,16 @@ pub struct InventoryRow {
     /// The bytes of files that are missing or differ.
     #[serde(default)]
     pub bytes_to_copy: Option<u64>,
-    /// The size of the largest of them.
+    /// The size of the largest file that is missing or differs.
     #[serde(default)]
     pub largest_to_copy: Option<u64>,
     /// Why a side can't be read, or what else has to be known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The commit at which the source stands.
+    /// The commit at which the source stands, or its first digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_head: Option<Revision>,
-    /// The commit at which the destination stands.
+    /// The commit at which the destination stands, or its first digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination_head: Option<Revision>,
 }

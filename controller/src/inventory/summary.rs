@@ -43,15 +43,15 @@ pub struct InventoryTotals {
     pub repos: u64,
     /// The number of repos in each state.
     pub counts: BTreeMap<&'static str, usize>,
-    /// Files of the sources that were listed.
+    /// Files of all sources.
     pub files: u64,
-    /// Their bytes.
+    /// The bytes of all files of all sources.
     pub bytes: u64,
     /// Bytes of files in object storage (LFS), where they are told apart.
     pub large_bytes: u64,
     /// Files that are missing or differ.
     pub files_to_copy: u64,
-    /// Their bytes.
+    /// The bytes of files that are missing or differ.
     pub bytes_to_copy: u64,
     /// What it would take to copy them.
     pub to_finish: Vec<FinishEstimate>,

@@ -74,10 +74,27 @@ fn each_copy_has_its_state_and_a_second_inventory_asks_only_where_both_sides_sta
     let lists = |world: &World| world.requests("hf.list") + world.requests("ms.list");
     assert!(world.all_requests() - lists(&world) <= 3 * 6);
     assert_eq!(world.requests("hf.tree"), 5, "what is proven is not listed");
+    let at_branch = |asked: &Value| asked["path"].as_str().unwrap().contains("/tree/main");
+    assert!(
+        !world.asked("hf", "GET").iter().any(at_branch),
+        "commits are listed"
+    );
     reset(&world);
     assert_eq!(states(&inventory()), expected);
     assert_eq!(world.all_requests() - lists(&world), 6, "one a repo");
     assert_eq!(world.requests("hf.tree") + world.requests("ms.files"), 0);
+    let more = json!([{"path": "c.bin", "size": 500_000, "seed": 3}]);
+    seed(&world, "hf", "model", "alice/sizes", &more);
+    seed(&world, "ms", "model", "alice/partial", &files());
+    let mut moved = expected;
+    moved[2][1] = "equal-by-size";
+    moved[3][1] = "partial";
+    assert_eq!(states(&inventory()), moved);
+    assert_eq!(
+        world.requests("hf.tree"),
+        2,
+        "only what has moved is listed"
+    );
 }
 
 #[test]
