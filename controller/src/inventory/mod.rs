@@ -13,6 +13,8 @@ pub mod summary;
 
 use futures_util::{StreamExt, stream};
 
+use hf2ms_worker::protocol::Exit;
+
 use self::inspect::Inspector;
 use self::repos::InventoryEntry;
 use self::row::InventoryRow;
@@ -61,6 +63,12 @@ pub async fn run(
 /// The error that ended an inventory, with how far it was.
 fn after(failure: &CliError, done: usize, all: usize) -> CliError {
     let (done, all) = (grouped(done as u64), grouped(all as u64));
+    if failure.exit() == Exit::Interrupted {
+        return CliError::new(
+            Exit::Interrupted,
+            format!("stopped: {done} of {all} repos are kept; run the same command again to go on"),
+        );
+    }
     CliError::new(
         failure.exit(),
         format!("{failure} ({done} of {all} repos are kept: run the same command again to go on)"),
@@ -91,6 +99,11 @@ pub(crate) mod tests {
         assert_eq!(
             line,
             "the token was refused: get a new one (12 of 1,000 repos are kept: run the same command again to go on)"
+        );
+        let stopped = after(&CliError::interrupted(), 12, 1_000);
+        assert_eq!(
+            stopped.to_string(),
+            "stopped: 12 of 1,000 repos are kept; run the same command again to go on"
         );
     }
 }

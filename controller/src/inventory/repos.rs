@@ -1,6 +1,6 @@
 //! Which repos an inventory is about: all that owners have at the source, and where the copy of each is to be.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -100,6 +100,7 @@ pub async fn find(args: &OwnersArgs, settings: &Settings) -> CliResult<Inventory
     for owner in &owners {
         owner.list(&args.kinds(), &map, settings, &mut all).await?;
     }
+    all.drop_repeats();
     all.warnings.extend(map.unused(&all.entries));
     all.look_at_destinations(settings).await?;
     Ok(all)
@@ -324,6 +325,23 @@ impl InventoryEntries {
             listed: None,
         });
         Ok(())
+    }
+
+    /// Keeps each source once, and warns of sources that have the same destination: a batch would refuse them.
+    fn drop_repeats(&mut self) {
+        let mut sources = HashSet::new();
+        self.entries
+            .retain(|entry| sources.insert(entry.source.web_url()));
+        let mut by_destination: HashMap<String, &InventoryEntry> = HashMap::new();
+        for entry in &self.entries {
+            let first = by_destination.insert(entry.destination.web_url(), entry);
+            if let Some(first) = first {
+                let (a, b, to) = (&first.source.id, &entry.source.id, &entry.destination.id);
+                self.warnings.push(format!(
+                    "{a} and {b} have the same destination, {to}: name another for one of them, with --map"
+                ));
+            }
+        }
     }
 
     /// Lists what the owners of the destinations have, once for each owner and kind: Hugging Face tells so where each repo stands.

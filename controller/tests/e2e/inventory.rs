@@ -270,7 +270,7 @@ fn the_list_that_is_written_is_what_batch_takes() {
         "--map",
         "map.txt",
     ];
-    let inventory = |more: &[&str]| world.run(&[&against, more].concat());
+    let inventory = |more: &[&str]| world.run(&[&against[..], more].concat());
     let ran = inventory(&["--only", "none", "--write", "repos.txt", "--format", "csv"]);
     ended(&ran, 1);
     let expected = "\
@@ -296,6 +296,19 @@ hf:datasets/alice/one ms:datasets/acme/one  # none: 700.01 kB to copy
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(document["totals"]["counts"]["equal"], 2);
     assert_eq!(document["repos"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn an_owner_that_is_named_twice_is_looked_at_once_and_shared_destinations_are_said() {
+    let world = World::new();
+    for id in ["alice/same", "bob/same"] {
+        seed(&world, "hf", "model", id, &files());
+    }
+    let ran = world.run(&["inventory", "alice", "bob", "hf:alice", "--against", "acme"]);
+    ended(&ran, 1);
+    assert!(ran.stdout.contains("\n2 repos: 2 none; "), "{}", ran.stdout);
+    let warning = "warning: alice/same and bob/same have the same destination, acme/same: ";
+    assert!(ran.stderr.contains(warning), "{}", ran.stderr);
 }
 
 #[test]
