@@ -74,6 +74,7 @@ Examples:
   hf2ms mirror hf:org/name https://gitlab.example/group/name.git
                                                   with branches, tags, history and every LFS object
   hf2ms verify hf:org/name ms:me/name             compare both sides, file by file
+  hf2ms inventory org --against ms:me             all that org has, and how each copy stands
   hf2ms probe                                     hold the live hubs against what is believed of them
   hf2ms demo                                      see it work, without any account
   hf2ms mcp                                       tools for a coding assistant
@@ -155,6 +156,7 @@ pub enum Command {
     Mirror(Box<verbs::mirror::Args>),
     Plan(Box<verbs::plan::Args>),
     Verify(verbs::verify::Args),
+    Inventory(Box<verbs::inventory::Args>),
     Runs(verbs::runs::Args),
     Status(verbs::status::Args),
     Attach(verbs::attach::Args),
@@ -204,6 +206,7 @@ impl Command {
             Self::Mirror(_) => "mirror",
             Self::Plan(_) => "plan",
             Self::Verify(_) => "verify",
+            Self::Inventory(_) => "inventory",
             Self::Runs(_) => "runs",
             Self::Status(_) => "status",
             Self::Attach(_) => "attach",
@@ -239,6 +242,7 @@ impl Command {
             Self::Batch(args) => args.json,
             Self::Mirror(args) => args.json,
             Self::Verify(args) => args.json,
+            Self::Inventory(args) => args.json,
             Self::Runs(args) => args.json,
             Self::Status(args) => args.json,
             Self::Attach(args) => args.json,

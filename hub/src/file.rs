@@ -58,6 +58,8 @@ pub struct Listing {
     pub refused: Vec<Refused>,
     /// The commit that was listed, where the hub tells it.
     pub commit: Option<Revision>,
+    /// The first digits of the commit that was listed, where each answer of the listing told the same ones and no more.
+    pub commit_prefix: Option<String>,
 }
 
 impl Listing {

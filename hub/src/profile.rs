@@ -44,6 +44,8 @@ pub struct Profile {
     pub app: Option<&'static str>,
     /// The ways in which blobs travel, apart from Git.
     pub transports: &'static [BlobTransport],
+    /// The bytes of private repos that an account may have, by its plan; empty where the hub publishes no such limit.
+    pub private_storage: &'static [(&'static str, u64)],
     /// What the hub does that others don't.
     pub abilities: Abilities,
 }

@@ -86,9 +86,9 @@ def test_a_controllers_room_imports_only_from_below(lint):
 
 
 def test_the_controller_has_few_rooms(lint):
-    files = {f"controller/src/room{number}.rs": "" for number in range(19)}
-    assert any("19 rooms, at most 18" in breach for breach in lint("imports", files))
-    assert len(CONTROLLER_ROOMS) == len(set(CONTROLLER_ROOMS)) <= 18
+    files = {f"controller/src/room{number}.rs": "" for number in range(21)}
+    assert any("21 rooms, at most 20" in breach for breach in lint("imports", files))
+    assert len(CONTROLLER_ROOMS) == len(set(CONTROLLER_ROOMS)) <= 20
 
 
 @pytest.mark.parametrize("kind", ["struct", "enum", "trait"])

@@ -146,6 +146,14 @@ impl WorkerArgs {
         }
     }
 
+    /// The options of this engine that nobody has set.
+    pub fn by_default(on: EngineKind) -> Self {
+        Self {
+            on,
+            ..Self::default()
+        }
+    }
+
     /// The same with this way of verifying.
     pub fn verifying(self, verify: VerifyLevel) -> Self {
         Self { verify, ..self }

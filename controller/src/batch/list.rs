@@ -7,7 +7,7 @@ use std::path::Path;
 
 use hf2ms_hub::path::escape;
 use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_repos};
-use hf2ms_worker::repo_ref::DestinationRef;
+use hf2ms_worker::repo_ref::{DestinationRef, HubSites, RepoRef};
 
 use crate::args::route::{Route, RouteArgs};
 use crate::revisions::survey::check_names_no_revision;
@@ -66,6 +66,31 @@ impl SourceLine {
             destination: None,
         }
     }
+}
+
+/// The sources and destinations that a list names, for verbs that find the repos in another way.
+///
+/// # Errors
+/// A line is wrong, with its file and number.
+pub fn named_pairs(
+    lines: Vec<Line>,
+    settings: &Settings,
+) -> CliResult<Vec<(RepoRef, DestinationRef)>> {
+    let pair = |line: Line| {
+        let SourceLine {
+            origin,
+            source,
+            destination,
+        } = line?;
+        let wrong = |bad| at(&origin, &CliError::from(bad));
+        let source = RepoRef::parse(&source, HubSites::read(settings)).map_err(wrong)?;
+        let destination = match destination {
+            Some(text) => DestinationRef::parse(&text, settings).map_err(wrong)?,
+            None => DestinationRef::default(),
+        };
+        Ok((source, destination))
+    };
+    all_or_first(lines.into_iter().map(pair).collect())
 }
 
 /// One line of a list, or why it is wrong.
@@ -176,7 +201,7 @@ pub async fn of_owner(
             owned
                 .repos
                 .iter()
-                .map(|id| Ok(SourceLine::plain(&source(at.hub, *kind, id)))),
+                .map(|owned| Ok(SourceLine::plain(&source(at.hub, *kind, &owned.id)))),
         );
         refused.extend(owned.refused);
     }
@@ -195,7 +220,7 @@ pub async fn of_owner(
 }
 
 /// The source of a repo of a known hub and kind.
-fn source(hub: Hub, kind: RepoKind, id: &RepoId) -> String {
+pub fn source(hub: Hub, kind: RepoKind, id: &RepoId) -> String {
     format!("{}:{kind}s/{id}", hub.profile().prefix)
 }
 

@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod permission;
 pub mod plan;
 pub mod preview;
+pub mod proofs;
 pub mod request;
 pub mod run;
 pub mod stored;

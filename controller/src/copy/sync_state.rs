@@ -97,20 +97,61 @@ impl SyncState {
     }
 }
 
+/// A commit of the source and one of the destination that a run has compared and found equal, file by file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvenCopy {
+    /// The source's commit.
+    pub source: Revision,
+    /// The destination's commit.
+    pub destination: Revision,
+    /// The source's files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// The verified states of one destination, the newest first.
 pub struct SyncStates(Vec<(SyncState, String)>);
 
 impl SyncStates {
     /// Reads them all.
     pub fn of(runs: &Runs, destination: &RepoAt) -> Self {
-        let done = runs
-            .list()
-            .into_iter()
+        Self::among(runs, runs.list().into_iter(), destination)
+    }
+
+    /// Reads those of the runs with these records.
+    pub fn among(
+        runs: &Runs,
+        records: impl Iterator<Item = RunRecord>,
+        destination: &RepoAt,
+    ) -> Self {
+        let done = records
             .filter(|run| run.state == State::Done && run.destination.is_same_repo(destination));
         Self(
             done.filter_map(|run: RunRecord| Some((runs.read(&run.id, FILE)?, run.id)))
                 .collect(),
         )
+    }
+
+    /// The copies of all files of `source` to the main branch that were verified, the newest first.
+    pub fn whole_copies(&self, source: &RepoAt, runs: &Runs) -> Vec<ProvenCopy> {
+        let whole = self.0.iter().filter(|(state, _)| {
+            let main = Revision::main_of(state.destination.hub);
+            state.source.is_same_repo(source)
+                && state.filter == Filter::default()
+                && state.destination.revision == main
+        });
+        let proven = whole.filter_map(|(state, run)| {
+            let report: Report = runs.read(run, "report.json")?;
+            let is_good = report.verification.as_ref()?.is_good();
+            is_good.then(|| ProvenCopy {
+                source: state.source.revision.clone(),
+                destination: state.head.clone(),
+                files: report.tally.files,
+                bytes: report.tally.bytes,
+            })
+        });
+        proven.collect()
     }
 
     /// The report of the newest run that verified this state.

@@ -12,6 +12,7 @@ pub mod play;
 pub mod price;
 pub mod rates;
 mod run_rates;
+pub mod totals;
 
 use hf2ms_worker::plan::{Plan, Step};
 use schemars::JsonSchema;

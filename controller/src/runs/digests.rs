@@ -7,24 +7,27 @@ use hf2ms_hub::{Digest, GitSha1, RepoAt, RepoPath, Sha256};
 use hf2ms_worker::plan::{DigestCache, Plan, PlannedFile, Step};
 use hf2ms_worker::protocol::{Receipt, Stored};
 
-use crate::runs::{RunDir, Runs};
+use crate::runs::{RunDir, RunRecord, Runs};
 use crate::ui::errors::CliResult;
 
 const FILE: &str = "known.json";
 
 /// The digests that the newest run between these repos had at its end.
 pub fn load(runs: &Runs, source: &RepoAt, destination: &RepoAt) -> DigestCache {
-    let same = |a: &RepoAt, b: &RepoAt| {
-        (a.hub, &a.endpoint, a.kind, &a.id) == (b.hub, &b.endpoint, b.kind, &b.id)
-    };
-    let earlier = runs
-        .list()
-        .into_iter()
-        .filter(|run| same(&run.source, source) && same(&run.destination, destination));
-    earlier
-        .filter_map(|run| runs.read(&run.id, FILE))
-        .next()
-        .unwrap_or_default()
+    load_among(runs, runs.list().into_iter(), source, destination)
+}
+
+/// The same of the runs with these records, the newest first.
+pub fn load_among(
+    runs: &Runs,
+    records: impl Iterator<Item = RunRecord>,
+    source: &RepoAt,
+    destination: &RepoAt,
+) -> DigestCache {
+    let earlier = records
+        .filter(|run| run.source.is_same_repo(source) && run.destination.is_same_repo(destination));
+    let mut known = earlier.filter_map(|run| runs.read(&run.id, FILE));
+    known.next().unwrap_or_default()
 }
 
 /// Keeps what this run knows: of files that stood there already, of those its receipts name, and what was known before it.

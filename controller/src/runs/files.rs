@@ -33,7 +33,7 @@ pub fn write_aside(
 }
 
 /// Options for files that only this user can read: they name private repos.
-pub(super) fn private() -> OpenOptions {
+pub fn private() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = OpenOptions::new();
     options.mode(0o600);

@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
 pub use self::dir::RunDir;
-pub use self::files::{create_private, write_aside};
+pub use self::files::{create_private, private, write_aside};
 use self::locks::{check_free, is_held, lock_destination, lock_name};
 use self::read::{journal, record};
 pub use self::record::{JournalEntry, NewRun, RunRecord, RunVerb, State};

@@ -34,6 +34,8 @@ struct State {
     ended: Snapshot,
     /// Repos that have ended, and all of them.
     repos: Option<(usize, usize)>,
+    /// Repos that were looked at, and all of them, where nothing of them moves.
+    looked_at: Option<(usize, usize)>,
     /// The lines that stand on the terminal; the cursor is behind the last one.
     drawn: Vec<String>,
     last: Option<Instant>,
@@ -89,10 +91,20 @@ impl Bars {
         state.redraw();
     }
 
+    /// Draws how many repos were looked at, of so many.
+    pub fn looked_at(&self, count: usize, of: usize) {
+        let mut state = self.state();
+        state.looked_at = Some((count, of));
+        if state.last.is_none_or(|last| last.elapsed() >= DRAW_EVERY) {
+            state.redraw();
+        }
+    }
+
     /// Takes all bars away.
     pub fn clear(&self) {
         let mut state = self.state();
         state.runs.clear();
+        state.looked_at = None;
         state.redraw();
     }
 
@@ -176,6 +188,9 @@ impl State {
         if is_one_of_many && !lines.is_empty() {
             lines.push(self.total().bar(&self.heading(), room));
         }
+        if let Some((count, of)) = self.looked_at {
+            lines.push(format!("looked at {count}/{of} repos"));
+        }
         lines
     }
 
@@ -220,6 +235,14 @@ mod tests {
             counted: true,
             ..Snapshot::default()
         }
+    }
+
+    #[test]
+    fn repos_that_are_looked_at_are_counted() {
+        let mut state = State::default();
+        assert!(state.lines(24, 80).is_empty());
+        state.looked_at = Some((12, 1_000));
+        assert_eq!(state.lines(24, 80), ["looked at 12/1000 repos"]);
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl Table {
 }
 
 impl Column {
-    fn title(self) -> &'static str {
+    /// Its title.
+    pub fn title(self) -> &'static str {
         match self {
             Self::Text(title) | Self::Number(title) => title,
         }

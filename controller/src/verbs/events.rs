@@ -11,6 +11,7 @@ use crate::copy::preview::PlannedEvent;
 use crate::copy::run::CreatedEvent;
 use crate::engine::remote::SubmittedEvent;
 use crate::estimate::EstimateEvent;
+use crate::inventory::summary::{InventoryEvent, InventoryRepoEvent};
 use crate::mirror::remote::PullMirrorEvent;
 use crate::mirror::report::MirrorReportEvent;
 use crate::mirror::run::MirrorPlannedEvent;
@@ -81,6 +82,8 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<BatchStatusEvent<'static>>(generator, "batch_status"),
         of::<BatchEvent<'static>>(generator, "batch"),
         of::<VerifiedEvent<'static>>(generator, "verified"),
+        of::<InventoryRepoEvent<'static>>(generator, "inventory_repo"),
+        of::<InventoryEvent<'static>>(generator, "inventory"),
         of::<MirrorPlannedEvent<'static>>(generator, "mirror_planned"),
         of::<ScannedEvent>(generator, "scanned"),
         of::<LackingEvent<'static>>(generator, "lacking"),
@@ -132,7 +135,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 40);
+        assert_eq!(events.len(), 42);
         for event in events {
             let name = event["$ref"]
                 .as_str()

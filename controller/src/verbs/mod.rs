@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod events;
 pub mod help;
+pub mod inventory;
 pub mod login;
 pub mod logs;
 pub mod mcp;

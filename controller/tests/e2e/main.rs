@@ -20,6 +20,7 @@ mod estimate;
 mod events;
 mod git;
 mod image;
+mod inventory;
 mod kubernetes;
 mod migrate;
 mod modal;

@@ -32,6 +32,7 @@ pub(crate) const PROFILE: Profile = Profile {
     credentials: |token| Credentials::basic(PROFILE.git_user, token),
     app: None,
     transports: &[BlobTransport::Http],
+    private_storage: &[],
     abilities: Abilities {
         tells_commits: true,
         lists_git_ids: false,

@@ -1,6 +1,6 @@
 //! TLS: rustls with ring, the roots of Mozilla inside and the system's beside them (corporate proxies).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rustls::pki_types::CertificateDer;
@@ -12,8 +12,20 @@ use crate::error::{Error, Kind, Result};
 /// The variable with certificate authorities in PEM, for a process that can't read the files of whoever starts it.
 pub const AUTHORITIES: &str = "HF2MS_CA_CERTIFICATES";
 
-/// The client's TLS settings.
+/// The client's TLS settings. They are made once a process: to read the system's roots takes longer than most requests, and a command about
+/// a thousand repos has a client for each.
 pub(crate) fn config() -> Result<ClientConfig> {
+    static MADE: OnceLock<ClientConfig> = OnceLock::new();
+    match MADE.get() {
+        Some(config) => Ok(config.clone()),
+        None => {
+            let config = made()?;
+            Ok(MADE.get_or_init(|| config).clone())
+        }
+    }
+}
+
+fn made() -> Result<ClientConfig> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };

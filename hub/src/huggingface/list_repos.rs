@@ -1,36 +1,105 @@
-//! What an owner has: pages of repos of one kind. Facts: huggingface_hub 2.4.0, `hf_api.py` (`list_models`, `list_datasets`),
-//! `utils/_pagination.py`.
+//! What an owner has: pages of repos of one kind. Facts: huggingface_hub 2.4.0, `hf_api.py` (`list_models`, `list_datasets`,
+//! `list_spaces`, and the `Expand..Property_T` of each), `utils/_pagination.py`.
 
 use std::collections::HashSet;
 
+use reqwest::Url;
 use serde::Deserialize;
 
 use super::HuggingFaceRepo;
 use super::api::{address, escaped};
 use super::tree::next_page;
+use super::wire::Gated;
 use crate::http::Request;
-use crate::path::escape;
-use crate::{Error, Kind, OwnerRepos, Refused, Result};
+use crate::list_repos::seconds_of;
+use crate::{
+    Error, Gate, Kind, OwnedRepo, OwnerRepos, RepoId, RepoKind, Result, Revision, Visibility,
+};
 
-/// A page has a thousand repos at most, each with its tags.
+/// A page has a thousand repos at most, each with its tags where a mirror does not know `expand`.
 const LONGEST_PAGE: u64 = 64 << 20;
 const MOST_PAGES: usize = 1_000;
 
+/// Properties that a listing tells of repos of every kind when it is asked to.
+const OF_ALL: [&str; 5] = ["sha", "lastModified", "private", "likes", "usedStorage"];
+/// Those of models and datasets only.
+const OF_FILES: [&str; 2] = ["gated", "downloads"];
+
 /// A repo in a listing. Other keys say more.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Entry {
     id: String,
+    sha: Option<String>,
+    last_modified: Option<String>,
+    private: Option<bool>,
+    gated: Option<Gated>,
+    likes: Option<u64>,
+    downloads: Option<u64>,
+    used_storage: Option<u64>,
+}
+
+impl Entry {
+    fn told(self, kind: RepoKind, id: RepoId) -> OwnedRepo {
+        let visibility = |private| match private {
+            true => Visibility::Private,
+            false => Visibility::Public,
+        };
+        let gate = match &self.gated {
+            Some(gated) if gated.is_closed() => Gate::Gated(gated.mode()),
+            None if kind != RepoKind::Space => Gate::Untold,
+            _ => Gate::Open,
+        };
+        let head = self.sha.and_then(|sha| sha.parse().ok());
+        OwnedRepo {
+            id,
+            visibility: self.private.map(visibility),
+            gate,
+            last_modified: self.last_modified.as_deref().and_then(seconds_of),
+            head: head.filter(Revision::is_commit),
+            likes: self.likes,
+            downloads: self.downloads,
+            used_storage: self.used_storage,
+        }
+    }
 }
 
 /// Every repo of this repo's kind and owner that the token may see.
 pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<OwnerRepos> {
+    match pages(repo, first_page(repo, Detail::Expanded)?).await {
+        // A mirror may refuse properties that it does not know.
+        Err(error) if error.kind() == Kind::Invalid => {
+            pages(repo, first_page(repo, Detail::Usual)?).await
+        }
+        listed => listed,
+    }
+}
+
+/// How much is asked of each repo.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Expanded,
+    Usual,
+}
+
+fn first_page(repo: &HuggingFaceRepo, detail: Detail) -> Result<Url> {
     let author = escaped(repo.at.id.owner());
-    let (mut owned, mut visited) = (OwnerRepos::default(), HashSet::new());
-    let mut next = Some(address(&format!(
-        "{}/api/{}?author={author}",
+    let of_files = OF_FILES.iter().filter(|_| repo.at.kind != RepoKind::Space);
+    let names = OF_ALL.iter().chain(of_files);
+    let expand: String = names
+        .filter(|_| detail == Detail::Expanded)
+        .map(|name| format!("&expand={name}"))
+        .collect();
+    address(&format!(
+        "{}/api/{}?author={author}{expand}",
         repo.base,
         repo.kinds()
-    ))?);
+    ))
+}
+
+async fn pages(repo: &HuggingFaceRepo, first: Url) -> Result<OwnerRepos> {
+    let (mut owned, mut visited) = (OwnerRepos::default(), HashSet::new());
+    let mut next = Some(first);
     while let Some(url) = next {
         if !visited.insert(url.clone()) || visited.len() > MOST_PAGES {
             return Err(Error::new(
@@ -42,38 +111,19 @@ pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<OwnerRepos> {
             .ask::<Vec<Entry>>(LONGEST_PAGE, || Request::get(url.clone()))
             .await?;
         next = next_page(&page, &repo.http)?;
-        page.value
-            .into_iter()
-            .for_each(|entry| check_entry(entry, repo.at.id.owner(), &mut owned));
+        for mut entry in page.value {
+            let id = std::mem::take(&mut entry.id);
+            owned.add(&id, repo.at.id.owner(), |id| entry.told(repo.at.kind, id));
+        }
     }
-    owned.repos.sort();
-    owned.repos.dedup();
-    Ok(owned)
-}
-
-/// A repo that is whose it should be; anything else is not copied, and said.
-fn check_entry(entry: Entry, owner: &str, owned: &mut OwnerRepos) {
-    match entry.id.parse::<crate::RepoId>() {
-        Ok(id) if id.owner().eq_ignore_ascii_case(owner) => owned.repos.push(id),
-        Ok(_) => owned
-            .refused
-            .push(refused(&entry.id, format!("it is not {owner}'s"))),
-        Err(error) => owned.refused.push(refused(&entry.id, error.to_string())),
-    }
-}
-
-fn refused(id: &str, reason: String) -> Refused {
-    Refused {
-        path: escape(id).chars().take(200).collect(),
-        reason,
-    }
+    Ok(owned.whole())
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::testing::{TOKEN, repo};
+    use super::super::testing::{COMMIT, TOKEN, repo};
     use super::*;
     use crate::http::testing::{Reply, Server};
 
@@ -81,6 +131,43 @@ mod tests {
         ids.iter()
             .map(|id| json!({"id": id, "private": false, "tags": ["x"]}))
             .collect()
+    }
+
+    const EXPANDED: &str = "&expand=sha&expand=lastModified&expand=private&expand=likes&expand=usedStorage&expand=gated&expand=downloads";
+
+    #[tokio::test]
+    async fn a_listing_tells_the_head_and_more_of_each_repo() {
+        let told = json!([
+            {"id": "org/a", "sha": COMMIT, "lastModified": "2026-11-20T09:40:00.000Z", "private": true, "gated": "auto", "likes": 3,
+             "downloads": 70, "usedStorage": 9},
+            {"id": "org/b", "sha": null, "gated": false},
+        ]);
+        let server = Server::scripted([Reply::json(&told)]).await;
+        let owned = list(&repo(&server)).await.unwrap().repos;
+        let first = OwnedRepo {
+            id: "org/a".parse().unwrap(),
+            visibility: Some(Visibility::Private),
+            gate: Gate::Gated(crate::GateMode::Auto),
+            last_modified: Some(1_795_167_600),
+            head: Some(COMMIT.parse().unwrap()),
+            likes: Some(3),
+            downloads: Some(70),
+            used_storage: Some(9),
+        };
+        let second = OwnedRepo {
+            gate: Gate::Open,
+            ..OwnedRepo::named("org/b".parse().unwrap())
+        };
+        assert_eq!(owned, [first, second]);
+    }
+
+    #[tokio::test]
+    async fn a_mirror_that_refuses_properties_is_asked_without_them() {
+        let refusal = Reply::new(400, &[], "{\"error\":\"Invalid option: expected one of\"}");
+        let server = Server::scripted([refusal, Reply::json(&entries(&["org/a"]))]).await;
+        let owned = list(&repo(&server)).await.unwrap();
+        assert_eq!(owned.repos.len(), 1);
+        assert_eq!(server.lines()[1], "GET /api/datasets?author=org");
     }
 
     #[tokio::test]
@@ -96,13 +183,16 @@ mod tests {
             owned
                 .repos
                 .iter()
-                .map(crate::RepoId::as_str)
+                .map(|owned| owned.id.as_str())
                 .collect::<Vec<_>>(),
             ["Org/a", "org/b", "org/c"]
         );
         assert_eq!(
             server.lines(),
-            ["GET /api/datasets?author=org", "GET /api/datasets?cursor=2"]
+            [
+                format!("GET /api/datasets?author=org{EXPANDED}"),
+                "GET /api/datasets?cursor=2".to_owned()
+            ]
         );
         assert_eq!(
             server.seen()[1].header("authorization"),
@@ -131,7 +221,7 @@ mod tests {
     async fn pages_that_go_round_or_elsewhere_stop() {
         let other = Server::scripted([]).await;
         for link in [
-            "</api/datasets?author=org>; rel=\"next\"".to_owned(),
+            format!("</api/datasets?author=org{EXPANDED}>; rel=\"next\""),
             format!("<{}x>; rel=\"next\"", other.url()),
         ] {
             let server =

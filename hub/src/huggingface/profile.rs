@@ -52,6 +52,8 @@ pub(crate) const PROFILE: Profile = Profile {
     credentials,
     app: Some("space"),
     transports: &[BlobTransport::Http, BlobTransport::Xet],
+    // As its pricing page said when it was recorded.
+    private_storage: &[("free", 100_000_000_000), ("PRO", 1_000_000_000_000)],
     abilities: Abilities {
         tells_commits: true,
         lists_git_ids: true,

@@ -16,9 +16,20 @@ pub(super) struct RepoEntries {
     listing: Listing,
     /// Files whose digest is not told: theirs stands for none yet.
     unhashed: Vec<Listed>,
+    /// The first digits of the commit, once an answer has come; none where answers differ or do not tell them.
+    commit_prefix: Option<Option<String>>,
 }
 
 impl RepoEntries {
+    /// Takes the first digits of the commit that an answer lists. Answers that differ are of different commits.
+    pub(super) fn take_prefix(&mut self, prefix: Option<String>) {
+        let same = self
+            .commit_prefix
+            .take()
+            .is_none_or(|known| known == prefix);
+        self.commit_prefix = Some(prefix.filter(|_| same));
+    }
+
     /// Takes the entries that were listed below `root` (empty: the top); returns the folders among them.
     ///
     /// # Errors
@@ -77,7 +88,11 @@ impl RepoEntries {
 
     /// What was gathered, and the files that are still to be hashed.
     pub(super) fn into_parts(self) -> (Listing, Vec<Listed>) {
-        (self.listing, self.unhashed)
+        let listing = Listing {
+            commit_prefix: self.commit_prefix.flatten(),
+            ..self.listing
+        };
+        (listing, self.unhashed)
     }
 
     /// Takes one entry; returns its path if it is a folder that may be looked into.

@@ -5,9 +5,10 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::ModelScopeRepo;
+use super::repo::{gate_of, said_visibility};
 use crate::http::Request;
-use crate::path::escape;
-use crate::{Error, Kind, OwnerRepos, Refused, RepoKind, Result};
+use crate::list_repos::seconds_of;
+use crate::{Error, Kind, OwnedRepo, OwnerRepos, RepoKind, Result};
 
 /// Repos a page; what the hub gives at most is not published, so a shorter page does not mean the last one.
 const PAGE: usize = 50;
@@ -42,12 +43,10 @@ impl ModelScopeRepo {
                 page => entries(page?)?,
             };
             if page.is_empty() {
-                owned.repos.sort();
-                owned.repos.dedup();
-                return Ok(owned);
+                return Ok(owned.whole());
             }
             page.iter()
-                .for_each(|entry| check_entry(entry, self.at.id.owner(), &mut owned));
+                .for_each(|entry| add_entry(entry, self.at.id.owner(), &mut owned));
         }
         Err(Error::new(Kind::Refused, "the listing never ends"))
     }
@@ -90,9 +89,10 @@ fn entries(data: Value) -> Result<Vec<Value>> {
     }
 }
 
-/// A repo that is whose it should be; anything else is not copied, and said.
-fn check_entry(entry: &Value, owner: &str, owned: &mut OwnerRepos) {
+/// Adds a repo with what the list tells of it. Names of fields: `api.py`, `_repo_info_from_payload`; `LastUpdatedTime` is in seconds.
+fn add_entry(entry: &Value, owner: &str, owned: &mut OwnerRepos) {
     let text = |names: &[&str]| names.iter().find_map(|name| entry.get(*name)?.as_str());
+    let number = |names: [&str; 2]| names.iter().find_map(|name| entry.get(*name)?.as_u64());
     let whole = text(&["id"])
         .filter(|id| id.contains('/'))
         .map(ToOwned::to_owned);
@@ -103,16 +103,17 @@ fn check_entry(entry: &Value, owner: &str, owned: &mut OwnerRepos) {
             text(&["Name", "name"]).unwrap_or("")
         )
     };
-    let id = whole.unwrap_or_else(parts);
-    let refused = |reason: String| Refused {
-        path: escape(&id).chars().take(200).collect(),
-        reason,
-    };
-    match id.parse::<crate::RepoId>() {
-        Ok(id) if id.owner().eq_ignore_ascii_case(owner) => owned.repos.push(id),
-        Ok(_) => owned.refused.push(refused(format!("it is not {owner}'s"))),
-        Err(error) => owned.refused.push(refused(error.to_string())),
-    }
+    let changed = text(&["last_modified", "LastModified", "updated_at", "UpdatedAt"]);
+    owned.add(&whole.unwrap_or_else(parts), owner, |id| OwnedRepo {
+        visibility: said_visibility(entry),
+        gate: gate_of(entry),
+        last_modified: changed
+            .and_then(seconds_of)
+            .or_else(|| number(["LastUpdatedTime", "last_updated_time"])),
+        likes: number(["likes", "Likes"]),
+        downloads: number(["downloads", "Downloads"]),
+        ..OwnedRepo::named(id)
+    });
 }
 
 #[cfg(test)]
@@ -124,7 +125,7 @@ mod tests {
     use crate::http::testing::Server;
 
     fn names(owned: &OwnerRepos) -> Vec<&str> {
-        owned.repos.iter().map(crate::RepoId::as_str).collect()
+        owned.repos.iter().map(|owned| owned.id.as_str()).collect()
     }
 
     #[tokio::test]
@@ -166,6 +167,28 @@ mod tests {
             server.lines()[0],
             "GET /api/v1/datasets?owner=org&PageNumber=1&PageSize=50"
         );
+    }
+
+    #[tokio::test]
+    async fn either_surface_tells_who_may_see_a_repo_and_when_it_was_changed() {
+        let newer = json!({"id": "org/a", "private": true, "gated": true, "likes": 2, "downloads": 5, "last_modified": "2026-11-20T09:40:00.000Z"});
+        let older = json!({"Namespace": "org", "Name": "a", "Visibility": 1, "ProtectedMode": 1, "Likes": 2, "Downloads": 5, "LastUpdatedTime": 1_795_167_600});
+        for (kind, page) in [
+            (RepoKind::Model, json!({"models": [newer]})),
+            (RepoKind::Dataset, json!([older])),
+        ] {
+            let server = Server::scripted([good(page), good(json!([]))]).await;
+            let owned = repo(&server, kind).list_repos().await.unwrap();
+            let expected = OwnedRepo {
+                visibility: Some(crate::Visibility::Private),
+                gate: crate::Gate::Gated(crate::GateMode::Manual),
+                last_modified: Some(1_795_167_600),
+                likes: Some(2),
+                downloads: Some(5),
+                ..OwnedRepo::named("org/a".parse().unwrap())
+            };
+            assert_eq!(owned.repos, [expected], "{kind}");
+        }
     }
 
     #[tokio::test]

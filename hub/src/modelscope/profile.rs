@@ -43,6 +43,7 @@ pub(crate) const PROFILE: Profile = Profile {
     credentials,
     app: Some("studio"),
     transports: &[BlobTransport::Http],
+    private_storage: &[],
     abilities: Abilities {
         tells_commits: false,
         lists_git_ids: false,

@@ -78,9 +78,10 @@ impl ModelScopeRepo {
     async fn read_level(&self, roots: Vec<String>, tree: &mut RepoEntries) -> Result<Vec<String>> {
         let mut cut = Vec::new();
         let mut answers = self.each(roots, Depth::Whole);
-        while let Some((root, entries)) = answers.try_next().await? {
-            let is_cut = entries.len() >= CUT_AT;
-            tree.add(&root, entries)?;
+        while let Some((root, answer)) = answers.try_next().await? {
+            let is_cut = answer.entries.len() >= CUT_AT;
+            tree.take_prefix(answer.commit_prefix);
+            tree.add(&root, answer.entries)?;
             if is_cut {
                 cut.push(root);
             }
@@ -92,11 +93,12 @@ impl ModelScopeRepo {
     async fn split(&self, cut: Vec<String>, tree: &mut RepoEntries) -> Result<Vec<String>> {
         let mut children = Vec::new();
         let mut answers = self.each(cut, Depth::OneLevel);
-        while let Some((root, entries)) = answers.try_next().await? {
-            if entries.len() >= CUT_AT {
+        while let Some((root, answer)) = answers.try_next().await? {
+            if answer.entries.len() >= CUT_AT {
                 return Err(too_many_in(&root));
             }
-            children.extend(tree.add(&root, entries)?);
+            tree.take_prefix(answer.commit_prefix);
+            children.extend(tree.add(&root, answer.entries)?);
         }
         Ok(children)
     }
@@ -106,7 +108,7 @@ impl ModelScopeRepo {
         &self,
         roots: Vec<String>,
         depth: Depth,
-    ) -> stream::BoxStream<'_, Result<(String, Vec<Value>)>> {
+    ) -> stream::BoxStream<'_, Result<(String, Entries)>> {
         let ask = move |root: String| async move {
             let recursive = if depth == Depth::Whole {
                 "True"
@@ -117,7 +119,7 @@ impl ModelScopeRepo {
             if !root.is_empty() {
                 query.push(("Root", root.clone()));
             }
-            Ok((root, self.entries("files", &query).await?.entries))
+            Ok((root, self.entries("files", &query).await?))
         };
         stream::iter(roots)
             .map(ask)
@@ -130,7 +132,12 @@ impl ModelScopeRepo {
     /// beyond the end may be answered with an error.
     async fn read_pages(&self) -> Result<RepoEntries> {
         let mut tree = RepoEntries::default();
-        let Entries { entries, total } = self.page(1).await?;
+        let Entries {
+            entries,
+            total,
+            commit_prefix,
+        } = self.page(1).await?;
+        tree.take_prefix(commit_prefix);
         let full = entries.len();
         let mut is_full = tree.add_page(entries, PAGE)?;
         let mut whole = !is_full && is_all(&tree, total, full);
@@ -151,9 +158,13 @@ impl ModelScopeRepo {
                 }
                 page => page?,
             };
-            let entries = page.ok_or_else(too_many_pages)?.entries;
-            let count = entries.len();
-            is_full = tree.add_page(entries, full)?;
+            let page = page.ok_or_else(too_many_pages)?;
+            let count = page.entries.len();
+            // A page beyond the end may be an answer without a list.
+            if count > 0 {
+                tree.take_prefix(page.commit_prefix);
+            }
+            is_full = tree.add_page(page.entries, full)?;
             whole = !is_full && is_all(&tree, total, count);
         }
         tree.holds(total)?;
@@ -218,17 +229,24 @@ pub(super) struct Entries {
     entries: Vec<Value>,
     /// How many entries all pages have together, where that is told.
     total: Option<u64>,
+    /// The first digits of the commit that was listed: `LatestCommitter.ShortId` has eight, and `Id` none (recorded at the real hub).
+    commit_prefix: Option<String>,
 }
 
 /// `Data.Files[]`, or `Data` itself as the list. Null in its place is what an unknown revision is answered with (recorded at the real hub).
 fn entries_of(data: Value, revision: &str) -> Result<Entries> {
     let total = data.get("TotalCount").and_then(Value::as_u64);
+    let commit_prefix = prefix_of(&data["LatestCommitter"]);
     let files = match data {
         Value::Object(mut data) => data.remove("Files").or_else(|| data.remove("files")),
         list => Some(list).filter(Value::is_array),
     };
     match files {
-        Some(Value::Array(entries)) => Ok(Entries { entries, total }),
+        Some(Value::Array(entries)) => Ok(Entries {
+            entries,
+            total,
+            commit_prefix,
+        }),
         Some(Value::Null) => Err(Error::new(
             Kind::NotFound,
             format!("the hub lists nothing at the revision {}", escape(revision)),
@@ -238,6 +256,12 @@ fn entries_of(data: Value, revision: &str) -> Result<Entries> {
             "the hub answered no list of files",
         )),
     }
+}
+
+fn prefix_of(committer: &Value) -> Option<String> {
+    let digits = committer["ShortId"].as_str()?;
+    let is_prefix = digits.len() >= 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_prefix.then(|| digits.to_owned())
 }
 
 /// Whether a page of `count` entries, which was not full, is the last. Where nothing is counted it may be as large as the server makes

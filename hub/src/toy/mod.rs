@@ -137,8 +137,8 @@ impl Repo for ToyRepo {
         let files = found.files.into_iter().map(listed);
         Ok(Listing {
             files: files.collect::<Result<_>>()?,
-            refused: Vec::new(),
             commit,
+            ..Listing::default()
         })
     }
 

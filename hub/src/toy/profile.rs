@@ -38,6 +38,7 @@ pub(crate) const PROFILE: Profile = Profile {
     credentials,
     app: None,
     transports: &[BlobTransport::Http],
+    private_storage: &[],
     abilities: Abilities {
         tells_commits: true,
         lists_git_ids: false,

@@ -173,8 +173,63 @@ fn asked_paths(call: &Call, body: &[u8]) -> Option<(Vec<String>, bool)> {
     ))
 }
 
+/// Properties that `expand` of an owner's listing may name for every kind (`hf_api.py`, `Expand..Property_T`).
+const OF_ALL: [&str; 11] = [
+    "author",
+    "cardData",
+    "createdAt",
+    "disabled",
+    "lastModified",
+    "likes",
+    "private",
+    "resourceGroup",
+    "sha",
+    "siblings",
+    "usedStorage",
+];
+/// Those of models and datasets, those of spaces, and those of all that this hub does not tell.
+const OF_FILES: [&str; 3] = ["downloads", "downloadsAllTime", "gated"];
+const OF_SPACES: [&str; 4] = ["runtime", "sdk", "subdomain", "models"];
+const OF_ANY: [&str; 2] = ["tags", "trendingScore"];
+
+/// What each repo of a listing is to say: all that is usual, or only what `expand` names.
+fn expanded(call: &Call, kind: Kind) -> Result<Vec<&str>, Refusal> {
+    let named = |(key, _): &&(String, String)| matches!(key.as_str(), "expand" | "expand[]");
+    let asked: Vec<&str> = call
+        .query
+        .iter()
+        .filter(named)
+        .map(|(_, value)| value.as_str())
+        .collect();
+    let own: &[&str] = match kind {
+        Kind::Space => &OF_SPACES,
+        Kind::Model | Kind::Dataset => &OF_FILES,
+    };
+    let known = |name: &&str| [&OF_ALL[..], &OF_ANY, own].concat().contains(name);
+    match asked.iter().find(|name| !known(name)) {
+        None => Ok(asked),
+        Some(name) => Err(access::bad_request(&format!(
+            "\u{2716} Invalid option: {name}\n  \u{2192} at expand"
+        ))),
+    }
+}
+
+/// A repo with its id and these properties only.
+fn only(mut about: Value, repo: &Repo, commit: Option<&Commit>, asked: &[&str]) -> Value {
+    if asked.contains(&"usedStorage") {
+        let files = commit.map_or_else(Vec::new, |commit| commit.tree.files());
+        about["usedStorage"] = files.iter().map(|(_, file)| file.size).sum::<u64>().into();
+    }
+    if let Some(about) = about.as_object_mut() {
+        about.retain(|key, _| key == "_id" || key == "id" || asked.contains(&key.as_str()));
+        about.insert("id".to_owned(), repo.id.clone().into());
+    }
+    about
+}
+
 /// `GET /api/T`, the repos the caller may see.
 pub fn repos(world: &World, call: &Call, caller: Caller, kind: Kind) -> Answer {
+    let asked = expanded(call, kind)?;
     let (author, search) = (
         call.param("author"),
         call.param("search").map(str::to_lowercase),
@@ -202,7 +257,11 @@ pub fn repos(world: &World, call: &Call, caller: Caller, kind: Kind) -> Answer {
     page.truncate(size);
     let about = page.iter().map(|repo| {
         let commit = repo.commit("main");
-        summary(repo, &repo.state(), commit.as_ref())
+        let about = summary(repo, &repo.state(), commit.as_ref());
+        match asked.is_empty() {
+            true => about,
+            false => only(about, repo, commit.as_deref(), &asked),
+        }
     });
     let response = json_answer(200, &about.collect());
     Ok(if more {

@@ -72,6 +72,16 @@ pub(super) fn is_equal(file: &File, current: ExistingFile, known: &DigestCache) 
     file.size == current.size && (same || file.size == 0)
 }
 
+/// Whether both digests are of one kind, or an earlier run has learned the other one.
+pub(super) fn is_comparable(here: Digest, there: Digest, known: &DigestCache) -> bool {
+    match (here, there) {
+        (Digest::Sha256(_), Digest::GitSha1(git)) | (Digest::GitSha1(git), Digest::Sha256(_)) => {
+            known.contains_key(&git)
+        }
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use hf2ms_hub::{GitSha1, Sha256};

@@ -10,6 +10,7 @@ pub mod chunks;
 pub mod diff;
 mod folder_limit;
 pub mod jobs;
+mod listing_comparison;
 mod lost;
 mod moved;
 mod path_collisions;
@@ -32,6 +33,7 @@ pub use by_git::GitFiles;
 pub use card::CardPolicy;
 pub use changeset::{Changeset, CommitFile, changed_meanwhile};
 pub use check::BadPlan;
+pub use listing_comparison::ListingComparison;
 pub use prune::{
     AGREE, DeletedFile, MaxDelete, PruneRequest, WithheldDeletions, named, not_agreed,
 };

@@ -88,6 +88,31 @@ async fn a_small_tree_takes_one_request() {
 }
 
 #[tokio::test]
+async fn the_commits_first_digits_are_told_where_all_answers_agree() {
+    let found = |second: &'static str| async move {
+        let server = Server::answering(move |seen| {
+            let (names, short): (&[&str], _) = match query(seen, "PageNumber").as_deref() {
+                Some("1") => (&["a", "b"], "0123abcd"),
+                Some("2") => (&["c", "d"], second),
+                _ => (&[], "ffffffff"),
+            };
+            let entries: Vec<_> = names.iter().map(|name| file(name)).collect();
+            good(json!({"Files": entries, "TotalCount": 4, "LatestCommitter": {"Id": "", "ShortId": short}}))
+        })
+        .await;
+        let repo = repo(&server, RepoKind::Dataset);
+        repo.list_branch().await.unwrap().commit_prefix
+    };
+    assert_eq!(found("0123abcd").await.as_deref(), Some("0123abcd"));
+    assert_eq!(
+        found("0123abce").await,
+        None,
+        "a commit fell between two pages"
+    );
+    assert_eq!(found("").await, None);
+}
+
+#[tokio::test]
 async fn a_listing_cut_silently_is_noticed_and_walked() {
     let all = paths(&[
         ("", 5),
