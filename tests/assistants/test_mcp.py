@@ -11,7 +11,7 @@ from mcp.client.stdio import stdio_client
 from clients.copies import TREE, arrived, from_modelscope, make_files, up_to_hugging_face
 from programs import HF2MS, environment, until
 
-TOOLS = {"doctor", "plan", "start", "status", "report", "verify", "stop", "runs"}
+TOOLS = {"doctor", "inventory", "plan", "start", "status", "report", "verify", "stop", "runs"}
 
 
 class Assistant:
@@ -88,6 +88,8 @@ def test_a_whole_copy_by_an_assistant(sandbox, assistant, tmp_path):
         assert assistant.progress and all(total > 0 for _, total, _ in assistant.progress)
         report = (await assistant.done("report", run=run))["events"][0]
         assert report["verification"]["equal"] == report["files"]
+        [row, totals] = (await assistant.done("inventory", owners=["alice"], only=["equal", "equal-by-size"]))["events"][:2]
+        assert "by-assistant" in json.dumps(row), (row, totals)
         verified = await assistant.done("verify", **route, level="deep")
         assert verified["exit"] == 0
         assert run in json.dumps(await assistant.done("runs"))

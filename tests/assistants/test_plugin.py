@@ -72,7 +72,7 @@ def owned(running, tmp_path_factory):
     env = environment("HOME", **hubs, HF2MS_STATE=str(state / "state"))
 
     def run(line):
-        program, *words = shlex.split(re.sub(r"\b(org|me)/", "alice/", line))
+        program, *words = shlex.split(re.sub(r"\b(org|me)(?=[/ ]|$)", "alice", line))
         assert program == "hf2ms", line
         return subprocess.run([HF2MS, *words], env=env, cwd=state, capture_output=True, text=True, timeout=120)
 

@@ -84,6 +84,38 @@ impl Arguments for DoctorArgs {
     }
 }
 
+/// Whose repos, and against whose.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct InventoryArgs {
+    /// Owners of the sources: `org`, `hf:org`, `ms:org`. A bare name is on Hugging Face.
+    owners: Vec<String>,
+    /// The owner of the copies: `ms:OWNER`, `hf:OWNER`. By default the same name at the other hub.
+    against: Option<String>,
+    /// Repos of these states only: none, partial, different, newer, conflict, equal-by-size, equal, vanished, unreadable.
+    #[serde(default)]
+    only: Vec<String>,
+    /// The totals only, and what it would take to finish.
+    #[serde(default)]
+    summary: bool,
+    /// Read the files that listings can't compare, so that every file is compared by a digest.
+    #[serde(default)]
+    deep: bool,
+}
+
+impl Arguments for InventoryArgs {
+    fn call(self) -> Result<ToolCall, String> {
+        Ok(ToolCall::Read {
+            words: CommandLine::of("inventory")
+                .option("against", self.against)
+                .options("only", self.only)
+                .flag("summary", self.summary)
+                .flag("deep", self.deep)
+                .positional(self.owners),
+            keep: usize::MAX,
+        })
+    }
+}
+
 /// What a repo is.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

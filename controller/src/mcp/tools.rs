@@ -5,8 +5,8 @@ use schemars::schema_for;
 use serde_json::{Map, Value};
 
 use super::arguments::{
-    Arguments, DoctorArgs, PlanArgs, RunArgs, RunsArgs, StartArgs, StatusArgs, StopArgs, ToolCall,
-    VerifyArgs,
+    Arguments, DoctorArgs, InventoryArgs, PlanArgs, RunArgs, RunsArgs, StartArgs, StatusArgs,
+    StopArgs, ToolCall, VerifyArgs,
 };
 
 /// What a tool changes, as clients want to know it before they let an assistant use it.
@@ -28,11 +28,17 @@ pub struct Entry {
 }
 
 /// Every tool.
-pub const ENTRIES: [Entry; 8] = [
+pub const ENTRIES: [Entry; 9] = [
     Entry::of::<DoctorArgs>(
         "doctor",
         Effect::Reads,
         "Tells whether the tokens are set and right, both hubs are reachable, and the engines can work.",
+    ),
+    Entry::of::<InventoryArgs>(
+        "inventory",
+        Effect::Reads,
+        "Lists what owners have, and how the copy of each repo stands: none, partial, different, newer, conflict, equal. Exit 1: not every \
+         copy is whole. Ask for the summary first where an owner has many repos.",
     ),
     Entry::of::<PlanArgs>(
         "plan",
@@ -170,6 +176,10 @@ mod tests {
         let run = json!({"run": "last"});
         for (name, arguments) in [
             ("doctor", json!({})),
+            (
+                "inventory",
+                json!({"owners": ["org", "ms:me"], "against": "ms:you", "only": ["none"], "summary": true, "deep": true}),
+            ),
             ("plan", route.clone()),
             ("start", with(start)),
             ("status", run.clone()),
@@ -234,7 +244,15 @@ mod tests {
             .collect();
         assert_eq!(
             reading,
-            ["doctor", "plan", "status", "report", "verify", "runs"]
+            [
+                "doctor",
+                "inventory",
+                "plan",
+                "status",
+                "report",
+                "verify",
+                "runs"
+            ]
         );
     }
 }

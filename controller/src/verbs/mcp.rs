@@ -11,7 +11,7 @@ use crate::ui::errors::{CliError, CliResult};
 /// Serve tools for coding assistants, on standard input and output
 ///
 /// A client of the Model Context Protocol starts it: Claude Code by `claude mcp add hf2ms -- hf2ms mcp`, others by their settings. The
-/// tools are doctor, plan, start, status, report, verify, stop and runs. A copy that was started goes on when the client ends.
+/// tools are doctor, inventory, plan, start, status, report, verify, stop and runs. A copy that was started goes on when the client ends.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
