@@ -11,6 +11,16 @@ from clients.copies import TREE, from_hugging_face, from_modelscope, make_files,
 from programs import HF2MS, environment
 
 
+@pytest.fixture(autouse=True)
+def acme_has_nothing_else(sandbox):
+    """Other tests list what acme has: it has nothing again afterwards."""
+    yield
+    for hub in ("hf", "ms"):
+        for repo in sandbox.ask("GET", "/repos", hub=hub):
+            if repo["id"].startswith("acme/inventory-"):
+                sandbox.ask("DELETE", "/repo", hub=hub, kind=repo["kind"], id=repo["id"])
+
+
 @pytest.fixture
 def inventory(sandbox, tmp_path):
     """Runs `hf2ms inventory`, and returns its document."""

@@ -6,7 +6,9 @@ use hf2ms_hub::{
     Destination, Error, Kind, Listing, RepoAt, Revision, open_destination, open_ref_store,
     open_source,
 };
+use hf2ms_worker::pipeline::source::PinnedSource;
 use hf2ms_worker::plan::ListingComparison;
+use hf2ms_worker::protocol::Transport;
 
 use crate::copy::proofs::Proofs;
 use crate::copy::sync_state::ProvenCopy;
@@ -285,7 +287,20 @@ impl Inspector<'_> {
         let unseen = |error| self.of_source(&error, at);
         let side = self.settings.source(at).map_err(unseen)?;
         let source = open_source(&side, self.settings.http()).map_err(unseen)?;
-        source.list().await.map_err(unseen)
+        match source.list().await {
+            Err(lock) if lock.kind() == Kind::Locked => self.list_by_git(at).await.map_err(unseen),
+            listed => listed.map_err(unseen),
+        }
+    }
+
+    /// The same where the hub's API is locked for the account, as a copy would read it.
+    async fn list_by_git(&self, at: &RepoAt) -> hf2ms_hub::Result<Listing> {
+        let main = RepoAt {
+            revision: Revision::main_of(at.hub),
+            ..at.clone()
+        };
+        let mut pinned = PinnedSource::find([main], Transport::Auto, self.settings).await?;
+        pinned.list(self.settings).await
     }
 
     async fn list_copy(

@@ -204,20 +204,28 @@ fn a_token_that_is_refused_in_the_middle_ends_all_and_what_was_found_is_kept() {
 #[test]
 fn a_repo_that_vanishes_or_cant_be_read_costs_only_its_row() {
     let world = World::new();
-    for name in ["gone", "good", "locked"] {
+    for name in ["denied", "gone", "locked"] {
         seed(&world, "hf", "model", &format!("alice/{name}"), &files());
     }
+    let locked =
+        json!({"hub": "hf", "kind": "model", "id": "alice/locked", "storage_locked": true});
+    world.admin("POST", "/repo", &locked.to_string()).unwrap();
     let status = |status: u16| json!({"do": "status", "status": status});
     world.strike("hf.tree", status(404), json!({"path": "gone"}));
-    world.strike("hf.tree", status(403), json!({"path": "locked"}));
+    world.strike("hf.tree", status(403), json!({"path": "denied"}));
     let ran = world.run_with(&["inventory", "alice", "--json"], &[IMPATIENT]);
     ended(&ran, 1);
     let expected = [
+        ["alice/denied", "unreadable", "nothing"],
         ["alice/gone", "vanished", "nothing"],
-        ["alice/good", "none", "listing"],
-        ["alice/locked", "unreadable", "nothing"],
+        ["alice/locked", "none", "listing"],
     ];
     assert_eq!(states(&ran), expected);
+    assert_eq!(
+        ran.event("inventory_repo")["bytes"],
+        700_007,
+        "Git tells what a locked API does not"
+    );
 }
 
 #[test]
