@@ -9,6 +9,7 @@ import tomllib
 import pytest
 
 from programs import HF2MS, ROOT, environment
+from servers.sandbox import Sandbox
 
 PLUGIN = ROOT / "plugin"
 PAGES = sorted(PLUGIN.rglob("*.md"))
@@ -63,13 +64,19 @@ def test_the_program_prints_the_skill():
 
 
 @pytest.fixture(scope="module")
-def owned(running, tmp_path_factory):
+def hubs(tmp_path_factory):
+    """Hubs with no other repos than those that the pages name."""
+    with Sandbox(tmp_path_factory.mktemp("hubs"), hf_whoami_quota=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def owned(hubs, tmp_path_factory):
     """Repos as the pages name them, `org` and `me` being alice, and how a command line is run with them."""
-    running.post("/settings", hf_whoami_quota=None)
-    running.seed("hf", "model", "alice/name", {"path": "w.safetensors", "size": 100_000, "seed": 1}, {"path": "README.md", "text": "# it"})
+    hubs.seed("hf", "model", "alice/name", {"path": "w.safetensors", "size": 100_000, "seed": 1}, {"path": "README.md", "text": "# it"})
     state = tmp_path_factory.mktemp("plugin")
-    hubs = {"HF_ENDPOINT": running.hf, "HF_TOKEN": running.hf_alice, "MODELSCOPE_ENDPOINT": running.ms, "MODELSCOPE_TOKEN": running.ms_alice}
-    env = environment("HOME", **hubs, HF2MS_STATE=str(state / "state"))
+    variables = {"HF_ENDPOINT": hubs.hf, "HF_TOKEN": hubs.hf_alice, "MODELSCOPE_ENDPOINT": hubs.ms, "MODELSCOPE_TOKEN": hubs.ms_alice}
+    env = environment("HOME", **variables, HF2MS_STATE=str(state / "state"))
 
     def run(line):
         program, *words = shlex.split(re.sub(r"\b(org|me)(?=[/ ]|$)", "alice", line))
