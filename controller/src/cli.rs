@@ -126,7 +126,7 @@ pub enum Command {
     #[command(mut_arg("transport", |arg| arg.hide(true).conflicts_with(clap::builder::Resettable::Reset)))]
     Mirror(Box<verbs::mirror::Args>),
     Plan(Box<verbs::plan::Args>),
-    Verify(verbs::verify::Args),
+    Verify(Box<verbs::verify::Args>),
     Runs(verbs::runs::Args),
     Status(verbs::status::Args),
     Attach(verbs::attach::Args),

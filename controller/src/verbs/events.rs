@@ -30,7 +30,7 @@ use crate::verbs::plan::PlanEvent;
 use crate::verbs::runs::RunEvent;
 use crate::verbs::status::StatusEvent;
 use crate::verbs::stop::StoppedEvent;
-use crate::verbs::verify::VerifiedEvent;
+use crate::verbs::verify::{CheckedSideEvent, VerifiedEvent};
 
 /// The JSON Schema of every line that `--json` prints.
 pub fn schema() -> Value {
@@ -81,6 +81,7 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<BatchStatusEvent<'static>>(generator, "batch_status"),
         of::<BatchEvent<'static>>(generator, "batch"),
         of::<VerifiedEvent<'static>>(generator, "verified"),
+        of::<CheckedSideEvent<'static>>(generator, "verified_against"),
         of::<MirrorPlannedEvent<'static>>(generator, "mirror_planned"),
         of::<ScannedEvent>(generator, "scanned"),
         of::<LackingEvent<'static>>(generator, "lacking"),
@@ -132,7 +133,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 40);
+        assert_eq!(events.len(), 41);
         for event in events {
             let name = event["$ref"]
                 .as_str()
