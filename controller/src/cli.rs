@@ -188,7 +188,7 @@ impl Command {
         match self {
             Self::Migrate(args) => !args.copy.dry_run,
             Self::Batch(args) => !args.copy.dry_run,
-            Self::Mirror(args) => !args.dry_run,
+            Self::Mirror(args) => !args.dry_run && !args.check,
             Self::Verify(_) => true,
             _ => false,
         }

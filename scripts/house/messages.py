@@ -32,6 +32,7 @@ WITHOUT_ADVICE = (
     ("controller/src/copy/plan.rs", "not_skipped", "the reason says which option to give"),
     ("controller/src/engine/job.rs", "into_error", "the reason ends with the remedy of its kind"),
     ("controller/src/estimate/confirm.rs", "confirm", "the user has said no"),
+    ("controller/src/mirror/check.rs", "check", "the safeguard says what to check or give"),
     ("controller/src/mirror/run.rs", "dry_run", "the safeguard says what to check or give"),
     ("controller/src/mirror/scan_report.rs", "follow", "the safeguard says what to check or give"),
     ("controller/src/probe/mod.rs", "side_of", "the id says which form is expected"),

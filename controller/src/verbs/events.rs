@@ -11,6 +11,7 @@ use crate::copy::preview::PlannedEvent;
 use crate::copy::run::CreatedEvent;
 use crate::engine::remote::SubmittedEvent;
 use crate::estimate::EstimateEvent;
+use crate::mirror::check::MirrorCheckedEvent;
 use crate::mirror::remote::PullMirrorEvent;
 use crate::mirror::report::MirrorReportEvent;
 use crate::mirror::run::MirrorPlannedEvent;
@@ -87,6 +88,7 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<LackingEvent<'static>>(generator, "lacking"),
         of::<MirrorReportEvent<'static>>(generator, "mirror_report"),
         of::<PullMirrorEvent<'static>>(generator, "pull_mirror"),
+        of::<MirrorCheckedEvent<'static>>(generator, "mirror_checked"),
         of::<RunEvent<'static>>(generator, "run"),
         of::<StatusEvent<'static>>(generator, "status"),
         of::<LogEvent>(generator, "log"),
@@ -133,7 +135,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 41);
+        assert_eq!(events.len(), 42);
         for event in events {
             let name = event["$ref"]
                 .as_str()
