@@ -155,7 +155,7 @@ pub enum Command {
     #[command(mut_arg("transport", |arg| arg.hide(true).conflicts_with(clap::builder::Resettable::Reset)))]
     Mirror(Box<verbs::mirror::Args>),
     Plan(Box<verbs::plan::Args>),
-    Verify(verbs::verify::Args),
+    Verify(Box<verbs::verify::Args>),
     Inventory(Box<verbs::inventory::Args>),
     Runs(verbs::runs::Args),
     Status(verbs::status::Args),
@@ -229,7 +229,7 @@ impl Command {
         match self {
             Self::Migrate(args) => !args.copy.dry_run,
             Self::Batch(args) => !args.copy.dry_run,
-            Self::Mirror(args) => !args.dry_run,
+            Self::Mirror(args) => !args.dry_run && !args.check,
             Self::Verify(_) => true,
             _ => false,
         }

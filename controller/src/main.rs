@@ -127,7 +127,7 @@ async fn run(
         Command::Batch(args) => verbs::batch::run(*args, screen, stop).await,
         Command::Mirror(args) => verbs::mirror::run(*args, screen, stop).await,
         Command::Plan(args) => verbs::plan::run(*args, screen, stop).await,
-        Command::Verify(args) => verbs::verify::run(args, screen, stop).await,
+        Command::Verify(args) => verbs::verify::run(*args, screen, stop).await,
         Command::Inventory(args) => verbs::inventory::run(*args, screen, stop).await,
         Command::Runs(args) => verbs::runs::run(&args, screen),
         Command::Status(args) => verbs::status::run(&args, screen, stop).await,

@@ -1,4 +1,4 @@
-"""`hf2ms migrate` between the sandbox's hubs."""
+"""`hf2ms` between the sandbox's hubs."""
 
 import json
 import subprocess
@@ -9,16 +9,22 @@ from programs import HF2MS, environment
 
 
 @pytest.fixture
-def migrate(sandbox, tmp_path):
-    """Runs `hf2ms migrate`, and returns its result; variables may be changed, or taken away by None."""
+def program(sandbox, tmp_path):
+    """Runs `hf2ms`, and returns its result; variables may be changed, or taken away by None."""
 
     def run(*args, **more):
         hubs = {"HF_ENDPOINT": sandbox.hf, "HF_TOKEN": sandbox.hf_alice, "MODELSCOPE_ENDPOINT": sandbox.ms, "MODELSCOPE_TOKEN": sandbox.ms_alice}
         variables = environment("HOME", **hubs, HF2MS_STATE=str(tmp_path / "state")) | more
         env = {name: value for name, value in variables.items() if value is not None}
-        return subprocess.run([HF2MS, "migrate", *args, "--json"], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        return subprocess.run([HF2MS, *args], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120)
 
     return run
+
+
+@pytest.fixture
+def migrate(program):
+    """Runs `hf2ms migrate`, and returns its result."""
+    return lambda *args, **more: program("migrate", *args, "--json", **more)
 
 
 @pytest.fixture

@@ -140,6 +140,24 @@ def test_a_dry_run_says_what_would_move_and_changes_nothing(history):
     assert "3 of 3 LFS objects would move" in words.stdout and "new       refs/heads/main" in words.stdout
 
 
+def test_a_check_compares_every_ref_and_asks_for_each_lfs_object(history):
+    world, _ = history
+    target = world.target()
+    world.mirror(target).ended(0)
+    checked = world.mirror(target, "--check").ended(0).events()[-1]
+    assert (checked["event"], checked["refs"], checked["lfs_objects"]) == ("mirror_checked", 4, 3)
+    words = world.run("-s", world.source.url, "-t", target.url, "--check").ended(0)
+    assert words.stdout.endswith("equal: 4 refs on both sides, and 3 LFS objects, each asked for\n")
+    lost = sorted(target.objects())[0]
+    (world.host.store / target.name / lost).unlink()
+    world.source.commit("refs/heads/new", {"a": b"a"}, parent="refs/heads/dev/x").flush()
+    before = target.refs()
+    checked = world.mirror(target, "--check").ended(1).events()[-1]
+    assert [update["name"] for update in checked["updates"]] == ["refs/heads/new"]
+    assert [file["sha256"] for file in checked["lacking"]] == [lost]
+    assert target.refs() == before and lost not in target.objects()
+
+
 def test_a_repo_without_lfs_and_an_empty_one(world):
     target = world.target()
     world.mirror(target).ended(0)

@@ -131,10 +131,7 @@ impl TransferContext {
 
     /// The streams for so many files: as many as the options say, or else as may be, and whether their number may change.
     pub fn streams_for(&self, files: usize) -> (usize, bool) {
-        let asked = self.options.streams;
-        let ceiling = ceiling(self.options.memory.0);
-        let most = asked.map_or(ceiling, |asked| asked.min(ceiling));
-        (most.clamp(1, files.max(1)), asked.is_none())
+        streams_for(&self.options, files)
     }
 
     /// The bytes of memory that one of `streams` blobs may fill.
@@ -146,6 +143,76 @@ impl TransferContext {
         } else {
             share
         }
+    }
+}
+
+fn streams_for(options: &WorkerOptions, files: usize) -> (usize, bool) {
+    let ceiling = ceiling(options.memory.0);
+    let most = options.streams.map_or(ceiling, |asked| asked.min(ceiling));
+    (most.clamp(1, files.max(1)), options.streams.is_none())
+}
+
+/// The context of reading one repo, to which nothing can be written by it.
+pub struct ReadContext {
+    /// Where blobs are read.
+    pub source: Arc<dyn BlobSource>,
+    /// The worker's events.
+    pub events: Arc<Events>,
+    /// Streams, memory and transport.
+    pub options: WorkerOptions,
+    /// The HTTP settings, whose retries become events.
+    pub http: HttpOptions,
+    /// The memory for contents.
+    pub budget: MemoryBudget,
+    /// How often the repo's hub was too busy.
+    busy: BusyCount,
+}
+
+impl ReadContext {
+    /// Opens the repo; nothing is sent yet.
+    ///
+    /// # Errors
+    /// What opening it fails with.
+    pub fn open(
+        side: &Side,
+        settings: &Settings,
+        options: &WorkerOptions,
+        events: Arc<Events>,
+    ) -> Result<Self> {
+        let http = shared_http(settings, options, &events);
+        let busy = BusyCount::default();
+        let source = open_blobs_by(side, options, busy.counting(http.clone()))?;
+        Ok(Self {
+            busy,
+            ..Self::new(source, events, options, http)
+        })
+    }
+
+    /// A context of a repo that is open already.
+    pub fn new(
+        source: Arc<dyn BlobSource>,
+        events: Arc<Events>,
+        options: &WorkerOptions,
+        http: HttpOptions,
+    ) -> Self {
+        Self {
+            source,
+            events,
+            options: options.clone(),
+            http,
+            budget: MemoryBudget::new(options),
+            busy: BusyCount::default(),
+        }
+    }
+
+    /// A reader of the repo.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.source.clone(), self.http.clone()).heeding(self.busy.clone())
+    }
+
+    /// As [`TransferContext::streams_for`].
+    pub fn streams_for(&self, files: usize) -> (usize, bool) {
+        streams_for(&self.options, files)
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Events {
     began: Instant,
 }
 
-/// One try of an upload. Its bytes count as progress while it lives: dropped, it takes them back, and the file that it stored
+/// One try of an upload, or of the reading of a file that is hashed. Its bytes count as progress while it lives: dropped, it takes them back, and the file that it stored
 /// counts as a whole.
 pub struct UploadAttempt {
     events: Arc<Events>,
@@ -147,6 +147,17 @@ impl Events {
             git_sha1: None,
             size,
             how,
+        });
+    }
+
+    /// Reports a file whose content was read and hashed.
+    pub fn hashed(&self, path: &RepoPath, size: u64, sha256: Sha256, git_sha1: Option<GitSha1>) {
+        self.noted(Stored {
+            path: path.clone(),
+            sha256,
+            git_sha1,
+            size,
+            how: How::Hashed,
         });
     }
 

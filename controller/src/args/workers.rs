@@ -53,6 +53,42 @@ pub struct WorkerArgs {
     among_others: bool,
 }
 
+/// The options for workers that only read.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Workers")]
+pub struct ReaderArgs {
+    /// Where the workers run that read whole files
+    #[arg(
+        long,
+        value_name = "ENGINE",
+        default_value = "local",
+        requires = "deep"
+    )]
+    pub on: EngineKind,
+    /// Workers at a time that read whole files, 100 at most [default: 1; from 50 GB on as many as there are cores, 8 at most; on modal one
+    /// for each 2 GB, or fewer where those take at most 5 % longer]
+    #[arg(long, value_name = "N", requires = "deep", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
+    pub containers: Option<u16>,
+    /// Files that a worker reads at a time [default: 8, and up to 32 as long as more are faster]
+    #[arg(long, value_name = "N", requires = "deep", value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub streams: Option<u8>,
+    /// The image and network of Docker's containers.
+    #[command(flatten)]
+    pub container_args: ContainerArgs,
+}
+
+impl ReaderArgs {
+    /// The same as options for workers.
+    pub fn worker_args(&self) -> WorkerArgs {
+        WorkerArgs {
+            on: self.on,
+            containers: self.containers,
+            streams: self.streams,
+            ..WorkerArgs::default()
+        }
+    }
+}
+
 /// What containers are made of, and where they are.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Workers")]

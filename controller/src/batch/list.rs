@@ -305,7 +305,7 @@ fn distinct(entries: Vec<BatchEntry>, screen: &Screen) -> CliResult<Vec<BatchEnt
                     format!("{origin}: ")
                 };
                 screen.warn(format!(
-                    "{told}{} is named twice: it is copied once",
+                    "{told}{} is named twice: it is taken once",
                     entry.name
                 ));
             }

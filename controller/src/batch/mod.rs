@@ -1,10 +1,13 @@
-//! The copy of many repos at once, whose chunks share the workers. [`list`] reads which repos, [`summary`] is the table of results.
+//! The copy of many repos at once, whose chunks share the workers. [`list`] reads which repos, [`summary`] is the table of results;
+//! [`verify`] compares many copies.
 
 pub mod list;
+mod over;
 pub mod status;
 pub mod summary;
+pub mod verify;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
@@ -12,6 +15,7 @@ use hf2ms_worker::protocol::Exit;
 use tokio::sync::Semaphore;
 
 use self::list::BatchEntry;
+use self::over::Over;
 use self::summary::BatchRow;
 use crate::args::revisions::RevisionScope;
 use crate::copy::options::CopyOptions;
@@ -29,8 +33,7 @@ pub struct Batch<'a> {
     options: &'a CopyOptions<'a>,
     screen: &'a Screen,
     ahead: Arc<Semaphore>,
-    /// The error after which no other repo is tried.
-    over: OnceLock<CliError>,
+    over: Over,
 }
 
 impl<'a> Batch<'a> {
@@ -40,7 +43,7 @@ impl<'a> Batch<'a> {
             options,
             screen,
             ahead: Arc::new(Semaphore::new(AHEAD)),
-            over: OnceLock::new(),
+            over: Over::default(),
         }
     }
 
@@ -59,9 +62,7 @@ impl<'a> Batch<'a> {
             Err(failure) => Some(failure).filter(|failure| failure.ends_all()),
         };
         self.screen.bars().repo_ended();
-        // Later errors repeat the first one.
-        over.into_iter()
-            .for_each(|failure| drop(self.over.set(failure.clone())));
+        over.into_iter().for_each(|failure| self.over.note(failure));
         BatchRow::of(entry, ended, began.elapsed().as_secs_f64())
     }
 
@@ -70,9 +71,7 @@ impl<'a> Batch<'a> {
         if self.options.stop.is_asked() {
             return Err(CliError::interrupted());
         }
-        if let Some(why) = self.over.get() {
-            return Err(CliError::new(why.exit(), format!("not tried: {why}")));
-        }
+        self.over.check()?;
         let screen = self.screen.of_repo(&entry.name);
         let copy = RepoCopy {
             options: self.options,

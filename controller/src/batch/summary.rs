@@ -72,6 +72,15 @@ pub enum RepoStatus {
     Submitted,
     /// A dry run has planned it.
     Planned,
+    /// A verification found all of it equal.
+    Equal,
+    /// A verification found something missing, different or unread.
+    NotEqual,
+}
+
+impl RepoStatus {
+    /// Those of a verification.
+    const OF_VERIFY: [Self; 2] = [Self::Equal, Self::NotEqual];
 }
 
 impl Status for RepoStatus {
@@ -82,6 +91,8 @@ impl Status for RepoStatus {
         Self::Failed,
         Self::Submitted,
         Self::Planned,
+        Self::Equal,
+        Self::NotEqual,
     ];
 
     fn name(self) -> &'static str {
@@ -92,6 +103,8 @@ impl Status for RepoStatus {
             Self::Failed => "failed",
             Self::Submitted => "submitted",
             Self::Planned => "planned",
+            Self::Equal => "equal",
+            Self::NotEqual => "not equal",
         }
     }
 }
@@ -142,7 +155,7 @@ impl BatchRow {
         }
     }
 
-    fn new(source: &str, destination: &str) -> Self {
+    pub(super) fn new(source: &str, destination: &str) -> Self {
         let (source, destination) = (source.to_owned(), destination.to_owned());
         let (files, bytes, revisions, reason, run) = (None, None, None, None, None);
         Self {
@@ -162,7 +175,7 @@ impl BatchRow {
         }
     }
 
-    fn failed(self, failure: &CliError) -> Self {
+    pub(super) fn failed(self, failure: &CliError) -> Self {
         let code = failure.exit();
         Self {
             state: RepoStatus::Failed,
@@ -327,6 +340,10 @@ impl BatchSummary {
         let mut table = Table::new(columns, rows);
         if self.rows.iter().all(|row| row.revisions.is_none()) {
             table = table.without("revisions");
+        }
+        let is_compared = |row: &BatchRow| RepoStatus::OF_VERIFY.contains(&row.state);
+        if self.rows.iter().any(is_compared) {
+            table = table.without("visible to");
         }
         format!("\n{table}\n{}", self.last_line())
     }

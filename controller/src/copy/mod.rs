@@ -3,6 +3,7 @@
 //! [`RepoCopy::run`] is that sentence. [`inspect`] finds both sides, [`plan`] compares them, [`decide`] says what is to be done and
 //! [`permission`] what must not be. [`run`] carries a plan out with workers, [`cloud`] leaves it to Modal. [`outcome`] collects the
 //! result of a run, [`deletions`] asks before anything is deleted, [`sync_state`] keeps what a verified run proves, [`request`] what was asked for, [`preview`] is a plan for a person.
+//! [`verify`] compares a copy that is there.
 
 pub mod cloud;
 pub mod decide;
@@ -18,6 +19,7 @@ pub mod request;
 pub mod run;
 pub mod stored;
 pub mod sync_state;
+pub mod verify;
 
 use std::time::Instant;
 

@@ -351,7 +351,11 @@ impl MirrorRun<'_> {
         Ok(work)
     }
 
-    async fn scan(&self, engine: &dyn Engine, job: &ScanJob) -> CliResult<Scan> {
+    /// Has a worker scan both sides.
+    ///
+    /// # Errors
+    /// It gave no result.
+    pub(super) async fn scan(&self, engine: &dyn Engine, job: &ScanJob) -> CliResult<Scan> {
         let is_complete = |output: &WorkerOutput| output.scan.is_some();
         let single = self.single(engine, WorkerCommand::Scan, "scanning");
         match single.run(|_| job, is_complete, |_, _| Ok(())).await? {

@@ -114,22 +114,34 @@ impl ScanSummary {
 pub fn follow(job: &ScanJob, scan: &Scan, screen: &Screen) -> CliResult<Steps> {
     Steps::of(job, scan).map_err(|stopped| {
         if matches!(stopped, MirrorRefused::Lacking(..)) {
-            let names = scan
-                .missing
-                .iter()
-                .take(SHOWN)
-                .map(|file| format!("  {} {}", file.path, size(file.size)));
-            let rest = scan.missing.len().saturating_sub(SHOWN);
-            let lines: Vec<String> = names
-                .chain((rest > 0).then(|| format!("  and {rest} more")))
-                .collect();
-            screen.print(lines.join("\n"));
+            screen.print(lacking_lines(scan).join("\n"));
             screen.json(&LackingEvent {
                 lfs_objects: &scan.missing,
             });
         }
         CliError::refused(stopped.to_string())
     })
+}
+
+/// The first LFS objects that the target lacks, a line each.
+pub(super) fn lacking_lines(scan: &Scan) -> Vec<String> {
+    let names = scan
+        .missing
+        .iter()
+        .take(SHOWN)
+        .map(|file| format!("  {} {}", file.path, size(file.size)));
+    let rest = scan.missing.len().saturating_sub(SHOWN);
+    names
+        .chain((rest > 0).then(|| format!("  and {rest} more")))
+        .collect()
+}
+
+/// The first refs that would change, a line each.
+pub(super) fn update_lines(updates: &[RefUpdate]) -> Vec<String> {
+    let lines = updates.iter().take(SHOWN).map(ref_update_line);
+    let more = updates.len().saturating_sub(SHOWN) as u64;
+    let more = (more > 0).then(|| format!("  and {} more, which --json names", grouped(more)));
+    lines.chain(more).collect()
 }
 
 /// What a dry run found: what would change, then the names, and nothing that is zero.
@@ -151,9 +163,7 @@ pub fn dry_run_table(scan: &Scan, updates: &[RefUpdate]) -> String {
         0 => format!("no LFS object would move: the target has all {lfs}, {all}"),
         _ => format!("{} of {lfs} would move, {bytes} of {all}", grouped(lacking)),
     }));
-    lines.extend(updates.iter().take(SHOWN).map(ref_update_line));
-    let more = updates.len().saturating_sub(SHOWN) as u64;
-    lines.extend((more > 0).then(|| format!("  and {} more, which --json names", grouped(more))));
+    lines.extend(update_lines(updates));
     lines.join("\n")
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`survey`] lists the branches and tags of both sides and plans them: [`targets`] decides where each goes, [`plan`] what is to be done
 //! about one commit. [`write`] commits one, [`publish`] makes its branches and tags, [`summary`] is the table of all, and [`state`] keeps
-//! whether they all succeeded.
+//! whether they all succeeded. [`verify`] compares what was copied.
 //!
 //! All blobs move first, by the same workers. Then one revision after the other is committed, since a hub takes one commit of a
 //! repo at a time. A branch or tag that is absent is built on a temporary branch, and gets its name after the verification. So
@@ -14,6 +14,7 @@ pub mod state;
 pub mod summary;
 pub mod survey;
 pub mod targets;
+pub mod verify;
 pub mod write;
 
 use std::time::Instant;

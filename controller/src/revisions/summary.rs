@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::targets::RefMapping;
+use crate::copy::verify::VerifiedCopy;
 use crate::runs::report::Report;
 use crate::ui::counts::{Counts, Status};
 use crate::ui::errors::CliError;
@@ -144,9 +145,39 @@ impl RevisionRow {
         }
     }
 
+    /// The row of a revision that was verified.
+    pub fn verified(named: &RefMapping, verified: &VerifiedCopy) -> Self {
+        let (summary, exit) = (verified.plan.summary(), verified.exit());
+        let row = Self {
+            files: Some(summary.files),
+            bytes: Some(summary.bytes),
+            run: Some(verified.run.clone()),
+            commit: verified.destination_head().cloned(),
+            ..Self::of(named, RevisionStatus::Unchanged)
+        };
+        match verified.differences() {
+            None => row,
+            Some(bad) => Self {
+                state: RevisionStatus::Failed,
+                reason: Some(bad),
+                exit: exit as u8,
+                may_pass: false,
+                ..row
+            },
+        }
+    }
+
     /// The row of a revision that failed.
     pub fn failure(named: &RefMapping, failure: &CliError) -> Self {
         Self::of(named, RevisionStatus::Failed).failed(failure)
+    }
+
+    /// The row of a revision that could not be verified: another look alone brings nothing.
+    pub fn unverified(named: &RefMapping, failure: &CliError) -> Self {
+        Self {
+            may_pass: false,
+            ..Self::failure(named, failure)
+        }
     }
 
     /// The row of a ref that the source lists and that can't be copied.

@@ -21,6 +21,7 @@ use crate::copy::options::{CopyOptions, IfExists};
 use crate::copy::plan::{FoundSides, Purpose, find};
 use crate::estimate::containers::chunking;
 use crate::runs::digests;
+use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::nouns::{counted, grouped};
@@ -113,8 +114,10 @@ impl Surveyor<'_> {
             ref source,
             ref destination,
         } = self;
-        let (source_refs, references, destination_refs) =
-            options.stop.unless(self.list_refs()).await?;
+        let (source_refs, references, destination_refs) = options
+            .stop
+            .unless(list_refs(source, destination, options.settings))
+            .await?;
         let targets = RevisionTargets::of(&source_refs, &destination_refs, &self.defaults());
         let known = digests::load(options.runs, &source.repo.at, &destination.at);
         let planner = RevisionPlanner::new(
@@ -156,57 +159,8 @@ impl Surveyor<'_> {
         })))
     }
 
-    /// The source's refs, the client for the destination's refs, and the destination's refs.
-    async fn list_refs(&self) -> CliResult<(Refs, Arc<dyn RefStore>, Refs)> {
-        let (
-            Self {
-                source,
-                destination,
-                ..
-            },
-            settings,
-        ) = (self, self.options.settings);
-        let open = |side: Result<Side, Error>, at: &RepoAt, doing| {
-            side.and_then(|side| open_ref_store(&side, settings.http()))
-                .map_err(|error| hub_error(&error, at, settings, doing))
-        };
-        let source_refs = match open(
-            settings.source(&source.repo.at),
-            &source.repo.at,
-            AccessMode::Read,
-        )?
-        .refs()
-        .await
-        {
-            Err(error) if error.kind() == Kind::Locked => match settings.source(&source.repo.at) {
-                Ok(side) => refs_by_git(&side, settings.http()).await,
-                Err(error) => Err(error),
-            },
-            listed => listed,
-        };
-        let source_refs = source_refs
-            .map_err(|error| hub_error(&error, &source.repo.at, settings, AccessMode::Read))?
-            .named();
-        let references = open(
-            settings.destination(&destination.at),
-            &destination.at,
-            AccessMode::Write,
-        )?;
-        let destination_refs = match &destination.info {
-            Some(_) => references
-                .refs()
-                .await
-                .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Write))?,
-            None => Refs::default(),
-        };
-        Ok((source_refs, references, destination_refs))
-    }
-
     fn defaults(&self) -> DefaultBranches {
-        DefaultBranches {
-            source: Revision::main_of(self.source.repo.at.hub),
-            destination: Revision::main_of(self.destination.at.hub),
-        }
+        DefaultBranches::of(self.source.repo.at.hub, self.destination.at.hub)
     }
 
     fn announce(&self, source_refs: &Refs, targets: &RevisionTargets) {
@@ -314,6 +268,51 @@ impl Surveyor<'_> {
                 .for_each(|warning| one.screen.warn(warning));
         }
     }
+}
+
+/// The source's refs, the client for the destination's refs, and the destination's refs.
+///
+/// # Errors
+/// One of the hubs can't be asked.
+pub async fn list_refs(
+    source: &SourceRepo,
+    destination: &DestinationRepo,
+    settings: &Settings,
+) -> CliResult<(Refs, Arc<dyn RefStore>, Refs)> {
+    let open = |side: Result<Side, Error>, at: &RepoAt, doing| {
+        side.and_then(|side| open_ref_store(&side, settings.http()))
+            .map_err(|error| hub_error(&error, at, settings, doing))
+    };
+    let source_refs = match open(
+        settings.source(&source.repo.at),
+        &source.repo.at,
+        AccessMode::Read,
+    )?
+    .refs()
+    .await
+    {
+        Err(error) if error.kind() == Kind::Locked => match settings.source(&source.repo.at) {
+            Ok(side) => refs_by_git(&side, settings.http()).await,
+            Err(error) => Err(error),
+        },
+        listed => listed,
+    };
+    let source_refs = source_refs
+        .map_err(|error| hub_error(&error, &source.repo.at, settings, AccessMode::Read))?
+        .named();
+    let references = open(
+        settings.destination(&destination.at),
+        &destination.at,
+        AccessMode::Write,
+    )?;
+    let destination_refs = match &destination.info {
+        Some(_) => references
+            .refs()
+            .await
+            .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Write))?,
+        None => Refs::default(),
+    };
+    Ok((source_refs, references, destination_refs))
 }
 
 /// Refuses a source that names a revision.

@@ -3,7 +3,7 @@
 //! The source's default branch goes to the destination's; every other branch and tag keeps its name. A branch that exists is
 //! updated. All others are built on temporary branches, one for each commit, and are created from those at the end.
 
-use hf2ms_hub::{Ref, RefKind, Refs, Refused, Revision};
+use hf2ms_hub::{Hub, Ref, RefKind, Refs, Refused, Revision};
 use serde::{Serialize, Serializer};
 
 /// The prefix of temporary branches; the source's commit follows.
@@ -64,6 +64,16 @@ pub struct DefaultBranches {
     pub source: Revision,
     /// The destination's.
     pub destination: Revision,
+}
+
+impl DefaultBranches {
+    /// Those of a source and a destination at these hubs.
+    pub fn of(source: Hub, destination: Hub) -> Self {
+        Self {
+            source: Revision::main_of(source),
+            destination: Revision::main_of(destination),
+        }
+    }
 }
 
 impl RevisionTarget {

@@ -293,6 +293,11 @@ fn rate_text(bytes_per_second: f64) -> String {
 
 /// The verification as a table, with the first paths of each bad row.
 pub fn table(found: &Verification) -> String {
+    table_of(found, &found.scope())
+}
+
+/// The same, where `scope` says what was compared.
+pub fn table_of(found: &Verification, scope: &str) -> String {
     let paths = |paths: &[hf2ms_hub::RepoPath]| {
         paths
             .iter()
@@ -317,7 +322,7 @@ pub fn table(found: &Verification) -> String {
         ("unread", found.unread.len() as u64, unread),
         ("extra", found.extra.len() as u64, paths(&found.extra)),
     ];
-    let (files, scope) = (counted(found.checked, "file"), found.scope());
+    let files = counted(found.checked, "file");
     let mut text = format!("  verified    {files}: {scope}\n");
     for (name, count, paths) in rows.into_iter().filter(|(_, count, _)| *count > 0) {
         let names = if paths.is_empty() {

@@ -233,6 +233,7 @@ pub(super) fn how_text(how: How) -> &'static str {
         How::Duplicate => "duplicate",
         How::Inline => "inline",
         How::Unchanged => "unchanged",
+        How::Hashed => "hashed",
     }
 }
 

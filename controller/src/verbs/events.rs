@@ -12,6 +12,7 @@ use crate::copy::run::CreatedEvent;
 use crate::engine::remote::SubmittedEvent;
 use crate::estimate::EstimateEvent;
 use crate::inventory::summary::{InventoryEvent, InventoryRepoEvent};
+use crate::mirror::check::MirrorCheckedEvent;
 use crate::mirror::remote::PullMirrorEvent;
 use crate::mirror::report::MirrorReportEvent;
 use crate::mirror::run::MirrorPlannedEvent;
@@ -31,7 +32,7 @@ use crate::verbs::plan::PlanEvent;
 use crate::verbs::runs::RunEvent;
 use crate::verbs::status::StatusEvent;
 use crate::verbs::stop::StoppedEvent;
-use crate::verbs::verify::VerifiedEvent;
+use crate::verbs::verify::{CheckedSideEvent, VerifiedEvent};
 
 /// The JSON Schema of every line that `--json` prints.
 pub fn schema() -> Value {
@@ -84,11 +85,13 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<VerifiedEvent<'static>>(generator, "verified"),
         of::<InventoryRepoEvent<'static>>(generator, "inventory_repo"),
         of::<InventoryEvent<'static>>(generator, "inventory"),
+        of::<CheckedSideEvent<'static>>(generator, "verified_against"),
         of::<MirrorPlannedEvent<'static>>(generator, "mirror_planned"),
         of::<ScannedEvent>(generator, "scanned"),
         of::<LackingEvent<'static>>(generator, "lacking"),
         of::<MirrorReportEvent<'static>>(generator, "mirror_report"),
         of::<PullMirrorEvent<'static>>(generator, "pull_mirror"),
+        of::<MirrorCheckedEvent<'static>>(generator, "mirror_checked"),
         of::<RunEvent<'static>>(generator, "run"),
         of::<StatusEvent<'static>>(generator, "status"),
         of::<LogEvent>(generator, "log"),
@@ -135,7 +138,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 42);
+        assert_eq!(events.len(), 44);
         for event in events {
             let name = event["$ref"]
                 .as_str()

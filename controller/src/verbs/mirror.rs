@@ -62,6 +62,9 @@ pub struct Args {
     /// Show which refs and objects would move, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Verify a mirror: compare every ref, ask the target for each LFS object of all history, and change nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "watch", "pull_by", "use_remote_mirror"])]
+    pub(crate) check: bool,
     /// With GIT_LFS_SKIP_SMUDGE=1: push although the target lacks LFS objects
     #[arg(long)]
     allow_missing: bool,
@@ -143,6 +146,7 @@ Examples:
   hf2ms mirror hf:org/name https://gitlab.example/group/name.git --dry-run
   hf2ms mirror hf:org/name ms:me/                          to an empty repo of ModelScope
   hf2ms mirror SOURCE TARGET --mirror                      all refs, deletions included
+  hf2ms mirror SOURCE TARGET --check                       is it whole? nothing is changed
   hf2ms mirror SOURCE TARGET --watch 15m                   keep it up to date
   hf2ms mirror SOURCE TARGET --on modal --detach           the cloud does it; see hf2ms attach
   hf2ms mirror SOURCE TARGET --pull-by gitlab --wait       GitLab pulls it by itself
@@ -204,6 +208,10 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             let engine = command.local(None)?;
             command.mirror_run().dry_run(&engine).await
         }
+        None if args.check => {
+            let engine = command.local(None)?;
+            command.mirror_run().check(&engine).await
+        }
         None => command.mirror().await,
     }
 }
@@ -239,6 +247,7 @@ impl Args {
         let other = [
             ("--watch", self.watch.is_some()),
             ("--dry-run", self.dry_run),
+            ("--check", self.check),
         ]
         .into_iter()
         .find(|(_, given)| *given);

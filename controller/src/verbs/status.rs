@@ -138,7 +138,10 @@ async fn show(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) {
             progress
                 .iter()
                 .for_each(|progress| screen.print(progress_lines(progress, record.state, age)));
-            screen.print(tally_summary(&so_far, &journal));
+            screen.print(match record.verb {
+                RunVerb::Verify => verify_summary(record, &journal),
+                RunVerb::Migrate | RunVerb::Mirror => tally_summary(&so_far, &journal),
+            });
         }
     }
     let path = runs.path(&record.id).display().to_string();
@@ -333,12 +336,23 @@ fn tally_summary(tally: &Tally, journal: &[JournalEntry]) -> String {
             }
         ),
     ];
-    let found = journal.iter().rev().find_map(|entry| match entry {
+    lines.extend(verified(journal));
+    lines.join("\n")
+}
+
+/// What is known of a verification: it moves nothing.
+fn verify_summary(run: &RunRecord, journal: &[JournalEntry]) -> String {
+    let files = format!("{}, {}", run.files, size(run.bytes));
+    let files = std::iter::once(labelled("files", files));
+    let lines: Vec<String> = files.chain(verified(journal)).collect();
+    lines.join("\n")
+}
+
+fn verified(journal: &[JournalEntry]) -> Option<String> {
+    journal.iter().rev().find_map(|entry| match entry {
         JournalEntry::Verified(found) => Some(table(found).trim_end().to_owned()),
         _ => None,
-    });
-    lines.extend(found);
-    lines.join("\n")
+    })
 }
 
 #[cfg(test)]

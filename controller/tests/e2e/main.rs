@@ -36,5 +36,6 @@ mod revisions;
 mod server;
 mod spaces;
 mod topics;
+mod verify;
 mod words;
 mod xet;

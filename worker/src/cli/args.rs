@@ -23,7 +23,7 @@ pub(crate) struct WorkerCli {
 
 #[derive(Subcommand)]
 pub(crate) enum WorkerVerb {
-    /// Move the blobs of one chunk.
+    /// Move the blobs of one chunk, or read and hash them, as the chunk says.
     Run(Run),
     /// Compare the destination with a manifest, file by file.
     Verify(JobArgs),

@@ -4,12 +4,15 @@ use std::io;
 use std::sync::Arc;
 
 use hf2ms_hub::{Hub, RepoAt, open_destination};
-use hf2ms_worker::context::{Context, TransferContext, shared_http};
+use hf2ms_worker::context::{Context, ReadContext, TransferContext, shared_http};
 use hf2ms_worker::events::Events;
 use hf2ms_worker::job::{Input, Lifeline};
-use hf2ms_worker::protocol::{Chunk, Exit, PushJob, ScanJob, VerifyJob, WorkerOptions};
+use hf2ms_worker::protocol::{
+    Chunk, ChunkPurpose, Exit, PushJob, ScanJob, VerifyJob, WorkerOptions,
+};
 use hf2ms_worker::settings::Settings;
 use hf2ms_worker::verbs::finalize::{FinalizeJob, finalize};
+use hf2ms_worker::verbs::hash::hash;
 use hf2ms_worker::verbs::migrate::{self, MigrateRequest};
 use hf2ms_worker::verbs::{check, mirror, run, verify};
 use serde::de::DeserializeOwned;
@@ -121,6 +124,10 @@ fn open(
 async fn run_chunk(Run { job, create }: Run, settings: &Settings) -> Result<Exit, NotBegun> {
     let (chunk, lifeline) = take::<Chunk>(&job).await?;
     let events = events_of(settings);
+    if !chunk.purpose.is_copy() {
+        let context = open_to_read(&chunk, settings, &events).map_err(refused)?;
+        return Ok(until_stopped(&events, settings, lifeline, hash(&context, &chunk)).await);
+    }
     let create = match create {
         Some(visibility) => {
             let http = shared_http(settings, &chunk.options, &events);
@@ -144,6 +151,19 @@ async fn run_chunk(Run { job, create }: Run, settings: &Settings) -> Result<Exit
         run::run(&context, &chunk, create),
     )
     .await)
+}
+
+/// The side of a chunk that is only read.
+fn open_to_read(
+    chunk: &Chunk,
+    settings: &Settings,
+    events: &Arc<Events>,
+) -> hf2ms_hub::Result<ReadContext> {
+    let side = match chunk.purpose {
+        ChunkPurpose::HashDestination => settings.destination(&chunk.destination)?,
+        ChunkPurpose::HashSource | ChunkPurpose::Copy => settings.source(&chunk.source)?,
+    };
+    ReadContext::open(&side, settings, &chunk.options, events.clone())
 }
 
 /// A whole repo, attached to nothing. The first process of a container gets no signal by default, so both are waited for.

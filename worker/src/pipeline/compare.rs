@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Digest, Error, File, GitSha1, Kind, Listing, Refused, RepoPath, Result, Sha256};
 
-use super::contents::{self, Pair};
+use super::contents::{self, Pair, SampledFiles, Sampling};
 use crate::context::Context;
 use crate::protocol::{Verification, VerifyFile, VerifyLevel};
 use crate::transfer::budget::held_by_source;
@@ -15,15 +15,6 @@ use crate::transfer::budget::held_by_source;
 const READERS: usize = 32;
 /// A destination that looks wrong is listed again this often: a listing may lag behind the commit.
 const RELISTINGS: usize = 2;
-
-/// The files of which a sample is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sampling {
-    /// Those that the run has stored as blobs.
-    Sent,
-    /// All.
-    All,
-}
 
 /// Compares `files` with what the destination lists, and reads contents there as the options say.
 ///
@@ -47,7 +38,8 @@ pub async fn compare(
     };
     let level = context.options.verify;
     let is_read = |file: &VerifyFile| {
-        let is_chosen = level == VerifyLevel::Deep || sampling == Sampling::All || file.sent;
+        let is_meant = sampling.of == SampledFiles::All || file.sent;
+        let is_chosen = level == VerifyLevel::Deep || is_meant;
         is_chosen && file.file.size > 0
     };
     let by_path = by_path(&listing);
@@ -58,7 +50,7 @@ pub async fn compare(
             pairs.push(Pair { wanted, there });
         }
     }
-    contents::check(context, pairs, level, &mut found).await;
+    contents::check(context, pairs, (level, sampling.choice), &mut found).await;
     Ok(found)
 }
 
@@ -208,7 +200,7 @@ mod tests {
     use hf2ms_hub::{Blob, Listed};
 
     use super::*;
-    use crate::protocol::{Exit, Transport};
+    use crate::protocol::{Exit, SampleChoice, Transport};
     use crate::testing::{FakeDestination, FakeSource, content, context};
 
     fn file(path: &str, content: &str) -> File {
@@ -295,7 +287,7 @@ mod tests {
         let (context, source, _) = context(source, destination, 1 << 20);
         let _taken = context.budget.reserve(taken).await;
         let files = [unsent(file, None)];
-        let comparing = compare(&context, &files, Sampling::Sent);
+        let comparing = compare(&context, &files, Sampling::OF_RUN);
         let found = tokio::time::timeout(Duration::from_millis(200), comparing).await;
         let reads = source.reads.lock().unwrap().len();
         found.ok().map(|found| (found.unwrap(), reads))
@@ -334,7 +326,7 @@ mod tests {
             context.transfer.options.transport = Transport::Git;
             let _taken = context.budget.reserve(taken).await;
             let files = [unsent(file, None)];
-            let comparing = compare(&context, &files, Sampling::Sent);
+            let comparing = compare(&context, &files, Sampling::OF_RUN);
             match taken {
                 0 => assert_eq!(comparing.await.unwrap().equal, 1),
                 _ => assert!(
@@ -348,7 +340,7 @@ mod tests {
     }
 
     /// What is found of a file that the run has sent, one that it has not, and an empty one.
-    async fn read_there(level: VerifyLevel, sampling: Sampling) -> Verification {
+    async fn read_there(level: VerifyLevel, of: SampledFiles) -> Verification {
         let mut source = FakeSource::default();
         let destination = FakeDestination {
             tip: Some(7).into(),
@@ -376,6 +368,8 @@ mod tests {
         });
         let (mut context, ..) = context(source, destination, 1 << 20);
         context.transfer.options.verify = level;
+        let choice = SampleChoice::USUAL;
+        let sampling = Sampling { of, choice };
         compare(&context, &files, sampling).await.unwrap()
     }
 
@@ -383,9 +377,9 @@ mod tests {
     async fn a_sample_of_a_run_reads_what_it_sent_and_anything_more_reads_every_file_with_content()
     {
         for (level, sampling, of) in [
-            (VerifyLevel::Sample, Sampling::Sent, 1),
-            (VerifyLevel::Sample, Sampling::All, 2),
-            (VerifyLevel::Deep, Sampling::Sent, 2),
+            (VerifyLevel::Sample, SampledFiles::Sent, 1),
+            (VerifyLevel::Sample, SampledFiles::All, 2),
+            (VerifyLevel::Deep, SampledFiles::Sent, 2),
         ] {
             let found = read_there(level, sampling).await;
             let read = found.contents.unwrap();

@@ -7,15 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hf2ms_hub::{Blob, BlobSource, Digest, Error, File, GitSha1, Kind, Refused, RepoPath, Result};
-use sha2::Digest as _;
+use hf2ms_hub::{Blob, BlobSource, Error, File, Kind, Refused, RepoPath, Result, Sha256};
 
 use crate::context::Context;
-use crate::protocol::{ContentsRead, Verification, VerifyLevel};
-use crate::transfer::reader::Reader;
+use crate::protocol::{ContentsRead, SampleChoice, Verification, VerifyLevel};
+use crate::transfer::reader::{ReadDigests, Reader, read_digests};
 
-/// Files whose bytes a sample reads; of more, so many are chosen at random.
-const SAMPLED: usize = 1_000;
 /// A sample reads a file of this size whole.
 const SMALL: u64 = 64 << 10;
 /// Of a larger one it reads so many bytes at either end.
@@ -26,6 +23,40 @@ const GROUP: usize = 64;
 const READERS: usize = 16;
 /// A range that can't be read is asked for again so often: content may lag behind the commit.
 const RETRIES: usize = 3;
+
+/// The files of which a sample is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SampledFiles {
+    /// Those that the run has stored as blobs.
+    Sent,
+    /// All.
+    All,
+}
+
+/// The sample that is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampling {
+    /// Of which files.
+    pub of: SampledFiles,
+    /// How many, and by which seed.
+    pub choice: SampleChoice,
+}
+
+impl Sampling {
+    /// The sample of a run, by the listing of what it has sent.
+    pub const OF_RUN: Self = Self {
+        of: SampledFiles::Sent,
+        choice: SampleChoice::USUAL,
+    };
+
+    /// A sample of all files.
+    pub fn of_all(choice: SampleChoice) -> Self {
+        Self {
+            of: SampledFiles::All,
+            choice,
+        }
+    }
+}
 
 /// A file that the destination lists as it is to be.
 #[derive(Clone, Copy)]
@@ -50,7 +81,7 @@ enum Finding {
 pub async fn check(
     context: &Context,
     mut pairs: Vec<Pair<'_>>,
-    level: VerifyLevel,
+    (level, choice): (VerifyLevel, SampleChoice),
     found: &mut Verification,
 ) {
     if level == VerifyLevel::Listing || (level == VerifyLevel::Sample && pairs.is_empty()) {
@@ -64,9 +95,10 @@ pub async fn check(
         of: pairs.len() as u64,
         ..ContentsRead::default()
     };
-    if level == VerifyLevel::Sample && pairs.len() > SAMPLED {
-        let seed = fastrand::u32(..);
-        pairs = chosen(pairs, seed);
+    let count = choice.size.of(pairs.len());
+    if level == VerifyLevel::Sample && count < pairs.len() {
+        let seed = choice.seed.unwrap_or_else(|| fastrand::u32(..));
+        pairs = chosen(pairs, count, seed);
         read.seed = Some(seed);
     }
     let checker = Checker {
@@ -97,12 +129,17 @@ pub async fn check(
     found.contents = Some(read);
 }
 
-/// So many of them as a sample reads, in order.
-fn chosen(mut pairs: Vec<Pair<'_>>, seed: u32) -> Vec<Pair<'_>> {
-    fastrand::Rng::with_seed(u64::from(seed)).shuffle(&mut pairs);
-    pairs.truncate(SAMPLED);
+/// So many of them, in order. The seed and a file's path alone decide its rank: with the same seed the same files are chosen, and a file
+/// that came meanwhile takes the place of one at most.
+fn chosen(mut pairs: Vec<Pair<'_>>, count: usize, seed: u32) -> Vec<Pair<'_>> {
+    pairs.sort_by_cached_key(|pair| rank(seed, &pair.there.path));
+    pairs.truncate(count);
     pairs.sort_unstable_by(|a, b| a.there.path.cmp(&b.there.path));
     pairs
+}
+
+fn rank(seed: u32, path: &RepoPath) -> Sha256 {
+    Sha256::of(&[&seed.to_le_bytes(), path.as_str().as_bytes()].concat())
 }
 
 /// A content that is listed and can't be read. The next copy asks for it and sends what is lacking, so that is told.
@@ -212,8 +249,8 @@ impl Checker<'_> {
     /// Every byte of a file at the destination. A digest that is wrong is asked for once more: the fault may lie on the way.
     async fn hash(&self, there: &File) -> Finding {
         for _ in 0..2 {
-            match self.digest(there).await {
-                Ok(digest) if digest == there.digest => return Finding::Right(there.size),
+            match self.digests(there).await {
+                Ok(found) if found.contains(there.digest) => return Finding::Right(there.size),
                 Ok(_) => {}
                 Err(error) => return Finding::Unread(error),
             }
@@ -221,23 +258,11 @@ impl Checker<'_> {
         Finding::Different
     }
 
-    async fn digest(&self, there: &File) -> Result<Digest> {
+    async fn digests(&self, there: &File) -> Result<ReadDigests> {
         let share = self.context.budget.share(self.context.options.readers());
         let memory = self.context.budget.reserve(share).await;
         let reader = Reader::new(self.destination.clone(), self.context.http.clone());
-        let mut frames = reader.stream(there, &memory);
-        let (mut sha256, mut git) = (sha2::Sha256::new(), GitSha1::hasher(there.size));
-        let by_sha256 = there.digest.sha256().is_some();
-        while let Some(frame) = frames.try_next().await? {
-            match by_sha256 {
-                true => sha256.update(&frame),
-                false => git.update(&frame),
-            }
-        }
-        Ok(match by_sha256 {
-            true => Digest::Sha256(sha256.into()),
-            false => Digest::GitSha1(git.into()),
-        })
+        read_digests(there, reader.stream(there, &memory)).await
     }
 
     /// A range of a file, asked for again where that may help.
@@ -287,14 +312,22 @@ fn blobs<'a>(files: impl Iterator<Item = &'a File>) -> Vec<Blob> {
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_hub::Sha256;
-
     use super::*;
     use crate::protocol::Exit;
     use crate::testing::{FakeDestination, FakeSource, content, context};
 
     /// A source and a destination that lists and holds the same files of these sizes; then `spoil` changes the destination.
     async fn checked(
+        sizes: &[usize],
+        level: VerifyLevel,
+        spoil: impl FnOnce(&FakeDestination, &[File]),
+    ) -> (Verification, Vec<(String, Range<u64>)>) {
+        checked_by(SampleChoice::USUAL, sizes, level, spoil).await
+    }
+
+    /// The same, where a sample is chosen so.
+    async fn checked_by(
+        choice: SampleChoice,
         sizes: &[usize],
         level: VerifyLevel,
         spoil: impl FnOnce(&FakeDestination, &[File]),
@@ -321,7 +354,7 @@ mod tests {
         check(
             &context,
             files.iter().map(pair).collect(),
-            level,
+            (level, choice),
             &mut found,
         )
         .await;
@@ -360,13 +393,42 @@ mod tests {
 
     #[tokio::test]
     async fn of_more_files_than_a_sample_reads_some_are_chosen_and_the_seed_is_told() {
-        let sizes: Vec<usize> = (1..=SAMPLED + 9).collect();
+        let sizes: Vec<usize> = (1..=1_009).collect();
         let (found, reads) = checked(&sizes, VerifyLevel::Sample, |_, _| ()).await;
         let contents = found.contents.unwrap();
         assert_eq!((contents.files, contents.of), (1_000, 1_009));
-        assert!(contents.seed.is_some() && reads.len() == SAMPLED);
+        assert!(contents.seed.is_some() && reads.len() == 1_000);
         let (_, reads) = checked(&[7; 251], VerifyLevel::Sample, |_, _| ()).await;
         assert!(reads.len() < 251, "equal files are read once");
+    }
+
+    /// The files that a sample of this size reads of so many, by this seed.
+    async fn sampled(size: &str, seed: Option<u32>, files: usize) -> (Vec<String>, Option<u32>) {
+        let size = size.parse().unwrap();
+        let choice = SampleChoice { size, seed };
+        let sizes: Vec<usize> = (1..=files).collect();
+        let (found, reads) = checked_by(choice, &sizes, VerifyLevel::Sample, |_, _| ()).await;
+        let mut paths: Vec<String> = reads.into_iter().map(|(path, _)| path).collect();
+        paths.sort();
+        (paths, found.contents.unwrap().seed)
+    }
+
+    #[tokio::test]
+    async fn the_same_seed_chooses_the_same_files_and_the_seed_is_told() {
+        let (first, seed) = sampled("10%", Some(7), 200).await;
+        assert_eq!((first.len(), seed), (20, Some(7)));
+        assert_eq!(sampled("20", Some(7), 200).await.0, first);
+        assert_ne!(sampled("20", Some(8), 200).await.0, first);
+        let (of_random, seed) = sampled("20", None, 200).await;
+        assert_eq!(sampled("20", seed, 200).await.0, of_random);
+        let (later, _) = sampled("20", Some(7), 201).await;
+        let gone = first.iter().filter(|path| !later.contains(path));
+        assert!(gone.count() <= 1, "one more file changes one place at most");
+        assert_eq!(
+            sampled("100%", Some(7), 5).await.1,
+            None,
+            "nothing was chosen"
+        );
     }
 
     #[tokio::test]

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use hf2ms_hub::{Error, Kind, RepoPath, Result};
 
-use super::compare::{Sampling, compare};
+use super::compare::compare;
+use super::contents::Sampling;
 use super::creation::check_before_commit;
 use crate::commit::{self, LeftUndone};
 use crate::context::Context;
@@ -29,7 +30,7 @@ pub async fn commit_and_verify(
     let failed: Vec<FailedFile> = unsent.iter().chain(&committed.failed).cloned().collect();
     receipts.push(committed);
     let files = plan.verify_job(run, &receipts, &failed).files;
-    let mut found = compare(context, &files, Sampling::Sent).await?;
+    let mut found = compare(context, &files, Sampling::OF_RUN).await?;
     let mut failed = failed;
     failed.extend(changed_by_others(context, plan, &mut found));
     let failed = if plan.is_pinned() {

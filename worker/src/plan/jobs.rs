@@ -7,7 +7,7 @@ use hf2ms_hub::{Digest, File, Kind, RepoPath, Sha256};
 use super::diff::{self, ContentKey};
 use super::{Changeset, CommitFile, Plan, PlannedFile, Step};
 use crate::protocol::{
-    self, Chunk, Deletion, FailedFile, How, Receipt, Stored, VerifyFile, VerifyJob,
+    self, Chunk, Deletion, FailedFile, How, Receipt, SampleChoice, Stored, VerifyFile, VerifyJob,
 };
 
 impl Plan {
@@ -26,6 +26,7 @@ impl Plan {
                 .filter_map(|index| self.files.get(*index as usize))
                 .map(|planned| planned.file.clone())
                 .collect(),
+            purpose: self.purpose,
             options: self.options.clone(),
         })
     }
@@ -82,6 +83,7 @@ impl Plan {
             source: self.source.clone(),
             destination: self.destination.clone(),
             files: standing.map(|planned| expected(planned, &stored)).collect(),
+            sample: SampleChoice::default(),
             options: self.options.clone(),
         }
     }

@@ -26,7 +26,7 @@ use hf2ms_hub::{
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{
-    Chunking, Creation, Edit, ExistingFile, PlanSummary, VerifyLevel, WorkerOptions,
+    ChunkPurpose, Chunking, Creation, Edit, ExistingFile, PlanSummary, VerifyLevel, WorkerOptions,
 };
 
 pub use by_git::GitFiles;
@@ -85,6 +85,9 @@ pub struct Plan {
     /// Whether files are written that someone else has changed at the destination since they were compared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overwrite: bool,
+    /// What the chunks are for.
+    #[serde(default, skip_serializing_if = "ChunkPurpose::is_copy")]
+    pub purpose: ChunkPurpose,
     /// Streams, memory and transport of workers.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -183,6 +186,7 @@ impl Plan {
             card: CardPolicy::default(),
             part: false,
             overwrite: false,
+            purpose: ChunkPurpose::Copy,
             options: order.options,
         };
         plan.rechunk(order.chunking);
@@ -229,10 +233,28 @@ impl Plan {
             card: CardPolicy::default(),
             part: false,
             overwrite: false,
+            purpose: ChunkPurpose::Copy,
             options: WorkerOptions::default(),
         };
         plan.rechunk(chunking);
         plan
+    }
+
+    /// A plan whose files are only read and hashed: the source's, or those of the destination, as `purpose` says.
+    pub fn of_reads(
+        purpose: ChunkPurpose,
+        (source, destination): (RepoAt, RepoAt),
+        files: Vec<File>,
+        chunking: Chunking,
+        options: WorkerOptions,
+    ) -> Self {
+        let plan = Self::of_blobs(source, destination, files, chunking);
+        let workers = plan.options.workers;
+        Self {
+            purpose,
+            options: WorkerOptions { workers, ..options },
+            ..plan
+        }
     }
 
     /// Cuts the same work into other chunks.

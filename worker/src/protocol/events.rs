@@ -15,7 +15,7 @@ use super::{
 pub enum Event {
     /// The worker has begun.
     Started {
-        /// Its verb: run, commit, verify, scan, push, migrate, check.
+        /// Its verb: run, hash, commit, verify, scan, push, migrate, check.
         verb: String,
         /// The run's id.
         run: String,
@@ -44,7 +44,7 @@ pub enum Event {
         bytes: u64,
         /// Its content's digest.
         sha256: Sha256,
-        /// Git's id of it, of a file inside a commit.
+        /// Git's id of it, of a file inside a commit, or that was hashed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         git_sha1: Option<GitSha1>,
         /// How it got there.

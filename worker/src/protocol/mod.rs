@@ -6,8 +6,10 @@ mod exit;
 mod memory;
 mod mirror;
 mod notice;
+mod purpose;
 mod receipt;
 mod results;
+mod sample;
 mod verify_level;
 
 use hf2ms_hub::{Digest, File, GateMode, RepoAt, Sdk, Visibility};
@@ -23,14 +25,16 @@ pub use mirror::{
     RefState, RefUpdate, Safeguard, Safeguards, Scan, ScanJob, ScanOutput, ScratchFolder, is_plain,
 };
 pub use notice::{HostWait, Notice};
+pub use purpose::ChunkPurpose;
 pub use receipt::{FailedFile, How, Receipt, Stored};
-pub use results::{ContentsRead, EndpointCheck, PlanSummary, Verification};
+pub use results::{ContentsRead, EndpointCheck, PlanSummary, SourceRead, Verification};
+pub use sample::{BadSampleSize, SampleChoice, SampleSize};
 pub use verify_level::VerifyLevel;
 
 /// The version of everything in this module.
 pub const VERSION: u32 = 1;
 
-/// The job of one `run`: the files whose blobs it moves. A chunk is self-contained and safe to run twice.
+/// The job of one `run`: the files whose blobs it moves, or hashes. A chunk is self-contained and safe to run twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
     /// [`VERSION`].
@@ -47,6 +51,9 @@ pub struct Chunk {
     pub destination: RepoAt,
     /// One file for each distinct blob.
     pub files: Vec<File>,
+    /// What is done with them.
+    #[serde(default, skip_serializing_if = "ChunkPurpose::is_copy")]
+    pub purpose: ChunkPurpose,
     /// Streams, memory and transport.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -65,6 +72,9 @@ pub struct VerifyJob {
     pub destination: RepoAt,
     /// The files that it must hold.
     pub files: Vec<VerifyFile>,
+    /// Which files a sample reads.
+    #[serde(default, skip_serializing_if = "SampleChoice::is_usual")]
+    pub sample: SampleChoice,
     /// Streams, memory and transport.
     #[serde(default)]
     pub options: WorkerOptions,

@@ -20,6 +20,8 @@ pub enum How {
     Inline,
     /// It stood there already with the same content.
     Unchanged,
+    /// Every byte of it was read and hashed, and nothing was written.
+    Hashed,
 }
 
 /// The result of a worker: the files that are stored now, and those that failed.
@@ -38,7 +40,7 @@ pub struct Receipt {
     /// The files that a commit of it has deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deleted: Vec<RepoPath>,
-    /// Bytes sent, repeats included.
+    /// Bytes sent, or read where files are hashed; repeats included.
     pub sent: u64,
     /// Tries after a failure.
     pub retries: u64,

@@ -62,6 +62,21 @@ pub struct ContentsRead {
     /// The seed of the random choice, where not all were chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u32>,
+    /// What was read at the source, where all of it was to be read there, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceRead>,
+}
+
+/// The contents that a verification has read at the source, every byte of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceRead {
+    /// Files that were read and found right.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files whose bytes are not those that the source lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrong: Vec<RepoPath>,
 }
 
 impl Verification {
@@ -76,13 +91,20 @@ impl Verification {
     /// What was compared, in half a sentence for people.
     pub fn scope(&self) -> String {
         let Some(ContentsRead {
-            files, of, seed, ..
+            files,
+            of,
+            seed,
+            source,
+            ..
         }) = &self.contents
         else {
             return "by the destination's listing alone".to_owned();
         };
         if self.level == VerifyLevel::Deep {
-            return format!("every byte read of the {files} that are not empty");
+            let both = source.as_ref().map_or(String::new(), |source| {
+                format!(", and of {} at the source", source.files)
+            });
+            return format!("every byte read of the {files} that are not empty{both}");
         }
         let listed = self.checked.saturating_sub(*of);
         let chosen = seed.map_or(String::new(), |seed| format!(", chosen by seed {seed}"));

@@ -3,9 +3,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hf2ms_hub::Result;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::streams::{Sample, StreamLimit};
+use crate::events::Events;
 
 /// So many slots, whose number may change.
 #[derive(Debug)]
@@ -87,6 +91,22 @@ impl StreamGate {
         let all = self.streams() * self.parts + self.owed.load(Ordering::Relaxed);
         let taken = all.saturating_sub(self.free.available_permits());
         taken.div_ceil(self.parts)
+    }
+
+    /// Has as many slots from now on as `limit` decides by what has happened until `now`.
+    pub fn adjust(&self, limit: &mut StreamLimit, now: Duration, events: &Events) {
+        let [bytes, blobs, busy, stalls] = events.flow();
+        let sample = Sample {
+            bytes,
+            blobs,
+            busy,
+            stalls,
+            in_use: self.in_use(),
+        };
+        if let Some(change) = limit.tick(now, sample) {
+            self.resize(change.streams);
+            events.streams_change(change.streams, change.reason, change.rate);
+        }
     }
 
     /// Has this many slots from now on. Who has one too many keeps it.

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod finalize;
+pub mod hash;
 pub mod migrate;
 pub mod mirror;
 pub mod run;

@@ -1,7 +1,8 @@
 //! `verify`: compares every file of a destination with a manifest.
 
 use crate::context::Context;
-use crate::pipeline::compare::{Sampling, compare};
+use crate::pipeline::compare::compare;
+use crate::pipeline::contents::Sampling;
 use crate::protocol::{Event, Exit, VerifyJob};
 
 /// Compares the job's files and says what was found.
@@ -10,7 +11,7 @@ pub async fn verify(context: &Context, job: &VerifyJob) -> Exit {
     context
         .events
         .start("verify", &job.run, 0, job.files.len() as u64, bytes);
-    match compare(context, &job.files, Sampling::All).await {
+    match compare(context, &job.files, Sampling::of_all(job.sample)).await {
         Ok(found) => {
             let exit = found.exit();
             context.events.say(&Event::Verified(found));
@@ -29,7 +30,7 @@ mod tests {
 
     use super::*;
     use crate::plan::tests::order;
-    use crate::protocol::{VERSION, Verification, VerifyFile, WorkerOptions};
+    use crate::protocol::{SampleChoice, VERSION, Verification, VerifyFile, WorkerOptions};
     use crate::testing::{FakeDestination, FakeSource, ReadFault, observed};
 
     /// The verification of these files, where the destination has these contents.
@@ -62,6 +63,7 @@ mod tests {
                     sent: false,
                 })
                 .collect(),
+            sample: SampleChoice::default(),
             options: WorkerOptions::default(),
         };
         let exit = verify(&context, &job).await;

@@ -24,17 +24,17 @@ use self::server_side::ServerSide;
 use self::transports::Transports;
 use super::budget::{Reserved, held_by_source};
 use super::gate::{SlotShare, StreamGate, StreamSlot};
-use super::streams::{Sample, StreamLimit};
+use super::streams::StreamLimit;
 use crate::context::TransferContext;
 use crate::events::UploadAttempt;
 use crate::protocol::{How, WorkerOptions};
 
 /// A blob of so many bytes at most is a small one: its time is that of its requests, however slow the line.
-const SMALL: u64 = 256 << 10;
+pub(super) const SMALL: u64 = 256 << 10;
 /// Small blobs that move in the place of one other where the worker decides how many do.
-const SMALL_A_STREAM: usize = 2;
+pub(super) const SMALL_A_STREAM: usize = 2;
 /// The number of streams and the transport are thought over this often.
-const TICK: Duration = Duration::from_millis(50);
+pub(super) const TICK: Duration = Duration::from_millis(50);
 /// A blob whose digest is wrong is read again this often: the fault may lie in the transfer.
 const CORRUPT_RETRIES: u32 = 1;
 
@@ -138,28 +138,15 @@ impl<'a> Mover<'a> {
             let transports = self.transports.as_ref();
             match &mut limit {
                 _ if transports.is_some_and(|transports| !transports.decide()) => (),
-                Some(limit) => self.limit_streams(limit, clock.now() - begun),
+                Some(limit) => {
+                    let events = &self.context.events;
+                    self.gate.adjust(limit, clock.now() - begun, events);
+                }
                 None => {
                     self.gate.resize(most);
                     self.context.events.streams_are(most);
                 }
             }
-        }
-    }
-
-    fn limit_streams(&self, limit: &mut StreamLimit, now: Duration) {
-        let events = &self.context.events;
-        let [bytes, blobs, busy, stalls] = events.flow();
-        let sample = Sample {
-            bytes,
-            blobs,
-            busy,
-            stalls,
-            in_use: self.gate.in_use(),
-        };
-        if let Some(change) = limit.tick(now, sample) {
-            self.gate.resize(change.streams);
-            events.streams_change(change.streams, change.reason, change.rate);
         }
     }
 

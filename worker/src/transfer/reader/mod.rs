@@ -5,6 +5,7 @@
 //! connections, more and smaller pieces are requested at a time, and fewer where the source is too busy ([`pace`]).
 
 mod busy;
+mod hashing;
 mod pace;
 
 use std::collections::VecDeque;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 pub use self::busy::BusyCount;
+pub use self::hashing::{ReadDigests, read_digests};
 use self::pace::RangePace;
 use super::budget::Reserved;
 

@@ -1,0 +1,125 @@
+//! The verification of all branches and tags of a repo: each that `--all-revisions` copies is compared with the one of its name at the
+//! destination, as a run of its own.
+
+use std::time::Instant;
+
+use hf2ms_hub::Revision;
+use hf2ms_worker::protocol::Exit;
+
+use super::summary::{RevisionRow, RevisionsSummary};
+use super::survey::{check_names_no_revision, list_refs};
+use super::targets::{DefaultBranches, RefMapping, RevisionTargets};
+use crate::args::route::Route;
+use crate::copy::inspect::{DestinationRepo, SourceRepo};
+use crate::copy::plan::{FoundSides, Purpose, RepoPair, find, not_skipped};
+use crate::copy::verify::options::VerifyOptions;
+use crate::copy::verify::{VerifiedCopy, check_exists, verify_pair};
+use crate::ui::errors::{CliError, CliResult};
+use crate::ui::screen::Screen;
+
+/// Verifies every branch and tag; `verified` is told of each. A revision that can't be read costs only itself.
+///
+/// # Errors
+/// One of the repos can't be read, or there is no copy.
+pub async fn verify_all(
+    route: &Route,
+    options: &VerifyOptions<'_>,
+    screen: &Screen,
+    verified: impl Fn(&VerifiedCopy, &Screen),
+) -> CliResult<RevisionsSummary> {
+    let (began, stop) = (Instant::now(), options.stop);
+    check_names_no_revision(route)?;
+    route.announce(screen);
+    let (source, destination) = match stop
+        .unless(find(route, Purpose::Read, options.settings))
+        .await?
+    {
+        FoundSides::Both(both) => *both,
+        FoundSides::Skip(reason) => return Err(not_skipped(route.source_id(), &reason)),
+    };
+    check_exists(&destination)?;
+    let refs = list_refs(&source, &destination, options.settings);
+    let (of_source, _, there) = stop.unless(refs).await?;
+    let there = there.named();
+    let defaults = DefaultBranches::of(source.repo.at.hub, destination.at.hub);
+    let targets = RevisionTargets::of(&of_source, &there, &defaults);
+    let pairs = Pairs {
+        source,
+        destination,
+        route,
+        options,
+    };
+    let mut summary = RevisionsSummary::new(pairs.destination.at.web_url());
+    let all = targets.targets.iter().flat_map(|target| {
+        let commit = &target.commit;
+        target.refs().map(move |named| (named, commit))
+    });
+    for (named, commit) in all {
+        let name = format!("{} {}", named.kind.name(), named.source);
+        let screen = screen.of_revision(&name);
+        let compared = match there.find(named.kind, &named.destination) {
+            Some(_) => pairs.verify(named, commit, &screen).await,
+            None => Err(absent(named, &pairs.destination)),
+        };
+        if let Ok(found) = &compared {
+            screen.status(found.line());
+            verified(found, &screen);
+        }
+        let (row, size) = row(named, compared, &screen)?;
+        summary.add(vec![row], size);
+    }
+    let refused = targets.refused.iter().map(RevisionRow::refused);
+    summary.rows.extend(refused);
+    summary.conclude(None, began);
+    Ok(summary)
+}
+
+/// The row of a branch or tag, and its files and bytes.
+fn row(
+    named: &RefMapping,
+    compared: CliResult<VerifiedCopy>,
+    screen: &Screen,
+) -> CliResult<(RevisionRow, (u64, u64))> {
+    match compared {
+        Ok(found) => {
+            let size = found.plan.summary();
+            let row = RevisionRow::verified(named, &found);
+            Ok((row, (size.files, size.bytes)))
+        }
+        Err(failure) if failure.ends_all() || failure.exit() == Exit::Interrupted => Err(failure),
+        Err(failure) => {
+            screen.fail(&failure);
+            Ok((RevisionRow::unverified(named, &failure), (0, 0)))
+        }
+    }
+}
+
+fn absent(named: &RefMapping, destination: &DestinationRepo) -> CliError {
+    let (kind, name, id) = (named.kind.name(), &named.destination, &destination.at.id);
+    let line = format!("{id} has no {kind} {name}: hf2ms migrate with --all-revisions brings it");
+    CliError::new(Exit::Incomplete, line)
+}
+
+struct Pairs<'a> {
+    source: SourceRepo,
+    destination: DestinationRepo,
+    route: &'a Route,
+    options: &'a VerifyOptions<'a>,
+}
+
+impl Pairs<'_> {
+    async fn verify(
+        &self,
+        named: &RefMapping,
+        commit: &Revision,
+        screen: &Screen,
+    ) -> CliResult<VerifiedCopy> {
+        let settings = self.options.settings;
+        let source = self.source.at_commit(commit, &named.source, settings)?;
+        let there = &named.destination;
+        let destination = self.destination.at_branch(there, None, settings)?;
+        let listing = RepoPair::list(source, destination, settings);
+        let sides = self.options.stop.unless(listing).await?;
+        verify_pair(sides, self.route, self.options, screen).await
+    }
+}
