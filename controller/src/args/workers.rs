@@ -69,7 +69,7 @@ pub struct ReaderArgs {
     /// for each 2 GB, or fewer where those take at most 5 % longer]
     #[arg(long, value_name = "N", requires = "deep", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST)))]
     pub containers: Option<u16>,
-    /// Files that a worker reads at a time [default: 8, and up to 32 as long as more are faster]
+    /// Files that a worker reads at a time [default: 8, and up to 32 as long as more are faster; four of 256 KiB or less count as one]
     #[arg(long, value_name = "N", requires = "deep", value_parser = clap::value_parser!(u8).range(1..=32))]
     pub streams: Option<u8>,
     /// The image and network of Docker's containers.

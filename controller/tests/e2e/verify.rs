@@ -398,3 +398,25 @@ fn each_branch_and_tag_is_compared_with_the_copys_own() {
     ];
     assert_eq!((rows.as_slice(), ran.code), (&expected[..], 4));
 }
+
+#[test]
+fn a_worker_that_dies_while_it_reads_is_replaced_and_three_deaths_leave_its_files_unread() {
+    let world = copied(&[300_000; 2]);
+    let deep = |script: &str| {
+        let mut command = world.command(&["verify", "alice/model", "--deep", "--json"]);
+        command.env("HF2MS_WORKER", world.scripted_worker(script));
+        Ran::of(command.output().unwrap())
+    };
+    let once = format!("mkdir '{}' 2>/dev/null", world.path("once").display());
+    for (when, code, unread) in [(once.as_str(), 0, 0), ("true", 1, 4)] {
+        let dies =
+            format!(r#"if [ "$1" = run ] && {when}; then kill -9 $$; fi; exec "$worker" "$@""#);
+        let ran = deep(&dies);
+        let verification = found(&ran);
+        assert_eq!(ran.code, code, "{}{}", ran.stdout, ran.stderr);
+        assert_eq!(verification["unread"].as_array().unwrap().len(), unread);
+        let journal = fs::read_to_string(world.run_file("journal.ndjson")).unwrap();
+        let lost = journal.matches(r#""entry":"lost""#).count();
+        assert_eq!(lost, if unread == 0 { 1 } else { 3 });
+    }
+}

@@ -9,12 +9,15 @@ use tokio::sync::mpsc;
 
 use super::budget::held_by_source;
 use super::gate::{SlotShare, StreamGate};
-use super::mover::{SMALL, SMALL_A_STREAM, TICK};
+use super::mover::{SMALL, TICK};
 use super::reader::{ReadDigests, read_digests};
 use super::streams::StreamLimit;
 use crate::context::ReadContext;
 use crate::protocol::WorkerOptions;
 
+/// Small files that are read in the place of a large one where the worker decides how many are: their time is that of one request, where a
+/// copy has several for each.
+const SMALL_A_STREAM: usize = 4;
 /// Files whose addresses are asked for together.
 const GROUP: usize = 64;
 

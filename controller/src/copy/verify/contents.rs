@@ -17,17 +17,20 @@ pub(super) fn leave_to_reading(files: &mut [VerifyFile], planned: &[PlannedFile]
         let Some(current) = planned.current else {
             return false;
         };
-        let kind = |digest: Digest| digest.sha256().is_some();
         let is_left = file.also.is_none()
             && (1..=ChunkPurpose::BOTH_KINDS).contains(&file.file.size)
             && file.file.size == current.size
-            && kind(file.file.digest) != kind(current.digest);
+            && is_sha256(file.file.digest) != is_sha256(current.digest);
         if is_left {
             file.also = Some(current.digest);
         }
         is_left
     };
     files.iter_mut().zip(planned).map(leave).collect()
+}
+
+fn is_sha256(digest: Digest) -> bool {
+    digest.sha256().is_some()
 }
 
 /// A file that was compared.
@@ -45,16 +48,14 @@ impl Compared<'_> {
         &self.planned.file.path
     }
 
-    /// The file as the destination lists it.
+    /// The file as the destination lists it: by the digest that was compared, or by that of the other kind where the content was.
     fn at_destination(&self) -> File {
         let wanted = &self.wanted.file;
-        match self.planned.current {
-            Some(current) => File {
-                path: wanted.path.clone(),
-                size: current.size,
-                digest: current.digest,
-            },
-            None => wanted.clone(),
+        let current = self.planned.current.map(|current| current.digest);
+        let other_kind = current.filter(|digest| is_sha256(*digest) != is_sha256(wanted.digest));
+        File {
+            digest: other_kind.unwrap_or(wanted.digest),
+            ..wanted.clone()
         }
     }
 
@@ -326,38 +327,46 @@ mod tests {
             file("changed", sha256(b"3"), sha256(b"3"), 1),
             file("empty", git(b""), sha256(b""), 0),
             file("missing", sha256(b"4"), sha256(b"4"), 1),
+            // Someone has brought it since the destination was listed first.
+            file("renewed", sha256(b"5"), sha256(b"old"), 1),
         ];
         let (mut wanted, planned): (Vec<_>, Vec<_>) = files.into_iter().unzip();
         let left = leave_to_reading(&mut wanted, &planned);
         let found = Verification {
-            checked: 7,
+            checked: 8,
             missing: vec!["missing".parse().unwrap()],
             ..Verification::default()
         };
         let mut contents = Contents::new(&wanted, &planned, &left, found);
         let asked = contents.of_destination();
         let asked: Vec<_> = asked.iter().map(|file| file.path.as_str()).collect();
-        assert_eq!(asked, ["good", "left", "rotten", "lost", "changed"]);
+        let expected = ["good", "left", "rotten", "lost", "changed", "renewed"];
+        assert_eq!(asked, expected);
         contents.check_destination(&hashed(&[
             ("good", Some(b"1")),
             ("left", Some(b"2")),
             ("rotten", Some(b"x")),
             ("lost", None),
             ("changed", Some(b"3")),
+            ("renewed", Some(b"5")),
         ]));
-        assert_eq!(contents.of_source().len(), 2);
-        contents.check_source(&hashed(&[("good", Some(b"1")), ("changed", Some(b"y"))]));
+        assert_eq!(contents.of_source().len(), 3);
+        contents.check_source(&hashed(&[
+            ("good", Some(b"1")),
+            ("changed", Some(b"y")),
+            ("renewed", Some(b"5")),
+        ]));
         assert_eq!(contents.of_unknown_sha256(), []);
         let (found, known) = contents.conclude();
         let read = found.contents.as_ref().unwrap();
         assert_eq!(names(&found.different), ["changed", "left", "rotten"]);
         assert_eq!(names(&read.wrong), ["rotten"]);
-        assert_eq!((read.files, read.of, read.bytes), (2, 5, 2));
+        assert_eq!((read.files, read.of, read.bytes), (3, 6, 3));
         let source = read.source.as_ref().unwrap();
-        assert_eq!((source.files, names(&source.wrong)), (1, vec!["changed"]));
-        assert_eq!((found.unread[0].path.as_str(), found.equal), ("lost", 2));
+        assert_eq!((source.files, names(&source.wrong)), (2, vec!["changed"]));
+        assert_eq!((found.unread[0].path.as_str(), found.equal), ("lost", 3));
         let known: Vec<&str> = known.keys().map(RepoPath::as_str).collect();
-        assert_eq!(known, ["empty", "good"]);
+        assert_eq!(known, ["empty", "good", "renewed"]);
     }
 
     #[test]

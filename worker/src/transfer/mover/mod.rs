@@ -32,7 +32,7 @@ use crate::protocol::{How, WorkerOptions};
 /// A blob of so many bytes at most is a small one: its time is that of its requests, however slow the line.
 pub(super) const SMALL: u64 = 256 << 10;
 /// Small blobs that move in the place of one other where the worker decides how many do.
-pub(super) const SMALL_A_STREAM: usize = 2;
+const SMALL_A_STREAM: usize = 2;
 /// The number of streams and the transport are thought over this often.
 pub(super) const TICK: Duration = Duration::from_millis(50);
 /// A blob whose digest is wrong is read again this often: the fault may lie in the transfer.
