@@ -1,8 +1,10 @@
 //! The options of the command line, as types: the route, the filter, the workers.
 
+pub mod file_list;
 pub mod filter;
 pub mod prune;
 pub mod revisions;
 pub mod route;
+pub mod since;
 pub mod visibility;
 pub mod workers;

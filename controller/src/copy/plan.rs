@@ -177,9 +177,10 @@ impl RepoPair {
     ) -> CliResult<(Plan, DestinationRepo)> {
         let Self {
             source,
-            destination,
+            mut destination,
             listing,
         } = self;
+        source.narrow(&listing, &mut destination.listing);
         let request = request(&source, &destination, options);
         let is_open = options.worker_args.transport == Transport::Auto;
         let listings = Listings {

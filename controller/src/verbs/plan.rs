@@ -97,7 +97,7 @@ enum PlanForm<'a> {
 struct EmitArgs {
     /// Write the plan for someone else to carry out. `kubernetes`: YAML of an Indexed Job with a pod a chunk, and of a Job
     /// that commits and verifies the whole repo
-    #[arg(long, value_name = "FORM", conflicts_with_all = ["prune", "include", "exclude", "simulate", "json", "all_revisions"])]
+    #[arg(long, value_name = "FORM", conflicts_with_all = ["prune", "include", "exclude", "files_from", "min_size", "max_size", "changed_since", "simulate", "json", "all_revisions"])]
     emit: Option<Emit>,
     /// With --emit: the worker's image, as the cluster finds it
     #[arg(long, value_name = "NAME", requires = "emit", default_value = IMAGE)]

@@ -18,6 +18,7 @@ mod directions;
 mod docker;
 mod estimate;
 mod events;
+mod filters;
 mod git;
 mod image;
 mod kubernetes;

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::wire::Entry;
 use crate::path::escape;
-use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Sha256};
+use crate::{
+    Digest, Error, File, FileTimes, Kind, Listed, Listing, Refused, RepoPath, Result, Sha256,
+};
 
 /// What the listings of a repo have told so far.
 #[derive(Default)]
@@ -16,9 +18,24 @@ pub(super) struct RepoEntries {
     listing: Listing,
     /// Files whose digest is not told: theirs stands for none yet.
     unhashed: Vec<Listed>,
+    /// When the files were changed last, where that is gathered.
+    times: Option<FileTimes>,
 }
 
 impl RepoEntries {
+    /// Entries of which the times are gathered, too.
+    pub(super) fn with_times() -> Self {
+        Self {
+            times: Some(FileTimes::new()),
+            ..Self::default()
+        }
+    }
+
+    /// When the files were changed last, where that was gathered and told.
+    pub(super) fn into_times(self) -> FileTimes {
+        self.times.unwrap_or_default()
+    }
+
     /// Takes the entries that were listed below `root` (empty: the top); returns the folders among them.
     ///
     /// # Errors
@@ -91,6 +108,9 @@ impl RepoEntries {
         }
         match file(&entry) {
             Ok((listed, told)) => {
+                if let (Some(times), Some(time)) = (&mut self.times, entry.committed_date) {
+                    times.insert(listed.file.path.clone(), time);
+                }
                 self.seen.insert(entry.path);
                 if told {
                     &mut self.listing.files
