@@ -6,5 +6,6 @@ pub mod prune;
 pub mod revisions;
 pub mod route;
 pub mod since;
+pub mod terms;
 pub mod visibility;
 pub mod workers;

@@ -5,6 +5,7 @@ use hf2ms_worker::pipeline::creation::VisibilityRequest;
 use hf2ms_worker::plan::{MaxDelete, PruneRequest};
 
 use crate::args::revisions::RevisionScope;
+use crate::args::terms::{RunTerms, TermArgs};
 use crate::args::workers::{ContainerArgs, WorkerArgs};
 use crate::engine::open::RunnerCache;
 use crate::engine::remote::DetachMode;
@@ -45,6 +46,8 @@ pub struct CopyOptions<'a> {
     pub dry_run: bool,
     /// One revision of each repo, or all.
     pub revisions: RevisionScope,
+    /// What is kept of the destinations.
+    pub terms: RunTerms,
     /// The cost limit, the confirmation and the rates, shared by all repos.
     pub budget: CostBudget,
     /// The workers' slots, shared by all repos.
@@ -91,6 +94,7 @@ impl<'a> CopyOptions<'a> {
             watch: DetachMode::Attached,
             dry_run: false,
             revisions: RevisionScope::One,
+            terms: RunTerms::default(),
             budget,
             slots: WorkerSlots::new(1),
             shared: RunnerCache::default(),
@@ -134,6 +138,8 @@ pub struct CopyArgs {
     #[command(flatten)]
     pub worker_args: WorkerArgs,
     #[command(flatten)]
+    terms: TermArgs,
+    #[command(flatten)]
     cost: CostArgs,
     /// The image and network of Docker's containers.
     #[command(flatten)]
@@ -151,13 +157,17 @@ impl CopyArgs {
     }
 
     /// The options that these arguments ask for. The workers take chunks of several repos, or of several revisions, if `shared`.
+    ///
+    /// # Errors
+    /// The terms contradict the revisions.
     pub fn options<'a>(
         &'a self,
         settings: &'a Settings,
         runs: &'a Runs,
         stop: &'a Stop,
         shared: bool,
-    ) -> CopyOptions<'a> {
+        revisions: RevisionScope,
+    ) -> CliResult<CopyOptions<'a>> {
         let worker_args = self.worker_args.clone();
         let worker_args = if shared {
             worker_args.among_others()
@@ -165,10 +175,13 @@ impl CopyArgs {
             worker_args
         };
         let budget = CostBudget::new(self.cost.clone(), self.yes || self.dry_run);
-        CopyOptions {
+        let terms = self.terms.terms(revisions)?;
+        Ok(CopyOptions {
             dry_run: self.dry_run,
             yes: self.yes,
             overwrite: self.overwrite,
+            revisions,
+            terms,
             ..CopyOptions::new(
                 settings,
                 runs,
@@ -176,6 +189,6 @@ impl CopyArgs {
                 (worker_args, &self.containers),
                 budget,
             )
-        }
+        })
     }
 }

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 
 use hf2ms_hub::{Kind, RepoPath, Visibility};
 use hf2ms_worker::plan::{DigestCache, Plan};
-use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
+use hf2ms_worker::protocol::{BackupResult, Exit, FailedFile, Receipt, Verification};
 
 use super::inspect::DestinationRepo;
 use crate::engine::job::WorkerOutput;
 use crate::runs::digests;
-use crate::runs::report::{Report, Tally, merged};
+use crate::runs::failures::merged;
+use crate::runs::report::{Report, Tally};
 use crate::runs::{JournalEntry, RunDir, State};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
@@ -24,6 +25,8 @@ pub struct RunResult {
     pub receipts: Vec<Receipt>,
     /// Files that failed, and why.
     pub failed: Vec<FailedFile>,
+    /// The tag of what stood at the destination before the first commit.
+    pub backup: Option<BackupResult>,
     /// Commits written.
     pub commits: u64,
     /// Workers that died.
@@ -48,6 +51,7 @@ impl RunResult {
     pub fn finalized(&mut self, run: &RunDir, output: WorkerOutput) -> CliResult<()> {
         let receipt = output.receipt.unwrap_or_default();
         self.commits += output.commits.len() as u64;
+        self.backup = output.backup.or(self.backup.take());
         run.note(&JournalEntry::Committed(receipt.clone()))?;
         self.failed = merged(self.failed.drain(..).chain(receipt.failed.iter().cloned()));
         let fatal = FailedFile::fatal(&receipt.failed);
@@ -120,6 +124,7 @@ impl RunResult {
             failed: self.failed,
             refused: plan.refused.clone(),
             deleted_files,
+            backup: self.backup,
             withheld: plan.withheld.clone(),
             warnings: plan.warnings.clone(),
             last_error: None,

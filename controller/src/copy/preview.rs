@@ -134,6 +134,8 @@ fn counts(plan: &Plan, estimate: &Estimate) -> impl Iterator<Item = (&'static st
     let duplicates = counted(summary.duplicates, "file");
     let files = grouped(summary.files);
     let delete: Vec<_> = plan.delete.iter().map(|file| &file.path).collect();
+    let has_backup = plan.backup.is_some() && plan.replaces();
+    let backup = "what is replaced or deleted is kept by a tag".to_owned();
     let withheld: Vec<_> = plan.withheld.iter().map(not_deleted).collect();
     let rows = [
         (1, "files", format!("{files}, {}", size(summary.bytes))),
@@ -156,6 +158,7 @@ fn counts(plan: &Plan, estimate: &Estimate) -> impl Iterator<Item = (&'static st
         (summary.unchanged, "unchanged", estimate.there_already()),
         (left, "rates", estimate.rates.describe(estimate.on)),
         (summary.deletes, "to delete", named(&delete)),
+        (u64::from(has_backup), "before", backup),
     ];
     let shown = rows.into_iter().filter(|(count, ..)| *count > 0);
     shown

@@ -3,7 +3,7 @@
 
 use hf2ms_hub::Kind;
 use hf2ms_worker::protocol::{
-    Event, Exit, PushReport, Receipt, Scan, Stored, Verification, VerifyJob,
+    BackupResult, Event, Exit, PushReport, Receipt, Scan, Stored, Verification, VerifyJob,
 };
 use serde::Serialize;
 
@@ -79,6 +79,8 @@ pub struct WorkerOutput {
     pub scan: Option<Scan>,
     /// The result of its push.
     pub landed: Option<PushReport>,
+    /// The tag of what stood at the destination.
+    pub backup: Option<BackupResult>,
     /// Commits that it wrote.
     pub commits: Vec<Option<String>>,
     /// The error that ended its whole command.
@@ -124,6 +126,7 @@ impl WorkerOutput {
                 kind,
             } => self.failure = Some((kind, error)),
             Event::PauseEnded { answers } => self.gave_up = !answers,
+            Event::BackupTag(result) => self.backup = Some(result),
             Event::Committed { commit, .. } => self.commits.push(commit),
             Event::Verified(found) => self.verification = Some(found),
             Event::Scanned(found) => self.scan = Some(*found),

@@ -32,6 +32,7 @@ use self::survey::{Survey, SurveyResult};
 use self::targets::WriteTo;
 use self::write::{RevisionRun, WriteContext};
 use crate::args::route::Route;
+use crate::copy::backup;
 use crate::copy::deletions;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
@@ -147,7 +148,7 @@ impl RevisionsCopy<'_> {
         route: &Route,
         purpose: Purpose,
     ) -> CliResult<SurveyResult<RevisionsPlan>> {
-        let survey = match Survey::of(self.options, route, purpose, self.screen).await? {
+        let mut survey = match Survey::of(self.options, route, purpose, self.screen).await? {
             SurveyResult::Found(survey) => *survey,
             SurveyResult::Skip(reason) => return Ok(SurveyResult::Skip(reason)),
         };
@@ -158,6 +159,7 @@ impl RevisionsCopy<'_> {
         }
         let stored = async { CliResult::Ok(Self::stored(&survey, purpose).await) };
         let stored = self.options.stop.unless(stored).await?;
+        self.settle_backups(&mut survey.plans, purpose).await?;
         let estimate = self.estimate(&survey.plans, &stored);
         estimate
             .iter()
@@ -166,6 +168,22 @@ impl RevisionsCopy<'_> {
             survey,
             estimate,
         })))
+    }
+
+    /// Settles the backup tags.
+    async fn settle_backups(&self, plans: &mut [RevisionPlan], purpose: Purpose) -> CliResult<()> {
+        let options = self.options;
+        for one in plans {
+            let RevisionAction::Copy(plan) = &mut one.action else {
+                continue;
+            };
+            if purpose == Purpose::Write {
+                let settled =
+                    backup::settle(plan, &one.destination, options.runs, options.settings);
+                options.stop.unless(settled).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The blobs that the destination holds already. One that is only read is asked about none.

@@ -175,6 +175,7 @@ impl<'a> RevisionPlanner<'a> {
                 true => Trust::Listing,
                 false => trust_in(self.options.runs, &destination, self.route.filter()),
             },
+            terms: self.options.terms.clone(),
         };
         let (mut plan, destination) = RepoPair::of(source, destination, listing)
             .plan(&options, &self.known, settings)
@@ -182,6 +183,7 @@ impl<'a> RevisionPlanner<'a> {
         check_folders(&plan, &destination)?;
         if is_temporary {
             plan.creation.exists = false;
+            plan.backup = None;
         }
         Ok(RevisionPlan {
             target,

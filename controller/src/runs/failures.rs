@@ -77,6 +77,20 @@ pub fn by_cause<'a>(failed: &'a [FailedFile], refused: &'a [Refused]) -> Vec<Cau
     causes
 }
 
+/// Failures by path, each path once: a later word wins.
+pub fn merged(failed: impl IntoIterator<Item = FailedFile>) -> Vec<FailedFile> {
+    let by_path: HashMap<String, FailedFile> = failed
+        .into_iter()
+        .map(|failed| (failed.path.clone(), failed))
+        .collect();
+    let mut failed: Vec<FailedFile> = by_path.into_values().collect();
+    failed.sort_by(|a, b| {
+        let waits = a.waits_for_others().cmp(&b.waits_for_others());
+        waits.then_with(|| a.path.cmp(&b.path))
+    });
+    failed
+}
+
 /// What to do about an entry that no hub takes.
 pub const NEVER_COPIED: &str = "no destination takes it: leave it out, or change it at the source";
 /// What to do about a file that waits for others.

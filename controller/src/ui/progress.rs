@@ -15,8 +15,8 @@ use crate::ui::pace::Pace;
 use crate::ui::screen::{Mode, Screen, duration, size, wait_of_host};
 use crate::ui::snapshot::{Snapshot, Wait, count};
 use crate::ui::worker_events::{
-    ProgressEvent, WorkersEvent, how_text, pass_on, pause_ended, show_transport, streams_line,
-    workers_line,
+    ProgressEvent, WorkersEvent, how_text, pass_on, pause_ended, show_backup, show_transport,
+    streams_line, workers_line,
 };
 
 /// A pipe gets a line this often.
@@ -164,6 +164,7 @@ impl Progress {
                 let line = format!("deleted: {path}");
                 self.0.screen.detail(Level::Info, line);
             }
+            Event::BackupTag(result) => show_backup(result, &self.0.screen),
             Event::Committed { commit, actions } => {
                 let id = commit.as_deref().unwrap_or("a hub that tells no id");
                 let line = format!("committed {}: {id}", count(*actions, "change"));

@@ -84,8 +84,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         visibility: args.visibility.request(),
         prune: args.pruning.request(args.copy.yes),
         watch,
-        revisions,
-        ..args.copy.options(&settings, &runs, stop, shared)
+        ..args
+            .copy
+            .options(&settings, &runs, stop, shared, revisions)?
     };
     let copy = RepoCopy {
         options: &options,

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{DestinationArg, Route, RouteArgs};
+use crate::args::terms::TermArgs;
 use crate::args::visibility::VisibilityArgs;
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::copy::deletions;
@@ -70,6 +71,8 @@ pub struct Args {
     emission: EmitArgs,
     #[command(flatten)]
     worker_args: WorkerArgs,
+    #[command(flatten)]
+    terms: TermArgs,
     #[command(flatten)]
     cost: CostArgs,
     #[command(flatten)]
@@ -148,15 +151,17 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         card: route.card(),
         overwrite: false,
         trust: Trust::Listing,
+        terms: args.terms.terms(RevisionScope::One)?,
     };
     let known = digests::load(&runs, &sides.source.repo.at, &sides.destination.at);
-    let (plan, destination) = stop.unless(sides.plan(&options, &known, &settings)).await?;
+    let planned = stop.unless(sides.plan(&options, &known, &settings));
+    let (plan, destination) = planned.await?;
+    let not_asked = StoredBlobs::not_asked(&[&plan]);
     plan.warnings
         .iter()
         .for_each(|warning| screen.warn(warning));
     deletions::list(&plan, screen);
-    let estimate =
-        StoredBlobs::not_asked(&[&plan]).estimate_of_rest(&plan, &options.worker_args, rates);
+    let estimate = not_asked.estimate_of_rest(&plan, &options.worker_args, rates);
     screen.json(&estimate.event());
     estimate.allowed_by(&args.cost)?;
     let yaml = match args.emission.emit {
@@ -218,11 +223,13 @@ async fn of_all(
     );
     let workers = (args.worker_args.clone().among_others(), &containers);
     let budget = CostBudget::new(args.cost.clone(), true);
+    let terms = args.terms.terms(RevisionScope::All)?;
     let options = CopyOptions {
         visibility: args.visibility.request(),
         prune: args.pruning.request(true),
         dry_run: true,
         revisions: RevisionScope::All,
+        terms,
         ..CopyOptions::new(settings, &runs, stop, workers, budget)
     };
     let results = Screen::of_results();

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::route::{DestinationArg, Route, RouteArgs};
+use crate::args::terms::RunTerms;
 use crate::args::workers::{EngineKind, WorkerArgs};
 use crate::binaries::{WORKER, find};
 use crate::copy::plan::{PlanOptions, Purpose, find_and_list};
@@ -78,6 +79,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         card: route.card(),
         overwrite: false,
         trust: Trust::Listing,
+        terms: RunTerms::default(),
     };
     let (plan, destination) = stop
         .unless(sides.plan(&options, &DigestCache::new(), &settings))

@@ -7,6 +7,7 @@ mod access;
 mod all_revisions;
 mod at_once;
 mod back;
+mod backup_tags;
 mod batch;
 mod commits;
 mod common;

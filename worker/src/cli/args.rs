@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{RepoKind, Revision, Visibility};
 use hf2ms_worker::pipeline::creation::{GatePolicy, VisibilityRequest};
-use hf2ms_worker::plan::{CardPolicy, MaxDelete, PruneRequest};
+use hf2ms_worker::plan::{BackupRequest, CardPolicy, MaxDelete, PruneRequest};
 use hf2ms_worker::protocol::{Transport, VerifyLevel};
 use hf2ms_worker::repo_ref::BadRepoRef;
 use hf2ms_worker::settings::Settings;
@@ -112,6 +112,13 @@ pub(crate) struct Migrate {
     /// Write files although someone else has changed them at the destination meanwhile
     #[arg(long)]
     overwrite: bool,
+    /// Before something is replaced or deleted, give the destination's head this tag [default: with --prune and --overwrite, one that
+    /// is named after the source's commit]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    backup_tag: Option<Option<Revision>>,
+    /// Make no such tag
+    #[arg(long, conflicts_with = "backup_tag")]
+    no_backup_tag: bool,
     /// Delete what only the destination has; needs --yes or --max-delete, since a worker asks nobody
     #[arg(long)]
     prune: bool,
@@ -195,6 +202,7 @@ impl Migrate {
             streams: self.streams.map(usize::from),
             transport: self.transport,
             verify: self.verify,
+            backup: BackupRequest::of_options(self.backup_tag, self.no_backup_tag),
         })
     }
 }

@@ -2,6 +2,7 @@
 //! creates and who runs is elsewhere. [`diff`] compares the sides, [`jobs`] makes what workers are given, [`shared`] is for several
 //! plans at once.
 
+mod backup;
 mod by_git;
 pub mod card;
 mod changeset;
@@ -28,6 +29,7 @@ use crate::protocol::{
     Chunking, Creation, Edit, ExistingFile, PlanSummary, VerifyLevel, WorkerOptions,
 };
 
+pub use backup::{BACKUP_PREFIX, BackupReason, BackupRequest, BackupTag};
 pub use by_git::GitFiles;
 pub use card::CardPolicy;
 pub use changeset::{Changeset, CommitFile, changed_meanwhile};
@@ -83,6 +85,9 @@ pub struct Plan {
     /// Whether files are written that someone else has changed at the destination since they were compared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overwrite: bool,
+    /// The tag that keeps what is replaced or deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupTag>,
     /// Streams, memory and transport of workers.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -181,6 +186,7 @@ impl Plan {
             card: CardPolicy::default(),
             part: false,
             overwrite: false,
+            backup: None,
             options: order.options,
         };
         plan.rechunk(order.chunking);
@@ -227,6 +233,7 @@ impl Plan {
             card: CardPolicy::default(),
             part: false,
             overwrite: false,
+            backup: None,
             options: WorkerOptions::default(),
         };
         plan.rechunk(chunking);

@@ -24,7 +24,7 @@ pub use mirror::{
 };
 pub use notice::{HostWait, Notice};
 pub use receipt::{FailedFile, How, Receipt, Stored};
-pub use results::{ContentsRead, EndpointCheck, PlanSummary, Verification};
+pub use results::{BackupResult, ContentsRead, EndpointCheck, PlanSummary, Verification};
 pub use verify_level::VerifyLevel;
 
 /// The version of everything in this module.

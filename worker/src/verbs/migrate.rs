@@ -8,6 +8,7 @@ use hf2ms_hub::{
     open_destination_over,
 };
 
+use crate::commit::{Precedence, check_backup};
 use crate::context::Context;
 use crate::events::Events;
 use crate::pipeline::creation::{
@@ -17,7 +18,10 @@ use crate::pipeline::creation::{
 use crate::pipeline::finish::commit_and_verify;
 use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, Trust, make_plan};
 use crate::pipeline::source::PinnedSource;
-use crate::plan::{AGREE, CardPolicy, Plan, PlanRequest, PruneRequest, not_agreed};
+use crate::plan::{
+    AGREE, BACKUP_PREFIX, BackupRequest, BackupTag, CardPolicy, Plan, PlanRequest, PruneRequest,
+    not_agreed,
+};
 use crate::protocol::{
     Chunking, Creation, Deletion, Event, Exit, Transport, VerifyLevel, WorkerOptions,
 };
@@ -129,6 +133,8 @@ pub struct MigrateRequest {
     pub transport: Transport,
     /// How the copy is verified.
     pub verify: VerifyLevel,
+    /// Whether what is replaced or deleted is kept by a tag.
+    pub backup: BackupRequest,
 }
 
 impl MigrateRequest {
@@ -192,6 +198,7 @@ async fn copy(
     destination.account_if_told().await?;
     let mut plan =
         make_whole_plan(request, &mut source, to, destination.as_ref(), settings).await?;
+    check_backup(&plan, destination.clone()).await?;
     if !plan.creation.exists {
         let wanted = Readers::from(plan.creation);
         let creation = create(destination.as_ref(), wanted);
@@ -226,6 +233,7 @@ async fn copy(
         "alone",
         vec![moved],
         Deletion::default(),
+        Precedence::First,
     )
     .await
 }
@@ -270,7 +278,7 @@ async fn make_whole_plan(
         // A worker alone keeps nothing of earlier runs.
         trust: &Trust::BlobCheck(HashSet::new()),
     };
-    let mut plan = make_plan(
+    let plan = make_plan(
         plan_request,
         listings,
         policy,
@@ -279,7 +287,7 @@ async fn make_whole_plan(
         settings,
     )
     .await?;
-    plan.overwrite = request.overwrite;
+    let plan = on_terms(request, plan);
     plan.check_folder_limit(destination.limits().folder_entries)?;
     check_agreed(request, &plan)?;
     let of_gate = source
@@ -300,6 +308,30 @@ fn check_agreed(request: &MigrateRequest, plan: &Plan) -> Result<()> {
     let paths: Vec<&RepoPath> = plan.delete.iter().map(|file| &file.path).collect();
     let message = not_agreed(&paths, &plan.destination, AGREE);
     Err(Error::new(Kind::Usage, message))
+}
+
+/// The plan on the terms of the command line: what may be overwritten, and what is kept.
+fn on_terms(request: &MigrateRequest, mut plan: Plan) -> Plan {
+    plan.overwrite = request.overwrite;
+    let backup = backup_of(request, &plan);
+    plan.with_backup(backup)
+}
+
+/// The tag of what is replaced or deleted. A worker alone keeps no run's id: the source's commit makes the name, so that a copy that was
+/// interrupted keeps the tag that it made before.
+fn backup_of(request: &MigrateRequest, plan: &Plan) -> Option<BackupTag> {
+    let by_default = request.prune.is_some() || request.overwrite;
+    let tag = request.backup.tag(by_default)?;
+    let source = &plan.source.revision;
+    let commit = match source.is_commit() {
+        true => source,
+        false => plan.parent.as_ref().unwrap_or(source),
+    };
+    let commit: String = commit.as_str().chars().take(12).collect();
+    let name = tag
+        .name
+        .or_else(|| format!("{BACKUP_PREFIX}{commit}").parse().ok());
+    Some(BackupTag { name, ..tag })
 }
 
 /// What is asked of the plan.
