@@ -1,4 +1,4 @@
-//! The options of the command line, as types: the route, the filter, the workers.
+//! The options of the command line, as types: the route, the filter, the terms, the workers.
 
 pub mod file_list;
 pub mod filter;

@@ -1,12 +1,14 @@
-//! The terms of a run: what is kept of the destination.
+//! The terms of a run: what is kept of the destination, how much is moved, and for how long.
 
 use hf2ms_hub::Revision;
+use hf2ms_worker::amounts::{ByteCount, Span};
 use hf2ms_worker::plan::BackupRequest;
+use hf2ms_worker::protocol::{Deadline, RunLimits};
 
 use crate::args::revisions::RevisionScope;
 use crate::ui::errors::{CliError, CliResult};
 
-/// The options for backup tags.
+/// The options for backup tags and limits.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct TermArgs {
     /// Before the first commit that replaces or deletes something, give the destination's head a tag: --backup-tag, or --backup-tag=NAME
@@ -18,13 +20,29 @@ pub struct TermArgs {
     /// Make no such tag
     #[arg(long, conflicts_with = "backup_tag")]
     no_backup_tag: bool,
+    /// Move this many bytes at most, in whole files, as 50GB; the same command goes on
+    ///
+    /// It holds for all repos and workers of the command together. Files that do not fit are left to the next run; README.md, config.json
+    /// and indexes wait for them. The exit code is 1.
+    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
+    max_transfer: Option<ByteCount>,
+    /// Begin no further file after this time, as 90m or 8h; the same command goes on
+    ///
+    /// Files under way then have a tenth of the time, a minute at least, before they are cut off. What is stored is committed and
+    /// verified. The exit code is 1.
+    #[arg(long, value_name = "TIME", help_heading = "Limits")]
+    max_duration: Option<Span>,
 }
 
-/// What a command line says of backups.
+/// What a command line says of backups and limits.
 #[derive(Debug, Clone, Default)]
 pub struct RunTerms {
     /// Whether what is replaced or deleted is kept by a tag.
     pub backup: BackupRequest,
+    /// How much is moved, and for how long files are begun.
+    pub limits: RunLimits,
+    /// When the command's time is over.
+    pub deadline: Option<Deadline>,
 }
 
 impl TermArgs {
@@ -39,6 +57,24 @@ impl TermArgs {
                 "--backup-tag=NAME is for one branch, and --all-revisions is about all: give --backup-tag without a name",
             ));
         }
-        Ok(RunTerms { backup })
+        let limits = RunLimits {
+            max_transfer: self.max_transfer.map(|bytes| bytes.0),
+            max_duration: self.max_duration.map(|span| span.0.as_secs()),
+        };
+        Ok(RunTerms {
+            backup,
+            limits,
+            deadline: limits.max_duration.map(Deadline::after),
+        })
+    }
+}
+
+impl RunTerms {
+    /// The same for a plan that is carried out later, whose time begins then.
+    pub fn of_a_plan(self) -> Self {
+        Self {
+            deadline: None,
+            ..self
+        }
     }
 }

@@ -8,6 +8,7 @@ use hf2ms_worker::plan::{BackupTag, Plan};
 use serde::Deserialize;
 
 use crate::copy::inspect::DestinationRepo;
+use crate::runs::report::Report;
 use crate::runs::{RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
@@ -61,7 +62,7 @@ fn names_of_cut_off_runs(runs: &Runs, destination: &RepoAt) -> Vec<Revision> {
         .list()
         .into_iter()
         .filter(to_there)
-        .take_while(is_cut_off);
+        .take_while(|run| is_cut_off(run, runs));
     let name = |run: RunRecord| {
         let tag = runs.read::<Planned>(&run.id, "plan.json")?.backup?;
         tag.name_in(&run.id).ok()
@@ -70,9 +71,13 @@ fn names_of_cut_off_runs(runs: &Runs, destination: &RepoAt) -> Vec<Revision> {
 }
 
 /// Whether a run ended before all was done: the same command goes on with it. One that is incomplete for other reasons has ended.
-fn is_cut_off(run: &RunRecord) -> bool {
+fn is_cut_off(run: &RunRecord, runs: &Runs) -> bool {
     match run.state {
         State::Killed | State::Failed | State::Interrupted => true,
-        State::Running | State::Detached | State::Done | State::Incomplete => false,
+        State::Incomplete => {
+            let report: Option<Report> = runs.read(&run.id, "report.json");
+            report.is_some_and(|report| report.stopped_at.is_some())
+        }
+        State::Running | State::Detached | State::Done => false,
     }
 }

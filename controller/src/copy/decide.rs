@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hf2ms_worker::pipeline::creation::readers_of_copy;
 use hf2ms_worker::plan::{BackupRequest, MaxDelete, Plan};
-use hf2ms_worker::protocol::{Creation, VerifyLevel};
+use hf2ms_worker::protocol::{Creation, Deadline, VerifyLevel};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -163,6 +163,10 @@ fn apply_terms(plan: &mut Plan, options: &CopyOptions<'_>) {
         (request, _) => request.tag(by_default),
     };
     plan.backup = backup.filter(|_| plan.creation.exists);
+    plan.limits.max_transfer = terms.limits.max_transfer.or(plan.limits.max_transfer);
+    plan.limits.max_duration = terms.limits.max_duration.or(plan.limits.max_duration);
+    let planned = plan.limits.max_duration.map(Deadline::after);
+    plan.options.deadline = terms.deadline.or(planned);
 }
 
 /// Reads a plan from a file, checks it, and brings it up to date with the destination.

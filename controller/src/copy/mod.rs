@@ -2,7 +2,7 @@
 //!
 //! [`RepoCopy::run`] is that sentence. [`inspect`] finds both sides, [`plan`] compares them, [`decide`] says what is to be done and
 //! [`permission`] what must not be. [`run`] carries a plan out with workers, [`cloud`] leaves it to Modal. [`outcome`] collects the
-//! result of a run, [`deletions`] asks before anything is deleted, [`backup`] settles the tag that keeps it, [`sync_state`] keeps what a verified run proves, [`request`] what was asked for, [`preview`] is a plan for a person.
+//! result of a run, [`deletions`] asks before anything is deleted, [`backup`] settles the tag that keeps it, [`transfer_limit`] leaves what is too much, [`sync_state`] keeps what a verified run proves, [`request`] what was asked for, [`preview`] is a plan for a person.
 
 pub mod backup;
 pub mod cloud;
@@ -18,6 +18,7 @@ pub mod request;
 pub mod run;
 pub mod stored;
 pub mod sync_state;
+pub mod transfer_limit;
 
 use std::time::Instant;
 
@@ -179,6 +180,7 @@ impl RepoCopy<'_> {
         let ((), stored) = stop.unless(both).await?;
         let settled = backup::settle(&mut plan, destination, options.runs, options.settings);
         stop.unless(settled).await?;
+        options.keep_to_limit(&mut plan, &stored)?;
         let summary = plan.summary();
         announce(&plan, screen);
         deletions::list(&plan, screen);

@@ -1,8 +1,10 @@
 //! The result of a run while it works, and the report it becomes. Who works, and where, is not known here.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use hf2ms_hub::{Kind, RepoPath, Visibility};
+use hf2ms_worker::amounts::Span;
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{BackupResult, Exit, FailedFile, Receipt, Verification};
 
@@ -16,7 +18,7 @@ use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::settings::remedies::remedy;
 use crate::ui::errors::{CliError, CliResult};
-use crate::ui::screen::Screen;
+use crate::ui::screen::{Screen, size};
 
 /// The result of a run so far.
 #[derive(Debug, Default)]
@@ -121,6 +123,7 @@ impl RunResult {
             tally,
             seconds,
             verification: self.verification,
+            stopped_at: stopped_at(plan, &self.failed),
             failed: self.failed,
             refused: plan.refused.clone(),
             deleted_files,
@@ -144,6 +147,29 @@ impl RunResult {
             workers,
             ..tally
         }
+    }
+}
+
+/// The limit that left files to the next run, as the command line has it.
+fn stopped_at(plan: &Plan, failed: &[FailedFile]) -> Option<String> {
+    let left_by = |why: &str| failed.iter().any(|failed| failed.error.ends_with(why));
+    let transfer = || {
+        format!(
+            "--max-transfer {}",
+            size(plan.limits.max_transfer.unwrap_or(0))
+        )
+    };
+    let duration = || {
+        let seconds = plan.limits.max_duration.unwrap_or(0);
+        format!("--max-duration {}", Span(Duration::from_secs(seconds)))
+    };
+    match (
+        left_by(FailedFile::LEFT_BY_DURATION),
+        left_by(FailedFile::LEFT_BY_TRANSFER),
+    ) {
+        (true, _) => Some(duration()),
+        (_, true) => Some(transfer()),
+        _ => None,
     }
 }
 

@@ -52,7 +52,7 @@ pub struct PlanOptions {
     pub overwrite: bool,
     /// Whether what the destination lists may be lost there.
     pub trust: Trust,
-    /// What is kept of the destination.
+    /// What is kept of the destination, and the limits.
     pub terms: RunTerms,
 }
 
@@ -216,7 +216,7 @@ impl RepoPair {
         plan.overwrite = options.overwrite;
         let by_default = options.prune.is_some() || options.overwrite;
         let backup = options.terms.backup.tag(by_default);
-        let mut plan = plan.with_backup(backup);
+        let mut plan = plan.with_backup(backup).with_limits(options.terms.limits);
         let of_destination = destination
             .info
             .as_ref()
@@ -256,6 +256,7 @@ fn request(
             streams: options.worker_args.streams.map(usize::from),
             transport: options.worker_args.transport,
             verify: options.worker_args.verify,
+            deadline: options.terms.deadline,
             ..WorkerOptions::default()
         },
     }

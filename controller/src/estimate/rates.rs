@@ -325,6 +325,7 @@ mod tests {
             failed: Vec::new(),
             refused: Vec::new(),
             deleted_files: Vec::new(),
+            stopped_at: None,
             backup: None,
             withheld: Vec::new(),
             warnings: Vec::new(),

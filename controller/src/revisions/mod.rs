@@ -42,6 +42,7 @@ use crate::copy::stored::StoredBlobs;
 use crate::copy::{CopyResult, RepoCopy};
 use crate::engine::remote::DetachMode;
 use crate::estimate::Estimate;
+use crate::estimate::containers::chunking;
 use crate::runs::report::Report;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -159,7 +160,8 @@ impl RevisionsCopy<'_> {
         }
         let stored = async { CliResult::Ok(Self::stored(&survey, purpose).await) };
         let stored = self.options.stop.unless(stored).await?;
-        self.settle_backups(&mut survey.plans, purpose).await?;
+        self.keep_to_terms(&mut survey.plans, &stored, purpose)
+            .await?;
         let estimate = self.estimate(&survey.plans, &stored);
         estimate
             .iter()
@@ -170,13 +172,23 @@ impl RevisionsCopy<'_> {
         })))
     }
 
-    /// Settles the backup tags.
-    async fn settle_backups(&self, plans: &mut [RevisionPlan], purpose: Purpose) -> CliResult<()> {
+    /// Leaves what a limit does not allow to the next run, and settles the backup tags.
+    async fn keep_to_terms(
+        &self,
+        plans: &mut [RevisionPlan],
+        stored: &StoredBlobs,
+        purpose: Purpose,
+    ) -> CliResult<()> {
         let options = self.options;
         for one in plans {
             let RevisionAction::Copy(plan) = &mut one.action else {
                 continue;
             };
+            if one.target.moves() {
+                let rates = options.rates(&plan.source, &plan.destination);
+                let cut = |sizes: &[u64]| chunking(&options.worker_args, sizes, &rates);
+                options.transfer.take(plan, stored, cut);
+            }
             if purpose == Purpose::Write {
                 let settled =
                     backup::settle(plan, &one.destination, options.runs, options.settings);

@@ -49,6 +49,9 @@ pub struct Report {
     /// Files that were deleted at the destination.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deleted_files: Vec<RepoPath>,
+    /// The limit that left files to the next run, as `--max-transfer 10 GB`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<String>,
     /// The tag of what stood at the destination before the first commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupResult>,
@@ -258,6 +261,12 @@ impl Report {
             Exit::Done => format!("done and verified ({})", self.level().words()),
             Exit::Integrity => "NOT EQUAL".to_owned(),
             Exit::Interrupted => "stopped: the same command goes on".to_owned(),
+            _ if self.is_only_left() => format!(
+                "stopped at {}: {} of {} are there; the same command goes on",
+                self.stopped_at.as_deref().unwrap_or("a limit"),
+                grouped(self.verification.as_ref().map_or(0, |found| found.equal)),
+                counted(self.tally.files, "file"),
+            ),
             _ if self.only_withholds() => format!(
                 "copied and verified ({}), but {} was deleted",
                 self.level().words(),
@@ -276,6 +285,16 @@ impl Report {
     pub fn may_pass(&self) -> bool {
         let is_good = |found: &Verification| found.is_good();
         any_may_pass(&self.failed) || !self.verification.as_ref().is_some_and(is_good)
+    }
+
+    /// Whether nothing is wrong but that a limit of the run leaves files to the next one.
+    fn is_only_left(&self) -> bool {
+        let waits = |failed: &FailedFile| failed.is_left() || failed.waits_for_others();
+        let compared = self.verification.as_ref();
+        self.stopped_at.is_some()
+            && self.failed.iter().all(waits)
+            && self.refused.is_empty()
+            && compared.is_some_and(Verification::is_good)
     }
 
     /// Whether every file is copied and verified; deletions don't count.

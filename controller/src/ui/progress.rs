@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hf2ms_hub::Kind;
-use hf2ms_worker::protocol::{Event, HostWait, WorkerOptions};
+use hf2ms_worker::protocol::{Event, HostWait, WorkerOptions, is_left_by_limit};
 
 use crate::ui::bars::BarId;
 use crate::ui::log::Level;
@@ -318,7 +318,7 @@ impl Shown {
         let path = path.filter(|path| !error.starts_with(*path));
         let path = path.map(|path| format!("{path}: ")).unwrap_or_default();
         let line = format!("failed: {path}{error}");
-        match is_first {
+        match is_first && !is_left_by_limit(error) {
             true => self.screen.tell(Level::Error, format!("{line} ({OTHERS})")),
             false => self.screen.detail(Level::Error, line),
         }

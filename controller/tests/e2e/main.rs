@@ -23,6 +23,7 @@ mod filters;
 mod git;
 mod image;
 mod kubernetes;
+mod limits;
 mod migrate;
 mod modal;
 mod modal_revisions;

@@ -2,9 +2,10 @@
 
 use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{RepoKind, Revision, Visibility};
+use hf2ms_worker::amounts::{ByteCount, Span};
 use hf2ms_worker::pipeline::creation::{GatePolicy, VisibilityRequest};
 use hf2ms_worker::plan::{BackupRequest, CardPolicy, MaxDelete, PruneRequest};
-use hf2ms_worker::protocol::{Transport, VerifyLevel};
+use hf2ms_worker::protocol::{RunLimits, Transport, VerifyLevel};
 use hf2ms_worker::repo_ref::BadRepoRef;
 use hf2ms_worker::settings::Settings;
 use hf2ms_worker::verbs::migrate::{MigrateRequest, NamedSides};
@@ -119,6 +120,12 @@ pub(crate) struct Migrate {
     /// Make no such tag
     #[arg(long, conflicts_with = "backup_tag")]
     no_backup_tag: bool,
+    /// Move this many bytes at most, in whole files; the same command goes on
+    #[arg(long, value_name = "BYTES")]
+    max_transfer: Option<ByteCount>,
+    /// Begin no further file after this time, as 90m or 8h; the same command goes on
+    #[arg(long, value_name = "TIME")]
+    max_duration: Option<Span>,
     /// Delete what only the destination has; needs --yes or --max-delete, since a worker asks nobody
     #[arg(long)]
     prune: bool,
@@ -203,6 +210,10 @@ impl Migrate {
             transport: self.transport,
             verify: self.verify,
             backup: BackupRequest::of_options(self.backup_tag, self.no_backup_tag),
+            limits: RunLimits {
+                max_transfer: self.max_transfer.map(|bytes| bytes.0),
+                max_duration: self.max_duration.map(|span| span.0.as_secs()),
+            },
         })
     }
 }

@@ -11,6 +11,7 @@ pub mod chunks;
 pub mod diff;
 mod folder_limit;
 pub mod jobs;
+mod limits;
 mod lost;
 mod moved;
 mod path_collisions;
@@ -26,7 +27,7 @@ use hf2ms_hub::{
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{
-    Chunking, Creation, Edit, ExistingFile, PlanSummary, VerifyLevel, WorkerOptions,
+    Chunking, Creation, Edit, ExistingFile, PlanSummary, RunLimits, VerifyLevel, WorkerOptions,
 };
 
 pub use backup::{BACKUP_PREFIX, BackupReason, BackupRequest, BackupTag};
@@ -34,6 +35,7 @@ pub use by_git::GitFiles;
 pub use card::CardPolicy;
 pub use changeset::{Changeset, CommitFile, changed_meanwhile};
 pub use check::BadPlan;
+pub use limits::TransferShare;
 pub use prune::{
     AGREE, DeletedFile, MaxDelete, PruneRequest, WithheldDeletions, named, not_agreed,
 };
@@ -88,6 +90,9 @@ pub struct Plan {
     /// The tag that keeps what is replaced or deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupTag>,
+    /// The limits of the run, which leave files to the next one.
+    #[serde(default, skip_serializing_if = "RunLimits::is_none")]
+    pub limits: RunLimits,
     /// Streams, memory and transport of workers.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -108,6 +113,9 @@ pub struct PlannedFile {
     /// What is changed about its content on the way ([`crate::pipeline::card`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Edit>,
+    /// Whether a limit of the run leaves it to the next one ([`limits`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
 }
 
 /// What is done with a file.
@@ -187,6 +195,7 @@ impl Plan {
             part: false,
             overwrite: false,
             backup: None,
+            limits: RunLimits::default(),
             options: order.options,
         };
         plan.rechunk(order.chunking);
@@ -210,6 +219,7 @@ impl Plan {
             step: Step::Stream,
             current: None,
             edit: None,
+            left: false,
         };
         let files: Vec<_> = files.into_iter().map(moved).collect();
         let mut plan = Self {
@@ -234,6 +244,7 @@ impl Plan {
             part: false,
             overwrite: false,
             backup: None,
+            limits: RunLimits::default(),
             options: WorkerOptions::default(),
         };
         plan.rechunk(chunking);
@@ -251,7 +262,7 @@ impl Plan {
 
     /// The sizes in bytes of the blobs to move.
     pub fn blob_sizes(&self) -> Vec<u64> {
-        let moving = self.files.iter().filter(|file| file.step == Step::Stream);
+        let moving = self.files.iter().filter(|file| file.moves_here());
         moving.map(|planned| planned.file.size).collect()
     }
 
@@ -269,12 +280,16 @@ impl Plan {
             chunks: self.chunks.len() as u64,
             ..PlanSummary::default()
         };
-        for PlannedFile { file, step, .. } in &self.files {
+        for PlannedFile {
+            file, step, left, ..
+        } in &self.files
+        {
             summary.bytes += file.size;
             match step {
                 Step::Unchanged => summary.unchanged += 1,
                 Step::Duplicate | Step::Shared => summary.duplicates += 1,
                 Step::Inline => summary.inline += 1,
+                Step::Stream if *left => {}
                 Step::Stream => {
                     summary.blobs += 1;
                     summary.blob_bytes += file.size;

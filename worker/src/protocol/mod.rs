@@ -3,6 +3,7 @@
 mod events;
 mod existing_file;
 mod exit;
+mod limits;
 mod memory;
 mod mirror;
 mod notice;
@@ -17,13 +18,14 @@ use serde::{Deserialize, Serialize};
 pub use events::{Event, StreamsReason, TransportReason};
 pub use existing_file::{Edit, ExistingFile};
 pub use exit::Exit;
+pub use limits::{Deadline, RunLimits};
 pub use memory::{BadMemory, Memory};
 pub use mirror::{
     CONFLICT, Force, LfsPolicy, MirrorPolicy, PushJob, PushReport, RefAt, RefOutcome, RefScope,
     RefState, RefUpdate, Safeguard, Safeguards, Scan, ScanJob, ScanOutput, ScratchFolder, is_plain,
 };
 pub use notice::{HostWait, Notice};
-pub use receipt::{FailedFile, How, Receipt, Stored};
+pub use receipt::{FailedFile, How, Receipt, Stored, is_left_by_limit};
 pub use results::{BackupResult, ContentsRead, EndpointCheck, PlanSummary, Verification};
 pub use verify_level::VerifyLevel;
 
@@ -108,6 +110,9 @@ pub struct WorkerOptions {
     /// How the destination is verified.
     #[serde(skip_serializing_if = "VerifyLevel::is_usual")]
     pub verify: VerifyLevel,
+    /// When no further file is begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Deadline>,
 }
 
 impl WorkerOptions {
@@ -134,6 +139,7 @@ impl Default for WorkerOptions {
             scratch: None,
             workers: 1,
             verify: VerifyLevel::USUAL,
+            deadline: None,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Moving blobs: [`reader`] reads a file of the source, [`mover`] stores the blobs of a chunk at the destination, and both
-//! keep to the [`budget`] of memory.
+//! Moving blobs: [`reader`] reads a file of the source, [`mover`] stores the blobs of a chunk at the destination. Both keep to the
+//! [`budget`] of memory.
 
 pub mod budget;
 pub mod faster;

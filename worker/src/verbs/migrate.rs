@@ -23,7 +23,8 @@ use crate::plan::{
     not_agreed,
 };
 use crate::protocol::{
-    Chunking, Creation, Deletion, Event, Exit, Transport, VerifyLevel, WorkerOptions,
+    Chunking, Creation, Deadline, Deletion, Event, Exit, FailedFile, RunLimits, Transport,
+    VerifyLevel, WorkerOptions,
 };
 use crate::repo_ref::{BadRepoRef, DestinationRef, HubSites, RepoRef, direction};
 use crate::settings::{Access, Settings};
@@ -135,6 +136,8 @@ pub struct MigrateRequest {
     pub verify: VerifyLevel,
     /// Whether what is replaced or deleted is kept by a tag.
     pub backup: BackupRequest,
+    /// How much is moved, and for how long files are begun.
+    pub limits: RunLimits,
 }
 
 impl MigrateRequest {
@@ -216,6 +219,11 @@ async fn copy(
         events.clone(),
     )?;
     context.events.say(&Event::Planned(plan.summary()));
+    let postponed = plan.files.iter().filter(|planned| planned.left);
+    for planned in postponed {
+        let error = Error::new(Kind::Transient, FailedFile::LEFT_BY_TRANSFER);
+        context.events.failed(&planned.file.path, &error);
+    }
     for number in 0..plan.chunks.len() {
         let chunk = u32::try_from(number)
             .ok()
@@ -287,7 +295,7 @@ async fn make_whole_plan(
         settings,
     )
     .await?;
-    let plan = on_terms(request, plan);
+    let plan = on_terms(request, plan, chunking)?;
     plan.check_folder_limit(destination.limits().folder_entries)?;
     check_agreed(request, &plan)?;
     let of_gate = source
@@ -310,11 +318,16 @@ fn check_agreed(request: &MigrateRequest, plan: &Plan) -> Result<()> {
     Err(Error::new(Kind::Usage, message))
 }
 
-/// The plan on the terms of the command line: what may be overwritten, and what is kept.
-fn on_terms(request: &MigrateRequest, mut plan: Plan) -> Plan {
+/// The plan on the terms of the command line: what may be overwritten, what is kept, and how much is moved.
+///
+/// # Errors
+/// Nothing fits into the limit of bytes.
+fn on_terms(request: &MigrateRequest, mut plan: Plan, chunking: Chunking) -> Result<Plan> {
     plan.overwrite = request.overwrite;
     let backup = backup_of(request, &plan);
-    plan.with_backup(backup)
+    let mut plan = plan.with_backup(backup).with_limits(request.limits);
+    keep_to_limit(&mut plan, chunking)?;
+    Ok(plan)
 }
 
 /// The tag of what is replaced or deleted. A worker alone keeps no run's id: the source's commit makes the name, so that a copy that was
@@ -332,6 +345,25 @@ fn backup_of(request: &MigrateRequest, plan: &Plan) -> Option<BackupTag> {
         .name
         .or_else(|| format!("{BACKUP_PREFIX}{commit}").parse().ok());
     Some(BackupTag { name, ..tag })
+}
+
+/// Leaves what a limit of bytes does not allow to the next run.
+///
+/// # Errors
+/// [`Kind::Transient`] where nothing more fits, so that the same command would not go on.
+fn keep_to_limit(plan: &mut Plan, chunking: Chunking) -> Result<()> {
+    let Some(limit) = plan.limits.max_transfer else {
+        return Ok(());
+    };
+    let share = plan.leave_above(limit, &HashSet::new());
+    if let (0, Some(least)) = (share.taken, share.smallest_left) {
+        let message = format!(
+            "no file fits into --max-transfer: the smallest of those that are left has {least} bytes; give more"
+        );
+        return Err(Error::new(Kind::Transient, message));
+    }
+    plan.rechunk_if_cut(|_| chunking);
+    Ok(())
 }
 
 /// What is asked of the plan.
@@ -352,6 +384,7 @@ fn plan_request(
             streams: request.streams,
             transport: source.transport,
             verify: request.verify,
+            deadline: request.limits.max_duration.map(Deadline::after),
             ..WorkerOptions::default()
         },
     }

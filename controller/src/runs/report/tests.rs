@@ -23,6 +23,7 @@ fn report(verification: Option<Verification>, failed: Vec<FailedFile>) -> Report
         failed,
         refused: Vec::new(),
         deleted_files: Vec::new(),
+        stopped_at: None,
         backup: None,
         withheld: Vec::new(),
         warnings: Vec::new(),
@@ -131,6 +132,31 @@ fn what_is_refused_or_lost_does_not_come_by_the_same_command() {
         reason: "a symbolic link".into(),
     });
     assert!(!refused.may_pass());
+}
+
+#[test]
+fn a_limit_that_left_files_is_the_headline_and_the_same_command_goes_on() {
+    let mut stopped = report(good(), Vec::new());
+    stopped.tally.files = 40;
+    stopped.stopped_at = Some("--max-transfer 10 GB".to_owned());
+    for why in [FailedFile::LEFT_BY_TRANSFER, FailedFile::HELD_BACK] {
+        stopped.failed.push(FailedFile {
+            path: why.to_owned(),
+            error: why.to_owned(),
+            kind: Kind::Transient,
+        });
+    }
+    let line = "stopped at --max-transfer 10 GB: 3 of 40 files are there; the same command goes on";
+    assert!(stopped.readable().contains(line), "{}", stopped.readable());
+    assert_eq!(
+        (stopped.exit(), stopped.may_pass()),
+        (Exit::Incomplete, true)
+    );
+    stopped.failed.extend(failed(Kind::NotFound));
+    assert!(
+        !stopped.readable().contains("stopped at"),
+        "something else is wrong"
+    );
 }
 
 #[test]
