@@ -15,6 +15,7 @@ pub mod protocol;
 pub mod repo_ref;
 pub mod settings;
 pub mod signals;
+pub mod timetable;
 pub mod transfer;
 pub mod verbs;
 

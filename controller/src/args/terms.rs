@@ -1,9 +1,10 @@
-//! The terms of a run: what is kept of the destination, how much is moved, and for how long.
+//! The terms of a run: what is kept of the destination, how much is moved, for how long, and how fast.
 
 use hf2ms_hub::Revision;
 use hf2ms_worker::amounts::{ByteCount, Span};
 use hf2ms_worker::plan::BackupRequest;
-use hf2ms_worker::protocol::{Deadline, RunLimits};
+use hf2ms_worker::protocol::{Bandwidth, Deadline, RunLimits};
+use hf2ms_worker::timetable::bandwidth;
 
 use crate::args::revisions::RevisionScope;
 use crate::ui::errors::{CliError, CliResult};
@@ -32,6 +33,9 @@ pub struct TermArgs {
     /// verified. The exit code is 1.
     #[arg(long, value_name = "TIME", help_heading = "Limits")]
     max_duration: Option<Span>,
+    /// Send this many bytes a second at most, all workers together: 10M, or a timetable of local time as '08:00,512K 19:00,10M 23:00,off'
+    #[arg(long, value_name = "RATE", value_parser = bandwidth, help_heading = "Limits")]
+    bwlimit: Option<Bandwidth>,
 }
 
 /// What a command line says of backups and limits.
@@ -43,6 +47,8 @@ pub struct RunTerms {
     pub limits: RunLimits,
     /// When the command's time is over.
     pub deadline: Option<Deadline>,
+    /// How fast all workers send together.
+    pub bandwidth: Option<Bandwidth>,
 }
 
 impl TermArgs {
@@ -65,6 +71,7 @@ impl TermArgs {
             backup,
             limits,
             deadline: limits.max_duration.map(Deadline::after),
+            bandwidth: self.bwlimit.clone(),
         })
     }
 }

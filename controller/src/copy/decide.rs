@@ -167,6 +167,7 @@ fn apply_terms(plan: &mut Plan, options: &CopyOptions<'_>) {
     plan.limits.max_duration = terms.limits.max_duration.or(plan.limits.max_duration);
     let planned = plan.limits.max_duration.map(Deadline::after);
     plan.options.deadline = terms.deadline.or(planned);
+    plan.options.bandwidth = terms.bandwidth.clone().or(plan.options.bandwidth.take());
 }
 
 /// Reads a plan from a file, checks it, and brings it up to date with the destination.

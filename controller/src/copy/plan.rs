@@ -257,6 +257,7 @@ fn request(
             transport: options.worker_args.transport,
             verify: options.worker_args.verify,
             deadline: options.terms.deadline,
+            bandwidth: options.terms.bandwidth.clone(),
             ..WorkerOptions::default()
         },
     }

@@ -7,6 +7,7 @@ use hf2ms_worker::protocol::{
 };
 use serde::Serialize;
 
+use super::lifeline::WorkersAtWork;
 use super::{Engine, Network};
 use crate::runs::RunDir;
 use crate::settings::remedies::remedy;
@@ -26,6 +27,8 @@ pub struct WorkerJob {
     pub number: u32,
     /// The protocol's JSON, on one line.
     pub json: String,
+    /// How many workers share a limit with it, if there is one.
+    pub at_work: Option<WorkersAtWork>,
 }
 
 /// The command of a worker.
@@ -248,7 +251,12 @@ impl SingleJob<'_> {
         let (verb, number) = (self.verb, 0);
         let progress = Progress::of_job(self.screen, self.title, self.of);
         progress.begin(number);
-        let job = WorkerJob { verb, number, json };
+        let job = WorkerJob {
+            verb,
+            number,
+            json,
+            at_work: None,
+        };
         let ended = self
             .engine
             .work(&job, &|event| progress.hear(number, event))

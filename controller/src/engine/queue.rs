@@ -131,6 +131,11 @@ impl Queue<'_> {
             verb: WorkerCommand::Run,
             number,
             json: chunk.unwrap_or_default(),
+            at_work: plan
+                .options
+                .bandwidth
+                .as_ref()
+                .map(|_| self.slots.at_work()),
         };
         progress.begin(number);
         let seen = AtomicU64::new(0);

@@ -1,4 +1,4 @@
-//! Limits of a run: how much it moves, and for how long it begins files.
+//! Limits of a run: how much it moves, for how long it begins files, and how fast it sends.
 
 use serde_json::json;
 
@@ -101,4 +101,35 @@ fn after_the_time_of_a_run_no_file_is_begun_and_the_same_command_goes_on() {
     let on = migrate(&world, &["--max-duration", "8h"]);
     assert_eq!(on.code, 0, "{}{}", on.stdout, on.stderr);
     assert!(world.is_copied("model", "alice/model", "alice/model"));
+}
+
+#[test]
+fn a_bandwidth_reaches_every_worker_and_a_bad_one_is_refused() {
+    let world = World::with_model();
+    let out = world.path("plan.json");
+    let out = out.to_str().unwrap();
+    let plan = world.run(&["plan", "alice/model", "--bwlimit", "20M", "--out", out]);
+    assert_eq!(plan.code, 0, "{}", plan.stderr);
+    let plan: serde_json::Value = serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap();
+    let limit = json!([{"minute": 0, "bytes_per_second": 20 << 20}]);
+    assert_eq!(plan["options"]["bandwidth"], limit);
+    let mut command = world.command(&["migrate", "--plan", out, "--json"]);
+    let script = format!(
+        "tee -a '{}' | \"$worker\" \"$@\"",
+        world.path("job").display()
+    );
+    command.env("HF2MS_WORKER", world.scripted_worker(&script));
+    let ran = Ran::of(command.output().unwrap());
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let told = std::fs::read_to_string(world.path("job")).unwrap();
+    let own = [r#""bandwidth":[{"minute":0,"#, "\n{\"workers\":1}\n"];
+    assert!(own.iter().all(|words| told.contains(words)), "{told}");
+    for bad in ["10", "8,1M", "25:00,1M"] {
+        let refused = world.run(&["migrate", "alice/model", "--bwlimit", bad]);
+        assert!(
+            refused.code == 2 && refused.stderr.contains("expected a"),
+            "{}",
+            refused.stderr
+        );
+    }
 }

@@ -5,9 +5,10 @@ use hf2ms_hub::{RepoKind, Revision, Visibility};
 use hf2ms_worker::amounts::{ByteCount, Span};
 use hf2ms_worker::pipeline::creation::{GatePolicy, VisibilityRequest};
 use hf2ms_worker::plan::{BackupRequest, CardPolicy, MaxDelete, PruneRequest};
-use hf2ms_worker::protocol::{RunLimits, Transport, VerifyLevel};
+use hf2ms_worker::protocol::{Bandwidth, RunLimits, Transport, VerifyLevel};
 use hf2ms_worker::repo_ref::BadRepoRef;
 use hf2ms_worker::settings::Settings;
+use hf2ms_worker::timetable::bandwidth;
 use hf2ms_worker::verbs::migrate::{MigrateRequest, NamedSides};
 
 /// Streams one chunk of a repo from source to destination.
@@ -126,6 +127,9 @@ pub(crate) struct Migrate {
     /// Begin no further file after this time, as 90m or 8h; the same command goes on
     #[arg(long, value_name = "TIME")]
     max_duration: Option<Span>,
+    /// Send this many bytes a second at most: 10M, or a timetable as '08:00,512K 19:00,off'
+    #[arg(long, value_name = "RATE", value_parser = bandwidth)]
+    bwlimit: Option<Bandwidth>,
     /// Delete what only the destination has; needs --yes or --max-delete, since a worker asks nobody
     #[arg(long)]
     prune: bool,
@@ -214,6 +218,7 @@ impl Migrate {
                 max_transfer: self.max_transfer.map(|bytes| bytes.0),
                 max_duration: self.max_duration.map(|span| span.0.as_secs()),
             },
+            bandwidth: self.bwlimit,
         })
     }
 }

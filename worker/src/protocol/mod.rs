@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use events::{Event, StreamsReason, TransportReason};
 pub use existing_file::{Edit, ExistingFile};
 pub use exit::Exit;
-pub use limits::{Deadline, RunLimits};
+pub use limits::{Bandwidth, BandwidthChange, Deadline, RunLimits};
 pub use memory::{BadMemory, Memory};
 pub use mirror::{
     CONFLICT, Force, LfsPolicy, MirrorPolicy, PushJob, PushReport, RefAt, RefOutcome, RefScope,
@@ -113,6 +113,9 @@ pub struct WorkerOptions {
     /// When no further file is begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Deadline>,
+    /// The bytes a second that all workers send together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<Bandwidth>,
 }
 
 impl WorkerOptions {
@@ -140,6 +143,7 @@ impl Default for WorkerOptions {
             workers: 1,
             verify: VerifyLevel::USUAL,
             deadline: None,
+            bandwidth: None,
         }
     }
 }

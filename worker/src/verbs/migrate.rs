@@ -23,8 +23,8 @@ use crate::plan::{
     not_agreed,
 };
 use crate::protocol::{
-    Chunking, Creation, Deadline, Deletion, Event, Exit, FailedFile, RunLimits, Transport,
-    VerifyLevel, WorkerOptions,
+    Bandwidth, Chunking, Creation, Deadline, Deletion, Event, Exit, FailedFile, RunLimits,
+    Transport, VerifyLevel, WorkerOptions,
 };
 use crate::repo_ref::{BadRepoRef, DestinationRef, HubSites, RepoRef, direction};
 use crate::settings::{Access, Settings};
@@ -138,6 +138,8 @@ pub struct MigrateRequest {
     pub backup: BackupRequest,
     /// How much is moved, and for how long files are begun.
     pub limits: RunLimits,
+    /// The most bytes a second that are sent.
+    pub bandwidth: Option<Bandwidth>,
 }
 
 impl MigrateRequest {
@@ -385,6 +387,7 @@ fn plan_request(
             transport: source.transport,
             verify: request.verify,
             deadline: request.limits.max_duration.map(Deadline::after),
+            bandwidth: request.bandwidth.clone(),
             ..WorkerOptions::default()
         },
     }

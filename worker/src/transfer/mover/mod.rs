@@ -332,9 +332,12 @@ impl<'a> Mover<'a> {
         let events = &self.context.events;
         self.retry_upload(slot, || {
             let attempt = Arc::new(events.upload_attempt(file.size));
-            let body = Body::from(attempt.count(self.context.reader().stream(file, memory)));
+            let limit = self.context.bandwidth.clone();
+            let read = limit.slow(self.context.reader().stream(file, memory));
+            let body = Body::from(attempt.count(read));
             let (reader, again, parts) = (self.context.reader(), file.clone(), attempt.clone());
-            let body = body.reopened_by(move |range| parts.count(reader.part(&again, range)));
+            let body =
+                body.reopened_by(move |range| parts.count(limit.slow(reader.part(&again, range))));
             async move { self.upload(blob, body, &attempt).await }
         })
         .await
