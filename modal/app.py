@@ -24,7 +24,7 @@ PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"
 # Seconds that Modal lets one attempt last: the longest that it allows, unless tests say otherwise.
 TIMEOUT = int(os.environ.get("HF2MS_MODAL_TIMEOUT") or 86400)
 # What is worth a line in Modal's log as it happens; progress is said every PROGRESS seconds.
-SAID = ("started", "retry", "rate_limited", "paused", "pause_ended", "failed", "committed", "verified", "scanned", "planned", "pushed")
+SAID = ("started", "retry", "rate_limited", "paused", "pause_ended", "failed", "backup_tag", "committed", "verified", "scanned", "planned", "pushed")
 PROGRESS = 10
 # Preemption leaves 30 seconds: a worker gets this long to stop by itself, and half of it more when told to.
 GRACE = 10

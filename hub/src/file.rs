@@ -1,6 +1,6 @@
 //! Files and blobs as the hubs list them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ pub struct Listed {
     /// Whether the hub keeps it as a blob in object storage (LFS) rather than inline in Git.
     pub lfs: bool,
 }
+
+/// When files were changed last, in seconds since 1970. A file whose time is not told is absent.
+pub type FileTimes = HashMap<RepoPath, i64>;
 
 /// An entry of a listing that can't be copied, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -41,7 +41,7 @@ pub use blobs::{BlobSource, BlobStore, CopiedBlobs, Missing, ServerSideCopy, Sev
 pub use commit::{Action, Commit, CommitLimits, Content, Placement};
 pub use digest::{Digest, GitSha1, Sha256};
 pub use error::{Error, Kind, Result};
-pub use file::{Blob, File, Listed, Listing, Refused};
+pub use file::{Blob, File, FileTimes, Listed, Listing, Refused};
 pub use http::ByteStream;
 
 pub use hub::Hub;

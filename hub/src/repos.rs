@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::blobs::{BlobSource, BlobStore};
 use crate::commit::{Commit, CommitLimits, Placement};
 use crate::error::Result;
-use crate::file::Listing;
+use crate::file::{FileTimes, Listing};
 use crate::list_repos::OwnerRepos;
 use crate::path::RepoPath;
 use crate::refs::Refs;
@@ -38,6 +38,12 @@ pub trait Repo: Send + Sync {
 
     /// Lists every file at the revision.
     async fn list(&self) -> Result<Listing>;
+
+    /// When each file was changed last, as of the revision; `None` where the hub does not tell. It takes a listing of its own, which may
+    /// be a slow one.
+    async fn file_times(&self) -> Result<Option<FileTimes>> {
+        Ok(None)
+    }
 
     /// The commit at which the branch or tag stands, where the hub tells it in one request. Equal heads are equal content.
     async fn head(&self) -> Result<Option<Revision>>;

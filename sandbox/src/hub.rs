@@ -138,6 +138,17 @@ pub fn apply(
     message: &str,
     changes: Vec<Change>,
 ) -> Arc<Commit> {
+    apply_at(SystemTime::now(), state, repo, (branch, message), changes)
+}
+
+/// The same with a commit that says that it was made then.
+pub fn apply_at(
+    date: SystemTime,
+    state: &mut State,
+    repo: &str,
+    (branch, message): (&str, &str),
+    changes: Vec<Change>,
+) -> Arc<Commit> {
     let parent = state.resolve(branch);
     let mut tree = parent
         .as_ref()
@@ -156,11 +167,7 @@ pub fn apply(
             Change::Remove(path) => drop(tree.remove(&path)),
         }
     }
-    let (message, date, parent) = (
-        message.to_owned(),
-        SystemTime::now(),
-        parent.map(|parent| parent.id),
-    );
+    let (message, parent) = (message.to_owned(), parent.map(|parent| parent.id));
     let mut commit = Commit {
         id: Oid([0; 20]),
         message,

@@ -25,6 +25,7 @@ WITHOUT_ADVICE = (
     ("controller/src/batch/list.rs", "entry", "the id says which form is expected"),
     ("controller/src/batch/over.rs", "check", "repeats the error that ended the batch"),
     ("controller/src/batch/summary.rs", "refused", "the reason says why the source's entry can't be copied"),
+    ("controller/src/copy/backup.rs", "settle", "the worker's check says which option to give"),
     ("controller/src/copy/decide.rs", "read_plan", "each caller says what to do"),
     ("controller/src/copy/deletions.rs", "confirm", "the user has said no, or the reason says which option to give"),
     ("controller/src/copy/inspect/app.rs", "look_at_app", "the SDK says which are known"),

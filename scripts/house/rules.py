@@ -44,6 +44,7 @@ PAUSES = (
     ("hub/src/http/rate_limit.rs", "wait", "waits until the rate limit of a host lets the next request through"),
     ("worker/src/events.rs", "tick", "prints progress each second"),
     ("worker/src/transfer/hasher.rs", "follow", "looks at the rate to decide how many files are read at a time"),
+    ("worker/src/transfer/bandwidth.rs", "take", "waits until the limit of bytes a second lets a frame through"),
     ("worker/src/transfer/mover/mod.rs", "follow", "looks at the rate to decide how many blobs move at a time"),
     ("controller/src/ui/progress.rs", "tick", "shows and keeps the progress each second"),
     ("controller/src/engine/modal/", "poll_until_ended", "polls a call of Modal until it has ended"),

@@ -14,6 +14,7 @@ use hf2ms_hub::{
 use crate::events::Events;
 use crate::protocol::{Transport, WorkerOptions};
 use crate::settings::Settings;
+use crate::transfer::bandwidth::BandwidthLimit;
 use crate::transfer::budget::MemoryBudget;
 use crate::transfer::reader::{BusyCount, Reader};
 use crate::transfer::streams::ceiling;
@@ -90,6 +91,8 @@ pub struct TransferContext {
     pub budget: MemoryBudget,
     /// How often the source was too busy.
     pub source_busy: BusyCount,
+    /// The limit of bytes a second.
+    pub bandwidth: BandwidthLimit,
 }
 
 impl TransferContext {
@@ -118,6 +121,7 @@ impl TransferContext {
             server_side,
             events,
             options: options.clone(),
+            bandwidth: BandwidthLimit::of(options, &http.clock),
             http,
             budget: MemoryBudget::new(options),
             source_busy,
@@ -274,6 +278,7 @@ impl Context {
             server_side: None,
             events,
             options: options.clone(),
+            bandwidth: BandwidthLimit::of(options, &http.clock),
             http,
             budget: MemoryBudget::new(options),
             source_busy: BusyCount::default(),

@@ -4,6 +4,7 @@
 //! any request; [`transfer`] moves blobs; [`commit`] writes the destination's branch; [`pipeline`] joins these steps, for
 //! [`verbs`], which are the commands of `hf2ms-worker`, and for the controller.
 
+pub mod amounts;
 pub mod commit;
 pub mod context;
 pub mod events;
@@ -14,6 +15,7 @@ pub mod protocol;
 pub mod repo_ref;
 pub mod settings;
 pub mod signals;
+pub mod timetable;
 pub mod transfer;
 pub mod verbs;
 

@@ -4,6 +4,7 @@ mod answers;
 mod copies;
 mod faults;
 mod observed;
+mod tags;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -17,7 +18,8 @@ use hf2ms_hub::http::{HttpOptions, retry::RetryPolicy};
 use hf2ms_hub::{
     Account, Action, Blob, BlobSource, BlobStore, Body, ByteStream, Cards, Commit, CommitLimits,
     Committer, Content, Digest, Error, File, Gate, GateMode, Gates, GitSha1, Kind, Listed, Listing,
-    Missing, Placement, Redactor, Repo, RepoInfo, RepoPath, Result, Revision, Sha256, Visibility,
+    Missing, Placement, Redactor, RefStore, Repo, RepoInfo, RepoPath, Result, Revision, Sha256,
+    Visibility,
 };
 
 use crate::context::Context;
@@ -188,6 +190,8 @@ pub(crate) struct FakeDestination {
     pub(crate) served: Mutex<HashMap<Sha256, Bytes>>,
     /// The ranges of files that were read.
     pub(crate) reads: Mutex<Vec<(String, Range<u64>)>>,
+    /// Its tags, if it takes any.
+    pub(crate) tags: tags::Tags,
 }
 
 impl FakeDestination {
@@ -237,6 +241,10 @@ impl Repo for FakeDestination {
         *self.heads.lock().unwrap() += 1;
         let tip = *self.tip.lock().unwrap();
         Ok(tip.map(|tip| format!("{tip:040}").parse().unwrap()))
+    }
+
+    fn ref_store(self: Arc<Self>) -> Option<Arc<dyn RefStore>> {
+        self.tags.store()
     }
 }
 
@@ -416,25 +424,6 @@ impl Committer for FakeDestination {
                 Ok(told.map(|tip| format!("{tip:040}")))
             }
         }
-    }
-}
-
-#[async_trait]
-impl Gates for FakeDestination {
-    async fn create_gated(&self, visibility: Visibility, mode: GateMode) -> Result<()> {
-        self.create(visibility).await?;
-        *self.gate.lock().unwrap() = (!self.ignores_gates).then_some(mode);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Cards for FakeDestination {
-    async fn refusal_of(&self, card: &str) -> Result<Option<String>> {
-        Ok(self
-            .bad_card
-            .filter(|bad| card.contains(bad))
-            .map(|bad| format!("no {bad} here")))
     }
 }
 

@@ -9,8 +9,9 @@ pub struct PruneArgs {
     ///
     /// The files are listed, and a person at a terminal is asked; without a terminal --yes or --max-delete has to be given. Nothing is
     /// deleted while an entry of the source can't be copied, nor when more files would go than --max-delete allows: they stay, the
-    /// report lists them, and the exit code is 1. What the hub itself puts into each repo stays.
-    #[arg(long)]
+    /// report lists them, and the exit code is 1. What the hub itself puts into each repo stays. Before that the destination's head gets a
+    /// tag (see --backup-tag), by which all that went can be had again: see `hf2ms help prune`.
+    #[arg(long, conflicts_with = "changed_since")]
     prune: bool,
     /// Delete this many files at most, or this share of those that the destination has, and ask nobody [default: 50%]
     #[arg(long, value_name = "N|N%", requires = "prune")]

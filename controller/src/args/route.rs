@@ -10,7 +10,7 @@ use hf2ms_worker::plan::CardPolicy;
 use hf2ms_worker::protocol::Transport;
 use hf2ms_worker::repo_ref::{DestinationRef, HubSites, RepoRef, direction};
 
-use crate::args::filter::Filter;
+use crate::args::filter::{Filter, FilterArgs};
 use crate::settings::Settings;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -56,12 +56,8 @@ pub struct RouteArgs {
     /// The branch, tag or commit to copy [default: main, or master on ModelScope]
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<Revision>,
-    /// Only files that match; may be given several times. `*` matches `/` too
-    #[arg(long, value_name = "GLOB")]
-    pub include: Vec<String>,
-    /// No files that match; may be given several times
-    #[arg(long, value_name = "GLOB")]
-    pub exclude: Vec<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
     /// Read the source by Git: its files outside LFS come in one pack [default: for many of them, and where Hugging Face has
     /// locked its API]
     #[arg(long)]
@@ -153,7 +149,7 @@ impl Route {
             asked,
             kind_there,
             spaces_as: args.spaces_as,
-            filter: Filter::new(&args.include, &args.exclude)?,
+            filter: Filter::new(&args.filter)?,
             card: if args.keep_readme {
                 CardPolicy::Kept
             } else {

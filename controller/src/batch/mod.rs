@@ -8,7 +8,7 @@ pub mod summary;
 pub mod verify;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use futures_util::future::join_all;
 use hf2ms_worker::protocol::Exit;
@@ -66,12 +66,28 @@ impl<'a> Batch<'a> {
         BatchRow::of(entry, ended, began.elapsed().as_secs_f64())
     }
 
+    /// Refuses to begin a repo when the command's time is over.
+    fn check_time(&self) -> CliResult<()> {
+        let terms = &self.options.terms;
+        match terms
+            .deadline
+            .is_some_and(|deadline| deadline.is_over(SystemTime::now()))
+        {
+            true => Err(CliError::new(
+                Exit::Incomplete,
+                "not begun: --max-duration is over; run the same command again",
+            )),
+            false => Ok(()),
+        }
+    }
+
     async fn copy(&self, entry: &BatchEntry) -> CliResult<RepoResult> {
         let ahead = self.ahead.clone().acquire_owned().await.ok();
         if self.options.stop.is_asked() {
             return Err(CliError::interrupted());
         }
         self.over.check()?;
+        self.check_time()?;
         let screen = self.screen.of_repo(&entry.name);
         let copy = RepoCopy {
             options: self.options,

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use hf2ms_worker::pipeline::creation::readers_of_copy;
-use hf2ms_worker::plan::{MaxDelete, Plan};
-use hf2ms_worker::protocol::{Creation, VerifyLevel};
+use hf2ms_worker::plan::{BackupRequest, MaxDelete, Plan};
+use hf2ms_worker::protocol::{Creation, Deadline, VerifyLevel};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -83,6 +83,7 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
         card: route.card(),
         overwrite: options.overwrite,
         trust,
+        terms: options.terms.clone(),
     };
     let (plan, destination) = sides.plan(&options, &known, settings).await?;
     Ok(Decision::Copy(Box::new(plan), Box::new(destination)))
@@ -153,6 +154,22 @@ fn is_of_revisions(content: &[u8]) -> bool {
     matches!(first, Some(Ok(Marked { revisions: Some(_) })))
 }
 
+/// Gives a plan from a file the terms of the command that carries it out. Where that says nothing, those of the plan hold.
+fn apply_terms(plan: &mut Plan, options: &CopyOptions<'_>) {
+    let terms = &options.terms;
+    let by_default = plan.backup.is_some() || options.overwrite;
+    let backup = match (&terms.backup, plan.backup.take()) {
+        (BackupRequest::Usual, Some(planned)) => Some(planned),
+        (request, _) => request.tag(by_default),
+    };
+    plan.backup = backup.filter(|_| plan.creation.exists);
+    plan.limits.max_transfer = terms.limits.max_transfer.or(plan.limits.max_transfer);
+    plan.limits.max_duration = terms.limits.max_duration.or(plan.limits.max_duration);
+    let planned = plan.limits.max_duration.map(Deadline::after);
+    plan.options.deadline = terms.deadline.or(planned);
+    plan.options.bandwidth = terms.bandwidth.clone().or(plan.options.bandwidth.take());
+}
+
 /// Reads a plan from a file, checks it, and brings it up to date with the destination.
 ///
 /// # Errors
@@ -208,6 +225,7 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
         )));
     }
     plan.overwrite |= options.overwrite;
+    apply_terms(&mut plan, options);
     plan.rebase_on(&destination.listing);
     plan.creation.exists = exists;
     Ok(Decision::Copy(Box::new(plan), Box::new(destination)))

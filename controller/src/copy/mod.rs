@@ -2,9 +2,10 @@
 //!
 //! [`RepoCopy::run`] is that sentence. [`inspect`] finds both sides, [`plan`] compares them, [`decide`] says what is to be done and
 //! [`permission`] what must not be. [`run`] carries a plan out with workers, [`cloud`] leaves it to Modal. [`outcome`] collects the
-//! result of a run, [`deletions`] asks before anything is deleted, [`sync_state`] keeps what a verified run proves, [`request`] what was asked for, [`preview`] is a plan for a person.
+//! result of a run, [`deletions`] asks before anything is deleted, [`backup`] settles the tag that keeps it, [`transfer_limit`] leaves what is too much, [`sync_state`] keeps what a verified run proves, [`request`] what was asked for, [`preview`] is a plan for a person.
 //! [`verify`] compares a copy that is there.
 
+pub mod backup;
 pub mod cloud;
 pub mod decide;
 pub mod deletions;
@@ -19,6 +20,7 @@ pub mod request;
 pub mod run;
 pub mod stored;
 pub mod sync_state;
+pub mod transfer_limit;
 pub mod verify;
 
 use std::time::Instant;
@@ -169,16 +171,20 @@ impl RepoCopy<'_> {
     /// Carries a plan out, if it may be and costs no more than allowed.
     async fn copy(
         &self,
-        plan: Plan,
+        mut plan: Plan,
         destination: &DestinationRepo,
         ahead: Option<OwnedSemaphorePermit>,
     ) -> CliResult<CopyResult> {
         let (options, screen) = (self.options, self.screen);
-        let (stop, summary) = (options.stop, plan.summary());
+        let stop = options.stop;
         let checked = check_plan(&plan, destination, options.settings);
         let asked = async { Ok(StoredBlobs::of(&[&plan], &*destination.hub).await) };
         let both = async { futures_util::try_join!(checked, asked) };
         let ((), stored) = stop.unless(both).await?;
+        let settled = backup::settle(&mut plan, destination, options.runs, options.settings);
+        stop.unless(settled).await?;
+        options.keep_to_limit(&mut plan, &stored)?;
+        let summary = plan.summary();
         announce(&plan, screen);
         deletions::list(&plan, screen);
         if !options.dry_run {

@@ -2,15 +2,19 @@
 
 use hf2ms_hub::RepoAt;
 use hf2ms_worker::pipeline::creation::VisibilityRequest;
-use hf2ms_worker::plan::{MaxDelete, PruneRequest};
+use hf2ms_worker::plan::{MaxDelete, Plan, PruneRequest};
 
 use crate::args::revisions::RevisionScope;
+use crate::args::terms::{RunTerms, TermArgs};
 use crate::args::workers::{ContainerArgs, WorkerArgs};
+use crate::copy::stored::StoredBlobs;
+use crate::copy::transfer_limit::TransferLimit;
 use crate::engine::open::RunnerCache;
 use crate::engine::remote::DetachMode;
 use crate::engine::slots::WorkerSlots;
 use crate::estimate::CostArgs;
 use crate::estimate::budget::CostBudget;
+use crate::estimate::containers::chunking;
 use crate::estimate::rates::Rates;
 use crate::runs::Runs;
 use crate::settings::Settings;
@@ -45,6 +49,10 @@ pub struct CopyOptions<'a> {
     pub dry_run: bool,
     /// One revision of each repo, or all.
     pub revisions: RevisionScope,
+    /// What is kept of the destinations, and the limits.
+    pub terms: RunTerms,
+    /// The bytes that may be moved, shared by all repos.
+    pub transfer: TransferLimit,
     /// The cost limit, the confirmation and the rates, shared by all repos.
     pub budget: CostBudget,
     /// The workers' slots, shared by all repos.
@@ -91,10 +99,22 @@ impl<'a> CopyOptions<'a> {
             watch: DetachMode::Attached,
             dry_run: false,
             revisions: RevisionScope::One,
+            terms: RunTerms::default(),
+            transfer: TransferLimit::default(),
             budget,
             slots: WorkerSlots::new(1),
             shared: RunnerCache::default(),
         }
+    }
+
+    /// Leaves what `--max-transfer` does not allow to the next run.
+    ///
+    /// # Errors
+    /// Nothing fits any more.
+    pub fn keep_to_limit(&self, plan: &mut Plan, stored: &StoredBlobs) -> CliResult<()> {
+        let rates = self.rates(&plan.source, &plan.destination);
+        let cut = |sizes: &[u64]| chunking(&self.worker_args, sizes, &rates);
+        self.transfer.cut(plan, stored, cut)
     }
 
     /// How fast workers are between these two.
@@ -134,6 +154,8 @@ pub struct CopyArgs {
     #[command(flatten)]
     pub worker_args: WorkerArgs,
     #[command(flatten)]
+    terms: TermArgs,
+    #[command(flatten)]
     cost: CostArgs,
     /// The image and network of Docker's containers.
     #[command(flatten)]
@@ -151,13 +173,17 @@ impl CopyArgs {
     }
 
     /// The options that these arguments ask for. The workers take chunks of several repos, or of several revisions, if `shared`.
+    ///
+    /// # Errors
+    /// The terms contradict the revisions.
     pub fn options<'a>(
         &'a self,
         settings: &'a Settings,
         runs: &'a Runs,
         stop: &'a Stop,
         shared: bool,
-    ) -> CopyOptions<'a> {
+        revisions: RevisionScope,
+    ) -> CliResult<CopyOptions<'a>> {
         let worker_args = self.worker_args.clone();
         let worker_args = if shared {
             worker_args.among_others()
@@ -165,10 +191,14 @@ impl CopyArgs {
             worker_args
         };
         let budget = CostBudget::new(self.cost.clone(), self.yes || self.dry_run);
-        CopyOptions {
+        let terms = self.terms.terms(revisions)?;
+        Ok(CopyOptions {
             dry_run: self.dry_run,
             yes: self.yes,
             overwrite: self.overwrite,
+            revisions,
+            transfer: TransferLimit::new(terms.limits.max_transfer),
+            terms,
             ..CopyOptions::new(
                 settings,
                 runs,
@@ -176,6 +206,6 @@ impl CopyArgs {
                 (worker_args, &self.containers),
                 budget,
             )
-        }
+        })
     }
 }

@@ -1,21 +1,24 @@
 //! The result of a run while it works, and the report it becomes. Who works, and where, is not known here.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use hf2ms_hub::{Kind, RepoPath, Visibility};
+use hf2ms_worker::amounts::Span;
 use hf2ms_worker::plan::{DigestCache, Plan};
-use hf2ms_worker::protocol::{Exit, FailedFile, Receipt, Verification};
+use hf2ms_worker::protocol::{BackupResult, Exit, FailedFile, Receipt, Verification};
 
 use super::inspect::DestinationRepo;
 use crate::engine::job::WorkerOutput;
 use crate::runs::digests;
-use crate::runs::report::{Report, Tally, merged};
+use crate::runs::failures::merged;
+use crate::runs::report::{Report, Tally};
 use crate::runs::{JournalEntry, RunDir, State};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::settings::remedies::remedy;
 use crate::ui::errors::{CliError, CliResult};
-use crate::ui::screen::Screen;
+use crate::ui::screen::{Screen, size};
 
 /// The result of a run so far.
 #[derive(Debug, Default)]
@@ -24,6 +27,8 @@ pub struct RunResult {
     pub receipts: Vec<Receipt>,
     /// Files that failed, and why.
     pub failed: Vec<FailedFile>,
+    /// The tag of what stood at the destination before the first commit.
+    pub backup: Option<BackupResult>,
     /// Commits written.
     pub commits: u64,
     /// Workers that died.
@@ -48,6 +53,7 @@ impl RunResult {
     pub fn finalized(&mut self, run: &RunDir, output: WorkerOutput) -> CliResult<()> {
         let receipt = output.receipt.unwrap_or_default();
         self.commits += output.commits.len() as u64;
+        self.backup = output.backup.or(self.backup.take());
         run.note(&JournalEntry::Committed(receipt.clone()))?;
         self.failed = merged(self.failed.drain(..).chain(receipt.failed.iter().cloned()));
         let fatal = FailedFile::fatal(&receipt.failed);
@@ -117,9 +123,11 @@ impl RunResult {
             tally,
             seconds,
             verification: self.verification,
+            stopped_at: stopped_at(plan, &self.failed),
             failed: self.failed,
             refused: plan.refused.clone(),
             deleted_files,
+            backup: self.backup,
             withheld: plan.withheld.clone(),
             warnings: plan.warnings.clone(),
             last_error: None,
@@ -139,6 +147,29 @@ impl RunResult {
             workers,
             ..tally
         }
+    }
+}
+
+/// The limit that left files to the next run, as the command line has it.
+fn stopped_at(plan: &Plan, failed: &[FailedFile]) -> Option<String> {
+    let left_by = |why: &str| failed.iter().any(|failed| failed.error.ends_with(why));
+    let transfer = || {
+        format!(
+            "--max-transfer {}",
+            size(plan.limits.max_transfer.unwrap_or(0))
+        )
+    };
+    let duration = || {
+        let seconds = plan.limits.max_duration.unwrap_or(0);
+        format!("--max-duration {}", Span(Duration::from_secs(seconds)))
+    };
+    match (
+        left_by(FailedFile::LEFT_BY_DURATION),
+        left_by(FailedFile::LEFT_BY_TRANSFER),
+    ) {
+        (true, _) => Some(duration()),
+        (_, true) => Some(transfer()),
+        _ => None,
     }
 }
 

@@ -8,6 +8,7 @@ use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{Creation, Transport, WorkerOptions};
 
 use crate::args::route::Route;
+use crate::args::terms::RunTerms;
 use crate::args::workers::WorkerArgs;
 use crate::copy::inspect::{DestinationRepo, SourceRepo, Writer, renamed};
 use crate::estimate::containers::chunking;
@@ -51,6 +52,8 @@ pub struct PlanOptions {
     pub overwrite: bool,
     /// Whether what the destination lists may be lost there.
     pub trust: Trust,
+    /// What is kept of the destination, and the limits.
+    pub terms: RunTerms,
 }
 
 /// Both sides, found and not listed yet.
@@ -177,9 +180,10 @@ impl RepoPair {
     ) -> CliResult<(Plan, DestinationRepo)> {
         let Self {
             source,
-            destination,
+            mut destination,
             listing,
         } = self;
+        source.narrow(&listing, &mut destination.listing);
         let request = request(&source, &destination, options);
         let is_open = options.worker_args.transport == Transport::Auto;
         let listings = Listings {
@@ -205,11 +209,14 @@ impl RepoPair {
             destination.hub.as_ref(),
             settings,
         );
-        let mut plan = made
+        let mut plan: Plan = made
             .await
             .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Write))?;
         plan.part = source.is_part();
         plan.overwrite = options.overwrite;
+        let by_default = options.prune.is_some() || options.overwrite;
+        let backup = options.terms.backup.tag(by_default);
+        let mut plan = plan.with_backup(backup).with_limits(options.terms.limits);
         let of_destination = destination
             .info
             .as_ref()
@@ -249,6 +256,8 @@ fn request(
             streams: options.worker_args.streams.map(usize::from),
             transport: options.worker_args.transport,
             verify: options.worker_args.verify,
+            deadline: options.terms.deadline,
+            bandwidth: options.terms.bandwidth.clone(),
             ..WorkerOptions::default()
         },
     }

@@ -134,6 +134,9 @@ fn counts(plan: &Plan, estimate: &Estimate) -> impl Iterator<Item = (&'static st
     let duplicates = counted(summary.duplicates, "file");
     let files = grouped(summary.files);
     let delete: Vec<_> = plan.delete.iter().map(|file| &file.path).collect();
+    let (left_files, left_words) = left_by_limit(plan);
+    let has_backup = plan.backup.is_some() && plan.replaces();
+    let backup = "what is replaced or deleted is kept by a tag".to_owned();
     let withheld: Vec<_> = plan.withheld.iter().map(not_deleted).collect();
     let rows = [
         (1, "files", format!("{files}, {}", size(summary.bytes))),
@@ -156,11 +159,27 @@ fn counts(plan: &Plan, estimate: &Estimate) -> impl Iterator<Item = (&'static st
         (summary.unchanged, "unchanged", estimate.there_already()),
         (left, "rates", estimate.rates.describe(estimate.on)),
         (summary.deletes, "to delete", named(&delete)),
+        (left_files, "left", left_words),
+        (u64::from(has_backup), "before", backup),
     ];
     let shown = rows.into_iter().filter(|(count, ..)| *count > 0);
     shown
         .map(|(_, name, value)| (name, value))
         .chain(withheld.into_iter().map(|line| ("not deleted", line)))
+}
+
+/// The files that `--max-transfer` leaves to the next run: how many, and the same in words.
+fn left_by_limit(plan: &Plan) -> (u64, String) {
+    let left = plan.files.iter().filter(|planned| planned.left);
+    let bytes = left.clone().map(|planned| planned.file.size).sum();
+    let (count, limit) = (left.count() as u64, plan.limits.max_transfer.unwrap_or(0));
+    let files = counted(count, "file");
+    let words = format!(
+        "{files}, {}, to the next run: --max-transfer is {}",
+        size(bytes),
+        size(limit)
+    );
+    (count, words)
 }
 
 fn not_deleted(WithheldDeletions { reason, paths }: &WithheldDeletions) -> String {

@@ -3,7 +3,7 @@
 use hf2ms_hub::Revision;
 use serde::{Deserialize, Serialize};
 
-use crate::args::filter::Filter;
+use crate::args::filter::{Filter, FilterKey};
 use crate::copy::inspect::SourceRepo;
 use crate::runs::{RunDir, RunRecord, Runs};
 use crate::ui::errors::CliResult;
@@ -15,8 +15,8 @@ const FILE: &str = "request.json";
 pub struct CopyRequest {
     /// The branch, tag or commit as the command names it.
     revision: Revision,
-    /// The paths.
-    filter: Filter,
+    /// The files, as the command names them.
+    filter: FilterKey,
 }
 
 impl CopyRequest {
@@ -24,7 +24,7 @@ impl CopyRequest {
     pub fn new(revision: &Revision, filter: &Filter) -> Self {
         Self {
             revision: revision.clone(),
-            filter: filter.clone(),
+            filter: filter.key().as_asked(),
         }
     }
 

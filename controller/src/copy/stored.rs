@@ -51,6 +51,11 @@ impl StoredBlobs {
         }
     }
 
+    /// The contents that are known to be stored.
+    pub fn sha256(&self) -> &HashSet<Sha256> {
+        &self.stored
+    }
+
     /// Blobs of a destination that is not asked: some of them may be stored.
     pub fn not_asked(plans: &[&Plan]) -> Self {
         let mut existing = plans.iter().filter(|plan| plan.creation.exists);
@@ -110,10 +115,7 @@ impl StoredBlobs {
 
 /// The blobs that a plan moves and whose SHA-256 is known.
 fn moving(plan: &Plan) -> Vec<Blob> {
-    let moving = plan
-        .files
-        .iter()
-        .filter(|planned| planned.step == Step::Stream);
+    let moving = plan.files.iter().filter(|planned| planned.moves_here());
     moving
         .filter_map(|planned| {
             let (sha256, size) = (planned.file.digest.sha256()?, planned.file.size);
@@ -129,4 +131,24 @@ async fn stored(group: &[Blob], destination: &dyn Destination) -> Result<Vec<Sha
     let not_stored: HashSet<Sha256> = wanted.chain(refused).collect();
     let all = group.iter().map(|blob| blob.sha256);
     Ok(all.filter(|sha256| !not_stored.contains(sha256)).collect())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use hf2ms_worker::plan::Plan;
+    use hf2ms_worker::protocol::Chunking;
+
+    use crate::runs::tests::at;
+
+    /// A plan of blobs of these sizes.
+    pub(crate) fn plan(sizes: &[u64]) -> Plan {
+        let file = |(number, size): (usize, &u64)| hf2ms_hub::File {
+            path: format!("{number}.bin").parse().unwrap(),
+            size: *size,
+            digest: hf2ms_hub::Digest::Sha256(hf2ms_hub::Sha256::of(&size.to_le_bytes())),
+        };
+        let files = sizes.iter().enumerate().map(file).collect();
+        let (from, to) = (at("huggingface", "a/b"), at("modelscope", "a/b"));
+        Plan::of_blobs(from, to, files, Chunking::Even { containers: 1 })
+    }
 }

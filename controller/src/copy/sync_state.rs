@@ -10,7 +10,7 @@ use hf2ms_worker::plan::CardPolicy;
 use hf2ms_worker::plan::MaxDelete;
 use serde::{Deserialize, Serialize};
 
-use crate::args::filter::Filter;
+use crate::args::filter::{Filter, FilterKey};
 use crate::args::workers::EngineKind;
 use crate::copy::inspect::DestinationRepo;
 use crate::runs::report::{Report, Tally};
@@ -25,7 +25,7 @@ pub struct SyncState {
     source: RepoAt,
     destination: RepoAt,
     head: Revision,
-    filter: Filter,
+    filter: FilterKey,
     extra: ExtraFiles,
     #[serde(default)]
     card: CardPolicy,
@@ -62,7 +62,7 @@ impl SyncState {
             source: source.clone(),
             destination: destination.clone(),
             head,
-            filter: filter.clone(),
+            filter: filter.key().clone(),
             extra: prune.into(),
             card: CardPolicy::default(),
         }
@@ -138,7 +138,7 @@ impl SyncStates {
         let whole = self.0.iter().filter(|(state, _)| {
             let main = Revision::main_of(state.destination.hub);
             state.source.is_same_repo(source)
-                && state.filter == Filter::default()
+                && state.filter == FilterKey::default()
                 && state.destination.revision == main
         });
         let proven = whole.filter_map(|(state, run)| {
@@ -184,7 +184,7 @@ pub fn trust_in(runs: &Runs, destination: &DestinationRepo, filter: &Filter) -> 
     };
     let state: Option<SyncState> = runs.read(&run.id, FILE);
     let is_as_left = |state: SyncState| {
-        destination.head.as_ref() == Some(&state.head) && state.filter == *filter
+        destination.head.as_ref() == Some(&state.head) && state.filter == *filter.key()
     };
     if found.is_good() && state.is_some_and(is_as_left) {
         return Trust::Listing;

@@ -47,6 +47,16 @@ impl ChunkResults {
         }
     }
 
+    /// Leaves chunks to the next run, since this one's time is over.
+    pub fn leave(&mut self, plan: &Plan, numbers: impl Iterator<Item = u32>) {
+        let why = FailedFile::LEFT_BY_DURATION;
+        let receipt = |number| {
+            let nothing = WorkerOutput::default();
+            rest_failed(plan, number, nothing, Kind::Transient, why)
+        };
+        self.receipts.extend(numbers.map(receipt));
+    }
+
     fn finished(&mut self, plan: &Plan, number: u32, output: WorkerOutput) -> Receipt {
         let gave_up = output.gave_up;
         let receipt = match output.failure.clone() {

@@ -3,10 +3,11 @@
 
 use hf2ms_hub::Kind;
 use hf2ms_worker::protocol::{
-    Event, Exit, PushReport, Receipt, Scan, Stored, Verification, VerifyJob,
+    BackupResult, Event, Exit, PushReport, Receipt, Scan, Stored, Verification, VerifyJob,
 };
 use serde::Serialize;
 
+use super::lifeline::WorkersAtWork;
 use super::{Engine, Network};
 use crate::runs::RunDir;
 use crate::settings::remedies::remedy;
@@ -26,6 +27,8 @@ pub struct WorkerJob {
     pub number: u32,
     /// The protocol's JSON, on one line.
     pub json: String,
+    /// How many workers share a limit with it, if there is one.
+    pub at_work: Option<WorkersAtWork>,
 }
 
 /// The command of a worker.
@@ -79,6 +82,8 @@ pub struct WorkerOutput {
     pub scan: Option<Scan>,
     /// The result of its push.
     pub landed: Option<PushReport>,
+    /// The tag of what stood at the destination.
+    pub backup: Option<BackupResult>,
     /// Commits that it wrote.
     pub commits: Vec<Option<String>>,
     /// The error that ended its whole command.
@@ -124,6 +129,7 @@ impl WorkerOutput {
                 kind,
             } => self.failure = Some((kind, error)),
             Event::PauseEnded { answers } => self.gave_up = !answers,
+            Event::BackupTag(result) => self.backup = Some(result),
             Event::Committed { commit, .. } => self.commits.push(commit),
             Event::Verified(found) => self.verification = Some(found),
             Event::Scanned(found) => self.scan = Some(*found),
@@ -245,7 +251,12 @@ impl SingleJob<'_> {
         let (verb, number) = (self.verb, 0);
         let progress = Progress::of_job(self.screen, self.title, self.of);
         progress.begin(number);
-        let job = WorkerJob { verb, number, json };
+        let job = WorkerJob {
+            verb,
+            number,
+            json,
+            at_work: None,
+        };
         let ended = self
             .engine
             .work(&job, &|event| progress.hear(number, event))

@@ -1,5 +1,5 @@
-//! The standard input of an attached worker: its job, and then each wait that a host has asked another worker or this process for.
-//! It stays open until the worker is to stop.
+//! The standard input of an attached worker: its job, and then what is news to it. That is a wait that a host has asked others for, and the
+//! number of workers that share a limit. It stays open until the worker is to stop.
 
 use std::io::Result;
 use std::time::Duration;
@@ -7,13 +7,26 @@ use std::time::Duration;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_worker::protocol::{HostWait, Notice};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
 
 use crate::stop::Stop;
 
-/// Writes `told`, and the waits as they become known to the clients with these options. Returns when a stop is asked for.
+/// The number of workers that move blobs now.
+pub type WorkersAtWork = watch::Receiver<u32>;
+
+/// What a worker is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WorkerInput<'a> {
+    /// Its first lines: the job, perhaps after settings.
+    pub lines: &'a str,
+    /// How many share a limit with it, if there is one.
+    pub at_work: Option<&'a WorkersAtWork>,
+}
+
+/// Writes the first lines, and the news as they become known: waits to the clients with these options. Returns when a stop is asked for.
 pub async fn feed(
     input: &mut (impl AsyncWrite + Unpin),
-    told: &str,
+    told: WorkerInput<'_>,
     http: &HttpOptions,
     stop: &Stop,
 ) {
@@ -26,15 +39,33 @@ pub async fn feed(
 
 async fn tell(
     input: &mut (impl AsyncWrite + Unpin),
-    told: &str,
+    told: WorkerInput<'_>,
     http: &HttpOptions,
 ) -> Result<std::convert::Infallible> {
     let mut news = http.new_waits();
-    write(input, told).await?;
+    let mut at_work = told.at_work.cloned();
+    write(input, told.lines).await?;
     loop {
-        // A wait that the worker knows already changes nothing there.
+        // What the worker knows already changes nothing there.
+        let workers = at_work.as_mut().map(|number| *number.borrow_and_update());
+        let workers = workers.map(|number| Notice::Workers(number).line());
+        write(input, &workers.unwrap_or_default()).await?;
         write(input, &lines(http.waits_of_now())).await?;
-        news.changed().await.map_err(std::io::Error::other)?;
+        tokio::select! {
+            changed = news.changed() => changed.map_err(std::io::Error::other)?,
+            () = changed(&mut at_work) => (),
+        }
+    }
+}
+
+/// Returns when the number has changed; never where there is none, or nobody changes it any more.
+async fn changed(at_work: &mut Option<WorkersAtWork>) {
+    let changed = match at_work {
+        Some(number) => number.changed().await.is_ok(),
+        None => false,
+    };
+    if !changed {
+        std::future::pending().await
     }
 }
 
@@ -53,6 +84,13 @@ mod tests {
     use tokio::io::{AsyncBufReadExt, BufReader, duplex};
 
     use super::*;
+
+    fn lines_of(lines: &str) -> WorkerInput<'_> {
+        WorkerInput {
+            lines,
+            at_work: None,
+        }
+    }
 
     /// The notice of the next line.
     async fn next(lines: &mut (impl AsyncBufReadExt + Unpin)) -> (String, f64) {
@@ -83,7 +121,8 @@ mod tests {
             stop.ask();
             lines
         };
-        let (mut lines, ()) = tokio::join!(heard, feed(&mut input, "job\n", &http, &stop));
+        let (mut lines, ()) =
+            tokio::join!(heard, feed(&mut input, lines_of("job\n"), &http, &stop));
         drop(input);
         let mut rest = String::new();
         lines.read_line(&mut rest).await.unwrap();
@@ -91,13 +130,46 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_worker_hears_how_many_share_its_limit_at_first_and_at_each_change() {
+        let (http, stop) = (HttpOptions::default(), Stop::default());
+        let (number, at_work) = watch::channel(2);
+        let (mut input, output) = duplex(1 << 10);
+        let told = WorkerInput {
+            lines: "job\n",
+            at_work: Some(&at_work),
+        };
+        let heard = async {
+            let mut lines = BufReader::new(output).lines();
+            let mut next = async || lines.next_line().await.unwrap().unwrap();
+            assert_eq!([next().await, next().await], ["job", r#"{"workers":2}"#]);
+            number.send_replace(5);
+            assert_eq!(next().await, r#"{"workers":5}"#);
+            drop(number);
+            stop.ask();
+        };
+        tokio::join!(heard, feed(&mut input, told, &http, &stop));
+    }
+
+    #[tokio::test]
     async fn a_worker_that_does_not_read_is_no_reason_to_wait() {
         let (http, stop) = (HttpOptions::default(), Stop::default());
         let (mut input, _output) = duplex(1);
         stop.ask();
-        feed(&mut input, "a job that does not fit", &http, &stop).await;
+        feed(
+            &mut input,
+            lines_of("a job that does not fit"),
+            &http,
+            &stop,
+        )
+        .await;
         let (mut input, output) = duplex(1);
         drop(output);
-        feed(&mut input, "a job that nobody takes", &http, &stop).await;
+        feed(
+            &mut input,
+            lines_of("a job that nobody takes"),
+            &http,
+            &stop,
+        )
+        .await;
     }
 }

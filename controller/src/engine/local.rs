@@ -13,8 +13,9 @@ use hf2ms_worker::settings::NETWORK;
 use tokio::process::{Child, ChildStdin, Command};
 
 use super::job::{Ended, WorkerJob, WorkerOutput};
+use super::lifeline::{self, WorkerInput};
 use super::output::{ExitStatus, GRACE, StopRequest, classify, keep_log, read_events};
-use super::{Engine, Listener, Network, lifeline};
+use super::{Engine, Listener, Network};
 use crate::settings::{OF_MACHINE, PASSED_ON, Settings};
 use crate::stop::Stop;
 
@@ -113,7 +114,7 @@ impl Local {
         if let Some(stdout) = child.stdout.take() {
             tokio::select! {
                 () = read_events(stdout, output, listener, &self.settings) => (),
-                () = self.feed(&mut stdin, &job.json) => (),
+                () = self.feed(&mut stdin, job) => (),
             }
         }
         drop(stdin);
@@ -127,10 +128,14 @@ impl Local {
     }
 
     /// Writes the job, keeps the standard input open until a stop is asked for, and returns after the grace period.
-    async fn feed(&self, stdin: &mut Option<ChildStdin>, json: &str) {
+    async fn feed(&self, stdin: &mut Option<ChildStdin>, job: &WorkerJob) {
         if let Some(stdin) = stdin {
             let http = self.settings.http();
-            lifeline::feed(stdin, &format!("{json}\n"), &http, &self.stop).await;
+            let told = WorkerInput {
+                lines: &format!("{}\n", job.json),
+                at_work: job.at_work.as_ref(),
+            };
+            lifeline::feed(stdin, told, &http, &self.stop).await;
         }
         self.stop.asked().await;
         stdin.take();
@@ -187,6 +192,7 @@ pub(crate) mod tests {
             verb: WorkerCommand::Run,
             number: 3,
             json: "{\"x\":1}".to_owned(),
+            at_work: None,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -61,6 +61,10 @@ impl Queue<'_> {
                 biased;
                 slot = given(&mut asking), if asking.is_some() => {
                     asking = None;
+                    if self.is_over() {
+                        carried.leave(self.plan, waiting.drain(..).map(|(number, _)| number));
+                        continue;
+                    }
                     begun.take().into_iter().for_each(|begun| begun());
                     since.get_or_insert_with(Instant::now);
                     working.extend(waiting.pop_front().map(|next| self.attempt(next, slot)));
@@ -76,6 +80,12 @@ impl Queue<'_> {
         }
         carried.seconds = since.map_or(0.0, |since| since.elapsed().as_secs_f64());
         Ok(carried)
+    }
+
+    /// Whether the run's time is over: no further chunk is begun.
+    fn is_over(&self) -> bool {
+        let deadline = self.plan.options.deadline;
+        deadline.is_some_and(|deadline| deadline.is_over(SystemTime::now()))
     }
 
     /// Records how a worker ended; whether its chunk is to be tried again.
@@ -121,6 +131,11 @@ impl Queue<'_> {
             verb: WorkerCommand::Run,
             number,
             json: chunk.unwrap_or_default(),
+            at_work: plan
+                .options
+                .bandwidth
+                .as_ref()
+                .map(|_| self.slots.at_work()),
         };
         progress.begin(number);
         let seen = AtomicU64::new(0);

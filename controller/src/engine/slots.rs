@@ -6,8 +6,9 @@ use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 
+use super::lifeline::WorkersAtWork;
 use super::worker_limit::WorkerLimit;
 use crate::ui::worker_events::WorkersEvent;
 
@@ -39,6 +40,8 @@ struct State {
     /// Bytes that workers have moved.
     moved: u64,
     taken: usize,
+    /// The same number, for whoever waits for a change.
+    at_work: watch::Sender<u32>,
     asked: u64,
     waiting: BinaryHeap<Waiting>,
 }
@@ -57,6 +60,7 @@ impl WorkerSlots {
             since: None,
             moved: 0,
             taken: 0,
+            at_work: watch::Sender::new(0),
             asked: 0,
             waiting: BinaryHeap::new(),
         };
@@ -75,6 +79,11 @@ impl WorkerSlots {
     /// The number of workers that there may be.
     pub fn workers(&self) -> usize {
         self.line.state().limit.most()
+    }
+
+    /// The number of workers that have a slot now.
+    pub fn at_work(&self) -> WorkersAtWork {
+        self.line.state().at_work.subscribe()
     }
 
     /// Takes so many bytes that workers have moved; the new number of slots, if it changes.
@@ -134,11 +143,17 @@ impl State {
         self.limit.tick(now, self.moved, self.taken, waiting)
     }
 
+    fn take(&mut self, slots: usize) {
+        self.taken = slots;
+        let workers = u32::try_from(slots).unwrap_or(u32::MAX);
+        self.at_work.send_replace(workers);
+    }
+
     fn next(&mut self) -> Option<Waiting> {
         while self.taken < self.limit.workers() {
             let next = self.waiting.pop()?;
             if !next.tell.is_closed() {
-                self.taken += 1;
+                self.take(self.taken + 1);
                 return Some(next);
             }
         }
@@ -148,7 +163,10 @@ impl State {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.state().taken -= 1;
+        let mut state = self.0.state();
+        let taken = state.taken - 1;
+        state.take(taken);
+        drop(state);
         self.0.give();
     }
 }
@@ -218,6 +236,17 @@ mod tests {
             first = Some(turn);
         }
         assert_eq!(order, [FIRST, 9, 7, 5]);
+    }
+
+    #[test]
+    fn who_asks_hears_how_many_have_a_slot() {
+        let slots = WorkerSlots::new(2);
+        let at_work = slots.at_work();
+        let first = slots.slot(1).now_or_never();
+        let second = slots.slot(1).now_or_never();
+        assert_eq!(*at_work.borrow(), 2);
+        drop((first, second));
+        assert_eq!(*at_work.borrow(), 0);
     }
 
     #[test]

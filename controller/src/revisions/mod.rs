@@ -33,6 +33,7 @@ use self::survey::{Survey, SurveyResult};
 use self::targets::WriteTo;
 use self::write::{RevisionRun, WriteContext};
 use crate::args::route::Route;
+use crate::copy::backup;
 use crate::copy::deletions;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
@@ -42,6 +43,7 @@ use crate::copy::stored::StoredBlobs;
 use crate::copy::{CopyResult, RepoCopy};
 use crate::engine::remote::DetachMode;
 use crate::estimate::Estimate;
+use crate::estimate::containers::chunking;
 use crate::runs::report::Report;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -148,7 +150,7 @@ impl RevisionsCopy<'_> {
         route: &Route,
         purpose: Purpose,
     ) -> CliResult<SurveyResult<RevisionsPlan>> {
-        let survey = match Survey::of(self.options, route, purpose, self.screen).await? {
+        let mut survey = match Survey::of(self.options, route, purpose, self.screen).await? {
             SurveyResult::Found(survey) => *survey,
             SurveyResult::Skip(reason) => return Ok(SurveyResult::Skip(reason)),
         };
@@ -159,6 +161,8 @@ impl RevisionsCopy<'_> {
         }
         let stored = async { CliResult::Ok(Self::stored(&survey, purpose).await) };
         let stored = self.options.stop.unless(stored).await?;
+        self.keep_to_terms(&mut survey.plans, &stored, purpose)
+            .await?;
         let estimate = self.estimate(&survey.plans, &stored);
         estimate
             .iter()
@@ -167,6 +171,32 @@ impl RevisionsCopy<'_> {
             survey,
             estimate,
         })))
+    }
+
+    /// Leaves what a limit does not allow to the next run, and settles the backup tags.
+    async fn keep_to_terms(
+        &self,
+        plans: &mut [RevisionPlan],
+        stored: &StoredBlobs,
+        purpose: Purpose,
+    ) -> CliResult<()> {
+        let options = self.options;
+        for one in plans {
+            let RevisionAction::Copy(plan) = &mut one.action else {
+                continue;
+            };
+            if one.target.moves() {
+                let rates = options.rates(&plan.source, &plan.destination);
+                let cut = |sizes: &[u64]| chunking(&options.worker_args, sizes, &rates);
+                options.transfer.take(plan, stored, cut);
+            }
+            if purpose == Purpose::Write {
+                let settled =
+                    backup::settle(plan, &one.destination, options.runs, options.settings);
+                options.stop.unless(settled).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The blobs that the destination holds already. One that is only read is asked about none.

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::summary::{RevisionRow, RevisionStatus};
 use super::targets::{RefMapping, RevisionTarget, RevisionTargets, WriteTo};
+use crate::args::filter::LeftOut;
 use crate::args::route::Route;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::options::CopyOptions;
@@ -118,6 +119,7 @@ struct CachedListing {
     listing: Listing,
     transport: Transport,
     outside: GitFiles,
+    left_out: LeftOut,
 }
 
 impl<'a> RevisionPlanner<'a> {
@@ -173,6 +175,7 @@ impl<'a> RevisionPlanner<'a> {
                 true => Trust::Listing,
                 false => trust_in(self.options.runs, &destination, self.route.filter()),
             },
+            terms: self.options.terms.clone(),
         };
         let (mut plan, destination) = RepoPair::of(source, destination, listing)
             .plan(&options, &self.known, settings)
@@ -180,6 +183,7 @@ impl<'a> RevisionPlanner<'a> {
         check_folders(&plan, &destination)?;
         if is_temporary {
             plan.creation.exists = false;
+            plan.backup = None;
         }
         Ok(RevisionPlan {
             target,
@@ -258,7 +262,13 @@ impl<'a> RevisionPlanner<'a> {
         };
         let mut cached = cell.lock().await;
         if let Some(cached) = &*cached {
-            source.take_over(cached.transport, cached.outside, self.options.settings)?;
+            let left_out = cached.left_out.clone();
+            source.take_over(
+                cached.transport,
+                cached.outside,
+                left_out,
+                self.options.settings,
+            )?;
             return Ok(cached.listing.clone());
         }
         let listing = source.list(self.options.settings).await?;
@@ -266,6 +276,7 @@ impl<'a> RevisionPlanner<'a> {
             listing: listing.clone(),
             transport: source.repo.transport,
             outside: source.repo.git_files,
+            left_out: source.left_out().clone(),
         });
         Ok(listing)
     }

@@ -1,12 +1,12 @@
 //! The branches and tags of verified commits: created, listed once more, with a row of results for each.
 
 use hf2ms_hub::{Kind, RefKind, RefStore, Revision};
+use hf2ms_worker::commit::create_ref;
 use hf2ms_worker::protocol::Exit;
 
 use super::plan::{RevisionAction, RevisionPlan};
 use super::summary::{RevisionRow, RevisionStatus};
 use super::targets::{RefMapping, WriteTo};
-use super::write::create_ref;
 use crate::copy::inspect::DestinationRepo;
 use crate::runs::report::Report;
 use crate::settings::Settings;

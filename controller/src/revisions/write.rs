@@ -1,6 +1,7 @@
 //! The writing of one revision: its files are committed to its branch, or to a temporary branch whose names are made later.
 
 use hf2ms_hub::{Error, Kind, RefKind, RefStore, Revision};
+use hf2ms_worker::commit::create_ref;
 use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::plan::shared::BlobResults;
 use hf2ms_worker::protocol::Deletion;
@@ -131,33 +132,4 @@ async fn prepare_temporary_branch(
     copy.plan.creation.exists = true;
     copy.plan.destination.revision = destination.at.revision.clone();
     Ok(())
-}
-
-/// Creates a branch or tag at a commit. If the response is lost, or says that the name exists, the refs are listed to learn where it
-/// stands.
-///
-/// # Errors
-/// The hub's; [`Kind::Conflict`] if the name exists at another commit.
-pub async fn create_ref(
-    references: &dyn RefStore,
-    kind: RefKind,
-    name: &Revision,
-    at: &Revision,
-) -> hf2ms_hub::Result<()> {
-    let asked = || async {
-        match kind {
-            RefKind::Branch => references.make_branch(name, at).await,
-            RefKind::Tag => references.make_tag(name, at).await,
-        }
-    };
-    match asked().await {
-        Err(error) if matches!(error.kind(), Kind::Transient | Kind::Conflict) => {
-            match references.refs().await?.find(kind, name) {
-                Some(found) if found == at => Ok(()),
-                None if error.kind() == Kind::Transient => asked().await,
-                _ => Err(error),
-            }
-        }
-        made => made,
-    }
 }

@@ -44,10 +44,12 @@ pub fn by_cause<'a>(failed: &'a [FailedFile], refused: &'a [Refused]) -> Vec<Cau
         error: failed.error.as_str(),
         remedy: match failed.waits_for_others() {
             true => AFTER_OTHERS,
+            false if failed.is_left() => GOES_ON,
             false => remedy(failed.kind),
         },
         label: match (failed.kind, failed.waits_for_others()) {
             (_, true) => "waiting",
+            _ if failed.is_left() => "left",
             (Kind::Conflict, _) => "conflict",
             _ => "failed",
         },
@@ -77,8 +79,24 @@ pub fn by_cause<'a>(failed: &'a [FailedFile], refused: &'a [Refused]) -> Vec<Cau
     causes
 }
 
+/// Failures by path, each path once: a later word wins.
+pub fn merged(failed: impl IntoIterator<Item = FailedFile>) -> Vec<FailedFile> {
+    let by_path: HashMap<String, FailedFile> = failed
+        .into_iter()
+        .map(|failed| (failed.path.clone(), failed))
+        .collect();
+    let mut failed: Vec<FailedFile> = by_path.into_values().collect();
+    failed.sort_by(|a, b| {
+        let waits = a.waits_for_others().cmp(&b.waits_for_others());
+        waits.then_with(|| a.path.cmp(&b.path))
+    });
+    failed
+}
+
 /// What to do about an entry that no hub takes.
 pub const NEVER_COPIED: &str = "no destination takes it: leave it out, or change it at the source";
+/// What to do about a file that a limit leaves to the next run.
+const GOES_ON: &str = "the same command goes on with them";
 /// What to do about a file that waits for others.
 const AFTER_OTHERS: &str = "it follows in the run in which the other files succeed";
 

@@ -1,11 +1,10 @@
 //! The report of a run: `report.json`, and its text for the user.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 
 use hf2ms_hub::{Kind, Refused, RepoAt, RepoPath, Visibility};
 use hf2ms_worker::plan::{WithheldDeletions, named};
-use hf2ms_worker::protocol::{Exit, FailedFile, Verification, VerifyLevel};
+use hf2ms_worker::protocol::{BackupResult, Exit, FailedFile, Verification, VerifyLevel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +14,7 @@ pub use crate::runs::tally::Tally;
 use crate::ui::nouns::{FEW, counted, few_of, grouped};
 use crate::ui::screen::{Screen, duration, rate, size};
 use crate::ui::table::labelled;
+use crate::ui::worker_events::backup_words;
 
 /// The result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +49,12 @@ pub struct Report {
     /// Files that were deleted at the destination.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deleted_files: Vec<RepoPath>,
+    /// The limit that left files to the next run, as `--max-transfer 10 GB`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<String>,
+    /// The tag of what stood at the destination before the first commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupResult>,
     /// Files that were to be deleted at the destination and are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withheld: Vec<WithheldDeletions>,
@@ -173,6 +179,7 @@ impl Report {
             .into_iter()
             .chain(self.tally.rows())
             .chain(deleted)
+            .chain(self.backup_row())
             .chain(stands)
             .chain([("time", format!("{}{rate}", duration(self.seconds)))])
             .collect()
@@ -193,7 +200,18 @@ impl Report {
             Some(stands) => ("visible", stands),
             None => ("files", counted(tally.files, "file")),
         };
-        [stands].into_iter().chain(moved).chain(deleted).collect()
+        let backup = self.backup_row();
+        [stands]
+            .into_iter()
+            .chain(moved)
+            .chain(deleted)
+            .chain(backup)
+            .collect()
+    }
+
+    fn backup_row(&self) -> Option<(&'static str, String)> {
+        let words = self.backup.as_ref().map(backup_words);
+        words.map(|words| ("before", words))
     }
 
     /// What can be seen at the destination, and by whom, if that is known.
@@ -243,6 +261,12 @@ impl Report {
             Exit::Done => format!("done and verified ({})", self.level().words()),
             Exit::Integrity => "NOT EQUAL".to_owned(),
             Exit::Interrupted => "stopped: the same command goes on".to_owned(),
+            _ if self.is_only_left() => format!(
+                "stopped at {}: {} of {} are there; the same command goes on",
+                self.stopped_at.as_deref().unwrap_or("a limit"),
+                grouped(self.verification.as_ref().map_or(0, |found| found.equal)),
+                counted(self.tally.files, "file"),
+            ),
             _ if self.only_withholds() => format!(
                 "copied and verified ({}), but {} was deleted",
                 self.level().words(),
@@ -261,6 +285,16 @@ impl Report {
     pub fn may_pass(&self) -> bool {
         let is_good = |found: &Verification| found.is_good();
         any_may_pass(&self.failed) || !self.verification.as_ref().is_some_and(is_good)
+    }
+
+    /// Whether nothing is wrong but that a limit of the run leaves files to the next one.
+    fn is_only_left(&self) -> bool {
+        let waits = |failed: &FailedFile| failed.is_left() || failed.waits_for_others();
+        let compared = self.verification.as_ref();
+        self.stopped_at.is_some()
+            && self.failed.iter().all(waits)
+            && self.refused.is_empty()
+            && compared.is_some_and(Verification::is_good)
     }
 
     /// Whether every file is copied and verified; deletions don't count.
@@ -335,151 +369,5 @@ pub fn table_of(found: &Verification, scope: &str) -> String {
     text
 }
 
-/// Failures by path, each path once: a later word wins.
-pub fn merged(failed: impl IntoIterator<Item = FailedFile>) -> Vec<FailedFile> {
-    let by_path: HashMap<String, FailedFile> = failed
-        .into_iter()
-        .map(|failed| (failed.path.clone(), failed))
-        .collect();
-    let mut failed: Vec<FailedFile> = by_path.into_values().collect();
-    failed.sort_by(|a, b| {
-        let waits = a.waits_for_others().cmp(&b.waits_for_others());
-        waits.then_with(|| a.path.cmp(&b.path))
-    });
-    failed
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::runs::tests::at;
-
-    fn report(verification: Option<Verification>, failed: Vec<FailedFile>) -> Report {
-        Report {
-            run: "01K".into(),
-            state: State::Done,
-            source: at("huggingface", "org/a"),
-            destination: at("modelscope", "org/a"),
-            url: "https://m/models/org/a".into(),
-            visibility: None,
-            tally: Tally {
-                files: 3,
-                bytes: 3000,
-                commits: 1,
-                ..Tally::default()
-            },
-            seconds: 61.0,
-            bytes_per_second: 1e9,
-            verification,
-            failed,
-            refused: Vec::new(),
-            deleted_files: Vec::new(),
-            withheld: Vec::new(),
-            warnings: Vec::new(),
-            last_error: None,
-        }
-    }
-
-    fn good() -> Option<Verification> {
-        Some(Verification {
-            checked: 3,
-            equal: 3,
-            ..Verification::default()
-        })
-    }
-
-    fn failed(kind: Kind) -> Vec<FailedFile> {
-        vec![FailedFile {
-            path: "a".into(),
-            error: "no".into(),
-            kind,
-        }]
-    }
-
-    #[test]
-    fn success_is_only_said_of_what_was_verified() {
-        assert_eq!(report(good(), vec![]).exit(), Exit::Done);
-        assert_eq!(report(None, vec![]).exit(), Exit::Incomplete);
-        assert_eq!(
-            report(good(), failed(Kind::Transient)).exit(),
-            Exit::Incomplete
-        );
-        assert_eq!(
-            report(good(), failed(Kind::Corrupt)).exit(),
-            Exit::Integrity
-        );
-        let different = Verification {
-            checked: 1,
-            different: vec!["x".parse().unwrap()],
-            ..Verification::default()
-        };
-        assert_eq!(report(Some(different), vec![]).exit(), Exit::Integrity);
-    }
-
-    #[test]
-    fn a_commit_that_was_denied_is_a_refusal() {
-        let mut denied = report(good(), failed(Kind::Denied));
-        assert_eq!(
-            denied.exit(),
-            Exit::Incomplete,
-            "one file of a repo that was written"
-        );
-        denied.tally.commits = 0;
-        assert_eq!(denied.exit(), Exit::Refused);
-    }
-
-    #[test]
-    fn a_person_sees_the_address_the_numbers_and_the_failures() {
-        let mut whole = report(good(), vec![]);
-        whole.visibility = Some(Visibility::Private);
-        whole.deleted_files = vec!["old.txt".parse().unwrap()];
-        let expected = "
-done and verified (listing)  https://m/models/org/a
-  files       3, 3 kB
-  deleted     1 file (old.txt)
-  visible     to its owner (private)
-  time        1 min 01 s, 1 GB/s
-  verified    3 files: by the destination's listing alone
-    equal             3";
-        assert_eq!(whole.readable(), expected);
-    }
-
-    #[test]
-    fn where_files_failed_the_report_says_what_can_be_seen_and_what_to_do() {
-        let mut partly = report(good(), failed(Kind::NotFound));
-        (partly.tally.files, partly.visibility) = (4, Some(Visibility::Public));
-        let text = partly.readable();
-        for words in [
-            "incomplete: the same command alone does not bring the rest  https://m/models/org/a\n",
-            "  visible     3 of 4 files, to anyone (public)\n",
-            "  failed      a: no\n",
-        ] {
-            assert!(text.contains(words), "{words} in {text}");
-        }
-        assert!(text.lines().count() == 5, "{text}");
-        partly.verification = None;
-        let stands = |report: &Report| report.stands().unwrap();
-        assert_eq!(
-            stands(&partly),
-            "0 of 4 files, and what 1 commit brought, to anyone (public)"
-        );
-        partly.tally.commits = 0;
-        assert_eq!(
-            stands(&partly),
-            "0 of 4 files, as before, to anyone (public)"
-        );
-    }
-
-    #[test]
-    fn what_is_refused_or_lost_does_not_come_by_the_same_command() {
-        assert!(report(good(), failed(Kind::Transient)).may_pass());
-        assert!(report(None, vec![]).may_pass());
-        assert!(!report(good(), failed(Kind::NotFound)).may_pass());
-        let mut refused = report(good(), vec![]);
-        refused.refused.push(Refused {
-            path: "link".into(),
-            reason: "a symbolic link".into(),
-        });
-        assert!(!refused.may_pass());
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hf2ms_hub::Kind;
-use hf2ms_worker::protocol::{Event, HostWait, WorkerOptions};
+use hf2ms_worker::protocol::{Event, HostWait, WorkerOptions, is_left_by_limit};
 
 use crate::ui::bars::BarId;
 use crate::ui::log::Level;
@@ -15,8 +15,8 @@ use crate::ui::pace::Pace;
 use crate::ui::screen::{Mode, Screen, duration, size, wait_of_host};
 use crate::ui::snapshot::{Snapshot, Wait, count};
 use crate::ui::worker_events::{
-    ProgressEvent, WorkersEvent, how_text, pass_on, pause_ended, show_transport, streams_line,
-    workers_line,
+    ProgressEvent, WorkersEvent, how_text, pass_on, pause_ended, show_backup, show_transport,
+    streams_line, workers_line,
 };
 
 /// A pipe gets a line this often.
@@ -164,6 +164,7 @@ impl Progress {
                 let line = format!("deleted: {path}");
                 self.0.screen.detail(Level::Info, line);
             }
+            Event::BackupTag(result) => show_backup(result, &self.0.screen),
             Event::Committed { commit, actions } => {
                 let id = commit.as_deref().unwrap_or("a hub that tells no id");
                 let line = format!("committed {}: {id}", count(*actions, "change"));
@@ -317,7 +318,7 @@ impl Shown {
         let path = path.filter(|path| !error.starts_with(*path));
         let path = path.map(|path| format!("{path}: ")).unwrap_or_default();
         let line = format!("failed: {path}{error}");
-        match is_first {
+        match is_first && !is_left_by_limit(error) {
             true => self.screen.tell(Level::Error, format!("{line} ({OTHERS})")),
             false => self.screen.detail(Level::Error, line),
         }

@@ -1,7 +1,7 @@
 //! A worker's own events for programs, with the worker's number.
 
 use hf2ms_hub::{BlobTransport, GitSha1, Kind, RepoPath, Sha256};
-use hf2ms_worker::protocol::{Event, HostWait, How, StreamsReason, TransportReason};
+use hf2ms_worker::protocol::{BackupResult, Event, HostWait, How, StreamsReason, TransportReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -224,6 +224,32 @@ pub(super) fn show_transport(event: &Event, screen: &Screen) {
     screen.status(format!("by {name} from now on: {why}"));
 }
 
+/// Shows a person the tag of what stood at the destination.
+pub(super) fn show_backup(result: &BackupResult, screen: &Screen) {
+    let words = backup_words(result);
+    match result.refused.is_some() {
+        true => screen.warn(words),
+        false => screen.status(words),
+    }
+}
+
+/// What keeps what stood at the destination, in half a sentence.
+pub fn backup_words(backup: &BackupResult) -> String {
+    let BackupResult {
+        tag,
+        commit,
+        refused,
+    } = backup;
+    match (refused, commit) {
+        (None, Some(commit)) => format!("what stood there is kept by the tag {tag}, at {commit}"),
+        (None, None) => format!("what stood there is kept by the tag {tag}"),
+        (Some(why), Some(commit)) => {
+            format!("what stood there is commit {commit}; no tag was made: {why}")
+        }
+        (Some(why), None) => format!("what stood there has no tag: {why}"),
+    }
+}
+
 /// How a file got where it is, for the line that a person gets of it with `-v`.
 pub(super) fn how_text(how: How) -> &'static str {
     match how {
@@ -248,6 +274,16 @@ pub struct FailedEvent {
     error: String,
     /// The kind of error.
     kind: Kind,
+    /// The number of the worker.
+    worker: u32,
+}
+
+/// What stood at the destination was given a tag before the first commit; or was not, for the reason in `refused`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "backup_tag")]
+pub struct BackupTagEvent {
+    #[serde(flatten)]
+    result: BackupResult,
     /// The number of the worker.
     worker: u32,
 }
@@ -308,6 +344,7 @@ pub(super) fn pass_on(worker: u32, event: &Event, screen: &Screen) {
             kind,
             worker,
         }),
+        Event::BackupTag(result) => screen.json(&BackupTagEvent { result, worker }),
         Event::Committed { commit, actions } => screen.json(&CommittedEvent {
             commit,
             actions,

@@ -98,7 +98,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         "{named}{} to copy",
         counted(entries.len() as u64, "repo")
     ));
-    let options = args.options(&settings, &runs, stop, watch);
+    let options = args.options(&settings, &runs, stop, watch)?;
     rows.extend(Batch::new(&options, screen).run(&entries).await);
     let summary = BatchSummary {
         rows,
@@ -175,8 +175,9 @@ impl Args {
         runs: &'a Runs,
         stop: &'a Stop,
         watch: DetachMode,
-    ) -> CopyOptions<'a> {
-        CopyOptions {
+    ) -> CliResult<CopyOptions<'a>> {
+        let revisions = self.revisions.scope();
+        Ok(CopyOptions {
             visibility: self.visibility.request(),
             prune: self.pruning.request(self.copy.yes),
             if_exists: if self.force {
@@ -185,8 +186,7 @@ impl Args {
                 IfExists::Skip
             },
             watch,
-            revisions: self.revisions.scope(),
-            ..self.copy.options(settings, runs, stop, true)
-        }
+            ..self.copy.options(settings, runs, stop, true, revisions)?
+        })
     }
 }

@@ -23,8 +23,9 @@ use crate::runs::report::ReportEvent;
 use crate::simulate::simulation::SimulationEvent;
 use crate::ui::json::{ErrorEvent, StartEvent, WarningEvent};
 use crate::ui::worker_events::{
-    CommittedEvent, DeletedEvent, FailedEvent, FileEvent, PauseEndedEvent, PausedEvent,
-    ProgressEvent, RateLimitedEvent, RetryEvent, StreamsEvent, TransportEvent, WorkersEvent,
+    BackupTagEvent, CommittedEvent, DeletedEvent, FailedEvent, FileEvent, PauseEndedEvent,
+    PausedEvent, ProgressEvent, RateLimitedEvent, RetryEvent, StreamsEvent, TransportEvent,
+    WorkersEvent,
 };
 use crate::verbs::doctor::CheckEvent;
 use crate::verbs::logs::LogEvent;
@@ -77,6 +78,7 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<WorkersEvent>(generator, "workers"),
         of::<TransportEvent>(generator, "transport"),
         of::<FailedEvent>(generator, "failed"),
+        of::<BackupTagEvent>(generator, "backup_tag"),
         of::<CommittedEvent>(generator, "committed"),
         of::<ReportEvent<'static>>(generator, "report"),
         of::<RevisionsEvent<'static>>(generator, "revisions"),
@@ -138,7 +140,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 44);
+        assert_eq!(events.len(), 45);
         for event in events {
             let name = event["$ref"]
                 .as_str()

@@ -43,7 +43,7 @@ pub struct Args {
     revisions: RevisionArgs,
     /// Carry out a plan that `hf2ms plan --out FILE` wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "source", "destination", "to", "dest", "repo_type", "spaces_as", "revision", "all_revisions", "include", "exclude", "keep_readme", "use_git", "chunk_size", "transport", "verify",
+        "source", "destination", "to", "dest", "repo_type", "spaces_as", "revision", "all_revisions", "include", "exclude", "files_from", "min_size", "max_size", "changed_since", "keep_readme", "use_git", "chunk_size", "transport", "verify",
         "prune", "max_delete", "private", "gated",
     ])]
     plan: Option<PathBuf>,
@@ -84,8 +84,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         visibility: args.visibility.request(),
         prune: args.pruning.request(args.copy.yes),
         watch,
-        revisions,
-        ..args.copy.options(&settings, &runs, stop, shared)
+        ..args
+            .copy
+            .options(&settings, &runs, stop, shared, revisions)?
     };
     let copy = RepoCopy {
         options: &options,

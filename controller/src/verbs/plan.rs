@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{DestinationArg, Route, RouteArgs};
+use crate::args::terms::TermArgs;
 use crate::args::visibility::VisibilityArgs;
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::copy::deletions;
@@ -24,9 +25,11 @@ use crate::copy::permission::check_folders;
 use crate::copy::plan::{PlanOptions, Purpose, find_and_list, not_skipped};
 use crate::copy::preview;
 use crate::copy::stored::StoredBlobs;
+use crate::copy::transfer_limit::TransferLimit;
 use crate::emit::kubernetes::{self, Cluster, IMAGE, SECRET};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::estimate::budget::CostBudget;
+use crate::estimate::containers::chunking;
 use crate::estimate::rates::Rates;
 use crate::estimate::{CostArgs, Estimate, chunk_sizes};
 use crate::revisions::plan::{PrintedPlan, RevisionPlan};
@@ -71,6 +74,8 @@ pub struct Args {
     #[command(flatten)]
     worker_args: WorkerArgs,
     #[command(flatten)]
+    terms: TermArgs,
+    #[command(flatten)]
     cost: CostArgs,
     #[command(flatten)]
     simulation: SimulateArgs,
@@ -97,7 +102,7 @@ enum PlanForm<'a> {
 struct EmitArgs {
     /// Write the plan for someone else to carry out. `kubernetes`: YAML of an Indexed Job with a pod a chunk, and of a Job
     /// that commits and verifies the whole repo
-    #[arg(long, value_name = "FORM", conflicts_with_all = ["prune", "include", "exclude", "simulate", "json", "all_revisions"])]
+    #[arg(long, value_name = "FORM", conflicts_with_all = ["prune", "include", "exclude", "files_from", "min_size", "max_size", "changed_since", "max_transfer", "max_duration", "simulate", "json", "all_revisions"])]
     emit: Option<Emit>,
     /// With --emit: the worker's image, as the cluster finds it
     #[arg(long, value_name = "NAME", requires = "emit", default_value = IMAGE)]
@@ -148,15 +153,19 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         card: route.card(),
         overwrite: false,
         trust: Trust::Listing,
+        terms: args.terms.terms(RevisionScope::One)?.of_a_plan(),
     };
     let known = digests::load(&runs, &sides.source.repo.at, &sides.destination.at);
-    let (plan, destination) = stop.unless(sides.plan(&options, &known, &settings)).await?;
+    let planned = stop.unless(sides.plan(&options, &known, &settings));
+    let (mut plan, destination) = planned.await?;
+    let not_asked = StoredBlobs::not_asked(&[&plan]);
+    let cut = |sizes: &[u64]| chunking(&options.worker_args, sizes, &rates);
+    TransferLimit::new(plan.limits.max_transfer).cut(&mut plan, &not_asked, cut)?;
     plan.warnings
         .iter()
         .for_each(|warning| screen.warn(warning));
     deletions::list(&plan, screen);
-    let estimate =
-        StoredBlobs::not_asked(&[&plan]).estimate_of_rest(&plan, &options.worker_args, rates);
+    let estimate = not_asked.estimate_of_rest(&plan, &options.worker_args, rates);
     screen.json(&estimate.event());
     estimate.allowed_by(&args.cost)?;
     let yaml = match args.emission.emit {
@@ -218,11 +227,14 @@ async fn of_all(
     );
     let workers = (args.worker_args.clone().among_others(), &containers);
     let budget = CostBudget::new(args.cost.clone(), true);
+    let terms = args.terms.terms(RevisionScope::All)?.of_a_plan();
     let options = CopyOptions {
         visibility: args.visibility.request(),
         prune: args.pruning.request(true),
         dry_run: true,
         revisions: RevisionScope::All,
+        transfer: TransferLimit::new(terms.limits.max_transfer),
+        terms,
         ..CopyOptions::new(settings, &runs, stop, workers, budget)
     };
     let results = Screen::of_results();

@@ -117,7 +117,7 @@ struct FileArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["against", "all_revisions"])]
     checksums: Option<PathBuf>,
     /// Check SOURCE alone by the checksums of this file (- for stdin): what is missing, what differs, what is not named
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["destination", "to", "dest", "sample", "spaces_as", "keep_readme", "all_revisions"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["destination", "to", "dest", "sample", "spaces_as", "keep_readme", "all_revisions", "min_size", "max_size", "changed_since"])]
     against: Option<PathBuf>,
     /// Write a mark for each path, as rclone check does (- for stdout): = equal, + only at the source, - only at the copy, * different,
     /// ! not read

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use reqwest::Url;
 use serde_json::Value;
 
-use super::wire::Entry;
+use super::wire::{Entry, LastCommit};
 use crate::path::escape;
-use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result};
+use crate::{Digest, Error, File, FileTimes, Kind, Listed, Listing, Refused, RepoPath, Result};
 
 const MOST_PAGES: usize = 20_000;
 const MOST_ENTRIES: usize = 5_000_000;
@@ -19,6 +19,8 @@ const LARGEST: u64 = 1 << 50;
 pub(super) struct Walk {
     visited: HashSet<Url>,
     listing: Listing,
+    /// Empty unless the entries tell commits.
+    times: FileTimes,
 }
 
 impl Walk {
@@ -38,6 +40,11 @@ impl Walk {
         self.visited.len() > 1
     }
 
+    /// When the files were changed last, where their entries told it.
+    pub(super) fn into_times(self) -> FileTimes {
+        self.times
+    }
+
     /// What was listed, each path once.
     pub(super) fn ended(mut self) -> Listing {
         self.listing.drop_repeats();
@@ -54,7 +61,11 @@ impl Walk {
         }
         for entry in entries {
             match check_entry(entry) {
-                Ok(Some(file)) => self.listing.files.push(file),
+                Ok(Some((file, time))) => {
+                    self.times
+                        .extend(time.map(|time| (file.file.path.clone(), time)));
+                    self.listing.files.push(file);
+                }
                 Ok(None) => (),
                 Err(refused) => self.listing.refused.push(refused),
             }
@@ -63,8 +74,11 @@ impl Walk {
     }
 }
 
+/// A file, and when it was changed last, if that is told.
+type TimedFile = (Listed, Option<i64>);
+
 /// What an entry is: a file, a folder (nothing), or something that is not moved.
-fn check_entry(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
+fn check_entry(entry: Value) -> std::result::Result<Option<TimedFile>, Refused> {
     let path = entry
         .get("path")
         .and_then(Value::as_str)
@@ -78,7 +92,11 @@ fn check_entry(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
         .map_err(|error| refused(format!("the hub describes it oddly: {error}")))?;
     match entry.kind.as_str() {
         "directory" => Ok(None),
-        "file" => file_of(entry).map(Some).map_err(refused),
+        "file" => {
+            let time = entry.last_commit.as_ref().and_then(time_of);
+            let file = file_of(entry).map_err(refused)?;
+            Ok(Some((file, time)))
+        }
         "unknown" => Err(refused(
             "it is neither a file nor a folder (a submodule, most likely), and is not fetched"
                 .to_owned(),
@@ -93,6 +111,12 @@ fn check_entry(entry: Value) -> std::result::Result<Option<Listed>, Refused> {
 /// MatrixHub leaves the entries of folders blank.
 fn is_blank(entry: &Value) -> bool {
     ["path", "type", "oid"].iter().all(|key| entry[key] == "")
+}
+
+/// The seconds since 1970 of a commit's date, as `2026-11-20T09:16:00.000Z`.
+fn time_of(commit: &LastCommit) -> Option<i64> {
+    let date: jiff::Timestamp = commit.date.as_deref()?.parse().ok()?;
+    Some(date.as_second())
 }
 
 fn refused(path: &str, reason: String) -> Refused {

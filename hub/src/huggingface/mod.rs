@@ -42,8 +42,8 @@ use crate::http::{Http, HttpOptions};
 use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, BlobTransport, Body, ByteStream, Cards, Commit,
-    CommitLimits, Committer, Error, File, GateMode, Gates, Kind, Listing, Missing, OwnerRepos,
-    Placement, RefStore, Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision,
+    CommitLimits, Committer, Error, File, FileTimes, GateMode, Gates, Kind, Listing, Missing,
+    OwnerRepos, Placement, RefStore, Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision,
     SeveralTransports, Sha256, Side, Spaces, Visibility,
 };
 
@@ -144,6 +144,10 @@ impl Repo for HuggingFaceRepo {
 
     async fn list(&self) -> Result<Listing> {
         tree::list(self).await
+    }
+
+    async fn file_times(&self) -> Result<Option<FileTimes>> {
+        tree::times(self).await.map(Some)
     }
 
     async fn head(&self) -> Result<Option<Revision>> {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::entries::Walk;
 use super::{HuggingFaceRepo, siblings};
 use crate::http::{Http, JsonResponse, Origin, Request, address_of};
-use crate::{Error, Kind, Listing, Result, Revision};
+use crate::{Error, FileTimes, Kind, Listing, Result, Revision};
 
 /// A page of 1,000 entries has about 1 MiB.
 const LONGEST_PAGE: u64 = 32 << 20;
@@ -25,31 +25,58 @@ pub(super) async fn list(repo: &HuggingFaceRepo) -> Result<Listing> {
 
 /// Every file at a revision.
 pub(super) async fn list_at(repo: &HuggingFaceRepo, revision: &Revision) -> Result<Listing> {
-    let (mut walk, mut last) = (Walk::default(), 0);
-    let mut next = Some(repo.api(&format!(
-        "/tree/{}?recursive=true&expand=false",
-        super::api::escaped(revision.as_str())
-    ))?);
-    while let Some(url) = next {
-        if !walk.enter(&url)? {
-            let circle = |error: Error| {
-                error
-                    .about("the listing's pages go round in a circle")
-                    .with_kind(Kind::Refused)
-            };
-            return siblings::list(repo, revision).await.map_err(circle);
-        }
-        let page = page(repo, &url, &walk).await?;
-        next = next_page(&page, &repo.http)?;
-        last = page.value.len();
-        walk.take(page.value)?;
-    }
+    let Some((walk, last)) = walk(repo, revision, Detail::Files).await? else {
+        let circle = |error: Error| error.about(GOES_ROUND).with_kind(Kind::Refused);
+        return siblings::list(repo, revision).await.map_err(circle);
+    };
     let listing = walk.ended();
     // A full last page may be one whose link to the next was lost.
     if last >= FULL_PAGE {
         check_count(repo, revision, &listing).await?;
     }
     Ok(listing)
+}
+
+/// When each file was changed last. The hub looks its commit up, and gives 50 entries a page (`hf_api.py`, `list_repo_tree`).
+pub(super) async fn times(repo: &HuggingFaceRepo) -> Result<FileTimes> {
+    let walk = walk(repo, &repo.at.revision, Detail::Commits).await?;
+    let (walk, _) = walk.ok_or_else(|| Error::new(Kind::Refused, GOES_ROUND))?;
+    Ok(walk.into_times())
+}
+
+const GOES_ROUND: &str = "the listing's pages go round in a circle";
+
+/// What a listing tells of each entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// The file alone.
+    Files,
+    /// Its last commit, too.
+    Commits,
+}
+
+/// Reads page after page, and the number of entries on the last; `None` where they go round in a circle.
+async fn walk(
+    repo: &HuggingFaceRepo,
+    revision: &Revision,
+    detail: Detail,
+) -> Result<Option<(Walk, usize)>> {
+    let (mut walk, mut last) = (Walk::default(), 0);
+    let mut next = Some(repo.api(&format!(
+        "/tree/{}?recursive=true&expand={}",
+        super::api::escaped(revision.as_str()),
+        detail == Detail::Commits
+    ))?);
+    while let Some(url) = next {
+        if !walk.enter(&url)? {
+            return Ok(None);
+        }
+        let page = page(repo, &url, &walk).await?;
+        next = next_page(&page, &repo.http)?;
+        last = page.value.len();
+        walk.take(page.value)?;
+    }
+    Ok(Some((walk, last)))
 }
 
 /// Compares a listing with the number of files that the repo's description tells.
@@ -283,6 +310,30 @@ mod tests {
         let listing = repo(&server).list().await.unwrap();
         assert_eq!(listing.files.len(), 2);
         let tree = format!("GET /api/datasets/org/name/tree/{COMMIT}?recursive=true&expand=false");
+        assert_eq!(server.lines(), [tree, "GET /api/next?cursor=2".to_owned()]);
+    }
+
+    #[tokio::test]
+    async fn times_of_files_come_by_a_listing_that_tells_commits() {
+        let timed = |path: &str, commit: Value| {
+            let mut entry = entry(path);
+            entry["lastCommit"] = commit;
+            entry
+        };
+        let first = json!([
+            timed(
+                "a",
+                json!({"id": COMMIT, "title": "t", "date": "2024-02-29T12:34:56.789Z"})
+            ),
+            timed("b", Value::Null),
+        ]);
+        let second = json!([timed("c", json!({"date": "yesterday"}))]);
+        let link = "</api/next?cursor=2>; rel=\"next\"";
+        let server = Server::scripted([linked(link, &first), Reply::json(&second)]).await;
+        let times = repo(&server).file_times().await.unwrap().unwrap();
+        let expected = [("a".parse().unwrap(), 1_709_210_096)];
+        assert_eq!(times, expected.into());
+        let tree = format!("GET /api/datasets/org/name/tree/{COMMIT}?recursive=true&expand=true");
         assert_eq!(server.lines(), [tree, "GET /api/next?cursor=2".to_owned()]);
     }
 

@@ -90,6 +90,15 @@ pub(super) struct Entry {
     pub(super) lfs: Option<Lfs>,
     #[serde(rename = "xetHash")]
     pub(super) xet_hash: Option<String>,
+    /// With `expand=true` alone.
+    #[serde(rename = "lastCommit")]
+    pub(super) last_commit: Option<LastCommit>,
+}
+
+/// The last commit that changed a path (`hf_api.py`, `LastCommitInfo`).
+#[derive(Debug, Deserialize)]
+pub(super) struct LastCommit {
+    pub(super) date: Option<String>,
 }
 
 /// What is posted to `/api/T/{id}/paths-info/{rev}`.

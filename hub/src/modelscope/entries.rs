@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::wire::Entry;
 use crate::path::escape;
-use crate::{Digest, Error, File, Kind, Listed, Listing, Refused, RepoPath, Result, Sha256};
+use crate::{
+    Digest, Error, File, FileTimes, Kind, Listed, Listing, Refused, RepoPath, Result, Sha256,
+};
 
 /// What the listings of a repo have told so far.
 #[derive(Default)]
@@ -18,6 +20,8 @@ pub(super) struct RepoEntries {
     unhashed: Vec<Listed>,
     /// The first digits of the commit, once an answer has come; none where answers differ or do not tell them.
     commit_prefix: Option<Option<String>>,
+    /// When the files were changed last, where that is gathered.
+    times: Option<FileTimes>,
 }
 
 impl RepoEntries {
@@ -28,6 +32,19 @@ impl RepoEntries {
             .take()
             .is_none_or(|known| known == prefix);
         self.commit_prefix = Some(prefix.filter(|_| same));
+    }
+
+    /// Entries of which the times are gathered, too.
+    pub(super) fn with_times() -> Self {
+        Self {
+            times: Some(FileTimes::new()),
+            ..Self::default()
+        }
+    }
+
+    /// When the files were changed last, where that was gathered and told.
+    pub(super) fn into_times(self) -> FileTimes {
+        self.times.unwrap_or_default()
     }
 
     /// Takes the entries that were listed below `root` (empty: the top); returns the folders among them.
@@ -106,6 +123,9 @@ impl RepoEntries {
         }
         match file(&entry) {
             Ok((listed, told)) => {
+                if let (Some(times), Some(time)) = (&mut self.times, entry.committed_date) {
+                    times.insert(listed.file.path.clone(), time);
+                }
                 self.seen.insert(entry.path);
                 if told {
                     &mut self.listing.files

@@ -14,7 +14,7 @@ use super::ModelScopeRepo;
 use super::entries::RepoEntries;
 use crate::http::Request;
 use crate::path::escape;
-use crate::{Error, Kind, Listing, RepoKind, Result};
+use crate::{Error, FileTimes, Kind, Listing, RepoKind, Result};
 
 /// `repo/files` is cut at this many entries, without a word (modelscope-hub 0.5.1, `REPO_FILES_TRUNCATION_LIMIT`).
 const CUT_AT: usize = 3_000;
@@ -48,19 +48,31 @@ impl ModelScopeRepo {
     /// [`Kind::Refused`] when the hub can't list the tree in full; [`Kind::NotFound`] without a status when a list is answered that
     /// is none, as the hub does for a revision that it does not know; what the hub complains of.
     pub(super) async fn list_all(&self) -> Result<Listing> {
-        let tree = match self.at.kind {
-            RepoKind::Dataset => self.read_pages().await?,
-            RepoKind::Model | RepoKind::Space => self.walk().await?,
-        };
+        let tree = self.gather(RepoEntries::default()).await?;
         let (mut listing, unhashed) = tree.into_parts();
         self.hash_all(unhashed, &mut listing).await;
         Ok(listing)
     }
 
+    /// When each file was changed last, by another listing: `CommittedDate` of its entries.
+    ///
+    /// # Errors
+    /// As [`Self::list_all`].
+    pub(super) async fn list_times(&self) -> Result<FileTimes> {
+        let tree = self.gather(RepoEntries::with_times()).await?;
+        Ok(tree.into_times())
+    }
+
+    async fn gather(&self, tree: RepoEntries) -> Result<RepoEntries> {
+        match self.at.kind {
+            RepoKind::Dataset => self.read_pages(tree).await,
+            RepoKind::Model | RepoKind::Space => self.walk(tree).await,
+        }
+    }
+
     /// One level of folders at a time: each is asked whole; those that come back cut are asked for their
     /// direct entries, and their child folders make the next level. What a cut answer holds is kept.
-    async fn walk(&self) -> Result<RepoEntries> {
-        let mut tree = RepoEntries::default();
+    async fn walk(&self, mut tree: RepoEntries) -> Result<RepoEntries> {
         let mut requests = 0;
         let mut level = vec![String::new()];
         while !level.is_empty() {
@@ -130,8 +142,7 @@ impl ModelScopeRepo {
     /// Pages until one is short and as many entries are listed as the hub counts; where it counts nothing, until one is empty. A server
     /// may give fewer a page than it is asked for: the first page is the measure. As many pages as the count makes are asked ahead. One
     /// beyond the end may be answered with an error.
-    async fn read_pages(&self) -> Result<RepoEntries> {
-        let mut tree = RepoEntries::default();
+    async fn read_pages(&self, mut tree: RepoEntries) -> Result<RepoEntries> {
         let Entries {
             entries,
             total,

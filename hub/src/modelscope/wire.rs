@@ -22,6 +22,9 @@ pub(super) struct Entry {
     pub sha256: Option<String>,
     #[serde(default, rename = "IsLFS", alias = "is_lfs")]
     pub is_lfs: Option<bool>,
+    /// When the last commit that touched it was made, in seconds since 1970 (recorded of models).
+    #[serde(default, alias = "committed_date")]
+    pub committed_date: Option<i64>,
 }
 
 impl Entry {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use crate::call::{Call, Origin};
 use crate::content::{Content, fill};
 use crate::digest::{Digest, Oid};
 use crate::hf::rules;
-use crate::hub::{Change, Hub, apply};
+use crate::hub::{Change, Hub, apply_at};
 use crate::repo::{Kind, Repo, Visibility};
 use crate::tree::{File, Mode, Writer};
 use crate::world::World;
@@ -30,6 +31,8 @@ pub struct Seed {
     visibility: Option<Visibility>,
     revision: Option<String>,
     message: Option<String>,
+    /// When the commit is made, as `2026-11-20T09:16:00Z`.
+    date: Option<String>,
     /// What runs the app of a space.
     sdk: Option<String>,
     /// A space's secrets.
@@ -181,13 +184,15 @@ fn plant(world: &World, seed: Seed) -> Outcome {
     );
     state.secrets.extend(seed.secrets);
     state.variables.extend(seed.variables);
-    let commit = apply(
-        &mut state,
-        &repo.id,
-        seed.revision.as_deref().unwrap_or(hub.branch),
-        message,
-        changes,
-    );
+    let branch = seed.revision.as_deref().unwrap_or(hub.branch);
+    let date = match seed.date.as_deref().map(str::parse::<jiff::Timestamp>) {
+        None => SystemTime::now(),
+        Some(date) => {
+            let date = date.map_err(|error| (400, error.to_string()))?;
+            SystemTime::UNIX_EPOCH + Duration::from_secs(date.as_second().unsigned_abs())
+        }
+    };
+    let commit = apply_at(date, &mut state, &repo.id, (branch, message), changes);
     state
         .branches
         .extend(seed.branches.into_iter().map(|name| (name, commit.id)));

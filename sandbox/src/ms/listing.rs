@@ -66,7 +66,7 @@ fn listed(
         .unwrap_or_default();
     let files: Vec<Value> = page
         .iter()
-        .map(|(path, node)| entry(path, node, &commit, settings.ms_sha256))
+        .map(|(path, node)| entry(path, node, repo, &commit, settings.ms_sha256))
         .collect();
     let total = commit
         .tree
@@ -100,10 +100,11 @@ fn committer(commit: &Commit, whole: bool) -> Value {
     json!({"Id": told, "ShortId": &id[..8], "Message": commit.message, "Title": commit.message, "CommittedDate": date, "CreatedAt": date, "ParentIds": commit.parent.iter().collect::<Vec<_>>()})
 }
 
-fn entry(path: &str, node: &Node, commit: &Commit, with_sha256: bool) -> Value {
+/// An entry. A file tells the last commit that touched it, and when that was made.
+fn entry(path: &str, node: &Node, repo: &Repo, head: &Commit, with_sha256: bool) -> Value {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let date = clock::seconds(commit.date);
     let Node::File(file) = node else {
+        let (commit, date) = (head, clock::seconds(head.date));
         return json!({"Path": path, "Name": name, "Type": "tree", "Size": 0, "Sha256": "", "IsLFS": false, "Mode": "16384", "Revision": commit.id, "CommittedDate": date, "InCheck": false});
     };
     let (kind, mode) = match file.mode {
@@ -111,6 +112,9 @@ fn entry(path: &str, node: &Node, commit: &Commit, with_sha256: bool) -> Value {
         Mode::Symlink => ("blob", 0o120_000),
         Mode::Submodule => ("commit", 0o160_000),
     };
+    let own = repo.commit(&file.commit.id().to_string());
+    let commit = own.as_deref().unwrap_or(head);
+    let date = clock::seconds(commit.date);
     let mut told = json!({"Path": path, "Name": name, "Type": kind, "Size": file.size, "IsLFS": file.lfs, "Mode": mode.to_string(), "Revision": file.commit.id(), "CommittedDate": date, "CommitMessage": commit.message, "InCheck": false});
     if with_sha256 {
         told["Sha256"] = json!(file.digest);

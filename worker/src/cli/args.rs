@@ -2,11 +2,13 @@
 
 use clap::{Args, Parser, Subcommand};
 use hf2ms_hub::{RepoKind, Revision, Visibility};
+use hf2ms_worker::amounts::{ByteCount, Span};
 use hf2ms_worker::pipeline::creation::{GatePolicy, VisibilityRequest};
-use hf2ms_worker::plan::{CardPolicy, MaxDelete, PruneRequest};
-use hf2ms_worker::protocol::{Transport, VerifyLevel};
+use hf2ms_worker::plan::{BackupRequest, CardPolicy, MaxDelete, PruneRequest};
+use hf2ms_worker::protocol::{Bandwidth, RunLimits, Transport, VerifyLevel};
 use hf2ms_worker::repo_ref::BadRepoRef;
 use hf2ms_worker::settings::Settings;
+use hf2ms_worker::timetable::bandwidth;
 use hf2ms_worker::verbs::migrate::{MigrateRequest, NamedSides};
 
 /// Streams one chunk of a repo from source to destination.
@@ -112,6 +114,22 @@ pub(crate) struct Migrate {
     /// Write files although someone else has changed them at the destination meanwhile
     #[arg(long)]
     overwrite: bool,
+    /// Before something is replaced or deleted, give the destination's head this tag [default: with --prune and --overwrite, one that
+    /// is named after the source's commit]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    backup_tag: Option<Option<Revision>>,
+    /// Make no such tag
+    #[arg(long, conflicts_with = "backup_tag")]
+    no_backup_tag: bool,
+    /// Move this many bytes at most, in whole files; the same command goes on
+    #[arg(long, value_name = "BYTES")]
+    max_transfer: Option<ByteCount>,
+    /// Begin no further file after this time, as 90m or 8h; the same command goes on
+    #[arg(long, value_name = "TIME")]
+    max_duration: Option<Span>,
+    /// Send this many bytes a second at most: 10M, or a timetable as '08:00,512K 19:00,off'
+    #[arg(long, value_name = "RATE", value_parser = bandwidth)]
+    bwlimit: Option<Bandwidth>,
     /// Delete what only the destination has; needs --yes or --max-delete, since a worker asks nobody
     #[arg(long)]
     prune: bool,
@@ -195,6 +213,12 @@ impl Migrate {
             streams: self.streams.map(usize::from),
             transport: self.transport,
             verify: self.verify,
+            backup: BackupRequest::of_options(self.backup_tag, self.no_backup_tag),
+            limits: RunLimits {
+                max_transfer: self.max_transfer.map(|bytes| bytes.0),
+                max_duration: self.max_duration.map(|span| span.0.as_secs()),
+            },
+            bandwidth: self.bwlimit,
         })
     }
 }

@@ -18,7 +18,7 @@ use hf2ms_worker::verbs::{check, mirror, run, verify};
 use serde::de::DeserializeOwned;
 
 use super::args::{JobArgs, Run, WorkerVerb};
-use super::stop::{signalled, until_stopped};
+use super::stop::{signalled, until_stopped, until_stopped_sharing};
 
 /// Why a verb did not begin.
 pub(crate) struct NotBegun {
@@ -144,13 +144,8 @@ async fn run_chunk(Run { job, create }: Run, settings: &Settings) -> Result<Exit
         events.clone(),
     )
     .map_err(refused)?;
-    Ok(until_stopped(
-        &events,
-        settings,
-        lifeline,
-        run::run(&context, &chunk, create),
-    )
-    .await)
+    let moved = run::run(&context, &chunk, create);
+    Ok(until_stopped_sharing(&events, settings, lifeline, &context.bandwidth, moved).await)
 }
 
 /// The side of a chunk that is only read.

@@ -148,6 +148,13 @@ impl<'a> BranchWriter<'a> {
         rest
     }
 
+    /// Whether what someone else has changed is among the paths of a batch.
+    pub(super) fn overwrites(&self, batch: &[ReadyOperation<'a>]) -> bool {
+        let branch = self.branch();
+        let mut paths = batch.iter().map(|ready| ready.operation.path());
+        paths.any(|path| branch.changed.get(path).is_some_and(Option::is_some))
+    }
+
     fn leave_alone(&self, path: &RepoPath, exists: bool) {
         let what = if exists { "changed" } else { "deleted" };
         self.context.events.failed(path, &changed_meanwhile(what));

@@ -3,9 +3,11 @@
 //! [`batches`] cuts the changeset into commits, [`reading`] gets the content that a commit carries, [`writing`] sends it;
 //! [`branch`] compares the branch with what the plan saw, and [`refused`] finds the files that the hub refuses.
 
+mod backup;
 mod batch_size;
 mod batches;
 mod branch;
+mod create_ref;
 mod operation;
 mod reading;
 mod refused;
@@ -23,9 +25,11 @@ use tokio::sync::mpsc;
 use crate::context::Context;
 use crate::plan::Changeset;
 use crate::protocol::{Deletion, Exit};
+pub use backup::{Backup, Precedence, check_backup};
 use batch_size::BatchSize;
 use batches::{Batches, Stage};
 use branch::Branch;
+pub use create_ref::create_ref;
 use operation::{Operation, ReadyOperation};
 use reading::ReadBatch;
 
@@ -43,27 +47,28 @@ pub struct LeftUndone {
     pub waiting: HashSet<String>,
 }
 
-/// Commits a changeset: its files and then its deletions. Each file ends as an event.
-///
-/// # Errors
-/// The error that ends a hub for all files; no file is reported as failed then.
+/// Commits a changeset that needs no permission and no backup.
+#[cfg(test)]
 pub async fn write_changeset(context: &Context, change: &Changeset) -> Result<LeftUndone> {
-    write_permitted(context, change, std::future::ready(Ok(()))).await
+    write_permitted(context, change, None, std::future::ready(Ok(()))).await
 }
 
-/// The same where `permission` has to be had first: content is read meanwhile, and nothing is written without it.
+/// Commits a changeset: its files and then its deletions. Each file ends as an event. `permission` has to be had first: content is read
+/// meanwhile, and nothing is written without it. Then comes the backup, where something is replaced or deleted.
 ///
 /// # Errors
-/// As [`write_changeset`], and that of `permission`.
+/// The error that ends a hub for all files; no file is reported as failed then. Those of `permission` and of the backup.
 pub async fn write_permitted(
     context: &Context,
     change: &Changeset,
+    backup: Option<&Backup<'_>>,
     permission: impl Future<Output = Result<()>>,
 ) -> Result<LeftUndone> {
     let limits = context.destination.limits();
     let mut writer = BranchWriter {
         context,
         change,
+        backup,
         checks_parent: limits.checks_parent,
         several: false,
         batch_size: BatchSize::new(&limits),
@@ -79,6 +84,7 @@ pub async fn write_permitted(
     let reading = async { Ok::<_, Error>(writer.read_all(&mut batches, sender).await) };
     let writing = async {
         permission.await?;
+        writer.back_up_if(change.replaces()).await?;
         Ok(writer.write_all(receiver).await)
     };
     let (unsent, stopped) = tokio::try_join!(reading, writing)?;
@@ -105,6 +111,7 @@ type Written<'a> = std::result::Result<(), Unwritten<'a>>;
 struct BranchWriter<'a> {
     context: &'a Context,
     change: &'a Changeset,
+    backup: Option<&'a Backup<'a>>,
     /// Whether the hub refuses a commit whose parent is not where the branch stands.
     checks_parent: bool,
     /// Whether the change takes several commits, which are numbered.
@@ -124,6 +131,14 @@ impl<'a> BranchWriter<'a> {
         match self.several {
             false => message.clone(),
             true => format!("{message} (part {})", index + 1),
+        }
+    }
+
+    /// Makes the backup tag where there is to be one, and `replaces` says that something would be lost without it.
+    async fn back_up_if(&self, replaces: bool) -> Result<()> {
+        match self.backup.filter(|_| replaces) {
+            Some(backup) => backup.ensure().await,
+            None => Ok(()),
         }
     }
 

@@ -27,6 +27,10 @@ impl<'a> BranchWriter<'a> {
             if batch.is_empty() {
                 return Ok(());
             }
+            // What is overwritten is someone else's since the plan was made.
+            if let Err(error) = self.back_up_if(self.overwrites(&batch)).await {
+                return Err((error, batch));
+            }
             let Err(error) = self.send(&batch, &title).await else {
                 self.record(batch, How::Inline);
                 return Ok(());

@@ -7,7 +7,7 @@ use hf2ms_hub::{Error, Kind, RepoPath, Result};
 use super::compare::compare;
 use super::contents::Sampling;
 use super::creation::check_before_commit;
-use crate::commit::{self, LeftUndone};
+use crate::commit::{self, Backup, LeftUndone, Precedence};
 use crate::context::Context;
 use crate::plan::{Changeset, Plan, changed_meanwhile};
 use crate::protocol::{Deletion, Event, Exit, FailedFile, Receipt, Verification};
@@ -23,9 +23,13 @@ pub async fn commit_and_verify(
     run: &str,
     mut receipts: Vec<Receipt>,
     deletion: Deletion,
+    precedence: Precedence,
 ) -> Result<Exit> {
     let unsent = plan.unsent(&receipts);
-    commit_files(context, plan, &receipts, &unsent, deletion).await?;
+    let backup = Backup::of(context, plan, run, precedence);
+    // A branch that is made by a run has nothing to lose.
+    let backup = Some(&backup).filter(|_| deletion == Deletion::WhenWhole);
+    commit_files(context, plan, &receipts, &unsent, deletion, backup).await?;
     let committed = context.events.receipt_so_far();
     let failed: Vec<FailedFile> = unsent.iter().chain(&committed.failed).cloned().collect();
     receipts.push(committed);
@@ -126,6 +130,7 @@ async fn commit_files(
     receipts: &[Receipt],
     unsent: &[FailedFile],
     deletion: Deletion,
+    backup: Option<&Backup<'_>>,
 ) -> Result<()> {
     let mut change = Changeset {
         deletion,
@@ -143,7 +148,7 @@ async fn commit_files(
         checked.await.map_err(Error::from)
     };
     context.events.hold_failures();
-    let written = commit::write_permitted(context, &change, permission).await;
+    let written = commit::write_permitted(context, &change, backup, permission).await;
     let again = match &written {
         Ok(left) => worth_another_try(context.events.held_failures(), left),
         Err(_) => HashSet::new(),
@@ -156,7 +161,8 @@ async fn commit_files(
     change.keep_only(&again);
     // Where the branch stands is not known any more: it is listed first.
     change.parent = None;
-    commit::write_changeset(context, &change).await?;
+    let permission = std::future::ready(Ok(()));
+    commit::write_permitted(context, &change, backup, permission).await?;
     Ok(())
 }
 
@@ -298,7 +304,7 @@ mod tests {
             let plan = plan(files, vec![], None);
             let (context, _, destination) = context(source, FakeDestination::default(), 1 << 20);
             let unsent = [failed("w.bin", kind)];
-            commit_files(&context, &plan, &[], &unsent, Deletion::WhenWhole)
+            commit_files(&context, &plan, &[], &unsent, Deletion::WhenWhole, None)
                 .await
                 .unwrap();
             let written = destination.files.lock().unwrap().len();

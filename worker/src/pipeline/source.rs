@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hf2ms_hub::{Error, Gate, Kind, Listing, RepoAt, RepoInfo, Revision, Source};
+use hf2ms_hub::{Error, FileTimes, Gate, Kind, Listing, RepoAt, RepoInfo, Revision, Source};
 
 use crate::context::open_source_by;
 use crate::plan::GitFiles;
@@ -182,6 +182,14 @@ impl PinnedSource {
         }
         self.git_files = GitFiles::of(&listing);
         Ok(listing)
+    }
+
+    /// When each file was changed last; `None` where the hub does not tell, or the source is read by Git.
+    ///
+    /// # Errors
+    /// What the hub fails with.
+    pub async fn file_times(&self) -> Result<Option<FileTimes>, Error> {
+        self.hub.file_times().await
     }
 
     /// A reader of the source's files.

@@ -1,6 +1,6 @@
 //! The check of a plan that came from a file: no plan that contradicts itself is carried out.
 
-use super::{Plan, Step, VERSION};
+use super::{Plan, PlannedFile, VERSION};
 
 /// A plan that contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,11 +41,7 @@ impl Plan {
     }
 
     fn check_chunks(&self) -> Result<(), BadPlan> {
-        let mut waiting: Vec<bool> = self
-            .files
-            .iter()
-            .map(|planned| planned.step == Step::Stream)
-            .collect();
+        let mut waiting: Vec<bool> = self.files.iter().map(PlannedFile::moves_here).collect();
         for index in self.chunks.iter().flatten() {
             match waiting.get_mut(*index as usize) {
                 Some(waits) if *waits => *waits = false,

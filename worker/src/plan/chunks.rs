@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::{PlannedFile, Step, by_git};
+use super::{PlannedFile, by_git};
 use crate::protocol::{Chunking, Transport};
 
 /// What a file costs besides its bytes, in bytes: its requests. It keeps a million tiny files from sharing one chunk.
@@ -185,7 +185,7 @@ pub(super) fn of_files(
     chunking: Chunking,
     transport: Transport,
 ) -> Vec<Vec<u32>> {
-    let moving = |index: &u32| files[*index as usize].step == Step::Stream;
+    let moving = |index: &u32| files[*index as usize].moves_here();
     let indices = (0..).take(files.len()).filter(moving);
     let apart =
         |index: &u32| transport == Transport::Git && by_git::is_outside(&files[*index as usize]);

@@ -46,6 +46,7 @@ pub fn diff(
             step,
             current,
             edit: None,
+            left: false,
         }
     };
     files.into_iter().map(&mut planned).collect()

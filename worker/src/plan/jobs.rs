@@ -38,7 +38,7 @@ impl Plan {
         Changeset {
             files: self
                 .changing()
-                .filter(|planned| !planned.stands())
+                .filter(|planned| !planned.stands() && !planned.left)
                 .filter_map(|planned| commit_file(planned, &sent))
                 .collect(),
             delete: self.delete.clone(),
@@ -57,9 +57,9 @@ impl Plan {
     pub fn unsent(&self, receipts: &[Receipt]) -> Vec<FailedFile> {
         let sent = Sent::of(self, receipts);
         let failures = failures(self, receipts);
-        let lost = self
-            .changing()
-            .filter(|planned| planned.step != Step::Inline && sent.blob(planned).is_none());
+        let lost = self.changing().filter(|planned| {
+            planned.left || planned.step != Step::Inline && sent.blob(planned).is_none()
+        });
         lost.map(|planned| {
             failed(
                 planned,
@@ -105,6 +105,11 @@ impl Plan {
 }
 
 impl PlannedFile {
+    /// Whether a chunk of this plan moves the content.
+    pub fn moves_here(&self) -> bool {
+        self.step == Step::Stream && !self.left
+    }
+
     /// Whether a chunk of this plan or of another moves the content, so that a receipt names the blob.
     fn moves(&self) -> bool {
         matches!(self.step, Step::Stream | Step::Shared)
@@ -177,6 +182,11 @@ fn failures<'a>(plan: &Plan, receipts: &'a [Receipt]) -> HashMap<ContentKey, &'a
 fn failed(planned: &PlannedFile, cause: Option<&FailedFile>) -> FailedFile {
     let path = planned.file.path.to_string();
     match cause {
+        _ if planned.left => FailedFile {
+            path,
+            error: FailedFile::LEFT_BY_TRANSFER.to_owned(),
+            kind: Kind::Transient,
+        },
         Some(cause) if cause.path == path => cause.clone(),
         Some(cause) => FailedFile {
             path,

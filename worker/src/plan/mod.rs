@@ -2,6 +2,7 @@
 //! creates and who runs is elsewhere. [`diff`] compares the sides, [`jobs`] makes what workers are given, [`shared`] is for several
 //! plans at once.
 
+mod backup;
 mod by_git;
 pub mod card;
 mod changeset;
@@ -10,6 +11,7 @@ pub mod chunks;
 pub mod diff;
 mod folder_limit;
 pub mod jobs;
+mod limits;
 mod listing_comparison;
 mod lost;
 mod moved;
@@ -26,13 +28,16 @@ use hf2ms_hub::{
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{
-    ChunkPurpose, Chunking, Creation, Edit, ExistingFile, PlanSummary, VerifyLevel, WorkerOptions,
+    ChunkPurpose, Chunking, Creation, Edit, ExistingFile, PlanSummary, RunLimits, VerifyLevel,
+    WorkerOptions,
 };
 
+pub use backup::{BACKUP_PREFIX, BackupReason, BackupRequest, BackupTag};
 pub use by_git::GitFiles;
 pub use card::CardPolicy;
 pub use changeset::{Changeset, CommitFile, changed_meanwhile};
 pub use check::BadPlan;
+pub use limits::TransferShare;
 pub use listing_comparison::ListingComparison;
 pub use prune::{
     AGREE, DeletedFile, MaxDelete, PruneRequest, WithheldDeletions, named, not_agreed,
@@ -88,6 +93,12 @@ pub struct Plan {
     /// What the chunks are for.
     #[serde(default, skip_serializing_if = "ChunkPurpose::is_copy")]
     pub purpose: ChunkPurpose,
+    /// The tag that keeps what is replaced or deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupTag>,
+    /// The limits of the run, which leave files to the next one.
+    #[serde(default, skip_serializing_if = "RunLimits::is_none")]
+    pub limits: RunLimits,
     /// Streams, memory and transport of workers.
     #[serde(default)]
     pub options: WorkerOptions,
@@ -108,6 +119,9 @@ pub struct PlannedFile {
     /// What is changed about its content on the way ([`crate::pipeline::card`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Edit>,
+    /// Whether a limit of the run leaves it to the next one ([`limits`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
 }
 
 /// What is done with a file.
@@ -187,6 +201,8 @@ impl Plan {
             part: false,
             overwrite: false,
             purpose: ChunkPurpose::Copy,
+            backup: None,
+            limits: RunLimits::default(),
             options: order.options,
         };
         plan.rechunk(order.chunking);
@@ -210,6 +226,7 @@ impl Plan {
             step: Step::Stream,
             current: None,
             edit: None,
+            left: false,
         };
         let files: Vec<_> = files.into_iter().map(moved).collect();
         let mut plan = Self {
@@ -234,6 +251,8 @@ impl Plan {
             part: false,
             overwrite: false,
             purpose: ChunkPurpose::Copy,
+            backup: None,
+            limits: RunLimits::default(),
             options: WorkerOptions::default(),
         };
         plan.rechunk(chunking);
@@ -268,7 +287,7 @@ impl Plan {
 
     /// The sizes in bytes of the blobs to move.
     pub fn blob_sizes(&self) -> Vec<u64> {
-        let moving = self.files.iter().filter(|file| file.step == Step::Stream);
+        let moving = self.files.iter().filter(|file| file.moves_here());
         moving.map(|planned| planned.file.size).collect()
     }
 
@@ -286,12 +305,16 @@ impl Plan {
             chunks: self.chunks.len() as u64,
             ..PlanSummary::default()
         };
-        for PlannedFile { file, step, .. } in &self.files {
+        for PlannedFile {
+            file, step, left, ..
+        } in &self.files
+        {
             summary.bytes += file.size;
             match step {
                 Step::Unchanged => summary.unchanged += 1,
                 Step::Duplicate | Step::Shared => summary.duplicates += 1,
                 Step::Inline => summary.inline += 1,
+                Step::Stream if *left => {}
                 Step::Stream => {
                     summary.blobs += 1;
                     summary.blob_bytes += file.size;

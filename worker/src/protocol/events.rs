@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Chunk, EndpointCheck, HostWait, How, PlanSummary, PushJob, PushReport, Receipt, Scan,
-    Verification,
+    BackupResult, Chunk, EndpointCheck, HostWait, How, PlanSummary, PushJob, PushReport, Receipt,
+    Scan, Verification,
 };
 
 /// One line of a worker's stdout.
@@ -107,6 +107,8 @@ pub enum Event {
         /// The kind of error.
         kind: Kind,
     },
+    /// What stood at the destination was given a tag, before the first commit.
+    BackupTag(BackupResult),
     /// A commit was written.
     Committed {
         /// Its id, where the hub tells.
@@ -175,6 +177,7 @@ impl Event {
             Self::Retry { error, .. } | Self::Paused { error } | Self::Failed { error, .. } => {
                 clean(error);
             }
+            Self::BackupTag(result) => result.refused.iter_mut().for_each(clean),
             Self::Checked { endpoints, .. } => {
                 let errors = endpoints
                     .iter_mut()

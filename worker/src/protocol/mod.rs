@@ -3,6 +3,7 @@
 mod events;
 mod existing_file;
 mod exit;
+mod limits;
 mod memory;
 mod mirror;
 mod notice;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use events::{Event, StreamsReason, TransportReason};
 pub use existing_file::{Edit, ExistingFile};
 pub use exit::Exit;
+pub use limits::{Bandwidth, BandwidthChange, Deadline, RunLimits};
 pub use memory::{BadMemory, Memory};
 pub use mirror::{
     CONFLICT, Force, LfsPolicy, MirrorPolicy, PushJob, PushReport, RefAt, RefOutcome, RefScope,
@@ -26,8 +28,10 @@ pub use mirror::{
 };
 pub use notice::{HostWait, Notice};
 pub use purpose::ChunkPurpose;
-pub use receipt::{FailedFile, How, Receipt, Stored};
-pub use results::{ContentsRead, EndpointCheck, PlanSummary, SourceRead, Verification};
+pub use receipt::{FailedFile, How, Receipt, Stored, is_left_by_limit};
+pub use results::{
+    BackupResult, ContentsRead, EndpointCheck, PlanSummary, SourceRead, Verification,
+};
 pub use sample::{BadSampleSize, SampleChoice, SampleSize};
 pub use verify_level::VerifyLevel;
 
@@ -118,6 +122,12 @@ pub struct WorkerOptions {
     /// How the destination is verified.
     #[serde(skip_serializing_if = "VerifyLevel::is_usual")]
     pub verify: VerifyLevel,
+    /// When no further file is begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Deadline>,
+    /// The bytes a second that all workers send together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<Bandwidth>,
 }
 
 impl WorkerOptions {
@@ -144,6 +154,8 @@ impl Default for WorkerOptions {
             scratch: None,
             workers: 1,
             verify: VerifyLevel::USUAL,
+            deadline: None,
+            bandwidth: None,
         }
     }
 }

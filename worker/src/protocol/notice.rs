@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Notice {
     /// A host has asked another worker, or the controller itself, to wait.
     RateLimited(HostWait),
+    /// So many workers of the run move blobs now, this one included: they share the limit of bytes a second.
+    Workers(u32),
 }
 
 /// A wait that a host asks of everyone who shares an account there.
@@ -67,6 +69,14 @@ mod tests {
         for other in ["", "rest", "{}", "{\"later\":{}}", &line[..30]] {
             assert_eq!(Notice::of_line(other.as_bytes()), None, "{other}");
         }
+    }
+
+    #[test]
+    fn the_number_of_workers_is_a_line_of_its_own() {
+        let line = Notice::Workers(3).line();
+        assert_eq!(line, "{\"workers\":3}\n");
+        assert_eq!(Notice::of_line(line.as_bytes()), Some(Notice::Workers(3)));
+        assert_eq!(Notice::of_line(b"{\"workers\":-1}"), None);
     }
 
     #[test]

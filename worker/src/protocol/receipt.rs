@@ -88,6 +88,17 @@ impl FailedFile {
     /// Why a file by which a repo looks complete is not written.
     pub const HELD_BACK: &str = "held back, because other files failed for now and the repo would look complete without them";
 
+    /// Why a file is left to the next run, of one with a limit of bytes.
+    pub const LEFT_BY_TRANSFER: &str =
+        "left to the next run, since it does not fit into --max-transfer";
+    /// Why a file is left to the next run, of one with a limit of time.
+    pub const LEFT_BY_DURATION: &str = "left to the next run, since --max-duration is over";
+
+    /// Whether a limit of the run leaves the file to the next one.
+    pub fn is_left(&self) -> bool {
+        is_left_by_limit(&self.error)
+    }
+
     /// Whether nothing is wrong with the file itself: it waits for others that failed.
     pub fn waits_for_others(&self) -> bool {
         [Self::NOT_DELETED, Self::HELD_BACK].contains(&self.error.as_str())
@@ -124,6 +135,13 @@ impl FailedFile {
             .or_else(|| fatal.find(names_its_request))
             .or(Some(first))
     }
+}
+
+/// Whether an error says that a limit of the run leaves a file to the next one. A file of the same content says so first.
+pub fn is_left_by_limit(error: &str) -> bool {
+    [FailedFile::LEFT_BY_TRANSFER, FailedFile::LEFT_BY_DURATION]
+        .iter()
+        .any(|why| error.ends_with(why))
 }
 
 #[cfg(test)]

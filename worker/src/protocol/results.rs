@@ -20,6 +20,19 @@ pub struct EndpointCheck {
     pub error: Option<String>,
 }
 
+/// The tag of what stood at the destination before the first commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BackupResult {
+    /// Its name.
+    pub tag: Revision,
+    /// The commit that it names, or would name; absent where the hub tells none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Revision>,
+    /// Why it was not made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
 /// The result of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verification {

@@ -15,14 +15,14 @@ pub(crate) struct SteppedClock {
 }
 
 impl SteppedClock {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             start: Instant::now(),
             slept: Mutex::default(),
         }
     }
 
-    fn total(&self) -> Duration {
+    pub(crate) fn total(&self) -> Duration {
         self.slept.lock().unwrap().iter().sum()
     }
 }

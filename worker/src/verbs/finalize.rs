@@ -3,6 +3,7 @@
 use hf2ms_hub::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::commit::Precedence;
 use crate::context::Context;
 use crate::pipeline::finish::{commit_and_verify, rebase_on_destination};
 use crate::plan::Plan;
@@ -52,7 +53,18 @@ async fn finalize_plan(context: &Context, mut job: FinalizeJob) -> Result<Exit> 
     if job.relist {
         rebase_on_destination(context, &mut job.plan).await?;
     }
-    commit_and_verify(context, &mut job.plan, &job.run, job.receipts, job.deletion).await
+    let precedence = match job.relist {
+        true => Precedence::Later,
+        false => Precedence::First,
+    };
+    let FinalizeJob {
+        mut plan,
+        run,
+        receipts,
+        deletion,
+        ..
+    } = job;
+    commit_and_verify(context, &mut plan, &run, receipts, deletion, precedence).await
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use hf2ms_hub::{
     open_destination_over,
 };
 
+use crate::commit::{Precedence, check_backup};
 use crate::context::Context;
 use crate::events::Events;
 use crate::pipeline::creation::{
@@ -17,9 +18,13 @@ use crate::pipeline::creation::{
 use crate::pipeline::finish::commit_and_verify;
 use crate::pipeline::planning::{GitUse, Listings, PlanPolicy, Trust, make_plan};
 use crate::pipeline::source::PinnedSource;
-use crate::plan::{AGREE, CardPolicy, Plan, PlanRequest, PruneRequest, not_agreed};
+use crate::plan::{
+    AGREE, BACKUP_PREFIX, BackupRequest, BackupTag, CardPolicy, Plan, PlanRequest, PruneRequest,
+    not_agreed,
+};
 use crate::protocol::{
-    Chunking, Creation, Deletion, Event, Exit, Transport, VerifyLevel, WorkerOptions,
+    Bandwidth, Chunking, Creation, Deadline, Deletion, Event, Exit, FailedFile, RunLimits,
+    Transport, VerifyLevel, WorkerOptions,
 };
 use crate::repo_ref::{BadRepoRef, DestinationRef, HubSites, RepoRef, direction};
 use crate::settings::{Access, Settings};
@@ -129,6 +134,12 @@ pub struct MigrateRequest {
     pub transport: Transport,
     /// How the copy is verified.
     pub verify: VerifyLevel,
+    /// Whether what is replaced or deleted is kept by a tag.
+    pub backup: BackupRequest,
+    /// How much is moved, and for how long files are begun.
+    pub limits: RunLimits,
+    /// The most bytes a second that are sent.
+    pub bandwidth: Option<Bandwidth>,
 }
 
 impl MigrateRequest {
@@ -192,6 +203,7 @@ async fn copy(
     destination.account_if_told().await?;
     let mut plan =
         make_whole_plan(request, &mut source, to, destination.as_ref(), settings).await?;
+    check_backup(&plan, destination.clone()).await?;
     if !plan.creation.exists {
         let wanted = Readers::from(plan.creation);
         let creation = create(destination.as_ref(), wanted);
@@ -209,6 +221,11 @@ async fn copy(
         events.clone(),
     )?;
     context.events.say(&Event::Planned(plan.summary()));
+    let postponed = plan.files.iter().filter(|planned| planned.left);
+    for planned in postponed {
+        let error = Error::new(Kind::Transient, FailedFile::LEFT_BY_TRANSFER);
+        context.events.failed(&planned.file.path, &error);
+    }
     for number in 0..plan.chunks.len() {
         let chunk = u32::try_from(number)
             .ok()
@@ -226,6 +243,7 @@ async fn copy(
         "alone",
         vec![moved],
         Deletion::default(),
+        Precedence::First,
     )
     .await
 }
@@ -270,7 +288,7 @@ async fn make_whole_plan(
         // A worker alone keeps nothing of earlier runs.
         trust: &Trust::BlobCheck(HashSet::new()),
     };
-    let mut plan = make_plan(
+    let plan = make_plan(
         plan_request,
         listings,
         policy,
@@ -279,7 +297,7 @@ async fn make_whole_plan(
         settings,
     )
     .await?;
-    plan.overwrite = request.overwrite;
+    let plan = on_terms(request, plan, chunking)?;
     plan.check_folder_limit(destination.limits().folder_entries)?;
     check_agreed(request, &plan)?;
     let of_gate = source
@@ -302,6 +320,54 @@ fn check_agreed(request: &MigrateRequest, plan: &Plan) -> Result<()> {
     Err(Error::new(Kind::Usage, message))
 }
 
+/// The plan on the terms of the command line: what may be overwritten, what is kept, and how much is moved.
+///
+/// # Errors
+/// Nothing fits into the limit of bytes.
+fn on_terms(request: &MigrateRequest, mut plan: Plan, chunking: Chunking) -> Result<Plan> {
+    plan.overwrite = request.overwrite;
+    let backup = backup_of(request, &plan);
+    let mut plan = plan.with_backup(backup).with_limits(request.limits);
+    keep_to_limit(&mut plan, chunking)?;
+    Ok(plan)
+}
+
+/// The tag of what is replaced or deleted. A worker alone keeps no run's id: the source's commit makes the name, so that a copy that was
+/// interrupted keeps the tag that it made before.
+fn backup_of(request: &MigrateRequest, plan: &Plan) -> Option<BackupTag> {
+    let by_default = request.prune.is_some() || request.overwrite;
+    let tag = request.backup.tag(by_default)?;
+    let source = &plan.source.revision;
+    let commit = match source.is_commit() {
+        true => source,
+        false => plan.parent.as_ref().unwrap_or(source),
+    };
+    let commit: String = commit.as_str().chars().take(12).collect();
+    let name = tag
+        .name
+        .or_else(|| format!("{BACKUP_PREFIX}{commit}").parse().ok());
+    Some(BackupTag { name, ..tag })
+}
+
+/// Leaves what a limit of bytes does not allow to the next run.
+///
+/// # Errors
+/// [`Kind::Transient`] where nothing more fits, so that the same command would not go on.
+fn keep_to_limit(plan: &mut Plan, chunking: Chunking) -> Result<()> {
+    let Some(limit) = plan.limits.max_transfer else {
+        return Ok(());
+    };
+    let share = plan.leave_above(limit, &HashSet::new());
+    if let (0, Some(least)) = (share.taken, share.smallest_left) {
+        let message = format!(
+            "no file fits into --max-transfer: the smallest of those that are left has {least} bytes; give more"
+        );
+        return Err(Error::new(Kind::Transient, message));
+    }
+    plan.rechunk_if_cut(|_| chunking);
+    Ok(())
+}
+
 /// What is asked of the plan.
 fn plan_request(
     request: &MigrateRequest,
@@ -320,6 +386,8 @@ fn plan_request(
             streams: request.streams,
             transport: source.transport,
             verify: request.verify,
+            deadline: request.limits.max_duration.map(Deadline::after),
+            bandwidth: request.bandwidth.clone(),
             ..WorkerOptions::default()
         },
     }

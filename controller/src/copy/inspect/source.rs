@@ -1,16 +1,17 @@
 //! The source of a copy, as the controller sees it: found and pinned by the pipeline, with warnings and errors for a person.
 
-use hf2ms_hub::{Kind, Listing, RepoAt, RepoKind, Revision, Sdk};
+use hf2ms_hub::{FileTimes, Kind, Listing, RepoAt, RepoKind, Revision, Sdk};
 use hf2ms_worker::pipeline::source::{PinnedSource, SourceError, describe};
 use hf2ms_worker::plan::GitFiles;
 use hf2ms_worker::protocol::Transport;
 
 use super::renamed;
-use crate::args::filter::Filter;
+use crate::args::filter::{Filter, LeftOut};
 use crate::args::route::Route;
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::nouns::counted;
 
 /// The source, found and pinned.
 pub struct SourceRepo {
@@ -19,6 +20,7 @@ pub struct SourceRepo {
     /// What runs the app, if it is a Space that becomes one.
     pub app: Option<Sdk>,
     filter: Filter,
+    left_out: LeftOut,
 }
 
 impl SourceRepo {
@@ -42,6 +44,7 @@ impl SourceRepo {
             repo,
             app: None,
             filter: route.filter().clone(),
+            left_out: LeftOut::default(),
         })
     }
 
@@ -61,12 +64,13 @@ impl SourceRepo {
                 .map_err(|error| hub_error(&error, &self.repo.at, settings, AccessMode::Read))?,
             app: self.app,
             filter: self.filter.clone(),
+            left_out: LeftOut::default(),
         })
     }
 
     /// Whether filters may leave files of it out.
     pub fn is_part(&self) -> bool {
-        self.filter != Filter::default()
+        !self.filter.is_none()
     }
 
     /// Reads the commit as an earlier listing of it did.
@@ -77,8 +81,10 @@ impl SourceRepo {
         &mut self,
         transport: Transport,
         git_files: GitFiles,
+        left_out: LeftOut,
         settings: &Settings,
     ) -> CliResult<()> {
+        self.left_out = left_out;
         self.repo
             .reuse_listing(transport, git_files, settings)
             .map_err(|error| hub_error(&error, &self.repo.at, settings, AccessMode::Read))
@@ -92,16 +98,66 @@ impl SourceRepo {
         let listed = self.repo.list(settings).await;
         let mut listing =
             listed.map_err(|error| hub_error(&error, &self.repo.at, settings, AccessMode::Read))?;
-        let at = &self.repo.at;
         if let Some(why) = self.filter.leaves_nothing(&listing) {
-            let (id, hub, revision) = (&at.id, at.hub, &self.repo.asked);
-            return Err(CliError::usage(format!(
-                "{why}, of {id} at {revision} on {hub}: nothing would be copied; change --include or --exclude"
-            )));
+            return Err(self.copies_nothing(&why));
         }
         self.repo.warnings.extend(self.filter.unused(&listing));
         self.filter.apply(&mut listing);
-        Ok(listing)
+        let times = self.times(&listing, settings).await?;
+        let before = listing.files.len();
+        self.left_out = self.filter.apply_contents(&mut listing, &times);
+        match self.filter.sizes_leave_nothing(before, &listing) {
+            Some(why) => Err(self.copies_nothing(&why)),
+            None => Ok(listing),
+        }
+    }
+
+    fn copies_nothing(&self, why: &str) -> CliError {
+        let RepoAt { id, hub, .. } = &self.repo.at;
+        let revision = &self.repo.asked;
+        CliError::usage(format!(
+            "{why}, of {id} at {revision} on {hub}: nothing would be copied; change the filter"
+        ))
+    }
+
+    /// When the files of a listing were changed last; nothing where no filter asks.
+    async fn times(&mut self, listing: &Listing, settings: &Settings) -> CliResult<FileTimes> {
+        if !self.filter.needs_times() {
+            return Ok(FileTimes::new());
+        }
+        let at = &self.repo.at;
+        let told = self.repo.file_times().await;
+        let told = told.map_err(|error| hub_error(&error, at, settings, AccessMode::Read))?;
+        let times = told.unwrap_or_default();
+        let files = listing.files.iter();
+        let untold = files.filter(|listed| !times.contains_key(&listed.file.path));
+        match untold.count() {
+            0 => Ok(times),
+            all if all == listing.files.len() => Err(CliError::refused(format!(
+                "{} does not tell when files of {} were changed, by the way that it is read: leave out --changed-since, or --use-git",
+                at.hub, at.id
+            ))),
+            some => {
+                let files = counted(some as u64, "file");
+                let warning = format!(
+                    "{} does not tell when {files} were changed: --changed-since keeps them",
+                    at.hub
+                );
+                self.repo.warnings.push(warning);
+                Ok(times)
+            }
+        }
+    }
+
+    /// Leaves out of the destination's listing what the filter leaves out of this one.
+    pub fn narrow(&self, listing: &Listing, destination: &mut Listing) {
+        self.filter
+            .apply_to_destination(&self.left_out, listing, destination);
+    }
+
+    /// The paths that a size or a time leaves out.
+    pub fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 }
 

@@ -250,6 +250,7 @@ mod tests {
     use hf2ms_hub::{Digest, GitSha1, Listed};
 
     use super::*;
+    use crate::args::filter::FilterArgs;
 
     fn listed(path: &str, content: &[u8], lfs: bool) -> Listed {
         let digest = match lfs {
@@ -283,7 +284,11 @@ mod tests {
             sum("left/out", b"6"),
             sum("../up", b"7"),
         ]);
-        let filter = Filter::new(&[], &["left/*".to_owned()]).unwrap();
+        let filter = Filter::new(&FilterArgs {
+            exclude: vec!["left/*".to_owned()],
+            ..FilterArgs::default()
+        })
+        .unwrap();
         for (all_are_read, unknown) in [
             (false, &["small.txt"][..]),
             (true, &["same.bin", "small.txt"]),

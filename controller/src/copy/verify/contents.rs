@@ -253,6 +253,7 @@ mod tests {
             step: Step::Unchanged,
             current: Some(current),
             edit: None,
+            left: false,
         };
         let wanted = VerifyFile {
             file,

@@ -22,6 +22,7 @@ use self::hashing::Hashing;
 use self::options::{ChecksumUse, ReadSides, VerifyOptions};
 use crate::args::filter::Filter;
 use crate::args::route::Route;
+use crate::args::terms::RunTerms;
 use crate::args::workers::EngineKind;
 use crate::binaries::{WORKER, find};
 use crate::copy::inspect::DestinationRepo;
@@ -199,6 +200,7 @@ async fn compare_listings(
         card: route.card(),
         overwrite: false,
         trust: Trust::Listing,
+        terms: RunTerms::default(),
     };
     stop.unless(sides.plan(&plan_options, &DigestCache::new(), settings))
         .await

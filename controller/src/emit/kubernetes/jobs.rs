@@ -81,6 +81,9 @@ impl Objects<'_> {
         if self.plan.card == CardPolicy::Kept {
             args.push("--keep-readme".to_owned());
         }
+        if self.plan.backup.is_some() {
+            args.push("--backup-tag".to_owned());
+        }
         if let Some(streams) = self.plan.options.streams {
             args.extend(["--streams".to_owned(), streams.to_string()]);
         }

@@ -48,6 +48,12 @@ pub fn emit(plan: &Plan, cluster: &Cluster) -> CliResult<String> {
             "a gated repo can't be created from a cluster: use hf2ms migrate, or create it first",
         ));
     }
+    // A pod that is started again finds its own tag by its name, and takes another name for someone else's.
+    if plan.backup.as_ref().is_some_and(|tag| tag.name.is_some()) {
+        return Err(CliError::usage(
+            "a cluster names the tag after the source's commit: give --backup-tag without a name",
+        ));
+    }
     if plan.source.kind != plan.destination.kind {
         let (from, to) = (plan.source.kind, plan.destination.kind);
         return Err(CliError::usage(format!(

@@ -4,6 +4,7 @@ use hf2ms_hub::http::AUTHORITIES;
 
 use super::config_maps::ChunkFile;
 use super::*;
+use hf2ms_worker::plan::BackupRequest;
 use hf2ms_worker::protocol::{Exit, Transport};
 
 const COMMIT: &str = "0123456789012345678901234567890123456789";
@@ -113,6 +114,21 @@ fn the_last_job_goes_the_way_that_the_plan_was_asked_for() {
             .iter()
             .position(|arg| *arg == "--transport")
             .map(|at| args[at + 1]);
+        assert_eq!(told, asked);
+    }
+}
+
+#[test]
+fn the_last_job_makes_the_backup_tag_under_a_name_of_its_own() {
+    let mut plan = plan("org/data", &["a"], "public", true);
+    for (name, asked) in [(None, Some(true)), (Some("v1"), None)] {
+        let name = name.map(|name: &str| name.parse().unwrap());
+        plan.backup = BackupRequest::Asked(name).tag(false);
+        let emitted = emit(&plan, &cluster());
+        let told = emitted.ok().map(|yaml| {
+            let all = read(&yaml);
+            args(all.last().unwrap()).contains(&"--backup-tag")
+        });
         assert_eq!(told, asked);
     }
 }

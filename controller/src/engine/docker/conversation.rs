@@ -14,9 +14,10 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use super::Docker;
 use super::container::ContainerSpec;
 use super::daemon::{DaemonError, understood};
+use crate::engine::Listener;
 use crate::engine::job::WorkerOutput;
+use crate::engine::lifeline::{self, WorkerInput};
 use crate::engine::output::{ExitStatus, GRACE, keep_log, read_events};
-use crate::engine::{Listener, lifeline};
 
 /// Bytes that may wait between the daemon's stream and who reads its lines.
 const BETWEEN: usize = 64 << 10;
@@ -44,7 +45,7 @@ impl Docker {
         &self,
         name: &str,
         spec: &ContainerSpec,
-        told: &str,
+        told: WorkerInput<'_>,
         listener: Listener<'_>,
     ) -> std::result::Result<ContainerResult, Error> {
         let options = AttachContainerOptionsBuilder::default()
@@ -91,7 +92,7 @@ impl Docker {
     }
 
     /// Writes settings and job, keeps the standard input open until a stop is asked for, and returns after the grace period.
-    async fn feed(&self, line: &mut Line, told: &str) {
+    async fn feed(&self, line: &mut Line, told: WorkerInput<'_>) {
         let http = self.terms.settings.http();
         lifeline::feed(line, told, &http, &self.terms.stop).await;
         let _ = line.shutdown().await;

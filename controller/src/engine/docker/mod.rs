@@ -21,6 +21,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use ulid::Ulid;
 
 use super::job::{Ended, WorkerCommand, WorkerJob, WorkerOutput};
+use super::lifeline::WorkerInput;
 use super::network_settings::{Location, NetworkSettings};
 use super::output::{StopRequest, classify};
 use super::{Engine, Listener, Network};
@@ -158,7 +159,7 @@ impl Docker {
             )
         };
         let said = self
-            .perform(&spec, "", &|_| ())
+            .perform(&spec, WorkerInput::default(), &|_| ())
             .await
             .map_err(|trouble| cant(&trouble.to_string()))?;
         match said.exit_status.code {
@@ -189,9 +190,12 @@ impl Docker {
                 *checked.lock().unwrap_or_else(PoisonError::into_inner) = Some(event.clone());
             }
         };
-        let told = format!("{}\n", variables(&self.terms.settings, &self.network));
+        let told = WorkerInput {
+            lines: &format!("{}\n", variables(&self.terms.settings, &self.network)),
+            at_work: None,
+        };
         let said = self
-            .perform(&spec, &told, &hear)
+            .perform(&spec, told, &hear)
             .await
             .map_err(|trouble| trouble.to_string())?;
         let checked = checked.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -208,11 +212,11 @@ impl Docker {
             chunk: (job.verb == WorkerCommand::Run).then_some(job.number),
             label: job.label(),
         };
-        let told = format!(
-            "{}\n{}\n",
-            variables(&self.terms.settings, &self.network),
-            job.json
-        );
+        let variables = variables(&self.terms.settings, &self.network);
+        let told = WorkerInput {
+            lines: &format!("{variables}\n{}\n", job.json),
+            at_work: job.at_work.as_ref(),
+        };
         let asked = || {
             if self.terms.stop.is_asked() {
                 StopRequest::Made
@@ -220,7 +224,7 @@ impl Docker {
                 StopRequest::NotMade
             }
         };
-        match self.perform(&spec, &told, listener).await {
+        match self.perform(&spec, told, listener).await {
             Ok(ContainerResult {
                 exit_status,
                 output,
@@ -238,7 +242,7 @@ impl Docker {
     async fn perform(
         &self,
         spec: &ContainerSpec,
-        told: &str,
+        told: WorkerInput<'_>,
         listener: Listener<'_>,
     ) -> Result<ContainerResult, DaemonError> {
         let name = self

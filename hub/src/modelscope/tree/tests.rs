@@ -113,6 +113,23 @@ async fn the_commits_first_digits_are_told_where_all_answers_agree() {
 }
 
 #[tokio::test]
+async fn times_of_files_are_those_of_their_last_commits_where_they_are_told() {
+    for kind in [RepoKind::Model, RepoKind::Dataset] {
+        let entries = |path: &str| {
+            let mut entry = file(path);
+            if path == "a" {
+                entry["CommittedDate"] = json!(1_746_797_585);
+            }
+            entry
+        };
+        let all = json!({"Files": [entries("a"), entries("b")], "TotalCount": 2});
+        let server = Server::answering(move |_| good(all.clone())).await;
+        let times = repo(&server, kind).file_times().await.unwrap().unwrap();
+        assert_eq!(times, [("a".parse().unwrap(), 1_746_797_585)].into());
+    }
+}
+
+#[tokio::test]
 async fn a_listing_cut_silently_is_noticed_and_walked() {
     let all = paths(&[
         ("", 5),

@@ -1,6 +1,7 @@
 //! What others write on the same branch, before a commit and beside it.
 
 use super::*;
+use crate::plan::BackupRequest;
 
 #[tokio::test]
 async fn a_branch_that_moved_is_compared_and_tried_again() {
@@ -84,6 +85,36 @@ async fn what_someone_else_wrote_is_left_alone_unless_overwrite_says_so() {
             "what was rewritten is never deleted"
         );
         assert!(content_of(&destination, "02.txt").is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_someone_else_wrote_is_overwritten_only_after_it_has_a_tag() {
+    for (theirs, tags) in [(&[][..], 0), (&[("01.txt", &b"theirs"[..])], 1)] {
+        let mut source = FakeSource::default();
+        let files = texts(&mut source, 3);
+        let destination = FakeDestination {
+            tip: Some(7).into(),
+            ..FakeDestination::default()
+        };
+        destination.tags.open([]);
+        hold(&destination, theirs);
+        let (context, _, destination) = context(source, destination, 1 << 20);
+        let change = Changeset {
+            overwrite: true,
+            ..change(&files, &[], Deletion::WhenWhole)
+        };
+        let mut plan = crate::plan::tests::plan(Vec::new(), Vec::new(), None);
+        plan.backup = BackupRequest::Usual.tag(true);
+        let backup = Backup::of(&context, &plan, "01K", Precedence::First);
+        let permission = std::future::ready(Ok(()));
+        let written = write_permitted(&context, &change, Some(&backup), permission);
+        written.await.unwrap();
+        assert_eq!(destination.tags.standing().len(), tags);
+        if let Some((_, at)) = destination.tags.standing().first() {
+            let before: hf2ms_hub::Revision = format!("{:040}", 7).parse().unwrap();
+            assert_eq!(*at, before, "the head before the commit");
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! transports in [`transports`]. What happens when all files fail is in [`outage`].
 
 mod ahead;
+mod deadline;
 mod groups;
 mod outage;
 mod server_side;
@@ -62,12 +63,11 @@ pub async fn move_blobs(context: &TransferContext, files: &[File]) {
             left = mover.after_outage().await;
         }
     };
-    if limit.is_none() && mover.transports.is_none() {
-        return moved.await;
-    }
+    let follows = limit.is_some() || mover.transports.is_some();
     tokio::select! {
         () = moved => (),
-        () = mover.follow(limit, most) => (),
+        () = mover.follow(limit, most), if follows => (),
+        () = deadline::cut_off(context) => deadline::leave_rest(context, files),
     }
 }
 
@@ -153,6 +153,10 @@ impl<'a> Mover<'a> {
     /// Asks both hubs about a group. A blob that is stored already is done, and one that is refused has failed.
     async fn check(&self, group: Group<'a>) -> Vec<Task<'a>> {
         match group {
+            Group::Known(files) | Group::Small(files) if self.is_over() => {
+                self.leave(files);
+                Vec::new()
+            }
             Group::Known(files) | Group::Small(files) if self.outage.is_on() => {
                 self.outage.skip(files);
                 Vec::new()
@@ -236,6 +240,8 @@ impl<'a> Mover<'a> {
         let memory = &self.memory_for(&task).await;
         let slot = &mut self.gate.enter(task.slot_share()).await;
         match task {
+            Task::Put(file, _) | Task::Unknown(file) if self.is_over() => self.leave([file]),
+            Task::Small(files) if self.is_over() => self.leave(files),
             Task::Put(file, _) | Task::Unknown(file) if self.outage.is_on() => {
                 self.outage.skip([file]);
             }
@@ -313,9 +319,12 @@ impl<'a> Mover<'a> {
         let events = &self.context.events;
         self.retry_upload(slot, || {
             let attempt = Arc::new(events.upload_attempt(file.size));
-            let body = Body::from(attempt.count(self.context.reader().stream(file, memory)));
+            let limit = self.context.bandwidth.clone();
+            let read = limit.slow(self.context.reader().stream(file, memory));
+            let body = Body::from(attempt.count(read));
             let (reader, again, parts) = (self.context.reader(), file.clone(), attempt.clone());
-            let body = body.reopened_by(move |range| parts.count(reader.part(&again, range)));
+            let body =
+                body.reopened_by(move |range| parts.count(limit.slow(reader.part(&again, range))));
             async move { self.upload(blob, body, &attempt).await }
         })
         .await

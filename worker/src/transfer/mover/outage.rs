@@ -109,6 +109,7 @@ impl<'a> Mover<'a> {
         waiting.extend(failed);
         let waiting = Mutex::new(waiting);
         let patience = self.context.http.retry.patience_in_outage() * weight / FILES;
+        let patience = self.within_time(patience);
         let answers = self.wait_until_one_is_stored(&waiting, error, patience);
         let answers = answers.await;
         let waiting = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
