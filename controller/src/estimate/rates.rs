@@ -9,13 +9,11 @@ use serde::Serialize;
 
 use super::measured;
 use super::model::Model;
-use super::run_rates::{RunRates, ceiling};
+use super::run_rates::{FULL, RunRates, ceiling};
 use crate::args::workers::EngineKind;
 use crate::runs::{RunRecord, RunVerb, Runs};
 use crate::ui::screen::size;
 
-/// So many files at a time show what a worker can do.
-const FULL: f64 = WorkerOptions::FIRST_STREAMS as f64;
 /// Runs that count: the last of those that moved enough.
 const RUNS: usize = 5;
 /// Seconds of requests that a file takes besides its bytes: assumed, some round trips to either hub and to storage.
@@ -58,9 +56,9 @@ impl Rates {
                 && run.destination.endpoint == destination.endpoint
         };
         let measured = || Self::measured(runs, on, source, destination);
-        let learned = learn(runs, on, earlier.iter().filter(same))
+        let learned = learn(runs, on, Hubs::Same, earlier.iter().filter(same))
             .or_else(measured)
-            .or_else(|| learn(runs, on, earlier.iter()));
+            .or_else(|| learn(runs, on, Hubs::Any, earlier.iter()));
         learned.unwrap_or_else(|| Self::assumed(on))
     }
 
@@ -145,12 +143,23 @@ fn startup(on: EngineKind) -> f64 {
     }
 }
 
+/// Between which hubs runs were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hubs {
+    /// The two that are asked about.
+    Same,
+    /// Any.
+    Any,
+}
+
 /// The rates of the last runs: those of the run whose stream had the median rate. A run with so few files that more streams had
 /// nothing to do says nothing of the ceilings. One machine has one line, so there all together get no more than any run has had.
-/// In the cloud that holds where more containers brought no more ([`ceiling`]); streams of the most of them are slower for it.
+/// In the cloud that holds between the same hubs where more containers brought no more ([`ceiling`]); the streams of the most of them
+/// are slower for it.
 fn learn<'a>(
     runs: &Runs,
     on: EngineKind,
+    hubs: Hubs,
     earlier: impl Iterator<Item = &'a RunRecord>,
 ) -> Option<Rates> {
     let mut last: Vec<RunRates> = earlier
@@ -160,7 +169,7 @@ fn learn<'a>(
     let assumed = Rates::assumed(on);
     let full = last.iter().filter(|run| run.streams >= FULL);
     let most = full.map(|run| run.total).reduce(f64::max);
-    let ceiling = ceiling(&last).filter(|_| assumed.total.is_none());
+    let ceiling = ceiling(&last).filter(|_| assumed.total.is_none() && hubs == Hubs::Same);
     last.sort_by(|a, b| a.stream().total_cmp(&b.stream()));
     let telling = if ceiling.is_some() {
         last.last()?
@@ -275,6 +284,8 @@ mod tests {
             failed: Vec::new(),
             refused: Vec::new(),
             deleted_files: Vec::new(),
+            stopped_at: None,
+            backup: None,
             withheld: Vec::new(),
             warnings: Vec::new(),
             last_error: None,
@@ -442,11 +453,21 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let (runs, source) = (Runs::new(state.path()), at("huggingface", "org/a"));
         let on = EngineKind::Modal;
-        ran(&runs, on, &source, 900 * MB, 4, 20, 180e6);
+        ran(&runs, on, &source, 2_000 * MB, 4, 20, 180e6);
         assert_eq!(rates(&runs, on, &source).total, None, "one run tells none");
+        // Files too few for the streams, and too little for the containers, tell nothing of it.
+        ran(&runs, on, &source, 4_000 * MB, 8, 1, 9e6);
         ran(&runs, on, &source, 900 * MB, 28, 20, 170e6);
+        assert_eq!(rates(&runs, on, &source).total, None);
+        ran(&runs, on, &source, 9_000 * MB, 28, 20, 170e6);
         let learned = rates(&runs, on, &source);
         assert_eq!(learned.total, Some(180e6));
+        let elsewhere = RepoAt {
+            endpoint: "http://elsewhere".to_owned(),
+            ..at("modelscope", "org/b")
+        };
+        let there = Rates::of(&runs, on, &source, &elsewhere);
+        assert_eq!(there.total, None, "other hubs");
         assert!((learned.container - 45e6).abs() < 1e3, "{learned:?}");
         assert!(learned.describe(on).ends_with("180 MB/s in all"));
     }

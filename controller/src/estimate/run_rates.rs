@@ -9,6 +9,10 @@ use crate::runs::{JournalEntry, Runs};
 const ENOUGH: u64 = 64 << 20;
 /// A run has more workers than another with so many times as many; the next to it may have the same line by chance.
 const MORE_WORKERS: f64 = 1.5;
+/// A run tells of a ceiling if each of its workers moved so much: a shorter one is about how workers start.
+const OF_A_WORKER: u64 = 256 << 20;
+/// A worker that moves so many files at a time uses its streams.
+pub(super) const FULL: f64 = WorkerOptions::FIRST_STREAMS as f64;
 /// More workers were worth it where the sum of their rates is so many times that of fewer.
 const WORTH: f64 = 1.1;
 
@@ -20,8 +24,10 @@ pub(super) struct RunRates {
     pub(super) streams: f64,
     /// Bytes a second of all over the time that they took.
     pub(super) total: f64,
-    /// Workers that moved something at a time.
+    /// Workers at a time.
     workers: f64,
+    /// Bytes that all have moved.
+    sent: u64,
 }
 
 impl RunRates {
@@ -55,6 +61,7 @@ impl RunRates {
             streams: of_streams / seconds,
             total: report.bytes_per_second,
             workers: report.tally.workers as f64,
+            sent: report.tally.sent,
         };
         (run.stream().is_finite() && run.stream() > 0.0 && run.total > 0.0).then_some(run)
     }
@@ -70,8 +77,13 @@ fn at_a_time(streams: u64, sent: usize) -> f64 {
     streams.min(sent.max(1)) as f64
 }
 
-/// Bytes a second that all workers get at most: the best sum of runs between which many more workers brought no more.
+/// Bytes a second that all workers get at most: the best sum of runs between which many more workers brought no more. Runs count whose
+/// workers had enough to do.
 pub(super) fn ceiling(runs: &[RunRates]) -> Option<f64> {
+    let is_long = |run: &&RunRates| {
+        run.streams >= FULL && run.sent as f64 >= OF_A_WORKER as f64 * run.workers
+    };
+    let runs: Vec<&RunRates> = runs.iter().filter(is_long).collect();
     let in_vain = |few: &RunRates, many: &RunRates| {
         many.workers >= few.workers * MORE_WORKERS && many.total < few.total * WORTH
     };

@@ -27,6 +27,13 @@ pub struct ContentsCompared {
     to_copy: Vec<u64>,
 }
 
+impl ContentsCompared {
+    /// Whether every content was read.
+    pub fn is_all_read(&self) -> bool {
+        self.found.unread.is_empty()
+    }
+}
+
 /// Has workers compare contents, each repo as a run of `verify`.
 pub struct ContentReader<'a> {
     runs: &'a Runs,

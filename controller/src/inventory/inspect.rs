@@ -270,7 +270,15 @@ impl Inspector<'_> {
         let sides = (source_at, &entry.destination);
         let read = self.contents.compare(sides, source, &destination, &known);
         let read = read.await.map_err(Unseen::Failed)?;
-        Ok(Self::judged(row.read(&read), proven))
+        let row = Self::judged(row.read(&read), proven);
+        Ok(match read.is_all_read() || !row.state.is_whole() {
+            true => row,
+            // What was to be read and could not be is not known to be equal.
+            false => InventoryRow {
+                state: CopyState::Unreadable,
+                ..row
+            },
+        })
     }
 
     /// The row with its state, by its counts and by the last proof of both sides.

@@ -29,13 +29,14 @@ use crate::ui::screen::Screen;
 /// Repos that are looked at a time: their listings are in memory, and hubs count requests.
 const AT_ONCE: usize = 8;
 
-/// Looks at all repos, and returns a row for each in their order.
+/// Looks at all repos, and returns a row for each in their order. Programs are told of those that `is_shown`.
 ///
 /// # Errors
 /// What no other repo would be spared, such as a refused token: what was found until then is kept. A stop was asked for.
 pub async fn run(
     entries: &[InventoryEntry],
     inspector: &Inspector<'_>,
+    is_shown: impl Fn(&InventoryRow) -> bool,
     screen: &Screen,
     stop: &Stop,
 ) -> CliResult<Vec<InventoryRow>> {
@@ -50,7 +51,9 @@ pub async fn run(
             Level::Info,
             format!("{} {}", row.state.name(), row.detail()),
         );
-        of_repo.json(&InventoryRepoEvent { row: &row });
+        if is_shown(&row) {
+            of_repo.json(&InventoryRepoEvent { row: &row });
+        }
         rows.push(row);
         if screen.has_bars() {
             screen.bars().looked_at(rows.len(), entries.len());

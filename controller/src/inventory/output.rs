@@ -252,6 +252,24 @@ pub fn list(rows: &[InventoryRow]) -> String {
     text
 }
 
+/// Refuses a file that no list could be written to.
+///
+/// # Errors
+/// It is a folder or standard output, or its folder is not there.
+pub fn check_file(path: &Path) -> CliResult<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let is_file = !path.is_dir() && path.as_os_str() != "-";
+    match is_file && folder.is_none_or(Path::is_dir) {
+        true => Ok(()),
+        false => Err(CliError::usage(format!(
+            "--write {}: no file can be written there; give the path of a file in a folder that exists",
+            path.display()
+        ))),
+    }
+}
+
 /// Writes that list.
 ///
 /// # Errors

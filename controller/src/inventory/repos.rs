@@ -9,6 +9,7 @@ use hf2ms_hub::{
     Error, Hub, Kind, OwnedRepo, OwnerRepos, Refused, RepoAt, RepoId, RepoKind, Revision,
     list_repos,
 };
+use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::repo_ref::{DestinationRef, HubSites, RepoRef, direction};
 
 use crate::args::route::hub;
@@ -67,6 +68,8 @@ pub struct InventoryEntries {
     pub entries: Vec<InventoryEntry>,
     /// Entries of the lists that can't be copied.
     pub refused: Vec<Refused>,
+    /// Owners, of several, that have no repo.
+    absent: usize,
     /// Lines for the user about what was not listed.
     pub warnings: Vec<String>,
     /// What the owners of the destinations have.
@@ -98,7 +101,8 @@ pub async fn find(args: &OwnersArgs, settings: &Settings) -> CliResult<Inventory
     let map = Destinations::read(args, against, settings)?;
     let mut all = InventoryEntries::default();
     for owner in &owners {
-        owner.list(&args.kinds(), &map, settings, &mut all).await?;
+        let listed = owner.list(&args.kinds(), &map, settings, &mut all).await;
+        all.take_owner(listed, owners.len())?;
     }
     all.drop_repeats();
     all.warnings.extend(map.unused(&all.entries));
@@ -151,6 +155,12 @@ impl Owner {
             )));
         }
         let (hub, to) = direction(named.hub.or(from), to);
+        if named.kind.is_some() {
+            return Err(CliError::usage(format!(
+                "{} names a kind of repo, and an owner has none: give --repo-type",
+                escape(text)
+            )));
+        }
         Ok(Self {
             hub,
             name: named.id.owner().to_owned(),
@@ -252,9 +262,12 @@ fn is_not_listed(error: &Error) -> bool {
 /// Where copies are: by the list of `--map`, else by `--against`.
 struct Destinations {
     against: DestinationRef,
-    /// By the id and, where the line names it, the kind of the source.
-    named: HashMap<(RepoId, Option<RepoKind>), DestinationRef>,
+    /// By what a line says of the source.
+    named: HashMap<NamedSource, DestinationRef>,
 }
+
+/// A source of a list: its id and, where the line names them, its hub and kind.
+type NamedSource = (Option<Hub>, RepoId, Option<RepoKind>);
 
 impl Destinations {
     fn read(args: &OwnersArgs, against: DestinationRef, settings: &Settings) -> CliResult<Self> {
@@ -263,23 +276,35 @@ impl Destinations {
             None => Vec::new(),
         };
         let pairs = list::named_pairs(lines, settings)?;
-        let named = pairs
+        let mut named: HashMap<NamedSource, DestinationRef> = HashMap::new();
+        // A line without a destination says nothing of one.
+        let pairs = pairs
             .into_iter()
-            .map(|(source, to)| ((source.id, source.kind), to));
-        Ok(Self {
-            against,
-            named: named.collect(),
-        })
+            .filter(|(_, to)| *to != DestinationRef::default());
+        for (source, to) in pairs {
+            let id = source.id.clone();
+            let before = named.insert((source.hub, source.id, source.kind), to.clone());
+            if before.is_some_and(|before| before != to) {
+                return Err(CliError::usage(format!(
+                    "--map: {id} has two destinations: leave one of the lines out"
+                )));
+            }
+        }
+        Ok(Self { against, named })
     }
 
     /// A warning about lines of the list whose source is not among these repos.
     fn unused(&self, entries: &[InventoryEntry]) -> Option<String> {
-        let has = |(id, kind): &(RepoId, Option<RepoKind>)| {
+        let has = |(hub, id, kind): &NamedSource| {
             let mut sources = entries.iter().map(|entry| &entry.source);
-            sources.any(|at| at.id == *id && kind.is_none_or(|kind| kind == at.kind))
+            sources.any(|at| {
+                at.id == *id
+                    && hub.is_none_or(|hub| hub == at.hub)
+                    && kind.is_none_or(|kind| kind == at.kind)
+            })
         };
         let unused = self.named.keys().filter(|named| !has(named));
-        let mut names: Vec<&str> = unused.map(|(id, _)| id.as_str()).collect();
+        let mut names: Vec<&str> = unused.map(|(_, id, _)| id.as_str()).collect();
         names.sort_unstable();
         let is_any = !names.is_empty();
         is_any.then(|| format!("--map: no owner has {}: check the names", few(&names)))
@@ -287,8 +312,12 @@ impl Destinations {
 
     /// The destination of a source, whose hub is `to` where none is named.
     fn of(&self, source: &RepoAt, to: Hub, settings: &Settings) -> CliResult<RepoAt> {
-        let by = |kind| self.named.get(&(source.id.clone(), kind));
-        let named = by(Some(source.kind)).or_else(|| by(None));
+        let by = |hub, kind| self.named.get(&(hub, source.id.clone(), kind));
+        let (hub, kind) = (Some(source.hub), Some(source.kind));
+        let named = by(hub, kind)
+            .or_else(|| by(hub, None))
+            .or_else(|| by(None, kind))
+            .or_else(|| by(None, None));
         let named = named.unwrap_or(&self.against);
         let hub = named.hub.unwrap_or(to);
         let at = RepoAt {
@@ -309,6 +338,25 @@ impl Destinations {
 }
 
 impl InventoryEntries {
+    /// Entries and owners that have no row.
+    pub fn left_out(&self) -> usize {
+        self.refused.len() + self.absent
+    }
+
+    /// Takes how the listing of one of so many owners ended. One that is absent among others costs only itself.
+    fn take_owner(&mut self, listed: CliResult<()>, owners: usize) -> CliResult<()> {
+        match listed {
+            Err(failure)
+                if owners > 1 && !failure.ends_all() && failure.exit() == Exit::Refused =>
+            {
+                self.warnings.push(failure.to_string());
+                self.absent += 1;
+                Ok(())
+            }
+            listed => listed,
+        }
+    }
+
     fn add(
         &mut self,
         source: RepoAt,

@@ -44,7 +44,7 @@ pub enum CopyState {
     Equal,
     /// The source was in its owner's list and is gone
     Vanished,
-    /// One of the sides can't be read
+    /// One of the sides, or a content that was to be read, can't be read
     Unreadable,
 }
 
@@ -279,8 +279,8 @@ impl InventoryRow {
             downloads: self.downloads,
             source_head: self.source_head,
             destination_head: self.destination_head,
-            branches: self.branches.or(kept.branches),
-            tags: self.tags.or(kept.tags),
+            branches: self.branches,
+            tags: self.tags,
             ..kept
         }
     }
@@ -325,6 +325,9 @@ impl InventoryRow {
         }
         if let Some(refused) = told(self.refused) {
             parts.push(format!("{} can't be copied", counted(refused, "path")));
+        }
+        if let Some(extra) = told(self.extra) {
+            parts.push(format!("{} only at the copy", counted(extra, "file")));
         }
         if let Some(bytes) = told(self.bytes_to_copy) {
             parts.push(format!("{} to copy", size(bytes)));

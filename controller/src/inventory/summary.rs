@@ -41,6 +41,8 @@ pub struct InventoryEvent<'a> {
 pub struct InventoryTotals {
     /// The number of repos.
     pub repos: u64,
+    /// Entries of the owners' lists that can't be copied, and owners that were not found: they have no row.
+    pub left_out: u64,
     /// The number of repos in each state.
     pub counts: BTreeMap<&'static str, usize>,
     /// Files of all sources.
@@ -98,6 +100,8 @@ pub struct SummaryInput<'a> {
     pub at_destination: &'a [OwnedRepo],
     /// The hub of the destinations, where all are on one.
     pub to: Option<Hub>,
+    /// Entries and owners that have no row.
+    pub left_out: usize,
     /// Earlier runs, whose rates count.
     pub runs: &'a Runs,
 }
@@ -119,6 +123,7 @@ impl InventoryTotals {
         };
         Self {
             repos: rows.len() as u64,
+            left_out: input.left_out as u64,
             counts: counts(rows).by_name(),
             files: sum(|row| row.files),
             bytes: sum(|row| row.bytes),
@@ -145,8 +150,15 @@ impl InventoryTotals {
                 counted(files, "file")
             ),
         };
+        let left_out = match self.left_out {
+            0 => String::new(),
+            count => format!("; {} left out", grouped(count)),
+        };
+        if rows.is_empty() {
+            return format!("no repo to look at{left_out}");
+        }
         format!(
-            "{}: {}; {}, {}{left}",
+            "{}: {}; {}, {}{left}{left_out}",
             counted(self.repos, "repo"),
             counts(rows).readable(),
             counted(self.files, "file"),
@@ -298,6 +310,7 @@ mod tests {
             rows,
             entries: &entries,
             at_destination: &[owned],
+            left_out: 0,
             to: Hub::by_prefix(to),
             runs: &Runs::new(state.path()),
         })

@@ -23,16 +23,26 @@ pub struct StepProgress {
 }
 
 /// The lines of one process.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Answer {
     run: Option<String>,
     exit: Option<i32>,
     events: Vec<Value>,
+    /// Lines that are kept of the first; else the last are kept.
+    first: Option<usize>,
     left_out: usize,
     complaint: Option<String>,
 }
 
 impl Answer {
+    /// One that holds so many of the first lines.
+    pub fn of_first(most: usize) -> Self {
+        Self {
+            first: Some(most.min(MOST_EVENTS)),
+            ..Self::default()
+        }
+    }
+
     /// Takes one line.
     pub fn take(&mut self, event: Value, listener: &dyn Fn(StepProgress)) {
         if let Some(progress) = progress_of(&event) {
@@ -45,6 +55,10 @@ impl Answer {
         if OMITTED.contains(&name) {
             return;
         }
+        if self.first.is_some_and(|most| self.events.len() == most) {
+            self.left_out += 1;
+            return;
+        }
         if self.events.len() == MOST_EVENTS {
             self.events.remove(0);
             self.left_out += 1;
@@ -55,17 +69,10 @@ impl Answer {
     /// The process has ended with this exit code, or by a signal, and printed this as text.
     pub fn ended(&mut self, exit: Option<i32>, printed: &str) {
         self.exit = exit;
-        let has_said = self.events.iter().any(|event| event["event"] == "error");
+        let has_said = self.has_error();
         if exit != Some(0) && !has_said && !printed.trim().is_empty() {
             self.complaint = Some(printed.trim().to_owned());
         }
-    }
-
-    /// So many of the first lines.
-    pub fn keep(mut self, most: usize) -> Self {
-        self.left_out += self.events.len().saturating_sub(most);
-        self.events.truncate(most);
-        self
     }
 
     /// The last line: each line tells all that the one before did.
@@ -101,8 +108,28 @@ impl Answer {
         }
     }
 
+    /// Whether the command refused what was asked as one that does not fit, such as the id of a run that is not there.
+    pub fn is_misuse(&self) -> bool {
+        self.exit == Some(Exit::Usage as i32)
+    }
+
+    fn has_error(&self) -> bool {
+        self.events.iter().any(|event| event["event"] == "error")
+    }
+
+    /// The id of the run that it has announced.
+    pub fn run(&self) -> Option<&str> {
+        self.run.as_deref()
+    }
+
+    /// Says what else has to be known.
+    pub fn say(&mut self, line: &str) {
+        self.complaint.get_or_insert_with(|| line.to_owned());
+    }
+
     /// As the protocol has it. A command that failed in part has done something: only a refusal is a failure of the tool.
     pub fn into_result(self) -> CallToolResult {
+        let has_error = self.has_error();
         let mut fields = Map::new();
         if let Some(run) = &self.run {
             fields.insert("run".to_owned(), json!(run));
@@ -119,7 +146,7 @@ impl Answer {
             fields.insert("message".to_owned(), json!(complaint));
         }
         let fields = Value::Object(fields);
-        let has_failed = self.exit.is_some_and(|exit| !is_done(exit));
+        let has_failed = self.exit.is_some_and(|exit| !is_done(exit, has_error));
         if has_failed {
             CallToolResult::error(vec![ContentBlock::text(fields.to_string())])
         } else {
@@ -128,20 +155,16 @@ impl Answer {
     }
 }
 
-fn is_done(exit: i32) -> bool {
-    [Exit::Done, Exit::Incomplete]
-        .iter()
-        .any(|done| exit == *done as i32)
+/// Whether something was done. After an error, an exit code of 1 says that the command could not be done now.
+fn is_done(exit: i32, has_error: bool) -> bool {
+    exit == Exit::Done as i32 || (exit == Exit::Incomplete as i32 && !has_error)
 }
 
 /// What an exit code says.
 fn meaning(exit: i32) -> &'static str {
     const CODES: [(Exit, &str); 6] = [
         (Exit::Done, "done"),
-        (
-            Exit::Incomplete,
-            "not all is done, or not all is equal: the same call goes on",
-        ),
+        (Exit::Incomplete, "not all is done, or not all is equal"),
         (Exit::Usage, "the arguments do not fit"),
         (Exit::Refused, "refused: token, permission, not found, cost"),
         (Exit::Integrity, "content is not what it should be"),
@@ -218,6 +241,18 @@ mod tests {
             (MOST_EVENTS, MOST_ENTRIES + 1)
         );
         assert_eq!(missing.last().unwrap(), "and 950 more");
+    }
+
+    #[test]
+    fn the_first_lines_are_kept_where_the_first_are_the_newest() {
+        let mut answer = Answer::of_first(20);
+        (0..300).for_each(|n| answer.take(json!({"event": "run", "n": n}), &|_| ()));
+        let told = answer.into_result().structured_content.unwrap();
+        assert_eq!(
+            (&told["events"][0]["n"], &told["events"][19]["n"]),
+            (&json!(0), &json!(19))
+        );
+        assert_eq!(told["events_left_out"], 280);
     }
 
     #[test]

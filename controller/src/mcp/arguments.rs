@@ -14,17 +14,31 @@ const LONGEST_WAIT: u64 = 300;
 /// What a tool does with the program.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ToolCall {
-    /// Runs it to its end; the answer holds so many lines.
-    Read { words: Vec<String>, keep: usize },
-    /// Runs it for a time; the answer is its last line.
-    Follow {
+    /// Runs it to its end.
+    Read { words: Vec<String> },
+    /// Runs it to its end; the answer holds so many of its first lines.
+    First { words: Vec<String>, most: usize },
+    /// Asks it about a run, or has it end one.
+    OfRun {
         words: Vec<String>,
-        at_most: Duration,
+        run: String,
+        part: RunPart,
     },
-    /// Runs it to its end; the answer is the report in its line.
-    Report { words: Vec<String> },
     /// Starts it and leaves it to itself.
     Start { words: Vec<String> },
+}
+
+/// What is asked about a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunPart {
+    /// How it stands.
+    Status,
+    /// How it stands when it ends, or after so long.
+    StatusFor(Duration),
+    /// Its report.
+    Report,
+    /// That it ends.
+    Stop,
 }
 
 /// Arguments of a tool.
@@ -79,7 +93,6 @@ impl Arguments for DoctorArgs {
     fn call(self) -> Result<ToolCall, String> {
         Ok(ToolCall::Read {
             words: CommandLine::of("doctor").0,
-            keep: usize::MAX,
         })
     }
 }
@@ -111,7 +124,6 @@ impl Arguments for InventoryArgs {
                 .flag("summary", self.summary)
                 .flag("deep", self.deep)
                 .positional(self.owners),
-            keep: usize::MAX,
         })
     }
 }
@@ -168,7 +180,6 @@ impl Arguments for PlanArgs {
     fn call(self) -> Result<ToolCall, String> {
         Ok(ToolCall::Read {
             words: self.words(CommandLine::of("migrate").flag("dry-run", true)),
-            keep: usize::MAX,
         })
     }
 }
@@ -272,8 +283,10 @@ pub struct RunArgs {
 
 impl Arguments for RunArgs {
     fn call(self) -> Result<ToolCall, String> {
-        Ok(ToolCall::Report {
-            words: CommandLine::of("status").positional([self.run]),
+        Ok(ToolCall::OfRun {
+            words: CommandLine::of("status").positional([self.run.clone()]),
+            run: self.run,
+            part: RunPart::Report,
         })
     }
 }
@@ -293,17 +306,13 @@ impl Arguments for StatusArgs {
         let seconds = self.wait_seconds.min(LONGEST_WAIT);
         let words = CommandLine::of("status")
             .flag("watch", seconds > 0)
-            .positional([self.run]);
-        Ok(match seconds {
-            0 => ToolCall::Read {
-                words,
-                keep: usize::MAX,
-            },
-            seconds => ToolCall::Follow {
-                words,
-                at_most: Duration::from_secs(seconds),
-            },
-        })
+            .positional([self.run.clone()]);
+        let part = match seconds {
+            0 => RunPart::Status,
+            seconds => RunPart::StatusFor(Duration::from_secs(seconds)),
+        };
+        let run = self.run;
+        Ok(ToolCall::OfRun { words, run, part })
     }
 }
 
@@ -337,7 +346,6 @@ impl Arguments for VerifyArgs {
             .flag("deep", matches!(self.level, Level::Deep));
         Ok(ToolCall::Read {
             words: self.route.words(words),
-            keep: usize::MAX,
         })
     }
 }
@@ -356,9 +364,10 @@ impl Arguments for StopArgs {
         if !self.confirm {
             return Err("confirm is false: nothing was stopped".to_owned());
         }
-        Ok(ToolCall::Read {
-            words: CommandLine::of("stop").positional([self.run]),
-            keep: usize::MAX,
+        Ok(ToolCall::OfRun {
+            words: CommandLine::of("stop").positional([self.run.clone()]),
+            run: self.run,
+            part: RunPart::Stop,
         })
     }
 }
@@ -372,9 +381,9 @@ pub struct RunsArgs {
 
 impl Arguments for RunsArgs {
     fn call(self) -> Result<ToolCall, String> {
-        Ok(ToolCall::Read {
+        Ok(ToolCall::First {
             words: CommandLine::of("runs").0,
-            keep: self.limit.unwrap_or(RUNS),
+            most: self.limit.unwrap_or(RUNS),
         })
     }
 }

@@ -20,7 +20,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
 
 use crate::ui::errors::{CliError, CliResult};
 use answer::{Answer, StepProgress};
-use arguments::ToolCall;
+use arguments::{RunPart, ToolCall};
 pub use program::Program;
 use tools::{ENTRIES, Entry};
 
@@ -104,17 +104,18 @@ impl Tools {
         let program = &self.0;
         let work = async {
             match call {
-                ToolCall::Read { words, keep } => program
-                    .run(&words, None, &listener)
-                    .await
-                    .map(|answer| answer.keep(keep)),
-                ToolCall::Follow { words, at_most } => program
-                    .run(&words, Some(at_most), &listener)
-                    .await
-                    .map(Answer::last_only),
-                ToolCall::Report { words } => {
-                    let answer = program.run(&words, None, &listener).await?;
-                    answer.report()
+                ToolCall::Read { words } => {
+                    program
+                        .run(&words, None, Answer::default(), &listener)
+                        .await
+                }
+                ToolCall::First { words, most } => {
+                    program
+                        .run(&words, None, Answer::of_first(most), &listener)
+                        .await
+                }
+                ToolCall::OfRun { words, run, part } => {
+                    self.of_run(&words, &run, part, &listener).await
                 }
                 ToolCall::Start { words } => program.start(&words, PLANNED_WITHIN).await,
             }
@@ -124,6 +125,39 @@ impl Tools {
             () = context.ct.cancelled() => return Err("the client has taken the question back".to_owned()),
         };
         Ok(answer.into_result())
+    }
+}
+
+impl Tools {
+    /// Asks about a run, or ends it. One that has no record yet is known by the process that was started here.
+    async fn of_run(
+        &self,
+        words: &[String],
+        run: &str,
+        part: RunPart,
+        listener: &(dyn Fn(StepProgress) + Send + Sync),
+    ) -> Result<Answer, String> {
+        let at_most = match part {
+            RunPart::StatusFor(time) => Some(time),
+            RunPart::Status | RunPart::Report | RunPart::Stop => None,
+        };
+        let answer = self
+            .0
+            .run(words, at_most, Answer::default(), listener)
+            .await?;
+        if let (true, Some(started)) = (answer.is_misuse(), self.0.started(run)) {
+            if part == RunPart::Stop {
+                started.stop();
+            }
+            let mut answer = started.answer();
+            answer.say("the run has no record: its plan was not made");
+            return Ok(answer);
+        }
+        match part {
+            RunPart::Status | RunPart::Stop => Ok(answer),
+            RunPart::StatusFor(_) => Ok(answer.last_only()),
+            RunPart::Report => answer.report(),
+        }
     }
 }
 

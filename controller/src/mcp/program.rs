@@ -1,13 +1,17 @@
 //! This program as the process of a tool: its words, its lines of JSON, its end.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::answer::{Answer, StepProgress};
@@ -18,14 +22,63 @@ const QUOTED: u64 = 4_000;
 /// This program, and the options before the verb with which it was started.
 #[derive(Debug)]
 pub struct Program {
-    /// The file to run.
-    pub file: PathBuf,
-    /// `--env-file` and the like, which hold for each process.
-    pub globals: Vec<OsString>,
+    file: PathBuf,
+    globals: Vec<OsString>,
+    /// The processes that were started, by the runs that they have announced.
+    started: Mutex<HashMap<String, Arc<Started>>>,
+}
+
+/// A process that was started and left to itself. Before its plan is made no run can be found by its id.
+#[derive(Debug)]
+pub struct Started {
+    pid: Option<Pid>,
+    answer: Mutex<Answer>,
+}
+
+impl Started {
+    /// What it has said until now.
+    pub fn answer(&self) -> Answer {
+        let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        answer.clone()
+    }
+
+    /// Ends it, as a signal ends the command line.
+    pub fn stop(&self) {
+        // One that has ended needs no signal.
+        let _ = self.pid.map(|pid| kill_process_group(pid, Signal::TERM));
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Answer) -> T) -> T {
+        change(&mut self.answer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Stops a process whose start is not answered: nobody would know of its run.
+struct Unanswered(Option<Arc<Started>>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|started| started.stop());
+    }
 }
 
 impl Program {
-    /// Runs a verb to its end, or for so long, and answers with its lines. StepProgress is told to `listener`.
+    /// This file, run with these options (`--env-file` and the like) before each verb.
+    pub fn new(file: PathBuf, globals: Vec<OsString>) -> Self {
+        Self {
+            file,
+            globals,
+            started: Mutex::default(),
+        }
+    }
+
+    /// The process that was started here for this run.
+    pub fn started(&self, run: &str) -> Option<Arc<Started>> {
+        let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.get(run).cloned()
+    }
+
+    /// Runs a verb to its end, or for so long, and returns `answer` with its lines. StepProgress is told to `listener`.
     ///
     /// # Errors
     /// The program can't be run.
@@ -33,6 +86,7 @@ impl Program {
         &self,
         words: &[String],
         at_most: Option<Duration>,
+        mut answer: Answer,
         listener: &(dyn Fn(StepProgress) + Send + Sync),
     ) -> Result<Answer, String> {
         let mut command = self.command(words);
@@ -41,19 +95,9 @@ impl Program {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| self.not_run(&error))?;
-        let (mut lines, mut answer) = (lines_of(&mut child), Answer::default());
+        let mut lines = lines_of(&mut child);
         let mut complaints = String::new();
-        let stderr = child.stderr.take();
-        let quote = async {
-            if let Some(stderr) = stderr {
-                // What is no text is not quoted; the rest must not fill the pipe.
-                let mut stderr = stderr.take(QUOTED);
-                stderr.read_to_string(&mut complaints).await.ok();
-                tokio::io::copy(&mut stderr.into_inner(), &mut tokio::io::sink())
-                    .await
-                    .ok();
-            }
-        };
+        let quote = quote(child.stderr.take(), &mut complaints);
         let read = async {
             while let Some(event) = next(&mut lines).await {
                 answer.take(event, listener);
@@ -73,38 +117,39 @@ impl Program {
         Ok(answer)
     }
 
-    /// Starts a verb that goes on by itself, also when this server ends; answers once its plan is made, or after so long.
+    /// Starts a verb that goes on by itself, also when this server ends; answers once its plan is made, or after so long. A start that is
+    /// given up before is stopped.
     ///
     /// # Errors
     /// The program can't be run.
     pub async fn start(&self, words: &[String], within: Duration) -> Result<Answer, String> {
         let mut command = self.command(words);
-        let mut child = command
-            .stderr(Stdio::null())
+        let child = command
+            .stderr(Stdio::piped())
             // A terminal's signals are not for it.
             .process_group(0)
             .spawn()
             .map_err(|error| self.not_run(&error))?;
-        let (mut lines, mut answer) = (lines_of(&mut child), Answer::default());
-        let planned = async {
-            while let Some(event) = next(&mut lines).await {
-                let is_plan = event["event"] == "estimate";
-                answer.take(event, &|_| ());
-                if is_plan {
-                    return false;
-                }
-            }
-            true
-        };
-        let ended = timeout(within, planned).await.unwrap_or(false);
-        if ended {
-            answer.ended(exit_code(child.wait().await.ok()), "");
-        } else {
-            tokio::spawn(async move {
-                // Its lines are read for as long as this server lives, so that no full pipe stops it.
-                while next(&mut lines).await.is_some() {}
-                child.wait().await.ok()
-            });
+        let pid = child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let started = Arc::new(Started {
+            pid,
+            answer: Mutex::default(),
+        });
+        let mut unanswered = Unanswered(Some(started.clone()));
+        let (planned, is_planned) = oneshot::channel();
+        tokio::spawn(follow(child, started.clone(), planned));
+        // A process that has ended tells nothing more.
+        let is_known = timeout(within, is_planned).await.is_ok();
+        unanswered.0 = None;
+        let mut answer = started.answer();
+        if let Some(run) = answer.run() {
+            let mut all = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert(run.to_owned(), started);
+        }
+        if !is_known {
+            answer.say("the plan is not made yet: ask the status of this run in a while");
         }
         Ok(answer)
     }
@@ -123,6 +168,38 @@ impl Program {
         let file = self.file.display();
         format!("{file} can't be run: {error}; start hf2ms mcp again")
     }
+}
+
+/// Reads the lines of a process for as long as this server lives, so that no full pipe stops it. Tells when its plan is made.
+async fn follow(mut child: Child, started: Arc<Started>, planned: oneshot::Sender<()>) {
+    let (mut lines, mut complaints) = (lines_of(&mut child), String::new());
+    let quote = quote(child.stderr.take(), &mut complaints);
+    let mut planned = Some(planned);
+    let read = async {
+        while let Some(event) = next(&mut lines).await {
+            let is_plan = event["event"] == "estimate";
+            started.with(|answer| answer.take(event, &|_| ()));
+            if is_plan {
+                // Nobody may wait for it any more.
+                planned.take().map(|planned| planned.send(()).ok());
+            }
+        }
+    };
+    tokio::join!(read, quote);
+    let exit = exit_code(child.wait().await.ok());
+    started.with(|answer| answer.ended(exit, &complaints));
+}
+
+/// Reads the beginning of standard error, and leaves the rest, which must not fill the pipe.
+async fn quote(stderr: Option<ChildStderr>, complaints: &mut String) {
+    let Some(stderr) = stderr else { return };
+    let mut stderr = stderr.take(QUOTED);
+    // What is no text is not quoted.
+    stderr.read_to_string(complaints).await.ok();
+    let mut rest = stderr.into_inner();
+    tokio::io::copy(&mut rest, &mut tokio::io::sink())
+        .await
+        .ok();
 }
 
 fn exit_code(status: Option<ExitStatus>) -> Option<i32> {

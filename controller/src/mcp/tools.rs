@@ -13,8 +13,7 @@ use super::arguments::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
     Reads,
-    Adds,
-    Ends,
+    Changes,
 }
 
 /// One tool.
@@ -47,7 +46,7 @@ pub const ENTRIES: [Entry; 9] = [
     ),
     Entry::of::<StartArgs>(
         "start",
-        Effect::Adds,
+        Effect::Changes,
         "Starts a copy and returns its run id and its plan. The copy goes on by itself; ask `status`. The same call goes on with a copy \
          that was stopped. Nothing is deleted, overwritten or made public unless an argument says so.",
     ),
@@ -68,7 +67,7 @@ pub const ENTRIES: [Entry; 9] = [
     ),
     Entry::of::<StopArgs>(
         "stop",
-        Effect::Ends,
+        Effect::Changes,
         "Stops a run and all its workers. What was stored stays; the same `start` goes on later.",
     ),
     Entry::of::<RunsArgs>(
@@ -97,7 +96,7 @@ impl Entry {
     pub fn tool(&self) -> Tool {
         let hints = ToolAnnotations::new()
             .read_only(self.effect == Effect::Reads)
-            .destructive(self.effect == Effect::Ends)
+            .destructive(self.effect != Effect::Reads)
             .idempotent(true);
         let mut tool = Tool::new(self.name, self.description, (self.schema)());
         tool.annotations = Some(hints);
@@ -157,9 +156,9 @@ mod tests {
 
     fn words(call: ToolCall) -> Vec<String> {
         match call {
-            ToolCall::Read { words, .. }
-            | ToolCall::Follow { words, .. }
-            | ToolCall::Report { words }
+            ToolCall::Read { words }
+            | ToolCall::First { words, .. }
+            | ToolCall::OfRun { words, .. }
             | ToolCall::Start { words } => words,
         }
     }
@@ -185,7 +184,7 @@ mod tests {
             ("status", run.clone()),
             ("status", json!({"run": "last", "wait_seconds": 5})),
             ("report", run),
-            ("verify", with(json!({"level": "deep"}))),
+            ("verify", with(json!({"level": "sample"}))),
             ("stop", json!({"run": "last", "confirm": true})),
             ("runs", json!({})),
         ] {
@@ -235,7 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn tools_that_only_read_say_so() {
+    fn tools_that_only_read_say_so_and_the_others_are_asked_about() {
+        let asked: Vec<_> = ENTRIES
+            .iter()
+            .map(Entry::tool)
+            .filter(|tool| tool.annotations.as_ref().unwrap().destructive_hint == Some(true))
+            .map(|tool| tool.name)
+            .collect();
+        assert_eq!(asked, ["start", "stop"]);
         let reading: Vec<_> = ENTRIES
             .iter()
             .map(Entry::tool)

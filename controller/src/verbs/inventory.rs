@@ -79,6 +79,7 @@ Examples:
 /// # Errors
 /// The command line is wrong, an owner has no repo, or a hub refuses the token.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
+    args.fit()?;
     let (settings, state) = (settings::load()?, writable_state_dir()?);
     let runs = Runs::new(&state);
     let owners = args.owners.owners.join(", ");
@@ -103,16 +104,18 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         depth: args.depth(),
         contents: ContentReader::new(&runs, &settings, screen, stop),
     };
-    let rows = crate::inventory::run(&found.entries, &inspector, screen, stop).await?;
+    let is_shown = |row: &InventoryRow| !args.summary && args.is_meant(row);
+    let rows = crate::inventory::run(&found.entries, &inspector, is_shown, screen, stop).await?;
     inspector.saved.tidy()?;
     let totals = InventoryTotals::of(&SummaryInput {
         rows: &rows,
         entries: &found.entries,
         at_destination: &found.at_destination,
         to: found.to,
+        left_out: found.left_out(),
         runs: &runs,
     });
-    let exit = args.exit(&rows);
+    let exit = args.exit(&rows, found.left_out());
     args.print(rows, &totals, exit, screen)?;
     Ok(exit)
 }
@@ -131,12 +134,28 @@ impl Args {
         }
     }
 
-    fn exit(&self, rows: &[InventoryRow]) -> Exit {
-        let is_bad = |state: CopyState| match self.fail_on.as_slice() {
-            [] => !state.is_whole(),
-            some => some.contains(&state),
+    /// Refuses what can't be printed or written, before anything is asked.
+    fn fit(&self) -> CliResult<()> {
+        if self.summary && self.format == Format::Csv {
+            return Err(CliError::usage(
+                "--summary has no rows, and CSV has nothing else: leave one of them out",
+            ));
+        }
+        self.write.as_deref().map_or(Ok(()), output::check_file)
+    }
+
+    /// Whether a row is asked for.
+    fn is_meant(&self, row: &InventoryRow) -> bool {
+        self.only.is_empty() || self.only.contains(&row.state)
+    }
+
+    /// What is left out has no state: it fails where no states are named.
+    fn exit(&self, rows: &[InventoryRow], left_out: usize) -> Exit {
+        let fails = match self.fail_on.as_slice() {
+            [] => left_out > 0 || rows.iter().any(|row| !row.state.is_whole()),
+            some => rows.iter().any(|row| some.contains(&row.state)),
         };
-        match rows.iter().any(|row| is_bad(row.state)) {
+        match fails {
             true => Exit::Incomplete,
             false => Exit::Done,
         }
@@ -149,15 +168,9 @@ impl Args {
         exit: Exit,
         screen: &Screen,
     ) -> CliResult<()> {
-        screen.json(&totals.event(exit as u8));
         let (line, summary) = (totals.line(&rows), totals.readable(&rows));
-        if !self.only.is_empty() {
-            rows.retain(|row| self.only.contains(&row.state));
-        }
+        rows.retain(|row| self.is_meant(row));
         self.sort.sort(&mut rows);
-        if let Some(path) = &self.write {
-            output::write_list(path, &rows)?;
-        }
         let shown: &[InventoryRow] = if self.summary { &[] } else { &rows };
         match (self.format, self.summary) {
             (Format::Table, true) => screen.print(summary),
@@ -172,9 +185,11 @@ impl Args {
             }
         }
         if let Some(path) = &self.write {
+            output::write_list(path, &rows)?;
             let repos = counted(rows.len() as u64, "repo");
             screen.note(format!("{repos} written to {}", path.display()));
         }
+        screen.json(&totals.event(exit as u8));
         Ok(())
     }
 }

@@ -25,6 +25,6 @@ pub async fn run(globals: Vec<OsString>, stop: &Stop) -> CliResult<Exit> {
             "this program's file is not known: {error}; start it by its path"
         ))
     })?;
-    stop.unless(serve(Program { file, globals })).await?;
+    stop.unless(serve(Program::new(file, globals))).await?;
     Ok(Exit::Done)
 }
