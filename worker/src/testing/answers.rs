@@ -4,9 +4,8 @@ use hf2ms_hub::{Account, Gate, RepoInfo, Visibility};
 
 pub(super) fn account() -> Account {
     Account {
-        name: "alice".to_owned(),
-        organisations: Vec::new(),
         can_write: Some(true),
+        ..Account::named("alice")
     }
 }
 
