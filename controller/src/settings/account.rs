@@ -75,7 +75,7 @@ pub fn described(hub: Hub, account: &Account) -> String {
     let may = match (account.can_write, &account.scopes) {
         (Some(true), _) => "may read and write",
         (Some(false), _) => "may read",
-        (None, Some(_)) => "a fine-grained token, which may what its permissions say",
+        (None, Some(_)) => "a fine-grained token, which may do what its permissions say",
         (None, None) => "may read; whether it may write shows when a repo is created",
     };
     let names = account.organisations.iter();

@@ -126,9 +126,10 @@ impl TokenRights {
         self
     }
 
-    /// Whether the hub publishes how much private storage the account has.
-    pub fn has_storage_limit(&self) -> bool {
-        self.private_storage.is_some()
+    /// Whether the account's private storage has a limit, and its own repos tell what is used.
+    pub fn counts_storage(&self) -> bool {
+        let own = self.owners.first();
+        self.private_storage.is_some() && own.and_then(|own| own.reads_private) == Some(true)
     }
 
     /// The same in lines for a person; none about what needs no word.
@@ -149,10 +150,29 @@ impl TokenRights {
             lines.push(format!("writes to {}", writes.join(", ")));
         }
         lines.extend(self.repos.iter().map(RepoRights::line));
-        lines.extend(self.owners.iter().filter_map(OwnerRights::why_not_written));
+        lines.extend(self.unwritten());
         lines.extend(self.unread());
         lines.extend(self.private_storage.map(StorageLeft::line));
         lines
+    }
+
+    /// Whom the token can't write to, those together for whom the reason is the same.
+    fn unwritten(&self) -> Vec<String> {
+        let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+        for owner in &self.owners {
+            let Some((why, remedy)) = owner.refusal.as_ref().zip(owner.remedy.as_ref()) else {
+                continue;
+            };
+            let reason = format!("{why}; {remedy}");
+            match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, owners)) => owners.push(owner.named()),
+                None => reasons.push((reason, vec![owner.named()])),
+            }
+        }
+        let line = |(reason, owners): (String, Vec<String>)| {
+            format!("can't write to {}: {reason}", owners.join(", "))
+        };
+        reasons.into_iter().map(line).collect()
     }
 
     /// What a token with single permissions can't read.
@@ -255,11 +275,6 @@ impl OwnerRights {
             None => self.owner.clone(),
         }
     }
-
-    fn why_not_written(&self) -> Option<String> {
-        let (why, remedy) = (self.refusal.as_ref()?, self.remedy.as_ref()?);
-        Some(format!("can't write to {}: {why}; {remedy}", self.named()))
-    }
 }
 
 impl RepoRights {
@@ -286,15 +301,13 @@ impl StorageLeft {
     }
 
     fn line(self) -> String {
-        let of = format!("{} of the plan {}", size(self.limit), self.plan);
+        let (limit, plan) = (size(self.limit), self.plan);
         match self.used {
-            None => format!("private storage: {of}; what is used was not told"),
+            None => format!("private storage: {limit} (plan {plan}); what is used was not told"),
             Some(used) => {
                 let left = size(self.limit.saturating_sub(used));
-                format!(
-                    "private storage: {} of {of} are used, {left} left",
-                    size(used)
-                )
+                let used = size(used);
+                format!("private storage: {used} of {limit} used (plan {plan}), {left} left")
             }
         }
     }
@@ -343,7 +356,7 @@ mod tests {
             .lines()
     }
 
-    const STORAGE: &str = "private storage: 12 GB of 100 GB of the plan free are used, 88 GB left";
+    const STORAGE: &str = "private storage: 12 GB of 100 GB used (plan free), 88 GB left";
 
     #[test]
     fn a_token_that_writes_says_where_and_which_role_stands_in_the_way() {
@@ -361,6 +374,18 @@ mod tests {
                 "can't write to lab (read): the role of alice there may only read; ask an admin to change it at https://h/organizations/lab/settings/members",
                 STORAGE,
             ]
+        );
+    }
+
+    #[test]
+    fn a_token_that_only_reads_says_so_once() {
+        let account = Account {
+            can_write: Some(false),
+            ..alice(&[("acme", OrganisationRole::Admin)])
+        };
+        assert_eq!(
+            lines(&account)[0],
+            "can't write to alice, acme (admin): it may only read; get one that may write at https://h/settings/tokens"
         );
     }
 
@@ -404,15 +429,19 @@ mod tests {
             ]
         );
         let rights = TokenRights::of(hugging_face(), "https://h", &account);
-        let json = serde_json::to_value(rights).unwrap();
+        let json = serde_json::to_value(&rights).unwrap();
         assert_eq!(json["level"], "fine-grained");
         assert_eq!(
             json["owners"][1]["missing"],
             serde_json::json!(["repo.write"])
         );
         assert_eq!(json["owners"][0]["writes"], true);
+        assert!(rights.counts_storage());
         // What the hub's answer does not name is neither promised nor denied.
-        account.scopes.as_mut().unwrap().is_partial = true;
+        let scopes = account.scopes.as_mut().unwrap();
+        (scopes.is_partial, scopes.grants[0].can_read) = (true, false);
+        let rights = TokenRights::of(hugging_face(), "https://h", &account);
+        assert!(!rights.counts_storage(), "private repos are not seen");
         assert!(
             lines(&account)
                 .iter()
@@ -436,6 +465,6 @@ mod tests {
             (&json["level"], &json["owners"][0]["writes"]),
             (&"untold".into(), &serde_json::Value::Null)
         );
-        assert!(!rights.has_storage_limit());
+        assert!(!rights.counts_storage());
     }
 }

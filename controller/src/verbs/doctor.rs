@@ -168,7 +168,7 @@ async fn account(hub: Hub, access: &Access, settings: &Settings) -> CheckEvent {
     match settings::account::account(&at, access, settings).await {
         Ok(account) => {
             let rights = TokenRights::of(hub, &access.endpoint, &account);
-            let used = match rights.has_storage_limit() {
+            let used = match rights.counts_storage() {
                 true => private_storage_used(hub, &account.name, access, settings).await,
                 false => None,
             };

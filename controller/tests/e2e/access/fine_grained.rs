@@ -27,7 +27,7 @@ fn the_doctor_and_a_refused_copy_name_the_missing_permission_and_its_page() {
         "writes to alice\n".to_owned(),
         format!("can't write to acme (admin): {lacks}"),
         format!("it lacks access to public gated repositories; add that at {page}"),
-        "private storage: 3 MB of 100 GB of the plan free are used, 100.00 GB left".to_owned(),
+        "private storage: 3 MB of 100 GB used (plan free), 100.00 GB left".to_owned(),
         "not told: what the token may do".to_owned(),
     ] {
         assert!(said.contains(&line), "{line}: {said}");
