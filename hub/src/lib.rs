@@ -10,6 +10,7 @@
 //! 5. [`stream`] is a blob's way from source to destination, with the digest check. [`http`] is the one client, with the retries.
 //! 6. [`git`] is any Git server, [`gitlab`] GitLab's API. Then one folder for each hub: [`huggingface`], [`modelscope`].
 
+mod account;
 pub mod blobs;
 pub mod clock;
 pub mod commit;
@@ -37,6 +38,10 @@ pub mod token;
 #[cfg(feature = "toy-hub")]
 pub mod toy;
 pub mod transport;
+pub use account::{
+    Account, Organisation, OrganisationRole, PermissionGrant, PermissionTarget, TokenScopes,
+    WriteRefusal,
+};
 pub use blobs::{BlobSource, BlobStore, CopiedBlobs, Missing, ServerSideCopy, SeveralTransports};
 pub use commit::{Action, Commit, CommitLimits, Content, Placement};
 pub use digest::{Digest, GitSha1, Sha256};
@@ -56,7 +61,7 @@ pub use profile::Profile;
 pub use redact::Redactor;
 pub use refs::{Ref, RefKind, Refs};
 pub use repo::{Gate, GateMode, RepoAt, RepoId, RepoInfo, RepoKind, Revision, Side, Visibility};
-pub use repos::{Account, Cards, Committer, Destination, Gates, RefStore, Repo, Source, Spaces};
+pub use repos::{Cards, Committer, Destination, Gates, RefStore, Repo, Source, Spaces};
 /// An address, as the HTTP client reads it.
 pub use reqwest::Url;
 pub use space::{Sdk, SpaceVariables};

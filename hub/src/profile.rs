@@ -32,6 +32,10 @@ pub struct Profile {
     pub variables: Variables,
     /// The path of the web page that gives tokens, below the endpoint.
     pub token_page: Option<&'static str>,
+    /// The path of the web page on which an organisation's members get their roles, below the endpoint, with `{}` for its name.
+    pub members_page: Option<&'static str>,
+    /// The names of the permissions that a token may be given by itself; `None` where tokens have levels at most.
+    pub permissions: Option<PermissionNames>,
     /// Where the hub's own client keeps the token of its login; `None` where no other program can use that.
     pub client_login: Option<ClientLogin>,
     /// The user name that Git sends beside the hub's token.
@@ -48,6 +52,17 @@ pub struct Profile {
     pub private_storage: &'static [(&'static str, u64)],
     /// What the hub does that others don't.
     pub abilities: Abilities,
+}
+
+/// What a hub calls the permissions of a token that a copy needs.
+#[derive(Debug, Clone, Copy)]
+pub struct PermissionNames {
+    /// To read private repos.
+    pub read: &'static str,
+    /// To make and to write repos.
+    pub write: &'static str,
+    /// To read gated repos that the account was let into, as the page of the token says it.
+    pub gated: &'static str,
 }
 
 /// The folder of each kind of repo, without slashes; empty where repos of the kind stand below the endpoint itself.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::account::Account;
 use crate::blobs::{BlobSource, BlobStore};
 use crate::commit::{Commit, CommitLimits, Placement};
 use crate::error::Result;
@@ -182,14 +183,3 @@ impl<T: Repo + BlobStore + BlobSource + Committer> Destination for T {}
 pub trait HubRepo: Source + Destination {}
 
 impl<T: Source + Destination> HubRepo for T {}
-
-/// The account that a token belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// The login name.
-    pub name: String,
-    /// The organisations that the account is known to be in; empty where the hub does not tell.
-    pub organisations: Vec<String>,
-    /// Whether the token may write, where the hub tells.
-    pub can_write: Option<bool>,
-}

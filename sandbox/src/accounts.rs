@@ -27,26 +27,68 @@ pub struct Account {
     pub write: bool,
     /// Organisations the user administers.
     pub orgs: &'static [&'static str],
+    /// The permissions of a fine-grained token; `None` for one that may what its user may.
+    pub scopes: Option<&'static Scopes>,
 }
 
-static HUGGING_FACE: [Account; 3] = [
+/// The permissions of a fine-grained token.
+#[derive(Debug)]
+pub struct Scopes {
+    /// Whether it reads gated repos that the user was let into.
+    pub reads_gated: bool,
+    /// `user` or `org`, its name, and the permissions there.
+    pub of: &'static [(&'static str, &'static str, &'static [&'static str])],
+}
+
+impl Scopes {
+    fn has(&self, namespace: &str, permission: &str) -> bool {
+        self.of
+            .iter()
+            .any(|(_, name, has)| *name == namespace && has.contains(&permission))
+    }
+}
+
+/// All of alice's own repos, and nothing but reading at acme.
+static FINE_GRAINED: Scopes = Scopes {
+    reads_gated: false,
+    of: &[
+        (
+            "user",
+            "alice",
+            &["repo.content.read", "repo.access.read", "repo.write"],
+        ),
+        ("org", "acme", &["repo.content.read", "discussion.write"]),
+    ],
+};
+
+static HUGGING_FACE: [Account; 4] = [
     Account {
         token: "hf_sandboxAliceWrite",
         user: "alice",
         write: true,
         orgs: &["acme"],
+        scopes: None,
     },
     Account {
         token: "hf_sandboxAliceRead",
         user: "alice",
         write: false,
         orgs: &["acme"],
+        scopes: None,
     },
     Account {
         token: "hf_sandboxBobWrite",
         user: "bob",
         write: true,
         orgs: &[],
+        scopes: None,
+    },
+    Account {
+        token: "hf_sandboxAliceFine",
+        user: "alice",
+        write: true,
+        orgs: &["acme"],
+        scopes: Some(&FINE_GRAINED),
     },
 ];
 static MODEL_SCOPE: [Account; 2] = [
@@ -55,12 +97,14 @@ static MODEL_SCOPE: [Account; 2] = [
         user: "alice",
         write: true,
         orgs: &["acme"],
+        scopes: None,
     },
     Account {
         token: "ms-sandbox-bob-write",
         user: "bob",
         write: true,
         orgs: &[],
+        scopes: None,
     },
 ];
 
@@ -83,7 +127,17 @@ impl Account {
 
     /// Whether the token may change things in the namespace.
     pub fn may_write(&self, namespace: &str) -> bool {
-        self.write && self.owns(namespace)
+        self.write && self.owns(namespace) && self.has(namespace, "repo.write")
+    }
+
+    /// Whether the token reads what is private in the namespace.
+    pub fn may_read(&self, namespace: &str) -> bool {
+        self.owns(namespace) && self.has(namespace, "repo.content.read")
+    }
+
+    fn has(&self, namespace: &str, permission: &str) -> bool {
+        self.scopes
+            .is_none_or(|scopes| scopes.has(namespace, permission))
     }
 }
 
@@ -136,11 +190,12 @@ fn accounts_of(site: Site) -> &'static [Account] {
     }
 }
 
-/// All accounts, for the line that says the sandbox is ready.
+/// All accounts whose tokens may do what their users may, for the line that says the sandbox is ready.
 pub fn listed() -> Value {
     let list = |site| -> Vec<Value> {
         accounts_of(site)
             .iter()
+            .filter(|a| a.scopes.is_none())
             .map(|a| json!({"token": a.token, "user": a.user, "write": a.write, "orgs": a.orgs}))
             .collect()
     };

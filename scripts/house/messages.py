@@ -11,7 +11,7 @@ CALL = re.compile(r"\bCliError::(?:usage|refused|new)\s*(?=\()")
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
 
 # A message says what to do by a verb, after what happened; or it says which form is expected.
-VERBS = """ask build change check chmod choose copy correct delete escape forward get give join leave look make move name pull raise read
+VERBS = """add ask build change check chmod choose copy correct delete escape forward get give join leave look make move name pull raise read
 remove rename run see set start stop support use wait write""".split()
 ADVICE = re.compile(rf"(?:[:;,(]|\bor|\band|\bthen)\s+(?:{'|'.join(VERBS)})\b|\bexpected |\bhf2ms \w+", re.S)
 
@@ -29,6 +29,7 @@ WITHOUT_ADVICE = (
     ("controller/src/copy/decide.rs", "read_plan", "each caller says what to do"),
     ("controller/src/copy/deletions.rs", "confirm", "the user has said no, or the reason says which option to give"),
     ("controller/src/copy/inspect/app.rs", "look_at_app", "the SDK says which are known"),
+    ("controller/src/copy/inspect/destination.rs", "may_write", "a unit test walks the remedies of all refusals"),
     ("controller/src/copy/permission.rs", "check_folders", "the plan's error says how to copy it"),
     ("controller/src/copy/plan.rs", "not_skipped", "the reason says which option to give"),
     ("controller/src/engine/job.rs", "into_error", "the reason ends with the remedy of its kind"),

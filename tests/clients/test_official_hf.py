@@ -8,6 +8,7 @@ from huggingface_hub.errors import (
     DisabledRepoError,
     GatedRepoError,
     HfHubHTTPError,
+    LocalEntryNotFoundError,
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -225,6 +226,27 @@ def test_whose_token_it_is_has_a_limit_of_its_own(sandbox):
     with pytest.raises(HfHubHTTPError, match="rate limit for the .whoami-v2"):
         api.whoami()
     api.create_repo("bob/limited")
+
+
+def test_a_fine_grained_token_may_what_its_permissions_say(sandbox):
+    api = HfApi(sandbox.hf, sandbox.hf_fine_grained)
+    token = api.whoami()["auth"]["accessToken"]
+    permissions = {one["entity"]["name"]: one["permissions"] for one in token["fineGrained"]["scoped"]}
+    assert token["role"] == "fineGrained" and "repo.write" in permissions["alice"] and "repo.write" not in permissions["acme"]
+    api.create_repo("alice/fine", private=True)
+    api.upload_file(path_or_fileobj=b"x" * 2_000_000, path_in_repo="a.safetensors", repo_id="alice/fine")
+    assert api.file_exists("alice/fine", "a.safetensors")
+    with pytest.raises(HfHubHTTPError, match='rights to create a model under the namespace "acme"'):
+        api.create_repo("acme/fine")
+    sandbox.seed("hf", "model", "acme/read", {"path": "a.txt", "text": "x"}, private=True)
+    assert api.model_info("acme/read").private
+    with pytest.raises(HfHubHTTPError, match="create_pr=1"):
+        api.upload_file(path_or_fileobj=b"y", path_in_repo="a.txt", repo_id="acme/read")
+    sandbox.seed("hf", "model", "bob/gated-fine", {"path": "a.txt", "text": "x"})
+    sandbox.post("/repo", hub="hf", kind="model", id="bob/gated-fine", gated=True, granted=["alice"])
+    with pytest.raises(LocalEntryNotFoundError) as refused:
+        api.hf_hub_download("bob/gated-fine", "a.txt")
+    assert "enable access to public gated repositories" in str(refused.value.__cause__)
 
 
 def test_commits_have_a_quota_that_the_headers_do_not_tell(api, sandbox):

@@ -18,6 +18,7 @@ class Sandbox:
         self.__dict__.update(ready)
         accounts = {hub: {(a["user"], a["write"]): a["token"] for a in of} for hub, of in ready["accounts"].items()}
         self.hf_alice, self.hf_reader, self.hf_bob = (accounts["hf"][key] for key in (("alice", True), ("alice", False), ("bob", True)))
+        self.hf_fine_grained = "hf_sandboxAliceFine"
         self.ms_alice, self.ms_bob = accounts["ms"][("alice", True)], accounts["ms"][("bob", True)]
         if settings:
             self.post("/settings", **settings)

@@ -14,8 +14,8 @@ use hf2ms_worker::repo_ref::{DestinationRef, HubSites, RepoRef, direction};
 
 use crate::args::route::hub;
 use crate::batch::list;
-use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
+use crate::settings::{Settings, account};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::nouns::few;
 
@@ -225,16 +225,8 @@ type Listed = Result<OwnerRepos, Error>;
 
 /// A repo of an owner, of which the name does not matter.
 fn any_of(hub: Hub, kind: RepoKind, owner: &str, endpoint: &str) -> CliResult<RepoAt> {
-    let id: RepoId = format!("{owner}/any")
-        .parse()
-        .map_err(|bad| CliError::usage(format!("{bad}; give the name of an account")))?;
-    Ok(RepoAt {
-        hub,
-        endpoint: endpoint.to_owned(),
-        kind,
-        id,
-        revision: Revision::main_of(hub),
-    })
+    account::any_of(hub, kind, owner, endpoint)
+        .map_err(|bad| CliError::usage(format!("{bad}; give the name of an account")))
 }
 
 /// What the owner of `at` has of its kind. A site that lists no apps, or knows no such owner of copies, ends nothing.

@@ -84,7 +84,7 @@ impl ServerHandler for Tools {
             Ok(call) => self.run(call, &context).await,
             Err(why) => Err(why),
         };
-        Ok(result.unwrap_or_else(|why| refused(why)).into())
+        Ok(result.unwrap_or_else(refused).into())
     }
 }
 

@@ -1,16 +1,34 @@
 //! Whose a token is: what its hub says of it.
 
-use hf2ms_hub::{Account, Error, Hub, RepoAt, RepoKind, Revision, Side, open_source};
+use std::str::FromStr;
+
+use hf2ms_hub::{
+    Account, Error, Hub, RepoAt, RepoId, RepoKind, Revision, Side, Visibility, list_repos,
+    open_source,
+};
 
 use super::{Access, Settings};
 
 /// Any repo of a hub: accounts are asked for through one, and which does not matter.
 pub fn any_repo(hub: Hub, access: &Access) -> Option<RepoAt> {
-    Some(RepoAt {
+    any_of(hub, RepoKind::Model, "hf2ms", &access.endpoint).ok()
+}
+
+/// A repo of an owner, of which the name does not matter.
+///
+/// # Errors
+/// The owner's name is none.
+pub fn any_of(
+    hub: Hub,
+    kind: RepoKind,
+    owner: &str,
+    endpoint: &str,
+) -> Result<RepoAt, <RepoId as FromStr>::Err> {
+    Ok(RepoAt {
         hub,
-        endpoint: access.endpoint.clone(),
-        kind: RepoKind::Model,
-        id: "hf2ms/hf2ms".parse().ok()?,
+        endpoint: endpoint.to_owned(),
+        kind,
+        id: format!("{owner}/hf2ms").parse()?,
         revision: Revision::main_of(hub),
     })
 }
@@ -20,23 +38,53 @@ pub fn any_repo(hub: Hub, access: &Access) -> Option<RepoAt> {
 /// # Errors
 /// The hub's: it refuses the token, or can't be reached.
 pub async fn account(at: &RepoAt, access: &Access, settings: &Settings) -> Result<Account, Error> {
-    let side = Side {
+    open_source(&side(at, access), settings.http())?
+        .account()
+        .await
+}
+
+/// The bytes by which the hub counts an owner's private repos against its storage; `None` where a listing fails or does not tell.
+pub async fn private_storage_used(
+    hub: Hub,
+    owner: &str,
+    access: &Access,
+    settings: &Settings,
+) -> Option<u64> {
+    let listings = RepoKind::ALL.map(|kind| async move {
+        let at = any_of(hub, kind, owner, &access.endpoint).ok()?;
+        let listed = list_repos(&side(&at, access), settings.http()).await.ok()?;
+        let private = listed.repos.into_iter();
+        private
+            .filter(|owned| owned.visibility != Some(Visibility::Public))
+            .map(|owned| owned.used_storage)
+            .sum::<Option<u64>>()
+    });
+    let listed = futures_util::future::join_all(listings).await;
+    listed.into_iter().sum()
+}
+
+fn side(at: &RepoAt, access: &Access) -> Side {
+    Side {
         at: at.clone(),
         token: access.token.clone(),
-    };
-    open_source(&side, settings.http())?.account().await
+    }
 }
 
 /// An account and its rights in words: `alice on Hugging Face, in acme; may read`.
 pub fn described(hub: Hub, account: &Account) -> String {
-    let may = match account.can_write {
-        Some(true) => "may read and write",
-        Some(false) => "may read",
-        None => "may read; whether it may write shows when a repo is created",
+    let may = match (account.can_write, &account.scopes) {
+        (Some(true), _) => "may read and write",
+        (Some(false), _) => "may read",
+        (None, Some(_)) => "a fine-grained token, which may do what its permissions say",
+        (None, None) => "may read; whether it may write shows when a repo is created",
     };
-    let also = match account.organisations.as_slice() {
+    let names = account.organisations.iter();
+    let names: Vec<&str> = names
+        .map(|organisation| organisation.name.as_str())
+        .collect();
+    let also = match names.as_slice() {
         [] => String::new(),
-        organisations => format!(", in {}", organisations.join(", ")),
+        names => format!(", in {}", names.join(", ")),
     };
     format!("{} on {hub}{also}; {may}", account.name)
 }

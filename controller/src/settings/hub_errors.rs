@@ -1,23 +1,12 @@
-//! A hub's error as a line for the user: what happened, what to do, and which variable or page helps.
+//! A hub's error as a line for the user: what happened, then what to do, which is a row of [`super::remedies`].
 
 use hf2ms_hub::{Error, Hub, Kind, RepoAt};
 use hf2ms_worker::protocol::Exit;
 
-use crate::settings::remedies::remedy;
+pub use crate::settings::remedies::{AccessMode, WAIT_LONGER};
+use crate::settings::remedies::{ErrorContext, remedy_at};
 use crate::settings::{Access, Settings, named};
 use crate::ui::errors::CliError;
-
-/// The access to a repo for which its hub returned an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccessMode {
-    /// Reading the source.
-    Read,
-    /// Reading or writing the destination.
-    Write,
-}
-
-/// How the user makes a run wait longer for a hub that limits requests.
-pub const WAIT_LONGER: &str = "set HF2MS_LONGEST_WAIT=4000 (seconds) to have an hour waited for";
 
 /// The page where a hub gives tokens.
 pub fn token_page(hub: Hub, endpoint: &str) -> String {
@@ -62,108 +51,90 @@ pub fn explain(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) ->
 }
 
 fn line(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> String {
-    refusal(error, at, access, mode).unwrap_or_else(|| failure(error, at, access))
+    let (has_token, kind) = (access.token.is_some(), error.kind());
+    if kind == Kind::Unauthorized && !has_token {
+        return token_missing(at.hub, access).to_string();
+    }
+    let token = named(access.token_name);
+    let context = ErrorContext {
+        at,
+        mode,
+        token: &token,
+        has_token,
+        token_page: &token_page(at.hub, &at.endpoint),
+        endpoint_name: access.endpoint_name,
+    };
+    let todo = remedy_at(kind, &context);
+    match refusal(error, &context).or_else(|| failure(error, at)) {
+        Some(happened) if says_hubs_words(kind, &context) => {
+            format!("{happened}: {todo} ({})", hubs_words(error))
+        }
+        Some(happened) => format!("{happened}: {todo}"),
+        None => format!("{}: {error}; {todo}", at.hub),
+    }
 }
 
-/// The line for a hub that refuses the account, or does not show the repo to it.
-fn refusal(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> Option<String> {
-    let (hub, id, kind, token, has_token) = (
-        at.hub,
-        &at.id,
-        at.kind,
-        &named(access.token_name),
-        access.token.is_some(),
-    );
-    Some(match error.kind() {
-        Kind::Unauthorized if !has_token => token_missing(hub, access).to_string(),
-        Kind::Unauthorized => {
-            format!(
-                "{hub} refuses {token}: it is wrong, expired or revoked; get a new one at {}",
-                token_page(hub, &at.endpoint)
-            )
+/// Whether the hub's own words help beside ours.
+fn says_hubs_words(kind: Kind, context: &ErrorContext<'_>) -> bool {
+    match kind {
+        Kind::Unauthorized | Kind::NotFound => false,
+        Kind::Gated => context.has_token || context.mode == AccessMode::Write,
+        _ => true,
+    }
+}
+
+fn hubs_words(error: &Error) -> String {
+    match error.kind() {
+        Kind::Disabled => error.message().to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// What happened, where a hub refuses the account or does not show the repo to it.
+fn refusal(error: &Error, context: &ErrorContext<'_>) -> Option<String> {
+    let ErrorContext {
+        at,
+        mode,
+        token,
+        has_token,
+        ..
+    } = context;
+    let (hub, id, kind) = (at.hub, &at.id, at.kind);
+    Some(match (error.kind(), mode) {
+        (Kind::Unauthorized, _) => {
+            format!("{hub} refuses {token}")
         }
-        Kind::NotFound if has_token => {
-            format!(
-                "{kind} {id} was not found on {hub}: check the id, and that the account of {token} may see it"
-            )
+        (Kind::NotFound, _) => format!("{kind} {id} was not found on {hub}"),
+        (Kind::Gated, AccessMode::Write) => {
+            format!("{id} on {hub} is another's, private or gated")
         }
-        Kind::NotFound => format!(
-            "{kind} {id} was not found on {hub}: check the id, or set {token} if it is private"
-        ),
-        Kind::Gated if mode == AccessMode::Write => {
-            format!(
-                "{id} on {hub} is another's, private or gated: use --dest with an owner of yours ({error})"
-            )
+        (Kind::Gated, AccessMode::Read) => format!("{kind} {id} is gated or private"),
+        (Kind::Disabled, _) => {
+            format!("{hub} has disabled {kind} {id}")
         }
-        Kind::Gated if !has_token => {
-            format!(
-                "{kind} {id} is gated or private: set {token} of an account that may read it, or ask for access at {}",
-                at.web_url()
-            )
+        (Kind::Denied, AccessMode::Write) => format!("{token} may not write to {id} on {hub}"),
+        (Kind::Denied, AccessMode::Read) if !has_token => {
+            format!("{hub} does not give {kind} {id} to everyone")
         }
-        Kind::Gated => {
-            format!(
-                "{kind} {id} is gated or private: ask for access at {} with the account of {token} ({error})",
-                at.web_url()
-            )
-        }
-        Kind::Disabled => format!(
-            "{hub} has disabled {kind} {id}: nothing of it can be read, and only its support can help ({})",
-            error.message()
-        ),
-        Kind::Denied if mode == AccessMode::Write => {
-            format!(
-                "{token} may not write to {id} on {hub}: give it write permission, or use --dest with an owner of yours ({error})"
-            )
-        }
-        Kind::Denied if !has_token => format!(
-            "{hub} does not give {kind} {id} to everyone: set {token} of an account that may read it ({error})"
-        ),
-        Kind::Denied => format!(
-            "{token} may not read {kind} {id} on {hub}: use the token of an account that may ({error})"
-        ),
+        (Kind::Denied, AccessMode::Read) => format!("{token} may not read {kind} {id} on {hub}"),
         _ => return None,
     })
 }
 
-/// The line for a hub that fails, is full or locked, or limits requests.
-fn failure(error: &Error, at: &RepoAt, access: &Access) -> String {
+/// What happened, where a hub fails, is full or locked, or limits requests.
+fn failure(error: &Error, at: &RepoAt) -> Option<String> {
     let (hub, id) = (at.hub, &at.id);
-    match error.kind() {
-        Kind::Full => {
-            format!(
-                "{hub} takes no more for {id}: make room there or leave files out (--exclude), then run the same command again ({error})"
-            )
-        }
-        Kind::RateLimited => {
-            format!(
-                "{hub} asks to wait{}: run the same command again then, or {WAIT_LONGER} ({error})",
-                wait(error)
-            )
-        }
-        Kind::Unreachable => format!(
-            "{hub} can't be reached at {}: check the network and {} ({error})",
-            at.endpoint, access.endpoint_name
-        ),
-        Kind::Transient => format!("{hub} fails: run the same command again ({error})"),
-        Kind::Policy => {
-            format!(
-                "{hub} rejects what was to be written to {id}: leave it out with --exclude, or run the same command again ({error})"
-            )
-        }
-        Kind::BlobMissing => {
-            format!(
-                "{hub} lost content that it was sent for {id}: run the same command again, or give another --dest ({error})"
-            )
-        }
-        Kind::Conflict => format!(
-            "{id} on {hub} was changed by someone else meanwhile: run the same command again ({error})"
-        ),
-        Kind::Locked => format!(
-            "{hub} has locked its API for this account: read by --use-git, or free storage on its pages ({error})"
-        ),
-        kind => format!("{hub}: {error}; {}", remedy(kind)),
-    }
+    Some(match error.kind() {
+        Kind::Full => format!("{hub} takes no more for {id}"),
+        Kind::RateLimited => format!("{hub} asks to wait{}", wait(error)),
+        Kind::Unreachable => format!("{hub} can't be reached at {}", at.endpoint),
+        Kind::Transient => format!("{hub} fails"),
+        Kind::Policy => format!("{hub} rejects what was to be written to {id}"),
+        Kind::BlobMissing => format!("{hub} lost content that it was sent for {id}"),
+        Kind::Conflict => format!("{id} on {hub} was changed by someone else meanwhile"),
+        Kind::Locked => format!("{hub} has locked its API for this account"),
+        _ => return None,
+    })
 }
 
 fn wait(error: &Error) -> String {
@@ -265,6 +236,45 @@ mod tests {
         }
     }
 
+    /// The table for people, in docs/troubleshooting.md; `HF2MS_WRITE_REFERENCE=1` writes it anew.
+    #[test]
+    fn the_page_has_a_row_for_every_kind_and_side() {
+        const BEGIN: &str = "<!-- table of the code -->\n";
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/troubleshooting.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (head, rest) = page.split_once(BEGIN).unwrap();
+        let (_, tail) = rest.split_once(BEGIN).unwrap();
+        let written = format!("{head}{BEGIN}{}{BEGIN}{tail}", table());
+        if std::env::var_os("HF2MS_WRITE_REFERENCE").is_some() {
+            std::fs::write(&path, &written).unwrap();
+        }
+        assert!(
+            page == written || std::env::var_os("HF2MS_WRITE_REFERENCE").is_some(),
+            "docs/troubleshooting.md is stale; run HF2MS_WRITE_REFERENCE=1 cargo test --workspace --features hf2ms-sandbox/xet --lib -- hub_errors"
+        );
+    }
+
+    fn table() -> String {
+        let mut rows =
+            String::from("| kind | at the source | at the destination |\n|---|---|---|\n");
+        for kind in every_kind() {
+            let name = serde_json::to_value(kind).unwrap();
+            let [read, write] = [AccessMode::Read, AccessMode::Write].map(|mode| {
+                let (_, line) = said(kind, "huggingface", true, mode);
+                let line = line.replace("https://h", "https://huggingface.co");
+                let line = line.replace(": no;", ": what it said;");
+                line.trim_end_matches(" (no)").to_owned()
+            });
+            let write = match read == write {
+                true => "the same".to_owned(),
+                false => write,
+            };
+            rows += &format!("| `{}` | {read} | {write} |\n", name.as_str().unwrap());
+        }
+        rows
+    }
+
     #[test]
     fn every_refusal_says_what_to_do() {
         for (kind, hub, mode, words) in [
@@ -287,6 +297,18 @@ mod tests {
                 "ask for access at https://h/org/name",
             ),
             (Kind::Denied, "modelscope", AccessMode::Write, "use --dest"),
+            (
+                Kind::Denied,
+                "huggingface",
+                AccessMode::Write,
+                "give it write permission (repo.write for org) at https://h/settings/tokens",
+            ),
+            (
+                Kind::Denied,
+                "huggingface",
+                AccessMode::Read,
+                "give this one the permission at https://h/settings/tokens",
+            ),
             (
                 Kind::Gated,
                 "modelscope",

@@ -7,8 +7,10 @@ mod env_file;
 pub mod hub_errors;
 pub mod logins;
 mod owned_file;
+pub mod refused_write;
 pub mod remedies;
 mod sources;
+pub mod token_rights;
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};

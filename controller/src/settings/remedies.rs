@@ -1,6 +1,102 @@
-//! What a person does about each kind of error, and whether the same command may help.
+//! What a person does about each kind of error, and whether the same command may help: the one table of hints. A hint is one of the
+//! kind alone ([`remedy`]), or also of the side, the hub and the token ([`remedy_at`]).
 
-use hf2ms_hub::Kind;
+use hf2ms_hub::{Kind, RepoAt};
+
+/// The access to a repo for which its hub returned an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessMode {
+    /// Reading the source.
+    Read,
+    /// Reading or writing the destination.
+    Write,
+}
+
+/// The circumstances of a hub's error about a repo, by which the hint differs.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorContext<'a> {
+    /// The repo.
+    pub at: &'a RepoAt,
+    /// What was done with it.
+    pub mode: AccessMode,
+    /// The token's name for the user.
+    pub token: &'a str,
+    /// Whether there is a token.
+    pub has_token: bool,
+    /// The page where the hub gives and changes tokens.
+    pub token_page: &'a str,
+    /// The variable with the hub's address.
+    pub endpoint_name: &'a str,
+}
+
+/// How the user makes a run wait longer for a hub that limits requests.
+pub const WAIT_LONGER: &str = "set HF2MS_LONGEST_WAIT=4000 (seconds) to have an hour waited for";
+
+/// What to do about a hub's error about a repo, with the token, page or option that helps.
+pub fn remedy_at(kind: Kind, context: &ErrorContext<'_>) -> String {
+    let ErrorContext {
+        at,
+        mode,
+        token,
+        has_token,
+        token_page,
+        endpoint_name,
+    } = *context;
+    match (kind, mode) {
+        (Kind::Unauthorized, _) => {
+            format!("it is wrong, expired or revoked; get a new one at {token_page}")
+        }
+        (Kind::NotFound, _) if has_token => {
+            format!("check the id, and that the account of {token} may see it")
+        }
+        (Kind::NotFound, _) => format!("check the id, or set {token} if it is private"),
+        (Kind::Gated, AccessMode::Write) => "use --dest with an owner of yours".to_owned(),
+        (Kind::Gated, AccessMode::Read) if !has_token => format!(
+            "set {token} of an account that may read it, or ask for access at {}",
+            at.web_url()
+        ),
+        (Kind::Gated, AccessMode::Read) => format!(
+            "ask for access at {} with the account of {token}",
+            at.web_url()
+        ),
+        (Kind::Disabled, _) => {
+            "nothing of it can be read, and only its support can help".to_owned()
+        }
+        (Kind::Denied, AccessMode::Write) => format!(
+            "give it {} at {token_page}, or use --dest with an owner of yours",
+            write_permission(at)
+        ),
+        (Kind::Denied, AccessMode::Read) if !has_token => {
+            format!("set {token} of an account that may read it")
+        }
+        (Kind::Denied, AccessMode::Read) => format!(
+            "use the token of an account that may, or give this one the permission at {token_page}"
+        ),
+        (Kind::Full, _) => {
+            "make room there or leave files out (--exclude), then run the same command again"
+                .to_owned()
+        }
+        (Kind::RateLimited, _) => {
+            format!("run the same command again then, or {WAIT_LONGER}")
+        }
+        (Kind::Unreachable, _) => format!("check the network and {endpoint_name}"),
+        (Kind::Policy, _) => {
+            "leave it out with --exclude, or run the same command again".to_owned()
+        }
+        (Kind::BlobMissing, _) => "run the same command again, or give another --dest".to_owned(),
+        (Kind::Conflict, _) => "run the same command again".to_owned(),
+        (Kind::Locked, _) => "read by --use-git, or free storage on its pages".to_owned(),
+        (kind, _) => remedy(kind).to_owned(),
+    }
+}
+
+/// The permission to write, by the hub's name for it.
+fn write_permission(at: &RepoAt) -> String {
+    match at.hub.profile().permissions {
+        Some(names) => format!("write permission ({} for {})", names.write, at.id.owner()),
+        None => "write permission".to_owned(),
+    }
+}
 
 /// What to do about a file, or a run, that failed by an error of this kind.
 pub fn remedy(kind: Kind) -> &'static str {

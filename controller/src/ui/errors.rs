@@ -116,10 +116,11 @@ impl From<BadRepoRef> for CliError {
 /// Whether a line says what to do: tests of every table of messages ask it.
 #[cfg(test)]
 pub(crate) fn says_what_to_do(line: &str) -> bool {
-    const REMEDIES: [&str; 21] = [
+    const REMEDIES: [&str; 22] = [
         "run the same command again",
         "run it again",
         "set ",
+        "add ",
         "check ",
         "use ",
         "give ",

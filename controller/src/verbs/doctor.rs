@@ -15,9 +15,10 @@ use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::modal::{AppSize, Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::runs::Runs;
-use crate::settings::account::{any_repo, described};
+use crate::settings::account::{any_repo, described, private_storage_used};
 use crate::settings::config::{self, without_password};
 use crate::settings::hub_errors::{AccessMode, explain, token_missing};
+use crate::settings::token_rights::TokenRights;
 use crate::settings::{self, Access, Environment, Settings, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
@@ -25,7 +26,8 @@ use crate::ui::screen::Screen;
 
 /// Check each token, each hub and the worker, and say what to do
 ///
-/// Ends with 3 if something that a migration needs is wrong.
+/// As far as the hub tells, each token's lines say whose it is and where it may write. They name what it lacks for a copy, and the
+/// page that changes it. Ends with 3 if something that a migration needs is wrong.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where the workers are to run: the same is looked at from there
@@ -48,6 +50,9 @@ pub struct CheckEvent {
     verdict: CheckVerdict,
     /// What was found, and what to do.
     says: String,
+    /// What the token may do, where a token was checked and its hub took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<TokenRights>,
 }
 
 /// The verdict of a check.
@@ -89,7 +94,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let findings = stop.unless(looks).await?;
     for finding in &findings {
         screen.json(finding);
-        screen.print(finding.line());
+        screen.print(finding.text());
     }
     let bad = findings
         .iter()
@@ -108,7 +113,16 @@ impl CheckEvent {
             what: what.into(),
             verdict,
             says: says.into(),
+            token: None,
         }
+    }
+
+    /// The finding in lines for a person, the first of which says most.
+    fn text(&self) -> String {
+        let rights = self.token.iter().flat_map(TokenRights::lines);
+        let rights = rights.map(|line| format!("{:<20}{}", "", escape(&line)));
+        let lines: Vec<String> = std::iter::once(self.line()).chain(rights).collect();
+        lines.join("\n")
     }
 
     fn line(&self) -> String {
@@ -152,7 +166,17 @@ async fn account(hub: Hub, access: &Access, settings: &Settings) -> CheckEvent {
         return CheckEvent::new(name, CheckVerdict::Bad, "can't be checked");
     };
     match settings::account::account(&at, access, settings).await {
-        Ok(account) => token_finding(hub, name, &account),
+        Ok(account) => {
+            let rights = TokenRights::of(hub, &access.endpoint, &account);
+            let used = match rights.counts_storage() {
+                true => private_storage_used(hub, &account.name, access, settings).await,
+                false => None,
+            };
+            CheckEvent {
+                token: Some(rights.with_used(used)),
+                ..token_finding(hub, name, &account)
+            }
+        }
         Err(error) if error.kind() == Kind::RateLimited => CheckEvent::new(
             name,
             CheckVerdict::Optional,
@@ -412,14 +436,19 @@ fn reached(check: &EndpointCheck) -> CheckEvent {
 
 #[cfg(test)]
 mod tests {
+    use hf2ms_hub::Organisation;
+
     use super::*;
 
     #[test]
     fn a_token_that_may_only_read_is_bad_for_a_destination() {
         let account = Account {
-            name: "bob".into(),
-            organisations: vec!["acme".into()],
+            organisations: vec![Organisation {
+                name: "acme".into(),
+                role: None,
+            }],
             can_write: Some(false),
+            ..Account::named("bob")
         };
         let finding = token_finding(Hub::ModelScope, "MODELSCOPE_TOKEN", &account);
         assert_eq!(

@@ -26,6 +26,8 @@ pub(crate) const PROFILE: Profile = Profile {
         user: None,
     },
     token_page: None,
+    members_page: None,
+    permissions: None,
     client_login: None,
     git_user: "oauth2",
     git_suffix: "",

@@ -3,7 +3,7 @@
 use reqwest::header::AUTHORIZATION;
 
 use crate::http::Credentials;
-use crate::profile::{Abilities, ClientLogin, Folders, Profile, Variables};
+use crate::profile::{Abilities, ClientLogin, Folders, PermissionNames, Profile, Variables};
 use crate::token::Token;
 use crate::transport::BlobTransport;
 
@@ -39,6 +39,13 @@ pub(crate) const PROFILE: Profile = Profile {
         user: Some("HF_USERNAME"),
     },
     token_page: Some("/settings/tokens"),
+    // The path of an organisation's page, and the permissions' names in answers of `whoami-v2`, as other projects recorded them.
+    members_page: Some("/organizations/{}/settings/members"),
+    permissions: Some(PermissionNames {
+        read: "repo.content.read",
+        write: "repo.write",
+        gated: "access to public gated repositories",
+    }),
     client_login: Some(ClientLogin {
         path: "HF_TOKEN_PATH",
         home: "HF_HOME",

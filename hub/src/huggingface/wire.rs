@@ -5,17 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::{GateMode, RepoId, RepoKind};
 
-/// `GET /api/whoami-v2`.
+/// `GET /api/whoami-v2`. The client hands it on as it came; the keys below `orgs` and `accessToken` are those of answers that
+/// other projects recorded and of `_oauth.py`.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct WhoAmI {
     pub(super) name: String,
+    pub(super) is_pro: Option<bool>,
     pub(super) orgs: Option<Vec<Organisation>>,
     pub(super) auth: Option<Auth>,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Organisation {
     pub(super) name: String,
+    pub(super) role_in_org: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -26,8 +31,34 @@ pub(super) struct Auth {
 
 /// `role` is `read`, `write` or `fineGrained`.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct AccessToken {
     pub(super) role: Option<String>,
+    pub(super) fine_grained: Option<FineGrained>,
+}
+
+/// The permissions of a fine-grained token.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FineGrained {
+    pub(super) can_read_gated_repos: Option<bool>,
+    pub(super) global: Option<Vec<String>>,
+    pub(super) scoped: Option<Vec<Scoped>>,
+}
+
+/// Permissions such as `repo.write` on an entity.
+#[derive(Debug, Deserialize)]
+pub(super) struct Scoped {
+    pub(super) entity: Option<Entity>,
+    pub(super) permissions: Option<Vec<String>>,
+}
+
+/// `type` is `user`, `org`, `model`, `dataset`, `space`, or what holds no repo by its name.
+#[derive(Debug, Deserialize)]
+pub(super) struct Entity {
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) name: Option<String>,
 }
 
 /// `GET /api/T/{id}/revision/{rev}`.

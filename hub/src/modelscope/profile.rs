@@ -37,6 +37,8 @@ pub(crate) const PROFILE: Profile = Profile {
         user: None,
     },
     token_page: Some("/my/myaccesstoken"),
+    members_page: None,
+    permissions: None,
     client_login: None,
     git_user: "oauth2",
     git_suffix: ".git",

@@ -31,7 +31,7 @@ const EXISTS_WORDS: [&str; 7] = [
 ];
 
 impl ModelScopeRepo {
-    /// The token's account. The organisations and the token's scope are not told.
+    /// The token's account. Its organisations and the token's level are not told (modelscope-hub 0.5.1, `constants.py`, `TokenScope`).
     ///
     /// # Errors
     /// [`Kind::Unauthorized`] without a token (nothing is sent), or for one that is refused.
@@ -47,11 +47,7 @@ impl ModelScopeRepo {
             .iter()
             .find_map(|key| user.get(*key)?.as_str());
         match name.filter(|name| !name.is_empty()) {
-            Some(name) => Ok(Account {
-                name: name.to_owned(),
-                organisations: Vec::new(),
-                can_write: None,
-            }),
+            Some(name) => Ok(Account::named(name)),
             None => Err(Error::new(
                 Kind::Refused,
                 "the hub does not say whose token it is",

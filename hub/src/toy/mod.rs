@@ -121,9 +121,8 @@ impl Repo for ToyRepo {
         }
         let user: User = self.ask(Request::get(self.url("/api/account")?)).await?;
         Ok(Account {
-            name: user.name,
-            organisations: Vec::new(),
             can_write: Some(true),
+            ..Account::named(user.name)
         })
     }
 

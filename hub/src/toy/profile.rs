@@ -32,6 +32,8 @@ pub(crate) const PROFILE: Profile = Profile {
         user: None,
     },
     token_page: Some("/tokens"),
+    members_page: None,
+    permissions: None,
     client_login: None,
     git_user: "toy",
     git_suffix: "",

@@ -12,6 +12,12 @@ use crate::world::World;
 
 const PRIVATE_LIMIT: &str = "Private repository storage limit reached, please upgrade your plan to increase your private storage limit";
 const PATTERNS: &str = "Your storage patterns tripped our internal systems! Please contact us at website@huggingface.co so we can verify your account and unlock more storage for your use-case.";
+// What it says to tokens without the right, as users of its clients recorded it.
+const NO_COMMIT: &str =
+    "Forbidden: pass `create_pr=1` as a query parameter to create a Pull Request.";
+const NO_UPLOAD: &str = "You have read access but not the required permissions for this operation";
+const NO_RIGHT: &str = "Authorization error.";
+const NO_GATED: &str = "Please enable access to public gated repositories in your fine-grained token settings to view this repository.";
 
 /// Who is calling. Basic credentials, as git sends them, work like a token.
 pub fn caller(world: &World, call: &Call) -> Caller {
@@ -79,11 +85,11 @@ pub fn repo(world: &World, caller: Caller, (kind, id): (Kind, &str)) -> Result<A
         .hf
         .repo(kind, id)
         .ok_or_else(|| repo_not_found(world, caller))?;
-    let owns = caller
+    let reads = caller
         .account()
-        .is_some_and(|account| account.owns(repo.owner()));
+        .is_some_and(|account| account.may_read(repo.owner()));
     let state = repo.state();
-    if !state.is_public() && !owns {
+    if !state.is_public() && !reads {
         return Err(repo_not_found(world, caller));
     }
     if state.disabled {
@@ -110,8 +116,14 @@ pub fn through_gate(repo: &Repo, caller: Caller) -> Result<(), Refusal> {
         return Ok(());
     }
     let id = &repo.id;
+    let is_let_in =
+        |account: &Account| account.owns(repo.owner()) || state.granted.contains(account.user);
     match caller.account() {
-        Some(account) if account.owns(repo.owner()) || state.granted.contains(account.user) => {
+        Some(account) if is_let_in(account) => {
+            let no_gated = account.scopes.is_some_and(|scopes| !scopes.reads_gated);
+            if no_gated && !account.may_read(repo.owner()) {
+                return Err(refused(403, None, NO_GATED));
+            }
             Ok(())
         }
         Some(_) => {
@@ -129,29 +141,38 @@ pub fn through_gate(repo: &Repo, caller: Caller) -> Result<(), Refusal> {
     }
 }
 
-/// The account, if it may write in `namespace`.
-pub fn writer(caller: Caller, namespace: &str, what: &str) -> Result<&'static Account, Refusal> {
+/// The account, if it may write in `namespace`; else `words`.
+fn writer(caller: Caller, namespace: &str, words: &str) -> Result<&'static Account, Refusal> {
     let account = caller
         .account()
         .ok_or_else(|| refused(401, None, "Invalid username or password."))?;
     if account.may_write(namespace) {
         return Ok(account);
     }
-    let why = if account.owns(namespace) {
-        "your token has no write access"
-    } else {
-        "you are no member of it"
-    };
-    Err(refused(
-        403,
-        None,
-        &format!("You don't have the rights to {what} under the namespace \"{namespace}\": {why}"),
-    ))
+    Err(refused(403, None, words))
 }
 
-/// The account, if it may write to `repo`.
+/// The account, if it may create a repo of this kind in `namespace`.
+pub fn creator(caller: Caller, namespace: &str, kind: Kind) -> Result<&'static Account, Refusal> {
+    let kind = format!("{kind:?}").to_lowercase();
+    let words =
+        format!("You don't have the rights to create a {kind} under the namespace \"{namespace}\"");
+    writer(caller, namespace, &words)
+}
+
+/// The account, if it may commit to `repo`.
+pub fn committer(repo: &Repo, caller: Caller) -> Result<&'static Account, Refusal> {
+    writer(caller, repo.owner(), NO_COMMIT)
+}
+
+/// The account, if it may send blobs to `repo`.
+pub fn uploader(repo: &Repo, caller: Caller) -> Result<&'static Account, Refusal> {
+    writer(caller, repo.owner(), NO_UPLOAD)
+}
+
+/// The account, if it may change `repo` in any other way.
 pub fn repo_writer(repo: &Repo, caller: Caller) -> Result<&'static Account, Refusal> {
-    writer(caller, repo.owner(), "change a repo")
+    writer(caller, repo.owner(), NO_RIGHT)
 }
 
 /// The snapshot that `revision` names.

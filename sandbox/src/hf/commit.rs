@@ -71,7 +71,7 @@ pub async fn commit(
     repo: &Arc<Repo>,
     revision: &str,
 ) -> Answer {
-    access::repo_writer(repo, caller)?;
+    access::committer(repo, caller)?;
     let body = call
         .bytes()
         .await

@@ -61,7 +61,7 @@ pub async fn batch(world: &World, mut call: Call, caller: Caller, repo: &Arc<Rep
             .map(|object| download(world, &call, repo, object))
             .collect(),
         "upload" => {
-            access::repo_writer(repo, caller)?;
+            access::uploader(repo, caller)?;
             let multipart = asked
                 .transfers
                 .iter()

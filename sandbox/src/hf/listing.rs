@@ -236,7 +236,11 @@ pub fn repos(world: &World, call: &Call, caller: Caller, kind: Kind) -> Answer {
     );
     let skip = cursor(call)?;
     let size = call.number("limit").unwrap_or(1000).clamp(1, 1000);
-    let mine = |owner: &str| caller.account().is_some_and(|account| account.owns(owner));
+    let mine = |owner: &str| {
+        caller
+            .account()
+            .is_some_and(|account| account.may_read(owner))
+    };
     let wanted = |repo: &Repo| {
         repo.kind == kind
             && author.is_none_or(|author| repo.owner() == author)

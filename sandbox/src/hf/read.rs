@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::access;
-use crate::accounts::Caller;
+use crate::accounts::{Caller, Scopes};
 use crate::answer::{Answer, json as json_answer};
 use crate::call::Call;
 use crate::clock;
@@ -22,7 +22,15 @@ pub fn whoami(caller: Caller) -> Answer {
         return Err(access::refused(401, None, "Invalid username or password."));
     };
     let orgs: Vec<Value> = account.orgs.iter().map(|org| json!({"type": "org", "id": Oid::made_of(&[org]), "name": org, "fullname": org, "isEnterprise": false, "roleInOrg": "admin"})).collect();
-    let role = if account.write { "write" } else { "read" };
+    let role = match account.write {
+        _ if account.scopes.is_some() => "fineGrained",
+        true => "write",
+        false => "read",
+    };
+    let mut token = json!({"displayName": "sandbox", "role": role, "createdAt": clock::iso(SystemTime::UNIX_EPOCH)});
+    if let Some(scopes) = account.scopes {
+        token["fineGrained"] = fine_grained(scopes);
+    }
     Ok(json_answer(
         200,
         &json!({
@@ -33,9 +41,17 @@ pub fn whoami(caller: Caller) -> Answer {
             "email": format!("{}@example.com", account.user),
             "isPro": false,
             "orgs": orgs,
-            "auth": {"type": "access_token", "accessToken": {"displayName": "sandbox", "role": role, "createdAt": clock::iso(SystemTime::UNIX_EPOCH)}},
+            "auth": {"type": "access_token", "accessToken": token},
         }),
     ))
+}
+
+/// The permissions of a token, in the recorded shape.
+fn fine_grained(scopes: &Scopes) -> Value {
+    let scoped = scopes.of.iter().map(|(kind, name, permissions)| {
+        json!({"entity": {"_id": Oid::made_of(&[name]), "type": kind, "name": name}, "permissions": permissions})
+    });
+    json!({"canReadGatedRepos": scopes.reads_gated, "global": ["discussion.write"], "scoped": scoped.collect::<Vec<_>>()})
 }
 
 /// `GET /api/T/{id}/auth-check[/write]`.

@@ -52,7 +52,7 @@ pub async fn create(world: &World, mut call: Call, caller: Caller) -> Answer {
         .map_err(|error| access::bad_request(&error))?;
     let user = caller.account().map_or("", |account| account.user);
     let namespace = wanted.namespace(user);
-    access::writer(caller, namespace, &format!("create a {:?}", wanted.kind()))?;
+    access::creator(caller, namespace, wanted.kind())?;
     if wanted.kind() == Kind::Space && !wanted.sdk.as_deref().is_some_and(|sdk| SDKS.contains(&sdk))
     {
         return Err(access::bad_request(
@@ -162,7 +162,7 @@ struct Candidate {
 
 /// `POST /api/T/{id}/preupload/{rev}`.
 pub async fn preupload(mut call: Call, caller: Caller, repo: &Repo, revision: &str) -> Answer {
-    access::repo_writer(repo, caller)?;
+    access::committer(repo, caller)?;
     let commit = access::revision(repo, revision)?;
     let asked: Preupload = call
         .json()

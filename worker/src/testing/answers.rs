@@ -7,9 +7,8 @@ use super::FakeDestination;
 
 pub(super) fn account() -> Account {
     Account {
-        name: "alice".to_owned(),
-        organisations: Vec::new(),
         can_write: Some(true),
+        ..Account::named("alice")
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hf2ms_hub::{
-    Account, Destination, Listing, RepoAt, RepoInfo, Revision, open_destination, open_space,
+    Account, Destination, Listing, RepoAt, RepoInfo, Revision, WriteRefusal, open_destination,
+    open_space,
 };
 use hf2ms_worker::pipeline::creation::{
     self, Created, CreationError, Readers, create_or_adopt, no_gates,
@@ -12,7 +13,8 @@ use hf2ms_worker::protocol::Creation;
 
 use crate::args::filter::Filter;
 use crate::settings::Settings;
-use crate::settings::hub_errors::{AccessMode, hub_error, token_missing, token_page};
+use crate::settings::hub_errors::{AccessMode, hub_error, token_missing};
+use crate::settings::refused_write::RefusedWrite;
 use crate::ui::errors::{CliError, CliResult};
 
 /// The destination as it was found: absent, or with its branch and files.
@@ -269,7 +271,7 @@ impl DestinationRepo {
             && self
                 .account
                 .as_ref()
-                .is_some_and(|account| owns(account, self.at.id.owner()))
+                .is_some_and(|account| account.owns(self.at.id.owner()))
     }
 }
 
@@ -280,47 +282,92 @@ fn open(at: &RepoAt, settings: &Settings) -> CliResult<Arc<dyn Destination>> {
         .map_err(|error| hub_error(&error, at, settings, AccessMode::Write))
 }
 
-fn owns(account: &Account, owner: &str) -> bool {
-    account.name.eq_ignore_ascii_case(owner)
-        || account
-            .organisations
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(owner))
-}
-
 /// Refuses what is known to be impossible. A hub that tells no organisations decides when the repo is created.
 fn may_write(account: &Account, at: &RepoAt, token: &str) -> CliResult<()> {
+    let Some(refusal) = account.write_refusal(at) else {
+        return Ok(());
+    };
     let (name, hub) = (&account.name, at.hub);
-    if account.can_write == Some(false) {
-        let page = token_page(hub, &at.endpoint);
-        return Err(CliError::refused(format!(
-            "{token} of {name} may only read: get one that may write at {page}"
-        )));
-    }
-    if !account.organisations.is_empty() && !owns(account, at.id.owner()) {
-        let own = format!("{name}/{}", at.id.name());
-        return Err(CliError::refused(format!(
-            "{token} of {name} may not write to {} on {hub}: use --dest {own}",
+    let RefusedWrite { why, remedy } = RefusedWrite::of(refusal, at, account);
+    let own = RepoAt {
+        id: format!("{name}/{}", at.id.name())
+            .parse()
+            .unwrap_or_else(|_| at.id.clone()),
+        ..at.clone()
+    };
+    let elsewhere = match account.write_refusal(&own) {
+        None => format!("use --dest {}", own.id),
+        Some(_) => "give another --dest".to_owned(),
+    };
+    Err(CliError::refused(match refusal {
+        WriteRefusal::ReadOnlyToken => format!("{token} of {name} may only read: {remedy}"),
+        WriteRefusal::NotMember => format!(
+            "{token} of {name} may not write to {} on {hub}: {elsewhere}",
             at.id
-        )));
-    }
-    Ok(())
+        ),
+        WriteRefusal::ReadOnlyRole | WriteRefusal::NoPermission => format!(
+            "{token} of {name} may not write to {} on {hub}: {why}; {remedy}, or {elsewhere}",
+            at.id
+        ),
+    }))
 }
 
 #[cfg(test)]
 mod tests {
+    use hf2ms_hub::{
+        Organisation, OrganisationRole, PermissionGrant, PermissionTarget, TokenScopes,
+    };
+
     use super::*;
     use crate::runs::tests::at;
 
     fn account(name: &str, organisations: &[&str], can_write: Option<bool>) -> Account {
+        let organisation = |name: &&str| Organisation {
+            name: (*name).to_owned(),
+            role: Some(OrganisationRole::Admin),
+        };
         Account {
-            name: name.to_owned(),
-            organisations: organisations
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect(),
+            organisations: organisations.iter().map(organisation).collect(),
             can_write,
+            ..Account::named(name)
         }
+    }
+
+    #[test]
+    fn a_missing_permission_or_role_is_named_with_the_page_that_gives_it() {
+        let to = at("huggingface", "acme/x");
+        let own = PermissionGrant {
+            on: PermissionTarget::Owner("bob".into()),
+            can_read: true,
+            can_write: true,
+        };
+        let mut bob = Account {
+            scopes: Some(TokenScopes {
+                grants: vec![own],
+                ..TokenScopes::default()
+            }),
+            ..account("bob", &["acme"], None)
+        };
+        let line = |bob: &Account| may_write(bob, &to, "HF_TOKEN").unwrap_err().to_string();
+        let (endpoint, head) = (
+            &to.endpoint,
+            "HF_TOKEN of bob may not write to acme/x on Hugging Face",
+        );
+        assert_eq!(
+            line(&bob),
+            format!(
+                "{head}: it lacks repo.write for acme; add that at {endpoint}/settings/tokens, or use --dest bob/x"
+            )
+        );
+        assert!(may_write(&bob, &at("huggingface", "bob/x"), "HF_TOKEN").is_ok());
+        bob.organisations[0].role = Some(OrganisationRole::Read);
+        bob.scopes.as_mut().unwrap().grants.clear();
+        assert_eq!(
+            line(&bob),
+            format!(
+                "{head}: the role of bob there may only read; ask an admin to change it at {endpoint}/organizations/acme/settings/members, or give another --dest"
+            )
+        );
     }
 
     #[test]

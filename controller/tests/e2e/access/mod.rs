@@ -4,6 +4,7 @@
 mod addresses;
 mod endpoints;
 mod env_file;
+mod fine_grained;
 mod login;
 mod permissions;
 mod revoked;
