@@ -7,6 +7,8 @@ import subprocess
 import tomllib
 
 import pytest
+from huggingface_hub import HfApi
+from modelscope_hub import HubApi
 
 from programs import HF2MS, ROOT, environment
 from servers.sandbox import Sandbox
@@ -93,3 +95,10 @@ def test_each_command_line_works(owned, page):
     for line in command_lines(page):
         done = owned(line)
         assert done.returncode == 0, line + done.stdout + done.stderr
+
+
+def test_the_clients_have_the_calls_that_the_page_names():
+    rows = [line.split("|")[2:4] for line in (PLUGIN / "skills/migrate/references/hub-api.md").read_text().splitlines() if line.startswith("| ")]
+    named = {client: re.findall(r"`([a-z_]+)\(", " ".join(cells)) for client, cells in zip((HfApi, HubApi), zip(*rows))}
+    assert all(len(calls) >= 8 for calls in named.values()), named
+    assert [call for client, calls in named.items() for call in calls if not hasattr(client, call)] == []

@@ -247,6 +247,12 @@ fn owners_that_are_absent_and_options_that_contradict_are_refused() {
             "compared with itself",
         ),
         (&["alice", "--map", "absent.txt"], "absent.txt: "),
+        (&["datasets/alice"], "--repo-type"),
+        (&["alice", "--summary", "--format", "csv"], "has no rows"),
+        (
+            &["alice", "--write", "."],
+            "--write .: no file can be written there",
+        ),
     ] {
         world
             .run(&[&["inventory"], words].concat())
@@ -354,4 +360,54 @@ fn the_way_back_is_compared_by_the_same_rules_and_says_what_room_is_left() {
         );
     }
     assert!(!summary.stdout.contains("alice/one"));
+}
+
+#[test]
+fn what_has_no_row_fails_the_inventory_and_is_counted() {
+    let world = World::with_model();
+    world.migrate().done();
+    let equal = ["--fail-on", "none"];
+    assert_eq!(
+        world
+            .run(&[&["inventory", "alice"][..], &equal].concat())
+            .code,
+        0
+    );
+    let ran = world.run(&["inventory", "alice", "nobody", "--json"]);
+    assert_eq!(
+        (ran.code, &ran.event("inventory")["left_out"]),
+        (1, &json!(1))
+    );
+    let only = world.run(&["inventory", "alice", "--json", "--only", "none"]);
+    assert!(
+        only.events()
+            .iter()
+            .all(|event| event["event"] != "inventory_repo")
+    );
+}
+
+#[test]
+fn a_content_that_deep_could_not_read_is_not_equal() {
+    let world = World::with_model();
+    world.migrate().done();
+    std::fs::remove_dir_all(world.path("state")).unwrap();
+    world.strike(
+        "hf.resolve",
+        json!({"do": "status", "status": 403}),
+        json!({"count": 100}),
+    );
+    let ran = world.run(&["inventory", "alice", "--deep", "--json"]);
+    let row = ran.event("inventory_repo");
+    assert_eq!(
+        (ran.code, &row["state"]),
+        (1, &json!("unreadable")),
+        "{row}"
+    );
+    assert!(
+        row["reason"]
+            .as_str()
+            .unwrap()
+            .contains("could not be read"),
+        "{row}"
+    );
 }
