@@ -17,6 +17,9 @@ pub struct CopyRequest {
     revision: Revision,
     /// The files, as the command names them.
     filter: FilterKey,
+    /// Whether a plan from a file left files out by a filter that it does not tell.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    untold_filter: bool,
 }
 
 impl CopyRequest {
@@ -25,6 +28,15 @@ impl CopyRequest {
         Self {
             revision: revision.clone(),
             filter: filter.key().as_asked(),
+            untold_filter: false,
+        }
+    }
+
+    /// The same of a plan from a file that is about a part of the source: no command asks for it again.
+    pub fn of_untold_part(self) -> Self {
+        Self {
+            untold_filter: true,
+            ..self
         }
     }
 

@@ -114,7 +114,12 @@ impl CopyRun<'_> {
     /// The disk's.
     pub fn record_plan(&self) -> CliResult<()> {
         self.dir.write("plan.json", &self.plan)?;
-        CopyRequest::new(&self.plan.asked, self.destination.filter()).save(&self.dir)?;
+        let request = CopyRequest::new(&self.plan.asked, self.destination.filter());
+        let request = match self.is_of_untold_part() {
+            true => request.of_untold_part(),
+            false => request,
+        };
+        request.save(&self.dir)?;
         self.dir.note(&JournalEntry::Planned(self.plan.summary()))
     }
 
@@ -135,7 +140,8 @@ impl CopyRun<'_> {
             Ok(()) => self.verified_head(&result).await,
             Err(_) => None,
         };
-        if let Some(head) = head {
+        // What a plan from a file left out is not known: a part proves nothing of the whole.
+        if let Some(head) = head.filter(|_| !self.is_of_untold_part()) {
             self.sync_state(head).save(&self.dir)?;
         }
         if let Err(failure) = done {
@@ -152,6 +158,11 @@ impl CopyRun<'_> {
             seconds,
             self.screen,
         )
+    }
+
+    /// Whether the plan comes from a file and leaves files out by a filter that only its maker knew.
+    fn is_of_untold_part(&self) -> bool {
+        self.plan.part && self.destination.filter().is_none()
     }
 
     fn engine(&self) -> CliResult<&dyn Engine> {

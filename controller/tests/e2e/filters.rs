@@ -173,3 +173,21 @@ fn files_whose_time_nobody_knows_are_no_reason_to_delete_others() {
     ]);
     by_git.refused_with(3, "does not tell when files of alice/model were changed");
 }
+
+#[test]
+fn a_plan_of_a_part_proves_nothing_of_the_whole() {
+    let world = World::with_model();
+    let plan = [
+        "plan",
+        "alice/model",
+        "--include",
+        "a.safetensors",
+        "--out",
+        "plan.json",
+    ];
+    assert_eq!(world.run(&plan).code, 0);
+    let part = world.run(&["migrate", "--plan", "plan.json"]);
+    assert_eq!(part.code, 0, "{}{}", part.stdout, part.stderr);
+    world.migrate().done();
+    assert!(world.is_copied("model", "alice/model", "alice/model"));
+}
