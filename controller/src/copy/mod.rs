@@ -182,7 +182,8 @@ impl RepoCopy<'_> {
         let both = async { futures_util::try_join!(checked, asked) };
         let ((), stored) = stop.unless(both).await?;
         let settled = backup::settle(&mut plan, destination, options.runs, options.settings);
-        stop.unless(settled).await?;
+        let older_tag = stop.unless(settled).await?;
+        older_tag.iter().for_each(|line| screen.warn(line));
         options.keep_to_limit(&mut plan, &stored)?;
         let summary = plan.summary();
         announce(&plan, screen);

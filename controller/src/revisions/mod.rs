@@ -193,7 +193,8 @@ impl RevisionsCopy<'_> {
             if purpose == Purpose::Write {
                 let settled =
                     backup::settle(plan, &one.destination, options.runs, options.settings);
-                options.stop.unless(settled).await?;
+                let older_tag = options.stop.unless(settled).await?;
+                older_tag.iter().for_each(|line| self.screen.warn(line));
             }
         }
         Ok(())

@@ -99,7 +99,7 @@ fn a_name_that_exists_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn a_run_that_goes_on_after_its_first_commit_keeps_the_tag_of_what_stood_before() {
+fn a_run_that_goes_on_after_its_first_commit_keeps_what_stood_before_and_what_stands_now() {
     let world = World::new();
     let file =
         |path: &str, seed: u8| json!({"path": path, "size": 3_300_000, "seed": seed, "lfs": false});
@@ -124,12 +124,18 @@ fn a_run_that_goes_on_after_its_first_commit_keeps_the_tag_of_what_stood_before(
     assert_ne!(half_done, before, "one commit of two");
     let ran = world.run(&command);
     done(&ran);
-    assert_eq!(ran.event("report")["backup"]["commit"], before);
+    assert_eq!(ran.event("report")["backup"]["commit"], half_done);
+    let first = tags.as_object().unwrap().keys().next().unwrap();
+    let line = format!("kept by the tag {first}");
+    let mut events = ran.events().into_iter();
+    let is_said = |event: Value| event["event"] == "warning" && event.to_string().contains(&line);
+    assert!(events.any(is_said), "{}", ran.stdout);
     let (after, _) = refs(&world, "alice/model");
-    assert_eq!(after, tags);
-    assert_eq!(
-        after.as_object().unwrap().values().collect::<Vec<_>>(),
-        [&before]
+    let after = after.as_object().unwrap();
+    assert_eq!((after.len(), &after[first]), (2, &before));
+    assert!(
+        after.values().any(|commit| *commit == half_done),
+        "{after:?}"
     );
 }
 
@@ -190,4 +196,21 @@ fn a_worker_alone_tags_what_it_replaces() {
         tags.len() == 1 && name.starts_with("hf2ms-before-") && *at == head,
         "{tags:?}"
     );
+}
+
+#[test]
+fn what_someone_else_wrote_after_a_run_that_was_not_done_has_a_tag_too() {
+    let world = changed();
+    let lost = json!({"do": "status", "status": 404});
+    world.strike("hf.resolve", lost, json!({"count": 1}));
+    let args = ["--backup-tag", "--overwrite"];
+    let first = migrate(&world, &args);
+    assert_eq!(first.code, 1, "{}", first.stdout);
+    let theirs = json!([{"path": "config.json", "text": "precious"}]);
+    world.seed(&json!({"hub": "ms", "kind": "model", "id": "alice/model", "message": "theirs", "files": theirs}).to_string());
+    let (_, precious) = refs(&world, "alice/model");
+    done(&migrate(&world, &args));
+    let (tags, _) = refs(&world, "alice/model");
+    let tags = tags.as_object().unwrap();
+    assert!(tags.values().any(|commit| *commit == precious), "{tags:?}");
 }
