@@ -16,6 +16,7 @@ use crate::copy::plan::{FoundSides, PlanOptions, Purpose, RepoPair, find as find
 use crate::copy::request::CopyRequest;
 use crate::copy::sync_state::{SyncState, trust_in};
 use crate::engine::remote::DetachMode;
+use crate::estimate::containers::chunking;
 use crate::runs::digests;
 use crate::runs::report::Report;
 use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
@@ -170,6 +171,14 @@ fn apply_terms(plan: &mut Plan, options: &CopyOptions<'_>) {
     plan.options.bandwidth = terms.bandwidth.clone().or(plan.options.bandwidth.take());
 }
 
+/// Takes what a plan from a file left when it was made: that may be next now. What its limit leaves this time is settled before it begins.
+fn take_what_was_left(plan: &mut Plan, options: &CopyOptions<'_>) {
+    if plan.take_what_was_left() {
+        let rates = options.rates(&plan.source, &plan.destination);
+        plan.rechunk(chunking(&options.worker_args, &plan.blob_sizes(), &rates));
+    }
+}
+
 /// Reads a plan from a file, checks it, and brings it up to date with the destination.
 ///
 /// # Errors
@@ -228,5 +237,6 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
     apply_terms(&mut plan, options);
     plan.rebase_on(&destination.listing);
     plan.creation.exists = exists;
+    take_what_was_left(&mut plan, options);
     Ok(Decision::Copy(Box::new(plan), Box::new(destination)))
 }

@@ -107,14 +107,17 @@ impl<'a> CopyOptions<'a> {
         }
     }
 
-    /// Leaves what `--max-transfer` does not allow to the next run.
+    /// Leaves what `--max-transfer` does not allow to the next run; where the command has no limit, that of a plan from a file.
     ///
     /// # Errors
     /// Nothing fits any more.
     pub fn keep_to_limit(&self, plan: &mut Plan, stored: &StoredBlobs) -> CliResult<()> {
         let rates = self.rates(&plan.source, &plan.destination);
         let cut = |sizes: &[u64]| chunking(&self.worker_args, sizes, &rates);
-        self.transfer.cut(plan, stored, cut)
+        match (self.terms.limits.max_transfer, plan.limits.max_transfer) {
+            (None, of_plan @ Some(_)) => TransferLimit::new(of_plan).cut(plan, stored, cut),
+            _ => self.transfer.cut(plan, stored, cut),
+        }
     }
 
     /// How fast workers are between these two.

@@ -38,7 +38,7 @@ impl TransferLimit {
     ) -> CliResult<()> {
         let before = self.left();
         let share = self.take(plan, stored, chunking);
-        let (Some(limit), Some(least), 0) = (self.limit, share.smallest_left, share.taken) else {
+        let (Some(limit), Some(least)) = (self.limit, share.in_vain()) else {
             return Ok(());
         };
         let (is_first, limit) = (before == limit, size(limit));

@@ -133,3 +133,33 @@ fn a_bandwidth_reaches_every_worker_and_a_bad_one_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_readme_alone_is_nothing_that_fits() {
+    let world = World::new();
+    world.seed_model(&json!([
+        {"path": "README.md", "text": "# it"},
+        {"path": "w.bin", "size": 70_000, "seed": 1, "lfs": true},
+    ]));
+    let ran = world.run(&["migrate", "alice/model", "--max-transfer", "60KB"]);
+    ran.refused_with(1, "has 70 kB; give more");
+    assert!(world.stored("ms", "model", "alice/model").is_none());
+}
+
+#[test]
+fn a_plan_with_a_limit_is_cut_anew_by_each_run_of_it() {
+    let world = World::with_blobs(3, 70_000);
+    let plan = [
+        "plan",
+        "alice/model",
+        "--max-transfer",
+        "100KB",
+        "--out",
+        "plan.json",
+    ];
+    assert_eq!(world.run(&plan).code, 0);
+    let runs = [(); 3].map(|()| world.run(&["migrate", "--plan", "plan.json"]));
+    let codes = runs.each_ref().map(|ran| ran.code);
+    assert_eq!(codes, [1, 1, 0], "{}", runs[2].stdout);
+    assert!(world.is_whole());
+}

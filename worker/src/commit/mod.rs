@@ -23,11 +23,11 @@ use hf2ms_hub::{Error, Kind, Result};
 use tokio::sync::mpsc;
 
 use crate::context::Context;
-use crate::plan::Changeset;
+use crate::plan::{Changeset, Stage};
 use crate::protocol::{Deletion, Exit};
 pub use backup::{Backup, Precedence, check_backup};
 use batch_size::BatchSize;
-use batches::{Batches, Stage};
+use batches::Batches;
 use branch::Branch;
 pub use create_ref::create_ref;
 use operation::{Operation, ReadyOperation};

@@ -2,8 +2,7 @@
 
 use hf2ms_hub::{Action, Blob, Content, File, RepoPath};
 
-use super::batches::Stage;
-use crate::plan::{CommitFile, DeletedFile};
+use crate::plan::{CommitFile, DeletedFile, Stage};
 use crate::protocol::ExistingFile;
 
 /// One change that a commit makes.

@@ -7,10 +7,10 @@ use futures_util::{StreamExt, stream};
 use hf2ms_hub::{Action, Blob, Content, Error, File, Kind, Placement, Result};
 
 use super::BranchWriter;
-use super::batches::{Stage, WeighedAction, blob_weight, inline_weight};
+use super::batches::{WeighedAction, blob_weight, inline_weight};
 use super::operation::{Operation, ReadyOperation, inline_blob, inline_file, put_operation};
 use super::refused::stored;
-use crate::plan::{Changeset, CommitFile};
+use crate::plan::{Changeset, CommitFile, Stage};
 use crate::protocol::How;
 use crate::transfer::budget::Reserved;
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use hf2ms_hub::Sha256;
 
-use super::{Plan, PlannedFile, Step, diff};
+use super::{Plan, PlannedFile, Stage, Step, diff};
 use crate::protocol::{Chunking, RunLimits};
 
 /// What a plan takes of a limit of bytes.
@@ -13,6 +13,8 @@ use crate::protocol::{Chunking, RunLimits};
 pub struct TransferShare {
     /// The bytes that it may move.
     pub taken: u64,
+    /// Those of files that do not wait for the rest, as README.md does.
+    pub ordinary: u64,
     /// The smallest of the files that it leaves; `None` where it leaves none.
     pub smallest_left: Option<u64>,
 }
@@ -21,12 +23,15 @@ impl Plan {
     /// Leaves the files that do not fit into `bytes` to the next run, in the plan's order. Those of `stored` contents move no bytes. The
     /// chunks have to be cut again afterwards.
     pub fn leave_above(&mut self, bytes: u64, stored: &HashSet<Sha256>) -> TransferShare {
-        let (mut taken, mut smallest_left) = (0, None);
+        let (mut taken, mut ordinary, mut smallest_left) = (0, 0, None);
         let mut left = HashSet::new();
         for planned in &mut self.files {
             let size = planned.bytes_to_move(stored);
             if size == 0 || size <= bytes.saturating_sub(taken) {
                 taken += size;
+                if Stage::of(&planned.file.path) == Stage::Ordinary {
+                    ordinary += size;
+                }
                 continue;
             }
             planned.left = true;
@@ -39,8 +44,15 @@ impl Plan {
         }
         TransferShare {
             taken,
+            ordinary,
             smallest_left,
         }
+    }
+
+    /// Takes the files that were left to a next run, which is this one. Whether there were any; the chunks have to be cut again then.
+    pub fn take_what_was_left(&mut self) -> bool {
+        let mut left = self.files.iter_mut().filter(|planned| planned.left);
+        left.by_ref().map(|planned| planned.left = false).count() > 0
     }
 
     /// Cuts the files that are not left to the next run into chunks, where any are left.
@@ -53,6 +65,13 @@ impl Plan {
     /// The same with these limits, for the words of its report.
     pub fn with_limits(self, limits: RunLimits) -> Self {
         Self { limits, ..self }
+    }
+}
+
+impl TransferShare {
+    /// The smallest of the files that it leaves, where it takes none but those that wait for them: nothing would be there for it.
+    pub fn in_vain(&self) -> Option<u64> {
+        self.smallest_left.filter(|_| self.ordinary == 0)
     }
 }
 
@@ -111,6 +130,7 @@ mod tests {
             let share = plan.leave_above(bytes, &HashSet::new());
             let expected = TransferShare {
                 taken,
+                ordinary: taken,
                 smallest_left: smallest,
             };
             assert_eq!((share, left(&plan)), (expected, names.to_vec()));

@@ -19,6 +19,7 @@ mod path_collisions;
 mod prune;
 mod rebase;
 pub mod shared;
+mod stage;
 
 use std::collections::HashMap;
 
@@ -42,6 +43,7 @@ pub use listing_comparison::ListingComparison;
 pub use prune::{
     AGREE, DeletedFile, MaxDelete, PruneRequest, WithheldDeletions, named, not_agreed,
 };
+pub use stage::Stage;
 
 /// The version of a plan's JSON.
 pub const VERSION: u32 = 1;

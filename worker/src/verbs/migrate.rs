@@ -358,7 +358,7 @@ fn keep_to_limit(plan: &mut Plan, chunking: Chunking) -> Result<()> {
         return Ok(());
     };
     let share = plan.leave_above(limit, &HashSet::new());
-    if let (0, Some(least)) = (share.taken, share.smallest_left) {
+    if let Some(least) = share.in_vain() {
         let message = format!(
             "no file fits into --max-transfer: the smallest of those that are left has {least} bytes; give more"
         );

@@ -71,8 +71,9 @@ impl<'a> Mover<'a> {
                     let body = || stream::once(std::future::ready(Ok(content.clone()))).boxed();
                     let put = self.retry_upload(slot, || {
                         let attempt = self.context.events.upload_attempt(blob.size);
+                        let body = self.context.bandwidth.slow(body());
                         async move {
-                            let body = attempt.count(body()).into();
+                            let body = attempt.count(body).into();
                             self.upload(blob, body, &attempt).await
                         }
                     });
