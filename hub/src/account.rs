@@ -166,7 +166,9 @@ impl TokenScopes {
     fn of_repo<'a>(&'a self, at: &'a RepoAt) -> impl Iterator<Item = &'a PermissionGrant> {
         self.grants.iter().filter(|grant| match &grant.on {
             PermissionTarget::Owner(name) => name.eq_ignore_ascii_case(at.id.owner()),
-            PermissionTarget::Repo(kind, id) => (*kind, id) == (at.kind, &at.id),
+            PermissionTarget::Repo(kind, id) => {
+                *kind == at.kind && id.as_str().eq_ignore_ascii_case(at.id.as_str())
+            }
         })
     }
 }

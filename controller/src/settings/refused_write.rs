@@ -31,7 +31,9 @@ impl RefusedWrite {
                 format!("ask {owner} to let {name} in"),
             ),
             WriteRefusal::ReadOnlyRole => (
-                format!("the role of {name} there may only read"),
+                format!(
+                    "the role of {name} there only reads, unless a resource group gives another"
+                ),
                 format!("ask an admin to change it{}", members_page(at)),
             ),
             WriteRefusal::NoPermission => {

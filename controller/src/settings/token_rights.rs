@@ -371,7 +371,7 @@ mod tests {
             lines(&account),
             [
                 "writes to alice, acme (admin)",
-                "can't write to lab (read): the role of alice there may only read; ask an admin to change it at https://h/organizations/lab/settings/members",
+                "can't write to lab (read): the role of alice there only reads, unless a resource group gives another; ask an admin to change it at https://h/organizations/lab/settings/members",
                 STORAGE,
             ]
         );
