@@ -48,7 +48,13 @@ fn search(name: &str) -> Option<PathBuf> {
 
 /// The path that a program of this name would have beside this one.
 fn beside(name: &str) -> Option<PathBuf> {
-    Some(std::env::current_exe().ok()?.parent()?.join(name))
+    let started = std::env::current_exe().ok()?;
+    // macOS names the link that was started, such as pipx and uv make, and not the program.
+    let program = match fs::read_link(&started) {
+        Ok(target) => started.parent()?.join(target),
+        Err(_) => started,
+    };
+    Some(program.parent()?.join(name))
 }
 
 /// The Pythons that may have Modal's SDK: the one that `HF2MS_PYTHON` names. If it names none, that of the environment in which

@@ -83,6 +83,15 @@ def test_a_wheel_for_another_platform_is_refused(by_pip, package, tmp_path):
     assert ran.returncode != 0 and "not a supported wheel on this platform" in ran.stderr
 
 
+def test_a_worker_of_another_version_is_named(by_pip, sandbox, tmp_path):
+    worker = tmp_path / "hf2ms-worker"
+    worker.write_text("""#!/bin/sh\necho '{"event":"checked","version":"9.9.9","endpoints":[]}'\n""")
+    worker.chmod(0o755)
+    ran = by_pip.run("hf2ms", "doctor", HF2MS_WORKER=str(worker), HF_ENDPOINT=sandbox.hf, MODELSCOPE_ENDPOINT=sandbox.ms)
+    assert ran.returncode == 3
+    assert any("9.9.9" in line and line.startswith("! worker") for line in ran.stdout.splitlines()), ran.stdout
+
+
 def test_a_home_that_cant_be_written_is_one_line(by_pip, sandbox, repo):
     # Not even root may write there.
     ran = by_pip.migrate(sandbox, repo, HOME="/proc")
