@@ -10,6 +10,7 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # The clients that other people wrote, at the versions the sandbox was built from.
 python=${PYTHON:-python3}
 venv="$root/.venv"
+site="$root/.venv/site"
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
@@ -75,6 +76,16 @@ setup_zig() {
     setup_venv
     "$venv/bin/python" -c 'import ziglang' 2>/dev/null || { say "installing Zig"; packaged ziglang; packaged cargo-zigbuild; }
     PATH="$venv/bin:$PATH"
+}
+
+# mkdocs and its theme, apart from the clients: their dependencies are others.
+setup_site() {
+    "$site/bin/python" -c '' 2>/dev/null || "$python" -m venv "$site" 2>/dev/null || { need_venv; "$python" -m venv "$site"; }
+    local stamp="$site/.installed" wanted=docs/requirements.txt
+    cmp -s "$wanted" "$stamp" && return
+    say "installing what builds the site"
+    "$site/bin/pip" install --quiet --disable-pip-version-check --requirement="$wanted"
+    cp "$wanted" "$stamp"
 }
 
 # Git as a server, and the client that judges mirrors.
