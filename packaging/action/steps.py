@@ -16,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+# On PyPI `hf2ms` is another project.
+PACKAGE = "hf2ms-cli"
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What an exit code of hf2ms means (docs/reference.md).
 MEANINGS = {
@@ -55,22 +57,20 @@ def version() -> str:
 
 
 def install() -> int:
-    """Installs hf2ms by pip into an environment of its own, unless the PATH has that version."""
+    """Installs hf2ms by pip, unless the PATH has that version."""
     if found := shutil.which("hf2ms"):
         told = subprocess.run([found, "--version"], capture_output=True, text=True).stdout.split()
         if told[1:2] == [version()]:
             print(f"hf2ms {version()} is installed: {found}")
             return 0
+    # A folder of its own needs no environment, and no leave of a Python that the system manages.
     folder = Path(os.environ["RUNNER_TEMP"]) / "hf2ms-program"
-    scripts = folder / ("Scripts" if os.name == "nt" else "bin")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    # The pip of this Python installs into the other: a second one takes seconds to make.
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(scripts / "python")]
-    pip += ["install", "--quiet", f"hf2ms-cli=={version()}"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target", str(folder)]
+    pip.append(f"{PACKAGE}=={version()}")
     if subprocess.run(pip).returncode:
-        print(f"::error title=hf2ms::hf2ms {version()} can't be installed: check the input version and the network")
+        print(f"::error title=hf2ms::{PACKAGE} {version()} can't be installed: check the input version and the network")
         return 2
-    append("GITHUB_PATH", str(scripts))
+    append("GITHUB_PATH", str(folder / "bin"))
     return 0
 
 

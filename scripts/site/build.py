@@ -1,6 +1,6 @@
 """Builds the site of docs/ strictly, and judges what came out. The Python is that of setup_site in scripts/setup.sh.
 
-    scripts/site.sh [--out FOLDER]     target/site without it
+    scripts/site.sh [--out FOLDER] [--judge]     target/site without a folder
 
 A broken link or anchor fails the build, and so does a page that the navigation lacks. Then each page is read as GitHub reads it. It has to have the same
 headings, anchors, lists, tables and code on the site, and no page may load anything from another site. The exit code is 1 where
@@ -101,7 +101,18 @@ def judged(out: Path) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "target/site", metavar="FOLDER", help="where the site goes")
-    out = parser.parse_args().out.resolve()
+    parser.add_argument("--judge", action="store_true", help="build nothing, and judge the site that is there")
+    args = parser.parse_args()
+    out = args.out.resolve()
+    if not args.judge and not build(out):
+        return 1
+    found = judged(out)
+    print("\n".join(found) or f"the site is in {out}")
+    return int(bool(found))
+
+
+def build(out: Path) -> bool:
+    """Builds the site, and prints its warnings where there are any."""
     # With --quiet warnings are not counted, and nothing is strict.
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(out)]
     # The theme's advertisement of another program is no warning of these pages.
@@ -109,10 +120,7 @@ def main() -> int:
     built = subprocess.run(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if built.returncode:
         print(*(line for line in built.stdout.splitlines() if not line.startswith("INFO")), sep="\n")
-        return 1
-    found = judged(out)
-    print("\n".join(found) or f"the site is in {out}")
-    return int(bool(found))
+    return built.returncode == 0
 
 
 if __name__ == "__main__":

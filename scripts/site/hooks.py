@@ -30,16 +30,23 @@ def on_files(files, config):
     return files
 
 
+def repository() -> str | None:
+    """The repository's address, which Cargo.toml has. As mkdocs' own `repo_url` it would be asked for its stars by each reader's browser."""
+    manifest = ROOT / "Cargo.toml"
+    found = re.search(r'^repository = "(.+)"', manifest.read_text(), re.MULTILINE) if manifest.is_file() else None
+    return found and found[1]
+
+
 def on_page_markdown(markdown, page, config, files):
     origin = {place: source for source, place in PAGES.items()}.get(page.file.src_uri, f"docs/{page.file.src_uri}")
-    return rewritten(markdown, origin, page.file.src_uri, config.repo_url)
+    return rewritten(markdown, origin, page.file.src_uri, repository())
 
 
-def rewritten(markdown: str, origin: str, place: str, repository: str | None) -> str:
-    """The page with its links as the site has them: `origin` is its file in the repository, `place` in the site."""
+def rewritten(markdown: str, origin: str, place: str, home: str | None) -> str:
+    """The page with its links as the site has them: `origin` is its file in the repository, `place` its place in the site."""
 
     def link(found: re.Match) -> str:
-        address = site_address(found[2], origin, place, repository)
+        address = site_address(found[2], origin, place, home)
         if address is None:
             return found[1][1:-2] if found[1].startswith("[") else found[0]
         return found[1] + address + found[3]
@@ -48,7 +55,7 @@ def rewritten(markdown: str, origin: str, place: str, repository: str | None) ->
     return "".join(part if number % 2 else ATTRIBUTE.sub(link, LINK.sub(link, part)) for number, part in enumerate(parts))
 
 
-def site_address(address: str, origin: str, place: str, repository: str | None) -> str | None:
+def site_address(address: str, origin: str, place: str, home: str | None) -> str | None:
     """The address of a link on the site; None where it has none."""
     if ELSEWHERE.match(address):
         return address
@@ -57,4 +64,4 @@ def site_address(address: str, origin: str, place: str, repository: str | None) 
     if target in PAGES or target.startswith("docs/"):
         page = PAGES.get(target, target.removeprefix("docs/"))
         return posixpath.relpath(page, posixpath.dirname(place) or ".") + mark + anchor
-    return f"{repository.rstrip('/')}/blob/main/{target}{mark}{anchor}" if repository else None
+    return f"{home.rstrip('/')}/blob/main/{target}{mark}{anchor}" if home else None

@@ -93,7 +93,7 @@ def test_a_copy_with_its_plan_its_report_and_its_outputs(sandbox, runner):
     assert sandbox.ms_alice not in summary + runner.said + kept
 
 
-def test_the_code_of_a_copy_that_fails_in_part_is_that_of_the_action(sandbox, runner):
+def test_the_code_of_a_copy_that_fails_is_that_of_the_action(sandbox, runner):
     model(sandbox, "alice/by-action-in-part", {"path": "b.safetensors", "size": 200_000, "seed": 4})
     sandbox.fault("ms_storage.put", "status", count=1000, status=403)
     code = runner.run(source="alice/by-action-in-part", plan="false", **{"modelscope-token": sandbox.ms_alice})
@@ -121,15 +121,15 @@ def test_the_version_of_the_action_is_installed(runner):
     """A wheel whose program is the built one stands for the published wheel."""
     wheels = runner.folder / "wheels"
     wheels.mkdir()
-    name = f"hf2ms-{VERSION}"
+    name = f"hf2ms_cli-{VERSION}"
     with zipfile.ZipFile(wheels / f"{name}-py3-none-any.whl", "w") as wheel:
         program = zipfile.ZipInfo(f"{name}.data/scripts/hf2ms")
         program.external_attr = 0o100755 << 16
         wheel.writestr(program, f'#!/bin/sh\nexec "{HF2MS}" "$@"\n')
-        wheel.writestr(f"{name}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: hf2ms\nVersion: {VERSION}\n")
+        wheel.writestr(f"{name}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: hf2ms-cli\nVersion: {VERSION}\n")
         wheel.writestr(f"{name}.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{name}.dist-info/RECORD", "")
-    runner.variables |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PATH": os.environ["PATH"]}
+    runner.variables |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
     install = ACTION["runs"]["steps"][0]
     assert runner.step(install, {"version": "9.9.9"}) == 2 and "check the input version" in runner.said
     assert runner.step(install, {"version": ""}) == 0, runner.said

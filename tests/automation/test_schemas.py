@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from programs import ROOT
 
@@ -20,11 +21,22 @@ def test_the_action_has_the_form_of_github():
     assert said.returncode == 0, said.stdout
 
 
-@pytest.mark.parametrize("wrong", ["uses_: x", "shel: bash"])
-def test_an_action_of_another_form_is_found(tmp_path, wrong):
-    text = (ROOT / "action.yml").read_text().replace("shell: bash", wrong, 1)
+def test_an_action_of_another_form_is_found(tmp_path):
+    text = (ROOT / "action.yml").read_text().replace("shell: bash", "shel: bash", 1)
     (tmp_path / "action.yml").write_text(text)
     assert judged("github-actions", tmp_path / "action.yml").returncode == 1
+
+
+def test_the_workflow_of_the_guide_is_one_that_the_action_takes(tmp_path):
+    page = (ROOT / "docs/automation.md").read_text()
+    text = page.split("## GitHub Actions\n```yaml\n")[1].split("```")[0]
+    (tmp_path / "copy.yml").write_text(text)
+    said = judged("github-workflows", tmp_path / "copy.yml")
+    assert said.returncode == 0, said.stdout
+    [step] = yaml.safe_load(text)["jobs"]["copy"]["steps"]
+    inputs = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
+    assert step["uses"].startswith("OWNER/hf2ms@") and set(step["with"]) <= set(inputs)
+    assert all(f"`{name}`" in page for name in inputs), "each input is in the guide's table"
 
 
 def test_the_devcontainer_calls_what_there_is():

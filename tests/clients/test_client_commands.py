@@ -1,5 +1,6 @@
 """`ms migrate` and `hf hf2ms`: this program as a command of the official clients."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -52,10 +53,12 @@ def ms(run, tmp_path):
     """`ms`, beside which the package of hf2ms is installed."""
     installed = tmp_path / "installed"
     shutil.copytree(PACKAGE / "hf2ms", installed / "hf2ms")
+    (installed / "bin").mkdir()
+    (installed / "bin/hf2ms").symlink_to(HF2MS)
     project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
-    info = installed / f"hf2ms-{project.get('version', '0')}.dist-info"
+    info = installed / "hf2ms_cli-0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: hf2ms\nVersion: {project.get('version', '0')}\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 0\n")
     groups = ((group, "".join(f"{name} = {of}\n" for name, of in names.items())) for group, names in project["entry-points"].items())
     (info / "entry_points.txt").write_text("".join(f"[{group}]\n{lines}" for group, lines in groups))
     return lambda *args, **more: run(MS, *args, PYTHONPATH=str(installed), **more)
@@ -97,11 +100,21 @@ def test_hf_installs_the_extension_and_copies_with_its_login(sandbox, run, model
     name = model("alice/by-hf", private=True)
     installed = run(sys.executable, OF_A_FOLDER, EXTENSION, "extensions", "install", "someone/hf-hf2ms")
     assert installed.returncode == 0 and "Binary extension installed" in installed.stdout, installed.stdout + installed.stderr
-    assert "Copy models and datasets" in run(HF, "--help").stdout
+    manifest = json.loads((tmp_path / ".local/share/hf/extensions/hf-hf2ms/manifest.json").read_text())
+    assert manifest["description"].startswith("Copy models and datasets")
     done = run(HF, "hf2ms", "migrate", name, "--json", MODELSCOPE_TOKEN=sandbox.ms_alice, HF_TOKEN=sandbox.hf_alice)
     assert done.returncode == 0, done.stdout + done.stderr
     assert at(sandbox, name)["a.safetensors"] == 300_000
     assert run(HF, "hf2ms", "migrate", "alice/absent", HF_TOKEN=sandbox.hf_alice, MODELSCOPE_TOKEN=sandbox.ms_alice).returncode == 3
+
+
+@pytest.mark.parametrize("runner, words", [("uvx", "--from hf2ms-cli hf2ms"), ("pipx", "run --spec hf2ms-cli hf2ms")])
+def test_the_extension_runs_the_package_by_its_name(tmp_path, runner, words):
+    """On PyPI `hf2ms` is another project."""
+    (tmp_path / runner).write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / runner).chmod(0o755)
+    said = subprocess.run(["/bin/sh", EXTENSION / "hf-hf2ms", "doctor"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert said.stdout == f"{words} doctor\n"
 
 
 def test_the_extension_says_what_to_install(tmp_path):

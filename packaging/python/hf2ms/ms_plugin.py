@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
-import sysconfig
 from urllib.parse import urlsplit
 
-from modelscope_hub.cli.base import CLICommand, error
+from modelscope_hub.cli.base import CLICommand
 from modelscope_hub.config import HubConfig
+
+from hf2ms.__main__ import main as start
 
 # The variables of hf2ms and of the client that hold a token of ModelScope.
 TOKENS = ("MODELSCOPE_TOKEN", "MODELSCOPE_API_TOKEN")
@@ -41,36 +40,28 @@ class MigrateCommand(CLICommand):
         parser.set_defaults(_command=MigrateCommand)
 
     def execute(self) -> None:
-        program = shutil.which("hf2ms", path=sysconfig.get_path("scripts")) or shutil.which("hf2ms")
-        if program is None:
-            error("hf2ms was not found beside this Python nor on the PATH: pip install --force-reinstall hf2ms-cli")
-            raise SystemExit(2)
         verbose = ["--verbose"] if getattr(self.args, "verbose", False) else []
-        replace([program, *verbose, "migrate", *self.args.arguments], variables(self.args))
-
-
-def replace(command: list[str], environment: dict[str, str]) -> None:
-    """Becomes another program, so that signals and the exit code are that program's."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if os.name == "posix":
-        os.execve(command[0], command, environment)
-    raise SystemExit(subprocess.call(command, env=environment))
+        os.environ.update(variables(self.args))
+        sys.argv = ["hf2ms", *verbose, "migrate", *self.args.arguments]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # This process becomes hf2ms: signals and the exit code are that program's.
+        start()
 
 
 def variables(args: argparse.Namespace) -> dict[str, str]:
-    """The environment, with the endpoint and the token that the client would use."""
-    environment = dict(os.environ)
+    """Variables for the endpoint and the token that the client would use."""
+    found = {}
     if args.endpoint:
-        environment["MODELSCOPE_ENDPOINT"] = HubConfig.normalize_endpoint(args.endpoint)
+        found["MODELSCOPE_ENDPOINT"] = HubConfig.normalize_endpoint(args.endpoint)
     if args.token is not None:
-        environment["MODELSCOPE_TOKEN"] = args.token
-    elif not any(name in environment for name in TOKENS):
+        found["MODELSCOPE_TOKEN"] = args.token
+    elif not any(name in os.environ for name in TOKENS):
         login = HubConfig(endpoint=args.endpoint)
         if token := token_of(login):
             # Both together: the token of a login goes to the site that it is of, and to no other.
-            environment |= {"MODELSCOPE_TOKEN": token, "MODELSCOPE_ENDPOINT": login.endpoint}
-    return environment
+            found = {"MODELSCOPE_TOKEN": token, "MODELSCOPE_ENDPOINT": login.endpoint}
+    return found
 
 
 def token_of(login: HubConfig) -> str | None:
