@@ -336,15 +336,14 @@ def clean(text):
 
 def version():
     """The SDK's version. Raises Refused where there is none that would do."""
-    advice = "install it with: pip install 'modal==1.6.4'"
     try:
         import modal
 
         found = modal.__version__
     except (ImportError, AttributeError) as error:
-        raise Refused("missing", f"Python's package modal can't be loaded by {sys.executable} ({error}): {advice}") from None
+        raise Refused("missing", f"Python's package modal can't be loaded by {sys.executable} ({error})") from None
     if tuple(int(part) for part in re.findall(r"\d+", found)[:2]) < OLDEST:
-        raise Refused("missing", f"Python's package modal is {found}, too old: {advice}")
+        raise Refused("missing", f"Python's package modal is {found}, too old")
     return found
 
 

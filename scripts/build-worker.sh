@@ -1,36 +1,46 @@
 #!/usr/bin/env bash
 # The worker as one static file for any x86_64 Linux: no loader, no library, no file beside it.
-#   scripts/build-worker.sh [--out FILE] [--sandbox] [--libc musl|glibc]
-# --sandbox builds hf2ms-sandbox too, beside the worker. Without --libc it is musl where Rust has that target.
+#   scripts/build-worker.sh [--out FILE] [--sandbox|--all] [--libc musl|glibc] [--target TRIPLE]
+# --sandbox builds hf2ms-sandbox too, beside the worker, and --all hf2ms as well. Without --libc it is musl where Rust has that target.
+# --target builds for x86_64-unknown-linux-musl or aarch64-unknown-linux-musl, with Zig's compiler where the machine is another.
 source "$(dirname "$0")/setup.sh"
 
-out="$root/target/static/hf2ms-worker" libc=any sandbox=no
+out='' libc=any packages=(hf2ms-worker) target=''
 while [ $# -gt 0 ]; do
     case "$1" in
         --out) out=$(realpath -m "${2:?--out needs a file}"); shift ;;
         --libc) libc=${2:?--libc needs musl or glibc}; shift ;;
-        --sandbox) sandbox=yes ;;
-        *) die "unknown argument $1: expected [--out FILE] [--sandbox] [--libc musl|glibc]" ;;
+        --sandbox) packages=(hf2ms-worker hf2ms-sandbox) ;;
+        --all) packages=(hf2ms-worker hf2ms-sandbox hf2ms) ;;
+        --target) target=${2:?--target needs a triple}; libc=musl; shift ;;
+        *) die "unknown argument $1: expected [--out FILE] [--sandbox|--all] [--libc musl|glibc] [--target TRIPLE]" ;;
     esac
     shift
 done
-most=25000000   # bytes the worker may have
+case "$target" in
+    '' | x86_64-unknown-linux-musl | aarch64-unknown-linux-musl) ;;
+    *) die "--target is $target: expected x86_64-unknown-linux-musl or aarch64-unknown-linux-musl" ;;
+esac
+out=${out:-$root/target/static/${target:+$target/}hf2ms-worker}
+most=10000000   # bytes the worker may have
 slowest=50      # milliseconds it may take to start
 
-[ "$(uname -sm)" = "Linux x86_64" ] || die "this builds for x86_64 Linux on x86_64 Linux only"
+machine=$(uname -m)
+[ "$(uname -s)" = Linux ] || die "this builds on Linux only"
+[ "$machine" = x86_64 ] || [ -n "$target" ] || die "this builds for x86_64 Linux on x86_64 Linux only: name another by --target"
 setup_rust
 
 # Whether Rust has, or can get, the musl target.
 has_musl() {
-    local target=x86_64-unknown-linux-musl
-    [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ] || { command -v rustup >/dev/null 2>&1 && rustup target add $target >&2; }
+    local target=${target:-x86_64-unknown-linux-musl}
+    [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ] || { command -v rustup >/dev/null 2>&1 && rustup target add "$target" >&2; }
 }
 
 # build PACKAGE..: compiles static binaries; the target is in $target.
 build() {
     local flags=${RUSTFLAGS:-}
     [ "$libc" = musl ] || flags="$flags -C target-feature=+crt-static"
-    RUSTFLAGS=$flags cargo build --release --quiet --target "$target" "${@/#/--package=}"
+    RUSTFLAGS=$flags cargo "$build" --release --quiet --target "$target" "${@/#/--package=}"
 }
 
 # check_file FILE: static and stripped.
@@ -72,6 +82,10 @@ milliseconds() {
 }
 
 check_start() {
+    if [ "${target%%-*}" != "$machine" ]; then
+        echo "skipped: $out is for another processor than this machine's, so it was not started" >&2
+        return
+    fi
     if ! can_change_root; then
         echo "skipped: starting in an empty root needs root, user namespaces or sudo" >&2
         return
@@ -87,13 +101,15 @@ check_start() {
 }
 
 if [ "$libc" = any ]; then has_musl && libc=musl || libc=glibc; fi
+build=build
 case "$libc" in
-    musl) has_musl || die "Rust has no musl target here: use --libc glibc"; target=x86_64-unknown-linux-musl; need musl-gcc musl-tools ;;
+    musl)
+        has_musl || die "Rust has no musl target here: use --libc glibc"
+        target=${target:-x86_64-unknown-linux-musl}
+        if [ "${target%%-*}" = "$machine" ]; then need musl-gcc musl-tools; else setup_zig; build=zigbuild; fi ;;
     glibc) target=x86_64-unknown-linux-gnu ;;
     *) die "--libc is $libc: expected musl or glibc" ;;
 esac
-packages=(hf2ms-worker)
-[ $sandbox = no ] || packages+=(hf2ms-sandbox)
 say "building ${packages[*]}, static, for $target"
 build "${packages[@]}"
 for package in "${packages[@]}"; do

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # The images hf2ms-worker:VERSION and hf2ms-sandbox:VERSION (and :latest of each), FROM scratch, from the static binaries.
-#   scripts/image.sh
-# DOCKER=podman builds them with podman.
+#   scripts/image.sh [--built]
+# --built takes the binaries of target/static as they are. DOCKER=podman builds the images with podman.
 source "$(dirname "$0")/setup.sh"
 
 docker=${DOCKER:-docker}
 command -v "$docker" >/dev/null 2>&1 || die "$docker is missing: install Docker or podman, or name one by DOCKER"
 "$docker" info >/dev/null 2>&1 || die "$docker does not answer: start it, or look at its permissions"
-"$root/scripts/build-worker.sh" --sandbox
+case "${1:-}" in
+    '') "$root/scripts/build-worker.sh" --sandbox ;;
+    --built) ;;
+    *) die "unknown argument $1: expected [--built]" ;;
+esac
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT

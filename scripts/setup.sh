@@ -44,17 +44,38 @@ setup_rust_checks() {
     cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 }
 
-setup_python() {
+setup_venv() {
     command -v "$python" >/dev/null 2>&1 || die "python3 is missing: install Python 3.10 or later"
-    if ! "$venv/bin/python" -c '' 2>/dev/null; then
-        "$python" -m venv "$venv" 2>/dev/null || { need_venv; "$python" -m venv "$venv"; }
-    fi
+    "$venv/bin/python" -c '' 2>/dev/null || "$python" -m venv "$venv" 2>/dev/null || { need_venv; "$python" -m venv "$venv"; }
+}
+
+setup_python() {
+    setup_venv
     local stamp="$venv/.installed" wanted=tests/requirements.txt
     if ! cmp -s "$wanted" "$stamp"; then
         say "installing the official clients"
         "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement="$wanted"
         cp "$wanted" "$stamp"
     fi
+}
+
+# packaged PACKAGE: installs what packaging/requirements.txt says of a package.
+packaged() {
+    setup_venv
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$(grep "^$1==" "$root/packaging/requirements.txt")"
+}
+
+# What builds wheels.
+setup_wheels() {
+    setup_venv
+    "$venv/bin/python" -c 'import hatchling' 2>/dev/null || packaged hatchling
+}
+
+# A compiler and linker for other processors than this machine's.
+setup_zig() {
+    setup_venv
+    "$venv/bin/python" -c 'import ziglang' 2>/dev/null || { say "installing Zig"; packaged ziglang; packaged cargo-zigbuild; }
+    PATH="$venv/bin:$PATH"
 }
 
 # Git as a server, and the client that judges mirrors.

@@ -12,6 +12,7 @@ setup_rust_checks
 setup_python
 setup_site
 setup_git
+need shellcheck shellcheck
 
 broken=no
 say "house rules"
@@ -35,11 +36,11 @@ export HF2MS_SKIPPED
 # A test that was killed may leave its network: nothing else outlives it.
 trap 'rm -f "$log" "$HF2MS_SKIPPED"; docker network prune --force --filter label=hf2ms.test >/dev/null 2>&1 || true' EXIT
 export HF2MS_STATIC_WORKER="$root/target/static/hf2ms-worker"
+./scripts/build-worker.sh --all && ./scripts/package.sh --built || broken=yes
 if setup_docker; then
-    ./scripts/image.sh || broken=yes
+    ./scripts/image.sh --built || broken=yes
 else
     echo "there is no Docker engine and none can be had: its tests are skipped" >&2
-    ./scripts/build-worker.sh || broken=yes
 fi
 setup_podman || echo "there is no podman and none can be had: its tests are skipped" >&2
 say "rust tests"

@@ -1,5 +1,6 @@
 //! Where the other programs are: named by a variable, beside this one, or in PATH.
 
+use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,22 +29,81 @@ pub fn find((name, variable): (&str, &str)) -> CliResult<PathBuf> {
             )))
         };
     }
-    let beside = std::env::current_exe()
-        .ok()
-        .and_then(|exe| Some(exe.parent()?.join(name)));
+    search(name).ok_or_else(|| {
+        CliError::usage(format!(
+            "{name} was found neither beside hf2ms nor in PATH: set {variable} to its path"
+        ))
+    })
+}
+
+/// A program that is beside this one, or in `PATH`.
+fn search(name: &str) -> Option<PathBuf> {
     let path = environment("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .collect::<Vec<_>>();
-    beside
+    let in_path = std::env::split_paths(&path).map(|folder| folder.join(name));
+    beside(name)
         .into_iter()
-        .chain(folders)
-        .find(|path: &PathBuf| Path::is_file(path))
-        .ok_or_else(|| {
-            CliError::usage(format!(
-                "{name} was found neither beside hf2ms nor in PATH: set {variable} to its path"
-            ))
-        })
+        .chain(in_path)
+        .find(|path| path.is_file())
+}
+
+/// The path that a program of this name would have beside this one.
+fn beside(name: &str) -> Option<PathBuf> {
+    let started = std::env::current_exe().ok()?;
+    // macOS names the link that was started, such as pipx and uv make, and not the program.
+    let program = match fs::read_link(&started) {
+        Ok(target) => started.parent()?.join(target),
+        Err(_) => started,
+    };
+    Some(program.parent()?.join(name))
+}
+
+/// The Pythons that may have Modal's SDK: the one that `HF2MS_PYTHON` names. If it names none, that of the environment in which
+/// this program is installed comes before the first in `PATH`.
+pub fn pythons() -> Vec<PathBuf> {
+    if let Some(named) = environment("HF2MS_PYTHON") {
+        return vec![named.into()];
+    }
+    let installed = ["python3", "python", "../python"]
+        .map(|name| beside(&format!("{name}{EXE_SUFFIX}")))
+        .into_iter()
+        .flatten()
+        .find(|path| path.is_file());
+    installed.into_iter().chain(["python3".into()]).collect()
+}
+
+/// A processor that containers run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// Intel's and AMD's. Modal's containers run on it.
+    X86_64,
+    /// ARM's.
+    Aarch64,
+}
+
+impl Architecture {
+    /// The processor of a name that Docker or podman gives it; `None` for any other.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "amd64" | "x86_64" => Some(Self::X86_64),
+            "arm64" | "aarch64" => Some(Self::Aarch64),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Aarch64 => "aarch64",
+        }
+    }
+
+    /// Its number in ELF files (`e_machine`, elf(5)).
+    fn machine(self) -> u64 {
+        match self {
+            Self::X86_64 => 62,
+            Self::Aarch64 => 183,
+        }
+    }
 }
 
 /// A static worker, for containers.
@@ -55,40 +115,47 @@ pub struct StaticWorker {
     pub content: Vec<u8>,
 }
 
-/// The static worker that `HF2MS_STATIC_WORKER` names, or the worker itself if that is static.
+/// The static worker for containers on this processor: the one that `HF2MS_STATIC_WORKER` names, or the worker itself if it will do, or
+/// `hf2ms-worker-linux-PROCESSOR`, which packages for other systems have.
 ///
 /// # Errors
-/// It is nowhere, or not static.
-pub fn static_worker() -> CliResult<StaticWorker> {
-    let path = find(if environment(STATIC_WORKER.1).is_some() {
-        STATIC_WORKER
-    } else {
-        WORKER
-    })?;
+/// It is nowhere, not static, or for another processor.
+pub fn static_worker(architecture: Architecture) -> CliResult<StaticWorker> {
+    if environment(STATIC_WORKER.1).is_some() {
+        return read(find(STATIC_WORKER)?, architecture);
+    }
+    let own = find(WORKER).and_then(|path| read(path, architecture));
+    let other = format!("{}-linux-{}", WORKER.0, architecture.name());
+    match (own, search(&other)) {
+        (Err(_), Some(path)) => read(path, architecture),
+        (own, _) => own,
+    }
+}
+
+fn read(path: PathBuf, architecture: Architecture) -> CliResult<StaticWorker> {
     let content = fs::read(&path).map_err(|error| CliError::file(&path, &error))?;
-    check(&path, &content)?;
+    check(&path, &content, architecture)?;
     Ok(StaticWorker { path, content })
 }
 
-fn check(path: &Path, worker: &[u8]) -> CliResult<()> {
+fn check(path: &Path, worker: &[u8], architecture: Architecture) -> CliResult<()> {
     let bad = |what: &str| {
         let path = path.display();
         Err(CliError::usage(format!(
-            "{path} {what}, and containers need a static worker: build it with scripts/build-worker.sh and set {} to it",
+            "{path} {what}, and containers need a static worker: pip install hf2ms-cli brings one, or build it with scripts/build-worker.sh and set {} to it",
             STATIC_WORKER.1
         )))
     };
-    match interpreter(worker) {
-        None => bad("is no program for x86_64 Linux"),
+    match interpreter(worker, architecture) {
+        None => bad(&format!("is no program for {} Linux", architecture.name())),
         Some(true) => bad("needs shared libraries"),
         Some(false) => Ok(()),
     }
 }
 
-/// Whether an ELF program for x86_64 asks for a loader (PT_INTERP, elf(5)); `None` for anything else.
-fn interpreter(program: &[u8]) -> Option<bool> {
+/// Whether an ELF program for this processor asks for a loader (PT_INTERP, elf(5)); `None` for anything else.
+fn interpreter(program: &[u8], architecture: Architecture) -> Option<bool> {
     const CLASS_64_LITTLE: &[u8] = b"\x7fELF\x02\x01";
-    const X86_64: u64 = 62;
     const PT_INTERP: u64 = 3;
     let number = |at: usize, bytes: usize| {
         let field = program.get(at..at.checked_add(bytes)?)?;
@@ -99,7 +166,7 @@ fn interpreter(program: &[u8]) -> Option<bool> {
                 .fold(0u64, |number, byte| number << 8 | u64::from(*byte)),
         )
     };
-    if !program.starts_with(CLASS_64_LITTLE) || number(18, 2)? != X86_64 {
+    if !program.starts_with(CLASS_64_LITTLE) || number(18, 2)? != architecture.machine() {
         return None;
     }
     let (table, size, count) = (
@@ -120,17 +187,21 @@ mod tests {
     #[test]
     fn a_program_with_a_loader_is_not_static() {
         let this = fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert_eq!(interpreter(&this), Some(true), "tests are linked as usual");
-        let line = check(Path::new("/w"), &this).unwrap_err().to_string();
+        let of = |program: &[u8]| interpreter(program, Architecture::X86_64);
+        assert_eq!(of(&this), Some(true), "tests are linked as usual");
+        let line = check(Path::new("/w"), &this, Architecture::X86_64)
+            .unwrap_err()
+            .to_string();
         assert!(
             line.starts_with("/w needs shared libraries")
                 && line.contains("scripts/build-worker.sh"),
             "{line}"
         );
-        assert_eq!(interpreter(b"#!/bin/sh\n"), None);
-        assert_eq!(interpreter(&this[..60]), None, "torn");
+        assert_eq!(of(b"#!/bin/sh\n"), None);
+        assert_eq!(of(&this[..60]), None, "torn");
         let other = [&this[..18], &[183, 0], &this[20..]].concat();
-        assert_eq!(interpreter(&other), None, "for another machine");
+        assert_eq!(of(&other), None, "for another machine");
+        assert_eq!(interpreter(&other, Architecture::Aarch64), Some(true));
     }
 
     #[test]
@@ -144,8 +215,8 @@ mod tests {
             program[56],
             program[64],
         ) = (62, 64, 56, 1, 1);
-        assert_eq!(interpreter(&program), Some(false));
+        assert_eq!(interpreter(&program, Architecture::X86_64), Some(false));
         program[64] = 3;
-        assert_eq!(interpreter(&program), Some(true));
+        assert_eq!(interpreter(&program, Architecture::X86_64), Some(true));
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::process::Command;
 
 use crate::args::workers::{ContainerArgs, EngineKind};
-use crate::binaries::{WORKER, find, static_worker};
+use crate::binaries::{Architecture, WORKER, find, static_worker};
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::modal::{AppSize, Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
@@ -359,7 +359,8 @@ async fn cloud(settings: &Settings) -> CliResult<Vec<CheckEvent>> {
     let look = async {
         // Whether a hub is reached takes no token.
         let reaching = settings.without_tokens();
-        let deployment = Deployment::new(static_worker()?, AppSize::of(1), &reaching, network);
+        let worker = static_worker(Architecture::X86_64)?;
+        let deployment = Deployment::new(worker, AppSize::of(1), &reaching, network);
         let modal = Modal::open(&home, &home.join("bridge.log"), &reaching).await?;
         modal.deploy(&deployment).await?;
         Ok((

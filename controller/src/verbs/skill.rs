@@ -4,7 +4,7 @@ use hf2ms_worker::protocol::Exit;
 
 use crate::ui::screen::Screen;
 
-const SKILL: &str = include_str!("../../../plugin/skills/migrate/SKILL.md");
+const SKILL: &str = include_str!("../../embedded/SKILL.md");
 
 /// Print the skill for coding assistants: when and how to use this program
 ///

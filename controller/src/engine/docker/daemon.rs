@@ -11,6 +11,7 @@ use bollard::errors::Error;
 use hf2ms_hub::path::escape;
 use hf2ms_worker::protocol::Exit;
 
+use crate::binaries::Architecture;
 use crate::settings::GetVariable;
 use crate::ui::errors::{CliError, CliResult};
 
@@ -26,6 +27,8 @@ pub struct Daemon {
     pub api: bollard::Docker,
     /// Its version.
     pub version: String,
+    /// The processor of its containers.
+    pub architecture: Architecture,
     place: DaemonAddress,
 }
 
@@ -75,9 +78,11 @@ impl Daemon {
                 ))));
             }
         };
+        let architecture = version.arch.as_deref().and_then(Architecture::named);
         Ok(Self {
             api,
             version: version.version.unwrap_or_default(),
+            architecture: architecture.unwrap_or(Architecture::X86_64),
             place,
         })
     }

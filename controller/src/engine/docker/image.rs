@@ -8,7 +8,7 @@ use super::daemon::{Daemon, DaemonError, understood};
 use crate::binaries::{StaticWorker, static_worker};
 use crate::ui::errors::{CliError, CliResult};
 
-const DOCKERFILE: &str = include_str!("../../../../docker/Dockerfile");
+const DOCKERFILE: &str = include_str!("../../../embedded/Dockerfile");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The image `named`, which must be there.
@@ -33,7 +33,7 @@ pub async fn named(daemon: &Daemon, named: &str) -> CliResult<String> {
 pub async fn own(daemon: &Daemon) -> CliResult<(String, bool)> {
     let StaticWorker {
         content: worker, ..
-    } = static_worker()?;
+    } = static_worker(daemon.architecture)?;
     let digest = Sha256::of(&worker).to_string();
     let image = format!("hf2ms-worker:{VERSION}-{}", &digest[..12]);
     match understood(daemon.api.inspect_image(&image).await) {

@@ -114,7 +114,7 @@ impl Bridge {
     /// # Errors
     /// Python or the SDK is missing.
     pub async fn start(
-        python: &str,
+        python: &Path,
         folder: &Path,
         variables: &[(String, String)],
         log: &Path,
@@ -122,7 +122,7 @@ impl Bridge {
     ) -> Result<Self, BridgeError> {
         let missing = |error: std::io::Error| BridgeError {
             kind: BridgeErrorKind::Missing,
-            message: format!("{python} can't be started: {error}"),
+            message: format!("{} can't be started: {error}", python.display()),
         };
         let mut command = Command::new(python);
         command.arg("bridge.py").current_dir(folder);
@@ -270,7 +270,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("bridge.py"), script).unwrap();
         let bridge = Bridge::start(
-            "sh",
+            Path::new("sh"),
             folder.path(),
             &[],
             &folder.path().join("log"),

@@ -14,8 +14,8 @@ use crate::runs::{create_private, write_aside};
 use crate::settings::{PASSED_ON, Settings, environment};
 use crate::ui::errors::{CliError, CliResult};
 
-const APP: &str = include_str!("../../../../modal/app.py");
-const BRIDGE: &str = include_str!("../../../../modal/bridge.py");
+const APP: &str = include_str!("../../../embedded/app.py");
+const BRIDGE: &str = include_str!("../../../embedded/bridge.py");
 
 /// Cores: reserved, and at most.
 const CPU: [f64; 2] = [WORKER.cores, 4.0];

@@ -2,8 +2,8 @@
 
 use hf2ms_worker::protocol::Exit;
 
-use super::SDK;
 use super::bridge::{BridgeError, BridgeErrorKind};
+use super::{EXTRA, SDK};
 use crate::ui::errors::CliError;
 
 /// The error of a command for an error of Modal.
@@ -11,7 +11,7 @@ pub fn explain(error: &BridgeError) -> CliError {
     let said = &error.message;
     match error.kind {
         BridgeErrorKind::Missing => CliError::usage(format!(
-            "--on modal needs a Python with Modal's SDK {SDK}: pip install modal=={SDK}, or set HF2MS_PYTHON to a Python that has it ({said})"
+            "--on modal needs Modal's SDK: pip install '{EXTRA}', pipx install --force '{EXTRA}' or uv tool install '{EXTRA}' brings it; or set HF2MS_PYTHON to a Python that has modal=={SDK} ({said})"
         )),
         BridgeErrorKind::Unauthorized => CliError::refused(format!(
             "Modal refuses the token: set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, from https://modal.com/settings/tokens ({said})"
@@ -85,7 +85,11 @@ mod tests {
     #[test]
     fn every_error_says_what_to_do() {
         for (kind, exit, words) in [
-            (BridgeErrorKind::Missing, Exit::Usage, "pip install modal=="),
+            (
+                BridgeErrorKind::Missing,
+                Exit::Usage,
+                "pip install 'hf2ms-cli[modal]'",
+            ),
             (
                 BridgeErrorKind::Unauthorized,
                 Exit::Refused,

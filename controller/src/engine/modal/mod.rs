@@ -18,12 +18,15 @@ use self::bridge::{Bridge, BridgeError, BridgeErrorKind};
 pub use self::deployment::{AppSize, Deployment};
 pub use self::envelope::{ChunkEnd, Envelope, Finalized, Mirrored};
 pub use self::errors::explain;
-use crate::settings::{Settings, environment, variables};
+use crate::binaries::pythons;
+use crate::settings::{Settings, variables};
 use crate::ui::errors::{CliError, CliResult};
 use hf2ms_worker::protocol::{Event, Exit};
 
 /// The release of the official SDK that the bridge is written for.
 pub const SDK: &str = "1.6.4";
+/// This program as a Python package that brings the SDK.
+pub const EXTRA: &str = "hf2ms-cli[modal]";
 /// Spawned functions give their answer for about this long.
 pub const RESULTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// The pause before Modal is asked again after it could not be reached.
@@ -122,18 +125,28 @@ impl Modal {
     /// # Errors
     /// Python or the SDK is missing.
     pub async fn open(home: &Path, log: &Path, settings: &Settings) -> CliResult<Self> {
-        let python = environment("HF2MS_PYTHON").unwrap_or_else(|| "python3".to_owned());
         let folder = deployment::unpack(home)?;
         let mut variables = variables(&["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"]);
         let redactor = redactor(settings, &variables);
         variables.extend(tokens(settings));
-        let bridge = Bridge::start(&python, &folder, &variables, log, redactor)
-            .await
-            .map_err(|error| explain(&error))?;
-        Ok(Self {
-            bridge,
-            settings: settings.clone(),
-        })
+        let mut lacking = None;
+        for python in pythons() {
+            match Bridge::start(&python, &folder, &variables, log, redactor.clone()).await {
+                Ok(bridge) => {
+                    return Ok(Self {
+                        bridge,
+                        settings: settings.clone(),
+                    });
+                }
+                // Another Python may have the SDK; the first says best what is missing.
+                Err(error) if error.kind == BridgeErrorKind::Missing => {
+                    lacking.get_or_insert(error);
+                }
+                Err(error) => return Err(explain(&error)),
+            }
+        }
+        let none = || BridgeError::gone("there is no Python");
+        Err(explain(&lacking.unwrap_or_else(none)))
     }
 
     /// Deploys the app, unless it is there already.

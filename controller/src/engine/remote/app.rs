@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::RemoteRun;
-use crate::binaries::static_worker;
+use crate::binaries::{Architecture, static_worker};
 use crate::engine::modal::{AppSize, Deployment, Modal};
 use crate::engine::network_settings::{Location, NetworkSettings};
 use crate::runs::{JournalEntry, RunDir};
@@ -33,7 +33,8 @@ impl DeployedApp {
     ) -> CliResult<Self> {
         let network = NetworkSettings::of(&environment, Location::Cloud).await;
         network.left_out.iter().for_each(|line| screen.warn(line));
-        let deployment = Deployment::new(static_worker()?, size, settings, network);
+        let worker = static_worker(Architecture::X86_64)?;
+        let deployment = Deployment::new(worker, size, settings, network);
         let modal = Modal::open(&state_dir(&environment)?, &run.log("bridge"), settings).await?;
         screen.status(format!(
             "deploying {} to Modal, unless it is there already",

@@ -143,6 +143,6 @@ fn no_python_and_no_sdk_are_one_line_each() {
     )
     .unwrap();
     fs::set_permissions(&bare, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    with(bare.to_str().unwrap()).refused_with(2, "pip install modal==");
+    with(bare.to_str().unwrap()).refused_with(2, "pip install 'hf2ms-cli[modal]'");
     assert_eq!(world.requests("ms.create"), 0);
 }

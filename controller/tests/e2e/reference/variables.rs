@@ -111,7 +111,7 @@ const GROUPS: &[Group] = &[
             ("MODAL_TOKEN_SECRET", "Second part of Modal's token."),
             (
                 "HF2MS_PYTHON",
-                "A Python with Modal's SDK, for `--on modal`. Default: `python3`.",
+                "A Python with Modal's SDK, for `--on modal`. Default: that of the environment in which `hf2ms` is installed, else `python3`.",
             ),
             (
                 "HF2MS_MODAL_TIMEOUT",
@@ -131,7 +131,7 @@ const GROUPS: &[Group] = &[
             ),
             (
                 "HF2MS_STATIC_WORKER",
-                "Path of the static `hf2ms-worker` that containers run.",
+                "Path of the static `hf2ms-worker` that containers run. Default: that beside `hf2ms`.",
             ),
             ("HF2MS_SANDBOX", "Path of `hf2ms-sandbox`, for `demo`."),
         ],

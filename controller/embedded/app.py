@@ -1,0 +1,1 @@
+../../modal/app.py
