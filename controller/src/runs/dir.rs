@@ -19,8 +19,8 @@ pub struct RunDir {
     path: PathBuf,
     record: RunRecord,
     _alive: File,
-    /// The lock on its destination, which the runs of all revisions of one repo share.
-    pub(super) destination: Option<Arc<File>>,
+    /// The locks on its destination, and on a source that it removes. The runs of all revisions of one repo share them.
+    pub(super) locks: Option<Arc<Vec<File>>>,
 }
 
 impl RunDir {
@@ -31,7 +31,7 @@ impl RunDir {
     pub(super) fn new(
         path: PathBuf,
         record: RunRecord,
-        destination: Option<Arc<File>>,
+        locks: Option<Arc<Vec<File>>>,
     ) -> CliResult<Self> {
         let alive =
             hold_alive(&path.join("alive")).map_err(|error| CliError::file(&path, &error))?;
@@ -39,7 +39,7 @@ impl RunDir {
             path,
             record,
             _alive: alive,
-            destination,
+            locks,
         };
         run.write("run.json", &run.record)?;
         Ok(run)

@@ -7,9 +7,12 @@ mod dir;
 pub mod failures;
 mod files;
 mod identity;
+mod in_use;
 mod locks;
 mod read;
 mod record;
+pub mod removal;
+pub mod removal_report;
 pub mod report;
 mod tally;
 
@@ -73,21 +76,22 @@ impl Runs {
         &self.state
     }
 
-    /// Starts a run: its folder, its record, and the locks on it and on its destination.
+    /// Starts a run: its folder, its record, and the locks on it and on its destination; on both sides where the source is to be removed.
     ///
     /// # Errors
-    /// Another run writes to the destination; the folder can't be written.
+    /// Another run writes there; the folder can't be written.
     pub fn begin(&self, new: NewRun<'_>) -> CliResult<RunDir> {
         let id = next_id();
-        let lock = match new.verb {
+        let locks = match new.verb {
             RunVerb::Migrate | RunVerb::Mirror => {
                 self.detached(new.destination)
                     .map_or(Ok(()), |other| Err(in_the_cloud(&other)))?;
-                Some(Arc::new(self.lock(&id, new.destination)?))
+                Some(self.lock(&id, &[new.destination])?)
             }
+            RunVerb::Cleanup => Some(self.lock(&id, &[new.source, new.destination])?),
             RunVerb::Verify => None,
         };
-        self.make(id, new, lock, None)
+        self.make(id, new, locks, None)
     }
 
     /// Starts a run beside another that writes to the same destination, as one of its revisions does: they share the lock.
@@ -98,7 +102,7 @@ impl Runs {
         self.make(
             next_id(),
             new,
-            other.destination.clone(),
+            other.locks.clone(),
             Some(other.id().to_owned()),
         )
     }
@@ -107,7 +111,7 @@ impl Runs {
         &self,
         id: String,
         new: NewRun<'_>,
-        destination: Option<Arc<File>>,
+        locks: Option<Arc<Vec<File>>>,
         beside: Option<String>,
     ) -> CliResult<RunDir> {
         let NewRun {
@@ -133,7 +137,7 @@ impl Runs {
             beside,
             batch: self.batch.as_deref().map(ToOwned::to_owned),
         };
-        RunDir::new(path, record, destination)
+        RunDir::new(path, record, locks)
     }
 
     /// Continues a run that no process holds.
@@ -141,13 +145,16 @@ impl Runs {
     /// # Errors
     /// Someone does; the folder can't be written.
     pub fn resume(&self, record: &RunRecord) -> CliResult<RunDir> {
-        let lock = self.lock(&record.id, &record.destination)?;
+        let locks = match record.verb {
+            RunVerb::Cleanup => self.lock(&record.id, &[&record.source, &record.destination])?,
+            _ => self.lock(&record.id, &[&record.destination])?,
+        };
         let record = RunRecord {
             state: State::Running,
             reason: None,
             ..record.clone()
         };
-        RunDir::new(self.path(&record.id), record, Some(Arc::new(lock)))
+        RunDir::new(self.path(&record.id), record, Some(locks))
     }
 
     /// The run that works on this destination in the cloud, unwatched.
@@ -165,9 +172,16 @@ impl Runs {
         check_free(&self.lock_path(destination), destination)
     }
 
-    fn lock(&self, id: &str, destination: &RepoAt) -> CliResult<File> {
+    /// Locks these repos for a run, in the order of their locks' names: two runs that want the same never wait for each other.
+    fn lock(&self, id: &str, repos: &[&RepoAt]) -> CliResult<Arc<Vec<File>>> {
         create_private(&self.state.join("locks"))?;
-        lock_destination(&self.lock_path(destination), id, destination)
+        let paths = repos.iter().map(|at| (self.lock_path(at), *at));
+        let mut paths: Vec<(PathBuf, &RepoAt)> = paths.collect();
+        paths.sort_by(|a, b| a.0.cmp(&b.0));
+        paths.dedup_by(|a, b| a.0 == b.0);
+        let locks = paths.iter();
+        let locks = locks.map(|(path, at)| lock_destination(path, id, at));
+        locks.collect::<CliResult<Vec<File>>>().map(Arc::new)
     }
 
     fn lock_path(&self, destination: &RepoAt) -> PathBuf {
