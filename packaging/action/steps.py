@@ -7,9 +7,11 @@ The runner gives GITHUB_PATH, GITHUB_OUTPUT, GITHUB_STEP_SUMMARY and RUNNER_TEMP
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -51,6 +53,17 @@ def plain(text: object) -> str:
     return re.sub(r"[`|<>\x00-\x1f\x7f]", "?", str(text))
 
 
+@contextlib.contextmanager
+def without_commands():
+    """Whatever is printed meanwhile, no line of it is a command to the runner: files may be named `::error::x`."""
+    resume = secrets.token_hex(16)
+    print(f"::stop-commands::{resume}", flush=True)
+    try:
+        yield
+    finally:
+        print(f"::{resume}::", flush=True)
+
+
 def version() -> str:
     """The version that is asked for: by default that of this action, which Cargo.toml has."""
     return value("VERSION") or re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
@@ -88,7 +101,8 @@ def state() -> Path:
 def plan() -> int:
     """Writes into the step's summary what a copy would do."""
     state()
-    ran = subprocess.run(command("--dry-run", "--json"), stdout=subprocess.PIPE, text=True)
+    with without_commands():
+        ran = subprocess.run(command("--dry-run", "--json"), stdout=subprocess.PIPE, text=True)
     events = [json.loads(line) for line in ran.stdout.splitlines()]
     lines = ["### Plan of hf2ms", ""]
     for event in events:
@@ -96,7 +110,8 @@ def plan() -> int:
     if len(lines) == 2:
         lines.append("Nothing is to be copied.")
     append("GITHUB_STEP_SUMMARY", "\n".join(lines) + "\n")
-    print("\n".join(lines))
+    with without_commands():
+        print("\n".join(lines))
     return ran.returncode
 
 
@@ -121,7 +136,8 @@ def copy() -> int:
     """Copies, with plain lines in the log; then the report goes into the summary and the outputs."""
     runs = state() / "runs"
     before = set(runs.glob("*"))
-    code = subprocess.run(command()).returncode
+    with without_commands():
+        code = subprocess.run(command()).returncode
     append("GITHUB_OUTPUT", f"exit-code={code}")
     meaning = MEANINGS.get(code, f"exit code {code}")
     lines = [f"### hf2ms: {meaning}", ""]

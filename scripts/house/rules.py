@@ -220,7 +220,7 @@ class House:
         for file in self.rust:
             for name, start, end in file.functions():
                 yield from self.function_length(file.path, file.line(start), name, file.line(end - 1) - file.line(start) + 1)
-        python = self.paths("*.py", "tests", "modal", "scripts", "mirror", "sandbox")
+        python = self.paths("*.py", "tests", "modal", "scripts", "packaging", "mirror", "sandbox")
         for path in python:
             for node in ast.walk(ast.parse(self.read(path))):
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -292,7 +292,7 @@ class House:
 
     def docs(self) -> list[str]:
         tops = [str(path.relative_to(self.root)) for path in self.root.glob("*.md")]
-        return [path for path in [*tops, *self.paths("*.md", "docs", "sandbox", "tests")] if path != "CHANGELOG.md"]
+        return [path for path in [*tops, *self.paths("*.md", "docs", "sandbox", "tests", "packaging")] if path != "CHANGELOG.md"]
 
     def links(self) -> Iterator[Breach]:
         """Files and folders that the docs name exist."""

@@ -56,8 +56,8 @@ class Runner:
         variables = self.variables | more | self.resolved(step.get("env", {}), given)
         if added := self.text("path").split():
             variables["PATH"] = ":".join([*reversed(added), variables["PATH"]])
-        ran = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", step["run"]], env=variables, cwd=self.folder, capture_output=True, text=True)
-        self.said += ran.stdout + ran.stderr
+        ran = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", step["run"]], env=variables, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.said += ran.stdout
         self.outputs[step.get("id", step["name"])] = dict(line.split("=", 1) for line in output.read_text().splitlines())
         return ran.returncode
 
@@ -99,6 +99,27 @@ def test_the_code_of_a_copy_that_fails_is_that_of_the_action(sandbox, runner):
     code = runner.run(source="alice/by-action-in-part", plan="false", **{"modelscope-token": sandbox.ms_alice})
     assert code == int(runner.outputs["copy"]["exit-code"]) != 0, runner.said
     assert "### Plan" not in runner.text("summary") and "::error title=hf2ms::" in runner.said
+
+
+def commands(said):
+    """The lines that a runner takes for commands."""
+    found, resume = [], None
+    for line in map(str.strip, said.splitlines()):
+        if resume:
+            resume = None if line == f"::{resume}::" else resume
+        elif line.startswith("::stop-commands::"):
+            resume = line.removeprefix("::stop-commands::")
+        elif line.startswith("::"):
+            found.append(line)
+    return found
+
+
+def test_no_name_of_a_file_is_a_command_to_the_runner(sandbox, runner):
+    model(sandbox, "alice/named-as-a-command", {"path": "::error::owned", "size": 200_000, "seed": 6})
+    sandbox.fault("ms_storage.put", "status", count=1000, status=403)
+    runner.run(source="alice/named-as-a-command", **{"modelscope-token": sandbox.ms_alice, "arguments": "--verbose"})
+    assert "::error::owned" in runner.said, runner.said
+    assert [line.split("::")[1] for line in commands(runner.said)] == ["error title=hf2ms"], runner.said
 
 
 def test_a_refusal_ends_at_the_plan(sandbox, runner):

@@ -35,7 +35,8 @@ def test_the_workflow_of_the_guide_is_one_that_the_action_takes(tmp_path):
     assert said.returncode == 0, said.stdout
     [step] = yaml.safe_load(text)["jobs"]["copy"]["steps"]
     inputs = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
-    assert step["uses"].startswith("OWNER/hf2ms@") and set(step["with"]) <= set(inputs)
+    repository = re.search(r'^repository = "https://github.com/(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
+    assert step["uses"].startswith(f"{repository}@") and set(step["with"]) <= set(inputs)
     assert all(f"`{name}`" in page for name in inputs), "each input is in the guide's table"
 
 

@@ -96,7 +96,7 @@ def test_ms_migrate_help_is_that_of_hf2ms(ms, run):
     assert ms("migrate", "--help").stdout == run(HF2MS, "migrate", "--help").stdout
 
 
-def test_hf_installs_the_extension_and_copies_with_its_login(sandbox, run, model, tmp_path):
+def test_hf_installs_the_extension_and_runs_it(sandbox, run, model, tmp_path):
     name = model("alice/by-hf", private=True)
     installed = run(sys.executable, OF_A_FOLDER, EXTENSION, "extensions", "install", "someone/hf-hf2ms")
     assert installed.returncode == 0 and "Binary extension installed" in installed.stdout, installed.stdout + installed.stderr
