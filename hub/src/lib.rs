@@ -52,16 +52,19 @@ pub use http::ByteStream;
 pub use hub::Hub;
 pub use list_repos::{OwnedRepo, OwnerRepos};
 pub use open::{
-    RawHub, list_repos, open_blob_source, open_blob_store, open_destination, open_destination_over,
-    open_raw, open_ref_store, open_server_side_copy, open_source, open_source_by_git,
-    open_source_over, open_space, refs_by_git,
+    RawHub, list_repos, open_admin, open_blob_source, open_blob_store, open_destination,
+    open_destination_over, open_raw, open_ref_store, open_server_side_copy, open_source,
+    open_source_by_git, open_source_over, open_space, refs_by_git,
 };
 pub use path::RepoPath;
 pub use profile::Profile;
 pub use redact::Redactor;
 pub use refs::{Ref, RefKind, Refs};
-pub use repo::{Gate, GateMode, RepoAt, RepoId, RepoInfo, RepoKind, Revision, Side, Visibility};
-pub use repos::{Cards, Committer, Destination, Gates, RefStore, Repo, Source, Spaces};
+pub use repo::{
+    Community, FileCount, Gate, GateMode, RepoAt, RepoId, RepoInfo, RepoKind, Revision, Side,
+    Visibility,
+};
+pub use repos::{Cards, Committer, Destination, Gates, RefStore, Repo, RepoAdmin, Source, Spaces};
 /// An address, as the HTTP client reads it.
 pub use reqwest::Url;
 pub use space::{Sdk, SpaceVariables};

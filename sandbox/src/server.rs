@@ -210,6 +210,7 @@ async fn before(
                 admin::seed::seed(world, commit).await.ok();
             }
         }
+        Kind::Meanwhile { method, path, body } => admin::act(world, method, path, body).await,
         _ => {}
     }
     let instead = answers::instead(kind, &call.target);
