@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::platform::{System, places};
 use crate::settings::environment;
 use crate::ui::errors::{CliError, CliResult};
 
 /// The worker's program.
 pub const WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_WORKER");
-/// The worker's program, as one static file.
-const STATIC_WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_STATIC_WORKER");
+/// The variable that names the worker for containers.
+const STATIC_WORKER: &str = "HF2MS_STATIC_WORKER";
 /// The sandbox's program.
 pub const SANDBOX: (&str, &str) = ("hf2ms-sandbox", "HF2MS_SANDBOX");
 
@@ -18,6 +19,10 @@ pub const SANDBOX: (&str, &str) = ("hf2ms-sandbox", "HF2MS_SANDBOX");
 /// # Errors
 /// It is nowhere; the line says where it was looked for.
 pub fn find((name, variable): (&str, &str)) -> CliResult<PathBuf> {
+    find_file((places::program(name).as_str(), variable))
+}
+
+fn find_file((name, variable): (&str, &str)) -> CliResult<PathBuf> {
     if let Some(named) = environment(variable) {
         let path = PathBuf::from(&named);
         return if path.is_file() {
@@ -55,16 +60,17 @@ pub struct StaticWorker {
     pub content: Vec<u8>,
 }
 
-/// The static worker that `HF2MS_STATIC_WORKER` names, or the worker itself if that is static.
+/// The static worker that `HF2MS_STATIC_WORKER` names. Without it, the worker itself if that is static; where this machine does not
+/// run Linux, the one that is for Linux by its name.
 ///
 /// # Errors
 /// It is nowhere, or not static.
 pub fn static_worker() -> CliResult<StaticWorker> {
-    let path = find(if environment(STATIC_WORKER.1).is_some() {
-        STATIC_WORKER
-    } else {
-        WORKER
-    })?;
+    let name = places::container_worker(System::THIS);
+    let path = match (environment(STATIC_WORKER), System::THIS) {
+        (None, System::Linux) => find(WORKER),
+        _ => find_file((name, STATIC_WORKER)),
+    }?;
     let content = fs::read(&path).map_err(|error| CliError::file(&path, &error))?;
     check(&path, &content)?;
     Ok(StaticWorker { path, content })
@@ -75,7 +81,7 @@ fn check(path: &Path, worker: &[u8]) -> CliResult<()> {
         let path = path.display();
         Err(CliError::usage(format!(
             "{path} {what}, and containers need a static worker: build it with scripts/build-worker.sh and set {} to it",
-            STATIC_WORKER.1
+            STATIC_WORKER
         )))
     };
     match interpreter(worker) {

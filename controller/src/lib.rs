@@ -4,7 +4,7 @@
 //! which [`batch`] does for many repos and [`revisions`] for all branches and tags of one; [`inventory`] says how copies stand; [`mirror`] carries a Git repo.
 //! Below them: [`engine`] runs workers, [`runs`] keeps what a run leaves, [`estimate`] and [`simulate`] say what it will take.
 //! [`mcp`] runs verbs for coding assistants.
-//! [`args`] and [`settings`] are what the user asked for, [`ui`] is what the user reads.
+//! [`args`] and [`settings`] are what the user asked for, [`ui`] is what the user reads, [`platform`] is the operating system.
 
 pub mod args;
 pub mod batch;
@@ -17,6 +17,7 @@ pub mod estimate;
 pub mod inventory;
 pub mod mcp;
 pub mod mirror;
+pub mod platform;
 pub mod probe;
 pub mod revisions;
 pub mod runs;

@@ -18,6 +18,7 @@ use self::bridge::{Bridge, BridgeError, BridgeErrorKind};
 pub use self::deployment::{AppSize, Deployment};
 pub use self::envelope::{ChunkEnd, Envelope, Finalized, Mirrored};
 pub use self::errors::explain;
+use crate::platform::{System, places};
 use crate::settings::{Settings, environment, variables};
 use crate::ui::errors::{CliError, CliResult};
 use hf2ms_worker::protocol::{Event, Exit};
@@ -122,7 +123,8 @@ impl Modal {
     /// # Errors
     /// Python or the SDK is missing.
     pub async fn open(home: &Path, log: &Path, settings: &Settings) -> CliResult<Self> {
-        let python = environment("HF2MS_PYTHON").unwrap_or_else(|| "python3".to_owned());
+        let python =
+            environment("HF2MS_PYTHON").unwrap_or_else(|| places::python(System::THIS).to_owned());
         let folder = deployment::unpack(home)?;
         let mut variables = variables(&["MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"]);
         let redactor = redactor(settings, &variables);
