@@ -27,7 +27,7 @@ LONGEST_WALK = 25
 RETRY = "hub/src/http/retry.rs"
 
 # The controller's rooms, bottom to top. A room imports only from rooms before it.
-CONTROLLER_ROOMS = """platform stop ui settings binaries args runs engine estimate simulate copy revisions batch inventory mirror cleanup emit probe mcp
+CONTROLLER_ROOMS = """platform stop ui settings binaries args runs engine estimate copy revisions batch inventory mirror cleanup emit probe mcp
 verbs cli""".split()
 
 # Names that may stand more than once: each verb has its own arguments. The structs of a hub's `wire.rs` may, too, and what

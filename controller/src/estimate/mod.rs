@@ -1,6 +1,6 @@
 //! The estimate of a plan, printed before it starts: files, bytes, containers, time and money. The time is that of a
 //! simulation ([`play`]) in which no container dies. Its rates come from [`rates`], and [`containers`] says how many pay;
-//! [`confirm`] asks a person, and [`budget`] adds up the repos of one command.
+//! [`simulate`] is a plan's own simulation, [`confirm`] asks a person, and [`budget`] adds up the repos of one command.
 
 pub mod budget;
 pub mod confirm;
@@ -12,6 +12,7 @@ pub mod play;
 pub mod price;
 pub mod rates;
 mod run_rates;
+pub mod simulate;
 pub mod totals;
 
 use hf2ms_worker::plan::{Plan, Step};

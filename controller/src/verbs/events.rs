@@ -12,6 +12,7 @@ use crate::copy::preview::PlannedEvent;
 use crate::copy::run::CreatedEvent;
 use crate::engine::remote::SubmittedEvent;
 use crate::estimate::EstimateEvent;
+use crate::estimate::simulate::simulation::SimulationEvent;
 use crate::inventory::summary::{InventoryEvent, InventoryRepoEvent};
 use crate::mirror::check::MirrorCheckedEvent;
 use crate::mirror::remote::PullMirrorEvent;
@@ -22,7 +23,6 @@ use crate::probe::report::{ProbeEvent, ProbedEvent, ScratchEvent};
 use crate::revisions::summary::RevisionsEvent;
 use crate::runs::removal_report::RemovalReportEvent;
 use crate::runs::report::ReportEvent;
-use crate::simulate::simulation::SimulationEvent;
 use crate::ui::json::{ErrorEvent, StartEvent, WarningEvent};
 use crate::ui::worker_events::{
     BackupTagEvent, CommittedEvent, DeletedEvent, FailedEvent, FileEvent, PauseEndedEvent,
