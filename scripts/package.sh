@@ -52,6 +52,22 @@ for cpu in x86_64 aarch64; do
 done
 cp -r packaging/python/. "$stage"
 cp -r "$stage/$archive" "$stage/bin"
+
+# complete SHELL FILE: writes the completions of a shell where it looks for them below a prefix such as /usr/local.
+complete() {
+    mkdir -p "$stage/$archive/share/$(dirname "$2")"
+    "$starts" completions "$1" >"$stage/$archive/share/$2"
+}
+# They are alike for all systems: a program that starts on this machine says them.
+native=$(uname -m)-unknown-linux-musl
+starts=$root/target/static/$native/hf2ms
+[ "$target" != "$native" ] || starts=$stage/bin/hf2ms
+if [ -x "$starts" ]; then
+    complete bash bash-completion/completions/hf2ms
+    complete zsh zsh/site-functions/_hf2ms
+    complete fish fish/vendor_completions.d/hf2ms.fish
+    cp -r "$stage/$archive/share" "$stage"
+fi
 cp README.md LICENSE Cargo.toml "$stage"
 cp README.md LICENSE CHANGELOG.md "$stage/$archive"
 

@@ -44,6 +44,13 @@ setup_rust_checks() {
     cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 }
 
+# What the checks for other systems need: a C compiler for Windows, and Rust's libraries. That for macOS is in tests/requirements.txt.
+# A check whose target can't be had is skipped.
+setup_targets() {
+    (need x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64) || true
+    rustup target add x86_64-pc-windows-gnu aarch64-apple-darwin >/dev/null 2>&1 || true
+}
+
 setup_venv() {
     command -v "$python" >/dev/null 2>&1 || die "python3 is missing: install Python 3.10 or later"
     "$venv/bin/python" -c '' 2>/dev/null || "$python" -m venv "$venv" 2>/dev/null || { need_venv; "$python" -m venv "$venv"; }

@@ -91,9 +91,9 @@ Environment, also from ./.env or --env-file; a token that neither sets is that o
   MODAL_TOKEN_ID, MODAL_TOKEN_SECRET              for --on modal, from https://modal.com/settings/tokens
   HF2MS_PYTHON, HF2MS_STATIC_WORKER               a Python with Modal's SDK; the worker that containers run
   DOCKER_HOST                                     for --on docker, when the daemon is elsewhere
-  HF2MS_STATE                                     where runs are kept [~/.local/state/hf2ms]
+  HF2MS_STATE                                     where runs are kept [Linux: ~/.local/state/hf2ms]
 
-Defaults of options stand in ~/.config/hf2ms/config.toml, by verb and by profile:
+Defaults of options stand in ~/.config/hf2ms/config.toml (on Linux), by verb and by profile:
   [migrate]
   on = \"docker\"
 --show-config says what is set where; --FLAG=false takes a flag of the file back.

@@ -5,7 +5,7 @@
 //! [`cleanup`] removes sources whose copies are whole.
 //! Below them: [`engine`] runs workers, [`runs`] keeps what a run leaves, [`estimate`] and [`simulate`] say what it will take.
 //! [`mcp`] runs verbs for coding assistants.
-//! [`args`] and [`settings`] are what the user asked for, [`ui`] is what the user reads.
+//! [`args`] and [`settings`] are what the user asked for, [`ui`] is what the user reads, [`platform`] is the operating system.
 
 pub mod args;
 pub mod batch;
@@ -19,6 +19,7 @@ pub mod estimate;
 pub mod inventory;
 pub mod mcp;
 pub mod mirror;
+pub mod platform;
 pub mod probe;
 pub mod revisions;
 pub mod runs;

@@ -3,7 +3,7 @@
 //! Rooms, in the order to read. No module imports one that imports it.
 //!
 //! 1. The nouns: [`digest`], [`path`], [`repo`], [`file`], [`refs`], [`space`], [`commit`], [`token`], [`transport`]; their
-//!    [`error`]s, the [`redact`]or and the [`clock`].
+//!    [`error`]s, the [`redact`]or and the [`clock`]. [`platform`] knows the operating systems.
 //! 2. The hubs: [`hub`] names them, and a [`profile`] has the facts of each.
 //! 3. The traits that a hub implements: [`blobs`] for reading and storing blobs, [`repos`] for repos and commits.
 //! 4. [`open`] returns a hub's repo as these traits. It is the one place that chooses a hub's type.
@@ -27,6 +27,7 @@ mod list_repos;
 pub mod modelscope;
 pub mod open;
 pub mod path;
+pub mod platform;
 pub mod profile;
 pub mod redact;
 pub mod refs;

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::answer::empty;
 use crate::call::{Call, Origin};
+use crate::clock;
 use crate::counters::Underway;
 use crate::faults::bodies::{End, Line, cut, flipped};
 use crate::faults::{Kind, answers};
@@ -313,6 +314,7 @@ fn memory_of(call: &Call) -> Value {
 
 fn with_status(mut memory: Value, status: u16) -> Value {
     memory["status"] = status.into();
+    memory["answered_us"] = clock::micros(SystemTime::now()).into();
     memory
 }
 

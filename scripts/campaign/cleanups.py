@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random
+import re
 import shutil
 import subprocess
 import time
+import urllib.parse
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,8 +47,8 @@ class CleanupRound:
 
     seed: int
     repos: list[Repo]
-    faults: list[dict]
-    changes: list[dict] = field(default_factory=list)
+    # Faults and changes, as `POST /faults` takes them.
+    rules: list[dict]
 
 
 @dataclass
@@ -64,6 +65,32 @@ class CleanupResult:
     # Changes that came between the last look at a branch and the deletion.
     unseen: int
     seconds: float
+
+
+@dataclass
+class Act:
+    """What somebody has changed, and when."""
+
+    at: int
+    what: str
+    hub: str
+    id: str
+    # The branch; None where the whole repo went.
+    revision: str | None
+
+    @classmethod
+    def of(cls, fired: dict) -> Act:
+        kind = fired["rule"]["kind"]
+        if kind["method"] == "DELETE":
+            query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(kind["path"]).query))
+            return cls(fired["at_us"], "copy gone" if query["hub"] == "ms" else "source gone", query["hub"], query["id"], None)
+        body = kind["body"]
+        return cls(fired["at_us"], body.get("message", "copy hidden"), body["hub"], body["id"], body.get("revision"))
+
+
+def is_act(rule: dict) -> bool:
+    """Whether a rule changes a repo, and not only lets another rule begin."""
+    return rule["kind"]["do"] == "meanwhile" and rule["kind"]["path"] != "/faults"
 
 
 def files(rng) -> dict[str, bytes]:
@@ -96,47 +123,69 @@ def drawn(seed: int, count: int) -> CleanupRound:
         if rng.random() < 0.1:
             spoiled(rng, repo)
         repos.append(repo)
-    if rng.random() < 0.1:
-        return CleanupRound(seed, repos, [])
-    faults = [fault(rng) for _ in range(rng.choice([0, 0, 1, 1, 2]))]
-    changes = [change(rng, rng.choice(repos)) for _ in range(rng.choice([0, 1, 1, 2, 3]))]
-    return CleanupRound(seed, repos, faults, [one for one in changes if one])
+    rules = []
+    if rng.random() >= 0.1:
+        rules += [fault(rng, count) for _ in range(rng.choice([0, 0, 1, 1, 2]))]
+        rules += filter(None, (change(rng, repos) for _ in range(rng.choice([0, 1, 1, 2, 3]))))
+    return CleanupRound(seed, repos, rules)
 
 
-def fault(rng) -> dict:
+def later(rng, deletions: int, rule: dict) -> dict:
+    """A rule that begins to hold when so many sources were deleted: until then nothing disturbs the verification."""
+    return {"route": "hf.delete", "count": 1, "skip": deletions, "kind": {"do": "meanwhile", "method": "POST", "path": "/faults", "body": rule}}
+
+
+def fault(rng, count: int) -> dict:
     kind = rng.choice([
         {"do": "status", "status": rng.choice([403, 404, 429, 500, 503, 504])}, {"do": "cut", "entries": rng.randrange(3)}, {"do": "reset"},
         {"do": "truncate", "after": rng.randrange(200)}, {"do": "lose_answer"}, {"do": "html"}, {"do": "lose_next"}, {"do": "work_later", "ms": rng.randrange(300)},
         {"do": "delay", "ms": rng.randrange(300)},
     ])
-    return {"route": rng.choice(FAULTY), "kind": kind, "count": rng.choice([1, 1, 2, 5]), "skip": rng.randrange(200)}
+    route = rng.choice(FAULTY)
+    rule = {"route": route, "kind": kind, "count": rng.choice([1, 1, 2, 5])}
+    if rng.random() < 0.7:
+        return later(rng, rng.randrange(count), rule | {"skip": rng.randrange(6)})
+    return rule | {"skip": rng.randrange(count * (20 if route.endswith("*") else 1))}
 
 
-def change(rng, repo: Repo) -> dict | None:
-    """What somebody does to a repo right before one of the requests about it is answered."""
+def change(rng, repos: list[Repo]) -> dict | None:
+    """What somebody does to a repo right before a request is answered: one about it, or the deletion of another source."""
+    first = rng.randrange(len(repos))
+    repo = rng.choice(repos[first:])
+    if (kind := act(rng, repo)) is None:
+        return None
+    if rng.random() < 0.25:
+        return {"route": "hf.delete", "kind": kind, "count": 1, "skip": first}
+    rule = {"route": rng.choice(["ms.*", "ms.*", "hf.*"]), "path": repo.id, "kind": kind, "count": 1}
+    if rng.random() < 0.6:
+        return later(rng, first, rule | {"skip": rng.randrange(7)})
+    return rule | {"skip": rng.randrange(24)}
+
+
+def act(rng, repo: Repo) -> dict | None:
+    """A change as a fault; None where there is nothing to change."""
     what = rng.choice(CHANGES)
-    if not repo.copies and "copy" in what or what == "file gone" and not repo.copies:
+    if not repo.copies and ("copy" in what or what == "file gone"):
         return None
     hub = "hf" if "source" in what else "ms"
     branch = rng.choice(sorted(repo.copies if hub == "ms" else repo.branches))
     revision = branch if hub == "hf" else BRANCHES[branch]
     seed = {"hub": hub, "kind": repo.kind, "id": repo.id, "revision": revision, "message": what}
-    query = f"/repo?hub={hub}&kind={repo.kind}&id={repo.id}"
-    act = {
-        "copy changed": ("POST", "/seed", seed | {"files": [{"path": rng.choice(sorted(repo.copies.get(branch, {"x": b""}))), "text": "of someone else"}]}),
-        "file gone": ("POST", "/seed", seed | {"delete": [rng.choice(sorted(repo.copies.get(branch, {"x": b""})))]}),
-        "copy gone": ("DELETE", query, None),
+    more = {"revision": "more", "files": [{"path": "more.txt", "text": "more"}]}
+    repo_of = f"/repo?hub={hub}&kind={repo.kind}&id={repo.id}"
+    path = rng.choice(sorted(repo.copies.get(branch, {"x": b""})))
+    method, url, body = {
+        "copy changed": ("POST", "/seed", seed | {"files": [{"path": path, "text": "of someone else"}]}),
+        "file gone": ("POST", "/seed", seed | {"delete": [path]}),
+        "copy gone": ("DELETE", repo_of, None),
         "copy hidden": ("POST", "/repo", {"hub": hub, "kind": repo.kind, "id": repo.id, "private": True}),
-        "branch of the copy": ("POST", "/seed", seed | {"revision": "more", "files": [{"path": "more.txt", "text": "more"}]}),
+        "branch of the copy": ("POST", "/seed", seed | more),
         "source changed": ("POST", "/seed", seed | {"files": [{"path": "new.txt", "text": "new"}]}),
-        "branch of the source": ("POST", "/seed", seed | {"revision": "more", "files": [{"path": "more.txt", "text": "more"}]}),
+        "branch of the source": ("POST", "/seed", seed | more),
         "tag of the source": ("POST", "/seed", seed | {"tags": ["more"], "files": [{"path": "new.txt", "text": "new"}]}),
-        "source gone": ("DELETE", query, None),
+        "source gone": ("DELETE", repo_of, None),
     }[what]
-    method, path, body = act
-    kind = {"do": "meanwhile", "method": method, "path": path, "body": body}
-    # Requests about the copy and about the source; the more of them pass, the later in the cleanup it happens.
-    return {"route": rng.choice(["ms.*", "ms.*", "hf.*"]), "path": repo.id, "kind": kind, "count": 1, "skip": rng.randrange(24)}
+    return {"do": "meanwhile", "method": method, "path": url, "body": body}
 
 
 class CleanupAttempt:
@@ -183,65 +232,63 @@ class CleanupAttempt:
         self.folder.mkdir(parents=True)
         self.seed()
         self.sandbox.post("/counters/reset")
-        for rule in self.round.faults + self.round.changes:
+        for rule in self.round.rules:
             self.sandbox.post("/faults", **rule)
         code, log = self.run()
         fired = self.sandbox.ask("GET", "/faults")
         if code not in (0, 1, 2, 3, 4):
             self.problems.append(("unfinished", f"exit code {code}: {log[-300:]}"))
-        acts = [(one["at_us"], one["rule"]) for one in fired if one["fired"] and one["rule"]["kind"]["do"] == "meanwhile"]
-        thrown = Counter({one["rule"]["kind"]["do"]: one["fired"] for one in fired if one["rule"]["kind"]["do"] != "meanwhile"})
+        acts = [Act.of(one) for one in fired if one["fired"] and is_act(one["rule"])]
+        thrown = Counter()
+        for one in fired:
+            if one["rule"]["kind"]["do"] != "meanwhile":
+                thrown[one["rule"]["kind"]["do"]] += one["fired"]
         deleted, unseen = self.judge(acts)
-        if not any(one["fired"] for one in fired) and len(deleted) != len(self.whole()):
+        if not acts and not +thrown and len(deleted) != len(self.whole()):
             self.problems.append(("kept without a reason", f"{len(deleted)} of {len(self.whole())} went: {log[-300:]}"))
         seconds = time.monotonic() - began
-        changed = Counter(rule["kind"]["body"].get("message", rule["kind"]["path"].split("?")[0]) if rule["kind"]["body"] else "gone" for _, rule in acts)
+        changed = Counter(act.what for act in acts)
         return CleanupResult(self.round.seed, self.problems, code, len(deleted), len(self.whole()), +thrown, changed, unseen, seconds)
 
-    def judge(self, acts: list[tuple[int, dict]]) -> tuple[dict[str, int], int]:
+    def judge(self, acts: list[Act]) -> tuple[dict[str, int], int]:
         """Holds each deletion against what both sides held at that moment. Which sources the program deleted, and how many changes no look
         could have seen."""
-        by_others = {(rule["kind"]["path"], at) for at, rule in acts if rule["kind"]["method"] == "DELETE"}
+        ours = {repo.id for repo in self.round.repos}
         gone = {}
         for hub in ("hf", "ms"):
             for one in self.sandbox.ask("GET", "/deletions", hub=hub):
-                path = f"/repo?hub={hub}&kind={one['kind']}&id={one['id']}"
                 # The deletion follows the moment in which the rule fired.
-                if any(act == path and 0 <= one["at_us"] - at < 1_000_000 for act, at in by_others):
+                if any(act.what.endswith("gone") and (act.hub, act.id) == (hub, one["id"]) and 0 <= one["at_us"] - act.at < 1_000_000 for act in acts):
                     continue
-                if hub == "ms" or one["id"] not in {repo.id for repo in self.round.repos}:
+                if hub == "ms" or one["id"] not in ours:
                     self.problems.append(("not asked for", f"{hub}:{one['id']} was deleted"))
                 gone[one["id"]] = one["at_us"]
         log = self.sandbox.ask("GET", "/requests")
         unseen = sum(self.judge_one(repo, gone[repo.id], acts, log) for repo in self.round.repos if repo.id in gone)
         return gone, unseen
 
-    def judge_one(self, repo: Repo, at: int, acts: list[tuple[int, dict]], log: list[dict]) -> int:
+    def judge_one(self, repo: Repo, at: int, acts: list[Act], log: list[dict]) -> int:
         """Judges one deletion; the number of changes that came before it and that no request could show."""
         if repo.lack:
             self.problems.append(("copy not whole", f"{repo.id} was deleted, and its copy was not whole from the beginning: {repo.lack}"))
-        mine = [(when, rule) for when, rule in acts if rule["path"] == repo.id and when < at]
         unseen = 0
-        for when, rule in mine:
-            body = rule["kind"]["body"] or {}
-            if rule["kind"]["path"] == "/repo":
-                # Who sees a copy says nothing about what it holds.
+        for act in acts:
+            # Who sees a copy, and what else it has, says nothing about what it lacks.
+            if act.id != repo.id or act.at > at or act.what in ("copy hidden", "branch of the copy"):
                 continue
-            hub = body.get("hub") or ("hf" if "hub=hf" in rule["kind"]["path"] else "ms")
-            if body.get("message") == "branch of the copy":
-                continue
-            if seen_after(log, hub, repo.id, body.get("revision"), when, at):
-                self.problems.append(("copy not whole", f"{repo.id} was deleted {(at - when) / 1000:.1f} ms after a change: {json.dumps(rule['kind'])}"))
+            if seen_after(log, act, at):
+                self.problems.append(("copy not whole", f"{repo.id} was deleted {(at - act.at) / 1000:.1f} ms after a change: {act}"))
             else:
                 unseen += 1
         return unseen
 
 
-def seen_after(log: list[dict], hub: str, id: str, revision: str | None, when: int, until: int) -> bool:
-    """Whether a request came after a change, and before the deletion, whose answer shows it: refs, or the branch itself."""
-    shows = [".git/info/refs", "/refs", "/revisions"] + ([f"Ref={revision}", f"Revision={revision}", f"/revision/{revision}"] if revision else [])
-    asked = (one for one in log if one["origin"] == hub and id in one["path"] and when - 2000 <= one["at_ms"] * 1000 <= until)
-    return any(any(part in one["path"] for part in shows) or revision is None for one in asked)
+def seen_after(log: list[dict], act: Act, until: int) -> bool:
+    """Whether a request was answered after a change, and before the deletion, whose answer shows it: refs, or the branch itself."""
+    shows = [".git/info/refs", "/refs", "/revisions"] + ([f"Ref={act.revision}", f"Revision={act.revision}", f"/revision/{act.revision}"] if act.revision else [])
+    about = re.compile(rf"/{re.escape(act.id)}(?![\w-])")
+    asked = (one for one in log if one["origin"] == act.hub and about.search(one["path"]) and act.at < one["answered_us"] <= until)
+    return any(act.revision is None or any(part in one["path"] for part in shows) for one in asked)
 
 
 def one_round(site_sandbox, seed: int, count: int, folder: Path, program: str, worker: str) -> CleanupResult:

@@ -39,7 +39,7 @@ def drawn(*, lack=None, changes=()):
     files = {"README.md": b"# one\n", "w.safetensors": bytes(range(256))}
     whole = cleanups.Repo("model", "alice/whole", {"main": files}, {"main": dict(files)}, False)
     other = cleanups.Repo("model", "alice/other", {"main": files}, {"main": {"README.md": files["README.md"]} if lack else dict(files)}, False, lack)
-    return cleanups.CleanupRound(0, [whole, other], [], list(changes))
+    return cleanups.CleanupRound(0, [whole, other], list(changes))
 
 
 def problems(sandbox, tmp_path, round, act):
@@ -57,7 +57,7 @@ def test_a_program_that_deletes_by_the_list_alone_is_found_out(sandbox, tmp_path
 
 
 def test_a_program_that_deletes_what_changed_before_its_look_is_found_out(sandbox, tmp_path):
-    body = {"hub": "ms", "kind": "model", "id": "alice/other", "revision": "master", "delete": ["w.safetensors"]}
+    body = {"hub": "ms", "kind": "model", "id": "alice/other", "revision": "master", "message": "file gone", "delete": ["w.safetensors"]}
     rule = {"route": "ms.*", "path": "alice/other", "count": 1, "kind": {"do": "meanwhile", "method": "POST", "path": "/seed", "body": body}}
     act = f"look('ms', *repos[1]); look('ms', *repos[1]); delete({HF}, *repos[1])"
     assert problems(sandbox, tmp_path, drawn(changes=[rule]), act) == {"copy not whole"}

@@ -145,11 +145,11 @@ pub async fn check_files(
 fn is_same(listing: &Listing, files: &[RemovedFile]) -> bool {
     let before: BTreeMap<_, _> = files
         .iter()
-        .map(|file| (&file.path, (file.size, file.digest)))
+        .map(|file| (&file.path, (file.size, file.listed())))
         .collect();
     let listed = listing.files.iter().map(|listed| &listed.file);
     let now: BTreeMap<_, _> = listed
-        .map(|file| (&file.path, (file.size, file.digest)))
+        .map(|file| (&file.path, (file.size, Some(file.digest))))
         .collect();
     listing.refused.is_empty() && before == now
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::files::{private, write_aside};
+use super::files::write_aside;
 use super::locks::hold_alive;
 use super::record::{JournalEntry, RunRecord, State};
+use crate::platform::private;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 

@@ -28,10 +28,11 @@ use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
 pub use self::dir::RunDir;
-pub use self::files::{create_private, private, write_aside};
+pub use self::files::{create_private, write_aside};
 use self::locks::{check_free, is_held, lock_destination, lock_name};
 use self::read::{journal, record};
 pub use self::record::{JournalEntry, NewRun, RunRecord, RunVerb, State};
+use crate::platform::read_holder;
 use crate::ui::errors::{CliError, CliResult};
 
 /// The id of the first run of this process, which is known before the run begins.
@@ -245,7 +246,7 @@ impl Runs {
     /// The process that works on this run, if one does.
     pub fn controller(&self, id: &str) -> Option<u32> {
         let path = self.path(id).join("alive");
-        let process = fs::read_to_string(&path).ok()?.parse().ok();
+        let process = read_holder(&path).ok()?.parse().ok();
         // The number of a process that has ended may be another's by now: it counts while the lock is held.
         process.filter(|_| is_held(&path))
     }

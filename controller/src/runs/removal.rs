@@ -1,6 +1,6 @@
 //! The removal of a source whose copy is whole: what is kept of it before its hub is asked, and what the copy does not have.
 
-use hf2ms_hub::{Digest, RepoAt, RepoId, RepoPath, Revision, Sha256};
+use hf2ms_hub::{Digest, File, GitSha1, RepoAt, RepoId, RepoPath, Revision, Sha256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -117,12 +117,47 @@ pub struct RemovedFile {
     pub path: RepoPath,
     /// Its size in bytes.
     pub size: u64,
-    /// Its digest, as the source's hub lists it.
-    #[serde(flatten)]
-    pub digest: Digest,
-    /// The SHA-256 of the copy's file, where the source lists another digest and it is known.
+    /// Its SHA-256, which the source's hub lists, or which was found by reading it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub copy_sha256: Option<Sha256>,
+    pub sha256: Option<Sha256>,
+    /// Its id in Git, where the source's hub lists that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_sha1: Option<GitSha1>,
+}
+
+impl RemovedFile {
+    /// A file as the source's hub lists it, and its SHA-256 where that is known.
+    pub fn of(file: &File, known: Option<Sha256>) -> Self {
+        let git_sha1 = match file.digest {
+            Digest::GitSha1(git_sha1) => Some(git_sha1),
+            Digest::Sha256(_) => None,
+        };
+        Self {
+            path: file.path.clone(),
+            size: file.size,
+            sha256: file.digest.sha256().or(known),
+            git_sha1,
+        }
+    }
+
+    /// The digest that the source's hub lists.
+    pub fn listed(&self) -> Option<Digest> {
+        let of_git = self.git_sha1.map(Digest::GitSha1);
+        of_git.or(self.sha256.map(Digest::Sha256))
+    }
+
+    /// Whether this is a digest of its content.
+    pub fn has(&self, digest: Digest) -> bool {
+        let of_nothing = |digest| match digest {
+            Digest::Sha256(sha256) => sha256 == Sha256::of(b""),
+            Digest::GitSha1(git_sha1) => git_sha1 == GitSha1::of(b""),
+        };
+        let known = match digest {
+            Digest::Sha256(sha256) => self.sha256 == Some(sha256),
+            Digest::GitSha1(git_sha1) => self.git_sha1 == Some(git_sha1),
+        };
+        known || (self.size == 0 && of_nothing(digest))
+    }
 }
 
 /// A branch or tag of a source, which was compared with that of its copy file by file.

@@ -118,7 +118,7 @@ pub fn layered(
     let profile = profile(&matches, of_verb, get);
     if profile.is_some() && file.path().as_os_str().is_empty() {
         return Err(CliError::usage(
-            "there is no place for config.toml and its profiles: set XDG_CONFIG_HOME, or HOME, to a folder",
+            "there is no place for config.toml and its profiles: set XDG_CONFIG_HOME to a folder",
         ));
     }
     let all = |verb: &str| candidates(&program, verb, &file, profile.as_deref(), get, variables);
