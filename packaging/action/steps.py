@@ -14,6 +14,7 @@ import re
 import secrets
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -90,7 +91,20 @@ def install() -> int:
 def command(*more: str) -> list[str]:
     """The command of the inputs. A runner has no terminal, so nothing is asked."""
     names = [name for name in (value("SOURCE"), value("DESTINATION")) if name]
-    return ["hf2ms", "migrate", *names, *shlex.split(value("ARGUMENTS"), comments=True), *more]
+    try:
+        options = shlex.split(value("ARGUMENTS"))
+    except ValueError as error:
+        print(f"::error title=hf2ms::the input arguments can't be read: {error}; close what is quoted")
+        sys.exit(2)
+    return ["hf2ms", "migrate", *names, *options, *more]
+
+
+def followed(words: list[str]) -> int:
+    """Runs a command to its end and returns its exit code. A signal is its own: a cancelled workflow ends in order."""
+    process = subprocess.Popen(words)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda number, _: process.send_signal(number))
+    return process.wait()
 
 
 def state() -> Path:
@@ -101,8 +115,9 @@ def state() -> Path:
 def plan() -> int:
     """Writes into the step's summary what a copy would do."""
     state()
+    words = command("--dry-run", "--json")
     with without_commands():
-        ran = subprocess.run(command("--dry-run", "--json"), stdout=subprocess.PIPE, text=True)
+        ran = subprocess.run(words, stdout=subprocess.PIPE, text=True)
     events = [json.loads(line) for line in ran.stdout.splitlines()]
     lines = ["### Plan of hf2ms", ""]
     for event in events:
@@ -136,16 +151,18 @@ def copy() -> int:
     """Copies, with plain lines in the log; then the report goes into the summary and the outputs."""
     runs = state() / "runs"
     before = set(runs.glob("*"))
+    # Said at once, so that the artifact is made of a copy that is killed, too.
+    append("GITHUB_OUTPUT", f"runs={runs}")
+    words = command()
     with without_commands():
-        code = subprocess.run(command()).returncode
+        code = followed(words)
     append("GITHUB_OUTPUT", f"exit-code={code}")
     meaning = MEANINGS.get(code, f"exit code {code}")
     lines = [f"### hf2ms: {meaning}", ""]
-    if made := sorted(set(runs.glob("*")) - before):
-        append("GITHUB_OUTPUT", f"runs={runs}")
-        if report := report_of(made[-1].name):
-            append("GITHUB_OUTPUT", f"url={plain(report['url'])}")
-            lines += reported(report)
+    made = sorted(set(runs.glob("*")) - before)
+    if made and (report := report_of(made[-1].name)):
+        append("GITHUB_OUTPUT", f"url={plain(report['url'])}")
+        lines += reported(report)
     append("GITHUB_STEP_SUMMARY", "\n".join(lines) + "\n")
     if code:
         print(f"::error title=hf2ms::{meaning}")

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import yaml
 
-from programs import HF2MS, ROOT, environment
+from programs import HF2MS, PATIENCE, ROOT, environment, until
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 VERSION = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
@@ -48,7 +48,7 @@ class Runner:
 
         return {name: re.sub(r"\$\{\{(.*?)\}\}", one, str(value)) for name, value in values.items()}
 
-    def step(self, step, given):
+    def step(self, step, given, meanwhile=lambda process: None):
         output = self.folder / "output"
         output.write_text("")
         files = {"GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": self.folder / "summary", "GITHUB_PATH": self.folder / "path"}
@@ -56,10 +56,13 @@ class Runner:
         variables = self.variables | more | self.resolved(step.get("env", {}), given)
         if added := self.text("path").split():
             variables["PATH"] = ":".join([*reversed(added), variables["PATH"]])
-        ran = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", step["run"]], env=variables, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.said += ran.stdout
+        pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        (self.folder / "script").write_text(step["run"])
+        with subprocess.Popen(["bash", "-eo", "pipefail", "script"], env=variables, cwd=self.folder, **pipes) as process:
+            meanwhile(process)
+            self.said += process.communicate(timeout=PATIENCE)[0]
         self.outputs[step.get("id", step["name"])] = dict(line.split("=", 1) for line in output.read_text().splitlines())
-        return ran.returncode
+        return process.returncode
 
     def text(self, name):
         return (self.folder / name).read_text()
@@ -88,7 +91,7 @@ def test_a_copy_with_its_plan_its_report_and_its_outputs(sandbox, runner):
     assert "### Plan of hf2ms" in summary and "`huggingface:alice/by-action`" in summary, summary
     assert "### hf2ms: done and verified" in summary and "| moved bytes | 300,000 |" in summary, summary
     assert list((runner.folder / "hf2ms-state/runs").glob("*/report.json")), "the artifact has the report"
-    assert runner.kept == {"name": "hf2ms-report", "path": str(runner.folder / "hf2ms-state/runs")}
+    assert (runner.kept["name"], runner.kept["path"]) == ("hf2ms-report", str(runner.folder / "hf2ms-state/runs"))
     kept = "".join(path.read_text() for path in (runner.folder / "hf2ms-state/runs").rglob("*") if path.is_file())
     assert sandbox.ms_alice not in summary + runner.said + kept
 
@@ -122,6 +125,22 @@ def test_no_name_of_a_file_is_a_command_to_the_runner(sandbox, runner):
     assert [line.split("::")[1] for line in commands(runner.said)] == ["error title=hf2ms"], runner.said
 
 
+def test_a_workflow_that_is_cancelled_ends_in_order(sandbox, runner):
+    model(sandbox, "alice/cancelled", {"path": "b.safetensors", "size": 3_000_000, "seed": 8})
+    sandbox.fault("ms_storage.put", "slow", count=10, bytes_per_second=10_000)
+    begun = sandbox.counted("ms_storage.put")["requests"]
+
+    def cancel(process):
+        until(lambda: sandbox.counted("ms_storage.put")["requests"] > begun)
+        process.terminate()
+
+    copy = next(step for step in ACTION["runs"]["steps"] if step.get("id") == "copy")
+    given = {name: str(about.get("default", "")) for name, about in ACTION["inputs"].items()}
+    code = runner.step(copy, given | {"source": "alice/cancelled", "modelscope-token": sandbox.ms_alice}, cancel)
+    assert (code, runner.outputs["copy"]["exit-code"]) == (130, "130"), runner.said
+    assert "interrupted" in runner.text("summary") and list((runner.folder / "hf2ms-state/runs").glob("*/run.json"))
+
+
 def test_a_refusal_ends_at_the_plan(sandbox, runner):
     assert runner.run(source=model(sandbox, "alice/by-action-refused")) == 3
     assert "MODELSCOPE_TOKEN is not set" in runner.text("summary") and "copy" not in runner.outputs
@@ -136,6 +155,7 @@ def test_no_input_becomes_a_part_of_a_script():
 def test_an_input_is_one_argument(sandbox, runner):
     assert runner.run(source="alice/x; touch owned", plan="false", **{"modelscope-token": sandbox.ms_alice}) == 2
     assert not (runner.folder / "owned").exists()
+    assert runner.run(source="alice/x", arguments="--include 'open") == 2 and "close what is quoted" in runner.said
 
 
 def test_the_version_of_the_action_is_installed(runner):
