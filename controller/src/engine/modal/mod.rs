@@ -19,7 +19,7 @@ pub use self::deployment::{AppSize, Deployment};
 pub use self::envelope::{ChunkEnd, Envelope, Finalized, Mirrored};
 pub use self::errors::explain;
 use crate::binaries::pythons;
-use crate::settings::{Settings, variables};
+use crate::settings::{Settings, environment, variables};
 use crate::ui::errors::{CliError, CliResult};
 use hf2ms_worker::protocol::{Event, Exit};
 
